@@ -1,0 +1,138 @@
+"""Every error qbatch raises on purpose, and nothing else.
+
+A message has three parts: the place, what is wrong with the value found, how to mend it.
+Foreign errors are translated at the seam where they come in (``raise … from error``).
+The tree answers the caller's question "what can I do about it?":
+
+    QbatchError
+    ├── SourceError        you mend the file
+    │   ├── ManifestError
+    │   └── CircuitError
+    ├── ProviderError      the cloud said no, nothing, or nonsense
+    │   ├── Refused        do not retry
+    │   │   └── CredentialsError
+    │   ├── Unavailable    retry later
+    │   └── Misspoke       not as its protocol is documented
+    ├── SnapshotError      the run folder cannot be used
+    │   └── RunLockedError another runner holds it
+    ├── ConsentError       nothing is spent or run without the person's word
+    ├── SelectionError     a point, run or flag named on the command line does not exist
+    └── JobStateError      our bug
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+class QbatchError(Exception):
+    """Root of the tree; its text is fit to be shown to a person."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where in a person's file something stands.
+
+    Attributes:
+        file: Path as the person wrote it.
+        line: 1-based; None when the whole file is meant.
+        column: 1-based; None when the whole line is meant.
+    """
+
+    file: str
+    line: int | None = None
+    column: int | None = None
+
+    def __str__(self) -> str:
+        return ":".join(
+            str(part) for part in (self.file, self.line, self.column) if part is not None
+        )
+
+
+class SourceError(QbatchError):
+    """A mistake in a file of the person's.
+
+    Args:
+        place: Where it stands.
+        problem: What is wrong with the value found, and how to mend it.
+        excerpt: The offending source line, without its newline, or "".
+    """
+
+    def __init__(self, place: Place, problem: str, *, excerpt: str = "") -> None:
+        super().__init__(f"{place}: {problem}")
+        self.place = place
+        self.problem = problem
+        self.excerpt = excerpt
+
+
+class ManifestError(SourceError):
+    """The manifest is wrong at `place`."""
+
+
+class CircuitError(SourceError):
+    """A circuit is wrong at `place`."""
+
+
+class SourceErrors(ExceptionGroup[SourceError], QbatchError):
+    """All mistakes found in the person's files, at once, in the order of their places."""
+
+    def derive(self, excs: object) -> SourceErrors:
+        return SourceErrors(self.message, excs)  # type: ignore[arg-type]
+
+
+class ProviderError(QbatchError):
+    """Talking to a provider went wrong; the text starts with the provider's name."""
+
+
+class Refused(ProviderError):
+    """The provider understood and said no: sending the same again is pointless."""
+
+
+class CredentialsError(Refused):
+    """No credential, or one the provider does not take."""
+
+
+class Unavailable(ProviderError):
+    """The provider cannot answer now: asking again later may help.
+
+    Args:
+        message: What happened.
+        retry_after_s: Seconds the provider asked us to wait, or None.
+        unsent: True when the request provably never reached the provider, so that even
+            a call that spends may be sent again.
+    """
+
+    def __init__(
+        self, message: str, *, retry_after_s: float | None = None, unsent: bool = False
+    ) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+        self.unsent = unsent
+
+
+class Misspoke(ProviderError):
+    """The provider's answer is not as documented; `raw` keeps it, redacted."""
+
+    def __init__(self, message: str, *, raw: str = "") -> None:
+        super().__init__(message)
+        self.raw = raw
+
+
+class SnapshotError(QbatchError):
+    """A run folder cannot be read, written or trusted."""
+
+
+class RunLockedError(SnapshotError):
+    """Another runner holds the run folder."""
+
+
+class ConsentError(QbatchError):
+    """Refused for want of consent or budget (exit code 6)."""
+
+
+class SelectionError(QbatchError):
+    """Something named on the command line or in an API call does not exist (exit code 2)."""
+
+
+class JobStateError(QbatchError):
+    """A move the state table does not allow: a bug in qbatch, never the person's fault."""

@@ -1,0 +1,150 @@
+"""Job states and the moves between them: one table, no exceptions to it.
+
+Rules of this module: it knows no provider and no storage; a `Job` is a frozen value; every move
+goes through `Job.moved_to`. Providers map their own words to these states; a word they do not know
+leaves the job where it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Any
+
+from qbatch.errors import JobStateError
+
+
+class JobState(StrEnum):
+    """Where one job is, in our words (a provider's word is its *status*)."""
+
+    CREATED = "created"
+    SUBMITTING = "submitting"
+    SUBMITTED = "submitted"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    HELD = "held"
+
+    @property
+    def is_final(self) -> bool:
+        """True when nothing will happen to the job by itself any more."""
+        return self in FINAL
+
+
+#: The whole machine. SUBMITTING -> CREATED: the provider proved that nothing was bought.
+#: FINAL -> CREATED: a person asked for another attempt (`retry`, `run`), a new generation.
+MOVES: Mapping[JobState, frozenset[JobState]] = {
+    JobState.CREATED: frozenset({JobState.SUBMITTING, JobState.FAILED, JobState.CANCELLED}),
+    JobState.SUBMITTING: frozenset(
+        {
+            JobState.CREATED,
+            JobState.SUBMITTED,
+            JobState.RUNNING,
+            JobState.COMPLETED,
+            JobState.FAILED,
+            JobState.CANCELLED,
+            JobState.HELD,
+        }
+    ),
+    JobState.SUBMITTED: frozenset(
+        {
+            JobState.RUNNING,
+            JobState.COMPLETED,
+            JobState.FAILED,
+            JobState.CANCELLED,
+            JobState.HELD,
+            JobState.CREATED,
+        }
+    ),
+    JobState.RUNNING: frozenset(
+        {
+            JobState.SUBMITTED,
+            JobState.COMPLETED,
+            JobState.FAILED,
+            JobState.CANCELLED,
+            JobState.HELD,
+            JobState.CREATED,
+        }
+    ),
+    JobState.HELD: frozenset(
+        {
+            JobState.SUBMITTED,
+            JobState.RUNNING,
+            JobState.COMPLETED,
+            JobState.FAILED,
+            JobState.CANCELLED,
+            JobState.CREATED,
+        }
+    ),
+    JobState.COMPLETED: frozenset(),
+    JobState.FAILED: frozenset({JobState.CREATED}),
+    JobState.CANCELLED: frozenset({JobState.CREATED}),
+}
+
+FINAL = frozenset({JobState.COMPLETED, JobState.FAILED, JobState.CANCELLED})
+
+#: States in which a provider may hold work of ours.
+IN_FLIGHT = frozenset({JobState.SUBMITTING, JobState.SUBMITTED, JobState.RUNNING, JobState.HELD})
+
+
+def check_move(old: JobState, new: JobState) -> None:
+    """Raise `JobStateError` unless the table allows `old` -> `new`."""
+    if new not in MOVES[old]:
+        raise JobStateError(f"a job cannot move from {old} to {new}")
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One sweep point on its way through a provider.
+
+    Attributes:
+        id: The point's id, 64 hex digits.
+        state: Ours.
+        generation: 1 for the first attempt; one more for each new purchase of the same point.
+        provider_job_id: The provider's id, once known.
+        status: The provider's own last word, "" before the first.
+        error: Why it failed, was cancelled or is held; "" otherwise. The cloud's own words.
+        cost: What it cost in `unit`, once known.
+        unit: "credits", "usd", "eur", "qpu_seconds", or "" (free).
+    """
+
+    id: str
+    state: JobState = JobState.CREATED
+    generation: int = 1
+    provider_job_id: str | None = None
+    status: str = ""
+    error: str = ""
+    cost: float | None = None
+    unit: str = ""
+
+    def moved_to(self, state: JobState, **changes: Any) -> Job:
+        """Return the job in `state`, with `changes` to other attributes.
+
+        Raises:
+            JobStateError: The table does not allow the move.
+        """
+        if state is not self.state:
+            check_move(self.state, state)
+        return replace(self, state=state, **changes)
+
+
+@dataclass(frozen=True, slots=True)
+class CompositeJob:
+    """Jobs that are submitted and saved together.
+
+    Attributes:
+        id: Hash of the children's ids and the generation: stable over restarts.
+        backend: The backend's name in the manifest.
+        job_ids: The children, in the order sent.
+        generation: Of its purchase; part of every key we choose at a cloud.
+        memo: What the driver wants remembered between its calls (upload ids, session id, task
+            ids). JSON; durable before the next call; never a secret.
+    """
+
+    id: str
+    backend: str
+    job_ids: tuple[str, ...]
+    generation: int = 1
+    memo: Mapping[str, Any] = field(default_factory=dict)
