@@ -98,8 +98,8 @@ class Unavailable(ProviderError):
     Args:
         message: What happened.
         retry_after_s: Seconds the provider asked us to wait, or None.
-        unsent: True when the request provably never reached the provider, so that even
-            a call that spends may be sent again.
+        unsent: True when the provider certainly did not act on the request (no connection came
+            about, or it said so: 423, 429), so that even a call that spends may be sent again.
     """
 
     def __init__(

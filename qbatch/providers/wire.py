@@ -1,0 +1,378 @@
+"""HTTP as the cloud drivers speak it: one request, one deadline, one translation of failure.
+
+Rules: nothing here retries, sleeps or follows a redirect on its own. Every failure becomes one of
+`Refused`, `Unavailable` or `Misspoke`, and says whether the cloud can have acted on the request:
+only a failure to connect, 423 and 429 are `unsent`. Secrets and signed query strings never stand in
+a message.
+
+The transport is ours because httpx's pool scans all its connections for every request: 2,200
+requests/s with one in flight become 60 with a thousand. A last-in-first-out list of idle
+connections per origin behind a limiter stays flat; TLS, time-outs and HTTP/1.1 remain httpcore's.
+"""
+
+from __future__ import annotations
+
+import json
+import ssl
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+import httpcore
+import httpx
+import trio
+
+from qbatch.errors import CredentialsError, Misspoke, ProviderError, Refused, Unavailable
+
+#: The longest wait a cloud may impose on us by Retry-After, seconds.
+MOST_RETRY_AFTER_S = 86_400.0
+
+
+class FlatTransport(httpx.AsyncBaseTransport):
+    """HTTP/1.1 over at most `connections` connections, constant cost per request.
+
+    Args:
+        connections: In use at once, over all origins; further requests wait.
+        keepalive_s: Idle connections older than this are closed instead of used again.
+    """
+
+    def __init__(self, connections: int = 16, *, keepalive_s: float = 30.0) -> None:
+        self._idle: dict[tuple[bytes, bytes, int], list[httpcore.AsyncHTTPConnection]] = {}
+        self._limit = trio.CapacityLimiter(connections)
+        self._keepalive_s = keepalive_s
+        self._tls: ssl.SSLContext | None = None
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        borrower = object()
+        await self._limit.acquire_on_behalf_of(borrower)
+        connection: httpcore.AsyncHTTPConnection | None = None
+        origin = _origin(request.url)
+        try:
+            connection = await self._connection(origin)
+            reply = await connection.handle_async_request(
+                httpcore.Request(
+                    request.method,
+                    httpcore.URL(
+                        scheme=origin[0],
+                        host=origin[1],
+                        port=origin[2],
+                        target=request.url.raw_path,
+                    ),
+                    headers=request.headers.raw,
+                    content=request.stream,
+                    extensions=request.extensions,
+                )
+            )
+        except BaseException as error:
+            self._limit.release_on_behalf_of(borrower)
+            if connection is not None:
+                await _close(connection)
+            if isinstance(error, tuple(_HTTPX_ERRORS)):
+                raise _HTTPX_ERRORS[type(error)](str(error), request=request) from error
+            raise
+        body = _Body(reply, lambda: self._give_back(origin, connection, borrower))
+        return httpx.Response(
+            reply.status, headers=reply.headers, stream=body, extensions=reply.extensions
+        )
+
+    async def _connection(self, origin: tuple[bytes, bytes, int]) -> httpcore.AsyncHTTPConnection:
+        idle = self._idle.setdefault(origin, [])
+        while idle:
+            connection = idle.pop()
+            if connection.is_available() and not connection.has_expired():
+                return connection
+            await _close(connection)
+        return httpcore.AsyncHTTPConnection(
+            httpcore.Origin(*origin),
+            ssl_context=self._tls_context() if origin[0] == b"https" else None,
+            keepalive_expiry=self._keepalive_s,
+        )
+
+    def _tls_context(self) -> ssl.SSLContext:
+        if self._tls is None:
+            self._tls = httpx.create_ssl_context()
+        return self._tls
+
+    async def _give_back(
+        self,
+        origin: tuple[bytes, bytes, int],
+        connection: httpcore.AsyncHTTPConnection,
+        borrower: object,
+    ) -> None:
+        self._limit.release_on_behalf_of(borrower)
+        if connection.is_idle():
+            self._idle[origin].append(connection)
+        else:
+            await _close(connection)
+
+    async def aclose(self) -> None:
+        for idle in self._idle.values():
+            while idle:
+                await _close(idle.pop())
+
+
+def _origin(url: httpx.URL) -> tuple[bytes, bytes, int]:
+    return url.raw_scheme, url.raw_host, url.port or (443 if url.scheme == "https" else 80)
+
+
+async def _close(connection: httpcore.AsyncHTTPConnection) -> None:
+    with trio.CancelScope(shield=True, deadline=trio.current_time() + 1):
+        await connection.aclose()
+
+
+#: httpcore's errors as httpx's, which is what users of an httpx transport expect.
+_HTTPX_ERRORS: dict[type[BaseException], type[httpx.RequestError]] = {
+    httpcore.ConnectError: httpx.ConnectError,
+    httpcore.ConnectTimeout: httpx.ConnectTimeout,
+    httpcore.ReadError: httpx.ReadError,
+    httpcore.ReadTimeout: httpx.ReadTimeout,
+    httpcore.WriteError: httpx.WriteError,
+    httpcore.WriteTimeout: httpx.WriteTimeout,
+    httpcore.RemoteProtocolError: httpx.RemoteProtocolError,
+    httpcore.LocalProtocolError: httpx.LocalProtocolError,
+    httpcore.UnsupportedProtocol: httpx.UnsupportedProtocol,
+}
+
+
+class _Body(httpx.AsyncByteStream):
+    """A reply's body that gives its connection back when it is closed."""
+
+    def __init__(self, reply: httpcore.Response, done: Any) -> None:
+        self._reply = reply
+        self._done = done
+        self._is_open = True
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        try:
+            async for chunk in self._reply.aiter_stream():
+                yield chunk
+        except tuple(_HTTPX_ERRORS) as error:
+            raise _HTTPX_ERRORS[type(error)](str(error)) from error
+
+    async def aclose(self) -> None:
+        if not self._is_open:
+            return
+        self._is_open = False
+        try:
+            with trio.CancelScope(shield=True, deadline=trio.current_time() + 1):
+                await self._reply.aclose()
+        finally:
+            await self._done()
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A complete answer of a cloud.
+
+    Attributes:
+        status: HTTP status code.
+        headers: Lower-case names.
+        content: The body as received, decompressed.
+        asked: Method and path, without the query, for messages.
+    """
+
+    provider: str
+    asked: str
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
+
+    @property
+    def is_success(self) -> bool:
+        return 200 <= self.status < 300
+
+    def json(self) -> Any:
+        """Decode the body.
+
+        Raises:
+            Misspoke: It is not JSON (NaN and infinities are not JSON either).
+        """
+        try:
+            return json.loads(self.content, parse_constant=_refuse_constant)
+        except (ValueError, RecursionError) as error:
+            raise Misspoke(
+                f"{self.provider}: {self.asked}: answered {self.status} with "
+                f"{self.excerpt() or 'an empty body'}, which is not JSON",
+                raw=self.excerpt(2_000),
+            ) from error
+
+    def object(self) -> dict[str, Any]:
+        """Decode the body, which must be a JSON object.
+
+        Raises:
+            Misspoke: It is not.
+        """
+        value = self.json()
+        if not isinstance(value, dict):
+            raise Misspoke(
+                f"{self.provider}: {self.asked}: answered {self.excerpt()}, not a JSON object",
+                raw=self.excerpt(2_000),
+            )
+        return value
+
+    def excerpt(self, length: int = 120) -> str:
+        """Return the start of the body, printable, in quotes; "" for an empty body."""
+        text = self.content[: 4 * length].decode("utf-8", "replace").strip()
+        text = text if len(text) <= length else text[: length - 1] + "…"
+        return repr(text) if text else ""
+
+    @property
+    def retry_after_s(self) -> float | None:
+        """Seconds the cloud asks us to wait (Retry-After, as seconds or as an HTTP date).
+
+        Clamped to [0, `MOST_RETRY_AFTER_S`]; None where absent or not understood.
+        """
+        return read_retry_after(self.headers.get("retry-after"), datetime.now(UTC))
+
+    def failure(self, words: str = "") -> ProviderError:
+        """Translate a status that is no success; `words` are the cloud's own, already readable."""
+        said = words or self.excerpt(300) or "no explanation"
+        text = f"{self.provider}: {self.asked}: {self.status}: {said}"
+        if self.status == 401:
+            return CredentialsError(text)
+        if self.status in (408, 425) or self.status >= 500:
+            return Unavailable(text, retry_after_s=self.retry_after_s)
+        if self.status in (423, 429):
+            return Unavailable(text, retry_after_s=self.retry_after_s, unsent=True)
+        if 300 <= self.status < 400 or self.status < 200:
+            return Misspoke(text, raw=self.excerpt(2_000))
+        return Refused(text)
+
+
+def _refuse_constant(text: str) -> float:
+    raise ValueError(f"{text} is not JSON")
+
+
+def read_retry_after(value: str | None, now: datetime) -> float | None:
+    """Read a Retry-After header (RFC 9110 §10.2.3) as seconds from `now`.
+
+    >>> read_retry_after("120", datetime.now(UTC))
+    120.0
+    >>> read_retry_after("soon", datetime.now(UTC)) is None
+    True
+    """
+    if value is None:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            then = parsedate_to_datetime(value)
+        except ValueError:
+            return None
+        if then.tzinfo is None:
+            then = then.replace(tzinfo=UTC)
+        seconds = (then - now).total_seconds()
+    if seconds != seconds:  # a NaN
+        return None
+    return min(max(seconds, 0.0), MOST_RETRY_AFTER_S)
+
+
+class Wire:
+    """Requests to one provider.
+
+    Args:
+        provider: For messages.
+        transport: Where requests go; None: the network through a `FlatTransport`.
+        connections: At once.
+        deadline_s: For a whole exchange, unless the call says otherwise.
+        max_bytes: Of a decompressed reply body.
+    """
+
+    def __init__(
+        self,
+        provider: str,
+        *,
+        transport: httpx.AsyncBaseTransport | None = None,
+        connections: int = 16,
+        deadline_s: float = 60.0,
+        max_bytes: int = 256 * 2**20,
+    ) -> None:
+        self.provider = provider
+        self.deadline_s = deadline_s
+        self.max_bytes = max_bytes
+        self._client = httpx.AsyncClient(
+            transport=transport or FlatTransport(connections),
+            timeout=httpx.Timeout(30.0, connect=10.0),
+            headers={"user-agent": "qbatch"},
+            trust_env=False,
+            follow_redirects=False,
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        await self._client.aclose()
+
+    async def send(
+        self,
+        method: str,
+        url: str,
+        *,
+        params: Mapping[str, str | int] | None = None,
+        json: Any = None,
+        form: Mapping[str, str] | None = None,
+        content: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        deadline_s: float | None = None,
+    ) -> Reply:
+        """Send one request and read its whole answer, whatever its status.
+
+        Raises:
+            Unavailable: No complete answer. `unsent` only if no connection came about.
+            Misspoke: The answer is no HTTP, or larger than `max_bytes`.
+        """
+        asked = f"{method} {urlsplit(url).path or '/'}"
+        request = self._client.build_request(
+            method, url, params=params, json=json, data=form, content=content, headers=headers
+        )
+        limit_s = self.deadline_s if deadline_s is None else deadline_s
+        try:
+            with trio.fail_after(limit_s):
+                return await self._exchange(request, asked)
+        except trio.TooSlowError as error:
+            raise Unavailable(
+                f"{self.provider}: {asked}: no complete answer within {limit_s:g} s"
+            ) from error
+        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+            host = urlsplit(url).netloc.rpartition("@")[2]
+            raise Unavailable(
+                f"{self.provider}: {asked}: cannot connect to {host} ({_reason(error)})",
+                unsent=True,
+            ) from error
+        except (httpx.DecodingError, httpx.RemoteProtocolError) as error:
+            raise Unavailable(
+                f"{self.provider}: {asked}: the answer broke off or is no HTTP ({_reason(error)})"
+            ) from error
+        except httpx.RequestError as error:
+            raise Unavailable(f"{self.provider}: {asked}: {_reason(error)}") from error
+
+    async def _exchange(self, request: httpx.Request, asked: str) -> Reply:
+        response = await self._client.send(request, stream=True)
+        try:
+            announced = response.headers.get("content-length", "0")
+            content = bytearray()
+            too_large = announced.isdecimal() and int(announced) > self.max_bytes
+            if not too_large:
+                async for chunk in response.aiter_bytes():  # read to its end, kept to the cap
+                    too_large = too_large or len(content) + len(chunk) > self.max_bytes
+                    if not too_large:
+                        content += chunk
+        finally:
+            await response.aclose()
+        if too_large:
+            raise Misspoke(f"{self.provider}: {asked}: the answer is over {self.max_bytes} bytes")
+        headers = {name.lower(): value for name, value in response.headers.items()}
+        return Reply(self.provider, asked, response.status_code, headers, bytes(content))
+
+
+def _reason(error: Exception) -> str:
+    text = str(error).strip()
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
