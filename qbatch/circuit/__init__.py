@@ -1,0 +1,20 @@
+"""Circuits: where they come from, what is known of them, how they become programs.
+
+Public: `open_circuit` makes a `CircuitSource` of what a manifest says; a source makes a `Circuit`
+at given values; `build` makes it a Qiskit circuit with free parameters.
+"""
+
+from qbatch.circuit.build import build, parses
+from qbatch.circuit.facts import CircuitFacts, Register
+from qbatch.circuit.sources import Circuit, CircuitSource, Value, open_circuit
+
+__all__ = [
+    "Circuit",
+    "CircuitFacts",
+    "CircuitSource",
+    "Register",
+    "Value",
+    "build",
+    "open_circuit",
+    "parses",
+]
