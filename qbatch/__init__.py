@@ -1,3 +1,44 @@
-"""qbatch: declarative batch jobs for quantum computing."""
+"""qbatch: declarative batch jobs for quantum computing.
+
+The public names are loaded when they are first used, so that `import qbatch` and
+``qbatch --help`` stay as fast as Python itself.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from qbatch.errors import QbatchError
+    from qbatch.executor import run
+    from qbatch.manifest import load_manifest
+    from qbatch.plan import expand
+    from qbatch.report import render
+    from qbatch.snapshot import open_run
 
 __version__ = "0.1.0"
+
+__all__ = ["QbatchError", "__version__", "expand", "load_manifest", "open_run", "render", "run"]
+
+#: Public name -> the module it lives in.
+_HOMES = {
+    "QbatchError": "qbatch.errors",
+    "expand": "qbatch.plan",
+    "load_manifest": "qbatch.manifest",
+    "open_run": "qbatch.snapshot",
+    "render": "qbatch.report",
+    "run": "qbatch.executor",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'qbatch' has no attribute {name!r}")
+    value: object = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOMES])

@@ -1,0 +1,48 @@
+"""The command line: verbs, exit codes, what is said and where.
+
+Rules of this package: data goes to stdout, talk and progress to stderr; a verb stands in a module
+of its own that is imported when the verb is called, and imports what is heavy inside its function;
+a person's mistake never ends in a traceback; the exit code is decided in one place, `exits`.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from qbatch import __version__
+from qbatch.cli.faults import Faults
+from qbatch.cli.verbs import Verbs
+
+
+@click.group(
+    name="qbatch",
+    cls=Verbs,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit codes, the manifest and the promises: README.md. QBATCH_DEBUG=1 shows tracebacks.",
+)
+@click.version_option(__version__, message="qbatch %(version)s")
+@click.pass_context
+def qbatch(context: click.Context) -> None:  # \b is click's word for "keep these lines"
+    """Run a quantum experiment from one YAML manifest: plan it, run it, report it.
+
+    \b
+    qbatch init                     write a manifest to start from
+    qbatch plan bell.yaml           what would run, and why
+    qbatch run bell.yaml            run what is missing, write the report
+    """  # noqa: D301
+    if os.environ.get("NO_COLOR"):
+        context.color = False
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line (of this process, when None) and return its exit code."""
+    faults = Faults()
+    with faults:
+        code = qbatch.main(arguments, prog_name="qbatch", standalone_mode=False)
+        faults.exit_code = code if isinstance(code, int) else 0
+        sys.stdout.flush()
+    return faults.exit_code

@@ -1,0 +1,45 @@
+"""Exit codes: what each means, and which error leads to which."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+from qbatch import errors
+
+
+class Exit(IntEnum):
+    """What a script learns from qbatch."""
+
+    DONE = 0
+    SOME_FAILED = 1
+    USAGE = 2
+    INVALID = 3
+    UNDECIDED = 4
+    CHECKS_FAILED = 5
+    NO_CONSENT = 6
+    CREDENTIALS = 7
+    UNREACHABLE = 8
+    PENDING = 9
+    INTERNAL = 70
+    INTERRUPTED = 130
+    TERMINATED = 143
+
+
+#: The first class that an error is an instance of decides; a run folder that cannot be written or
+#: is held by another runner leaves work pending.
+_OF_ERROR: tuple[tuple[type[BaseException], Exit], ...] = (
+    (errors.SourceError, Exit.INVALID),
+    (errors.SourceErrors, Exit.INVALID),
+    (errors.CredentialsError, Exit.CREDENTIALS),
+    (errors.Refused, Exit.SOME_FAILED),
+    (errors.ProviderError, Exit.UNREACHABLE),
+    (errors.SnapshotError, Exit.PENDING),
+    (errors.ConsentError, Exit.NO_CONSENT),
+    (errors.SelectionError, Exit.USAGE),
+    (KeyboardInterrupt, Exit.INTERRUPTED),
+)
+
+
+def code_of(error: BaseException) -> Exit:
+    """The exit code of an error; INTERNAL for one that qbatch never raises on purpose."""
+    return next((code for kind, code in _OF_ERROR if isinstance(error, kind)), Exit.INTERNAL)

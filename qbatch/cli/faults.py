@@ -1,0 +1,137 @@
+"""How errors are told: place, value and remedy with the line and a caret, and never a traceback.
+
+`QBATCH_DEBUG=1` adds tracebacks. What qbatch did not raise on purpose is its own bug: exit code 70,
+and how to report it.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from qbatch.errors import SourceError
+
+
+class Faults:
+    """A context that tells any error and keeps the exit code it leads to."""
+
+    def __init__(self) -> None:
+        self.exit_code = 0
+
+    def __enter__(self) -> Faults:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool:
+        if error is None:
+            return True
+        if isinstance(error, SystemExit):
+            return False
+        try:
+            self.exit_code = _tell(error)
+        except BrokenPipeError:
+            _drop_closed_streams()
+        return True
+
+
+def _tell(error: BaseException) -> int:
+    from qbatch.cli.exits import Exit, code_of
+    from qbatch.errors import QbatchError, SourceError, SourceErrors
+
+    if isinstance(error, click.exceptions.Exit):
+        return error.exit_code
+    if isinstance(error, BrokenPipeError):  # the reader has seen enough
+        _drop_closed_streams()
+        return Exit.DONE
+    if isinstance(error, click.Abort | KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        return Exit.INTERRUPTED
+    if os.environ.get("QBATCH_DEBUG") == "1":
+        sys.excepthook(type(error), error, error.__traceback__)
+    if isinstance(error, click.ClickException):
+        error.show()
+        return error.exit_code
+    if isinstance(error, (SourceErrors, SourceError)):
+        _tell_mistakes(mistakes_in(error))
+    elif isinstance(error, QbatchError):
+        click.echo(f"{click.style('qbatch:', fg='red')} {error}", err=True)
+    else:
+        _tell_bug(error)
+    return code_of(error)
+
+
+def mistakes_in(error: SourceError | ExceptionGroup[SourceError]) -> list[SourceError]:
+    """All single mistakes of a group, nested ones too, in order."""
+    if not isinstance(error, ExceptionGroup):
+        return [error]
+    return [mistake for part in error.exceptions for mistake in mistakes_in(part)]
+
+
+def _tell_mistakes(mistakes: Sequence[SourceError]) -> None:
+    """Tell every mistake, each with its line, and how many there are."""
+    for mistake in mistakes:
+        click.echo(describe(mistake), err=True)
+    number = "1 mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
+    click.echo(f"{number}; nothing was run", err=True)
+
+
+def describe(error: SourceError) -> str:
+    """``file:line:column: problem``, the line itself, and a caret below the column."""
+    place = click.style(f"{error.place}:", bold=True)
+    lines = [f"{place} {error.problem}"]
+    if error.excerpt and error.place.line is not None:
+        gutter = f"{error.place.line:>6} | "
+        text, caret = _fit(error.excerpt.rstrip("\r\n"), error.place.column)
+        lines.append(gutter + text)
+        if caret is not None:
+            lines.append(" " * (len(gutter) - 2) + "| " + " " * caret + click.style("^", fg="red"))
+    return "\n".join(lines)
+
+
+def _fit(line: str, column: int | None, width: int = 100) -> tuple[str, int | None]:
+    """Cut a long line to a window around the column; the caret's offset in it, 0-based."""
+    line = "".join(char if char.isprintable() else " " for char in line)
+    caret = None if column is None else column - 1
+    start = 0 if caret is None or caret < width - 20 else caret - width // 2
+    text = ("…" if start else "") + line[start : start + width]
+    text += "…" if len(line) > start + width else ""
+    return text, None if caret is None else caret - start + bool(start)
+
+
+def _tell_bug(error: BaseException) -> None:
+    from qbatch import __version__
+
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    where = (
+        f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace is not None else "nowhere"
+    )
+    click.echo(
+        f"{click.style('qbatch: internal error:', fg='red')} {type(error).__name__}: {error}\n"
+        f"  at {where} (qbatch {__version__}, Python {sys.version.split()[0]})\n"
+        "  This is a bug in qbatch, not in your manifest. Run the same command again with\n"
+        "  QBATCH_DEBUG=1 and report what it prints. What was finished is saved: `qbatch run`\n"
+        "  goes on from there.",
+        err=True,
+    )
+
+
+def _drop_closed_streams() -> None:
+    """Point closed standard streams at nothing, so that Python's last flush cannot fail."""
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (BrokenPipeError, ValueError):
+            os.dup2(nothing, stream.fileno())

@@ -1,0 +1,57 @@
+"""``qbatch init``: a manifest that runs, its circuit, and the lines git should ignore."""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+
+import click
+
+_FILES = ("bell.yaml", "circuits/bell.qasm")
+
+#: What a run writes beside the manifest and git need not keep.
+_IGNORED = ("runs/",)
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False), default=".")
+def init(folder: Path) -> None:
+    """Write a manifest to start from into FOLDER (here, if none is named).
+
+    Files that are there already stay as they are.
+    """
+    for name in _FILES:
+        text = resources.files("qbatch.cli").joinpath("starter", name).read_text("utf-8")
+        _say(folder / name, _write_new(folder / name, text))
+    _say(folder / ".gitignore", _ignore(folder / ".gitignore"))
+    manifest = folder / _FILES[0]
+    click.echo(f"\nNext:\n  qbatch plan {manifest}\n  qbatch run {manifest}", err=True)
+
+
+def _write_new(path: Path, text: str) -> bool:
+    """Write a file unless it is there; say whether it was written."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        return False
+    except OSError as error:
+        raise click.ClickException(f"cannot write {path}: {error.strerror}") from error
+    return True
+
+
+def _ignore(path: Path) -> bool:
+    """Add the lines that are missing; say whether any was."""
+    old = path.read_text("utf-8") if path.is_file() else ""
+    missing = [line for line in _IGNORED if line not in old.splitlines()]
+    if missing:
+        separator = "" if not old or old.endswith("\n") else "\n"
+        with path.open("a", encoding="utf-8") as file:
+            file.write(separator + "".join(f"{line}\n" for line in missing))
+    return bool(missing)
+
+
+def _say(path: Path, written: bool) -> None:
+    word = click.style("wrote", fg="green") if written else "kept "
+    click.echo(f"{word} {path}", err=True)

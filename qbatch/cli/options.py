@@ -1,0 +1,59 @@
+"""Options and arguments that several verbs share, each defined once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+#: A manifest file. That it exists is the loader's business: it says so with the usual words.
+manifest_argument = click.argument("manifest", type=click.Path(path_type=Path))
+
+#: A run folder, or the manifest whose run is meant.
+run_argument = click.argument("run", metavar="RUN", type=click.Path(path_type=Path))
+
+overrides_option = click.option(
+    "-S",
+    "--set",
+    "overrides",
+    metavar="PATH=VALUE",
+    multiple=True,
+    help="Set a value of the manifest: a sweep axis or a path (a=1,2,3 sweeps). Repeatable.",
+)
+
+trust_option = click.option(
+    "--trust", is_flag=True, help="Let the manifest's Python circuits run on this machine."
+)
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Write JSON to stdout.")
+
+out_option = click.option(
+    "--out",
+    metavar="DIR",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="The run folder, instead of runs/NAME.",
+)
+
+only_expression_option = click.option(
+    "-k",
+    "expression",
+    metavar="EXPR",
+    help="Only points that match, as in 'backend=noisy and shots>=1000'.",
+)
+
+yes_option = click.option("-y", "--yes", is_flag=True, help="Do it without asking.")
+
+
+def output_option(what: str) -> Callable[[Function], Function]:
+    """``-o FILE``, with what is written there."""
+    return click.option(
+        "-o",
+        "--output",
+        metavar="FILE",
+        type=click.Path(path_type=Path, dir_okay=False),
+        help=what,
+    )

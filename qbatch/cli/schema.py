@@ -1,0 +1,40 @@
+"""``qbatch schema``: the JSON Schema that editors check and complete manifests with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from qbatch.cli.options import output_option
+
+
+@click.command()
+@output_option("Write it there instead of to stdout.")
+def schema(output: Path | None) -> None:
+    """Print the JSON Schema (draft 2020-12) of manifests.
+
+    \b
+    qbatch schema -o manifest.v1.schema.json
+    and as the first line of a manifest:
+    # yaml-language-server: $schema=manifest.v1.schema.json
+    """  # noqa: D301  (\b is click's word for "keep these lines")
+    import json
+
+    from qbatch.manifest import json_schema
+
+    text = json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"
+    if output is None:
+        click.echo(text, nl=False)
+    else:
+        write_text(output, text)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file that the person named; a path that cannot be written is a usage error."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, "utf-8")
+    except OSError as error:
+        raise click.UsageError(f"cannot write {path}: {error.strerror}") from error
+    click.echo(f"wrote {path}", err=True)

@@ -1,0 +1,56 @@
+"""``qbatch validate``: every mistake of a manifest and its circuits, at once."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from qbatch.cli.faults import mistakes_in
+from qbatch.cli.options import json_option, manifest_argument, overrides_option, trust_option
+
+if TYPE_CHECKING:
+    from qbatch.errors import SourceError as Mistake
+
+
+@click.command()
+@manifest_argument
+@overrides_option
+@trust_option
+@json_option
+def validate(manifest: Path, overrides: tuple[str, ...], trust: bool, as_json: bool) -> int:
+    """Say everything that is wrong with MANIFEST and its circuits; run nothing.
+
+    Exit code 0 when it is valid, 3 when not.
+    """
+    from qbatch.cli.exits import Exit
+    from qbatch.errors import SourceError, SourceErrors
+    from qbatch.manifest import load_manifest
+    from qbatch.plan import expand
+
+    try:
+        plan = expand(load_manifest(manifest, overrides=overrides, trust=trust))
+    except (SourceError, SourceErrors) as error:
+        if not as_json:
+            raise
+        mistakes = [_mistake(mistake) for mistake in mistakes_in(error)]
+        click.echo(json.dumps({"valid": False, "errors": mistakes}, ensure_ascii=False))
+        return Exit.INVALID
+    if as_json:
+        click.echo(json.dumps({"valid": True, "errors": [], "points": plan.num_points}))
+    else:
+        points = "1 point" if plan.num_points == 1 else f"{plan.num_points:,} points"
+        click.echo(f"{manifest}: valid, {points}", err=True)
+    return Exit.DONE
+
+
+def _mistake(error: Mistake) -> dict[str, object]:
+    place = error.place
+    return {
+        "file": place.file,
+        "line": place.line,
+        "column": place.column,
+        "problem": error.problem,
+    }

@@ -1,0 +1,89 @@
+"""The verbs, in the groups in which `--help` shows them; each is imported when it is called."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+
+import click
+
+#: Section -> verb -> (module of this package, what it does in a line).
+SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
+    "Every day": {
+        "init": ("init", "Write a manifest to start from, with its circuit."),
+        "validate": ("validate", "Say everything that is wrong with a manifest."),
+        "plan": ("plan", "Show what would run, how often, and why."),
+        "run": ("run", "Run what is missing and write the report."),
+        "status": ("status", "Say how far a run is."),
+        "report": ("report", "Write a run's report again."),
+    },
+    "Results": {
+        "show": ("show", "Show a run's points, or one point in full."),
+        "export": ("export", "Write results as CSV, counts or JSON."),
+        "check": ("check", "Judge the manifest's checks on their intervals."),
+    },
+    "Control": {
+        "retry": ("retry", "Run failed and cancelled points again."),
+        "forget": ("forget", "Drop points, or a whole run, with their results."),
+    },
+    "Set-up": {
+        "schema": ("schema", "Print the JSON Schema of manifests, for editors."),
+        "completion": ("completion", "Print the completion script of a shell."),
+    },
+}
+
+_VERBS = {verb: entry for verbs in SECTIONS.values() for verb, entry in verbs.items()}
+
+
+class Verbs(click.Group):
+    """A group that knows its verbs' names and summaries without importing them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  (click's)
+        return list(_VERBS)
+
+    def get_command(
+        self,
+        ctx: click.Context,  # noqa: ARG002  (click's signature)
+        cmd_name: str,
+    ) -> click.Command | None:
+        if cmd_name not in _VERBS:
+            return None
+        module, _ = _VERBS[cmd_name]
+        command: click.Command = getattr(import_module(f"qbatch.cli.{module}"), cmd_name)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in _VERBS and not args[0].startswith("-"):
+            ctx.fail(f"there is no verb {args[0]!r}{_nearest(args[0])}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(
+        self,
+        ctx: click.Context,  # noqa: ARG002  (click's signature)
+        formatter: click.HelpFormatter,
+    ) -> None:
+        width = max(map(len, _VERBS))
+        for section, verbs in SECTIONS.items():
+            with formatter.section(section):
+                formatter.write_dl([(verb.ljust(width), said) for verb, (_, said) in verbs.items()])
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[Any]:
+        from click.shell_completion import CompletionItem
+
+        items: list[Any] = [
+            CompletionItem(verb, help=said)
+            for verb, (_, said) in _VERBS.items()
+            if verb.startswith(incomplete)
+        ]
+        # The group's own options, without the verbs that click would import to describe them.
+        return items + click.Command.shell_complete(self, ctx, incomplete)
+
+
+def _nearest(word: str) -> str:
+    from difflib import get_close_matches
+
+    near = get_close_matches(word, _VERBS, n=1)
+    return f"; did you mean {near[0]!r}?" if near else "; `qbatch --help` lists them"
