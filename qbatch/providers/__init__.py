@@ -19,8 +19,28 @@ from typing import TYPE_CHECKING, Any, Protocol
 from qbatch.job import CompositeJob, JobState
 
 if TYPE_CHECKING:
+    import httpx
+
     from qbatch.circuit import Circuit
     from qbatch.result import Counts
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """All of the world outside that a driver may see: a rehearsal replaces it whole.
+
+    Attributes:
+        environ: Environment variables, for URLs and credentials.
+        transport: Where HTTP requests go; None: the network.
+        run_id: Random per run folder; part of every key we choose at a cloud, so that two runs of
+            one manifest never take each other's jobs for their own.
+        is_virtual: The clock is virtual: work must be done inline, never in threads or processes.
+    """
+
+    environ: Mapping[str, str] = field(default_factory=dict)
+    transport: httpx.AsyncBaseTransport | None = None
+    run_id: str = ""
+    is_virtual: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +66,16 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """A composite job together with what its children order, same length and order."""
+    """A composite job together with what its children order, same length and order.
+
+    Attributes:
+        provider_job_ids: The provider's id of each child, once `submit` or `locate` told it;
+            empty before.
+    """
 
     composite: CompositeJob
     orders: tuple[Order, ...]
+    provider_job_ids: tuple[str | None, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +83,8 @@ class Price:
     """A cost model as data, so that a plan can print its formula and where it comes from.
 
     The price of one job is ``max(minimum, per_job + per_shot * shots)`` plus, where a provider
-    bills by the composite job, ``per_composite``.
+    bills by the composite job, ``per_composite``. With `quoted`, the provider names the price of
+    each job only when it is prepared (`Prepared.quotes`): still before anything is spent.
     """
 
     unit: str = ""
@@ -66,10 +93,13 @@ class Price:
     per_composite: float = 0.0
     minimum: float = 0.0
     source: str = "free"
+    quoted: bool = False
 
     @property
     def is_free(self) -> bool:
-        return not (self.per_job or self.per_shot or self.per_composite or self.minimum)
+        return not (
+            self.quoted or self.per_job or self.per_shot or self.per_composite or self.minimum
+        )
 
     def of_job(self, shots: int) -> float:
         """Price of one job of `shots` in `unit`."""
