@@ -1,0 +1,134 @@
+"""The package's imports, read from its source: they point down, and each library has its home."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import qbatch
+
+PACKAGE = Path(qbatch.__file__).parent
+
+LAYERS = {
+    "cli": 5,
+    "executor": 4,
+    "report": 4,
+    "plan": 3,
+    "providers": 3,
+    "snapshot": 3,
+    "manifest": 2,
+    "job": 2,
+    "circuit": 1,
+    "result": 1,
+    "errors": 0,
+}
+
+#: Library -> the only parts of qbatch that may import it.
+HOMES = {
+    "yaml": {"manifest"},
+    "pydantic": {"manifest", "snapshot", "providers"},
+    "pydantic_core": {"manifest", "snapshot", "providers"},
+    "trio": {"executor", "providers", "emulators"},
+    "httpx": {"providers", "emulators", "executor"},
+    "jinja2": {"circuit", "report"},
+    "tabulate": {"report", "cli"},
+    "click": {"cli"},
+    "rich": {"cli"},
+    "sqlite3": {"snapshot"},
+    "matplotlib": {"report"},
+    "qiskit_aer": {"providers", "emulators"},
+    "starlette": {"emulators"},
+    "hypercorn": {"emulators", "cli"},
+}
+
+HEAVY = ("numpy", "qiskit", "httpx", "trio", "jinja2", "pydantic", "matplotlib", "yaml", "rich")
+
+
+def part_of(file: Path) -> str:
+    """The name inside qbatch that a source file belongs to; "" for the package's own files."""
+    relative = file.relative_to(PACKAGE)
+    top = relative.parts[0].removesuffix(".py")
+    return "" if top in {"__init__", "__main__"} else top
+
+
+def imported_by(file: Path) -> Iterator[tuple[int, str]]:
+    """(line, dotted name) of every import in a file, those inside functions too."""
+    for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module == "qbatch":
+            yield from ((node.lineno, f"qbatch.{alias.name}") for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{file}:{node.lineno}: write absolute imports"
+            yield node.lineno, node.module or ""
+
+
+def every_import() -> Iterator[tuple[str, str, str]]:
+    for file in sorted(PACKAGE.rglob("*.py")):
+        for line, name in imported_by(file):
+            yield part_of(file), name, f"{file.relative_to(PACKAGE.parent)}:{line}"
+
+
+def test_imports_point_down() -> None:
+    upward = [
+        f"{place}: {part} imports {target}"
+        for part, name, place in every_import()
+        if part in LAYERS and name.startswith("qbatch.")
+        for target in [name.split(".")[1]]
+        if LAYERS.get(target, -1) > LAYERS[part]
+    ]
+    assert upward == []
+
+
+def test_every_part_of_the_package_has_a_layer() -> None:
+    parts = {part_of(file) for file in PACKAGE.rglob("*.py")} - {""}
+    assert parts <= set(LAYERS) | {"emulators"}
+
+
+def test_each_library_is_imported_only_at_its_home() -> None:
+    strays = [
+        f"{place}: {library} in {part}"
+        for part, name, place in every_import()
+        for library in [name.split(".")[0]]
+        if library in HOMES and part not in HOMES[library]
+    ]
+    assert strays == []
+
+
+def test_emulators_import_nothing_of_qbatch_but_themselves() -> None:
+    shared = [
+        f"{place}: {name}"
+        for part, name, place in every_import()
+        if part == "emulators"
+        and name.split(".")[0] == "qbatch"
+        and name.split(".")[1:2] != ["emulators"]
+    ]
+    assert shared == []
+
+
+def loaded_after(code: str) -> set[str]:
+    """Top-level modules loaded in a fresh interpreter after `code`, which may raise SystemExit."""
+    script = (
+        "import sys\n"
+        f"try:\n    {code}\nexcept SystemExit:\n    pass\n"
+        "print('\\n' + ' '.join(sorted({name.split('.')[0] for name in sys.modules})))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60
+    )
+    return set(done.stdout.splitlines()[-1].split())
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["run", "--help"]])
+def test_help_and_version_load_nothing_heavy(arguments: list[str]) -> None:
+    loaded = loaded_after(f"from qbatch.cli import main; main({arguments!r})")
+    assert loaded.isdisjoint(HEAVY)
+
+
+def test_importing_the_package_loads_nothing_but_the_package() -> None:
+    assert loaded_after("import qbatch").isdisjoint({*HEAVY, "click"})
