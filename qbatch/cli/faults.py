@@ -35,8 +35,6 @@ class Faults:
     ) -> bool:
         if error is None:
             return True
-        if isinstance(error, SystemExit):
-            return False
         try:
             self.exit_code = _tell(error)
         except BrokenPipeError:
@@ -50,6 +48,8 @@ def _tell(error: BaseException) -> int:
 
     if isinstance(error, click.exceptions.Exit):
         return error.exit_code
+    if isinstance(error, SystemExit):  # click, after answering a shell that completes
+        return error.code if isinstance(error.code, int) else Exit.INTERNAL
     if isinstance(error, BrokenPipeError):  # the reader has seen enough
         _drop_closed_streams()
         return Exit.DONE

@@ -1,0 +1,109 @@
+"""The frame of the command line: verbs, help, completion, schema, init."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+
+import qbatch as package
+from qbatch.cli.verbs import SECTIONS
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_help_shows_the_verbs_in_the_groups_of_the_design(qbatch: Callable[..., Any]) -> None:
+    text = qbatch("--help").out
+    sections = re.split(r"^([A-Z][\w -]+):$", text, flags=re.MULTILINE)
+    shown = dict(zip(sections[1::2], sections[2::2], strict=True))
+    for section, verbs in SECTIONS.items():
+        for verb, (_, summary) in verbs.items():
+            assert re.search(rf"^  {verb} +{re.escape(summary[:20])}", shown[section], re.MULTILINE)
+
+
+@pytest.mark.parametrize("verb", [verb for verbs in SECTIONS.values() for verb in verbs])
+def test_every_verb_has_help_and_lives_where_the_table_says(
+    verb: str, qbatch: Callable[..., Any]
+) -> None:
+    said = qbatch(verb, "--help")
+    assert said.code == 0
+    assert said.out.startswith(f"Usage: qbatch {verb}")
+    module = next(verbs[verb][0] for verbs in SECTIONS.values() if verb in verbs)
+    assert isinstance(getattr(import_module(f"qbatch.cli.{module}"), verb), click.Command)
+
+
+def test_a_misspelt_verb_is_told_the_nearest_one(qbatch: Callable[..., Any]) -> None:
+    said = qbatch("rnu", "bell.yaml")
+    assert said.code == 2
+    assert "there is no verb 'rnu'; did you mean 'run'?" in said.err
+
+
+def test_an_unknown_flag_is_a_usage_error_on_stderr(qbatch: Callable[..., Any]) -> None:
+    said = qbatch("run", "--nonsense", "bell.yaml")
+    assert said.code == 2
+    assert said.out == ""
+    assert "--nonsense" in said.err
+
+
+def test_the_version_is_that_of_the_project(qbatch: Callable[..., Any]) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert qbatch("--version").out == f"qbatch {project['version']}\n"
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_scripts_call_qbatch_back(shell: str, qbatch: Callable[..., Any]) -> None:
+    said = qbatch("completion", shell)
+    assert said.code == 0
+    assert f"_QBATCH_COMPLETE={shell}_complete" in said.out
+
+
+def test_a_shell_that_asks_is_told_the_verbs(
+    qbatch: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("_QBATCH_COMPLETE", "bash_complete")
+    monkeypatch.setenv("COMP_WORDS", "qbatch re")
+    monkeypatch.setenv("COMP_CWORD", "1")
+    assert qbatch().out.split() == ["plain,report", "plain,retry"]
+
+
+def test_every_public_name_can_be_had_and_an_unknown_one_cannot() -> None:
+    for name in package.__all__:
+        assert getattr(package, name) is not None
+        assert name in dir(package)
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        package.nonsense  # noqa: B018
+
+
+def test_init_writes_a_manifest_that_is_valid(qbatch: Callable[..., Any]) -> None:
+    assert qbatch("init", "new/place").code == 0
+    assert qbatch("validate", "new/place/bell.yaml").code == 0
+    assert Path("new/place/.gitignore").read_text() == "runs/\n"
+
+
+def test_init_never_overwrites(qbatch: Callable[..., Any]) -> None:
+    Path("bell.yaml").write_text("mine")
+    Path(".gitignore").write_text("*.pyc")
+    said = qbatch("init")
+    assert Path("bell.yaml").read_text() == "mine"
+    assert Path(".gitignore").read_text() == "*.pyc\nruns/\n"
+    assert "kept  bell.yaml" in said.err
+
+
+def test_init_twice_changes_nothing(qbatch: Callable[..., Any]) -> None:
+    qbatch("init")
+    before = {path: path.read_bytes() for path in Path().rglob("*") if path.is_file()}
+    qbatch("init")
+    assert {path: path.read_bytes() for path in Path().rglob("*") if path.is_file()} == before
+
+
+def test_schema_goes_to_stdout_or_to_a_file(qbatch: Callable[..., Any]) -> None:
+    printed = qbatch("schema")
+    assert printed.json["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+    qbatch("schema", "-o", "deep/manifest.v1.schema.json")
+    assert Path("deep/manifest.v1.schema.json").read_text() == printed.out
