@@ -39,12 +39,12 @@ _VERBS = {verb: entry for verbs in SECTIONS.values() for verb, entry in verbs.it
 class Verbs(click.Group):
     """A group that knows its verbs' names and summaries without importing them."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  (click's)
+    def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_VERBS)
 
     def get_command(
         self,
-        ctx: click.Context,  # noqa: ARG002  (click's signature)
+        ctx: click.Context,
         cmd_name: str,
     ) -> click.Command | None:
         if cmd_name not in _VERBS:
@@ -62,7 +62,7 @@ class Verbs(click.Group):
 
     def format_commands(
         self,
-        ctx: click.Context,  # noqa: ARG002  (click's signature)
+        ctx: click.Context,
         formatter: click.HelpFormatter,
     ) -> None:
         width = max(map(len, _VERBS))

@@ -1,0 +1,158 @@
+"""Every manifest of manifests/ runs, and its physics comes out as its head comment says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import atan2, cos, exp, hypot, log, pi, sin, sqrt
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from qbatch import open_run
+from qbatch.cli import main
+
+MANIFESTS = Path(__file__).parents[2] / "manifests"
+
+#: Standard errors by which a number may miss its expectation: one in 15,000 points would.
+SIGMAS = 4.0
+
+Open = Callable[[str], Any]
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> Open:
+    """Run a manifest once, all of its report included, and open the run."""
+    folders: dict[str, Path] = {}
+
+    def open_done(name: str) -> Any:
+        if name not in folders:
+            folder = tmp_path_factory.mktemp(name)
+            assert main(["run", str(MANIFESTS / f"{name}.yaml"), "--trust", f"--out={folder}"]) == 0
+            folders[name] = folder
+        return open_run(folders[name])
+
+    return open_done
+
+
+def estimates(run: Any, name: str, **where: Any) -> list[tuple[dict[str, Any], Any]]:
+    """(parameters and backend, estimate) of each point that has these values."""
+    found = []
+    for point in run:
+        values = {**dict(point.parameters), "backend": point.backend, "shots": point.shots}
+        if all(values[axis] == pytest.approx(wanted) for axis, wanted in where.items()):
+            found.append((values, point.estimates[name]))
+    assert found, where
+    return found
+
+
+def is_near(estimate: Any, expected: float) -> bool:
+    return bool(abs(estimate.value - expected) <= SIGMAS * estimate.se + 1e-12)
+
+
+def holds_everywhere(found: Any, law: Callable[[dict[str, Any]], float]) -> None:
+    misses = [(values, e, law(values)) for values, e in found if not is_near(e, law(values))]
+    assert misses == []
+
+
+@pytest.mark.parametrize("path", sorted(MANIFESTS.glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_manifest_says_what_to_expect_and_is_tested_here(path: Path) -> None:
+    head = path.read_text("utf-8").split("\nqbatch: 1")[0]
+    assert "Physics to expect:" in head
+    assert f'done("{path.stem}")' in Path(__file__).read_text("utf-8")
+
+
+@pytest.mark.parametrize("path", sorted(MANIFESTS.glob("*.yaml")), ids=lambda path: path.stem)
+def test_the_checks_of_every_manifest_pass(path: Path, done: Open) -> None:
+    assert main(["check", str(done(path.stem).folder)]) == 0
+
+
+def test_an_ideal_bell_pair_agrees_and_a_noisy_one_by_the_formula(done: Open) -> None:
+    run = done("bell")
+    assert {e.value for _, e in estimates(run, "zz", backend="ideal")} == {1.0}
+    noisy = (1 - 0.01) * (1 - 2 * 0.02) ** 2
+    holds_everywhere(estimates(run, "zz", backend="noisy"), lambda _: noisy)
+
+
+def test_a_hundred_times_the_shots_give_a_tenth_of_the_interval(done: Open) -> None:
+    run = done("bell")
+    few, many = (estimates(run, "p00", backend="ideal", shots=n)[0][1] for n in (100, 10_000))
+    assert (few.high - few.low) / (many.high - many.low) == pytest.approx(10, rel=0.1)
+
+
+def test_noise_tears_the_ends_of_a_ghz_chain_apart_gate_by_gate(done: Open) -> None:
+    noise = {"ideal": (0.0, 0.0), "good": (0.01, 0.01), "poor": (0.05, 0.02)}
+
+    def law(values: dict[str, Any]) -> float:
+        p, e = noise[values["backend"]]
+        return float((1 - p) ** (values["n"] - 1) * (1 - 2 * e) ** 2)
+
+    holds_everywhere(estimates(done("ghz_noise"), "ends"), law)
+
+
+def test_the_qaoa_landscape_is_the_analytic_one_at_all_441_points(done: Open) -> None:
+    found = estimates(done("qaoa_ring6"), "cut")
+    assert len(found) == 441
+    holds_everywhere(found, lambda v: 3 + 1.5 * sin(4 * v["beta"]) * sin(2 * v["gamma"]))
+
+
+def test_the_largest_mean_cut_is_four_and_a_half_of_six_edges(done: Open) -> None:
+    found = estimates(done("qaoa_ring6"), "cut")
+    (best,) = estimates(done("qaoa_ring6"), "cut", gamma=pi / 4, beta=pi / 8)
+    assert best[1].low <= 4.5 <= best[1].high
+    assert is_near(max((e for _, e in found), key=lambda e: e.value), 4.5)
+
+
+def test_the_report_of_qaoa_shows_the_maximum_where_it_is(done: Open) -> None:
+    report = (done("qaoa_ring6").folder / "report.md").read_text("utf-8")
+    assert "4.5 of 6" in report
+    assert "gamma = 0.785" in report
+    assert "beta = 0.393" in report
+
+
+def test_two_root_two_lies_in_the_interval_of_the_ideal_chsh_value(done: Open) -> None:
+    ((_, ideal),) = estimates(done("chsh"), "S", backend="ideal", theta=pi / 4)
+    assert ideal.low <= 2 * sqrt(2) <= ideal.high
+    assert ideal.low > 2
+
+
+def test_the_chsh_value_follows_bobs_angle_under_noise_too(done: Open) -> None:
+    shrunk = {"ideal": 1.0, "noisy": (1 - 0.05) * (1 - 2 * 0.03) ** 2}
+    holds_everywhere(
+        estimates(done("chsh"), "S"),
+        lambda v: shrunk[v["backend"]] * 2 * sqrt(2) * cos(v["theta"] - pi / 4),
+    )
+
+
+def fit_decay(found: Any) -> tuple[float, float, float]:
+    """Weighted line through ln z over length: (rate, its standard error, ln z at length 0)."""
+    rows = [(v["length"], log(e.value), (e.value / e.se) ** 2) for v, e in found]
+    total = sum(w for *_, w in rows)
+    x0 = sum(w * x for x, _, w in rows) / total
+    y0 = sum(w * y for _, y, w in rows) / total
+    spread = sum(w * (x - x0) ** 2 for x, _, w in rows)
+    slope = sum(w * (x - x0) * (y - y0) for x, y, w in rows) / spread
+    return -slope, 1 / sqrt(spread), y0 - slope * x0
+
+
+def test_benchmarking_finds_the_gate_error_put_in_whatever_the_readout(done: Open) -> None:
+    rate, se, intercept = fit_decay(estimates(done("rb_decay"), "z"))
+    assert abs(rate + log(1 - 0.01)) < SIGMAS * se
+    assert se < 0.05 * rate
+    assert exp(intercept) == pytest.approx(1 - 2 * 0.05, abs=0.005)
+
+
+def test_the_report_of_benchmarking_sets_the_fit_beside_the_value_put_in(done: Open) -> None:
+    run = done("rb_decay")
+    rate, _, _ = fit_decay(estimates(run, "z"))
+    report = (run.folder / "report.md").read_text("utf-8")
+    assert f"{1 - exp(-rate):.5f}" in report
+    assert "0.01000" in report
+
+
+def test_the_energy_of_hydrogen_follows_the_ansatz_to_its_ground_state(done: Open) -> None:
+    found = estimates(done("ansatz"), "E")
+    holds_everywhere(found, lambda v: -0.3464 - 0.7782 * cos(v["theta"]) - 0.1820 * sin(v["theta"]))
+    ground = -0.3464 - hypot(0.7782, 0.1820)
+    ((_, lowest),) = estimates(done("ansatz"), "E", theta=round(atan2(0.1820, 0.7782), 4))
+    assert lowest.low <= ground <= lowest.high
