@@ -5,6 +5,45 @@ Pure: no clock, no files, no randomness but what is seeded by the data itself.
 
 from __future__ import annotations
 
-from qbatch.result.counts import Counts, pool
+from qbatch.result.analysis import Scatter, analyse, check_analysis, names_of, scatter
+from qbatch.result.check import Check, Verdict, explain, judge, parse_check
+from qbatch.result.counts import Counts, Registers, pool
+from qbatch.result.distance import METRICS, distances, parse_distribution, sampling_floor
+from qbatch.result.estimate import (
+    Estimate,
+    expectation_value,
+    parse_pattern,
+    probability,
+    wilson,
+)
+from qbatch.result.notation import NotationError, parse_number
+from qbatch.result.observable import Observable, parse_observable
 
-__all__ = ["Counts", "pool"]
+__all__ = [
+    "METRICS",
+    "Check",
+    "Counts",
+    "Estimate",
+    "NotationError",
+    "Observable",
+    "Registers",
+    "Scatter",
+    "Verdict",
+    "analyse",
+    "check_analysis",
+    "distances",
+    "expectation_value",
+    "explain",
+    "judge",
+    "names_of",
+    "parse_check",
+    "parse_distribution",
+    "parse_number",
+    "parse_observable",
+    "parse_pattern",
+    "pool",
+    "probability",
+    "sampling_floor",
+    "scatter",
+    "wilson",
+]

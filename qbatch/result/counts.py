@@ -144,7 +144,7 @@ class Counts:
             if isinstance(shots, bool) or not hasattr(shots, "__index__"):
                 raise ValueError(f"counts: {shots!r} is no count; expected a whole number of shots")
         numbers = np.fromiter(counts.values(), dtype=np.int64, count=len(counts))
-        return cls(declared, _outcomes_of(declared, list(counts)), numbers)
+        return cls(declared, rows_of_text(declared, list(counts)), numbers)
 
     @classmethod
     def from_ints(
@@ -301,9 +301,10 @@ class Counts:
     def pack(self) -> bytes:
         """Write compactly: equal counts give equal bytes.
 
-        Layout: ``qbc``, version, flags, digest (16 bytes of BLAKE2b over what follows, keyed
-        by the flags), then the body, deflated where flag 1 is set: number of registers; name length, name, num_bits of
-        each; number of outcomes; bytes per count; outcomes; counts, low byte first.
+        Layout: ``qbc``, version, flags, digest (16 bytes of BLAKE2b over the body, keyed by the
+        flags), body, deflated where flag 1 is set. The body: number of registers; name length,
+        name, num_bits of each; number of outcomes; bytes per count; outcomes; counts, low byte
+        first.
         """
         largest = int(self.counts.max()) if len(self) else 0
         width = next(w for w in (1, 2, 4, 8) if largest < 1 << (8 * w - (w == 8)))
@@ -378,7 +379,7 @@ def _columns(registers: Registers) -> list[int]:
     return columns
 
 
-def _outcomes_of(registers: Registers, keys: Sequence[str]) -> Bytes:
+def rows_of_text(registers: Registers, keys: Sequence[str]) -> Bytes:
     """Rows of outcomes from bitstrings; see `Counts.from_dict`."""
     import numpy as np
 

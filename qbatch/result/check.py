@@ -1,0 +1,173 @@
+"""Checks: a claim about one analysed number, judged on its interval, never on the value alone.
+
+Notation: ``NAME op NUMBER`` with ``>= <= > < == !=``, also turned round (``0.9 < p00``), chained
+(``0.4 <= p00 <= 0.6``), and with ``abs(NAME)``. NUMBER may be arithmetic (``2*sqrt(2)``).
+
+What each means, for an interval [low, high]:
+
+==========  =====================  ==================  ===============
+claim       PASS                   FAIL                UNDECIDED
+==========  =====================  ==================  ===============
+``x >= a``  low >= a               high < a            a lies inside
+``x > a``   low > a                high <= a           a lies inside
+``x == a``  a lies in [low, high]  a lies outside      never
+``x != a``  a lies outside         never               a lies inside
+==========  =====================  ==================  ===============
+
+``==`` therefore says "consistent with": no number of shots proves an equality, they can only
+refute it, and an interval that is too wide passes easily. Conversely ``!=`` can be shown and never
+refuted. An equality that holds fails by chance in (1 - level) of all points: a report says how
+many checks were judged together.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from enum import StrEnum
+
+from qbatch.result.estimate import Estimate
+from qbatch.result.notation import NotationError, parse_number
+
+_NAME = re.compile(r"(?P<abs>abs\s*\(\s*)?(?P<name>[^\W\d][\w.:-]*)(?(abs)\s*\))\Z")
+_OPERATOR = re.compile(r"(<=|>=|==|!=|<|>|≥|≤|≠)")
+_SPELLINGS = {"≥": ">=", "≤": "<=", "≠": "!="}
+_TURNED = {">=": "<=", "<=": ">=", ">": "<", "<": ">", "==": "==", "!=": "!="}
+#: Distance within which two floats are the same number.
+_SAME = 1e-12
+
+
+class Verdict(StrEnum):
+    """What the shots say about a claim."""
+
+    PASS = "pass"
+    FAIL = "fail"
+    UNDECIDED = "undecided"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A claim, read.
+
+    Attributes:
+        text: As written.
+        name: The analysed number it is about.
+        absolute: True for ``abs(NAME)``.
+        conditions: (operator, number) each; all must hold.
+    """
+
+    text: str
+    name: str
+    absolute: bool
+    conditions: tuple[tuple[str, float], ...]
+
+
+def parse_check(
+    text: str,
+    names: Collection[str] | None = None,
+    variables: Mapping[str, float] | None = None,
+) -> Check:
+    """Read a check.
+
+    Args:
+        text: ``zz >= 0.88``.
+        names: The analysed numbers there are; None: any name will do.
+        variables: Names that stand for numbers.
+
+    Raises:
+        NotationError: It cannot be read, or the name is unknown.
+    """
+    parts = _OPERATOR.split(text)
+    columns = [1 + sum(map(len, parts[:i])) for i in range(len(parts))]
+    if len(parts) not in (3, 5):
+        raise NotationError(f"{text!r} is no check; write for example zz >= 0.88")
+    sides = [(part, column) for part, column in zip(parts, columns, strict=True)][::2]
+    operators = [_SPELLINGS.get(op, op) for op in parts[1::2]]
+    # In a chain the name stands in the middle; else on whichever side is no number.
+    at = 1 if len(sides) == 3 else _side_of_name(sides, variables or {})
+    name, absolute = _parse_name(*sides[at], names)
+    conditions = []
+    for i, (side, column) in enumerate(sides):
+        if i != at:
+            op = _TURNED[operators[0]] if i < at else operators[i - 1]
+            conditions.append((op, parse_number(side, variables=variables, column=column)))
+    return Check(text, name, absolute, tuple(conditions))
+
+
+def _side_of_name(sides: list[tuple[str, int]], variables: Mapping[str, float]) -> int:
+    """0 where the left side is the name, 1 where the left side reads as a number."""
+    match = _NAME.match(sides[0][0].strip())
+    if match and match["name"] not in {"pi", *variables}:
+        return 0
+    return 1 if _NAME.match(sides[1][0].strip()) else 0
+
+
+def _parse_name(side: str, column: int, names: Collection[str] | None) -> tuple[str, bool]:
+    word = side.strip()
+    column += len(side) - len(side.lstrip())
+    match = _NAME.match(word)
+    if match is None:
+        what = f"{word!r} is no name" if word else "a name is missing"
+        raise NotationError(f"{what} of an observable, probability or distance", column)
+    if names is not None and match["name"] not in names:
+        near = get_close_matches(match["name"], names, n=1, cutoff=0.5)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        known = ", ".join(sorted(names)) or "none"
+        raise NotationError(f"{match['name']!r} is not analysed ({known}){hint}", column)
+    return match["name"], match["abs"] is not None
+
+
+def judge(check: Check, estimate: Estimate) -> Verdict:
+    """Judge a claim on an estimate's interval; of several conditions the worst counts."""
+    low, high = _interval(check, estimate)
+    verdicts = {_judge(op, number, low, high) for op, number in check.conditions}
+    for worst in (Verdict.FAIL, Verdict.UNDECIDED):
+        if worst in verdicts:
+            return worst
+    return Verdict.PASS
+
+
+def explain(check: Check, estimate: Estimate) -> str:
+    """Say in one sentence why `judge` decided as it did."""
+    low, high = _interval(check, estimate)
+    verdict = judge(check, estimate)
+    for op, number in check.conditions:
+        if _judge(op, number, low, high) is verdict:
+            where = _where(number, low, high)
+            more = "; more shots would narrow it" if verdict is Verdict.UNDECIDED else ""
+            return f"{number:.6g} lies {where} [{low:.4g}, {high:.4g}]{more}"
+    raise AssertionError("a verdict comes from one of the conditions")
+
+
+def _interval(check: Check, estimate: Estimate) -> tuple[float, float]:
+    low, high = estimate.low, estimate.high
+    if not check.absolute:
+        return low, high
+    inner = 0.0 if low <= 0 <= high else min(abs(low), abs(high))
+    return inner, max(abs(low), abs(high))
+
+
+def _judge(op: str, number: float, low: float, high: float) -> Verdict:
+    slack = _SAME * max(1.0, abs(number))
+    if op == "==":
+        return Verdict.PASS if low - slack <= number <= high + slack else Verdict.FAIL
+    if op == "!=":
+        return Verdict.UNDECIDED if low - slack <= number <= high + slack else Verdict.PASS
+    if op in ("<=", "<"):  # x <= a is -x >= -a
+        op, number, low, high = _TURNED[op], -number, -high, -low
+    if op == ">=":
+        holds, is_refuted = low >= number - slack, high < number - slack
+    else:
+        holds, is_refuted = low > number + slack, high <= number + slack
+    if holds:
+        return Verdict.PASS
+    return Verdict.FAIL if is_refuted else Verdict.UNDECIDED
+
+
+def _where(number: float, low: float, high: float) -> str:
+    slack = _SAME * max(1.0, abs(number))
+    if number < low - slack:
+        return "below"
+    return "above" if number > high + slack else "in"

@@ -1,0 +1,111 @@
+"""Checks are judged on the interval: pass, fail, or not decided yet."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from qbatch.result import (
+    Estimate,
+    NotationError,
+    Verdict,
+    explain,
+    judge,
+    parse_check,
+    parse_number,
+    wilson,
+)
+
+AROUND_HALF = Estimate(0.5, 0.05, 0.4, 0.6)
+
+
+@pytest.mark.parametrize(
+    ("that", "verdict"),
+    [
+        ("p >= 0.3", "pass"),
+        ("p >= 0.4", "pass"),
+        ("p > 0.4", "undecided"),
+        ("p >= 0.5", "undecided"),
+        ("p >= 0.6", "undecided"),
+        ("p > 0.6", "fail"),
+        ("p >= 0.7", "fail"),
+        ("p <= 0.6", "pass"),
+        ("p < 0.6", "undecided"),
+        ("p < 0.4", "fail"),
+        ("p <= 0.3", "fail"),
+        ("0.3 <= p", "pass"),
+        ("0.3 <= p <= 0.7", "pass"),
+        ("0.45 <= p <= 0.7", "undecided"),
+        ("0.45 < p < 0.3", "fail"),
+        ("0.7 > p > 0.3", "pass"),
+        ("p == 0.6", "pass"),
+        ("p == 0.61", "fail"),
+        ("p != 0.6", "undecided"),
+        ("p != 0.61", "pass"),
+        ("abs(p) < 0.7", "pass"),
+        ("p ≥ 1/4", "pass"),
+        ("p <= sqrt(2)/2", "pass"),
+    ],
+)
+def test_a_claim_is_judged_on_the_interval(that: str, verdict: str) -> None:
+    check = parse_check(that)
+    assert judge(check, AROUND_HALF) == Verdict(verdict)
+    assert "[0.4, 0.6]" in explain(check, AROUND_HALF)
+
+
+def test_equality_to_one_holds_for_an_ideal_circuit() -> None:
+    assert judge(parse_check("p == 1"), wilson(100, 100)) is Verdict.PASS
+    assert judge(parse_check("p >= 1"), wilson(100, 100)) is Verdict.UNDECIDED
+
+
+@given(st.floats(-2, 2), st.floats(-2, 2), st.floats(-2, 2))
+def test_absolute_values_are_judged_as_a_scan_of_the_interval_would(
+    first: float, second: float, bound: float
+) -> None:
+    low, high = sorted((first, second))
+    within = [abs(low + (high - low) * i / 50) for i in range(51)]
+    verdict = judge(parse_check(f"abs(x) < {bound}"), Estimate(low, 0.1, low, high))
+    if verdict is Verdict.PASS:
+        assert max(within) < bound
+    elif verdict is Verdict.FAIL:
+        assert min(within) >= bound - 1e-9
+
+
+@given(st.floats(-1, 1), st.floats(0, 0.5))
+def test_opposite_claims_are_never_both_true(number: float, width: float) -> None:
+    estimate = Estimate(0.0, 0.1, -width, width)
+    verdicts = {op: judge(parse_check(f"x {op} {number!r}"), estimate) for op in (">=", "<", "==")}
+    assert not (verdicts[">="] is Verdict.PASS and verdicts["<"] is Verdict.PASS)
+    assert (verdicts[">="] is Verdict.PASS) == (verdicts["<"] is Verdict.FAIL)
+
+
+@pytest.mark.parametrize(
+    ("that", "problem"),
+    [
+        ("zz", "is no check"),
+        ("zz >= ", "column 6: '' is no number"),
+        ("zz >= zz", "column 7: 'zz' is no number"),
+        ("zy >= 1", "'zy' is not analysed .*did you mean 'zz'"),
+        ("zz + p00 > 1", "'zz \\+ p00' is no name"),
+        ("1 < 2", "is no name"),
+        (" >= 2", "a name is missing"),
+        ("0 < zz < 1 < 2", "is no check"),
+        ("zz >= 2*", "'2\\*' is no number"),
+        ("zz >= __import__('os')", "column 7: only numbers"),
+        ("zz >= 9**9**9", "exponent"),
+        ("zz >= (-1)**0.5", "no real number"),
+        ("zz >= 1e999", "not finite"),
+    ],
+)
+def test_a_check_that_cannot_be_read_says_where(that: str, problem: str) -> None:
+    with pytest.raises(NotationError, match=problem):
+        parse_check(that, names={"zz", "p00"})
+
+
+def test_numbers_may_use_the_manifests_variables() -> None:
+    check = parse_check("s >= bound", variables={"bound": 2.5})
+    assert (check.name, check.conditions) == ("s", ((">=", 2.5),))
+    assert parse_number("-2*sqrt(2)") == -2 * math.sqrt(2)
