@@ -1,0 +1,222 @@
+"""How a run tells how far it is: a bar on a terminal, lines without one, JSON lines when asked.
+
+Rules: talk goes to stderr, JSON lines to stdout; a stream that is closed (EPIPE) is not written to
+again and never ends the run; a line at most every `QUIET_S` seconds, however many points finish.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Mapping
+from typing import IO, TYPE_CHECKING, Any, Protocol
+
+import click
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
+
+#: Seconds between two lines of progress; doubled up to the second figure as the run goes on.
+QUIET_S = (1.0, 30.0)
+
+#: Failures told one by one; more are only counted.
+MAX_TOLD = 10
+
+
+class Teller(Protocol):
+    """What the verb `run` tells its progress to."""
+
+    def started(self, name: str, total: int) -> None:
+        """`total` points are to be run."""
+
+    def advanced(self, done: int, failed: int) -> None:
+        """So many points are done, of which so many failed."""
+
+    def said(self, text: str) -> None:
+        """Something a person should read, between the lines of progress."""
+
+    def event(self, facts: Mapping[str, Any]) -> None:
+        """One step of one point, for those who want every one."""
+
+    def close(self) -> None:
+        """Leave the terminal as it was."""
+
+
+def open_teller(*, as_json: bool) -> Teller:
+    """The teller that suits the streams of this process."""
+    if as_json:
+        return JsonTeller(sys.stdout)
+    if sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
+        return BarTeller()
+    return LineTeller(sys.stderr)
+
+
+class Outlet:
+    """A stream that may close before the run ends."""
+
+    def __init__(self, stream: IO[str]) -> None:
+        self._stream = stream
+        self._is_open = True
+
+    def write(self, line: str) -> None:
+        """Write a line, or nothing once nobody reads any more."""
+        if not self._is_open:
+            return
+        try:
+            self._stream.write(line + "\n")
+            self._stream.flush()
+        except BrokenPipeError:
+            self._is_open = False
+
+
+class Pace:
+    """Points per second and the time left, from what this process did.
+
+    >>> pace = Pace(100, now=0.0)
+    >>> pace.text(done=25, now=5.0)
+    '5.0 points/s, 15 s left'
+    """
+
+    def __init__(self, total: int, now: float) -> None:
+        self._total = total
+        self._started = now
+
+    def text(self, done: int, now: float) -> str:
+        """Rate and time left, or "" before the first point."""
+        elapsed = now - self._started
+        if done == 0 or elapsed <= 0:
+            return ""
+        rate = done / elapsed
+        said = f"{format_rate(rate)}"
+        left = (self._total - done) / rate
+        return f"{said}, {format_time(left)} left" if done < self._total else said
+
+
+def format_rate(rate: float) -> str:
+    """``472 points/s``; below one a second, ``12 points/min``.
+
+    >>> format_rate(0.2)
+    '12 points/min'
+    """
+    if rate < 1:
+        return f"{rate * 60:.3g} points/min"
+    return f"{rate:,.0f} points/s" if rate >= 10 else f"{rate:.1f} points/s"
+
+
+def format_time(seconds: float) -> str:
+    """A duration in words.
+
+    >>> format_time(0.4), format_time(75), format_time(7300)
+    ('1 s', '1 min 15 s', '2 h 2 min')
+    """
+    whole = max(1, round(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s" if whole % 60 else f"{whole // 60} min"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+class LineTeller:
+    """One line per change, at most every few seconds: for logs and pipes."""
+
+    def __init__(self, stream: IO[str]) -> None:
+        self._outlet = Outlet(stream)
+        self._pace = Pace(0, 0.0)
+        self._next = 0.0
+        self._quiet = QUIET_S[0]
+        self._name, self._total = "", 0
+
+    def started(self, name: str, total: int) -> None:
+        now = time.monotonic()
+        self._name, self._total, self._pace = name, total, Pace(total, now)
+        self._next = now + self._quiet
+
+    def advanced(self, done: int, failed: int) -> None:
+        now = time.monotonic()
+        if now < self._next and done < self._total:
+            return
+        self._quiet = min(self._quiet * 1.5, QUIET_S[1])
+        self._next = now + self._quiet
+        parts = [f"{self._name}: {done:,}/{self._total:,} points"]
+        parts += [f"{failed:,} failed"] if failed else []
+        parts += [text] if (text := self._pace.text(done, now)) else []
+        self._outlet.write(", ".join(parts))
+
+    def said(self, text: str) -> None:
+        self._outlet.write(click.unstyle(text))
+
+    def event(self, facts: Mapping[str, Any]) -> None:
+        return
+
+    def close(self) -> None:
+        return
+
+
+class JsonTeller:
+    """A JSON object a line, on stdout: for programs."""
+
+    def __init__(self, stream: IO[str]) -> None:
+        self._outlet = Outlet(stream)
+
+    def started(self, name: str, total: int) -> None:
+        self.event({"event": "started", "name": name, "points": total})
+
+    def advanced(self, done: int, failed: int) -> None:
+        return
+
+    def said(self, text: str) -> None:
+        self.event({"event": "message", "text": click.unstyle(text)})
+
+    def event(self, facts: Mapping[str, Any]) -> None:
+        self._outlet.write(json.dumps(facts, ensure_ascii=False))
+
+    def close(self) -> None:
+        return
+
+
+class BarTeller:
+    """A bar with points done, rate and time left."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn
+
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=30),
+            TextColumn("{task.completed:,.0f}/{task.total:,.0f} points"),
+            TextColumn("{task.fields[pace]}"),
+            TextColumn("[red]{task.fields[failed]}"),
+            console=Console(stderr=True, highlight=False, soft_wrap=True),
+            refresh_per_second=8,
+        )
+        self._task: TaskID | None = None
+        self._pace = Pace(0, 0.0)
+
+    def started(self, name: str, total: int) -> None:
+        self._progress.start()
+        self._pace = Pace(total, time.monotonic())
+        self._task = self._progress.add_task(name, total=total, pace="", failed="")
+
+    def advanced(self, done: int, failed: int) -> None:
+        assert self._task is not None
+        self._progress.update(
+            self._task,
+            completed=done,
+            pace=self._pace.text(done, time.monotonic()),
+            failed=f"{failed:,} failed" if failed else "",
+        )
+
+    def said(self, text: str) -> None:
+        from rich.text import Text
+
+        self._progress.console.print(Text.from_ansi(text))
+
+    def event(self, facts: Mapping[str, Any]) -> None:
+        return
+
+    def close(self) -> None:
+        self._progress.stop()
