@@ -109,7 +109,7 @@ def format_time(seconds: float) -> str:
     """A duration in words.
 
     >>> format_time(0.4), format_time(75), format_time(7300)
-    ('1 s', '1 min 15 s', '2 h 2 min')
+    ('1 s', '1 min 15 s', '2 h 1 min')
     """
     whole = max(1, round(seconds))
     if whole < 60:
