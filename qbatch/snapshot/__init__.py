@@ -1,0 +1,22 @@
+"""The durable state of a run, and the view of it that results are read from."""
+
+from __future__ import annotations
+
+from qbatch.snapshot.registration import Registered
+from qbatch.snapshot.run import PointResult, Run, find_run_folder, open_run
+from qbatch.snapshot.schema import JobRow, StoredPoint
+from qbatch.snapshot.store import NewResult, Snapshot, StoredComposite, again
+
+__all__ = [
+    "JobRow",
+    "NewResult",
+    "PointResult",
+    "Registered",
+    "Run",
+    "Snapshot",
+    "StoredComposite",
+    "StoredPoint",
+    "again",
+    "find_run_folder",
+    "open_run",
+]

@@ -1,0 +1,447 @@
+"""The read view of a run folder: what reports, exports, `status` and notebooks are made from.
+
+Rules: it never writes and takes no lock, so it works beside a runner and sees each finished step;
+points come lazily in plan order, a page at a time, so a run of any size needs the same memory.
+Decoding is done when an attribute is asked for.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from qbatch.errors import SelectionError, SnapshotError
+from qbatch.job import Job, JobState
+from qbatch.snapshot import database
+from qbatch.snapshot.estimates import analysis_key, load_estimates
+from qbatch.snapshot.faults import damaged, translated
+from qbatch.snapshot.lock import holder_of
+from qbatch.snapshot.reading import check_number_of_points, checked, counts_by_state
+from qbatch.snapshot.schema import (
+    JOB_COLUMNS,
+    NUM_JOB_COLUMNS,
+    NUM_POINT_COLUMNS,
+    POINT_COLUMNS,
+    Mismatch,
+    StoredPoint,
+    job_from_row,
+    point_from_row,
+    result_crc,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pandas as pd
+    import xarray as xr
+
+    from qbatch.manifest import Manifest
+    from qbatch.result import Counts, Estimate
+
+#: Points read at once.
+PAGE = 256
+
+_RESULT_COLUMNS = (
+    "results.at, results.counts, results.facts, results.analysis, results.estimates, results.crc"
+)
+_SELECT = (
+    f"SELECT {POINT_COLUMNS}, {JOB_COLUMNS}, {_RESULT_COLUMNS} FROM points "
+    "JOIN jobs USING (ordinal) LEFT JOIN results USING (ordinal)"
+)
+
+
+@dataclass(frozen=True)
+class PointResult:
+    """One point of a run: what was asked for, how its job stands, what was measured.
+
+    Attributes:
+        point: What was asked for.
+        job: State, provider's id, error, cost.
+        submitted_at: When the latest attempt was sent; UTC, or None.
+        completed_at: When the result was stored; UTC, or None.
+    """
+
+    point: StoredPoint
+    job: Job
+    submitted_at: datetime | None
+    completed_at: datetime | None
+    _run: Run = field(repr=False, compare=False)
+    _packed: tuple[bytes, str, str, str] | None = field(repr=False, compare=False)
+
+    @property
+    def id(self) -> str:
+        return self.point.id
+
+    @property
+    def name(self) -> str:
+        return self.point.name
+
+    @property
+    def circuit(self) -> str:
+        return self.point.circuit
+
+    @property
+    def backend(self) -> str:
+        return self.point.backend
+
+    @property
+    def shots(self) -> int:
+        return self.point.shots
+
+    @property
+    def repeat(self) -> int:
+        return self.point.repeat
+
+    @property
+    def seed(self) -> int:
+        return self.point.seed
+
+    @property
+    def in_plan(self) -> bool:
+        return self.point.in_plan
+
+    @property
+    def state(self) -> JobState:
+        return self.job.state
+
+    @cached_property
+    def parameters(self) -> dict[str, bool | int | float | str]:
+        """Swept parameter -> value, in the order of the plan's axes."""
+        return dict(self.point.parameters)
+
+    @cached_property
+    def counts(self) -> Counts | None:
+        """True counts, our bit order; None before the job is completed."""
+        if self._packed is None:
+            return None
+        from qbatch.result import Counts
+
+        with checked(self._run.path):
+            return Counts.unpack(self._packed[0])
+
+    @cached_property
+    def facts(self) -> Mapping[str, Any]:
+        """What the provider said about how it ran: timings, method, versions."""
+        if self._packed is None:
+            return {}
+        facts: Mapping[str, Any] = json.loads(self._packed[1])
+        return facts
+
+    @cached_property
+    def estimates(self) -> dict[str, Estimate]:
+        """The manifest's named analyses, each with its interval; empty before completion."""
+        if self._packed is None:
+            return {}
+        if self._packed[2] == self._run.analysis_key:
+            return load_estimates(self._packed[3])
+        from qbatch.result import analyse
+
+        assert self.counts is not None
+        return analyse(self.counts, self._run.manifest.analysis)
+
+    @property
+    def statevector(self) -> Any:
+        """Final state, complex128, length 2**num_qubits, index bit k = qubit k; or None."""
+        return self._run.statevector_of(self.point.ordinal)
+
+
+class Run:
+    """A run folder, opened for reading.
+
+    Iterating yields a `PointResult` for every point of the plan, lazily and in plan order;
+    ``run[…]`` finds one by name or by the beginning of its id.
+
+    Args:
+        folder: The run folder.
+
+    Raises:
+        SnapshotError: There is no run, or it is damaged or newer than this qbatch.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.path = folder / database.NAME
+        #: What the latest `run` of this process did; None for a run that was only opened.
+        self.summary: Any = None
+        self._db = database.open_reader(folder)
+        try:
+            check_number_of_points(self._db, self.path)
+        except BaseException:
+            self._db.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        db = getattr(self, "_db", None)
+        if db is not None:
+            db.close()
+
+    def close(self) -> None:
+        """Close the files. Repeatable."""
+        self._db.close()
+
+    def _rows(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
+        with translated(self.path):
+            return self._db.execute(sql, values).fetchall()
+
+    # -- the run as a whole -------------------------------------------------------------------
+
+    @property
+    def meta(self) -> dict[str, str]:
+        """Facts of the run as a whole: id, name, times, versions."""
+        return dict(self._rows("SELECT key, value FROM meta"))
+
+    @cached_property
+    def name(self) -> str:
+        return self.meta.get("name") or self.folder.name
+
+    @cached_property
+    def manifest(self) -> Manifest:
+        """The manifest of the latest `run`, from the text kept with the results."""
+        from qbatch.manifest import parse_manifest
+
+        meta = self.meta
+        if "manifest" not in meta:
+            raise SnapshotError(f"{self.path}: the run was cut off before it kept its manifest")
+        return parse_manifest(
+            meta["manifest"],
+            file=meta["manifest_path"],
+            folder=Path(meta["manifest_folder"]),
+            overrides=json.loads(meta["overrides"]),
+        )
+
+    @cached_property
+    def analysis_key(self) -> str:
+        """Which stored estimates are of the manifest's own analysis."""
+        return analysis_key(self.manifest.analysis)
+
+    @cached_property
+    def axes(self) -> tuple[str, ...]:
+        """Names of the swept axes, in the plan's order."""
+        return tuple(json.loads(self.meta.get("axes", "[]")))
+
+    @property
+    def is_running(self) -> bool:
+        """True while a runner holds the folder."""
+        return holder_of(self.folder) is not None
+
+    @property
+    def targets(self) -> dict[str, Any]:
+        """Backend -> what its provider said about it when the latest run began; JSON."""
+        found: dict[str, Any] = json.loads(self.meta.get("targets", "{}"))
+        return found
+
+    def counts_by_state(self) -> dict[JobState, int]:
+        """Points of the plan in each state; states without points are left out."""
+        return counts_by_state(self._db, self.path)
+
+    def spent(self) -> dict[str, float]:
+        """Unit -> what the jobs cost so far, those included that are in the plan no more."""
+        rows = self._rows(
+            "SELECT unit, sum(cost) FROM jobs WHERE cost IS NOT NULL AND unit <> '' GROUP BY unit"
+        )
+        return {unit: float(cost) for unit, cost in rows}
+
+    def composites_by_stage(self) -> dict[tuple[str, str], int]:
+        """(backend, stage) -> composite jobs."""
+        rows = self._rows("SELECT backend, stage, count(*) FROM composites GROUP BY 1, 2")
+        return {(backend, stage): number for backend, stage, number in rows}
+
+    # -- points -------------------------------------------------------------------------------
+
+    def __len__(self) -> int:
+        return int(self._rows("SELECT count(*) FROM points WHERE position IS NOT NULL")[0][0])
+
+    def __iter__(self) -> Iterator[PointResult]:
+        """Yield the points of the plan, lazily, in plan order."""
+        last = -1
+        while page := self._rows(
+            f"{_SELECT} WHERE position > ? ORDER BY position LIMIT {PAGE}", (last,)
+        ):
+            last = page[-1][NUM_POINT_COLUMNS - 1]
+            yield from map(self._result, page)
+
+    def removed(self) -> Iterator[PointResult]:
+        """Yield the points that were planned once and are in the plan no more."""
+        last = -1
+        while page := self._rows(
+            f"{_SELECT} WHERE position IS NULL AND points.ordinal > ? "
+            f"ORDER BY points.ordinal LIMIT {PAGE}",
+            (last,),
+        ):
+            last = page[-1][0]
+            yield from map(self._result, page)
+
+    def __getitem__(self, key: str) -> PointResult:
+        """Find a point by its name or by the beginning of its id (4 digits or more).
+
+        Raises:
+            SelectionError: There is none, or more than one.
+        """
+        rows = self._rows(f"{_SELECT} WHERE position IS NOT NULL AND points.name = ?", (key,))
+        if not rows:
+            rows = self._by_id(key.lower())
+        if not rows:
+            raise SelectionError(f"{self.folder}: no point is called {key!r} or has such an id")
+        if len(rows) > 1:
+            raise SelectionError(f"{self.folder}: {key!r} fits several points; give more digits")
+        return self._result(rows[0])
+
+    def _by_id(self, prefix: str) -> list[Any]:
+        if not 4 <= len(prefix) <= 64 or set(prefix) - set("0123456789abcdef"):
+            return []
+        low, high = (bytes.fromhex(prefix.ljust(64, end)) for end in "0f")
+        return self._rows(f"{_SELECT} WHERE points.id BETWEEN ? AND ? LIMIT 2", (low, high))
+
+    def _result(self, row: Sequence[Any]) -> PointResult:
+        split = NUM_POINT_COLUMNS + NUM_JOB_COLUMNS
+        with checked(self.path):
+            point = point_from_row(row[:NUM_POINT_COLUMNS])
+            stored = job_from_row(row[NUM_POINT_COLUMNS:split], point.id)
+            at, *packed, crc = row[split:]
+            result = None
+            if stored.job.state is JobState.COMPLETED:
+                result = _checked_result(point.ordinal, packed, crc)
+        return PointResult(
+            point, stored.job, _instant(stored.submitted_at), _instant(at), self, result
+        )
+
+    def estimates(self, point: PointResult) -> dict[str, Estimate]:
+        """The manifest's named analyses of `point`, each with its interval."""
+        return point.estimates
+
+    def statevector_of(self, ordinal: int) -> Any:
+        """The final state of the point at row `ordinal`, or None."""
+        rows = self._rows(
+            "SELECT statevector, vector_crc FROM results WHERE ordinal = ?", (ordinal,)
+        )
+        if not rows or rows[0][0] is None:
+            return None
+        packed, crc = rows[0]
+        if zlib.crc32(packed) != crc:
+            raise damaged(self.path, f"state vector of row {ordinal}")
+        import numpy as np
+
+        return np.frombuffer(packed, dtype=np.complex128)
+
+    def circuit_of(self, point: PointResult) -> str | None:
+        """The circuit's text as it was bound to `point`, free parameters left in."""
+        rows = self._rows(
+            "SELECT body FROM circuits JOIN jobs ON jobs.circuit = circuits.id "
+            "WHERE jobs.ordinal = ?",
+            (point.point.ordinal,),
+        )
+        return zlib.decompress(rows[0][0]).decode() if rows else None
+
+    def raw_of(self, point: PointResult) -> list[tuple[str, bytes]]:
+        """Every reply kept about `point`, as sent: ("update" or "result", body), oldest first."""
+        rows = self._rows(
+            "SELECT kind, body FROM raw WHERE job = ? ORDER BY at", (point.point.ordinal,)
+        )
+        with checked(self.path):
+            return [(kind, zlib.decompress(body)) for kind, body in rows]
+
+    def history_of(self, point: PointResult) -> list[tuple[datetime, JobState, str]]:
+        """All moves of `point`'s job: when, to which state, why; oldest first."""
+        rows = self._rows(
+            "SELECT at, state, note FROM events WHERE job = ? ORDER BY seq", (point.point.ordinal,)
+        )
+        return [
+            (datetime.fromtimestamp(at, UTC), JobState(state), note) for at, state, note in rows
+        ]
+
+    def settings(self) -> dict[str, str]:
+        """Point id -> canonical text of its setting, where one was kept."""
+        rows = self._rows("SELECT id, body FROM points JOIN settings ON key = setting")
+        return {key.hex(): body for key, body in rows}
+
+    # -- tables -------------------------------------------------------------------------------
+
+    def to_dataframe(self) -> pd.DataFrame:
+        """One row per point, columns as in ``results.csv`` (needs the extra ``[data]``)."""
+        from qbatch.snapshot.tables import to_dataframe
+
+        return to_dataframe(self)
+
+    def to_xarray(self) -> xr.Dataset:
+        """Sweep axes as dimensions, NaN where a point is missing (needs the extra ``[data]``)."""
+        from qbatch.snapshot.tables import to_xarray
+
+        return to_xarray(self)
+
+    def __repr__(self) -> str:
+        states = ", ".join(f"{number} {state}" for state, number in self.counts_by_state().items())
+        return f"<Run {self.name!r} in {self.folder}: {states or 'no points'}>"
+
+    def _repr_html_(self) -> str:
+        from qbatch.snapshot.tables import to_html
+
+        return to_html(self)
+
+
+def _checked_result(
+    ordinal: int, packed: Sequence[Any], crc: int | None
+) -> tuple[bytes, str, str, str]:
+    if crc is None:
+        raise Mismatch(f"result row {ordinal} is missing")
+    counts, facts, analysis, estimates = packed
+    if crc != result_crc(ordinal, counts, facts, analysis, estimates):
+        raise Mismatch(f"result row {ordinal}")
+    return counts, facts, analysis, estimates
+
+
+def _instant(at: float | None) -> datetime | None:
+    return None if at is None else datetime.fromtimestamp(at, UTC)
+
+
+def open_run(path: str | Path) -> Run:
+    """Open a run for reading.
+
+    Args:
+        path: A run folder, or a manifest: then its run under ``runs/`` of the current folder.
+
+    Raises:
+        SnapshotError: There is no run there, or it is damaged or newer than this qbatch.
+    """
+    return Run(find_run_folder(Path(path)))
+
+
+def find_run_folder(path: Path, out: Path | None = None) -> Path:
+    """Return the run folder that `path`, a run folder or a manifest, stands for.
+
+    Args:
+        path: As the person wrote it.
+        out: The run folder of a manifest, where it is not ``runs/<name>``.
+
+    Raises:
+        SnapshotError: There is nothing at `path`.
+        SourceErrors: It is a manifest, and wrong.
+    """
+    if path.is_dir():
+        return path
+    if path.name == database.NAME:
+        return path.parent
+    if not path.exists():
+        raise SnapshotError(f"{path}: no such run folder or manifest")
+    if out is not None:
+        return out
+    from qbatch.manifest import load_manifest
+
+    return Path("runs") / load_manifest(path).name

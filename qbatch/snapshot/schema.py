@@ -1,0 +1,223 @@
+"""The tables of ``snapshot.db``, version 1, and how a row is turned into a value and back.
+
+Rules: a row that changes is small and never shares a page with one that does not (`jobs` beside
+`points`, `intents` beside `composites`), and no index stands on anything that changes: so a step
+costs the same at a hundred and at a million jobs. Every row that numbers are read from carries a
+CRC over its values; a row that does not match is damage, never an answer.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from qbatch.job import Job, JobState
+
+SCHEMA_VERSION = 1
+APPLICATION_ID = 0x71626368
+
+#: Small pages: a step dirties two or three of them, and each is written whole.
+PAGE_BYTES = 2048
+
+TABLES = """
+CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+
+-- What a point is, written when it is planned. Position is NULL once it is in no plan any more.
+CREATE TABLE points(
+    ordinal INTEGER PRIMARY KEY, id BLOB NOT NULL, position INTEGER, name TEXT NOT NULL,
+    circuit TEXT NOT NULL, backend TEXT NOT NULL, shots INTEGER NOT NULL, repeat INTEGER NOT NULL,
+    seed INTEGER NOT NULL, parameters TEXT NOT NULL, setting TEXT, crc INTEGER NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX points_by_id ON points(id);
+CREATE INDEX points_by_position ON points(position) WHERE position IS NOT NULL;
+
+-- What, beside its own values, goes into a point's id: shared by many points.
+CREATE TABLE settings(key TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT, WITHOUT ROWID;
+
+-- The circuits as bound to points, deflated.
+CREATE TABLE circuits(
+    id INTEGER PRIMARY KEY, sha256 TEXT NOT NULL UNIQUE, name TEXT NOT NULL, body BLOB NOT NULL
+) STRICT;
+
+-- Where a point is.
+CREATE TABLE jobs(
+    ordinal INTEGER PRIMARY KEY, state TEXT NOT NULL, generation INTEGER NOT NULL,
+    composite INTEGER, circuit INTEGER, provider_job_id TEXT, status TEXT NOT NULL,
+    error TEXT NOT NULL, cost REAL, unit TEXT NOT NULL, submitted_at REAL,
+    updated_at REAL NOT NULL, crc INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE composites(
+    ordinal INTEGER PRIMARY KEY, stage TEXT NOT NULL, id TEXT NOT NULL, backend TEXT NOT NULL,
+    generation INTEGER NOT NULL, jobs TEXT NOT NULL, num_jobs INTEGER NOT NULL,
+    memo TEXT NOT NULL, quotes TEXT NOT NULL, created_at REAL NOT NULL, sent_at REAL,
+    closed_at REAL
+) STRICT;
+-- The last one of each composite job. Another attempt at buying is another composite job.
+CREATE TABLE intents(
+    composite INTEGER PRIMARY KEY, key TEXT NOT NULL, body BLOB NOT NULL, at REAL NOT NULL,
+    crc INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE events(
+    seq INTEGER PRIMARY KEY, at REAL NOT NULL, job INTEGER, state TEXT NOT NULL, note TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE results(
+    ordinal INTEGER PRIMARY KEY, at REAL NOT NULL, counts BLOB NOT NULL, facts TEXT NOT NULL,
+    analysis TEXT NOT NULL, estimates TEXT NOT NULL, crc INTEGER NOT NULL,
+    vector_crc INTEGER, statevector BLOB
+) STRICT;
+
+-- Replies as sent, deflated. Secrets were removed by the driver.
+CREATE TABLE raw(
+    job INTEGER NOT NULL, at REAL NOT NULL, kind TEXT NOT NULL, body BLOB NOT NULL,
+    PRIMARY KEY (job, at, kind)
+) STRICT, WITHOUT ROWID;
+"""
+
+
+def crc_of(values: Sequence[Any]) -> int:
+    """Check value of a row, from the exact values SQLite gives back."""
+    return zlib.crc32(repr(tuple(values)).encode("utf-8", "surrogatepass"))
+
+
+def dump(value: Any) -> str:
+    """Compact JSON; keys keep their order."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPoint:
+    """A sweep point as the snapshot keeps it; attributes as in `plan.SweepPoint`.
+
+    Attributes:
+        setting: Key of its canonical setting, "" when none was kept.
+        ordinal: Its row; stays for life.
+        in_plan: False when the manifest no longer has it.
+    """
+
+    id: str
+    name: str
+    circuit: str
+    backend: str
+    shots: int
+    repeat: int
+    parameters: tuple[tuple[str, bool | int | float | str], ...]
+    seed: int
+    setting: str = ""
+    ordinal: int = -1
+    in_plan: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class JobRow:
+    """A job with what the snapshot keeps beside it.
+
+    Attributes:
+        ordinal: Row of its point.
+        composite: Row of the composite job it was last packed into.
+        circuit: Row of its circuit's text.
+        submitted_at: UTC, seconds since 1970; when its latest attempt was sent.
+    """
+
+    ordinal: int
+    job: Job
+    composite: int | None = None
+    circuit: int | None = None
+    submitted_at: float | None = None
+    updated_at: float = 0.0
+
+    def values(self, now: float) -> tuple[Any, ...]:
+        """The row's columns after `ordinal`, with the CRC last."""
+        job = self.job
+        values = (
+            job.state.value,
+            job.generation,
+            self.composite,
+            self.circuit,
+            job.provider_job_id,
+            job.status,
+            job.error,
+            None if job.cost is None else float(job.cost),
+            job.unit,
+            None if self.submitted_at is None else float(self.submitted_at),
+            float(now),
+        )
+        return (*values, crc_of((self.ordinal, *values)))
+
+
+JOB_COLUMNS = (
+    "jobs.ordinal, jobs.state, jobs.generation, jobs.composite, jobs.circuit, "
+    "jobs.provider_job_id, jobs.status, jobs.error, jobs.cost, jobs.unit, jobs.submitted_at, "
+    "jobs.updated_at, jobs.crc"
+)
+
+#: Columns after `ordinal` of a job that nothing has happened to; its CRC is 0.
+PRISTINE = ("created", 1, None, None, None, "", "", None, "", None, 0.0)
+NUM_JOB_COLUMNS = 13
+
+POINT_COLUMNS = (
+    "points.ordinal, points.id, points.name, points.circuit, points.backend, points.shots, "
+    "points.repeat, points.seed, points.parameters, points.crc, points.setting, points.position"
+)
+NUM_POINT_COLUMNS = 12
+
+
+def point_values(point: Any) -> tuple[Any, ...]:
+    """Columns id … parameters, crc of a point (`StoredPoint` or `plan.SweepPoint`)."""
+    values = (
+        bytes.fromhex(point.id),
+        point.name,
+        point.circuit,
+        point.backend,
+        point.shots,
+        point.repeat,
+        point.seed,
+        dump([list(pair) for pair in point.parameters]),
+    )
+    return (*values, crc_of(values))
+
+
+class Mismatch(ValueError):
+    """A row's CRC does not match: the text names the row."""
+
+
+def point_from_row(row: Sequence[Any]) -> StoredPoint:
+    """Read the columns `POINT_COLUMNS`."""
+    ordinal, key, name, circuit, backend, shots, repeat, seed, parameters, crc = row[:10]
+    setting, position = row[10:]
+    if crc != crc_of((key, name, circuit, backend, shots, repeat, seed, parameters)):
+        raise Mismatch(f"point row {ordinal}")
+    pairs = tuple((str(axis), value) for axis, value in json.loads(parameters))
+    return StoredPoint(
+        key.hex(),
+        name,
+        circuit,
+        backend,
+        shots,
+        repeat,
+        pairs,
+        seed,
+        setting or "",
+        ordinal,
+        position is not None,
+    )
+
+
+def job_from_row(row: Sequence[Any], job_id: str) -> JobRow:
+    """Read the columns `JOB_COLUMNS`."""
+    (ordinal, state, generation, composite, circuit, provider_job_id, status, error) = row[:8]
+    cost, unit, submitted_at, updated_at, crc = row[8:]
+    if crc != crc_of(row[:12]) and (crc or row[1:12] != PRISTINE):
+        raise Mismatch(f"job row {ordinal}")
+    job = Job(job_id, JobState(state), generation, provider_job_id, status, error, cost, unit)
+    return JobRow(ordinal, job, composite, circuit, submitted_at, updated_at)
+
+
+def result_crc(ordinal: int, counts: bytes, facts: str, analysis: str, estimates: str) -> int:
+    """Check value of a result without its state vector, which is read only when asked for."""
+    return crc_of((ordinal, zlib.crc32(counts), facts, analysis, estimates))

@@ -1,0 +1,472 @@
+"""The durable state of one run folder: what was planned, sent, answered and measured.
+
+Rules: the holder of a `Snapshot` holds the folder's lock. Every write stands inside
+``with snapshot.transaction()`` and is durable when that ends. Nothing here knows trio, a provider
+or a manifest; the moves of a job were checked by `job` before they come here.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+import zlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self
+
+from qbatch.errors import SelectionError
+from qbatch.job import IN_FLIGHT, CompositeJob, Job, JobState
+from qbatch.snapshot import database, registration
+from qbatch.snapshot.database import Durability
+from qbatch.snapshot.faults import damaged, translated, unusable
+from qbatch.snapshot.lock import RunLock
+from qbatch.snapshot.reading import check_number_of_points, checked, counts_by_state
+from qbatch.snapshot.registration import Point, Registered, SettingOf
+from qbatch.snapshot.schema import (
+    JOB_COLUMNS,
+    NUM_POINT_COLUMNS,
+    POINT_COLUMNS,
+    JobRow,
+    Mismatch,
+    StoredPoint,
+    crc_of,
+    dump,
+    job_from_row,
+    point_from_row,
+    result_crc,
+)
+
+MAX_CIRCUITS_REMEMBERED = 10_000
+
+#: Where a composite job is. created: preparing, nothing bought. submitting: the intent is durable,
+#: the outcome is not. submitted: answered. releasing: all results are here. closed: nothing left.
+Stage = Literal["created", "submitting", "submitted", "releasing", "closed"]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredComposite:
+    """A composite job as the snapshot keeps it.
+
+    Attributes:
+        ordinal: Its row.
+        children: Rows of its points, in the order sent.
+        sent_at: When its intent became durable; UTC, seconds since 1970.
+        intent: Key and exact bytes, once durable.
+    """
+
+    ordinal: int
+    stage: Stage
+    id: str
+    backend: str
+    generation: int
+    children: tuple[int, ...]
+    memo: Mapping[str, Any]
+    created_at: float
+    sent_at: float | None = None
+    intent: tuple[str, bytes] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewResult:
+    """The measured side of a completed job, ready to be stored.
+
+    Attributes:
+        counts: `Counts.pack()`.
+        facts: JSON.
+        analysis: Which analysis `estimates` belong to (`estimates.analysis_key`).
+        estimates: `estimates.dump_estimates`.
+        statevector: `complex128`, C order, as bytes; or None.
+        raw: The reply as received, redacted; b"" where there is none.
+    """
+
+    counts: bytes
+    facts: Mapping[str, Any]
+    analysis: str = ""
+    estimates: str = "{}"
+    statevector: bytes | None = None
+    raw: bytes = b""
+
+
+class Snapshot:
+    """The snapshot of a run folder, held for writing.
+
+    Args:
+        folder: The run folder; made when missing.
+        durability: "full" survives power loss, "normal" the death of the process.
+        now: The clock; UTC, seconds since 1970.
+
+    Raises:
+        RunLockedError: Another runner holds the folder; the message names it.
+        SnapshotError: The folder cannot be used: the message says why and how to mend it.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        durability: Durability = "full",
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self.folder = folder
+        self.path = folder / database.NAME
+        self.now = now
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise unusable(folder, error) from error
+        self._circuits: dict[str, int] = {}
+        self._lock = RunLock(folder)
+        try:
+            self._db = database.open_writer(folder, durability, self._lock.journal)
+            self._begin()
+            self._reader = database.open_reader(folder)
+            check_number_of_points(self._reader, self.path)
+        except BaseException:
+            self._lock.release()
+            raise
+
+    def _begin(self) -> None:
+        with self.transaction():
+            self._set_new_meta("created_at", datetime.now(UTC).isoformat(timespec="seconds"))
+            self._set_new_meta("points", "0")
+        self._lock.mark_open()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Fold the journal in and let the next runner in. Repeatable."""
+        try:
+            with translated(self.path):
+                self._close_database()
+        finally:
+            self._lock.release()
+
+    def _close_database(self) -> None:
+        try:
+            self._reader.close()
+            busy = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        except sqlite3.ProgrammingError:
+            return  # closed before
+        self._db.close()
+        if not busy:
+            self._lock.mark_closed()
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """One durable step; all that is written inside happens, or nothing of it."""
+        return database.transaction(self._db, self.path)
+
+    # -- meta ---------------------------------------------------------------------------------
+
+    def meta(self) -> dict[str, str]:
+        """What is known of the run as a whole."""
+        return dict(self._rows("SELECT key, value FROM meta"))
+
+    def set_meta(self, **values: str) -> None:
+        """Note facts of the run as a whole, in a step of their own."""
+        with self.transaction():
+            self._db.executemany(
+                "INSERT INTO meta VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
+                values.items(),
+            )
+
+    def _set_new_meta(self, key: str, value: str) -> None:
+        self._db.execute("INSERT OR IGNORE INTO meta VALUES (?, ?)", (key, value))
+
+    def _rows(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
+        with translated(self.path):
+            return self._reader.execute(sql, values).fetchall()
+
+    def _row(self, sql: str, values: Sequence[Any]) -> Any:
+        with translated(self.path):
+            return self._reader.execute(sql, values).fetchone()
+
+    # -- points and jobs ----------------------------------------------------------------------
+
+    def register(
+        self, points: Iterable[Point], *, setting_of: SettingOf | None = None
+    ) -> Registered:
+        """Bring the points in line with a plan: one pass, one step; see `registration`."""
+        with self.transaction():
+            registered = registration.register(self._db, points, setting_of)
+        if registered.added:
+            database.checkpoint(self._db, self.path)
+        return registered
+
+    def counts_by_state(self) -> dict[JobState, int]:
+        """Points of the plan in each state; states without points are left out."""
+        return counts_by_state(self._reader, self.path)
+
+    def state_of(self, point_id: str) -> JobState | None:
+        """Where the job of a point is; None when the point is not registered."""
+        row = self._row(
+            "SELECT state FROM jobs JOIN points USING (ordinal) WHERE id = ?",
+            (bytes.fromhex(point_id),),
+        )
+        return None if row is None else JobState(row[0])
+
+    def jobs_of(self, point_ids: Iterable[str]) -> list[JobRow]:
+        """The jobs of these points, in their order.
+
+        Raises:
+            SelectionError: One is not registered.
+        """
+        return [self._job_of(point_id) for point_id in point_ids]
+
+    def _job_of(self, point_id: str) -> JobRow:
+        row = self._row(
+            f"SELECT {JOB_COLUMNS} FROM points JOIN jobs USING (ordinal) WHERE points.id = ?",
+            (bytes.fromhex(point_id),),
+        )
+        if row is None:
+            raise SelectionError(f"{self.folder}: no point {point_id}")
+        with checked(self.path):
+            return job_from_row(row, point_id)
+
+    def rows_at(self, ordinals: Iterable[int]) -> list[tuple[StoredPoint, JobRow]]:
+        """Points and jobs at these rows, in their order."""
+        return [self._row_at(ordinal) for ordinal in ordinals]
+
+    def _row_at(self, ordinal: int) -> tuple[StoredPoint, JobRow]:
+        row = self._row(
+            f"SELECT {POINT_COLUMNS}, {JOB_COLUMNS} FROM points JOIN jobs USING (ordinal) "
+            "WHERE points.ordinal = ?",
+            (ordinal,),
+        )
+        if row is None:
+            raise damaged(self.path, f"row {ordinal} is missing")
+        with checked(self.path):
+            point = point_from_row(row[:NUM_POINT_COLUMNS])
+            return point, job_from_row(row[NUM_POINT_COLUMNS:], point.id)
+
+    def save_jobs(self, rows: Iterable[JobRow], *, note: str = "") -> None:
+        """Write where these jobs are now, and one event each."""
+        now = self.now()
+        values = [(row, row.values(now)) for row in rows]
+        self._db.executemany(_UPDATE_JOB, [(*columns, row.ordinal) for row, columns in values])
+        self._db.executemany(
+            "INSERT INTO events(at, job, state, note) VALUES (?, ?, ?, ?)",
+            [(now, row.ordinal, row.job.state.value, note) for row, _ in values],
+        )
+
+    def save_result(self, ordinal: int, result: NewResult) -> None:
+        """Store what a job measured: in the same step as its move to COMPLETED."""
+        facts, vector = dump(result.facts), result.statevector
+        values = (result.counts, facts, result.analysis, result.estimates)
+        crc = result_crc(ordinal, *values)
+        vector_crc = None if vector is None else zlib.crc32(vector)
+        self._db.execute(
+            "INSERT OR REPLACE INTO results VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (ordinal, self.now(), *values, crc, vector_crc, vector),
+        )
+        if result.raw:
+            self.save_raw(ordinal, "result", result.raw)
+
+    def save_raw(self, ordinal: int, kind: str, body: bytes) -> None:
+        """Keep a reply about a job as it was sent."""
+        self._db.execute(
+            "INSERT OR REPLACE INTO raw VALUES (?, ?, ?, ?)",
+            (ordinal, self.now(), kind, zlib.compress(body, 1)),
+        )
+
+    def save_circuit(self, sha256: str, name: str, text: str) -> int:
+        """Keep a circuit's text once; return its row."""
+        row = self._circuits.get(sha256)
+        if row is None:
+            self._db.execute(
+                "INSERT OR IGNORE INTO circuits(sha256, name, body) VALUES (?, ?, ?)",
+                (sha256, name, zlib.compress(text.encode(), 1)),
+            )
+            found = self._db.execute("SELECT id FROM circuits WHERE sha256 = ?", (sha256,))
+            row = int(found.fetchone()[0])
+            self._circuits[sha256] = row
+            if len(self._circuits) > MAX_CIRCUITS_REMEMBERED:
+                self._circuits.pop(next(iter(self._circuits)))
+        return row
+
+    def circuit_at(self, row: int) -> tuple[str, str]:
+        """Name and text of a circuit that was kept."""
+        found = self._row("SELECT name, body FROM circuits WHERE id = ?", (row,))
+        if found is None:
+            raise damaged(self.path, f"circuit row {row} is missing")
+        with checked(self.path):
+            return found[0], zlib.decompress(found[1]).decode()
+
+    # -- composite jobs -----------------------------------------------------------------------
+
+    def add_composite(
+        self, composite: CompositeJob, children: Sequence[int], quotes: Mapping[str, float]
+    ) -> int:
+        """Begin a composite job over the points at rows `children`; return its row."""
+        added = self._db.execute(
+            "INSERT INTO composites(stage, id, backend, generation, jobs, num_jobs, memo, quotes,"
+            " created_at) VALUES ('created', ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                composite.id,
+                composite.backend,
+                composite.generation,
+                dump(list(children)),
+                len(children),
+                dump(composite.memo),
+                dump(quotes),
+                self.now(),
+            ),
+        )
+        assert added.lastrowid is not None
+        return added.lastrowid
+
+    def save_memo(self, ordinal: int, memo: Mapping[str, Any], quotes: Mapping[str, float]) -> None:
+        """Keep what the driver wants remembered."""
+        self._db.execute(
+            "UPDATE composites SET memo = ?, quotes = ? WHERE ordinal = ?",
+            (dump(memo), dump(quotes), ordinal),
+        )
+
+    def save_intent(self, ordinal: int, key: str, body: bytes) -> None:
+        """Keep what is about to be sent; the composite job is `submitting` from here on."""
+        now = self.now()
+        self._db.execute(
+            "INSERT OR REPLACE INTO intents VALUES (?, ?, ?, ?, ?)",
+            (ordinal, key, body, now, crc_of((ordinal, key, zlib.crc32(body)))),
+        )
+        self._db.execute(
+            "UPDATE composites SET stage = 'submitting', sent_at = ? WHERE ordinal = ?",
+            (now, ordinal),
+        )
+
+    def set_stage(self, ordinal: int, stage: Stage) -> None:
+        """Say where a composite job is now."""
+        closed_at = self.now() if stage == "closed" else None
+        self._db.execute(
+            "UPDATE composites SET stage = ?, closed_at = ? WHERE ordinal = ?",
+            (stage, closed_at, ordinal),
+        )
+
+    def open_composites(self) -> list[StoredComposite]:
+        """All composite jobs that are not closed, oldest first."""
+        rows = self._rows(
+            "SELECT composites.ordinal, stage, id, backend, generation, jobs, memo, created_at,"
+            " sent_at, intents.key, intents.body, intents.crc FROM composites"
+            " LEFT JOIN intents ON intents.composite = composites.ordinal"
+            " WHERE stage <> 'closed' ORDER BY composites.ordinal"
+        )
+        with checked(self.path):
+            return [_composite(row) for row in rows]
+
+    def sent_since(self, backend: str, since: float) -> list[tuple[float, int]]:
+        """When composite jobs were sent to `backend` after `since`, and with how many children."""
+        return self._rows(
+            "SELECT sent_at, num_jobs FROM composites WHERE backend = ? AND sent_at > ?"
+            " ORDER BY sent_at",
+            (backend, since),
+        )
+
+    # -- what a person may change -------------------------------------------------------------
+
+    def retry(self, point_ids: Iterable[str]) -> int:
+        """Ask for another attempt at failed and cancelled jobs; return how many it took."""
+        rows = [
+            replace(row, job=again(row.job))
+            for row in self.jobs_of(point_ids)
+            if row.job.state in (JobState.FAILED, JobState.CANCELLED)
+        ]
+        with self.transaction():
+            self.save_jobs(rows, note="retry")
+        return len(rows)
+
+    def resolve(self, point_id: str, state: JobState, **changes: Any) -> Job:
+        """Decide about a held job: SUBMITTED (with `provider_job_id`), CREATED or FAILED."""
+        (row,) = self.jobs_of([point_id])
+        if row.job.state is not JobState.HELD:
+            raise SelectionError(f"{row.job.id[:12]} is {row.job.state}, not held")
+        if state is JobState.CREATED:
+            changes["generation"] = row.job.generation + 1
+        job = row.job.moved_to(state, **changes)
+        with self.transaction():
+            self.save_jobs([replace(row, job=job)], note="resolved by hand")
+        return job
+
+    def forget(self, point_ids: Iterable[str]) -> int:
+        """Remove points with all their history; return how many.
+
+        Raises:
+            SelectionError: One of them may still be at a provider.
+        """
+        rows = self.jobs_of(point_ids)
+        for row in rows:
+            if row.job.state in IN_FLIGHT:
+                raise SelectionError(
+                    f"{row.job.id[:12]} is {row.job.state}: cancel or resolve it first"
+                )
+        with self.transaction():
+            ordinals = [(row.ordinal,) for row in rows]
+            for table, column in _TABLES_OF_A_POINT:
+                self._db.executemany(f"DELETE FROM {table} WHERE {column} = ?", ordinals)
+            self._db.execute(
+                "UPDATE meta SET value = (SELECT count(*) FROM points) WHERE key = 'points'"
+            )
+        return len(rows)
+
+
+_TABLES_OF_A_POINT = (
+    ("points", "ordinal"),
+    ("jobs", "ordinal"),
+    ("results", "ordinal"),
+    ("raw", "job"),
+    ("events", "job"),
+)
+
+_UPDATE_JOB = """
+UPDATE jobs SET state = ?, generation = ?, composite = ?, circuit = ?, provider_job_id = ?,
+    status = ?, error = ?, cost = ?, unit = ?, submitted_at = ?, updated_at = ?, crc = ?
+WHERE ordinal = ?
+"""
+
+
+def again(job: Job) -> Job:
+    """The next attempt at a job that failed or was cancelled."""
+    return job.moved_to(
+        JobState.CREATED,
+        generation=job.generation + 1,
+        provider_job_id=None,
+        status="",
+        error="",
+        cost=None,
+        unit="",
+    )
+
+
+def _composite(row: Sequence[Any]) -> StoredComposite:
+    ordinal, stage, key, backend, generation, jobs, memo, created_at, sent_at = row[:9]
+    intent_key, body, crc = row[9:]
+    intent = None
+    if intent_key is not None:
+        if crc != crc_of((ordinal, intent_key, zlib.crc32(body))):
+            raise Mismatch(f"intent row {ordinal}")
+        intent = (intent_key, body)
+    children = tuple(json.loads(jobs))
+    return StoredComposite(
+        ordinal,
+        stage,
+        key,
+        backend,
+        generation,
+        children,
+        json.loads(memo),
+        created_at,
+        sent_at,
+        intent,
+    )

@@ -1,0 +1,186 @@
+"""A run as a pandas table, an xarray dataset, and a small HTML table for notebooks.
+
+pandas and xarray are in the extra ``[data]`` and are imported here, when asked for.
+"""
+
+from __future__ import annotations
+
+import html
+import itertools
+import math
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from qbatch.errors import QbatchError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+    from qbatch.snapshot.run import PointResult, Run
+
+#: Rows of the HTML table; a notebook is no place for more.
+MAX_HTML_ROWS = 20
+
+#: Cells of an xarray dataset; a sparse sweep of many axes can ask for more than a machine has.
+MAX_CELLS = 50_000_000
+
+_PLAIN_AXES = ("circuit", "backend", "shots", "repeat")
+
+
+def _missing(name: str) -> QbatchError:
+    return QbatchError(f"{name} is not installed; install qbatch with its extra: qbatch[data]")
+
+
+def parameter_names(points: Iterable[PointResult]) -> list[str]:
+    """Every swept parameter, in order of first appearance."""
+    return list(dict.fromkeys(axis for point in points for axis in point.parameters))
+
+
+def to_dataframe(run: Run) -> pd.DataFrame:
+    """One row per point; columns as in ``results.csv``, missing values NaN.
+
+    Raises:
+        QbatchError: pandas is not installed.
+    """
+    try:
+        import pandas as pd
+    except ImportError as error:
+        raise _missing("pandas") from error
+    parameters = parameter_names(run)
+    rows = [row_of(point) for point in run]
+    analyses = list(dict.fromkeys(itertools.chain.from_iterable(_analyses(row) for row in rows)))
+    head = ["id", "point", "state", "circuit", "backend", "shots", "repeat", *parameters]
+    columns = [*head, *analyses, "cost", "unit", "provider_job_id", "error"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _analyses(row: dict[str, Any]) -> list[str]:
+    names: list[str] = row.pop("_analyses")
+    return names
+
+
+def row_of(point: PointResult) -> dict[str, Any]:
+    """A point's columns by name; ``_analyses`` names those of its analyses."""
+    analyses: dict[str, float] = {}
+    for name, estimate in point.estimates.items():
+        analyses[name] = estimate.value
+        analyses[f"{name}_se"] = estimate.se
+        analyses[f"{name}_low"] = estimate.low
+        analyses[f"{name}_high"] = estimate.high
+    return {
+        "id": point.id,
+        "point": point.name,
+        "state": point.state.value,
+        "circuit": point.circuit,
+        "backend": point.backend,
+        "shots": point.shots,
+        "repeat": point.repeat,
+        **point.parameters,
+        **analyses,
+        "cost": point.job.cost,
+        "unit": point.job.unit,
+        "provider_job_id": point.job.provider_job_id,
+        "error": point.job.error,
+        "_analyses": list(analyses),
+    }
+
+
+def to_xarray(run: Run) -> xr.Dataset:
+    """Sweep axes as dimensions with their values as coordinates.
+
+    Variables: per analysis NAME, NAME_se, NAME_low, NAME_high (float, NaN where a point is
+    missing), and ``state`` (text, "" where missing), ``counted`` (shots counted) and ``outcomes``
+    (distinct bitstrings seen). What has one value in all the run is an attribute instead.
+
+    Raises:
+        QbatchError: xarray is not installed, or the sweep is too sparse for one array.
+    """
+    try:
+        import xarray as xr
+    except ImportError as error:
+        raise _missing("xarray") from error
+    import numpy as np
+
+    seen = _axes_of(run)
+    axes = {name: _ordered(list(values)) for name, values in seen.items() if len(values) > 1}
+    shape = tuple(len(values) for values in axes.values())
+    if math.prod(shape) > MAX_CELLS:
+        raise QbatchError(f"{run.name}: axes of {shape} values are too sparse for one array")
+    places = [{value: i for i, value in enumerate(values)} for values in axes.values()]
+    arrays: dict[str, Any] = {"state": np.full(shape, "", dtype="U10")}
+    for point in run:
+        values = _axis_values(point)
+        where = tuple(place[values.get(axis)] for axis, place in zip(axes, places, strict=True))
+        for name, value in _cells_of(point).items():
+            if name not in arrays:
+                arrays[name] = np.full(shape, np.nan)
+            arrays[name][where] = value
+    constant = {name: next(iter(v)) for name, v in seen.items() if len(v) == 1}
+    return xr.Dataset(
+        {name: (tuple(axes), array) for name, array in arrays.items()},
+        coords={axis: _coordinate(values) for axis, values in axes.items()},
+        attrs={"run": run.name, **constant},
+    )
+
+
+def _axis_values(point: PointResult) -> dict[str, Any]:
+    return {**point.parameters, **{axis: getattr(point, axis) for axis in _PLAIN_AXES}}
+
+
+def _axes_of(run: Run) -> dict[str, dict[Any, None]]:
+    """Axis -> its values in order of appearance; None where a point does not have the axis."""
+    axes: dict[str, dict[Any, None]] = {}
+    for number, point in enumerate(run):
+        values = _axis_values(point)
+        for name in values.keys() - axes.keys():
+            axes[name] = dict.fromkeys([None] if number else [])
+        for name, found in axes.items():
+            found.setdefault(values.get(name))
+    order = [*_PLAIN_AXES[:3], *(a for a in axes if a not in _PLAIN_AXES), _PLAIN_AXES[3]]
+    return {name: axes[name] for name in order if name in axes}
+
+
+def _ordered(values: list[Any]) -> list[Any]:
+    is_numeric = all(isinstance(value, (int, float)) for value in values)
+    return sorted(values) if is_numeric else values
+
+
+def _coordinate(values: list[Any]) -> list[Any]:
+    is_numeric = all(value is None or isinstance(value, (int, float)) for value in values)
+    if is_numeric:
+        return [float("nan") if value is None else value for value in values]
+    return ["" if value is None else str(value) for value in values]
+
+
+def _cells_of(point: PointResult) -> dict[str, Any]:
+    cells: dict[str, Any] = {"state": point.state.value}
+    row = row_of(point)
+    cells.update({name: row[name] for name in row["_analyses"]})
+    if point.counts is not None:
+        cells["counted"] = point.counts.shots
+        cells["outcomes"] = len(point.counts)
+    return cells
+
+
+def to_html(run: Run) -> str:
+    """A summary line and the first points, escaped, without scripts or styles of its own."""
+    states = ", ".join(f"{number} {state}" for state, number in run.counts_by_state().items())
+    points = list(itertools.islice(run, MAX_HTML_ROWS))
+    names = list(dict.fromkeys(name for point in points for name in point.estimates))
+    head = "".join(f"<th>{html.escape(name)}</th>" for name in ("point", "state", *names))
+    body = "".join(f"<tr>{_html_row(point, names)}</tr>" for point in points)
+    more = len(run) - len(points)
+    tail = f"<p>… and {more:,} more</p>" if more > 0 else ""
+    return (
+        f"<p><b>{html.escape(run.name)}</b>: {html.escape(states)}</p>"
+        f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{tail}"
+    )
+
+
+def _html_row(point: PointResult, names: list[str]) -> str:
+    cells = [point.name, point.job.error or point.state.value]
+    for name in names:
+        estimate = point.estimates.get(name)
+        cells.append("" if estimate is None else f"{estimate.value:.4g} ± {estimate.se:.2g}")
+    return "".join(f"<td>{html.escape(cell)}</td>" for cell in cells)
