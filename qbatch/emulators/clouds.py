@@ -1,0 +1,195 @@
+"""Putting emulated clouds together: one world, one ASGI application, one prefix per cloud.
+
+A cloud is a module with ``open_cloud(world) -> Cloud``, listed in `MODULES`. It imports nothing of
+qbatch outside this package, so a driver and its emulator cannot share a mistake.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any
+
+import httpx
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Mount, Route
+
+from qbatch.emulators.clock import Clock
+from qbatch.emulators.disturbance import App, ConnectionDropped, Disturbance
+from qbatch.emulators.faults import Faults, FaultScriptError, read_faults
+from qbatch.emulators.jobs import Queueing
+from qbatch.emulators.ledger import Ledger
+from qbatch.emulators.simulation import Simulator
+
+#: Provider -> the module that emulates it.
+MODULES = {
+    "oqc": "qbatch.emulators.oqc",
+    "open-quantum": "qbatch.emulators.open_quantum",
+}
+
+
+@dataclass
+class World:
+    """What all clouds of an emulation share.
+
+    Attributes:
+        faults: The script in force; may be replaced while the emulation runs.
+        random: Source of ids and other free choices; seeded in rehearsals and tests.
+    """
+
+    clock: Clock
+    ledger: Ledger
+    simulator: Simulator
+    queueing: Queueing = field(default_factory=Queueing)
+    faults: Faults = field(default_factory=Faults)
+    random: random.Random = field(default_factory=random.Random)
+
+    def new_id(self) -> str:
+        """Return a fresh UUID, version 4."""
+        return str(uuid.UUID(int=self.random.getrandbits(128), version=4))
+
+
+def own_url(request: Request) -> str:
+    """Return the URL a cloud is reached under, as its client wrote it, without a slash at its end.
+
+    Clouds hand out absolute URLs of their own: of QPUs, of storage.
+    """
+    return f"{request.url.scheme}://{request.url.netloc}{request.scope.get('root_path', '')}"
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """One emulated cloud.
+
+    Attributes:
+        environment: The base URL it is served under -> variables a client needs: its URL under
+            ``QBATCH_<PROVIDER>_URL`` and dummy credentials under the vendor's own names.
+        expire_tokens: Expires issued tokens, and with True lasting ones too.
+    """
+
+    name: str
+    app: App
+    environment: Callable[[str], Mapping[str, str]]
+    expire_tokens: Callable[[bool], None]
+
+
+class Emulation:
+    """Emulated clouds side by side, each under the path ``/<name>``.
+
+    Args:
+        providers: Names, see `MODULES`.
+        queueing: How long jobs wait and run.
+        faults: A fault script.
+        inline: Simulate where asked, for virtual clocks and in-process use; False starts a worker.
+        seed: Makes ids and draws repeatable; None: ids are fresh, draws still repeat per id.
+
+    Raises:
+        ValueError: A provider has no emulator.
+    """
+
+    def __init__(
+        self,
+        providers: Sequence[str],
+        *,
+        queueing: Queueing | None = None,
+        faults: Faults | None = None,
+        clock: Clock | None = None,
+        inline: bool = True,
+        seed: int | None = None,
+    ) -> None:
+        unknown = [name for name in providers if name not in MODULES]
+        if unknown:
+            raise ValueError(f"no emulator for {unknown[0]!r}; there are: {', '.join(MODULES)}")
+        self.world = World(
+            clock=clock or Clock(),
+            ledger=Ledger(),
+            simulator=Simulator(inline=inline, seed=seed or 0),
+            queueing=queueing or Queueing(),
+            faults=faults or Faults(),
+            random=random.Random(seed),
+        )
+        self.clouds: dict[str, Cloud] = {
+            name: import_module(MODULES[name]).open_cloud(self.world)
+            for name in dict.fromkeys(providers)
+        }
+        self.app: App = Starlette(routes=[*self._own_routes(), *self._mounts()])
+
+    def _own_routes(self) -> list[Route]:
+        async def show_ledger(_: Request) -> Response:
+            return JSONResponse(self.world.ledger.entries())
+
+        async def replace_faults(request: Request) -> Response:
+            try:
+                self.world.faults = read_faults(json.loads(await request.body() or b"null"))
+            except (FaultScriptError, ValueError) as error:
+                return JSONResponse({"error": str(error)}, 400)
+            return JSONResponse({"requests": len(self.world.faults.requests)})
+
+        return [
+            Route("/-/ledger", show_ledger, methods=["GET"]),
+            Route("/-/faults", replace_faults, methods=["PUT"]),
+        ]
+
+    def _mounts(self) -> list[Mount]:
+        return [
+            Mount(
+                f"/{cloud.name}",
+                Disturbance(
+                    cloud.app,
+                    cloud.name,
+                    lambda: self.world.faults,
+                    self.world.clock,
+                    cloud.expire_tokens,
+                ),
+            )
+            for cloud in self.clouds.values()
+        ]
+
+    def environment(self, origin: str) -> dict[str, str]:
+        """Return the variables a client of these clouds needs.
+
+        Args:
+            origin: Scheme, host and port under which `app` is reached, without a slash at its end.
+        """
+        variables: dict[str, str] = {}
+        for cloud in self.clouds.values():
+            variables.update(cloud.environment(f"{origin}/{cloud.name}"))
+        return variables
+
+    def transport(self) -> InProcessTransport:
+        """Return an httpx transport that reaches these clouds without a socket."""
+        return InProcessTransport(self.app)
+
+    def close(self) -> None:
+        self.world.simulator.close()
+
+
+class InProcessTransport(httpx.AsyncBaseTransport):
+    """httpx to an emulation in the same process, on trio; no socket is ever opened.
+
+    Connections that the fault script drops raise what a real one would raise, and an answer later
+    than the request's read time-out is `httpx.ReadTimeout`, after the cloud has acted.
+    """
+
+    def __init__(self, app: App) -> None:
+        self._inner = httpx.ASGITransport(app)
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        import trio
+
+        limits: Mapping[str, Any] = request.extensions.get("timeout", {})
+        read_s = limits.get("read")
+        with trio.move_on_after(float("inf") if read_s is None else read_s):
+            try:
+                return await self._inner.handle_async_request(request)
+            except ConnectionDropped as error:
+                raise httpx.RemoteProtocolError(
+                    "Server disconnected without sending a complete response.", request=request
+                ) from error
+        raise httpx.ReadTimeout("", request=request)

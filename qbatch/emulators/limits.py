@@ -1,0 +1,33 @@
+"""Limits on requests that every emulated cloud enforces in its own words."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from qbatch.emulators.clock import Clock
+
+
+class RateLimit:
+    """At most `calls` in any `window_s` seconds.
+
+    Args:
+        clock: The emulation's.
+        calls: 1 or more.
+        window_s: Length of the sliding window, seconds.
+    """
+
+    def __init__(self, clock: Clock, calls: int, window_s: float) -> None:
+        self._clock = clock
+        self._calls = calls
+        self._window_s = window_s
+        self._at: deque[float] = deque()
+
+    def wait_s(self) -> float:
+        """Count one call and return 0, or return how long the caller must wait, uncounted."""
+        now = self._clock.now_s()
+        while self._at and now - self._at[0] >= self._window_s:
+            self._at.popleft()
+        if len(self._at) < self._calls:
+            self._at.append(now)
+            return 0.0
+        return self._window_s - (now - self._at[0])

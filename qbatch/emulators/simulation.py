@@ -1,0 +1,365 @@
+"""Circuits executed for real: OpenQASM text in, counts out.
+
+Rules: Qiskit parses and Aer computes, in a worker process when serving, so that no reply waits for
+a simulation, and inline on a virtual clock, which would take waiting for a worker for idleness.
+Aer is only ever loaded by the main thread of a process. What depends on the text alone is computed
+once and kept: thousands of jobs with one circuit cost one simulation and one draw each.
+
+Outcomes are integers: bit j is classical bit j, counted through the registers as declared.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import re
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import dataclass, field
+from hashlib import sha256
+from multiprocessing.connection import wait
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from qiskit import QuantumCircuit
+
+T = TypeVar("T")
+
+#: Up to so many measured bits exact probabilities are computed once and drawn from; beyond, and
+#: for dynamic circuits, every job's shots are simulated.
+MOST_EXACT_BITS = 14
+
+#: Above so many qubits a state vector does not fit; Aer then chooses a method by itself.
+MOST_EXACT_QUBITS = 24
+
+#: Circuits whose solution is kept.
+MOST_KEPT = 8_192
+
+
+class ProgramError(Exception):
+    """The text cannot be compiled or does not fit the device; the message says why."""
+
+
+@dataclass(frozen=True)
+class Solution:
+    """What a program's text alone determines.
+
+    Attributes:
+        registers: (name, bits) of each classical register, as declared.
+        operations: Operation name -> how often; Qiskit's names.
+        is_dynamic: Mid-circuit measurement, reset after start or classical control.
+        outcomes: Possible outcomes, or empty when `probabilities` is None.
+        probabilities: One per outcome, or None when every job's shots must be simulated.
+        error: Why the program cannot run, or "".
+    """
+
+    num_qubits: int = 0
+    registers: tuple[tuple[str, int], ...] = ()
+    operations: Mapping[str, int] = field(default_factory=dict)
+    is_dynamic: bool = False
+    outcomes: tuple[int, ...] = ()
+    probabilities: tuple[float, ...] | None = None
+    error: str = ""
+
+    @property
+    def num_bits(self) -> int:
+        return sum(size for _, size in self.registers)
+
+
+def read_program(text: str) -> QuantumCircuit:
+    """Parse OpenQASM 2 or 3, told apart by the header; without one it is OpenQASM 3.
+
+    Raises:
+        ProgramError: It cannot be parsed, or inputs are left open.
+    """
+    from qiskit import qasm2, qasm3
+    from qiskit.exceptions import QiskitError
+
+    try:
+        if re.search(r"^\s*OPENQASM\s+2", text, re.MULTILINE):
+            return qasm2.loads(text, custom_instructions=qasm2.LEGACY_CUSTOM_INSTRUCTIONS)
+        circuit = qasm3.loads(_with_standard_gates(text))
+    except (QiskitError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise ProgramError(f"cannot parse the program: {error}") from error
+    if circuit.parameters:
+        names = ", ".join(sorted(parameter.name for parameter in circuit.parameters))
+        raise ProgramError(f"inputs without a value: {names}")
+    return circuit
+
+
+def _with_standard_gates(text: str) -> str:
+    """Add ``stdgates.inc`` where missing: some clouds build its gates in."""
+    if "stdgates.inc" in text:
+        return text
+    header = re.search(r"OPENQASM\s+3(\.\d+)?\s*;", text)
+    at = header.end() if header else 0
+    return f'{text[:at]}\ninclude "stdgates.inc";\n{text[at:]}'
+
+
+def solve(text: str, max_qubits: int) -> Solution:
+    """Parse and, where it can be done once for all, simulate. Never raises for bad programs."""
+    try:
+        circuit = read_program(text)
+    except ProgramError as error:
+        return Solution(error=str(error))
+    measured = _measured_qubits(circuit)
+    facts = Solution(
+        num_qubits=circuit.num_qubits,
+        registers=tuple((register.name, register.size) for register in circuit.cregs),
+        operations=dict(circuit.count_ops()),
+        is_dynamic=measured is None,
+    )
+    problem = _problem(circuit, max_qubits)
+    if problem:
+        return _replaced(facts, error=problem)
+    if (
+        measured is None
+        or len(measured) > MOST_EXACT_BITS
+        or circuit.num_qubits > MOST_EXACT_QUBITS
+    ):
+        return facts
+    outcomes, probabilities = _exact(circuit, measured)
+    return _replaced(facts, outcomes=outcomes, probabilities=probabilities)
+
+
+def _replaced(solution: Solution, **changes: Any) -> Solution:
+    from dataclasses import replace
+
+    return replace(solution, **changes)
+
+
+def _problem(circuit: QuantumCircuit, max_qubits: int) -> str:
+    if circuit.num_qubits > max_qubits:
+        return f"the program uses {circuit.num_qubits} qubits, the device has {max_qubits}"
+    if "measure" not in circuit.count_ops() and not any(
+        hasattr(one.operation, "blocks") for one in circuit.data
+    ):
+        return "the program measures nothing"
+    return ""
+
+
+def _measured_qubits(circuit: QuantumCircuit) -> dict[int, int] | None:
+    """Return classical bit -> qubit of the final measurements, or None for a dynamic circuit."""
+    qubit_of: dict[int, int] = {}
+    done: set[int] = set()
+    used: set[int] = set()
+    for one in circuit.data:
+        qubits = [circuit.find_bit(qubit).index for qubit in one.qubits]
+        if one.operation.name == "barrier":
+            continue
+        if hasattr(one.operation, "blocks") or done.intersection(qubits):
+            return None
+        if one.operation.name == "reset" and used.intersection(qubits):
+            return None
+        used.update(qubits)
+        if one.operation.name == "measure":
+            bit = circuit.find_bit(one.clbits[0]).index
+            if bit in qubit_of:
+                return None
+            qubit_of[bit] = qubits[0]
+            done.add(qubits[0])
+    return qubit_of
+
+
+def _exact(
+    circuit: QuantumCircuit, qubit_of: Mapping[int, int]
+) -> tuple[tuple[int, ...], tuple[float, ...]]:
+    from qiskit import QuantumCircuit
+
+    bits = sorted(qubit_of)
+    bare = QuantumCircuit(circuit.num_qubits)
+    for one in circuit.data:
+        if one.operation.name not in {"measure", "barrier", "reset"}:
+            bare.append(one.operation, [circuit.find_bit(qubit).index for qubit in one.qubits])
+    bare = _for_aer(bare)
+    bare.save_probabilities([qubit_of[bit] for bit in bits])
+    values = _aer().run(bare).result().data(0)["probabilities"]
+    outcomes, probabilities = [], []
+    for index, probability in enumerate(values):
+        if probability > 1e-12:
+            outcomes.append(sum(1 << bit for at, bit in enumerate(bits) if index >> at & 1))
+            probabilities.append(float(probability))
+    total = sum(probabilities)
+    return tuple(outcomes), tuple(one / total for one in probabilities)
+
+
+def simulate_shots(text: str, shots: int, seed: int) -> dict[int, int]:
+    """Simulate every shot; for dynamic and wide circuits. Returns outcome -> count."""
+    circuit = _for_aer(read_program(text))
+    result = _aer().run(circuit, shots=shots, seed_simulator=seed % 2**31).result()
+    return {
+        int(word.replace(" ", ""), 2): int(count) for word, count in result.get_counts().items()
+    }
+
+
+def _for_aer(circuit: QuantumCircuit) -> QuantumCircuit:
+    from qiskit import transpile
+
+    return transpile(circuit, _aer(), optimization_level=0)
+
+
+def _aer() -> Any:
+    from qiskit_aer import AerSimulator
+
+    return AerSimulator(max_parallel_threads=1)
+
+
+def draw(solution: Solution, shots: int, seed: int) -> dict[int, int]:
+    """Draw `shots` outcomes from exact probabilities. Returns outcome -> count, none zero."""
+    import numpy as np
+
+    chances = np.asarray(solution.probabilities, dtype=float)
+    drawn = np.random.default_rng(seed).multinomial(shots, chances)
+    return {
+        outcome: int(count)
+        for outcome, count in zip(solution.outcomes, drawn, strict=True)
+        if count
+    }
+
+
+class Computation(Generic[T]):
+    """A value that is being computed: now (inline) or in the worker."""
+
+    def __init__(self, start: Callable[[], Future[T] | T]) -> None:
+        self._start = start
+        self._future: Future[T] | None = None
+        self._value: T | None = None
+        self._has_value = False
+
+    @property
+    def is_done(self) -> bool:
+        """True once `value` answers at once. Computes it when there is no worker."""
+        self._begin()
+        return self._has_value or (self._future is not None and self._future.done())
+
+    def value(self) -> T:
+        self._begin()
+        if not self._has_value and self._future is not None:
+            self._value, self._has_value = self._future.result(), True
+        return self._value  # type: ignore[return-value]
+
+    def _begin(self) -> None:
+        if self._has_value or self._future is not None:
+            return
+        started = self._start()
+        if isinstance(started, Future):
+            self._future = started
+        else:
+            self._value, self._has_value = started, True
+
+
+class Sample:
+    """The shots of one job."""
+
+    def __init__(
+        self, simulator: Simulator, text: str, max_qubits: int, shots: int, seed: int
+    ) -> None:
+        self._solution = simulator.solve(text, max_qubits)
+        self._shots = shots
+        self._seed = seed
+        self._simulated = Computation(
+            lambda: simulator.call(simulate_shots, text, shots, seed),
+        )
+
+    @property
+    def is_done(self) -> bool:
+        if not self._solution.is_done:
+            return False
+        solution = self.solution
+        return bool(solution.error) or solution.probabilities is not None or self._simulated.is_done
+
+    @property
+    def solution(self) -> Solution:
+        return self._solution.value()
+
+    @property
+    def counts(self) -> dict[int, int]:
+        """Outcome -> count, summing to the shots asked for."""
+        if self.solution.probabilities is None:
+            return self._simulated.value()
+        return draw(self.solution, self._shots, self._seed)
+
+
+class Simulator:
+    """Runs programs for all clouds of an emulation.
+
+    Args:
+        inline: Compute where asked, at once; for virtual clocks. Otherwise in one worker process.
+        seed: Root of every job's seed.
+    """
+
+    def __init__(self, *, inline: bool, seed: int = 0) -> None:
+        self._seed = seed
+        self._kept: dict[tuple[str, int], Computation[Solution]] = {}
+        self._pool: ProcessPoolExecutor | None = None
+        if not inline:
+            self._pool = ProcessPoolExecutor(
+                1, mp_context=multiprocessing.get_context("spawn"), initializer=prepare_worker
+            )
+
+    def solve(self, text: str, max_qubits: int) -> Computation[Solution]:
+        """Compile and simulate what does not depend on shots."""
+        key = (sha256(text.encode()).hexdigest(), max_qubits)
+        if key not in self._kept:
+            if len(self._kept) >= MOST_KEPT:
+                self._kept.pop(next(iter(self._kept)))
+            self._kept[key] = Computation(lambda: self.call(solve, text, max_qubits))
+        return self._kept[key]
+
+    def sample(self, text: str, max_qubits: int, shots: int, salt: str) -> Sample:
+        """Begin a job's simulation; `salt` (its id) makes its draw its own."""
+        seed = int.from_bytes(sha256(f"{self._seed}:{salt}".encode()).digest()[:6], "big")
+        sample = Sample(self, text, max_qubits, shots, seed)
+        if self._pool is not None:
+            _ = sample.is_done  # starts the worker on it
+        return sample
+
+    def call(self, function: Callable[..., T], *arguments: Any) -> Future[T] | T:
+        if self._pool is None:
+            return function(*arguments)
+        return self._pool.submit(function, *arguments)
+
+    def warm_up(self) -> None:
+        """Wait until the worker has loaded Aer, so that no first job pays for it."""
+        if self._pool is not None:
+            self._pool.submit(
+                solve, "OPENQASM 2.0; qreg q[1]; creg c[1]; measure q->c;", 1
+            ).result()
+
+    def close(self) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+
+
+def prepare_worker() -> None:
+    """Load Aer in the worker's main thread, and end with the server, however that ends."""
+    import signal
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(
+            target=lambda: wait([parent.sentinel]) and os._exit(0), daemon=True
+        ).start()
+    _aer()
+
+
+def bitstrings(counts: Mapping[int, int], num_bits: int) -> dict[str, int]:
+    """Write outcomes as text; rightmost character is classical bit 0."""
+    return {format(outcome, f"0{num_bits}b"): count for outcome, count in sorted(counts.items())}
+
+
+def by_register(
+    counts: Mapping[int, int], registers: tuple[tuple[str, int], ...]
+) -> dict[str, dict[int, int]]:
+    """Split whole outcomes into each register's own: marginal counts."""
+    split: dict[str, dict[int, int]] = {}
+    first = 0
+    for name, size in registers:
+        mine = split[name] = {}
+        for outcome, count in sorted(counts.items()):
+            value = outcome >> first & ((1 << size) - 1)
+            mine[value] = mine.get(value, 0) + count
+        first += size
+    return split
