@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from qbatch.job import CompositeJob, JobState
 
@@ -127,6 +127,9 @@ class Target:
         poll_s: Shortest and longest pause between two polls, seconds; (0, 0) when `poll` itself
             waits for news.
         next_window_at: UTC instant (ISO 8601) when an offline QPU next takes jobs.
+        pack_by: "circuit" when a composite job may hold (or profits from) one circuit text only.
+        seconds_per_job: What a job takes beside its shots, for the plan's estimate; None: unknown.
+        seconds_per_shot: Added for each shot.
         facts: Calibration and what else the provider said, JSON, for the snapshot and the report.
     """
 
@@ -143,6 +146,9 @@ class Target:
     online: bool = True
     queue_depth: int | None = None
     next_window_at: str | None = None
+    pack_by: Literal["any", "circuit"] = "any"
+    seconds_per_job: float | None = None
+    seconds_per_shot: float = 0.0
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
