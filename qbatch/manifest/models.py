@@ -1,35 +1,153 @@
 """The manifest's models: what a valid manifest is, frozen, in plain data.
 
-Positions are not here: the loader keeps them beside the models (`Manifest.place_of`).
-The JSON Schema that `qbatch schema` prints is generated from these classes.
+Positions are not here: the text and its places are kept beside the models (`Manifest.place_of`).
+The JSON Schema that `qbatch schema` prints is generated from these classes, and so are the known
+names in messages about unknown keys; docstrings' "Attributes" become an editor's hints.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import (
+    BeforeValidator,
+    Field,
+    PrivateAttr,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
-#: A swept or fixed value: what an axis may hold.
-Value = bool | int | float | str
+from qbatch.errors import Place
+from qbatch.manifest.fields import (
+    AT_KEY,
+    AXES,
+    Column,
+    Flag,
+    Identifier,
+    LocalPath,
+    Mistakes,
+    Model,
+    Name,
+    Noise,
+    Numeric,
+    Options,
+    Pointer,
+    Real,
+    RunName,
+    Seconds,
+    Shots,
+    Swept,
+    Text,
+    Url,
+    Value,
+    Whole,
+    amiss,
+    known_to,
+    unknown,
+    wrong,
+)
+from qbatch.manifest.source import Source
+from qbatch.manifest.sweep import (
+    Axis,
+    FileAxis,
+    Override,
+    RandomAxis,
+    Sample,
+    Sweep,
+    Where,
+    WhereField,
+    no_axis,
+)
 
-ProviderName = Literal["local", "open-quantum", "ibm-direct-access", "marqov", "scaleway", "oqc"]
+__all__ = [
+    "PROVIDERS",
+    "Analysis",
+    "Axis",
+    "Backend",
+    "Check",
+    "Circuit",
+    "Distribution",
+    "FileAxis",
+    "Intervals",
+    "Limits",
+    "Manifest",
+    "Model",
+    "Override",
+    "Plot",
+    "RandomAxis",
+    "Report",
+    "Retry",
+    "RunSettings",
+    "Sample",
+    "Sweep",
+    "Transpile",
+    "Value",
+    "Where",
+]
 
+#: Built in; others come by the entry point group `qbatch.providers`.
+PROVIDERS = ("local", "open-quantum", "ibm-direct-access", "marqov", "scaleway", "oqc")
 
-class Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+_SOURCES = ("file", "qasm", "template", "python")
 
 
 class Circuit(Model):
-    """One way to come by a circuit: exactly one of file, qasm, template, python."""
+    """One way to come by a circuit: exactly one of file, qasm, template, python.
 
-    file: str | None = None
-    qasm: str | None = None
-    template: str | None = None
-    python: str | None = None
-    arguments: Mapping[str, Value] = Field(default_factory=dict, alias="with")
+    Attributes:
+        file: OpenQASM 2 or 3, by its header.
+        qasm: The same, written here.
+        template: Jinja2 file that renders to OpenQASM; its variables come from axes and `with`.
+        python: ``FILE.py:FUNCTION`` returning a Qiskit circuit or OpenQASM; runs only with --trust.
+        arguments: Values for the template's variables or the function's arguments.
+    """
+
+    file: LocalPath | None = None
+    qasm: Text | None = None
+    template: LocalPath | None = None
+    python: Text | None = None
+    arguments: Mapping[str, Swept] = Field(default_factory=dict, alias="with")
+
+    @model_validator(mode="before")
+    @classmethod
+    def read_path(cls, data: Any) -> Any:
+        """Read a bare string as a path."""
+        if not isinstance(data, str):
+            return data
+        if "\n" in data.strip() or data.lstrip().startswith("OPENQASM"):
+            raise amiss("holds OpenQASM where a path is read; write {qasm: | …} around it")
+        return {"file": data}
+
+    @field_validator("python")
+    @classmethod
+    def check_function(cls, value: str | None, info: ValidationInfo) -> str | None:
+        """See that it names a file inside the folder and a function."""
+        from qbatch.manifest.fields import check_path
+
+        if value is None:
+            return None
+        file, _, function = value.rpartition(":")
+        if not file.endswith(".py") or not function.isidentifier():
+            raise wrong("is no function in a file; write FILE.py:FUNCTION")
+        check_path(file, info)
+        return value
+
+    @model_validator(mode="after")
+    def check_one_source(self) -> Self:
+        """See that there is exactly one source, and that `with` is not ignored."""
+        named = [source for source in _SOURCES if getattr(self, source) is not None]
+        if len(named) != 1:
+            found = f"has {' and '.join(named)}" if named else "has no source"
+            raise amiss(f"{found}; write exactly one of {', '.join(_SOURCES)}")
+        if self.arguments and named[0] in ("file", "qasm"):
+            raise amiss(
+                f"'with' is for template and python; to set an input of {named[0]}, sweep it over "
+                "a list of one value"
+            )
+        return self
 
 
 class Limits(Model):
@@ -38,166 +156,408 @@ class Limits(Model):
     Attributes:
         in_flight: Composite jobs at once.
         jobs: Children in one composite job.
-        workers: Worker processes (local only); None: one per core.
-        memory_gb: Memory one simulation may take (local only).
+        workers: Worker processes (local only); one per core when left out.
+        memory_gb: Memory one simulation may take, in 10^9 bytes (local only).
     """
 
-    in_flight: Annotated[int, Field(ge=1)] | None = None
-    jobs: Annotated[int, Field(ge=1)] | None = None
-    workers: Annotated[int, Field(ge=1)] | None = None
-    memory_gb: Annotated[float, Field(gt=0)] | None = None
+    in_flight: Annotated[Whole, Field(ge=1)] | None = None
+    jobs: Annotated[Whole, Field(ge=1)] | None = None
+    workers: Annotated[Whole, Field(ge=1, le=1024)] | None = None
+    memory_gb: Annotated[Real, Field(gt=0)] | None = None
 
 
 class Transpile(Model):
-    optimization_level: Annotated[int, Field(ge=0, le=3)] = 0
-    seed: Annotated[int, Field(ge=0)] | None = None
+    """How circuits are made to fit the target.
+
+    Attributes:
+        optimization_level: 0 leaves the gates as they are, 3 tries hardest.
+        seed: Of the transpiler's random choices.
+    """
+
+    optimization_level: Annotated[Whole, Field(ge=0, le=3)] = 0
+    seed: Annotated[Whole, Field(ge=0, lt=2**31)] | None = None
 
 
 class Backend(Model):
-    """Where circuits run. `options` and `noise` are checked by the provider's own models."""
+    """Where circuits run. `options` and `noise` are checked by the provider's own models.
 
-    provider: str
-    target: str | None = None
-    options: Mapping[str, Any] = Field(default_factory=dict)
-    noise: Mapping[str, Any] | None = None
-    limits: Limits = Limits()
-    transpile: Transpile | None = None
-    credentials: str | None = None
-    url: str | None = None
-    timeout_s: Annotated[float, Field(gt=0, alias="timeout")] = 86_400.0
-
-
-#: A `where`: axis name -> value or list of values; a point matches when each named axis does.
-Where = Mapping[str, Value | tuple[Value, ...]]
-
-
-class Axis(Model):
-    """One axis in the form it was written; `plan` makes its values.
-
-    Exactly one attribute is set.
+    Attributes:
+        provider: local, open-quantum, ibm-direct-access, marqov, scaleway, oqc, or a plug-in's.
+        target: The machine, as the provider names it.
+        options: The provider's own settings.
+        noise: depolarizing, readout, T1 and T2 … (local only).
+        limits: Upper limits of your own.
+        transpile: How circuits are made to fit.
+        credentials: env:NAME, keyring:SERVICE/USER or file:PATH; never the secret itself.
+        url: Base URL of the API in place of the provider's own.
+        timeout_s: Longest wait for one job: 90s, 30m, 6h, 1h30m, 2d, or seconds.
     """
 
-    values: tuple[Value, ...] | None = None
-    linspace: tuple[float, float, int] | None = None
-    geomspace: tuple[float, float, int] | None = None
-    range: tuple[float, float, float] | None = None
-    random: RandomAxis | None = None
-    from_file: FileAxis | None = Field(default=None, alias="from")
+    provider: Text
+    target: Text | None = None
+    options: Options = Field(default_factory=dict)
+    noise: Noise | None = None
+    limits: Limits = Limits()
+    transpile: Transpile | None = None
+    credentials: Pointer | None = None
+    url: Url | None = None
+    timeout_s: Annotated[Seconds, Field(alias="timeout")] = 86_400.0
 
+    @model_validator(mode="before")
+    @classmethod
+    def refuse_string(cls, data: Any) -> Any:
+        """Explain a bare string."""
+        if isinstance(data, str):
+            raise wrong("is no backend; write {provider: …}")
+        return data
 
-class RandomAxis(Model):
-    distribution: Literal["uniform", "normal", "loguniform", "integers"] = "uniform"
-    min: float
-    max: float
-    n: Annotated[int, Field(ge=1)]
+    @field_validator("provider")
+    @classmethod
+    def check_provider(cls, name: str) -> str:
+        """See that the provider is built in, or installed as an entry point."""
+        if name in PROVIDERS:
+            return name
+        from importlib.metadata import entry_points
 
+        installed = entry_points(group="qbatch.providers").names
+        if name not in installed:
+            raise unknown("provider", name, {*PROVIDERS, *installed})
+        return name
 
-class FileAxis(Model):
-    file: str
-    column: str
-
-
-class Sample(Model):
-    n: Annotated[int, Field(ge=1)]
-    where: Where = Field(default_factory=dict)
-    seed: Annotated[int, Field(ge=0)] | None = None
-
-
-class Override(Model):
-    where: Where
-    set: Mapping[str, Value]
-
-
-class Sweep(Model):
-    matrix: Mapping[str, Axis] = Field(default_factory=dict)
-    zip: Mapping[str, Axis] = Field(default_factory=dict)
-    exclude: tuple[Where, ...] = ()
-    include: tuple[Mapping[str, Value], ...] = ()
-    sample: tuple[Sample, ...] = ()
-    overrides: tuple[Override, ...] = ()
-    repeat: Annotated[int, Field(ge=1)] = 1
-    order: Literal["interleave", "as-written", "random"] = "interleave"
-    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    @model_validator(mode="after")
+    def check_local(self) -> Self:
+        """See that what only the simulator obeys is not ignored by a cloud."""
+        if self.provider == "local" or self.provider not in PROVIDERS:
+            return self
+        mistakes = Mistakes()
+        if self.noise is not None:
+            mistakes.add(("noise", AT_KEY), amiss("only provider local simulates noise; remove it"))
+        for name in ("workers", "memory_gb"):
+            if getattr(self.limits, name) is not None:
+                mistakes.add(("limits", name, AT_KEY), amiss("is for provider local; remove it"))
+        mistakes.raise_any()
+        return self
 
 
 class Retry(Model):
-    attempts: Annotated[int, Field(ge=1)] = 4
+    """How failures that may pass are met.
+
+    Attributes:
+        attempts: Tries in all, the first included.
+    """
+
+    attempts: Annotated[Whole, Field(ge=1, le=1000)] = 4
 
 
 class RunSettings(Model):
-    max_in_flight: Annotated[int, Field(ge=1)] = 50
-    fail_fast: bool = False
+    """How a run is conducted.
+
+    Attributes:
+        max_in_flight: Composite jobs at once, over all backends.
+        fail_fast: Stop at the first failed point.
+        retry: How often what may pass is tried.
+        durability: full survives power loss, normal a killed process; full for clouds by default.
+    """
+
+    max_in_flight: Annotated[Whole, Field(ge=1)] = 50
+    fail_fast: Flag = False
     retry: Retry = Retry()
     durability: Literal["full", "normal"] | None = None
 
 
 class Intervals(Model):
-    level: Annotated[float, Field(gt=0, lt=1)] = 0.95
+    """How wide intervals are.
+
+    Attributes:
+        level: Probability that an interval holds the true value.
+    """
+
+    level: Annotated[Real, Field(gt=0, lt=1)] = 0.95
 
 
 class Distribution(Model):
-    """Bitstring -> probability; Hellinger, total-variation and classical fidelity distances."""
+    """A distribution to compare with.
 
-    target: Mapping[str, float]
+    Attributes:
+        target: Bitstring -> probability; they add up to 1.
+        metrics: Total-variation distance, Hellinger distance, classical fidelity.
+    """
+
+    target: Mapping[str, Annotated[Real, Field(ge=0, le=1)]]
     metrics: tuple[Literal["tvd", "hellinger", "fidelity"], ...] = ("tvd",)
+
+    @field_validator("target")
+    @classmethod
+    def check_target(cls, target: Mapping[str, float]) -> Mapping[str, float]:
+        """See that bitstrings are of one length and probabilities add up to 1."""
+        mistakes = Mistakes()
+        length = len(next(iter(target), ""))
+        for bits in target:
+            if not bits or bits.strip("01 "):
+                mistakes.add((bits, AT_KEY), wrong('is no bitstring; write 0 and 1, as in "01"'))
+            elif len(bits) != length:
+                mistakes.add((bits, AT_KEY), wrong(f"is not of {length} characters, as the first"))
+        if not mistakes.found and abs(sum(target.values()) - 1) > 1e-6:
+            total = f"{sum(target.values()):.9g}"
+            mistakes.add((AT_KEY,), amiss(f"the probabilities add up to {total}; they must to 1"))
+        mistakes.raise_any()
+        return target
 
 
 class Analysis(Model):
-    observables: Mapping[str, str] = Field(default_factory=dict)
-    probabilities: Mapping[str, str] = Field(default_factory=dict)
+    """Counts to numbers.
+
+    Attributes:
+        observables: Name -> sum of products of Z; the index is the classical bit's number.
+        probabilities: Name -> pattern of 0, 1 and * (either).
+        distribution: To which the distance is taken.
+        intervals: How wide intervals are.
+    """
+
+    observables: Mapping[Column, Text] = Field(default_factory=dict)
+    probabilities: Mapping[Column, Text] = Field(default_factory=dict)
     distribution: Distribution | None = None
     intervals: Intervals = Intervals()
 
+    @field_validator("probabilities")
+    @classmethod
+    def check_patterns(cls, patterns: Mapping[str, str]) -> Mapping[str, str]:
+        """See that patterns are made of 0, 1 and *."""
+        mistakes = Mistakes()
+        for name, pattern in patterns.items():
+            if not pattern.strip() or pattern.strip("01* "):
+                mistakes.add((name,), wrong('is no pattern; write 0, 1 and *, as in "1*0"'))
+        mistakes.raise_any()
+        return patterns
+
+    @model_validator(mode="after")
+    def check_names(self) -> Self:
+        """See that every number of the analysis has a name of its own."""
+        mistakes = Mistakes()
+        taken = set(self.distribution.metrics if self.distribution else ())
+        for kind in ("observables", "probabilities"):
+            for name in getattr(self, kind):
+                if name in taken:
+                    mistakes.add((kind, name, AT_KEY), wrong("names two numbers; rename one"))
+                taken.add(name)
+        mistakes.raise_any()
+        return self
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of all numbers, as they head columns."""
+        metrics = self.distribution.metrics if self.distribution else ()
+        return (*self.observables, *self.probabilities, *metrics)
+
 
 class Check(Model):
-    that: str
-    where: Where = Field(default_factory=dict)
+    """A claim, judged on the interval.
+
+    Attributes:
+        that: ``zz >= 0.88``; also <= > < == !=, and chains.
+        where: Axis -> value or list of values: the points it is judged at.
+    """
+
+    that: Text
+    where: WhereField = Field(default_factory=dict)
+
+    @field_validator("that")
+    @classmethod
+    def check_claim(cls, text: str, info: ValidationInfo) -> str:
+        """See that it can be read and is about a number of the analysis."""
+        from qbatch.result import NotationError, parse_check
+
+        known = known_to(info)
+        try:
+            parse_check(text, known.estimates, known.vars)
+        except NotationError as error:
+            raise amiss(error.problem) from error
+        return text
+
+    @field_validator("where")
+    @classmethod
+    def check_where(cls, where: Where, info: ValidationInfo) -> Where:
+        """See that it names axes of the sweep."""
+        return check_axes_of(where, info)
+
+
+def check_axes_of(where: Where, info: ValidationInfo) -> Where:
+    """Return a `where` outside of sweeps; it names axes of any of them, or `repeat`."""
+    axes, mistakes = known_to(info).axes, Mistakes()
+    for name in where if axes is not None else ():
+        if name not in {*AXES, "repeat", *(axes or ())}:
+            mistakes.add((name, AT_KEY), no_axis(name, {*AXES, *(axes or ())}))
+    mistakes.raise_any()
+    return where
 
 
 class Plot(Model):
-    """A figure over the finished points."""
+    """A figure over the finished points.
+
+    Attributes:
+        type: line (x, y), heatmap (x, y, z) or histogram of counts.
+        x: An axis.
+        y: A number of the analysis; for a heatmap an axis.
+        z: A heatmap's number of the analysis.
+        color: An axis: one line of its own colour for each value.
+        facet: An axis: one panel for each value.
+        where: Axis -> value or list of values: the points drawn.
+        xscale: Of the x axis.
+        yscale: Of the y axis.
+        band: What is shaded about a line: the interval, the standard error, nothing.
+        title: Above the figure.
+    """
 
     type: Literal["line", "heatmap", "histogram"] = "line"
-    x: str | None = None
-    y: str | None = None
-    z: str | None = None
-    color: str | None = None
-    facet: str | None = None
-    where: Where = Field(default_factory=dict)
+    x: Text | None = None
+    y: Text | None = None
+    z: Text | None = None
+    color: Text | None = None
+    facet: Text | None = None
+    where: WhereField = Field(default_factory=dict)
     xscale: Literal["linear", "log"] = "linear"
     yscale: Literal["linear", "log"] = "linear"
     band: Literal["ci", "se", "none"] = "ci"
-    title: str | None = None
+    title: Text | None = None
+
+    @field_validator("x", "y", "z", "color", "facet")
+    @classmethod
+    def check_column(cls, name: str | None, info: ValidationInfo) -> str | None:
+        """See that an axis or a number of the analysis has this name."""
+        known = known_to(info)
+        if name is None or known.axes is None or known.estimates is None:
+            return name
+        columns = {*AXES, "repeat", *known.axes, *known.estimates}
+        if name not in columns:
+            raise unknown("axis or number of the analysis", name, columns)
+        return name
+
+    @field_validator("where")
+    @classmethod
+    def check_where(cls, where: Where, info: ValidationInfo) -> Where:
+        """See that it names axes of the sweep."""
+        return check_axes_of(where, info)
+
+    @model_validator(mode="after")
+    def check_dimensions(self) -> Self:
+        """See that the figure has what its type draws."""
+        wanted = {"line": "xy", "heatmap": "xyz"}.get(self.type, "")
+        missing = [name for name in wanted if getattr(self, name) is None]
+        if missing:
+            raise amiss(f"a {self.type} plot needs {' and '.join(missing)}; name axes or numbers")
+        return self
 
 
 class Report(Model):
+    """What is written about a run.
+
+    Attributes:
+        formats: Files to write.
+        template: A Jinja2 file of your own.
+        plots: Figures.
+    """
+
     formats: tuple[Literal["md", "html", "csv", "json", "netcdf", "parquet"], ...] = (
         "md",
         "html",
         "csv",
     )
-    template: str | None = None
+    template: LocalPath | None = None
     plots: tuple[Plot, ...] = ()
+
+    @field_validator("template")
+    @classmethod
+    def check_template(cls, value: str | None, info: ValidationInfo) -> str | None:
+        """See that the file is there before anything is run."""
+        folder = known_to(info).folder
+        if value is not None and folder is not None and not (folder / value).is_file():
+            raise wrong("is no file in the manifest's folder; write the template's relative path")
+        return value
+
+
+def _one_sweep(value: Any) -> Any:
+    return (value,) if isinstance(value, Mapping) else value
 
 
 class Manifest(Model):
     """A whole experiment.
 
     Attributes:
-        path: The file it came from; None for text.
-        text: The YAML as read.
+        qbatch: Version of the manifest's format.
+        name: Of the experiment; names the run's folder.
+        description: One line for people.
+        tags: For people; no part of a point's id.
+        vars: Name -> number, for arithmetic.
+        circuits: Name -> circuit.
+        backends: Name -> backend.
+        sweeps: One sweep, or a list whose union is run.
+        shots: Of each point, unless `shots` is an axis.
+        run: How the run is conducted.
+        analysis: Counts to numbers.
+        checks: Claims judged on intervals.
+        report: What is written.
     """
 
     qbatch: Literal[1]
-    name: str
-    description: str = ""
-    tags: tuple[str, ...] = ()
-    vars: Mapping[str, Value] = Field(default_factory=dict)
-    circuits: Mapping[str, Circuit]
-    backends: Mapping[str, Backend]
-    sweeps: tuple[Sweep, ...] = Field(default=(Sweep(),), alias="sweep")
-    shots: Annotated[int, Field(ge=1)] = 1024
+    name: RunName
+    description: Text = ""
+    tags: tuple[Text, ...] = ()
+    vars: Mapping[Identifier, Numeric] = Field(default_factory=dict)
+    circuits: Annotated[Mapping[Name, Circuit], Field(min_length=1)]
+    backends: Annotated[Mapping[Name, Backend], Field(min_length=1)]
+    sweeps: Annotated[
+        tuple[Sweep, ...], BeforeValidator(_one_sweep), Field(min_length=1, alias="sweep")
+    ] = (Sweep(),)
+    shots: Shots = 1024
     run: RunSettings = RunSettings()
     analysis: Analysis = Analysis()
     checks: tuple[Check, ...] = ()
     report: Report = Report()
+
+    _source: Source | None = PrivateAttr(default=None)
+
+    @property
+    def path(self) -> Path | None:
+        """The file it came from; None for text."""
+        return self._source.path if self._source else None
+
+    @property
+    def folder(self) -> Path:
+        """Which its paths are relative to, and stay inside of."""
+        return self._source.folder if self._source else Path()
+
+    @property
+    def text(self) -> str:
+        """The YAML as read, before overrides."""
+        return self._source.text if self._source else ""
+
+    @property
+    def overrides(self) -> tuple[str, ...]:
+        """``path=value`` of each `-S`."""
+        return self._source.overrides if self._source else ()
+
+    @property
+    def trust(self) -> bool:
+        """True when Python circuits may run."""
+        return self._source.trust if self._source else False
+
+    def place_of(self, *loc: str | int) -> Place:
+        """Return where something stands: its key, or the item itself in a list.
+
+        Args:
+            loc: As in the file: ``"sweep", "matrix", "theta"``; the index of a single sweep may
+                be given or not. What does not exist is passed over.
+        """
+        if self._source is None:
+            return Place("<manifest>")
+        return self._source.place(self._source.trace(loc).key)
+
+    def place_of_value(self, *loc: str | int) -> Place:
+        """Return where the value of a key begins."""
+        if self._source is None:
+            return Place("<manifest>")
+        return self._source.place(self._source.trace(loc).value)
+
+    def excerpt(self, place: Place) -> str:
+        """Return the line of the manifest that `place` is on, secrets hidden; "" for none."""
+        return self._source.excerpt(place) if self._source else ""

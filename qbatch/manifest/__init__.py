@@ -1,0 +1,21 @@
+"""Manifests: YAML text to a frozen `Manifest`, all mistakes at once, each with file:line:column.
+
+Public: `load_manifest`, `parse_manifest`, `json_schema`, and the models. Imports PyYAML and
+pydantic, and nothing heavier.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qbatch.manifest.models import Manifest
+from qbatch.manifest.reading import load_manifest, parse_manifest
+
+__all__ = ["Manifest", "json_schema", "load_manifest", "parse_manifest"]
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON Schema (draft 2020-12) of manifests, as the common YAML editors take it."""
+    from qbatch.manifest.schema import generate
+
+    return generate()

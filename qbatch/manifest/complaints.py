@@ -1,0 +1,186 @@
+"""pydantic's complaints to ours: where pydantic knows *what*, YAML's marks know *where*.
+
+Rules: place, value found, what is wrong with it, how to mend it, nearest known name. A misspelt
+key is reported at the key, a wrong value at the value, a missing key at the map it belongs in.
+What later versions will know is refused by name. Values are shown as they are written, never
+evaluated, and never where they may be secrets.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, get_args, get_origin
+
+from pydantic import ValidationError
+from pydantic.fields import FieldInfo
+from yaml.nodes import ScalarNode
+
+from qbatch.errors import ManifestError, Place
+from qbatch.manifest.fields import AT_KEY, SECRET_KEY, Model
+from qbatch.manifest.models import Manifest
+from qbatch.manifest.nearest import did_you_mean, listed
+from qbatch.manifest.source import Loc, Source, Trace
+
+_SHOWN = 60
+
+#: Known names that this version refuses: it never accepts and ignores.
+LATER = {
+    "budget": "budgets are not part of this version of qbatch; remove it",
+    "mitigation": "error mitigation is not part of this version of qbatch; remove it",
+    "engine": "engines (dask) are not part of this version of qbatch; remove it",
+}
+
+#: pydantic's type of error -> what is wrong and how to mend it, from its context.
+_PROBLEMS: Mapping[str, str] = {
+    "greater_than": "is too small; write more than {gt}",
+    "greater_than_equal": "is too small; write {ge} or more",
+    "less_than": "is too large; write less than {lt}",
+    "less_than_equal": "is too large; write {le} or less",
+    "model_type": "is no map; write keys and values",
+    "dict_type": "is no map; write keys and values",
+    "mapping_type": "is no map; write keys and values",
+    "tuple_type": "is no list; write [ … ] or lines that begin with '- '",
+    "too_short": "is empty; write at least one",
+    "finite_number": "is not finite; write a number",
+}
+
+
+def complain(source: Source, error: ValidationError) -> Iterator[ManifestError]:
+    """Turn each of pydantic's errors into ours."""
+    for detail in error.errors(include_url=False, include_input=False):
+        if detail["type"] != "silent":
+            yield _complaint(source, detail["loc"], detail["type"], detail.get("ctx") or {})
+
+
+def _complaint(source: Source, loc: Loc, kind: str, context: Mapping[str, Any]) -> ManifestError:
+    at_key = AT_KEY in loc
+    loc = tuple(step for step in loc if step != AT_KEY)
+    trace = source.trace(loc)
+    if kind == "extra_forbidden":
+        return source.mistake(source.place(trace.key), _unknown_key(loc, trace))
+    if kind == "missing":
+        return source.mistake(_map_place(source, trace), _missing(loc[-1], trace))
+    problem = _problem(kind, context)
+    shown = "" if kind == "amiss" else _shown(trace.key if at_key else trace.value)
+    told = f"{trace.path}: {shown} {problem}" if shown else f"{trace.path}: {problem}"
+    node = trace.key if at_key else trace.value
+    return source.mistake(source.place(node), told.removeprefix(": "))
+
+
+def _problem(kind: str, context: Mapping[str, Any]) -> str:
+    if "problem" in context:
+        return str(context["problem"])
+    if kind == "greater_than_equal" and context["ge"] == 1:
+        return "is too few; write 1 or more"
+    if kind == "literal_error":
+        return f"is none of {context['expected'].replace(' or ', ', ')}"
+    return _PROBLEMS.get(kind, "does not fit here").format(**context)
+
+
+def _shown(node: Any) -> str:
+    """Return a scalar as it is written; "" for what is empty, a map or a list."""
+    if not isinstance(node, ScalarNode) or node.tag == "null":
+        return ""
+    text = node.value if len(node.value) <= _SHOWN else node.value[:_SHOWN] + "…"
+    is_text = node.tag in ("str", "plain") or node.style is not None
+    return repr(text) if is_text else text
+
+
+def _map_place(source: Source, trace: Trace) -> Place:
+    return source.place(trace.key) if trace.steps else Place(source.file, 1, 1)
+
+
+def _missing(name: str | int, trace: Trace) -> str:
+    within = f"{trace.path}: " if trace.steps else ""
+    example = {"qbatch": "qbatch: 1", "name": "name: my-experiment"}.get(str(name), f"{name}: …")
+    return f"{within}{name} is missing; add '{example}'"
+
+
+def _unknown_key(loc: Loc, trace: Trace) -> str:
+    key = str(loc[-1])
+    within = ".".join(str(step) for step in trace.steps[:-1] if isinstance(step, str))
+    where = f" in {within}" if within else ""
+    if key in LATER:
+        return f"{key}{where}: {LATER[key]}"
+    if SECRET_KEY.fullmatch(key):
+        return (
+            f"unknown key {key!r}{where}; a secret does not belong in a manifest: point to it with "
+            "credentials: env:NAME, keyring:… or file:…"
+        )
+    names = known_keys(loc[:-1])
+    near = did_you_mean(key, names) or _elsewhere(key)
+    return f"unknown key {key!r}{where}{near or f'; known are {listed(names, 20)}'}"
+
+
+def _elsewhere(key: str) -> str:
+    """Say where a key that is unknown here is known."""
+    homes = sorted(_homes(Manifest, ""), key=lambda home: home[1].count("."))
+    found = next((home for name, home in homes if name == key), None)
+    return "" if found is None else f"; it belongs {f'in {found}' if found else 'at the top level'}"
+
+
+def _homes(model: type[Model], path: str) -> Iterator[tuple[str, str]]:
+    for name, info in fields_of(model).items():
+        yield name, path
+        inner = model_in(info.annotation)
+        if inner is not None and inner is not model and path.count(".") < 3:
+            step = f".<{name}>" if is_map(info.annotation) else f".{name}"
+            yield from _homes(inner, (path + step).removeprefix("."))
+
+
+def known_keys(loc: Loc) -> list[str]:
+    """Return the keys that a map at this location can have; none where any name goes."""
+    model = model_at(loc)
+    return [*fields_of(model)] if model else []
+
+
+def model_at(loc: Loc) -> type[Model] | None:
+    """Return the model of the map at this location, None where there is none."""
+    model: type[Model] | None = Manifest
+    annotation: Any = Manifest
+    for step in loc:
+        if model is not None and step in fields_of(model):
+            annotation = fields_of(model)[str(step)].annotation
+            # The next step names an entry of a map or list of models.
+            model = None if is_many(annotation) else model_in(annotation)
+        elif model is None:
+            model = model_in(annotation)
+    return model
+
+
+def fields_of(model: type[Model]) -> dict[str, FieldInfo]:
+    """Return a model's fields by the keys they have in a manifest."""
+    return {
+        info.alias or name: info
+        for name, info in model.model_fields.items()
+        if (model.__name__, name) != ("Axis", "values")
+    }
+
+
+def model_in(annotation: Any) -> type[Model] | None:
+    """Return the model that an annotation holds, at any depth."""
+    if isinstance(annotation, type) and issubclass(annotation, Model):
+        return annotation
+    return next((m for arg in get_args(annotation) if (m := model_in(arg))), None)
+
+
+def is_many(annotation: Any) -> bool:
+    """Say whether an annotation is a map or list."""
+    return is_map(annotation) or get_origin(annotation) is tuple
+
+
+def is_map(annotation: Any) -> bool:
+    """Say whether an annotation is a map of names that are free."""
+    origin = get_origin(annotation)
+    return isinstance(origin, type) and issubclass(origin, Mapping)
+
+
+def order_of(error: ManifestError) -> tuple[bool, int, int]:
+    """Sort by place; what has none, `-S` and whole files, first."""
+    return (error.place.line is not None, error.place.line or 0, error.place.column or 0)
+
+
+def expected(context: Mapping[str, Any]) -> list[str]:
+    """Return the words that a literal may be."""
+    return re.findall(r"'([^']*)'", str(context.get("expected", "")))

@@ -1,0 +1,383 @@
+"""What one value of a manifest may be: numbers, names, paths, durations, pointers to secrets.
+
+The models are built of the types here. Rules: a validator says what is wrong with the value and
+how to mend it, and leaves place and value to `complaints`; a secret never enters a message. What
+a value may refer to (vars, circuits, backends …) is passed as `Known`; models built without it,
+in Python, are checked by themselves only.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    ValidationError,
+    ValidationInfo,
+    WithJsonSchema,
+)
+from pydantic_core import InitErrorDetails, PydanticCustomError
+
+from qbatch.manifest.arithmetic import (
+    MAX_INTEGER,
+    ExpressionError,
+    Number,
+    evaluate,
+    is_arithmetic,
+    is_number,
+    names_in,
+)
+from qbatch.manifest.loader import Plain
+from qbatch.manifest.nearest import did_you_mean, listed
+
+#: A swept or fixed value: what an axis may hold.
+Value = bool | int | float | str
+
+#: In an error's location: the key is meant, not its value.
+AT_KEY = "[key]"
+
+#: Axes that are no parameters of a circuit.
+AXES = ("circuit", "backend", "shots")
+#: Columns of the results that a parameter or a number of the analysis cannot be named after.
+COLUMNS = frozenset(
+    [
+        "id",
+        "point",
+        "state",
+        "circuit",
+        "backend",
+        "shots",
+        "repeat",
+        "cost",
+        "unit",
+        "provider_job_id",
+        "error",
+    ]
+)
+
+_YAML_1_1 = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
+_SEXAGESIMAL = re.compile(r"[-+]?\d+(:[0-5]?\d)+(\.\d*)?")
+_DURATION = re.compile(
+    r"(?=\d)(?:(?P<d>\d+(?:\.\d+)?)d)?\s*(?:(?P<h>\d+(?:\.\d+)?)h)?\s*"
+    r"(?:(?P<m>\d+(?:\.\d+)?)m)?\s*(?:(?P<s>\d+(?:\.\d+)?)s)?"
+)
+_SECONDS = {"d": 86_400.0, "h": 3_600.0, "m": 60.0, "s": 1.0}
+#: Keys that hold secrets, wherever they stand.
+SECRET_KEY = re.compile(
+    r"(?i)(?:.*[_-])?(?:api[_-]?key|(?:access[_-]?|auth[_-]?)?token|password|passwd|secret(?:[_-]key)?)"
+)
+ADAPTIVE = (
+    "adaptive shots (target_se) are not part of this version of qbatch; write a number of shots"
+)
+
+
+class Model(BaseModel):
+    """What every part of a manifest is: frozen, strict, with no unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a manifest's values may refer to. None: not known, so not checked.
+
+    Attributes:
+        vars: Name -> number.
+        broken: Vars whose own value is wrong: numbers made of them are not complained about again.
+        folder: The manifest's; paths are checked against it.
+        axes: Of all sweeps together.
+        estimates: Names of all numbers of the analysis.
+    """
+
+    vars: Mapping[str, Number] = field(default_factory=dict)
+    broken: frozenset[str] = frozenset()
+    folder: Path | None = None
+    circuits: frozenset[str] | None = None
+    backends: frozenset[str] | None = None
+    axes: frozenset[str] | None = None
+    estimates: frozenset[str] | None = None
+
+
+_NOTHING_KNOWN = Known()
+
+
+def known_to(info: ValidationInfo) -> Known:
+    """Return what this validation was told of the rest of the manifest."""
+    return info.context if isinstance(info.context, Known) else _NOTHING_KNOWN
+
+
+def wrong(problem: str) -> PydanticCustomError:
+    """Make the error of a value; it is shown before the problem (``0`` + ``is too few``)."""
+    return PydanticCustomError("value", "{problem}", {"problem": problem})
+
+
+def amiss(problem: str) -> PydanticCustomError:
+    """Make an error that does not show the value: it may be a secret, or too large to help."""
+    return PydanticCustomError("amiss", "{problem}", {"problem": problem})
+
+
+class Mistakes:
+    """Mistakes inside one value, each with its location there, raised together."""
+
+    def __init__(self) -> None:
+        self.found: list[InitErrorDetails] = []
+
+    def add(self, loc: Iterable[str | int], error: PydanticCustomError) -> None:
+        self.found.append({"type": error, "loc": tuple(loc), "input": None})
+
+    def raise_any(self) -> None:
+        """Raise `ValidationError` with all that was added, if anything was."""
+        if self.found:
+            raise ValidationError.from_exception_data("manifest", self.found)
+
+
+def unknown(kind: str, name: str, known: Iterable[str]) -> PydanticCustomError:
+    """Make the error of a name that nothing has."""
+    names = sorted(known)
+    return wrong(f"is no {kind} ({listed(names) or 'there are none'}){did_you_mean(name, names)}")
+
+
+def as_number(value: Any, info: ValidationInfo) -> Any:
+    """Return a number; arithmetic is worked out."""
+    if type(value) is Plain:
+        return _evaluated(value, known_to(info))
+    if not is_number(value):
+        raise wrong(f"{_kind_of(value)}; write a number")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise wrong("is not finite; write a number")
+    if isinstance(value, int) and abs(value) > MAX_INTEGER:
+        raise wrong("is too large for an integer; write it as a float, as in 1e30")
+    return value
+
+
+def _evaluated(text: Plain, known: Known) -> Number:
+    if _SEXAGESIMAL.fullmatch(text):
+        raise wrong("is a string in YAML 1.2 (base 60 was YAML 1.1); write the number itself")
+    if text.lower() in _YAML_1_1 and text not in known.vars:
+        raise wrong("is a string in YAML 1.2, as are yes, no, on and off; write a number")
+    try:
+        return evaluate(text, known.vars)
+    except ExpressionError as error:
+        if known.broken.intersection(names_in(text)):
+            raise PydanticCustomError("silent", "follows from a mistake elsewhere") from error
+        raise wrong(str(error)) from error
+
+
+def _kind_of(value: Any) -> str:
+    if isinstance(value, str):
+        return "is in quotes, and so a string" if type(value) is not Plain else "is a string"
+    kinds = {bool: "is a boolean", int: "is a number", float: "is a number", tuple: "is a list"}
+    return "is empty" if value is None else kinds.get(type(value), "is a map")
+
+
+def as_integer(value: Any, info: ValidationInfo) -> Any:
+    """Return an integer; ``1e4`` is one."""
+    if isinstance(value, Mapping) and "target_se" in value:
+        raise amiss(ADAPTIVE)
+    number = as_number(value, info)
+    if isinstance(number, int):
+        return number
+    if not number.is_integer() or abs(number) > MAX_INTEGER:
+        raise wrong("is no integer; write a whole number")
+    return int(number)
+
+
+def as_flag(value: Any) -> Any:
+    """Return a boolean; YAML 1.1's words for one are explained."""
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str) and value.lower() in _YAML_1_1:
+        meant = _YAML_1_1[value.lower()]
+        raise wrong(f"is a string in YAML 1.2, as are yes, no, on and off; write {meant}")
+    raise wrong(f"{_kind_of(value)}; write true or false")
+
+
+def as_text(value: Any) -> Any:
+    """Return a string; what YAML reads as something else is explained."""
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, bool | int | float):
+        kind = "a boolean" if isinstance(value, bool) else f"the number {value}"
+        raise wrong(f"reads as {kind}, and text is wanted; put it in quotes")
+    raise wrong(f"{_kind_of(value)}; write text")
+
+
+def as_value(value: Any, info: ValidationInfo) -> Value:
+    """Return what an axis may hold; unquoted arithmetic is worked out."""
+    if type(value) is Plain:
+        names = known_to(info)
+        if is_arithmetic(value, {**names.vars, **dict.fromkeys(names.broken, 1)}):
+            return _evaluated(value, names)
+        return str(value)
+    if isinstance(value, str | bool):
+        return value
+    if value is None or isinstance(value, tuple | list | Mapping):
+        raise wrong(f"{_kind_of(value)}; write one number, string or boolean")
+    number: Number = as_number(value, info)
+    return number
+
+
+def as_seconds(value: Any, info: ValidationInfo) -> Any:
+    """Return a duration in seconds: ``90s``, ``30m``, ``6h``, ``1h30m``, ``2d``, or a number."""
+    if type(value) in (str, Plain):
+        match = _DURATION.fullmatch(value.strip())
+        if match:
+            return sum(_SECONDS[unit] * float(n) for unit, n in match.groupdict().items() if n)
+        if _SEXAGESIMAL.fullmatch(value) or not is_arithmetic(value, known_to(info).vars):
+            raise wrong("is no duration; write 90s, 30m, 6h, 1h30m, 2d or a number of seconds")
+    return as_number(value, info)
+
+
+def plain_data(value: Any) -> Any:
+    """Return nested data with strings as strings."""
+    return _nested(value, lambda item: str(item) if type(item) is Plain else item)
+
+
+def numeric_data(value: Any, info: ValidationInfo) -> Any:
+    """Return nested data with unquoted arithmetic worked out."""
+    return _nested(value, lambda item: as_value(item, info) if type(item) is Plain else item)
+
+
+def _nested(value: Any, convert: Any) -> Any:
+    mistakes = Mistakes()
+
+    def walk(item: Any, loc: tuple[str | int, ...]) -> Any:
+        if isinstance(item, Mapping):
+            for key in item:
+                if SECRET_KEY.fullmatch(key):
+                    mistakes.add((*loc, key), amiss(_NO_SECRETS))
+            return {key: walk(inner, (*loc, key)) for key, inner in item.items()}
+        if isinstance(item, tuple | list):
+            return tuple([walk(inner, (*loc, i)) for i, inner in enumerate(item)])
+        try:
+            return convert(item)
+        except PydanticCustomError as error:
+            mistakes.add(loc, error)
+            return item
+
+    if not isinstance(value, Mapping):
+        raise wrong(f"{_kind_of(value)}; write a map")
+    walked = walk(value, ())
+    mistakes.raise_any()
+    return walked
+
+
+_NO_SECRETS = (
+    "a secret does not belong in a manifest; keep it elsewhere and point to it with "
+    "credentials: env:NAME, keyring:… or file:…"
+)
+POINTER = re.compile(r"env:[A-Za-z_]\w*|keyring:\S.*|file:\S.*", re.ASCII)
+
+
+def check_pointer(value: str) -> str:
+    """Return a pointer to a secret; anything else may be the secret itself and is never shown."""
+    if not POINTER.fullmatch(value):
+        raise amiss(f"is no pointer to a secret; {_NO_SECRETS}")
+    return value
+
+
+def check_url(value: str) -> str:
+    """Return an http(s) URL without user, query or fragment."""
+    from urllib.parse import urlsplit
+
+    try:
+        parts = urlsplit(value)
+        has_host = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        raise amiss("is no URL; write http://HOST:PORT or https://HOST") from None
+    if parts.username is not None or parts.query or parts.fragment:
+        raise amiss("holds a user, query or fragment; write the base URL alone")
+    if parts.scheme not in ("http", "https") or not has_host or re.search(r"\s", value):
+        raise wrong("is no URL of an API; write http://HOST:PORT or https://HOST")
+    return value
+
+
+def check_path(value: str, info: ValidationInfo) -> str:
+    """Return a path that stays, symbolic links followed, inside the manifest's folder."""
+    if not value or "\0" in value or "\n" in value:
+        raise amiss("is no path; write a file's path relative to the manifest's folder")
+    folder = known_to(info).folder
+    if (
+        Path(value).is_absolute()
+        or ".." in Path(value).parts
+        or (folder and _leaves(value, folder))
+    ):
+        raise wrong("lies outside the manifest's folder; copy it in and write its relative path")
+    return value
+
+
+def _leaves(value: str, folder: Path) -> bool:
+    try:
+        return not (folder / value).resolve().is_relative_to(folder.resolve())
+    except (OSError, RuntimeError):  # a loop of symbolic links, or a name too long
+        return True
+
+
+_RUN_NAME = re.compile(r"[^\W_][\w.+-]{0,99}")
+_NAME = re.compile(r"\w[\w.+-]{0,99}")
+_IDENTIFIER = re.compile(r"[^\W\d]\w{0,99}")
+
+
+def check_run_name(value: str) -> str:
+    """Return a manifest's name, which also names the run's folder."""
+    if not _RUN_NAME.fullmatch(value):
+        raise wrong("is no name for a run's folder; write letters, digits, '-', '_', '.' and '+'")
+    return value
+
+
+def check_name(value: str) -> str:
+    """Return the name of a circuit or backend."""
+    if not _NAME.fullmatch(value):
+        raise wrong("is no name; write letters, digits, '-', '_', '.' and '+', no spaces")
+    return value
+
+
+def check_identifier(value: str) -> str:
+    """Return the name of a var."""
+    if not _IDENTIFIER.fullmatch(value):
+        raise wrong("is no name; write letters, digits and '_', not beginning with a digit")
+    return value
+
+
+def check_column(value: str) -> str:
+    """Return the name of a parameter or analysed number: an identifier that is no column yet."""
+    check_identifier(value)
+    if value in COLUMNS:
+        raise wrong("is the name of a column of the results; choose another")
+    return value
+
+
+Real = Annotated[float, BeforeValidator(as_number)]
+Whole = Annotated[int, BeforeValidator(as_integer)]
+#: A number that stays an integer when it is written as one.
+Numeric = Annotated[
+    int | float, PlainValidator(as_number), WithJsonSchema({"type": ["number", "string"]})
+]
+Flag = Annotated[bool, BeforeValidator(as_flag)]
+Text = Annotated[str, BeforeValidator(as_text)]
+Seconds = Annotated[float, BeforeValidator(as_seconds), Field(gt=0)]
+Name = Annotated[str, AfterValidator(check_name)]
+Identifier = Annotated[str, AfterValidator(check_identifier)]
+Column = Annotated[str, AfterValidator(check_column)]
+RunName = Annotated[Text, AfterValidator(check_run_name)]
+LocalPath = Annotated[Text, AfterValidator(check_path)]
+Pointer = Annotated[Text, AfterValidator(check_pointer)]
+Url = Annotated[Text, AfterValidator(check_url)]
+Shots = Annotated[Whole, Field(ge=1)]
+Swept = Annotated[
+    bool | int | float | str,
+    PlainValidator(as_value),
+    WithJsonSchema({"type": ["boolean", "number", "string"]}),
+]
+Options = Annotated[Mapping[str, Any], BeforeValidator(plain_data)]
+Noise = Annotated[Mapping[str, Any], BeforeValidator(numeric_data)]

@@ -1,0 +1,28 @@
+"""The nearest known name, for a misspelt one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name that `name` was probably meant to be, or None."""
+    from difflib import get_close_matches
+
+    candidates = [*known][:1000]
+    by_fold = {candidate.casefold(): candidate for candidate in reversed(candidates)}
+    found = get_close_matches(name.casefold()[:100], by_fold, n=1, cutoff=0.6)
+    return by_fold[found[0]] if found else None
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return ``; did you mean 'theta'?``, or "" when nothing is near."""
+    found = nearest(name, known)
+    return f"; did you mean {found!r}?" if found else ""
+
+
+def listed(names: Iterable[str], most: int = 8) -> str:
+    """Return names joined by commas, the first `most` of them."""
+    all_names = [*names]
+    shown = ", ".join(all_names[:most])
+    return shown + (f", … ({len(all_names)} in all)" if len(all_names) > most else "")

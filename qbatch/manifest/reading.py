@@ -1,0 +1,181 @@
+"""From a file or text to a `Manifest`, or to all of its mistakes at once.
+
+The steps: read (bounded), compose (YAML), override (`-S`), construct (plain data), evaluate
+`vars`, validate (models). What stops a step stops all; else every step adds its mistakes, and
+they are raised together in the order of their places. No circuit is opened here: that is
+`plan.expand`'s.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from qbatch.errors import ManifestError, Place, SourceErrors
+from qbatch.manifest.arithmetic import (
+    CONSTANTS,
+    FUNCTIONS,
+    ExpressionError,
+    Number,
+    evaluate,
+    is_number,
+    names_in,
+)
+from qbatch.manifest.complaints import complain, order_of
+from qbatch.manifest.fields import AT_KEY, Known, Mistakes, wrong
+from qbatch.manifest.loader import Construction, Plain, TooMuchError
+from qbatch.manifest.models import Manifest
+from qbatch.manifest.source import Source, read_text
+
+#: More mistakes than this are counted, not shown.
+MAX_SHOWN = 200
+
+
+def load_manifest(
+    path: str | Path, *, overrides: Sequence[str] = (), trust: bool = False
+) -> Manifest:
+    """Read a manifest file and check everything that needs no circuit.
+
+    Args:
+        path: The file; places in messages name it as given here.
+        overrides: ``path=value`` each, as `-S` takes them.
+        trust: Python circuits may run when they are opened.
+
+    Raises:
+        SourceErrors: Every mistake found, in the order of their places.
+    """
+    path = Path(path)
+    text = read_text(path, str(path))
+    return _read(
+        Source(str(path), text, path.absolute().parent, path, tuple(overrides), trust=trust)
+    )
+
+
+def parse_manifest(
+    text: str,
+    *,
+    file: str = "<string>",
+    folder: str | Path | None = None,
+    overrides: Sequence[str] = (),
+    trust: bool = False,
+) -> Manifest:
+    """Read a manifest from text, as `load_manifest` does from a file.
+
+    Args:
+        text: YAML.
+        file: What places in messages name.
+        folder: Which paths are relative to and stay inside of; None: the current folder.
+        overrides: ``path=value`` each, as `-S` takes them.
+        trust: Python circuits may run when they are opened.
+
+    Raises:
+        SourceErrors: Every mistake found, in the order of their places.
+    """
+    at = Path.cwd() if folder is None else Path(folder)
+    return _read(Source(file, text, at, overrides=tuple(overrides), trust=trust))
+
+
+def _read(source: Source) -> Manifest:
+    building = Construction(source)
+    try:
+        data = building.build(source.root)
+    except TooMuchError as error:
+        raise source.refuse(source.place(error.node), error.problem) from error
+    mistakes = building.mistakes
+    manifest: Manifest | None = None
+    numbers, broken, wrong_vars = _evaluate_vars(data.get("vars"))
+    known = _known(data, numbers, broken, source.folder)
+    if isinstance(data.get("vars"), dict):
+        data = {**data, "vars": numbers}
+    try:
+        wrong_vars.raise_any()
+    except ValidationError as error:
+        mistakes += complain(source, error)
+    try:
+        manifest = Manifest.model_validate(data, context=known)
+    except ValidationError as error:
+        mistakes += complain(source, error)
+    if mistakes or manifest is None:
+        raise _together(source, mistakes)
+    manifest._source = source
+    return manifest
+
+
+def _together(source: Source, mistakes: list[ManifestError]) -> SourceErrors:
+    unique = {(error.place, error.problem): error for error in mistakes}
+    shown = sorted(unique.values(), key=order_of)
+    more = len(shown) - MAX_SHOWN
+    if more > 0:
+        shown = [*shown[:MAX_SHOWN], ManifestError(Place(source.file), f"and {more} more mistakes")]
+    count = len(unique)
+    return SourceErrors(f"{source.file}: {count} mistake{'s' if count > 1 else ''}", shown)
+
+
+def _known(
+    data: Mapping[str, Any], numbers: Mapping[str, Number], broken: frozenset[str], folder: Path
+) -> Known:
+    """Gather the names that values may refer to, from whatever of the data has the right shape."""
+    analysis = _map(data.get("analysis"))
+    metrics = _map(analysis.get("distribution")).get("metrics", ("tvd",))
+    estimates = [*_map(analysis.get("observables")), *_map(analysis.get("probabilities"))]
+    if "distribution" in analysis:
+        estimates += [name for name in _list(metrics) if isinstance(name, str)]
+    return Known(
+        vars=numbers,
+        broken=broken,
+        folder=folder,
+        circuits=frozenset(_map(data.get("circuits"))),
+        backends=frozenset(_map(data.get("backends"))),
+        axes=frozenset(_axes(data.get("sweep"))),
+        estimates=frozenset(map(str, estimates)),
+    )
+
+
+def _axes(sweeps: Any) -> set[str]:
+    names: set[str] = set()
+    for sweep in map(_map, [sweeps] if isinstance(sweeps, dict) else _list(sweeps)):
+        names.update(_map(sweep.get("matrix")), _map(sweep.get("zip")))
+        for point in _list(sweep.get("include")):
+            names.update(_map(point))
+        for override in _list(sweep.get("overrides")):
+            names.update(_map(_map(override).get("set")))
+    return names
+
+
+def _map(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _list(value: Any) -> tuple[Any, ...]:
+    return value if isinstance(value, tuple) else ()
+
+
+def _evaluate_vars(written: Any) -> tuple[dict[str, Number], frozenset[str], Mistakes]:
+    """Work out `vars` in the order written; each may use those above it."""
+    numbers: dict[str, Number] = {}
+    broken: set[str] = set()
+    mistakes = Mistakes()
+    for name, value in _map(written).items():
+        if name in CONSTANTS or name in FUNCTIONS:
+            mistakes.add(("vars", name, AT_KEY), wrong("has a meaning already; choose another"))
+        elif type(value) is Plain and broken.intersection(names_in(value)):
+            broken.add(name)
+        else:
+            try:
+                numbers[name] = (
+                    _number(value) if type(value) is not Plain else evaluate(value, numbers)
+                )
+            except ExpressionError as error:
+                mistakes.add(("vars", name), wrong(str(error)))
+                broken.add(name)
+    return numbers, frozenset(broken), mistakes
+
+
+def _number(value: Any) -> Number:
+    if is_number(value) and math.isfinite(value):
+        return value
+    raise ExpressionError("is no number; vars are numbers")

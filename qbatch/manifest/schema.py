@@ -1,0 +1,161 @@
+"""The JSON Schema (draft 2020-12) of manifests, generated from the models.
+
+Rules: what `load_manifest` takes, the schema takes; editors check and complete with it. So
+short-hands are in it (a circuit as a path, one sweep for a list), arithmetic may stand for every
+number, ``x-*`` keys are free, and docstrings' attributes are the hints an editor shows.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core import core_schema
+
+from qbatch.manifest.fields import POINTER, Model
+from qbatch.manifest.models import PROVIDERS, Manifest
+from qbatch.manifest.sweep import FORMS
+
+_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+#: Arithmetic and durations, loosely: an editor sees misspelt words, `validate` sees all.
+_ARITHMETIC = {"pattern": r"^[\w\s.+*/%()-]*[\w)]$"}
+#: pydantic's words for bounds, which it leaves on schemas that it does not know -> JSON Schema's.
+_BOUNDS = {
+    "ge": "minimum",
+    "gt": "exclusiveMinimum",
+    "le": "maximum",
+    "lt": "exclusiveMaximum",
+}
+_ATTRIBUTE = re.compile(r"^(\w+): (.*(?:\n {4,}.*)*)", re.MULTILINE)
+
+Schema = dict[str, Any]
+
+
+class _Generate(GenerateJsonSchema):
+    """pydantic's generator, with arithmetic wherever a number is wanted."""
+
+    schema_dialect = _DIALECT
+
+    def int_schema(self, schema: core_schema.IntSchema) -> JsonSchemaValue:
+        return {**super().int_schema(schema), "type": ["integer", "string"], **_ARITHMETIC}
+
+    def float_schema(self, schema: core_schema.FloatSchema) -> JsonSchemaValue:
+        return {**super().float_schema(schema), "type": ["number", "string"], **_ARITHMETIC}
+
+    def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
+        inner = self.generate_inner(schema["schema"])
+        if "type" not in inner:
+            return {"anyOf": [inner, {"type": "null"}]}
+        kinds = inner["type"] if isinstance(inner["type"], list) else [inner["type"]]
+        inner = {**inner, "type": [*kinds, "null"]}
+        return {**inner, "enum": [*inner["enum"], None]} if "enum" in inner else inner
+
+    def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
+        """Show defaults that are one value; an editor writes them out."""
+        inner = super().default_schema(schema)
+        if inner.get("default") is None or isinstance(inner["default"], dict):
+            inner.pop("default", None)
+        return inner
+
+
+def generate() -> Schema:
+    """Return the JSON Schema of a manifest."""
+    schema = Manifest.model_json_schema(schema_generator=_Generate)
+    models = {model.__name__: model for model in _models(Model)}
+    for name, part in [("Manifest", schema), *schema["$defs"].items()]:
+        _describe(part, models[name])
+        part.setdefault("patternProperties", {})["^x-"] = True
+    _mend(schema)
+    definitions = schema["$defs"]
+    definitions["Axis"] = _axis(definitions["Axis"])
+    definitions["Circuit"] = {
+        "anyOf": [
+            {"type": "string", "description": "Path of an OpenQASM file."},
+            _circuit(definitions["Circuit"]),
+        ]
+    }
+    backend = definitions["Backend"]["properties"]
+    backend["provider"]["examples"] = [*PROVIDERS]
+    backend["credentials"]["pattern"] = f"^({POINTER.pattern})$"
+    backend["url"]["pattern"] = "^https?://"
+    for owner, key in ((schema, "sweep"), (definitions["Sweep"], "sample")):
+        many = owner["properties"][key]
+        one_or_many = [many["items"], {k: v for k, v in many.items() if k in _LIST_KEYS}]
+        owner["properties"][key] = {
+            **{k: v for k, v in many.items() if k not in _LIST_KEYS},
+            "anyOf": one_or_many,
+        }
+    return {
+        "$schema": _DIALECT,
+        "$id": "manifest.v1.schema.json",
+        **schema,
+        "title": "qbatch manifest, version 1",
+    }
+
+
+_LIST_KEYS = {"type", "items", "minItems", "maxItems"}
+
+
+def _models(model: type[Model]) -> Iterator[type[Model]]:
+    for each in model.__subclasses__():
+        yield each
+        yield from _models(each)
+
+
+def _describe(part: Schema, model: type[Model]) -> None:
+    """Move a docstring's attributes to the properties they describe."""
+    text = re.sub(r"^ {4}", "", model.__doc__ or "", flags=re.MULTILINE)
+    head, _, attributes = text.partition("Attributes:\n")
+    part["description"] = " ".join(head.split()).replace("``", "`")
+    told = dict(_ATTRIBUTE.findall(re.sub(r"^ {4}", "", attributes, flags=re.MULTILINE)))
+    for name, info in model.model_fields.items():
+        key = info.alias or name
+        if key in part.get("properties", {}):
+            part["properties"][key].pop("title", None)
+            if name in told:
+                words = " ".join(told[name].split()).replace("``", "`")
+                part["properties"][key]["description"] = words
+
+
+def _mend(part: Any) -> None:
+    """Allow ``x-*`` keys in every map of names, and name bounds as JSON Schema does."""
+    if isinstance(part, list):
+        for each in part:
+            _mend(each)
+    elif isinstance(part, dict):
+        for ours, theirs in _BOUNDS.items():
+            if ours in part:
+                part[theirs] = part.pop(ours)
+        if part.get("type") == "object" and isinstance(part.get("additionalProperties"), dict):
+            part.setdefault("patternProperties", {})["^x-"] = True
+        for each in part.values():
+            _mend(each)
+
+
+def _axis(part: Schema) -> Schema:
+    properties = dict(part["properties"])
+    values = properties.pop("values")
+    forms = []
+    for name in FORMS:
+        form = properties[name].get("anyOf", [properties[name]])[0]
+        form = {**form, "type": "array"} if "prefixItems" in form else form
+        forms.append(
+            {
+                "type": "object",
+                "properties": {name: form},
+                "required": [name],
+                "patternProperties": {"^x-": True},
+                "additionalProperties": False,
+            }
+        )
+    return {
+        "description": "Values of a sweep axis: a list, or a map of one key.",
+        "anyOf": [{"type": "array", "items": values["items"], "minItems": 1}, *forms],
+    }
+
+
+def _circuit(part: Schema) -> Schema:
+    sources = ("file", "qasm", "template", "python")
+    return {**part, "oneOf": [{"required": [source]} for source in sources]}

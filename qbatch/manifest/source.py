@@ -1,0 +1,227 @@
+"""A manifest's text and where everything in it stands.
+
+Owns the bounds on a file, its nodes, and the way back from a model's location (`("sweep", 0,
+"repeat")`) to line and column. Rules: an excerpt never shows a secret; a place names the file as
+the person wrote it; what `-S` put in has the flag as its place.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from yaml.nodes import MappingNode, Node, SequenceNode
+
+from qbatch.errors import ManifestError, Place, SourceErrors
+from qbatch.manifest.loader import Members, compose
+
+#: A manifest is written by hand; data belong in a file that an axis reads by `from`.
+MAX_BYTES = 32 * 2**20
+
+#: Where YAML 1.1 (and so libyaml) sees the end of a line.
+_LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
+_EXCERPT_WIDTH = 160
+#: What an excerpt must not show: a value beside a word for a secret, unless it is a pointer; the
+#: user's part of a URL.
+_SECRET = re.compile(
+    r"""(?ix)(?P<key> ["']? [\w-]* (?:credential|token|api_?-?key|passw|secret|authorization)
+        [\w-]* ["']? \s* : \s*) (?! ["']? (?:env|keyring|file) : | \s*$ | [{\[] )
+        (?P<value> "[^"]*"? | '[^']*'? | [^,}\]\#]+ )"""
+)
+_USER_IN_URL = re.compile(r"(?<=://)[^/@\s]+(?=@)")
+
+Loc = tuple[str | int, ...]
+
+
+def refuse(place: Place, problem: str, excerpt: str = "") -> SourceErrors:
+    """Make the error of a file with this one mistake."""
+    return SourceErrors(
+        f"{place.file}: 1 mistake", [ManifestError(place, problem, excerpt=excerpt)]
+    )
+
+
+def hide_secrets(line: str) -> str:
+    """Return a line of the person's file with everything that may be a secret as ``***``."""
+    return _USER_IN_URL.sub("***", _SECRET.sub(r"\g<key>***", line))
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """What stands at a location.
+
+    Attributes:
+        steps: The part of the location that exists in the file.
+        key: The key's node (the item's own in a list, the root's own at the top).
+        value: The value's node.
+    """
+
+    steps: Loc
+    key: Node
+    value: Node
+
+    @property
+    def path(self) -> str:
+        """As a person would write it: ``sweep.exclude[0].backend``."""
+        return "".join(
+            f"[{step}]" if isinstance(step, int) else f".{step}" for step in self.steps
+        ).removeprefix(".")
+
+
+@dataclass(slots=True)
+class Source:
+    """One manifest's text, with `-S` overrides.
+
+    Attributes:
+        file: As the person wrote it.
+        text: As read.
+        folder: Which paths in the manifest are relative to, and stay inside of.
+        path: The file; None for text.
+        overrides: ``path=value`` of each `-S`.
+        trust: Python circuits may run.
+    """
+
+    file: str
+    text: str
+    folder: Path
+    path: Path | None = None
+    overrides: tuple[str, ...] = ()
+    trust: bool = False
+    _root: Node | None = field(default=None, repr=False, compare=False)
+    #: id of a node that `-S` put in -> the flag.
+    _origins: dict[int, str] = field(default_factory=dict, repr=False, compare=False)
+    _members: Members = field(default_factory=Members, repr=False, compare=False)
+    _lines: list[str] | None = field(default=None, repr=False, compare=False)
+
+    def __getstate__(self) -> tuple[Any, ...]:
+        """Leave the nodes behind: libyaml's marks do not pickle, and the text makes them again."""
+        return (self.file, self.text, self.folder, self.path, self.overrides, self.trust)
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        self.__init__(*state)  # type: ignore[misc]
+
+    @property
+    def root(self) -> Node:
+        """The root of the tree, overrides done.
+
+        Raises:
+            SourceErrors: The text is no YAML, or an override goes nowhere.
+        """
+        if self._root is None:
+            from qbatch.manifest.overrides import override
+
+            self._root = compose(self.text, self)
+            if self.overrides:
+                self._root = override(self._root, self.overrides, self._origins)
+        return self._root
+
+    def members(self, node: Node) -> dict[str, tuple[Node, Node]]:
+        """Return a map node's key and value nodes by name, merge keys resolved."""
+        return self._members.of(node)
+
+    def trace(self, loc: Sequence[str | int]) -> Trace:
+        """Follow a model's location as far as it exists in the file.
+
+        Steps which the file does not have are passed over: the models say ``("sweep", 0)`` also
+        where `sweep` is one map, and ``("circuits", "bell", "file")`` for a bare path.
+        """
+        key = value = self.root
+        steps: list[str | int] = []
+        for step in loc:
+            if isinstance(value, MappingNode):
+                if (found := self.members(value).get(str(step))) is None:
+                    continue
+                key, value = found
+            elif isinstance(value, SequenceNode):
+                if not isinstance(step, int) or step >= len(value.value):
+                    continue
+                key = value = value.value[step]
+            else:
+                break
+            steps.append(step)
+        return Trace(tuple(steps), key, value)
+
+    def place(self, node: Node) -> Place:
+        """Return where a node begins."""
+        if id(node) in self._origins:
+            return Place(self._origins[id(node)])
+        mark = node.start_mark
+        return Place(self.file, mark.line + 1, mark.column + 1)
+
+    def excerpt(self, place: Place) -> str:
+        """Return the line of the file that `place` is on, secrets hidden; "" when it is on none."""
+        if place.line is None or place.file != self.file:
+            return ""
+        if self._lines is None:
+            self._lines = _LINE_BREAK.split(self.text)
+        if not 1 <= place.line <= len(self._lines):
+            return ""
+        line = hide_secrets(self._lines[place.line - 1].rstrip())
+        return line if len(line) <= _EXCERPT_WIDTH else line[: _EXCERPT_WIDTH - 1] + "…"
+
+    def mistake(self, place: Place, problem: str) -> ManifestError:
+        """Make the error for one mistake."""
+        return ManifestError(place, problem, excerpt=self.excerpt(place))
+
+    def refuse(self, place: Place, problem: str) -> SourceErrors:
+        """Make the error of a file that cannot be read beyond this one mistake."""
+        return refuse(place, problem, self.excerpt(place))
+
+
+def read_text(path: Path, file: str) -> str:
+    """Read a manifest, at most `MAX_BYTES` of UTF-8.
+
+    Raises:
+        SourceErrors: No such file, too large, not UTF-8, or not readable.
+    """
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise refuse(Place(file), _too_large(path.stat().st_size))
+        with path.open("rb") as stream:
+            data = stream.read(MAX_BYTES + 1)
+    except FileNotFoundError as error:
+        raise refuse(Place(file), f"no such file{_nearest_file(path)}") from error
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise refuse(Place(file), f"cannot be read: {reason}") from error
+    if len(data) > MAX_BYTES:
+        raise refuse(Place(file), _too_large(len(data)))
+    return _decode(data, file)
+
+
+def _too_large(size: int) -> str:
+    return (
+        f"{size / 2**20:.0f} MiB is too large for a manifest (at most {MAX_BYTES // 2**20} MiB); "
+        "keep long axes in a file and read them with {from: {file: …, column: …}}"
+    )
+
+
+def _nearest_file(path: Path) -> str:
+    from qbatch.manifest.nearest import did_you_mean
+
+    try:
+        names = [entry.name for entry in path.parent.iterdir() if entry.suffix in {".yaml", ".yml"}]
+    except OSError:
+        return ""
+    return did_you_mean(path.name, sorted(names))
+
+
+def _decode(data: bytes, file: str) -> str:
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise refuse(Place(file, 1, 1), "is UTF-16; save the file as UTF-8")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line_start = data.rfind(b"\n", 0, error.start) + 1
+        place = Place(
+            file,
+            data.count(b"\n", 0, error.start) + 1,
+            len(data[line_start : error.start].decode("utf-8", "replace")) + 1,
+        )
+        raise refuse(
+            place,
+            f"byte 0x{data[error.start]:02x} at offset {error.start} is not UTF-8; "
+            "save the file as UTF-8",
+        ) from error

@@ -1,0 +1,402 @@
+"""The models of a sweep: axes, and what takes points away, adds or changes them.
+
+Rules: names of circuits and backends stay strings whatever they look like; shots are whole; a
+value that stands twice on an axis would make a point twice and is refused at the second; `where`
+names only axes that the sweep has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PlainValidator,
+    ValidationInfo,
+    WithJsonSchema,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
+
+from qbatch.manifest.fields import (
+    ADAPTIVE,
+    AT_KEY,
+    AXES,
+    LocalPath,
+    Mistakes,
+    Model,
+    Numeric,
+    Real,
+    Text,
+    Value,
+    Whole,
+    amiss,
+    as_integer,
+    as_text,
+    as_value,
+    check_column,
+    known_to,
+    unknown,
+    wrong,
+)
+from qbatch.manifest.nearest import did_you_mean, listed
+
+#: A `where`: axis name -> value or list of values; a point matches when each named axis does.
+Where = Mapping[str, Value | tuple[Value, ...]]
+
+MAX_VALUES = 10_000_000
+
+#: Key of an axis in a manifest -> what its value looks like.
+FORMS = {
+    "linspace": "[start, stop, n]",
+    "geomspace": "[start, stop, n]",
+    "range": "[start, stop, step]",
+    "random": "{distribution: uniform, min: 0, max: 1, n: 10}",
+    "from": "{file: angles.csv, column: gamma}",
+}
+_HOW = "write a list of values, or one of {" + ": …}, {".join(FORMS) + ": …}"
+
+
+def _as_swept(value: Any, info: ValidationInfo) -> Value:
+    if type(value) is OnAxis:
+        return as_axis_value(value.axis, value.value, info)
+    return as_value(value, info)
+
+
+AxisValue = Annotated[
+    bool | int | float | str,
+    PlainValidator(_as_swept),
+    WithJsonSchema({"type": ["boolean", "number", "string"]}),
+]
+
+
+class RandomAxis(Model):
+    """Values drawn once, from the sweep's seed.
+
+    Attributes:
+        distribution: How they are spread between min and max.
+        min: Lower end.
+        max: Upper end.
+        n: How many.
+    """
+
+    distribution: Literal["uniform", "normal", "loguniform", "integers"] = "uniform"
+    min: Real
+    max: Real
+    n: Annotated[Whole, Field(ge=1, le=MAX_VALUES)]
+
+    @model_validator(mode="after")
+    def check_ends(self) -> Self:
+        if self.max < self.min:
+            raise amiss(f"max {self.max:g} is below min {self.min:g}; swap them")
+        if self.distribution == "loguniform" and self.min <= 0:
+            raise amiss(f"loguniform from min {self.min:g}; write a min above 0")
+        return self
+
+
+class FileAxis(Model):
+    """Values from a column of a CSV file with a header line.
+
+    Attributes:
+        file: Inside the manifest's folder.
+        column: Its name in the header.
+    """
+
+    file: LocalPath
+    column: Text
+
+
+class Axis(Model):
+    """One axis in the form it was written; `plan` makes its values.
+
+    Exactly one attribute is set.
+    """
+
+    values: tuple[AxisValue, ...] | None = None
+    linspace: tuple[Real, Real, Whole] | None = None
+    geomspace: tuple[Real, Real, Whole] | None = None
+    range: tuple[Numeric, Numeric, Numeric] | None = None
+    random: RandomAxis | None = None
+    from_file: FileAxis | None = Field(default=None, alias="from")
+
+    @model_validator(mode="before")
+    @classmethod
+    def read_form(cls, data: Any) -> Any:
+        """Read a list as `values`, and see that a map has one known key of the right shape."""
+        if isinstance(data, Axis):
+            return data
+        if isinstance(data, tuple | list):
+            if not data:
+                raise amiss("is an empty axis; write at least one value")
+            return {"values": tuple(data)}
+        if not isinstance(data, Mapping):
+            one = f"is one value, and an axis is a list of them; write [{data}]"
+            raise wrong(one if data is not None else f"is empty; {_HOW}")
+        if "target_se" in data:
+            raise amiss(ADAPTIVE)
+        _check_form(data)
+        return data
+
+    @model_validator(mode="after")
+    def check_values(self) -> Self:
+        """See that numbers make an axis: values that differ, ends that allow the spacing."""
+        if self.values is not None:
+            _check_repeated(self.values)
+        form, ends = next(
+            ((name, value) for name in ("linspace", "geomspace") if (value := getattr(self, name))),
+            ("", (1, 1, 1)),
+        )
+        if not 1 <= ends[2] <= MAX_VALUES:
+            raise amiss(f"{form} of {ends[2]} values; write 1 to {MAX_VALUES:,}")
+        if form == "geomspace" and not ends[0] * ends[1] > 0:
+            raise amiss("geomspace takes two ends of the same sign, none of them 0")
+        if self.range:
+            _check_range(*self.range)
+        return self
+
+
+def _check_form(data: Mapping[str, Any]) -> None:
+    if len(data) != 1:
+        raise amiss(f"an axis is a map of one key; {_HOW}")
+    ((key, value),) = data.items()
+    if key == "values" or key not in FORMS:
+        raise amiss(f"unknown kind of axis {key!r}{did_you_mean(key, FORMS)}; {_HOW}")
+    shape = FORMS[key]
+    if isinstance(value, Mapping) != shape.startswith("{"):
+        raise amiss(f"write {{{key}: {shape}}}")
+    if shape.startswith("[") and not (isinstance(value, tuple | list) and len(value) == 3):
+        raise amiss(f"{key} takes three numbers; write {{{key}: {shape}}}")
+
+
+def _check_repeated(values: tuple[Value, ...]) -> None:
+    first: dict[tuple[bool, Value], int] = {}
+    mistakes = Mistakes()
+    for i, value in enumerate(values):
+        if first.setdefault((isinstance(value, bool), value), i) != i:
+            at = first[isinstance(value, bool), value] + 1
+            mistakes.add(
+                ("values", i), wrong(f"stands twice on this axis (value {at}); remove one")
+            )
+    mistakes.raise_any()
+
+
+def _check_range(start: float, stop: float, step: float) -> None:
+    if step == 0:
+        raise amiss("a range with step 0 never ends; write another step")
+    if (stop - start) * step <= 0:
+        raise amiss(
+            f"the range from {start:g} to {stop:g} by {step:g} is empty; turn the step's sign, or "
+            "move the end"
+        )
+    if (stop - start) / step > MAX_VALUES:
+        raise amiss(f"the range has more than {MAX_VALUES:,} values; write a larger step")
+
+
+def as_axis_value(axis: str, value: Any, info: ValidationInfo) -> Value:
+    """Return one value of the named axis: a known name, whole shots, or a parameter's value.
+
+    Raises:
+        PydanticCustomError: It is none.
+    """
+    if axis == "shots":
+        shots: int = as_integer(value, info)
+        if shots < 1:
+            raise wrong("is too few; write 1 or more")
+        return shots
+    if axis not in ("circuit", "backend"):
+        return as_value(value, info)
+    name: str = as_text(value)
+    known = known_to(info)
+    names = known.circuits if axis == "circuit" else known.backends
+    if names is not None and name not in names:
+        raise unknown(axis, name, names)
+    return name
+
+
+@dataclass(frozen=True, slots=True)
+class OnAxis:
+    """A value as written, on its way to the axis whose rules it is read by."""
+
+    axis: str
+    value: Any
+
+
+def _name_values(axes: Any) -> Any:
+    """Tell the values of `circuit`, `backend` and `shots` which axis they stand on."""
+    if not isinstance(axes, Mapping):
+        return axes
+    return {
+        name: tuple([OnAxis(name, value) for value in axis])
+        if name in AXES and isinstance(axis, tuple | list)
+        else axis
+        for name, axis in axes.items()
+    }
+
+
+def check_axis_name(name: str) -> str:
+    """Return the name of an axis: `circuit`, `backend`, `shots` or a parameter."""
+    if name == "repeat":
+        raise wrong("is no axis; write repeat: N beside matrix and zip")
+    return name if name in AXES else check_column(name)
+
+
+def as_where(where: Any, info: ValidationInfo) -> Where:
+    """Read axis name -> value or list of values."""
+    return _read_values(where, info, lists=True)
+
+
+def as_point(point: Any, info: ValidationInfo) -> Where:
+    """Read axis name -> value."""
+    return _read_values(point, info, lists=False)
+
+
+def _read_values(data: Any, info: ValidationInfo, *, lists: bool) -> Where:
+    if not isinstance(data, Mapping):
+        raise wrong("is no map; write {axis: value}" if data is not None else "is empty")
+    mistakes = Mistakes()
+    values: dict[str, Value | tuple[Value, ...]] = {}
+    for axis, value in data.items():
+        if isinstance(value, tuple | list) and lists:
+            if not value:
+                mistakes.add((axis,), amiss("is an empty list and matches nothing; remove it"))
+            found = [_read(axis, item, info, mistakes, (axis, i)) for i, item in enumerate(value)]
+            values[axis] = tuple(found)
+        else:
+            values[axis] = _read(axis, value, info, mistakes, (axis,))
+    mistakes.raise_any()
+    return values
+
+
+def _read(
+    axis: str, value: Any, info: ValidationInfo, mistakes: Mistakes, loc: tuple[str | int, ...]
+) -> Value:
+    try:
+        return as_axis_value(axis, value, info)
+    except PydanticCustomError as error:
+        mistakes.add(loc, error)
+        return 1
+
+
+def _as_tuple(value: Any) -> Any:
+    """Read one of something as a list of one."""
+    return (value,) if isinstance(value, Mapping) else value
+
+
+_VALUE_SCHEMA: dict[str, Any] = {"type": ["boolean", "number", "string"]}
+_LIST_SCHEMA: dict[str, Any] = {"type": "array", "items": _VALUE_SCHEMA, "minItems": 1}
+#: The field types of a `where`, and of a point or a `set`.
+WhereField = Annotated[
+    Where,
+    PlainValidator(as_where),
+    WithJsonSchema(
+        {"type": "object", "additionalProperties": {"anyOf": [_VALUE_SCHEMA, _LIST_SCHEMA]}}
+    ),
+]
+PointField = Annotated[
+    Mapping[str, Value],
+    PlainValidator(as_point),
+    WithJsonSchema({"type": "object", "additionalProperties": _VALUE_SCHEMA}),
+]
+AxisName = Annotated[str, AfterValidator(check_axis_name)]
+Axes = Annotated[Mapping[AxisName, Axis], BeforeValidator(_name_values)]
+
+
+class Sample(Model):
+    """Keep `n` of the points that match `where`, drawn from `seed`, and all others.
+
+    Attributes:
+        n: How many to keep.
+        where: Axis -> value or list of values; all points when left out.
+        seed: Of the draw; the sweep's seed when left out.
+    """
+
+    n: Annotated[Whole, Field(ge=1)]
+    where: WhereField = Field(default_factory=dict)
+    seed: Annotated[Whole, Field(ge=0, lt=2**63)] | None = None
+
+
+class Override(Model):
+    """Change the points that match.
+
+    Attributes:
+        where: Axis -> value or list of values.
+        set: Axis -> the value it takes instead.
+    """
+
+    where: WhereField
+    set: PointField
+
+
+class Sweep(Model):
+    """Which points there are: matrix and zip, exclude, include, sample, overrides, repeat.
+
+    Attributes:
+        matrix: Axis -> values; the product of all.
+        zip: Axis -> values; side by side, all of one length.
+        exclude: Points that match any of these are left out.
+        include: Whole points added.
+        sample: Keeps some of the points.
+        overrides: Changes values of some points.
+        repeat: How often each point is run, with a seed of its own each time.
+        order: In which points run.
+        seed: Root of every point's own seed.
+    """
+
+    matrix: Axes = Field(default_factory=dict)
+    zip: Axes = Field(default_factory=dict)
+    exclude: tuple[WhereField, ...] = ()
+    include: tuple[PointField, ...] = ()
+    sample: Annotated[tuple[Sample, ...], BeforeValidator(_as_tuple)] = ()
+    overrides: tuple[Override, ...] = ()
+    repeat: Annotated[Whole, Field(ge=1, le=MAX_VALUES)] = 1
+    order: Literal["interleave", "as-written", "random"] = "interleave"
+    seed: Annotated[Whole, Field(ge=0, lt=2**63)] = 0
+
+    @property
+    def axis_names(self) -> frozenset[str]:
+        """Every name that a `where` of this sweep can use."""
+        included = (name for point in self.include for name in point)
+        changed = (name for override in self.overrides for name in override.set)
+        return frozenset({*AXES, *self.matrix, *self.zip, *included, *changed})
+
+    @model_validator(mode="after")
+    def check_axes(self) -> Self:
+        """See that zipped axes fit together and that each `where` names axes of this sweep."""
+        mistakes = Mistakes()
+        for name in self.zip:
+            if name in self.matrix:
+                mistakes.add(("zip", name, AT_KEY), wrong("is an axis of matrix too; keep one"))
+        _check_lengths(self.zip, mistakes)
+        for loc, where in self._wheres():
+            if not where and loc[0] == "exclude":
+                mistakes.add(loc, amiss("is empty and matches every point; name an axis"))
+            for axis in where:
+                if axis not in self.axis_names:
+                    mistakes.add((*loc, axis, AT_KEY), no_axis(axis, self.axis_names))
+        mistakes.raise_any()
+        return self
+
+    def _wheres(self) -> Iterator[tuple[tuple[str | int, ...], Where]]:
+        for i, where in enumerate(self.exclude):
+            yield ("exclude", i), where
+        for i, sample in enumerate(self.sample):
+            yield ("sample", i, "where"), sample.where
+        for i, override in enumerate(self.overrides):
+            yield ("overrides", i, "where"), override.where
+
+
+def no_axis(name: str, axes: Iterable[str]) -> PydanticCustomError:
+    """Make the error of a name that is no axis."""
+    names = sorted(axes)
+    return wrong(f"is no axis of the sweep ({listed(names)}){did_you_mean(name, names)}")
+
+
+def _check_lengths(axes: Mapping[str, Axis], mistakes: Mistakes) -> None:
+    lengths = {name: len(axis.values) for name, axis in axes.items() if axis.values is not None}
+    if len(set(lengths.values())) > 1:
+        told = ", ".join(f"{name} has {n}" for name, n in lengths.items())
+        mistakes.add(("zip", AT_KEY), amiss(f"zipped axes take equally many values; {told}"))
