@@ -1,0 +1,207 @@
+"""From a sweep as written to its axes' values and included points, before any circuit is opened.
+
+What the manifest's models have checked already (names of circuits, whole shots, shapes) is checked
+again only where values come from elsewhere: spacings, random draws and files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
+
+from qbatch.errors import SourceError
+from qbatch.manifest.models import Axis, Manifest, Sweep, Value
+from qbatch.manifest.nearest import did_you_mean, listed
+from qbatch.plan.axes import MAX_POINTS, count_values, expand_axis
+from qbatch.plan.draw import find_repeated
+from qbatch.plan.grid import Dimension, Loc
+from qbatch.plan.layout import full_text
+from qbatch.plan.mistakes import Mistakes
+
+#: Axes that are no parameters.
+OWN = ("circuit", "backend", "shots")
+
+#: Columns longer than this are looked through for repeated values without a set of them all.
+_LONG = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A sweep with its values.
+
+    Attributes:
+        number: In the manifest, from 0.
+        sweep: As written.
+        dimensions: Of the matrix as written, with the implied axes.
+        included: (number in the list, axis -> value) of each included point, all axes filled in.
+    """
+
+    number: int
+    sweep: Sweep
+    dimensions: tuple[Dimension, ...]
+    included: tuple[tuple[int, Mapping[str, Value]], ...]
+
+    @property
+    def loc(self) -> Loc:
+        return ("sweep", self.number)
+
+    @property
+    def axes(self) -> tuple[str, ...]:
+        """The axes of the matrix, with zipped and implied ones."""
+        return tuple(name for dimension in self.dimensions for name in dimension.names)
+
+    def values_of(self, name: str) -> Iterator[Value]:
+        """Yield every value that a point may have on the axis `name`, repeatedly perhaps."""
+        for dimension in self.dimensions:
+            if name in dimension.names:
+                yield from dimension.column(name)
+        yield from (point[name] for _, point in self.included if name in point)
+        yield from (o.set[name] for o in self.sweep.overrides if name in o.set)
+
+
+def draft(manifest: Manifest, number: int, mistakes: Mistakes) -> Draft | None:
+    """Make the values of one sweep; None when mistakes (noted) stand in the way."""
+    sweep = manifest.sweeps[number]
+    loc: Loc = ("sweep", number)
+    if not _is_size_allowed(sweep, loc, mistakes):
+        return None
+    matrix = _columns(manifest, sweep, "matrix", loc, mistakes)
+    zipped = _columns(manifest, sweep, "zip", loc, mistakes)
+    included = tuple(_included(manifest, sweep, loc, mistakes))
+    if matrix is None or zipped is None:
+        return None
+    for name in matrix.keys() & zipped.keys():
+        mistakes.add((*loc, "zip", name), f"axis {name!r} is in matrix too; keep one of them")
+    dimensions = [Dimension((name,), (column,)) for name, column in matrix.items()]
+    if zipped:
+        if len({len(column) for column in zipped.values()}) > 1:
+            lengths = ", ".join(f"{name} {len(column)}" for name, column in zipped.items())
+            mistakes.add((*loc, "zip"), f"zipped axes differ in length: {lengths}")
+            return None
+        dimensions.append(Dimension(tuple(zipped), tuple(zipped.values())))
+    for dimension in dimensions:
+        _check_distinct(dimension, loc, mistakes)
+    whole = _with_implied(manifest, dimensions)
+    size = prod(map(len, whole)) * sweep.repeat
+    if size > MAX_POINTS:
+        mistakes.add(loc, _too_many(size))
+        return None
+    return Draft(number, sweep, whole, included)
+
+
+def _is_size_allowed(sweep: Sweep, loc: Loc, mistakes: Mistakes) -> bool:
+    """Refuse an absurd matrix by arithmetic alone, before a value is made."""
+    counts = [count_values(axis) or 1 for axis in sweep.matrix.values()]
+    zipped = [count_values(axis) or 1 for axis in sweep.zip.values()]
+    size = prod(counts) * min(zipped, default=1) * sweep.repeat + len(sweep.include)
+    if size > MAX_POINTS:
+        mistakes.add((*loc, "matrix") if counts else loc, _too_many(size))
+    return size <= MAX_POINTS
+
+
+def _too_many(size: int) -> str:
+    return (
+        f"{size if size < 10**15 else format(size, '.3g')} points are too many "
+        f"(at most {MAX_POINTS}, counted before exclude and sample); shorten or split an axis"
+    )
+
+
+def _columns(
+    manifest: Manifest, sweep: Sweep, part: str, loc: Loc, mistakes: Mistakes
+) -> dict[str, Sequence[Value]] | None:
+    axes: Mapping[str, Axis] = getattr(sweep, part)
+    found: dict[str, Sequence[Value]] = {}
+    for name, axis in axes.items():
+        at = (*loc, part, name)
+        try:
+            values = expand_axis(
+                name, axis, seed=sweep.seed, folder=manifest.folder, place=mistakes.place(*at)
+            )
+        except SourceError as error:
+            mistakes.note(error)
+            continue
+        checked = _checked(manifest, name, values, at, mistakes)
+        if checked is not None:
+            found[name] = checked
+    return found if len(found) == len(axes) else None
+
+
+def _checked(
+    manifest: Manifest, name: str, values: Sequence[Value], loc: Loc, mistakes: Mistakes
+) -> Sequence[Value] | None:
+    """Return the values, shots as integers; None (and why is noted) when some are wrong."""
+    if name not in OWN:
+        return values
+    before = len(list(mistakes))
+    if name == "shots":
+        whole = [_whole(value) for value in values]
+        for value, shots in zip(values, whole, strict=True):
+            if shots is None:
+                said = f"shots: {value!r} is no whole number of 1 or more; write one"
+                mistakes.add(loc, said)
+        values = [shots for shots in whole if shots is not None]
+    else:
+        known = manifest.circuits if name == "circuit" else manifest.backends
+        for value in values:
+            if value not in known:
+                mistakes.add(loc, f"there is no {name} {value!r}{did_you_mean(str(value), known)}")
+    return values if len(list(mistakes)) == before else None
+
+
+def _whole(value: Value) -> int | None:
+    if isinstance(value, (bool, str)) or value < 1 or value != int(value):
+        return None
+    return int(value)
+
+
+def _included(
+    manifest: Manifest, sweep: Sweep, loc: Loc, mistakes: Mistakes
+) -> Iterator[tuple[int, Mapping[str, Value]]]:
+    known = {"circuit": manifest.circuits, "backend": manifest.backends}
+    for number, point in enumerate(sweep.include):
+        at = (*loc, "include", number)
+        whole: dict[str, Value] = {"shots": manifest.shots}
+        for name, names in known.items():
+            if name not in point and len(names) == 1:
+                whole[name] = next(iter(names))
+        whole |= point
+        missing = [name for name in known if name not in whole]
+        for name in missing:
+            said = f"include takes whole points: write its {name} ({listed(known[name])})"
+            mistakes.add(at, said)
+        checked = [
+            _checked(manifest, name, [whole[name]], (*at, name), mistakes)
+            for name in OWN
+            if name in whole
+        ]
+        if not missing and all(checked):
+            yield number, whole
+
+
+def _check_distinct(dimension: Dimension, loc: Loc, mistakes: Mistakes) -> None:
+    rows: Iterable[object] = zip(*dimension.columns, strict=True)
+    if len(dimension) > _LONG:
+        suspects = find_repeated(hash(row) & (2**64 - 1) for row in rows)
+        rows = zip(*dimension.columns, strict=True)
+        rows = [row for row in rows if hash(row) & (2**64 - 1) in suspects] if suspects else []
+    seen: dict[object, int] = {}
+    for number, row in enumerate(rows):
+        if seen.setdefault(row, number) != number and isinstance(row, tuple):
+            shown = ", ".join(full_text(value) for value in row)
+            names = " and ".join(dimension.names)
+            part = "zip" if len(dimension.names) > 1 else "matrix"
+            at = (*loc, part, dimension.names[0])
+            mistakes.add(at, f"sweep axis {names} has {shown} twice; keep one of them")
+            return
+
+
+def _with_implied(manifest: Manifest, written: Sequence[Dimension]) -> tuple[Dimension, ...]:
+    names = {name for dimension in written for name in dimension.names}
+    before = [
+        Dimension((name,), (tuple(known),))
+        for name, known in (("circuit", manifest.circuits), ("backend", manifest.backends))
+        if name not in names
+    ]
+    after = [] if "shots" in names else [Dimension(("shots",), ((manifest.shots,),))]
+    return (*before, *written, *after)

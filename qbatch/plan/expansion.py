@@ -1,0 +1,299 @@
+"""`expand`: a manifest to its plan, or all that is wrong with its sweeps and circuits at once.
+
+Order of work: values of axes (`drafting`), opening of circuits, names, `where`s, texts of all
+circuits at all arguments they are used with, analysis, repeated points. A later check is left out
+where an earlier one failed that it builds on, so that no mistake is told twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from qbatch.errors import SourceError, SourceErrors
+from qbatch.manifest.models import Manifest, Value, Where
+from qbatch.manifest.nearest import did_you_mean, listed
+from qbatch.plan.axes import MAX_POINTS
+from qbatch.plan.drafting import OWN, Draft, draft
+from qbatch.plan.factory import Factory, UnboundError
+from qbatch.plan.grid import Block, Clause, Dimension, Loc
+from qbatch.plan.identity import is_number
+from qbatch.plan.layout import Layout, full_text, text_writer
+from qbatch.plan.mistakes import Mistakes
+from qbatch.plan.points import Plan
+from qbatch.plan.programs import check_programs
+from qbatch.plan.repeated import check_repeated
+from qbatch.plan.sweep import Grid
+from qbatch.plan.where import choices, same
+
+if TYPE_CHECKING:
+    from qbatch.circuit import CircuitSource
+
+
+def expand(manifest: Manifest) -> Plan:
+    """Return the plan of a manifest. Points are not made yet, but all that they need is checked.
+
+    Raises:
+        SourceErrors: Everything that is wrong with axes, points, circuits and analysis.
+    """
+    mistakes = Mistakes(manifest)
+    drafts = [d for n in range(len(manifest.sweeps)) if (d := draft(manifest, n, mistakes))]
+    sources = _open(manifest, drafts, mistakes)
+    mistakes.raise_if_any()
+    for each in drafts:
+        _check_names(each, sources, mistakes)
+    grids = [_grid(each, mistakes) for each in drafts]
+    _check_result_wheres(manifest, drafts, mistakes)
+    mistakes.raise_if_any()
+    factory = _factory(manifest, drafts, sources, mistakes)
+    mistakes.raise_if_any()
+    plan = Plan(manifest, sources, grids, _axes(drafts), factory)
+    _check_layouts(plan, mistakes)
+    mistakes.raise_if_any()
+    check_programs(plan, mistakes)
+    check_repeated(plan, mistakes)
+    mistakes.raise_if_any()
+    return plan
+
+
+def _open(
+    manifest: Manifest, drafts: Sequence[Draft], mistakes: Mistakes
+) -> dict[str, CircuitSource]:
+    from qbatch.circuit import open_circuit
+
+    hint: dict[str, Value] = {}
+    for each in drafts:
+        for name in (*each.axes, *(n for _, point in each.included for n in point)):
+            if name not in OWN and name not in hint:
+                hint[name] = next(each.values_of(name))
+    sources = {}
+    for name, spec in manifest.circuits.items():
+        inner = "qasm" if spec.qasm is not None else None
+        place = mistakes.place("circuits", name, *([inner] if inner else []))
+        try:
+            sources[name] = open_circuit(
+                name,
+                spec,
+                folder=manifest.folder,
+                place=place,
+                trust=manifest.trust,
+                values_hint=hint,
+            )
+        except (SourceError, SourceErrors) as error:
+            mistakes.note(error)
+    return sources
+
+
+def _check_names(each: Draft, sources: Mapping[str, CircuitSource], mistakes: Mistakes) -> None:
+    """See that every axis is a parameter of a circuit, and every circuit has its arguments."""
+    circuits = [str(name) for name in dict.fromkeys(each.values_of("circuit"))]
+    known = {p for name in circuits for p in sources[name].parameters}
+    for part in ("matrix", "zip"):
+        for name in getattr(each.sweep, part):
+            if name not in OWN and name not in known:
+                said = f"sweep axis {name!r} {_no_parameter(name, circuits, known)}"
+                mistakes.add((*each.loc, part, name), said)
+    for number, override in enumerate(each.sweep.overrides):
+        for name in override.set:
+            if name not in OWN and name not in known:
+                said = f"set: {name!r} {_no_parameter(name, circuits, known)}"
+                mistakes.add((*each.loc, "overrides", number, "set", name), said)
+    for number, point in each.included:
+        _check_included(each, number, point, sources[str(point["circuit"])], mistakes)
+
+
+def _check_included(
+    each: Draft, number: int, point: Mapping[str, Value], source: CircuitSource, mistakes: Mistakes
+) -> None:
+    loc = (*each.loc, "include", number)
+    for name in point:
+        if name not in OWN and name not in source.parameters:
+            said = f"include: {name!r} {_no_parameter(name, [source.name], source.parameters)}"
+            mistakes.add((*loc, name), said)
+    set_later = {name for override in each.sweep.overrides for name in override.set}
+    optional = source.arguments - source.required | source.defaults.keys() | set_later
+    if missing := sorted(source.parameters - optional - point.keys()):
+        many = "s" if len(missing) > 1 else ""
+        said = f"include takes whole points: {source.name!r} needs its parameter{many}"
+        mistakes.add(loc, f"{said} {listed(missing)}")
+
+
+def _no_parameter(name: str, circuits: Sequence[str], known: Collection[str]) -> str:
+    has = f"({listed(sorted(known))})" if known else "(no parameters at all)"
+    return f"is no parameter of {listed(circuits)} {has}{did_you_mean(name, [*known, *OWN])}"
+
+
+def _grid(each: Draft, mistakes: Mistakes) -> Grid:
+    """Make the grid of a sweep, and see that its `where`s match something and points are left."""
+    sweep = each.sweep
+    excludes = [("exclude", w, ("exclude", i)) for i, w in enumerate(sweep.exclude)]
+    samples = [("sample", s.where, ("sample", i, "where")) for i, s in enumerate(sweep.sample)]
+    sets = [("override", o.where, ("overrides", i, "where")) for i, o in enumerate(sweep.overrides)]
+    clauses = [
+        Clause(kind, where, 1 << bit, (*each.loc, *loc))  # type: ignore[arg-type]
+        for bit, (kind, where, loc) in enumerate([*excludes, *samples, *sets])
+    ]
+    after = clauses[len(excludes) :]
+    dimensions = each.dimensions
+    if sweep.order == "interleave":
+        dimensions = tuple(sorted(dimensions, key=lambda d: d.names == ("backend",)))
+    blocks = [Block(dimensions, clauses, (*each.loc, "matrix"))]
+    blocks += _included_blocks(each, after)
+    grid = Grid(
+        each.number,
+        blocks,
+        samples=list(zip(after, sweep.sample, strict=False)),
+        overrides=list(zip(after[len(samples) :], sweep.overrides, strict=True)),
+        repeat=sweep.repeat,
+        order=sweep.order,
+        seed=sweep.seed,
+    )
+    for clause in clauses:
+        _check_clause(grid, clause, mistakes)
+    if not mistakes and not any(count for *_, count in grid.groups()):
+        mistakes.add((*each.loc, "exclude"), "nothing is left of this sweep; exclude less")
+    return grid
+
+
+def _included_blocks(each: Draft, clauses: Sequence[Clause]) -> Iterator[Block]:
+    """Yield a block for the included points that name the same axes."""
+    alike: dict[tuple[str, ...], list[int]] = {}
+    for at, (_, point) in enumerate(each.included):
+        alike.setdefault(tuple(sorted(point)), []).append(at)
+    for names, members in alike.items():
+        points = [each.included[at][1] for at in members]
+        columns = tuple(tuple(point[name] for point in points) for name in names)
+        numbers = [each.included[at][0] for at in members]
+        yield Block([Dimension(names, columns)], clauses, (*each.loc, "include"), numbers)
+
+
+def _check_clause(grid: Grid, clause: Clause, mistakes: Mistakes) -> None:
+    blocks = grid.blocks[:1] if clause.kind == "exclude" else grid.blocks
+    known = {name for block in blocks for name in block.names}
+    for name in clause.where.keys() - known:
+        said = f"{name!r} is no axis of this sweep ({listed(sorted(known))})"
+        mistakes.add((*clause.loc, name), said + did_you_mean(name, known))
+    if clause.where.keys() - known:
+        return
+    for block in blocks:
+        for mask, _ in block.tally():
+            if mask & clause.bit and (clause.kind == "exclude" or not mask & block.excluded):
+                return
+    word = "exclude" if clause.kind == "exclude" else "where"
+    name, problem = _why_nothing(clause.where, blocks)
+    mistakes.add((*clause.loc, name) if name else clause.loc, f"{word} matches no point: {problem}")
+
+
+def _why_nothing(where: Where, blocks: Sequence[Block]) -> tuple[str, str]:
+    for name, wanted in where.items():
+        values = [v for b in blocks if (found := b.find_axis(name)) for v in found[1]]
+        if not any(same(value, choice) for value in values for choice in choices(wanted)):
+            asked = " or ".join(full_text(choice) for choice in choices(wanted))
+            shown = listed(dict.fromkeys(full_text(value) for value in values[:1000]))
+            return name, f"{name} is never {asked} (it is {shown})"
+    return "", "no point has all of these together"
+
+
+def _check_result_wheres(manifest: Manifest, drafts: Sequence[Draft], mistakes: Mistakes) -> None:
+    """See that checks and plots speak of axes and values that there are."""
+    checks = [(check.where, ("checks", i, "where")) for i, check in enumerate(manifest.checks)]
+    plots = enumerate(manifest.report.plots)
+    wheres: list[tuple[Where, Loc]] = [
+        *checks,
+        *((plot.where, ("report", "plots", i, "where")) for i, plot in plots),
+    ]
+    if not any(where for where, _ in wheres):
+        return
+    names = {name for each in drafts for name in each.axes}
+    names |= {name for each in drafts for _, point in each.included for name in point}
+    names |= {name for each in drafts for o in each.sweep.overrides for name in o.set}
+    for where, loc in wheres:
+        for name, wanted in where.items():
+            if name == "repeat":
+                continue
+            if name not in names:
+                said = f"{name!r} is no axis of the sweep ({listed(sorted(names))})"
+                mistakes.add((*loc, name), said + did_you_mean(name, names))
+            elif not any(_is_among(choice, name, drafts) for choice in choices(wanted)):
+                asked = " or ".join(full_text(choice) for choice in choices(wanted))
+                mistakes.add((*loc, name), f"where matches no point: {name} is never {asked}")
+
+
+def _is_among(choice: Value, name: str, drafts: Sequence[Draft]) -> bool:
+    return any(same(value, choice) for each in drafts for value in each.values_of(name))
+
+
+def _axes(drafts: Sequence[Draft]) -> tuple[str, ...]:
+    """Return the swept axes in the order written: parameters, and the own axes with two values."""
+    written: dict[str, None] = {}
+    for each in drafts:
+        written |= dict.fromkeys((*each.sweep.matrix, *each.sweep.zip))
+        written |= dict.fromkeys(n for _, point in each.included for n in point if n not in OWN)
+        written |= dict.fromkeys(n for o in each.sweep.overrides for n in o.set if n not in OWN)
+    swept = {name for name in OWN if _has_two(v for d in drafts for v in d.values_of(name))}
+    names = [name for name in written if name not in OWN or name in swept]
+    first = [name for name in ("circuit", "backend") if name in swept and name not in written]
+    last = [name for name in ("shots",) if name in swept and name not in written]
+    return (*first, *names, *last)
+
+
+def _has_two(values: Iterator[Value]) -> bool:
+    first = next(values, None)
+    return any(value != first for value in values)
+
+
+def _factory(
+    manifest: Manifest,
+    drafts: Sequence[Draft],
+    sources: Mapping[str, CircuitSource],
+    mistakes: Mistakes,
+) -> Factory:
+    axes = _axes(drafts)
+    writers = {
+        name: text_writer(value for each in drafts for value in each.values_of(name))
+        for name in axes
+    }
+    seeds = {each.sweep.seed for each in drafts}
+    try:
+        return Factory(manifest, sources, axes=axes, writers=writers, shows_seed=len(seeds) > 1)
+    except ValueError as error:
+        mistakes.add(("backends",), str(error))
+        mistakes.raise_if_any()
+        raise
+
+
+def _check_layouts(plan: Plan, mistakes: Mistakes) -> None:
+    """Make every circuit text that the plan needs, and see that its parameters have values."""
+    total = sum(grid.repeat * block.size for grid in plan.grids for block in grid.blocks)
+    if total > MAX_POINTS:
+        mistakes.add(("sweep",), f"{total} points in all are too many (at most {MAX_POINTS})")
+        return
+    for grid in plan.grids:
+        unbound: dict[str, tuple[str, ...]] = {}
+        for block, mask, values, _ in grid.groups(plan.variant_names):
+            try:
+                layout = plan.factory.layout(grid, block, values, mask)
+            except UnboundError as error:
+                unbound[error.circuit] = error.names
+            except (SourceError, SourceErrors) as error:
+                mistakes.note(error)
+            else:
+                _check_bound(layout, grid, mistakes)
+        for circuit, names in unbound.items():
+            many = "s" if len(names) > 1 else ""
+            said = f"{circuit!r} needs a value for its parameter{many} {listed(names)}"
+            loc = ("sweep", grid.number)
+            mistakes.add(loc, f"{said}; write an axis, as in matrix: {{{names[0]}: [0.5]}}")
+
+
+def _check_bound(layout: Layout, grid: Grid, mistakes: Mistakes) -> None:
+    free = set(layout.program.facts.parameters)
+    for name, at, values in layout.parameters:
+        wrong = (
+            next((value for value in values if not is_number(value)), None)
+            if at >= 0
+            else (None if is_number(values[0]) else values[0])
+        )
+        if name in free and wrong is not None:
+            said = f"{name} of {layout.circuit!r} takes numbers; {wrong!r} is none"
+            mistakes.add(("sweep", grid.number, "matrix", name), said)

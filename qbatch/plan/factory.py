@@ -1,0 +1,214 @@
+"""From a variant (circuit, its arguments, backend) to the layout of its points.
+
+The factory is where circuits' texts are made, parameters bound by name, and what points share is
+registered as a *setting*: backend, circuit text and root seed, under a key of 16 hex digits.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from qbatch.errors import QbatchError
+from qbatch.manifest.models import Value
+from qbatch.plan.grid import Block
+from qbatch.plan.identity import (
+    backend_identity,
+    canonical_json,
+    canonical_text,
+    prefix_hash,
+    short_key,
+)
+from qbatch.plan.layout import Column, Layout, TextTables, full_text, id_format, name_format
+from qbatch.plan.sweep import Grid, column_of
+
+if TYPE_CHECKING:
+    from qbatch.circuit import Circuit, CircuitSource
+    from qbatch.manifest.models import Manifest
+
+#: Layouts kept at once; more are made again when they are needed.
+_MOST_LAYOUTS = 20_000
+
+
+class UnboundError(QbatchError):
+    """A circuit has free parameters without a value; never leaves this package.
+
+    Attributes:
+        circuit: Its name.
+        names: Of the parameters.
+    """
+
+    def __init__(self, circuit: str, names: Sequence[str]) -> None:
+        super().__init__(f"{circuit}: no value for {', '.join(names)}")
+        self.circuit = circuit
+        self.names = tuple(names)
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What points share: all that counts for their ids but parameters, shots and repeat."""
+
+    backend: Mapping[str, Any]
+    text: str
+    seed: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as the canonical JSON of an id has it."""
+        return {"backend": dict(self.backend), "circuit": self.text, "seed": self.seed}
+
+
+class Factory:
+    """Makes layouts.
+
+    Args:
+        manifest: The manifest.
+        sources: Name -> opened circuit.
+        axes: Those that names show, in order.
+        writers: Axis -> how names write its values.
+        shows_seed: Whether names tell sweeps apart by their seeds.
+    """
+
+    def __init__(
+        self,
+        manifest: Manifest,
+        sources: Mapping[str, CircuitSource],
+        *,
+        axes: Sequence[str],
+        writers: Mapping[str, Callable[[Any], str]],
+        shows_seed: bool = False,
+    ) -> None:
+        self._sources = sources
+        self._axes = tuple(axes)
+        self._writers = writers
+        self._shows_seed = shows_seed
+        self._backends = {
+            name: backend_identity(backend, manifest.folder)
+            for name, backend in manifest.backends.items()
+        }
+        self._backend_json = {n: canonical_json(found) for n, found in self._backends.items()}
+        self._settings: dict[str, Setting] = {}
+        self._layouts: dict[object, Layout] = {}
+        self._tables: dict[int, TextTables] = {}
+
+    @property
+    def arguments(self) -> frozenset[str]:
+        """Names that some circuit consumes when its text is made."""
+        return frozenset().union(*(source.arguments for source in self._sources.values()))
+
+    @property
+    def settings(self) -> Mapping[str, Setting]:
+        """Key -> setting of every layout made so far."""
+        return self._settings
+
+    def layout(self, grid: Grid, block: Block, values: Mapping[str, Value], mask: int) -> Layout:
+        """Return the layout of one variant.
+
+        Args:
+            grid: The sweep.
+            block: Of the sweep.
+            values: Circuit, backend and arguments, by axis.
+            mask: Of the overrides that apply.
+
+        Raises:
+            UnboundError: Parameters lack a value.
+            CircuitError: The circuit cannot be made at these values.
+        """
+        key = (id(block), mask & grid.override_bits, *values.items())
+        if key not in self._layouts:
+            if len(self._layouts) >= _MOST_LAYOUTS:
+                self._layouts.clear()
+            self._layouts[key] = self._make(grid, block, values, mask)
+        return self._layouts[key]
+
+    def _make(self, grid: Grid, block: Block, values: Mapping[str, Value], mask: int) -> Layout:
+        columns = _columns(block, values, grid.overridden(mask))
+        circuit, backend = str(columns["circuit"].values[0]), str(columns["backend"].values[0])
+        source = self._sources[circuit]
+        given = {n: c.values[0] for n, c in columns.items() if n in source.arguments}
+        program = source.circuit({name: given[name] for name in sorted(given)})
+        free = _free(source, program, columns)
+        used = {**{n: columns[n] for n in given}, **free}
+        shown = {n: columns[n] for n in self._axes if n in columns and (n in used or n in _SHOWN)}
+        tables = self._tables.setdefault(id(block), TextTables())
+        ids = id_format(free, columns["shots"], grid.seed, grid.copies, tables)
+        names = name_format(shown, self._writers, full_text(circuit), tables)
+        seeded = f"{names[0]},seed={grid.seed}" if self._shows_seed else names[0]
+        order = [name for name in (*self._axes, *sorted(used)) if name in used]
+        parameters = tuple((name, *_located(used[name])) for name in dict.fromkeys(order))
+        return Layout(
+            circuit,
+            backend,
+            program,
+            self._setting(backend, program, grid.seed),
+            grid.seed,
+            prefix_hash(self._backend_json[backend], program.text),
+            *ids,
+            seeded,
+            names[1],
+            _located(columns["shots"]),
+            parameters,
+        )
+
+    def _setting(self, backend: str, program: Circuit, seed: int) -> str:
+        text = canonical_text(program.text)
+        key = short_key(self._backend_json[backend], text, str(seed))
+        self._settings.setdefault(key, Setting(self._backends[backend], text, seed))
+        return key
+
+    def backend_settings(self, name: str) -> Mapping[str, Any]:
+        """Return those settings of a backend that count for ids."""
+        found: Mapping[str, Any] = json.loads(self._backend_json[name])
+        return found
+
+
+#: Axes that are shown whether or not the circuit uses them.
+_SHOWN = ("circuit", "backend", "shots")
+
+
+def _columns(
+    block: Block, values: Mapping[str, Value], changed: Mapping[str, Value]
+) -> dict[str, Column]:
+    """Return where each axis' value comes from: the variant and overrides fix some."""
+    columns = {name: column_of(block, name) for name in block.names}
+    fixed = {**values, **changed}
+    return columns | {name: Column(None, (value,)) for name, value in fixed.items()}
+
+
+def _free(
+    source: CircuitSource, program: Circuit, columns: Mapping[str, Column]
+) -> dict[str, Column]:
+    """Return the column of each free parameter; a value in `with` fills in for a missing axis."""
+    found = {}
+    for name in program.facts.parameters:
+        if name in columns:
+            found[name] = columns[name]
+        elif name in source.defaults:
+            found[name] = Column(None, (source.defaults[name],))
+    missing = [name for name in program.facts.parameters if name not in found]
+    if missing:
+        raise UnboundError(source.name, missing)
+    return found
+
+
+def _located(column: Column) -> tuple[int, Sequence[Any]]:
+    """Return a column as (position, values), where -1 is a position that always gives the one."""
+    if column.position is None:
+        return -1, _Always(column.values[0])
+    return column.position, column.values
+
+
+class _Always(Sequence[Any]):
+    """A column of one value, whatever the row."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: Any) -> None:
+        self._value = value
+
+    def __len__(self) -> int:
+        return 1
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._value

@@ -1,0 +1,194 @@
+r"""What a sweep point is, and the canonical JSON from which its id is made.
+
+A point's id is the SHA-256, as 64 lower-case hex digits, of this text in ASCII:
+
+    {"backend":{…},"circuit":"OPENQASM 3.0;…","parameters":{"beta":0.4,"gamma":0},
+     "repeat":1,"seed":7,"shots":1024}
+
+written in one line, without any white space between tokens, where
+
+- `backend` has those of the keys noise, options, provider, target, transpile that the manifest
+  gives and that are not empty. A calibration file named in `noise` is replaced by the JSON it
+  holds: its name and its white space do not matter, its numbers do;
+- `circuit` is the program text with its free parameters, lines ended by "\n". A template or a
+  Python function counts by the text it makes, so its arguments are not listed again;
+- `parameters` has one number for each free parameter of that text;
+- `repeat` counts from 1; `seed` is the sweep's root seed.
+
+Keys are sorted by code point. Strings are written as `json.dumps` does, ASCII only. A number with
+an integral value below 2**53 in size is written as that integer (so 1, 1.0 and 1e0 are "1", and
+-0.0 is "0"); every other float as Python's `repr`, the shortest text that reads back as the same double.
+Names, tags, limits, credentials, URLs, time-outs, analysis and reports are not part of it.
+
+Keys sort such that all that many points share comes first: its hash is made once and copied.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qbatch.manifest.models import Backend, Value
+
+if TYPE_CHECKING:
+    from hashlib import _Hash
+
+#: Integral floats below this are exact, and written as integers.
+EXACT = 2.0**53
+
+#: Keys of `noise` that name a file whose content counts, not its name.
+FILE_KEYS = ("calibration", "calibration_file", "file")
+
+MAX_CALIBRATION_BYTES = 16 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class SweepPoint:
+    """One thing to run: what a job is made from.
+
+    Attributes:
+        id: 64 hex digits, see this module's head.
+        name: Readable, unique within the plan: ``backend=noisy,shots=1000#2``.
+        circuit: Its name in the manifest.
+        backend: Its name in the manifest.
+        shots: 1 or more.
+        repeat: 1 for the first copy.
+        parameters: Name and value of every swept parameter that the circuit uses and of each of
+            its free parameters, in the order of the plan's axes.
+        seed: 0 <= seed < 2**63, made from the id (and so from the root seed).
+        setting: Key of `Plan.setting`: what it shares with other points.
+    """
+
+    id: str
+    name: str
+    circuit: str
+    backend: str
+    shots: int
+    repeat: int
+    parameters: tuple[tuple[str, Value], ...]
+    seed: int
+    setting: str = ""
+
+
+def seed_of(id_: str) -> int:
+    """Return the seed of the point with this id: 63 bits of it.
+
+    The id is a hash over the root seed and all else that defines the point, so seeds of different
+    points are independent, and adding a point changes no other's.
+    """
+    return int(id_[16:32], 16) & 0x7FFF_FFFF_FFFF_FFFF
+
+
+def number_text(value: float) -> str:
+    """Return the canonical text of a finite number.
+
+    >>> number_text(1.0), number_text(-0.0), number_text(0.1), number_text(1e300)
+    ('1', '0', '0.1', '1e+300')
+    """
+    if value.__class__ is float and not (value.is_integer() and -EXACT < value < EXACT):
+        return repr(value)
+    return str(int(value))
+
+
+def canonical_json(value: Any) -> str:
+    """Return `value` (mappings, sequences, strings, numbers, booleans, None) as canonical JSON.
+
+    Raises:
+        ValueError: A number is not finite.
+    """
+    return json.dumps(_plain(value), sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, float) and value.is_integer() and -EXACT < value < EXACT:
+        return int(value)
+    return value
+
+
+def backend_identity(backend: Backend, folder: Path) -> dict[str, Any]:
+    """Return those settings of `backend` that can change a result.
+
+    Args:
+        backend: As in the manifest.
+        folder: The manifest's: a calibration file's path is taken from here.
+
+    Raises:
+        ValueError: The calibration file cannot be read; the text says why.
+    """
+    transpile = backend.transpile and backend.transpile.model_dump(exclude_none=True)
+    noise = backend.noise and {
+        key: _calibration(item, folder) if key in FILE_KEYS and isinstance(item, str) else item
+        for key, item in backend.noise.items()
+    }
+    found = {
+        "noise": noise,
+        "options": backend.options,
+        "provider": backend.provider,
+        "target": backend.target,
+        "transpile": transpile,
+    }
+    return {key: _plain(item) for key, item in found.items() if item}
+
+
+def _calibration(path: str, folder: Path) -> Any:
+    file = (folder / path).resolve()
+    if not file.is_relative_to(folder.resolve()):
+        raise ValueError(
+            f"calibration file {path!r} lies outside the manifest's folder; copy it in"
+        )
+    try:
+        if file.stat().st_size > MAX_CALIBRATION_BYTES:
+            raise ValueError(f"calibration file {path!r} is larger than 16 MiB")
+        return json.loads(file.read_bytes(), parse_constant=_refuse_constant)
+    except OSError as error:
+        raise ValueError(f"cannot read calibration file {path!r}: {error.strerror}") from error
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise ValueError(f"calibration file {path!r} is not JSON: {error}") from error
+
+
+def _refuse_constant(word: str) -> float:
+    raise ValueError(f"a calibration file holds {word}; numbers must be finite")
+
+
+def canonical_text(text: str) -> str:
+    """Return a program text with lines ended by a line feed, whatever system wrote it."""
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def prefix_hash(backend_json: str, text: str) -> _Hash:
+    """Return the running SHA-256 up to where the points of one text and backend differ."""
+    head = (
+        f'{{"backend":{backend_json},"circuit":{json.dumps(canonical_text(text))},"parameters":{{'
+    )
+    return hashlib.sha256(head.encode("ascii"))
+
+
+def short_key(*parts: str) -> str:
+    """Return 16 hex digits that stand for `parts`."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(f"{len(part)}:{part}".encode())
+    return digest.hexdigest()[:16]
+
+
+def id_of(settings: Mapping[str, Any]) -> str:
+    """Return the id of the point with these settings, the slow and plain way.
+
+    >>> len(id_of({"backend": {"provider": "local"}, "circuit": "OPENQASM 2.0;"}))
+    64
+    """
+    return hashlib.sha256(canonical_json(settings).encode("ascii")).hexdigest()
+
+
+def is_number(value: Value) -> bool:
+    """Tell whether `value` may be bound to a free parameter: a finite number, no boolean."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)

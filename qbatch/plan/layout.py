@@ -1,0 +1,257 @@
+"""How the points of a block that share circuit text and backend are written: id, name, values.
+
+All that such points share is worked out once, in a `Layout`: the running hash up to where they
+differ, and the formats of the rest with a column of ready texts for each axis. What a point then
+costs is two formats and a hash.
+
+Names: ``axis=value`` for each swept axis, joined by commas, ``#k`` for the k-th copy from the
+second on (so asking for repeats later renames nothing). Floats are written with six significant
+digits where that tells all values of the axis apart, else in full. Strings that could be taken for
+something else stand in quotes. Where no axis is swept the name is the circuit's.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, Any, overload
+
+from qbatch.manifest.models import Value
+from qbatch.plan.grid import Index
+from qbatch.plan.identity import SweepPoint, number_text, seed_of
+
+if TYPE_CHECKING:
+    from hashlib import _Hash
+
+    from qbatch.circuit import Circuit
+
+#: Columns up to this length have their texts made once, longer ones as they are needed.
+_LONGEST_TABLE = 65_536
+
+#: Six digits are tried on axes with at most so many values.
+_LONGEST_SHORT = 20_000
+
+_WORD = re.compile(r"[A-Za-z_][\w.:+/-]*", re.ASCII)
+
+
+class Texts(Sequence[str]):
+    """The texts of a long column, made one by one."""
+
+    __slots__ = ("_values", "_write")
+
+    def __init__(self, values: Sequence[Any], write: Callable[[Any], str]) -> None:
+        self._values = values
+        self._write = write
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[str]: ...
+    def __getitem__(self, index: int | slice) -> str | list[str]:
+        if isinstance(index, slice):
+            return [self._write(value) for value in self._values[index]]
+        return self._write(self._values[index])
+
+
+def texts(values: Sequence[Any], write: Callable[[Any], str]) -> Sequence[str]:
+    """Return the text of each value."""
+    if len(values) > _LONGEST_TABLE:
+        return Texts(values, write)
+    return [write(value) for value in values]
+
+
+def bound_text(value: Value) -> str:
+    """Return the canonical JSON of a number bound to a free parameter."""
+    return number_text(float(value))
+
+
+def full_text(value: Value) -> str:
+    """Return a value as a name shows it, with all digits."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        plain = _WORD.fullmatch(value) and value not in ("true", "false", "inf", "nan")
+        return value if plain else json.dumps(value, ensure_ascii=False)
+    return number_text(value)
+
+
+def short_text(value: Value) -> str:
+    """Return a value as a name shows it, floats with six significant digits."""
+    return f"{value + 0.0:.6g}" if isinstance(value, float) else full_text(value)
+
+
+def text_writer(values: Iterable[Value]) -> Callable[[Value], str]:
+    """Return the shortest way of writing all these values of one axis that tells them apart."""
+    seen = list(islice(values, _LONGEST_SHORT + 1))
+    if len(seen) > _LONGEST_SHORT:
+        return full_text
+    full = {full_text(value) for value in seen}
+    return short_text if len({short_text(value) for value in seen}) == len(full) else full_text
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """Where a point's value of one axis comes from.
+
+    Attributes:
+        position: In the point's index; None where all points of the layout share `values[0]`.
+        values: Row -> value.
+    """
+
+    position: int | None
+    values: Sequence[Value]
+
+
+@dataclass(slots=True)
+class Layout:
+    """What the points of one block with one circuit text and backend have in common.
+
+    Attributes:
+        setting: Key of `Plan.setting`.
+        prefix: SHA-256 up to the first parameter.
+        id_format: %-format of the rest; `id_columns` fill it: (position, texts).
+        name_format: Likewise, without the copy's number.
+        shots: (position or -1, values); -1: all points have values[0].
+        parameters: (name, position or -1, values), in the order of `SweepPoint.parameters`.
+    """
+
+    circuit: str
+    backend: str
+    program: Circuit
+    setting: str
+    seed: int
+    prefix: _Hash
+    id_format: str
+    id_columns: list[tuple[int, Sequence[str]]]
+    name_format: str
+    name_columns: list[tuple[int, Sequence[str]]]
+    shots: tuple[int, Sequence[int]]
+    parameters: tuple[tuple[str, int, Sequence[Value]], ...]
+
+    def id_at(self, index: Index) -> str:
+        """Return the id of the point at `index`, whose last entry counts its copies from 0."""
+        digest = self.prefix.copy()
+        rest = self.id_format % tuple([column[index[at]] for at, column in self.id_columns])
+        digest.update(rest.encode())
+        return digest.hexdigest()
+
+    def name_at(self, index: Index) -> str:
+        """Return the name of the point at `index`."""
+        name = self.name_format % tuple([column[index[at]] for at, column in self.name_columns])
+        return f"{name}#{index[-1] + 1}" if index[-1] else name
+
+    def shots_at(self, index: Index) -> int:
+        """Return the shots of the point at `index`."""
+        at, values = self.shots
+        return values[index[at]]
+
+    def point_at(self, index: Index) -> SweepPoint:
+        """Return the point at `index`."""
+        id_ = self.id_at(index)
+        at, shots = self.shots
+        return SweepPoint(
+            id_,
+            self.name_at(index),
+            self.circuit,
+            self.backend,
+            shots[index[at]],
+            index[-1] + 1,
+            tuple([(name, values[index[at]]) for name, at, values in self.parameters]),
+            seed_of(id_),
+            self.setting,
+        )
+
+
+def id_format(
+    parameters: Mapping[str, Column],
+    shots: Column,
+    seed: int,
+    copies: Sequence[str],
+    texts_of: TextsOf,
+) -> tuple[str, list[tuple[int, Sequence[str]]]]:
+    """Return the format of all that follows the prefix, and the columns that fill it.
+
+    Args:
+        parameters: Free parameter -> its column.
+        shots: Theirs.
+        seed: Root seed.
+        copies: The texts of the numbers of the copies.
+        texts_of: (axis, column, writer) -> the texts of the column.
+    """
+    columns: list[tuple[int, Sequence[str]]] = []
+
+    def slot(name: str, column: Column, write: Callable[[Any], str]) -> str:
+        if column.position is None:
+            return _literal(write(column.values[0]))
+        columns.append((column.position, texts_of(name, column, write)))
+        return "%s"
+
+    body = ",".join(
+        f"{_literal(json.dumps(name))}:{slot(name, parameters[name], bound_text)}"
+        for name in sorted(parameters)
+    )
+    columns.append((-1, copies))
+    text = f'{body}}},"repeat":%s,"seed":{seed},"shots":{slot("shots", shots, str)}}}'
+    return text, columns
+
+
+def name_format(
+    axes: Mapping[str, Column],
+    writers: Mapping[str, Callable[[Any], str]],
+    otherwise: str,
+    texts_of: TextsOf,
+) -> tuple[str, list[tuple[int, Sequence[str]]]]:
+    """Return the format of the points' names, and the columns that fill it.
+
+    Args:
+        axes: Those shown, in order.
+        writers: Axis -> how its values are written.
+        otherwise: The name where no axis is shown.
+        texts_of: (axis, column, writer) -> the texts of the column.
+    """
+    columns: list[tuple[int, Sequence[str]]] = []
+    parts = []
+    for name, column in axes.items():
+        write = writers[name]
+        if column.position is None:
+            parts.append(_literal(f"{name}={write(column.values[0])}"))
+        else:
+            parts.append(_literal(name) + "=%s")
+            columns.append((column.position, texts_of(name, column, write)))
+    return ",".join(parts) or _literal(otherwise), columns
+
+
+TextsOf = Callable[[str, Column, Callable[[Any], str]], Sequence[str]]
+
+
+class TextTables:
+    """The texts of one block's columns, made once for all its layouts."""
+
+    def __init__(self) -> None:
+        self._made: dict[tuple[str, Callable[[Any], str]], Sequence[str]] = {}
+
+    def __call__(self, name: str, column: Column, write: Callable[[Any], str]) -> Sequence[str]:
+        key = (name, write)
+        if key not in self._made:
+            self._made[key] = texts(column.values, write)
+        return self._made[key]
+
+
+def _literal(text: str) -> str:
+    return text.replace("%", "%%")
+
+
+def ids_and_names(rows: Iterator[tuple[Layout, Index]]) -> Iterator[tuple[str, str]]:
+    """Yield id and name of each point, without making the points."""
+    for layout, index in rows:
+        digest = layout.prefix.copy()
+        rest = layout.id_format % tuple([column[index[at]] for at, column in layout.id_columns])
+        digest.update(rest.encode())
+        name = layout.name_format % tuple([c[index[at]] for at, c in layout.name_columns])
+        yield digest.hexdigest(), (f"{name}#{index[-1] + 1}" if index[-1] else name)

@@ -1,0 +1,58 @@
+"""The mistakes found while a manifest is expanded, gathered so that all are told at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from qbatch.errors import ManifestError, Place, SourceError, SourceErrors
+from qbatch.manifest.models import Manifest
+
+#: More of them help nobody.
+MOST = 100
+
+
+class Mistakes:
+    """A list of mistakes that knows where things stand in the manifest."""
+
+    def __init__(self, manifest: Manifest) -> None:
+        self._manifest = manifest
+        self._found: dict[str, SourceError] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._found)
+
+    def __iter__(self) -> Iterator[SourceError]:
+        return iter(self._found.values())
+
+    def place(self, *loc: str | int) -> Place:
+        """Return where `loc` stands in the manifest."""
+        return self._manifest.place_of(*loc)
+
+    def add(self, loc: tuple[str | int, ...], problem: str) -> None:
+        """Note a mistake at `loc` of the manifest."""
+        place = self.place(*loc)
+        self.note(ManifestError(place, problem, excerpt=self._manifest.excerpt(place)))
+
+    def note(self, error: SourceError | SourceErrors) -> None:
+        """Note an error that knows its place, or all of a group; each only once."""
+        if isinstance(error, SourceErrors):
+            for inner in error.exceptions:
+                if isinstance(inner, (SourceError, SourceErrors)):
+                    self.note(inner)
+        elif len(self._found) < MOST:
+            self._found.setdefault(str(error), error)
+
+    def raise_if_any(self) -> None:
+        """Raise all that was noted, in the order of their places.
+
+        Raises:
+            SourceErrors: There was something.
+        """
+        if not self._found:
+            return
+        found = sorted(
+            self._found.values(),
+            key=lambda e: (e.place.file, e.place.line or 0, e.place.column or 0),
+        )
+        count = f"{len(found)} mistake{'s' if len(found) > 1 else ''}"
+        raise SourceErrors(f"{self._manifest.name}: {count}", found)

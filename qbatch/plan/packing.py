@@ -1,0 +1,108 @@
+"""Packing points into composite jobs under a target's limits, in memory that does not grow.
+
+Points come in run order. Each backend (and, where its target packs by circuit, each circuit text)
+has one open composite job, closed when the next point would pass a limit; what is left open is
+closed at the end. Should more than `_MOST_OPEN` points wait in open composite jobs, the fullest is
+closed early. No point is lost, none repeated.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from qbatch.job import CompositeJob
+from qbatch.plan.identity import SweepPoint
+from qbatch.providers import Batch, Order, Target
+
+if TYPE_CHECKING:
+    from qbatch.plan.points import Only, Plan
+
+_MOST_OPEN = 100_000
+
+#: Bytes an order adds beside its program and the digits of its parameters.
+_ENVELOPE_BYTES = 256
+_NUMBER_BYTES = 32
+
+
+@dataclass(slots=True)
+class _Open:
+    backend: str
+    generation: int
+    max_jobs: int
+    max_bytes: float
+    orders: list[Order] = field(default_factory=list)
+    size: int = 0
+
+    def takes(self, size: int) -> bool:
+        return not self.orders or (
+            len(self.orders) < self.max_jobs and self.size + size <= self.max_bytes
+        )
+
+    def add(self, order: Order, size: int) -> None:
+        self.orders.append(order)
+        self.size += size
+
+    @property
+    def is_full(self) -> bool:
+        return len(self.orders) >= self.max_jobs
+
+    def closed(self) -> Batch:
+        ids = tuple(order.id for order in self.orders)
+        id_ = composite_id(ids, self.generation)
+        batch = Batch(CompositeJob(id_, self.backend, ids, self.generation), tuple(self.orders))
+        self.orders, self.size = [], 0
+        return batch
+
+
+def pack(
+    plan: Plan,
+    targets: Mapping[str, Target],
+    only: Only | None,
+    generation_of: Callable[[SweepPoint], int] | None,
+) -> Iterator[Batch]:
+    """Yield batches; see `Plan.composites`."""
+    waiting: dict[tuple[str, ...], _Open] = {}
+    num_waiting = 0
+    for point in plan.points():
+        target = targets.get(point.backend)
+        if target is None or not (only is None or only(point)):
+            continue
+        order = plan.order_of(point)
+        generation = generation_of(point) if generation_of else 1
+        part = order.circuit.sha256 if target.pack_by == "circuit" else ""
+        key = (point.backend, part, str(generation))
+        if key not in waiting:
+            limits = _limits(plan, point.backend, target)
+            waiting[key] = _Open(point.backend, generation, *limits)
+        box, size = waiting[key], size_of(order)
+        if not box.takes(size):
+            num_waiting -= len(box.orders)
+            yield box.closed()
+        box.add(order, size)
+        num_waiting += 1
+        if box.is_full or num_waiting > _MOST_OPEN:
+            box = box if box.is_full else max(waiting.values(), key=lambda b: len(b.orders))
+            num_waiting -= len(box.orders)
+            yield box.closed()
+    yield from (box.closed() for box in waiting.values() if box.orders)
+
+
+def _limits(plan: Plan, backend: str, target: Target) -> tuple[int, float]:
+    ours = plan.manifest.backends[backend].limits.jobs
+    most = target.max_jobs if ours is None else min(ours, target.max_jobs)
+    return most, float("inf") if target.max_bytes is None else target.max_bytes
+
+
+def size_of(order: Order) -> int:
+    """Return about how many bytes the order adds to what is sent, rather too many than too few."""
+    program = len(order.circuit.text.encode())
+    return program + program // 8 + _ENVELOPE_BYTES + _NUMBER_BYTES * len(order.parameters)
+
+
+def composite_id(job_ids: tuple[str, ...], generation: int) -> str:
+    """Return the id of a composite job: SHA-256 over its children's ids and the generation."""
+    text = "\n".join((str(generation), *job_ids))
+    return hashlib.sha256(text.encode()).hexdigest()

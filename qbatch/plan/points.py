@@ -1,0 +1,162 @@
+"""The plan: every point of a manifest, in run order, made when it is asked for.
+
+A plan is pure: no clock, no network, no chance but the seed. Two plans of one manifest yield the
+same points in the same order. Its memory does not grow with the number of points.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from qbatch.plan.grid import Block, Index
+from qbatch.plan.identity import SweepPoint
+from qbatch.plan.layout import Layout, ids_and_names
+from qbatch.plan.sweep import Grid, Variants
+from qbatch.providers import Batch, Order
+
+if TYPE_CHECKING:
+    from qbatch.circuit import CircuitSource
+    from qbatch.manifest.models import Manifest
+    from qbatch.plan.factory import Factory
+    from qbatch.plan.pricing import PlanSummary
+    from qbatch.providers import Target
+
+#: Whether a point is meant.
+Only = Callable[[SweepPoint], bool]
+
+
+class Plan:
+    """Made by `expand`.
+
+    Attributes:
+        manifest: What it was made from.
+        sources: Name -> opened circuit.
+        grids: One for each sweep.
+        axes: Names of the swept axes in the order written: what names show and reports tabulate.
+        factory: Makes layouts.
+    """
+
+    def __init__(
+        self,
+        manifest: Manifest,
+        sources: Mapping[str, CircuitSource],
+        grids: Sequence[Grid],
+        axes: Sequence[str],
+        factory: Factory,
+    ) -> None:
+        self.manifest = manifest
+        self.sources = sources
+        self.grids = tuple(grids)
+        self.axes = tuple(axes)
+        self.factory = factory
+        self._variants: dict[int, Variants] = {}
+
+    @cached_property
+    def num_points(self) -> int:
+        """How many points there are, worked out without making them."""
+        return sum(grid.count_kept() * grid.repeat for grid in self.grids)
+
+    @cached_property
+    def variant_names(self) -> frozenset[str]:
+        """Axes that decide circuit text and backend."""
+        return frozenset({"circuit", "backend"}) | self.factory.arguments
+
+    def variants(self, grid: Grid, block: Block) -> Variants:
+        """Return the layouts of a block."""
+        if id(block) not in self._variants:
+            self._variants[id(block)] = Variants(
+                block,
+                self.variant_names,
+                grid.override_bits,
+                lambda values, mask: self.factory.layout(grid, block, values, mask),
+            )
+        return self._variants[id(block)]
+
+    def layouts(self) -> Iterator[Layout]:
+        """Yield the layout of every variant, before sampling."""
+        for grid in self.grids:
+            for block, mask, values, _ in grid.groups(self.variant_names):
+                yield self.factory.layout(grid, block, values, mask)
+
+    def rows(self) -> Iterator[tuple[Layout, Index]]:
+        """Yield layout and index of every point, in run order."""
+        tables = {
+            grid.number: {id(block): self.variants(grid, block) for block in grid.blocks}
+            for grid in self.grids
+        }
+        for copy in range(max((grid.repeat for grid in self.grids), default=0)):
+            for grid in self.grids:
+                if grid.order == "interleave" and copy < grid.repeat:
+                    yield from grid.rows(tables[grid.number], range(copy, copy + 1))
+                elif grid.order != "interleave" and not copy:
+                    yield from grid.rows(tables[grid.number])
+
+    def points(self) -> Iterator[SweepPoint]:
+        """Yield every point, in run order."""
+        return (layout.point_at(index) for layout, index in self.rows())
+
+    def ids_and_names(self) -> Iterator[tuple[str, str]]:
+        """Yield id and name of every point, in run order; faster than `points`."""
+        return ids_and_names(self.rows())
+
+    def order_of(self, point: SweepPoint) -> Order:
+        """Return what a driver needs to know to run `point`."""
+        source = self.sources[point.circuit]
+        values = dict(point.parameters)
+        circuit = source.circuit({n: values[n] for n in sorted(values) if n in source.arguments})
+        return Order(
+            id=point.id,
+            name=point.name,
+            circuit=circuit,
+            parameters={name: float(values[name]) for name in circuit.facts.parameters},
+            shots=point.shots,
+            seed=point.seed,
+        )
+
+    def setting_key(self, point: SweepPoint) -> str:
+        """Return the key of `setting` for a point of this plan: 16 hex digits."""
+        return point.setting
+
+    def setting(self, key: str) -> dict[str, Any]:
+        """Return what points share: ``{"backend": {…}, "circuit": text, "seed": root seed}``.
+
+        Raises:
+            KeyError: No point of this plan has this key.
+        """
+        return self.factory.settings[key].to_dict()
+
+    def settings_of(self, point: SweepPoint) -> dict[str, Any]:
+        """Return the canonical settings from which the point's id is made."""
+        free = self.order_of(point).parameters
+        return {
+            **self.setting(point.setting),
+            "parameters": dict(free),
+            "repeat": point.repeat,
+            "shots": point.shots,
+        }
+
+    def composites(
+        self,
+        targets: Mapping[str, Target],
+        only: Only | None = None,
+        *,
+        generation_of: Callable[[SweepPoint], int] | None = None,
+    ) -> Iterator[Batch]:
+        """Pack points into composite jobs under the targets' limits, lazily.
+
+        Args:
+            targets: Backend name -> target; points of other backends are left out.
+            only: Points to pack; None: all.
+            generation_of: Of each point's next purchase; None: 1. Generations are not mixed.
+        """
+        from qbatch.plan.packing import pack
+
+        return pack(self, targets, only, generation_of)
+
+    def summary(self, targets: Mapping[str, Target], only: Only | None = None) -> PlanSummary:
+        """Say how many points, shots and jobs there are, what they cost and how long they take."""
+        from qbatch.plan.pricing import summarise
+
+        return summarise(self, targets, only)

@@ -1,0 +1,218 @@
+"""What a plan amounts to: points, shots, jobs, price and time, for each backend and in all.
+
+Units never add up: each has a total of its own.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from math import ceil
+from typing import TYPE_CHECKING, Any
+
+from qbatch.plan.packing import size_of
+from qbatch.providers import Price, Target
+
+if TYPE_CHECKING:
+    from qbatch.plan.points import Only, Plan
+
+#: (backend, circuit text's SHA-256) -> shots -> how many points
+_Histogram = dict[tuple[str, str], Counter[int]]
+
+
+@dataclass(frozen=True, slots=True)
+class BackendSummary:
+    """One backend's share of a plan.
+
+    Attributes:
+        backend: Its name in the manifest.
+        target: As resolved by the provider; "" when it was not asked.
+        points: Each is one job.
+        shots: In all.
+        composite_jobs: What is submitted; None when the target was not asked.
+        price: In `unit`; None when the target was not asked.
+        unit: "" when free.
+        formula: How the price comes about.
+        source: Where the price comes from.
+        seconds: Time its jobs take; None when nobody can tell.
+    """
+
+    backend: str
+    target: str
+    points: int
+    shots: int
+    composite_jobs: int | None
+    price: float | None
+    unit: str
+    formula: str
+    source: str
+    seconds: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class PlanSummary:
+    """A plan in numbers.
+
+    Attributes:
+        points: How many.
+        shots: In all.
+        backends: The share of each backend that has points, in the manifest's order.
+    """
+
+    points: int
+    shots: int
+    backends: tuple[BackendSummary, ...]
+
+    @property
+    def jobs(self) -> int:
+        """One for each point."""
+        return self.points
+
+    @property
+    def composite_jobs(self) -> int | None:
+        """What is submitted in all; None when some target was not asked."""
+        counts = [each.composite_jobs for each in self.backends]
+        return None if None in counts else sum(count for count in counts if count)
+
+    @property
+    def prices(self) -> dict[str, float]:
+        """Unit -> price of all backends that bill in it."""
+        total: dict[str, float] = {}
+        for each in self.backends:
+            if each.price and each.unit:
+                total[each.unit] = total.get(each.unit, 0.0) + each.price
+        return total
+
+    @property
+    def seconds(self) -> float | None:
+        """Time until all backends are done, side by side; None when one cannot tell."""
+        times = [each.seconds for each in self.backends]
+        return None if None in times else max((time for time in times if time), default=0.0)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what ``plan --json`` prints."""
+        return {
+            "points": self.points,
+            "jobs": self.jobs,
+            "composite_jobs": self.composite_jobs,
+            "shots": self.shots,
+            "prices": self.prices,
+            "seconds": self.seconds,
+            "backends": [
+                {name: getattr(each, name) for name in BackendSummary.__slots__}
+                for each in self.backends
+            ],
+        }
+
+
+def price_formula(price: Price) -> str:
+    """Return a price as a person reads it: ``max(1, 0.3 + 0.00035 x shots) usd per job``."""
+    if price.is_free:
+        return "free"
+    terms = [f"{price.per_job:g}"] if price.per_job or not price.per_shot else []
+    terms += [f"{price.per_shot:g} x shots"] if price.per_shot else []
+    job = " + ".join(terms)
+    if price.minimum:
+        job = f"max({price.minimum:g}, {job})"
+    parts = (
+        [f"{job} {price.unit} per job"] if price.per_job or price.per_shot or price.minimum else []
+    )
+    if price.per_composite:
+        parts.append(f"{price.per_composite:g} {price.unit} per composite job")
+    return " + ".join(parts)
+
+
+def summarise(plan: Plan, targets: Mapping[str, Target], only: Only | None) -> PlanSummary:
+    """Sum a plan up; see `Plan.summary`. Fast at any size, unless points are chosen one by one."""
+    is_exact = only is None and not any(grid.samples for grid in plan.grids)
+    histogram = _counted(plan) if is_exact else _walked(plan, only)
+    rows = tuple(_backends(plan, histogram, targets, only))
+    return PlanSummary(sum(r.points for r in rows), sum(r.shots for r in rows), rows)
+
+
+def _counted(plan: Plan) -> _Histogram:
+    names = plan.variant_names | {"shots"}
+    found: _Histogram = {}
+    for grid in plan.grids:
+        for block, mask, values, count in grid.groups(names):
+            variant = {name: value for name, value in values.items() if name != "shots"}
+            layout = plan.factory.layout(grid, block, variant, mask)
+            at, column = layout.shots
+            shots = int(values["shots"]) if at >= 0 else column[0]
+            key = (layout.backend, layout.program.sha256)
+            found.setdefault(key, Counter())[shots] += count * grid.repeat
+    return found
+
+
+def _walked(plan: Plan, only: Only | None) -> _Histogram:
+    found: _Histogram = {}
+    for layout, index in plan.rows():
+        if only is None or only(layout.point_at(index)):
+            key = (layout.backend, layout.program.sha256)
+            found.setdefault(key, Counter())[layout.shots_at(index)] += 1
+    return found
+
+
+def _backends(
+    plan: Plan, histogram: _Histogram, targets: Mapping[str, Target], only: Only | None
+) -> Iterator[BackendSummary]:
+    for name in plan.manifest.backends:
+        parts = {key: shots for key, shots in histogram.items() if key[0] == name}
+        shots = sum(parts.values(), Counter[int]())
+        if not shots:
+            continue
+        points, total = shots.total(), sum(n * count for n, count in shots.items())
+        target = targets.get(name)
+        if target is None:
+            yield BackendSummary(name, "", points, total, None, None, "", "", "", None)
+            continue
+        composites = _composites(plan, name, target, parts, only)
+        jobs = sum(target.price.of_job(n) * count for n, count in shots.items())
+        yield BackendSummary(
+            backend=name,
+            target=target.name,
+            points=points,
+            shots=total,
+            composite_jobs=composites,
+            price=jobs + target.price.per_composite * composites,
+            unit=target.price.unit,
+            formula=price_formula(target.price),
+            source=target.price.source,
+            seconds=_seconds(target, points, total),
+        )
+
+
+def _composites(plan: Plan, name: str, target: Target, parts: _Histogram, only: Only | None) -> int:
+    """Count composite jobs: by arithmetic where only the number of jobs limits them."""
+    if target.max_bytes is not None and not _surely_fits(plan, name, target):
+        return sum(1 for _ in plan.composites({name: target}, only))
+    ours = plan.manifest.backends[name].limits.jobs
+    most = min(target.max_jobs, ours or target.max_jobs)
+    counts = [shots.total() for shots in parts.values()]
+    if target.pack_by == "circuit":
+        return sum(ceil(count / most) for count in counts)
+    return ceil(sum(counts) / most)
+
+
+def _surely_fits(plan: Plan, name: str, target: Target) -> bool:
+    """Tell whether even a full composite job of the largest circuit is small enough."""
+    from qbatch.providers import Order
+
+    largest = max(
+        (
+            size_of(
+                Order("", "", lay.program, dict.fromkeys(lay.program.facts.parameters, 0.0), 1, 0)
+            )
+            for lay in plan.layouts()
+            if lay.backend == name
+        ),
+        default=0,
+    )
+    return largest * target.max_jobs <= (target.max_bytes or 0)
+
+
+def _seconds(target: Target, points: int, shots: int) -> float | None:
+    if target.seconds_per_job is None:
+        return None
+    return target.seconds_per_job * points + target.seconds_per_shot * shots

@@ -1,0 +1,58 @@
+"""Checks of the circuits that a plan uses against what the manifest asks of their results."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from qbatch.plan.mistakes import Mistakes
+
+if TYPE_CHECKING:
+    from qbatch.circuit import Circuit
+    from qbatch.manifest.models import Analysis
+    from qbatch.plan.points import Plan
+
+Registers = tuple[tuple[str, int], ...]
+
+
+def check_programs(plan: Plan, mistakes: Mistakes) -> None:
+    """See that every circuit measures, and that the analysis fits its classical registers."""
+    seen: dict[Registers, Circuit] = {}
+    for layout in plan.layouts():
+        program = layout.program
+        if not program.facts.measured_bits:
+            said = f"circuit {program.name!r} measures nothing; add a measurement"
+            mistakes.add(("circuits", program.name), said)
+        registers = tuple((r.name, r.num_bits) for r in program.facts.registers)
+        seen.setdefault(registers, program)
+    for loc, read in _readings(plan.manifest.analysis):
+        for registers, program in seen.items():
+            try:
+                read(registers)
+            except ValueError as error:
+                problem = getattr(error, "problem", str(error))
+                mistakes.add(loc, f"{problem} (circuit {program.name!r})")
+                break
+
+
+def _readings(
+    analysis: Analysis,
+) -> Iterator[tuple[tuple[str | int, ...], Callable[[Registers], Any]]]:
+    """Yield for each item of the analysis its place and what reads it for given registers."""
+    from qbatch.result import parse_distribution, parse_observable, parse_pattern
+
+    def observable(text: str) -> Callable[[Registers], Any]:
+        return lambda registers: parse_observable(text, sum(n for _, n in registers), registers)
+
+    def pattern(text: str) -> Callable[[Registers], Any]:
+        return lambda registers: parse_pattern(text, registers)
+
+    for name, text in analysis.observables.items():
+        yield ("analysis", "observables", name), observable(text)
+    for name, text in analysis.probabilities.items():
+        yield ("analysis", "probabilities", name), pattern(text)
+    if (distribution := analysis.distribution) is not None:
+        yield (
+            ("analysis", "distribution", "target"),
+            lambda registers: parse_distribution(distribution.target, registers),
+        )

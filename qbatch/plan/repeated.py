@@ -1,0 +1,119 @@
+"""Points made twice, found in memory that grows by 8 bytes a point, and only where they can be.
+
+Within a block, points differ by construction: axes have distinct values. Only where an axis is not
+used by a circuit, an override flattens one, two variants make the same text, or there are several
+blocks or sweeps, every point is looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+from qbatch.plan.draw import find_repeated
+from qbatch.plan.grid import Block, Index
+from qbatch.plan.layout import Layout
+from qbatch.plan.sweep import Grid
+
+if TYPE_CHECKING:
+    from qbatch.plan.mistakes import Mistakes
+    from qbatch.plan.points import Plan
+
+#: More of them are only counted.
+_SHOWN = 5
+
+_WORD = (1 << 64) - 1
+
+
+def check_repeated(plan: Plan, mistakes: Mistakes) -> None:
+    """Note every point that is made twice (the first few in full)."""
+    if _is_surely_distinct(plan):
+        return
+    suspects = find_repeated(digest for digest, *_ in _digests(plan))
+    if not suspects:
+        return
+    first: dict[str, tuple[Grid, Block, Index]] = {}
+    repeated = 0
+    for digest, grid, block, layout, index in _digests(plan):
+        if digest not in suspects:
+            continue
+        at = (*index, 0)
+        id_ = layout.id_at(at)
+        if id_ not in first:
+            first[id_] = (grid, block, index)
+            continue
+        repeated += 1
+        if repeated <= _SHOWN:
+            _, before, where = first[id_]
+            place = mistakes.place(*before.loc_of(where))
+            said = f"the point {layout.name_at(at)} is made twice, here and at {place}"
+            mistakes.add(block.loc_of(index), said + _unused(block, layout))
+    if repeated > _SHOWN:
+        mistakes.add(("sweep",), f"{repeated - _SHOWN} more points are made twice")
+
+
+def _unused(block: Block, layout: Layout) -> str:
+    """Say which axes of the block make no difference to the circuit."""
+    used = {name for name, _, _ in layout.parameters} | {"circuit", "backend", "shots"}
+    idle = [n for n in block.names if n not in used and len(block.find_axis(n)[1]) > 1]  # type: ignore[index]
+    if not idle:
+        return "; keep one of them"
+    return (
+        f": {', '.join(idle)} makes no difference to {layout.circuit!r}; give it a sweep of its own"
+    )
+
+
+def _digests(plan: Plan) -> Iterator[tuple[int, Grid, Block, Layout, Index]]:
+    """Yield a 64-bit digest of each point that is not excluded, once for all its copies."""
+    for grid in plan.grids:
+        for block in grid.blocks:
+            find = plan.variants(grid, block).find
+            for index in block.indexes():
+                mask = block.mask(index)
+                if mask & block.excluded:
+                    continue
+                layout = find(index, mask)
+                at = (*index, 0)
+                rest = layout.id_format % tuple([c[at[i]] for i, c in layout.id_columns])
+                yield hash((layout.setting, rest)) & _WORD, grid, block, layout, index
+
+
+def _is_surely_distinct(plan: Plan) -> bool:
+    return all(_is_grid_distinct(plan, grid) for grid in plan.grids) and all(
+        _are_apart(plan, one, other) for one, other in combinations(plan.grids, 2)
+    )
+
+
+def _is_grid_distinct(plan: Plan, grid: Grid) -> bool:
+    block = grid.blocks[0]
+    swept = {n for d in block.dimensions if len(d) > 1 for n in d.names}
+    changed = {name for _, override in grid.overrides for name in override.set}
+    if len(grid.blocks) > 1 or changed & (swept | plan.variant_names):
+        return False
+    settings: dict[tuple[str, int], object] = {}
+    for _, mask, values, _ in grid.groups(plan.variant_names):
+        layout = plan.factory.layout(grid, block, values, mask)
+        used = {name for name, _, _ in layout.parameters} | {"circuit", "backend", "shots"}
+        if not swept <= used:
+            return False
+        variant = tuple(values.items())
+        if settings.setdefault((layout.setting, 0), variant) != variant:
+            return False
+    return True
+
+
+def _are_apart(plan: Plan, one: Grid, other: Grid) -> bool:
+    """Tell whether no point of one sweep can be of the other: no setting and shots in common."""
+    return one.seed != other.seed or not _reach(plan, one) & _reach(plan, other)
+
+
+def _reach(plan: Plan, grid: Grid) -> set[tuple[str, object]]:
+    found: set[tuple[str, object]] = set()
+    names = plan.variant_names | {"shots"}
+    for block, mask, values, _ in grid.groups(names):
+        variant = {name: values[name] for name in values if name in plan.variant_names}
+        layout = plan.factory.layout(grid, block, variant, mask)
+        at, column = layout.shots
+        found.add((layout.setting, values["shots"] if at >= 0 else column[0]))
+    return found
