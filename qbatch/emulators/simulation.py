@@ -16,7 +16,7 @@ import re
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from multiprocessing.connection import wait
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -48,6 +48,8 @@ class Solution:
     Attributes:
         registers: (name, bits) of each classical register, as declared.
         operations: Operation name -> how often; Qiskit's names.
+        num_qubit_registers: Declared ones; 0 for a program on physical qubits.
+        pairs: Qubits that some operation acts on together.
         is_dynamic: Mid-circuit measurement, reset after start or classical control.
         outcomes: Possible outcomes, or empty when `probabilities` is None.
         probabilities: One per outcome, or None when every job's shots must be simulated.
@@ -57,6 +59,8 @@ class Solution:
     num_qubits: int = 0
     registers: tuple[tuple[str, int], ...] = ()
     operations: Mapping[str, int] = field(default_factory=dict)
+    num_qubit_registers: int = 0
+    pairs: frozenset[tuple[int, int]] = frozenset()
     is_dynamic: bool = False
     outcomes: tuple[int, ...] = ()
     probabilities: tuple[float, ...] | None = None
@@ -108,11 +112,13 @@ def solve(text: str, max_qubits: int) -> Solution:
         num_qubits=circuit.num_qubits,
         registers=tuple((register.name, register.size) for register in circuit.cregs),
         operations=dict(circuit.count_ops()),
+        num_qubit_registers=len(circuit.qregs),
+        pairs=_pairs(circuit),
         is_dynamic=measured is None,
     )
     problem = _problem(circuit, max_qubits)
     if problem:
-        return _replaced(facts, error=problem)
+        return replace(facts, error=problem)
     if (
         measured is None
         or len(measured) > MOST_EXACT_BITS
@@ -120,13 +126,7 @@ def solve(text: str, max_qubits: int) -> Solution:
     ):
         return facts
     outcomes, probabilities = _exact(circuit, measured)
-    return _replaced(facts, outcomes=outcomes, probabilities=probabilities)
-
-
-def _replaced(solution: Solution, **changes: Any) -> Solution:
-    from dataclasses import replace
-
-    return replace(solution, **changes)
+    return replace(facts, outcomes=outcomes, probabilities=probabilities)
 
 
 def _problem(circuit: QuantumCircuit, max_qubits: int) -> str:
@@ -137,6 +137,14 @@ def _problem(circuit: QuantumCircuit, max_qubits: int) -> str:
     ):
         return "the program measures nothing"
     return ""
+
+
+def _pairs(circuit: QuantumCircuit) -> frozenset[tuple[int, int]]:
+    return frozenset(
+        (circuit.find_bit(one.qubits[0]).index, circuit.find_bit(one.qubits[1]).index)
+        for one in circuit.data
+        if len(one.qubits) == 2 and one.operation.name != "barrier"
+    )
 
 
 def _measured_qubits(circuit: QuantumCircuit) -> dict[int, int] | None:

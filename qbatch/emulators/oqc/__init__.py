@@ -46,6 +46,8 @@ def environment(url: str) -> dict[str, str]:
         "QBATCH_OQC_URL": url,
         "OQC_URL": url,
         "OQC_AUTHENTICATION_TOKEN": TOKEN,
+        "OQC_AUTH_TOKEN": TOKEN,
+        "OQC_TOKEN": TOKEN,
         "OQC_EMAIL": EMAIL,
         "OQC_PASSWORD": PASSWORD,
     }
