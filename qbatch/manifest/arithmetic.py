@@ -21,6 +21,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, TypeGuard
 
+from qbatch.manifest.nearest import did_you_mean
+
 Number = int | float
 
 MAX_LENGTH = 200
@@ -67,6 +69,11 @@ def evaluate(text: str, names: Mapping[str, Number]) -> Number:
     """
     if len(text) > MAX_LENGTH:
         raise ExpressionError(f"is longer than {MAX_LENGTH} characters")
+    if text.isidentifier() and text not in names and text not in CONSTANTS:
+        known = [*CONSTANTS, *names]
+        raise ExpressionError(
+            f"is no number; names of numbers are {', '.join(known)}{did_you_mean(text, known)}"
+        )
     if "^" in text:
         raise ExpressionError("has '^'; powers are written **")
     tokens = _tokens(text)
@@ -164,8 +171,6 @@ def _named(name: str, names: Mapping[str, Number]) -> Number:
 
 
 def _unknown_name(name: str, names: Mapping[str, Number]) -> str:
-    from qbatch.manifest.nearest import did_you_mean
-
     known = [*CONSTANTS, *FUNCTIONS, *names]
     return f"names {name!r}, which is none of {', '.join(known)}{did_you_mean(name, known)}"
 

@@ -61,20 +61,23 @@ def _complaint(source: Source, loc: Loc, kind: str, context: Mapping[str, Any]) 
         return source.mistake(source.place(trace.key), _unknown_key(loc, trace))
     if kind == "missing":
         return source.mistake(_map_place(source, trace), _missing(loc[-1], trace))
-    problem = _problem(kind, context)
+    problem = _problem(kind, context, trace)
     shown = "" if kind == "amiss" else _shown(trace.key if at_key else trace.value)
     told = f"{trace.path}: {shown} {problem}" if shown else f"{trace.path}: {problem}"
     node = trace.key if at_key else trace.value
     return source.mistake(source.place(node), told.removeprefix(": "))
 
 
-def _problem(kind: str, context: Mapping[str, Any]) -> str:
+def _problem(kind: str, context: Mapping[str, Any], trace: Trace) -> str:
     if "problem" in context:
         return str(context["problem"])
     if kind == "greater_than_equal" and context["ge"] == 1:
         return "is too few; write 1 or more"
+    if kind == "literal_error" and trace.steps == ("qbatch",):
+        return "is no version of the manifest that this qbatch reads; write 1"
     if kind == "literal_error":
-        return f"is none of {context['expected'].replace(' or ', ', ')}"
+        words = re.findall(r"'([^']*)'", context["expected"])
+        return f"is none of {', '.join(words)}{did_you_mean(str(trace.value.value), words)}"
     return _PROBLEMS.get(kind, "does not fit here").format(**context)
 
 
@@ -83,8 +86,7 @@ def _shown(node: Any) -> str:
     if not isinstance(node, ScalarNode) or node.tag == "null":
         return ""
     text = node.value if len(node.value) <= _SHOWN else node.value[:_SHOWN] + "…"
-    is_text = node.tag in ("str", "plain") or node.style is not None
-    return repr(text) if is_text else text
+    return text if node.tag in ("int", "float", "bool") else repr(text)
 
 
 def _map_place(source: Source, trace: Trace) -> Place:
@@ -109,14 +111,17 @@ def _unknown_key(loc: Loc, trace: Trace) -> str:
             "credentials: env:NAME, keyring:… or file:…"
         )
     names = known_keys(loc[:-1])
-    near = did_you_mean(key, names) or _elsewhere(key)
+    near = (
+        did_you_mean(key, names, cutoff=0.8) or _elsewhere(key, within) or did_you_mean(key, names)
+    )
     return f"unknown key {key!r}{where}{near or f'; known are {listed(names, 20)}'}"
 
 
-def _elsewhere(key: str) -> str:
-    """Say where a key that is unknown here is known."""
-    homes = sorted(_homes(Manifest, ""), key=lambda home: home[1].count("."))
-    found = next((home for name, home in homes if name == key), None)
+def _elsewhere(key: str, within: str) -> str:
+    """Say where a key that is unknown here is known: nearby first, else as high up as it is."""
+    homes = [home for name, home in _homes(Manifest, "") if name == key]
+    near = [home for home in homes if within and home.startswith(within.split(".")[0])]
+    found = min(near or homes, key=lambda home: home.count("."), default=None)
     return "" if found is None else f"; it belongs {f'in {found}' if found else 'at the top level'}"
 
 
@@ -124,8 +129,8 @@ def _homes(model: type[Model], path: str) -> Iterator[tuple[str, str]]:
     for name, info in fields_of(model).items():
         yield name, path
         inner = model_in(info.annotation)
-        if inner is not None and inner is not model and path.count(".") < 3:
-            step = f".<{name}>" if is_map(info.annotation) else f".{name}"
+        if inner is not None and inner is not model and path.count(".") < 4:
+            step = f".{name}.NAME" if is_map(info.annotation) else f".{name}"
             yield from _homes(inner, (path + step).removeprefix("."))
 
 
@@ -140,13 +145,15 @@ def model_at(loc: Loc) -> type[Model] | None:
     model: type[Model] | None = Manifest
     annotation: Any = Manifest
     for step in loc:
+        if model is None and isinstance(step, str) and not is_map(annotation):
+            model = model_in(annotation)  # one of something, written without its list
         if model is not None and step in fields_of(model):
             annotation = fields_of(model)[str(step)].annotation
             # The next step names an entry of a map or list of models.
             model = None if is_many(annotation) else model_in(annotation)
         elif model is None:
             model = model_in(annotation)
-    return model
+    return model_in(annotation) if model is None and not is_map(annotation) else model
 
 
 def fields_of(model: type[Model]) -> dict[str, FieldInfo]:
@@ -179,8 +186,3 @@ def is_map(annotation: Any) -> bool:
 def order_of(error: ManifestError) -> tuple[bool, int, int]:
     """Sort by place; what has none, `-S` and whole files, first."""
     return (error.place.line is not None, error.place.line or 0, error.place.column or 0)
-
-
-def expected(context: Mapping[str, Any]) -> list[str]:
-    """Return the words that a literal may be."""
-    return re.findall(r"'([^']*)'", str(context.get("expected", "")))

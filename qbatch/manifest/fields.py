@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -21,6 +21,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    ModelWrapValidatorHandler,
     PlainValidator,
     ValidationError,
     ValidationInfo,
@@ -87,6 +88,9 @@ class Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
+_M = TypeVar("_M", bound=Model)
+
+
 @dataclass(frozen=True, slots=True)
 class Known:
     """What a manifest's values may refer to. None: not known, so not checked.
@@ -135,6 +139,18 @@ class Mistakes:
     def add(self, loc: Iterable[str | int], error: PydanticCustomError) -> None:
         self.found.append({"type": error, "loc": tuple(loc), "input": None})
 
+    def add_those_of(self, error: ValidationError) -> None:
+        """Add what pydantic found by itself."""
+        for detail in error.errors(include_url=False):
+            context = detail.get("ctx") or {}
+            if "problem" in context:
+                kind = PydanticCustomError(detail["type"], "{problem}", context)
+                self.add(detail["loc"], kind)
+            else:
+                self.found.append(
+                    {"type": detail["type"], "loc": detail["loc"], "input": None, "ctx": context}
+                )
+
     def raise_any(self) -> None:
         """Raise `ValidationError` with all that was added, if anything was."""
         if self.found:
@@ -145,6 +161,18 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> PydanticCustomError:
     """Make the error of a name that nothing has."""
     names = sorted(known)
     return wrong(f"is no {kind} ({listed(names) or 'there are none'}){did_you_mean(name, names)}")
+
+
+def check_beside(data: Any, handler: ModelWrapValidatorHandler[_M], mistakes: Mistakes) -> _M:
+    """Validate `data`, and raise what that finds together with `mistakes` found already."""
+    try:
+        model = handler(data)
+    except ValidationError as error:
+        mistakes.add_those_of(error)
+        mistakes.raise_any()
+        raise
+    mistakes.raise_any()
+    return model
 
 
 def as_number(value: Any, info: ValidationInfo) -> Any:

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import (
     BeforeValidator,
     Field,
+    ModelWrapValidatorHandler,
     PrivateAttr,
     ValidationInfo,
     field_validator,
@@ -45,6 +46,8 @@ from qbatch.manifest.fields import (
     Value,
     Whole,
     amiss,
+    check_beside,
+    check_path,
     known_to,
     unknown,
     wrong,
@@ -91,6 +94,7 @@ __all__ = [
 #: Built in; others come by the entry point group `qbatch.providers`.
 PROVIDERS = ("local", "open-quantum", "ibm-direct-access", "marqov", "scaleway", "oqc")
 
+_LOCAL_LIMITS = ("workers", "memory_gb")
 _SOURCES = ("file", "qasm", "template", "python")
 
 
@@ -125,8 +129,6 @@ class Circuit(Model):
     @classmethod
     def check_function(cls, value: str | None, info: ValidationInfo) -> str | None:
         """See that it names a file inside the folder and a function."""
-        from qbatch.manifest.fields import check_path
-
         if value is None:
             return None
         file, _, function = value.rpartition(":")
@@ -224,19 +226,21 @@ class Backend(Model):
             raise unknown("provider", name, {*PROVIDERS, *installed})
         return name
 
-    @model_validator(mode="after")
-    def check_local(self) -> Self:
+    @model_validator(mode="wrap")
+    @classmethod
+    def check_local(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
         """See that what only the simulator obeys is not ignored by a cloud."""
-        if self.provider == "local" or self.provider not in PROVIDERS:
-            return self
         mistakes = Mistakes()
-        if self.noise is not None:
-            mistakes.add(("noise", AT_KEY), amiss("only provider local simulates noise; remove it"))
-        for name in ("workers", "memory_gb"):
-            if getattr(self.limits, name) is not None:
-                mistakes.add(("limits", name, AT_KEY), amiss("is for provider local; remove it"))
-        mistakes.raise_any()
-        return self
+        if isinstance(data, Mapping) and data.get("provider") in PROVIDERS[1:]:
+            limits = data.get("limits")
+            if "noise" in data:
+                mistakes.add(("noise", AT_KEY), amiss("is for provider local; remove it"))
+            for name in ("workers", "memory_gb"):
+                if isinstance(limits, Mapping) and name in limits:
+                    mistakes.add(
+                        ("limits", name, AT_KEY), amiss("is for provider local; remove it")
+                    )
+        return check_beside(data, handler, mistakes)
 
 
 class Retry(Model):

@@ -30,6 +30,7 @@ from qbatch.manifest.fields import AT_KEY, Known, Mistakes, wrong
 from qbatch.manifest.loader import Construction, Plain, TooMuchError
 from qbatch.manifest.models import Manifest
 from qbatch.manifest.source import Source, read_text
+from qbatch.manifest.sweep import names_of_axes
 
 #: More mistakes than this are counted, not shown.
 MAX_SHOWN = 200
@@ -136,14 +137,8 @@ def _known(
 
 
 def _axes(sweeps: Any) -> set[str]:
-    names: set[str] = set()
-    for sweep in map(_map, [sweeps] if isinstance(sweeps, dict) else _list(sweeps)):
-        names.update(_map(sweep.get("matrix")), _map(sweep.get("zip")))
-        for point in _list(sweep.get("include")):
-            names.update(_map(point))
-        for override in _list(sweep.get("overrides")):
-            names.update(_map(_map(override).get("set")))
-    return names
+    each = [sweeps] if isinstance(sweeps, dict) else _list(sweeps)
+    return {name for sweep in each for name in names_of_axes(_map(sweep))}
 
 
 def _map(value: Any) -> dict[str, Any]:

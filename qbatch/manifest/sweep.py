@@ -15,6 +15,7 @@ from pydantic import (
     AfterValidator,
     BeforeValidator,
     Field,
+    ModelWrapValidatorHandler,
     PlainValidator,
     ValidationInfo,
     WithJsonSchema,
@@ -38,6 +39,7 @@ from qbatch.manifest.fields import (
     as_integer,
     as_text,
     as_value,
+    check_beside,
     check_column,
     known_to,
     unknown,
@@ -359,34 +361,57 @@ class Sweep(Model):
     @property
     def axis_names(self) -> frozenset[str]:
         """Every name that a `where` of this sweep can use."""
-        included = (name for point in self.include for name in point)
-        changed = (name for override in self.overrides for name in override.set)
-        return frozenset({*AXES, *self.matrix, *self.zip, *included, *changed})
+        return names_of_axes(self.__dict__)
 
-    @model_validator(mode="after")
-    def check_axes(self) -> Self:
+    @model_validator(mode="wrap")
+    @classmethod
+    def check_axes(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
         """See that zipped axes fit together and that each `where` names axes of this sweep."""
         mistakes = Mistakes()
-        for name in self.zip:
-            if name in self.matrix:
-                mistakes.add(("zip", name, AT_KEY), wrong("is an axis of matrix too; keep one"))
-        _check_lengths(self.zip, mistakes)
-        for loc, where in self._wheres():
-            if not where and loc[0] == "exclude":
-                mistakes.add(loc, amiss("is empty and matches every point; name an axis"))
-            for axis in where:
-                if axis not in self.axis_names:
-                    mistakes.add((*loc, axis, AT_KEY), no_axis(axis, self.axis_names))
-        mistakes.raise_any()
-        return self
+        if isinstance(data, Mapping):
+            _check_zip(_map(data.get("matrix")), _map(data.get("zip")), mistakes)
+            _check_wheres(data, mistakes)
+        return check_beside(data, handler, mistakes)
 
-    def _wheres(self) -> Iterator[tuple[tuple[str | int, ...], Where]]:
-        for i, where in enumerate(self.exclude):
-            yield ("exclude", i), where
-        for i, sample in enumerate(self.sample):
-            yield ("sample", i, "where"), sample.where
-        for i, override in enumerate(self.overrides):
-            yield ("overrides", i, "where"), override.where
+
+def names_of_axes(sweep: Mapping[str, Any]) -> frozenset[str]:
+    """Return every name that a `where` of a sweep can use, from whatever of it has its shape."""
+    included = (name for point in _list(sweep.get("include")) for name in _map(point))
+    changed = (name for each in _list(sweep.get("overrides")) for name in _entries(each, "set"))
+    return frozenset(
+        {*AXES, *_map(sweep.get("matrix")), *_map(sweep.get("zip")), *included, *changed}
+    )
+
+
+def _map(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _list(value: Any) -> tuple[Any, ...]:
+    return tuple(value) if isinstance(value, tuple | list) else ()
+
+
+def _entries(value: Any, key: str) -> Mapping[str, Any]:
+    """Return a map's or a model's map under `key`."""
+    return _map(value.get(key) if isinstance(value, Mapping) else getattr(value, key, None))
+
+
+def _check_wheres(sweep: Mapping[str, Any], mistakes: Mistakes) -> None:
+    axes = names_of_axes(sweep)
+    for loc, where in _wheres(sweep):
+        if where == {} and loc[0] == "exclude":
+            mistakes.add(loc, amiss("is empty and matches every point; name an axis"))
+        for axis in _map(where):
+            if axis not in axes:
+                mistakes.add((*loc, axis, AT_KEY), no_axis(axis, axes))
+
+
+def _wheres(sweep: Mapping[str, Any]) -> Iterator[tuple[tuple[str | int, ...], Any]]:
+    for i, where in enumerate(_list(sweep.get("exclude"))):
+        yield ("exclude", i), where
+    for key in ("sample", "overrides"):
+        for i, each in enumerate(_list(_as_tuple(sweep.get(key)))):
+            yield (key, i, "where"), _entries(each, "where")
 
 
 def no_axis(name: str, axes: Iterable[str]) -> PydanticCustomError:
@@ -395,8 +420,11 @@ def no_axis(name: str, axes: Iterable[str]) -> PydanticCustomError:
     return wrong(f"is no axis of the sweep ({listed(names)}){did_you_mean(name, names)}")
 
 
-def _check_lengths(axes: Mapping[str, Axis], mistakes: Mistakes) -> None:
-    lengths = {name: len(axis.values) for name, axis in axes.items() if axis.values is not None}
+def _check_zip(matrix: Mapping[str, Any], axes: Mapping[str, Any], mistakes: Mistakes) -> None:
+    for name in axes:
+        if name in matrix:
+            mistakes.add(("zip", name, AT_KEY), wrong("is an axis of matrix too; keep one"))
+    lengths = {name: len(axis) for name, axis in axes.items() if isinstance(axis, tuple | list)}
     if len(set(lengths.values())) > 1:
         told = ", ".join(f"{name} has {n}" for name, n in lengths.items())
         mistakes.add(("zip", AT_KEY), amiss(f"zipped axes take equally many values; {told}"))
