@@ -28,8 +28,8 @@ MAX_TOLD = 10
 class Teller(Protocol):
     """What the verb `run` tells its progress to."""
 
-    def started(self, name: str, total: int) -> None:
-        """`total` points are to be run."""
+    def started(self, name: str, total: int, done: int = 0) -> None:
+        """`total` points are to be run, of which so many were done before anybody looked."""
 
     def advanced(self, done: int, failed: int) -> None:
         """So many points are done, of which so many failed."""
@@ -79,17 +79,18 @@ class Pace:
     '5.0 points/s, 15 s left'
     """
 
-    def __init__(self, total: int, now: float) -> None:
+    def __init__(self, total: int, now: float, done: int = 0) -> None:
         self._total = total
+        self._done_before = done
         self._started = now
 
     def text(self, done: int, now: float) -> str:
-        """Rate and time left, or "" before the first point."""
-        elapsed = now - self._started
-        if done == 0 or elapsed <= 0:
+        """Rate and time left, or "" before the first new point."""
+        elapsed, new = now - self._started, done - self._done_before
+        if new <= 0 or elapsed <= 0:
             return ""
-        rate = done / elapsed
-        said = f"{format_rate(rate)}"
+        rate = new / elapsed
+        said = format_rate(rate)
         left = (self._total - done) / rate
         return f"{said}, {format_time(left)} left" if done < self._total else said
 
@@ -129,9 +130,9 @@ class LineTeller:
         self._quiet = QUIET_S[0]
         self._name, self._total = "", 0
 
-    def started(self, name: str, total: int) -> None:
+    def started(self, name: str, total: int, done: int = 0) -> None:
         now = time.monotonic()
-        self._name, self._total, self._pace = name, total, Pace(total, now)
+        self._name, self._total, self._pace = name, total, Pace(total, now, done)
         self._next = now + self._quiet
 
     def advanced(self, done: int, failed: int) -> None:
@@ -161,11 +162,11 @@ class JsonTeller:
     def __init__(self, stream: IO[str]) -> None:
         self._outlet = Outlet(stream)
 
-    def started(self, name: str, total: int) -> None:
-        self.event({"event": "started", "name": name, "points": total})
+    def started(self, name: str, total: int, done: int = 0) -> None:
+        self.event({"event": "started", "name": name, "points": total, "done": done})
 
     def advanced(self, done: int, failed: int) -> None:
-        return
+        self.event({"event": "progress", "done": done, "failed": failed})
 
     def said(self, text: str) -> None:
         self.event({"event": "message", "text": click.unstyle(text)})
@@ -196,10 +197,10 @@ class BarTeller:
         self._task: TaskID | None = None
         self._pace = Pace(0, 0.0)
 
-    def started(self, name: str, total: int) -> None:
+    def started(self, name: str, total: int, done: int = 0) -> None:
         self._progress.start()
-        self._pace = Pace(total, time.monotonic())
-        self._task = self._progress.add_task(name, total=total, pace="", failed="")
+        self._pace = Pace(total, time.monotonic(), done)
+        self._task = self._progress.add_task(name, total=total, completed=done, pace="", failed="")
 
     def advanced(self, done: int, failed: int) -> None:
         assert self._task is not None

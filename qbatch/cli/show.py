@@ -1,0 +1,184 @@
+"""``qbatch show``: a run's points in a table, or one point in full."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from qbatch.cli.options import json_option, only_expression_option, out_option, run_argument
+from qbatch.job import JobState
+
+if TYPE_CHECKING:
+    from qbatch.result import Estimate
+    from qbatch.snapshot import PointResult, Run
+
+#: Rows of the table, unless --all.
+ROWS = 40
+
+#: Outcomes of one point, unless --all.
+OUTCOMES = 16
+
+
+@click.command()
+@run_argument
+@click.argument("point", required=False)
+@only_expression_option
+@click.option(
+    "--state",
+    type=click.Choice([state.value for state in JobState]),
+    help="Only points in this state.",
+)
+@click.option("--all", "all_rows", is_flag=True, help="Every row, however many.")
+@out_option
+@json_option
+def show(
+    run: Path,
+    point: str | None,
+    expression: str | None,
+    state: str | None,
+    all_rows: bool,
+    out: Path | None,
+    as_json: bool,
+) -> None:
+    """Show RUN's points, or one POINT in full, named as in the table or by its id's beginning."""
+    from qbatch.cli.runs import choose, open_named
+
+    opened = open_named(run, out)
+    if point is not None:
+        one = opened[point]
+        click.echo(
+            json.dumps(_facts_in_full(opened, one), ensure_ascii=False, default=str)
+            if as_json
+            else _in_full(opened, one, all_rows)
+        )
+        return
+    chosen = (
+        each
+        for each in choose(opened, (), expression)
+        if state is None or each.state.value == state
+    )
+    if as_json:
+        for each in chosen:
+            click.echo(json.dumps(_facts(each), ensure_ascii=False))
+    else:
+        _tell_table(opened, chosen, None if all_rows else ROWS)
+
+
+def _facts(point: PointResult) -> dict[str, Any]:
+    return {
+        "id": point.id,
+        "point": point.name,
+        "state": point.state.value,
+        "circuit": point.circuit,
+        "backend": point.backend,
+        "shots": point.shots,
+        "repeat": point.repeat,
+        "parameters": dict(point.parameters),
+        "numbers": {name: _number(each) for name, each in point.estimates.items()},
+        "error": point.job.error,
+    }
+
+
+def _number(estimate: Estimate) -> dict[str, float]:
+    return {
+        "value": estimate.value,
+        "se": estimate.se,
+        "low": estimate.low,
+        "high": estimate.high,
+    }
+
+
+def _facts_in_full(run: Run, point: PointResult) -> dict[str, Any]:
+    return {
+        **_facts(point),
+        "seed": point.seed,
+        "attempt": point.job.generation,
+        "provider_job_id": point.job.provider_job_id,
+        "cost": point.job.cost,
+        "unit": point.job.unit,
+        "counts": None if point.counts is None else point.counts.to_dict(),
+        "facts": point.facts,
+        "history": [
+            {"at": at.isoformat(), "state": state.value, "note": note}
+            for at, state, note in run.history_of(point)
+        ],
+        "circuit_text": run.circuit_of(point),
+    }
+
+
+def _tell_table(run: Run, points: Iterator[PointResult], limit: int | None) -> None:
+    from qbatch.report.numbers import short
+
+    shown = list(islice(points, limit))
+    names = list(dict.fromkeys(name for point in shown for name in point.estimates))
+    rows = [
+        [point.id[:8], point.name, point.state.value]
+        + [short(point.estimates[name]) if name in point.estimates else "" for name in names]
+        + [point.job.error]
+        for point in shown
+    ]
+    head = ["id", "point", "state", *names, "error"]
+    if not any(row[-1] for row in rows):
+        head, rows = head[:-1], [row[:-1] for row in rows]
+    click.echo(format_table(head, rows))
+    more = sum(1 for _ in points)
+    if more:
+        click.echo(f"and {more:,} more: --all shows them, -k EXPR selects", err=True)
+    elif not shown:
+        click.echo("no such points", err=True)
+    else:
+        click.echo(f"`qbatch show {run.folder} {shown[0].id[:8]}` shows one in full", err=True)
+
+
+def format_table(head: list[str], rows: list[list[str]]) -> str:
+    """A table for a terminal; text as it is, numbers not reformatted."""
+    from tabulate import tabulate
+
+    return tabulate(rows, headers=head, tablefmt="plain", disable_numparse=True)
+
+
+def _in_full(run: Run, point: PointResult, all_rows: bool) -> str:
+    from qbatch.report.numbers import full, plain
+
+    lines = {
+        "point": point.name,
+        "id": point.id,
+        "state": point.state.value + (f": {point.job.error}" if point.job.error else ""),
+        "circuit": point.circuit,
+        "backend": point.backend,
+        "shots": f"{point.shots:,}",
+        "repeat": str(point.repeat),
+        "seed": str(point.seed),
+        **{name: plain(value) for name, value in point.parameters.items()},
+        "attempt": str(point.job.generation),
+        **({"job at the provider": point.job.provider_job_id} if point.job.provider_job_id else {}),
+    }
+    parts = [_pairs(lines)]
+    if point.estimates:
+        parts.append(_pairs({name: full(each) for name, each in point.estimates.items()}))
+    if point.counts is not None:
+        top = point.counts.top(len(point.counts) if all_rows else OUTCOMES)
+        parts.append(format_table(["outcome", "count"], [[bits, f"{n:,}"] for bits, n in top]))
+    if point.facts:
+        parts.append(_pairs({key: _flat(value) for key, value in point.facts.items()}))
+    parts.append(
+        "\n".join(
+            f"{at:%Y-%m-%d %H:%M:%S} UTC  {state.value}{f'  {note}' if note else ''}"
+            for at, state, note in run.history_of(point)
+        )
+    )
+    return "\n\n".join(part for part in parts if part)
+
+
+def _pairs(pairs: dict[str, str]) -> str:
+    width = max(map(len, pairs))
+    return "\n".join(f"{key.ljust(width)}  {value}" for key, value in pairs.items())
+
+
+def _flat(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

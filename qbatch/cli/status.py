@@ -1,0 +1,110 @@
+"""``qbatch status``: how far a run is."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from qbatch.cli.options import json_option, out_option, run_argument
+
+if TYPE_CHECKING:
+    from qbatch.snapshot import Run
+
+#: Seconds between two looks at a run that somebody watches.
+LOOK_S = 0.5
+
+#: Failed points told by name.
+MAX_FAILED = 10
+
+
+@click.command()
+@run_argument
+@out_option
+@click.option("-w", "--watch", is_flag=True, help="Follow the run until its runner stops.")
+@json_option
+def status(run: Path, out: Path | None, watch: bool, as_json: bool) -> int:
+    """Say how far RUN is: a run folder, or the manifest that was run.
+
+    Exit code 0 when all is done, 1 when points failed, 9 while work is pending.
+    """
+    from qbatch.cli.runs import exit_of, open_named
+
+    opened = open_named(run, out)
+    if watch:
+        _watch(opened, as_json=as_json)
+    facts = describe(opened)
+    if as_json:
+        click.echo(json.dumps(facts, ensure_ascii=False))
+    else:
+        _tell(opened, facts)
+    return exit_of(opened.counts_by_state())
+
+
+def describe(run: Run) -> dict[str, Any]:
+    """What `--json` says about a run."""
+    from qbatch.cli.runs import exit_of
+
+    states = run.counts_by_state()
+    return {
+        "name": run.name,
+        "folder": str(run.folder),
+        "running": run.is_running,
+        "points": sum(states.values()),
+        "states": {state.value: number for state, number in states.items()},
+        "exit_code": int(exit_of(states)),
+        "spent": run.spent(),
+    }
+
+
+def _watch(run: Run, *, as_json: bool) -> None:
+    """Tell progress until no runner holds the folder."""
+    from contextlib import closing
+
+    from qbatch.cli.progress import open_teller
+    from qbatch.job import JobState
+
+    if not run.is_running:
+        return
+    with closing(open_teller(as_json=as_json)) as teller:
+        states = run.counts_by_state()
+        teller.started(run.name, sum(states.values()), states.get(JobState.COMPLETED, 0))
+        while run.is_running:
+            states = run.counts_by_state()
+            failed = states.get(JobState.FAILED, 0)
+            teller.advanced(states.get(JobState.COMPLETED, 0) + failed, failed)
+            time.sleep(LOOK_S)
+
+
+def _tell(run: Run, facts: dict[str, Any]) -> None:
+    from qbatch.job import JobState
+    from qbatch.report.numbers import amount, count_of, whole
+
+    word = "running now" if facts["running"] else _WORDS[facts["exit_code"]]
+    points = count_of(facts["points"], "point")
+    click.echo(f"{click.style(run.name, bold=True)}: {word}; {points} in {run.folder}")
+    for state, number in facts["states"].items():
+        click.echo(f"  {state:<11}{whole(number):>8}")
+    for unit, cost in facts["spent"].items():
+        click.echo(f"  {'spent':<11}{amount(cost, unit):>8}")
+    if facts["states"].get(JobState.FAILED):
+        _tell_failed(run, facts["states"][JobState.FAILED])
+
+
+_WORDS = {0: "done", 1: "some points failed", 9: "work is pending"}
+
+
+def _tell_failed(run: Run, number: int) -> None:
+    from itertools import islice
+
+    from qbatch.job import JobState
+
+    failed = (point for point in run if point.state is JobState.FAILED)
+    for point in islice(failed, MAX_FAILED):
+        click.echo(f"  {click.style('failed', fg='red')} {point.name}: {point.job.error}")
+    if number > MAX_FAILED:
+        click.echo(f"  and {number - MAX_FAILED} more; `qbatch show {run.folder} --state failed`")
+    click.echo(f"`qbatch retry {run.folder}` runs them again", err=True)
