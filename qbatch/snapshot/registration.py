@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import sqlite3
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
@@ -58,9 +59,6 @@ class Registered:
     added: int
     removed: int
 
-    @property
-    def setting(self) -> str: ...
-
 
 #: Key of a setting -> its canonical text.
 SettingOf = Callable[[str], str]
@@ -85,7 +83,7 @@ def register(
         planned += _place(db, rest, planned, setting_of)
     last = _count(db, "SELECT coalesce(max(ordinal), 0) FROM jobs")
     db.execute(
-        "INSERT INTO jobs SELECT ordinal, 'created', 1, NULL, NULL, NULL, '', '', NULL, '', NULL,"
+        "INSERT INTO jobs SELECT ordinal, 'created', 1, NULL, NULL, '', '', NULL, '', NULL,"
         " 0.0, 0 FROM points WHERE ordinal > ?",
         (last,),
     )
@@ -145,7 +143,8 @@ def _keep_settings(
 ) -> None:
     fresh = {point.setting for point in points} - known
     db.executemany(
-        "INSERT OR IGNORE INTO settings VALUES (?, ?)", [(key, setting_of(key)) for key in fresh]
+        "INSERT OR IGNORE INTO settings VALUES (?, ?)",
+        [(key, zlib.compress(setting_of(key).encode(), 1)) for key in fresh],
     )
     known |= fresh
     if len(known) > MAX_SETTINGS:

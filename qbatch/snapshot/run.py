@@ -341,14 +341,16 @@ class Run:
 
         return np.frombuffer(packed, dtype=np.complex128)
 
+    def setting_of(self, point: PointResult) -> dict[str, Any]:
+        """What `point` shares with others: ``{"backend": …, "circuit": text, "seed": …}``."""
+        rows = self._rows("SELECT body FROM settings WHERE key = ?", (point.point.setting,))
+        with checked(self.path):
+            setting: dict[str, Any] = json.loads(zlib.decompress(rows[0][0])) if rows else {}
+        return setting
+
     def circuit_of(self, point: PointResult) -> str | None:
-        """The circuit's text as it was bound to `point`, free parameters left in."""
-        rows = self._rows(
-            "SELECT body FROM circuits JOIN jobs ON jobs.circuit = circuits.id "
-            "WHERE jobs.ordinal = ?",
-            (point.point.ordinal,),
-        )
-        return zlib.decompress(rows[0][0]).decode() if rows else None
+        """The circuit's text as `point` ran it, free parameters left in."""
+        return self.setting_of(point).get("circuit")
 
     def raw_of(self, point: PointResult) -> list[tuple[str, bytes]]:
         """Every reply kept about `point`, as sent: ("update" or "result", body), oldest first."""
@@ -366,11 +368,6 @@ class Run:
         return [
             (datetime.fromtimestamp(at, UTC), JobState(state), note) for at, state, note in rows
         ]
-
-    def settings(self) -> dict[str, str]:
-        """Point id -> canonical text of its setting, where one was kept."""
-        rows = self._rows("SELECT id, body FROM points JOIN settings ON key = setting")
-        return {key.hex(): body for key, body in rows}
 
     # -- tables -------------------------------------------------------------------------------
 

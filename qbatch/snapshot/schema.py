@@ -34,20 +34,15 @@ CREATE TABLE points(
 CREATE UNIQUE INDEX points_by_id ON points(id);
 CREATE INDEX points_by_position ON points(position) WHERE position IS NOT NULL;
 
--- What, beside its own values, goes into a point's id: shared by many points.
-CREATE TABLE settings(key TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT, WITHOUT ROWID;
-
--- The circuits as bound to points, deflated.
-CREATE TABLE circuits(
-    id INTEGER PRIMARY KEY, sha256 TEXT NOT NULL UNIQUE, name TEXT NOT NULL, body BLOB NOT NULL
-) STRICT;
+-- What many points share (circuit text, backend settings), deflated JSON. It goes into their ids.
+CREATE TABLE settings(key TEXT PRIMARY KEY, body BLOB NOT NULL) STRICT, WITHOUT ROWID;
 
 -- Where a point is.
 CREATE TABLE jobs(
     ordinal INTEGER PRIMARY KEY, state TEXT NOT NULL, generation INTEGER NOT NULL,
-    composite INTEGER, circuit INTEGER, provider_job_id TEXT, status TEXT NOT NULL,
-    error TEXT NOT NULL, cost REAL, unit TEXT NOT NULL, submitted_at REAL,
-    updated_at REAL NOT NULL, crc INTEGER NOT NULL
+    composite INTEGER, provider_job_id TEXT, status TEXT NOT NULL, error TEXT NOT NULL,
+    cost REAL, unit TEXT NOT NULL, submitted_at REAL, updated_at REAL NOT NULL,
+    crc INTEGER NOT NULL
 ) STRICT;
 
 CREATE TABLE composites(
@@ -120,14 +115,12 @@ class JobRow:
     Attributes:
         ordinal: Row of its point.
         composite: Row of the composite job it was last packed into.
-        circuit: Row of its circuit's text.
         submitted_at: UTC, seconds since 1970; when its latest attempt was sent.
     """
 
     ordinal: int
     job: Job
     composite: int | None = None
-    circuit: int | None = None
     submitted_at: float | None = None
     updated_at: float = 0.0
 
@@ -138,7 +131,6 @@ class JobRow:
             job.state.value,
             job.generation,
             self.composite,
-            self.circuit,
             job.provider_job_id,
             job.status,
             job.error,
@@ -151,14 +143,14 @@ class JobRow:
 
 
 JOB_COLUMNS = (
-    "jobs.ordinal, jobs.state, jobs.generation, jobs.composite, jobs.circuit, "
-    "jobs.provider_job_id, jobs.status, jobs.error, jobs.cost, jobs.unit, jobs.submitted_at, "
+    "jobs.ordinal, jobs.state, jobs.generation, jobs.composite, jobs.provider_job_id, "
+    "jobs.status, jobs.error, jobs.cost, jobs.unit, jobs.submitted_at, "
     "jobs.updated_at, jobs.crc"
 )
 
 #: Columns after `ordinal` of a job that nothing has happened to; its CRC is 0.
-PRISTINE = ("created", 1, None, None, None, "", "", None, "", None, 0.0)
-NUM_JOB_COLUMNS = 13
+PRISTINE = ("created", 1, None, None, "", "", None, "", None, 0.0)
+NUM_JOB_COLUMNS = 12
 
 POINT_COLUMNS = (
     "points.ordinal, points.id, points.name, points.circuit, points.backend, points.shots, "
@@ -210,12 +202,12 @@ def point_from_row(row: Sequence[Any]) -> StoredPoint:
 
 def job_from_row(row: Sequence[Any], job_id: str) -> JobRow:
     """Read the columns `JOB_COLUMNS`."""
-    (ordinal, state, generation, composite, circuit, provider_job_id, status, error) = row[:8]
-    cost, unit, submitted_at, updated_at, crc = row[8:]
-    if crc != crc_of(row[:12]) and (crc or row[1:12] != PRISTINE):
+    (ordinal, state, generation, composite, provider_job_id, status, error) = row[:7]
+    cost, unit, submitted_at, updated_at, crc = row[7:]
+    if crc != crc_of(row[:11]) and (crc or row[1:11] != PRISTINE):
         raise Mismatch(f"job row {ordinal}")
     job = Job(job_id, JobState(state), generation, provider_job_id, status, error, cost, unit)
-    return JobRow(ordinal, job, composite, circuit, submitted_at, updated_at)
+    return JobRow(ordinal, job, composite, submitted_at, updated_at)
 
 
 def result_crc(ordinal: int, counts: bytes, facts: str, analysis: str, estimates: str) -> int:

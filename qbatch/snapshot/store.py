@@ -41,8 +41,6 @@ from qbatch.snapshot.schema import (
     result_crc,
 )
 
-MAX_CIRCUITS_REMEMBERED = 10_000
-
 #: Where a composite job is. created: preparing, nothing bought. submitting: the intent is durable,
 #: the outcome is not. submitted: answered. releasing: all results are here. closed: nothing left.
 Stage = Literal["created", "submitting", "submitted", "releasing", "closed"]
@@ -119,7 +117,6 @@ class Snapshot:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise unusable(folder, error) from error
-        self._circuits: dict[str, int] = {}
         self._lock = RunLock(folder)
         try:
             self._db = database.open_writer(folder, durability, self._lock.journal)
@@ -282,28 +279,13 @@ class Snapshot:
             (ordinal, self.now(), kind, zlib.compress(body, 1)),
         )
 
-    def save_circuit(self, sha256: str, name: str, text: str) -> int:
-        """Keep a circuit's text once; return its row."""
-        row = self._circuits.get(sha256)
-        if row is None:
-            self._db.execute(
-                "INSERT OR IGNORE INTO circuits(sha256, name, body) VALUES (?, ?, ?)",
-                (sha256, name, zlib.compress(text.encode(), 1)),
-            )
-            found = self._db.execute("SELECT id FROM circuits WHERE sha256 = ?", (sha256,))
-            row = int(found.fetchone()[0])
-            self._circuits[sha256] = row
-            if len(self._circuits) > MAX_CIRCUITS_REMEMBERED:
-                self._circuits.pop(next(iter(self._circuits)))
-        return row
-
-    def circuit_at(self, row: int) -> tuple[str, str]:
-        """Name and text of a circuit that was kept."""
-        found = self._row("SELECT name, body FROM circuits WHERE id = ?", (row,))
+    def setting(self, key: str) -> str:
+        """Canonical text of the setting that `StoredPoint.setting` names."""
+        found = self._row("SELECT body FROM settings WHERE key = ?", (key,))
         if found is None:
-            raise damaged(self.path, f"circuit row {row} is missing")
+            raise damaged(self.path, f"setting {key!r} is missing")
         with checked(self.path):
-            return found[0], zlib.decompress(found[1]).decode()
+            return zlib.decompress(found[0]).decode()
 
     # -- composite jobs -----------------------------------------------------------------------
 
@@ -430,7 +412,7 @@ _TABLES_OF_A_POINT = (
 )
 
 _UPDATE_JOB = """
-UPDATE jobs SET state = ?, generation = ?, composite = ?, circuit = ?, provider_job_id = ?,
+UPDATE jobs SET state = ?, generation = ?, composite = ?, provider_job_id = ?,
     status = ?, error = ?, cost = ?, unit = ?, submitted_at = ?, updated_at = ?, crc = ?
 WHERE ordinal = ?
 """
