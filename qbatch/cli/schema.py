@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from qbatch.cli.files import write_text
 from qbatch.cli.options import output_option
 
 
@@ -28,13 +29,3 @@ def schema(output: Path | None) -> None:
         click.echo(text, nl=False)
     else:
         write_text(output, text)
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a file that the person named; a path that cannot be written is a usage error."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, "utf-8")
-    except OSError as error:
-        raise click.UsageError(f"cannot write {path}: {error.strerror}") from error
-    click.echo(f"wrote {path}", err=True)

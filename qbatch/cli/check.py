@@ -1,0 +1,112 @@
+"""``qbatch check``: the manifest's checks, judged on intervals."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from qbatch.cli.files import write_text
+from qbatch.cli.options import json_option, out_option, run_argument
+
+if TYPE_CHECKING:
+    from qbatch.report.judging import CheckResult, Judgement
+    from qbatch.snapshot import Run
+
+_COLOURS = {"pass": "green", "fail": "red", "undecided": "yellow"}
+
+#: Points told of each check that does not pass.
+MAX_TOLD = 5
+
+
+@click.command()
+@run_argument
+@click.option(
+    "--junit",
+    metavar="FILE",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Also write a JUnit file, a test case for each check.",
+)
+@out_option
+@json_option
+def check(run: Path, junit: Path | None, out: Path | None, as_json: bool) -> int:
+    """Judge the checks of RUN's manifest, each on the interval of every point it is about.
+
+    Exit code 0 when all pass, 5 when one fails, 4 when none fails but one is undecided: more shots
+    would tell.
+    """
+    from qbatch.cli.exits import Exit
+    from qbatch.cli.runs import open_named
+    from qbatch.report.judging import judge_run, overall
+
+    opened = open_named(run, out)
+    results = judge_run(opened)
+    if as_json:
+        click.echo(json.dumps([_facts(result) for result in results], ensure_ascii=False))
+    else:
+        _tell(opened, results)
+    if junit is not None:
+        write_text(junit, _junit(opened, results))
+    verdicts = {"pass": Exit.DONE, "fail": Exit.CHECKS_FAILED, "undecided": Exit.UNDECIDED}
+    return verdicts[overall(results)]
+
+
+def _facts(result: CheckResult) -> dict[str, Any]:
+    return {
+        "that": result.check.text,
+        "where": dict(result.where),
+        "verdict": result.verdict.value,
+        "points": {verdict.value: number for verdict, number in result.numbers.items()},
+        "first": [
+            {"id": one.id, "point": one.name, "verdict": one.verdict.value, "reason": one.reason}
+            for one in result.judgements
+        ],
+    }
+
+
+def _tell(run: Run, results: list[CheckResult]) -> None:
+    if not results:
+        click.echo(f"{run.name}: its manifest has no checks", err=True)
+    for result in results:
+        verdict = result.verdict.value
+        word = click.style(verdict.ljust(9), fg=_COLOURS[verdict])
+        click.echo(f"{word}  {result.check.text}{_where(result)}  ({result.summary})")
+        bad = [one for one in result.judgements if one.verdict.value != "pass"]
+        for one in bad[:MAX_TOLD]:
+            click.echo(f"           {one.verdict.value} {one.name}: {one.reason}")
+        if len(bad) > MAX_TOLD:
+            click.echo("           and more: --json has them")
+
+
+def _where(result: CheckResult) -> str:
+    from qbatch.report.numbers import plain
+
+    parts = []
+    for axis, wanted in result.where.items():
+        values = wanted if isinstance(wanted, tuple | list) else (wanted,)
+        parts.append(f"{axis}={'|'.join(map(plain, values))}")
+    return f"  where {', '.join(parts)}" if parts else ""
+
+
+def _junit(run: Run, results: list[CheckResult]) -> str:
+    from xml.etree import ElementTree
+
+    suite = ElementTree.Element("testsuite", name=run.name, tests=str(len(results)))
+    for result in results:
+        name = result.check.text + _where(result)
+        case = ElementTree.SubElement(suite, "testcase", classname=run.name, name=name)
+        verdict = result.verdict.value
+        if verdict != "pass":
+            kind = "failure" if verdict == "fail" else "skipped"
+            told = ElementTree.SubElement(case, kind, message=f"{verdict}: {result.summary}")
+            told.text = "\n".join(map(_line, result.judgements))
+    number = [result.verdict.value for result in results]
+    suite.set("failures", str(number.count("fail")))
+    suite.set("skipped", str(number.count("undecided")))
+    return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"
+
+
+def _line(one: Judgement) -> str:
+    return f"{one.verdict.value} {one.name}: {one.reason}"
