@@ -8,6 +8,7 @@ names in messages about unknown keys; docstrings' "Attributes" become an editor'
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -219,9 +220,7 @@ class Backend(Model):
         """See that the provider is built in, or installed as an entry point."""
         if name in PROVIDERS:
             return name
-        from importlib.metadata import entry_points
-
-        installed = entry_points(group="qbatch.providers").names
+        installed = _installed_providers()
         if name not in installed:
             raise unknown("provider", name, {*PROVIDERS, *installed})
         return name
@@ -241,6 +240,14 @@ class Backend(Model):
                         ("limits", name, AT_KEY), amiss("is for provider local; remove it")
                     )
         return check_beside(data, handler, mistakes)
+
+
+@cache
+def _installed_providers() -> frozenset[str]:
+    """Return the names of providers that other packages bring; looked up only when needed."""
+    from importlib.metadata import entry_points
+
+    return frozenset(entry_points(group="qbatch.providers").names)
 
 
 class Retry(Model):
