@@ -4,8 +4,8 @@ Public: `open_circuit` makes a `CircuitSource` of what a manifest says; a source
 at given values; `build` makes it a Qiskit circuit with free parameters.
 """
 
-from qbatch.circuit.build import build, parses
 from qbatch.circuit.facts import CircuitFacts, Register
+from qbatch.circuit.reading import bind, build, parses
 from qbatch.circuit.sources import Circuit, CircuitSource, Value, open_circuit
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "CircuitSource",
     "Register",
     "Value",
+    "bind",
     "build",
     "open_circuit",
     "parses",

@@ -68,9 +68,8 @@ class CircuitFacts:
         Raises:
             KeyError, TypeError: The data is something else.
         """
-        fields = {
-            name: tuple(value) if isinstance(value, list) else value
-            for name, value in data.items()
+        fields: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in data.items()
         }
         fields["registers"] = tuple(Register(**register) for register in data["registers"])
         return cls(**fields)

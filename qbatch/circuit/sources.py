@@ -6,6 +6,7 @@ text does not change costs a dictionary look-up. Every mistake is a `CircuitErro
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
@@ -13,6 +14,8 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from qbatch.circuit.facts import CircuitFacts
+from qbatch.circuit.reading import facts_of
+from qbatch.circuit.tokens import Source
 from qbatch.errors import CircuitError, Place
 
 #: What a parameter may be.
@@ -94,7 +97,7 @@ class FixedSource:
         self.parameters = frozenset(circuit.facts.parameters)
         self._circuit = circuit
 
-    def circuit(self, values: Mapping[str, Value]) -> Circuit:  # noqa: ARG002
+    def circuit(self, values: Mapping[str, Value]) -> Circuit:
         return self._circuit
 
 
@@ -120,8 +123,6 @@ def open_circuit(
     Raises:
         CircuitError: With the place of the mistake.
     """
-    from qbatch.circuit.build import analyse
-
     if spec.file is not None:
         path = folder / spec.file
         try:
@@ -130,7 +131,12 @@ def open_circuit(
             raise CircuitError(place or Place(spec.file), f"cannot read it: {error}") from error
     else:
         text, where = spec.qasm or "", place or Place("<qasm>", 1, 1)
-    version: Version = "3.0" if "OPENQASM 3" in text else "2.0"
-    digest = sha256(text.encode()).hexdigest()
-    facts = analyse(text, version, where)
-    return FixedSource(Circuit(name, text, version, facts, digest), spec.arguments)
+    return FixedSource(circuit_of(name, Source(text, where)), spec.arguments)
+
+
+def circuit_of(name: str, source: Source) -> Circuit:
+    """Make the circuit of a text."""
+    digest = sha256(source.text.encode()).hexdigest()
+    facts = facts_of(source, digest)
+    version: Version = "2.0" if re.search(r"OPENQASM\s+2", source.text) else "3.0"
+    return Circuit(name, source.text, version, facts, digest)

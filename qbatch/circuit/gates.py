@@ -1,0 +1,119 @@
+"""The gates OpenQASM files may use without defining them.
+
+Sources: ``stdgates.inc`` of OpenQASM 3; ``qelib1.inc`` of OpenQASM 2 as its paper prints it and as
+Qiskit has extended it since.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from math import pi
+from typing import NamedTuple
+
+
+class Standard(NamedTuple):
+    """A gate known by name.
+
+    Attributes:
+        num_params: Angles it takes.
+        num_qubits: Qubits it acts on.
+        qiskit_name: Of its class in ``qiskit.circuit.library.standard_gates``.
+    """
+
+    num_params: int
+    num_qubits: int
+    qiskit_name: str
+
+
+def _one_size(num_params: int, num_qubits: int, names: Mapping[str, str]) -> dict[str, Standard]:
+    return {name: Standard(num_params, num_qubits, cls) for name, cls in names.items()}
+
+
+_BOTH = (
+    _one_size(0, 1, {"x": "XGate", "y": "YGate", "z": "ZGate", "h": "HGate", "s": "SGate"})
+    | _one_size(0, 1, {"sdg": "SdgGate", "t": "TGate", "tdg": "TdgGate", "id": "IGate"})
+    | _one_size(1, 1, {"rx": "RXGate", "ry": "RYGate", "rz": "RZGate", "u1": "U1Gate"})
+    | _one_size(2, 1, {"u2": "U2Gate"})
+    | _one_size(3, 1, {"u3": "U3Gate"})
+    | _one_size(0, 2, {"cx": "CXGate", "cy": "CYGate", "cz": "CZGate", "ch": "CHGate"})
+    | _one_size(1, 2, {"crz": "CRZGate"})
+    | _one_size(0, 3, {"ccx": "CCXGate"})
+)
+
+_LATER = (
+    _one_size(0, 1, {"sx": "SXGate"})
+    | _one_size(1, 1, {"p": "PhaseGate"})
+    | _one_size(0, 2, {"swap": "SwapGate"})
+    | _one_size(1, 2, {"cp": "CPhaseGate", "crx": "CRXGate", "cry": "CRYGate"})
+    | _one_size(4, 2, {"cu": "CUGate"})
+    | _one_size(0, 3, {"cswap": "CSwapGate"})
+)
+
+#: Part of the language.
+BUILTIN: Mapping[str, Standard] = {"U": Standard(3, 1, "UGate"), "CX": Standard(0, 2, "CXGate")}
+
+#: ``include "stdgates.inc";``
+STDGATES: Mapping[str, Standard] = (
+    _BOTH
+    | _LATER
+    | _one_size(1, 1, {"phase": "PhaseGate"})
+    | _one_size(1, 2, {"cphase": "CPhaseGate"})
+    | _one_size(0, 2, {"CX": "CXGate"})
+)
+
+#: ``include "qelib1.inc";`` as in the paper: a program may not define these again.
+PAPER: dict[str, Standard] = _BOTH | {
+    "cu1": Standard(1, 2, "CU1Gate"),
+    "cu3": Standard(3, 2, "CU3Gate"),
+}
+
+#: ``include "qelib1.inc";`` with Qiskit's additions: a program may define those itself.
+QELIB1: Mapping[str, Standard] = (
+    PAPER
+    | _LATER
+    | _one_size(1, 1, {"u0": "IGate"})
+    | _one_size(3, 1, {"u": "UGate"})
+    | _one_size(0, 1, {"sxdg": "SXdgGate"})
+    | _one_size(0, 2, {"csx": "CSXGate"})
+    | _one_size(1, 2, {"rxx": "RXXGate", "rzz": "RZZGate"})
+    | _one_size(0, 3, {"rccx": "RCCXGate"})
+    | _one_size(0, 4, {"rc3x": "RC3XGate", "c3x": "C3XGate", "c3sqrtx": "C3SXGate"})
+    | _one_size(0, 5, {"c4x": "C4XGate"})
+)
+
+#: ``ctrl @ name`` that is a gate by itself, with the same parameters.
+CONTROLLED: Mapping[str, str] = {
+    "x": "cx", "y": "cy", "z": "cz", "h": "ch", "cx": "ccx", "swap": "cswap",
+    "rx": "crx", "ry": "cry", "rz": "crz", "p": "cp", "phase": "cp", "u1": "cp",
+}  # fmt: skip
+
+
+def phase_under_control(name: str, params: Sequence[float]) -> float:
+    """Phase by which OpenQASM 3's gate differs from Qiskit's of that name; seen under ``ctrl``.
+
+    OpenQASM 3 defines ``U(θ, φ, λ)`` as e^{iθ/2} times Qiskit's ``UGate`` and writes the factors of
+    ``u2`` and ``u3`` out in ``stdgates.inc``.
+    """
+    if name == "U":
+        return params[0] / 2
+    if name in ("u2", "u3"):
+        return -(params[-2] + params[-1]) / 2
+    return 0.0
+
+
+def _multiples(of: float) -> Callable[[Sequence[float]], bool]:
+    return lambda params: all(abs(p / of - round(p / of)) < 1e-9 for p in params)
+
+
+#: Gate -> whether it is a Clifford gate at these angles (radians).
+CLIFFORD: Mapping[str, Callable[[Sequence[float]], bool]] = (
+    dict.fromkeys(
+        ("x", "y", "z", "h", "s", "sdg", "sx", "sxdg", "id", "u0", "cx", "CX", "cy", "cz", "swap"),
+        lambda _: True,
+    )
+    | dict.fromkeys(
+        ("rx", "ry", "rz", "p", "phase", "u1", "u2", "u3", "u", "U", "rxx", "rzz"),
+        _multiples(pi / 2),
+    )
+    | dict.fromkeys(("cp", "cphase", "cu1", "crx", "cry", "crz"), _multiples(pi))
+)

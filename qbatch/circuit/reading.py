@@ -1,0 +1,108 @@
+"""What has been read is kept: programs, facts and Qiskit circuits, by the SHA-256 of their text.
+
+Rules: a text is parsed once in a process (`parses` counts), and not at all where only its facts are
+wanted and the cache on disk has them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, TypeVar
+
+from qbatch.circuit.analysis import analyse
+from qbatch.circuit.build import build_program
+from qbatch.circuit.cache import FactsCache
+from qbatch.circuit.facts import CircuitFacts
+from qbatch.circuit.parser import parse
+from qbatch.circuit.program import Program
+from qbatch.circuit.tokens import Source
+from qbatch.errors import CircuitError, Place
+
+if TYPE_CHECKING:
+    from qiskit import QuantumCircuit
+
+    from qbatch.circuit.sources import Circuit
+
+#: Programs and circuits kept in a process; of facts, which are small, forty times as many.
+_KEPT = 256
+
+_programs: dict[str, Program] = {}
+_built: dict[str, QuantumCircuit] = {}
+_facts: dict[str, CircuitFacts] = {}
+_parses = 0
+_cache = FactsCache()
+
+Kept = TypeVar("Kept")
+
+
+def parses() -> int:
+    """How many texts this process has parsed."""
+    return _parses
+
+
+def facts_of(source: Source, sha256: str) -> CircuitFacts:
+    """Return the facts of a text.
+
+    Args:
+        source: The text and where it stands.
+        sha256: Of the text.
+
+    Raises:
+        CircuitError: The text is wrong; texts found wrong are not kept.
+    """
+    facts = _facts.get(sha256) or _cache.get(sha256)
+    if facts is None:
+        program = _program(source, sha256)
+        if program.has_modifiers:  # only Qiskit can tell whether they can be built
+            _keep(_built, sha256, build_program(program, source))
+        facts = analyse(program)
+        _cache.put(sha256, facts)
+    return _keep(_facts, sha256, facts, 40 * _KEPT)
+
+
+def build(circuit: Circuit) -> QuantumCircuit:
+    """Return `circuit` as a Qiskit circuit with free Parameters.
+
+    Inputs that no gate uses are in `CircuitFacts.parameters` but not among the Parameters. The
+    same text gives the same object: copy it before changing it.
+    """
+    built = _built.get(circuit.sha256)
+    if built is None:
+        source = Source(circuit.text, Place(circuit.name, 1, 1))
+        built = build_program(_program(source, circuit.sha256), source)
+        _keep(_built, circuit.sha256, built)
+    return built
+
+
+def bind(circuit: Circuit, values: Mapping[str, float]) -> QuantumCircuit:
+    """Return `circuit` as a Qiskit circuit without free Parameters.
+
+    Args:
+        circuit: Not changed.
+        values: One for each of ``circuit.facts.parameters``; others are ignored.
+
+    Raises:
+        CircuitError: A parameter has no value.
+    """
+    missing = [name for name in circuit.facts.parameters if name not in values]
+    if missing:
+        raise CircuitError(Place(circuit.name), f"no value for input '{missing[0]}'")
+    built = build(circuit)
+    return built.assign_parameters({p: float(values[p.name]) for p in built.parameters})
+
+
+def _program(source: Source, sha256: str) -> Program:
+    global _parses
+    program = _programs.get(sha256)
+    if program is None:
+        _parses += 1
+        program = _keep(_programs, sha256, parse(source))
+    return program
+
+
+def _keep(kept: dict[str, Kept], key: str, value: Kept, at_most: int = _KEPT) -> Kept:
+    """Remember `value`; the oldest makes room."""
+    if key not in kept and len(kept) >= at_most:
+        del kept[next(iter(kept))]
+    kept[key] = value
+    return value

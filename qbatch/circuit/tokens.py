@@ -1,0 +1,171 @@
+"""OpenQASM text to tokens, and places in the text.
+
+Rules: one regular expression reads both versions of the language; comments, annotations and
+pragmas are dropped here; every mistake carries an offset that `place_at` turns into line:column.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import replace
+from difflib import get_close_matches
+from typing import NamedTuple
+
+from qbatch.errors import CircuitError, Place
+
+#: Parentheses, blocks, gates within gates: at most so many levels.
+NESTING = 50
+
+
+class Token(NamedTuple):
+    """`kind`: "id", "int", "real", "duration", "string", "op" or "end"; `start` is an offset."""
+
+    kind: str
+    text: str
+    start: int
+
+
+_TOKEN = re.compile(
+    r"""
+      (?P<skip>\s+|//[^\n]*|/\*.*?\*/|\#?pragma\b[^\n]*)
+    | (?P<id>[^\W\d]\w*|\$\d+)
+    | (?P<duration>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?[ ]?(?:dt|ns|us|µs|μs|ms|s)\b)
+    | (?P<real>(?:\d[\d_]*\.[\d_]*|\.\d[\d_]*)(?:[eE][+-]?\d+)?|\d[\d_]*[eE][+-]?\d+)
+    | (?P<int>0[xX][0-9a-fA-F_]+|0[bB][01_]+|0[oO][0-7_]+|\d[\d_]*)
+    | (?P<string>"[^"\n]*"|'[^'\n]*')
+    | (?P<op>->|\+\+|\*\*=?|==|!=|<=|>=|&&|\|\||<<|>>|[-+*/%^&|~]=|[-+*/%^&|~!<>=(){}\[\];:,@.])
+    | (?P<bad>.)
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+
+#: ``@`` begins an annotation only at the start of a line; elsewhere it ends a gate modifier.
+_ANNOTATION = re.compile(r"^[ \t]*@[^\n]*", re.MULTILINE)
+
+
+class Source:
+    """A text and where it stands.
+
+    Args:
+        text: OpenQASM.
+        place: Of its first character.
+        indent: Columns by which lines after the first stand further right in their file.
+    """
+
+    def __init__(self, text: str, place: Place, *, indent: int = 0) -> None:
+        self.text = text
+        self.place = place
+        self.indent = indent
+
+    def place_at(self, offset: int) -> Place:
+        """Return file, line and column of a character of the text."""
+        line = self.text.count("\n", 0, offset)
+        column = offset - (self.text.rfind("\n", 0, offset) + 1) + 1
+        first_column = self.place.column or 1
+        shift = self.indent if line else first_column - 1
+        return replace(self.place, line=(self.place.line or 1) + line, column=column + shift)
+
+    def line_at(self, offset: int) -> str:
+        """Return the line around a character, without its newline."""
+        start = self.text.rfind("\n", 0, offset) + 1
+        end = self.text.find("\n", offset)
+        return self.text[start : len(self.text) if end < 0 else end].rstrip("\r")[:200]
+
+    def error(self, offset: int, problem: str) -> CircuitError:
+        """Make the error to raise at a character of the text."""
+        offset = min(offset, len(self.text))
+        return CircuitError(self.place_at(offset), problem, excerpt=self.line_at(offset))
+
+
+def tokenize(source: Source) -> list[Token]:
+    """Split a text; the last token is of kind "end".
+
+    Raises:
+        CircuitError: A character is no part of OpenQASM.
+    """
+    text = source.text
+    if "@" in text:
+        text = _ANNOTATION.sub(lambda match: " " * len(match[0]), text)
+    tokens = []
+    for match in _TOKEN.finditer(text):
+        kind = match.lastgroup
+        if kind == "skip":
+            continue
+        if kind == "bad":
+            raise _bad_character(source, match.start())
+        tokens.append(Token(str(kind), match[0], match.start()))
+    tokens.append(Token("end", "", len(text.rstrip())))
+    return tokens
+
+
+def _bad_character(source: Source, offset: int) -> CircuitError:
+    character = source.text[offset]
+    if source.text.startswith("/*", offset):
+        return source.error(offset, "this comment never ends; close it with */")
+    if character in "\"'":
+        return source.error(offset, "this string never ends; close it on the same line")
+    return source.error(offset, f"{character!r} is no part of OpenQASM")
+
+
+class Cursor:
+    """The tokens of a text, one after the other; `at` is the next one's number."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.tokens = tokenize(source)
+        self.at = 0
+        self.nesting = 0
+
+    @property
+    def token(self) -> Token:
+        return self.tokens[self.at]
+
+    def error(self, problem: str, token: Token | None = None) -> CircuitError:
+        """Make the error to raise at `token`, by default the next one."""
+        return self.source.error((token or self.token).start, problem)
+
+    @property
+    def found(self) -> str:
+        """The next token, as messages name it."""
+        return repr(self.token.text) if self.token.kind != "end" else "the end of the text"
+
+    def take(self, text: str) -> bool:
+        """Go past `text` if it comes next."""
+        token = self.tokens[self.at]
+        if token.text == text and token.kind != "string":
+            self.at += 1
+            return True
+        return False
+
+    def expect(self, text: str, after: str = "") -> Token:
+        """Go past `text`, which has to come next."""
+        token = self.tokens[self.at]
+        if token.text == text and token.kind != "string":
+            self.at += 1
+            return token
+        if text == ";":
+            previous = self.tokens[self.at - 1]
+            end = previous.start + len(previous.text)
+            raise self.source.error(end, f"';' is missing here, before {self.found}")
+        raise self.error(f"expected {text!r}{after}, found {self.found}")
+
+    def name(self, what: str) -> Token:
+        """Go past an identifier, which has to come next."""
+        token = self.tokens[self.at]
+        if token.kind != "id":
+            raise self.error(f"expected {what}, found {self.found}")
+        self.at += 1
+        return token
+
+    def unknown(self, token: Token, what: str, known: Iterable[str]) -> CircuitError:
+        """Make the error for a name that is not in scope, with the nearest one that is."""
+        near = get_close_matches(token.text, list(known), 1)
+        hint = f"; did you mean '{near[0]}'?" if near else ""
+        return self.error(f"'{token.text}' is not defined as a {what}{hint}", token)
+
+    def deeper(self) -> None:
+        """Count one more level of nesting."""
+        self.nesting += 1
+        if self.nesting > NESTING:
+            raise self.error(f"nested more than {NESTING} levels deep")
