@@ -1,0 +1,244 @@
+"""Figures: matplotlib draws SVG, and the SVG is made fit for a page.
+
+Rules: `Figure` objects only, no pyplot, no global state changed; matplotlib is imported when the
+first figure is drawn. Equal data give equal bytes: no dates, ids from a fixed salt. Text and axes
+are drawn in a colour that inside a page becomes `currentColor`, so that they follow light and dark
+mode. Every point carries its name and value as a tooltip.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from qbatch.report.numbers import count_of, plain
+from qbatch.report.series import MAX_MARKS, Series
+
+if TYPE_CHECKING:
+    from qbatch.manifest.models import Manifest, Value
+
+#: Okabe and Ito's colours, told apart with any colour vision, on white and on dark grey.
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6BB1", "#7F7F7F")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "h")
+INK = "#1a2b3c"  # stands for the page's own text colour until the SVG is made fit
+PAPER = "#fefdfc"  # likewise for its background
+
+#: Panels of one figure.
+MAX_FACETS = 12
+#: Points with a tooltip; more make the file too large.
+MAX_TITLES = 3_000
+
+METRIC_LABELS = {
+    "tvd": "total variation distance",
+    "hellinger": "Hellinger distance",
+    "fidelity": "classical fidelity",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A drawn figure.
+
+    Attributes:
+        slug: File name without its ending: ``figure-1-zz-over-shots``.
+        title: Above it.
+        caption: What it shows, in words; also for those who cannot see it.
+        svg: To stand in a file: its own background, dark text.
+        inline: To stand inside a page: transparent, text in the page's colour.
+        note: Why nothing is drawn; "" where something is.
+    """
+
+    slug: str
+    title: str
+    caption: str
+    svg: str = ""
+    inline: str = ""
+    note: str = ""
+
+
+@dataclass(slots=True)
+class Canvas:
+    """One figure while it is drawn.
+
+    Attributes:
+        series: What to draw.
+        manifest: For the words on the axes.
+        titles: Id of a group of marks -> tooltip of each, in the order drawn.
+        caption: Sentences, added to while drawing.
+    """
+
+    series: Series
+    manifest: Manifest
+    titles: dict[str, list[str]]
+    caption: list[str]
+
+    def label(self, name: str | None) -> str:
+        """An axis label: the name, and what it stands for."""
+        analysis = self.manifest.analysis
+        if name in analysis.observables:
+            text = analysis.observables[name].strip()
+            return f"{name} = ⟨{text}⟩" if len(text) <= 32 else f"⟨{name}⟩"
+        if name in analysis.probabilities:
+            return f"{name} = P({analysis.probabilities[name]})"
+        if name == "shots":
+            return "shots per point"
+        return METRIC_LABELS.get(str(name), str(name))
+
+    def tooltips(self, artist: Any, texts: Sequence[str]) -> None:
+        """Give each mark of `artist` a tooltip."""
+        if sum(map(len, self.titles.values())) + len(texts) <= MAX_TITLES:
+            gid = f"marks-{len(self.titles)}"
+            artist.set_gid(gid)
+            self.titles[gid] = list(texts)
+
+
+def draw_figures(all_series: Sequence[Series], manifest: Manifest) -> list[Figure]:
+    """Draw every figure of a report."""
+    return [draw(series, manifest, number) for number, series in enumerate(all_series, start=1)]
+
+
+def draw(series: Series, manifest: Manifest, number: int) -> Figure:
+    """Draw one figure.
+
+    Args:
+        series: What to draw.
+        manifest: For the words on the axes.
+        number: Counted from 1; makes ids and file names unique in a page.
+    """
+    from qbatch.report.painting import paint
+
+    title = series.plot.title or _title(series)
+    slug = re.sub(r"[^a-z0-9]+", "-", f"figure-{number}-{_title(series)}".lower()).strip("-")[:60]
+    if not series.marks and not series.outcomes:
+        note = "No finished point belongs to this figure yet."
+        return Figure(slug, title, note, note=note)
+    canvas = Canvas(series, manifest, {}, [])
+    svg = _to_svg(lambda: paint(canvas), slug)
+    if series.dropped:
+        canvas.caption.append(
+            f"{count_of(series.dropped, 'point')} left out (a figure holds {MAX_MARKS:,} points of "
+            "one register layout); name a where to choose."
+        )
+    svg = _with_titles(_with_own_ids(svg, f"f{number}-"), canvas.titles, f"f{number}-")
+    caption = " ".join(canvas.caption)
+    svg = _with_description(svg, title, caption, f"f{number}-")
+    standing = svg.replace(INK, "#222222").replace(PAPER, "#ffffff")
+    inline = svg[svg.index("<svg") :].replace(INK, "currentColor").replace(PAPER, "none")
+    return Figure(slug, title, caption, standing, inline)
+
+
+def _title(series: Series) -> str:
+    plot = series.plot
+    if plot.type == "heatmap":
+        return f"{plot.z} over {plot.x} and {plot.y}"
+    if series.shows_outcomes:
+        return "Frequencies of outcomes"
+    if plot.type == "histogram":
+        return f"Distribution of {plot.x}"
+    return f"{plot.y} over {plot.x}"
+
+
+def _to_svg(painted: Callable[[], Any], salt: str) -> str:
+    import matplotlib as mpl
+
+    settings: dict[str, Any] = {
+        "svg.fonttype": "none",
+        "svg.hashsalt": salt,
+        "svg.id": None,
+        "font.family": "sans-serif",
+        "font.size": 9.5,
+        "axes.titlesize": 9.5,
+        "axes.labelsize": 9.5,
+        "text.color": INK,
+        "axes.labelcolor": INK,
+        "axes.edgecolor": INK,
+        "axes.linewidth": 0.7,
+        "axes.facecolor": "none",
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.axisbelow": True,
+        "xtick.color": INK,
+        "ytick.color": INK,
+        "xtick.major.width": 0.7,
+        "ytick.major.width": 0.7,
+        "grid.color": INK,
+        "grid.alpha": 0.13,
+        "grid.linewidth": 0.6,
+        "lines.linewidth": 1.5,
+        "lines.markersize": 4.5,
+        "figure.facecolor": PAPER,
+        "savefig.facecolor": PAPER,
+        "legend.frameon": False,
+        "text.parse_math": False,
+    }
+    if "svg.id" not in mpl.rcParams:
+        del settings["svg.id"]
+    out = io.StringIO()
+    with mpl.rc_context(settings):
+        painted().savefig(out, format="svg", metadata={"Date": None, "Creator": None})
+    return out.getvalue()
+
+
+def _with_own_ids(svg: str, prefix: str) -> str:
+    """Make ids unique among all figures of a page, and drop what only a file of its own may have."""
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    svg = re.sub(r"<style[^>]*>.*?</style>", "", svg, flags=re.DOTALL)
+    svg = re.sub(r'\bid="', f'id="{prefix}', svg)
+    svg = re.sub(r'(xlink:href="#|url\(#)', rf"\g<1>{prefix}", svg)
+    return re.sub(r"<\?xml.*?\?>\s*<!DOCTYPE.*?>\s*", "", svg, flags=re.DOTALL)
+
+
+def _with_titles(svg: str, titles: dict[str, list[str]], prefix: str) -> str:
+    """Put a <title> into each mark of the groups named in `titles`."""
+    for gid, texts in titles.items():
+        start = svg.find(f'<g id="{prefix}{gid}">')
+        if start < 0:
+            continue
+        end = _end_of_group(svg, start)
+        body = svg[start:end]
+        marks = list(re.finditer(r"<(use|path) [^>]*?/>", re.sub(_DEFS, _blank, body)))
+        if len(marks) != len(texts):
+            continue  # some lie outside of the picture: a tooltip would sit on the wrong one
+        parts, at = [], 0
+        for match, text in zip(marks, texts, strict=True):
+            parts += [body[at : match.end() - 2], f"><title>{escape(text)}</title></{match[1]}>"]
+            at = match.end()
+        svg = svg[:start] + "".join(parts) + body[at:] + svg[end:]
+    return svg
+
+
+_DEFS = re.compile(r"<defs>.*?</defs>", re.DOTALL)
+
+
+def _blank(match: re.Match[str]) -> str:
+    return " " * len(match[0])
+
+
+def _end_of_group(svg: str, start: int) -> int:
+    depth = 0
+    for match in re.finditer(r"<g\b[^>]*?(/?)>|</g>", svg[start:]):
+        depth += -1 if match[0] == "</g>" else not match[1]
+        if depth == 0:
+            return start + match.end()
+    return len(svg)
+
+
+def _with_description(svg: str, title: str, caption: str, prefix: str) -> str:
+    """Name the picture for those who cannot see it, and let its width follow the page."""
+    head = (
+        f'<title id="{prefix}title">{escape(title)}</title>'
+        f'<desc id="{prefix}desc">{escape(caption)}</desc>'
+    )
+    labelled = f'role="img" aria-labelledby="{prefix}title {prefix}desc"'
+    return re.sub(
+        r"<svg ([^>]*)>", rf"<svg {labelled} \1>" + head.replace("\\", r"\\"), svg, count=1
+    )
+
+
+def describe(name: str, value: Value | None) -> str:
+    """``backend = noisy``."""
+    return f"{name} = {plain(value)}"

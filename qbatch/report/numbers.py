@@ -1,0 +1,137 @@
+"""How numbers read on a page: to the digits that their uncertainty leaves, and no further."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from qbatch.result import Counts, Estimate
+
+_MOST_DIGITS = 15
+
+
+def plain(value: object) -> str:
+    """A swept value: short, and unmistakable.
+
+    >>> plain(0.1 + 0.2), plain(1000), plain(True), plain("noisy")
+    ('0.3', '1000', 'true', 'noisy')
+    """
+    if value.__class__ is float:
+        return format(value, ".6g")
+    if value.__class__ is bool:
+        return "true" if value else "false"
+    return str(value)
+
+
+def with_error(value: float, se: float) -> str:
+    """A value and its standard error's two leading digits, in units of the value's last one.
+
+    >>> with_error(0.91204, 0.0028), with_error(12.34, 1.5), with_error(1234.0, 56.0)
+    ('0.9120(28)', '12.3(15)', '1234(56)')
+    """
+    if not 0 < se < math.inf:
+        return format(value, ".6g")
+    digits = 1 - math.floor(math.log10(se))
+    if digits > _MOST_DIGITS:
+        return f"{value:.6g}({se:.1e})"
+    if digits <= 0:
+        return f"{round(value, digits):.0f}({round(se, digits):.0f})"
+    last_places = round(se * 10.0**digits)
+    if last_places == 100:
+        digits, last_places = digits - 1, 10
+    return f"{value:.{digits}f}({last_places})"
+
+
+def interval(low: float, high: float) -> str:
+    """An interval, to two digits of its width.
+
+    >>> interval(0.90631, 0.91749), interval(0.963, 1.0), interval(2.0, 2.0)
+    ('[0.906, 0.917]', '[0.963, 1.000]', '[2, 2]')
+    """
+    width = high - low
+    if not 0 < width < math.inf:
+        return f"[{low:.6g}, {high:.6g}]"
+    digits = min(_MOST_DIGITS, max(0, 1 - math.floor(math.log10(width))))
+    return f"[{low:.{digits}f}, {high:.{digits}f}]"
+
+
+def short(estimate: Estimate) -> str:
+    """Value and standard error; where all shots agree, the digits its interval leaves.
+
+    >>> short(Estimate(1.0, 0.0, 0.963, 1.0))
+    '1.000'
+    """
+    if estimate.se > 0:
+        return with_error(estimate.value, estimate.se)
+    width = estimate.high - estimate.low
+    if width <= 0:
+        return format(estimate.value, ".6g")
+    return f"{estimate.value:.{max(0, 1 - math.floor(math.log10(width)))}f}"
+
+
+def full(estimate: Estimate) -> str:
+    """Value, standard error, interval, and a distance's sampling floor.
+
+    >>> full(Estimate(0.912, 0.0028, 0.9063, 0.9175))
+    '0.9120(28) [0.906, 0.917]'
+    """
+    text = f"{short(estimate)} {interval(estimate.low, estimate.high)}"
+    return text if estimate.floor is None else f"{text}, floor {estimate.floor:.2g}"
+
+
+def whole(number: int) -> str:
+    """A whole number with thin spaces between thousands.
+
+    >>> whole(1234567) == "1\u202f234\u202f567"
+    True
+    """
+    return f"{number:,}".replace(",", "\u202f")
+
+
+def amount(cost: float, unit: str) -> str:
+    """Money, credits or QPU time; units are never left out and never added up.
+
+    >>> amount(1.5, "usd"), amount(12, "credits"), amount(0.25, "qpu_seconds")
+    ('1.50 USD', '12 credits', '0.25 QPU seconds')
+    """
+    if unit in {"usd", "eur"}:
+        return f"{cost:.2f} {unit.upper()}"
+    return f"{cost:.6g} {unit.replace('qpu_', 'QPU ').replace('_', ' ')}".strip()
+
+
+def percent(share: float, digits: int = 1) -> str:
+    """A share as per cent.
+
+    >>> percent(0.5104)
+    '51.0 %'
+    """
+    return f"{100 * share:.{digits}f} %"
+
+
+def count_of(number: int, noun: str) -> str:
+    """A number of things.
+
+    >>> count_of(1, "point"), count_of(3, "point")
+    ('1 point', '3 points')
+    """
+    return f"{whole(number)} {noun}" + ("" if number == 1 else "s")
+
+
+def top_counts(counts: Counts | Mapping[str, int], n: int = 3) -> str:
+    """The most frequent outcomes and what is left.
+
+    >>> top_counts({"00": 498, "01": 4, "11": 522}, n=2)
+    '11 51.0 %, 00 48.6 %, others 0.4 %'
+    """
+    if isinstance(counts, Counts):
+        shots, first = counts.shots, counts.top(n)
+    else:
+        shots = sum(counts.values())
+        first = sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:n]
+    if not shots:
+        return "no shots"
+    words = [f"{bits} {percent(times / shots)}" for bits, times in first]
+    others = shots - sum(times for _, times in first)
+    if others:
+        words.append(f"others {percent(others / shots)}")
+    return ", ".join(words)

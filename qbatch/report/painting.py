@@ -1,0 +1,490 @@
+"""What goes onto the axes of a figure: lines with bands, heatmaps, histograms."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from matplotlib.figure import Figure as Sheet
+
+from qbatch.report.figures import COLORS, INK, MARKERS, MAX_FACETS, Canvas, describe
+from qbatch.report.numbers import count_of, full, percent, plain
+from qbatch.report.series import Mark, pool_repeats
+from qbatch.result import Counts, wilson
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from qbatch.manifest.models import Value
+
+#: Bars of one histogram of outcomes.
+MAX_BARS = 32
+#: Cells drawn one by one; a finer heatmap becomes an image inside the SVG.
+MAX_VECTOR_CELLS = 4_000
+#: Dots drawn one by one.
+MAX_VECTOR_DOTS = 6_000
+_PANEL_IN = (6.6, 3.7)
+_SMALL_PANEL_IN = (3.5, 2.9)
+
+
+def paint(canvas: Canvas) -> Sheet:
+    """Draw the canvas' series onto a new sheet."""
+    plot = canvas.series.plot
+    pairs: Iterable[Value | None]
+    if canvas.series.shows_outcomes:
+        pairs = (facet for facet, _ in canvas.series.outcomes)
+    else:
+        pairs = (mark.facet for mark in canvas.series.marks)
+    facets = _in_order(pairs)[:MAX_FACETS]
+    columns = min(len(facets), 2 if len(facets) in (2, 4) else 3)
+    rows = math.ceil(len(facets) / columns)
+    width, height = _PANEL_IN if len(facets) == 1 else _SMALL_PANEL_IN
+    sheet = Sheet(figsize=(max(_PANEL_IN[0], width * columns), height * rows), layout="constrained")
+    grid = sheet.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
+    panels = [axes for row in grid for axes in row]
+    for axes in panels[len(facets) :]:
+        axes.set_visible(False)
+    used = list(zip(facets, panels, strict=False))
+    for facet, axes in used:
+        if plot.facet:
+            axes.set_title(describe(plot.facet, facet))
+    if canvas.series.shows_outcomes:
+        _paint_outcomes(canvas, sheet, used)
+    elif plot.type == "heatmap":
+        _paint_heatmaps(canvas, sheet, used)
+    elif plot.type == "histogram":
+        _paint_histograms(canvas, sheet, used)
+    else:
+        _paint_lines(canvas, sheet, used)
+    return sheet
+
+
+Panels = Sequence[tuple["Value | None", "Axes"]]
+
+
+def _in_order(values: Iterable[Value | None]) -> list[Value | None]:
+    """Distinct values: numbers ascending, else as they first appear."""
+    distinct = list(dict.fromkeys(values))
+    return sorted(distinct) if all(map(_is_number, distinct)) else distinct  # type: ignore[type-var]
+
+
+def _is_number(value: Value | None) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """How values become places along an axis: numbers as they are, words one beside the other."""
+
+    words: tuple[Value | None, ...] | None
+
+    @classmethod
+    def of(cls, values: Iterable[Value | None]) -> Scale:
+        found = _in_order(values)
+        return cls(None if all(map(_is_number, found)) else tuple(found))
+
+    def place(self, value: Value) -> float:
+        return float(value) if self.words is None else float(self.words.index(value))
+
+    def mark(self, axis: Any, values: Iterable[Value]) -> None:
+        """Write the words, or multiples of π, beside the ticks."""
+        if self.words is not None:
+            axis.set_ticks(range(len(self.words)), [plain(word) for word in self.words])
+        elif (step := _step_of_pi([float(value) for value in values])) is not None:
+            from matplotlib.ticker import FuncFormatter, MultipleLocator
+
+            axis.set_major_locator(MultipleLocator(step))
+            axis.set_major_formatter(FuncFormatter(lambda value, _: _as_pi(value)))
+
+
+def _step_of_pi(values: Sequence[float]) -> float | None:
+    """Distance of ticks where values look like angles: multiples of π/48 with a span that fits."""
+    distinct = sorted(set(values))
+    if len(distinct) < 3 or any(abs(v) > 100 for v in distinct):
+        return None
+    twelfths = [value / math.pi * 240 for value in distinct]
+    if any(abs(part - round(part)) > 1e-6 for part in twelfths) or not any(distinct):
+        return None
+    span = distinct[-1] - distinct[0]
+    steps = [math.pi / n for n in (16, 8, 4, 2)] + [math.pi * n for n in (1, 2, 4, 8)]
+    return next((step for step in steps if span / step <= 8.01), None)
+
+
+def _as_pi(value: float) -> str:
+    """>>> _as_pi(math.pi / 4), _as_pi(-math.pi), _as_pi(0.0), _as_pi(1.5 * math.pi)
+    ('π/4', '−π', '0', '3π/2')
+    """
+    top, bottom = round(value / math.pi * 16), 16
+    if top == 0:
+        return "0"
+    common = math.gcd(top, bottom)
+    top, bottom = top // common, bottom // common
+    sign, size = "−" if top < 0 else "", "" if abs(top) == 1 else str(abs(top))
+    return f"{sign}{size}π" + ("" if bottom == 1 else f"/{bottom}")
+
+
+class Palette:
+    """A colour and a marker for each value of the color axis."""
+
+    def __init__(self, values: Iterable[Value | None]) -> None:
+        self.values = _in_order(values)
+        self._is_ramp = len(self.values) > len(COLORS) and all(map(_is_number, self.values))
+
+    def color(self, value: Value | None) -> Any:
+        at = self.values.index(value)
+        if not self._is_ramp:
+            return COLORS[at % len(COLORS)]
+        from matplotlib import colormaps
+
+        return colormaps["viridis"](0.9 * at / (len(self.values) - 1))
+
+    def marker(self, value: Value | None) -> str:
+        at = self.values.index(value)
+        return MARKERS[0] if self._is_ramp else MARKERS[(at + at // len(COLORS)) % len(MARKERS)]
+
+    def add_legend(self, sheet: Sheet, axes: Axes, name: str | None) -> None:
+        if name is None or len(self.values) < 2:
+            return
+        handles, labels = axes.get_legend_handles_labels()
+        many = len(labels) > 14
+        sheet.legend(
+            handles[:14],
+            [*labels[:13], "…"] if many else labels,
+            title=name,
+            loc="outside right upper" if max(map(len, labels)) < 18 else "outside lower left",
+            alignment="left",
+        )
+
+
+def _set_labels(canvas: Canvas, panels: Panels, x: str, y: str) -> None:
+    for _, axes in panels:
+        spec = axes.get_subplotspec()
+        axes.grid(visible=True)
+        if spec is None or spec.is_last_row() or len(panels) <= 3:
+            axes.set_xlabel(x)
+        if spec is None or spec.is_first_col():
+            axes.set_ylabel(y)
+
+
+# -- lines -----------------------------------------------------------------------------------------
+
+
+def _paint_lines(canvas: Canvas, sheet: Sheet, panels: Panels) -> None:
+    plot, marks = canvas.series.plot, _drawable(canvas)
+    pooled = pool_repeats(marks)
+    along_x = Scale.of(mark.x for mark in marks)
+    along_y = Scale.of(mark.y for mark in marks)
+    palette = Palette(mark.color for mark in marks)
+    for facet, axes in panels:
+        here = [mark for mark in marks if mark.facet == facet]
+        means = [mark for mark in pooled if mark.facet == facet]
+        if len(means) < len(here):
+            for color in palette.values:
+                dots = [mark for mark in here if mark.color == color]
+                _paint_repeats(axes, dots, palette.color(color), along_x, along_y)
+        seen: set[Value | None] = set()
+        for key in dict.fromkeys(mark.key for mark in means):
+            line = sorted(
+                (mark for mark in means if mark.key == key), key=lambda m: along_x.place(m.x)
+            )
+            color = line[0].color
+            label = plain(color) if color not in seen else "_"
+            seen.add(color)
+            style = {"color": palette.color(color), "marker": palette.marker(color), "label": label}
+            _paint_line(canvas, axes, line, along_x, along_y, style)
+        _paint_floor(axes, means, along_x)
+        axes.set_xscale(plot.xscale if along_x.words is None else "linear")
+        axes.set_yscale(plot.yscale if along_y.words is None else "linear")
+        if plot.xscale == "linear":
+            along_x.mark(axes.xaxis, (mark.x for mark in marks))
+        if plot.yscale == "linear":
+            along_y.mark(axes.yaxis, () if along_y.words is None else (mark.y for mark in marks))
+    _set_labels(canvas, panels, canvas.label(plot.x), canvas.label(plot.y))
+    palette.add_legend(sheet, panels[0][1], plot.color)
+    _describe_lines(canvas, marks, pooled)
+
+
+def _drawable(canvas: Canvas) -> list[Mark]:
+    """Marks without those that a logarithmic axis cannot show."""
+    plot, marks = canvas.series.plot, canvas.series.marks
+    for name, scale in (("x", plot.xscale), ("y", plot.yscale)):
+        if scale == "log":
+            values = [(mark, getattr(mark, name)) for mark in marks]
+            kept = [mark for mark, value in values if not _is_number(value) or value > 0]
+            if len(kept) < len(marks):
+                lost = count_of(len(marks) - len(kept), "point")
+                canvas.caption.append(f"{lost} at or below 0 not shown on the logarithmic {name}.")
+            marks = kept
+    return marks
+
+
+def _paint_line(
+    canvas: Canvas, axes: Axes, line: list[Mark], along_x: Scale, along_y: Scale, style: Any
+) -> None:
+    xs = [along_x.place(mark.x) for mark in line]
+    ys = [along_y.place(mark.y) for mark in line]
+    low, high = _ends(canvas, line)
+    joined = along_x.words is None and len(line) > 1
+    if low and joined:
+        axes.fill_between(xs, low, high, color=style["color"], alpha=0.18, linewidth=0)
+    if low and (not joined or len(line) <= 40):
+        axes.vlines(xs, low, high, color=style["color"], linewidth=0.9, alpha=0.8)
+    if joined:
+        axes.plot(xs, ys, color=style["color"], linewidth=1.2, alpha=0.85)
+    (dots,) = axes.plot(xs, ys, linestyle="none", **style, rasterized=len(line) > MAX_VECTOR_DOTS)
+    canvas.tooltips(dots, [_tooltip(canvas, mark) for mark in line])
+
+
+def _ends(canvas: Canvas, line: list[Mark]) -> tuple[list[float], list[float]]:
+    """Lower and upper edge of the band; empty without one."""
+    band, estimates = canvas.series.plot.band, [mark.estimate for mark in line if mark.estimate]
+    if band == "none" or len(estimates) < len(line):
+        return [], []
+    if band == "se":
+        return [e.value - e.se for e in estimates], [e.value + e.se for e in estimates]
+    return [e.low for e in estimates], [e.high for e in estimates]
+
+
+def _tooltip(canvas: Canvas, mark: Mark) -> str:
+    what = full(mark.estimate) if mark.estimate else plain(mark.y)
+    return f"{mark.name}: {canvas.series.number or canvas.series.plot.y} = {what}"
+
+
+def _paint_repeats(
+    axes: Axes, dots: list[Mark], color: Any, along_x: Scale, along_y: Scale
+) -> None:
+    axes.plot(
+        [along_x.place(mark.x) for mark in dots],
+        [along_y.place(mark.y) for mark in dots],
+        linestyle="none",
+        marker="o",
+        markersize=2.6,
+        alpha=0.45,
+        color=color,
+        markeredgewidth=0,
+        label="_",
+        rasterized=len(dots) > MAX_VECTOR_DOTS,
+    )
+
+
+def _paint_floor(axes: Axes, means: list[Mark], along_x: Scale) -> None:
+    """Draw what a perfect device would show, where the number is a distance."""
+    floors = {
+        along_x.place(mark.x): mark.estimate.floor
+        for mark in means
+        if mark.estimate and mark.estimate.floor is not None
+    }
+    if floors and along_x.words is None:
+        xs = sorted(floors)
+        ys = [floors[x] or 0.0 for x in xs]
+        axes.plot(xs, ys, color=INK, alpha=0.6, linestyle=(0, (4, 3)), linewidth=1, label="_")
+
+
+def _describe_lines(canvas: Canvas, marks: list[Mark], pooled: list[Mark]) -> None:
+    plot = canvas.series.plot
+    lines = len({mark.key for mark in pooled})
+    what = f"{canvas.label(plot.y)} against {canvas.label(plot.x)}"
+    coloured = f", one colour for each {plot.color}" if plot.color else ""
+    parted = f", one panel for each {plot.facet}" if plot.facet else ""
+    canvas.caption.insert(0, f"{what}{coloured}{parted}; {count_of(len(marks), 'point')}.")
+    bands = {
+        "ci": f"{percent(canvas.series.columns.level, 0)} intervals",
+        "se": "± one standard error",
+    }
+    if plot.band in bands and canvas.series.number:
+        canvas.caption.append(f"Shaded: {bands[plot.band]}.")
+    if len(pooled) < len(marks):
+        canvas.caption.append("Repeats are pooled by shots; each repeat is a faint dot.")
+    shown = {mark.color for mark in marks}
+    if lines > len(shown) * max(1, len({mark.facet for mark in marks})):
+        canvas.caption.append(
+            "Several lines of one colour differ in axes that this figure does not show."
+        )
+    if any(mark.estimate and mark.estimate.floor is not None for mark in pooled):
+        canvas.caption.append("Dashed: what a perfect device would show with as many shots.")
+
+
+# -- heatmaps --------------------------------------------------------------------------------------
+
+
+def _paint_heatmaps(canvas: Canvas, sheet: Sheet, panels: Panels) -> None:
+    import numpy as np
+
+    plot, marks = canvas.series.plot, pool_repeats(_drawable(canvas))
+    along_x, along_y = (Scale.of(getattr(mark, axis) for mark in marks) for axis in ("x", "y"))
+    xs = sorted({along_x.place(mark.x) for mark in marks})
+    ys = sorted({along_y.place(mark.y) for mark in marks})
+    values = [mark.estimate.value for mark in marks if mark.estimate]
+    mesh, overlaid = None, 0
+    for facet, axes in panels:
+        here = [mark for mark in marks if mark.facet == facet and mark.estimate]
+        grid, texts = np.full((len(ys), len(xs)), np.nan), dict[tuple[int, int], str]()
+        for mark in here:
+            at = ys.index(along_y.place(mark.y)), xs.index(along_x.place(mark.x))
+            overlaid += not np.isnan(grid[at])
+            grid[at] = mark.estimate.value if mark.estimate else np.nan
+            texts[at] = _tooltip(canvas, mark)
+        mesh = axes.pcolormesh(
+            _edges(xs, is_log=plot.xscale == "log"),
+            _edges(ys, is_log=plot.yscale == "log"),
+            np.ma.masked_invalid(grid),
+            cmap="viridis",
+            vmin=min(values),
+            vmax=max(values),
+            rasterized=grid.size > MAX_VECTOR_CELLS,
+        )
+        if len(texts) == grid.size:
+            canvas.tooltips(mesh, [texts[at] for at in np.ndindex(grid.shape)])
+        axes.set_xscale(plot.xscale)
+        axes.set_yscale(plot.yscale)
+        if plot.xscale == "linear":
+            along_x.mark(axes.xaxis, (mark.x for mark in marks))
+        if plot.yscale == "linear":
+            along_y.mark(axes.yaxis, (mark.y for mark in marks))
+        _ring_highest(axes, here, along_x, along_y)
+    _set_labels(canvas, panels, canvas.label(plot.x), canvas.label(plot.y))
+    for _, axes in panels:
+        axes.grid(visible=False)
+    if mesh is not None:
+        bar = sheet.colorbar(mesh, ax=[axes for _, axes in panels], label=canvas.label(plot.z))
+        bar.outline.set_visible(False)  # type: ignore[operator]
+    _describe_heatmap(canvas, marks, overlaid)
+
+
+def _edges(centres: list[float], *, is_log: bool) -> list[float]:
+    """Borders between cells, half-way between their centres."""
+    places = [math.log(c) for c in centres] if is_log else centres
+    if len(places) == 1:
+        edges = [places[0] - 0.5, places[0] + 0.5]
+    else:
+        between = [(a + b) / 2 for a, b in zip(places, places[1:], strict=False)]
+        edges = [2 * places[0] - between[0], *between, 2 * places[-1] - between[-1]]
+    return [math.exp(e) for e in edges] if is_log else edges
+
+
+def _ring_highest(axes: Axes, marks: list[Mark], along_x: Scale, along_y: Scale) -> None:
+    if not marks:
+        return
+    best = max(marks, key=lambda mark: mark.estimate.value if mark.estimate else -math.inf)
+    axes.plot(
+        [along_x.place(best.x)],
+        [along_y.place(best.y)],
+        marker="o",
+        markersize=9,
+        markerfacecolor="none",
+        markeredgecolor="#D55E00",
+        markeredgewidth=1.6,
+        linestyle="none",
+    )
+
+
+def _describe_heatmap(canvas: Canvas, marks: list[Mark], overlaid: int) -> None:
+    plot = canvas.series.plot
+    best = max(marks, key=lambda mark: mark.estimate.value if mark.estimate else -math.inf)
+    canvas.caption.insert(
+        0,
+        f"{canvas.label(plot.z)} over {plot.x} and {plot.y}; {count_of(len(marks), 'cell')}. "
+        f"Highest (ringed): {full(best.estimate) if best.estimate else ''} at "
+        f"{plot.x} = {plain(best.x)}, {plot.y} = {plain(best.y)}.",
+    )
+    if overlaid:
+        canvas.caption.append(
+            f"{count_of(overlaid, 'point')} hidden behind others of the same cell: axes that this "
+            "figure does not show; name a where."
+        )
+
+
+# -- histograms ------------------------------------------------------------------------------------
+
+
+def _paint_histograms(canvas: Canvas, sheet: Sheet, panels: Panels) -> None:
+    import numpy as np
+
+    plot, marks = canvas.series.plot, canvas.series.marks
+    along = Scale.of(mark.x for mark in marks)
+    palette = Palette(mark.color for mark in marks)
+    places = [along.place(mark.x) for mark in marks]
+    bins: Any = "auto" if len(set(places)) > 1 else 1
+    if along.words is not None:
+        bins = [i - 0.5 for i in range(len(along.words) + 1)]
+    edges = np.histogram_bin_edges(places, bins=bins)
+    for facet, axes in panels:
+        for color in palette.values:
+            here = [
+                along.place(mark.x) for mark in marks if mark.facet == facet and mark.color == color
+            ]
+            axes.hist(here, edges, color=palette.color(color), alpha=0.6, label=plain(color))
+        along.mark(axes.xaxis, (mark.x for mark in marks))
+    _set_labels(canvas, panels, canvas.label(plot.x), "points")
+    palette.add_legend(sheet, panels[0][1], plot.color)
+    canvas.caption.append(f"How {count_of(len(marks), 'point')} spread over {plot.x}.")
+
+
+def _paint_outcomes(canvas: Canvas, sheet: Sheet, panels: Panels) -> None:
+    plot, outcomes = canvas.series.plot, canvas.series.outcomes
+    bars, left_out = _bars(outcomes.values())
+    palette = Palette(color for _, color in outcomes)
+    target = canvas.manifest.analysis.distribution
+    wanted = {} if target is None else {k.replace(" ", ""): p for k, p in target.target.items()}
+    for facet, axes in panels:
+        here = [(color, counts) for (f, color), counts in outcomes.items() if f == facet]
+        for number, (color, counts) in enumerate(here):
+            width = 0.8 / len(here)
+            offset = (number - (len(here) - 1) / 2) * width
+            _paint_bars(canvas, axes, counts, bars, offset, width, palette, color)
+        if wanted:
+            heights = [wanted.get(bits.replace(" ", ""), 0.0) for bits in bars]
+            axes.hlines(
+                heights,
+                [i - 0.45 for i in range(len(bars))],
+                [i + 0.45 for i in range(len(bars))],
+                color=INK,
+                linewidth=1.1,
+                linestyle=(0, (2, 2)),
+            )
+        is_long = len(bars) * len(bars[0]) > 60
+        axes.set_xticks(
+            range(len(bars)), list(bars), rotation=90 if is_long else 0, family="monospace"
+        )
+    _set_labels(canvas, panels, "outcome (bit 0 rightmost)", "frequency")
+    palette.add_legend(sheet, panels[0][1], plot.color)
+    shots = sum(counts.shots for counts in outcomes.values())
+    canvas.caption.append(
+        f"Frequencies of outcomes over {count_of(shots, 'shot')}, with "
+        f"{percent(canvas.series.columns.level, 0)} Wilson intervals."
+    )
+    if wanted:
+        canvas.caption.append("Dashed: the target distribution.")
+    if left_out:
+        canvas.caption.append(f"{count_of(left_out, 'rarer outcome')} not shown.")
+
+
+def _bars(all_counts: Iterable[Counts]) -> tuple[list[str], int]:
+    """The most frequent outcomes in ascending order, and how many others there are."""
+    total: dict[str, float] = {}
+    for counts in all_counts:
+        for bits, shots in counts.top(4 * MAX_BARS):
+            total[bits] = total.get(bits, 0.0) + shots / counts.shots
+    first = sorted(total, key=lambda bits: (-total[bits], bits))[:MAX_BARS]
+    return sorted(first), len(total) - len(first)
+
+
+def _paint_bars(
+    canvas: Canvas,
+    axes: Axes,
+    counts: Counts,
+    bars: list[str],
+    offset: float,
+    width: float,
+    palette: Palette,
+    color: Value | None,
+) -> None:
+    seen, level = counts.to_dict(), canvas.series.columns.level
+    shares = [wilson(seen.get(bits, 0), counts.shots, level) for bits in bars]
+    xs = [i + offset for i in range(len(bars))]
+    axes.bar(
+        xs, [s.value for s in shares], width * 0.92, color=palette.color(color), label=plain(color)
+    )
+    axes.vlines(xs, [s.low for s in shares], [s.high for s in shares], color=INK, linewidth=0.9)

@@ -1,0 +1,142 @@
+"""What a report needs of a run, and which columns its points make.
+
+Rule: a run is read once, point by point; nothing here keeps the points.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from qbatch.result import Counts, Estimate, names_of, sampling_floor
+
+if TYPE_CHECKING:
+    from qbatch.job import Job
+    from qbatch.manifest.models import Manifest, Sweep, Value
+
+#: Axes that are attributes of a point, not parameters of a circuit.
+POINT_AXES = ("circuit", "backend", "shots", "repeat")
+
+
+class Point(Protocol):
+    """One sweep point with what has become of it (`snapshot.PointResult`)."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def circuit(self) -> str: ...
+    @property
+    def backend(self) -> str: ...
+    @property
+    def shots(self) -> int: ...
+    @property
+    def repeat(self) -> int: ...
+    @property
+    def parameters(self) -> Mapping[str, Value]: ...
+    @property
+    def job(self) -> Job: ...
+    @property
+    def counts(self) -> Counts | None: ...
+    @property
+    def estimates(self) -> Mapping[str, Estimate]: ...
+
+
+class Run(Protocol):
+    """A run as its snapshot shows it (`snapshot.Run`); iterating reads it anew, in run order."""
+
+    @property
+    def folder(self) -> Path: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def manifest(self) -> Manifest: ...
+    @property
+    def axes(self) -> tuple[str, ...]: ...
+    @property
+    def targets(self) -> Mapping[str, Any]: ...
+    @property
+    def meta(self) -> Mapping[str, str]: ...
+    def __iter__(self) -> Iterator[Point]: ...
+
+
+def axes_of(point: Point) -> dict[str, Value]:
+    """Every axis of a point, by name."""
+    return {
+        "circuit": point.circuit,
+        "backend": point.backend,
+        "shots": point.shots,
+        "repeat": point.repeat,
+        **point.parameters,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """What heads a results table.
+
+    Attributes:
+        axes: Of POINT_AXES those that more than one value is asked for.
+        parameters: Swept parameters, in the order declared.
+        numbers: Analysed numbers, in the order of the manifest.
+        level: Confidence of the intervals.
+    """
+
+    axes: tuple[str, ...]
+    parameters: tuple[str, ...]
+    numbers: tuple[str, ...]
+    level: float
+
+    @classmethod
+    def of(cls, run: Run) -> Columns:
+        """Read them from what the run asked for: no point needs to be seen."""
+        manifest = run.manifest
+        declared = [*run.axes, *(name for sweep in manifest.sweeps for name in _swept(sweep))]
+        several = {
+            "circuit": len(manifest.circuits) > 1,
+            "backend": len(manifest.backends) > 1,
+            "shots": "shots" in declared,
+            "repeat": any(sweep.repeat > 1 for sweep in manifest.sweeps),
+        }
+        return cls(
+            tuple(axis for axis in POINT_AXES if several[axis]),
+            tuple(dict.fromkeys(name for name in declared if name not in POINT_AXES)),
+            names_of(manifest.analysis),
+            manifest.analysis.intervals.level,
+        )
+
+
+def _swept(sweep: Sweep) -> Iterator[str]:
+    yield from sweep.matrix
+    yield from sweep.zip
+    for point in sweep.include:
+        yield from point
+    for override in sweep.overrides:
+        yield from override.set
+
+
+class Floors:
+    """Sampling floors of the analysed distances, looked up by number of shots.
+
+    They depend on the target and the shots alone, so a snapshot need not keep them.
+    """
+
+    def __init__(self, manifest: Manifest) -> None:
+        distribution = manifest.analysis.distribution
+        self._target: dict[str, float] = {}
+        self._metrics: frozenset[str] = frozenset()
+        if distribution is not None:
+            self._metrics = frozenset(distribution.metrics)
+            for bits, probability in distribution.target.items():
+                self._target[bits.replace(" ", "")] = probability
+
+    def beside(self, name: str, estimate: Estimate, shots: int) -> Estimate:
+        """The estimate with its floor, where it is a distance."""
+        if name not in self._metrics or estimate.floor is not None:
+            return estimate
+        width = len(next(iter(self._target)))
+        floors = sampling_floor(self._target, (("c", width),), shots)
+        return replace(estimate, floor=floors[name])

@@ -1,0 +1,242 @@
+"""What figures draw, gathered while a run is read: which points, and where on the axes they stand.
+
+Repeats of a setting are pooled: their mean weighted by shots, with the interval's two arms and the
+standard error combined in quadrature; each repeat stays visible as a faint dot. Points that share
+an x but differ in an axis that the figure does not show are never averaged: they make lines of
+their own.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from qbatch.job import JobState
+from qbatch.manifest.models import Plot
+from qbatch.plan.where import is_match
+from qbatch.report.rows import POINT_AXES, Columns, Floors, Point, Run
+from qbatch.result import Counts, Estimate
+
+if TYPE_CHECKING:
+    from qbatch.manifest.models import Axis, Manifest, Value
+
+#: Points that one figure can hold; a run with more is asked to name a `where`.
+MAX_MARKS = 20_000
+#: Groups of one histogram of outcomes.
+MAX_GROUPS = 24
+#: Figures made when the manifest names none.
+MAX_DEFAULT = 3
+
+Key = tuple["Value | None", "Value | None", int]
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """One point in a figure, or the pooled repeats of one setting.
+
+    Attributes:
+        facet: Value of the facet axis; None without one.
+        color: Value of the color axis; None without one.
+        rest: Stands for the values of all axes that the figure does not show.
+        x: Where along x.
+        y: Where along y: a number's value, or an axis' value in a heatmap.
+        estimate: The analysed number drawn; None where only axes are.
+        shots: Of the point.
+        name: Of the point.
+    """
+
+    facet: Value | None
+    color: Value | None
+    rest: int
+    x: Value
+    y: Value
+    estimate: Estimate | None
+    shots: int
+    name: str
+
+    @property
+    def key(self) -> Key:
+        """Of the line it belongs to."""
+        return self.facet, self.color, self.rest
+
+
+@dataclass(slots=True)
+class Series:
+    """All that one figure draws.
+
+    Attributes:
+        plot: What was asked for.
+        marks: For lines, heatmaps, and histograms of a number.
+        outcomes: (facet, color) -> pooled counts, for histograms of outcomes.
+        dropped: Points left out: too many, or of another register layout.
+    """
+
+    plot: Plot
+    columns: Columns
+    floors: Floors
+    marks: list[Mark] = field(default_factory=list)
+    outcomes: dict[tuple[Value | None, Value | None], Counts] = field(default_factory=dict)
+    dropped: int = 0
+
+    @property
+    def shows_outcomes(self) -> bool:
+        """True for a histogram of bitstrings."""
+        return self.plot.type == "histogram" and self.plot.x is None
+
+    @property
+    def number(self) -> str | None:
+        """The analysed number drawn, if any."""
+        named = {"heatmap": self.plot.z, "line": self.plot.y, "histogram": self.plot.x}
+        name = named[self.plot.type]
+        return name if name in self.columns.numbers else None
+
+    def add(self, point: Point, values: Mapping[str, Value]) -> None:
+        """Take in one point, whose axes are `values`, if the figure is about it."""
+        if point.job.state is not JobState.COMPLETED or not is_match(self.plot.where, values):
+            return
+        facet = values.get(self.plot.facet) if self.plot.facet else None
+        color = values.get(self.plot.color) if self.plot.color else None
+        if self.shows_outcomes:
+            self._add_counts(point, (facet, color))
+            return
+        mark = self._mark(point, values, facet, color)
+        if mark is None:
+            return
+        if len(self.marks) >= MAX_MARKS:
+            self.dropped += 1
+        else:
+            self.marks.append(mark)
+
+    def _mark(
+        self,
+        point: Point,
+        values: Mapping[str, Value],
+        facet: Value | None,
+        color: Value | None,
+    ) -> Mark | None:
+        plot, number = self.plot, self.number
+        estimate = point.estimates.get(number) if number else None
+        if estimate is not None and number is not None:
+            estimate = self.floors.beside(number, estimate, point.shots)
+        x, y = (self._along(name, point, values) for name in (plot.x, plot.y))
+        if plot.type == "histogram":
+            y = 0.0
+        if x is None or y is None or (number and estimate is None):
+            return None
+        shown = {plot.x, plot.y, plot.color, plot.facet, "repeat"}
+        rest = hash(tuple(value for name, value in values.items() if name not in shown))
+        return Mark(facet, color, rest, x, y, estimate, point.shots, point.name)
+
+    def _along(self, name: str | None, point: Point, values: Mapping[str, Value]) -> Value | None:
+        if name is None:
+            return None
+        if name in values:
+            return values[name]
+        estimate = point.estimates.get(name)
+        return None if estimate is None else estimate.value
+
+    def _add_counts(self, point: Point, key: tuple[Value | None, Value | None]) -> None:
+        counts, known = point.counts, self.outcomes.get(key)
+        if counts is None:
+            return
+        if known is None and len(self.outcomes) < MAX_GROUPS:
+            self.outcomes[key] = counts
+        elif known is not None and known.registers == counts.registers:
+            self.outcomes[key] = known + counts
+        else:
+            self.dropped += 1
+
+
+def pool_repeats(marks: Iterable[Mark]) -> list[Mark]:
+    """Make one mark of each setting's repeats; see the module's head."""
+    groups: dict[tuple[Key, Value, Value | None], list[Mark]] = {}
+    for mark in marks:
+        # A line's y is the measured value itself: it differs between repeats.
+        y = None if mark.estimate is not None and mark.y == mark.estimate.value else mark.y
+        groups.setdefault((mark.key, mark.x, y), []).append(mark)
+    return [group[0] if len(group) == 1 else _pooled(group) for group in groups.values()]
+
+
+def _pooled(marks: Sequence[Mark]) -> Mark:
+    first, shots = marks[0], sum(mark.shots for mark in marks)
+    estimates = [(mark.shots / shots, mark.estimate) for mark in marks if mark.estimate]
+    if not estimates:
+        return first
+    value = sum(weight * e.value for weight, e in estimates)
+    below = math.hypot(*(weight * (e.value - e.low) for weight, e in estimates))
+    above = math.hypot(*(weight * (e.high - e.value) for weight, e in estimates))
+    se = math.hypot(*(weight * e.se for weight, e in estimates))
+    floors = [weight * e.floor for weight, e in estimates if e.floor is not None]
+    floor = sum(floors) if floors else None
+    pooled = Estimate(value, se, value - below, value + above, floor)
+    y = value if first.estimate is not None and first.y == first.estimate.value else first.y
+    name = f"{first.name.rpartition('#')[0] or first.name}, {len(marks)} repeats"
+    return Mark(first.facet, first.color, first.rest, first.x, y, pooled, shots, name)
+
+
+def open_series(run: Run, columns: Columns) -> list[Series]:
+    """Begin the figures the manifest names, or those that suit its sweep."""
+    manifest = run.manifest
+    floors = Floors(manifest)
+    plots = manifest.report.plots or default_plots(manifest, columns)
+    return [Series(plot, columns, floors) for plot in plots]
+
+
+def default_plots(manifest: Manifest, columns: Columns) -> tuple[Plot, ...]:
+    """Choose figures for a manifest that names none.
+
+    Two numeric parameters of four or more values each make a heatmap of the first number. Else the
+    first three numbers are drawn over the numeric axis of most values, one colour a backend (or a
+    circuit, or a value of the next axis), else over backends or circuits. Without analysed numbers
+    the outcomes' frequencies are drawn.
+    """
+    sizes = _numeric_axes(manifest)
+    several = [axis for axis in ("backend", "circuit") if axis in columns.axes]
+    color: str | None = several[0] if several else None
+    if not columns.numbers:
+        return (Plot(type="histogram", color=color),)
+    grid = [name for name, size in sizes.items() if size >= 4 and name not in POINT_AXES]
+    if len(grid) >= 2:
+        return (Plot(type="heatmap", x=grid[0], y=grid[1], z=columns.numbers[0], facet=color),)
+    if not sizes:
+        if not several:
+            return (Plot(type="histogram"),)
+        second = several[1] if len(several) > 1 else None
+        return tuple(
+            Plot(x=several[0], y=name, color=second) for name in columns.numbers[:MAX_DEFAULT]
+        )
+    x = max(sizes, key=lambda name: sizes[name])
+    others = [name for name in sizes if name != x]
+    color = color or (others[0] if others else None)
+    xscale = "log" if x == "shots" else "linear"
+    return tuple(
+        Plot.model_validate({"x": x, "y": name, "color": color, "xscale": xscale})
+        for name in columns.numbers[:MAX_DEFAULT]
+    )
+
+
+def _numeric_axes(manifest: Manifest) -> dict[str, int]:
+    """Numeric axis -> how many values it has, of those with two or more."""
+    sizes: dict[str, int] = {}
+    for sweep in manifest.sweeps:
+        for name, axis in {**sweep.matrix, **sweep.zip}.items():
+            size = _size(axis)
+            if size >= 2:
+                sizes[name] = max(size, sizes.get(name, 0))
+    return sizes
+
+
+def _size(axis: Axis) -> int:
+    """How many numbers an axis has; 0 where its values are no numbers."""
+    if axis.values is not None:
+        numeric = all(isinstance(v, int | float) and not isinstance(v, bool) for v in axis.values)
+        return len(axis.values) if numeric else 0
+    if axis.range is not None:
+        start, stop, step = axis.range
+        return math.ceil((stop - start) / step)
+    if axis.random is not None:
+        return axis.random.n
+    spaced = axis.linspace or axis.geomspace
+    return int(spaced[2]) if spaced else 2  # a file's column: two or more

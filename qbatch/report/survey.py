@@ -1,0 +1,268 @@
+"""One reading of a run: everything its pages say besides the rows themselves.
+
+Rules: constant memory but for what figures draw; no clock, so that equal runs give equal pages.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import heapq
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from qbatch.job import JobState
+from qbatch.report.judging import CheckResult, open_checks
+from qbatch.report.rows import Columns, Point, Run, axes_of
+from qbatch.report.series import Series, open_series
+from qbatch.result import Estimate, Scatter, scatter
+
+if TYPE_CHECKING:
+    from qbatch.manifest.models import Value
+
+#: Highest and lowest points kept of each analysed number.
+MAX_EXTREMES = 5
+#: Different errors told; further ones are only counted.
+MAX_FAILURES = 50
+#: Settings whose repeats are compared.
+MAX_REPEATED = 20_000
+
+#: State -> what a person can do about it.
+REMEDIES = {
+    JobState.FAILED: "mend the cause, then `qbatch retry`",
+    JobState.CANCELLED: "`qbatch retry` runs it again",
+    JobState.HELD: "look at the provider's console, then `qbatch resolve`",
+}
+
+
+@dataclass(slots=True)
+class Failure:
+    """Points that ended badly in the same words.
+
+    Attributes:
+        state: failed, cancelled or held.
+        error: The provider's own words.
+        backends: Where.
+        number: How many points.
+        names: The first of them.
+    """
+
+    state: JobState
+    error: str
+    backends: set[str] = field(default_factory=set)
+    number: int = 0
+    names: list[str] = field(default_factory=list)
+
+    @property
+    def remedy(self) -> str:
+        """What a person can do about it."""
+        return REMEDIES[self.state]
+
+
+@dataclass(slots=True)
+class Share:
+    """What one backend did.
+
+    Attributes:
+        points: Asked of it.
+        completed: Of these.
+        shots: Counted.
+        cost: Unit -> cost so far.
+    """
+
+    points: int = 0
+    completed: int = 0
+    shots: int = 0
+    cost: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Extreme:
+    """A point that stands out by one of its numbers."""
+
+    id: str
+    name: str
+    estimate: Estimate
+
+
+@dataclass(slots=True)
+class NumberSummary:
+    """One analysed number over all points that have it.
+
+    Attributes:
+        points: How many have it.
+        total: Sum of the values.
+        lowest: The smallest, ascending, as (-value, order, point) in a heap.
+        highest: The largest, as (value, order, point) in a heap.
+    """
+
+    points: int = 0
+    total: float = 0.0
+    _lowest: list[tuple[float, int, Extreme]] = field(default_factory=list)
+    _highest: list[tuple[float, int, Extreme]] = field(default_factory=list)
+
+    def add(self, point: Point, estimate: Estimate) -> None:
+        """Take in one point."""
+        self.points += 1
+        self.total += estimate.value
+        for heap, key in ((self._highest, estimate.value), (self._lowest, -estimate.value)):
+            if len(heap) < MAX_EXTREMES:
+                found = Extreme(point.id, point.name, estimate)
+                heapq.heappush(heap, (key, -self.points, found))
+            elif key > heap[0][0]:
+                found = Extreme(point.id, point.name, estimate)
+                heapq.heapreplace(heap, (key, -self.points, found))
+
+    @property
+    def mean(self) -> float:
+        """Mean of the values."""
+        return self.total / self.points
+
+    @property
+    def highest(self) -> list[Extreme]:
+        """Largest first; of equals the earlier first."""
+        return [found for _, _, found in sorted(self._highest, key=lambda kept: kept[:2])[::-1]]
+
+    @property
+    def lowest(self) -> list[Extreme]:
+        """Smallest first; of equals the earlier first."""
+        return [found for _, _, found in sorted(self._lowest, key=lambda kept: kept[:2])[::-1]]
+
+
+@dataclass(slots=True)
+class Survey:
+    """What one reading of a run found; feed it every point once, in order.
+
+    Attributes:
+        states: State -> points.
+        backends: Name -> what it did.
+        failures: (state, error) -> the points.
+        untold: Points whose errors were too many different ones to be told.
+        numbers: Analysed name -> its summary.
+        checks: Judged.
+        series: What the figures draw.
+        repeats: Setting -> name of its first point, and (value, se) of each repeat.
+    """
+
+    columns: Columns
+    checks: list[CheckResult]
+    series: list[Series]
+    states: Counter[JobState] = field(default_factory=Counter)
+    backends: dict[str, Share] = field(default_factory=dict)
+    failures: dict[tuple[JobState, str], Failure] = field(default_factory=dict)
+    untold: int = 0
+    numbers: dict[str, NumberSummary] = field(default_factory=dict)
+    repeats: dict[int, tuple[str, list[Estimate]]] = field(default_factory=dict)
+    _digest: hashlib._Hash = field(default_factory=hashlib.sha256)
+
+    @classmethod
+    def of(cls, run: Run, columns: Columns) -> Survey:
+        """Begin; nothing is read yet."""
+        return cls(columns, open_checks(run), open_series(run, columns))
+
+    def add(self, point: Point) -> None:
+        """Take in one point."""
+        job = point.job
+        self.states[job.state] += 1
+        self._digest.update(point.id.encode())
+        share = self.backends.get(point.backend)
+        if share is None:
+            share = self.backends[point.backend] = Share()
+        share.points += 1
+        if job.cost is not None and job.unit:
+            share.cost[job.unit] = share.cost.get(job.unit, 0.0) + job.cost
+        if job.state is JobState.COMPLETED:
+            share.completed += 1
+            share.shots += point.shots
+            self._add_numbers(point)
+        elif job.state in REMEDIES:
+            self._add_failure(point)
+        if self.checks or self.series:
+            values = axes_of(point)
+            for check in self.checks:
+                check.add(point, values)
+            for series in self.series:
+                series.add(point, values)
+
+    def _add_numbers(self, point: Point) -> None:
+        estimates = point.estimates
+        for name, estimate in estimates.items():
+            summary = self.numbers.get(name)
+            if summary is None:
+                summary = self.numbers[name] = NumberSummary()
+            summary.add(point, estimate)
+        if "repeat" in self.columns.axes and self.columns.numbers:
+            self._add_repeat(point, estimates)
+
+    def _add_repeat(self, point: Point, estimates: Mapping[str, Estimate]) -> None:
+        key = hash((point.circuit, point.backend, point.shots, tuple(point.parameters.items())))
+        first = estimates.get(self.columns.numbers[0])
+        if first is not None and (key in self.repeats or len(self.repeats) < MAX_REPEATED):
+            self.repeats.setdefault(key, (point.name, []))[1].append(first)
+
+    def _add_failure(self, point: Point) -> None:
+        key = point.job.state, point.job.error
+        failure = self.failures.get(key)
+        if failure is None:
+            if len(self.failures) >= MAX_FAILURES:
+                self.untold += 1
+                return
+            failure = self.failures[key] = Failure(*key)
+        failure.number += 1
+        failure.backends.add(point.backend)
+        if len(failure.names) < 5:
+            failure.names.append(point.name)
+
+    @property
+    def points(self) -> int:
+        """Points of the plan."""
+        return self.states.total()
+
+    @property
+    def completed(self) -> int:
+        """Points that were measured."""
+        return self.states[JobState.COMPLETED]
+
+    @property
+    def shots(self) -> int:
+        """Shots counted in all."""
+        return sum(share.shots for share in self.backends.values())
+
+    @property
+    def cost(self) -> dict[str, float]:
+        """Unit -> cost so far."""
+        total: dict[str, float] = {}
+        for share in self.backends.values():
+            for unit, cost in share.cost.items():
+                total[unit] = total.get(unit, 0.0) + cost
+        return total
+
+    @property
+    def points_digest(self) -> str:
+        """SHA-256 over all points' ids in run order, 64 hex digits."""
+        return self._digest.hexdigest()
+
+    def scatters(self) -> list[tuple[str, Scatter]]:
+        """(first point's name, scatter) of each repeated setting, the least likely first."""
+        compared = [
+            (name.rpartition("#")[0] or name, scatter(estimates))
+            for name, estimates in self.repeats.values()
+            if len(estimates) > 1
+        ]
+        return sorted(compared, key=lambda pair: pair[1].p_value)
+
+
+def survey_run(run: Run) -> Survey:
+    """Read a run once."""
+    survey = Survey.of(run, Columns.of(run))
+    for point in run:
+        survey.add(point)
+    return survey
+
+
+def axis_values(point: Point, columns: Columns) -> list[Value | None]:
+    """A point's values under the columns' axes and parameters."""
+    own = [getattr(point, axis) for axis in columns.axes]
+    parameters = point.parameters
+    return [*own, *(parameters.get(name) for name in columns.parameters)]
