@@ -71,6 +71,8 @@ def _complaint(source: Source, loc: Loc, kind: str, context: Mapping[str, Any]) 
 def _problem(kind: str, context: Mapping[str, Any], trace: Trace) -> str:
     if "problem" in context:
         return str(context["problem"])
+    if kind.endswith("_type") and getattr(trace.value, "tag", "") == "null":
+        return "is empty; fill it in or remove the line"
     if kind == "greater_than_equal" and context["ge"] == 1:
         return "is too few; write 1 or more"
     if kind == "literal_error" and trace.steps == ("qbatch",):

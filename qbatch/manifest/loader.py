@@ -272,19 +272,15 @@ class Construction:
         }
 
     def _scalar(self, node: ScalarNode) -> Any:
-        kind, text = node.tag, node.value
-        if kind == "plain":
-            return Plain(text)
-        if kind in ("str", _PREFIX + "str"):
+        kind, text = node.tag.removeprefix(_PREFIX), node.value
+        if kind == "str":
             return str(text)
-        if kind.startswith(_PREFIX):
-            kind = kind.removeprefix(_PREFIX)
-            if kind not in _SCALARS or (plain_type(text) != kind and kind != "float"):
-                self._complain(node, f"the tag !!{kind} does not fit {text!r}; remove the tag")
-                return str(text)
-        elif kind not in _SCALARS:
-            self._complain(node, f"the tag {node.tag} is unknown here; remove it")
-            return str(text)
+        if node.tag.startswith(_PREFIX) or kind not in _SCALARS:
+            actual = plain_type(text)
+            if kind not in _TAGS or (kind != actual and (kind, actual) != ("float", "int")):
+                tag = node.tag.replace(_PREFIX, "!!")
+                self._complain(node, f"the tag {tag} does not fit here; remove it")
+                kind = actual
         try:
             return _SCALARS[kind](text)
         except ValueError:
@@ -294,7 +290,7 @@ class Construction:
     def _check_tag(self, node: Node, kind: str) -> None:
         if node.tag not in (kind, _PREFIX + kind):
             tag = node.tag.replace(_PREFIX, "!!")
-            self._complain(node, f"the tag {tag} is unknown here; remove it")
+            self._complain(node, f"the tag {tag} does not fit here; remove it")
 
     def _complain(self, node: Node, problem: str) -> None:
         self.mistakes.append(self.source.mistake(self.source.place(node), problem))
@@ -317,7 +313,10 @@ _SCALARS: Mapping[str, Callable[[str], Any]] = {
     "int": _integer,
     "float": _float,
     "merge": Plain,
+    "plain": Plain,
 }
+#: Tags a person may write out.
+_TAGS = frozenset({"null", "bool", "int", "float"})
 
 
 @dataclass(slots=True)

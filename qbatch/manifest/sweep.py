@@ -7,7 +7,7 @@ names only axes that the sweep has.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self
 
@@ -251,17 +251,28 @@ def as_where(where: Any, info: ValidationInfo) -> Where:
     return _read_values(where, info, lists=True)
 
 
+def as_where_of_any(where: Any, info: ValidationInfo) -> Where:
+    """Read a `where` outside of sweeps: it names axes of any of them, or `repeat`."""
+    known = known_to(info).axes
+    axes = None if known is None else {*AXES, "repeat", *known}
+    return _read_values(where, info, lists=True, axes=axes)
+
+
 def as_point(point: Any, info: ValidationInfo) -> Where:
     """Read axis name -> value."""
     return _read_values(point, info, lists=False)
 
 
-def _read_values(data: Any, info: ValidationInfo, *, lists: bool) -> Where:
+def _read_values(
+    data: Any, info: ValidationInfo, *, lists: bool, axes: Collection[str] | None = None
+) -> Where:
     if not isinstance(data, Mapping):
         raise wrong("is no map; write {axis: value}" if data is not None else "is empty")
     mistakes = Mistakes()
     values: dict[str, Value | tuple[Value, ...]] = {}
     for axis, value in data.items():
+        if axes is not None and axis not in axes:
+            mistakes.add((axis, AT_KEY), no_axis(axis, axes))
         if isinstance(value, tuple | list) and lists:
             if not value:
                 mistakes.add((axis,), amiss("is an empty list and matches nothing; remove it"))
@@ -291,13 +302,11 @@ def _as_tuple(value: Any) -> Any:
 _VALUE_SCHEMA: dict[str, Any] = {"type": ["boolean", "number", "string"]}
 _LIST_SCHEMA: dict[str, Any] = {"type": "array", "items": _VALUE_SCHEMA, "minItems": 1}
 #: The field types of a `where`, and of a point or a `set`.
-WhereField = Annotated[
-    Where,
-    PlainValidator(as_where),
-    WithJsonSchema(
-        {"type": "object", "additionalProperties": {"anyOf": [_VALUE_SCHEMA, _LIST_SCHEMA]}}
-    ),
-]
+_WHERE_SCHEMA = WithJsonSchema(
+    {"type": "object", "additionalProperties": {"anyOf": [_VALUE_SCHEMA, _LIST_SCHEMA]}}
+)
+WhereField = Annotated[Where, PlainValidator(as_where), _WHERE_SCHEMA]
+AnySweepWhere = Annotated[Where, PlainValidator(as_where_of_any), _WHERE_SCHEMA]
 PointField = Annotated[
     Mapping[str, Value],
     PlainValidator(as_point),

@@ -1,0 +1,228 @@
+"""The models of what is done with counts: analysis, checks, report.
+
+Rules: every number has a name of its own; checks and plots speak only of numbers and axes that the
+manifest has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    Field,
+    ModelWrapValidatorHandler,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+from qbatch.manifest.fields import (
+    AT_KEY,
+    AXES,
+    Column,
+    LocalPath,
+    Mistakes,
+    Model,
+    Real,
+    Text,
+    amiss,
+    check_beside,
+    known_to,
+    unknown,
+    wrong,
+)
+from qbatch.manifest.sweep import AnySweepWhere
+
+_METRICS = ("tvd", "hellinger", "fidelity")
+
+
+class Intervals(Model):
+    """How wide intervals are.
+
+    Attributes:
+        level: Probability that an interval holds the true value.
+    """
+
+    level: Annotated[Real, Field(gt=0, lt=1)] = 0.95
+
+
+class Distribution(Model):
+    """A distribution to compare with.
+
+    Attributes:
+        target: Bitstring -> probability; they add up to 1.
+        metrics: Total-variation distance, Hellinger distance, classical fidelity.
+    """
+
+    target: Mapping[str, Annotated[Real, Field(ge=0, le=1)]]
+    metrics: tuple[Literal["tvd", "hellinger", "fidelity"], ...] = ("tvd",)
+
+    @field_validator("target")
+    @classmethod
+    def check_target(cls, target: Mapping[str, float]) -> Mapping[str, float]:
+        """See that bitstrings are of one length and probabilities add up to 1."""
+        mistakes = Mistakes()
+        length = len(next(iter(target), ""))
+        for bits in target:
+            if not bits or bits.strip("01 "):
+                mistakes.add((bits, AT_KEY), wrong('is no bitstring; write 0 and 1, as in "01"'))
+            elif len(bits) != length:
+                mistakes.add((bits, AT_KEY), wrong(f"is not of {length} characters, as the first"))
+        if not mistakes.found and abs(sum(target.values()) - 1) > 1e-6:
+            total = f"{sum(target.values()):.9g}"
+            mistakes.add((AT_KEY,), amiss(f"the probabilities add up to {total}, not 1; mend them"))
+        mistakes.raise_any()
+        return target
+
+
+class Analysis(Model):
+    """Counts to numbers.
+
+    Attributes:
+        observables: Name -> sum of products of Z; the index is the classical bit's number.
+        probabilities: Name -> pattern of 0, 1 and * (either).
+        distribution: To which the distance is taken.
+        intervals: How wide intervals are.
+    """
+
+    observables: Mapping[Column, Text] = Field(default_factory=dict)
+    probabilities: Mapping[Column, Text] = Field(default_factory=dict)
+    distribution: Distribution | None = None
+    intervals: Intervals = Intervals()
+
+    @field_validator("probabilities")
+    @classmethod
+    def check_patterns(cls, patterns: Mapping[str, str]) -> Mapping[str, str]:
+        """See that patterns are made of 0, 1 and *."""
+        mistakes = Mistakes()
+        for name, pattern in patterns.items():
+            if not pattern.strip() or pattern.strip("01* "):
+                mistakes.add((name,), wrong('is no pattern; write 0, 1 and *, as in "1*0"'))
+        mistakes.raise_any()
+        return patterns
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def check_names(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        """See that every number of the analysis has a name of its own."""
+        mistakes = Mistakes()
+        taken: set[str] = (
+            set(_METRICS) if isinstance(data, Mapping) and "distribution" in data else set()
+        )
+        for kind in ("observables", "probabilities"):
+            named = data.get(kind) if isinstance(data, Mapping) else None
+            for name in named if isinstance(named, Mapping) else ():
+                if name in taken:
+                    mistakes.add((kind, name, AT_KEY), wrong("names two numbers; rename one"))
+                taken.add(name)
+        return check_beside(data, handler, mistakes)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of all numbers, as they head columns."""
+        metrics = self.distribution.metrics if self.distribution else ()
+        return (*self.observables, *self.probabilities, *metrics)
+
+
+class Check(Model):
+    """A claim, judged on the interval.
+
+    Attributes:
+        that: ``zz >= 0.88``; also <= > < == !=, and chains.
+        where: Axis -> value or list of values: the points it is judged at.
+    """
+
+    that: Text
+    where: AnySweepWhere = Field(default_factory=dict)
+
+    @field_validator("that")
+    @classmethod
+    def check_claim(cls, text: str, info: ValidationInfo) -> str:
+        """See that it can be read and is about a number of the analysis."""
+        from qbatch.result import NotationError, parse_check
+
+        known = known_to(info)
+        try:
+            parse_check(text, known.estimates, known.vars)
+        except NotationError as error:
+            raise amiss(error.problem) from error
+        return text
+
+
+class Plot(Model):
+    """A figure over the finished points.
+
+    Attributes:
+        type: line (x, y), heatmap (x, y, z) or histogram of counts.
+        x: An axis.
+        y: A number of the analysis; for a heatmap an axis.
+        z: A heatmap's number of the analysis.
+        color: An axis: one line of its own colour for each value.
+        facet: An axis: one panel for each value.
+        where: Axis -> value or list of values: the points drawn.
+        xscale: Of the x axis.
+        yscale: Of the y axis.
+        band: What is shaded about a line: the interval, the standard error, nothing.
+        title: Above the figure.
+    """
+
+    type: Literal["line", "heatmap", "histogram"] = "line"
+    x: Text | None = None
+    y: Text | None = None
+    z: Text | None = None
+    color: Text | None = None
+    facet: Text | None = None
+    where: AnySweepWhere = Field(default_factory=dict)
+    xscale: Literal["linear", "log"] = "linear"
+    yscale: Literal["linear", "log"] = "linear"
+    band: Literal["ci", "se", "none"] = "ci"
+    title: Text | None = None
+
+    @field_validator("x", "y", "z", "color", "facet")
+    @classmethod
+    def check_column(cls, name: str | None, info: ValidationInfo) -> str | None:
+        """See that an axis or a number of the analysis has this name."""
+        known = known_to(info)
+        if name is None or known.axes is None or known.estimates is None:
+            return name
+        columns = {*AXES, "repeat", *known.axes, *known.estimates}
+        if name not in columns:
+            raise unknown("axis or number of the analysis", name, columns)
+        return name
+
+    @model_validator(mode="after")
+    def check_dimensions(self) -> Self:
+        """See that the figure has what its type draws."""
+        wanted = {"line": "xy", "heatmap": "xyz"}.get(self.type, "")
+        missing = [name for name in wanted if getattr(self, name) is None]
+        if missing:
+            raise amiss(f"a {self.type} plot needs {' and '.join(missing)}; name axes or numbers")
+        return self
+
+
+class Report(Model):
+    """What is written about a run.
+
+    Attributes:
+        formats: Files to write.
+        template: A Jinja2 file of your own.
+        plots: Figures.
+    """
+
+    formats: tuple[Literal["md", "html", "csv", "json", "netcdf", "parquet"], ...] = (
+        "md",
+        "html",
+        "csv",
+    )
+    template: LocalPath | None = None
+    plots: tuple[Plot, ...] = ()
+
+    @field_validator("template")
+    @classmethod
+    def check_template(cls, value: str | None, info: ValidationInfo) -> str | None:
+        """See that the file is there before anything is run."""
+        folder = known_to(info).folder
+        if value is not None and folder is not None and not (folder / value).is_file():
+            raise wrong("is no file in the manifest's folder; write the template's relative path")
+        return value
