@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import click
 
@@ -14,6 +14,8 @@ from qbatch.errors import ConsentError, SelectionError
 from qbatch.job import JobState
 
 if TYPE_CHECKING:
+    from qbatch.manifest import Manifest
+    from qbatch.plan import SweepPoint
     from qbatch.snapshot import PointResult, Run
 
 
@@ -41,18 +43,19 @@ def choose(run: Run, names: tuple[str, ...], expression: str | None) -> Iterator
     Raises:
         SelectionError: There is no point of that name, or the expression is none.
     """
-    is_wanted = _selector(expression)
     points = (run[name] for name in names) if names else iter(run)
-    return (point for point in points if is_wanted(point))
-
-
-def _selector(expression: str | None) -> Callable[[PointResult], bool]:
     if expression is None:
-        return lambda _: True
-    from qbatch.plan import select
+        return points
+    from qbatch.plan.select import select
 
-    chosen: Callable[[PointResult], bool] = select(expression)
-    return chosen
+    is_wanted = select(expression, run.axes)
+    # A stored point has all the attributes of the plan's.
+    return (found for found in points if is_wanted(cast("SweepPoint", found.point)))
+
+
+def folder_of(manifest: Manifest, out: Path | None) -> Path:
+    """Where the run of a manifest is kept: `out`, or ``runs/NAME`` of the current folder."""
+    return Path("runs") / manifest.name if out is None else out
 
 
 def exit_of(states: Mapping[JobState, int]) -> Exit:

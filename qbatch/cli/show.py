@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from qbatch.cli.options import json_option, only_expression_option, out_option, run_argument
+from qbatch.cli.tables import format_table
 from qbatch.job import JobState
 
 if TYPE_CHECKING:
@@ -122,10 +123,7 @@ def _tell_table(run: Run, points: Iterator[PointResult], limit: int | None) -> N
         + [point.job.error]
         for point in shown
     ]
-    head = ["id", "point", "state", *names, "error"]
-    if not any(row[-1] for row in rows):
-        head, rows = head[:-1], [row[:-1] for row in rows]
-    click.echo(format_table(head, rows))
+    click.echo(format_table(["id", "point", "state", *names, "error"], rows))
     more = sum(1 for _ in points)
     if more:
         click.echo(f"and {more:,} more: --all shows them, -k EXPR selects", err=True)
@@ -133,13 +131,6 @@ def _tell_table(run: Run, points: Iterator[PointResult], limit: int | None) -> N
         click.echo("no such points", err=True)
     else:
         click.echo(f"`qbatch show {run.folder} {shown[0].id[:8]}` shows one in full", err=True)
-
-
-def format_table(head: list[str], rows: list[list[str]]) -> str:
-    """A table for a terminal; text as it is, numbers not reformatted."""
-    from tabulate import tabulate
-
-    return tabulate(rows, headers=head, tablefmt="plain", disable_numparse=True)
 
 
 def _in_full(run: Run, point: PointResult, all_rows: bool) -> str:

@@ -1,0 +1,53 @@
+"""What the backends of a plan are and take: asked before anything runs, at no cost.
+
+A simulator in this process answers without an event loop, so that `plan` of a local manifest starts
+none.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING
+
+from qbatch.errors import Refused
+
+if TYPE_CHECKING:
+    from qbatch.manifest import Manifest
+    from qbatch.providers import Driver, Target
+
+
+def open_drivers(manifest: Manifest, names: Collection[str]) -> dict[str, Driver]:
+    """Open a driver for each backend named.
+
+    Raises:
+        ProviderError: One cannot be had; credentials are missing, say.
+    """
+    from qbatch.providers import Surroundings, open_driver
+
+    around = Surroundings(environ=os.environ)
+    return {
+        name: open_driver(
+            manifest.backends[name], name=name, folder=manifest.folder, surroundings=around
+        )
+        for name in names
+    }
+
+
+def describe(drivers: Mapping[str, Driver]) -> dict[str, Target]:
+    """Ask each driver what its target is and takes now."""
+    return {name: _describe(driver) for name, driver in drivers.items()}
+
+
+def _describe(driver: Driver) -> Target:
+    if not driver.is_local:
+        from qbatch.executor import wait_described
+
+        return wait_described(driver)
+    asking = driver.describe()
+    try:
+        asking.send(None)  # type: ignore[attr-defined]
+    except StopIteration as answered:
+        target: Target = answered.value
+        return target
+    raise Refused("local: describing the target waits for something")

@@ -1,0 +1,26 @@
+"""Sentences that several verbs say."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from qbatch.plan import PlanSummary
+
+
+def headline(name: str, summary: PlanSummary) -> str:
+    """A plan in a line: ``bell: 18 points, 66 600 shots, 18 jobs in 2 composite jobs, free``."""
+    from qbatch.cli.progress import format_time
+    from qbatch.report.numbers import amount, count_of
+
+    parts = [count_of(summary.points, "point"), count_of(summary.shots, "shot")]
+    jobs = count_of(summary.jobs, "job")
+    if summary.composite_jobs is not None:
+        jobs += f" in {count_of(summary.composite_jobs, 'composite job')}"
+    prices = [amount(price, unit) for unit, price in summary.prices.items()]
+    parts += [jobs, " + ".join(prices) or "free"]
+    if summary.seconds is not None:
+        parts.append(f"about {format_time(summary.seconds)}")
+    return f"{click.style(name, bold=True)}: {', '.join(parts)}"
