@@ -289,6 +289,20 @@ class Run:
             last = page[-1][0]
             yield from map(self._result, page)
 
+    def stored_points(self) -> Iterator[tuple[StoredPoint, Job]]:
+        """Yield every point the folder knows, removed ones too, without results: fast."""
+        last = -1
+        while page := self._rows(
+            f"SELECT {POINT_COLUMNS}, {JOB_COLUMNS} FROM points JOIN jobs USING (ordinal) "
+            f"WHERE points.ordinal > ? ORDER BY points.ordinal LIMIT {PAGE}",
+            (last,),
+        ):
+            last = page[-1][0]
+            with checked(self.path):
+                for row in page:
+                    point = point_from_row(row[:NUM_POINT_COLUMNS])
+                    yield point, job_from_row(row[NUM_POINT_COLUMNS:], point.id).job
+
     def __getitem__(self, key: str) -> PointResult:
         """Find a point by its name or by the beginning of its id (4 digits or more).
 
@@ -341,9 +355,9 @@ class Run:
 
         return np.frombuffer(packed, dtype=np.complex128)
 
-    def setting_of(self, point: PointResult) -> dict[str, Any]:
+    def setting_of(self, point: PointResult | StoredPoint) -> dict[str, Any]:
         """What `point` shares with others: ``{"backend": …, "circuit": text, "seed": …}``."""
-        rows = self._rows("SELECT body FROM settings WHERE key = ?", (point.point.setting,))
+        rows = self._rows("SELECT body FROM settings WHERE key = ?", (_setting(point),))
         with checked(self.path):
             setting: dict[str, Any] = json.loads(zlib.decompress(rows[0][0])) if rows else {}
         return setting
@@ -391,6 +405,10 @@ class Run:
         from qbatch.snapshot.tables import to_html
 
         return to_html(self)
+
+
+def _setting(point: PointResult | StoredPoint) -> str:
+    return point.point.setting if isinstance(point, PointResult) else point.setting
 
 
 def _checked_result(

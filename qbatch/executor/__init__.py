@@ -1,0 +1,36 @@
+"""The one place where a run's time passes: submit, watch, retry, fetch, cancel.
+
+`run` is the public entry; `execute` runs a plan with drivers that are open already.
+"""
+
+from __future__ import annotations
+
+from qbatch.executor.engine import Settings
+from qbatch.executor.events import (
+    Event,
+    Finished,
+    JobMoved,
+    Observer,
+    Progress,
+    Started,
+    Summary,
+    Warned,
+)
+from qbatch.executor.execute import execute
+from qbatch.executor.retry import Retry
+from qbatch.executor.stop import Stop
+
+__all__ = [
+    "Event",
+    "Finished",
+    "JobMoved",
+    "Observer",
+    "Progress",
+    "Retry",
+    "Settings",
+    "Started",
+    "Stop",
+    "Summary",
+    "Warned",
+    "execute",
+]

@@ -1,0 +1,441 @@
+"""The life of one composite job, from packed to released.
+
+    prepare* → intend → (durable) → submit → poll* → fetch → (durable) → release
+
+Rules: nothing that can spend is called before its intent is durable. An answer that was lost is
+looked for with `locate`, never sent again blindly: found is adopted, absent for certain is sent
+again, unknown is held for the person to decide. A result and the move to COMPLETED are one step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+import trio
+
+from qbatch.errors import CredentialsError, Misspoke, ProviderError, Refused, Unavailable
+from qbatch.executor.fetching import fetch
+from qbatch.executor.flight import Flight
+from qbatch.executor.lane import Lane
+from qbatch.job import CompositeJob, JobState
+from qbatch.plan.packing import composite_id
+from qbatch.providers import Absent, Batch, Found, Located, Unknown, Update
+from qbatch.snapshot import JobRow
+from qbatch.snapshot.store import Stage
+
+if TYPE_CHECKING:
+    from qbatch.executor.engine import Engine
+
+#: How often `locate` is asked, where it says that looking again later may help.
+MAX_LOOKS = 5
+
+#: So many polls in a row must say that a job is lost before it is held.
+MAX_DOUBTS = 3
+
+#: How long after a time-out the provider has to confirm that it cancelled, seconds.
+CANCEL_GRACE_S = 120.0
+
+
+class Carrier:
+    """Carries the flights of one lane.
+
+    Args:
+        engine: What all lanes share.
+        lane: The backend.
+        start: Starts carrying another flight of this lane.
+    """
+
+    def __init__(self, engine: Engine, lane: Lane, start: Callable[[Flight], None]) -> None:
+        self._engine = engine
+        self._lane = lane
+        self._start = start
+
+    async def carry(self, flight: Flight) -> None:
+        """Bring a flight from wherever it stands to its end."""
+        self._lane.enter(flight)
+        try:
+            if flight.ids_in(JobState.SUBMITTING, JobState.HELD):
+                await self._resolve(flight, "the last run was cut off while it was sent")
+            if flight.stage == "created":
+                await self._send(flight)
+            await self._watch(flight)
+            await self._release(flight)
+        finally:
+            self._lane.leave(flight)
+
+    # -- sending ------------------------------------------------------------------------------
+
+    async def _send(self, flight: Flight) -> None:
+        """Buy it: on return every child is at the provider, at its end, held, or with another."""
+        while flight.stage == "created":
+            if flight.failures and not await self._may_try_again(flight):
+                return
+            try:
+                quotes = await self._prepare(flight)
+                await self._lane.rates.wait_turn(len(flight.ids))
+                if self._lane.is_closing:
+                    await trio.sleep_forever()
+                await self._intend(flight, quotes)
+                await self._submit(flight)
+            except (Refused, Misspoke) as error:
+                await self._fail(flight, flight.ids, str(error))
+
+    async def _prepare(self, flight: Flight) -> Mapping[str, float]:
+        while True:
+            prepared = await self._lane.read(
+                lambda: self._lane.driver.prepare(flight.current()), is_proof=False
+            )
+            flight.remember(prepared.memo)
+            if prepared.ready:
+                return prepared.quotes
+            await self._engine.journal.commit(partial(self._write_memo, flight, prepared.quotes))
+            await trio.sleep(prepared.again_s)
+
+    def _write_memo(self, flight: Flight, quotes: Mapping[str, float]) -> None:
+        snapshot, composite = self._engine.snapshot, flight.batch.composite
+        if flight.ordinal is None:
+            children = [row.ordinal for row in flight.rows.values()]
+            flight.ordinal = snapshot.add_composite(composite, children, quotes)
+        else:
+            snapshot.save_memo(flight.ordinal, composite.memo, quotes)
+
+    async def _intend(self, flight: Flight, quotes: Mapping[str, float]) -> None:
+        """Make durable what is about to be sent."""
+        intent = flight.intent = self._lane.driver.intend(flight.current())
+        now = self._engine.snapshot.now()
+        rows = [
+            replace(flight.moved(key, JobState.SUBMITTING), submitted_at=now)
+            for key in flight.ids_in(JobState.CREATED)
+        ]
+
+        def write() -> None:
+            self._write_memo(flight, quotes)
+            assert flight.ordinal is not None
+            self._engine.snapshot.save_intent(flight.ordinal, intent.key, intent.body)
+            rows[:] = [replace(row, composite=flight.ordinal) for row in rows]
+            self._engine.snapshot.save_jobs(rows)
+
+        await self._engine.journal.commit(write)
+        flight.stage = "submitting"
+        self._engine.note(flight, rows)
+
+    async def _submit(self, flight: Flight) -> None:
+        """Send it, and take in whatever comes of that.
+
+        Raises:
+            Refused: The provider said no; nothing was bought.
+        """
+        assert flight.intent is not None
+        self._start_clock(flight, 0.0)
+        lost: ProviderError | None = None
+        try:
+            async with self._lane.gate.passage():
+                with self._lane.busy():
+                    updates = await self._lane.driver.submit(flight.current(), flight.intent)
+                    self._lane.has_answered = True
+                    await self._take_answers(flight, updates)
+        except CredentialsError as error:
+            await self._put_back(flight, flight.ids, str(error))
+            await self._lane.give_up(error)
+        except Unavailable as error:
+            pause_s = self._lane.retry.pause_s(1, self._lane.random, error.retry_after_s)
+            self._lane.gate.shut(pause_s)
+            if error.unsent:
+                await self._put_back(flight, flight.ids, str(error))
+                return
+            lost = error
+        except Misspoke as error:
+            lost = error
+        if unclear := flight.ids_in(JobState.SUBMITTING):
+            await self._locate(flight, unclear, str(lost or "no answer about this job"))
+        await self._send_rest(flight)
+
+    def _start_clock(self, flight: Flight, elapsed_s: float) -> None:
+        left_s = self._lane.timeout_s - max(0.0, elapsed_s)
+        flight.deadline = trio.current_time() + max(0.0, left_s)
+
+    async def _take_answers(self, flight: Flight, updates: Iterable[Update]) -> None:
+        """Commit what `submit` said; children it did not speak of stay SUBMITTING."""
+        rows = []
+        for update in updates:
+            if update.job_id not in flight.rows:
+                self._lane.warn(f"answered about a job that was not sent: {update.job_id!r}")
+                continue
+            row = self._answered(flight, update)
+            if row is not None:
+                rows.append(row)
+        await self._commit(flight, rows, stage="submitted")
+
+    def _answered(self, flight: Flight, update: Update) -> JobRow | None:
+        """Where an answer to `submit` or `locate` puts a child; None: it says nothing certain."""
+        state = update.state
+        if state is None:
+            self._lane.warn_of_word(update.status, flight.order(update.job_id).name)
+            if update.provider_job_id is None:
+                return None
+            state = JobState.SUBMITTED
+        if state is JobState.CREATED:
+            flight.failures.append(update.error or "not taken yet")
+            return flight.moved(update.job_id, state, provider_job_id=None, error="")
+        if state is JobState.COMPLETED:
+            flight.ripe[update.job_id] = update
+            state = JobState.SUBMITTED
+        return self._row(flight, update, state)
+
+    def _row(self, flight: Flight, update: Update, state: JobState) -> JobRow:
+        job = flight.job(update.job_id)
+        return flight.moved(
+            update.job_id,
+            state,
+            status=update.status or job.status,
+            provider_job_id=update.provider_job_id or job.provider_job_id,
+            error=update.error,
+            cost=job.cost if update.cost is None else update.cost,
+            unit=self._lane.target.price.unit,
+        )
+
+    async def _send_rest(self, flight: Flight) -> None:
+        """Children proved not taken: all of them go again as they are, some as a new flight."""
+        rest = flight.ids_in(JobState.CREATED)
+        if len(rest) == len(flight.ids) == len(flight.rows):
+            await self._put_back(flight, (), "")
+        elif rest:
+            self._start(self._split(flight, rest))
+
+    def _split(self, flight: Flight, keys: Sequence[str]) -> Flight:
+        orders, rows = flight.split_off(keys)
+        old = flight.batch.composite
+        ids = tuple(order.id for order in orders)
+        generation = max(row.job.generation for row in rows.values())
+        composite = CompositeJob(composite_id(ids, generation), old.backend, ids, generation)
+        return Flight(Batch(composite, orders), rows, failures=list(flight.failures))
+
+    async def _put_back(self, flight: Flight, keys: Iterable[str], reason: str) -> None:
+        """Nothing was bought: the whole flight is `created` again."""
+        if reason:
+            flight.failures.append(reason)
+        rows = [
+            flight.moved(key, JobState.CREATED, provider_job_id=None)
+            for key in keys
+            if flight.job(key).state is JobState.SUBMITTING
+        ]
+        await self._commit(flight, rows, stage="created", note=reason)
+
+    async def _may_try_again(self, flight: Flight) -> bool:
+        """Wait before the next attempt at sending, or fail it when there were enough."""
+        attempts, reason = len(flight.failures), flight.failures[-1]
+        if attempts >= self._lane.retry.attempts:
+            if not self._lane.has_answered:
+                await self._lane.give_up(Unavailable(reason))
+            await self._fail(flight, flight.ids, _not_sent(flight.failures))
+            return False
+        await trio.sleep(self._lane.retry.pause_s(attempts, self._lane.random))
+        return True
+
+    # -- looking for what was lost ------------------------------------------------------------
+
+    async def _resolve(self, flight: Flight, reason: str) -> None:
+        """After a crash: look for every child whose outcome is not known."""
+        await self._locate(flight, flight.ids_in(JobState.SUBMITTING, JobState.HELD), reason)
+        if flight.stage == "submitting":
+            await self._commit(flight, (), stage="submitted")
+        await self._send_rest(flight)
+
+    async def _locate(self, flight: Flight, keys: Sequence[str], reason: str) -> None:
+        """Find out what became of children: on return none of them is SUBMITTING."""
+        assert flight.intent is not None
+        intent, looks = flight.intent, 0
+        while keys:
+            looks += 1
+            try:
+                located = await self._lane.read(
+                    lambda: self._lane.driver.locate(flight.current(), intent)
+                )
+            except (Refused, Misspoke) as error:
+                located = {
+                    key: Unknown(f"{reason}; looking for it failed: {error}") for key in keys
+                }
+            answers = {key: located.get(key, Unknown(reason)) for key in keys}
+            again_s = _look_again_s(answers) if looks < MAX_LOOKS else None
+            rows = [
+                row
+                for key, answer in answers.items()
+                if (row := self._located(flight, key, answer, again_s is not None)) is not None
+            ]
+            await self._commit(flight, rows, stage="submitted", note=reason)
+            keys = flight.ids_in(JobState.SUBMITTING)
+            if again_s is not None and keys:
+                await trio.sleep(again_s)
+
+    def _located(
+        self, flight: Flight, key: str, answer: Located, will_look_again: bool
+    ) -> JobRow | None:
+        job = flight.job(key)
+        is_known = job.provider_job_id is not None
+        if isinstance(answer, Found):
+            return self._answered(flight, replace(answer.update, job_id=key)) or flight.moved(
+                key, JobState.HELD, error="found, but its state is not known"
+            )
+        if isinstance(answer, Absent):
+            if not is_known:
+                flight.failures.append("the provider does not have it")
+                return flight.moved(key, JobState.CREATED, error="")
+            advice = f"the provider took it as {job.provider_job_id} and does not have it any more"
+        elif will_look_again and answer.again_s is not None:
+            return None
+        else:
+            advice = answer.advice
+        self._lane.warn(f"{flight.order(key).name}: held: {advice}")
+        if job.state is JobState.HELD:
+            return None
+        return flight.moved(key, JobState.HELD, error=advice)
+
+    # -- waiting and fetching -----------------------------------------------------------------
+
+    async def _watch(self, flight: Flight) -> None:
+        """Until every child is at its end or held."""
+        if flight.at_work:
+            self._lane.watch(flight)
+        while flight.at_work:
+            if flight.ripe:
+                await fetch(self._engine, self._lane, flight, self._commit)
+                continue
+            news: Sequence[Update] = ()
+            with trio.move_on_at(flight.deadline):
+                news = await flight.wait_news()
+            if news:
+                await self._take_news(flight, news)
+            elif not flight.inbox:
+                await self._time_out(flight)
+
+    async def _take_news(self, flight: Flight, news: Iterable[Update]) -> None:
+        rows: dict[str, JobRow] = {}
+        raw: list[tuple[int, bytes]] = []
+        for update in news:
+            row = self._changed(flight, update)
+            if row is not None:
+                rows[update.job_id] = row
+                if update.raw:
+                    raw.append((row.ordinal, update.raw))
+        if not rows:
+            return
+
+        def write_raw() -> None:
+            for ordinal, body in raw:
+                self._engine.snapshot.save_raw(ordinal, "update", body)
+
+        await self._commit(flight, rows.values(), steps=(write_raw,) if raw else ())
+        await self._send_rest(flight)
+
+    def _changed(self, flight: Flight, update: Update) -> JobRow | None:
+        """Where news puts a child; None: nowhere new."""
+        key, state, job = update.job_id, update.state, flight.job(update.job_id)
+        if state is None or state is JobState.SUBMITTING or key not in flight.at_work:
+            return None
+        if state is JobState.COMPLETED:
+            flight.ripe[key] = update
+            return None
+        if state is JobState.CREATED:
+            flight.failures.append(update.error or "given back by the provider")
+            return flight.moved(
+                key, state, provider_job_id=None, status="", generation=job.generation + 1
+            )
+        if state is JobState.HELD:
+            flight.doubts[key] += 1
+            if flight.doubts[key] < MAX_DOUBTS:
+                return None
+            self._lane.warn(f"{flight.order(key).name}: held: {update.error}")
+        if flight.was_cancelled and state is JobState.CANCELLED:
+            update = replace(update, error=self._too_late())
+            state = JobState.FAILED
+        return self._row(flight, update, state)
+
+    def _too_late(self) -> str:
+        return f"timed out: no result within {self._lane.timeout_s:g} s; cancelled"
+
+    async def _time_out(self, flight: Flight) -> None:
+        """Ask for the children to be stopped; those that nobody confirms are held."""
+        keys = flight.at_work
+        if flight.was_cancelled:
+            advice = f"{self._too_late()}, but the provider did not confirm it"
+            rows = [flight.moved(key, JobState.HELD, error=advice) for key in keys]
+            await self._commit(flight, rows)
+            return
+        flight.was_cancelled = True
+        flight.deadline = trio.current_time() + CANCEL_GRACE_S
+        try:
+            updates = await self._lane.driver.cancel(flight.current(), keys)
+        except ProviderError as error:
+            self._lane.warn(f"cancelling failed: {error}")
+            updates = ()
+        await self._take_news(flight, updates)
+        if self._lane.driver.is_local:
+            await self._fail(flight, set(flight.at_work) - flight.ripe.keys(), self._too_late())
+
+    # -- the end ------------------------------------------------------------------------------
+
+    async def _release(self, flight: Flight) -> None:
+        """Give back what the provider holds for us, and close the books; not while one is held."""
+        if flight.ordinal is None or flight.ids_in(JobState.HELD):
+            return
+        try:
+            await self._lane.read(lambda: self._lane.driver.release(flight.current()))
+        except (Refused, Misspoke) as error:
+            self._lane.warn(f"release failed: {error}")
+            return
+        await self._commit(flight, (), stage="closed")
+
+    async def _fail(self, flight: Flight, keys: Iterable[str], error: str) -> None:
+        """These children are not to be had."""
+        rows = [
+            flight.moved(key, JobState.FAILED, error=error)
+            for key in keys
+            if not flight.job(key).state.is_final
+        ]
+        await self._commit(flight, rows, stage="submitted")
+
+    async def _commit(
+        self,
+        flight: Flight,
+        rows: Iterable[JobRow],
+        *,
+        stage: Stage | None = None,
+        note: str = "",
+        steps: Sequence[Callable[[], None]] = (),
+    ) -> None:
+        """Make moves durable; then, and only then, believe them."""
+        rows = list(rows)
+        after = {key: flight.job(key).state for key in flight.ids}
+        after.update((row.job.id, row.job.state) for row in rows)
+        if stage != "created" and all(state.is_final for state in after.values()):
+            is_over = stage == "closed" or self._lane.driver.is_local
+            stage = "closed" if is_over else "releasing"
+
+        is_new_stage = stage is not None and stage != flight.stage
+        if not rows and not is_new_stage:
+            return
+
+        def write() -> None:
+            self._engine.snapshot.save_jobs(rows, note=note)
+            if stage is not None and is_new_stage and flight.ordinal is not None:
+                self._engine.snapshot.set_stage(flight.ordinal, stage)
+
+        await self._engine.journal.commit(write, *steps)
+        if stage is not None:
+            flight.stage = stage
+        self._engine.note(flight, rows)
+
+
+def _not_sent(failures: Sequence[str]) -> str:
+    told = "; ".join(f"{n}. {reason}" for n, reason in enumerate(failures, 1))
+    return f"not sent after {len(failures)} attempts: {told}"
+
+
+def _look_again_s(answers: Mapping[str, Located]) -> float | None:
+    waits = [
+        a.again_s for a in answers.values() if isinstance(a, Unknown) and a.again_s is not None
+    ]
+    return max(waits) if waits else None

@@ -1,0 +1,151 @@
+"""What the lanes of a run share: the journal, the clock's limits, the tally, the observer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from random import Random
+from typing import TYPE_CHECKING, Literal
+
+import trio
+
+from qbatch.executor.events import Event, JobMoved, Observer, Progress, Warned
+from qbatch.executor.flight import Flight
+from qbatch.executor.journal import Journal
+from qbatch.executor.pace import Slots
+from qbatch.executor.retry import Retry
+from qbatch.executor.stop import Stop
+from qbatch.job import JobState
+from qbatch.snapshot import JobRow, Snapshot
+
+if TYPE_CHECKING:
+    from qbatch.manifest import Manifest
+    from qbatch.manifest.models import Analysis
+
+#: Progress is told this often at most, seconds.
+TELL_EVERY_S = 0.2
+
+#: States a point may be run from, by the word of ``--only``.
+WANTED = {
+    None: frozenset({JobState.CREATED, JobState.FAILED, JobState.CANCELLED}),
+    "failed": frozenset({JobState.FAILED, JobState.CANCELLED}),
+    "missing": frozenset({JobState.CREATED}),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How a run is run; nothing here changes a result.
+
+    Attributes:
+        max_in_flight: Composite jobs at once, over all backends.
+        fail_fast: Stop at the first job that fails.
+        retry: When calls are made again.
+        only: Run only points that failed or were cancelled, or only those never run.
+        seed: Of all jitter.
+        is_inline: The clock is virtual: no threads.
+        grace_s: After the first request to stop, seconds for what is under way.
+    """
+
+    max_in_flight: int = 50
+    fail_fast: bool = False
+    retry: Retry = field(default_factory=Retry)
+    only: Literal["failed", "missing"] | None = None
+    seed: int = 0
+    is_inline: bool = False
+    grace_s: float = 1.5
+
+    @classmethod
+    def of(cls, manifest: Manifest) -> Settings:
+        """The settings a manifest asks for."""
+        run = manifest.run
+        return cls(run.max_in_flight, run.fail_fast, Retry(run.retry.attempts))
+
+
+@dataclass
+class Tally:
+    """How far the run is.
+
+    Attributes:
+        total: Points to run.
+        completed: Of these, so far.
+        failed: Failed, cancelled or held, so far.
+    """
+
+    total: int = 0
+    completed: int = 0
+    failed: int = 0
+
+
+@dataclass
+class Engine:
+    """See the module's head.
+
+    Attributes:
+        busy: Ids in composite jobs of the last run: they have a carrier already.
+    """
+
+    snapshot: Snapshot
+    journal: Journal
+    settings: Settings
+    stop: Stop
+    observer: Observer
+    analysis: Analysis
+    analysis_key: str
+    slots: Slots
+    random: Random
+    tally: Tally = field(default_factory=Tally)
+    busy: set[str] = field(default_factory=set)
+    _told_at: float = -1.0
+
+    def tell(self, event: Event) -> None:
+        """Tell the observer; a broken terminal does not end a run."""
+        try:
+            self.observer(event)
+        except OSError:
+            self.observer = _nobody
+
+    def warn(self, text: str) -> None:
+        """Tell something a person should read."""
+        self.tell(Warned(text))
+
+    def note(self, flight: Flight, rows: Iterable[JobRow]) -> None:
+        """Moves are durable: believe them, count them, tell them."""
+        backend = flight.batch.composite.backend
+        for row in rows:
+            job = row.job
+            before = flight.job(job.id).state
+            flight.rows[job.id] = row
+            self._count(before, job.state)
+            name = flight.order(job.id).name
+            self.tell(
+                JobMoved(
+                    job.id, name, backend, job.state, job.status, job.error, job.provider_job_id
+                )
+            )
+            if job.state is JobState.FAILED and self.settings.fail_fast:
+                self.stop.request(f"{name} failed, and fail_fast is set")
+        now = trio.current_time()
+        if now - self._told_at >= TELL_EVERY_S:
+            self._told_at = now
+            self.tell_progress()
+
+    def _count(self, before: JobState, after: JobState) -> None:
+        if after is before:
+            return
+        if after is JobState.COMPLETED:
+            self.tally.completed += 1
+        elif after.is_final or after is JobState.HELD:
+            self.tally.failed += 1
+        if before is JobState.HELD:
+            self.tally.failed -= 1
+
+    def tell_progress(self) -> None:
+        """Say how far the run is."""
+        tally = self.tally
+        done = tally.completed + tally.failed
+        self.tell(Progress(tally.total, done, tally.failed, self.slots.taken))
+
+
+def _nobody(event: Event) -> None:
+    del event

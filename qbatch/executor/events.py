@@ -1,0 +1,135 @@
+"""What a run tells while it goes on, and what it says in the end: frozen values, cheap to make.
+
+An observer is called in the trio thread for each event and must return soon; an observer that
+fails with an `OSError` (a closed terminal) is not called again and never ends the run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from qbatch.errors import ProviderError
+from qbatch.job import JobState
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The run is about to send its first job.
+
+    Attributes:
+        name: The manifest's.
+        total: Points to run now.
+        kept: Points of the selection that are completed already.
+        added: Points the run folder did not know before.
+        removed: Points the folder has and the plan has no more; they are kept.
+        resumed: Jobs that were in flight when the last run ended.
+    """
+
+    name: str
+    total: int
+    kept: int = 0
+    added: int = 0
+    removed: int = 0
+    resumed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class JobMoved:
+    """A job's new state is durable.
+
+    Attributes:
+        id: The point's id.
+        name: The point's readable name.
+        error: Why it failed, was cancelled or is held; "" otherwise.
+    """
+
+    id: str
+    name: str
+    backend: str
+    state: JobState
+    status: str = ""
+    error: str = ""
+    provider_job_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far the run is; told a few times a second at most.
+
+    Attributes:
+        total: Points to run.
+        done: Of these, completed, failed, cancelled or held by now.
+        failed: Of these, not completed.
+        in_flight: Composite jobs open now.
+    """
+
+    total: int
+    done: int
+    failed: int
+    in_flight: int
+
+
+@dataclass(frozen=True, slots=True)
+class Warned:
+    """Something a person should read; `backend` is "" where it concerns the whole run."""
+
+    text: str
+    backend: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The run is over."""
+
+    summary: Summary
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What a run came to.
+
+    Attributes:
+        total: Points that were to be run.
+        completed: Of these, completed now.
+        states: State -> points, over the whole plan, at the end.
+        removed: Points kept in the folder that the plan has no more.
+        out_of_reach: Backend -> why it was given up; its jobs stay where they are.
+        at_providers: Backend -> jobs a provider may still hold (submitting, submitted, running).
+        stopped: Why the run was stopped before its end; "" when it was not.
+        signal: The signal that stopped it, or None.
+        elapsed_s: Seconds, on the run's own clock.
+    """
+
+    total: int = 0
+    completed: int = 0
+    states: Mapping[JobState, int] = field(default_factory=dict)
+    removed: int = 0
+    out_of_reach: Mapping[str, ProviderError] = field(default_factory=dict)
+    at_providers: Mapping[str, int] = field(default_factory=dict)
+    stopped: str = ""
+    signal: int | None = None
+    elapsed_s: float = 0.0
+
+    @property
+    def failed(self) -> int:
+        """Points of the plan that failed or were cancelled."""
+        return self.states.get(JobState.FAILED, 0) + self.states.get(JobState.CANCELLED, 0)
+
+    @property
+    def held(self) -> int:
+        """Points a person must decide about."""
+        return self.states.get(JobState.HELD, 0)
+
+    @property
+    def pending(self) -> int:
+        """Points not yet at an end, those held included."""
+        return sum(number for state, number in self.states.items() if not state.is_final)
+
+
+Event = Started | JobMoved | Progress | Warned | Finished
+Observer = Callable[[Event], None]
+
+
+def ignore(event: Event) -> None:
+    """The observer that does nothing."""

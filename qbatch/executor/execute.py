@@ -1,0 +1,336 @@
+"""`execute`: one nursery around all lanes; the only place where a run's time passes.
+
+    journal (the writer, outlives the rest)
+    └── per backend a lane: poller, feeder, and a carrier for each composite job in flight
+
+What was in flight when the last run ended is taken up before anything new is sent.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from functools import partial
+from random import Random
+
+import trio
+
+from qbatch.errors import QbatchError
+from qbatch.executor.carry import Carrier
+from qbatch.executor.engine import WANTED, Engine, Settings
+from qbatch.executor.events import Finished, Observer, Started, Summary, ignore
+from qbatch.executor.flight import Flight
+from qbatch.executor.journal import Journal
+from qbatch.executor.lane import Lane
+from qbatch.executor.pace import Slots
+from qbatch.executor.resume import Backlog, read_backlog
+from qbatch.executor.stop import Stop
+from qbatch.job import JobState
+from qbatch.plan import Plan, SweepPoint, canonical_json
+from qbatch.providers import Batch, Driver, Target
+from qbatch.snapshot import JobRow, Registered, Snapshot, again
+from qbatch.snapshot.estimates import analysis_key
+
+#: Composite jobs taken from the plan at once.
+READ_AHEAD = 8
+
+Only = Callable[[SweepPoint], bool]
+
+
+async def execute(
+    plan: Plan,
+    snapshot: Snapshot,
+    drivers: Mapping[str, Driver],
+    targets: Mapping[str, Target],
+    *,
+    settings: Settings | None = None,
+    observer: Observer = ignore,
+    only: Only | None = None,
+    stop: Stop | None = None,
+) -> Summary:
+    """Run what is missing of a plan; durable at every step.
+
+    Args:
+        plan: What is wanted; its points are registered in the snapshot here.
+        snapshot: The run folder, held.
+        drivers: Backend name -> driver, of all backends of the plan.
+        targets: Backend name -> what it takes now.
+        settings: How to run; None: as the plan's manifest asks.
+        observer: Told of every move, in this thread; must return soon.
+        only: Points to run; None: all. What is in flight is taken up in any case.
+        stop: By which the run can be asked to end.
+
+    Returns:
+        What it came to; jobs that fail are no exception.
+
+    Raises:
+        SnapshotError: The run folder cannot be written any more.
+    """
+    settings = settings or Settings.of(plan.manifest)
+    stop = stop or Stop()
+    stop.attach()
+    analysis = plan.manifest.analysis
+    engine = Engine(
+        snapshot,
+        Journal(snapshot, is_inline=settings.is_inline),
+        settings,
+        stop,
+        observer,
+        analysis,
+        analysis_key(analysis),
+        Slots(settings.max_in_flight),
+        Random(settings.seed),
+    )
+    conduct = _Conduct(engine, plan, only)
+    started = trio.current_time()
+    registered = conduct.register()
+    lanes = [conduct.make_lane(name, drivers[name], targets[name]) for name in drivers]
+    try:
+        await conduct.run(lanes, registered)
+    except BaseExceptionGroup as group:
+        raise _one_of(group) from None
+    return conduct.summary(lanes, registered, trio.current_time() - started)
+
+
+def _one_of(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The error a person can act on, where several tasks met the same one; else the whole group."""
+    ours, others = group.split(QbatchError)
+    if ours is None or others is not None:
+        return group
+    leaf: BaseException = ours
+    while isinstance(leaf, BaseExceptionGroup):
+        leaf = leaf.exceptions[0]
+    return leaf
+
+
+class _Conduct:
+    """The conduct of one run."""
+
+    def __init__(self, engine: Engine, plan: Plan, only: Only | None) -> None:
+        self._engine = engine
+        self._plan = plan
+        self._only = only
+        self._kept = 0
+
+    # -- before -------------------------------------------------------------------------------
+
+    def register(self) -> Registered:
+        """Bring the snapshot in line with the plan, and count what there is to do."""
+        plan, snapshot, tally = self._plan, self._engine.snapshot, self._engine.tally
+        registered = snapshot.register(
+            plan.points(), setting_of=lambda key: canonical_json(plan.setting(key))
+        )
+        wanted = WANTED[self._engine.settings.only]
+        if self._only is None:
+            states = snapshot.counts_by_state()
+            tally.total = sum(n for state, n in states.items() if state in wanted)
+            self._kept = states.get(JobState.COMPLETED, 0)
+            return registered
+        for point in filter(self._only, plan.points()):
+            state = snapshot.state_of(point.id)
+            tally.total += state in wanted
+            self._kept += state is JobState.COMPLETED
+        return registered
+
+    def make_lane(self, name: str, driver: Driver, target: Target) -> Lane:
+        """Make the lane of one backend."""
+        backend = self._plan.manifest.backends[name]
+        ours = backend.limits.in_flight
+        engine = self._engine
+        lane = Lane(
+            name,
+            driver,
+            target,
+            in_flight=target.in_flight if ours is None else min(ours, target.in_flight),
+            timeout_s=backend.timeout_s,
+            retry=engine.settings.retry,
+            random=Random(engine.random.random()),
+            tell=engine.tell,
+        )
+        if target.rates:
+            now = engine.snapshot.now()
+            longest_s = max(rate.window_s for rate in target.rates)
+            past = engine.snapshot.sent_since(name, now - longest_s)
+            lane.rates.count_past([(now - at, jobs) for at, jobs in past])
+        return lane
+
+    # -- during -------------------------------------------------------------------------------
+
+    async def run(self, lanes: list[Lane], registered: Registered) -> None:
+        """All of it; returns when nothing is left to do, or when it was stopped."""
+        engine = self._engine
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(engine.journal.write_steps)
+            try:
+                backlog = read_backlog(self._plan, engine, lanes)
+                engine.tally.total += backlog.num_in_flight
+                engine.tell(
+                    Started(
+                        self._plan.manifest.name,
+                        engine.tally.total,
+                        self._kept,
+                        registered.added,
+                        registered.removed,
+                        backlog.num_in_flight,
+                    )
+                )
+                await engine.journal.commit(backlog.write)
+                await self._run_lanes(lanes, backlog)
+                await self._put_local_back(lanes)
+            finally:
+                engine.journal.close()
+        engine.tell_progress()
+
+    async def _run_lanes(self, lanes: list[Lane], backlog: Backlog) -> None:
+        async with trio.open_nursery() as watch:
+            watch.start_soon(self._wind_down_when_asked, lanes)
+            watch.start_soon(self._cancel_when_asked_twice, lanes)
+            async with trio.open_nursery() as nursery:
+                for lane in lanes:
+                    nursery.start_soon(self._run_lane, lane, backlog.flights[lane.name])
+            watch.cancel_scope.cancel()
+
+    async def _wind_down_when_asked(self, lanes: list[Lane]) -> None:
+        await self._engine.stop.wait_once()
+        async with trio.open_nursery() as nursery:
+            for lane in lanes:
+                nursery.start_soon(lane.wind_down, self._engine.settings.grace_s)
+
+    async def _cancel_when_asked_twice(self, lanes: list[Lane]) -> None:
+        await self._engine.stop.wait_twice()
+        for lane in lanes:
+            lane.scope.cancel()
+
+    async def _run_lane(self, lane: Lane, resumed: Iterable[Flight]) -> None:
+        with lane.scope:
+            async with trio.open_nursery() as pollers:
+                pollers.start_soon(lane.poll_forever)
+                async with trio.open_nursery() as nursery:
+                    start = partial(self._start, nursery, lane)
+                    carrier = Carrier(self._engine, lane, start)
+                    for flight in resumed:
+                        self._occupy(lane)
+                        nursery.start_soon(self._carry, carrier, lane, flight)
+                    await self._feed(nursery, carrier, lane)
+                pollers.cancel_scope.cancel()
+
+    def _start(self, nursery: trio.Nursery, lane: Lane, flight: Flight) -> None:
+        """Carry on with a part of a flight that needs a flight of its own."""
+        carrier = Carrier(self._engine, lane, partial(self._start, nursery, lane))
+        self._occupy(lane)
+        nursery.start_soon(self._carry, carrier, lane, flight)
+
+    def _occupy(self, lane: Lane) -> None:
+        lane.slots.occupy()
+        self._engine.slots.occupy()
+
+    async def _carry(self, carrier: Carrier, lane: Lane, flight: Flight) -> None:
+        try:
+            await carrier.carry(flight)
+        finally:
+            lane.slots.free()
+            self._engine.slots.free()
+
+    async def _feed(self, nursery: trio.Nursery, carrier: Carrier, lane: Lane) -> None:
+        """Start new composite jobs as slots become free, until the plan is through."""
+        slots = self._engine.slots
+        async for batch in self._batches(lane):
+            await lane.slots.take()
+            try:
+                await slots.take()
+            except trio.Cancelled:
+                lane.slots.free()
+                raise
+            rows = {row.job.id: _fresh(row) for row in self._jobs_of(batch)}
+            nursery.start_soon(self._carry, carrier, lane, Flight(batch, rows))
+
+    def _jobs_of(self, batch: Batch) -> list[JobRow]:
+        return self._engine.snapshot.jobs_of(batch.composite.job_ids)
+
+    async def _batches(self, lane: Lane) -> AsyncIterator[Batch]:
+        """Pack lazily; in a thread, where a long stretch of finished points is skipped."""
+        generations: dict[str, int] = {}
+        batches = iter(
+            self._plan.composites(
+                {lane.name: lane.target},
+                partial(self._wants, lane.name, generations),
+                generation_of=lambda point: generations.pop(point.id),
+            )
+        )
+        ready: deque[Batch] = deque()
+        while True:
+            if self._engine.settings.is_inline:
+                ready.extend(_take(batches, 1))
+            else:
+                ready.extend(await trio.to_thread.run_sync(_take, batches, READ_AHEAD))
+            if not ready:
+                return
+            while ready:
+                yield ready.popleft()
+
+    def _wants(self, lane_name: str, generations: dict[str, int], point: SweepPoint) -> bool:
+        if point.backend != lane_name or (self._only is not None and not self._only(point)):
+            return False
+        engine = self._engine
+        if point.id in engine.busy:
+            return False
+        state = engine.snapshot.state_of(point.id)
+        if state not in WANTED[engine.settings.only]:
+            return False
+        (row,) = engine.snapshot.jobs_of([point.id])
+        generations[point.id] = _fresh(row).job.generation
+        return True
+
+    # -- after --------------------------------------------------------------------------------
+
+    async def _put_local_back(self, lanes: list[Lane]) -> None:
+        """Local work that was cut off is gone: its jobs are `created` again."""
+        for lane in lanes:
+            if not lane.driver.is_local:
+                continue
+            for flight in list(lane.cut_off):
+                rows = [flight.moved(key, JobState.CREATED, status="") for key in flight.at_work]
+                await self._engine.journal.commit(
+                    partial(self._engine.snapshot.save_jobs, rows, note="cut off"),
+                    partial(self._close, flight),
+                )
+                self._engine.note(flight, rows)
+
+    def _close(self, flight: Flight) -> None:
+        if flight.ordinal is not None:
+            self._engine.snapshot.set_stage(flight.ordinal, "closed")
+
+    def summary(self, lanes: list[Lane], registered: Registered, elapsed_s: float) -> Summary:
+        """Say what the run came to, and tell the observer."""
+        engine = self._engine
+        at_providers = {
+            lane.name: number
+            for lane in lanes
+            if (number := sum(len(flight.at_work) for flight in lane.cut_off))
+            and not lane.driver.is_local
+        }
+        summary = Summary(
+            total=engine.tally.total,
+            completed=engine.tally.completed,
+            states=engine.snapshot.counts_by_state(),
+            removed=registered.removed,
+            out_of_reach={lane.name: lane.error for lane in lanes if lane.error is not None},
+            at_providers=at_providers,
+            stopped=engine.stop.reason,
+            signal=engine.stop.signal,
+            elapsed_s=elapsed_s,
+        )
+        engine.tell(Finished(summary))
+        return summary
+
+
+def _take(batches: Iterator[Batch], most: int) -> list[Batch]:
+    return [batch for _, batch in zip(range(most), batches, strict=False)]
+
+
+def _fresh(row: JobRow) -> JobRow:
+    """The row as its next attempt begins: a failed or cancelled job is bought anew."""
+    if row.job.state in (JobState.FAILED, JobState.CANCELLED):
+        return replace(row, job=again(row.job))
+    return row

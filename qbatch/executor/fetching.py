@@ -1,0 +1,178 @@
+"""Results: downloaded, checked against what was ordered, analysed, stored with the last move.
+
+Rule: a result that does not fit its order (shots, bits) is never stored as good; the reply is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import trio
+
+from qbatch.errors import Misspoke, ProviderError, Refused
+from qbatch.executor.flight import Flight
+from qbatch.job import JobState
+from qbatch.providers import Fetched, Order
+from qbatch.snapshot import JobRow, NewResult
+from qbatch.snapshot.estimates import dump_estimates
+
+if TYPE_CHECKING:
+    from qbatch.executor.engine import Engine
+    from qbatch.executor.lane import Lane
+    from qbatch.manifest.models import Analysis
+
+#: Results packed and analysed in the trio thread; more are worth a thread.
+FEW = 4
+
+Commit = Callable[..., Any]
+
+
+@dataclass
+class Haul:
+    """What a download brought.
+
+    Attributes:
+        fetched: Results, not checked yet.
+        rows: Children whose results cannot be had, as FAILED.
+        raw: (row, reply) of those.
+    """
+
+    fetched: list[Fetched] = field(default_factory=list)
+    rows: list[JobRow] = field(default_factory=list)
+    raw: list[tuple[int, bytes]] = field(default_factory=list)
+
+
+async def fetch(engine: Engine, lane: Lane, flight: Flight, commit: Commit) -> None:
+    """Bring home the results of the ripe children of `flight`.
+
+    On return each is COMPLETED, or FAILED with the reason; or it is ripe still, after a pause,
+    when the provider says it is completed but gave no result.
+    """
+    with lane.busy():
+        haul = Haul()
+        await _download(lane, flight, list(flight.ripe), haul)
+        good = _good_ones(flight, haul)
+        answered = {one.job_id for one in haul.fetched} | {row.job.id for row in haul.rows}
+        haul.rows += _given_up(lane, flight, answered)
+        packed = await _pack_all(engine, good)
+        rows = [_completed(lane, flight, one) for one in good]
+
+        def write() -> None:
+            for row, result in zip(rows, packed, strict=True):
+                engine.snapshot.save_result(row.ordinal, result)
+            for ordinal, body in haul.raw:
+                engine.snapshot.save_raw(ordinal, "result", body)
+
+        moved = [*haul.rows, *rows]
+        if moved:
+            await commit(flight, moved, steps=(write,))
+        for row in moved:
+            flight.ripe.pop(row.job.id, None)
+    if flight.ripe and not moved:
+        failures = max(flight.doubts[key] for key in flight.ripe)
+        await trio.sleep(lane.retry.pause_s(failures, lane.random))
+
+
+async def _download(lane: Lane, flight: Flight, keys: Sequence[str], haul: Haul) -> None:
+    """Ask for results; where one call for all is refused, ask for each by itself.
+
+    So one bad result spoils no other.
+    """
+    try:
+        fetched = await lane.read(lambda: lane.driver.fetch(flight.current(), keys))
+        haul.fetched += [one for one in fetched if one.job_id in flight.ripe]
+    except (Refused, Misspoke) as error:
+        if len(keys) > 1:
+            for key in keys:
+                await _download(lane, flight, [key], haul)
+            return
+        row = flight.moved(keys[0], JobState.FAILED, error=_unreadable(error))
+        haul.rows.append(row)
+        if isinstance(error, Misspoke) and error.raw:
+            haul.raw.append((row.ordinal, error.raw.encode()))
+
+
+def _good_ones(flight: Flight, haul: Haul) -> list[Fetched]:
+    """The results that fit their orders; the others fail, and their replies are kept."""
+    good = []
+    for one in haul.fetched:
+        problem = _misfit(flight.order(one.job_id), one)
+        if problem is None:
+            good.append(one)
+            continue
+        row = flight.moved(one.job_id, JobState.FAILED, error=problem)
+        haul.rows.append(row)
+        haul.raw.append((row.ordinal, one.raw))
+    return good
+
+
+def _unreadable(error: ProviderError) -> str:
+    return f"completed, but its result cannot be had: {error}"
+
+
+def _misfit(order: Order, fetched: Fetched) -> str | None:
+    """Say why a result cannot be that of `order`, or None."""
+    counts, num_bits = fetched.counts, order.circuit.facts.num_bits
+    if counts.shots != order.shots:
+        return f"the result has {counts.shots} shots instead of {order.shots}; it is not used"
+    if counts.num_bits != num_bits:
+        return f"the result has {counts.num_bits} bits instead of {num_bits}; it is not used"
+    return None
+
+
+def _completed(lane: Lane, flight: Flight, fetched: Fetched) -> JobRow:
+    job, update = flight.job(fetched.job_id), flight.ripe[fetched.job_id]
+    costs = (fetched.cost, update.cost, job.cost)
+    return flight.moved(
+        fetched.job_id,
+        JobState.COMPLETED,
+        status=update.status or job.status,
+        provider_job_id=update.provider_job_id or job.provider_job_id,
+        error="",
+        cost=next((cost for cost in costs if cost is not None), None),
+        unit=lane.target.price.unit,
+    )
+
+
+def _given_up(lane: Lane, flight: Flight, answered: set[str]) -> list[JobRow]:
+    """Ripe children without an answer count up; those that had their chances fail."""
+    rows: list[JobRow] = []
+    for key in flight.ripe.keys() - answered:
+        flight.doubts[key] += 1
+        if flight.doubts[key] >= lane.retry.attempts:
+            error = "completed, says the provider, but it gives no result"
+            rows.append(flight.moved(key, JobState.FAILED, error=error))
+    return rows
+
+
+async def _pack_all(engine: Engine, fetched: Sequence[Fetched]) -> list[NewResult]:
+    analysis, key = engine.analysis, engine.analysis_key
+
+    def pack() -> list[NewResult]:
+        return [pack_result(one, analysis, key) for one in fetched]
+
+    if engine.settings.is_inline or len(fetched) <= FEW:
+        return pack()
+    return await trio.to_thread.run_sync(pack)
+
+
+def pack_result(fetched: Fetched, analysis: Analysis, analysis_key: str) -> NewResult:
+    """Make a result ready to be stored, with the manifest's estimates."""
+    import numpy as np
+
+    from qbatch.result import analyse
+
+    vector = fetched.statevector
+    result = NewResult(
+        fetched.counts.pack(),
+        fetched.facts,
+        statevector=None if vector is None else np.asarray(vector, np.complex128).tobytes(),
+        raw=fetched.raw,
+    )
+    try:
+        estimates = analyse(fetched.counts, analysis)
+    except ValueError:  # the reader meets it again, and can say so
+        return result
+    return replace(result, analysis=analysis_key, estimates=dump_estimates(estimates))

@@ -1,0 +1,125 @@
+"""A composite job on its way: the one mutable thing of a run, owned by the task that carries it.
+
+Rule: `rows` say what is durable; they change only after a commit.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import trio
+
+from qbatch.job import JobState
+from qbatch.providers import Batch, Intent, Order, Update
+from qbatch.snapshot import JobRow
+from qbatch.snapshot.store import Stage
+
+if TYPE_CHECKING:
+    from qbatch.job import Job
+
+#: States of a child that its provider is working on.
+AT_WORK = (JobState.SUBMITTING, JobState.SUBMITTED, JobState.RUNNING)
+
+MAX_ERROR_CHARS = 4_000
+
+
+@dataclass(eq=False)
+class Flight:
+    """One composite job.
+
+    Attributes:
+        batch: As packed; its composite job's memo is what is durable.
+        rows: Job id -> what is durable of it.
+        ordinal: Its row in the snapshot; None before the first commit.
+        stage: What is durable of it as a whole.
+        intent: What was or is about to be sent.
+        deadline: When its children have been at work for too long; trio clock.
+        not_before: The provider asked not to be asked earlier; trio clock.
+        failures: Why it could not be sent, once per attempt.
+        ripe: Children the provider says are completed; their results are not here yet.
+        doubts: Child -> how often in a row the provider said it knows nothing of it.
+        was_cancelled: The time-out passed and cancelling was asked for.
+    """
+
+    batch: Batch
+    rows: dict[str, JobRow]
+    ordinal: int | None = None
+    stage: Stage = "created"
+    intent: Intent | None = None
+    deadline: float = math.inf
+    not_before: float = -math.inf
+    failures: list[str] = field(default_factory=list)
+    ripe: dict[str, Update] = field(default_factory=dict)
+    doubts: Counter[str] = field(default_factory=Counter)
+    was_cancelled: bool = False
+    inbox: list[Update] = field(default_factory=list)
+    _gone: set[str] = field(default_factory=set)
+    _bell: trio.Event = field(default_factory=trio.Event)
+
+    def __post_init__(self) -> None:
+        self._orders = {order.id: order for order in self.batch.orders}
+
+    @property
+    def ids(self) -> list[str]:
+        """Children this flight still answers for, in the order sent."""
+        return [key for key in self.batch.composite.job_ids if key not in self._gone]
+
+    def ids_in(self, *states: JobState) -> list[str]:
+        """Of these, the children in one of `states`."""
+        return [key for key in self.ids if self.rows[key].job.state in states]
+
+    @property
+    def at_work(self) -> list[str]:
+        """Children the provider still has work to do for, or results to give."""
+        return self.ids_in(*AT_WORK)
+
+    def current(self) -> Batch:
+        """The batch with the provider's ids as known now."""
+        ids = tuple(self.rows[key].job.provider_job_id for key in self.batch.composite.job_ids)
+        return replace(self.batch, provider_job_ids=ids)
+
+    def remember(self, memo: Mapping[str, Any]) -> None:
+        """Take over the driver's memo."""
+        self.batch = replace(self.batch, composite=replace(self.batch.composite, memo=memo))
+
+    def moved(self, key: str, state: JobState, **changes: Any) -> JobRow:
+        """The row of child `key` in `state`: to be committed, then put into `rows`.
+
+        Raises:
+            JobStateError: The table does not allow the move.
+        """
+        if "error" in changes:
+            changes["error"] = changes["error"][:MAX_ERROR_CHARS]
+        row = self.rows[key]
+        return replace(row, job=row.job.moved_to(state, **changes))
+
+    def job(self, key: str) -> Job:
+        """The durable state of child `key`."""
+        return self.rows[key].job
+
+    def order(self, key: str) -> Order:
+        """What child `key` asks for."""
+        return self._orders[key]
+
+    def deliver(self, update: Update) -> None:
+        """Put news into the inbox."""
+        self.inbox.append(update)
+        self._bell.set()
+
+    async def wait_news(self) -> list[Update]:
+        """Wait until there is news, and take it all."""
+        while not self.inbox:
+            self._bell = trio.Event()
+            await self._bell.wait()
+        news, self.inbox = self.inbox, []
+        return news
+
+    def split_off(self, keys: Collection[str]) -> tuple[tuple[Order, ...], dict[str, JobRow]]:
+        """Let go of some children; return their orders and rows, in the order sent."""
+        self._gone |= set(keys)
+        orders = tuple(order for order in self.batch.orders if order.id in keys)
+        return orders, {order.id: self.rows[order.id] for order in orders}

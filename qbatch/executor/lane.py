@@ -1,0 +1,239 @@
+"""One backend of a run: its driver, its limits, its composite jobs in flight, its poller.
+
+Rules: one poller asks for everything in flight; all calls pass one gate, so a provider in trouble
+is not stormed; a provider out of reach is given up by itself, and its jobs stay where they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from random import Random
+from typing import NoReturn, TypeVar
+
+import trio
+
+from qbatch.errors import CredentialsError, Misspoke, ProviderError, Refused, Unavailable
+from qbatch.executor.events import Observer, Warned
+from qbatch.executor.flight import AT_WORK, Flight
+from qbatch.executor.pace import PollPace, RateLimit, Slots
+from qbatch.executor.retry import Gate, Retry
+from qbatch.job import JobState
+from qbatch.providers import Batch, Driver, Target, Update
+
+T = TypeVar("T")
+
+
+class Lane:
+    """See the module's head.
+
+    Args:
+        name: The backend's name in the manifest.
+        driver: Speaks to it.
+        target: What it takes.
+        in_flight: Composite jobs at once.
+        timeout_s: Of one job, seconds.
+        retry: When calls are made again.
+        random: For jitter.
+        tell: Where warnings go.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        driver: Driver,
+        target: Target,
+        *,
+        in_flight: int,
+        timeout_s: float,
+        retry: Retry,
+        random: Random,
+        tell: Observer,
+    ) -> None:
+        self.name = name
+        self.driver = driver
+        self.target = target
+        self.timeout_s = timeout_s
+        self.retry = retry
+        self.random = random
+        self.slots = Slots(in_flight)
+        self.gate = Gate()
+        self.rates = RateLimit(target.rates)
+        self.scope = trio.CancelScope()
+        #: Flights that were left with children at work when the lane ended.
+        self.cut_off: list[Flight] = []
+        self.has_answered = False
+        self.error: ProviderError | None = None
+        self._tell = tell
+        self._pace = PollPace(target.poll_s, random)
+        self._of_job: dict[str, Flight] = {}
+        self._watched: dict[Flight, None] = {}
+        self._added = trio.Event()
+        self._warned: set[str] = set()
+        self._busy = 0
+        self._is_closing = False
+        self._idle = trio.Event()
+
+    # -- coming to an end ---------------------------------------------------------------------
+
+    @property
+    def is_closing(self) -> bool:
+        """No call that spends may begin any more."""
+        return self._is_closing
+
+    @contextmanager
+    def busy(self) -> Iterator[None]:
+        """While inside, something is under way that should be written down before the end."""
+        self._busy += 1
+        try:
+            yield
+        finally:
+            self._busy -= 1
+            if not self._busy:
+                self._idle.set()
+
+    async def wind_down(self, grace_s: float) -> None:
+        """Begin nothing new, wait a moment for what is under way, cancel the rest."""
+        self._is_closing = True
+        with trio.move_on_after(grace_s):
+            while self._busy:
+                self._idle = trio.Event()
+                await self._idle.wait()
+        self.scope.cancel()
+
+    async def give_up(self, error: ProviderError, grace_s: float = 1.0) -> NoReturn:
+        """End this lane: nothing is lost, all its jobs stay where they are. Does not return."""
+        if self.error is None:
+            self.error = error
+            self.warn(f"given up: {error}; its jobs stay where they are: run again to go on")
+            await self.wind_down(grace_s)
+        await trio.sleep_forever()
+
+    def warn(self, text: str, *, once: str = "") -> None:
+        """Tell the observer; with `once`, only the first time for that key."""
+        if once in self._warned:
+            return
+        if once:
+            self._warned.add(once)
+        self._tell(
+            Warned(text if text.startswith(self.name) else f"{self.name}: {text}", self.name)
+        )
+
+    # -- calls --------------------------------------------------------------------------------
+
+    async def read(self, call: Callable[[], Awaitable[T]], *, is_proof: bool = True) -> T:
+        """Make a call that spends nothing, again and again while that may help.
+
+        Args:
+            call: Makes it.
+            is_proof: An answer proves that the provider is there (`prepare` may not even ask it).
+
+        Raises:
+            Refused: The provider said no.
+            Misspoke: It answered nonsense, `retry.attempts` times.
+        """
+        failures, since = 0, trio.current_time()
+        while True:
+            try:
+                async with self.gate.passage():
+                    answer = await call()
+            except (Unavailable, Misspoke) as error:
+                failures += 1
+                if isinstance(error, Misspoke) and failures >= self.retry.attempts:
+                    raise
+                await self.back_off(error, failures, since)
+            except CredentialsError as error:
+                await self.give_up(error)
+            else:
+                self.has_answered = self.has_answered or is_proof
+                return answer
+
+    async def back_off(self, error: ProviderError, failures: int, since: float) -> None:
+        """Shut the gate for a while after a failure; give the lane up when patience ends."""
+        out_of_patience = trio.current_time() - since > self.retry.patience_s
+        if out_of_patience or (not self.has_answered and failures >= self.retry.attempts):
+            await self.give_up(error)
+        asked_s = error.retry_after_s if isinstance(error, Unavailable) else None
+        pause_s = self.retry.pause_s(failures, self.random, asked_s)
+        if pause_s > 60:
+            self.warn(f"{error}; trying again in {pause_s:.0f} s")
+        self.gate.shut(pause_s)
+
+    # -- flights and news ---------------------------------------------------------------------
+
+    def enter(self, flight: Flight) -> None:
+        """News of the flight's children goes to it from now on."""
+        self._of_job.update(dict.fromkeys(flight.batch.composite.job_ids, flight))
+
+    def leave(self, flight: Flight) -> None:
+        """The flight is over."""
+        if flight.at_work:
+            self.cut_off.append(flight)
+        self._watched.pop(flight, None)
+        for key in flight.batch.composite.job_ids:
+            if self._of_job.get(key) is flight:
+                del self._of_job[key]
+
+    def watch(self, flight: Flight) -> None:
+        """Ask for news of it from now on."""
+        self._watched[flight] = None
+        self._pace.news()
+        self._added.set()
+
+    async def poll_forever(self) -> None:
+        """Ask for news of everything in flight, with as few calls as the driver needs."""
+        while True:
+            due = await self._wait_due()
+            try:
+                updates = await self.read(partial(self.driver.poll, due))
+            except Misspoke as error:
+                self.warn(f"{error}", once=str(error))
+                continue
+            except Refused as error:
+                await self.give_up(error)
+            if sum(self._deliver(update) for update in updates):
+                self._pace.news()
+
+    async def _wait_due(self) -> list[Batch]:
+        """Pause, then return the batches that may be asked about."""
+        while True:
+            while not self._watched:
+                self._added = trio.Event()
+                await self._added.wait()
+            self._added = trio.Event()
+            with trio.move_on_after(self._pace.next_s()):
+                await self._added.wait()
+                await trio.sleep(self._pace.next_s())
+            now = trio.current_time()
+            due = [flight.current() for flight in self._watched if flight.not_before <= now]
+            if due:
+                return due
+            if self._watched:
+                await trio.sleep_until(min(flight.not_before for flight in self._watched))
+
+    def _deliver(self, update: Update) -> bool:
+        """Hand an update to its flight; tell whether it is news."""
+        flight = self._of_job.get(update.job_id)
+        if flight is None:
+            return False
+        job = flight.job(update.job_id)
+        if update.not_before_s > 0:
+            flight.not_before = trio.current_time() + update.not_before_s
+        if update.state is None:
+            self.warn_of_word(update.status, flight.order(update.job_id).name)
+            return False
+        if job.state not in AT_WORK or update.job_id in flight.ripe:
+            return False
+        if update.state is not JobState.HELD:
+            flight.doubts.pop(update.job_id, None)
+        if (update.state, update.status or job.status) == (job.state, job.status):
+            return False
+        flight.deliver(update)
+        return update.state is not JobState.HELD
+
+    def warn_of_word(self, status: str, name: str) -> None:
+        """Say that the provider used a word we do not know; the job stays where it is."""
+        self.warn(
+            f"unknown status {status!r} (of {name}); the job is kept where it is", once=status
+        )

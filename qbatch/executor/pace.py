@@ -1,0 +1,125 @@
+"""How fast: pauses between polls, submissions per window, composite jobs at once."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from random import Random
+from typing import TYPE_CHECKING
+
+import trio
+
+if TYPE_CHECKING:
+    from qbatch.providers import Rate
+
+#: A pause grows by this factor from poll to poll without news.
+GROWTH = 1.5
+
+#: Pauses of a driver whose `poll` waits by itself, after an answer without news.
+IDLE_S = (0.002, 0.1)
+
+
+class PollPace:
+    """Pauses between polls: from shortest to longest, back to shortest when there is news.
+
+    Args:
+        poll_s: Shortest and longest, seconds; (0, 0) when `poll` itself waits for news.
+        random: For the jitter of ±10 % that keeps runs from asking in step.
+    """
+
+    def __init__(self, poll_s: tuple[float, float], random: Random) -> None:
+        self.waits_itself = poll_s[1] <= 0
+        self._shortest, self._longest = IDLE_S if self.waits_itself else poll_s
+        self._random = random
+        self._pause = 0.0 if self.waits_itself else self._shortest
+
+    def next_s(self) -> float:
+        """Seconds to wait before the next poll; each call makes the one after longer."""
+        pause = self._pause
+        self._pause = min(self._longest, max(pause * GROWTH, self._shortest))
+        return pause * (0.9 + 0.2 * self._random.random())
+
+    def news(self) -> None:
+        """Something happened: ask soon again."""
+        self._pause = 0.0 if self.waits_itself else self._shortest
+
+
+@dataclass
+class Window:
+    """Submissions that still count against one rate."""
+
+    rate: Rate
+    sent: deque[tuple[float, int]] = field(default_factory=deque)
+
+    def weight(self, jobs: int) -> int:
+        return jobs if self.rate.of == "jobs" else 1
+
+    def wait_s(self, jobs: int, now: float) -> float:
+        """Seconds until `jobs` more fit; more than fit in any window may go in an empty one."""
+        while self.sent and self.sent[0][0] <= now - self.rate.window_s:
+            self.sent.popleft()
+        excess = sum(weight for _, weight in self.sent) + self.weight(jobs) - self.rate.calls
+        for at, weight in self.sent:
+            if excess <= 0:
+                break
+            excess -= weight
+            if excess <= 0 or at == self.sent[-1][0]:
+                return max(at + self.rate.window_s - now, 1e-3)
+        return 0.0
+
+
+class RateLimit:
+    """At most so many submissions in any window, those of earlier runs included.
+
+    Args:
+        rates: The target's.
+    """
+
+    def __init__(self, rates: Sequence[Rate]) -> None:
+        self._windows = [Window(rate) for rate in rates]
+        self._turn = trio.Lock()
+
+    def count_past(self, past: Iterable[tuple[float, int]]) -> None:
+        """Count submissions of earlier runs: (seconds ago, jobs), oldest first."""
+        for ago_s, jobs in past:
+            self._note(jobs, trio.current_time() - ago_s)
+
+    def _note(self, jobs: int, at: float) -> None:
+        for window in self._windows:
+            window.sent.append((at, window.weight(jobs)))
+
+    async def wait_turn(self, jobs: int) -> None:
+        """Wait until a submission of so many jobs is allowed, first come first served; count it."""
+        if not self._windows:
+            return
+        async with self._turn:
+            while wait_s := max(w.wait_s(jobs, trio.current_time()) for w in self._windows):
+                await trio.sleep(wait_s)
+            self._note(jobs, trio.current_time())
+
+
+class Slots:
+    """How many composite jobs may be open; those found open at the start always count."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._lot = trio.lowlevel.ParkingLot()
+        self.taken = 0
+
+    async def take(self) -> None:
+        """Wait for a free slot, first come first served."""
+        await trio.lowlevel.checkpoint_if_cancelled()
+        while self.taken >= self._limit:
+            await self._lot.park()
+        self.taken += 1
+
+    def occupy(self) -> None:
+        """Count one that is open already, limit or not."""
+        self.taken += 1
+
+    def free(self) -> None:
+        """Give one back."""
+        self.taken -= 1
+        if self.taken < self._limit:
+            self._lot.unpark()

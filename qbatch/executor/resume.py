@@ -1,0 +1,155 @@
+"""What the last run left in flight, as flights of this one.
+
+Rules: what a provider may hold is taken up whatever the plan says now; a composite job that was
+only being prepared is taken up if all its points are still wanted, else its points are packed
+anew; local work that was cut off is gone, and its points are run anew.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import trio
+
+from qbatch.executor.flight import AT_WORK, Flight
+from qbatch.executor.lane import Lane
+from qbatch.job import CompositeJob, JobState
+from qbatch.plan.identity import SweepPoint
+from qbatch.providers import Batch, Intent, Order
+from qbatch.snapshot import JobRow, StoredComposite, StoredPoint
+
+if TYPE_CHECKING:
+    from qbatch.executor.engine import Engine
+    from qbatch.plan import Plan
+    from qbatch.snapshot import Snapshot
+
+Children = list[tuple[StoredPoint, JobRow]]
+
+
+@dataclass
+class Backlog:
+    """What there is to take up.
+
+    Attributes:
+        flights: Backend -> flights to carry on with.
+        num_in_flight: Jobs in them that were under way.
+    """
+
+    snapshot: Snapshot
+    flights: dict[str, list[Flight]] = field(default_factory=lambda: defaultdict(list))
+    num_in_flight: int = 0
+    _closed: list[int] = field(default_factory=list)
+    _anew: list[JobRow] = field(default_factory=list)
+
+    def close(self, stored: StoredComposite, anew: Sequence[JobRow] = ()) -> None:
+        """Nothing is left of a composite job; the jobs in `anew` are `created` again."""
+        self._closed.append(stored.ordinal)
+        self._anew += [replace(row, job=row.job.moved_to(JobState.CREATED)) for row in anew]
+
+    def write(self) -> None:
+        """Write down what was decided here; inside a transaction."""
+        self.snapshot.save_jobs(self._anew, note="cut off")
+        for ordinal in self._closed:
+            self.snapshot.set_stage(ordinal, "closed")
+
+
+def read_backlog(plan: Plan, engine: Engine, lanes: Sequence[Lane]) -> Backlog:
+    """Read it from the snapshot, and mark its jobs as busy."""
+    snapshot = engine.snapshot
+    backlog, by_name = Backlog(snapshot), {lane.name: lane for lane in lanes}
+    lost: dict[str, int] = defaultdict(int)
+    for stored in snapshot.open_composites():
+        children = snapshot.rows_at(stored.children)
+        live = [child for child in children if _is_live(stored, child[1])]
+        lane = by_name.get(stored.backend)
+        if lane is None:
+            lost[stored.backend] += len(live)
+        elif lane.driver.is_local:
+            backlog.close(stored, [row for _, row in live])
+        elif stored.stage == "created":
+            if flight := _prepared(plan, stored, children):
+                backlog.flights[lane.name].append(flight)
+                engine.busy.update(flight.rows)
+            else:
+                backlog.close(stored)
+        else:
+            flight = _sent(plan, snapshot, stored, children)
+            elapsed_s = snapshot.now() - (stored.sent_at or snapshot.now())
+            flight.deadline = trio.current_time() + max(0.0, lane.timeout_s - max(0.0, elapsed_s))
+            backlog.flights[lane.name].append(flight)
+            backlog.num_in_flight += len(live)
+            engine.busy.update(row.job.id for _, row in live)
+    for name, number in lost.items():
+        engine.warn(
+            f"{number} jobs are in flight on backend {name!r}, which is not in the manifest any "
+            "more; put it back to fetch them"
+        )
+    return backlog
+
+
+def _is_live(stored: StoredComposite, row: JobRow) -> bool:
+    """Whether this composite job still answers for the job."""
+    return row.composite == stored.ordinal and row.job.state in (*AT_WORK, JobState.HELD)
+
+
+def _prepared(plan: Plan, stored: StoredComposite, children: Children) -> Flight | None:
+    if any(not point.in_plan or row.job.state is not JobState.CREATED for point, row in children):
+        return None
+    orders = [plan.order_of(_sweep_point(point)) for point, _ in children]
+    return _flight(stored, orders, [row for _, row in children])
+
+
+def _sent(plan: Plan, snapshot: Snapshot, stored: StoredComposite, children: Children) -> Flight:
+    orders = [
+        plan.order_of(_sweep_point(point)) if point.in_plan else _old_order(snapshot, point)
+        for point, _ in children
+    ]
+    flight = _flight(stored, orders, [row for _, row in children])
+    flight.split_off({row.job.id for _, row in children if not _is_live(stored, row)})
+    if stored.intent is not None:
+        flight.intent = Intent(*stored.intent)
+    return flight
+
+
+def _flight(stored: StoredComposite, orders: Sequence[Order], rows: Sequence[JobRow]) -> Flight:
+    ids = tuple(order.id for order in orders)
+    composite = CompositeJob(stored.id, stored.backend, ids, stored.generation, stored.memo)
+    by_id = {row.job.id: row for row in rows}
+    return Flight(Batch(composite, tuple(orders)), by_id, stored.ordinal, stored.stage)
+
+
+def _sweep_point(point: StoredPoint) -> SweepPoint:
+    return SweepPoint(
+        point.id,
+        point.name,
+        point.circuit,
+        point.backend,
+        point.shots,
+        point.repeat,
+        point.parameters,
+        point.seed,
+        point.setting,
+    )
+
+
+def _old_order(snapshot: Snapshot, point: StoredPoint) -> Order:
+    """The order of a point that is in the plan no more, from what was kept of it."""
+    from qbatch.circuit import open_circuit
+    from qbatch.manifest.models import Circuit
+
+    setting = json.loads(snapshot.setting(point.setting))
+    spec = Circuit(qasm=setting["circuit"])
+    circuit = open_circuit(point.circuit, spec, folder=snapshot.folder).circuit({})
+    values = dict(point.parameters)
+    return Order(
+        point.id,
+        point.name,
+        circuit,
+        {name: float(values[name]) for name in circuit.facts.parameters},
+        point.shots,
+        point.seed,
+    )
