@@ -1,23 +1,58 @@
 """From a manifest to points, and from points to composite jobs: pure, lazy, ids that last.
 
-`identity` says what a point is and how its id is made, `sweep` in which order points come.
+`identity` says what a point is and how its id is made, `sweep` in which order points come, `select`
+what ``-k`` understands, `saved` and `lock` what is written to files.
 """
 
 from __future__ import annotations
 
+from qbatch.plan.checking import check_targets, notices
 from qbatch.plan.expansion import expand
 from qbatch.plan.identity import SweepPoint, canonical_json
+from qbatch.plan.lock import check_lock, lock_path, make_lock, read_lock, write_lock
 from qbatch.plan.points import Plan
 from qbatch.plan.pricing import BackendSummary, PlanSummary, price_formula
+from qbatch.plan.reasons import (
+    Change,
+    Reason,
+    Removed,
+    Stored,
+    Why,
+    count_reasons,
+    reasons,
+    removed,
+)
+from qbatch.plan.saved import SavedPlan, differences, load_plan, save_plan
+from qbatch.plan.select import select
 from qbatch.plan.where import is_match
 
 __all__ = [
     "BackendSummary",
+    "Change",
     "Plan",
     "PlanSummary",
+    "Reason",
+    "Removed",
+    "SavedPlan",
+    "Stored",
     "SweepPoint",
+    "Why",
     "canonical_json",
+    "check_lock",
+    "check_targets",
+    "count_reasons",
+    "differences",
     "expand",
     "is_match",
+    "load_plan",
+    "lock_path",
+    "make_lock",
+    "notices",
     "price_formula",
+    "read_lock",
+    "reasons",
+    "removed",
+    "save_plan",
+    "select",
+    "write_lock",
 ]

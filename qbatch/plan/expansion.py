@@ -15,10 +15,9 @@ from qbatch.manifest.models import Manifest, Value, Where
 from qbatch.manifest.nearest import did_you_mean, listed
 from qbatch.plan.axes import MAX_POINTS
 from qbatch.plan.drafting import OWN, Draft, draft
-from qbatch.plan.factory import Factory, UnboundError
+from qbatch.plan.factory import Factory, UnboundError, UnfitError
 from qbatch.plan.grid import Block, Clause, Dimension, Loc
-from qbatch.plan.identity import is_number
-from qbatch.plan.layout import Layout, full_text, text_writer
+from qbatch.plan.layout import full_text, text_writer
 from qbatch.plan.mistakes import Mistakes
 from qbatch.plan.points import Plan
 from qbatch.plan.programs import check_programs
@@ -272,28 +271,16 @@ def _check_layouts(plan: Plan, mistakes: Mistakes) -> None:
         unbound: dict[str, tuple[str, ...]] = {}
         for block, mask, values, _ in grid.groups(plan.variant_names):
             try:
-                layout = plan.factory.layout(grid, block, values, mask)
+                plan.factory.layout(grid, block, values, mask)
             except UnboundError as error:
                 unbound[error.circuit] = error.names
+            except UnfitError as error:
+                part = "zip" if error.name in plan.manifest.sweeps[grid.number].zip else "matrix"
+                mistakes.add(("sweep", grid.number, part, error.name), error.problem)
             except (SourceError, SourceErrors) as error:
                 mistakes.note(error)
-            else:
-                _check_bound(layout, grid, mistakes)
         for circuit, names in unbound.items():
             many = "s" if len(names) > 1 else ""
             said = f"{circuit!r} needs a value for its parameter{many} {listed(names)}"
             loc = ("sweep", grid.number)
             mistakes.add(loc, f"{said}; write an axis, as in matrix: {{{names[0]}: [0.5]}}")
-
-
-def _check_bound(layout: Layout, grid: Grid, mistakes: Mistakes) -> None:
-    free = set(layout.program.facts.parameters)
-    for name, at, values in layout.parameters:
-        wrong = (
-            next((value for value in values if not is_number(value)), None)
-            if at >= 0
-            else (None if is_number(values[0]) else values[0])
-        )
-        if name in free and wrong is not None:
-            said = f"{name} of {layout.circuit!r} takes numbers; {wrong!r} is none"
-            mistakes.add(("sweep", grid.number, "matrix", name), said)

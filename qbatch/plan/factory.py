@@ -7,6 +7,7 @@ registered as a *setting*: backend, circuit text and root seed, under a key of 1
 from __future__ import annotations
 
 import json
+from array import array
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ from qbatch.plan.identity import (
     backend_identity,
     canonical_json,
     canonical_text,
+    is_number,
     prefix_hash,
     short_key,
 )
@@ -44,6 +46,20 @@ class UnboundError(QbatchError):
         super().__init__(f"{circuit}: no value for {', '.join(names)}")
         self.circuit = circuit
         self.names = tuple(names)
+
+
+class UnfitError(QbatchError):
+    """A value cannot be bound to a free parameter; never leaves this package.
+
+    Attributes:
+        name: Of the parameter.
+        problem: What is wrong with the value.
+    """
+
+    def __init__(self, circuit: str, name: str, value: Value) -> None:
+        self.name = name
+        self.problem = f"{name} of {circuit!r} takes numbers; {value!r} is none"
+        super().__init__(self.problem)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +129,7 @@ class Factory:
 
         Raises:
             UnboundError: Parameters lack a value.
+            UnfitError: A parameter's value is no number.
             CircuitError: The circuit cannot be made at these values.
         """
         key = (id(block), mask & grid.override_bits, *values.items())
@@ -189,7 +206,17 @@ def _free(
     missing = [name for name in program.facts.parameters if name not in found]
     if missing:
         raise UnboundError(source.name, missing)
+    for name, column in found.items():
+        _check_numbers(source.name, name, column)
     return found
+
+
+def _check_numbers(circuit: str, name: str, column: Column) -> None:
+    if isinstance(column.values, (array, range)):
+        return
+    for value in column.values:
+        if not is_number(value):
+            raise UnfitError(circuit, name, value)
 
 
 def _located(column: Column) -> tuple[int, Sequence[Any]]:

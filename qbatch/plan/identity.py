@@ -17,8 +17,8 @@ written in one line, without any white space between tokens, where
 
 Keys are sorted by code point. Strings are written as `json.dumps` does, ASCII only. A number with
 an integral value below 2**53 in size is written as that integer (so 1, 1.0 and 1e0 are "1", and
--0.0 is "0"); every other float as Python's `repr`, the shortest text that reads back as the same double.
-Names, tags, limits, credentials, URLs, time-outs, analysis and reports are not part of it.
+-0.0 is "0"); every other float as Python's `repr`, the shortest text that reads back as the same
+double. Names, tags, limits, credentials, URLs, time-outs, analysis and reports are no part of it.
 
 Keys sort such that all that many points share comes first: its hash is made once and copied.
 """

@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from qbatch.plan.grid import Block, Index
-from qbatch.plan.identity import SweepPoint
+from qbatch.plan.identity import SweepPoint, canonical_json
 from qbatch.plan.layout import Layout, ids_and_names
 from qbatch.plan.sweep import Grid, Variants
 from qbatch.providers import Batch, Order
@@ -80,12 +80,12 @@ class Plan:
             for block, mask, values, _ in grid.groups(self.variant_names):
                 yield self.factory.layout(grid, block, values, mask)
 
+    def _tables(self, grid: Grid) -> dict[int, Variants]:
+        return {id(block): self.variants(grid, block) for block in grid.blocks}
+
     def rows(self) -> Iterator[tuple[Layout, Index]]:
         """Yield layout and index of every point, in run order."""
-        tables = {
-            grid.number: {id(block): self.variants(grid, block) for block in grid.blocks}
-            for grid in self.grids
-        }
+        tables = {grid.number: self._tables(grid) for grid in self.grids}
         for copy in range(max((grid.repeat for grid in self.grids), default=0)):
             for grid in self.grids:
                 if grid.order == "interleave" and copy < grid.repeat:
@@ -97,9 +97,9 @@ class Plan:
         """Yield every point, in run order."""
         return (layout.point_at(index) for layout, index in self.rows())
 
-    def ids_and_names(self) -> Iterator[tuple[str, str]]:
-        """Yield id and name of every point, in run order; faster than `points`."""
-        return ids_and_names(self.rows())
+    def ids_and_names(self, grid: Grid | None = None) -> Iterator[tuple[str, str]]:
+        """Yield id and name of every point (of one sweep), in run order; faster than `points`."""
+        return ids_and_names(grid.rows(self._tables(grid)) if grid else self.rows())
 
     def order_of(self, point: SweepPoint) -> Order:
         """Return what a driver needs to know to run `point`."""
@@ -126,6 +126,10 @@ class Plan:
             KeyError: No point of this plan has this key.
         """
         return self.factory.settings[key].to_dict()
+
+    def setting_text(self, key: str) -> str:
+        """Return `setting` as canonical JSON, for keeping."""
+        return canonical_json(self.setting(key))
 
     def settings_of(self, point: SweepPoint) -> dict[str, Any]:
         """Return the canonical settings from which the point's id is made."""

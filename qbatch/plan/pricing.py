@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from qbatch.plan.points import Only, Plan
 
 #: (backend, circuit text's SHA-256) -> shots -> how many points
-_Histogram = dict[tuple[str, str], Counter[int]]
+Histogram = dict[tuple[str, str], Counter[int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,15 +125,21 @@ def price_formula(price: Price) -> str:
 
 def summarise(plan: Plan, targets: Mapping[str, Target], only: Only | None) -> PlanSummary:
     """Sum a plan up; see `Plan.summary`. Fast at any size, unless points are chosen one by one."""
-    is_exact = only is None and not any(grid.samples for grid in plan.grids)
-    histogram = _counted(plan) if is_exact else _walked(plan, only)
+    histogram = count_shots(plan, only)
     rows = tuple(_backends(plan, histogram, targets, only))
     return PlanSummary(sum(r.points for r in rows), sum(r.shots for r in rows), rows)
 
 
-def _counted(plan: Plan) -> _Histogram:
+def count_shots(plan: Plan, only: Only | None = None) -> Histogram:
+    """Count points by backend, circuit text and shots; by arithmetic where that is possible."""
+    if only is None and not any(grid.samples for grid in plan.grids):
+        return _counted(plan)
+    return _walked(plan, only)
+
+
+def _counted(plan: Plan) -> Histogram:
     names = plan.variant_names | {"shots"}
-    found: _Histogram = {}
+    found: Histogram = {}
     for grid in plan.grids:
         for block, mask, values, count in grid.groups(names):
             variant = {name: value for name, value in values.items() if name != "shots"}
@@ -145,8 +151,8 @@ def _counted(plan: Plan) -> _Histogram:
     return found
 
 
-def _walked(plan: Plan, only: Only | None) -> _Histogram:
-    found: _Histogram = {}
+def _walked(plan: Plan, only: Only | None) -> Histogram:
+    found: Histogram = {}
     for layout, index in plan.rows():
         if only is None or only(layout.point_at(index)):
             key = (layout.backend, layout.program.sha256)
@@ -155,7 +161,7 @@ def _walked(plan: Plan, only: Only | None) -> _Histogram:
 
 
 def _backends(
-    plan: Plan, histogram: _Histogram, targets: Mapping[str, Target], only: Only | None
+    plan: Plan, histogram: Histogram, targets: Mapping[str, Target], only: Only | None
 ) -> Iterator[BackendSummary]:
     for name in plan.manifest.backends:
         parts = {key: shots for key, shots in histogram.items() if key[0] == name}
@@ -183,7 +189,7 @@ def _backends(
         )
 
 
-def _composites(plan: Plan, name: str, target: Target, parts: _Histogram, only: Only | None) -> int:
+def _composites(plan: Plan, name: str, target: Target, parts: Histogram, only: Only | None) -> int:
     """Count composite jobs: by arithmetic where only the number of jobs limits them."""
     if target.max_bytes is not None and not _surely_fits(plan, name, target):
         return sum(1 for _ in plan.composites({name: target}, only))

@@ -1,0 +1,244 @@
+"""Why each point would run, or not: a plan held against what a run folder has.
+
+A point that the folder does not have is *changed* when the folder holds a point that the plan no
+longer has, of the same name, or else one that differs from it in the fewest leaves of the settings
+(two at most); otherwise it is *new*. Points that the folder has and the plan no longer are
+*removed*; their results stay.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from qbatch.job import IN_FLIGHT, JobState
+from qbatch.manifest.models import Value
+from qbatch.plan.identity import SweepPoint
+
+if TYPE_CHECKING:
+    from qbatch.plan.points import Plan
+
+#: Leaves in which a point may differ from another and still be called that one, changed.
+_NEAR = 2
+
+#: How many points that are gone are compared with each new one; more are found by name only.
+_MOST_COMPARED = 200
+
+_ABSENT = "(none)"
+
+
+class Why(StrEnum):
+    """Why a point would run; the last three would not."""
+
+    NEW = "new"
+    MISSING = "missing"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    CHANGED = "changed"
+    IN_FLIGHT = "in flight"
+    HELD = "held"
+    DONE = "done"
+
+    @property
+    def runs(self) -> bool:
+        """True when `run` would submit the point."""
+        return self not in (Why.IN_FLIGHT, Why.HELD, Why.DONE)
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A point as a run folder has it.
+
+    Attributes:
+        name: Readable, as it was.
+        state: Of its job.
+        shots: Its shots.
+        repeat: 1 for the first copy.
+        parameters: As in `SweepPoint`, by name.
+        setting: Returns what `Plan.setting` returned for it; called only to explain a change.
+    """
+
+    name: str
+    state: JobState
+    shots: int
+    repeat: int
+    parameters: Mapping[str, Value]
+    setting: Callable[[], Mapping[str, Any]]
+
+    @property
+    def leaves(self) -> dict[str, Any]:
+        """All that decides its id, leaf by leaf."""
+        return _leaves_of(self.setting(), self.parameters, self.repeat, self.shots)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One leaf of the settings in which two points differ.
+
+    Attributes:
+        leaf: Dotted path: ``backend.noise.readout``, ``parameters.gamma``.
+        old: What was run; "(none)" when it was not there.
+        new: What would run.
+    """
+
+    leaf: str
+    old: Any
+    new: Any
+
+    def __str__(self) -> str:
+        return f"{self.leaf}: {_shown(self.old)} → {_shown(self.new)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why one point would run or not.
+
+    Attributes:
+        point: Of the plan.
+        why: In a word.
+        changes: For CHANGED, what differs from the point that was run.
+        before: For CHANGED, that point's id; "" otherwise.
+    """
+
+    point: SweepPoint
+    why: Why
+    changes: tuple[Change, ...] = ()
+    before: str = ""
+
+    def __str__(self) -> str:
+        if not self.changes:
+            return str(self.why)
+        return f"{self.why}: {'; '.join(map(str, self.changes))}"
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """A point that the run folder has and the plan no longer."""
+
+    id: str
+    name: str
+    state: JobState
+
+
+_OF_STATE = {
+    JobState.CREATED: Why.MISSING,
+    JobState.COMPLETED: Why.DONE,
+    JobState.FAILED: Why.FAILED,
+    JobState.CANCELLED: Why.CANCELLED,
+    JobState.HELD: Why.HELD,
+    **dict.fromkeys(IN_FLIGHT - {JobState.HELD}, Why.IN_FLIGHT),
+}
+
+
+def reasons(plan: Plan, stored: Mapping[str, Stored]) -> Iterator[Reason]:
+    """Yield for every point of the plan, in run order, why it would run or not.
+
+    Args:
+        plan: What is wanted.
+        stored: What the run folder has, by id.
+    """
+    gone = _Gone(plan, stored)
+    for point in plan.points():
+        known = stored.get(point.id)
+        yield Reason(point, _OF_STATE[known.state]) if known else gone.explain(point)
+
+
+def removed(plan: Plan, stored: Mapping[str, Stored]) -> Iterator[Removed]:
+    """Yield the stored points that the plan no longer has, in the folder's order."""
+    for id_ in _ids_gone(plan, stored):
+        point = stored[id_]
+        yield Removed(id_, point.name, point.state)
+
+
+def count_reasons(plan: Plan, stored: Mapping[str, Stored]) -> Counter[Why]:
+    """Count the points of the plan by why they would run or not."""
+    return Counter(reason.why for reason in reasons(plan, stored))
+
+
+def _ids_gone(plan: Plan, stored: Mapping[str, Stored]) -> dict[str, None]:
+    if not stored or len(stored) == sum(id_ in stored for id_, _ in plan.ids_and_names()):
+        return {}
+    left = dict.fromkeys(stored)
+    for id_, _ in plan.ids_and_names():
+        left.pop(id_, None)
+    return left
+
+
+class _Gone:
+    """Stored points that the plan no longer has: what a point may have changed from."""
+
+    def __init__(self, plan: Plan, stored: Mapping[str, Stored]) -> None:
+        self._plan = plan
+        self._stored = stored
+        self._left = _ids_gone(plan, stored)
+        self._by_name = {stored[id_].name: id_ for id_ in self._left}
+        self._leaves: dict[str, dict[str, Any]] = {}
+
+    def explain(self, point: SweepPoint) -> Reason:
+        if not self._left:
+            return Reason(point, Why.NEW)
+        setting = self._plan.setting(point.setting)
+        wanted = _leaves_of(setting, dict(point.parameters), point.repeat, point.shots)
+        before = self._by_name.get(point.name)
+        if before is None or before not in self._left:
+            before = self._nearest(wanted)
+        if before is None:
+            return Reason(point, Why.NEW)
+        self._left.pop(before)
+        return Reason(point, Why.CHANGED, changes(self._known(before), wanted), before)
+
+    def _nearest(self, wanted: Mapping[str, Any]) -> str | None:
+        if len(self._left) > _MOST_COMPARED:
+            return None
+        near = {id_: len(changes(self._known(id_), wanted)) for id_ in self._left}
+        best = min(near, key=lambda id_: near[id_])
+        return best if near[best] <= _NEAR else None
+
+    def _known(self, id_: str) -> dict[str, Any]:
+        if id_ not in self._leaves:
+            if len(self._leaves) > 2 * _MOST_COMPARED:
+                self._leaves.clear()
+            self._leaves[id_] = self._stored[id_].leaves
+        return self._leaves[id_]
+
+
+def _leaves_of(
+    setting: Mapping[str, Any], parameters: Mapping[str, Value], repeat: int, shots: int
+) -> dict[str, Any]:
+    return leaves({**setting, "parameters": parameters, "repeat": repeat, "shots": shots})
+
+
+def leaves(settings: Any, path: str = "") -> dict[str, Any]:
+    """Return dotted path -> value for every leaf of nested mappings and lists."""
+    if isinstance(settings, Mapping) and settings:
+        items = [(str(key), item) for key, item in settings.items()]
+    elif isinstance(settings, (list, tuple)) and settings:
+        items = [(str(number), item) for number, item in enumerate(settings)]
+    else:
+        return {path: settings}
+    found: dict[str, Any] = {}
+    for key, item in items:
+        found |= leaves(item, f"{path}.{key}" if path else key)
+    return found
+
+
+def changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[Change, ...]:
+    """Return the leaves in which two settings differ, those of `new` first."""
+    names = dict.fromkeys((*new, *old))
+    return tuple(
+        Change(name, old.get(name, _ABSENT), new.get(name, _ABSENT))
+        for name in names
+        if old.get(name, _ABSENT) != new.get(name, _ABSENT)
+    )
+
+
+def _shown(value: Any) -> str:
+    text = str(value)
+    if len(text) <= 40 and "\n" not in text:
+        return text
+    from hashlib import sha256
+
+    return f"{len(text)} characters ({sha256(text.encode()).hexdigest()[:8]}…)"

@@ -1,0 +1,195 @@
+"""A plan in a file: what ``plan -o FILE`` writes, and ``run --plan FILE`` runs or refuses.
+
+The file is text, a line of JSON followed by a line "id name" for each point in run order and a last
+line of JSON with their number and digest, by which a file cut short is known. The first line holds
+what the ids depend on: settings of the backends, digests of the circuits' texts, versions, and the
+selection, so that a refusal can say what changed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice, zip_longest
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qbatch.errors import SelectionError
+from qbatch.plan.identity import canonical_json
+from qbatch.plan.reasons import changes, leaves
+from qbatch.plan.select import select
+
+if TYPE_CHECKING:
+    from qbatch.plan.points import Plan
+
+FORMAT = 1
+
+_LINES_AT_ONCE = 4096
+_MOST_TEXTS = 1000
+_MOST_SHOWN = 5
+_LONGEST_LINE = 16 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class SavedPlan:
+    """A saved plan; its points stay in the file.
+
+    Attributes:
+        path: The file.
+        head: What `describe` returned when it was saved.
+        selection: The ``-k`` expression it was saved with; "" for all points.
+        num_points: How many points it has.
+    """
+
+    path: Path
+    head: Mapping[str, Any]
+    selection: str
+    num_points: int
+
+    def ids_and_names(self) -> Iterator[tuple[str, str]]:
+        """Yield id and name of every point, in run order."""
+        with self.path.open(encoding="utf-8") as file:
+            for line in islice(file, 1, 1 + self.num_points):
+                id_, _, name = line.rstrip("\n").partition(" ")
+                yield id_, name
+
+
+def describe(plan: Plan) -> dict[str, Any]:
+    """Return what the ids of a plan depend on, in short: backends and circuits."""
+    texts: dict[str, set[str]] = {}
+    for layout in plan.layouts():
+        texts.setdefault(layout.circuit, set()).add(layout.program.sha256)
+    return {
+        "backends": {n: plan.factory.backend_settings(n) for n in plan.manifest.backends},
+        "circuits": {name: _texts(found) for name, found in sorted(texts.items())},
+        "seeds": [grid.seed for grid in plan.grids],
+    }
+
+
+def _texts(digests: set[str]) -> list[str] | str:
+    found = sorted(digests)
+    if len(found) <= _MOST_TEXTS:
+        return found
+    return f"{len(found)} texts: {hashlib.sha256(''.join(found).encode()).hexdigest()}"
+
+
+def selected(plan: Plan, selection: str) -> Iterator[tuple[str, str]]:
+    """Yield id and name of every point of `plan` that `selection` means, in run order.
+
+    Raises:
+        SelectionError: The selection cannot be read.
+    """
+    if not selection:
+        return plan.ids_and_names()
+    is_meant = select(selection, plan.axes)
+    return ((point.id, point.name) for point in plan.points() if is_meant(point))
+
+
+def save_plan(plan: Plan, path: str | Path, *, selection: str = "") -> int:
+    """Write a plan to a file, replacing it whole, and return how many points it has.
+
+    Args:
+        plan: The plan.
+        path: Of the file.
+        selection: A ``-k`` expression; only the points it means are saved.
+
+    Raises:
+        SelectionError: The selection cannot be read or means no point.
+        OSError: The file cannot be written.
+    """
+    path = Path(path)
+    head = {"qbatch-plan": FORMAT, "name": plan.manifest.name, "selection": selection}
+    digest, number = hashlib.sha256(), 0
+    part = path.with_name(path.name + ".part")
+    points = selected(plan, selection)
+    with part.open("w", encoding="utf-8", newline="\n") as file:
+        file.write(canonical_json({**head, **describe(plan)}) + "\n")
+        while lines := [f"{id_} {name}\n" for id_, name in islice(points, _LINES_AT_ONCE)]:
+            text = "".join(lines)
+            digest.update(text.encode())
+            number += len(lines)
+            file.write(text)
+        file.write(canonical_json({"points": number, "digest": digest.hexdigest()}) + "\n")
+    if not number:
+        part.unlink()
+        raise SelectionError(f"-k: {selection!r} means no point of {plan.manifest.name}")
+    part.replace(path)
+    return number
+
+
+def load_plan(path: str | Path) -> SavedPlan:
+    """Read a saved plan and see that it is whole.
+
+    Raises:
+        SelectionError: There is no such file, or it is no whole plan.
+    """
+    path = Path(path)
+    try:
+        with path.open(encoding="utf-8") as file:
+            head = _head(file.readline(_LONGEST_LINE), path)
+            number, tail = _read_through(file)
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or "it is no text"
+        raise SelectionError(f"--plan {path}: cannot be read: {why}") from error
+    if tail != canonical_json({"points": number[0], "digest": number[1]}):
+        raise SelectionError(f"--plan {path}: is cut short or was edited; plan again with -o")
+    return SavedPlan(path, head, str(head.get("selection", "")), number[0])
+
+
+def _head(line: str, path: Path) -> dict[str, Any]:
+    try:
+        head = json.loads(line)
+    except ValueError:
+        head = None
+    if not isinstance(head, dict) or "qbatch-plan" not in head:
+        raise SelectionError(f"--plan {path}: is no plan; make one with qbatch plan -o")
+    if head["qbatch-plan"] != FORMAT:
+        raise SelectionError(f"--plan {path}: was made by another qbatch; plan again with -o")
+    return head
+
+
+def _read_through(lines: Iterator[str]) -> tuple[tuple[int, str], str]:
+    """Return number and digest of the points' lines, and the last line."""
+    digest, number, last = hashlib.sha256(), -1, ""
+    for line in lines:
+        digest.update(last.encode())
+        number, last = number + 1, line
+    return (number, digest.hexdigest()), last.rstrip("\n")
+
+
+def differences(saved: SavedPlan, plan: Plan) -> list[str]:
+    """Say what has changed between a saved plan and `plan`, in lines; none: nothing has.
+
+    Leaves of the settings come first, with both values, then points by name.
+    """
+    found = [
+        f"{change.leaf}: {change.old} → {change.new}"
+        for change in changes(
+            leaves({key: saved.head.get(key) for key in ("backends", "circuits", "seeds")}),
+            leaves(describe(plan)),
+        )
+    ]
+    return found + _different_points(saved, plan)
+
+
+def _different_points(saved: SavedPlan, plan: Plan) -> list[str]:
+    pairs = zip_longest(saved.ids_and_names(), selected(plan, saved.selection))
+    at = next((number for number, (old, new) in enumerate(pairs) if old != new), None)
+    if at is None:
+        return []
+    old = dict(islice(saved.ids_and_names(), at, None))
+    new = dict(islice(selected(plan, saved.selection), at, None))
+    names = set(old.values()) & set(new.values())
+    changed = [name for id_, name in new.items() if name in names and id_ not in old]
+    added = [name for id_, name in new.items() if name not in names and id_ not in old]
+    gone = [name for id_, name in old.items() if name not in names and id_ not in new]
+    lists = {"changed": changed, "new": added, "gone": gone}
+    lines = [_line(word, points) for word, points in lists.items() if points]
+    return lines or ["the order of the points"]
+
+
+def _line(word: str, names: list[str]) -> str:
+    more = f" and {len(names) - _MOST_SHOWN} more" if len(names) > _MOST_SHOWN else ""
+    return f"{word}: {'; '.join(names[:_MOST_SHOWN])}{more}"

@@ -1,0 +1,229 @@
+"""The small language of ``-k``: which points are meant.
+
+    backend=noisy and shots>=1000          comparisons: = == != < <= > >=, numbers as numbers
+    not (gamma=pi/2 or circuit~ring)       ~ : the value's text holds this text
+    noisy                                  a word: the name holds it, or the id begins with it
+    backend=noisy,shots=1000#2             a point's name: commas mean `and`, #2 means repeat=2
+
+Left of a comparison stands an axis, a parameter, or one of id, name, circuit, backend, shots,
+repeat, seed. A point that lacks it (another circuit's parameter) does not match. Words with spaces
+or signs stand in quotes. `not` binds closest, then `and`, then `or`.
+"""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+from typing import NoReturn
+
+from qbatch.errors import SelectionError
+from qbatch.manifest.models import Value
+from qbatch.manifest.nearest import did_you_mean, listed
+from qbatch.plan.identity import SweepPoint
+from qbatch.plan.layout import full_text, short_text
+from qbatch.plan.where import same
+
+Predicate = Callable[[SweepPoint], bool]
+
+#: What can stand left of a comparison beside axes.
+FIELDS = ("id", "name", "circuit", "backend", "shots", "repeat", "seed")
+
+_TOKEN = re.compile(
+    r"""(?x)\s*(?:
+    (?P<op> == | != | <= | >= | = | < | > | ~ )
+    | (?P<sign> [(),\#] )
+    | "(?P<double>[^"]*)" | '(?P<single>[^']*)'
+    | (?P<word> [^\s(),\#"'=!<>~]+ )
+    )"""
+)
+_ORDERED: dict[str, Callable[[float, float], bool]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+_HEX = re.compile(r"[0-9a-f]{4,64}")
+_DEEPEST = 100
+
+
+@dataclass(frozen=True, slots=True)
+class _Token:
+    kind: str
+    text: str
+    column: int
+
+
+def select(expression: str, axes: Collection[str] | None = None) -> Predicate:
+    """Return a predicate over points.
+
+    Args:
+        expression: See this module's head.
+        axes: Names that may be compared beside `FIELDS`; None: any.
+
+    Raises:
+        SelectionError: It cannot be read, or compares a name that does not exist; the text points
+            at the place with a caret.
+    """
+    return _Parser(expression, axes).parse()
+
+
+class _Parser:
+    def __init__(self, text: str, axes: Collection[str] | None) -> None:
+        self._text = text
+        self._axes = axes
+        self._tokens = [*self._split(), _Token("end", "", len(text.rstrip()))]
+        self._at = 0
+        self._depth = 0
+
+    def _split(self) -> Iterator[_Token]:
+        at, end = 0, len(self._text.rstrip())
+        while at < end:
+            match = _TOKEN.match(self._text, at)
+            if match is None or match.lastgroup is None:
+                column = at + len(self._text[at:]) - len(self._text[at:].lstrip())
+                self._fail("this cannot be read; put the text in quotes", column)
+            kind = "quoted" if match.lastgroup in ("double", "single") else match.lastgroup
+            start = match.start(match.lastgroup) - (kind == "quoted")
+            yield _Token(kind, match[match.lastgroup], start)
+            at = match.end()
+
+    def _fail(self, problem: str, column: int) -> NoReturn:
+        raise SelectionError(f"-k: {problem}\n  {self._text}\n  {' ' * column}^")
+
+    @property
+    def _next(self) -> _Token:
+        return self._tokens[self._at]
+
+    def _take(self, kind: str, *texts: str) -> _Token | None:
+        token = self._next
+        if token.kind != kind or (texts and token.text not in texts):
+            return None
+        self._at += 1
+        return token
+
+    def parse(self) -> Predicate:
+        if self._next.kind == "end":
+            self._fail("an expression is missing; write for example backend=noisy", 0)
+        found = self._either()
+        if self._next.kind != "end":
+            self._fail("'and' or 'or' is missing here", self._next.column)
+        return found
+
+    def _either(self) -> Predicate:
+        parts = [self._both()]
+        while self._take("word", "or"):
+            parts.append(self._both())
+        return parts[0] if len(parts) == 1 else lambda point: any(p(point) for p in parts)
+
+    def _both(self) -> Predicate:
+        parts = [self._single()]
+        while True:
+            if copy := self._take("sign", "#"):
+                parts.append(self._copy(copy))
+            elif self._take("word", "and") or self._take("sign", ","):
+                parts.append(self._single())
+            else:
+                return parts[0] if len(parts) == 1 else lambda point: all(p(point) for p in parts)
+
+    def _copy(self, sign: _Token) -> Predicate:
+        word = self._take("word")
+        if word is None or not word.text.isdecimal():
+            self._fail("the number of a copy follows '#', as in #2", sign.column)
+        number = int(word.text)
+        return lambda point: point.repeat == number
+
+    def _single(self) -> Predicate:
+        self._depth += 1
+        if self._depth > _DEEPEST:
+            self._fail("nested too deep", self._next.column)
+        try:
+            if self._take("word", "not"):
+                inner = self._single()
+                return lambda point: not inner(point)
+            if opened := self._take("sign", "("):
+                inner = self._either()
+                if not self._take("sign", ")"):
+                    self._fail("this '(' is never closed", opened.column)
+                return inner
+            return self._comparison()
+        finally:
+            self._depth -= 1
+
+    def _comparison(self) -> Predicate:
+        left = self._take("word") or self._take("quoted")
+        if left is None or (left.kind == "word" and left.text in ("and", "or")):
+            self._fail("a comparison or a word is missing here", self._tokens[self._at].column)
+        sign = self._take("op")
+        if sign is None:
+            return _holds(left.text)
+        right = self._take("word") or self._take("quoted")
+        if right is None:
+            self._fail(f"a value is missing after {sign.text!r}", self._next.column)
+        self._check_name(left)
+        return self._compare(left.text, sign, right)
+
+    def _check_name(self, name: _Token) -> None:
+        if self._axes is not None and name.text not in (known := {*FIELDS, *self._axes}):
+            said = f"there is no axis {name.text!r} ({listed(sorted(known))})"
+            self._fail(said + did_you_mean(name.text, known), name.column)
+
+    def _compare(self, name: str, sign: _Token, right: _Token) -> Predicate:
+        if sign.text == "~":
+            text = right.text
+            return lambda point: (v := value_of(point, name)) is not None and text in _shown(v)
+        value = _read(right)
+        if sign.text in ("=", "==", "!="):
+            wanted = sign.text != "!="
+            return lambda point: (
+                (v := value_of(point, name)) is not None and _is_equal(v, value, right) is wanted
+            )
+        if isinstance(value, (str, bool)):
+            self._fail(f"{sign.text!r} compares numbers; {right.text!r} is none", right.column)
+        compare, limit = _ORDERED[sign.text], value
+        return lambda point: (
+            not isinstance(v := value_of(point, name), (str, bool, type(None)))
+            and compare(v, limit)
+        )
+
+
+def _holds(text: str) -> Predicate:
+    if _HEX.fullmatch(text):
+        return lambda point: text in point.name or point.id.startswith(text)
+    return lambda point: text in point.name
+
+
+def value_of(point: SweepPoint, name: str) -> Value | None:
+    """Return the point's value of a field, axis or parameter; None when it has none."""
+    if name in FIELDS:
+        found: Value = getattr(point, name)
+        return found
+    return next((value for known, value in point.parameters if known == name), None)
+
+
+def _read(token: _Token) -> Value:
+    """Read a value: quoted is text; true, false; arithmetic; else text."""
+    if token.kind == "quoted":
+        return token.text
+    if token.text in ("true", "false"):
+        return token.text == "true"
+    if re.fullmatch(r"-?[0-9]+", token.text):
+        return int(token.text)
+    from qbatch.result import NotationError, parse_number
+
+    try:
+        return parse_number(token.text)
+    except NotationError:
+        return token.text
+
+
+def _shown(value: Value) -> str:
+    return value if isinstance(value, str) else full_text(value)
+
+
+def _is_equal(value: Value, wanted: Value, written: _Token) -> bool:
+    """Compare a value as a person wrote it: also in the six digits in which names show it."""
+    if isinstance(value, str):
+        return value == written.text
+    return same(value, wanted) or short_text(value) == written.text

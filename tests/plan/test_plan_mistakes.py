@@ -1,0 +1,229 @@
+"""Every mistake of a sweep, with its message."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+from plan_making import CHAIN, PAIR, WAVE, mistakes_of, plan_of
+
+ALL = {"gamma": [0.5], "beta": [0.5]}
+
+
+@pytest.mark.parametrize(
+    ("sweep", "message"),
+    [
+        (
+            {"matrix": {**ALL, "gama": [1]}},
+            "sweep axis 'gama' is no parameter of wave (beta, gamma); did you mean 'gamma'?",
+        ),
+        ({"matrix": {"gamma": [1]}}, "'wave' needs a value for its parameter beta"),
+        (None, "'wave' needs a value for its parameters gamma, beta"),
+        (
+            {"matrix": {**ALL, "gamma": {"range": [0, 1e12, 1]}}},
+            "more than 10,000,000 values",
+        ),
+        (
+            {"zip": {"gamma": [1, 2, 3], "beta": {"linspace": [0, 1, 2]}}},
+            "zipped axes differ in length: gamma 3, beta 2",
+        ),
+        ({"matrix": {**ALL, "shots": {"linspace": [1, 2, 3]}}}, "1.5 is no whole number"),
+        (
+            {"matrix": ALL, "exclude": [{"gamma": 0.7}]},
+            "exclude matches no point: gamma is never 0.7 (it is 0.5)",
+        ),
+        (
+            {
+                "matrix": {"gamma": [1, 2], "beta": [1, 2]},
+                "exclude": [{"gamma": 1}, {"beta": [3, 4]}],
+            },
+            "beta is never 3 or 4",
+        ),
+        (
+            {"zip": {"gamma": [1, 2], "beta": [3, 4]}, "exclude": [{"gamma": 1, "beta": 4}]},
+            "no point has all of these together",
+        ),
+        ({"matrix": ALL, "exclude": [{"gamma": 0.5}]}, "nothing is left of this sweep"),
+        (
+            {"matrix": ALL, "sample": {"where": {"gamma": 3}, "n": 1}},
+            "where matches no point: gamma is never 3",
+        ),
+        (
+            {"matrix": ALL, "overrides": [{"where": {"beta": 3}, "set": {"shots": 1}}]},
+            "where matches no point: beta is never 3",
+        ),
+        (
+            {
+                "matrix": {"gamma": [1, 2], "beta": [0]},
+                "exclude": [{"gamma": 2}],
+                "overrides": [{"where": {"gamma": 2}, "set": {"shots": 1}}],
+            },
+            "where matches no point",
+        ),
+        (
+            {"matrix": ALL, "overrides": [{"where": {"beta": 0.5}, "set": {"gama": 1}}]},
+            "'gama' is no parameter of wave",
+        ),
+        (
+            {"matrix": ALL, "include": [{"gamma": 1}]},
+            "include takes whole points: 'wave' needs its parameter beta",
+        ),
+        ({"matrix": {**ALL, "gamma": ["a"]}}, "gamma of 'wave' takes numbers; 'a' is none"),
+        ({"matrix": {**ALL, "gamma": [True]}}, "gamma of 'wave' takes numbers; True is none"),
+    ],
+)
+def test_a_mistake_is_told_at_its_place_with_the_remedy(sweep, message: str) -> None:
+    found = mistakes_of(sweep)
+    assert len(found) == 1
+    assert message in found[0]
+    assert found[0].startswith("m.yaml:")
+
+
+def test_a_matrix_of_a_million_million_points_is_refused_at_once() -> None:
+    axis = {"linspace": [0, 1, 1_000_000]}
+    start = time.perf_counter()
+    found = mistakes_of({"matrix": {"gamma": axis, "beta": axis}})
+    assert "1000000000000 points are too many (at most 10000000" in found[0]
+    assert time.perf_counter() - start < 1.0
+
+
+def test_repeats_and_several_sweeps_count_towards_the_limit() -> None:
+    axis = {"linspace": [0, 1, 3000]}
+    assert (
+        "18000000 points" in mistakes_of({"matrix": {"gamma": axis, "beta": axis}, "repeat": 2})[0]
+    )
+    sweeps = [{"matrix": {"gamma": axis, "beta": axis}, "seed": seed} for seed in (1, 2)]
+    assert "18000000 points in all" in mistakes_of(sweeps)[0]
+
+
+def test_all_mistakes_are_told_at_once_in_the_order_of_the_file() -> None:
+    found = mistakes_of(
+        [
+            {"matrix": {"gama": [1], "beta": [1], "gamma": [1]}},
+            {"matrix": ALL, "exclude": [{"gamma": 3}]},
+        ]
+    )
+    assert len(found) == 2
+    assert "gama" in found[0]
+    assert "gamma is never 3" in found[1]
+
+
+@pytest.mark.parametrize(
+    ("sweep", "count"),
+    [
+        ([{"matrix": ALL}, {"matrix": ALL}], 1),
+        ([{"matrix": {**ALL, "gamma": [1, 2]}}, {"matrix": {**ALL, "gamma": [2.0, 3]}}], 1),
+        ({"matrix": ALL, "include": [{"gamma": 0.5, "beta": 0.5}]}, 1),
+        (
+            {
+                "matrix": {**ALL, "shots": [1, 2, 3]},
+                "overrides": [{"where": {"shots": [2, 3]}, "set": {"shots": 1}}],
+            },
+            2,
+        ),
+    ],
+)
+def test_a_repeated_point_is_told_with_both_places(sweep, count: int) -> None:
+    found = mistakes_of(sweep)
+    assert len(found) == 1 or count > 1
+    assert "is made twice, here and at m.yaml:" in found[0]
+
+
+def test_a_repeated_point_in_an_include_names_both_lines() -> None:
+    point = {"gamma": 3, "beta": 4}
+    (found,) = mistakes_of(
+        {"matrix": ALL, "include": [point, {"gamma": 1, "beta": 1}, dict(point)]}
+    )
+    assert found.split(":")[1] != found.rsplit("m.yaml:", 1)[1].split(":")[0]
+
+
+def test_two_circuits_of_one_text_are_one_point() -> None:
+    found = mistakes_of(None, circuits={"one": {"qasm": PAIR}, "two": {"qasm": PAIR}})
+    assert "is made twice" in found[0]
+
+
+def test_an_axis_that_a_circuit_does_not_use_is_named() -> None:
+    circuits = {"wave": {"qasm": WAVE}, "pair": {"qasm": PAIR}}
+    found = mistakes_of({"matrix": {"gamma": [1, 2], "beta": [0]}}, circuits=circuits)
+    assert "gamma makes no difference to 'pair'; give it a sweep of its own" in found[0]
+
+
+def test_many_repeated_points_are_counted() -> None:
+    sweep = {"matrix": {"gamma": {"linspace": [0, 1, 50]}, "beta": [0]}}
+    found = mistakes_of([sweep, sweep])
+    assert "45 more points are made twice" in " ".join(found)
+
+
+def test_a_circuit_without_measurement_is_refused() -> None:
+    text = 'OPENQASM 2.0;\ninclude "qelib1.inc";\nqreg q[1];\ncreg c[1];\nh q[0];\n'
+    (found,) = mistakes_of(None, circuits={"none": {"qasm": text}})
+    assert "circuit 'none' measures nothing; add a measurement" in found
+
+
+@pytest.mark.parametrize(
+    ("analysis", "message"),
+    [
+        ({"observables": {"z": "Z0 Z2"}}, "the circuit has the classical bits 0 to 1"),
+        ({"probabilities": {"p": "111"}}, "(circuit 'pair')"),
+        ({"distribution": {"target": {"000": 1.0}}}, "(circuit 'pair')"),
+    ],
+)
+def test_an_analysis_that_does_not_fit_the_circuit_is_refused(analysis, message) -> None:
+    (found,) = mistakes_of(None, circuits={"pair": {"qasm": PAIR}}, analysis=analysis)
+    assert message in found
+
+
+def test_a_check_at_a_point_that_is_not_there_is_refused() -> None:
+    (found,) = mistakes_of(
+        {"matrix": {"shots": [100, 200]}},
+        circuits={"pair": {"qasm": PAIR}},
+        analysis={"observables": {"z": "Z0"}},
+        checks=[{"that": "z > 0", "where": {"shots": 300}}],
+    )
+    assert "where matches no point: shots is never 300" in found
+
+
+def test_a_check_may_ask_for_what_an_override_sets() -> None:
+    plan_of(
+        {"matrix": {"shots": [100]}, "overrides": [{"where": {"shots": 100}, "set": {"shots": 7}}]},
+        circuits={"pair": {"qasm": PAIR}},
+        analysis={"observables": {"z": "Z0"}},
+        checks=[{"that": "z > -2", "where": {"shots": 7}}],
+    )
+
+
+def test_values_a_hair_apart_match_a_where() -> None:
+    sweep = {
+        "matrix": {"gamma": {"linspace": [0, 0.3, 4]}, "beta": [0]},
+        "exclude": [{"gamma": 0.1}],
+    }
+    assert plan_of(sweep).num_points == 3
+
+
+def test_a_file_with_unknown_circuits_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("circuit,gamma\nwave,1\nwafe,2\n", "utf-8")
+    columns = {name: {"from": {"file": "a.csv", "column": name}} for name in ("circuit", "gamma")}
+    (found,) = mistakes_of({"zip": columns, "matrix": {"beta": [0]}}, folder=tmp_path)
+    assert "there is no circuit 'wafe'; did you mean 'wave'?" in found
+
+
+def test_a_calibration_file_that_is_missing_is_refused(tmp_path: Path) -> None:
+    noisy = {"sim": {"provider": "local", "noise": {"calibration": "none.json"}}}
+    (found,) = mistakes_of({"matrix": ALL}, folder=tmp_path, backends=noisy)
+    assert "cannot read calibration file 'none.json'" in found
+
+
+def test_a_template_that_fails_at_one_value_says_which_file(tmp_path: Path) -> None:
+    (tmp_path / "chain.j2").write_text(CHAIN, "utf-8")
+    circuits = {"chain": {"template": "chain.j2"}}
+    found = mistakes_of({"matrix": {"n": [2, -1]}}, folder=tmp_path, circuits=circuits)
+    assert len(found) == 1
+    assert "chain.j2:3" in found[0]
+
+
+def test_an_excluded_value_is_never_rendered(tmp_path: Path) -> None:
+    (tmp_path / "chain.j2").write_text(CHAIN, "utf-8")
+    sweep = {"matrix": {"n": [2, -1]}, "exclude": [{"n": -1}]}
+    plan = plan_of(sweep, folder=tmp_path, circuits={"chain": {"template": "chain.j2"}})
+    assert plan.num_points == 1

@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import pytest
+from plan_making import PAIR, plan_of
+
+from qbatch.errors import SourceErrors
+from qbatch.plan import check_targets, notices, price_formula
+from qbatch.providers import Price, Target
+
+BACKENDS = {
+    "a": {"provider": "local"},
+    "b": {"provider": "local", "noise": {"readout": 0.1}},
+}
+
+
+def plan(**more):
+    sweep = {"matrix": {"shots": [100, 1000]}, "repeat": 3, **more}
+    return plan_of(sweep, circuits={"pair": {"qasm": PAIR}}, backends=BACKENDS)
+
+
+def test_a_summary_adds_up_points_shots_and_jobs() -> None:
+    target = Target("aer", max_jobs=4, seconds_per_job=0.5, seconds_per_shot=0.001)
+    found = plan().summary({"a": target, "b": target})
+    assert (found.points, found.jobs, found.shots, found.composite_jobs) == (12, 12, 6600, 4)
+    assert found.seconds == pytest.approx(6 * 0.5 + 3.3)
+    assert found.to_dict()["backends"][0]["target"] == "aer"
+
+
+def test_prices_apply_minimum_and_composite_and_units_never_add_up() -> None:
+    dear = Price("usd", per_job=0.3, per_shot=0.01, minimum=2.0, per_composite=1.0, source="page")
+    other = Price("credits", per_shot=1.0)
+    targets = {"a": Target("x", max_jobs=6, price=dear), "b": Target("y", price=other)}
+    found = plan().summary(targets)
+    assert found.prices == {"usd": pytest.approx(3 * 2.0 + 3 * 10.3 + 1), "credits": 3300}
+    assert found.backends[0].source == "page"
+
+
+@pytest.mark.parametrize(
+    ("price", "formula"),
+    [
+        (Price(), "free"),
+        (Price("usd", per_job=0.3, per_shot=0.01), "0.3 + 0.01 x shots usd per job"),
+        (Price("usd", per_shot=0.01, minimum=1), "max(1, 0.01 x shots) usd per job"),
+        (Price("credits", per_composite=5), "5 credits per composite job"),
+    ],
+)
+def test_a_price_is_printed_with_its_formula(price: Price, formula: str) -> None:
+    assert price_formula(price) == formula
+
+
+def test_what_nobody_was_asked_is_left_open() -> None:
+    found = plan().summary({"a": Target("aer")})
+    assert found.composite_jobs is None
+    assert found.seconds is None
+    assert found.backends[1].price is None
+
+
+def test_a_summary_of_a_selection_or_a_sample_counts_its_points_only() -> None:
+    targets = {name: Target("t", max_jobs=2) for name in BACKENDS}
+    found = plan().summary(targets, lambda point: point.shots == 100 and point.backend == "a")
+    assert (found.points, found.shots, found.composite_jobs) == (3, 300, 2)
+    assert plan(sample={"n": 2}).summary(targets).points == 6
+
+
+class Driver:
+    def __init__(self, problem: str | None = None) -> None:
+        self.problem = problem
+        self.orders = []
+
+    def check(self, order, target) -> str | None:
+        self.orders.append(order)
+        return self.problem
+
+
+def test_each_circuit_is_checked_once_on_each_backend() -> None:
+    driver = Driver()
+    targets = {name: Target("t") for name in BACKENDS}
+    check_targets(plan(), targets, dict.fromkeys(BACKENDS, driver))
+    assert [order.shots for order in driver.orders] == [1000, 1000]
+
+
+def test_what_cannot_run_is_told_at_the_circuit_and_at_the_backend() -> None:
+    targets = {"a": Target("tiny", max_shots=500), "b": Target("t", min_shots=200)}
+    with pytest.raises(SourceErrors) as raised:
+        check_targets(plan(), targets, {"a": Driver("too wide"), "b": Driver()})
+    text = "\n".join(map(str, raised.value.exceptions))
+    assert "circuit 'pair' on backend 'a': too wide" in text
+    assert "backend 'a' (tiny): 1000 shots are too many; it takes up to 500" in text
+    assert "100 shots are too few; it takes 200 or more" in text
+
+
+def test_an_offline_backend_is_noticed_with_its_next_window() -> None:
+    targets = {
+        "a": Target("t"),
+        "b": Target("qpu", online=False, next_window_at="2026-12-01T08:00Z"),
+    }
+    assert notices(plan(), targets) == [
+        "backend 'b' (qpu) is offline; next window 2026-12-01T08:00Z"
+    ]
