@@ -104,9 +104,11 @@ def is_arithmetic(text: str, names: Mapping[str, Number]) -> bool:
     if not tokens:
         return False
     words = [word for kind, word in tokens if kind == "name"]
-    if not words or any(w in CONSTANTS or w in FUNCTIONS or w in names for w in words):
+    if any(word in CONSTANTS or word in FUNCTIONS or word in names for word in words):
         return True
     kinds = {kind for kind, _ in tokens}
+    if not words:
+        return "number" in kinds
     operators = {word for kind, word in tokens if kind == "operator"}
     return "number" in kinds and not operators.isdisjoint({"*", "/", "//", "**", "%"})
 

@@ -202,13 +202,13 @@ def as_number(value: Any, info: ValidationInfo) -> Any:
 def _evaluated(text: Plain, known: Known) -> Number:
     if _SEXAGESIMAL.fullmatch(text):
         raise wrong("is a string in YAML 1.2 (base 60 was YAML 1.1); write the number itself")
-    if text.lower() in _YAML_1_1 and text not in known.vars:
+    if text.lower() in _YAML_1_1 and text not in {*known.vars, *known.broken}:
         raise wrong("is a string in YAML 1.2, as are yes, no, on and off; write a number")
     try:
         return evaluate(text, known.vars)
     except ExpressionError as error:
         if known.broken.intersection(names_in(text)):
-            raise PydanticCustomError("silent", "follows from a mistake elsewhere") from error
+            raise PydanticCustomError("silent", "{problem}", {"problem": "follows"}) from error
         raise wrong(str(error)) from error
 
 

@@ -46,9 +46,15 @@ _CORE = re.compile(
         | [-+]? \. (?: inf | Inf | INF ) | \. (?: nan | NaN | NAN ) )
     | (?P<merge> << )"""
 )
+_LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 #: Characters a plain scalar of a type other than string can begin with.
 _TYPED_START = frozenset("-+.0123456789~nNtTfF<")
 _PREFIX = "tag:yaml.org,2002:"
+
+
+def lines_of(text: str) -> list[str]:
+    """Split where YAML 1.1, and so libyaml's line numbers, see the end of a line."""
+    return _LINE_BREAK.split(text)
 
 
 class Plain(str):
@@ -164,7 +170,7 @@ def _unreadable(error: ReaderError, text: str, file: str) -> tuple[Place, str]:
     before = text.encode()[: error.position].decode("utf-8", "replace")
     if isinstance(error.character, str):  # the fallback counts characters
         before = text[: error.position]
-    lines = before.split("\n")
+    lines = lines_of(before)
     code = ord(error.character) if isinstance(error.character, str) else error.character
     place = Place(file, len(lines), len(lines[-1]) + 1)
     return place, f"the character U+{code:04X} is not allowed in YAML; remove it"
@@ -208,7 +214,7 @@ def _syntax(error: yaml.MarkedYAMLError, text: str, file: str) -> tuple[Place, s
 
 
 def _bad_start(place: Place, text: str) -> str:
-    line = text.split("\n")[(place.line or 1) - 1]
+    line = lines_of(text)[(place.line or 1) - 1]
     found = line[(place.column or 1) - 1 :][:1]
     if found == "\t":
         return "YAML: a tab indents this line; indent with spaces"

@@ -16,13 +16,11 @@ from typing import Any
 from yaml.nodes import MappingNode, Node, SequenceNode
 
 from qbatch.errors import ManifestError, Place, SourceErrors
-from qbatch.manifest.loader import Members, compose
+from qbatch.manifest.loader import Members, compose, lines_of
 
 #: A manifest is written by hand; data belong in a file that an axis reads by `from`.
 MAX_BYTES = 32 * 2**20
 
-#: Where YAML 1.1 (and so libyaml) sees the end of a line.
-_LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 _EXCERPT_WIDTH = 160
 #: What an excerpt must not show: a value beside a word for a secret, unless it is a pointer; the
 #: user's part of a URL.
@@ -155,7 +153,7 @@ class Source:
         if place.line is None or place.file != self.file:
             return ""
         if self._lines is None:
-            self._lines = _LINE_BREAK.split(self.text)
+            self._lines = lines_of(self.text)
         if not 1 <= place.line <= len(self._lines):
             return ""
         line = hide_secrets(self._lines[place.line - 1].rstrip())

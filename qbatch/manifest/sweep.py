@@ -127,10 +127,10 @@ class Axis(Model):
 
     @model_validator(mode="before")
     @classmethod
-    def read_form(cls, data: Any) -> Any:
+    def read_form(cls, data: Any, info: ValidationInfo) -> Any:
         """Read a list as `values`, and see that a map has one known key of the right shape."""
-        if isinstance(data, Axis):
-            return data
+        if isinstance(data, Axis) or (isinstance(data, Mapping) and info.context is None):
+            return data  # made in Python, where `values` is a name too
         if isinstance(data, tuple | list):
             if not data:
                 raise amiss("is an empty axis; write at least one value")

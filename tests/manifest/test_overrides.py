@@ -1,0 +1,136 @@
+"""``-S path=value``."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from qbatch.errors import SourceErrors
+from qbatch.manifest import Manifest, parse_manifest
+
+TEXT = """\
+qbatch: 1
+name: test
+vars: {n: 3}
+circuits: {bell: {template: bell.qasm.j2, with: {size: n}}}
+backends:
+  ideal: &local {provider: local}
+  noisy:
+    <<: *local
+    noise: {readout: 0.02}
+sweep:
+  matrix: {backend: [ideal, noisy], gamma: [0, 1]}
+  zip: {beta: [1, 2]}
+report:
+"""
+
+
+def change(*overrides: str, text: str = TEXT) -> Manifest:
+    return parse_manifest(text, overrides=overrides)
+
+
+def refusal(*overrides: str, text: str = TEXT) -> str:
+    with pytest.raises(SourceErrors) as caught:
+        change(*overrides, text=text)
+    return "\n".join(str(error) for error in caught.value.exceptions)
+
+
+VALID = TEXT.replace("report:\n", "")
+
+
+def test_a_value_is_changed():
+    assert change("shots=100", text=VALID).shots == 100
+    assert change("vars.n=2+5", text=VALID).circuits["bell"].arguments == {"size": 7}
+
+
+def test_an_axis_by_its_name_takes_a_list():
+    assert change("gamma=0,pi/2,pi", text=VALID).sweeps[0].matrix["gamma"].values == (
+        0,
+        math.pi / 2,
+        math.pi,
+    )
+
+
+def test_an_axis_by_its_name_is_found_in_zip():
+    assert change("beta=3,4", text=VALID).sweeps[0].zip["beta"].values == (3, 4)
+
+
+def test_shots_with_commas_are_swept():
+    assert change("shots=1,2,3", text=VALID).sweeps[0].matrix["shots"].values == (1, 2, 3)
+
+
+def test_a_new_axis_is_made_by_its_path_also_from_one_value():
+    assert change("sweep.matrix.shots=5", text=VALID).sweeps[0].matrix["shots"].values == (5,)
+
+
+def test_an_axis_takes_any_form():
+    axis = change("gamma={linspace: [0, 1, 3]}", text=VALID).sweeps[0].matrix["gamma"]
+    assert axis.linspace == (0, 1, 3)
+
+
+def test_an_axis_of_several_sweeps_is_changed_in_each():
+    text = VALID[: VALID.index("sweep:")] + "sweep:\n  - matrix: {a: [1]}\n  - zip: {a: [2]}\n"
+    sweeps = change("a=7,8", text=text).sweeps
+    assert sweeps[0].matrix["a"].values == sweeps[1].zip["a"].values == (7, 8)
+    assert change("sweep.1.repeat=3", text=text).sweeps[1].repeat == 3
+
+
+def test_lists_of_words_take_commas_and_texts_keep_them():
+    manifest = change("report.formats=md,html", "description=a, b")
+    assert manifest.report.formats == ("md", "html")
+    assert manifest.description == "a, b"
+
+
+def test_what_an_anchor_shares_is_changed_in_one_place_only():
+    manifest = change("backends.noisy.timeout=5s", "backends.noisy.noise.readout=0.1", text=VALID)
+    assert manifest.backends["noisy"].timeout_s == 5
+    assert manifest.backends["noisy"].noise == {"readout": 0.1}
+    assert manifest.backends["ideal"].timeout_s == 86_400
+
+
+def test_a_merged_key_is_overridden():
+    told = refusal("backends.noisy.provider=locl", text=VALID)
+    assert told.startswith("-S backends.noisy.provider: backends.noisy.provider: 'locl' is no")
+
+
+def test_later_overrides_win():
+    assert change("shots=1", "shots=2", text=VALID).shots == 2
+
+
+def test_text_and_places_stay_those_of_the_file():
+    manifest = change("name=other", text=VALID)
+    assert manifest.text == VALID
+    assert manifest.overrides == ("name=other",)
+    assert str(manifest.place_of("vars", "n")) == "<string>:3:8"
+
+
+@pytest.mark.parametrize(
+    ("override", "told"),
+    [
+        ("shots", "-S shots: is no path=value; write -S shots=1000"),
+        ("=3", "-S : is no path=value"),
+        ("run..x=3", "is no path=value"),
+        ("shots=0", "-S shots: shots: 0 is too few; write 1 or more"),
+        ("shts=3", "'shts' is no key and no axis of this manifest"),
+        ("gama=3", "did you mean 'gamma'?; write sweep.matrix.gama=… for a new axis"),
+        ("backends.nosy.noise=3", "backends has no 'nosy' (ideal, noisy); did you mean 'noisy'?"),
+        ("run.fail_fst=true", "run has no 'fail_fst'"),
+        ("vars.m=3", "vars has no 'm' (n)"),
+        ("circuits.bell.with.sise=3", "did you mean 'size'?"),
+        ("name.first=x", "name is one value and has no 'first' in it"),
+        ("sweep.matrix.gamma.9=3", "sweep.matrix.gamma is a list of 2, and 9 no index in it"),
+        ("shots=[1", "the value is no YAML"),
+        ("gamma=1,2]", "the value is no YAML"),
+        ("report.formats=md,pdf", "report.formats[1]: 'pdf' is none of"),
+        ("backends.ideal.credentials=5fa9c0ffee", "is no pointer to a secret"),
+    ],
+)
+def test_what_goes_nowhere_is_refused(override, told):
+    found = refusal(override, text=VALID)
+    assert told in found
+    assert "5fa9c0ffee" not in found
+
+
+def test_an_empty_section_can_be_filled():
+    assert change("report.formats=[md]").report.formats == ("md",)
