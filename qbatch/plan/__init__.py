@@ -17,10 +17,11 @@ from qbatch.plan.reasons import (
     Reason,
     Removed,
     Stored,
+    Survey,
     Why,
-    count_reasons,
     reasons,
     removed,
+    survey,
 )
 from qbatch.plan.saved import SavedPlan, differences, load_plan, save_plan
 from qbatch.plan.select import select
@@ -35,12 +36,12 @@ __all__ = [
     "Removed",
     "SavedPlan",
     "Stored",
+    "Survey",
     "SweepPoint",
     "Why",
     "canonical_json",
     "check_lock",
     "check_targets",
-    "count_reasons",
     "differences",
     "expand",
     "is_match",
@@ -54,5 +55,6 @@ __all__ = [
     "removed",
     "save_plan",
     "select",
+    "survey",
     "write_lock",
 ]

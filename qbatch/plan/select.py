@@ -152,9 +152,10 @@ class _Parser:
             self._depth -= 1
 
     def _comparison(self) -> Predicate:
+        column = self._next.column
         left = self._take("word") or self._take("quoted")
         if left is None or (left.kind == "word" and left.text in ("and", "or")):
-            self._fail("a comparison or a word is missing here", self._tokens[self._at].column)
+            self._fail("a comparison or a word is missing here", column)
         sign = self._take("op")
         if sign is None:
             return _holds(left.text)

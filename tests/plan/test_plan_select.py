@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from plan_making import PAIR, plan_of
+
+from qbatch.errors import SelectionError
+from qbatch.plan import select
+
+PLAN = plan_of(
+    {"matrix": {"backend": ["ideal", "noisy"], "shots": [100, 1000]}, "repeat": 2},
+    circuits={"pair": {"qasm": PAIR}},
+    backends={
+        "ideal": {"provider": "local"},
+        "noisy": {"provider": "local", "noise": {"readout": 0.1}},
+    },
+)
+WAVES = plan_of({"matrix": {"gamma": {"linspace": [0, 1.5707963267948966, 9]}, "beta": [1]}})
+
+
+def chosen(expression: str, plan=PLAN) -> list[str]:
+    meant = select(expression, plan.axes)
+    return [point.name for point in plan.points() if meant(point)]
+
+
+@pytest.mark.parametrize(
+    ("expression", "count"),
+    [
+        ("backend=noisy", 4),
+        ("backend == noisy and shots>=1000", 2),
+        ("not backend=noisy", 4),
+        ("not (backend=noisy or shots=100)", 2),
+        ("backend=noisy or backend=ideal and shots=100", 6),
+        ("backend!=noisy", 4),
+        ("shots<1000", 4),
+        ("shots<=1e3", 8),
+        ("repeat=2", 4),
+        ("noisy", 4),
+        ("'backend=noisy'", 4),
+        ("circuit~ai", 8),
+        ("shots~00", 8),
+        ("name~'shots=1000#2'", 2),
+        ("gamma=1", 0),
+    ],
+)
+def test_an_expression_means_so_many_points(expression: str, count: int) -> None:
+    meant = select(expression)
+    assert sum(map(meant, PLAN.points())) == count
+
+
+def test_a_points_name_selects_it() -> None:
+    assert chosen("backend=noisy,shots=1000#2") == ["backend=noisy,shots=1000#2"]
+    assert chosen("backend=noisy,shots=1000#1") == ["backend=noisy,shots=1000"]
+
+
+@given(st.sampled_from(list(WAVES.points())))
+def test_every_name_of_a_plan_selects_its_point(point) -> None:
+    assert chosen(point.name, WAVES) == [point.name]
+
+
+def test_the_beginning_of_an_id_selects_it() -> None:
+    point = next(PLAN.points())
+    assert chosen(point.id[:10]) == [point.name]
+
+
+@pytest.mark.parametrize("value", ["pi/4", "0.7853981633974483", "0.785398", "pi / 4"])
+def test_values_may_be_arithmetic_and_as_names_show_them(value: str) -> None:
+    expression = f"gamma={value}" if " " not in value else "gamma>=pi/4 and gamma<=pi/4"
+    assert chosen(expression, WAVES) == ["gamma=0.785398,beta=1"]
+
+
+@pytest.mark.parametrize(
+    ("expression", "message", "column"),
+    [
+        ("", "an expression is missing", 0),
+        ("backend=", "a value is missing after '='", 8),
+        ("bakend=noisy", "there is no axis 'bakend'", 0),
+        ("shots>=1000 backend=noisy", "'and' or 'or' is missing here", 12),
+        ("(shots>=1000", "this '(' is never closed", 0),
+        ("shots>=many", "'>=' compares numbers; 'many' is none", 7),
+        ("not", "a comparison or a word is missing here", 3),
+        ("shots=1 and or", "a comparison or a word is missing here", 12),
+        ('backend="noisy', "this cannot be read", 8),
+        ("noisy#x", "the number of a copy follows '#'", 5),
+        ("(" * 500, "nested too deep", 100),
+    ],
+)
+def test_a_mistake_is_pointed_at(expression: str, message: str, column: int) -> None:
+    with pytest.raises(SelectionError) as raised:
+        select(expression, PLAN.axes)
+    first, text, caret = str(raised.value).split("\n")
+    assert first.startswith(f"-k: {message}")
+    assert text == f"  {expression}"
+    assert caret == "  " + " " * column + "^"
+
+
+@given(st.text(max_size=30))
+def test_no_text_ends_in_another_error(expression: str) -> None:
+    try:
+        meant = select(expression)
+    except SelectionError:
+        return
+    assert all(meant(point) in (True, False) for point in PLAN.points())
