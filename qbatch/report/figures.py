@@ -78,6 +78,7 @@ class Canvas:
 
     def label(self, name: str | None) -> str:
         """An axis label: the name, and what it stands for."""
+        name = name or ""
         analysis = self.manifest.analysis
         if name in analysis.observables:
             text = analysis.observables[name].strip()
@@ -86,7 +87,7 @@ class Canvas:
             return f"{name} = P({analysis.probabilities[name]})"
         if name == "shots":
             return "shots per point"
-        return METRIC_LABELS.get(str(name), str(name))
+        return METRIC_LABELS.get(name, name)
 
     def tooltips(self, artist: Any, texts: Sequence[str]) -> None:
         """Give each mark of `artist` a tooltip."""
@@ -145,7 +146,7 @@ def _title(series: Series) -> str:
 def _to_svg(painted: Callable[[], Any], salt: str) -> str:
     import matplotlib as mpl
 
-    settings: dict[str, Any] = {
+    settings: Any = {
         "svg.fonttype": "none",
         "svg.hashsalt": salt,
         "svg.id": None,
@@ -184,7 +185,7 @@ def _to_svg(painted: Callable[[], Any], salt: str) -> str:
 
 
 def _with_own_ids(svg: str, prefix: str) -> str:
-    """Make ids unique among all figures of a page, and drop what only a file of its own may have."""
+    """Make ids unique among all figures of a page, without what only its own file may have."""
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
     svg = re.sub(r"<style[^>]*>.*?</style>", "", svg, flags=re.DOTALL)
     svg = re.sub(r'\bid="', f'id="{prefix}', svg)
@@ -234,9 +235,10 @@ def _with_description(svg: str, title: str, caption: str, prefix: str) -> str:
         f'<desc id="{prefix}desc">{escape(caption)}</desc>'
     )
     labelled = f'role="img" aria-labelledby="{prefix}title {prefix}desc"'
-    return re.sub(
-        r"<svg ([^>]*)>", rf"<svg {labelled} \1>" + head.replace("\\", r"\\"), svg, count=1
-    )
+    style = 'stroke-linejoin="round" stroke-linecap="butt"'
+    start = svg.index("<svg ") + len("<svg ")
+    end = svg.index(">", start) + 1
+    return f"{svg[:start]}{labelled} {style} {svg[start:end]}{head}{svg[end:]}"
 
 
 def describe(name: str, value: Value | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -113,7 +114,9 @@ def _step_of_pi(values: Sequence[float]) -> float | None:
 
 
 def _as_pi(value: float) -> str:
-    """>>> _as_pi(math.pi / 4), _as_pi(-math.pi), _as_pi(0.0), _as_pi(1.5 * math.pi)
+    """Write a multiple of π/16.
+
+    >>> _as_pi(math.pi / 4), _as_pi(-math.pi), _as_pi(0.0), _as_pi(1.5 * math.pi)
     ('π/4', '−π', '0', '3π/2')
     """
     top, bottom = round(value / math.pi * 16), 16
@@ -158,7 +161,7 @@ class Palette:
         )
 
 
-def _set_labels(canvas: Canvas, panels: Panels, x: str, y: str) -> None:
+def _set_labels(panels: Panels, x: str, y: str) -> None:
     for _, axes in panels:
         spec = axes.get_subplotspec()
         axes.grid(visible=True)
@@ -201,7 +204,7 @@ def _paint_lines(canvas: Canvas, sheet: Sheet, panels: Panels) -> None:
             along_x.mark(axes.xaxis, (mark.x for mark in marks))
         if plot.yscale == "linear":
             along_y.mark(axes.yaxis, () if along_y.words is None else (mark.y for mark in marks))
-    _set_labels(canvas, panels, canvas.label(plot.x), canvas.label(plot.y))
+    _set_labels(panels, canvas.label(plot.x), canvas.label(plot.y))
     palette.add_legend(sheet, panels[0][1], plot.color)
     _describe_lines(canvas, marks, pooled)
 
@@ -344,12 +347,12 @@ def _paint_heatmaps(canvas: Canvas, sheet: Sheet, panels: Panels) -> None:
         if plot.yscale == "linear":
             along_y.mark(axes.yaxis, (mark.y for mark in marks))
         _ring_highest(axes, here, along_x, along_y)
-    _set_labels(canvas, panels, canvas.label(plot.x), canvas.label(plot.y))
+    _set_labels(panels, canvas.label(plot.x), canvas.label(plot.y))
     for _, axes in panels:
         axes.grid(visible=False)
     if mesh is not None:
         bar = sheet.colorbar(mesh, ax=[axes for _, axes in panels], label=canvas.label(plot.z))
-        bar.outline.set_visible(False)  # type: ignore[operator]
+        bar.outline.set_visible(False)
     _describe_heatmap(canvas, marks, overlaid)
 
 
@@ -359,7 +362,7 @@ def _edges(centres: list[float], *, is_log: bool) -> list[float]:
     if len(places) == 1:
         edges = [places[0] - 0.5, places[0] + 0.5]
     else:
-        between = [(a + b) / 2 for a, b in zip(places, places[1:], strict=False)]
+        between = [(a + b) / 2 for a, b in itertools.pairwise(places)]
         edges = [2 * places[0] - between[0], *between, 2 * places[-1] - between[-1]]
     return [math.exp(e) for e in edges] if is_log else edges
 
@@ -415,9 +418,9 @@ def _paint_histograms(canvas: Canvas, sheet: Sheet, panels: Panels) -> None:
             here = [
                 along.place(mark.x) for mark in marks if mark.facet == facet and mark.color == color
             ]
-            axes.hist(here, edges, color=palette.color(color), alpha=0.6, label=plain(color))
+            axes.hist(here, list(edges), color=palette.color(color), alpha=0.6, label=plain(color))
         along.mark(axes.xaxis, (mark.x for mark in marks))
-    _set_labels(canvas, panels, canvas.label(plot.x), "points")
+    _set_labels(panels, canvas.label(plot.x), "points")
     palette.add_legend(sheet, panels[0][1], plot.color)
     canvas.caption.append(f"How {count_of(len(marks), 'point')} spread over {plot.x}.")
 
@@ -448,7 +451,7 @@ def _paint_outcomes(canvas: Canvas, sheet: Sheet, panels: Panels) -> None:
         axes.set_xticks(
             range(len(bars)), list(bars), rotation=90 if is_long else 0, family="monospace"
         )
-    _set_labels(canvas, panels, "outcome (bit 0 rightmost)", "frequency")
+    _set_labels(panels, "outcome (bit 0 rightmost)", "frequency")
     palette.add_legend(sheet, panels[0][1], plot.color)
     shots = sum(counts.shots for counts in outcomes.values())
     canvas.caption.append(

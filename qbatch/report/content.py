@@ -1,0 +1,288 @@
+"""What a report says, whatever it is written in: Markdown, HTML, or a person's own template.
+
+Rule: no clock and no timings, so that equal runs give equal reports, however often they were
+interrupted.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import shlex
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
+
+from qbatch.job import JobState
+from qbatch.report.judging import CheckResult, Judgement
+from qbatch.report.numbers import amount, count_of, percent, plain, whole
+from qbatch.report.rows import Columns, Run
+from qbatch.report.survey import Share, Survey
+from qbatch.result import Verdict
+
+if TYPE_CHECKING:
+    from qbatch.manifest.models import Backend, Manifest, Where
+    from qbatch.report.figures import Figure
+
+#: Order in which states are told.
+STATES = (
+    JobState.COMPLETED,
+    JobState.RUNNING,
+    JobState.SUBMITTED,
+    JobState.SUBMITTING,
+    JobState.CREATED,
+    JobState.HELD,
+    JobState.FAILED,
+    JobState.CANCELLED,
+)
+
+#: Points from which on the highest and lowest are told before the table.
+MANY_POINTS = 30
+
+#: Judgements shown of each verdict.
+MAX_SHOWN = {Verdict.FAIL: 20, Verdict.UNDECIDED: 10, Verdict.PASS: 3}
+
+_PACKAGES = ("qbatch", "qiskit", "qiskit-aer", "numpy")
+_LONGEST_FACT = 160
+_MOST_FACTS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class BackendFacts:
+    """One backend as the report tells it.
+
+    Attributes:
+        name: In the manifest.
+        provider: Its provider.
+        target: As resolved by the provider, or as asked for.
+        settings: What the manifest says about it: (key, value as text).
+        facts: What the provider said about it: (key, value as text).
+        share: What it did.
+    """
+
+    name: str
+    provider: str
+    target: str
+    settings: tuple[tuple[str, str], ...]
+    facts: tuple[tuple[str, str], ...]
+    share: Share
+
+
+@dataclass(frozen=True)
+class Content:
+    """Everything a report says besides its rows.
+
+    Attributes:
+        run: What it is about.
+        columns: Of the results table.
+        survey: What one reading found.
+        figures: Drawn.
+    """
+
+    run: Run
+    columns: Columns
+    survey: Survey
+    figures: tuple[Figure, ...]
+
+    @property
+    def manifest(self) -> Manifest:
+        """As kept with the results."""
+        return self.run.manifest
+
+    @property
+    def level(self) -> str:
+        """Confidence of the intervals: ``95 %``."""
+        share = self.columns.level
+        return percent(share, 0 if round(share * 100, 9) % 1 == 0 else 1)
+
+    @cached_property
+    def states(self) -> list[tuple[JobState, int]]:
+        """(state, points) of the states that points are in."""
+        return [(state, n) for state in STATES if (n := self.survey.states[state])]
+
+    @property
+    def headline(self) -> str:
+        """How far the run is, in a sentence."""
+        survey = self.survey
+        told = f"{whole(survey.completed)} of {count_of(survey.points, 'point')} completed"
+        rest = [f"{whole(n)} {state}" for state, n in self.states if state != JobState.COMPLETED]
+        return told + (f" ({', '.join(rest)})" if rest else "")
+
+    @property
+    def tiles(self) -> list[tuple[str, str]]:
+        """(figure, what it counts), for the top of a page."""
+        survey = self.survey
+        tiles = [
+            (f"{whole(survey.completed)} / {whole(survey.points)}", "points completed"),
+            (whole(survey.shots), "shots"),
+            (str(len(survey.backends)), "backend" if len(survey.backends) == 1 else "backends"),
+        ]
+        if survey.checks:
+            passed = sum(check.verdict is Verdict.PASS for check in survey.checks)
+            tiles.append((f"{passed} / {len(survey.checks)}", "checks passed"))
+        tiles += [(amount(cost, unit), "spent") for unit, cost in sorted(survey.cost.items())]
+        return tiles
+
+    @cached_property
+    def backends(self) -> list[BackendFacts]:
+        """In the order of the manifest, those that have points."""
+        shares = self.survey.backends
+        return [
+            _backend(name, backend, self.run.targets.get(name), shares[name])
+            for name, backend in self.manifest.backends.items()
+            if name in shares
+        ]
+
+    @property
+    def ledger(self) -> list[tuple[str, int, str]]:
+        """(backend, completed points, cost) of everything that cost something."""
+        return [
+            (name, share.completed, amount(cost, unit))
+            for name, share in self.survey.backends.items()
+            for unit, cost in sorted(share.cost.items())
+        ]
+
+    @property
+    def equalities_note(self) -> str:
+        """How many true equalities fail by chance; "" where there is nothing to say."""
+        judged = sum(
+            check.numbers.total()
+            for check in self.survey.checks
+            if any(op == "==" for op, _ in check.check.conditions)
+        )
+        if judged < 2:
+            return ""
+        expected = judged * (1 - self.columns.level)
+        return (
+            f"{judged} equalities were judged at the {self.level} level: of those that hold, about "
+            f"{expected:.2g} would fail by chance."
+        )
+
+    @property
+    def repeats_note(self) -> str:
+        """Whether repeats scatter more than shot noise lets them; "" without repeats."""
+        scatters = self.survey.scatters()
+        if not scatters:
+            return ""
+        number = self.columns.numbers[0]
+        excessive = [name for name, one in scatters if one.is_excessive]
+        told = (
+            f"Repeats of {count_of(len(scatters), 'setting')} were compared by {number}: "
+            "the scatter between repeats against the shot noise within them (χ² test). "
+        )
+        worst = f"the least likely has p = {scatters[0][1].p_value:.2g}"
+        if not excessive:
+            return f"{told}Shot noise explains all of it ({worst})."
+        names = ", ".join(excessive[:5]) + (", …" if len(excessive) > 5 else "")
+        return f"{told}{len(excessive)} scatter more than shot noise explains ({worst}): {names}."
+
+    @cached_property
+    def versions(self) -> dict[str, str]:
+        """Package -> version, as noted by the run, else of this process."""
+        noted = self.run.meta.get("versions", "")
+        if noted.startswith("{"):
+            return {str(name): str(number) for name, number in json.loads(noted).items()}
+        return {"python": platform.python_version(), **_installed()}
+
+    @property
+    def command(self) -> str:
+        """What to type to run it again."""
+        manifest = self.manifest
+        path = manifest.path.name if manifest.path else f"{manifest.name}.yaml"
+        words = ["qbatch", "run", path]
+        for override in manifest.overrides:
+            words += ["-S", override]
+        return shlex.join([*words, "--trust"] if manifest.trust else words)
+
+    @property
+    def seeds(self) -> str:
+        """Root seed of each sweep."""
+        return ", ".join(str(sweep.seed) for sweep in self.manifest.sweeps)
+
+
+def shown(check: CheckResult) -> list[Judgement]:
+    """The judgements of a check that a page has room for, the worst first."""
+    found = []
+    for verdict, limit in MAX_SHOWN.items():
+        found += check.kept.get(verdict, [])[:limit]
+    return found
+
+
+def where_text(where: Where) -> str:
+    """``backend = noisy, shots = 100 or 1000``; "" for all points."""
+    parts = []
+    for name, wanted in where.items():
+        values = wanted if isinstance(wanted, tuple | list) else (wanted,)
+        parts.append(f"{name} = {' or '.join(map(plain, values))}")
+    return ", ".join(parts)
+
+
+def _backend(name: str, backend: Backend, described: Any, share: Share) -> BackendFacts:
+    said = dict(described) if isinstance(described, Mapping) else {}
+    facts = said.pop("facts", {})
+    target = str(said.pop("name", "") or backend.target or "")
+    settings = {"noise": backend.noise, "options": backend.options, "transpile": backend.transpile}
+    return BackendFacts(
+        name,
+        backend.provider,
+        target,
+        tuple(_told({key: value for key, value in settings.items() if value})),
+        tuple(_told({"num_qubits": said.get("num_qubits"), **dict(facts)})),
+        share,
+    )
+
+
+def _told(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Each value as short text; what is empty is left out."""
+    told = 0
+    for key, value in values.items():
+        if value is None or value == "" or told >= _MOST_FACTS:
+            continue
+        told += 1
+        plainly = value.model_dump() if hasattr(value, "model_dump") else value
+        text = plainly if isinstance(plainly, str) else json.dumps(plainly, default=str)
+        text = text.replace('"', "") if text.startswith("{") else text
+        yield key, text if len(text) <= _LONGEST_FACT else text[: _LONGEST_FACT - 1] + "…"
+
+
+def _installed() -> dict[str, str]:
+    found = {}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def how_to_read(content: Content) -> list[str]:
+    """Paragraphs that say what the numbers mean."""
+    level = content.level
+    paragraphs = [
+        "0.9120(28) is the value 0.9120 with a standard error of 0.0028: the digits in parentheses "
+        "count in the last places shown.",
+        f"[0.906, 0.917] is the {level} interval: of many such experiments about {level} have the "
+        "true value inside theirs. Intervals of probabilities are Wilson's; those of observables "
+        "are the same score interval for a mean, with the full variance of the sum per shot. They "
+        "keep a width even when all shots agree: a hundred equal shots prove nothing to the last "
+        "digit.",
+        "Bitstrings: the rightmost character is bit 0 of its register; the last register declared "
+        "stands leftmost. Z2 in an observable is classical bit 2, counted through the registers in "
+        "the order declared.",
+    ]
+    if content.manifest.checks:
+        paragraphs.append(
+            "Checks are judged on the interval, never on the value alone: x >= a passes when the "
+            "whole interval lies at or above a, fails when all of it lies below, and is undecided "
+            "in between: more shots would tell. x == a passes when a lies in the interval, that "
+            "is, when the shots are consistent with it."
+        )
+    if content.manifest.analysis.distribution is not None:
+        paragraphs.append(
+            "Distances of finitely many shots are never zero: the floor is what a perfect device "
+            "would show on average with as many shots. A distance near its floor says no more than "
+            "that. Intervals of distances are conservative."
+        )
+    return paragraphs

@@ -1,0 +1,182 @@
+r"""A run's results for other programs: one reading, written as it is read.
+
+``csv``: one row per point, columns `id, point, state, circuit, backend, shots, repeat`, one per
+swept parameter, then NAME, NAME_se, NAME_low, NAME_high per analysed number, then `cost, unit,
+provider_job_id, error`; RFC 4180, UTF-8, ``\n`` line ends, numbers to their last digit, empty
+where there is none. Text is written as it is, also where it begins with ``=``: a program that
+takes such text for a formula is asked to import it as text.
+
+``counts``: the long table `id, point, bitstring, count`, outcomes ascending as integers.
+
+``json``: ``{"qbatch": 1, "run", "level", "points": [...]}``, a point a line: `id, point, state,
+circuit, backend, shots, repeat, parameters, estimates` (name -> value, se, low, high, and a
+distance's floor), `counts` (bitstring -> count, or null), `cost, unit, provider_job_id, error`.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from qbatch.errors import SelectionError
+from qbatch.report.files import replacing, replacing_text
+from qbatch.report.rows import Columns, Floors, Point, Run
+
+if TYPE_CHECKING:
+    from qbatch.result import Estimate
+
+HEAD = ("id", "point", "state", "circuit", "backend", "shots", "repeat")
+TAIL = ("cost", "unit", "provider_job_id", "error")
+#: Formats that are text and can go to a stream.
+TEXT_FORMATS = ("csv", "counts", "json")
+#: Formats that need a file.
+BINARY_FORMATS = ("netcdf", "parquet")
+
+
+def export(run: Run, format: str, out: IO[str] | Path) -> None:
+    """Write a run's results.
+
+    Args:
+        run: Read once.
+        format: csv, counts, json; with a path also netcdf, parquet (extra ``[data]``).
+        out: An open text stream, or the path of a file, which is replaced whole.
+
+    Raises:
+        SelectionError: The format is unknown, or is binary and `out` is a stream.
+        QbatchError: A package of the extra is missing.
+        SnapshotError: The file cannot be written.
+    """
+    if format in BINARY_FORMATS:
+        if not isinstance(out, Path):
+            raise SelectionError(f"{format} is binary: name a file with -o FILE")
+        _write_binary(run, format, out)
+    elif format not in TEXT_FORMATS:
+        known = ", ".join((*TEXT_FORMATS, *BINARY_FORMATS))
+        raise SelectionError(f"no export format {format!r}; there are {known}")
+    elif isinstance(out, Path):
+        with replacing_text(out) as file:
+            _WRITERS[format](run, file)
+    else:
+        _WRITERS[format](run, out)
+
+
+class CsvRows:
+    """The rows of ``results.csv``, written as they come.
+
+    Args:
+        columns: Which parameters and numbers there are.
+        file: Where to; its lines end as written.
+    """
+
+    def __init__(self, columns: Columns, file: IO[str]) -> None:
+        self._parameters = columns.parameters
+        self._numbers = columns.numbers
+        self._writer = csv.writer(file, lineterminator="\n")
+        numbers = (
+            f"{name}{end}" for name in columns.numbers for end in ("", "_se", "_low", "_high")
+        )
+        self._writer.writerow((*HEAD, *columns.parameters, *numbers, *TAIL))
+
+    def add(self, point: Point) -> None:
+        """Write one point."""
+        self._writer.writerow(self._row(point))
+
+    def add_all(self, points: Iterable[Point]) -> None:
+        """Write many points."""
+        self._writer.writerows(map(self._row, points))
+
+    def _row(self, point: Point) -> list[Any]:
+        job, parameters, estimates = point.job, point.parameters, point.estimates
+        row = [
+            point.id,
+            point.name,
+            job.state,
+            point.circuit,
+            point.backend,
+            point.shots,
+            point.repeat,
+        ]
+        for name in self._parameters:
+            value = parameters.get(name)
+            row.append(("true" if value else "false") if value.__class__ is bool else value)
+        for name in self._numbers:
+            estimate = estimates.get(name)
+            if estimate is None:
+                row += (None, None, None, None)
+            else:
+                row += (estimate.value, estimate.se, estimate.low, estimate.high)
+        row += (job.cost, job.unit, job.provider_job_id, job.error)
+        return row
+
+
+def _write_csv(run: Run, file: IO[str]) -> None:
+    CsvRows(Columns.of(run), file).add_all(run)
+
+
+def _write_counts(run: Run, file: IO[str]) -> None:
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(("id", "point", "bitstring", "count"))
+    for point in run:
+        if point.counts is not None:
+            writer.writerows(
+                (point.id, point.name, bits, n) for bits, n in point.counts.to_dict().items()
+            )
+
+
+def _write_json(run: Run, file: IO[str]) -> None:
+    head = {"qbatch": 1, "run": run.name, "level": run.manifest.analysis.intervals.level}
+    file.write(json.dumps(head, ensure_ascii=False)[:-1] + ', "points": [')
+    floors = Floors(run.manifest)
+    for number, point in enumerate(run):
+        file.write(
+            (",\n" if number else "\n") + json.dumps(_facts(point, floors), ensure_ascii=False)
+        )
+    file.write("\n]}\n")
+
+
+def _facts(point: Point, floors: Floors) -> dict[str, Any]:
+    job, counts = point.job, point.counts
+    return {
+        "id": point.id,
+        "point": point.name,
+        "state": job.state,
+        "circuit": point.circuit,
+        "backend": point.backend,
+        "shots": point.shots,
+        "repeat": point.repeat,
+        "parameters": dict(point.parameters),
+        "estimates": {
+            name: dict(_numbers(floors.beside(name, estimate, point.shots)))
+            for name, estimate in point.estimates.items()
+        },
+        "counts": None if counts is None else counts.to_dict(),
+        "cost": job.cost,
+        "unit": job.unit,
+        "provider_job_id": job.provider_job_id,
+        "error": job.error,
+    }
+
+
+def _numbers(estimate: Estimate) -> Iterator[tuple[str, float]]:
+    for name in ("value", "se", "low", "high"):
+        yield name, getattr(estimate, name)
+    if estimate.floor is not None:
+        yield "floor", estimate.floor
+
+
+_WRITERS: dict[str, Callable[[Run, IO[str]], None]] = {
+    "csv": _write_csv,
+    "counts": _write_counts,
+    "json": _write_json,
+}
+
+
+def _write_binary(run: Any, format: str, path: Path) -> None:
+    with replacing(path) as fresh:
+        if format == "netcdf":
+            run.to_xarray().to_netcdf(fresh, engine="h5netcdf")
+        else:
+            run.to_dataframe().to_parquet(fresh, index=False)

@@ -1,0 +1,233 @@
+"""The report as one HTML file that stands alone: no network, no fonts, no images beside it.
+
+Rules: Jinja2 escapes whatever it is given; the only markup passed through is made here (rows, the
+bar of states, rulers) or by `figures`, each escaping its own text. The Content-Security-Policy
+allows this file's one style sheet and one script by their hashes and nothing else, so a name that
+slipped through could not run. Rows are written as they are read, in constant memory.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Iterator
+from functools import cache
+from html import escape
+from pathlib import Path
+from tempfile import SpooledTemporaryFile
+from typing import IO, TYPE_CHECKING, Any
+
+from qbatch.job import JobState
+from qbatch.report.content import MANY_POINTS, Content, how_to_read, shown, where_text
+from qbatch.report.judging import CheckResult, Judgement
+from qbatch.report.numbers import count_of, interval, plain, short, whole
+from qbatch.report.rows import Columns, Floors, Point
+from qbatch.report.survey import axis_values
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+    from qbatch.manifest.models import Value
+    from qbatch.result import Estimate
+
+#: Rows from which on the table is folded at first.
+FOLDED_FROM = 500
+
+_MARKS = {"pass": "✔", "fail": "✘", "undecided": "?"}
+_FOLDER = Path(__file__).parent / "page"
+_IN_MEMORY = 2 << 20
+_CHUNK = 1 << 16
+_ROWS_AT_ONCE = 256
+
+
+class HtmlRows:
+    """The results table's rows, taken in one by one and kept in a temporary file.
+
+    Args:
+        columns: Of the table.
+        floors: To be told beside distances.
+    """
+
+    def __init__(self, columns: Columns, floors: Floors) -> None:
+        self.columns = columns
+        self.number = 0
+        self._floors = floors
+        self._waiting: list[str] = []
+        self._axis_cells: dict[tuple[type, Value | None], str] = {}
+        self._spool: IO[str] = SpooledTemporaryFile(  # noqa: SIM115 - closed by `close`
+            _IN_MEMORY, "w+", encoding="utf-8", newline="\n"
+        )
+
+    def add(self, point: Point) -> None:
+        """Take in one point."""
+        cells = [self._axis_cell(value) for value in axis_values(point, self.columns)]
+        if not cells:
+            cells = [f"<td>{escape(point.name)}</td>"]
+        job, estimates = point.job, point.estimates
+        if job.state is JobState.COMPLETED:
+            cells.append("<td>completed</td>")
+        else:
+            why = f'<span class="why">{escape(job.error)}</span>' if job.error else ""
+            state = job.state.value
+            cells.append(f'<td><span class="chip small {state}">{state}</span>{why}</td>')
+        for name in self.columns.numbers:
+            estimate = estimates.get(name)
+            cells.append("<td></td>" if estimate is None else self._number(name, estimate, point))
+        title = escape(point.name)
+        self._waiting.append(f'<tr id="p-{point.id[:16]}" title="{title}">{"".join(cells)}</tr>\n')
+        self.number += 1
+        if len(self._waiting) >= _ROWS_AT_ONCE:
+            self._flush()
+
+    def _axis_cell(self, value: Value | None) -> str:
+        known = self._axis_cells.get((value.__class__, value))
+        if known is not None:
+            return known
+        if value is None:
+            cell = "<td></td>"
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            cell = f'<td class="n" data-v="{value!r}">{plain(value)}</td>'
+        else:
+            cell = f"<td>{escape(plain(value))}</td>"
+        if len(self._axis_cells) < 10_000:
+            self._axis_cells[value.__class__, value] = cell
+        return cell
+
+    def _number(self, name: str, estimate: Estimate, point: Point) -> str:
+        estimate = self._floors.beside(name, estimate, point.shots)
+        below = interval(estimate.low, estimate.high)
+        if estimate.floor is not None:
+            below += f", floor {estimate.floor:.2g}"
+        value = estimate.value
+        return f'<td class="n" data-v="{value:.9g}">{short(estimate)}<i>{below}</i></td>'
+
+    def _flush(self) -> None:
+        self._spool.write("".join(self._waiting))
+        self._waiting.clear()
+
+    def chunks(self) -> Iterator[str]:
+        """All rows, in pieces."""
+        self._flush()
+        self._spool.seek(0)
+        while chunk := self._spool.read(_CHUNK):
+            yield chunk
+
+    def close(self) -> None:
+        """Let the temporary file go. Repeatable."""
+        self._spool.close()
+
+
+def html_pieces(content: Content, rows: HtmlRows) -> Iterator[str]:
+    """The page, in pieces.
+
+    Args:
+        content: What to say.
+        rows: Of the results table, all taken in.
+    """
+    from markupsafe import Markup
+
+    style, script = _asset("page.css"), _asset("sort.js")
+    axes = [*content.columns.axes, *content.columns.parameters] or ["point"]
+    return _template().generate(
+        content=content,
+        style=Markup(style),
+        script=Markup(script),
+        style_hash=_hash(style),
+        script_hash=_hash(script),
+        states_bar=Markup(_states_bar(content)),
+        sections=_sections(content),
+        marks=_MARKS,
+        ruler=lambda check, one: Markup(_ruler(check, one)),
+        safe=Markup,
+        shown=shown,
+        where_text=where_text,
+        short=short,
+        interval=interval,
+        whole=whole,
+        count_of=count_of,
+        many=content.survey.points > MANY_POINTS,
+        folded=rows.number >= FOLDED_FROM,
+        axes=axes,
+        rows=rows.chunks(),
+        reading=how_to_read(content),
+    )
+
+
+@cache
+def _template() -> Template:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(_FOLDER),
+        autoescape=True,
+        undefined=StrictUndefined,
+        keep_trailing_newline=True,
+    )
+    return environment.get_template("page.html.j2")
+
+
+@cache
+def _asset(name: str) -> str:
+    return (_FOLDER / name).read_text("utf-8")
+
+
+def _hash(text: str) -> str:
+    """What a Content-Security-Policy calls an inline text by."""
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
+
+
+def _sections(content: Content) -> list[tuple[str, str]]:
+    """(id, title) of the sections that this page has."""
+    survey = content.survey
+    has: dict[str, Any] = {
+        "failures": survey.failures,
+        "checks": survey.checks,
+        "figures": content.figures,
+        "results": True,
+        "backends": True,
+        "cost": content.ledger,
+        "reproduce": True,
+    }
+    named = [(name, name.capitalize()) for name, there in has.items() if there]
+    return [*named, ("reading", "How to read this")]
+
+
+def _states_bar(content: Content) -> str:
+    """A bar that shows how many points are in which state, and the same in words."""
+    total, at, parts = max(1, content.survey.points), 0.0, []
+    for state, number in content.states:
+        width = 1000 * number / total
+        parts.append(f'<rect class="{state}" x="{at:.2f}" width="{width:.2f}" height="10"/>')
+        at += width
+    words = escape(content.headline)
+    return (
+        f'<div class="states"><svg role="img" aria-label="{words}" viewBox="0 0 1000 10" '
+        f'preserveAspectRatio="none">{"".join(parts)}</svg><p>{words}</p></div>'
+    )
+
+
+def _ruler(check: CheckResult, one: Judgement) -> str:
+    """A small picture of an interval and of the number that is claimed."""
+    estimate = one.estimate
+    if estimate is None:
+        return ""
+    claims = [number for _, number in check.check.conditions]
+    value, low, high = estimate.value, estimate.low, estimate.high
+    if check.check.absolute:
+        claims += [-number for number in claims]
+    left, right = min(low, *claims), max(high, *claims)
+    scale = 130 / ((right - left) or 1.0)
+
+    def at(x: float) -> str:
+        return f"{10 + (x - left) * scale:.1f}"
+
+    ticks = "".join(
+        f'<path class="claim" d="M{at(number)} 1V13"/>' for number in dict.fromkeys(claims)
+    )
+    words = f"interval {interval(low, high)}, claimed {', '.join(f'{n:.6g}' for n in claims)}"
+    return (
+        f'<svg class="ruler {one.verdict}" role="img" aria-label="{escape(words)}" '
+        f'viewBox="0 0 150 14"><path class="axis" d="M4 7H146"/>'
+        f'<path class="span" d="M{at(low)} 7H{at(high)}"/>'
+        f'<circle class="at" cx="{at(value)}" cy="7" r="3"/>{ticks}</svg>'
+    )

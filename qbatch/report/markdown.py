@@ -1,0 +1,232 @@
+"""The report as Markdown: reads well as plain text, and on any forge that renders it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from qbatch.report.content import MANY_POINTS, Content, how_to_read, shown, where_text
+from qbatch.report.numbers import amount, count_of, full, plain, whole
+from qbatch.report.rows import Columns, Floors, Point
+from qbatch.report.survey import axis_values
+from qbatch.result import Verdict
+
+#: Rows of the results table; beyond, the CSV beside the report has them.
+MAX_ROWS = 1_000
+
+_VERDICTS = {Verdict.PASS: "✔ pass", Verdict.FAIL: "✘ fail", Verdict.UNDECIDED: "? undecided"}
+_SPECIAL = str.maketrans({"|": "\\|", "<": "&lt;", "\n": " ", "\r": " ", "`": "'"})
+
+
+def cell(text: str) -> str:
+    r"""Text made safe inside a table: no new column, no new row, no markup of HTML.
+
+    >>> cell("a|b <i>")
+    'a\\|b &lt;i>'
+    """
+    return text.translate(_SPECIAL)
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    """Lines of a table whose cells are safe already, padded so that it reads as plain text."""
+    filled = [list(map(str, head)), *(list(row) for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*filled, strict=True)]
+    lines = [
+        "| " + " | ".join(text.ljust(w) for text, w in zip(row, widths, strict=True)) + " |"
+        for row in filled
+    ]
+    yield lines[0]
+    yield "|" + "|".join("-" * (width + 2) for width in widths) + "|"
+    yield from lines[1:]
+
+
+class MarkdownRows:
+    """The results table's rows, taken in one by one.
+
+    Args:
+        columns: Of the table.
+        floors: To be told beside distances.
+        limit: Rows kept; None for all.
+    """
+
+    def __init__(self, columns: Columns, floors: Floors, limit: int | None = MAX_ROWS) -> None:
+        self.columns = columns
+        self.rows: list[list[str]] = []
+        self.left_out = 0
+        self._floors = floors
+        self._limit = limit
+
+    @property
+    def head(self) -> list[str]:
+        """Of the table."""
+        axes = [*self.columns.axes, *self.columns.parameters]
+        return [*map(cell, axes or ["point"]), "state", *map(cell, self.columns.numbers)]
+
+    def add(self, point: Point) -> None:
+        """Take in one point."""
+        if self._limit is not None and len(self.rows) >= self._limit:
+            self.left_out += 1
+            return
+        values = axis_values(point, self.columns)
+        row = ["" if v is None else cell(plain(v)) for v in values] or [cell(point.name)]
+        row.append(point.job.state.value)
+        estimates = point.estimates
+        for name in self.columns.numbers:
+            estimate = estimates.get(name)
+            text = (
+                "" if estimate is None else full(self._floors.beside(name, estimate, point.shots))
+            )
+            row.append(text)
+        self.rows.append(row)
+
+    def lines(self) -> Iterator[str]:
+        """The whole table."""
+        yield from table(self.head, self.rows)
+
+
+def markdown_lines(content: Content, rows: MarkdownRows, figures: str = "figures") -> Iterator[str]:
+    """Lines of the report, without line ends.
+
+    Args:
+        content: What to say.
+        rows: Of the results table.
+        figures: Folder of the figures, as seen from the report.
+    """
+    manifest = content.manifest
+    yield f"# {cell(content.run.name)}"
+    yield ""
+    if manifest.description:
+        yield from (cell(manifest.description), "")
+    yield f"**{content.headline}.** " + " · ".join(
+        f"{figure} {what}" for figure, what in content.tiles[1:]
+    )
+    yield ""
+    yield from _checks(content)
+    yield from _failures(content)
+    yield from _figures(content, figures)
+    yield from _results(content, rows)
+    yield from _backends(content)
+    yield from _costs(content)
+    yield from _reproduce(content)
+    yield from ("## How to read this", "")
+    for paragraph in how_to_read(content):
+        yield from (f"- {paragraph}",)
+
+
+def _checks(content: Content) -> Iterator[str]:
+    if not content.survey.checks:
+        return
+    yield from ("## Checks", "")
+    rows = []
+    for check in content.survey.checks:
+        where = cell(where_text(check.where)) or "all points"
+        rows.append([_VERDICTS[check.verdict], f"`{cell(check.check.text)}`", where, check.summary])
+    yield from table(["verdict", "claim", "where", "points"], rows)
+    yield ""
+    told = False
+    for check in content.survey.checks:
+        for one in shown(check):
+            if one.verdict is not Verdict.PASS or check.numbers.total() <= 3:
+                told = True
+                claim = f"`{cell(check.check.text)}` at {cell(one.name)}"
+                yield f"- {_VERDICTS[one.verdict]}: {claim}: {cell(one.reason)}"
+    if told:
+        yield ""
+    if content.equalities_note:
+        yield from (content.equalities_note, "")
+
+
+def _failures(content: Content) -> Iterator[str]:
+    if not content.survey.failures:
+        return
+    yield from ("## Failures", "")
+    for failure in content.survey.failures.values():
+        names = ", ".join(failure.names) + (", …" if failure.number > len(failure.names) else "")
+        where, error = ", ".join(sorted(failure.backends)), failure.error or "no reason given"
+        number = count_of(failure.number, "point")
+        yield f"- **{number} {failure.state}** on {cell(where)}: {cell(error)}"
+        yield f"  ({cell(names)}); {failure.remedy}."
+    if content.survey.untold:
+        further = count_of(content.survey.untold, "further point")
+        yield f"- {further} with other errors: see the CSV."
+    yield ""
+
+
+def _figures(content: Content, folder: str) -> Iterator[str]:
+    if not content.figures:
+        return
+    yield from ("## Figures", "")
+    for figure in content.figures:
+        yield from (f"### {cell(figure.title)}", "")
+        if figure.note:
+            yield from (figure.note, "")
+            continue
+        alt = cell(figure.title).translate(str.maketrans("[]", "()"))
+        yield from (f"![{alt}]({folder}/{figure.slug}.svg)", "", cell(figure.caption), "")
+
+
+def _results(content: Content, rows: MarkdownRows) -> Iterator[str]:
+    yield from ("## Results", "")
+    survey = content.survey
+    if survey.points > MANY_POINTS:
+        extremes = []
+        for name in content.columns.numbers:
+            summary = survey.numbers.get(name)
+            if summary is None:
+                continue
+            for what, found in (("highest", summary.highest), ("lowest", summary.lowest)):
+                for i, one in enumerate(found[:3]):
+                    label = (cell(name), what) if i == 0 else ("", "")
+                    extremes.append([*label, full(one.estimate), cell(one.name)])
+        if extremes:
+            yield from table(["number", "", "value", "point"], extremes)
+            yield ""
+    yield from rows.lines()
+    yield ""
+    if rows.left_out:
+        yield from (f"… and {whole(rows.left_out)} more rows: all are in `results.csv`.", "")
+    if content.repeats_note:
+        yield from (cell(content.repeats_note), "")
+
+
+def _backends(content: Content) -> Iterator[str]:
+    yield from ("## Backends", "")
+    rows = []
+    for one in content.backends:
+        told = "; ".join(f"{key}: {value}" for key, value in (*one.settings, *one.facts))
+        done = f"{whole(one.share.completed)} of {whole(one.share.points)}"
+        rows.append(
+            [
+                cell(one.name),
+                one.provider,
+                cell(one.target),
+                done,
+                whole(one.share.shots),
+                cell(told),
+            ]
+        )
+    yield from table(["backend", "provider", "target", "points", "shots", "settings"], rows)
+    yield ""
+
+
+def _costs(content: Content) -> Iterator[str]:
+    if not content.ledger:
+        return
+    yield from ("## Cost", "")
+    rows = [[cell(name), whole(points), cost] for name, points, cost in content.ledger]
+    total = [["all", "", amount(c, unit)] for unit, c in sorted(content.survey.cost.items())]
+    yield from table(["backend", "points completed", "cost"], [*rows, *total])
+    yield ""
+
+
+def _reproduce(content: Content) -> Iterator[str]:
+    yield from ("## Reproduce", "", "```sh", content.command, "```", "")
+    versions = ", ".join(f"{name} {number}" for name, number in content.versions.items())
+    yield f"- versions: {cell(versions)}"
+    yield f"- root seed: {content.seeds}"
+    yield f"- points (SHA-256 over their ids): `{content.survey.points_digest}`"
+    yield from ("", "<details><summary>Manifest</summary>", "")
+    text = content.manifest.text.rstrip("\n")
+    fence = "```"
+    while fence in text:
+        fence += "`"
+    yield from (f"{fence}yaml", text, fence, "", "</details>", "")

@@ -1,0 +1,177 @@
+"""A report by a person's own Jinja2 template.
+
+The template is sandboxed (it reads what it is given and reaches nothing else), undefined names are
+errors at their line, and its text is bounded. A template whose name ends in ``.html.j2`` is escaped
+automatically. It gets:
+
+    name, description, tags     of the manifest
+    manifest                    the manifest's text
+    level                       confidence of the intervals, 0.95
+    headline                    "18 of 18 points completed"
+    states                      state -> points
+    shots                       shots counted in all
+    points                      every point, in run order: id, name, circuit, backend, shots,
+                                repeat, parameters[…], job.state, job.error, counts,
+                                estimates[NAME].value, .se, .low, .high; may be gone through
+                                several times
+    numbers                     NAME -> points, mean, highest[], lowest[] (each name, estimate)
+    checks                      each check.text, verdict, summary, judgements[]
+    failures                    each state, error, number, names, remedy
+    backends                    each name, provider, target, settings, facts, share.points/.shots
+    figures                     each title, caption, slug, path, inline (SVG)
+    cost                        unit -> spent
+    command, versions, digest   to reproduce the run
+
+and, beside Jinja2's own filters: ``top_counts(n)`` (of counts), ``short`` and ``full`` (of an
+estimate), ``interval``, ``percent``, ``plain`` (of a swept value), ``cell`` (text safe in a
+Markdown table).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qbatch.errors import Place, SourceError
+from qbatch.report.content import Content
+from qbatch.report.markdown import cell
+from qbatch.report.numbers import full, interval, percent, plain, short, top_counts
+from qbatch.report.rows import Point, Run
+from qbatch.result import Estimate
+
+if TYPE_CHECKING:
+    from jinja2 import TemplateError
+
+#: Characters that a template may make.
+MAX_TEXT = 64 << 20
+
+
+class Points:
+    """A run's points for a template: can be gone through again and again, and nothing else."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+
+    def __iter__(self) -> Iterator[Point]:
+        return iter(self._run)
+
+
+def output_name(template: str) -> str:
+    """Name of the file that a template makes.
+
+    >>> output_name("reports/summary.md.j2"), output_name("table.tex")
+    ('summary.md', 'table.tex')
+    """
+    name = Path(template).name
+    return name.removesuffix(".j2").removesuffix(".jinja") or name
+
+
+def render_template(content: Content, template: str, figures: str = "figures") -> Iterator[str]:
+    """Text of a person's own report, in pieces.
+
+    Args:
+        content: What to say.
+        template: Path of the template inside the manifest's folder.
+        figures: Folder of the figures, as seen from the report.
+
+    Raises:
+        SourceError: The template cannot be read, is wrong, uses an undefined name, does what the
+            sandbox forbids, or makes too much text.
+    """
+    from jinja2 import StrictUndefined, TemplateError
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+    path = content.manifest.folder / template
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SourceError(Place(template), f"cannot be read: {error}") from error
+    environment = ImmutableSandboxedEnvironment(
+        autoescape=output_name(template).endswith((".html", ".htm", ".xml", ".svg")),
+        undefined=StrictUndefined,
+        keep_trailing_newline=True,
+    )
+    environment.filters.update(_FILTERS)
+    made = 0
+    try:
+        code = environment.compile(text, filename=template)
+        ready = environment.template_class.from_code(environment, code, environment.globals)
+        for piece in ready.generate(**_context(content, figures)):
+            made += len(piece)
+            if made > MAX_TEXT:
+                raise SourceError(Place(template), f"makes more than {MAX_TEXT:,} characters")
+            yield piece
+    except TemplateError as error:
+        raise _complaint(template, text, error, error.message or str(error)) from error
+    except (TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as error:
+        raise _complaint(template, text, error, f"{type(error).__name__}: {error}") from error
+
+
+def _complaint(
+    template: str, text: str, error: TemplateError | Exception, problem: str
+) -> SourceError:
+    line = getattr(error, "lineno", None) or _line_in(template, error)
+    lines = text.splitlines()
+    excerpt = lines[line - 1] if line and line <= len(lines) else ""
+    return SourceError(Place(template, line), problem, excerpt=excerpt)
+
+
+def _line_in(template: str, error: BaseException) -> int | None:
+    """The template's line in which an error arose, from its traceback."""
+    line, trace = None, error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == template:
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    return line
+
+
+def _interval_of(estimate: Estimate) -> str:
+    return interval(estimate.low, estimate.high)
+
+
+_FILTERS: dict[str, Any] = {
+    "top_counts": top_counts,
+    "short": short,
+    "full": full,
+    "interval": _interval_of,
+    "percent": percent,
+    "plain": plain,
+    "cell": cell,
+}
+
+
+def _context(content: Content, figures: str) -> dict[str, Any]:
+    from markupsafe import Markup
+
+    survey, manifest = content.survey, content.manifest
+    return {
+        "name": content.run.name,
+        "description": manifest.description,
+        "tags": manifest.tags,
+        "manifest": manifest.text,
+        "level": content.columns.level,
+        "headline": content.headline,
+        "states": {state.value: number for state, number in content.states},
+        "shots": survey.shots,
+        "points": Points(content.run),
+        "numbers": survey.numbers,
+        "checks": survey.checks,
+        "failures": list(survey.failures.values()),
+        "backends": content.backends,
+        "figures": [
+            {
+                "title": figure.title,
+                "caption": figure.caption,
+                "slug": figure.slug,
+                "path": f"{figures}/{figure.slug}.svg",
+                "inline": Markup(figure.inline),
+            }
+            for figure in content.figures
+        ],
+        "cost": survey.cost,
+        "command": content.command,
+        "versions": content.versions,
+        "digest": survey.points_digest,
+    }
