@@ -64,8 +64,17 @@ def _complaint(source: Source, loc: Loc, kind: str, context: Mapping[str, Any]) 
     problem = _problem(kind, context, trace)
     shown = "" if kind == "amiss" else _shown(trace.key if at_key else trace.value)
     told = f"{trace.path}: {shown} {problem}" if shown else f"{trace.path}: {problem}"
-    node = trace.key if at_key else trace.value
-    return source.mistake(source.place(node), told.removeprefix(": "))
+    mistake = source.mistake(
+        source.place(trace.key if at_key else trace.value), told.removeprefix(": ")
+    )
+    if _is_secret(loc) and mistake.place.line != source.place(trace.key).line:
+        mistake.excerpt = ""  # the line holds nothing but the secret
+    return mistake
+
+
+def _is_secret(loc: Loc) -> bool:
+    key = str(loc[-1]) if loc else ""
+    return key in ("credentials", "url") or SECRET_KEY.fullmatch(key) is not None
 
 
 def _problem(kind: str, context: Mapping[str, Any], trace: Trace) -> str:

@@ -16,15 +16,18 @@ import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from qbatch.errors import Place
+from qbatch.manifest.complaints import fields_of, is_many, is_map, known_keys, model_at
 from qbatch.manifest.loader import Members, TooMuchError, compose_node
 from qbatch.manifest.nearest import did_you_mean, listed
-from qbatch.manifest.source import Loc, refuse
+from qbatch.manifest.source import refuse
 
 #: Maps in which a name that is not there yet may be put.
 _OPEN = frozenset(
     {"matrix", "zip", "noise", "options", "observables", "probabilities", "target", "where", "set"}
 )
-_AXES = frozenset({"matrix", "zip"})
+_AXES = ("matrix", "zip")
+
+Steps = tuple[str, ...]
 
 
 def override(root: Node, overrides: Sequence[str], origins: dict[int, str]) -> Node:
@@ -49,33 +52,49 @@ def override(root: Node, overrides: Sequence[str], origins: dict[int, str]) -> N
     return root
 
 
-def _targets(root: Node, path: str, value: str) -> list[Loc]:
+def _targets(root: Node, path: str, value: str) -> list[Steps]:
     """Return the locations a path stands for: an axis by its bare name is set in every sweep."""
-    from qbatch.manifest.complaints import known_keys
-
-    parts: Loc = tuple(int(part) if part.isdigit() else part for part in path.split("."))
     top = known_keys(())
-    is_axis = len(parts) == 1 and (
-        parts[0] not in top or (parts[0] == "shots" and ("," in value or "{" in value))
-    )
-    if is_axis:
-        return _axes_named(root, str(parts[0]), top)
-    return [parts]
+    is_list = "," in value or "{" in value
+    if "." not in path and (path not in top or (path == "shots" and is_list)):
+        return _axes_named(root, path, top)
+    return [_split(root, path)]
 
 
-def _axes_named(root: Node, name: str, top: Sequence[str]) -> list[Loc]:
-    sweep = Members().of(root).get("sweep")
-    many = sweep[1].value if sweep and isinstance(sweep[1], SequenceNode) else None
-    prefixes: list[Loc] = [("sweep", i) for i in range(len(many))] if many else [("sweep",)]
-    found: list[Loc] = []
+def _split(root: Node, path: str) -> Steps:
+    """Split at dots, but not within a name of the file that has one (``iqm.emerald``)."""
+    parts, members, node = path.split("."), Members(), root
+    steps: list[str] = []
+    while parts:
+        names = members.of(node)
+        whole = [n for n in range(len(parts), 0, -1) if ".".join(parts[:n]) in names]
+        n = whole[0] if whole else 1
+        step = ".".join(parts[:n])
+        steps.append(step)
+        node = names[step][1] if step in names else _item(node, step) or node
+        parts = parts[n:]
+    return tuple(steps)
+
+
+def _item(node: Node, step: str) -> Node | None:
+    """Return a list's item by its index, None where there is none."""
+    if not isinstance(node, SequenceNode) or not step.isdecimal() or len(step) > 9:
+        return None
+    return node.value[int(step)] if int(step) < len(node.value) else None
+
+
+def _axes_named(root: Node, name: str, top: Sequence[str]) -> list[Steps]:
+    members = Members()
+    sweep = members.of(root).get("sweep")
+    sweeps = sweep[1].value if sweep and isinstance(sweep[1], SequenceNode) else None
+    prefixes = [("sweep", str(i)) for i in range(len(sweeps))] if sweeps else [("sweep",)]
+    found: list[Steps] = []
     axes: set[str] = {"circuit", "backend", "shots"}
-    for prefix in prefixes:
-        kind = "matrix"
-        for each in ("matrix", "zip"):
-            names = _names_at(root, (*prefix, each))
-            axes.update(names)
-            kind = each if name in names else kind
-        found.append((*prefix, kind, name))
+    for i, prefix in enumerate(prefixes):
+        parts = members.of(sweeps[i] if sweeps else sweep[1]) if sweep else {}
+        named = {kind: members.of(parts[kind][1]) if kind in parts else {} for kind in _AXES}
+        axes.update(*named.values())
+        found.append((*prefix, "zip" if name in named["zip"] else "matrix", name))
     if name not in axes:
         raise refuse(
             Place(f"-S {name}"),
@@ -83,18 +102,6 @@ def _axes_named(root: Node, name: str, top: Sequence[str]) -> list[Loc]:
             f"{did_you_mean(name, [*axes, *top])}; write sweep.matrix.{name}=… for a new axis",
         )
     return found
-
-
-def _names_at(root: Node, loc: Loc) -> list[str]:
-    node, members = root, Members()
-    for step in loc:
-        if isinstance(node, SequenceNode) and isinstance(step, int) and step < len(node.value):
-            node = node.value[step]
-        elif str(step) in members.of(node):
-            node = members.of(node)[str(step)][1]
-        else:
-            return []
-    return [*members.of(node)]
 
 
 class _Value:
@@ -105,7 +112,7 @@ class _Value:
         self.text = text
         self.origins = origins
 
-    def at(self, loc: Loc) -> Node:
+    def at(self, loc: Steps) -> Node:
         is_list = "," in self.text and not self.text.lstrip().startswith(("[", "{"))
         if _is_axis(loc) and not self.text.lstrip().startswith(("[", "{")):
             return self.read(f"[{self.text}]")
@@ -136,53 +143,51 @@ class _Value:
         return node
 
 
-def _is_axis(loc: Loc) -> bool:
-    names = [step for step in loc if isinstance(step, str)]
-    return len(names) == 3 and names[0] == "sweep" and names[1] in _AXES
+def _is_axis(loc: Steps) -> bool:
+    inner = loc[2:] if len(loc) > 1 and loc[1].isdecimal() else loc[1:]
+    return loc[0] == "sweep" and len(inner) == 2 and inner[0] in _AXES
 
 
-def _takes_list(loc: Loc) -> bool:
-    from qbatch.manifest.complaints import fields_of, is_many, is_map, model_at
-
+def _takes_list(loc: Steps) -> bool:
     model = model_at(loc[:-1])
     info = fields_of(model).get(str(loc[-1])) if model else None
     return info is not None and is_many(info.annotation) and not is_map(info.annotation)
 
 
-def _put(node: Node, loc: Loc, done: Loc, value: _Value) -> Node:
+def _put(node: Node, loc: Steps, done: Steps, value: _Value) -> Node:
     """Return a copy of `node` in which `loc` holds the value."""
     if not loc:
         return value.at(done)
-    step, rest = loc[0], loc[1:]
+    name, rest = loc[0], loc[1:]
     if isinstance(node, SequenceNode):
         return _put_item(node, loc, done, value)
     if not isinstance(node, MappingNode):
-        raise refuse(Place(value.flag), f"{_path(done)} is one value and has no {step!r} in it")
-    name = str(step)
+        raise refuse(Place(value.flag), f"{_path(done)} is one value and has no {name!r} in it")
     member = Members().of(node).get(name)
-    if member is None and isinstance(step, int) and done == ("sweep",) and step == 0:
-        return _put(node, rest, done, value)
+    if member is None and done == ("sweep",) and name == "0":
+        return _put(node, rest, done, value)  # one sweep is the first of a list of one
     if member is None:
         _check_new(node, name, done, value.flag)
     child = member[1] if member and not _is_null(member[1]) else MappingNode("map", [])
     if id(child) not in value.origins and (member is None or _is_null(member[1])):
         value.origins[id(child)] = value.flag
-    new = _put(child, rest, (*done, step), value)
+    new = _put(child, rest, (*done, name), value)
     key = value.scalar(name) if member is None or not rest else member[0]
     entries = [(k, v) for k, v in node.value if k.tag == "merge" or k.value != name]
     copied = MappingNode(node.tag, [*entries, (key, new)], node.start_mark, node.end_mark)
     return _inherit(copied, node, value)
 
 
-def _put_item(node: SequenceNode, loc: Loc, done: Loc, value: _Value) -> Node:
+def _put_item(node: SequenceNode, loc: Steps, done: Steps, value: _Value) -> Node:
     step, n = loc[0], len(node.value)
-    if not isinstance(step, int) or step >= n:
-        hint = f"; write {_path((*done, 0, *loc))}" if isinstance(step, str) and n else ""
+    item = _item(node, step)
+    if item is None:
+        hint = f"; write {_path((*done, '0', *loc))}" if n and not step.isdecimal() else ""
         raise refuse(
             Place(value.flag), f"{_path(done)} is a list of {n}, and {step!r} no index in it{hint}"
         )
     items = [*node.value]
-    items[step] = _put(items[step], loc[1:], (*done, step), value)
+    items[int(step)] = _put(item, loc[1:], (*done, step), value)
     copied = SequenceNode(node.tag, items, node.start_mark, node.end_mark)
     return _inherit(copied, node, value)
 
@@ -197,15 +202,13 @@ def _is_null(node: Node) -> bool:
     return isinstance(node, ScalarNode) and node.tag == "null"
 
 
-def _check_new(node: MappingNode, name: str, done: Loc, flag: str) -> None:
+def _check_new(node: MappingNode, name: str, done: Steps, flag: str) -> None:
     """See that a key which is not in the file may be put there."""
-    from qbatch.manifest.complaints import known_keys, model_at
-
     if model_at(done) is not None:
         names = sorted({*known_keys(done), *Members().of(node)})
         if name in names:
             return
-    elif _OPEN.intersection(step for step in done if isinstance(step, str)):
+    elif _OPEN.intersection(done):
         return
     else:
         names = [*Members().of(node)]
@@ -215,5 +218,5 @@ def _check_new(node: MappingNode, name: str, done: Loc, flag: str) -> None:
     )
 
 
-def _path(loc: Loc) -> str:
-    return ".".join(map(str, loc)) or "the manifest"
+def _path(loc: Steps) -> str:
+    return ".".join(loc) or "the manifest"

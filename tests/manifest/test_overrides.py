@@ -119,7 +119,7 @@ def test_text_and_places_stay_those_of_the_file():
         ("vars.m=3", "vars has no 'm' (n)"),
         ("circuits.bell.with.sise=3", "did you mean 'size'?"),
         ("name.first=x", "name is one value and has no 'first' in it"),
-        ("sweep.matrix.gamma.9=3", "sweep.matrix.gamma is a list of 2, and 9 no index in it"),
+        ("sweep.matrix.gamma.9=3", "sweep.matrix.gamma is a list of 2, and '9' no index in it"),
         ("shots=[1", "the value is no YAML"),
         ("gamma=1,2]", "the value is no YAML"),
         ("report.formats=md,pdf", "report.formats[1]: 'pdf' is none of"),
@@ -134,3 +134,15 @@ def test_what_goes_nowhere_is_refused(override, told):
 
 def test_an_empty_section_can_be_filled():
     assert change("report.formats=[md]").report.formats == ("md",)
+
+
+def test_names_with_dots_and_digits_are_found():
+    text = VALID.replace("  noisy:", "  007: {provider: local}\n  iqm.emerald:")
+    text = text.replace("007", '"007"').replace("noisy", "iqm.emerald")
+    manifest = change("backends.iqm.emerald.noise.readout=0.5", "backends.007.timeout=1", text=text)
+    assert manifest.backends["iqm.emerald"].noise == {"readout": 0.5}
+    assert manifest.backends["007"].timeout_s == 1
+
+
+def test_the_one_sweep_may_be_called_the_first():
+    assert change("sweep.0.repeat=3", "sweep.0.matrix.a=1,2", text=VALID).sweeps[0].repeat == 3

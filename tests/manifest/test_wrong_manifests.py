@@ -41,6 +41,20 @@ def test_no_message_nor_excerpt_shows_a_secret(path):
         assert "5fa9c0ffee" not in f"{error} {error.excerpt!r} {error!r}"
 
 
+@pytest.mark.parametrize("style", ["", "|", ">-", '"'])
+def test_a_secret_on_a_line_of_its_own_is_not_shown_either(tmp_path, style):
+    path = tmp_path / "m.yaml"
+    secret = '"5fa9c0ffee"' if style == '"' else f"{style}\n      5fa9c0ffee"
+    path.write_text(
+        HEAD.split("backends")[0]
+        + f"backends:\n  q:\n    provider: oqc\n    credentials: {secret}\n"
+    )
+    with pytest.raises(SourceErrors) as caught:
+        load_manifest(path)
+    (error,) = caught.value.exceptions
+    assert "5fa9c0ffee" not in f"{error} {error.excerpt}"
+
+
 def test_an_excerpt_is_the_line_of_the_mistake():
     with pytest.raises(SourceErrors) as caught:
         load_manifest(FOLDER / "shots_zero.yaml")
