@@ -6,16 +6,25 @@ at given values; `build` makes it a Qiskit circuit with free parameters.
 
 from qbatch.circuit.facts import CircuitFacts, Register
 from qbatch.circuit.reading import bind, build, parses
-from qbatch.circuit.sources import Circuit, CircuitSource, Value, open_circuit
+from qbatch.circuit.sources import (
+    Circuit,
+    CircuitSource,
+    UntrustedCodeError,
+    Value,
+    open_circuit,
+)
+from qbatch.circuit.writer import program_text
 
 __all__ = [
     "Circuit",
     "CircuitFacts",
     "CircuitSource",
     "Register",
+    "UntrustedCodeError",
     "Value",
     "bind",
     "build",
     "open_circuit",
     "parses",
+    "program_text",
 ]

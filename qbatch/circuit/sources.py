@@ -9,19 +9,27 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from hashlib import sha256
 from pathlib import Path
 from typing import Literal, Protocol
 
 from qbatch.circuit.facts import CircuitFacts
+from qbatch.circuit.program import Limits
 from qbatch.circuit.reading import facts_of
 from qbatch.circuit.tokens import Source
-from qbatch.errors import CircuitError, Place
+from qbatch.errors import CircuitError, ConsentError, Place
 
 #: What a parameter may be.
 Value = bool | int | float | str
 
 Version = Literal["2.0", "3.0"]
+
+_OPENQASM_2 = re.compile(r"^(?:\s|//[^\n]*\n|/\*.*?\*/)*OPENQASM\s+2", re.DOTALL)
+
+
+class UntrustedCodeError(CircuitError, ConsentError):
+    """A circuit needs a stranger's Python code to run, and nobody has allowed it."""
 
 
 @dataclass(frozen=True)
@@ -89,16 +97,111 @@ class CircuitSource(Protocol):
 class FixedSource:
     """A circuit whose text does not depend on values."""
 
-    def __init__(self, circuit: Circuit, defaults: Mapping[str, Value]) -> None:
+    def __init__(self, circuit: Circuit) -> None:
         self.name = circuit.name
         self.arguments: frozenset[str] = frozenset()
         self.required: frozenset[str] = frozenset()
-        self.defaults = defaults
+        self.defaults: Mapping[str, Value] = {}
         self.parameters = frozenset(circuit.facts.parameters)
         self._circuit = circuit
 
     def circuit(self, values: Mapping[str, Value]) -> Circuit:
+        """Return the one circuit there is."""
         return self._circuit
+
+
+class Maker(Protocol):
+    """Makes OpenQASM of values: a compiled template or a function."""
+
+    arguments: frozenset[str]
+
+    def render(self, values: Mapping[str, Value]) -> str: ...
+
+
+class MadeSource:
+    """A circuit whose text is made of values, once for each distinct set of them.
+
+    Args:
+        name: In the manifest.
+        maker: Template or function.
+        place: Of the maker's file.
+        optional: Arguments that the maker has defaults for.
+        defaults: The values of ``with``.
+        hint: Some values of the sweep.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        maker: Maker,
+        place: Place,
+        *,
+        optional: frozenset[str] = frozenset(),
+        defaults: Mapping[str, Value],
+        hint: Mapping[str, Value],
+    ) -> None:
+        self.name = name
+        self.arguments = maker.arguments
+        self.required = maker.arguments - optional - defaults.keys()
+        self.defaults = defaults
+        self._maker = maker
+        self._place = place
+        self._made: dict[tuple[str, ...], Circuit] = {}
+        inputs: tuple[str, ...] = ()
+        if self.required <= hint.keys():
+            inputs = self.circuit(hint).facts.parameters
+        self.parameters = self.arguments | frozenset(inputs)
+        for given in defaults:
+            if given not in self.parameters:
+                raise self._unknown(given)
+
+    def circuit(self, values: Mapping[str, Value]) -> Circuit:
+        """Return the circuit at `values`; names that are no arguments are ignored."""
+        given = {
+            name: values[name] if name in values else self.defaults[name]
+            for name in sorted(self.arguments)
+            if name in values or name in self.defaults
+        }
+        # repr tells 1, 1.0 and True apart, which are equal but make different texts
+        key = tuple(f"{name}={value!r}" for name, value in given.items())
+        circuit = self._made.get(key)
+        if circuit is None:
+            circuit = self._make(given)
+            if len(self._made) >= _KEPT:
+                del self._made[next(iter(self._made))]
+            self._made[key] = circuit
+        return circuit
+
+    def _make(self, given: Mapping[str, Value]) -> Circuit:
+        if missing := sorted(self.required - given.keys()):
+            needs = ", ".join(f"'{name}'" for name in missing)
+            raise CircuitError(
+                self._place,
+                f"circuit '{self.name}' needs a value for {needs}; sweep it or give it in 'with'",
+            )
+        text = self._maker.render(given)
+        try:
+            return circuit_of(self.name, Source(text, Place("", 1, 1)))
+        except CircuitError as error:
+            values = ", ".join(f"{name}={value}" for name, value in given.items())
+            at = f"{error.place.line}:{error.place.column} of the text it makes"
+            raise CircuitError(
+                Place(self._place.file),
+                f"at {at}{f' with {values[:200]}' if values else ''}: {error.problem}",
+                excerpt=error.excerpt,
+            ) from error
+
+    def _unknown(self, name: str) -> CircuitError:
+        near = get_close_matches(name, self.parameters, 1)
+        hint = f"; did you mean '{near[0]}'?" if near else ""
+        known = ", ".join(sorted(self.parameters)) or "none"
+        return CircuitError(
+            self._place, f"'with' gives '{name}', which is no argument here ({known}){hint}"
+        )
+
+
+#: Circuits kept for one source.
+_KEPT = 10_000
 
 
 def open_circuit(
@@ -116,27 +219,118 @@ def open_circuit(
         name: In the manifest.
         spec: How to come by the circuit.
         folder: The manifest's folder, in which every path has to stay.
-        place: Of the circuit in the manifest; for `spec.qasm` of its first line of OpenQASM.
+        place: Of the circuit's key in the manifest; for inline OpenQASM of the key ``qasm``.
         trust: Whether Python functions may run.
         values_hint: Some values of the sweep, used to find a template's free inputs.
 
     Raises:
         CircuitError: With the place of the mistake.
+        UntrustedCodeError: A Python function, and no trust.
     """
+    here = place or Place(f"<circuit {name}>")
+    hint = values_hint or {}
+    if spec.qasm is not None:
+        return FixedSource(_inline(name, spec.qasm, here))
     if spec.file is not None:
-        path = folder / spec.file
-        try:
-            text, where = path.read_text("utf-8"), Place(spec.file, 1, 1)
-        except (OSError, UnicodeError) as error:
-            raise CircuitError(place or Place(spec.file), f"cannot read it: {error}") from error
-    else:
-        text, where = spec.qasm or "", place or Place("<qasm>", 1, 1)
-    return FixedSource(circuit_of(name, Source(text, where)), spec.arguments)
+        text = _read(spec.file, folder, here, Limits.TEXT)
+        return FixedSource(circuit_of(name, Source(text, Place(spec.file, 1, 1))))
+    if spec.template is not None:
+        return _from_template(name, spec, folder, here, hint)
+    return _from_function(name, spec, folder, here, hint, trust)
+
+
+def _from_template(
+    name: str, spec: CircuitSpec, folder: Path, place: Place, hint: Mapping[str, Value]
+) -> CircuitSource:
+    from qbatch.circuit.template import LONGEST_TEMPLATE, CompiledTemplate
+
+    file = spec.template or ""
+    maker = CompiledTemplate(_read(file, folder, place, LONGEST_TEMPLATE), file)
+    return MadeSource(name, maker, Place(file), defaults=spec.arguments, hint=hint)
+
+
+def _from_function(
+    name: str,
+    spec: CircuitSpec,
+    folder: Path,
+    place: Place,
+    hint: Mapping[str, Value],
+    trust: bool,
+) -> CircuitSource:
+    file, _, function = (spec.python or "").rpartition(":")
+    path = _path_inside(file, folder, place)
+    if not trust:
+        raise UntrustedCodeError(
+            place, f"circuit '{name}' runs code from {file}; read it, then allow it with --trust"
+        )
+    from qbatch.circuit.function import CircuitFunction
+
+    maker = CircuitFunction(path, file, function)
+    where, defaults = Place(file, maker.line), spec.arguments
+    return MadeSource(name, maker, where, optional=maker.optional, defaults=defaults, hint=hint)
 
 
 def circuit_of(name: str, source: Source) -> Circuit:
-    """Make the circuit of a text."""
-    digest = sha256(source.text.encode()).hexdigest()
+    """Make the circuit of a text.
+
+    Raises:
+        CircuitError: The text is wrong, at its place in `source`.
+    """
+    digest = sha256(source.text.encode("utf-8", "surrogatepass")).hexdigest()
     facts = facts_of(source, digest)
-    version: Version = "2.0" if re.search(r"OPENQASM\s+2", source.text) else "3.0"
+    version: Version = "2.0" if _OPENQASM_2.search(source.text) else "3.0"
     return Circuit(name, source.text, version, facts, digest)
+
+
+def _inline(name: str, text: str, key: Place) -> Circuit:
+    """Make the circuit of OpenQASM in the manifest.
+
+    YAML's ``|`` begins a text on the line after its key, indented by two columns; a text on one
+    line stands somewhere behind its key.
+    """
+    line, column = key.line or 1, key.column or 1
+    if "\n" in text.rstrip("\n"):
+        place = Place(key.file, line + 1, column + 2)
+        return circuit_of(name, Source(text, place, indent=column + 1))
+    return circuit_of(name, Source(text, key))
+
+
+def _path_inside(file: str, folder: Path, place: Place) -> Path:
+    """Return the real path of a file, which has to be inside the manifest's folder."""
+    try:
+        root = folder.resolve()
+        path = (root / file).resolve()
+        is_file = path.is_file()
+    except (OSError, ValueError, RuntimeError) as error:
+        raise CircuitError(place, f"{file!r} is no path: {error}") from error
+    if not path.is_relative_to(root):
+        raise CircuitError(place, f"{file} is outside the manifest's folder; copy it inside")
+    if not is_file:
+        raise CircuitError(place, f"{file} is no file{_nearest_file(path, root)}")
+    return path
+
+
+def _nearest_file(path: Path, root: Path) -> str:
+    try:
+        names = [entry.name for entry in path.parent.iterdir()]
+    except OSError:
+        return ""
+    near = get_close_matches(path.name, names, 1)
+    return f"; did you mean {path.parent.relative_to(root) / near[0]}?" if near else ""
+
+
+def _read(file: str, folder: Path, place: Place, at_most: int) -> str:
+    """Read a text file inside the manifest's folder."""
+    path = _path_inside(file, folder, place)
+    try:
+        with path.open("rb") as stream:
+            data = stream.read(at_most + 1)
+    except OSError as error:
+        raise CircuitError(place, f"{file} cannot be read: {error.strerror}") from error
+    if len(data) > at_most:
+        raise CircuitError(Place(file), f"is larger than {at_most} bytes")
+    try:
+        return data.decode("utf-8-sig").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise CircuitError(Place(file, line), "is not UTF-8; save it as UTF-8") from error

@@ -1,0 +1,84 @@
+"""Circuits from Jinja2 templates.
+
+Rules: a template is parsed and compiled once; a rendering is bounded (see `sandbox`). A mistake in
+the template is told at its line there; a mistake in the OpenQASM it made is told at the
+template's file with the line of the rendered text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import TracebackType
+
+from jinja2 import Template, TemplateError, TemplateSyntaxError, UndefinedError
+from jinja2.meta import find_undeclared_variables
+
+from qbatch.circuit.sandbox import BUDGET, GLOBALS, LONGEST, Budget, Meter, Sandbox, TooMuchError
+from qbatch.errors import CircuitError, Place
+
+#: A template's own length, characters.
+LONGEST_TEMPLATE = 2**18
+
+#: What rendering raises for mistakes in a template.
+_MISTAKES = (TemplateError, TooMuchError, ArithmeticError, TypeError, ValueError, LookupError,
+             AttributeError, RecursionError, MemoryError)  # fmt: skip
+
+
+class CompiledTemplate:
+    """A template ready to be rendered.
+
+    Args:
+        text: Jinja2 that makes OpenQASM.
+        file: As the person wrote it.
+
+    Raises:
+        CircuitError: It is no template.
+    """
+
+    def __init__(self, text: str, file: str) -> None:
+        self._file = file
+        self._lines = text.splitlines()
+        if len(text) > LONGEST_TEMPLATE:
+            raise CircuitError(Place(file), f"has more than {LONGEST_TEMPLATE} characters")
+        sandbox = Sandbox()
+        try:
+            tree = sandbox.parse(text)
+            self.arguments = frozenset(find_undeclared_variables(tree) - GLOBALS)
+            code = sandbox.compile(Meter().visit(tree), filename="<template>")
+            self._template = Template.from_code(sandbox, code, sandbox.globals)
+        except TemplateSyntaxError as error:
+            raise self._error(error.lineno, error.message or "is no template") from error
+        except (SyntaxError, RecursionError, MemoryError, ArithmeticError, ValueError) as error:
+            raise self._error(1, f"is nested too deep or too large ({error})") from error
+
+    def render(self, values: Mapping[str, object]) -> str:
+        """Return the text at `values`, one for each of `arguments`.
+
+        Raises:
+            CircuitError: At the template's line.
+        """
+        parts = []
+        length = 0
+        try:
+            for part in self._template.generate({**values, BUDGET: Budget()}):
+                parts.append(part)
+                length += len(part)
+                if length > LONGEST:
+                    raise TooMuchError(f"the circuit has more than {LONGEST} characters")
+        except UndefinedError as error:
+            raise self._at(error, f"{error.message}") from error
+        except _MISTAKES as error:
+            raise self._at(error, f"{error}" or type(error).__name__) from error
+        return "".join(parts)
+
+    def _at(self, error: Exception, problem: str) -> CircuitError:
+        line, trace = 1, error.__traceback__
+        while isinstance(trace, TracebackType):
+            if trace.tb_frame.f_code.co_filename == "<template>":
+                line = trace.tb_lineno
+            trace = trace.tb_next
+        return self._error(line, problem)
+
+    def _error(self, line: int, problem: str) -> CircuitError:
+        excerpt = self._lines[line - 1][:200] if 0 < line <= len(self._lines) else ""
+        return CircuitError(Place(self._file, line), problem, excerpt=excerpt)

@@ -1,0 +1,398 @@
+"""Qiskit circuits to OpenQASM text: what drivers send, what Python functions made.
+
+Ours, because Qiskit's exporters round angles near fractions of pi, and name gates by where they lie
+in memory (`unitary_140684370298640`), so that the same circuit has another text, hence another id,
+each time.
+
+Rules: the text keeps classical bits, registers and the unitary up to a global phase. Angles are
+written in full. Gates that the version's library lacks are defined in the text; where their
+angles are free, they are written out. What cannot be written is a `CircuitError`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+from qbatch.circuit.gates import BUILTIN, QELIB1, STDGATES
+from qbatch.circuit.reading import build
+from qbatch.circuit.registers import KEYWORDS
+from qbatch.errors import CircuitError, Place
+
+if TYPE_CHECKING:
+    from qiskit import QuantumCircuit
+
+    from qbatch.circuit.sources import Circuit
+
+Version = Literal["2.0", "3.0"]
+
+_LIBRARY = {"2.0": QELIB1, "3.0": STDGATES}
+
+#: Qiskit's gate -> how a version's library calls it, where that differs.
+_RENAMED: Mapping[str, Mapping[str, str]] = {"2.0": {}, "3.0": {"u": "U"}}
+
+#: Definitions within definitions.
+_DEEPEST = 60
+
+#: Texts with holes for angles, kept by circuit, version and register.
+_texts: dict[tuple[str, str, str | None], _Text] = {}
+_KEPT = 256
+
+
+def program_text(
+    circuit: Circuit,
+    values: Mapping[str, float],
+    version: Version = "2.0",
+    *,
+    register: str | None = None,
+) -> str:
+    """Write `circuit` with its parameters bound: the program as sent to a cloud.
+
+    Args:
+        circuit: Read and written once; then only angles are filled in.
+        values: One for each of ``circuit.facts.parameters``; others are ignored.
+        version: Of OpenQASM.
+        register: Name of one classical register that takes the place of all, bits in the same
+            order; None keeps the registers.
+
+    Raises:
+        CircuitError: A parameter has no value, or the circuit cannot be written in this version.
+    """
+    for name in circuit.facts.parameters:
+        if name not in values:
+            raise CircuitError(Place(circuit.name), f"no value for input '{name}'")
+    key = (circuit.sha256, version, register)
+    text = _texts.get(key)
+    if text is None:
+        text = _Text(_Writer(build(circuit), version, Place(circuit.name), register, holes=True))
+        if len(_texts) >= _KEPT:
+            del _texts[next(iter(_texts))]
+        _texts[key] = text
+    return text.fill(values)
+
+
+def qasm2_text(circuit: QuantumCircuit, place: Place) -> str:
+    """Write a Qiskit circuit without free parameters as OpenQASM 2; errors are told at `place`."""
+    return _Writer(circuit, "2.0", place).text()
+
+
+def qasm3_text(circuit: QuantumCircuit, place: Place) -> str:
+    """Write a Qiskit circuit as OpenQASM 3, free parameters as inputs; errors are at `place`."""
+    return _Writer(circuit, "3.0", place).text()
+
+
+class _Text:
+    """A text with holes where angles depend on parameters."""
+
+    def __init__(self, writer: _Writer) -> None:
+        self._pieces = re.split("\0\\d+\0", text := writer.text())
+        self._angles = [writer.holes[int(n)] for n in re.findall("\0(\\d+)\0", text)]
+
+    def fill(self, values: Mapping[str, float]) -> str:
+        parts = [self._pieces[0]]
+        for angle, piece in zip(self._angles, self._pieces[1:], strict=True):
+            parts += (_decimal(_bound(angle, values)), piece)
+        return "".join(parts)
+
+
+def _bound(angle: Any, values: Mapping[str, float]) -> float:
+    return float(angle.bind({p: float(values[p.name]) for p in angle.parameters}))
+
+
+def _decimal(number: float) -> str:
+    """Write a number so that both versions of OpenQASM read exactly it."""
+    text = repr(float(number))
+    if "e" in text and "." not in text:
+        return text.replace("e", ".0e")
+    return text
+
+
+def _identifier(name: str, taken: set[str]) -> str:
+    """Return a name that OpenQASM takes and that is not `taken`, and take it."""
+    plain = re.sub(r"\W", "_", name.replace("[", "_").replace("]", ""))
+    if not re.match(r"[^\W\d]", plain) or plain in KEYWORDS:
+        plain = f"r{plain}"
+    found, number = plain, 1
+    while found in taken:
+        number += 1
+        found = f"{plain}_{number}"
+    taken.add(found)
+    return found
+
+
+class _Writer:
+    def __init__(
+        self,
+        circuit: QuantumCircuit,
+        version: Version,
+        place: Place,
+        register: str | None = None,
+        *,
+        holes: bool = False,
+    ) -> None:
+        from qiskit.circuit.library import standard_gates
+
+        self.circuit = circuit
+        self.version = version
+        self.place = place
+        self.holes: list[Any] = []
+        self._make_holes = holes
+        library = {**BUILTIN, **_LIBRARY[version]}
+        self._native = {
+            name: getattr(standard_gates, gate.qiskit_name) for name, gate in library.items()
+        }
+        self._taken = {*library, *KEYWORDS, "pi", "π", "tau", "τ", "euler", "ℇ", "gphase"}
+        self._gates: list[str] = []
+        self._gate_names: dict[tuple[str, str], str] = {}
+        self._depth = 0
+        self._declare(register)
+
+    # -- declarations
+
+    def _declare(self, register: str | None) -> None:
+        circuit = self.circuit
+        self._inputs = {p: self._identifier(p.name) for p in circuit.parameters}
+        bit_word, qubit_word = ("creg", "qreg") if self.version == "2.0" else ("bit", "qubit")
+        self._cregs: dict[str, str] = {}
+        self.declarations: list[str] = []
+        sizes = self._partition(circuit.qregs, circuit.qubits, "q", {})
+        self._qubits = self._lay_out(sizes, qubit_word)
+        if register is not None and circuit.num_clbits:
+            sizes = [(register, circuit.num_clbits)]
+            if len(circuit.cregs) == 1 and circuit.cregs[0].size == circuit.num_clbits:
+                self._cregs[circuit.cregs[0].name] = register
+            self._taken.add(register)
+        else:
+            sizes = self._partition(circuit.cregs, circuit.clbits, "c", self._cregs)
+        self._bits = self._lay_out(sizes, bit_word)
+
+    def _identifier(self, name: str) -> str:
+        if self.version == "2.0":
+            name = re.sub(r"[^A-Za-z0-9_]", "_", name)
+            name = name[:1].lower() + name[1:] if name[:1].isalpha() else f"r{name}"
+        return _identifier(name, self._taken)
+
+    def _partition(
+        self, registers: Sequence[Any], bits: Sequence[Any], other: str, names: dict[str, str]
+    ) -> list[tuple[str, int]]:
+        """Return names and sizes of registers that hold the bits in their order."""
+        if [bit for register in registers for bit in register] == list(bits):
+            for register in registers:
+                names[register.name] = self._identifier(register.name)
+            written = list(names.values())
+            return [(w, r.size) for w, r in zip(written, registers, strict=True) if r.size]
+        return [(self._identifier(other), len(bits))] if bits else []
+
+    def _lay_out(self, sizes: Sequence[tuple[str, int]], word: str) -> list[str]:
+        for name, size in sizes:
+            square = f"{word} {name}[{size}];" if word[1:] == "reg" else f"{word}[{size}] {name};"
+            self.declarations.append(square)
+        return [f"{name}[{index}]" for name, size in sizes for index in range(size)]
+
+    def text(self) -> str:
+        """Return the whole text."""
+        body = [
+            line
+            for item in self.circuit.data
+            for line in self._lines(item, self.circuit, self._qubits, self._bits)
+        ]
+        library = "qelib1.inc" if self.version == "2.0" else "stdgates.inc"
+        inputs = [] if self._make_holes else [f"input float {n};" for n in self._inputs.values()]
+        if inputs and self.version == "2.0":
+            raise self._error("OpenQASM 2 has no free parameters")
+        head = [f"OPENQASM {self.version};", f'include "{library}";', *inputs]
+        return "\n".join([*head, *self._gates, *self.declarations, *body, ""])
+
+    def _error(self, problem: str) -> CircuitError:
+        return CircuitError(self.place, problem)
+
+    # -- instructions
+
+    def _lines(
+        self, item: Any, within: QuantumCircuit, qubit_names: Sequence[str], bits: Sequence[str]
+    ) -> Iterable[str]:
+        """Yield the lines of one instruction."""
+        op = item.operation
+        qubits = [qubit_names[within.find_bit(q).index] for q in item.qubits]
+        clbits = [bits[within.find_bit(c).index] for c in item.clbits]
+        if op.name == "measure":
+            arrow = f"measure {qubits[0]} -> {clbits[0]};"
+            yield arrow if self.version == "2.0" else f"{clbits[0]} = measure {qubits[0]};"
+        elif op.name == "reset":
+            yield f"reset {qubits[0]};"
+        elif op.name == "barrier":
+            if qubits:
+                yield f"barrier {', '.join(qubits)};"
+        elif op.name == "delay":
+            yield self._delay(op, qubits[0])
+        elif op.name in ("if_else", "while_loop"):
+            yield from self._block(op, qubits, clbits)
+        elif qubits:  # what acts on none is a global phase
+            yield from self._gate(op, qubits, clbits)
+
+    def _delay(self, op: Any, qubit: str) -> str:
+        if self.version == "2.0":
+            raise self._error("OpenQASM 2 has no delay")
+        if op.unit not in ("dt", "ns", "us", "ms", "s"):
+            return f"delay[{_decimal(float(op.duration) * 1000)}ns] {qubit};"
+        amount = op.duration if op.unit == "dt" else _decimal(op.duration)
+        return f"delay[{amount}{op.unit}] {qubit};"
+
+    def _gate(self, op: Any, qubits: Sequence[str], clbits: Sequence[str]) -> Iterable[str]:
+        name = self._native_name(op)
+        angles = self._angles(op.params) if name else ""
+        if name is None and self._is_free(op):
+            yield from self._written_out(op, qubits, clbits)
+            return
+        if name is None:
+            from qiskit.circuit import Gate
+
+            if not isinstance(op, Gate):
+                yield from self._written_out(op, qubits, clbits)
+                return
+            name, angles = self._defined(op)
+        yield f"{name}{angles} {', '.join(qubits)};"
+
+    def _native_name(self, op: Any) -> str | None:
+        name = _RENAMED[self.version].get(op.name, str(op.name))
+        if self._native.get(name) is not getattr(op, "base_class", type(op)):
+            return None
+        if getattr(op, "num_ctrl_qubits", 0) and op.ctrl_state != 2**op.num_ctrl_qubits - 1:
+            return None
+        return name
+
+    def _is_free(self, op: Any) -> bool:
+        return any(getattr(param, "parameters", None) for param in op.params) and (
+            self._standard(op) is None
+        )
+
+    def _angles(self, params: Sequence[Any]) -> str:
+        return f"({', '.join(map(self._angle, params))})" if params else ""
+
+    def _angle(self, angle: Any) -> str:
+        if not getattr(angle, "parameters", None):
+            try:
+                return _decimal(float(angle))
+            except (TypeError, ValueError) as error:
+                raise self._error(f"the angle {angle!r} is no real number") from error
+        if self._make_holes:
+            self.holes.append(angle)
+            return f"\0{len(self.holes) - 1}\0"
+        from qiskit.circuit import Parameter
+
+        names = {p: Parameter(self._inputs.get(p, p.name)) for p in angle.parameters}
+        return str(angle.subs(names))
+
+    def _definition(self, op: Any) -> QuantumCircuit:
+        definition: QuantumCircuit | None = getattr(op, "definition", None)
+        if definition is None or self._depth > _DEEPEST:
+            raise self._error(f"'{op.name}' cannot be written as OpenQASM {self.version}")
+        return definition
+
+    def _written_out(self, op: Any, qubits: Sequence[str], clbits: Sequence[str]) -> Iterable[str]:
+        definition = self._definition(op)
+        self._depth += 1
+        for item in definition.data:
+            yield from self._lines(item, definition, qubits, clbits)
+        self._depth -= 1
+
+    def _standard(self, op: Any) -> Any | None:
+        """Return Qiskit's gate of this class with symbols for angles, or None for other gates."""
+        from qiskit.circuit import Parameter
+        from qiskit.circuit.library import get_standard_gate_name_mapping
+
+        known = get_standard_gate_name_mapping().get(op.name)
+        if known is None or type(known) is not getattr(op, "base_class", type(op)):
+            return None
+        if getattr(op, "num_ctrl_qubits", 0) and op.ctrl_state != 2**op.num_ctrl_qubits - 1:
+            return None
+        return type(known)(*[Parameter(f"p{n}") for n in range(len(op.params))])
+
+    def _defined(self, op: Any) -> tuple[str, str]:
+        """Define a gate in the text unless it is; return its name and the call's angles."""
+        standard = self._standard(op)
+        angles = self._angles(op.params) if standard is not None else ""
+        gate = op if standard is None else standard
+        qubits = [f"a{n}" for n in range(op.num_qubits)]
+        params = [param.name for param in gate.params] if standard is not None else []
+        holes, self._make_holes = self._make_holes, False
+        body = " ".join(self._written_out(gate, qubits, []))
+        self._make_holes = holes
+        signature = f"{'(' + ', '.join(params) + ')' if params else ''} {', '.join(qubits)}"
+        key = (op.name, f"{signature} {{ {body} }}")
+        if key not in self._gate_names:
+            self._gate_names[key] = self._identifier(op.name)
+            self._gates.append(f"gate {self._gate_names[key]}{key[1]}")
+        return self._gate_names[key], angles
+
+    # -- control flow
+
+    def _block(self, op: Any, qubits: Sequence[str], bits: Sequence[str]) -> Iterable[str]:
+        blocks = [
+            [line for item in block.data for line in self._lines(item, block, qubits, bits)]
+            for block in op.blocks
+        ]
+        if self.version == "2.0":
+            yield from self._old_if(op, blocks)
+            return
+        word = "if" if op.name == "if_else" else "while"
+        yield f"{word} ({self._condition(op.condition)}) {{"
+        yield from (f"  {line}" for line in blocks[0])
+        if len(blocks) > 1:
+            yield "} else {"
+            yield from (f"  {line}" for line in blocks[1])
+        yield "}"
+
+    def _old_if(self, op: Any, blocks: Sequence[Sequence[str]]) -> Iterable[str]:
+        """Write ``if (c == n)`` before a single operation: all that OpenQASM 2 has."""
+        register = op.condition[0] if isinstance(op.condition, tuple) else None
+        name = self._cregs.get(getattr(register, "name", ""))
+        single = len(blocks) == 1 and (
+            len(blocks[0]) == 1 or not any("->" in line or "if" in line for line in blocks[0])
+        )
+        if op.name != "if_else" or name is None or not single:
+            raise self._error("OpenQASM 2 has no such condition: only if (register == number)")
+        yield from (f"if ({name} == {int(op.condition[1])}) {line}" for line in blocks[0])
+
+    def _condition(self, condition: Any) -> str:
+        if isinstance(condition, tuple):
+            wires, value = condition
+            return f"{self._wire(wires)} == {int(value)}"
+        return self._expression(condition)
+
+    def _wire(self, wires: Any) -> str:
+        from qiskit.circuit import Clbit
+
+        if isinstance(wires, Clbit):
+            if wires not in self.circuit.clbits:
+                raise self._error("a condition inside a block on a bit of its own")
+            return self._bits[self.circuit.find_bit(wires).index]
+        name = self._cregs.get(str(wires.name))
+        if name is None:
+            raise self._error(f"a condition on register '{wires.name}' cannot be written")
+        return name
+
+    def _expression(self, node: Any) -> str:
+        from qiskit.circuit.classical import expr
+
+        if isinstance(node, expr.Var) and not isinstance(node.var, bytes) and not node.standalone:
+            return self._wire(node.var)
+        if isinstance(node, expr.Value):
+            return str(int(node.value))
+        if isinstance(node, expr.Cast):
+            return self._expression(node.operand)
+        if isinstance(node, expr.Unary):
+            return f"{_UNARY[str(node.op.name)]}({self._expression(node.operand)})"
+        if isinstance(node, expr.Binary) and node.op.name in _BINARY:
+            left, right = self._expression(node.left), self._expression(node.right)
+            return f"({left} {_BINARY[str(node.op.name)]} {right})"
+        raise self._error("this condition cannot be written as OpenQASM")
+
+
+_UNARY: Mapping[str, str] = {"BIT_NOT": "~", "LOGIC_NOT": "!", "NEGATE": "-"}
+_BINARY: Mapping[str, str] = {
+    "BIT_AND": "&", "BIT_OR": "|", "BIT_XOR": "^", "LOGIC_AND": "&&", "LOGIC_OR": "||",
+    "EQUAL": "==", "NOT_EQUAL": "!=", "LESS": "<", "LESS_EQUAL": "<=", "GREATER": ">",
+    "GREATER_EQUAL": ">=",
+}  # fmt: skip
