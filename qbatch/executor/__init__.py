@@ -18,6 +18,7 @@ from qbatch.executor.events import (
 )
 from qbatch.executor.execute import execute
 from qbatch.executor.retry import Retry
+from qbatch.executor.start import Options, run, run_async, wait_described
 from qbatch.executor.stop import Stop
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "Finished",
     "JobMoved",
     "Observer",
+    "Options",
     "Progress",
     "Retry",
     "Settings",
@@ -33,4 +35,7 @@ __all__ = [
     "Summary",
     "Warned",
     "execute",
+    "run",
+    "run_async",
+    "wait_described",
 ]

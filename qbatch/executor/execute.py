@@ -8,9 +8,10 @@ What was in flight when the last run ended is taken up before anything new is se
 
 from __future__ import annotations
 
+import json
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from random import Random
 
@@ -84,22 +85,23 @@ async def execute(
     )
     conduct = _Conduct(engine, plan, only)
     started = trio.current_time()
+    conduct.note_plan(targets)
     registered = conduct.register()
     lanes = [conduct.make_lane(name, drivers[name], targets[name]) for name in drivers]
     try:
         await conduct.run(lanes, registered)
     except BaseExceptionGroup as group:
-        raise _one_of(group) from None
+        raise collapsed(group) from None
     return conduct.summary(lanes, registered, trio.current_time() - started)
 
 
-def _one_of(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The error a person can act on, where several tasks met the same one; else the whole group."""
+def collapsed(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The error a person can act on, where tasks met nothing but such; else the whole group."""
     ours, others = group.split(QbatchError)
     if ours is None or others is not None:
         return group
     leaf: BaseException = ours
-    while isinstance(leaf, BaseExceptionGroup):
+    while isinstance(leaf, BaseExceptionGroup) and not isinstance(leaf, QbatchError):
         leaf = leaf.exceptions[0]
     return leaf
 
@@ -114,6 +116,20 @@ class _Conduct:
         self._kept = 0
 
     # -- before -------------------------------------------------------------------------------
+
+    def note_plan(self, targets: Mapping[str, Target]) -> None:
+        """Keep what a reader needs to know of the plan."""
+        manifest = self._plan.manifest
+        facts = {name: asdict(target) for name, target in targets.items()}
+        self._engine.snapshot.set_meta(
+            name=manifest.name,
+            manifest=manifest.text,
+            manifest_path=str(manifest.path or "<string>"),
+            manifest_folder=str(manifest.folder.absolute()),
+            overrides=json.dumps(list(manifest.overrides)),
+            axes=json.dumps(list(self._plan.axes)),
+            targets=json.dumps(facts, default=str),
+        )
 
     def register(self) -> Registered:
         """Bring the snapshot in line with the plan, and count what there is to do."""

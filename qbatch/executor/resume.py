@@ -84,10 +84,11 @@ def read_backlog(plan: Plan, engine: Engine, lanes: Sequence[Lane]) -> Backlog:
             backlog.num_in_flight += len(live)
             engine.busy.update(row.job.id for _, row in live)
     for name, number in lost.items():
-        engine.warn(
-            f"{number} jobs are in flight on backend {name!r}, which is not in the manifest any "
-            "more; put it back to fetch them"
-        )
+        if number:
+            engine.warn(
+                f"{number} jobs are in flight on backend {name!r}, which has no part in this run; "
+                "run it again with that backend to fetch them"
+            )
     return backlog
 
 

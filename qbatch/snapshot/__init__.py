@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from qbatch.snapshot.lock import holder_of
 from qbatch.snapshot.registration import Registered
-from qbatch.snapshot.run import PointResult, Run, find_run_folder, open_run
+from qbatch.snapshot.run import PointResult, Run, find_run_folder, open_run, set_aside
 from qbatch.snapshot.schema import JobRow, StoredPoint
 from qbatch.snapshot.store import NewResult, Snapshot, StoredComposite, again
 
@@ -18,5 +19,7 @@ __all__ = [
     "StoredPoint",
     "again",
     "find_run_folder",
+    "holder_of",
     "open_run",
+    "set_aside",
 ]

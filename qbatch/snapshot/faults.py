@@ -50,6 +50,8 @@ def translated(path: Path) -> Iterator[None]:
     """Turn what SQLite and the operating system raise about `path` into `SnapshotError`."""
     try:
         yield
+    except sqlite3.ProgrammingError:
+        raise  # used after it was closed: our bug, or the notebook's
     except sqlite3.Error as error:
         raise damaged_or_blocked(path, error) from error
     except OSError as error:

@@ -11,6 +11,7 @@ import errno
 import json
 import os
 import socket
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -22,6 +23,9 @@ NAME = "snapshot.lock"
 
 #: What the last holder left: nothing written yet, steps in the ``-wal`` file, or all folded in.
 Journal = Literal["new", "open", "closed"]
+
+#: `holder_of` takes the lock for an instant: a runner that meets it tries again this often.
+PROBES, PROBE_S = 4, 0.05
 
 _NO_LOCKS = {errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK, errno.ENOSYS, errno.EINVAL}
 
@@ -44,7 +48,12 @@ class RunLock:
         self._write(self.journal)
 
     def _take(self) -> None:
-        if not _try_lock(self._fd, self.path):
+        patience = PROBES
+        while not _try_lock(self._fd, self.path):
+            patience -= 1
+            if patience:
+                time.sleep(PROBE_S)
+                continue
             raise RunLockedError(_who(self.path, _read(self._fd)))
         probe = os.open(self.path, os.O_RDWR)
         try:

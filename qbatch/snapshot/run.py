@@ -18,11 +18,11 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from qbatch.errors import SelectionError, SnapshotError
-from qbatch.job import Job, JobState
+from qbatch.job import IN_FLIGHT, Job, JobState
 from qbatch.snapshot import database
 from qbatch.snapshot.estimates import analysis_key, load_estimates
 from qbatch.snapshot.faults import damaged, translated
-from qbatch.snapshot.lock import holder_of
+from qbatch.snapshot.lock import RunLock, holder_of
 from qbatch.snapshot.reading import check_number_of_points, checked, counts_by_state
 from qbatch.snapshot.schema import (
     JOB_COLUMNS,
@@ -460,3 +460,36 @@ def find_run_folder(path: Path, out: Path | None = None) -> Path:
     from qbatch.manifest import load_manifest
 
     return Path("runs") / load_manifest(path).name
+
+
+def set_aside(folder: Path) -> tuple[Path, int] | None:
+    """Move a run folder out of the way: ``NAME`` becomes ``NAME.<UTC time>``.
+
+    Returns:
+        Where it is now, and how many of its jobs a provider may still hold (0 when it is too
+        damaged to say); None if there was no run.
+
+    Raises:
+        RunLockedError: A runner holds it.
+        SnapshotError: It cannot be moved.
+    """
+    if not (folder / database.NAME).exists():
+        return None
+    lock = RunLock(folder)
+    try:
+        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%fZ")
+        target = folder.with_name(f"{folder.name}.{stamp}")
+        in_flight = _num_in_flight(folder)
+        with translated(folder):
+            folder.rename(target)
+    finally:
+        lock.release()
+    return target, in_flight
+
+
+def _num_in_flight(folder: Path) -> int:
+    try:
+        with Run(folder) as run:
+            return sum(n for state, n in run.counts_by_state().items() if state in IN_FLIGHT)
+    except SnapshotError:
+        return 0
