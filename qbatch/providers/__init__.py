@@ -13,16 +13,33 @@ package.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from qbatch.errors import Refused
 from qbatch.job import CompositeJob, JobState
 
 if TYPE_CHECKING:
     import httpx
 
     from qbatch.circuit import Circuit
+    from qbatch.manifest.models import Backend
     from qbatch.result import Counts
+
+#: Provider -> the module with its factory ``open_driver(backend, *, name, surroundings)``.
+BUILT_IN: Mapping[str, str] = {
+    "local": "qbatch.providers.local",
+    "open-quantum": "qbatch.providers.open_quantum",
+    "ibm-direct-access": "qbatch.providers.ibm_direct_access",
+    "marqov": "qbatch.providers.marqov",
+    "scaleway": "qbatch.providers.scaleway",
+    "oqc": "qbatch.providers.oqc",
+}
+
+#: Where third parties announce theirs: ``name = "module:open_driver"``, or the module alone.
+ENTRY_POINTS = "qbatch.providers"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +52,14 @@ class Surroundings:
         run_id: Random per run folder; part of every key we choose at a cloud, so that two runs of
             one manifest never take each other's jobs for their own.
         is_virtual: The clock is virtual: work must be done inline, never in threads or processes.
+        folder: The manifest's, from which files that a backend names are read.
     """
 
     environ: Mapping[str, str] = field(default_factory=dict)
     transport: httpx.AsyncBaseTransport | None = None
     run_id: str = ""
     is_virtual: bool = False
+    folder: Path = field(default_factory=Path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,3 +335,39 @@ class Driver(Protocol):
     async def aclose(self) -> None:
         """Close connections and workers."""
         ...
+
+
+def open_driver(
+    backend: Backend, *, name: str, folder: Path, surroundings: Surroundings | None = None
+) -> Driver:
+    """Return the driver of a backend: ours, or one that a package announces by entry point.
+
+    Args:
+        backend: Of a manifest.
+        name: The backend's in the manifest.
+        folder: The manifest's.
+        surroundings: What the driver may see of the world; its `folder` is replaced.
+
+    Raises:
+        Refused: Nobody knows the provider, its package cannot be loaded, or its settings are wrong.
+    """
+    around = replace(surroundings or Surroundings(), folder=folder)
+    driver: Driver = _factory(backend.provider)(backend, name=name, surroundings=around)
+    return driver
+
+
+def _factory(provider: str) -> Any:
+    if provider in BUILT_IN:
+        return import_module(BUILT_IN[provider]).open_driver
+    from importlib.metadata import entry_points
+
+    announced = {point.name: point for point in entry_points(group=ENTRY_POINTS)}
+    if provider not in announced:
+        known = ", ".join([*BUILT_IN, *sorted(announced)])
+        raise Refused(f"{provider}: no such provider; known are {known}")
+    point = announced[provider]
+    try:
+        found = point.load()
+    except (ImportError, AttributeError) as error:
+        raise Refused(f"{provider}: its driver {point.value} cannot be loaded: {error}") from error
+    return found if callable(found) else found.open_driver

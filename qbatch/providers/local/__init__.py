@@ -1,0 +1,53 @@
+"""The embedded simulator: qiskit-aer in worker processes of our own (and stim for those who ask).
+
+Public: `open_driver` and `validate_settings`. Everything heavy is imported where it is used: to
+plan, neither qiskit nor numpy is needed.
+
+    options, noise, settings   what a person may write, checked
+    method, work               arithmetic: which method, how much memory, how work is cut
+    driver, pool, process      this side: one driver a backend, one pool a run, one process a core
+    worker, engine             the other side
+    prepare, channels          circuits made ready for Aer, noise put in
+    sampling, clifford         probabilities to counts; stim
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from qbatch.manifest.models import Backend
+from qbatch.providers import Surroundings
+
+if TYPE_CHECKING:
+    from qbatch.providers.local.driver import LocalDriver
+
+__all__ = ["open_driver", "validate_settings"]
+
+
+def open_driver(backend: Backend, *, name: str, surroundings: Surroundings) -> LocalDriver:
+    """Return the driver of a local backend.
+
+    Args:
+        backend: Of a manifest.
+        name: The backend's in the manifest.
+        surroundings: Its folder is where a calibration file is read from; under a virtual clock
+            simulations run in this process and block it.
+
+    Raises:
+        Refused: The backend's settings are wrong.
+    """
+    from qbatch.providers.local.driver import LocalDriver
+
+    return LocalDriver(
+        backend, name=name, folder=surroundings.folder, inline=surroundings.is_virtual
+    )
+
+
+def validate_settings(
+    backend: Backend, folder: Path | None = None
+) -> list[tuple[tuple[str | int, ...], str]]:
+    """See `qbatch.providers.local.settings.validate_settings`."""
+    from qbatch.providers.local import settings
+
+    return settings.validate_settings(backend, folder)

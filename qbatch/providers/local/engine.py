@@ -1,0 +1,250 @@
+"""Chunks of work computed: the same code in a worker process and, for rehearsals, in ours.
+
+Rules: what one evolution gives depends on nothing but itself. Where probabilities are computed, Aer
+draws no random number and ours come from each job's seed; where Aer simulates the shots, each job
+is a run of its own under its own seed (in a list of circuits Aer's seed depends on the position).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import pickle
+import time
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from qbatch.circuit import parses
+from qbatch.errors import QbatchError
+from qbatch.providers.local.prepare import Prepared, preparations, prepare
+from qbatch.providers.local.sampling import cumulative, draw, misread, to_rows
+from qbatch.providers.local.work import Answer, Chunk, Evolution, Program, Sampling
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+logging.getLogger("qiskit_aer").addHandler(logging.NullHandler())
+
+#: Prepared programs kept.
+_KEPT = 256
+
+_programs: OrderedDict[str, tuple[Program, Any]] = OrderedDict()
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """Counts of one job, or why there are none."""
+
+    job_id: str
+    outcomes: npt.NDArray[np.uint8] | None = None
+    counts: npt.NDArray[np.int64] | None = None
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Computed:
+    """What came of one evolution."""
+
+    drawn: tuple[Drawn, ...]
+    seconds: float
+    statevector: Any = None
+
+
+def warm_up() -> None:
+    """Import what simulating needs, so that the first chunk does not wait for it."""
+    from importlib import import_module
+
+    for name in ("numpy", "qiskit.converters", "qiskit_aer"):
+        import_module(name)
+
+
+def simulate(chunk: Chunk) -> Answer:
+    """Compute a chunk; what goes wrong is told job by job."""
+    from qiskit.exceptions import QiskitError
+
+    began = time.perf_counter()
+    try:
+        program, prepared = _prepared(chunk)
+    except (QbatchError, QiskitError) as error:
+        return _failed(chunk, str(error), time.perf_counter() - began)
+    try:
+        if program.settings.method == "stim":
+            computed = [*_clifford(prepared, chunk.evolutions)]
+        elif prepared.measured is not None:
+            computed = [*_exact(prepared, chunk.evolutions)]
+        else:
+            computed = [*_shot_by_shot(prepared, chunk.evolutions)]
+    except (QbatchError, QiskitError, MemoryError) as error:
+        return _failed(chunk, str(error) or "out of memory", time.perf_counter() - began)
+    return _answer(computed, program)
+
+
+def _prepared(chunk: Chunk) -> tuple[Program, Any]:
+    if chunk.key not in _programs:
+        program: Program = pickle.loads(chunk.program)
+        if program.settings.method == "stim":
+            from qbatch.providers.local import clifford
+
+            _programs[chunk.key] = program, clifford.prepare(program)
+        else:
+            _programs[chunk.key] = program, prepare(program)
+        if len(_programs) > _KEPT:
+            _programs.popitem(last=False)
+    _programs.move_to_end(chunk.key)
+    return _programs[chunk.key]
+
+
+# -- probabilities computed, samples drawn by us --------------------------------------------------
+
+
+def _exact(prepared: Prepared, evolutions: Sequence[Evolution]) -> Iterator[Computed]:
+    began = time.perf_counter()
+    result = _run(prepared, evolutions)
+    share = (time.perf_counter() - began) / len(evolutions)
+    for index, evolution in enumerate(evolutions):
+        experiment = result.results[index] if index < len(result.results) else None
+        if experiment is None or not experiment.success:
+            status = str(experiment.status if experiment else result.status)
+            yield Computed(tuple(Drawn(s.job_id, error=status) for s in evolution.samplings), share)
+            continue
+        data = result.data(index)
+        yield Computed(
+            tuple(_drawn(prepared, data, evolution.samplings)), share, data.get("statevector")
+        )
+
+
+def _run(prepared: Prepared, evolutions: Sequence[Evolution]) -> Any:
+    binds = {
+        parameter: [evolution.values[index] for evolution in evolutions]
+        for index, parameter in enumerate(prepared.parameters)
+        if parameter is not None
+    }
+    circuits = [prepared.circuit] if binds else [prepared.circuit] * len(evolutions)
+    return prepared.simulator.run(
+        circuits, parameter_binds=[binds] if binds else None, shots=1, seed_simulator=0
+    ).result()
+
+
+def _drawn(
+    prepared: Prepared, data: Mapping[str, Any], samplings: Sequence[Sampling]
+) -> Iterator[Drawn]:
+    import numpy as np
+
+    probabilities = np.asarray(data["probabilities"]) if prepared.measured else np.ones(1)
+    distribution = cumulative(misread(probabilities, prepared.flips))
+    for sampling in samplings:
+        outcomes, counts = draw(distribution, sampling.shots, sampling.seed)
+        yield Drawn(sampling.job_id, to_rows(outcomes, prepared.positions), counts)
+
+
+# -- shots simulated by Aer -----------------------------------------------------------------------
+
+
+def _shot_by_shot(prepared: Prepared, evolutions: Sequence[Evolution]) -> Iterator[Computed]:
+    for evolution in evolutions:
+        began = time.perf_counter()
+        values = {
+            parameter: value
+            for parameter, value in zip(prepared.parameters, evolution.values, strict=True)
+            if parameter is not None
+        }
+        circuit = prepared.circuit.assign_parameters(values) if values else prepared.circuit
+        drawn = tuple(_simulated(prepared, circuit, sampling) for sampling in evolution.samplings)
+        yield Computed(drawn, time.perf_counter() - began)
+
+
+def aer_seed(seed: int) -> int:
+    """Spread a job's seed: Aer gives shot i of a run the seed + i, so near seeds share shots."""
+    digest = hashlib.blake2b(seed.to_bytes(8, "little"), digest_size=8).digest()
+    return int.from_bytes(digest, "little") >> 2
+
+
+def _simulated(prepared: Prepared, circuit: Any, sampling: Sampling) -> Drawn:
+    import numpy as np
+
+    result = prepared.simulator.run(
+        circuit, shots=sampling.shots, seed_simulator=aer_seed(sampling.seed)
+    ).result()
+    if not result.success:
+        experiment = result.results[0].status if result.results else result.status
+        return Drawn(sampling.job_id, error=str(experiment))
+    num_bytes = (circuit.num_clbits + 7) // 8
+    found = sorted((int(outcome, 16), n) for outcome, n in result.data(0)["counts"].items())
+    joined = b"".join(outcome.to_bytes(num_bytes, "little") for outcome, _ in found)
+    outcomes = np.frombuffer(joined, np.uint8).reshape(len(found), num_bytes)
+    return Drawn(sampling.job_id, outcomes, np.array([n for _, n in found], np.int64))
+
+
+# -- stim -----------------------------------------------------------------------------------------
+
+
+def _clifford(compiled: Any, evolutions: Sequence[Evolution]) -> Iterator[Computed]:
+    from qbatch.providers.local import clifford
+
+    for evolution in evolutions:
+        began = time.perf_counter()
+        drawn = tuple(
+            Drawn(s.job_id, *clifford.sample(compiled, evolution.values, s.shots, s.seed))
+            for s in evolution.samplings
+        )
+        yield Computed(drawn, time.perf_counter() - began)
+
+
+# -- answers --------------------------------------------------------------------------------------
+
+
+def _answer(computed: Sequence[Computed], program: Program) -> Answer:
+    import numpy as np
+
+    drawn = [one for evolution in computed for one in evolution.drawn]
+    good = [one for one in drawn if one.outcomes is not None and one.counts is not None]
+    num_bytes = (program.circuit.facts.num_bits + 7) // 8
+    states = [evolution.statevector for evolution in computed]
+    return Answer(
+        outcomes=np.concatenate([np.zeros((0, num_bytes), np.uint8), *(d.outcomes for d in good)]),
+        counts=np.concatenate([np.zeros(0, np.int64), *(d.counts for d in good)]),
+        sizes=tuple(0 if one.counts is None else len(one.counts) for one in drawn),
+        errors={one.job_id: one.error for one in drawn if one.error},
+        statevectors=tuple(np.asarray(s) for s in states) if None not in states else (),
+        evolution_s=tuple(evolution.seconds for evolution in computed),
+        facts=_facts(program),
+        parses=parses(),
+        preparations=preparations(),
+    )
+
+
+def _failed(chunk: Chunk, error: str, seconds: float) -> Answer:
+    import numpy as np
+
+    job_ids = chunk.job_ids
+    return Answer(
+        outcomes=np.zeros((0, 1), np.uint8),
+        counts=np.zeros(0, np.int64),
+        sizes=(0,) * len(job_ids),
+        errors=dict.fromkeys(job_ids, error),
+        statevectors=(),
+        evolution_s=(seconds,) * len(chunk.evolutions),
+        facts={},
+        parses=parses(),
+        preparations=preparations(),
+    )
+
+
+def _facts(program: Program) -> dict[str, Any]:
+    settings = program.settings
+    if settings.method == "stim":
+        import stim
+
+        return {"engine": "stim", "engine_version": stim.__version__, "method": "stim"}
+    import qiskit_aer
+
+    return {
+        "engine": "qiskit-aer",
+        "engine_version": qiskit_aer.__version__,
+        "method": settings.method,
+        "precision": settings.options.precision,
+        "device": settings.options.device,
+    }

@@ -1,0 +1,230 @@
+"""Warm worker processes, shared by all local backends of one trio run.
+
+Rules: chunks go to workers in the order given, one at a time each; workers are started when there
+is enough to do for them, never more than asked for, and all end with the last driver. Memory is
+shared out: what would not fit beside what runs waits. A worker that ends or hangs is replaced when
+next needed; what becomes of its chunk is decided by whoever gave it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import trio
+
+from qbatch.providers.local.process import EndedError, Process
+from qbatch.providers.local.work import Answer, Chunk, to_frame
+from qbatch.providers.local.worker import COMMAND
+
+#: A further worker starts once those there are have so much to do, seconds: it takes as long.
+WORTH_A_WORKER_S = 1.0
+
+#: A worker that is not ready by then will never be.
+START_UP_S = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """No answer: the worker ended or hung; `cause` says which."""
+
+    cause: str
+
+
+@dataclass(slots=True, eq=False)
+class Lane:
+    """One driver's share.
+
+    Attributes:
+        workers: How many it may keep busy.
+        memory: Bytes that all that runs may take when a chunk of its starts.
+        running: How many it keeps busy.
+    """
+
+    workers: int
+    memory: float = math.inf
+    running: int = 0
+
+
+@dataclass(slots=True, eq=False)
+class Task:
+    """A chunk on its way.
+
+    Attributes:
+        deadline_s: Seconds of computing after which its worker is taken to hang.
+        started: Called when a worker takes it.
+        finished: Called with what came of it, unless it was cancelled.
+    """
+
+    chunk: Chunk
+    lane: Lane
+    deadline_s: float
+    started: Callable[[], None]
+    finished: Callable[[Answer | Broken], None]
+    scope: trio.CancelScope = field(default_factory=trio.CancelScope)
+
+
+class Pool:
+    """Workers of one trio run; see `join`.
+
+    Args:
+        command: What a worker runs.
+    """
+
+    def __init__(self, command: str = COMMAND) -> None:
+        self._command = command
+        self._queue: deque[Task] = deque()
+        self._lanes: list[Lane] = []
+        self._workers: dict[trio.CancelScope, Process | None] = {}
+        self._idle = 0
+        self._pending_s = 0.0
+        self._running = 0
+        self._taken = 0
+        self._news = trio.Event()
+        self._all_ended = trio.Event()
+
+    # -- for drivers -------------------------------------------------------------------------------
+
+    def enter(self, lane: Lane) -> None:
+        """Take part; the first worker starts now, while the rest of the plan is made."""
+        self._lanes.append(lane)
+        if not self._workers:
+            self._hire()
+
+    async def leave(self, lane: Lane) -> None:
+        """Take part no more; with the last one, all workers end."""
+        self._lanes.remove(lane)
+        if self._lanes:
+            return
+        for scope in self._workers:
+            scope.cancel()
+        while self._workers:
+            await self._all_ended.wait()
+
+    def put(self, task: Task, *, first: bool = False) -> None:
+        """Queue a task, `first`: before all others."""
+        if first:
+            self._queue.appendleft(task)
+        else:
+            self._queue.append(task)
+        self._pending_s += task.chunk.seconds
+        self._tell()
+        self._hire_if_worth_it()
+
+    def drop(self, task: Task) -> None:
+        """Forget a task; the worker that runs it ends."""
+        if task in self._queue:
+            self._queue.remove(task)
+            self._pending_s -= task.chunk.seconds
+        task.scope.cancel()
+
+    @property
+    def pids(self) -> list[int]:
+        """Process ids of running workers."""
+        return [process.pid for process in self._workers.values() if process is not None]
+
+    # -- workers -----------------------------------------------------------------------------------
+
+    def _tell(self) -> None:
+        self._news.set()
+        self._news = trio.Event()
+
+    def _hire_if_worth_it(self) -> None:
+        most = max((lane.workers for lane in self._lanes), default=0)
+        enough_s = len(self._workers) * WORTH_A_WORKER_S
+        if len(self._workers) < most and not self._idle and self._pending_s > enough_s:
+            self._hire()
+
+    def _hire(self) -> None:
+        scope = trio.CancelScope()
+        self._workers[scope] = None
+        trio.lowlevel.spawn_system_task(self._serve, scope, name="qbatch local worker")
+
+    async def _serve(self, scope: trio.CancelScope) -> None:
+        try:
+            with scope:
+                self._workers[scope] = Process(self._command)
+                while True:
+                    await self._perform(scope, await self._next())
+        finally:
+            process = self._workers.pop(scope)
+            if process is not None:
+                await process.end()
+            if not self._workers:
+                self._all_ended.set()
+                self._all_ended = trio.Event()
+
+    async def _next(self) -> Task:
+        while True:
+            for task in self._queue:
+                if self._may_start(task):
+                    self._queue.remove(task)
+                    return task
+            self._idle += 1
+            try:
+                await self._news.wait()
+            finally:
+                self._idle -= 1
+
+    def _may_start(self, task: Task) -> bool:
+        if task.lane.running >= task.lane.workers:
+            return False
+        return self._running == 0 or self._taken + task.chunk.memory <= task.lane.memory
+
+    async def _perform(self, scope: trio.CancelScope, task: Task) -> None:
+        lane, chunk = task.lane, task.chunk
+        lane.running += 1
+        self._running += 1
+        self._taken += chunk.memory
+        task.started()
+        outcome: Answer | Broken | None = None
+        try:
+            with task.scope:
+                outcome = await self._compute(scope, task)
+        finally:
+            lane.running -= 1
+            self._running -= 1
+            self._taken -= chunk.memory
+            self._pending_s -= chunk.seconds
+            self._tell()
+        if outcome is not None and not task.scope.cancel_called:
+            task.finished(outcome)
+
+    async def _compute(self, scope: trio.CancelScope, task: Task) -> Answer | Broken:
+        process = self._workers[scope] or Process(self._command)
+        self._workers[scope] = process
+        within_s = START_UP_S
+        try:
+            with trio.fail_after(within_s):
+                await process.wait_ready()
+            within_s = task.deadline_s
+            with trio.fail_after(within_s):
+                await process.send(to_frame(task.chunk))
+                answer: Answer = await process.receive()
+        except EndedError:
+            return Broken(await self._dismiss(scope))
+        except trio.TooSlowError:
+            await self._dismiss(scope)
+            return Broken(f"the worker process gave no answer within {within_s:g} s")
+        except trio.Cancelled:
+            await self._dismiss(scope)
+            raise
+        return answer
+
+    async def _dismiss(self, scope: trio.CancelScope) -> str:
+        """End a worker that owes an answer; the next chunk gets a fresh one."""
+        process, self._workers[scope] = self._workers[scope], None
+        return await process.end() if process else ""
+
+
+_current: trio.lowlevel.RunVar[Pool] = trio.lowlevel.RunVar("qbatch local workers")
+
+
+def join(lane: Lane) -> Pool:
+    """Return this trio run's pool, entered with `lane`; made where there is none yet."""
+    pool = _current.get(None) or Pool()  # type: ignore[arg-type]
+    _current.set(pool)
+    pool.enter(lane)
+    return pool

@@ -1,0 +1,139 @@
+"""From probabilities to counts, by one documented algorithm.
+
+The counts of a job depend on its distribution, its number of shots and its seed, and on nothing
+else. The algorithm, so that anyone can repeat it:
+
+1. Probabilities below zero (rounding) are set to zero; their running sum, divided by its last
+   entry, is the cumulative distribution.
+2. ``numpy.random.Generator(numpy.random.PCG64(seed)).random(shots)`` gives one number a shot.
+3. Each counts for the first outcome whose cumulative probability exceeds it.
+
+A last-bit difference between two machines' floating point moves a border by about 1e-16: the same
+counts come out unless a random number falls right into that gap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    Floats = npt.NDArray[np.float64]
+    Ints = npt.NDArray[np.int64]
+
+#: Random numbers in memory at once.
+_BLOCK = 1 << 20
+
+
+def cumulative(probabilities: npt.NDArray[Any]) -> Floats:
+    """Return the cumulative distribution of weights, whose last entry is 1.
+
+    Args:
+        probabilities: Shape (k,); need not sum up to 1 exactly.
+    """
+    import numpy as np
+
+    sums = np.cumsum(np.maximum(probabilities, 0.0, dtype=np.float64))
+    sums /= sums[-1]
+    return sums
+
+
+def draw(distribution: Floats, shots: int, seed: int) -> tuple[Ints, Ints]:
+    """Draw outcomes.
+
+    Args:
+        distribution: From `cumulative`.
+        shots: 1 or more.
+        seed: 0 <= seed < 2**63.
+
+    Returns:
+        The outcomes that came, ascending, and how often each: both of shape (k,).
+    """
+    import numpy as np
+
+    generator = np.random.Generator(np.random.PCG64(seed))
+    drawn = [
+        np.searchsorted(distribution, generator.random(min(_BLOCK, shots - start)), side="right")
+        for start in range(0, shots, _BLOCK)
+    ]
+    outcomes, counts = np.unique(np.concatenate(drawn), return_counts=True)
+    return outcomes.astype(np.int64), counts.astype(np.int64)
+
+
+def misread(probabilities: Floats, flips: Sequence[tuple[float, float] | None]) -> Floats:
+    """Apply readout errors to distributions over outcomes, exactly.
+
+    Args:
+        probabilities: Shape (..., 2**m): bit k of the last index is measured qubit k.
+        flips: For each qubit (p01, p10): probability to read 0 for a true 1, and 1 for a true 0.
+
+    Returns:
+        Distributions of what is read, same shape.
+    """
+    import numpy as np
+
+    shape = probabilities.shape
+    for bit, flip in enumerate(flips):
+        if flip is None:
+            continue
+        p01, p10 = flip
+        split = probabilities.reshape(-1, 2, 1 << bit)
+        true0, true1 = split[:, 0], split[:, 1]
+        read = np.empty_like(split)
+        read[:, 0] = (1 - p10) * true0 + p01 * true1
+        read[:, 1] = p10 * true0 + (1 - p01) * true1
+        probabilities = read.reshape(shape)
+    return probabilities
+
+
+def to_rows(outcomes: Ints, positions: Sequence[int | None]) -> npt.NDArray[np.uint8]:
+    """Place measured qubits in their classical bits.
+
+    Args:
+        outcomes: Shape (k,): bit p of an outcome is measured qubit p.
+        positions: For each classical bit which p it holds; None: it stays 0.
+
+    Returns:
+        Shape (k, ceil(len(positions) / 8)): rows as in `Counts.outcomes`.
+    """
+    import numpy as np
+
+    num_bytes = (len(positions) + 7) // 8
+    if list(positions) == list(range(len(positions))):
+        wide = outcomes.astype("<i8").reshape(-1, 1).view(np.uint8)
+        return np.ascontiguousarray(wide[:, :num_bytes])
+    rows = np.zeros((len(outcomes), num_bytes), dtype=np.uint8)
+    for bit, position in enumerate(positions):
+        if position is not None:
+            value = ((outcomes >> position) & 1).astype(np.uint8)
+            rows[:, bit >> 3] |= value << np.uint8(bit & 7)
+    return rows
+
+
+def count_rows(
+    rows: npt.NDArray[np.uint8],
+) -> tuple[npt.NDArray[np.uint8], Ints]:
+    """Count equal rows, one a shot.
+
+    Args:
+        rows: Shape (shots, num_bytes), each as in `Counts.outcomes`.
+
+    Returns:
+        Distinct rows in some fixed order, and how often each came.
+    """
+    import numpy as np
+
+    shots, num_bytes = rows.shape
+    wide = np.zeros((shots, -(-num_bytes // 8) * 8), np.uint8)
+    wide[:, :num_bytes] = rows
+    words = wide.view("<u8")
+    order = np.lexsort(words.T) if words.shape[1] > 1 else np.argsort(words[:, 0], kind="stable")
+    words = words[order]
+    new = np.ones(shots, dtype=bool)
+    new[1:] = (words[1:] != words[:-1]).any(axis=1)
+    starts = np.flatnonzero(new)
+    counts = np.diff(starts, append=shots).astype(np.int64)
+    return np.ascontiguousarray(words[starts].view(np.uint8)[:, :num_bytes]), counts

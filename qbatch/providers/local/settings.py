@@ -1,0 +1,182 @@
+"""A local backend's settings: checked, read, and told what is wrong with them.
+
+Light on purpose: `validate_settings` runs when a manifest is loaded, without qiskit or numpy.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from qbatch.errors import Refused
+from qbatch.manifest.models import Backend
+from qbatch.manifest.nearest import did_you_mean, listed
+from qbatch.providers.local.noise import Noise, NoiseModel
+from qbatch.providers.local.options import Options
+
+Loc = tuple[str | int, ...]
+
+_PROBLEMS = {
+    "missing": "is missing",
+    "greater_than": "is too small; write more than {gt}",
+    "greater_than_equal": "is too small; write {ge} or more",
+    "less_than": "is too large; write less than {lt}",
+    "less_than_equal": "is too large; write {le} or less",
+    "finite_number": "is not finite; write a number",
+    "float_type": "is no number",
+    "int_type": "is no whole number",
+    "int_from_float": "is no whole number",
+    "bool_type": "is neither true nor false",
+    "string_type": "is no text",
+    "model_type": "is no map; write keys and values",
+    "too_short": "is empty; write at least one",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All that decides how a circuit is simulated, besides the circuit.
+
+    Attributes:
+        method: As chosen for one circuit; "automatic" before that.
+        transpile: (optimization level, seed), None: circuits run as written.
+    """
+
+    options: Options
+    noise: NoiseModel | None = None
+    transpile: tuple[int, int] | None = None
+    method: str = "automatic"
+
+    @property
+    def key(self) -> str:
+        """Equal for equal settings."""
+        noise = self.noise.model_dump_json() if self.noise else ""
+        told = (self.options.model_dump_json(), noise, repr(self.transpile), self.method)
+        return hashlib.sha256("\n".join(told).encode()).hexdigest()
+
+
+def validate_settings(backend: Backend, folder: Path | None = None) -> list[tuple[Loc, str]]:
+    """Say what is wrong with a local backend's options, noise and transpile settings.
+
+    Args:
+        backend: Of a manifest.
+        folder: The manifest's, to read a calibration file from; None: it is not read.
+
+    Returns:
+        For each mistake its place within the backend (("options", "methd")) and what is wrong and
+        how to mend it. A misspelt key is reported at the key.
+    """
+    problems = [(("options", *loc), text) for loc, text in _check(Options, dict(backend.options))]
+    noise = dict(backend.noise or {})
+    found = [(("noise", *loc), text) for loc, text in _check(Noise, noise)]
+    if not found and folder is not None and "calibration" in noise:
+        try:
+            NoiseModel.from_noise(Noise.model_validate(noise), folder)
+        except ValueError as error:
+            found.append((("noise", "calibration"), str(error)))
+    problems += found
+    if backend.target is not None:
+        problems.append(
+            (("target",), "the local simulator has no targets; use options: {method: …}")
+        )
+    if not problems:
+        problems += _clashes(backend)
+    return problems
+
+
+def _clashes(backend: Backend) -> Iterator[tuple[Loc, str]]:
+    options = Options.model_validate(dict(backend.options))
+    level = backend.transpile.optimization_level if backend.transpile else 0
+    noise = Noise.model_validate(dict(backend.noise or {}))
+    if options.statevector and backend.noise:
+        yield (
+            ("options", "statevector"),
+            "a noisy backend has no final state; remove it or the noise",
+        )
+    if options.statevector and level > 0:
+        yield (
+            ("options", "statevector"),
+            "transpiling may permute the qubits of the state; remove one",
+        )
+    if options.method == "extended_stabilizer" and (noise.thermal_relaxation or noise.calibration):
+        yield ("options", "method"), "extended_stabilizer knows no relaxation; take density_matrix"
+    if options.method == "stim" and not _stim_knows(noise):
+        yield ("noise",), "stim knows depolarizing and symmetric readout only; take stabilizer"
+
+
+def _stim_knows(noise: Noise) -> bool:
+    symmetric = noise.readout is None or noise.readout.p01 == noise.readout.p10
+    return symmetric and noise.thermal_relaxation is None and noise.calibration is None
+
+
+def _check(model: type[BaseModel], data: dict[str, Any]) -> list[tuple[Loc, str]]:
+    try:
+        model.model_validate(data)
+    except ValidationError as error:
+        return list(complaints(error, model))
+    return []
+
+
+def complaints(error: ValidationError, model: type[BaseModel]) -> Iterator[tuple[Loc, str]]:
+    """Turn pydantic's errors about `model` into (place, what is wrong and how to mend it)."""
+    for detail in error.errors(include_url=False):
+        loc = detail["loc"]
+        yield loc, _problem(detail["type"], detail, loc, _owner(loc, model))
+
+
+def _owner(loc: Loc, model: type[BaseModel]) -> type[BaseModel]:
+    """Return the model that the last key of `loc` is, or should be, a field of."""
+    for step in loc[:-1]:
+        if isinstance(step, str) and step in model.model_fields:
+            model = next(_models_in(model.model_fields[step].annotation), model)
+    return model
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _models_in(part)
+
+
+def _problem(kind: str, detail: Any, loc: Loc, owner: type[BaseModel]) -> str:
+    context = detail.get("ctx") or {}
+    shown = repr(detail.get("input"))[:60]
+    if kind == "wrong":
+        return str(context["problem"])
+    if kind == "extra_forbidden":
+        known = list(owner.model_fields)
+        hint = did_you_mean(str(loc[-1]), known)
+        return f"unknown key {str(loc[-1])!r} (known: {listed(known, 12)}){hint}"
+    if kind == "literal_error":
+        known = [word.strip("'") for word in context["expected"].replace(" or ", ", ").split(", ")]
+        hint = did_you_mean(str(detail.get("input")), known)
+        return f"{shown} is none of {', '.join(known)}{hint}"
+    if kind == "missing":
+        return f"{loc[-1]} is missing; write it"
+    if kind.startswith("json_"):
+        return str(detail["msg"])
+    return f"{shown} {_PROBLEMS.get(kind, 'does not fit here').format(**context)}"
+
+
+def read_settings(backend: Backend, folder: Path) -> Settings:
+    """Return a backend's settings, its calibration file read.
+
+    Raises:
+        Refused: They are wrong; the text lists all mistakes.
+    """
+    if problems := validate_settings(backend, folder):
+        told = "; ".join(f"{'.'.join(map(str, loc))}: {text}" for loc, text in problems)
+        raise Refused(f"local: {told}")
+    noise = None
+    if backend.noise:
+        noise = NoiseModel.from_noise(Noise.model_validate(dict(backend.noise)), folder)
+    transpile = None
+    if backend.transpile and backend.transpile.optimization_level > 0:
+        transpile = (backend.transpile.optimization_level, backend.transpile.seed or 0)
+    return Settings(Options.model_validate(dict(backend.options)), noise, transpile)
