@@ -59,13 +59,14 @@ class Outlet:
     def __init__(self, stream: IO[str]) -> None:
         self._stream = stream
         self._is_open = True
+        self._is_plain = not stream.isatty() or bool(os.environ.get("NO_COLOR"))
 
     def write(self, line: str) -> None:
         """Write a line, or nothing once nobody reads any more."""
         if not self._is_open:
             return
         try:
-            self._stream.write(line + "\n")
+            self._stream.write((click.unstyle(line) if self._is_plain else line) + "\n")
             self._stream.flush()
         except BrokenPipeError:
             self._is_open = False
@@ -147,7 +148,7 @@ class LineTeller:
         self._outlet.write(", ".join(parts))
 
     def said(self, text: str) -> None:
-        self._outlet.write(click.unstyle(text))
+        self._outlet.write(text)
 
     def event(self, facts: Mapping[str, Any]) -> None:
         return

@@ -46,7 +46,7 @@ def _describe(driver: Driver) -> Target:
         return wait_described(driver)
     asking = driver.describe()
     try:
-        asking.send(None)  # type: ignore[attr-defined]
+        asking.send(None)
     except StopIteration as answered:
         target: Target = answered.value
         return target

@@ -1,0 +1,61 @@
+"""``qbatch retry``: run failed and cancelled points again."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from qbatch.cli.options import (
+    json_option,
+    only_expression_option,
+    out_option,
+    run_argument,
+    trust_option,
+    yes_option,
+)
+
+
+@click.command()
+@run_argument
+@only_expression_option
+@click.option("--no-report", is_flag=True, help="Write no report; `qbatch report` can later.")
+@out_option
+@trust_option
+@yes_option
+@json_option
+def retry(
+    run: Path,
+    expression: str | None,
+    no_report: bool,
+    out: Path | None,
+    trust: bool,
+    yes: bool,
+    as_json: bool,
+) -> int:
+    """Run the failed and cancelled points of RUN again, as its manifest has them now."""
+    from qbatch.cli.conduct import Consent, conduct
+    from qbatch.cli.runs import open_named
+    from qbatch.errors import SelectionError
+
+    with open_named(run, out) as opened:
+        meta, folder = opened.meta, opened.folder
+    if "manifest_path" not in meta:
+        raise SelectionError(f"{folder}: the run never began; `qbatch run` its manifest")
+    manifest = _manifest(meta["manifest_folder"], meta["manifest_path"])
+    if not manifest.is_file():
+        raise SelectionError(f"{folder}: its manifest {manifest} is gone; put it back")
+    return conduct(
+        manifest,
+        Consent(tuple(json.loads(meta["overrides"])), expression, yes=yes),
+        {"out": folder, "only": "failed", "trust": trust},
+        as_json=as_json,
+        report=not no_report,
+    )
+
+
+def _manifest(folder: str, path: str) -> Path:
+    """The manifest of a run, short where the current folder holds it."""
+    full = Path(folder) / Path(path).name
+    return full.relative_to(Path.cwd()) if full.is_relative_to(Path.cwd()) else full

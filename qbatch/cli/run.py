@@ -1,0 +1,79 @@
+"""``qbatch run``: run what is missing of a manifest, and write the report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import click
+
+from qbatch.cli.options import (
+    json_option,
+    manifest_argument,
+    only_expression_option,
+    out_option,
+    overrides_option,
+    trust_option,
+    yes_option,
+)
+
+
+@click.command()
+@manifest_argument
+@overrides_option
+@only_expression_option
+@click.option(
+    "--only",
+    type=click.Choice(["failed", "missing"]),
+    help="Only points that failed (or were cancelled), or only those never run.",
+)
+@click.option("-x", "--fail-fast", is_flag=True, help="Stop at the first point that fails.")
+@click.option(
+    "--plan",
+    "saved_plan",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Run exactly the plan that `qbatch plan -o FILE` saved; refuse if anything changed.",
+)
+@click.option("--frozen", is_flag=True, help="Refuse if qbatch.lock would change.")
+@click.option("--fresh", is_flag=True, help="Set the old run folder aside and begin anew.")
+@click.option("--no-report", is_flag=True, help="Write no report; `qbatch report` can later.")
+@out_option
+@trust_option
+@yes_option
+@json_option
+def run(
+    manifest: Path,
+    overrides: tuple[str, ...],
+    expression: str | None,
+    only: Literal["failed", "missing"] | None,
+    fail_fast: bool,
+    saved_plan: Path | None,
+    frozen: bool,
+    fresh: bool,
+    no_report: bool,
+    out: Path | None,
+    trust: bool,
+    yes: bool,
+    as_json: bool,
+) -> int:
+    """Run what is missing of MANIFEST, and write the report.
+
+    Running again does only what is missing. One Ctrl-C stops submitting and saves, two leave at
+    once; `qbatch run` goes on from there.
+    """
+    from qbatch.cli.conduct import Consent, conduct
+
+    return conduct(
+        manifest,
+        Consent(overrides, expression, saved_plan, frozen=frozen, yes=yes),
+        {
+            "out": out,
+            "fresh": fresh,
+            "only": only,
+            "trust": trust,
+            "fail_fast": fail_fast or None,
+        },
+        as_json=as_json,
+        report=not no_report,
+    )
