@@ -6,9 +6,12 @@ again only where values come from elsewhere: spacings, random draws and files.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from math import prod
+from operator import gt, lt
 
 from qbatch.errors import SourceError
 from qbatch.manifest.models import Axis, Manifest, Sweep, Value
@@ -179,7 +182,17 @@ def _included(
             yield number, whole
 
 
+def _is_monotonic(values: Sequence[Value]) -> bool:
+    """Tell whether values made by us (numbers) rise or fall all along, and so never repeat."""
+    if not isinstance(values, (array, range)):
+        return False
+    after = islice(values, 1, None)
+    return all(map(lt if values[0] < values[-1] else gt, values, after))
+
+
 def _check_distinct(dimension: Dimension, loc: Loc, mistakes: Mistakes) -> None:
+    if any(map(_is_monotonic, dimension.columns)):
+        return
     rows: Iterable[object] = zip(*dimension.columns, strict=True)
     if len(dimension) > _LONG:
         suspects = find_repeated(hash(row) & (2**64 - 1) for row in rows)

@@ -10,7 +10,6 @@ from array import array
 from collections.abc import Iterable
 from heapq import nsmallest
 
-_ROUNDS = 4
 _MIX = 0x9E3779B97F4A7C15
 _WORD = (1 << 64) - 1
 
@@ -21,8 +20,8 @@ _BUCKET_BITS = 12
 class Shuffle:
     """A permutation of ``range(size)`` computed entry by entry.
 
-    A Feistel network permutes the next power of four; entries that fall outside are sent through
-    again until they come out inside.
+    A Feistel network permutes the next power of two (its halves differ by a bit where that is odd);
+    entries that come out beyond the size are sent through again until they come out inside.
 
     Args:
         size: 1 or more.
@@ -31,19 +30,23 @@ class Shuffle:
 
     def __init__(self, size: int, seed: int) -> None:
         self._size = size
-        self._bits = max(1, (max(size - 1, 1).bit_length() + 1) // 2)
+        bits = max(2, (size - 1).bit_length())
+        low, high = bits // 2, bits - bits // 2
         digest = hashlib.sha256(f"{seed}:order".encode()).digest()
-        self._keys = [int.from_bytes(digest[i : i + 8], "big") for i in range(0, 32, 8)][:_ROUNDS]
+        keys = [int.from_bytes(digest[i : i + 8], "big") for i in range(0, 32, 8)]
+        # Each round exchanges the halves, and so their widths: (key, width of the left half).
+        self._rounds = [(key, low if n % 2 else high) for n, key in enumerate(keys)]
+        self._low = low
 
     def __getitem__(self, index: int) -> int:
-        bits, mask = self._bits, (1 << self._bits) - 1
+        low = self._low
         while True:
-            left, right = index >> bits, index & mask
-            for key in self._keys:
+            left, right = index >> low, index & ((1 << low) - 1)
+            for key, width in self._rounds:
                 mixed = ((right ^ key) * _MIX) & _WORD
                 mixed = ((mixed ^ (mixed >> 29)) * _MIX) & _WORD
-                left, right = right, left ^ (mixed >> (64 - bits))
-            index = left << bits | right
+                left, right = right, left ^ (mixed >> (64 - width))
+            index = left << low | right
             if index < self._size:
                 return index
 

@@ -1,8 +1,8 @@
 """Points made twice, found in memory that grows by 8 bytes a point, and only where they can be.
 
 Within a block, points differ by construction: axes have distinct values. Only where an axis is not
-used by a circuit, an override flattens one, two variants make the same text, or there are several
-blocks or sweeps, every point is looked at.
+used by a circuit, an override flattens one, two variants make the same text, or sweeps overlap on
+every axis, each point is looked at.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from itertools import combinations
 from typing import TYPE_CHECKING
 
+from qbatch.manifest.models import Value
 from qbatch.plan.draw import find_repeated
 from qbatch.plan.grid import Block, Index
 from qbatch.plan.layout import Layout
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 _SHOWN = 5
 
 _WORD = (1 << 64) - 1
+
+#: Longer axes are not compared as sets.
+_LONGEST_COMPARED = 100_000
 
 
 def check_repeated(plan: Plan, mistakes: Mistakes) -> None:
@@ -55,7 +59,7 @@ def check_repeated(plan: Plan, mistakes: Mistakes) -> None:
 
 def _unused(block: Block, layout: Layout) -> str:
     """Say which axes of the block make no difference to the circuit."""
-    used = {name for name, _, _ in layout.parameters} | {"circuit", "backend", "shots"}
+    used = _used(layout)
     idle = [n for n in block.names if n not in used and len(block.find_axis(n)[1]) > 1]  # type: ignore[index]
     if not idle:
         return "; keep one of them"
@@ -80,32 +84,76 @@ def _digests(plan: Plan) -> Iterator[tuple[int, Grid, Block, Layout, Index]]:
 
 
 def _is_surely_distinct(plan: Plan) -> bool:
+    """Tell whether the points differ by construction, without looking at each.
+
+    A point is its setting (backend, text, seed), its shots and the values of its parameters.
+    """
     return all(_is_grid_distinct(plan, grid) for grid in plan.grids) and all(
         _are_apart(plan, one, other) for one, other in combinations(plan.grids, 2)
     )
 
 
 def _is_grid_distinct(plan: Plan, grid: Grid) -> bool:
-    block = grid.blocks[0]
-    swept = {n for d in block.dimensions if len(d) > 1 for n in d.names}
-    changed = {name for _, override in grid.overrides for name in override.set}
-    if len(grid.blocks) > 1 or changed & (swept | plan.variant_names):
+    matrix, *included = grid.blocks
+    swept = {n for b in grid.blocks for d in b.dimensions if len(d) > 1 for n in d.names}
+    if _changed(grid) & (swept | plan.variant_names):
         return False
-    settings: dict[tuple[str, int], object] = {}
-    for _, mask, values, _ in grid.groups(plan.variant_names):
+    variants: dict[str, object] = {}
+    for block, mask, values, _ in grid.groups(plan.variant_names):
         layout = plan.factory.layout(grid, block, values, mask)
-        used = {name for name, _, _ in layout.parameters} | {"circuit", "backend", "shots"}
-        if not swept <= used:
+        variant = frozenset(values.items())
+        idle = (swept & set(block.names)) - _used(layout)
+        if idle or variants.setdefault(layout.setting, variant) != variant:
             return False
-        variant = tuple(values.items())
-        if settings.setdefault((layout.setting, 0), variant) != variant:
-            return False
-    return True
+    rows = [row for block in included for row in _rows(block)]
+    return len(set(map(frozenset, rows))) == len(rows) and not any(_has(matrix, r) for r in rows)
+
+
+def _changed(grid: Grid) -> set[str]:
+    return {name for _, override in grid.overrides for name in override.set}
+
+
+def _used(layout: Layout) -> set[str]:
+    return {name for name, _, _ in layout.parameters} | {"circuit", "backend", "shots"}
+
+
+def _rows(block: Block) -> Iterator[tuple[tuple[str, Value], ...]]:
+    """Yield the axes and values of each point of a block of included points."""
+    (dimension,) = block.dimensions
+    for row in zip(*dimension.columns, strict=True):
+        yield tuple(zip(dimension.names, row, strict=True))
+
+
+def _has(block: Block, row: tuple[tuple[str, Value], ...]) -> bool:
+    """Tell whether each value of `row` is on the block's axis of that name."""
+    return all((found := block.find_axis(name)) and value in found[1] for name, value in row)
 
 
 def _are_apart(plan: Plan, one: Grid, other: Grid) -> bool:
-    """Tell whether no point of one sweep can be of the other: no setting and shots in common."""
-    return one.seed != other.seed or not _reach(plan, one) & _reach(plan, other)
+    """Tell whether no point of one sweep can be of the other."""
+    if one.seed != other.seed:
+        return True
+    names = _telling(plan, one) & _telling(plan, other)
+    if all(_is_apart_on(names, a, b) for a in one.blocks for b in other.blocks):
+        return True
+    return not _reach(plan, one) & _reach(plan, other)
+
+
+def _telling(plan: Plan, grid: Grid) -> set[str]:
+    """Return the axes whose values surely are those of the grid's points."""
+    layouts = (plan.factory.layout(grid, b, v, m) for b, m, v, _ in grid.groups(plan.variant_names))
+    free = (set(layout.program.facts.parameters) for layout in layouts)
+    return (set.intersection(*free) | {"shots"}) - _changed(grid)
+
+
+def _is_apart_on(names: set[str], one: Block, other: Block) -> bool:
+    """Tell whether the blocks have no value in common on one of these axes."""
+    shared = [
+        (first[1], second[1])
+        for name in names
+        if (first := one.find_axis(name)) and (second := other.find_axis(name))
+    ]
+    return any(max(len(a), len(b)) <= _LONGEST_COMPARED and set(a).isdisjoint(b) for a, b in shared)
 
 
 def _reach(plan: Plan, grid: Grid) -> set[tuple[str, object]]:
