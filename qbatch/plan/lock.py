@@ -4,7 +4,8 @@ JSON, sorted and indented, the same on every machine for the same plan: versions
 depend on (settings of the backends, digests of the circuits' texts), resolved targets with their
 prices, and for each sweep the number of its points and a digest of their ids that does not depend
 on their order. The ids themselves stand there up to a bound, so that a small lock file reads well
-in a diff, and a million points do not make a large one.
+in a diff, and a million points do not make a large one. Manifests of one folder share the file,
+each with an entry under its file name.
 """
 
 from __future__ import annotations
@@ -72,7 +73,6 @@ def make_lock(
         sweeps.append({"points": number, "digest": f"{total:064x}"})
     used = {name: targets[name] for name in plan.manifest.backends if name in targets}
     return {
-        "qbatch-lock": FORMAT,
         "name": plan.manifest.name,
         "versions": dict(installed_versions() if versions is None else versions),
         **describe(plan),
@@ -94,13 +94,16 @@ def write_lock(
     *,
     versions: Mapping[str, str] | None = None,
 ) -> Path:
-    """Write the lock, unless it would not change, and return its path.
+    """Write the manifest's entry in the lock, unless it would not change; return the lock's path.
 
     Raises:
+        SelectionError: The file that is there is no lock.
         OSError: The file cannot be written.
     """
     file = lock_path(plan) if path is None else Path(path)
-    lock = make_lock(plan, targets, versions=versions)
+    entries = _read(file)["manifests"] if file.exists() else {}
+    entries[entry_name(plan)] = make_lock(plan, targets, versions=versions)
+    lock = {"qbatch-lock": FORMAT, "manifests": entries}
     text = json.dumps(lock, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
     if not file.exists() or file.read_text("utf-8") != text:
         part = file.with_name(file.name + ".part")
@@ -109,22 +112,40 @@ def write_lock(
     return file
 
 
-def read_lock(path: str | Path) -> dict[str, Any]:
-    """Read a lock.
+def entry_name(plan: Plan) -> str:
+    """Return under which name the plan's manifest stands in the lock."""
+    path = plan.manifest.path
+    return path.name if path else plan.manifest.name
+
+
+def read_lock(plan: Plan, path: str | Path | None = None) -> dict[str, Any]:
+    """Return the entry of the plan's manifest.
 
     Raises:
-        SelectionError: There is none, or it is none.
+        SelectionError: There is no lock, it is none, or it has no entry for this manifest.
     """
+    file = lock_path(plan) if path is None else Path(path)
+    entry = _read(file)["manifests"].get(entry_name(plan))
+    if not isinstance(entry, dict):
+        raise SelectionError(
+            f"{file}: has no entry for {entry_name(plan)}; run once without --frozen to write it"
+        )
+    return entry
+
+
+def _read(file: Path) -> dict[str, Any]:
     try:
-        lock = json.loads(Path(path).read_text("utf-8"))
+        lock = json.loads(file.read_text("utf-8"))
     except OSError as error:
         raise SelectionError(
-            f"{path}: cannot be read ({error.strerror}); run once without --frozen to write it"
+            f"{file}: cannot be read ({error.strerror}); run once without --frozen to write it"
         ) from error
     except ValueError as error:
-        raise SelectionError(f"{path}: is no lock: {error}") from error
+        raise SelectionError(f"{file}: is no lock ({error}); restore or remove it") from error
     if not isinstance(lock, dict) or lock.get("qbatch-lock") != FORMAT:
-        raise SelectionError(f"{path}: is no lock of this qbatch; run once without --frozen")
+        raise SelectionError(f"{file}: is no lock of this qbatch; restore or remove it")
+    if not isinstance(lock.get("manifests"), dict):
+        raise SelectionError(f"{file}: is no lock of this qbatch; restore or remove it")
     return lock
 
 
@@ -140,7 +161,7 @@ def check_lock(
     Raises:
         SelectionError: There is no lock to compare with.
     """
-    old = read_lock(lock_path(plan) if path is None else path)
+    old = read_lock(plan, path)
     new = json.loads(json.dumps(make_lock(plan, targets, versions=versions)))
     lines = _changed_points(old.pop("points", {}), new.pop("points"))
     return [str(change) for change in changes(leaves(old), leaves(new))] + lines

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
@@ -160,7 +159,7 @@ def test_a_lock_pins_targets_prices_and_versions(tmp_path: Path) -> None:
 def test_a_lock_of_many_points_stays_small(tmp_path: Path) -> None:
     path = write_lock(plan(gamma=range(2000)), target(), tmp_path / "lock", versions=VERSIONS)
     assert path.stat().st_size < 2000
-    lock = read_lock(path)
+    lock = read_lock(plan(), path)
     assert lock["points"] == {}
     assert lock["sweeps"][0]["points"] == 2000
     changed = check_lock(plan(gamma=range(1, 2001)), target(), path, versions=VERSIONS)
@@ -169,11 +168,26 @@ def test_a_lock_of_many_points_stays_small(tmp_path: Path) -> None:
 
 def test_a_lock_that_is_missing_or_broken_is_refused_with_the_remedy(tmp_path: Path) -> None:
     with pytest.raises(SelectionError, match="run once without --frozen"):
-        read_lock(tmp_path / "qbatch.lock")
-    for text in ("{", "[]", json.dumps({"qbatch-lock": 99})):
+        read_lock(plan(folder=tmp_path))
+    for text in ("{", "[]", '{"qbatch-lock": 99}', '{"qbatch-lock": 1}', "<<<<<<< ours"):
         (tmp_path / "qbatch.lock").write_text(text, "utf-8")
-        with pytest.raises(SelectionError, match="lock"):
-            read_lock(tmp_path / "qbatch.lock")
+        with pytest.raises(SelectionError, match="is no lock"):
+            read_lock(plan(folder=tmp_path))
+        with pytest.raises(SelectionError, match="restore or remove it"):
+            write_lock(plan(folder=tmp_path), target(), versions=VERSIONS)
+
+
+def test_manifests_of_one_folder_share_the_lock(tmp_path: Path) -> None:
+    one, two = (
+        plan_of({"matrix": {"gamma": [1], "beta": [value]}}, folder=tmp_path, name=name)
+        for value, name in ((0, "one"), (1, "two"))
+    )
+    write_lock(one, target(), versions=VERSIONS)
+    with pytest.raises(SelectionError, match="has no entry for two"):
+        check_lock(two, target(), versions=VERSIONS)
+    write_lock(two, target(), versions=VERSIONS)
+    assert check_lock(one, target(), versions=VERSIONS) == []
+    assert check_lock(two, target(), versions=VERSIONS) == []
 
 
 def test_an_unchanged_lock_is_not_written_again(tmp_path: Path) -> None:
