@@ -30,7 +30,7 @@ LAYERS = {
 
 #: Library -> the only parts of qbatch that may import it.
 HOMES = {
-    "yaml": {"manifest"},
+    "yaml": {"manifest", "emulators"},  # emulators: fault scripts
     "pydantic": {"manifest", "snapshot", "providers"},
     "pydantic_core": {"manifest", "snapshot", "providers"},
     "trio": {"executor", "providers", "emulators"},

@@ -15,10 +15,9 @@ from importlib import import_module
 from typing import Any
 
 import httpx
-from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Mount, Route
+from starlette.routing import Mount, Route, Router
 
 from qbatch.emulators.clock import Clock
 from qbatch.emulators.disturbance import App, ConnectionDropped, Disturbance
@@ -118,7 +117,7 @@ class Emulation:
             name: import_module(MODULES[name]).open_cloud(self.world)
             for name in dict.fromkeys(providers)
         }
-        self.app: App = Starlette(routes=[*self._own_routes(), *self._mounts()])
+        self.app: App = Router([*self._own_routes(), *self._mounts()])
 
     def _own_routes(self) -> list[Route]:
         async def show_ledger(_: Request) -> Response:

@@ -12,10 +12,9 @@ a failed one is not.
 
 from __future__ import annotations
 
-from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import Route, Router
 
 from qbatch.emulators.clouds import Cloud, World
 from qbatch.emulators.open_quantum.access import (
@@ -116,7 +115,7 @@ def open_cloud(world: World) -> Cloud:
     ]
     return Cloud(
         NAME,
-        Starlette(routes=[*open_ones, *guarded]),
+        Router([*open_ones, *guarded]),
         environment,
         lambda lasting: access.tokens.expire(lasting=lasting),
     )

@@ -13,8 +13,7 @@ on start tasks so long after the emulation began), ``strip_zeros`` (drop leading
 
 from __future__ import annotations
 
-from starlette.applications import Starlette
-from starlette.routing import Route
+from starlette.routing import Route, Router
 
 from qbatch.emulators.clouds import Cloud, World
 from qbatch.emulators.oqc.access import EMAIL, PASSWORD, TOKEN, Access, answering
@@ -34,7 +33,7 @@ def open_cloud(world: World) -> Cloud:
     ]
     return Cloud(
         NAME,
-        Starlette(routes=[*access.open_routes(), *guarded]),
+        Router([*access.open_routes(), *guarded]),
         environment,
         lambda lasting: access.tokens.expire(lasting=lasting),
     )
