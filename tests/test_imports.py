@@ -39,7 +39,7 @@ HOMES = {
     "tabulate": {"report", "cli"},
     "click": {"cli"},
     "rich": {"cli"},
-    "sqlite3": {"snapshot"},
+    "sqlite3": {"snapshot", "circuit"},  # the run folder; the cache of circuit facts
     "matplotlib": {"report"},
     "qiskit_aer": {"providers", "emulators"},
     "starlette": {"emulators"},

@@ -130,6 +130,7 @@ class LineTeller:
         self._next = 0.0
         self._quiet = QUIET_S[0]
         self._name, self._total = "", 0
+        self._told = (0, 0)
 
     def started(self, name: str, total: int, done: int = 0) -> None:
         now = time.monotonic()
@@ -138,8 +139,9 @@ class LineTeller:
 
     def advanced(self, done: int, failed: int) -> None:
         now = time.monotonic()
-        if now < self._next and done < self._total:
+        if (done, failed) == self._told or (now < self._next and done < self._total):
             return
+        self._told = (done, failed)
         self._quiet = min(self._quiet * 1.5, QUIET_S[1])
         self._next = now + self._quiet
         parts = [f"{self._name}: {done:,}/{self._total:,} points"]
