@@ -188,9 +188,31 @@ def _with_own_ids(svg: str, prefix: str) -> str:
     """Make ids unique among all figures of a page, without what only its own file may have."""
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
     svg = re.sub(r"<style[^>]*>.*?</style>", "", svg, flags=re.DOTALL)
+    svg = re.sub(r' style="([^"]*)"', _as_attributes, svg)
     svg = re.sub(r'\bid="', f'id="{prefix}', svg)
     svg = re.sub(r'(xlink:href="#|url\(#)', rf"\g<1>{prefix}", svg)
     return re.sub(r"<\?xml.*?\?>\s*<!DOCTYPE.*?>\s*", "", svg, flags=re.DOTALL)
+
+
+#: Style properties that are attributes of SVG too.
+_PRESENTATION = re.compile(
+    r"fill|fill-\w+|stroke|stroke-\w+|opacity|clip-path|text-anchor|image-rendering"
+)
+
+
+def _as_attributes(match: re.Match[str]) -> str:
+    """Write a style attribute as attributes of SVG: pages let no inline style through."""
+    found: dict[str, str] = {}
+    for declaration in match[1].split(";"):
+        name, _, value = (part.strip() for part in declaration.partition(":"))
+        if name.startswith("font"):  # "font: bold 9.5px …", or its parts, by matplotlib's version
+            if size := re.search(r"[\d.]+px", value):
+                found["font-size"] = size[0]
+            if name in {"font", "font-family"}:
+                found["font-family"] = "monospace" if "monospace" in value else "sans-serif"
+        elif _PRESENTATION.fullmatch(name):
+            found[name] = value
+    return "".join(f' {name}="{value}"' for name, value in found.items())
 
 
 def _with_titles(svg: str, titles: dict[str, list[str]], prefix: str) -> str:

@@ -8,6 +8,15 @@ from collections.abc import Mapping
 from qbatch.result import Counts, Estimate
 
 _MOST_DIGITS = 15
+# One ready format for each number of digits: a table of a million cells is made of these.
+_VALUE = tuple(f"%.{digits}f" for digits in range(_MOST_DIGITS + 1))
+_WITH_ERROR = tuple(f"%.{digits}f(%d)" for digits in range(_MOST_DIGITS + 1))
+_INTERVAL = tuple(f"[%.{digits}f, %.{digits}f]" for digits in range(_MOST_DIGITS + 1))
+
+
+def _digits_of(size: float) -> int:
+    """Digits after the point that show the two leading ones of `size`, which is above 0."""
+    return 1 - math.floor(math.log10(size))
 
 
 def plain(value: object) -> str:
@@ -31,7 +40,7 @@ def with_error(value: float, se: float) -> str:
     """
     if not 0 < se < math.inf:
         return format(value, ".6g")
-    digits = 1 - math.floor(math.log10(se))
+    digits = _digits_of(se)
     if digits > _MOST_DIGITS:
         return f"{value:.6g}({se:.1e})"
     if digits <= 0:
@@ -39,7 +48,7 @@ def with_error(value: float, se: float) -> str:
     last_places = round(se * 10.0**digits)
     if last_places == 100:
         digits, last_places = digits - 1, 10
-    return f"{value:.{digits}f}({last_places})"
+    return _WITH_ERROR[digits] % (value, last_places)
 
 
 def interval(low: float, high: float) -> str:
@@ -51,8 +60,7 @@ def interval(low: float, high: float) -> str:
     width = high - low
     if not 0 < width < math.inf:
         return f"[{low:.6g}, {high:.6g}]"
-    digits = min(_MOST_DIGITS, max(0, 1 - math.floor(math.log10(width))))
-    return f"[{low:.{digits}f}, {high:.{digits}f}]"
+    return _INTERVAL[min(_MOST_DIGITS, max(0, _digits_of(width)))] % (low, high)
 
 
 def short(estimate: Estimate) -> str:
@@ -66,7 +74,7 @@ def short(estimate: Estimate) -> str:
     width = estimate.high - estimate.low
     if width <= 0:
         return format(estimate.value, ".6g")
-    return f"{estimate.value:.{max(0, 1 - math.floor(math.log10(width)))}f}"
+    return _VALUE[min(_MOST_DIGITS, max(0, _digits_of(width)))] % estimate.value
 
 
 def full(estimate: Estimate) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from matplotlib.figure import Figure as Sheet
 
 from qbatch.report.figures import COLORS, INK, MARKERS, MAX_FACETS, Canvas, describe
-from qbatch.report.numbers import count_of, full, percent, plain
+from qbatch.report.numbers import count_of, full, percent, plain, whole
 from qbatch.report.series import Mark, pool_repeats
 from qbatch.result import Counts, wilson
 
@@ -89,9 +89,15 @@ class Scale:
     def place(self, value: Value) -> float:
         return float(value) if self.words is None else float(self.words.index(value))
 
-    def mark(self, axis: Any, values: Iterable[Value]) -> None:
-        """Write the words, or multiples of π, beside the ticks."""
-        if self.words is not None:
+    def mark(self, axis: Any, values: Iterable[Value], scale: str = "linear") -> None:
+        """Set the scale, and write words, powers of ten, or multiples of π beside the ticks."""
+        if self.words is None and scale == "log":
+            from matplotlib.ticker import FuncFormatter, NullFormatter
+
+            getattr(axis.axes, f"set_{axis.axis_name}scale")("log")
+            axis.set_major_formatter(FuncFormatter(lambda value, _: _as_power(value)))
+            axis.set_minor_formatter(NullFormatter())
+        elif self.words is not None:
             axis.set_ticks(range(len(self.words)), [plain(word) for word in self.words])
         elif (step := _step_of_pi([float(value) for value in values])) is not None:
             from matplotlib.ticker import FuncFormatter, MultipleLocator
@@ -101,16 +107,16 @@ class Scale:
 
 
 def _step_of_pi(values: Sequence[float]) -> float | None:
-    """Distance of ticks where values look like angles: multiples of π/48 with a span that fits."""
+    """Distance of ticks where values look like angles: multiples of π/2880, three or more."""
     distinct = sorted(set(values))
     if len(distinct) < 3 or any(abs(v) > 100 for v in distinct):
         return None
-    twelfths = [value / math.pi * 240 for value in distinct]
-    if any(abs(part - round(part)) > 1e-6 for part in twelfths) or not any(distinct):
+    parts = [value / math.pi * 2880 for value in distinct]
+    if any(abs(part - round(part)) > 1e-6 for part in parts) or not any(distinct):
         return None
     span = distinct[-1] - distinct[0]
     steps = [math.pi / n for n in (16, 8, 4, 2)] + [math.pi * n for n in (1, 2, 4, 8)]
-    return next((step for step in steps if span / step <= 8.01), None)
+    return next((step for step in steps if span / step <= 6.01), None)
 
 
 def _as_pi(value: float) -> str:
@@ -126,6 +132,20 @@ def _as_pi(value: float) -> str:
     top, bottom = top // common, bottom // common
     sign, size = "−" if top < 0 else "", "" if abs(top) == 1 else str(abs(top))
     return f"{sign}{size}π" + ("" if bottom == 1 else f"/{bottom}")
+
+
+def _as_power(value: float) -> str:
+    """Write a tick of a logarithmic axis.
+
+    >>> _as_power(100.0), _as_power(20000.0), _as_power(1e6), _as_power(1e-4), _as_power(0.05)
+    ('100', '20\u202f000', '10⁶', '10⁻⁴', '0.05')
+    """
+    exponent = round(math.log10(value)) if value > 0 else 0
+    if math.isclose(value, 10.0**exponent) and not -3 < exponent < 5:
+        return "10" + str(exponent).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    if value >= 1000 and value == round(value):
+        return whole(round(value))
+    return f"{value:.4g}"
 
 
 class Palette:
@@ -146,6 +166,11 @@ class Palette:
     def marker(self, value: Value | None) -> str:
         at = self.values.index(value)
         return MARKERS[0] if self._is_ramp else MARKERS[(at + at // len(COLORS)) % len(MARKERS)]
+
+    def aside(self, value: Value | None) -> float:
+        """How far beside a word on the x axis this colour stands, so that none hides another."""
+        step = min(0.12, 0.6 / len(self.values))
+        return step * (self.values.index(value) - (len(self.values) - 1) / 2)
 
     def add_legend(self, sheet: Sheet, axes: Axes, name: str | None) -> None:
         if name is None or len(self.values) < 2:
@@ -186,7 +211,8 @@ def _paint_lines(canvas: Canvas, sheet: Sheet, panels: Panels) -> None:
         if len(means) < len(here):
             for color in palette.values:
                 dots = [mark for mark in here if mark.color == color]
-                _paint_repeats(axes, dots, palette.color(color), along_x, along_y)
+                aside = 0.0 if along_x.words is None else palette.aside(color)
+                _paint_repeats(axes, dots, palette.color(color), along_x, along_y, aside)
         seen: set[Value | None] = set()
         for key in dict.fromkeys(mark.key for mark in means):
             line = sorted(
@@ -196,14 +222,11 @@ def _paint_lines(canvas: Canvas, sheet: Sheet, panels: Panels) -> None:
             label = plain(color) if color not in seen else "_"
             seen.add(color)
             style = {"color": palette.color(color), "marker": palette.marker(color), "label": label}
-            _paint_line(canvas, axes, line, along_x, along_y, style)
+            aside = 0.0 if along_x.words is None else palette.aside(color)
+            _paint_line(canvas, axes, line, along_x, along_y, style, aside)
         _paint_floor(axes, means, along_x)
-        axes.set_xscale(plot.xscale if along_x.words is None else "linear")
-        axes.set_yscale(plot.yscale if along_y.words is None else "linear")
-        if plot.xscale == "linear":
-            along_x.mark(axes.xaxis, (mark.x for mark in marks))
-        if plot.yscale == "linear":
-            along_y.mark(axes.yaxis, () if along_y.words is None else (mark.y for mark in marks))
+        along_x.mark(axes.xaxis, (mark.x for mark in marks), plot.xscale)
+        along_y.mark(axes.yaxis, (), plot.yscale)
     _set_labels(panels, canvas.label(plot.x), canvas.label(plot.y))
     palette.add_legend(sheet, panels[0][1], plot.color)
     _describe_lines(canvas, marks, pooled)
@@ -224,9 +247,15 @@ def _drawable(canvas: Canvas) -> list[Mark]:
 
 
 def _paint_line(
-    canvas: Canvas, axes: Axes, line: list[Mark], along_x: Scale, along_y: Scale, style: Any
+    canvas: Canvas,
+    axes: Axes,
+    line: list[Mark],
+    along_x: Scale,
+    along_y: Scale,
+    style: Any,
+    aside: float,
 ) -> None:
-    xs = [along_x.place(mark.x) for mark in line]
+    xs = [along_x.place(mark.x) + aside for mark in line]
     ys = [along_y.place(mark.y) for mark in line]
     low, high = _ends(canvas, line)
     joined = along_x.words is None and len(line) > 1
@@ -256,10 +285,10 @@ def _tooltip(canvas: Canvas, mark: Mark) -> str:
 
 
 def _paint_repeats(
-    axes: Axes, dots: list[Mark], color: Any, along_x: Scale, along_y: Scale
+    axes: Axes, dots: list[Mark], color: Any, along_x: Scale, along_y: Scale, aside: float
 ) -> None:
     axes.plot(
-        [along_x.place(mark.x) for mark in dots],
+        [along_x.place(mark.x) + aside for mark in dots],
         [along_y.place(mark.y) for mark in dots],
         linestyle="none",
         marker="o",
@@ -340,12 +369,8 @@ def _paint_heatmaps(canvas: Canvas, sheet: Sheet, panels: Panels) -> None:
         )
         if len(texts) == grid.size:
             canvas.tooltips(mesh, [texts[at] for at in np.ndindex(grid.shape)])
-        axes.set_xscale(plot.xscale)
-        axes.set_yscale(plot.yscale)
-        if plot.xscale == "linear":
-            along_x.mark(axes.xaxis, (mark.x for mark in marks))
-        if plot.yscale == "linear":
-            along_y.mark(axes.yaxis, (mark.y for mark in marks))
+        along_x.mark(axes.xaxis, (mark.x for mark in marks), plot.xscale)
+        along_y.mark(axes.yaxis, (mark.y for mark in marks), plot.yscale)
         _ring_highest(axes, here, along_x, along_y)
     _set_labels(panels, canvas.label(plot.x), canvas.label(plot.y))
     for _, axes in panels:

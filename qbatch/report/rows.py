@@ -95,10 +95,11 @@ class Columns:
         """Read them from what the run asked for: no point needs to be seen."""
         manifest = run.manifest
         declared = [*run.axes, *(name for sweep in manifest.sweeps for name in _swept(sweep))]
+        shots = {value for sweep in manifest.sweeps for value in _shots(sweep, manifest.shots)}
         several = {
             "circuit": len(manifest.circuits) > 1,
             "backend": len(manifest.backends) > 1,
-            "shots": "shots" in declared,
+            "shots": len(shots) > 1,
             "repeat": any(sweep.repeat > 1 for sweep in manifest.sweeps),
         }
         return cls(
@@ -116,6 +117,17 @@ def _swept(sweep: Sweep) -> Iterator[str]:
         yield from point
     for override in sweep.overrides:
         yield from override.set
+
+
+def _shots(sweep: Sweep, default: int) -> Iterator[Value]:
+    """Yield shots asked for somewhere in `sweep`; an axis without a list counts as two values."""
+    axis = {**sweep.matrix, **sweep.zip}.get("shots")
+    if axis is None:
+        yield default
+    else:
+        yield from axis.values if axis.values is not None else (0, 1)
+    for values in (*sweep.include, *(override.set for override in sweep.overrides)):
+        yield from (values[name] for name in values if name == "shots")
 
 
 class Floors:

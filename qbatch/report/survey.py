@@ -106,13 +106,19 @@ class NumberSummary:
         """Take in one point."""
         self.points += 1
         self.total += estimate.value
-        for heap, key in ((self._highest, estimate.value), (self._lowest, -estimate.value)):
-            if len(heap) < MAX_EXTREMES:
-                found = Extreme(point.id, point.name, estimate)
-                heapq.heappush(heap, (key, -self.points, found))
-            elif key > heap[0][0]:
-                found = Extreme(point.id, point.name, estimate)
-                heapq.heapreplace(heap, (key, -self.points, found))
+        if len(self._highest) < MAX_EXTREMES or estimate.value > self._highest[0][0]:
+            self._keep(self._highest, estimate.value, point, estimate)
+        if len(self._lowest) < MAX_EXTREMES or -estimate.value > self._lowest[0][0]:
+            self._keep(self._lowest, -estimate.value, point, estimate)
+
+    def _keep(
+        self, heap: list[tuple[float, int, Extreme]], key: float, point: Point, estimate: Estimate
+    ) -> None:
+        entry = (key, -self.points, Extreme(point.id, point.name, estimate))
+        if len(heap) < MAX_EXTREMES:
+            heapq.heappush(heap, entry)
+        else:
+            heapq.heapreplace(heap, entry)
 
     @property
     def mean(self) -> float:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
+from typing import Self
 
 from qbatch.errors import SelectionError
 from qbatch.report.content import Content
@@ -13,8 +14,8 @@ from qbatch.report.exports import BINARY_FORMATS, CsvRows, export
 from qbatch.report.figures import draw_figures
 from qbatch.report.files import replacing_text, write_pieces
 from qbatch.report.html import HtmlRows, html_pieces
-from qbatch.report.markdown import MAX_ROWS, MarkdownRows, markdown_lines
-from qbatch.report.rows import Columns, Floors, Run
+from qbatch.report.markdown import MarkdownRows, markdown_lines
+from qbatch.report.rows import Columns, Floors, Point, Run
 from qbatch.report.survey import Survey
 from qbatch.report.template import output_name, render_template
 
@@ -55,14 +56,12 @@ def write_report(
         if name not in FILES:
             raise SelectionError(f"no report format {name!r}; there are {', '.join(FILES)}")
     folder = run.folder if folder is None else folder
-    columns, floors = Columns.of(run), Floors(run.manifest)
     written = []
-    if _PAGES.isdisjoint(wanted):
-        if "csv" in wanted:
-            export(run, "csv", folder / FILES["csv"])
-            written.append(folder / FILES["csv"])
-    else:
-        written += _write_pages(run, wanted, folder, columns, floors)
+    if not _PAGES.isdisjoint(wanted):
+        written += _write_pages(run, wanted, folder)
+    elif "csv" in wanted:
+        export(run, "csv", folder / FILES["csv"])
+        written.append(folder / FILES["csv"])
     for name in ("json", *BINARY_FORMATS):
         if name in wanted:
             export(run, name, folder / FILES[name])
@@ -70,67 +69,73 @@ def write_report(
     return written
 
 
-def _write_pages(
-    run: Run, wanted: Sequence[str], folder: Path, columns: Columns, floors: Floors
-) -> list[Path]:
-    written, template = [], run.manifest.report.template
-    with ExitStack() as stack:
-        survey = Survey.of(run, columns)
-        markdown = MarkdownRows(columns, floors)
-        html = HtmlRows(columns, floors)
-        stack.callback(html.close)
-        table = _read(run, survey, wanted, folder, markdown, html)
-        figures = tuple(draw_figures(survey.series, run.manifest))
-        content = Content(run, columns, survey, figures)
+class _Reading:
+    """One reading of a run, for the pages `wanted`: feed it every point, then ask for pages."""
+
+    def __init__(self, run: Run, wanted: Sequence[str]) -> None:
+        self.run = run
+        self.columns = Columns.of(run)
+        floors = Floors(run.manifest)
+        self.survey = Survey.of(run, self.columns)
+        self.markdown = MarkdownRows(self.columns, floors)
+        self.html = HtmlRows(self.columns, floors)
+        pages = {"md": self.markdown.add, "html": self.html.add}
+        self._takers: list[Callable[[Point], None]] = [
+            self.survey.add,
+            *(add for name, add in pages.items() if name in wanted),
+        ]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.html.close()
+
+    def read(self, *takers: Callable[[Point], None]) -> None:
+        """Read the run once, for the pages and for `takers`."""
+        all_takers = (*self._takers, *takers)
+        for point in self.run:
+            for take in all_takers:
+                take(point)
+
+    @cached_property
+    def content(self) -> Content:
+        """All that is said besides the rows; draws the figures."""
+        figures = draw_figures(self.survey.series, self.run.manifest)
+        return Content(self.run, self.columns, self.survey, tuple(figures))
+
+    def pieces(self, name: str) -> Iterator[str]:
+        """Text of a page."""
+        if name == "html":
+            return iter(html_pieces(self.content, self.html))
+        lines = markdown_lines(self.content, self.markdown, FIGURES)
+        return (f"{line}\n" for line in lines)
+
+
+def _write_pages(run: Run, wanted: Sequence[str], folder: Path) -> list[Path]:
+    template, table = run.manifest.report.template, folder / FILES["csv"]
+    with _Reading(run, wanted) as reading:
+        if "csv" in wanted:
+            with replacing_text(table) as file:
+                reading.read(CsvRows(reading.columns, file).add)
+        else:
+            reading.read()
         if "md" in wanted or template:
-            for figure in figures:
+            for figure in reading.content.figures:
                 if figure.svg:
                     write_pieces(folder / FIGURES / f"{figure.slug}.svg", [figure.svg])
-        if "md" in wanted:
-            lines = markdown_lines(content, markdown, FIGURES)
-            write_pieces(folder / FILES["md"], (f"{line}\n" for line in lines))
-            written.append(folder / FILES["md"])
-        if "html" in wanted:
-            write_pieces(folder / FILES["html"], html_pieces(content, html))
-            written.append(folder / FILES["html"])
-        if table is not None:
+        written = [folder / FILES[name] for name in ("md", "html") if name in wanted]
+        for name, path in zip([n for n in ("md", "html") if n in wanted], written, strict=True):
+            write_pieces(path, reading.pieces(name))
+        if reading.markdown.left_out and "csv" not in wanted:
+            export(run, "csv", table)  # a page that leaves rows out has them all beside it
+        if "csv" in wanted or reading.markdown.left_out:
             written.append(table)
         if template:
             path = folder / output_name(template)
-            write_pieces(path, render_template(content, template, FIGURES))
+            write_pieces(path, render_template(reading.content, template, FIGURES))
             written += [] if path in written else [path]
     return written
-
-
-def _read(
-    run: Run,
-    survey: Survey,
-    wanted: Sequence[str],
-    folder: Path,
-    markdown: MarkdownRows,
-    html: HtmlRows,
-) -> Path | None:
-    """Read the run once, for everything; return the CSV's path if one was written.
-
-    A Markdown page that had to leave rows out has them beside it in the CSV, asked for or not.
-    """
-    path = folder / FILES["csv"]
-    with ExitStack() as stack:
-        table = None
-        if "csv" in wanted:
-            table = CsvRows(survey.columns, stack.enter_context(replacing_text(path)))
-        for point in run:
-            survey.add(point)
-            if table is not None:
-                table.add(point)
-            if "md" in wanted:
-                markdown.add(point)
-            if "html" in wanted:
-                html.add(point)
-    if table is None and markdown.left_out:
-        export(run, "csv", path)
-        return path
-    return path if table is not None else None
 
 
 def render(run: Run, format: str = "md") -> str:
@@ -147,25 +152,6 @@ def render(run: Run, format: str = "md") -> str:
         out = io.StringIO()
         export(run, format, out)
         return out.getvalue()
-    return "".join(_pieces(run, format))
-
-
-def _pieces(run: Run, format: str) -> Iterator[str]:
-    columns, floors = Columns.of(run), Floors(run.manifest)
-    survey = Survey.of(run, columns)
-    markdown, html = MarkdownRows(columns, floors, MAX_ROWS), HtmlRows(columns, floors)
-    try:
-        for point in run:
-            survey.add(point)
-            if format == "md":
-                markdown.add(point)
-            else:
-                html.add(point)
-        figures = tuple(draw_figures(survey.series, run.manifest))
-        content = Content(run, columns, survey, figures)
-        if format == "md":
-            yield from (f"{line}\n" for line in markdown_lines(content, markdown, FIGURES))
-        else:
-            yield from html_pieces(content, html)
-    finally:
-        html.close()
+    with _Reading(run, (format,)) as reading:
+        reading.read()
+        return "".join(reading.pieces(format))
