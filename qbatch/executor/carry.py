@@ -141,8 +141,7 @@ class Carrier:
             await self._put_back(flight, flight.ids, str(error))
             await self._lane.give_up(error)
         except Unavailable as error:
-            pause_s = self._lane.retry.pause_s(1, self._lane.random, error.retry_after_s)
-            self._lane.gate.shut(pause_s)
+            self._lane.pause(error)
             if error.unsent:
                 await self._put_back(flight, flight.ids, str(error))
                 return

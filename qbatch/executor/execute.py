@@ -8,9 +8,9 @@ What was in flight when the last run ended is taken up before anything new is se
 
 from __future__ import annotations
 
+import itertools
 import json
-from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, replace
 from functools import partial
 from random import Random
@@ -250,40 +250,32 @@ class _Conduct:
 
     async def _feed(self, nursery: trio.Nursery, carrier: Carrier, lane: Lane) -> None:
         """Start new composite jobs as slots become free, until the plan is through."""
-        slots = self._engine.slots
-        async for batch in self._batches(lane):
-            await lane.slots.take()
-            try:
-                await slots.take()
-            except trio.Cancelled:
-                lane.slots.free()
-                raise
-            rows = {row.job.id: _fresh(row) for row in self._jobs_of(batch)}
-            nursery.start_soon(self._carry, carrier, lane, Flight(batch, rows))
+        batches = self._batches(lane)
+        while ready := await self._take(batches):
+            for batch in ready:
+                await lane.slots.take()
+                try:
+                    await self._engine.slots.take()
+                except trio.Cancelled:
+                    lane.slots.free()
+                    raise
+                rows = self._engine.snapshot.jobs_of(batch.composite.job_ids)
+                flight = Flight(batch, {row.job.id: _fresh(row) for row in rows})
+                nursery.start_soon(self._carry, carrier, lane, flight)
 
-    def _jobs_of(self, batch: Batch) -> list[JobRow]:
-        return self._engine.snapshot.jobs_of(batch.composite.job_ids)
+    async def _take(self, batches: Iterator[Batch]) -> list[Batch]:
+        """Pack some more; in a thread, where a long stretch of finished points is skipped."""
+        if self._engine.settings.is_inline:
+            return _next_few(batches, 1)
+        return await trio.to_thread.run_sync(_next_few, batches, READ_AHEAD)
 
-    async def _batches(self, lane: Lane) -> AsyncIterator[Batch]:
-        """Pack lazily; in a thread, where a long stretch of finished points is skipped."""
+    def _batches(self, lane: Lane) -> Iterator[Batch]:
         generations: dict[str, int] = {}
-        batches = iter(
-            self._plan.composites(
-                {lane.name: lane.target},
-                partial(self._wants, lane.name, generations),
-                generation_of=lambda point: generations.pop(point.id),
-            )
+        return self._plan.composites(
+            {lane.name: lane.target},
+            partial(self._wants, lane.name, generations),
+            generation_of=lambda point: generations.pop(point.id),
         )
-        ready: deque[Batch] = deque()
-        while True:
-            if self._engine.settings.is_inline:
-                ready.extend(_take(batches, 1))
-            else:
-                ready.extend(await trio.to_thread.run_sync(_take, batches, READ_AHEAD))
-            if not ready:
-                return
-            while ready:
-                yield ready.popleft()
 
     def _wants(self, lane_name: str, generations: dict[str, int], point: SweepPoint) -> bool:
         if point.backend != lane_name or (self._only is not None and not self._only(point)):
@@ -341,8 +333,8 @@ class _Conduct:
         return summary
 
 
-def _take(batches: Iterator[Batch], most: int) -> list[Batch]:
-    return [batch for _, batch in zip(range(most), batches, strict=False)]
+def _next_few(batches: Iterator[Batch], most: int) -> list[Batch]:
+    return list(itertools.islice(batches, most))
 
 
 def _fresh(row: JobRow) -> JobRow:

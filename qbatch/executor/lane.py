@@ -24,6 +24,9 @@ from qbatch.providers import Batch, Driver, Target, Update
 
 T = TypeVar("T")
 
+#: Longer pauses are told.
+LONG_PAUSE_S = 60.0
+
 
 class Lane:
     """See the module's head.
@@ -154,9 +157,13 @@ class Lane:
         out_of_patience = trio.current_time() - since > self.retry.patience_s
         if out_of_patience or (not self.has_answered and failures >= self.retry.attempts):
             await self.give_up(error)
+        self.pause(error, failures)
+
+    def pause(self, error: ProviderError, failures: int = 1) -> None:
+        """Shut the gate for as long as `error` calls for."""
         asked_s = error.retry_after_s if isinstance(error, Unavailable) else None
         pause_s = self.retry.pause_s(failures, self.random, asked_s)
-        if pause_s > 60:
+        if pause_s > LONG_PAUSE_S:
             self.warn(f"{error}; trying again in {pause_s:.0f} s")
         self.gate.shut(pause_s)
 
@@ -164,7 +171,7 @@ class Lane:
 
     def enter(self, flight: Flight) -> None:
         """News of the flight's children goes to it from now on."""
-        self._of_job.update(dict.fromkeys(flight.batch.composite.job_ids, flight))
+        self._of_job.update(dict.fromkeys(flight.ids, flight))
 
     def leave(self, flight: Flight) -> None:
         """The flight is over."""

@@ -78,8 +78,7 @@ def read_backlog(plan: Plan, engine: Engine, lanes: Sequence[Lane]) -> Backlog:
                 backlog.close(stored)
         else:
             flight = _sent(plan, snapshot, stored, children)
-            elapsed_s = snapshot.now() - (stored.sent_at or snapshot.now())
-            flight.deadline = trio.current_time() + max(0.0, lane.timeout_s - max(0.0, elapsed_s))
+            flight.deadline = trio.current_time() + _time_left_s(lane, stored, snapshot.now())
             backlog.flights[lane.name].append(flight)
             backlog.num_in_flight += len(live)
             engine.busy.update(row.job.id for _, row in live)
@@ -90,6 +89,15 @@ def read_backlog(plan: Plan, engine: Engine, lanes: Sequence[Lane]) -> Backlog:
                 "run it again with that backend to fetch them"
             )
     return backlog
+
+
+def _time_left_s(lane: Lane, stored: StoredComposite, now: float) -> float:
+    """Seconds until the time-out; enough for a poll or two, for what was done while we were away.
+
+    A clock that was set back does not make the wait longer than the time-out.
+    """
+    left_s = lane.timeout_s - max(0.0, now - (stored.sent_at or now))
+    return max(left_s, 2 * lane.target.poll_s[1] + 30.0)
 
 
 def _is_live(stored: StoredComposite, row: JobRow) -> bool:

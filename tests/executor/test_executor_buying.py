@@ -1,0 +1,268 @@
+"""Buying exactly once: whatever is lost on the way, the cloud's own ledger is the oracle."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from fake_drivers import (
+    FakeCloud,
+    Fault,
+    Ledger,
+    at_once,
+    lost_after,
+    lost_before,
+    plan_of,
+    play,
+    raising,
+    unsent,
+)
+
+from qbatch.errors import CredentialsError, Misspoke, Refused, Unavailable
+from qbatch.executor import JobMoved, Retry, Warned
+from qbatch.job import JobState
+from qbatch.providers import Unknown, Update
+from qbatch.snapshot import Run, Snapshot
+
+
+def faulty(call: str, *faults: Fault, **options: object) -> FakeCloud:
+    cloud = FakeCloud(**options)  # type: ignore[arg-type]
+    cloud.script[call] = list(faults)
+    return cloud
+
+
+def errors_of(folder: Path) -> list[str]:
+    with Run(folder) as run:
+        return [point.job.error for point in run if point.job.error]
+
+
+def test_a_job_whose_answer_was_lost_is_found_and_adopted(tmp_path: Path) -> None:
+    cloud = faulty("submit", lost_after)
+    played = play(tmp_path, plan_of(3, "cloud"), cloud)
+    assert played.summary.completed == 3
+    assert max(cloud.ledger.times_bought.values()) == 1
+
+
+def test_a_job_that_never_arrived_is_sent_again(tmp_path: Path) -> None:
+    cloud = faulty("submit", lost_before)
+    assert play(tmp_path, plan_of(3, "cloud"), cloud).summary.completed == 3
+    assert cloud.ledger.calls["submit"] == 4
+    assert max(cloud.ledger.times_bought.values()) == 1
+
+
+def test_a_job_of_which_nobody_can_tell_is_held_and_never_sent_again(tmp_path: Path) -> None:
+    cloud = faulty("submit", lost_after)
+    cloud.located = at_once("look in the web console")
+    plan = plan_of(1, "cloud")
+    assert play(tmp_path, plan, cloud).summary.held == 1
+    assert play(tmp_path, plan, cloud).summary.held == 1
+    assert errors_of(tmp_path) == ["look in the web console"]
+    assert cloud.ledger.calls["submit"] == 1
+
+
+def test_looking_again_later_is_done_before_a_job_is_held(tmp_path: Path) -> None:
+    cloud = faulty("submit", lost_before)
+    cloud.located = Unknown("the list may lag", again_s=60.0)
+    played = play(tmp_path, plan_of(1, "cloud"), cloud)
+    assert cloud.ledger.calls["locate"] == 5
+    assert played.elapsed_s >= 240
+    assert played.summary.held == 1
+
+
+def test_a_held_job_that_turns_up_is_adopted_by_the_next_run(tmp_path: Path) -> None:
+    cloud = faulty("submit", lost_after)
+    cloud.located = at_once()
+    play(tmp_path, plan_of(1, "cloud"), cloud)
+    cloud.located = None
+    assert play(tmp_path, plan_of(1, "cloud"), cloud).summary.completed == 1
+    assert len(cloud.ledger.jobs) == 1
+
+
+def test_a_held_job_resolved_by_hand_is_bought_anew_under_another_key(tmp_path: Path) -> None:
+    cloud = faulty("submit", lost_after)
+    cloud.located = at_once()
+    plan = plan_of(1, "cloud")
+    play(tmp_path, plan, cloud)
+    with Snapshot(tmp_path) as snapshot:
+        snapshot.resolve(next(plan.points()).id, JobState.CREATED)
+    cloud.located = None
+    assert play(tmp_path, plan, cloud).summary.states == {JobState.COMPLETED: 1}
+    assert len({job.key for job in cloud.ledger.jobs}) == 2
+
+
+def test_without_a_connection_a_job_is_sent_again_without_looking(tmp_path: Path) -> None:
+    cloud = faulty("submit", unsent, unsent)
+    assert play(tmp_path, plan_of(1, "cloud"), cloud).summary.completed == 1
+    assert cloud.ledger.calls["locate"] == 0
+
+
+def test_a_refused_job_fails_and_its_siblings_go_on(tmp_path: Path) -> None:
+    cloud = faulty("submit", raising(Refused("cloud: too deep")))
+    played = play(tmp_path, plan_of(3, "cloud"), cloud)
+    assert played.summary.states == {JobState.COMPLETED: 2, JobState.FAILED: 1}
+    assert errors_of(tmp_path) == ["cloud: too deep"]
+
+
+def test_a_job_refused_in_preparation_fails_with_the_reason(tmp_path: Path) -> None:
+    cloud = faulty("prepare", raising(Refused("cloud: no such gate")))
+    assert play(tmp_path, plan_of(2, "cloud"), cloud).summary.failed == 1
+    assert errors_of(tmp_path) == ["cloud: no such gate"]
+
+
+def test_failed_jobs_are_bought_anew_by_the_next_run_under_another_key(tmp_path: Path) -> None:
+    ledger = Ledger()
+    cloud = FakeCloud(ledger)
+    plan = plan_of(1, "cloud")
+    point = next(plan.points())
+    cloud.said[point.id] = Update(point.id, JobState.FAILED, "ERROR", error="qpu is cold")
+    play(tmp_path, plan, cloud)
+    assert errors_of(tmp_path) == ["qpu is cold"]
+    assert play(tmp_path, plan, FakeCloud(ledger)).summary.completed == 1
+    assert len({job.key for job in ledger.jobs}) == 2
+
+
+def test_only_missing_leaves_failed_jobs_alone(tmp_path: Path) -> None:
+    play(tmp_path, plan_of(2, "cloud"), faulty("submit", raising(Refused("cloud: no"))))
+    cloud = FakeCloud()
+    assert play(tmp_path, plan_of(2, "cloud"), cloud, only="missing").summary.total == 0
+    assert play(tmp_path, plan_of(2, "cloud"), cloud, only="failed").summary.completed == 1
+
+
+def test_the_intent_is_durable_before_the_call(tmp_path: Path) -> None:
+    cloud, seen = FakeCloud(), []
+
+    def look(act: object) -> object:
+        with Run(tmp_path) as run:
+            seen.extend(run.counts_by_state())
+        return act()  # type: ignore[operator]
+
+    cloud.script["submit"] = [look]
+    play(tmp_path, plan_of(1, "cloud"), cloud)
+    assert seen == [JobState.SUBMITTING]
+
+
+def test_an_answer_that_forgets_a_child_is_completed_by_looking(tmp_path: Path) -> None:
+    cloud = faulty("submit", lambda act: act()[:2], max_jobs=4)
+    assert play(tmp_path, plan_of(4, "cloud"), cloud).summary.completed == 4
+    assert max(cloud.ledger.times_bought.values()) == 1
+
+
+def test_children_not_taken_are_sent_again_without_their_siblings(tmp_path: Path) -> None:
+    cloud = FakeCloud(max_jobs=4)
+
+    def takes_two(act: object) -> list[Update]:
+        ids = [p.id for p in plan.points()]
+        taken = [cloud._buy(key, "first") for key in ids[:2]]
+        return [*taken, *(Update(key, JobState.CREATED, error="queue full") for key in ids[2:])]
+
+    plan = plan_of(4, "cloud")
+    cloud.script["submit"] = [takes_two]
+    assert play(tmp_path, plan, cloud).summary.completed == 4
+    assert set(cloud.ledger.times_bought.values()) == {1}
+
+
+def test_nonsense_in_answer_to_a_submission_is_looked_into(tmp_path: Path) -> None:
+    cloud = faulty("submit", raising(Misspoke("cloud: HTML with status 200", raw="<html>")))
+    assert play(tmp_path, plan_of(1, "cloud"), cloud).summary.completed == 1
+    assert cloud.ledger.calls["locate"] == 1
+
+
+def test_a_provider_out_of_reach_is_given_up_and_its_jobs_stay_created(tmp_path: Path) -> None:
+    cloud = faulty("submit", *[unsent] * 99, in_flight=2)
+    played = play(tmp_path, plan_of(5, "cloud"), cloud)
+    assert played.summary.states == {JobState.CREATED: 5}
+    assert isinstance(played.summary.out_of_reach["cloud"], Unavailable)
+    assert play(tmp_path, plan_of(5, "cloud"), FakeCloud()).summary.completed == 5
+
+
+def test_wrong_credentials_give_the_provider_up_and_nothing_is_failed(tmp_path: Path) -> None:
+    cloud = faulty("submit", raising(CredentialsError("cloud: 401")))
+    played = play(tmp_path, plan_of(3, "cloud"), cloud)
+    assert isinstance(played.summary.out_of_reach["cloud"], CredentialsError)
+    assert not played.summary.failed
+    assert cloud.ledger.calls["submit"] <= 3
+
+
+def test_one_given_up_backend_does_not_stop_another(tmp_path: Path) -> None:
+    drivers = {"cloud1": faulty("submit", *[unsent] * 99), "cloud2": FakeCloud()}
+    played = play(tmp_path, plan_of(3, "cloud1", "cloud2"), drivers)
+    assert list(played.summary.out_of_reach) == ["cloud1"]
+    assert played.summary.completed == 3
+
+
+def test_a_job_that_only_ever_meets_trouble_fails_listing_its_attempts(tmp_path: Path) -> None:
+    cloud = FakeCloud(in_flight=1)
+    cloud.script["submit"] = [lambda act: act(), *[lost_before] * 4]
+    played = play(tmp_path, plan_of(3, "cloud"), cloud)
+    assert played.summary.states == {JobState.COMPLETED: 2, JobState.FAILED: 1}
+    assert "4 attempts" in errors_of(tmp_path)[0]
+
+
+def test_retry_after_is_honoured(tmp_path: Path) -> None:
+    busy = raising(Unavailable("cloud: 429", retry_after_s=500.0, unsent=True))
+    played = play(tmp_path, plan_of(1, "cloud"), faulty("submit", busy))
+    assert played.elapsed_s >= 500
+    assert "trying again in" in played.told(Warned)[0].text
+
+
+def test_while_a_provider_says_busy_one_call_at_a_time_tries_it(tmp_path: Path) -> None:
+    busy = raising(Unavailable("cloud: 429", retry_after_s=100.0, unsent=True))
+    cloud = faulty("submit", *[busy] * 3, in_flight=50, poll_s=(1000.0, 1000.0))
+    cloud.ledger.calls.clear()
+    play(tmp_path, plan_of(1, "cloud"), cloud, retry=Retry(attempts=9))
+    assert cloud.ledger.calls["submit"] == 4
+
+
+@pytest.mark.parametrize("call", ["prepare", "poll", "fetch", "release"])
+def test_reads_are_repeated_until_they_succeed(tmp_path: Path, call: str) -> None:
+    trouble = raising(Unavailable("cloud: 503"))
+    cloud = faulty(call, trouble, trouble)
+    assert play(tmp_path, plan_of(1, "cloud"), cloud).summary.completed == 1
+
+
+def test_a_provider_that_falls_silent_later_keeps_its_jobs(tmp_path: Path) -> None:
+    cloud = faulty("poll", *[raising(Unavailable("cloud: 502"))] * 9999)
+    played = play(tmp_path, plan_of(2, "cloud"), cloud)
+    assert played.summary.states == {JobState.SUBMITTED: 2}
+    assert played.summary.at_providers == {"cloud": 2}
+    assert 600 <= played.elapsed_s <= 800
+    assert play(tmp_path, plan_of(2, "cloud"), FakeCloud(cloud.ledger)).summary.pending == 0
+    assert len(cloud.ledger.jobs) == 2
+
+
+def test_a_word_nobody_knows_leaves_the_job_where_it_is_and_is_told_once(tmp_path: Path) -> None:
+    cloud = FakeCloud(works_s=30)
+    plan = plan_of(1, "cloud")
+    point = next(plan.points())
+    odd = Update(point.id, None, "TELEPORTING")
+    cloud.script["poll"] = [lambda act: [odd], lambda act: [odd]]
+    played = play(tmp_path, plan, cloud)
+    assert played.summary.completed == 1
+    assert ["TELEPORTING" in event.text for event in played.told(Warned)] == [True]
+
+
+def test_a_job_the_provider_lost_is_held_after_three_polls_in_a_row(tmp_path: Path) -> None:
+    cloud = FakeCloud(works_s=5)
+    plan = plan_of(2, "cloud")
+    lost = next(plan.points()).id
+    cloud.said[lost] = Update(lost, JobState.HELD, "404", error="not found any more")
+    played = play(tmp_path, plan, cloud)
+    assert played.summary.states == {JobState.COMPLETED: 1, JobState.HELD: 1}
+    assert cloud.ledger.calls["poll"] >= 3
+    assert not [m for m in played.told(JobMoved) if m.id == lost and m.state is JobState.FAILED]
+
+
+def test_a_job_that_takes_too_long_is_cancelled_at_the_provider(tmp_path: Path) -> None:
+    cloud = FakeCloud(works_s=1e9)
+    plan = plan_of(1, "cloud", extra=", timeout: 1h")
+    played = play(tmp_path, plan, cloud)
+    assert played.summary.failed == 1
+    assert "timed out" in errors_of(tmp_path)[0]
+    assert cloud.ledger.calls["cancel"] == 1
+    assert 3600 <= played.elapsed_s <= 3700
+
+
+def test_a_timed_out_job_that_nobody_confirms_is_held(tmp_path: Path) -> None:
+    cloud = faulty("cancel", lambda act: [], works_s=1e9)
+    plan = plan_of(1, "cloud", extra=", timeout: 1h")
+    assert play(tmp_path, plan, cloud).summary.held == 1

@@ -1,0 +1,93 @@
+"""Results are checked before they are believed; what cannot be had fails with its reason."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fake_drivers import FakeCloud, plan_of, play, raising
+
+from qbatch.errors import Misspoke, Refused
+from qbatch.executor import Retry
+from qbatch.job import JobState
+from qbatch.result import Counts
+from qbatch.snapshot import Run
+
+
+def changed(**changes: Any) -> Callable[[Callable[[], Any]], Any]:
+    """A fetch whose results differ from the truth."""
+    return lambda act: [replace(one, **changes) for one in act()]
+
+
+def only_error(folder: Path) -> str:
+    with Run(folder) as run:
+        (point,) = (p for p in run if p.state is JobState.FAILED)
+        assert point.counts is None
+        return point.job.error
+
+
+@pytest.mark.parametrize(
+    ("counts", "problem"),
+    [
+        (Counts.from_dict([("c", 2)], {"00": 99}), "99 shots instead of 100"),
+        (Counts.from_dict([("c", 3)], {"000": 100}), "3 bits instead of 2"),
+    ],
+)
+def test_a_result_that_does_not_fit_its_order_is_never_stored(
+    tmp_path: Path, counts: Counts, problem: str
+) -> None:
+    cloud = FakeCloud()
+    cloud.script["fetch"] = [changed(counts=counts)]
+    assert play(tmp_path, plan_of(2, "cloud"), cloud).summary.completed == 1
+    assert problem in only_error(tmp_path)
+
+
+def test_one_unreadable_result_does_not_spoil_its_siblings(tmp_path: Path) -> None:
+    cloud = FakeCloud(max_jobs=3)
+    no = raising(Refused("cloud: result was deleted"))
+    cloud.script["fetch"] = [no, no]
+    assert play(tmp_path, plan_of(3, "cloud"), cloud).summary.completed == 2
+    assert "result was deleted" in only_error(tmp_path)
+
+
+def test_a_result_that_stays_nonsense_fails_with_the_reply_kept(tmp_path: Path) -> None:
+    cloud = FakeCloud()
+    cloud.script["fetch"] = [raising(Misspoke("cloud: no JSON", raw="<html>"))] * 4
+    play(tmp_path, plan_of(1, "cloud"), cloud)
+    assert "no JSON" in only_error(tmp_path)
+    with Run(tmp_path) as run:
+        assert dict(run.raw_of(next(iter(run))))["result"] == b"<html>"
+
+
+def test_results_that_come_late_are_asked_for_again(tmp_path: Path) -> None:
+    cloud = FakeCloud(max_jobs=3)
+    cloud.script["fetch"] = [lambda act: act()[:1], lambda act: []]
+    assert play(tmp_path, plan_of(3, "cloud"), cloud).summary.completed == 3
+
+
+def test_results_that_never_come_fail(tmp_path: Path) -> None:
+    cloud = FakeCloud()
+    cloud.script["fetch"] = [lambda act: []] * 4
+    play(tmp_path, plan_of(1, "cloud"), cloud, retry=Retry(attempts=4))
+    assert "gives no result" in only_error(tmp_path)
+
+
+def test_what_was_billed_wins_over_what_was_quoted(tmp_path: Path) -> None:
+    cloud = FakeCloud()
+    cloud.script["fetch"] = [changed(cost=2.5)]
+    play(tmp_path, plan_of(1, "cloud"), cloud)
+    with Run(tmp_path) as run:
+        assert run.spent() == {"credits": 2.5}
+
+
+def test_a_state_vector_is_kept_beside_the_counts(tmp_path: Path) -> None:
+    np = pytest.importorskip("numpy")
+    cloud = FakeCloud()
+    state = np.array([1, 0, 0, 1j]) / np.sqrt(2)
+    cloud.script["fetch"] = [changed(statevector=state)]
+    play(tmp_path, plan_of(1, "cloud"), cloud)
+    with Run(tmp_path) as run:
+        assert np.array_equal(next(iter(run)).statevector, state)
