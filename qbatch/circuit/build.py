@@ -236,17 +236,18 @@ def _phase_gate(phase: Any) -> Any:
 
 def _modified(gate: Any, modifier: Modifier) -> Any:
     if modifier.name == "inv":
-        return gate.inverse()
+        return gate.inverse(annotated=False)
     if modifier.name == "pow":
         return _power(gate, modifier.argument)
     count = int(modifier.argument)
-    return gate.control(count, ctrl_state=None if modifier.name == "ctrl" else 0)
+    state = None if modifier.name == "ctrl" else 0
+    return gate.control(count, ctrl_state=state, annotated=False)
 
 
 def _power(gate: Any, exponent: float) -> Any:
     whole = exponent == int(exponent)
     if whole and abs(exponent) <= _REPEATS:
-        repeated = gate if exponent >= 0 else gate.inverse()
+        repeated = gate if exponent >= 0 else gate.inverse(annotated=False)
         qubits = list(range(gate.num_qubits))
 
         def fill(body: QuantumCircuit) -> None:
@@ -256,7 +257,7 @@ def _power(gate: Any, exponent: float) -> Any:
         return _composed(f"{gate.name}_pow", gate.num_qubits, fill)
     if gate.num_qubits > _MATRIX_QUBITS:
         raise ValueError(f"a power of a gate on more than {_MATRIX_QUBITS} qubits")
-    return gate.power(exponent)
+    return gate.power(exponent, annotated=False)
 
 
 # -- conditions

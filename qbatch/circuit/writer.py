@@ -15,7 +15,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-from qbatch.circuit.gates import BUILTIN, QELIB1, STDGATES
+from qbatch.circuit.expressions import CONSTANTS
+from qbatch.circuit.gates import BUILTIN, PAPER, QELIB1, STDGATES
 from qbatch.circuit.reading import build
 from qbatch.circuit.registers import KEYWORDS
 from qbatch.errors import CircuitError, Place
@@ -27,10 +28,12 @@ if TYPE_CHECKING:
 
 Version = Literal["2.0", "3.0"]
 
-_LIBRARY = {"2.0": QELIB1, "3.0": STDGATES}
+#: Gates written by name: of OpenQASM 2 only those of its paper, since readers of it differ in
+#: what else their ``qelib1.inc`` has, and refuse both to miss a gate and to see it defined again.
+_LIBRARY = {"2.0": PAPER, "3.0": {**STDGATES, **BUILTIN}}
 
-#: Qiskit's gate -> how a version's library calls it, where that differs.
-_RENAMED: Mapping[str, Mapping[str, str]] = {"2.0": {}, "3.0": {"u": "U"}}
+#: More of Qiskit's classes that a version can write.
+_ALIASES = {"2.0": {"UGate": "u3", "PhaseGate": "u1", "CPhaseGate": "cu1"}, "3.0": {}}
 
 #: Definitions within definitions.
 _DEEPEST = 60
@@ -108,6 +111,12 @@ def _decimal(number: float) -> str:
     return text
 
 
+def _is_open(op: Any) -> bool:
+    """Whether some control of a gate waits for a 0."""
+    controls = getattr(op, "num_ctrl_qubits", 0)
+    return bool(controls) and op.ctrl_state != 2**controls - 1
+
+
 def _identifier(name: str, taken: set[str]) -> str:
     """Return a name that OpenQASM takes and that is not `taken`, and take it."""
     plain = re.sub(r"\W", "_", name.replace("[", "_").replace("]", ""))
@@ -138,11 +147,12 @@ class _Writer:
         self.place = place
         self.holes: list[Any] = []
         self._make_holes = holes
-        library = {**BUILTIN, **_LIBRARY[version]}
-        self._native = {
-            name: getattr(standard_gates, gate.qiskit_name) for name, gate in library.items()
-        }
-        self._taken = {*library, *KEYWORDS, "pi", "π", "tau", "τ", "euler", "ℇ", "gphase"}
+        library = _LIBRARY[version]
+        names = {gate.qiskit_name: name for name, gate in reversed(library.items())}
+        names |= _ALIASES[version]
+        self._native = {getattr(standard_gates, cls): name for cls, name in names.items()}
+        reserved = QELIB1 if version == "2.0" else STDGATES
+        self._taken = {*reserved, *KEYWORDS, *CONSTANTS, "U", "CX"}
         self._gates: list[str] = []
         self._gate_names: dict[tuple[str, str], str] = {}
         self._depth = 0
@@ -241,31 +251,24 @@ class _Writer:
 
     def _gate(self, op: Any, qubits: Sequence[str], clbits: Sequence[str]) -> Iterable[str]:
         name = self._native_name(op)
-        angles = self._angles(op.params) if name else ""
-        if name is None and self._is_free(op):
+        if name is None and self._is_written_out(op):
             yield from self._written_out(op, qubits, clbits)
             return
-        if name is None:
-            from qiskit.circuit import Gate
-
-            if not isinstance(op, Gate):
-                yield from self._written_out(op, qubits, clbits)
-                return
-            name, angles = self._defined(op)
+        name, angles = (name, self._angles(op.params)) if name else self._defined(op)
         yield f"{name}{angles} {', '.join(qubits)};"
 
     def _native_name(self, op: Any) -> str | None:
-        name = _RENAMED[self.version].get(op.name, str(op.name))
-        if self._native.get(name) is not getattr(op, "base_class", type(op)):
-            return None
-        if getattr(op, "num_ctrl_qubits", 0) and op.ctrl_state != 2**op.num_ctrl_qubits - 1:
-            return None
-        return name
+        return None if _is_open(op) else self._native.get(getattr(op, "base_class", type(op)))
 
-    def _is_free(self, op: Any) -> bool:
-        return any(getattr(param, "parameters", None) for param in op.params) and (
-            self._standard(op) is None
-        )
+    def _is_written_out(self, op: Any) -> bool:
+        """Whether a gate's definition stands in place of the gate."""
+        from qiskit.circuit import Gate
+
+        standard = self._standard(op)
+        if standard is not None:
+            return self.version == "2.0"
+        free = any(getattr(param, "parameters", None) for param in op.params)
+        return free or not isinstance(op, Gate)
 
     def _angles(self, params: Sequence[Any]) -> str:
         return f"({', '.join(map(self._angle, params))})" if params else ""
@@ -303,9 +306,7 @@ class _Writer:
         from qiskit.circuit.library import get_standard_gate_name_mapping
 
         known = get_standard_gate_name_mapping().get(op.name)
-        if known is None or type(known) is not getattr(op, "base_class", type(op)):
-            return None
-        if getattr(op, "num_ctrl_qubits", 0) and op.ctrl_state != 2**op.num_ctrl_qubits - 1:
+        if known is None or _is_open(op) or type(known) is not getattr(op, "base_class", type(op)):
             return None
         return type(known)(*[Parameter(f"p{n}") for n in range(len(op.params))])
 
@@ -376,10 +377,10 @@ class _Writer:
     def _expression(self, node: Any) -> str:
         from qiskit.circuit.classical import expr
 
-        if isinstance(node, expr.Var) and not isinstance(node.var, bytes) and not node.standalone:
+        if isinstance(node, expr.Var) and not node.standalone:
             return self._wire(node.var)
         if isinstance(node, expr.Value):
-            return str(int(node.value))
+            return f"{int(node.value)}"
         if isinstance(node, expr.Cast):
             return self._expression(node.operand)
         if isinstance(node, expr.Unary):

@@ -1,0 +1,85 @@
+"""What is known of a circuit: registers, shape, dynamics, Clifford."""
+
+import pytest
+
+from qbatch.circuit import CircuitFacts, Register
+from tests.circuit.conftest import circuit2, circuit3
+
+
+def test_bits_are_numbered_through_the_registers_in_the_order_declared():
+    facts = circuit3("qubit[3] q; bit[2] b; bit a; a = measure q[0]; b[1] = measure q[2];").facts
+    assert facts.registers == (Register("b", 2), Register("a", 1))
+    assert facts.terminal == (None, 2, 0)
+    assert facts.measured_bits == (1, 2)
+
+
+def test_a_bell_pair_in_either_version_has_the_same_facts():
+    old = circuit2("qreg q[2]; creg c[2]; h q[0]; cx q[0],q[1]; measure q -> c;").facts
+    new = circuit3("qubit[2] q; bit[2] c; h q[0]; cx q[0], q[1]; c = measure q;").facts
+    assert old == new
+    assert (old.depth, old.num_gates, old.num_two_qubit_gates) == (3, 2, 1)
+    assert old.gates == ("cx", "h")
+
+
+def test_inputs_are_the_parameters_in_the_order_declared():
+    facts = circuit3("input float z; input angle[32] a; qubit q; rx(z * sin(a)) q;").facts
+    assert facts.parameters == ("z", "a")
+    assert not facts.is_clifford
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "c[0] = measure q[0]; x q[0];",
+        "c[0] = measure q[0]; c[1] = measure q[0];",
+        "h q[0]; reset q[0];",
+        "c[0] = measure q[0]; if (c[0]) x q[1];",
+        "while (c == 1) c[0] = measure q[0];",
+    ],
+)
+def test_what_acts_on_the_measured_is_dynamic(body):
+    facts = circuit3(f"qubit[2] q; bit[2] c; {body}").facts
+    assert facts.is_dynamic
+    assert facts.terminal == ()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "reset q; h q[0]; c = measure q;",
+        "c[0] = measure q[0]; h q[1]; c[1] = measure q[1];",
+        "c[0] = measure q[0]; barrier q; delay[10ns] q[0]; c[1] = measure q[1];",
+    ],
+)
+def test_measuring_each_qubit_once_at_its_end_is_not_dynamic(body):
+    facts = circuit3(f"qubit[2] q; bit[2] c; {body}").facts
+    assert not facts.is_dynamic
+    assert facts.terminal == (0, 1)
+
+
+def test_of_two_measurements_into_one_bit_the_last_counts():
+    facts = circuit3("qubit[2] q; bit c; c = measure q[0]; c = measure q[1];").facts
+    assert facts.terminal == (1,)
+
+
+@pytest.mark.parametrize(
+    ("gates", "expected"),
+    [
+        ("h q; s q; cx q[0], q[1];", True),
+        ("rz(pi/2) q; rx(-3*pi/2) q; U(pi/2, 0, pi) q; cp(pi) q[0], q[1];", True),
+        ("inv @ s q; ctrl @ x q[0], q[1]; inv @ mine(1.0) q;", True),
+        ("t q;", False),
+        ("rz(0.1) q;", False),
+        ("ctrl @ s q[0], q[1];", False),
+        ("mine(0.3) q;", False),
+        ("pow(0.5) @ x q;", False),
+    ],
+)
+def test_clifford_circuits_are_known_by_their_gates_and_angles(gates, expected):
+    own = "gate mine(a) q { h q; rz(a * pi) q; }"
+    assert circuit3(f"{own} qubit[2] q; {gates}").facts.is_clifford is expected
+
+
+def test_facts_survive_json():
+    facts = circuit3("input float a; qubit[2] q; bit[2] c; rx(a) q; c[1] = measure q[0];").facts
+    assert CircuitFacts.from_json(facts.to_json()) == facts

@@ -1,0 +1,177 @@
+"""Programs as sent: text that means the circuit it was written from."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from qiskit import ClassicalRegister, QuantumCircuit, QuantumRegister, qasm2, qasm3
+from qiskit.circuit import Parameter, ParameterVector
+from qiskit.circuit.library import QFTGate, UnitaryGate
+from qiskit.circuit.random import random_circuit
+from qiskit.quantum_info import Operator, random_unitary
+
+from qbatch.circuit import Register, bind, build, program_text
+from qbatch.circuit.writer import qasm2_text, qasm3_text
+from qbatch.errors import CircuitError, Place
+from tests.circuit.conftest import circuit, circuit2, circuit3
+
+HERE = Place("circuits.py", 7)
+WRITERS = {"2.0": qasm2_text, "3.0": qasm3_text}
+
+
+def unitary(built):
+    return Operator(built.remove_final_measurements(inplace=False) or built)
+
+
+BODIES = [
+    "qubit[3] q; h q; cx q[0], q[2]; rz(0.1) q[1]; U(0.1, 0.2, 0.3) q[2]; cp(pi/8) q[0], q[1];",
+    "gate g(b, a) x, y { rx(b) x; cx x, y; rz(a) y; } qubit[2] q; g(0.1, 0.2) q[0], q[1];",
+    "qubit[3] q; ctrl(2) @ s q[0], q[1], q[2]; pow(0.3) @ h q[0]; negctrl @ x q[1], q[0];",
+    "qubit a; qubit[2] b; swap a, b[1]; cu(0.1, 0.2, 0.3, 0.4) b[0], a; sx a; u2(0.5, 1e-5) a;",
+    "gate rzz(a) x, y { cx x, y; rz(a) y; cx x, y; } qubit[2] q; rzz(1e-7) q[0], q[1];",
+]
+
+
+@pytest.mark.parametrize("version", ["2.0", "3.0"])
+@pytest.mark.parametrize("body", BODIES)
+def test_a_program_keeps_the_unitary(body, version):
+    original = circuit3(body)
+    sent = circuit(program_text(original, {}, version))
+    assert sent.version == version
+    assert Operator(build(sent)).equiv(Operator(build(original)))
+
+
+@pytest.mark.parametrize("version", ["2.0", "3.0"])
+def test_a_program_keeps_registers_and_what_is_measured_into_them(version):
+    original = circuit3(
+        "qubit[3] q; bit[2] first; bit[1] second; x q[2];"
+        "first[1] = measure q[2]; second[0] = measure q[0];"
+    )
+    sent = circuit(program_text(original, {}, version))
+    assert sent.facts.registers == (Register("first", 2), Register("second", 1))
+    assert sent.facts.terminal == original.facts.terminal == (None, 2, 0)
+
+
+def test_one_register_can_take_the_place_of_all():
+    original = circuit2("qreg q[2]; creg a[1]; creg b[2]; measure q[0] -> b[1];")
+    sent = circuit(program_text(original, {}, "2.0", register="c"))
+    assert sent.facts.registers == (Register("c", 3),)
+    assert sent.facts.terminal == (None, None, 0)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.floats(-1e3, 1e3), st.floats(-1e3, 1e3), st.sampled_from(["2.0", "3.0"]))
+def test_bound_angles_are_exact(a, b, version):
+    original = circuit3(
+        "gate g(x) q { ry(x/2) q; } input float a; input float b; qubit q; rx(a) q; g(b) q;"
+    )
+    values = {"a": a, "b": b}
+    sent = build(circuit(program_text(original, values, version)))
+    assert sent.data[0].operation.params == [a]
+    assert Operator(sent).equiv(Operator(bind(original, values)))
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(1, 4), st.integers(1, 6), st.integers(0, 10_000), st.sampled_from(["2.0", "3.0"]))
+def test_any_qiskit_circuit_keeps_its_unitary(width, depth, seed, version):
+    original = random_circuit(width, depth, seed=seed)
+    text = WRITERS[version](original, HERE)
+    assert Operator(build(circuit(text))).equiv(Operator(original))
+
+
+@pytest.mark.parametrize("version", ["2.0", "3.0"])
+def test_qiskit_reads_what_we_write_as_we_do(version):
+    original = QuantumCircuit(3)
+    original.append(QFTGate(3), [0, 2, 1])
+    original.append(UnitaryGate(random_unitary(4, seed=1)), [0, 1])
+    original.ecr(1, 2)
+    original.cx(0, 1, ctrl_state=0)
+    text = WRITERS[version](original, HERE)
+    loaded = (qasm2 if version == "2.0" else qasm3).loads(text)
+    assert Operator(loaded).equiv(Operator(original))
+
+
+def test_the_same_circuit_has_the_same_text():
+    def make():
+        made = QuantumCircuit(2)
+        for seed in range(3):
+            made.append(UnitaryGate(random_unitary(4, seed=seed)), [0, 1])
+        return qasm3_text(made, HERE)
+
+    assert make() == make()
+
+
+def test_free_parameters_become_inputs_of_names_that_can_be_written():
+    angles = ParameterVector("v", 2)
+    theta = Parameter("θ")
+    made = QuantumCircuit(2)
+    made.rx(2 * theta.sin() + angles[1], 0)
+    made.rzz(angles[0] ** 2, 0, 1)
+    read = circuit(qasm3_text(made, HERE))
+    assert set(read.facts.parameters) == {"v_0", "v_1", "θ"}
+    bound = bind(read, {"v_0": 0.3, "v_1": 0.7, "θ": 0.2})
+    expected = made.assign_parameters({angles: [0.3, 0.7], theta: 0.2})
+    assert np.allclose(Operator(bound).data, Operator(expected).data)
+
+
+def test_control_flow_survives_in_openqasm_3():
+    body = (
+        "qubit[2] q; bit[2] c; c = measure q; if (c == 1) { x q[0]; } else { h q[1]; }"
+        "while (c[0] == 1) { c[0] = measure q[0]; } if (!c[0] && c[1]) { z q[0]; }"
+    )
+    once = program_text(circuit3(body), {}, "3.0")
+    assert program_text(circuit(once), {}, "3.0") == once
+    assert build(circuit(once)).count_ops() == build(circuit3(body)).count_ops()
+
+
+def test_an_if_on_a_register_survives_in_openqasm_2():
+    original = circuit3("qubit q; bit[2] c; c[0] = measure q; if (c == 1) { x q; z q; }")
+    text = program_text(original, {}, "2.0")
+    assert text.endswith("if (c == 1) x q[0];\nif (c == 1) z q[0];\n")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "if (c[0]) { x q; }",
+        "if (c == 1) { c[0] = measure q; x q; }",
+        "while (c == 1) { c[0] = measure q; }",
+        "delay[10ns] q;",
+    ],
+)
+def test_what_openqasm_2_lacks_is_an_error(body):
+    with pytest.raises(CircuitError, match="OpenQASM 2 has no"):
+        program_text(circuit3(f"qubit q; bit[2] c; c[0] = measure q; {body}"), {}, "2.0")
+
+
+def test_registers_of_odd_names_and_shared_bits_are_written():
+    qubits, bits = QuantumRegister(2, "measure"), ClassicalRegister(2, "My reg!")
+    made = QuantumCircuit(qubits, bits)
+    made.add_register(ClassicalRegister(bits=bits[::-1], name="alias"))
+    made.measure(qubits, bits)
+    read = circuit(qasm3_text(made, HERE))
+    assert read.facts.num_bits == 2
+    assert read.facts.terminal == (0, 1)
+
+
+def test_an_instruction_without_definition_is_an_error():
+    from qiskit.circuit import Gate
+
+    made = QuantumCircuit(1)
+    made.append(Gate("secret", 1, []), [0])
+    with pytest.raises(CircuitError, match=r"circuits.py:7: 'secret' cannot be written"):
+        qasm3_text(made, HERE)
+
+
+def test_a_missing_value_is_an_error():
+    with pytest.raises(CircuitError, match="no value for input 'a'"):
+        program_text(circuit3("input float a; qubit q; rx(a) q;"), {}, "2.0")
+
+
+def test_a_gate_known_beyond_the_library_is_still_one_gate_after_writing():
+    made = QuantumCircuit(2)
+    made.rzz(0.3, 0, 1)
+    made.rzz(0.4, 0, 1)
+    text = qasm3_text(made, HERE)
+    assert text.count("gate rzz(") == 1
+    assert build(circuit(text)).count_ops() == {"rzz": 2}
