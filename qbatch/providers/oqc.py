@@ -1,0 +1,529 @@
+"""OQC QCaaS (Oxford Quantum Circuits), API version 3.
+
+The protocol, as its official client speaks it:
+
+* Header ``Authentication-Token``; the token is given, or made by e-mail and password: POST
+  ``/admin/logout``, then ``/admin/login?include_auth_token=true``. There is no renewal.
+* ``GET /admin/qpu?per_page=1000`` lists QPUs; all task calls go to the *QPU's own* ``url``.
+* Two steps make a purchase nameable: ``POST {qpu}/tasks`` allocates task ids (state CREATED, free),
+  ``POST {qpu}/tasks/submit`` spends, with those ids. The one-step form is never used here.
+* Success is 200 alone. Bodies stay under 128 KB, so a composite job stays under 100,000 bytes.
+* ``GET {qpu}/tasks/{id}/all_info`` tells state, results, error, timings; there is no bulk read.
+* Results are counts per classical register; leftmost character = bit 0. Joint counts over several
+  registers are not offered, so programs are sent with one register and split here.
+* A lost answer to submit: ask each id's ``status``. Anything but CREATED was taken; CREATED twice,
+  more than the server's 30 s read time-out apart, was not, and the *same id* is sent again; 404 is
+  for the person to look into.
+
+Not verified against the live service: that an allocated id answers CREATED until it is submitted;
+whether one id submitted twice runs twice; the currency of ``price_per_shot`` (shown as "usd");
+what 429 carries. Where two readings were possible the careful one is taken.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from typing import Any, Literal
+
+import trio
+from pydantic import BaseModel, ConfigDict, Field
+
+from qbatch.circuit import program_text
+from qbatch.errors import CredentialsError, Misspoke, ProviderError, Refused
+from qbatch.job import JobState
+from qbatch.manifest.models import Backend
+from qbatch.providers import (
+    Absent,
+    Batch,
+    Fetched,
+    Found,
+    Intent,
+    Located,
+    Order,
+    Prepared,
+    Price,
+    Surroundings,
+    Target,
+    Unknown,
+    Update,
+)
+from qbatch.providers.credentials import Secret, read_environment, read_pointer
+from qbatch.providers.wire import Reply, Wire
+from qbatch.result import Counts
+
+BASE_URL = "https://cloud.oqc.app"
+URL_VARIABLES = ("QBATCH_OQC_URL", "OQC_URL")
+TOKEN_VARIABLES = ("OQC_AUTHENTICATION_TOKEN", "OQC_AUTH_TOKEN", "OQC_TOKEN")
+
+#: Body of one submission, bytes; the service refuses 131,072 and its own client cuts here.
+MAX_BYTES = 100_000
+
+#: After a lost answer: how long the service may still be reading what we sent.
+SETTLE_S = 35.0
+
+#: OQC's word -> ours. A word not here is never taken for an end.
+STATES = {
+    "CREATED": JobState.SUBMITTED,
+    "SUBMITTED": JobState.SUBMITTED,
+    "QUEUED": JobState.SUBMITTED,
+    "RUNNING": JobState.RUNNING,
+    "IN_PROGRESS": JobState.RUNNING,
+    "COMPLETED": JobState.COMPLETED,
+    "SUCCEEDED": JobState.COMPLETED,
+    "DONE": JobState.COMPLETED,
+    "FAILED": JobState.FAILED,
+    "ERROR": JobState.FAILED,
+    "EXPIRED": JobState.FAILED,
+    "CANCELLED": JobState.CANCELLED,
+    "CANCELED": JobState.CANCELLED,
+}
+
+TKET = {"none": 1, "one": 18, "two": 30}
+MITIGATION = {"none": 1, "matrix": 2, "linear": 4}
+
+
+class Options(BaseModel):
+    """``options`` of an OQC backend: the compiler configuration.
+
+    Attributes:
+        tket: Optimisation level of OQC's compiler; None leaves the service's default.
+        error_mitigation: Readout mitigation on the counts.
+        passive_reset_time: Wait between shots, seconds.
+        repetition_period: The older name for it, seconds.
+        metrics: Ask for the optimised circuit and its instruction count.
+        config: Further keys of the compiler configuration, sent as they are.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    tket: Literal["none", "one", "two"] | None = None
+    error_mitigation: Literal["none", "matrix", "linear"] | None = None
+    passive_reset_time: float | None = Field(default=None, gt=0)
+    repetition_period: float | None = Field(default=None, gt=0)
+    pre_selection: bool = False
+    post_selection: bool = False
+    driven_reset: bool = False
+    metrics: bool = True
+
+
+def encode_config(shots: int, options: Options) -> str:
+    """Write OQC's compiler configuration, in the tagged JSON its own library produces.
+
+    Counts are always asked for (``transforms`` 3): without it the service returns raw arrays.
+    """
+
+    def tagged(kind: str, data: Mapping[str, Any]) -> dict[str, Any]:
+        return {"$type": f"<class 'compiler_config.config.{kind}'>", "$data": data}
+
+    def flag(kind: str, value: int) -> dict[str, Any]:
+        return {"$type": f"<enum 'compiler_config.config.{kind}'>", "$value": value}
+
+    tket, mitigation = options.tket, options.error_mitigation
+    results_format = {
+        "format": flag("InlineResultsProcessing", 1),
+        "transforms": flag("ResultsFormatting", 3),
+    }
+    config: dict[str, Any] = {
+        "repeats": shots,
+        "repetition_period": options.repetition_period,
+        "passive_reset_time": options.passive_reset_time,
+        "results_format": tagged("QuantumResultsFormat", results_format),
+        "metrics": flag("MetricsType", 6 if options.metrics else 1),
+        "active_calibrations": [],
+        "optimizations": tket
+        and tagged("Tket", {"tket_optimizations": flag("TketOptimizations", TKET[tket])}),
+        "error_mitigation": mitigation and flag("ErrorMitigationConfig", MITIGATION[mitigation]),
+        "pre_selection": options.pre_selection,
+        "post_selection": options.post_selection,
+        "driven_reset": options.driven_reset,
+        "enable_debug_info": False,
+    }
+    return json.dumps(tagged("CompilerConfig", config))
+
+
+class Oqc:
+    """Speaks to one QPU. See `qbatch.providers.Driver` for what each method promises."""
+
+    is_local = False
+
+    def __init__(self, name: str, backend: Backend, surroundings: Surroundings) -> None:
+        self.name = name
+        self._wanted = backend.target
+        self._options = Options.model_validate(dict(backend.options))
+        self._environ = surroundings.environ
+        self._run_id = surroundings.run_id
+        self._pointer = backend.credentials
+        self._base = base_url(backend.url, self._environ)
+        self._wire = Wire("oqc", transport=surroundings.transport, deadline_s=60.0)
+        self._login = trio.Lock()
+        self._token: Secret | None = None
+        self._qpu: Mapping[str, Any] | None = None
+        #: Finished records seen by `poll`, until `fetch` takes them.
+        self._finished: dict[str, Reply] = {}
+        #: Tasks that `locate` has once seen CREATED.
+        self._seen_created: set[str] = set()
+
+    # -- conversation ---------------------------------------------------------------------------
+
+    async def describe(self) -> Target:
+        """Read the QPU's record, its next window and its queue.
+
+        Raises:
+            Refused: No such QPU (with the nearest ids), or the token is not taken.
+        """
+        self._qpu = await self._find_qpu()
+        features = _features(self._qpu.get("feature_set"))
+        facts: dict[str, Any] = {"record": {k: v for k, v in self._qpu.items() if k != "url"}}
+        window_at = None
+        if not features.get("always_on"):
+            window_at = _window(await self._ask("GET", "windows/next"))
+        facts["calibration"] = await self._calibration()
+        return Target(
+            name=str(self._qpu["id"]),
+            num_qubits=_whole(features.get("qubit_count")),
+            max_shots=_whole(features.get("Maximum Shots")),
+            max_jobs=1_000,
+            max_bytes=MAX_BYTES,
+            in_flight=8,
+            poll_s=(0.2, 10.0),
+            price=_price(self._qpu),
+            online=bool(self._qpu.get("active")),
+            next_window_at=window_at,
+            facts=facts,
+        )
+
+    def check(self, order: Order, target: Target) -> str | None:
+        facts = order.circuit.facts
+        if target.num_qubits is not None and facts.num_qubits > target.num_qubits:
+            return f"{facts.num_qubits} qubits; {target.name} has {target.num_qubits}"
+        if facts.is_dynamic:
+            return f"{target.name} takes no mid-circuit measurement, reset or classical control"
+        return None
+
+    async def prepare(self, batch: Batch) -> Prepared:
+        """Allocate one task id per child: free, and what makes the purchase nameable."""
+        if batch.composite.memo.get("task_ids"):
+            return Prepared(batch.composite.memo)
+        qpu = await self._known_qpu()
+        reply = await self._ask(
+            "POST",
+            "tasks",
+            json={"qpu_id": qpu["id"], "task_count": len(batch.orders), "tag": self._tag(batch)},
+        )
+        ids = reply.json()
+        if not isinstance(ids, list) or len(set(map(str, ids))) != len(batch.orders):
+            raise Misspoke(
+                f"oqc: asked for {len(batch.orders)} task ids, got {reply.excerpt()}",
+                raw=reply.excerpt(2_000),
+            )
+        return Prepared({"task_ids": [str(i) for i in ids], "qpu_id": qpu["id"]})
+
+    def intend(self, batch: Batch) -> Intent:
+        memo = batch.composite.memo
+        tasks = [
+            {
+                "program": program_text(order.circuit, order.parameters, "2.0", register="c"),
+                "qpu_id": memo["qpu_id"],
+                "config": encode_config(order.shots, self._options),
+                "tag": f"{self._tag(batch)}/{order.id[:12]}",
+                "task_id": task_id,
+            }
+            for order, task_id in zip(batch.orders, memo["task_ids"], strict=True)
+        ]
+        body = json.dumps({"tasks": tasks}, separators=(",", ":")).encode()
+        return Intent(key=memo["task_ids"][0], body=body)
+
+    async def submit(self, batch: Batch, intent: Intent) -> Sequence[Update]:
+        await self._ask("POST", "tasks/submit", content=intent.body)
+        return [
+            Update(order.id, JobState.SUBMITTED, "SUBMITTED", provider_job_id=task_id)
+            for order, task_id in zip(batch.orders, self._task_ids(batch), strict=True)
+        ]
+
+    async def locate(self, batch: Batch, intent: Intent) -> Mapping[str, Located]:
+        del intent  # the ids stand in the memo
+        found: dict[str, Located] = {}
+        for order, task_id in zip(batch.orders, self._task_ids(batch), strict=True):
+            found[order.id] = await self._locate_task(order, task_id)
+        return found
+
+    async def _locate_task(self, order: Order, task_id: str) -> Located:
+        reply = await self._send("GET", await self._url(f"tasks/{task_id}/status"))
+        if reply.status == 404:
+            return Unknown(
+                f"OQC does not know its own task id {task_id}; look for it in the task list, or "
+                f"ask OQC whether it was billed"
+            )
+        _expect(reply)
+        status = str(reply.object().get("status", ""))
+        if status.upper() != "CREATED":
+            return Found(Update(order.id, STATES.get(status.upper()), status, task_id))
+        if task_id in self._seen_created:
+            self._seen_created.discard(task_id)
+            return Absent()
+        self._seen_created.add(task_id)
+        return Unknown(f"OQC task {task_id} was allocated; was it submitted?", again_s=SETTLE_S)
+
+    async def poll(self, batches: Sequence[Batch]) -> Sequence[Update]:
+        updates: list[Update] = []
+        failures: list[ProviderError] = []
+
+        async def ask(order: Order, task_id: str) -> None:
+            try:
+                updates.append(await self._news(order, task_id))
+            except ProviderError as error:
+                failures.append(error)
+
+        async with trio.open_nursery() as nursery:
+            for batch in batches:
+                for order, task_id in zip(batch.orders, self._task_ids(batch), strict=True):
+                    nursery.start_soon(ask, order, task_id)
+        if failures and not updates:
+            raise failures[0]
+        return updates
+
+    async def _news(self, order: Order, task_id: str) -> Update:
+        reply = await self._send("GET", await self._url(f"tasks/{task_id}/all_info"))
+        if reply.status == 404:
+            return Update(order.id, None, "404 not found", task_id, raw=reply.content)
+        _expect(reply)
+        record = reply.object()
+        status = str(record.get("status", ""))
+        state = STATES.get(status.upper())
+        if state is JobState.COMPLETED:
+            self._finished[task_id] = reply
+        error = _task_error(record) if state is JobState.FAILED else ""
+        if status.upper() == "EXPIRED":
+            error = f"EXPIRED: {error}"
+        return Update(order.id, state, status, task_id, error=error)
+
+    async def fetch(self, batch: Batch, job_ids: Sequence[str]) -> Sequence[Fetched]:
+        wanted = set(job_ids)
+        return [
+            await self._result(order, task_id)
+            for order, task_id in zip(batch.orders, self._task_ids(batch), strict=True)
+            if order.id in wanted
+        ]
+
+    async def _result(self, order: Order, task_id: str) -> Fetched:
+        reply = self._finished.pop(task_id, None)
+        if reply is None:
+            reply = await self._send("GET", await self._url(f"tasks/{task_id}/all_info"))
+            _expect(reply)
+        record = reply.object()
+        counts = read_results(record.get("results"), order)
+        keep = ("timings", "execution_metadata", "metadata", "compile_time", "execute_time")
+        facts = {key: record[key] for key in keep if record.get(key) is not None}
+        return Fetched(order.id, counts, raw=reply.content, facts=facts)
+
+    async def cancel(self, batch: Batch, job_ids: Sequence[str]) -> Sequence[Update]:
+        wanted = set(job_ids)
+        pairs = [
+            (order, task_id)
+            for order, task_id in zip(batch.orders, self._task_ids(batch), strict=True)
+            if order.id in wanted
+        ]
+        await self._ask("POST", "tasks/cancel_many", json={"tasks": [task for _, task in pairs]})
+        return [await self._news(order, task_id) for order, task_id in pairs]
+
+    async def release(self, batch: Batch) -> None:
+        """Nothing is held for us at OQC once a task has ended."""
+
+    async def aclose(self) -> None:
+        await self._wire.aclose()
+
+    # -- QPUs -----------------------------------------------------------------------------------
+
+    async def qpus(self) -> Sequence[Mapping[str, Any]]:
+        """List the QPU records of the account."""
+        reply = await self._send("GET", f"{self._base}/admin/qpu", params={"per_page": 1000})
+        _expect(reply)
+        items = reply.object().get("items")
+        if not isinstance(items, list) or not all(isinstance(i, dict) for i in items):
+            raise Misspoke(f"oqc: the QPU list has no items: {reply.excerpt()}")
+        return items
+
+    async def _find_qpu(self) -> Mapping[str, Any]:
+        records = await self.qpus()
+        for record in records:
+            if self._wanted in (record.get("id"), record.get("name")):
+                return record
+        if self._wanted is None and len(records) == 1:
+            return records[0]
+        ids = [str(record.get("id")) for record in records]
+        near = get_close_matches(self._wanted or "", ids, n=3, cutoff=0.4) or ids
+        raise Refused(
+            f"oqc: {self._wanted or 'no target'!r} is no QPU of this account; "
+            f"write target: {' or '.join(near) or '(the account has none)'}"
+        )
+
+    async def _known_qpu(self) -> Mapping[str, Any]:
+        if self._qpu is None:
+            self._qpu = await self._find_qpu()
+        return self._qpu
+
+    async def _url(self, path: str) -> str:
+        url = str((await self._known_qpu()).get("url", "")).rstrip("/")
+        if not url.startswith(("http://", "https://")):
+            raise Misspoke(f"oqc: QPU {self._wanted} has no url")
+        return f"{url}/{path}"
+
+    async def _calibration(self) -> Any:
+        try:
+            reply = await self._ask(
+                "GET", "monitoring/calibrations", params={"qpu_id": (await self._known_qpu())["id"]}
+            )
+            return reply.json()
+        except (Refused, Misspoke) as error:  # a simulator has none
+            return {"unavailable": str(error)}
+
+    # -- requests -------------------------------------------------------------------------------
+
+    def _tag(self, batch: Batch) -> str:
+        return f"qbatch/{self._run_id}/{batch.composite.id[:12]}.{batch.composite.generation}"
+
+    @staticmethod
+    def _task_ids(batch: Batch) -> Sequence[str]:
+        ids: Sequence[str] = batch.composite.memo["task_ids"]
+        return ids
+
+    async def _ask(self, method: str, path: str, **request: Any) -> Reply:
+        reply = await self._send(method, await self._url(path), **request)
+        _expect(reply)
+        return reply
+
+    async def _send(self, method: str, url: str, **request: Any) -> Reply:
+        headers = {"authentication-token": await self._authentication()}
+        if "content" in request:
+            headers["content-type"] = "application/json"
+        return await self._wire.send(method, url, headers=headers, **request)
+
+    async def _authentication(self) -> str:
+        async with self._login:
+            if self._token is None:
+                self._token = await self._log_in()
+        return self._token.reveal()
+
+    async def _log_in(self) -> Secret:
+        email, password = self._environ.get("OQC_EMAIL"), self._environ.get("OQC_PASSWORD")
+        if self._pointer is not None:
+            return read_pointer(self._pointer, self._environ)
+        if any(self._environ.get(name) for name in TOKEN_VARIABLES) or not (email and password):
+            return read_environment(TOKEN_VARIABLES, self._environ)
+        await self._wire.send("POST", f"{self._base}/admin/logout", json={})
+        reply = await self._wire.send(
+            "POST",
+            f"{self._base}/admin/login",
+            params={"include_auth_token": "true"},
+            json={"email": email, "password": password},
+        )
+        if reply.status != 200:
+            raise CredentialsError(f"oqc: OQC_EMAIL and OQC_PASSWORD are refused ({reply.status})")
+        try:
+            token = reply.object()["response"]["user"]["authentication_token"]
+        except (KeyError, TypeError) as error:
+            raise Misspoke("oqc: POST /admin/login: the reply holds no token") from error
+        return Secret(str(token), "env:OQC_EMAIL")
+
+
+def open_driver(backend: Backend, *, name: str, surroundings: Surroundings) -> Oqc:
+    """Make the driver of an ``oqc`` backend."""
+    return Oqc(name, backend, surroundings)
+
+
+def base_url(url: str | None, environ: Mapping[str, str]) -> str:
+    """Return where the API is: the manifest's word, the environment's, or the cloud's own."""
+    said = url or next((environ[v] for v in URL_VARIABLES if environ.get(v)), BASE_URL)
+    return said.rstrip("/")
+
+
+def read_results(results: Any, order: Order) -> Counts:
+    """Turn OQC's counts into ours.
+
+    Args:
+        results: ``{"c": {"001": 52}}`` or ``{"001": 52}``; leftmost character = bit 0. Leading
+            zeros may have been stripped, which at OQC means bits were lost on the left: such keys
+            are padded on the left, as its own client does.
+        order: Its circuit says how many bits in which registers.
+
+    Raises:
+        Misspoke: Not counts, wrong width, or they do not add up to the shots ordered.
+    """
+    facts = order.circuit.facts
+    if isinstance(results, dict) and len(results) == 1:
+        (only,) = results.values()
+        results = only if isinstance(only, dict) else results
+    if not isinstance(results, dict) or not results:
+        raise Misspoke(f"oqc: {order.name}: the task completed without counts: {results!r:.120}")
+    ours: dict[int, int] = {}
+    for text, count in results.items():
+        if not isinstance(count, int) or set(text) - {"0", "1"} or len(text) > facts.num_bits:
+            raise Misspoke(f"oqc: {order.name}: {text!r}: {count!r} is no count")
+        outcome = int(text.rjust(facts.num_bits, "0")[::-1], 2)
+        ours[outcome] = ours.get(outcome, 0) + count
+    if sum(ours.values()) != order.shots:
+        raise Misspoke(
+            f"oqc: {order.name}: {order.shots} shots were ordered, {sum(ours.values())} came"
+        )
+    registers = tuple((register.name, register.num_bits) for register in facts.registers)
+    return Counts.from_ints(registers, list(ours), list(ours.values()))
+
+
+def _expect(reply: Reply) -> None:
+    """Raise unless the reply is OQC's only success, 200."""
+    if reply.status != 200:
+        raise reply.failure(_words(reply))
+
+
+def _words(reply: Reply) -> str:
+    try:
+        errors = reply.object()["response"]["errors"]
+        return "; ".join(str(error) for error in errors)
+    except (Misspoke, KeyError, TypeError):
+        return ""
+
+
+def _task_error(record: Mapping[str, Any]) -> str:
+    error = record.get("task_error")
+    if not isinstance(error, dict):
+        return "no reason given"
+    return f"{error.get('error_message', 'no reason given')} (code {error.get('error_code', '?')})"
+
+
+def _features(value: Any) -> Mapping[str, Any]:
+    """Read a feature set: JSON text inside a string, or an object."""
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except ValueError:
+            return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _window(reply: Reply) -> str | None:
+    """Read when the QPU next takes tasks; None: always, or not announced."""
+    window = reply.json()
+    window = window.get("next_window") if isinstance(window, dict) else None
+    if not isinstance(window, dict):
+        return None
+    start = window.get("starting") or window.get("start_time")
+    return str(start) if start else None
+
+
+def _price(record: Mapping[str, Any]) -> Price:
+    def number(key: str) -> float:
+        try:
+            return float(record.get(key) or 0)
+        except (TypeError, ValueError):
+            return 0.0
+
+    per_shot, per_job = number("price_per_shot"), number("price_per_task")
+    if not (per_shot or per_job):
+        return Price()
+    return Price(unit="usd", per_job=per_job, per_shot=per_shot, source="GET /admin/qpu")
+
+
+def _whole(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None

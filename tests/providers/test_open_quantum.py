@@ -1,0 +1,196 @@
+"""The Open Quantum driver against the emulated platform."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from qbatch.errors import CredentialsError, Misspoke, Refused, Unavailable
+from qbatch.job import JobState
+from qbatch.providers import Found, Unknown
+from qbatch.providers.open_quantum import choose, find_services, read_account, read_output
+
+TARGET = "ionq:forte-1"
+
+
+def plan(name: str, price: Any, *priorities: tuple[str, Any]) -> dict[str, Any]:
+    return {
+        "name": name,
+        "price": price,
+        "execution_plan_id": name,
+        "queue_priorities": [
+            {"name": word, "price_increase": more, "queue_priority_id": word}
+            for word, more in priorities
+        ],
+    }
+
+
+async def test_an_asymmetric_circuit_comes_back_in_our_bit_order(
+    talk: Callable[..., Any], order: Callable[..., Any], asymmetric: Callable[..., float]
+) -> None:
+    (fetched,) = await talk("open-quantum", target=TARGET).run(order())
+    assert fetched.counts.registers == (("a", 2), ("b", 1))
+    assert asymmetric(fetched) < 5
+
+
+async def test_a_quote_is_known_before_anything_is_bought(
+    talk: Callable[..., Any], order: Callable[..., Any]
+) -> None:
+    cloud = talk("open-quantum", target=TARGET)
+    batch = await cloud.prepare(order())
+    assert cloud.ledger == []
+    assert batch.composite.memo["credits"] > 0
+    (fetched,) = await cloud.run(order(name="other"))
+    assert fetched.cost == cloud.ledger[0]["price"]
+
+
+async def test_no_presigned_url_is_remembered(
+    talk: Callable[..., Any], order: Callable[..., Any]
+) -> None:
+    cloud = talk("open-quantum", target=TARGET)
+    batch = await cloud.prepare(order())
+    assert "http" not in json.dumps(batch.composite.memo)
+    assert b"http" not in cloud.driver.intend(batch).body
+
+
+async def test_a_lost_answer_is_found_by_name_and_preparation(
+    talk: Callable[..., Any], order: Callable[..., Any]
+) -> None:
+    cloud = talk("open-quantum", target=TARGET)
+    batch = await cloud.prepare(order())
+    cloud.set_faults(requests=[{"method": "POST", "path": "*/v1/jobs", "drop": "after"}])
+    with pytest.raises(Unavailable) as caught:
+        await cloud.submit(batch)
+    assert not caught.value.unsent
+    answer = (await cloud.driver.locate(batch, cloud.driver.intend(batch)))[order().id]
+    assert isinstance(answer, Found)
+    assert answer.update.provider_job_id == cloud.ledger[0]["id"]
+
+
+async def test_a_job_that_is_not_listed_is_never_called_absent(
+    talk: Callable[..., Any], order: Callable[..., Any]
+) -> None:
+    cloud = talk("open-quantum", target=TARGET)
+    batch = await cloud.prepare(order())
+    intent = cloud.driver.intend(batch)
+    answers = [(await cloud.driver.locate(batch, intent))[order().id] for _ in range(5)]
+    assert all(isinstance(answer, Unknown) for answer in answers)
+    assert [answer.again_s is None for answer in answers] == [False] * 4 + [True]
+    assert batch.composite.memo["name"] in answers[-1].advice
+
+
+async def test_the_limit_of_active_jobs_is_a_wait_and_no_failure(
+    talk: Callable[..., Any], order: Callable[..., Any]
+) -> None:
+    cloud = talk("open-quantum", queue_s=10_000.0, target=TARGET)
+    for k in range(10):
+        await cloud.submit(await cloud.prepare(order(name=f"p{k}")))
+    batch = await cloud.prepare(order(name="eleventh"))
+    with pytest.raises(Unavailable) as caught:
+        await cloud.submit(batch)
+    assert caught.value.unsent
+    assert len(cloud.ledger) == 10
+
+
+async def test_an_ended_token_is_renewed_in_passing(
+    talk: Callable[..., Any], order: Callable[..., Any]
+) -> None:
+    cloud = talk("open-quantum", target=TARGET)
+    cloud.set_faults(requests=[{"path": "*/v1/jobs/prepare", "nth": 1, "expire_tokens": "issued"}])
+    (fetched,) = await cloud.run(order())
+    assert fetched.counts.shots == 2000
+    assert len(cloud.ledger) == 1
+
+
+async def test_one_list_serves_all_jobs(
+    talk: Callable[..., Any], order: Callable[..., Any]
+) -> None:
+    cloud = talk("open-quantum", target=TARGET)
+    batches = [await cloud.submit(await cloud.prepare(order(name=f"p{k}"))) for k in range(5)]
+    updates = await cloud.driver.poll(batches)
+    assert {update.job_id for update in updates} == {batch.orders[0].id for batch in batches}
+
+
+async def test_a_waiting_job_can_be_cancelled(
+    talk: Callable[..., Any], order: Callable[..., Any]
+) -> None:
+    cloud = talk("open-quantum", queue_s=1000.0, target=TARGET)
+    batch = await cloud.submit(await cloud.prepare(order()))
+    (update,) = await cloud.driver.cancel(batch, [order().id])
+    assert update.state is JobState.CANCELLED
+    assert cloud.ledger[0]["state"] == "cancelled"
+
+
+async def test_an_unknown_backend_is_answered_with_the_nearest(talk: Callable[..., Any]) -> None:
+    with pytest.raises(Refused, match="ionq:forte-1"):
+        await talk("open-quantum", target="ionq:forte").driver.describe()
+
+
+async def test_a_wrong_secret_is_a_matter_of_credentials(talk: Callable[..., Any]) -> None:
+    cloud = talk("open-quantum", target=TARGET, environ={"OPENQUANTUM_CLIENT_SECRET": "guess"})
+    with pytest.raises(CredentialsError) as caught:
+        await cloud.driver.describe()
+    assert "guess" not in str(caught.value)
+
+
+async def test_a_description_has_limits_topology_and_balance(talk: Callable[..., Any]) -> None:
+    target = await talk("open-quantum", target=TARGET).driver.describe()
+    assert target.in_flight == 10
+    assert target.max_jobs == 1
+    assert target.facts["constraints"]["topology"]
+    assert target.facts["balance"]
+    assert target.price.quoted
+
+
+def test_without_any_account_the_variables_to_set_are_named() -> None:
+    with pytest.raises(CredentialsError, match="OPENQUANTUM_CLIENT_ID"):
+        read_account(None, {})
+
+
+def test_one_url_serves_all_three_services() -> None:
+    services = find_services(None, {"QBATCH_OPEN_QUANTUM_URL": "http://127.0.0.1:1/open-quantum/"})
+    assert services.identity == "http://127.0.0.1:1/open-quantum/idp"
+    assert services.scheduler == "http://127.0.0.1:1/open-quantum/sched"
+
+
+def test_auto_takes_the_lowest_total_not_the_cheapest_plan() -> None:
+    quoted = [plan("A", 2, ("standard", 5)), plan("B", 3, ("standard", 0))]
+    assert choose(quoted, "auto", "auto").plan_id == "B"
+
+
+def test_a_tie_goes_to_the_cheaper_plan_then_to_the_first() -> None:
+    quoted = [plan("A", 3, ("x", 0)), plan("B", 1, ("y", 2)), plan("C", 1, ("z", 2))]
+    assert choose(quoted, "", "auto").plan_id == "B"
+
+
+@pytest.mark.parametrize("quoted", [None, [], [plan("A", 1)], [plan("A", 1, ("x", 0))]])
+def test_a_quote_without_the_wanted_pair_is_refused(quoted: Any) -> None:
+    with pytest.raises(Refused, match="no quote for plan 'private'"):
+        choose(quoted, "private", "auto")
+
+
+@pytest.mark.parametrize("price", [None, "2", True])
+def test_a_missing_price_is_never_taken_for_free(price: Any) -> None:
+    with pytest.raises(Misspoke, match="without a price"):
+        choose([plan("A", price, ("x", 0))], "auto", "auto")
+
+
+@pytest.mark.parametrize(
+    "output",
+    [{"001": 2000}, {"counts": {"1": 2000}}, {"measurement_counts": {"0 01": 2000}}],
+)
+def test_counts_are_read_in_all_their_shapes(order: Callable[..., Any], output: Any) -> None:
+    assert read_output(output, order(shots=2000)).to_dict() == {"0 01": 2000}
+
+
+@pytest.mark.parametrize(
+    "output", [{}, {"001": 1999}, {"0x1": 2000}, {"0001": 2000}, {"1": 2000.0}]
+)
+def test_what_is_not_the_counts_ordered_is_misspoken(
+    order: Callable[..., Any], output: Any
+) -> None:
+    with pytest.raises(Misspoke):
+        read_output(output, order(shots=2000))

@@ -1,0 +1,189 @@
+"""The OQC driver against the emulated cloud."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import trio
+
+from qbatch.errors import CredentialsError, Misspoke, Refused, Unavailable
+from qbatch.job import JobState
+from qbatch.providers import Absent, Found, Unknown
+from qbatch.providers.oqc import Options, encode_config, read_results
+
+QPU = "qpu:uk:2:d865b5a184"
+
+
+async def test_an_asymmetric_circuit_comes_back_in_our_bit_order(
+    talk: Callable[..., Any], order: Callable[..., Any], asymmetric: Callable[..., float]
+) -> None:
+    (fetched,) = await talk("oqc", target=QPU).run(order())
+    assert fetched.counts.registers == (("a", 2), ("b", 1))
+    assert asymmetric(fetched) < 5
+
+
+async def test_a_batch_is_named_before_it_is_bought(
+    talk: Callable[..., Any], order: Callable[..., Any]
+) -> None:
+    cloud = talk("oqc", target=QPU)
+    batch = await cloud.prepare(order(name="one"), order(name="two"))
+    ids = batch.composite.memo["task_ids"]
+    assert cloud.ledger == []
+    await cloud.submit(batch)
+    assert [entry["id"] for entry in cloud.ledger] == ids
+
+
+async def test_preparing_again_allocates_nothing_new(
+    talk: Callable[..., Any], order: Callable[..., Any]
+) -> None:
+    cloud = talk("oqc", target=QPU)
+    batch = await cloud.prepare(order())
+    assert (await cloud.driver.prepare(batch)).memo == batch.composite.memo
+
+
+async def test_a_lost_answer_is_found_and_not_bought_again(
+    talk: Callable[..., Any], order: Callable[..., Any]
+) -> None:
+    cloud = talk("oqc", target=QPU)
+    batch = await cloud.prepare(order())
+    cloud.set_faults(requests=[{"path": "*/tasks/submit", "drop": "after"}])
+    with pytest.raises(Unavailable) as caught:
+        await cloud.submit(batch)
+    assert not caught.value.unsent
+    located = await cloud.driver.locate(batch, cloud.driver.intend(batch))
+    assert isinstance(located[batch.orders[0].id], Found)
+    assert len(cloud.ledger) == 1
+
+
+async def test_a_task_that_was_never_submitted_is_absent_only_at_the_second_look(
+    talk: Callable[..., Any], order: Callable[..., Any]
+) -> None:
+    cloud = talk("oqc", target=QPU)
+    batch = await cloud.prepare(order())
+    intent, key = cloud.driver.intend(batch), batch.orders[0].id
+    first = (await cloud.driver.locate(batch, intent))[key]
+    assert isinstance(first, Unknown)
+    assert first.again_s is not None
+    assert first.again_s > 30
+    assert (await cloud.driver.locate(batch, intent))[key] == Absent()
+
+
+async def test_a_task_id_the_cloud_does_not_know_is_for_the_person(
+    talk: Callable[..., Any], order: Callable[..., Any]
+) -> None:
+    cloud = talk("oqc", target=QPU)
+    batch = await cloud.prepare(order())
+    memo = {**batch.composite.memo, "task_ids": ["00000000-0000-4000-8000-000000000000"]}
+    lost = type(batch)(type(batch.composite)("c", "cloud", (order().id,), 1, memo), batch.orders)
+    answer = (await cloud.driver.locate(lost, cloud.driver.intend(lost)))[batch.orders[0].id]
+    assert isinstance(answer, Unknown)
+    assert answer.again_s is None
+    assert "00000000-0000-4000-8000-000000000000" in answer.advice
+
+
+async def test_a_failed_task_says_why_in_the_clouds_words(
+    talk: Callable[..., Any], order: Callable[..., Any]
+) -> None:
+    cloud = talk("oqc", target=QPU)
+    cloud.set_faults(jobs=[{"fail": "the fridge is warm", "code": 102}])
+    batch = await cloud.submit(await cloud.prepare(order()))
+    (update,) = (await cloud.finish(batch)).values()
+    assert update.state is JobState.FAILED
+    assert update.error == "the fridge is warm (code 102)"
+
+
+async def test_a_cancelled_task_is_cancelled_at_the_cloud(
+    talk: Callable[..., Any], order: Callable[..., Any]
+) -> None:
+    cloud = talk("oqc", queue_s=1000.0, target=QPU)
+    batch = await cloud.submit(await cloud.prepare(order()))
+    (update,) = await cloud.driver.cancel(batch, [order().id])
+    assert update.state is JobState.CANCELLED
+    assert cloud.ledger[0]["state"] == "cancelled"
+
+
+async def test_an_unknown_word_leaves_the_job_where_it_is(
+    talk: Callable[..., Any], order: Callable[..., Any]
+) -> None:
+    cloud = talk("oqc", target=QPU)
+    cloud.set_faults(jobs=[{"word": "MELTING", "for_s": 30}])
+    batch = await cloud.submit(await cloud.prepare(order()))
+    (update,) = await cloud.driver.poll([batch])
+    assert (update.state, update.status) == (None, "MELTING")
+
+
+async def test_one_bad_poll_does_not_hide_the_others(
+    talk: Callable[..., Any], order: Callable[..., Any]
+) -> None:
+    cloud = talk("oqc", target=QPU)
+    batch = await cloud.submit(await cloud.prepare(order(name="one"), order(name="two")))
+    cloud.set_faults(requests=[{"path": "*/all_info", "nth": 1, "torn": True}])
+    assert len(await cloud.driver.poll([batch])) == 1
+
+
+async def test_a_description_has_limits_calibration_and_price(talk: Callable[..., Any]) -> None:
+    target = await talk("oqc", target=QPU).driver.describe()
+    assert target.num_qubits
+    assert target.max_shots
+    assert target.facts["calibration"]
+
+
+async def test_an_unknown_qpu_is_answered_with_the_nearest(talk: Callable[..., Any]) -> None:
+    with pytest.raises(Refused, match="qpu:uk:2:d865b5a184"):
+        await talk("oqc", target="qpu:uk:2:d865").driver.describe()
+
+
+async def test_a_wrong_token_is_a_matter_of_credentials(talk: Callable[..., Any]) -> None:
+    cloud = talk("oqc", target=QPU, environ={"OQC_AUTHENTICATION_TOKEN": "wrong"})
+    with pytest.raises(CredentialsError) as caught:
+        await cloud.driver.describe()
+    assert "wrong" not in str(caught.value).replace("oqc:", "")
+
+
+async def test_without_any_credential_the_variable_to_set_is_named(
+    talk: Callable[..., Any],
+) -> None:
+    nothing = dict.fromkeys(("OQC_AUTHENTICATION_TOKEN", "OQC_AUTH_TOKEN", "OQC_TOKEN"), "")
+    cloud = talk("oqc", target=QPU, environ=nothing | {"OQC_EMAIL": "", "OQC_PASSWORD": ""})
+    with pytest.raises(CredentialsError, match="OQC_AUTHENTICATION_TOKEN"):
+        await cloud.driver.describe()
+
+
+def test_the_configuration_always_asks_for_counts() -> None:
+    config = json.loads(encode_config(2000, Options(tket="two", error_mitigation="linear")))
+    data = config["$data"]
+    assert config["$type"] == "<class 'compiler_config.config.CompilerConfig'>"
+    assert data["repeats"] == 2000
+    assert data["results_format"]["$data"]["transforms"]["$value"] == 3
+    assert data["optimizations"]["$data"]["tket_optimizations"]["$value"] == 30
+    assert data["error_mitigation"]["$value"] == 4
+
+
+@pytest.mark.parametrize(
+    "results",
+    [None, {}, {"c": None}, {"c": {"000": 1999}}, {"c": {"0x1": 2000}}, {"c": {"0000": 2000}}],
+)
+def test_what_is_not_the_counts_ordered_is_misspoken(
+    order: Callable[..., Any], results: Any
+) -> None:
+    with pytest.raises(Misspoke):
+        read_results(results, order(shots=2000))
+
+
+def test_leftmost_is_bit_zero_with_and_without_a_register_name(order: Callable[..., Any]) -> None:
+    named = read_results({"c": {"100": 2000}}, order(shots=2000))
+    assert named.to_dict() == {"0 01": 2000}
+    assert read_results({"100": 2000}, order(shots=2000)).to_dict() == named.to_dict()
+
+
+async def test_polling_waits_for_nothing(
+    talk: Callable[..., Any], order: Callable[..., Any]
+) -> None:
+    cloud = talk("oqc", queue_s=1000.0, target=QPU)
+    batch = await cloud.submit(await cloud.prepare(order()))
+    start = trio.current_time()
+    await cloud.driver.poll([batch])
+    assert trio.current_time() - start < 1
