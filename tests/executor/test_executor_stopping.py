@@ -142,6 +142,7 @@ def test_after_a_crash_while_submitting_the_cloud_is_asked_first(tmp_path: Path)
         cloud._buy(first, "key")
 
     trio.run(arrived)
+    cloud.ledger.jobs[0].at = 0.0
     assert play(tmp_path, plan, cloud).summary.completed == 3
     assert set(cloud.ledger.times_bought.values()) == {1}
     assert cloud.ledger.calls["locate"] == 3
