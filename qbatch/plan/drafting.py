@@ -136,7 +136,7 @@ def _checked(
     """Return the values, shots as integers; None (and why is noted) when some are wrong."""
     if name not in OWN:
         return values
-    before = len(list(mistakes))
+    before = len(mistakes)
     if name == "shots":
         whole = [_whole(value) for value in values]
         for value, shots in zip(values, whole, strict=True):
@@ -149,7 +149,7 @@ def _checked(
         for value in values:
             if value not in known:
                 mistakes.add(loc, f"there is no {name} {value!r}{did_you_mean(str(value), known)}")
-    return values if len(list(mistakes)) == before else None
+    return values if len(mistakes) == before else None
 
 
 def _whole(value: Value) -> int | None:

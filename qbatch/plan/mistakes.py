@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from qbatch.errors import ManifestError, Place, SourceError, SourceErrors
 from qbatch.manifest.models import Manifest
 
@@ -18,11 +16,8 @@ class Mistakes:
         self._manifest = manifest
         self._found: dict[str, SourceError] = {}
 
-    def __bool__(self) -> bool:
-        return bool(self._found)
-
-    def __iter__(self) -> Iterator[SourceError]:
-        return iter(self._found.values())
+    def __len__(self) -> int:
+        return len(self._found)
 
     def place(self, *loc: str | int) -> Place:
         """Return where `loc` stands in the manifest."""

@@ -37,9 +37,7 @@ class _Open:
     size: int = 0
 
     def takes(self, size: int) -> bool:
-        return not self.orders or (
-            len(self.orders) < self.max_jobs and self.size + size <= self.max_bytes
-        )
+        return not self.orders or self.size + size <= self.max_bytes
 
     def add(self, order: Order, size: int) -> None:
         self.orders.append(order)

@@ -42,15 +42,15 @@ def test_zipped_axes_move_together_within_the_matrix() -> None:
     assert Counter(pairs(plan)) == Counter([(1, 4), (2, 5), (3, 6)] * 2)
 
 
-@given(axis, axis, st.data())
-def test_excluded_points_are_gone_and_no_others(one, two, data) -> None:
+@given(axis, axis, orders, st.data())
+def test_excluded_points_are_gone_and_no_others(one, two, order, data) -> None:
     out_one = data.draw(st.sampled_from(one))
     out_two = data.draw(st.lists(st.sampled_from(two), min_size=1, unique=True))
     wheres = [{"gamma": out_one, "beta": out_two}]
     kept = [(x, y) for x, y in product(one, two) if not (x == out_one and y in out_two)]
     if not kept:
         return
-    plan = plan_of({"matrix": {"gamma": one, "beta": two}, "exclude": wheres})
+    plan = plan_of({"matrix": {"gamma": one, "beta": two}, "exclude": wheres, "order": order})
     assert Counter(pairs(plan)) == Counter(kept)
     assert plan.num_points == len(kept)
 
@@ -95,6 +95,13 @@ def test_samples_follow_one_another() -> None:
     found = Counter(beta for _, beta in pairs(plan))
     assert found[1] == 2
     assert plan.num_points == found.total() <= 8
+
+
+def test_a_sample_is_drawn_from_what_excludes_leave() -> None:
+    sweep = {"matrix": {"gamma": list(range(20)), "beta": [0]}, "sample": {"n": 5}}
+    plan = plan_of({**sweep, "exclude": [{"gamma": list(range(2, 20, 2))}]})
+    assert plan.num_points == len(pairs(plan)) == 5
+    assert not {gamma for gamma, _ in pairs(plan)} & set(range(2, 20, 2))
 
 
 def test_overrides_set_values_where_they_match_and_the_last_wins() -> None:
