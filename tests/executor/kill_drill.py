@@ -18,6 +18,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -132,7 +133,7 @@ def at_every_write(place: Path) -> dict[str, Any]:
     for n in range(1, 1000):
         for again in (0, 1 + n % 7):
             folder = place / f"{n}-{again}"
-            work = lambda folder=folder: run_once(folder, plan, 0.0)  # noqa: E731
+            work = partial(run_once, folder, plan, 0.0)
             status = forked(with_fuse(n, work))
             if status == 0:
                 return {"kills": kills, "different": different, "twice": twice, "bad": bad}
@@ -151,12 +152,12 @@ def at_random_moments(place: Path) -> dict[str, Any]:
     run_once(place / "calm", plan, 0.0)
     folder, kills, bad = place / "shaken", 0, 0
     while kills < 24:
-        status = forked(lambda: run_once(folder, plan, 0.02), chance.uniform(0.02, 0.25))
+        status = forked(partial(run_once, folder, plan, 0.02), chance.uniform(0.02, 0.25))
         kills += status == signal.SIGKILL
         bad += status not in (0, signal.SIGKILL)
         if status == 0:  # done too soon: the next kills hit another folder
             folder = place / f"shaken{kills}"
-    bad += forked(lambda: run_once(folder, plan, 0.0)) != 0
+    bad += forked(partial(run_once, folder, plan, 0.0)) != 0
     different = results_of(folder) != results_of(place / "calm")
     return {"kills": kills, "different": different, "twice": bought_twice(folder), "bad": bad}
 
