@@ -124,9 +124,11 @@ def _write_pages(run: Run, wanted: Sequence[str], folder: Path) -> list[Path]:
             for figure in reading.content.figures:
                 if figure.svg:
                     write_pieces(folder / FIGURES / f"{figure.slug}.svg", [figure.svg])
-        written = [folder / FILES[name] for name in ("md", "html") if name in wanted]
-        for name, path in zip([n for n in ("md", "html") if n in wanted], written, strict=True):
-            write_pieces(path, reading.pieces(name))
+        written = []
+        for name in ("md", "html"):
+            if name in wanted:
+                write_pieces(folder / FILES[name], reading.pieces(name))
+                written.append(folder / FILES[name])
         if reading.markdown.left_out and "csv" not in wanted:
             export(run, "csv", table)  # a page that leaves rows out has them all beside it
         if "csv" in wanted or reading.markdown.left_out:

@@ -1,0 +1,124 @@
+"""Runs made by hand: points with counts, without a snapshot, an executor or a simulator."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from qbatch.job import Job, JobState
+from qbatch.manifest import parse_manifest
+from qbatch.manifest.models import Manifest
+from qbatch.result import Counts, Estimate, analyse
+
+BELL = """\
+qbatch: 1
+name: bell-sweep
+description: Is <b>noise</b> told apart?
+circuits:
+  bell: {qasm: "OPENQASM 3.0; bit[2] c; qubit[2] q; c = measure q;"}
+backends:
+  ideal: {provider: local}
+  noisy: {provider: local, noise: {readout: 0.02}}
+sweep:
+  matrix: {backend: [ideal, noisy], shots: [100, 1000]}
+  repeat: 2
+  seed: 7
+analysis:
+  observables: {zz: Z0 Z1}
+  probabilities: {p00: "00"}
+  distribution: {target: {"00": 0.5, "11": 0.5}, metrics: [tvd]}
+checks:
+  - {that: zz >= 0.8, where: {backend: noisy, shots: 1000}}
+  - {that: zz == 1, where: {backend: ideal}}
+"""
+
+
+@dataclass
+class FakePoint:
+    name: str
+    backend: str
+    shots: int
+    repeat: int = 1
+    circuit: str = "bell"
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    counts: Counts | None = None
+    estimates: Mapping[str, Estimate] = field(default_factory=dict)
+    job: Job = field(default_factory=lambda: Job(""))
+
+    @property
+    def id(self) -> str:
+        return hashlib.sha256(self.name.encode()).hexdigest()
+
+
+@dataclass
+class FakeRun:
+    manifest: Manifest
+    points: list[FakePoint]
+    folder: Path
+    axes: tuple[str, ...] = ("backend", "shots")
+    targets: Mapping[str, Any] = field(default_factory=dict)
+    meta: Mapping[str, str] = field(default_factory=lambda: {"versions": '{"qbatch": "1.2.3"}'})
+    times_read: int = 0
+
+    @property
+    def name(self) -> str:
+        return self.manifest.name
+
+    def __iter__(self) -> Iterator[FakePoint]:
+        self.times_read += 1
+        return iter(self.points)
+
+    def point(self, name: str) -> FakePoint:
+        return next(point for point in self.points if point.name == name)
+
+    def measure(self, name: str, numbers: Mapping[str, int]) -> None:
+        """Give a point its counts."""
+        point = self.point(name)
+        point.counts = Counts.from_dict((("c", 2),), numbers)
+        point.estimates = analyse(point.counts, self.manifest.analysis)
+        point.job = Job(point.id, JobState.COMPLETED)
+
+    def fail(self, name: str, error: str, state: JobState = JobState.FAILED) -> None:
+        """Take a point's counts away."""
+        point = self.point(name)
+        point.counts, point.estimates = None, {}
+        point.job = Job(point.id, state, error=error)
+
+
+def bell_points() -> Iterator[tuple[FakePoint, dict[str, int]]]:
+    for repeat in (1, 2):
+        for shots in (100, 1000):
+            for backend, flips in (("ideal", 0), ("noisy", shots // 50)):
+                name = f"backend={backend},shots={shots}" + ("#2" if repeat == 2 else "")
+                zeros = shots // 2 + repeat
+                numbers = {"00": zeros, "11": shots - zeros - flips, "01": flips}
+                yield FakePoint(name, backend, shots, repeat), numbers
+
+
+@pytest.fixture
+def make_run(tmp_path: Path) -> Callable[..., FakeRun]:
+    def make(text: str = BELL, points: Sequence[FakePoint] | None = None) -> FakeRun:
+        manifest = parse_manifest(text, file="bell.yaml", folder=tmp_path)
+        return FakeRun(manifest, list(points or ()), tmp_path / "runs")
+
+    return make
+
+
+@pytest.fixture
+def bell(make_run: Callable[..., FakeRun]) -> FakeRun:
+    """Eight finished points: two backends, two numbers of shots, two repeats."""
+    made = list(bell_points())
+    run = make_run(points=[point for point, _ in made])
+    for point, numbers in made:
+        run.measure(point.name, {bits: n for bits, n in numbers.items() if n})
+    return run
+
+
+@pytest.fixture
+def bell_manifest() -> str:
+    return BELL

@@ -1,0 +1,102 @@
+"""Exports have the promised columns, to the last digit, and survive any text."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from qbatch.errors import SelectionError
+from qbatch.job import Job, JobState
+from qbatch.report import export
+
+
+def exported(run: Any, name: str) -> str:
+    out = io.StringIO()
+    export(run, name, out)
+    return out.getvalue()
+
+
+def test_csv_has_the_promised_columns(bell: Any) -> None:
+    head = exported(bell, "csv").splitlines()[0]
+    assert head == (
+        "id,point,state,circuit,backend,shots,repeat,"
+        "zz,zz_se,zz_low,zz_high,p00,p00_se,p00_low,p00_high,tvd,tvd_se,tvd_low,tvd_high,"
+        "cost,unit,provider_job_id,error"
+    )
+
+
+def test_csv_gives_numbers_to_their_last_digit(bell: Any) -> None:
+    rows = list(csv.DictReader(io.StringIO(exported(bell, "csv"))))
+    for row, point in zip(rows, bell.points, strict=True):
+        assert row["id"] == point.id
+        assert float(row["zz_low"]) == point.estimates["zz"].low
+        assert float(row["tvd_se"]) == point.estimates["tvd"].se
+
+
+def test_csv_survives_commas_quotes_and_line_ends(bell: Any) -> None:
+    error = 'say "no",\nthen =1+1'
+    bell.fail("backend=noisy,shots=100", error)
+    rows = list(csv.DictReader(io.StringIO(exported(bell, "csv"), newline="")))
+    assert len(rows) == 8
+    assert rows[1]["error"] == error
+    assert rows[1]["zz"] == ""
+
+
+def test_csv_has_a_column_for_every_swept_parameter(bell: Any) -> None:
+    bell.axes = ("backend", "theta", "mode")
+    bell.points[0].parameters = {"theta": 0.1, "mode": True}
+    rows = list(csv.DictReader(io.StringIO(exported(bell, "csv"))))
+    assert (rows[0]["theta"], rows[0]["mode"]) == ("0.1", "true")
+    assert (rows[1]["theta"], rows[1]["mode"]) == ("", "")
+
+
+def test_csv_tells_cost_and_the_providers_id(bell: Any) -> None:
+    bell.points[0].job = Job("", JobState.COMPLETED, provider_job_id="j-1", cost=1.5, unit="usd")
+    row = next(csv.DictReader(io.StringIO(exported(bell, "csv"))))
+    assert (row["cost"], row["unit"], row["provider_job_id"]) == ("1.5", "usd", "j-1")
+
+
+def test_counts_are_a_long_table(bell: Any) -> None:
+    bell.fail("backend=noisy,shots=100", "no")
+    rows = list(csv.DictReader(io.StringIO(exported(bell, "counts"))))
+    first = [row for row in rows if row["id"] == bell.points[0].id]
+    assert [(row["bitstring"], row["count"]) for row in first] == [("00", "51"), ("11", "49")]
+    assert list(rows[0]) == ["id", "point", "bitstring", "count"]
+    assert not [row for row in rows if row["id"] == bell.points[1].id]
+
+
+def test_json_is_one_document_with_everything(bell: Any) -> None:
+    bell.fail("backend=noisy,shots=100", "no")
+    document = json.loads(exported(bell, "json"))
+    assert (document["qbatch"], document["run"], document["level"]) == (1, "bell-sweep", 0.95)
+    first, second = document["points"][:2]
+    assert first["counts"] == {"00": 51, "11": 49}
+    assert set(first["estimates"]["zz"]) == {"value", "se", "low", "high"}
+    assert 0 < first["estimates"]["tvd"]["floor"] < 0.1
+    assert (second["state"], second["counts"], second["error"]) == ("failed", None, "no")
+
+
+def test_an_empty_run_is_valid_in_every_text_format(make_run: Any) -> None:
+    run = make_run()
+    assert len(exported(run, "csv").splitlines()) == 1
+    assert len(exported(run, "counts").splitlines()) == 1
+    assert json.loads(exported(run, "json"))["points"] == []
+
+
+def test_a_file_is_written_whole(bell: Any, tmp_path: Path) -> None:
+    export(bell, "csv", tmp_path / "deep" / "results.csv")
+    assert (tmp_path / "deep" / "results.csv").read_text("utf-8") == exported(bell, "csv")
+
+
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [("netcdf", "netcdf is binary: name a file"), ("xls", "no export format 'xls'; there are csv")],
+)
+def test_what_cannot_be_exported_is_said(bell: Any, name: str, problem: str) -> None:
+    with pytest.raises(SelectionError, match=problem):
+        exported(bell, name)

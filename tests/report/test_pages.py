@@ -1,0 +1,234 @@
+"""Pages say what the run measured, escape what they are given, and are whole or not there."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from qbatch.errors import SelectionError, SnapshotError
+from qbatch.job import Job, JobState
+from qbatch.report import render, write_report
+from qbatch.report.markdown import MarkdownRows
+from qbatch.report.rows import Columns, Floors
+
+HOSTILE = "<script>alert(1)</script> | `x` \n=1+1 ]]> &amp;"
+VOID = {"meta", "br", "link", "img", "input", "hr"}
+
+
+class Balanced(HTMLParser):
+    """Fails on a tag that is not closed in its order; keeps ids, text and outward links."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.ids: list[str] = []
+        self.scripts = 0
+        self.text = ""
+        self.outward: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag not in VOID:
+            self.open.append(tag)
+        self.scripts += tag == "script"
+        for name, value in attrs:
+            if name == "id":
+                self.ids.append(value or "")
+            if name in {"src", "href", "xlink:href"} and not (value or "").startswith("#"):
+                self.outward.append(value or "")
+            assert not name.startswith("on"), name
+            assert name != "style", value
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+        if tag not in VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag, (tag, self.getpos())
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+@pytest.fixture
+def no_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("qbatch.report.writing.draw_figures", lambda *_: [])
+
+
+def parsed(html: str) -> Balanced:
+    parser = Balanced()
+    parser.feed(html)
+    assert parser.open == []
+    return parser
+
+
+def test_markdown_says_what_was_measured(bell: Any) -> None:
+    text = render(bell, "md")
+    assert "**8 of 8 points completed.** 4 400 shots" in text.replace("\u202f", " ")
+    assert "| ideal   | 100   | 1      | completed | 1.000 [0.926, 1.000]" in text
+    assert "| ✔ pass  | `zz >= 0.8`" in text
+    assert "| ✔ pass  | `zz == 1`   | backend = ideal" in text
+    assert "noise: {readout: 0.02}" in text
+    assert "![zz over shots](figures/figure-1-zz-over-shots.svg)" in text
+    assert "- versions: qbatch 1.2.3" in text
+    assert "qbatch run bell-sweep.yaml" in text
+    assert "Is &lt;b>noise&lt;/b> told apart?" in text
+
+
+@pytest.mark.usefixtures("no_figures")
+def test_every_column_of_a_markdown_table_is_as_wide_as_its_head(bell: Any) -> None:
+    table = [line for line in render(bell, "md").splitlines() if line.startswith("| ideal   | 1")]
+    assert len(table) == 4
+    assert len({len(line) for line in table}) == 1
+
+
+def test_html_is_balanced_and_its_ids_are_its_own(bell: Any) -> None:
+    page = parsed(render(bell, "html"))
+    assert len(page.ids) == len(set(page.ids))
+    assert f"p-{bell.points[0].id[:16]}" in page.ids
+    assert page.outward == []
+    assert page.scripts == 1
+    assert "8 of 8 points completed" in page.text
+    assert "Is <b>noise</b> told apart?" in page.text
+
+
+def test_html_lets_nothing_run_but_its_own_script(bell: Any) -> None:
+    html = render(bell, "html")
+    policy = re.search(r'Content-Security-Policy" content="([^"]*)"', html)
+    assert policy is not None
+    assert policy[1].startswith("default-src 'none'; style-src 'sha256-")
+    assert "unsafe" not in policy[1]
+    assert "http:" not in re.sub(r"http://www\.w3\.org/[\w/.]+", "", html)
+
+
+@pytest.mark.usefixtures("no_figures")
+@pytest.mark.parametrize("state", [JobState.FAILED, JobState.HELD])
+def test_hostile_text_stays_text(bell: Any, state: JobState) -> None:
+    bell.fail("backend=noisy,shots=100", HOSTILE, state)
+    bell.points[0].name = HOSTILE
+    page = parsed(render(bell, "html"))
+    assert page.scripts == 1
+    assert "<script>alert(1)</script>" in page.text
+    markdown = render(bell, "md")
+    assert "<script>" not in markdown
+    widths = {line.count(" | ") for line in markdown.splitlines() if line.startswith("| ideal ")}
+    assert len(widths - {5}) == 1  # the results table keeps its columns; 5: backends
+
+
+@pytest.mark.usefixtures("no_figures")
+def test_failures_stand_first_in_the_providers_words_with_a_remedy(bell: Any) -> None:
+    bell.fail("backend=noisy,shots=100", "QPU is offline")
+    bell.fail("backend=noisy,shots=100#2", "QPU is offline")
+    text = render(bell, "md")
+    assert "- **2 points failed** on noisy: QPU is offline" in text
+    assert "`qbatch retry`" in text
+    assert text.index("## Failures") < text.index("## Results")
+    assert "(2 failed)" in text
+
+
+def test_a_run_without_results_has_a_report_too(bell: Any) -> None:
+    for point in bell.points:
+        point.counts, point.estimates, point.job = None, {}, Job(point.id)
+    assert "0 of 8 points completed (8 created)" in parsed(render(bell, "html")).text
+    text = render(bell, "md")
+    assert "No finished point belongs to this figure yet." in text
+    assert "not measured: created" in text
+
+
+def test_equal_runs_give_equal_files(bell: Any, tmp_path: Path) -> None:
+    formats = ("md", "html", "csv", "json")
+    first = write_report(bell, formats, tmp_path / "a")
+    second = write_report(bell, formats, tmp_path / "b")
+    assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
+    assert [path.name for path in first] == [
+        "report.md",
+        "report.html",
+        "results.csv",
+        "results.json",
+    ]
+
+
+@pytest.mark.usefixtures("no_figures")
+def test_pages_and_csv_are_made_from_one_reading(bell: Any) -> None:
+    write_report(bell, ("md", "html", "csv"))
+    assert bell.times_read == 1
+
+
+@pytest.mark.usefixtures("no_figures")
+def test_costs_are_told_by_unit_and_never_added_over_units(bell: Any) -> None:
+    bell.points[0].job = Job("", JobState.COMPLETED, cost=1.5, unit="usd")
+    bell.points[2].job = Job("", JobState.COMPLETED, cost=0.25, unit="usd")
+    bell.points[1].job = Job("", JobState.COMPLETED, cost=12.0, unit="credits")
+    text = render(bell, "md")
+    assert "12 credits spent · 1.75 USD spent" in text
+    assert re.search(r"\| ideal +\| 4 +\| 1.75 USD", text)
+
+
+@pytest.mark.usefixtures("no_figures")
+def test_repeats_that_drift_are_named(bell: Any) -> None:
+    assert "Shot noise explains all of it" in render(bell, "md")
+    bell.measure("backend=noisy,shots=1000#2", {"00": 300, "11": 300, "01": 400})
+    assert re.search(
+        r"1 scatter more than shot noise explains .*: backend=noisy,shots=1000\.", render(bell)
+    )
+
+
+@pytest.mark.usefixtures("no_figures")
+def test_a_long_markdown_table_is_cut_and_the_csv_stands_beside_it(
+    bell: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(MarkdownRows.__init__, "__defaults__", (5,))
+    written = write_report(bell, ("md",))
+    assert "… and 3 more rows: all are in `results.csv`." in written[0].read_text("utf-8")
+    assert len(written[1].read_text("utf-8").splitlines()) == 9
+
+
+@pytest.mark.usefixtures("no_figures")
+def test_all_markdown_rows_can_be_had(bell: Any) -> None:
+    rows = MarkdownRows(Columns.of(bell), Floors(bell.manifest), None)
+    for point in bell.points * 300:
+        rows.add(point)
+    assert len(list(rows.lines())) == 2402
+
+
+@pytest.mark.usefixtures("no_figures")
+def test_a_report_that_cannot_be_written_leaves_the_old_one(
+    bell: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (page,) = write_report(bell, ("html",))
+    before = page.read_bytes()
+
+    def full_disk(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", full_disk)
+    with pytest.raises(SnapshotError, match=r"report.html: cannot be written \(No space left"):
+        write_report(bell, ("html",))
+    assert page.read_bytes() == before
+    assert [path.name for path in page.parent.iterdir()] == ["report.html"]
+
+
+@pytest.mark.usefixtures("no_figures")
+def test_an_unknown_format_is_refused_before_anything_is_written(bell: Any) -> None:
+    with pytest.raises(SelectionError, match="no report format 'pdf'"):
+        write_report(bell, ("md", "pdf"))
+    assert not bell.folder.exists()
+
+
+@pytest.mark.usefixtures("no_figures")
+def test_equalities_are_told_how_often_they_fail_by_chance(bell: Any) -> None:
+    assert "4 equalities were judged at the 95 % level" in render(bell)
+    assert "about 0.2 would fail by chance" in render(bell)
+
+
+@pytest.mark.usefixtures("no_figures")
+def test_many_points_are_summed_up_by_their_highest_and_lowest(bell: Any) -> None:
+    bell.points = bell.points * 5
+    page = parsed(render(bell, "html")).text
+    assert "zz: mean 0.98 over 40\u202fpoints" in page.replace("40 p", "40\u202fp")
+    assert "highest" in page
+    assert "lowest" in page
