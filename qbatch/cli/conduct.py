@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from qbatch.cli.exits import Exit, code_of
-from qbatch.cli.progress import MAX_TOLD, Outlet, Teller, open_teller
+from qbatch.cli.progress import MAX_TOLD, Outlet, Teller, format_time, open_teller
 from qbatch.cli.runs import ask, exit_of
 from qbatch.errors import ConsentError
 from qbatch.executor import (
@@ -43,6 +43,7 @@ from qbatch.plan import (
     select,
     write_lock,
 )
+from qbatch.report.numbers import count_of, whole
 
 if TYPE_CHECKING:
     from qbatch.plan import Plan, SavedPlan
@@ -88,7 +89,7 @@ def conduct(
         facts = {"event": "finished", **_facts(done, summary), "report": list(map(str, written))}
         outlet.write(json.dumps({**facts, "exit_code": int(code)}, ensure_ascii=False))
     else:
-        for line in _sentences(done, summary, manifest, written):
+        for line in _sentences(done, summary, written):
             outlet.write(line)
     return code
 
@@ -190,11 +191,14 @@ class Watcher:
             assert isinstance(event, Finished)
 
     def _started(self, event: Started) -> None:
-        parts = [f"{event.kept:,} done before"] if event.kept else []
-        parts += [f"{event.resumed:,} still in flight"] if event.resumed else []
-        parts += [f"{event.removed:,} kept that the manifest has no more"] if event.removed else []
+        numbers = {
+            "done before": event.kept,
+            "still in flight": event.resumed,
+            "kept that the manifest has no more": event.removed,
+        }
+        parts = [f"{whole(number)} {said}" for said, number in numbers.items() if number]
         if parts:
-            self._teller.said(f"{event.total:,} to run; {', '.join(parts)}")
+            self._teller.said(f"{whole(event.total)} to run; {', '.join(parts)}")
         if event.total:
             self._teller.started(event.name, event.total)
 
@@ -245,25 +249,23 @@ def _facts(run: Run, summary: Summary) -> dict[str, Any]:
     }
 
 
-def _sentences(run: Run, summary: Summary, manifest: Path, written: list[Path]) -> list[str]:
-    from qbatch.cli.progress import format_time
-
+def _sentences(run: Run, summary: Summary, written: list[Path]) -> list[str]:
     name = click.style(run.name, bold=True)
     total = sum(summary.states.values())
     done = summary.states.get(JobState.COMPLETED, 0)
     if summary.total == 0:
-        lines = [f"{name}: nothing to do, {done:,} of {total:,} points are done"]
+        lines = [f"{name}: nothing to do; {whole(done)} of {count_of(total, 'point')} done"]
     else:
-        took = format_time(summary.elapsed_s)
-        lines = [f"{name}: {done:,} of {total:,} points done, {summary.completed:,} now in {took}"]
+        now = f"{whole(summary.completed)} now in {format_time(summary.elapsed_s)}"
+        lines = [f"{name}: {whole(done)} of {count_of(total, 'point')} done, {now}"]
     lines += [
         f"  {backend}: out of reach: {error}" for backend, error in summary.out_of_reach.items()
     ]
     if summary.failed:
-        lines.append(f"  {summary.failed:,} failed: `qbatch status {run.folder}` says why")
+        lines.append(f"  {whole(summary.failed)} failed: `qbatch status {run.folder}` says why")
     if summary.signal is not None:
         stopped = signal.Signals(summary.signal).name
-        lines.append(f"  stopped by {stopped}; `qbatch run {manifest}` goes on from here")
+        lines.append(f"  stopped by {stopped}; the same command goes on from here")
     elif summary.stopped:
         lines.append(f"  stopped: {summary.stopped}")
     lines += [

@@ -144,8 +144,10 @@ class LineTeller:
         self._told = (done, failed)
         self._quiet = min(self._quiet * 1.5, QUIET_S[1])
         self._next = now + self._quiet
-        parts = [f"{self._name}: {done:,}/{self._total:,} points"]
-        parts += [f"{failed:,} failed"] if failed else []
+        from qbatch.report.numbers import whole
+
+        parts = [f"{self._name}: {whole(done)}/{whole(self._total)} points"]
+        parts += [f"{whole(failed)} failed"] if failed else []
         parts += [text] if (text := self._pace.text(done, now)) else []
         self._outlet.write(", ".join(parts))
 
@@ -191,14 +193,14 @@ class BarTeller:
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=30),
-            TextColumn("{task.completed:,.0f}/{task.total:,.0f} points"),
+            TextColumn("{task.fields[number]}"),
             TextColumn("{task.fields[pace]}"),
             TextColumn("[red]{task.fields[failed]}"),
             console=Console(stderr=True, highlight=False, soft_wrap=True),
             refresh_per_second=8,
         )
         self._task: TaskID | None = None
-        self._pace = Pace(0, 0.0)
+        self._total, self._pace = 0, Pace(0, 0.0)
 
     def started(self, name: str, total: int, done: int = 0) -> None:
         self._progress.start()
@@ -210,9 +212,15 @@ class BarTeller:
         self._progress.update(
             self._task,
             completed=done,
+            number=self._number(done),
             pace=self._pace.text(done, time.monotonic()),
-            failed=f"{failed:,} failed" if failed else "",
+            failed=f"{failed} failed" if failed else "",
         )
+
+    def _number(self, done: int) -> str:
+        from qbatch.report.numbers import whole
+
+        return f"{whole(done)}/{whole(self._total)} points"
 
     def said(self, text: str) -> None:
         from rich.text import Text

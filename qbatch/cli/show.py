@@ -113,7 +113,7 @@ def _facts_in_full(run: Run, point: PointResult) -> dict[str, Any]:
 
 
 def _tell_table(run: Run, points: Iterator[PointResult], limit: int | None) -> None:
-    from qbatch.report.numbers import short
+    from qbatch.report.numbers import short, whole
 
     shown = list(islice(points, limit))
     names = list(dict.fromkeys(name for point in shown for name in point.estimates))
@@ -126,7 +126,7 @@ def _tell_table(run: Run, points: Iterator[PointResult], limit: int | None) -> N
     click.echo(format_table(["id", "point", "state", *names, "error"], rows))
     more = sum(1 for _ in points)
     if more:
-        click.echo(f"and {more:,} more: --all shows them, -k EXPR selects", err=True)
+        click.echo(f"and {whole(more)} more: --all shows them, -k EXPR selects", err=True)
     elif not shown:
         click.echo("no such points", err=True)
     else:
@@ -134,7 +134,7 @@ def _tell_table(run: Run, points: Iterator[PointResult], limit: int | None) -> N
 
 
 def _in_full(run: Run, point: PointResult, all_rows: bool) -> str:
-    from qbatch.report.numbers import full, plain
+    from qbatch.report.numbers import full, plain, whole
 
     lines = {
         "point": point.name,
@@ -142,7 +142,7 @@ def _in_full(run: Run, point: PointResult, all_rows: bool) -> str:
         "state": point.state.value + (f": {point.job.error}" if point.job.error else ""),
         "circuit": point.circuit,
         "backend": point.backend,
-        "shots": f"{point.shots:,}",
+        "shots": whole(point.shots),
         "repeat": str(point.repeat),
         "seed": str(point.seed),
         **{name: plain(value) for name, value in point.parameters.items()},
@@ -154,7 +154,7 @@ def _in_full(run: Run, point: PointResult, all_rows: bool) -> str:
         parts.append(_pairs({name: full(each) for name, each in point.estimates.items()}))
     if point.counts is not None:
         top = point.counts.top(len(point.counts) if all_rows else OUTCOMES)
-        parts.append(format_table(["outcome", "count"], [[bits, f"{n:,}"] for bits, n in top]))
+        parts.append(format_table(["outcome", "count"], [[bits, whole(n)] for bits, n in top]))
     if point.facts:
         parts.append(_pairs({key: _flat(value) for key, value in point.facts.items()}))
     parts.append(

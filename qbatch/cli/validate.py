@@ -29,6 +29,7 @@ def validate(manifest: Path, overrides: tuple[str, ...], trust: bool, as_json: b
     from qbatch.errors import SourceError, SourceErrors
     from qbatch.manifest import load_manifest
     from qbatch.plan import expand
+    from qbatch.report.numbers import count_of
 
     try:
         plan = expand(load_manifest(manifest, overrides=overrides, trust=trust))
@@ -41,8 +42,7 @@ def validate(manifest: Path, overrides: tuple[str, ...], trust: bool, as_json: b
     if as_json:
         click.echo(json.dumps({"valid": True, "errors": [], "points": plan.num_points}))
     else:
-        points = "1 point" if plan.num_points == 1 else f"{plan.num_points:,} points"
-        click.echo(f"{manifest}: valid, {points}", err=True)
+        click.echo(f"{manifest}: valid, {count_of(plan.num_points, 'point')}", err=True)
     return Exit.DONE
 
 

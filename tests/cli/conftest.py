@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from qbatch.cli import main
+from qbatch.job import Job, JobState
+from qbatch.snapshot import Run, Snapshot
 
 BELL = """\
 OPENQASM 3.0;
@@ -28,14 +31,14 @@ name: pair
 circuits:
   bell: bell.qasm
 backends:
-  sim: {provider: local}
+  sim: {provider: local, limits: {workers: 1}}
 sweep:
   matrix: {shots: [10, 20, 40]}
   seed: 1
 analysis:
   observables: {zz: Z0 Z1, z: Z0}
 checks:
-  - {that: zz >= 0.5}
+  - {that: zz >= 0.3}
 """
 
 
@@ -80,3 +83,38 @@ def manifest(tmp_path: Path) -> Path:
     path = tmp_path / "pair.yaml"
     path.write_text(MANIFEST)
     return Path("pair.yaml")
+
+
+@pytest.fixture(scope="session")
+def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which the small manifest was run once, in all of the session; never changed."""
+    folder = tmp_path_factory.mktemp("finished")
+    (folder / "bell.qasm").write_text(BELL)
+    (folder / "pair.yaml").write_text(MANIFEST)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        assert main(["run", "pair.yaml"]) == 0
+    return folder
+
+
+@pytest.fixture
+def done(finished_run: Path, tmp_path: Path) -> Path:
+    """The small manifest, run already, in the current folder of `qbatch`."""
+    shutil.copytree(finished_run, tmp_path, dirs_exist_ok=True)
+    return Path("pair.yaml")
+
+
+@pytest.fixture
+def set_state(done: Path, tmp_path: Path) -> Callable[..., str]:
+    """Put the first point of the finished run into a state; returns its id."""
+
+    def put(state: JobState, error: str = "") -> str:
+        folder = tmp_path / "runs" / "pair"
+        with Run(folder) as run:
+            point = next(iter(run))
+        with Snapshot(folder) as snapshot, snapshot.transaction():
+            (row,) = snapshot.jobs_of([point.id])
+            snapshot.save_jobs([replace(row, job=Job(point.id, state, error=error))])
+        return point.id
+
+    return put

@@ -47,7 +47,7 @@ def test_a_thousand_fast_points_are_a_few_lines(clock: list[float]) -> None:
         teller.advanced(done, failed=0)
     lines = stream.getvalue().splitlines()
     assert 2 <= len(lines) <= 6
-    assert lines[-1] == "pair: 1,000/1,000 points, 200 points/s"
+    assert lines[-1] == "pair: 1\u202f000/1\u202f000 points, 200 points/s"
     assert "s left" in lines[0]
 
 

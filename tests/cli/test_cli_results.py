@@ -1,0 +1,232 @@
+"""The verbs that look at a run, or change what is kept of it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+from qbatch.job import JobState
+from qbatch.snapshot import open_run
+
+Call = Callable[..., Any]
+SetState = Callable[..., str]
+
+
+def change(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+def test_a_plan_tells_points_shots_jobs_and_why(qbatch: Call, manifest: Path) -> None:
+    facts = qbatch("plan", manifest, "--json").json
+    wanted = {"points": 3, "jobs": 3, "composite_jobs": 1, "shots": 70, "would_run": 3}
+    assert wanted.items() <= facts.items()
+    assert facts["why"] == {"new": 3}
+
+
+def test_a_plan_says_what_is_done_and_what_changed(qbatch: Call, done: Path) -> None:
+    change(done, "[10, 20, 40]", "[10, 20, 41]")
+    said = qbatch("plan", done, "--all")
+    assert "why: 2 done, 1 changed" in said.out
+    assert "changed: shots: 40 → 41" in said.out
+
+
+def test_a_plan_lists_its_points_as_json_on_request(qbatch: Call, manifest: Path) -> None:
+    facts = qbatch("plan", manifest, "--json", "--all", "-k", "shots=20").json
+    (point,) = facts["list"]
+    assert (point["point"], point["shots"], point["why"]) == ("shots=20", 20, "new")
+    assert facts["points"] == 1
+
+
+def test_a_long_plan_is_cut_short(qbatch: Call, manifest: Path) -> None:
+    change(manifest, "[10, 20, 40]", "{range: [1, 501, 1]}")
+    said = qbatch("plan", manifest)
+    assert len(said.out.splitlines()) < 40
+    assert "and 480 more; --all lists them" in said.out
+
+
+def test_validate_answers_json_for_editors(qbatch: Call, manifest: Path) -> None:
+    assert qbatch("validate", manifest, "--json").json == {
+        "valid": True,
+        "errors": [],
+        "points": 3,
+    }
+    change(manifest, "provider: local", "provider: lokal")
+    said = qbatch("validate", manifest, "--json")
+    (mistake,) = said.json["errors"]
+    assert said.code == 3
+    assert (mistake["file"], mistake["line"]) == ("pair.yaml", 6)
+    assert "lokal" in mistake["problem"]
+
+
+def test_validate_tells_every_mistake_with_its_caret(qbatch: Call, manifest: Path) -> None:
+    change(manifest, "seed: 1", "sed: 1")
+    change(manifest, "provider: local", "provider: lokal")
+    said = qbatch("validate", manifest)
+    assert said.code == 3
+    assert said.out == ""
+    assert "did you mean 'seed'" in said.err
+    assert said.err.count("^") == 2
+    assert said.err.endswith("2 mistakes; nothing was run\n")
+
+
+def test_status_of_a_finished_run_is_done(qbatch: Call, done: Path) -> None:
+    said = qbatch("status", "runs/pair")
+    assert said.code == 0
+    assert said.out.startswith("pair: done; 3 points in runs/pair\n")
+    facts = qbatch("status", done, "--json").json
+    assert facts["states"] == {"completed": 3}
+    assert facts["running"] is False
+
+
+def test_status_tells_what_failed_and_how_to_go_on(
+    qbatch: Call, done: Path, set_state: SetState
+) -> None:
+    set_state(JobState.FAILED, "out of luck")
+    said = qbatch("status", done)
+    assert said.code == 1
+    assert "failed shots=10: out of luck" in said.out
+    assert "qbatch retry runs/pair" in said.err
+
+
+def test_status_of_pending_work_is_nine(qbatch: Call, done: Path, set_state: SetState) -> None:
+    set_state(JobState.CREATED)
+    assert qbatch("status", done).code == 9
+
+
+def test_watching_a_run_that_nobody_runs_ends_at_once(qbatch: Call, done: Path) -> None:
+    assert qbatch("status", done, "--watch").code == 0
+
+
+@pytest.mark.parametrize("verb", ["status", "show", "check", "export", "report", "retry", "forget"])
+@pytest.mark.parametrize("name", ["nowhere", "pair.yaml", "."])
+def test_a_run_that_is_not_there_is_a_usage_error(
+    verb: str, name: str, qbatch: Call, manifest: Path
+) -> None:
+    said = qbatch(verb, name)
+    assert said.code == 2
+    assert said.out == ""
+    assert "Traceback" not in said.err
+
+
+def test_show_lists_points_with_their_numbers(qbatch: Call, done: Path) -> None:
+    said = qbatch("show", done)
+    head, *rows = said.out.splitlines()
+    assert head.split() == ["id", "point", "state", "zz", "z"]
+    assert [row.split()[1:3] for row in rows] == [[f"shots={n}", "completed"] for n in (10, 20, 40)]
+
+
+def test_show_selects_by_expression_and_by_state(qbatch: Call, done: Path) -> None:
+    assert len(qbatch("show", done, "-k", "shots>10", "--json").json_lines) == 2
+    assert qbatch("show", done, "--state", "failed", "--json").out == ""
+
+
+def test_show_of_one_point_has_all_that_is_known(qbatch: Call, done: Path) -> None:
+    facts = qbatch("show", done, "shots=40", "--json").json
+    assert sum(facts["counts"].values()) == 40
+    assert facts["numbers"]["zz"]["value"] == 1.0
+    assert facts["history"][-1]["state"] == "completed"
+    assert facts["circuit_text"].startswith("OPENQASM 3.0;")
+    said = qbatch("show", done, facts["id"][:8]).out
+    assert facts["id"] in said
+    assert "zz" in said
+
+
+def test_show_of_a_point_that_is_not_there_is_a_usage_error(qbatch: Call, done: Path) -> None:
+    assert qbatch("show", done, "shots=41").code == 2
+
+
+def test_csv_has_the_columns_of_the_design(qbatch: Call, done: Path) -> None:
+    rows = list(csv.reader(io.StringIO(qbatch("export", done).out)))
+    numbers = [f"{name}{end}" for name in ("zz", "z") for end in ("", "_se", "_low", "_high")]
+    front = ["id", "point", "state", "circuit", "backend", "shots", "repeat"]
+    assert rows[0] == [*front, *numbers, "cost", "unit", "provider_job_id", "error"]
+    assert len(rows) == 4
+
+
+def test_counts_are_a_long_table_that_adds_up(qbatch: Call, done: Path) -> None:
+    rows = list(csv.DictReader(io.StringIO(qbatch("export", done, "--format", "counts").out)))
+    assert list(rows[0]) == ["id", "point", "bitstring", "count"]
+    assert sum(int(row["count"]) for row in rows) == 70
+    assert {row["bitstring"] for row in rows} <= {"00", "11"}
+
+
+@pytest.mark.parametrize("format_", ["csv", "counts", "json", "md", "html"])
+def test_text_goes_to_stdout_or_to_a_file_the_same(format_: str, qbatch: Call, done: Path) -> None:
+    printed = qbatch("export", done, "-f", format_).out
+    said = qbatch("export", done, "-f", format_, "-o", "results.txt")
+    assert said.out == ""
+    assert Path("results.txt").read_text("utf-8") == printed
+
+
+def test_json_has_every_point(qbatch: Call, done: Path) -> None:
+    assert len(json.loads(qbatch("export", done, "-f", "json").out)["points"]) == 3
+
+
+def test_binary_formats_need_a_file(qbatch: Call, done: Path) -> None:
+    said = qbatch("export", done, "-f", "netcdf")
+    assert (said.code, said.out) == (2, "")
+    assert "-o FILE" in said.err
+
+
+def test_a_file_that_cannot_be_written_is_told_without_a_traceback(
+    qbatch: Call, done: Path
+) -> None:
+    said = qbatch("export", done, "-o", "pair.yaml/results.csv")
+    assert said.code in (2, 9)
+    assert "internal error" not in said.err
+
+
+@pytest.mark.parametrize(
+    ("claim", "code", "verdict"),
+    [("zz >= 0.2", 0, "pass"), ("zz < 0.5", 5, "fail"), ("zz >= 0.99", 4, "undecided")],
+)
+def test_checks_are_judged_on_the_interval(
+    claim: str, code: int, verdict: str, qbatch: Call, done: Path
+) -> None:
+    change(done, "zz >= 0.3", claim)
+    qbatch("run", done, "--no-report")
+    said = qbatch("check", done, "--junit", "checks.xml")
+    assert said.code == code
+    assert said.out.startswith(verdict)
+    suite = ElementTree.parse("checks.xml").getroot()
+    told = {"pass": [], "fail": ["failure"], "undecided": ["skipped"]}[verdict]
+    assert [child.tag for child in suite[0]] == told
+
+
+def test_check_answers_json(qbatch: Call, done: Path) -> None:
+    (result,) = qbatch("check", done, "--json").json
+    assert result["verdict"] == "pass"
+    assert result["points"] == {"pass": 3}
+
+
+def test_report_writes_again_in_any_format_and_says_where(qbatch: Call, done: Path) -> None:
+    said = qbatch("report", done, "-f", "json", "-f", "md", "--to", "pages")
+    assert set(said.out.split()) == {"pages/report.md", "pages/results.json"}
+    assert all(Path(path).is_file() for path in said.out.split())
+
+
+def test_forgetting_needs_the_persons_word(qbatch: Call, done: Path) -> None:
+    said = qbatch("forget", done)
+    assert said.code == 6
+    assert "--yes" in said.err
+    assert len(open_run(done)) == 3
+
+
+def test_forgotten_points_are_gone_and_the_others_stay(qbatch: Call, done: Path) -> None:
+    assert qbatch("forget", done, "shots=10", "--yes").code == 0
+    assert [point.name for point in open_run(done)] == ["shots=20", "shots=40"]
+    assert qbatch("plan", done, "--json").json["why"] == {"new": 1, "done": 2}
+
+
+def test_a_whole_run_can_be_forgotten(qbatch: Call, done: Path) -> None:
+    assert qbatch("forget", done, "--yes").code == 0
+    assert not Path("runs/pair").exists()

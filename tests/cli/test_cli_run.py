@@ -1,0 +1,193 @@
+"""`qbatch run`, as a person and a script meet it."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from qbatch.job import JobState
+from qbatch.snapshot import open_run
+
+Call = Callable[..., Any]
+
+
+def change(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+def test_a_run_says_where_its_report_is_on_stdout_and_the_rest_on_stderr(
+    qbatch: Call, manifest: Path
+) -> None:
+    said = qbatch("run", manifest)
+    assert said.code == 0
+    first, *paths = said.out.splitlines()
+    assert first.startswith("pair: 3 of 3 points done, 3 now in ")
+    assert {Path(line.strip()) for line in paths} == {
+        Path("runs/pair") / name for name in ("report.md", "report.html", "results.csv")
+    }
+    assert all(Path(line.strip()).stat().st_size for line in paths)
+    assert "pair: 3 points, 70 shots, 3 jobs in 1 composite job, free" in said.err
+    assert "\x1b" not in said.out + said.err
+
+
+def test_running_again_does_nothing_and_is_fine(qbatch: Call, done: Path) -> None:
+    said = qbatch("run", done)
+    assert said.code == 0
+    assert said.out.startswith("pair: nothing to do; 3 of 3 points done\n")
+
+
+def test_running_again_does_only_what_is_missing(qbatch: Call, done: Path) -> None:
+    said = qbatch("run", done, "-S", "shots=10,20,40,80", "--json", "--no-report")
+    *events, finished = said.json_lines
+    assert (finished["total"], finished["completed"], finished["exit_code"]) == (1, 1, 0)
+    moved = {event["name"] for event in events if event["event"] == "job"}
+    assert moved == {"shots=80"}
+    assert finished["report"] == []
+
+
+def test_json_is_one_object_a_line_and_nothing_else_is_said(qbatch: Call, manifest: Path) -> None:
+    said = qbatch("run", manifest, "--json", "-k", "shots=10")
+    assert said.err == ""
+    kinds = [event["event"] for event in said.json_lines]
+    assert {"message", "started", "job", "progress"} < set(kinds)
+    assert kinds[-1] == "finished"
+    assert said.json_lines[-1]["states"] == {"completed": 1, "created": 2}
+
+
+def test_a_selection_that_is_done_is_done_whatever_is_left(qbatch: Call, done: Path) -> None:
+    assert qbatch("run", done, "-k", "shots>=20", "--no-report").code == 0
+
+
+@pytest.mark.parametrize(
+    ("flags", "caret"), [(("-k", "shtos=10"), True), (("--plan", "absent.plan"), False)]
+)
+def test_what_does_not_exist_is_a_usage_error(
+    qbatch: Call, done: Path, flags: tuple[str, ...], caret: bool
+) -> None:
+    said = qbatch("run", done, *flags)
+    assert said.code == 2
+    assert ("^" in said.err) is caret
+
+
+def test_an_invalid_manifest_runs_nothing(qbatch: Call, manifest: Path) -> None:
+    change(manifest, "shots: [10", "shots: [0")
+    said = qbatch("run", manifest)
+    assert (said.code, said.out) == (3, "")
+    assert said.err.startswith("pair.yaml:8:")
+    assert "nothing was run" in said.err
+    assert not Path("runs").exists()
+
+
+def test_frozen_runs_what_the_lock_has_and_refuses_anything_else(qbatch: Call, done: Path) -> None:
+    assert qbatch("run", done, "--frozen").code == 0
+    change(done, "seed: 1", "seed: 2")
+    said = qbatch("run", done, "--frozen")
+    assert said.code == 6
+    assert "this has changed" in said.err
+    assert "seeds.0: 1 → 2" in said.err
+
+
+def test_an_override_is_not_locked(qbatch: Call, done: Path) -> None:
+    before = Path("qbatch.lock").read_text()
+    qbatch("run", done, "-S", "shots=10", "--no-report")
+    assert Path("qbatch.lock").read_text() == before
+
+
+def test_a_saved_plan_runs_until_anything_changes(qbatch: Call, done: Path) -> None:
+    assert qbatch("plan", done, "-o", "pair.plan").code == 0
+    assert qbatch("run", done, "--plan", "pair.plan").code == 0
+    change(done, "[10, 20, 40]", "[10, 20, 41]")
+    said = qbatch("run", done, "--plan", "pair.plan")
+    assert said.code == 6
+    assert "shots=41" in said.err
+
+
+def test_a_saved_plan_and_a_selection_are_one_too_many(qbatch: Call, done: Path) -> None:
+    qbatch("plan", done, "-o", "pair.plan")
+    assert qbatch("run", done, "--plan", "pair.plan", "-k", "shots=10").code == 2
+
+
+def test_fresh_sets_the_old_run_aside_and_computes_the_same_again(qbatch: Call, done: Path) -> None:
+    before = {point.id: point.counts for point in open_run(done)}
+    said = qbatch("run", done, "--fresh", "--json")
+    assert said.json_lines[-1]["completed"] == 3
+    assert {point.id: point.counts for point in open_run(done)} == before
+    assert len(list(Path("runs").iterdir())) == 2
+
+
+def test_out_names_another_folder(qbatch: Call, manifest: Path) -> None:
+    assert qbatch("run", manifest, "--out", "elsewhere", "-k", "shots=10").code == 0
+    assert qbatch("status", "elsewhere").code == 9
+    assert not Path("runs").exists()
+
+
+def test_a_python_circuit_needs_trust(qbatch: Call, tmp_path: Path, manifest: Path) -> None:
+    (tmp_path / "made.py").write_text(f"def build():\n    return {BELL_TEXT!r}\n")
+    change(manifest, "bell: bell.qasm", "bell: {python: 'made.py:build'}")
+    refused = qbatch("validate", manifest)
+    assert refused.code != 0
+    assert "--trust" in refused.err
+    assert qbatch("validate", manifest, "--trust").code == 0
+
+
+BELL_TEXT = 'OPENQASM 3.0;\ninclude "stdgates.inc";\nqubit[1] q;\nbit[2] c;\nc[0] = measure q[0];\n'
+
+
+def test_a_failed_point_is_run_again_by_retry(
+    qbatch: Call, done: Path, set_state: Callable[..., str]
+) -> None:
+    set_state(JobState.FAILED, "out of luck")
+    said = qbatch("retry", done, "--json")
+    assert said.code == 0
+    assert said.json_lines[-1]["completed"] == 1
+    assert next(iter(open_run(done))).job.generation == 2
+
+
+def test_only_missing_leaves_failed_points_alone(
+    qbatch: Call, done: Path, set_state: Callable[..., str]
+) -> None:
+    set_state(JobState.FAILED, "out of luck")
+    said = qbatch("run", done, "--only", "missing", "--no-report", "--json")
+    assert said.json_lines[-1]["total"] == 0
+
+
+def test_a_closed_stdout_does_not_end_a_run(done: Path, manifest: Path, tmp_path: Path) -> None:
+    command = f"{sys.executable} -m qbatch run pair.yaml --fresh; echo code $? >&2"
+    ended = subprocess.run(
+        ["bash", "-c", f"({command}) | true"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert ended.stderr.endswith("code 0\n")
+    assert "Traceback" not in ended.stderr
+    assert len(open_run(tmp_path / "runs" / "pair").counts_by_state()) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_stops_a_run_with_its_code_and_leaves_what_is_done(
+    number: signal.Signals, manifest: Path, tmp_path: Path
+) -> None:
+    change(tmp_path / manifest, "shots: [10, 20, 40]", "shots: {range: [100, 40000, 1]}")
+    command = [sys.executable, "-m", "qbatch", "run", str(manifest), "--json"]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as run:
+        assert run.stdout is not None
+        for line in run.stdout:
+            if '"completed"' in line:
+                run.send_signal(number)
+                break
+        *_, last = run.stdout
+    assert run.returncode == 128 + number
+    assert json.loads(last)["exit_code"] == 128 + number
+    assert open_run(tmp_path / "runs" / "pair").counts_by_state()[JobState.COMPLETED] > 0
