@@ -12,6 +12,8 @@ from qbatch.circuit.registers import KEYWORDS, Names
 from qbatch.circuit.tokens import NESTING, Token
 from qbatch.errors import CircuitError
 
+_MODIFIERS = frozenset({"ctrl", "negctrl", "inv", "pow"})
+
 
 class Gates(Names, ABC):
     """Reads what has to do with gates."""
@@ -79,7 +81,7 @@ class Gates(Names, ABC):
 
     def _modifiers(self) -> tuple[Modifier, ...]:
         modifiers = []
-        while (token := self.token).text in ("ctrl", "negctrl", "inv", "pow"):
+        while (token := self.token).text in _MODIFIERS:
             self.at += 1
             argument: int | float = 1
             if self.take("("):
@@ -97,7 +99,8 @@ class Gates(Names, ABC):
 
     def read_gate(self) -> None:
         """Read ``modifiers @ name(angles) qubits;``."""
-        modifiers = self._modifiers() if self.version == "3.0" else ()
+        token = self.tokens[self.at]
+        modifiers = self._modifiers() if token.text in _MODIFIERS and self.version == "3.0" else ()
         name = self.name("a gate")
         gate = self.out.defined.get(name.text) or self.out.standard.get(name.text)
         if name.text == "gphase" and self.version == "3.0":

@@ -47,6 +47,9 @@ class Bits:
     name: str | None = None
 
 
+#: A literal before one of these is all there is to read.
+_ENDS = frozenset({"]", ")", ",", ":", "}"})
+
 #: Qiskit's parameters cannot do these.
 _NUMBERS_ONLY = frozenset({"%", "mod", "floor", "ceiling"})
 
@@ -152,7 +155,10 @@ class Reader(Cursor):
 
     def number(self) -> Number:
         """Read a number or an expression over inputs."""
-        token = self.token
+        token = self.tokens[self.at]
+        if token.kind == "real" and self.tokens[self.at + 1].text in _ENDS:
+            self.at += 1
+            return self._finite(float(token.text.replace("_", "")), token)
         value = self.expression()
         if isinstance(value, bool | Qubits | Bits) or (isinstance(value, Expr) and value.on_bits):
             raise self.error("a number is needed here", token)
@@ -255,6 +261,10 @@ class Reader(Cursor):
             The members picked, and whether they can be indexed again (False for a single index).
         """
         self.expect("[")
+        if self.tokens[self.at].kind == "int" and self.tokens[self.at + 1].text == "]":
+            first = self._index(register, name)
+            self.at += 1
+            return (first,), False
         if self.take("{"):
             indices = [self._index(register, name)]
             while self.take(","):
@@ -272,8 +282,12 @@ class Reader(Cursor):
         return self._slice(register, start, name), True
 
     def _index(self, register: tuple[int, ...], name: str) -> int:
-        token = self.token
-        index = self.integer("an index")
+        token = self.tokens[self.at]
+        if token.kind == "int" and self.tokens[self.at + 1].text in _ENDS:
+            self.at += 1
+            index = self._integer(token)
+        else:
+            index = self.integer("an index")
         if not -len(register) <= index < len(register):
             size = len(register)
             raise self.error(f"index {index} is out of range: '{name}' has {size} bits", token)

@@ -32,6 +32,8 @@ MOST_STEPS = 1_000_000
 MOST_MADE = 50_000_000
 #: Characters of one string; of the result, too.
 LONGEST = 8 * 2**20
+#: What a call costs, in steps.
+_CALL = 4
 #: What an item of a list costs, in characters.
 _ITEM = 8
 #: Items of one list.
@@ -119,7 +121,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
     def call(self, context: Context, obj: Any, *args: Any, **kwargs: Any) -> Any:
         """Call a function and pay for it and for what it returns."""
         budget = _budget(context)
-        budget.pay()
+        budget.pay(_CALL)
         return budget.take(_settled(super().call(context, obj, *args, **kwargs)))
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:

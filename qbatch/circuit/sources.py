@@ -246,7 +246,8 @@ def _from_template(
 
     file = spec.template or ""
     maker = CompiledTemplate(_read(file, folder, place, LONGEST_TEMPLATE), file)
-    return MadeSource(name, maker, Place(file), defaults=spec.arguments, hint=hint)
+    where, defaults = Place(file), spec.arguments
+    return MadeSource(name, maker, where, optional=maker.optional, defaults=defaults, hint=hint)
 
 
 def _from_function(
@@ -312,7 +313,7 @@ def _path_inside(file: str, folder: Path, place: Place) -> Path:
 
 def _nearest_file(path: Path, root: Path) -> str:
     try:
-        names = [entry.name for entry in path.parent.iterdir()]
+        names = [entry.name for entry in path.parent.iterdir()] if path != root else []
     except OSError:
         return ""
     near = get_close_matches(path.name, names, 1)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import TracebackType
 
-from jinja2 import Template, TemplateError, TemplateSyntaxError, UndefinedError
+from jinja2 import Template, TemplateError, TemplateSyntaxError, UndefinedError, nodes
 from jinja2.meta import find_undeclared_variables
 
 from qbatch.circuit.sandbox import BUDGET, GLOBALS, LONGEST, Budget, Meter, Sandbox, TooMuchError
@@ -31,6 +31,10 @@ class CompiledTemplate:
         text: Jinja2 that makes OpenQASM.
         file: As the person wrote it.
 
+    Attributes:
+        arguments: Names that it does not define itself.
+        optional: Those that it provides for lacking, by ``default`` or ``set``.
+
     Raises:
         CircuitError: It is no template.
     """
@@ -43,7 +47,7 @@ class CompiledTemplate:
         sandbox = Sandbox()
         try:
             tree = sandbox.parse(text)
-            self.arguments = frozenset(find_undeclared_variables(tree) - GLOBALS)
+            self.arguments, self.optional = _arguments(tree)
             code = sandbox.compile(Meter().visit(tree), filename="<template>")
             self._template = Template.from_code(sandbox, code, sandbox.globals)
         except TemplateSyntaxError as error:
@@ -52,7 +56,7 @@ class CompiledTemplate:
             raise self._error(1, f"is nested too deep or too large ({error})") from error
 
     def render(self, values: Mapping[str, object]) -> str:
-        """Return the text at `values`, one for each of `arguments`.
+        """Return the text at `values`, one for each of `arguments` that is not optional.
 
         Raises:
             CircuitError: At the template's line.
@@ -82,3 +86,16 @@ class CompiledTemplate:
     def _error(self, line: int, problem: str) -> CircuitError:
         excerpt = self._lines[line - 1][:200] if 0 < line <= len(self._lines) else ""
         return CircuitError(Place(self._file, line), problem, excerpt=excerpt)
+
+
+def _arguments(tree: nodes.Template) -> tuple[frozenset[str], frozenset[str]]:
+    loaded = {name.name for name in tree.find_all(nodes.Name) if name.ctx == "load"}
+    stored = {name.name for name in tree.find_all(nodes.Name) if name.ctx == "store"}
+    provided = {
+        node.node.name
+        for node in tree.find_all((nodes.Filter, nodes.Test))
+        if node.name in ("default", "d", "defined", "undefined")
+        and isinstance(node.node, nodes.Name)
+    }
+    arguments = (find_undeclared_variables(tree) & loaded) - GLOBALS
+    return frozenset(arguments), frozenset(arguments & (stored | provided))

@@ -29,6 +29,7 @@ class Token(NamedTuple):
 _TOKEN = re.compile(
     r"""
       (?P<skip>\s+|//[^\n]*|/\*.*?\*/|\#?pragma\b[^\n]*)
+    | (?P<unclosed>/\*)
     | (?P<id>[^\W\d]\w*|\$\d+)
     | (?P<duration>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?[ ]?(?:dt|ns|us|µs|μs|ms|s)\b)
     | (?P<real>(?:\d[\d_]*\.[\d_]*|\.\d[\d_]*)(?:[eE][+-]?\d+)?|\d[\d_]*[eE][+-]?\d+)
@@ -92,7 +93,7 @@ def tokenize(source: Source) -> list[Token]:
         kind = match.lastgroup
         if kind == "skip":
             continue
-        if kind == "bad":
+        if kind in ("bad", "unclosed"):
             raise _bad_character(source, match.start())
         tokens.append(Token(str(kind), match[0], match.start()))
     tokens.append(Token("end", "", len(text.rstrip())))
@@ -102,7 +103,7 @@ def tokenize(source: Source) -> list[Token]:
 def _bad_character(source: Source, offset: int) -> CircuitError:
     character = source.text[offset]
     if source.text.startswith("/*", offset):
-        return source.error(offset, "this comment never ends; close it with */")
+        return source.error(offset, "this comment is never closed")
     if character in "\"'":
         return source.error(offset, "this string never ends; close it on the same line")
     return source.error(offset, f"{character!r} is no part of OpenQASM")

@@ -368,7 +368,8 @@ class _Writer:
         if isinstance(wires, Clbit):
             if wires not in self.circuit.clbits:
                 raise self._error("a condition inside a block on a bit of its own")
-            return self._bits[self.circuit.find_bit(wires).index]
+            index: int = self.circuit.find_bit(wires).index
+            return self._bits[index]
         name = self._cregs.get(str(wires.name))
         if name is None:
             raise self._error(f"a condition on register '{wires.name}' cannot be written")

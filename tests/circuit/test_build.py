@@ -193,3 +193,10 @@ def programs(draw):
 def test_any_program_means_to_us_what_it_means_to_qiskit(text):
     loaded = qasm2.loads(text, custom_instructions=qasm2.LEGACY_CUSTOM_INSTRUCTIONS)
     assert Operator(build(circuit(text))).equiv(Operator(loaded))
+
+
+def test_binding_reaches_into_the_persons_own_gates():
+    gates = "gate e(t) a, b { cx a, b; rz(-t / 2) b; } gate f(t) a, b { e(t) a, b; e(2*t) b, a; }"
+    free = circuit3(f"{gates} input float g; qubit[2] q; f(3 * g) q[0], q[1];")
+    fixed = circuit3(f"{gates} qubit[2] q; f(0.6) q[0], q[1];")
+    assert Operator(bind(free, {"g": 0.2})).equiv(Operator(build(fixed)))

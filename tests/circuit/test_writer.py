@@ -72,7 +72,9 @@ def test_bound_angles_are_exact(a, b, version):
 
 
 @settings(max_examples=30, deadline=None)
-@given(st.integers(1, 4), st.integers(1, 6), st.integers(0, 10_000), st.sampled_from(["2.0", "3.0"]))
+@given(
+    st.integers(1, 4), st.integers(1, 6), st.integers(0, 10_000), st.sampled_from(["2.0", "3.0"])
+)
 def test_any_qiskit_circuit_keeps_its_unitary(width, depth, seed, version):
     original = random_circuit(width, depth, seed=seed)
     text = WRITERS[version](original, HERE)

@@ -1,0 +1,3 @@
+OPENQASM 3.0;
+qubit q; § q;
+// expect: strange_character.qasm:2:10: '§' is no part of OpenQASM
