@@ -16,10 +16,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qbatch.manifest.models import Backend
-from qbatch.providers import Surroundings
-
 if TYPE_CHECKING:
+    from qbatch.manifest.models import Backend
+    from qbatch.providers import Surroundings
     from qbatch.providers.local.driver import LocalDriver
 
 __all__ = ["open_driver", "validate_settings"]

@@ -135,7 +135,11 @@ def _append(append: Callable[..., None], operation: Any, targets: Sequence[int])
     if name in _NAMES:
         append(_NAMES[name], targets)
     elif name in _QUARTERS:
-        append(_QUARTERS[name][_quarters(operation)], targets)
+        append(_QUARTERS[name][_quarters(name, operation.params[0])], targets)
+    elif name in ("u", "u3"):
+        theta, phi, lam = operation.params
+        for axis, angle in (("rz", lam), ("ry", theta), ("rz", phi)):
+            append(_QUARTERS[axis][_quarters(axis, angle)], targets)
     elif getattr(operation, "blocks", None) is not None:
         raise Refused(f"local: stim knows no {name}; take method: stabilizer")
     elif operation.definition is not None:
@@ -147,12 +151,12 @@ def _append(append: Callable[..., None], operation: Any, targets: Sequence[int])
         raise Refused(f"local: stim knows no gate {name}; take method: stabilizer")
 
 
-def _quarters(operation: Any) -> int:
-    turns = float(operation.params[0]) / (math.pi / 2)
+def _quarters(name: str, angle: Any) -> int:
+    turns = float(angle) / (math.pi / 2)
     if abs(turns - round(turns)) > 1e-9:
         raise Refused(
-            f"local: {operation.name}({float(operation.params[0]):g}) is no Clifford gate, and "
-            "stim knows no other; take method: automatic"
+            f"local: {name}({float(angle):g}) is no Clifford gate, and stim knows no other; "
+            "take method: automatic"
         )
     return round(turns) % 4
 

@@ -63,12 +63,11 @@ def warm_up() -> None:
 
 def simulate(chunk: Chunk) -> Answer:
     """Compute a chunk; what goes wrong is told job by job."""
-    from qiskit.exceptions import QiskitError
-
+    failures = _failures()
     began = time.perf_counter()
     try:
         program, prepared = _prepared(chunk)
-    except (QbatchError, QiskitError) as error:
+    except failures as error:
         return _failed(chunk, str(error), time.perf_counter() - began)
     try:
         if program.settings.method == "stim":
@@ -77,9 +76,16 @@ def simulate(chunk: Chunk) -> Answer:
             computed = [*_exact(prepared, chunk.evolutions)]
         else:
             computed = [*_shot_by_shot(prepared, chunk.evolutions)]
-    except (QbatchError, QiskitError, MemoryError) as error:
+    except failures as error:
         return _failed(chunk, str(error) or "out of memory", time.perf_counter() - began)
     return _answer(computed, program)
+
+
+def _failures() -> tuple[type[BaseException], ...]:
+    """What a circuit that cannot be simulated raises; Qiskit adds Python's own by accident."""
+    from qiskit.exceptions import QiskitError
+
+    return QbatchError, QiskitError, TypeError, ValueError, RuntimeError, MemoryError
 
 
 def _prepared(chunk: Chunk) -> tuple[Program, Any]:

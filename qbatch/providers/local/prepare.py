@@ -26,11 +26,13 @@ if TYPE_CHECKING:
     from qbatch.providers.local.noise import NoiseModel
     from qbatch.providers.local.settings import Settings
 
+_CONTROL_FLOW = frozenset({"if_else", "while_loop", "for_loop", "switch_case"})
+
 #: Instructions that are neither gates nor to be translated.
-_KEPT = frozenset(
-    """measure reset barrier delay quantum_channel store save_probabilities save_statevector
-    if_else while_loop for_loop switch_case break_loop continue_loop""".split()
-)
+_KEPT = _CONTROL_FLOW | {
+    *("measure", "reset", "barrier", "delay", "store", "break_loop", "continue_loop"),
+    *("quantum_channel", "save_probabilities", "save_statevector"),
+}
 
 _preparations = 0
 
@@ -233,11 +235,12 @@ def _translator(method: str) -> PassManager:
 
 @cache
 def _transpiler(optimization_level: int, seed: int) -> PassManager:
+    from qiskit.circuit.library import get_standard_gate_name_mapping
     from qiskit.transpiler import generate_preset_pass_manager
-    from qiskit_aer import AerSimulator
 
+    gates = _known("statevector") & (get_standard_gate_name_mapping().keys() | _CONTROL_FLOW)
     return generate_preset_pass_manager(
-        optimization_level, backend=AerSimulator(method="statevector"), seed_transpiler=seed
+        optimization_level, basis_gates=sorted(gates), seed_transpiler=seed
     )
 
 

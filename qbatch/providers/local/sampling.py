@@ -93,7 +93,7 @@ def to_rows(outcomes: Ints, positions: Sequence[int | None]) -> npt.NDArray[np.u
     """Place measured qubits in their classical bits.
 
     Args:
-        outcomes: Shape (k,): bit p of an outcome is measured qubit p.
+        outcomes: Shape (k,): bit p of an outcome is measured qubit p, and no other bit is set.
         positions: For each classical bit which p it holds; None: it stays 0.
 
     Returns:

@@ -9,15 +9,16 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
 from qbatch.errors import Refused
-from qbatch.manifest.models import Backend
-from qbatch.manifest.nearest import did_you_mean, listed
 from qbatch.providers.local.noise import Noise, NoiseModel
 from qbatch.providers.local.options import Options
+
+if TYPE_CHECKING:
+    from qbatch.manifest.models import Backend  # workers need not load a manifest's models
 
 Loc = tuple[str | int, ...]
 
@@ -145,6 +146,8 @@ def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
 
 
 def _problem(kind: str, detail: Any, loc: Loc, owner: type[BaseModel]) -> str:
+    from qbatch.manifest.nearest import did_you_mean, listed
+
     context = detail.get("ctx") or {}
     shown = repr(detail.get("input"))[:60]
     if kind == "wrong":

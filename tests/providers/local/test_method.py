@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import pytest
+from simulating import BELL, FEEDBACK, HEAD, circuit, order, settings
+
+from qbatch.manifest.models import Backend, Limits
+from qbatch.providers import open_driver
+from qbatch.providers.local.driver import LocalDriver
+from qbatch.providers.local.method import (
+    choose_method,
+    evolution_s,
+    is_exact,
+    memory_bytes,
+    settled,
+)
+
+TWO_QUBIT = {"depolarizing": {"two_qubit": 0.01}}
+
+
+def ghz(num_qubits: int, extra: str = "") -> str:
+    chain = "".join(f"cx q[{k}], q[{k + 1}];\n" for k in range(num_qubits - 1))
+    sizes = f"qubit[{num_qubits}] q; bit[{num_qubits}] c;\n"
+    return HEAD + sizes + "h q[0];\n" + chain + extra + "c = measure q;\n"
+
+
+CHOICES = [
+    (ghz(3), {}, "statevector"),
+    (ghz(13), {}, "stabilizer"),
+    (ghz(13, "t q[0];\n"), {}, "statevector"),
+    (ghz(9), {"noise": TWO_QUBIT}, "density_matrix"),
+    (ghz(10), {"noise": TWO_QUBIT}, "statevector"),
+    (ghz(13), {"noise": TWO_QUBIT}, "stabilizer"),
+    (ghz(13), {"noise": {"thermal_relaxation": {"t1": 1.0, "t2": 1.5}}}, "statevector"),
+    (ghz(5), {"noise": {"readout": 0.1}}, "statevector"),
+    (FEEDBACK, {"noise": TWO_QUBIT}, "statevector"),
+    (ghz(13), {"options": {"statevector": True}}, "statevector"),
+    (ghz(3), {"options": {"method": "matrix_product_state"}}, "matrix_product_state"),
+]
+
+
+@pytest.mark.parametrize(("text", "backend", "method"), CHOICES)
+def test_the_method_follows_from_circuit_and_settings(text, backend, method):
+    assert choose_method(circuit(text).facts, settings(**backend)) == method
+
+
+def test_probabilities_are_computed_where_no_shot_is_random_by_itself():
+    facts = circuit(BELL).facts
+    assert is_exact(facts, settled(facts, settings()))
+    assert is_exact(facts, settled(facts, settings(noise=TWO_QUBIT)))
+    facts = circuit(FEEDBACK).facts
+    assert not is_exact(facts, settled(facts, settings()))
+
+
+def driver(**backend) -> LocalDriver:
+    from pathlib import Path
+
+    made = open_driver(Backend(provider="local", **backend), name="sim", folder=Path())
+    assert isinstance(made, LocalDriver)
+    return made
+
+
+def described(made: LocalDriver):
+    with pytest.raises(StopIteration) as answer:
+        made.describe().send(None)
+    return answer.value.value
+
+
+def refusal(text: str, **backend) -> str | None:
+    made = driver(**backend)
+    return made.check(order(text), described(made))
+
+
+def test_a_circuit_too_large_for_the_machine_is_refused_with_the_figures():
+    said = refusal(ghz(50, "t q[0];\n"))
+    assert said is not None
+    assert "50 qubits by statevector need" in said
+    assert "this machine has" in said
+    assert "limits.memory_gb" in said
+
+
+def test_the_persons_own_limit_counts():
+    wide = ghz(20, "t q[0];\n")
+    assert refusal(wide) is None
+    said = refusal(wide, limits=Limits(memory_gb=0.01))
+    assert said is not None
+    assert "limits.memory_gb allows 10.0 MB" in said
+
+
+def test_a_density_matrix_needs_the_square():
+    facts = circuit(ghz(9)).facts
+    noisy = settled(facts, settings(noise=TWO_QUBIT))
+    assert memory_bytes(facts, noisy) == 16 * 4**9 + 24 * 2**9
+
+
+def test_large_clifford_circuits_fit():
+    assert refusal(ghz(100)) is None
+
+
+def test_matrix_product_states_are_not_judged_by_size():
+    large = ghz(60, "t q[0];\n")
+    assert refusal(large, options={"method": "matrix_product_state"}) is None
+
+
+def test_only_small_states_of_circuits_without_feedback_are_kept():
+    kept = {"statevector": True}
+    assert refusal(ghz(16), options=kept) is None
+    assert "at most 16 qubits" in str(refusal(ghz(17), options=kept))
+    assert "ends in its measurements" in str(refusal(FEEDBACK, options=kept))
+
+
+def test_a_circuit_wider_than_the_calibration_is_refused(tmp_path):
+    (tmp_path / "device.json").write_text('{"qubits": [{}, {}]}')
+    backend = Backend(provider="local", noise={"calibration": "device.json"})
+    made = open_driver(backend, name="sim", folder=tmp_path)
+    said = made.check(order(ghz(3)), described(made))
+    assert said == "it has 3 qubits; the calibration file knows 2"
+
+
+def test_more_shots_take_longer_only_where_each_is_simulated():
+    facts = circuit(BELL).facts
+    exact = settled(facts, settings())
+    assert evolution_s(facts, exact, 10) == evolution_s(facts, exact, 10**6)
+    by_shot = settled(facts, settings(options={"method": "stabilizer"}))
+    assert evolution_s(facts, by_shot, 10**6) > evolution_s(facts, by_shot, 10)
