@@ -18,7 +18,7 @@ import trio
 
 from qbatch.errors import CredentialsError, Misspoke, ProviderError, Refused, Unavailable
 from qbatch.executor.fetching import fetch
-from qbatch.executor.flight import Flight
+from qbatch.executor.flight import AT_WORK, Flight
 from qbatch.executor.lane import Lane
 from qbatch.job import CompositeJob, JobState
 from qbatch.plan.packing import composite_id
@@ -107,7 +107,7 @@ class Carrier:
         intent = flight.intent = self._lane.driver.intend(flight.current())
         now = self._engine.snapshot.now()
         rows = [
-            replace(flight.moved(key, JobState.SUBMITTING), submitted_at=now)
+            flight.moved(key, JobState.SUBMITTING, error="")
             for key in flight.ids_in(JobState.CREATED)
         ]
 
@@ -115,7 +115,7 @@ class Carrier:
             self._write_memo(flight, quotes)
             assert flight.ordinal is not None
             self._engine.snapshot.save_intent(flight.ordinal, intent.key, intent.body)
-            rows[:] = [replace(row, composite=flight.ordinal) for row in rows]
+            rows[:] = [JobRow(row.ordinal, row.job, flight.ordinal, now) for row in rows]
             self._engine.snapshot.save_jobs(rows)
 
         await self._engine.journal.commit(write)
@@ -332,7 +332,7 @@ class Carrier:
     def _changed(self, flight: Flight, update: Update) -> JobRow | None:
         """Where news puts a child; None: nowhere new."""
         key, state, job = update.job_id, update.state, flight.job(update.job_id)
-        if state is None or state is JobState.SUBMITTING or key not in flight.at_work:
+        if state is None or state is JobState.SUBMITTING or job.state not in AT_WORK:
             return None
         if state is JobState.COMPLETED:
             flight.ripe[key] = update

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from random import Random
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 import trio
 
@@ -21,6 +21,8 @@ from qbatch.snapshot import JobRow, Snapshot
 if TYPE_CHECKING:
     from qbatch.manifest import Manifest
     from qbatch.manifest.models import Analysis
+
+T = TypeVar("T")
 
 #: Progress is told this often at most, seconds.
 TELL_EVERY_S = 0.2
@@ -97,6 +99,12 @@ class Engine:
     tally: Tally = field(default_factory=Tally)
     busy: set[str] = field(default_factory=set)
     _told_at: float = -1.0
+
+    async def offload(self, work: Callable[[], T]) -> T:
+        """Do long work in a thread; on a virtual clock here, for time must not pass meanwhile."""
+        if self.settings.is_inline:
+            return work()
+        return await trio.to_thread.run_sync(work)
 
     def tell(self, event: Event) -> None:
         """Tell the observer; a broken terminal does not end a run."""

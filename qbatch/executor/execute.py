@@ -86,7 +86,7 @@ async def execute(
     conduct = _Conduct(engine, plan, only)
     started = trio.current_time()
     conduct.note_plan(targets)
-    registered = conduct.register()
+    registered = await engine.offload(conduct.register)
     lanes = [conduct.make_lane(name, drivers[name], targets[name]) for name in drivers]
     try:
         await conduct.run(lanes, registered)
@@ -265,9 +265,8 @@ class _Conduct:
 
     async def _take(self, batches: Iterator[Batch]) -> list[Batch]:
         """Pack some more; in a thread, where a long stretch of finished points is skipped."""
-        if self._engine.settings.is_inline:
-            return _next_few(batches, 1)
-        return await trio.to_thread.run_sync(_next_few, batches, READ_AHEAD)
+        most = 1 if self._engine.settings.is_inline else READ_AHEAD
+        return await self._engine.offload(lambda: list(itertools.islice(batches, most)))
 
     def _batches(self, lane: Lane) -> Iterator[Batch]:
         generations: dict[str, int] = {}
@@ -331,10 +330,6 @@ class _Conduct:
         )
         engine.tell(Finished(summary))
         return summary
-
-
-def _next_few(batches: Iterator[Batch], most: int) -> list[Batch]:
-    return list(itertools.islice(batches, most))
 
 
 def _fresh(row: JobRow) -> JobRow:

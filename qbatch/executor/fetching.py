@@ -153,9 +153,7 @@ async def _pack_all(engine: Engine, fetched: Sequence[Fetched]) -> list[NewResul
     def pack() -> list[NewResult]:
         return [pack_result(one, analysis, key) for one in fetched]
 
-    if engine.settings.is_inline or len(fetched) <= FEW:
-        return pack()
-    return await trio.to_thread.run_sync(pack)
+    return pack() if len(fetched) <= FEW else await engine.offload(pack)
 
 
 def pack_result(fetched: Fetched, analysis: Analysis, analysis_key: str) -> NewResult:

@@ -70,7 +70,10 @@ class Flight:
 
     def ids_in(self, *states: JobState) -> list[str]:
         """Of these, the children in one of `states`."""
-        return [key for key in self.ids if self.rows[key].job.state in states]
+        rows, gone = self.rows, self._gone
+        return [
+            k for k in self.batch.composite.job_ids if rows[k].job.state in states and k not in gone
+        ]
 
     @property
     def at_work(self) -> list[str]:
@@ -79,11 +82,15 @@ class Flight:
 
     def current(self) -> Batch:
         """The batch with the provider's ids as known now."""
-        ids = tuple(self.rows[key].job.provider_job_id for key in self.batch.composite.job_ids)
-        return replace(self.batch, provider_job_ids=ids)
+        ids = tuple([self.rows[key].job.provider_job_id for key in self.batch.composite.job_ids])
+        if ids.count(None) < len(ids):
+            return replace(self.batch, provider_job_ids=ids)
+        return self.batch
 
     def remember(self, memo: Mapping[str, Any]) -> None:
         """Take over the driver's memo."""
+        if memo == self.batch.composite.memo:
+            return
         self.batch = replace(self.batch, composite=replace(self.batch.composite, memo=memo))
 
     def moved(self, key: str, state: JobState, **changes: Any) -> JobRow:
@@ -95,7 +102,8 @@ class Flight:
         if "error" in changes:
             changes["error"] = changes["error"][:MAX_ERROR_CHARS]
         row = self.rows[key]
-        return replace(row, job=row.job.moved_to(state, **changes))
+        job = row.job.moved_to(state, **changes)
+        return JobRow(row.ordinal, job, row.composite, row.submitted_at, row.updated_at)
 
     def job(self, key: str) -> Job:
         """The durable state of child `key`."""
