@@ -19,10 +19,8 @@ from yaml.nodes import ScalarNode
 from qbatch.errors import ManifestError, Place
 from qbatch.manifest.fields import AT_KEY, SECRET_KEY, Model
 from qbatch.manifest.models import Manifest
-from qbatch.manifest.nearest import did_you_mean, listed
+from qbatch.manifest.nearest import did_you_mean, listed, shortened
 from qbatch.manifest.source import Loc, Source, Trace
-
-_SHOWN = 60
 
 #: Known names that this version refuses: it never accepts and ignores.
 LATER = {
@@ -96,7 +94,7 @@ def _shown(node: Any) -> str:
     """Return a scalar as it is written; "" for what is empty, a map or a list."""
     if not isinstance(node, ScalarNode) or node.tag == "null":
         return ""
-    text = node.value if len(node.value) <= _SHOWN else node.value[:_SHOWN] + "…"
+    text = shortened(node.value)
     return text if node.tag in ("int", "float", "bool") else repr(text)
 
 
@@ -111,7 +109,7 @@ def _missing(name: str | int, trace: Trace) -> str:
 
 
 def _unknown_key(loc: Loc, trace: Trace) -> str:
-    key = str(loc[-1])
+    key = shortened(str(loc[-1]))
     within = ".".join(str(step) for step in trace.steps[:-1] if isinstance(step, str))
     where = f" in {within}" if within else ""
     if key in LATER:

@@ -32,6 +32,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from qbatch.manifest.arithmetic import (
     MAX_INTEGER,
+    MAX_LENGTH,
     ExpressionError,
     Number,
     evaluate,
@@ -200,7 +201,7 @@ def as_number(value: Any, info: ValidationInfo) -> Any:
 
 
 def _evaluated(text: Plain, known: Known) -> Number:
-    if _SEXAGESIMAL.fullmatch(text):
+    if len(text) < MAX_LENGTH and _SEXAGESIMAL.fullmatch(text):
         raise wrong("is a string in YAML 1.2 (base 60 was YAML 1.1); write the number itself")
     if text.lower() in _YAML_1_1 and text not in {*known.vars, *known.broken}:
         raise wrong("is a string in YAML 1.2, as are yes, no, on and off; write a number")
@@ -268,10 +269,11 @@ def as_value(value: Any, info: ValidationInfo) -> Value:
 
 def as_seconds(value: Any, info: ValidationInfo) -> Any:
     """Return a duration in seconds: ``90s``, ``30m``, ``6h``, ``1h30m``, ``2d``, or a number."""
-    if type(value) in (str, Plain):
+    if isinstance(value, str) and len(value) < MAX_LENGTH:
         match = _DURATION.fullmatch(value.strip())
         if match:
-            return sum(_SECONDS[unit] * float(n) for unit, n in match.groupdict().items() if n)
+            parts = match.groupdict().items()
+            return as_number(sum(_SECONDS[unit] * float(n) for unit, n in parts if n), info)
         if _SEXAGESIMAL.fullmatch(value) or not is_arithmetic(value, known_to(info).vars):
             raise wrong("is no duration; write 90s, 30m, 6h, 1h30m, 2d or a number of seconds")
     return as_number(value, info)

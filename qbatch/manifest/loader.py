@@ -29,12 +29,13 @@ from yaml.reader import Reader, ReaderError
 from yaml.scanner import Scanner
 
 from qbatch.errors import ManifestError, Place
+from qbatch.manifest.nearest import shortened
 
 if TYPE_CHECKING:
     from qbatch.manifest.source import Source
 
 MAX_DEPTH = 64
-MAX_VALUES = 1_000_000
+MAX_VALUES = 500_000
 MAX_INTEGER_DIGITS = 100
 
 _CORE = re.compile(
@@ -83,7 +84,7 @@ class _Resolver:
         self.values += 1
         if self.depth > MAX_DEPTH and parent is not None:
             raise TooMuchError(parent, f"is nested more than {MAX_DEPTH} deep")
-        if self.values > 2 * MAX_VALUES and parent is not None:
+        if self.values > MAX_VALUES and parent is not None:
             raise TooMuchError(parent, f"holds more than {MAX_VALUES:,} values")
 
     def ascend_resolver(self) -> None:
@@ -383,10 +384,8 @@ def _wrong_keys(node: Node) -> list[tuple[Node, str]]:
         elif key.tag not in ("plain", "str", _PREFIX + "str"):
             wrong.append((key, _untext_key(key)))
         elif key.value in first:
-            line = first[key.value].start_mark.line + 1
-            wrong.append(
-                (key, f"the key {key.value!r} stands twice (first on line {line}); remove one")
-            )
+            name, line = shortened(key.value), first[key.value].start_mark.line + 1
+            wrong.append((key, f"the key {name!r} stands twice (first on line {line}); remove one"))
         else:
             first[key.value] = key
     return wrong
@@ -405,4 +404,5 @@ def _untext_key(key: ScalarNode) -> str:
     if key.tag == "null":
         return "a key is missing before ':'"
     kind = {"bool": "a boolean", "int": "a number", "float": "a number"}.get(key.tag, key.tag)
-    return f'the key {key.value} reads as {kind}; write it in quotes: "{key.value}"'
+    name = shortened(key.value)
+    return f'the key {name} reads as {kind}; write it in quotes: "{name}"'

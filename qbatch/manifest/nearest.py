@@ -1,4 +1,4 @@
-"""The nearest known name, for a misspelt one."""
+"""Names in messages: the nearest known one for a misspelt one, long ones cut short."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def nearest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
     """
     from difflib import get_close_matches
 
-    candidates = [*known][:1000]
+    candidates = [name for name in known if len(name) <= 100][:1000]
     by_fold = {candidate.casefold(): candidate for candidate in reversed(candidates)}
     found = get_close_matches(name.casefold()[:100], by_fold, n=1, cutoff=cutoff)
     return by_fold[found[0]] if found else None
@@ -24,11 +24,16 @@ def nearest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
 def did_you_mean(name: str, known: Iterable[str], cutoff: float = 0.6) -> str:
     """Return ``; did you mean 'theta'?``, or "" when nothing is near."""
     found = nearest(name, known, cutoff)
-    return f"; did you mean {found!r}?" if found else ""
+    return f"; did you mean {shortened(found)!r}?" if found else ""
 
 
 def listed(names: Iterable[str], most: int = 8) -> str:
     """Return names joined by commas, the first `most` of them."""
     all_names = [*names]
-    shown = ", ".join(all_names[:most])
+    shown = ", ".join(map(shortened, all_names[:most]))
     return shown + (f", … ({len(all_names)} in all)" if len(all_names) > most else "")
+
+
+def shortened(text: str, most: int = 60) -> str:
+    """Return text cut to `most` characters."""
+    return text if len(text) <= most else text[:most] + "…"

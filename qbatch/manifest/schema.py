@@ -89,7 +89,6 @@ def generate() -> Schema:
         }
     return {
         "$schema": _DIALECT,
-        "$id": "manifest.v1.schema.json",
         **schema,
         "title": "qbatch manifest, version 1",
     }

@@ -22,11 +22,14 @@ from qbatch.manifest.loader import Members, compose, lines_of
 MAX_BYTES = 32 * 2**20
 
 _EXCERPT_WIDTH = 160
+#: A stranger's file can hold words of any length, and messages quote them.
+_LONGEST_PROBLEM = 600
+_LONGEST_NAME = 100
 #: What an excerpt must not show: a value beside a word for a secret, unless it is a pointer; the
 #: user's part of a URL.
 _SECRET = re.compile(
-    r"""(?ix)(?P<key> ["']? [\w-]* (?:credential|token|api_?-?key|passw|secret|authorization)
-        [\w-]* ["']? \s* : \s*) (?! ["']? (?:env|keyring|file) : | \s*$ | [{\[] )
+    r"""(?ix)(?P<key> ["']? [\w-]{0,40} (?:credential|token|api_?-?key|passw|secret|authorization)
+        [\w-]{0,40} ["']? \s{0,40} : \s{0,40}) (?! ["']? (?:env|keyring|file) : | \s*$ | [{\[] )
         (?P<value> "[^"]*"? | '[^']*'? | [^,}\]\#]+ )"""
 )
 _USER_IN_URL = re.compile(r"(?<=://)[^/@\s]+(?=@)")
@@ -64,7 +67,8 @@ class Trace:
     def path(self) -> str:
         """As a person would write it: ``sweep.exclude[0].backend``."""
         return "".join(
-            f"[{step}]" if isinstance(step, int) else f".{step}" for step in self.steps
+            f"[{step}]" if isinstance(step, int) else f".{step[:_LONGEST_NAME]}"
+            for step in self.steps
         ).removeprefix(".")
 
 
@@ -156,16 +160,19 @@ class Source:
             self._lines = lines_of(self.text)
         if not 1 <= place.line <= len(self._lines):
             return ""
-        line = hide_secrets(self._lines[place.line - 1].rstrip())
-        return line if len(line) <= _EXCERPT_WIDTH else line[: _EXCERPT_WIDTH - 1] + "…"
+        line = self._lines[place.line - 1]
+        cut = len(line) > _EXCERPT_WIDTH
+        return hide_secrets(line[:_EXCERPT_WIDTH].rstrip()) + ("…" if cut else "")
 
     def mistake(self, place: Place, problem: str) -> ManifestError:
         """Make the error for one mistake."""
+        if len(problem) > _LONGEST_PROBLEM:
+            problem = problem[:_LONGEST_PROBLEM] + "…"
         return ManifestError(place, problem, excerpt=self.excerpt(place))
 
     def refuse(self, place: Place, problem: str) -> SourceErrors:
         """Make the error of a file that cannot be read beyond this one mistake."""
-        return refuse(place, problem, self.excerpt(place))
+        return SourceErrors(f"{place.file}: 1 mistake", [self.mistake(place, problem)])
 
 
 def read_text(path: Path, file: str) -> str:

@@ -45,7 +45,7 @@ from qbatch.manifest.fields import (
     unknown,
     wrong,
 )
-from qbatch.manifest.nearest import did_you_mean, listed
+from qbatch.manifest.nearest import did_you_mean, listed, shortened
 
 #: A `where`: axis name -> value or list of values; a point matches when each named axis does.
 Where = Mapping[str, Value | tuple[Value, ...]]
@@ -136,7 +136,7 @@ class Axis(Model):
                 raise amiss("is an empty axis; write at least one value")
             return {"values": tuple(data)}
         if not isinstance(data, Mapping):
-            one = f"is one value, and an axis is a list of them; write [{data}]"
+            one = f"is one value, and an axis is a list of them; write [{shortened(str(data))}]"
             raise wrong(one if data is not None else f"is empty; {_HOW}")
         if "target_se" in data:
             raise amiss(ADAPTIVE)
@@ -166,7 +166,7 @@ def _check_form(data: Mapping[str, Any]) -> None:
         raise amiss(f"an axis is a map of one key; {_HOW}")
     ((key, value),) = data.items()
     if key == "values" or key not in FORMS:
-        raise amiss(f"unknown kind of axis {key!r}{did_you_mean(key, FORMS)}; {_HOW}")
+        raise amiss(f"unknown kind of axis {shortened(key)!r}{did_you_mean(key, FORMS)}; {_HOW}")
     shape = FORMS[key]
     if isinstance(value, Mapping) != shape.startswith("{"):
         raise amiss(f"write {{{key}: {shape}}}")
