@@ -1,15 +1,19 @@
 """Numbers to pages: Markdown, one self-contained HTML file, figures, tables for other programs.
 
 Everything heavy is imported when it is used: importing this package loads neither numpy nor
-matplotlib nor jinja2.
+matplotlib nor jinja2, and of its own modules only those that are asked for.
 """
 
 from __future__ import annotations
 
-from qbatch.report.exports import BINARY_FORMATS, TEXT_FORMATS, export
-from qbatch.report.judging import CheckResult, Judgement, judge_run, overall
-from qbatch.report.survey import Survey, survey_run
-from qbatch.report.writing import FILES, render, write_report
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from qbatch.report.exports import BINARY_FORMATS, TEXT_FORMATS, export
+    from qbatch.report.judging import CheckResult, Judgement, judge_run, overall
+    from qbatch.report.survey import Survey, survey_run
+    from qbatch.report.writing import FILES, render, write_report
 
 __all__ = [
     "BINARY_FORMATS",
@@ -25,3 +29,20 @@ __all__ = [
     "survey_run",
     "write_report",
 ]
+
+#: Module -> its public names.
+_MODULES = {
+    "exports": ("BINARY_FORMATS", "TEXT_FORMATS", "export"),
+    "judging": ("CheckResult", "Judgement", "judge_run", "overall"),
+    "survey": ("Survey", "survey_run"),
+    "writing": ("FILES", "render", "write_report"),
+}
+_HOMES = {name: module for module, names in _MODULES.items() for name in names}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
