@@ -132,3 +132,14 @@ def test_help_and_version_load_nothing_heavy(arguments: list[str]) -> None:
 
 def test_importing_the_package_loads_nothing_but_the_package() -> None:
     assert loaded_after("import qbatch").isdisjoint({*HEAVY, "click"})
+
+
+@pytest.mark.parametrize("verb", ["validate", "plan"])
+def test_validating_and_planning_a_known_circuit_load_nothing_heavy(
+    verb: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("QBATCH_CACHE_DIR", str(tmp_path))
+    manifest = str(PACKAGE.parent / "manifests" / "bell.yaml")
+    call = f"from qbatch.cli import main; main([{verb!r}, {manifest!r}])"
+    loaded_after(call)  # now the circuit's facts are known
+    assert loaded_after(call).isdisjoint({*HEAVY, "asyncio"} - {"pydantic", "yaml"})
