@@ -47,6 +47,8 @@ MAX_SHOWN = {Verdict.FAIL: 20, Verdict.UNDECIDED: 10, Verdict.PASS: 3}
 _PACKAGES = ("qbatch", "qiskit", "qiskit-aer", "numpy")
 _LONGEST_FACT = 160
 _MOST_FACTS = 16
+#: Facts that differ between machines and change no result: a report does not depend on them.
+_OF_THE_MACHINE = frozenset({"workers"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +240,7 @@ def _told(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Each value as short text; what is empty is left out."""
     told = 0
     for key, value in values.items():
-        if value is None or value == "" or told >= _MOST_FACTS:
+        if value is None or value == "" or key in _OF_THE_MACHINE or told >= _MOST_FACTS:
             continue
         told += 1
         plainly = value.model_dump() if hasattr(value, "model_dump") else value

@@ -116,6 +116,8 @@ def draw(series: Series, manifest: Manifest, number: int) -> Figure:
     slug = re.sub(r"[^a-z0-9]+", "-", f"figure-{number}-{_title(series)}".lower()).strip("-")[:60]
     if not series.marks and not series.outcomes:
         note = "No finished point belongs to this figure yet."
+        if series.dropped:
+            note = "Too many points for a figure nobody asked for; name one under report: plots."
         return Figure(slug, title, note, note=note)
     canvas = Canvas(series, manifest, {}, [])
     svg = _to_svg(lambda: paint(canvas), slug)
@@ -196,7 +198,7 @@ def _with_own_ids(svg: str, prefix: str) -> str:
 
 #: Style properties that are attributes of SVG too.
 _PRESENTATION = re.compile(
-    r"fill|fill-\w+|stroke|stroke-\w+|opacity|clip-path|text-anchor|image-rendering"
+    r"fill|shape-rendering|fill-\w+|stroke|stroke-\w+|opacity|clip-path|text-anchor|image-rendering"
 )
 
 

@@ -51,6 +51,8 @@ class HtmlRows:
     def __init__(self, columns: Columns, floors: Floors) -> None:
         self.columns = columns
         self.number = 0
+        #: Axes and parameters that hold numbers: their heads stand to the right.
+        self.numeric: set[str] = set()
         self._floors = floors
         self._waiting: list[str] = []
         self._axis_cells: dict[tuple[type, Value | None], str] = {}
@@ -60,7 +62,11 @@ class HtmlRows:
 
     def add(self, point: Point) -> None:
         """Take in one point."""
-        cells = [self._axis_cell(value) for value in axis_values(point, self.columns)]
+        values = axis_values(point, self.columns)
+        cells = [self._axis_cell(value) for value in values]
+        if self.number == 0:
+            names = (*self.columns.axes, *self.columns.parameters)
+            self.numeric = {n for n, v in zip(names, values, strict=True) if _is_number(v)}
         if not cells:
             cells = [f"<td>{escape(point.name)}</td>"]
         job, estimates = point.job, point.estimates
@@ -85,7 +91,7 @@ class HtmlRows:
             return known
         if value is None:
             cell = "<td></td>"
-        elif isinstance(value, int | float) and not isinstance(value, bool):
+        elif _is_number(value):
             cell = f'<td class="n" data-v="{value!r}">{plain(value)}</td>'
         else:
             cell = f"<td>{escape(plain(value))}</td>"
@@ -115,6 +121,10 @@ class HtmlRows:
     def close(self) -> None:
         """Let the temporary file go. Repeatable."""
         self._spool.close()
+
+
+def _is_number(value: Value | None) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def html_pieces(content: Content, rows: HtmlRows) -> Iterator[str]:
@@ -147,7 +157,7 @@ def html_pieces(content: Content, rows: HtmlRows) -> Iterator[str]:
         count_of=count_of,
         many=content.survey.points > MANY_POINTS,
         folded=rows.number >= FOLDED_FROM,
-        axes=axes,
+        axes=[(name, name in rows.numeric) for name in axes],
         rows=rows.chunks(),
         reading=how_to_read(content),
     )

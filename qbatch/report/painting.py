@@ -96,7 +96,11 @@ class Scale:
 
             getattr(axis.axes, f"set_{axis.axis_name}scale")("log")
             axis.set_major_formatter(FuncFormatter(lambda value, _: _as_power(value)))
-            axis.set_minor_formatter(NullFormatter())
+            sizes = [float(value) for value in values if float(value) > 0]
+            if sizes and max(sizes) < 10 * min(sizes):  # no two powers of ten within: name the rest
+                axis.set_minor_formatter(FuncFormatter(lambda value, _: _as_power(value)))
+            else:
+                axis.set_minor_formatter(NullFormatter())
         elif self.words is not None:
             axis.set_ticks(range(len(self.words)), [plain(word) for word in self.words])
         elif (step := _step_of_pi([float(value) for value in values])) is not None:
@@ -205,6 +209,8 @@ def _paint_lines(canvas: Canvas, sheet: Sheet, panels: Panels) -> None:
     along_x = Scale.of(mark.x for mark in marks)
     along_y = Scale.of(mark.y for mark in marks)
     palette = Palette(mark.color for mark in marks)
+    # A measured axis has ticks at round numbers, also where its values are multiples of π.
+    heights = [mark.y for mark in marks] if plot.yscale == "log" else []
     for facet, axes in panels:
         here = [mark for mark in marks if mark.facet == facet]
         means = [mark for mark in pooled if mark.facet == facet]
@@ -226,7 +232,7 @@ def _paint_lines(canvas: Canvas, sheet: Sheet, panels: Panels) -> None:
             _paint_line(canvas, axes, line, along_x, along_y, style, aside)
         _paint_floor(axes, means, along_x)
         along_x.mark(axes.xaxis, (mark.x for mark in marks), plot.xscale)
-        along_y.mark(axes.yaxis, (), plot.yscale)
+        along_y.mark(axes.yaxis, heights, plot.yscale)
     _set_labels(panels, canvas.label(plot.x), canvas.label(plot.y))
     palette.add_legend(sheet, panels[0][1], plot.color)
     _describe_lines(canvas, marks, pooled)

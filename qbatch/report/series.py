@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 #: Points that one figure can hold; a run with more is asked to name a `where`.
 MAX_MARKS = 20_000
+#: Points up to which a figure is drawn that nobody asked for.
+MAX_UNASKED_MARKS = 4_000
 #: Groups of one histogram of outcomes.
 MAX_GROUPS = 24
 #: Figures made when the manifest names none.
@@ -71,6 +73,7 @@ class Series:
         marks: For lines, heatmaps, and histograms of a number.
         outcomes: (facet, color) -> pooled counts, for histograms of outcomes.
         dropped: Points left out: too many, or of another register layout.
+        is_asked_for: False where the manifest names no figures and this one was chosen for it.
     """
 
     plot: Plot
@@ -79,6 +82,7 @@ class Series:
     marks: list[Mark] = field(default_factory=list)
     outcomes: dict[tuple[Value | None, Value | None], Counts] = field(default_factory=dict)
     dropped: int = 0
+    is_asked_for: bool = True
 
     @property
     def shows_outcomes(self) -> bool:
@@ -104,10 +108,15 @@ class Series:
         mark = self._mark(point, values, facet, color)
         if mark is None:
             return
-        if len(self.marks) >= MAX_MARKS:
+        if self.dropped and not self.is_asked_for:
             self.dropped += 1
-        else:
+        elif len(self.marks) < (MAX_MARKS if self.is_asked_for else MAX_UNASKED_MARKS):
             self.marks.append(mark)
+        else:
+            self.dropped += 1
+            if not self.is_asked_for:
+                self.dropped += len(self.marks)
+                self.marks.clear()
 
     def _mark(
         self,
@@ -180,8 +189,9 @@ def open_series(run: Run, columns: Columns) -> list[Series]:
     """Begin the figures the manifest names, or those that suit its sweep."""
     manifest = run.manifest
     floors = Floors(manifest)
-    plots = manifest.report.plots or default_plots(manifest, columns)
-    return [Series(plot, columns, floors) for plot in plots]
+    asked = manifest.report.plots
+    plots = asked or default_plots(manifest, columns)
+    return [Series(plot, columns, floors, is_asked_for=bool(asked)) for plot in plots]
 
 
 def default_plots(manifest: Manifest, columns: Columns) -> tuple[Plot, ...]:

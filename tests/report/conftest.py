@@ -122,3 +122,9 @@ def bell(make_run: Callable[..., FakeRun]) -> FakeRun:
 @pytest.fixture
 def bell_manifest() -> str:
     return BELL
+
+
+@pytest.fixture
+def no_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave the drawing out: most of a report's time, and not what most tests are about."""
+    monkeypatch.setattr("qbatch.report.writing.draw_figures", lambda *_: [])

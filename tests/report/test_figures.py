@@ -12,7 +12,7 @@ import pytest
 from qbatch.manifest.models import Plot
 from qbatch.report.figures import Figure, draw
 from qbatch.report.rows import Columns, Floors, axes_of
-from qbatch.report.series import Series, default_plots, pool_repeats
+from qbatch.report.series import Series, default_plots, open_series, pool_repeats
 
 
 def series_of(run: Any, **plot: Any) -> Series:
@@ -135,3 +135,14 @@ def test_a_manifest_without_plots_gets_those_that_suit_it(
     run.axes = ()
     first = default_plots(run.manifest, Columns.of(run))[0]
     assert (first.type, first.x, first.y, first.color) == expected
+
+
+def test_a_figure_nobody_asked_for_is_left_out_of_a_huge_run(
+    bell: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("qbatch.report.series.MAX_UNASKED_MARKS", 5)
+    series = open_series(bell, Columns.of(bell))[0]
+    for point in bell.points:
+        series.add(point, axes_of(point))
+    assert (series.marks, series.dropped) == ([], 8)
+    assert "Too many points" in draw(series, bell.manifest, 1).note

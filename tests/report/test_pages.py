@@ -54,11 +54,6 @@ class Balanced(HTMLParser):
         self.text += data
 
 
-@pytest.fixture
-def no_figures(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("qbatch.report.writing.draw_figures", lambda *_: [])
-
-
 def parsed(html: str) -> Balanced:
     parser = Balanced()
     parser.feed(html)

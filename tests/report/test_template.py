@@ -48,6 +48,7 @@ def test_a_template_gets_points_numbers_checks_and_figures(make_run: Any, bell: 
         ("{{ points | map('nope') | list }}", 1, "nope"),
     ],
 )
+@pytest.mark.usefixtures("no_figures")
 def test_a_mistake_is_told_at_its_line(
     make_run: Any, bell: Any, text: str, line: int, problem: str
 ) -> None:
@@ -56,12 +57,14 @@ def test_a_mistake_is_told_at_its_line(
     assert (caught.value.place.file, caught.value.place.line) == ("own.md.j2", line)
 
 
+@pytest.mark.usefixtures("no_figures")
 def test_a_wrong_template_leaves_the_report_in_place(make_run: Any, bell: Any) -> None:
     with pytest.raises(SourceError):
         written(make_run, bell, "{{ nope }}")
-    assert sorted(path.name for path in bell.folder.iterdir()) == ["figures", "report.md"]
+    assert sorted(path.name for path in bell.folder.iterdir()) == ["report.md"]
 
 
+@pytest.mark.usefixtures("no_figures")
 def test_a_template_that_never_stops_is_stopped(
     make_run: Any, bell: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -75,6 +78,7 @@ def test_html_templates_are_escaped(make_run: Any, bell: Any) -> None:
     assert text.startswith("Is &lt;b&gt;noise&lt;/b&gt; told apart?<svg ")
 
 
+@pytest.mark.usefixtures("no_figures")
 def test_a_template_can_take_the_reports_place(make_run: Any, bell: Any) -> None:
     assert written(make_run, bell, "mine", "report.md.j2") == "mine"
     assert Path(bell.folder / "report.md").read_text("utf-8") == "mine"

@@ -1,0 +1,25 @@
+"""The examples in docstrings are true."""
+
+from __future__ import annotations
+
+import doctest
+from importlib import import_module
+
+import pytest
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "report.markdown",
+        "report.numbers",
+        "report.painting",
+        "report.template",
+        "result.estimate",
+        "result.notation",
+    ],
+)
+def test_examples_hold(name: str) -> None:
+    found = doctest.testmod(import_module(f"qbatch.{name}"))
+    assert found.attempted > 0
+    assert found.failed == 0
