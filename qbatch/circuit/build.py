@@ -27,7 +27,7 @@ from qbatch.circuit.program import (
     Reset,
     evaluate,
 )
-from qbatch.circuit.tokens import Source
+from qbatch.circuit.text import Source
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit

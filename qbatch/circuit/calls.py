@@ -6,9 +6,10 @@ import math
 from abc import ABC, abstractmethod
 
 from qbatch.circuit.expressions import Qubits
-from qbatch.circuit.gates import PAPER, QELIB1, STDGATES, Standard
-from qbatch.circuit.program import Barrier, Expr, Gate, GateDefinition, Limits, Modifier, Number
-from qbatch.circuit.registers import KEYWORDS, Names
+from qbatch.circuit.gates import KEYWORDS, PAPER, QELIB1, STDGATES, Standard
+from qbatch.circuit.program import Barrier, Expr, Gate, GateDefinition, Modifier, Number
+from qbatch.circuit.registers import Names
+from qbatch.circuit.text import Limits
 from qbatch.circuit.tokens import NESTING, Token
 from qbatch.errors import CircuitError
 

@@ -10,13 +10,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from qbatch.circuit.gates import CONSTANTS
 from qbatch.circuit.program import FUNCTIONS, OPERATORS, Expr, Number
-from qbatch.circuit.tokens import NESTING, Cursor, Source, Token
-
-CONSTANTS = {
-    "pi": math.pi, "π": math.pi, "tau": math.tau, "τ": math.tau, "euler": math.e, "ℇ": math.e,
-    "true": True, "false": False,
-}  # fmt: skip
+from qbatch.circuit.text import Source
+from qbatch.circuit.tokens import NESTING, Cursor, Token
 
 #: OpenQASM 3, from loose to tight.
 _PRECEDENCE = {

@@ -7,11 +7,11 @@ without a size is a register of one bit.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 #: Raise it whenever the meaning of a fact changes: cached facts of another format are not read.
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,9 @@ class CircuitFacts:
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON data that `from_json` reads."""
-        return asdict(self)
+        data = {name: getattr(self, name) for name in self.__slots__}
+        data["registers"] = [(register.name, register.num_bits) for register in self.registers]
+        return data
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> CircuitFacts:
@@ -71,5 +73,5 @@ class CircuitFacts:
         fields: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value for name, value in data.items()
         }
-        fields["registers"] = tuple(Register(**register) for register in data["registers"])
+        fields["registers"] = tuple(Register(*register) for register in data["registers"])
         return cls(**fields)

@@ -1,4 +1,4 @@
-"""The gates OpenQASM files may use without defining them.
+"""The names OpenQASM files may use without defining them: gates, constants, words.
 
 Sources: ``stdgates.inc`` of OpenQASM 3; ``qelib1.inc`` of OpenQASM 2 as its paper prints it and as
 Qiskit has extended it since.
@@ -7,7 +7,7 @@ Qiskit has extended it since.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from math import pi
+from math import e, pi, tau
 from typing import NamedTuple
 
 
@@ -117,3 +117,19 @@ CLIFFORD: Mapping[str, Callable[[Sequence[float]], bool]] = (
     )
     | dict.fromkeys(("cp", "cphase", "cu1", "crx", "cry", "crz"), _multiples(pi))
 )
+
+#: Numbers with a name.
+CONSTANTS: Mapping[str, float] = {
+    "pi": pi, "π": pi, "tau": tau, "τ": tau, "euler": e, "ℇ": e,
+    "true": True, "false": False,
+}  # fmt: skip
+
+#: No name in a circuit may be one of these.
+KEYWORDS = frozenset(
+    {"OPENQASM", "include", "qubit", "bit", "qreg", "creg", "input", "output", "const", "let",
+     "gate", "opaque", "measure", "reset", "barrier", "delay", "if", "else", "while", "for", "in",
+     "box", "float", "angle", "int", "uint", "bool", "gphase", "ctrl", "negctrl", "inv", "pow",
+     "def", "extern", "switch", "break", "continue", "return", "cal", "defcal", "defcalgrammar",
+     "array", "duration", "stretch", "complex", "nop", "durationof", "readonly", "mutable", "void",
+     "end"}
+)  # fmt: skip

@@ -22,13 +22,13 @@ from qbatch.circuit.program import (
     Delay,
     Expr,
     If,
-    Limits,
     Operation,
     Program,
     Reset,
     While,
 )
-from qbatch.circuit.tokens import Source, Token
+from qbatch.circuit.text import Limits, Source
+from qbatch.circuit.tokens import Token
 
 
 def parse(source: Source) -> Program:

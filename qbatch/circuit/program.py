@@ -16,16 +16,6 @@ from qbatch.circuit.facts import Register
 from qbatch.circuit.gates import Standard
 
 
-class Limits:
-    """What a circuit may be at most."""
-
-    TEXT = 8 * 2**20  # characters
-    QUBITS = 10_000
-    BITS = 10_000
-    OPERATIONS = 1_000_000  # with loops and broadcasts written out
-    EXPANDED = 10_000_000  # with the person's own gates written out, too
-
-
 @dataclass(frozen=True, slots=True)
 class Expr:
     """Something known only when the inputs are bound or the bits are measured.

@@ -1,7 +1,7 @@
 """What has been read is kept: programs, facts and Qiskit circuits, by the SHA-256 of their text.
 
 Rules: a text is parsed once in a process (`parses` counts), and not at all where only its facts are
-wanted and the cache on disk has them.
+wanted and the cache on disk has them; then the reader is not even imported.
 """
 
 from __future__ import annotations
@@ -9,18 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, TypeVar
 
-from qbatch.circuit.analysis import analyse
-from qbatch.circuit.build import build_program
 from qbatch.circuit.cache import FactsCache
 from qbatch.circuit.facts import CircuitFacts
-from qbatch.circuit.parser import parse
-from qbatch.circuit.program import Program
-from qbatch.circuit.tokens import Source
+from qbatch.circuit.text import Source
 from qbatch.errors import CircuitError, Place
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
 
+    from qbatch.circuit.program import Program
     from qbatch.circuit.sources import Circuit
 
 #: Programs and circuits kept in a process; of facts, which are small, forty times as many.
@@ -52,9 +49,11 @@ def facts_of(source: Source, sha256: str) -> CircuitFacts:
     """
     facts = _facts.get(sha256) or _cache.get(sha256)
     if facts is None:
+        from qbatch.circuit.analysis import analyse
+
         program = _program(source, sha256)
         if program.has_modifiers:  # only Qiskit can tell whether they can be built
-            _keep(_built, sha256, build_program(program, source))
+            _keep(_built, sha256, _build(program, source))
         facts = analyse(program)
         _cache.put(sha256, facts)
     return _keep(_facts, sha256, facts, 40 * _KEPT)
@@ -69,7 +68,7 @@ def build(circuit: Circuit) -> QuantumCircuit:
     built = _built.get(circuit.sha256)
     if built is None:
         source = Source(circuit.text, Place(circuit.name, 1, 1))
-        built = build_program(_program(source, circuit.sha256), source)
+        built = _build(_program(source, circuit.sha256), source)
         _keep(_built, circuit.sha256, built)
     return built
 
@@ -91,10 +90,18 @@ def bind(circuit: Circuit, values: Mapping[str, float]) -> QuantumCircuit:
     return built.assign_parameters({p: float(values[p.name]) for p in built.parameters})
 
 
+def _build(program: Program, source: Source) -> QuantumCircuit:
+    from qbatch.circuit.build import build_program
+
+    return build_program(program, source)
+
+
 def _program(source: Source, sha256: str) -> Program:
     global _parses
     program = _programs.get(sha256)
     if program is None:
+        from qbatch.circuit.parser import parse
+
         _parses += 1
         program = _keep(_programs, sha256, parse(source))
     return program

@@ -6,19 +6,10 @@ from typing import Any
 
 from qbatch.circuit.expressions import Bits, Qubits, Reader
 from qbatch.circuit.facts import Register
-from qbatch.circuit.gates import BUILTIN
-from qbatch.circuit.program import Expr, Limits, Measure, Operation, Program
-from qbatch.circuit.tokens import Source, Token
-
-#: No name in a circuit may be one of these.
-KEYWORDS = frozenset(
-    {"OPENQASM", "include", "qubit", "bit", "qreg", "creg", "input", "output", "const", "let",
-     "gate", "opaque", "measure", "reset", "barrier", "delay", "if", "else", "while", "for", "in",
-     "box", "float", "angle", "int", "uint", "bool", "gphase", "ctrl", "negctrl", "inv", "pow",
-     "def", "extern", "switch", "break", "continue", "return", "cal", "defcal", "defcalgrammar",
-     "array", "duration", "stretch", "complex", "nop", "durationof", "readonly", "mutable", "void",
-     "end"}
-)  # fmt: skip
+from qbatch.circuit.gates import BUILTIN, KEYWORDS
+from qbatch.circuit.program import Expr, Measure, Operation, Program
+from qbatch.circuit.text import Limits, Source
+from qbatch.circuit.tokens import Token
 
 
 class Names(Reader):

@@ -9,15 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from hashlib import sha256
 from pathlib import Path
 from typing import Literal, Protocol
 
 from qbatch.circuit.facts import CircuitFacts
-from qbatch.circuit.program import Limits
 from qbatch.circuit.reading import facts_of
-from qbatch.circuit.tokens import Source
+from qbatch.circuit.text import Limits, Source
 from qbatch.errors import CircuitError, ConsentError, Place
 
 #: What a parameter may be.
@@ -192,6 +190,8 @@ class MadeSource:
             ) from error
 
     def _unknown(self, name: str) -> CircuitError:
+        from difflib import get_close_matches
+
         near = get_close_matches(name, self.parameters, 1)
         hint = f"; did you mean '{near[0]}'?" if near else ""
         known = ", ".join(sorted(self.parameters)) or "none"
@@ -316,6 +316,8 @@ def _nearest_file(path: Path, root: Path) -> str:
         names = [entry.name for entry in path.parent.iterdir()] if path != root else []
     except OSError:
         return ""
+    from difflib import get_close_matches
+
     near = get_close_matches(path.name, names, 1)
     return f"; did you mean {path.parent.relative_to(root) / near[0]}?" if near else ""
 

@@ -15,10 +15,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-from qbatch.circuit.expressions import CONSTANTS
-from qbatch.circuit.gates import BUILTIN, PAPER, QELIB1, STDGATES
+from qbatch.circuit.gates import BUILTIN, CONSTANTS, KEYWORDS, PAPER, QELIB1, STDGATES
 from qbatch.circuit.reading import build
-from qbatch.circuit.registers import KEYWORDS
 from qbatch.errors import CircuitError, Place
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import pytest
 from qbatch.circuit import Circuit, CircuitSource, open_circuit, reading
 from qbatch.circuit.cache import FactsCache
 from qbatch.circuit.sources import circuit_of
-from qbatch.circuit.tokens import Source
+from qbatch.circuit.text import Source
 from qbatch.errors import Place
 
 QASM3 = 'OPENQASM 3.0;\ninclude "stdgates.inc";\n'
