@@ -105,18 +105,21 @@ class Series:
         if self.shows_outcomes:
             self._add_counts(point, (facet, color))
             return
-        mark = self._mark(point, values, facet, color)
-        if mark is None:
-            return
-        if self.dropped and not self.is_asked_for:
-            self.dropped += 1
-        elif len(self.marks) < (MAX_MARKS if self.is_asked_for else MAX_UNASKED_MARKS):
+        if self.dropped or len(self.marks) >= self._most_marks:
+            self._drop()
+        elif (mark := self._mark(point, values, facet, color)) is not None:
             self.marks.append(mark)
-        else:
-            self.dropped += 1
-            if not self.is_asked_for:
-                self.dropped += len(self.marks)
-                self.marks.clear()
+
+    @property
+    def _most_marks(self) -> int:
+        return MAX_MARKS if self.is_asked_for else MAX_UNASKED_MARKS
+
+    def _drop(self) -> None:
+        """Leave a point out; of a figure nobody asked for leave all of them out."""
+        self.dropped += 1
+        if not self.is_asked_for:
+            self.dropped += len(self.marks)
+            self.marks.clear()
 
     def _mark(
         self,
