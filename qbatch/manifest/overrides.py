@@ -56,9 +56,25 @@ def _targets(root: Node, path: str, value: str) -> list[Steps]:
     """Return the locations a path stands for: an axis by its bare name is set in every sweep."""
     top = known_keys(())
     is_list = "," in value or "{" in value
-    if "." not in path and (path not in top or (path == "shots" and is_list)):
+    is_shots = path == "shots" and (is_list or _sweeps_shots(root))
+    if "." not in path and (path not in top or is_shots):
         return _axes_named(root, path, top)
     return [_split(root, path)]
+
+
+def _sweeps_shots(root: Node) -> bool:
+    """Tell whether `shots` is an axis already: then the number beside the sweeps counts nowhere."""
+    members = Members()
+    sweep = members.of(root).get("sweep")
+    nodes = () if sweep is None else (sweep[1],)
+    if nodes and isinstance(nodes[0], SequenceNode):
+        nodes = tuple(nodes[0].value)
+    return any(
+        "shots" in members.of(parts[kind][1])
+        for parts in map(members.of, nodes)
+        for kind in _AXES
+        if kind in parts
+    )
 
 
 def _split(root: Node, path: str) -> Steps:

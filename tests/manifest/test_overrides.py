@@ -146,3 +146,10 @@ def test_names_with_dots_and_digits_are_found():
 
 def test_the_one_sweep_may_be_called_the_first():
     assert change("sweep.0.repeat=3", "sweep.0.matrix.a=1,2", text=VALID).sweeps[0].repeat == 3
+
+
+def test_shots_alone_is_the_axis_where_there_is_one():
+    swept = VALID.replace("gamma: [0, 1]", "shots: [10, 100]")
+    manifest = change("shots=5", text=swept)
+    assert manifest.sweeps[0].matrix["shots"].values == (5,)
+    assert change("shots=5", text=VALID).shots == 5
