@@ -17,6 +17,7 @@ import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import cache
 from hashlib import sha256
 from multiprocessing.connection import wait
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -110,7 +111,7 @@ def solve(text: str, max_qubits: int) -> Solution:
     measured = _measured_qubits(circuit)
     facts = Solution(
         num_qubits=circuit.num_qubits,
-        registers=tuple((register.name, register.size) for register in circuit.cregs),
+        registers=_registers(circuit),
         operations=dict(circuit.count_ops()),
         num_qubit_registers=len(circuit.qregs),
         pairs=_pairs(circuit),
@@ -119,13 +120,15 @@ def solve(text: str, max_qubits: int) -> Solution:
     problem = _problem(circuit, max_qubits)
     if problem:
         return replace(facts, error=problem)
+    compact = _compact(circuit)
+    measured = _measured_qubits(compact)
     if (
         measured is None
         or len(measured) > MOST_EXACT_BITS
-        or circuit.num_qubits > MOST_EXACT_QUBITS
+        or compact.num_qubits > MOST_EXACT_QUBITS
     ):
         return facts
-    outcomes, probabilities = _exact(circuit, measured)
+    outcomes, probabilities = _exact(compact, measured)
     return replace(facts, outcomes=outcomes, probabilities=probabilities)
 
 
@@ -137,6 +140,31 @@ def _problem(circuit: QuantumCircuit, max_qubits: int) -> str:
     ):
         return "the program measures nothing"
     return ""
+
+
+def _registers(circuit: QuantumCircuit) -> tuple[tuple[str, int], ...]:
+    """Return name and bits of each classical register; a lone bit is a register of its own."""
+    registers: dict[str, int] = {}
+    for at, bit in enumerate(circuit.clbits):
+        homes = circuit.find_bit(bit).registers
+        name = homes[0][0].name if homes else f"bit{at}"
+        registers[name] = registers.get(name, 0) + 1
+    return tuple(registers.items())
+
+
+def _compact(circuit: QuantumCircuit) -> QuantumCircuit:
+    """Leave out qubits that nothing touches: programs on physical qubits are wide and sparse."""
+    from qiskit import QuantumCircuit
+
+    used = {qubit for one in circuit.data for qubit in one.qubits if one.name != "barrier"}
+    if len(used) == circuit.num_qubits:
+        return circuit
+    kept = [qubit for qubit in circuit.qubits if qubit in used]
+    compact = QuantumCircuit(kept, circuit.clbits, *circuit.cregs)
+    for one in circuit.data:
+        if one.name != "barrier":
+            compact.append(one)
+    return compact
 
 
 def _pairs(circuit: QuantumCircuit) -> frozenset[tuple[int, int]]:
@@ -194,19 +222,37 @@ def _exact(
 
 def simulate_shots(text: str, shots: int, seed: int) -> dict[int, int]:
     """Simulate every shot; for dynamic and wide circuits. Returns outcome -> count."""
-    circuit = _for_aer(read_program(text))
+    circuit = _for_aer(_compact(read_program(text)))
     result = _aer().run(circuit, shots=shots, seed_simulator=seed % 2**31).result()
-    return {
-        int(word.replace(" ", ""), 2): int(count) for word, count in result.get_counts().items()
-    }
+    return {int(word, 16): int(count) for word, count in result.data(0)["counts"].items()}
 
 
 def _for_aer(circuit: QuantumCircuit) -> QuantumCircuit:
+    """Spell out gates that Aer does not know; the usual circuit is returned as it is."""
+    if _operations(circuit) <= _native_operations():
+        return circuit
     from qiskit import transpile
+    from qiskit.circuit.library import get_standard_gate_name_mapping
 
-    return transpile(circuit, _aer(), optimization_level=0)
+    basis = sorted(_native_operations() & set(get_standard_gate_name_mapping()))
+    return transpile(circuit, basis_gates=basis, optimization_level=0)
 
 
+def _operations(circuit: QuantumCircuit) -> set[str]:
+    names = set(circuit.count_ops())
+    for one in circuit.data:
+        for block in getattr(one.operation, "blocks", ()):
+            names |= _operations(block)
+    return names
+
+
+@cache
+def _native_operations() -> frozenset[str]:
+    names = {*_aer().configuration().basis_gates, *_aer().configuration().custom_instructions}
+    return frozenset(names | {"measure", "reset", "barrier", "delay"})
+
+
+@cache
 def _aer() -> Any:
     from qiskit_aer import AerSimulator
 

@@ -55,6 +55,26 @@ def test_physical_qubits_are_understood() -> None:
     assert (solution.outcomes, solution.num_qubit_registers) == ((1,), 0)
 
 
+def test_a_lone_bit_is_a_register_of_its_own() -> None:
+    solution = solve("OPENQASM 3.0; qubit q; bit c; bit[2] d; x q; c = measure q;", 1)
+    assert (solution.registers, solution.outcomes) == ((("bit0", 1), ("d", 2)), (1,))
+
+
+def test_physical_qubits_far_apart_are_simulated_exactly() -> None:
+    text = 'OPENQASM 3.0; include "stdgates.inc"; bit[2] c; x $3; cx $3, $50; c[1] = measure $50;'
+    assert solve(text, 54).probabilities == (1.0,)
+    assert solve(text, 54).outcomes == (0b10,)
+    assert solve(text, 54).pairs == {(3, 50)}
+
+
+def test_gates_that_the_simulator_does_not_know_are_spelled_out() -> None:
+    text = (
+        'OPENQASM 2.0; include "qelib1.inc"; gate flip a { x a; } qreg q[1]; creg c[1];'
+        "flip q[0]; measure q->c;"
+    )
+    assert solve(text, 1).outcomes == (1,)
+
+
 def test_a_dynamic_circuit_is_simulated_shot_by_shot() -> None:
     text = (
         'OPENQASM 3.0; include "stdgates.inc"; qubit[2] q; bit[2] c; h q[0]; c[0] = measure q[0];'
