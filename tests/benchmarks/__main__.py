@@ -1,0 +1,60 @@
+"""Measure qbatch beside what people would do without it, and print the ratios.
+
+    python -m tests.benchmarks                 # everything, about ten minutes on two cores
+    python -m tests.benchmarks startup plan    # some of it
+    python -m tests.benchmarks --markdown      # the table as it stands in the README
+
+Every row holds two figures taken in the same session on the same machine, alternating where they are
+short, and their ratio; nothing here asserts. Quote ratios: absolute figures drift with the machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import platform
+import sys
+from pathlib import Path
+
+from tabulate import tabulate
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+GROUPS = ("startup", "manifest", "plan", "sweep", "small_jobs", "durable", "report", "http")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("groups", nargs="*", help=f"of: {', '.join(GROUPS)}; default all")
+    parser.add_argument("--markdown", action="store_true", help="print the table as Markdown")
+    arguments = parser.parse_args()
+    if unknown := set(arguments.groups) - set(GROUPS):
+        parser.error(f"no such group: {', '.join(sorted(unknown))}; there are {', '.join(GROUPS)}")
+    print(f"{platform.processor() or platform.machine()}, {_cores()} cores, ", end="")
+    print(f"Python {platform.python_version()}, {platform.system()}", flush=True)
+    rows = []
+    for group in arguments.groups or GROUPS:
+        for row in importlib.import_module(f"bench_{group}").measure():
+            print(
+                f"  {row.what}: {row.ours} | {row.beside}: {row.theirs} | {row.ratio}", flush=True
+            )
+            rows.append(row)
+    print()
+    print(
+        tabulate(
+            [(r.goal, r.what, r.ours, r.beside, r.theirs, r.ratio, r.wanted) for r in rows],
+            headers=("goal", "what", "qbatch", "beside it", "figure", "ratio", "wanted"),
+            tablefmt="pipe" if arguments.markdown else "simple",
+            disable_numparse=True,
+        )
+    )
+
+
+def _cores() -> int:
+    import os
+
+    return len(os.sched_getaffinity(0))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,82 @@
+"""K11: a million points."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from bench_manifest import HEAD
+from measuring import Row, in_turn, ms, peak_mib, python, seconds
+
+#: What nobody can avoid: the product, one SHA-256 and one line per point.
+BY_HAND = """
+import hashlib, itertools, json, sys
+n = int(sys.argv[1])
+with open(sys.argv[2], "w") as out:
+    for i, (a, b) in enumerate(itertools.product(range(n), range(1000))):
+        text = json.dumps({"gamma": a, "beta": b})
+        out.write(hashlib.sha256(text.encode()).hexdigest() + text + "\\n")
+"""
+
+
+def manifest(side: int) -> str:
+    axes = f"    gamma: {{linspace: [0, 1, {side}]}}\n    beta: {{linspace: [0, 1, 1000]}}\n"
+    return HEAD.replace("  zip:\n    gamma:\n", "  matrix:\n" + axes)
+
+
+def measure() -> Iterator[Row]:
+    with tempfile.TemporaryDirectory() as folder:
+        for side, most in ((1000, "<= 4 s"), (10, "<= 350 ms")):
+            path, saved = Path(folder, f"m{side}.yaml"), Path(folder, f"m{side}.plan")
+            path.write_text(manifest(side))
+            command = ["-m", "qbatch", "plan", str(path), "-o", str(saved)]
+            ours, theirs = in_turn(
+                python(*command, cwd=folder),
+                python("-c", BY_HAND, str(side), str(Path(folder, "hand"))),
+                rounds=3,
+            )
+            yield Row(
+                "K11",
+                f"qbatch plan -o FILE, {side * 1000:,} points",
+                ms(ours),
+                "product + json + SHA-256 + file by hand",
+                ms(theirs),
+                f"{ours / theirs:.2f} x",
+                most,
+            )
+        peak = peak_mib(
+            [sys.executable, *command[:3], str(Path(folder, "m1000.yaml")), "-o", str(saved)],
+            folder,
+        )
+        yield Row(
+            "K11",
+            "the same, 1,000,000 points, peak memory",
+            f"{peak:.0f} MiB",
+            "",
+            "",
+            "",
+            "<= 120 MiB",
+        )
+        yield _count(Path(folder, "m1000.yaml"))
+
+
+def _count(path: Path) -> Row:
+    from qbatch.manifest import load_manifest
+    from qbatch.plan import expand
+
+    start = time.perf_counter()
+    plan = expand(load_manifest(path))
+    first = time.perf_counter() - start
+    again = seconds(lambda: expand(load_manifest(path)).num_points)
+    return Row(
+        "K11",
+        f"load, expand and count {plan.num_points:,} points, in process",
+        ms(again),
+        "the first time in a process",
+        ms(first),
+        "",
+        "<= 250 ms",
+    )

@@ -1,0 +1,144 @@
+"""K1, K3: a parametric sweep on the embedded simulator beside Aer driven by hand."""
+
+from __future__ import annotations
+
+import multiprocessing
+import tempfile
+import time
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+from measuring import Row
+
+QUBITS, DEPTH, SHOTS = 10, 10, 1024
+NAMES = [f"t{k}" for k in range(2 * QUBITS * DEPTH)]
+
+MANIFEST = """\
+qbatch: 1
+name: sweep
+circuits:
+  ansatz: ansatz.qasm
+backends:
+  sim: {provider: local, limits: {workers: 2}}
+shots: 1024
+sweep:
+  zip:
+"""
+
+
+def measure() -> Iterator[Row]:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        Path(folder, "ansatz.qasm").write_text(qasm())
+        small, large = run_qbatch(folder, 500), run_qbatch(folder, 1_500)
+        ours = 1_000 / (large - small)
+    pool = raw_pool(1_000)
+    yield Row(
+        "K1",
+        "1,000 points more, journal and results stored",
+        f"{ours:.0f} points/s",
+        "two-process pool over Aer's parameter_binds",
+        f"{pool:.0f} points/s",
+        f"{ours / pool:.2f} x",
+        ">= 0.9 x",
+    )
+    loop = loop_people_write(16)
+    yield Row(
+        "K1",
+        "the same",
+        f"{ours:.0f} points/s",
+        "bind + transpile() + run() in a loop",
+        f"{loop:.1f} points/s",
+        f"{ours / loop:.0f} x",
+        ">= 50 x",
+    )
+
+
+def qasm() -> str:
+    lines = ["OPENQASM 3.0;", 'include "stdgates.inc";', *(f"input float {n};" for n in NAMES)]
+    lines += [f"qubit[{QUBITS}] q;", f"bit[{QUBITS}] c;"]
+    names = iter(NAMES)
+    for _ in range(DEPTH):
+        for q in range(QUBITS):
+            lines += [f"ry({next(names)}) q[{q}];", f"rz({next(names)}) q[{q}];"]
+        lines += [f"cx q[{q}], q[{q + 1}];" for q in range(QUBITS - 1)]
+    return "\n".join([*lines, "c = measure q;", ""])
+
+
+def run_qbatch(folder: Path, points: int) -> float:
+    """Return the seconds of a whole run in this process, start-up included."""
+    import numpy as np
+
+    from qbatch import run
+
+    values = np.random.default_rng(points).uniform(0, 6, (points, len(NAMES)))
+    path = Path(folder, f"sweep{points}.yaml")
+    axes = (f"    {n}: {[round(v, 6) for v in values[:, k].tolist()]}" for k, n in enumerate(NAMES))
+    path.write_text(MANIFEST + "\n".join(axes) + "\n")
+    start = time.perf_counter()
+    run(path, out=Path(folder, f"run{points}"))
+    return time.perf_counter() - start
+
+
+_circuit = None
+
+
+def circuit():  # noqa: ANN201 - qiskit is imported by the workers only
+    from qiskit import QuantumCircuit
+    from qiskit.circuit import ParameterVector
+
+    values = ParameterVector("t", len(NAMES))
+    made = QuantumCircuit(QUBITS, QUBITS)
+    index = iter(values)
+    for _ in range(DEPTH):
+        for q in range(QUBITS):
+            made.ry(next(index), q)
+            made.rz(next(index), q)
+        for q in range(QUBITS - 1):
+            made.cx(q, q + 1)
+    made.measure(range(QUBITS), range(QUBITS))
+    return made, values
+
+
+def batch(points: int) -> int:
+    """Run some points in one Aer call and take their counts, as a worker of the raw pool."""
+    global _circuit
+    import numpy as np
+    from qiskit_aer import AerSimulator
+
+    _circuit = _circuit or circuit()
+    made, parameters = _circuit
+    values = np.random.default_rng(points).uniform(0, 6, (points, len(NAMES)))
+    simulator = AerSimulator(method="statevector", max_parallel_threads=1)
+    binds = {p: values[:, k].tolist() for k, p in enumerate(parameters)}
+    result = simulator.run([made], shots=SHOTS, parameter_binds=[binds]).result()
+    for k in range(points):
+        result.get_counts(k)
+    return points
+
+
+def raw_pool(points: int) -> float:
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(2, mp_context=context) as pool:
+        list(pool.map(batch, [4, 4]))
+        start = time.perf_counter()
+        done = sum(pool.map(batch, [50] * (points // 50)))
+        return done / (time.perf_counter() - start)
+
+
+def loop_people_write(points: int) -> float:
+    import numpy as np
+    from qiskit import transpile
+    from qiskit_aer import AerSimulator
+
+    made, _ = circuit()
+    simulator = AerSimulator()
+    values = np.random.default_rng(1).uniform(0, 6, (points + 1, len(NAMES)))
+    start = 0.0
+    for k, row in enumerate(values):
+        if k == 1:
+            start = time.perf_counter()
+        bound = transpile(made.assign_parameters(row), simulator)
+        simulator.run(bound, shots=SHOTS).result().get_counts()
+    return points / (time.perf_counter() - start)
