@@ -8,12 +8,12 @@ each evolution by itself, before its jobs fail; no other job does.
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from qbatch.errors import Refused
 from qbatch.job import JobState
 from qbatch.manifest.models import Backend
 from qbatch.providers import (
@@ -28,9 +28,11 @@ from qbatch.providers import (
     Update,
 )
 from qbatch.providers.local.method import (
+    NEVER_CLIFFORD,
     evolution_s,
     machine_bytes,
     memory_bytes,
+    num_cores,
     readable_bytes,
     settled,
 )
@@ -99,7 +101,7 @@ class LocalDriver:
         self.name = name
         self._settings = read_settings(backend, folder)
         self._timeout_s = backend.timeout_s
-        self._num_workers = backend.limits.workers or len(os.sched_getaffinity(0))
+        self._num_workers = backend.limits.workers or num_cores()
         limit = backend.limits.memory_gb
         self._memory = int(limit * 1e9) if limit else machine_bytes()
         self._memory_source = "limits.memory_gb allows" if limit else "this machine has"
@@ -144,6 +146,13 @@ class LocalDriver:
                     f"statevector: true keeps at most {STATEVECTOR_QUBITS} qubits; "
                     f"it has {facts.num_qubits}"
                 )
+        method = self._settings.options.method
+        strange = NEVER_CLIFFORD.intersection(facts.gates)
+        if method in ("stabilizer", "stim") and strange:
+            return (
+                f"method: {method} simulates Clifford circuits only, and {min(strange)} is no "
+                "Clifford gate; take method: automatic"
+            )
         return self._too_large(facts)
 
     def _too_large(self, facts: CircuitFacts) -> str | None:
@@ -212,14 +221,19 @@ class LocalDriver:
         return [self._news.pop(job_id) for job_id in found]
 
     async def fetch(self, batch: Batch, job_ids: Sequence[str]) -> Sequence[Fetched]:
-        return [self._fetched(self._jobs[job_id]) for job_id in job_ids]
+        fetched = []
+        for job_id in job_ids:
+            held = self._jobs.get(job_id)
+            if held is None or held.result is None:
+                raise Refused(
+                    f"local: this process has no result of job {job_id[:12]}; run it again"
+                )
+            fetched.append(self._fetched(held.order, held.result))
+        return fetched
 
-    def _fetched(self, held: _Held) -> Fetched:
+    def _fetched(self, order: Order, result: _Result) -> Fetched:
         from qbatch.result import Counts
 
-        order, result = held.order, held.result
-        if result is None:
-            raise KeyError(f"local: {order.name} has no result")
         answer = result.answer
         registers = tuple((r.name, r.num_bits) for r in order.circuit.facts.registers)
         states = answer.statevectors

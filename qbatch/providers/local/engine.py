@@ -245,11 +245,14 @@ def _facts(program: Program) -> dict[str, Any]:
         import stim
 
         return {"engine": "stim", "engine_version": stim.__version__, "method": "stim"}
+    import numpy
+    import qiskit
     import qiskit_aer
 
     return {
         "engine": "qiskit-aer",
         "engine_version": qiskit_aer.__version__,
+        "versions": {"qiskit": qiskit.__version__, "numpy": numpy.__version__},
         "method": settings.method,
         "precision": settings.options.precision,
         "device": settings.options.device,

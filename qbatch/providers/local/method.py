@@ -36,6 +36,9 @@ CLIFFORD_GATES = frozenset(
     ("cx", "CX", "cy", "cz", "h", "id", "s", "sdg", "swap", "sx", "sxdg", "x", "y", "z")
 )
 
+#: Gates that no tableau takes, at no angle.
+NEVER_CLIFFORD = frozenset({"t", "tdg", "ch", "ccx", "cswap"})
+
 
 def choose_method(facts: CircuitFacts, settings: Settings) -> str:
     """Return the method for a circuit: the one asked for, or the automatic choice."""
@@ -140,6 +143,13 @@ def machine_bytes() -> int:
         if text.isdigit():
             total = min(total, int(text))
     return total
+
+
+def num_cores() -> int:
+    """Cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def readable_bytes(count: int) -> str:

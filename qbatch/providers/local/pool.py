@@ -193,8 +193,11 @@ class Pool:
             task.finished(outcome)
 
     async def _compute(self, scope: trio.CancelScope, task: Task) -> Answer | Broken:
-        process = self._workers[scope] or Process(self._command)
-        self._workers[scope] = process
+        process = self._workers[scope]
+        if process is not None and process.has_ended:
+            await self._dismiss(scope)
+            process = None
+        process = self._workers[scope] = process or Process(self._command)
         within_s = START_UP_S
         try:
             with trio.fail_after(within_s):

@@ -62,6 +62,11 @@ class Process:
     def pid(self) -> int:
         return self._popen.pid
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether it is no more."""
+        return self._popen.poll() is not None
+
     async def wait_ready(self) -> None:
         """Wait until it has imported what it needs.
 

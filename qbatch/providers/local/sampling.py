@@ -55,12 +55,25 @@ def draw(distribution: Floats, shots: int, seed: int) -> tuple[Ints, Ints]:
     import numpy as np
 
     generator = np.random.Generator(np.random.PCG64(seed))
-    drawn = [
-        np.searchsorted(distribution, generator.random(min(_BLOCK, shots - start)), side="right")
-        for start in range(0, shots, _BLOCK)
-    ]
-    outcomes, counts = np.unique(np.concatenate(drawn), return_counts=True)
-    return outcomes.astype(np.int64), counts.astype(np.int64)
+    outcomes, counts = np.zeros(0, np.int64), np.zeros(0, np.int64)
+    for start in range(0, shots, _BLOCK):
+        uniforms = generator.random(min(_BLOCK, shots - start))
+        drawn = np.searchsorted(distribution, uniforms, side="right")
+        came, often = np.unique(drawn, return_counts=True)
+        if start == 0:
+            outcomes, counts = came.astype(np.int64), often.astype(np.int64)
+        else:
+            outcomes, counts = _added(outcomes, counts, came, often)
+    return outcomes, counts
+
+
+def _added(outcomes: Ints, counts: Ints, came: Ints, often: Ints) -> tuple[Ints, Ints]:
+    import numpy as np
+
+    merged, places = np.unique(np.concatenate([outcomes, came]), return_inverse=True)
+    total = np.zeros(len(merged), np.int64)
+    np.add.at(total, places, np.concatenate([counts, often]))
+    return merged, total
 
 
 def misread(probabilities: Floats, flips: Sequence[tuple[float, float] | None]) -> Floats:

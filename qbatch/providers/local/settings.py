@@ -106,6 +106,14 @@ def _clashes(backend: Backend) -> Iterator[tuple[Loc, str]]:
         )
     if options.method == "extended_stabilizer" and (noise.thermal_relaxation or noise.calibration):
         yield ("options", "method"), "extended_stabilizer knows no relaxation; take density_matrix"
+    relaxation = noise.thermal_relaxation
+    if options.method == "stabilizer" and relaxation and relaxation.t2 > relaxation.t1:
+        yield (
+            ("options", "method"),
+            "stabilizer knows relaxation with t2 <= t1 only; take automatic",
+        )
+    if options.method == "stim" and level > 0:
+        yield ("options", "method"), "stim takes circuits as written; remove transpile"
     if options.method == "stim" and not _stim_knows(noise):
         yield ("noise",), "stim knows depolarizing and symmetric readout only; take stabilizer"
 

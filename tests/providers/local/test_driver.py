@@ -27,6 +27,7 @@ from simulating import (
     wait_ended,
 )
 
+from qbatch.errors import Refused
 from qbatch.job import JobState
 from qbatch.manifest.models import Backend, Limits
 from qbatch.providers import Absent, Surroundings, open_driver
@@ -245,17 +246,59 @@ def test_what_this_process_does_not_know_is_absent_for_certain(loop):
     assert update.state is JobState.CREATED
 
 
-def test_one_small_composite_job_starts_one_worker():
+def test_a_result_nobody_has_is_refused(loop):
+    async def work():
+        driver = open_local()
+        with pytest.raises(Refused, match="no result of job 000000000000"):
+            await driver.fetch(batch([order(BELL)]), [order(BELL).id])
+
+    loop.run(work)
+
+
+def test_a_worker_killed_while_idle_costs_nobody_a_retry(loop):
+    async def work():
+        driver = open_local()
+        await compute(driver, [batch(waves(1))])
+        for pid in loop.pool.pids:
+            os.kill(pid, signal.SIGKILL)
+            await trio.to_thread.run_sync(wait_ended_process, pid)
+        chunks = driver._try_again = []  # a retry would fail: a list cannot be called
+        found = await compute(driver, [batch(waves(1))])
+        await driver.aclose()
+        return chunks, found
+
+    chunks, found = loop.run(work)
+    assert (chunks, len(found)) == ([], 1)
+
+
+def wait_ended_process(pid: int) -> None:
+    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+
+
+def test_workers_end_with_the_trio_run_even_if_nobody_closes_the_driver():
+    async def main():
+        driver = open_local()
+        await compute(driver, [batch(waves(1))])
+        return driver._workers.pids
+
+    assert not any(map(alive, trio.run(main)))
+
+
+def test_one_small_composite_job_starts_one_worker_that_parses_and_prepares_once():
     async def main():
         driver = open_local(limits=Limits(workers=2))
-        await compute(driver, [batch(waves(10))])
+        one = batch(waves(200))
+        await submit(driver, one)
+        await wait_ended(driver, [one])
+        answers = [driver._jobs[job_id].result.answer for job_id in one.composite.job_ids]
         pids = driver._workers.pids
         await driver.aclose()
-        return pids
+        return pids, answers
 
-    pids = trio.run(main)
-    assert len(pids) == 1
-    assert not alive(pids[0])
+    [pid], answers = trio.run(main)
+    assert not alive(pid)
+    assert len({id(answer) for answer in answers}) > 1
+    assert {(answer.parses, answer.preparations) for answer in answers} == {(1, 1)}
 
 
 def alive(pid: int) -> bool:

@@ -67,6 +67,19 @@ WRONG = [
         ("noise",),
         "stim knows depolarizing and symmetric readout only",
     ),
+    (
+        {
+            "noise": {"thermal_relaxation": {"t1": 1.0, "t2": 1.5}},
+            "options": {"method": "stabilizer"},
+        },
+        ("options", "method"),
+        "t2 <= t1 only",
+    ),
+    (
+        {"transpile": Transpile(optimization_level=1), "options": {"method": "stim"}},
+        ("options", "method"),
+        "stim takes circuits as written",
+    ),
     ({"target": "big"}, ("target",), "the local simulator has no targets"),
     (
         {"transpile": Transpile(optimization_level=1), "options": {"statevector": True}},
