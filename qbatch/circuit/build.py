@@ -9,6 +9,7 @@ nothing can observe is kept only where it is a number.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -127,7 +128,7 @@ class _Builder:
         from qiskit.exceptions import QiskitError as AnyQiskitError
 
         try:
-            params = [evaluate(param, values) for param in op.params]
+            params = [_finite(evaluate(param, values)) for param in op.params]
             if op.name == "gphase" and not op.qubits:
                 self._add_phase(circuit, params[0], in_definition)
                 return
@@ -215,6 +216,12 @@ class _Builder:
             if not Operator(own.definition).equiv(Operator(type(known)(*params))):
                 return None
         return type(known)
+
+
+def _finite(angle: Any) -> Any:
+    if isinstance(angle, complex) or (isinstance(angle, float) and not math.isfinite(angle)):
+        raise ArithmeticError(f"the angle is {angle}")
+    return angle
 
 
 def _composed(name: str, num_qubits: int, fill: Callable[[QuantumCircuit], object]) -> Any:

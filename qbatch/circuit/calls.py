@@ -126,7 +126,7 @@ class Gates(Names, ABC):
         """Estimate how many standard gates a call comes down to."""
         size = gate.size if isinstance(gate, GateDefinition) else 1
         for modifier in modifiers:
-            self.out.has_modifiers = True
+            self.out.has_modifiers = self.may_fail = True
             if modifier.name.endswith("ctrl"):
                 size *= 8 * int(modifier.argument)
             elif modifier.name == "pow":

@@ -44,6 +44,9 @@ class Bits:
     name: str | None = None
 
 
+#: Not every number has a value of these.
+_PARTIAL = frozenset({"/", "**", "sqrt", "ln", "log", "arcsin", "arccos", "asin", "acos", "exp"})
+
 #: A literal before one of these is all there is to read.
 _ENDS = frozenset({"]", ")", ",", ":", "}"})
 
@@ -61,6 +64,7 @@ class Reader(Cursor):
         super().__init__(source)
         self.version = "3.0"
         self.symbols: dict[str, Symbol] = {}
+        self.may_fail = False
 
     def expression(self, tighter_than: int = 0) -> Symbol:
         """Read an expression of operators that bind tighter than the given precedence."""
@@ -195,6 +199,8 @@ class Reader(Cursor):
         self._check_range(args, token)
         if operator in _NUMBERS_ONLY:
             raise self.error(f"{operator} of an input is not supported", token)
+        if operator in _PARTIAL and not (operator == "/" and not isinstance(args[1], Expr)):
+            self.may_fail = True
         depth = 1 + max(tree.depth for tree in trees)
         if depth > 4 * NESTING:
             raise self.error("this expression is too long", token)

@@ -50,6 +50,7 @@ class Parser(Gates):
         self._version()
         while self.token.kind != "end" and not self.take("end"):
             self.statement()
+        self.out.may_fail = self.may_fail
         return self.out
 
     def _version(self) -> None:

@@ -194,8 +194,9 @@ class Program:
         registers: Classical registers in the order declared.
         inputs: Free parameters in the order declared.
         operations: In the order of the text.
-        has_modifiers: Some gate has one, so that phases of gates may matter and Qiskit has to
-            be asked whether it can build it.
+        has_modifiers: Some gate has one, so that phases of gates may matter.
+        may_fail: Only building tells whether it can be built: for want of a gate in Qiskit, or
+            because an angle within a gate cannot be computed.
     """
 
     version: str
@@ -208,3 +209,4 @@ class Program:
     num_qubits: int = 0
     num_bits: int = 0
     has_modifiers: bool = False
+    may_fail: bool = False

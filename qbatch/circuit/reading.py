@@ -52,7 +52,7 @@ def facts_of(source: Source, sha256: str) -> CircuitFacts:
         from qbatch.circuit.analysis import analyse
 
         program = _program(source, sha256)
-        if program.has_modifiers:  # only Qiskit can tell whether they can be built
+        if program.may_fail:
             _keep(_built, sha256, _build(program, source))
         facts = analyse(program)
         _cache.put(sha256, facts)
@@ -86,8 +86,13 @@ def bind(circuit: Circuit, values: Mapping[str, float]) -> QuantumCircuit:
     missing = [name for name in circuit.facts.parameters if name not in values]
     if missing:
         raise CircuitError(Place(circuit.name), f"no value for input '{missing[0]}'")
+    from qiskit.exceptions import QiskitError
+
     built = build(circuit)
-    return built.assign_parameters({p: float(values[p.name]) for p in built.parameters})
+    try:
+        return built.assign_parameters({p: float(values[p.name]) for p in built.parameters})
+    except (QiskitError, ArithmeticError, ValueError, TypeError) as error:
+        raise CircuitError(Place(circuit.name), f"cannot be bound: {error}") from error
 
 
 def _build(program: Program, source: Source) -> QuantumCircuit:

@@ -11,6 +11,7 @@ angles are free, they are written out. What cannot be written is a `CircuitError
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
@@ -70,7 +71,12 @@ def program_text(
         if len(_texts) >= _KEPT:
             del _texts[next(iter(_texts))]
         _texts[key] = text
-    return text.fill(values)
+    from qiskit.exceptions import QiskitError
+
+    try:
+        return text.fill(values)
+    except (QiskitError, ArithmeticError, ValueError, TypeError) as error:
+        raise CircuitError(Place(circuit.name), f"cannot be bound: {error}") from error
 
 
 def qasm2_text(circuit: QuantumCircuit, place: Place) -> str:
@@ -103,6 +109,8 @@ def _bound(angle: Any, values: Mapping[str, float]) -> float:
 
 def _decimal(number: float) -> str:
     """Write a number so that both versions of OpenQASM read exactly it."""
+    if not math.isfinite(number):
+        raise ArithmeticError(f"the angle {number} is not finite")
     text = repr(float(number))
     if "e" in text and "." not in text:
         return text.replace("e", ".0e")
@@ -275,7 +283,7 @@ class _Writer:
         if not getattr(angle, "parameters", None):
             try:
                 return _decimal(float(angle))
-            except (TypeError, ValueError) as error:
+            except (TypeError, ValueError, ArithmeticError) as error:
                 raise self._error(f"the angle {angle!r} is no real number") from error
         if self._make_holes:
             self.holes.append(angle)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from qiskit import QuantumCircuit, qasm2, qasm3
 from qiskit.quantum_info import Operator
 
-from qbatch.circuit import bind, build, parses
+from qbatch.circuit import bind, build, parses, program_text
 from qbatch.circuit.gates import QELIB1, STDGATES
 from qbatch.errors import CircuitError
 from tests.circuit.conftest import QASM2, QASM3, circuit, circuit2, circuit3
@@ -200,3 +200,15 @@ def test_binding_reaches_into_the_persons_own_gates():
     free = circuit3(f"{gates} input float g; qubit[2] q; f(3 * g) q[0], q[1];")
     fixed = circuit3(f"{gates} qubit[2] q; f(0.6) q[0], q[1];")
     assert Operator(bind(free, {"g": 0.2})).equiv(Operator(build(fixed)))
+
+
+@pytest.mark.parametrize("body", ["rx(1 / a) q;", "rx(sqrt(a - 1)) q;", "rx(1e300 * 1e300 * a) q;"])
+def test_an_angle_within_a_gate_that_cannot_be_computed_is_told_at_once(body):
+    with pytest.raises(CircuitError, match=r"c\.qasm:4:\d+: "):
+        circuit3(f"qubit q;\ngate g(a) q {{ {body} }} g(0.0) q;")
+
+
+@pytest.mark.parametrize("how", [bind, program_text])
+def test_a_value_at_which_an_angle_has_none_is_a_circuit_error(how):
+    with pytest.raises(CircuitError, match="c: cannot be bound"):
+        how(circuit3("input float a; qubit q; rx(1 / a) q;"), {"a": 0.0})
