@@ -8,6 +8,7 @@ What was in flight when the last run ended is taken up before anything new is se
 
 from __future__ import annotations
 
+import gc
 import itertools
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -29,7 +30,7 @@ from qbatch.executor.resume import Backlog, read_backlog
 from qbatch.executor.stop import Stop
 from qbatch.job import JobState
 from qbatch.plan import Plan, SweepPoint, canonical_json
-from qbatch.providers import Batch, Driver, Target
+from qbatch.providers import Driver, Target
 from qbatch.snapshot import JobRow, Registered, Snapshot, again
 from qbatch.snapshot.estimates import analysis_key
 
@@ -88,10 +89,13 @@ async def execute(
     conduct.note_plan(targets)
     registered = await engine.offload(conduct.register)
     lanes = [conduct.make_lane(name, drivers[name], targets[name]) for name in drivers]
+    gc.freeze()  # qiskit and numpy are not looked through again: the loop would stall for 100 ms
     try:
         await conduct.run(lanes, registered)
     except BaseExceptionGroup as group:
         raise collapsed(group) from None
+    finally:
+        gc.unfreeze()
     return conduct.summary(lanes, registered, trio.current_time() - started)
 
 
@@ -250,43 +254,41 @@ class _Conduct:
 
     async def _feed(self, nursery: trio.Nursery, carrier: Carrier, lane: Lane) -> None:
         """Start new composite jobs as slots become free, until the plan is through."""
-        batches = self._batches(lane)
-        while ready := await self._take(batches):
-            for batch in ready:
+        packing = self._packed(lane)
+        most = 1 if self._engine.settings.is_inline else READ_AHEAD
+        # In a thread: a long stretch of finished points may have to be skipped.
+        while ready := await self._engine.offload(lambda: list(itertools.islice(packing, most))):
+            for flight in ready:
                 await lane.slots.take()
                 try:
                     await self._engine.slots.take()
                 except trio.Cancelled:
                     lane.slots.free()
                     raise
-                rows = self._engine.snapshot.jobs_of(batch.composite.job_ids)
-                flight = Flight(batch, {row.job.id: _fresh(row) for row in rows})
                 nursery.start_soon(self._carry, carrier, lane, flight)
 
-    async def _take(self, batches: Iterator[Batch]) -> list[Batch]:
-        """Pack some more; in a thread, where a long stretch of finished points is skipped."""
-        most = 1 if self._engine.settings.is_inline else READ_AHEAD
-        return await self._engine.offload(lambda: list(itertools.islice(batches, most)))
-
-    def _batches(self, lane: Lane) -> Iterator[Batch]:
-        generations: dict[str, int] = {}
-        return self._plan.composites(
+    def _packed(self, lane: Lane) -> Iterator[Flight]:
+        """Pack what is wanted of a lane's points, lazily."""
+        rows: dict[str, JobRow] = {}
+        batches = self._plan.composites(
             {lane.name: lane.target},
-            partial(self._wants, lane.name, generations),
-            generation_of=lambda point: generations.pop(point.id),
+            partial(self._wants, lane.name, rows),
+            generation_of=lambda point: rows[point.id].job.generation,
         )
+        for batch in batches:
+            yield Flight(batch, {key: rows.pop(key) for key in batch.composite.job_ids})
 
-    def _wants(self, lane_name: str, generations: dict[str, int], point: SweepPoint) -> bool:
+    def _wants(self, lane_name: str, rows: dict[str, JobRow], point: SweepPoint) -> bool:
+        """Whether to run a point; if so, note in `rows` how its next attempt begins."""
         if point.backend != lane_name or (self._only is not None and not self._only(point)):
             return False
         engine = self._engine
         if point.id in engine.busy:
             return False
-        state = engine.snapshot.state_of(point.id)
-        if state not in WANTED[engine.settings.only]:
-            return False
         (row,) = engine.snapshot.jobs_of([point.id])
-        generations[point.id] = _fresh(row).job.generation
+        if row.job.state not in WANTED[engine.settings.only]:
+            return False
+        rows[point.id] = _fresh(row)
         return True
 
     # -- after --------------------------------------------------------------------------------

@@ -42,9 +42,13 @@ def open_writer(folder: Path, durability: Durability, journal: Journal) -> sqlit
     path = folder / NAME
     with translated(path):
         _check_files(path, journal)
+        is_new = journal == "new" or not path.exists()
         connection = _connect(path, "rwc")
         try:
-            _make_or_check(connection, path)
+            if is_new and _is_empty(connection):
+                _make(connection)
+            else:
+                _check(connection, path)
             _set_up(connection, durability)
         except BaseException:
             connection.close()
@@ -94,9 +98,7 @@ def _reopen_immutable(path: Path) -> sqlite3.Connection:
 def _check_files(path: Path, journal: Journal) -> None:
     """Refuse a folder that has lost a file since its last holder: steps would be missing."""
     lost = None
-    if path.exists() and path.stat().st_size == 0 and journal != "new":
-        lost = f"{path}: it is empty"
-    elif journal == "open" and not path.exists():
+    if journal == "open" and not path.exists():
         lost = f"{path}: it is missing, and the last run of this folder was cut off"
     elif journal == "open" and not path.with_name(f"{NAME}-wal").exists():
         lost = f"{path}-wal: it is missing; it held the last steps of a run that was cut off"
@@ -123,8 +125,11 @@ def _connect(path: Path, mode: str) -> sqlite3.Connection:
 def _check_version(connection: sqlite3.Connection, path: Path) -> None:
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     owner = connection.execute("PRAGMA application_id").fetchone()[0]
-    if owner == version == 0 and not connection.execute("SELECT 1 FROM sqlite_schema").fetchone():
-        raise SnapshotError(f"{path}: it is empty: no run was started here, or it is damaged")
+    if owner == version == 0 and _is_empty(connection):
+        raise SnapshotError(
+            f"{path}: it is empty; restore it from a copy, or start again with --fresh "
+            "(the folder is set aside, not deleted)"
+        )
     if owner != APPLICATION_ID:
         raise SnapshotError(f"{path}: this SQLite file was not written by qbatch")
     if version > SCHEMA_VERSION:
@@ -134,10 +139,11 @@ def _check_version(connection: sqlite3.Connection, path: Path) -> None:
         )
 
 
-def _make_or_check(connection: sqlite3.Connection, path: Path) -> None:
-    if connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0] == 0:
-        _make(connection)
-        return
+def _is_empty(connection: sqlite3.Connection) -> bool:
+    return connection.execute("SELECT 1 FROM sqlite_schema").fetchone() is None
+
+
+def _check(connection: sqlite3.Connection, path: Path) -> None:
     _check_version(connection, path)
     if path.stat().st_size > MAX_CHECKED_BYTES:
         return

@@ -54,6 +54,8 @@ def translated(path: Path) -> Iterator[None]:
         raise  # used after it was closed: our bug, or the notebook's
     except sqlite3.Error as error:
         raise damaged_or_blocked(path, error) from error
+    except UnicodeDecodeError as error:
+        raise damaged(path, "text is not UTF-8") from error
     except OSError as error:
         raise unusable(path, error) from error
 

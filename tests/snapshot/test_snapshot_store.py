@@ -1,0 +1,206 @@
+"""What the snapshot keeps: points, moves, results, in one step each."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from qbatch.errors import SelectionError
+from qbatch.job import CompositeJob, JobState
+from qbatch.result import Counts
+from qbatch.snapshot import JobRow, NewResult, Run, Snapshot, StoredPoint
+
+
+def points(*numbers: int, name: str = "i") -> Iterator[StoredPoint]:
+    for n in numbers:
+        key = hashlib.sha256(str(n).encode()).hexdigest()
+        yield StoredPoint(key, f"{name}={n}", "bell", "sim", 100, 1, (("i", n),), n, "s")
+
+
+def key_of(n: int) -> str:
+    return next(points(n)).id
+
+
+def move(snapshot: Snapshot, n: int, *states: JobState, **changes: object) -> JobRow:
+    (row,) = snapshot.jobs_of([key_of(n)])
+    for state in states:
+        row = replace(row, job=row.job.moved_to(state))
+    row = replace(row, job=replace(row.job, **changes))  # type: ignore[arg-type]
+    with snapshot.transaction():
+        snapshot.save_jobs([row])
+    return row
+
+
+def complete(snapshot: Snapshot, n: int) -> None:
+    row = move(snapshot, n, JobState.SUBMITTING)
+    row = replace(row, job=row.job.moved_to(JobState.COMPLETED))
+    counts = Counts.from_dict([("c", 2)], {"00": 60, "11": 40})
+    with snapshot.transaction():
+        snapshot.save_jobs([row])
+        snapshot.save_result(row.ordinal, NewResult(counts.pack(), {"took_s": 0.5}, raw=b"{}"))
+
+
+def names(run: Run) -> list[str]:
+    return [point.name for point in run]
+
+
+def test_new_points_begin_as_created(tmp_path: Path) -> None:
+    with Snapshot(tmp_path) as snapshot:
+        assert snapshot.register(points(1, 2, 3)).added == 3
+        assert snapshot.counts_by_state() == {JobState.CREATED: 3}
+        assert snapshot.state_of(key_of(2)) is JobState.CREATED
+        assert snapshot.state_of(key_of(9)) is None
+
+
+def test_registering_the_same_plan_again_changes_nothing(tmp_path: Path) -> None:
+    with Snapshot(tmp_path) as snapshot:
+        snapshot.register(points(1, 2, 3))
+        before = snapshot._db.total_changes
+        assert snapshot.register(points(1, 2, 3)).added == 0
+        assert snapshot._db.total_changes - before <= 1
+
+
+def test_points_keep_their_state_when_the_plan_is_reordered_and_grows(tmp_path: Path) -> None:
+    with Snapshot(tmp_path) as snapshot:
+        snapshot.register(points(1, 2, 3))
+        complete(snapshot, 3)
+        found = snapshot.register(points(3, 4, 1, 2))
+        assert (found.planned, found.added, found.removed) == (4, 1, 0)
+    with Run(tmp_path) as run:
+        assert names(run) == ["i=3", "i=4", "i=1", "i=2"]
+        assert run["i=3"].state is JobState.COMPLETED
+
+
+def test_points_no_longer_planned_are_kept_apart_and_come_back_with_their_results(
+    tmp_path: Path,
+) -> None:
+    with Snapshot(tmp_path) as snapshot:
+        snapshot.register(points(1, 2, 3))
+        complete(snapshot, 2)
+        assert snapshot.register(points(1, 3)).removed == 1
+        with Run(tmp_path) as run:
+            assert names(run) == ["i=1", "i=3"]
+            assert [point.name for point in run.removed()] == ["i=2"]
+        snapshot.register(points(1, 2, 3))
+        assert snapshot.counts_by_state()[JobState.COMPLETED] == 1
+
+
+def test_a_renamed_point_keeps_its_result(tmp_path: Path) -> None:
+    with Snapshot(tmp_path) as snapshot:
+        snapshot.register(points(1))
+        complete(snapshot, 1)
+        snapshot.register(points(1, name="j"))
+    with Run(tmp_path) as run:
+        assert run["j=1"].counts is not None
+
+
+def test_what_points_share_is_kept_once(tmp_path: Path) -> None:
+    with Snapshot(tmp_path) as snapshot:
+        snapshot.register(points(1, 2), setting_of=lambda key: f'{{"circuit":"text of {key}"}}')
+        assert snapshot.setting("s") == '{"circuit":"text of s"}'
+    with Run(tmp_path) as run:
+        assert run.circuit_of(run["i=2"]) == "text of s"
+
+
+def test_a_result_is_read_as_it_was_stored(tmp_path: Path) -> None:
+    with Snapshot(tmp_path) as snapshot:
+        snapshot.register(points(1))
+        complete(snapshot, 1)
+    with Run(tmp_path) as run:
+        point = run["i=1"]
+        assert point.counts is not None
+        assert point.counts.to_dict() == {"00": 60, "11": 40}
+        assert point.facts == {"took_s": 0.5}
+        assert run.raw_of(point) == [("result", b"{}")]
+        assert [state for _, state, _ in run.history_of(point)] == [
+            JobState.SUBMITTING,
+            JobState.COMPLETED,
+        ]
+
+
+def test_a_step_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
+    with Snapshot(tmp_path) as snapshot:
+        snapshot.register(points(1))
+        (row,) = snapshot.jobs_of([key_of(1)])
+        moved = replace(row, job=row.job.moved_to(JobState.SUBMITTING))
+        with contextlib.suppress(ZeroDivisionError), snapshot.transaction():
+            snapshot.save_jobs([moved])
+            raise ZeroDivisionError
+        assert snapshot.state_of(key_of(1)) is JobState.CREATED
+
+
+def test_a_composite_job_comes_back_with_memo_and_intent_until_it_is_closed(tmp_path: Path) -> None:
+    with Snapshot(tmp_path, now=lambda: 50.0) as snapshot:
+        snapshot.register(points(1, 2))
+        rows = snapshot.jobs_of([key_of(1), key_of(2)])
+        composite = CompositeJob("c1", "sim", (key_of(1), key_of(2)), 1, {"session": "x"})
+        with snapshot.transaction():
+            ordinal = snapshot.add_composite(composite, [row.ordinal for row in rows], {})
+            snapshot.save_intent(ordinal, "key", b"\x00body")
+        (found,) = snapshot.open_composites()
+        assert (found.stage, found.memo, found.intent) == (
+            "submitting",
+            {"session": "x"},
+            ("key", b"\x00body"),
+        )
+        assert [point.id for point, _ in snapshot.rows_at(found.children)] == [key_of(1), key_of(2)]
+        assert snapshot.sent_since("sim", 49.0) == [(50.0, 2)]
+        with snapshot.transaction():
+            snapshot.set_stage(ordinal, "closed")
+        assert snapshot.open_composites() == []
+
+
+def test_failed_and_cancelled_jobs_can_be_retried_as_a_new_generation(tmp_path: Path) -> None:
+    with Snapshot(tmp_path) as snapshot:
+        snapshot.register(points(1, 2))
+        move(snapshot, 1, JobState.FAILED, error="cold")
+        assert snapshot.retry([key_of(1), key_of(2)]) == 1
+        (row,) = snapshot.jobs_of([key_of(1)])
+        assert (row.job.state, row.job.generation, row.job.error) == (JobState.CREATED, 2, "")
+
+
+def test_a_forgotten_point_leaves_no_trace(tmp_path: Path) -> None:
+    with Snapshot(tmp_path) as snapshot:
+        snapshot.register(points(1, 2))
+        complete(snapshot, 1)
+        assert snapshot.forget([key_of(1)]) == 1
+        assert snapshot.state_of(key_of(1)) is None
+        assert snapshot.register(points(1, 2)).added == 1
+    with Run(tmp_path) as run:
+        assert run["i=1"].state is JobState.CREATED
+        assert run.history_of(run["i=1"]) == []
+
+
+def test_a_job_at_a_provider_cannot_be_forgotten(tmp_path: Path) -> None:
+    with Snapshot(tmp_path) as snapshot:
+        snapshot.register(points(1))
+        move(snapshot, 1, JobState.SUBMITTING, JobState.SUBMITTED)
+        with pytest.raises(SelectionError, match="submitted: cancel or resolve"):
+            snapshot.forget([key_of(1)])
+
+
+def test_only_held_jobs_can_be_resolved(tmp_path: Path) -> None:
+    with Snapshot(tmp_path) as snapshot:
+        snapshot.register(points(1))
+        with pytest.raises(SelectionError, match="created, not held"):
+            snapshot.resolve(key_of(1), JobState.CREATED)
+        move(snapshot, 1, JobState.SUBMITTING, JobState.HELD)
+        resolved = snapshot.resolve(key_of(1), JobState.SUBMITTED, provider_job_id="c7")
+        assert resolved.provider_job_id == "c7"
+
+
+@pytest.mark.parametrize("size", [10, 5_000])
+def test_a_step_writes_as_much_in_a_large_run_as_in_a_small_one(tmp_path: Path, size: int) -> None:
+    with Snapshot(tmp_path, durability="normal") as snapshot:
+        snapshot.register(points(*range(size)))
+        rows = snapshot.jobs_of(key_of(n * 7919 % size) for n in range(100))
+        wal = tmp_path / "snapshot.db-wal"
+        for row in rows:
+            with snapshot.transaction():
+                snapshot.save_jobs([replace(row, job=row.job.moved_to(JobState.SUBMITTING))])
+        assert wal.stat().st_size / len(rows) <= 8_000

@@ -1,0 +1,251 @@
+"""The folder: who may use it, and what happens when it is not what was written."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from test_snapshot_store import complete, key_of, points
+
+from qbatch.errors import RunLockedError, SnapshotError
+from qbatch.snapshot import Run, Snapshot, find_run_folder, holder_of, open_run, set_aside
+
+DB = "snapshot.db"
+
+
+@pytest.fixture
+def finished(tmp_path: Path) -> Path:
+    """A run folder with three points, two of them completed."""
+    folder = tmp_path / "run"
+    with Snapshot(folder) as snapshot:
+        snapshot.register(points(1, 2, 3))
+        complete(snapshot, 1)
+        complete(snapshot, 2)
+    return folder
+
+
+def test_a_second_runner_is_told_who_holds_the_folder(tmp_path: Path) -> None:
+    with Snapshot(tmp_path), pytest.raises(RunLockedError, match=f"process {os.getpid()} on "):
+        Snapshot(tmp_path)
+
+
+def test_the_lock_dies_with_its_process(tmp_path: Path) -> None:
+    code = (
+        "import sys, time; from pathlib import Path; from qbatch.snapshot import Snapshot\n"
+        "s = Snapshot(Path(sys.argv[1])); print('held', flush=True); time.sleep(60)"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE
+    ) as child:
+        assert child.stdout is not None
+        child.stdout.readline()
+        assert f"process {child.pid} on" in (holder_of(tmp_path) or "")
+        child.send_signal(signal.SIGKILL)
+    assert holder_of(tmp_path) is None
+    Snapshot(tmp_path).close()
+
+
+def test_looking_whether_a_run_goes_on_does_not_keep_it_from_starting(tmp_path: Path) -> None:
+    Snapshot(tmp_path).close()
+    assert holder_of(tmp_path) is None
+    with Snapshot(tmp_path), Run(tmp_path) as run:
+        assert run.is_running
+
+
+def test_a_run_can_be_read_while_it_is_written(tmp_path: Path) -> None:
+    with Snapshot(tmp_path) as snapshot:
+        snapshot.register(points(1, 2))
+        with Run(tmp_path) as run:
+            pages = iter(run)
+            next(pages)
+            complete(snapshot, 2)
+            assert run["i=2"].counts is not None
+
+
+def test_a_newer_snapshot_is_refused_with_both_versions(finished: Path) -> None:
+    with sqlite3.connect(finished / DB) as db:
+        db.execute("PRAGMA user_version=99")
+    db.close()
+    with pytest.raises(SnapshotError, match=r"newer qbatch .snapshot version 99; .* up to 1"):
+        Snapshot(finished)
+    with pytest.raises(SnapshotError, match="newer qbatch"):
+        Run(finished)
+
+
+def test_another_programs_database_is_refused(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / DB) as db:
+        db.execute("CREATE TABLE other(a)")
+    db.close()
+    with pytest.raises(SnapshotError, match="not written by qbatch"):
+        Snapshot(tmp_path)
+
+
+def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
+    (tmp_path / DB).write_bytes(b"not a database, but long enough to be looked at" * 50)
+    with pytest.raises(SnapshotError, match=r"no snapshot, or it is damaged.*--fresh"):
+        Snapshot(tmp_path)
+
+
+@pytest.mark.parametrize("left", [0, 1, 100, 2048, 5000])
+def test_a_truncated_snapshot_is_an_error_never_fewer_points(finished: Path, left: int) -> None:
+    os.truncate(finished / DB, left)
+    with pytest.raises(SnapshotError):
+        Snapshot(finished)
+    with pytest.raises(SnapshotError), Run(finished) as run:
+        assert len(list(run)) == 3
+
+
+def test_any_flipped_bit_is_an_error_or_changes_nothing(finished: Path) -> None:
+    good = (finished / DB).read_bytes()
+    truth = _all_of(finished)
+    for at in range(64, len(good), 97):
+        bad = bytearray(good)
+        bad[at] ^= 1 << at % 8
+        (finished / DB).write_bytes(bytes(bad))
+        try:
+            assert _all_of(finished) == truth, at
+        except SnapshotError:
+            continue
+
+
+def _all_of(folder: Path) -> list[object]:
+    with Run(folder) as run:
+        return [
+            (p.point, p.job, p.counts.to_dict() if p.counts else None, p.facts, p.submitted_at)
+            for p in run
+        ]
+
+
+def test_a_cut_off_run_that_lost_its_journal_is_refused(tmp_path: Path) -> None:
+    _cut_off(tmp_path)
+    (tmp_path / f"{DB}-wal").unlink()
+    with pytest.raises(SnapshotError, match="-wal: it is missing; it held the last steps"):
+        Snapshot(tmp_path)
+
+
+def test_a_cut_off_run_goes_on_where_it_was(tmp_path: Path) -> None:
+    _cut_off(tmp_path)
+    with Run(tmp_path) as run:  # a reader does not take the journal away
+        assert run["i=1"].counts is not None
+    with Snapshot(tmp_path) as snapshot:
+        assert len(snapshot.counts_by_state()) == 2
+
+
+def test_a_journal_torn_anywhere_gives_an_earlier_step_whole(tmp_path: Path) -> None:
+    _cut_off(tmp_path)
+    wal, db = (tmp_path / f"{DB}-wal").read_bytes(), (tmp_path / DB).read_bytes()
+    for left in range(len(wal), max(0, len(wal) - 6000), -331):
+        (tmp_path / DB).write_bytes(db)
+        (tmp_path / f"{DB}-wal").write_bytes(wal[:left])
+        (tmp_path / f"{DB}-shm").unlink(missing_ok=True)
+        with Run(tmp_path) as run:
+            assert len(list(run)) == 2
+            assert all(p.counts is not None for p in run if p.state == "completed")
+
+
+def _cut_off(folder: Path) -> None:
+    code = (
+        "import sys, os; from pathlib import Path; sys.path.insert(0, sys.argv[2])\n"
+        "from test_snapshot_store import *\n"
+        "s = Snapshot(Path(sys.argv[1])); s.register(points(1, 2)); complete(s, 1)\n"
+        "os.kill(os.getpid(), 9)"
+    )
+    here = str(Path(__file__).parent)
+    subprocess.run([sys.executable, "-c", code, str(folder), here], check=False)
+
+
+def test_a_full_disk_is_told_with_path_and_remedy_and_what_was_done_is_kept(
+    finished: Path,
+) -> None:
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    with Snapshot(finished) as snapshot:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, limits[1]))
+        try:
+            with pytest.raises(SnapshotError, match=r"snapshot\.db: .*then run again"):
+                snapshot.register(points(*range(500)))
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+            signal.signal(signal.SIGXFSZ, handler)
+        complete(snapshot, 3)
+        assert snapshot.register(points(*range(500))).added == 497
+
+
+def test_a_folder_that_cannot_be_made_is_told_with_its_path(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(SnapshotError, match="file/run: "):
+        Snapshot(tmp_path / "file" / "run")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_read_only_folder_is_told_and_can_still_be_read(finished: Path) -> None:
+    finished.chmod(0o500)
+    try:
+        with pytest.raises(SnapshotError, match="cannot be"):
+            Snapshot(finished)
+        with Run(finished) as run:
+            assert len(run) == 3
+    finally:
+        finished.chmod(0o700)
+
+
+def test_a_folder_without_a_run_is_told_how_to_make_one(tmp_path: Path) -> None:
+    with pytest.raises(SnapshotError, match=r"no run here .* `qbatch run` makes one"):
+        open_run(tmp_path)
+    with pytest.raises(SnapshotError, match="no such run folder or manifest"):
+        open_run(tmp_path / "nowhere")
+
+
+def test_a_manifest_stands_for_its_run_under_runs(tmp_path: Path) -> None:
+    manifest = tmp_path / "m.yaml"
+    manifest.write_text(
+        "qbatch: 1\nname: mine\ncircuits: {b: b.qasm}\nbackends: {s: {provider: local}}\n"
+    )
+    assert find_run_folder(manifest) == Path("runs/mine")
+    assert find_run_folder(manifest, tmp_path / "out") == tmp_path / "out"
+    assert find_run_folder(tmp_path) == tmp_path
+
+
+def test_a_run_set_aside_is_whole_under_another_name(finished: Path) -> None:
+    found = set_aside(finished)
+    assert found is not None
+    moved, in_flight = found
+    assert (in_flight, finished.exists()) == (0, False)
+    with Run(moved) as run:
+        assert len(run) == 3
+    assert set_aside(finished) is None
+
+
+def test_a_run_that_goes_on_is_not_set_aside(tmp_path: Path) -> None:
+    with Snapshot(tmp_path), pytest.raises(RunLockedError):
+        set_aside(tmp_path)
+
+
+def test_a_missing_row_is_an_error_never_one_point_less(finished: Path) -> None:
+    with sqlite3.connect(finished / DB) as db:
+        db.execute("DELETE FROM jobs WHERE ordinal = 2")
+    db.close()
+    with pytest.raises(SnapshotError, match="2 of 3 jobs are left"):
+        Run(finished)
+
+
+def test_a_completed_point_without_its_result_is_an_error(finished: Path) -> None:
+    with sqlite3.connect(finished / DB) as db:
+        db.execute("DELETE FROM results WHERE ordinal = 2")
+    db.close()
+    with Run(finished) as run, pytest.raises(SnapshotError, match="result row 2 is missing"):
+        list(run)
+
+
+def test_points_are_found_by_name_and_by_the_beginning_of_their_id(finished: Path) -> None:
+    with Run(finished) as run:
+        assert run["i=2"].id == key_of(2)
+        assert run[key_of(2)[:7]].name == "i=2"
+        with pytest.raises(Exception, match="no point is called 'i=9'"):
+            run["i=9"]
