@@ -40,10 +40,11 @@ class Source:
         return replace(self.place, line=(self.place.line or 1) + line, column=column + shift)
 
     def line_at(self, offset: int) -> str:
-        """Return the line around a character, without its newline."""
+        """Return the line around a character as in its file, without its newline."""
         start = self.text.rfind("\n", 0, offset) + 1
         end = self.text.find("\n", offset)
-        return self.text[start : len(self.text) if end < 0 else end].rstrip("\r")[:200]
+        line = self.text[start : len(self.text) if end < 0 else end].rstrip("\r")[:200]
+        return " " * self.indent + line
 
     def error(self, offset: int, problem: str) -> CircuitError:
         """Make the error to raise at a character of the text."""

@@ -37,7 +37,9 @@ def test_windows_line_ends_and_a_byte_order_mark_change_nothing(tmp_path):
 def test_a_mistake_in_inline_text_is_told_at_the_manifests_line(tmp_path):
     text = QASM3 + "qubit q;\nhh q;\n"
     place = Place("m.yaml", 7, 5)
-    assert error_of(tmp_path, qasm=text, place=place).startswith("m.yaml:11:7: 'hh'")
+    with pytest.raises(CircuitError, match=r"m\.yaml:11:7: 'hh'") as caught:
+        opened(tmp_path, qasm=text, place=place)
+    assert caught.value.excerpt == "      hh q;"
 
 
 @pytest.mark.parametrize("file", ["../bell.qasm", "/etc/passwd", "out/bell.qasm"])
