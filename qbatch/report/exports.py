@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from qbatch.errors import SelectionError
+from qbatch.errors import QbatchError, SelectionError
 from qbatch.report.files import replacing, replacing_text
 from qbatch.report.rows import Columns, Floors, Point, Run
 
@@ -176,7 +176,12 @@ _WRITERS: dict[str, Callable[[Run, IO[str]], None]] = {
 
 def _write_binary(run: Any, format: str, path: Path) -> None:
     with replacing(path) as fresh:
-        if format == "netcdf":
-            run.to_xarray().to_netcdf(fresh, engine="h5netcdf")
-        else:
-            run.to_dataframe().to_parquet(fresh, index=False)
+        try:
+            if format == "netcdf":
+                run.to_xarray().to_netcdf(fresh, engine="h5netcdf")
+            else:
+                run.to_dataframe().to_parquet(fresh, index=False)
+        except ImportError as error:
+            raise QbatchError(
+                f"{format}: {error}; install qbatch with its extra: qbatch[data]"
+            ) from error

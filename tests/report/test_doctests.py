@@ -13,7 +13,7 @@ import pytest
     [
         "report.markdown",
         "report.numbers",
-        "report.painting",
+        "report.scales",
         "report.template",
         "result.estimate",
         "result.notation",

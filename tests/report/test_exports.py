@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from qbatch.errors import SelectionError
+from qbatch.errors import QbatchError, SelectionError
 from qbatch.job import Job, JobState
 from qbatch.report import export
 
@@ -79,6 +79,17 @@ def test_json_is_one_document_with_everything(bell: Any) -> None:
     assert set(first["estimates"]["zz"]) == {"value", "se", "low", "high"}
     assert 0 < first["estimates"]["tvd"]["floor"] < 0.1
     assert (second["state"], second["counts"], second["error"]) == ("failed", None, "no")
+
+
+@pytest.mark.parametrize(("name", "ending"), [("netcdf", "nc"), ("parquet", "parquet")])
+def test_a_missing_extra_is_named(bell: Any, tmp_path: Path, name: str, ending: str) -> None:
+    def without_it() -> None:
+        raise ImportError("No module named 'h5py'")
+
+    bell.to_xarray = bell.to_dataframe = without_it
+    with pytest.raises(QbatchError, match=r"h5py'; install qbatch with its extra: qbatch\[data\]"):
+        export(bell, name, tmp_path / f"results.{ending}")
+    assert list(tmp_path.glob("*results*")) == []
 
 
 def test_an_empty_run_is_valid_in_every_text_format(make_run: Any) -> None:

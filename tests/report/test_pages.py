@@ -15,7 +15,7 @@ from qbatch.report import render, write_report
 from qbatch.report.markdown import MarkdownRows
 from qbatch.report.rows import Columns, Floors
 
-HOSTILE = "<script>alert(1)</script> | `x` \n=1+1 ]]> &amp;"
+HOSTILE = "<script>alert(1)</script> \" onclick='x' | `x` \n=1+1 ]]> &amp;"
 VOID = {"meta", "br", "link", "img", "input", "hr"}
 
 
