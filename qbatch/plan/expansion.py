@@ -24,6 +24,7 @@ from qbatch.plan.programs import check_programs
 from qbatch.plan.repeated import check_repeated
 from qbatch.plan.sweep import Grid
 from qbatch.plan.where import choices, same
+from qbatch.providers import validate_settings
 
 if TYPE_CHECKING:
     from qbatch.circuit import CircuitSource
@@ -38,6 +39,7 @@ def expand(manifest: Manifest) -> Plan:
     mistakes = Mistakes(manifest)
     drafts = [d for n in range(len(manifest.sweeps)) if (d := draft(manifest, n, mistakes))]
     sources = _open(manifest, drafts, mistakes)
+    _check_backends(manifest, mistakes)
     mistakes.raise_if_any()
     for each in drafts:
         _check_names(each, sources, mistakes)
@@ -81,6 +83,13 @@ def _open(
         except (SourceError, SourceErrors) as error:
             mistakes.note(error)
     return sources
+
+
+def _check_backends(manifest: Manifest, mistakes: Mistakes) -> None:
+    """See that each backend's options and noise are such as its provider takes."""
+    for name, backend in manifest.backends.items():
+        for loc, problem in validate_settings(backend, manifest.folder):
+            mistakes.add(("backends", name, *loc), problem)
 
 
 def _check_names(each: Draft, sources: Mapping[str, CircuitSource], mistakes: Mistakes) -> None:

@@ -356,6 +356,25 @@ def open_driver(
     return driver
 
 
+def validate_settings(backend: Backend, folder: Path) -> list[tuple[tuple[str | int, ...], str]]:
+    """Say what is wrong with a backend's own settings; pure, and light where nothing is wrong.
+
+    Clouds' settings are checked when their drivers are opened.
+
+    Args:
+        backend: Of a manifest.
+        folder: The manifest's.
+
+    Returns:
+        For each mistake its place within the backend, and what is wrong and how to mend it.
+    """
+    if backend.provider != "local":
+        return []
+    from qbatch.providers import local
+
+    return local.validate_settings(backend, folder)
+
+
 def _factory(provider: str) -> Any:
     if provider in BUILT_IN:
         return import_module(BUILT_IN[provider]).open_driver

@@ -25,7 +25,7 @@ def test_an_id_is_the_hash_of_the_documented_text() -> None:
 
 def test_the_settings_of_a_point_hash_to_its_id() -> None:
     plan = plan_of(
-        {**SWEEP, "repeat": 2}, backends={"é": {"provider": "local", "options": {"b": 1.0}}}
+        {**SWEEP, "repeat": 2}, backends={"é": {"provider": "local", "noise": {"readout": 1.0}}}
     )
     for point in plan.points():
         assert id_of(plan.settings_of(point)) == point.id
@@ -71,7 +71,7 @@ def test_what_cannot_change_a_result_stays_out_of_the_id() -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        {"backends": {"sim": {"provider": "local", "target": "x"}}},
+        {"backends": {"sim": {"provider": "oqc", "target": "x"}}},
         {"backends": {"sim": {"provider": "local", "options": {"method": "statevector"}}}},
         {"backends": {"sim": {"provider": "local", "noise": {"readout": 0.1}}}},
         {"backends": {"sim": {"provider": "local", "transpile": {"optimization_level": 1}}}},
@@ -97,9 +97,9 @@ def test_a_calibration_file_counts_by_its_content(tmp_path: Path) -> None:
         noisy = {"sim": {"provider": "local", "noise": {"calibration": name}}}
         return ids(plan_of(SWEEP, folder=tmp_path, backends=noisy))
 
-    first = with_file("a.json", '{"t1": 1.0, "t2": 2}')
-    assert with_file("b.json", '{ "t2": 2.0,\n "t1": 1 }') == first
-    assert with_file("a.json", '{"t1": 1.5, "t2": 2}') != first
+    first = with_file("a.json", '{"qubits": [{"t1": 1.0, "t2": 2}]}')
+    assert with_file("b.json", '{"qubits": [{ "t2": 2.0,\n "t1": 1 }]}') == first
+    assert with_file("a.json", '{"qubits": [{"t1": 1.5, "t2": 2}]}') != first
 
 
 def test_a_template_counts_by_the_text_it_makes(tmp_path: Path) -> None:
@@ -113,7 +113,10 @@ def test_a_template_counts_by_the_text_it_makes(tmp_path: Path) -> None:
 @given(st.permutations(["gamma", "beta", "shots", "backend"]))
 def test_the_order_of_axes_and_keys_changes_no_id(order: list[str]) -> None:
     axes = {"gamma": [0, 1], "beta": [2, 3], "shots": [10, 20], "backend": ["a", "b"]}
-    backends = {"a": {"provider": "local", "noise": {"readout": 0.1, "t1": 1}}, "b": OTHER}
+    backends = {
+        "a": {"provider": "local", "noise": {"readout": 0.1, "depolarizing": {"one_qubit": 0.1}}},
+        "b": OTHER,
+    }
     shuffled = {"b": dict(reversed(OTHER.items())), "a": dict(reversed(backends["a"].items()))}
     first = plan_of({"matrix": axes}, backends=backends)
     second = plan_of({"matrix": {name: axes[name] for name in order}}, backends=shuffled)
