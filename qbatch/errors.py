@@ -22,6 +22,7 @@ The tree answers the caller's question "what can I do about it?":
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -76,8 +77,8 @@ class CircuitError(SourceError):
 class SourceErrors(ExceptionGroup[SourceError], QbatchError):
     """All mistakes found in the person's files, at once, in the order of their places."""
 
-    def derive(self, excs: object) -> SourceErrors:
-        return SourceErrors(self.message, excs)  # type: ignore[arg-type]
+    def derive(self, excs: Sequence[SourceError]) -> SourceErrors:  # type: ignore[override]
+        return SourceErrors(self.message, excs)
 
 
 class ProviderError(QbatchError):
@@ -100,14 +101,22 @@ class Unavailable(ProviderError):
         retry_after_s: Seconds the provider asked us to wait, or None.
         unsent: True when the provider certainly did not act on the request (no connection came
             about, or it said so: 423, 429), so that even a call that spends may be sent again.
+        is_full: True when the provider answered that it takes no more for now: a limit of requests,
+            jobs or lanes is reached. Implies `unsent`; waiting helps, and is no failed attempt.
     """
 
     def __init__(
-        self, message: str, *, retry_after_s: float | None = None, unsent: bool = False
+        self,
+        message: str,
+        *,
+        retry_after_s: float | None = None,
+        unsent: bool = False,
+        is_full: bool = False,
     ) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
-        self.unsent = unsent
+        self.unsent = unsent or is_full
+        self.is_full = is_full
 
 
 class Misspoke(ProviderError):
