@@ -133,12 +133,14 @@ def _tell_reasons(told: Iterator[Reason], limit: int | None) -> None:
     from qbatch.report.numbers import whole
 
     why: Counter[str] = Counter()
-    lines: list[str] = []
+    listed: list[Reason] = []
     for reason in told:
-        if limit is None or len(lines) < limit:
-            lines.append(f"  {reason.point.id[:8]}  {reason.point.name}  {reason}")
+        if limit is None or len(listed) < limit:
+            listed.append(reason)
         why[reason.why.value] += 1
     click.echo("why: " + (", ".join(f"{whole(n)} {word}" for word, n in why.items()) or "nothing"))
-    click.echo("\n".join(lines))
-    if why.total() > len(lines):
-        click.echo(f"  and {whole(why.total() - len(lines))} more; --all lists them, -k selects")
+    width = max((len(reason.point.name) for reason in listed), default=0)
+    for reason in listed:
+        click.echo(f"  {reason.point.id[:8]}  {reason.point.name.ljust(width)}  {reason}")
+    if why.total() > len(listed):
+        click.echo(f"  and {whole(why.total() - len(listed))} more; --all lists them, -k selects")

@@ -24,10 +24,17 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "check": ("check", "Judge the manifest's checks on their intervals."),
     },
     "Control": {
+        "fetch": ("fetch", "Bring home what is done at the clouds; submit nothing."),
+        "cancel": ("cancel", "Stop jobs that are at a cloud."),
+        "resolve": ("resolve", "Decide about a held job."),
         "retry": ("retry", "Run failed and cancelled points again."),
         "forget": ("forget", "Drop points, or a whole run, with their results."),
     },
     "Set-up": {
+        "backends": ("backends", "List the targets of every configured cloud."),
+        "auth": ("auth", "Say where each credential comes from, and test it."),
+        "doctor": ("doctor", "Check this machine, a run folder, the clouds, their bit order."),
+        "emulate": ("emulate", "Serve emulated clouds on a loopback port."),
         "schema": ("schema", "Print the JSON Schema of manifests, for editors."),
         "completion": ("completion", "Print the completion script of a shell."),
     },
