@@ -140,12 +140,10 @@ class Machines:
         raise Rejected(501, "Search by date is not implemented.")
 
     async def show_statuses(self, request: Request) -> Response:
-        rows = [{"qpu_id": qpu.id, "status": "ONLINE" if qpu.active else "OFFLINE"} for qpu in QPUS]
-        return JSONResponse({"statuses": rows})
+        return JSONResponse({"statuses": [_status(qpu_of(request))]})
 
     async def show_status_v4(self, request: Request) -> Response:
-        qpu = qpu_of(request)
-        return JSONResponse({"qpu_id": qpu.id, "status": "ONLINE" if qpu.active else "OFFLINE"})
+        return JSONResponse(_status(qpu_of(request)))
 
     def window_s(self, qpu: Qpu) -> float:
         """Return when `qpu` begins to work, seconds of the clock."""
@@ -200,6 +198,10 @@ class Machines:
                 }
             ],
         }
+
+
+def _status(qpu: Qpu) -> dict[str, str]:
+    return {"qpu_id": qpu.id, "status": "ONLINE" if qpu.active else "OFFLINE"}
 
 
 def _calibration(qpu: Qpu, date: str) -> dict[str, Any]:

@@ -1,0 +1,118 @@
+"""Virtual environments of their own for the official clients, built once and kept in ``.ci``.
+
+``python tests/conformance/environments.py`` builds them all; the conformance tests build what they
+need by themselves. Nothing of qbatch is importable in them.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+#: Where environments are kept; git does not see it.
+KEPT = ROOT / ".ci"
+
+BUILD_LIMIT_S = 900
+
+
+class CannotBuild(Exception):
+    """An environment cannot be made on this machine; the message says what is missing."""
+
+
+@dataclass(frozen=True)
+class Environment:
+    """An official client, pinned.
+
+    Attributes:
+        pythons: Versions the client runs on, the best first.
+        packages: Requirements as pip takes them.
+    """
+
+    name: str
+    pythons: Sequence[str]
+    packages: Sequence[str]
+
+    @property
+    def folder(self) -> Path:
+        pins = " ".join([*self.pythons, *self.packages])
+        return KEPT / f"venv-{self.name}-{sha256(pins.encode()).hexdigest()[:10]}"
+
+    @property
+    def python(self) -> Path:
+        return self.folder / "bin" / "python"
+
+    def build(self) -> Path:
+        """Return its python, after building the environment unless it stands.
+
+        Raises:
+            CannotBuild: No fitting Python here, or the packages cannot be installed.
+        """
+        KEPT.mkdir(exist_ok=True)
+        with (KEPT / f"{self.folder.name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not (self.folder / "complete").exists():
+                shutil.rmtree(self.folder, ignore_errors=True)
+                _run([find_python(self.pythons), "-m", "venv", str(self.folder)])
+                pip = [str(self.python), "-m", "pip", "--disable-pip-version-check"]
+                _run([*pip, "install", "--quiet", *self.packages])
+                (self.folder / "complete").touch()
+        return self.python
+
+
+def find_python(versions: Sequence[str]) -> str:
+    """Return a Python of one of these versions.
+
+    Raises:
+        CannotBuild: There is none.
+    """
+    candidates = [sys.executable]
+    for version in versions:
+        candidates += [f"python{version}", *_from_pyenv(version)]
+    for version in versions:
+        for candidate in candidates:
+            if _version_of(candidate) == version:
+                return candidate
+    raise CannotBuild(f"no Python {' or '.join(versions)} on this machine")
+
+
+def _from_pyenv(version: str) -> list[str]:
+    versions = Path.home() / ".pyenv" / "versions"
+    return sorted(str(one) for one in versions.glob(f"{version}.*/bin/python"))
+
+
+def _version_of(python: str) -> str | None:
+    show = "import sys; print('%d.%d' % sys.version_info[:2])"
+    try:
+        done = subprocess.run([python, "-c", show], capture_output=True, text=True, timeout=30)
+    except OSError:
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def _run(command: list[str]) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, timeout=BUILD_LIMIT_S)
+    if done.returncode:
+        raise CannotBuild(f"{' '.join(command[:4])} …: {done.stderr.strip()[-500:]}")
+
+
+OQC = Environment("oqc", ("3.11", "3.12"), ("oqc-qcaas-sdk==0.1.24",))
+OPEN_QUANTUM = Environment(
+    "open-quantum",
+    ("3.11", "3.12"),
+    ("openquantum-sdk==1.0.0", "openquantum-sdk-qiskit==1.0.0", "qiskit-qasm3-import>=0.6"),
+)
+
+ENVIRONMENTS = (OQC, OPEN_QUANTUM)
+
+
+if __name__ == "__main__":
+    for environment in ENVIRONMENTS:
+        print(f"{environment.name}: {environment.build()}", flush=True)
