@@ -54,7 +54,7 @@ class Task:
 
     Attributes:
         deadline_s: Seconds of computing after which its worker is taken to hang.
-        started: Called when a worker takes it.
+        started: Called when a worker begins to compute it.
         finished: Called with what came of it, unless it was cancelled.
     """
 
@@ -78,7 +78,6 @@ class Pool:
         self._queue: deque[Task] = deque()
         self._lanes: list[Lane] = []
         self._workers: dict[trio.CancelScope, Process | None] = {}
-        self._idle = 0
         self._pending_s = 0.0
         self._running = 0
         self._taken = 0
@@ -133,8 +132,9 @@ class Pool:
 
     def _hire_if_worth_it(self) -> None:
         most = max((lane.workers for lane in self._lanes), default=0)
-        enough_s = len(self._workers) * WORTH_A_WORKER_S
-        if len(self._workers) < most and not self._idle and self._pending_s > enough_s:
+        hired = len(self._workers)
+        busy = self._running + len(self._queue) > hired
+        if hired < most and busy and self._pending_s > hired * WORTH_A_WORKER_S:
             self._hire()
 
     def _hire(self) -> None:
@@ -162,11 +162,7 @@ class Pool:
                 if self._may_start(task):
                     self._queue.remove(task)
                     return task
-            self._idle += 1
-            try:
-                await self._news.wait()
-            finally:
-                self._idle -= 1
+            await self._news.wait()
 
     def _may_start(self, task: Task) -> bool:
         if task.lane.running >= task.lane.workers:
@@ -178,7 +174,6 @@ class Pool:
         lane.running += 1
         self._running += 1
         self._taken += chunk.memory
-        task.started()
         outcome: Answer | Broken | None = None
         try:
             with task.scope:
@@ -202,6 +197,7 @@ class Pool:
         try:
             with trio.fail_after(within_s):
                 await process.wait_ready()
+            task.started()
             within_s = task.deadline_s
             with trio.fail_after(within_s):
                 await process.send(to_frame(task.chunk))

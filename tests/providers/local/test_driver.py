@@ -218,7 +218,7 @@ def test_cancelling_ends_the_worker_at_once_and_spares_the_rest(loop):
     others = waves(3)
 
     async def work():
-        driver = open_local()
+        driver = open_local(limits=Limits(workers=1))
         one = batch([endless, *others])
         await submit(driver, one)
         await wait_running(driver, one)
