@@ -11,6 +11,7 @@ import os
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
 import click
@@ -49,7 +50,7 @@ def open_teller(*, as_json: bool) -> Teller:
     if as_json:
         return JsonTeller(sys.stdout)
     if sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
-        return BarTeller()
+        return BarTeller(sys.stderr)
     return LineTeller(sys.stderr)
 
 
@@ -186,7 +187,7 @@ class JsonTeller:
 class BarTeller:
     """A bar with points done, rate and time left."""
 
-    def __init__(self) -> None:
+    def __init__(self, stream: IO[str]) -> None:
         from rich.console import Console
         from rich.progress import BarColumn, Progress, TextColumn
 
@@ -196,7 +197,7 @@ class BarTeller:
             TextColumn("{task.fields[number]}"),
             TextColumn("{task.fields[pace]}"),
             TextColumn("[red]{task.fields[failed]}"),
-            console=Console(stderr=True, highlight=False, soft_wrap=True),
+            console=Console(file=stream, force_terminal=True, highlight=False, soft_wrap=True),
             refresh_per_second=8,
         )
         self._task: TaskID | None = None
@@ -204,8 +205,10 @@ class BarTeller:
 
     def started(self, name: str, total: int, done: int = 0) -> None:
         self._progress.start()
-        self._pace = Pace(total, time.monotonic(), done)
-        self._task = self._progress.add_task(name, total=total, completed=done, pace="", failed="")
+        self._total, self._pace = total, Pace(total, time.monotonic(), done)
+        self._task = self._progress.add_task(
+            name, total=total, completed=done, number=self._number(done), pace="", failed=""
+        )
 
     def advanced(self, done: int, failed: int) -> None:
         assert self._task is not None
@@ -231,4 +234,5 @@ class BarTeller:
         return
 
     def close(self) -> None:
-        self._progress.stop()
+        with suppress(OSError):  # a terminal that is gone ends no run
+            self._progress.stop()

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import doctest
+import errno
 import io
 import json
 from typing import Any
 
+import click
 import pytest
 
 from qbatch.cli import progress
-from qbatch.cli.progress import JsonTeller, LineTeller, Outlet, format_rate, format_time
+from qbatch.cli.progress import BarTeller, JsonTeller, LineTeller, Outlet, format_rate, format_time
 
 
 @pytest.fixture
@@ -83,3 +85,32 @@ def test_a_closed_stream_is_left_alone_and_ends_nothing() -> None:
     outlet.write("one")
     outlet.write("two")
     assert stream.writes == 1
+
+
+def test_a_bar_shows_points_done_rate_time_left_and_failures(clock: list[float]) -> None:
+    stream = io.StringIO()
+    teller = BarTeller(stream)
+    teller.started("pair", 1000, 200)
+    clock[0] = 10.0
+    teller.advanced(600, failed=3)
+    teller.said("something to read")
+    teller.close()
+    shown = click.unstyle(stream.getvalue())
+    assert "600/1\u202f000 points 40 points/s, 10 s left 3 failed" in shown
+    assert "something to read" in shown
+
+
+def test_a_terminal_that_is_gone_does_not_fail_the_end(clock: list[float]) -> None:
+    class Gone(io.StringIO):
+        gone = False
+
+        def write(self, text: str) -> int:
+            if self.gone:
+                raise OSError(errno.EIO, "gone")
+            return len(text)
+
+    stream = Gone()
+    teller = BarTeller(stream)
+    teller.started("pair", 2)
+    stream.gone = True
+    teller.close()
