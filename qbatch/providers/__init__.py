@@ -337,6 +337,32 @@ class Driver(Protocol):
         ...
 
 
+class Catalogue(Protocol):
+    """What a driver of a cloud may offer beside `Driver`, for `backends`, `auth` and `doctor`.
+
+    A driver without it is used all the same; those verbs then know less about its cloud.
+    """
+
+    def credential_source(self) -> str:
+        """Say where the credential comes from ("env:OQC_TOKEN"); never its text.
+
+        Raises:
+            CredentialsError: There is none; the message names the variables to set.
+        """
+        ...
+
+    def base_urls(self) -> Sequence[str]:
+        """Return where the cloud's services are."""
+        ...
+
+    async def list_targets(self) -> Sequence[Target]:
+        """List what the account may run on: a harmless call with the credential.
+
+        Targets are as `Driver.describe` gives them, without what costs further calls.
+        """
+        ...
+
+
 def open_driver(
     backend: Backend, *, name: str, folder: Path, surroundings: Surroundings | None = None
 ) -> Driver:

@@ -27,8 +27,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import aclosing
-from dataclasses import dataclass
+from contextlib import aclosing, suppress
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
@@ -331,8 +331,45 @@ class OpenQuantum:
             Refused: No such backend (with the nearest codes), or no organization to bill.
         """
         row = await self._find_backend()
+        detail = await self._details(row)
+        balance = {"balance": await self._balance()}
+        target = self._target(row, detail)
+        return replace(target, facts={**target.facts, **balance})
+
+    async def list_targets(self) -> Sequence[Target]:
+        """List the backend classes of the platform, each with its limits."""
+        rows = await self.backends()
+        details: dict[int, Mapping[str, Any]] = {}
+
+        async def ask(number: int, row: Mapping[str, Any]) -> None:
+            with suppress(Refused, Misspoke):
+                details[number] = await self._details(row)
+
+        async with trio.open_nursery() as nursery:
+            for number, row in enumerate(rows):
+                nursery.start_soon(ask, number, row)
+        return [self._target(row, details.get(i, {})) for i, row in enumerate(rows)]
+
+    def credential_source(self) -> str:
+        """Say where the credential comes from.
+
+        Raises:
+            CredentialsError: There is none.
+        """
+        client, token = read_account(self._pointer, self._environ)
+        secret = token or (client and client[1])
+        assert secret is not None
+        return secret.source
+
+    def base_urls(self) -> Sequence[str]:
+        services = self._services
+        return (services.identity, services.management, services.scheduler)
+
+    async def _details(self, row: Mapping[str, Any]) -> Mapping[str, Any]:
         path = f"backends/classes/{quote(self._code(row), safe=':')}"
-        detail = (await self._ask("GET", self._sched(path))).object()
+        return (await self._ask("GET", self._sched(path))).object()
+
+    def _target(self, row: Mapping[str, Any], detail: Mapping[str, Any]) -> Target:
         constraints = detail.get("constraint_data") or {}
         limits = constraints.get("limits") or {}
         status = row.get("status")
@@ -351,7 +388,6 @@ class OpenQuantum:
                 "constraints": constraints,
                 "configuration_schema": detail.get("configuration_schema"),
                 "status": status,
-                "balance": await self._balance(),
             },
         )
 
@@ -373,7 +409,7 @@ class OpenQuantum:
         """Upload, prepare, and read the quote: all free, all repeatable."""
         memo = batch.composite.memo
         if "plan_id" in memo:
-            return Prepared(memo)
+            return Prepared(memo, quotes={batch.orders[0].id: memo["credits"]})
         if "preparation_id" not in memo:
             return Prepared(await self._begin(batch), ready=False, again_s=0.5)
         url = self._sched(f"jobs/prepare/{memo['preparation_id']}")
@@ -437,7 +473,7 @@ class OpenQuantum:
         reply = await self._send("POST", self._sched("jobs"), content=intent.body)
         kind, words = read_error(reply)
         if reply.status == 409 and kind == "JOB_LIMIT_REACHED":
-            raise Unavailable(f"open-quantum: {words}", retry_after_s=15.0, unsent=True)
+            raise Unavailable(f"open-quantum: {words}", retry_after_s=15.0, is_full=True)
         if reply.status == 409:  # a conflict may mean: bought before
             raise Unavailable(f"open-quantum: POST /v1/jobs: 409 {kind}: {words}")
         _expect(reply)

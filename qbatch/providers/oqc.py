@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from difflib import get_close_matches
 from typing import Any, Literal
 
@@ -174,25 +175,44 @@ class Oqc:
             Refused: No such QPU (with the nearest ids), or the token is not taken.
         """
         self._qpu = await self._find_qpu()
-        features = _features(self._qpu.get("feature_set"))
         facts: dict[str, Any] = {"record": {k: v for k, v in self._qpu.items() if k != "url"}}
-        window_at = None
-        if not features.get("always_on"):
-            window_at = _window(await self._ask("GET", "windows/next"))
+        window_at = await self._next_window(self._qpu)
         facts["calibration"] = await self._calibration()
-        return Target(
-            name=str(self._qpu["id"]),
-            num_qubits=_whole(features.get("qubit_count")),
-            max_shots=_whole(features.get("Maximum Shots")),
-            max_jobs=1_000,
-            max_bytes=MAX_BYTES,
-            in_flight=8,
-            poll_s=(0.2, 10.0),
-            price=_price(self._qpu),
-            online=bool(self._qpu.get("active")),
-            next_window_at=window_at,
-            facts=facts,
-        )
+        return _target(self._qpu, window_at, facts)
+
+    async def list_targets(self) -> Sequence[Target]:
+        """List the QPUs of the account, each with its next window."""
+        records = await self.qpus()
+        windows: dict[int, str | None] = {}
+
+        async def ask(number: int, record: Mapping[str, Any]) -> None:
+            with suppress(Refused, Misspoke):
+                windows[number] = await self._next_window(record)
+
+        async with trio.open_nursery() as nursery:
+            for number, record in enumerate(records):
+                nursery.start_soon(ask, number, record)
+        return [_target(record, windows.get(i), {}) for i, record in enumerate(records)]
+
+    async def _next_window(self, record: Mapping[str, Any]) -> str | None:
+        if _features(record.get("feature_set")).get("always_on"):
+            return None
+        reply = await self._send("GET", f"{_url_of(record)}/windows/next")
+        _expect(reply)
+        return _window(reply)
+
+    def credential_source(self) -> str:
+        """Say where the credential comes from.
+
+        Raises:
+            CredentialsError: There is none.
+        """
+        if self._by_password():
+            return "env:OQC_EMAIL and env:OQC_PASSWORD"
+        return self._given_token().source
+
+    def base_urls(self) -> Sequence[str]:
+        return (self._base,)
 
     def check(self, order: Order, target: Target) -> str | None:
         facts = order.circuit.facts
@@ -365,10 +385,7 @@ class Oqc:
         return self._qpu
 
     async def _url(self, path: str) -> str:
-        url = str((await self._known_qpu()).get("url", "")).rstrip("/")
-        if not url.startswith(("http://", "https://")):
-            raise Misspoke(f"oqc: QPU {self._wanted} has no url")
-        return f"{url}/{path}"
+        return f"{_url_of(await self._known_qpu())}/{path}"
 
     async def _calibration(self) -> Any:
         try:
@@ -406,12 +423,21 @@ class Oqc:
                 self._token = await self._log_in()
         return self._token.reveal()
 
-    async def _log_in(self) -> Secret:
-        email, password = self._environ.get("OQC_EMAIL"), self._environ.get("OQC_PASSWORD")
+    def _by_password(self) -> bool:
+        """Tell whether e-mail and password are what we have."""
+        if self._pointer is not None or any(self._environ.get(name) for name in TOKEN_VARIABLES):
+            return False
+        return all(self._environ.get(name) for name in ("OQC_EMAIL", "OQC_PASSWORD"))
+
+    def _given_token(self) -> Secret:
         if self._pointer is not None:
             return read_pointer(self._pointer, self._environ)
-        if any(self._environ.get(name) for name in TOKEN_VARIABLES) or not (email and password):
-            return read_environment(TOKEN_VARIABLES, self._environ)
+        return read_environment(TOKEN_VARIABLES, self._environ)
+
+    async def _log_in(self) -> Secret:
+        if not self._by_password():
+            return self._given_token()
+        email, password = self._environ["OQC_EMAIL"], self._environ["OQC_PASSWORD"]
         await self._wire.send("POST", f"{self._base}/admin/logout", json={})
         reply = await self._wire.send(
             "POST",
@@ -500,6 +526,32 @@ def _features(value: Any) -> Mapping[str, Any]:
         except ValueError:
             return {}
     return value if isinstance(value, dict) else {}
+
+
+def _target(
+    record: Mapping[str, Any], window_at: str | None, facts: Mapping[str, Any]
+) -> Target:
+    features = _features(record.get("feature_set"))
+    return Target(
+        name=str(record.get("id")),
+        num_qubits=_whole(features.get("qubit_count")),
+        max_shots=_whole(features.get("Maximum Shots")),
+        max_jobs=1_000,
+        max_bytes=MAX_BYTES,
+        in_flight=8,
+        poll_s=(0.2, 10.0),
+        price=_price(record),
+        online=bool(record.get("active")),
+        next_window_at=window_at,
+        facts=facts,
+    )
+
+
+def _url_of(record: Mapping[str, Any]) -> str:
+    url = str(record.get("url", "")).rstrip("/")
+    if not url.startswith(("http://", "https://")):
+        raise Misspoke(f"oqc: QPU {record.get('id')} has no url")
+    return url
 
 
 def _window(reply: Reply) -> str | None:

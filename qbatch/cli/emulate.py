@@ -1,0 +1,86 @@
+"""``qbatch emulate``: stand-ins of quantum clouds on a loopback port, to try everything on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("providers", nargs=-1, required=True, metavar="PROVIDER…|all")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=0,
+    help="On 127.0.0.1; left out, a free one is taken.",
+)
+@click.option(
+    "--queue-s",
+    type=click.FloatRange(min=0),
+    default=3.0,
+    show_default=True,
+    help="Seconds a job waits before it runs.",
+)
+@click.option(
+    "--faults",
+    metavar="FILE",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="A fault script, YAML or JSON: what goes wrong, when, and how.",
+)
+@click.option(
+    "--env-file",
+    metavar="FILE",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Gets the NAME=VALUE lines a run needs: URLs and dummy credentials.",
+)
+@click.option("--seed", type=int, help="Makes ids repeatable.")
+def emulate(
+    providers: tuple[str, ...],
+    port: int,
+    queue_s: float,
+    faults: Path | None,
+    env_file: Path | None,
+    seed: int | None,
+) -> None:
+    """Serve emulated clouds on 127.0.0.1 until Ctrl-C; circuits are executed for real.
+
+    \b
+    qbatch emulate all --port 8123 --env-file clouds.env &
+    set -a; . ./clouds.env; set +a
+    qbatch backends
+    """  # noqa: D301  (\b is click's word for "keep these lines")
+    from qbatch.emulators import MODULES, FaultScriptError, serve
+
+    for name in providers:
+        if name != "all" and name not in MODULES:
+            raise click.UsageError(f"there is no emulator of {name!r}{_nearest(name, [*MODULES])}")
+    try:
+        serve(providers, port, env_file, faults, queue_s, seed=seed)
+    except FaultScriptError as error:
+        raise click.UsageError(str(error)) from error
+    except (OSError, ExceptionGroup) as error:
+        blocked = _blocked(error)
+        if blocked is None:
+            raise
+        raise click.UsageError(_unservable(blocked, port, env_file)) from error
+
+
+def _blocked(error: BaseException) -> OSError | None:
+    """What the operating system refused, also where a nursery wrapped it."""
+    while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error if isinstance(error, OSError) else None
+
+
+def _unservable(error: OSError, port: int, env_file: Path | None) -> str:
+    if error.filename is not None:
+        return f"cannot write {env_file}: {error.strerror}"
+    return f"cannot serve on 127.0.0.1:{port}: {error.strerror or error}; choose another --port"
+
+
+def _nearest(name: str, known: list[str]) -> str:
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, known, n=1)
+    return f"; did you mean {near[0]!r}?" if near else f"; there are: {', '.join(known)}, all"
