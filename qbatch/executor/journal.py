@@ -87,8 +87,12 @@ class Journal:
                 await trio.to_thread.run_sync(self._transact, tickets)
         except SnapshotError as error:
             self._error = error
-        for ticket in tickets:
-            ticket.is_done.set()
+        except BaseException as error:  # a bug of ours: nobody may wait for ever because of it
+            self._error = SnapshotError(f"{self.snapshot.path}: a step failed: {error!r}")
+            raise
+        finally:
+            for ticket in tickets:
+                ticket.is_done.set()
 
     def _transact(self, tickets: list[_Ticket]) -> None:
         with self.snapshot.transaction():
