@@ -170,6 +170,7 @@ class Run:
         self.path = folder / database.NAME
         #: What the latest `run` of this process did; None for a run that was only opened.
         self.summary: Any = None
+        self._is_closed = False
         self._db = database.open_reader(folder)
         try:
             check_number_of_points(self._db, self.path)
@@ -195,6 +196,7 @@ class Run:
 
     def close(self) -> None:
         """Close the files. Repeatable."""
+        self._is_closed = True
         self._db.close()
 
     def _rows(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
@@ -398,6 +400,8 @@ class Run:
         return to_xarray(self)
 
     def __repr__(self) -> str:
+        if self._is_closed:
+            return f"<Run in {self.folder}, closed>"
         states = ", ".join(f"{number} {state}" for state, number in self.counts_by_state().items())
         return f"<Run {self.name!r} in {self.folder}: {states or 'no points'}>"
 

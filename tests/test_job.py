@@ -1,0 +1,58 @@
+"""Job states: one table, tested over all its rows."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from qbatch.errors import JobStateError
+from qbatch.job import FINAL, IN_FLIGHT, MOVES, Job, JobState, check_move
+
+PAIRS = list(itertools.product(JobState, JobState))
+
+
+@pytest.mark.parametrize(("old", "new"), [pair for pair in PAIRS if pair[1] in MOVES[pair[0]]])
+def test_a_move_in_the_table_is_made(old: JobState, new: JobState) -> None:
+    assert Job("a", old).moved_to(new).state is new
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [(a, b) for a, b in PAIRS if b not in MOVES[a] and a is not b]
+)
+def test_a_move_not_in_the_table_is_our_bug(old: JobState, new: JobState) -> None:
+    with pytest.raises(JobStateError, match=f"from {old} to {new}"):
+        Job("a", old).moved_to(new)
+
+
+@pytest.mark.parametrize("state", list(JobState))
+def test_a_job_may_stay_where_it_is_with_news(state: JobState) -> None:
+    assert Job("a", state).moved_to(state, status="THEIRS").status == "THEIRS"
+
+
+def test_a_completed_job_never_moves_again() -> None:
+    assert not MOVES[JobState.COMPLETED]
+
+
+def test_no_state_leads_to_itself() -> None:
+    assert not [state for state in JobState if state in MOVES[state]]
+
+
+def test_every_state_can_be_reached_and_every_path_can_end() -> None:
+    reached, ending = {JobState.CREATED}, set(FINAL)
+    for _ in JobState:
+        reached |= {new for old in reached for new in MOVES[old]}
+        ending |= {old for old in JobState if MOVES[old] & ending}
+    assert reached == ending == set(JobState)
+
+
+def test_a_state_is_created_or_final_or_in_flight_and_only_one_of_them() -> None:
+    assert {JobState.CREATED} | FINAL | IN_FLIGHT == set(JobState)
+    assert not FINAL & IN_FLIGHT
+    assert all(state.is_final == (state in FINAL) for state in JobState)
+
+
+def test_nothing_is_submitted_without_the_state_that_says_so() -> None:
+    first = {new for new in MOVES[JobState.CREATED] if new in IN_FLIGHT}
+    assert first == {JobState.SUBMITTING}
+    check_move(JobState.SUBMITTING, JobState.HELD)
