@@ -1,8 +1,8 @@
 """The models of a sweep: axes, and what takes points away, adds or changes them.
 
 Rules: names of circuits and backends stay strings whatever they look like; shots are whole; a
-value that stands twice on an axis would make a point twice and is refused at the second; `where`
-names only axes that the sweep has.
+value that stands twice on a matrix axis would make a point twice and is refused at the second;
+`where` names only axes that the sweep has.
 """
 
 from __future__ import annotations
@@ -145,9 +145,7 @@ class Axis(Model):
 
     @model_validator(mode="after")
     def check_values(self) -> Self:
-        """See that numbers make an axis: values that differ, ends that allow the spacing."""
-        if self.values is not None:
-            _check_repeated(self.values)
+        """See that numbers make an axis: ends that allow the spacing, a range that ends."""
         form, ends = next(
             ((name, value) for name in ("linspace", "geomspace") if (value := getattr(self, name))),
             ("", (1, 1, 1)),
@@ -174,16 +172,18 @@ def _check_form(data: Mapping[str, Any]) -> None:
         raise amiss(f"{key} takes three numbers; write {{{key}: {shape}}}")
 
 
-def _check_repeated(values: tuple[Value, ...]) -> None:
-    first: dict[tuple[bool, Value], int] = {}
+def _check_differ(axes: Mapping[str, Axis]) -> Mapping[str, Axis]:
+    """See that the values of each axis of a matrix differ; zipped axes may repeat theirs."""
     mistakes = Mistakes()
-    for i, value in enumerate(values):
-        if first.setdefault((isinstance(value, bool), value), i) != i:
-            at = first[isinstance(value, bool), value] + 1
-            mistakes.add(
-                ("values", i), wrong(f"stands twice on this axis (value {at}); remove one")
-            )
+    for name, axis in axes.items():
+        first: dict[tuple[bool, Value], int] = {}
+        for i, value in enumerate(axis.values or ()):
+            at = first.setdefault((isinstance(value, bool), value), i)
+            if at != i:
+                said = f"stands twice on this axis (value {at + 1}); remove one"
+                mistakes.add((name, "values", i), wrong(said))
     mistakes.raise_any()
+    return axes
 
 
 def _check_range(start: float, stop: float, step: float) -> None:
@@ -357,7 +357,7 @@ class Sweep(Model):
         seed: Root of every point's own seed.
     """
 
-    matrix: Axes = Field(default_factory=dict)
+    matrix: Annotated[Axes, AfterValidator(_check_differ)] = Field(default_factory=dict)
     zip: Axes = Field(default_factory=dict)
     exclude: tuple[WhereField, ...] = ()
     include: tuple[PointField, ...] = ()

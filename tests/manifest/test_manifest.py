@@ -215,7 +215,7 @@ def test_a_manifest_cannot_be_changed():
 def test_models_can_be_made_in_python():
     assert Sweep(matrix={"theta": Axis(values=(1, 2.5))}).axis_names >= {"theta", "shots"}
     with pytest.raises(ValidationError, match="stands twice"):
-        Axis(values=(1, 1.0))
+        Sweep(matrix={"theta": Axis(values=(1, 1.0))})
 
 
 def test_loading_needs_neither_numpy_nor_qiskit_nor_a_template_engine():
