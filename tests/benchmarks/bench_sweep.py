@@ -84,7 +84,7 @@ def run_qbatch(folder: Path, points: int) -> float:
 _circuit = None
 
 
-def circuit():  # noqa: ANN201 - qiskit is imported by the workers only
+def circuit():
     from qiskit import QuantumCircuit
     from qiskit.circuit import ParameterVector
 

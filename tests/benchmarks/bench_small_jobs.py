@@ -1,0 +1,188 @@
+"""K4, K5, K17: jobs so small that only what surrounds them counts."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from measuring import Row, ms
+
+BELL = """\
+qbatch: 1
+name: bell
+circuits:
+  bell:
+    qasm: |
+      OPENQASM 3.0;
+      include "stdgates.inc";
+      input float theta;
+      qubit[2] q;
+      bit[2] c;
+      ry(theta) q[0];
+      cx q[0], q[1];
+      c = measure q;
+backends:
+  sim: {provider: local, limits: {workers: 1}}
+sweep:
+  matrix:
+    theta: {linspace: [0, pi, %d]}
+"""
+
+CLIFFORD = """\
+qbatch: 1
+name: clifford
+circuits:
+  ghz:
+    template: ghz.qasm.j2
+    with: {n: 100}
+backends:
+  sim: {provider: local, options: {method: stim}, limits: {workers: 1}}
+shots: 10240
+sweep: {repeat: %d}
+"""
+
+GHZ = """\
+OPENQASM 3.0;
+include "stdgates.inc";
+qubit[{{ n }}] q;
+bit[{{ n }}] c;
+h q[0];
+{% for k in range(n - 1) %}cx q[{{ k }}], q[{{ k + 1 }}];
+{% endfor %}c = measure q;
+"""
+
+DODO = "def task_no_op():\n    for k in range(1000):\n        yield {'name': str(k), 'actions': [lambda: None]}\n"
+
+
+def measure() -> Iterator[Row]:
+    with tempfile.TemporaryDirectory() as name:
+        yield _bell(Path(name))
+        if importlib.util.find_spec("stim"):
+            yield _clifford(Path(name))
+        yield _no_op(Path(name))
+
+
+def _run(folder: Path, name: str, text: str) -> float:
+    """Return the seconds of a whole run in this process, start-up included."""
+    from qbatch import run
+
+    path = Path(folder, f"{name}.yaml")
+    path.write_text(text)
+    start = time.perf_counter()
+    run(path, out=Path(folder, f"run-{name}"))
+    return time.perf_counter() - start
+
+
+def _bell(folder: Path) -> Row:
+    small, large = 100, 1_100
+    short = _run(folder, "bell-small", BELL % small)
+    ours = (_run(folder, "bell-large", BELL % large) - short) / (large - small)
+    theirs = _raw_bell(1_000)
+    return Row(
+        "K4",
+        "a Bell-like pair, 1,024 shots, another angle each, recorded, one worker",
+        ms(ours),
+        "AerSimulator.run() of a prepared circuit",
+        ms(theirs),
+        f"{ours / theirs:.2f} x",
+        "<= 2 x",
+    )
+
+
+def _raw_bell(jobs: int) -> float:
+    from qiskit import QuantumCircuit
+    from qiskit_aer import AerSimulator
+
+    simulator = AerSimulator(max_parallel_threads=1)
+    circuit = QuantumCircuit(2, 2)
+    circuit.ry(1.0, 0)
+    circuit.cx(0, 1)
+    circuit.measure([0, 1], [0, 1])
+    start = 0.0
+    for k in range(jobs + 10):
+        if k == 10:
+            start = time.perf_counter()
+        simulator.run(circuit, shots=1024).result().get_counts()
+    return (time.perf_counter() - start) / jobs
+
+
+def _clifford(folder: Path) -> Row:
+    Path(folder, "ghz.qasm.j2").write_text(GHZ)
+    short = _run(folder, "ghz-small", CLIFFORD % 5)
+    ours = (_run(folder, "ghz-large", CLIFFORD % 55) - short) / 50
+    theirs = _raw_stim(50)
+    return Row(
+        "K5",
+        "GHZ of 100 qubits, 10,240 shots, method stim, recorded",
+        ms(ours),
+        "stim's sampler and numpy.unique of its packed shots",
+        ms(theirs),
+        f"{ours / theirs:.2f} x",
+        "<= 1.5 x",
+    )
+
+
+def _raw_stim(jobs: int) -> float:
+    import numpy as np
+    import stim
+
+    circuit = stim.Circuit("H 0")
+    for k in range(99):
+        circuit.append("CX", [k, k + 1])
+    circuit.append("M", range(100))
+    start = time.perf_counter()
+    for seed in range(jobs):
+        packed = circuit.compile_sampler(seed=seed).sample_bit_packed(10_240)
+        np.unique(packed.view("V13").ravel(), return_counts=True)
+    return (time.perf_counter() - start) / jobs
+
+
+def _no_op(folder: Path) -> Row:
+    sys.path.insert(0, str(Path(__file__).parents[1] / "executor"))
+    import trio
+    from fake_drivers import FakeLocal, plan_of
+
+    from qbatch.executor import execute
+    from qbatch.snapshot import Snapshot
+
+    points = 5_000
+    plan = plan_of(points, "local")
+    driver = FakeLocal(max_jobs=100)
+
+    async def work() -> None:
+        with Snapshot(folder / "no-op", durability="normal") as snapshot:
+            await execute(plan, snapshot, {"local": driver}, {"local": driver.target})
+
+    start = time.perf_counter()
+    trio.run(work)
+    ours = points / (time.perf_counter() - start)
+    theirs = _doit(folder)
+    return Row(
+        "K17",
+        "no-op jobs, recorded with results, one process",
+        f"{ours:,.0f} jobs/s",
+        "doit",
+        f"{theirs:,.0f} tasks/s" if theirs else "not installed",
+        f"{ours / theirs:.2f} x" if theirs else "",
+        ">= 2,500 jobs/s",
+    )
+
+
+def _doit(folder: Path) -> float | None:
+    """Return doit's no-op tasks a second, its start-up taken off; None where it is missing."""
+    if not importlib.util.find_spec("doit"):
+        return None
+    Path(folder, "dodo.py").write_text(DODO)
+    Path(folder, "one.py").write_text(DODO.replace("1000", "1"))
+    times = []
+    for file in ("one.py", "dodo.py"):
+        start = time.perf_counter()
+        command = [sys.executable, "-m", "doit", "-f", file]
+        subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL)
+        times.append(time.perf_counter() - start)
+    return 999 / (times[1] - times[0])
