@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from qbatch.snapshot.schema import point_values
+from qbatch.snapshot.schema import ROOM_BYTES, point_values
 
 #: Points placed by one statement.
 CHUNK = 1_000
@@ -84,8 +84,8 @@ def register(
     last = _count(db, "SELECT coalesce(max(ordinal), 0) FROM jobs")
     db.execute(
         "INSERT INTO jobs SELECT ordinal, 'created', 1, NULL, NULL, '', '', NULL, '', NULL,"
-        " 0.0, 0 FROM points WHERE ordinal > ?",
-        (last,),
+        " 0.0, 0, zeroblob(?) FROM points WHERE ordinal > ?",
+        (ROOM_BYTES, last),
     )
     after = _count(db, "SELECT count(*) FROM points")
     db.execute("UPDATE meta SET value = ? WHERE key = 'points'", (str(after),))

@@ -37,12 +37,12 @@ CREATE INDEX points_by_position ON points(position) WHERE position IS NOT NULL;
 -- What many points share (circuit text, backend settings), deflated JSON. It goes into their ids.
 CREATE TABLE settings(key TEXT PRIMARY KEY, body BLOB NOT NULL) STRICT, WITHOUT ROWID;
 
--- Where a point is.
+-- Where a point is. A row is made with room to grow: else its first move would split its page.
 CREATE TABLE jobs(
     ordinal INTEGER PRIMARY KEY, state TEXT NOT NULL, generation INTEGER NOT NULL,
     composite INTEGER, provider_job_id TEXT, status TEXT NOT NULL, error TEXT NOT NULL,
     cost REAL, unit TEXT NOT NULL, submitted_at REAL, updated_at REAL NOT NULL,
-    crc INTEGER NOT NULL
+    crc INTEGER NOT NULL, room BLOB
 ) STRICT;
 
 CREATE TABLE composites(
@@ -148,7 +148,10 @@ JOB_COLUMNS = (
     "jobs.updated_at, jobs.crc"
 )
 
-#: Columns after `ordinal` of a job that nothing has happened to; its CRC is 0.
+#: Bytes kept free in the row of a job that nothing has happened to.
+ROOM_BYTES = 64
+
+#: Columns after `ordinal` of such a job; its CRC is 0.
 PRISTINE = ("created", 1, None, None, "", "", None, "", None, 0.0)
 NUM_JOB_COLUMNS = 12
 

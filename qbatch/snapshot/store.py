@@ -11,7 +11,7 @@ import json
 import sqlite3
 import time
 import zlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -233,6 +233,19 @@ class Snapshot:
         with checked(self.path):
             return job_from_row(row, point_id)
 
+    def few_in(self, states: Collection[JobState], most: int) -> dict[str, JobRow] | None:
+        """The jobs of the plan in one of `states`, by point id; None when there are too many."""
+        marks = ", ".join("?" * len(states))
+        rows = self._rows(
+            f"SELECT id, {JOB_COLUMNS} FROM jobs JOIN points USING (ordinal) "
+            f"WHERE state IN ({marks}) AND position IS NOT NULL LIMIT ?",
+            (*(state.value for state in states), most + 1),
+        )
+        if len(rows) > most:
+            return None
+        with checked(self.path):
+            return {row[0].hex(): job_from_row(row[1:], row[0].hex()) for row in rows}
+
     def rows_at(self, ordinals: Iterable[int]) -> list[tuple[StoredPoint, JobRow]]:
         """Points and jobs at these rows, in their order."""
         return [self._row_at(ordinal) for ordinal in ordinals]
@@ -413,7 +426,8 @@ _TABLES_OF_A_POINT = (
 
 _UPDATE_JOB = """
 UPDATE jobs SET state = ?, generation = ?, composite = ?, provider_job_id = ?,
-    status = ?, error = ?, cost = ?, unit = ?, submitted_at = ?, updated_at = ?, crc = ?
+    status = ?, error = ?, cost = ?, unit = ?, submitted_at = ?, updated_at = ?, crc = ?,
+    room = NULL
 WHERE ordinal = ?
 """
 
