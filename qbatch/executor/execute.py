@@ -37,6 +37,9 @@ from qbatch.snapshot.estimates import analysis_key
 #: Composite jobs taken from the plan at once.
 READ_AHEAD = 8
 
+#: So many wanted points are looked up at once; more are looked up one by one as they come.
+MOST_WANTED_IN_MEMORY = 10_000
+
 Only = Callable[[SweepPoint], bool]
 
 
@@ -270,22 +273,33 @@ class _Conduct:
     def _packed(self, lane: Lane) -> Iterator[Flight]:
         """Pack what is wanted of a lane's points, lazily."""
         rows: dict[str, JobRow] = {}
+        wanted = WANTED[self._engine.settings.only]
+        few = self._engine.snapshot.few_in(wanted, MOST_WANTED_IN_MEMORY)
         batches = self._plan.composites(
             {lane.name: lane.target},
-            partial(self._wants, lane.name, rows),
+            partial(self._wants, lane.name, rows, few),
             generation_of=lambda point: rows[point.id].job.generation,
         )
         for batch in batches:
             yield Flight(batch, {key: rows.pop(key) for key in batch.composite.job_ids})
 
-    def _wants(self, lane_name: str, rows: dict[str, JobRow], point: SweepPoint) -> bool:
-        """Whether to run a point; if so, note in `rows` how its next attempt begins."""
-        if point.backend != lane_name or (self._only is not None and not self._only(point)):
+    def _wants(
+        self,
+        lane_name: str,
+        rows: dict[str, JobRow],
+        few: dict[str, JobRow] | None,
+        point: SweepPoint,
+    ) -> bool:
+        """Whether to run a point; if so, note in `rows` how its next attempt begins.
+
+        Where only a `few` are left of a long plan, they are known beforehand.
+        """
+        if point.backend != lane_name or (few is not None and point.id not in few):
             return False
         engine = self._engine
-        if point.id in engine.busy:
+        if point.id in engine.busy or (self._only is not None and not self._only(point)):
             return False
-        (row,) = engine.snapshot.jobs_of([point.id])
+        (row,) = engine.snapshot.jobs_of([point.id]) if few is None else (few[point.id],)
         if row.job.state not in WANTED[engine.settings.only]:
             return False
         rows[point.id] = _fresh(row)
