@@ -95,6 +95,9 @@ class Options(BaseModel):
         repetition_period: The older name for it, seconds.
         metrics: Ask for the optimised circuit and its instruction count.
         config: Further keys of the compiler configuration, sent as they are.
+        noise: Run a simulator with its noise.
+        bond_dimension: Of a simulator that computes with tensor networks.
+        noise_model: Of a simulator, as the service takes it.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -107,6 +110,20 @@ class Options(BaseModel):
     post_selection: bool = False
     driven_reset: bool = False
     metrics: bool = True
+    config: Mapping[str, Any] = Field(default_factory=dict)
+    noise: bool = False
+    bond_dimension: int | None = Field(default=None, ge=1)
+    noise_model: Mapping[str, Any] | None = None
+
+    @property
+    def external(self) -> dict[str, Any]:
+        """What goes beside the configuration, for simulators that experiment."""
+        said = {
+            "noise_enabled": self.noise or None,
+            "bond_dimension": self.bond_dimension,
+            "noise_model": None if self.noise_model is None else dict(self.noise_model),
+        }
+        return {key: value for key, value in said.items() if value is not None}
 
 
 def encode_config(shots: int, options: Options) -> str:
@@ -140,7 +157,12 @@ def encode_config(shots: int, options: Options) -> str:
         "post_selection": options.post_selection,
         "driven_reset": options.driven_reset,
         "enable_debug_info": False,
+        **options.config,
+        "repeats": shots,
     }
+    if options.external:
+        config |= {"noise": options.noise, "bond_dimension": options.bond_dimension}
+        config["noise_model"] = options.noise_model and dict(options.noise_model)
     return json.dumps(tagged("CompilerConfig", config))
 
 
@@ -169,7 +191,7 @@ class Oqc:
     # -- conversation ---------------------------------------------------------------------------
 
     async def describe(self) -> Target:
-        """Read the QPU's record, its next window and its queue.
+        """Read the QPU's record with its features, its next window, calibration and status.
 
         Raises:
             Refused: No such QPU (with the nearest ids), or the token is not taken.
@@ -177,7 +199,8 @@ class Oqc:
         self._qpu = await self._find_qpu()
         facts: dict[str, Any] = {"record": {k: v for k, v in self._qpu.items() if k != "url"}}
         window_at = await self._next_window(self._qpu)
-        facts["calibration"] = await self._calibration()
+        facts["calibration"] = await self.calibration()
+        facts["status"] = await self.system_status()
         return _target(self._qpu, window_at, facts)
 
     async def list_targets(self) -> Sequence[Target]:
@@ -241,7 +264,7 @@ class Oqc:
         return Prepared({"task_ids": [str(i) for i in ids], "qpu_id": qpu["id"]})
 
     def intend(self, batch: Batch) -> Intent:
-        memo = batch.composite.memo
+        memo, external = batch.composite.memo, self._options.external
         tasks = [
             {
                 "program": program_text(order.circuit, order.parameters, "2.0", register="c"),
@@ -249,6 +272,7 @@ class Oqc:
                 "config": encode_config(order.shots, self._options),
                 "tag": f"{self._tag(batch)}/{order.id[:12]}",
                 "task_id": task_id,
+                **({"external_config": external} if external else {}),
             }
             for order, task_id in zip(batch.orders, memo["task_ids"], strict=True)
         ]
@@ -317,7 +341,8 @@ class Oqc:
         error = _task_error(record) if state is JobState.FAILED else ""
         if status.upper() == "EXPIRED":
             error = f"EXPIRED: {error}"
-        return Update(order.id, state, status, task_id, error=error)
+        raw = reply.content if state is JobState.FAILED else b""
+        return Update(order.id, state, status, task_id, error=error, raw=raw)
 
     async def fetch(self, batch: Batch, job_ids: Sequence[str]) -> Sequence[Fetched]:
         wanted = set(job_ids)
@@ -387,13 +412,30 @@ class Oqc:
     async def _url(self, path: str) -> str:
         return f"{_url_of(await self._known_qpu())}/{path}"
 
-    async def _calibration(self) -> Any:
+    async def calibration(self, date: str | None = None) -> Any:
+        """Read the QPU's calibration as the service tells it.
+
+        Args:
+            date: ``YYYY-MM-DD``; None: the latest.
+
+        Returns:
+            JSON, or ``{"unavailable": why}``: a simulator has none.
+        """
+        params = {"qpu_id": (await self._known_qpu())["id"]}
+        return await self._told(
+            "monitoring/calibrations", params | ({"date": date} if date else {})
+        )
+
+    async def system_status(self) -> Any:
+        """Read how the QPU is, as the service tells it, or ``{"unavailable": why}``."""
+        return await self._told("monitoring/statuses", {})
+
+    async def _told(self, path: str, params: Mapping[str, str]) -> Any:
         try:
-            reply = await self._ask(
-                "GET", "monitoring/calibrations", params={"qpu_id": (await self._known_qpu())["id"]}
-            )
-            return reply.json()
-        except (Refused, Misspoke) as error:  # a simulator has none
+            return (await self._ask("GET", path, params=params)).json()
+        except CredentialsError:
+            raise
+        except (Refused, Misspoke) as error:
             return {"unavailable": str(error)}
 
     # -- requests -------------------------------------------------------------------------------
@@ -528,9 +570,7 @@ def _features(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _target(
-    record: Mapping[str, Any], window_at: str | None, facts: Mapping[str, Any]
-) -> Target:
+def _target(record: Mapping[str, Any], window_at: str | None, facts: Mapping[str, Any]) -> Target:
     features = _features(record.get("feature_set"))
     return Target(
         name=str(record.get("id")),
