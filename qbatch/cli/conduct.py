@@ -100,7 +100,7 @@ class Consent:
 
     Attributes:
         overrides: ``path=value`` each; a plan changed by them is never locked.
-        expression: Points that are meant, or None.
+        expression: Points that are meant, or None; a part of a plan is never locked.
         saved_plan: The only plan that may run, or None.
         frozen: Nothing may differ from the lock.
         yes: A price was agreed to beforehand.
@@ -125,7 +125,7 @@ class Consent:
         if saved is not None:
             _refuse_changes(f"--plan {saved.path}", differences(saved, plan))
         if self.frozen:
-            _refuse_changes(f"--frozen {lock_path(plan)}", check_lock(plan, targets))
+            _refuse_changes(f"--frozen {lock_path(plan)}", _unlocked(plan, targets))
         expression = self.expression or (saved.selection if saved else "")
         only = select(expression, plan.axes) if expression else None
         summary = plan.summary(targets, only)
@@ -134,7 +134,7 @@ class Consent:
             teller.said(notice)
         if any(not target.price.is_free for target in targets.values()):
             ask("Run it?", yes=self.yes)
-        if not (self.frozen or self.overrides):
+        if not (self.frozen or self.overrides or only):
             _lock(plan, targets, teller)
 
 
@@ -152,6 +152,12 @@ def _refuse_changes(what: str, lines: list[str]) -> None:
     more = [f"and {len(lines) - MAX_CHANGES} more"] if len(lines) > MAX_CHANGES else []
     told = "\n  ".join([*lines[:MAX_CHANGES], *more])
     raise ConsentError(f"{what}: refused, for this has changed:\n  {told}")
+
+
+def _unlocked(plan: Plan, targets: Mapping[str, Target]) -> list[str]:
+    """What the lock would have otherwise; targets that a selection leaves out were not asked."""
+    absent = tuple(f"targets.{name}." for name in plan.manifest.backends if name not in targets)
+    return [line for line in check_lock(plan, targets) if not line.startswith(absent)]
 
 
 def _lock(plan: Plan, targets: Mapping[str, Target], teller: Teller) -> None:

@@ -102,6 +102,17 @@ def test_an_override_is_not_locked(qbatch: Call, done: Path) -> None:
     assert Path("qbatch.lock").read_text() == before
 
 
+def test_a_part_of_a_plan_is_not_locked_and_frozen_judges_it_by_the_whole(
+    qbatch: Call, done: Path
+) -> None:
+    change(done, "sweep:", "  other: {provider: local, noise: {readout: 0.1}}\nsweep:")
+    before = Path("qbatch.lock").read_text()
+    assert qbatch("run", done, "-k", "backend=sim", "--no-report").code == 0
+    assert Path("qbatch.lock").read_text() == before
+    assert qbatch("run", done, "--no-report").code == 0
+    assert qbatch("run", done, "-k", "backend=sim", "--frozen", "--no-report").code == 0
+
+
 def test_a_saved_plan_runs_until_anything_changes(qbatch: Call, done: Path) -> None:
     assert qbatch("plan", done, "-o", "pair.plan").code == 0
     assert qbatch("run", done, "--plan", "pair.plan").code == 0
