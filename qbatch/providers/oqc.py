@@ -157,9 +157,8 @@ def encode_config(shots: int, options: Options) -> str:
         "post_selection": options.post_selection,
         "driven_reset": options.driven_reset,
         "enable_debug_info": False,
-        **options.config,
-        "repeats": shots,
     }
+    config |= {**options.config, "repeats": shots}
     if options.external:
         config |= {"noise": options.noise, "bond_dimension": options.bond_dimension}
         config["noise_model"] = options.noise_model and dict(options.noise_model)

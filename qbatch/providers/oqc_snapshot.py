@@ -170,12 +170,27 @@ def read_config(text: str | None) -> Config:
     shots = data.get("repeats") or DEFAULT_SHOTS
     if not isinstance(shots, int) or shots < 1:
         raise ValueError(f"repeats: {shots!r} is no number of shots")
-    if kind != "CompilerConfig" or "$external" in tree:
+    if kind not in ("CompilerConfig", "ExperimentalConfig"):
         return Config(shots, problem=f"its {kind} cannot be said in a manifest")
     options = _options(data)
-    if _meaning(encode_config(shots, Options.model_validate(options))) != _meaning(text):
-        options["config"] = _rest(shots, options, data)
-    return Config(shots, options)
+    if rest := _rest(shots, options, data):
+        options["config"] = rest
+    external = tree.get("$external") or {}
+    said = {"noise" if key == "noise_enabled" else key: external[key] for key in external}
+    return Config(shots, {**options, **said})
+
+
+def write_config(shots: int, options: Options) -> tuple[str, str]:
+    """Return ``config_json`` and ``config_type`` as the client saves them."""
+    text = encode_config(shots, options)
+    if not options.external:
+        return text, "CompilerConfig"
+    tree = json.loads(text)
+    for key in ("noise", "bond_dimension", "noise_model"):
+        del tree["$data"][key]
+    kind = "<class 'oqc_qcaas_sdk.experimental_config.ExperimentalConfig'>"
+    saved = {"$type": kind, "$data": tree["$data"], "$external": options.external}
+    return json.dumps(saved), "ExperimentalConfig"
 
 
 def _options(data: Mapping[str, Any]) -> dict[str, Any]:
@@ -187,12 +202,15 @@ def _options(data: Mapping[str, Any]) -> dict[str, Any]:
     optimizations = data.get("optimizations")
     if isinstance(optimizations, dict) and _name(optimizations) == "Tket":
         level = _value((optimizations.get("$data") or {}).get("tket_optimizations"))
-        found |= {"tket": name for name, value in TKET.items() if value == level}
-    mitigation = _value(data.get("error_mitigation"))
-    found |= {"error_mitigation": n for n, value in MITIGATION.items() if value == mitigation}
+        found |= _named("tket", TKET, level)
+    found |= _named("error_mitigation", MITIGATION, _value(data.get("error_mitigation")))
     if _value(data.get("metrics")) == 1:
         found["metrics"] = False
     return found
+
+
+def _named(option: str, values: Mapping[str, int], value: int | None) -> dict[str, Any]:
+    return next(({option: name} for name, known in values.items() if known == value), {})
 
 
 def _rest(shots: int, options: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str, Any]:
