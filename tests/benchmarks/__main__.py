@@ -4,8 +4,8 @@
     python -m tests.benchmarks startup plan    # some of it
     python -m tests.benchmarks --markdown      # the table as it stands in the README
 
-Every row holds two figures taken in the same session on the same machine, alternating where they are
-short, and their ratio; nothing here asserts. Quote ratios: absolute figures drift with the machine.
+Every row holds two figures taken in the same session on the same machine, alternating where they
+are short, and their ratio; nothing here asserts. Quote ratios: figures drift with the machine.
 """
 
 from __future__ import annotations

@@ -56,7 +56,11 @@ h q[0];
 {% endfor %}c = measure q;
 """
 
-DODO = "def task_no_op():\n    for k in range(1000):\n        yield {'name': str(k), 'actions': [lambda: None]}\n"
+DODO = """\
+def task_no_op():
+    for k in range(1000):
+        yield {"name": str(k), "actions": [lambda: None]}
+"""
 
 
 def measure() -> Iterator[Row]:

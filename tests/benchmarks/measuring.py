@@ -56,11 +56,18 @@ def python(*arguments: str, cwd: str | os.PathLike[str] | None = None) -> Callab
 
     def run() -> None:
         command = [sys.executable, *arguments]
-        done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command, cwd=cwd, env=_environ(), capture_output=True, text=True, check=False
+        )
         if done.returncode:
             raise SystemExit(f"{' '.join(command)} failed:\n{done.stdout}\n{done.stderr}")
 
     return run
+
+
+def _environ() -> dict[str, str]:
+    """Return the environment, with compiled modules kept as everybody's Python keeps them."""
+    return {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
 
 
 def peak_mib(command: Sequence[str], cwd: str | os.PathLike[str] | None = None) -> float:

@@ -1,0 +1,140 @@
+"""K6, K7: jobs through a driver, recorded, beside the least an HTTP client must do for a job.
+
+The server answers at once and runs in a process of its own. The floor is what nobody can avoid with
+httpx on trio: one POST and two GETs a job over sixteen connections, nothing recorded.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from measuring import Row
+
+JOBS = 1_000
+SIDE = """\
+qbatch: 1
+name: http
+circuits:
+  flip:
+    qasm: |
+      OPENQASM 3.0;
+      include "stdgates.inc";
+      input float theta;
+      qubit[2] q;
+      bit[2] c;
+      rx(theta) q[0];
+      cx q[0], q[1];
+      c = measure q;
+backends:
+  oqc: {provider: oqc, target: "qpu:uk:2:instant", limits: {jobs: %d, in_flight: %d}}
+shots: 1000
+sweep: {matrix: {theta: {linspace: [0, 1, %d]}}}
+run: {max_in_flight: 1000}
+"""
+
+
+def measure() -> Iterator[Row]:
+    with served() as port:
+        floor, floor_cpu = through_httpx(port, JOBS, 16)
+        for in_flight in (16, 100):
+            ours, cpu = through_qbatch(port, JOBS, jobs=1, in_flight=in_flight)
+            yield Row(
+                "K6",
+                f"OQC jobs one by one, {in_flight} in flight, recorded and fsynced",
+                f"{ours:.0f} jobs/s, {cpu * 1e3:.2f} ms CPU",
+                "httpx by hand, 3 requests a job, unrecorded",
+                f"{floor:.0f} jobs/s, {floor_cpu * 1e3:.2f} ms CPU",
+                f"{ours / floor:.2f} x",
+                ">= 0.55 x",
+            )
+        few, _ = through_qbatch(port, JOBS, jobs=1, in_flight=16)
+        many, _ = through_qbatch(port, JOBS, jobs=1, in_flight=1_000)
+        yield Row(
+            "K7",
+            "1,000 in flight",
+            f"{many:.0f} jobs/s",
+            "16 in flight",
+            f"{few:.0f} jobs/s",
+            f"{many / few:.2f} x",
+            ">= 0.8 x",
+        )
+        batched, cpu = through_qbatch(port, JOBS, jobs=100, in_flight=8)
+        yield Row(
+            "-",
+            "OQC jobs in batches of 100, as a plan packs them",
+            f"{batched:.0f} jobs/s, {cpu * 1e3:.2f} ms CPU",
+            "httpx by hand, 3 requests a job, unrecorded",
+            f"{floor:.0f} jobs/s, {floor_cpu * 1e3:.2f} ms CPU",
+            f"{batched / floor:.2f} x",
+            "",
+        )
+
+
+@contextmanager
+def served() -> Iterator[int]:
+    """Run the instant server; yield its port."""
+    command = [sys.executable, str(Path(__file__).with_name("instant_oqc.py"))]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as server:
+        assert server.stdout is not None
+        yield int(server.stdout.readline())
+        server.terminate()
+
+
+def through_qbatch(port: int, points: int, *, jobs: int, in_flight: int) -> tuple[float, float]:
+    """Return jobs/s and CPU seconds a job of a run through the OQC driver, start-up taken off."""
+    _run(port, 20, jobs, in_flight)
+    wall, cpu = _run(port, 20, jobs, in_flight)
+    more_wall, more_cpu = _run(port, points + 20, jobs, in_flight)
+    return points / (more_wall - wall), (more_cpu - cpu) / points
+
+
+def _run(port: int, points: int, jobs: int, in_flight: int) -> tuple[float, float]:
+    from qbatch import run
+    from qbatch.providers import Surroundings
+
+    environ = {"OQC_URL": f"http://127.0.0.1:{port}", "OQC_AUTHENTICATION_TOKEN": "any"}
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "http.yaml")
+        path.write_text(SIDE % (jobs, in_flight, points))
+        wall, cpu = time.perf_counter(), time.process_time()
+        run(path, out=Path(folder, "run"), surroundings=Surroundings(environ=environ))
+        return time.perf_counter() - wall, time.process_time() - cpu
+
+
+def through_httpx(port: int, jobs: int, at_once: int) -> tuple[float, float]:
+    """Return jobs/s and CPU seconds a job of a client written by hand."""
+    import httpx
+    import trio
+
+    from qbatch.providers.wire import FlatTransport
+
+    body = {"circuit": "OPENQASM 3.0;" + "x" * 900, "shots": 1000}
+
+    async def work() -> None:
+        transport = FlatTransport(at_once)
+        async with httpx.AsyncClient(transport=transport, timeout=60) as client:
+            numbers = iter(range(jobs))
+
+            async def worker() -> None:
+                for k in numbers:
+                    url = f"http://127.0.0.1:{port}/jobs"
+                    (await client.post(url, json=body)).raise_for_status().json()
+                    (await client.get(f"{url}/{k}")).raise_for_status().json()
+                    (await client.get(f"{url}/{k}/result")).raise_for_status().json()
+
+            async with trio.open_nursery() as nursery:
+                for _ in range(at_once):
+                    nursery.start_soon(worker)
+
+    trio.run(work)
+    wall, cpu = time.perf_counter(), time.process_time()
+    trio.run(work)
+    return jobs / (time.perf_counter() - wall), (time.process_time() - cpu) / jobs
