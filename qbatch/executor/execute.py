@@ -91,6 +91,8 @@ async def execute(
     started = trio.current_time()
     conduct.note_plan(targets)
     registered = await engine.offload(conduct.register)
+    if engine.tally.total:
+        await engine.offload(_import_numpy)
     lanes = [conduct.make_lane(name, drivers[name], targets[name]) for name in drivers]
     gc.freeze()  # qiskit and numpy are not looked through again: the loop would stall for 100 ms
     try:
@@ -100,6 +102,11 @@ async def execute(
     finally:
         gc.unfreeze()
     return conduct.summary(lanes, registered, trio.current_time() - started)
+
+
+def _import_numpy() -> None:
+    """Done in a thread: with the first result, in the loop, it would stall all lanes for 100 ms."""
+    import numpy  # noqa: F401
 
 
 def collapsed(group: BaseExceptionGroup[BaseException]) -> BaseException:
