@@ -6,6 +6,7 @@ Pure: no clock, no files, no randomness but what is seeded by the data itself.
 from __future__ import annotations
 
 from qbatch.result.analysis import Scatter, analyse, check_analysis, names_of, scatter
+from qbatch.result.array import CountsArray
 from qbatch.result.check import Check, Verdict, explain, judge, parse_check
 from qbatch.result.counts import Counts, Registers, pool
 from qbatch.result.distance import METRICS, distances, parse_distribution, sampling_floor
@@ -23,6 +24,7 @@ __all__ = [
     "METRICS",
     "Check",
     "Counts",
+    "CountsArray",
     "Estimate",
     "NotationError",
     "Observable",

@@ -15,14 +15,15 @@ from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from qbatch.errors import SelectionError, SnapshotError
-from qbatch.job import IN_FLIGHT, Job, JobState
-from qbatch.snapshot import database
+from qbatch.job import Job, JobState
+from qbatch.snapshot import attempts, database
+from qbatch.snapshot.attempts import instant
 from qbatch.snapshot.estimates import analysis_key, load_estimates
 from qbatch.snapshot.faults import damaged, translated
-from qbatch.snapshot.lock import RunLock, holder_of
+from qbatch.snapshot.lock import holder_of
 from qbatch.snapshot.reading import check_number_of_points, checked, counts_by_state
 from qbatch.snapshot.schema import (
     JOB_COLUMNS,
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from qbatch.manifest import Manifest
-    from qbatch.result import Counts, Estimate
+    from qbatch.result import Counts, CountsArray, Estimate
 
 #: Points read at once.
 PAGE = 256
@@ -255,9 +256,12 @@ class Run:
         return counts_by_state(self._db, self.path)
 
     def spent(self) -> dict[str, float]:
-        """Unit -> what the jobs cost so far, those included that are in the plan no more."""
+        """Unit -> what all attempts cost so far, also of points in the plan no more."""
         rows = self._rows(
-            "SELECT unit, sum(cost) FROM jobs WHERE cost IS NOT NULL AND unit <> '' GROUP BY unit"
+            "SELECT unit, sum(cost) FROM (SELECT unit, cost FROM jobs UNION ALL "
+            "SELECT attempts.unit, attempts.cost FROM attempts JOIN jobs ON ordinal = job "
+            "WHERE attempts.generation < jobs.generation) "
+            "WHERE cost IS NOT NULL AND unit <> '' GROUP BY unit"
         )
         return {unit: float(cost) for unit, cost in rows}
 
@@ -336,7 +340,7 @@ class Run:
             if stored.job.state is JobState.COMPLETED:
                 result = _checked_result(point.ordinal, packed, crc)
         return PointResult(
-            point, stored.job, _instant(stored.submitted_at), _instant(at), self, result
+            point, stored.job, instant(stored.submitted_at), instant(at), self, result
         )
 
     def estimates(self, point: PointResult) -> dict[str, Estimate]:
@@ -385,7 +389,50 @@ class Run:
             (datetime.fromtimestamp(at, UTC), JobState(state), note) for at, state, note in rows
         ]
 
+    def attempts_of(self, point: PointResult) -> list[attempts.Attempt]:
+        """Every attempt at `point`, oldest first; the last is where its job stands."""
+        rows = self._rows(
+            f"SELECT {attempts.COLUMNS}, crc FROM attempts WHERE job = ? AND generation < ? "
+            "ORDER BY generation",
+            (point.point.ordinal, point.job.generation),
+        )
+        with checked(self.path):
+            return [*map(attempts.read, rows), attempts.latest(point)]
+
+    def memo_of(self, point: PointResult) -> tuple[dict[str, Any], int]:
+        """What the driver remembers of `point`'s composite job, and its place among the children.
+
+        ``({}, 0)`` where it was in none yet.
+        """
+        rows = self._rows(
+            "SELECT memo, jobs FROM composites WHERE ordinal = "
+            "(SELECT composite FROM jobs WHERE ordinal = ?)",
+            (point.point.ordinal,),
+        )
+        if not rows:
+            return {}, 0
+        with checked(self.path):
+            return json.loads(rows[0][0]), json.loads(rows[0][1]).index(point.point.ordinal)
+
     # -- tables -------------------------------------------------------------------------------
+
+    def counts_array(
+        self, register: str | None = None, *, bit_order: Literal["right", "left"] = "right"
+    ) -> CountsArray:
+        """How often each outcome came, a row per completed point, a column per outcome seen.
+
+        Args:
+            register: One classical register; None: all of them together.
+            bit_order: Where in the labels bit 0 stands: "right" as everywhere in qbatch, "left" as
+                OQC writes.
+
+        Raises:
+            SelectionError: No completed point, or none with that register.
+            ValueError: The points' registers differ; name one that they share.
+        """
+        from qbatch.snapshot.tables import counts_array
+
+        return counts_array(self, register, bit_order)
 
     def to_dataframe(self) -> pd.DataFrame:
         """One row per point, columns as in ``results.csv`` (needs the extra ``[data]``)."""
@@ -424,76 +471,3 @@ def _checked_result(
     if crc != result_crc(ordinal, counts, facts, analysis, estimates):
         raise Mismatch(f"result row {ordinal}")
     return counts, facts, analysis, estimates
-
-
-def _instant(at: float | None) -> datetime | None:
-    return None if at is None else datetime.fromtimestamp(at, UTC)
-
-
-def open_run(path: str | Path) -> Run:
-    """Open a run for reading.
-
-    Args:
-        path: A run folder, or a manifest: then its run under ``runs/`` of the current folder.
-
-    Raises:
-        SnapshotError: There is no run there, or it is damaged or newer than this qbatch.
-    """
-    return Run(find_run_folder(Path(path)))
-
-
-def find_run_folder(path: Path, out: Path | None = None) -> Path:
-    """Return the run folder that `path`, a run folder or a manifest, stands for.
-
-    Args:
-        path: As the person wrote it.
-        out: The run folder of a manifest, where it is not ``runs/<name>``.
-
-    Raises:
-        SnapshotError: There is nothing at `path`.
-        SourceErrors: It is a manifest, and wrong.
-    """
-    if path.is_dir():
-        return path
-    if path.name == database.NAME:
-        return path.parent
-    if not path.exists():
-        raise SnapshotError(f"{path}: no such run folder or manifest")
-    if out is not None:
-        return out
-    from qbatch.manifest import load_manifest
-
-    return Path("runs") / load_manifest(path).name
-
-
-def set_aside(folder: Path) -> tuple[Path, int] | None:
-    """Move a run folder out of the way: ``NAME`` becomes ``NAME.<UTC time>``.
-
-    Returns:
-        Where it is now, and how many of its jobs a provider may still hold (0 when it is too
-        damaged to say); None if there was no run.
-
-    Raises:
-        RunLockedError: A runner holds it.
-        SnapshotError: It cannot be moved.
-    """
-    if not (folder / database.NAME).exists():
-        return None
-    lock = RunLock(folder)
-    try:
-        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%fZ")
-        target = folder.with_name(f"{folder.name}.{stamp}")
-        in_flight = _num_in_flight(folder)
-        with translated(folder):
-            folder.rename(target)
-    finally:
-        lock.release()
-    return target, in_flight
-
-
-def _num_in_flight(folder: Path) -> int:
-    try:
-        with Run(folder) as run:
-            return sum(n for state, n in run.counts_by_state().items() if state in IN_FLIGHT)
-    except SnapshotError:
-        return 0

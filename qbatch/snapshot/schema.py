@@ -61,6 +61,13 @@ CREATE TABLE events(
     seq INTEGER PRIMARY KEY, at REAL NOT NULL, job INTEGER, state TEXT NOT NULL, note TEXT NOT NULL
 ) STRICT;
 
+-- Attempts that ended without a result, written as they end.
+CREATE TABLE attempts(
+    job INTEGER NOT NULL, generation INTEGER NOT NULL, state TEXT NOT NULL, provider_job_id TEXT,
+    status TEXT NOT NULL, error TEXT NOT NULL, cost REAL, unit TEXT NOT NULL, submitted_at REAL,
+    ended_at REAL NOT NULL, crc INTEGER NOT NULL, PRIMARY KEY (job, generation)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE results(
     ordinal INTEGER PRIMARY KEY, at REAL NOT NULL, counts BLOB NOT NULL, facts TEXT NOT NULL,
     analysis TEXT NOT NULL, estimates TEXT NOT NULL, crc INTEGER NOT NULL,

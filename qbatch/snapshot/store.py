@@ -21,7 +21,7 @@ from typing import Any, Literal, Self
 
 from qbatch.errors import SelectionError
 from qbatch.job import IN_FLIGHT, CompositeJob, Job, JobState
-from qbatch.snapshot import database, registration
+from qbatch.snapshot import attempts, database, registration
 from qbatch.snapshot.database import Durability
 from qbatch.snapshot.faults import damaged, translated, unusable
 from qbatch.snapshot.lock import RunLock
@@ -271,6 +271,8 @@ class Snapshot:
             "INSERT INTO events(at, job, state, note) VALUES (?, ?, ?, ?)",
             [(now, row.ordinal, row.job.state.value, note) for row, _ in values],
         )
+        if ended := [row for row, _ in values if row.job.state in attempts.ENDED]:
+            attempts.save(self._db, ended, now)
 
     def save_result(self, ordinal: int, result: NewResult) -> None:
         """Store what a job measured: in the same step as its move to COMPLETED."""
@@ -391,6 +393,8 @@ class Snapshot:
             changes["generation"] = row.job.generation + 1
         job = row.job.moved_to(state, **changes)
         with self.transaction():
+            if job.generation > row.job.generation:
+                attempts.save(self._db, [row], self.now())
             self.save_jobs([replace(row, job=job)], note="resolved by hand")
         return job
 
@@ -422,6 +426,7 @@ _TABLES_OF_A_POINT = (
     ("results", "ordinal"),
     ("raw", "job"),
     ("events", "job"),
+    ("attempts", "job"),
 )
 
 _UPDATE_JOB = """

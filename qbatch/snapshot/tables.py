@@ -9,14 +9,15 @@ import html
 import itertools
 import math
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from qbatch.errors import QbatchError
+from qbatch.errors import QbatchError, SelectionError
 
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
+    from qbatch.result import Counts, CountsArray
     from qbatch.snapshot.run import PointResult, Run
 
 #: Rows of the HTML table; a notebook is no place for more.
@@ -122,6 +123,26 @@ def to_xarray(run: Run) -> xr.Dataset:
         coords={axis: _coordinate(values) for axis, values in axes.items()},
         attrs={"run": run.name, **constant},
     )
+
+
+def counts_array(
+    run: Run, register: str | None, bit_order: Literal["right", "left"]
+) -> CountsArray:
+    """See `Run.counts_array`; every point is read once."""
+    from qbatch.result import CountsArray
+
+    rows: list[Counts] = []
+    points: list[str] = []
+    for point in run:
+        if point.counts is not None:
+            rows.append(point.counts)
+            points.append(point.name)
+    if not rows:
+        raise SelectionError(f"{run.name}: no point is completed, so there is nothing to count")
+    try:
+        return CountsArray.of(rows, register, bit_order=bit_order, names=points)
+    except KeyError as error:
+        raise SelectionError(f"{run.name}: {error.args[0]}") from error
 
 
 def _axis_values(point: PointResult) -> dict[str, Any]:

@@ -1,0 +1,121 @@
+"""Every attempt at a point: a failed or cancelled one is kept when another is made.
+
+Rule: an attempt is written in the same step as the move that ends it, and never changes. The
+attempt that is under way, or that was completed, stands in `jobs` alone.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from qbatch.job import JobState
+from qbatch.snapshot.schema import JobRow, Mismatch, crc_of
+
+if TYPE_CHECKING:
+    from qbatch.snapshot.run import PointResult
+
+#: States in which an attempt ends without a result.
+ENDED = (JobState.FAILED, JobState.CANCELLED)
+
+COLUMNS = (
+    "job, generation, state, provider_job_id, status, error, cost, unit, submitted_at, ended_at"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One purchase of a point.
+
+    Attributes:
+        generation: 1 for the first.
+        state: Where it ended, or where it is.
+        provider_job_id: The provider's id, once known.
+        status: The provider's own last word.
+        error: Why it failed, was cancelled or is held.
+        cost: In `unit`, once known.
+        submitted_at: UTC, or None.
+        ended_at: UTC; None while it is under way.
+    """
+
+    generation: int
+    state: JobState
+    provider_job_id: str | None
+    status: str
+    error: str
+    cost: float | None
+    unit: str
+    submitted_at: datetime | None
+    ended_at: datetime | None
+
+
+def save(db: sqlite3.Connection, rows: Iterable[JobRow], now: float) -> None:
+    """Keep how these attempts ended, inside the caller's transaction."""
+    db.executemany(
+        f"INSERT OR REPLACE INTO attempts({COLUMNS}, crc) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [_values(row, now) for row in rows],
+    )
+
+
+def _values(row: JobRow, now: float) -> tuple[Any, ...]:
+    job = row.job
+    values = (
+        row.ordinal,
+        job.generation,
+        job.state.value,
+        job.provider_job_id,
+        job.status,
+        job.error,
+        None if job.cost is None else float(job.cost),
+        job.unit,
+        None if row.submitted_at is None else float(row.submitted_at),
+        float(now),
+    )
+    return (*values, crc_of(values))
+
+
+def read(row: Sequence[Any]) -> Attempt:
+    """Read the columns `COLUMNS` and the CRC.
+
+    Raises:
+        Mismatch: The row is damaged.
+    """
+    *values, crc = row
+    if crc != crc_of(values):
+        raise Mismatch(f"attempt {values[1]} of row {values[0]}")
+    _, generation, state, provider_job_id, status, error, cost, unit, submitted, ended = values
+    return Attempt(
+        generation,
+        JobState(state),
+        provider_job_id,
+        status,
+        error,
+        cost,
+        unit,
+        instant(submitted),
+        instant(ended),
+    )
+
+
+def latest(point: PointResult) -> Attempt:
+    """The attempt that `point`'s job stands for."""
+    job = point.job
+    return Attempt(
+        job.generation,
+        job.state,
+        job.provider_job_id,
+        job.status,
+        job.error,
+        job.cost,
+        job.unit,
+        point.submitted_at,
+        point.completed_at,
+    )
+
+
+def instant(at: float | None) -> datetime | None:
+    """Seconds since 1970 as a UTC instant."""
+    return None if at is None else datetime.fromtimestamp(at, UTC)
