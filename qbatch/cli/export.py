@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from qbatch.cli.options import out_option, output_option, run_argument
 
-_TEXT = ("csv", "counts", "json", "md", "html")
+if TYPE_CHECKING:
+    from qbatch.snapshot import Run
+
+_TEXT = ("csv", "counts", "json", "md", "html", "oqc-snapshot")
 _BINARY = ("netcdf", "parquet")
 
 
@@ -22,7 +26,8 @@ _BINARY = ("netcdf", "parquet")
     type=click.Choice((*_TEXT, *_BINARY)),
     default="csv",
     show_default=True,
-    help="csv: a row per point; counts: a row per outcome of each point; json: all of it.",
+    help="csv: a row per point; counts: a row per outcome of each point; json: all of it; "
+    "oqc-snapshot: the points on OQC, for OQC's own client.",
 )
 @output_option("Write it there instead of to stdout; binary formats need it.")
 @out_option
@@ -37,6 +42,25 @@ def export(run: Path, format_: str, output: Path | None, out: Path | None) -> No
         text = render(opened, format_)
         click.echo(text, nl=False) if output is None else output.write_text(text, "utf-8")
     else:
+        if format_ == "oqc-snapshot":
+            _warn_of_oqc_client(opened)
         write(opened, format_, sys.stdout if output is None else output)
     if output is not None:
         click.echo(f"wrote {output}", err=True)
+
+
+def _warn_of_oqc_client(run: Run) -> None:
+    """Say what is left out, and what OQC's client does with finished jobs."""
+    from qbatch.report.numbers import count_of
+
+    backends = run.manifest.backends.items()
+    others = {name for name, backend in backends if backend.provider != "oqc"}
+    if left_out := sum(
+        point.backend in others for point, _ in run.stored_points() if point.in_plan
+    ):
+        click.echo(f"{count_of(left_out, 'point')} of other providers left out", err=True)
+    click.echo(
+        "beware: execute() of OQC's client on the loaded jobs buys every finished one again; "
+        "read their outputs instead",
+        err=True,
+    )

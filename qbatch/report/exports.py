@@ -11,6 +11,8 @@ takes such text for a formula is asked to import it as text.
 ``json``: ``{"qbatch": 1, "run", "level", "points": [...]}``, a point a line: `id, point, state,
 circuit, backend, shots, repeat, parameters, estimates` (name -> value, se, low, high, and a
 distance's floor), `counts` (bitstring -> count, or null), `cost, unit, provider_job_id, error`.
+
+``oqc-snapshot``: the points on OQC as that cloud's own client saves and loads them.
 """
 
 from __future__ import annotations
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
 HEAD = ("id", "point", "state", "circuit", "backend", "shots", "repeat")
 TAIL = ("cost", "unit", "provider_job_id", "error")
 #: Formats that are text and can go to a stream.
-TEXT_FORMATS = ("csv", "counts", "json")
+TEXT_FORMATS = ("csv", "counts", "json", "oqc-snapshot")
 #: Formats that need a file.
 BINARY_FORMATS = ("netcdf", "parquet")
 
@@ -41,7 +43,8 @@ def export(run: Run, format: str, out: IO[str] | Path) -> None:
 
     Args:
         run: Read once.
-        format: csv, counts, json; with a path also netcdf, parquet (extra ``[data]``).
+        format: csv, counts, json, oqc-snapshot; with a path also netcdf and parquet, which need
+            the extra ``[data]``.
         out: An open text stream, or the path of a file, which is replaced whole.
 
     Raises:
@@ -167,10 +170,17 @@ def _numbers(estimate: Estimate) -> Iterator[tuple[str, float]]:
         yield "floor", estimate.floor
 
 
+def _write_oqc_snapshot(run: Any, file: IO[str]) -> None:
+    from qbatch.report.oqc_export import oqc_snapshot
+
+    file.write(oqc_snapshot(run)[0])
+
+
 _WRITERS: dict[str, Callable[[Run, IO[str]], None]] = {
     "csv": _write_csv,
     "counts": _write_counts,
     "json": _write_json,
+    "oqc-snapshot": _write_oqc_snapshot,
 }
 
 

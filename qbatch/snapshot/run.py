@@ -392,12 +392,14 @@ class Run:
     def attempts_of(self, point: PointResult) -> list[attempts.Attempt]:
         """Every attempt at `point`, oldest first; the last is where its job stands."""
         rows = self._rows(
-            f"SELECT {attempts.COLUMNS}, crc FROM attempts WHERE job = ? AND generation < ? "
-            "ORDER BY generation",
-            (point.point.ordinal, point.job.generation),
+            f"SELECT {attempts.COLUMNS}, crc FROM attempts WHERE job = ? ORDER BY generation",
+            (point.point.ordinal,),
         )
         with checked(self.path):
-            return [*map(attempts.read, rows), attempts.latest(point)]
+            ended = [attempts.read(row) for row in rows]
+        if ended and ended[-1].generation == point.job.generation:
+            return ended
+        return [*ended, attempts.latest(point)]
 
     def memo_of(self, point: PointResult) -> tuple[dict[str, Any], int]:
         """What the driver remembers of `point`'s composite job, and its place among the children.
