@@ -10,7 +10,8 @@ The tree answers the caller's question "what can I do about it?":
     │   └── CircuitError
     ├── ProviderError      the cloud said no, nothing, or nonsense
     │   ├── Refused        do not retry
-    │   │   └── CredentialsError
+    │   │   ├── CredentialsError
+    │   │   └── TooLarge   fewer jobs at once may pass
     │   ├── Unavailable    retry later
     │   └── Misspoke       not as its protocol is documented
     ├── SnapshotError      the run folder cannot be used
@@ -91,6 +92,10 @@ class Refused(ProviderError):
 
 class CredentialsError(Refused):
     """No credential, or one the provider does not take."""
+
+
+class TooLarge(Refused):
+    """More than the provider takes in one submission; nothing was bought."""
 
 
 class Unavailable(ProviderError):

@@ -22,8 +22,7 @@ if TYPE_CHECKING:
 
 _MOST_OPEN = 100_000
 
-#: Bytes an order adds beside its program and the digits of its parameters.
-_ENVELOPE_BYTES = 256
+#: Bytes the digits of one parameter take.
 _NUMBER_BYTES = 32
 
 
@@ -75,7 +74,7 @@ def pack(
         if key not in waiting:
             limits = _limits(plan, point.backend, target)
             waiting[key] = _Open(point.backend, generation, *limits)
-        box, size = waiting[key], size_of(order)
+        box, size = waiting[key], size_of(order, target)
         if not box.takes(size):
             num_waiting -= len(box.orders)
             yield box.closed()
@@ -94,10 +93,10 @@ def _limits(plan: Plan, backend: str, target: Target) -> tuple[int, float]:
     return most, float("inf") if target.max_bytes is None else target.max_bytes
 
 
-def size_of(order: Order) -> int:
+def size_of(order: Order, target: Target) -> int:
     """Return about how many bytes the order adds to what is sent, rather too many than too few."""
     program = len(order.circuit.text.encode())
-    return program + program // 8 + _ENVELOPE_BYTES + _NUMBER_BYTES * len(order.parameters)
+    return program + program // 8 + target.job_bytes + _NUMBER_BYTES * len(order.parameters)
 
 
 def composite_id(job_ids: tuple[str, ...], generation: int) -> str:

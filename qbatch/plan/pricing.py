@@ -208,7 +208,8 @@ def _surely_fits(plan: Plan, name: str, target: Target) -> bool:
     largest = max(
         (
             size_of(
-                Order("", "", lay.program, dict.fromkeys(lay.program.facts.parameters, 0.0), 1, 0)
+                Order("", "", lay.program, dict.fromkeys(lay.program.facts.parameters, 0.0), 1, 0),
+                target,
             )
             for lay in plan.layouts()
             if lay.backend == name

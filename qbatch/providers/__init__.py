@@ -142,6 +142,7 @@ class Target:
         name: The resolved target, as it goes into the lock file ("aer:automatic", "qpu:uk:2:…").
         max_jobs: Children in one composite job.
         max_bytes: Size of one composite job as sent.
+        job_bytes: What each job adds to that beside its program, about.
         in_flight: Composite jobs this target takes at once.
         poll_s: Shortest and longest pause between two polls, seconds; (0, 0) when `poll` itself
             waits for news.
@@ -158,6 +159,7 @@ class Target:
     min_shots: int = 1
     max_jobs: int = 1
     max_bytes: int | None = None
+    job_bytes: int = 256
     in_flight: int = 1
     rates: tuple[Rate, ...] = ()
     poll_s: tuple[float, float] = (1.0, 10.0)
@@ -294,7 +296,10 @@ class Driver(Protocol):
         ...
 
     async def prepare(self, batch: Batch) -> Prepared:
-        """Do what costs nothing before submission: upload, allocate ids, ask for a quote."""
+        """Do what costs nothing before submission: upload, allocate ids, ask for a quote.
+
+        `TooLarge`, from here or from `submit`, makes the executor try again with halves.
+        """
         ...
 
     def intend(self, batch: Batch) -> Intent:

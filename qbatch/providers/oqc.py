@@ -32,7 +32,7 @@ import trio
 from pydantic import BaseModel, ConfigDict, Field
 
 from qbatch.circuit import program_text
-from qbatch.errors import CredentialsError, Misspoke, ProviderError, Refused
+from qbatch.errors import CredentialsError, Misspoke, ProviderError, Refused, TooLarge
 from qbatch.job import JobState
 from qbatch.manifest.models import Backend
 from qbatch.providers import (
@@ -61,6 +61,9 @@ TOKEN_VARIABLES = ("OQC_AUTHENTICATION_TOKEN", "OQC_AUTH_TOKEN", "OQC_TOKEN")
 #: Body of one submission, bytes; the service refuses 131,072 and its own client cuts here.
 MAX_BYTES = 100_000
 
+#: Of which a task takes about this much beside its program: configuration, ids, tag.
+JOB_BYTES = 1_500
+
 #: After a lost answer: how long the service may still be reading what we sent.
 SETTLE_S = 35.0
 
@@ -80,6 +83,9 @@ STATES = {
     "CANCELLED": JobState.CANCELLED,
     "CANCELED": JobState.CANCELLED,
 }
+
+#: As long as any task id.
+_PLACEHOLDER = "00000000-0000-4000-8000-000000000000"
 
 TKET = {"none": 1, "one": 18, "two": 30}
 MITIGATION = {"none": 1, "matrix": 2, "linear": 4}
@@ -249,6 +255,11 @@ class Oqc:
         if batch.composite.memo.get("task_ids"):
             return Prepared(batch.composite.memo)
         qpu = await self._known_qpu()
+        size = len(self._body(batch, str(qpu["id"]), [_PLACEHOLDER] * len(batch.orders)))
+        if size > MAX_BYTES:
+            raise TooLarge(
+                f"oqc: {len(batch.orders)} jobs make {size} bytes; OQC takes {MAX_BYTES} at once"
+            )
         reply = await self._ask(
             "POST",
             "tasks",
@@ -263,20 +274,24 @@ class Oqc:
         return Prepared({"task_ids": [str(i) for i in ids], "qpu_id": qpu["id"]})
 
     def intend(self, batch: Batch) -> Intent:
-        memo, external = batch.composite.memo, self._options.external
+        memo = batch.composite.memo
+        body = self._body(batch, memo["qpu_id"], memo["task_ids"])
+        return Intent(key=memo["task_ids"][0], body=body)
+
+    def _body(self, batch: Batch, qpu_id: str, task_ids: Sequence[str]) -> bytes:
+        external = self._options.external
         tasks = [
             {
                 "program": program_text(order.circuit, order.parameters, "2.0", register="c"),
-                "qpu_id": memo["qpu_id"],
+                "qpu_id": qpu_id,
                 "config": encode_config(order.shots, self._options),
                 "tag": f"{self._tag(batch)}/{order.id[:12]}",
                 "task_id": task_id,
                 **({"external_config": external} if external else {}),
             }
-            for order, task_id in zip(batch.orders, memo["task_ids"], strict=True)
+            for order, task_id in zip(batch.orders, task_ids, strict=True)
         ]
-        body = json.dumps({"tasks": tasks}, separators=(",", ":")).encode()
-        return Intent(key=memo["task_ids"][0], body=body)
+        return json.dumps({"tasks": tasks}, separators=(",", ":")).encode()
 
     async def submit(self, batch: Batch, intent: Intent) -> Sequence[Update]:
         await self._ask("POST", "tasks/submit", content=intent.body)

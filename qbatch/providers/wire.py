@@ -25,7 +25,14 @@ import httpcore
 import httpx
 import trio
 
-from qbatch.errors import CredentialsError, Misspoke, ProviderError, Refused, Unavailable
+from qbatch.errors import (
+    CredentialsError,
+    Misspoke,
+    ProviderError,
+    Refused,
+    TooLarge,
+    Unavailable,
+)
 
 #: The longest wait a cloud may impose on us by Retry-After, seconds.
 MOST_RETRY_AFTER_S = 86_400.0
@@ -236,7 +243,9 @@ class Reply:
         if self.status in (408, 425) or self.status >= 500:
             return Unavailable(text, retry_after_s=self.retry_after_s)
         if self.status in (423, 429):
-            return Unavailable(text, retry_after_s=self.retry_after_s, unsent=True)
+            return Unavailable(text, retry_after_s=self.retry_after_s, is_full=True)
+        if self.status == 413:
+            return TooLarge(text)
         if 300 <= self.status < 400 or self.status < 200:
             return Misspoke(text, raw=self.excerpt(2_000))
         return Refused(text)

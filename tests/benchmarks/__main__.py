@@ -20,7 +20,7 @@ from tabulate import tabulate
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-GROUPS = ("startup", "manifest", "plan", "sweep", "small_jobs", "durable", "report", "http")
+GROUPS = ("startup", "manifest", "plan", "sweep", "small_jobs", "durable", "report", "http", "oqc")
 
 
 def main() -> None:

@@ -40,7 +40,7 @@ def test_packing_loses_no_point_repeats_none_and_keeps_every_limit(target, repea
     for batch in batches:
         limit = min(target.max_jobs, 3) if batch.composite.backend == "b" else target.max_jobs
         assert len(batch.orders) <= limit
-        size = sum(map(size_of, batch.orders))
+        size = sum(size_of(order, target) for order in batch.orders)
         assert len(batch.orders) == 1 or size <= (target.max_bytes or size)
         assert batch.composite.job_ids == tuple(order.id for order in batch.orders)
 
@@ -90,4 +90,4 @@ def test_waiting_orders_are_bounded(monkeypatch) -> None:
 def test_programs_count_for_the_size() -> None:
     order = plan_of({"matrix": {"gamma": [1], "beta": [1]}})
     point = next(order.points())
-    assert size_of(order.order_of(point)) > len(WAVE)
+    assert size_of(order.order_of(point), Target("t")) > len(WAVE)
