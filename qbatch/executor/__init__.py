@@ -20,8 +20,10 @@ from qbatch.executor.execute import execute
 from qbatch.executor.retry import Retry
 from qbatch.executor.start import Options, run, run_async, wait_described
 from qbatch.executor.stop import Stop
+from qbatch.executor.waits import Cause, Wait
 
 __all__ = [
+    "Cause",
     "Event",
     "Finished",
     "JobMoved",
@@ -33,6 +35,7 @@ __all__ = [
     "Started",
     "Stop",
     "Summary",
+    "Wait",
     "Warned",
     "execute",
     "run",

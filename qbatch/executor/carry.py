@@ -9,6 +9,7 @@ again, unknown is held for the person to decide. A result and the move to COMPLE
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -20,6 +21,7 @@ from qbatch.errors import CredentialsError, Misspoke, ProviderError, Refused, Un
 from qbatch.executor.fetching import fetch
 from qbatch.executor.flight import AT_WORK, Flight
 from qbatch.executor.lane import Lane
+from qbatch.executor.waits import Cause
 from qbatch.job import CompositeJob, JobState
 from qbatch.plan.packing import composite_id
 from qbatch.providers import Absent, Batch, Found, Located, Unknown, Update
@@ -75,11 +77,14 @@ class Carrier:
                 return
             try:
                 quotes = await self._prepare(flight)
-                await self._lane.rates.wait_turn(len(flight.ids))
-                if self._lane.is_closing:
-                    await trio.sleep_forever()
-                await self._intend(flight, quotes)
-                await self._submit(flight)
+                # Who waits here is `created` still: a crash finds nothing to look for.
+                async with self._lane.door.passage():
+                    await self._lane.rates.wait_turn(len(flight.ids))
+                    await self._lane.gate.wait_open()
+                    if self._lane.is_closing:
+                        await trio.sleep_forever()
+                    await self._intend(flight, quotes)
+                    await self._submit(flight)
             except (Refused, Misspoke) as error:
                 await self._fail(flight, flight.ids, str(error))
 
@@ -92,7 +97,8 @@ class Carrier:
             if prepared.ready:
                 return prepared.quotes
             await self._engine.journal.commit(partial(self._write_memo, flight, prepared.quotes))
-            await trio.sleep(prepared.again_s)
+            with self._lane.waits.waiting(Cause.PREPARATION):
+                await trio.sleep(prepared.again_s)
 
     def _write_memo(self, flight: Flight, quotes: Mapping[str, float]) -> None:
         snapshot, composite = self._engine.snapshot, flight.batch.composite
@@ -135,22 +141,41 @@ class Carrier:
             async with self._lane.gate.passage():
                 with self._lane.busy():
                     updates = await self._lane.driver.submit(flight.current(), flight.intent)
-                    self._lane.has_answered = True
+                    self._lane.let_in()
+                    flight.turned_away_at, flight.turned_away = math.inf, 0
                     await self._take_answers(flight, updates)
         except CredentialsError as error:
             await self._put_back(flight, flight.ids, str(error))
             await self._lane.give_up(error)
         except Unavailable as error:
-            self._lane.pause(error)
             if error.unsent:
-                await self._put_back(flight, flight.ids, str(error))
+                await self._turned_away(flight, error)
                 return
+            self._lane.pause(error)
             lost = error
         except Misspoke as error:
             lost = error
         if unclear := flight.ids_in(JobState.SUBMITTING):
             await self._locate(flight, unclear, str(lost or "no answer about this job"))
         await self._send_rest(flight)
+
+    async def _turned_away(self, flight: Flight, error: Unavailable) -> None:
+        """It was certainly not taken: that is no attempt at buying it, and it waits.
+
+        While the provider has no room, for as long as a job may take; while it cannot be reached,
+        for as long as a read would.
+        """
+        await self._put_back(flight, flight.ids, "", note=str(error))
+        now = trio.current_time()
+        flight.turned_away_at = min(flight.turned_away_at, now)
+        flight.turned_away += 1
+        if not error.is_full:
+            await self._lane.back_off(error, flight.turned_away, flight.turned_away_at)
+        elif now - flight.turned_away_at > self._lane.timeout_s:
+            reason = f"timed out: not taken within {self._lane.timeout_s:g} s: {error}"
+            await self._fail(flight, flight.ids, reason)
+        else:
+            self._lane.turn_away(error)
 
     def _start_clock(self, flight: Flight, elapsed_s: float) -> None:
         left_s = self._lane.timeout_s - max(0.0, elapsed_s)
@@ -212,8 +237,10 @@ class Carrier:
         composite = CompositeJob(composite_id(ids, generation), old.backend, ids, generation)
         return Flight(Batch(composite, orders), rows, failures=list(flight.failures))
 
-    async def _put_back(self, flight: Flight, keys: Iterable[str], reason: str) -> None:
-        """Nothing was bought: the whole flight is `created` again."""
+    async def _put_back(
+        self, flight: Flight, keys: Iterable[str], reason: str, *, note: str = ""
+    ) -> None:
+        """Nothing was bought: the whole flight is `created` again; a `reason` is an attempt's."""
         if reason:
             flight.failures.append(reason)
         rows = [
@@ -221,7 +248,7 @@ class Carrier:
             for key in keys
             if flight.job(key).state is JobState.SUBMITTING
         ]
-        await self._commit(flight, rows, stage="created", note=reason)
+        await self._commit(flight, rows, stage="created", note=reason or note)
 
     async def _may_try_again(self, flight: Flight) -> bool:
         """Wait before the next attempt at sending, or fail it when there were enough."""

@@ -15,6 +15,7 @@ from qbatch.executor.journal import Journal
 from qbatch.executor.pace import Slots
 from qbatch.executor.retry import Retry
 from qbatch.executor.stop import Stop
+from qbatch.executor.waits import Cause, Waits
 from qbatch.job import JobState
 from qbatch.snapshot import JobRow, Snapshot
 
@@ -85,6 +86,7 @@ class Engine:
 
     Attributes:
         busy: Ids in composite jobs of the last run: they have a carrier already.
+        queues: Backend -> where its jobs' time in the provider's queue is noted; clouds only.
     """
 
     snapshot: Snapshot
@@ -98,6 +100,7 @@ class Engine:
     random: Random
     tally: Tally = field(default_factory=Tally)
     busy: set[str] = field(default_factory=set)
+    queues: dict[str, Waits] = field(default_factory=dict)
     _told_at: float = -1.0
 
     async def offload(self, work: Callable[[], T]) -> T:
@@ -120,11 +123,13 @@ class Engine:
     def note(self, flight: Flight, rows: Iterable[JobRow]) -> None:
         """Moves are durable: believe them, count them, tell them."""
         backend = flight.batch.composite.backend
+        queued = 0
         for row in rows:
             job = row.job
             before = flight.job(job.id).state
             flight.rows[job.id] = row
             self._count(before, job.state)
+            queued += (job.state is JobState.SUBMITTED) - (before is JobState.SUBMITTED)
             name = flight.order(job.id).name
             self.tell(
                 JobMoved(
@@ -133,6 +138,8 @@ class Engine:
             )
             if job.state is JobState.FAILED and self.settings.fail_fast:
                 self.stop.request(f"{name} failed, and fail_fast is set")
+        if queued and backend in self.queues:
+            self.queues[backend].begin(Cause.QUEUE, queued)
         now = trio.current_time()
         if now - self._told_at >= TELL_EVERY_S:
             self._told_at = now

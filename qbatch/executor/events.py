@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from qbatch.errors import ProviderError
+from qbatch.executor.waits import Cause, Wait
 from qbatch.job import JobState
 
 
@@ -99,6 +100,7 @@ class Summary:
         stopped: Why the run was stopped before its end; "" when it was not.
         signal: The signal that stopped it, or None.
         elapsed_s: Seconds, on the run's own clock.
+        waits: Backend -> what held it up, the longest first.
     """
 
     total: int = 0
@@ -110,6 +112,7 @@ class Summary:
     stopped: str = ""
     signal: int | None = None
     elapsed_s: float = 0.0
+    waits: Mapping[str, Mapping[Cause, Wait]] = field(default_factory=dict)
 
     @property
     def failed(self) -> int:

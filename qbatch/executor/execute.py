@@ -28,6 +28,7 @@ from qbatch.executor.lane import Lane
 from qbatch.executor.pace import Slots
 from qbatch.executor.resume import Backlog, read_backlog
 from qbatch.executor.stop import Stop
+from qbatch.executor.waits import Cause, Waits
 from qbatch.job import JobState
 from qbatch.plan import Plan, SweepPoint, canonical_json
 from qbatch.providers import Driver, Target
@@ -167,16 +168,21 @@ class _Conduct:
         """Make the lane of one backend."""
         backend = self._plan.manifest.backends[name]
         ours = backend.limits.in_flight
-        engine = self._engine
+        is_ours = ours is not None and ours < target.in_flight
+        engine, waits = self._engine, Waits()
+        if not driver.is_local:
+            engine.queues[name] = waits
         lane = Lane(
             name,
             driver,
             target,
             in_flight=target.in_flight if ours is None else min(ours, target.in_flight),
+            limited_by=Cause.MANIFEST_LIMIT if is_ours else Cause.TARGET_LIMIT,
             timeout_s=backend.timeout_s,
             retry=engine.settings.retry,
             random=Random(engine.random.random()),
             tell=engine.tell,
+            waits=waits,
         )
         if target.rates:
             now = engine.snapshot.now()
@@ -269,9 +275,9 @@ class _Conduct:
         # In a thread: a long stretch of finished points may have to be skipped.
         while ready := await self._engine.offload(lambda: list(itertools.islice(packing, most))):
             for flight in ready:
-                await lane.slots.take()
+                await lane.slots.take(lane.waits, lane.limited_by)
                 try:
-                    await self._engine.slots.take()
+                    await self._engine.slots.take(lane.waits, Cause.RUN_LIMIT)
                 except trio.Cancelled:
                     lane.slots.free()
                     raise
@@ -350,6 +356,7 @@ class _Conduct:
             stopped=engine.stop.reason,
             signal=engine.stop.signal,
             elapsed_s=elapsed_s,
+            waits={lane.name: lane.waits.totals() for lane in lanes},
         )
         engine.tell(Finished(summary))
         return summary

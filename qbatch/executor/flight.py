@@ -40,6 +40,9 @@ class Flight:
         deadline: When its children have been at work for too long; trio clock.
         not_before: The provider asked not to be asked earlier; trio clock.
         failures: Why it could not be sent, once per attempt.
+        turned_away_at: When the provider first would not have it, or could not be reached; trio
+            clock.
+        turned_away: How often in a row.
         ripe: Children the provider says are completed; their results are not here yet.
         doubts: Child -> how often in a row the provider said it knows nothing of it.
         was_cancelled: The time-out passed and cancelling was asked for.
@@ -53,6 +56,8 @@ class Flight:
     deadline: float = math.inf
     not_before: float = -math.inf
     failures: list[str] = field(default_factory=list)
+    turned_away_at: float = math.inf
+    turned_away: int = 0
     ripe: dict[str, Update] = field(default_factory=dict)
     doubts: Counter[str] = field(default_factory=Counter)
     was_cancelled: bool = False

@@ -19,6 +19,7 @@ from qbatch.executor.events import Observer, Warned
 from qbatch.executor.flight import AT_WORK, Flight
 from qbatch.executor.pace import PollPace, RateLimit, Slots
 from qbatch.executor.retry import Gate, Retry
+from qbatch.executor.waits import Cause, Waits
 from qbatch.job import JobState
 from qbatch.providers import Batch, Driver, Target, Update
 
@@ -36,10 +37,12 @@ class Lane:
         driver: Speaks to it.
         target: What it takes.
         in_flight: Composite jobs at once.
+        limited_by: Whose limit that is.
         timeout_s: Of one job, seconds.
         retry: When calls are made again.
         random: For jitter.
         tell: Where warnings go.
+        waits: Where is noted what held it up.
     """
 
     def __init__(
@@ -49,10 +52,12 @@ class Lane:
         target: Target,
         *,
         in_flight: int,
+        limited_by: Cause,
         timeout_s: float,
         retry: Retry,
         random: Random,
         tell: Observer,
+        waits: Waits,
     ) -> None:
         self.name = name
         self.driver = driver
@@ -61,13 +66,20 @@ class Lane:
         self.retry = retry
         self.random = random
         self.slots = Slots(in_flight)
-        self.gate = Gate()
-        self.rates = RateLimit(target.rates)
+        self.waits = waits
+        #: What asks anything passes it.
+        self.gate = Gate(waits, Cause.BACK_OFF)
+        #: What submits passes it too.
+        self.door = Gate(waits, Cause.FULL)
+        self.rates = RateLimit(target.rates, waits)
         self.scope = trio.CancelScope()
+        #: Of the limits on composite jobs in flight, the one that binds.
+        self.limited_by = limited_by
         #: Flights that were left with children at work when the lane ended.
         self.cut_off: list[Flight] = []
         self.has_answered = False
         self.error: ProviderError | None = None
+        self._turned_away = 0
         self._tell = tell
         self._pace = PollPace(target.poll_s, random)
         self._of_job: dict[str, Flight] = {}
@@ -161,26 +173,50 @@ class Lane:
 
     def pause(self, error: ProviderError, failures: int = 1) -> None:
         """Shut the gate for as long as `error` calls for."""
+        self.gate.shut(self._pause_s(error, failures))
+
+    def turn_away(self, error: Unavailable) -> None:
+        """The provider answered that it takes no more for now: ask it again later, and less often.
+
+        Only submissions wait; what is there already is watched and fetched as before.
+        """
+        self.has_answered = True
+        self._turned_away += 1
+        self.door.shut(self._pause_s(error, self._turned_away))
+
+    def let_in(self) -> None:
+        """The provider answered a submission."""
+        self.has_answered = True
+        self._turned_away = 0
+
+    def _pause_s(self, error: ProviderError, failures: int) -> float:
         asked_s = error.retry_after_s if isinstance(error, Unavailable) else None
         pause_s = self.retry.pause_s(failures, self.random, asked_s)
         if pause_s > LONG_PAUSE_S:
             self.warn(f"{error}; trying again in {pause_s:.0f} s")
-        self.gate.shut(pause_s)
+        return pause_s
 
     # -- flights and news ---------------------------------------------------------------------
 
     def enter(self, flight: Flight) -> None:
         """News of the flight's children goes to it from now on."""
         self._of_job.update(dict.fromkeys(flight.ids, flight))
+        if queued := self._queued(flight):
+            self.waits.begin(Cause.QUEUE, queued)
 
     def leave(self, flight: Flight) -> None:
         """The flight is over."""
         if flight.at_work:
             self.cut_off.append(flight)
+            if queued := self._queued(flight):
+                self.waits.end(Cause.QUEUE, queued)
         self._watched.pop(flight, None)
         for key in flight.batch.composite.job_ids:
             if self._of_job.get(key) is flight:
                 del self._of_job[key]
+
+    def _queued(self, flight: Flight) -> int:
+        return 0 if self.driver.is_local else len(flight.ids_in(JobState.SUBMITTED))
 
     def watch(self, flight: Flight) -> None:
         """Ask for news of it from now on."""

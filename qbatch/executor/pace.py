@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import trio
 
+from qbatch.executor.waits import Cause, Waits
+
 if TYPE_CHECKING:
     from qbatch.providers import Rate
 
@@ -74,10 +76,12 @@ class RateLimit:
 
     Args:
         rates: The target's.
+        waits: Notes how long callers waited.
     """
 
-    def __init__(self, rates: Sequence[Rate]) -> None:
+    def __init__(self, rates: Sequence[Rate], waits: Waits) -> None:
         self._windows = [Window(rate) for rate in rates]
+        self._waits = waits
         self._turn = trio.Lock()
 
     def count_past(self, past: Iterable[tuple[float, int]]) -> None:
@@ -95,7 +99,8 @@ class RateLimit:
             return
         async with self._turn:
             while wait_s := max(w.wait_s(jobs, trio.current_time()) for w in self._windows):
-                await trio.sleep(wait_s)
+                with self._waits.waiting(Cause.RATE):
+                    await trio.sleep(wait_s)
             self._note(jobs, trio.current_time())
 
 
@@ -107,11 +112,13 @@ class Slots:
         self._lot = trio.lowlevel.ParkingLot()
         self.taken = 0
 
-    async def take(self) -> None:
-        """Wait for a free slot, first come first served."""
+    async def take(self, waits: Waits, cause: Cause) -> None:
+        """Wait for a free slot, first come first served; note the wait under `cause`."""
         await trio.lowlevel.checkpoint_if_cancelled()
-        while self.taken >= self._limit:
-            await self._lot.park()
+        if self.taken >= self._limit:
+            with waits.waiting(cause):
+                while self.taken >= self._limit:
+                    await self._lot.park()
         self.taken += 1
 
     def occupy(self) -> None:

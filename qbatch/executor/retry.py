@@ -13,6 +13,8 @@ from random import Random
 
 import trio
 
+from qbatch.executor.waits import Cause, Waits
+
 #: A provider cannot ask for more; a clock set wrong by a day must not stop a run for a year.
 MAX_RETRY_AFTER_S = 86_400.0
 
@@ -49,9 +51,16 @@ class Retry:
 
 
 class Gate:
-    """Shut while a provider is in trouble; then one call at a time tries it, until one succeeds."""
+    """Shut while a provider is in trouble; then one call at a time tries it, until one succeeds.
 
-    def __init__(self) -> None:
+    Args:
+        waits: Notes for how long callers stood before it.
+        cause: What this is called there.
+    """
+
+    def __init__(self, waits: Waits, cause: Cause) -> None:
+        self._waits = waits
+        self._cause = cause
         self._opens_at = 0.0
         self._is_troubled = False
         self._probe = trio.Lock()
@@ -61,14 +70,31 @@ class Gate:
         self._is_troubled = True
         self._opens_at = max(self._opens_at, trio.current_time() + for_s)
 
+    async def wait_open(self) -> None:
+        """Wait while it is shut; who passes later may find it shut again."""
+        if self._is_troubled:
+            with self._waits.waiting(self._cause):
+                await trio.sleep_until(self._opens_at)
+
     @asynccontextmanager
     async def passage(self) -> AsyncIterator[None]:
-        """Wait for the gate, make the call inside; without an exception it opens the gate."""
+        """Wait for the gate, make the call inside.
+
+        Without an exception the gate is open afterwards, unless it was shut meanwhile.
+        """
         if not self._is_troubled:
             yield
             return
-        async with self._probe:
-            while (wait_s := self._opens_at - trio.current_time()) > 0:
-                await trio.sleep(wait_s)
+        with self._waits.waiting(self._cause):
+            await self._probe.acquire()
+            try:
+                while (wait_s := self._opens_at - trio.current_time()) > 0:
+                    await trio.sleep(wait_s)
+            except BaseException:
+                self._probe.release()
+                raise
+        try:
             yield
-            self._is_troubled = False
+            self._is_troubled = trio.current_time() < self._opens_at
+        finally:
+            self._probe.release()
