@@ -235,7 +235,7 @@ class Lane:
                 continue
             except Refused as error:
                 await self.give_up(error)
-            if sum(self._deliver(update) for update in updates):
+            if sum(self.deliver(update) for update in updates):
                 self._pace.news()
 
     async def _wait_due(self) -> list[Batch]:
@@ -255,7 +255,7 @@ class Lane:
             if self._watched:
                 await trio.sleep_until(min(flight.not_before for flight in self._watched))
 
-    def _deliver(self, update: Update) -> bool:
+    def deliver(self, update: Update) -> bool:
         """Hand an update to its flight; tell whether it is news."""
         flight = self._of_job.get(update.job_id)
         if flight is None:

@@ -117,6 +117,16 @@ def _sent(plan: Plan, snapshot: Snapshot, stored: StoredComposite, children: Chi
         plan.order_of(_sweep_point(point)) if point.in_plan else _old_order(snapshot, point)
         for point, _ in children
     ]
+    return _taken_up(stored, orders, children)
+
+
+def stored_flight(snapshot: Snapshot, stored: StoredComposite) -> Flight:
+    """A composite job that was sent, from the snapshot alone: no plan, no circuit file."""
+    children = snapshot.rows_at(stored.children)
+    return _taken_up(stored, [_old_order(snapshot, point) for point, _ in children], children)
+
+
+def _taken_up(stored: StoredComposite, orders: Sequence[Order], children: Children) -> Flight:
     flight = _flight(stored, orders, [row for _, row in children])
     flight.split_off({row.job.id for _, row in children if not _is_live(stored, row)})
     if stored.intent is not None:

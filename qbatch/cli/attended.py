@@ -1,0 +1,105 @@
+"""What `fetch` and `cancel` share: progress while they ask the clouds, and a summary after."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from qbatch.cli.conduct import Watcher
+from qbatch.cli.exits import Exit, code_of
+from qbatch.cli.progress import Outlet, open_teller
+from qbatch.cli.runs import exit_of
+from qbatch.job import IN_FLIGHT, JobState
+from qbatch.report.numbers import count_of, whole
+
+if TYPE_CHECKING:
+    from qbatch.executor import Observer, Summary
+    from qbatch.snapshot import Run
+
+
+def attend(errand: Callable[[Observer], Run], *, as_json: bool, report: bool) -> int:
+    """Do an errand at the clouds, tell what came of it, and return the exit code."""
+    with closing(open_teller(as_json=as_json)) as teller:
+        watcher = Watcher(teller, as_json=as_json)
+        done = errand(watcher.observe)
+    summary: Summary = done.summary
+    written = _write_report(done) if report and summary.total else []
+    code = _code(summary)
+    outlet = Outlet(sys.stdout)
+    if as_json:
+        facts = _facts(done, summary)
+        facts |= {"report": list(map(str, written)), "exit_code": int(code)}
+        outlet.write(json.dumps({"event": "finished", **facts}, ensure_ascii=False))
+        return code
+    for line in _sentences(done, summary):
+        outlet.write(line)
+    for path in written:
+        outlet.write(f"  {path}")
+    return code
+
+
+def _write_report(run: Run) -> list[Path]:
+    from qbatch.report import write_report
+
+    return write_report(run)
+
+
+def _code(summary: Summary) -> Exit:
+    if summary.out_of_reach:
+        return min(code_of(error) for error in summary.out_of_reach.values())
+    if any(summary.states.get(state) for state in IN_FLIGHT):
+        return Exit.PENDING
+    return exit_of(summary.states)
+
+
+def _facts(run: Run, summary: Summary) -> dict[str, object]:
+    return {
+        "name": run.name,
+        "folder": str(run.folder),
+        "asked_about": summary.total,
+        "completed": summary.completed,
+        "at_providers": dict(summary.at_providers),
+        "held": summary.held,
+        "out_of_reach": {name: str(error) for name, error in summary.out_of_reach.items()},
+        "states": {state.value: number for state, number in summary.states.items()},
+    }
+
+
+def _sentences(run: Run, summary: Summary) -> list[str]:
+    name = click.style(run.name, bold=True)
+    states = summary.states
+    total, done = sum(states.values()), states.get(JobState.COMPLETED, 0)
+    if summary.total == 0:
+        lines = [f"{name}: nothing is in flight"]
+    else:
+        lines = [
+            f"{name}: asked about {count_of(summary.total, 'job')}, "
+            f"{whole(summary.completed)} completed now"
+        ]
+    lines[0] += f"; {whole(done)} of {count_of(total, 'point')} done"
+    lines += [
+        f"  {backend}: out of reach: {error}" for backend, error in summary.out_of_reach.items()
+    ]
+    lines += [
+        f"  {count_of(number, 'job')} still at {backend}"
+        for backend, number in summary.at_providers.items()
+    ]
+    if summary.held:
+        lines.append(f"  {whole(summary.held)} held: `qbatch status {run.folder}` says what to do")
+    for state, advice in _ADVICE.items():
+        if number := states.get(state, 0):
+            lines.append(f"  {whole(number)} {state.value}: {advice}")
+    return lines
+
+
+_ADVICE = {
+    JobState.FAILED: "`qbatch status` says why",
+    JobState.CANCELLED: "`qbatch run` would buy them again",
+    JobState.CREATED: "not submitted; `qbatch run` does",
+}

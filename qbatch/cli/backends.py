@@ -1,0 +1,128 @@
+"""``qbatch backends``: what there is to run on, now."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from qbatch.cli.options import json_option, trust_option
+
+if TYPE_CHECKING:
+    from qbatch.cli.clouds import Account
+    from qbatch.errors import ProviderError
+    from qbatch.providers import Driver, Price, Target
+
+Listed = dict[str, "Sequence[Target] | ProviderError"]
+
+
+@click.command()
+@click.argument("manifest", required=False, type=click.Path(path_type=Path))
+@click.option("--provider", metavar="NAME", help="Only this cloud's (or local).")
+@trust_option
+@json_option
+def backends(manifest: Path | None, provider: str | None, trust: bool, as_json: bool) -> int:
+    """List the targets of every configured cloud: those of MANIFEST, and of the environment.
+
+    A cloud without credentials is shown as such. Exit code 7 when a cloud that MANIFEST needs has
+    no credential or refuses it, 8 when one is out of reach.
+    """
+    from qbatch.cli.clouds import find_accounts
+    from qbatch.executor.enquire import enquire
+    from qbatch.manifest import load_manifest
+
+    loaded = None if manifest is None else load_manifest(manifest, trust=trust)
+    accounts = find_accounts(loaded, provider)
+    usable = {each.name: each.driver for each in accounts if each.driver and not each.error}
+    listed: Listed = enquire(usable, list_targets)
+    if as_json:
+        facts = [_facts(account, listed.get(account.name)) for account in accounts]
+        click.echo(json.dumps(facts, ensure_ascii=False))
+    else:
+        _tell(accounts, listed)
+    return _code(accounts, listed)
+
+
+async def list_targets(driver: Driver) -> Sequence[Target]:
+    """The targets of a driver's cloud; where it cannot list them, its own."""
+    asked: Any = getattr(driver, "list_targets", None)
+    if asked is None:
+        return [await driver.describe()]
+    found: Sequence[Target] = await asked()
+    return found
+
+
+def _facts(account: Account, found: Sequence[Target] | ProviderError | None) -> dict[str, Any]:
+    error = found if isinstance(found, Exception) else account.error
+    targets = [] if found is None or isinstance(found, Exception) else found
+    return {
+        "provider": account.provider,
+        "backends": list(account.backends),
+        "credential": account.source,
+        "error": None if error is None else str(error),
+        "targets": [_target_facts(account, target) for target in targets],
+    }
+
+
+def _target_facts(account: Account, target: Target) -> dict[str, Any]:
+    from qbatch.cli.bits import kept_verdict
+
+    price = target.price
+    return {
+        "target": target.name,
+        "state": "online" if target.online else "offline",
+        "qubits": target.num_qubits,
+        "min_shots": target.min_shots,
+        "max_shots": target.max_shots,
+        "queue": target.queue_depth,
+        "next_window_at": target.next_window_at,
+        "price": price_in_words(price),
+        "unit": price.unit,
+        "bits": kept_verdict(account, target),
+    }
+
+
+def price_in_words(price: Price) -> str:
+    """A price as a person reads it, its unit included."""
+    from qbatch.plan.pricing import price_formula
+
+    return f"{price.unit}, quoted per job" if price.quoted else price_formula(price)
+
+
+def _tell(accounts: Sequence[Account], listed: Listed) -> None:
+    from qbatch.cli.tables import format_table
+
+    rows = []
+    for account in accounts:
+        found = listed.get(account.name)
+        if found is None or isinstance(found, Exception):
+            continue
+        for target in found:
+            facts = _target_facts(account, target)
+            cells = ("target", "state", "qubits", "max_shots", "queue", "next_window_at")
+            texts = ["" if facts[cell] is None else str(facts[cell]) for cell in cells]
+            rows.append([account.name, *texts, facts["price"], facts["bits"] or ""])
+    head = ["cloud", "target", "state", "qubits", "max shots", "queue", "next window", "price"]
+    click.echo(format_table([*head, "bit order"], rows))
+    for account in accounts:
+        found = listed.get(account.name)
+        error = found if isinstance(found, Exception) else account.error
+        if error is not None:
+            said = str(error).removeprefix(f"{account.provider}: ")
+            click.echo(f"{click.style(account.name, bold=True)}: {said}", err=True)
+
+
+def _code(accounts: Sequence[Account], listed: Listed) -> int:
+    from qbatch.cli.exits import Exit, code_of
+
+    codes = [
+        code_of(error)
+        for account in accounts
+        if account.is_configured
+        for error in (listed.get(account.name), account.error)
+        if isinstance(error, Exception)
+    ]
+    return min(codes, default=Exit.DONE)

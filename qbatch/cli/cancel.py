@@ -1,0 +1,71 @@
+"""``qbatch cancel``: stop jobs that are at a cloud."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from qbatch.cli.options import (
+    json_option,
+    only_expression_option,
+    out_option,
+    run_argument,
+    yes_option,
+)
+
+if TYPE_CHECKING:
+    from qbatch.snapshot import PointResult
+
+
+@click.command()
+@run_argument
+@click.argument("points", nargs=-1)
+@only_expression_option
+@click.option("--no-report", is_flag=True, help="Write no report; `qbatch report` can later.")
+@out_option
+@yes_option
+@json_option
+def cancel(
+    run: Path,
+    points: tuple[str, ...],
+    expression: str | None,
+    no_report: bool,
+    out: Path | None,
+    yes: bool,
+    as_json: bool,
+) -> int:
+    """Cancel at their clouds what is in flight of RUN: all of it, POINTS, or what -k selects.
+
+    Says what the clouds made of it: a job that was done already is fetched instead. What a cloud
+    bills for a cancelled job is its own affair. `qbatch run` would submit cancelled points again.
+    """
+    from qbatch.cli.attended import attend
+    from qbatch.cli.runs import ask, choose, open_named
+    from qbatch.executor.attend import cancel_run
+    from qbatch.report.numbers import count_of
+
+    with open_named(run, out) as opened:
+        folder = opened.folder
+        meant = {each.id for each in choose(opened, points, expression) if is_at_cloud(each)}
+        is_all = not (points or expression)
+        if not is_all and not meant:
+            click.echo("none of these points is in flight", err=True)
+            return 0
+        if meant:
+            ask(f"Cancel {count_of(len(meant), 'job')} of {folder}?", yes=yes)
+    return attend(
+        lambda observer: cancel_run(
+            folder, None if is_all else meant.__contains__, observer=observer
+        ),
+        as_json=as_json,
+        report=not no_report,
+    )
+
+
+def is_at_cloud(point: PointResult) -> bool:
+    """A provider may hold its job."""
+    from qbatch.job import IN_FLIGHT
+
+    return point.state in IN_FLIGHT

@@ -1,0 +1,34 @@
+"""``qbatch fetch``: bring home what is done at the clouds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from qbatch.cli.options import json_option, out_option, run_argument
+
+
+@click.command()
+@run_argument
+@click.option("-w", "--wait", is_flag=True, help="Until nothing is at a cloud any more.")
+@click.option("--no-report", is_flag=True, help="Write no report; `qbatch report` can later.")
+@out_option
+@json_option
+def fetch(run: Path, wait: bool, no_report: bool, out: Path | None, as_json: bool) -> int:
+    """Ask the clouds about everything of RUN that is in flight, and download what is finished.
+
+    Submits nothing new; what was cut off while it was sent is looked for. Exit code 9 while jobs
+    are still at a cloud or held, 0 when all points are done.
+    """
+    from qbatch.cli.attended import attend
+    from qbatch.cli.runs import open_named
+    from qbatch.executor.attend import fetch_run
+
+    with open_named(run, out) as opened:
+        folder = opened.folder
+    return attend(
+        lambda observer: fetch_run(folder, wait=wait, observer=observer),
+        as_json=as_json,
+        report=not no_report,
+    )

@@ -1,0 +1,68 @@
+"""``qbatch resolve``: the person's decision about a held job."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from qbatch.cli.options import out_option, run_argument, yes_option
+
+
+@click.command()
+@run_argument
+@click.argument("point")
+@click.option("--adopt", metavar="ID", help="It was taken: ID is its job at the provider.")
+@click.option("--resubmit", is_flag=True, help="It was not taken: `qbatch run` buys it again.")
+@click.option("--give-up", is_flag=True, help="Count it as failed.")
+@out_option
+@yes_option
+def resolve(
+    run: Path,
+    point: str,
+    adopt: str | None,
+    resubmit: bool,
+    give_up: bool,
+    out: Path | None,
+    yes: bool,
+) -> None:
+    """Decide about a held job of RUN, whose outcome its cloud could not tell.
+
+    POINT is named as `qbatch status` shows it, or by the beginning of its id; look the job up at
+    the provider first. Only the person decides: nothing held is ever bought again by itself.
+    """
+    from qbatch.cli.runs import ask, open_named
+    from qbatch.errors import SelectionError
+    from qbatch.job import JobState
+
+    if [adopt is not None, resubmit, give_up].count(True) != 1:
+        raise click.UsageError("say exactly one of --adopt ID, --resubmit, --give-up")
+    if adopt is not None and not adopt.strip():
+        raise click.UsageError("--adopt needs the job's id at the provider")
+    with open_named(run, out) as opened:
+        found, folder = opened[point], opened.folder
+    if found.state is not JobState.HELD:
+        raise SelectionError(f"{found.name} is {found.state}, not held: there is nothing to decide")
+    if resubmit:
+        ask(f"If {found.name} was taken after all, it is paid twice. Submit it again?", yes=yes)
+    told = _decide(folder, found.id, adopt, resubmit=resubmit)
+    click.echo(f"{found.name}: {told.format(folder=folder)}", err=True)
+
+
+def _decide(folder: Path, point_id: str, adopt: str | None, *, resubmit: bool) -> str:
+    """Write the decision down; return what follows from it."""
+    from qbatch.job import JobState
+    from qbatch.snapshot import Snapshot
+
+    with Snapshot(folder) as snapshot:
+        if adopt is not None:
+            adopted = adopt.strip()
+            snapshot.resolve(point_id, JobState.SUBMITTED, provider_job_id=adopted, error="")
+            return f"adopted as {adopted}; `qbatch fetch {{folder}}` asks for it"
+        if resubmit:
+            snapshot.resolve(
+                point_id, JobState.CREATED, provider_job_id=None, status="", error="", cost=None
+            )
+            return "to be submitted again by `qbatch run`"
+        snapshot.resolve(point_id, JobState.FAILED, error="given up by hand while it was held")
+        return "given up; `qbatch retry {folder}` would buy it again"
