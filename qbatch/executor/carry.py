@@ -17,7 +17,14 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from qbatch.errors import CredentialsError, Misspoke, ProviderError, Refused, Unavailable
+from qbatch.errors import (
+    CredentialsError,
+    Misspoke,
+    ProviderError,
+    Refused,
+    TooLarge,
+    Unavailable,
+)
 from qbatch.executor.fetching import fetch
 from qbatch.executor.flight import AT_WORK, Flight
 from qbatch.executor.lane import Lane
@@ -85,8 +92,22 @@ class Carrier:
                         await trio.sleep_forever()
                     await self._intend(flight, quotes)
                     await self._submit(flight)
+            except TooLarge as error:
+                await self._halve(flight, str(error))
             except (Refused, Misspoke) as error:
                 await self._fail(flight, flight.ids, str(error))
+
+    async def _halve(self, flight: Flight, reason: str) -> None:
+        """The provider takes fewer at once; nothing was bought: two flights go on in its place."""
+        keys = flight.ids
+        if len(keys) == 1:
+            await self._fail(flight, keys, reason)
+            return
+        await self._put_back(flight, keys, "")
+        middle = len(keys) // 2
+        for part in (keys[:middle], keys[middle:]):
+            self._start(self._split(flight, part))
+        await self._commit(flight, (), stage="closed", note=reason)
 
     async def _prepare(self, flight: Flight) -> Mapping[str, float]:
         while True:
