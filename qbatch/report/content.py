@@ -16,6 +16,8 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from qbatch.job import JobState
+from qbatch.report.agreement import FALSE_ALARM
+from qbatch.report.agreement import Verdict as AgreementVerdict
 from qbatch.report.judging import CheckResult, Judgement
 from qbatch.report.numbers import amount, count_of, percent, plain, whole
 from qbatch.report.rows import Columns, Run
@@ -162,6 +164,11 @@ class Content:
             f"{expected:.2g} would fail by chance."
         )
 
+    @cached_property
+    def agreement(self) -> list[AgreementVerdict]:
+        """Whether the backends measure the same, number by number."""
+        return self.survey.agreement.verdicts()
+
     @property
     def repeats_note(self) -> str:
         """Whether repeats scatter more than shot noise lets them; "" without repeats."""
@@ -286,5 +293,11 @@ def how_to_read(content: Content) -> list[str]:
             "Distances of finitely many shots are never zero: the floor is what a perfect device "
             "would show on average with as many shots. A distance near its floor says no more than "
             "that. Intervals of distances are conservative."
+        )
+    if content.agreement:
+        paragraphs.append(
+            "Backends agree on a setting (a circuit with its parameters) when a χ² test finds no "
+            "more between their pooled shots than shot noise explains. Were all alike, the chance "
+            f"that any setting here is told to differ is {FALSE_ALARM:.0%}."
         )
     return paragraphs

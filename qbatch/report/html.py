@@ -194,6 +194,7 @@ def _sections(content: Content) -> list[tuple[str, str]]:
         "checks": survey.checks,
         "figures": content.figures,
         "results": True,
+        "agreement": content.agreement,
         "backends": True,
         "cost": content.ledger,
         "reproduce": True,

@@ -104,6 +104,7 @@ def markdown_lines(content: Content, rows: MarkdownRows, figures: str = "figures
     yield from _failures(content)
     yield from _figures(content, figures)
     yield from _results(content, rows)
+    yield from _agreement(content)
     yield from _backends(content)
     yield from _costs(content)
     yield from _reproduce(content)
@@ -186,6 +187,28 @@ def _results(content: Content, rows: MarkdownRows) -> Iterator[str]:
         yield from (f"… and {whole(rows.left_out)} more rows: all are in `results.csv`.", "")
     if content.repeats_note:
         yield from (cell(content.repeats_note), "")
+
+
+def _agreement(content: Content) -> Iterator[str]:
+    verdicts = content.agreement
+    if not verdicts:
+        return
+    yield from ("## Agreement between backends", "")
+    heads = ["number", "verdict", "settings", "differing", "least likely setting", "p", "values"]
+    rows = [
+        [
+            cell(one.number),
+            one.word,
+            whole(one.settings),
+            whole(one.differing),
+            cell(one.least_likely.setting),
+            f"{one.least_likely.p_value:.2g}",
+            cell(one.least_likely.told),
+        ]
+        for one in verdicts
+    ]
+    yield from table(heads, rows)
+    yield ""
 
 
 def _backends(content: Content) -> Iterator[str]:

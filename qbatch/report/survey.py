@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from qbatch.job import JobState
+from qbatch.report.agreement import Agreement
 from qbatch.report.judging import CheckResult, open_checks
 from qbatch.report.rows import Columns, Point, Run, axes_of
 from qbatch.report.series import Series, open_series
@@ -149,6 +150,7 @@ class Survey:
         checks: Judged.
         series: What the figures draw.
         repeats: Setting -> name of its first point, and (value, se) of each repeat.
+        agreement: Whether the backends measure the same.
     """
 
     columns: Columns
@@ -160,12 +162,14 @@ class Survey:
     untold: int = 0
     numbers: dict[str, NumberSummary] = field(default_factory=dict)
     repeats: dict[int, tuple[str, list[Estimate]]] = field(default_factory=dict)
+    agreement: Agreement = field(default_factory=Agreement)
     _digest: hashlib._Hash = field(default_factory=hashlib.sha256)
 
     @classmethod
     def of(cls, run: Run, columns: Columns) -> Survey:
         """Begin; nothing is read yet."""
-        return cls(columns, open_checks(run), open_series(run, columns))
+        agreement = Agreement.of(run.manifest, columns.level)
+        return cls(columns, open_checks(run), open_series(run, columns), agreement=agreement)
 
     def add(self, point: Point) -> None:
         """Take in one point."""
@@ -198,6 +202,7 @@ class Survey:
             if summary is None:
                 summary = self.numbers[name] = NumberSummary()
             summary.add(point, estimate)
+        self.agreement.add(point, estimates)
         if "repeat" in self.columns.axes and self.columns.numbers:
             self._add_repeat(point, estimates)
 

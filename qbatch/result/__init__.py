@@ -5,7 +5,14 @@ Pure: no clock, no files, no randomness but what is seeded by the data itself.
 
 from __future__ import annotations
 
-from qbatch.result.analysis import Scatter, analyse, check_analysis, names_of, scatter
+from qbatch.result.analysis import (
+    Scatter,
+    analyse,
+    check_analysis,
+    chi_squared_p,
+    names_of,
+    scatter,
+)
 from qbatch.result.array import CountsArray
 from qbatch.result.check import Check, Verdict, explain, judge, parse_check
 from qbatch.result.counts import Counts, Registers, pool
@@ -33,6 +40,7 @@ __all__ = [
     "Verdict",
     "analyse",
     "check_analysis",
+    "chi_squared_p",
     "distances",
     "expectation_value",
     "explain",

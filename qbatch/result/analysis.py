@@ -109,10 +109,7 @@ class Scatter:
 
 
 def scatter(estimates: Sequence[Estimate]) -> Scatter:
-    """Compare the scatter of repeats with their shot noise.
-
-    The χ² test is evaluated with Wilson and Hilferty's cube-root approximation (Proc. Natl. Acad.
-    Sci. 17, 684, 1931), good to a few per cent of p.
+    """Compare the scatter of repeats with their shot noise, by a χ² test.
 
     Raises:
         ValueError: There are fewer than two estimates.
@@ -125,6 +122,19 @@ def scatter(estimates: Sequence[Estimate]) -> Scatter:
     if noise == 0:
         p_value = 1.0 if sd == 0 else 0.0
     else:
-        reduced, ninth = (sd / noise) ** 2, 2 / (9 * freedom)
-        p_value = 1 - NormalDist().cdf((reduced ** (1 / 3) - (1 - ninth)) / math.sqrt(ninth))
+        p_value = chi_squared_p(freedom * (sd / noise) ** 2, freedom)
     return Scatter(len(values), fmean(values), sd, noise, p_value)
+
+
+def chi_squared_p(chi_squared: float, freedom: int) -> float:
+    """Return the probability that χ² with so many degrees of freedom is this large or larger.
+
+    Wilson and Hilferty's cube-root approximation (Proc. Natl. Acad. Sci. 17, 684, 1931), good to a
+    few per cent of p.
+
+    >>> round(chi_squared_p(3.84, 1), 2)
+    0.05
+    """
+    ninth = 2 / (9 * freedom)
+    deviation = ((chi_squared / freedom) ** (1 / 3) - (1 - ninth)) / math.sqrt(ninth)
+    return 1 - NormalDist().cdf(deviation)
