@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib import import_module
+from keyword import iskeyword
 from typing import Any
 
 import click
@@ -20,7 +21,8 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     },
     "Results": {
         "show": ("show", "Show a run's points, or one point in full."),
-        "export": ("export", "Write results as CSV, counts or JSON."),
+        "export": ("export", "Write results as CSV, counts, JSON, or for OQC's client."),
+        "import": ("import_", "Take over what OQC's own client saved."),
         "check": ("check", "Judge the manifest's checks on their intervals."),
     },
     "Control": {
@@ -57,7 +59,8 @@ class Verbs(click.Group):
         if cmd_name not in _VERBS:
             return None
         module, _ = _VERBS[cmd_name]
-        command: click.Command = getattr(import_module(f"qbatch.cli.{module}"), cmd_name)
+        found = import_module(f"qbatch.cli.{module}")
+        command: click.Command = getattr(found, f"{cmd_name}_" if iskeyword(cmd_name) else cmd_name)
         return command
 
     def resolve_command(

@@ -51,6 +51,7 @@ from qbatch.providers import (
     Update,
 )
 from qbatch.providers.credentials import Secret, read_environment, read_pointer
+from qbatch.providers.oqc_results import NotCounts, counts_of
 from qbatch.providers.wire import Reply, Wire
 from qbatch.result import Counts
 
@@ -539,6 +540,12 @@ def read_results(results: Any, order: Order) -> Counts:
         results = only if isinstance(only, dict) else results
     if not isinstance(results, dict) or not results:
         raise Misspoke(f"oqc: {order.name}: the task completed without counts: {results!r:.120}")
+    registers = tuple((register.name, register.num_bits) for register in facts.registers)
+    if all(isinstance(table, dict) for table in results.values()):  # a program not sent by us
+        try:
+            return counts_of(results, registers)
+        except NotCounts as error:
+            raise Misspoke(f"oqc: {order.name}: {error}") from error
     ours: dict[int, int] = {}
     for text, count in results.items():
         if not isinstance(count, int) or set(text) - {"0", "1"} or len(text) > facts.num_bits:
@@ -549,7 +556,6 @@ def read_results(results: Any, order: Order) -> Counts:
         raise Misspoke(
             f"oqc: {order.name}: {order.shots} shots were ordered, {sum(ours.values())} came"
         )
-    registers = tuple((register.name, register.num_bits) for register in facts.registers)
     return Counts.from_ints(registers, list(ours), list(ours.values()))
 
 

@@ -1,7 +1,7 @@
 """Every attempt at a point: a failed or cancelled one is kept when another is made.
 
 Rule: an attempt is written in the same step as the move that ends it, and never changes. The
-attempt that is under way, or that was completed, stands in `jobs` alone.
+attempt that is under way, or that gave the point's result, stands in `jobs` alone.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ import json
 import sqlite3
 import time
 import zlib
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -25,6 +25,7 @@ from qbatch.snapshot import attempts, database, registration
 from qbatch.snapshot.database import Durability
 from qbatch.snapshot.faults import damaged, translated, unusable
 from qbatch.snapshot.lock import RunLock
+from qbatch.snapshot.purchases import Purchase, read_purchases
 from qbatch.snapshot.reading import check_number_of_points, checked, counts_by_state
 from qbatch.snapshot.registration import Point, Registered, SettingOf
 from qbatch.snapshot.schema import (
@@ -287,6 +288,10 @@ class Snapshot:
         if result.raw:
             self.save_raw(ordinal, "result", result.raw)
 
+    def save_attempts(self, rows: Iterable[JobRow]) -> None:
+        """Keep earlier attempts that this folder did not see end; they end now."""
+        attempts.save(self._db, rows, self.now())
+
     def save_raw(self, ordinal: int, kind: str, body: bytes) -> None:
         """Keep a reply about a job as it was sent."""
         self._db.execute(
@@ -370,6 +375,11 @@ class Snapshot:
             " ORDER BY sent_at",
             (backend, since),
         )
+
+    def purchases(self) -> Iterator[Purchase]:
+        """Yield what was bought so far, in flight or done; see `snapshot.purchases`."""
+        with translated(self.path), checked(self.path):
+            yield from read_purchases(self._reader)
 
     # -- what a person may change -------------------------------------------------------------
 

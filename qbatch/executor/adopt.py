@@ -1,0 +1,446 @@
+"""Runs that began elsewhere, taken over: what OQC's own client saved becomes a run folder.
+
+The folder holds a manifest made for it (programs inline, one backend per QPU and configuration)
+and a snapshot in which every saved job is a point: results are stored as they are, nothing is run
+again. What the client saved of a job is kept whole beside it.
+
+Rules:
+
+* A task that may be alive at OQC is in flight here, under its own id, so that it is asked for and
+  never bought again. That holds for jobs which the client calls failed because a *request* failed
+  (an HTTP status, or -1): only OQC's word about the task counts.
+* A task id that was allocated and perhaps never submitted is looked for like a lost answer.
+* What cannot be said in a manifest, or is no counts, is held: kept, and for the person to decide.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qbatch.circuit import CircuitFacts, open_circuit
+from qbatch.errors import CircuitError, Place, SelectionError, SourceError
+from qbatch.executor.fetching import pack_result
+from qbatch.executor.oqc_manifest import Wish, manifest_text
+from qbatch.job import CompositeJob, Job, JobState
+from qbatch.manifest import Manifest, load_manifest, parse_manifest
+from qbatch.manifest.models import Circuit
+from qbatch.plan import Plan, SweepPoint, canonical_json, expand
+from qbatch.plan.identity import id_of, seed_of, short_key
+from qbatch.plan.lock import installed_versions
+from qbatch.plan.packing import composite_id
+from qbatch.providers import Fetched
+from qbatch.providers.oqc_results import NotCounts, SeparateRegisters, counts_of
+from qbatch.providers.oqc_snapshot import SavedError, SavedJob, SavedResult, read_config, read_jobs
+from qbatch.snapshot import JobRow, Snapshot
+from qbatch.snapshot.estimates import analysis_key
+
+if TYPE_CHECKING:
+    from qbatch.result import Counts
+
+#: Under which kind the snapshot keeps what the client had saved of a job.
+KEPT = "imported"
+
+#: Children of one composite job, as taken over.
+MAX_CHILDREN = 500
+
+#: Name of the manifest in the run folder.
+MANIFEST = "manifest.yaml"
+
+
+@dataclass(frozen=True)
+class Adopted:
+    """What an import came to.
+
+    Attributes:
+        folder: The run folder.
+        states: Points in each state.
+        notes: What a person should know, a sentence each.
+    """
+
+    folder: Path
+    states: Mapping[JobState, int]
+    notes: Sequence[str]
+
+
+@dataclass
+class _Case:
+    """One saved job on its way to a point."""
+
+    number: int
+    saved: SavedJob
+    wish: Wish
+    facts: CircuitFacts | None
+    state: JobState = JobState.CREATED
+    error: str = ""
+    counts: Counts | None = None
+    row: JobRow | None = None
+    earlier: list[SavedResult | SavedError] = field(default_factory=list)
+
+    @property
+    def layout(self) -> Sequence[tuple[str, int]]:
+        """Registers of its program, where they are known."""
+        registers = self.facts.registers if self.facts is not None else ()
+        return [(register.name, register.num_bits) for register in registers]
+
+    @property
+    def is_at_oqc(self) -> bool:
+        return self.state in (JobState.SUBMITTING, JobState.SUBMITTED, JobState.RUNNING)
+
+
+def adopt_oqc(file: Path, *, out: Path | None = None, register: str | None = None) -> Adopted:
+    """Take over a file of OQC's client.
+
+    Args:
+        file: One job, or a composite.
+        out: The run folder; None: ``runs/NAME`` under the current folder, NAME as the file's.
+        register: Kept of results whose registers were counted apart, so that joint counts cannot
+            be known.
+
+    Raises:
+        SourceError: It is no such file, or holds nothing that can be taken over.
+        SelectionError: There is a run in the folder already, or `register` is needed.
+        SnapshotError: The folder cannot be written.
+    """
+    name = "".join(char if char.isalnum() or char in "-_." else "-" for char in file.stem)
+    folder = out or Path("runs") / name
+    if (folder / "snapshot.db").exists():
+        raise SelectionError(f"{folder}: there is a run here already; name another with --out DIR")
+    cases = _read(file, register)
+    wishes = [case.wish for case in cases if not case.wish.problem]
+    if not wishes:
+        problem = cases[0].wish.problem if cases else "it holds no jobs"
+        raise SourceError(Place(str(file)), f"nothing to take over: {problem}")
+    text = manifest_text(wishes, name, file.name)
+    expand(parse_manifest(text, file=str(folder / MANIFEST), folder=folder))  # before any writing
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / MANIFEST).write_text(text, "utf-8")
+    manifest = load_manifest(folder / MANIFEST)
+    states = _write(folder, manifest, cases, file)
+    return Adopted(folder, states, list(_notes(cases)))
+
+
+# -- from the file to cases -----------------------------------------------------------------------
+
+
+def _read(file: Path, register: str | None) -> list[_Case]:
+    try:
+        text = file.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise SourceError(Place(str(file)), f"cannot be read: {reason}") from error
+    circuits: dict[str, tuple[str, CircuitFacts | None, str]] = {}
+    backends: dict[str, str] = {}
+    cases = []
+    for number, saved in enumerate(read_jobs(text, str(file))):
+        try:
+            config = read_config(saved.config_json)
+        except ValueError as error:
+            where = f"jobs.{number}.config_json: {error}"
+            raise SourceError(Place(str(file)), where) from error
+        if saved.program not in circuits:
+            circuits[saved.program] = (f"program-{len(circuits) + 1}", *_facts(saved.program))
+        circuit, facts, problem = circuits[saved.program]
+        options = canonical_json([saved.qpu_id, config.options, config.problem])
+        backend = backends.setdefault(options, _backend_name(saved.qpu_id, backends))
+        wish = Wish(
+            circuit,
+            saved.program,
+            backend,
+            saved.qpu_id,
+            config.options,
+            config.shots,
+            problem or config.problem,
+        )
+        cases.append(_judged(_Case(number, saved, wish, facts), register, file))
+    return cases
+
+
+def _backend_name(qpu_id: str, known: Mapping[str, str]) -> str:
+    plain = "".join(char if char.isalnum() else "-" for char in qpu_id.rpartition(":")[2]) or "oqc"
+    plain = plain if plain[0].isalpha() else f"qpu-{plain}"
+    taken = sum(1 for name in known.values() if name == plain or name.startswith(f"{plain}."))
+    return f"{plain}.{taken + 1}" if taken else plain
+
+
+def _facts(program: str) -> tuple[CircuitFacts | None, str]:
+    """What is known of a program, or why nothing is."""
+    try:
+        facts = open_circuit("program", Circuit(qasm=program), folder=Path()).circuit({}).facts
+    except (CircuitError, ValueError) as error:
+        return None, f"its program cannot be read: {getattr(error, 'problem', error)}"
+    if facts.parameters:
+        return facts, f"its program has inputs without values: {', '.join(facts.parameters)}"
+    return (facts, "") if facts.measured_bits else (facts, "its program measures nothing")
+
+
+def _judged(case: _Case, register: str | None, file: Path) -> _Case:
+    """Decide where a job is, in our words."""
+    saved = case.saved
+    history = list(saved.history)
+    latest = saved.result or saved.error
+    ids = dict.fromkeys(item.task_id for item in history)
+    case.earlier = [
+        next(item for item in reversed(history) if item.task_id == task_id)
+        for task_id in ids
+        if task_id != (latest.task_id if latest else saved.task_id)
+    ]
+    case.state, case.error = _state(saved)
+    if case.state is JobState.COMPLETED:
+        assert saved.result is not None
+        try:
+            case.counts = counts_of(saved.result.data, case.layout, register)
+        except SeparateRegisters as error:
+            raise SelectionError(f"{file}: job {case.number + 1}: {error}") from error
+        except NotCounts as error:
+            case.state, case.error = JobState.HELD, f"completed; its result is kept, but {error}"
+    elif case.is_at_oqc and case.wish.problem:
+        case.state = JobState.HELD
+        case.error = f"{case.wish.problem}; fetch its result with OQC's own client"
+    return case
+
+
+def _state(saved: SavedJob) -> tuple[JobState, str]:
+    if saved.result is not None and saved.state in ("COMPLETED", "CANCELLED"):
+        return JobState.COMPLETED, ""
+    if saved.state == "COMPLETED":
+        if saved.task_id is not None:
+            return JobState.SUBMITTED, ""
+        return JobState.HELD, "completed, says the file, but it holds neither result nor task id"
+    if saved.state == "FAILED":
+        error = saved.error or SavedError(error_message="no reason given")
+        if saved.task_id is not None and _is_of_a_request(error.error_code):
+            return JobState.SUBMITTED, ""
+        code = "" if error.error_code is None else f" (code {error.error_code})"
+        return JobState.FAILED, f"{error.error_message or 'no reason given'}{code}"
+    if saved.state == "CANCELLED":
+        return JobState.CANCELLED, "cancelled in OQC's client"
+    if saved.task_id is None:
+        if saved.state == "CREATED":
+            return JobState.CREATED, ""
+        return JobState.HELD, f"{saved.state}, says the file, but it holds no task id"
+    if saved.state == "CREATED":
+        return JobState.SUBMITTING, ""
+    return (JobState.RUNNING if saved.state == "RUNNING" else JobState.SUBMITTED), ""
+
+
+def _is_of_a_request(code: int | None) -> bool:
+    """Tell whether an error says how a request went, and nothing of the task."""
+    return code is None or code == -1 or 400 <= code < 600
+
+
+# -- from cases to the snapshot -------------------------------------------------------------------
+
+
+class _Clock:
+    """The time that is written down: when things happened, where the file tells."""
+
+    def __init__(self) -> None:
+        self.at: datetime | None = None
+
+    def __call__(self) -> float:
+        return time.time() if self.at is None else self.at.timestamp()
+
+
+def _write(
+    folder: Path, manifest: Manifest, cases: Sequence[_Case], file: Path
+) -> dict[JobState, int]:
+    plan, clock = expand(manifest), _Clock()
+    with Snapshot(folder, now=clock) as snapshot:
+        _note(snapshot, plan, file)
+        points = _points(plan, cases)
+        extra = [
+            point for point, _ in points.values() if point.setting not in plan.factory.settings
+        ]
+        settings = {point.setting: text for point, text in points.values() if text}
+        snapshot.register(
+            chain(plan.points(), extra),
+            setting_of=lambda key: settings.get(key) or plan.setting_text(key),
+        )
+        key = analysis_key(manifest.analysis)
+        for case in cases:
+            (row,) = snapshot.jobs_of([points[case.number][0].id])
+            with snapshot.transaction():
+                _write_case(snapshot, case, row, manifest, key, clock)
+            clock.at = None
+        by_lane: dict[tuple[str, JobState], list[_Case]] = defaultdict(list)
+        for case in cases:
+            if case.is_at_oqc:
+                is_lost = case.state is JobState.SUBMITTING
+                lane = JobState.SUBMITTING if is_lost else JobState.SUBMITTED
+                by_lane[case.wish.backend, lane].append(case)
+        for (backend, lane), members in by_lane.items():
+            for start in range(0, len(members), MAX_CHILDREN):
+                with snapshot.transaction():
+                    _write_composite(snapshot, backend, lane, members[start : start + MAX_CHILDREN])
+        snapshot.set_meta(finished_at=_now())
+        return snapshot.counts_by_state()
+
+
+def _note(snapshot: Snapshot, plan: Plan, file: Path) -> None:
+    manifest = plan.manifest
+    snapshot.set_meta(
+        run_id=secrets.token_hex(8),
+        versions=json.dumps(installed_versions()),
+        selection="",
+        started_at=_now(),
+        finished_at="",
+        name=manifest.name,
+        manifest=manifest.text,
+        manifest_path=str(manifest.path),
+        manifest_folder=str(manifest.folder.absolute()),
+        overrides="[]",
+        axes=json.dumps(list(plan.axes)),
+        targets="{}",
+        imported_from=str(file.absolute()),
+    )
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _points(plan: Plan, cases: Sequence[_Case]) -> dict[int, tuple[SweepPoint, str]]:
+    """The point of each case; with the text of its setting, where the plan does not have it."""
+    by_place = {(p.circuit, p.backend, p.shots, p.repeat): p for p in plan.points()}
+    copies: Counter[tuple[str, str, int]] = Counter()
+    found: dict[int, tuple[SweepPoint, str]] = {}
+    for case in cases:
+        wish = case.wish
+        place = (wish.circuit, wish.backend, wish.shots)
+        copies[place] += 1
+        copy = copies[place]
+        planned = by_place.get((*place, copy))
+        found[case.number] = (planned, "") if planned else _unplanned(wish, copy)
+    return found
+
+
+def _unplanned(wish: Wish, copy: int) -> tuple[SweepPoint, str]:
+    """A point that no manifest can ask for, so that what is known of it has its place."""
+    backend = {"provider": "oqc", "target": wish.target, "options": dict(wish.options)}
+    setting = {"backend": {k: v for k, v in backend.items() if v}, "circuit": wish.program}
+    text = canonical_json({**setting, "seed": 0})
+    id_ = id_of({**setting, "seed": 0, "parameters": {}, "repeat": copy, "shots": wish.shots})
+    name = f"circuit={wish.circuit},backend={wish.backend},shots={wish.shots}"
+    name += f"#{copy}" if copy > 1 else ""
+    return (
+        SweepPoint(
+            id_,
+            name,
+            wish.circuit,
+            wish.backend,
+            wish.shots,
+            copy,
+            (),
+            seed_of(id_),
+            short_key("unplanned", text),
+        ),
+        text,
+    )
+
+
+def _write_case(
+    snapshot: Snapshot,
+    case: _Case,
+    row: JobRow,
+    manifest: Manifest,
+    key: str,
+    clock: _Clock,
+) -> None:
+    """Store one job: its earlier attempts, where it is, its result, and all that was saved."""
+    saved = case.saved
+    for generation, item in enumerate(case.earlier, 1):
+        clock.at = item.received
+        snapshot.save_attempts([replace(row, job=_earlier(row.job.id, generation, item))])
+    latest = saved.result or saved.error
+    clock.at = latest.received if latest else None
+    # A task that may never have been submitted has no id of its own yet: `locate` decides.
+    is_lost = case.state is JobState.SUBMITTING
+    job = Job(
+        row.job.id,
+        case.state,
+        generation=len(case.earlier) + 1,
+        provider_job_id=None if is_lost or saved.task_id is None else str(saved.task_id),
+        status=saved.state,
+        error=case.error,
+    )
+    case.row = replace(row, job=job)
+    snapshot.save_jobs([case.row], note="imported")
+    if case.counts is not None and saved.result is not None:
+        fetched = Fetched(job.id, case.counts, facts=_told(saved, saved.result))
+        snapshot.save_result(row.ordinal, pack_result(fetched, manifest.analysis, key))
+    kept = {
+        "number": case.number,
+        "as": [job.generation, job.state.value],
+        "job": saved.model_dump(mode="json"),
+    }
+    snapshot.save_raw(row.ordinal, KEPT, json.dumps(kept, ensure_ascii=False).encode())
+
+
+def _earlier(job_id: str, generation: int, item: SavedResult | SavedError) -> Job:
+    task_id = None if item.task_id is None else str(item.task_id)
+    if isinstance(item, SavedResult):
+        return Job(job_id, JobState.COMPLETED, generation, task_id, status="COMPLETED")
+    code = "" if item.error_code is None else f" (code {item.error_code})"
+    error = f"{item.error_message or 'no reason given'}{code}"
+    return Job(job_id, JobState.FAILED, generation, task_id, status="FAILED", error=error)
+
+
+def _told(saved: SavedJob, result: SavedResult) -> dict[str, Any]:
+    """What OQC said about how it ran, under the names its replies have."""
+    facts = {
+        "tag": saved.tag,
+        "hybrid_marker": saved.hybrid_marker,
+        "timings": result.timings or saved.timings,
+        "execution_metadata": result.metrics or saved.metrics,
+        "metadata": result.metadata or saved.metadata,
+    }
+    return {name: value for name, value in facts.items() if value}
+
+
+def _write_composite(
+    snapshot: Snapshot, backend: str, lane: JobState, cases: Sequence[_Case]
+) -> None:
+    """Tasks of one backend that are in flight, as if they had been sent together."""
+    rows = [case.row for case in cases if case.row is not None]
+    task_ids = [str(case.saved.task_id) for case in cases]
+    ids = tuple(row.job.id for row in rows)
+    memo = {"task_ids": task_ids, "qpu_id": cases[0].wish.target}
+    composite = CompositeJob(composite_id(ids, 1), backend, ids, 1, memo)
+    ordinal = snapshot.add_composite(composite, [row.ordinal for row in rows], {})
+    tasks = [
+        {"program": case.saved.program, "qpu_id": case.wish.target, "task_id": task_id}
+        for case, task_id in zip(cases, task_ids, strict=True)
+    ]
+    snapshot.save_intent(ordinal, task_ids[0], json.dumps({"tasks": tasks}).encode())
+    if lane is JobState.SUBMITTED:
+        snapshot.set_stage(ordinal, "submitted")
+    snapshot.save_jobs([replace(row, composite=ordinal) for row in rows], note="in flight")
+
+
+def _notes(cases: Sequence[_Case]) -> Iterator[str]:
+    def count(test: Callable[[_Case], bool]) -> int:
+        return sum(map(test, cases))
+
+    unplanned = [case for case in cases if case.wish.problem]
+    if unplanned:
+        first = unplanned[0]
+        yield (
+            f"{len(unplanned)} of {len(cases)} jobs are kept but are not in the manifest: "
+            f"job {first.number + 1}: {first.wish.problem}"
+        )
+    if doubtful := count(lambda case: case.saved.state == "FAILED" and case.is_at_oqc):
+        yield (
+            f"{doubtful} jobs that the client calls failed met a failed request, not a failed "
+            "task: they are taken as in flight"
+        )
+    if odd := count(lambda c: c.counts is not None and c.counts.shots != c.wish.shots):
+        yield f"{odd} results have another number of shots than was asked for; they are kept so"
