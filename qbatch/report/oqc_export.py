@@ -83,6 +83,8 @@ class _Writer:
                 self.left_out += 1
             else:
                 yield point
+        # What cannot be said in a manifest leaves the plan with the first run of an imported one.
+        yield from (point for point in self._run.removed() if self._kept(point) is not None)
 
     def number_of(self, point: PointResult) -> float:
         kept = self._kept(point)
