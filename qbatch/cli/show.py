@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -104,6 +105,7 @@ def _facts_in_full(run: Run, point: PointResult) -> dict[str, Any]:
         "unit": point.job.unit,
         "counts": None if point.counts is None else point.counts.to_dict(),
         "facts": point.facts,
+        "attempts": [asdict(attempt) for attempt in run.attempts_of(point)],
         "history": [
             {"at": at.isoformat(), "state": state.value, "note": note}
             for at, state, note in run.history_of(point)
@@ -156,7 +158,9 @@ def _in_full(run: Run, point: PointResult, all_rows: bool) -> str:
         top = point.counts.top(len(point.counts) if all_rows else OUTCOMES)
         parts.append(format_table(["outcome", "count"], [[bits, whole(n)] for bits, n in top]))
     if point.facts:
-        parts.append(_pairs({key: _flat(value) for key, value in point.facts.items()}))
+        parts.append(_pairs(dict(_flat(point.facts))))
+    if point.job.generation > 1:
+        parts.append(_attempts(run, point))
     parts.append(
         "\n".join(
             f"{at:%Y-%m-%d %H:%M:%S} UTC  {state.value}{f'  {note}' if note else ''}"
@@ -171,5 +175,28 @@ def _pairs(pairs: dict[str, str]) -> str:
     return "\n".join(f"{key.ljust(width)}  {value}" for key, value in pairs.items())
 
 
-def _flat(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+def _attempts(run: Run, point: PointResult) -> str:
+    """Every attempt at a point, with what became of it."""
+    head = ["attempt", "ended", "state", "job at the provider", "cost", "error"]
+    rows = [
+        [
+            str(attempt.generation),
+            f"{attempt.ended_at:%Y-%m-%d %H:%M:%S}" if attempt.ended_at else "",
+            attempt.state.value,
+            attempt.provider_job_id or "",
+            "" if attempt.cost is None else f"{attempt.cost:g} {attempt.unit}",
+            attempt.error,
+        ]
+        for attempt in run.attempts_of(point)
+    ]
+    return format_table(head, rows)
+
+
+def _flat(facts: Mapping[str, Any], within: str = "") -> Iterator[tuple[str, str]]:
+    """Facts a line each; those within others with a dotted name."""
+    for key, value in facts.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{within}{key}.")
+        else:
+            text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+            yield f"{within}{key}", " ".join(text.split())
