@@ -191,7 +191,8 @@ class Watcher:
         elif isinstance(event, Started):
             self._started(event)
         elif isinstance(event, Warned):
-            about = f"{event.backend}: " if event.backend else ""
+            is_named = not event.backend or event.text.startswith(event.backend)
+            about = "" if is_named else f"{event.backend}: "
             self._teller.said(f"{click.style('warning:', fg='yellow')} {about}{event.text}")
         else:
             assert isinstance(event, Finished)
@@ -225,6 +226,8 @@ def _code(summary: Summary, watcher: Watcher, *, is_whole: bool) -> int:
         return 128 + summary.signal
     if summary.out_of_reach:
         return min(code_of(error) for error in summary.out_of_reach.values())
+    if summary.over_budget:
+        return Exit.NO_CONSENT
     if is_whole:
         return exit_of(summary.states)
     if summary.completed >= summary.total:
@@ -250,6 +253,9 @@ def _facts(run: Run, summary: Summary) -> dict[str, Any]:
         "completed": summary.completed,
         "states": {state.value: number for state, number in summary.states.items()},
         "pending": summary.pending,
+        "held": summary.held,
+        "at_providers": dict(summary.at_providers),
+        "over_budget": dict(summary.over_budget),
         "stopped": summary.stopped,
         "elapsed_s": round(summary.elapsed_s, 3),
     }
@@ -275,8 +281,15 @@ def _sentences(run: Run, summary: Summary, written: list[Path]) -> list[str]:
     elif summary.stopped:
         lines.append(f"  stopped: {summary.stopped}")
     lines += [
-        f"  {number:,} jobs are still at {backend}"
+        f"  {count_of(number, 'job')} still at {backend}: `qbatch fetch {run.folder}` brings "
+        "the results home"
         for backend, number in summary.at_providers.items()
     ]
+    lines += [
+        f"  {backend}: nothing more was bought: {reason}"
+        for backend, reason in summary.over_budget.items()
+    ]
+    if summary.held:
+        lines.append(f"  {whole(summary.held)} held: `qbatch status {run.folder}` says what to do")
     lines += [f"  {path}" for path in written]
     return lines

@@ -119,7 +119,7 @@ def _tell(made: Plan, summary: PlanSummary, told: Iterator[Reason], limit: int |
             whole(each.points),
             whole(each.shots),
             "?" if each.composite_jobs is None else whole(each.composite_jobs),
-            amount(each.price, each.unit) if each.price else "free",
+            amount(each.price, each.unit) if each.price else _unpriced(each.unit),
             each.formula if each.price else "",
         ]
         for each in summary.backends
@@ -127,6 +127,10 @@ def _tell(made: Plan, summary: PlanSummary, told: Iterator[Reason], limit: int |
     head = ["backend", "target", "points", "shots", "composite jobs", "price", "formula"]
     click.echo(format_table(head, rows, indent="  "))
     _tell_reasons(told, limit)
+
+
+def _unpriced(unit: str) -> str:
+    return f"{unit} as quoted" if unit else "free"
 
 
 def _tell_reasons(told: Iterator[Reason], limit: int | None) -> None:

@@ -37,6 +37,16 @@ from qbatch.cli.options import (
 )
 @click.option("--frozen", is_flag=True, help="Refuse if qbatch.lock would change.")
 @click.option("--fresh", is_flag=True, help="Set the old run folder aside and begin anew.")
+@click.option(
+    "--max-cost",
+    "max_cost",
+    metavar="PRICE",
+    multiple=True,
+    help="Most that the run may cost in all, as in 5usd or 40credits. Repeatable.",
+)
+@click.option(
+    "--detach", is_flag=True, help="Submit what fits, then leave; `qbatch fetch` gets the results."
+)
 @click.option("--no-report", is_flag=True, help="Write no report; `qbatch report` can later.")
 @out_option
 @trust_option
@@ -51,6 +61,8 @@ def run(
     saved_plan: Path | None,
     frozen: bool,
     fresh: bool,
+    max_cost: tuple[str, ...],
+    detach: bool,
     no_report: bool,
     out: Path | None,
     trust: bool,
@@ -63,6 +75,7 @@ def run(
     once; `qbatch run` goes on from there.
     """
     from qbatch.cli.conduct import Consent, conduct
+    from qbatch.executor.budget import parse_limits
 
     return conduct(
         manifest,
@@ -73,6 +86,8 @@ def run(
             "only": only,
             "trust": trust,
             "fail_fast": fail_fast or None,
+            "max_cost": parse_limits(max_cost),
+            "detach": detach,
         },
         as_json=as_json,
         report=not no_report,

@@ -20,7 +20,14 @@ def headline(name: str, summary: PlanSummary) -> str:
     if summary.composite_jobs is not None:
         jobs += f" in {count_of(summary.composite_jobs, 'composite job')}"
     prices = [amount(price, unit) for unit, price in summary.prices.items()]
+    prices += [f"{unit} as quoted" for unit in quoted_units(summary)]
     parts += [jobs, " + ".join(prices) or "free"]
     if summary.seconds is not None:
         parts.append(f"about {format_time(summary.seconds)}")
     return f"{click.style(name, bold=True)}: {', '.join(parts)}"
+
+
+def quoted_units(summary: PlanSummary) -> list[str]:
+    """Units of the backends whose prices are known only once each job is quoted."""
+    units = [each.unit for each in summary.backends if each.unit and not each.price]
+    return list(dict.fromkeys(units))

@@ -25,6 +25,7 @@ from qbatch.errors import (
     TooLarge,
     Unavailable,
 )
+from qbatch.executor.budget import expected_prices
 from qbatch.executor.fetching import fetch
 from qbatch.executor.flight import AT_WORK, Flight
 from qbatch.executor.lane import Lane
@@ -70,6 +71,8 @@ class Carrier:
                 await self._resolve(flight, "the last run was cut off while it was sent")
             if flight.stage == "created":
                 await self._send(flight)
+            if flight.stage == "created":  # there was no money for it
+                return
             await self._watch(flight)
             await self._release(flight)
         finally:
@@ -82,6 +85,8 @@ class Carrier:
         while flight.stage == "created":
             if flight.failures and not await self._may_try_again(flight):
                 return
+            if self._lane.over_budget:
+                return
             try:
                 quotes = await self._prepare(flight)
                 # Who waits here is `created` still: a crash finds nothing to look for.
@@ -90,12 +95,26 @@ class Carrier:
                     await self._lane.gate.wait_open()
                     if self._lane.is_closing:
                         await trio.sleep_forever()
-                    await self._intend(flight, quotes)
+                    prices = self._reserve(flight, quotes)
+                    if prices is None:
+                        return
+                    await self._intend(flight, prices)
                     await self._submit(flight)
             except TooLarge as error:
                 await self._halve(flight, str(error))
             except (Refused, Misspoke) as error:
+                self._engine.budget.release(flight.ids)
                 await self._fail(flight, flight.ids, str(error))
+
+    def _reserve(self, flight: Flight, quotes: Mapping[str, float]) -> Mapping[str, float] | None:
+        """Reserve what buying it costs; None: the budget does not allow it."""
+        price, orders = self._lane.target.price, [flight.order(key) for key in flight.ids]
+        prices = expected_prices(orders, price, quotes)
+        refusal = self._engine.budget.reserve(prices, price.unit)
+        if refusal is None:
+            return prices
+        self._lane.stop_buying(refusal)
+        return None
 
     async def _halve(self, flight: Flight, reason: str) -> None:
         """The provider takes fewer at once; nothing was bought: two flights go on in its place."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from random import Random
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 import trio
 
+from qbatch.executor.budget import Budget
 from qbatch.executor.events import Event, JobMoved, Observer, Progress, Warned
 from qbatch.executor.flight import Flight
 from qbatch.executor.journal import Journal
@@ -48,6 +49,8 @@ class Settings:
         seed: Of all jitter.
         is_inline: The clock is virtual: no threads.
         grace_s: After the first request to stop, seconds for what is under way.
+        detach: Leave once all that fits is submitted; results are fetched another time.
+        max_cost: Unit -> most that all of the run may cost, earlier calls included.
     """
 
     max_in_flight: int = 50
@@ -57,6 +60,8 @@ class Settings:
     seed: int = 0
     is_inline: bool = False
     grace_s: float = 1.5
+    detach: bool = False
+    max_cost: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
     def of(cls, manifest: Manifest) -> Settings:
@@ -99,6 +104,7 @@ class Engine:
     slots: Slots
     random: Random
     tally: Tally = field(default_factory=Tally)
+    budget: Budget = field(default_factory=Budget)
     busy: set[str] = field(default_factory=set)
     queues: dict[str, Waits] = field(default_factory=dict)
     _told_at: float = -1.0

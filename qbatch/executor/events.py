@@ -99,6 +99,7 @@ class Summary:
         at_providers: Backend -> jobs a provider may still hold (submitting, submitted, running).
         stopped: Why the run was stopped before its end; "" when it was not.
         signal: The signal that stopped it, or None.
+        over_budget: Backend -> why nothing more was bought there.
         elapsed_s: Seconds, on the run's own clock.
         waits: Backend -> what held it up, the longest first.
     """
@@ -111,6 +112,7 @@ class Summary:
     at_providers: Mapping[str, int] = field(default_factory=dict)
     stopped: str = ""
     signal: int | None = None
+    over_budget: Mapping[str, str] = field(default_factory=dict)
     elapsed_s: float = 0.0
     waits: Mapping[str, Mapping[Cause, Wait]] = field(default_factory=dict)
 

@@ -19,6 +19,7 @@ from random import Random
 import trio
 
 from qbatch.errors import QbatchError
+from qbatch.executor.budget import Budget
 from qbatch.executor.carry import Carrier
 from qbatch.executor.engine import WANTED, Engine, Settings
 from qbatch.executor.events import Finished, Observer, Started, Summary, ignore
@@ -40,6 +41,9 @@ READ_AHEAD = 8
 
 #: So many wanted points are looked up at once; more are looked up one by one as they come.
 MOST_WANTED_IN_MEMORY = 10_000
+
+#: Pause between two looks whether all is sent, where a run is to be left then, seconds.
+LOOK_S = 0.2
 
 Only = Callable[[SweepPoint], bool]
 
@@ -87,6 +91,7 @@ async def execute(
         analysis_key(analysis),
         Slots(settings.max_in_flight),
         Random(settings.seed),
+        budget=_open_budget(settings, snapshot, targets),
     )
     conduct = _Conduct(engine, plan, only)
     started = trio.current_time()
@@ -103,6 +108,15 @@ async def execute(
     finally:
         gc.unfreeze()
     return conduct.summary(lanes, registered, trio.current_time() - started)
+
+
+def _open_budget(settings: Settings, snapshot: Snapshot, targets: Mapping[str, Target]) -> Budget:
+    budget = Budget(settings.max_cost)
+    for each in snapshot.purchases() if settings.max_cost else ():
+        key = each.job_id if each.is_latest else f"{each.job_id}.{each.generation}"
+        if each.backend in targets:
+            budget.count(key, targets[each.backend].price.unit, each.price)
+    return budget
 
 
 def _import_numpy() -> None:
@@ -242,6 +256,8 @@ class _Conduct:
         with lane.scope:
             async with trio.open_nursery() as pollers:
                 pollers.start_soon(lane.poll_forever)
+                if self._engine.settings.detach and not lane.driver.is_local:
+                    pollers.start_soon(self._leave_when_sent, lane)
                 async with trio.open_nursery() as nursery:
                     start = partial(self._start, nursery, lane)
                     carrier = Carrier(self._engine, lane, start)
@@ -249,7 +265,13 @@ class _Conduct:
                         self._occupy(lane)
                         nursery.start_soon(self._carry, carrier, lane, flight)
                     await self._feed(nursery, carrier, lane)
+                    lane.has_fed = True
                 pollers.cancel_scope.cancel()
+
+    async def _leave_when_sent(self, lane: Lane) -> None:
+        while not lane.has_sent_all:
+            await trio.sleep(LOOK_S)
+        await lane.wind_down(self._engine.settings.grace_s)
 
     def _start(self, nursery: trio.Nursery, lane: Lane, flight: Flight) -> None:
         """Carry on with a part of a flight that needs a flight of its own."""
@@ -275,6 +297,8 @@ class _Conduct:
         # In a thread: a long stretch of finished points may have to be skipped.
         while ready := await self._engine.offload(lambda: list(itertools.islice(packing, most))):
             for flight in ready:
+                if lane.over_budget:
+                    return
                 await lane.slots.take(lane.waits, lane.limited_by)
                 try:
                     await self._engine.slots.take(lane.waits, Cause.RUN_LIMIT)
@@ -355,6 +379,7 @@ class _Conduct:
             at_providers=at_providers,
             stopped=engine.stop.reason,
             signal=engine.stop.signal,
+            over_budget={lane.name: lane.over_budget for lane in lanes if lane.over_budget},
             elapsed_s=elapsed_s,
             waits={lane.name: lane.waits.totals() for lane in lanes},
         )

@@ -79,6 +79,10 @@ class Lane:
         self.cut_off: list[Flight] = []
         self.has_answered = False
         self.error: ProviderError | None = None
+        #: Why nothing more is bought here; "" while that is not so.
+        self.over_budget = ""
+        #: All flights of the plan were started.
+        self.has_fed = False
         self._turned_away = 0
         self._tell = tell
         self._pace = PollPace(target.poll_s, random)
@@ -96,6 +100,24 @@ class Lane:
     def is_closing(self) -> bool:
         """No call that spends may begin any more."""
         return self._is_closing
+
+    @property
+    def has_sent_all(self) -> bool:
+        """Whatever the target takes now is there: what is left waits for room, or for nothing."""
+        flights = set(self._of_job.values())
+        is_turned_away = self._turned_away > 0
+        if not (self.has_fed or self.slots.is_full or is_turned_away or self.over_budget):
+            return False
+        if len(flights) < self.slots.taken and not is_turned_away:
+            return False
+        waiting = ("submitting",) if is_turned_away else ("created", "submitting")
+        return all(flight.stage not in waiting for flight in flights)
+
+    def stop_buying(self, reason: str) -> None:
+        """The budget is used up: what is bought is watched as before."""
+        if not self.over_budget:
+            self.over_budget = reason
+            self.warn(f"nothing more is bought: {reason}")
 
     @contextmanager
     def busy(self) -> Iterator[None]:

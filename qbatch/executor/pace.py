@@ -121,6 +121,11 @@ class Slots:
                     await self._lot.park()
         self.taken += 1
 
+    @property
+    def is_full(self) -> bool:
+        """None is free."""
+        return self.taken >= self._limit
+
     def occupy(self) -> None:
         """Count one that is open already, limit or not."""
         self.taken += 1

@@ -15,7 +15,7 @@ import sys
 import threading
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Literal, TypedDict
 import trio
 
 from qbatch.errors import QbatchError, RunLockedError, Unavailable
+from qbatch.executor.budget import check_planned, check_units
 from qbatch.executor.engine import Settings
 from qbatch.executor.events import Observer, Summary, Warned, ignore
 from qbatch.executor.execute import Only, collapsed, execute
@@ -65,6 +66,8 @@ class Options(TypedDict, total=False):
     stop: Stop | None
     plan: Plan | None
     surroundings: Surroundings | None
+    detach: bool
+    max_cost: Mapping[str, float]
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,8 @@ class _Request:
     stop: Stop | None = None
     plan: Plan | None = None
     surroundings: Surroundings | None = None
+    detach: bool = False
+    max_cost: Mapping[str, float] = field(default_factory=dict)
 
 
 def run(manifest: Manifest | str | Path, **options: Unpack[Options]) -> Run:
@@ -119,6 +124,9 @@ def run(manifest: Manifest | str | Path, **options: Unpack[Options]) -> Run:
                 judge, by `Summary.signal`.
             plan: The manifest's plan, where it was expanded already.
             surroundings: What drivers see of the world; a rehearsal gives its own.
+            detach: Return once all that fits is submitted; results come by another call.
+            max_cost: Unit -> most that the run may cost in all, earlier calls included. A plan
+                known to cost more is refused; where prices are quoted job by job, buying stops.
 
     Returns:
         The run, opened for reading; `Run.summary` says what this call did. Jobs that failed are
@@ -238,6 +246,9 @@ async def _run(request: _Request) -> Run:
             drivers[name] = driver
         targets = await _describe_all(drivers, settings)
         check_targets(plan, targets, drivers)
+        if request.max_cost:
+            check_units(request.max_cost, targets.values())
+            check_planned(request.max_cost, plan.summary(targets, only).prices)
         if request.approve is not None:
             request.approve(plan, targets)
         if request.fresh:
@@ -269,7 +280,13 @@ def _manifest(request: _Request) -> Manifest:
 
 
 def _settings(request: _Request, manifest: Manifest, around: Surroundings) -> Settings:
-    settings = replace(Settings.of(manifest), only=request.only, is_inline=around.is_virtual)
+    settings = replace(
+        Settings.of(manifest),
+        only=request.only,
+        is_inline=around.is_virtual,
+        detach=request.detach,
+        max_cost=request.max_cost,
+    )
     if request.fail_fast is not None:
         settings = replace(settings, fail_fast=request.fail_fast)
     return settings
