@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Callable
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
 from math import atan2, cos, exp, hypot, log, pi, sin, sqrt
 from pathlib import Path
 from typing import Any
@@ -13,6 +16,7 @@ import pytest
 
 from qbatch import open_run
 from qbatch.cli import main
+from qbatch.report import survey_run
 
 MANIFESTS = Path(__file__).parents[2] / "manifests"
 
@@ -23,7 +27,32 @@ Open = Callable[[str], Any]
 
 
 @pytest.fixture(scope="module")
-def done(tmp_path_factory: pytest.TempPathFactory) -> Open:
+def clouds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Emulated clouds on a loopback port, and the environment that leads to them."""
+    env_file = tmp_path_factory.mktemp("clouds") / "env"
+    names = ["oqc", "open-quantum"]
+    command = [sys.executable, "-m", "qbatch.emulators", *names, "--queue-s", "0.2"]
+    server = subprocess.Popen(
+        [*command, "--env-file", str(env_file)], stderr=subprocess.DEVNULL, cwd=MANIFESTS.parent
+    )
+    try:
+        deadline = time.monotonic() + 60
+        while not env_file.exists():
+            assert server.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        lines = env_file.read_text("utf-8").splitlines()
+        with pytest.MonkeyPatch.context() as patch:
+            for name, _, value in (line.partition("=") for line in lines):
+                patch.setenv(name, value)
+            yield
+    finally:
+        server.terminate()
+        server.wait(30)
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Open:
     """Run a manifest once, in a copy of manifests/, its report included, and open the run."""
     copy = tmp_path_factory.mktemp("examples")
     shutil.copytree(MANIFESTS, copy, dirs_exist_ok=True)
@@ -31,7 +60,10 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Open:
     def open_done(name: str) -> Any:
         folder = copy / "runs" / name
         if not folder.exists():
-            assert main(["run", str(copy / f"{name}.yaml"), "--trust", f"--out={folder}"]) == 0
+            if "clouds" in name:
+                request.getfixturevalue("clouds")
+            arguments = ["--trust", "--yes", f"--out={folder}"]
+            assert main(["run", str(copy / f"{name}.yaml"), *arguments]) == 0
         return open_run(folder)
 
     return open_done
@@ -160,3 +192,18 @@ def test_the_energy_of_hydrogen_follows_the_ansatz_to_its_ground_state(done: Ope
     ground = -0.3464 - hypot(0.7782, 0.1820)
     ((_, lowest),) = estimates(done("ansatz"), "E", theta=round(atan2(0.1820, 0.7782), 4))
     assert lowest.low <= ground <= lowest.high
+
+
+def test_two_clouds_and_the_simulator_measure_the_same_physics(done: Open) -> None:
+    run = done("two_clouds")
+    assert {point.backend for point in run} == {"sim", "oqc", "ionq"}
+    holds_everywhere(estimates(run, "zz"), lambda v: -cos(v["theta"]))
+    holds_everywhere(estimates(run, "high"), lambda v: sin(v["theta"] / 2) ** 2)
+    verdicts = survey_run(run).agreement.verdicts()
+    assert [(one.number, one.settings) for one in verdicts] == [
+        ("zz", 5),
+        ("high", 5),
+        ("mixed", 5),
+    ]
+    assert min(one.least_likely.p_value for one in verdicts) > 1e-5
+    assert "## Agreement between backends" in (run.folder / "report.md").read_text("utf-8")
