@@ -232,7 +232,8 @@ def _code(summary: Summary, watcher: Watcher, *, is_whole: bool) -> int:
         return exit_of(summary.states)
     if summary.completed >= summary.total:
         return Exit.DONE
-    return Exit.SOME_FAILED if watcher.failed else Exit.PENDING
+    is_failed = watcher.failed > summary.held
+    return Exit.SOME_FAILED if is_failed else Exit.PENDING
 
 
 def _refresh(run: Run) -> None:

@@ -46,6 +46,7 @@ def status(run: Path, out: Path | None, watch: bool, as_json: bool) -> int:
 
 def describe(run: Run) -> dict[str, Any]:
     """What `--json` says about a run."""
+    from qbatch.cli import inflight
     from qbatch.cli.runs import exit_of
 
     states = run.counts_by_state()
@@ -57,6 +58,8 @@ def describe(run: Run) -> dict[str, Any]:
         "states": {state.value: number for state, number in states.items()},
         "exit_code": int(exit_of(states)),
         "spent": run.spent(),
+        "at_providers": inflight.at_providers(run),
+        "held": list(inflight.held(run)),
     }
 
 
@@ -80,6 +83,7 @@ def _watch(run: Run, *, as_json: bool) -> None:
 
 
 def _tell(run: Run, facts: dict[str, Any]) -> None:
+    from qbatch.cli import inflight
     from qbatch.job import JobState
     from qbatch.report.numbers import amount, count_of, whole
 
@@ -88,6 +92,7 @@ def _tell(run: Run, facts: dict[str, Any]) -> None:
     click.echo(f"{click.style(run.name, bold=True)}: {word}; {points} in {run.folder}")
     for state, number in facts["states"].items():
         click.echo(f"  {state:<11}{whole(number):>8}")
+    inflight.tell(run)
     for unit, cost in facts["spent"].items():
         click.echo(f"  {'spent':<11}{amount(cost, unit):>8}")
     if facts["states"].get(JobState.FAILED):

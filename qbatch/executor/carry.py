@@ -354,8 +354,8 @@ class Carrier:
             return None
         else:
             advice = answer.advice
-        self._lane.warn(f"{flight.order(key).name}: held: {advice}")
         if job.state is JobState.HELD:
+            self._lane.warn(f"{flight.order(key).name}: still held: {advice}")
             return None
         return flight.moved(key, JobState.HELD, error=advice)
 

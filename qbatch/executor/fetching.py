@@ -124,7 +124,7 @@ def _misfit(order: Order, fetched: Fetched) -> str | None:
 
 def _completed(lane: Lane, flight: Flight, fetched: Fetched) -> JobRow:
     job, update = flight.job(fetched.job_id), flight.ripe[fetched.job_id]
-    costs = (fetched.cost, update.cost, job.cost)
+    costs = (fetched.cost, update.cost, job.cost, _listed_price(lane, flight, fetched.job_id))
     return flight.moved(
         fetched.job_id,
         JobState.COMPLETED,
@@ -134,6 +134,14 @@ def _completed(lane: Lane, flight: Flight, fetched: Fetched) -> JobRow:
         cost=next((cost for cost in costs if cost is not None), None),
         unit=lane.target.price.unit,
     )
+
+
+def _listed_price(lane: Lane, flight: Flight, key: str) -> float | None:
+    """What a job costs by the target's formula, where the provider sends no bill."""
+    price = lane.target.price
+    if price.is_free or price.quoted:
+        return None
+    return price.of_job(flight.order(key).shots)
 
 
 def _given_up(lane: Lane, flight: Flight, answered: set[str]) -> list[JobRow]:

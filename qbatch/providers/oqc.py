@@ -460,8 +460,10 @@ class Oqc:
 
     @staticmethod
     def _task_ids(batch: Batch) -> Sequence[str]:
-        ids: Sequence[str] = batch.composite.memo["task_ids"]
-        return ids
+        """Ids as allocated; a person may have adopted another."""
+        allocated: Sequence[str] = batch.composite.memo["task_ids"]
+        known = batch.provider_job_ids or [None] * len(allocated)
+        return [mine or theirs for mine, theirs in zip(known, allocated, strict=True)]
 
     async def _ask(self, method: str, path: str, **request: Any) -> Reply:
         reply = await self._send(method, await self._url(path), **request)

@@ -2,7 +2,7 @@
 
 Rules: it never writes and takes no lock, so it works beside a runner and sees each finished step;
 points come lazily in plan order, a page at a time, so a run of any size needs the same memory.
-Decoding is done when an attribute is asked for.
+What a point holds is decoded in `points`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -18,139 +17,31 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from qbatch.errors import SelectionError, SnapshotError
-from qbatch.job import Job, JobState
+from qbatch.job import IN_FLIGHT, Job, JobState
 from qbatch.snapshot import attempts, database
-from qbatch.snapshot.attempts import instant
-from qbatch.snapshot.estimates import analysis_key, load_estimates
+from qbatch.snapshot.estimates import analysis_key
 from qbatch.snapshot.faults import damaged, translated
 from qbatch.snapshot.lock import holder_of
+from qbatch.snapshot.points import SELECT, PointResult, read_points
 from qbatch.snapshot.reading import check_number_of_points, checked, counts_by_state
 from qbatch.snapshot.schema import (
     JOB_COLUMNS,
-    NUM_JOB_COLUMNS,
     NUM_POINT_COLUMNS,
     POINT_COLUMNS,
-    Mismatch,
     StoredPoint,
     job_from_row,
     point_from_row,
-    result_crc,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     import pandas as pd
     import xarray as xr
 
     from qbatch.manifest import Manifest
-    from qbatch.result import Counts, CountsArray, Estimate
+    from qbatch.result import CountsArray, Estimate
 
 #: Points read at once.
 PAGE = 256
-
-_RESULT_COLUMNS = (
-    "results.at, results.counts, results.facts, results.analysis, results.estimates, results.crc"
-)
-_SELECT = (
-    f"SELECT {POINT_COLUMNS}, {JOB_COLUMNS}, {_RESULT_COLUMNS} FROM points "
-    "JOIN jobs USING (ordinal) LEFT JOIN results USING (ordinal)"
-)
-
-
-@dataclass(frozen=True)
-class PointResult:
-    """One point of a run: what was asked for, how its job stands, what was measured.
-
-    Attributes:
-        point: What was asked for.
-        job: State, provider's id, error, cost.
-        submitted_at: When the latest attempt was sent; UTC, or None.
-        completed_at: When the result was stored; UTC, or None.
-    """
-
-    point: StoredPoint
-    job: Job
-    submitted_at: datetime | None
-    completed_at: datetime | None
-    _run: Run = field(repr=False, compare=False)
-    _packed: tuple[bytes, str, str, str] | None = field(repr=False, compare=False)
-
-    @property
-    def id(self) -> str:
-        return self.point.id
-
-    @property
-    def name(self) -> str:
-        return self.point.name
-
-    @property
-    def circuit(self) -> str:
-        return self.point.circuit
-
-    @property
-    def backend(self) -> str:
-        return self.point.backend
-
-    @property
-    def shots(self) -> int:
-        return self.point.shots
-
-    @property
-    def repeat(self) -> int:
-        return self.point.repeat
-
-    @property
-    def seed(self) -> int:
-        return self.point.seed
-
-    @property
-    def in_plan(self) -> bool:
-        return self.point.in_plan
-
-    @property
-    def state(self) -> JobState:
-        return self.job.state
-
-    @cached_property
-    def parameters(self) -> dict[str, bool | int | float | str]:
-        """Swept parameter -> value, in the order of the plan's axes."""
-        return dict(self.point.parameters)
-
-    @cached_property
-    def counts(self) -> Counts | None:
-        """True counts, our bit order; None before the job is completed."""
-        if self._packed is None:
-            return None
-        from qbatch.result import Counts
-
-        with checked(self._run.path):
-            return Counts.unpack(self._packed[0])
-
-    @cached_property
-    def facts(self) -> Mapping[str, Any]:
-        """What the provider said about how it ran: timings, method, versions."""
-        if self._packed is None:
-            return {}
-        facts: Mapping[str, Any] = json.loads(self._packed[1])
-        return facts
-
-    @cached_property
-    def estimates(self) -> dict[str, Estimate]:
-        """The manifest's named analyses, each with its interval; empty before completion."""
-        if self._packed is None:
-            return {}
-        if self._packed[2] == self._run.analysis_key:
-            return load_estimates(self._packed[3])
-        from qbatch.result import analyse
-
-        assert self.counts is not None
-        return analyse(self.counts, self._run.manifest.analysis)
-
-    @property
-    def statevector(self) -> Any:
-        """Final state, complex128, length 2**num_qubits, index bit k = qubit k; or None."""
-        return self._run.statevector_of(self.point.ordinal)
 
 
 class Run:
@@ -279,21 +170,28 @@ class Run:
         """Yield the points of the plan, lazily, in plan order."""
         last = -1
         while page := self._rows(
-            f"{_SELECT} WHERE position > ? ORDER BY position LIMIT {PAGE}", (last,)
+            f"{SELECT} WHERE position > ? ORDER BY position LIMIT {PAGE}", (last,)
         ):
             last = page[-1][NUM_POINT_COLUMNS - 1]
-            yield from map(self._result, page)
+            yield from read_points(self, page)
 
     def removed(self) -> Iterator[PointResult]:
         """Yield the points that were planned once and are in the plan no more."""
         last = -1
         while page := self._rows(
-            f"{_SELECT} WHERE position IS NULL AND points.ordinal > ? "
+            f"{SELECT} WHERE position IS NULL AND points.ordinal > ? "
             f"ORDER BY points.ordinal LIMIT {PAGE}",
             (last,),
         ):
             last = page[-1][0]
-            yield from map(self._result, page)
+            yield from read_points(self, page)
+
+    def in_flight(self) -> Iterator[PointResult]:
+        """Yield the points a provider may hold work for, removed ones too."""
+        states = [state.value for state in IN_FLIGHT]
+        marks = ", ".join("?" * len(states))
+        rows = self._rows(f"{SELECT} WHERE jobs.state IN ({marks}) ORDER BY ordinal", states)
+        yield from read_points(self, rows)
 
     def stored_points(self) -> Iterator[tuple[StoredPoint, Job]]:
         """Yield every point the folder knows, removed ones too, without results: fast."""
@@ -315,33 +213,21 @@ class Run:
         Raises:
             SelectionError: There is none, or more than one.
         """
-        rows = self._rows(f"{_SELECT} WHERE position IS NOT NULL AND points.name = ?", (key,))
+        rows = self._rows(f"{SELECT} WHERE position IS NOT NULL AND points.name = ?", (key,))
         if not rows:
             rows = self._by_id(key.lower())
         if not rows:
             raise SelectionError(f"{self.folder}: no point is called {key!r} or has such an id")
         if len(rows) > 1:
             raise SelectionError(f"{self.folder}: {key!r} fits several points; give more digits")
-        return self._result(rows[0])
+        (found,) = read_points(self, rows)
+        return found
 
     def _by_id(self, prefix: str) -> list[Any]:
         if not 4 <= len(prefix) <= 64 or set(prefix) - set("0123456789abcdef"):
             return []
         low, high = (bytes.fromhex(prefix.ljust(64, end)) for end in "0f")
-        return self._rows(f"{_SELECT} WHERE points.id BETWEEN ? AND ? LIMIT 2", (low, high))
-
-    def _result(self, row: Sequence[Any]) -> PointResult:
-        split = NUM_POINT_COLUMNS + NUM_JOB_COLUMNS
-        with checked(self.path):
-            point = point_from_row(row[:NUM_POINT_COLUMNS])
-            stored = job_from_row(row[NUM_POINT_COLUMNS:split], point.id)
-            at, *packed, crc = row[split:]
-            result = None
-            if stored.job.state is JobState.COMPLETED:
-                result = _checked_result(point.ordinal, packed, crc)
-        return PointResult(
-            point, stored.job, instant(stored.submitted_at), instant(at), self, result
-        )
+        return self._rows(f"{SELECT} WHERE points.id BETWEEN ? AND ? LIMIT 2", (low, high))
 
     def estimates(self, point: PointResult) -> dict[str, Estimate]:
         """The manifest's named analyses of `point`, each with its interval."""
@@ -363,7 +249,7 @@ class Run:
 
     def setting_of(self, point: PointResult | StoredPoint) -> dict[str, Any]:
         """What `point` shares with others: ``{"backend": …, "circuit": text, "seed": …}``."""
-        rows = self._rows("SELECT body FROM settings WHERE key = ?", (_setting(point),))
+        rows = self._rows("SELECT body FROM settings WHERE key = ?", (point.setting,))
         with checked(self.path):
             setting: dict[str, Any] = json.loads(zlib.decompress(rows[0][0])) if rows else {}
         return setting
@@ -374,16 +260,14 @@ class Run:
 
     def raw_of(self, point: PointResult) -> list[tuple[str, bytes]]:
         """Every reply kept about `point`, as sent: ("update" or "result", body), oldest first."""
-        rows = self._rows(
-            "SELECT kind, body FROM raw WHERE job = ? ORDER BY at", (point.point.ordinal,)
-        )
+        rows = self._rows("SELECT kind, body FROM raw WHERE job = ? ORDER BY at", (point.ordinal,))
         with checked(self.path):
             return [(kind, zlib.decompress(body)) for kind, body in rows]
 
     def history_of(self, point: PointResult) -> list[tuple[datetime, JobState, str]]:
         """All moves of `point`'s job: when, to which state, why; oldest first."""
         rows = self._rows(
-            "SELECT at, state, note FROM events WHERE job = ? ORDER BY seq", (point.point.ordinal,)
+            "SELECT at, state, note FROM events WHERE job = ? ORDER BY seq", (point.ordinal,)
         )
         return [
             (datetime.fromtimestamp(at, UTC), JobState(state), note) for at, state, note in rows
@@ -393,7 +277,7 @@ class Run:
         """Every attempt at `point`, oldest first; the last is where its job stands."""
         rows = self._rows(
             f"SELECT {attempts.COLUMNS}, crc FROM attempts WHERE job = ? ORDER BY generation",
-            (point.point.ordinal,),
+            (point.ordinal,),
         )
         with checked(self.path):
             ended = [attempts.read(row) for row in rows]
@@ -409,12 +293,21 @@ class Run:
         rows = self._rows(
             "SELECT memo, jobs FROM composites WHERE ordinal = "
             "(SELECT composite FROM jobs WHERE ordinal = ?)",
-            (point.point.ordinal,),
+            (point.ordinal,),
         )
         if not rows:
             return {}, 0
         with checked(self.path):
-            return json.loads(rows[0][0]), json.loads(rows[0][1]).index(point.point.ordinal)
+            return json.loads(rows[0][0]), json.loads(rows[0][1]).index(point.ordinal)
+
+    def intent_key_of(self, point: PointResult) -> str | None:
+        """The key we chose for the purchase that `point`'s job was last part of, or None."""
+        rows = self._rows(
+            "SELECT key FROM intents WHERE composite = (SELECT composite FROM jobs"
+            " WHERE ordinal = ?)",
+            (point.ordinal,),
+        )
+        return str(rows[0][0]) if rows else None
 
     # -- tables -------------------------------------------------------------------------------
 
@@ -458,18 +351,3 @@ class Run:
         from qbatch.snapshot.tables import to_html
 
         return to_html(self)
-
-
-def _setting(point: PointResult | StoredPoint) -> str:
-    return point.point.setting if isinstance(point, PointResult) else point.setting
-
-
-def _checked_result(
-    ordinal: int, packed: Sequence[Any], crc: int | None
-) -> tuple[bytes, str, str, str]:
-    if crc is None:
-        raise Mismatch(f"result row {ordinal} is missing")
-    counts, facts, analysis, estimates = packed
-    if crc != result_crc(ordinal, counts, facts, analysis, estimates):
-        raise Mismatch(f"result row {ordinal}")
-    return counts, facts, analysis, estimates
