@@ -92,13 +92,9 @@ class SavedJob(BaseModel):
 
 
 class _Composite(BaseModel):
-    schema_version: Literal["1"]
+    schema_version: str = "1"
     snapshot_kind: Literal["composite"] = "composite"
     jobs: list[SavedJob] = Field(default_factory=list)
-
-
-class _Single(SavedJob):
-    schema_version: Literal["1"]
 
 
 def read_jobs(text: str, file: str) -> list[SavedJob]:
@@ -122,9 +118,11 @@ def read_jobs(text: str, file: str) -> list[SavedJob]:
             "is no file of OQC's client: it has no snapshot_kind 'job' or 'composite'; "
             "save one with job.save(FILE)",
         )
+    if (version := data.get("schema_version")) != "1":
+        raise SourceError(Place(file), f"schema_version: {version!r} is not read; '1' is")
     try:
         if kind == "job":
-            return [_Single.model_validate(data)]
+            return [SavedJob.model_validate(data)]
         return _Composite.model_validate(data).jobs
     except ValidationError as error:
         first = error.errors()[0]
@@ -134,7 +132,7 @@ def read_jobs(text: str, file: str) -> list[SavedJob]:
 
 def write_jobs(jobs: Sequence[SavedJob]) -> str:
     """Write a composite of `jobs`."""
-    return _Composite(schema_version="1", jobs=list(jobs)).model_dump_json(indent=2)
+    return _Composite(jobs=list(jobs)).model_dump_json(indent=2)
 
 
 # -- compiler configurations ----------------------------------------------------------------------

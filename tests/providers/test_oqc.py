@@ -187,3 +187,43 @@ async def test_polling_waits_for_nothing(
     start = trio.current_time()
     await cloud.driver.poll([batch])
     assert trio.current_time() - start < 1
+
+
+async def test_what_no_option_names_and_experiments_go_out_with_the_configuration(
+    talk: Callable[..., Any], order: Callable[..., Any]
+) -> None:
+    options = {"config": {"x": 1, "repeats": 9}, "noise": True, "bond_dimension": 4}
+    one = talk("oqc", target=QPU, options=options)
+    batch = await one.prepare(order(shots=50))
+    (task,) = json.loads(one.driver.intend(batch).body)["tasks"]
+    assert task["external_config"] == {"noise_enabled": True, "bond_dimension": 4}
+    data = json.loads(task["config"])["$data"]
+    assert (data["x"], data["repeats"], data["noise"], data["bond_dimension"]) == (1, 50, True, 4)
+
+
+async def test_status_and_dated_calibration_are_read(talk: Callable[..., Any]) -> None:
+    driver = talk("oqc", target="qpu:jp:3:673b1ad43c").driver
+    target = await driver.describe()
+    assert target.facts["status"]
+    assert "unavailable" not in target.facts["calibration"]
+    assert (await driver.calibration("2026-01-02"))["date"] == "2026-01-02"
+
+
+async def test_registers_counted_apart_are_joined_only_where_that_is_certain(
+    order: Callable[..., Any],
+) -> None:
+    counts = read_results({"a": {"10": 30}, "b": {"0": 20, "1": 10}}, order(shots=30))
+    assert counts.to_dict() == {"0 01": 20, "1 01": 10}
+    with pytest.raises(Misspoke, match="counted apart"):
+        read_results({"a": {"10": 29, "00": 1}, "b": {"0": 20, "1": 10}}, order(shots=30))
+
+
+async def test_the_reply_about_a_failed_task_is_kept(
+    talk: Callable[..., Any], order: Callable[..., Any]
+) -> None:
+    one = talk("oqc", target=QPU)
+    one.set_faults(jobs=[{"fail": "laser off", "code": 7}])
+    batch = await one.submit(await one.prepare(order()))
+    (update,) = (await one.finish(batch)).values()
+    assert update.error == "laser off (code 7)"
+    assert json.loads(update.raw)["task_error"]["error_code"] == 7
