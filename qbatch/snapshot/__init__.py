@@ -5,8 +5,9 @@ from __future__ import annotations
 from qbatch.snapshot.attempts import Attempt
 from qbatch.snapshot.folders import find_run_folder, open_run, set_aside
 from qbatch.snapshot.lock import holder_of
+from qbatch.snapshot.points import PointResult
 from qbatch.snapshot.registration import Registered
-from qbatch.snapshot.run import PointResult, Run
+from qbatch.snapshot.run import Run
 from qbatch.snapshot.schema import JobRow, StoredPoint
 from qbatch.snapshot.store import NewResult, Snapshot, StoredComposite, again
 

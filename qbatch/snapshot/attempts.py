@@ -16,7 +16,7 @@ from qbatch.job import JobState
 from qbatch.snapshot.schema import JobRow, Mismatch, crc_of
 
 if TYPE_CHECKING:
-    from qbatch.snapshot.run import PointResult
+    from qbatch.snapshot.points import PointResult
 
 #: States in which an attempt ends without a result.
 ENDED = (JobState.FAILED, JobState.CANCELLED)

@@ -7,13 +7,12 @@ analysis was changed since, a reader computes afresh.
 from __future__ import annotations
 
 import hashlib
-import json
 from typing import TYPE_CHECKING
 
 from qbatch.snapshot.schema import dump
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from qbatch.manifest.models import Analysis
     from qbatch.result import Estimate
@@ -29,8 +28,8 @@ def dump_estimates(estimates: Mapping[str, Estimate]) -> str:
     return dump({name: [e.value, e.se, e.low, e.high] for name, e in estimates.items()})
 
 
-def load_estimates(text: str) -> dict[str, Estimate]:
-    """Read what `dump_estimates` wrote."""
+def read_estimates(numbers: Mapping[str, Sequence[float]]) -> dict[str, Estimate]:
+    """Read what `dump_estimates` wrote, decoded."""
     from qbatch.result import Estimate
 
-    return {name: Estimate(*map(float, four)) for name, four in json.loads(text).items()}
+    return {name: Estimate(*four) for name, four in numbers.items()}

