@@ -37,8 +37,8 @@ _ALIASES = {"2.0": {"UGate": "u3", "PhaseGate": "u1", "CPhaseGate": "cu1"}, "3.0
 #: Definitions within definitions.
 _DEEPEST = 60
 
-#: Texts with holes for angles, kept by circuit, version and register.
-_texts: dict[tuple[str, str, str | None], _Text] = {}
+#: Texts with holes for angles, kept by all that shapes them.
+_texts: dict[tuple[object, ...], _Text] = {}
 _KEPT = 256
 
 
@@ -48,6 +48,8 @@ def program_text(
     version: Version = "2.0",
     *,
     register: str | None = None,
+    basis: tuple[str, ...] = (),
+    optimization_level: int = 0,
 ) -> str:
     """Write `circuit` with its parameters bound: the program as sent to a cloud.
 
@@ -56,7 +58,9 @@ def program_text(
         values: One for each of ``circuit.facts.parameters``; others are ignored.
         version: Of OpenQASM.
         register: Name of one classical register that takes the place of all, bits in the same
-            order; None keeps the registers.
+            order, and then all qubits stand in one register too; None keeps the registers.
+        basis: Qiskit's names of the gates to write it in; (): the gates it was written in.
+        optimization_level: Of that translation, 0 to 3, as Qiskit counts.
 
     Raises:
         CircuitError: A parameter has no value, or the circuit cannot be written in this version.
@@ -64,10 +68,13 @@ def program_text(
     for name in circuit.facts.parameters:
         if name not in values:
             raise CircuitError(Place(circuit.name), f"no value for input '{name}'")
-    key = (circuit.sha256, version, register)
+    key = (circuit.sha256, version, register, basis, optimization_level)
     text = _texts.get(key)
     if text is None:
-        text = _Text(_Writer(build(circuit), version, Place(circuit.name), register, holes=True))
+        built = build(circuit)
+        if basis:
+            built = _translated(built, basis, optimization_level)
+        text = _Text(_Writer(built, version, Place(circuit.name), register, holes=True))
         if len(_texts) >= _KEPT:
             del _texts[next(iter(_texts))]
         _texts[key] = text
@@ -77,6 +84,15 @@ def program_text(
         return text.fill(values)
     except (QiskitError, ArithmeticError, ValueError, TypeError) as error:
         raise CircuitError(Place(circuit.name), f"cannot be bound: {error}") from error
+
+
+def _translated(circuit: QuantumCircuit, basis: tuple[str, ...], level: int) -> QuantumCircuit:
+    from qiskit.transpiler import generate_preset_pass_manager
+
+    passes = generate_preset_pass_manager(
+        optimization_level=level, basis_gates=list(basis), seed_transpiler=0
+    )
+    return passes.run(circuit)
 
 
 def qasm2_text(circuit: QuantumCircuit, place: Place) -> str:
@@ -172,7 +188,10 @@ class _Writer:
         bit_word, qubit_word = ("creg", "qreg") if self.version == "2.0" else ("bit", "qubit")
         self._cregs: dict[str, str] = {}
         self.declarations: list[str] = []
-        sizes = self._partition(circuit.qregs, circuit.qubits, "q", {})
+        if register is None:
+            sizes = self._partition(circuit.qregs, circuit.qubits, "q", {})
+        else:
+            sizes = [(self._identifier("q"), circuit.num_qubits)] if circuit.num_qubits else []
         self._qubits = self._lay_out(sizes, qubit_word)
         if register is not None and circuit.num_clbits:
             sizes = [(register, circuit.num_clbits)]

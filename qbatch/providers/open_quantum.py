@@ -12,6 +12,8 @@ The protocol, as its official clients speak it:
   takes the lowest total; a tie goes to the lower plan price, then to the first in the quote.
 * At most 10 active jobs per organization: 409 with type ``JOB_LIMIT_REACHED``. 409 has other
   meanings: only ``type`` tells them apart.
+* A QPU takes its supported operations only, one qubit register, and no gate definitions: programs
+  are translated to those operations here, which changes no result.
 * Counts are flat, bitstring -> count; rightmost character = classical bit 0 over all registers in
   order of declaration; leading zeros may be missing.
 * There is no idempotency key. A lost answer to ``POST /v1/jobs`` is looked up by the job's name,
@@ -81,6 +83,13 @@ STATES = {
     "canceled": JobState.CANCELLED,
     "cancelled": JobState.CANCELLED,
 }
+
+#: The platform's names of operations that programs are written in -> Qiskit's.
+ONE_QUBIT = {
+    "x": "x", "y": "y", "z": "z", "h": "h", "s": "s", "si": "sdg", "t": "t", "ti": "tdg",
+    "rx": "rx", "ry": "ry", "rz": "rz",
+}  # fmt: skip
+TWO_QUBITS = {"cnot": "cx", "cx": "cx", "cz": "cz"}
 
 PLANS = {
     "public": "072f7eb6-574b-4bae-aafa-d3399c4abe7a",
@@ -317,6 +326,8 @@ class OpenQuantum:
         self._pointer = backend.credentials
         self._services = find_services(backend.url, self._environ)
         self._wire = Wire("open-quantum", transport=surroundings.transport)
+        self._level = backend.transpile.optimization_level if backend.transpile else 0
+        self._basis: tuple[str, ...] = ()
         self._account: Account | None = None
         self._organization: str | None = None
         #: How often `locate` has looked for a job of this name.
@@ -372,6 +383,7 @@ class OpenQuantum:
     def _target(self, row: Mapping[str, Any], detail: Mapping[str, Any]) -> Target:
         constraints = detail.get("constraint_data") or {}
         limits = constraints.get("limits") or {}
+        self._basis = find_basis(constraints)
         status = row.get("status")
         return Target(
             name=self._code(row),
@@ -400,6 +412,8 @@ class OpenQuantum:
         dynamic = {"mid_circuit_measure", "dynamic_circuits"}
         if facts.is_dynamic and features and not features & dynamic:
             return f"{target.name} takes no mid-circuit measurement, reset or classical control"
+        if facts.num_two_qubit_gates and self._basis and not {"cx", "cz"} & set(self._basis):
+            return f"{target.name} has neither cnot nor cz, and no other way is known to qbatch"
         formats = constraints.get("supported_formats") or ["qasm"]
         if "qasm" not in formats:
             return f"{target.name} takes {', '.join(formats)}, no OpenQASM"
@@ -436,8 +450,15 @@ class OpenQuantum:
     async def _begin(self, batch: Batch) -> Mapping[str, Any]:
         (order,) = batch.orders
         ticket = (await self._ask("POST", self._sched("jobs/upload"))).object()
-        program = program_text(order.circuit, order.parameters, "2.0", register="c").encode()
-        put = await self._wire.send("PUT", _url(ticket, "url"), content=program)
+        program = program_text(
+            order.circuit,
+            order.parameters,
+            "2.0",
+            register="c",
+            basis=self._basis,
+            optimization_level=self._level,
+        )
+        put = await self._wire.send("PUT", _url(ticket, "url"), content=program.encode())
         if not put.is_success:
             raise put.failure("the upload was not taken")
         name = self._job_name(batch)
@@ -672,6 +693,13 @@ class OpenQuantum:
 def open_driver(backend: Backend, *, name: str, surroundings: Surroundings) -> OpenQuantum:
     """Make the driver of an ``open-quantum`` backend."""
     return OpenQuantum(name, backend, surroundings)
+
+
+def find_basis(constraints: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return Qiskit's names of the gates to write programs in; () where anything goes."""
+    named = {str(op.get("name")) for op in constraints.get("supported_ops") or ()}
+    known = {**ONE_QUBIT, **TWO_QUBITS}
+    return tuple(dict.fromkeys(known[name] for name in known if name in named))
 
 
 def read_output(output: Mapping[str, Any], order: Order) -> Counts:

@@ -194,3 +194,34 @@ def test_what_is_not_the_counts_ordered_is_misspoken(
 ) -> None:
     with pytest.raises(Misspoke):
         read_output(output, order(shots=2000))
+
+
+EXOTIC = """\
+OPENQASM 2.0;
+include "qelib1.inc";
+gate own(a) p, r { u3(a, 0.1, 0.2) p; swap p, r; }
+qreg p[1];
+qreg r[2];
+creg a[2];
+creg b[1];
+own(0.3) p[0], r[0];
+ccx p[0], r[0], r[1];
+x r[1];
+measure p[0] -> a[0];
+measure r[0] -> a[1];
+measure r[1] -> b[0];
+"""
+
+
+@pytest.mark.parametrize("target", ["ionq:forte-1", "iqm:emerald"])
+async def test_gates_and_registers_a_qpu_lacks_are_translated_for_it(
+    talk: Callable[..., Any], order: Callable[..., Any], target: str
+) -> None:
+    cloud = talk("open-quantum", target=target)
+    await cloud.driver.describe()
+    wanted = order(EXOTIC)
+    assert cloud.driver.check(wanted, await cloud.driver.describe()) is None
+    (fetched,) = await cloud.run(wanted)
+    counts = fetched.counts.to_dict()
+    assert set(counts) == {"1 00", "1 10"}
+    assert abs(counts["1 10"] / 2000 - 0.0223) < 0.015  # sin²(0.15)
