@@ -16,10 +16,13 @@ Rules:
 from __future__ import annotations
 
 import json
+import os
 import secrets
+import shutil
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import chain
@@ -27,12 +30,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qbatch.circuit import CircuitFacts, open_circuit
-from qbatch.errors import CircuitError, Place, SelectionError, SourceError
+from qbatch.errors import CircuitError, Place, SelectionError, SnapshotError, SourceError
 from qbatch.executor.fetching import pack_result
 from qbatch.executor.oqc_manifest import Wish, manifest_text
 from qbatch.job import CompositeJob, Job, JobState
-from qbatch.manifest import Manifest, load_manifest, parse_manifest
-from qbatch.manifest.models import Circuit
+from qbatch.manifest import parse_manifest
+from qbatch.manifest.models import Analysis, Circuit
 from qbatch.plan import Plan, SweepPoint, canonical_json, expand
 from qbatch.plan.identity import id_of, seed_of, short_key
 from qbatch.plan.lock import installed_versions
@@ -112,20 +115,40 @@ def adopt_oqc(file: Path, *, out: Path | None = None, register: str | None = Non
     """
     name = "".join(char if char.isalnum() or char in "-_." else "-" for char in file.stem)
     folder = out or Path("runs") / name
-    if (folder / "snapshot.db").exists():
-        raise SelectionError(f"{folder}: there is a run here already; name another with --out DIR")
+    if folder.exists() and any(folder.iterdir()):
+        raise SelectionError(f"{folder}: is not empty; name another folder with --out DIR")
     cases = _read(file, register)
     wishes = [case.wish for case in cases if not case.wish.problem]
     if not wishes:
         problem = cases[0].wish.problem if cases else "it holds no jobs"
         raise SourceError(Place(str(file)), f"nothing to take over: {problem}")
     text = manifest_text(wishes, name, file.name)
-    expand(parse_manifest(text, file=str(folder / MANIFEST), folder=folder))  # before any writing
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / MANIFEST).write_text(text, "utf-8")
-    manifest = load_manifest(folder / MANIFEST)
-    states = _write(folder, manifest, cases, file)
+    plan = expand(parse_manifest(text, file=str(folder / MANIFEST), folder=folder.absolute()))
+    with _appearing(folder) as fresh:
+        (fresh / MANIFEST).write_text(text, "utf-8")
+        meta = {
+            "manifest_path": str(folder / MANIFEST),
+            "imported_from": str(file.absolute()),
+        }
+        states = _write(fresh, plan, cases, meta)
     return Adopted(folder, states, list(_notes(cases)))
+
+
+@contextmanager
+def _appearing(folder: Path) -> Iterator[Path]:
+    """Give a folder to fill, which becomes `folder` at the end: a run is there whole or not at all.
+
+    Half a run would hold points as `created` that were bought elsewhere.
+    """
+    fresh = folder.with_name(f".{folder.name}.{os.getpid()}.new")
+    try:
+        fresh.mkdir(parents=True)
+        yield fresh
+        fresh.rename(folder)
+    except OSError as error:
+        raise SnapshotError(f"{folder}: cannot be written: {error.strerror}") from error
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
 
 
 # -- from the file to cases -----------------------------------------------------------------------
@@ -251,11 +274,11 @@ class _Clock:
 
 
 def _write(
-    folder: Path, manifest: Manifest, cases: Sequence[_Case], file: Path
+    folder: Path, plan: Plan, cases: Sequence[_Case], meta: Mapping[str, str]
 ) -> dict[JobState, int]:
-    plan, clock = expand(manifest), _Clock()
+    analysis, clock = plan.manifest.analysis, _Clock()
     with Snapshot(folder, now=clock) as snapshot:
-        _note(snapshot, plan, file)
+        _note(snapshot, plan, meta)
         points = _points(plan, cases)
         extra = [
             point for point, _ in points.values() if point.setting not in plan.factory.settings
@@ -265,27 +288,18 @@ def _write(
             chain(plan.points(), extra),
             setting_of=lambda key: settings.get(key) or plan.setting_text(key),
         )
-        key = analysis_key(manifest.analysis)
-        for case in cases:
-            (row,) = snapshot.jobs_of([points[case.number][0].id])
-            with snapshot.transaction():
-                _write_case(snapshot, case, row, manifest, key, clock)
+        rows = snapshot.jobs_of(points[case.number][0].id for case in cases)
+        with snapshot.transaction():
+            for case, row in zip(cases, rows, strict=True):
+                _write_case(snapshot, case, row, analysis, clock)
             clock.at = None
-        by_lane: dict[tuple[str, JobState], list[_Case]] = defaultdict(list)
-        for case in cases:
-            if case.is_at_oqc:
-                is_lost = case.state is JobState.SUBMITTING
-                lane = JobState.SUBMITTING if is_lost else JobState.SUBMITTED
-                by_lane[case.wish.backend, lane].append(case)
-        for (backend, lane), members in by_lane.items():
-            for start in range(0, len(members), MAX_CHILDREN):
-                with snapshot.transaction():
-                    _write_composite(snapshot, backend, lane, members[start : start + MAX_CHILDREN])
+            for members in _composites(cases):
+                _write_composite(snapshot, members)
         snapshot.set_meta(finished_at=_now())
         return snapshot.counts_by_state()
 
 
-def _note(snapshot: Snapshot, plan: Plan, file: Path) -> None:
+def _note(snapshot: Snapshot, plan: Plan, meta: Mapping[str, str]) -> None:
     manifest = plan.manifest
     snapshot.set_meta(
         run_id=secrets.token_hex(8),
@@ -295,12 +309,11 @@ def _note(snapshot: Snapshot, plan: Plan, file: Path) -> None:
         finished_at="",
         name=manifest.name,
         manifest=manifest.text,
-        manifest_path=str(manifest.path),
         manifest_folder=str(manifest.folder.absolute()),
         overrides="[]",
         axes=json.dumps(list(plan.axes)),
         targets="{}",
-        imported_from=str(file.absolute()),
+        **meta,
     )
 
 
@@ -351,8 +364,7 @@ def _write_case(
     snapshot: Snapshot,
     case: _Case,
     row: JobRow,
-    manifest: Manifest,
-    key: str,
+    analysis: Analysis,
     clock: _Clock,
 ) -> None:
     """Store one job: its earlier attempts, where it is, its result, and all that was saved."""
@@ -376,7 +388,8 @@ def _write_case(
     snapshot.save_jobs([case.row], note="imported")
     if case.counts is not None and saved.result is not None:
         fetched = Fetched(job.id, case.counts, facts=_told(saved, saved.result))
-        snapshot.save_result(row.ordinal, pack_result(fetched, manifest.analysis, key))
+        packed = pack_result(fetched, analysis, analysis_key(analysis))
+        snapshot.save_result(row.ordinal, packed)
     kept = {
         "number": case.number,
         "as": [job.generation, job.state.value],
@@ -406,22 +419,31 @@ def _told(saved: SavedJob, result: SavedResult) -> dict[str, Any]:
     return {name: value for name, value in facts.items() if value}
 
 
-def _write_composite(
-    snapshot: Snapshot, backend: str, lane: JobState, cases: Sequence[_Case]
-) -> None:
-    """Tasks of one backend that are in flight, as if they had been sent together."""
+def _composites(cases: Sequence[_Case]) -> Iterator[list[_Case]]:
+    """What is in flight, by backend and by whether it is known to have been submitted."""
+    together: dict[tuple[str, bool], list[_Case]] = defaultdict(list)
+    for case in cases:
+        if case.is_at_oqc:
+            together[case.wish.backend, case.state is JobState.SUBMITTING].append(case)
+    for members in together.values():
+        for start in range(0, len(members), MAX_CHILDREN):
+            yield members[start : start + MAX_CHILDREN]
+
+
+def _write_composite(snapshot: Snapshot, cases: Sequence[_Case]) -> None:
+    """Put down tasks of one backend that are in flight as if they had been sent together."""
     rows = [case.row for case in cases if case.row is not None]
     task_ids = [str(case.saved.task_id) for case in cases]
     ids = tuple(row.job.id for row in rows)
     memo = {"task_ids": task_ids, "qpu_id": cases[0].wish.target}
-    composite = CompositeJob(composite_id(ids, 1), backend, ids, 1, memo)
+    composite = CompositeJob(composite_id(ids, 1), cases[0].wish.backend, ids, 1, memo)
     ordinal = snapshot.add_composite(composite, [row.ordinal for row in rows], {})
     tasks = [
         {"program": case.saved.program, "qpu_id": case.wish.target, "task_id": task_id}
         for case, task_id in zip(cases, task_ids, strict=True)
     ]
     snapshot.save_intent(ordinal, task_ids[0], json.dumps({"tasks": tasks}).encode())
-    if lane is JobState.SUBMITTED:
+    if cases[0].state is not JobState.SUBMITTING:
         snapshot.set_stage(ordinal, "submitted")
     snapshot.save_jobs([replace(row, composite=ordinal) for row in rows], note="in flight")
 

@@ -145,9 +145,21 @@ def test_a_file_with_nothing_to_take_over_leaves_no_folder(tmp_path: Path) -> No
     assert not (tmp_path / "run").exists()
 
 
+def test_an_import_that_is_cut_off_leaves_no_half_a_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("qbatch.executor.adopt._write_case", die)
+    with pytest.raises(KeyboardInterrupt):
+        adopted(tmp_path, job())
+    assert [path.name for path in tmp_path.iterdir()] == ["batch.json"]
+
+
 def test_an_import_is_never_written_over_a_run(tmp_path: Path) -> None:
     adopted(tmp_path, job())
-    with pytest.raises(SelectionError, match="there is a run here already"):
+    with pytest.raises(SelectionError, match="is not empty"):
         adopted(tmp_path, job("CREATED"))
 
 
