@@ -30,6 +30,7 @@ from qbatch.emulators.simulation import Simulator
 MODULES = {
     "oqc": "qbatch.emulators.oqc",
     "open-quantum": "qbatch.emulators.open_quantum",
+    "marqov": "qbatch.emulators.marqov",
 }
 
 

@@ -22,12 +22,18 @@ class RateLimit:
         self._window_s = window_s
         self._at: deque[float] = deque()
 
-    def wait_s(self) -> float:
-        """Count one call and return 0, or return how long the caller must wait, uncounted."""
+    def left_s(self) -> float:
+        """Return how long a caller must wait; 0 if a call is allowed now. Counts nothing."""
         now = self._clock.now_s()
         while self._at and now - self._at[0] >= self._window_s:
             self._at.popleft()
         if len(self._at) < self._calls:
-            self._at.append(now)
             return 0.0
         return self._window_s - (now - self._at[0])
+
+    def wait_s(self) -> float:
+        """Count one call and return 0, or return how long the caller must wait, uncounted."""
+        left_s = self.left_s()
+        if not left_s:
+            self._at.append(self._clock.now_s())
+        return left_s

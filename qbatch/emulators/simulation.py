@@ -352,6 +352,11 @@ class Simulator:
                 1, mp_context=multiprocessing.get_context("spawn"), initializer=prepare_worker
             )
 
+    @property
+    def is_inline(self) -> bool:
+        """Computes where asked; there is no worker."""
+        return self._pool is None
+
     def solve(self, text: str, max_qubits: int) -> Computation[Solution]:
         """Compile and simulate what does not depend on shots."""
         key = (sha256(text.encode()).hexdigest(), max_qubits)

@@ -1,0 +1,524 @@
+"""Marqov: one platform for free simulators, Amazon Braket and Azure hardware, billed in USD.
+
+The protocol, as its official client speaks it:
+
+* ``Authorization: Bearer <key>``; the key belongs to one team, which pays.
+* One circuit per job, as a saved script: upload -> execution options (its SHA-256) -> analyse (the
+  cost) -> ``POST /api/jobs/submit``, the one call that spends -> ``GET /api/jobs/{id}/status``,
+  which may be held back up to 22 s by ``wait`` and brings the counts itself.
+* Every POST carries an ``Idempotency-Key``. Whether the platform obeys it for scripts is not
+  promised, and nothing lists jobs or finds them by key: a lost answer stays unknown, and the job is
+  held. Ours is a UUIDv5 of run id, job and generation. Only where the price is zero, or with
+  ``on_unknown: resend``, the same bytes go out once more with the same key.
+* Ten submissions a minute per user and a hundred a day per team: 429 with ``Retry-After``. Spending
+  beyond a budget: 402. Errors are ``{"error": {"code", "message"}}`` or, older,
+  ``{"error": text}``.
+* The price is ``max(minimumCost, taskFee + perShot * shots)``.
+* An API key cannot cancel (403); a person can, in the browser.
+* Counts: leftmost character = bit 0, unless the result's metadata say otherwise.
+
+Not verified against the live service: anything at all. By the vendor's own words not certain are
+de-duplication by key, what 402, ``checks`` and noise models hold, and the name of the bit order in
+results; ``extract_state_vector`` is the name in its own simulators. With ``temporal`` (durable) the
+platform may repeat, and bill, a task by itself.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from hashlib import sha256
+from typing import Any, Literal, Self
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+import trio
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from qbatch.circuit import program_text
+from qbatch.errors import Misspoke, ProviderError, Refused, Unavailable
+from qbatch.job import JobState
+from qbatch.manifest.models import Backend
+from qbatch.providers import (
+    Absent,
+    Batch,
+    Fetched,
+    Found,
+    Intent,
+    Located,
+    Order,
+    Prepared,
+    Surroundings,
+    Target,
+    Unknown,
+    Update,
+)
+from qbatch.providers.credentials import Secret, read_environment, read_pointer
+from qbatch.providers.marqov_replies import (
+    RATES,
+    STATES,
+    expect,
+    identifier,
+    read_checks,
+    read_error,
+    read_number,
+    read_price,
+    read_reason,
+    read_result,
+    read_state,
+    read_target,
+)
+from qbatch.providers.shared_rates import SharedRates, state_folder
+from qbatch.providers.wire import Reply, Wire
+
+BASE_URL = "https://app.marqov.ai"
+URL_VARIABLES = ("QBATCH_MARQOV_URL", "MARQOV_PLATFORM_URL")
+KEY_VARIABLES = ("MARQOV_PLATFORM_KEY",)
+
+#: Of code sent within a submission, characters.
+MOST_INLINE = 50_000
+
+#: How long one status answer may be held back, seconds.
+WAIT_S = 20
+
+#: Marqov's names of execution modes.
+MODES = {"direct": "direct", "durable": "temporal", "temporal": "temporal"}
+
+
+class Options(BaseModel):
+    """``options`` of a Marqov backend.
+
+    Attributes:
+        script_id: Run this saved script in place of the circuits' OpenQASM.
+        script_slug: Run this ready-made script in place of it.
+        inline_code: Send this code in place of it; `framework` says in what.
+        framework: "openqasm" alone sends each circuit within its submission, unsaved.
+        execution_mode: durable (the platform's "temporal") repeats tasks that fail.
+        params: Further parameters of the run. Sweep values go there too where a script of your own
+            runs: theta, graph_size, layers.
+        noise_model: For backends with noise, as the platform takes it.
+        statevector: Ask for the final state.
+        accept_warnings: Ids of the analysis's warnings that you accept.
+        create_capsule: Let the platform keep a capsule of each job.
+        on_unknown: What becomes of a job whose submission was not answered: hold, or resend the
+            same bytes once with the same key. Where the price is zero it is always sent again.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    script_id: UUID | None = None
+    script_slug: str | None = Field(default=None, min_length=1)
+    inline_code: str | None = Field(default=None, min_length=1, max_length=MOST_INLINE)
+    framework: Literal["qiskit", "cirq", "pennylane", "openqasm", "marqov"] | None = None
+    execution_mode: Literal["direct", "durable", "temporal"] | None = None
+    params: Mapping[str, Any] = Field(default_factory=dict)
+    noise_model: Any = None
+    statevector: bool = False
+    accept_warnings: tuple[str, ...] = ()
+    create_capsule: bool = False
+    on_unknown: Literal["hold", "resend"] = "hold"
+
+    @model_validator(mode="after")
+    def check_source(self) -> Self:
+        """See that one source is named at most, and a framework where one is needed."""
+        named = [
+            name
+            for name in ("script_id", "script_slug", "inline_code")
+            if getattr(self, name) is not None
+        ]
+        if len(named) > 1:
+            raise ValueError(f"{' and '.join(named)} exclude each other; keep one")
+        if self.inline_code is not None and self.framework is None:
+            raise ValueError("inline_code needs framework: qiskit, cirq, pennylane, …")
+        if self.framework is not None and named and named != ["inline_code"]:
+            raise ValueError(f"framework says nothing about a {named[0]}; remove it")
+        if self.framework not in (None, "openqasm") and self.inline_code is None:
+            raise ValueError(f"framework: {self.framework} needs inline_code")
+        if "shots" in self.params:
+            raise ValueError("params.shots is set by the plan; remove it")
+        return self
+
+    @property
+    def runs_own_code(self) -> bool:
+        """The circuits only say what bits come back."""
+        return any((self.script_id, self.script_slug, self.inline_code))
+
+    @property
+    def is_inline(self) -> bool:
+        return self.framework is not None
+
+
+class Marqov:
+    """Speaks to one backend. See `qbatch.providers.Driver` for what each method promises."""
+
+    is_local = False
+
+    def __init__(self, name: str, backend: Backend, surroundings: Surroundings) -> None:
+        self.name = name
+        self._wanted = backend.target or ""
+        self._options = Options.model_validate(dict(backend.options))
+        self._environ = surroundings.environ
+        self._run_id = surroundings.run_id
+        self._is_virtual = surroundings.is_virtual
+        self._pointer = backend.credentials
+        self._base = base_url(backend.url, self._environ)
+        self._wire = Wire("marqov", transport=surroundings.transport)
+        self._key: Secret | None = None
+        self._record: Mapping[str, Any] | None = None
+        #: Status answers of completed jobs, until `fetch` takes them.
+        self._finished: dict[str, Reply] = {}
+        #: Keys that `locate` has let go out again; the memo remembers it from `prepare` on.
+        self._again: set[str] = set()
+
+    # -- conversation ---------------------------------------------------------------------------
+
+    async def describe(self) -> Target:
+        """Read the backend's entry of the catalogue: state, width, prices.
+
+        Raises:
+            Refused: No such backend (with the nearest names), or it is retired.
+        """
+        self._record = await self._find_backend()
+        return read_target(self._record)
+
+    async def list_targets(self) -> Sequence[Target]:
+        """List the catalogue, without what is retired."""
+        records = await self.backends()
+        return [read_target(record) for record in records if record.get("isRetired") is not True]
+
+    def credential_source(self) -> str:
+        """Say where the API key comes from.
+
+        Raises:
+            CredentialsError: There is none.
+        """
+        return self._secret().source
+
+    def base_urls(self) -> Sequence[str]:
+        return (self._base,)
+
+    def check(self, order: Order, target: Target) -> str | None:
+        facts = order.circuit.facts
+        if target.num_qubits is not None and facts.num_qubits > target.num_qubits:
+            return f"{facts.num_qubits} qubits; {target.name} has {target.num_qubits}"
+        return None
+
+    async def prepare(self, batch: Batch) -> Prepared:
+        """Save the script, have it analysed, and write the submission: all free, all repeatable."""
+        memo = dict(batch.composite.memo)
+        (order,) = batch.orders
+        if "body" in memo:
+            if self._key_of(batch, "submit") in self._again:
+                memo["resent"] = True
+            return self._ready(order, memo)
+        if self._options.script_id is not None:
+            memo["script_id"] = str(self._options.script_id)
+        elif not (self._options.is_inline or self._options.script_slug) and "script_id" not in memo:
+            memo["script_id"] = await self._upload(batch)
+            return Prepared(memo, ready=False)
+        if "script_id" in memo:
+            memo |= await self._analyse(batch, memo["script_id"])
+        memo["is_free"] = read_price(await self._known_record()).is_free and not memo.get("usd")
+        memo["body"] = self._body(batch, memo)
+        return self._ready(order, memo)
+
+    @staticmethod
+    def _ready(order: Order, memo: Mapping[str, Any]) -> Prepared:
+        usd = memo.get("usd")
+        return Prepared(memo, quotes={} if usd is None else {order.id: usd})
+
+    async def _upload(self, batch: Batch) -> str:
+        script = {
+            "name": self._script_name(batch),
+            "description": batch.orders[0].name,
+            "script_content": self._source(batch),
+            "script_type": "script",
+        }
+        reply = await self._post(batch, "upload", "scripts/upload", script)
+        return identifier(reply, "script_id")
+
+    async def _analyse(self, batch: Batch, script_id: str) -> dict[str, Any]:
+        """Check that what was saved is what we sent, and ask what running it costs."""
+        (order,) = batch.orders
+        source = "" if self._options.script_id is not None else self._source(batch)
+        digest = sha256(source.encode()).hexdigest()
+        url = self._url(f"scripts/{script_id}/execution-options")
+        saved = (await self._ask("GET", url, params={"shots": order.shots})).object()
+        if source and saved.get("source_sha256") not in (None, digest):
+            raise Refused(f"marqov: {order.name}: the script was saved with other content")
+        asked = {
+            "backend": self._wanted,
+            "shots": order.shots,
+            "content": source,
+            "content_hash": digest,
+            "circuit_count": 1,
+        }
+        reply = await self._post(batch, "analyse", f"scripts/{script_id}/analyse", asked)
+        answer = reply.object()
+        if answer.get("can_run") is False:
+            raise Refused(f"marqov: {order.name}: cannot run: {read_checks(answer)}")
+        cost = answer.get("cost")
+        usd = read_number(cost.get("total_usd")) if isinstance(cost, dict) else None
+        return {"analysis_id": identifier(reply, "analysis_id"), "usd": usd}
+
+    def _body(self, batch: Batch, memo: Mapping[str, Any]) -> str:
+        """Write the submission, which is kept as it is: it must never differ when sent again."""
+        options, (order,) = self._options, batch.orders
+        body: dict[str, Any] = {"backend": self._wanted, "params": self._params(order)}
+        if "script_id" in memo:
+            body["script_id"] = memo["script_id"]
+            body["analysis_id"] = memo["analysis_id"]
+            body["params"]["circuit_count"] = 1
+        elif options.script_slug is not None:
+            body["script_slug"] = options.script_slug
+        else:
+            body["inline_code"] = options.inline_code or self._source(batch)
+            body["framework"] = options.framework
+            if len(body["inline_code"]) > MOST_INLINE:
+                raise Refused(f"marqov: {order.name}: inline code ends at {MOST_INLINE} characters")
+        body["warn_check_ids"] = list(options.accept_warnings)
+        if options.execution_mode is not None:
+            body["execution_mode"] = MODES[options.execution_mode]
+        if options.create_capsule:
+            body |= {"create_capsule": True, "capsule_name": self._script_name(batch)}
+        return json.dumps(body, separators=(",", ":"))
+
+    def _params(self, order: Order) -> dict[str, Any]:
+        params: dict[str, Any] = {"shots": order.shots, **self._options.params}
+        if self._options.runs_own_code:
+            params |= order.parameters
+        if self._options.noise_model is not None:
+            params["noise_model"] = self._options.noise_model
+        if self._options.statevector:
+            params["extract_state_vector"] = True
+        return params
+
+    def _source(self, batch: Batch) -> str:
+        """Write the circuit, under a line by which a person finds the job again."""
+        (order,) = batch.orders
+        version: Literal["2.0", "3.0"] = "3.0" if order.circuit.facts.is_dynamic else "2.0"
+        text = program_text(order.circuit, order.parameters, version, register="c")
+        return f"// {self._script_name(batch)}\n{text}"
+
+    def intend(self, batch: Batch) -> Intent:
+        body: str = batch.composite.memo["body"]
+        return Intent(key=self._key_of(batch, "submit"), body=body.encode())
+
+    async def submit(self, batch: Batch, intent: Intent) -> Sequence[Update]:
+        shared, now_s = self._shared_rates(), time.time()
+        if shared is not None and (wait_s := shared.take(now_s)):
+            text = "marqov: other runs on this machine have used the account's submissions"
+            raise Unavailable(text, retry_after_s=wait_s, is_full=True)
+        try:
+            reply = await self._send(
+                "POST", self._url("jobs/submit"), content=intent.body, key=intent.key
+            )
+            code, words = read_error(reply)
+            if code == "idempotency_conflict":  # something was taken under this key
+                raise Unavailable(f"marqov: POST /api/jobs/submit: {words}")
+            expect(reply)
+        except Unavailable as error:
+            if shared is not None and error.unsent:
+                shared.give_back(now_s)
+            raise
+        job_id = identifier(reply, "job_id")
+        return [Update(batch.orders[0].id, JobState.SUBMITTED, "pending", job_id)]
+
+    def _shared_rates(self) -> SharedRates | None:
+        """What all runs of this account share; a rehearsal shares nothing."""
+        if self._is_virtual:
+            return None
+        account = f"marqov {self._base} {self._secret().reveal()}"
+        return SharedRates(state_folder(self._environ), account, RATES)
+
+    async def locate(self, batch: Batch, intent: Intent) -> Mapping[str, Located]:
+        """Nothing finds a job without its id: whether to send again was decided beforehand."""
+        (order,), memo = batch.orders, batch.composite.memo
+        if any(batch.provider_job_ids):
+            update = await self._news(batch, 0)
+            if update.state is None and update.status.startswith("404"):
+                return {order.id: Unknown(f"Marqov does not know job {self._job_id(batch)}")}
+            return {order.id: Found(update)}
+        may_resend = memo.get("is_free") or self._options.on_unknown == "resend"
+        if may_resend and not memo.get("resent") and intent.key not in self._again:
+            self._again.add(intent.key)
+            return {order.id: Absent()}
+        script = memo.get("script_id") or self._options.script_slug or "inline code"
+        again = "sent twice with one key, and " if memo.get("resent") else ""
+        return {
+            order.id: Unknown(
+                f"{again}not answered; look at {self._base}/jobs for a job of script {script} "
+                f"({self._script_name(batch)}, key {intent.key}): Marqov has no look-up"
+            )
+        }
+
+    async def poll(self, batches: Sequence[Batch]) -> Sequence[Update]:
+        """Ask about each job; one alone is asked about with an answer held back."""
+        updates: list[Update] = []
+        failures: list[ProviderError] = []
+        wait_s = WAIT_S if len(batches) == 1 else 0
+
+        async def ask(batch: Batch) -> None:
+            try:
+                updates.append(await self._news(batch, wait_s))
+            except ProviderError as error:
+                failures.append(error)
+
+        async with trio.open_nursery() as nursery:
+            for batch in batches:
+                nursery.start_soon(ask, batch)
+        if failures and not updates:
+            raise failures[0]
+        return updates
+
+    async def _news(self, batch: Batch, wait_s: int) -> Update:
+        (order,), job_id = batch.orders, self._job_id(batch)
+        reply = await self._status(job_id, wait_s)
+        if reply.status == 404:
+            return Update(order.id, None, "404 not found", job_id, raw=reply.content)
+        expect(reply)
+        record = reply.object()
+        status = str(record.get("status", ""))
+        state = STATES.get(status.lower())
+        if state is JobState.COMPLETED:
+            self._finished[job_id] = reply
+        is_lost = state in (JobState.FAILED, JobState.CANCELLED)
+        return Update(
+            order.id,
+            state,
+            status,
+            job_id,
+            error=read_reason(record) if is_lost else "",
+            cost=read_number(record.get("estimated_cost_usd")),
+            raw=reply.content if is_lost else b"",
+        )
+
+    async def _status(self, job_id: str, wait_s: int = 0) -> Reply:
+        params = {"wait": wait_s} if wait_s else {}
+        return await self._send("GET", self._url(f"jobs/{job_id}/status"), params=params)
+
+    async def fetch(self, batch: Batch, job_ids: Sequence[str]) -> Sequence[Fetched]:
+        (order,), job_id = batch.orders, self._job_id(batch)
+        reply = self._finished.pop(job_id, None)
+        if reply is None:
+            reply = await self._status(job_id)
+            expect(reply)
+        record = reply.object()
+        if record.get("result") is None:  # completed, but not there yet
+            return []
+        counts, facts = read_result(record["result"], order)
+        vector = read_state(record["result"], order) if self._options.statevector else None
+        facts |= {key: record[key] for key in ("created_at", "updated_at") if record.get(key)}
+        facts |= {
+            key: batch.composite.memo[key]
+            for key in ("script_id", "analysis_id")
+            if key in batch.composite.memo
+        }
+        cost = read_number(record.get("estimated_cost_usd"))
+        return [
+            Fetched(order.id, counts, reply.content, facts=facts, statevector=vector, cost=cost)
+        ]
+
+    async def cancel(self, batch: Batch, job_ids: Sequence[str]) -> Sequence[Update]:
+        """Ask for it, though the platform is known to refuse keys; a person can, in the browser."""
+        job_id = self._job_id(batch)
+        key = self._key_of(batch, "cancel")
+        reply = await self._send("POST", self._url(f"jobs/{job_id}/cancel"), key=key)
+        if reply.status == 403:
+            page = f"{self._base}/jobs/{job_id}"
+            raise Refused(f"marqov: an API key cannot cancel; cancel it in the browser: {page}")
+        if reply.status != 409:  # too late: its state says how it ended
+            expect(reply)
+        return [await self._news(batch, 0)]
+
+    async def release(self, batch: Batch) -> None:
+        """The platform holds nothing for us once a job has ended; scripts stay, by its design."""
+
+    async def aclose(self) -> None:
+        await self._wire.aclose()
+
+    # -- the catalogue --------------------------------------------------------------------------
+
+    async def backends(self) -> Sequence[Mapping[str, Any]]:
+        """List the platform's backends, retired ones included."""
+        reply = await self._ask("GET", self._url("backends"))
+        items = reply.object().get("backends")
+        if not isinstance(items, list) or not all(isinstance(one, dict) for one in items):
+            raise Misspoke(f"marqov: no list of backends: {reply.excerpt()}")
+        return items
+
+    async def _find_backend(self) -> Mapping[str, Any]:
+        records = await self.backends()
+        for record in records:
+            if self._wanted and record.get("slug") == self._wanted:
+                if record.get("isRetired") is True:
+                    raise Refused(f"marqov: {self._wanted} is retired; choose another target")
+                return record
+        slugs = [str(one.get("slug")) for one in records if one.get("isRetired") is not True]
+        near = get_close_matches(self._wanted, slugs, n=3, cutoff=0.4) or slugs
+        raise Refused(
+            f"marqov: {self._wanted or 'no target'!r} is no backend; "
+            f"write target: {' or '.join(near)}"
+        )
+
+    async def _known_record(self) -> Mapping[str, Any]:
+        if self._record is None:
+            self._record = await self._find_backend()
+        return self._record
+
+    # -- requests -------------------------------------------------------------------------------
+
+    def _url(self, path: str) -> str:
+        return f"{self._base}/api/{path}"
+
+    def _script_name(self, batch: Batch) -> str:
+        """Name a script so that a person can tell whose job it is; at most 100 characters."""
+        job = f"{batch.orders[0].id[:16]}-{batch.composite.generation}"
+        return f"qbatch-{self._run_id}-{job}"[:100]
+
+    def _key_of(self, batch: Batch, step: str) -> str:
+        """Compute an Idempotency-Key, the same in any process."""
+        of = f"qbatch/{self._run_id}/{batch.orders[0].id}/{batch.composite.generation}"
+        return str(uuid5(NAMESPACE_URL, of if step == "submit" else f"{of}/{step}"))
+
+    @staticmethod
+    def _job_id(batch: Batch) -> str:
+        job_id = batch.provider_job_ids[0]
+        assert job_id is not None, "the executor asks only about jobs that were taken"
+        return job_id
+
+    async def _post(self, batch: Batch, step: str, path: str, body: Any) -> Reply:
+        return await self._ask("POST", self._url(path), json=body, key=self._key_of(batch, step))
+
+    async def _ask(self, method: str, url: str, **request: Any) -> Reply:
+        reply = await self._send(method, url, **request)
+        expect(reply)
+        return reply
+
+    async def _send(self, method: str, url: str, *, key: str = "", **request: Any) -> Reply:
+        headers = {"authorization": f"Bearer {self._secret().reveal()}"}
+        if key:
+            headers["idempotency-key"] = key
+        if "content" in request:
+            headers["content-type"] = "application/json"
+        return await self._wire.send(method, url, headers=headers, **request)
+
+    def _secret(self) -> Secret:
+        if self._key is None:
+            if self._pointer is not None:
+                self._key = read_pointer(self._pointer, self._environ)
+            else:
+                self._key = read_environment(KEY_VARIABLES, self._environ)
+        return self._key
+
+
+def open_driver(backend: Backend, *, name: str, surroundings: Surroundings) -> Marqov:
+    """Make the driver of a ``marqov`` backend."""
+    return Marqov(name, backend, surroundings)
+
+
+def base_url(url: str | None, environ: Mapping[str, str]) -> str:
+    """Return where the API is: the manifest's word, the environment's, or the cloud's own."""
+    said = url or next((environ[v] for v in URL_VARIABLES if environ.get(v)), BASE_URL)
+    return said.rstrip("/")
