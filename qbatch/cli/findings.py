@@ -1,0 +1,218 @@
+"""What `doctor` looks at, each look a function that returns findings."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from qbatch.cli.exits import Exit, code_of
+from qbatch.errors import ProviderError, SnapshotError
+
+if TYPE_CHECKING:
+    from qbatch.manifest import Manifest
+    from qbatch.plan import Plan
+    from qbatch.providers import Target
+    from qbatch.snapshot import Run
+
+#: Free space below which a run may not get far, bytes.
+LITTLE_BYTES = 1_000_000_000
+NO_BYTES = 50_000_000
+
+#: A clock this far off makes tokens and windows wrong, seconds.
+CLOCK_OFF_S = 5.0
+
+#: A durable write that takes longer slows every purchase down, seconds.
+SLOW_SYNC_S = 0.25
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at.
+
+    Attributes:
+        word: "wrong" makes the exit code.
+        about: In a word or two.
+        code: The exit code where it is wrong.
+    """
+
+    word: Literal["ok", "note", "warning", "wrong"]
+    about: str
+    said: str
+    code: int = Exit.SOME_FAILED
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """What `--json` says."""
+        return {"verdict": self.word, "about": self.about, "said": self.said}
+
+
+def look_at_machine(folder: Path) -> Iterator[Finding]:
+    """Versions, disk, durability and locks where the run folder is or would be."""
+    from qbatch.plan.lock import installed_versions
+
+    yield Finding("ok", "python", sys.version.split()[0])
+    versions = ", ".join(f"{name} {version}" for name, version in installed_versions().items())
+    yield Finding("ok", "packages", versions)
+    place = next(each for each in (folder, *folder.absolute().parents) if each.is_dir())
+    free = shutil.disk_usage(place).free
+    said = f"{free / 1e9:.1f} GB free in {place}"
+    if free < NO_BYTES:
+        yield Finding("wrong", "disk", f"{said}; make room")
+    else:
+        yield Finding("warning" if free < LITTLE_BYTES else "ok", "disk", said)
+    yield _look_at_durability(place)
+
+
+def _look_at_durability(place: Path) -> Finding:
+    """Make a snapshot there, with its lock and its syncs, and throw it away."""
+    from qbatch.snapshot import Snapshot
+
+    started = time.monotonic()
+    try:
+        with (
+            tempfile.TemporaryDirectory(prefix=".qbatch-doctor-", dir=place) as trial,
+            Snapshot(Path(trial), durability="full") as snapshot,
+        ):
+            began = time.monotonic()
+            snapshot.set_meta(doctor="was here")
+            sync_s = time.monotonic() - began
+    except (OSError, SnapshotError) as error:
+        return Finding("wrong", "durability", str(error), Exit.PENDING)
+    said = (
+        f"locks are kept; a durable step takes {sync_s * 1e3:.1f} ms "
+        f"({time.monotonic() - started:.2f} s with all)"
+    )
+    return Finding("warning" if sync_s > SLOW_SYNC_S else "ok", "durability", said)
+
+
+def look_at_run(folder: Path) -> Iterator[Finding]:
+    """Every page, row and result of the run folder, where there is one."""
+    from qbatch.snapshot import holder_of
+    from qbatch.snapshot.examine import examine
+
+    if not (folder / "snapshot.db").exists():
+        return
+    try:
+        found = examine(folder)
+    except SnapshotError as error:
+        yield Finding("wrong", "snapshot", str(error), Exit.PENDING)
+        return
+    said = f"{found.points} points, {found.results} results, {found.replies} replies: all whole"
+    yield Finding("ok", "snapshot", said)
+    if holder := holder_of(folder):
+        yield Finding("note", "runner", holder)
+
+
+def look_at_clouds(manifest: Manifest | None) -> Iterator[Finding]:
+    """Credentials, reach and clocks of every configured cloud."""
+    from qbatch.cli.auth import examine
+    from qbatch.cli.bits import services_of
+    from qbatch.cli.clouds import find_accounts
+    from qbatch.executor.enquire import read_clocks
+
+    accounts = [each for each in find_accounts(manifest) if each.provider != "local"]
+    if manifest is not None:
+        accounts = [each for each in accounts if each.backends]
+    urls: list[str] = []
+    for verdict in examine(accounts):
+        account = verdict.account
+        if verdict.word == "ok":
+            yield Finding("ok", account.name, f"{account.source} taken, {verdict.targets} targets")
+        elif verdict.word == "none" and not account.backends:
+            yield Finding("note", account.name, verdict.advice)
+        else:
+            code = Exit.UNREACHABLE if verdict.word == "out of reach" else Exit.CREDENTIALS
+            yield Finding("wrong", account.name, verdict.advice, code)
+        if account.is_configured and account.driver is not None:
+            urls += services_of(account.driver).split()
+    yield from _clocks(read_clocks(urls))
+
+
+def _clocks(clocks: Mapping[str, float | ProviderError]) -> Iterator[Finding]:
+    offsets = [each for each in clocks.values() if not isinstance(each, ProviderError)]
+    for url, found in clocks.items():
+        if isinstance(found, ProviderError):
+            said = f"{url}: {str(found).removeprefix('clock: ')}"
+            yield Finding("warning", "network", said, code_of(found))
+    if not offsets:
+        yield Finding("note", "clock", "no cloud was asked for the time")
+        return
+    worst = max(offsets, key=abs)
+    is_off = abs(worst) > CLOCK_OFF_S
+    said = f"{abs(worst):.0f} s {'behind' if worst > 0 else 'ahead of'} the clouds'"
+    said = f"{said}; set it" if is_off else f"within {CLOCK_OFF_S:g} s of the clouds'"
+    yield Finding("wrong" if is_off else "ok", "clock", said)
+
+
+# -- bit order ----------------------------------------------------------------------------------
+
+
+def try_bit_order(manifest: Manifest, *, yes: bool) -> list[Finding]:
+    """Run the self-test on every cloud target of a manifest; keep and return the verdicts.
+
+    Raises:
+        ConsentError: Its price was not agreed to.
+    """
+    from qbatch.cli.bits import bits_manifest, state_folder
+    from qbatch.executor import run
+
+    if all(backend.provider == "local" for backend in manifest.backends.values()):
+        return [Finding("note", "bit order", "the manifest has no cloud to test")]
+    test = bits_manifest(manifest)
+    folder = state_folder() / "bits" / test.name
+    done = run(
+        test,
+        out=folder,
+        fresh=_is_over(folder),
+        approve=lambda plan, targets: _agree(plan, targets, yes=yes),
+    )
+    with done:
+        return list(_verdicts(test, done))
+
+
+def _is_over(folder: Path) -> bool:
+    """An earlier test ended: this is a new one. One that was cut off is brought to its end."""
+    from qbatch.snapshot import Run
+
+    if not (folder / "snapshot.db").exists():
+        return False
+    with Run(folder) as run:
+        return all(state.is_final for state in run.counts_by_state())
+
+
+def _agree(plan: Plan, targets: Mapping[str, Target], *, yes: bool) -> None:
+    import click
+
+    from qbatch.cli.runs import ask
+    from qbatch.cli.words import headline
+
+    click.echo(headline(plan.manifest.name, plan.summary(targets)), err=True)
+    if any(not target.price.is_free for target in targets.values()):
+        ask("Run the bit-order test?", yes=yes)
+
+
+def _verdicts(test: Manifest, done: Run) -> Iterator[Finding]:
+    from qbatch.cli.bits import judge, keep_verdicts, services_of, targets_of
+    from qbatch.cli.clouds import find_accounts
+
+    services = {
+        name: (each.provider, services_of(each.driver))
+        for each in find_accounts(test)
+        for name in each.backends
+    }
+    for point in done:
+        target = done.targets[point.backend]["name"]
+        if point.counts is None:
+            said = f"{target}: {point.job.error or point.state.value}"
+            yield Finding("wrong", "bit order", said)
+            continue
+        verdict = judge(point.counts)
+        provider, service = services[point.backend]
+        keep_verdicts(provider, service, targets_of([(target, verdict)]))
+        yield Finding("ok" if verdict == "ok" else "wrong", "bit order", f"{target}: {verdict}")
