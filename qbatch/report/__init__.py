@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from qbatch.report.exports import BINARY_FORMATS, TEXT_FORMATS, export
     from qbatch.report.judging import CheckResult, Judgement, judge_run, overall
     from qbatch.report.survey import Survey, survey_run
+    from qbatch.report.template import check_template
     from qbatch.report.writing import FILES, render, write_report
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "CheckResult",
     "Judgement",
     "Survey",
+    "check_template",
     "export",
     "judge_run",
     "overall",
@@ -35,6 +37,7 @@ _MODULES = {
     "exports": ("BINARY_FORMATS", "TEXT_FORMATS", "export"),
     "judging": ("CheckResult", "Judgement", "judge_run", "overall"),
     "survey": ("Survey", "survey_run"),
+    "template": ("check_template",),
     "writing": ("FILES", "render", "write_report"),
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}

@@ -110,8 +110,6 @@ def draw(series: Series, manifest: Manifest, number: int) -> Figure:
         manifest: For the words on the axes.
         number: Counted from 1; makes ids and file names unique in a page.
     """
-    from qbatch.report.painting import paint
-
     title = series.plot.title or _title(series)
     slug = re.sub(r"[^a-z0-9]+", "-", f"figure-{number}-{_title(series)}".lower()).strip("-")[:60]
     if not series.marks and not series.outcomes:
@@ -119,6 +117,8 @@ def draw(series: Series, manifest: Manifest, number: int) -> Figure:
         if series.dropped:
             note = "Too many points for a figure nobody asked for; name one under report: plots."
         return Figure(slug, title, note, note=note)
+    from qbatch.report.painting import paint  # brings matplotlib
+
     canvas = Canvas(series, manifest, {}, [])
     svg = _to_svg(lambda: paint(canvas), slug)
     if series.dropped:

@@ -61,9 +61,13 @@ class MarkdownRows:
         axes = [*self.columns.axes, *self.columns.parameters]
         return [*map(cell, axes or ["point"]), "state", *map(cell, self.columns.numbers)]
 
+    def has_room_for(self, rows: int) -> bool:
+        """Whether none of so many rows is left out."""
+        return self._limit is None or rows <= self._limit
+
     def add(self, point: Point) -> None:
         """Take in one point."""
-        if self._limit is not None and len(self.rows) >= self._limit:
+        if not self.has_room_for(len(self.rows) + 1):
             self.left_out += 1
             return
         values = axis_values(point, self.columns)

@@ -98,6 +98,9 @@ class Series:
 
     def add(self, point: Point, values: Mapping[str, Value]) -> None:
         """Take in one point, whose axes are `values`, if the figure is about it."""
+        if self.dropped and not self.is_asked_for:
+            self.dropped += 1
+            return
         if point.job.state is not JobState.COMPLETED or not is_match(self.plot.where, values):
             return
         facet = values.get(self.plot.facet) if self.plot.facet else None

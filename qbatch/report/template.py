@@ -29,11 +29,13 @@ Markdown table).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qbatch.errors import Place, SourceError
+from qbatch.errors import Place, ReportError, SourceError
+from qbatch.manifest.nearest import did_you_mean
 from qbatch.report.content import Content
 from qbatch.report.markdown import cell
 from qbatch.report.numbers import full, interval, percent, plain, short, top_counts
@@ -42,6 +44,7 @@ from qbatch.result import Estimate
 
 if TYPE_CHECKING:
     from jinja2 import TemplateError
+    from jinja2.sandbox import SandboxedEnvironment
 
 #: Characters that a template may make.
 MAX_TEXT = 64 << 20
@@ -76,45 +79,91 @@ def render_template(content: Content, template: str, figures: str = "figures") -
         figures: Folder of the figures, as seen from the report.
 
     Raises:
-        SourceError: The template cannot be read, is wrong, uses an undefined name, does what the
+        ReportError: The template cannot be read, is wrong, uses an undefined name, does what the
             sandbox forbids, or makes too much text.
     """
-    from jinja2 import StrictUndefined, TemplateError
+    from jinja2 import TemplateError, UndefinedError
+
+    text = _read(content.manifest.folder, template, ReportError)
+    environment = _environment(template)
+    context = _context(content, figures)
+    made = 0
+    try:
+        code = environment.compile(text, filename=template)
+        ready = environment.template_class.from_code(environment, code, environment.globals)
+        for piece in ready.generate(**context):
+            made += len(piece)
+            if made > MAX_TEXT:
+                raise ReportError(Place(template), f"makes more than {MAX_TEXT:,} characters")
+            yield piece
+    except TemplateError as error:
+        problem = error.message or str(error)
+        if isinstance(error, UndefinedError):
+            problem = _with_names(problem, context)
+        raise _complaint(template, text, error, problem) from error
+    except (TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as error:
+        raise _complaint(template, text, error, f"{type(error).__name__}: {error}") from error
+
+
+def check_template(folder: Path, template: str) -> None:
+    """See that a template can be read and parsed, before there is anything to report.
+
+    Args:
+        folder: The manifest's.
+        template: Path inside it.
+
+    Raises:
+        SourceError: It cannot be read, or is no Jinja2.
+    """
+    from jinja2 import TemplateError
+
+    text = _read(folder, template, SourceError)
+    try:
+        _environment(template).compile(text, filename=template)
+    except TemplateError as error:
+        problem = error.message or str(error)
+        raise _complaint(template, text, error, problem, SourceError) from error
+
+
+def _read(folder: Path, template: str, kind: type[SourceError]) -> str:
+    try:
+        return (folder / template).read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise kind(Place(template), f"cannot be read: {error}") from error
+
+
+def _environment(template: str) -> SandboxedEnvironment:
+    from jinja2 import StrictUndefined
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-    path = content.manifest.folder / template
-    try:
-        text = path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise SourceError(Place(template), f"cannot be read: {error}") from error
     environment = ImmutableSandboxedEnvironment(
         autoescape=output_name(template).endswith((".html", ".htm", ".xml", ".svg")),
         undefined=StrictUndefined,
         keep_trailing_newline=True,
     )
     environment.filters.update(_FILTERS)
-    made = 0
-    try:
-        code = environment.compile(text, filename=template)
-        ready = environment.template_class.from_code(environment, code, environment.globals)
-        for piece in ready.generate(**_context(content, figures)):
-            made += len(piece)
-            if made > MAX_TEXT:
-                raise SourceError(Place(template), f"makes more than {MAX_TEXT:,} characters")
-            yield piece
-    except TemplateError as error:
-        raise _complaint(template, text, error, error.message or str(error)) from error
-    except (TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as error:
-        raise _complaint(template, text, error, f"{type(error).__name__}: {error}") from error
+    return environment
+
+
+def _with_names(problem: str, context: Mapping[str, object]) -> str:
+    """Say which names a template has, where it used one that there is not."""
+    wrong = re.fullmatch(r"'(\w+)' is undefined", problem)
+    if wrong is None:
+        return problem
+    return f"{problem} (there are {', '.join(context)}){did_you_mean(wrong[1], context)}"
 
 
 def _complaint(
-    template: str, text: str, error: TemplateError | Exception, problem: str
+    template: str,
+    text: str,
+    error: TemplateError | Exception,
+    problem: str,
+    kind: type[SourceError] = ReportError,
 ) -> SourceError:
     line = getattr(error, "lineno", None) or _line_in(template, error)
     lines = text.splitlines()
     excerpt = lines[line - 1] if line and line <= len(lines) else ""
-    return SourceError(Place(template, line), problem, excerpt=excerpt)
+    return kind(Place(template, line), problem, excerpt=excerpt)
 
 
 def _line_in(template: str, error: BaseException) -> int | None:

@@ -48,7 +48,7 @@ def write_report(
 
     Raises:
         SelectionError: A format is unknown.
-        SourceError: The person's own template is wrong; all other files are written by then.
+        ReportError: The person's own template is wrong; all other files are written by then.
         SnapshotError: A file cannot be written.
     """
     wanted = tuple(run.manifest.report.formats if formats is None else formats)
@@ -115,7 +115,10 @@ class _Reading:
 def _write_pages(run: Run, wanted: Sequence[str], folder: Path) -> list[Path]:
     template, table = run.manifest.report.template, folder / FILES["csv"]
     with _Reading(run, wanted) as reading:
-        if "csv" in wanted:
+        # A page that leaves rows out has them all beside it.
+        is_cut = "md" in wanted and not reading.markdown.has_room_for(len(run))
+        has_table = "csv" in wanted or is_cut
+        if has_table:
             with replacing_text(table) as file:
                 reading.read(CsvRows(reading.columns, file).add)
         else:
@@ -129,9 +132,7 @@ def _write_pages(run: Run, wanted: Sequence[str], folder: Path) -> list[Path]:
             if name in wanted:
                 write_pieces(folder / FILES[name], reading.pieces(name))
                 written.append(folder / FILES[name])
-        if reading.markdown.left_out and "csv" not in wanted:
-            export(run, "csv", table)  # a page that leaves rows out has them all beside it
-        if "csv" in wanted or reading.markdown.left_out:
+        if has_table:
             written.append(table)
         if template:
             path = folder / output_name(template)

@@ -69,6 +69,9 @@ class FakeRun:
     def name(self) -> str:
         return self.manifest.name
 
+    def __len__(self) -> int:
+        return len(self.points)
+
     def __iter__(self) -> Iterator[FakePoint]:
         self.times_read += 1
         return iter(self.points)
