@@ -47,6 +47,19 @@ from qbatch.cli.options import (
 @click.option(
     "--detach", is_flag=True, help="Submit what fits, then leave; `qbatch fetch` gets the results."
 )
+@click.option(
+    "--rehearse",
+    is_flag=True,
+    help="Run it against emulated clouds in virtual time: how long, how dear, what holds it up.",
+)
+@click.option(
+    "--queue-s",
+    "queues_s",
+    metavar="SHORT LONG",
+    type=click.FloatRange(min=0),
+    nargs=2,
+    help="With --rehearse: seconds a job queues at least and at most, instead of 60 and 3600.",
+)
 @click.option("--no-report", is_flag=True, help="Write no report; `qbatch report` can later.")
 @out_option
 @trust_option
@@ -63,6 +76,8 @@ def run(
     fresh: bool,
     max_cost: tuple[str, ...],
     detach: bool,
+    rehearse: bool,
+    queues_s: tuple[float, float] | None,
     no_report: bool,
     out: Path | None,
     trust: bool,
@@ -74,6 +89,36 @@ def run(
     Running again does only what is missing. One Ctrl-C stops submitting and saves, two leave at
     once; `qbatch run` goes on from there.
     """
+    if rehearse:
+        from qbatch.cli.rehearsal import rehearse_manifest
+        from qbatch.executor.budget import parse_limits
+        from qbatch.executor.rehearsal import QUEUES_S
+
+        flags = {
+            "--only": only,
+            "--plan": saved_plan,
+            "--frozen": frozen,
+            "--detach": detach,
+            "--fresh": fresh,
+        }
+        for flag in (flag for flag, given in flags.items() if given):
+            raise click.UsageError(
+                f"--rehearse runs all of a manifest in a folder of its own; leave {flag} out"
+            )
+        return rehearse_manifest(
+            manifest,
+            overrides=overrides,
+            expression=expression,
+            queues_s=sorted(queues_s or QUEUES_S),
+            max_cost=parse_limits(max_cost),
+            fail_fast=fail_fast,
+            trust=trust,
+            out=out,
+            as_json=as_json,
+            report=not no_report,
+        )
+    if queues_s:
+        raise click.UsageError("--queue-s is for --rehearse only")
     from qbatch.cli.conduct import Consent, conduct
     from qbatch.executor.budget import parse_limits
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import random
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
@@ -41,6 +41,8 @@ class World:
     Attributes:
         faults: The script in force; may be replaced while the emulation runs.
         random: Source of ids and other free choices; seeded in rehearsals and tests.
+        targets: Provider -> machines to offer beside the cloud's usual ones, by the name a client
+            asks for; each cloud gives them limits and prices like those of its own.
     """
 
     clock: Clock
@@ -49,6 +51,7 @@ class World:
     queueing: Queueing = field(default_factory=Queueing)
     faults: Faults = field(default_factory=Faults)
     random: random.Random = field(default_factory=random.Random)
+    targets: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def new_id(self) -> str:
         """Return a fresh UUID, version 4."""
@@ -71,12 +74,14 @@ class Cloud:
         environment: The base URL it is served under -> variables a client needs: its URL under
             ``QBATCH_<PROVIDER>_URL`` and dummy credentials under the vendor's own names.
         expire_tokens: Expires issued tokens, and with True lasting ones too.
+        usual: Names of the machines it always has; None: not told.
     """
 
     name: str
     app: App
     environment: Callable[[str], Mapping[str, str]]
     expire_tokens: Callable[[bool], None]
+    usual: frozenset[str] | None = None
 
 
 class Emulation:
@@ -88,6 +93,7 @@ class Emulation:
         faults: A fault script.
         inline: Simulate where asked, for virtual clocks and in-process use; False starts a worker.
         seed: Makes ids and draws repeatable; None: ids are fresh, draws still repeat per id.
+        targets: Provider -> machines to offer beside the cloud's usual ones, see `World`.
 
     Raises:
         ValueError: A provider has no emulator.
@@ -102,6 +108,7 @@ class Emulation:
         clock: Clock | None = None,
         inline: bool = True,
         seed: int | None = None,
+        targets: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
         unknown = [name for name in providers if name not in MODULES]
         if unknown:
@@ -113,6 +120,7 @@ class Emulation:
             queueing=queueing or Queueing(),
             faults=faults or Faults(),
             random=random.Random(seed),
+            targets=targets or {},
         )
         self.clouds: dict[str, Cloud] = {
             name: import_module(MODULES[name]).open_cloud(self.world)
@@ -178,18 +186,57 @@ class InProcessTransport(httpx.AsyncBaseTransport):
     """
 
     def __init__(self, app: App) -> None:
-        self._inner = httpx.ASGITransport(app)
+        self._app = app
+        #: Answered or not.
+        self.requests = 0
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         import trio
 
+        self.requests += 1
         limits: Mapping[str, Any] = request.extensions.get("timeout", {})
         read_s = limits.get("read")
         with trio.move_on_after(float("inf") if read_s is None else read_s):
             try:
-                return await self._inner.handle_async_request(request)
+                return await self._ask(request)
             except ConnectionDropped as error:
                 raise httpx.RemoteProtocolError(
                     "Server disconnected without sending a complete response.", request=request
                 ) from error
         raise httpx.ReadTimeout("", request=request)
+
+    async def _ask(self, request: httpx.Request) -> httpx.Response:
+        """Put a request to the application and collect its answer."""
+        import trio
+
+        url, asked = request.url, [await request.aread()]
+        scope = {
+            "type": "http",
+            "asgi": {"version": "3.0"},
+            "http_version": "1.1",
+            "method": request.method,
+            "headers": [(name.lower(), value) for name, value in request.headers.raw],
+            "scheme": url.scheme,
+            "path": url.path,
+            "raw_path": url.raw_path.partition(b"?")[0],
+            "query_string": url.query,
+            "server": (url.host, url.port),
+            "client": ("127.0.0.1", 1),
+            "root_path": "",
+        }
+        start: dict[str, Any] = {}
+        chunks: list[bytes] = []
+
+        async def receive() -> dict[str, Any]:
+            if not asked:  # the client stays
+                await trio.sleep_forever()
+            return {"type": "http.request", "body": asked.pop(), "more_body": False}
+
+        async def send(message: MutableMapping[str, Any]) -> None:
+            if message["type"] == "http.response.start":
+                start.update(message)
+            else:
+                chunks.append(message.get("body", b""))
+
+        await self._app(scope, receive, send)
+        return httpx.Response(start["status"], headers=start["headers"], content=b"".join(chunks))

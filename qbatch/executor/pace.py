@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 #: A pause grows by this factor from poll to poll without news.
 GROWTH = 1.5
 
+#: Beyond the longest pause, one may grow to this share of the time without news, and to so many
+#: seconds: after an hour in a queue, three minutes more do not matter, but requests do.
+SHARE, MOST_S = 0.05, 300.0
+
 #: Pauses of a driver whose `poll` waits by itself, after an answer without news.
 IDLE_S = (0.002, 0.1)
 
@@ -35,15 +39,21 @@ class PollPace:
         self._shortest, self._longest = IDLE_S if self.waits_itself else poll_s
         self._random = random
         self._pause = 0.0 if self.waits_itself else self._shortest
+        self._waited = 0.0
 
     def next_s(self) -> float:
         """Seconds to wait before the next poll; each call makes the one after longer."""
         pause = self._pause
-        self._pause = min(self._longest, max(pause * GROWTH, self._shortest))
+        self._waited += pause
+        longest = self._longest
+        if not self.waits_itself:
+            longest = max(longest, min(SHARE * self._waited, MOST_S))
+        self._pause = min(longest, max(pause * GROWTH, self._shortest))
         return pause * (0.9 + 0.2 * self._random.random())
 
     def news(self) -> None:
         """Something happened: ask soon again."""
+        self._waited = 0.0
         self._pause = 0.0 if self.waits_itself else self._shortest
 
 

@@ -20,11 +20,11 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING, Literal, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 import trio
 
-from qbatch.errors import QbatchError, RunLockedError, Unavailable
+from qbatch.errors import QbatchError, RunLockedError, SnapshotError, Unavailable
 from qbatch.executor.budget import check_planned, check_units
 from qbatch.executor.engine import Settings
 from qbatch.executor.events import Observer, Summary, Warned, ignore
@@ -38,6 +38,8 @@ from qbatch.snapshot import Run, Snapshot, holder_of, set_aside
 
 if TYPE_CHECKING:
     from typing import Unpack
+
+    from qbatch.manifest.models import Backend
 
 Refresh = Callable[[Run], None]
 Approve = Callable[[Plan, Mapping[str, Target]], None]
@@ -68,6 +70,8 @@ class Options(TypedDict, total=False):
     surroundings: Surroundings | None
     detach: bool
     max_cost: Mapping[str, float]
+    adapt: Callable[[Backend], Backend] | None
+    rehearsal: Mapping[str, Any] | None
 
 
 @dataclass(frozen=True)
@@ -91,6 +95,8 @@ class _Request:
     surroundings: Surroundings | None = None
     detach: bool = False
     max_cost: Mapping[str, float] = field(default_factory=dict)
+    adapt: Callable[[Backend], Backend] | None = None
+    rehearsal: Mapping[str, Any] | None = None
 
 
 def run(manifest: Manifest | str | Path, **options: Unpack[Options]) -> Run:
@@ -127,6 +133,8 @@ def run(manifest: Manifest | str | Path, **options: Unpack[Options]) -> Run:
             detach: Return once all that fits is submitted; results come by another call.
             max_cost: Unit -> most that the run may cost in all, earlier calls included. A plan
                 known to cost more is refused; where prices are quoted job by job, buying stops.
+            adapt: What a driver is told of a backend of the manifest; None: all of it.
+            rehearsal: The facts that mark the run folder as a rehearsal's; None: a real run.
 
     Returns:
         The run, opened for reading; `Run.summary` says what this call did. Jobs that failed are
@@ -232,15 +240,19 @@ async def _run(request: _Request) -> Run:
     if holder is not None:
         raise RunLockedError(holder)
     only = select(request.select, plan.axes) if request.select is not None else None
-    run_id = _run_id(folder, is_fresh=request.fresh)
+    run_id = _run_id(folder, request)
     around = request.surroundings or Surroundings(environ=os.environ)
     around = replace(around, run_id=run_id)
     settings = _settings(request, manifest, around)
     async with AsyncExitStack() as stack:
         drivers = {}
         for name in _backends(plan, only):
+            backend = manifest.backends[name]
             driver = open_driver(
-                manifest.backends[name], name=name, folder=manifest.folder, surroundings=around
+                request.adapt(backend) if request.adapt else backend,
+                name=name,
+                folder=manifest.folder,
+                surroundings=around,
             )
             stack.push_async_callback(_close, driver)
             drivers[name] = driver
@@ -292,14 +304,29 @@ def _settings(request: _Request, manifest: Manifest, around: Surroundings) -> Se
     return settings
 
 
-def _run_id(folder: Path, *, is_fresh: bool) -> str:
-    """The run folder's own id, or a new one; read before the folder is taken."""
-    if not is_fresh and (folder / "snapshot.db").exists():
+def _run_id(folder: Path, request: _Request) -> str:
+    """The run folder's own id, or a new one; read before the folder is taken.
+
+    Raises:
+        SnapshotError: It is the folder of a rehearsal, and this is none, or the other way round.
+    """
+    if not request.fresh and (folder / "snapshot.db").exists():
         with Run(folder) as known:
             found = known.meta.get("run_id")
+            if found and known.is_rehearsal != (request.rehearsal is not None):
+                raise SnapshotError(_mixed(folder, is_rehearsal=known.is_rehearsal))
         if found:
             return found
     return secrets.token_hex(8)
+
+
+def _mixed(folder: Path, *, is_rehearsal: bool) -> str:
+    if is_rehearsal:
+        return (
+            f"{folder}: this is a rehearsal, and a run's results are never kept with it; "
+            f"name another folder with --out"
+        )
+    return f"{folder}: this is a run, no rehearsal; name another folder with --out"
 
 
 def _backends(plan: Plan, only: Only | None) -> list[str]:
@@ -369,7 +396,7 @@ def _open_snapshot(
     if not around.is_virtual:
         return Snapshot(folder, durability=durability)
     epoch = datetime.now(UTC).timestamp() - trio.current_time()
-    return Snapshot(folder, durability=durability, now=lambda: epoch + trio.current_time())
+    return Snapshot(folder, durability="normal", now=lambda: epoch + trio.current_time())
 
 
 def _note_run(snapshot: Snapshot, request: _Request, run_id: str) -> None:
@@ -382,6 +409,7 @@ def _note_run(snapshot: Snapshot, request: _Request, run_id: str) -> None:
         selection=request.select or "",
         started_at=_now_text(),
         finished_at="",
+        **({} if request.rehearsal is None else {"rehearsal": json.dumps(request.rehearsal)}),
     )
 
 

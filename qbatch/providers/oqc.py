@@ -23,7 +23,7 @@ what 429 carries. Where two readings were possible the careful one is taken.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from difflib import get_close_matches
 from typing import Any, Literal
@@ -64,6 +64,9 @@ MAX_BYTES = 100_000
 
 #: Of which a task takes about this much beside its program: configuration, ids, tag.
 JOB_BYTES = 1_500
+
+#: Of the tasks that have not ended, so many of the oldest, and of the others, are asked about.
+OLDEST, OTHERS = 8, 4
 
 #: After a lost answer: how long the service may still be reading what we sent.
 SETTLE_S = 35.0
@@ -191,6 +194,9 @@ class Oqc:
         self._qpu: Mapping[str, Any] | None = None
         #: Finished records seen by `poll`, until `fetch` takes them.
         self._finished: dict[str, Reply] = {}
+        #: Tasks that `poll` saw at their end, and where among the others it looks next.
+        self._ended: set[str] = set()
+        self._turn = 0
         #: Tasks that `locate` has once seen CREATED.
         self._seen_created: set[str] = set()
 
@@ -335,13 +341,37 @@ class Oqc:
             except ProviderError as error:
                 failures.append(error)
 
-        async with trio.open_nursery() as nursery:
-            for batch in batches:
-                for order, task_id in zip(batch.orders, self._task_ids(batch), strict=True):
+        for group in self._groups(batches):
+            before = len(self._ended)
+            async with trio.open_nursery() as nursery:
+                for order, task_id in group:
                     nursery.start_soon(ask, order, task_id)
+            if len(self._ended) - before < len(group):
+                break
         if failures and not updates:
             raise failures[0]
         return updates
+
+    def _groups(self, batches: Sequence[Batch]) -> Iterator[list[tuple[Order, str]]]:
+        """Split tasks not known to have ended into groups to be asked about, one after the other.
+
+        There is no bulk call, and a QPU takes its tasks in order: where not all of the oldest have
+        ended, those behind them are left alone, but for a few, others each time.
+        """
+        all_tasks = [
+            pair
+            for batch in batches
+            for pair in zip(batch.orders, self._task_ids(batch), strict=True)
+        ]
+        waiting = [pair for pair in all_tasks if pair[1] not in self._ended] or all_tasks
+        size, at = OLDEST, OLDEST
+        behind = waiting[OLDEST:]
+        self._turn = (self._turn + OTHERS) % max(1, len(behind))
+        yield waiting[:OLDEST] + behind[self._turn : self._turn + OTHERS]
+        while at < len(waiting):
+            size *= 2
+            yield [pair for pair in waiting[at : at + size] if pair[1] not in self._ended]
+            at += size
 
     async def _news(self, order: Order, task_id: str) -> Update:
         reply = await self._send("GET", await self._url(f"tasks/{task_id}/all_info"))
@@ -353,6 +383,8 @@ class Oqc:
         state = STATES.get(status.upper())
         if state is JobState.COMPLETED:
             self._finished[task_id] = reply
+        if state is not None and state.is_final:
+            self._ended.add(task_id)
         error = _task_error(record) if state is JobState.FAILED else ""
         if status.upper() == "EXPIRED":
             error = f"EXPIRED: {error}"

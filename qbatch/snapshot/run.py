@@ -137,6 +137,11 @@ class Run:
         return holder_of(self.folder) is not None
 
     @property
+    def is_rehearsal(self) -> bool:
+        """True when all of it comes from emulated clouds."""
+        return "rehearsal" in self.meta
+
+    @property
     def targets(self) -> dict[str, Any]:
         """Backend -> what its provider said about it when the latest run began; JSON."""
         found: dict[str, Any] = json.loads(self.meta.get("targets", "{}"))

@@ -33,7 +33,6 @@ from qbatch.emulators.open_quantum.catalogue import (
     NAME,
     Backend,
     category_row,
-    find_backend,
     find_category,
     stable_id,
     subcategory_rows,
@@ -68,7 +67,7 @@ class Discovery:
         rows = [
             {"id": stable_id(f"provider:{code}"), "name": name, "description": name}
             | {"short_code": code}
-            for code, name in dict.fromkeys(backend.vendor for backend in BACKENDS)
+            for code, name in dict.fromkeys(backend.vendor for backend in self.orders.backends)
         ]
         return page_of_rows(request, "providers", rows)
 
@@ -76,13 +75,13 @@ class Discovery:
         wanted = request.query_params.get("provider_id")
         rows = [
             backend.row(self.queue_depth(backend))
-            for backend in BACKENDS
+            for backend in self.orders.backends
             if wanted in (None, backend.vendor[0], stable_id(f"provider:{backend.vendor[0]}"))
         ]
         return page_of_rows(request, "backend_classes", rows)
 
     async def backend(self, request: Request) -> Response:
-        backend = find_backend(request.path_params["id"])
+        backend = self.orders.find_backend(request.path_params["id"])
         if backend is None:
             raise Rejected(404, "NOT_FOUND", "no such backend")
         return JSONResponse(backend.detail(self.queue_depth(backend)))
@@ -118,6 +117,7 @@ def open_cloud(world: World) -> Cloud:
         Router([*open_ones, *guarded]),
         environment,
         lambda lasting: access.tokens.expire(lasting=lasting),
+        usual=frozenset(name for one in BACKENDS for name in (one.short_code, one.id, one.name)),
     )
 
 

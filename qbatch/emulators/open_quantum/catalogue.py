@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 from typing import Any
@@ -313,12 +313,27 @@ BACKENDS = (
 )
 
 
-def find_backend(wanted: Any) -> Backend | None:
-    """Return the backend with that UUID or short code."""
-    for backend in BACKENDS:
-        if wanted in (backend.id, backend.short_code):
-            return backend
-    return None
+def offered(more: Sequence[str]) -> tuple[Backend, ...]:
+    """Return the usual backends and those asked for beside them, by their short codes.
+
+    Those have 54 qubits, all connected, every feature, 1 to 20,000 shots; a job costs
+    1 + 0.002 x shots credits.
+    """
+    known = {name for one in BACKENDS for name in (one.short_code, one.id, one.name)}
+    added = [
+        Backend(
+            code,
+            code,
+            (code.partition(":")[0], code.partition(":")[0]),
+            54,
+            "cz prx",
+            f"{_WIDE} xx yy zz prx u u2 u3 crx cry crz cu cu3 ch csx rccx reset",
+            features=_ALL_FEATURES,
+        )
+        for code in more
+        if code not in known
+    ]
+    return (*BACKENDS, *added)
 
 
 def category_row(code: str) -> dict[str, Any]:

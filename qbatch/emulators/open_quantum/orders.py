@@ -23,13 +23,12 @@ from qbatch.emulators.open_quantum.access import (
     read_body,
 )
 from qbatch.emulators.open_quantum.catalogue import (
-    BACKENDS,
     NAME,
     PRIORITIES,
     PUBLIC,
     Backend,
-    find_backend,
     find_subcategory,
+    offered,
 )
 from qbatch.emulators.open_quantum.storage import Storage
 from qbatch.emulators.simulation import Computation, Solution, bitstrings
@@ -107,7 +106,9 @@ class Orders:
         self.uploads: set[str] = set()
         self.preparations: dict[str, Preparation] = {}
         self.jobs: dict[str, Job] = {}
-        self.devices = {one.id: Device(world.clock, world.queueing) for one in BACKENDS}
+        self.backends = offered(world.targets.get(NAME, ()))
+        self.devices = {one.id: Device(world.clock, world.queueing) for one in self.backends}
+        self._by_name = {name: one for one in self.backends for name in (one.id, one.short_code)}
         self.balances: dict[str, Balance] = {}
         self._ids: dict[str, list[str]] = {one: [] for one, _ in ORGANIZATIONS}
         self._unfinished: list[Job] = []
@@ -123,6 +124,10 @@ class Orders:
             ("GET", "/sched/v1/organizations/{organization}/jobs", self.list_jobs),
             ("GET", "/mgmt/v1/organizations/{organization}/transactions/balance", self.balance),
         ]
+
+    def find_backend(self, wanted: str) -> Backend | None:
+        """Return the backend with that UUID or short code."""
+        return self._by_name.get(wanted)
 
     def switch(self, name: str, default: Any) -> Any:
         return self.world.faults.switch(NAME, name, default)
@@ -145,7 +150,7 @@ class Orders:
         for key in ("organization_id", "backend_class_id", "name", "upload_endpoint_id"):
             if not isinstance(asked.get(key), str) or not asked[key]:
                 raise Rejected(400, "VALIDATION_ERROR", f"{key} is required")
-        backend = find_backend(asked["backend_class_id"])
+        backend = self.find_backend(asked["backend_class_id"])
         if backend is None:
             raise Rejected(404, "NOT_FOUND", f"no backend {asked['backend_class_id']}")
         if not backend.accepting_jobs:

@@ -36,6 +36,7 @@ def open_cloud(world: World) -> Cloud:
         Router([*access.open_routes(), *guarded]),
         environment,
         lambda lasting: access.tokens.expire(lasting=lasting),
+        usual=frozenset(name for qpu in QPUS for name in (qpu.id, qpu.name)),
     )
 
 

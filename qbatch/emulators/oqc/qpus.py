@@ -67,12 +67,14 @@ QPUS = (
 )
 
 
-def qpu_of(request: Request) -> Qpu:
-    wanted = request.path_params.get("segment") or request.path_params.get("qpu_id")
-    for qpu in QPUS:
-        if wanted in (qpu.segment, qpu.id):
-            return qpu
-    raise Rejected(404, f"QPU {wanted} not found.")
+def offered(world: World) -> tuple[Qpu, ...]:
+    """Return the usual QPUs and those the emulation was asked for beside them.
+
+    Those are like Toshiko: 32 qubits, 0.0013 usd a shot, up to 100,000 shots.
+    """
+    known = {name for qpu in QPUS for name in (qpu.id, qpu.name)}
+    more = [name for name in world.targets.get(NAME, ()) if name not in known]
+    return (*QPUS, *(Qpu(name, name, f"more-{at}", qubits=32) for at, name in enumerate(more)))
 
 
 class Machines:
@@ -80,8 +82,10 @@ class Machines:
 
     def __init__(self, world: World) -> None:
         self.world = world
-        self.devices = {qpu.id: Device(world.clock, world.queueing) for qpu in QPUS}
-        self.jobs: dict[str, list[Job]] = {qpu.id: [] for qpu in QPUS}
+        self.qpus = offered(world)
+        self.devices = {qpu.id: Device(world.clock, world.queueing) for qpu in self.qpus}
+        self.jobs: dict[str, list[Job]] = {qpu.id: [] for qpu in self.qpus}
+        self._by_name = {name: qpu for qpu in self.qpus for name in (qpu.id, qpu.segment)}
 
     def table(self) -> list[tuple[str, str, Handler]]:
         return [
@@ -100,6 +104,14 @@ class Machines:
             ("POST", "/windows/one-off-window", self.add_window),
         ]
 
+    def qpu_of(self, request: Request) -> Qpu:
+        """Return the QPU that a request's path names."""
+        wanted = str(request.path_params.get("segment") or request.path_params.get("qpu_id"))
+        found = self._by_name.get(wanted)
+        if found is None:
+            raise Rejected(404, f"QPU {wanted} not found.")
+        return found
+
     def record(self, qpu: Qpu, request: Request) -> dict[str, Any]:
         return {
             "id": qpu.id,
@@ -115,35 +127,35 @@ class Machines:
         }
 
     async def list_qpus(self, request: Request) -> Response:
-        items = [self.record(qpu, request) for qpu in QPUS]
+        items = [self.record(qpu, request) for qpu in self.qpus]
         return JSONResponse({"items": items, "total": len(items)})
 
     async def list_qpus_v4(self, request: Request) -> Response:
-        return JSONResponse([self.record(qpu, request) for qpu in QPUS])
+        return JSONResponse([self.record(qpu, request) for qpu in self.qpus])
 
     async def show_features(self, request: Request) -> Response:
-        return JSONResponse(self.record(qpu_of(request), request))
+        return JSONResponse(self.record(self.qpu_of(request), request))
 
     async def show_features_v4(self, request: Request) -> Response:
-        qpu = qpu_of(request)
+        qpu = self.qpu_of(request)
         return JSONResponse({"qpu_id": qpu.id, "data": json.loads(qpu.feature_set)})
 
     async def show_calibration(self, request: Request) -> Response:
         date = request.query_params.get("date") or self.world.clock.utc().strftime("%Y-%m-%d")
-        return JSONResponse(_calibration(qpu_of(request), date))
+        return JSONResponse(_calibration(self.qpu_of(request), date))
 
     async def show_benchmarks_v4(self, request: Request) -> Response:
         date = self.world.clock.utc().strftime("%Y-%m-%d")
-        return JSONResponse({"data": _calibration(qpu_of(request), date)})
+        return JSONResponse({"data": _calibration(self.qpu_of(request), date)})
 
     async def search_benchmarks_v4(self, request: Request) -> Response:
         raise Rejected(501, "Search by date is not implemented.")
 
     async def show_statuses(self, request: Request) -> Response:
-        return JSONResponse({"statuses": [_status(qpu_of(request))]})
+        return JSONResponse({"statuses": [_status(self.qpu_of(request))]})
 
     async def show_status_v4(self, request: Request) -> Response:
-        return JSONResponse(_status(qpu_of(request)))
+        return JSONResponse(_status(self.qpu_of(request)))
 
     def window_s(self, qpu: Qpu) -> float:
         """Return when `qpu` begins to work, seconds of the clock."""
@@ -152,7 +164,7 @@ class Machines:
         return float(self.world.faults.switch(NAME, "window_in_s", 0.0))
 
     async def next_window(self, request: Request) -> Response:
-        qpu = qpu_of(request)
+        qpu = self.qpu_of(request)
         if qpu.always_on:
             return JSONResponse({})
         opens_s = self.window_s(qpu)
@@ -172,7 +184,7 @@ class Machines:
     async def qpu_wait_time(self, request: Request) -> Response:
         asked = await read_body(request)
         rows = []
-        for qpu in QPUS:
+        for qpu in self.qpus:
             if qpu.id in asked.get("targets", ()):
                 if qpu.always_on:
                     raise Rejected(400, f"{qpu.id} is always on and has no wait time.")

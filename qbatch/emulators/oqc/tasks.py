@@ -14,7 +14,7 @@ from qbatch.emulators.clouds import World
 from qbatch.emulators.jobs import Job, Stage
 from qbatch.emulators.oqc.access import Handler, Rejected, read_body
 from qbatch.emulators.oqc.config import SQUASH, CompilerConfig, ConfigError, read_config
-from qbatch.emulators.oqc.qpus import NAME, QPUS, Machines, Qpu, qpu_of
+from qbatch.emulators.oqc.qpus import NAME, Machines, Qpu
 from qbatch.emulators.simulation import by_register
 
 
@@ -74,7 +74,7 @@ class Tasks:
         return task
 
     async def allocate(self, request: Request) -> Response:
-        qpu, asked = qpu_of(request), await read_body(request)
+        qpu, asked = self.machines.qpu_of(request), await read_body(request)
         count = asked.get("task_count", 1)
         if asked.get("qpu_id") != qpu.id or not isinstance(count, int) or count < 1:
             raise Rejected(400, "qpu_id and task_count are required.")
@@ -84,7 +84,7 @@ class Tasks:
         wanted = (await read_body(request)).get("tasks")
         if not isinstance(wanted, list) or not wanted:
             raise Rejected(422, "tasks is required.")
-        by_id = {qpu.id: qpu for qpu in QPUS}
+        by_id = {qpu.id: qpu for qpu in self.machines.qpus}
         if any(one.get("qpu_id") not in by_id for one in wanted):
             raise Rejected(404, "QPU not found.")
         made = [self.new_task(by_id[one["qpu_id"]], one.get("tag")).id for one in wanted]
@@ -107,8 +107,10 @@ class Tasks:
         """Check one submitted task, all before any is accepted; allocate an id where none came."""
         if not isinstance(wanted, dict) or not isinstance(wanted.get("program"), str):
             raise Rejected(400, "Each task needs a program.")
-        found = [qpu for qpu in QPUS if qpu.id == wanted.get("qpu_id")]
-        if not found or ("segment" in request.path_params and found[0] != qpu_of(request)):
+        found = [qpu for qpu in self.machines.qpus if qpu.id == wanted.get("qpu_id")]
+        if not found or (
+            "segment" in request.path_params and found[0] != self.machines.qpu_of(request)
+        ):
             raise Rejected(400, f"qpu_id {wanted.get('qpu_id')!r} does not belong to this URL.")
         known = wanted.get("task_id")
         if known in (None, -1):
@@ -184,7 +186,7 @@ class Tasks:
         return task
 
     async def list_tasks(self, request: Request) -> Response:
-        qpu = qpu_of(request) if "segment" in request.path_params else None
+        qpu = self.machines.qpu_of(request) if "segment" in request.path_params else None
         begin, end = (request.query_params.get(name) for name in ("start_date", "end_date"))
         rows = []
         for task in self.tasks.values():

@@ -1,0 +1,159 @@
+"""``qbatch run --rehearse``: what a run would come to, told from emulated clouds."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from qbatch.cli.exits import Exit, code_of
+from qbatch.cli.progress import Outlet, format_time, open_teller
+from qbatch.cli.runs import exit_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from qbatch.executor import Wait
+    from qbatch.executor.rehearsal import BackendPass, Pass, Rehearsal
+
+#: Waits told of one backend.
+MAX_WAITS = 4
+
+BANNER = "rehearsal: emulated clouds, virtual clock; nothing is sent, nothing is spent"
+
+
+def rehearse_manifest(
+    manifest: Path,
+    *,
+    overrides: Sequence[str],
+    expression: str | None,
+    queues_s: Sequence[float],
+    max_cost: Mapping[str, float],
+    fail_fast: bool,
+    trust: bool,
+    out: Path | None,
+    as_json: bool,
+    report: bool,
+) -> int:
+    """Rehearse a manifest and return the exit code, which is that of such a run."""
+    from qbatch.cli.conduct import Watcher
+    from qbatch.executor.rehearsal import rehearse
+    from qbatch.manifest import load_manifest
+    from qbatch.plan import expand
+
+    plan = expand(load_manifest(manifest, overrides=overrides, trust=trust))
+    with closing(open_teller(as_json=as_json)) as teller:
+        teller.said(BANNER)
+        done = rehearse(
+            plan,
+            out=out,
+            select=expression,
+            queues_s=queues_s,
+            max_cost=max_cost,
+            fail_fast=fail_fast or None,
+            observer=Watcher(teller, as_json=as_json).observe,
+        )
+    code = _code(done)
+    written = _write_report(done) if report else []
+    outlet = Outlet(sys.stdout)
+    if as_json:
+        facts = {"event": "rehearsed", **done.to_dict(), "report": list(map(str, written))}
+        outlet.write(json.dumps({**facts, "exit_code": int(code)}, ensure_ascii=False))
+    else:
+        for line in (*_sentences(done), *(f"  {path}" for path in written)):
+            outlet.write(line)
+    return code
+
+
+def _code(done: Rehearsal) -> int:
+    codes = []
+    for one in done.passes:
+        if one.summary.out_of_reach:
+            return min(code_of(error) for error in one.summary.out_of_reach.values())
+        states = [backend.states for backend in one.backends.values()]
+        codes.append(max((exit_of(each) for each in states), default=Exit.DONE))
+    return max(codes, default=Exit.DONE)
+
+
+def _write_report(done: Rehearsal) -> list[Path]:
+    from qbatch.report import write_report
+    from qbatch.snapshot import Run
+
+    with Run(done.folder) as run:
+        return [*write_report(run), done.folder / "rehearsal.json"]
+
+
+def _sentences(done: Rehearsal) -> Iterator[str]:
+    from qbatch.report.numbers import amount, count_of
+
+    jobs = sum(backend.jobs for backend in done.passes[-1].backends.values())
+    yield f"{click.style(done.name, bold=True)}: rehearsal of {count_of(jobs, 'job')}"
+    yield f"  would take  {_span(done.makespan_s)}"
+    spent = [_between(amount(low, u), amount(high, u)) for u, (low, high) in done.spent.items()]
+    yield f"  would cost  {' + '.join(spent) or 'nothing'}, at the emulated clouds' prices"
+    queues = " to ".join(format_time(one.queue_s) for one in done.passes)
+    yield (
+        f"  From a pass in which every job queues {format_time(done.passes[0].queue_s)} to one in "
+        f"which it queues {format_time(done.passes[-1].queue_s)}; each machine then runs one job "
+        "after the other."
+        if len(done.passes) > 1
+        else f"  Every job queues {queues}; each machine then runs one job after the other."
+    )
+    for name, target in done.assumed.items():
+        yield f"  {name}: {target} is not among the emulated machines: limits and prices assumed"
+    for name in done.passes[-1].backends:
+        yield ""
+        yield from _backend(name, done)
+
+
+def _backend(name: str, done: Rehearsal) -> Iterator[str]:
+    from qbatch.cli.tables import format_table
+    from qbatch.report.numbers import amount, count_of, whole
+
+    last: BackendPass = done.passes[-1].backends[name]
+    prices = " + ".join(amount(price, unit) for unit, price in last.spent.items()) or "free"
+    yield (
+        f"{click.style(name, bold=True)} ({done.targets.get(name, '')}): "
+        f"{count_of(last.jobs, 'job')} in {count_of(last.composite_jobs, 'composite job')}, "
+        f"{prices}"
+    )
+    causes = list(dict.fromkeys(cause for one in done.passes for cause in one.backends[name].waits))
+    rows = [
+        [
+            cause.description,
+            *(_share(one, one.backends[name].waits.get(cause)) for one in done.passes),
+        ]
+        for cause in causes[:MAX_WAITS]
+    ]
+    if rows:
+        head = ["held up by", *(f"queue {format_time(one.queue_s)}" for one in done.passes)]
+        yield format_table(head, rows, indent="  ")
+    for reason, number in last.refused.items():
+        yield f"  {whole(number)} would fail: {reason}"
+
+
+def _share(one: Pass, wait: Wait | None) -> str:
+    if wait is None or one.makespan_s <= 0:
+        return "-"
+    return f"{_time(wait.seconds)} ({100 * wait.seconds / one.makespan_s:.0f} %)"
+
+
+def _span(span: tuple[float, float]) -> str:
+    return _between(*map(_time, span))
+
+
+def _between(low: str, high: str) -> str:
+    return low if low == high else f"{low} to {high}"
+
+
+def _time(seconds: float) -> str:
+    """A duration in words, in days where there are two or more."""
+    if seconds < 172_800:
+        return format_time(seconds)
+    hours = round(seconds / 3600)
+    return f"{hours // 24} d {hours % 24} h"

@@ -1,0 +1,401 @@
+"""A rehearsal: a manifest's own drivers against emulated clouds, on a virtual clock.
+
+Rules: nothing real is touched. No socket is opened, and the environment drivers see is the
+emulation's alone; a backend's ``credentials`` and ``url``, and options that name an account, are
+set aside. Simulations run inline, for a virtual clock takes a thread's work for idleness. A folder
+holds a rehearsal or a run, never both.
+
+How long a cloud's queue is, nobody can know beforehand, so a rehearsal makes two passes: every job
+queues for a short time in one and for a long time in the other, and each machine runs one job
+after the other. Makespan and waits are told for both; the truth is between them as far as the real
+queue is. Prices are the emulators'. Time this machine's own simulators take is not in the makespan.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qbatch.errors import Refused, RunLockedError, SnapshotError
+from qbatch.executor.events import Observer, Summary, ignore
+from qbatch.executor.start import Options, run_async
+from qbatch.executor.waits import Cause, Wait
+from qbatch.job import JobState
+from qbatch.providers import Surroundings
+from qbatch.snapshot import Run, holder_of
+
+if TYPE_CHECKING:
+    from qbatch.emulators import Emulation
+    from qbatch.executor.stop import Stop
+    from qbatch.manifest.models import Backend
+    from qbatch.plan import Plan
+
+#: Seconds every job queues at a cloud, in the two passes.
+QUEUES_S = (60.0, 3600.0)
+
+#: What is in ``runs/`` beside a run.
+SUFFIX = ".rehearsal"
+
+#: Where emulated clouds stand; nobody listens there.
+ORIGIN = "http://emulated.invalid"
+
+#: Provider -> options that name an account of the person's; the emulated account has its own.
+ACCOUNT_OPTIONS: Mapping[str, frozenset[str]] = {
+    "open-quantum": frozenset({"organization"}),
+    "scaleway": frozenset({"project_id", "project"}),
+    "ibm-direct-access": frozenset({"crn", "bucket", "storage"}),
+}
+
+#: A cloud's job id -> unit and price.
+Bills = Mapping[str, tuple[str, float]]
+
+#: Reasons told for one backend.
+MAX_REASONS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class BackendPass:
+    """One backend in one pass.
+
+    Attributes:
+        jobs: Points.
+        composite_jobs: Submitted together.
+        states: State -> jobs, in the end.
+        spent: Unit -> price of what the emulated cloud accepted.
+        waits: What held it up, the longest first.
+        refused: Reason -> jobs that failed for it.
+    """
+
+    jobs: int
+    composite_jobs: int
+    states: Mapping[JobState, int]
+    spent: Mapping[str, float]
+    waits: Mapping[Cause, Wait]
+    refused: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """The manifest run once.
+
+    Attributes:
+        queue_s: How long every job queued at its cloud, seconds.
+        makespan_s: From the first step to the last, seconds of the virtual clock.
+        wall_s: Seconds it really took.
+        backends: By name, those that have points.
+        summary: The executor's.
+    """
+
+    queue_s: float
+    makespan_s: float
+    wall_s: float
+    backends: Mapping[str, BackendPass]
+    summary: Summary
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """What came of a rehearsal.
+
+    Attributes:
+        name: The manifest's.
+        folder: Of the last pass, whose queue is the longest; its results and report.
+        passes: From the shortest queue to the longest.
+        targets: Backend -> target.
+        assumed: Backend -> target that the emulated cloud does not usually have; its limits and
+            prices are made up.
+        requests: To emulated clouds, over all passes.
+    """
+
+    name: str
+    folder: Path
+    passes: tuple[Pass, ...]
+    targets: Mapping[str, str]
+    assumed: Mapping[str, str] = field(default_factory=dict)
+    requests: int = 0
+
+    @property
+    def makespan_s(self) -> tuple[float, float]:
+        """Shortest and longest, seconds."""
+        spans = [one.makespan_s for one in self.passes]
+        return min(spans), max(spans)
+
+    @property
+    def spent(self) -> dict[str, tuple[float, float]]:
+        """Unit -> least and most over the passes."""
+        sums = []
+        for one in self.passes:
+            total: dict[str, float] = {}
+            for backend in one.backends.values():
+                for unit, price in backend.spent.items():
+                    total[unit] = total.get(unit, 0.0) + price
+            sums.append(total)
+        units = sorted(set().union(*sums))
+        spans = {unit: [total.get(unit, 0.0) for total in sums] for unit in units}
+        return {unit: (min(span), max(span)) for unit, span in spans.items()}
+
+    @property
+    def summary(self) -> Summary:
+        """The last pass's."""
+        return self.passes[-1].summary
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON; what ``--json`` prints."""
+        return {
+            "rehearsal": True,
+            "name": self.name,
+            "folder": str(self.folder),
+            "queue_s": [one.queue_s for one in self.passes],
+            "makespan_s": list(self.makespan_s),
+            "spent": {unit: list(span) for unit, span in self.spent.items()},
+            "targets": dict(self.targets),
+            "assumed": dict(self.assumed),
+            "requests": self.requests,
+            "passes": [_pass_facts(one) for one in self.passes],
+        }
+
+
+def _pass_facts(one: Pass) -> dict[str, Any]:
+    return {
+        "queue_s": one.queue_s,
+        "makespan_s": round(one.makespan_s, 3),
+        "wall_s": round(one.wall_s, 3),
+        "backends": {
+            name: {
+                "jobs": backend.jobs,
+                "composite_jobs": backend.composite_jobs,
+                "states": {state.value: number for state, number in backend.states.items()},
+                "spent": dict(backend.spent),
+                "waits": {cause.value: asdict(wait) for cause, wait in backend.waits.items()},
+                "refused": dict(backend.refused),
+            }
+            for name, backend in one.backends.items()
+        },
+    }
+
+
+def rehearse(
+    plan: Plan,
+    *,
+    out: Path | None = None,
+    select: str | None = None,
+    queues_s: Sequence[float] = QUEUES_S,
+    max_cost: Mapping[str, float] | None = None,
+    fail_fast: bool | None = None,
+    observer: Observer = ignore,
+    stop: Stop | None = None,
+    seed: int = 1,
+) -> Rehearsal:
+    """Rehearse a plan: all of it, whatever was run of it before. Takes no consent: it is free.
+
+    Args:
+        plan: Of any manifest whose providers have emulators.
+        out: The run folder; None: ``runs/NAME.rehearsal`` under the current folder. An earlier
+            rehearsal there is replaced.
+        select: Only points this expression selects.
+        queues_s: How long every job queues, one pass each, in ascending order.
+        max_cost: Unit -> most that each pass may cost.
+        fail_fast: Stop at the first job that fails; None: as the manifest says.
+        observer: Told of every event of every pass.
+        stop: By which it can be asked to end.
+        seed: Of the emulated clouds; equal seeds give equal rehearsals.
+
+    Raises:
+        SourceErrors: What every cloud would refuse at once: circuits too wide, shots over limits.
+        Refused: A provider has no emulator, or refuses a backend's settings.
+        SnapshotError: The folder is a real run's, or cannot be used.
+    """
+    folder = out if out is not None else Path("runs") / f"{plan.manifest.name}{SUFFIX}"
+    _make_room(folder)
+    asked: Options = {
+        "plan": plan,
+        "select": select,
+        "max_cost": max_cost or {},
+        "fail_fast": fail_fast,
+        "observer": observer,
+        "stop": stop,
+    }
+    stage = _Stage(plan, asked, seed)
+    passes = []
+    with tempfile.TemporaryDirectory(prefix="qbatch-rehearsal-") as scratch:
+        for at, queue_s in enumerate(queues_s):
+            is_last = at == len(queues_s) - 1
+            here = folder if is_last else Path(scratch) / str(at)
+            passes.append(stage.play(here, queue_s))
+            if stop is not None and stop.level:
+                break
+    done = Rehearsal(
+        plan.manifest.name, folder, tuple(passes), stage.targets, stage.assumed, stage.requests
+    )
+    if (folder / "snapshot.db").exists():
+        text = json.dumps(done.to_dict(), ensure_ascii=False, indent=2)
+        (folder / "rehearsal.json").write_text(text + "\n", encoding="utf-8")
+    return done
+
+
+def _make_room(folder: Path) -> None:
+    """Drop an earlier rehearsal.
+
+    Raises:
+        SnapshotError: A real run is kept there.
+        RunLockedError: A runner holds it.
+    """
+    if not (folder / "snapshot.db").exists():
+        return
+    holder = holder_of(folder)
+    if holder is not None:
+        raise RunLockedError(holder)
+    with Run(folder) as known:
+        if known.meta.get("run_id") and not known.is_rehearsal:
+            raise SnapshotError(
+                f"{folder}: this is a run, no rehearsal; name another folder with --out"
+            )
+    for name in ("snapshot.db", "snapshot.db-wal", "snapshot.db-shm"):
+        (folder / name).unlink(missing_ok=True)
+
+
+class _Stage:
+    """What the passes of one rehearsal share."""
+
+    def __init__(self, plan: Plan, asked: Options, seed: int) -> None:
+        self._plan = plan
+        self._asked = asked
+        self._seed = seed
+        self._wanted = _targets_by_provider(plan)
+        self.targets: dict[str, str] = {}
+        self.assumed: dict[str, str] = {}
+        self.requests = 0
+
+    def play(self, folder: Path, queue_s: float) -> Pass:
+        """Run all of it once."""
+        import trio
+        import trio.testing
+
+        from qbatch.emulators import Emulation, Queueing
+
+        emulation = Emulation(
+            list(self._wanted),
+            queueing=Queueing(queue_s, is_serial=True),
+            inline=True,
+            seed=self._seed,
+            targets=self._wanted,
+        )
+        transport = emulation.transport()
+        around = Surroundings(
+            environ=emulation.environment(ORIGIN), transport=transport, is_virtual=True
+        )
+        asked: Options = {
+            **self._asked,
+            "out": folder,
+            "surroundings": around,
+            "adapt": without_account,
+            "rehearsal": {"queue_s": queue_s},
+        }
+        began = time.perf_counter()
+
+        async def act() -> tuple[Run, Bills]:
+            done = await run_async(self._plan.manifest, **asked)
+            return done, _bills(emulation)
+
+        try:
+            done, bills = trio.run(act, clock=trio.testing.MockClock(autojump_threshold=0))
+        finally:
+            emulation.close()
+        self.requests += transport.requests
+        self.assumed = _assumed(self._plan, emulation)
+        with done as run:
+            self.targets = {name: facts["name"] for name, facts in run.targets.items()}
+            summary: Summary = run.summary
+            backends = _backends(run, bills, summary)
+        return Pass(queue_s, summary.elapsed_s, time.perf_counter() - began, backends, summary)
+
+
+def _targets_by_provider(plan: Plan) -> dict[str, list[str]]:
+    """Provider -> targets the manifest names, of all that need an emulator.
+
+    Raises:
+        Refused: One has none.
+    """
+    from qbatch.emulators import MODULES
+
+    wanted: dict[str, list[str]] = {}
+    for name, backend in plan.manifest.backends.items():
+        if backend.provider == "local":
+            continue
+        if backend.provider not in MODULES:
+            raise Refused(
+                f"backend {name!r}: provider {backend.provider!r} has no emulator, so it cannot be "
+                f"rehearsed; there are {', '.join(MODULES)}"
+            )
+        wanted.setdefault(backend.provider, []).extend([backend.target] if backend.target else [])
+    return wanted
+
+
+def _assumed(plan: Plan, emulation: Emulation) -> dict[str, str]:
+    """Backends whose target the emulated cloud would not have, had nobody asked for it."""
+    found = {}
+    for name, backend in plan.manifest.backends.items():
+        cloud = emulation.clouds.get(backend.provider)
+        if cloud is None or cloud.usual is None or backend.target is None:
+            continue
+        if backend.target not in cloud.usual:
+            found[name] = backend.target
+    return found
+
+
+def without_account(backend: Backend) -> Backend:
+    """The backend without what leads to a real account or address."""
+    if backend.provider == "local":
+        return backend
+    account = ACCOUNT_OPTIONS.get(backend.provider, frozenset())
+    options = {key: value for key, value in backend.options.items() if key not in account}
+    changes = {"credentials": None, "url": None, "options": options}
+    return backend.model_copy(update=changes)
+
+
+def _bills(emulation: Emulation) -> Bills:
+    """Read what the emulated clouds charge from their own ledger."""
+    return {
+        entry["id"]: (entry["unit"], entry["price"])
+        for entry in emulation.world.ledger.entries()
+        if entry["price"] and entry["state"] != "cancelled"
+    }
+
+
+def _backends(run: Run, bills: Bills, summary: Summary) -> dict[str, BackendPass]:
+    """Read a finished pass, backend by backend."""
+    jobs: Counter[str] = Counter()
+    states: dict[str, Counter[JobState]] = {}
+    spent: dict[str, dict[str, float]] = {}
+    refused: dict[str, Counter[str]] = {}
+    for point in run:
+        name, job = point.backend, point.job
+        jobs[name] += 1
+        states.setdefault(name, Counter())[job.state] += 1
+        unit, price = bills.get(job.provider_job_id or "", ("", 0.0))
+        if unit:
+            bill = spent.setdefault(name, {})
+            bill[unit] = bill.get(unit, 0.0) + price
+        if job.state is JobState.FAILED:
+            refused.setdefault(name, Counter())[job.error] += 1
+    sent: Counter[str] = Counter()
+    for (name, _), number in run.composites_by_stage().items():
+        sent[name] += number
+    return {
+        name: BackendPass(
+            jobs[name],
+            sent[name],
+            states[name],
+            spent.get(name, {}),
+            summary.waits.get(name, {}),
+            dict(refused.get(name, Counter()).most_common(MAX_REASONS)),
+        )
+        for name in summary.waits
+        if jobs[name]
+    }
