@@ -20,7 +20,18 @@ from tabulate import tabulate
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-GROUPS = ("startup", "manifest", "plan", "sweep", "small_jobs", "durable", "report", "http", "oqc")
+GROUPS = (
+    "startup",
+    "manifest",
+    "plan",
+    "sweep",
+    "small_jobs",
+    "durable",
+    "report",
+    "http",
+    "oqc",
+    "counts_array",
+)
 
 
 def main() -> None:
