@@ -69,7 +69,7 @@ class FlatTransport(httpx.AsyncBaseTransport):
                         target=request.url.raw_path,
                     ),
                     headers=request.headers.raw,
-                    content=request.stream,
+                    content=_Sent(await request.aread()),
                     extensions=request.extensions,
                 )
             )
@@ -142,6 +142,21 @@ _HTTPX_ERRORS: dict[type[BaseException], type[httpx.RequestError]] = {
     httpcore.LocalProtocolError: httpx.LocalProtocolError,
     httpcore.UnsupportedProtocol: httpx.UnsupportedProtocol,
 }
+
+
+class _Sent:
+    """A request's body as no generator: one that is left when a connection breaks is told of."""
+
+    def __init__(self, content: bytes) -> None:
+        self._rest = [content] if content else []
+
+    def __aiter__(self) -> _Sent:
+        return self
+
+    async def __anext__(self) -> bytes:
+        if not self._rest:
+            raise StopAsyncIteration
+        return self._rest.pop()
 
 
 class _Body(httpx.AsyncByteStream):

@@ -1,0 +1,474 @@
+"""The verbs that clouds need, against emulators served on a loopback port."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from qbatch.cli.bits import judge, keep_verdicts
+from qbatch.executor.budget import Budget, parse_limits
+from qbatch.job import JobState
+from qbatch.result import Counts
+from qbatch.snapshot import Run, open_run
+
+Call = Callable[..., Any]
+Faults = Callable[..., None]
+
+MANIFEST = """\
+qbatch: 1
+name: clouds
+circuits: {bell: bell.qasm}
+backends:
+  toshiko: {provider: oqc, target: "qpu:uk:1:12345"}
+  forte: {provider: open-quantum, target: "ionq:forte-1"}
+sweep:
+  matrix: {backend: [toshiko, forte]}
+  repeat: 2
+shots: 100
+"""
+
+VENDORS = ("OQC_", "OPENQUANTUM_", "QBATCH_OQC", "QBATCH_OPEN_QUANTUM", "MARQOV", "SCW_", "IBM")
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """Both clouds, by `qbatch emulate`; the variables of its env file."""
+    env_file = tmp_path_factory.mktemp("emulated") / "clouds.env"
+    command = [sys.executable, "-m", "qbatch", "emulate", "oqc", "open-quantum"]
+    with subprocess.Popen(
+        [*command, "--queue-s", "1.5", "--seed", "1", "--env-file", str(env_file)],
+        stderr=subprocess.DEVNULL,
+    ) as emulator:
+        try:
+            deadline = time.monotonic() + 60
+            while not env_file.exists():
+                assert emulator.poll() is None
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+            lines = env_file.read_text().splitlines()
+            yield dict(line.split("=", 1) for line in lines)
+        finally:
+            emulator.terminate()
+
+
+@pytest.fixture
+def no_clouds(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No cloud's variable is set, and what is learned stays here."""
+    for name in [name for name in os.environ if name.startswith(VENDORS)]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("QBATCH_STATE_DIR", str(tmp_path / "state"))
+
+
+@pytest.fixture
+def clouds(
+    served: dict[str, str], monkeypatch: pytest.MonkeyPatch, no_clouds: None, faults: Faults
+) -> dict[str, str]:
+    """The environment of a person who uses the served clouds."""
+    for name, value in served.items():
+        monkeypatch.setenv(name, value)
+    faults()
+    return served
+
+
+def origin(served: dict[str, str]) -> str:
+    return served["QBATCH_OQC_URL"].rpartition("/")[0]
+
+
+@pytest.fixture
+def faults(served: dict[str, str]) -> Faults:
+    """Replace the fault script; without arguments all is well again."""
+
+    def put(**script: Any) -> None:
+        body = json.dumps(script).encode()
+        request = urllib.request.Request(f"{origin(served)}/-/faults", body, method="PUT")
+        with urllib.request.urlopen(request):
+            pass
+
+    return put
+
+
+@pytest.fixture
+def ledger(served: dict[str, str]) -> Callable[[], list[dict[str, Any]]]:
+    """What the clouds accepted."""
+
+    def read() -> list[dict[str, Any]]:
+        with urllib.request.urlopen(f"{origin(served)}/-/ledger") as reply:
+            entries: list[dict[str, Any]] = json.load(reply)
+        return entries
+
+    return read
+
+
+@pytest.fixture
+def two_clouds(manifest: Path) -> Path:
+    """Two points on each of two clouds."""
+    path = manifest.with_name("clouds.yaml")
+    path.write_text(MANIFEST)
+    return path
+
+
+def states(folder: str = "runs/clouds") -> dict[str, int]:
+    with open_run(folder) as run:
+        return {state.value: number for state, number in run.counts_by_state().items()}
+
+
+# -- emulate ------------------------------------------------------------------------------------
+
+
+def test_an_unknown_cloud_cannot_be_emulated(qbatch: Call) -> None:
+    said = qbatch("emulate", "oqq")
+    assert said.code == 2
+    assert "no emulator of 'oqq'; did you mean 'oqc'?" in said.err
+
+
+def test_a_wrong_fault_script_is_told_before_anything_is_served(qbatch: Call) -> None:
+    Path("faults.yaml").write_text("requests: [{nope: 1}]")
+    said = qbatch("emulate", "oqc", "--faults", "faults.yaml")
+    assert said.code == 2
+    assert "unknown key 'nope'" in said.err
+
+
+def test_a_taken_port_is_no_bug_of_ours(qbatch: Call, served: dict[str, str]) -> None:
+    said = qbatch("emulate", "oqc", "--port", origin(served).rpartition(":")[2])
+    assert said.code == 2
+    assert "choose another --port" in said.err
+
+
+# -- backends, auth -----------------------------------------------------------------------------
+
+
+def test_backends_lists_the_targets_of_both_clouds_and_the_simulator(
+    qbatch: Call, clouds: dict[str, str]
+) -> None:
+    said = qbatch("backends", "--json")
+    found = {cloud["provider"]: cloud["targets"] for cloud in said.json}
+    assert said.code == 0
+    by_name = {target["target"]: target for target in found["oqc"]}
+    assert by_name["qpu:uk:1:12345"]["qubits"] == 32
+    assert by_name["qpu:uk:1:12345"]["price"] == "0.0013 x shots usd per job"
+    assert by_name["qpu:uk:1:12345"]["next_window_at"]
+    assert "ionq:forte-1" in {target["target"] for target in found["open-quantum"]}
+    assert found["local"]
+
+
+def test_a_cloud_without_credentials_is_shown_as_such_and_is_no_error(
+    qbatch: Call, no_clouds: None
+) -> None:
+    said = qbatch("backends")
+    assert said.code == 0
+    assert "oqc: no credential: set the environment variable OQC_AUTHENTICATION_TOKEN" in said.err
+
+
+def test_a_provider_nobody_knows_is_a_usage_error(qbatch: Call, no_clouds: None) -> None:
+    assert qbatch("backends", "--provider", "oqq").code == 2
+
+
+def test_auth_says_where_credentials_come_from_and_never_shows_them(
+    qbatch: Call, clouds: dict[str, str], two_clouds: Path
+) -> None:
+    said = qbatch("auth", two_clouds)
+    assert said.code == 0
+    assert "env:OQC_AUTHENTICATION_TOKEN: taken; 4 targets" in said.out
+    assert "env:OPENQUANTUM_CLIENT_SECRET: taken" in said.out
+    assert clouds["OQC_AUTHENTICATION_TOKEN"] not in said.out + said.err
+    assert clouds["OPENQUANTUM_CLIENT_SECRET"] not in said.out + said.err
+
+
+def test_a_refused_credential_is_code_7_and_its_variable_named(
+    qbatch: Call, clouds: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OQC_AUTHENTICATION_TOKEN", "stale-token")
+    said = qbatch("auth")
+    assert said.code == 7
+    assert "put a valid one into OQC_AUTHENTICATION_TOKEN" in said.out
+    assert "stale-token" not in said.out
+
+
+@pytest.mark.parametrize("verb", ["auth", "run", "plan", "doctor"])
+def test_a_missing_credential_of_a_manifest_is_code_7(
+    verb: str, qbatch: Call, no_clouds: None, two_clouds: Path
+) -> None:
+    said = qbatch(verb, two_clouds)
+    assert said.code == 7
+    assert "no credential: set" in said.out + said.err
+
+
+def test_a_cloud_out_of_reach_is_code_8(
+    qbatch: Call, clouds: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("QBATCH_OQC_URL", "http://127.0.0.1:9")
+    said = qbatch("backends", "--provider", "oqc")
+    assert said.code == 8
+    assert "cannot connect" in said.err
+
+
+# -- run --detach, fetch, cancel ----------------------------------------------------------------
+
+
+def test_a_detached_run_leaves_its_jobs_at_the_clouds_and_fetch_brings_them_home(
+    qbatch: Call, clouds: dict[str, str], two_clouds: Path, faults: Faults
+) -> None:
+    left = qbatch("run", two_clouds, "--detach", "--yes", "--no-report")
+    assert left.code == 9
+    assert "still at toshiko: `qbatch fetch" in left.out
+    two_clouds.unlink()
+    Path("bell.qasm").unlink()  # all that is needed is in the run folder
+    home = qbatch("fetch", "runs/clouds", "--wait", "--no-report")
+    assert home.code == 0
+    assert states() == {"completed": 4}
+
+
+def test_fetch_submits_nothing(
+    qbatch: Call, clouds: dict[str, str], two_clouds: Path, ledger: Callable[[], list[Any]]
+) -> None:
+    qbatch("run", two_clouds, "--detach", "--yes", "--no-report", "-k", "backend=toshiko")
+    bought = len(ledger())
+    said = qbatch("fetch", two_clouds, "--wait", "--no-report", "--json")
+    assert said.code == 9
+    assert said.json_lines[-1]["states"] == {"completed": 2, "created": 2}
+    assert len(ledger()) == bought
+
+
+def test_one_look_that_finds_nothing_finished_leaves_all_as_it_is(
+    qbatch: Call, clouds: dict[str, str], two_clouds: Path, faults: Faults
+) -> None:
+    faults(requests=[{"provider": "oqc", "path": "*/all_info", "status": 503}])
+    qbatch("run", two_clouds, "--detach", "--yes", "--no-report", "-k", "backend=forte")
+    assert qbatch("fetch", two_clouds, "--no-report").code == 9
+    faults()
+    assert qbatch("fetch", two_clouds, "--wait", "--no-report").code == 9
+    assert states() == {"completed": 2, "created": 2}
+
+
+def test_cancel_reaches_the_cloud_and_only_what_is_meant(
+    qbatch: Call, clouds: dict[str, str], two_clouds: Path, ledger: Callable[[], list[Any]]
+) -> None:
+    qbatch("run", two_clouds, "--detach", "--yes", "--no-report", "-k", "backend=toshiko")
+    assert qbatch("cancel", two_clouds, "-k", "repeat=1").code == 6
+    said = qbatch("cancel", two_clouds, "-k", "repeat=1", "--yes", "--no-report")
+    assert "1 cancelled: `qbatch run` would buy them again" in said.out
+    *_, first, second = [job["state"] for job in ledger()]
+    assert sorted([first, second])[0] == "cancelled"
+    assert "cancelled" not in (sorted([first, second])[1],)
+
+
+def test_nothing_in_flight_is_said(qbatch: Call, done: Path, no_clouds: None) -> None:
+    assert "nothing is in flight" in qbatch("fetch", done).out
+    assert "none of these points is in flight" in qbatch("cancel", done, "-k", "shots=10").err
+
+
+def test_a_run_that_never_was_cannot_be_fetched(qbatch: Call, manifest: Path) -> None:
+    assert qbatch("fetch", manifest).code == 2
+    assert qbatch("cancel", "nowhere").code == 2
+
+
+# -- held ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def held(qbatch: Call, clouds: dict[str, str], two_clouds: Path, faults: Faults) -> Iterator[Path]:
+    """A run whose two OQC jobs were lost on the way, and whose cloud knows nothing."""
+    submit = {"provider": "oqc", "method": "POST", "path": "*/tasks/submit", "drop": "before"}
+    faults(requests=[{**submit, "nth": 1}], switches={"oqc": {"unsubmitted": "missing"}})
+    assert qbatch("run", two_clouds, "-k", "backend=toshiko", "--yes", "--no-report").code == 9
+    yield two_clouds
+    faults()
+
+
+def test_status_shows_all_that_is_needed_to_look_a_held_job_up(qbatch: Call, held: Path) -> None:
+    said = qbatch("status", held)
+    assert said.code == 9
+    assert "where:            oqc qpu:uk:1:12345" in said.out
+    assert "--adopt ID" in said.err
+    first, second = qbatch("status", held, "--json").json["held"]
+    assert first["known_as"]["task_ids"] != second["known_as"]["task_ids"]
+    assert first["key"] == first["known_as"]["task_ids"]
+    assert "does not know its own task id" in first["why"]
+
+
+def test_a_held_job_is_decided_by_the_person_and_by_nobody_else(
+    qbatch: Call, held: Path, faults: Faults
+) -> None:
+    one, two = (entry["id"] for entry in qbatch("status", held, "--json").json["held"])
+    assert qbatch("run", held, "-k", "backend=toshiko", "--yes", "--no-report").code == 9
+    assert qbatch("resolve", held, one, "--resubmit").code == 6
+    assert qbatch("resolve", held, one, "--resubmit", "--yes").code == 0
+    assert qbatch("resolve", held, two, "--give-up").code == 0
+    faults()
+    qbatch("run", held, "-k", "backend=toshiko and repeat=1", "--yes", "--no-report")
+    with Run(Path("runs/clouds")) as run:
+        assert (run[one].state, run[one].job.generation) == (JobState.COMPLETED, 2)
+
+
+def test_an_adopted_job_is_fetched_under_the_id_that_was_given(
+    qbatch: Call, held: Path, faults: Faults, ledger: Callable[[], list[Any]]
+) -> None:
+    faults()
+    one, two = (entry["id"] for entry in qbatch("status", held, "--json").json["held"])
+    qbatch("resolve", held, one, "--resubmit", "--yes")
+    qbatch("run", held, "-k", "backend=toshiko and repeat=1", "--yes", "--no-report")
+    bought = ledger()[-1]["id"]
+    assert qbatch("resolve", held, two, "--adopt", bought).code == 0
+    qbatch("fetch", held, "--no-report")
+    with Run(Path("runs/clouds")) as run:
+        assert run[two].job.provider_job_id == bought
+        assert run[two].counts is not None
+
+
+@pytest.mark.parametrize(
+    "flags", [(), ("--give-up", "--resubmit"), ("--adopt", " "), ("--adopt", "x", "--give-up")]
+)
+def test_a_decision_is_exactly_one(qbatch: Call, done: Path, flags: tuple[str, ...]) -> None:
+    assert qbatch("resolve", done, "shots=10", *flags).code == 2
+
+
+def test_what_is_not_held_is_not_decided(qbatch: Call, done: Path) -> None:
+    said = qbatch("resolve", done, "shots=10", "--give-up")
+    assert said.code == 2
+    assert "is completed, not held" in said.err
+
+
+# -- max-cost -----------------------------------------------------------------------------------
+
+
+def test_a_plan_known_to_be_too_dear_is_refused_before_anything_is_submitted(
+    qbatch: Call, clouds: dict[str, str], two_clouds: Path, ledger: Callable[[], list[Any]]
+) -> None:
+    bought = len(ledger())
+    said = qbatch("run", two_clouds, "--yes", "--max-cost", "0.2usd")
+    assert said.code == 6
+    assert "the plan costs 0.26 usd" in said.err
+    assert len(ledger()) == bought
+    assert not Path("runs").exists()
+
+
+def test_quoted_prices_never_exceed_the_limit_also_over_two_runs(
+    qbatch: Call, clouds: dict[str, str], two_clouds: Path, ledger: Callable[[], list[Any]]
+) -> None:
+    before = len(ledger())
+    limited = ("--yes", "--no-report", "-k", "backend=forte", "--max-cost")
+    price = 0.0
+    for limit in ("1credits", "1credits"):
+        said = qbatch("run", two_clouds, *limited, limit)
+        assert said.code == 6
+        assert "nothing more was bought" in said.out
+    assert len(ledger()) == before
+    qbatch("run", two_clouds, *limited, "35credits")
+    qbatch("run", two_clouds, *limited, "35credits")
+    price = sum(job["price"] for job in ledger()[before:])
+    assert 0 < price <= 35
+
+
+@pytest.mark.parametrize("text", ["usd5", "5", "-5usd", "5 euro cents", "five"])
+def test_a_limit_that_is_no_price_is_a_usage_error(qbatch: Call, done: Path, text: str) -> None:
+    assert qbatch("run", done, "--max-cost", text).code == 2
+
+
+def test_a_limit_in_a_unit_nobody_bills_in_is_a_usage_error(qbatch: Call, done: Path) -> None:
+    said = qbatch("run", done, "--max-cost", "5euro")
+    assert said.code == 2
+    assert "units are usd, eur, credits, qpu_seconds" in said.err
+
+
+def test_the_lower_of_two_limits_holds() -> None:
+    assert parse_limits(["5usd", "3.5 USD", "40credits"]) == {"usd": 3.5, "credits": 40.0}
+
+
+def test_a_reservation_is_all_or_none_and_not_counted_twice() -> None:
+    budget = Budget({"usd": 10})
+    assert budget.reserve({"a": 4.0, "b": 4.0}, "usd") is None
+    assert budget.reserve({"a": 4.0, "b": 4.0}, "usd") is None  # sent again
+    refusal = budget.reserve({"c": 3.0}, "usd")
+    assert refusal is not None
+    assert "would make 11 usd" in refusal
+    budget.release(["b"])
+    assert budget.reserve({"c": 3.0}, "usd") is None
+    assert budget.taken("usd") == 7.0
+    assert budget.reserve({"x": 99.0}, "credits") is None  # not limited
+
+
+# -- doctor -------------------------------------------------------------------------------------
+
+
+def test_a_healthy_machine_and_run_folder_are_told_so(
+    qbatch: Call, done: Path, no_clouds: None
+) -> None:
+    said = qbatch("doctor", done, "--json")
+    assert said.code == 0
+    found = {finding["about"]: finding for finding in said.json}
+    assert found["snapshot"]["said"].startswith("3 points, 3 results")
+    assert {found[name]["verdict"] for name in ("disk", "durability", "snapshot")} == {"ok"}
+
+
+def test_a_damaged_result_is_found(qbatch: Call, done: Path, no_clouds: None) -> None:
+    path = Path("runs/pair/snapshot.db")
+    data = bytearray(path.read_bytes())
+    with open_run("runs/pair") as run:
+        packed = next(iter(run)).counts
+        assert packed is not None
+    place = bytes(data).find(packed.pack()[:24])
+    assert place > 0
+    data[place + 20] ^= 0xFF
+    path.write_bytes(data)
+    said = qbatch("doctor", "runs/pair")
+    assert said.code == 9
+    assert "damaged" in said.out
+
+
+def test_the_bit_order_test_asks_first_and_its_verdict_is_shown_by_backends(
+    qbatch: Call, clouds: dict[str, str], two_clouds: Path
+) -> None:
+    assert qbatch("doctor", two_clouds, "--bits").code == 6
+    said = qbatch("doctor", two_clouds, "--bits", "--yes")
+    assert said.code == 0
+    assert "bit order:     qpu:uk:1:12345: ok" in said.out
+    listed = qbatch("backends", two_clouds, "--json").json
+    verdicts = {t["target"]: t["bits"] for cloud in listed for t in cloud["targets"]}
+    assert verdicts["ionq:forte-1"] == verdicts["qpu:uk:1:12345"] == "ok"
+    assert verdicts["iqm:garnet"] is None
+
+
+def test_the_bit_order_test_needs_a_manifest(qbatch: Call, no_clouds: None) -> None:
+    assert qbatch("doctor", "--bits").code == 2
+
+
+#: P(1) of each bit as read, and the verdict.
+ORDERS = [
+    ((0.9, 0.6, 0.2), "ok"),
+    ((0.2, 0.6, 0.9), "reversed"),
+    ((0.6, 0.9, 0.2), "reversed"),
+    ((0.2, 0.9, 0.6), "registers swapped"),
+    ((0.6, 0.2, 0.9), "registers swapped"),
+    ((0.1, 0.4, 0.8), "unclear"),  # 0 for 1
+    ((0.5, 0.5, 0.5), "unclear"),
+    ((0.85, 0.57, 0.25), "ok"),  # noisy
+]
+
+
+@pytest.mark.parametrize(("ones", "verdict"), ORDERS)
+def test_every_order_of_the_bits_has_its_verdict(
+    ones: tuple[float, float, float], verdict: str
+) -> None:
+    counts: dict[str, int] = {}
+    for bits in range(8):
+        share = 1.0
+        for place, one in enumerate(ones):
+            share *= one if bits >> place & 1 else 1 - one
+        counts[f"{bits >> 2:b} {bits & 3:02b}"] = round(10_000 * share)
+    assert judge(Counts.from_dict([("a", 2), ("b", 1)], counts)) == verdict
+
+
+def test_a_verdict_of_an_emulator_is_not_taken_for_the_clouds(no_clouds: None) -> None:
+    path = keep_verdicts("oqc", "http://127.0.0.1:1/oqc", {"qpu": "ok"})
+    keep_verdicts("oqc", "https://cloud.oqc.app", {"qpu": "reversed"})
+    kept = json.loads(path.read_text())
+    assert {each["verdict"] for each in kept.values()} == {"ok", "reversed"}
