@@ -96,7 +96,7 @@ def bind(circuit: Circuit, values: Mapping[str, float]) -> QuantumCircuit:
 
 
 def _build(program: Program, source: Source) -> QuantumCircuit:
-    from qbatch.circuit.build import build_program
+    from qbatch.circuit.to_qiskit import build_program
 
     return build_program(program, source)
 

@@ -8,7 +8,6 @@ names in messages about unknown keys; docstrings' "Attributes" become an editor'
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -238,7 +237,6 @@ class Backend(Model):
         return check_beside(data, handler, mistakes)
 
 
-@cache
 def _installed_providers() -> frozenset[str]:
     """Return the names of providers that other packages bring; looked up only when needed."""
     from importlib.metadata import entry_points

@@ -212,3 +212,12 @@ def test_an_angle_within_a_gate_that_cannot_be_computed_is_told_at_once(body):
 def test_a_value_at_which_an_angle_has_none_is_a_circuit_error(how):
     with pytest.raises(CircuitError, match="c: cannot be bound"):
         how(circuit3("input float a; qubit q; rx(1 / a) q;"), {"a": 0.0})
+
+
+def test_no_module_hides_a_public_name():
+    from pkgutil import iter_modules
+
+    import qbatch.circuit
+
+    modules = {module.name for module in iter_modules(qbatch.circuit.__path__)}
+    assert modules.isdisjoint(qbatch.circuit.__all__)
