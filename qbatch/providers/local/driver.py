@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, get_args
 
 from qbatch.errors import Refused
 from qbatch.job import JobState
@@ -36,7 +37,7 @@ from qbatch.providers.local.method import (
     readable_bytes,
     settled,
 )
-from qbatch.providers.local.options import STATEVECTOR_QUBITS
+from qbatch.providers.local.options import STATEVECTOR_QUBITS, Method
 from qbatch.providers.local.settings import read_settings
 from qbatch.providers.local.work import Answer, Chunk, alone, cut, without
 
@@ -126,6 +127,18 @@ class LocalDriver:
             poll_s=(0.0, 0.0),
             facts={"method": method, "workers": self._num_workers},
         )
+
+    async def list_targets(self) -> Sequence[Target]:
+        """List the simulation methods, with the qubits that this machine's memory holds."""
+        most = int(math.log2(max(self._memory, 16) / 16))
+        held = {"statevector": most, "density_matrix": most // 2}
+        target, listed = await self.describe(), []
+        for method in get_args(Method):
+            if method == "tensor_network" or (method == "stim" and find_spec("stim") is None):
+                continue
+            name = "stim" if method == "stim" else f"aer:{method}"
+            listed.append(replace(target, name=name, num_qubits=held.get(method)))
+        return listed
 
     def check(self, order: Order, target: Target) -> str | None:
         key = order.circuit.sha256
