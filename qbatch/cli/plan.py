@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +19,7 @@ from qbatch.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from qbatch.plan import Plan, PlanSummary
+    from qbatch.plan import Plan, PlanSummary, Survey
     from qbatch.plan.reasons import Reason
 
 #: Points listed, unless --all.
@@ -51,21 +49,22 @@ def plan(
     from qbatch.cli.reasons import explain
     from qbatch.cli.runs import folder_of
     from qbatch.cli.targets import describe, open_drivers
-    from qbatch.manifest import load_manifest
-    from qbatch.plan import check_targets, expand, notices, save_plan, select
+    from qbatch.plan import check_targets, expand_file, notices, save_plan, select
     from qbatch.report.numbers import count_of
 
-    made = expand(load_manifest(manifest, overrides=overrides, trust=trust))
+    made = expand_file(manifest, overrides=overrides, trust=trust)
     drivers = open_drivers(made.manifest, made.manifest.backends)
     targets = describe(drivers)
     check_targets(made, targets, drivers)
     only = None if expression is None else select(expression, made.axes)
     summary = made.summary(targets, only)
-    told = explain(made, folder_of(made.manifest, out), only)
+    few = 0 if as_json else LISTED
+    limit = made.num_points if all_points else few
+    told = explain(made, folder_of(made.manifest, out), only, limit=limit)
     if as_json:
         _tell_json(made, summary, told, all_points)
     else:
-        _tell(made, summary, told, None if all_points else LISTED)
+        _tell(made, summary, told)
         for notice in notices(made, targets):
             click.echo(notice, err=True)
     if output is not None:
@@ -73,19 +72,12 @@ def plan(
         click.echo(f"wrote {output}: {count_of(number, 'point')}", err=True)
 
 
-def _tell_json(made: Plan, summary: PlanSummary, told: Iterator[Reason], all_points: bool) -> None:
+def _tell_json(made: Plan, summary: PlanSummary, told: Survey, all_points: bool) -> None:
     facts: dict[str, Any] = {"name": made.manifest.name, **summary.to_dict()}
-    why: Counter[str] = Counter()
-    listed = []
-    would_run = 0
-    for reason in told:
-        why[reason.why.value] += 1
-        would_run += reason.why.runs
-        if all_points:
-            listed.append(_facts(reason))
-    facts |= {"would_run": would_run, "why": dict(why)}
+    facts["would_run"] = sum(number for why, number in told.counts.items() if why.runs)
+    facts["why"] = {why.value: number for why, number in told.counts.items()}
     if all_points:
-        facts["list"] = listed
+        facts["list"] = [_facts(reason) for reason in told.first]
     click.echo(json.dumps(facts, ensure_ascii=False))
 
 
@@ -106,7 +98,7 @@ def _facts(reason: Reason) -> dict[str, Any]:
     }
 
 
-def _tell(made: Plan, summary: PlanSummary, told: Iterator[Reason], limit: int | None) -> None:
+def _tell(made: Plan, summary: PlanSummary, told: Survey) -> None:
     from qbatch.cli.tables import format_table
     from qbatch.cli.words import headline
     from qbatch.report.numbers import amount, whole
@@ -126,25 +118,21 @@ def _tell(made: Plan, summary: PlanSummary, told: Iterator[Reason], limit: int |
     ]
     head = ["backend", "target", "points", "shots", "composite jobs", "price", "formula"]
     click.echo(format_table(head, rows, indent="  "))
-    _tell_reasons(told, limit)
+    _tell_reasons(told)
 
 
 def _unpriced(unit: str) -> str:
     return f"{unit} as quoted" if unit else "free"
 
 
-def _tell_reasons(told: Iterator[Reason], limit: int | None) -> None:
+def _tell_reasons(told: Survey) -> None:
     from qbatch.report.numbers import whole
 
-    why: Counter[str] = Counter()
-    listed: list[Reason] = []
-    for reason in told:
-        if limit is None or len(listed) < limit:
-            listed.append(reason)
-        why[reason.why.value] += 1
-    click.echo("why: " + (", ".join(f"{whole(n)} {word}" for word, n in why.items()) or "nothing"))
-    width = max((len(reason.point.name) for reason in listed), default=0)
-    for reason in listed:
+    words = (f"{whole(number)} {why.value}" for why, number in told.counts.items())
+    click.echo("why: " + (", ".join(words) or "nothing"))
+    width = max((len(reason.point.name) for reason in told.first), default=0)
+    for reason in told.first:
         click.echo(f"  {reason.point.id[:8]}  {reason.point.name.ljust(width)}  {reason}")
-    if why.total() > len(listed):
-        click.echo(f"  and {whole(why.total() - len(listed))} more; --all lists them, -k selects")
+    more = told.counts.total() - len(told.first)
+    if more:
+        click.echo(f"  and {whole(more)} more; --all lists them, -k selects")

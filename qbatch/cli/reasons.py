@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from qbatch.plan import Plan, Reason, Stored
+    from qbatch.plan import Plan, Stored, Survey
     from qbatch.plan.points import Only
     from qbatch.snapshot import Run
 
 
-def explain(plan: Plan, folder: Path, only: Only | None) -> Iterator[Reason]:
-    """Yield, in run order, why each point would run or not."""
-    from qbatch.plan import reasons
+def explain(plan: Plan, folder: Path, only: Only | None, *, limit: int) -> Survey:
+    """Say why the points would run or not: how many each, and the first `limit` in run order."""
+    from qbatch.plan import survey
 
     stored = _stored(folder) if (folder / "snapshot.db").exists() else {}
-    return (each for each in reasons(plan, stored) if only is None or only(each.point))
+    return survey(plan, stored, only, limit=limit)
 
 
 def _stored(folder: Path) -> dict[str, Stored]:
