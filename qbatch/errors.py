@@ -7,7 +7,8 @@ The tree answers the caller's question "what can I do about it?":
     QbatchError
     ├── SourceError        you mend the file
     │   ├── ManifestError
-    │   └── CircuitError
+    │   ├── CircuitError
+    │   └── ReportError    it made no report; what ran is kept
     ├── ProviderError      the cloud said no, nothing, or nonsense
     │   ├── Refused        do not retry
     │   │   ├── CredentialsError
@@ -73,6 +74,10 @@ class ManifestError(SourceError):
 
 class CircuitError(SourceError):
     """A circuit is wrong at `place`."""
+
+
+class ReportError(SourceError):
+    """A report template of the person's own is wrong; the results it is about are kept."""
 
 
 class SourceErrors(ExceptionGroup[SourceError], QbatchError):

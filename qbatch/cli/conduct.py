@@ -20,7 +20,7 @@ import click
 from qbatch.cli.exits import Exit, code_of
 from qbatch.cli.progress import MAX_TOLD, Outlet, Teller, format_time, open_teller
 from qbatch.cli.runs import ask, exit_of
-from qbatch.errors import ConsentError
+from qbatch.errors import ConsentError, ReportError
 from qbatch.executor import (
     Event,
     Finished,
@@ -43,6 +43,7 @@ from qbatch.plan import (
     select,
     write_lock,
 )
+from qbatch.report import check_template
 from qbatch.report.numbers import count_of, whole
 
 if TYPE_CHECKING:
@@ -83,7 +84,11 @@ def conduct(
     summary: Summary = done.summary
     is_whole = expression is None and options.get("only") is None
     code = _code(summary, watcher, is_whole=is_whole)
-    written = _write_report(done) if report and summary.signal is None else []
+    try:
+        written = _write_report(done) if report and summary.signal is None else []
+        mistake = None
+    except ReportError as error:
+        written, mistake, code = [], error, int(code_of(error))
     outlet = Outlet(sys.stdout)
     if as_json:
         facts = {"event": "finished", **_facts(done, summary), "report": list(map(str, written))}
@@ -91,6 +96,8 @@ def conduct(
     else:
         for line in _sentences(done, summary, written):
             outlet.write(line)
+    if mistake is not None:
+        raise mistake
     return code
 
 
@@ -122,6 +129,8 @@ class Consent:
         """
         from qbatch.cli.words import headline
 
+        if template := plan.manifest.report.template:
+            check_template(plan.manifest.folder, template)
         if saved is not None:
             _refuse_changes(f"--plan {saved.path}", differences(saved, plan))
         if self.frozen:

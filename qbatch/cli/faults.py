@@ -81,8 +81,12 @@ def _tell_mistakes(mistakes: Sequence[SourceError]) -> None:
     """Tell every mistake, each with its line, and how many there are."""
     for mistake in mistakes:
         click.echo(describe(mistake), err=True)
+    from qbatch.errors import ReportError
+
     number = "1 mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
-    click.echo(f"{number}; nothing was run", err=True)
+    is_late = any(isinstance(mistake, ReportError) for mistake in mistakes)
+    end = "the results are kept: mend it, then `qbatch report`" if is_late else "nothing was run"
+    click.echo(f"{number}; {end}", err=True)
 
 
 def describe(error: SourceError) -> str:

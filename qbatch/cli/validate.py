@@ -13,6 +13,7 @@ from qbatch.cli.options import json_option, manifest_argument, overrides_option,
 
 if TYPE_CHECKING:
     from qbatch.errors import SourceError as Mistake
+    from qbatch.plan import Plan
 
 
 @click.command()
@@ -27,12 +28,10 @@ def validate(manifest: Path, overrides: tuple[str, ...], trust: bool, as_json: b
     """
     from qbatch.cli.exits import Exit
     from qbatch.errors import SourceError, SourceErrors
-    from qbatch.manifest import load_manifest
-    from qbatch.plan import expand
     from qbatch.report.numbers import count_of
 
     try:
-        plan = expand(load_manifest(manifest, overrides=overrides, trust=trust))
+        plan = _look(manifest, overrides, trust)
     except (SourceError, SourceErrors) as error:
         if not as_json:
             raise
@@ -44,6 +43,19 @@ def validate(manifest: Path, overrides: tuple[str, ...], trust: bool, as_json: b
     else:
         click.echo(f"{manifest}: valid, {count_of(plan.num_points, 'point')}", err=True)
     return Exit.DONE
+
+
+def _look(manifest: Path, overrides: tuple[str, ...], trust: bool) -> Plan:
+    """Find everything wrong, the template of the report included."""
+    from qbatch.plan import expand_file
+
+    plan = expand_file(manifest, overrides=overrides, trust=trust)
+    template = plan.manifest.report.template
+    if template:
+        from qbatch.report import check_template
+
+        check_template(plan.manifest.folder, template)
+    return plan
 
 
 def _mistake(error: Mistake) -> dict[str, object]:

@@ -30,8 +30,8 @@ from qbatch.executor.engine import Settings
 from qbatch.executor.events import Observer, Summary, Warned, ignore
 from qbatch.executor.execute import Only, collapsed, execute
 from qbatch.executor.stop import Stop, signals_to
-from qbatch.manifest import Manifest, load_manifest
-from qbatch.plan import Plan, check_targets, expand, select
+from qbatch.manifest import Manifest
+from qbatch.plan import Plan, check_targets, expand, expand_file, select
 from qbatch.plan.lock import installed_versions
 from qbatch.providers import Driver, Surroundings, Target
 from qbatch.snapshot import Run, Snapshot, holder_of, set_aside
@@ -233,7 +233,7 @@ def _raise_for_signal(stop: Stop) -> None:
 async def _run(request: _Request) -> Run:
     from qbatch.providers import open_driver
 
-    plan = request.plan or expand(_manifest(request))
+    plan = request.plan or _expand(request)
     manifest = plan.manifest
     folder = Path(request.out) if request.out is not None else Path("runs") / manifest.name
     holder = holder_of(folder)
@@ -285,10 +285,10 @@ async def _run(request: _Request) -> Run:
     return done
 
 
-def _manifest(request: _Request) -> Manifest:
+def _expand(request: _Request) -> Plan:
     if isinstance(request.manifest, Manifest):
-        return request.manifest
-    return load_manifest(request.manifest, overrides=request.overrides, trust=request.trust)
+        return expand(request.manifest)
+    return expand_file(request.manifest, overrides=request.overrides, trust=request.trust)
 
 
 def _settings(request: _Request, manifest: Manifest, around: Surroundings) -> Settings:

@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 from qbatch.manifest.models import Manifest
-from qbatch.manifest.reading import load_manifest, parse_manifest
+from qbatch.manifest.reading import load_manifest, load_sound_parts, parse_manifest
 
-__all__ = ["Manifest", "json_schema", "load_manifest", "parse_manifest"]
+__all__ = ["Manifest", "json_schema", "load_manifest", "load_sound_parts", "parse_manifest"]
 
 
 def json_schema() -> dict[str, Any]:

@@ -3,7 +3,7 @@
 The steps: read (bounded), compose (YAML), override (`-S`), construct (plain data), evaluate
 `vars`, validate (models). What stops a step stops all; else every step adds its mistakes, and
 they are raised together in the order of their places. No circuit is opened here: that is
-`plan.expand`'s.
+`plan.expand_file`'s, of the sound parts of a wrong manifest too.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from __future__ import annotations
 import gc
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
@@ -30,9 +30,11 @@ from qbatch.manifest.arithmetic import (
 from qbatch.manifest.complaints import complain, order_of
 from qbatch.manifest.fields import AT_KEY, Known, Mistakes, wrong
 from qbatch.manifest.loader import Construction, Plain, TooMuchError
-from qbatch.manifest.models import Manifest
+from qbatch.manifest.models import Backend, Circuit, Manifest, Model
 from qbatch.manifest.source import Source, read_text
 from qbatch.manifest.sweep import names_of_axes
+
+_M = TypeVar("_M", bound=Model)
 
 #: More mistakes than this are counted, not shown.
 MAX_SHOWN = 200
@@ -51,11 +53,13 @@ def load_manifest(
     Raises:
         SourceErrors: Every mistake found, in the order of their places.
     """
+    return _read(_open(path, overrides, trust=trust))
+
+
+def _open(path: str | Path, overrides: Sequence[str], *, trust: bool) -> Source:
     path = Path(path)
-    text = read_text(path, str(path))
-    return _read(
-        Source(str(path), text, path.absolute().parent, path, tuple(overrides), trust=trust)
-    )
+    text, folder = read_text(path, str(path)), path.absolute().parent
+    return Source(str(path), text, folder, path, tuple(overrides), trust=trust)
 
 
 def parse_manifest(
@@ -80,6 +84,47 @@ def parse_manifest(
     """
     at = Path.cwd() if folder is None else Path(folder)
     return _read(Source(file, text, at, overrides=tuple(overrides), trust=trust))
+
+
+def load_sound_parts(
+    path: str | Path, *, overrides: Sequence[str] = (), trust: bool = False
+) -> Manifest | None:
+    """Read of a wrong manifest the circuits and backends that are right by themselves.
+
+    They can be looked into, so that their mistakes need not wait until the others are mended.
+
+    Args:
+        path: The file.
+        overrides: ``path=value`` each, as `-S` takes them.
+        trust: Python circuits may run.
+
+    Returns:
+        A manifest of nothing else; None where the file is no YAML.
+    """
+    try:
+        source = _open(path, overrides, trust=trust)
+        data = Construction(source).build(source.root)
+    except (SourceErrors, TooMuchError):
+        return None
+    numbers, broken, _ = _evaluate_vars(data.get("vars"))
+    known = _known(data, numbers, broken, source.folder)
+    manifest = Manifest.model_construct(
+        qbatch=1,
+        name=Path(path).stem,
+        circuits=_sound(Circuit, data.get("circuits"), known),
+        backends=_sound(Backend, data.get("backends"), known),
+    )
+    manifest._source = source
+    return manifest
+
+
+def _sound(model: type[_M], written: Any, known: Known) -> dict[str, _M]:
+    """Validate each entry of a map, and keep those that are right."""
+    found = {}
+    for name, value in _map(written).items():
+        with suppress(ValidationError):
+            found[str(name)] = model.model_validate(value, context=known)
+    return found
 
 
 @contextmanager

@@ -7,7 +7,7 @@ what ``-k`` understands, `saved` and `lock` what is written to files.
 from __future__ import annotations
 
 from qbatch.plan.checking import check_targets, notices
-from qbatch.plan.expansion import expand
+from qbatch.plan.expansion import expand, expand_file
 from qbatch.plan.identity import SweepPoint, canonical_json
 from qbatch.plan.lock import check_lock, lock_path, make_lock, read_lock, write_lock
 from qbatch.plan.points import Plan
@@ -44,6 +44,7 @@ __all__ = [
     "check_targets",
     "differences",
     "expand",
+    "expand_file",
     "is_match",
     "load_plan",
     "lock_path",

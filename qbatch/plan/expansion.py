@@ -8,9 +8,11 @@ where an earlier one failed that it builds on, so that no mistake is told twice.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qbatch.errors import SourceError, SourceErrors
+from qbatch.manifest import load_manifest, load_sound_parts
 from qbatch.manifest.models import Manifest, Value, Where
 from qbatch.manifest.nearest import did_you_mean, listed
 from qbatch.plan.axes import MAX_POINTS
@@ -18,7 +20,7 @@ from qbatch.plan.drafting import OWN, Draft, draft
 from qbatch.plan.factory import Factory, UnboundError, UnfitError
 from qbatch.plan.grid import Block, Clause, Dimension, Loc
 from qbatch.plan.layout import full_text, text_writer
-from qbatch.plan.mistakes import Mistakes
+from qbatch.plan.mistakes import MOST, Mistakes
 from qbatch.plan.points import Plan
 from qbatch.plan.programs import check_programs
 from qbatch.plan.repeated import check_repeated
@@ -55,6 +57,39 @@ def expand(manifest: Manifest) -> Plan:
     check_repeated(plan, mistakes)
     mistakes.raise_if_any()
     return plan
+
+
+def expand_file(path: str | Path, *, overrides: Sequence[str] = (), trust: bool = False) -> Plan:
+    """Return the plan of a manifest file: `load_manifest` and `expand`, their mistakes at once.
+
+    Args:
+        path: The file.
+        overrides: ``path=value`` each, as `-S` takes them.
+        trust: Python circuits may run.
+
+    Raises:
+        SourceErrors: Everything that is wrong. Where the manifest itself is, that is its own
+            mistakes and those of its circuits and backends; the sweep comes when they are mended.
+    """
+    try:
+        manifest = load_manifest(path, overrides=overrides, trust=trust)
+    except SourceErrors as error:
+        parts = load_sound_parts(path, overrides=overrides, trust=trust)
+        if parts is None or len(error.exceptions) >= MOST:
+            raise
+        mistakes = Mistakes(parts)
+        mistakes.note(error)
+        _check_parts(parts, mistakes)
+        mistakes.raise_if_any()
+        raise
+    return expand(manifest)
+
+
+def _check_parts(manifest: Manifest, mistakes: Mistakes) -> None:
+    """Look into circuits and backends without knowing what sweeps give them."""
+    plain = {name: spec for name, spec in manifest.circuits.items() if not spec.arguments}
+    _open(manifest.model_copy(update={"circuits": plain}), (), mistakes)
+    _check_backends(manifest, mistakes)
 
 
 def _open(

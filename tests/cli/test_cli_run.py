@@ -202,3 +202,31 @@ def test_a_signal_stops_a_run_with_its_code_and_leaves_what_is_done(
     assert run.returncode == 128 + number
     assert json.loads(last)["exit_code"] == 128 + number
     assert open_run(tmp_path / "runs" / "pair").counts_by_state()[JobState.COMPLETED] > 0
+
+
+def test_a_template_that_is_no_jinja_is_told_before_anything_runs(
+    qbatch: Call, manifest: Path
+) -> None:
+    add_template(manifest, "{% if %}")
+    for verb in ("validate", "run"):
+        said = qbatch(verb, manifest)
+        assert said.code == 3
+        assert "own.md.j2:1: Expected an expression" in said.err
+        assert "1 mistake; nothing was run" in said.err
+    assert not Path("runs/pair/snapshot.db").exists()
+
+
+def test_a_template_that_fails_late_keeps_the_results_and_says_so(
+    qbatch: Call, manifest: Path
+) -> None:
+    add_template(manifest, "{{ nobody }}")
+    said = qbatch("run", manifest)
+    assert said.code == 3
+    assert "3 of 3 points done" in said.out
+    assert "nothing was run" not in said.err
+    assert "mend it, then `qbatch report`" in said.err
+
+
+def add_template(manifest: Path, text: str) -> None:
+    Path("own.md.j2").write_text(text)
+    manifest.write_text(manifest.read_text() + "report: {template: own.md.j2, formats: [md]}\n")

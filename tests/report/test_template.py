@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from qbatch.errors import SourceError
-from qbatch.report import write_report
+from qbatch.errors import ReportError, SourceError
+from qbatch.report import check_template, write_report
 
 
 def written(make_run: Any, bell: Any, text: str, name: str = "own.md.j2") -> str:
@@ -55,6 +55,21 @@ def test_a_mistake_is_told_at_its_line(
     with pytest.raises(SourceError, match=problem) as caught:
         written(make_run, bell, text)
     assert (caught.value.place.file, caught.value.place.line) == ("own.md.j2", line)
+
+
+@pytest.mark.usefixtures("no_figures")
+def test_an_unknown_name_is_told_with_the_known_ones_and_the_nearest(
+    make_run: Any, bell: Any
+) -> None:
+    with pytest.raises(ReportError, match=r"\(there are name, .*digest\); did you mean 'numbers'"):
+        written(make_run, bell, "{{ numbrs }}")
+
+
+def test_a_template_that_is_no_jinja_is_refused_before_anything_runs(tmp_path: Path) -> None:
+    (tmp_path / "own.md.j2").write_text("fine {{ nobody }}\n{% if %}")
+    with pytest.raises(SourceError, match="own.md.j2:2: Expected an expression") as caught:
+        check_template(tmp_path, "own.md.j2")
+    assert not isinstance(caught.value, ReportError)
 
 
 @pytest.mark.usefixtures("no_figures")
