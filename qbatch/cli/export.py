@@ -42,9 +42,9 @@ def export(run: Path, format_: str, output: Path | None, out: Path | None) -> No
         text = render(opened, format_)
         click.echo(text, nl=False) if output is None else output.write_text(text, "utf-8")
     else:
-        if format_ == "oqc-snapshot":
-            _warn_of_oqc_client(opened)
         write(opened, format_, sys.stdout if output is None else output)
+    if format_ == "oqc-snapshot":
+        _warn_of_oqc_client(opened)
     if output is not None:
         click.echo(f"wrote {output}", err=True)
 

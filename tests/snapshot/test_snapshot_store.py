@@ -204,3 +204,48 @@ def test_a_step_writes_as_much_in_a_large_run_as_in_a_small_one(tmp_path: Path, 
             with snapshot.transaction():
                 snapshot.save_jobs([replace(row, job=row.job.moved_to(JobState.SUBMITTING))])
         assert wal.stat().st_size / len(rows) <= 8_000
+
+
+def test_attempts_that_failed_are_kept_with_what_they_cost(tmp_path: Path) -> None:
+    with Snapshot(tmp_path) as snapshot:
+        snapshot.register(points(1))
+        move(snapshot, 1, JobState.SUBMITTING, JobState.SUBMITTED, provider_job_id="a")
+        move(snapshot, 1, JobState.FAILED, error="too hot", cost=2.0, unit="usd")
+        snapshot.retry([key_of(1)])
+        move(snapshot, 1, JobState.SUBMITTING, JobState.SUBMITTED, cost=3.0, unit="usd")
+    with Run(tmp_path) as run:
+        first, second = run.attempts_of(run["i=1"])
+        assert (first.generation, first.provider_job_id, first.error) == (1, "a", "too hot")
+        assert first.ended_at is not None
+        assert (second.generation, second.state, second.ended_at) == (2, JobState.SUBMITTED, None)
+        assert run.spent() == {"usd": 5.0}
+
+
+def test_a_failed_attempt_is_told_once_while_it_is_the_last(tmp_path: Path) -> None:
+    with Snapshot(tmp_path) as snapshot:
+        snapshot.register(points(1))
+        move(snapshot, 1, JobState.FAILED, error="no", cost=2.0, unit="usd")
+    with Run(tmp_path) as run:
+        assert [attempt.error for attempt in run.attempts_of(run["i=1"])] == ["no"]
+        assert run.spent() == {"usd": 2.0}
+
+
+def test_a_held_attempt_that_is_given_up_is_kept(tmp_path: Path) -> None:
+    with Snapshot(tmp_path) as snapshot:
+        snapshot.register(points(1))
+        move(snapshot, 1, JobState.SUBMITTING, JobState.HELD, provider_job_id="a", error="lost")
+        snapshot.resolve(key_of(1), JobState.CREATED)
+    with Run(tmp_path) as run:
+        first, second = run.attempts_of(run["i=1"])
+        assert (first.state, first.provider_job_id) == (JobState.HELD, "a")
+        assert second.generation == 2
+
+
+def test_a_forgotten_point_takes_its_attempts_along(tmp_path: Path) -> None:
+    with Snapshot(tmp_path) as snapshot:
+        snapshot.register(points(1, 2))
+        move(snapshot, 1, JobState.FAILED, error="no")
+        snapshot.forget([key_of(1)])
+        snapshot.register(points(1, 2))
+    with Run(tmp_path) as run:
+        assert [attempt.error for attempt in run.attempts_of(run["i=1"])] == [""]

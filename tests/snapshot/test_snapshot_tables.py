@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from qbatch.errors import QbatchError
+from qbatch.errors import QbatchError, SelectionError
 from qbatch.job import JobState
 from qbatch.manifest import parse_manifest
 from qbatch.plan import expand
@@ -123,3 +123,16 @@ def test_estimates_are_computed_where_none_are_stored_for_this_analysis(run: Run
 def test_a_closed_run_still_has_a_name_to_show(run: Run) -> None:
     run.close()
     assert "closed" in repr(run)
+
+
+def test_counts_of_a_run_are_one_array_with_a_row_per_completed_point(run: Run) -> None:
+    array = run.counts_array()
+    completed = [point for point in run if point.counts is not None]
+    assert array.names == tuple(point.name for point in completed)
+    assert array.values.sum() == sum(point.shots for point in completed)
+    assert run.counts_array(bit_order="left").bitstrings == array.bitstrings  # one bit
+
+
+def test_an_array_of_a_register_that_nobody_has_is_refused(run: Run) -> None:
+    with pytest.raises(SelectionError, match="no classical register 'z'; there are c"):
+        run.counts_array("z")
