@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from itertools import islice
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -18,14 +17,14 @@ if TYPE_CHECKING:
 MAX_HELD = 10
 
 
-def at_providers(run: Run) -> dict[str, int]:
+def at_providers(flying: Sequence[PointResult]) -> dict[str, int]:
     """Backend -> jobs its provider works on, those in the plan no more included."""
-    return dict(Counter(p.backend for p in run.in_flight() if p.state is not JobState.HELD))
+    return dict(Counter(p.backend for p in flying if p.state is not JobState.HELD))
 
 
-def held(run: Run) -> Iterator[dict[str, Any]]:
+def held(run: Run, flying: Sequence[PointResult]) -> Iterator[dict[str, Any]]:
     """Everything needed to look each held job up by hand."""
-    for point in run.in_flight():
+    for point in flying:
         if point.state is JobState.HELD:
             backend = run.manifest.backends.get(point.backend)
             yield {
@@ -52,20 +51,21 @@ def _traces(run: Run, point: PointResult) -> dict[str, Any]:
     return {"key": key, "known_as": known}
 
 
-def tell(run: Run) -> None:
+def tell(facts: dict[str, Any]) -> None:
     """Tell what is at the providers, and each held job with its decision."""
     from qbatch.report.numbers import count_of
 
-    for backend, number in at_providers(run).items():
+    folder, waiting = facts["folder"], facts["held"]
+    for backend, number in facts["at_providers"].items():
         click.echo(f"  {count_of(number, 'job')} at {backend}")
-    shown = list(islice(held(run), MAX_HELD + 1))
-    for facts in shown[:MAX_HELD]:
-        _tell_held(facts)
-    if len(shown) > MAX_HELD:
-        click.echo(f"  and more held; `qbatch status {run.folder} --json` has all")
-    if shown:
+    for one in waiting[:MAX_HELD]:
+        _tell_held(one)
+    if len(waiting) > MAX_HELD:
+        more = len(waiting) - MAX_HELD
+        click.echo(f"  and {more} more held; `qbatch status {folder} --json` has all")
+    if waiting:
         click.echo(
-            f"look each up at its provider, then `qbatch resolve {run.folder} POINT` with "
+            f"look each up at its provider, then `qbatch resolve {folder} POINT` with "
             "--adopt ID (it was taken), --resubmit (it was not), or --give-up",
             err=True,
         )

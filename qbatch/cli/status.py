@@ -50,6 +50,7 @@ def describe(run: Run) -> dict[str, Any]:
     from qbatch.cli.runs import exit_of
 
     states = run.counts_by_state()
+    flying = list(run.in_flight())
     return {
         "name": run.name,
         "folder": str(run.folder),
@@ -58,8 +59,8 @@ def describe(run: Run) -> dict[str, Any]:
         "states": {state.value: number for state, number in states.items()},
         "exit_code": int(exit_of(states)),
         "spent": run.spent(),
-        "at_providers": inflight.at_providers(run),
-        "held": list(inflight.held(run)),
+        "at_providers": inflight.at_providers(flying),
+        "held": list(inflight.held(run, flying)),
     }
 
 
@@ -92,7 +93,7 @@ def _tell(run: Run, facts: dict[str, Any]) -> None:
     click.echo(f"{click.style(run.name, bold=True)}: {word}; {points} in {run.folder}")
     for state, number in facts["states"].items():
         click.echo(f"  {state:<11}{whole(number):>8}")
-    inflight.tell(run)
+    inflight.tell(facts)
     for unit, cost in facts["spent"].items():
         click.echo(f"  {'spent':<11}{amount(cost, unit):>8}")
     if facts["states"].get(JobState.FAILED):
