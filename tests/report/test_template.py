@@ -67,7 +67,7 @@ def test_an_unknown_name_is_told_with_the_known_ones_and_the_nearest(
 
 def test_a_template_that_is_no_jinja_is_refused_before_anything_runs(tmp_path: Path) -> None:
     (tmp_path / "own.md.j2").write_text("fine {{ nobody }}\n{% if %}")
-    with pytest.raises(SourceError, match="own.md.j2:2: Expected an expression") as caught:
+    with pytest.raises(SourceError, match=r"own\.md\.j2:2: Expected an expression") as caught:
         check_template(tmp_path, "own.md.j2")
     assert not isinstance(caught.value, ReportError)
 
