@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,9 +22,21 @@ Listed = dict[str, "Sequence[Target] | ProviderError"]
 @click.command()
 @click.argument("manifest", required=False, type=click.Path(path_type=Path))
 @click.option("--provider", metavar="NAME", help="Only this cloud's (or local).")
+@click.option(
+    "--calibration",
+    metavar="DATE|latest",
+    callback=lambda _context, _option, value: _check_date(value),
+    help="Print the targets' calibration of that day (YYYY-MM-DD) as JSON, where a cloud has one.",
+)
 @trust_option
 @json_option
-def backends(manifest: Path | None, provider: str | None, trust: bool, as_json: bool) -> int:
+def backends(
+    manifest: Path | None,
+    provider: str | None,
+    calibration: str | None,
+    trust: bool,
+    as_json: bool,
+) -> int:
     """List the targets of every configured cloud: those of MANIFEST, and of the environment.
 
     A cloud without credentials is shown as such. Exit code 7 when a cloud that MANIFEST needs has
@@ -37,6 +49,8 @@ def backends(manifest: Path | None, provider: str | None, trust: bool, as_json: 
     loaded = None if manifest is None else load_manifest(manifest, trust=trust)
     accounts = find_accounts(loaded, provider)
     usable = {each.name: each.driver for each in accounts if each.driver and not each.error}
+    if calibration is not None:
+        return _tell_calibrations(usable, None if calibration == "latest" else calibration)
     listed: Listed = enquire(usable, list_targets)
     if as_json:
         facts = [_facts(account, listed.get(account.name)) for account in accounts]
@@ -44,6 +58,35 @@ def backends(manifest: Path | None, provider: str | None, trust: bool, as_json: 
     else:
         _tell(accounts, listed)
     return _code(accounts, listed)
+
+
+def _check_date(value: str | None) -> str | None:
+    from datetime import date
+
+    if value in (None, "latest"):
+        return value
+    try:
+        return date.fromisoformat(value).isoformat()
+    except ValueError:
+        raise click.BadParameter(f"{value!r} is no day; write YYYY-MM-DD or latest") from None
+
+
+def _tell_calibrations(drivers: Mapping[str, Driver], date: str | None) -> int:
+    """Print what each cloud says, as it says it: cloud -> target -> calibration."""
+    from qbatch.cli.exits import Exit, code_of
+    from qbatch.executor.enquire import enquire
+
+    async def ask(driver: Any) -> dict[str, Any]:
+        return dict(await driver.calibrations(date))
+
+    able = {name: driver for name, driver in drivers.items() if hasattr(driver, "calibrations")}
+    answers = enquire(able, ask)
+    told = {name: each for name, each in answers.items() if not isinstance(each, Exception)}
+    click.echo(json.dumps(told, indent=2, ensure_ascii=False))
+    errors = [each for each in answers.values() if isinstance(each, Exception)]
+    for error in errors:
+        click.echo(str(error), err=True)
+    return min(map(code_of, errors), default=Exit.DONE)
 
 
 async def list_targets(driver: Driver) -> Sequence[Target]:

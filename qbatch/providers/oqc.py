@@ -211,8 +211,8 @@ class Oqc:
         self._qpu = await self._find_qpu()
         facts: dict[str, Any] = {"record": {k: v for k, v in self._qpu.items() if k != "url"}}
         window_at = await self._next_window(self._qpu)
-        facts["calibration"] = await self.calibration()
-        facts["status"] = await self.system_status()
+        facts["calibration"] = await self._calibration(self._qpu)
+        facts["status"] = await self._told(self._qpu, "monitoring/statuses", {})
         return _target(self._qpu, window_at, facts)
 
     async def list_targets(self) -> Sequence[Target]:
@@ -459,27 +459,28 @@ class Oqc:
     async def _url(self, path: str) -> str:
         return f"{_url_of(await self._known_qpu())}/{path}"
 
-    async def calibration(self, date: str | None = None) -> Any:
-        """Read the QPU's calibration as the service tells it.
+    async def calibrations(self, date: str | None = None) -> Mapping[str, Any]:
+        """Read the calibration of every QPU of the account, as the service tells it.
 
         Args:
             date: ``YYYY-MM-DD``; None: the latest.
 
         Returns:
-            JSON, or ``{"unavailable": why}``: a simulator has none.
+            QPU id -> JSON, or ``{"unavailable": why}``: a simulator has none.
         """
-        params = {"qpu_id": (await self._known_qpu())["id"]}
-        return await self._told(
-            "monitoring/calibrations", params | ({"date": date} if date else {})
-        )
+        records = await self.qpus()
+        return {str(record["id"]): await self._calibration(record, date) for record in records}
 
-    async def system_status(self) -> Any:
-        """Read how the QPU is, as the service tells it, or ``{"unavailable": why}``."""
-        return await self._told("monitoring/statuses", {})
+    async def _calibration(self, record: Mapping[str, Any], date: str | None = None) -> Any:
+        params = {"qpu_id": str(record["id"])} | ({} if date is None else {"date": date})
+        return await self._told(record, "monitoring/calibrations", params)
 
-    async def _told(self, path: str, params: Mapping[str, str]) -> Any:
+    async def _told(self, record: Mapping[str, Any], path: str, params: Mapping[str, str]) -> Any:
+        """Ask for what a QPU may not have."""
         try:
-            return (await self._ask("GET", path, params=params)).json()
+            reply = await self._send("GET", f"{_url_of(record)}/{path}", params=params)
+            _expect(reply)
+            return reply.json()
         except CredentialsError:
             raise
         except (Refused, Misspoke) as error:

@@ -160,6 +160,13 @@ def test_backends_lists_the_targets_of_both_clouds_and_the_simulator(
     assert found["local"]
 
 
+def test_backends_prints_the_calibration_of_a_day(qbatch: Call, clouds: dict[str, str]) -> None:
+    said = qbatch("backends", "--calibration", "2026-01-02")
+    assert said.code == 0
+    assert said.json["oqc"]["qpu:jp:3:673b1ad43c"]["date"] == "2026-01-02"
+    assert qbatch("backends", "--calibration", "yesterday").code == 2
+
+
 def test_a_cloud_without_credentials_is_shown_as_such_and_is_no_error(
     qbatch: Call, no_clouds: None
 ) -> None:

@@ -206,7 +206,9 @@ async def test_status_and_dated_calibration_are_read(talk: Callable[..., Any]) -
     target = await driver.describe()
     assert target.facts["status"]
     assert "unavailable" not in target.facts["calibration"]
-    assert (await driver.calibration("2026-01-02"))["date"] == "2026-01-02"
+    dated = await driver.calibrations("2026-01-02")
+    assert dated["qpu:jp:3:673b1ad43c"]["date"] == "2026-01-02"
+    assert QPU in dated
 
 
 async def test_registers_counted_apart_are_joined_only_where_that_is_certain(
