@@ -26,10 +26,9 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from difflib import get_close_matches
-from typing import Any, Literal
+from typing import Any
 
 import trio
-from pydantic import BaseModel, ConfigDict, Field
 
 from qbatch.circuit import program_text
 from qbatch.errors import CredentialsError, Misspoke, ProviderError, Refused, TooLarge
@@ -51,9 +50,9 @@ from qbatch.providers import (
     Update,
 )
 from qbatch.providers.credentials import Secret, read_environment, read_pointer
-from qbatch.providers.oqc_results import NotCounts, counts_of
+from qbatch.providers.oqc_config import Options, encode_config
+from qbatch.providers.oqc_results import read_results
 from qbatch.providers.wire import Reply, Wire
-from qbatch.result import Counts
 
 BASE_URL = "https://cloud.oqc.app"
 URL_VARIABLES = ("QBATCH_OQC_URL", "OQC_URL")
@@ -90,89 +89,6 @@ STATES = {
 
 #: As long as any task id.
 _PLACEHOLDER = "00000000-0000-4000-8000-000000000000"
-
-TKET = {"none": 1, "one": 18, "two": 30}
-MITIGATION = {"none": 1, "matrix": 2, "linear": 4}
-
-
-class Options(BaseModel):
-    """``options`` of an OQC backend: the compiler configuration.
-
-    Attributes:
-        tket: Optimisation level of OQC's compiler; None leaves the service's default.
-        error_mitigation: Readout mitigation on the counts.
-        passive_reset_time: Wait between shots, seconds.
-        repetition_period: The older name for it, seconds.
-        metrics: Ask for the optimised circuit and its instruction count.
-        config: Further keys of the compiler configuration, sent as they are.
-        noise: Run a simulator with its noise.
-        bond_dimension: Of a simulator that computes with tensor networks.
-        noise_model: Of a simulator, as the service takes it.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    tket: Literal["none", "one", "two"] | None = None
-    error_mitigation: Literal["none", "matrix", "linear"] | None = None
-    passive_reset_time: float | None = Field(default=None, gt=0)
-    repetition_period: float | None = Field(default=None, gt=0)
-    pre_selection: bool = False
-    post_selection: bool = False
-    driven_reset: bool = False
-    metrics: bool = True
-    config: Mapping[str, Any] = Field(default_factory=dict)
-    noise: bool = False
-    bond_dimension: int | None = Field(default=None, ge=1)
-    noise_model: Mapping[str, Any] | None = None
-
-    @property
-    def external(self) -> dict[str, Any]:
-        """What goes beside the configuration, for simulators that experiment."""
-        said = {
-            "noise_enabled": self.noise or None,
-            "bond_dimension": self.bond_dimension,
-            "noise_model": None if self.noise_model is None else dict(self.noise_model),
-        }
-        return {key: value for key, value in said.items() if value is not None}
-
-
-def encode_config(shots: int, options: Options) -> str:
-    """Write OQC's compiler configuration, in the tagged JSON its own library produces.
-
-    Counts are always asked for (``transforms`` 3): without it the service returns raw arrays.
-    """
-
-    def tagged(kind: str, data: Mapping[str, Any]) -> dict[str, Any]:
-        return {"$type": f"<class 'compiler_config.config.{kind}'>", "$data": data}
-
-    def flag(kind: str, value: int) -> dict[str, Any]:
-        return {"$type": f"<enum 'compiler_config.config.{kind}'>", "$value": value}
-
-    tket, mitigation = options.tket, options.error_mitigation
-    results_format = {
-        "format": flag("InlineResultsProcessing", 1),
-        "transforms": flag("ResultsFormatting", 3),
-    }
-    config: dict[str, Any] = {
-        "repeats": shots,
-        "repetition_period": options.repetition_period,
-        "passive_reset_time": options.passive_reset_time,
-        "results_format": tagged("QuantumResultsFormat", results_format),
-        "metrics": flag("MetricsType", 6 if options.metrics else 1),
-        "active_calibrations": [],
-        "optimizations": tket
-        and tagged("Tket", {"tket_optimizations": flag("TketOptimizations", TKET[tket])}),
-        "error_mitigation": mitigation and flag("ErrorMitigationConfig", MITIGATION[mitigation]),
-        "pre_selection": options.pre_selection,
-        "post_selection": options.post_selection,
-        "driven_reset": options.driven_reset,
-        "enable_debug_info": False,
-    }
-    config |= {**options.config, "repeats": shots}
-    if options.external:
-        config |= {"noise": options.noise, "bond_dimension": options.bond_dimension}
-        config["noise_model"] = options.noise_model and dict(options.noise_model)
-    return json.dumps(tagged("CompilerConfig", config))
 
 
 class Oqc:
@@ -555,43 +471,6 @@ def base_url(url: str | None, environ: Mapping[str, str]) -> str:
     """Return where the API is: the manifest's word, the environment's, or the cloud's own."""
     said = url or next((environ[v] for v in URL_VARIABLES if environ.get(v)), BASE_URL)
     return said.rstrip("/")
-
-
-def read_results(results: Any, order: Order) -> Counts:
-    """Turn OQC's counts into ours.
-
-    Args:
-        results: ``{"c": {"001": 52}}`` or ``{"001": 52}``; leftmost character = bit 0. Leading
-            zeros may have been stripped, which at OQC means bits were lost on the left: such keys
-            are padded on the left, as its own client does.
-        order: Its circuit says how many bits in which registers.
-
-    Raises:
-        Misspoke: Not counts, wrong width, or they do not add up to the shots ordered.
-    """
-    facts = order.circuit.facts
-    if isinstance(results, dict) and len(results) == 1:
-        (only,) = results.values()
-        results = only if isinstance(only, dict) else results
-    if not isinstance(results, dict) or not results:
-        raise Misspoke(f"oqc: {order.name}: the task completed without counts: {results!r:.120}")
-    registers = tuple((register.name, register.num_bits) for register in facts.registers)
-    if all(isinstance(table, dict) for table in results.values()):  # a program not sent by us
-        try:
-            return counts_of(results, registers)
-        except NotCounts as error:
-            raise Misspoke(f"oqc: {order.name}: {error}") from error
-    ours: dict[int, int] = {}
-    for text, count in results.items():
-        if not isinstance(count, int) or set(text) - {"0", "1"} or len(text) > facts.num_bits:
-            raise Misspoke(f"oqc: {order.name}: {text!r}: {count!r} is no count")
-        outcome = int(text.rjust(facts.num_bits, "0")[::-1], 2)
-        ours[outcome] = ours.get(outcome, 0) + count
-    if sum(ours.values()) != order.shots:
-        raise Misspoke(
-            f"oqc: {order.name}: {order.shots} shots were ordered, {sum(ours.values())} came"
-        )
-    return Counts.from_ints(registers, list(ours), list(ours.values()))
 
 
 def _expect(reply: Reply) -> None:

@@ -8,9 +8,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from qbatch.errors import Misspoke
 from qbatch.result import Counts
+
+if TYPE_CHECKING:
+    from qbatch.providers import Order
 
 #: (name, num_bits), declared order.
 Layout = Sequence[tuple[str, int]]
@@ -32,6 +36,43 @@ class SeparateRegisters(NotCounts):
             f"registers {' and '.join(names)} were counted apart, so their joint counts are not "
             f"known; choose one of them (--register {names[0]})"
         )
+
+
+def read_results(results: Any, order: Order) -> Counts:
+    """Turn OQC's counts into ours.
+
+    Args:
+        results: ``{"c": {"001": 52}}`` or ``{"001": 52}``; leftmost character = bit 0. Leading
+            zeros may have been stripped, which at OQC means bits were lost on the left: such keys
+            are padded on the left, as its own client does.
+        order: Its circuit says how many bits in which registers.
+
+    Raises:
+        Misspoke: Not counts, wrong width, or they do not add up to the shots ordered.
+    """
+    facts = order.circuit.facts
+    if isinstance(results, dict) and len(results) == 1:
+        (only,) = results.values()
+        results = only if isinstance(only, dict) else results
+    if not isinstance(results, dict) or not results:
+        raise Misspoke(f"oqc: {order.name}: the task completed without counts: {results!r:.120}")
+    registers = tuple((register.name, register.num_bits) for register in facts.registers)
+    if all(isinstance(table, dict) for table in results.values()):  # a program not sent by us
+        try:
+            return counts_of(results, registers)
+        except NotCounts as error:
+            raise Misspoke(f"oqc: {order.name}: {error}") from error
+    ours: dict[int, int] = {}
+    for text, count in results.items():
+        if not isinstance(count, int) or set(text) - {"0", "1"} or len(text) > facts.num_bits:
+            raise Misspoke(f"oqc: {order.name}: {text!r}: {count!r} is no count")
+        outcome = int(text.rjust(facts.num_bits, "0")[::-1], 2)
+        ours[outcome] = ours.get(outcome, 0) + count
+    if sum(ours.values()) != order.shots:
+        raise Misspoke(
+            f"oqc: {order.name}: {order.shots} shots were ordered, {sum(ours.values())} came"
+        )
+    return Counts.from_ints(registers, list(ours), list(ours.values()))
 
 
 def counts_of(

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from qbatch.errors import SourceError
-from qbatch.providers.oqc import Options, encode_config
+from qbatch.providers.oqc_config import Options, encode_config
 from qbatch.providers.oqc_results import NotCounts, SeparateRegisters, counts_of
 from qbatch.providers.oqc_snapshot import read_config, read_jobs, write_config, write_jobs
 
