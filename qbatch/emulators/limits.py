@@ -12,13 +12,13 @@ class RateLimit:
 
     Args:
         clock: The emulation's.
-        calls: 1 or more.
+        calls: 1 or more; may be changed later.
         window_s: Length of the sliding window, seconds.
     """
 
     def __init__(self, clock: Clock, calls: int, window_s: float) -> None:
         self._clock = clock
-        self._calls = calls
+        self.calls = calls
         self._window_s = window_s
         self._at: deque[float] = deque()
 
@@ -27,9 +27,9 @@ class RateLimit:
         now = self._clock.now_s()
         while self._at and now - self._at[0] >= self._window_s:
             self._at.popleft()
-        if len(self._at) < self._calls:
+        if len(self._at) < self.calls:
             return 0.0
-        return self._window_s - (now - self._at[0])
+        return self._window_s - (now - self._at[-self.calls])
 
     def wait_s(self) -> float:
         """Count one call and return 0, or return how long the caller must wait, uncounted."""

@@ -172,6 +172,7 @@ class Submissions:
     def _limit(self, whose: str, calls: int, window_s: float) -> RateLimit:
         if whose not in self._limits:
             self._limits[whose] = RateLimit(self.world.clock, calls, window_s)
+        self._limits[whose].calls = calls
         return self._limits[whose]
 
     def _check_budget(self, caller: Caller, price: float) -> None:
