@@ -104,9 +104,18 @@ class Job:
     submissions: int = 1
     cancelled_s: float | None = None
     facts: dict[str, Any] = field(default_factory=dict)
+    _end: Stage | None = None
 
     @property
     def stage(self) -> Stage:
+        if self._end is None:
+            stage = self._stage()
+            if stage.is_final:
+                self._end = stage
+            return stage
+        return self._end
+
+    def _stage(self) -> Stage:
         now = self.clock.now_s()
         if self.cancelled_s is not None:
             return Stage.CANCELLED

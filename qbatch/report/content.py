@@ -46,6 +46,12 @@ MANY_POINTS = 30
 #: Judgements shown of each verdict.
 MAX_SHOWN = {Verdict.FAIL: 20, Verdict.UNDECIDED: 10, Verdict.PASS: 3}
 
+#: Said on top of a rehearsal's report.
+REHEARSED = (
+    "This is a rehearsal: every number on this page comes from emulated clouds. "
+    "Nothing was sent to a real one, and nothing was spent."
+)
+
 _PACKAGES = ("qbatch", "qiskit", "qiskit-aer", "numpy")
 _LONGEST_FACT = 160
 _MOST_FACTS = 16
@@ -105,6 +111,16 @@ class Content:
     def states(self) -> list[tuple[JobState, int]]:
         """(state, points) of the states that points are in."""
         return [(state, n) for state in STATES if (n := self.survey.states[state])]
+
+    @property
+    def title(self) -> str:
+        """Of the page."""
+        return f"Rehearsal of {self.run.name}" if self.banner else self.run.name
+
+    @cached_property
+    def banner(self) -> str:
+        """What must be read before any number: that it comes from a rehearsal; else ""."""
+        return REHEARSED if "rehearsal" in self.run.meta else ""
 
     @property
     def headline(self) -> str:

@@ -96,8 +96,10 @@ def markdown_lines(content: Content, rows: MarkdownRows, figures: str = "figures
         figures: Folder of the figures, as seen from the report.
     """
     manifest = content.manifest
-    yield f"# {cell(content.run.name)}"
+    yield f"# {cell(content.title)}"
     yield ""
+    if content.banner:
+        yield from (f"> **{content.banner}**", "")
     if manifest.description:
         yield from (cell(manifest.description), "")
     yield f"**{content.headline}.** " + " · ".join(

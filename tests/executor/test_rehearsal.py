@@ -168,7 +168,8 @@ def test_what_a_target_cannot_take_is_refused_as_in_a_run(
 def test_a_provider_without_an_emulator_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delitem(MODULES, "oqc")
+    others = {name: module for name, module in MODULES.items() if name != "oqc"}
+    monkeypatch.setattr("qbatch.emulators.MODULES", others)
     with pytest.raises(Refused, match="'oqc' has no emulator"):
         play(tmp_path, TOSHIKO)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from math import ceil
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
@@ -68,6 +69,7 @@ _SHAPES: Mapping[str, tuple[int, tuple[str, ...]]] = {
 }
 
 
+@cache
 def stable_id(name: str) -> str:
     """Return the UUID that stands for `name` in every emulation."""
     return str(uuid5(NAMESPACE_URL, f"emulated:{NAME}:{name}"))

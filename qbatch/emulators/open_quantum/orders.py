@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any
 
 from starlette.requests import Request
@@ -30,7 +31,7 @@ from qbatch.emulators.open_quantum.catalogue import (
     find_subcategory,
     offered,
 )
-from qbatch.emulators.open_quantum.storage import Storage
+from qbatch.emulators.open_quantum.storage import URL_LIFE_S, Storage
 from qbatch.emulators.simulation import Computation, Solution, bitstrings
 
 #: Jobs an organization may have under way at once.
@@ -112,6 +113,8 @@ class Orders:
         self.balances: dict[str, Balance] = {}
         self._ids: dict[str, list[str]] = {one: [] for one, _ in ORGANIZATIONS}
         self._unfinished: list[Job] = []
+        #: Rows of jobs at their end: those change no more, but for the signatures of their URLs.
+        self._kept_rows: dict[str, tuple[float, dict[str, Any]]] = {}
 
     def table(self) -> list[tuple[str, str, Handler]]:
         return [
@@ -360,6 +363,15 @@ class Orders:
         return page(request, "jobs", ids, lambda one: self._row(self.jobs[one], request))
 
     def _row(self, job: Job, request: Request) -> dict[str, Any]:
+        signed_s, row = self._kept_rows.get(job.id, (-inf, {}))
+        if self.world.clock.now_s() - signed_s < URL_LIFE_S / 2:
+            return row
+        row = self._new_row(job, request)
+        if row["output_data_url"]:
+            self._kept_rows[job.id] = self.world.clock.now_s(), row
+        return row
+
+    def _new_row(self, job: Job, request: Request) -> dict[str, Any]:
         backend = job.facts["preparation"].backend
         return {
             "id": job.id,

@@ -1,0 +1,95 @@
+"""`qbatch run --rehearse`, as a person and a script meet it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Call = Callable[..., Any]
+
+CLOUDS = """\
+qbatch: 1
+name: pair
+circuits:
+  bell: bell.qasm
+backends:
+  toshiko: {provider: oqc, target: "qpu:uk:1:12345", credentials: env:NOT_SET_ANYWHERE}
+  emerald: {provider: open-quantum, target: "iqm:emerald"}
+sweep:
+  matrix: {shots: [100, 200]}
+"""
+
+
+@pytest.fixture
+def clouds(manifest: Path, tmp_path: Path) -> Path:
+    (tmp_path / "pair.yaml").write_text(CLOUDS)
+    return manifest
+
+
+def test_a_rehearsal_says_how_long_how_dear_and_what_holds_it_up(
+    qbatch: Call, clouds: Path
+) -> None:
+    said = qbatch("run", clouds, "--rehearse")
+    assert said.code == 0
+    assert "rehearsal of 4 jobs" in said.out
+    assert "would take  1 min" in said.out
+    assert "to 1 h" in said.out
+    assert "would cost  4 credits + 0.39 USD" in said.out
+    assert "jobs waited in the provider's queue" in said.out
+    assert "nothing is sent, nothing is spent" in said.err
+
+
+def test_its_report_says_on_top_that_it_is_a_rehearsal(
+    qbatch: Call, clouds: Path, tmp_path: Path
+) -> None:
+    qbatch("run", clouds, "--rehearse", "--queue-s", "5", "10")
+    folder = tmp_path / "runs" / "pair.rehearsal"
+    assert "# Rehearsal of pair\n\n> **This is a rehearsal" in (folder / "report.md").read_text()
+    page = (folder / "report.html").read_text()
+    assert "<h1>Rehearsal of pair</h1>" in page
+    assert "every number on this page comes from emulated clouds" in page
+    assert not (tmp_path / "runs" / "pair").exists()
+    assert not (tmp_path / "qbatch.lock").exists()
+
+
+def test_json_ends_with_all_of_it(qbatch: Call, clouds: Path) -> None:
+    said = qbatch("run", clouds, "--rehearse", "--json", "--no-report", "--queue-s", "10", "5")
+    facts = said.json_lines[-1]
+    assert (facts["event"], facts["rehearsal"], facts["exit_code"]) == ("rehearsed", True, 0)
+    assert facts["queue_s"] == [5, 10]
+    assert facts["spent"]["credits"] == [4, 4]
+    assert facts["passes"][0]["backends"]["emerald"]["waits"]["queue"]["times"] == 2
+
+
+def test_out_is_honoured_and_a_real_run_refuses_that_folder(
+    qbatch: Call, manifest: Path, tmp_path: Path
+) -> None:
+    said = qbatch("run", manifest, "--rehearse", "--out", "tried", "--no-report")
+    assert said.code == 0
+    assert (tmp_path / "tried" / "rehearsal.json").exists()
+    refused = qbatch("run", manifest, "--out", "tried")
+    assert refused.code == 9
+    assert "this is a rehearsal" in refused.err
+
+
+def test_a_rehearsal_refuses_a_real_runs_folder(qbatch: Call, done: Path) -> None:
+    refused = qbatch("run", done, "--rehearse", "--out", "runs/pair")
+    assert refused.code == 9
+    assert "no rehearsal" in refused.err
+
+
+def test_what_a_cloud_would_refuse_is_told_at_its_place(
+    qbatch: Call, clouds: Path, tmp_path: Path
+) -> None:
+    said = qbatch("run", clouds, "--rehearse", "-S", "shots=200000")
+    assert said.code == 3
+    assert "200000 shots are too many" in said.err
+    assert not (tmp_path / "runs").exists()
+
+
+def test_flags_that_are_about_an_earlier_run_are_refused(qbatch: Call, clouds: Path) -> None:
+    assert qbatch("run", clouds, "--rehearse", "--only", "failed").code == 2
+    assert qbatch("run", clouds, "--queue-s", "1", "2").code == 2
