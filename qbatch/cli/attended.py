@@ -23,14 +23,27 @@ if TYPE_CHECKING:
     from qbatch.snapshot import Run
 
 
-def attend(errand: Callable[[Observer], Run], *, as_json: bool, report: bool) -> int:
-    """Do an errand at the clouds, tell what came of it, and return the exit code."""
+def attend(
+    errand: Callable[[Observer], Run],
+    judge: Callable[[Run], Exit],
+    *,
+    as_json: bool,
+    report: bool,
+) -> int:
+    """Do an errand at the clouds, tell what came of it, and return the exit code.
+
+    Args:
+        errand: Given the observer.
+        judge: Says the exit code of the run after it, where every cloud could be asked.
+        as_json: JSON lines to stdout in place of words.
+        report: Write it afterwards.
+    """
     with closing(open_teller(as_json=as_json)) as teller:
         watcher = Watcher(teller, as_json=as_json)
         done = errand(watcher.observe)
     summary: Summary = done.summary
     written = _write_report(done) if report and summary.total else []
-    code = _code(summary)
+    code = _code(summary, done, judge)
     outlet = Outlet(sys.stdout)
     if as_json:
         facts = _facts(done, summary)
@@ -50,12 +63,18 @@ def _write_report(run: Run) -> list[Path]:
     return write_report(run)
 
 
-def _code(summary: Summary) -> Exit:
+def _code(summary: Summary, run: Run, judge: Callable[[Run], Exit]) -> Exit:
     if summary.out_of_reach:
         return min(code_of(error) for error in summary.out_of_reach.values())
-    if any(summary.states.get(state) for state in IN_FLIGHT):
+    return judge(run)
+
+
+def judge_whole(run: Run) -> Exit:
+    """What is in flight or held comes first, then what failed."""
+    states = run.counts_by_state()
+    if any(states.get(state) for state in IN_FLIGHT):
         return Exit.PENDING
-    return exit_of(summary.states)
+    return exit_of(states)
 
 
 def _facts(run: Run, summary: Summary) -> dict[str, object]:

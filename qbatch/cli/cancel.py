@@ -16,7 +16,8 @@ from qbatch.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from qbatch.snapshot import PointResult
+    from qbatch.cli.exits import Exit
+    from qbatch.snapshot import Run
 
 
 @click.command()
@@ -40,6 +41,7 @@ def cancel(
 
     Says what the clouds made of it: a job that was done already is fetched instead. What a cloud
     bills for a cancelled job is its own affair. `qbatch run` would submit cancelled points again.
+    Exit code 0 when nothing that was meant is in flight any more, 9 while something is.
     """
     from qbatch.cli.attended import attend
     from qbatch.cli.runs import ask, choose, open_named
@@ -48,8 +50,10 @@ def cancel(
 
     with open_named(run, out) as opened:
         folder = opened.folder
-        meant = {each.id for each in choose(opened, points, expression) if is_at_cloud(each)}
         is_all = not (points or expression)
+        meant = {each.id for each in opened.in_flight()}  # removed points too
+        if not is_all:
+            meant &= {each.id for each in choose(opened, points, expression)}
         if not is_all and not meant:
             click.echo("none of these points is in flight", err=True)
             return 0
@@ -59,13 +63,13 @@ def cancel(
         lambda observer: cancel_run(
             folder, None if is_all else meant.__contains__, observer=observer
         ),
+        lambda after: _judge(after, meant),
         as_json=as_json,
         report=not no_report,
     )
 
 
-def is_at_cloud(point: PointResult) -> bool:
-    """A provider may hold its job."""
-    from qbatch.job import IN_FLIGHT
+def _judge(run: Run, meant: set[str]) -> Exit:
+    from qbatch.cli.exits import Exit
 
-    return point.state in IN_FLIGHT
+    return Exit.PENDING if any(p.id in meant for p in run.in_flight()) else Exit.DONE

@@ -21,7 +21,7 @@ def fetch(run: Path, wait: bool, no_report: bool, out: Path | None, as_json: boo
     Submits nothing new; what was cut off while it was sent is looked for. Exit code 9 while jobs
     are still at a cloud or held, 0 when all points are done.
     """
-    from qbatch.cli.attended import attend
+    from qbatch.cli.attended import attend, judge_whole
     from qbatch.cli.runs import open_named
     from qbatch.executor.attend import fetch_run
 
@@ -29,6 +29,7 @@ def fetch(run: Path, wait: bool, no_report: bool, out: Path | None, as_json: boo
         folder = opened.folder
     return attend(
         lambda observer: fetch_run(folder, wait=wait, observer=observer),
+        judge_whole,
         as_json=as_json,
         report=not no_report,
     )

@@ -262,6 +262,7 @@ def test_cancel_reaches_the_cloud_and_only_what_is_meant(
     qbatch("run", two_clouds, "--detach", "--yes", "--no-report", "-k", "backend=toshiko")
     assert qbatch("cancel", two_clouds, "-k", "repeat=1").code == 6
     said = qbatch("cancel", two_clouds, "-k", "repeat=1", "--yes", "--no-report")
+    assert said.code == 0
     assert "1 cancelled: `qbatch run` would buy them again" in said.out
     *_, first, second = [job["state"] for job in ledger()]
     assert sorted([first, second])[0] == "cancelled"
