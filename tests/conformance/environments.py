@@ -34,15 +34,18 @@ class Environment:
     Attributes:
         pythons: Versions the client runs on, the best first.
         packages: Requirements as pip takes them.
+        alone: Installed after these, without their dependencies and on whatever Python: what they
+            really need stands in `packages`.
     """
 
     name: str
     pythons: Sequence[str]
     packages: Sequence[str]
+    alone: Sequence[str] = ()
 
     @property
     def folder(self) -> Path:
-        pins = " ".join([*self.pythons, *self.packages])
+        pins = " ".join([*self.pythons, *self.packages, *self.alone])
         return KEPT / f"venv-{self.name}-{sha256(pins.encode()).hexdigest()[:10]}"
 
     @property
@@ -63,6 +66,9 @@ class Environment:
                 _run([find_python(self.pythons), "-m", "venv", str(self.folder)])
                 pip = [str(self.python), "-m", "pip", "--disable-pip-version-check"]
                 _run([*pip, "install", "--quiet", *self.packages])
+                if self.alone:
+                    loose = ["--quiet", "--no-deps", "--ignore-requires-python"]
+                    _run([*pip, "install", *loose, *self.alone])
                 (self.folder / "complete").touch()
         return self.python
 
@@ -109,8 +115,15 @@ OPEN_QUANTUM = Environment(
     ("3.11", "3.12"),
     ("openquantum-sdk==1.0.0", "openquantum-sdk-qiskit==1.0.0", "qiskit-qasm3-import>=0.6"),
 )
+#: The client declares Python 3.12 and seventy packages; what talks to the platform needs neither.
+MARQOV = Environment(
+    "marqov",
+    ("3.12", "3.11"),
+    ("marqov-quantumflow==1.0.2", "numpy<2.4", "requests", "cloudpickle", "pydantic", "temporalio"),
+    alone=("marqov==0.11.0",),
+)
 
-ENVIRONMENTS = (OQC, OPEN_QUANTUM)
+ENVIRONMENTS = (OQC, OPEN_QUANTUM, MARQOV)
 
 
 if __name__ == "__main__":
