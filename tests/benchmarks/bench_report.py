@@ -20,7 +20,7 @@ def measure() -> Iterator[Row]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         _make_run(folder / "run")
-        from qbatch.report import export, write_report
+        from qbatch.report import write_report
         from qbatch.snapshot import open_run
 
         run = open_run(folder / "run")
@@ -39,7 +39,6 @@ def measure() -> Iterator[Row]:
                 f"{ours / hand:.1f} x",
                 f"<= {most:g} s, <= 60 MiB",
             )
-        del export
 
 
 def _seconds(work: Callable[[], object]) -> float:
@@ -67,10 +66,7 @@ def _make_run(folder: Path) -> None:
 
     async def work() -> None:
         with Snapshot(folder, durability="normal") as snapshot:
-            from qbatch.plan.lock import installed_versions
-
             snapshot.set_meta(run_id="bench", versions="{}", selection="")
             await execute(plan, snapshot, {"local": driver}, {"local": driver.target})
-            del installed_versions
 
     trio.run(work)
