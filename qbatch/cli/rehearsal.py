@@ -96,19 +96,26 @@ def _sentences(done: Rehearsal) -> Iterator[str]:
     yield f"  would take  {_span(done.makespan_s)}"
     spent = [_between(amount(low, u), amount(high, u)) for u, (low, high) in done.spent.items()]
     yield f"  would cost  {' + '.join(spent) or 'nothing'}, at the emulated clouds' prices"
-    queues = " to ".join(format_time(one.queue_s) for one in done.passes)
-    yield (
-        f"  From a pass in which every job queues {format_time(done.passes[0].queue_s)} to one in "
-        f"which it queues {format_time(done.passes[-1].queue_s)}; each machine then runs one job "
-        "after the other."
-        if len(done.passes) > 1
-        else f"  Every job queues {queues}; each machine then runs one job after the other."
-    )
+    yield f"  {_assumption(done)}"
+    if done.uncounted:
+        yield f"  This machine's own simulators take no time in it: {', '.join(done.uncounted)}."
     for name, target in done.assumed.items():
-        yield f"  {name}: {target} is not among the emulated machines: limits and prices assumed"
+        yield (
+            f"  {name}: {target} is none of the emulated cloud's usual machines; "
+            "its limits and prices are assumed."
+        )
     for name in done.passes[-1].backends:
         yield ""
         yield from _backend(name, done)
+
+
+def _assumption(done: Rehearsal) -> str:
+    """Say what a range is between."""
+    queues = [_time(one.queue_s) for one in done.passes]
+    said = f"if every job queues {queues[0]}"
+    if len(queues) > 1:
+        said += f", and if {queues[-1]}"
+    return f"The time is that {said}; each machine then runs one job after the other."
 
 
 def _backend(name: str, done: Rehearsal) -> Iterator[str]:
@@ -131,7 +138,7 @@ def _backend(name: str, done: Rehearsal) -> Iterator[str]:
         for cause in causes[:MAX_WAITS]
     ]
     if rows:
-        head = ["held up by", *(f"queue {format_time(one.queue_s)}" for one in done.passes)]
+        head = ["held up by", *(f"queue {_time(one.queue_s)}" for one in done.passes)]
         yield format_table(head, rows, indent="  ")
     for reason, number in last.refused.items():
         yield f"  {whole(number)} would fail: {reason}"
@@ -154,6 +161,6 @@ def _between(low: str, high: str) -> str:
 def _time(seconds: float) -> str:
     """A duration in words, in days where there are two or more."""
     if seconds < 172_800:
-        return format_time(seconds)
+        return format_time(seconds).replace(" h 0 min", " h")
     hours = round(seconds / 3600)
     return f"{hours // 24} d {hours % 24} h"

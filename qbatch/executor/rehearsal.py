@@ -110,6 +110,7 @@ class Rehearsal:
         targets: Backend -> target.
         assumed: Backend -> target that the emulated cloud does not usually have; its limits and
             prices are made up.
+        uncounted: Backends on this machine; the time they take is not in the makespan.
         requests: To emulated clouds, over all passes.
     """
 
@@ -118,6 +119,7 @@ class Rehearsal:
     passes: tuple[Pass, ...]
     targets: Mapping[str, str]
     assumed: Mapping[str, str] = field(default_factory=dict)
+    uncounted: tuple[str, ...] = ()
     requests: int = 0
 
     @property
@@ -156,6 +158,7 @@ class Rehearsal:
             "spent": {unit: list(span) for unit, span in self.spent.items()},
             "targets": dict(self.targets),
             "assumed": dict(self.assumed),
+            "uncounted": list(self.uncounted),
             "requests": self.requests,
             "passes": [_pass_facts(one) for one in self.passes],
         }
@@ -230,8 +233,15 @@ def rehearse(
             passes.append(stage.play(here, queue_s))
             if stop is not None and stop.level:
                 break
+    backends = plan.manifest.backends
     done = Rehearsal(
-        plan.manifest.name, folder, tuple(passes), stage.targets, stage.assumed, stage.requests
+        plan.manifest.name,
+        folder,
+        tuple(passes),
+        stage.targets,
+        stage.assumed,
+        tuple(name for name in stage.targets if backends[name].provider == "local"),
+        stage.requests,
     )
     if (folder / "snapshot.db").exists():
         text = json.dumps(done.to_dict(), ensure_ascii=False, indent=2)
