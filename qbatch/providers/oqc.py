@@ -308,20 +308,24 @@ class Oqc:
         return Update(order.id, state, status, task_id, error=error, raw=raw)
 
     async def fetch(self, batch: Batch, job_ids: Sequence[str]) -> Sequence[Fetched]:
+        """Download results; one that lags behind its completed task is left out."""
         wanted = set(job_ids)
-        return [
+        found = [
             await self._result(order, task_id)
             for order, task_id in zip(batch.orders, self._task_ids(batch), strict=True)
             if order.id in wanted
         ]
+        return [one for one in found if one is not None]
 
-    async def _result(self, order: Order, task_id: str) -> Fetched:
+    async def _result(self, order: Order, task_id: str) -> Fetched | None:
         reply = self._finished.pop(task_id, None)
         if reply is None:
             reply = await self._send("GET", await self._url(f"tasks/{task_id}/all_info"))
             _expect(reply)
         record = reply.object()
-        counts = read_results(record.get("results"), order)
+        if record.get("results") is None:
+            return None
+        counts = read_results(record["results"], order)
         keep = ("timings", "execution_metadata", "metadata", "compile_time", "execute_time")
         facts = {key: record[key] for key in keep if record.get(key) is not None}
         return Fetched(order.id, counts, raw=reply.content, facts=facts)

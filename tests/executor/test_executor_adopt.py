@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -186,22 +186,18 @@ def emulation() -> Iterator[Emulation]:
     made.close()
 
 
-def go_on(emulation: Emulation, *folders: Path) -> tuple[list[Run], list[dict[str, Any]]]:
-    """Run each folder's manifest; return what the emulated cloud accepted, too."""
+async def go_on(emulation: Emulation, folder: Path) -> Run:
+    """Run the folder's manifest."""
     around = Surroundings(
         environ=emulation.environment("http://emulators.test"),
         transport=emulation.transport(),
         is_virtual=True,
     )
+    return await run_async(folder / MANIFEST, out=folder, surroundings=around)
 
-    async def work() -> tuple[list[Run], list[dict[str, Any]]]:
-        runs = [
-            await run_async(folder / MANIFEST, out=folder, surroundings=around)
-            for folder in folders
-        ]
-        return runs, emulation.world.ledger.entries()
 
-    return trio.run(work, clock=MockClock(autojump_threshold=0))
+def on_virtual_time(work: Callable[[], Awaitable[None]]) -> None:
+    trio.run(work, clock=MockClock(autojump_threshold=0))
 
 
 @pytest.mark.parametrize("state", ["SUBMITTED", "CREATED"])
@@ -211,20 +207,26 @@ def test_a_task_in_flight_is_fetched_under_its_own_id_and_not_bought_again(
     first, second = tmp_path / "first", tmp_path / "second"
     for folder in (first, second):
         folder.mkdir()
-    adopted(first, job("CREATED")).close()
-    ((one,), _) = go_on(emulation, first / "run")
-    task_id = next(iter(one)).job.provider_job_id
-    adopted(second, job(state, task_id=task_id)).close()
-    ((two,), ledger) = go_on(emulation, second / "run")
-    assert [(point.state, point.job.provider_job_id) for point in two] == [("completed", task_id)]
-    assert [entry["submissions"] for entry in ledger] == [1]
+
+    async def work() -> None:
+        adopted(first, job("CREATED")).close()
+        task_id = next(iter(await go_on(emulation, first / "run"))).job.provider_job_id
+        adopted(second, job(state, task_id=task_id)).close()
+        (point,) = await go_on(emulation, second / "run")
+        assert (point.state, point.job.provider_job_id) == (JobState.COMPLETED, task_id)
+        assert [entry["submissions"] for entry in emulation.world.ledger.entries()] == [1]
+
+    on_virtual_time(work)
 
 
 def test_what_was_fetched_since_goes_out_as_a_result(tmp_path: Path, emulation: Emulation) -> None:
-    adopted(tmp_path, job("CREATED", tag="mine")).close()
-    ((run,), _) = go_on(emulation, tmp_path / "run")
-    (found,) = json.loads(oqc_snapshot(run)[0])["jobs"]
-    assert (found["state"], found["tag"]) == ("COMPLETED", "mine")
-    assert sum(found["result"]["data"]["c"].values()) == 100
-    assert found["history"] == [found["result"]]
-    assert found["timings"]
+    async def work() -> None:
+        adopted(tmp_path, job("CREATED", tag="mine")).close()
+        run = await go_on(emulation, tmp_path / "run")
+        (found,) = json.loads(oqc_snapshot(run)[0])["jobs"]
+        assert (found["state"], found["tag"]) == ("COMPLETED", "mine")
+        assert sum(found["result"]["data"]["c"].values()) == 100
+        assert found["history"] == [found["result"]]
+        assert found["timings"]
+
+    on_virtual_time(work)

@@ -230,3 +230,17 @@ async def test_the_reply_about_a_failed_task_is_kept(
     (update,) = (await one.finish(batch)).values()
     assert update.error == "laser off (code 7)"
     assert json.loads(update.raw)["task_error"]["error_code"] == 7
+
+
+async def test_a_result_that_lags_behind_its_state_is_left_out_until_it_is_there(
+    talk: Callable[..., Any], order: Callable[..., Any]
+) -> None:
+    one = talk("oqc", target=QPU)
+    one.set_faults(jobs=[{"lag_s": 20}])
+    wanted = order()
+    batch = await one.submit(await one.prepare(wanted))
+    await one.finish(batch)
+    assert await one.driver.fetch(batch, [wanted.id]) == []
+    await trio.sleep(25)
+    (fetched,) = await one.driver.fetch(batch, [wanted.id])
+    assert fetched.counts.shots == wanted.shots
