@@ -177,13 +177,20 @@ class Carrier:
         assert flight.intent is not None
         self._start_clock(flight, 0.0)
         lost: ProviderError | None = None
+        is_sent = False
         try:
             async with self._lane.gate.passage():
                 with self._lane.busy():
+                    await trio.lowlevel.checkpoint_if_cancelled()
+                    is_sent = True
                     updates = await self._lane.driver.submit(flight.current(), flight.intent)
                     self._lane.let_in()
                     flight.turned_away_at, flight.turned_away = math.inf, 0
                     await self._take_answers(flight, updates)
+        except trio.Cancelled:
+            if not is_sent:  # the lane ended before the call: there is nothing to look for
+                await self._put_back(flight, flight.ids, "", note="not sent")
+            raise
         except CredentialsError as error:
             await self._put_back(flight, flight.ids, str(error))
             await self._lane.give_up(error)

@@ -175,6 +175,14 @@ def test_a_provider_out_of_reach_is_given_up_and_its_jobs_stay_created(tmp_path:
     assert play(tmp_path, plan_of(5, "cloud"), FakeCloud()).summary.completed == 5
 
 
+@pytest.mark.parametrize("attempt", range(12))
+def test_an_intent_that_was_never_sent_is_taken_back(tmp_path: Path, attempt: int) -> None:
+    """Which task meets the end of its lane just before it sends is trio's choice: try often."""
+    cloud = faulty("submit", *[unsent] * 99, in_flight=3)
+    played = play(tmp_path, plan_of(6, "cloud"), cloud)
+    assert played.summary.states == {JobState.CREATED: 6}
+
+
 def test_wrong_credentials_give_the_provider_up_and_nothing_is_failed(tmp_path: Path) -> None:
     cloud = faulty("submit", raising(CredentialsError("cloud: 401")))
     played = play(tmp_path, plan_of(3, "cloud"), cloud)
