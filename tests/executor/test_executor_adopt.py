@@ -108,6 +108,15 @@ def test_a_saved_state_becomes_one_that_never_buys_a_living_task_again(
     assert states(adopted(tmp_path, saved)) == [state.value]
 
 
+@pytest.mark.parametrize(("state", "stage"), [("CREATED", "submitting"), ("RUNNING", "submitted")])
+def test_what_is_in_flight_stands_in_a_composite_job(
+    tmp_path: Path, state: str, stage: str
+) -> None:
+    run = adopted(tmp_path, job(state, task_id=IDS[5]))
+    assert run.composites_by_stage() == {("d865b5a184", stage): 1}
+    assert run.memo_of(next(iter(run))) == ({"task_ids": [IDS[5]], "qpu_id": QPU}, 0)
+
+
 def test_earlier_outputs_are_attempts(tmp_path: Path) -> None:
     history = [failure(102), failure(102), result(IDS[2]), result(IDS[0])]
     run = adopted(tmp_path, job(history=history))
@@ -221,11 +230,12 @@ def test_a_task_in_flight_is_fetched_under_its_own_id_and_not_bought_again(
 
 def test_what_was_fetched_since_goes_out_as_a_result(tmp_path: Path, emulation: Emulation) -> None:
     async def work() -> None:
-        adopted(tmp_path, job("CREATED", tag="mine")).close()
+        flip = BELL.replace("h q[0]; cx q[0],q[1]", "x q[0]")
+        adopted(tmp_path, job("CREATED", flip, tag="mine")).close()
         run = await go_on(emulation, tmp_path / "run")
         (found,) = json.loads(oqc_snapshot(run)[0])["jobs"]
         assert (found["state"], found["tag"]) == ("COMPLETED", "mine")
-        assert sum(found["result"]["data"]["c"].values()) == 100
+        assert found["result"]["data"] == {"c": {"10": 100}}  # bit 0 stands left
         assert found["history"] == [found["result"]]
         assert found["timings"]
 
