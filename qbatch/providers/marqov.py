@@ -219,14 +219,19 @@ class Marqov:
             return Prepared(memo, ready=False)
         if "script_id" in memo:
             memo |= await self._analyse(batch, memo["script_id"])
-        memo["is_free"] = read_price(await self._known_record()).is_free and not memo.get("usd")
+        memo["is_free"] = read_price(await self._known_record()).is_free
+        if memo["is_free"] and memo.get("usd"):
+            raise Refused(
+                f"marqov: {order.name}: {self._wanted} is free by the catalogue, but the analysis "
+                f"asks {memo['usd']:g} usd; nothing was sent"
+            )
         memo["body"] = self._body(batch, memo)
         return self._ready(order, memo)
 
     @staticmethod
     def _ready(order: Order, memo: Mapping[str, Any]) -> Prepared:
         usd = memo.get("usd")
-        return Prepared(memo, quotes={} if usd is None else {order.id: usd})
+        return Prepared(memo, quotes={order.id: usd} if usd else {})
 
     async def _upload(self, batch: Batch) -> str:
         script = {

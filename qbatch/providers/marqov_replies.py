@@ -200,6 +200,8 @@ def read_price(record: Mapping[str, Any]) -> Price:
     )
     if fee is None or per_shot is None or minimum is None:
         return Price(unit="usd", quoted=True, source="the analysis of each script")
+    if not (fee or per_shot or minimum):
+        return Price(source="GET /api/backends")
     return Price(
         unit="usd", per_job=fee, per_shot=per_shot, minimum=minimum, source="GET /api/backends"
     )

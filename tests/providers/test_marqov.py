@@ -118,6 +118,17 @@ async def test_a_script_is_uploaded_once_and_names_the_job(talk: Maker, order: M
     assert len(cloud.ledger[0]["name"]) <= 100
 
 
+async def test_what_is_free_by_the_catalogue_but_not_by_the_analysis_is_not_bought(
+    talk: Maker, order: Maker
+) -> None:
+    cloud = talk("marqov", target="sv1")
+    await cloud.driver.describe()
+    pricing = {"taskFee": 0, "perShot": 0, "minimumCost": 0}
+    cloud.driver._record = {**cloud.driver._record, "pricing": pricing}
+    with pytest.raises(Refused, match=r"asks 0\.075 usd"):
+        await cloud.prepare(order())
+
+
 # -- lost answers --------------------------------------------------------------------------------
 
 LOST = [
