@@ -65,7 +65,7 @@ MAX_BYTES = 100_000
 JOB_BYTES = 1_500
 
 #: Of the tasks that have not ended, so many of the oldest, and of the others, are asked about.
-OLDEST, OTHERS = 8, 4
+OLDEST, OTHERS = 4, 2
 
 #: After a lost answer: how long the service may still be reading what we sent.
 SETTLE_S = 35.0
