@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from qbatch.snapshot import Run
 
 _TEXT = ("csv", "counts", "json", "md", "html", "oqc-snapshot")
-_BINARY = ("netcdf", "parquet")
+_BINARY = ("netcdf", "parquet", "capsule")
 
 
 @click.command()
@@ -27,7 +27,8 @@ _BINARY = ("netcdf", "parquet")
     default="csv",
     show_default=True,
     help="csv: a row per point; counts: a row per outcome of each point; json: all of it; "
-    "oqc-snapshot: the points on OQC, for OQC's own client.",
+    "oqc-snapshot: the points on OQC, for OQC's own client; capsule: a sealed Marqov capsule, as a "
+    "new folder or a .capsule file.",
 )
 @output_option("Write it there instead of to stdout; binary formats need it.")
 @out_option
@@ -41,12 +42,22 @@ def export(run: Path, format_: str, output: Path | None, out: Path | None) -> No
     if format_ in ("md", "html"):
         text = render(opened, format_)
         click.echo(text, nl=False) if output is None else output.write_text(text, "utf-8")
+    elif format_ == "capsule" and output is not None:
+        _seal(opened, output)
     else:
         write(opened, format_, sys.stdout if output is None else output)
     if format_ == "oqc-snapshot":
         _warn_of_oqc_client(opened)
     if output is not None:
         click.echo(f"wrote {output}", err=True)
+
+
+def _seal(run: Run, path: Path) -> None:
+    """Write a capsule, and say its id: what proves later that nobody changed it."""
+    from qbatch.report.capsule import write_capsule
+
+    click.echo(write_capsule(run, path))
+    click.echo("that is its id: keep it elsewhere, to verify the capsule against it", err=True)
 
 
 def _warn_of_oqc_client(run: Run) -> None:

@@ -13,6 +13,8 @@ circuit, backend, shots, repeat, parameters, estimates` (name -> value, se, low,
 distance's floor), `counts` (bitstring -> count, or null), `cost, unit, provider_job_id, error`.
 
 ``oqc-snapshot``: the points on OQC as that cloud's own client saves and loads them.
+
+``capsule``: a sealed Marqov capsule of the whole run, a new folder or a ``.capsule`` file.
 """
 
 from __future__ import annotations
@@ -36,6 +38,8 @@ TAIL = ("cost", "unit", "provider_job_id", "error")
 TEXT_FORMATS = ("csv", "counts", "json", "oqc-snapshot")
 #: Formats that need a file.
 BINARY_FORMATS = ("netcdf", "parquet")
+#: Formats that make a folder, or a file of the packed folder.
+FOLDER_FORMATS = ("capsule",)
 
 
 def export(run: Run, format: str, out: IO[str] | Path) -> None:
@@ -43,8 +47,8 @@ def export(run: Run, format: str, out: IO[str] | Path) -> None:
 
     Args:
         run: Read once.
-        format: csv, counts, json, oqc-snapshot; with a path also netcdf and parquet, which need
-            the extra ``[data]``.
+        format: csv, counts, json, oqc-snapshot; with a path also capsule, and netcdf and parquet,
+            which need the extra ``[data]``.
         out: An open text stream, or the path of a file, which is replaced whole.
 
     Raises:
@@ -52,12 +56,12 @@ def export(run: Run, format: str, out: IO[str] | Path) -> None:
         QbatchError: A package of the extra is missing.
         SnapshotError: The file cannot be written.
     """
-    if format in BINARY_FORMATS:
+    if format in (*BINARY_FORMATS, *FOLDER_FORMATS):
         if not isinstance(out, Path):
             raise SelectionError(f"{format} is binary: name a file with -o FILE")
         _write_binary(run, format, out)
     elif format not in TEXT_FORMATS:
-        known = ", ".join((*TEXT_FORMATS, *BINARY_FORMATS))
+        known = ", ".join((*TEXT_FORMATS, *BINARY_FORMATS, *FOLDER_FORMATS))
         raise SelectionError(f"no export format {format!r}; there are {known}")
     elif isinstance(out, Path):
         with replacing_text(out) as file:
@@ -185,6 +189,11 @@ _WRITERS: dict[str, Callable[[Run, IO[str]], None]] = {
 
 
 def _write_binary(run: Any, format: str, path: Path) -> None:
+    if format == "capsule":
+        from qbatch.report.capsule import write_capsule
+
+        write_capsule(run, path)
+        return
     with replacing(path) as fresh:
         try:
             if format == "netcdf":

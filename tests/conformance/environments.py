@@ -122,8 +122,11 @@ MARQOV = Environment(
     ("marqov-quantumflow==1.0.2", "numpy<2.4", "requests", "cloudpickle", "pydantic", "temporalio"),
     alone=("marqov==0.11.0",),
 )
+MARQOV_CAPSULE = Environment(
+    "marqov-capsule", ("3.11", "3.12"), ("marqov-capsule==0.2.2", "numpy", "scipy")
+)
 
-ENVIRONMENTS = (OQC, OPEN_QUANTUM, MARQOV)
+ENVIRONMENTS = (OQC, OPEN_QUANTUM, MARQOV, MARQOV_CAPSULE)
 
 
 if __name__ == "__main__":
