@@ -516,7 +516,7 @@ def _target(record: Mapping[str, Any], window_at: str | None, facts: Mapping[str
         max_shots=_whole(features.get("Maximum Shots")),
         max_jobs=1_000,
         max_bytes=MAX_BYTES,
-        in_flight=8,
+        in_flight=256,
         poll_s=(0.2, 10.0),
         price=_price(record),
         online=bool(record.get("active")),
