@@ -48,8 +48,6 @@ ORIGIN = "http://emulated.invalid"
 #: Provider -> options that name an account of the person's; the emulated account has its own.
 ACCOUNT_OPTIONS: Mapping[str, frozenset[str]] = {
     "open-quantum": frozenset({"organization"}),
-    "scaleway": frozenset({"project_id", "project"}),
-    "ibm-direct-access": frozenset({"crn", "bucket", "storage"}),
 }
 
 #: A cloud's job id -> unit and price.

@@ -32,9 +32,7 @@ if TYPE_CHECKING:
 BUILT_IN: Mapping[str, str] = {
     "local": "qbatch.providers.local",
     "open-quantum": "qbatch.providers.open_quantum",
-    "ibm-direct-access": "qbatch.providers.ibm_direct_access",
     "marqov": "qbatch.providers.marqov",
-    "scaleway": "qbatch.providers.scaleway",
     "oqc": "qbatch.providers.oqc",
 }
 
