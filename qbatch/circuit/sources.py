@@ -306,6 +306,8 @@ def _path_inside(file: str, folder: Path, place: Place) -> Path:
         raise CircuitError(place, f"{file!r} is no path: {error}") from error
     if not path.is_relative_to(root):
         raise CircuitError(place, f"{file} is outside the manifest's folder; copy it inside")
+    if path.is_dir():
+        raise CircuitError(place, f"{file} is a folder; name a file in it")
     if not is_file:
         raise CircuitError(place, f"{file} is no file{_nearest_file(path, root)}")
     return path

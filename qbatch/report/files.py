@@ -28,8 +28,8 @@ def replacing(path: Path) -> Iterator[Path]:
     except OSError as error:
         reason = error.strerror or str(error)
         raise SnapshotError(
-            f"{path}: cannot be written ({reason}); make room or choose another folder with --out; "
-            "nothing measured is lost"
+            f"{path}: cannot be written ({reason}); make room, or choose another folder with "
+            "`qbatch report --to DIR`; nothing measured is lost"
         ) from error
     finally:
         with suppress(OSError):

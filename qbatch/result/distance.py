@@ -10,9 +10,11 @@ floor*, the mean distance of as many shots drawn from the target itself (for the
 The interval rests on the triangle inequality, which holds for both distances: the true distance is
 within r of the measured one when the true distribution is within r of the measured frequencies. r
 is the `level` quantile of that, by a bootstrap seeded from the counts themselves, widened by Good
-and Turing's estimate of the probability never seen (the share of outcomes that came once). It is
-conservative, and honest at the floor, where the estimate's own bias is as large as its value. The
-fidelity is (1 - Hellinger²)², and its interval is mapped the same way.
+and Turing's estimate of the probability never seen (the share of outcomes that came once), and not
+less than what may hide behind shots that all agree (Wilson's bound for an outcome that never came):
+they do not prove a certainty. It is conservative, and honest at the floor, where the estimate's own
+bias is as large as its value. The fidelity is (1 - Hellinger²)², and its interval is mapped the
+same way.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from qbatch.result.counts import Counts, Registers, order_keys, rows_of_text
-from qbatch.result.estimate import Estimate
+from qbatch.result.estimate import Estimate, wilson
 
 if TYPE_CHECKING:
     import numpy as np
@@ -193,6 +195,7 @@ class _Spread:
         q = _look_up(target, order_keys(counts.outcomes))
         outside = max(0.0, 1.0 - float(q.sum()))
         unseen = int((counts.counts == 1).sum()) / shots
+        hidden = wilson(0, shots, level).high
         digest = hashlib.blake2b(counts.pack(), digest_size=8).digest()
         rng = np.random.default_rng(int.from_bytes(digest, "little"))
         (tvd_draws, overlap_draws), (own_tvd, own_overlap) = _resample(
@@ -203,10 +206,10 @@ class _Spread:
         return cls(
             float(np.abs(p - q).sum() + outside) / 2,
             float(tvd_draws.std()),
-            reach + unseen,
+            max(reach + unseen, hidden),
             min(1.0, float(np.sqrt(p) @ np.sqrt(q))),
             overlap_draws,
-            own_reach + math.sqrt(1 - math.sqrt(1 - unseen)),
+            max(own_reach + _hellinger_of(unseen), _hellinger_of(hidden)),
         )
 
     def tvd(self) -> tuple[float, float, float, float]:
@@ -221,6 +224,11 @@ class _Spread:
         _, _, low, high = self.hellinger()
         se = float((self.overlap_draws**2).std())
         return self.overlap**2, se, (1 - high**2) ** 2, (1 - low**2) ** 2
+
+
+def _hellinger_of(share: float) -> float:
+    """Hellinger distance of a distribution from the same with `share` of it moved elsewhere."""
+    return math.sqrt(1 - math.sqrt(1 - share))
 
 
 def _within(value: float, reach: float) -> tuple[float, float]:

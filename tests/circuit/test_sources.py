@@ -60,7 +60,7 @@ def test_a_missing_file_is_told_with_the_nearest_one(tmp_path):
 
 
 def test_a_folder_or_an_odd_path_is_no_file(tmp_path):
-    assert "is no file" in error_of(tmp_path, file=".")
+    assert "is a folder; name a file in it" in error_of(tmp_path, file=".")
     assert "m.yaml:4:3" in error_of(tmp_path, file="a\0b")
     assert "m.yaml:4:3" in error_of(tmp_path, file="x" * 5000)
 

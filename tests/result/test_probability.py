@@ -110,3 +110,18 @@ def test_the_same_outcome_twice_in_a_target_is_refused() -> None:
 def test_an_unknown_metric_is_named() -> None:
     with pytest.raises(ValueError, match="'kl' is unknown"):
         distances(Counts.from_dict(C2, {"00": 1}), BELL, ["kl"])
+
+
+@pytest.mark.parametrize("metric", ["tvd", "hellinger", "fidelity"])
+def test_shots_that_all_agree_leave_room_for_what_they_did_not_show(metric: str) -> None:
+    few, many = (
+        distances(Counts.from_dict(C2, {"00": shots}), {"00": 1.0}, [metric])[metric][0]
+        for shots in (5, 5000)
+    )
+    assert few.low < few.high
+    assert 0 < many.high - many.low < (few.high - few.low) / 10
+
+
+def test_the_distance_of_agreeing_shots_is_bounded_like_their_proportion() -> None:
+    estimate, _ = distances(Counts.from_dict(C2, {"00": 50}), {"00": 1.0}, ["tvd"])["tvd"]
+    assert (estimate.low, estimate.high) == (0.0, wilson(0, 50).high)
