@@ -50,6 +50,7 @@ def program_text(
     register: str | None = None,
     basis: tuple[str, ...] = (),
     optimization_level: int = 0,
+    transpile_seed: int = 0,
 ) -> str:
     """Write `circuit` with its parameters bound: the program as sent to a cloud.
 
@@ -61,6 +62,7 @@ def program_text(
             order, and then all qubits stand in one register too; None keeps the registers.
         basis: Qiskit's names of the gates to write it in; (): the gates it was written in.
         optimization_level: Of that translation, 0 to 3, as Qiskit counts.
+        transpile_seed: Of what in it is left to chance.
 
     Raises:
         CircuitError: A parameter has no value, or the circuit cannot be written in this version.
@@ -68,12 +70,12 @@ def program_text(
     for name in circuit.facts.parameters:
         if name not in values:
             raise CircuitError(Place(circuit.name), f"no value for input '{name}'")
-    key = (circuit.sha256, version, register, basis, optimization_level)
+    key = (circuit.sha256, version, register, basis, optimization_level, transpile_seed)
     text = _texts.get(key)
     if text is None:
         built = build(circuit)
         if basis:
-            built = _translated(built, basis, optimization_level)
+            built = _translated(built, basis, optimization_level, transpile_seed)
         text = _Text(_Writer(built, version, Place(circuit.name), register, holes=True))
         if len(_texts) >= _KEPT:
             del _texts[next(iter(_texts))]
@@ -86,11 +88,13 @@ def program_text(
         raise CircuitError(Place(circuit.name), f"cannot be bound: {error}") from error
 
 
-def _translated(circuit: QuantumCircuit, basis: tuple[str, ...], level: int) -> QuantumCircuit:
+def _translated(
+    circuit: QuantumCircuit, basis: tuple[str, ...], level: int, seed: int
+) -> QuantumCircuit:
     from qiskit.transpiler import generate_preset_pass_manager
 
     passes = generate_preset_pass_manager(
-        optimization_level=level, basis_gates=list(basis), seed_transpiler=0
+        optimization_level=level, basis_gates=list(basis), seed_transpiler=seed
     )
     return passes.run(circuit)
 

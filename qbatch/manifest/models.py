@@ -90,6 +90,9 @@ __all__ = [
 #: Built in; others come by the entry point group `qbatch.providers`.
 PROVIDERS = ("local", "open-quantum", "marqov", "oqc")
 
+#: Clouds that compile programs themselves: `transpile` would do nothing there.
+COMPILE_THEMSELVES = ("marqov", "oqc")
+
 #: Clouds that a later version will speak to; until then they are refused by name.
 NOT_YET = ("ibm-direct-access", "scaleway")
 
@@ -235,6 +238,9 @@ class Backend(Model):
             limits = data.get("limits")
             if "noise" in data:
                 mistakes.add(("noise", AT_KEY), amiss("is for provider local; remove it"))
+            if data["provider"] in COMPILE_THEMSELVES and data.get("transpile") is not None:
+                said = f"{data['provider']} compiles programs itself; remove it"
+                mistakes.add(("transpile", AT_KEY), amiss(said))
             for name in ("workers", "memory_gb"):
                 if isinstance(limits, Mapping) and name in limits:
                     mistakes.add(

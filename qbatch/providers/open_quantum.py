@@ -42,7 +42,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from qbatch.circuit import program_text
 from qbatch.errors import CredentialsError, Misspoke, Refused, Unavailable
 from qbatch.job import JobState
-from qbatch.manifest.models import Backend
+from qbatch.manifest.models import Backend, Transpile
 from qbatch.providers import (
     Batch,
     Fetched,
@@ -326,7 +326,7 @@ class OpenQuantum:
         self._pointer = backend.credentials
         self._services = find_services(backend.url, self._environ)
         self._wire = Wire("open-quantum", transport=surroundings.transport)
-        self._level = backend.transpile.optimization_level if backend.transpile else 0
+        self._transpile = backend.transpile or Transpile()
         self._basis: tuple[str, ...] = ()
         self._account: Account | None = None
         self._organization: str | None = None
@@ -456,7 +456,8 @@ class OpenQuantum:
             "2.0",
             register="c",
             basis=self._basis,
-            optimization_level=self._level,
+            optimization_level=self._transpile.optimization_level,
+            transpile_seed=self._transpile.seed or 0,
         )
         put = await self._wire.send("PUT", _url(ticket, "url"), content=program.encode())
         if not put.is_success:

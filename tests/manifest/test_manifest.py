@@ -43,7 +43,7 @@ backends:
     target: iqm:emerald
     options: {execution_plan: auto, queue_priority: standard}
   rensselaer:
-    provider: marqov
+    provider: open-quantum
     target: ibm_rensselaer
     transpile: {optimization_level: 2, seed: 11}
     limits: {in_flight: 2}
