@@ -57,7 +57,7 @@ def plan(
     targets = describe(drivers)
     check_targets(made, targets, drivers)
     only = None if expression is None else select(expression, made.axes)
-    summary = made.summary(targets, only)
+    summary = made.summary(targets, only, drivers=drivers)
     few = 0 if as_json else LISTED
     limit = made.num_points if all_points else few
     told = explain(made, folder_of(made.manifest, out), only, limit=limit)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Protocol
 
 from qbatch.plan.mistakes import Mistakes
-from qbatch.plan.pricing import count_shots
+from qbatch.plan.pricing import any_order, count_shots
 from qbatch.providers import Order, Target
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def check_targets(plan: Plan, targets: Mapping[str, Target], drivers: Mapping[st
         if not counted:
             continue
         target = targets[layout.backend]
-        problem = drivers[layout.backend].check(_order(layout, max(counted)), target)
+        problem = drivers[layout.backend].check(any_order(layout, max(counted)), target)
         if problem is not None:
             said = f"circuit {layout.circuit!r} on backend {layout.backend!r}: {problem}"
             mistakes.add(("circuits", layout.circuit), said)
@@ -72,12 +72,6 @@ def _one_of_each(plan: Plan) -> Iterator[Layout]:
         if key not in seen:
             seen.add(key)
             yield layout
-
-
-def _order(layout: Layout, shots: int) -> Order:
-    free = set(layout.program.facts.parameters)
-    first = {name: float(values[0]) for name, _, values in layout.parameters if name in free}
-    return Order("0" * 64, layout.circuit, layout.program, first, shots, 0)
 
 
 def notices(plan: Plan, targets: Mapping[str, Target]) -> list[str]:

@@ -159,8 +159,20 @@ class Plan:
 
         return pack(self, targets, only, generation_of)
 
-    def summary(self, targets: Mapping[str, Target], only: Only | None = None) -> PlanSummary:
-        """Say how many points, shots and jobs there are, what they cost and how long they take."""
+    def summary(
+        self,
+        targets: Mapping[str, Target],
+        only: Only | None = None,
+        *,
+        drivers: Mapping[str, object] | None = None,
+    ) -> PlanSummary:
+        """Say how many points, shots and jobs there are, what they cost and how long they take.
+
+        Args:
+            targets: Backend name -> target.
+            only: Points that count; None: all.
+            drivers: Backend name -> driver; those that have `estimate_s` are asked for the time.
+        """
         from qbatch.plan.pricing import summarise
 
-        return summarise(self, targets, only)
+        return summarise(self, targets, only, drivers)

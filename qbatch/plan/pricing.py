@@ -6,15 +6,16 @@ Units never add up: each has a total of its own.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
 from qbatch.plan.packing import size_of
-from qbatch.providers import Price, Target
+from qbatch.providers import Order, Price, Target
 
 if TYPE_CHECKING:
+    from qbatch.plan.layout import Layout
     from qbatch.plan.points import Only, Plan
 
 #: (backend, circuit text's SHA-256) -> shots -> how many points
@@ -123,10 +124,15 @@ def price_formula(price: Price) -> str:
     return " + ".join(parts)
 
 
-def summarise(plan: Plan, targets: Mapping[str, Target], only: Only | None) -> PlanSummary:
+def summarise(
+    plan: Plan,
+    targets: Mapping[str, Target],
+    only: Only | None,
+    drivers: Mapping[str, object] | None = None,
+) -> PlanSummary:
     """Sum a plan up; see `Plan.summary`. Fast at any size, unless points are chosen one by one."""
     histogram = count_shots(plan, only)
-    rows = tuple(_backends(plan, histogram, targets, only))
+    rows = tuple(_backends(plan, histogram, targets, only, drivers or {}))
     return PlanSummary(sum(r.points for r in rows), sum(r.shots for r in rows), rows)
 
 
@@ -161,7 +167,11 @@ def _walked(plan: Plan, only: Only | None) -> Histogram:
 
 
 def _backends(
-    plan: Plan, histogram: Histogram, targets: Mapping[str, Target], only: Only | None
+    plan: Plan,
+    histogram: Histogram,
+    targets: Mapping[str, Target],
+    only: Only | None,
+    drivers: Mapping[str, object],
 ) -> Iterator[BackendSummary]:
     for name in plan.manifest.backends:
         parts = {key: shots for key, shots in histogram.items() if key[0] == name}
@@ -185,7 +195,7 @@ def _backends(
             unit=target.price.unit,
             formula=price_formula(target.price),
             source=target.price.source,
-            seconds=_seconds(target, points, total),
+            seconds=_seconds(plan, name, target, parts, drivers.get(name)),
         )
 
 
@@ -203,8 +213,6 @@ def _composites(plan: Plan, name: str, target: Target, parts: Histogram, only: O
 
 def _surely_fits(plan: Plan, name: str, target: Target) -> bool:
     """Tell whether even a full composite job of the largest circuit is small enough."""
-    from qbatch.providers import Order
-
     largest = max(
         (
             size_of(
@@ -219,7 +227,27 @@ def _surely_fits(plan: Plan, name: str, target: Target) -> bool:
     return largest * target.max_jobs <= (target.max_bytes or 0)
 
 
-def _seconds(target: Target, points: int, shots: int) -> float | None:
-    if target.seconds_per_job is None:
+def _seconds(
+    plan: Plan, name: str, target: Target, parts: Histogram, driver: object
+) -> float | None:
+    """Estimate by the target's own figures, or order by order where the driver can tell."""
+    shots = sum(parts.values(), Counter[int]())
+    if target.seconds_per_job is not None:
+        total = sum(number * count for number, count in shots.items())
+        return target.seconds_per_job * shots.total() + target.seconds_per_shot * total
+    estimate_s: Callable[[Order], float] | None = getattr(driver, "estimate_s", None)
+    if estimate_s is None:
         return None
-    return target.seconds_per_job * points + target.seconds_per_shot * shots
+    programs = {lay.program.sha256: lay for lay in plan.layouts() if lay.backend == name}
+    return sum(
+        count * estimate_s(any_order(programs[sha256], number))
+        for (_, sha256), counted in parts.items()
+        for number, count in counted.items()
+    )
+
+
+def any_order(layout: Layout, shots: int) -> Order:
+    """Return the order of one point of a layout, for what does not depend on which."""
+    free = set(layout.program.facts.parameters)
+    first = {name: float(values[0]) for name, _, values in layout.parameters if name in free}
+    return Order("0" * 64, layout.circuit, layout.program, first, shots, 0)

@@ -97,3 +97,14 @@ def test_an_offline_backend_is_noticed_with_its_next_window() -> None:
     assert notices(plan(), targets) == [
         "backend 'b' (qpu) is offline; next window 2026-12-01T08:00Z"
     ]
+
+
+def test_a_driver_that_can_tell_is_asked_how_long_its_points_take() -> None:
+    class Slow:
+        def estimate_s(self, order) -> float:
+            return order.shots / 100
+
+    targets = {name: Target("t") for name in BACKENDS}
+    found = plan().summary(targets, drivers={"a": Slow(), "b": Slow()})
+    assert found.seconds == pytest.approx(3 * (1 + 10))  # the two work side by side
+    assert plan().summary(targets, drivers={"a": Slow()}).seconds is None

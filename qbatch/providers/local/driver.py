@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, get_args
@@ -50,6 +51,9 @@ if TYPE_CHECKING:
 #: Jobs in one composite job: enough to share a transaction, few enough to see progress.
 MAX_JOBS = 256
 
+#: Shots of one job: enough for a standard error of 0.0003; more would fill the memory.
+MAX_SHOTS = 10_000_000
+
 #: A chunk that takes so long is worth saying that it runs, seconds.
 WORTH_TELLING_S = 0.5
 
@@ -81,6 +85,20 @@ class _Held:
     state: JobState = JobState.SUBMITTED
     error: str = ""
     result: _Result | None = None
+
+
+@cache
+def missing_gpu() -> str | None:
+    """Say why nothing can run on a GPU here, or None; loads qiskit-aer."""
+    from qiskit_aer import AerSimulator
+
+    devices = AerSimulator().available_devices()
+    if "GPU" in devices:
+        return None
+    return (
+        f"device: GPU: the qiskit-aer installed here knows {', '.join(devices)} only; install "
+        "qiskit-aer-gpu, or take device: CPU"
+    )
 
 
 class LocalDriver:
@@ -122,6 +140,7 @@ class LocalDriver:
         return Target(
             name="stim" if method == "stim" else f"aer:{method}",
             num_qubits=noise.num_qubits if noise else None,
+            max_shots=MAX_SHOTS,
             max_jobs=MAX_JOBS,
             in_flight=max(4, 3 * self._num_workers),
             poll_s=(0.0, 0.0),
@@ -147,6 +166,8 @@ class LocalDriver:
         return self._verdicts[key]
 
     def _refusal(self, facts: CircuitFacts, target: Target) -> str | None:
+        if self._settings.options.device == "GPU" and (missing := missing_gpu()):
+            return missing
         if target.num_qubits is not None and facts.num_qubits > target.num_qubits:
             return (
                 f"it has {facts.num_qubits} qubits; the calibration file knows {target.num_qubits}"
@@ -180,9 +201,12 @@ class LocalDriver:
         )
 
     def estimate_s(self, order: Order) -> float:
-        """About how long one core takes for `order`, seconds, were it alone."""
+        """About how long `order` keeps this machine's workers busy, seconds.
+
+        Within a factor of three; points that share an evolution take less.
+        """
         facts = order.circuit.facts
-        return evolution_s(facts, settled(facts, self._settings), order.shots)
+        return evolution_s(facts, settled(facts, self._settings), order.shots) / self._num_workers
 
     # -- the life of a composite job ---------------------------------------------------------------
 

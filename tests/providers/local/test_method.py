@@ -129,3 +129,24 @@ def test_more_shots_take_longer_only_where_each_is_simulated():
     assert evolution_s(facts, exact, 10) == evolution_s(facts, exact, 10**6)
     by_shot = settled(facts, settings(options={"method": "stabilizer"}))
     assert evolution_s(facts, by_shot, 10**6) > evolution_s(facts, by_shot, 10)
+
+
+def test_a_gpu_that_aer_lacks_is_refused_before_anything_runs():
+    from qbatch.providers.local.driver import missing_gpu
+
+    if missing_gpu() is None:
+        pytest.skip("this Aer has a GPU")
+    said = refusal(ghz(2, ""), options={"device": "GPU"})
+    assert said is not None
+    assert "take device: CPU" in said
+
+
+def test_the_number_of_shots_is_bounded():
+    assert described(driver()).max_shots == 10_000_000
+
+
+def test_more_workers_and_fewer_qubits_take_less_time():
+    few, many = order(ghz(4, "")), order(ghz(16, ""))
+    one, two = driver(limits={"workers": 1}), driver(limits={"workers": 2})
+    assert one.estimate_s(few) < one.estimate_s(many)
+    assert two.estimate_s(many) == one.estimate_s(many) / 2
