@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from qbatch.errors import QbatchError
+    from qbatch.errors import QbatchError, SourceErrors
     from qbatch.executor import run
     from qbatch.manifest import load_manifest
     from qbatch.plan import expand
@@ -19,11 +19,21 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-__all__ = ["QbatchError", "__version__", "expand", "load_manifest", "open_run", "render", "run"]
+__all__ = [
+    "QbatchError",
+    "SourceErrors",
+    "__version__",
+    "expand",
+    "load_manifest",
+    "open_run",
+    "render",
+    "run",
+]
 
 #: Public name -> the module it lives in.
 _HOMES = {
     "QbatchError": "qbatch.errors",
+    "SourceErrors": "qbatch.errors",
     "expand": "qbatch.plan",
     "load_manifest": "qbatch.manifest",
     "open_run": "qbatch.snapshot",

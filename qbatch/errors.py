@@ -83,6 +83,10 @@ class ReportError(SourceError):
 class SourceErrors(ExceptionGroup[SourceError], QbatchError):
     """All mistakes found in the person's files, at once, in the order of their places."""
 
+    def __str__(self) -> str:
+        """Return all mistakes, a line each."""
+        return "\n".join(map(str, self.exceptions))
+
     def derive(self, excs: Sequence[SourceError]) -> SourceErrors:  # type: ignore[override]
         return SourceErrors(self.message, excs)
 

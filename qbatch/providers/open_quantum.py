@@ -63,6 +63,9 @@ from qbatch.result import Counts
 
 T = TypeVar("T")
 
+#: What a job is for, where nothing is said: "other".
+ANY_SUBCATEGORY = "oth:oth"
+
 #: Active jobs per organization, as documented.
 MOST_ACTIVE = 10
 
@@ -110,7 +113,7 @@ class Options(BaseModel):
             OPENQUANTUM_ORGANIZATION_ID, or the only one the account has.
         execution_plan: auto, public, private, or a plan's id.
         queue_priority: auto, standard, priority, instant, or a priority's id.
-        subcategory: "category:subcategory" as the platform lists them.
+        subcategory: "category:subcategory", one of those the platform lists, by code or id.
         configuration: Further keys of ``configuration_data``, checked by the platform.
     """
 
@@ -119,7 +122,7 @@ class Options(BaseModel):
     organization: str | None = None
     execution_plan: str = "auto"
     queue_priority: str = "auto"
-    subcategory: str = "oth:oth"
+    subcategory: str = ANY_SUBCATEGORY
     configuration: Mapping[str, Any] = Field(default_factory=dict)
 
 
@@ -339,9 +342,12 @@ class OpenQuantum:
         """Read the backend class: state, queue, limits, topology; and the credit balance.
 
         Raises:
-            Refused: No such backend (with the nearest codes), or no organization to bill.
+            Refused: No such backend or subcategory (with the nearest codes), or no organization to
+                bill.
         """
         row = await self._find_backend()
+        if self._options.subcategory != ANY_SUBCATEGORY:
+            await self._check_subcategory()
         detail = await self._details(row)
         balance = {"balance": await self._balance()}
         target = self._target(row, detail)
@@ -590,6 +596,26 @@ class OpenQuantum:
         """List all backend classes of the platform."""
         url = f"{self._services.management}/v1/backends/classes"
         return [row async for row in self._pages(url, "backend_classes")]
+
+    async def subcategories(self) -> Sequence[Mapping[str, Any]]:
+        """List what jobs can be for: the subcategories of all categories of the platform."""
+        found: list[Mapping[str, Any]] = []
+        async for category in self._pages(self._sched("jobs/categories"), "categories"):
+            path = f"jobs/categories/{quote(_identifier(category))}/subcategories"
+            found += [row async for row in self._pages(self._sched(path), "categories")]
+        return found
+
+    async def _check_subcategory(self) -> None:
+        wanted = self._options.subcategory
+        rows = await self.subcategories()
+        if any(wanted in (row.get("short_code"), row.get("id")) for row in rows):
+            return
+        codes = [self._code(row) for row in rows]
+        near = get_close_matches(wanted, codes, n=3, cutoff=0.4) or codes
+        raise Refused(
+            f"open-quantum: {wanted!r} is no subcategory; write options: {{subcategory: …}}, "
+            f"such as {' or '.join(near)}"
+        )
 
     async def _find_backend(self) -> Mapping[str, Any]:
         rows = await self.backends()

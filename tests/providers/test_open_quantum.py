@@ -225,3 +225,15 @@ async def test_gates_and_registers_a_qpu_lacks_are_translated_for_it(
     counts = fetched.counts.to_dict()
     assert set(counts) == {"1 00", "1 10"}
     assert abs(counts["1 10"] / 2000 - 0.0223) < 0.015  # sin²(0.15)
+
+
+async def test_what_a_job_is_for_is_checked_against_the_platforms_list(
+    talk: Callable[..., Any],
+) -> None:
+    known = talk("open-quantum", target=TARGET, options={"subcategory": "opt:qaoa"})
+    assert (await known.driver.describe()).name == TARGET
+    codes = {row["short_code"] for row in await known.driver.subcategories()}
+    assert {"opt:qaoa", "oth:oth"} <= codes
+    wrong = talk("open-quantum", target=TARGET, options={"subcategory": "opt:qao"})
+    with pytest.raises(Refused, match="opt:qaoa"):
+        await wrong.driver.describe()
