@@ -1,4 +1,4 @@
-"""K6, K7: jobs through a driver, recorded, beside the least an HTTP client must do for a job.
+"""K6, K7, K8: jobs through a driver, recorded, beside the least an HTTP client must do for a job.
 
 The server answers at once and runs in a process of its own. The floor is what nobody can avoid with
 httpx on trio: one POST and two GETs a job over sixteen connections, nothing recorded.
@@ -74,6 +74,56 @@ def measure() -> Iterator[Row]:
             f"{batched / floor:.2f} x",
             "",
         )
+
+    yield Row(
+        "K8",
+        "memory of a request in flight, 1,000 at once on a silent server",
+        f"{request_kib(1_000):.0f} KiB",
+        "the same, 16 connections and the others waiting",
+        f"{request_kib(16):.0f} KiB",
+        "",
+        "<= 30 KiB",
+    )
+
+
+_SILENCE = """
+import socket, sys, trio
+from qbatch.errors import Unavailable
+from qbatch.providers.wire import Wire
+
+listener = socket.create_server(("127.0.0.1", 0), backlog=2_000)
+url = f"http://127.0.0.1:{listener.getsockname()[1]}/tasks"
+
+def resident():
+    return int(open("/proc/self/statm").read().split()[1]) * 4
+
+async def ask(wire):
+    try:
+        await wire.send("POST", url, json={"tasks": []}, deadline_s=60)
+    except Unavailable:
+        pass
+
+async def main():
+    async with Wire("oqc", connections=int(sys.argv[1])) as wire:
+        with trio.move_on_after(1.0):
+            await ask(wire)
+        before = resident()
+        async with trio.open_nursery() as nursery:
+            for _ in range(1_000):
+                nursery.start_soon(ask, wire)
+            await trio.sleep(4)
+            print((resident() - before) / 1_000)
+            nursery.cancel_scope.cancel()
+
+trio.run(main)
+"""
+
+
+def request_kib(connections: int) -> float:
+    """Return the resident memory that each of 1,000 unanswered requests takes, KiB."""
+    command = [sys.executable, "-c", _SILENCE, str(connections)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return float(done.stdout)
 
 
 @contextmanager
