@@ -30,17 +30,16 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from difflib import get_close_matches
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import quote
 
 import trio
 from pydantic import BaseModel, ConfigDict, Field
 
 from qbatch.circuit import program_text
-from qbatch.errors import CredentialsError, Misspoke, Refused, Unavailable
+from qbatch.errors import Misspoke, Refused, Unavailable
 from qbatch.job import JobState
 from qbatch.manifest.models import Backend, Transpile
 from qbatch.providers import (
@@ -57,11 +56,19 @@ from qbatch.providers import (
     Unknown,
     Update,
 )
-from qbatch.providers.credentials import Secret, read_pointer
+from qbatch.providers.open_quantum_account import Account, find_services, read_account
+from qbatch.providers.open_quantum_replies import (
+    choose,
+    expect,
+    find_basis,
+    identifier_of,
+    number_of,
+    read_error,
+    read_output,
+    text_of,
+    url_of,
+)
 from qbatch.providers.wire import Reply, Wire
-from qbatch.result import Counts
-
-T = TypeVar("T")
 
 #: What a job is for, where nothing is said: "other".
 ANY_SUBCATEGORY = "oth:oth"
@@ -71,9 +78,6 @@ MOST_ACTIVE = 10
 
 #: Looks for a job whose creation was not confirmed, and the pause between two, seconds.
 LOOKS, LOOK_AGAIN_S = 5, 12.0
-
-#: A token is renewed this long before it ends, seconds.
-LEEWAY_S = 30.0
 
 #: Open Quantum's word, in lower case -> ours. A word not here is never taken for an end.
 STATES = {
@@ -85,23 +89,6 @@ STATES = {
     "failed": JobState.FAILED,
     "canceled": JobState.CANCELLED,
     "cancelled": JobState.CANCELLED,
-}
-
-#: The platform's names of operations that programs are written in -> Qiskit's.
-ONE_QUBIT = {
-    "x": "x", "y": "y", "z": "z", "h": "h", "s": "s", "si": "sdg", "t": "t", "ti": "tdg",
-    "rx": "rx", "ry": "ry", "rz": "rz",
-}  # fmt: skip
-TWO_QUBITS = {"cnot": "cx", "cx": "cx", "cz": "cz"}
-
-PLANS = {
-    "public": "072f7eb6-574b-4bae-aafa-d3399c4abe7a",
-    "private": "f83fd52f-c691-470f-9521-26b81c4e53bd",
-}
-PRIORITIES = {
-    "standard": "0f7b91a3-d1bf-46fb-af9c-55b77fa72bed",
-    "priority": "4ea2b9de-2d20-46d4-b1b5-0b71537a584f",
-    "instant": "74cebc3d-14d8-455d-900e-daedc1566384",
 }
 
 
@@ -124,195 +111,6 @@ class Options(BaseModel):
     queue_priority: str = "auto"
     subcategory: str = ANY_SUBCATEGORY
     configuration: Mapping[str, Any] = Field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Services:
-    """Base URLs, without a trailing slash."""
-
-    identity: str
-    management: str
-    scheduler: str
-    realm: str = "platform"
-
-
-def find_services(url: str | None, environ: Mapping[str, str]) -> Services:
-    """Return where the services are.
-
-    One URL (the manifest's ``url`` or QBATCH_OPEN_QUANTUM_URL) serves all three under the prefixes
-    ``/idp``, ``/mgmt`` and ``/sched``; else the vendor's own variables, else the cloud itself.
-    """
-    realm = environ.get("OPENQUANTUM_KEYCLOAK_REALM", "platform")
-    one = url or environ.get("QBATCH_OPEN_QUANTUM_URL")
-    if one:
-        stem = one.rstrip("/")
-        return Services(f"{stem}/idp", f"{stem}/mgmt", f"{stem}/sched", realm)
-
-    def where(variable: str, default: str) -> str:
-        return environ.get(variable, default).rstrip("/")
-
-    return Services(
-        where("OPENQUANTUM_KEYCLOAK_BASE", "https://id.openquantum.com"),
-        where("OPENQUANTUM_MANAGEMENT_URL", "https://management.openquantum.com"),
-        where("OPENQUANTUM_SCHEDULER_URL", "https://scheduler.openquantum.com"),
-        realm,
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """A plan and a priority of a quote, and what they cost together, credits."""
-
-    plan_id: str
-    priority_id: str
-    plan_price: float
-    total: float
-    title: str
-
-
-def choose(quoted: Any, plan: str, priority: str) -> Choice:
-    """Choose from a quote as the official client does.
-
-    Raises:
-        Refused: The quote offers no such pair.
-        Misspoke: The quote names no price for a pair.
-    """
-    wanted_plan, wanted_priority = _wanted(plan, PLANS), _wanted(priority, PRIORITIES)
-    pairs = list(_pairs(quoted))
-    fitting = [
-        pair
-        for pair in pairs
-        if wanted_plan in (None, pair.plan_id) and wanted_priority in (None, pair.priority_id)
-    ]
-    if not fitting:
-        offered = "; ".join(f"{pair.title} at {pair.total:g} credits" for pair in pairs)
-        raise Refused(
-            f"open-quantum: no quote for plan {plan!r} with priority {priority!r}; "
-            f"offered: {offered or 'nothing'}"
-        )
-    return min(fitting, key=lambda pair: (pair.total, pair.plan_price))
-
-
-def _wanted(word: str, known: Mapping[str, str]) -> str | None:
-    text = word.strip().lower()
-    return None if text in ("", "auto") else known.get(text, word.strip())
-
-
-def _pairs(quoted: Any) -> list[Choice]:
-    pairs = []
-    for plan in quoted if isinstance(quoted, list) else []:
-        priorities = plan.get("queue_priorities") if isinstance(plan, dict) else None
-        for priority in priorities or []:
-            price = _number(plan.get("price"), None)
-            more = _number(priority.get("price_increase"), None)
-            if price is None or more is None:
-                raise Misspoke(f"open-quantum: a quote without a price: {json.dumps(plan):.200}")
-            pairs.append(
-                Choice(
-                    str(plan.get("execution_plan_id", "")),
-                    str(priority.get("queue_priority_id", "")),
-                    price,
-                    price + more,
-                    f"{plan.get('name', 'plan')}, {priority.get('name', 'priority')}",
-                )
-            )
-    return pairs
-
-
-def _number(value: Any, default: T) -> float | T:
-    """Return a JSON number as a float, and `default` for anything else."""
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return float(value) if is_number else default
-
-
-class Account:
-    """Who we are at the identity service: a fixed token, or client credentials with renewal."""
-
-    def __init__(
-        self, services: Services, pointer: str | None, environ: Mapping[str, str], wire: Wire
-    ) -> None:
-        self._services = services
-        self._wire = wire
-        self._lock = trio.Lock()
-        self._client, self._fixed = read_account(pointer, environ)
-        self._token = self._fixed
-        self._ends_at = float("inf") if self._fixed else 0.0
-
-    @property
-    def can_renew(self) -> bool:
-        return self._fixed is None
-
-    async def token(self, *, instead_of: str | None = None) -> str:
-        """Return a token that still lives; never `instead_of`, which the cloud refused."""
-        async with self._lock:
-            stale = self._token is None or self._token.reveal() == instead_of
-            if self.can_renew and (stale or trio.current_time() > self._ends_at - LEEWAY_S):
-                await self._renew()
-            assert self._token is not None
-            return self._token.reveal()
-
-    async def _renew(self) -> None:
-        assert self._client is not None
-        client_id, secret = self._client
-        reply = await self._wire.send(
-            "POST",
-            f"{self._services.identity}/realms/{self._services.realm}/protocol/openid-connect/token",
-            form={
-                "grant_type": "client_credentials",
-                "client_id": client_id,
-                "client_secret": secret.reveal(),
-            },
-            deadline_s=20.0,
-        )
-        if reply.status in (400, 401, 403):
-            raise CredentialsError(
-                f"open-quantum: the client id and secret from {secret.source} are refused "
-                f"({reply.status})"
-            )
-        if not reply.is_success:
-            raise reply.failure("no token")
-        answer = reply.object()
-        if not isinstance(answer.get("access_token"), str):
-            raise Misspoke("open-quantum: the identity service gave no access_token")
-        self._token = Secret(answer["access_token"], secret.source)
-        self._ends_at = trio.current_time() + _number(answer.get("expires_in"), 300.0)
-
-
-def read_account(
-    pointer: str | None, environ: Mapping[str, str]
-) -> tuple[tuple[str, Secret] | None, Secret | None]:
-    """Find the account: client id with secret, or a fixed token; the first source that has one.
-
-    A ``credentials:`` pointer may lead to a token or to the JSON of a key file.
-
-    Raises:
-        CredentialsError: There is none, or the key file is no key file.
-    """
-    if pointer is not None:
-        found = read_pointer(pointer, environ)
-        return (_read_key(found), None) if found.reveal().startswith("{") else (None, found)
-    key_file = environ.get("OPENQUANTUM_SDK_KEY")
-    if key_file:
-        return _read_key(read_pointer(f"file:{Path(key_file)}", environ)), None
-    if environ.get("OPENQUANTUM_TOKEN"):
-        return None, Secret(environ["OPENQUANTUM_TOKEN"], "env:OPENQUANTUM_TOKEN")
-    client_id, secret = (environ.get(f"OPENQUANTUM_CLIENT_{part}") for part in ("ID", "SECRET"))
-    if client_id and secret:
-        return (client_id, Secret(secret, "env:OPENQUANTUM_CLIENT_SECRET")), None
-    raise CredentialsError(
-        "open-quantum: no credential: set OPENQUANTUM_CLIENT_ID and OPENQUANTUM_CLIENT_SECRET, "
-        "or OPENQUANTUM_SDK_KEY to the path of a key file"
-    )
-
-
-def _read_key(found: Secret) -> tuple[str, Secret]:
-    try:
-        key = json.loads(found.reveal())
-        return str(key["client_id"]), Secret(str(key["client_secret"]), found.source)
-    except (ValueError, KeyError, TypeError) as error:
-        raise CredentialsError(
-            f"open-quantum: {found.source} is no key file (JSON with client_id and client_secret)"
-        ) from error
 
 
 class OpenQuantum:
@@ -436,10 +234,10 @@ class OpenQuantum:
         reply = await self._send("GET", url)
         if reply.status in (404, 425):  # known to appear late
             return Prepared(memo, ready=False, again_s=2.0)
-        _expect(reply)
+        expect(reply)
         answer = reply.object()
         if answer.get("status") == "Failed":
-            raise Refused(f"open-quantum: preparation failed: {_text(answer.get('message'))}")
+            raise Refused(f"open-quantum: preparation failed: {text_of(answer.get('message'))}")
         if answer.get("status") != "Completed":
             return Prepared(memo, ready=False, again_s=2.0)
         choice = choose(
@@ -465,7 +263,7 @@ class OpenQuantum:
             optimization_level=self._transpile.optimization_level,
             transpile_seed=self._transpile.seed or 0,
         )
-        put = await self._wire.send("PUT", _url(ticket, "url"), content=program.encode())
+        put = await self._wire.send("PUT", url_of(ticket, "url"), content=program.encode())
         if not put.is_success:
             raise put.failure("the upload was not taken")
         name = self._job_name(batch)
@@ -484,7 +282,7 @@ class OpenQuantum:
         return {
             "name": name,
             "organization_id": preparation["organization_id"],
-            "preparation_id": _identifier(answer),
+            "preparation_id": identifier_of(answer),
         }
 
     def intend(self, batch: Batch) -> Intent:
@@ -504,7 +302,7 @@ class OpenQuantum:
             raise Unavailable(f"open-quantum: {words}", retry_after_s=15.0, is_full=True)
         if reply.status == 409:  # a conflict may mean: bought before
             raise Unavailable(f"open-quantum: POST /v1/jobs: 409 {kind}: {words}")
-        _expect(reply)
+        expect(reply)
         try:
             return [self._update(batch.orders[0], reply.object(), reply)]
         except Misspoke as error:  # taken, but what was taken?
@@ -515,7 +313,7 @@ class OpenQuantum:
         memo = batch.composite.memo
         named = [row async for row in self._rows(batch) if row.get("name") == intent.key]
         for row in named:
-            reply = await self._ask("GET", self._sched(f"jobs/{_identifier(row)}"))
+            reply = await self._ask("GET", self._sched(f"jobs/{identifier_of(row)}"))
             record = reply.object()
             if record.get("job_preparation_id") == memo["preparation_id"]:
                 return {order.id: Found(self._update(order, record, reply))}
@@ -542,7 +340,7 @@ class OpenQuantum:
             if reply.status == 404:
                 updates.append(Update(batch.orders[0].id, None, "404 not found", job_id))
                 continue
-            _expect(reply)
+            expect(reply)
             updates.append(self._update(batch.orders[0], reply.object(), reply))
         return updates
 
@@ -554,7 +352,7 @@ class OpenQuantum:
                 state,
                 str(row.get("status", "")),
                 str(row["id"]),
-                cost=_number(row.get("credits_used"), None),
+                cost=number_of(row.get("credits_used"), None),
             )
         reply = await self._ask("GET", self._sched(f"jobs/{row['id']}"))  # it has the reason
         return self._update(batch.orders[0], reply.object(), reply)
@@ -562,7 +360,7 @@ class OpenQuantum:
     async def fetch(self, batch: Batch, job_ids: Sequence[str]) -> Sequence[Fetched]:
         (order,) = batch.orders
         record = (await self._ask("GET", self._sched(f"jobs/{self._job_id(batch)}"))).object()
-        url = _url(record, "output_data_url")
+        url = url_of(record, "output_data_url")
         reply = await self._wire.send("GET", url)
         if not reply.is_success:  # presigned URLs end; the next try reads a fresh one
             raise Unavailable(f"open-quantum: {order.name}: the result answered {reply.status}")
@@ -580,7 +378,7 @@ class OpenQuantum:
         job_id = self._job_id(batch)
         reply = await self._send("DELETE", self._sched(f"jobs/{job_id}"))
         if reply.status != 409:  # not cancelable any more: its state says why
-            _expect(reply)
+            expect(reply)
         reply = await self._ask("GET", self._sched(f"jobs/{job_id}"))
         return [self._update(batch.orders[0], reply.object(), reply)]
 
@@ -601,7 +399,7 @@ class OpenQuantum:
         """List what jobs can be for: the subcategories of all categories of the platform."""
         found: list[Mapping[str, Any]] = []
         async for category in self._pages(self._sched("jobs/categories"), "categories"):
-            path = f"jobs/categories/{quote(_identifier(category))}/subcategories"
+            path = f"jobs/categories/{quote(identifier_of(category))}/subcategories"
             found += [row async for row in self._pages(self._sched(path), "categories")]
         return found
 
@@ -646,7 +444,7 @@ class OpenQuantum:
                     f"open-quantum: whose credits are spent? write options: {{organization: …}}, "
                     f"one of: {names or 'none, the account belongs to no organization'}"
                 )
-            self._organization = _identifier(fitting[0])
+            self._organization = identifier_of(fitting[0])
         return self._organization
 
     async def _balance(self) -> Any:
@@ -691,12 +489,14 @@ class OpenQuantum:
         status = str(record.get("status", ""))
         state = STATES.get(status.lower())
         failed = state in (JobState.FAILED, JobState.CANCELLED)
-        error = _text(record.get("message")) if failed else ""
-        return Update(order.id, state, status, _identifier(record), error=error, raw=reply.content)
+        error = text_of(record.get("message")) if failed else ""
+        return Update(
+            order.id, state, status, identifier_of(record), error=error, raw=reply.content
+        )
 
     async def _ask(self, method: str, url: str, **request: Any) -> Reply:
         reply = await self._send(method, url, **request)
-        _expect(reply)
+        expect(reply)
         return reply
 
     async def _send(self, method: str, url: str, **request: Any) -> Reply:
@@ -720,78 +520,3 @@ class OpenQuantum:
 def open_driver(backend: Backend, *, name: str, surroundings: Surroundings) -> OpenQuantum:
     """Make the driver of an ``open-quantum`` backend."""
     return OpenQuantum(name, backend, surroundings)
-
-
-def find_basis(constraints: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return Qiskit's names of the gates to write programs in; () where anything goes."""
-    named = {str(op.get("name")) for op in constraints.get("supported_ops") or ()}
-    known = {**ONE_QUBIT, **TWO_QUBITS}
-    return tuple(dict.fromkeys(known[name] for name in known if name in named))
-
-
-def read_output(output: Mapping[str, Any], order: Order) -> Counts:
-    """Turn the platform's counts into ours.
-
-    Args:
-        output: Flat bitstring -> count, or that under ``counts`` or ``measurement_counts``;
-            rightmost character = classical bit 0; leading zeros may be missing, spaces may appear.
-        order: Its circuit says how many bits in which registers.
-
-    Raises:
-        Misspoke: No counts in it, wrong width, or they do not add up to the shots ordered.
-    """
-    facts = order.circuit.facts
-    for key in ("counts", "measurement_counts"):
-        if isinstance(output.get(key), dict):
-            output = output[key]
-    ours: dict[int, int] = {}
-    for text, count in output.items():
-        bits = text.replace(" ", "")
-        is_count = isinstance(count, int) and not isinstance(count, bool) and count >= 0
-        if not is_count or not bits or set(bits) - {"0", "1"} or len(bits) > facts.num_bits:
-            raise Misspoke(f"open-quantum: {order.name}: {text!r}: {count!r} is no count")
-        ours[int(bits, 2)] = ours.get(int(bits, 2), 0) + count
-    if sum(ours.values()) != order.shots:
-        raise Misspoke(
-            f"open-quantum: {order.name}: {order.shots} shots were ordered, "
-            f"{sum(ours.values())} came"
-        )
-    registers = tuple((register.name, register.num_bits) for register in facts.registers)
-    return Counts.from_ints(registers, list(ours), list(ours.values()))
-
-
-def read_error(reply: Reply) -> tuple[str, str]:
-    """Return an error body's machine word and its text; ("", "") where there is none."""
-    if reply.is_success:
-        return "", ""
-    try:
-        body = reply.object()
-    except Misspoke:
-        return "", ""
-    return str(body.get("type") or ""), _text(body.get("message"))
-
-
-def _expect(reply: Reply) -> None:
-    if not reply.is_success:
-        kind, words = read_error(reply)
-        raise reply.failure(f"{kind}: {words}" if kind else words)
-
-
-def _text(message: Any) -> str:
-    if isinstance(message, list):
-        return "; ".join(str(part) for part in message)
-    return str(message) if message else "no reason given"
-
-
-def _identifier(record: Mapping[str, Any]) -> str:
-    value = record.get("id")
-    if not isinstance(value, str) or not value:
-        raise Misspoke(f"open-quantum: an answer without an id: {json.dumps(record):.200}")
-    return value
-
-
-def _url(record: Mapping[str, Any], key: str) -> str:
-    value = record.get(key)
-    if not isinstance(value, str) or not value.startswith(("http://", "https://")):
-        raise Misspoke(f"open-quantum: an answer without {key}")
-    return value

@@ -1,0 +1,141 @@
+"""Who we are at Open Quantum: where its services are, and a token that lives."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import trio
+
+from qbatch.errors import CredentialsError, Misspoke
+from qbatch.providers.credentials import Secret, read_pointer
+from qbatch.providers.open_quantum_replies import number_of
+from qbatch.providers.wire import Wire
+
+#: A token is renewed this long before it ends, seconds.
+LEEWAY_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Base URLs, without a trailing slash."""
+
+    identity: str
+    management: str
+    scheduler: str
+    realm: str = "platform"
+
+
+def find_services(url: str | None, environ: Mapping[str, str]) -> Services:
+    """Return where the services are.
+
+    One URL (the manifest's ``url`` or QBATCH_OPEN_QUANTUM_URL) serves all three under the prefixes
+    ``/idp``, ``/mgmt`` and ``/sched``; else the vendor's own variables, else the cloud itself.
+    """
+    realm = environ.get("OPENQUANTUM_KEYCLOAK_REALM", "platform")
+    one = url or environ.get("QBATCH_OPEN_QUANTUM_URL")
+    if one:
+        stem = one.rstrip("/")
+        return Services(f"{stem}/idp", f"{stem}/mgmt", f"{stem}/sched", realm)
+
+    def where(variable: str, default: str) -> str:
+        return environ.get(variable, default).rstrip("/")
+
+    return Services(
+        where("OPENQUANTUM_KEYCLOAK_BASE", "https://id.openquantum.com"),
+        where("OPENQUANTUM_MANAGEMENT_URL", "https://management.openquantum.com"),
+        where("OPENQUANTUM_SCHEDULER_URL", "https://scheduler.openquantum.com"),
+        realm,
+    )
+
+
+class Account:
+    """Who we are at the identity service: a fixed token, or client credentials with renewal."""
+
+    def __init__(
+        self, services: Services, pointer: str | None, environ: Mapping[str, str], wire: Wire
+    ) -> None:
+        self._services = services
+        self._wire = wire
+        self._lock = trio.Lock()
+        self._client, self._fixed = read_account(pointer, environ)
+        self._token = self._fixed
+        self._ends_at = float("inf") if self._fixed else 0.0
+
+    @property
+    def can_renew(self) -> bool:
+        return self._fixed is None
+
+    async def token(self, *, instead_of: str | None = None) -> str:
+        """Return a token that still lives; never `instead_of`, which the cloud refused."""
+        async with self._lock:
+            stale = self._token is None or self._token.reveal() == instead_of
+            if self.can_renew and (stale or trio.current_time() > self._ends_at - LEEWAY_S):
+                await self._renew()
+            assert self._token is not None
+            return self._token.reveal()
+
+    async def _renew(self) -> None:
+        assert self._client is not None
+        client_id, secret = self._client
+        reply = await self._wire.send(
+            "POST",
+            f"{self._services.identity}/realms/{self._services.realm}/protocol/openid-connect/token",
+            form={
+                "grant_type": "client_credentials",
+                "client_id": client_id,
+                "client_secret": secret.reveal(),
+            },
+            deadline_s=20.0,
+        )
+        if reply.status in (400, 401, 403):
+            raise CredentialsError(
+                f"open-quantum: the client id and secret from {secret.source} are refused "
+                f"({reply.status})"
+            )
+        if not reply.is_success:
+            raise reply.failure("no token")
+        answer = reply.object()
+        if not isinstance(answer.get("access_token"), str):
+            raise Misspoke("open-quantum: the identity service gave no access_token")
+        self._token = Secret(answer["access_token"], secret.source)
+        self._ends_at = trio.current_time() + number_of(answer.get("expires_in"), 300.0)
+
+
+def read_account(
+    pointer: str | None, environ: Mapping[str, str]
+) -> tuple[tuple[str, Secret] | None, Secret | None]:
+    """Find the account: client id with secret, or a fixed token; the first source that has one.
+
+    A ``credentials:`` pointer may lead to a token or to the JSON of a key file.
+
+    Raises:
+        CredentialsError: There is none, or the key file is no key file.
+    """
+    if pointer is not None:
+        found = read_pointer(pointer, environ)
+        return (_read_key(found), None) if found.reveal().startswith("{") else (None, found)
+    key_file = environ.get("OPENQUANTUM_SDK_KEY")
+    if key_file:
+        return _read_key(read_pointer(f"file:{Path(key_file)}", environ)), None
+    if environ.get("OPENQUANTUM_TOKEN"):
+        return None, Secret(environ["OPENQUANTUM_TOKEN"], "env:OPENQUANTUM_TOKEN")
+    client_id, secret = (environ.get(f"OPENQUANTUM_CLIENT_{part}") for part in ("ID", "SECRET"))
+    if client_id and secret:
+        return (client_id, Secret(secret, "env:OPENQUANTUM_CLIENT_SECRET")), None
+    raise CredentialsError(
+        "open-quantum: no credential: set OPENQUANTUM_CLIENT_ID and OPENQUANTUM_CLIENT_SECRET, "
+        "or OPENQUANTUM_SDK_KEY to the path of a key file"
+    )
+
+
+def _read_key(found: Secret) -> tuple[str, Secret]:
+    try:
+        key = json.loads(found.reveal())
+        return str(key["client_id"]), Secret(str(key["client_secret"]), found.source)
+    except (ValueError, KeyError, TypeError) as error:
+        raise CredentialsError(
+            f"open-quantum: {found.source} is no key file (JSON with client_id and client_secret)"
+        ) from error

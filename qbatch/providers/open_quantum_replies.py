@@ -1,0 +1,177 @@
+"""What Open Quantum answers, read: quotes, results, errors, identifiers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from qbatch.errors import Misspoke, Refused
+from qbatch.providers import Order
+from qbatch.providers.wire import Reply
+from qbatch.result import Counts
+
+T = TypeVar("T")
+
+#: The platform's names of operations that programs are written in -> Qiskit's.
+ONE_QUBIT = {
+    "x": "x", "y": "y", "z": "z", "h": "h", "s": "s", "si": "sdg", "t": "t", "ti": "tdg",
+    "rx": "rx", "ry": "ry", "rz": "rz",
+}  # fmt: skip
+TWO_QUBITS = {"cnot": "cx", "cx": "cx", "cz": "cz"}
+
+PLANS = {
+    "public": "072f7eb6-574b-4bae-aafa-d3399c4abe7a",
+    "private": "f83fd52f-c691-470f-9521-26b81c4e53bd",
+}
+PRIORITIES = {
+    "standard": "0f7b91a3-d1bf-46fb-af9c-55b77fa72bed",
+    "priority": "4ea2b9de-2d20-46d4-b1b5-0b71537a584f",
+    "instant": "74cebc3d-14d8-455d-900e-daedc1566384",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A plan and a priority of a quote, and what they cost together, credits."""
+
+    plan_id: str
+    priority_id: str
+    plan_price: float
+    total: float
+    title: str
+
+
+def choose(quoted: Any, plan: str, priority: str) -> Choice:
+    """Choose from a quote as the official client does.
+
+    Raises:
+        Refused: The quote offers no such pair.
+        Misspoke: The quote names no price for a pair.
+    """
+    wanted_plan, wanted_priority = _wanted(plan, PLANS), _wanted(priority, PRIORITIES)
+    pairs = _pairs(quoted)
+    fitting = [
+        pair
+        for pair in pairs
+        if wanted_plan in (None, pair.plan_id) and wanted_priority in (None, pair.priority_id)
+    ]
+    if not fitting:
+        offered = "; ".join(f"{pair.title} at {pair.total:g} credits" for pair in pairs)
+        raise Refused(
+            f"open-quantum: no quote for plan {plan!r} with priority {priority!r}; "
+            f"offered: {offered or 'nothing'}"
+        )
+    return min(fitting, key=lambda pair: (pair.total, pair.plan_price))
+
+
+def _wanted(word: str, known: Mapping[str, str]) -> str | None:
+    text = word.strip().lower()
+    return None if text in ("", "auto") else known.get(text, word.strip())
+
+
+def _pairs(quoted: Any) -> list[Choice]:
+    pairs = []
+    for plan in quoted if isinstance(quoted, list) else []:
+        priorities = plan.get("queue_priorities") if isinstance(plan, dict) else None
+        for priority in priorities or []:
+            price = number_of(plan.get("price"), None)
+            more = number_of(priority.get("price_increase"), None)
+            if price is None or more is None:
+                raise Misspoke(f"open-quantum: a quote without a price: {json.dumps(plan):.200}")
+            pairs.append(
+                Choice(
+                    str(plan.get("execution_plan_id", "")),
+                    str(priority.get("queue_priority_id", "")),
+                    price,
+                    price + more,
+                    f"{plan.get('name', 'plan')}, {priority.get('name', 'priority')}",
+                )
+            )
+    return pairs
+
+
+def number_of(value: Any, default: T) -> float | T:
+    """Return a JSON number as a float, and `default` for anything else."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return float(value) if is_number else default
+
+
+def find_basis(constraints: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return Qiskit's names of the gates to write programs in; () where anything goes."""
+    named = {str(op.get("name")) for op in constraints.get("supported_ops") or ()}
+    known = {**ONE_QUBIT, **TWO_QUBITS}
+    return tuple(dict.fromkeys(known[name] for name in known if name in named))
+
+
+def read_output(output: Mapping[str, Any], order: Order) -> Counts:
+    """Turn the platform's counts into ours.
+
+    Args:
+        output: Flat bitstring -> count, or that under ``counts`` or ``measurement_counts``;
+            rightmost character = classical bit 0; leading zeros may be missing, spaces may appear.
+        order: Its circuit says how many bits in which registers.
+
+    Raises:
+        Misspoke: No counts in it, wrong width, or they do not add up to the shots ordered.
+    """
+    facts = order.circuit.facts
+    for key in ("counts", "measurement_counts"):
+        if isinstance(output.get(key), dict):
+            output = output[key]
+    ours: dict[int, int] = {}
+    for text, count in output.items():
+        bits = text.replace(" ", "")
+        is_count = isinstance(count, int) and not isinstance(count, bool) and count >= 0
+        if not is_count or not bits or set(bits) - {"0", "1"} or len(bits) > facts.num_bits:
+            raise Misspoke(f"open-quantum: {order.name}: {text!r}: {count!r} is no count")
+        ours[int(bits, 2)] = ours.get(int(bits, 2), 0) + count
+    if sum(ours.values()) != order.shots:
+        raise Misspoke(
+            f"open-quantum: {order.name}: {order.shots} shots were ordered, "
+            f"{sum(ours.values())} came"
+        )
+    registers = tuple((register.name, register.num_bits) for register in facts.registers)
+    return Counts.from_ints(registers, list(ours), list(ours.values()))
+
+
+def read_error(reply: Reply) -> tuple[str, str]:
+    """Return an error body's machine word and its text; ("", "") where there is none."""
+    if reply.is_success:
+        return "", ""
+    try:
+        body = reply.object()
+    except Misspoke:
+        return "", ""
+    return str(body.get("type") or ""), text_of(body.get("message"))
+
+
+def expect(reply: Reply) -> None:
+    """Raise what a reply that is no success means."""
+    if not reply.is_success:
+        kind, words = read_error(reply)
+        raise reply.failure(f"{kind}: {words}" if kind else words)
+
+
+def text_of(message: Any) -> str:
+    """Return a ``message``, which may be a string or a list of them."""
+    if isinstance(message, list):
+        return "; ".join(str(part) for part in message)
+    return str(message) if message else "no reason given"
+
+
+def identifier_of(record: Mapping[str, Any]) -> str:
+    """Return the ``id`` of a record, without which nothing can be done with it."""
+    value = record.get("id")
+    if not isinstance(value, str) or not value:
+        raise Misspoke(f"open-quantum: an answer without an id: {json.dumps(record):.200}")
+    return value
+
+
+def url_of(record: Mapping[str, Any], key: str) -> str:
+    """Return a storage URL of a record; never to be kept or shown."""
+    value = record.get(key)
+    if not isinstance(value, str) or not value.startswith(("http://", "https://")):
+        raise Misspoke(f"open-quantum: an answer without {key}")
+    return value
