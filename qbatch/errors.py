@@ -12,6 +12,7 @@ The tree answers the caller's question "what can I do about it?":
     ├── ProviderError      the cloud said no, nothing, or nonsense
     │   ├── Refused        do not retry
     │   │   ├── CredentialsError
+    │   │   ├── OutOfFunds nothing more can be bought
     │   │   └── TooLarge   fewer jobs at once may pass
     │   ├── Unavailable    retry later
     │   └── Misspoke       not as its protocol is documented
@@ -101,6 +102,10 @@ class Refused(ProviderError):
 
 class CredentialsError(Refused):
     """No credential, or one the provider does not take."""
+
+
+class OutOfFunds(Refused):
+    """The account's credits or budget are used up; nothing was bought."""
 
 
 class TooLarge(Refused):

@@ -20,6 +20,7 @@ import trio
 from qbatch.errors import (
     CredentialsError,
     Misspoke,
+    OutOfFunds,
     ProviderError,
     Refused,
     TooLarge,
@@ -102,6 +103,10 @@ class Carrier:
                     await self._submit(flight)
             except TooLarge as error:
                 await self._halve(flight, str(error))
+            except OutOfFunds as error:
+                self._engine.budget.release(flight.ids)
+                await self._put_back(flight, flight.ids, "", note=str(error))
+                self._lane.stop_buying(str(error))
             except (Refused, Misspoke) as error:
                 self._engine.budget.release(flight.ids)
                 await self._fail(flight, flight.ids, str(error))

@@ -28,6 +28,7 @@ import trio
 from qbatch.errors import (
     CredentialsError,
     Misspoke,
+    OutOfFunds,
     ProviderError,
     Refused,
     TooLarge,
@@ -259,6 +260,8 @@ class Reply:
             return Unavailable(text, retry_after_s=self.retry_after_s)
         if self.status in (423, 429):
             return Unavailable(text, retry_after_s=self.retry_after_s, is_full=True)
+        if self.status == 402:
+            return OutOfFunds(text)
         if self.status == 413:
             return TooLarge(text)
         if 300 <= self.status < 400 or self.status < 200:

@@ -18,7 +18,7 @@ from fake_drivers import (
     unsent,
 )
 
-from qbatch.errors import CredentialsError, Misspoke, Refused, Unavailable
+from qbatch.errors import CredentialsError, Misspoke, OutOfFunds, Refused, Unavailable
 from qbatch.executor import JobMoved, Retry, Warned
 from qbatch.job import JobState
 from qbatch.providers import Unknown, Update
@@ -173,6 +173,15 @@ def test_a_provider_out_of_reach_is_given_up_and_its_jobs_stay_created(tmp_path:
     assert played.summary.states == {JobState.CREATED: 5}
     assert isinstance(played.summary.out_of_reach["cloud"], Unavailable)
     assert play(tmp_path, plan_of(5, "cloud"), FakeCloud()).summary.completed == 5
+
+
+def test_an_empty_account_stops_the_buying_and_fails_nothing(tmp_path: Path) -> None:
+    cloud = FakeCloud(in_flight=1)
+    cloud.script["submit"] = [lambda act: act(), raising(OutOfFunds("cloud: 402: no credits"))]
+    played = play(tmp_path, plan_of(4, "cloud"), cloud)
+    assert played.summary.states == {JobState.COMPLETED: 1, JobState.CREATED: 3}
+    assert played.summary.over_budget == {"cloud": "cloud: 402: no credits"}
+    assert play(tmp_path, plan_of(4, "cloud"), FakeCloud()).summary.completed == 3
 
 
 @pytest.mark.parametrize("attempt", range(12))

@@ -10,7 +10,15 @@ import httpx
 import pytest
 import trio
 
-from qbatch.errors import CredentialsError, Misspoke, ProviderError, Refused, Unavailable
+from qbatch.errors import (
+    CredentialsError,
+    Misspoke,
+    OutOfFunds,
+    ProviderError,
+    Refused,
+    TooLarge,
+    Unavailable,
+)
 from qbatch.providers.wire import Reply, Wire, read_retry_after
 
 NOW = datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC)
@@ -146,7 +154,8 @@ def test_more_requests_than_connections_wait_their_turn() -> None:
     [
         (400, Refused),
         (401, CredentialsError),
-        (402, Refused),
+        (402, OutOfFunds),
+        (413, TooLarge),
         (404, Refused),
         (409, Refused),
         (408, Unavailable),
