@@ -1,4 +1,4 @@
-"""K6, K7, K8: jobs through a driver, recorded, beside the least an HTTP client must do for a job.
+"""K6, K7, K8, K20: jobs through a driver, beside the least that an HTTP client must do for one.
 
 The server answers at once and runs in a process of its own. The floor is what nobody can avoid with
 httpx on trio: one POST and two GETs a job over sixteen connections, nothing recorded.
@@ -85,6 +85,46 @@ def measure() -> Iterator[Row]:
         "<= 30 KiB",
     )
 
+    with served(ready_s=3.0) as port:
+        late = lateness_s(port, JOBS)
+    yield Row(
+        "K20",
+        "from done at the cloud to recorded here, 1,000 jobs in flight, 3 s each: median, worst",
+        f"{late[len(late) // 2]:.2f} s, {late[-1]:.2f} s",
+        "pause between polls by then",
+        f"{_pause_after(3.0):.2f} s",
+        "",
+        "<= pause + 0.05 s",
+    )
+
+
+def lateness_s(port: int, points: int) -> list[float]:
+    """Return how long after its task was done each result was recorded, seconds, ascending."""
+    from qbatch import run
+    from qbatch.providers import Surroundings
+
+    environ = {"OQC_URL": f"http://127.0.0.1:{port}", "OQC_AUTHENTICATION_TOKEN": "any"}
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "late.yaml")
+        path.write_text(SIDE % (100, 1_000, points))
+        done = run(path, out=Path(folder, "run"), surroundings=Surroundings(environ=environ))
+        return sorted(
+            point.completed_at.timestamp() - point.facts["timings"]["READY"] for point in done
+        )
+
+
+def _pause_after(elapsed_s: float) -> float:
+    """Return the pause between polls that has grown after so long without news, seconds."""
+    from random import Random
+
+    from qbatch.executor.pace import PollPace
+
+    pace, passed, pause = PollPace((0.2, 10.0), Random(0)), 0.0, 0.0
+    while passed < elapsed_s:
+        pause = pace.next_s()
+        passed += pause
+    return pause
+
 
 _SILENCE = """
 import socket, sys, trio
@@ -127,9 +167,9 @@ def request_kib(connections: int) -> float:
 
 
 @contextmanager
-def served() -> Iterator[int]:
-    """Run the instant server; yield its port."""
-    command = [sys.executable, str(Path(__file__).with_name("instant_oqc.py"))]
+def served(ready_s: float = 0.0) -> Iterator[int]:
+    """Run the instant server, whose tasks are done `ready_s` after submission; yield its port."""
+    command = [sys.executable, str(Path(__file__).with_name("instant_oqc.py")), str(ready_s)]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as server:

@@ -1,8 +1,9 @@
 """An OQC-shaped server that answers at once, to measure clients and nothing else.
 
-Usage: instant_oqc.py   (prints its port; ends with its standard input)
+Usage: instant_oqc.py [READY_S]   (prints its port; ends with its standard input)
 
-It simulates nothing: every task is completed with all shots in "00". It has a plain job API too
+It simulates nothing: every task is completed, READY_S seconds after it was submitted, with all
+shots in "00"; ``timings`` say when. It has a plain job API too
 (``POST /jobs``, ``GET /jobs/N``, ``GET /jobs/N/result``) for a client written by hand.
 """
 
@@ -12,6 +13,7 @@ import asyncio
 import json
 import re
 import sys
+import time
 import uuid
 
 QPU = "qpu:uk:2:instant"
@@ -21,7 +23,9 @@ class Talk(asyncio.Protocol):
     """One connection."""
 
     port = 0
+    ready_s = 0.0
     shots: dict[str, int] = {}  # noqa: RUF012 - shared by all connections on purpose
+    ready_at: dict[str, float] = {}  # noqa: RUF012 - the same
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport
@@ -47,13 +51,22 @@ class Talk(asyncio.Protocol):
     def answer(self, method: str, path: str, body: bytes) -> object:
         if path.endswith("/all_info"):
             task = path.split("/")[3]
-            counts = {"c": {"00": self.shots.get(task, 1000)}}
-            return {"id": task, "status": "COMPLETED", "results": counts, "task_error": None}
+            ready_at = self.ready_at.get(task, 0.0)
+            if time.time() < ready_at:
+                return {"id": task, "status": "RUNNING", "results": None, "task_error": None}
+            return {
+                "id": task,
+                "status": "COMPLETED",
+                "results": {"c": {"00": self.shots.get(task, 1000)}},
+                "task_error": None,
+                "timings": {"READY": ready_at},
+            }
         if path == "/q/tasks":
             return [str(uuid.uuid4()) for _ in range(json.loads(body)["task_count"])]
         if path == "/q/tasks/submit":
             tasks = json.loads(body)["tasks"]
             for task in tasks:
+                self.ready_at[task["task_id"]] = time.time() + self.ready_s
                 self.shots[task["task_id"]] = json.loads(task["config"])["$data"]["repeats"]
             return [{"task_id": task["task_id"]} for task in tasks]
         if path == "/admin/version":
@@ -68,6 +81,7 @@ class Talk(asyncio.Protocol):
 
 
 async def main() -> None:
+    Talk.ready_s = float(sys.argv[1]) if len(sys.argv) > 1 else 0.0
     loop = asyncio.get_running_loop()
     server = await loop.create_server(Talk, "127.0.0.1", 0)
     Talk.port = server.sockets[0].getsockname()[1]
