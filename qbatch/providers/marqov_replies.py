@@ -12,6 +12,7 @@ from typing import Any
 from qbatch.errors import Misspoke
 from qbatch.job import JobState
 from qbatch.providers import Order, Price, Rate, Target
+from qbatch.providers.tally import read_tally
 from qbatch.providers.wire import Reply
 from qbatch.result import Counts
 
@@ -49,22 +50,8 @@ def read_result(result: Any, order: Order) -> tuple[Counts, dict[str, Any]]:
     if not isinstance(counted, dict) or not counted:
         raise Misspoke(f"marqov: {order.name}: completed without counts: {result!r:.120}")
     is_first, bit_order = _bit_order(result)
-    num_bits = order.circuit.facts.num_bits
-    ours: dict[int, int] = {}
-    for text, count in counted.items():
-        bits = text.replace(" ", "")
-        is_count = isinstance(count, int) and not isinstance(count, bool) and count >= 0
-        if not is_count or set(bits) - {"0", "1"} or len(bits) != num_bits or not bits:
-            raise Misspoke(f"marqov: {order.name}: {text!r}: {count!r} is no count")
-        outcome = int(bits[::-1] if is_first else bits, 2)
-        ours[outcome] = ours.get(outcome, 0) + count
-    if sum(ours.values()) != order.shots:
-        raise Misspoke(
-            f"marqov: {order.name}: {order.shots} shots were ordered, {sum(ours.values())} came"
-        )
+    counts = read_tally("marqov", order, counted, leftmost_is_bit_0=is_first, is_padded=True)
     metadata = {k: v for k, v in _metadata(result).items() if k != "state_vector"}
-    registers = tuple((one.name, one.num_bits) for one in order.circuit.facts.registers)
-    counts = Counts.from_ints(registers, list(ours), list(ours.values()))
     return counts, {"bit_order": bit_order, **({"metadata": metadata} if metadata else {})}
 
 

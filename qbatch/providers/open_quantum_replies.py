@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from qbatch.errors import Misspoke, Refused
 from qbatch.providers import Order
+from qbatch.providers.tally import read_tally
 from qbatch.providers.wire import Reply
 from qbatch.result import Counts
 
@@ -116,24 +117,10 @@ def read_output(output: Mapping[str, Any], order: Order) -> Counts:
     Raises:
         Misspoke: No counts in it, wrong width, or they do not add up to the shots ordered.
     """
-    facts = order.circuit.facts
     for key in ("counts", "measurement_counts"):
         if isinstance(output.get(key), dict):
             output = output[key]
-    ours: dict[int, int] = {}
-    for text, count in output.items():
-        bits = text.replace(" ", "")
-        is_count = isinstance(count, int) and not isinstance(count, bool) and count >= 0
-        if not is_count or not bits or set(bits) - {"0", "1"} or len(bits) > facts.num_bits:
-            raise Misspoke(f"open-quantum: {order.name}: {text!r}: {count!r} is no count")
-        ours[int(bits, 2)] = ours.get(int(bits, 2), 0) + count
-    if sum(ours.values()) != order.shots:
-        raise Misspoke(
-            f"open-quantum: {order.name}: {order.shots} shots were ordered, "
-            f"{sum(ours.values())} came"
-        )
-    registers = tuple((register.name, register.num_bits) for register in facts.registers)
-    return Counts.from_ints(registers, list(ours), list(ours.values()))
+    return read_tally("open-quantum", order, output, leftmost_is_bit_0=False)
 
 
 def read_error(reply: Reply) -> tuple[str, str]:

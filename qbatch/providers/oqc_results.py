@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from qbatch.errors import Misspoke
+from qbatch.providers.tally import is_count, read_tally
 from qbatch.result import Counts
 
 if TYPE_CHECKING:
@@ -50,29 +51,18 @@ def read_results(results: Any, order: Order) -> Counts:
     Raises:
         Misspoke: Not counts, wrong width, or they do not add up to the shots ordered.
     """
-    facts = order.circuit.facts
     if isinstance(results, dict) and len(results) == 1:
         (only,) = results.values()
         results = only if isinstance(only, dict) else results
     if not isinstance(results, dict) or not results:
         raise Misspoke(f"oqc: {order.name}: the task completed without counts: {results!r:.120}")
-    registers = tuple((register.name, register.num_bits) for register in facts.registers)
     if all(isinstance(table, dict) for table in results.values()):  # a program not sent by us
+        registers = [(one.name, one.num_bits) for one in order.circuit.facts.registers]
         try:
             return counts_of(results, registers)
         except NotCounts as error:
             raise Misspoke(f"oqc: {order.name}: {error}") from error
-    ours: dict[int, int] = {}
-    for text, count in results.items():
-        if not isinstance(count, int) or set(text) - {"0", "1"} or len(text) > facts.num_bits:
-            raise Misspoke(f"oqc: {order.name}: {text!r}: {count!r} is no count")
-        outcome = int(text.rjust(facts.num_bits, "0")[::-1], 2)
-        ours[outcome] = ours.get(outcome, 0) + count
-    if sum(ours.values()) != order.shots:
-        raise Misspoke(
-            f"oqc: {order.name}: {order.shots} shots were ordered, {sum(ours.values())} came"
-        )
-    return Counts.from_ints(registers, list(ours), list(ours.values()))
+    return read_tally("oqc", order, results, leftmost_is_bit_0=True, may_space=False)
 
 
 def counts_of(
@@ -117,8 +107,7 @@ def _tables(data: Mapping[str, Any], declared: Layout) -> dict[str, Mapping[str,
 def _outcomes(name: str, table: Mapping[str, Any], width: int) -> Counter[int]:
     outcomes: Counter[int] = Counter()
     for bits, count in table.items():
-        is_count = isinstance(count, int) and not isinstance(count, bool) and count >= 0
-        if not is_count or not bits or set(bits) - {"0", "1"} or len(bits) > width:
+        if not is_count(bits, count) or len(bits) > width:
             raise NotCounts(f"{bits!r}: {count!r} is no count of register {name!r}")
         if count:
             outcomes[int(bits.rjust(width, "0")[::-1], 2)] += count

@@ -165,7 +165,17 @@ def test_the_configuration_always_asks_for_counts() -> None:
 
 @pytest.mark.parametrize(
     "results",
-    [None, {}, {"c": None}, {"c": {"000": 1999}}, {"c": {"0x1": 2000}}, {"c": {"0000": 2000}}],
+    [
+        None,
+        {},
+        {"c": None},
+        {"c": {"000": 1999}},
+        {"c": {"0x1": 2000}},
+        {"c": {"0000": 2000}},
+        {"c": {"": 2000}},
+        {"c": {"000": -1, "001": 2001}},
+        {"c": {"000": True, "001": 1999}},
+    ],
 )
 def test_what_is_not_the_counts_ordered_is_misspoken(
     order: Callable[..., Any], results: Any
