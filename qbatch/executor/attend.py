@@ -7,6 +7,7 @@ its jobs where they are and keeps no other from being asked.
 
 from __future__ import annotations
 
+import math
 import os
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from qbatch.errors import Misspoke, ProviderError, Refused, Unavailable
-from qbatch.executor.carry import Carrier
+from qbatch.executor.carry import CUT_OFF, MAX_LOOKS, Carrier
 from qbatch.executor.engine import Engine, Settings
 from qbatch.executor.events import Observer, Started, Summary
 from qbatch.executor.execute import collapsed
@@ -236,7 +237,10 @@ class _Attendant(Carrier):
         for flight in flights:
             self._lane.enter(flight)
             if flight.ids_in(JobState.SUBMITTING, JobState.HELD):
-                await self._resolve(flight, "the last run was cut off while it was sent")
+                await self._look(flight, CUT_OFF, also_held=True)
+            while flight.look_at < math.inf and flight.looks < MAX_LOOKS:
+                await trio.sleep_until(flight.look_at)
+                await self._look(flight, flight.doubt)
 
     async def bring_home(self, flights: Sequence[Flight], *, wait: bool) -> None:
         """Poll, once or until all are at their ends; download what is finished."""
@@ -269,7 +273,10 @@ class _Attendant(Carrier):
 
     async def _ask(self, flights: Sequence[Flight]) -> None:
         """One poll for all, and whatever follows from it."""
-        open_ones = [flight for flight in flights if flight.at_work]
+        for flight in flights:
+            if flight.look_at <= trio.current_time():
+                await self._look(flight, flight.doubt)
+        open_ones = [flight for flight in flights if flight.at_provider]
         if open_ones:
             await self._poll(open_ones)
         for flight in flights:

@@ -43,6 +43,9 @@ if TYPE_CHECKING:
 #: How often `locate` is asked, where it says that looking again later may help.
 MAX_LOOKS = 5
 
+#: Why the outcome of a purchase is not known, where a run took it up.
+CUT_OFF = "the last run was cut off while it was sent"
+
 #: So many polls in a row must say that a job is lost before it is held.
 MAX_DOUBTS = 3
 
@@ -69,12 +72,14 @@ class Carrier:
         self._lane.enter(flight)
         try:
             if flight.ids_in(JobState.SUBMITTING, JobState.HELD):
-                await self._resolve(flight, "the last run was cut off while it was sent")
-            if flight.stage == "created":
+                await self._look(flight, CUT_OFF, also_held=True)
+            while flight.stage == "created" or flight.at_work:
+                if flight.stage != "created":
+                    await self._watch(flight)
+                    continue
                 await self._send(flight)
-            if flight.stage == "created":  # there was no money for it
-                return
-            await self._watch(flight)
+                if flight.stage == "created":  # there was no money for it
+                    return
             await self._release(flight)
         finally:
             self._lane.leave(flight)
@@ -82,7 +87,7 @@ class Carrier:
     # -- sending ------------------------------------------------------------------------------
 
     async def _send(self, flight: Flight) -> None:
-        """Buy it: on return every child is at the provider, at its end, held, or with another."""
+        """Buy it: on return each child is at the provider or its end, unclear, or with another."""
         while flight.stage == "created":
             if flight.failures and not await self._may_try_again(flight):
                 return
@@ -181,6 +186,7 @@ class Carrier:
         """
         assert flight.intent is not None
         self._start_clock(flight, 0.0)
+        flight.looks = 0
         lost: ProviderError | None = None
         is_sent = False
         try:
@@ -207,9 +213,10 @@ class Carrier:
             lost = error
         except Misspoke as error:
             lost = error
-        if unclear := flight.ids_in(JobState.SUBMITTING):
-            await self._locate(flight, unclear, str(lost or "no answer about this job"))
-        await self._send_rest(flight)
+        if flight.ids_in(JobState.SUBMITTING):
+            await self._look(flight, str(lost or "no answer about this job"))
+        else:
+            await self._send_rest(flight)
 
     async def _turned_away(self, flight: Flight, error: Unavailable) -> None:
         """It was certainly not taken: that is no attempt at buying it, and it waits.
@@ -274,9 +281,14 @@ class Carrier:
         )
 
     async def _send_rest(self, flight: Flight) -> None:
-        """Children proved not taken: all of them go again as they are, some as a new flight."""
+        """Children proved not taken: all of them go again as they are, some as a new flight.
+
+        So do children that the provider had and gave back: another purchase needs another key.
+        """
         rest = flight.ids_in(JobState.CREATED)
-        if len(rest) == len(flight.ids) == len(flight.rows):
+        generation = flight.batch.composite.generation
+        is_whole = len(rest) == len(flight.ids) == len(flight.rows)
+        if is_whole and all(flight.job(key).generation == generation for key in rest):
             await self._put_back(flight, (), "")
         elif rest:
             self._start(self._split(flight, rest))
@@ -315,42 +327,35 @@ class Carrier:
 
     # -- looking for what was lost ------------------------------------------------------------
 
-    async def _resolve(self, flight: Flight, reason: str) -> None:
-        """After a crash: look for every child whose outcome is not known."""
-        await self._locate(flight, flight.ids_in(JobState.SUBMITTING, JobState.HELD), reason)
-        if flight.stage == "submitting":
-            await self._commit(flight, (), stage="submitted")
+    async def _look(self, flight: Flight, reason: str, *, also_held: bool = False) -> None:
+        """Ask what became of children: found, not taken, or unclear still.
+
+        What stays unclear is asked about again at `Flight.look_at`, as long as the driver says
+        that this may help; then it is held. Its siblings are watched meanwhile.
+        """
+        assert flight.intent is not None
+        intent, keys = flight.intent, flight.ids_in(JobState.SUBMITTING)
+        keys += flight.ids_in(JobState.HELD) if also_held else []
+        flight.looks, flight.doubt = flight.looks + 1, reason
+        try:
+            located = await self._lane.read(
+                lambda: self._lane.driver.locate(flight.current(), intent)
+            )
+        except (Refused, Misspoke) as error:
+            located = {key: Unknown(f"{reason}; looking for it failed: {error}") for key in keys}
+        answers = {key: located.get(key, Unknown(reason)) for key in keys}
+        waits = [wait_s for a in answers.values() if (wait_s := _again_s(flight, a)) is not None]
+        rows = [
+            row
+            for key, answer in answers.items()
+            if (row := self._located(flight, key, answer)) is not None
+        ]
+        await self._commit(flight, rows, stage="submitted", note=reason)
+        is_unclear = bool(flight.ids_in(JobState.SUBMITTING))
+        flight.look_at = trio.current_time() + max(waits) if is_unclear else math.inf
         await self._send_rest(flight)
 
-    async def _locate(self, flight: Flight, keys: Sequence[str], reason: str) -> None:
-        """Find out what became of children: on return none of them is SUBMITTING."""
-        assert flight.intent is not None
-        intent, looks = flight.intent, 0
-        while keys:
-            looks += 1
-            try:
-                located = await self._lane.read(
-                    lambda: self._lane.driver.locate(flight.current(), intent)
-                )
-            except (Refused, Misspoke) as error:
-                located = {
-                    key: Unknown(f"{reason}; looking for it failed: {error}") for key in keys
-                }
-            answers = {key: located.get(key, Unknown(reason)) for key in keys}
-            again_s = _look_again_s(answers) if looks < MAX_LOOKS else None
-            rows = [
-                row
-                for key, answer in answers.items()
-                if (row := self._located(flight, key, answer, again_s is not None)) is not None
-            ]
-            await self._commit(flight, rows, stage="submitted", note=reason)
-            keys = flight.ids_in(JobState.SUBMITTING)
-            if again_s is not None and keys:
-                await trio.sleep(again_s)
-
-    def _located(
-        self, flight: Flight, key: str, answer: Located, will_look_again: bool
-    ) -> JobRow | None:
+    def _located(self, flight: Flight, key: str, answer: Located) -> JobRow | None:
         job = flight.job(key)
         is_known = job.provider_job_id is not None
         if isinstance(answer, Found):
@@ -362,7 +367,7 @@ class Carrier:
                 flight.failures.append("the provider does not have it")
                 return flight.moved(key, JobState.CREATED, error="")
             advice = f"the provider took it as {job.provider_job_id} and does not have it any more"
-        elif will_look_again and answer.again_s is not None:
+        elif _again_s(flight, answer) is not None:
             return None
         else:
             advice = answer.advice
@@ -374,20 +379,24 @@ class Carrier:
     # -- waiting and fetching -----------------------------------------------------------------
 
     async def _watch(self, flight: Flight) -> None:
-        """Until every child is at its end or held."""
-        if flight.at_work:
-            self._lane.watch(flight)
-        while flight.at_work:
+        """Until every child is at its end or held, or all of them are to be sent again."""
+        while flight.at_work and flight.stage != "created":
+            if flight.at_provider:
+                self._lane.watch(flight)
             if flight.ripe:
                 await fetch(self._engine, self._lane, flight, self._commit)
                 continue
+            if flight.look_at <= trio.current_time():
+                await self._look(flight, flight.doubt)
+                continue
             news: Sequence[Update] = ()
-            with trio.move_on_at(flight.deadline):
+            with trio.move_on_at(min(flight.deadline, flight.look_at)):
                 news = await flight.wait_news()
             if news:
                 await self._take_news(flight, news)
-            elif not flight.inbox:
+            elif not flight.inbox and trio.current_time() >= flight.deadline:
                 await self._time_out(flight)
+        self._lane.unwatch(flight)
 
     async def _take_news(self, flight: Flight, news: Iterable[Update]) -> None:
         rows: dict[str, JobRow] = {}
@@ -436,12 +445,17 @@ class Carrier:
 
     async def _time_out(self, flight: Flight) -> None:
         """Ask for the children to be stopped; those that nobody confirms are held."""
-        keys = flight.at_work
-        if flight.was_cancelled:
+        unclear = flight.ids_in(JobState.SUBMITTING)
+        if flight.was_cancelled or unclear:
             advice = f"{self._too_late()}, but the provider did not confirm it"
-            rows = [flight.moved(key, JobState.HELD, error=advice) for key in keys]
-            await self._commit(flight, rows)
+            if unclear:
+                advice = f"not known to be taken within {self._lane.timeout_s:g} s: {flight.doubt}"
+            keys = unclear or flight.at_work
+            await self._commit(
+                flight, [flight.moved(key, JobState.HELD, error=advice) for key in keys]
+            )
             return
+        keys = flight.at_work
         flight.was_cancelled = True
         flight.deadline = trio.current_time() + CANCEL_GRACE_S
         try:
@@ -512,8 +526,8 @@ def _not_sent(failures: Sequence[str]) -> str:
     return f"not sent after {len(failures)} attempts: {told}"
 
 
-def _look_again_s(answers: Mapping[str, Located]) -> float | None:
-    waits = [
-        a.again_s for a in answers.values() if isinstance(a, Unknown) and a.again_s is not None
-    ]
-    return max(waits) if waits else None
+def _again_s(flight: Flight, answer: Located) -> float | None:
+    """Seconds until it is worth looking again, or None."""
+    if not isinstance(answer, Unknown) or answer.again_s is None:
+        return None
+    return answer.again_s if answer.is_patient or flight.looks < MAX_LOOKS else None

@@ -39,6 +39,10 @@ class Flight:
         intent: What was or is about to be sent.
         deadline: When its children have been at work for too long; trio clock.
         not_before: The provider asked not to be asked earlier; trio clock.
+        look_at: When to look again for children of which is unclear whether they were taken; trio
+            clock.
+        looks: How often that was done since it was sent.
+        doubt: Why it is unclear.
         failures: Why it could not be sent, once per attempt.
         turned_away_at: When the provider first would not have it, or could not be reached; trio
             clock.
@@ -55,6 +59,9 @@ class Flight:
     intent: Intent | None = None
     deadline: float = math.inf
     not_before: float = -math.inf
+    look_at: float = math.inf
+    looks: int = 0
+    doubt: str = ""
     failures: list[str] = field(default_factory=list)
     turned_away_at: float = math.inf
     turned_away: int = 0
@@ -84,6 +91,11 @@ class Flight:
     def at_work(self) -> list[str]:
         """Children the provider still has work to do for, or results to give."""
         return self.ids_in(*AT_WORK)
+
+    @property
+    def at_provider(self) -> list[str]:
+        """Of these, the children that the provider certainly has."""
+        return self.ids_in(JobState.SUBMITTED, JobState.RUNNING)
 
     def current(self) -> Batch:
         """The batch with the provider's ids as known now."""

@@ -242,9 +242,15 @@ class Lane:
 
     def watch(self, flight: Flight) -> None:
         """Ask for news of it from now on."""
+        if flight in self._watched:
+            return
         self._watched[flight] = None
         self._pace.news()
         self._added.set()
+
+    def unwatch(self, flight: Flight) -> None:
+        """Ask about it no more."""
+        self._watched.pop(flight, None)
 
     async def poll_forever(self) -> None:
         """Ask for news of everything in flight, with as few calls as the driver needs."""

@@ -246,10 +246,12 @@ class Unknown:
 
     Attributes:
         again_s: Look again after so many seconds before holding it; None: hold it now.
+        is_patient: That may go on until the job's time-out: something must come to its end first.
     """
 
     advice: str
     again_s: float | None = None
+    is_patient: bool = False
 
 
 Located = Found | Absent | Unknown

@@ -21,7 +21,7 @@ from fake_drivers import (
 from qbatch.errors import CredentialsError, Misspoke, OutOfFunds, Refused, Unavailable
 from qbatch.executor import JobMoved, Retry, Warned
 from qbatch.job import JobState
-from qbatch.providers import Unknown, Update
+from qbatch.providers import Located, Unknown, Update
 from qbatch.snapshot import Run, Snapshot
 
 
@@ -283,3 +283,44 @@ def test_a_timed_out_job_that_nobody_confirms_is_held(tmp_path: Path) -> None:
     cloud = faulty("cancel", lambda act: [], works_s=1e9)
     plan = plan_of(1, "cloud", extra=", timeout: 1h")
     assert play(tmp_path, plan, cloud).summary.held == 1
+
+
+def test_siblings_of_a_job_in_doubt_are_brought_home_meanwhile(tmp_path: Path) -> None:
+    """The one in doubt is told apart only when the others have ended."""
+    cloud, plan = FakeCloud(max_jobs=3, works_s=200.0), plan_of(3, "cloud")
+    doubtful, *others = (point.id for point in plan.points())
+    cloud.script["submit"] = [lambda act: [cloud._buy(key, "first") for key in others]]
+
+    def find(job_id: str) -> Located:
+        if any(job.state is JobState.SUBMITTED for job in cloud.ledger.jobs):
+            return Unknown("in the same session as others", again_s=10.0, is_patient=True)
+        return FakeCloud._find(cloud, job_id)
+
+    cloud._find = find  # type: ignore[method-assign]
+    played = play(tmp_path, plan, cloud)
+    ends = [move.id for move in played.told(JobMoved) if move.state is JobState.COMPLETED]
+    assert len(ends) == 3
+    assert ends[-1] == doubtful
+    assert cloud.ledger.calls["locate"] > 5
+    assert set(cloud.ledger.times_bought.values()) == {1}
+
+
+def test_a_job_in_doubt_until_its_time_out_is_held(tmp_path: Path) -> None:
+    cloud = faulty("submit", lost_after)
+    cloud.located = Unknown("wait for it", again_s=60.0, is_patient=True)
+    played = play(tmp_path, plan_of(1, "cloud", extra=", timeout: 1h"), cloud)
+    assert played.summary.held == 1
+    assert played.elapsed_s >= 3600
+    assert "not known to be taken within 3600 s" in errors_of(tmp_path)[0]
+    assert not cloud.ledger.calls["cancel"]
+
+
+def test_jobs_that_the_provider_gives_back_are_bought_under_another_key(tmp_path: Path) -> None:
+    cloud, plan = FakeCloud(max_jobs=2), plan_of(2, "cloud")
+    ids = [point.id for point in plan.points()]
+    given_back = [Update(key, JobState.CREATED, error="the session ended") for key in ids]
+    cloud.script["poll"] = [lambda act: given_back]
+    assert play(tmp_path, plan, cloud).summary.completed == 2
+    assert set(cloud.ledger.times_bought.values()) == {2}
+    assert len({job.key for job in cloud.ledger.jobs}) == 2
+    assert len(cloud.ledger.released) == 2
