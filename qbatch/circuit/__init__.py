@@ -13,12 +13,13 @@ from qbatch.circuit.sources import (
     Value,
     open_circuit,
 )
-from qbatch.circuit.writer import program_text
+from qbatch.circuit.writer import Fit, program_text
 
 __all__ = [
     "Circuit",
     "CircuitFacts",
     "CircuitSource",
+    "Fit",
     "Register",
     "UntrustedCodeError",
     "Value",

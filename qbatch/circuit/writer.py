@@ -14,6 +14,8 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import permutations
 from typing import TYPE_CHECKING, Any, Literal
 
 from qbatch.circuit.gates import BUILTIN, CONSTANTS, KEYWORDS, PAPER, QELIB1, STDGATES
@@ -42,43 +44,66 @@ _texts: dict[tuple[object, ...], _Text] = {}
 _KEPT = 256
 
 
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """What a program is translated to before it is written.
+
+    Attributes:
+        basis: Qiskit's names of the gates to write it in.
+        coupling: Pairs of qubits that a gate may act on, in that order; (): all.
+        num_qubits: The machine's; 0: only the circuit's own. With it the program is written on the
+            machine's physical qubits (``$0``, OpenQASM 3).
+        layout: The physical qubit of each of the circuit's; (): the transpiler's choice.
+        errors: (gate, qubits) -> error rate by which that choice is made; (): all alike.
+        optimization_level: 0 to 3, as Qiskit counts.
+        seed: Of what in it is left to chance.
+    """
+
+    basis: tuple[str, ...]
+    coupling: tuple[tuple[int, int], ...] = ()
+    num_qubits: int = 0
+    layout: tuple[int, ...] = ()
+    errors: tuple[tuple[str, tuple[int, ...], float], ...] = ()
+    optimization_level: int = 0
+    seed: int = 0
+
+
 def program_text(
     circuit: Circuit,
     values: Mapping[str, float],
     version: Version = "2.0",
     *,
     register: str | None = None,
-    basis: tuple[str, ...] = (),
-    optimization_level: int = 0,
-    transpile_seed: int = 0,
+    fit: Fit | None = None,
 ) -> str:
     """Write `circuit` with its parameters bound: the program as sent to a cloud.
 
     Args:
-        circuit: Read and written once; then only angles are filled in.
+        circuit: Read, translated and written once; then only angles are filled in.
         values: One for each of ``circuit.facts.parameters``; others are ignored.
         version: Of OpenQASM.
         register: Name of one classical register that takes the place of all, bits in the same
             order, and then all qubits stand in one register too; None keeps the registers.
-        basis: Qiskit's names of the gates to write it in; (): the gates it was written in.
-        optimization_level: Of that translation, 0 to 3, as Qiskit counts.
-        transpile_seed: Of what in it is left to chance.
+        fit: What it is translated to; None: it stays as it was written.
 
     Raises:
-        CircuitError: A parameter has no value, or the circuit cannot be written in this version.
+        CircuitError: A parameter has no value, the circuit does not fit, or it cannot be written
+            in this version.
     """
     for name in circuit.facts.parameters:
         if name not in values:
             raise CircuitError(Place(circuit.name), f"no value for input '{name}'")
-    key = (circuit.sha256, version, register, basis, optimization_level, transpile_seed)
+    key = (circuit.sha256, version, register, fit)
     text = _texts.get(key)
     if text is None:
-        built = build(circuit)
-        if basis:
-            built = _translated(built, basis, optimization_level, transpile_seed)
-        text = _Text(_Writer(built, version, Place(circuit.name), register, holes=True))
+        place, built = Place(circuit.name), build(circuit)
+        if fit is not None:
+            built = _translated(built, fit, place)
+        is_physical = fit is not None and fit.num_qubits > 0
+        writer = _Writer(built, version, place, register, holes=True, is_physical=is_physical)
+        text = _Text(writer)
         if len(_texts) >= _KEPT:
-            del _texts[next(iter(_texts))]
+            _texts.pop(next(iter(_texts)), None)
         _texts[key] = text
     from qiskit.exceptions import QiskitError
 
@@ -88,15 +113,40 @@ def program_text(
         raise CircuitError(Place(circuit.name), f"cannot be bound: {error}") from error
 
 
-def _translated(
-    circuit: QuantumCircuit, basis: tuple[str, ...], level: int, seed: int
-) -> QuantumCircuit:
+def _translated(circuit: QuantumCircuit, fit: Fit, place: Place) -> QuantumCircuit:
+    from qiskit.exceptions import QiskitError
     from qiskit.transpiler import generate_preset_pass_manager
 
+    asked: dict[str, Any] = {"basis_gates": list(fit.basis)}
+    if fit.num_qubits:
+        asked = {"target": _machine(fit), "initial_layout": list(fit.layout) or None}
     passes = generate_preset_pass_manager(
-        optimization_level=level, basis_gates=list(basis), seed_transpiler=seed
+        optimization_level=fit.optimization_level, seed_transpiler=fit.seed, **asked
     )
-    return passes.run(circuit)
+    try:
+        return passes.run(circuit)
+    except QiskitError as error:
+        raise CircuitError(place, f"cannot be fitted to the target: {error.message}") from error
+
+
+def _machine(fit: Fit) -> Any:
+    """Return the machine as Qiskit's transpiler wants it."""
+    from qiskit.circuit import IfElseOp, WhileLoopOp
+    from qiskit.circuit.library import get_standard_gate_name_mapping
+    from qiskit.transpiler import InstructionProperties, Target
+
+    known, target = get_standard_gate_name_mapping(), Target(num_qubits=fit.num_qubits)
+    errors = {(name, qubits): error for name, qubits, error in fit.errors}
+    singles = [(qubit,) for qubit in range(fit.num_qubits)]
+    pairs = list(fit.coupling) or list(permutations(range(fit.num_qubits), 2))
+    for name in dict.fromkeys((*fit.basis, "measure", "reset", "delay")):
+        gate = known[name]
+        places = singles if gate.num_qubits == 1 else pairs
+        found = {at: InstructionProperties(error=errors.get((name, at))) for at in places}
+        target.add_instruction(gate, found)
+    target.add_instruction(IfElseOp, name="if_else")
+    target.add_instruction(WhileLoopOp, name="while_loop")
+    return target
 
 
 def qasm2_text(circuit: QuantumCircuit, place: Place) -> str:
@@ -165,6 +215,7 @@ class _Writer:
         register: str | None = None,
         *,
         holes: bool = False,
+        is_physical: bool = False,
     ) -> None:
         from qiskit.circuit.library import standard_gates
 
@@ -173,6 +224,7 @@ class _Writer:
         self.place = place
         self.holes: list[Any] = []
         self._make_holes = holes
+        self._is_physical = is_physical
         library = _LIBRARY[version]
         names = {gate.qiskit_name: name for name, gate in reversed(library.items())}
         names |= _ALIASES[version]
@@ -192,11 +244,14 @@ class _Writer:
         bit_word, qubit_word = ("creg", "qreg") if self.version == "2.0" else ("bit", "qubit")
         self._cregs: dict[str, str] = {}
         self.declarations: list[str] = []
-        if register is None:
+        if self._is_physical:
+            self._qubits = [f"${index}" for index in range(circuit.num_qubits)]
+        elif register is None:
             sizes = self._partition(circuit.qregs, circuit.qubits, "q", {})
+            self._qubits = self._lay_out(sizes, qubit_word)
         else:
             sizes = [(self._identifier("q"), circuit.num_qubits)] if circuit.num_qubits else []
-        self._qubits = self._lay_out(sizes, qubit_word)
+            self._qubits = self._lay_out(sizes, qubit_word)
         if register is not None and circuit.num_clbits:
             sizes = [(register, circuit.num_clbits)]
             if len(circuit.cregs) == 1 and circuit.cregs[0].size == circuit.num_clbits:

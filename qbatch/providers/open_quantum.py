@@ -38,7 +38,7 @@ from urllib.parse import quote
 import trio
 from pydantic import BaseModel, ConfigDict, Field
 
-from qbatch.circuit import program_text
+from qbatch.circuit import Fit, program_text
 from qbatch.errors import Misspoke, Refused, Unavailable
 from qbatch.job import JobState
 from qbatch.manifest.models import Backend, Transpile
@@ -259,9 +259,7 @@ class OpenQuantum:
             order.parameters,
             "2.0",
             register="c",
-            basis=self._basis,
-            optimization_level=self._transpile.optimization_level,
-            transpile_seed=self._transpile.seed or 0,
+            fit=self._fit(),
         )
         put = await self._wire.send("PUT", url_of(ticket, "url"), content=program.encode())
         if not put.is_success:
@@ -284,6 +282,10 @@ class OpenQuantum:
             "organization_id": preparation["organization_id"],
             "preparation_id": identifier_of(answer),
         }
+
+    def _fit(self) -> Fit | None:
+        level, seed = self._transpile.optimization_level, self._transpile.seed or 0
+        return Fit(self._basis, optimization_level=level, seed=seed) if self._basis else None
 
     def intend(self, batch: Batch) -> Intent:
         memo = batch.composite.memo

@@ -1,5 +1,7 @@
 """Programs as sent: text that means the circuit it was written from."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -8,9 +10,9 @@ from qiskit import ClassicalRegister, QuantumCircuit, QuantumRegister, qasm2, qa
 from qiskit.circuit import Parameter, ParameterVector
 from qiskit.circuit.library import QFTGate, UnitaryGate
 from qiskit.circuit.random import random_circuit
-from qiskit.quantum_info import Operator, random_unitary
+from qiskit.quantum_info import Operator, Statevector, random_unitary
 
-from qbatch.circuit import Register, bind, build, program_text
+from qbatch.circuit import Fit, Register, bind, build, program_text
 from qbatch.circuit.writer import qasm2_text, qasm3_text
 from qbatch.errors import CircuitError, Place
 from tests.circuit.conftest import circuit, circuit2, circuit3
@@ -177,3 +179,79 @@ def test_a_gate_known_beyond_the_library_is_still_one_gate_after_writing():
     text = qasm3_text(made, HERE)
     assert text.count("gate rzz(") == 1
     assert build(circuit(text)).count_ops() == {"rzz": 2}
+
+
+#: A line of five with one coupling the other way round.
+LINE = ((0, 1), (1, 2), (3, 2), (3, 4))
+
+#: No symmetry: all eight outcomes have probabilities of their own.
+LOPSIDED = (
+    "input float theta; qubit[3] q; bit[2] a; bit[1] b; ry(theta) q[0]; cx q[0], q[2];"
+    "ry(0.7) q[1]; cp(theta) q[1], q[2]; cx q[2], q[1]; rx(0.3) q[0]; cx q[1], q[0];"
+    "a[0] = measure q[0]; b[0] = measure q[1]; a[1] = measure q[2];"
+)
+
+
+def probabilities(built):
+    """Probability of each outcome over the classical bits, bit 0 rightmost."""
+    bits = {}
+    bare = QuantumCircuit(built.qubits)
+    for item in built.data:
+        if item.operation.name == "measure":
+            qubit = built.find_bit(item.qubits[0]).index
+            bits[built.find_bit(item.clbits[0]).index] = qubit
+        elif item.operation.name != "barrier":
+            bare.append(item.operation, item.qubits)
+    return Statevector(bare).probabilities_dict([bits[bit] for bit in sorted(bits)], decimals=9)
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    st.sampled_from([("ecr", "id", "rz", "sx", "x"), ("cz", "rz", "sx", "x"), ("cx", "rz", "sx")]),
+    st.integers(0, 3),
+    st.floats(-7, 7),
+    st.sampled_from([(), (4, 3, 2), (2, 0, 1)]),
+)
+def test_a_fitted_program_measures_what_the_circuit_does(basis, level, theta, layout):
+    original = circuit3(LOPSIDED)
+    fit = Fit(basis, LINE, 5, layout, optimization_level=level, seed=3)
+    text = program_text(original, {"theta": theta}, "3.0", fit=fit)
+    sent = qasm3.loads(text)
+    assert probabilities(sent) == pytest.approx(
+        probabilities(bind(original, {"theta": theta})), abs=1e-6
+    )
+    assert [(r.name, r.size) for r in sent.cregs] == [("a", 2), ("b", 1)]
+
+
+@pytest.mark.parametrize("level", range(4))
+def test_a_fitted_program_uses_the_machines_gates_where_it_has_them(level):
+    fit = Fit(("ecr", "rz", "sx", "x"), LINE, 5, optimization_level=level)
+    sent = qasm3.loads(program_text(circuit3(LOPSIDED), {"theta": 0.4}, "3.0", fit=fit))
+    used = {
+        tuple(sent.find_bit(q).index for q in item.qubits)
+        for item in sent.data
+        if item.operation.name == "ecr"
+    }
+    assert used
+    assert used <= set(LINE)
+    assert {item.operation.name for item in sent.data} <= {"ecr", "rz", "sx", "x", "measure"}
+
+
+def test_a_layout_is_kept_and_one_that_does_not_fit_is_told():
+    fit = Fit(("cx", "rz", "sx", "x"), LINE, 5, (4, 3, 2))
+    sent = circuit3("qubit[1] q; bit[1] c; x q[0]; c[0] = measure q[0];")
+    with pytest.raises(CircuitError, match="cannot be fitted to the target"):
+        program_text(sent, {}, "3.0", fit=fit)
+    text = program_text(sent, {}, "3.0", fit=replace(fit, layout=(4,)))
+    assert "x $4;\nc[0] = measure $4;" in text
+
+
+def test_error_rates_choose_the_better_qubits():
+    errors = tuple(
+        [("cx", pair, 0.2 if 0 in pair or 1 in pair else 0.001) for pair in LINE]
+        + [("measure", (qubit,), 0.01) for qubit in range(5)]
+    )
+    fit = Fit(("cx", "rz", "sx", "x"), LINE, 5, errors=errors, optimization_level=2, seed=1)
+    bell = circuit3("qubit[2] q; bit[2] c; h q[0]; cx q[0], q[1]; c = measure q;")
+    text = program_text(bell, {}, "3.0", fit=fit)
+    assert "cx $3, $" in text
