@@ -296,7 +296,10 @@ class _Stage:
         )
         transport = emulation.transport()
         around = Surroundings(
-            environ=emulation.environment(ORIGIN), transport=transport, is_virtual=True
+            environ=emulation.environment(ORIGIN),
+            transport=transport,
+            is_virtual=True,
+            now=lambda: emulation.world.clock.utc().timestamp(),
         )
         asked: Options = {
             **self._asked,

@@ -394,9 +394,8 @@ def _open_snapshot(
     is_free = all(driver.is_local for driver in drivers.values())
     durability = manifest.run.durability or ("normal" if is_free else "full")
     if not around.is_virtual:
-        return Snapshot(folder, durability=durability)
-    epoch = datetime.now(UTC).timestamp() - trio.current_time()
-    return Snapshot(folder, durability="normal", now=lambda: epoch + trio.current_time())
+        return Snapshot(folder, durability=durability, now=around.now)
+    return Snapshot(folder, durability="normal", now=around.now)
 
 
 def _note_run(snapshot: Snapshot, request: _Request, run_id: str) -> None:

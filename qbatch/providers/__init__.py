@@ -12,7 +12,8 @@ package.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
@@ -51,6 +52,7 @@ class Surroundings:
             one manifest never take each other's jobs for their own.
         is_virtual: The clock is virtual: work must be done inline, never in threads or processes.
         folder: The manifest's, from which files that a backend names are read.
+        now: The calendar; UTC, seconds since 1970.
     """
 
     environ: Mapping[str, str] = field(default_factory=dict)
@@ -58,6 +60,7 @@ class Surroundings:
     run_id: str = ""
     is_virtual: bool = False
     folder: Path = field(default_factory=Path)
+    now: Callable[[], float] = time.time
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,6 @@ platform may repeat, and bill, a task by itself.
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from hashlib import sha256
@@ -161,9 +160,10 @@ class Marqov:
         self._environ = surroundings.environ
         self._run_id = surroundings.run_id
         self._is_virtual = surroundings.is_virtual
+        self._now = surroundings.now
         self._pointer = backend.credentials
         self._base = base_url(backend.url, self._environ)
-        self._wire = Wire("marqov", transport=surroundings.transport)
+        self._wire = Wire("marqov", transport=surroundings.transport, now=surroundings.now)
         self._key: Secret | None = None
         self._record: Mapping[str, Any] | None = None
         #: Status answers of completed jobs, until `fetch` takes them.
@@ -311,7 +311,7 @@ class Marqov:
         return Intent(key=self._key_of(batch, "submit"), body=body.encode())
 
     async def submit(self, batch: Batch, intent: Intent) -> Sequence[Update]:
-        shared, now_s = self._shared_rates(), time.time()
+        shared, now_s = self._shared_rates(), self._now()
         if shared is not None and (wait_s := shared.take(now_s)):
             text = "marqov: other runs on this machine have used the account's submissions"
             raise Unavailable(text, retry_after_s=wait_s, is_full=True)

@@ -126,7 +126,7 @@ class OpenQuantum:
         self._run_id = surroundings.run_id
         self._pointer = backend.credentials
         self._services = find_services(backend.url, self._environ)
-        self._wire = Wire("open-quantum", transport=surroundings.transport)
+        self._wire = Wire("open-quantum", transport=surroundings.transport, now=surroundings.now)
         self._transpile = backend.transpile or Transpile()
         self._basis: tuple[str, ...] = ()
         self._account: Account | None = None

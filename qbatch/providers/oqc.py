@@ -104,7 +104,7 @@ class Oqc:
         self._run_id = surroundings.run_id
         self._pointer = backend.credentials
         self._base = base_url(backend.url, self._environ)
-        self._wire = Wire("oqc", transport=surroundings.transport, deadline_s=60.0)
+        self._wire = Wire("oqc", transport=surroundings.transport, now=surroundings.now)
         self._login = trio.Lock()
         self._token: Secret | None = None
         self._qpu: Mapping[str, Any] | None = None

@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import json
 import ssl
-from collections.abc import AsyncIterator, Mapping
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -195,6 +196,7 @@ class Reply:
         headers: Lower-case names.
         content: The body as received, decompressed.
         asked: Method and path, without the query, for messages.
+        at: When it was received; UTC, seconds since 1970.
     """
 
     provider: str
@@ -202,6 +204,7 @@ class Reply:
     status: int
     headers: Mapping[str, str]
     content: bytes
+    at: float = 0.0
 
     @property
     def is_success(self) -> bool:
@@ -248,7 +251,9 @@ class Reply:
 
         Clamped to [0, `MOST_RETRY_AFTER_S`]; None where absent or not understood.
         """
-        return read_retry_after(self.headers.get("retry-after"), datetime.now(UTC))
+        return read_retry_after(
+            self.headers.get("retry-after"), datetime.fromtimestamp(self.at, UTC)
+        )
 
     def failure(self, words: str = "") -> ProviderError:
         """Translate a status that is no success; `words` are the cloud's own, already readable."""
@@ -307,6 +312,7 @@ class Wire:
         connections: At once.
         deadline_s: For a whole exchange, unless the call says otherwise.
         max_bytes: Of a decompressed reply body.
+        now: The calendar, as in `Surroundings`.
     """
 
     def __init__(
@@ -317,8 +323,10 @@ class Wire:
         connections: int = 16,
         deadline_s: float = 60.0,
         max_bytes: int = 256 * 2**20,
+        now: Callable[[], float] = time.time,
     ) -> None:
         self.provider = provider
+        self._now = now
         self.deadline_s = deadline_s
         self.max_bytes = max_bytes
         self._client = httpx.AsyncClient(
@@ -397,7 +405,8 @@ class Wire:
         if too_large:
             raise Misspoke(f"{self.provider}: {asked}: the answer is over {self.max_bytes} bytes")
         headers = {name.lower(): value for name, value in response.headers.items()}
-        return Reply(self.provider, asked, response.status_code, headers, bytes(content))
+        status = response.status_code
+        return Reply(self.provider, asked, status, headers, bytes(content), self._now())
 
 
 def _reason(error: Exception) -> str:
