@@ -56,7 +56,8 @@ from qbatch.providers import (
     Unknown,
     Update,
 )
-from qbatch.providers.open_quantum_account import Account, find_services, read_account
+from qbatch.providers.bearer import Bearer
+from qbatch.providers.open_quantum_account import find_services, open_account, read_account
 from qbatch.providers.open_quantum_replies import (
     choose,
     expect,
@@ -129,7 +130,7 @@ class OpenQuantum:
         self._wire = Wire("open-quantum", transport=surroundings.transport, now=surroundings.now)
         self._transpile = backend.transpile or Transpile()
         self._basis: tuple[str, ...] = ()
-        self._account: Account | None = None
+        self._account: Bearer | None = None
         self._organization: str | None = None
         #: How often `locate` has looked for a job of this name.
         self._looks: dict[str, int] = {}
@@ -502,15 +503,9 @@ class OpenQuantum:
         return reply
 
     async def _send(self, method: str, url: str, **request: Any) -> Reply:
-        """Send with a token; after a 401 once more with a new one, which repeats nothing."""
         if self._account is None:
-            self._account = Account(self._services, self._pointer, self._environ, self._wire)
-        token = await self._account.token()
-        reply = await self._send_as(token, method, url, **request)
-        if reply.status == 401 and self._account.can_renew:
-            token = await self._account.token(instead_of=token)
-            reply = await self._send_as(token, method, url, **request)
-        return reply
+            self._account = open_account(self._services, self._pointer, self._environ, self._wire)
+        return await self._account.send(lambda token: self._send_as(token, method, url, **request))
 
     async def _send_as(self, token: str, method: str, url: str, **request: Any) -> Reply:
         headers = {"authorization": f"Bearer {token}"}

@@ -5,17 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 
-import trio
-
 from qbatch.errors import CredentialsError, Misspoke
+from qbatch.providers.bearer import Bearer
 from qbatch.providers.credentials import Secret, read_pointer
 from qbatch.providers.open_quantum_replies import number_of
 from qbatch.providers.wire import Wire
-
-#: A token is renewed this long before it ends, seconds.
-LEEWAY_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,57 +48,51 @@ def find_services(url: str | None, environ: Mapping[str, str]) -> Services:
     )
 
 
-class Account:
-    """Who we are at the identity service: a fixed token, or client credentials with renewal."""
+def open_account(
+    services: Services, pointer: str | None, environ: Mapping[str, str], wire: Wire
+) -> Bearer:
+    """Return who we are at the identity service: a fixed token, or client credentials.
 
-    def __init__(
-        self, services: Services, pointer: str | None, environ: Mapping[str, str], wire: Wire
-    ) -> None:
-        self._services = services
-        self._wire = wire
-        self._lock = trio.Lock()
-        self._client, self._fixed = read_account(pointer, environ)
-        self._token = self._fixed
-        self._ends_at = float("inf") if self._fixed else 0.0
+    Raises:
+        CredentialsError: There is neither.
+    """
+    client, fixed = read_account(pointer, environ)
 
-    @property
-    def can_renew(self) -> bool:
-        return self._fixed is None
+    async def issue() -> tuple[Secret, float]:
+        if client is None:
+            assert fixed is not None
+            return fixed, inf
+        return await _issue_token(services, client, wire)
 
-    async def token(self, *, instead_of: str | None = None) -> str:
-        """Return a token that still lives; never `instead_of`, which the cloud refused."""
-        async with self._lock:
-            stale = self._token is None or self._token.reveal() == instead_of
-            if self.can_renew and (stale or trio.current_time() > self._ends_at - LEEWAY_S):
-                await self._renew()
-            assert self._token is not None
-            return self._token.reveal()
+    return Bearer(issue)
 
-    async def _renew(self) -> None:
-        assert self._client is not None
-        client_id, secret = self._client
-        reply = await self._wire.send(
-            "POST",
-            f"{self._services.identity}/realms/{self._services.realm}/protocol/openid-connect/token",
-            form={
-                "grant_type": "client_credentials",
-                "client_id": client_id,
-                "client_secret": secret.reveal(),
-            },
-            deadline_s=20.0,
+
+async def _issue_token(
+    services: Services, client: tuple[str, Secret], wire: Wire
+) -> tuple[Secret, float]:
+    client_id, secret = client
+    reply = await wire.send(
+        "POST",
+        f"{services.identity}/realms/{services.realm}/protocol/openid-connect/token",
+        form={
+            "grant_type": "client_credentials",
+            "client_id": client_id,
+            "client_secret": secret.reveal(),
+        },
+        deadline_s=20.0,
+    )
+    if reply.status in (400, 401, 403):
+        raise CredentialsError(
+            f"open-quantum: the client id and secret from {secret.source} are refused "
+            f"({reply.status})"
         )
-        if reply.status in (400, 401, 403):
-            raise CredentialsError(
-                f"open-quantum: the client id and secret from {secret.source} are refused "
-                f"({reply.status})"
-            )
-        if not reply.is_success:
-            raise reply.failure("no token")
-        answer = reply.object()
-        if not isinstance(answer.get("access_token"), str):
-            raise Misspoke("open-quantum: the identity service gave no access_token")
-        self._token = Secret(answer["access_token"], secret.source)
-        self._ends_at = trio.current_time() + number_of(answer.get("expires_in"), 300.0)
+    if not reply.is_success:
+        raise reply.failure("no token")
+    answer = reply.object()
+    if not isinstance(answer.get("access_token"), str):
+        raise Misspoke("open-quantum: the identity service gave no access_token")
+    life_s = number_of(answer.get("expires_in"), 300.0)
+    return Secret(answer["access_token"], secret.source), life_s
 
 
 def read_account(
