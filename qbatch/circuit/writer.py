@@ -50,7 +50,8 @@ class Fit:
 
     Attributes:
         basis: Qiskit's names of the gates to write it in.
-        coupling: Pairs of qubits that a gate may act on, in that order; (): all.
+        coupling: Pairs of qubits that a gate may act on, in that order; (): all. A qubit in none
+            of them is not used.
         num_qubits: The machine's; 0: only the circuit's own. With it the program is written on the
             machine's physical qubits (``$0``, OpenQASM 3).
         layout: The physical qubit of each of the circuit's; (): the transpiler's choice.
@@ -137,8 +138,8 @@ def _machine(fit: Fit) -> Any:
 
     known, target = get_standard_gate_name_mapping(), Target(num_qubits=fit.num_qubits)
     errors = {(name, qubits): error for name, qubits, error in fit.errors}
-    singles = [(qubit,) for qubit in range(fit.num_qubits)]
     pairs = list(fit.coupling) or list(permutations(range(fit.num_qubits), 2))
+    singles = [(q,) for q in sorted({q for pair in pairs for q in pair})] or [(0,)]
     for name in dict.fromkeys((*fit.basis, "measure", "reset", "delay")):
         gate = known[name]
         places = singles if gate.num_qubits == 1 else pairs

@@ -112,7 +112,7 @@ def _tell(made: Plan, summary: PlanSummary, told: Survey) -> None:
             whole(each.shots),
             "?" if each.composite_jobs is None else whole(each.composite_jobs),
             amount(each.price, each.unit) if each.price else _unpriced(each.unit),
-            each.formula if each.price else "",
+            f"{each.formula} ({each.source})" if each.price else "",
         ]
         for each in summary.backends
     ]

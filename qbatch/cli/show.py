@@ -111,6 +111,7 @@ def _facts_in_full(run: Run, point: PointResult) -> dict[str, Any]:
             for at, state, note in run.history_of(point)
         ],
         "circuit_text": run.circuit_of(point),
+        "log": run.log_of(point),
     }
 
 
@@ -161,6 +162,8 @@ def _in_full(run: Run, point: PointResult, all_rows: bool) -> str:
         parts.append(_pairs(dict(_flat(point.facts))))
     if point.job.generation > 1:
         parts.append(_attempts(run, point))
+    if log := run.log_of(point).strip():
+        parts.append(f"log of the provider\n{log}")
     parts.append(
         "\n".join(
             f"{at:%Y-%m-%d %H:%M:%S} UTC  {state.value}{f'  {note}' if note else ''}"

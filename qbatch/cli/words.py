@@ -19,7 +19,10 @@ def headline(name: str, summary: PlanSummary) -> str:
     jobs = count_of(summary.jobs, "job")
     if summary.composite_jobs is not None:
         jobs += f" in {count_of(summary.composite_jobs, 'composite job')}"
-    prices = [amount(price, unit) for unit, price in summary.prices.items()]
+    prices = [
+        f"{'' if (word := summary.certainty(unit)) == 'exact' else f'{word} '}{amount(price, unit)}"
+        for unit, price in summary.prices.items()
+    ]
     prices += [f"{unit} as quoted" for unit in quoted_units(summary)]
     parts += [jobs, " + ".join(prices) or "free"]
     if summary.seconds is not None:

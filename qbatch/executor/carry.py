@@ -242,7 +242,7 @@ class Carrier:
 
     async def _take_answers(self, flight: Flight, updates: Iterable[Update]) -> None:
         """Commit what `submit` said; children it did not speak of stay SUBMITTING."""
-        rows = []
+        rows, taken = [], []
         for update in updates:
             if update.job_id not in flight.rows:
                 self._lane.warn(f"answered about a job that was not sent: {update.job_id!r}")
@@ -250,7 +250,8 @@ class Carrier:
             row = self._answered(flight, update)
             if row is not None:
                 rows.append(row)
-        await self._commit(flight, rows, stage="submitted")
+                taken.append(update)
+        await self._commit(flight, rows, stage="submitted", steps=self._replies(flight, taken))
 
     def _answered(self, flight: Flight, update: Update) -> JobRow | None:
         """Where an answer to `submit` or `locate` puts a child; None: it says nothing certain."""
@@ -350,7 +351,9 @@ class Carrier:
             for key, answer in answers.items()
             if (row := self._located(flight, key, answer)) is not None
         ]
-        await self._commit(flight, rows, stage="submitted", note=reason)
+        told = [answer.update for answer in answers.values() if isinstance(answer, Found)]
+        steps = self._replies(flight, told)
+        await self._commit(flight, rows, stage="submitted", note=reason, steps=steps)
         is_unclear = bool(flight.ids_in(JobState.SUBMITTING))
         flight.look_at = trio.current_time() + max(waits) if is_unclear else math.inf
         await self._send_rest(flight)
@@ -400,22 +403,31 @@ class Carrier:
 
     async def _take_news(self, flight: Flight, news: Iterable[Update]) -> None:
         rows: dict[str, JobRow] = {}
-        raw: list[tuple[int, bytes]] = []
+        taken = []
         for update in news:
             row = self._changed(flight, update)
             if row is not None:
                 rows[update.job_id] = row
-                if update.raw:
-                    raw.append((row.ordinal, update.raw))
+                taken.append(update)
         if not rows:
             return
-
-        def write_raw() -> None:
-            for ordinal, body in raw:
-                self._engine.snapshot.save_raw(ordinal, "update", body)
-
-        await self._commit(flight, rows.values(), steps=(write_raw,) if raw else ())
+        await self._commit(flight, rows.values(), steps=self._replies(flight, taken))
         await self._send_rest(flight)
+
+    def _replies(self, flight: Flight, updates: Iterable[Update]) -> Sequence[Callable[[], None]]:
+        """The step that keeps what the provider sent along with its news."""
+        kept = [
+            (flight.rows[update.job_id].ordinal, kind, body)
+            for update in updates
+            for kind, body in (("update", update.raw), ("log", update.log))
+            if body
+        ]
+
+        def write() -> None:
+            for ordinal, kind, body in kept:
+                self._engine.snapshot.save_raw(ordinal, kind, body)
+
+        return (write,) if kept else ()
 
     def _changed(self, flight: Flight, update: Update) -> JobRow | None:
         """Where news puts a child; None: nowhere new."""
@@ -474,11 +486,25 @@ class Carrier:
         if flight.ordinal is None or flight.ids_in(JobState.HELD):
             return
         try:
-            await self._lane.read(lambda: self._lane.driver.release(flight.current()))
+            bill = await self._lane.read(lambda: self._lane.driver.release(flight.current()))
         except (Refused, Misspoke) as error:
             self._lane.warn(f"release failed: {error}")
             return
+        await self._settle(flight, bill)
         await self._commit(flight, (), stage="closed")
+
+    async def _settle(self, flight: Flight, bill: Mapping[str, float]) -> None:
+        """Keep what children turned out to cost; where they are does not change by it."""
+        unit = self._lane.target.price.unit
+        rows = [
+            flight.moved(key, flight.job(key).state, cost=cost, unit=unit)
+            for key, cost in bill.items()
+            if key in flight.ids
+        ]
+        if rows:
+            save = partial(self._engine.snapshot.save_jobs, rows, note="billed")
+            await self._engine.journal.commit(save)
+            flight.rows.update((row.job.id, row) for row in rows)
 
     async def _fail(self, flight: Flight, keys: Iterable[str], error: str) -> None:
         """These children are not to be had."""

@@ -18,7 +18,7 @@ from random import Random
 
 import trio
 
-from qbatch.errors import QbatchError
+from qbatch.errors import ProviderError, QbatchError
 from qbatch.executor.budget import Budget
 from qbatch.executor.carry import Carrier
 from qbatch.executor.engine import WANTED, Engine, Settings
@@ -32,7 +32,7 @@ from qbatch.executor.stop import Stop
 from qbatch.executor.waits import Cause, Waits
 from qbatch.job import JobState
 from qbatch.plan import Plan, SweepPoint, canonical_json
-from qbatch.providers import Driver, Target
+from qbatch.providers import Batch, Driver, Leaves, Target
 from qbatch.snapshot import JobRow, Registered, Snapshot, again
 from qbatch.snapshot.estimates import analysis_key
 
@@ -41,6 +41,9 @@ READ_AHEAD = 8
 
 #: So many wanted points are looked up at once; more are looked up one by one as they come.
 MOST_WANTED_IN_MEMORY = 10_000
+
+#: How long drivers may take to end what costs by being left, and after a signal, seconds.
+LEAVE_S, SIGNALLED_S = 20.0, 0.8
 
 #: Pause between two looks whether all is sent, where a run is to be left then, seconds.
 LOOK_S = 0.2
@@ -228,6 +231,7 @@ class _Conduct:
                 await engine.journal.commit(backlog.write)
                 await self._run_lanes(lanes, backlog)
                 await self._put_local_back(lanes)
+                await self._leave(lanes)
             finally:
                 engine.journal.close()
         engine.tell_progress()
@@ -356,6 +360,27 @@ class _Conduct:
                     partial(self._close, flight),
                 )
                 self._engine.note(flight, rows)
+
+    async def _leave(self, lanes: list[Lane]) -> None:
+        """Let drivers stop what would cost by being left; whoever asked twice waits no more."""
+        engine = self._engine
+        if engine.settings.detach or engine.stop.level > 1:
+            return
+        limit_s = SIGNALLED_S if engine.stop.signal is not None else LEAVE_S
+        with trio.CancelScope(shield=True), trio.move_on_after(limit_s) as scope:
+            async with trio.open_nursery() as nursery:
+                for lane in lanes:
+                    batches = [flight.current() for flight in lane.cut_off]
+                    if batches and isinstance(lane.driver, Leaves):
+                        nursery.start_soon(self._leave_one, lane, lane.driver, batches)
+        if scope.cancelled_caught:
+            engine.warn(f"not all was ended at the providers within {limit_s:g} s; run again")
+
+    async def _leave_one(self, lane: Lane, driver: Leaves, batches: list[Batch]) -> None:
+        try:
+            await driver.leave(batches)
+        except ProviderError as error:
+            lane.warn(f"what is left there may go on costing: {error}; run again to end it")
 
     def _close(self, flight: Flight) -> None:
         if flight.ordinal is not None:

@@ -137,11 +137,14 @@ def _completed(lane: Lane, flight: Flight, fetched: Fetched) -> JobRow:
 
 
 def _listed_price(lane: Lane, flight: Flight, key: str) -> float | None:
-    """What a job costs by the target's formula, where the provider sends no bill."""
+    """What a job costs by the target's formula, where the provider sends no bill.
+
+    None where it has no price of its own: what is billed by the composite job comes later.
+    """
     price = lane.target.price
     if price.is_free or price.quoted:
         return None
-    return price.of_job(flight.order(key).shots)
+    return price.of_job(flight.order(key).shots) or None
 
 
 def _given_up(lane: Lane, flight: Flight, answered: set[str]) -> list[JobRow]:
@@ -176,6 +179,7 @@ def pack_result(fetched: Fetched, analysis: Analysis, analysis_key: str) -> NewR
         fetched.facts,
         statevector=None if vector is None else np.asarray(vector, np.complex128).tobytes(),
         raw=fetched.raw,
+        log=fetched.log,
     )
     try:
         estimates = analyse(fetched.counts, analysis)

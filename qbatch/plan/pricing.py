@@ -36,6 +36,7 @@ class BackendSummary:
         unit: "" when free.
         formula: How the price comes about.
         source: Where the price comes from.
+        certainty: Whether the bill will be that price, about that, or at most that.
         seconds: Time its jobs take; None when nobody can tell.
     """
 
@@ -48,6 +49,7 @@ class BackendSummary:
     unit: str
     formula: str
     source: str
+    certainty: str
     seconds: float | None
 
 
@@ -85,6 +87,11 @@ class PlanSummary:
                 total[each.unit] = total.get(each.unit, 0.0) + each.price
         return total
 
+    def certainty(self, unit: str) -> str:
+        """Whether what is billed in `unit` will be its price ("exact"), "about" or "at most" it."""
+        said = {each.certainty for each in self.backends if each.unit == unit and each.price}
+        return said.pop() if len(said) == 1 else "about" if "about" in said else "at most"
+
     @property
     def seconds(self) -> float | None:
         """Time until all backends are done, side by side; None when one cannot tell."""
@@ -121,7 +128,8 @@ def price_formula(price: Price) -> str:
     )
     if price.per_composite:
         parts.append(f"{price.per_composite:g} {price.unit} per composite job")
-    return " + ".join(parts)
+    formula = " + ".join(parts)
+    return formula if price.certainty == "exact" else f"{price.certainty} {formula}"
 
 
 def summarise(
@@ -181,7 +189,7 @@ def _backends(
         points, total = shots.total(), sum(n * count for n, count in shots.items())
         target = targets.get(name)
         if target is None:
-            yield BackendSummary(name, "", points, total, None, None, "", "", "", None)
+            yield BackendSummary(name, "", points, total, None, None, "", "", "", "", None)
             continue
         composites = _composites(plan, name, target, parts, only)
         jobs = sum(target.price.of_job(n) * count for n, count in shots.items())
@@ -195,6 +203,7 @@ def _backends(
             unit=target.price.unit,
             formula=price_formula(target.price),
             source=target.price.source,
+            certainty=target.price.certainty,
             seconds=_seconds(plan, name, target, parts, drivers.get(name)),
         )
 

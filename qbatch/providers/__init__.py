@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from qbatch.errors import Refused
 from qbatch.job import CompositeJob, JobState
@@ -105,6 +105,9 @@ class Price:
     The price of one job is ``max(minimum, per_job + per_shot * shots)`` plus, where a provider
     bills by the composite job, ``per_composite``. With `quoted`, the provider names the price of
     each job only when it is prepared (`Prepared.quotes`): still before anything is spent.
+
+    Attributes:
+        certainty: Whether the bill will be that, about that, or at most that.
     """
 
     unit: str = ""
@@ -114,6 +117,7 @@ class Price:
     minimum: float = 0.0
     source: str = "free"
     quoted: bool = False
+    certainty: Literal["exact", "about", "at most"] = "exact"
 
     @property
     def is_free(self) -> bool:
@@ -219,6 +223,7 @@ class Update:
         cost: In the target's unit, when the provider told it.
         not_before_s: The provider asked not to be asked about this job for so long.
         raw: The reply as received, redacted.
+        log: What the provider logged about the whole composite job; with one of its children.
     """
 
     job_id: str
@@ -229,6 +234,7 @@ class Update:
     cost: float | None = None
     not_before_s: float = 0.0
     raw: bytes = b""
+    log: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,6 +276,7 @@ class Fetched:
         facts: JSON: timings, method, engine, versions, calibration id.
         statevector: Final state, complex, length 2**num_qubits, index bit k = qubit k; or None.
         cost: Billed, in the target's unit, when known.
+        log: As in `Update`.
     """
 
     job_id: str
@@ -278,6 +285,7 @@ class Fetched:
     facts: Mapping[str, Any] = field(default_factory=dict)
     statevector: Any = None
     cost: float | None = None
+    log: bytes = b""
 
 
 class Driver(Protocol):
@@ -336,12 +344,28 @@ class Driver(Protocol):
         """Ask for these children to be stopped; the updates say what came of it."""
         ...
 
-    async def release(self, batch: Batch) -> None:
-        """Give back what the provider holds for us, once all results are durable. Repeatable."""
+    async def release(self, batch: Batch) -> Mapping[str, float]:
+        """Give back what the provider holds for us, once all results are durable. Repeatable.
+
+        Returns:
+            Job id -> what it finally cost, in the target's unit, where only now that is known.
+        """
         ...
 
     async def aclose(self) -> None:
         """Close connections and workers."""
+        ...
+
+
+@runtime_checkable
+class Leaves(Protocol):
+    """What a driver offers whose jobs cost by being left."""
+
+    async def leave(self, batches: Sequence[Batch]) -> None:
+        """The run ends while these are in flight, and is not detached: stop what costs by that.
+
+        Nothing is lost: what comes of their jobs is told by `locate` and `poll` in the next run.
+        """
         ...
 
 

@@ -437,8 +437,9 @@ class Marqov:
             expect(reply)
         return [await self._news(batch, 0)]
 
-    async def release(self, batch: Batch) -> None:
+    async def release(self, batch: Batch) -> Mapping[str, float]:
         """The platform holds nothing for us once a job has ended; scripts stay, by its design."""
+        return {}
 
     async def aclose(self) -> None:
         await self._wire.aclose()

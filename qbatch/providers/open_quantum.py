@@ -385,8 +385,9 @@ class OpenQuantum:
         reply = await self._ask("GET", self._sched(f"jobs/{job_id}"))
         return [self._update(batch.orders[0], reply.object(), reply)]
 
-    async def release(self, batch: Batch) -> None:
+    async def release(self, batch: Batch) -> Mapping[str, float]:
         """The platform holds nothing for us once a job has ended."""
+        return {}
 
     async def aclose(self) -> None:
         await self._wire.aclose()

@@ -340,8 +340,9 @@ class Oqc:
         await self._ask("POST", "tasks/cancel_many", json={"tasks": [task for _, task in pairs]})
         return [await self._news(order, task_id) for order, task_id in pairs]
 
-    async def release(self, batch: Batch) -> None:
+    async def release(self, batch: Batch) -> Mapping[str, float]:
         """Nothing is held for us at OQC once a task has ended."""
+        return {}
 
     async def aclose(self) -> None:
         await self._wire.aclose()

@@ -259,7 +259,7 @@ class Reply:
         """Translate a status that is no success; `words` are the cloud's own, already readable."""
         said = words or self.excerpt(300) or "no explanation"
         text = f"{self.provider}: {self.asked}: {self.status}: {said}"
-        if self.status == 401:
+        if self.status in (401, 403):  # who we are, or what we may: nothing else will pass either
             return CredentialsError(text)
         if self.status in (408, 425) or self.status >= 500:
             return Unavailable(text, retry_after_s=self.retry_after_s)

@@ -264,10 +264,24 @@ class Run:
         return self.setting_of(point).get("circuit")
 
     def raw_of(self, point: PointResult) -> list[tuple[str, bytes]]:
-        """Every reply kept about `point`, as sent: ("update" or "result", body), oldest first."""
+        """Every reply kept about `point`, as sent, oldest first.
+
+        Each with its kind: "update", "result", "log".
+        """
         rows = self._rows("SELECT kind, body FROM raw WHERE job = ? ORDER BY at", (point.ordinal,))
         with checked(self.path):
             return [(kind, zlib.decompress(body)) for kind, body in rows]
+
+    def log_of(self, point: PointResult) -> str:
+        """What the provider logged about `point`'s composite job; "" for nothing."""
+        rows = self._rows(
+            "SELECT body FROM raw WHERE kind = 'log' AND job IN (SELECT value FROM json_each("
+            "(SELECT jobs FROM composites WHERE ordinal ="
+            " (SELECT composite FROM jobs WHERE ordinal = ?)))) ORDER BY at DESC LIMIT 1",
+            (point.ordinal,),
+        )
+        with checked(self.path):
+            return zlib.decompress(rows[0][0]).decode("utf-8", "replace") if rows else ""
 
     def history_of(self, point: PointResult) -> list[tuple[datetime, JobState, str]]:
         """All moves of `point`'s job: when, to which state, why; oldest first."""

@@ -81,6 +81,7 @@ class NewResult:
         estimates: `estimates.dump_estimates`.
         statevector: `complex128`, C order, as bytes; or None.
         raw: The reply as received, redacted; b"" where there is none.
+        log: What the provider logged, about its composite job as a whole; b"" for nothing.
     """
 
     counts: bytes
@@ -89,6 +90,7 @@ class NewResult:
     estimates: str = "{}"
     statevector: bytes | None = None
     raw: bytes = b""
+    log: bytes = b""
 
 
 class Snapshot:
@@ -285,15 +287,17 @@ class Snapshot:
             "INSERT OR REPLACE INTO results VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (ordinal, self.now(), *values, crc, vector_crc, vector),
         )
-        if result.raw:
-            self.save_raw(ordinal, "result", result.raw)
+        self.save_raw(ordinal, "result", result.raw)
+        self.save_raw(ordinal, "log", result.log)
 
     def save_attempts(self, rows: Iterable[JobRow]) -> None:
         """Keep earlier attempts that this folder did not see end; they end now."""
         attempts.save(self._db, rows, self.now())
 
     def save_raw(self, ordinal: int, kind: str, body: bytes) -> None:
-        """Keep a reply about a job as it was sent."""
+        """Keep a reply about a job as it was sent; nothing for an empty one."""
+        if not body:
+            return
         self._db.execute(
             "INSERT OR REPLACE INTO raw VALUES (?, ?, ?, ?)",
             (ordinal, self.now(), kind, zlib.compress(body, 1)),

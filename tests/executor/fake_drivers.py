@@ -128,8 +128,9 @@ class FakeLocal:
     async def cancel(self, batch: Batch, job_ids: Sequence[str]) -> Sequence[Update]:
         return [Update(key, JobState.CANCELLED, "cancelled") for key in job_ids]
 
-    async def release(self, batch: Batch) -> None:
+    async def release(self, batch: Batch) -> Mapping[str, float]:
         await trio.lowlevel.checkpoint()
+        return {}
 
     async def aclose(self) -> None:
         await trio.lowlevel.checkpoint()
@@ -207,6 +208,8 @@ class FakeCloud:
         self.script: dict[str, list[Fault]] = {}
         #: What `locate` says: the truth, or this.
         self.located: Located | None = None
+        #: What each job turns out to cost when it is released; 0: that was known before.
+        self.final_bill = 0.0
         #: Job id -> what `poll` says of it instead of the truth.
         self.said: dict[str, Update] = {}
 
@@ -279,8 +282,12 @@ class FakeCloud:
 
         return await self._call("cancel", act)  # type: ignore[no-any-return]
 
-    async def release(self, batch: Batch) -> None:
+    async def release(self, batch: Batch) -> Mapping[str, float]:
         await self._call("release", lambda: self.ledger.released.append(batch.composite.id))
+        return {key: price for key in batch.composite.job_ids if (price := self.final_bill)}
+
+    async def leave(self, batches: Sequence[Batch]) -> None:
+        await self._call("leave", lambda: [batch.composite.id for batch in batches])
 
     async def aclose(self) -> None:
         await trio.lowlevel.checkpoint()

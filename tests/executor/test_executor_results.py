@@ -11,7 +11,7 @@ import pytest
 from fake_drivers import FakeCloud, plan_of, play, raising
 
 from qbatch.errors import Misspoke, Refused
-from qbatch.executor import Retry
+from qbatch.executor import JobMoved, Retry
 from qbatch.job import JobState
 from qbatch.result import Counts
 from qbatch.snapshot import Run
@@ -91,3 +91,22 @@ def test_a_state_vector_is_kept_beside_the_counts(tmp_path: Path) -> None:
     play(tmp_path, plan_of(1, "cloud"), cloud)
     with Run(tmp_path) as run:
         assert np.array_equal(next(iter(run)).statevector, state)
+
+
+def test_what_is_billed_only_in_the_end_wins_over_all(tmp_path: Path) -> None:
+    cloud = FakeCloud()
+    cloud.final_bill = 0.75
+    played = play(tmp_path, plan_of(2, "cloud"), cloud)
+    with Run(tmp_path) as run:
+        assert run.spent() == {"credits": 1.5}
+        assert all(point.state is JobState.COMPLETED for point in run)
+    told = [event.id for event in played.told(JobMoved) if event.state is JobState.COMPLETED]
+    assert len(told) == 2
+
+
+def test_a_log_is_kept_with_one_job_and_read_from_each_of_its_siblings(tmp_path: Path) -> None:
+    cloud = FakeCloud(max_jobs=2)
+    cloud.script["fetch"] = [lambda act: [replace(act()[0], log=b"all went well"), act()[1]]]
+    play(tmp_path, plan_of(2, "cloud"), cloud)
+    with Run(tmp_path) as run:
+        assert [run.log_of(point) for point in run] == ["all went well"] * 2

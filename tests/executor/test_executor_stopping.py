@@ -10,7 +10,7 @@ import trio
 from fake_drivers import FakeCloud, FakeLocal, Ledger, plan_of, play
 
 from qbatch.errors import Refused
-from qbatch.executor import Stop
+from qbatch.executor import Stop, Warned
 from qbatch.job import JobState
 from qbatch.snapshot import Run, Snapshot
 
@@ -205,3 +205,28 @@ def test_one_preparation_serves_a_run_that_was_stopped_before_it_submitted(tmp_p
     assert play(tmp_path, plan_of(1, "cloud"), cloud).summary.completed == 1
     with Run(tmp_path) as run:
         assert run.composites_by_stage() == {("cloud", "closed"): 1}
+
+
+def test_a_driver_may_end_what_costs_by_being_left(tmp_path: Path) -> None:
+    cloud = FakeCloud(works_s=100)
+    play(tmp_path, plan_of(1, "cloud"), cloud, beside=[asked_after(50)])
+    assert cloud.ledger.calls["leave"] == 1
+
+
+def test_nothing_is_ended_where_nothing_is_left_or_all_is_meant_to_be(tmp_path: Path) -> None:
+    done, detached, urgent = FakeCloud(), FakeCloud(works_s=100), FakeCloud(works_s=100)
+    play(tmp_path / "done", plan_of(1, "cloud"), done)
+    play(tmp_path / "detached", plan_of(1, "cloud"), detached, detach=True)
+    play(tmp_path / "urgent", plan_of(1, "cloud"), urgent, beside=[asked_after(50, 50)])
+    assert [one.ledger.calls["leave"] for one in (done, detached, urgent)] == [0, 0, 0]
+
+
+def test_a_provider_that_does_not_answer_then_keeps_nobody_waiting(tmp_path: Path) -> None:
+    class Deaf(FakeCloud):
+        async def leave(self, batches: Any) -> None:
+            await trio.sleep_forever()
+
+    plan = plan_of(1, "cloud")
+    played = play(tmp_path, plan, Deaf(works_s=100), beside=[asked_after(50)])
+    assert played.elapsed_s < 51.5
+    assert "run again" in played.told(Warned)[-1].text

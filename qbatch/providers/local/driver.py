@@ -312,10 +312,11 @@ class LocalDriver:
         if (rest := without(task.chunk, stopped)) is not None:
             self._workers.put(self._task(rest), first=True)
 
-    async def release(self, batch: Batch) -> None:
+    async def release(self, batch: Batch) -> Mapping[str, float]:
         for job_id in batch.composite.job_ids:
             self._jobs.pop(job_id, None)
             self._news.pop(job_id, None)
+        return {}
 
     async def aclose(self) -> None:
         if self._workers is None or self._lane is None:
