@@ -31,6 +31,7 @@ MODULES = {
     "oqc": "qbatch.emulators.oqc",
     "open-quantum": "qbatch.emulators.open_quantum",
     "marqov": "qbatch.emulators.marqov",
+    "scaleway": "qbatch.emulators.scaleway",
 }
 
 

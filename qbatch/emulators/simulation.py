@@ -14,8 +14,9 @@ import multiprocessing
 import os
 import re
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field, replace
 from functools import cache
 from hashlib import sha256
@@ -49,7 +50,10 @@ class Solution:
     Attributes:
         registers: (name, bits) of each classical register, as declared.
         operations: Operation name -> how often; Qiskit's names.
-        num_qubit_registers: Declared ones; 0 for a program on physical qubits.
+        qubit_registers: (name, qubits) of each quantum register, as declared; none for a program
+            on physical qubits.
+        measurements: (qubit, classical bit) of each measurement in the program's order, those in
+            branches and loops too.
         pairs: Qubits that some operation acts on together.
         is_dynamic: Mid-circuit measurement, reset after start or classical control.
         outcomes: Possible outcomes, or empty when `probabilities` is None.
@@ -60,7 +64,8 @@ class Solution:
     num_qubits: int = 0
     registers: tuple[tuple[str, int], ...] = ()
     operations: Mapping[str, int] = field(default_factory=dict)
-    num_qubit_registers: int = 0
+    qubit_registers: tuple[tuple[str, int], ...] = ()
+    measurements: tuple[tuple[int, int], ...] = ()
     pairs: frozenset[tuple[int, int]] = frozenset()
     is_dynamic: bool = False
     outcomes: tuple[int, ...] = ()
@@ -71,6 +76,10 @@ class Solution:
     def num_bits(self) -> int:
         return sum(size for _, size in self.registers)
 
+    @property
+    def num_qubit_registers(self) -> int:
+        return len(self.qubit_registers)
+
 
 def read_program(text: str) -> QuantumCircuit:
     """Parse OpenQASM 2 or 3, told apart by the header; without one it is OpenQASM 3.
@@ -78,14 +87,16 @@ def read_program(text: str) -> QuantumCircuit:
     Raises:
         ProgramError: It cannot be parsed, or inputs are left open.
     """
+    from openqasm3.parser import QASM3ParsingError
     from qiskit import qasm2, qasm3
     from qiskit.exceptions import QiskitError
 
+    damaged = (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError)
     try:
         if re.search(r"^\s*OPENQASM\s+2", text, re.MULTILINE):
             return qasm2.loads(text, custom_instructions=qasm2.LEGACY_CUSTOM_INSTRUCTIONS)
         circuit = qasm3.loads(_with_standard_gates(text))
-    except (QiskitError, ValueError, KeyError, TypeError, RecursionError) as error:
+    except (QASM3ParsingError, QiskitError, *damaged) as error:
         raise ProgramError(f"cannot parse the program: {error}") from error
     if circuit.parameters:
         names = ", ".join(sorted(parameter.name for parameter in circuit.parameters))
@@ -108,12 +119,18 @@ def solve(text: str, max_qubits: int) -> Solution:
         circuit = read_program(text)
     except ProgramError as error:
         return Solution(error=str(error))
+    return solve_circuit(circuit, max_qubits)
+
+
+def solve_circuit(circuit: QuantumCircuit, max_qubits: int) -> Solution:
+    """Simulate what can be done once for all of a circuit without open parameters."""
     measured = _measured_qubits(circuit)
     facts = Solution(
         num_qubits=circuit.num_qubits,
         registers=_registers(circuit),
         operations=dict(circuit.count_ops()),
-        num_qubit_registers=len(circuit.qregs),
+        qubit_registers=tuple((register.name, register.size) for register in circuit.qregs),
+        measurements=tuple(_measurements(circuit)),
         pairs=_pairs(circuit),
         is_dynamic=measured is None,
     )
@@ -175,6 +192,16 @@ def _pairs(circuit: QuantumCircuit) -> frozenset[tuple[int, int]]:
     )
 
 
+def _measurements(circuit: QuantumCircuit) -> Iterator[tuple[int, int]]:
+    for one in circuit.data:
+        qubits = [circuit.find_bit(qubit).index for qubit in one.qubits]
+        bits = [circuit.find_bit(bit).index for bit in one.clbits]
+        if one.operation.name == "measure":
+            yield qubits[0], bits[0]
+        for block in getattr(one.operation, "blocks", ()):
+            yield from ((qubits[qubit], bits[bit]) for qubit, bit in _measurements(block))
+
+
 def _measured_qubits(circuit: QuantumCircuit) -> dict[int, int] | None:
     """Return classical bit -> qubit of the final measurements, or None for a dynamic circuit."""
     qubit_of: dict[int, int] = {}
@@ -208,7 +235,7 @@ def _exact(
     for one in circuit.data:
         if one.operation.name not in {"measure", "barrier", "reset"}:
             bare.append(one.operation, [circuit.find_bit(qubit).index for qubit in one.qubits])
-    bare = _for_aer(bare)
+    bare = for_aer(bare)
     bare.save_probabilities([qubit_of[bit] for bit in bits])
     values = _aer().run(bare).result().data(0)["probabilities"]
     outcomes, probabilities = [], []
@@ -222,12 +249,17 @@ def _exact(
 
 def simulate_shots(text: str, shots: int, seed: int) -> dict[int, int]:
     """Simulate every shot; for dynamic and wide circuits. Returns outcome -> count."""
-    circuit = _for_aer(_compact(read_program(text)))
-    result = _aer().run(circuit, shots=shots, seed_simulator=seed % 2**31).result()
+    return simulate_circuit(read_program(text), shots, seed)
+
+
+def simulate_circuit(circuit: QuantumCircuit, shots: int, seed: int) -> dict[int, int]:
+    """Simulate every shot of a circuit without open parameters. Returns outcome -> count."""
+    bare = for_aer(_compact(circuit))
+    result = _aer().run(bare, shots=shots, seed_simulator=seed % 2**31).result()
     return {int(word, 16): int(count) for word, count in result.data(0)["counts"].items()}
 
 
-def _for_aer(circuit: QuantumCircuit) -> QuantumCircuit:
+def for_aer(circuit: QuantumCircuit) -> QuantumCircuit:
     """Spell out gates that Aer does not know; the usual circuit is returned as it is."""
     if _operations(circuit) <= _native_operations():
         return circuit
@@ -346,11 +378,7 @@ class Simulator:
     def __init__(self, *, inline: bool, seed: int = 0) -> None:
         self._seed = seed
         self._kept: dict[tuple[str, int], Computation[Solution]] = {}
-        self._pool: ProcessPoolExecutor | None = None
-        if not inline:
-            self._pool = ProcessPoolExecutor(
-                1, mp_context=multiprocessing.get_context("spawn"), initializer=prepare_worker
-            )
+        self._pool = None if inline else _new_pool()
 
     @property
     def is_inline(self) -> bool:
@@ -368,16 +396,24 @@ class Simulator:
 
     def sample(self, text: str, max_qubits: int, shots: int, salt: str) -> Sample:
         """Begin a job's simulation; `salt` (its id) makes its draw its own."""
-        seed = int.from_bytes(sha256(f"{self._seed}:{salt}".encode()).digest()[:6], "big")
-        sample = Sample(self, text, max_qubits, shots, seed)
+        sample = Sample(self, text, max_qubits, shots, self.seed_of(salt))
         if self._pool is not None:
             _ = sample.is_done  # starts the worker on it
         return sample
 
+    def seed_of(self, salt: str) -> int:
+        """Return the seed that belongs to `salt`: the same one in every emulation of one seed."""
+        return int.from_bytes(sha256(f"{self._seed}:{salt}".encode()).digest()[:6], "big")
+
     def call(self, function: Callable[..., T], *arguments: Any) -> Future[T] | T:
+        """Call now (inline) or in the worker; one that a program killed is replaced."""
         if self._pool is None:
             return function(*arguments)
-        return self._pool.submit(function, *arguments)
+        try:
+            return self._pool.submit(function, *arguments)
+        except BrokenProcessPool:
+            self._pool = _new_pool()
+            return self._pool.submit(function, *arguments)
 
     def warm_up(self) -> None:
         """Wait until the worker has loaded Aer, so that no first job pays for it."""
@@ -389,6 +425,12 @@ class Simulator:
     def close(self) -> None:
         if self._pool is not None:
             self._pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _new_pool() -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(
+        1, mp_context=multiprocessing.get_context("spawn"), initializer=prepare_worker
+    )
 
 
 def prepare_worker() -> None:

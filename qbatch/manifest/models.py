@@ -88,13 +88,10 @@ __all__ = [
 ]
 
 #: Built in; others come by the entry point group `qbatch.providers`.
-PROVIDERS = ("local", "open-quantum", "marqov", "oqc")
+PROVIDERS = ("local", "open-quantum", "ibm-direct-access", "marqov", "scaleway", "oqc")
 
 #: Clouds that compile programs themselves: `transpile` would do nothing there.
-COMPILE_THEMSELVES = ("marqov", "oqc")
-
-#: Clouds that a later version will speak to; until then they are refused by name.
-NOT_YET = ("ibm-direct-access", "scaleway")
+COMPILE_THEMSELVES = ("marqov", "scaleway", "oqc")
 
 _LOCAL_LIMITS = ("workers", "memory_gb")
 _SOURCES = ("file", "qasm", "template", "python")
@@ -222,9 +219,6 @@ class Backend(Model):
         if name in PROVIDERS:
             return name
         installed = _installed_providers()
-        if name not in installed and name in NOT_YET:
-            there = ", ".join(PROVIDERS)
-            raise wrong(f"is not part of this version of qbatch, which has {there}")
         if name not in installed:
             raise unknown("provider", name, {*PROVIDERS, *installed})
         return name

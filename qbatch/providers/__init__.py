@@ -34,6 +34,7 @@ BUILT_IN: Mapping[str, str] = {
     "local": "qbatch.providers.local",
     "open-quantum": "qbatch.providers.open_quantum",
     "marqov": "qbatch.providers.marqov",
+    "scaleway": "qbatch.providers.scaleway",
     "oqc": "qbatch.providers.oqc",
 }
 

@@ -36,6 +36,9 @@ from qbatch.errors import (
     Unavailable,
 )
 
+#: Clocks that differ by less agree, seconds: a Date has whole seconds, and answers take time.
+SMALL_SKEW_S = 5.0
+
 #: The longest wait a cloud may impose on us by Retry-After, seconds.
 MOST_RETRY_AFTER_S = 86_400.0
 
@@ -327,6 +330,7 @@ class Wire:
     ) -> None:
         self.provider = provider
         self._now = now
+        self._ahead_s = 0.0
         self.deadline_s = deadline_s
         self.max_bytes = max_bytes
         self._client = httpx.AsyncClient(
@@ -345,6 +349,14 @@ class Wire:
 
     async def aclose(self) -> None:
         await self._client.aclose()
+
+    def now(self) -> float:
+        """The service's calendar, as far as its answers tell it; UTC, seconds since 1970.
+
+        What a service compares with its own clock (dates that are signed, ends of sessions) must
+        not hang on ours, which may be wrong.
+        """
+        return self._now() + self._ahead_s
 
     async def send(
         self,
@@ -405,8 +417,18 @@ class Wire:
         if too_large:
             raise Misspoke(f"{self.provider}: {asked}: the answer is over {self.max_bytes} bytes")
         headers = {name.lower(): value for name, value in response.headers.items()}
-        status = response.status_code
-        return Reply(self.provider, asked, status, headers, bytes(content), self._now())
+        status, at = response.status_code, self._now()
+        self._ahead_s = _ahead_s(headers.get("date"), at)
+        return Reply(self.provider, asked, status, headers, bytes(content), at)
+
+
+def _ahead_s(date: str | None, at: float) -> float:
+    """Seconds a Date header is ahead of `at`; 0 where it tells no difference, or nothing."""
+    try:
+        ahead_s = parsedate_to_datetime(date or "").timestamp() + 0.5 - at  # it is cut to a second
+    except ValueError:
+        return 0.0
+    return ahead_s if abs(ahead_s) > SMALL_SKEW_S else 0.0
 
 
 def _reason(error: Exception) -> str:

@@ -125,8 +125,20 @@ MARQOV = Environment(
 MARQOV_CAPSULE = Environment(
     "marqov-capsule", ("3.11", "3.12"), ("marqov-capsule==0.2.2", "numpy", "scipy")
 )
+#: Below 3.12 every call of the client fails: it asks `http.HTTPStatus` for what came with 3.12.
+SCALEWAY = Environment(
+    "scaleway",
+    ("3.12",),
+    ("scaleway-qaas-client==0.1.24", "qio==0.2.8", "qiskit-scaleway==0.3.13"),
+)
 
-ENVIRONMENTS = (OQC, OPEN_QUANTUM, MARQOV, MARQOV_CAPSULE)
+ENVIRONMENTS = (
+    OQC,
+    OPEN_QUANTUM,
+    MARQOV,
+    MARQOV_CAPSULE,
+    SCALEWAY,
+)
 
 
 if __name__ == "__main__":

@@ -60,6 +60,22 @@ def test_a_lone_bit_is_a_register_of_its_own() -> None:
     assert (solution.registers, solution.outcomes) == ((("bit0", 1), ("d", 2)), (1,))
 
 
+def test_registers_and_measurements_are_told_in_the_programs_order() -> None:
+    text = (
+        'OPENQASM 3.0; include "stdgates.inc"; qubit[1] a; qubit[2] q; bit[3] c;'
+        "c[2] = measure q[1]; if (c[2]) { x a[0]; c[0] = measure a[0]; }"
+    )
+    solution = solve(text, 3)
+    assert (solution.qubit_registers, solution.num_qubit_registers) == ((("a", 1), ("q", 2)), 2)
+    assert solution.measurements == ((2, 2), (0, 0))
+
+
+def test_a_seed_belongs_to_its_salt_and_to_the_emulations() -> None:
+    first, other = Simulator(inline=True, seed=1), Simulator(inline=True, seed=2)
+    assert first.seed_of("job") == Simulator(inline=True, seed=1).seed_of("job")
+    assert len({first.seed_of("job"), first.seed_of("other"), other.seed_of("job")}) == 3
+
+
 def test_physical_qubits_far_apart_are_simulated_exactly() -> None:
     text = 'OPENQASM 3.0; include "stdgates.inc"; bit[2] c; x $3; cx $3, $50; c[1] = measure $50;'
     assert solve(text, 54).probabilities == (1.0,)

@@ -60,11 +60,21 @@ def make_order(text: str = ASYMMETRIC, *, shots: int = 2000, name: str = "point"
 class Talk:
     """One driver and the emulated cloud it talks to; plays the executor without its care."""
 
-    def __init__(self, provider: str, emulation: Emulation, settings: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        provider: str,
+        emulation: Emulation,
+        settings: dict[str, Any],
+        run_id: str = "run1",
+    ) -> None:
         self.emulation = emulation
         environ = emulation.environment(ORIGIN) | settings.pop("environ", {})
         around = Surroundings(
-            environ=environ, transport=emulation.transport(), run_id="run1", is_virtual=True
+            environ=environ,
+            transport=emulation.transport(),
+            run_id=run_id,
+            is_virtual=True,
+            now=lambda: emulation.world.clock.utc().timestamp(),
         )
         backend = Backend(provider=provider, **settings)
         self.driver: Driver = open_driver(backend, name="cloud", folder=Path(), surroundings=around)

@@ -1,0 +1,215 @@
+"""Scaleway's answers, read: platforms with prices, sessions, bookings, errors, instants, durations.
+
+Rules: fields may be missing, null, or written in more than one way; words that are not known are
+kept and shown, never guessed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from qbatch.errors import Misspoke
+from qbatch.job import JobState
+from qbatch.providers import Price, Target
+from qbatch.providers.wire import Reply
+
+#: Scaleway's word for jobs -> ours. A word not here is never taken for an end.
+STATES = {
+    "waiting": JobState.SUBMITTED,
+    "running": JobState.RUNNING,
+    "cancelling": JobState.RUNNING,
+    "completed": JobState.COMPLETED,
+    "error": JobState.FAILED,
+    "cancelled": JobState.CANCELLED,
+}
+
+#: Words of sessions that take and run jobs, and of those that will never again.
+LIVE, ENDED = ("starting", "running"), ("stopped", "error")
+
+#: Jobs in one session: nothing limits them, but a session is fetched and ended as a whole.
+MOST_JOBS, MOST_JOBS_BOOKED = 100, 100_000
+
+#: Sessions at once: where they are free, some; a machine that is paid by the hour, one.
+MOST_SESSIONS = 4
+
+#: Platforms of these kinds run no gates.
+NO_GATES = ("photonic", "neutral_atom")
+
+#: Software of simulators that reads OpenQASM 2 only.
+OLD_OPENQASM = ("qsim", "cudaq", "qperfect")
+
+
+def read_error(reply: Reply) -> str:
+    """Return an error body's words, with what stands beside them; "" for any other body."""
+    if reply.is_success:
+        return ""
+    try:
+        body = reply.object()
+    except Misspoke:
+        return ""
+    parts = [str(body[key]) for key in ("type", "message") if body.get(key)]
+    rows = body.get("details")
+    details = [one for one in rows if isinstance(one, dict)] if isinstance(rows, list) else []
+    parts += [" ".join(str(value) for value in one.values() if value) for one in details]
+    keys = ("precondition", "help_message", "resource", "current_state", "reason")
+    parts += [f"{key} {body[key]}" for key in keys if body.get(key)]
+    return ": ".join(parts)
+
+
+def expect(reply: Reply) -> None:
+    """Raise unless the reply is a success."""
+    if not reply.is_success:
+        raise reply.failure(read_error(reply))
+
+
+def identifier(record: Mapping[str, Any]) -> str:
+    """Return the ``id`` of a record, without which nothing can be done with it."""
+    value = record.get("id")
+    if not isinstance(value, str) or not value:
+        raise Misspoke(f"scaleway: an answer without an id: {record!r:.200}")
+    return value
+
+
+def read_instant(value: Any) -> float | None:
+    """Read a timestamp: UTC, seconds since 1970; None for none, null, or the year 1.
+
+    >>> read_instant("1970-01-01T00:01:00.5Z")
+    60.5
+    >>> read_instant({"seconds": "60", "nanos": 500000000})
+    60.5
+    """
+    if isinstance(value, dict):
+        seconds = _number(value.get("seconds")) or 0.0
+        found = seconds + (_number(value.get("nanos")) or 0.0) * 1e-9
+        return found if found > 0 else None
+    if not isinstance(value, str):
+        return None
+    try:
+        then = datetime.fromisoformat(_microseconds(value))
+    except ValueError:
+        return None
+    then = then if then.tzinfo else then.replace(tzinfo=UTC)
+    return then.timestamp() if then.year > 1 else None
+
+
+def _microseconds(text: str) -> str:
+    """Cut fractions of a second to what Python reads."""
+    return re.sub(r"(\.\d{6})\d+", r"\1", text)
+
+
+def read_duration(value: Any) -> float | None:
+    """Read a duration, seconds: ``"3540s"``, an object, or a number.
+
+    >>> read_duration("2.5s")
+    2.5
+    """
+    if isinstance(value, dict):
+        seconds, nanos = (_number(value.get(key)) or 0.0 for key in ("seconds", "nanos"))
+        return seconds + nanos * 1e-9
+    if isinstance(value, str):
+        return _number(value.removesuffix("s"))
+    return _number(value)
+
+
+def write_duration(seconds: float) -> str:
+    """Write a duration as the service takes it."""
+    return f"{max(1, round(seconds))}s"
+
+
+def _number(value: Any) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        return float(value)
+    except ValueError:
+        return None
+
+
+def read_money(value: Any) -> tuple[float, str]:
+    """Read an amount and its currency, in lower case; (0, "") for none.
+
+    >>> read_money({"currency_code": "EUR", "units": 1, "nanos": 250000000})
+    (1.25, 'eur')
+    """
+    if not isinstance(value, dict):
+        return 0.0, ""
+    units, nanos = (_number(value.get(key)) or 0.0 for key in ("units", "nanos"))
+    return round(units + nanos * 1e-9, 9), str(value.get("currency_code") or "").lower()
+
+
+def is_hourly(platform: Mapping[str, Any]) -> bool:
+    """Whether the time of a session is paid for, rather than its circuits and shots."""
+    per_hour = read_money(platform.get("price_per_hour"))[0]
+    return platform.get("type") != "qpu" and per_hour > 0
+
+
+def read_price(platform: Mapping[str, Any], longest_s: float, booked_s: float = 0.0) -> Price:
+    """Read what running costs.
+
+    Args:
+        platform: The record.
+        longest_s: The longest that a session of ours is kept, seconds.
+        booked_s: Length of the slot that is booked, seconds; 0: none is.
+    """
+    per_hour, unit = read_money(platform.get("price_per_hour"))
+    if is_hourly(platform) or (booked_s and per_hour):
+        seconds = booked_s or longest_s
+        return Price(
+            unit=unit or "eur",
+            per_composite=per_hour * seconds / 3600,
+            source=f"{per_hour:g} {unit} an hour, for sessions of {seconds / 60:g} min at most",
+            certainty="exact" if booked_s else "at most",
+        )
+    per_circuit, unit_of_circuit = read_money(platform.get("price_per_circuit"))
+    per_shot, unit_of_shot = read_money(platform.get("price_per_shot"))
+    if not (per_circuit or per_shot):
+        return Price(source="GET /platforms")
+    unit = unit_of_circuit or unit_of_shot or "eur"
+    return Price(unit=unit, per_job=per_circuit, per_shot=per_shot, source="GET /platforms")
+
+
+def read_target(
+    platform: Mapping[str, Any], price: Price, window_at: str | None, *, is_booked: bool = False
+) -> Target:
+    """Read what a platform is and takes; a booked slot is one session's."""
+
+    def whole(key: str) -> int | None:
+        value = platform.get(key)
+        return value if isinstance(value, int) and value > 0 else None
+
+    availability = platform.get("availability")
+    return Target(
+        name=str(platform.get("name") or platform.get("id")),
+        num_qubits=whole("max_qubit_count"),
+        max_shots=whole("max_shot_count"),
+        max_jobs=MOST_JOBS_BOOKED if is_booked else MOST_JOBS,
+        in_flight=1 if is_booked or is_hourly(platform) else MOST_SESSIONS,
+        poll_s=(2.0, 15.0),
+        price=price,
+        online=availability in (None, "available", "scarce"),
+        next_window_at=window_at,
+        facts=dict(platform),
+    )
+
+
+def session_cost(
+    session: Mapping[str, Any], platform: Mapping[str, Any], now_s: float
+) -> float | None:
+    """Return what a session cost, in the platform's currency; None while it has not ended.
+
+    Args:
+        session: The record.
+        platform: The record, with its price per hour.
+        now_s: UTC, seconds since 1970; for a session whose end is not told.
+    """
+    if session.get("status") not in ENDED:
+        return None
+    began_s = read_instant(session.get("started_at"))
+    if began_s is None:  # it never ran
+        return 0.0
+    ended_s = read_instant(session.get("terminated_at")) or now_s
+    per_hour = read_money(platform.get("price_per_hour"))[0]
+    return per_hour * max(0.0, ended_s - began_s) / 3600
