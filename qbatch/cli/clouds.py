@@ -67,8 +67,12 @@ def find_accounts(manifest: Manifest | None, provider: str | None = None) -> lis
 
 
 def _key(backend: Backend) -> tuple[str | None, ...]:
-    organization = backend.options.get("organization")
-    return (backend.provider, backend.url, backend.credentials, str(organization))
+    """What tells accounts apart."""
+    from qbatch.providers import ACCOUNT_OPTIONS
+
+    names = sorted(ACCOUNT_OPTIONS.get(backend.provider, ()))
+    account = str([backend.options.get(name) for name in names])
+    return (backend.provider, backend.url, backend.credentials, account)
 
 
 def _known(provider: str | None) -> list[str]:

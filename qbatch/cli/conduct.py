@@ -12,13 +12,14 @@ import sys
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from qbatch.cli.exits import Exit, code_of
-from qbatch.cli.progress import MAX_TOLD, Outlet, Teller, format_time, open_teller
+from qbatch.cli.progress import MAX_TOLD, Outlet, Teller, open_teller
 from qbatch.cli.runs import ask, exit_of
 from qbatch.errors import ConsentError, ReportError
 from qbatch.executor import (
@@ -44,11 +45,11 @@ from qbatch.plan import (
     write_lock,
 )
 from qbatch.report import check_template
-from qbatch.report.numbers import count_of, whole
+from qbatch.report.numbers import count_of, duration, whole
 
 if TYPE_CHECKING:
     from qbatch.plan import Plan, SavedPlan
-    from qbatch.providers import Target
+    from qbatch.providers import Driver, Target
     from qbatch.snapshot import Run
 
 #: Changes told when a plan is refused.
@@ -77,7 +78,7 @@ def conduct(
             "select": expression,
             "observer": watcher.observe,
             "refresh": _refresh if report else None,
-            "approve": lambda plan, targets: consent.give(plan, targets, saved, teller),
+            "approve": partial(consent.give, saved, teller),
             "stop": Stop(),
         }
         done = run_manifest(manifest, **asked)
@@ -120,7 +121,12 @@ class Consent:
     yes: bool = False
 
     def give(
-        self, plan: Plan, targets: Mapping[str, Target], saved: SavedPlan | None, teller: Teller
+        self,
+        saved: SavedPlan | None,
+        teller: Teller,
+        plan: Plan,
+        targets: Mapping[str, Target],
+        drivers: Mapping[str, Driver],
     ) -> None:
         """Show what will run; go on, ask, or refuse.
 
@@ -132,9 +138,9 @@ class Consent:
         if template := plan.manifest.report.template:
             check_template(plan.manifest.folder, template)
         if saved is not None:
-            _refuse_changes(f"--plan {saved.path}", differences(saved, plan))
+            _refuse_changes(f"--plan {saved.path}", differences(saved, plan, targets, drivers))
         if self.frozen:
-            _refuse_changes(f"--frozen {lock_path(plan)}", _unlocked(plan, targets))
+            _refuse_changes(f"--frozen {lock_path(plan)}", _unlocked(plan, targets, drivers))
         expression = self.expression or (saved.selection if saved else "")
         only = select(expression, plan.axes) if expression else None
         summary = plan.summary(targets, only)
@@ -144,7 +150,7 @@ class Consent:
         if any(not target.price.is_free for target in targets.values()):
             ask("Run it?", yes=self.yes)
         if not (self.frozen or self.overrides or only):
-            _lock(plan, targets, teller)
+            _lock(plan, targets, drivers, teller)
 
 
 def _expression(consent: Consent, saved: SavedPlan | None) -> str | None:
@@ -163,16 +169,22 @@ def _refuse_changes(what: str, lines: list[str]) -> None:
     raise ConsentError(f"{what}: refused, for this has changed:\n  {told}")
 
 
-def _unlocked(plan: Plan, targets: Mapping[str, Target]) -> list[str]:
+def _unlocked(
+    plan: Plan, targets: Mapping[str, Target], drivers: Mapping[str, Driver]
+) -> list[str]:
     """What the lock would have otherwise; targets that a selection leaves out were not asked."""
     absent = tuple(f"targets.{name}." for name in plan.manifest.backends if name not in targets)
-    return [line for line in check_lock(plan, targets) if not line.startswith(absent)]
+    return [
+        line for line in check_lock(plan, targets, drivers=drivers) if not line.startswith(absent)
+    ]
 
 
-def _lock(plan: Plan, targets: Mapping[str, Target], teller: Teller) -> None:
+def _lock(
+    plan: Plan, targets: Mapping[str, Target], drivers: Mapping[str, Driver], teller: Teller
+) -> None:
     """Pin the plan beside its manifest; a folder that cannot be written is no reason to stop."""
     try:
-        write_lock(plan, targets)
+        write_lock(plan, targets, drivers=drivers)
     except OSError as error:
         teller.said(f"{lock_path(plan)} cannot be written ({error.strerror}): --frozen needs it")
 
@@ -278,7 +290,7 @@ def _sentences(run: Run, summary: Summary, written: list[Path]) -> list[str]:
     if summary.total == 0:
         lines = [f"{name}: nothing to do; {whole(done)} of {count_of(total, 'point')} done"]
     else:
-        now = f"{whole(summary.completed)} now in {format_time(summary.elapsed_s)}"
+        now = f"{whole(summary.completed)} now in {duration(summary.elapsed_s)}"
         lines = [f"{name}: {whole(done)} of {count_of(total, 'point')} done, {now}"]
     lines += [
         f"  {backend}: out of reach: {error}" for backend, error in summary.out_of_reach.items()

@@ -170,7 +170,7 @@ def try_bit_order(manifest: Manifest, *, yes: bool) -> list[Finding]:
         test,
         out=folder,
         fresh=_is_over(folder),
-        approve=lambda plan, targets: _agree(plan, targets, yes=yes),
+        approve=lambda plan, targets, _: _agree(plan, targets, yes=yes),
     )
     with done:
         return list(_verdicts(test, done))

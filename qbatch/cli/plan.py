@@ -68,7 +68,9 @@ def plan(
         for notice in notices(made, targets):
             click.echo(notice, err=True)
     if output is not None:
-        number = save_plan(made, output, selection=expression or "")
+        number = save_plan(
+            made, output, selection=expression or "", targets=targets, drivers=drivers
+        )
         click.echo(f"wrote {output}: {count_of(number, 'point')}", err=True)
 
 

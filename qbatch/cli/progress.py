@@ -91,10 +91,12 @@ class Pace:
         elapsed, new = now - self._started, done - self._done_before
         if new <= 0 or elapsed <= 0:
             return ""
+        from qbatch.report.numbers import duration
+
         rate = new / elapsed
         said = format_rate(rate)
         left = (self._total - done) / rate
-        return f"{said}, {format_time(left)} left" if done < self._total else said
+        return f"{said}, {duration(left)} left" if done < self._total else said
 
 
 def format_rate(rate: float) -> str:
@@ -106,20 +108,6 @@ def format_rate(rate: float) -> str:
     if rate < 1:
         return f"{rate * 60:.3g} points/min"
     return f"{rate:,.0f} points/s" if rate >= 10 else f"{rate:.1f} points/s"
-
-
-def format_time(seconds: float) -> str:
-    """A duration in words.
-
-    >>> format_time(0.4), format_time(75), format_time(7300)
-    ('1 s', '1 min 15 s', '2 h 1 min')
-    """
-    whole = max(1, round(seconds))
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s" if whole % 60 else f"{whole // 60} min"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
 class LineTeller:

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 import click
 
 from qbatch.cli.exits import Exit, code_of
-from qbatch.cli.progress import Outlet, format_time, open_teller
+from qbatch.cli.progress import Outlet, open_teller
 from qbatch.cli.runs import exit_of
+from qbatch.report.numbers import amount, count_of, duration, whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -89,7 +90,6 @@ def _write_report(done: Rehearsal) -> list[Path]:
 
 
 def _sentences(done: Rehearsal) -> Iterator[str]:
-    from qbatch.report.numbers import amount, count_of
 
     jobs = sum(backend.jobs for backend in done.passes[-1].backends.values())
     yield f"{click.style(done.name, bold=True)}: rehearsal of {count_of(jobs, 'job')}"
@@ -111,7 +111,7 @@ def _sentences(done: Rehearsal) -> Iterator[str]:
 
 def _assumption(done: Rehearsal) -> str:
     """Say what a range is between."""
-    queues = [_time(one.queue_s) for one in done.passes]
+    queues = [duration(one.queue_s) for one in done.passes]
     said = f"if every job queues {queues[0]}"
     if len(queues) > 1:
         said += f", and if {queues[-1]}"
@@ -120,7 +120,6 @@ def _assumption(done: Rehearsal) -> str:
 
 def _backend(name: str, done: Rehearsal) -> Iterator[str]:
     from qbatch.cli.tables import format_table
-    from qbatch.report.numbers import amount, count_of, whole
 
     last: BackendPass = done.passes[-1].backends[name]
     prices = " + ".join(amount(price, unit) for unit, price in last.spent.items()) or "free"
@@ -138,7 +137,7 @@ def _backend(name: str, done: Rehearsal) -> Iterator[str]:
         for cause in causes[:MAX_WAITS]
     ]
     if rows:
-        head = ["held up by", *(f"queue {_time(one.queue_s)}" for one in done.passes)]
+        head = ["held up by", *(f"queue {duration(one.queue_s)}" for one in done.passes)]
         yield format_table(head, rows, indent="  ")
     for reason, number in last.refused.items():
         yield f"  {whole(number)} would fail: {reason}"
@@ -147,20 +146,12 @@ def _backend(name: str, done: Rehearsal) -> Iterator[str]:
 def _share(one: Pass, wait: Wait | None) -> str:
     if wait is None or one.makespan_s <= 0:
         return "-"
-    return f"{_time(wait.seconds)} ({100 * wait.seconds / one.makespan_s:.0f} %)"
+    return f"{duration(wait.seconds)} ({100 * wait.seconds / one.makespan_s:.0f} %)"
 
 
 def _span(span: tuple[float, float]) -> str:
-    return _between(*map(_time, span))
+    return _between(*map(duration, span))
 
 
 def _between(low: str, high: str) -> str:
     return low if low == high else f"{low} to {high}"
-
-
-def _time(seconds: float) -> str:
-    """A duration in words, in days where there are two or more."""
-    if seconds < 172_800:
-        return format_time(seconds).replace(" h 0 min", " h")
-    hours = round(seconds / 3600)
-    return f"{hours // 24} d {hours % 24} h"

@@ -12,8 +12,7 @@ if TYPE_CHECKING:
 
 def headline(name: str, summary: PlanSummary) -> str:
     """A plan in a line: ``bell: 18 points, 66 600 shots, 18 jobs in 2 composite jobs, free``."""
-    from qbatch.cli.progress import format_time
-    from qbatch.report.numbers import amount, count_of
+    from qbatch.report.numbers import amount, count_of, duration
 
     parts = [count_of(summary.points, "point"), count_of(summary.shots, "shot")]
     jobs = count_of(summary.jobs, "job")
@@ -26,7 +25,7 @@ def headline(name: str, summary: PlanSummary) -> str:
     prices += [f"{unit} as quoted" for unit in quoted_units(summary)]
     parts += [jobs, " + ".join(prices) or "free"]
     if summary.seconds is not None:
-        parts.append(f"about {format_time(summary.seconds)}")
+        parts.append(f"about {duration(summary.seconds)}")
     return f"{click.style(name, bold=True)}: {', '.join(parts)}"
 
 

@@ -27,7 +27,7 @@ from qbatch.executor.events import Observer, Summary, ignore
 from qbatch.executor.start import Options, run_async
 from qbatch.executor.waits import Cause, Wait
 from qbatch.job import JobState
-from qbatch.providers import Surroundings
+from qbatch.providers import ACCOUNT_OPTIONS, Surroundings
 from qbatch.snapshot import Run, holder_of
 
 if TYPE_CHECKING:
@@ -44,11 +44,6 @@ SUFFIX = ".rehearsal"
 
 #: Where emulated clouds stand; nobody listens there.
 ORIGIN = "http://emulated.invalid"
-
-#: Provider -> options that name an account of the person's; the emulated account has its own.
-ACCOUNT_OPTIONS: Mapping[str, frozenset[str]] = {
-    "open-quantum": frozenset({"organization"}),
-}
 
 #: A cloud's job id -> unit and price.
 Bills = Mapping[str, tuple[str, float]]
@@ -385,12 +380,15 @@ def _backends(run: Run, bills: Bills, summary: Summary) -> dict[str, BackendPass
     states: dict[str, Counter[JobState]] = {}
     spent: dict[str, dict[str, float]] = {}
     refused: dict[str, Counter[str]] = {}
+    billed: set[str] = set()
     for point in run:
         name, job = point.backend, point.job
         jobs[name] += 1
         states.setdefault(name, Counter())[job.state] += 1
-        unit, price = bills.get(job.provider_job_id or "", ("", 0.0))
-        if unit:
+        id_ = job.provider_job_id or ""
+        unit, price = bills.get(id_, ("", 0.0))
+        if unit and id_ not in billed:  # several points may be one job there
+            billed.add(id_)
             bill = spent.setdefault(name, {})
             bill[unit] = bill.get(unit, 0.0) + price
         if job.state is JobState.FAILED:

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from qbatch.manifest.models import Backend
 
 Refresh = Callable[[Run], None]
-Approve = Callable[[Plan, Mapping[str, Target]], None]
+Approve = Callable[[Plan, Mapping[str, Target], Mapping[str, Driver]], None]
 
 #: A refresh may take a tenth of the time; a long one comes less often.
 REFRESH_SHARE = 10
@@ -124,8 +124,8 @@ def run(manifest: Manifest | str | Path, **options: Unpack[Options]) -> Run:
             observer: Told of every event (`qbatch.executor.events`), in the run's thread.
             refresh: Called with the run now and then while it goes on, in a thread.
             refresh_s: How often, seconds.
-            approve: Called with plan and targets before anything is spent or written; raises
-                `ConsentError` to refuse.
+            approve: Called with plan, targets and drivers before anything is spent or written;
+                raises `ConsentError` to refuse.
             stop: By which the caller can ask the run to end; then signals are the caller's to
                 judge, by `Summary.signal`.
             plan: The manifest's plan, where it was expanded already.
@@ -262,7 +262,7 @@ async def _run(request: _Request) -> Run:
             check_units(request.max_cost, targets.values())
             check_planned(request.max_cost, plan.summary(targets, only).prices)
         if request.approve is not None:
-            request.approve(plan, targets)
+            request.approve(plan, targets, drivers)
         if request.fresh:
             _set_aside(folder, request.observer)
         with _open_snapshot(folder, manifest, drivers, around) as snapshot:

@@ -2,10 +2,11 @@
 
 JSON, sorted and indented, the same on every machine for the same plan: versions, what the ids
 depend on (settings of the backends, digests of the circuits' texts), resolved targets with their
-prices, and for each sweep the number of its points and a digest of their ids that does not depend
-on their order. The ids themselves stand there up to a bound, so that a small lock file reads well
-in a diff, and a million points do not make a large one. Manifests of one folder share the file,
-each with an entry under its file name.
+prices and digests of the programs that circuits are translated to for them, and for each sweep the
+number of its points and a digest of their ids that does not depend on their order. The ids
+themselves stand there up to a bound, so that a small lock file reads well in a diff, and a million
+points do not make a large one. Manifests of one folder share the file, each with an entry under its
+file name.
 """
 
 from __future__ import annotations
@@ -17,11 +18,11 @@ from typing import TYPE_CHECKING, Any
 
 from qbatch.errors import SelectionError
 from qbatch.plan.reasons import changes, leaves
-from qbatch.plan.saved import describe
+from qbatch.plan.saved import describe, describe_targets
 
 if TYPE_CHECKING:
     from qbatch.plan.points import Plan
-    from qbatch.providers import Price, Target
+    from qbatch.providers import Target
 
 FORMAT = 1
 
@@ -53,13 +54,18 @@ def installed_versions() -> dict[str, str]:
 
 
 def make_lock(
-    plan: Plan, targets: Mapping[str, Target], *, versions: Mapping[str, str] | None = None
+    plan: Plan,
+    targets: Mapping[str, Target],
+    drivers: Mapping[str, object] | None = None,
+    *,
+    versions: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Return what is pinned, as JSON.
 
     Args:
         plan: The plan.
         targets: Backend -> target, as resolved.
+        drivers: Backend -> driver, of those that translate circuits; None: none does.
         versions: Distribution -> version; None: those installed.
     """
     ids: dict[str, str] = {}
@@ -71,20 +77,14 @@ def make_lock(
             if plan.num_points <= MOST_IDS:
                 ids[name] = id_
         sweeps.append({"points": number, "digest": f"{total:064x}"})
-    used = {name: targets[name] for name in plan.manifest.backends if name in targets}
     return {
         "name": plan.manifest.name,
         "versions": dict(installed_versions() if versions is None else versions),
         **describe(plan),
-        "targets": {n: {"target": t.name, "price": _price(t.price)} for n, t in used.items()},
+        "targets": describe_targets(plan, targets, drivers or {}),
         "sweeps": sweeps,
         "points": ids,
     }
-
-
-def _price(price: Price) -> dict[str, Any]:
-    found = {name: getattr(price, name) for name in price.__slots__}
-    return {name: value for name, value in found.items() if value}
 
 
 def write_lock(
@@ -92,6 +92,7 @@ def write_lock(
     targets: Mapping[str, Target],
     path: str | Path | None = None,
     *,
+    drivers: Mapping[str, object] | None = None,
     versions: Mapping[str, str] | None = None,
 ) -> Path:
     """Write the manifest's entry in the lock, unless it would not change; return the lock's path.
@@ -102,7 +103,7 @@ def write_lock(
     """
     file = lock_path(plan) if path is None else Path(path)
     entries = _read(file)["manifests"] if file.exists() else {}
-    entries[entry_name(plan)] = make_lock(plan, targets, versions=versions)
+    entries[entry_name(plan)] = make_lock(plan, targets, drivers, versions=versions)
     lock = {"qbatch-lock": FORMAT, "manifests": entries}
     text = json.dumps(lock, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
     if not file.exists() or file.read_text("utf-8") != text:
@@ -154,6 +155,7 @@ def check_lock(
     targets: Mapping[str, Target],
     path: str | Path | None = None,
     *,
+    drivers: Mapping[str, object] | None = None,
     versions: Mapping[str, str] | None = None,
 ) -> list[str]:
     """Say what would change in the lock, a line for each leaf with both values; none: nothing.
@@ -162,7 +164,7 @@ def check_lock(
         SelectionError: There is no lock to compare with.
     """
     old = read_lock(plan, path)
-    new = json.loads(json.dumps(make_lock(plan, targets, versions=versions)))
+    new = json.loads(json.dumps(make_lock(plan, targets, drivers, versions=versions)))
     lines = _changed_points(old.pop("points", {}), new.pop("points"))
     return [str(change) for change in changes(leaves(old), leaves(new))] + lines
 

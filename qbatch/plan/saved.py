@@ -23,11 +23,14 @@ from qbatch.plan.select import select
 
 if TYPE_CHECKING:
     from qbatch.plan.points import Plan
+    from qbatch.providers import Price, Target
 
 FORMAT = 1
 
 _LINES_AT_ONCE = 4096
 _MOST_TEXTS = 1000
+#: Translating takes a while, so of very many circuit texts the first are pinned.
+_MOST_PROGRAMS = 200
 _MOST_SHOWN = 5
 _LONGEST_LINE = 16 * 2**20
 
@@ -68,6 +71,51 @@ def describe(plan: Plan) -> dict[str, Any]:
     }
 
 
+def describe_targets(
+    plan: Plan, targets: Mapping[str, Target], drivers: Mapping[str, object]
+) -> dict[str, Any]:
+    """Return for each backend that was asked what it would run on, for what price, and as what.
+
+    Args:
+        plan: The plan.
+        targets: Backend -> target.
+        drivers: Backend -> driver; those that translate circuits are asked for the programs.
+    """
+    found: dict[str, Any] = {}
+    for name in plan.manifest.backends:
+        if name in targets:
+            target = targets[name]
+            found[name] = {"target": target.name, "price": _price(target.price)}
+            if programs := _programs(plan, name, drivers.get(name)):
+                found[name]["programs"] = programs
+    return found
+
+
+def _price(price: Price) -> dict[str, Any]:
+    found = {name: getattr(price, name) for name in price.__slots__}
+    return {name: value for name, value in found.items() if value}
+
+
+def _programs(plan: Plan, backend: str, driver: object) -> dict[str, list[str] | str]:
+    """Digests of what a driver translates each circuit to; all parameters are a half in it."""
+    from qbatch.providers import Order, Translates
+
+    if not isinstance(driver, Translates):
+        return {}
+    digests: dict[str, set[str]] = {}
+    seen: set[str] = set()
+    for layout in plan.layouts():
+        circuit = layout.program
+        if layout.backend != backend or circuit.sha256 in seen or len(seen) >= _MOST_PROGRAMS:
+            continue
+        seen.add(circuit.sha256)
+        values = dict.fromkeys(circuit.facts.parameters, 0.5)
+        text = driver.program(Order("", layout.circuit, circuit, values, 1, 0))
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        digests.setdefault(layout.circuit, set()).add(digest)
+    return {name: _texts(found) for name, found in sorted(digests.items())}
+
+
 def _texts(digests: set[str]) -> list[str] | str:
     found = sorted(digests)
     if len(found) <= _MOST_TEXTS:
@@ -87,12 +135,21 @@ def selected(plan: Plan, selection: str) -> Iterator[tuple[str, str]]:
     return ((point.id, point.name) for point in plan.points() if is_meant(point))
 
 
-def save_plan(plan: Plan, path: str | Path, *, selection: str = "") -> int:
+def save_plan(
+    plan: Plan,
+    path: str | Path,
+    *,
+    selection: str = "",
+    targets: Mapping[str, Target] | None = None,
+    drivers: Mapping[str, object] | None = None,
+) -> int:
     """Write a plan to a file, replacing it whole, and return how many points it has.
 
     Args:
         plan: The plan.
         path: Of the file.
+        targets: Backend -> target; they and their prices are part of what was planned.
+        drivers: As for `describe_targets`.
         selection: A ``-k`` expression; only the points it means are saved.
 
     Raises:
@@ -100,7 +157,12 @@ def save_plan(plan: Plan, path: str | Path, *, selection: str = "") -> int:
         OSError: The file cannot be written.
     """
     path = Path(path)
-    head = {"qbatch-plan": FORMAT, "name": plan.manifest.name, "selection": selection}
+    head = {
+        "qbatch-plan": FORMAT,
+        "name": plan.manifest.name,
+        "selection": selection,
+        "targets": describe_targets(plan, targets or {}, drivers or {}),
+    }
     digest, number = hashlib.sha256(), 0
     part = path.with_name(path.name + ".part")
     points = selected(plan, selection)
@@ -159,17 +221,26 @@ def _read_through(lines: Iterator[str]) -> tuple[tuple[int, str], str]:
     return (number, digest.hexdigest()), last.rstrip("\n")
 
 
-def differences(saved: SavedPlan, plan: Plan) -> list[str]:
+def differences(
+    saved: SavedPlan,
+    plan: Plan,
+    targets: Mapping[str, Target] | None = None,
+    drivers: Mapping[str, object] | None = None,
+) -> list[str]:
     """Say what has changed between a saved plan and `plan`, in lines; none: nothing has.
 
-    Leaves of the settings come first, with both values, then points by name.
+    Leaves of the settings come first, with both values, then targets and prices, then points by
+    name. A target that was not asked, then or now, is not compared.
     """
+    new = {**describe(plan), "targets": describe_targets(plan, targets or {}, drivers or {})}
+    new = json.loads(json.dumps(new))
+    old = {key: saved.head.get(key) for key in new}
+    both = (old["targets"] or {}).keys() & new["targets"].keys()
+    for side in (old, new):
+        side["targets"] = {name: (side["targets"] or {})[name] for name in sorted(both)}
     found = [
         f"{change.leaf}: {change.old} → {change.new}"
-        for change in changes(
-            leaves({key: saved.head.get(key) for key in ("backends", "circuits", "seeds")}),
-            leaves(describe(plan)),
-        )
+        for change in changes(leaves(old), leaves(new))
     ]
     return found + _different_points(saved, plan)
 

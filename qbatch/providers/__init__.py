@@ -38,6 +38,13 @@ BUILT_IN: Mapping[str, str] = {
     "oqc": "qbatch.providers.oqc",
 }
 
+#: Provider -> options that name an account, an address or a store of the person's own.
+ACCOUNT_OPTIONS: Mapping[str, frozenset[str]] = {
+    "open-quantum": frozenset({"organization"}),
+    "ibm-direct-access": frozenset({"service_crn", "iam_endpoint", "auth", "storage"}),
+    "scaleway": frozenset({"project_id"}),
+}
+
 #: Where third parties announce theirs: ``name = "module:open_driver"``, or the module alone.
 ENTRY_POINTS = "qbatch.providers"
 
@@ -355,6 +362,19 @@ class Driver(Protocol):
 
     async def aclose(self) -> None:
         """Close connections and workers."""
+        ...
+
+
+@runtime_checkable
+class Translates(Protocol):
+    """What a driver offers that translates circuits to its target's own gates."""
+
+    def program(self, order: Order) -> str:
+        """Write the program as it is sent.
+
+        Raises:
+            CircuitError: It cannot be translated.
+        """
         ...
 
 

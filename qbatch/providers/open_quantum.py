@@ -255,14 +255,8 @@ class OpenQuantum:
     async def _begin(self, batch: Batch) -> Mapping[str, Any]:
         (order,) = batch.orders
         ticket = (await self._ask("POST", self._sched("jobs/upload"))).object()
-        program = program_text(
-            order.circuit,
-            order.parameters,
-            "2.0",
-            register="c",
-            fit=self._fit(),
-        )
-        put = await self._wire.send("PUT", url_of(ticket, "url"), content=program.encode())
+        program = self.program(order).encode()
+        put = await self._wire.send("PUT", url_of(ticket, "url"), content=program)
         if not put.is_success:
             raise put.failure("the upload was not taken")
         name = self._job_name(batch)
@@ -283,6 +277,15 @@ class OpenQuantum:
             "organization_id": preparation["organization_id"],
             "preparation_id": identifier_of(answer),
         }
+
+    def program(self, order: Order) -> str:
+        """Write the program as it is sent.
+
+        Raises:
+            CircuitError: It cannot be translated to the backend's gates.
+        """
+        fit, values = self._fit(), order.parameters
+        return program_text(order.circuit, values, "2.0", register="c", fit=fit)
 
     def _fit(self) -> Fit | None:
         level, seed = self._transpile.optimization_level, self._transpile.seed or 0

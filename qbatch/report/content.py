@@ -1,7 +1,7 @@
 """What a report says, whatever it is written in: Markdown, HTML, or a person's own template.
 
-Rule: no clock and no timings, so that equal runs give equal reports, however often they were
-interrupted.
+Rule: no clock, and no timings but those of clouds, so that equal runs on this machine give equal
+reports, however often they were interrupted.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from qbatch.job import JobState
 from qbatch.report.agreement import FALSE_ALARM
 from qbatch.report.agreement import Verdict as AgreementVerdict
 from qbatch.report.judging import CheckResult, Judgement
-from qbatch.report.numbers import amount, count_of, percent, plain, whole
+from qbatch.report.numbers import amount, count_of, duration, percent, plain, whole
 from qbatch.report.rows import Columns, Run
 from qbatch.report.survey import Share, Survey
 from qbatch.result import Verdict
@@ -45,6 +45,17 @@ MANY_POINTS = 30
 
 #: Judgements shown of each verdict.
 MAX_SHOWN = {Verdict.FAIL: 20, Verdict.UNDECIDED: 10, Verdict.PASS: 3}
+
+#: Heads of `Content.times`.
+TIME_HEADS = (
+    "backend",
+    "jobs",
+    "makespan",
+    "queue, mean",
+    "queue, longest",
+    "until home, mean",
+    "until home, longest",
+)
 
 #: Said on top of a rehearsal's report.
 REHEARSED = (
@@ -162,6 +173,19 @@ class Content:
             (name, share.completed, amount(cost, unit))
             for name, share in self.survey.backends.items()
             for unit, cost in sorted(share.cost.items())
+        ]
+
+    @cached_property
+    def times(self) -> list[tuple[str, ...]]:
+        """(backend, jobs, makespan, mean and longest queue, mean and longest until it was home)."""
+        clouds = [one.name for one in self.backends if one.provider != "local"]
+        found = self.run.times(clouds)
+        return [
+            (name, whole(each.jobs), duration(each.makespan_s))
+            + (tuple(map(duration, each.queue_s)) if each.queue_s else ("", ""))
+            + tuple(map(duration, each.took_s))
+            for name in clouds
+            if (each := found.get(name)) is not None
         ]
 
     @property

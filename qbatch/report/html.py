@@ -18,7 +18,7 @@ from tempfile import SpooledTemporaryFile
 from typing import IO, TYPE_CHECKING, Any
 
 from qbatch.job import JobState
-from qbatch.report.content import MANY_POINTS, Content, how_to_read, shown, where_text
+from qbatch.report.content import MANY_POINTS, TIME_HEADS, Content, how_to_read, shown, where_text
 from qbatch.report.judging import CheckResult, Judgement
 from qbatch.report.numbers import count_of, interval, plain, short, whole
 from qbatch.report.rows import Columns, Floors, Point
@@ -154,6 +154,7 @@ def html_pieces(content: Content, rows: HtmlRows) -> Iterator[str]:
         short=short,
         interval=interval,
         whole=whole,
+        time_heads=TIME_HEADS,
         count_of=count_of,
         many=content.survey.points > MANY_POINTS,
         folded=rows.number >= FOLDED_FROM,
@@ -197,6 +198,7 @@ def _sections(content: Content) -> list[tuple[str, str]]:
         "agreement": content.agreement,
         "backends": True,
         "cost": content.ledger,
+        "time": content.times,
         "reproduce": True,
     }
     named = [(name, name.capitalize()) for name, there in has.items() if there]

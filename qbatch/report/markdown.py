@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from qbatch.report.content import MANY_POINTS, Content, how_to_read, shown, where_text
+from qbatch.report.content import MANY_POINTS, TIME_HEADS, Content, how_to_read, shown, where_text
 from qbatch.report.numbers import amount, count_of, full, plain, whole
 from qbatch.report.rows import Columns, Floors, Point
 from qbatch.report.survey import axis_values
@@ -113,6 +113,7 @@ def markdown_lines(content: Content, rows: MarkdownRows, figures: str = "figures
     yield from _agreement(content)
     yield from _backends(content)
     yield from _costs(content)
+    yield from _times(content)
     yield from _reproduce(content)
     yield from ("## How to read this", "")
     for paragraph in how_to_read(content):
@@ -244,6 +245,14 @@ def _costs(content: Content) -> Iterator[str]:
     rows = [[cell(name), whole(points), cost] for name, points, cost in content.ledger]
     total = [["all", "", amount(c, unit)] for unit, c in sorted(content.survey.cost.items())]
     yield from table(["backend", "points completed", "cost"], [*rows, *total])
+    yield ""
+
+
+def _times(content: Content) -> Iterator[str]:
+    if not content.times:
+        return
+    yield from ("## Time", "")
+    yield from table(TIME_HEADS, [[cell(name), *rest] for name, *rest in content.times])
     yield ""
 
 

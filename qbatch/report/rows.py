@@ -5,7 +5,7 @@ Rule: a run is read once, point by point; nothing here keeps the points.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -45,6 +45,19 @@ class Point(Protocol):
     def estimates(self) -> Mapping[str, Estimate]: ...
 
 
+class Times(Protocol):
+    """How long a backend's jobs took (`snapshot.times.Times`), seconds."""
+
+    @property
+    def jobs(self) -> int: ...
+    @property
+    def makespan_s(self) -> float: ...
+    @property
+    def queue_s(self) -> tuple[float, float] | None: ...
+    @property
+    def took_s(self) -> tuple[float, float]: ...
+
+
 class Run(Protocol):
     """A run as its snapshot shows it (`snapshot.Run`); iterating reads it anew, in run order."""
 
@@ -60,6 +73,7 @@ class Run(Protocol):
     def targets(self) -> Mapping[str, Any]: ...
     @property
     def meta(self) -> Mapping[str, str]: ...
+    def times(self, backends: Collection[str]) -> Mapping[str, Times]: ...
     def __len__(self) -> int: ...
     def __iter__(self) -> Iterator[Point]: ...
 

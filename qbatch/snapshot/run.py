@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -32,6 +32,7 @@ from qbatch.snapshot.schema import (
     job_from_row,
     point_from_row,
 )
+from qbatch.snapshot.times import Times, read_times
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -160,6 +161,11 @@ class Run:
             "WHERE cost IS NOT NULL AND unit <> '' GROUP BY unit"
         )
         return {unit: float(cost) for unit, cost in rows}
+
+    def times(self, backends: Collection[str]) -> dict[str, Times]:
+        """Backend -> how long its completed jobs took; those without any are left out."""
+        with translated(self.path):
+            return read_times(self._db, backends)
 
     def composites_by_stage(self) -> dict[tuple[str, str], int]:
         """(backend, stage) -> composite jobs."""

@@ -12,7 +12,8 @@ import click
 import pytest
 
 from qbatch.cli import progress
-from qbatch.cli.progress import BarTeller, JsonTeller, LineTeller, Outlet, format_rate, format_time
+from qbatch.cli.progress import BarTeller, JsonTeller, LineTeller, Outlet, format_rate
+from qbatch.report.numbers import duration
 
 
 @pytest.fixture
@@ -29,10 +30,10 @@ def test_the_examples_in_the_docstrings_hold() -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(0.2, "1 s"), (59.4, "59 s"), (60, "1 min"), (3599, "59 min 59 s"), (90_000, "25 h 0 min")],
+    [(0.2, "1 s"), (59.4, "59 s"), (60, "1 min"), (3599, "59 min 59 s"), (90_000, "25 h")],
 )
 def test_times_are_told_in_words(seconds: float, text: str) -> None:
-    assert format_time(seconds) == text
+    assert duration(seconds) == text
 
 
 @pytest.mark.parametrize(("rate", "text"), [(0.05, "3 points/min"), (9.96, "10.0 points/s")])

@@ -113,7 +113,7 @@ def test_overrides_are_part_of_the_run(manifest: Path, drivers: list[Any]) -> No
 
 
 def test_nothing_is_written_when_the_person_refuses(manifest: Path, drivers: list[Any]) -> None:
-    def refuse(plan: Any, targets: Any) -> None:
+    def refuse(plan: Any, targets: Any, drivers: Any) -> None:
         raise ConsentError(f"no, not on {targets['sim'].name}")
 
     with pytest.raises(ConsentError, match="not on fake"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from qbatch.plan import (
     save_plan,
     write_lock,
 )
-from qbatch.providers import Price, Target
+from qbatch.providers import Order, Price, Target
 
 VERSIONS = {"qbatch": "1", "qiskit": "2"}
 
@@ -154,6 +155,39 @@ def test_a_lock_pins_targets_prices_and_versions(tmp_path: Path) -> None:
     same = target(price=Price("usd", per_shot=0.5))
     newer = {**VERSIONS, "qiskit": "3"}
     assert check_lock(made, same, versions=newer) == ["versions.qiskit: 2 → 3"]
+
+
+class Translator:
+    """A driver that writes circuits in its own way."""
+
+    def __init__(self, word: str) -> None:
+        self.word = word
+
+    def program(self, order: Order) -> str:
+        return f"{self.word} {order.circuit.sha256} {sorted(order.parameters.items())}"
+
+
+def test_a_lock_pins_the_programs_that_circuits_are_translated_to(tmp_path: Path) -> None:
+    made, old = plan(folder=tmp_path), {"sim": Translator("old")}
+    write_lock(made, target(), drivers=old, versions=VERSIONS)
+    more = plan(folder=tmp_path, gamma=(1, 2, 3))
+    assert check_lock(more, target(), drivers=old, versions=VERSIONS) == []
+    new = {"sim": Translator("new")}
+    (line,) = check_lock(made, target(), drivers=new, versions=VERSIONS)
+    assert line.startswith("targets.sim.programs.")
+
+
+def test_a_saved_plan_is_refused_when_a_price_or_a_target_has_changed(tmp_path: Path) -> None:
+    made, cheap = plan(), target(price=Price("usd", per_shot=0.5))
+    save_plan(made, tmp_path / "plan", targets=cheap)
+    saved = load_plan(tmp_path / "plan")
+    assert differences(saved, made, cheap) == []
+    assert differences(saved, made) == []  # nobody was asked
+    dearer = target(price=Price("usd", per_shot=0.75))
+    assert differences(saved, made, dearer) == ["targets.sim.price.per_shot: 0.5 → 0.75"]
+    other = {"sim": replace(cheap["sim"], name="aer:stabilizer")}
+    (line,) = differences(saved, made, other)
+    assert line == "targets.sim.target: aer:automatic → aer:stabilizer"
 
 
 def test_a_lock_of_many_points_stays_small(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -64,6 +64,11 @@ class FakeRun:
     targets: Mapping[str, Any] = field(default_factory=dict)
     meta: Mapping[str, str] = field(default_factory=lambda: {"versions": '{"qbatch": "1.2.3"}'})
     times_read: int = 0
+    #: Backend -> how long its jobs took.
+    took: Mapping[str, Any] = field(default_factory=dict)
+
+    def times(self, backends: Collection[str]) -> Mapping[str, Any]:
+        return {name: self.took[name] for name in backends if name in self.took}
 
     @property
     def name(self) -> str:

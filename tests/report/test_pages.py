@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ from qbatch.job import Job, JobState
 from qbatch.report import render, write_report
 from qbatch.report.markdown import MarkdownRows
 from qbatch.report.rows import Columns, Floors
+from qbatch.snapshot.times import Times
+from tests.report.conftest import FakePoint
 
 HOSTILE = "<script>alert(1)</script> \" onclick='x' | `x` \n=1+1 ]]> &amp;"
 VOID = {"meta", "br", "link", "img", "input", "hr"}
@@ -151,6 +154,32 @@ def test_equal_runs_give_equal_files(bell: Any, tmp_path: Path) -> None:
 def test_pages_and_csv_are_made_from_one_reading(bell: Any) -> None:
     write_report(bell, ("md", "html", "csv"))
     assert bell.times_read == 1
+
+
+CLOUDS = """\
+qbatch: 1
+name: clouds
+circuits:
+  bell: {qasm: "OPENQASM 3.0; bit[2] c; qubit[2] q; c = measure q;"}
+backends:
+  sim: {provider: local}
+  one: {provider: oqc, target: q}
+  two: {provider: oqc, target: p}
+"""
+
+
+@pytest.mark.usefixtures("no_figures")
+def test_times_are_told_of_clouds_and_of_nothing_else(make_run: Any) -> None:
+    """A report of this machine's own simulators is the same however often the run was cut off."""
+    points = [FakePoint(f"backend={name}", name, 100) for name in ("sim", "one", "two")]
+    run = make_run(CLOUDS, points)
+    assert "## Time" not in render(run, "md")
+    times = Times(2, 1000.0, 1000.0 + 7300, (60.0, 90.0), (3000.0, 7000.0))
+    run.took = {"sim": times, "one": times, "two": replace(times, queue_s=None)}
+    page = render(run, "md")
+    assert page.count("| 2 h 1 min |") == 2
+    assert "1 min 30 s" in page
+    assert ">2 h 1 min</td>" in render(run, "html")
 
 
 @pytest.mark.usefixtures("no_figures")

@@ -1,0 +1,64 @@
+"""When jobs were sent and when they came home: per backend, from the events, in one question."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Collection
+from dataclasses import dataclass
+
+#: For each job that was sent and completed, its latest attempt's own events; one pass over them.
+_QUERY = """
+WITH moments AS (
+    SELECT points.backend AS backend, jobs.submitted_at AS sent,
+        min(CASE events.state WHEN 'running' THEN events.at END) AS began,
+        min(CASE events.state WHEN 'completed' THEN events.at END) AS home
+    FROM events JOIN jobs ON jobs.ordinal = events.job JOIN points ON points.ordinal = events.job
+    WHERE jobs.state = 'completed' AND events.at >= jobs.submitted_at AND points.backend IN ({})
+    GROUP BY events.job
+)
+SELECT backend, count(*), min(sent), max(home), avg(began - sent), max(began - sent),
+    avg(home - sent), max(home - sent)
+FROM moments WHERE home IS NOT NULL GROUP BY backend
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """How long completed jobs of one backend took, seconds; instants since 1970, UTC.
+
+    Attributes:
+        jobs: How many.
+        sent_at: When the first was sent.
+        home_at: When the last result was stored.
+        queue_s: Mean and longest time until its provider said that a job ran; None where it never
+            said so in time for a poll.
+        took_s: Mean and longest time from sending to the stored result.
+    """
+
+    jobs: int
+    sent_at: float
+    home_at: float
+    queue_s: tuple[float, float] | None
+    took_s: tuple[float, float]
+
+    @property
+    def makespan_s(self) -> float:
+        """From the first sent to the last result."""
+        return self.home_at - self.sent_at
+
+
+def read_times(db: sqlite3.Connection, backends: Collection[str]) -> dict[str, Times]:
+    """Read the times of these backends; one without completed jobs is left out."""
+    if not backends:
+        return {}
+    rows = db.execute(_QUERY.format(", ".join("?" * len(backends))), list(backends)).fetchall()
+    return {
+        backend: Times(
+            jobs,
+            sent_at,
+            home_at,
+            None if queue_s is None else (queue_s, longest_queue_s),
+            (took_s, longest_s),
+        )
+        for backend, jobs, sent_at, home_at, queue_s, longest_queue_s, took_s, longest_s in rows
+    }
