@@ -32,6 +32,7 @@ MODULES = {
     "open-quantum": "qbatch.emulators.open_quantum",
     "marqov": "qbatch.emulators.marqov",
     "scaleway": "qbatch.emulators.scaleway",
+    "ibm-direct-access": "qbatch.emulators.ibm_direct_access",
 }
 
 

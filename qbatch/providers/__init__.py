@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 #: Provider -> the module with its factory ``open_driver(backend, *, name, surroundings)``.
 BUILT_IN: Mapping[str, str] = {
     "local": "qbatch.providers.local",
+    "ibm-direct-access": "qbatch.providers.ibm_direct_access",
     "open-quantum": "qbatch.providers.open_quantum",
     "marqov": "qbatch.providers.marqov",
     "scaleway": "qbatch.providers.scaleway",

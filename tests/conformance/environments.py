@@ -131,6 +131,15 @@ SCALEWAY = Environment(
     ("3.12",),
     ("scaleway-qaas-client==0.1.24", "qio==0.2.8", "qiskit-scaleway==0.3.13"),
 )
+IBM_DIRECT_ACCESS = Environment(
+    "ibm-direct-access",
+    ("3.11", "3.12"),
+    ("qrmi==0.26.4", "qiskit-ibm-runtime==0.51.0", "qiskit==2.6.2"),
+)
+#: An S3 store and an S3 client, neither of ours.
+OBJECT_STORE = Environment(
+    "object-store", ("3.11", "3.12"), ("moto[server]==5.2.5", "boto3==1.44.8")
+)
 
 ENVIRONMENTS = (
     OQC,
@@ -138,6 +147,8 @@ ENVIRONMENTS = (
     MARQOV,
     MARQOV_CAPSULE,
     SCALEWAY,
+    IBM_DIRECT_ACCESS,
+    OBJECT_STORE,
 )
 
 

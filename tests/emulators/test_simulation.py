@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import os
 import re
 from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
 
 import pytest
 
@@ -118,6 +120,7 @@ def test_a_wide_circuit_is_simulated_shot_by_shot() -> None:
     [
         ("OPENQASM 2.0; qreg q[1]; nonsense q[0];", "cannot parse"),
         ("", "cannot parse|measures nothing"),
+        ("OPENQASM 3.0; qubit q; $w;", "cannot parse"),
         (BELL.replace("measure q->c;", ""), "measures nothing"),
         (BELL.replace("q[2]", "q[9]").replace("c[2]", "c[9]"), "uses 9 qubits, the device has 5"),
         (
@@ -156,6 +159,18 @@ def test_the_worker_process_gives_the_same_counts() -> None:
         sample = simulator.sample(BELL, 2, 100, "job")
         assert isinstance(simulator.call(solve, BELL, 2), Future)
         assert sample.counts == Simulator(inline=True).sample(BELL, 2, 100, "job").counts
+    finally:
+        simulator.close()
+
+
+def test_a_worker_that_a_program_killed_is_replaced() -> None:
+    simulator = Simulator(inline=False)
+    try:
+        died = simulator.call(os._exit, 1)
+        assert isinstance(died, Future)
+        with pytest.raises(BrokenProcessPool):
+            died.result()
+        assert simulator.sample(BELL, 2, 100, "job").solution.num_bits == 2
     finally:
         simulator.close()
 

@@ -30,8 +30,7 @@ Open = Callable[[str], Any]
 def clouds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Emulated clouds on a loopback port, and the environment that leads to them."""
     env_file = tmp_path_factory.mktemp("clouds") / "env"
-    names = ["oqc", "open-quantum"]
-    command = [sys.executable, "-m", "qbatch.emulators", *names, "--queue-s", "0.2"]
+    command = [sys.executable, "-m", "qbatch.emulators", "all", "--queue-s", "0.2"]
     server = subprocess.Popen(
         [*command, "--env-file", str(env_file)], stderr=subprocess.DEVNULL, cwd=MANIFESTS.parent
     )
@@ -43,6 +42,7 @@ def clouds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
             time.sleep(0.05)
         lines = env_file.read_text("utf-8").splitlines()
         with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("QBATCH_STATE_DIR", str(env_file.parent))
             for name, _, value in (line.partition("=") for line in lines):
                 patch.setenv(name, value)
             yield
@@ -194,9 +194,7 @@ def test_the_energy_of_hydrogen_follows_the_ansatz_to_its_ground_state(done: Ope
     assert lowest.low <= ground <= lowest.high
 
 
-def test_two_clouds_and_the_simulator_measure_the_same_physics(done: Open) -> None:
-    run = done("two_clouds")
-    assert {point.backend for point in run} == {"sim", "oqc", "ionq"}
+def all_agree_on_the_turned_qubit(run: Any) -> None:
     holds_everywhere(estimates(run, "zz"), lambda v: -cos(v["theta"]))
     holds_everywhere(estimates(run, "high"), lambda v: sin(v["theta"] / 2) ** 2)
     verdicts = survey_run(run).agreement.verdicts()
@@ -207,3 +205,27 @@ def test_two_clouds_and_the_simulator_measure_the_same_physics(done: Open) -> No
     ]
     assert min(one.least_likely.p_value for one in verdicts) > 1e-5
     assert "## Agreement between backends" in (run.folder / "report.md").read_text("utf-8")
+
+
+def test_two_clouds_and_the_simulator_measure_the_same_physics(done: Open) -> None:
+    run = done("two_clouds")
+    assert {point.backend for point in run} == {"sim", "oqc", "ionq"}
+    all_agree_on_the_turned_qubit(run)
+
+
+def test_five_clouds_and_the_simulator_measure_the_same_physics(done: Open) -> None:
+    run = done("five_clouds")
+    assert {point.backend for point in run} == set(run.manifest.backends)
+    all_agree_on_the_turned_qubit(run)
+
+
+def test_the_report_of_five_clouds_tells_money_by_unit_and_time_by_cloud(done: Open) -> None:
+    run = done("five_clouds")
+    page = (run.folder / "report.md").read_text("utf-8")
+    assert set(run.spent()) == {"credits", "usd", "eur", "qpu_seconds"}
+    for total in ("830 credits", "14.20 EUR", "13.75 USD", "QPU seconds"):
+        assert total in page
+    times = page.split("## Time")[1].split("## ")[0]
+    assert [name for name in run.manifest.backends if f"| {name} " in times] == [
+        "forte", "rensselaer", "sv1", "garnet", "toshiko",
+    ]  # fmt: skip

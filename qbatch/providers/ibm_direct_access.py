@@ -1,0 +1,706 @@
+"""IBM Quantum System REST API ("Direct Access"): machines on a customer's premises.
+
+The protocol, as its official client speaks it:
+
+* IAM: ``POST {iam}/identity/token`` with the API key as a form; the token lives an hour at most and
+  is asked for anew. Every call carries it as ``Authorization: Bearer``, and ``Service-CRN``.
+* Programs and results travel through an S3-compatible bucket of ours, by presigned URLs: we write
+  ``input_<id>.json``, the service reads it and writes ``results_<id>.json`` and ``logs_<id>.json``.
+  The URLs come back in every job record; without their query they may be kept.
+* One job is one sampler call over many programs, each with its shots: that is our composite job.
+* ``POST /v1/jobs`` with an id of our choice, 204; a second one with that id gets 409 as long as the
+  job exists, so that the call itself is the lock: a lost answer is found by its id, and one that
+  left no trace is sent again under the same id. Ours is made of run, composite job and generation.
+  A deleted id is free again, so an id with results in the bucket is never sent again.
+* ``GET /v1/jobs`` lists all jobs of the credential, unpaged: one request polls a run. Waiting jobs
+  say Running too. Results are in the bucket before a job is Completed.
+* A machine has lanes. A job holds one until it is deleted, whatever its state: 429 when all are
+  held. 423 while somebody else has the machine reserved.
+* ``usage.quantum_nanoseconds`` is what a job used; there is no price.
+* Circuits must be in the machine's gates and coupling: they are translated here, once for each
+  circuit, with its parameters free.
+* A result has a field for each classical register with the bits shot by shot, the highest byte
+  first; bit 0 is the lowest bit of the last byte.
+
+Not verified against the live service: anything at all. By its documents not certain are what a
+job over its ``timeout_secs`` ends as, whether cancelling is done when it is answered, how long a
+job may be missing from the list, and whether lanes are counted exactly so.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from hashlib import sha256
+from math import ceil, inf
+from typing import Any, Literal
+from urllib.parse import urlsplit
+from uuid import UUID
+
+import trio
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from qbatch.circuit import Fit, program_text
+from qbatch.errors import CircuitError, CredentialsError, Misspoke, Refused, Unavailable
+from qbatch.job import JobState
+from qbatch.manifest.models import Backend, Transpile
+from qbatch.providers import (
+    Absent,
+    Batch,
+    Fetched,
+    Found,
+    Intent,
+    Located,
+    Order,
+    Prepared,
+    Surroundings,
+    Target,
+    Update,
+)
+from qbatch.providers.bearer import Bearer
+from qbatch.providers.credentials import Secret, read_environment, read_pointer
+from qbatch.providers.ibm_direct_access_replies import (
+    STATES,
+    expect,
+    read_basis,
+    read_counts,
+    read_coupling,
+    read_error,
+    read_errors,
+    read_faulty,
+    read_programs,
+    read_reason,
+    read_target,
+    read_usage_s,
+    redacted,
+)
+from qbatch.providers.ibm_direct_access_storage import MOST_LIFE_S, Bucket, open_bucket
+from qbatch.providers.wire import Reply, Wire
+
+IAM_URL = "https://iam.cloud.ibm.com"
+URL_VARIABLE = "QBATCH_IBM_DIRECT_ACCESS_URL"
+ENDPOINT, IAM_ENDPOINT = "QRMI_IBM_QS_ENDPOINT", "QRMI_IBM_QS_IAM_ENDPOINT"
+KEY, CRN = "QRMI_IBM_QS_IAM_APIKEY", "QRMI_IBM_QS_SERVICE_CRN"
+
+#: What `sampler` may set; shots are the plan's.
+SAMPLER_OPTIONS = ("dynamical_decoupling", "execution", "twirling", "simulator", "experimental")
+
+#: A machine that takes no jobs is asked again after so long, seconds.
+OFFLINE_S = 60.0
+
+
+class Storage(BaseModel):
+    """The bucket through which programs and results travel. Its keys are never here.
+
+    Attributes:
+        endpoint: URL of the store. None: QRMI_IBM_QS_S3_ENDPOINT.
+        endpoint_for_service: The same store as IBM's service reaches it, where that differs.
+        bucket: Its name. None: QRMI_IBM_QS_S3_BUCKET.
+        region: As the store calls it. None: QRMI_IBM_QS_S3_REGION, or us-east-1.
+        url_life_s: How long the service may read and write by the URLs it is given: longer than a
+            job may wait.
+        keep_objects: Leave programs, results and logs in the bucket once they are saved here.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    endpoint: str | None = None
+    endpoint_for_service: str | None = None
+    bucket: str | None = Field(default=None, min_length=3)
+    region: str | None = None
+    url_life_s: int = Field(default=MOST_LIFE_S, ge=60, le=MOST_LIFE_S)
+    keep_objects: bool = True
+
+
+class Options(BaseModel):
+    """``options`` of an IBM Direct Access backend.
+
+    Attributes:
+        service_crn: Of the instance. None: QRMI_IBM_QS_SERVICE_CRN.
+        iam_endpoint: Where tokens are made. None: QRMI_IBM_QS_IAM_ENDPOINT, or IBM Cloud's.
+        auth: iam, or bearer: the credential is the token itself.
+        storage: The bucket.
+        timeout_secs: Time on the machine after which a job is ended. None: four times what it is
+            expected to need, and ten minutes at least.
+        log_level: Of the logs kept with the results.
+        sampler: Further options of the sampler, checked by the service.
+        initial_layout: The machine's qubit for each of the circuit's.
+        noise_aware: Choose qubits and routes by the calibration's error rates; another calibration
+            then gives another program.
+        keep_jobs: Do not delete jobs once their results are saved; each keeps its lane.
+        api_version: Date of the API's version, YYYY-MM-DD. None: the newest.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    service_crn: str | None = None
+    iam_endpoint: str | None = None
+    auth: Literal["iam", "bearer"] = "iam"
+    storage: Storage = Storage()
+    timeout_secs: int | None = Field(default=None, ge=1, le=604_800)
+    log_level: Literal["debug", "info", "warning", "error", "critical"] = "warning"
+    sampler: Mapping[str, Any] = Field(default_factory=dict)
+    initial_layout: tuple[int, ...] = ()
+    noise_aware: bool = False
+    keep_jobs: bool = False
+    api_version: str | None = Field(default=None, pattern=r"^\d{4}-\d{2}-\d{2}$")
+
+    @field_validator("sampler")
+    @classmethod
+    def check_sampler(cls, value: Mapping[str, Any]) -> Mapping[str, Any]:
+        """See that the service knows each key: it refuses others."""
+        for name in value:
+            if name not in SAMPLER_OPTIONS:
+                raise ValueError(f"sampler.{name} is not one of {', '.join(SAMPLER_OPTIONS)}")
+        return value
+
+
+class IbmDirectAccess:
+    """Speaks to one machine. See `qbatch.providers.Driver` for what each method promises."""
+
+    is_local = False
+
+    def __init__(self, name: str, backend: Backend, surroundings: Surroundings) -> None:
+        self.name = name
+        self._wanted = backend.target
+        self._options = Options.model_validate(dict(backend.options))
+        self._transpile = backend.transpile or Transpile(optimization_level=2)
+        self._environ = surroundings.environ
+        self._run_id = surroundings.run_id
+        self._is_virtual = surroundings.is_virtual
+        self._pointer = backend.credentials
+        self._url_given = backend.url
+        self._wire = Wire(
+            "ibm-direct-access", transport=surroundings.transport, now=surroundings.now
+        )
+        self._bearer = Bearer(self._issue_token)
+        self._bucket: Bucket | None = None
+        self._fit: Fit | None = None
+        self._status = "online"
+        #: Job id -> its record at its end, seen by `poll`.
+        self._ended: dict[str, Mapping[str, Any]] = {}
+        #: Job id -> what its result document holds for each program.
+        self._results: dict[str, Sequence[Any]] = {}
+        #: Jobs whose input is in the bucket.
+        self._written: set[str] = set()
+        #: Jobs that the last list did not have.
+        self._missing: set[str] = set()
+
+    # -- conversation ---------------------------------------------------------------------------
+
+    async def describe(self) -> Target:
+        """Read the machine: state, lanes, configuration, calibration.
+
+        Raises:
+            Refused: No such machine (with the nearest names), or no bucket is known.
+        """
+        self._storage()
+        record = await self._find_backend()
+        self._status = "reserved" if record.get("locked") is True else str(record.get("status"))
+        return await self._describe(record)
+
+    async def _describe(self, record: Mapping[str, Any]) -> Target:
+        name = str(record.get("name"))
+        configuration = (await self._ask("GET", f"backends/{name}/configuration")).object()
+        properties = (await self._ask("GET", f"backends/{name}/properties")).object()
+        target = read_target(record, configuration, properties, await self._lanes(name))
+        if name == self._target_name:
+            self._fit = self._make_fit(configuration, properties)
+        return target
+
+    async def _lanes(self, name: str) -> int | None:
+        """Ask how many jobs the machine keeps for us; older services do not tell."""
+        reply = await self._send("GET", f"backends/{name}/lanes")
+        if reply.status == 404:
+            return None
+        expect(reply)
+        lanes = reply.object().get("hpc_workload_manager")
+        number = lanes.get("lanes") if isinstance(lanes, dict) else None
+        return number if isinstance(number, int) and number > 0 else None
+
+    def _make_fit(self, configuration: Mapping[str, Any], properties: Mapping[str, Any]) -> Fit:
+        faulty, options = read_faulty(properties), self._options
+        pairs = read_coupling(configuration)
+        basis = read_basis(configuration)
+        errors = read_errors(properties) if options.noise_aware else ()
+        return Fit(
+            tuple(basis),
+            tuple(pair for pair in pairs if not faulty & set(pair)),
+            int(configuration.get("n_qubits") or 0),
+            options.initial_layout,
+            tuple(one for one in errors if one[0] in (*basis, "measure")),
+            self._transpile.optimization_level,
+            self._transpile.seed or 0,
+        )
+
+    async def list_targets(self) -> Sequence[Target]:
+        """List the machines of the instance."""
+        return [await self._describe(record) for record in await self.backends()]
+
+    def credential_source(self) -> str:
+        """Say where the API key comes from.
+
+        Raises:
+            CredentialsError: There is none.
+        """
+        return self._secret().source
+
+    def base_urls(self) -> Sequence[str]:
+        return (self._base, self._iam)
+
+    def check(self, order: Order, target: Target) -> str | None:
+        """Say why the machine cannot run it; translates the circuit, once for each text."""
+        facts = order.circuit.facts
+        if target.num_qubits is not None and facts.num_qubits > target.num_qubits:
+            return f"{facts.num_qubits} qubits; {target.name} has {target.num_qubits}"
+        if (given := len(self._options.initial_layout)) not in (0, facts.num_qubits):
+            return f"initial_layout has {given} qubits, the circuit {facts.num_qubits}"
+        try:
+            self.program(order)
+        except CircuitError as error:
+            return error.problem
+        return None
+
+    def program(self, order: Order) -> str:
+        """Write the program as it is sent.
+
+        Raises:
+            CircuitError: It cannot be translated to the machine's gates and coupling.
+        """
+        return program_text(order.circuit, order.parameters, "3.0", fit=self._fit)
+
+    async def prepare(self, batch: Batch) -> Prepared:
+        """Write the programs into the bucket: free, and the same whenever it is repeated."""
+        if self._fit is None:
+            await self.describe()
+        job_id = self._id_of(batch)
+        if job_id not in self._written:
+            document = await self._document(batch)
+            await self._put(f"input_{job_id}.json", document)
+            self._written.add(job_id)
+        return Prepared({"job_id": job_id, "timeout_secs": self._timeout_secs(batch)})
+
+    async def _document(self, batch: Batch) -> bytes:
+        def write() -> bytes:
+            pubs = [[self.program(order), None, order.shots] for order in batch.orders]
+            document = {
+                "pubs": pubs,
+                "version": 2,
+                "support_qiskit": True,
+                "options": dict(self._options.sampler),
+            }
+            return json.dumps(document, separators=(",", ":")).encode()
+
+        try:
+            return write() if self._is_virtual else await trio.to_thread.run_sync(write)
+        except CircuitError as error:
+            raise Refused(f"ibm-direct-access: {error}") from error
+
+    def _timeout_secs(self, batch: Batch) -> int:
+        if self._options.timeout_secs is not None:
+            return self._options.timeout_secs
+        shots = sum(order.shots for order in batch.orders)
+        return min(max(600, ceil(4 * shots * 1e-3)), 604_800)
+
+    def intend(self, batch: Batch) -> Intent:
+        """Describe the job; in place of signed URLs stand those without a signature."""
+        job_id, bucket = batch.composite.memo["job_id"], self._storage()
+        body = {
+            "id": job_id,
+            "backend": self._target_name,
+            "program_id": "sampler",
+            "timeout_secs": batch.composite.memo["timeout_secs"],
+            "log_level": self._options.log_level,
+            "storage": {
+                name: {"type": "s3_compatible", "url": bucket.url(f"{name}_{job_id}.json")}
+                for name in ("input", "results", "logs")
+            },
+        }
+        return Intent(key=job_id, body=json.dumps(body, separators=(",", ":")).encode())
+
+    async def submit(self, batch: Batch, intent: Intent) -> Sequence[Update]:
+        await self._wait_for_machine()
+        reply = await self._send("POST", "jobs", content=self._signed(intent))
+        if reply.status == 409:
+            return await self._adopt(batch, intent)
+        expect(reply)
+        return [
+            Update(order.id, JobState.SUBMITTED, "Running", intent.key) for order in batch.orders
+        ]
+
+    async def _wait_for_machine(self) -> None:
+        """See that a machine that was offline, paused or reserved takes jobs by now."""
+        if self._status == "online":
+            return
+        record = await self._find_backend()
+        self._status = "reserved" if record.get("locked") is True else str(record.get("status"))
+        if self._status != "online":
+            said = f": {record['message']}" if record.get("message") else ""
+            raise Unavailable(
+                f"ibm-direct-access: {self._target_name} is {self._status}{said}",
+                retry_after_s=OFFLINE_S,
+                is_full=True,
+            )
+
+    def _signed(self, intent: Intent) -> bytes:
+        """Return the body with URLs signed now: an earlier signature may have ended."""
+        body = json.loads(intent.body)
+        for name, entry in body["storage"].items():
+            del entry["url"]
+            entry["presigned_url"] = self._storage().presign(
+                "GET" if name == "input" else "PUT",
+                f"{name}_{intent.key}.json",
+                now_s=self._wire.now(),
+                life_s=self._options.storage.url_life_s,
+                for_service=True,
+            )
+        return json.dumps(body, separators=(",", ":")).encode()
+
+    async def _adopt(self, batch: Batch, intent: Intent) -> Sequence[Update]:
+        """A job with our id exists: an earlier try of ours, by all that we know of it."""
+        reply = await self._send("GET", f"jobs/{intent.key}")
+        if reply.status == 404:
+            raise Unavailable(f"ibm-direct-access: job {intent.key}: 409, and then not found")
+        expect(reply)
+        record = reply.object()
+        if difference := _difference(record, json.loads(intent.body)):
+            raise Refused(
+                f"ibm-direct-access: another job has the id {intent.key} ({difference}); "
+                "`qbatch retry` sends it under a new one"
+            )
+        return await self._news(batch, record)
+
+    async def locate(self, batch: Batch, intent: Intent) -> Mapping[str, Located]:
+        """Ask for the job by its id; results without a job say that it ran and was deleted."""
+        reply = await self._send("GET", f"jobs/{intent.key}")
+        if reply.status != 404:
+            expect(reply)
+            updates = await self._news(batch, reply.object())
+            return {update.job_id: Found(update) for update in updates}
+        if await self._has_results(intent.key):
+            return {update.job_id: Found(update) for update in self._deleted(batch)}
+        return {order.id: Absent() for order in batch.orders}
+
+    async def poll(self, batches: Sequence[Batch]) -> Sequence[Update]:
+        """Read the list of all jobs; what it lacks twice in a row is asked for singly."""
+        reply = await self._ask("GET", "jobs")
+        rows = reply.object().get("jobs") or []
+        if not isinstance(rows, list):
+            raise Misspoke(f"ibm-direct-access: no list of jobs: {reply.excerpt()}")
+        known = {row.get("id"): row for row in rows if isinstance(row, dict)}
+        updates: list[Update] = []
+        missing: set[str] = set()
+        for batch in batches:
+            job_id = self._id_of(batch)
+            if job_id in known:
+                updates += await self._news(batch, known[job_id])
+            else:
+                missing.add(job_id)
+                updates += await self._ask_for(batch) if job_id in self._missing else []
+        self._missing = missing
+        return updates
+
+    async def _ask_for(self, batch: Batch) -> Sequence[Update]:
+        job_id = self._id_of(batch)
+        reply = await self._send("GET", f"jobs/{job_id}")
+        if reply.status != 404:
+            expect(reply)
+            return await self._news(batch, reply.object())
+        if await self._has_results(job_id):
+            return self._deleted(batch)
+        error = (
+            f"IBM took it as job {job_id} and does not have that job any more, nor are there "
+            f"results in {self._storage().url(f'results_{job_id}.json')}"
+        )
+        return [
+            Update(order.id, JobState.HELD, "404 not found", job_id, error=error)
+            for order in batch.orders
+        ]
+
+    def _deleted(self, batch: Batch) -> Sequence[Update]:
+        """Somebody deleted the job, but its results are there."""
+        job_id = self._id_of(batch)
+        return [Update(order.id, JobState.COMPLETED, "deleted", job_id) for order in batch.orders]
+
+    async def _news(self, batch: Batch, record: Mapping[str, Any]) -> Sequence[Update]:
+        """Turn a job record into news of each of its programs, which share its fate."""
+        job_id, status = self._id_of(batch), str(record.get("status", ""))
+        state = STATES.get(status.lower())
+        is_over = state is not None and state.is_final
+        if is_over:
+            self._ended[job_id] = record
+        is_lost = is_over and state is not JobState.COMPLETED
+        kept = json.dumps(redacted(record), ensure_ascii=False).encode() if is_lost else b""
+        log = await self._log(job_id) if is_lost else b""
+        costs = _shared(read_usage_s(record) if is_over else None, batch.orders)
+        return [
+            Update(
+                order.id,
+                state,
+                status,
+                job_id,
+                error=read_reason(record) if is_lost else "",
+                cost=cost,
+                raw=kept,
+                log=log if order is batch.orders[0] else b"",
+            )
+            for order, cost in zip(batch.orders, costs, strict=True)
+        ]
+
+    async def fetch(self, batch: Batch, job_ids: Sequence[str]) -> Sequence[Fetched]:
+        """Download the result document once, and read from it what is asked for."""
+        job_id = self._id_of(batch)
+        if job_id not in self._results:
+            reply = await self._get(f"results_{job_id}.json")
+            if reply.status == 404:  # completed, but not there yet
+                return []
+            _expect_object(reply)
+            self._results[job_id] = read_programs(reply.json())
+        rows = self._results[job_id]
+        if len(rows) != len(batch.orders):
+            raise Misspoke(
+                f"ibm-direct-access: job {job_id}: {len(batch.orders)} programs were sent, "
+                f"{len(rows)} results came"
+            )
+        record = self._ended.get(job_id, {})
+        log = await self._log(job_id) if batch.orders[0].id in job_ids else b""
+        costs = _shared(read_usage_s(record), batch.orders)
+        wanted = set(job_ids)
+        return [
+            Fetched(
+                order.id,
+                read_counts(row, order),
+                raw=json.dumps(redacted(row), ensure_ascii=False).encode(),
+                facts=self._facts(record),
+                cost=cost,
+                log=log if order is batch.orders[0] else b"",
+            )
+            for order, row, cost in zip(batch.orders, rows, costs, strict=True)
+            if order.id in wanted
+        ]
+
+    def _facts(self, record: Mapping[str, Any]) -> dict[str, Any]:
+        keys = ("created_time", "end_time", "usage", "metrics")
+        return {key: redacted(record[key]) for key in keys if record.get(key) is not None}
+
+    async def cancel(self, batch: Batch, job_ids: Sequence[str]) -> Sequence[Update]:
+        """Ask for the whole job to be stopped: IBM cannot stop one program of several.
+
+        Raises:
+            Refused: Only some of its programs are meant.
+        """
+        job_id, others = self._id_of(batch), {o.id for o in batch.orders} - set(job_ids)
+        if others:
+            raise Refused(
+                f"ibm-direct-access: {len(batch.orders)} points are one job ({job_id}), which can "
+                f"only be cancelled as a whole; choose the other {len(others)} too, or wait"
+            )
+        reply = await self._send("POST", f"jobs/{job_id}/cancel")
+        if reply.status != 409:  # it has ended already: its state says how
+            expect(reply)
+        reply = await self._ask("GET", f"jobs/{job_id}")
+        return await self._news(batch, reply.object())
+
+    async def release(self, batch: Batch) -> Mapping[str, float]:
+        """Delete the job, which frees its lane; all that it gave is saved."""
+        job_id = self._id_of(batch)
+        if not self._options.keep_jobs:
+            reply = await self._send("DELETE", f"jobs/{job_id}")
+            if reply.status == 409:  # it runs still, though nobody waits for it any more
+                await self._send("POST", f"jobs/{job_id}/cancel")
+                raise Unavailable(f"ibm-direct-access: job {job_id} ends before it is deleted")
+            if reply.status != 404:
+                expect(reply)
+        if not self._options.storage.keep_objects:
+            for name in ("input", "results", "logs"):
+                await self._delete(f"{name}_{job_id}.json")
+        for kept in (self._ended, self._results):
+            kept.pop(job_id, None)
+        return {}
+
+    async def aclose(self) -> None:
+        await self._wire.aclose()
+
+    # -- machines -------------------------------------------------------------------------------
+
+    async def backends(self) -> Sequence[Mapping[str, Any]]:
+        """List the machines of the instance: name, state, message."""
+        reply = await self._ask("GET", "backends")
+        rows = reply.object().get("backends")
+        if not isinstance(rows, list) or not all(isinstance(one, dict) for one in rows):
+            raise Misspoke(f"ibm-direct-access: no list of backends: {reply.excerpt()}")
+        return rows
+
+    async def _find_backend(self) -> Mapping[str, Any]:
+        records = await self.backends()
+        if self._wanted is None and len(records) == 1:
+            self._wanted = str(records[0].get("name"))
+        for record in records:
+            if record.get("name") == self._wanted:
+                return record
+        names = [str(one.get("name")) for one in records]
+        near = get_close_matches(self._wanted or "", names, n=3, cutoff=0.4) or names
+        raise Refused(
+            f"ibm-direct-access: {self._wanted or 'no target'!r} is no backend of this instance; "
+            f"write target: {' or '.join(near) or '(it has none)'}"
+        )
+
+    # -- storage --------------------------------------------------------------------------------
+
+    def _storage(self) -> Bucket:
+        if self._bucket is None:
+            given = self._options.storage.model_dump()
+            self._bucket = open_bucket(given, self._environ, self._prefix)
+        return self._bucket
+
+    def _presigned(self, method: Literal["GET", "PUT", "DELETE"], key: str) -> str:
+        return self._storage().presign(method, key, now_s=self._wire.now(), life_s=900)
+
+    async def _put(self, key: str, content: bytes) -> None:
+        _expect_object(await self._wire.send("PUT", self._presigned("PUT", key), content=content))
+
+    async def _get(self, key: str) -> Reply:
+        return await self._wire.send("GET", self._presigned("GET", key))
+
+    async def _delete(self, key: str) -> None:
+        reply = await self._wire.send("DELETE", self._presigned("DELETE", key))
+        if reply.status != 404:
+            _expect_object(reply)
+
+    async def _has_results(self, job_id: str) -> bool:
+        reply = await self._get(f"results_{job_id}.json")
+        if reply.status == 404:
+            return False
+        _expect_object(reply)
+        return True
+
+    async def _log(self, job_id: str) -> bytes:
+        """Read what the service wrote about a job; b"" where it wrote nothing."""
+        reply = await self._get(f"logs_{job_id}.json")
+        return reply.content if reply.is_success else b""
+
+    # -- requests -------------------------------------------------------------------------------
+
+    @property
+    def _prefix(self) -> str:
+        """Before the official client's variables, where they are set for each machine."""
+        return f"{self._wanted}_" if self._wanted else ""
+
+    @property
+    def _target_name(self) -> str:
+        return self._wanted or ""
+
+    def _variable(self, name: str) -> str | None:
+        found = (self._environ.get(one) for one in (f"{self._prefix}{name}", name))
+        return next((value for value in found if value), None)
+
+    @property
+    def _base(self) -> str:
+        said = self._url_given or self._environ.get(URL_VARIABLE) or self._variable(ENDPOINT)
+        if not said:
+            raise Refused(
+                "ibm-direct-access: where is the service? Each installation has its own address: "
+                f"write url: https://…, or set {ENDPOINT}"
+            )
+        return said.rstrip("/")
+
+    @property
+    def _iam(self) -> str:
+        said = self._options.iam_endpoint or self._variable(IAM_ENDPOINT) or IAM_URL
+        return said.rstrip("/")
+
+    def _id_of(self, batch: Batch) -> str:
+        """Return the job's id: as a person told it, else the same in any process."""
+        known = next((one for one in batch.provider_job_ids if one), None)
+        if known is not None:
+            return known
+        composite = batch.composite
+        of = f"qbatch/{self._run_id}/{composite.id}/{composite.generation}"
+        return str(UUID(bytes=sha256(of.encode()).digest()[:16], version=4))
+
+    async def _ask(self, method: str, path: str, **request: Any) -> Reply:
+        reply = await self._send(method, path, **request)
+        expect(reply)
+        return reply
+
+    async def _send(self, method: str, path: str, **request: Any) -> Reply:
+        url = f"{self._base}/v1/{path}"
+        headers = {"accept": "application/json"}
+        if crn := self._options.service_crn or self._variable(CRN):
+            headers["service-crn"] = crn
+        if self._options.api_version is not None:
+            headers["ibm-api-version"] = self._options.api_version
+        if "content" in request:
+            headers["content-type"] = "application/json"
+
+        async def send_as(token: str) -> Reply:
+            authorized = {**headers, "authorization": f"Bearer {token}"}
+            return await self._wire.send(method, url, headers=authorized, **request)
+
+        return await self._bearer.send(send_as)
+
+    def _secret(self) -> Secret:
+        if self._pointer is not None:
+            return read_pointer(self._pointer, self._environ)
+        return read_environment((f"{self._prefix}{KEY}", KEY), self._environ)
+
+    async def _issue_token(self) -> tuple[Secret, float]:
+        secret = self._secret()
+        if self._options.auth == "bearer":
+            return secret, inf
+        reply = await self._wire.send(
+            "POST",
+            f"{self._iam}/identity/token",
+            form={
+                "grant_type": "urn:ibm:params:oauth:grant-type:apikey",
+                "apikey": secret.reveal(),
+            },
+            headers={"accept": "application/json"},
+            deadline_s=20.0,
+        )
+        if reply.status in (400, 401, 403):
+            raise CredentialsError(
+                f"ibm-direct-access: IAM refuses the API key from {secret.source}: "
+                f"{read_error(reply) or reply.status}"
+            )
+        expect(reply)
+        answer = reply.object()
+        token, life_s = answer.get("access_token"), answer.get("expires_in")
+        if not isinstance(token, str) or not isinstance(life_s, int | float):
+            raise Misspoke("ibm-direct-access: IAM gave no access_token with expires_in")
+        return Secret(token, secret.source), float(life_s)
+
+
+def open_driver(backend: Backend, *, name: str, surroundings: Surroundings) -> IbmDirectAccess:
+    """Make the driver of an ``ibm-direct-access`` backend."""
+    return IbmDirectAccess(name, backend, surroundings)
+
+
+def _expect_object(reply: Reply) -> None:
+    """Raise unless the store did it; what it says is XML, of which the code is enough."""
+    if reply.is_success:
+        return
+    said = reply.excerpt(300)
+    code = said.partition("<Code>")[2].partition("</Code>")[0]
+    raise reply.failure(f"the bucket says {code or said or 'nothing'}")
+
+
+def _difference(record: Mapping[str, Any], body: Mapping[str, Any]) -> str:
+    """Say in what a job record is not what we sent; "" where it is that."""
+    for key in ("backend", "program_id", "timeout_secs"):
+        if key in record and record[key] != body[key]:
+            return f"{key} {record[key]!r} instead of {body[key]!r}"
+    storage = record.get("storage")
+    for name, entry in body["storage"].items():
+        theirs = storage.get(name) if isinstance(storage, dict) else None
+        url = theirs.get("presigned_url") if isinstance(theirs, dict) else None
+        if isinstance(url, str) and urlsplit(url).path != urlsplit(entry["url"]).path:
+            return f"its {name} is another object"
+    return ""
+
+
+def _shared(seconds: float | None, orders: Sequence[Order]) -> Sequence[float | None]:
+    """Share the time a job used among its programs, by their shots."""
+    shots = sum(order.shots for order in orders)
+    return [None if seconds is None else seconds * order.shots / shots for order in orders]
