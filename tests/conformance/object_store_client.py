@@ -82,7 +82,19 @@ def names() -> Any:
     return [one["Key"] for one in connect().list_objects_v2(Bucket=BUCKET)["Contents"]]
 
 
-SCENARIOS: dict[str, Callable[[], Any]] = {one.__name__: one for one in (objects, presigned, names)}
+def signed() -> Any:
+    """Presigned URLs of each key, for reading and for writing."""
+    s3 = connect()
+    return [
+        [method, key, s3.generate_presigned_url(call, {"Bucket": BUCKET, "Key": key}, 600)]
+        for key in KEYS
+        for method, call in (("GET", "get_object"), ("PUT", "put_object"))
+    ]
+
+
+SCENARIOS: dict[str, Callable[[], Any]] = {
+    one.__name__: one for one in (objects, presigned, names, signed)
+}
 
 if __name__ == "__main__":
     fence.main(SCENARIOS)

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import math
+import os
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
 from environments import IBM_DIRECT_ACCESS, OBJECT_STORE
+
+from qbatch import open_run
+from qbatch.providers.ibm_direct_access_storage import open_bucket
 
 pytestmark = pytest.mark.conformance
 
@@ -275,3 +282,55 @@ def test_input_results_and_logs_may_lie_in_a_foreign_store(
     variables = system.variables | elsewhere
     names = client(OBJECT_STORE, "object_store_client.py", "names", **variables)
     assert names == [f"{part}_{seen['job']}.json" for part in ("input", "logs", "results")]
+
+
+def test_we_sign_as_the_s3_client_does(client: Callable[..., Any], system: Any) -> None:
+    elsewhere = {"QRMI_IBM_QS_S3_ENDPOINT": "http://127.0.0.1:9"}
+    variables = system.variables | elsewhere
+    bucket = open_bucket({}, variables, "")
+    for method, key, url in client(OBJECT_STORE, "object_store_client.py", "signed", **variables):
+        theirs = parse_qs(urlsplit(url).query)
+        at = datetime.strptime(theirs["X-Amz-Date"][0], "%Y%m%dT%H%M%S%z")
+        ours = bucket.presign(method, key, now_s=at.timestamp(), life_s=600)
+        assert urlsplit(ours).path == urlsplit(url).path
+        assert parse_qs(urlsplit(ours).query) == theirs
+
+
+def test_qbatch_runs_through_a_foreign_store(system: Any, foreign: str, tmp_path: Path) -> None:
+    """The service's side and ours, through a store that is neither's; nothing signed is kept."""
+    (tmp_path / "bell.yaml").write_text(MANIFEST, "utf-8")
+    elsewhere = {"QRMI_IBM_QS_S3_ENDPOINT": foreign, "QRMI_IBM_QS_S3_BUCKET": "foreign"}
+    environment = {"PATH": os.defpath, "HOME": str(tmp_path), **system.variables, **elsewhere}
+    done = subprocess.run(
+        [sys.executable, "-m", "qbatch", "run", "bell.yaml", "--yes"],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    with open_run(tmp_path / "runs" / "bell") as finished:
+        assert {point.estimates["zz"].value for point in finished} == {1.0}
+    kept = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert kept
+    assert not [path for path in kept if b"X-Amz-Signature" in path.read_bytes()]
+
+
+MANIFEST = """\
+qbatch: 1
+name: bell
+circuits:
+  bell:
+    qasm: |
+      OPENQASM 3.0;
+      include "stdgates.inc";
+      qubit[2] q;
+      bit[2] c;
+      h q[0];
+      cx q[0], q[1];
+      c = measure q;
+backends: {machine: {provider: ibm-direct-access, target: emu_5q}}
+sweep: {repeat: 3}
+analysis: {observables: {zz: Z0 Z1}}
+"""
