@@ -83,11 +83,15 @@ def test_no_socket_is_opened_and_no_name_is_resolved(
     assert play(tmp_path, TOSHIKO, EMERALD, queues_s=(5.0,)).summary.completed == 6
 
 
+#: How variables begin that lead to somebody's account.
+ACCOUNTS = ("OQC", "OPENQUANTUM", "MY_", "QBATCH_OQC", "QRMI", "QISKIT_SCALEWAY", "SCW", "MARQOV")
+
+
 class Untouchable(dict[str, str]):
     """An environment in which no credential may be looked for."""
 
     def get(self, key: str, default: Any = None) -> Any:
-        assert not key.startswith(("OQC", "OPENQUANTUM", "MY_", "QBATCH_OQC")), key
+        assert not key.startswith(ACCOUNTS), key
         return super().get(key, default)
 
     __getitem__ = get
@@ -102,10 +106,37 @@ def test_no_real_credential_address_or_account_is_read(
         'url: "https://cloud.example"}',
         '  b: {provider: open-quantum, target: "iqm:garnet", credentials: "file:/nowhere/key", '
         "options: {organization: my-lab}}",
+        "  c: {provider: ibm-direct-access, target: emu_5q, credentials: 'env:MY_KEY', options: "
+        "{service_crn: mine, storage: {endpoint: 'https://s3.example', bucket: mine}}}",
+        "  d: {provider: scaleway, target: QPU-GARNET-20PQ, options: {project_id: mine}}",
+        "  e: {provider: marqov, target: sv1, credentials: 'env:MY_MARQOV'}",
     )
     done = play(tmp_path, *backends, points=1, queues_s=(5.0,))
-    assert done.summary.completed == 2
+    assert done.summary.completed == 5
     assert "MY_TOKEN" not in (done.folder / "rehearsal.json").read_text()
+
+
+def test_one_job_of_many_points_is_billed_once(tmp_path: Path) -> None:
+    machine = "  ibm: {provider: ibm-direct-access, target: emu_5q}"
+    done = play(tmp_path, machine, points=10, queues_s=(5.0,))
+    assert done.passes[0].backends["ibm"].composite_jobs == 1
+    assert done.spent["qpu_seconds"][0] == pytest.approx(2 + 10 * 100 * 0.27e-3)
+
+
+@pytest.mark.slow
+def test_three_hundred_jobs_at_marqov_take_until_the_third_day(tmp_path: Path) -> None:
+    """Its limit of a hundred submissions a day is what takes the time."""
+    sv1 = "  sv1: {provider: marqov, target: sv1}"
+    done = play(tmp_path, sv1, points=300, queues_s=(60.0,))
+    assert done.summary.completed == 300
+    assert 2 * 86_400 <= done.makespan_s[0] <= 3 * 86_400
+    assert done.spent["usd"][0] == pytest.approx(300 * 0.075)
+    waits = done.passes[0].backends["sv1"].waits
+    assert waits[Cause.RATE].seconds > 0.9 * done.makespan_s[0]
+    with Run(done.folder) as run:
+        sent = sorted(point.submitted_at.timestamp() for point in run if point.submitted_at)
+    assert max(b - a for a, b in zip(sent, sent[100:], strict=False)) >= 86_400 - 700
+    assert all(b - a >= 86_400 for a, b in zip(sent, sent[100:], strict=False))
 
 
 def test_what_leads_to_an_account_is_set_aside_and_the_rest_is_kept() -> None:
