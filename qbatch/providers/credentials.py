@@ -61,7 +61,8 @@ def read_environment(names: Sequence[str], environ: Mapping[str, str]) -> Secret
     for name in names:
         if environ.get(name, "").strip():
             return Secret(environ[name].strip(), f"env:{name}")
-    raise CredentialsError(f"no credential: set the environment variable {' or '.join(names)}")
+    told = " or ".join(dict.fromkeys(names))
+    raise CredentialsError(f"no credential: set the environment variable {told}")
 
 
 def _read_file(where: str) -> Secret:

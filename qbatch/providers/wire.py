@@ -8,11 +8,16 @@ a message.
 The transport is ours because httpx's pool scans all its connections for every request: 2,200
 requests/s with one in flight become 60 with a thousand. A last-in-first-out list of idle
 connections per origin behind a limiter stays flat; TLS, time-outs and HTTP/1.1 remain httpcore's.
+
+Here also is a fuse of the crash tests: ``QBATCH_KILL_AT_HTTP=N`` kills this process with SIGKILL at
+the N-th boundary of its exchanges (each has four: before the request, when it is sent, when the
+answer's head and when its body is there). Unset, it costs one comparison.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import ssl
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -35,6 +40,13 @@ from qbatch.errors import (
     TooLarge,
     Unavailable,
 )
+from qbatch.snapshot.faults import make_fuse
+
+#: Called at each boundary of an exchange; None in real life.
+FUSE = make_fuse(os.environ.get("QBATCH_KILL_AT_HTTP"))
+
+#: Parts of an exchange that are boundaries, as httpcore traces them.
+_TRACED = ("http11.send_request_body.complete", "http11.receive_response_headers.complete")
 
 #: Clocks that differ by less agree, seconds: a Date has whole seconds, and answers take time.
 SMALL_SKEW_S = 5.0
@@ -402,6 +414,9 @@ class Wire:
             raise Unavailable(f"{self.provider}: {asked}: {_reason(error)}") from error
 
     async def _exchange(self, request: httpx.Request, asked: str) -> Reply:
+        if FUSE is not None:
+            FUSE()
+            request.extensions = {**request.extensions, "trace": _trace}
         response = await self._client.send(request, stream=True)
         try:
             announced = response.headers.get("content-length", "0")
@@ -414,12 +429,21 @@ class Wire:
                         content += chunk
         finally:
             await response.aclose()
+        if FUSE is not None:
+            FUSE()
         if too_large:
             raise Misspoke(f"{self.provider}: {asked}: the answer is over {self.max_bytes} bytes")
         headers = {name.lower(): value for name, value in response.headers.items()}
         status, at = response.status_code, self._now()
         self._ahead_s = _ahead_s(headers.get("date"), at)
         return Reply(self.provider, asked, status, headers, bytes(content), at)
+
+
+async def _trace(event: str, info: Mapping[str, Any]) -> None:
+    """Follow an exchange's parts for the crash tests."""
+    del info
+    if FUSE is not None and event in _TRACED:
+        FUSE()
 
 
 def _ahead_s(date: str | None, at: float) -> float:

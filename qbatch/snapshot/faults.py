@@ -81,7 +81,12 @@ def damaged(path: Path, what: str) -> SnapshotError:
     return SnapshotError(f"{path}: {what}: {_REMEDIES[sqlite3.SQLITE_CORRUPT]}")
 
 
-def _make_fuse(setting: str | None) -> Callable[[], None] | None:
+def make_fuse(setting: str | None) -> Callable[[], None] | None:
+    """Return what kills this process with SIGKILL when it is called for the N-th time; or None.
+
+    Args:
+        setting: N, as written; None or "": there is none.
+    """
     if not setting:
         return None
     limit, steps = int(setting), itertools.count(1)
@@ -94,4 +99,4 @@ def _make_fuse(setting: str | None) -> Callable[[], None] | None:
 
 
 #: Called before and after every commit; None in real life.
-FUSE = _make_fuse(os.environ.get("QBATCH_KILL_AT_WRITE"))
+FUSE = make_fuse(os.environ.get("QBATCH_KILL_AT_WRITE"))

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 
 import httpx
@@ -31,13 +34,14 @@ async def scripted(answer: Callable[[int], bytes | None]) -> AsyncIterator[str]:
 
     async def talk(stream: trio.SocketStream) -> None:
         count = 0
-        while b"\r\n\r\n" in (received := await stream.receive_some(65_536)) or received:
-            said = answer(count)
-            count += 1
-            if said is None:
-                await stream.aclose()
-                return
-            await stream.send_all(said)
+        with suppress(trio.BrokenResourceError):  # the client is gone
+            while await stream.receive_some(65_536):
+                said = answer(count)
+                count += 1
+                if said is None:
+                    await stream.aclose()
+                    return
+                await stream.send_all(said)
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(trio.serve_listeners, talk, listeners)
@@ -218,3 +222,35 @@ def test_an_asgi_transport_may_stand_in_for_the_network() -> None:
             assert (await wire.send("DELETE", "http://cloud/x")).status == 204
 
     in_trio(talk)
+
+
+FUSED = """
+import sys, trio
+from qbatch.providers.wire import Wire
+async def main():
+    async with Wire("oqc") as wire:
+        await wire.send("POST", sys.argv[1], json={})
+trio.run(main)
+"""
+
+
+@pytest.mark.parametrize("boundary", [1, 2, 3, 4, 5])
+def test_the_fuse_kills_the_process_at_the_boundary_it_names(boundary: int) -> None:
+    """Killed at the first, the server never hears of the request; an exchange has four."""
+    heard: list[int] = []
+
+    def answer(count: int) -> bytes:
+        heard.append(count)
+        return page(b"{}")
+
+    async def main() -> int | None:
+        async with scripted(answer) as url:
+            done = await trio.run_process(
+                [sys.executable, "-c", FUSED, url],
+                env=os.environ | {"QBATCH_KILL_AT_HTTP": str(boundary)},
+                check=False,
+            )
+            return done.returncode
+
+    assert trio.run(main) == (0 if boundary > 4 else -signal.SIGKILL)
+    assert bool(heard) is (boundary > 1)
