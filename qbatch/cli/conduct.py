@@ -10,7 +10,7 @@ import json
 import signal
 import sys
 from collections.abc import Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -24,6 +24,7 @@ from qbatch.cli.runs import ask, exit_of
 from qbatch.errors import ConsentError, ReportError
 from qbatch.executor import (
     Event,
+    Excess,
     Finished,
     JobMoved,
     Options,
@@ -44,6 +45,7 @@ from qbatch.plan import (
     select,
     write_lock,
 )
+from qbatch.plan.limits import limits_of, shortfalls
 from qbatch.report import check_template
 from qbatch.report.numbers import count_of, duration, whole
 
@@ -80,6 +82,7 @@ def conduct(
             "refresh": _refresh if report else None,
             "approve": partial(consent.give, saved, teller),
             "stop": Stop(),
+            "ask_more": partial(_ask_more, teller) if _is_asked(as_json) else None,
         }
         done = run_manifest(manifest, **asked)
     summary: Summary = done.summary
@@ -145,7 +148,8 @@ class Consent:
         only = select(expression, plan.axes) if expression else None
         summary = plan.summary(targets, only)
         teller.said(headline(plan.manifest.name, summary))
-        for notice in notices(plan, targets):
+        limits = limits_of(plan.manifest, {})
+        for notice in (*shortfalls(limits, summary, plan.prices.rates), *notices(plan, targets)):
             teller.said(notice)
         if any(not target.price.is_free for target in targets.values()):
             ask("Run it?", yes=self.yes)
@@ -159,6 +163,25 @@ def _expression(consent: Consent, saved: SavedPlan | None) -> str | None:
     if consent.expression is not None:
         raise click.UsageError("--plan FILE has its points chosen already; leave -k out")
     return saved.selection or None
+
+
+def _is_asked(as_json: bool) -> bool:
+    return not as_json and sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def _ask_more(teller: Teller, excess: Excess) -> float | None:
+    """Ask what a limit is to be raised to; None: it stays."""
+    limit = excess.limit
+    with teller.aside(), suppress(click.Abort):  # Ctrl-D: no answer
+        click.echo(str(excess), err=True)
+        answer: float = click.prompt(
+            f"New limit in {limit.unit}, or 0 to buy no more",
+            default=0.0,
+            type=click.FloatRange(min=0),
+            err=True,
+        )
+        return answer if answer > limit.amount else None
+    return None
 
 
 def _refuse_changes(what: str, lines: list[str]) -> None:

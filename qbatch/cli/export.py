@@ -13,7 +13,7 @@ from qbatch.cli.options import out_option, output_option, run_argument
 if TYPE_CHECKING:
     from qbatch.snapshot import Run
 
-_TEXT = ("csv", "counts", "json", "md", "html", "oqc-snapshot")
+_TEXT = ("csv", "counts", "json", "ledger", "md", "html", "oqc-snapshot")
 _BINARY = ("netcdf", "parquet", "capsule")
 
 
@@ -27,6 +27,7 @@ _BINARY = ("netcdf", "parquet", "capsule")
     default="csv",
     show_default=True,
     help="csv: a row per point; counts: a row per outcome of each point; json: all of it; "
+    "ledger: a row per purchase; "
     "oqc-snapshot: the points on OQC, for OQC's own client; capsule: a sealed Marqov capsule, as a "
     "new folder or a .capsule file.",
 )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,7 +12,7 @@ import click
 from qbatch.job import JobState
 
 if TYPE_CHECKING:
-    from qbatch.snapshot import PointResult, Run
+    from qbatch.snapshot import Held, PointResult
 
 #: Held jobs told in full; `--json` has all.
 MAX_HELD = 10
@@ -22,44 +23,22 @@ def at_providers(flying: Sequence[PointResult]) -> dict[str, int]:
     return dict(Counter(p.backend for p in flying if p.state is not JobState.HELD))
 
 
-def held(run: Run, flying: Sequence[PointResult]) -> Iterator[dict[str, Any]]:
-    """Everything needed to look each held job up by hand."""
-    for point in flying:
-        if point.state is JobState.HELD:
-            backend = run.manifest.backends.get(point.backend)
-            yield {
-                "id": point.id,
-                "point": point.name,
-                "backend": point.backend,
-                "provider": backend.provider if backend else None,
-                "target": run.targets.get(point.backend, {}).get("name"),
-                "sent_at": point.submitted_at and point.submitted_at.isoformat(timespec="seconds"),
-                "provider_job_id": point.job.provider_job_id,
-                "why": point.job.error,
-                **_traces(run, point),
-            }
+def facts_of(held: Held) -> dict[str, Any]:
+    """Return a held job as `--json` has it."""
+    sent_at = held.sent_at and held.sent_at.isoformat(timespec="seconds")
+    return {**asdict(held), "sent_at": sent_at}
 
 
-def _traces(run: Run, point: PointResult) -> dict[str, Any]:
-    """The names under which the provider may know it: our key, and what it gave us before."""
-    memo, place = run.memo_of(point)
-    key = run.intent_key_of(point)
-    known = {
-        name: value[place] if isinstance(value, list) and place < len(value) else value
-        for name, value in memo.items()
-    }
-    return {"key": key, "known_as": known}
-
-
-def tell(facts: dict[str, Any]) -> None:
+def tell(folder: str, working: Mapping[str, int], waiting: Sequence[Held]) -> None:
     """Tell what is at the providers, and each held job with its decision."""
     from qbatch.report.numbers import count_of
 
-    folder, waiting = facts["folder"], facts["held"]
-    for backend, number in facts["at_providers"].items():
+    for backend, number in working.items():
         click.echo(f"  {count_of(number, 'job')} at {backend}")
     for one in waiting[:MAX_HELD]:
-        _tell_held(one)
+        click.echo(f"  {click.style('held', fg='red')} {one.point}  ({one.id[:8]})")
+        for name, text in {"why": one.why, **one.traces}.items():
+            click.echo(f"       {name + ':':<18}{text}")
     if len(waiting) > MAX_HELD:
         more = len(waiting) - MAX_HELD
         click.echo(f"  and {more} more held; `qbatch status {folder} --json` has all")
@@ -69,23 +48,3 @@ def tell(facts: dict[str, Any]) -> None:
             "--adopt ID (it was taken), --resubmit (it was not), or --give-up",
             err=True,
         )
-
-
-def _tell_held(facts: dict[str, Any]) -> None:
-    click.echo(f"  {click.style('held', fg='red')} {facts['point']}  ({facts['id'][:8]})")
-    where = [facts["provider"] or "?", facts["target"] or facts["backend"]]
-    lines = {
-        "why": facts["why"],
-        "where": " ".join(where),
-        "sent": facts["sent_at"],
-        "key": facts["key"],
-        "its id there": facts["provider_job_id"],
-        **{name: _flat(value) for name, value in facts["known_as"].items()},
-    }
-    for name, text in lines.items():
-        if text:
-            click.echo(f"       {name + ':':<18}{text}")
-
-
-def _flat(value: Any) -> str:
-    return value if isinstance(value, str) else str(value)

@@ -49,12 +49,13 @@ def plan(
     from qbatch.cli.reasons import explain
     from qbatch.cli.runs import folder_of
     from qbatch.cli.targets import describe, open_drivers
-    from qbatch.plan import check_targets, expand_file, notices, save_plan, select
+    from qbatch.plan import check_targets, expand_file, notices, priced, save_plan, select
+    from qbatch.plan.limits import limits_of, shortfalls
     from qbatch.report.numbers import count_of
 
     made = expand_file(manifest, overrides=overrides, trust=trust)
     drivers = open_drivers(made.manifest, made.manifest.backends)
-    targets = describe(drivers)
+    targets = priced(describe(drivers), made)
     check_targets(made, targets, drivers)
     only = None if expression is None else select(expression, made.axes)
     summary = made.summary(targets, only, drivers=drivers)
@@ -65,7 +66,8 @@ def plan(
         _tell_json(made, summary, told, all_points)
     else:
         _tell(made, summary, told)
-        for notice in notices(made, targets):
+        limits = limits_of(made.manifest, {})
+        for notice in (*shortfalls(limits, summary, made.prices.rates), *notices(made, targets)):
             click.echo(notice, err=True)
     if output is not None:
         number = save_plan(

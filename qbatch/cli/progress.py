@@ -10,8 +10,8 @@ import json
 import os
 import sys
 import time
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
 import click
@@ -40,6 +40,9 @@ class Teller(Protocol):
 
     def event(self, facts: Mapping[str, Any]) -> None:
         """One step of one point, for those who want every one."""
+
+    def aside(self) -> AbstractContextManager[None]:
+        """While inside, the terminal is a question's."""
 
     def close(self) -> None:
         """Leave the terminal as it was."""
@@ -146,6 +149,9 @@ class LineTeller:
     def event(self, facts: Mapping[str, Any]) -> None:
         return
 
+    def aside(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
     def close(self) -> None:
         return
 
@@ -167,6 +173,9 @@ class JsonTeller:
 
     def event(self, facts: Mapping[str, Any]) -> None:
         self._outlet.write(json.dumps(facts, ensure_ascii=False))
+
+    def aside(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def close(self) -> None:
         return
@@ -220,6 +229,14 @@ class BarTeller:
 
     def event(self, facts: Mapping[str, Any]) -> None:
         return
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        self._progress.stop()
+        try:
+            yield
+        finally:
+            self._progress.start()
 
     def close(self) -> None:
         with suppress(OSError):  # a terminal that is gone ends no run

@@ -91,8 +91,8 @@ def run(
     """
     if rehearse:
         from qbatch.cli.rehearsal import rehearse_manifest
-        from qbatch.executor.budget import parse_limits
         from qbatch.executor.rehearsal import QUEUES_S
+        from qbatch.plan.limits import parse_limits
 
         flags = {
             "--only": only,
@@ -120,7 +120,7 @@ def run(
     if queues_s:
         raise click.UsageError("--queue-s is for --rehearse only")
     from qbatch.cli.conduct import Consent, conduct
-    from qbatch.executor.budget import parse_limits
+    from qbatch.plan.limits import parse_limits
 
     return conduct(
         manifest,

@@ -46,7 +46,7 @@ def status(run: Path, out: Path | None, watch: bool, as_json: bool) -> int:
 
 def describe(run: Run) -> dict[str, Any]:
     """What `--json` says about a run."""
-    from qbatch.cli import inflight
+    from qbatch.cli import inflight, ledger
     from qbatch.cli.runs import exit_of
 
     states = run.counts_by_state()
@@ -60,7 +60,8 @@ def describe(run: Run) -> dict[str, Any]:
         "exit_code": int(exit_of(states)),
         "spent": run.spent(),
         "at_providers": inflight.at_providers(flying),
-        "held": list(inflight.held(run, flying)),
+        "held": [inflight.facts_of(each) for each in run.held()],
+        "ledger": ledger.facts_of(run),
     }
 
 
@@ -84,7 +85,7 @@ def _watch(run: Run, *, as_json: bool) -> None:
 
 
 def _tell(run: Run, facts: dict[str, Any]) -> None:
-    from qbatch.cli import inflight
+    from qbatch.cli import inflight, ledger
     from qbatch.job import JobState
     from qbatch.report.numbers import amount, count_of, whole
 
@@ -93,9 +94,10 @@ def _tell(run: Run, facts: dict[str, Any]) -> None:
     click.echo(f"{click.style(run.name, bold=True)}: {word}; {points} in {run.folder}")
     for state, number in facts["states"].items():
         click.echo(f"  {state:<11}{whole(number):>8}")
-    inflight.tell(facts)
+    inflight.tell(facts["folder"], facts["at_providers"], run.held())
     for unit, cost in facts["spent"].items():
         click.echo(f"  {'spent':<11}{amount(cost, unit):>8}")
+    ledger.tell(facts["ledger"])
     if facts["states"].get(JobState.FAILED):
         _tell_failed(run, facts["states"][JobState.FAILED])
 

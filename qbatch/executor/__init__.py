@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from qbatch.executor.budget import Excess
 from qbatch.executor.engine import Settings
 from qbatch.executor.events import (
     Event,
@@ -25,6 +26,7 @@ from qbatch.executor.waits import Cause, Wait
 __all__ = [
     "Cause",
     "Event",
+    "Excess",
     "Finished",
     "JobMoved",
     "Observer",

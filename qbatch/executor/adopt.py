@@ -437,7 +437,7 @@ def _write_composite(snapshot: Snapshot, cases: Sequence[_Case]) -> None:
     ids = tuple(row.job.id for row in rows)
     memo = {"task_ids": task_ids, "qpu_id": cases[0].wish.target}
     composite = CompositeJob(composite_id(ids, 1), cases[0].wish.backend, ids, 1, memo)
-    ordinal = snapshot.add_composite(composite, [row.ordinal for row in rows], {})
+    ordinal = snapshot.add_composite(composite, [row.ordinal for row in rows])
     tasks = [
         {"program": case.saved.program, "qpu_id": case.wish.target, "task_id": task_id}
         for case, task_id in zip(cases, task_ids, strict=True)

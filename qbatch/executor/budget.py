@@ -1,70 +1,48 @@
 """What a run may cost at most, and what of that is bought or reserved already.
 
-Rules: a price is reserved before the intent of a purchase is written, in one step without waiting,
-so the limit holds at any concurrency. What was bought in the run folder before counts; what the
-provider certainly did not take is given back; units never add up.
+Rules: the most that a purchase may cost is reserved before its intent is written, in one step
+without waiting, so limits hold at any concurrency; what was billed takes its place. What was
+bought in the run folder before counts; what the provider certainly did not take is given back.
+Units add up only where a dated price file converts them.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
-from qbatch.errors import ConsentError, SelectionError
-from qbatch.providers import Order, Price, Target
+import trio
 
-#: Units that prices come in; a target may bring its own.
-UNITS = ("usd", "eur", "credits", "qpu_seconds")
+from qbatch.plan.limits import SLACK, Limit, Rates, factor_of
+from qbatch.providers import Order, Price
 
-#: Rounding of sums of prices is no excess.
-SLACK = 1e-9
+if TYPE_CHECKING:
+    from qbatch.snapshot import Entry
+
+#: A purchase: the point's id, and the generation of the attempt.
+Key = tuple[str, int]
 
 
-def parse_limits(texts: Iterable[str]) -> dict[str, float]:
-    """Read ``--max-cost`` values: unit -> limit.
+@dataclass(frozen=True, slots=True)
+class Excess:
+    """Why a purchase was not reserved: it would go beyond `limit`, to `total` of its unit.
 
-    >>> parse_limits(["5usd", "40 credits"])
-    {'usd': 5.0, 'credits': 40.0}
-
-    Raises:
-        SelectionError: One is no amount with a unit.
+    Attributes:
+        may_pass: Bills that are awaited are likely to leave enough of what is reserved for them.
     """
-    limits: dict[str, float] = {}
-    for text in texts:
-        match = re.fullmatch(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*([A-Za-z_]+)\s*", text)
-        if match is None:
-            raise SelectionError(f"--max-cost {text!r} is no price; write 5usd or 40credits")
-        unit = match[2].lower()
-        limits[unit] = min(float(match[1]), limits.get(unit, float("inf")))
-    return limits
 
+    limit: Limit
+    asked: float
+    total: float
+    may_pass: bool = False
 
-def check_units(limits: Mapping[str, float], targets: Iterable[Target]) -> None:
-    """See that no limit is in a unit that nobody bills in: a misspelt one would limit nothing.
-
-    Raises:
-        SelectionError: One is.
-    """
-    known = dict.fromkeys([*UNITS, *(target.price.unit for target in targets)])
-    for unit in limits:
-        if unit not in known:
-            names = ", ".join(name for name in known if name)
-            raise SelectionError(f"--max-cost: nobody bills in {unit!r}; units are {names}")
-
-
-def check_planned(limits: Mapping[str, float], planned: Mapping[str, float]) -> None:
-    """Refuse a plan whose known price is over a limit; quotes come later, job by job.
-
-    Raises:
-        ConsentError: It is.
-    """
-    for unit, limit in limits.items():
-        price = planned.get(unit, 0.0)
-        if price > limit + SLACK:
-            raise ConsentError(
-                f"the plan costs {price:g} {unit}, and --max-cost allows {limit:g} {unit}; "
-                "nothing was submitted"
-            )
+    def __str__(self) -> str:
+        limit = self.limit
+        return (
+            f"{self.asked:g} {limit.unit} more would make {self.total:g} {limit.unit}; "
+            f"{limit.said_by} allows {limit.amount:g} {limit.unit}"
+        )
 
 
 def expected_prices(
@@ -75,55 +53,134 @@ def expected_prices(
         return {}
     prices = {order.id: quotes.get(order.id, price.of_job(order.shots)) for order in orders}
     if prices and price.per_composite:
-        prices[orders[0].id] += price.per_composite
+        for order in orders:
+            prices[order.id] += price.per_composite / len(orders)
     return prices
+
+
+@dataclass(slots=True)
+class _Account:
+    """What counts against one limit."""
+
+    limit: Limit
+    held: dict[Key, float] = field(default_factory=dict)
+    total: float = 0.0
+
+    def take(self, key: Key, amount: float) -> None:
+        self.total += amount - self.held.get(key, 0.0)
+        self.held[key] = amount
+
+    def drop(self, key: Key) -> None:
+        self.total -= self.held.pop(key, 0.0)
 
 
 class Budget:
     """The limits of one run and what counts against them.
 
     Args:
-        limits: Unit -> most; units that are not in it are not limited.
+        limits: All of them hold at once.
+        rates: By which amounts in other units count.
     """
 
-    def __init__(self, limits: Mapping[str, float] | None = None) -> None:
-        self.limits = dict(limits or {})
-        #: Unit -> job id (or attempt) -> price.
-        self._taken: dict[str, dict[str, float]] = {unit: {} for unit in self.limits}
-        self._totals = dict.fromkeys(self.limits, 0.0)
+    def __init__(self, limits: Iterable[Limit] = (), rates: Rates | None = None) -> None:
+        self._accounts = [_Account(limit) for limit in limits]
+        self._rates = rates or {}
+        self._awaited: set[Key] = set()
+        #: Share of a reservation that its bill is expected to leave.
+        self._spare: dict[Key, float] = {}
+        self._waiting = trio.lowlevel.ParkingLot()
 
-    def count(self, key: str, unit: str, price: float) -> None:
-        """Count what was bought before: a job by its id, an earlier attempt by a key of its own."""
-        if unit in self.limits:
-            self._take(unit, key, price)
+    @property
+    def limits(self) -> tuple[Limit, ...]:
+        """Those in force now: a person may have raised one."""
+        return tuple(account.limit for account in self._accounts)
 
-    def _take(self, unit: str, key: str, price: float) -> None:
-        held = self._taken[unit]
-        self._totals[unit] += price - held.get(key, 0.0)
-        held[key] = price
+    def count(self, entries: Iterable[Entry], id_of: Mapping[int, str]) -> None:
+        """Count what was bought before; `id_of` names the points at the entries' rows."""
+        for entry in entries:
+            key = (id_of[entry.ordinal], entry.generation)
+            self._spare[key] = _share(entry.reserved, entry.quoted)
+            self.settle(entry.backend, entry.unit, {key: entry.counted})
 
-    def taken(self, unit: str) -> float:
-        """What counts against the limit of `unit` now."""
-        return self._totals.get(unit, 0.0)
+    def taken(self, limit: Limit) -> float:
+        """What counts against a limit now, in its unit."""
+        return next(account.total for account in self._accounts if account.limit == limit)
 
-    def reserve(self, prices: Mapping[str, float], unit: str) -> str | None:
-        """Reserve the prices of jobs, all or none; say why not where they do not fit."""
-        if unit not in self.limits or not prices:
-            return None
-        limit, held = self.limits[unit], self._taken[unit]
-        others = self._totals[unit] - sum(held.get(key, 0.0) for key in prices)
-        asked = sum(prices.values())
-        if others + asked > limit + SLACK:
-            return (
-                f"{asked:g} {unit} more would make {others + asked:g} {unit}; "
-                f"--max-cost allows {limit:g} {unit}"
-            )
-        for key, price in prices.items():
-            self._take(unit, key, price)
+    def reserve(
+        self,
+        backend: str,
+        unit: str,
+        amounts: Mapping[Key, float],
+        expected: Mapping[Key, float] | None = None,
+    ) -> Excess | None:
+        """Reserve the most that purchases may cost, all or none; say why not where it is too much.
+
+        Purchases that were reserved already are reserved anew.
+
+        Args:
+            backend: Where.
+            unit: Of the amounts.
+            amounts: The most that each may be billed.
+            expected: What each is likely to be billed; None: as much.
+        """
+        for account, factor in self._concerned(backend, unit):
+            others = account.total - sum(account.held.get(key, 0.0) for key in amounts)
+            asked = factor * sum(amounts.values())
+            if asked > 0 and others + asked > account.limit.amount + SLACK:
+                left = sum(
+                    account.held[key] * self._spare.get(key, 0.0)
+                    for key in (self._awaited & account.held.keys()) - amounts.keys()
+                )
+                may_pass = others - left + asked <= account.limit.amount + SLACK
+                return Excess(account.limit, asked, others + asked, may_pass)
+        self.settle(backend, unit, amounts)
+        self._awaited |= amounts.keys()
+        likely = amounts if expected is None else expected
+        self._spare.update((key, _share(amounts[key], likely[key])) for key in amounts)
         return None
 
-    def release(self, keys: Iterable[str]) -> None:
+    async def wait_for_change(self) -> None:
+        """Wait until a bill came, or something was given back."""
+        await self._waiting.park()
+
+    def expect(self, keys: Iterable[Key]) -> None:
+        """The bills of these purchases of an earlier run are awaited now."""
+        self._awaited.update(keys)
+
+    def give_up_on(self, keys: Iterable[Key]) -> None:
+        """No bill is awaited for these any more: what is reserved for them stays so."""
+        self._awaited.difference_update(keys)
+        self._waiting.unpark_all()
+
+    def settle(self, backend: str, unit: str, amounts: Mapping[Key, float]) -> None:
+        """Put what was billed in the place of what was reserved."""
+        for account, factor in self._concerned(backend, unit):
+            for key, amount in amounts.items():
+                account.take(key, factor * amount)
+        self.give_up_on(amounts)
+
+    def release(self, keys: Iterable[Key]) -> None:
         """Give back what was certainly not bought."""
-        for key in list(keys):
-            for unit, held in self._taken.items():
-                self._totals[unit] -= held.pop(key, 0.0)
+        keys = list(keys)
+        for account in self._accounts:
+            for key in keys:
+                account.drop(key)
+        self.give_up_on(keys)
+
+    def allow(self, limit: Limit, amount: float) -> None:
+        """A person agreed to another amount."""
+        for account in self._accounts:
+            if account.limit == limit:
+                account.limit = replace(limit, amount=amount)
+
+    def _concerned(self, backend: str, unit: str) -> list[tuple[_Account, float]]:
+        """The accounts that a purchase counts in, each with how much one of its unit is there."""
+        return [
+            (account, factor)
+            for account in self._accounts
+            if (factor := factor_of(account.limit, backend, unit, self._rates)) is not None
+        ]
+
+
+def _share(reserved: float, expected: float) -> float:
+    return max(0.0, 1.0 - expected / reserved) if reserved > 0 else 0.0

@@ -33,8 +33,9 @@ from qbatch.executor.lane import Lane
 from qbatch.executor.waits import Cause
 from qbatch.job import CompositeJob, JobState
 from qbatch.plan.packing import composite_id
-from qbatch.providers import Absent, Batch, Found, Located, Unknown, Update
-from qbatch.snapshot import JobRow
+from qbatch.providers import Absent, Batch, Found, Located, Prepared, Unknown, Update
+from qbatch.snapshot import Entry, JobRow
+from qbatch.snapshot.ledger import NOT_BOUGHT
 from qbatch.snapshot.store import Stage
 
 if TYPE_CHECKING:
@@ -42,6 +43,12 @@ if TYPE_CHECKING:
 
 #: How often `locate` is asked, where it says that looking again later may help.
 MAX_LOOKS = 5
+
+#: Who told what a job was charged: its provider, meanwhile or when all was over.
+PROVIDER, FINAL = "told by the provider", "told by the provider in the end"
+
+#: Child -> what it was charged, and who says so.
+Bills = Mapping[str, tuple[float, str]]
 
 #: Why the outcome of a purchase is not known, where a run took it up.
 CUT_OFF = "the last run was cut off while it was sent"
@@ -70,6 +77,7 @@ class Carrier:
     async def carry(self, flight: Flight) -> None:
         """Bring a flight from wherever it stands to its end."""
         self._lane.enter(flight)
+        self._engine.budget.expect(map(flight.purchase, flight.at_work))
         try:
             if flight.ids_in(JobState.SUBMITTING, JobState.HELD):
                 await self._look(flight, CUT_OFF, also_held=True)
@@ -83,6 +91,10 @@ class Carrier:
             await self._release(flight)
         finally:
             self._lane.leave(flight)
+            purchases = list(map(flight.purchase, flight.rows))
+            self._engine.budget.give_up_on(purchases)
+            if flight.stage == "created":
+                self._engine.budget.release(purchases)
 
     # -- sending ------------------------------------------------------------------------------
 
@@ -94,37 +106,65 @@ class Carrier:
             if self._lane.over_budget:
                 return
             try:
-                quotes = await self._prepare(flight)
+                entries = await self._reserve(flight, await self._prepare(flight))
+                if entries is None:
+                    return
                 # Who waits here is `created` still: a crash finds nothing to look for.
                 async with self._lane.door.passage():
                     await self._lane.rates.wait_turn(len(flight.ids))
                     await self._lane.gate.wait_open()
                     if self._lane.is_closing:
                         await trio.sleep_forever()
-                    prices = self._reserve(flight, quotes)
-                    if prices is None:
-                        return
-                    await self._intend(flight, prices)
+                    await self._intend(flight, entries)
                     await self._submit(flight)
             except TooLarge as error:
                 await self._halve(flight, str(error))
             except OutOfFunds as error:
-                self._engine.budget.release(flight.ids)
                 await self._put_back(flight, flight.ids, "", note=str(error))
                 self._lane.stop_buying(str(error))
             except (Refused, Misspoke) as error:
-                self._engine.budget.release(flight.ids)
                 await self._fail(flight, flight.ids, str(error))
 
-    def _reserve(self, flight: Flight, quotes: Mapping[str, float]) -> Mapping[str, float] | None:
-        """Reserve what buying it costs; None: the budget does not allow it."""
-        price, orders = self._lane.target.price, [flight.order(key) for key in flight.ids]
-        prices = expected_prices(orders, price, quotes)
-        refusal = self._engine.budget.reserve(prices, price.unit)
-        if refusal is None:
-            return prices
-        self._lane.stop_buying(refusal)
-        return None
+    async def _reserve(self, flight: Flight, prepared: Prepared) -> Sequence[Entry] | None:
+        """Reserve the most that buying it may cost; None: the budget does not allow it.
+
+        Returns:
+            Its purchases, to be entered into the ledger with the intent.
+
+        Raises:
+            TooLarge: The budget may allow a part of it.
+        """
+        engine, lane = self._engine, self._lane
+        price, orders = lane.target.price, [flight.order(key) for key in flight.ids]
+        prices = expected_prices(orders, price, prepared.quotes)
+        most = {key: max(price, prepared.most.get(key, 0.0)) for key, price in prices.items()}
+        amounts = {flight.purchase(key): amount for key, amount in most.items()}
+        is_certain = price.certainty != "at most"
+        likely = {flight.purchase(key): cost * is_certain for key, cost in prices.items()}
+        while excess := engine.budget.reserve(lane.name, price.unit, amounts, likely):
+            if excess.may_pass and not engine.settings.detach:
+                with lane.waits.waiting(Cause.BUDGET):
+                    await engine.budget.wait_for_change()
+            elif not await engine.ask_more(excess):
+                if len(amounts) > 1 and not price.per_composite:
+                    raise TooLarge(str(excess))
+                lane.stop_buying(str(excess))
+                return None
+            if lane.over_budget:
+                return None
+        by = dict.fromkeys(prepared.quotes, "quoted by the provider")
+        return [
+            Entry(
+                flight.rows[key].ordinal,
+                flight.job(key).generation,
+                lane.name,
+                price.unit,
+                quoted,
+                by.get(key, price.source),
+                most[key],
+            )
+            for key, quoted in prices.items()
+        ]
 
     async def _halve(self, flight: Flight, reason: str) -> None:
         """The provider takes fewer at once; nothing was bought: two flights go on in its place."""
@@ -138,27 +178,27 @@ class Carrier:
             self._start(self._split(flight, part))
         await self._commit(flight, (), stage="closed", note=reason)
 
-    async def _prepare(self, flight: Flight) -> Mapping[str, float]:
+    async def _prepare(self, flight: Flight) -> Prepared:
         while True:
             prepared = await self._lane.read(
                 lambda: self._lane.driver.prepare(flight.current()), is_proof=False
             )
             flight.remember(prepared.memo)
             if prepared.ready:
-                return prepared.quotes
-            await self._engine.journal.commit(partial(self._write_memo, flight, prepared.quotes))
+                return prepared
+            await self._engine.journal.commit(partial(self._write_memo, flight))
             with self._lane.waits.waiting(Cause.PREPARATION):
                 await trio.sleep(prepared.again_s)
 
-    def _write_memo(self, flight: Flight, quotes: Mapping[str, float]) -> None:
+    def _write_memo(self, flight: Flight) -> None:
         snapshot, composite = self._engine.snapshot, flight.batch.composite
+        children = [row.ordinal for row in flight.rows.values()]
         if flight.ordinal is None:
-            children = [row.ordinal for row in flight.rows.values()]
-            flight.ordinal = snapshot.add_composite(composite, children, quotes)
+            flight.ordinal = snapshot.add_composite(composite, children)
         else:
-            snapshot.save_memo(flight.ordinal, composite.memo, quotes)
+            snapshot.save_memo(flight.ordinal, composite, children)
 
-    async def _intend(self, flight: Flight, quotes: Mapping[str, float]) -> None:
+    async def _intend(self, flight: Flight, entries: Sequence[Entry]) -> None:
         """Make durable what is about to be sent."""
         intent = flight.intent = self._lane.driver.intend(flight.current())
         now = self._engine.snapshot.now()
@@ -168,14 +208,16 @@ class Carrier:
         ]
 
         def write() -> None:
-            self._write_memo(flight, quotes)
+            self._write_memo(flight)
             assert flight.ordinal is not None
             self._engine.snapshot.save_intent(flight.ordinal, intent.key, intent.body)
+            self._engine.snapshot.reserve(entries)
             rows[:] = [JobRow(row.ordinal, row.job, flight.ordinal, now) for row in rows]
             self._engine.snapshot.save_jobs(rows)
 
         await self._engine.journal.commit(write)
         flight.stage = "submitting"
+        flight.bought.update((row.job.id, row.job.generation) for row in rows)
         self._engine.note(flight, rows)
 
     async def _submit(self, flight: Flight) -> None:
@@ -251,7 +293,8 @@ class Carrier:
             if row is not None:
                 rows.append(row)
                 taken.append(update)
-        await self._commit(flight, rows, stage="submitted", steps=self._replies(flight, taken))
+        steps = self._replies(flight, taken)
+        await self._commit(flight, rows, stage="submitted", steps=steps, bills=_bills(taken))
 
     def _answered(self, flight: Flight, update: Update) -> JobRow | None:
         """Where an answer to `submit` or `locate` puts a child; None: it says nothing certain."""
@@ -353,7 +396,9 @@ class Carrier:
         ]
         told = [answer.update for answer in answers.values() if isinstance(answer, Found)]
         steps = self._replies(flight, told)
-        await self._commit(flight, rows, stage="submitted", note=reason, steps=steps)
+        await self._commit(
+            flight, rows, stage="submitted", note=reason, steps=steps, bills=_bills(told)
+        )
         is_unclear = bool(flight.ids_in(JobState.SUBMITTING))
         flight.look_at = trio.current_time() + max(waits) if is_unclear else math.inf
         await self._send_rest(flight)
@@ -388,6 +433,8 @@ class Carrier:
                 self._lane.watch(flight)
             if flight.ripe:
                 await fetch(self._engine, self._lane, flight, self._commit)
+                if flight.inbox:  # a result that is late keeps no sibling's news waiting
+                    await self._take_news(flight, await flight.wait_news())
                 continue
             if flight.look_at <= trio.current_time():
                 await self._look(flight, flight.doubt)
@@ -411,7 +458,8 @@ class Carrier:
                 taken.append(update)
         if not rows:
             return
-        await self._commit(flight, rows.values(), steps=self._replies(flight, taken))
+        steps = self._replies(flight, taken)
+        await self._commit(flight, rows.values(), steps=steps, bills=_bills(taken))
         await self._send_rest(flight)
 
     def _replies(self, flight: Flight, updates: Iterable[Update]) -> Sequence[Callable[[], None]]:
@@ -495,16 +543,33 @@ class Carrier:
 
     async def _settle(self, flight: Flight, bill: Mapping[str, float]) -> None:
         """Keep what children turned out to cost; where they are does not change by it."""
-        unit = self._lane.target.price.unit
+        unit, snapshot = self._lane.target.price.unit, self._engine.snapshot
+        children = [key for key in bill if key in flight.rows]
         rows = [
-            flight.moved(key, flight.job(key).state, cost=cost, unit=unit)
-            for key, cost in bill.items()
+            flight.moved(key, flight.job(key).state, cost=bill[key], unit=unit)
+            for key in children
             if key in flight.ids
         ]
-        if rows:
-            save = partial(self._engine.snapshot.save_jobs, rows, note="billed")
-            await self._engine.journal.commit(save)
-            flight.rows.update((row.job.id, row) for row in rows)
+        if not children:
+            return
+
+        def write() -> None:
+            snapshot.save_jobs(rows, note="billed")
+            snapshot.bill(self._entries_of(flight, {key: bill[key] for key in children}), FINAL)
+
+        await self._engine.journal.commit(write)
+        flight.rows.update((row.job.id, row) for row in rows)
+        amounts = {flight.purchase(key): bill[key] for key in children}
+        self._engine.budget.settle(self._lane.name, unit, amounts)
+
+    def _entries_of(
+        self, flight: Flight, amounts: Mapping[str, float]
+    ) -> dict[tuple[int, int], float]:
+        """The same amounts by what the ledger calls the purchases."""
+        return {
+            (flight.rows[key].ordinal, flight.purchase(key)[1]): amount
+            for key, amount in amounts.items()
+        }
 
     async def _fail(self, flight: Flight, keys: Iterable[str], error: str) -> None:
         """These children are not to be had."""
@@ -523,8 +588,18 @@ class Carrier:
         stage: Stage | None = None,
         note: str = "",
         steps: Sequence[Callable[[], None]] = (),
+        bills: Bills | None = None,
     ) -> None:
-        """Make moves durable; then, and only then, believe them."""
+        """Make moves durable; then, and only then, believe them.
+
+        Args:
+            flight: Whose children move.
+            rows: Where to.
+            stage: Of the flight as a whole from then on; None: as before.
+            note: Why.
+            steps: To be written in the same step.
+            bills: What children were charged, and who says so.
+        """
         rows = list(rows)
         after = {key: flight.job(key).state for key in flight.ids}
         after.update((row.job.id, row.job.state) for row in rows)
@@ -536,15 +611,51 @@ class Carrier:
         if not rows and not is_new_stage:
             return
 
+        told = self._told_bills(flight, rows, bills or {})
+
         def write() -> None:
             self._engine.snapshot.save_jobs(rows, note=note)
+            for source, amounts in told.items():
+                self._engine.snapshot.bill(self._entries_of(flight, amounts), source)
             if stage is not None and is_new_stage and flight.ordinal is not None:
                 self._engine.snapshot.set_stage(flight.ordinal, stage)
 
         await self._engine.journal.commit(write, *steps)
+        for source, amounts in told.items():
+            self._count(flight, source, amounts)
         if stage is not None:
             flight.stage = stage
         self._engine.note(flight, rows)
+
+    def _told_bills(
+        self, flight: Flight, rows: Iterable[JobRow], bills: Bills
+    ) -> dict[str, dict[str, float]]:
+        """Source -> child -> charge; nothing for what was certainly not bought."""
+        if self._lane.target.price.is_free:
+            return {}
+        told: dict[str, dict[str, float]] = {}
+        for key, (amount, source) in bills.items():
+            told.setdefault(source, {})[key] = amount
+        for row in rows:
+            is_new = flight.job(row.job.id).state in (JobState.CREATED, JobState.SUBMITTING)
+            is_off = row.job.state in (JobState.CREATED, JobState.FAILED)
+            if is_new and is_off and row.job.provider_job_id is None:
+                told.setdefault(NOT_BOUGHT, {})[row.job.id] = 0.0
+        return told
+
+    def _count(self, flight: Flight, source: str, amounts: Mapping[str, float]) -> None:
+        """Put charges into the budget in the place of what was reserved."""
+        budget, unit = self._engine.budget, self._lane.target.price.unit
+        purchases = {flight.purchase(key): amount for key, amount in amounts.items()}
+        if source == NOT_BOUGHT:
+            budget.release(purchases)
+        else:
+            budget.settle(self._lane.name, unit, purchases)
+
+
+def _bills(updates: Iterable[Update]) -> Bills:
+    """What providers say with their news that jobs were charged."""
+    return {u.job_id: (u.cost, PROVIDER) for u in updates if u.cost is not None}
 
 
 def _not_sent(failures: Sequence[str]) -> str:

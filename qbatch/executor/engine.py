@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from random import Random
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 import trio
 
-from qbatch.executor.budget import Budget
+from qbatch.executor.budget import Budget, Excess
 from qbatch.executor.events import Event, JobMoved, Observer, Progress, Warned
 from qbatch.executor.flight import Flight
 from qbatch.executor.journal import Journal
@@ -18,6 +18,7 @@ from qbatch.executor.retry import Retry
 from qbatch.executor.stop import Stop
 from qbatch.executor.waits import Cause, Waits
 from qbatch.job import JobState
+from qbatch.plan.limits import Limit, Rates
 from qbatch.snapshot import JobRow, Snapshot
 
 if TYPE_CHECKING:
@@ -50,7 +51,9 @@ class Settings:
         is_inline: The clock is virtual: no threads.
         grace_s: After the first request to stop, seconds for what is under way.
         detach: Leave once all that fits is submitted; results are fetched another time.
-        max_cost: Unit -> most that all of the run may cost, earlier calls included.
+        limits: The most that all of the run may cost, earlier calls included.
+        rates: By which amounts in other units count against them.
+        ask_more: Asks a person what a limit is to be raised to, in a thread; None: nobody is there.
     """
 
     max_in_flight: int = 50
@@ -61,7 +64,9 @@ class Settings:
     is_inline: bool = False
     grace_s: float = 1.5
     detach: bool = False
-    max_cost: Mapping[str, float] = field(default_factory=dict)
+    limits: tuple[Limit, ...] = ()
+    rates: Rates = field(default_factory=dict)
+    ask_more: Callable[[Excess], float | None] | None = None
 
     @classmethod
     def of(cls, manifest: Manifest) -> Settings:
@@ -108,12 +113,31 @@ class Engine:
     busy: set[str] = field(default_factory=set)
     queues: dict[str, Waits] = field(default_factory=dict)
     _told_at: float = -1.0
+    _asking: trio.Lock = field(default_factory=trio.Lock)
+    _refused: set[Limit] = field(default_factory=set)
 
     async def offload(self, work: Callable[[], T]) -> T:
         """Do long work in a thread; on a virtual clock here, for time must not pass meanwhile."""
         if self.settings.is_inline:
             return work()
         return await trio.to_thread.run_sync(work)
+
+    async def ask_more(self, excess: Excess) -> bool:
+        """Ask the person whether to raise a limit; once nothing was allowed, not again."""
+        ask = self.settings.ask_more
+        if ask is None:
+            return False
+        async with self._asking:
+            if excess.limit not in self.budget.limits:
+                return True  # raised meanwhile: the caller tries again
+            if excess.limit in self._refused:
+                return False
+            amount = await trio.to_thread.run_sync(ask, excess, abandon_on_cancel=True)
+            if amount is None:
+                self._refused.add(excess.limit)
+                return False
+            self.budget.allow(excess.limit, amount)
+            return True
 
     def tell(self, event: Event) -> None:
         """Tell the observer; a broken terminal does not end a run."""

@@ -94,7 +94,7 @@ async def execute(
         analysis_key(analysis),
         Slots(settings.max_in_flight),
         Random(settings.seed),
-        budget=_open_budget(settings, snapshot, targets),
+        budget=_open_budget(settings, snapshot),
     )
     conduct = _Conduct(engine, plan, only)
     started = trio.current_time()
@@ -113,12 +113,12 @@ async def execute(
     return conduct.summary(lanes, registered, trio.current_time() - started)
 
 
-def _open_budget(settings: Settings, snapshot: Snapshot, targets: Mapping[str, Target]) -> Budget:
-    budget = Budget(settings.max_cost)
-    for each in snapshot.purchases() if settings.max_cost else ():
-        key = each.job_id if each.is_latest else f"{each.job_id}.{each.generation}"
-        if each.backend in targets:
-            budget.count(key, targets[each.backend].price.unit, each.price)
+def _open_budget(settings: Settings, snapshot: Snapshot) -> Budget:
+    budget = Budget(settings.limits, settings.rates)
+    if settings.limits:
+        entries = snapshot.ledger()
+        rows = snapshot.rows_at({entry.ordinal for entry in entries})
+        budget.count(entries, {row.ordinal: row.job.id for _, row in rows})
     return budget
 
 

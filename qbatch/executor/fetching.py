@@ -5,7 +5,7 @@ Rule: a result that does not fit its order (shots, bits) is never stored as good
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -57,7 +57,8 @@ async def fetch(engine: Engine, lane: Lane, flight: Flight, commit: Commit) -> N
         answered = {one.job_id for one in haul.fetched} | {row.job.id for row in haul.rows}
         haul.rows += _given_up(lane, flight, answered)
         packed = await _pack_all(engine, good)
-        rows = [_completed(lane, flight, one) for one in good]
+        bills = {one.job_id: bill for one in good if (bill := _bill(lane, flight, one)) is not None}
+        rows = [_completed(lane, flight, one, bills) for one in good]
 
         def write() -> None:
             for row, result in zip(rows, packed, strict=True):
@@ -67,7 +68,7 @@ async def fetch(engine: Engine, lane: Lane, flight: Flight, commit: Commit) -> N
 
         moved = [*haul.rows, *rows]
         if moved:
-            await commit(flight, moved, steps=(write,))
+            await commit(flight, moved, steps=(write,), bills=bills)
         for row in moved:
             flight.ripe.pop(row.job.id, None)
     if flight.ripe and not moved:
@@ -122,29 +123,36 @@ def _misfit(order: Order, fetched: Fetched) -> str | None:
     return None
 
 
-def _completed(lane: Lane, flight: Flight, fetched: Fetched) -> JobRow:
+def _completed(
+    lane: Lane, flight: Flight, fetched: Fetched, bills: Mapping[str, tuple[float, str]]
+) -> JobRow:
     job, update = flight.job(fetched.job_id), flight.ripe[fetched.job_id]
-    costs = (fetched.cost, update.cost, job.cost, _listed_price(lane, flight, fetched.job_id))
+    cost, _ = bills.get(fetched.job_id, (None, ""))
     return flight.moved(
         fetched.job_id,
         JobState.COMPLETED,
         status=update.status or job.status,
         provider_job_id=update.provider_job_id or job.provider_job_id,
         error="",
-        cost=next((cost for cost in costs if cost is not None), None),
+        cost=cost,
         unit=lane.target.price.unit,
     )
 
 
-def _listed_price(lane: Lane, flight: Flight, key: str) -> float | None:
-    """What a job costs by the target's formula, where the provider sends no bill.
+def _bill(lane: Lane, flight: Flight, fetched: Fetched) -> tuple[float, str] | None:
+    """What a completed job was charged, and who says so; None where that comes later.
 
-    None where it has no price of its own: what is billed by the composite job comes later.
+    Where the provider sends no bill it is what the target's formula says, but for what is billed
+    by the composite job.
     """
-    price = lane.target.price
+    price, key = lane.target.price, fetched.job_id
+    for cost in (fetched.cost, flight.ripe[key].cost, flight.job(key).cost):
+        if cost is not None:
+            return cost, "told by the provider"
     if price.is_free or price.quoted:
         return None
-    return price.of_job(flight.order(key).shots) or None
+    formula = price.of_job(flight.order(key).shots)
+    return (formula, f"by formula: {price.source}") if formula else None
 
 
 def _given_up(lane: Lane, flight: Flight, answered: set[str]) -> list[JobRow]:

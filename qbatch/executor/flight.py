@@ -50,6 +50,7 @@ class Flight:
         ripe: Children the provider says are completed; their results are not here yet.
         doubts: Child -> how often in a row the provider said it knows nothing of it.
         was_cancelled: The time-out passed and cancelling was asked for.
+        bought: Child -> generation under which it was last sent.
     """
 
     batch: Batch
@@ -68,6 +69,7 @@ class Flight:
     ripe: dict[str, Update] = field(default_factory=dict)
     doubts: Counter[str] = field(default_factory=Counter)
     was_cancelled: bool = False
+    bought: dict[str, int] = field(default_factory=dict)
     inbox: list[Update] = field(default_factory=list)
     _gone: set[str] = field(default_factory=set)
     _bell: trio.Event = field(default_factory=trio.Event)
@@ -125,6 +127,12 @@ class Flight:
     def job(self, key: str) -> Job:
         """The durable state of child `key`."""
         return self.rows[key].job
+
+    def purchase(self, key: str) -> tuple[str, int]:
+        """What budgets and the ledger call the purchase of child `key`, gone or not."""
+        composite = self.batch.composite
+        known = composite.generation if key in self._gone else self.job(key).generation
+        return key, self.bought.get(key, known)
 
     def order(self, key: str) -> Order:
         """What child `key` asks for."""

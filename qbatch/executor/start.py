@@ -25,13 +25,14 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict
 import trio
 
 from qbatch.errors import QbatchError, RunLockedError, SnapshotError, Unavailable
-from qbatch.executor.budget import check_planned, check_units
+from qbatch.executor.budget import Excess
 from qbatch.executor.engine import Settings
 from qbatch.executor.events import Observer, Summary, Warned, ignore
 from qbatch.executor.execute import Only, collapsed, execute
 from qbatch.executor.stop import Stop, signals_to
 from qbatch.manifest import Manifest
-from qbatch.plan import Plan, check_targets, expand, expand_file, select
+from qbatch.plan import Plan, check_targets, expand, expand_file, priced, select
+from qbatch.plan.limits import check_planned, check_units, dump_limits, limits_of
 from qbatch.plan.lock import installed_versions
 from qbatch.providers import Driver, Surroundings, Target
 from qbatch.snapshot import Run, Snapshot, holder_of, set_aside
@@ -70,6 +71,7 @@ class Options(TypedDict, total=False):
     surroundings: Surroundings | None
     detach: bool
     max_cost: Mapping[str, float]
+    ask_more: Callable[[Excess], float | None] | None
     adapt: Callable[[Backend], Backend] | None
     rehearsal: Mapping[str, Any] | None
 
@@ -95,6 +97,7 @@ class _Request:
     surroundings: Surroundings | None = None
     detach: bool = False
     max_cost: Mapping[str, float] = field(default_factory=dict)
+    ask_more: Callable[[Excess], float | None] | None = None
     adapt: Callable[[Backend], Backend] | None = None
     rehearsal: Mapping[str, Any] | None = None
 
@@ -133,6 +136,8 @@ def run(manifest: Manifest | str | Path, **options: Unpack[Options]) -> Run:
             detach: Return once all that fits is submitted; results come by another call.
             max_cost: Unit -> most that the run may cost in all, earlier calls included. A plan
                 known to cost more is refused; where prices are quoted job by job, buying stops.
+            ask_more: Where the manifest says ``on_exceed: ask``, called in a thread when a purchase
+                would go beyond a limit; returns what the limit is from now on, or None to stop.
             adapt: What a driver is told of a backend of the manifest; None: all of it.
             rehearsal: The facts that mark the run folder as a rehearsal's; None: a real run.
 
@@ -243,7 +248,7 @@ async def _run(request: _Request) -> Run:
     run_id = _run_id(folder, request)
     around = request.surroundings or Surroundings(environ=os.environ)
     around = replace(around, run_id=run_id)
-    settings = _settings(request, manifest, around)
+    settings = _settings(request, plan, around)
     async with AsyncExitStack() as stack:
         drivers = {}
         for name in _backends(plan, only):
@@ -256,17 +261,18 @@ async def _run(request: _Request) -> Run:
             )
             stack.push_async_callback(_close, driver)
             drivers[name] = driver
-        targets = await _describe_all(drivers, settings)
+        targets = priced(await _describe_all(drivers, settings), plan)
         check_targets(plan, targets, drivers)
+        check_units(settings.limits, targets, settings.rates)
         if request.max_cost:
-            check_units(request.max_cost, targets.values())
-            check_planned(request.max_cost, plan.summary(targets, only).prices)
+            check_planned(settings.limits, plan.summary(targets, only), settings.rates)
         if request.approve is not None:
             request.approve(plan, targets, drivers)
         if request.fresh:
             _set_aside(folder, request.observer)
         with _open_snapshot(folder, manifest, drivers, around) as snapshot:
             _note_run(snapshot, request, run_id)
+            snapshot.set_meta(limits=dump_limits(settings.limits, settings.rates))
             work = partial(
                 execute,
                 plan,
@@ -291,13 +297,16 @@ def _expand(request: _Request) -> Plan:
     return expand_file(request.manifest, overrides=request.overrides, trust=request.trust)
 
 
-def _settings(request: _Request, manifest: Manifest, around: Surroundings) -> Settings:
+def _settings(request: _Request, plan: Plan, around: Surroundings) -> Settings:
+    manifest = plan.manifest
     settings = replace(
         Settings.of(manifest),
         only=request.only,
         is_inline=around.is_virtual,
         detach=request.detach,
-        max_cost=request.max_cost,
+        limits=limits_of(manifest, request.max_cost),
+        rates=plan.prices.rates,
+        ask_more=request.ask_more if manifest.budget.on_exceed == "ask" else None,
     )
     if request.fail_fast is not None:
         settings = replace(settings, fail_fast=request.fail_fast)
@@ -311,7 +320,11 @@ def _run_id(folder: Path, request: _Request) -> str:
         SnapshotError: It is the folder of a rehearsal, and this is none, or the other way round.
     """
     if not request.fresh and (folder / "snapshot.db").exists():
-        with Run(folder) as known:
+        try:
+            known = Run(folder)
+        except SnapshotError:  # damaged, or cut off before its first step: taking it will tell
+            return secrets.token_hex(8)
+        with known:
             found = known.meta.get("run_id")
             if found and known.is_rehearsal != (request.rehearsal is not None):
                 raise SnapshotError(_mixed(folder, is_rehearsal=known.is_rehearsal))

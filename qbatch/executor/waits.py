@@ -25,6 +25,7 @@ class Cause(StrEnum):
     FULL = "full"
     BACK_OFF = "back-off"
     PREPARATION = "preparation"
+    BUDGET = "budget"
     QUEUE = "queue"
 
     @property
@@ -41,6 +42,7 @@ _DESCRIPTIONS = {
     Cause.FULL: "the provider took no more: jobs, lanes or requests at their limit",
     Cause.BACK_OFF: "back-off after failures, or because the provider asked for it",
     Cause.PREPARATION: "the provider prepared or quoted",
+    Cause.BUDGET: "what is reserved for other jobs was to be billed first",
     Cause.QUEUE: "jobs waited in the provider's queue",
 }
 

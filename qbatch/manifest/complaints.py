@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 from yaml.nodes import ScalarNode
 
-from qbatch.errors import ManifestError, Place
+from qbatch.errors import ManifestError, Place, SourceError
 from qbatch.manifest.fields import AT_KEY, SECRET_KEY, Model
 from qbatch.manifest.models import Manifest
 from qbatch.manifest.nearest import did_you_mean, listed, shortened
@@ -24,10 +24,12 @@ from qbatch.manifest.source import Loc, Source, Trace
 
 #: Known names that this version refuses: it never accepts and ignores.
 LATER = {
-    "budget": "budgets are not part of this version of qbatch; remove it",
     "mitigation": "error mitigation is not part of this version of qbatch; remove it",
     "engine": "engines (dask) are not part of this version of qbatch; remove it",
 }
+
+#: Fields that no key is named after.
+_NO_KEYS = {("Axis", "values"), ("Budget", "backends")}
 
 #: pydantic's type of error -> what is wrong and how to mend it, from its context.
 _PROBLEMS: Mapping[str, str] = {
@@ -44,19 +46,23 @@ _PROBLEMS: Mapping[str, str] = {
 }
 
 
-def complain(source: Source, error: ValidationError) -> Iterator[ManifestError]:
-    """Turn each of pydantic's errors into ours."""
+def complain(
+    source: Source, error: ValidationError, root: type[Model] = Manifest
+) -> Iterator[ManifestError]:
+    """Turn each of pydantic's errors into ours; `root` is the model of the whole file."""
     for detail in error.errors(include_url=False, include_input=False):
         if detail["type"] != "silent":
-            yield _complaint(source, detail["loc"], detail["type"], detail.get("ctx") or {})
+            yield _complaint(source, detail["loc"], detail["type"], detail.get("ctx") or {}, root)
 
 
-def _complaint(source: Source, loc: Loc, kind: str, context: Mapping[str, Any]) -> ManifestError:
+def _complaint(
+    source: Source, loc: Loc, kind: str, context: Mapping[str, Any], root: type[Model]
+) -> ManifestError:
     at_key = AT_KEY in loc
     loc = tuple(step for step in loc if step != AT_KEY)
     trace = source.trace(loc)
     if kind == "extra_forbidden":
-        return source.mistake(source.place(trace.key), _unknown_key(loc, trace))
+        return source.mistake(source.place(trace.key), _unknown_key(loc, trace, root))
     if kind == "missing":
         return source.mistake(_map_place(source, trace), _missing(loc[-1], trace))
     problem = _problem(kind, context, trace)
@@ -108,7 +114,7 @@ def _missing(name: str | int, trace: Trace) -> str:
     return f"{within}{name} is missing; add '{example}'"
 
 
-def _unknown_key(loc: Loc, trace: Trace) -> str:
+def _unknown_key(loc: Loc, trace: Trace, root: type[Model]) -> str:
     key = shortened(str(loc[-1]))
     within = ".".join(str(step) for step in trace.steps[:-1] if isinstance(step, str))
     where = f" in {within}" if within else ""
@@ -119,16 +125,18 @@ def _unknown_key(loc: Loc, trace: Trace) -> str:
             f"unknown key {key!r}{where}; a secret does not belong in a manifest: point to it with "
             "credentials: env:NAME, keyring:… or file:…"
         )
-    names = known_keys(loc[:-1])
+    names = known_keys(loc[:-1], root)
     near = (
-        did_you_mean(key, names, cutoff=0.8) or _elsewhere(key, within) or did_you_mean(key, names)
+        did_you_mean(key, names, cutoff=0.8)
+        or _elsewhere(key, within, root)
+        or did_you_mean(key, names)
     )
     return f"unknown key {key!r}{where}{near or f'; known are {listed(names, 20)}'}"
 
 
-def _elsewhere(key: str, within: str) -> str:
+def _elsewhere(key: str, within: str, root: type[Model]) -> str:
     """Say where a key that is unknown here is known: nearby first, else as high up as it is."""
-    homes = [home for name, home in _homes(Manifest, "") if name == key]
+    homes = [home for name, home in _homes(root, "") if name == key]
     near = [home for home in homes if within and home.startswith(within.split(".")[0])]
     found = min(near or homes, key=lambda home: home.count("."), default=None)
     return "" if found is None else f"; it belongs {f'in {found}' if found else 'at the top level'}"
@@ -143,16 +151,16 @@ def _homes(model: type[Model], path: str) -> Iterator[tuple[str, str]]:
             yield from _homes(inner, (path + step).removeprefix("."))
 
 
-def known_keys(loc: Loc) -> list[str]:
+def known_keys(loc: Loc, root: type[Model] = Manifest) -> list[str]:
     """Return the keys that a map at this location can have; none where any name goes."""
-    model = model_at(loc)
+    model = model_at(loc, root)
     return [*fields_of(model)] if model else []
 
 
-def model_at(loc: Loc) -> type[Model] | None:
+def model_at(loc: Loc, root: type[Model] = Manifest) -> type[Model] | None:
     """Return the model of the map at this location, None where there is none."""
-    model: type[Model] | None = Manifest
-    annotation: Any = Manifest
+    model: type[Model] | None = root
+    annotation: Any = root
     for step in loc:
         if model is None and isinstance(step, str) and not is_map(annotation):
             model = model_in(annotation)  # one of something, written without its list
@@ -170,7 +178,7 @@ def fields_of(model: type[Model]) -> dict[str, FieldInfo]:
     return {
         info.alias or name: info
         for name, info in model.model_fields.items()
-        if (model.__name__, name) != ("Axis", "values")
+        if (model.__name__, name) not in _NO_KEYS
     }
 
 
@@ -192,6 +200,6 @@ def is_map(annotation: Any) -> bool:
     return isinstance(origin, type) and issubclass(origin, Mapping)
 
 
-def order_of(error: ManifestError) -> tuple[bool, int, int]:
+def order_of(error: SourceError) -> tuple[bool, int, int]:
     """Sort by place; what has none, `-S` and whole files, first."""
     return (error.place.line is not None, error.place.line or 0, error.place.column or 0)

@@ -65,6 +65,13 @@ COLUMNS = frozenset(
         "unit",
         "provider_job_id",
         "error",
+        "quoted",
+        "quoted_by",
+        "reserved",
+        "billed",
+        "billed_by",
+        "refunded",
+        "refunded_by",
     ]
 )
 
@@ -103,6 +110,7 @@ class Known:
         folder: The manifest's; paths are checked against it.
         axes: Of all sweeps together.
         estimates: Names of all numbers of the analysis.
+        units: That any of the providers bills in.
     """
 
     vars: Mapping[str, Number] = field(default_factory=dict)
@@ -110,6 +118,7 @@ class Known:
     folder: Path | None = None
     circuits: frozenset[str] | None = None
     backends: frozenset[str] | None = None
+    units: frozenset[str] | None = None
     axes: frozenset[str] | None = None
     estimates: frozenset[str] | None = None
     _resolved: dict[Path, Path | None] = field(default_factory=dict, repr=False)

@@ -23,6 +23,7 @@ from pydantic import (
 
 from qbatch.errors import Place
 from qbatch.manifest.analysis import Analysis, Check, Distribution, Intervals, Plot, Report
+from qbatch.manifest.budget import Budget
 from qbatch.manifest.fields import (
     AT_KEY,
     Flag,
@@ -66,6 +67,7 @@ __all__ = [
     "Analysis",
     "Axis",
     "Backend",
+    "Budget",
     "Check",
     "Circuit",
     "Distribution",
@@ -89,6 +91,9 @@ __all__ = [
 
 #: Built in; others come by the entry point group `qbatch.providers`.
 PROVIDERS = ("local", "open-quantum", "ibm-direct-access", "marqov", "scaleway", "oqc")
+
+#: What the built-in providers bill in.
+UNITS = ("usd", "eur", "credits", "qpu_seconds")
 
 #: Clouds that compile programs themselves: `transpile` would do nothing there.
 COMPILE_THEMSELVES = ("marqov", "scaleway", "oqc")
@@ -294,6 +299,7 @@ class Manifest(Model):
         sweeps: One sweep, or a list whose union is run.
         shots: Of each point, unless `shots` is an axis.
         run: How the run is conducted.
+        budget: The most that may be spent.
         analysis: Counts to numbers.
         checks: Claims judged on intervals.
         report: What is written.
@@ -311,6 +317,7 @@ class Manifest(Model):
     ] = (Sweep(),)
     shots: Shots = 1024
     run: RunSettings = RunSettings()
+    budget: Budget = Budget()
     analysis: Analysis = Analysis()
     checks: tuple[Check, ...] = ()
     report: Report = Report()

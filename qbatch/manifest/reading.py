@@ -30,7 +30,7 @@ from qbatch.manifest.arithmetic import (
 from qbatch.manifest.complaints import complain, order_of
 from qbatch.manifest.fields import AT_KEY, Known, Mistakes, wrong
 from qbatch.manifest.loader import Construction, Plain, TooMuchError
-from qbatch.manifest.models import Backend, Circuit, Manifest, Model
+from qbatch.manifest.models import PROVIDERS, UNITS, Backend, Circuit, Manifest, Model
 from qbatch.manifest.source import Source, read_text
 from qbatch.manifest.sweep import names_of_axes
 
@@ -183,7 +183,7 @@ def _known(
     data: Mapping[str, Any], numbers: Mapping[str, Number], broken: frozenset[str], folder: Path
 ) -> Known:
     """Gather the names that values may refer to, from whatever of the data has the right shape."""
-    analysis = _map(data.get("analysis"))
+    analysis, backends = _map(data.get("analysis")), data.get("backends")
     metrics = _map(analysis.get("distribution")).get("metrics", ("tvd",))
     estimates = [*_map(analysis.get("observables")), *_map(analysis.get("probabilities"))]
     if "distribution" in analysis:
@@ -193,10 +193,15 @@ def _known(
         broken=broken,
         folder=folder,
         circuits=frozenset(_map(data.get("circuits"))),
-        backends=frozenset(_map(data.get("backends"))),
+        backends=frozenset(_map(backends)),
         axes=frozenset(_axes(data.get("sweep"))),
         estimates=frozenset(map(str, estimates)),
+        units=frozenset(UNITS) if all(map(_is_built_in, _map(backends).values())) else None,
     )
+
+
+def _is_built_in(backend: Any) -> bool:
+    return _map(backend).get("provider", "local") in PROVIDERS
 
 
 def _axes(sweeps: Any) -> set[str]:

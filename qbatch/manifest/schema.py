@@ -76,6 +76,8 @@ def generate() -> Schema:
             _circuit(definitions["Circuit"]),
         ]
     }
+    budget = definitions["Budget"]
+    budget["additionalProperties"] = budget["properties"].pop("backends")["additionalProperties"]
     backend = definitions["Backend"]["properties"]
     backend["provider"]["examples"] = [*PROVIDERS]
     backend["credentials"]["pattern"] = f"^({POINTER.pattern})$"

@@ -11,7 +11,7 @@ from qbatch.plan.expansion import expand, expand_file
 from qbatch.plan.identity import SweepPoint, canonical_json
 from qbatch.plan.lock import check_lock, lock_path, make_lock, read_lock, write_lock
 from qbatch.plan.points import Plan
-from qbatch.plan.pricing import BackendSummary, PlanSummary, price_formula
+from qbatch.plan.pricing import BackendSummary, PlanSummary, price_formula, priced
 from qbatch.plan.reasons import (
     Change,
     Reason,
@@ -51,6 +51,7 @@ __all__ = [
     "make_lock",
     "notices",
     "price_formula",
+    "priced",
     "read_lock",
     "reasons",
     "removed",

@@ -15,6 +15,7 @@ from qbatch.errors import SourceError, SourceErrors
 from qbatch.manifest import load_manifest, load_sound_parts
 from qbatch.manifest.models import Manifest, Value, Where
 from qbatch.manifest.nearest import did_you_mean, listed
+from qbatch.manifest.prices import NO_PRICES, PriceList, load_prices
 from qbatch.plan.axes import MAX_POINTS
 from qbatch.plan.drafting import OWN, Draft, draft
 from qbatch.plan.factory import Factory, UnboundError, UnfitError
@@ -42,6 +43,7 @@ def expand(manifest: Manifest) -> Plan:
     drafts = [d for n in range(len(manifest.sweeps)) if (d := draft(manifest, n, mistakes))]
     sources = _open(manifest, drafts, mistakes)
     _check_backends(manifest, mistakes)
+    prices = _prices(manifest, mistakes)
     mistakes.raise_if_any()
     for each in drafts:
         _check_names(each, sources, mistakes)
@@ -50,7 +52,7 @@ def expand(manifest: Manifest) -> Plan:
     mistakes.raise_if_any()
     factory = _factory(manifest, drafts, sources, mistakes)
     mistakes.raise_if_any()
-    plan = Plan(manifest, sources, grids, _axes(drafts), factory)
+    plan = Plan(manifest, sources, grids, _axes(drafts), factory, prices)
     _check_layouts(plan, mistakes)
     mistakes.raise_if_any()
     check_programs(plan, mistakes)
@@ -125,6 +127,14 @@ def _check_backends(manifest: Manifest, mistakes: Mistakes) -> None:
     for name, backend in manifest.backends.items():
         for loc, problem in validate_settings(backend, manifest.folder):
             mistakes.add(("backends", name, *loc), problem)
+
+
+def _prices(manifest: Manifest, mistakes: Mistakes) -> PriceList:
+    try:
+        return load_prices(manifest.folder, manifest.budget.prices)
+    except SourceErrors as error:
+        mistakes.note(error)
+        return NO_PRICES
 
 
 def _check_names(each: Draft, sources: Mapping[str, CircuitSource], mistakes: Mistakes) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from qbatch.manifest.prices import NO_PRICES, PriceList
 from qbatch.plan.grid import Block, Index
 from qbatch.plan.identity import SweepPoint, canonical_json
 from qbatch.plan.layout import Layout, ids_and_names
@@ -36,6 +37,7 @@ class Plan:
         grids: One for each sweep.
         axes: Names of the swept axes in the order written: what names show and reports tabulate.
         factory: Makes layouts.
+        prices: What providers do not say, by the manifest's file of prices.
     """
 
     def __init__(
@@ -45,8 +47,10 @@ class Plan:
         grids: Sequence[Grid],
         axes: Sequence[str],
         factory: Factory,
+        prices: PriceList = NO_PRICES,
     ) -> None:
         self.manifest = manifest
+        self.prices = prices
         self.sources = sources
         self.grids = tuple(grids)
         self.axes = tuple(axes)

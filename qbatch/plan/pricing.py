@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
@@ -112,6 +112,30 @@ class PlanSummary:
                 for each in self.backends
             ],
         }
+
+
+def priced(targets: Mapping[str, Target], plan: Plan) -> dict[str, Target]:
+    """Return targets with the prices of the manifest's file where providers name none.
+
+    Where a provider quotes each job, the file's price is what is expected until then.
+
+    Args:
+        targets: Backend -> target, as its provider describes it.
+        plan: Of the manifest.
+    """
+    listed, asked = plan.prices.prices, plan.manifest.backends
+    source = f"{plan.manifest.budget.prices}, {plan.prices.date}"
+    found = {}
+    for name, target in targets.items():
+        said = listed.get(asked[name].target or "") or listed.get(target.name)
+        price = target.price
+        if said is not None and price.is_free:
+            price = Price(**dict(said), source=source)
+        elif said is not None and price.quoted and price.unit == said.unit:
+            told = f"{price.source}; until then {source}"
+            price = Price(**dict(said), source=told, quoted=True, certainty="about")
+        found[name] = replace(target, price=price)
+    return found
 
 
 def price_formula(price: Price) -> str:

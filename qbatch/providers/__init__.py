@@ -196,12 +196,14 @@ class Prepared:
         ready: True: `intend` and `submit` may follow. False: call `prepare` again.
         again_s: Pause before that, seconds.
         quotes: Job id -> firm price in the target's unit, where the provider quotes one.
+        most: Job id -> the most that it can be billed, where its price is an estimate.
     """
 
     memo: Mapping[str, Any]
     ready: bool = True
     again_s: float = 0.0
     quotes: Mapping[str, float] = field(default_factory=dict)
+    most: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

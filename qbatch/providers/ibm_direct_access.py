@@ -62,6 +62,7 @@ from qbatch.providers.bearer import Bearer
 from qbatch.providers.credentials import Secret, read_environment, read_pointer
 from qbatch.providers.ibm_direct_access_replies import (
     STATES,
+    USUAL_REP_DELAY_S,
     expect,
     read_basis,
     read_counts,
@@ -85,6 +86,9 @@ KEY, CRN = "QRMI_IBM_QS_IAM_APIKEY", "QRMI_IBM_QS_SERVICE_CRN"
 
 #: What `sampler` may set; shots are the plan's.
 SAMPLER_OPTIONS = ("dynamical_decoupling", "execution", "twirling", "simulator", "experimental")
+
+#: A job may use the machine for so long at least, seconds.
+LEAST_TIMEOUT_S = 300
 
 #: A machine that takes no jobs is asked again after so long, seconds.
 OFFLINE_S = 60.0
@@ -121,8 +125,8 @@ class Options(BaseModel):
         iam_endpoint: Where tokens are made. None: QRMI_IBM_QS_IAM_ENDPOINT, or IBM Cloud's.
         auth: iam, or bearer: the credential is the token itself.
         storage: The bucket.
-        timeout_secs: Time on the machine after which a job is ended. None: four times what it is
-            expected to need, and ten minutes at least.
+        timeout_secs: Time on the machine after which a job is ended, and so the most that it can
+            use of a budget. None: ten times what it is expected to need, five minutes at least.
         log_level: Of the logs kept with the results.
         sampler: Further options of the sampler, checked by the service.
         initial_layout: The machine's qubit for each of the circuit's.
@@ -279,7 +283,12 @@ class IbmDirectAccess:
             document = await self._document(batch)
             await self._put(f"input_{job_id}.json", document)
             self._written.add(job_id)
-        return Prepared({"job_id": job_id, "timeout_secs": self._timeout_secs(batch)})
+        timeout_secs = self._timeout_secs(batch)
+        caps = zip(batch.orders, _shared(timeout_secs, batch.orders), strict=True)
+        return Prepared(
+            {"job_id": job_id, "timeout_secs": timeout_secs},
+            most={order.id: cap for order, cap in caps if cap is not None},
+        )
 
     async def _document(self, batch: Batch) -> bytes:
         def write() -> bytes:
@@ -301,7 +310,7 @@ class IbmDirectAccess:
         if self._options.timeout_secs is not None:
             return self._options.timeout_secs
         shots = sum(order.shots for order in batch.orders)
-        return min(max(600, ceil(4 * shots * 1e-3)), 604_800)
+        return min(max(LEAST_TIMEOUT_S, ceil(10 * shots * USUAL_REP_DELAY_S)), 604_800)
 
     def intend(self, batch: Batch) -> Intent:
         """Describe the job; in place of signed URLs stand those without a signature."""

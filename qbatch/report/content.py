@@ -9,24 +9,27 @@ from __future__ import annotations
 import json
 import platform
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from qbatch.job import JobState
+from qbatch.plan.limits import taken
 from qbatch.report.agreement import FALSE_ALARM
 from qbatch.report.agreement import Verdict as AgreementVerdict
 from qbatch.report.judging import CheckResult, Judgement
 from qbatch.report.numbers import amount, count_of, duration, percent, plain, whole
 from qbatch.report.rows import Columns, Run
-from qbatch.report.survey import Share, Survey
+from qbatch.report.survey import Failure, Share, Survey
 from qbatch.result import Verdict
+from qbatch.snapshot import Total, total_up
 
 if TYPE_CHECKING:
     from qbatch.manifest.models import Backend, Manifest, Where
     from qbatch.report.figures import Figure
+    from qbatch.snapshot import Held, Purchase
 
 #: Order in which states are told.
 STATES = (
@@ -56,6 +59,12 @@ TIME_HEADS = (
     "until home, mean",
     "until home, longest",
 )
+
+#: Heads of `Content.costs`.
+COST_HEADS = ("backend", "jobs", "quoted", "may still be billed", "billed", "refunded", "spent")
+
+#: Held jobs told in full.
+MAX_HELD = 20
 
 #: Said on top of a rehearsal's report.
 REHEARSED = (
@@ -153,7 +162,7 @@ class Content:
         if survey.checks:
             passed = sum(check.verdict is Verdict.PASS for check in survey.checks)
             tiles.append((f"{passed} / {len(survey.checks)}", "checks passed"))
-        tiles += [(amount(cost, unit), "spent") for unit, cost in sorted(survey.cost.items())]
+        tiles += [(amount(cost, unit), "spent") for unit, cost in self.spent.items()]
         return tiles
 
     @cached_property
@@ -166,14 +175,78 @@ class Content:
             if name in shares
         ]
 
+    @cached_property
+    def purchases(self) -> Sequence[Purchase]:
+        """Every purchase of the run, of earlier attempts and removed points too."""
+        return self.run.ledger()
+
+    @cached_property
+    def totals(self) -> dict[tuple[str, str], Total]:
+        """(backend, unit) -> what it cost; by the ledger, else as noted with the results."""
+        totals = total_up(each.entry for each in self.purchases)
+        known = {backend for backend, _ in totals}
+        for name, share in self.survey.backends.items():
+            for unit, cost in sorted(share.cost.items()):
+                if name not in known:
+                    totals[name, unit] = Total(jobs=share.completed, billed=cost)
+        return totals
+
+    @cached_property
+    def spent(self) -> dict[str, float]:
+        """Unit -> spent so far."""
+        spent: dict[str, float] = {}
+        for (_, unit), total in sorted(self.totals.items(), key=lambda one: one[0][1]):
+            if total.jobs > total.open:
+                spent[unit] = spent.get(unit, 0.0) + total.spent
+        return spent
+
     @property
-    def ledger(self) -> list[tuple[str, int, str]]:
-        """(backend, completed points, cost) of everything that cost something."""
-        return [
-            (name, share.completed, amount(cost, unit))
-            for name, share in self.survey.backends.items()
-            for unit, cost in sorted(share.cost.items())
+    def costs(self) -> list[tuple[str, ...]]:
+        """Rows under `COST_HEADS`: each backend's, then all that bill in one unit together."""
+        rows = [_cost_row(name, unit, total) for (name, unit), total in self.totals.items()]
+        sums: dict[str, list[Total]] = {}
+        for (_, unit), total in self.totals.items():
+            sums.setdefault(unit, []).append(total)
+        return rows + [
+            _cost_row("all", unit, Total.of(totals))
+            for unit, totals in sums.items()
+            if len(totals) > 1
         ]
+
+    @property
+    def cost_notes(self) -> list[str]:
+        """Who said what, and what budgets are taken."""
+        notes = []
+        for (backend, _), total in self.totals.items():
+            if total.sources:
+                notes.append(f"{backend}: {'; '.join(total.sources)}.")
+        for limit, used in taken(self.run.meta.get("limits"), self.purchases):
+            of = f"{amount(used, limit.unit)} of {amount(limit.amount, limit.unit)}"
+            notes.append(f"{limit.said_by}: {of} taken.")
+        return notes
+
+    @property
+    def held_note(self) -> str:
+        """What is to be done about held jobs."""
+        number = self.survey.states[JobState.HELD]
+        told = f"{count_of(number, 'job')} {'is' if number == 1 else 'are'} held"
+        return (
+            f"{told}: whether the provider took what was sent nobody can tell, and nothing is "
+            "sent again by itself. Look each up at its provider by what is told here, then "
+            f"`qbatch resolve {self.run.folder} POINT` with `--adopt ID` (it was taken), "
+            "`--resubmit` (it was not), or `--give-up`."
+        )
+
+    @property
+    def failures(self) -> list[Failure]:
+        """What failed or was cancelled; held jobs are told by themselves."""
+        found = self.survey.failures.values()
+        return [failure for failure in found if failure.state is not JobState.HELD]
+
+    @cached_property
+    def held(self) -> Sequence[Held]:
+        """Jobs that a person must look up, as many as a page has room for."""
+        return self.run.held()[:MAX_HELD]
 
     @cached_property
     def times(self) -> list[tuple[str, ...]]:
@@ -249,6 +322,11 @@ class Content:
     def seeds(self) -> str:
         """Root seed of each sweep."""
         return ", ".join(str(sweep.seed) for sweep in self.manifest.sweeps)
+
+
+def _cost_row(name: str, unit: str, total: Total) -> tuple[str, ...]:
+    figures = (total.quoted, total.outstanding, total.billed, total.refunded, total.spent)
+    return (name, whole(total.jobs), *(amount(figure, unit) for figure in figures))
 
 
 def shown(check: CheckResult) -> list[Judgement]:

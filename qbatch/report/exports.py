@@ -2,15 +2,19 @@ r"""A run's results for other programs: one reading, written as it is read.
 
 ``csv``: one row per point, columns `id, point, state, circuit, backend, shots, repeat`, one per
 swept parameter, then NAME, NAME_se, NAME_low, NAME_high per analysed number, then `cost, unit,
-provider_job_id, error`; RFC 4180, UTF-8, ``\n`` line ends, numbers to their last digit, empty
-where there is none. Text is written as it is, also where it begins with ``=``: a program that
-takes such text for a formula is asked to import it as text.
+provider_job_id, error`, and where something may be billed `quoted, quoted_by, reserved, billed,
+billed_by, refunded, refunded_by` of all attempts together; RFC 4180, UTF-8, ``\n`` line ends,
+numbers to their last digit, empty where there is none. Text is written as it is, also where it
+begins with ``=``: a program that takes such text for a formula is asked to import it as text.
 
 ``counts``: the long table `id, point, bitstring, count`, outcomes ascending as integers.
 
 ``json``: ``{"qbatch": 1, "run", "level", "points": [...]}``, a point a line: `id, point, state,
 circuit, backend, shots, repeat, parameters, estimates` (name -> value, se, low, high, and a
 distance's floor), `counts` (bitstring -> count, or null), `cost, unit, provider_job_id, error`.
+
+``ledger``: one row per purchase: `id, point, attempt, backend, unit, quoted, quoted_by, reserved,
+billed, billed_by, refunded, refunded_by`; billed is empty until a bill came.
 
 ``oqc-snapshot``: the points on OQC as that cloud's own client saves and loads them.
 
@@ -28,14 +32,16 @@ from typing import IO, TYPE_CHECKING, Any
 from qbatch.errors import QbatchError, SelectionError
 from qbatch.report.files import replacing, replacing_text
 from qbatch.report.rows import Columns, Floors, Point, Run
+from qbatch.snapshot.ledger import FIGURES, figures_by_point
 
 if TYPE_CHECKING:
     from qbatch.result import Estimate
+    from qbatch.snapshot import Purchase
 
 HEAD = ("id", "point", "state", "circuit", "backend", "shots", "repeat")
 TAIL = ("cost", "unit", "provider_job_id", "error")
 #: Formats that are text and can go to a stream.
-TEXT_FORMATS = ("csv", "counts", "json", "oqc-snapshot")
+TEXT_FORMATS = ("csv", "counts", "json", "ledger", "oqc-snapshot")
 #: Formats that need a file.
 BINARY_FORMATS = ("netcdf", "parquet")
 #: Formats that make a folder, or a file of the packed folder.
@@ -47,8 +53,8 @@ def export(run: Run, format: str, out: IO[str] | Path) -> None:
 
     Args:
         run: Read once.
-        format: csv, counts, json, oqc-snapshot; with a path also capsule, and netcdf and parquet,
-            which need the extra ``[data]``.
+        format: csv, counts, json, ledger, oqc-snapshot; with a path also capsule, and netcdf and
+            parquet, which need the extra ``[data]``.
         out: An open text stream, or the path of a file, which is replaced whole.
 
     Raises:
@@ -76,16 +82,19 @@ class CsvRows:
     Args:
         columns: Which parameters and numbers there are.
         file: Where to; its lines end as written.
+        purchases: All of the run.
     """
 
-    def __init__(self, columns: Columns, file: IO[str]) -> None:
+    def __init__(self, columns: Columns, file: IO[str], purchases: Iterable[Purchase] = ()) -> None:
+        self._bought = figures_by_point(purchases)
         self._parameters = columns.parameters
         self._numbers = columns.numbers
         self._writer = csv.writer(file, lineterminator="\n")
         numbers = (
             f"{name}{end}" for name in columns.numbers for end in ("", "_se", "_low", "_high")
         )
-        self._writer.writerow((*HEAD, *columns.parameters, *numbers, *TAIL))
+        more = FIGURES if self._bought else ()
+        self._writer.writerow((*HEAD, *columns.parameters, *numbers, *TAIL, *more))
 
     def add(self, point: Point) -> None:
         """Write one point."""
@@ -116,11 +125,13 @@ class CsvRows:
             else:
                 row += (estimate.value, estimate.se, estimate.low, estimate.high)
         row += (job.cost, job.unit, job.provider_job_id, job.error)
+        if self._bought:
+            row += self._bought.get(point.id, (None,) * len(FIGURES))
         return row
 
 
 def _write_csv(run: Run, file: IO[str]) -> None:
-    CsvRows(Columns.of(run), file).add_all(run)
+    CsvRows(Columns.of(run), file, run.ledger()).add_all(run)
 
 
 def _write_counts(run: Run, file: IO[str]) -> None:
@@ -131,6 +142,16 @@ def _write_counts(run: Run, file: IO[str]) -> None:
             writer.writerows(
                 (point.id, point.name, bits, n) for bits, n in point.counts.to_dict().items()
             )
+
+
+def _write_ledger(run: Run, file: IO[str]) -> None:
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(("id", "point", "attempt", "backend", "unit", *FIGURES))
+    for each in run.ledger():
+        entry = each.entry
+        figures = (getattr(entry, name) for name in FIGURES)
+        row = (each.id, each.point, entry.generation, entry.backend, entry.unit, *figures)
+        writer.writerow(row)
 
 
 def _write_json(run: Run, file: IO[str]) -> None:
@@ -184,6 +205,7 @@ _WRITERS: dict[str, Callable[[Run, IO[str]], None]] = {
     "csv": _write_csv,
     "counts": _write_counts,
     "json": _write_json,
+    "ledger": _write_ledger,
     "oqc-snapshot": _write_oqc_snapshot,
 }
 

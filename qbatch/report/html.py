@@ -18,7 +18,15 @@ from tempfile import SpooledTemporaryFile
 from typing import IO, TYPE_CHECKING, Any
 
 from qbatch.job import JobState
-from qbatch.report.content import MANY_POINTS, TIME_HEADS, Content, how_to_read, shown, where_text
+from qbatch.report.content import (
+    COST_HEADS,
+    MANY_POINTS,
+    TIME_HEADS,
+    Content,
+    how_to_read,
+    shown,
+    where_text,
+)
 from qbatch.report.judging import CheckResult, Judgement
 from qbatch.report.numbers import count_of, interval, plain, short, whole
 from qbatch.report.rows import Columns, Floors, Point
@@ -155,6 +163,7 @@ def html_pieces(content: Content, rows: HtmlRows) -> Iterator[str]:
         interval=interval,
         whole=whole,
         time_heads=TIME_HEADS,
+        cost_heads=COST_HEADS,
         count_of=count_of,
         many=content.survey.points > MANY_POINTS,
         folded=rows.number >= FOLDED_FROM,
@@ -191,17 +200,19 @@ def _sections(content: Content) -> list[tuple[str, str]]:
     """(id, title) of the sections that this page has."""
     survey = content.survey
     has: dict[str, Any] = {
-        "failures": survey.failures,
+        "failures": content.failures,
+        "held": content.held,
         "checks": survey.checks,
         "figures": content.figures,
         "results": True,
         "agreement": content.agreement,
         "backends": True,
-        "cost": content.ledger,
+        "cost": content.costs,
         "time": content.times,
         "reproduce": True,
     }
-    named = [(name, name.capitalize()) for name, there in has.items() if there]
+    titles = {"held": "Held jobs"}
+    named = [(name, titles.get(name, name.capitalize())) for name, there in has.items() if there]
     return [*named, ("reading", "How to read this")]
 
 

@@ -4,8 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from qbatch.report.content import MANY_POINTS, TIME_HEADS, Content, how_to_read, shown, where_text
-from qbatch.report.numbers import amount, count_of, full, plain, whole
+from qbatch.report.content import (
+    COST_HEADS,
+    MANY_POINTS,
+    TIME_HEADS,
+    Content,
+    how_to_read,
+    shown,
+    where_text,
+)
+from qbatch.report.numbers import count_of, full, plain, whole
 from qbatch.report.rows import Columns, Floors, Point
 from qbatch.report.survey import axis_values
 from qbatch.result import Verdict
@@ -108,6 +116,7 @@ def markdown_lines(content: Content, rows: MarkdownRows, figures: str = "figures
     yield ""
     yield from _checks(content)
     yield from _failures(content)
+    yield from _held(content)
     yield from _figures(content, figures)
     yield from _results(content, rows)
     yield from _agreement(content)
@@ -144,10 +153,10 @@ def _checks(content: Content) -> Iterator[str]:
 
 
 def _failures(content: Content) -> Iterator[str]:
-    if not content.survey.failures:
+    if not content.failures:
         return
     yield from ("## Failures", "")
-    for failure in content.survey.failures.values():
+    for failure in content.failures:
         names = ", ".join(failure.names) + (", …" if failure.number > len(failure.names) else "")
         where, error = ", ".join(sorted(failure.backends)), failure.error or "no reason given"
         number = count_of(failure.number, "point")
@@ -238,13 +247,23 @@ def _backends(content: Content) -> Iterator[str]:
     yield ""
 
 
+def _held(content: Content) -> Iterator[str]:
+    if not content.held:
+        return
+    yield from ("## Held jobs", "", content.held_note, "")
+    for one in content.held:
+        yield f"- **{cell(one.point)}** (`{one.id[:8]}`): {cell(one.why)}"
+        yield from (f"  - {cell(name)}: {cell(text)}" for name, text in one.traces.items())
+    yield ""
+
+
 def _costs(content: Content) -> Iterator[str]:
-    if not content.ledger:
+    if not content.costs:
         return
     yield from ("## Cost", "")
-    rows = [[cell(name), whole(points), cost] for name, points, cost in content.ledger]
-    total = [["all", "", amount(c, unit)] for unit, c in sorted(content.survey.cost.items())]
-    yield from table(["backend", "points completed", "cost"], [*rows, *total])
+    yield from table(COST_HEADS, [[cell(name), *rest] for name, *rest in content.costs])
+    yield ""
+    yield from (f"- {cell(note)}" for note in content.cost_notes)
     yield ""
 
 

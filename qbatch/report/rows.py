@@ -5,7 +5,7 @@ Rule: a run is read once, point by point; nothing here keeps the points.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -15,6 +15,7 @@ from qbatch.result import Counts, Estimate, names_of, sampling_floor
 if TYPE_CHECKING:
     from qbatch.job import Job
     from qbatch.manifest.models import Manifest, Sweep, Value
+    from qbatch.snapshot import Held, Purchase
 
 #: Axes that are attributes of a point, not parameters of a circuit.
 POINT_AXES = ("circuit", "backend", "shots", "repeat")
@@ -74,6 +75,8 @@ class Run(Protocol):
     @property
     def meta(self) -> Mapping[str, str]: ...
     def times(self, backends: Collection[str]) -> Mapping[str, Times]: ...
+    def ledger(self) -> Sequence[Purchase]: ...
+    def held(self) -> Sequence[Held]: ...
     def __len__(self) -> int: ...
     def __iter__(self) -> Iterator[Point]: ...
 

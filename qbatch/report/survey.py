@@ -69,7 +69,7 @@ class Share:
         points: Asked of it.
         completed: Of these.
         shots: Counted.
-        cost: Unit -> cost so far.
+        cost: Unit -> cost as noted with the results.
     """
 
     points: int = 0
@@ -239,15 +239,6 @@ class Survey:
     def shots(self) -> int:
         """Shots counted in all."""
         return sum(share.shots for share in self.backends.values())
-
-    @property
-    def cost(self) -> dict[str, float]:
-        """Unit -> cost so far."""
-        total: dict[str, float] = {}
-        for share in self.backends.values():
-            for unit, cost in share.cost.items():
-                total[unit] = total.get(unit, 0.0) + cost
-        return total
 
     @property
     def points_digest(self) -> str:

@@ -219,7 +219,7 @@ def _context(content: Content, figures: str) -> dict[str, Any]:
             }
             for figure in content.figures
         ],
-        "cost": survey.cost,
+        "cost": content.spent,
         "command": content.command,
         "versions": content.versions,
         "digest": survey.points_digest,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from qbatch.snapshot.attempts import Attempt
 from qbatch.snapshot.folders import find_run_folder, open_run, set_aside
+from qbatch.snapshot.held import Held
+from qbatch.snapshot.ledger import Entry, Purchase, Total, total_up
 from qbatch.snapshot.lock import holder_of
 from qbatch.snapshot.points import PointResult
 from qbatch.snapshot.registration import Registered
@@ -13,17 +15,22 @@ from qbatch.snapshot.store import NewResult, Snapshot, StoredComposite, again
 
 __all__ = [
     "Attempt",
+    "Entry",
+    "Held",
     "JobRow",
     "NewResult",
     "PointResult",
+    "Purchase",
     "Registered",
     "Run",
     "Snapshot",
     "StoredComposite",
     "StoredPoint",
+    "Total",
     "again",
     "find_run_folder",
     "holder_of",
     "open_run",
     "set_aside",
+    "total_up",
 ]

@@ -137,6 +137,12 @@ def _check_version(connection: sqlite3.Connection, path: Path) -> None:
             f"{path}: written by a newer qbatch (snapshot version {version}; this qbatch reads "
             f"up to {SCHEMA_VERSION}); upgrade qbatch, or use --out DIR"
         )
+    if version < SCHEMA_VERSION:
+        raise SnapshotError(
+            f"{path}: written by an older qbatch (snapshot version {version}; this qbatch reads "
+            f"{SCHEMA_VERSION}); finish it with that one, or start again with --fresh (the folder "
+            "is set aside, not deleted)"
+        )
 
 
 def _is_empty(connection: sqlite3.Connection) -> bool:

@@ -21,6 +21,8 @@ from qbatch.job import IN_FLIGHT, Job, JobState
 from qbatch.snapshot import attempts, database
 from qbatch.snapshot.estimates import analysis_key
 from qbatch.snapshot.faults import damaged, translated
+from qbatch.snapshot.held import Held, read_held
+from qbatch.snapshot.ledger import Purchase, read_purchases, total_up
 from qbatch.snapshot.lock import holder_of
 from qbatch.snapshot.points import SELECT, PointResult, read_points
 from qbatch.snapshot.reading import check_number_of_points, checked, counts_by_state
@@ -153,14 +155,31 @@ class Run:
         return counts_by_state(self._db, self.path)
 
     def spent(self) -> dict[str, float]:
-        """Unit -> what all attempts cost so far, also of points in the plan no more."""
+        """Unit -> what all attempts cost so far, also of points in the plan no more.
+
+        By the ledger where a job stands in it, else by what was noted beside its result.
+        """
         rows = self._rows(
-            "SELECT unit, sum(cost) FROM (SELECT unit, cost FROM jobs UNION ALL "
+            "WITH bought AS (SELECT DISTINCT job FROM ledger) SELECT unit, sum(cost) FROM ("
+            "SELECT unit, cost FROM jobs WHERE ordinal NOT IN bought UNION ALL "
             "SELECT attempts.unit, attempts.cost FROM attempts JOIN jobs ON ordinal = job "
-            "WHERE attempts.generation < jobs.generation) "
+            "WHERE attempts.generation < jobs.generation AND job NOT IN bought) "
             "WHERE cost IS NOT NULL AND unit <> '' GROUP BY unit"
         )
-        return {unit: float(cost) for unit, cost in rows}
+        spent = {unit: float(cost) for unit, cost in rows}
+        for (_, unit), total in total_up(each.entry for each in self.ledger()).items():
+            if total.jobs > total.open:
+                spent[unit] = spent.get(unit, 0.0) + total.spent
+        return spent
+
+    def ledger(self) -> list[Purchase]:
+        """Every purchase that may be billed, in the order of the points, then of the attempts."""
+        with translated(self.path), checked(self.path):
+            return list(read_purchases(self._db))
+
+    def held(self) -> list[Held]:
+        """The jobs of which nobody can tell whether the provider took them."""
+        return list(read_held(self))
 
     def times(self, backends: Collection[str]) -> dict[str, Times]:
         """Backend -> how long its completed jobs took; those without any are left out."""

@@ -1,4 +1,4 @@
-"""The tables of ``snapshot.db``, version 1, and how a row is turned into a value and back.
+"""The tables of ``snapshot.db``, version 2, and how a row is turned into a value and back.
 
 Rules: a row that changes is small and never shares a page with one that does not (`jobs` beside
 `points`, `intents` beside `composites`), and no index stands on anything that changes: so a step
@@ -16,7 +16,7 @@ from typing import Any
 
 from qbatch.job import Job, JobState
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 APPLICATION_ID = 0x71626368
 
 #: Small pages: a step dirties two or three of them, and each is written whole.
@@ -48,8 +48,8 @@ CREATE TABLE jobs(
 CREATE TABLE composites(
     ordinal INTEGER PRIMARY KEY, stage TEXT NOT NULL, id TEXT NOT NULL, backend TEXT NOT NULL,
     generation INTEGER NOT NULL, jobs TEXT NOT NULL, num_jobs INTEGER NOT NULL,
-    memo TEXT NOT NULL, quotes TEXT NOT NULL, created_at REAL NOT NULL, sent_at REAL,
-    closed_at REAL
+    memo TEXT NOT NULL, created_at REAL NOT NULL, sent_at REAL, closed_at REAL,
+    crc INTEGER NOT NULL
 ) STRICT;
 -- The last one of each composite job. Another attempt at buying is another composite job.
 CREATE TABLE intents(
@@ -66,6 +66,14 @@ CREATE TABLE attempts(
     job INTEGER NOT NULL, generation INTEGER NOT NULL, state TEXT NOT NULL, provider_job_id TEXT,
     status TEXT NOT NULL, error TEXT NOT NULL, cost REAL, unit TEXT NOT NULL, submitted_at REAL,
     ended_at REAL NOT NULL, crc INTEGER NOT NULL, PRIMARY KEY (job, generation)
+) STRICT, WITHOUT ROWID;
+
+-- What purchases cost: an entry per attempt that may be billed.
+CREATE TABLE ledger(
+    job INTEGER NOT NULL, generation INTEGER NOT NULL, backend TEXT NOT NULL, unit TEXT NOT NULL,
+    quoted REAL NOT NULL, quoted_by TEXT NOT NULL, reserved REAL NOT NULL, billed REAL,
+    billed_by TEXT NOT NULL, refunded REAL NOT NULL, refunded_by TEXT NOT NULL,
+    crc INTEGER NOT NULL, PRIMARY KEY (job, generation)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE results(

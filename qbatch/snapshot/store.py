@@ -11,21 +11,21 @@ import json
 import sqlite3
 import time
 import zlib
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, get_args
 
 from qbatch.errors import SelectionError
 from qbatch.job import IN_FLIGHT, CompositeJob, Job, JobState
-from qbatch.snapshot import attempts, database, registration
+from qbatch.snapshot import attempts, database, ledger, registration
 from qbatch.snapshot.database import Durability
 from qbatch.snapshot.faults import damaged, translated, unusable
+from qbatch.snapshot.ledger import Entry
 from qbatch.snapshot.lock import RunLock
-from qbatch.snapshot.purchases import Purchase, read_purchases
 from qbatch.snapshot.reading import check_number_of_points, checked, counts_by_state
 from qbatch.snapshot.registration import Point, Registered, SettingOf
 from qbatch.snapshot.schema import (
@@ -45,6 +45,7 @@ from qbatch.snapshot.schema import (
 #: Where a composite job is. created: preparing, nothing bought. submitting: the intent is durable,
 #: the outcome is not. submitted: answered. releasing: all results are here. closed: nothing left.
 Stage = Literal["created", "submitting", "submitted", "releasing", "closed"]
+_STAGES = frozenset(get_args(Stage))
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,33 +314,32 @@ class Snapshot:
 
     # -- composite jobs -----------------------------------------------------------------------
 
-    def add_composite(
-        self, composite: CompositeJob, children: Sequence[int], quotes: Mapping[str, float]
-    ) -> int:
+    def add_composite(self, composite: CompositeJob, children: Sequence[int]) -> int:
         """Begin a composite job over the points at rows `children`; return its row."""
+        values = _composite_values(composite, children)
         added = self._db.execute(
-            "INSERT INTO composites(stage, id, backend, generation, jobs, num_jobs, memo, quotes,"
+            "INSERT INTO composites(stage, id, backend, generation, jobs, memo, crc, num_jobs,"
             " created_at) VALUES ('created', ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                composite.id,
-                composite.backend,
-                composite.generation,
-                dump(list(children)),
-                len(children),
-                dump(composite.memo),
-                dump(quotes),
-                self.now(),
-            ),
+            (*values, crc_of(values), len(children), self.now()),
         )
         assert added.lastrowid is not None
         return added.lastrowid
 
-    def save_memo(self, ordinal: int, memo: Mapping[str, Any], quotes: Mapping[str, float]) -> None:
+    def save_memo(self, ordinal: int, composite: CompositeJob, children: Sequence[int]) -> None:
         """Keep what the driver wants remembered."""
+        values = _composite_values(composite, children)
         self._db.execute(
-            "UPDATE composites SET memo = ?, quotes = ? WHERE ordinal = ?",
-            (dump(memo), dump(quotes), ordinal),
+            "UPDATE composites SET memo = ?, crc = ? WHERE ordinal = ?",
+            (values[-1], crc_of(values), ordinal),
         )
+
+    def reserve(self, entries: Iterable[Entry]) -> None:
+        """Enter purchases into the ledger: in the same step as their intent."""
+        ledger.save(self._db, entries)
+
+    def bill(self, bills: Mapping[tuple[int, int], float], source: str) -> None:
+        """Note what purchases were charged: (row of a point, generation) -> amount."""
+        ledger.bill(self._db, bills, source)
 
     def save_intent(self, ordinal: int, key: str, body: bytes) -> None:
         """Keep what is about to be sent; the composite job is `submitting` from here on."""
@@ -365,7 +365,7 @@ class Snapshot:
         """All composite jobs that are not closed, oldest first."""
         rows = self._rows(
             "SELECT composites.ordinal, stage, id, backend, generation, jobs, memo, created_at,"
-            " sent_at, intents.key, intents.body, intents.crc FROM composites"
+            " sent_at, composites.crc, intents.key, intents.body, intents.crc FROM composites"
             " LEFT JOIN intents ON intents.composite = composites.ordinal"
             " WHERE stage <> 'closed' ORDER BY composites.ordinal"
         )
@@ -380,10 +380,10 @@ class Snapshot:
             (backend, since),
         )
 
-    def purchases(self) -> Iterator[Purchase]:
-        """Yield what was bought so far, in flight or done; see `snapshot.purchases`."""
+    def ledger(self) -> list[Entry]:
+        """Every purchase so far, in flight or done."""
         with translated(self.path), checked(self.path):
-            yield from read_purchases(self._reader)
+            return list(ledger.read_all(self._reader))
 
     # -- what a person may change -------------------------------------------------------------
 
@@ -441,6 +441,7 @@ _TABLES_OF_A_POINT = (
     ("raw", "job"),
     ("events", "job"),
     ("attempts", "job"),
+    ("ledger", "job"),
 )
 
 _UPDATE_JOB = """
@@ -464,9 +465,17 @@ def again(job: Job) -> Job:
     )
 
 
+def _composite_values(composite: CompositeJob, children: Sequence[int]) -> tuple[Any, ...]:
+    """Columns id, backend, generation, jobs, memo."""
+    jobs, memo = dump(list(children)), dump(composite.memo)
+    return composite.id, composite.backend, composite.generation, jobs, memo
+
+
 def _composite(row: Sequence[Any]) -> StoredComposite:
     ordinal, stage, key, backend, generation, jobs, memo, created_at, sent_at = row[:9]
-    intent_key, body, crc = row[9:]
+    own_crc, intent_key, body, crc = row[9:]
+    if own_crc != crc_of((key, backend, generation, jobs, memo)) or stage not in _STAGES:
+        raise Mismatch(f"composite job row {ordinal}")
     intent = None
     if intent_key is not None:
         if crc != crc_of((ordinal, intent_key, zlib.crc32(body))):

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Literal
 
 from qbatch.errors import QbatchError, SelectionError
+from qbatch.snapshot.ledger import FIGURES, figures_by_point
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,6 +27,9 @@ MAX_HTML_ROWS = 20
 
 #: Cells of an xarray dataset; a sparse sweep of many axes can ask for more than a machine has.
 MAX_CELLS = 50_000_000
+
+#: Of a point that cost nothing.
+_NO_FIGURES = (None,) * len(FIGURES)
 
 _PLAIN_AXES = ("circuit", "backend", "shots", "repeat")
 
@@ -50,10 +54,14 @@ def to_dataframe(run: Run) -> pd.DataFrame:
     except ImportError as error:
         raise _missing("pandas") from error
     parameters = parameter_names(run)
+    bought = figures_by_point(run.ledger())
     rows = [row_of(point) for point in run]
+    for row in rows if bought else ():
+        row |= zip(FIGURES, bought.get(row["id"], _NO_FIGURES), strict=True)
     analyses = list(dict.fromkeys(itertools.chain.from_iterable(_analyses(row) for row in rows)))
     head = ["id", "point", "state", "circuit", "backend", "shots", "repeat", *parameters]
     columns = [*head, *analyses, "cost", "unit", "provider_job_id", "error"]
+    columns += FIGURES if bought else ()
     return pd.DataFrame(rows, columns=columns)
 
 

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from qbatch.cli.bits import judge, keep_verdicts
-from qbatch.executor.budget import Budget, parse_limits
 from qbatch.job import JobState
+from qbatch.plan.limits import parse_limits
 from qbatch.result import Counts
 from qbatch.snapshot import Run, open_run
 
@@ -389,19 +389,6 @@ def test_a_limit_in_a_unit_nobody_bills_in_is_a_usage_error(qbatch: Call, done: 
 
 def test_the_lower_of_two_limits_holds() -> None:
     assert parse_limits(["5usd", "3.5 USD", "40credits"]) == {"usd": 3.5, "credits": 40.0}
-
-
-def test_a_reservation_is_all_or_none_and_not_counted_twice() -> None:
-    budget = Budget({"usd": 10})
-    assert budget.reserve({"a": 4.0, "b": 4.0}, "usd") is None
-    assert budget.reserve({"a": 4.0, "b": 4.0}, "usd") is None  # sent again
-    refusal = budget.reserve({"c": 3.0}, "usd")
-    assert refusal is not None
-    assert "would make 11 usd" in refusal
-    budget.release(["b"])
-    assert budget.reserve({"c": 3.0}, "usd") is None
-    assert budget.taken("usd") == 7.0
-    assert budget.reserve({"x": 99.0}, "credits") is None  # not limited
 
 
 # -- doctor -------------------------------------------------------------------------------------

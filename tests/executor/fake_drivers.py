@@ -201,7 +201,8 @@ class FakeCloud:
         self, ledger: Ledger | None = None, *, works_s: float = 30.0, **target: Any
     ) -> None:
         options = {"max_jobs": 1, "in_flight": 4, "poll_s": (1.0, 10.0)} | target
-        self.target = Target("cloud", price=Price("credits", per_job=1.0), **options)
+        options.setdefault("price", Price("credits", per_job=1.0))
+        self.target = Target("cloud", **options)
         self.ledger = ledger if ledger is not None else Ledger()
         self.works_s = works_s
         #: Call -> faults of its next times, in order; then it works.
@@ -210,6 +211,8 @@ class FakeCloud:
         self.located: Located | None = None
         #: What each job turns out to cost when it is released; 0: that was known before.
         self.final_bill = 0.0
+        #: The most that each job may cost; 0: what its price is.
+        self.most = 0.0
         #: Job id -> what `poll` says of it instead of the truth.
         self.said: dict[str, Update] = {}
 
@@ -226,7 +229,8 @@ class FakeCloud:
         return None
 
     async def prepare(self, batch: Batch) -> Prepared:
-        prepared = Prepared({"upload": batch.composite.id})
+        most = dict.fromkeys(batch.composite.job_ids, self.most)
+        prepared = Prepared({"upload": batch.composite.id}, most=most)
         return await self._call("prepare", lambda: prepared)  # type: ignore[no-any-return]
 
     def intend(self, batch: Batch) -> Intent:

@@ -123,7 +123,7 @@ def die_while_submitting(folder: Path, plan: Any, driver: Any) -> None:
         for batch in plan.composites(only):
             rows = snapshot.jobs_of(batch.composite.job_ids)
             with snapshot.transaction():
-                ordinal = snapshot.add_composite(batch.composite, [r.ordinal for r in rows], {})
+                ordinal = snapshot.add_composite(batch.composite, [r.ordinal for r in rows])
                 snapshot.save_intent(ordinal, batch.composite.id, b"body")
                 moved = [
                     replace(r, job=r.job.moved_to(JobState.SUBMITTING), composite=ordinal)

@@ -64,6 +64,12 @@ sweep:
   order: interleave
   seed: 7
 run: {max_in_flight: 50, fail_fast: false, retry: {attempts: 4}}
+budget:
+  emerald: {credits: 40}
+  rensselaer: {qpu_seconds: 600}
+  total: {usd: 10*nodes}
+  on_exceed: stop
+  prices: prices/2026-11.yaml
 analysis:
   observables: {cut: 3 - 0.5 Z0 Z1}
   intervals: {level: 0.95}

@@ -47,7 +47,7 @@ def test_short_hands_arithmetic_and_x_keys_fit_the_schema():
         "axis_empty",
         "axis_unknown_form",
         "circuit_two_sources",
-        "later_budget",
+        "budget",
         "missing_provider",
         "optimization_level",
         "order_unknown",

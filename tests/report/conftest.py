@@ -67,6 +67,16 @@ class FakeRun:
     #: Backend -> how long its jobs took.
     took: Mapping[str, Any] = field(default_factory=dict)
 
+    #: What the run has bought, and what of it is in doubt.
+    bought: list[Any] = field(default_factory=list)
+    doubtful: list[Any] = field(default_factory=list)
+
+    def ledger(self) -> list[Any]:
+        return self.bought
+
+    def held(self) -> list[Any]:
+        return self.doubtful
+
     def times(self, backends: Collection[str]) -> Mapping[str, Any]:
         return {name: self.took[name] for name in backends if name in self.took}
 

@@ -13,6 +13,8 @@ import pytest
 from qbatch.errors import QbatchError, SelectionError
 from qbatch.job import Job, JobState
 from qbatch.report import export
+from qbatch.snapshot import Entry, Purchase
+from qbatch.snapshot.ledger import FIGURES
 
 
 def exported(run: Any, name: str) -> str:
@@ -53,6 +55,31 @@ def test_csv_has_a_column_for_every_swept_parameter(bell: Any) -> None:
     rows = list(csv.DictReader(io.StringIO(exported(bell, "csv"))))
     assert (rows[0]["theta"], rows[0]["mode"]) == ("0.1", "true")
     assert (rows[1]["theta"], rows[1]["mode"]) == ("", "")
+
+
+def test_csv_has_the_ledger_of_all_attempts_and_the_ledger_each_of_them(bell: Any) -> None:
+    first, second = bell.points[:2]
+    lost = Entry(0, 1, "ideal", "usd", 1.0, "by list", 2.0, 0.0, "not bought")
+    done = Entry(0, 2, "ideal", "usd", 1.0, "by quote", 2.0, 1.5, "by invoice", 0.5, "by letter")
+    waits = Entry(1, 1, "noisy", "usd", 1.0, "by list", 2.0)
+    bell.bought = [
+        Purchase(first.id, first.name, lost),
+        Purchase(first.id, first.name, done),
+        Purchase(second.id, second.name, waits),
+    ]
+    rows = list(csv.DictReader(io.StringIO(exported(bell, "csv"))))
+    told = [[row[name] for name in FIGURES] for row in rows[:3]]
+    assert told == [
+        ["2.0", "by list; by quote", "4.0", "1.5", "not bought; by invoice", "0.5", "by letter"],
+        ["1.0", "by list", "2.0", "", "", "0.0", ""],
+        [""] * 7,
+    ]
+    each = list(csv.DictReader(io.StringIO(exported(bell, "ledger"))))
+    assert [(row["point"], row["attempt"], row["billed"]) for row in each] == [
+        (first.name, "1", "0.0"),
+        (first.name, "2", "1.5"),
+        (second.name, "1", ""),
+    ]
 
 
 def test_csv_tells_cost_and_the_providers_id(bell: Any) -> None:

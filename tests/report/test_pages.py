@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from datetime import UTC, datetime
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,11 @@ import pytest
 
 from qbatch.errors import SelectionError, SnapshotError
 from qbatch.job import Job, JobState
+from qbatch.plan.limits import Limit, dump_limits
 from qbatch.report import render, write_report
 from qbatch.report.markdown import MarkdownRows
 from qbatch.report.rows import Columns, Floors
+from qbatch.snapshot import Entry, Held, Purchase
 from qbatch.snapshot.times import Times
 from tests.report.conftest import FakePoint
 
@@ -189,7 +192,63 @@ def test_costs_are_told_by_unit_and_never_added_over_units(bell: Any) -> None:
     bell.points[1].job = Job("", JobState.COMPLETED, cost=12.0, unit="credits")
     text = render(bell, "md")
     assert "12 credits spent · 1.75 USD spent" in text
-    assert re.search(r"\| ideal +\| 4 +\| 1.75 USD", text)
+    assert re.search(
+        r"\| ideal +\| 4 +(\| 0.00 USD +){2}\| 1.75 USD +\| 0.00 USD +\| 1.75 USD", text
+    )
+
+
+def entry(backend: str = "noisy", unit: str = "usd", **figures: Any) -> Purchase:
+    figures = {"quoted": 1.0, "quoted_by": "by list", "reserved": 2.0} | figures
+    return Purchase("0" * 64, "a point", Entry(0, 1, backend, unit, **figures))
+
+
+@pytest.mark.usefixtures("no_figures")
+@pytest.mark.parametrize("format", ["md", "html"])
+def test_the_ledger_is_told_with_what_may_still_be_billed_and_who_says_so(
+    bell: Any, format: str
+) -> None:
+    bell.bought = [
+        entry(),
+        entry(billed=1.5, billed_by="by invoice", refunded=0.25),
+        entry("ideal", billed=3.0, billed_by="by post"),
+        entry("ideal", "credits", billed=7.0, billed_by="by post"),
+    ]
+    limits = (Limit("budget.total", "usd", 10.0), Limit("budget.ideal", "credits", 9.0, "ideal"))
+    bell.meta = {**bell.meta, "limits": dump_limits(limits, {("credits", "usd"): 0.5})}
+    text = re.sub(r"<[^>]*>|[|\n]+", " ", render(bell, format))
+    text = re.sub(r" +", " ", text)
+    assert "noisy 2 2.00 USD 2.00 USD 1.50 USD 0.25 USD 1.25 USD" in text
+    assert "all 3 3.00 USD 2.00 USD 4.50 USD 0.25 USD 4.25 USD" in text
+    assert "noisy: by list; by invoice." in text
+    assert "budget.total: 9.75 USD of 10.00 USD taken." in text
+    assert "budget.ideal: 7 credits of 9 credits taken." in text
+
+
+@pytest.mark.usefixtures("no_figures")
+@pytest.mark.parametrize("format", ["md", "html"])
+def test_a_held_job_is_told_with_all_that_is_needed_to_look_it_up(bell: Any, format: str) -> None:
+    point = bell.points[1]
+    bell.fail(point.name, "the answer was lost", JobState.HELD)
+    bell.doubtful = [
+        Held(
+            id=point.id,
+            point=point.name,
+            backend="noisy",
+            provider="oqc",
+            target="qpu:uk:1:12345",
+            sent_at=datetime(2026, 11, 1, 12, tzinfo=UTC),
+            provider_job_id=None,
+            key="our-key",
+            known_as={"task_ids": "task-1", "empty": ""},
+            why="the answer was <lost>",
+        )
+    ]
+    text = render(bell, format)
+    said = ("1 job is held", "resolve", point.id[:8], "oqc qpu:uk:1:12345", "our-key", "task-1")
+    assert [one for one in (*said, "2026-11-01T12:00:00+00:00") if one not in text] == []
+    assert "<lost>" not in text
+    assert "empty" not in text.partition("1 job is held")[2].partition("task-1")[0]
+    assert "Failures" not in text
 
 
 @pytest.mark.usefixtures("no_figures")

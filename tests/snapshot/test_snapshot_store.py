@@ -140,7 +140,7 @@ def test_a_composite_job_comes_back_with_memo_and_intent_until_it_is_closed(tmp_
         rows = snapshot.jobs_of([key_of(1), key_of(2)])
         composite = CompositeJob("c1", "sim", (key_of(1), key_of(2)), 1, {"session": "x"})
         with snapshot.transaction():
-            ordinal = snapshot.add_composite(composite, [row.ordinal for row in rows], {})
+            ordinal = snapshot.add_composite(composite, [row.ordinal for row in rows])
             snapshot.save_intent(ordinal, "key", b"\x00body")
         (found,) = snapshot.open_composites()
         assert (found.stage, found.memo, found.intent) == (

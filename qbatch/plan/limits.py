@@ -1,0 +1,174 @@
+"""The limits on what a run may cost: a manifest's ``budget`` and ``--max-cost``, against a plan.
+
+What counts against them while a run goes on is `executor.budget`'s.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from qbatch.errors import ConsentError, SelectionError
+from qbatch.manifest.models import UNITS
+
+if TYPE_CHECKING:
+    from qbatch.manifest import Manifest
+    from qbatch.plan.pricing import PlanSummary
+    from qbatch.providers import Target
+    from qbatch.snapshot import Entry, Purchase
+
+#: The flag that limits a run beside its manifest.
+MAX_COST = "--max-cost"
+
+#: Rounding of sums of prices is no excess.
+SLACK = 1e-9
+
+#: (unit, unit) -> how much of the second one of the first is.
+Rates = Mapping[tuple[str, str], float]
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """The most that something may cost.
+
+    Attributes:
+        said_by: Where it stands: ``--max-cost``, ``budget.total``.
+        unit: Of `amount`.
+        backend: What it is about; None: all backends together.
+    """
+
+    said_by: str
+    unit: str
+    amount: float
+    backend: str | None = None
+
+
+def parse_limits(texts: Iterable[str]) -> dict[str, float]:
+    """Read ``--max-cost`` values: unit -> limit.
+
+    >>> parse_limits(["5usd", "40 credits"])
+    {'usd': 5.0, 'credits': 40.0}
+
+    Raises:
+        SelectionError: One is no amount with a unit.
+    """
+    limits: dict[str, float] = {}
+    for text in texts:
+        match = re.fullmatch(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*([A-Za-z_]+)\s*", text)
+        if match is None:
+            raise SelectionError(f"--max-cost {text!r} is no price; write 5usd or 40credits")
+        unit = match[2].lower()
+        limits[unit] = min(float(match[1]), limits.get(unit, float("inf")))
+    return limits
+
+
+def limits_of(manifest: Manifest, max_cost: Mapping[str, float]) -> tuple[Limit, ...]:
+    """Return the limits of a manifest's budget and those of the command line."""
+    budget = manifest.budget
+    return (
+        *(Limit(MAX_COST, unit, amount) for unit, amount in max_cost.items()),
+        *(Limit("budget.total", unit, amount) for unit, amount in budget.total.items()),
+        *(
+            Limit(f"budget.{name}", unit, amount, name)
+            for name, amounts in budget.backends.items()
+            for unit, amount in amounts.items()
+        ),
+    )
+
+
+def check_units(limits: Iterable[Limit], targets: Mapping[str, Target], rates: Rates) -> None:
+    """See that every limit limits something: one in a unit that nobody bills in would not.
+
+    Raises:
+        SelectionError: One does not.
+    """
+    for limit in limits:
+        asked = [t for name, t in targets.items() if limit.backend in (None, name)]
+        billed = {target.price.unit for target in asked if target.price.unit}
+        known = {*billed, *(UNITS if limit.backend is None else ())}
+        if not asked or limit.unit in known or any((u, limit.unit) in rates for u in billed):
+            continue
+        if limit.backend is not None and not billed:
+            continue  # it is free, which is within any limit
+        who = (
+            "nobody bills" if limit.backend is None else f"backend {limit.backend!r} does not bill"
+        )
+        units = ", ".join(dict.fromkeys((*UNITS, *billed)) if limit.backend is None else billed)
+        raise SelectionError(
+            f"{limit.said_by}: {limit.amount:g} {limit.unit} limits nothing: {who} in "
+            f"{limit.unit!r}; units are {units}"
+        )
+
+
+def planned(limit: Limit, plan: PlanSummary, rates: Rates) -> float:
+    """Return what a plan is known to cost of a limit, in its unit; quotes come later."""
+    return sum(
+        each.price * factor
+        for each in plan.backends
+        if each.price and (factor := factor_of(limit, each.backend, each.unit, rates)) is not None
+    )
+
+
+def check_planned(limits: Iterable[Limit], plan: PlanSummary, rates: Rates) -> None:
+    """Refuse a plan that is known to cost more than ``--max-cost`` allows.
+
+    Raises:
+        ConsentError: It is.
+    """
+    for limit in limits:
+        price = planned(limit, plan, rates)
+        if limit.said_by == MAX_COST and price > limit.amount + SLACK:
+            raise ConsentError(
+                f"the plan costs {price:g} {limit.unit}, and {MAX_COST} allows "
+                f"{limit.amount:g} {limit.unit}; nothing was submitted"
+            )
+
+
+def shortfalls(limits: Iterable[Limit], plan: PlanSummary, rates: Rates) -> list[str]:
+    """Say which limits a plan is known to go beyond, in sentences."""
+    return [
+        f"{limit.said_by} allows {limit.amount:g} {limit.unit}, and the plan costs "
+        f"{price:g} {limit.unit}: not all of it will be bought"
+        for limit in limits
+        if (price := planned(limit, plan, rates)) > limit.amount + SLACK
+    ]
+
+
+def dump_limits(limits: Iterable[Limit], rates: Rates) -> str:
+    """Return limits and what units are worth as JSON, to be kept with the results."""
+    return json.dumps(
+        {
+            "limits": [asdict(limit) for limit in limits],
+            "rates": [[one, other, worth] for (one, other), worth in rates.items()],
+        }
+    )
+
+
+def taken(kept: str | None, purchases: Iterable[Purchase]) -> list[tuple[Limit, float]]:
+    """Return each limit of the latest run with what counts against it, in its unit.
+
+    Args:
+        kept: What `dump_limits` made; None: nothing was kept.
+        purchases: All of the run.
+    """
+    found = json.loads(kept or "{}")
+    rates = {(one, other): worth for one, other, worth in found.get("rates", ())}
+    entries = [each.entry for each in purchases]
+    return [
+        (limit, sum(_counted(limit, entry, rates) for entry in entries))
+        for limit in (Limit(**each) for each in found.get("limits", ()))
+    ]
+
+
+def _counted(limit: Limit, entry: Entry, rates: Rates) -> float:
+    return entry.counted * (factor_of(limit, entry.backend, entry.unit, rates) or 0.0)
+
+
+def factor_of(limit: Limit, backend: str, unit: str, rates: Rates) -> float | None:
+    """How much one of `unit` at a backend counts against a limit; None: not at all."""
+    if limit.backend not in (None, backend):
+        return None
+    return 1.0 if unit == limit.unit else rates.get((unit, limit.unit))

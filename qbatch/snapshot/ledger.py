@@ -1,0 +1,250 @@
+"""What each purchase was to cost, and what it did: one entry per attempt at a point.
+
+Rules: an entry is made in the same step as the intent of its purchase, and only where something
+may be billed. Each figure has its source. What a provider takes back later is a refund, and what
+it certainly did not sell is billed with nothing. Units stand beside the figures and never add up.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from qbatch.snapshot.schema import Mismatch, crc_of
+
+COLUMNS = (
+    "ledger.job, ledger.generation, ledger.backend, ledger.unit, ledger.quoted, ledger.quoted_by, "
+    "ledger.reserved, ledger.billed, ledger.billed_by, ledger.refunded, ledger.refunded_by, "
+    "ledger.crc"
+)
+NUM_COLUMNS = 12
+
+#: What a purchase was to cost, and did.
+FIGURES = ("quoted", "quoted_by", "reserved", "billed", "billed_by", "refunded", "refunded_by")
+
+#: Where a bill says that nothing was bought.
+NOT_BOUGHT = "not bought"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One purchase, in `unit`.
+
+    Attributes:
+        ordinal: Row of its point.
+        generation: Of the attempt.
+        quoted: What it was expected to cost.
+        quoted_by: Who said so: the provider's quote, a formula, a price file.
+        reserved: The most that it may cost: what counts against budgets until it is billed.
+        billed: What was charged; None: not told yet, or never.
+        billed_by: Who said so.
+        refunded: Of that, given back.
+        refunded_by: Who said so.
+    """
+
+    ordinal: int
+    generation: int
+    backend: str
+    unit: str
+    quoted: float
+    quoted_by: str
+    reserved: float
+    billed: float | None = None
+    billed_by: str = ""
+    refunded: float = 0.0
+    refunded_by: str = ""
+
+    @property
+    def counted(self) -> float:
+        """What counts against a budget."""
+        return self.reserved if self.billed is None else self.billed - self.refunded
+
+
+@dataclass(frozen=True, slots=True)
+class Purchase:
+    """An entry with the point it was for.
+
+    Attributes:
+        id: The point's.
+        point: Its name.
+    """
+
+    id: str
+    point: str
+    entry: Entry
+
+
+@dataclass(slots=True)
+class Total:
+    """Sums over purchases of one unit.
+
+    Attributes:
+        jobs: How many.
+        quoted: What they were expected to cost.
+        reserved: The most that they may have cost.
+        outstanding: Of that, what is not billed yet.
+        open: How many those are.
+        billed: What was charged.
+        refunded: Of that, given back.
+        sources: Who told quotes and bills.
+    """
+
+    jobs: int = 0
+    quoted: float = 0.0
+    reserved: float = 0.0
+    outstanding: float = 0.0
+    open: int = 0
+    billed: float = 0.0
+    refunded: float = 0.0
+    sources: dict[str, None] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, totals: Iterable[Total]) -> Total:
+        """Sum totals of one unit up."""
+        sum_ = cls()
+        for each in totals:
+            for name in cls.__slots__[:-1]:
+                setattr(sum_, name, getattr(sum_, name) + getattr(each, name))
+            sum_.sources |= each.sources
+        return sum_
+
+    @property
+    def spent(self) -> float:
+        """What was charged and not given back."""
+        return self.billed - self.refunded
+
+    def add(self, entry: Entry) -> None:
+        """Take in one entry."""
+        self.jobs += 1
+        self.quoted += entry.quoted
+        self.reserved += entry.reserved
+        self.sources |= dict.fromkeys((entry.quoted_by,))
+        if entry.billed is None:
+            self.outstanding += entry.reserved
+            self.open += 1
+        else:
+            self.billed += entry.billed
+            self.refunded += entry.refunded
+            self.sources |= dict.fromkeys((entry.billed_by,))
+
+
+def total_up(entries: Iterable[Entry]) -> dict[tuple[str, str], Total]:
+    """Sum entries up: (backend, unit) -> total."""
+    totals: dict[tuple[str, str], Total] = {}
+    for entry in entries:
+        totals.setdefault((entry.backend, entry.unit), Total()).add(entry)
+    return totals
+
+
+def figures_by_point(purchases: Iterable[Purchase]) -> dict[str, tuple[Any, ...]]:
+    """Point's id -> `FIGURES` of all attempts at it."""
+    found: dict[str, list[Entry]] = {}
+    for each in purchases:
+        found.setdefault(each.id, []).append(each.entry)
+    return {id_: _figures(entries) for id_, entries in found.items()}
+
+
+def _figures(entries: Sequence[Entry]) -> tuple[Any, ...]:
+    def told(name: str) -> str:
+        return "; ".join(dict.fromkeys(said for e in entries if (said := getattr(e, name))))
+
+    bills = [entry.billed for entry in entries if entry.billed is not None]
+    return (
+        sum(entry.quoted for entry in entries),
+        told("quoted_by"),
+        sum(entry.reserved for entry in entries),
+        sum(bills) if bills else None,
+        told("billed_by"),
+        sum(entry.refunded for entry in entries),
+        told("refunded_by"),
+    )
+
+
+def save(db: sqlite3.Connection, entries: Iterable[Entry]) -> None:
+    """Write entries, inside the caller's transaction; a purchase that is tried again replaces."""
+    db.executemany(
+        "INSERT OR REPLACE INTO ledger VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [(*(values := _values(entry)), crc_of(values)) for entry in entries],
+    )
+
+
+def _values(entry: Entry) -> tuple[Any, ...]:
+    return (
+        entry.ordinal,
+        entry.generation,
+        entry.backend,
+        entry.unit,
+        float(entry.quoted),
+        entry.quoted_by,
+        float(entry.reserved),
+        None if entry.billed is None else float(entry.billed),
+        entry.billed_by,
+        float(entry.refunded),
+        entry.refunded_by,
+    )
+
+
+def bill(
+    db: sqlite3.Connection, bills: Mapping[tuple[int, int], float], source: str
+) -> dict[tuple[int, int], float]:
+    """Note what purchases were charged; less than before is a refund.
+
+    Args:
+        db: The writer, inside the caller's transaction.
+        bills: (Row of a point, generation) -> the charge as it is known now.
+        source: Who says so.
+
+    Returns:
+        The same keys -> what counts now, of those that have an entry.
+    """
+    changed = []
+    for key, amount in bills.items():
+        entry = find(db, *key)
+        if entry is None:
+            continue
+        if entry.billed is None or amount > entry.billed:
+            entry = replace(entry, billed=amount, billed_by=source, refunded=0.0, refunded_by="")
+        elif amount != entry.counted:
+            back = entry.billed - amount
+            entry = replace(entry, refunded=back, refunded_by=source if back else "")
+        changed.append(entry)
+    save(db, changed)
+    return {(entry.ordinal, entry.generation): entry.counted for entry in changed}
+
+
+def find(db: sqlite3.Connection, ordinal: int, generation: int) -> Entry | None:
+    """Return the entry of a purchase, or None."""
+    row = db.execute(
+        f"SELECT {COLUMNS} FROM ledger WHERE job = ? AND generation = ?", (ordinal, generation)
+    ).fetchone()
+    return None if row is None else read(row)
+
+
+def read(row: Sequence[Any]) -> Entry:
+    """Read `COLUMNS`.
+
+    Raises:
+        Mismatch: The row is damaged.
+    """
+    *values, crc = row
+    if crc != crc_of(values):
+        raise Mismatch(f"ledger entry {values[1]} of row {values[0]}")
+    return Entry(*values)
+
+
+def read_purchases(db: sqlite3.Connection) -> Iterator[Purchase]:
+    """Yield every entry with its point, in the order of the points, then of the attempts."""
+    rows = db.execute(
+        f"SELECT points.id, points.name, {COLUMNS} FROM ledger JOIN points"
+        " ON points.ordinal = ledger.job ORDER BY points.position, ledger.job, ledger.generation"
+    )
+    for id_, name, *row in rows:
+        yield Purchase(id_.hex(), name, read(row))
+
+
+def read_all(db: sqlite3.Connection) -> Iterator[Entry]:
+    """Yield every entry."""
+    for row in db.execute(f"SELECT {COLUMNS} FROM ledger ORDER BY job, generation"):
+        yield read(row)

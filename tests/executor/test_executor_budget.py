@@ -1,0 +1,248 @@
+"""Budgets: reserved at the intent, settled by the bill, given back on refusal, never exceeded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from fake_drivers import (
+    FakeCloud,
+    at_once,
+    lost_after,
+    plan_of,
+    play,
+    raising,
+)
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from qbatch.errors import Refused
+from qbatch.executor.budget import Budget, Excess, Key
+from qbatch.job import JobState
+from qbatch.plan.limits import SLACK, Limit
+from qbatch.providers import Price
+from qbatch.snapshot import Entry, Run
+
+
+def credits(amount: float, backend: str | None = None) -> Limit:
+    return Limit("budget", "credits", amount, backend)
+
+
+def ledger_of(folder: Path) -> list[Entry]:
+    with Run(folder) as run:
+        return [each.entry for each in run.ledger()]
+
+
+def spent(folder: Path) -> dict[str, float]:
+    with Run(folder) as run:
+        return run.spent()
+
+
+# -- a run --------------------------------------------------------------------------------------
+
+
+def test_no_limit_is_exceeded_however_many_jobs_are_sent_at_once(tmp_path: Path) -> None:
+    cloud = FakeCloud(in_flight=50)
+    played = play(tmp_path, plan_of(40, "cloud"), cloud, limits=(credits(7),))
+    assert len(cloud.ledger.jobs) == played.summary.completed == 7
+    assert spent(tmp_path) == {"credits": 7.0}
+    assert "makes 8 credits" in played.summary.over_budget["cloud"].replace("would make", "makes")
+
+
+def test_the_limit_holds_over_all_calls_of_a_run(tmp_path: Path) -> None:
+    cloud, plan = FakeCloud(), plan_of(10, "cloud")
+    for limit in (3, 3, 5):
+        play(tmp_path, plan, cloud, limits=(credits(limit),))
+        assert len(cloud.ledger.jobs) == limit
+
+
+def test_each_backend_has_its_own_limit_and_all_together_another(tmp_path: Path) -> None:
+    one, two = FakeCloud(), FakeCloud()
+    limits = (credits(2, "one"), credits(6))
+    play(tmp_path, plan_of(10, "one", "two"), {"one": one, "two": two}, limits=limits)
+    assert len(one.ledger.jobs) <= 2
+    assert len(one.ledger.jobs) + len(two.ledger.jobs) == 6
+
+
+def test_other_units_count_only_where_they_can_be_converted(tmp_path: Path) -> None:
+    dear = (Limit("budget.total", "usd", 0.05),)
+    cloud = FakeCloud()
+    play(tmp_path / "without", plan_of(10, "cloud"), cloud, limits=dear)
+    assert len(cloud.ledger.jobs) == 10
+    cloud = FakeCloud()
+    rates = {("credits", "usd"): 0.01}
+    play(tmp_path / "with", plan_of(10, "cloud"), cloud, limits=dear, rates=rates)
+    assert len(cloud.ledger.jobs) == 5
+
+
+def test_what_was_refused_is_given_back(tmp_path: Path) -> None:
+    cloud = FakeCloud(in_flight=1)
+    cloud.script["submit"] = [raising(Refused("cloud: too deep"))]
+    play(tmp_path, plan_of(4, "cloud"), cloud, limits=(credits(2),))
+    assert len(cloud.ledger.jobs) == 2
+    assert [entry.billed for entry in ledger_of(tmp_path)] == [0.0, 1.0, 1.0]
+    assert ledger_of(tmp_path)[0].billed_by == "not bought"
+
+
+def test_a_bill_below_what_was_reserved_leaves_room_for_more(tmp_path: Path) -> None:
+    cloud = FakeCloud(in_flight=8)
+    cloud.most = 5.0
+    played = play(tmp_path, plan_of(6, "cloud"), cloud, limits=(credits(10),))
+    assert played.summary.completed == 6
+    assert {entry.reserved for entry in ledger_of(tmp_path)} == {5.0}
+    assert spent(tmp_path) == {"credits": 6.0}
+    assert played.summary.waits["cloud"]
+
+
+def test_of_a_composite_job_as_much_is_bought_as_there_is_money_for(tmp_path: Path) -> None:
+    cloud = FakeCloud(max_jobs=6)
+    played = play(tmp_path, plan_of(12, "cloud"), cloud, limits=(credits(8),))
+    assert len(cloud.ledger.jobs) == played.summary.completed == 8
+    assert played.elapsed_s < 2 * cloud.works_s  # for exact prices no bill is waited for
+
+
+def test_a_composite_job_with_one_price_for_all_is_not_split(tmp_path: Path) -> None:
+    cloud = FakeCloud(max_jobs=6, price=Price("credits", per_composite=6.0))
+    play(tmp_path, plan_of(12, "cloud"), cloud, limits=(credits(8),))
+    assert len(cloud.ledger.jobs) == 6
+
+
+def test_a_held_job_keeps_its_reservation(tmp_path: Path) -> None:
+    cloud = FakeCloud(in_flight=1)
+    cloud.script["submit"] = [lost_after]
+    cloud.located = at_once("look in the web console")
+    played = play(tmp_path, plan_of(5, "cloud"), cloud, limits=(credits(3),))
+    assert played.summary.held == 1
+    assert len(cloud.ledger.jobs) == 3
+    open_ones = [entry for entry in ledger_of(tmp_path) if entry.billed is None]
+    assert [entry.counted for entry in open_ones] == [1.0]
+
+
+def test_a_person_is_asked_and_may_raise_the_limit(tmp_path: Path) -> None:
+    asked: list[Excess] = []
+
+    def ask(excess: Excess) -> float | None:
+        asked.append(excess)
+        return 4.0 if len(asked) == 1 else None
+
+    cloud = FakeCloud()
+    played = play(tmp_path, plan_of(9, "cloud"), cloud, limits=(credits(2),), ask_more=ask)
+    assert len(cloud.ledger.jobs) == played.summary.completed == 4
+    assert [each.limit.amount for each in asked] == [2.0, 4.0]
+    assert played.summary.over_budget
+
+
+def test_what_a_release_bills_less_is_a_refund_and_what_it_bills_more_is_billed(
+    tmp_path: Path,
+) -> None:
+    for final, figures in ((0.25, (1.0, 0.75)), (1.5, (1.5, 0.0))):
+        folder = tmp_path / str(final)
+        cloud = FakeCloud()
+        cloud.final_bill = final
+        play(folder, plan_of(1, "cloud"), cloud)
+        (entry,) = ledger_of(folder)
+        assert (entry.billed, entry.refunded) == figures
+        assert spent(folder) == {"credits": final}
+
+
+def test_each_figure_has_its_source(tmp_path: Path) -> None:
+    cloud = FakeCloud()
+    play(tmp_path, plan_of(1, "cloud"), cloud)
+    (entry,) = ledger_of(tmp_path)
+    assert (entry.backend, entry.unit, entry.generation) == ("cloud", "credits", 1)
+    assert (entry.quoted, entry.quoted_by) == (1.0, cloud.target.price.source)
+    assert (entry.billed, entry.billed_by) == (1.0, "told by the provider")
+
+
+def test_what_is_free_has_no_ledger(tmp_path: Path) -> None:
+    cloud = FakeCloud(price=Price())
+    assert play(tmp_path, plan_of(2, "cloud"), cloud).summary.completed == 2
+    assert ledger_of(tmp_path) == []
+
+
+def test_detaching_waits_for_no_bill(tmp_path: Path) -> None:
+    cloud = FakeCloud(in_flight=8)
+    played = play(tmp_path, plan_of(6, "cloud"), cloud, limits=(credits(3),), detach=True)
+    assert len(cloud.ledger.jobs) == 3
+    assert played.elapsed_s < cloud.works_s
+    assert played.summary.states[JobState.SUBMITTED] == 3
+
+
+# -- the account --------------------------------------------------------------------------------
+
+
+def test_a_reservation_is_all_or_none_and_not_counted_twice() -> None:
+    limit = Limit("--max-cost", "usd", 10)
+    budget = Budget([limit])
+    both = {("a", 1): 4.0, ("b", 1): 4.0}
+    assert budget.reserve("q", "usd", both) is None
+    assert budget.reserve("q", "usd", both) is None  # sent again
+    refusal = budget.reserve("q", "usd", {("c", 1): 3.0, ("d", 1): 0.0})
+    assert str(refusal) == "3 usd more would make 11 usd; --max-cost allows 10 usd"
+    budget.release([("b", 1)])
+    assert budget.reserve("q", "usd", {("c", 1): 3.0}) is None
+    assert budget.taken(limit) == 7.0
+    assert budget.reserve("q", "credits", {("x", 1): 99.0}) is None  # not limited
+
+
+AMOUNTS = st.floats(0, 10).map(lambda amount: round(amount, 3))
+KEYS = st.tuples(st.sampled_from("abcdef"), st.integers(1, 2))
+#: A purchase always happens at one place, in its unit.
+PLACES = {name: ("one", "credits") if name < "d" else ("two", "usd") for name in "abcdef"}
+LIMITS = (credits(20), credits(9, "one"), Limit("budget.total", "usd", 12.0))
+RATES = {("credits", "usd"): 0.5}
+
+
+class Accounts(RuleBasedStateMachine):
+    """Any order of reserving, billing and giving back, against sums done anew each time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.budget = Budget(LIMITS, RATES)
+        self.counted: dict[Key, float] = {}
+        self.is_billed_beyond = False
+
+    def total(self, limit: Limit, counted: dict[Key, float]) -> float:
+        found = 0.0
+        for (name, _), amount in counted.items():
+            backend, unit = PLACES[name]
+            factor = 1.0 if unit == limit.unit else RATES.get((unit, limit.unit), 0.0)
+            found += amount * factor * (limit.backend in (None, backend))
+        return found
+
+    @rule(key=KEYS, amount=AMOUNTS)
+    def reserve(self, key: Key, amount: float) -> None:
+        after = {**self.counted, key: amount}
+        fits = all(
+            self.total(limit, after) <= limit.amount + 1e-6
+            or self.total(limit, after) <= self.total(limit, {**after, key: 0.0}) + SLACK
+            for limit in LIMITS
+        )
+        excess = self.budget.reserve(*PLACES[key[0]], {key: amount})
+        assert (excess is None) == fits
+        if excess is None:
+            self.counted = after
+
+    @rule(key=KEYS, amount=AMOUNTS)
+    def bill(self, key: Key, amount: float) -> None:
+        if key in self.counted:
+            self.is_billed_beyond |= amount > self.counted[key]
+            self.budget.settle(*PLACES[key[0]], {key: amount})
+            self.counted[key] = amount
+
+    @rule(key=KEYS)
+    def give_back(self, key: Key) -> None:
+        self.budget.release([key])
+        self.counted.pop(key, None)
+
+    @invariant()
+    def sums_agree_and_no_reservation_went_beyond(self) -> None:
+        for limit in LIMITS:
+            taken = self.budget.taken(limit)
+            assert taken == pytest.approx(self.total(limit, self.counted), abs=1e-6)
+            assert self.is_billed_beyond or taken <= limit.amount + 1e-6
+
+
+TestAccounts = Accounts.TestCase
+TestAccounts.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)

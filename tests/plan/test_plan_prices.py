@@ -1,0 +1,142 @@
+"""A dated file of prices: what providers do not name, and what units are worth."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from qbatch.errors import ConsentError, SelectionError, SourceErrors
+from qbatch.manifest import Manifest, parse_manifest
+from qbatch.plan import expand, priced
+from qbatch.plan.limits import (
+    Limit,
+    check_planned,
+    check_units,
+    dump_limits,
+    limits_of,
+    shortfalls,
+    taken,
+)
+from qbatch.providers import Price, Target
+from qbatch.snapshot import Entry, Purchase
+
+MANIFEST = """\
+qbatch: 1
+name: dear
+circuits: {flip: {qasm: "OPENQASM 3.0; qubit q; bit c; c = measure q;"}}
+backends:
+  free: {provider: oqc, target: "qpu:uk:1"}
+  listed: {provider: oqc, target: "qpu:uk:2"}
+  quoted: {provider: open-quantum, target: "iqm:emerald"}
+sweep: {repeat: 10}
+shots: 100
+budget:
+  total: {usd: 5}
+  quoted: {credits: 300}
+  prices: prices.yaml
+"""
+
+PRICES = """\
+date: 2026-11-01
+convert:
+  credits: {usd: 1/100}
+prices:
+  "qpu:uk:1": {unit: usd, per_job: 0.3, per_shot: 1e-3}
+  "qpu:uk:2": {unit: usd, per_job: 99}
+  "iqm:emerald": {unit: credits, per_job: 25}
+"""
+
+TARGETS = {
+    "free": Target("qpu:uk:1"),
+    "listed": Target("qpu:uk:2", price=Price("usd", per_job=0.5, source="GET /qpu")),
+    "quoted": Target("iqm:emerald", price=Price("credits", quoted=True, source="quoted")),
+}
+
+
+@pytest.fixture
+def manifest(tmp_path: Path) -> Manifest:
+    (tmp_path / "prices.yaml").write_text(PRICES)
+    return parse_manifest(MANIFEST, folder=tmp_path)
+
+
+def test_a_listed_price_holds_where_the_provider_names_none(manifest: Manifest) -> None:
+    targets = priced(TARGETS, expand(manifest))
+    assert targets["free"].price == Price(
+        "usd", per_job=0.3, per_shot=1e-3, source="prices.yaml, 2026-11-01"
+    )
+    assert targets["listed"].price == TARGETS["listed"].price
+    quoted = targets["quoted"].price
+    assert (quoted.quoted, quoted.per_job, quoted.certainty) == (True, 25.0, "about")
+    assert quoted.source == "quoted; until then prices.yaml, 2026-11-01"
+
+
+def test_what_a_plan_lacks_of_its_budget_is_told_in_converted_units(manifest: Manifest) -> None:
+    plan = expand(manifest)
+    summary = plan.summary(priced(TARGETS, plan))
+    limits, rates = limits_of(manifest, {}), plan.prices.rates
+    assert shortfalls(limits, summary, rates) == [
+        "budget.total allows 5 usd, and the plan costs 11.5 usd: not all of it will be bought"
+    ]
+    check_planned(limits, summary, rates)
+    check_planned(limits_of(manifest, {"usd": 12.0}), summary, rates)
+    with pytest.raises(ConsentError, match=r"the plan costs 11.5 usd, and --max-cost allows 11"):
+        check_planned(limits_of(manifest, {"usd": 11.0}), summary, rates)
+
+
+def test_without_a_rate_units_do_not_add_up(manifest: Manifest, tmp_path: Path) -> None:
+    (tmp_path / "prices.yaml").write_text(PRICES.replace("convert:\n  credits: {usd: 1/100}\n", ""))
+    plan = expand(manifest)
+    summary = plan.summary(priced(TARGETS, plan))
+    assert "the plan costs 9 usd" in shortfalls(limits_of(manifest, {}), summary, {})[0]
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ("date: November", "1:7: date: 'November' is no date; write YYYY-MM-DD"),
+        ("dates: 2026-11-01", "1:1: unknown key 'dates'; did you mean 'date'?"),
+        ("convert: {usd: {eur: 0}}", "2:22: convert.usd.eur: 0 is too small; write more than 0"),
+        (
+            'prices: {"a:b": {unit: usd, per_shots: 1}}',
+            "2:29: unknown key 'per_shots' in prices.a:b; did you mean 'per_shot'?",
+        ),
+        ("prices: {x: {per_job: 1}}", "2:10: prices.x: unit is missing; add 'unit: …'"),
+    ],
+)
+def test_a_mistake_in_it_is_told_with_its_place(
+    manifest: Manifest, tmp_path: Path, line: str, problem: str
+) -> None:
+    head = "" if line.startswith("date") else "date: 2026-11-01\n"
+    (tmp_path / "prices.yaml").write_text(head + line + "\n")
+    with pytest.raises(SourceErrors) as caught:
+        expand(manifest)
+    assert f"prices.yaml:{problem}" in [str(error) for error in caught.value.exceptions]
+
+
+def test_a_file_that_is_not_there_is_a_mistake_of_the_manifest(
+    manifest: Manifest, tmp_path: Path
+) -> None:
+    (tmp_path / "prices.yaml").unlink()
+    with pytest.raises(SourceErrors) as caught:
+        expand(manifest)
+    assert "prices.yaml: no such file" in str(caught.value.exceptions[0])
+
+
+def test_a_limit_must_limit_something() -> None:
+    check_units([Limit("budget.total", "usd", 1)], TARGETS, {})
+    check_units([Limit("budget.free", "usd", 1, "free")], TARGETS, {})  # free is within any limit
+    check_units([Limit("budget.quoted", "usd", 1, "quoted")], TARGETS, {("credits", "usd"): 0.01})
+    with pytest.raises(SelectionError, match="limits nothing: backend 'quoted' does not bill in"):
+        check_units([Limit("budget.quoted", "usd", 1, "quoted")], TARGETS, {})
+    with pytest.raises(SelectionError, match="limits nothing: nobody bills in 'yen'"):
+        check_units([Limit("budget.total", "yen", 1)], TARGETS, {})
+
+
+def test_what_is_taken_of_limits_can_be_told_from_what_was_kept() -> None:
+    limits = (Limit("budget.total", "usd", 5.0), Limit("budget.q", "credits", 9.0, "q"))
+    kept = dump_limits(limits, {("credits", "usd"): 0.01})
+    entry = Entry(0, 1, "q", "credits", 4.0, "by quote", 6.0)
+    bought = [Purchase("", "", entry), Purchase("", "", Entry(1, 1, "p", "usd", 1, "", 1, 0.5))]
+    assert taken(kept, bought) == [(limits[0], 0.56), (limits[1], 6.0)]
+    assert taken(None, bought) == []
