@@ -1,7 +1,7 @@
-"""A run as the person at the terminal meets it: consent before, progress during, a summary after.
+"""A run as the person at the terminal meets it: progress during, a summary after.
 
 `run` and `retry` share it. What is decided here is only what a person sees and the exit code; the
-executor decides everything else.
+executor decides everything else, and what comes before is `consent`'s.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import signal
 import sys
 from collections.abc import Mapping
 from contextlib import closing, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,8 +20,8 @@ import click
 
 from qbatch.cli.exits import Exit, code_of
 from qbatch.cli.progress import MAX_TOLD, Outlet, Teller, open_teller
-from qbatch.cli.runs import ask, exit_of
-from qbatch.errors import ConsentError, ReportError
+from qbatch.cli.runs import exit_of
+from qbatch.errors import ReportError
 from qbatch.executor import (
     Event,
     Excess,
@@ -37,25 +37,20 @@ from qbatch.executor import (
 from qbatch.executor import run as run_manifest
 from qbatch.job import JobState
 from qbatch.plan import (
-    check_lock,
-    differences,
     load_plan,
-    lock_path,
-    notices,
-    select,
-    write_lock,
 )
-from qbatch.plan.limits import limits_of, shortfalls
-from qbatch.report import check_template
 from qbatch.report.numbers import count_of, duration, whole
 
 if TYPE_CHECKING:
-    from qbatch.plan import Plan, SavedPlan
-    from qbatch.providers import Driver, Target
+    from qbatch.cli.consent import Consent
+    from qbatch.plan import SavedPlan
     from qbatch.snapshot import Run
 
-#: Changes told when a plan is refused.
-MAX_CHANGES = 10
+#: Different failures told again at the end.
+MAX_FAILURES = 10
+
+#: Points named of each.
+MAX_NAMES = 3
 
 
 def conduct(
@@ -80,7 +75,7 @@ def conduct(
             "select": expression,
             "observer": watcher.observe,
             "refresh": _refresh if report else None,
-            "approve": partial(consent.give, saved, teller),
+            "approve": partial(consent.give, saved, options, teller),
             "stop": Stop(),
             "ask_more": partial(_ask_more, teller) if _is_asked(as_json) else None,
         }
@@ -98,63 +93,11 @@ def conduct(
         facts = {"event": "finished", **_facts(done, summary), "report": list(map(str, written))}
         outlet.write(json.dumps({**facts, "exit_code": int(code)}, ensure_ascii=False))
     else:
-        for line in _sentences(done, summary, written):
+        for line in _sentences(done, summary, watcher, written):
             outlet.write(line)
     if mistake is not None:
         raise mistake
     return code
-
-
-@dataclass(frozen=True)
-class Consent:
-    """What the person asked for, held against the plan before anything is written or spent.
-
-    Attributes:
-        overrides: ``path=value`` each; a plan changed by them is never locked.
-        expression: Points that are meant, or None; a part of a plan is never locked.
-        saved_plan: The only plan that may run, or None.
-        frozen: Nothing may differ from the lock.
-        yes: A price was agreed to beforehand.
-    """
-
-    overrides: tuple[str, ...] = ()
-    expression: str | None = None
-    saved_plan: Path | None = None
-    frozen: bool = False
-    yes: bool = False
-
-    def give(
-        self,
-        saved: SavedPlan | None,
-        teller: Teller,
-        plan: Plan,
-        targets: Mapping[str, Target],
-        drivers: Mapping[str, Driver],
-    ) -> None:
-        """Show what will run; go on, ask, or refuse.
-
-        Raises:
-            ConsentError: The plan is not the one agreed to, or the price was not.
-        """
-        from qbatch.cli.words import headline
-
-        if template := plan.manifest.report.template:
-            check_template(plan.manifest.folder, template)
-        if saved is not None:
-            _refuse_changes(f"--plan {saved.path}", differences(saved, plan, targets, drivers))
-        if self.frozen:
-            _refuse_changes(f"--frozen {lock_path(plan)}", _unlocked(plan, targets, drivers))
-        expression = self.expression or (saved.selection if saved else "")
-        only = select(expression, plan.axes) if expression else None
-        summary = plan.summary(targets, only)
-        teller.said(headline(plan.manifest.name, summary))
-        limits = limits_of(plan.manifest, {})
-        for notice in (*shortfalls(limits, summary, plan.prices.rates), *notices(plan, targets)):
-            teller.said(notice)
-        if any(not target.price.is_free for target in targets.values()):
-            ask("Run it?", yes=self.yes)
-        if not (self.frozen or self.overrides or only):
-            _lock(plan, targets, drivers, teller)
 
 
 def _expression(consent: Consent, saved: SavedPlan | None) -> str | None:
@@ -184,39 +127,12 @@ def _ask_more(teller: Teller, excess: Excess) -> float | None:
     return None
 
 
-def _refuse_changes(what: str, lines: list[str]) -> None:
-    if not lines:
-        return
-    more = [f"and {len(lines) - MAX_CHANGES} more"] if len(lines) > MAX_CHANGES else []
-    told = "\n  ".join([*lines[:MAX_CHANGES], *more])
-    raise ConsentError(f"{what}: refused, for this has changed:\n  {told}")
-
-
-def _unlocked(
-    plan: Plan, targets: Mapping[str, Target], drivers: Mapping[str, Driver]
-) -> list[str]:
-    """What the lock would have otherwise; targets that a selection leaves out were not asked."""
-    absent = tuple(f"targets.{name}." for name in plan.manifest.backends if name not in targets)
-    return [
-        line for line in check_lock(plan, targets, drivers=drivers) if not line.startswith(absent)
-    ]
-
-
-def _lock(
-    plan: Plan, targets: Mapping[str, Target], drivers: Mapping[str, Driver], teller: Teller
-) -> None:
-    """Pin the plan beside its manifest; a folder that cannot be written is no reason to stop."""
-    try:
-        write_lock(plan, targets, drivers=drivers)
-    except OSError as error:
-        teller.said(f"{lock_path(plan)} cannot be written ({error.strerror}): --frozen needs it")
-
-
 class Watcher:
     """Turns what the executor tells into what the person reads.
 
     Attributes:
         failed: Points of this run that failed so far.
+        failures: (state, the provider's own words) -> the points' names.
     """
 
     def __init__(self, teller: Teller, *, as_json: bool) -> None:
@@ -224,6 +140,7 @@ class Watcher:
         self._as_json = as_json
         self._told = 0
         self.failed = 0
+        self.failures: dict[tuple[JobState, str], list[str]] = {}
 
     def observe(self, event: Event) -> None:
         """Take in one event of the executor."""
@@ -254,9 +171,12 @@ class Watcher:
             self._teller.started(event.name, event.total)
 
     def _moved(self, event: JobMoved) -> None:
+        is_bad = event.state in (JobState.FAILED, JobState.HELD)
+        if is_bad:
+            self.failures.setdefault((event.state, event.error), []).append(event.name)
         if self._as_json:
             self._teller.event({"event": "job", **asdict(event)})
-        elif event.state in (JobState.FAILED, JobState.HELD):
+        elif is_bad:
             self._told += 1
             if self._told <= MAX_TOLD:
                 word = click.style(event.state.value, fg="red")
@@ -306,7 +226,7 @@ def _facts(run: Run, summary: Summary) -> dict[str, Any]:
     }
 
 
-def _sentences(run: Run, summary: Summary, written: list[Path]) -> list[str]:
+def _sentences(run: Run, summary: Summary, watcher: Watcher, written: list[Path]) -> list[str]:
     name = click.style(run.name, bold=True)
     total = sum(summary.states.values())
     done = summary.states.get(JobState.COMPLETED, 0)
@@ -318,8 +238,12 @@ def _sentences(run: Run, summary: Summary, written: list[Path]) -> list[str]:
     lines += [
         f"  {backend}: out of reach: {error}" for backend, error in summary.out_of_reach.items()
     ]
+    lines += _failures(watcher.failures)
     if summary.failed:
-        lines.append(f"  {whole(summary.failed)} failed: `qbatch status {run.folder}` says why")
+        lines.append(
+            f"  {whole(summary.failed)} failed: `qbatch status {run.folder}` tells which, "
+            "`qbatch retry` runs them again"
+        )
     if summary.signal is not None:
         stopped = signal.Signals(summary.signal).name
         lines.append(f"  stopped by {stopped}; the same command goes on from here")
@@ -337,4 +261,17 @@ def _sentences(run: Run, summary: Summary, written: list[Path]) -> list[str]:
     if summary.held:
         lines.append(f"  {whole(summary.held)} held: `qbatch status {run.folder}` says what to do")
     lines += [f"  {path}" for path in written]
+    return lines
+
+
+def _failures(failures: Mapping[tuple[JobState, str], list[str]]) -> list[str]:
+    """What went wrong now, in the providers' words, the most frequent first."""
+    told = sorted(failures.items(), key=lambda one: -len(one[1]))
+    lines = []
+    for (state, error), names in told[:MAX_FAILURES]:
+        points = ", ".join(names[:MAX_NAMES]) + (", …" if len(names) > MAX_NAMES else "")
+        word = click.style(f"{whole(len(names))} {state.value}", fg="red")
+        lines.append(f"  {word}: {error or 'no reason given'} ({points})")
+    if len(told) > MAX_FAILURES:
+        lines.append(f"  and {len(told) - MAX_FAILURES} other errors")
     return lines

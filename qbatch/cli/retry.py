@@ -35,7 +35,8 @@ def retry(
     as_json: bool,
 ) -> int:
     """Run the failed and cancelled points of RUN again, as its manifest has them now."""
-    from qbatch.cli.conduct import Consent, conduct
+    from qbatch.cli.conduct import conduct
+    from qbatch.cli.consent import Consent
     from qbatch.cli.runs import open_named
     from qbatch.errors import SelectionError
 

@@ -119,7 +119,8 @@ def run(
         )
     if queues_s:
         raise click.UsageError("--queue-s is for --rehearse only")
-    from qbatch.cli.conduct import Consent, conduct
+    from qbatch.cli.conduct import conduct
+    from qbatch.cli.consent import Consent
     from qbatch.plan.limits import parse_limits
 
     return conduct(

@@ -11,7 +11,10 @@ if TYPE_CHECKING:
 
 
 def headline(name: str, summary: PlanSummary) -> str:
-    """A plan in a line: ``bell: 18 points, 66 600 shots, 18 jobs in 2 composite jobs, free``."""
+    """A plan in a line: ``bell: 18 points, 66 600 shots, 18 jobs in 2 composite jobs, free``.
+
+    With name "" without it.
+    """
     from qbatch.report.numbers import amount, count_of, duration
 
     parts = [count_of(summary.points, "point"), count_of(summary.shots, "shot")]
@@ -26,7 +29,7 @@ def headline(name: str, summary: PlanSummary) -> str:
     parts += [jobs, " + ".join(prices) or "free"]
     if summary.seconds is not None:
         parts.append(f"about {duration(summary.seconds)}")
-    return f"{click.style(name, bold=True)}: {', '.join(parts)}"
+    return (f"{click.style(name, bold=True)}: " if name else "") + ", ".join(parts)
 
 
 def quoted_units(summary: PlanSummary) -> list[str]:

@@ -72,7 +72,8 @@ class Settings:
     def of(cls, manifest: Manifest) -> Settings:
         """The settings a manifest asks for."""
         run = manifest.run
-        return cls(run.max_in_flight, run.fail_fast, Retry(run.retry.attempts))
+        retry = Retry(run.retry.attempts, patience_s=run.retry.patience_s)
+        return cls(run.max_in_flight, run.fail_fast, retry)
 
 
 @dataclass

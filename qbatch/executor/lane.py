@@ -25,6 +25,9 @@ from qbatch.providers import Batch, Driver, Target, Update
 
 T = TypeVar("T")
 
+#: Of trouble that lasts longer a person is told, seconds.
+TROUBLE_S = 30.0
+
 #: Longer pauses are told.
 LONG_PAUSE_S = 60.0
 
@@ -78,6 +81,7 @@ class Lane:
         #: Flights that were left with children at work when the lane ended.
         self.cut_off: list[Flight] = []
         self.has_answered = False
+        self._is_out_of_reach = False
         self.error: ProviderError | None = None
         #: Why nothing more is bought here; "" while that is not so.
         self.over_budget = ""
@@ -183,7 +187,8 @@ class Lane:
             except CredentialsError as error:
                 await self.give_up(error)
             else:
-                self.has_answered = self.has_answered or is_proof
+                if is_proof:
+                    self._answered()
                 return answer
 
     async def back_off(self, error: ProviderError, failures: int, since: float) -> None:
@@ -191,7 +196,17 @@ class Lane:
         out_of_patience = trio.current_time() - since > self.retry.patience_s
         if out_of_patience or (not self.has_answered and failures >= self.retry.attempts):
             await self.give_up(error)
+        if trio.current_time() - since > TROUBLE_S and not self._is_out_of_reach:
+            self._is_out_of_reach = True
+            left_s = self.retry.patience_s + since - trio.current_time()
+            self.warn(f"{error}; trying on for {left_s / 60:.0f} min")
         self.pause(error, failures)
+
+    def _answered(self) -> None:
+        self.has_answered = True
+        if self._is_out_of_reach:
+            self._is_out_of_reach = False
+            self.warn("answers again")
 
     def pause(self, error: ProviderError, failures: int = 1) -> None:
         """Shut the gate for as long as `error` calls for."""
@@ -208,7 +223,7 @@ class Lane:
 
     def let_in(self) -> None:
         """The provider answered a submission."""
-        self.has_answered = True
+        self._answered()
         self._turned_away = 0
 
     def _pause_s(self, error: ProviderError, failures: int) -> float:

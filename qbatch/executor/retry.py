@@ -33,7 +33,7 @@ class Retry:
     attempts: int = 4
     first_s: float = 1.0
     longest_s: float = 60.0
-    patience_s: float = 600.0
+    patience_s: float = 7200.0
 
     def pause_s(self, failures: int, random: Random, retry_after_s: float | None = None) -> float:
         """Pause after so many failures in a row (1 or more): doubling, half of it jitter.

@@ -260,9 +260,11 @@ class Retry(Model):
 
     Attributes:
         attempts: Tries in all, the first included.
+        patience_s: How long a provider that did answer before may be out of reach: 2h, 30m, 90s.
     """
 
     attempts: Annotated[Whole, Field(ge=1, le=1000)] = 4
+    patience_s: Annotated[Seconds, Field(alias="patience")] = 7200.0
 
 
 class RunSettings(Model):

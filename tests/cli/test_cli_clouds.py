@@ -391,6 +391,57 @@ def test_the_lower_of_two_limits_holds() -> None:
     assert parse_limits(["5usd", "3.5 USD", "40credits"]) == {"usd": 3.5, "credits": 40.0}
 
 
+# -- consent and budgets --------------------------------------------------------------------------
+
+
+def test_what_was_bought_before_is_not_asked_about_again(
+    qbatch: Call, clouds: dict[str, str], two_clouds: Path
+) -> None:
+    assert qbatch("run", two_clouds, "--no-report").code == 6
+    part = ("--no-report", "-k", "backend=toshiko")
+    assert qbatch("run", two_clouds, *part, "--yes").code == 0
+    said = qbatch("run", two_clouds, *part)
+    assert (said.code, "nothing to do" in said.out) == (0, True)
+    said = qbatch("run", two_clouds, "--no-report")
+    assert said.code == 6
+    assert "of that is left to buy: 2 points, 200 shots, 2 jobs" in said.err
+    assert "USD" not in said.err.partition("left to buy")[2]
+
+
+def test_a_budget_is_kept_and_shown_with_the_ledger(
+    qbatch: Call, clouds: dict[str, str], two_clouds: Path, ledger: Callable[[], list[Any]]
+) -> None:
+    Path("prices.yaml").write_text("date: 2026-11-01\nconvert: {credits: {usd: 0.01}}\n")
+    text = two_clouds.read_text()
+    two_clouds.write_text(text + "budget: {total: {usd: 0.2}, prices: prices.yaml}\n")
+    before = len(ledger())
+    said = qbatch("run", two_clouds, "--yes")
+    assert said.code == 6
+    assert "budget.total allows 0.2 usd, and the plan costs 0.26 usd" in said.err
+    bought = ledger()[before:]
+    rates = {"usd": 1.0, "credits": 0.01}
+    cost = sum(job["price"] * rates[job["unit"]] for job in bought)
+    assert 0 < cost <= 0.2
+    facts = qbatch("status", two_clouds, "--json").json["ledger"]
+    assert facts["budgets"] == [
+        {"limit": "budget.total", "unit": "usd", "allowed": 0.2, "taken": pytest.approx(cost)}
+    ]
+    assert len(facts["jobs"]) == len(bought)
+    assert all(job["billed_by"] and job["quoted_by"] for job in facts["jobs"])
+    assert "budget.total" in Path("runs/clouds/report.md").read_text("utf-8")
+    assert "budget.total: 0" in qbatch("status", two_clouds).out
+
+
+def test_failures_are_told_again_at_the_end_in_the_clouds_own_words(
+    qbatch: Call, clouds: dict[str, str], two_clouds: Path, faults: Faults
+) -> None:
+    words = "the fridge is warm"
+    faults(jobs=[{"provider": "oqc", "fail": words}])
+    said = qbatch("run", two_clouds, "--yes", "--no-report", "-k", "backend=toshiko")
+    assert said.code == 1
+    assert f"2 failed: {words}" in said.out
+
+
 # -- doctor -------------------------------------------------------------------------------------
 
 

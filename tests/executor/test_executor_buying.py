@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+import trio
 from fake_drivers import (
     FakeCloud,
     Fault,
@@ -242,9 +245,41 @@ def test_a_provider_that_falls_silent_later_keeps_its_jobs(tmp_path: Path) -> No
     played = play(tmp_path, plan_of(2, "cloud"), cloud)
     assert played.summary.states == {JobState.SUBMITTED: 2}
     assert played.summary.at_providers == {"cloud": 2}
-    assert 600 <= played.elapsed_s <= 800
+    assert 7200 <= played.elapsed_s <= 7400
     assert play(tmp_path, plan_of(2, "cloud"), FakeCloud(cloud.ledger)).summary.pending == 0
     assert len(cloud.ledger.jobs) == 2
+
+
+def test_a_network_that_is_gone_for_an_hour_is_waited_for_and_told_once(tmp_path: Path) -> None:
+    cloud = FakeCloud(works_s=60.0, in_flight=2)
+    for call in ("prepare", "submit", "poll", "fetch", "release"):
+        cloud.script[call] = [gone_between(600.0, 4200.0)] * 9999
+    played = play(tmp_path, plan_of(40, "cloud"), cloud)
+    assert played.summary.completed == 40
+    assert played.elapsed_s > 4200
+    assert max(cloud.ledger.times_bought.values()) == 1
+    told = [event.text for event in played.told(Warned)]
+    assert ["answers again" in text for text in told] == [False, True]
+    assert "trying on for 119 min" in told[0]
+
+
+def gone_between(begin_s: float, end_s: float) -> Fault:
+    """No name is resolved for a while; the virtual clock begins at 0."""
+
+    def fault(act: Callable[[], Any]) -> Any:
+        if begin_s <= trio.current_time() < end_s:
+            raise Unavailable("cloud: Name or service not known", unsent=True)
+        return act()
+
+    return fault
+
+
+def test_how_long_a_provider_may_be_out_of_reach_is_the_manifests_to_say(tmp_path: Path) -> None:
+    cloud = faulty("poll", *[raising(Unavailable("cloud: 502"))] * 9999)
+    plan = plan_of(1, "cloud", run="retry: {patience: 5m}")
+    played = play(tmp_path, plan, cloud)
+    assert played.summary.out_of_reach
+    assert 300 <= played.elapsed_s <= 500
 
 
 def test_a_word_nobody_knows_leaves_the_job_where_it_is_and_is_told_once(tmp_path: Path) -> None:

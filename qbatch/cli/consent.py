@@ -1,0 +1,130 @@
+"""The person's word before anything is written or spent: what will run, and for how much."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from qbatch.cli.runs import ask, folder_of
+from qbatch.cli.words import headline
+from qbatch.errors import ConsentError
+from qbatch.executor.engine import WANTED
+from qbatch.job import JobState
+from qbatch.plan import check_lock, differences, lock_path, notices, select, write_lock
+from qbatch.plan.limits import limits_of, shortfalls
+from qbatch.report import check_template
+from qbatch.snapshot import Run
+
+if TYPE_CHECKING:
+    from qbatch.cli.progress import Teller
+    from qbatch.executor import Options
+    from qbatch.plan import Plan, PlanSummary, SavedPlan, SweepPoint
+    from qbatch.plan.points import Only
+    from qbatch.providers import Driver, Target
+
+#: Changes told when a plan is refused.
+MAX_CHANGES = 10
+
+
+@dataclass(frozen=True)
+class Consent:
+    """What the person asked for, held against the plan before anything is written or spent.
+
+    Attributes:
+        overrides: ``path=value`` each; a plan changed by them is never locked.
+        expression: Points that are meant, or None; a part of a plan is never locked.
+        saved_plan: The only plan that may run, or None.
+        frozen: Nothing may differ from the lock.
+        yes: A price was agreed to beforehand.
+    """
+
+    overrides: tuple[str, ...] = ()
+    expression: str | None = None
+    saved_plan: Path | None = None
+    frozen: bool = False
+    yes: bool = False
+
+    def give(
+        self,
+        saved: SavedPlan | None,
+        options: Options,
+        teller: Teller,
+        plan: Plan,
+        targets: Mapping[str, Target],
+        drivers: Mapping[str, Driver],
+    ) -> None:
+        """Show what will run and cost; go on, ask, or refuse.
+
+        What was bought before is not asked about again.
+
+        Raises:
+            ConsentError: The plan is not the one agreed to, or the price was not.
+        """
+        if template := plan.manifest.report.template:
+            check_template(plan.manifest.folder, template)
+        if saved is not None:
+            _refuse_changes(f"--plan {saved.path}", differences(saved, plan, targets, drivers))
+        if self.frozen:
+            _refuse_changes(f"--frozen {lock_path(plan)}", _unlocked(plan, targets, drivers))
+        expression = self.expression or (saved.selection if saved else "")
+        only = select(expression, plan.axes) if expression else None
+        summary = plan.summary(targets, only)
+        teller.said(headline(plan.manifest.name, summary))
+        limits = limits_of(plan.manifest, {})
+        for notice in (*shortfalls(limits, summary, plan.prices.rates), *notices(plan, targets)):
+            teller.said(notice)
+        paid = {name: target for name, target in targets.items() if not target.price.is_free}
+        if paid and (left := _left(plan, paid, only, options)).points:
+            if left.points < sum(each.points for each in summary.backends if each.backend in paid):
+                teller.said(f"of that is left to buy: {headline('', left)}")
+            ask("Run it?", yes=self.yes)
+        if not (self.frozen or self.overrides or only):
+            _lock(plan, targets, drivers, teller)
+
+
+def _refuse_changes(what: str, lines: list[str]) -> None:
+    if not lines:
+        return
+    more = [f"and {len(lines) - MAX_CHANGES} more"] if len(lines) > MAX_CHANGES else []
+    told = "\n  ".join([*lines[:MAX_CHANGES], *more])
+    raise ConsentError(f"{what}: refused, for this has changed:\n  {told}")
+
+
+def _unlocked(
+    plan: Plan, targets: Mapping[str, Target], drivers: Mapping[str, Driver]
+) -> list[str]:
+    """What the lock would have otherwise; targets that a selection leaves out were not asked."""
+    absent = tuple(f"targets.{name}." for name in plan.manifest.backends if name not in targets)
+    return [
+        line for line in check_lock(plan, targets, drivers=drivers) if not line.startswith(absent)
+    ]
+
+
+def _lock(
+    plan: Plan, targets: Mapping[str, Target], drivers: Mapping[str, Driver], teller: Teller
+) -> None:
+    """Pin the plan beside its manifest; a folder that cannot be written is no reason to stop."""
+    try:
+        write_lock(plan, targets, drivers=drivers)
+    except OSError as error:
+        teller.said(f"{lock_path(plan)} cannot be written ({error.strerror}): --frozen needs it")
+
+
+def _left(
+    plan: Plan, paid: Mapping[str, Target], only: Only | None, options: Options
+) -> PlanSummary:
+    """Sum up the points that may be bought now: those that the run folder does not have yet."""
+    out = options.get("out")
+    folder = folder_of(plan.manifest, None if out is None else Path(out))
+    wanted, states = WANTED[options.get("only")], {}
+    if not options.get("fresh") and (folder / "snapshot.db").exists():
+        with Run(folder) as known:
+            states = {point.id: job.state for point, job in known.stored_points()}
+
+    def is_left(point: SweepPoint) -> bool:
+        is_meant = point.backend in paid and (only is None or only(point))
+        return is_meant and states.get(point.id, JobState.CREATED) in wanted
+
+    return plan.summary(paid, is_left)
