@@ -11,6 +11,7 @@ import math
 import os
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -32,7 +33,7 @@ from qbatch.executor.resume import stored_flight
 from qbatch.executor.stop import Stop
 from qbatch.executor.waits import Cause, Waits
 from qbatch.job import JobState
-from qbatch.providers import Driver, Surroundings, Target, open_driver
+from qbatch.providers import Driver, Price, Surroundings, Target, open_driver
 from qbatch.snapshot import Run, Snapshot
 from qbatch.snapshot.estimates import analysis_key
 
@@ -76,9 +77,10 @@ def cancel_run(folder: Path, chosen: Chosen, *, observer: Observer) -> Run:
 
 def _attend(folder: Path, errand: Errand, observer: Observer) -> Run:
     with Run(folder) as run:
-        manifest, run_id = run.manifest, run.meta.get("run_id", "")
+        manifest, run_id, known = run.manifest, run.meta.get("run_id", ""), run.targets
+    prices = {name: Price(**target["price"]) for name, target in known.items()}
     try:
-        summary = trio.run(_run, folder, manifest, run_id, errand, observer)
+        summary = trio.run(_run, folder, manifest, prices, run_id, errand, observer)
     except BaseExceptionGroup as group:
         raise collapsed(group) from None
     done = Run(folder)
@@ -89,6 +91,7 @@ def _attend(folder: Path, errand: Errand, observer: Observer) -> Run:
 async def _run(
     folder: Path,
     manifest: Manifest,
+    prices: Mapping[str, Price],
     run_id: str,
     errand: Errand,
     observer: Observer,
@@ -98,7 +101,8 @@ async def _run(
         flights = _read_flights(engine, manifest)
         engine.tally.total = sum(len(f.at_work) + len(_held(f)) for f in _all(flights))
         engine.tell(Started(manifest.name, engine.tally.total))
-        office = _Office(engine, manifest, Surroundings(environ=os.environ, run_id=run_id))
+        around = Surroundings(environ=os.environ, run_id=run_id)
+        office = _Office(engine, manifest, prices, around)
         started = trio.current_time()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(engine.journal.write_steps)
@@ -165,9 +169,17 @@ def _read_flights(engine: Engine, manifest: Manifest) -> dict[str, list[Flight]]
 class _Office:
     """Opens a driver and a lane for each backend, and sees to its flights."""
 
-    def __init__(self, engine: Engine, manifest: Manifest, surroundings: Surroundings) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        manifest: Manifest,
+        prices: Mapping[str, Price],
+        surroundings: Surroundings,
+    ) -> None:
         self._engine = engine
         self._manifest = manifest
+        #: Those that the jobs were bought at.
+        self._prices = prices
         self._surroundings = surroundings
         self.out_of_reach: dict[str, ProviderError] = {}
 
@@ -181,7 +193,9 @@ class _Office:
                 folder=self._manifest.folder,
                 surroundings=self._surroundings,
             )
-            lane = self._make_lane(name, driver, await self._describe(driver))
+            target = await self._describe(driver)
+            target = replace(target, price=self._prices.get(name, target.price))
+            lane = self._make_lane(name, driver, target)
         except ProviderError as error:
             self.out_of_reach[name] = error
             if driver is not None:

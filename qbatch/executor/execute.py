@@ -152,7 +152,9 @@ class _Conduct:
     def note_plan(self, targets: Mapping[str, Target]) -> None:
         """Keep what a reader needs to know of the plan."""
         manifest = self._plan.manifest
-        facts = {name: asdict(target) for name, target in targets.items()}
+        known = json.loads(self._engine.snapshot.meta().get("targets", "{}"))
+        facts = {name: told for name, told in known.items() if name in manifest.backends}
+        facts |= {name: asdict(target) for name, target in targets.items()}
         self._engine.snapshot.set_meta(
             name=manifest.name,
             manifest=manifest.text,
@@ -205,7 +207,8 @@ class _Conduct:
             now = engine.snapshot.now()
             longest_s = max(rate.window_s for rate in target.rates)
             past = engine.snapshot.sent_since(name, now - longest_s)
-            lane.rates.count_past([(now - at, jobs) for at, jobs in past])
+            # What seems to have been sent later than now was before the clock was set back.
+            lane.rates.count_past([(max(0.0, now - at), jobs) for at, jobs in past])
         return lane
 
     # -- during -------------------------------------------------------------------------------

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from qbatch.snapshot.points import PointResult
     from qbatch.snapshot.run import Run
 
+#: Of a text that is worth searching for.
+LONGEST_NAME = 200
+
 
 @dataclass(frozen=True, slots=True)
 class Held:
@@ -50,9 +53,14 @@ class Held:
             "sent": self.sent_at and self.sent_at.isoformat(timespec="seconds"),
             "key": self.key,
             "its id there": self.provider_job_id,
-            **self.known_as,
+            **{name: value for name, value in self.known_as.items() if _is_name(value)},
         }
-        return {name: str(value) for name, value in found.items() if value not in (None, "", {})}
+        return {name: str(value) for name, value in found.items() if value}
+
+
+def _is_name(value: Any) -> bool:
+    """Tell what can be searched for from prices, switches and bodies."""
+    return isinstance(value, str) and len(value) <= LONGEST_NAME and not value.startswith("{")
 
 
 def read_held(run: Run) -> Iterator[Held]:

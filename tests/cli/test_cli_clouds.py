@@ -234,6 +234,24 @@ def test_a_detached_run_leaves_its_jobs_at_the_clouds_and_fetch_brings_them_home
     assert states() == {"completed": 4}
 
 
+def test_fetch_bills_at_the_prices_that_the_jobs_were_bought_at(
+    qbatch: Call, clouds: dict[str, str], two_clouds: Path
+) -> None:
+    target = "qpu:uk:2:d865b5a184"  # whose price the cloud does not name
+    prices = f'date: 2026-11-01\nprices: {{"{target}": {{unit: usd, per_job: 0.25}}}}\n'
+    Path("prices.yaml").write_text(prices)
+    text = two_clouds.read_text().replace("qpu:uk:1:12345", target)
+    two_clouds.write_text(text + "budget: {total: {usd: 1}, prices: prices.yaml}\n")
+    alone = ("--yes", "--no-report", "-k")
+    qbatch("run", two_clouds, *alone, "backend=toshiko", "--detach")
+    qbatch("run", two_clouds, *alone, "backend=forte", "--detach")
+    Path("prices.yaml").unlink()
+    assert qbatch("fetch", "runs/clouds", "--wait", "--no-report").code == 0
+    jobs = qbatch("status", "runs/clouds", "--json").json["ledger"]["jobs"]
+    bills = [each["billed"] for each in jobs if each["backend"] == "toshiko"]
+    assert bills == [0.25, 0.25]
+
+
 def test_fetch_submits_nothing(
     qbatch: Call, clouds: dict[str, str], two_clouds: Path, ledger: Callable[[], list[Any]]
 ) -> None:

@@ -213,6 +213,9 @@ class FakeCloud:
         self.final_bill = 0.0
         #: The most that each job may cost; 0: what its price is.
         self.most = 0.0
+        #: What `prepare` quotes for each job, and `fetch` says that it cost.
+        self.quote: float | None = None
+        self.bill: float | None = 1.0
         #: Job id -> what `poll` says of it instead of the truth.
         self.said: dict[str, Update] = {}
 
@@ -230,7 +233,8 @@ class FakeCloud:
 
     async def prepare(self, batch: Batch) -> Prepared:
         most = dict.fromkeys(batch.composite.job_ids, self.most)
-        prepared = Prepared({"upload": batch.composite.id}, most=most)
+        quotes = {} if self.quote is None else dict.fromkeys(most, self.quote)
+        prepared = Prepared({"upload": batch.composite.id}, quotes=quotes, most=most)
         return await self._call("prepare", lambda: prepared)  # type: ignore[no-any-return]
 
     def intend(self, batch: Batch) -> Intent:
@@ -273,7 +277,7 @@ class FakeCloud:
     async def fetch(self, batch: Batch, job_ids: Sequence[str]) -> Sequence[Fetched]:
         def act() -> list[Fetched]:
             orders = {order.id: order for order in batch.orders}
-            return [Fetched(k, counts_of(orders[k]), b"reply", cost=1.0) for k in job_ids]
+            return [Fetched(k, counts_of(orders[k]), b"reply", cost=self.bill) for k in job_ids]
 
         return await self._call("fetch", act)  # type: ignore[no-any-return]
 
@@ -322,19 +326,18 @@ def play(
     Args:
         drivers: By backend, or the one driver of the plan's one backend.
         beside: Tasks that run beside it, given its `Stop`.
-        settings: Of `Settings`, and `only`.
+        settings: Of `Settings`, `selected` points, and `clock_s` by which the calendar is wrong.
     """
     if not isinstance(drivers, Mapping):
         drivers = {next(iter(plan.manifest.backends)): drivers}
     events: list[Event] = []
-    selected = settings.pop("selected", None)
+    selected, clock_s = settings.pop("selected", None), settings.pop("clock_s", 0.0)
 
     async def main() -> Play:
         stop = Stop()
         targets = {name: await driver.describe() for name, driver in drivers.items()}
         wanted = replace(Settings.of(plan.manifest), is_inline=True, **settings)
-        epoch = 1.8e9
-        with Snapshot(folder, now=lambda: epoch + trio.current_time()) as snapshot:
+        with Snapshot(folder, now=lambda: 1.8e9 + clock_s + trio.current_time()) as snapshot:
             began = trio.current_time()
             async with trio.open_nursery() as nursery:
                 for task in beside:

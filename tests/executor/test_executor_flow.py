@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from fake_drivers import FakeCloud, FakeLocal, Ledger, counts_of, plan_of, play
 
 from qbatch.executor import Finished, JobMoved, Progress, Started, Warned
 from qbatch.job import JobState
+from qbatch.providers import Rate
 from qbatch.snapshot import Run
 
 
@@ -121,8 +123,6 @@ def test_what_the_provider_holds_is_released_after_the_last_result(tmp_path: Pat
 
 
 def test_submissions_keep_to_the_rate_the_target_allows(tmp_path: Path) -> None:
-    from qbatch.providers import Rate
-
     cloud = FakeCloud(in_flight=50, works_s=0, rates=(Rate(2, 60.0),))
     play(tmp_path, plan_of(6, "cloud"), cloud)
     at = sorted(job.at for job in cloud.ledger.jobs)
@@ -130,9 +130,20 @@ def test_submissions_keep_to_the_rate_the_target_allows(tmp_path: Path) -> None:
     assert at[4] - at[2] >= 60
 
 
-def test_submissions_of_an_earlier_run_count_against_the_rate(tmp_path: Path) -> None:
-    from qbatch.providers import Rate
+@pytest.mark.parametrize("jump_s", [-86_400.0, -3600.0, 3600.0, 86_400.0])
+def test_a_calendar_that_jumps_between_two_calls_loses_and_delays_nothing(
+    tmp_path: Path, jump_s: float
+) -> None:
+    cloud = FakeCloud(in_flight=2, works_s=100.0, rates=(Rate(2, 60.0),))
+    plan = plan_of(4, "cloud", extra=", timeout: 2d")
+    play(tmp_path, plan, cloud, detach=True)
+    played = play(tmp_path, plan, cloud, clock_s=jump_s)
+    assert played.summary.states == {JobState.COMPLETED: 4}
+    assert max(cloud.ledger.times_bought.values()) == 1
+    assert played.elapsed_s < 600
 
+
+def test_submissions_of_an_earlier_run_count_against_the_rate(tmp_path: Path) -> None:
     play(tmp_path, plan_of(3, "cloud"), FakeCloud(in_flight=50, works_s=0, rates=(Rate(3, 60.0),)))
     later = FakeCloud(in_flight=50, works_s=0, rates=(Rate(3, 60.0),))
     play(tmp_path, plan_of(5, "cloud"), later)
