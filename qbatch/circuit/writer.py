@@ -131,7 +131,7 @@ def _translated(circuit: QuantumCircuit, fit: Fit, place: Place) -> QuantumCircu
 
 
 def _machine(fit: Fit) -> Any:
-    """Return the machine as Qiskit's transpiler wants it."""
+    """Return the machine as Qiskit's transpiler wants it; gates it does not know are left out."""
     from qiskit.circuit import IfElseOp, WhileLoopOp
     from qiskit.circuit.library import get_standard_gate_name_mapping
     from qiskit.transpiler import InstructionProperties, Target
@@ -141,7 +141,9 @@ def _machine(fit: Fit) -> Any:
     pairs = list(fit.coupling) or list(permutations(range(fit.num_qubits), 2))
     singles = [(q,) for q in sorted({q for pair in pairs for q in pair})] or [(0,)]
     for name in dict.fromkeys((*fit.basis, "measure", "reset", "delay")):
-        gate = known[name]
+        gate = known.get(name)
+        if gate is None or gate.num_qubits > 2:
+            continue
         places = singles if gate.num_qubits == 1 else pairs
         found = {at: InstructionProperties(error=errors.get((name, at))) for at in places}
         target.add_instruction(gate, found)

@@ -64,7 +64,7 @@ class Surroundings:
         now: The calendar; UTC, seconds since 1970.
     """
 
-    environ: Mapping[str, str] = field(default_factory=dict)
+    environ: Mapping[str, str] = field(default_factory=dict, repr=False)
     transport: httpx.AsyncBaseTransport | None = None
     run_id: str = ""
     is_virtual: bool = False

@@ -30,7 +30,7 @@ class Bearer:
         self._token: Secret | None = None
         self._renew_at = -inf
 
-    async def send(self, send_as: Callable[[str], Awaitable[Reply]]) -> Reply:
+    async def send(self, send_as: Callable[[Secret], Awaitable[Reply]]) -> Reply:
         """Send with a token; after a 401 once more with a new one: nothing was done before."""
         token = await self.token()
         reply = await send_as(token)
@@ -38,11 +38,11 @@ class Bearer:
             reply = await send_as(await self.token(instead_of=token))
         return reply
 
-    async def token(self, *, instead_of: str | None = None) -> str:
+    async def token(self, *, instead_of: Secret | None = None) -> Secret:
         """Return a token that still lives; never `instead_of`, which the cloud refused."""
         async with self._lock:
-            is_refused = self._token is not None and self._token.reveal() == instead_of
+            is_refused = self._token == instead_of
             if self._token is None or is_refused or trio.current_time() > self._renew_at:
                 self._token, life_s = await self._issue()
                 self._renew_at = trio.current_time() + self._share * life_s
-            return self._token.reveal()
+            return self._token

@@ -65,6 +65,20 @@ def read_environment(names: Sequence[str], environ: Mapping[str, str]) -> Secret
     raise CredentialsError(f"no credential: set the environment variable {told}")
 
 
+def address(url: str) -> str:
+    """Return a service's base URL, without a slash at its end.
+
+    Raises:
+        CredentialsError: It holds a user, a query or a fragment: an address is shown and kept, and
+            what they may hold must not be.
+    """
+    if "@" in url.partition("//")[2].partition("/")[0] or set("?#") & set(url):
+        raise CredentialsError(
+            "an address of a service holds a user, query or fragment; write the base URL alone"
+        )
+    return url.rstrip("/")
+
+
 def _read_file(where: str) -> Secret:
     path = Path(where).expanduser()
     try:

@@ -10,7 +10,8 @@ The protocol, as its official client speaks it:
 * One job is one sampler call over many programs, each with its shots: that is our composite job.
 * ``POST /v1/jobs`` with an id of our choice, 204; a second one with that id gets 409 as long as the
   job exists, so that the call itself is the lock: a lost answer is found by its id, and one that
-  left no trace is sent again under the same id. Ours is made of run, composite job and generation.
+  left no trace a minute later is sent again under the same id. Ours is made of run, composite job
+  and generation.
   A deleted id is free again, so an id with results in the bucket is never sent again.
 * ``GET /v1/jobs`` lists all jobs of the credential, unpaged: one request polls a run. Waiting jobs
   say Running too. Results are in the bucket before a job is Completed.
@@ -35,7 +36,6 @@ from difflib import get_close_matches
 from hashlib import sha256
 from math import ceil, inf
 from typing import Any, Literal
-from urllib.parse import urlsplit
 from uuid import UUID
 
 import trio
@@ -56,10 +56,12 @@ from qbatch.providers import (
     Prepared,
     Surroundings,
     Target,
+    Unknown,
     Update,
 )
 from qbatch.providers.bearer import Bearer
-from qbatch.providers.credentials import Secret, read_environment, read_pointer
+from qbatch.providers.credentials import Secret, address, read_environment, read_pointer
+from qbatch.providers.foreign import MOST_NAMES, amount, identifier, record, said, whole, word
 from qbatch.providers.ibm_direct_access_replies import (
     STATES,
     USUAL_REP_DELAY_S,
@@ -76,7 +78,12 @@ from qbatch.providers.ibm_direct_access_replies import (
     read_usage_s,
     redacted,
 )
-from qbatch.providers.ibm_direct_access_storage import MOST_LIFE_S, Bucket, open_bucket
+from qbatch.providers.ibm_direct_access_storage import (
+    MOST_LIFE_S,
+    Bucket,
+    open_bucket,
+    path_of,
+)
 from qbatch.providers.wire import Reply, Wire
 
 IAM_URL = "https://iam.cloud.ibm.com"
@@ -90,8 +97,15 @@ SAMPLER_OPTIONS = ("dynamical_decoupling", "execution", "twirling", "simulator",
 #: A job may use the machine for so long at least, seconds.
 LEAST_TIMEOUT_S = 300
 
+#: Of a machine that is believed; and of one that says nothing of its coupling.
+MOST_QUBITS, MOST_UNCOUPLED = 10_000, 200
+
 #: A machine that takes no jobs is asked again after so long, seconds.
 OFFLINE_S = 60.0
+
+#: After a lost answer: how long what we sent may still be on its way, seconds. Its id alone would
+#: keep a second one out, but is free again as soon as the job is done and deleted.
+SETTLE_S = 60.0
 
 
 class Storage(BaseModel):
@@ -188,6 +202,8 @@ class IbmDirectAccess:
         self._results: dict[str, Sequence[Any]] = {}
         #: Jobs whose input is in the bucket.
         self._written: set[str] = set()
+        #: Job id -> when `locate` first did not find it after it was sent; trio clock.
+        self._absent_at: dict[str, float] = {}
         #: Jobs that the last list did not have.
         self._missing: set[str] = set()
 
@@ -200,15 +216,15 @@ class IbmDirectAccess:
             Refused: No such machine (with the nearest names), or no bucket is known.
         """
         self._storage()
-        record = await self._find_backend()
-        self._status = "reserved" if record.get("locked") is True else str(record.get("status"))
-        return await self._describe(record)
+        machine = await self._find_backend()
+        self._status = _status_of(machine)
+        return await self._describe(machine)
 
-    async def _describe(self, record: Mapping[str, Any]) -> Target:
-        name = str(record.get("name"))
+    async def _describe(self, machine: Mapping[str, Any]) -> Target:
+        name = str(machine["name"])
         configuration = (await self._ask("GET", f"backends/{name}/configuration")).object()
         properties = (await self._ask("GET", f"backends/{name}/properties")).object()
-        target = read_target(record, configuration, properties, await self._lanes(name))
+        target = read_target(machine, configuration, properties, await self._lanes(name))
         if name == self._target_name:
             self._fit = self._make_fit(configuration, properties)
         return target
@@ -219,19 +235,20 @@ class IbmDirectAccess:
         if reply.status == 404:
             return None
         expect(reply)
-        lanes = reply.object().get("hpc_workload_manager")
-        number = lanes.get("lanes") if isinstance(lanes, dict) else None
-        return number if isinstance(number, int) and number > 0 else None
+        return whole(record(reply.object().get("hpc_workload_manager")).get("lanes"))
 
     def _make_fit(self, configuration: Mapping[str, Any], properties: Mapping[str, Any]) -> Fit:
         faulty, options = read_faulty(properties), self._options
         pairs = read_coupling(configuration)
         basis = read_basis(configuration)
-        errors = read_errors(properties) if options.noise_aware else ()
+        num_qubits = whole(configuration.get("n_qubits")) or 0
+        if num_qubits > (MOST_QUBITS if pairs else MOST_UNCOUPLED):
+            raise Misspoke(f"ibm-direct-access: {num_qubits} qubits and {len(pairs)} couplings")
+        errors = read_errors(properties, num_qubits) if options.noise_aware else ()
         return Fit(
             tuple(basis),
             tuple(pair for pair in pairs if not faulty & set(pair)),
-            int(configuration.get("n_qubits") or 0),
+            num_qubits,
             options.initial_layout,
             tuple(one for one in errors if one[0] in (*basis, "measure")),
             self._transpile.optimization_level,
@@ -240,7 +257,7 @@ class IbmDirectAccess:
 
     async def list_targets(self) -> Sequence[Target]:
         """List the machines of the instance."""
-        return [await self._describe(record) for record in await self.backends()]
+        return [await self._describe(machine) for machine in await self.backends()]
 
     def credential_source(self) -> str:
         """Say where the API key comes from.
@@ -342,12 +359,12 @@ class IbmDirectAccess:
         """See that a machine that was offline, paused or reserved takes jobs by now."""
         if self._status == "online":
             return
-        record = await self._find_backend()
-        self._status = "reserved" if record.get("locked") is True else str(record.get("status"))
+        machine = await self._find_backend()
+        self._status = _status_of(machine)
         if self._status != "online":
-            said = f": {record['message']}" if record.get("message") else ""
+            why = f": {told}" if (told := said(machine.get("message"))) else ""
             raise Unavailable(
-                f"ibm-direct-access: {self._target_name} is {self._status}{said}",
+                f"ibm-direct-access: {self._target_name} is {self._status}{why}",
                 retry_after_s=OFFLINE_S,
                 is_full=True,
             )
@@ -372,13 +389,13 @@ class IbmDirectAccess:
         if reply.status == 404:
             raise Unavailable(f"ibm-direct-access: job {intent.key}: 409, and then not found")
         expect(reply)
-        record = reply.object()
-        if difference := _difference(record, json.loads(intent.body)):
+        job = reply.object()
+        if difference := _difference(job, json.loads(intent.body)):
             raise Refused(
                 f"ibm-direct-access: another job has the id {intent.key} ({difference}); "
                 "`qbatch retry` sends it under a new one"
             )
-        return await self._news(batch, record)
+        return await self._news(batch, job)
 
     async def locate(self, batch: Batch, intent: Intent) -> Mapping[str, Located]:
         """Ask for the job by its id; results without a job say that it ran and was deleted."""
@@ -389,15 +406,29 @@ class IbmDirectAccess:
             return {update.job_id: Found(update) for update in updates}
         if await self._has_results(intent.key):
             return {update.job_id: Found(update) for update in self._deleted(batch)}
-        return {order.id: Absent() for order in batch.orders}
+        answer = self._still_absent(intent.key)
+        return {order.id: answer for order in batch.orders}
+
+    def _still_absent(self, job_id: str) -> Located:
+        absent_at = self._absent_at.setdefault(job_id, trio.current_time())
+        settled_s = trio.current_time() - absent_at
+        if settled_s >= SETTLE_S:
+            self._absent_at.pop(job_id)
+            return Absent()
+        return Unknown(
+            f"look for a job {job_id}, or for results in "
+            f"{self._storage().url(f'results_{job_id}.json')}",
+            again_s=SETTLE_S + 0.1 - settled_s,
+            is_patient=True,
+        )
 
     async def poll(self, batches: Sequence[Batch]) -> Sequence[Update]:
         """Read the list of all jobs; what it lacks twice in a row is asked for singly."""
         reply = await self._ask("GET", "jobs")
-        rows = reply.object().get("jobs") or []
+        rows = reply.object().get("jobs") or []  # an empty list may be null
         if not isinstance(rows, list):
             raise Misspoke(f"ibm-direct-access: no list of jobs: {reply.excerpt()}")
-        known = {row.get("id"): row for row in rows if isinstance(row, dict)}
+        known = {word(record(row).get("id")): record(row) for row in rows}
         updates: list[Update] = []
         missing: set[str] = set()
         for batch in batches:
@@ -432,24 +463,24 @@ class IbmDirectAccess:
         job_id = self._id_of(batch)
         return [Update(order.id, JobState.COMPLETED, "deleted", job_id) for order in batch.orders]
 
-    async def _news(self, batch: Batch, record: Mapping[str, Any]) -> Sequence[Update]:
+    async def _news(self, batch: Batch, job: Mapping[str, Any]) -> Sequence[Update]:
         """Turn a job record into news of each of its programs, which share its fate."""
-        job_id, status = self._id_of(batch), str(record.get("status", ""))
+        job_id, status = self._id_of(batch), word(job.get("status"))
         state = STATES.get(status.lower())
         is_over = state is not None and state.is_final
         if is_over:
-            self._ended[job_id] = record
+            self._ended[job_id] = job
         is_lost = is_over and state is not JobState.COMPLETED
-        kept = json.dumps(redacted(record), ensure_ascii=False).encode() if is_lost else b""
+        kept = json.dumps(redacted(job), ensure_ascii=False).encode() if is_lost else b""
         log = await self._log(job_id) if is_lost else b""
-        costs = _shared(read_usage_s(record) if is_over else None, batch.orders)
+        costs = _shared(read_usage_s(job) if is_over else None, batch.orders)
         return [
             Update(
                 order.id,
                 state,
                 status,
                 job_id,
-                error=read_reason(record) if is_lost else "",
+                error=read_reason(job) if is_lost else "",
                 cost=cost,
                 raw=kept,
                 log=log if order is batch.orders[0] else b"",
@@ -472,16 +503,16 @@ class IbmDirectAccess:
                 f"ibm-direct-access: job {job_id}: {len(batch.orders)} programs were sent, "
                 f"{len(rows)} results came"
             )
-        record = self._ended.get(job_id, {})
+        job = self._ended.get(job_id, {})
         log = await self._log(job_id) if batch.orders[0].id in job_ids else b""
-        costs = _shared(read_usage_s(record), batch.orders)
+        costs = _shared(read_usage_s(job), batch.orders)
         wanted = set(job_ids)
         return [
             Fetched(
                 order.id,
                 read_counts(row, order),
                 raw=json.dumps(redacted(row), ensure_ascii=False).encode(),
-                facts=self._facts(record),
+                facts=self._facts(job),
                 cost=cost,
                 log=log if order is batch.orders[0] else b"",
             )
@@ -489,9 +520,9 @@ class IbmDirectAccess:
             if order.id in wanted
         ]
 
-    def _facts(self, record: Mapping[str, Any]) -> dict[str, Any]:
+    def _facts(self, job: Mapping[str, Any]) -> dict[str, Any]:
         keys = ("created_time", "end_time", "usage", "metrics")
-        return {key: redacted(record[key]) for key in keys if record.get(key) is not None}
+        return {key: redacted(job[key]) for key in keys if job.get(key) is not None}
 
     async def cancel(self, batch: Batch, job_ids: Sequence[str]) -> Sequence[Update]:
         """Ask for the whole job to be stopped: IBM cannot stop one program of several.
@@ -537,19 +568,19 @@ class IbmDirectAccess:
         """List the machines of the instance: name, state, message."""
         reply = await self._ask("GET", "backends")
         rows = reply.object().get("backends")
-        if not isinstance(rows, list) or not all(isinstance(one, dict) for one in rows):
+        if not isinstance(rows, list) or not all(identifier(record(i).get("name")) for i in rows):
             raise Misspoke(f"ibm-direct-access: no list of backends: {reply.excerpt()}")
         return rows
 
     async def _find_backend(self) -> Mapping[str, Any]:
-        records = await self.backends()
-        if self._wanted is None and len(records) == 1:
-            self._wanted = str(records[0].get("name"))
-        for record in records:
-            if record.get("name") == self._wanted:
-                return record
-        names = [str(one.get("name")) for one in records]
-        near = get_close_matches(self._wanted or "", names, n=3, cutoff=0.4) or names
+        machines = await self.backends()
+        if self._wanted is None and len(machines) == 1:
+            self._wanted = str(machines[0]["name"])
+        for machine in machines:
+            if machine["name"] == self._wanted:
+                return machine
+        names = [str(one["name"]) for one in machines]
+        near = get_close_matches(self._wanted or "", names, n=3, cutoff=0.4) or names[:MOST_NAMES]
         raise Refused(
             f"ibm-direct-access: {self._wanted or 'no target'!r} is no backend of this instance; "
             f"write target: {' or '.join(near) or '(it has none)'}"
@@ -561,6 +592,8 @@ class IbmDirectAccess:
         if self._bucket is None:
             given = self._options.storage.model_dump()
             self._bucket = open_bucket(given, self._environ, self._prefix)
+            for key in (self._bucket.access_key, self._bucket.secret_key):
+                self._wire.reveal(key)  # a store says aloud what was wrong with a signature
         return self._bucket
 
     def _presigned(self, method: Literal["GET", "PUT", "DELETE"], key: str) -> str:
@@ -587,7 +620,7 @@ class IbmDirectAccess:
     async def _log(self, job_id: str) -> bytes:
         """Read what the service wrote about a job; b"" where it wrote nothing."""
         reply = await self._get(f"logs_{job_id}.json")
-        return reply.content if reply.is_success else b""
+        return reply.kept if reply.is_success else b""
 
     # -- requests -------------------------------------------------------------------------------
 
@@ -612,12 +645,12 @@ class IbmDirectAccess:
                 "ibm-direct-access: where is the service? Each installation has its own address: "
                 f"write url: https://…, or set {ENDPOINT}"
             )
-        return said.rstrip("/")
+        return address(said)
 
     @property
     def _iam(self) -> str:
         said = self._options.iam_endpoint or self._variable(IAM_ENDPOINT) or IAM_URL
-        return said.rstrip("/")
+        return address(said)
 
     def _id_of(self, batch: Batch) -> str:
         """Return the job's id: as a person told it, else the same in any process."""
@@ -643,8 +676,8 @@ class IbmDirectAccess:
         if "content" in request:
             headers["content-type"] = "application/json"
 
-        async def send_as(token: str) -> Reply:
-            authorized = {**headers, "authorization": f"Bearer {token}"}
+        async def send_as(token: Secret) -> Reply:
+            authorized = {**headers, "authorization": f"Bearer {self._wire.reveal(token)}"}
             return await self._wire.send(method, url, headers=authorized, **request)
 
         return await self._bearer.send(send_as)
@@ -663,10 +696,11 @@ class IbmDirectAccess:
             f"{self._iam}/identity/token",
             form={
                 "grant_type": "urn:ibm:params:oauth:grant-type:apikey",
-                "apikey": secret.reveal(),
+                "apikey": self._wire.reveal(secret),
             },
             headers={"accept": "application/json"},
             deadline_s=20.0,
+            is_secret=True,
         )
         if reply.status in (400, 401, 403):
             raise CredentialsError(
@@ -675,10 +709,10 @@ class IbmDirectAccess:
             )
         expect(reply)
         answer = reply.object()
-        token, life_s = answer.get("access_token"), answer.get("expires_in")
-        if not isinstance(token, str) or not isinstance(life_s, int | float):
+        token, life_s = answer.get("access_token"), amount(answer.get("expires_in"))
+        if not isinstance(token, str) or not token or life_s is None:
             raise Misspoke("ibm-direct-access: IAM gave no access_token with expires_in")
-        return Secret(token, secret.source), float(life_s)
+        return Secret(token, secret.source), life_s
 
 
 def open_driver(backend: Backend, *, name: str, surroundings: Surroundings) -> IbmDirectAccess:
@@ -690,21 +724,24 @@ def _expect_object(reply: Reply) -> None:
     """Raise unless the store did it; what it says is XML, of which the code is enough."""
     if reply.is_success:
         return
-    said = reply.excerpt(300)
-    code = said.partition("<Code>")[2].partition("</Code>")[0]
-    raise reply.failure(f"the bucket says {code or said or 'nothing'}")
+    text = reply.content[:4_000].decode("utf-8", "replace")
+    code = word(text.partition("<Code>")[2].partition("</Code>")[0])
+    raise reply.failure(f"the bucket says {code or 'nothing that is known here'}")
 
 
-def _difference(record: Mapping[str, Any], body: Mapping[str, Any]) -> str:
+def _status_of(machine: Mapping[str, Any]) -> str:
+    return "reserved" if machine.get("locked") is True else word(machine.get("status"))
+
+
+def _difference(job: Mapping[str, Any], body: Mapping[str, Any]) -> str:
     """Say in what a job record is not what we sent; "" where it is that."""
     for key in ("backend", "program_id", "timeout_secs"):
-        if key in record and record[key] != body[key]:
-            return f"{key} {record[key]!r} instead of {body[key]!r}"
-    storage = record.get("storage")
+        if key in job and job[key] != body[key]:
+            return f"{key} {said(job[key])!r} instead of {body[key]!r}"
+    storage = record(job.get("storage"))
     for name, entry in body["storage"].items():
-        theirs = storage.get(name) if isinstance(storage, dict) else None
-        url = theirs.get("presigned_url") if isinstance(theirs, dict) else None
-        if isinstance(url, str) and urlsplit(url).path != urlsplit(entry["url"]).path:
+        url = record(storage.get(name)).get("presigned_url")
+        if isinstance(url, str) and path_of(url) != path_of(entry["url"]):
             return f"its {name} is another object"
     return ""
 

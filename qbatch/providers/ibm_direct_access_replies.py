@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import base64
 import binascii
-import io
-import json
+import re
 import zlib
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from qbatch.errors import Misspoke
 from qbatch.job import JobState
 from qbatch.providers import Order, Price, Target
-from qbatch.providers.ibm_direct_access_storage import bare
+from qbatch.providers.foreign import amount, record, records, redact, said, whole, word
 from qbatch.providers.wire import Reply
 from qbatch.result import Counts
 
@@ -38,6 +37,11 @@ STATES = {
 #: Of one array in a result, decompressed, bytes.
 MOST_BYTES = 256 * 2**20
 
+#: NumPy's head of an array of bytes in rows; it is not read by NumPy, which trusts its size.
+_BYTE_ROWS = re.compile(
+    rb"\{'descr': '\|u1', 'fortran_order': (False|True), 'shape': \((\d{1,12}), (\d{1,12})\), \}\s*"
+)
+
 #: Between two shots, where the machine does not say, seconds.
 USUAL_REP_DELAY_S = 250e-6
 
@@ -57,7 +61,7 @@ def read_programs(document: Any) -> Sequence[Any]:
     found = _value(document, "PrimitiveResult")
     rows = found.get("pub_results", found.get("results")) if isinstance(found, dict) else None
     if not isinstance(rows, list):
-        raise Misspoke(f"ibm-direct-access: no result of a sampler: {json.dumps(document):.120}")
+        raise Misspoke(f"ibm-direct-access: no result of a sampler: {said(document, 120)}")
     return rows
 
 
@@ -102,7 +106,7 @@ def _fields(row: Any) -> Mapping[str, Any]:
     data = _value(outer.get("data") if isinstance(outer, dict) else None, "DataBin")
     fields = data.get("fields", data) if isinstance(data, dict) else None
     if not isinstance(fields, dict) or not fields:
-        raise Misspoke(f"ibm-direct-access: a result without registers: {json.dumps(row):.120}")
+        raise Misspoke(f"ibm-direct-access: a result without registers: {said(row, 120)}")
     return fields
 
 
@@ -128,8 +132,8 @@ def _bits(field: Any, num_bits: int, order: Order) -> Bits:
         rows = _rows_of_words(held["samples"], num_bits, order)
     else:
         rows = read_array(held.get("array"))
-        if rows.dtype != np.uint8 or rows.ndim != 2 or rows.shape[1] != (num_bits + 7) // 8:
-            raise Misspoke(f"{_about(order)}: bits came as an array {rows.shape} of {rows.dtype}")
+        if rows.shape[1] != (num_bits + 7) // 8:
+            raise Misspoke(f"{_about(order)}: {num_bits} bits came in {rows.shape[1]} bytes")
     bits = np.unpackbits(rows[:, ::-1], axis=1, bitorder="little")
     if bits[:, num_bits:].any():
         raise Misspoke(f"{_about(order)}: a shot has more than {num_bits} bits")
@@ -148,8 +152,8 @@ def _rows_of_words(words: Any, num_bits: int, order: Order) -> Bits:
     return np.frombuffer(joined, np.uint8).reshape(-1, num_bytes)
 
 
-def read_array(item: Any) -> npt.NDArray[Any]:
-    """Read ``{"__type__": "ndarray"}``: base64 of zlib of NumPy's own format, without pickle.
+def read_array(item: Any) -> Bits:
+    """Read ``{"__type__": "ndarray"}``: base64 of zlib of NumPy's own format, rows of bytes.
 
     Raises:
         Misspoke: It is not, or it is larger than `MOST_BYTES`.
@@ -162,23 +166,25 @@ def read_array(item: Any) -> npt.NDArray[Any]:
         data = inflating.decompress(base64.b64decode(text, validate=True), MOST_BYTES)
         if not inflating.eof:
             raise ValueError(f"it is cut short, or over {MOST_BYTES} bytes")
-        found = np.load(io.BytesIO(data), allow_pickle=False)
-    except (TypeError, ValueError, EOFError, binascii.Error, zlib.error) as error:
+        size = 2 if data[6:7] == b"\x01" else 4
+        start = 8 + size + int.from_bytes(data[8 : 8 + size], "little")
+        head, body = data[8 + size : start], data[start:]
+        shape = _BYTE_ROWS.fullmatch(head) if data.startswith(b"\x93NUMPY") else None
+        if shape is None:
+            raise ValueError("it holds no rows of bytes")
+        order: Literal["C", "F"] = "F" if shape[1] == b"True" else "C"
+        return np.frombuffer(body, np.uint8).reshape(int(shape[2]), int(shape[3]), order=order)
+    except (TypeError, ValueError, binascii.Error, zlib.error) as error:
         raise Misspoke(f"ibm-direct-access: an array that cannot be read ({error})") from error
-    if not isinstance(found, np.ndarray):
-        raise Misspoke("ibm-direct-access: an array that cannot be read (it is an archive)")
-    return found
 
 
 def redacted(value: Any) -> Any:
-    """Return JSON without what follows the ``?`` of any URL in it: signatures stand there."""
+    """Return JSON without the queries of any URLs in it: signatures stand there."""
     if isinstance(value, dict):
         return {key: redacted(one) for key, one in value.items()}
     if isinstance(value, list):
         return [redacted(one) for one in value]
-    if isinstance(value, str) and value.startswith(("http://", "https://")):
-        return bare(value)
-    return value
+    return redact(value) if isinstance(value, str) else value
 
 
 def read_error(reply: Reply) -> str:
@@ -190,19 +196,17 @@ def read_error(reply: Reply) -> str:
     except Misspoke:
         return ""
     if "errorMessage" in body:
-        return f"{body.get('errorCode', '')}: {body['errorMessage']}"
-    errors = body.get("errors")
-    rows = errors if isinstance(errors, list) else []
-    parts = [_error(one) for one in rows if isinstance(one, dict)]
+        return f"{said(body.get('errorCode'))}: {said(body['errorMessage'])}"
+    parts = [_error(one) for one in records(body.get("errors"))]
     if not parts and isinstance(body.get("detail"), str):
-        parts = [body["detail"]]
-    trace = f" (trace {body['trace']})" if parts and body.get("trace") else ""
+        parts = [said(body["detail"])]
+    trace = f" (trace {told})" if parts and (told := said(body.get("trace"))) else ""
     return "; ".join(parts) + trace
 
 
-def _error(record: Mapping[str, Any]) -> str:
-    code, message = record.get("code"), record.get("message") or "no reason given"
-    solution = f" {record['solution']}" if record.get("solution") else ""
+def _error(one: Mapping[str, Any]) -> str:
+    code, message = said(one.get("code")), said(one.get("message")) or "no reason given"
+    solution = f" {told}" if (told := said(one.get("solution"))) else ""
     return f"{code}: {message}{solution}" if code else f"{message}{solution}"
 
 
@@ -212,27 +216,27 @@ def expect(reply: Reply) -> None:
         raise reply.failure(read_error(reply))
 
 
-def read_reason(record: Mapping[str, Any]) -> str:
+def read_reason(job: Mapping[str, Any]) -> str:
     """Return why a job failed or was cancelled, in IBM's words."""
-    code, message = record.get("reason_code"), record.get("reason_message")
+    code, message = said(job.get("reason_code")), said(job.get("reason_message"))
     if not message:
-        return "no reason given" if code is None else f"reason code {code}"
-    solution = f" {record['reason_solution']}" if record.get("reason_solution") else ""
-    return f"{message}{solution}" + ("" if code is None else f" (code {code})")
+        return f"reason code {code}" if code else "no reason given"
+    solution = f" {told}" if (told := said(job.get("reason_solution"))) else ""
+    return f"{message}{solution}" + (f" (code {code})" if code else "")
 
 
-def read_usage_s(record: Mapping[str, Any]) -> float | None:
+def read_usage_s(job: Mapping[str, Any]) -> float | None:
     """Return how long the job had the machine, seconds; None: not told."""
-    usage, metrics = record.get("usage"), record.get("metrics")
-    for part, key in ((usage, "quantum_nanoseconds"), (metrics, "circuits_execution_time_ns")):
-        value = part.get(key) if isinstance(part, dict) else None
-        if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
-            return value / 1e9
+    places = (("usage", "quantum_nanoseconds"), ("metrics", "circuits_execution_time_ns"))
+    for part, key in places:
+        found = amount(record(job.get(part)).get(key))
+        if found is not None:
+            return found / 1e9
     return None
 
 
 def read_target(
-    record: Mapping[str, Any],
+    machine: Mapping[str, Any],
     configuration: Mapping[str, Any],
     properties: Mapping[str, Any],
     lanes: int | None,
@@ -240,36 +244,35 @@ def read_target(
     """Read what a machine is and takes.
 
     Args:
-        record: Of the list of backends: state and message.
+        machine: Its row of the list of backends: name, state and message.
         configuration: Its configuration document.
         properties: Its calibration; {}: not told.
         lanes: Jobs it keeps for us at once, until they are deleted; None: not told.
     """
-    delay = configuration.get("default_rep_delay")
-    is_told = isinstance(delay, int | float) and not isinstance(delay, bool) and delay > 0
-    delay_s = float(delay) * 1e-6 if is_told else USUAL_REP_DELAY_S  # type: ignore[arg-type]
+    delay_us = amount(configuration.get("default_rep_delay"))
+    delay_s = delay_us * 1e-6 if delay_us else USUAL_REP_DELAY_S
     price = Price(
         unit="qpu_seconds",
         per_shot=delay_s,
         source=f"{delay_s * 1e6:g} µs between shots; billed as used",
         certainty="about",
     )
-    status = record.get("status")
+    status = word(machine.get("status"))
     return Target(
-        name=str(record.get("name")),
-        num_qubits=_whole(configuration.get("n_qubits")),
-        max_shots=_whole(configuration.get("max_shots")),
+        name=str(machine["name"]),
+        num_qubits=whole(configuration.get("n_qubits")),
+        max_shots=whole(configuration.get("max_shots")),
         max_jobs=MOST_PROGRAMS,
         max_bytes=MOST_INPUT_BYTES,
         job_bytes=64,
         in_flight=lanes or 1,
         poll_s=(1.0, 10.0),
         price=price,
-        online=status == "online" and record.get("locked") is not True,
+        online=status == "online" and machine.get("locked") is not True,
         facts={
             "status": status,
-            "message": record.get("message"),
-            "locked": record.get("locked"),
+            "message": machine.get("message"),
+            "locked": machine.get("locked"),
             "lanes": lanes,
             "basis": read_basis(configuration),
             "calibrated_at": properties.get("last_update_date"),
@@ -282,44 +285,66 @@ def read_target(
 def read_basis(configuration: Mapping[str, Any]) -> list[str]:
     """Return Qiskit's names of the machine's gates, without control flow and the like."""
     named = configuration.get("basis_gates")
-    other = ("delay", "measure", "reset", "if_else", "while_loop", "for_loop", "switch_case")
-    return [str(one) for one in named if one not in other] if isinstance(named, list) else []
+    other = ("", "delay", "measure", "reset", "if_else", "while_loop", "for_loop", "switch_case")
+    words = map(word, named) if isinstance(named, list) else ()
+    return [one for one in words if one not in other]
 
 
 def read_coupling(configuration: Mapping[str, Any]) -> tuple[tuple[int, int], ...]:
-    """Return the pairs of qubits a gate may act on; (): all."""
-    pairs = configuration.get("coupling_map")
-    return tuple((int(a), int(b)) for a, b in pairs) if isinstance(pairs, list) else ()
+    """Return the pairs of qubits a gate may act on; (): all.
+
+    Raises:
+        Misspoke: It is no list of pairs of numbers of qubits.
+    """
+    told = configuration.get("coupling_map")
+    if told is None:
+        return ()
+    qubits = range(whole(configuration.get("n_qubits")) or 0)
+    pairs = [_qubits(pair, qubits) for pair in told] if isinstance(told, list) else [()]
+    if any(len(pair) != 2 for pair in pairs):
+        raise Misspoke(f"ibm-direct-access: no coupling map: {said(told, 120)}")
+    return tuple((pair[0], pair[1]) for pair in pairs)
+
+
+def _qubits(told: Any, qubits: range) -> tuple[int, ...]:
+    """Return numbers of qubits; () where they are none, or no qubits of the machine."""
+    if not isinstance(told, list) or any(isinstance(one, bool) for one in told):
+        return ()
+    return tuple(told) if all(isinstance(n, int) and n in qubits for n in told) else ()
 
 
 def read_faulty(properties: Mapping[str, Any]) -> frozenset[int]:
     """Return the qubits that the calibration calls out of order."""
     return frozenset(
         qubit
-        for qubit, entries in enumerate(properties.get("qubits") or ())
+        for qubit, entries in enumerate(_lists(properties.get("qubits")))
         if any(one.get("name") == "operational" and not one.get("value") for one in entries)
     )
 
 
 def read_errors(
-    properties: Mapping[str, Any],
+    properties: Mapping[str, Any], num_qubits: int
 ) -> tuple[tuple[str, tuple[int, ...], float], ...]:
     """Return (gate, qubits, error rate) of all that the calibration tells; readout is "measure"."""
     found: list[tuple[str, tuple[int, ...], float]] = []
-    for gate in properties.get("gates") or ():
-        for one in gate.get("parameters") or ():
-            if one.get("name") == "gate_error":
-                qubits = tuple(int(qubit) for qubit in gate["qubits"])
-                found.append((str(gate["gate"]), qubits, float(one["value"])))
-    for qubit, entries in enumerate(properties.get("qubits") or ()):
-        found += [
-            ("measure", (qubit,), float(one["value"]))
-            for one in entries
-            if one.get("name") == "readout_error"
-        ]
+    for gate in records(properties.get("gates")):
+        name, qubits = word(gate.get("gate")), _qubits(gate.get("qubits"), range(num_qubits))
+        for one in records(gate.get("parameters")):
+            rate = _rate(one, "gate_error")
+            if rate is not None and name and qubits:
+                found.append((name, qubits, rate))
+    for qubit, entries in enumerate(_lists(properties.get("qubits"))):
+        rates = (_rate(one, "readout_error") for one in entries)
+        found += [("measure", (qubit,), rate) for rate in rates if rate is not None]
     return tuple(found)
 
 
-def _whole(value: Any) -> int | None:
-    is_whole = isinstance(value, int) and not isinstance(value, bool) and value > 0
-    return value if is_whole else None
+def _lists(value: Any) -> Sequence[Sequence[Mapping[str, Any]]]:
+    """Return a list of lists of objects, whatever is none left out but in its place."""
+    return [records(one) for one in value] if isinstance(value, list) else []
+
+
+def _rate(entry: Mapping[str, Any], name: str) -> float | None:
+    """Return the error rate in an entry of that name; None where it tells none."""
+    rate = amount(entry.get("value")) if entry.get("name") == name else None
+    return rate if rate is not None and rate <= 1 else None

@@ -3,7 +3,7 @@
 The signature is AWS Signature Version 4 in the query (the variant named ``UNSIGNED-PAYLOAD``, only
 ``host`` signed), path-style addressing; standard library only. Who holds such a URL may do one
 thing with one object until it ends, so URLs never stand in a memo, an intent, a message or a
-report: `bare` is what may.
+report.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Literal
 from urllib.parse import quote, urlsplit
 
 from qbatch.errors import CredentialsError, Refused
-from qbatch.providers.credentials import Secret, read_environment
+from qbatch.providers.credentials import Secret, address, read_environment
 
 #: The longest life of a presigned URL that the signature's definition allows, seconds.
 MOST_LIFE_S = 604_800
@@ -87,10 +87,12 @@ class Bucket:
         return f"{self.service_endpoint}/{quote(self.name)}/{quote(key, safe='/~')}"
 
 
-def bare(url: str) -> str:
-    """Return a URL without its query, where a signature would be."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}{parts.path}"
+def path_of(url: str) -> str:
+    """Return the path of a URL; "" where it is none."""
+    try:
+        return urlsplit(url).path
+    except ValueError:
+        return ""
 
 
 def open_bucket(
@@ -127,10 +129,10 @@ def open_bucket(
             raise CredentialsError(
                 f"ibm-direct-access: no keys to the bucket: set {' and '.join(KEY_VARIABLES)}"
             ) from error
-    endpoint = endpoint.rstrip("/")
+    endpoint = address(endpoint)
     service = said("endpoint_for_service", VARIABLES["endpoint_for_service"]) or endpoint
     region = said("region", VARIABLES["region"]) or "us-east-1"
-    return Bucket(endpoint, service.rstrip("/"), name, region, keys[0], keys[1])
+    return Bucket(endpoint, address(service), name, region, keys[0], keys[1])
 
 
 VARIABLES = {

@@ -28,15 +28,15 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
+from functools import partial
 from hashlib import sha256
 from typing import Any, Literal, Self
 from uuid import NAMESPACE_URL, UUID, uuid5
 
-import trio
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from qbatch.circuit import program_text
-from qbatch.errors import Misspoke, ProviderError, Refused, Unavailable
+from qbatch.errors import Misspoke, Refused, Unavailable
 from qbatch.job import JobState
 from qbatch.manifest.models import Backend
 from qbatch.providers import (
@@ -53,15 +53,16 @@ from qbatch.providers import (
     Unknown,
     Update,
 )
-from qbatch.providers.credentials import Secret, read_environment, read_pointer
+from qbatch.providers.asking import ask_all
+from qbatch.providers.credentials import Secret, address, read_environment, read_pointer
+from qbatch.providers.foreign import MOST_NAMES, amount, is_word, record, word
 from qbatch.providers.marqov_replies import (
     RATES,
     STATES,
     expect,
-    identifier,
+    id_in,
     read_checks,
     read_error,
-    read_number,
     read_price,
     read_reason,
     read_result,
@@ -184,8 +185,9 @@ class Marqov:
 
     async def list_targets(self) -> Sequence[Target]:
         """List the catalogue, without what is retired."""
-        records = await self.backends()
-        return [read_target(record) for record in records if record.get("isRetired") is not True]
+        return [
+            read_target(one) for one in await self.backends() if one.get("isRetired") is not True
+        ]
 
     def credential_source(self) -> str:
         """Say where the API key comes from.
@@ -241,7 +243,7 @@ class Marqov:
             "script_type": "script",
         }
         reply = await self._post(batch, "upload", "scripts/upload", script)
-        return identifier(reply, "script_id")
+        return id_in(reply, "script_id")
 
     async def _analyse(self, batch: Batch, script_id: str) -> dict[str, Any]:
         """Check that what was saved is what we sent, and ask what running it costs."""
@@ -263,9 +265,11 @@ class Marqov:
         answer = reply.object()
         if answer.get("can_run") is False:
             raise Refused(f"marqov: {order.name}: cannot run: {read_checks(answer)}")
-        cost = answer.get("cost")
-        usd = read_number(cost.get("total_usd")) if isinstance(cost, dict) else None
-        return {"analysis_id": identifier(reply, "analysis_id"), "usd": usd}
+        told = record(answer.get("cost")).get("total_usd")
+        usd = amount(told)
+        if usd is None and (told is not None or read_price(await self._known_record()).quoted):
+            raise Misspoke(f"marqov: {order.name}: an analysis without its cost: {told!r:.80}")
+        return {"analysis_id": id_in(reply, "analysis_id"), "usd": usd}
 
     def _body(self, batch: Batch, memo: Mapping[str, Any]) -> str:
         """Write the submission, which is kept as it is: it must never differ when sent again."""
@@ -320,14 +324,15 @@ class Marqov:
                 "POST", self._url("jobs/submit"), content=intent.body, key=intent.key
             )
             code, words = read_error(reply)
-            if code == "idempotency_conflict":  # something was taken under this key
+            if code == "idempotency_conflict" or (reply.status == 409 and not code):
+                # something was taken under this key, or may have been
                 raise Unavailable(f"marqov: POST /api/jobs/submit: {words}")
             expect(reply)
         except Unavailable as error:
             if shared is not None and error.unsent:
                 shared.give_back(now_s)
             raise
-        job_id = identifier(reply, "job_id")
+        job_id = id_in(reply, "job_id")
         return [Update(batch.orders[0].id, JobState.SUBMITTED, "pending", job_id)]
 
     def _shared_rates(self) -> SharedRates | None:
@@ -360,19 +365,8 @@ class Marqov:
 
     async def poll(self, batches: Sequence[Batch]) -> Sequence[Update]:
         """Ask about each job; one alone is asked about with an answer held back."""
-        updates: list[Update] = []
-        failures: list[ProviderError] = []
         wait_s = WAIT_S if len(batches) == 1 else 0
-
-        async def ask(batch: Batch) -> None:
-            try:
-                updates.append(await self._news(batch, wait_s))
-            except ProviderError as error:
-                failures.append(error)
-
-        async with trio.open_nursery() as nursery:
-            for batch in batches:
-                nursery.start_soon(ask, batch)
+        updates, failures = await ask_all([partial(self._news, one, wait_s) for one in batches])
         if failures and not updates:
             raise failures[0]
         return updates
@@ -381,10 +375,10 @@ class Marqov:
         (order,), job_id = batch.orders, self._job_id(batch)
         reply = await self._status(job_id, wait_s)
         if reply.status == 404:
-            return Update(order.id, None, "404 not found", job_id, raw=reply.content)
+            return Update(order.id, None, "404 not found", job_id, raw=reply.kept)
         expect(reply)
-        record = reply.object()
-        status = str(record.get("status", ""))
+        job = reply.object()
+        status = word(job.get("status"))
         state = STATES.get(status.lower())
         if state is JobState.COMPLETED:
             self._finished[job_id] = reply
@@ -394,9 +388,9 @@ class Marqov:
             state,
             status,
             job_id,
-            error=read_reason(record) if is_lost else "",
-            cost=read_number(record.get("estimated_cost_usd")),
-            raw=reply.content if is_lost else b"",
+            error=read_reason(job) if is_lost else "",
+            cost=amount(job.get("estimated_cost_usd")),
+            raw=reply.kept if is_lost else b"",
         )
 
     async def _status(self, job_id: str, wait_s: int = 0) -> Reply:
@@ -409,21 +403,19 @@ class Marqov:
         if reply is None:
             reply = await self._status(job_id)
             expect(reply)
-        record = reply.object()
-        if record.get("result") is None:  # completed, but not there yet
+        job = reply.object()
+        if job.get("result") is None:  # completed, but not there yet
             return []
-        counts, facts = read_result(record["result"], order)
-        vector = read_state(record["result"], order) if self._options.statevector else None
-        facts |= {key: record[key] for key in ("created_at", "updated_at") if record.get(key)}
+        counts, facts = read_result(job["result"], order)
+        vector = read_state(job["result"], order) if self._options.statevector else None
+        facts |= {key: job[key] for key in ("created_at", "updated_at") if job.get(key)}
         facts |= {
             key: batch.composite.memo[key]
             for key in ("script_id", "analysis_id")
             if key in batch.composite.memo
         }
-        cost = read_number(record.get("estimated_cost_usd"))
-        return [
-            Fetched(order.id, counts, reply.content, facts=facts, statevector=vector, cost=cost)
-        ]
+        cost = amount(job.get("estimated_cost_usd"))
+        return [Fetched(order.id, counts, reply.kept, facts=facts, statevector=vector, cost=cost)]
 
     async def cancel(self, batch: Batch, job_ids: Sequence[str]) -> Sequence[Update]:
         """Ask for it, though the platform is known to refuse keys; a person can, in the browser."""
@@ -450,19 +442,19 @@ class Marqov:
         """List the platform's backends, retired ones included."""
         reply = await self._ask("GET", self._url("backends"))
         items = reply.object().get("backends")
-        if not isinstance(items, list) or not all(isinstance(one, dict) for one in items):
+        if not isinstance(items, list) or not all(is_word(record(i).get("slug")) for i in items):
             raise Misspoke(f"marqov: no list of backends: {reply.excerpt()}")
         return items
 
     async def _find_backend(self) -> Mapping[str, Any]:
-        records = await self.backends()
-        for record in records:
-            if self._wanted and record.get("slug") == self._wanted:
-                if record.get("isRetired") is True:
+        backends = await self.backends()
+        for one in backends:
+            if one["slug"] == self._wanted:
+                if one.get("isRetired") is True:
                     raise Refused(f"marqov: {self._wanted} is retired; choose another target")
-                return record
-        slugs = [str(one.get("slug")) for one in records if one.get("isRetired") is not True]
-        near = get_close_matches(self._wanted, slugs, n=3, cutoff=0.4) or slugs
+                return one
+        slugs = [str(one["slug"]) for one in backends if one.get("isRetired") is not True]
+        near = get_close_matches(self._wanted, slugs, n=3, cutoff=0.4) or slugs[:MOST_NAMES]
         raise Refused(
             f"marqov: {self._wanted or 'no target'!r} is no backend; "
             f"write target: {' or '.join(near)}"
@@ -503,7 +495,7 @@ class Marqov:
         return reply
 
     async def _send(self, method: str, url: str, *, key: str = "", **request: Any) -> Reply:
-        headers = {"authorization": f"Bearer {self._secret().reveal()}"}
+        headers = {"authorization": f"Bearer {self._wire.reveal(self._secret())}"}
         if key:
             headers["idempotency-key"] = key
         if "content" in request:
@@ -526,5 +518,4 @@ def open_driver(backend: Backend, *, name: str, surroundings: Surroundings) -> M
 
 def base_url(url: str | None, environ: Mapping[str, str]) -> str:
     """Return where the API is: the manifest's word, the environment's, or the cloud's own."""
-    said = url or next((environ[v] for v in URL_VARIABLES if environ.get(v)), BASE_URL)
-    return said.rstrip("/")
+    return address(url or next((environ[v] for v in URL_VARIABLES if environ.get(v)), BASE_URL))

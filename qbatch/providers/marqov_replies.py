@@ -5,13 +5,13 @@ Rules: nothing is guessed against what an answer says; what does not fit its ord
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from qbatch.errors import Misspoke
 from qbatch.job import JobState
 from qbatch.providers import Order, Price, Rate, Target
+from qbatch.providers.foreign import amount, identifier, record, said, whole
 from qbatch.providers.tally import read_tally
 from qbatch.providers.wire import Reply
 from qbatch.result import Counts
@@ -46,7 +46,7 @@ def read_result(result: Any, order: Order) -> tuple[Counts, dict[str, Any]]:
     Raises:
         Misspoke: Not counts, wrong width, an unknown bit order, or they do not add up to the shots.
     """
-    counted = result.get("counts") if isinstance(result, dict) else None
+    counted = record(result).get("counts")
     if not isinstance(counted, dict) or not counted:
         raise Misspoke(f"marqov: {order.name}: completed without counts: {result!r:.120}")
     is_first, bit_order = _bit_order(result)
@@ -58,20 +58,17 @@ def read_result(result: Any, order: Order) -> tuple[Counts, dict[str, Any]]:
 def _bit_order(result: Mapping[str, Any]) -> tuple[bool, str]:
     """Tell whether bit 0 stands leftmost, and in what words; never guessed against the metadata."""
     metadata = _metadata(result)
-    inner = metadata.get("reproducibility")
-    said = metadata.get("bit_order") or (
-        inner.get("bit_order") if isinstance(inner, dict) else None
-    )
-    if said is None:
+    inner = record(metadata.get("reproducibility"))
+    order = metadata.get("bit_order") or inner.get("bit_order")
+    if order is None:
         return True, "qubit_0_first (assumed)"
-    if said not in ("qubit_0_first", "qubit_0_last"):
-        raise Misspoke(f"marqov: unknown bit order {said!r}", raw=json.dumps(result)[:2_000])
-    return said == "qubit_0_first", str(said)
+    if order not in ("qubit_0_first", "qubit_0_last"):
+        raise Misspoke(f"marqov: unknown bit order {order!r:.80}", raw=said(result))
+    return order == "qubit_0_first", str(order)
 
 
 def _metadata(result: Mapping[str, Any]) -> Mapping[str, Any]:
-    metadata = result.get("metadata")
-    return metadata if isinstance(metadata, dict) else {}
+    return record(result.get("metadata"))
 
 
 def read_state(result: Mapping[str, Any], order: Order) -> Any:
@@ -89,7 +86,7 @@ def read_state(result: Mapping[str, Any], order: Order) -> Any:
         return None
     try:
         parts = np.asarray(rows, dtype=float)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, OverflowError) as error:
         raise Misspoke(f"marqov: {order.name}: the state vector is no numbers") from error
     if parts.shape != (2**num_qubits, 2) or not np.isfinite(parts).all():
         raise Misspoke(f"marqov: {order.name}: a state vector of shape {parts.shape}")
@@ -111,10 +108,10 @@ def read_error(reply: Reply) -> tuple[str, str]:
     error = body.pop("error", None)
     code = ""
     if isinstance(error, dict):
-        code, error = str(error.get("code") or ""), error.get("message")
-    words = ": ".join(str(part) for part in (code, error) if part)
-    beside = json.dumps(body) if body else ""
-    return code, " ".join(part for part in (words, beside[:300]) if part)
+        code, error = said(error.get("code")), error.get("message")
+    words = ": ".join(part for part in (code, said(error)) if part)
+    beside = said(body, 300) if body else ""
+    return code, " ".join(part for part in (words, beside) if part)
 
 
 def expect(reply: Reply) -> None:
@@ -123,14 +120,14 @@ def expect(reply: Reply) -> None:
         raise reply.failure(read_error(reply)[1])
 
 
-def identifier(reply: Reply, key: str) -> str:
+def id_in(reply: Reply, key: str) -> str:
     """Return the id under `key`.
 
     Raises:
         Misspoke: There is none.
     """
-    value = reply.object().get(key)
-    if not isinstance(value, str) or not value:
+    value = identifier(reply.object().get(key))
+    if value is None:
         raise Misspoke(
             f"marqov: {reply.asked}: answered {reply.status} without {key}",
             raw=reply.excerpt(2_000),
@@ -138,52 +135,42 @@ def identifier(reply: Reply, key: str) -> str:
     return value
 
 
-def read_reason(record: Mapping[str, Any]) -> str:
+def read_reason(job: Mapping[str, Any]) -> str:
     """Return why a job failed: at most its result says so."""
-    result = record.get("result")
-    error = result.get("error") if isinstance(result, dict) else None
-    return str(error) if error else "no reason given"
+    return said(record(job.get("result")).get("error")) or "no reason given"
 
 
 def read_checks(answer: Mapping[str, Any]) -> str:
     """Return what an analysis objected to."""
-    checks = answer.get("checks")
-    return json.dumps(checks)[:300] if checks else "no reason given"
+    return said(answer.get("checks"), 300) or "no reason given"
 
 
-def read_number(value: Any) -> float | None:
-    """Return a JSON number, or None for anything else."""
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return float(value) if is_number else None
-
-
-def read_target(record: Mapping[str, Any]) -> Target:
+def read_target(backend: Mapping[str, Any]) -> Target:
     """Read an entry of the catalogue."""
 
-    def whole(*keys: str) -> int | None:
-        found = (record.get(key) for key in keys)
-        return next((one for one in found if isinstance(one, int) and one > 0), None)
+    def first(*keys: str) -> int | None:
+        return next((one for key in keys if (one := whole(backend.get(key)))), None)
 
     return Target(
-        name=str(record.get("slug")),
-        num_qubits=whole("maxQubits", "qubitCount"),
-        max_shots=min(whole("maxShots") or MOST_SHOTS, MOST_SHOTS),
+        name=str(backend["slug"]),
+        num_qubits=first("maxQubits", "qubitCount"),
+        max_shots=min(first("maxShots") or MOST_SHOTS, MOST_SHOTS),
         max_jobs=1,
         in_flight=RATES[1].calls,
         rates=RATES,
         poll_s=(1.0, 15.0),
-        price=read_price(record),
-        online=record.get("isAvailable") is not False and record.get("status") in (None, "online"),
-        facts=dict(record),
+        price=read_price(backend),
+        online=backend.get("isAvailable") is not False
+        and backend.get("status") in (None, "online"),
+        facts=dict(backend),
     )
 
 
-def read_price(record: Mapping[str, Any]) -> Price:
+def read_price(backend: Mapping[str, Any]) -> Price:
     """Read the price; one that is not told in full is quoted by the analysis, never free."""
-    pricing = record.get("pricing")
-    keys = ("taskFee", "perShot", "minimumCost")
+    pricing = record(backend.get("pricing"))
     fee, per_shot, minimum = (
-        read_number(pricing.get(key)) if isinstance(pricing, dict) else None for key in keys
+        amount(pricing.get(key)) for key in ("taskFee", "perShot", "minimumCost")
     )
     if fee is None or per_shot is None or minimum is None:
         return Price(unit="usd", quoted=True, source="the analysis of each script")

@@ -29,17 +29,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from dataclasses import replace
 from difflib import get_close_matches
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
-import trio
 from pydantic import BaseModel, ConfigDict, Field
 
 from qbatch.circuit import Fit, program_text
-from qbatch.errors import Misspoke, Refused, Unavailable
+from qbatch.errors import CircuitError, Misspoke, Refused, Unavailable
 from qbatch.job import JobState
 from qbatch.manifest.models import Backend, Transpile
 from qbatch.providers import (
@@ -56,17 +56,26 @@ from qbatch.providers import (
     Unknown,
     Update,
 )
+from qbatch.providers.asking import ask_all
 from qbatch.providers.bearer import Bearer
+from qbatch.providers.credentials import Secret
+from qbatch.providers.foreign import (
+    MOST_NAMES,
+    amount,
+    record,
+    records,
+    said,
+    whole,
+    word,
+)
 from qbatch.providers.open_quantum_account import find_services, open_account, read_account
 from qbatch.providers.open_quantum_replies import (
     choose,
     expect,
     find_basis,
-    identifier_of,
-    number_of,
+    id_of,
     read_error,
     read_output,
-    text_of,
     url_of,
 )
 from qbatch.providers.wire import Reply, Wire
@@ -154,17 +163,17 @@ class OpenQuantum:
 
     async def list_targets(self) -> Sequence[Target]:
         """List the backend classes of the platform, each with its limits."""
-        rows = await self.backends()
-        details: dict[int, Mapping[str, Any]] = {}
 
-        async def ask(number: int, row: Mapping[str, Any]) -> None:
-            with suppress(Refused, Misspoke):
-                details[number] = await self._details(row)
+        async def ask(row: Mapping[str, Any]) -> Target:
+            try:
+                return self._target(row, await self._details(row))
+            except (Refused, Misspoke):
+                return self._target(row, {})
 
-        async with trio.open_nursery() as nursery:
-            for number, row in enumerate(rows):
-                nursery.start_soon(ask, number, row)
-        return [self._target(row, details.get(i, {})) for i, row in enumerate(rows)]
+        found, failures = await ask_all([partial(ask, row) for row in await self.backends()])
+        if failures:
+            raise failures[0]
+        return found
 
     def credential_source(self) -> str:
         """Say where the credential comes from.
@@ -186,21 +195,22 @@ class OpenQuantum:
         return (await self._ask("GET", self._sched(path))).object()
 
     def _target(self, row: Mapping[str, Any], detail: Mapping[str, Any]) -> Target:
-        constraints = detail.get("constraint_data") or {}
-        limits = constraints.get("limits") or {}
+        constraints = record(detail.get("constraint_data"))
+        limits = record(constraints.get("limits"))
         self._basis = find_basis(constraints)
         status = row.get("status")
         return Target(
             name=self._code(row),
-            num_qubits=limits.get("max_qubits_per_job") or constraints.get("n_qubits"),
-            min_shots=limits.get("min_shots") or 1,
-            max_shots=limits.get("max_shots"),
+            num_qubits=whole(limits.get("max_qubits_per_job"))
+            or whole(constraints.get("n_qubits")),
+            min_shots=whole(limits.get("min_shots")) or 1,
+            max_shots=whole(limits.get("max_shots")),
             max_jobs=1,
             in_flight=MOST_ACTIVE,
             poll_s=(2.0, 60.0),
             price=Price(unit="credits", quoted=True, source="quoted by the platform for each job"),
             online=row.get("accepting_jobs") is not False and status in (None, "Online"),
-            queue_depth=row.get("queue_depth"),
+            queue_depth=whole(row.get("queue_depth")) or 0,
             facts={
                 "constraints": constraints,
                 "configuration_schema": detail.get("configuration_schema"),
@@ -210,8 +220,8 @@ class OpenQuantum:
 
     def check(self, order: Order, target: Target) -> str | None:
         facts = order.circuit.facts
-        constraints = target.facts.get("constraints") or {}
-        features = set(constraints.get("features") or ())
+        constraints = record(target.facts.get("constraints"))
+        features = set(_words(constraints.get("features")))
         if target.num_qubits is not None and facts.num_qubits > target.num_qubits:
             return f"{facts.num_qubits} qubits; {target.name} has {target.num_qubits}"
         dynamic = {"mid_circuit_measure", "dynamic_circuits"}
@@ -219,7 +229,7 @@ class OpenQuantum:
             return f"{target.name} takes no mid-circuit measurement, reset or classical control"
         if facts.num_two_qubit_gates and self._basis and not {"cx", "cz"} & set(self._basis):
             return f"{target.name} has neither cnot nor cz, and no other way is known to qbatch"
-        formats = constraints.get("supported_formats") or ["qasm"]
+        formats = _words(constraints.get("supported_formats")) or ["qasm"]
         if "qasm" not in formats:
             return f"{target.name} takes {', '.join(formats)}, no OpenQASM"
         return None
@@ -238,7 +248,8 @@ class OpenQuantum:
         expect(reply)
         answer = reply.object()
         if answer.get("status") == "Failed":
-            raise Refused(f"open-quantum: preparation failed: {text_of(answer.get('message'))}")
+            reason = said(answer.get("message")) or "no reason given"
+            raise Refused(f"open-quantum: preparation failed: {reason}")
         if answer.get("status") != "Completed":
             return Prepared(memo, ready=False, again_s=2.0)
         choice = choose(
@@ -255,7 +266,10 @@ class OpenQuantum:
     async def _begin(self, batch: Batch) -> Mapping[str, Any]:
         (order,) = batch.orders
         ticket = (await self._ask("POST", self._sched("jobs/upload"))).object()
-        program = self.program(order).encode()
+        try:
+            program = self.program(order).encode()
+        except CircuitError as error:
+            raise Refused(f"open-quantum: {error}") from error
         put = await self._wire.send("PUT", url_of(ticket, "url"), content=program)
         if not put.is_success:
             raise put.failure("the upload was not taken")
@@ -264,7 +278,7 @@ class OpenQuantum:
             "organization_id": await self._organization_id(),
             "backend_class_id": self._wanted,
             "name": name,
-            "upload_endpoint_id": ticket.get("id"),
+            "upload_endpoint_id": id_of(ticket),
             "job_subcategory_id": self._options.subcategory,
             "shots": order.shots,
             "configuration_data": {**self._options.configuration, "shots": order.shots},
@@ -275,7 +289,7 @@ class OpenQuantum:
         return {
             "name": name,
             "organization_id": preparation["organization_id"],
-            "preparation_id": identifier_of(answer),
+            "preparation_id": id_of(answer),
         }
 
     def program(self, order: Order) -> str:
@@ -319,10 +333,10 @@ class OpenQuantum:
         memo = batch.composite.memo
         named = [row async for row in self._rows(batch) if row.get("name") == intent.key]
         for row in named:
-            reply = await self._ask("GET", self._sched(f"jobs/{identifier_of(row)}"))
-            record = reply.object()
-            if record.get("job_preparation_id") == memo["preparation_id"]:
-                return {order.id: Found(self._update(order, record, reply))}
+            reply = await self._ask("GET", self._sched(f"jobs/{id_of(row)}"))
+            job = reply.object()
+            if job.get("job_preparation_id") == memo["preparation_id"]:
+                return {order.id: Found(self._update(order, job, reply))}
         looks = self._looks[intent.key] = self._looks.get(intent.key, 0) + 1
         advice = (
             f"look for a job named {intent.key} in organization {memo['organization_id']} "
@@ -351,34 +365,30 @@ class OpenQuantum:
         return updates
 
     async def _news(self, batch: Batch, row: Mapping[str, Any]) -> Update:
-        state = STATES.get(str(row.get("status", "")).lower())
+        status = word(row.get("status"))
+        state = STATES.get(status.lower())
+        used = amount(row.get("credits_used"))
         if state not in (JobState.FAILED, JobState.CANCELLED):
-            return Update(
-                batch.orders[0].id,
-                state,
-                str(row.get("status", "")),
-                str(row["id"]),
-                cost=number_of(row.get("credits_used"), None),
-            )
+            cost = used if state is JobState.COMPLETED else None
+            return Update(batch.orders[0].id, state, status, str(row["id"]), cost=cost)
         reply = await self._ask("GET", self._sched(f"jobs/{row['id']}"))  # it has the reason
-        return self._update(batch.orders[0], reply.object(), reply)
+        return replace(self._update(batch.orders[0], reply.object(), reply), cost=used)
 
     async def fetch(self, batch: Batch, job_ids: Sequence[str]) -> Sequence[Fetched]:
         (order,) = batch.orders
-        record = (await self._ask("GET", self._sched(f"jobs/{self._job_id(batch)}"))).object()
-        url = url_of(record, "output_data_url")
+        job = (await self._ask("GET", self._sched(f"jobs/{self._job_id(batch)}"))).object()
+        url = url_of(job, "output_data_url")
         reply = await self._wire.send("GET", url)
         if not reply.is_success:  # presigned URLs end; the next try reads a fresh one
             raise Unavailable(f"open-quantum: {order.name}: the result answered {reply.status}")
         facts = {
-            key: record[key]
+            key: job[key]
             for key in ("submitted_at", "transaction_id", "proof")
-            if record.get(key) is not None
+            if job.get(key) is not None
         }
         facts["chosen"] = batch.composite.memo.get("chosen")
-        cost = batch.composite.memo.get("credits")
         counts = read_output(reply.object(), order)
-        return [Fetched(order.id, counts, raw=reply.content, facts=facts, cost=cost)]
+        return [Fetched(order.id, counts, raw=reply.kept, facts=facts)]
 
     async def cancel(self, batch: Batch, job_ids: Sequence[str]) -> Sequence[Update]:
         job_id = self._job_id(batch)
@@ -406,7 +416,7 @@ class OpenQuantum:
         """List what jobs can be for: the subcategories of all categories of the platform."""
         found: list[Mapping[str, Any]] = []
         async for category in self._pages(self._sched("jobs/categories"), "categories"):
-            path = f"jobs/categories/{quote(identifier_of(category))}/subcategories"
+            path = f"jobs/categories/{quote(id_of(category))}/subcategories"
             found += [row async for row in self._pages(self._sched(path), "categories")]
         return found
 
@@ -416,7 +426,7 @@ class OpenQuantum:
         if any(wanted in (row.get("short_code"), row.get("id")) for row in rows):
             return
         codes = [self._code(row) for row in rows]
-        near = get_close_matches(wanted, codes, n=3, cutoff=0.4) or codes
+        near = get_close_matches(wanted, codes, n=3, cutoff=0.4) or codes[:MOST_NAMES]
         raise Refused(
             f"open-quantum: {wanted!r} is no subcategory; write options: {{subcategory: …}}, "
             f"such as {' or '.join(near)}"
@@ -429,7 +439,7 @@ class OpenQuantum:
             if self._wanted and self._wanted in names:
                 return row
         codes = [self._code(row) for row in rows]
-        near = get_close_matches(self._wanted, codes, n=3, cutoff=0.4) or codes
+        near = get_close_matches(self._wanted, codes, n=3, cutoff=0.4) or codes[:MOST_NAMES]
         raise Refused(
             f"open-quantum: {self._wanted or 'no target'!r} is no backend; "
             f"write target: {' or '.join(near)}"
@@ -437,7 +447,7 @@ class OpenQuantum:
 
     @staticmethod
     def _code(row: Mapping[str, Any]) -> str:
-        return str(row.get("short_code") or row.get("id"))
+        return word(row.get("short_code")) or id_of(row)
 
     async def _organization_id(self) -> str:
         if self._organization is None:
@@ -446,12 +456,13 @@ class OpenQuantum:
             rows = [row async for row in self._pages(url, "organizations")]
             fitting = [row for row in rows if wanted in (None, row.get("id"), row.get("name"))]
             if len(fitting) != 1:
-                names = ", ".join(f"{row.get('name')} ({row.get('id')})" for row in rows)
+                told = (f"{word(row.get('name'))} ({word(row.get('id'))})" for row in rows)
+                names = ", ".join(list(told)[:MOST_NAMES])
                 raise Refused(
                     f"open-quantum: whose credits are spent? write options: {{organization: …}}, "
                     f"one of: {names or 'none, the account belongs to no organization'}"
                 )
-            self._organization = identifier_of(fitting[0])
+            self._organization = id_of(fitting[0])
         return self._organization
 
     async def _balance(self) -> Any:
@@ -470,11 +481,15 @@ class OpenQuantum:
         for _ in range(10_000):
             params: dict[str, str | int] = {"limit": 50} | ({"cursor": cursor} if cursor else {})
             answer = (await self._ask("GET", url, params=params)).object()
-            for row in answer.get(key) or []:
+            if not isinstance(answer.get(key), list):
+                raise Misspoke(f"open-quantum: GET {url}: no list of {key}: {answer!r:.120}")
+            for row in records(answer[key]):
                 yield row
-            cursor = (answer.get("pagination") or {}).get("next_cursor")
+            before, cursor = cursor, record(answer.get("pagination")).get("next_cursor")
             if not cursor:
                 return
+            if not isinstance(cursor, str) or cursor == before:
+                break
         raise Misspoke(f"open-quantum: the list {key} has no end")
 
     # -- requests -------------------------------------------------------------------------------
@@ -492,14 +507,12 @@ class OpenQuantum:
         assert job_id is not None, "the executor asks only about jobs that were taken"
         return job_id
 
-    def _update(self, order: Order, record: Mapping[str, Any], reply: Reply) -> Update:
-        status = str(record.get("status", ""))
+    def _update(self, order: Order, job: Mapping[str, Any], reply: Reply) -> Update:
+        status = word(job.get("status"))
         state = STATES.get(status.lower())
         failed = state in (JobState.FAILED, JobState.CANCELLED)
-        error = text_of(record.get("message")) if failed else ""
-        return Update(
-            order.id, state, status, identifier_of(record), error=error, raw=reply.content
-        )
+        error = (said(job.get("message")) or "no reason given") if failed else ""
+        return Update(order.id, state, status, id_of(job), error=error, raw=reply.kept)
 
     async def _ask(self, method: str, url: str, **request: Any) -> Reply:
         reply = await self._send(method, url, **request)
@@ -511,8 +524,8 @@ class OpenQuantum:
             self._account = open_account(self._services, self._pointer, self._environ, self._wire)
         return await self._account.send(lambda token: self._send_as(token, method, url, **request))
 
-    async def _send_as(self, token: str, method: str, url: str, **request: Any) -> Reply:
-        headers = {"authorization": f"Bearer {token}"}
+    async def _send_as(self, token: Secret, method: str, url: str, **request: Any) -> Reply:
+        headers = {"authorization": f"Bearer {self._wire.reveal(token)}"}
         if "content" in request:
             headers["content-type"] = "application/json"
         return await self._wire.send(method, url, headers=headers, **request)
@@ -521,3 +534,8 @@ class OpenQuantum:
 def open_driver(backend: Backend, *, name: str, surroundings: Surroundings) -> OpenQuantum:
     """Make the driver of an ``open-quantum`` backend."""
     return OpenQuantum(name, backend, surroundings)
+
+
+def _words(value: Any) -> list[str]:
+    """Return the words of a list; none for anything else."""
+    return [told for one in value if (told := word(one))] if isinstance(value, list) else []

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from qbatch.errors import CredentialsError, Misspoke
 from qbatch.providers.bearer import Bearer
-from qbatch.providers.credentials import Secret, read_pointer
-from qbatch.providers.open_quantum_replies import number_of
+from qbatch.providers.credentials import Secret, address, read_pointer
+from qbatch.providers.foreign import amount
 from qbatch.providers.wire import Wire
 
 
@@ -34,11 +34,11 @@ def find_services(url: str | None, environ: Mapping[str, str]) -> Services:
     realm = environ.get("OPENQUANTUM_KEYCLOAK_REALM", "platform")
     one = url or environ.get("QBATCH_OPEN_QUANTUM_URL")
     if one:
-        stem = one.rstrip("/")
+        stem = address(one)
         return Services(f"{stem}/idp", f"{stem}/mgmt", f"{stem}/sched", realm)
 
     def where(variable: str, default: str) -> str:
-        return environ.get(variable, default).rstrip("/")
+        return address(environ.get(variable, default))
 
     return Services(
         where("OPENQUANTUM_KEYCLOAK_BASE", "https://id.openquantum.com"),
@@ -77,9 +77,10 @@ async def _issue_token(
         form={
             "grant_type": "client_credentials",
             "client_id": client_id,
-            "client_secret": secret.reveal(),
+            "client_secret": wire.reveal(secret),
         },
         deadline_s=20.0,
+        is_secret=True,
     )
     if reply.status in (400, 401, 403):
         raise CredentialsError(
@@ -89,10 +90,10 @@ async def _issue_token(
     if not reply.is_success:
         raise reply.failure("no token")
     answer = reply.object()
-    if not isinstance(answer.get("access_token"), str):
+    token, life_s = answer.get("access_token"), amount(answer.get("expires_in"))
+    if not isinstance(token, str) or not token:
         raise Misspoke("open-quantum: the identity service gave no access_token")
-    life_s = number_of(answer.get("expires_in"), 300.0)
-    return Secret(answer["access_token"], secret.source), life_s
+    return Secret(token, secret.source), 300.0 if life_s is None else life_s
 
 
 def read_account(

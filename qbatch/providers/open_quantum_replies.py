@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 from qbatch.errors import Misspoke, Refused
 from qbatch.providers import Order
+from qbatch.providers.foreign import amount, identifier, records, said, word
 from qbatch.providers.tally import read_tally
 from qbatch.providers.wire import Reply
 from qbatch.result import Counts
-
-T = TypeVar("T")
 
 #: The platform's names of operations that programs are written in -> Qiskit's.
 ONE_QUBIT = {
@@ -49,7 +47,7 @@ def choose(quoted: Any, plan: str, priority: str) -> Choice:
 
     Raises:
         Refused: The quote offers no such pair.
-        Misspoke: The quote names no price for a pair.
+        Misspoke: The quote names no price for a pair, or no ids to choose it by.
     """
     wanted_plan, wanted_priority = _wanted(plan, PLANS), _wanted(priority, PRIORITIES)
     pairs = _pairs(quoted)
@@ -73,35 +71,25 @@ def _wanted(word: str, known: Mapping[str, str]) -> str | None:
 
 
 def _pairs(quoted: Any) -> list[Choice]:
-    pairs = []
-    for plan in quoted if isinstance(quoted, list) else []:
-        priorities = plan.get("queue_priorities") if isinstance(plan, dict) else None
-        for priority in priorities or []:
-            price = number_of(plan.get("price"), None)
-            more = number_of(priority.get("price_increase"), None)
-            if price is None or more is None:
-                raise Misspoke(f"open-quantum: a quote without a price: {json.dumps(plan):.200}")
-            pairs.append(
-                Choice(
-                    str(plan.get("execution_plan_id", "")),
-                    str(priority.get("queue_priority_id", "")),
-                    price,
-                    price + more,
-                    f"{plan.get('name', 'plan')}, {priority.get('name', 'priority')}",
-                )
-            )
-    return pairs
+    return [
+        _pair(plan, priority)
+        for plan in records(quoted)
+        for priority in records(plan.get("queue_priorities"))
+    ]
 
 
-def number_of(value: Any, default: T) -> float | T:
-    """Return a JSON number as a float, and `default` for anything else."""
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return float(value) if is_number else default
+def _pair(plan: Mapping[str, Any], priority: Mapping[str, Any]) -> Choice:
+    price, more = amount(plan.get("price")), amount(priority.get("price_increase"))
+    ids = identifier(plan.get("execution_plan_id")), identifier(priority.get("queue_priority_id"))
+    if price is None or more is None or ids[0] is None or ids[1] is None:
+        raise Misspoke(f"open-quantum: a quote without a price or an id: {said(dict(plan), 200)}")
+    title = f"{word(plan.get('name')) or 'plan'}, {word(priority.get('name')) or 'priority'}"
+    return Choice(ids[0], ids[1], price, price + more, title)
 
 
 def find_basis(constraints: Mapping[str, Any]) -> tuple[str, ...]:
     """Return Qiskit's names of the gates to write programs in; () where anything goes."""
-    named = {str(op.get("name")) for op in constraints.get("supported_ops") or ()}
+    named = {word(op.get("name")) for op in records(constraints.get("supported_ops"))}
     known = {**ONE_QUBIT, **TWO_QUBITS}
     return tuple(dict.fromkeys(known[name] for name in known if name in named))
 
@@ -131,7 +119,7 @@ def read_error(reply: Reply) -> tuple[str, str]:
         body = reply.object()
     except Misspoke:
         return "", ""
-    return str(body.get("type") or ""), text_of(body.get("message"))
+    return word(body.get("type")), said(body.get("message"))
 
 
 def expect(reply: Reply) -> None:
@@ -141,24 +129,17 @@ def expect(reply: Reply) -> None:
         raise reply.failure(f"{kind}: {words}" if kind else words)
 
 
-def text_of(message: Any) -> str:
-    """Return a ``message``, which may be a string or a list of them."""
-    if isinstance(message, list):
-        return "; ".join(str(part) for part in message)
-    return str(message) if message else "no reason given"
-
-
-def identifier_of(record: Mapping[str, Any]) -> str:
+def id_of(row: Mapping[str, Any]) -> str:
     """Return the ``id`` of a record, without which nothing can be done with it."""
-    value = record.get("id")
-    if not isinstance(value, str) or not value:
-        raise Misspoke(f"open-quantum: an answer without an id: {json.dumps(record):.200}")
+    value = identifier(row.get("id"))
+    if value is None:
+        raise Misspoke(f"open-quantum: an answer without an id: {said(dict(row), 200)}")
     return value
 
 
-def url_of(record: Mapping[str, Any], key: str) -> str:
+def url_of(row: Mapping[str, Any], key: str) -> str:
     """Return a storage URL of a record; never to be kept or shown."""
-    value = record.get(key)
+    value = row.get(key)
     if not isinstance(value, str) or not value.startswith(("http://", "https://")):
         raise Misspoke(f"open-quantum: an answer without {key}")
     return value

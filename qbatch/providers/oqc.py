@@ -12,8 +12,8 @@ The protocol, as its official client speaks it:
 * Results are counts per classical register; leftmost character = bit 0. Joint counts over several
   registers are not offered, so programs are sent with one register and split here.
 * A lost answer to submit: ask each id's ``status``. Anything but CREATED was taken; CREATED twice,
-  more than the server's 30 s read time-out apart, was not, and the *same id* is sent again; 404 is
-  for the person to look into.
+  twice the server's 30 s read time-out apart, was not, and the *same id* is sent again; 404 is for
+  the person to look into.
 
 Not verified against the live service: that an allocated id answers CREATED until it is submitted;
 whether one id submitted twice runs twice; the currency of ``price_per_shot`` (shown as "usd");
@@ -24,14 +24,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from difflib import get_close_matches
+from functools import partial
 from typing import Any
 
 import trio
 
 from qbatch.circuit import program_text
-from qbatch.errors import CredentialsError, Misspoke, ProviderError, Refused, TooLarge
+from qbatch.errors import CredentialsError, Misspoke, Refused, TooLarge, Unavailable
 from qbatch.job import JobState
 from qbatch.manifest.models import Backend
 from qbatch.providers import (
@@ -49,7 +49,19 @@ from qbatch.providers import (
     Unknown,
     Update,
 )
-from qbatch.providers.credentials import Secret, read_environment, read_pointer
+from qbatch.providers.asking import ask_all
+from qbatch.providers.credentials import Secret, address, read_environment, read_pointer
+from qbatch.providers.foreign import (
+    MOST_NAMES,
+    decode,
+    identifier,
+    is_word,
+    number,
+    record,
+    said,
+    whole,
+    word,
+)
 from qbatch.providers.oqc_config import Options, encode_config
 from qbatch.providers.oqc_results import read_results
 from qbatch.providers.wire import Reply, Wire
@@ -68,7 +80,7 @@ JOB_BYTES = 1_500
 OLDEST, OTHERS = 4, 2
 
 #: After a lost answer: how long the service may still be reading what we sent.
-SETTLE_S = 35.0
+SETTLE_S = 60.0
 
 #: OQC's word -> ours. A word not here is never taken for an end.
 STATES = {
@@ -113,8 +125,8 @@ class Oqc:
         #: Tasks that `poll` saw at their end, and where among the others it looks next.
         self._ended: set[str] = set()
         self._turn = 0
-        #: Tasks that `locate` has once seen CREATED.
-        self._seen_created: set[str] = set()
+        #: Task -> when `locate` first saw it CREATED after it was sent; trio clock.
+        self._created_at: dict[str, float] = {}
 
     # -- conversation ---------------------------------------------------------------------------
 
@@ -133,22 +145,22 @@ class Oqc:
 
     async def list_targets(self) -> Sequence[Target]:
         """List the QPUs of the account, each with its next window."""
-        records = await self.qpus()
-        windows: dict[int, str | None] = {}
 
-        async def ask(number: int, record: Mapping[str, Any]) -> None:
-            with suppress(Refused, Misspoke):
-                windows[number] = await self._next_window(record)
+        async def ask(qpu: Mapping[str, Any]) -> Target:
+            try:
+                return _target(qpu, await self._next_window(qpu), {})
+            except (Refused, Misspoke):
+                return _target(qpu, None, {})
 
-        async with trio.open_nursery() as nursery:
-            for number, record in enumerate(records):
-                nursery.start_soon(ask, number, record)
-        return [_target(record, windows.get(i), {}) for i, record in enumerate(records)]
+        found, failures = await ask_all([partial(ask, qpu) for qpu in await self.qpus()])
+        if failures:
+            raise failures[0]
+        return found
 
-    async def _next_window(self, record: Mapping[str, Any]) -> str | None:
-        if _features(record.get("feature_set")).get("always_on"):
+    async def _next_window(self, qpu: Mapping[str, Any]) -> str | None:
+        if _features(qpu.get("feature_set")).get("always_on"):
             return None
-        reply = await self._send("GET", f"{_url_of(record)}/windows/next")
+        reply = await self._send("GET", f"{_url_of(qpu)}/windows/next")
         _expect(reply)
         return _window(reply)
 
@@ -188,13 +200,14 @@ class Oqc:
             "tasks",
             json={"qpu_id": qpu["id"], "task_count": len(batch.orders), "tag": self._tag(batch)},
         )
-        ids = reply.json()
-        if not isinstance(ids, list) or len(set(map(str, ids))) != len(batch.orders):
+        told = reply.json()
+        ids = {one for each in told if (one := identifier(each))} if isinstance(told, list) else ()
+        if len(ids) != len(batch.orders) or len(told) != len(ids):
             raise Misspoke(
                 f"oqc: asked for {len(batch.orders)} task ids, got {reply.excerpt()}",
                 raw=reply.excerpt(2_000),
             )
-        return Prepared({"task_ids": [str(i) for i in ids], "qpu_id": qpu["id"]})
+        return Prepared({"task_ids": list(told), "qpu_id": qpu["id"]})
 
     def intend(self, batch: Batch) -> Intent:
         memo = batch.composite.memo
@@ -217,7 +230,10 @@ class Oqc:
         return json.dumps({"tasks": tasks}, separators=(",", ":")).encode()
 
     async def submit(self, batch: Batch, intent: Intent) -> Sequence[Update]:
-        await self._ask("POST", "tasks/submit", content=intent.body)
+        reply = await self._send("POST", await self._url("tasks/submit"), content=intent.body)
+        if reply.status == 409:  # a conflict may mean: taken before
+            raise Unavailable(f"oqc: POST tasks/submit: 409: {_words(reply) or reply.excerpt()}")
+        _expect(reply)
         return [
             Update(order.id, JobState.SUBMITTED, "SUBMITTED", provider_job_id=task_id)
             for order, task_id in zip(batch.orders, self._task_ids(batch), strict=True)
@@ -238,30 +254,28 @@ class Oqc:
                 f"ask OQC whether it was billed"
             )
         _expect(reply)
-        status = str(reply.object().get("status", ""))
+        status = word(reply.object().get("status"))
+        if not status:
+            raise Misspoke(f"oqc: task {task_id}: no status in {reply.excerpt()}")
         if status.upper() != "CREATED":
-            return Found(Update(order.id, STATES.get(status.upper()), status, task_id))
-        if task_id in self._seen_created:
-            self._seen_created.discard(task_id)
+            state = STATES.get(status.upper())
+            if state is JobState.FAILED:  # its record has the reason
+                return Found(await self._news(order, task_id))
+            return Found(Update(order.id, state, status, task_id))
+        seen_at = self._created_at.setdefault(task_id, trio.current_time())
+        settled_s = trio.current_time() - seen_at
+        if settled_s >= SETTLE_S:
+            self._created_at.pop(task_id)
             return Absent()
-        self._seen_created.add(task_id)
-        return Unknown(f"OQC task {task_id} was allocated; was it submitted?", again_s=SETTLE_S)
+        again_s = SETTLE_S + 0.1 - settled_s
+        return Unknown(f"OQC task {task_id} was allocated; was it submitted?", again_s=again_s)
 
     async def poll(self, batches: Sequence[Batch]) -> Sequence[Update]:
         updates: list[Update] = []
-        failures: list[ProviderError] = []
-
-        async def ask(order: Order, task_id: str) -> None:
-            try:
-                updates.append(await self._news(order, task_id))
-            except ProviderError as error:
-                failures.append(error)
-
         for group in self._groups(batches):
             before = len(self._ended)
-            async with trio.open_nursery() as nursery:
-                for order, task_id in group:
-                    nursery.start_soon(ask, order, task_id)
+            news, failures = await ask_all([partial(self._news, *pair) for pair in group])
+            updates += news
             if len(self._ended) - before < len(group):
                 break
         if failures and not updates:
@@ -292,19 +306,19 @@ class Oqc:
     async def _news(self, order: Order, task_id: str) -> Update:
         reply = await self._send("GET", await self._url(f"tasks/{task_id}/all_info"))
         if reply.status == 404:
-            return Update(order.id, None, "404 not found", task_id, raw=reply.content)
+            return Update(order.id, None, "404 not found", task_id, raw=reply.kept)
         _expect(reply)
-        record = reply.object()
-        status = str(record.get("status", ""))
+        task = reply.object()
+        status = word(task.get("status"))
         state = STATES.get(status.upper())
         if state is JobState.COMPLETED:
             self._finished[task_id] = reply
         if state is not None and state.is_final:
             self._ended.add(task_id)
-        error = _task_error(record) if state is JobState.FAILED else ""
+        error = _task_error(task) if state is JobState.FAILED else ""
         if status.upper() == "EXPIRED":
             error = f"EXPIRED: {error}"
-        raw = reply.content if state is JobState.FAILED else b""
+        raw = reply.kept if state is JobState.FAILED else b""
         return Update(order.id, state, status, task_id, error=error, raw=raw)
 
     async def fetch(self, batch: Batch, job_ids: Sequence[str]) -> Sequence[Fetched]:
@@ -322,13 +336,13 @@ class Oqc:
         if reply is None:
             reply = await self._send("GET", await self._url(f"tasks/{task_id}/all_info"))
             _expect(reply)
-        record = reply.object()
-        if record.get("results") is None:
+        task = reply.object()
+        if task.get("results") is None:
             return None
-        counts = read_results(record["results"], order)
+        counts = read_results(task["results"], order)
         keep = ("timings", "execution_metadata", "metadata", "compile_time", "execute_time")
-        facts = {key: record[key] for key in keep if record.get(key) is not None}
-        return Fetched(order.id, counts, raw=reply.content, facts=facts)
+        facts = {key: task[key] for key in keep if task.get(key) is not None}
+        return Fetched(order.id, counts, raw=reply.kept, facts=facts)
 
     async def cancel(self, batch: Batch, job_ids: Sequence[str]) -> Sequence[Update]:
         wanted = set(job_ids)
@@ -354,19 +368,19 @@ class Oqc:
         reply = await self._send("GET", f"{self._base}/admin/qpu", params={"per_page": 1000})
         _expect(reply)
         items = reply.object().get("items")
-        if not isinstance(items, list) or not all(isinstance(i, dict) for i in items):
-            raise Misspoke(f"oqc: the QPU list has no items: {reply.excerpt()}")
+        if not isinstance(items, list) or not all(is_word(record(i).get("id")) for i in items):
+            raise Misspoke(f"oqc: the QPU list has no items with ids: {reply.excerpt()}")
         return items
 
     async def _find_qpu(self) -> Mapping[str, Any]:
-        records = await self.qpus()
-        for record in records:
-            if self._wanted in (record.get("id"), record.get("name")):
-                return record
-        if self._wanted is None and len(records) == 1:
-            return records[0]
-        ids = [str(record.get("id")) for record in records]
-        near = get_close_matches(self._wanted or "", ids, n=3, cutoff=0.4) or ids
+        qpus = await self.qpus()
+        for qpu in qpus:
+            if self._wanted in (qpu["id"], qpu.get("name")):
+                return qpu
+        if self._wanted is None and len(qpus) == 1:
+            return qpus[0]
+        ids = [str(qpu["id"]) for qpu in qpus]
+        near = get_close_matches(self._wanted or "", ids, n=3, cutoff=0.4) or ids[:MOST_NAMES]
         raise Refused(
             f"oqc: {self._wanted or 'no target'!r} is no QPU of this account; "
             f"write target: {' or '.join(near) or '(the account has none)'}"
@@ -389,17 +403,16 @@ class Oqc:
         Returns:
             QPU id -> JSON, or ``{"unavailable": why}``: a simulator has none.
         """
-        records = await self.qpus()
-        return {str(record["id"]): await self._calibration(record, date) for record in records}
+        return {str(qpu["id"]): await self._calibration(qpu, date) for qpu in await self.qpus()}
 
-    async def _calibration(self, record: Mapping[str, Any], date: str | None = None) -> Any:
-        params = {"qpu_id": str(record["id"])} | ({} if date is None else {"date": date})
-        return await self._told(record, "monitoring/calibrations", params)
+    async def _calibration(self, qpu: Mapping[str, Any], date: str | None = None) -> Any:
+        params = {"qpu_id": str(qpu["id"])} | ({} if date is None else {"date": date})
+        return await self._told(qpu, "monitoring/calibrations", params)
 
-    async def _told(self, record: Mapping[str, Any], path: str, params: Mapping[str, str]) -> Any:
+    async def _told(self, qpu: Mapping[str, Any], path: str, params: Mapping[str, str]) -> Any:
         """Ask for what a QPU may not have."""
         try:
-            reply = await self._send("GET", f"{_url_of(record)}/{path}", params=params)
+            reply = await self._send("GET", f"{_url_of(qpu)}/{path}", params=params)
             _expect(reply)
             return reply.json()
         except CredentialsError:
@@ -434,7 +447,7 @@ class Oqc:
         async with self._login:
             if self._token is None:
                 self._token = await self._log_in()
-        return self._token.reveal()
+        return self._wire.reveal(self._token)
 
     def _by_password(self) -> bool:
         """Tell whether e-mail and password are what we have."""
@@ -450,21 +463,22 @@ class Oqc:
     async def _log_in(self) -> Secret:
         if not self._by_password():
             return self._given_token()
-        email, password = self._environ["OQC_EMAIL"], self._environ["OQC_PASSWORD"]
+        email, password = self._environ["OQC_EMAIL"], Secret(self._environ["OQC_PASSWORD"], "env")
         await self._wire.send("POST", f"{self._base}/admin/logout", json={})
         reply = await self._wire.send(
             "POST",
             f"{self._base}/admin/login",
             params={"include_auth_token": "true"},
-            json={"email": email, "password": password},
+            json={"email": email, "password": self._wire.reveal(password)},
+            is_secret=True,
         )
         if reply.status != 200:
             raise CredentialsError(f"oqc: OQC_EMAIL and OQC_PASSWORD are refused ({reply.status})")
-        try:
-            token = reply.object()["response"]["user"]["authentication_token"]
-        except (KeyError, TypeError) as error:
-            raise Misspoke("oqc: POST /admin/login: the reply holds no token") from error
-        return Secret(str(token), "env:OQC_EMAIL")
+        user = record(record(reply.object().get("response")).get("user"))
+        token = user.get("authentication_token")
+        if not isinstance(token, str) or not token:
+            raise Misspoke("oqc: POST /admin/login: the reply holds no token")
+        return Secret(token, "env:OQC_EMAIL")
 
 
 def open_driver(backend: Backend, *, name: str, surroundings: Surroundings) -> Oqc:
@@ -474,8 +488,7 @@ def open_driver(backend: Backend, *, name: str, surroundings: Surroundings) -> O
 
 def base_url(url: str | None, environ: Mapping[str, str]) -> str:
     """Return where the API is: the manifest's word, the environment's, or the cloud's own."""
-    said = url or next((environ[v] for v in URL_VARIABLES if environ.get(v)), BASE_URL)
-    return said.rstrip("/")
+    return address(url or next((environ[v] for v in URL_VARIABLES if environ.get(v)), BASE_URL))
 
 
 def _expect(reply: Reply) -> None:
@@ -486,75 +499,67 @@ def _expect(reply: Reply) -> None:
 
 def _words(reply: Reply) -> str:
     try:
-        errors = reply.object()["response"]["errors"]
-        return "; ".join(str(error) for error in errors)
-    except (Misspoke, KeyError, TypeError):
+        return said(record(reply.object().get("response")).get("errors"))
+    except Misspoke:
         return ""
 
 
-def _task_error(record: Mapping[str, Any]) -> str:
-    error = record.get("task_error")
-    if not isinstance(error, dict):
+def _task_error(task: Mapping[str, Any]) -> str:
+    error = record(task.get("task_error"))
+    if not error:
         return "no reason given"
-    return f"{error.get('error_message', 'no reason given')} (code {error.get('error_code', '?')})"
+    told, code = said(error.get("error_message")), said(error.get("error_code"))
+    return f"{told or 'no reason given'} (code {code or '?'})"
 
 
 def _features(value: Any) -> Mapping[str, Any]:
     """Read a feature set: JSON text inside a string, or an object."""
     if isinstance(value, str):
         try:
-            value = json.loads(value)
+            value = decode(value)
         except ValueError:
             return {}
-    return value if isinstance(value, dict) else {}
+    return record(value)
 
 
-def _target(record: Mapping[str, Any], window_at: str | None, facts: Mapping[str, Any]) -> Target:
-    features = _features(record.get("feature_set"))
+def _target(qpu: Mapping[str, Any], window_at: str | None, facts: Mapping[str, Any]) -> Target:
+    features = _features(qpu.get("feature_set"))
     return Target(
-        name=str(record.get("id")),
-        num_qubits=_whole(features.get("qubit_count")),
-        max_shots=_whole(features.get("Maximum Shots")),
+        name=str(qpu["id"]),
+        num_qubits=whole(features.get("qubit_count")),
+        max_shots=whole(features.get("Maximum Shots")),
         max_jobs=1_000,
         max_bytes=MAX_BYTES,
         in_flight=256,
         poll_s=(0.2, 10.0),
-        price=_price(record),
-        online=bool(record.get("active")),
+        price=_price(qpu),
+        online=bool(qpu.get("active")),
         next_window_at=window_at,
         facts=facts,
     )
 
 
-def _url_of(record: Mapping[str, Any]) -> str:
-    url = str(record.get("url", "")).rstrip("/")
-    if not url.startswith(("http://", "https://")):
-        raise Misspoke(f"oqc: QPU {record.get('id')} has no url")
-    return url
+def _url_of(qpu: Mapping[str, Any]) -> str:
+    url = qpu.get("url")
+    if not isinstance(url, str) or not url.startswith(("http://", "https://")):
+        raise Misspoke(f"oqc: QPU {qpu['id']} has no url")
+    return url.rstrip("/")
 
 
 def _window(reply: Reply) -> str | None:
     """Read when the QPU next takes tasks; None: always, or not announced."""
-    window = reply.json()
-    window = window.get("next_window") if isinstance(window, dict) else None
-    if not isinstance(window, dict):
-        return None
-    start = window.get("starting") or window.get("start_time")
-    return str(start) if start else None
+    window = record(record(reply.json()).get("next_window"))
+    return word(window.get("starting") or window.get("start_time")) or None
 
 
-def _price(record: Mapping[str, Any]) -> Price:
-    def number(key: str) -> float:
-        try:
-            return float(record.get(key) or 0)
-        except (TypeError, ValueError):
-            return 0.0
-
-    per_shot, per_job = number("price_per_shot"), number("price_per_task")
+def _price(qpu: Mapping[str, Any]) -> Price:
+    """Read the price; one that cannot be understood is no price of 0."""
+    told = {key: qpu.get(key) or 0 for key in ("price_per_shot", "price_per_task")}
+    prices = {key: number(value) for key, value in told.items()}
+    for key, price in prices.items():
+        if price is None or price < 0:
+            raise Misspoke(f"oqc: QPU {qpu['id']}: {key} is no price: {told[key]!r:.80}")
+    per_shot, per_job = (price or 0.0 for price in prices.values())
     if not (per_shot or per_job):
         return Price()
     return Price(unit="usd", per_job=per_job, per_shot=per_shot, source="GET /admin/qpu")
-
-
-def _whole(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None

@@ -59,9 +59,14 @@ def read_results(results: Any, order: Order) -> Counts:
     if all(isinstance(table, dict) for table in results.values()):  # a program not sent by us
         registers = [(one.name, one.num_bits) for one in order.circuit.facts.registers]
         try:
-            return counts_of(results, registers)
+            counts = counts_of(results, registers)
         except NotCounts as error:
             raise Misspoke(f"oqc: {order.name}: {error}") from error
+        if counts.shots != order.shots:
+            raise Misspoke(
+                f"oqc: {order.name}: {order.shots} shots were ordered, {counts.shots} came"
+            )
+        return counts
     return read_tally("oqc", order, results, leftmost_is_bit_0=True, may_space=False)
 
 

@@ -61,7 +61,8 @@ from qbatch.providers import (
     Unknown,
     Update,
 )
-from qbatch.providers.credentials import Secret, read_environment, read_pointer
+from qbatch.providers.credentials import Secret, address, read_environment, read_pointer
+from qbatch.providers.foreign import MOST_NAMES, is_word, number, redact, said, word
 from qbatch.providers.scaleway_replies import (
     ENDED,
     LIVE,
@@ -69,8 +70,9 @@ from qbatch.providers.scaleway_replies import (
     OLD_OPENQASM,
     STATES,
     expect,
-    identifier,
+    id_of,
     is_hourly,
+    names_model,
     read_duration,
     read_error,
     read_instant,
@@ -216,7 +218,7 @@ class Scaleway:
         self._project()
         self._platform = await self._find_platform()
         if self._platform.get("is_bookable") is True:
-            params = {"project_id": self._project(), "platform_id": identifier(self._platform)}
+            params = {"project_id": self._project(), "platform_id": id_of(self._platform)}
             self._bookings = await self._rows("bookings", "bookings", params)
         return self._target(self._platform)
 
@@ -225,7 +227,7 @@ class Scaleway:
         booked_s = options.booking.length_s if options.booking else 0.0
         price = read_price(platform, options.longest_session, booked_s)
         slot = self._slot_now() if platform is self._platform else None
-        window_at = str(slot["finished_at"]) if slot else None
+        window_at = said(slot["finished_at"], 40) if slot else None
         target = read_target(platform, price, window_at, is_booked=options.booking is not None)
         target.facts["bookings"] = [dict(one) for one in self._bookings]  # type: ignore[index]
         return target
@@ -263,7 +265,7 @@ class Scaleway:
         """Upload the programs: free, and each only once."""
         memo = dict(batch.composite.memo)
         platform = await self._known_platform()
-        memo["platform_id"] = identifier(platform)
+        memo["platform_id"] = id_of(platform)
         if self._key_of(batch) in self._fenced:
             memo["attempt"] = memo.get("attempt", 1) + 1
         models = memo.setdefault("models", [])
@@ -276,8 +278,8 @@ class Scaleway:
         payload = self._payload(order)
         if payload not in self._models:
             asked = {"project_id": self._project(), "payload": payload}
-            record = (await self._ask("POST", "models", json=asked)).object()
-            self._models[payload] = identifier(record)
+            model = (await self._ask("POST", "models", json=asked)).object()
+            self._models[payload] = id_of(model)
         return self._models[payload]
 
     def _payload(self, order: Order) -> str:
@@ -370,16 +372,16 @@ class Scaleway:
         body = json.loads(intent.body)
         session_id = await self._open_session(intent.key, body["session"])
         updates: list[Update] = []
-        for number, (order, job) in enumerate(zip(batch.orders, body["jobs"], strict=True)):
+        for at, (order, job) in enumerate(zip(batch.orders, body["jobs"], strict=True)):
             try:
-                record = await self._post_job({**job, "session_id": session_id})
-                status = str(record.get("status") or "waiting")
-                updates.append(Update(order.id, JobState.SUBMITTED, status, identifier(record)))
+                posted = await self._post_job({**job, "session_id": session_id})
+                status = word(posted.get("status")) or "waiting"
+                updates.append(Update(order.id, JobState.SUBMITTED, status, id_of(posted)))
             except (CredentialsError, Unavailable, Misspoke) as error:
                 if not updates:
                     raise
                 is_in_doubt = not (isinstance(error, CredentialsError) or _is_unsent(error))
-                rest = batch.orders[number + is_in_doubt :]
+                rest = batch.orders[at + is_in_doubt :]
                 return [
                     *updates,
                     *(Update(each.id, JobState.CREATED, error=str(error)) for each in rest),
@@ -390,7 +392,9 @@ class Scaleway:
 
     async def _post_job(self, job: Mapping[str, Any]) -> Mapping[str, Any]:
         reply = await self._send("POST", "jobs", json=job)
-        if reply.status in NOT_TAKEN:
+        if reply.status == 404 and names_model(reply):  # it will not come back by waiting
+            self._models.clear()
+        elif reply.status in NOT_TAKEN:
             raise Unavailable(f"scaleway: POST /jobs: {read_error(reply)}", unsent=True)
         expect(reply)
         return reply.object()
@@ -402,20 +406,20 @@ class Scaleway:
             Unavailable: No answer; as no job was posted, it may simply be asked for again.
         """
         try:
-            record = (await self._ask("POST", "sessions", json=asked)).object()
+            session = (await self._ask("POST", "sessions", json=asked)).object()
         except Unavailable as error:
             raise Unavailable(
                 str(error), retry_after_s=error.retry_after_s, unsent=True, is_full=error.is_full
             ) from error
-        session_id = identifier(record)
+        session_id = id_of(session)
         known = self._sessions.setdefault(key, [])
         if session_id not in known:
             known.append(session_id)
-        if record.get("platform_id") not in (None, asked["platform_id"]):
+        if session.get("platform_id") not in (None, asked["platform_id"]):
             raise Refused(
                 f"scaleway: session {session_id} under our key {key} is on another platform"
             )
-        if record.get("status") in ("stopping", *ENDED):
+        if session.get("status") in ("stopping", *ENDED):
             raise Unavailable(f"scaleway: session {session_id} is ending", unsent=True)
         return session_id
 
@@ -449,7 +453,7 @@ class Scaleway:
             return Unknown(f"look among the {where}", again_s=LOOK_S, is_patient=True)
         since = self._doubted_at.setdefault(key, trio.current_time())
         for session in live:
-            await self._terminate(identifier(session))
+            await self._terminate(id_of(session))
         if live:
             return Unknown(f"look among the {where}", again_s=STOP_S, is_patient=True)
         settled_s = trio.current_time() - since
@@ -466,7 +470,7 @@ class Scaleway:
         for batch in batches:
             key = self._key_of(batch)
             sessions = await self._sessions_of(key)
-            jobs = {str(job.get("id")): job for job in await self._jobs_in(sessions)}
+            jobs = {id_of(job): job for job in await self._jobs_in(sessions)}
             updates += await self._news(batch, sessions, jobs)
             if any(not _is_over(job) for job in jobs.values()):
                 for session in sessions:
@@ -479,7 +483,7 @@ class Scaleway:
         sessions: Sequence[Mapping[str, Any]],
         jobs: Mapping[str, Mapping[str, Any]],
     ) -> list[Update]:
-        live = {one.get("id") for one in sessions if one.get("status") in LIVE}
+        live = [id_of(one) for one in sessions if one.get("status") in LIVE]
         updates = []
         for order, job_id in zip(batch.orders, _ids(batch), strict=True):
             if job_id is None:
@@ -488,7 +492,7 @@ class Scaleway:
             if job is None:
                 error = f"Scaleway took it as job {job_id} and does not have that job any more"
                 updates.append(Update(order.id, JobState.HELD, "404", job_id, error=error))
-            elif job.get("session_id") in live or str(job.get("status")) in ("completed", "error"):
+            elif job.get("session_id") in live or job.get("status") in ("completed", "error"):
                 updates.append(self._update(order, job))
             else:
                 updates.append(self._stranded_news(order, job))
@@ -496,7 +500,7 @@ class Scaleway:
 
     def _stranded_news(self, order: Order, job: Mapping[str, Any]) -> Update:
         """Its session has ended under it: what never began is given back, the rest has failed."""
-        update, job_id = self._update(order, job), identifier(job)
+        update, job_id = self._update(order, job), id_of(job)
         if update.state is None or (not update.state.is_final and job_id not in self._stranded):
             self._stranded.add(job_id)  # it may still be told how it ended
             return update
@@ -521,17 +525,17 @@ class Scaleway:
         wanted_s = min(now_s - began_s + step_s, longest_s)
         if began_s + planned_s - now_s < step_s / 2 and wanted_s > planned_s + 1:
             change = {"max_duration": write_duration(wanted_s)}
-            await self._ask("PATCH", f"sessions/{session['id']}", json=change)
+            await self._ask("PATCH", f"sessions/{id_of(session)}", json=change)
 
     def _update(self, order: Order, job: Mapping[str, Any]) -> Update:
-        status = str(job.get("status", ""))
+        status = word(job.get("status"))
         state = STATES.get(status)
         is_lost = state in (JobState.FAILED, JobState.CANCELLED)
         if state is JobState.COMPLETED:
-            self._finished[identifier(job)] = job
-        error = str(job.get("progress_message") or "no reason given") if is_lost else ""
-        raw = json.dumps(job, ensure_ascii=False).encode() if is_lost else b""
-        return Update(order.id, state, status, identifier(job), error=error, raw=raw)
+            self._finished[id_of(job)] = job
+        error = (said(job.get("progress_message")) or "no reason given") if is_lost else ""
+        raw = redact(json.dumps(job, ensure_ascii=False)).encode() if is_lost else b""
+        return Update(order.id, state, status, id_of(job), error=error, raw=raw)
 
     async def fetch(self, batch: Batch, job_ids: Sequence[str]) -> Sequence[Fetched]:
         """Download results; one whose rows lag behind its state is left out."""
@@ -547,7 +551,7 @@ class Scaleway:
             job = self._finished.pop(job_id, {})
             keys = ("created_at", "started_at", "updated_at", "job_duration", "session_id")
             facts |= {key: job[key] for key in keys if job.get(key) is not None}
-            raw = json.dumps(texts, ensure_ascii=False).encode()
+            raw = redact(json.dumps(texts, ensure_ascii=False)).encode()
             found.append(Fetched(order.id, counts, raw=raw, facts=facts))
         return found
 
@@ -577,7 +581,7 @@ class Scaleway:
         sessions = await self._sessions_of(key)
         for session in sessions:
             if session.get("status") not in ("stopping", *ENDED):
-                await self._terminate(identifier(session))
+                await self._terminate(id_of(session))
         if self._options.tag_saved:
             await self._tag_saved(batch)
         platform = await self._known_platform()
@@ -612,15 +616,18 @@ class Scaleway:
 
     async def platforms(self) -> Sequence[Mapping[str, Any]]:
         """List all platforms."""
-        return await self._rows("platforms", "platforms", {"order_by": "name_asc"})
+        rows = await self._rows("platforms", "platforms", {"order_by": "name_asc"})
+        if not all(is_word(one.get("name")) for one in rows):
+            raise Misspoke("scaleway: GET platforms: one has no name")
+        return rows
 
     async def _find_platform(self) -> Mapping[str, Any]:
-        records = await self.platforms()
-        for record in records:
-            if self._wanted and self._wanted in (record.get("name"), record.get("id")):
-                return record
-        names = [str(one.get("name")) for one in records]
-        near = get_close_matches(self._wanted or "", names, n=3, cutoff=0.4) or names
+        platforms = await self.platforms()
+        for platform in platforms:
+            if self._wanted and self._wanted in (platform["name"], platform.get("id")):
+                return platform
+        names = [str(one["name"]) for one in platforms]
+        near = get_close_matches(self._wanted or "", names, n=3, cutoff=0.4) or names[:MOST_NAMES]
         raise Refused(
             f"scaleway: {self._wanted or 'no target'!r} is no platform; "
             f"write target: {' or '.join(near)}"
@@ -662,13 +669,13 @@ class Scaleway:
         params = {"project_id": self._project(), "order_by": "created_at_asc"}
         rows = await self._rows("sessions", "sessions", params)
         ours = [row for row in rows if row.get("deduplication_id") == key]
-        self._sessions[key] = [identifier(row) for row in ours]
+        self._sessions[key] = [id_of(row) for row in ours]
         return ours
 
     async def _jobs_in(self, sessions: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
         jobs: list[Mapping[str, Any]] = []
         for session in sessions:
-            params = {"session_id": identifier(session), "order_by": "created_at_asc"}
+            params = {"session_id": id_of(session), "order_by": "created_at_asc"}
             jobs += await self._rows("jobs", "jobs", params)
         return jobs
 
@@ -732,11 +739,13 @@ class Scaleway:
             asked = {**params, "page": page, "page_size": PAGE}
             answer = (await self._ask("GET", path, params=asked)).object()
             more = answer.get(key)
+            if more == rows and rows:
+                raise Misspoke(f"scaleway: GET {path}: page {page} is the first again")
             if not isinstance(more, list) or not all(isinstance(one, dict) for one in more):
                 raise Misspoke(f"scaleway: GET {path}: no list of {key}: {answer!r:.120}")
             rows += more
-            total = str(answer.get("total_count", ""))
-            if not more or (total.isdecimal() and len(rows) >= int(total)):
+            total = number(answer.get("total_count"))  # a number, or a text that is one
+            if not more or (total and len(rows) >= total > 0):
                 return rows
         raise Misspoke(f"scaleway: GET {path}: the list has no end")
 
@@ -746,7 +755,7 @@ class Scaleway:
         return reply
 
     async def _send(self, method: str, path: str, **request: Any) -> Reply:
-        headers = {"x-auth-token": self._secret().reveal()}
+        headers = {"x-auth-token": self._wire.reveal(self._secret())}
         url = f"{self._base}/qaas/v1alpha1/{path}"
         return await self._wire.send(method, url, headers=headers, **request)
 
@@ -763,8 +772,7 @@ def open_driver(backend: Backend, *, name: str, surroundings: Surroundings) -> S
 
 def base_url(url: str | None, environ: Mapping[str, str]) -> str:
     """Return where the API is: the manifest's word, the environment's, or the cloud's own."""
-    said = url or next((environ[v] for v in URL_VARIABLES if environ.get(v)), BASE_URL)
-    return said.rstrip("/")
+    return address(url or next((environ[v] for v in URL_VARIABLES if environ.get(v)), BASE_URL))
 
 
 def _ids(batch: Batch) -> Sequence[str | None]:
@@ -772,7 +780,7 @@ def _ids(batch: Batch) -> Sequence[str | None]:
 
 
 def _is_over(job: Mapping[str, Any]) -> bool:
-    state = STATES.get(str(job.get("status", "")))
+    state = STATES.get(word(job.get("status")))
     return state is not None and state.is_final
 
 

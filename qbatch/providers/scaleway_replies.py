@@ -14,7 +14,10 @@ from typing import Any
 from qbatch.errors import Misspoke
 from qbatch.job import JobState
 from qbatch.providers import Price, Target
+from qbatch.providers.foreign import identifier, number, record, records, said, whole
 from qbatch.providers.wire import Reply
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 #: Scaleway's word for jobs -> ours. A word not here is never taken for an end.
 STATES = {
@@ -50,13 +53,20 @@ def read_error(reply: Reply) -> str:
         body = reply.object()
     except Misspoke:
         return ""
-    parts = [str(body[key]) for key in ("type", "message") if body.get(key)]
-    rows = body.get("details")
-    details = [one for one in rows if isinstance(one, dict)] if isinstance(rows, list) else []
-    parts += [" ".join(str(value) for value in one.values() if value) for one in details]
+    parts = [said(body.get(key)) for key in ("type", "message")]
+    details = records(body.get("details"))
+    parts += [" ".join(filter(None, map(said, one.values()))) for one in details]
     keys = ("precondition", "help_message", "resource", "current_state", "reason")
-    parts += [f"{key} {body[key]}" for key in keys if body.get(key)]
-    return ": ".join(parts)
+    parts += [f"{key} {told}" for key in keys if (told := said(body.get(key)))]
+    return ": ".join(filter(None, parts))
+
+
+def names_model(reply: Reply) -> bool:
+    """Whether an error body says that it is about a model."""
+    try:
+        return reply.object().get("resource") == "model"
+    except Misspoke:
+        return False
 
 
 def expect(reply: Reply) -> None:
@@ -65,11 +75,11 @@ def expect(reply: Reply) -> None:
         raise reply.failure(read_error(reply))
 
 
-def identifier(record: Mapping[str, Any]) -> str:
+def id_of(row: Mapping[str, Any]) -> str:
     """Return the ``id`` of a record, without which nothing can be done with it."""
-    value = record.get("id")
-    if not isinstance(value, str) or not value:
-        raise Misspoke(f"scaleway: an answer without an id: {record!r:.200}")
+    value = identifier(row.get("id"))
+    if value is None:
+        raise Misspoke(f"scaleway: an answer without an id: {said(dict(row), 200)}")
     return value
 
 
@@ -82,8 +92,8 @@ def read_instant(value: Any) -> float | None:
     60.5
     """
     if isinstance(value, dict):
-        seconds = _number(value.get("seconds")) or 0.0
-        found = seconds + (_number(value.get("nanos")) or 0.0) * 1e-9
+        seconds = number(value.get("seconds")) or 0.0
+        found = seconds + (number(value.get("nanos")) or 0.0) * 1e-9
         return found if found > 0 else None
     if not isinstance(value, str):
         return None
@@ -92,7 +102,7 @@ def read_instant(value: Any) -> float | None:
     except ValueError:
         return None
     then = then if then.tzinfo else then.replace(tzinfo=UTC)
-    return then.timestamp() if then.year > 1 else None
+    return (then - EPOCH).total_seconds() if then.year > 1 else None
 
 
 def _microseconds(text: str) -> str:
@@ -107,11 +117,11 @@ def read_duration(value: Any) -> float | None:
     2.5
     """
     if isinstance(value, dict):
-        seconds, nanos = (_number(value.get(key)) or 0.0 for key in ("seconds", "nanos"))
+        seconds, nanos = (number(value.get(key)) or 0.0 for key in ("seconds", "nanos"))
         return seconds + nanos * 1e-9
     if isinstance(value, str):
-        return _number(value.removesuffix("s"))
-    return _number(value)
+        return number(value.removesuffix("s"))
+    return number(value)
 
 
 def write_duration(seconds: float) -> str:
@@ -119,25 +129,25 @@ def write_duration(seconds: float) -> str:
     return f"{max(1, round(seconds))}s"
 
 
-def _number(value: Any) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        return None
-    try:
-        return float(value)
-    except ValueError:
-        return None
-
-
 def read_money(value: Any) -> tuple[float, str]:
     """Read an amount and its currency, in lower case; (0, "") for none.
+
+    Raises:
+        Misspoke: It is neither: what cannot be understood is no price of 0.
 
     >>> read_money({"currency_code": "EUR", "units": 1, "nanos": 250000000})
     (1.25, 'eur')
     """
-    if not isinstance(value, dict):
+    if value is None:
         return 0.0, ""
-    units, nanos = (_number(value.get(key)) or 0.0 for key in ("units", "nanos"))
-    return round(units + nanos * 1e-9, 9), str(value.get("currency_code") or "").lower()
+    units, nanos = (number(record(value).get(key) or 0) for key in ("units", "nanos"))
+    currency = record(value).get("currency_code") or ""
+    if units is None or nanos is None or not isinstance(currency, str):
+        raise Misspoke(f"scaleway: no price: {said(value, 80)}")
+    found = round(units + nanos * 1e-9, 9)
+    if not isinstance(value, dict) or found < 0:
+        raise Misspoke(f"scaleway: no price: {said(value, 80)}")
+    return found, said(currency, 20).lower()
 
 
 def is_hourly(platform: Mapping[str, Any]) -> bool:
@@ -175,16 +185,11 @@ def read_target(
     platform: Mapping[str, Any], price: Price, window_at: str | None, *, is_booked: bool = False
 ) -> Target:
     """Read what a platform is and takes; a booked slot is one session's."""
-
-    def whole(key: str) -> int | None:
-        value = platform.get(key)
-        return value if isinstance(value, int) and value > 0 else None
-
     availability = platform.get("availability")
     return Target(
-        name=str(platform.get("name") or platform.get("id")),
-        num_qubits=whole("max_qubit_count"),
-        max_shots=whole("max_shot_count"),
+        name=str(platform["name"]),
+        num_qubits=whole(platform.get("max_qubit_count")),
+        max_shots=whole(platform.get("max_shot_count")),
         max_jobs=MOST_JOBS_BOOKED if is_booked else MOST_JOBS,
         in_flight=1 if is_booked or is_hourly(platform) else MOST_SESSIONS,
         poll_s=(2.0, 15.0),

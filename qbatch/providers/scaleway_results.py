@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 import re
 import zlib
 from collections.abc import Mapping
@@ -20,7 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 from qbatch.errors import Misspoke
 from qbatch.providers import Order
-from qbatch.providers.tally import read_tally
+from qbatch.providers.foreign import decode
+from qbatch.providers.tally import is_count, read_tally
 from qbatch.result import Counts
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def _json(text: Any, order: Order) -> Any:
         if not isinstance(value, str):
             return value
         try:
-            value = json.loads(value)
+            value = decode(value)
         except (ValueError, RecursionError) as error:
             raise Misspoke(f"{_about(order)}: a result that is no JSON: {value!r:.80}") from error
     raise Misspoke(f"{_about(order)}: a result wrapped too often: {value!r:.80}")
@@ -141,10 +141,12 @@ def _read_qiskit(inner: Mapping[str, Any], order: Order) -> Counts:
         raise Misspoke(f"{_about(order)}: {num_bits} bits were ordered, {slots} came")
     if not isinstance(counted, dict):
         raise Misspoke(f"{_about(order)}: a result without counts: {row!r:.120}")
-    table: dict[str, Any] = {}
+    table: dict[str, int] = {}
     for key, count in counted.items():
         bits = _bits_of_word(key)
-        table[bits] = table[bits] + count if bits in table else count
+        if not is_count(bits, count):
+            raise Misspoke(f"{_about(order)}: {key!r:.80}: {count!r:.80} is no count")
+        table[bits] = table.get(bits, 0) + count
     return read_tally("scaleway", order, table, leftmost_is_bit_0=False)
 
 
@@ -168,7 +170,7 @@ def _read_cirq(inner: Mapping[str, Any], order: Order) -> Counts:
     bits = np.zeros((order.shots, num_bits), dtype=np.uint8)
     for key, record in records.items():
         block = _unpacked(record, order)
-        number = re.fullmatch(rf"(?:m_)?{REGISTER}_(\d+)", key)
+        number = re.fullmatch(rf"(?:m_)?{REGISTER}_([0-9]{{1,9}})", key)
         first = int(number[1]) if number else 0
         if len(block) != order.shots or first + block.shape[1] > num_bits:
             raise Misspoke(

@@ -50,7 +50,7 @@ def read_tally(
         bits = text.replace(" ", "") if may_space else text
         fits = len(bits) == facts.num_bits or (not is_padded and len(bits) < facts.num_bits)
         if not is_count(bits, count) or not fits:
-            raise Misspoke(f"{provider}: {order.name}: {text!r}: {count!r} is no count")
+            raise Misspoke(f"{provider}: {order.name}: {text!r:.80}: {count!r:.80} is no count")
         whole = bits.rjust(facts.num_bits, "0")
         outcome = int(whole[::-1] if leftmost_is_bit_0 else whole, 2)
         ours[outcome] = ours.get(outcome, 0) + count

@@ -3,7 +3,9 @@
 Rules: nothing here retries, sleeps or follows a redirect on its own. Every failure becomes one of
 `Refused`, `Unavailable` or `Misspoke`, and says whether the cloud can have acted on the request:
 only a failure to connect, 423 and 429 are `unsent`. Secrets and signed query strings never stand in
-a message.
+a message: a secret is given to the wire by `Wire.reveal` and struck from every answer before anyone
+sees it, for clouds say aloud what they were asked with; what may be kept is `Reply.kept`. Bodies
+are unpacked here, within bounds.
 
 The transport is ours because httpx's pool scans all its connections for every request: 2,200
 requests/s with one in flight become 60 with a thousand. A last-in-first-out list of idle
@@ -16,16 +18,18 @@ answer's head and when its body is there). Unset, it costs one comparison.
 
 from __future__ import annotations
 
+import html
 import json
 import os
 import ssl
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass
+import zlib
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Self
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, quote, quote_plus, urlsplit
 
 import httpcore
 import httpx
@@ -40,6 +44,8 @@ from qbatch.errors import (
     TooLarge,
     Unavailable,
 )
+from qbatch.providers.credentials import Secret
+from qbatch.providers.foreign import decode, redact, said
 from qbatch.snapshot.faults import make_fuse
 
 #: Called at each boundary of an exchange; None in real life.
@@ -51,8 +57,19 @@ _TRACED = ("http11.send_request_body.complete", "http11.receive_response_headers
 #: Clocks that differ by less agree, seconds: a Date has whole seconds, and answers take time.
 SMALL_SKEW_S = 5.0
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
 #: The longest wait a cloud may impose on us by Retry-After, seconds.
 MOST_RETRY_AFTER_S = 86_400.0
+
+#: A shorter secret could be any word, and is not struck from answers.
+LEAST_SECRET = 8
+
+#: What stands where a secret stood.
+STRUCK = "***"
+
+#: Parameters of presigned URLs that open something.
+SIGNING = frozenset({"x-amz-signature", "x-amz-security-token", "signature", "sig", "token"})
 
 
 class FlatTransport(httpx.AsyncBaseTransport):
@@ -97,7 +114,7 @@ class FlatTransport(httpx.AsyncBaseTransport):
             if isinstance(error, tuple(_HTTPX_ERRORS)):
                 raise _HTTPX_ERRORS[type(error)](str(error), request=request) from error
             raise
-        body = _Body(reply, lambda: self._give_back(origin, connection, borrower))
+        body = _Stream(reply, lambda: self._give_back(origin, connection, borrower))
         return httpx.Response(
             reply.status, headers=reply.headers, stream=body, extensions=reply.extensions
         )
@@ -176,7 +193,7 @@ class _Sent:
         return self._rest.pop()
 
 
-class _Body(httpx.AsyncByteStream):
+class _Stream(httpx.AsyncByteStream):
     """A reply's body that gives its connection back when it is closed."""
 
     def __init__(self, reply: httpcore.Response, done: Any) -> None:
@@ -209,30 +226,32 @@ class Reply:
     Attributes:
         status: HTTP status code.
         headers: Lower-case names.
-        content: The body as received, decompressed.
+        content: The body as received, decompressed, without secrets that were known before.
         asked: Method and path, without the query, for messages.
         at: When it was received; UTC, seconds since 1970.
+        is_secret: It brings a new secret, and nothing of its body is ever shown.
     """
 
     provider: str
     asked: str
     status: int
     headers: Mapping[str, str]
-    content: bytes
+    content: bytes = field(repr=False)
     at: float = 0.0
+    is_secret: bool = False
 
     @property
     def is_success(self) -> bool:
         return 200 <= self.status < 300
 
     def json(self) -> Any:
-        """Decode the body.
+        """Decode the body; see `foreign.decode`.
 
         Raises:
-            Misspoke: It is not JSON (NaN and infinities are not JSON either).
+            Misspoke: It is not JSON (NaN and infinities are not JSON either), or nested too deep.
         """
         try:
-            return json.loads(self.content, parse_constant=_refuse_constant)
+            return decode(self.content)
         except (ValueError, RecursionError) as error:
             raise Misspoke(
                 f"{self.provider}: {self.asked}: answered {self.status} with "
@@ -254,9 +273,22 @@ class Reply:
             )
         return value
 
+    @property
+    def kept(self) -> bytes:
+        """The body as it may be kept: without the queries of presigned URLs."""
+        if self.is_secret:
+            return b""
+        if b"?" not in self.content and b"=" not in self.content:
+            return self.content
+        return redact(self.content.decode("utf-8", "surrogateescape")).encode(
+            "utf-8", "surrogateescape"
+        )
+
     def excerpt(self, length: int = 120) -> str:
         """Return the start of the body, printable, in quotes; "" for an empty body."""
-        text = self.content[: 4 * length].decode("utf-8", "replace").strip()
+        if self.is_secret:
+            return "a body that is not shown"
+        text = redact(self.content[: 8 * length].decode("utf-8", "replace")).strip()
         text = text if len(text) <= length else text[: length - 1] + "…"
         return repr(text) if text else ""
 
@@ -272,8 +304,8 @@ class Reply:
 
     def failure(self, words: str = "") -> ProviderError:
         """Translate a status that is no success; `words` are the cloud's own, already readable."""
-        said = words or self.excerpt(300) or "no explanation"
-        text = f"{self.provider}: {self.asked}: {self.status}: {said}"
+        told = said(words) or self.excerpt(300) or "no explanation"
+        text = f"{self.provider}: {self.asked}: {self.status}: {told}"
         if self.status in (401, 403):  # who we are, or what we may: nothing else will pass either
             return CredentialsError(text)
         if self.status in (408, 425) or self.status >= 500:
@@ -289,10 +321,6 @@ class Reply:
         return Refused(text)
 
 
-def _refuse_constant(text: str) -> float:
-    raise ValueError(f"{text} is not JSON")
-
-
 def read_retry_after(value: str | None, now: datetime) -> float | None:
     """Read a Retry-After header (RFC 9110 §10.2.3) as seconds from `now`.
 
@@ -306,16 +334,22 @@ def read_retry_after(value: str | None, now: datetime) -> float | None:
     try:
         seconds = float(value)
     except ValueError:
-        try:
-            then = parsedate_to_datetime(value)
-        except ValueError:
+        then = _read_date(value)
+        if then is None:
             return None
-        if then.tzinfo is None:
-            then = then.replace(tzinfo=UTC)
         seconds = (then - now).total_seconds()
     if seconds != seconds:  # a NaN
         return None
     return min(max(seconds, 0.0), MOST_RETRY_AFTER_S)
+
+
+def _read_date(value: str) -> datetime | None:
+    """Read a date as HTTP writes it; None for what is none."""
+    try:
+        then = parsedate_to_datetime(value[:100])
+    except (ValueError, TypeError, IndexError, OverflowError):  # the reader trips over some texts
+        return None
+    return then if then.tzinfo else then.replace(tzinfo=UTC)
 
 
 class Wire:
@@ -345,12 +379,14 @@ class Wire:
         self._ahead_s = 0.0
         self.deadline_s = deadline_s
         self.max_bytes = max_bytes
+        self._struck: dict[bytes, None] = {}
+        self._transport = transport or FlatTransport(connections)
+        #: It only writes requests: what it sends it logs, signatures and all.
         self._client = httpx.AsyncClient(
-            transport=transport or FlatTransport(connections),
+            transport=self._transport,
             timeout=httpx.Timeout(30.0, connect=10.0),
-            headers={"user-agent": "qbatch"},
+            headers={"user-agent": "qbatch", "accept-encoding": "gzip"},
             trust_env=False,
-            follow_redirects=False,
         )
 
     async def __aenter__(self) -> Self:
@@ -370,6 +406,12 @@ class Wire:
         """
         return self._now() + self._ahead_s
 
+    def reveal(self, secret: Secret) -> str:
+        """Return a secret's text, for a request; from now on it is struck from every answer."""
+        text = secret.reveal()
+        self._struck.update(dict.fromkeys(_spellings(text)))
+        return text
+
     async def send(
         self,
         method: str,
@@ -381,21 +423,31 @@ class Wire:
         content: bytes | None = None,
         headers: Mapping[str, str] | None = None,
         deadline_s: float | None = None,
+        is_secret: bool = False,
     ) -> Reply:
         """Send one request and read its whole answer, whatever its status.
 
+        Args:
+            method: The request's.
+            url: Absolute.
+            params: Of the query.
+            json: The body, or
+            form: the body, or
+            content: the body.
+            headers: Beside the usual ones.
+            deadline_s: None: the wire's.
+            is_secret: The answer brings a new secret, and is never shown.
+
         Raises:
+            CredentialsError: A header holds a character that no header can.
             Unavailable: No complete answer. `unsent` only if no connection came about.
-            Misspoke: The answer is no HTTP, or larger than `max_bytes`.
+            Misspoke: The answer is larger than `max_bytes`, or the URL is none.
         """
-        asked = f"{method} {urlsplit(url).path or '/'}"
-        request = self._client.build_request(
-            method, url, params=params, json=json, data=form, content=content, headers=headers
-        )
+        request, asked = self._request(method, url, params, json, form, content, headers)
         limit_s = self.deadline_s if deadline_s is None else deadline_s
         try:
             with trio.fail_after(limit_s):
-                return await self._exchange(request, asked)
+                return await self._exchange(request, asked, is_secret)
         except trio.TooSlowError as error:
             raise Unavailable(
                 f"{self.provider}: {asked}: no complete answer within {limit_s:g} s"
@@ -403,40 +455,177 @@ class Wire:
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
             host = urlsplit(url).netloc.rpartition("@")[2]
             raise Unavailable(
-                f"{self.provider}: {asked}: cannot connect to {host} ({_reason(error)})",
+                f"{self.provider}: {asked}: cannot connect to {host} ({self._reason(error)})",
                 unsent=True,
             ) from error
-        except (httpx.DecodingError, httpx.RemoteProtocolError) as error:
+        except zlib.error as error:
             raise Unavailable(
-                f"{self.provider}: {asked}: the answer broke off or is no HTTP ({_reason(error)})"
+                f"{self.provider}: {asked}: the answer cannot be unpacked ({error})"
             ) from error
+        except httpx.LocalProtocolError:
+            raise self._unheadable() from None  # it would show all of the header
         except httpx.RequestError as error:
-            raise Unavailable(f"{self.provider}: {asked}: {_reason(error)}") from error
+            is_broken = isinstance(error, httpx.RemoteProtocolError)
+            how = "the answer broke off or is no HTTP: " if is_broken else ""
+            reason = self._reason(error)
+            # What broke off may say aloud what it was asked with, and so would the cause.
+            cause = None if STRUCK in reason else error
+            raise Unavailable(f"{self.provider}: {asked}: {how}{reason}") from cause
 
-    async def _exchange(self, request: httpx.Request, asked: str) -> Reply:
+    def _reason(self, error: Exception) -> str:
+        text = _struck(str(error).encode("utf-8", "replace"), self._struck).decode()
+        text = said(text, 300)
+        return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+    def _unheadable(self) -> CredentialsError:
+        return CredentialsError(
+            f"{self.provider}: a header holds a character that no header can; is the credential "
+            "one line, complete, and without quotes around it?"
+        )
+
+    def _request(
+        self,
+        method: str,
+        url: str,
+        params: Mapping[str, str | int] | None,
+        json: Any,
+        form: Mapping[str, str] | None,
+        content: bytes | None,
+        headers: Mapping[str, str] | None,
+    ) -> tuple[httpx.Request, str]:
+        """Make a request, and how it is called in messages."""
+        try:
+            asked = said(f"{method} {urlsplit(url).path or '/'}", 300)
+            request = self._client.build_request(
+                method, url, params=params, json=json, data=form, content=content, headers=headers
+            )
+            there = request.url
+            if (
+                there.scheme not in ("http", "https")
+                or not there.host
+                or (there.port or 0) > 65_535
+            ):
+                raise ValueError("no http, no host or no port")
+        except UnicodeEncodeError:
+            raise self._unheadable() from None  # it would show a part of the header
+        except (httpx.InvalidURL, ValueError) as error:
+            raise Misspoke(f"{self.provider}: {method}: an address that is none") from error
+        return request, asked
+
+    async def _exchange(self, request: httpx.Request, asked: str, is_secret: bool) -> Reply:
         if FUSE is not None:
             FUSE()
             request.extensions = {**request.extensions, "trace": _trace}
-        response = await self._client.send(request, stream=True)
+        response = await self._transport.handle_async_request(request)
         try:
-            announced = response.headers.get("content-length", "0")
-            content = bytearray()
-            too_large = announced.isdecimal() and int(announced) > self.max_bytes
-            if not too_large:
-                async for chunk in response.aiter_bytes():  # read to its end, kept to the cap
-                    too_large = too_large or len(content) + len(chunk) > self.max_bytes
-                    if not too_large:
-                        content += chunk
+            content = await _read(response, self.max_bytes)
         finally:
             await response.aclose()
         if FUSE is not None:
             FUSE()
-        if too_large:
+        if content is None:
             raise Misspoke(f"{self.provider}: {asked}: the answer is over {self.max_bytes} bytes")
         headers = {name.lower(): value for name, value in response.headers.items()}
         status, at = response.status_code, self._now()
         self._ahead_s = _ahead_s(headers.get("date"), at)
-        return Reply(self.provider, asked, status, headers, bytes(content), at)
+        if not (is_secret and status < 300):  # a service may give the same token again
+            content = _struck(content, (*self._struck, *_signatures(request.url.query)))
+        return Reply(self.provider, asked, status, headers, content, at, is_secret)
+
+
+async def _read(response: httpx.Response, most: int) -> bytes | None:
+    """Read a body and unpack it; None where it is larger than `most`.
+
+    It is read to its end in any case, or to the deadline: generators that are left are told of.
+
+    Raises:
+        zlib.error: It cannot be unpacked.
+    """
+    announced = response.headers.get("content-length", "")
+    if announced.isdecimal() and (len(announced) > 18 or int(announced) > most):
+        return None
+    was_read = response.is_stream_consumed  # by a transport in this process, which unpacked it
+    body = _Body(most, "" if was_read else response.headers.get("content-encoding", ""))
+    async for chunk in response.aiter_bytes() if was_read else response.aiter_raw():
+        body.take(chunk)
+    return body.whole()
+
+
+class _Body:
+    """A body that is unpacked as it comes, and kept up to a most.
+
+    Args:
+        most: Bytes, unpacked.
+        coding: How it is packed.
+    """
+
+    def __init__(self, most: int, coding: str) -> None:
+        self._most = most
+        self._content = bytearray()
+        self._is_empty = True
+        self._error: zlib.error | None = None
+        self._inflating: Any = None
+        coding = coding.strip().lower()
+        if coding in ("gzip", "x-gzip", "deflate"):
+            self._inflating = zlib.decompressobj(32 + zlib.MAX_WBITS)
+        elif coding not in ("", "identity"):  # not asked for, or several on top of each other
+            self._error = zlib.error(f"content-encoding {coding[:40]!r}")
+
+    @property
+    def _is_too_large(self) -> bool:
+        return len(self._content) > self._most
+
+    def take(self, chunk: bytes) -> None:
+        """Add a part; what is beyond the most, or cannot be unpacked, is dropped."""
+        self._is_empty = self._is_empty and not chunk
+        if self._is_too_large or self._error is not None:
+            return
+        if self._inflating is None:
+            self._content += chunk
+            return
+        room = self._most + 1 - len(self._content)
+        try:
+            self._content += self._inflating.decompress(chunk, room)
+        except zlib.error as error:
+            self._error = error
+
+    def whole(self) -> bytes | None:
+        """Return all of it; None where it was larger than the most.
+
+        Raises:
+            zlib.error: It could not be unpacked.
+        """
+        if self._is_too_large:
+            return None
+        if self._inflating is not None and not (self._inflating.eof or self._is_empty):
+            self._error = self._error or zlib.error("it is cut short")
+        if self._error is not None:
+            raise self._error
+        return bytes(self._content)
+
+
+def _spellings(text: str) -> list[bytes]:
+    """Return a secret as it may be said again: plainly, in JSON, in a form, in a page."""
+    if len(text) < LEAST_SECRET:
+        return []
+    in_json = (json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1])
+    ways = (text, *in_json, quote(text, safe=""), quote_plus(text), html.escape(text))
+    return [way.encode("utf-8", "surrogatepass") for way in dict.fromkeys(ways)]
+
+
+def _signatures(query: bytes) -> list[bytes]:
+    """Return what in a query opens something by itself."""
+    if not query:
+        return []
+    pairs = parse_qsl(query.decode("ascii", "replace"))
+    return [way for name, value in pairs if name.lower() in SIGNING for way in _spellings(value)]
+
+
+def _struck(content: bytes, secrets: Iterable[bytes]) -> bytes:
+    for secret in secrets:
+        if secret in content:
+            content = content.replace(secret, STRUCK.encode())
+    return content
 
 
 async def _trace(event: str, info: Mapping[str, Any]) -> None:
@@ -448,13 +637,8 @@ async def _trace(event: str, info: Mapping[str, Any]) -> None:
 
 def _ahead_s(date: str | None, at: float) -> float:
     """Seconds a Date header is ahead of `at`; 0 where it tells no difference, or nothing."""
-    try:
-        ahead_s = parsedate_to_datetime(date or "").timestamp() + 0.5 - at  # it is cut to a second
-    except ValueError:
+    then = _read_date(date or "")
+    if then is None:
         return 0.0
+    ahead_s = (then - EPOCH).total_seconds() + 0.5 - at  # it is cut to a second
     return ahead_s if abs(ahead_s) > SMALL_SKEW_S else 0.0
-
-
-def _reason(error: Exception) -> str:
-    text = str(error).strip()
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__

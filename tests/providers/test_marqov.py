@@ -212,6 +212,15 @@ async def test_a_job_with_an_id_is_found_by_it(talk: Maker, order: Maker) -> Non
     assert isinstance(found[order().id], Unknown)
 
 
+async def test_a_conflict_that_cannot_be_read_is_no_refusal(talk: Maker, order: Maker) -> None:
+    cloud = talk("marqov", target="sv1")
+    batch = await cloud.prepare(order())
+    cloud.set_faults(requests=lost(status=409, html=True))
+    with pytest.raises(Unavailable) as caught:
+        await cloud.submit(batch)
+    assert not caught.value.unsent
+
+
 async def test_a_key_that_was_taken_with_another_body_is_no_refusal(
     talk: Maker, order: Maker
 ) -> None:

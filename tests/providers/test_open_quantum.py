@@ -43,9 +43,10 @@ async def test_a_quote_is_known_before_anything_is_bought(
     cloud = talk("open-quantum", target=TARGET)
     batch = await cloud.prepare(order())
     assert cloud.ledger == []
-    assert batch.composite.memo["credits"] > 0
-    (fetched,) = await cloud.run(order(name="other"))
-    assert fetched.cost == cloud.ledger[0]["price"]
+    quoted = batch.composite.memo["credits"]
+    assert quoted > 0
+    (update,) = (await cloud.finish(await cloud.submit(batch))).values()
+    assert update.cost == quoted == cloud.ledger[0]["price"]
 
 
 async def test_no_presigned_url_is_remembered(
@@ -123,6 +124,8 @@ async def test_a_waiting_job_can_be_cancelled(
     (update,) = await cloud.driver.cancel(batch, [order().id])
     assert update.state is JobState.CANCELLED
     assert cloud.ledger[0]["state"] == "cancelled"
+    (news,) = await cloud.driver.poll([batch])
+    assert (news.state, news.cost) == (JobState.CANCELLED, 0.0)
 
 
 async def test_an_unknown_backend_is_answered_with_the_nearest(talk: Callable[..., Any]) -> None:

@@ -59,7 +59,19 @@ async def test_a_lost_answer_is_found_and_not_bought_again(
     assert len(cloud.ledger) == 1
 
 
-async def test_a_task_that_was_never_submitted_is_absent_only_at_the_second_look(
+async def test_a_conflict_may_mean_that_it_was_taken_before(
+    talk: Callable[..., Any], order: Callable[..., Any]
+) -> None:
+    cloud = talk("oqc", target=QPU)
+    cloud.set_faults(switches={"oqc": {"resubmit": "conflict"}})
+    batch = await cloud.prepare(order())
+    await cloud.submit(batch)
+    with pytest.raises(Unavailable) as caught:
+        await cloud.submit(batch)
+    assert not caught.value.unsent
+
+
+async def test_a_task_that_was_never_submitted_is_absent_only_after_a_while(
     talk: Callable[..., Any], order: Callable[..., Any]
 ) -> None:
     cloud = talk("oqc", target=QPU)
@@ -69,7 +81,22 @@ async def test_a_task_that_was_never_submitted_is_absent_only_at_the_second_look
     assert isinstance(first, Unknown)
     assert first.again_s is not None
     assert first.again_s > 30
+    assert isinstance((await cloud.driver.locate(batch, intent))[key], Unknown)  # asked too soon
+    await trio.sleep(first.again_s)
     assert (await cloud.driver.locate(batch, intent))[key] == Absent()
+
+
+async def test_a_task_that_is_found_failed_says_why(
+    talk: Callable[..., Any], order: Callable[..., Any]
+) -> None:
+    cloud = talk("oqc", target=QPU)
+    cloud.set_faults(jobs=[{"fail": "the fridge is warm", "code": 102}])
+    batch = await cloud.prepare(order())
+    await cloud.submit(batch)
+    await trio.sleep(60)
+    (found,) = (await cloud.driver.locate(batch, cloud.driver.intend(batch))).values()
+    assert found.update.state is JobState.FAILED
+    assert found.update.error == "the fridge is warm (code 102)"
 
 
 async def test_a_task_id_the_cloud_does_not_know_is_for_the_person(

@@ -515,3 +515,17 @@ def test_an_error_says_all_that_stands_in_it() -> None:
     }
     reply = Reply("scaleway", "POST /sessions", 400, {}, json.dumps(body).encode())
     assert read_error(reply) == "invalid_arguments: max_duration constraint"
+
+
+async def test_a_model_that_is_gone_fails_its_jobs_and_the_next_attempt_uploads_it_anew(
+    talk: Maker, order: Maker
+) -> None:
+    """Waiting would not bring it back, and what was prepared is kept over restarts."""
+    cloud = talk("scaleway", target=GARNET)
+    batch = await cloud.prepare(order())
+    gone = {**batch.composite.memo, "models": ["00000000-0000-4000-8000-000000000000"]}
+    batch = replace(batch, composite=replace(batch.composite, memo=gone))
+    (update,) = await cloud.driver.submit(batch, cloud.driver.intend(batch))
+    assert (update.state, "model" in update.error) == (JobState.FAILED, True)
+    await cloud.submit(await cloud.prepare(order(), generation=2))
+    assert len(cloud.ledger) == 1
