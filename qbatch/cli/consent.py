@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from qbatch.cli.runs import ask, folder_of
 from qbatch.cli.words import headline
-from qbatch.errors import ConsentError
+from qbatch.errors import ConsentError, SnapshotError
 from qbatch.executor.engine import WANTED
 from qbatch.job import JobState
 from qbatch.plan import check_lock, differences, lock_path, notices, select, write_lock
@@ -118,13 +118,24 @@ def _left(
     """Sum up the points that may be bought now: those that the run folder does not have yet."""
     out = options.get("out")
     folder = folder_of(plan.manifest, None if out is None else Path(out))
-    wanted, states = WANTED[options.get("only")], {}
-    if not options.get("fresh") and (folder / "snapshot.db").exists():
-        with Run(folder) as known:
-            states = {point.id: job.state for point, job in known.stored_points()}
+    wanted = WANTED[options.get("only")]
+    states = {} if options.get("fresh") else _states_in(folder)
 
     def is_left(point: SweepPoint) -> bool:
         is_meant = point.backend in paid and (only is None or only(point))
         return is_meant and states.get(point.id, JobState.CREATED) in wanted
 
     return plan.summary(paid, is_left)
+
+
+def _states_in(folder: Path) -> dict[str, JobState]:
+    """Where the points of a run folder are; nothing where no step of a run is kept yet.
+
+    Whether it is damaged is told by who takes it, before anything is bought.
+    """
+    try:
+        known = Run(folder)
+    except SnapshotError:
+        return {}
+    with known:
+        return {point.id: job.state for point, job in known.stored_points()}

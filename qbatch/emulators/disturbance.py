@@ -11,6 +11,8 @@ import json
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+import trio
+
 from qbatch.emulators.clock import Clock
 from qbatch.emulators.faults import Faults, RequestFault
 
@@ -67,9 +69,21 @@ class Disturbance:
         if fault.status is not None and fault.when == "before" and not fault.torn:
             await _answer(send, *self._refusal(fault))
             return
-        status, headers, body = await _ask(self._app, scope, receive)
+        status, headers, body = await self._act(fault, scope, receive)
         await self._clock.sleep(fault.late_s)
         await self._spoil(fault, send, status, headers, body)
+
+    async def _act(
+        self, fault: RequestFault, scope: Scope, receive: Receive
+    ) -> tuple[int, list[Any], bytes]:
+        """Let the application act; one that is slow does so though its client may be gone."""
+        if not fault.slow_s:
+            return await _ask(self._app, scope, receive)
+        whole = await _read(receive)
+        with trio.CancelScope(shield=True):
+            await self._clock.sleep(fault.slow_s)
+            answer = await _ask(self._app, scope, whole)
+        return answer
 
     async def _spoil(
         self, fault: RequestFault, send: Send, status: int, headers: list[Any], body: bytes
@@ -106,6 +120,18 @@ class Disturbance:
 
 def _typed(kind: bytes) -> list[Any]:
     return [(b"content-type", kind)]
+
+
+async def _read(receive: Receive) -> Receive:
+    """Read all of a request, and return what gives it once more."""
+    messages = [await receive()]
+    while messages[-1].get("more_body"):
+        messages.append(await receive())
+
+    async def again() -> Message:
+        return messages.pop(0) if messages else await receive()
+
+    return again
 
 
 async def _ask(app: App, scope: Scope, receive: Receive) -> tuple[int, list[Any], bytes]:

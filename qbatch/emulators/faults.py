@@ -21,7 +21,8 @@ To match: `provider` (name), `method`, `path` (glob, without the cloud's prefix)
 Requests: `status` (refuse, or `when: after` the effect took place), `retry_after` (seconds),
 `retry_after_form` (seconds | date), `drop` (before | after | midway: the connection ends),
 `torn` (JSON cut in half), `html` (a proxy's page with `status`, 502 by default), `late_s` (the
-answer comes so late, after the effect), `expire_tokens` (issued | all, before the request is read).
+answer comes so late, after the effect), `slow_s` (the effect itself comes so late, also when nobody
+waits for the answer any more), `expire_tokens` (issued | all, before the request is read).
 
 Jobs: `fail` (the reason) with `code`; `word` (an unknown state) with `for_s`; `hide_s` (from lists,
 and for preparations from look-ups); `lag_s` (results come so long after the state); `wait_s` (more
@@ -72,6 +73,7 @@ class RequestFault(Rule):
     torn: bool = False
     html: bool = False
     late_s: float = 0.0
+    slow_s: float = 0.0
     expire_tokens: str | None = None
 
     def __post_init__(self) -> None:

@@ -297,14 +297,11 @@ class _Attendant(Carrier):
             await self._finish(flight)
 
     async def _poll(self, flights: Sequence[Flight]) -> None:
-        batches = [flight.current() for flight in flights]
         try:
-            updates = await self._lane.read(lambda: self._lane.driver.poll(batches))
+            await self._lane.ask(flights)
         except (Refused, Misspoke) as error:
             self._lane.warn(f"asking failed: {error}")
             return
-        for update in updates:
-            self._lane.deliver(update)
         for flight in flights:
             news, flight.inbox = flight.inbox, []
             await self._take_news(flight, news)
@@ -312,7 +309,7 @@ class _Attendant(Carrier):
     async def _finish(self, flight: Flight) -> None:
         while flight.ripe:
             await fetch(self._engine, self._lane, flight, self._commit)
-        if not flight.at_work and flight.stage != "closed":
+        if not flight.at_work and flight.stage not in ("created", "closed"):
             await self._release(flight)
 
 

@@ -179,6 +179,12 @@ class Carrier:
         await self._commit(flight, (), stage="closed", note=reason)
 
     async def _prepare(self, flight: Flight) -> Prepared:
+        """Have it prepared, however often that must be asked for.
+
+        Raises:
+            Refused: The provider said no, or was not done with it within a job's time-out.
+        """
+        until = trio.current_time() + self._lane.timeout_s
         while True:
             prepared = await self._lane.read(
                 lambda: self._lane.driver.prepare(flight.current()), is_proof=False
@@ -186,6 +192,11 @@ class Carrier:
             flight.remember(prepared.memo)
             if prepared.ready:
                 return prepared
+            if trio.current_time() > until:
+                raise Refused(
+                    f"{self._lane.name}: not prepared within {self._lane.timeout_s:g} s; "
+                    "nothing was bought"
+                )
             await self._engine.journal.commit(partial(self._write_memo, flight))
             with self._lane.waits.waiting(Cause.PREPARATION):
                 await trio.sleep(prepared.again_s)
@@ -285,14 +296,15 @@ class Carrier:
     async def _take_answers(self, flight: Flight, updates: Iterable[Update]) -> None:
         """Commit what `submit` said; children it did not speak of stay SUBMITTING."""
         rows, taken = [], []
-        for update in updates:
-            if update.job_id not in flight.rows:
-                self._lane.warn(f"answered about a job that was not sent: {update.job_id!r}")
-                continue
-            row = self._answered(flight, update)
-            if row is not None:
-                rows.append(row)
-                taken.append(update)
+        with flight.one_attempt():
+            for update in updates:
+                if update.job_id not in flight.rows:
+                    self._lane.warn(f"answered about a job that was not sent: {update.job_id!r}")
+                    continue
+                row = self._answered(flight, update)
+                if row is not None:
+                    rows.append(row)
+                    taken.append(update)
         steps = self._replies(flight, taken)
         await self._commit(flight, rows, stage="submitted", steps=steps, bills=_bills(taken))
 
@@ -389,11 +401,9 @@ class Carrier:
             located = {key: Unknown(f"{reason}; looking for it failed: {error}") for key in keys}
         answers = {key: located.get(key, Unknown(reason)) for key in keys}
         waits = [wait_s for a in answers.values() if (wait_s := _again_s(flight, a)) is not None]
-        rows = [
-            row
-            for key, answer in answers.items()
-            if (row := self._located(flight, key, answer)) is not None
-        ]
+        with flight.one_attempt():
+            found = [self._located(flight, key, answer) for key, answer in answers.items()]
+        rows = [row for row in found if row is not None]
         told = [answer.update for answer in answers.values() if isinstance(answer, Found)]
         steps = self._replies(flight, told)
         await self._commit(
@@ -451,11 +461,12 @@ class Carrier:
     async def _take_news(self, flight: Flight, news: Iterable[Update]) -> None:
         rows: dict[str, JobRow] = {}
         taken = []
-        for update in news:
-            row = self._changed(flight, update)
-            if row is not None:
-                rows[update.job_id] = row
-                taken.append(update)
+        with flight.one_attempt():
+            for update in news:
+                row = self._changed(flight, update)
+                if row is not None:
+                    rows[update.job_id] = row
+                    taken.append(update)
         if not rows:
             return
         steps = self._replies(flight, taken)

@@ -1,6 +1,8 @@
 """Results: downloaded, checked against what was ordered, analysed, stored with the last move.
 
-Rule: a result that does not fit its order (shots, bits) is never stored as good; the reply is kept.
+Rules: a result that does not fit its order (shots, bits) is never stored as good; the reply is
+kept. What a cloud completed is paid for: where its result cannot be had the job is held, so that
+the next run asks for it again, and only a person lets it be bought anew.
 """
 
 from __future__ import annotations
@@ -26,6 +28,10 @@ if TYPE_CHECKING:
 #: Results packed and analysed in the trio thread; more are worth a thread.
 FEW = 4
 
+#: How often a result is asked for that its provider says is there, and does not give; a minute and
+#: more, by the pauses between.
+MOST_ASKED = 8
+
 Commit = Callable[..., Any]
 
 
@@ -35,7 +41,7 @@ class Haul:
 
     Attributes:
         fetched: Results, not checked yet.
-        rows: Children whose results cannot be had, as FAILED.
+        rows: Children whose results cannot be had, see `_without`.
         raw: (row, reply) of those.
     """
 
@@ -47,17 +53,17 @@ class Haul:
 async def fetch(engine: Engine, lane: Lane, flight: Flight, commit: Commit) -> None:
     """Bring home the results of the ripe children of `flight`.
 
-    On return each is COMPLETED, or FAILED with the reason; or it is ripe still, after a pause,
-    when the provider says it is completed but gave no result.
+    On return each is COMPLETED, or HELD (FAILED on this machine) with the reason; or it is ripe
+    still, after a pause, when the provider says it is completed but gave no result.
     """
     with lane.busy():
         haul = Haul()
         await _download(lane, flight, list(flight.ripe), haul)
-        good = _good_ones(flight, haul)
+        good = _good_ones(lane, flight, haul)
         answered = {one.job_id for one in haul.fetched} | {row.job.id for row in haul.rows}
         haul.rows += _given_up(lane, flight, answered)
         packed = await _pack_all(engine, good)
-        bills = {one.job_id: bill for one in good if (bill := _bill(lane, flight, one)) is not None}
+        bills = {one.job_id: bill for one in good if (bill := _bill(engine, lane, flight, one))}
         rows = [_completed(lane, flight, one, bills) for one in good]
 
         def write() -> None:
@@ -89,24 +95,30 @@ async def _download(lane: Lane, flight: Flight, keys: Sequence[str], haul: Haul)
             for key in keys:
                 await _download(lane, flight, [key], haul)
             return
-        row = flight.moved(keys[0], JobState.FAILED, error=_unreadable(error))
+        row = _without(lane, flight, keys[0], _unreadable(error))
         haul.rows.append(row)
         if isinstance(error, Misspoke) and error.raw:
             haul.raw.append((row.ordinal, error.raw.encode()))
 
 
-def _good_ones(flight: Flight, haul: Haul) -> list[Fetched]:
-    """The results that fit their orders; the others fail, and their replies are kept."""
+def _good_ones(lane: Lane, flight: Flight, haul: Haul) -> list[Fetched]:
+    """The results that fit their orders; the replies of the others are kept."""
     good = []
     for one in haul.fetched:
         problem = _misfit(flight.order(one.job_id), one)
         if problem is None:
             good.append(one)
             continue
-        row = flight.moved(one.job_id, JobState.FAILED, error=problem)
+        row = _without(lane, flight, one.job_id, problem)
         haul.rows.append(row)
         haul.raw.append((row.ordinal, one.raw))
     return good
+
+
+def _without(lane: Lane, flight: Flight, key: str, problem: str) -> JobRow:
+    """Where a child goes that is completed and has no result: what may be paid for is held."""
+    state = JobState.FAILED if lane.driver.is_local else JobState.HELD
+    return flight.moved(key, state, error=problem)
 
 
 def _unreadable(error: ProviderError) -> str:
@@ -139,30 +151,33 @@ def _completed(
     )
 
 
-def _bill(lane: Lane, flight: Flight, fetched: Fetched) -> tuple[float, str] | None:
+def _bill(engine: Engine, lane: Lane, flight: Flight, fetched: Fetched) -> tuple[float, str] | None:
     """What a completed job was charged, and who says so; None where that comes later.
 
-    Where the provider sends no bill it is what the target's formula says, but for what is billed
-    by the composite job.
+    Where the provider sends no bill it is what was quoted, or what the target's formula says, but
+    for what is billed by the composite job.
     """
     price, key = lane.target.price, fetched.job_id
     for cost in (fetched.cost, flight.ripe[key].cost, flight.job(key).cost):
         if cost is not None:
             return cost, "told by the provider"
-    if price.is_free or price.quoted:
+    if price.is_free:
         return None
+    if price.quoted:
+        quote = engine.snapshot.quoted(flight.rows[key].ordinal, flight.purchase(key)[1])
+        return None if quote is None else (quote, "as quoted")
     formula = price.of_job(flight.order(key).shots)
     return (formula, f"by formula: {price.source}") if formula else None
 
 
 def _given_up(lane: Lane, flight: Flight, answered: set[str]) -> list[JobRow]:
-    """Ripe children without an answer count up; those that had their chances fail."""
+    """Ripe children without an answer count up, until they had their chances."""
     rows: list[JobRow] = []
     for key in flight.ripe.keys() - answered:
         flight.doubts[key] += 1
-        if flight.doubts[key] >= lane.retry.attempts:
-            error = "completed, says the provider, but it gives no result"
-            rows.append(flight.moved(key, JobState.FAILED, error=error))
+        if flight.doubts[key] >= MOST_ASKED:
+            problem = "completed, says the provider, but it gives no result"
+            rows.append(_without(lane, flight, key, problem))
     return rows
 
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -100,8 +101,17 @@ class Flight:
         return self.ids_in(JobState.SUBMITTED, JobState.RUNNING)
 
     def current(self) -> Batch:
-        """The batch with the provider's ids as known now."""
-        ids = tuple([self.rows[key].job.provider_job_id for key in self.batch.composite.job_ids])
+        """The batch with the provider's ids as known now; none of children that are with another.
+
+        Those may have been bought anew since, under ids that are no business of this flight's.
+        """
+        rows, gone = self.rows, self._gone
+        ids = tuple(
+            [
+                None if key in gone else rows[key].job.provider_job_id
+                for key in self.batch.composite.job_ids
+            ]
+        )
         if ids.count(None) < len(ids):
             return replace(self.batch, provider_job_ids=ids)
         return self.batch
@@ -137,6 +147,13 @@ class Flight:
     def order(self, key: str) -> Order:
         """What child `key` asks for."""
         return self._orders[key]
+
+    @contextmanager
+    def one_attempt(self) -> Iterator[None]:
+        """However many children say meanwhile why they were not taken, that is one attempt."""
+        known = len(self.failures)
+        yield
+        del self.failures[known + 1 :]
 
     def deliver(self, update: Update) -> None:
         """Put news into the inbox."""

@@ -6,7 +6,8 @@ is not stormed; a provider out of reach is given up by itself, and its jobs stay
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections import Counter
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from random import Random
@@ -21,7 +22,7 @@ from qbatch.executor.pace import PollPace, RateLimit, Slots
 from qbatch.executor.retry import Gate, Retry
 from qbatch.executor.waits import Cause, Waits
 from qbatch.job import JobState
-from qbatch.providers import Batch, Driver, Target, Update
+from qbatch.providers import Driver, Target, Update
 
 T = TypeVar("T")
 
@@ -247,7 +248,7 @@ class Lane:
             self.cut_off.append(flight)
             if queued := self._queued(flight):
                 self.waits.end(Cause.QUEUE, queued)
-        self._watched.pop(flight, None)
+        self.unwatch(flight)
         for key in flight.batch.composite.job_ids:
             if self._of_job.get(key) is flight:
                 del self._of_job[key]
@@ -272,17 +273,33 @@ class Lane:
         while True:
             due = await self._wait_due()
             try:
-                updates = await self.read(partial(self.driver.poll, due))
+                num_news = await self.ask(due)
             except Misspoke as error:
                 self.warn(f"{error}", once=str(error))
                 continue
             except Refused as error:
                 await self.give_up(error)
-            if sum(self.deliver(update) for update in updates):
+            if num_news:
                 self._pace.news()
 
-    async def _wait_due(self) -> list[Batch]:
-        """Pause, then return the batches that may be asked about."""
+    async def ask(self, flights: Collection[Flight]) -> int:
+        """Ask for news of flights and hand it to those it concerns; return how much there was.
+
+        Raises:
+            Refused: The provider will not be asked.
+            Misspoke: It answered nonsense, again and again.
+        """
+        batches = [flight.current() for flight in flights]
+        sent_in = Counter(key for batch in batches for key in batch.composite.job_ids)
+        updates = await self.read(partial(self.driver.poll, batches))
+        return sum(
+            self._deliver(update)
+            for update in updates
+            if not self._is_of_another(update, flights, sent_in)
+        )
+
+    async def _wait_due(self) -> list[Flight]:
+        """Pause, then return the flights that may be asked about."""
         while True:
             while not self._watched:
                 self._added = trio.Event()
@@ -292,13 +309,28 @@ class Lane:
                 await self._added.wait()
                 await trio.sleep(self._pace.next_s())
             now = trio.current_time()
-            due = [flight.current() for flight in self._watched if flight.not_before <= now]
+            due = [flight for flight in self._watched if flight.not_before <= now]
             if due:
                 return due
             if self._watched:
                 await trio.sleep_until(min(flight.not_before for flight in self._watched))
 
-    def deliver(self, update: Update) -> bool:
+    def _is_of_another(
+        self, update: Update, asked: Collection[Flight], sent_in: Mapping[str, int]
+    ) -> bool:
+        """Whether news is of an earlier purchase of its point, from a flight that is not over.
+
+        Drivers are asked about whole batches, those children that were bought anew among them.
+        """
+        flight = self._of_job.get(update.job_id)
+        if flight is None:
+            return False
+        known = flight.job(update.job_id).provider_job_id
+        if update.provider_job_id in (None, known):
+            return False
+        return known is not None or sent_in[update.job_id] > (flight in asked)
+
+    def _deliver(self, update: Update) -> bool:
         """Hand an update to its flight; tell whether it is news."""
         flight = self._of_job.get(update.job_id)
         if flight is None:

@@ -337,6 +337,12 @@ class Snapshot:
         """Enter purchases into the ledger: in the same step as their intent."""
         ledger.save(self._db, entries)
 
+    def quoted(self, ordinal: int, generation: int) -> float | None:
+        """What a purchase was expected to cost; None: it is in no ledger."""
+        with translated(self.path), checked(self.path):
+            entry = ledger.find(self._db, ordinal, generation)
+        return None if entry is None else entry.quoted
+
     def bill(self, bills: Mapping[tuple[int, int], float], source: str) -> None:
         """Note what purchases were charged: (row of a point, generation) -> amount."""
         ledger.bill(self._db, bills, source)

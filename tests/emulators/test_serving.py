@@ -58,6 +58,19 @@ def test_a_dropped_connection_is_dropped_on_the_wire(drop: str) -> None:
     served(talk, requests=[{"path": "/admin/qpu", "nth": 1, "drop": drop}])
 
 
+def test_a_slow_cloud_acts_though_nobody_waits_any_more() -> None:
+    async def talk(origin: str) -> None:
+        async with httpx.AsyncClient(base_url=origin, headers=HEADERS) as client:
+            asked = {"qpu_id": "qpu:uk:2:d865b5a184", "task_count": 3}
+            with pytest.raises(httpx.ReadTimeout):
+                await client.post("/oqc/d865b5a184/tasks", json=asked, timeout=0.1)
+            assert (await client.get("/oqc/d865b5a184/tasks")).json() == []
+            await trio.sleep(0.5)
+            assert len((await client.get("/oqc/d865b5a184/tasks")).json()) == 3
+
+    served(talk, requests=[{"method": "POST", "slow_s": 0.4}])
+
+
 def test_the_env_file_is_whole_and_private(tmp_path: Path) -> None:
     write_environment(tmp_path / "env", {"QBATCH_OQC_URL": "http://127.0.0.1:1/oqc", "B": "2"})
     assert (tmp_path / "env").read_text() == "QBATCH_OQC_URL=http://127.0.0.1:1/oqc\nB=2\n"

@@ -109,7 +109,7 @@ def forked(work: Callable[[], None], kill_after_s: float | None = None) -> int:
 
 def with_fuse(n: int, work: Callable[[], None]) -> Callable[[], None]:
     def burning() -> None:
-        faults.FUSE = faults._make_fuse(str(n))
+        faults.FUSE = faults.make_fuse(str(n))
         work()
 
     return burning

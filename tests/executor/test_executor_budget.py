@@ -155,6 +155,15 @@ def test_each_figure_has_its_source(tmp_path: Path) -> None:
     assert (entry.billed, entry.billed_by) == (1.0, "told by the provider")
 
 
+def test_a_firm_quote_is_the_bill_where_none_is_sent(tmp_path: Path) -> None:
+    cloud = FakeCloud(price=Price("credits", quoted=True, source="quoted for each job"))
+    cloud.quote, cloud.bill = 3.0, None
+    play(tmp_path, plan_of(2, "cloud"), cloud, limits=(credits(5),))
+    (entry,) = ledger_of(tmp_path)
+    assert (entry.quoted, entry.quoted_by) == (3.0, "quoted by the provider")
+    assert (entry.billed, entry.billed_by) == (3.0, "as quoted")
+
+
 def test_what_is_free_has_no_ledger(tmp_path: Path) -> None:
     cloud = FakeCloud(price=Price())
     assert play(tmp_path, plan_of(2, "cloud"), cloud).summary.completed == 2

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +22,9 @@ from fake_drivers import (
 )
 
 from qbatch.errors import CredentialsError, Misspoke, OutOfFunds, Refused, Unavailable
-from qbatch.executor import JobMoved, Retry, Warned
+from qbatch.executor import JobMoved, Retry, Stop, Warned
 from qbatch.job import JobState
-from qbatch.providers import Located, Unknown, Update
+from qbatch.providers import Batch, Located, Unknown, Update
 from qbatch.snapshot import Run, Snapshot
 
 
@@ -359,3 +359,32 @@ def test_jobs_that_the_provider_gives_back_are_bought_under_another_key(tmp_path
     assert set(cloud.ledger.times_bought.values()) == {2}
     assert len({job.key for job in cloud.ledger.jobs}) == 2
     assert len(cloud.ledger.released) == 2
+
+
+class ThoroughCloud(FakeCloud):
+    """It is asked, as most clouds are, about all that was once sent with a batch."""
+
+    asked: Sequence[Batch] = ()
+
+    async def poll(self, batches: Sequence[Batch]) -> Sequence[Update]:
+        self.asked = [*self.asked, *batches]
+        keys = {batch.composite.id for batch in batches}
+        return [self._news_of(job) for job in self.ledger.jobs if job.key in keys]
+
+
+def test_what_was_bought_before_is_no_news_of_what_was_bought_since(tmp_path: Path) -> None:
+    cloud = ThoroughCloud(max_jobs=2, works_s=600)
+
+    async def fail_one_and_stop(stop: Stop) -> None:
+        await trio.sleep(30)
+        cloud.ledger.jobs[0].state = JobState.FAILED
+        await trio.sleep(60)
+        stop.request()
+
+    play(tmp_path, plan_of(2, "cloud"), cloud, beside=[fail_one_and_stop])
+    cloud.asked = ()
+    played = play(tmp_path, plan_of(2, "cloud"), cloud)  # the other one is at work still
+    assert played.summary.states == {JobState.COMPLETED: 2}
+    assert len(cloud.ledger.jobs) == 3
+    ids = {batch.provider_job_ids for batch in cloud.asked}
+    assert ids == {(None, cloud.ledger.jobs[1].id), (cloud.ledger.jobs[2].id,)}

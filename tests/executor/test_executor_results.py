@@ -1,4 +1,4 @@
-"""Results are checked before they are believed; what cannot be had fails with its reason."""
+"""Results are checked before they are believed; what cannot be had is held with its reason."""
 
 from __future__ import annotations
 
@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trio
 from fake_drivers import FakeCloud, plan_of, play, raising
 
 from qbatch.errors import Misspoke, Refused
-from qbatch.executor import JobMoved, Retry
+from qbatch.executor import JobMoved, Stop
+from qbatch.executor.fetching import MOST_ASKED
 from qbatch.job import JobState
+from qbatch.providers import Update
 from qbatch.result import Counts
 from qbatch.snapshot import Run
 
@@ -24,7 +27,7 @@ def changed(**changes: Any) -> Callable[[Callable[[], Any]], Any]:
 
 def only_error(folder: Path) -> str:
     with Run(folder) as run:
-        (point,) = (p for p in run if p.state is JobState.FAILED)
+        (point,) = (p for p in run if p.state is JobState.HELD)
         assert point.counts is None
         return point.job.error
 
@@ -53,7 +56,7 @@ def test_one_unreadable_result_does_not_spoil_its_siblings(tmp_path: Path) -> No
     assert "result was deleted" in only_error(tmp_path)
 
 
-def test_a_result_that_stays_nonsense_fails_with_the_reply_kept(tmp_path: Path) -> None:
+def test_a_result_that_stays_nonsense_is_held_with_the_reply_kept(tmp_path: Path) -> None:
     cloud = FakeCloud()
     cloud.script["fetch"] = [raising(Misspoke("cloud: no JSON", raw="<html>"))] * 4
     play(tmp_path, plan_of(1, "cloud"), cloud)
@@ -68,11 +71,29 @@ def test_results_that_come_late_are_asked_for_again(tmp_path: Path) -> None:
     assert play(tmp_path, plan_of(3, "cloud"), cloud).summary.completed == 3
 
 
-def test_results_that_never_come_fail(tmp_path: Path) -> None:
+def test_results_that_do_not_come_are_held_and_fetched_by_the_next_run(tmp_path: Path) -> None:
     cloud = FakeCloud()
-    cloud.script["fetch"] = [lambda act: []] * 4
-    play(tmp_path, plan_of(1, "cloud"), cloud, retry=Retry(attempts=4))
+    cloud.script["fetch"] = [lambda act: []] * MOST_ASKED
+    play(tmp_path, plan_of(1, "cloud"), cloud)
     assert "gives no result" in only_error(tmp_path)
+    assert play(tmp_path, plan_of(1, "cloud"), cloud).summary.completed == 1
+    assert len(cloud.ledger.jobs) == 1
+
+
+def test_a_result_that_is_late_keeps_no_sibling_waiting(tmp_path: Path) -> None:
+    cloud = FakeCloud(max_jobs=2)
+    first, second = (point.id for point in plan_of(2, "cloud").points())
+    late = [lambda act: [one for one in act() if one.job_id != first]] * (MOST_ASKED - 1)
+    cloud.script["fetch"] = late
+    cloud.said[second] = Update(second, JobState.RUNNING, "RUNNING")
+
+    async def let_the_second_end(stop: Stop) -> None:
+        await trio.sleep(cloud.works_s + 5)
+        cloud.said.clear()
+
+    played = play(tmp_path, plan_of(2, "cloud"), cloud, beside=[let_the_second_end])
+    done = [event.id for event in played.told(JobMoved) if event.state is JobState.COMPLETED]
+    assert done == [second, first]
 
 
 def test_what_was_billed_wins_over_what_was_quoted(tmp_path: Path) -> None:

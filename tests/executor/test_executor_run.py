@@ -20,6 +20,7 @@ from qbatch.executor import Started, Warned, run, run_async, wait_described
 from qbatch.job import JobState
 from qbatch.providers import Surroundings, Target
 from qbatch.snapshot import Run, Snapshot
+from qbatch.snapshot.database import open_writer
 
 TEXT = """
 qbatch: 1
@@ -60,6 +61,18 @@ def test_a_manifest_becomes_a_run_folder_under_runs(manifest: Path, drivers: lis
     assert done.summary.completed == 3
     assert [point.counts.shots for point in done if point.counts] == [10, 20, 30]
     assert done.manifest.name == "three"
+
+
+@pytest.mark.parametrize("has_tables", [False, True])
+def test_a_run_cut_off_before_its_first_step_goes_on(
+    manifest: Path, drivers: list[Any], has_tables: bool
+) -> None:
+    folder = Path("runs/three")
+    folder.mkdir(parents=True)
+    (folder / "snapshot.db").touch()
+    if has_tables:
+        open_writer(folder, "normal", "new").close()
+    assert run(manifest).summary.completed == 3
 
 
 def test_it_works_inside_a_running_asyncio_loop(manifest: Path, drivers: list[Any]) -> None:

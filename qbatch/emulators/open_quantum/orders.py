@@ -379,7 +379,7 @@ class Orders:
             "backend_name": backend.name,
             "name": job.name,
             "status": self.status(job),
-            "credits_used": job.price,
+            "credits_used": 0.0 if self.status(job) == "Canceled" else job.price,
             "submitted_at": iso(self.world.clock.at(job.accepted_s)),
             **self._outputs(job, request),
         }
