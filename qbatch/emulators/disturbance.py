@@ -80,9 +80,11 @@ class Disturbance:
         if not fault.slow_s:
             return await _ask(self._app, scope, receive)
         whole = await _read(receive)
+        answer: tuple[int, list[Any], bytes] | None = None
         with trio.CancelScope(shield=True):
             await self._clock.sleep(fault.slow_s)
             answer = await _ask(self._app, scope, whole)
+        assert answer is not None  # nothing cancels a shielded scope
         return answer
 
     async def _spoil(
