@@ -148,7 +148,7 @@ class Watcher:
             self._moved(event)
         elif isinstance(event, Progress):
             self.failed = event.failed
-            self._teller.advanced(event.done, event.failed)
+            self._teller.advanced(event.done, event.failed, event.held)
         elif isinstance(event, Started):
             self._started(event)
         elif isinstance(event, Warned):
@@ -196,8 +196,7 @@ def _code(summary: Summary, watcher: Watcher, *, is_whole: bool) -> int:
         return exit_of(summary.states)
     if summary.completed >= summary.total:
         return Exit.DONE
-    is_failed = watcher.failed > summary.held
-    return Exit.SOME_FAILED if is_failed else Exit.PENDING
+    return Exit.SOME_FAILED if watcher.failed else Exit.PENDING
 
 
 def _refresh(run: Run) -> None:

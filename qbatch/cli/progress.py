@@ -32,8 +32,8 @@ class Teller(Protocol):
     def started(self, name: str, total: int, done: int = 0) -> None:
         """`total` points are to be run, of which so many were done before anybody looked."""
 
-    def advanced(self, done: int, failed: int) -> None:
-        """So many points are done, of which so many failed."""
+    def advanced(self, done: int, failed: int, held: int = 0) -> None:
+        """So many points are done, of which so many failed, and so many are held."""
 
     def said(self, text: str) -> None:
         """Something a person should read, between the lines of progress."""
@@ -113,6 +113,18 @@ def format_rate(rate: float) -> str:
     return f"{rate:,.0f} points/s" if rate >= 10 else f"{rate:.1f} points/s"
 
 
+def format_trouble(failed: int, held: int) -> str:
+    """What is not as it should be, or "".
+
+    >>> format_trouble(2, 1)
+    '2 failed, 1 held'
+    """
+    from qbatch.report.numbers import whole
+
+    parts = [f"{whole(failed)} failed"] if failed else []
+    return ", ".join([*parts, f"{whole(held)} held"] if held else parts)
+
+
 class LineTeller:
     """One line per change, at most every few seconds: for logs and pipes."""
 
@@ -122,24 +134,24 @@ class LineTeller:
         self._next = 0.0
         self._quiet = QUIET_S[0]
         self._name, self._total = "", 0
-        self._told = (0, 0)
+        self._told = (0, 0, 0)
 
     def started(self, name: str, total: int, done: int = 0) -> None:
         now = time.monotonic()
         self._name, self._total, self._pace = name, total, Pace(total, now, done)
         self._next = now + self._quiet
 
-    def advanced(self, done: int, failed: int) -> None:
+    def advanced(self, done: int, failed: int, held: int = 0) -> None:
         now = time.monotonic()
-        if (done, failed) == self._told or (now < self._next and done < self._total):
+        if (done, failed, held) == self._told or (now < self._next and done < self._total):
             return
-        self._told = (done, failed)
+        self._told = (done, failed, held)
         self._quiet = min(self._quiet * 1.5, QUIET_S[1])
         self._next = now + self._quiet
         from qbatch.report.numbers import whole
 
         parts = [f"{self._name}: {whole(done)}/{whole(self._total)} points"]
-        parts += [f"{whole(failed)} failed"] if failed else []
+        parts += [trouble] if (trouble := format_trouble(failed, held)) else []
         parts += [text] if (text := self._pace.text(done, now)) else []
         self._outlet.write(", ".join(parts))
 
@@ -165,8 +177,8 @@ class JsonTeller:
     def started(self, name: str, total: int, done: int = 0) -> None:
         self.event({"event": "started", "name": name, "points": total, "done": done})
 
-    def advanced(self, done: int, failed: int) -> None:
-        self.event({"event": "progress", "done": done, "failed": failed})
+    def advanced(self, done: int, failed: int, held: int = 0) -> None:
+        self.event({"event": "progress", "done": done, "failed": failed, "held": held})
 
     def said(self, text: str) -> None:
         self.event({"event": "message", "text": click.unstyle(text)})
@@ -207,14 +219,14 @@ class BarTeller:
             name, total=total, completed=done, number=self._number(done), pace="", failed=""
         )
 
-    def advanced(self, done: int, failed: int) -> None:
+    def advanced(self, done: int, failed: int, held: int = 0) -> None:
         assert self._task is not None
         self._progress.update(
             self._task,
             completed=done,
             number=self._number(done),
             pace=self._pace.text(done, time.monotonic()),
-            failed=f"{failed} failed" if failed else "",
+            failed=format_trouble(failed, held),
         )
 
     def _number(self, done: int) -> str:

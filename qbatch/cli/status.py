@@ -79,8 +79,9 @@ def _watch(run: Run, *, as_json: bool) -> None:
         teller.started(run.name, sum(states.values()), states.get(JobState.COMPLETED, 0))
         while run.is_running:
             states = run.counts_by_state()
-            failed = states.get(JobState.FAILED, 0)
-            teller.advanced(states.get(JobState.COMPLETED, 0) + failed, failed)
+            failed, held = states.get(JobState.FAILED, 0), states.get(JobState.HELD, 0)
+            done = states.get(JobState.COMPLETED, 0) + failed + held
+            teller.advanced(done, failed, held)
             time.sleep(LOOK_S)
 
 

@@ -17,7 +17,7 @@ from qbatch.executor.pace import Slots
 from qbatch.executor.retry import Retry
 from qbatch.executor.stop import Stop
 from qbatch.executor.waits import Cause, Waits
-from qbatch.job import JobState
+from qbatch.job import Job, JobState
 from qbatch.plan.limits import Limit, Rates
 from qbatch.snapshot import JobRow, Snapshot
 
@@ -83,12 +83,27 @@ class Tally:
     Attributes:
         total: Points to run.
         completed: Of these, so far.
-        failed: Failed, cancelled or held, so far.
+        failed: Failed or cancelled, so far.
+        held: Ids of those that a person must decide about.
     """
 
     total: int = 0
     completed: int = 0
     failed: int = 0
+    held: set[str] = field(default_factory=set)
+
+    def count(self, before: JobState, job: Job) -> None:
+        """Take in a move."""
+        if job.state is JobState.HELD:
+            self.held.add(job.id)
+        else:
+            self.held.discard(job.id)
+        if job.state is before:
+            return
+        if job.state is JobState.COMPLETED:
+            self.completed += 1
+        elif job.state.is_final:
+            self.failed += 1
 
 
 @dataclass
@@ -159,7 +174,7 @@ class Engine:
             job = row.job
             before = flight.job(job.id).state
             flight.rows[job.id] = row
-            self._count(before, job.state)
+            self.tally.count(before, job)
             queued += (job.state is JobState.SUBMITTED) - (before is JobState.SUBMITTED)
             name = flight.order(job.id).name
             self.tell(
@@ -176,21 +191,12 @@ class Engine:
             self._told_at = now
             self.tell_progress()
 
-    def _count(self, before: JobState, after: JobState) -> None:
-        if after is before:
-            return
-        if after is JobState.COMPLETED:
-            self.tally.completed += 1
-        elif after.is_final or after is JobState.HELD:
-            self.tally.failed += 1
-        if before is JobState.HELD:
-            self.tally.failed -= 1
-
     def tell_progress(self) -> None:
         """Say how far the run is."""
         tally = self.tally
-        done = tally.completed + tally.failed
-        self.tell(Progress(tally.total, done, tally.failed, self.slots.taken))
+        held = len(tally.held)
+        done = tally.completed + tally.failed + held
+        self.tell(Progress(tally.total, done, tally.failed, held, self.slots.taken))
 
 
 def _nobody(event: Event) -> None:

@@ -61,13 +61,15 @@ class Progress:
     Attributes:
         total: Points to run.
         done: Of these, completed, failed, cancelled or held by now.
-        failed: Of these, not completed.
+        failed: Of these, failed or cancelled.
+        held: Of these, held.
         in_flight: Composite jobs open now.
     """
 
     total: int
     done: int
     failed: int
+    held: int
     in_flight: int
 
 

@@ -54,13 +54,18 @@ def test_a_thousand_fast_points_are_a_few_lines(clock: list[float]) -> None:
     assert "s left" in lines[0]
 
 
-def test_failures_are_counted_in_the_line(clock: list[float]) -> None:
+@pytest.mark.parametrize(
+    ("failed", "held", "said"), [(1, 0, "1 failed"), (0, 1, "1 held"), (1, 1, "1 failed, 1 held")]
+)
+def test_failures_and_held_points_are_counted_in_the_line(
+    clock: list[float], failed: int, held: int, said: str
+) -> None:
     stream = io.StringIO()
     teller = LineTeller(stream)
     teller.started("pair", 2)
     clock[0] = 1.0
-    teller.advanced(2, failed=1)
-    assert stream.getvalue() == "pair: 2/2 points, 1 failed, 2.0 points/s\n"
+    teller.advanced(2, failed, held)
+    assert stream.getvalue() == f"pair: 2/2 points, {said}, 2.0 points/s\n"
 
 
 def test_every_line_of_json_is_an_object_with_its_event() -> None:

@@ -22,7 +22,7 @@ from fake_drivers import (
 )
 
 from qbatch.errors import CredentialsError, Misspoke, OutOfFunds, Refused, Unavailable
-from qbatch.executor import JobMoved, Retry, Stop, Warned
+from qbatch.executor import JobMoved, Progress, Retry, Stop, Warned
 from qbatch.job import JobState
 from qbatch.providers import Batch, Located, Unknown, Update
 from qbatch.snapshot import Run, Snapshot
@@ -75,9 +75,13 @@ def test_looking_again_later_is_done_before_a_job_is_held(tmp_path: Path) -> Non
 def test_a_held_job_that_turns_up_is_adopted_by_the_next_run(tmp_path: Path) -> None:
     cloud = faulty("submit", lost_after)
     cloud.located = at_once()
-    play(tmp_path, plan_of(1, "cloud"), cloud)
+    last = play(tmp_path, plan_of(1, "cloud"), cloud).told(Progress)[-1]
+    assert (last.total, last.done, last.failed, last.held) == (1, 1, 0, 1)
     cloud.located = None
-    assert play(tmp_path, plan_of(1, "cloud"), cloud).summary.completed == 1
+    played = play(tmp_path, plan_of(1, "cloud"), cloud)
+    assert played.summary.completed == 1
+    last = played.told(Progress)[-1]
+    assert (last.total, last.done, last.failed, last.held) == (1, 1, 0, 0)
     assert len(cloud.ledger.jobs) == 1
 
 
