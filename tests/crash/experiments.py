@@ -1,0 +1,148 @@
+"""What is run: for each cloud a small manifest whose every point has one certain outcome.
+
+The angles are 0 and π, so a point's counts are all shots on one bitstring, another for each point:
+a result that were lost, cut, or fetched for the wrong point is seen at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+SHOTS = 100
+
+CIRCUIT = """\
+OPENQASM 3.0;
+include "stdgates.inc";
+input float a;
+input float b;
+qubit[2] q;
+bit[2] c;
+rx(a) q[0];
+rx(b) q[1];
+cz q[0], q[1];
+c = measure q;
+"""
+
+MANIFEST = """\
+qbatch: 1
+name: crash
+circuits: {{turned: turned.qasm}}
+backends:
+  cloud: {backend}
+shots: {shots}
+sweep:
+  matrix: {{a: [0, pi], b: [0, pi]}}
+  exclude: {exclude}
+report: {{formats: [csv]}}
+"""
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A manifest for one cloud.
+
+    Attributes:
+        cloud: Name of its provider.
+        backend: As the manifest has it.
+        points: 3 or 4.
+        switches: How the emulated cloud behaves where its real answer is not known: as is worst for
+            whoever sends twice.
+    """
+
+    cloud: str
+    backend: str
+    points: int
+    switches: Mapping[str, Any] = field(default_factory=dict)
+
+    def write(self, folder: Path) -> None:
+        """Write manifest and circuit into `folder`."""
+        (folder / "turned.qasm").write_text(CIRCUIT)
+        exclude = "[]" if self.points == 4 else "[{a: pi, b: pi}]"
+        text = MANIFEST.format(backend=self.backend, shots=SHOTS, exclude=exclude)
+        (folder / "crash.yaml").write_text(text)
+
+
+#: Two composite jobs of two points where a cloud takes several at once, else three jobs.
+EXPERIMENTS = {
+    "oqc": Experiment(
+        "oqc",
+        '{provider: oqc, target: "qpu:uk:1:12345", limits: {jobs: 2}}',
+        4,
+        {"resubmit": "twice"},
+    ),
+    "open-quantum": Experiment(
+        "open-quantum",
+        '{provider: open-quantum, target: "ionq:forte-1"}',
+        3,
+        {"second_create": "duplicate"},
+    ),
+    "ibm-direct-access": Experiment(
+        "ibm-direct-access",
+        "{provider: ibm-direct-access, target: emu_5q, limits: {jobs: 2}, "
+        "transpile: {optimization_level: 0}}",
+        4,
+    ),
+    "marqov": Experiment(
+        "marqov",
+        "{provider: marqov, target: sv1}",
+        3,
+        {"deduplicate": "none", "cancel": "allow"},
+    ),
+    "scaleway": Experiment(
+        "scaleway",
+        "{provider: scaleway, target: QPU-GARNET-20PQ, limits: {jobs: 2}}",
+        4,
+    ),
+}
+
+CLOUDS = tuple(EXPERIMENTS)
+
+
+#: The calls that spend, which most faults are for.
+SPENDING = {
+    "oqc": ("*/tasks/submit",),
+    "open-quantum": ("/sched/v1/jobs",),
+    "ibm-direct-access": ("/v1/jobs",),
+    "marqov": ("/api/jobs/submit",),
+    "scaleway": ("*/jobs", "*/sessions"),
+}
+
+#: The longest that a cloud may need to act, or its lists to show it: drivers trust after a minute.
+LONGEST_LAG_S = 45.0
+
+
+def _like(cloud: str, backend: str = "", **switches: Any) -> Experiment:
+    known = EXPERIMENTS[cloud]
+    return replace(known, backend=backend or known.backend, switches=switches)
+
+
+#: Cloud -> what storms choose from: other readings of what is not known of it, other prices.
+VARIANTS = {
+    "oqc": (
+        EXPERIMENTS["oqc"],
+        _like("oqc", resubmit="conflict"),
+        _like("oqc", '{provider: oqc, target: "qpu:uk:2:d865b5a184"}', resubmit="twice"),
+    ),
+    "open-quantum": (EXPERIMENTS["open-quantum"], _like("open-quantum", second_create="conflict")),
+    "ibm-direct-access": (
+        EXPERIMENTS["ibm-direct-access"],
+        _like("ibm-direct-access", lane_held="until_ended"),
+    ),
+    "marqov": (
+        EXPERIMENTS["marqov"],
+        _like("marqov", "{provider: marqov, target: marqov-sim}"),
+        _like("marqov", "{provider: marqov, target: sv1, options: {on_unknown: resend}}"),
+    ),
+    "scaleway": (
+        EXPERIMENTS["scaleway"],
+        _like("scaleway", "{provider: scaleway, target: EMU-AER-16C-128M, limits: {jobs: 2}}"),
+    ),
+}
+
+
+def expected(parameters: Mapping[str, Any]) -> str:
+    """Return the one bitstring that a point can give."""
+    return "".join("1" if float(parameters[name]) > 1 else "0" for name in ("b", "a"))

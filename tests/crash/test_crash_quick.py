@@ -1,0 +1,68 @@
+"""The proof's own tools work: kills take place, the ledger is held against the run folder."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from qbatch.job import JobState
+from qbatch.snapshot import Snapshot
+from tests.crash.cases import RUN, Case, Stage, play, play_all, say_nothing
+from tests.crash.experiments import EXPERIMENTS
+from tests.crash.oracle import judge
+from tests.crash.storms import play_storm
+from tests.crash.world import Kill, World
+
+
+def test_a_run_that_is_killed_anywhere_loses_nothing_and_buys_nothing_twice(world: World) -> None:
+    names = ("run:oqc:h40", "run:scaleway:w9", "run:ibm-direct-access:h20,w3", "fetch:marqov:w5")
+    plays = [partial(play, world, Case.read(name)) for name in names]
+    plays += [partial(play_storm, world, 7, number) for number in (1, 5)]
+    for played in play_all(world, plays, say_nothing, lambda _: False):
+        assert played.kills > 0 or played.name.startswith("storm"), played.name
+        assert played.is_good, played.told()
+        assert played.verdict.twice == played.verdict.lost == played.verdict.wrong == 0
+
+
+def test_a_case_is_read_as_it_is_written() -> None:
+    case = Case("run", "oqc", (Kill("h", 12), Kill("w", 4)))
+    assert str(case) == "run:oqc:h12,w4"
+    assert Case.read(str(case)) == case
+
+
+@pytest.fixture
+def done(world: World, tmp_path: Path) -> Any:
+    """A run folder that all is well with, and the ledger of its cloud."""
+    experiment = EXPERIMENTS["ibm-direct-access"]
+    with world.place() as place:
+        stage = Stage(world, place, experiment, f"calm-{tmp_path.name}")
+        assert stage.call(RUN).code == 0
+        yield stage.run_folder, experiment, place.ledger()
+        stage.close()
+
+
+def test_the_ledger_decides_what_was_bought_twice_and_what_was_lost(done: Any) -> None:
+    folder, experiment, ledger = done
+    assert judge(folder, experiment, ledger, {"completed"}).words == []
+    doubled = judge(folder, experiment, [*ledger, ledger[0]], {"completed"})
+    assert doubled.twice == 2  # both points of that job
+    stranger = judge(folder, experiment, [*ledger, {**ledger[0], "key": "?"}], {"completed"})
+    assert stranger.twice == 1
+    assert judge(folder, experiment, ledger[1:], {"completed"}).wrong == 2
+    more = replace(experiment, points=5)
+    assert judge(folder, more, ledger, {"completed"}).lost == 1
+
+
+def test_a_failed_point_that_the_cloud_completed_is_lost(done: Any) -> None:
+    folder, experiment, ledger = done
+    with Snapshot(folder) as snapshot:
+        (row,) = list(snapshot.few_in({JobState.COMPLETED}, 10).values())[:1]  # type: ignore[union-attr]
+        with snapshot.transaction():
+            job = replace(row.job, state=JobState.FAILED, error="no reason at all")
+            snapshot.save_jobs([replace(row, job=job)])
+    verdict = judge(folder, experiment, ledger, {"completed", "failed"})
+    assert (verdict.lost, verdict.unexplained) == (1, 1)
