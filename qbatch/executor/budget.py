@@ -85,9 +85,10 @@ class Budget:
     def __init__(self, limits: Iterable[Limit] = (), rates: Rates | None = None) -> None:
         self._accounts = [_Account(limit) for limit in limits]
         self._rates = rates or {}
-        self._awaited: set[Key] = set()
-        #: Share of a reservation that its bill is expected to leave.
-        self._spare: dict[Key, float] = {}
+        #: Purchase whose bill is awaited -> the share of its reservation that it will likely leave.
+        self._awaited: dict[Key, float] = {}
+        #: The same of purchases of earlier runs, until somebody awaits their bills.
+        self._earlier: dict[Key, float] = {}
         self._waiting = trio.lowlevel.ParkingLot()
 
     @property
@@ -99,7 +100,7 @@ class Budget:
         """Count what was bought before; `id_of` names the points at the entries' rows."""
         for entry in entries:
             key = (id_of[entry.ordinal], entry.generation)
-            self._spare[key] = _share(entry.reserved, entry.quoted)
+            self._earlier[key] = _share(entry.reserved, entry.quoted)
             self.settle(entry.backend, entry.unit, {key: entry.counted})
 
     def taken(self, limit: Limit) -> float:
@@ -128,15 +129,15 @@ class Budget:
             asked = factor * sum(amounts.values())
             if asked > 0 and others + asked > account.limit.amount + SLACK:
                 left = sum(
-                    account.held[key] * self._spare.get(key, 0.0)
-                    for key in (self._awaited & account.held.keys()) - amounts.keys()
+                    account.held.get(key, 0.0) * share
+                    for key, share in self._awaited.items()
+                    if key not in amounts
                 )
                 may_pass = others - left + asked <= account.limit.amount + SLACK
                 return Excess(account.limit, asked, others + asked, may_pass)
         self.settle(backend, unit, amounts)
-        self._awaited |= amounts.keys()
         likely = amounts if expected is None else expected
-        self._spare.update((key, _share(amounts[key], likely[key])) for key in amounts)
+        self._awaited |= {key: _share(amounts[key], likely[key]) for key in amounts}
         return None
 
     async def wait_for_change(self) -> None:
@@ -145,11 +146,13 @@ class Budget:
 
     def expect(self, keys: Iterable[Key]) -> None:
         """The bills of these purchases of an earlier run are awaited now."""
-        self._awaited.update(keys)
+        for key in keys:
+            self._awaited.setdefault(key, self._earlier.pop(key, 0.0))
 
     def give_up_on(self, keys: Iterable[Key]) -> None:
         """No bill is awaited for these any more: what is reserved for them stays so."""
-        self._awaited.difference_update(keys)
+        for key in keys:
+            self._awaited.pop(key, None)
         self._waiting.unpark_all()
 
     def settle(self, backend: str, unit: str, amounts: Mapping[Key, float]) -> None:
