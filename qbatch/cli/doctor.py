@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from qbatch.cli.options import json_option, trust_option, yes_option
+from qbatch.errors import SnapshotError
 
 if TYPE_CHECKING:
     from qbatch.cli.findings import Finding
@@ -26,23 +27,33 @@ _COLOURS = {"ok": "green", "note": "cyan", "warning": "yellow", "wrong": "red"}
     is_flag=True,
     help="Test the bit order of the manifest's clouds; costs a job on each.",
 )
+@click.option(
+    "--repair",
+    is_flag=True,
+    help="Mend a damaged run folder where that is safe; the damaged files are kept beside it.",
+)
 @trust_option
 @yes_option
 @json_option
-def doctor(subject: Path | None, bits: bool, trust: bool, yes: bool, as_json: bool) -> int:
+def doctor(
+    subject: Path | None, bits: bool, repair: bool, trust: bool, yes: bool, as_json: bool
+) -> int:
     """Check this machine, the run folder, and every configured cloud.
 
     Versions, clock, disk, durability and locks; with RUN or a MANIFEST that was run, also every
-    page and result of its folder; with --bits an asymmetric state on each target, whose verdict
-    `qbatch backends` shows. Exit code 0 when nothing is wrong, 7 credentials, 8 out of reach,
-    9 the run folder, 1 anything else.
+    page and result of its folder, and what can be done about damage; with --bits an asymmetric
+    state on each target, whose verdict `qbatch backends` shows. Exit code 0 when nothing is wrong,
+    7 credentials, 8 out of reach, 9 the run folder, 1 anything else.
     """
     from qbatch.cli.findings import look_at_clouds, look_at_machine, look_at_run
 
+    if repair and subject is None:
+        raise click.UsageError("--repair needs a run folder, or the manifest that was run")
     folder, manifest = _subject(subject, trust=trust)
     if bits and manifest is None:
         raise click.UsageError("--bits needs a manifest: whose targets?")
-    findings = [*look_at_machine(folder), *look_at_run(folder), *look_at_clouds(manifest)]
+    looks = (look_at_machine(folder), look_at_run(folder, repair=repair), look_at_clouds(manifest))
+    findings = [finding for look in looks for finding in look]
     if not as_json:
         _tell(findings)
     if bits and manifest is not None:
@@ -70,8 +81,11 @@ def _subject(subject: Path | None, *, trust: bool) -> tuple[Path, Manifest | Non
     if subject.is_file() and subject.suffix in (".yaml", ".yml", ".json"):
         manifest = load_manifest(subject, trust=trust)
         return folder_of(manifest, None), manifest
-    with open_named(subject) as run:
-        return run.folder, run.manifest
+    try:
+        with open_named(subject) as run:
+            return run.folder, run.manifest
+    except SnapshotError:  # what is wrong with it is found by looking at it
+        return subject if subject.is_dir() else subject.parent, None
 
 
 def _test_bits(manifest: Manifest, *, yes: bool) -> list[Finding]:

@@ -6,7 +6,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -26,6 +26,9 @@ NO_BYTES = 50_000_000
 
 #: A clock this far off makes tokens and windows wrong, seconds.
 CLOCK_OFF_S = 5.0
+
+#: Damaged points told by name.
+MAX_TOLD = 20
 
 #: A durable write that takes longer slows every purchase down, seconds.
 SLOW_SYNC_S = 0.25
@@ -91,22 +94,65 @@ def _look_at_durability(place: Path) -> Finding:
     return Finding("warning" if sync_s > SLOW_SYNC_S else "ok", "durability", said)
 
 
-def look_at_run(folder: Path) -> Iterator[Finding]:
-    """Every page, row and result of the run folder, where there is one."""
+def look_at_run(folder: Path, *, repair: bool = False) -> Iterator[Finding]:
+    """Every page, row and result of the run folder, where there is one; mended, if asked for."""
     from qbatch.snapshot import holder_of
     from qbatch.snapshot.examine import examine
+    from qbatch.snapshot.lock import read_note
 
-    if not (folder / "snapshot.db").exists():
+    if not (folder / "snapshot.db").exists() and read_note(folder).journal == "new":
         return
     try:
         found = examine(folder)
     except SnapshotError as error:
-        yield Finding("wrong", "snapshot", str(error), Exit.PENDING)
-        return
+        if not repair:
+            yield Finding("wrong", "snapshot", str(error), Exit.PENDING)
+            yield from _say_what_can_be_mended(folder)
+            return
+        try:
+            yield from _mend(folder)
+            found = examine(folder)
+        except SnapshotError as refusal:
+            yield Finding("wrong", "snapshot", str(error), Exit.PENDING)
+            yield Finding("wrong", "repair", str(refusal), Exit.PENDING)
+            return
     said = f"{found.points} points, {found.results} results, {found.replies} replies: all whole"
     yield Finding("ok", "snapshot", said)
     if holder := holder_of(folder):
         yield Finding("note", "runner", holder)
+
+
+def _say_what_can_be_mended(folder: Path) -> Iterator[Finding]:
+    from qbatch.snapshot.repair import diagnose
+
+    try:
+        diagnosis = diagnose(folder)
+    except SnapshotError as error:
+        yield Finding("note", "repair", f"nothing can be mended: {error}")
+        return
+    if diagnosis.refused:
+        yield from _told("note", "not mended", diagnosis.refused)
+        advice = "restore the folder from a copy, or begin anew with `qbatch run --fresh`"
+        yield Finding("note", "repair", f"{advice}, which buys again what was bought")
+        return
+    yield from _told("note", "damaged", diagnosis.told or ["what SQLite keeps beside the rows"])
+    yield Finding("note", "repair", f"`qbatch doctor {folder} --repair` mends it")
+
+
+def _mend(folder: Path) -> Iterator[Finding]:
+    from qbatch.snapshot.repair import repair
+
+    mended = repair(folder)
+    yield from _told("note", "mended", mended.told or ["what SQLite keeps beside the rows"])
+    kept = ", ".join(map(str, mended.kept))
+    yield Finding("note", "kept", f"the damaged files: {kept}")
+
+
+def _told(word: Literal["note"], about: str, sentences: Sequence[str]) -> Iterator[Finding]:
+    for sentence in sentences[:MAX_TOLD]:
+        yield Finding(word, about, sentence)
+    if len(sentences) > MAX_TOLD:
+        yield Finding(word, about, f"and {len(sentences) - MAX_TOLD} more")
 
 
 def look_at_clouds(manifest: Manifest | None) -> Iterator[Finding]:

@@ -259,7 +259,7 @@ def _make_room(folder: Path) -> None:
             raise SnapshotError(
                 f"{folder}: this is a run, no rehearsal; name another folder with --out"
             )
-    for name in ("snapshot.db", "snapshot.db-wal", "snapshot.db-shm"):
+    for name in ("snapshot.lock", "snapshot.db", "snapshot.db-wal", "snapshot.db-shm"):
         (folder / name).unlink(missing_ok=True)
 
 

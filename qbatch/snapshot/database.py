@@ -2,53 +2,51 @@
 
 Rules: one writer connection, used by one step at a time; readers have their own and never block
 it (WAL). ``synchronous=FULL`` where a job can cost money, NORMAL where it cannot: NORMAL survives
-any death of the process, FULL a power cut too.
+any death of the process, FULL a power cut too. Before a file is trusted it is looked through by a
+connection that cannot write: one that can takes a damaged ``-wal`` file away when it is closed.
 """
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Literal
 
 from qbatch.errors import SnapshotError
 from qbatch.snapshot import faults
 from qbatch.snapshot.faults import translated
-from qbatch.snapshot.lock import NAME as LOCK
-from qbatch.snapshot.lock import Journal
+from qbatch.snapshot.lock import Durability, Note, read_note
 from qbatch.snapshot.schema import APPLICATION_ID, PAGE_BYTES, SCHEMA_VERSION, TABLES
-
-Durability = Literal["full", "normal"]
 
 NAME = "snapshot.db"
 
-#: Larger files are not read whole before a run; SQLite and the rows' CRCs check what is read.
+#: Of larger files only the tables about purchases are looked through; of the others, what is read.
 MAX_CHECKED_BYTES = 64 << 20
 
+_ABOUT_PURCHASES = ("meta", "settings", "composites", "intents", "attempts", "ledger")
 
-def open_writer(folder: Path, durability: Durability, journal: Journal) -> sqlite3.Connection:
+
+def open_writer(folder: Path, durability: Durability, note: Note) -> sqlite3.Connection:
     """Open the snapshot of `folder` for writing; make it when there is none.
 
     Args:
         folder: The run folder; its lock is held.
         durability: "full" survives power loss, "normal" the death of the process.
-        journal: What the last holder of the lock left behind.
+        note: What the last holder of the lock left behind.
 
     Raises:
         SnapshotError: It is damaged, newer than this qbatch, or the folder cannot be written.
     """
     path = folder / NAME
     with translated(path):
-        _check_files(path, journal)
-        is_new = journal == "new" or not path.exists()
+        is_new = note.journal == "new" and (not path.exists() or _is_unborn(path))
+        if not is_new:
+            open_reader(folder).close()
         connection = _connect(path, "rwc")
         try:
-            if is_new and _is_empty(connection):
+            if is_new:
                 _make(connection)
-            else:
-                _check(connection, path)
             _set_up(connection, durability)
         except BaseException:
             connection.close()
@@ -56,18 +54,35 @@ def open_writer(folder: Path, durability: Durability, journal: Journal) -> sqlit
     return connection
 
 
-def open_reader(folder: Path) -> sqlite3.Connection:
+def open_reader(folder: Path, *, is_checked: bool = False) -> sqlite3.Connection:
     """Open the snapshot of `folder` for reading only, beside a runner or without one.
+
+    Args:
+        folder: The run folder.
+        is_checked: It was looked through just now.
 
     Raises:
         SnapshotError: There is none, or it is damaged or newer than this qbatch.
     """
     path = folder / NAME
-    if not path.exists():
+    note, journal = read_note(folder), journal_of(path)
+    if note.journal == "mending":
+        raise SnapshotError(
+            f"{path}: mending it was cut off; `qbatch doctor {folder} --repair` finishes it"
+        )
+    if not path.exists() and note.journal == "new":
         raise SnapshotError(f"{folder}: no run here (no {NAME}); `qbatch run` makes one")
+    if not path.exists():
+        raise _lost(path, f"{path}: it is missing")
+    has_journal = journal.exists() and journal.stat().st_size > 0
     with translated(path):
         connection = _connect(path, "ro")
         try:
+            if note.journal == "new" and not _is_begun(connection):
+                raise SnapshotError(
+                    f"{folder}: no run here yet: it has only just begun, or was cut off at once; "
+                    "`qbatch run` goes on"
+                )
             _check_version(connection, path)
         except sqlite3.OperationalError:
             connection.close()
@@ -75,12 +90,25 @@ def open_reader(folder: Path) -> sqlite3.Connection:
         except BaseException:
             connection.close()
             raise
+        if is_checked:
+            return connection
+        try:
+            _check_pages(connection, path)
+            _check_steps(connection, path, note, has_journal=has_journal)
+        except BaseException:
+            connection.close()
+            raise
     return connection
+
+
+def journal_of(path: Path) -> Path:
+    """The ``-wal`` file of a snapshot."""
+    return path.with_name(f"{path.name}-wal")
 
 
 def _reopen_immutable(path: Path) -> sqlite3.Connection:
     """Read a finished run in a folder where SQLite may not put its own files."""
-    wal = path.with_name(f"{NAME}-wal")
+    wal = journal_of(path)
     if wal.exists() and wal.stat().st_size > 0:
         raise SnapshotError(
             f"{path}: the run was cut off and the folder is not writable, so its last steps "
@@ -95,18 +123,29 @@ def _reopen_immutable(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _check_files(path: Path, journal: Journal) -> None:
-    """Refuse a folder that has lost a file since its last holder: steps would be missing."""
-    lost = None
-    if journal == "open" and not path.exists():
-        lost = f"{path}: it is missing, and the last run of this folder was cut off"
-    elif journal == "open" and not path.with_name(f"{NAME}-wal").exists():
-        lost = f"{path}-wal: it is missing; it held the last steps of a run that was cut off"
-    if lost:
-        raise SnapshotError(
-            f"{lost}; restore the folder from a copy, or start again with --fresh (it is set "
-            f"aside, not deleted), or, if nothing can be lost, delete {LOCK} and run again"
-        )
+def num_steps(connection: sqlite3.Connection) -> int:
+    """How many steps a snapshot has."""
+    return int(connection.execute("SELECT coalesce(max(seq), 0) FROM events").fetchone()[0])
+
+
+def _check_steps(
+    connection: sqlite3.Connection, path: Path, note: Note, *, has_journal: bool
+) -> None:
+    """Refuse a snapshot that is older than its last holder left it."""
+    if note.steps is not None:
+        missing = note.steps - num_steps(connection)
+        if missing <= 0 or not note.is_exact:
+            return
+        what = "it is damaged or cut short" if has_journal else "it is missing"
+        steps = "step" if missing == 1 else f"{missing} steps"
+        raise _lost(path, f"{journal_of(path)}: {what}; it held the last {steps} of the run")
+    if note.journal == "open" and not has_journal:
+        what = "it is missing; it held the last steps of a run that was cut off"
+        raise _lost(path, f"{journal_of(path)}: {what}")
+
+
+def _lost(path: Path, what: str) -> SnapshotError:
+    return SnapshotError(f"{what}; {faults.remedy(path)}")
 
 
 def _connect(path: Path, mode: str) -> sqlite3.Connection:
@@ -131,7 +170,7 @@ def _check_version(connection: sqlite3.Connection, path: Path) -> None:
             "(the folder is set aside, not deleted)"
         )
     if owner != APPLICATION_ID:
-        raise SnapshotError(f"{path}: this SQLite file was not written by qbatch")
+        raise _lost(path, f"{path}: this SQLite file was not written by qbatch, or is damaged")
     if version > SCHEMA_VERSION:
         raise SnapshotError(
             f"{path}: written by a newer qbatch (snapshot version {version}; this qbatch reads "
@@ -145,22 +184,55 @@ def _check_version(connection: sqlite3.Connection, path: Path) -> None:
         )
 
 
+def _is_unborn(path: Path) -> bool:
+    """Tell whether a run was cut off before its first step."""
+    with closing(_connect(path, "ro")) as connection:
+        return not _is_begun(connection)
+
+
+def _is_begun(connection: sqlite3.Connection) -> bool:
+    """Tell whether a snapshot has a first step; what is none of ours is not judged here."""
+    if _is_empty(connection):
+        return False
+    if connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
+        return True
+    tables = ("meta", "points", "jobs", "events")
+    return any(connection.execute(f"SELECT 1 FROM {name} LIMIT 1").fetchone() for name in tables)
+
+
 def _is_empty(connection: sqlite3.Connection) -> bool:
     return connection.execute("SELECT 1 FROM sqlite_schema").fetchone() is None
 
 
-def _check(connection: sqlite3.Connection, path: Path) -> None:
-    _check_version(connection, path)
-    if path.stat().st_size > MAX_CHECKED_BYTES:
-        return
-    verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+def _check_pages(connection: sqlite3.Connection, path: Path) -> None:
+    is_small = path.stat().st_size <= MAX_CHECKED_BYTES
+    for pragma in ("quick_check",) if is_small else map("quick_check({})".format, _ABOUT_PURCHASES):
+        check_by(connection, path, pragma)
+
+
+def check_by(connection: sqlite3.Connection, path: Path, pragma: str) -> None:
+    """Let SQLite look through its pages, and raise what it finds as a `SnapshotError`."""
+    verdict = str(connection.execute(f"PRAGMA {pragma}").fetchone()[0])
     if verdict != "ok":
-        raise faults.damaged(path, str(verdict).replace("\n", " "))
+        raise faults.damaged(path, verdict.replace("\n", " "))
+
+
+def make_new(path: Path) -> sqlite3.Connection:
+    """Make a snapshot without anything in it, and open it for writing."""
+    connection = _connect(path, "rwc")
+    _make(connection)
+    return connection
 
 
 def _make(connection: sqlite3.Connection) -> None:
     connection.execute(f"PRAGMA page_size={PAGE_BYTES}")
     connection.execute("PRAGMA journal_mode=WAL")
+    if _is_empty(connection):
+        make_tables(connection)
+
+
+def make_tables(connection: sqlite3.Connection) -> None:
+    """Make the tables, in one step."""
     connection.execute("BEGIN IMMEDIATE")
     for statement in TABLES.split(";"):
         connection.execute(statement)

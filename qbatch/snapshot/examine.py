@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 from qbatch.snapshot import database
-from qbatch.snapshot.faults import damaged, translated
+from qbatch.snapshot.faults import translated
+from qbatch.snapshot.reading import checked
 from qbatch.snapshot.run import Run
+from qbatch.snapshot.trust import LATEST_MOVES, LINKS, RULES, check_large, check_link, checked_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,30 +23,23 @@ class Examined:
 
 
 def examine(folder: Path) -> Examined:
-    """Check SQLite's pages, and the digest of every row and result.
+    """Check SQLite's pages and indexes, and the digest of every row and result.
 
     Raises:
         SnapshotError: Something is damaged; the message says what, and how to mend it.
     """
     path = folder / database.NAME
-    connection = database.open_reader(folder)
-    try:
-        with translated(path):
-            verdict = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
-    finally:
-        connection.close()
-    if verdict != "ok":
-        raise damaged(path, verdict.replace("\n", " "))
+    with closing(database.open_reader(folder)) as db, translated(path), checked(path):
+        database.check_by(db, path, "integrity_check")
+        numbers = {name: sum(1 for _ in checked_rows(db, name)) for name in RULES}
+        check_link(db, LATEST_MOVES)
+        for name, rule in RULES.items():
+            check_link(db, LINKS.get(name))
+            if rule.large is not None:
+                for row in db.execute(f"SELECT {rule.columns}, {rule.large[0]} FROM {name}"):
+                    check_large(name, row)
     with Run(folder) as run:
-        return _read_all(run)
-
-
-def _read_all(run: Run) -> Examined:
-    points = results = replies = 0
-    for each in (run, run.removed()):
-        for point in each:
-            points += 1
-            results += point.counts is not None
-            replies += len(run.raw_of(point))
-            run.statevector_of(point.point.ordinal)
-    return Examined(points, results, replies)
+        points = (point for each in (run, run.removed()) for point in each)
+        run.ledger()
+        results = sum(point.counts is not None for point in points)
+    return Examined(numbers["points"], results, numbers["raw"])

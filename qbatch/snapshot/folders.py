@@ -9,7 +9,7 @@ from qbatch.errors import SnapshotError
 from qbatch.job import IN_FLIGHT
 from qbatch.snapshot import database
 from qbatch.snapshot.faults import translated
-from qbatch.snapshot.lock import RunLock
+from qbatch.snapshot.lock import RunLock, read_note
 from qbatch.snapshot.run import Run
 
 
@@ -60,7 +60,7 @@ def set_aside(folder: Path) -> tuple[Path, int] | None:
         RunLockedError: A runner holds it.
         SnapshotError: It cannot be moved.
     """
-    if not (folder / database.NAME).exists():
+    if not (folder / database.NAME).exists() and read_note(folder).journal == "new":
         return None
     lock = RunLock(folder)
     try:

@@ -12,7 +12,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from qbatch.snapshot.schema import Mismatch, crc_of
+from qbatch.snapshot.reading import PURCHASES, write_meta
+from qbatch.snapshot.schema import POINT_COLUMNS, Mismatch, checked_point, crc_of
 
 COLUMNS = (
     "ledger.job, ledger.generation, ledger.backend, ledger.unit, ledger.quoted, ledger.quoted_by, "
@@ -170,6 +171,12 @@ def save(db: sqlite3.Connection, entries: Iterable[Entry]) -> None:
     )
 
 
+def note_number(db: sqlite3.Connection) -> None:
+    """Note how many entries there are, so that it is seen when they are lost."""
+    (number,) = db.execute("SELECT count(*) FROM ledger").fetchone()
+    write_meta(db, {PURCHASES: str(number)})
+
+
 def _values(entry: Entry) -> tuple[Any, ...]:
     return (
         entry.ordinal,
@@ -235,13 +242,21 @@ def read(row: Sequence[Any]) -> Entry:
 
 
 def read_purchases(db: sqlite3.Connection) -> Iterator[Purchase]:
-    """Yield every entry with its point, in the order of the points, then of the attempts."""
+    """Yield every entry with its point, in the order of the points, then of the attempts.
+
+    Raises:
+        Mismatch: One is damaged, or its point is not there.
+    """
     rows = db.execute(
-        f"SELECT points.id, points.name, {COLUMNS} FROM ledger JOIN points"
+        f"SELECT {COLUMNS}, {POINT_COLUMNS} FROM ledger LEFT JOIN points"
         " ON points.ordinal = ledger.job ORDER BY points.position, ledger.job, ledger.generation"
     )
-    for id_, name, *row in rows:
-        yield Purchase(id_.hex(), name, read(row))
+    for row in rows:
+        entry, point = read(row[:NUM_COLUMNS]), row[NUM_COLUMNS:]
+        if point[0] is None:
+            raise Mismatch(f"point row {entry.ordinal} is missing")
+        checked_point(point)
+        yield Purchase(point[1].hex(), point[2], entry)
 
 
 def read_all(db: sqlite3.Connection) -> Iterator[Entry]:

@@ -1,8 +1,14 @@
-"""The lock that keeps two runners of one run folder apart.
+"""The lock that keeps two runners of one run folder apart, and the note its holder leaves.
 
-It is held by the operating system (``flock``) and so dies with its process: there is no stale lock
-and nothing to clean up. Its file says who holds it, for the message to the second runner, and
-whether the journal was open, so that a lost ``-wal`` file is noticed.
+The lock is held by the operating system (``flock``) and so dies with its process: there is no stale
+lock and nothing to clean up. Its file says who holds it, for the message to the second runner. It
+also says whether the journal was open and how many steps were durable, so that a lost or damaged
+``-wal`` file is noticed: SQLite takes such a file for a shorter one.
+
+Rules: the note has a fixed size and is written in place, so that a full disk cannot take it away;
+its second half, the number of steps, is written after each step and not synced. After the death of
+a process it is exact. After a power cut it may be behind the journal, or, where that is not synced
+either, before it.
 """
 
 from __future__ import annotations
@@ -12,28 +18,71 @@ import json
 import os
 import socket
 import time
+import zlib
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal, get_args
 
 from qbatch.errors import RunLockedError, SnapshotError
 from qbatch.snapshot.faults import unusable
 
 NAME = "snapshot.lock"
 
-#: What the last holder left: nothing written yet, steps in the ``-wal`` file, or all folded in.
-Journal = Literal["new", "open", "closed"]
+#: What the last holder left: nothing written yet, steps in the ``-wal`` file, all folded in, or
+#: files half exchanged for mended ones.
+Journal = Literal["new", "open", "closed", "mending"]
 
-#: `holder_of` takes the lock for an instant: a runner that meets it tries again this often.
+#: "full" survives power loss, "normal" the death of the process.
+Durability = Literal["full", "normal"]
+
+#: `holder_of` takes the lock for an instant, and a new holder needs one to write its name: a runner
+#: that meets either tries again this often.
 PROBES, PROBE_S = 4, 0.05
+
+#: Where the number of steps stands, and how long it is with its CRC and newline.
+STEPS_AT, STEPS_BYTES = 512, 26
+
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 _NO_LOCKS = {errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK, errno.ENOSYS, errno.EINVAL}
 
 
-class RunLock:
-    """The lock of one run folder, taken when made."""
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What the holder of a lock wrote.
 
-    def __init__(self, folder: Path) -> None:
+    Attributes:
+        pid, host, started_at: The holder.
+        journal: See `Journal`.
+        durability: Of its steps.
+        boot: Which start of its machine it ran under; "" where that cannot be told.
+        steps: Durable so far; None: not known.
+    """
+
+    pid: int | None = None
+    host: str = ""
+    started_at: str = ""
+    journal: Journal = "new"
+    durability: Durability = "full"
+    boot: str = ""
+    steps: int | None = None
+
+    @property
+    def is_exact(self) -> bool:
+        """Every step counted must be there: no power cut can have taken one."""
+        return self.durability == "full" or (self.boot != "" and self.boot == _boot_id())
+
+
+class RunLock:
+    """The lock of one run folder, taken when made.
+
+    Attributes:
+        note: As it is in the file.
+    """
+
+    def __init__(self, folder: Path, durability: Durability = "full") -> None:
         self.path = folder / NAME
         try:
             self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o644)
@@ -41,11 +90,18 @@ class RunLock:
             raise unusable(self.path, error) from error
         try:
             self._take()
-            self.journal: Journal = _read(self._fd).get("journal", "new")
+            self.found = _read(self._fd)
+            self.note = replace(
+                self.found,
+                pid=os.getpid(),
+                host=socket.gethostname(),
+                started_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            )
+            self._write()
         except BaseException:
             os.close(self._fd)
             raise
-        self._write(self.journal)
+        self._durability: Durability = durability
 
     def _take(self) -> None:
         patience = PROBES
@@ -54,7 +110,7 @@ class RunLock:
             if patience:
                 time.sleep(PROBE_S)
                 continue
-            raise RunLockedError(_who(self.path, _read(self._fd)))
+            raise RunLockedError(_who(self.path, _read_holder(self._fd)))
         probe = os.open(self.path, os.O_RDWR)
         try:
             if _try_lock(probe, self.path):
@@ -65,29 +121,32 @@ class RunLock:
         finally:
             os.close(probe)
 
-    def _write(self, journal: Journal) -> None:
-        self.journal = journal
-        holder = {
-            "pid": os.getpid(),
-            "host": socket.gethostname(),
-            "started_at": datetime.now(UTC).isoformat(timespec="seconds"),
-            "journal": journal,
-        }
-        text = json.dumps(holder).encode() + b"\n"
+    def _write(self) -> None:
+        facts = asdict(self.note)
+        del facts["steps"]
+        text = json.dumps(facts).encode()[: STEPS_AT - 1].ljust(STEPS_AT - 1) + b"\n"
         try:
-            os.ftruncate(self._fd, 0)
             os.pwrite(self._fd, text, 0)
             os.fsync(self._fd)
         except OSError as error:
             raise unusable(self.path, error) from error
 
-    def mark_open(self) -> None:
+    def mark_open(self, steps: int) -> None:
         """Note, durably, that from now on the ``-wal`` file holds steps of the run."""
-        self._write("open")
+        self.note = replace(self.note, journal="open", durability=self._durability, boot=_boot_id())
+        self._write()
+        self.count(steps)
 
-    def mark_closed(self) -> None:
-        """Note that the ``-wal`` file was folded into the snapshot."""
-        self._write("closed")
+    def mark(self, journal: Literal["closed", "mending"]) -> None:
+        """Note, durably, that all is folded in, or that files are about to be exchanged."""
+        self.note = replace(self.note, journal=journal)
+        self._write()
+
+    def count(self, steps: int) -> None:
+        """Note how many steps are durable; it does not matter where that fails."""
+        text = b"%016d" % steps
+        with suppress(OSError):
+            os.pwrite(self._fd, b"%s %08x\n" % (text, zlib.crc32(text)), STEPS_AT)
 
     def release(self) -> None:
         """Let the next runner in. Repeatable."""
@@ -97,14 +156,30 @@ class RunLock:
 
 
 def holder_of(folder: Path) -> str | None:
-    """Return who holds the lock of `folder` now, in words, or None."""
+    """Return who holds the lock of `folder` now, in words, or None.
+
+    Raises:
+        SnapshotError: This file system has no locks.
+    """
     path = folder / NAME
     try:
         fd = os.open(path, os.O_RDWR)
     except OSError:
         return None
     try:
-        return None if _try_lock(fd, path) else _who(path, _read(fd))
+        return None if _try_lock(fd, path) else _who(path, _read_holder(fd))
+    finally:
+        os.close(fd)
+
+
+def read_note(folder: Path) -> Note:
+    """What the present or last holder of the lock of `folder` noted; needs no lock."""
+    try:
+        fd = os.open(folder / NAME, os.O_RDONLY)
+    except OSError:
+        return Note()
+    try:
+        return _read(fd)
     finally:
         os.close(fd)
 
@@ -128,17 +203,54 @@ def _try_lock(fd: int, path: Path) -> bool:
     return True
 
 
-def _read(fd: int) -> dict[str, Any]:
+def _boot_id() -> str:
     try:
-        found = json.loads(os.pread(fd, 4096, 0))
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}
+        return _BOOT_ID.read_text().strip()
+    except OSError:
+        return ""
 
 
-def _who(path: Path, holder: dict[str, Any]) -> str:
+def _read(fd: int) -> Note:
+    text = os.pread(fd, 4096, 0)
+    try:
+        note = Note(**json.loads(text[:STEPS_AT]))
+    except (ValueError, TypeError):
+        note = Note()
+    if not isinstance(note.pid, int | None) or note.journal not in get_args(Journal):
+        note = Note()
+    return replace(note, steps=_steps_in(text[STEPS_AT : STEPS_AT + STEPS_BYTES]))
+
+
+def _steps_in(text: bytes) -> int | None:
+    number, _, crc = text.partition(b" ")
+    if crc != b"%08x\n" % zlib.crc32(number):
+        return None
+    return int(number)
+
+
+def _read_holder(fd: int) -> Note:
+    """Who holds the lock: not who held it before, where the new holder is just writing its name."""
+    for _ in range(PROBES):
+        note = _read(fd)
+        if note.pid is not None and (note.host != socket.gethostname() or _is_alive(note.pid)):
+            return note
+        time.sleep(PROBE_S)
+    return _read(fd)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):
+        return True
+    return True
+
+
+def _who(path: Path, holder: Note) -> str:
     return (
-        f"{path.parent}: another qbatch run holds this folder: process {holder.get('pid', '?')} "
-        f"on {holder.get('host', '?')}, since {holder.get('started_at', '?')}; wait for it, "
+        f"{path.parent}: another qbatch run holds this folder: process {holder.pid or '?'} "
+        f"on {holder.host or '?'}, since {holder.started_at or '?'}; wait for it, "
         "stop it, or use --out DIR"
     )

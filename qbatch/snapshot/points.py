@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 SELECT = (
     f"SELECT {POINT_COLUMNS}, {JOB_COLUMNS}, results.at, results.counts, results.facts,"
-    " results.analysis, results.estimates, results.crc"
+    " results.analysis, results.estimates, results.vector_crc, results.crc"
     " FROM points JOIN jobs USING (ordinal) LEFT JOIN results USING (ordinal)"
 )
 _RESULT = NUM_POINT_COLUMNS + NUM_JOB_COLUMNS
@@ -177,10 +177,10 @@ def _checked(row: Sequence[Any]) -> Job:
     checked_point(row)
     job = checked_job(row[NUM_POINT_COLUMNS:_RESULT], row[1].hex())
     if job.state is JobState.COMPLETED:
-        ordinal, (_, *packed, crc) = row[0], row[_RESULT:]
+        ordinal, (*values, crc) = row[0], row[_RESULT:]
         if crc is None:
             raise Mismatch(f"result row {ordinal} is missing")
-        if crc != result_crc(ordinal, *packed):
+        if crc != result_crc(ordinal, *values):
             raise Mismatch(f"result row {ordinal}")
     return job
 
@@ -192,8 +192,8 @@ def _point(
     parameters: dict[str, bool | int | float | str],
     estimates: dict[str, list[float]],
 ) -> PointResult:
-    ordinal, _, name, circuit, backend, shots, repeat, seed, _, _, setting, position = row[:12]
-    at, counts, facts, analysis, _, _ = row[_RESULT:]
+    ordinal, _, name, circuit, backend, shots, repeat, seed, _, setting, _, position = row[:12]
+    at, counts, facts, analysis = row[_RESULT : _RESULT + 4]
     is_measured = job.state is JobState.COMPLETED
     return PointResult(
         job.id,

@@ -5,12 +5,20 @@ from __future__ import annotations
 import json
 import sqlite3
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from qbatch.job import JobState
 from qbatch.snapshot.faults import damaged, translated
+from qbatch.snapshot.schema import Mismatch, crc_of
+
+#: Facts about the points themselves: how many rows there are; how many of them are planned, with
+#: a number that grows whenever that changes.
+POINTS, PLAN = "points", "plan"
+
+#: How many purchases the ledger has.
+PURCHASES = "purchases"
 
 
 @contextmanager
@@ -25,26 +33,99 @@ def checked(path: Path) -> Iterator[None]:
         raise damaged(path, str(error)) from error
 
 
+@contextmanager
+def steady(db: sqlite3.Connection) -> Iterator[None]:
+    """While inside, a reader sees one state, whatever a runner writes."""
+    db.execute("BEGIN")
+    try:
+        yield
+    finally:
+        if db.in_transaction:
+            db.execute("COMMIT")
+
+
+def read_meta(db: sqlite3.Connection) -> dict[str, str]:
+    """Facts of the run as a whole.
+
+    Raises:
+        Mismatch: One is damaged.
+    """
+    found = {}
+    for key, value, crc in db.execute("SELECT key, value, crc FROM meta"):
+        if crc != crc_of((key, value)):
+            raise Mismatch(f"fact {key!r}")
+        found[key] = value
+    return found
+
+
+def read_fact(db: sqlite3.Connection, key: str) -> str | None:
+    """One fact of the run as a whole, or None.
+
+    Raises:
+        Mismatch: It is damaged.
+    """
+    row = db.execute("SELECT value, crc FROM meta WHERE key = ?", (key,)).fetchone()
+    if row is None:
+        return None
+    if row[1] != crc_of((key, row[0])):
+        raise Mismatch(f"fact {key!r}")
+    return str(row[0])
+
+
+def write_meta(db: sqlite3.Connection, values: Mapping[str, str]) -> None:
+    """Note facts of the run as a whole, inside the caller's transaction."""
+    db.executemany(
+        "INSERT OR REPLACE INTO meta VALUES (?, ?, ?)",
+        [(key, value, crc_of((key, value))) for key, value in values.items()],
+    )
+
+
 def check_number_of_points(db: sqlite3.Connection, path: Path) -> None:
     """Refuse a snapshot with fewer rows than were written.
 
     Raises:
         SnapshotError: Points or jobs are missing.
     """
-    with translated(path):
-        expected = db.execute("SELECT value FROM meta WHERE key = 'points'").fetchone()
-        found = db.execute("SELECT count(*) FROM jobs").fetchone()
-    if expected is None or expected[0] != str(found[0]):
-        wanted = "?" if expected is None else expected[0]
-        raise damaged(path, f"{found[0]} of {wanted} jobs are left")
+    with translated(path), checked(path), steady(db):
+        expected = read_fact(db, POINTS)
+        jobs, points = db.execute(
+            "SELECT (SELECT count(*) FROM jobs), (SELECT count(*) FROM points NOT INDEXED)"
+        ).fetchone()
+    for what, found in (("jobs", jobs), ("points", points)):
+        if expected != str(found):
+            raise damaged(path, f"{found} of {expected or '?'} {what} are left")
+
+
+def num_planned(db: sqlite3.Connection) -> tuple[int, str]:
+    """How many points are planned, as was written down; and which plan that was.
+
+    Raises:
+        Mismatch: It is damaged or missing.
+    """
+    plan = read_fact(db, PLAN)
+    if plan is None:
+        raise Mismatch("the number of planned points")
+    return int(plan.partition("/")[0]), plan
+
+
+def check_planned(found: int, expected: int, path: Path) -> None:
+    """Refuse to show fewer points than are planned.
+
+    Raises:
+        SnapshotError: Some were not found.
+    """
+    if found != expected:
+        raise damaged(path, f"{found} of {expected} planned points are found")
 
 
 def counts_by_state(db: sqlite3.Connection, path: Path) -> dict[JobState, int]:
     """Points of the plan in each state; states without points are left out."""
-    with translated(path):
+    with translated(path), checked(path), steady(db):
+        expected, _ = num_planned(db)
         rows = db.execute(
             "SELECT state, count(*) FROM points JOIN jobs USING (ordinal) "
             "WHERE position IS NOT NULL GROUP BY state"
         ).fetchall()
-    with checked(path):
-        return {JobState(state): number for state, number in rows}
+        counts = {JobState(state): number for state, number in rows}
+    check_planned(sum(counts.values()), expected, path)
+    return counts

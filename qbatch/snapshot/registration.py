@@ -9,11 +9,19 @@ from __future__ import annotations
 import itertools
 import sqlite3
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from qbatch.snapshot.schema import ROOM_BYTES, point_values
+from qbatch.snapshot.reading import PLAN, POINTS, num_planned, read_fact, write_meta
+from qbatch.snapshot.schema import (
+    POINT_COLUMNS,
+    ROOM_BYTES,
+    Mismatch,
+    checked_point,
+    crc_of,
+    point_values,
+)
 
 #: Points placed by one statement.
 CHUNK = 1_000
@@ -75,9 +83,15 @@ def register(
         setting_of: Text of a point's `setting`, kept to explain later changes; None: keep none.
     """
     fresh = iter(points)
-    planned, first_changed = _skip_unchanged(db, fresh)
-    before = _count(db, "SELECT count(*) FROM points")
-    db.execute("UPDATE points SET position = NULL WHERE position >= ?", (planned,))
+    planned, first_changed = _skip_unchanged(db, fresh, has_settings=setting_of is not None)
+    before, was_planned = _count(db, "SELECT count(*) FROM points"), num_planned(db)[0]
+    if first_changed is None and planned == was_planned:
+        return Registered(planned, 0, before - planned)
+    if before:
+        _check_indexes(db)
+    db.execute(
+        "UPDATE points SET position = NULL, crc = crc & 0xFFFFFFFF WHERE position >= ?", (planned,)
+    )
     if first_changed is not None:
         rest = itertools.chain((first_changed,), fresh)
         planned += _place(db, rest, planned, setting_of)
@@ -87,51 +101,109 @@ def register(
         " 0.0, 0, zeroblob(?) FROM points WHERE ordinal > ?",
         (ROOM_BYTES, last),
     )
-    after = _count(db, "SELECT count(*) FROM points")
-    db.execute("UPDATE meta SET value = ? WHERE key = 'points'", (str(after),))
+    after = note_numbers(db)
     return Registered(planned, after - before, after - planned)
+
+
+def note_numbers(db: sqlite3.Connection) -> int:
+    """Note how many points there are, and that the plan is another one; return the number."""
+    known = read_fact(db, PLAN)
+    points = _count(db, "SELECT count(*) FROM points")
+    planned = _count(db, "SELECT count(*) FROM points WHERE position IS NOT NULL")
+    serial = 0 if known is None else int(known.partition("/")[2]) + 1
+    write_meta(db, {POINTS: str(points), PLAN: f"{planned}/{serial}"})
+    return points
 
 
 def _count(db: sqlite3.Connection, sql: str) -> int:
     return int(db.execute(sql).fetchone()[0])
 
 
-def _skip_unchanged(db: sqlite3.Connection, fresh: Iterator[Point]) -> tuple[int, Point | None]:
-    """Return how many points stand where they stood, and the first of `fresh` that does not."""
+def _check_indexes(db: sqlite3.Connection) -> None:
+    """Points are looked up by their ids: one that is not found is added, and bought, anew.
+
+    Raises:
+        Mismatch: An index is damaged.
+    """
+    verdict = str(db.execute("PRAGMA integrity_check(points)").fetchone()[0])
+    if verdict != "ok":
+        raise Mismatch(verdict)
+
+
+def _skip_unchanged(
+    db: sqlite3.Connection, fresh: Iterator[Point], *, has_settings: bool
+) -> tuple[int, Point | None]:
+    """Return how many points stand where they stood, and the first of `fresh` that does not.
+
+    Raises:
+        Mismatch: It does not because its row is damaged.
+    """
     known = db.execute(
-        "SELECT id, name, circuit, backend FROM points WHERE position IS NOT NULL ORDER BY position"
+        "SELECT id, name, circuit, backend, setting, position, ordinal FROM points"
+        " WHERE position IS NOT NULL ORDER BY position"
     )
     same = 0
     for point in fresh:
-        row = (bytes.fromhex(point.id), point.name, point.circuit, point.backend)
-        if known.fetchone() != row:
+        row = known.fetchone()
+        setting = point.setting if has_settings else ""
+        if row is None or row[:6] != _facts_of(point, setting, same):
             known.close()
+            if row is not None:
+                _check_row(db, row[6])
             return same, point
         same += 1
     known.close()
     return same, None
 
 
+def _facts_of(point: Point, setting: str, position: int) -> tuple[object, ...]:
+    """Its id, and what may change without it."""
+    key = bytes.fromhex(point.id)
+    return key, point.name, point.circuit, point.backend, setting, position
+
+
+def _check_row(db: sqlite3.Connection, ordinal: int) -> None:
+    sql = f"SELECT {POINT_COLUMNS} FROM points WHERE ordinal = ?"
+    checked_point(db.execute(sql, (ordinal,)).fetchone())
+
+
 def _place(
     db: sqlite3.Connection, points: Iterator[Point], start: int, setting_of: SettingOf | None
 ) -> int:
     position, settings = start, set[str]()
+    ordinal = _count(db, "SELECT coalesce(max(ordinal), 0) FROM points")
+    has_others = ordinal > 0
     while chunk := list(itertools.islice(points, CHUNK)):
         if setting_of is not None:
             _keep_settings(db, setting_of, chunk, settings)
-        rows = [
-            (position + i, point.setting, *point_values(point)) for i, point in enumerate(chunk)
-        ]
+        known = _ordinals(db, chunk) if has_others else {}
+        rows = []
+        for point in chunk:
+            if point.id not in known:
+                ordinal += 1
+                known[point.id] = ordinal
+            setting = "" if setting_of is None else point.setting
+            rows.append(point_values(point, known[point.id], position, setting))
+            position += 1
         db.executemany(_PLACE, rows)
-        position += len(chunk)
     return position - start
 
 
+def _ordinals(db: sqlite3.Connection, points: Sequence[Point]) -> dict[str, int]:
+    """Id -> row, of those points that are known."""
+    marks = ", ".join("?" * len(points))
+    found = db.execute(
+        f"SELECT id, ordinal FROM points WHERE id IN ({marks})",
+        [bytes.fromhex(point.id) for point in points],
+    )
+    return {key.hex(): ordinal for key, ordinal in found}
+
+
 _PLACE = """
-INSERT INTO points(position, setting, id, name, circuit, backend, shots, repeat, seed, parameters,
-                   crc)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT(id) DO UPDATE SET position = excluded.position, setting = excluded.setting,
+INSERT INTO points(ordinal, id, name, circuit, backend, shots, repeat, seed, parameters, setting,
+                   crc, position)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT(ordinal) DO UPDATE SET position = excluded.position, setting = excluded.setting,
     name = excluded.name, circuit = excluded.circuit, backend = excluded.backend,
     shots = excluded.shots, repeat = excluded.repeat, seed = excluded.seed,
     parameters = excluded.parameters, crc = excluded.crc
@@ -142,10 +214,12 @@ def _keep_settings(
     db: sqlite3.Connection, setting_of: SettingOf, points: Iterable[Point], known: set[str]
 ) -> None:
     fresh = {point.setting for point in points} - known
-    db.executemany(
-        "INSERT OR IGNORE INTO settings VALUES (?, ?)",
-        [(key, zlib.compress(setting_of(key).encode(), 1)) for key in fresh],
-    )
+    rows = []
+    for key in fresh:
+        body = zlib.compress(setting_of(key).encode(), 1)
+        body_crc = zlib.crc32(body)
+        rows.append((key, body_crc, crc_of((key, body_crc)), body))
+    db.executemany("INSERT OR IGNORE INTO settings VALUES (?, ?, ?, ?)", rows)
     known |= fresh
     if len(known) > MAX_SETTINGS:
         known.clear()

@@ -2,14 +2,14 @@
 
 Rules: it never writes and takes no lock, so it works beside a runner and sees each finished step;
 points come lazily in plan order, a page at a time, so a run of any size needs the same memory.
-What a point holds is decoded in `points`.
+Nothing is shown that was not checked: see `trust`. What a point holds is decoded in `points`.
 """
 
 from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -25,7 +25,17 @@ from qbatch.snapshot.held import Held, read_held
 from qbatch.snapshot.ledger import Purchase, read_purchases, total_up
 from qbatch.snapshot.lock import holder_of
 from qbatch.snapshot.points import SELECT, PointResult, read_points
-from qbatch.snapshot.reading import check_number_of_points, checked, counts_by_state
+from qbatch.snapshot.reading import (
+    POINTS,
+    check_number_of_points,
+    check_planned,
+    checked,
+    counts_by_state,
+    num_planned,
+    read_fact,
+    read_meta,
+    steady,
+)
 from qbatch.snapshot.schema import (
     JOB_COLUMNS,
     NUM_POINT_COLUMNS,
@@ -35,6 +45,7 @@ from qbatch.snapshot.schema import (
     point_from_row,
 )
 from qbatch.snapshot.times import Times, read_times
+from qbatch.snapshot.trust import RULES, Trust, check_large
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,6 +78,7 @@ class Run:
         self.summary: Any = None
         self._is_closed = False
         self._db = database.open_reader(folder)
+        self._trust = Trust(self._db, self.path)
         try:
             check_number_of_points(self._db, self.path)
         except BaseException:
@@ -94,7 +106,9 @@ class Run:
         self._is_closed = True
         self._db.close()
 
-    def _rows(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
+    def _rows(self, sql: str, values: Sequence[Any] = (), *, of: Sequence[str] = ()) -> list[Any]:
+        """Ask for rows; the tables they are `of` are checked before, where they are not after."""
+        self._trust.check(*of)
         with translated(self.path):
             return self._db.execute(sql, values).fetchall()
 
@@ -103,7 +117,8 @@ class Run:
     @property
     def meta(self) -> dict[str, str]:
         """Facts of the run as a whole: id, name, times, versions."""
-        return dict(self._rows("SELECT key, value FROM meta"))
+        with translated(self.path), checked(self.path):
+            return read_meta(self._db)
 
     @cached_property
     def name(self) -> str:
@@ -116,7 +131,10 @@ class Run:
 
         meta = self.meta
         if "manifest" not in meta:
-            raise SnapshotError(f"{self.path}: the run was cut off before it kept its manifest")
+            raise SnapshotError(
+                f"{self.path}: its manifest is not kept here, for the run was cut off early or "
+                "mended; `qbatch run` with the manifest puts it back"
+            )
         return parse_manifest(
             meta["manifest"],
             file=meta["manifest_path"],
@@ -137,7 +155,10 @@ class Run:
     @property
     def is_running(self) -> bool:
         """True while a runner holds the folder."""
-        return holder_of(self.folder) is not None
+        try:
+            return holder_of(self.folder) is not None
+        except SnapshotError:  # without locks there is no runner
+            return False
 
     @property
     def is_rehearsal(self) -> bool:
@@ -152,6 +173,7 @@ class Run:
 
     def counts_by_state(self) -> dict[JobState, int]:
         """Points of the plan in each state; states without points are left out."""
+        self._trust.check("jobs", "places")
         return counts_by_state(self._db, self.path)
 
     def spent(self) -> dict[str, float]:
@@ -164,7 +186,8 @@ class Run:
             "SELECT unit, cost FROM jobs WHERE ordinal NOT IN bought UNION ALL "
             "SELECT attempts.unit, attempts.cost FROM attempts JOIN jobs ON ordinal = job "
             "WHERE attempts.generation < jobs.generation AND job NOT IN bought) "
-            "WHERE cost IS NOT NULL AND unit <> '' GROUP BY unit"
+            "WHERE cost IS NOT NULL AND unit <> '' GROUP BY unit",
+            of=("jobs", "attempts", "ledger"),
         )
         spent = {unit: float(cost) for unit, cost in rows}
         for (_, unit), total in total_up(each.entry for each in self.ledger()).items():
@@ -174,6 +197,7 @@ class Run:
 
     def ledger(self) -> list[Purchase]:
         """Every purchase that may be billed, in the order of the points, then of the attempts."""
+        self._trust.check("ledger")
         with translated(self.path), checked(self.path):
             return list(read_purchases(self._db))
 
@@ -183,59 +207,86 @@ class Run:
 
     def times(self, backends: Collection[str]) -> dict[str, Times]:
         """Backend -> how long its completed jobs took; those without any are left out."""
+        self._trust.check("events", "jobs", "points")
         with translated(self.path):
             return read_times(self._db, backends)
 
     def composites_by_stage(self) -> dict[tuple[str, str], int]:
         """(backend, stage) -> composite jobs."""
-        rows = self._rows("SELECT backend, stage, count(*) FROM composites GROUP BY 1, 2")
+        sql = "SELECT backend, stage, count(*) FROM composites GROUP BY 1, 2"
+        rows = self._rows(sql, of=("composites",))
         return {(backend, stage): number for backend, stage, number in rows}
 
     # -- points -------------------------------------------------------------------------------
 
     def __len__(self) -> int:
-        return int(self._rows("SELECT count(*) FROM points WHERE position IS NOT NULL")[0][0])
+        self._trust.check("places")
+        return self._numbers()[1]
+
+    def _numbers(self) -> tuple[int, int, str]:
+        """How many points there are, how many are planned, and in which plan."""
+        with translated(self.path), checked(self.path):
+            planned, plan = num_planned(self._db)
+            return int(read_fact(self._db, POINTS) or 0), planned, plan
 
     def __iter__(self) -> Iterator[PointResult]:
         """Yield the points of the plan, lazily, in plan order."""
-        last = -1
-        while page := self._rows(
-            f"{SELECT} WHERE position > ? ORDER BY position LIMIT {PAGE}", (last,)
-        ):
-            last = page[-1][NUM_POINT_COLUMNS - 1]
+        last = NUM_POINT_COLUMNS - 1
+        for page in self._pages(f"{SELECT} WHERE", "position", last, lambda _, planned: planned):
             yield from read_points(self, page)
 
     def removed(self) -> Iterator[PointResult]:
         """Yield the points that were planned once and are in the plan no more."""
-        last = -1
-        while page := self._rows(
-            f"{SELECT} WHERE position IS NULL AND points.ordinal > ? "
-            f"ORDER BY points.ordinal LIMIT {PAGE}",
-            (last,),
+        select = f"{SELECT} WHERE position IS NULL AND"
+        for page in self._pages(
+            select, "points.ordinal", 0, lambda points, planned: points - planned
         ):
-            last = page[-1][0]
             yield from read_points(self, page)
-
-    def in_flight(self) -> Iterator[PointResult]:
-        """Yield the points a provider may hold work for, removed ones too."""
-        states = [state.value for state in IN_FLIGHT]
-        marks = ", ".join("?" * len(states))
-        rows = self._rows(f"{SELECT} WHERE jobs.state IN ({marks}) ORDER BY ordinal", states)
-        yield from read_points(self, rows)
 
     def stored_points(self) -> Iterator[tuple[StoredPoint, Job]]:
         """Yield every point the folder knows, removed ones too, without results: fast."""
-        last = -1
-        while page := self._rows(
-            f"SELECT {POINT_COLUMNS}, {JOB_COLUMNS} FROM points JOIN jobs USING (ordinal) "
-            f"WHERE points.ordinal > ? ORDER BY points.ordinal LIMIT {PAGE}",
-            (last,),
-        ):
-            last = page[-1][0]
+        select = (
+            f"SELECT {POINT_COLUMNS}, {JOB_COLUMNS} FROM points JOIN jobs USING (ordinal) WHERE"
+        )
+        for page in self._pages(select, "points.ordinal", 0, lambda points, _: points):
             with checked(self.path):
                 for row in page:
                     point = point_from_row(row[:NUM_POINT_COLUMNS])
                     yield point, job_from_row(row[NUM_POINT_COLUMNS:], point.id).job
+
+    def _pages(
+        self, select: str, key: str, column: int, number: Callable[[int, int], int]
+    ) -> Iterator[list[Any]]:
+        """Yield rows, a page at a time, in the order of a key.
+
+        Args:
+            select: With its conditions; one on the key is added.
+            key: A whole number, 0 or more.
+            column: Where it stands.
+            number: How many rows there must be, given how many points there are and are planned.
+
+        Raises:
+            SnapshotError: There are fewer, in a plan that stayed the same meanwhile.
+        """
+        points, planned, plan = self._numbers()
+        found, last = 0, -1
+        while page := self._rows(f"{select} {key} > ? ORDER BY {key} LIMIT {PAGE}", (last,)):
+            last = page[-1][column]
+            found += len(page)
+            yield page
+        if self._numbers()[2] == plan:
+            check_planned(found, number(points, planned), self.path)
+
+    def in_flight(self) -> Iterator[PointResult]:
+        """Yield the points a provider may hold work for, removed ones too."""
+        states = [state.value for state in IN_FLIGHT]
+        chosen = f"state IN ({', '.join('?' * len(states))})"
+        self._trust.check("jobs")
+        with translated(self.path), steady(self._db):
+            rows = self._rows(f"{SELECT} WHERE jobs.{chosen} ORDER BY ordinal", states)
+            ((number,),) = self._rows(f"SELECT count(*) FROM jobs WHERE {chosen}", states)
+        check_planned(len(rows), number, self.path)
+        yield from read_points(self, rows)
 
     def __getitem__(self, key: str) -> PointResult:
         """Find a point by its name or by the beginning of its id (4 digits or more).
@@ -247,11 +298,18 @@ class Run:
         if not rows:
             rows = self._by_id(key.lower())
         if not rows:
+            self._check_points()
             raise SelectionError(f"{self.folder}: no point is called {key!r} or has such an id")
         if len(rows) > 1:
             raise SelectionError(f"{self.folder}: {key!r} fits several points; give more digits")
         (found,) = read_points(self, rows)
         return found
+
+    def _check_points(self) -> None:
+        """Believe that there is no such point only where none can have been overlooked."""
+        with translated(self.path):
+            database.check_by(self._db, self.path, "integrity_check(points)")
+        self._trust.check("points", "places")
 
     def _by_id(self, prefix: str) -> list[Any]:
         if not 4 <= len(prefix) <= 64 or set(prefix) - set("0123456789abcdef"):
@@ -279,9 +337,9 @@ class Run:
 
     def setting_of(self, point: PointResult | StoredPoint) -> dict[str, Any]:
         """What `point` shares with others: ``{"backend": …, "circuit": text, "seed": …}``."""
-        rows = self._rows("SELECT body FROM settings WHERE key = ?", (point.setting,))
+        body = self._large("settings", "key = ?", (point.setting,))
         with checked(self.path):
-            setting: dict[str, Any] = json.loads(zlib.decompress(rows[0][0])) if rows else {}
+            setting: dict[str, Any] = json.loads(zlib.decompress(body[0][-1])) if body else {}
         return setting
 
     def circuit_of(self, point: PointResult) -> str | None:
@@ -293,25 +351,40 @@ class Run:
 
         Each with its kind: "update", "result", "log".
         """
-        rows = self._rows("SELECT kind, body FROM raw WHERE job = ? ORDER BY at", (point.ordinal,))
+        rows = self._large("raw", "job = ? ORDER BY at", (point.ordinal,))
         with checked(self.path):
-            return [(kind, zlib.decompress(body)) for kind, body in rows]
+            return [(row[2], zlib.decompress(row[-1])) for row in rows]
 
     def log_of(self, point: PointResult) -> str:
         """What the provider logged about `point`'s composite job; "" for nothing."""
-        rows = self._rows(
-            "SELECT body FROM raw WHERE kind = 'log' AND job IN (SELECT value FROM json_each("
+        self._trust.check("jobs", "composites")
+        rows = self._large(
+            "raw",
+            "kind = 'log' AND job IN (SELECT value FROM json_each("
             "(SELECT jobs FROM composites WHERE ordinal ="
             " (SELECT composite FROM jobs WHERE ordinal = ?)))) ORDER BY at DESC LIMIT 1",
             (point.ordinal,),
         )
         with checked(self.path):
-            return zlib.decompress(rows[0][0]).decode("utf-8", "replace") if rows else ""
+            return zlib.decompress(rows[0][-1]).decode("utf-8", "replace") if rows else ""
+
+    def _large(self, table: str, where: str, values: Sequence[Any]) -> list[Any]:
+        """Rows of a table with what is large in them, at their ends."""
+        rule = RULES[table]
+        assert rule.large is not None
+        sql = f"SELECT {rule.columns}, {rule.large[0]} FROM {table} WHERE {where}"
+        rows = self._rows(sql, values, of=(table,))
+        with checked(self.path):
+            for row in rows:
+                check_large(table, row)
+        return rows
 
     def history_of(self, point: PointResult) -> list[tuple[datetime, JobState, str]]:
         """All moves of `point`'s job: when, to which state, why; oldest first."""
         rows = self._rows(
-            "SELECT at, state, note FROM events WHERE job = ? ORDER BY seq", (point.ordinal,)
+            "SELECT at, state, note FROM events WHERE job = ? ORDER BY seq",
+            (point.ordinal,),
+            of=("events",),
         )
         return [
             (datetime.fromtimestamp(at, UTC), JobState(state), note) for at, state, note in rows
@@ -322,6 +395,7 @@ class Run:
         rows = self._rows(
             f"SELECT {attempts.COLUMNS}, crc FROM attempts WHERE job = ? ORDER BY generation",
             (point.ordinal,),
+            of=("attempts",),
         )
         with checked(self.path):
             ended = [attempts.read(row) for row in rows]
@@ -338,6 +412,7 @@ class Run:
             "SELECT memo, jobs FROM composites WHERE ordinal = "
             "(SELECT composite FROM jobs WHERE ordinal = ?)",
             (point.ordinal,),
+            of=("jobs", "composites"),
         )
         if not rows:
             return {}, 0
@@ -350,6 +425,7 @@ class Run:
             "SELECT key FROM intents WHERE composite = (SELECT composite FROM jobs"
             " WHERE ordinal = ?)",
             (point.ordinal,),
+            of=("jobs", "intents"),
         )
         return str(rows[0][0]) if rows else None
 

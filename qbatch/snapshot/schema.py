@@ -2,8 +2,8 @@
 
 Rules: a row that changes is small and never shares a page with one that does not (`jobs` beside
 `points`, `intents` beside `composites`), and no index stands on anything that changes: so a step
-costs the same at a hundred and at a million jobs. Every row that numbers are read from carries a
-CRC over its values; a row that does not match is damage, never an answer.
+costs the same at a hundred and at a million jobs. Every row carries a CRC over all of its values
+(large ones stand in it by their own CRC); a row that does not match is damage, never an answer.
 """
 
 from __future__ import annotations
@@ -23,9 +23,12 @@ APPLICATION_ID = 0x71626368
 PAGE_BYTES = 2048
 
 TABLES = """
-CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE meta(
+    key TEXT PRIMARY KEY, value TEXT NOT NULL, crc INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
 
 -- What a point is, written when it is planned. Position is NULL once it is in no plan any more.
+-- `crc` holds it once more, above its 32 bits, so that a plan is changed without reading its rows.
 CREATE TABLE points(
     ordinal INTEGER PRIMARY KEY, id BLOB NOT NULL, position INTEGER, name TEXT NOT NULL,
     circuit TEXT NOT NULL, backend TEXT NOT NULL, shots INTEGER NOT NULL, repeat INTEGER NOT NULL,
@@ -35,7 +38,9 @@ CREATE UNIQUE INDEX points_by_id ON points(id);
 CREATE INDEX points_by_position ON points(position) WHERE position IS NOT NULL;
 
 -- What many points share (circuit text, backend settings), deflated JSON. It goes into their ids.
-CREATE TABLE settings(key TEXT PRIMARY KEY, body BLOB NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE settings(
+    key TEXT PRIMARY KEY, body_crc INTEGER NOT NULL, crc INTEGER NOT NULL, body BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
 
 -- Where a point is. A row is made with room to grow: else its first move would split its page.
 CREATE TABLE jobs(
@@ -45,20 +50,23 @@ CREATE TABLE jobs(
     crc INTEGER NOT NULL, room BLOB
 ) STRICT;
 
+-- `moved` is the CRC of what changes as it moves: stage and times.
 CREATE TABLE composites(
-    ordinal INTEGER PRIMARY KEY, stage TEXT NOT NULL, id TEXT NOT NULL, backend TEXT NOT NULL,
-    generation INTEGER NOT NULL, jobs TEXT NOT NULL, num_jobs INTEGER NOT NULL,
-    memo TEXT NOT NULL, created_at REAL NOT NULL, sent_at REAL, closed_at REAL,
-    crc INTEGER NOT NULL
+    ordinal INTEGER PRIMARY KEY, id TEXT NOT NULL, backend TEXT NOT NULL,
+    generation INTEGER NOT NULL, jobs TEXT NOT NULL, num_jobs INTEGER NOT NULL, memo TEXT NOT NULL,
+    crc INTEGER NOT NULL, stage TEXT NOT NULL, created_at REAL NOT NULL, sent_at REAL,
+    closed_at REAL, moved INTEGER NOT NULL
 ) STRICT;
 -- The last one of each composite job. Another attempt at buying is another composite job.
 CREATE TABLE intents(
-    composite INTEGER PRIMARY KEY, key TEXT NOT NULL, body BLOB NOT NULL, at REAL NOT NULL,
-    crc INTEGER NOT NULL
+    composite INTEGER PRIMARY KEY, key TEXT NOT NULL, at REAL NOT NULL, body_crc INTEGER NOT NULL,
+    crc INTEGER NOT NULL, body BLOB NOT NULL
 ) STRICT;
 
+-- All moves. A step that moves no job leaves a row as well: `seq` tells whether steps are missing.
 CREATE TABLE events(
-    seq INTEGER PRIMARY KEY, at REAL NOT NULL, job INTEGER, state TEXT NOT NULL, note TEXT NOT NULL
+    seq INTEGER PRIMARY KEY, at REAL NOT NULL, job INTEGER, state TEXT NOT NULL,
+    note TEXT NOT NULL, crc INTEGER NOT NULL
 ) STRICT;
 
 -- Attempts that ended without a result, written as they end.
@@ -78,16 +86,20 @@ CREATE TABLE ledger(
 
 CREATE TABLE results(
     ordinal INTEGER PRIMARY KEY, at REAL NOT NULL, counts BLOB NOT NULL, facts TEXT NOT NULL,
-    analysis TEXT NOT NULL, estimates TEXT NOT NULL, crc INTEGER NOT NULL,
-    vector_crc INTEGER, statevector BLOB
+    analysis TEXT NOT NULL, estimates TEXT NOT NULL, vector_crc INTEGER, crc INTEGER NOT NULL,
+    statevector BLOB
 ) STRICT;
 
 -- Replies as sent, deflated. Secrets were removed by the driver.
 CREATE TABLE raw(
-    job INTEGER NOT NULL, at REAL NOT NULL, kind TEXT NOT NULL, body BLOB NOT NULL,
-    PRIMARY KEY (job, at, kind)
+    job INTEGER NOT NULL, at REAL NOT NULL, kind TEXT NOT NULL, body_crc INTEGER NOT NULL,
+    crc INTEGER NOT NULL, body BLOB NOT NULL, PRIMARY KEY (job, at, kind)
 ) STRICT, WITHOUT ROWID;
 """
+
+
+class Mismatch(ValueError):
+    """A row's CRC does not match: the text names the row."""
 
 
 def crc_of(values: Sequence[Any]) -> int:
@@ -172,14 +184,22 @@ NUM_JOB_COLUMNS = 12
 
 POINT_COLUMNS = (
     "points.ordinal, points.id, points.name, points.circuit, points.backend, points.shots, "
-    "points.repeat, points.seed, points.parameters, points.crc, points.setting, points.position"
+    "points.repeat, points.seed, points.parameters, points.setting, points.crc, points.position"
 )
 NUM_POINT_COLUMNS = 12
 
 
-def point_values(point: Any) -> tuple[Any, ...]:
-    """Columns id … parameters, crc of a point (`StoredPoint` or `plan.SweepPoint`)."""
+def point_values(point: Any, ordinal: int, position: int | None, setting: str) -> tuple[Any, ...]:
+    """Columns `POINT_COLUMNS` of a point (`StoredPoint` or `plan.SweepPoint`).
+
+    Args:
+        point: What it is.
+        ordinal: Its row.
+        position: In the plan; None: it is in no plan any more.
+        setting: Key of its setting; "" when none is kept.
+    """
     values = (
+        ordinal,
         bytes.fromhex(point.id),
         point.name,
         point.circuit,
@@ -188,12 +208,18 @@ def point_values(point: Any) -> tuple[Any, ...]:
         point.repeat,
         point.seed,
         dump([list(pair) for pair in point.parameters]),
+        setting,
     )
-    return (*values, crc_of(values))
+    return (*values, crc_of(values) + _placed(position), position)
 
 
-class Mismatch(ValueError):
-    """A row's CRC does not match: the text names the row."""
+def _placed(position: object) -> int:
+    """What a point's position adds to its CRC."""
+    if position is None:
+        return 0
+    if not isinstance(position, int):
+        raise Mismatch("a point's position is no number")
+    return position + 1 << 32
 
 
 def decoded(texts: Sequence[str]) -> list[Any]:
@@ -208,15 +234,14 @@ def decoded(texts: Sequence[str]) -> list[Any]:
 
 def checked_point(row: Sequence[Any]) -> None:
     """Raise `Mismatch` unless the columns `POINT_COLUMNS` at the head of `row` match their CRC."""
-    if row[9] != crc_of(row[1:9]):
+    if row[10] != crc_of(row[:10]) + _placed(row[11]):
         raise Mismatch(f"point row {row[0]}")
 
 
 def point_from_row(row: Sequence[Any]) -> StoredPoint:
     """Read the columns `POINT_COLUMNS`."""
     checked_point(row)
-    ordinal, key, name, circuit, backend, shots, repeat, seed, parameters = row[:9]
-    setting, position = row[10:]
+    ordinal, key, name, circuit, backend, shots, repeat, seed, parameters, setting = row[:10]
     pairs = tuple((str(axis), value) for axis, value in json.loads(parameters))
     return StoredPoint(
         key.hex(),
@@ -229,7 +254,7 @@ def point_from_row(row: Sequence[Any]) -> StoredPoint:
         seed,
         setting or "",
         ordinal,
-        position is not None,
+        row[11] is not None,
     )
 
 
@@ -250,6 +275,14 @@ def job_from_row(row: Sequence[Any], job_id: str) -> JobRow:
     return JobRow(row[0], checked_job(row, job_id), row[3], row[9], row[10])
 
 
-def result_crc(ordinal: int, counts: bytes, facts: str, analysis: str, estimates: str) -> int:
-    """Check value of a result without its state vector, which is read only when asked for."""
-    return crc_of((ordinal, zlib.crc32(counts), facts, analysis, estimates))
+def result_crc(
+    ordinal: int,
+    at: float,
+    counts: bytes,
+    facts: str,
+    analysis: str,
+    estimates: str,
+    vector_crc: int | None,
+) -> int:
+    """Check value of a result; its state vector, read only when asked for, has its own."""
+    return crc_of((ordinal, at, zlib.crc32(counts), facts, analysis, estimates, vector_crc))

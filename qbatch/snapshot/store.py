@@ -11,22 +11,30 @@ import json
 import sqlite3
 import time
 import zlib
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self, get_args
 
-from qbatch.errors import SelectionError
+from qbatch.errors import SelectionError, SnapshotError
 from qbatch.job import IN_FLIGHT, CompositeJob, Job, JobState
 from qbatch.snapshot import attempts, database, ledger, registration
-from qbatch.snapshot.database import Durability
 from qbatch.snapshot.faults import damaged, translated, unusable
 from qbatch.snapshot.ledger import Entry
-from qbatch.snapshot.lock import RunLock
-from qbatch.snapshot.reading import check_number_of_points, checked, counts_by_state
+from qbatch.snapshot.lock import Durability, RunLock
+from qbatch.snapshot.reading import (
+    PLAN,
+    PURCHASES,
+    check_number_of_points,
+    checked,
+    counts_by_state,
+    read_fact,
+    read_meta,
+    write_meta,
+)
 from qbatch.snapshot.registration import Point, Registered, SettingOf
 from qbatch.snapshot.schema import (
     JOB_COLUMNS,
@@ -35,11 +43,20 @@ from qbatch.snapshot.schema import (
     JobRow,
     Mismatch,
     StoredPoint,
+    checked_point,
     crc_of,
     dump,
     job_from_row,
     point_from_row,
     result_crc,
+)
+from qbatch.snapshot.trust import (
+    COMPOSITE_COLUMNS,
+    NUM_COMPOSITE_COLUMNS,
+    RULES,
+    Trust,
+    check_composite,
+    check_large,
 )
 
 #: Where a composite job is. created: preparing, nothing bought. submitting: the intent is durable,
@@ -121,21 +138,29 @@ class Snapshot:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise unusable(folder, error) from error
-        self._lock = RunLock(folder)
-        try:
-            self._db = database.open_writer(folder, durability, self._lock.journal)
+        self._steps = 0
+        with ExitStack() as stack:
+            self._lock = RunLock(folder, durability)
+            stack.callback(self._lock.release)
+            self._db = database.open_writer(folder, durability, self._lock.found)
+            stack.callback(self._db.close)
             self._begin()
-            self._reader = database.open_reader(folder)
+            self._reader = database.open_reader(folder, is_checked=True)
+            stack.callback(self._reader.close)
+            self._trust = Trust(self._reader, self.path)
             check_number_of_points(self._reader, self.path)
-        except BaseException:
-            self._lock.release()
-            raise
+            stack.pop_all()
 
     def _begin(self) -> None:
-        with self.transaction():
-            self._set_new_meta("created_at", datetime.now(UTC).isoformat(timespec="seconds"))
-            self._set_new_meta("points", "0")
-        self._lock.mark_open()
+        self._steps = database.num_steps(self._db)
+        with translated(self.path), checked(self.path):
+            is_new = read_fact(self._db, PLAN) is None
+        if is_new:
+            now = datetime.now(UTC).isoformat(timespec="seconds")
+            with self.transaction():
+                write_meta(self._db, {"created_at": now})
+                registration.note_numbers(self._db)
+        self._lock.mark_open(self._steps)
 
     def __enter__(self) -> Self:
         return self
@@ -146,7 +171,11 @@ class Snapshot:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.close()
+        if error is None:
+            self.close()
+            return
+        with suppress(SnapshotError):  # what went wrong first is told
+            self.close()
 
     def close(self) -> None:
         """Fold the journal in and let the next runner in. Repeatable."""
@@ -157,35 +186,51 @@ class Snapshot:
             self._lock.release()
 
     def _close_database(self) -> None:
+        self._reader.close()
         try:
-            self._reader.close()
             busy = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
         except sqlite3.ProgrammingError:
             return  # closed before
-        self._db.close()
+        finally:
+            self._db.close()
         if not busy:
-            self._lock.mark_closed()
+            self._lock.mark("closed")
 
-    def transaction(self) -> AbstractContextManager[None]:
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
         """One durable step; all that is written inside happens, or nothing of it."""
-        return database.transaction(self._db, self.path)
+        before = self._steps
+        try:
+            with database.transaction(self._db, self.path):
+                yield
+                if self._steps == before:
+                    self._add_events([(float(self.now()), None, "", "")])
+        except BaseException as error:
+            self._steps = before
+            if isinstance(error, Mismatch):
+                raise damaged(self.path, str(error)) from error
+            raise
+        self._lock.count(self._steps)
+
+    def _add_events(self, events: Iterable[tuple[float, int | None, str, str]]) -> None:
+        """Write moves; they are numbered without a gap, so that it is known how many there are."""
+        rows = [(seq, *event) for seq, event in enumerate(events, self._steps + 1)]
+        self._db.executemany(
+            "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?)", [(*row, crc_of(row)) for row in rows]
+        )
+        self._steps += len(rows)
 
     # -- meta ---------------------------------------------------------------------------------
 
     def meta(self) -> dict[str, str]:
         """What is known of the run as a whole."""
-        return dict(self._rows("SELECT key, value FROM meta"))
+        with translated(self.path), checked(self.path):
+            return read_meta(self._reader)
 
     def set_meta(self, **values: str) -> None:
         """Note facts of the run as a whole, in a step of their own."""
         with self.transaction():
-            self._db.executemany(
-                "INSERT INTO meta VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
-                values.items(),
-            )
-
-    def _set_new_meta(self, key: str, value: str) -> None:
-        self._db.execute("INSERT OR IGNORE INTO meta VALUES (?, ?)", (key, value))
+            write_meta(self._db, values)
 
     def _rows(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
         with translated(self.path):
@@ -213,11 +258,8 @@ class Snapshot:
 
     def state_of(self, point_id: str) -> JobState | None:
         """Where the job of a point is; None when the point is not registered."""
-        row = self._row(
-            "SELECT state FROM jobs JOIN points USING (ordinal) WHERE id = ?",
-            (bytes.fromhex(point_id),),
-        )
-        return None if row is None else JobState(row[0])
+        row = self._find(point_id)
+        return None if row is None else row.job.state
 
     def jobs_of(self, point_ids: Iterable[str]) -> list[JobRow]:
         """The jobs of these points, in their order.
@@ -228,14 +270,25 @@ class Snapshot:
         return [self._job_of(point_id) for point_id in point_ids]
 
     def _job_of(self, point_id: str) -> JobRow:
+        row = self._find(point_id)
+        if row is None:
+            raise SelectionError(f"{self.folder}: no point {point_id}")
+        return row
+
+    def _find(self, point_id: str) -> JobRow | None:
+        """The job of a point; the point's row is read too, for an index may be damaged."""
         row = self._row(
-            f"SELECT {JOB_COLUMNS} FROM points JOIN jobs USING (ordinal) WHERE points.id = ?",
+            f"SELECT {POINT_COLUMNS}, {JOB_COLUMNS} FROM points JOIN jobs USING (ordinal) "
+            "WHERE points.id = ?",
             (bytes.fromhex(point_id),),
         )
         if row is None:
-            raise SelectionError(f"{self.folder}: no point {point_id}")
+            with translated(self.path):
+                database.check_by(self._reader, self.path, "integrity_check(points)")
+            return None
         with checked(self.path):
-            return job_from_row(row, point_id)
+            checked_point(row)
+            return job_from_row(row[NUM_POINT_COLUMNS:], point_id)
 
     def few_in(self, states: Collection[JobState], most: int) -> dict[str, JobRow] | None:
         """The jobs of the plan in one of `states`, by point id; None when there are too many."""
@@ -268,25 +321,22 @@ class Snapshot:
 
     def save_jobs(self, rows: Iterable[JobRow], *, note: str = "") -> None:
         """Write where these jobs are now, and one event each."""
-        now = self.now()
+        now = float(self.now())
         values = [(row, row.values(now)) for row in rows]
         self._db.executemany(_UPDATE_JOB, [(*columns, row.ordinal) for row, columns in values])
-        self._db.executemany(
-            "INSERT INTO events(at, job, state, note) VALUES (?, ?, ?, ?)",
-            [(now, row.ordinal, row.job.state.value, note) for row, _ in values],
-        )
+        self._add_events((now, row.ordinal, row.job.state.value, note) for row, _ in values)
         if ended := [row for row, _ in values if row.job.state in attempts.ENDED]:
             attempts.save(self._db, ended, now)
 
     def save_result(self, ordinal: int, result: NewResult) -> None:
         """Store what a job measured: in the same step as its move to COMPLETED."""
         facts, vector = dump(result.facts), result.statevector
-        values = (result.counts, facts, result.analysis, result.estimates)
-        crc = result_crc(ordinal, *values)
         vector_crc = None if vector is None else zlib.crc32(vector)
+        values = (result.counts, facts, result.analysis, result.estimates, vector_crc)
+        now = float(self.now())
         self._db.execute(
             "INSERT OR REPLACE INTO results VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (ordinal, self.now(), *values, crc, vector_crc, vector),
+            (ordinal, now, *values, result_crc(ordinal, now, *values), vector),
         )
         self.save_raw(ordinal, "result", result.raw)
         self.save_raw(ordinal, "log", result.log)
@@ -299,35 +349,41 @@ class Snapshot:
         """Keep a reply about a job as it was sent; nothing for an empty one."""
         if not body:
             return
+        packed = zlib.compress(body, 1)
+        values = (ordinal, float(self.now()), kind, zlib.crc32(packed))
         self._db.execute(
-            "INSERT OR REPLACE INTO raw VALUES (?, ?, ?, ?)",
-            (ordinal, self.now(), kind, zlib.compress(body, 1)),
+            "INSERT OR REPLACE INTO raw VALUES (?, ?, ?, ?, ?, ?)",
+            (*values, crc_of(values), packed),
         )
 
     def setting(self, key: str) -> str:
         """Canonical text of the setting that `StoredPoint.setting` names."""
-        found = self._row("SELECT body FROM settings WHERE key = ?", (key,))
+        rule = RULES["settings"]
+        found = self._row(f"SELECT {rule.columns}, body FROM settings WHERE key = ?", (key,))
         if found is None:
             raise damaged(self.path, f"setting {key!r} is missing")
         with checked(self.path):
-            return zlib.decompress(found[0]).decode()
+            rule.check(found[:-1])
+            check_large("settings", found)
+            return zlib.decompress(found[-1]).decode()
 
     # -- composite jobs -----------------------------------------------------------------------
 
     def add_composite(self, composite: CompositeJob, children: Sequence[int]) -> int:
         """Begin a composite job over the points at rows `children`; return its row."""
-        values = _composite_values(composite, children)
-        added = self._db.execute(
-            "INSERT INTO composites(stage, id, backend, generation, jobs, memo, crc, num_jobs,"
-            " created_at) VALUES ('created', ?, ?, ?, ?, ?, ?, ?, ?)",
-            (*values, crc_of(values), len(children), self.now()),
+        last = self._db.execute("SELECT coalesce(max(ordinal), 0) FROM composites").fetchone()
+        ordinal = int(last[0]) + 1
+        values = _composite_values(ordinal, composite, children)
+        stage = ("created", float(self.now()), None, None)
+        self._db.execute(
+            "INSERT INTO composites VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (*values, crc_of(values), *stage, crc_of((ordinal, *stage))),
         )
-        assert added.lastrowid is not None
-        return added.lastrowid
+        return ordinal
 
     def save_memo(self, ordinal: int, composite: CompositeJob, children: Sequence[int]) -> None:
         """Keep what the driver wants remembered."""
-        values = _composite_values(composite, children)
+        values = _composite_values(ordinal, composite, children)
         self._db.execute(
             "UPDATE composites SET memo = ?, crc = ? WHERE ordinal = ?",
             (values[-1], crc_of(values), ordinal),
@@ -335,7 +391,13 @@ class Snapshot:
 
     def reserve(self, entries: Iterable[Entry]) -> None:
         """Enter purchases into the ledger: in the same step as their intent."""
+        entries = list(entries)
+        if not entries:
+            return
+        known = [ledger.find(self._db, entry.ordinal, entry.generation) for entry in entries]
         ledger.save(self._db, entries)
+        number = int(read_fact(self._db, PURCHASES) or 0) + known.count(None)
+        write_meta(self._db, {PURCHASES: str(number)})
 
     def quoted(self, ordinal: int, generation: int) -> float | None:
         """What a purchase was expected to cost; None: it is in no ledger."""
@@ -349,30 +411,43 @@ class Snapshot:
 
     def save_intent(self, ordinal: int, key: str, body: bytes) -> None:
         """Keep what is about to be sent; the composite job is `submitting` from here on."""
-        now = self.now()
+        now = float(self.now())
+        values = (ordinal, key, now, zlib.crc32(body))
         self._db.execute(
-            "INSERT OR REPLACE INTO intents VALUES (?, ?, ?, ?, ?)",
-            (ordinal, key, body, now, crc_of((ordinal, key, zlib.crc32(body)))),
+            "INSERT OR REPLACE INTO intents VALUES (?, ?, ?, ?, ?, ?)",
+            (*values, crc_of(values), body),
         )
-        self._db.execute(
-            "UPDATE composites SET stage = 'submitting', sent_at = ? WHERE ordinal = ?",
-            (now, ordinal),
-        )
+        self._move(ordinal, "submitting", sent_at=now)
 
     def set_stage(self, ordinal: int, stage: Stage) -> None:
         """Say where a composite job is now."""
-        closed_at = self.now() if stage == "closed" else None
+        self._move(ordinal, stage, closed_at=float(self.now()) if stage == "closed" else None)
+
+    def _move(
+        self,
+        ordinal: int,
+        stage: Stage,
+        *,
+        sent_at: float | None = None,
+        closed_at: float | None = None,
+    ) -> None:
+        row = self._db.execute(
+            f"SELECT {COMPOSITE_COLUMNS} FROM composites WHERE ordinal = ?", (ordinal,)
+        ).fetchone()
+        check_composite(row)
+        values = (stage, row[9], row[10] if sent_at is None else sent_at, closed_at)
         self._db.execute(
-            "UPDATE composites SET stage = ?, closed_at = ? WHERE ordinal = ?",
-            (stage, closed_at, ordinal),
+            "UPDATE composites SET stage = ?, created_at = ?, sent_at = ?, closed_at = ?,"
+            " moved = ? WHERE ordinal = ?",
+            (*values, crc_of((ordinal, *values)), ordinal),
         )
 
     def open_composites(self) -> list[StoredComposite]:
         """All composite jobs that are not closed, oldest first."""
+        self._trust.check("composites", "intents", "ledger", "attempts")
         rows = self._rows(
-            "SELECT composites.ordinal, stage, id, backend, generation, jobs, memo, created_at,"
-            " sent_at, composites.crc, intents.key, intents.body, intents.crc FROM composites"
-            " LEFT JOIN intents ON intents.composite = composites.ordinal"
+            f"SELECT {COMPOSITE_COLUMNS}, intents.key, intents.body_crc, intents.body"
+            " FROM composites LEFT JOIN intents ON intents.composite = composites.ordinal"
             " WHERE stage <> 'closed' ORDER BY composites.ordinal"
         )
         with checked(self.path):
@@ -380,6 +455,7 @@ class Snapshot:
 
     def sent_since(self, backend: str, since: float) -> list[tuple[float, int]]:
         """When composite jobs were sent to `backend` after `since`, and with how many children."""
+        self._trust.check("composites")
         return self._rows(
             "SELECT sent_at, num_jobs FROM composites WHERE backend = ? AND sent_at > ?"
             " ORDER BY sent_at",
@@ -405,10 +481,16 @@ class Snapshot:
         return len(rows)
 
     def resolve(self, point_id: str, state: JobState, **changes: Any) -> Job:
-        """Decide about a held job: SUBMITTED (with `provider_job_id`), CREATED or FAILED."""
+        """Decide about a held job: SUBMITTED (with `provider_job_id`), CREATED or FAILED.
+
+        Raises:
+            SelectionError: It is not held, or that job at the provider is another point's.
+        """
         (row,) = self.jobs_of([point_id])
         if row.job.state is not JobState.HELD:
             raise SelectionError(f"{row.job.id[:12]} is {row.job.state}, not held")
+        if state is JobState.SUBMITTED:
+            self._check_is_free(changes["provider_job_id"], row)
         if state is JobState.CREATED:
             changes["generation"] = row.job.generation + 1
         job = row.job.moved_to(state, **changes)
@@ -417,6 +499,21 @@ class Snapshot:
                 attempts.save(self._db, [row], self.now())
             self.save_jobs([replace(row, job=job)], note="resolved by hand")
         return job
+
+    def _check_is_free(self, provider_job_id: str, row: JobRow) -> None:
+        """Refuse another point's job; one under a key of ours is of all that were sent in it."""
+        owner = self._row(
+            "SELECT points.name FROM jobs JOIN points USING (ordinal)"
+            " LEFT JOIN intents ON intents.composite = jobs.composite"
+            " WHERE provider_job_id = ? AND ordinal <> ?"
+            " AND (jobs.composite IS NOT ? OR intents.key IS NOT provider_job_id)",
+            (provider_job_id, row.ordinal, row.composite),
+        )
+        if owner is not None:
+            raise SelectionError(
+                f"{provider_job_id} is the job of {owner[0]}, so it holds no result of "
+                f"{row.job.id[:12]}; look again under which name it was sent"
+            )
 
     def forget(self, point_ids: Iterable[str]) -> int:
         """Remove points with all their history; return how many.
@@ -434,9 +531,8 @@ class Snapshot:
             ordinals = [(row.ordinal,) for row in rows]
             for table, column in _TABLES_OF_A_POINT:
                 self._db.executemany(f"DELETE FROM {table} WHERE {column} = ?", ordinals)
-            self._db.execute(
-                "UPDATE meta SET value = (SELECT count(*) FROM points) WHERE key = 'points'"
-            )
+            registration.note_numbers(self._db)
+            ledger.note_number(self._db)
         return len(rows)
 
 
@@ -471,30 +567,33 @@ def again(job: Job) -> Job:
     )
 
 
-def _composite_values(composite: CompositeJob, children: Sequence[int]) -> tuple[Any, ...]:
-    """Columns id, backend, generation, jobs, memo."""
+def _composite_values(
+    ordinal: int, composite: CompositeJob, children: Sequence[int]
+) -> tuple[Any, ...]:
+    """Columns ordinal, id, backend, generation, jobs, num_jobs, memo."""
     jobs, memo = dump(list(children)), dump(composite.memo)
-    return composite.id, composite.backend, composite.generation, jobs, memo
+    head = (ordinal, composite.id, composite.backend, composite.generation)
+    return (*head, jobs, len(children), memo)
 
 
 def _composite(row: Sequence[Any]) -> StoredComposite:
-    ordinal, stage, key, backend, generation, jobs, memo, created_at, sent_at = row[:9]
-    own_crc, intent_key, body, crc = row[9:]
-    if own_crc != crc_of((key, backend, generation, jobs, memo)) or stage not in _STAGES:
+    check_composite(row)
+    ordinal, key, backend, generation, jobs, _, memo, _, stage, created_at, sent_at = row[:11]
+    if stage not in _STAGES:
         raise Mismatch(f"composite job row {ordinal}")
     intent = None
+    intent_key, body_crc, body = row[NUM_COMPOSITE_COLUMNS:]
     if intent_key is not None:
-        if crc != crc_of((ordinal, intent_key, zlib.crc32(body))):
+        if zlib.crc32(body) != body_crc:
             raise Mismatch(f"intent row {ordinal}")
         intent = (intent_key, body)
-    children = tuple(json.loads(jobs))
     return StoredComposite(
         ordinal,
         stage,
         key,
         backend,
         generation,
-        children,
+        tuple(json.loads(jobs)),
         json.loads(memo),
         created_at,
         sent_at,

@@ -340,14 +340,17 @@ def test_an_adopted_job_is_fetched_under_the_id_that_was_given(
 ) -> None:
     faults()
     one, two = (entry["id"] for entry in qbatch("status", held, "--json").json["held"])
-    qbatch("resolve", held, one, "--resubmit", "--yes")
-    qbatch("run", held, "-k", "backend=toshiko and repeat=1", "--yes", "--no-report")
+    only = ("-k", "backend=toshiko and repeat=1", "--yes", "--no-report")
+    qbatch("run", held, *only, "--out", "elsewhere")
     bought = ledger()[-1]["id"]
     assert qbatch("resolve", held, two, "--adopt", bought).code == 0
     qbatch("fetch", held, "--no-report")
     with Run(Path("runs/clouds")) as run:
         assert run[two].job.provider_job_id == bought
         assert run[two].counts is not None
+    said = qbatch("resolve", held, one, "--adopt", bought)
+    assert said.code == 2
+    assert f"{bought} is the job of" in said.err
 
 
 @pytest.mark.parametrize(

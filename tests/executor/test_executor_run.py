@@ -21,6 +21,7 @@ from qbatch.job import JobState
 from qbatch.providers import Surroundings, Target
 from qbatch.snapshot import Run, Snapshot
 from qbatch.snapshot.database import open_writer
+from qbatch.snapshot.lock import Note
 
 TEXT = """
 qbatch: 1
@@ -71,7 +72,7 @@ def test_a_run_cut_off_before_its_first_step_goes_on(
     folder.mkdir(parents=True)
     (folder / "snapshot.db").touch()
     if has_tables:
-        open_writer(folder, "normal", "new").close()
+        open_writer(folder, "normal", Note()).close()
     assert run(manifest).summary.completed == 3
 
 

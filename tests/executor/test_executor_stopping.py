@@ -160,13 +160,20 @@ def test_jobs_in_flight_are_fetched_though_the_plan_has_them_no_more(tmp_path: P
     assert len(ledger.jobs) == 5
 
 
+def sent_earlier(folder: Path, by_s: float) -> None:
+    """Let the one composite job of a folder have been sent so much earlier."""
+    with Snapshot(folder) as snapshot, snapshot.transaction():
+        (stored,) = snapshot.open_composites()
+        assert stored.sent_at is not None
+        snapshot._move(stored.ordinal, stored.stage, sent_at=stored.sent_at - by_s)
+
+
 def test_a_time_out_counts_from_the_submission_not_from_the_restart(tmp_path: Path) -> None:
     ledger = Ledger()
     plan = plan_of(1, "cloud", extra=", timeout: 100s")
     play(tmp_path, plan, FakeCloud(ledger, works_s=1e9), beside=[asked_after(80)])
     ledger.jobs[0].at = 0.0
-    with Snapshot(tmp_path) as snapshot, snapshot.transaction():
-        snapshot._db.execute("UPDATE composites SET sent_at = sent_at - 80")
+    sent_earlier(tmp_path, 80)
     assert play(tmp_path, plan, FakeCloud(ledger, works_s=1e9)).elapsed_s <= 60
 
 
@@ -177,8 +184,7 @@ def test_a_job_that_was_done_while_we_were_away_is_fetched_though_its_time_is_ov
     plan = plan_of(1, "cloud", extra=", timeout: 100s")
     play(tmp_path, plan, FakeCloud(ledger, works_s=90), beside=[asked_after(50)])
     ledger.jobs[0].at = -1000.0
-    with Snapshot(tmp_path) as snapshot, snapshot.transaction():
-        snapshot._db.execute("UPDATE composites SET sent_at = sent_at - 1000")
+    sent_earlier(tmp_path, 1000)
     assert play(tmp_path, plan, FakeCloud(ledger, works_s=90)).summary.completed == 1
 
 

@@ -194,6 +194,21 @@ def test_only_held_jobs_can_be_resolved(tmp_path: Path) -> None:
         assert resolved.provider_job_id == "c7"
 
 
+def test_a_job_that_is_another_points_is_not_adopted(tmp_path: Path) -> None:
+    with Snapshot(tmp_path) as snapshot:
+        snapshot.register(points(1, 2))
+        move(snapshot, 1, JobState.SUBMITTING, JobState.HELD)
+        row = snapshot.jobs_of([key_of(2)])[0]
+        job = row.job.moved_to(JobState.SUBMITTING).moved_to(
+            JobState.SUBMITTED, provider_job_id="c7"
+        )
+        with snapshot.transaction():
+            snapshot.save_jobs([replace(row, job=job, composite=2)])
+        with pytest.raises(SelectionError, match="c7 is the job of i=2"):
+            snapshot.resolve(key_of(1), JobState.SUBMITTED, provider_job_id="c7")
+        snapshot.resolve(key_of(1), JobState.SUBMITTED, provider_job_id="c8")
+
+
 @pytest.mark.parametrize("size", [10, 5_000])
 def test_a_step_writes_as_much_in_a_large_run_as_in_a_small_one(tmp_path: Path, size: int) -> None:
     with Snapshot(tmp_path, durability="normal") as snapshot:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import resource
 import signal
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,8 @@ from test_snapshot_store import complete, key_of, points
 
 from qbatch.errors import RunLockedError, SnapshotError
 from qbatch.snapshot import Run, Snapshot, find_run_folder, holder_of, open_run, set_aside
+from qbatch.snapshot.database import open_writer
+from qbatch.snapshot.lock import Note
 
 DB = "snapshot.db"
 
@@ -66,6 +70,20 @@ def test_a_run_can_be_read_while_it_is_written(tmp_path: Path) -> None:
             next(pages)
             complete(snapshot, 2)
             assert run["i=2"].counts is not None
+
+
+@pytest.mark.parametrize("has_tables", [False, True])
+def test_a_run_that_has_only_just_begun_is_not_called_damaged(
+    has_tables: bool, tmp_path: Path
+) -> None:
+    (tmp_path / DB).touch()
+    if has_tables:
+        open_writer(tmp_path, "full", Note()).close()
+    with pytest.raises(SnapshotError, match="no run here yet"):
+        Run(tmp_path)
+    Snapshot(tmp_path).close()
+    with Run(tmp_path) as run:
+        assert len(run) == 0
 
 
 def test_a_newer_snapshot_is_refused_with_both_versions(finished: Path) -> None:
@@ -125,8 +143,9 @@ def _all_of(folder: Path) -> list[object]:
 def test_a_cut_off_run_that_lost_its_journal_is_refused(tmp_path: Path) -> None:
     _cut_off(tmp_path)
     (tmp_path / f"{DB}-wal").unlink()
-    with pytest.raises(SnapshotError, match="-wal: it is missing; it held the last steps"):
-        Snapshot(tmp_path)
+    for use in (Snapshot, Run):
+        with pytest.raises(SnapshotError, match="-wal: it is missing; it held the last 2 steps"):
+            use(tmp_path)
 
 
 def test_a_cut_off_run_goes_on_where_it_was(tmp_path: Path) -> None:
@@ -137,16 +156,40 @@ def test_a_cut_off_run_goes_on_where_it_was(tmp_path: Path) -> None:
         assert len(snapshot.counts_by_state()) == 2
 
 
-def test_a_journal_torn_anywhere_gives_an_earlier_step_whole(tmp_path: Path) -> None:
-    _cut_off(tmp_path)
-    wal, db = (tmp_path / f"{DB}-wal").read_bytes(), (tmp_path / DB).read_bytes()
-    for left in range(len(wal), max(0, len(wal) - 6000), -331):
-        (tmp_path / DB).write_bytes(db)
-        (tmp_path / f"{DB}-wal").write_bytes(wal[:left])
-        (tmp_path / f"{DB}-shm").unlink(missing_ok=True)
+def torn(folder: Path) -> Iterator[int]:
+    """Cut the journal of a run that was cut off shorter and shorter; yield how much is left."""
+    _cut_off(folder)
+    wal, db = (folder / f"{DB}-wal").read_bytes(), (folder / DB).read_bytes()
+    for left in range(len(wal) - 1, max(0, len(wal) - 6000), -331):
+        (folder / DB).write_bytes(db)
+        (folder / f"{DB}-wal").write_bytes(wal[:left])
+        (folder / f"{DB}-shm").unlink(missing_ok=True)
+        yield left
+
+
+def test_a_journal_torn_anywhere_is_never_taken_for_a_shorter_one(tmp_path: Path) -> None:
+    for left in torn(tmp_path):
+        with pytest.raises(SnapshotError, match=r"-wal: it is damaged or cut short; .* last"):
+            Run(tmp_path)
+        with pytest.raises(SnapshotError, match="cut short"):
+            Snapshot(tmp_path)
+        assert (tmp_path / f"{DB}-wal").stat().st_size == left
+
+
+def test_what_a_power_cut_took_from_a_run_that_is_not_synced_is_done_again(tmp_path: Path) -> None:
+    for _ in torn(tmp_path):
+        change_note(tmp_path, durability="normal", boot="another")
         with Run(tmp_path) as run:
             assert len(list(run)) == 2
             assert all(p.counts is not None for p in run if p.state == "completed")
+
+
+def change_note(folder: Path, **changes: str) -> None:
+    """Change what the last holder of the lock noted; its number of steps stays."""
+    path = folder / "snapshot.lock"
+    text = path.read_bytes()
+    facts = json.loads(text[:512]) | changes
+    path.write_bytes(json.dumps(facts).encode().ljust(511) + b"\n" + text[512:])
 
 
 def _cut_off(folder: Path) -> None:

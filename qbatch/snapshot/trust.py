@@ -1,0 +1,226 @@
+"""What must hold of every row, for who reads a table as a whole: sums, counts, a point's moves.
+
+Rules: a row that is read by itself is checked as it is read. Before anything is counted, summed or
+searched for, each row of the tables it comes from was checked once by this reader; after that SQL
+may add up. What rots on a disk rots at rest, so once is enough.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from qbatch.snapshot import attempts, ledger
+from qbatch.snapshot.faults import translated
+from qbatch.snapshot.reading import check_planned, checked, num_planned, steady
+from qbatch.snapshot.schema import (
+    JOB_COLUMNS,
+    POINT_COLUMNS,
+    Mismatch,
+    checked_job,
+    checked_point,
+    crc_of,
+    result_crc,
+)
+
+Row = Sequence[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What is read of a table, and what must hold of it.
+
+    Attributes:
+        columns: Enough to check a row, without what is large.
+        check: Raises a ValueError for a row that is not as it was written.
+        num_keys: So many columns tell it from others, and grow from row to row.
+        large: A column that may be large and the one with its CRC; None: there is none.
+    """
+
+    columns: str
+    check: Callable[[Row], object]
+    num_keys: int = 1
+    large: tuple[str, str] | None = None
+
+
+def _by_crc(name: str) -> Callable[[Row], None]:
+    def check(row: Row) -> None:
+        if row[-1] != crc_of(row[:-1]):
+            raise Mismatch(name.format(*row))
+
+    return check
+
+
+COMPOSITE_COLUMNS = (
+    "composites.ordinal, composites.id, composites.backend, composites.generation, "
+    "composites.jobs, composites.num_jobs, composites.memo, composites.crc, composites.stage, "
+    "composites.created_at, composites.sent_at, composites.closed_at, composites.moved"
+)
+NUM_COMPOSITE_COLUMNS = 13
+
+
+def check_composite(row: Row) -> None:
+    """Raise `Mismatch` unless the columns `COMPOSITE_COLUMNS` match their CRCs."""
+    if row[7] != crc_of(row[:7]) or row[12] != crc_of((row[0], *row[8:12])):
+        raise Mismatch(f"composite job row {row[0]}")
+
+
+def _check_result(row: Row) -> None:
+    if row[-1] != result_crc(*row[:-1]):
+        raise Mismatch(f"result row {row[0]}")
+
+
+RULES = {
+    "meta": Rule("key, value, crc", _by_crc("fact {0!r}")),
+    "settings": Rule("key, body_crc, crc", _by_crc("setting {0!r}"), large=("body", "body_crc")),
+    "points": Rule(POINT_COLUMNS, checked_point),
+    "jobs": Rule(JOB_COLUMNS, lambda row: checked_job(row, "")),
+    "composites": Rule(COMPOSITE_COLUMNS, check_composite),
+    "intents": Rule(
+        "composite, key, at, body_crc, crc", _by_crc("intent row {0}"), large=("body", "body_crc")
+    ),
+    "events": Rule("seq, at, job, state, note, crc", _by_crc("event {0}")),
+    "attempts": Rule(f"{attempts.COLUMNS}, crc", attempts.read, num_keys=2),
+    "ledger": Rule(ledger.COLUMNS, ledger.read, num_keys=2),
+    "results": Rule(
+        "ordinal, at, counts, facts, analysis, estimates, vector_crc, crc",
+        _check_result,
+        large=("statevector", "vector_crc"),
+    ),
+    "raw": Rule(
+        "job, at, kind, body_crc, crc",
+        _by_crc("reply {2!r} of row {0}"),
+        num_keys=3,
+        large=("body", "body_crc"),
+    ),
+}
+
+
+def check_large(table: str, row: Row) -> None:
+    """Raise `Mismatch` unless the large value at the end of `row` matches the CRC in it."""
+    rule = RULES[table]
+    assert rule.large is not None
+    crc = row[rule.columns.split(", ").index(rule.large[1])]
+    value = row[-1]
+    if (None if value is None else zlib.crc32(value)) != crc:
+        raise Mismatch(f"{rule.large[0]} of {table} row {row[0]}")
+
+
+def checked_rows(db: sqlite3.Connection, table: str) -> Iterator[Row]:
+    """Yield the rows of a table, without what is large; each is whole, and none comes twice.
+
+    Raises:
+        ValueError: One is damaged.
+    """
+    rule = RULES[table]
+    last: Row | None = None
+    for row in db.execute(f"SELECT {rule.columns} FROM {table}"):
+        rule.check(row)
+        key = row[: rule.num_keys]
+        if last is not None and key <= last:
+            raise Mismatch(f"{table} row {key} is out of order")
+        last = key
+        yield row
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """What one table says of another: a table that lost all of its rows is whole by itself.
+
+    Attributes:
+        lost: What is missing, in words.
+        sql: Finds a row that tells of one that is missing.
+    """
+
+    lost: str
+    sql: str
+
+
+_PURCHASES = "CAST((SELECT value FROM meta WHERE key = 'purchases') AS INTEGER)"
+
+#: Table -> how it is seen that rows of it are missing.
+LINKS = {
+    "settings": Link(
+        "settings of points",
+        "SELECT 1 FROM points WHERE setting <> '' AND setting NOT IN (SELECT key FROM settings)",
+    ),
+    "composites": Link(
+        "composite jobs",
+        "SELECT 1 FROM jobs WHERE composite IS NOT NULL"
+        " AND composite NOT IN (SELECT ordinal FROM composites)",
+    ),
+    "intents": Link(
+        "intents of composite jobs",
+        "SELECT 1 FROM composites WHERE stage IN ('submitting', 'submitted', 'releasing')"
+        " AND ordinal NOT IN (SELECT composite FROM intents)",
+    ),
+    "attempts": Link(
+        "attempts at points",
+        "SELECT 1 FROM events WHERE job IS NOT NULL AND state IN ('failed', 'cancelled')"
+        " AND job NOT IN (SELECT job FROM attempts)",
+    ),
+    "ledger": Link("purchases", f"SELECT 1 WHERE {_PURCHASES} <> (SELECT count(*) FROM ledger)"),
+}
+
+#: Each job stands where its latest move says; this takes longer to see than the others.
+LATEST_MOVES = Link(
+    "moves of jobs",
+    "SELECT 1 FROM jobs LEFT JOIN (SELECT job, max(seq), state, at FROM events"
+    " WHERE job IS NOT NULL GROUP BY job) AS moves ON moves.job = jobs.ordinal"
+    " WHERE CASE WHEN moves.job IS NULL THEN jobs.crc <> 0"
+    " ELSE moves.state <> jobs.state OR moves.at <> jobs.updated_at END",
+)
+
+
+def check_link(db: sqlite3.Connection, link: Link | None) -> None:
+    """Raise `Mismatch` where another table tells of rows that are not there."""
+    if link is not None and db.execute(f"{link.sql} LIMIT 1").fetchone() is not None:
+        raise Mismatch(f"{link.lost} are missing")
+
+
+class Trust:
+    """What one reader has checked so far.
+
+    Args:
+        db: Its connection.
+        path: Of the snapshot.
+    """
+
+    def __init__(self, db: sqlite3.Connection, path: Path) -> None:
+        self._db = db
+        self._path = path
+        self._checked: set[str] = set()
+
+    def check(self, *tables: str) -> None:
+        """Check each row of these tables, unless that was done; "places" are points' positions.
+
+        Raises:
+            SnapshotError: One is damaged, or rows are missing.
+        """
+        for table in tables:
+            if table in self._checked:
+                continue
+            with translated(self._path), checked(self._path):
+                if table == "places":
+                    self._check_places()
+                else:
+                    for _ in checked_rows(self._db, table):
+                        pass
+                    check_link(self._db, LINKS.get(table))
+            self._checked.add(table)
+
+    def _check_places(self) -> None:
+        """Whether each point stands where its CRC says that it does: at the speed of SQL."""
+        with steady(self._db):
+            wrong = self._db.execute(
+                "SELECT ordinal FROM points WHERE crc >> 32 <> coalesce(position + 1, 0) LIMIT 1"
+            ).fetchone()
+            planned = self._db.execute("SELECT count(position) FROM points NOT INDEXED").fetchone()
+            expected, _ = num_planned(self._db)
+        if wrong is not None:
+            raise Mismatch(f"point row {wrong[0]}")
+        check_planned(planned[0], expected, self._path)

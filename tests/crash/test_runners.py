@@ -1,0 +1,130 @@
+"""Two runners on one folder, and a folder that goes on elsewhere."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from qbatch.errors import SnapshotError
+from qbatch.job import JobState
+from qbatch.snapshot import Run
+from tests.crash.command_lines import FOR_EVER_S, LIMIT_S, RUN, Desk, OpenDesk, desks, ended
+from tests.crash.experiments import SHOTS, expected
+
+PENDING, TERMINATED = 9, 143
+
+#: Pairs of the everyday run, of each slow test, and how many slow tests there are.
+FEW, SHARE, SHARES = 3, 10, 5
+
+
+@pytest.fixture(scope="module")
+def open_desk() -> Iterator[OpenDesk]:
+    with desks() as opener:
+        yield opener
+
+
+# -- two at once --------------------------------------------------------------------------------
+
+
+def two_at_once(desk: Desk) -> None:
+    """Start two: one works until it is stopped, the other ends at once and says who works."""
+    both = [desk.start(*RUN) for _ in range(2)]
+    other = first_to_end(both)
+    (worker,) = (each for each in both if each is not other)
+    code, said = ended(other)
+    assert code == PENDING, said
+    who = rf"process {worker.pid} on {re.escape(socket.gethostname())}, since 20\d\d-\d\d-\d\dT"
+    assert re.search(f"another qbatch run holds this folder: {who}", said), said
+    desk.wait_until(lambda _: desk.states() == {JobState.SUBMITTED: 4})
+    assert len(desk.ledger()) == 4
+    worker.send_signal(signal.SIGTERM)
+    assert ended(worker)[0] == TERMINATED
+
+
+def first_to_end(processes: list[Any]) -> Any:
+    began = time.monotonic()
+    while time.monotonic() < began + LIMIT_S:
+        for each in processes:
+            if each.poll() is not None:
+                return each
+        time.sleep(0.01)
+    raise AssertionError("both go on")
+
+
+def many_pairs(open_desk: OpenDesk, folder: Path, pairs: int) -> None:
+    for number in range(pairs):
+        two_at_once(open_desk(folder / str(number), queue_s=FOR_EVER_S))
+
+
+def test_of_two_runners_one_works_and_the_other_says_who(
+    open_desk: OpenDesk, tmp_path: Path
+) -> None:
+    many_pairs(open_desk, tmp_path, FEW)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("share", range(SHARES))
+def test_of_two_runners_always_one_works_and_the_other_says_who(
+    share: int, open_desk: OpenDesk, tmp_path: Path
+) -> None:
+    many_pairs(open_desk, tmp_path, SHARE)
+
+
+# -- elsewhere ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "when",
+    [pytest.param("while it stands still", marks=pytest.mark.slow), "after it was killed"],
+)
+def test_a_folder_copied_in_the_middle_of_its_run_goes_on_elsewhere(
+    when: str, open_desk: OpenDesk, tmp_path: Path
+) -> None:
+    desk = open_desk(tmp_path / "here", queue_s=20.0)
+    run = desk.start(*RUN, "-S", "backends.cloud.limits.in_flight=1")
+    desk.wait_until(lambda _: desk.states().get(JobState.SUBMITTED) == 2)
+    run.send_signal(signal.SIGSTOP if when == "while it stands still" else signal.SIGKILL)
+    there = shutil.copytree(desk.folder, tmp_path / "there")
+    run.kill()
+    run.wait()
+    shutil.rmtree(desk.folder)
+    assert desk.run_it(cwd=there)[0] == 0
+    assert desk.is_good(there / "runs" / "crash")
+
+
+@pytest.mark.slow
+def test_a_folder_copied_while_it_is_written_is_refused_or_tells_no_lie(
+    open_desk: OpenDesk, tmp_path: Path
+) -> None:
+    desk, numbers = open_desk(tmp_path / "here"), iter(range(10_000))
+    run = desk.start(*RUN)
+    desk.wait_until(lambda _: (desk.run_folder / "snapshot.db").exists())
+    read = 0
+    while run.poll() is None:
+        copy = tmp_path / f"copy {next(numbers)}"
+        with suppress(shutil.Error):  # a file went away meanwhile
+            shutil.copytree(desk.run_folder, copy)
+        read += tells_no_lie(copy)
+    assert ended(run)[0] == 0
+    assert read > 0
+
+
+def tells_no_lie(folder: Path) -> bool:
+    try:
+        with Run(folder) as run:
+            for point in run:
+                if point.state is JobState.COMPLETED:
+                    assert point.counts is not None
+                    assert point.counts.to_dict() == {expected(point.parameters): SHOTS}
+    except SnapshotError:
+        return False
+    return True
