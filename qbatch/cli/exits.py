@@ -21,6 +21,7 @@ class Exit(IntEnum):
     UNREACHABLE = 8
     PENDING = 9
     INTERNAL = 70
+    HUNG_UP = 129
     INTERRUPTED = 130
     TERMINATED = 143
 

@@ -6,6 +6,7 @@ and how to report it.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -16,6 +17,8 @@ import click
 
 if TYPE_CHECKING:
     from qbatch.errors import SourceError
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class Faults:
@@ -35,9 +38,13 @@ class Faults:
     ) -> bool:
         if error is None:
             return True
+        from qbatch.cli.exits import code_of
+
         try:
             self.exit_code = _tell(error)
-        except BrokenPipeError:
+        except OSError:  # nobody listens any more
+            own = getattr(error, "exit_code", None)
+            self.exit_code = own if isinstance(own, int) else code_of(error)
             _drop_closed_streams()
         return True
 
@@ -65,6 +72,14 @@ def _tell(error: BaseException) -> int:
         _tell_mistakes(mistakes_in(error))
     elif isinstance(error, QbatchError):
         click.echo(f"{click.style('qbatch:', fg='red')} {error}", err=True)
+    elif isinstance(error, OSError) and error.errno in _NO_ROOM:
+        place = error.filename or "the output"
+        click.echo(
+            f"{click.style('qbatch:', fg='red')} {place}: {error.strerror}; make room, then run "
+            "the same command again: what was finished is saved",
+            err=True,
+        )
+        return Exit.PENDING
     else:
         _tell_bug(error)
     return code_of(error)
@@ -137,5 +152,5 @@ def _drop_closed_streams() -> None:
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
-        except (BrokenPipeError, ValueError):
+        except (OSError, ValueError):
             os.dup2(nothing, stream.fileno())

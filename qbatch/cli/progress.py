@@ -72,7 +72,7 @@ class Outlet:
         try:
             self._stream.write((click.unstyle(line) if self._is_plain else line) + "\n")
             self._stream.flush()
-        except BrokenPipeError:
+        except OSError:  # a reader or a terminal that is gone, or a disk that is full, ends no run
             self._is_open = False
 
 
@@ -213,7 +213,8 @@ class BarTeller:
         self._total, self._pace = 0, Pace(0, 0.0)
 
     def started(self, name: str, total: int, done: int = 0) -> None:
-        self._progress.start()
+        with suppress(OSError):
+            self._progress.start()
         self._total, self._pace = total, Pace(total, time.monotonic(), done)
         self._task = self._progress.add_task(
             name, total=total, completed=done, number=self._number(done), pace="", failed=""
@@ -237,7 +238,8 @@ class BarTeller:
     def said(self, text: str) -> None:
         from rich.text import Text
 
-        self._progress.console.print(Text.from_ansi(text))
+        with suppress(OSError):
+            self._progress.console.print(Text.from_ansi(text))
 
     def event(self, facts: Mapping[str, Any]) -> None:
         return

@@ -8,7 +8,13 @@ from contextlib import asynccontextmanager
 
 import trio
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+def signals() -> list[signal.Signals]:
+    """Those that ask a run to end; not SIGHUP where it is ignored, as under ``nohup``."""
+    names = ["SIGINT", "SIGTERM"]
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+        names.append("SIGHUP")
+    return [signal.Signals[name] for name in names]
 
 
 class Stop:
@@ -60,10 +66,10 @@ class Stop:
 
 @asynccontextmanager
 async def signals_to(stop: Stop) -> AsyncIterator[None]:
-    """While inside, SIGINT and SIGTERM ask `stop`; main thread only."""
+    """While inside, SIGINT, SIGTERM and SIGHUP ask `stop`; main thread only."""
 
     async def listen() -> None:
-        with trio.open_signal_receiver(*SIGNALS) as received:
+        with trio.open_signal_receiver(*signals()) as received:
             async for number in received:
                 stop.request(signal.Signals(number).name, signal_number=number)
 
