@@ -30,6 +30,7 @@ from qbatch.executor.budget import expected_prices
 from qbatch.executor.fetching import fetch
 from qbatch.executor.flight import AT_WORK, Flight
 from qbatch.executor.lane import Lane
+from qbatch.executor.pace import MOST_S, SHARE
 from qbatch.executor.waits import Cause
 from qbatch.job import CompositeJob, JobState
 from qbatch.plan.packing import composite_id
@@ -184,7 +185,7 @@ class Carrier:
         Raises:
             Refused: The provider said no, or was not done with it within a job's time-out.
         """
-        until = trio.current_time() + self._lane.timeout_s
+        began = trio.current_time()
         while True:
             prepared = await self._lane.read(
                 lambda: self._lane.driver.prepare(flight.current()), is_proof=False
@@ -192,14 +193,15 @@ class Carrier:
             flight.remember(prepared.memo)
             if prepared.ready:
                 return prepared
-            if trio.current_time() > until:
+            waited_s = trio.current_time() - began
+            if waited_s > self._lane.timeout_s:
                 raise Refused(
                     f"{self._lane.name}: not prepared within {self._lane.timeout_s:g} s; "
                     "nothing was bought"
                 )
             await self._engine.journal.commit(partial(self._write_memo, flight))
             with self._lane.waits.waiting(Cause.PREPARATION):
-                await trio.sleep(prepared.again_s)
+                await trio.sleep(max(prepared.again_s, min(SHARE * waited_s, MOST_S)))
 
     def _write_memo(self, flight: Flight) -> None:
         snapshot, composite = self._engine.snapshot, flight.batch.composite

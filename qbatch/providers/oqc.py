@@ -3,7 +3,8 @@
 The protocol, as its official client speaks it:
 
 * Header ``Authentication-Token``; the token is given, or made by e-mail and password: POST
-  ``/admin/logout``, then ``/admin/login?include_auth_token=true``. There is no renewal.
+  ``/admin/logout``, then ``/admin/login?include_auth_token=true``. It lives a day, and its renewal
+  is another login.
 * ``GET /admin/qpu?per_page=1000`` lists QPUs; all task calls go to the *QPU's own* ``url``.
 * Two steps make a purchase nameable: ``POST {qpu}/tasks`` allocates task ids (state CREATED, free),
   ``POST {qpu}/tasks/submit`` spends, with those ids. The one-step form is never used here.
@@ -26,6 +27,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from functools import partial
+from math import inf
 from typing import Any
 
 import trio
@@ -50,6 +52,7 @@ from qbatch.providers import (
     Update,
 )
 from qbatch.providers.asking import ask_all
+from qbatch.providers.bearer import Bearer
 from qbatch.providers.credentials import Secret, address, read_environment, read_pointer
 from qbatch.providers.foreign import (
     MOST_NAMES,
@@ -99,6 +102,9 @@ STATES = {
     "CANCELED": JobState.CANCELLED,
 }
 
+#: How long a token lives that was made by e-mail and password, seconds.
+LOGIN_LIFE_S = 86_400.0
+
 #: As long as any task id.
 _PLACEHOLDER = "00000000-0000-4000-8000-000000000000"
 
@@ -117,8 +123,7 @@ class Oqc:
         self._pointer = backend.credentials
         self._base = base_url(backend.url, self._environ)
         self._wire = Wire("oqc", transport=surroundings.transport, now=surroundings.now)
-        self._login = trio.Lock()
-        self._token: Secret | None = None
+        self._bearer = Bearer(self._log_in)
         self._qpu: Mapping[str, Any] | None = None
         #: Finished records seen by `poll`, until `fetch` takes them.
         self._finished: dict[str, Reply] = {}
@@ -438,16 +443,13 @@ class Oqc:
         return reply
 
     async def _send(self, method: str, url: str, **request: Any) -> Reply:
-        headers = {"authentication-token": await self._authentication()}
-        if "content" in request:
-            headers["content-type"] = "application/json"
-        return await self._wire.send(method, url, headers=headers, **request)
+        headers = {"content-type": "application/json"} if "content" in request else {}
 
-    async def _authentication(self) -> str:
-        async with self._login:
-            if self._token is None:
-                self._token = await self._log_in()
-        return self._wire.reveal(self._token)
+        async def send_as(token: Secret) -> Reply:
+            known = {"authentication-token": self._wire.reveal(token)}
+            return await self._wire.send(method, url, headers=headers | known, **request)
+
+        return await self._bearer.send(send_as)
 
     def _by_password(self) -> bool:
         """Tell whether e-mail and password are what we have."""
@@ -460,9 +462,9 @@ class Oqc:
             return read_pointer(self._pointer, self._environ)
         return read_environment(TOKEN_VARIABLES, self._environ)
 
-    async def _log_in(self) -> Secret:
+    async def _log_in(self) -> tuple[Secret, float]:
         if not self._by_password():
-            return self._given_token()
+            return self._given_token(), inf
         email, password = self._environ["OQC_EMAIL"], Secret(self._environ["OQC_PASSWORD"], "env")
         await self._wire.send("POST", f"{self._base}/admin/logout", json={})
         reply = await self._wire.send(
@@ -478,7 +480,7 @@ class Oqc:
         token = user.get("authentication_token")
         if not isinstance(token, str) or not token:
             raise Misspoke("oqc: POST /admin/login: the reply holds no token")
-        return Secret(token, "env:OQC_EMAIL")
+        return Secret(token, "env:OQC_EMAIL"), LOGIN_LIFE_S
 
 
 def open_driver(backend: Backend, *, name: str, surroundings: Surroundings) -> Oqc:

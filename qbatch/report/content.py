@@ -230,10 +230,11 @@ class Content:
         """What is to be done about held jobs."""
         number = self.survey.states[JobState.HELD]
         told = f"{count_of(number, 'job')} {'is' if number == 1 else 'are'} held"
+        folder = " ".join(shlex.quote(str(self.run.folder)).replace("`", "'").split())
         return (
             f"{told}: whether the provider took what was sent nobody can tell, and nothing is "
             "sent again by itself. Look each up at its provider by what is told here, then "
-            f"`qbatch resolve {self.run.folder} POINT` with `--adopt ID` (it was taken), "
+            f"`qbatch resolve {folder} POINT` with `--adopt ID` (it was taken), "
             "`--resubmit` (it was not), or `--give-up`."
         )
 

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import io
 import re
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from qbatch.report.numbers import count_of, plain
+from qbatch.report.numbers import count_of, label, visible
 from qbatch.report.series import MAX_MARKS, Series
 
 if TYPE_CHECKING:
@@ -128,7 +129,7 @@ def draw(series: Series, manifest: Manifest, number: int) -> Figure:
         )
     svg = _with_titles(_with_own_ids(svg, f"f{number}-"), canvas.titles, f"f{number}-")
     caption = " ".join(canvas.caption)
-    svg = _with_description(svg, title, caption, f"f{number}-")
+    svg = visible(_with_description(svg, title, caption, f"f{number}-"))
     standing = svg.replace(INK, "#222222").replace(PAPER, "#ffffff")
     inline = svg[svg.index("<svg") :].replace(INK, "currentColor").replace(PAPER, "none")
     return Figure(slug, title, caption, standing, inline)
@@ -143,6 +144,11 @@ def _title(series: Series) -> str:
     if plot.type == "histogram":
         return f"Distribution of {plot.x}"
     return f"{plot.y} over {plot.x}"
+
+
+#: What matplotlib warns of and texts of others can bring about: a glyph that its font lacks (who
+#: shows the picture has more fonts), and words so long that panels have to overlap them.
+_EXPECTED = ("Glyph .* missing", "constrained_layout not applied")
 
 
 def _to_svg(painted: Callable[[], Any], salt: str) -> str:
@@ -181,7 +187,9 @@ def _to_svg(painted: Callable[[], Any], salt: str) -> str:
     if "svg.id" not in mpl.rcParams:
         del settings["svg.id"]
     out = io.StringIO()
-    with mpl.rc_context(settings):
+    with mpl.rc_context(settings), warnings.catch_warnings():
+        for expected in _EXPECTED:
+            warnings.filterwarnings("ignore", expected)
         painted().savefig(out, format="svg", metadata={"Date": None, "Creator": None})
     return out.getvalue()
 
@@ -190,10 +198,15 @@ def _with_own_ids(svg: str, prefix: str) -> str:
     """Make ids unique among all figures of a page, without what only its own file may have."""
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
     svg = re.sub(r"<style[^>]*>.*?</style>", "", svg, flags=re.DOTALL)
-    svg = re.sub(r' style="([^"]*)"', _as_attributes, svg)
-    svg = re.sub(r'\bid="', f'id="{prefix}', svg)
-    svg = re.sub(r'(xlink:href="#|url\(#)', rf"\g<1>{prefix}", svg)
+    svg = re.sub(r"<[a-z][^>]*>", lambda tag: _with_own_id(tag[0], prefix), svg)
     return re.sub(r"<\?xml.*?\?>\s*<!DOCTYPE.*?>\s*", "", svg, flags=re.DOTALL)
+
+
+def _with_own_id(tag: str, prefix: str) -> str:
+    """The same for one tag: words on an axis may look like attributes, and stay as they are."""
+    tag = re.sub(r' style="([^"]*)"', _as_attributes, tag)
+    tag = re.sub(r'\bid="', f'id="{prefix}', tag)
+    return re.sub(r'(xlink:href="#|url\(#)', rf"\g<1>{prefix}", tag)
 
 
 #: Style properties that are attributes of SVG too.
@@ -266,5 +279,5 @@ def _with_description(svg: str, title: str, caption: str, prefix: str) -> str:
 
 
 def describe(name: str, value: Value | None) -> str:
-    """``backend = noisy``."""
-    return f"{name} = {plain(value)}"
+    """Above a panel: ``backend = noisy``."""
+    return f"{name} = {label(value)}"

@@ -1,7 +1,12 @@
-"""The report as Markdown: reads well as plain text, and on any forge that renders it."""
+"""The report as Markdown: reads well as plain text, and on any forge that renders it.
+
+Rule: texts of others are put in by `cell` (inside of a line or a table), `line` (where one begins)
+or `fenced`, and make neither markup nor links.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from qbatch.report.content import (
@@ -22,16 +27,40 @@ from qbatch.result import Verdict
 MAX_ROWS = 1_000
 
 _VERDICTS = {Verdict.PASS: "✔ pass", Verdict.FAIL: "✘ fail", Verdict.UNDECIDED: "? undecided"}
-_SPECIAL = str.maketrans({"|": "\\|", "<": "&lt;", "\n": " ", "\r": " ", "`": "'"})
+_SPECIAL = str.maketrans({"\\": r"\\", "|": r"\|", "<": "&lt;", "\n": " ", "\r": " ", "`": "'"})
+
+#: Where a text in brackets would become a link, an image or what a link refers to.
+_LINK = re.compile(r"\](?=[(\[:])")
+
+#: What makes a heading, a quotation, a list, a rule or a fence of a line that begins with it.
+_OPENS = re.compile(r"#|>|~~~|[*+-](?=\s|$)|([*_-])(?:\s*\1){2}")
 
 
 def cell(text: str) -> str:
-    r"""Text made safe inside a table: no new column, no new row, no markup of HTML.
+    r"""Text made safe inside a table: no new column, no new row, no markup of HTML, no link.
 
-    >>> cell("a|b <i>")
-    'a\\|b &lt;i>'
+    >>> cell("a|b <i>"), cell("![x](y)")
+    ('a\\|b &lt;i>', '![x\\](y)')
     """
-    return text.translate(_SPECIAL)
+    return _LINK.sub(r"\]", text.translate(_SPECIAL))
+
+
+def line(text: str) -> str:
+    r"""Text made safe at the beginning of a line, of which it is the first words or all.
+
+    >>> line("  ~~~ a")
+    '\\~~~ a'
+    """
+    text = cell(text).strip()
+    return f"\\{text}" if _OPENS.match(text) else text
+
+
+def fenced(kind: str, text: str) -> Iterator[str]:
+    """Lines of a block of code, inside a fence that nothing in it closes."""
+    fence = "```"
+    while fence in text:
+        fence += "`"
+    yield from (f"{fence}{kind}", text, fence)
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
@@ -109,7 +138,7 @@ def markdown_lines(content: Content, rows: MarkdownRows, figures: str = "figures
     if content.banner:
         yield from (f"> **{content.banner}**", "")
     if manifest.description:
-        yield from (cell(manifest.description), "")
+        yield from (line(manifest.description), "")
     yield f"**{content.headline}.** " + " · ".join(
         f"{figure} {what}" for figure, what in content.tiles[1:]
     )
@@ -253,7 +282,7 @@ def _held(content: Content) -> Iterator[str]:
     yield from ("## Held jobs", "", content.held_note, "")
     for one in content.held:
         yield f"- **{cell(one.point)}** (`{one.id[:8]}`): {cell(one.why)}"
-        yield from (f"  - {cell(name)}: {cell(text)}" for name, text in one.traces.items())
+        yield from (f"  - {line(name)}: {cell(text)}" for name, text in one.traces.items())
     yield ""
 
 
@@ -263,7 +292,7 @@ def _costs(content: Content) -> Iterator[str]:
     yield from ("## Cost", "")
     yield from table(COST_HEADS, [[cell(name), *rest] for name, *rest in content.costs])
     yield ""
-    yield from (f"- {cell(note)}" for note in content.cost_notes)
+    yield from (f"- {line(note)}" for note in content.cost_notes)
     yield ""
 
 
@@ -276,14 +305,11 @@ def _times(content: Content) -> Iterator[str]:
 
 
 def _reproduce(content: Content) -> Iterator[str]:
-    yield from ("## Reproduce", "", "```sh", content.command, "```", "")
+    yield from ("## Reproduce", "", *fenced("sh", content.command), "")
     versions = ", ".join(f"{name} {number}" for name, number in content.versions.items())
     yield f"- versions: {cell(versions)}"
     yield f"- root seed: {content.seeds}"
     yield f"- points (SHA-256 over their ids): `{content.survey.points_digest}`"
     yield from ("", "<details><summary>Manifest</summary>", "")
     text = content.manifest.text.rstrip("\n")
-    fence = "```"
-    while fence in text:
-        fence += "`"
-    yield from (f"{fence}yaml", text, fence, "", "</details>", "")
+    yield from (*fenced("yaml", text), "", "</details>", "")

@@ -1,11 +1,21 @@
-"""How numbers read on a page: to the digits that their uncertainty leaves, and no further."""
+"""How numbers read on a page: to the digits that their uncertainty leaves, and no further.
+
+And how texts do that others wrote: nothing in them moves, hides or turns what stands around them.
+"""
 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 
 from qbatch.result import Counts, Estimate
+
+#: Control characters, lone surrogates, and what turns the direction of the text that follows.
+_UNFIT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+#: Characters beside a tick or in a legend.
+MAX_LABEL = 24
 
 _MOST_DIGITS = 15
 # One ready format for each number of digits: a table of a million cells is made of these.
@@ -30,6 +40,25 @@ def plain(value: object) -> str:
     if value.__class__ is bool:
         return "true" if value else "false"
     return str(value)
+
+
+def visible(text: str) -> str:
+    r"""Text as a page, a drawing and a terminal may show it.
+
+    >>> visible("\x1b[31mred \u202eder")
+    '�[31mred �der'
+    """
+    return _UNFIT.sub("\ufffd", text)
+
+
+def label(value: object) -> str:
+    """A swept value in a drawing, which a long one would push out of its frame.
+
+    >>> label("a value that would fill the picture")
+    'a value that would fill…'
+    """
+    text = " ".join(plain(value).split())
+    return text if len(text) <= MAX_LABEL else f"{text[: MAX_LABEL - 1]}…"
 
 
 def with_error(value: float, se: float) -> str:

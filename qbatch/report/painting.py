@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from matplotlib.figure import Figure as Sheet
 
 from qbatch.report.figures import INK, MAX_FACETS, Canvas, describe
-from qbatch.report.numbers import count_of, full, percent, plain
+from qbatch.report.numbers import count_of, full, label, percent, plain
 from qbatch.report.scales import Palette, Scale, in_order, is_number
 from qbatch.report.series import Mark, pool_repeats
 from qbatch.result import Counts, wilson
@@ -103,9 +103,9 @@ def _paint_lines(canvas: Canvas, sheet: Sheet, panels: Panels) -> None:
                 (mark for mark in means if mark.key == key), key=lambda m: along_x.place(m.x)
             )
             color = line[0].color
-            label = plain(color) if color not in seen else "_"
+            name = label(color) if color not in seen else "_"
             seen.add(color)
-            style = {"color": palette.color(color), "marker": palette.marker(color), "label": label}
+            style = {"color": palette.color(color), "marker": palette.marker(color), "label": name}
             aside = 0.0 if along_x.words is None else palette.aside(color)
             _paint_line(canvas, axes, line, along_x, along_y, style, aside)
         _paint_floor(axes, means, along_x)
@@ -327,7 +327,7 @@ def _paint_histograms(canvas: Canvas, sheet: Sheet, panels: Panels) -> None:
             here = [
                 along.place(mark.x) for mark in marks if mark.facet == facet and mark.color == color
             ]
-            axes.hist(here, list(edges), color=palette.color(color), alpha=0.6, label=plain(color))
+            axes.hist(here, list(edges), color=palette.color(color), alpha=0.6, label=label(color))
         along.mark(axes.xaxis, (mark.x for mark in marks))
     _set_labels(panels, canvas.label(plot.x), "points")
     palette.add_legend(sheet, panels[0][1], plot.color)
@@ -397,6 +397,6 @@ def _paint_bars(
     shares = [wilson(seen.get(bits, 0), counts.shots, level) for bits in bars]
     xs = [i + offset for i in range(len(bars))]
     axes.bar(
-        xs, [s.value for s in shares], width * 0.92, color=palette.color(color), label=plain(color)
+        xs, [s.value for s in shares], width * 0.92, color=palette.color(color), label=label(color)
     )
     axes.vlines(xs, [s.low for s in shares], [s.high for s in shares], color=INK, linewidth=0.9)

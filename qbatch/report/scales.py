@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from qbatch.report.figures import COLORS, MARKERS
-from qbatch.report.numbers import plain, whole
+from qbatch.report.numbers import label, whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -54,7 +54,7 @@ class Scale:
             else:
                 axis.set_minor_formatter(NullFormatter())
         elif self.words is not None:
-            axis.set_ticks(range(len(self.words)), [plain(word) for word in self.words])
+            axis.set_ticks(range(len(self.words)), [label(word) for word in self.words])
         elif (step := _step_of_pi([float(value) for value in values])) is not None:
             from matplotlib.ticker import FuncFormatter, MultipleLocator
 

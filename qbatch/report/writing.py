@@ -15,6 +15,7 @@ from qbatch.report.figures import draw_figures
 from qbatch.report.files import replacing_text, write_pieces
 from qbatch.report.html import HtmlRows, html_pieces
 from qbatch.report.markdown import MarkdownRows, markdown_lines
+from qbatch.report.numbers import visible
 from qbatch.report.rows import Columns, Floors, Point, Run
 from qbatch.report.survey import Survey
 from qbatch.report.template import output_name, render_template
@@ -107,9 +108,9 @@ class _Reading:
     def pieces(self, name: str) -> Iterator[str]:
         """Text of a page."""
         if name == "html":
-            return iter(html_pieces(self.content, self.html))
+            return map(visible, html_pieces(self.content, self.html))
         lines = markdown_lines(self.content, self.markdown, FIGURES)
-        return (f"{line}\n" for line in lines)
+        return (f"{visible(line)}\n" for line in lines)
 
 
 def _write_pages(run: Run, wanted: Sequence[str], folder: Path) -> list[Path]:

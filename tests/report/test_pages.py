@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime
 from html.parser import HTMLParser
@@ -26,13 +27,15 @@ VOID = {"meta", "br", "link", "img", "input", "hr"}
 
 
 class Balanced(HTMLParser):
-    """Fails on a tag that is not closed in its order; keeps ids, text and outward links."""
+    """Fails on a tag that is not closed in its order; keeps ids, tags, text, outward links."""
 
     def __init__(self) -> None:
         super().__init__()
         self.open: list[str] = []
         self.ids: list[str] = []
         self.scripts = 0
+        self.tags: Counter[str] = Counter()
+        self.drawn: set[str] = set()
         self.text = ""
         self.outward: list[str] = []
 
@@ -40,6 +43,11 @@ class Balanced(HTMLParser):
         if tag not in VOID:
             self.open.append(tag)
         self.scripts += tag == "script"
+        shape = f"{tag} {sorted(name for name, _ in attrs)}"
+        if "svg" in self.open:
+            self.drawn.add(shape)
+        else:
+            self.tags[shape] += 1
         for name, value in attrs:
             if name == "id":
                 self.ids.append(value or "")

@@ -1,0 +1,172 @@
+"""A report is inert in a real browser, whatever a run's texts say: nothing runs, nothing is asked.
+
+The pages are opened without their Content-Security-Policy: that the texts stay texts must not hang
+on it. A control page, on which the same texts stand unescaped, proves that the browser would fall
+for each of them and that we would see it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from html import escape
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from qbatch.report import write_report
+from tests.report.hostile import ACTIVE, payloads, run_of, words
+from tests.report.test_pages import Balanced
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+
+pytestmark = pytest.mark.slow
+
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+    "--virtual-time-budget=4000",
+    "--dump-dom",
+)
+
+#: Does to everything on a page what a reader may do to it.
+PROD = """\
+<script>
+addEventListener("load", () => {
+  for (const element of document.querySelectorAll("*")) {
+    for (const kind of ["mouseover", "click"]) {
+      element.dispatchEvent(new MouseEvent(kind, {bubbles: true, cancelable: true}));
+    }
+    if (element.focus) element.focus();
+  }
+});
+</script>
+"""
+
+POLICY = re.compile(r'<meta http-equiv="Content-Security-Policy" content="[^"]*">')
+
+#: Where a text stands on a page that escapes nothing.
+CONTEXTS = (
+    "<p>{}</p>",
+    '<p title="{}">x</p>',
+    "<p title='{}'>x</p>",
+    '<a href="{}">x</a>',
+)
+
+
+@pytest.fixture(scope="module")
+def chromium() -> str:
+    if CHROMIUM is None:
+        if os.environ.get("CI"):
+            pytest.fail("there is no chromium here; install it, for CI leaves nothing out")
+        pytest.skip("there is no chromium here")
+    return CHROMIUM
+
+
+@contextmanager
+def listening() -> Iterator[tuple[str, list[str]]]:
+    """(Origin on a loopback port, paths that were asked for there)."""
+    asked: list[str] = []
+
+    class Listener(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_response(404)
+            self.end_headers()
+
+        do_POST = do_GET  # noqa: N815 - its name is the method's
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Listener) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}", asked
+        server.shutdown()
+        thread.join()
+
+
+def opened(chromium: str, page: Path, folder: Path) -> str:
+    """Open a page; return what has become of it, as HTML."""
+    command = [chromium, *FLAGS, f"--user-data-dir={folder / 'profile'}", page.as_uri()]
+    done = subprocess.run(command, capture_output=True, timeout=120, check=True)
+    return done.stdout.decode("utf-8", "replace")
+
+
+def without_policy(page: Path) -> Path:
+    text, number = POLICY.subn(lambda _: PROD, page.read_text("utf-8"))
+    assert number == 1
+    bare = page.with_name(f"bare-{page.name}")
+    bare.write_text(text, "utf-8")
+    return bare
+
+
+def parsed(html: str) -> Balanced:
+    parser = Balanced()
+    parser.feed(html)
+    return parser
+
+
+def test_a_report_of_hostile_texts_is_inert(chromium: str, tmp_path: Path) -> None:
+    with listening() as (origin, asked):
+        texts, found = payloads(origin), []
+        for name, said in (("hostile", texts), ("harmless", words(len(texts)))):
+            folder = tmp_path / name
+            write_report(run_of(said, folder), ("md", "html"), folder)
+            found.append(opened(chromium, without_policy(folder / "report.html"), folder))
+            for drawing in sorted((folder / "figures").iterdir()):
+                if name == "hostile":
+                    assert "OWNED" in opened(chromium, drawing, folder)
+    hostile, harmless = map(parsed, found)
+    assert asked == []
+    assert "<title>OWNED" not in found[0]
+    assert (hostile.tags, hostile.drawn) == (harmless.tags, harmless.drawn)
+    assert all(link.startswith("data:image/png;") for link in hostile.outward)
+
+
+def control(folder: Path, texts: list[str]) -> Path:
+    """Write a page with a frame for each text in each context, as it is."""
+    frames = [
+        f'<iframe srcdoc="{escape(PROD + context.format(text))}"></iframe>'
+        for text in texts
+        for context in CONTEXTS
+    ]
+    page = folder / "control.html"
+    page.write_text(f"<!DOCTYPE html><title>control</title>{''.join(frames)}", "utf-8")
+    return page
+
+
+def test_the_same_texts_unescaped_would_be_noticed_one_and_all(
+    chromium: str, tmp_path: Path
+) -> None:
+    with listening() as (origin, asked):
+        opened(chromium, control(tmp_path, payloads(origin)[: len(ACTIVE)]), tmp_path)
+    assert {f"/{number}" for number in range(len(ACTIVE))} == {path.rstrip("?") for path in asked}
+
+
+def test_the_policy_alone_lets_nothing_run_or_be_asked(chromium: str, tmp_path: Path) -> None:
+    """But for a page that leads to another one: no policy forbids that."""
+    with listening() as (origin, asked):
+        folder = tmp_path / "report"
+        write_report(run_of(words(4), folder), ("html",), folder)
+        page = (folder / "report.html").read_text("utf-8")
+        texts = [text for text in payloads(origin)[: len(ACTIVE)] if "http-equiv" not in text]
+        slipped = page.replace("<main>", f"<main>{''.join(texts)}")
+        (folder / "slipped.html").write_text(slipped, "utf-8")
+        found = opened(chromium, folder / "slipped.html", tmp_path)
+    assert len(re.findall("<(?:script|img|iframe|link|object|video|style)[ >]", found)) > 15
+    assert "<title>OWNED" not in found
+    assert asked == []
