@@ -444,7 +444,7 @@ class Snapshot:
 
     def open_composites(self) -> list[StoredComposite]:
         """All composite jobs that are not closed, oldest first."""
-        self._trust.check("composites", "intents", "ledger", "attempts")
+        self._trust.check("composites", "intents", "ledger", "attempts", "moves")
         rows = self._rows(
             f"SELECT {COMPOSITE_COLUMNS}, intents.key, intents.body_crc, intents.body"
             " FROM composites LEFT JOIN intents ON intents.composite = composites.ordinal"

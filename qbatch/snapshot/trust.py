@@ -142,8 +142,18 @@ class Link:
 
 _PURCHASES = "CAST((SELECT value FROM meta WHERE key = 'purchases') AS INTEGER)"
 
+#: Each job stands where its latest move says: a page that was put back may be whole, and older.
+LATEST_MOVES = Link(
+    "moves of jobs",
+    "SELECT 1 FROM jobs LEFT JOIN (SELECT job, max(seq), state, at FROM events"
+    " WHERE job IS NOT NULL GROUP BY job) AS moves ON moves.job = jobs.ordinal"
+    " WHERE CASE WHEN moves.job IS NULL THEN jobs.crc <> 0"
+    " ELSE moves.state <> jobs.state OR moves.at <> jobs.updated_at END",
+)
+
 #: Table -> how it is seen that rows of it are missing.
 LINKS = {
+    "jobs": LATEST_MOVES,
     "settings": Link(
         "settings of points",
         "SELECT 1 FROM points WHERE setting <> '' AND setting NOT IN (SELECT key FROM settings)",
@@ -166,15 +176,6 @@ LINKS = {
     "ledger": Link("purchases", f"SELECT 1 WHERE {_PURCHASES} <> (SELECT count(*) FROM ledger)"),
 }
 
-#: Each job stands where its latest move says; this takes longer to see than the others.
-LATEST_MOVES = Link(
-    "moves of jobs",
-    "SELECT 1 FROM jobs LEFT JOIN (SELECT job, max(seq), state, at FROM events"
-    " WHERE job IS NOT NULL GROUP BY job) AS moves ON moves.job = jobs.ordinal"
-    " WHERE CASE WHEN moves.job IS NULL THEN jobs.crc <> 0"
-    " ELSE moves.state <> jobs.state OR moves.at <> jobs.updated_at END",
-)
-
 
 def check_link(db: sqlite3.Connection, link: Link | None) -> None:
     """Raise `Mismatch` where another table tells of rows that are not there."""
@@ -196,7 +197,10 @@ class Trust:
         self._checked: set[str] = set()
 
     def check(self, *tables: str) -> None:
-        """Check each row of these tables, unless that was done; "places" are points' positions.
+        """Check each row of these tables, unless that was done.
+
+        Two more are checked at the speed of SQL: "places", where points stand in the plan, and
+        "moves", whether each job stands where its latest move says.
 
         Raises:
             SnapshotError: One is damaged, or rows are missing.
@@ -207,6 +211,8 @@ class Trust:
             with translated(self._path), checked(self._path):
                 if table == "places":
                     self._check_places()
+                elif table == "moves":
+                    check_link(self._db, LATEST_MOVES)
                 else:
                     for _ in checked_rows(self._db, table):
                         pass

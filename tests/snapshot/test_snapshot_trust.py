@@ -10,12 +10,14 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
-from test_snapshot_store import complete, key_of, points
+from test_snapshot_store import complete, key_of, move, points
 
 from qbatch.errors import RunLockedError, SnapshotError
+from qbatch.job import JobState
 from qbatch.snapshot import Run, Snapshot, find_run_folder, holder_of, open_run, set_aside
 from qbatch.snapshot.database import open_writer
 from qbatch.snapshot.lock import Note
@@ -292,3 +294,21 @@ def test_points_are_found_by_name_and_by_the_beginning_of_their_id(finished: Pat
         assert run[key_of(2)[:7]].name == "i=2"
         with pytest.raises(Exception, match="no point is called 'i=9'"):
             run["i=9"]
+
+
+def test_a_job_that_was_put_back_is_not_taken_for_one_to_buy(tmp_path: Path) -> None:
+    """A disk that lost a write gives an older page, whole, of before it was bought."""
+    table = "SELECT * FROM jobs WHERE ordinal = 1"
+    with Snapshot(tmp_path) as snapshot:
+        snapshot.register(points(1, 2))
+    with closing(sqlite3.connect(tmp_path / DB)) as db:
+        before = db.execute(table).fetchone()
+    with Snapshot(tmp_path) as snapshot:
+        move(snapshot, 1, JobState.SUBMITTING, JobState.SUBMITTED)
+    with closing(sqlite3.connect(tmp_path / DB)) as db:
+        db.execute(f"REPLACE INTO jobs VALUES ({', '.join('?' * len(before))})", before)
+        db.commit()
+    with Snapshot(tmp_path) as snapshot, pytest.raises(SnapshotError, match="moves of jobs"):
+        snapshot.open_composites()
+    with Run(tmp_path) as run, pytest.raises(SnapshotError, match="moves of jobs"):
+        run.counts_by_state()
