@@ -369,10 +369,23 @@ def _told(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         if value is None or value == "" or key in _OF_THE_MACHINE or told >= _MOST_FACTS:
             continue
         told += 1
-        plainly = value.model_dump() if hasattr(value, "model_dump") else value
-        text = plainly if isinstance(plainly, str) else json.dumps(plainly, default=str)
-        text = text.replace('"', "") if text.startswith("{") else text
+        text = _plainly(value)
         yield key, text if len(text) <= _LONGEST_FACT else text[: _LONGEST_FACT - 1] + "…"
+
+
+def _plainly(value: Any) -> str:
+    """A fact without the quotation marks of JSON.
+
+    >>> _plainly({"ids": ["a", "b"], "online": True, "set": '{"x": 1}'})
+    '{ids: [a, b], online: true, set: {"x": 1}}'
+    """
+    if hasattr(value, "model_dump"):
+        value = value.model_dump()
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{key}: {_plainly(each)}" for key, each in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(_plainly, value)) + "]"
+    return value if isinstance(value, str) else json.dumps(value, default=str)
 
 
 def _installed() -> dict[str, str]:

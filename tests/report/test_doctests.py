@@ -11,6 +11,7 @@ import pytest
 @pytest.mark.parametrize(
     "name",
     [
+        "report.content",
         "report.markdown",
         "report.numbers",
         "report.scales",
