@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from qbatch.cli.options import only_expression_option, out_option, run_argument, yes_option
+
+if TYPE_CHECKING:
+    from qbatch.snapshot import Run
 
 
 @click.command()
@@ -26,7 +30,8 @@ def forget(
 ) -> None:
     """Drop POINTS of RUN with their results; without POINTS, -k or --removed, the whole run.
 
-    What is forgotten is gone: `qbatch run` computes it again.
+    What is forgotten is gone: `qbatch run` computes or buys it again, and no budget counts what it
+    cost. Points that may still be at a provider are not forgotten.
     """
     from qbatch.cli.runs import ask, choose, open_named
     from qbatch.report.numbers import count_of
@@ -34,16 +39,44 @@ def forget(
     with open_named(run, out) as opened:
         folder, number = opened.folder, len(opened)
         if not (points or expression or removed):
-            ask(f"Delete {folder} with its {count_of(number, 'point')}?", yes=yes)
+            _check_nothing_is_out(opened)
+            told = _told_cost(opened, None)
+            ask(f"Delete {folder} with its {count_of(number, 'point')}{told}?", yes=yes)
             _delete(folder)
             click.echo(f"forgot {folder}", err=True)
             return
         chosen = opened.removed() if removed else choose(opened, points, expression)
         ids = [point.id for point in chosen]
+        told = _told_cost(opened, set(ids))
     if ids:
-        ask(f"Forget {count_of(len(ids), 'point')} of {folder} with all results?", yes=yes)
+        ask(f"Forget {count_of(len(ids), 'point')} of {folder} with all results{told}?", yes=yes)
         _forget(folder, ids)
     click.echo(f"forgot {count_of(len(ids), 'point')} of {folder}", err=True)
+
+
+def _check_nothing_is_out(run: Run) -> None:
+    """Refuse to delete a run with jobs that nobody else knows of."""
+    from qbatch.errors import SelectionError
+    from qbatch.report.numbers import count_of
+
+    if number := sum(1 for _ in run.in_flight()):
+        raise SelectionError(
+            f"{run.folder}: {count_of(number, 'job')} may still be at a provider, and nothing else "
+            "knows of them: `qbatch fetch`, `cancel` or `resolve` first"
+        )
+
+
+def _told_cost(run: Run, ids: set[str] | None) -> str:
+    """What purchases of these points cost, to be asked about; None: of all."""
+    from qbatch.report.numbers import amount
+    from qbatch.snapshot import total_up
+
+    entries = [each.entry for each in run.ledger() if ids is None or each.id in ids]
+    sums: dict[str, float] = {}
+    for (_, unit), total in total_up(entries).items():
+        sums[unit] = sums.get(unit, 0.0) + total.spent + total.outstanding
+    told = " + ".join(amount(cost, unit) for unit, cost in sums.items())
+    return f", and with purchases of {told} that no budget will count any more" if told else ""
 
 
 def _forget(folder: Path, ids: list[str]) -> None:

@@ -57,7 +57,8 @@ def _decide(folder: Path, point_id: str, adopt: str | None, *, resubmit: bool) -
     with Snapshot(folder) as snapshot:
         if adopt is not None:
             adopted = adopt.strip()
-            snapshot.resolve(point_id, JobState.SUBMITTED, provider_job_id=adopted, error="")
+            changes = {"provider_job_id": adopted, "status": "", "error": ""}
+            snapshot.resolve(point_id, JobState.SUBMITTED, **changes)
             return f"adopted as {adopted}; `qbatch fetch {{folder}}` asks for it"
         if resubmit:
             snapshot.resolve(

@@ -100,7 +100,8 @@ class Budget:
         """Count what was bought before; `id_of` names the points at the entries' rows."""
         for entry in entries:
             key = (id_of[entry.ordinal], entry.generation)
-            self._earlier[key] = _share(entry.reserved, entry.quoted)
+            if entry.billed is None:
+                self._earlier[key] = _share(entry.reserved, entry.quoted)
             self.settle(entry.backend, entry.unit, {key: entry.counted})
 
     def taken(self, limit: Limit) -> float:

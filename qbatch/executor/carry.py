@@ -32,7 +32,7 @@ from qbatch.executor.flight import AT_WORK, Flight
 from qbatch.executor.lane import Lane
 from qbatch.executor.pace import MOST_S, SHARE
 from qbatch.executor.waits import Cause
-from qbatch.job import CompositeJob, JobState
+from qbatch.job import ID_LOST, CompositeJob, JobState
 from qbatch.plan.packing import composite_id
 from qbatch.providers import Absent, Batch, Found, Located, Prepared, Unknown, Update
 from qbatch.snapshot import Entry, JobRow
@@ -92,7 +92,7 @@ class Carrier:
             await self._release(flight)
         finally:
             self._lane.leave(flight)
-            purchases = list(map(flight.purchase, flight.rows))
+            purchases = flight.purchases()
             self._engine.budget.give_up_on(purchases)
             if flight.stage == "created":
                 self._engine.budget.release(purchases)
@@ -348,14 +348,19 @@ class Carrier:
         is_whole = len(rest) == len(flight.ids) == len(flight.rows)
         if is_whole and all(flight.job(key).generation == generation for key in rest):
             await self._put_back(flight, (), "")
-        elif rest:
-            self._start(self._split(flight, rest))
+            return
+        parts: dict[int, list[str]] = {}
+        for key in rest:
+            parts.setdefault(flight.job(key).generation, []).append(key)
+        for part in parts.values():
+            self._start(self._split(flight, part))
 
     def _split(self, flight: Flight, keys: Sequence[str]) -> Flight:
+        """Make a flight of some children, all of one generation."""
         orders, rows = flight.split_off(keys)
         old = flight.batch.composite
         ids = tuple(order.id for order in orders)
-        generation = max(row.job.generation for row in rows.values())
+        (generation,) = {row.job.generation for row in rows.values()}
         composite = CompositeJob(composite_id(ids, generation), old.backend, ids, generation)
         return Flight(Batch(composite, orders), rows, failures=list(flight.failures))
 
@@ -417,7 +422,7 @@ class Carrier:
 
     def _located(self, flight: Flight, key: str, answer: Located) -> JobRow | None:
         job = flight.job(key)
-        is_known = job.provider_job_id is not None
+        is_known = job.provider_job_id is not None or job.status == ID_LOST
         if isinstance(answer, Found):
             return self._answered(flight, replace(answer.update, job_id=key)) or flight.moved(
                 key, JobState.HELD, error="found, but its state is not known"
@@ -426,7 +431,8 @@ class Carrier:
             if not is_known:
                 flight.failures.append("the provider does not have it")
                 return flight.moved(key, JobState.CREATED, error="")
-            advice = f"the provider took it as {job.provider_job_id} and does not have it any more"
+            told = f" as {job.provider_job_id}" if job.provider_job_id else ""
+            advice = f"the provider took it{told} and does not have it any more"
         elif _again_s(flight, answer) is not None:
             return None
         else:

@@ -183,6 +183,10 @@ class _Conduct:
             self._kept += state is JobState.COMPLETED
         return registered
 
+    def _is_wanted(self, point: SweepPoint, state: JobState) -> bool:
+        is_chosen = self._only is None or self._only(point)
+        return is_chosen and state in WANTED[self._engine.settings.only]
+
     def make_lane(self, name: str, driver: Driver, target: Target) -> Lane:
         """Make the lane of one backend."""
         backend = self._plan.manifest.backends[name]
@@ -219,7 +223,7 @@ class _Conduct:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(engine.journal.write_steps)
             try:
-                backlog = read_backlog(self._plan, engine, lanes)
+                backlog = read_backlog(self._plan, engine, lanes, self._is_wanted)
                 engine.tally.total += backlog.num_in_flight
                 engine.tell(
                     Started(

@@ -144,6 +144,16 @@ class Flight:
         known = composite.generation if key in self._gone else self.job(key).generation
         return key, self.bought.get(key, known)
 
+    def purchases(self) -> list[tuple[str, int]]:
+        """The purchases that it alone answers for: none that others make again in its place."""
+        mine = [self.purchase(key) for key in self.ids]
+        gone = self._gone & self.bought.keys()
+        return mine + [
+            (key, self.bought[key])
+            for key in gone
+            if self.bought[key] != self.rows[key].job.generation
+        ]
+
     def order(self, key: str) -> Order:
         """What child `key` asks for."""
         return self._orders[key]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -57,7 +57,11 @@ class Backlog:
             self.snapshot.set_stage(ordinal, "closed")
 
 
-def read_backlog(plan: Plan, engine: Engine, lanes: Sequence[Lane]) -> Backlog:
+#: Whether a point in this state is to be run now.
+Wants = Callable[[SweepPoint, JobState], bool]
+
+
+def read_backlog(plan: Plan, engine: Engine, lanes: Sequence[Lane], wants: Wants) -> Backlog:
     """Read it from the snapshot, and mark its jobs as busy."""
     snapshot = engine.snapshot
     backlog, by_name = Backlog(snapshot), {lane.name: lane for lane in lanes}
@@ -71,7 +75,7 @@ def read_backlog(plan: Plan, engine: Engine, lanes: Sequence[Lane]) -> Backlog:
         elif lane.driver.is_local:
             backlog.close(stored, [row for _, row in live])
         elif stored.stage == "created":
-            if flight := _prepared(plan, stored, children):
+            if flight := _prepared(plan, stored, children, wants):
                 backlog.flights[lane.name].append(flight)
                 engine.busy.update(flight.rows)
             else:
@@ -105,8 +109,15 @@ def _is_live(stored: StoredComposite, row: JobRow) -> bool:
     return row.composite == stored.ordinal and row.job.state in (*AT_WORK, JobState.HELD)
 
 
-def _prepared(plan: Plan, stored: StoredComposite, children: Children) -> Flight | None:
-    if any(not point.in_plan or row.job.state is not JobState.CREATED for point, row in children):
+def _prepared(
+    plan: Plan, stored: StoredComposite, children: Children, wants: Wants
+) -> Flight | None:
+    if not all(
+        point.in_plan
+        and row.job.state is JobState.CREATED
+        and wants(_sweep_point(point), row.job.state)
+        for point, row in children
+    ):
         return None
     orders = [plan.order_of(_sweep_point(point)) for point, _ in children]
     return _flight(stored, orders, [row for _, row in children])

@@ -10,7 +10,7 @@ from qbatch.snapshot import database
 from qbatch.snapshot.faults import translated
 from qbatch.snapshot.reading import checked
 from qbatch.snapshot.run import Run
-from qbatch.snapshot.trust import LINKS, RULES, check_large, check_link, checked_rows
+from qbatch.snapshot.trust import LINKS, RULES, STAGES, check_large, check_link, checked_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,7 @@ def examine(folder: Path) -> Examined:
     with closing(database.open_reader(folder)) as db, translated(path), checked(path):
         database.check_by(db, path, "integrity_check")
         numbers = {name: sum(1 for _ in checked_rows(db, name)) for name in RULES}
+        check_link(db, STAGES)
         for name, rule in RULES.items():
             check_link(db, LINKS.get(name))
             if rule.large is not None:

@@ -23,7 +23,7 @@ from qbatch.errors import SelectionError, SnapshotError
 from qbatch.job import IN_FLIGHT, CompositeJob, Job, JobState
 from qbatch.snapshot import attempts, database, ledger, registration
 from qbatch.snapshot.faults import damaged, translated, unusable
-from qbatch.snapshot.ledger import Entry
+from qbatch.snapshot.ledger import NOT_BOUGHT, Entry
 from qbatch.snapshot.lock import Durability, RunLock
 from qbatch.snapshot.reading import (
     PLAN,
@@ -160,6 +160,8 @@ class Snapshot:
             with self.transaction():
                 write_meta(self._db, {"created_at": now})
                 registration.note_numbers(self._db)
+        if self._lock.found.durability == "normal":  # its steps are not on the disk yet
+            database.checkpoint(self._db, self.path)
         self._lock.mark_open(self._steps)
 
     def __enter__(self) -> Self:
@@ -484,21 +486,43 @@ class Snapshot:
         """Decide about a held job: SUBMITTED (with `provider_job_id`), CREATED or FAILED.
 
         Raises:
-            SelectionError: It is not held, or that job at the provider is another point's.
+            SelectionError: It is not held; or it cannot be adopted, and the message says why.
         """
         (row,) = self.jobs_of([point_id])
         if row.job.state is not JobState.HELD:
             raise SelectionError(f"{row.job.id[:12]} is {row.job.state}, not held")
+        is_over = False
         if state is JobState.SUBMITTED:
             self._check_is_free(changes["provider_job_id"], row)
-        if state is JobState.CREATED:
+            is_over = self._is_over(row)
+        elif state is JobState.CREATED:
             changes["generation"] = row.job.generation + 1
         job = row.job.moved_to(state, **changes)
         with self.transaction():
-            if job.generation > row.job.generation:
+            if is_over and row.composite is not None:
+                self._move(row.composite, "submitted")
+            if state is JobState.CREATED:
                 attempts.save(self._db, [row], self.now())
+                self.bill({(row.ordinal, row.job.generation): 0.0}, f"{NOT_BOUGHT}, says a person")
             self.save_jobs([replace(row, job=job)], note="resolved by hand")
         return job
+
+    def _is_over(self, row: JobRow) -> bool:
+        """Whether the composite job of a job that is to be adopted is closed.
+
+        Raises:
+            SelectionError: Nothing is left of it to ask its provider with.
+        """
+        found = self._row(
+            "SELECT stage FROM composites JOIN intents ON composite = ordinal WHERE ordinal = ?",
+            (row.composite,),
+        )
+        if found is None:
+            raise SelectionError(
+                f"{row.job.id[:12]} cannot be adopted, for how it was sent is not known here any "
+                "more: --resubmit it or --give-up"
+            )
+        return bool(found[0] == "closed")
 
     def _check_is_free(self, provider_job_id: str, row: JobRow) -> None:
         """Refuse another point's job; one under a key of ours is of all that were sent in it."""
@@ -527,13 +551,33 @@ class Snapshot:
                 raise SelectionError(
                     f"{row.job.id[:12]} is {row.job.state}: cancel or resolve it first"
                 )
+        prepared = self._prepared_with(rows)
         with self.transaction():
+            for composite in prepared:
+                self.set_stage(composite, "closed")
             ordinals = [(row.ordinal,) for row in rows]
             for table, column in _TABLES_OF_A_POINT:
                 self._db.executemany(f"DELETE FROM {table} WHERE {column} = ?", ordinals)
             registration.note_numbers(self._db)
             ledger.note_number(self._db)
         return len(rows)
+
+    def _prepared_with(self, rows: Iterable[JobRow]) -> list[int]:
+        """Composite jobs with some of these in them that were prepared, and not sent.
+
+        Raises:
+            SelectionError: One was sent and is not over: its provider is asked by all of them.
+        """
+        ids, found = {row.ordinal: row.job.id for row in rows}, []
+        for stored in self.open_composites():
+            mine = [ids[child] for child in stored.children if child in ids]
+            if mine and stored.stage != "created":
+                raise SelectionError(
+                    f"{mine[0][:12]} was sent together with points that are not over; `qbatch run` "
+                    "or `qbatch fetch` first, and `qbatch resolve` what is held"
+                )
+            found += [stored.ordinal] if mine else []
+        return found
 
 
 _TABLES_OF_A_POINT = (

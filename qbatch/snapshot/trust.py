@@ -151,6 +151,13 @@ LATEST_MOVES = Link(
     " ELSE moves.state <> jobs.state OR moves.at <> jobs.updated_at END",
 )
 
+#: What is at a provider is in a composite job that is there too.
+STAGES = Link(
+    "moves of composite jobs",
+    "SELECT 1 FROM jobs JOIN composites ON composites.ordinal = jobs.composite"
+    " WHERE state IN ('submitting', 'submitted', 'running') AND stage IN ('created', 'closed')",
+)
+
 #: Table -> how it is seen that rows of it are missing.
 LINKS = {
     "jobs": LATEST_MOVES,
@@ -166,7 +173,7 @@ LINKS = {
     "intents": Link(
         "intents of composite jobs",
         "SELECT 1 FROM composites WHERE stage IN ('submitting', 'submitted', 'releasing')"
-        " AND ordinal NOT IN (SELECT composite FROM intents)",
+        " AND sent_at IS NOT NULL AND ordinal NOT IN (SELECT composite FROM intents)",
     ),
     "attempts": Link(
         "attempts at points",
@@ -200,7 +207,7 @@ class Trust:
         """Check each row of these tables, unless that was done.
 
         Two more are checked at the speed of SQL: "places", where points stand in the plan, and
-        "moves", whether each job stands where its latest move says.
+        "moves", whether each job stands where its latest move and its composite job say.
 
         Raises:
             SnapshotError: One is damaged, or rows are missing.
@@ -213,6 +220,7 @@ class Trust:
                     self._check_places()
                 elif table == "moves":
                     check_link(self._db, LATEST_MOVES)
+                    check_link(self._db, STAGES)
                 else:
                     for _ in checked_rows(self._db, table):
                         pass

@@ -353,6 +353,18 @@ def test_an_adopted_job_is_fetched_under_the_id_that_was_given(
     assert f"{bought} is the job of" in said.err
 
 
+def test_a_run_with_jobs_at_a_cloud_is_not_forgotten(qbatch: Call, held: Path) -> None:
+    said = qbatch("forget", held, "--yes")
+    assert said.code == 2
+    assert "2 jobs may still be at a provider" in said.err
+    for entry in qbatch("status", held, "--json").json["held"]:
+        qbatch("resolve", held, entry["id"], "--give-up")
+    said = qbatch("forget", held)
+    assert said.code == 6
+    assert "and with purchases of 0.26 USD that no budget will count any more" in said.err
+    assert qbatch("forget", held, "--yes").code == 0
+
+
 @pytest.mark.parametrize(
     "flags", [(), ("--give-up", "--resubmit"), ("--adopt", " "), ("--adopt", "x", "--give-up")]
 )

@@ -9,6 +9,7 @@ from fake_drivers import (
     FakeCloud,
     at_once,
     lost_after,
+    lost_before,
     plan_of,
     play,
     raising,
@@ -22,7 +23,7 @@ from qbatch.executor.budget import Budget, Excess, Key
 from qbatch.job import JobState
 from qbatch.plan.limits import SLACK, Limit
 from qbatch.providers import Price
-from qbatch.snapshot import Entry, Run
+from qbatch.snapshot import Entry, Run, Snapshot
 
 
 def credits(amount: float, backend: str | None = None) -> Limit:
@@ -100,6 +101,29 @@ def test_of_a_composite_job_as_much_is_bought_as_there_is_money_for(tmp_path: Pa
     played = play(tmp_path, plan_of(12, "cloud"), cloud, limits=(credits(8),))
     assert len(cloud.ledger.jobs) == played.summary.completed == 8
     assert played.elapsed_s < 2 * cloud.works_s  # for exact prices no bill is waited for
+
+
+def test_the_parts_of_a_composite_job_wait_for_each_others_bills(tmp_path: Path) -> None:
+    cloud = FakeCloud(max_jobs=4)
+    cloud.most = 10.0
+    played = play(tmp_path, plan_of(4, "cloud"), cloud, limits=(credits(20),))
+    assert played.summary.completed == 4
+    assert not played.summary.over_budget
+
+
+def test_what_a_person_says_was_not_taken_leaves_room_to_buy_it(tmp_path: Path) -> None:
+    cloud, limits = FakeCloud(), (credits(2),)
+    cloud.script["submit"] = [lost_before]
+    cloud.located = at_once()
+    play(tmp_path, plan_of(2, "cloud"), cloud, limits=limits)
+    with Run(tmp_path) as run:
+        (held,) = [point.id for point in run if point.state is JobState.HELD]
+    with Snapshot(tmp_path) as snapshot:
+        snapshot.resolve(held, JobState.CREATED)
+    cloud.located = None
+    played = play(tmp_path, plan_of(2, "cloud"), cloud, limits=limits)
+    assert played.summary.states == {JobState.COMPLETED: 2}
+    assert spent(tmp_path) == {"credits": 2.0}
 
 
 def test_a_composite_job_with_one_price_for_all_is_not_split(tmp_path: Path) -> None:

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+import trio
 from fake_drivers import FakeCloud, plan_of, play
 
+from qbatch.errors import Refused
+from qbatch.executor import Stop
 from qbatch.job import JobState
 from qbatch.providers import Batch, Prepared
 from qbatch.snapshot import Run
+from qbatch.snapshot.examine import examine
 
 
 class Lazy(FakeCloud):
@@ -29,3 +34,42 @@ def test_a_preparation_that_never_ends_fails_at_the_time_out_with_nothing_bought
         assert {point.state for point in run} == {JobState.FAILED}
         assert all("not prepared within 3600 s" in point.job.error for point in run)
     assert cloud.ledger.jobs == []
+
+
+class TwoRounds(FakeCloud):
+    """A cloud that refuses in the second round, and then to let go of it."""
+
+    async def prepare(self, batch: Batch) -> Prepared:
+        if not batch.composite.memo:
+            return Prepared({"preparation": "p1"}, ready=False, again_s=1.0)
+        raise Refused("cloud: too deep")
+
+    async def release(self, batch: Batch) -> dict[str, float]:
+        raise Refused("cloud: no such job")
+
+
+def test_a_preparation_refused_late_leaves_a_folder_that_is_whole(tmp_path: Path) -> None:
+    play(tmp_path, plan_of(1, "cloud"), TwoRounds())
+    examine(tmp_path)
+    with Run(tmp_path) as run:
+        assert [point.job.error for point in run] == ["cloud: too deep"]
+    assert play(tmp_path, plan_of(1, "cloud"), FakeCloud()).summary.completed == 1
+
+
+async def _stop_soon(stop: Stop) -> None:
+    await trio.sleep(10)
+    stop.request("SIGTERM", signal_number=15)
+
+
+@pytest.mark.parametrize(("chosen", "only", "bought"), [(1, "missing", 1), (2, "failed", 0)])
+def test_what_was_prepared_is_bought_only_if_it_is_wanted_now(
+    tmp_path: Path, chosen: int, only: str, bought: int
+) -> None:
+    plan = plan_of(2, "cloud")
+    play(tmp_path, plan, Lazy(max_jobs=2), beside=[_stop_soon])
+    ids = [point.id for point in plan.points()][:chosen]
+    cloud = FakeCloud(max_jobs=2)
+    play(tmp_path, plan, cloud, selected=lambda point: point.id in ids, only=only)
+    assert [job.job_id for job in cloud.ledger.jobs] == ids[:bought]
+    assert play(tmp_path, plan, cloud).summary.states == {JobState.COMPLETED: 2}
+    assert max(cloud.ledger.times_bought.values()) == 1

@@ -13,7 +13,8 @@ import pytest
 from qbatch.errors import SelectionError
 from qbatch.job import CompositeJob, JobState
 from qbatch.result import Counts
-from qbatch.snapshot import JobRow, NewResult, Run, Snapshot, StoredPoint
+from qbatch.snapshot import Entry, JobRow, NewResult, Run, Snapshot, StoredPoint
+from qbatch.snapshot.store import Stage
 
 
 def points(*numbers: int, name: str = "i") -> Iterator[StoredPoint]:
@@ -34,6 +35,25 @@ def move(snapshot: Snapshot, n: int, *states: JobState, **changes: object) -> Jo
     with snapshot.transaction():
         snapshot.save_jobs([row])
     return row
+
+
+def send(snapshot: Snapshot, *ns: int, key: str = "key", stage: Stage = "submitting") -> int:
+    """Send points together; return their composite job's row."""
+    rows = snapshot.jobs_of([key_of(n) for n in ns])
+    with snapshot.transaction():
+        composite = CompositeJob(f"c{ns}", "cloud", tuple(map(key_of, ns)))
+        ordinal = snapshot.add_composite(composite, [row.ordinal for row in rows])
+        snapshot.save_intent(ordinal, key, b"body")
+        snapshot.reserve([Entry(row.ordinal, 1, "cloud", "EUR", 3.0, "quote", 4.0) for row in rows])
+        snapshot.save_jobs(
+            [
+                replace(row, job=row.job.moved_to(JobState.SUBMITTING), composite=ordinal)
+                for row in rows
+            ]
+        )
+        if stage != "submitting":
+            snapshot.set_stage(ordinal, stage)
+    return ordinal
 
 
 def complete(snapshot: Snapshot, n: int) -> None:
@@ -189,24 +209,72 @@ def test_only_held_jobs_can_be_resolved(tmp_path: Path) -> None:
         snapshot.register(points(1))
         with pytest.raises(SelectionError, match="created, not held"):
             snapshot.resolve(key_of(1), JobState.CREATED)
-        move(snapshot, 1, JobState.SUBMITTING, JobState.HELD)
+        send(snapshot, 1)
+        move(snapshot, 1, JobState.HELD)
         resolved = snapshot.resolve(key_of(1), JobState.SUBMITTED, provider_job_id="c7")
         assert resolved.provider_job_id == "c7"
 
 
 def test_a_job_that_is_another_points_is_not_adopted(tmp_path: Path) -> None:
     with Snapshot(tmp_path) as snapshot:
+        snapshot.register(points(1, 2, 3))
+        send(snapshot, 1, 3, key="one for both")
+        send(snapshot, 2)
+        move(snapshot, 1, JobState.HELD)
+        move(snapshot, 2, JobState.SUBMITTED, provider_job_id="c7")
+        move(snapshot, 3, JobState.SUBMITTED, provider_job_id="c9")
+        for taken, owner in (("c7", "i=2"), ("c9", "i=3")):
+            with pytest.raises(SelectionError, match=f"{taken} is the job of {owner}"):
+                snapshot.resolve(key_of(1), JobState.SUBMITTED, provider_job_id=taken)
+        move(snapshot, 3, provider_job_id="one for both")
+        snapshot.resolve(key_of(1), JobState.SUBMITTED, provider_job_id="one for both")
+
+
+def test_an_adopted_job_is_asked_for_though_its_composite_job_was_over(tmp_path: Path) -> None:
+    with Snapshot(tmp_path) as snapshot:
         snapshot.register(points(1, 2))
-        move(snapshot, 1, JobState.SUBMITTING, JobState.HELD)
-        row = snapshot.jobs_of([key_of(2)])[0]
-        job = row.job.moved_to(JobState.SUBMITTING).moved_to(
-            JobState.SUBMITTED, provider_job_id="c7"
-        )
+        ordinal = send(snapshot, 1, stage="closed")
+        move(snapshot, 1, JobState.HELD)
+        snapshot.resolve(key_of(1), JobState.SUBMITTED, provider_job_id="c7")
+        assert [stored.ordinal for stored in snapshot.open_composites()] == [ordinal]
+        move(snapshot, 2, JobState.SUBMITTING, JobState.HELD)
+        with pytest.raises(SelectionError, match="cannot be adopted"):
+            snapshot.resolve(key_of(2), JobState.SUBMITTED, provider_job_id="c8")
+
+
+def test_what_a_person_says_was_not_bought_costs_nothing(tmp_path: Path) -> None:
+    with Snapshot(tmp_path) as snapshot:
+        snapshot.register(points(1))
+        send(snapshot, 1)
+        move(snapshot, 1, JobState.HELD)
+        assert [entry.counted for entry in snapshot.ledger()] == [4.0]
+        snapshot.resolve(key_of(1), JobState.CREATED)
+        (entry,) = snapshot.ledger()
+    assert (entry.counted, entry.billed_by) == (0.0, "not bought, says a person")
+
+
+def test_a_point_is_not_forgotten_while_others_wait_that_were_sent_with_it(tmp_path: Path) -> None:
+    with Snapshot(tmp_path) as snapshot:
+        snapshot.register(points(1, 2))
+        ordinal = send(snapshot, 1, 2)
+        move(snapshot, 1, JobState.FAILED, error="too hot")
+        move(snapshot, 2, JobState.HELD)
+        with pytest.raises(SelectionError, match="was sent together with points that are not over"):
+            snapshot.forget([key_of(1)])
+        snapshot.resolve(key_of(2), JobState.FAILED, error="given up")
         with snapshot.transaction():
-            snapshot.save_jobs([replace(row, job=job, composite=2)])
-        with pytest.raises(SelectionError, match="c7 is the job of i=2"):
-            snapshot.resolve(key_of(1), JobState.SUBMITTED, provider_job_id="c7")
-        snapshot.resolve(key_of(1), JobState.SUBMITTED, provider_job_id="c8")
+            snapshot.set_stage(ordinal, "closed")
+        assert snapshot.forget([key_of(1)]) == 1
+
+
+def test_what_was_only_prepared_is_closed_when_a_point_in_it_is_forgotten(tmp_path: Path) -> None:
+    with Snapshot(tmp_path) as snapshot:
+        snapshot.register(points(1, 2))
+        with snapshot.transaction():
+            composite = CompositeJob("c1", "cloud", (key_of(1), key_of(2)))
+            snapshot.add_composite(composite, [1, 2])
+        assert snapshot.forget([key_of(1)]) == 1
+        assert snapshot.open_composites() == []
 
 
 @pytest.mark.parametrize("size", [10, 5_000])

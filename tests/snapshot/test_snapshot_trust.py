@@ -14,12 +14,13 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from test_snapshot_store import complete, key_of, move, points
+from test_snapshot_store import complete, key_of, move, points, send
 
 from qbatch.errors import RunLockedError, SnapshotError
 from qbatch.job import JobState
 from qbatch.snapshot import Run, Snapshot, find_run_folder, holder_of, open_run, set_aside
 from qbatch.snapshot.database import open_writer
+from qbatch.snapshot.examine import examine
 from qbatch.snapshot.lock import Note
 
 DB = "snapshot.db"
@@ -312,3 +313,16 @@ def test_a_job_that_was_put_back_is_not_taken_for_one_to_buy(tmp_path: Path) -> 
         snapshot.open_composites()
     with Run(tmp_path) as run, pytest.raises(SnapshotError, match="moves of jobs"):
         run.counts_by_state()
+
+
+def test_a_composite_job_that_was_put_back_is_not_taken_for_one_not_sent(tmp_path: Path) -> None:
+    with Snapshot(tmp_path) as snapshot:
+        snapshot.register(points(1))
+        ordinal = send(snapshot, 1)
+        move(snapshot, 1, JobState.SUBMITTED)
+        with snapshot.transaction():
+            snapshot.set_stage(ordinal, "closed")
+    with Snapshot(tmp_path) as snapshot, pytest.raises(SnapshotError, match="moves of composite"):
+        snapshot.open_composites()
+    with pytest.raises(SnapshotError, match="moves of composite"):
+        examine(tmp_path)
