@@ -77,5 +77,9 @@ def ask(question: str, *, yes: bool, flag: str = "--yes") -> None:
         return
     if not sys.stdin.isatty():
         raise ConsentError(f"{question} Nobody is there to answer; say {flag} to go on")
-    if not click.confirm(question, err=True):
+    try:
+        is_agreed = click.confirm(question, err=True)
+    except click.Abort:
+        raise KeyboardInterrupt from None
+    if not is_agreed:
         raise ConsentError("nothing was done")

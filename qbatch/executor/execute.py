@@ -128,14 +128,23 @@ def _import_numpy() -> None:
 
 
 def collapsed(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The error a person can act on, where tasks met nothing but such; else the whole group."""
+    """The error a person can act on, where tasks met nothing but such; else the whole group.
+
+    Where the person asked for the end, that is all there is to say.
+    """
+    asked, _ = group.split((KeyboardInterrupt, SystemExit))
+    if asked is not None:
+        return _leaf(asked)
     ours, others = group.split(QbatchError)
     if ours is None or others is not None:
         return group
-    leaf: BaseException = ours
-    while isinstance(leaf, BaseExceptionGroup) and not isinstance(leaf, QbatchError):
-        leaf = leaf.exceptions[0]
-    return leaf
+    return _leaf(ours)
+
+
+def _leaf(error: BaseException) -> BaseException:
+    while isinstance(error, BaseExceptionGroup) and not isinstance(error, QbatchError):
+        error = error.exceptions[0]
+    return error
 
 
 class _Conduct:

@@ -29,7 +29,7 @@ from qbatch.executor.budget import Excess
 from qbatch.executor.engine import Settings
 from qbatch.executor.events import Observer, Summary, Warned, ignore
 from qbatch.executor.execute import Only, collapsed, execute
-from qbatch.executor.stop import Stop, signals_to
+from qbatch.executor.stop import Stop, signals_raise, signals_to
 from qbatch.manifest import Manifest
 from qbatch.plan import Plan, check_targets, expand, expand_file, priced, select
 from qbatch.plan.limits import check_planned, check_units, dump_limits, limits_of
@@ -267,7 +267,8 @@ async def _run(request: _Request) -> Run:
         if request.max_cost:
             check_planned(settings.limits, plan.summary(targets, only), settings.rates)
         if request.approve is not None:
-            request.approve(plan, targets, drivers)
+            with signals_raise():  # who is asked for the price may leave at once
+                request.approve(plan, targets, drivers)
         if request.fresh:
             _set_aside(folder, request.observer)
         with _open_snapshot(folder, manifest, drivers, around) as snapshot:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 import trio
 
@@ -77,3 +78,26 @@ async def signals_to(stop: Stop) -> AsyncIterator[None]:
         nursery.start_soon(listen)
         yield
         nursery.cancel_scope.cancel()
+
+
+@contextmanager
+def signals_raise() -> Iterator[None]:
+    """While inside, a signal ends what the main thread does, as it ends any other program.
+
+    For questions to a person: while they wait, no task runs that could hear of a `Stop`.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, _end) for number in signals()}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _end(number: int, _: object) -> None:
+    if number == signal.SIGINT:
+        raise KeyboardInterrupt
+    raise SystemExit(128 + number)

@@ -106,6 +106,9 @@ class Desk:
     def ledger(self) -> list[dict[str, Any]]:
         return self._place.ledger()
 
+    def set_faults(self, **script: Any) -> None:
+        self._place.set_faults({"switches": {CLOUD: self._experiment.switches}, **script})
+
     def judge(self, *allowed: str, folder: Path | None = None) -> Verdict:
         """Hold the run folder, or a copy of it, against the cloud's books."""
         return judge(folder or self.run_folder, self._experiment, self.ledger(), set(allowed))

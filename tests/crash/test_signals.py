@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from qbatch.job import JobState
+from qbatch.snapshot import holder_of
 from tests.crash.command_lines import FOR_EVER_S, RUN, Desk, OpenDesk, desks, ended
 
 #: In which a run that was asked to stop must be over, seconds.
@@ -98,6 +99,24 @@ def test_a_signal_that_is_ignored_stops_nothing(desk: Desk) -> None:
     assert stopped_by(signal.SIGTERM, run)[0] == 143
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("verb", [("fetch", "--wait"), ("cancel", "--yes")])
+def test_who_waits_for_a_cloud_is_interrupted_without_an_accident(
+    verb: tuple[str, str], open_desk: OpenDesk, tmp_path: Path
+) -> None:
+    desk = open_desk(tmp_path / "desk", queue_s=FOR_EVER_S)
+    assert desk.run(*RUN, "--detach")[0] == 9
+    # What is asked to be cancelled is waited for, and this cloud does not answer.
+    silent = {"provider": "oqc", "method": "GET", "late_s": FOR_EVER_S}
+    desk.set_faults(requests=[silent])
+    waiting = desk.start(verb[0], "runs/crash", verb[1])
+    desk.wait_until(lambda _: holder_of(desk.run_folder) is not None)
+    time.sleep(0.5)
+    code, said = stopped_by(signal.SIGINT, waiting)
+    assert (code, "internal error" in said) == (130, False)
+    assert desk.states()[JobState.SUBMITTED] == 4
+
+
 # -- streams ------------------------------------------------------------------------------------
 
 
@@ -115,6 +134,22 @@ def at_terminal(desk: Desk, *arguments: str, is_deaf: bool) -> tuple[Any, int]:
     )
     os.close(theirs)
     return run, ours
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_question_can_be_left_unanswered(number: signal.Signals, code: int, desk: Desk) -> None:
+    run, ours = at_terminal(desk, "run", "crash.yaml", is_deaf=False)
+    said = b""
+    while b"[y/N]" not in said:
+        said += os.read(ours, 4096)
+    if number is signal.SIGINT:
+        os.write(ours, b"\x03")
+    else:
+        run.send_signal(number)
+    assert run.wait(AT_ONCE_S) == code
+    os.close(ours)
+    assert desk.ledger() == []
+    assert not desk.run_folder.exists()
 
 
 def test_a_terminal_that_is_closed_stops_the_run_as_a_signal_does(desk: Desk) -> None:
