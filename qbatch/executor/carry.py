@@ -54,8 +54,8 @@ Bills = Mapping[str, tuple[float, str]]
 #: Why the outcome of a purchase is not known, where a run took it up.
 CUT_OFF = "the last run was cut off while it was sent"
 
-#: So many polls in a row must say that a job is lost before it is held.
-MAX_DOUBTS = 3
+#: So many polls in a row, over so many seconds, must say that a job is lost before it is held.
+MAX_DOUBTS, DOUBT_S = 3, 120.0
 
 #: How long after a time-out the provider has to confirm that it cancelled, seconds.
 CANCEL_GRACE_S = 120.0
@@ -511,7 +511,8 @@ class Carrier:
             )
         if state is JobState.HELD:
             flight.doubts[key] += 1
-            if flight.doubts[key] < MAX_DOUBTS:
+            since = flight.missed_at.setdefault(key, trio.current_time())
+            if flight.doubts[key] < MAX_DOUBTS or trio.current_time() - since < DOUBT_S:
                 return None
             self._lane.warn(f"{flight.order(key).name}: held: {update.error}")
         if flight.was_cancelled and state is JobState.CANCELLED:

@@ -50,6 +50,7 @@ class Flight:
         turned_away: How often in a row.
         ripe: Children the provider says are completed; their results are not here yet.
         doubts: Child -> how often in a row the provider said it knows nothing of it.
+        missed_at: Child -> when it said so first; trio clock.
         was_cancelled: The time-out passed and cancelling was asked for.
         bought: Child -> generation under which it was last sent.
     """
@@ -69,6 +70,7 @@ class Flight:
     turned_away: int = 0
     ripe: dict[str, Update] = field(default_factory=dict)
     doubts: Counter[str] = field(default_factory=Counter)
+    missed_at: dict[str, float] = field(default_factory=dict)
     was_cancelled: bool = False
     bought: dict[str, int] = field(default_factory=dict)
     inbox: list[Update] = field(default_factory=list)

@@ -345,6 +345,7 @@ class Lane:
             return False
         if update.state is not JobState.HELD:
             flight.doubts.pop(update.job_id, None)
+            flight.missed_at.pop(update.job_id, None)
         if (update.state, update.status or job.status) == (job.state, job.status):
             return False
         flight.deliver(update)

@@ -347,8 +347,8 @@ class Marqov:
         (order,), memo = batch.orders, batch.composite.memo
         if any(batch.provider_job_ids):
             update = await self._news(batch, 0)
-            if update.state is None and update.status.startswith("404"):
-                return {order.id: Unknown(f"Marqov does not know job {self._job_id(batch)}")}
+            if update.state is JobState.HELD:
+                return {order.id: Unknown(update.error)}
             return {order.id: Found(update)}
         may_resend = memo.get("is_free") or self._options.on_unknown == "resend"
         if may_resend and not memo.get("resent") and intent.key not in self._again:
@@ -375,7 +375,8 @@ class Marqov:
         (order,), job_id = batch.orders, self._job_id(batch)
         reply = await self._status(job_id, wait_s)
         if reply.status == 404:
-            return Update(order.id, None, "404 not found", job_id, raw=reply.kept)
+            error = f"Marqov does not have job {job_id}, or not any more"
+            return Update(order.id, JobState.HELD, "404 not found", job_id, error=error)
         expect(reply)
         job = reply.object()
         status = word(job.get("status"))

@@ -358,7 +358,9 @@ class OpenQuantum:
         for job_id, batch in waiting.items():
             reply = await self._send("GET", self._sched(f"jobs/{job_id}"))
             if reply.status == 404:
-                updates.append(Update(batch.orders[0].id, None, "404 not found", job_id))
+                error = f"Open Quantum does not have job {job_id}, or not any more"
+                key = batch.orders[0].id
+                updates.append(Update(key, JobState.HELD, "404 not found", job_id, error=error))
                 continue
             expect(reply)
             updates.append(self._update(batch.orders[0], reply.object(), reply))

@@ -311,7 +311,8 @@ class Oqc:
     async def _news(self, order: Order, task_id: str) -> Update:
         reply = await self._send("GET", await self._url(f"tasks/{task_id}/all_info"))
         if reply.status == 404:
-            return Update(order.id, None, "404 not found", task_id, raw=reply.kept)
+            error = f"OQC does not have task {task_id}, or not any more"
+            return Update(order.id, JobState.HELD, "404 not found", task_id, error=error)
         _expect(reply)
         task = reply.object()
         status = word(task.get("status"))

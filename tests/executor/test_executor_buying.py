@@ -297,7 +297,7 @@ def test_a_word_nobody_knows_leaves_the_job_where_it_is_and_is_told_once(tmp_pat
     assert ["TELEPORTING" in event.text for event in played.told(Warned)] == [True]
 
 
-def test_a_job_the_provider_lost_is_held_after_three_polls_in_a_row(tmp_path: Path) -> None:
+def test_a_job_the_provider_lost_is_held_after_three_polls_in_two_minutes(tmp_path: Path) -> None:
     cloud = FakeCloud(works_s=5)
     plan = plan_of(2, "cloud")
     lost = next(plan.points()).id
@@ -305,6 +305,7 @@ def test_a_job_the_provider_lost_is_held_after_three_polls_in_a_row(tmp_path: Pa
     played = play(tmp_path, plan, cloud)
     assert played.summary.states == {JobState.COMPLETED: 1, JobState.HELD: 1}
     assert cloud.ledger.calls["poll"] >= 3
+    assert 120 <= played.elapsed_s <= 200
     assert not [m for m in played.told(JobMoved) if m.id == lost and m.state is JobState.FAILED]
 
 

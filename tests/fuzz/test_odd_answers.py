@@ -20,6 +20,7 @@ import trio
 from trio.testing import MockClock
 
 from qbatch.errors import Misspoke, ProviderError, Refused, Unavailable
+from qbatch.job import JobState
 from tests.fuzz.mutations import Answer
 from tests.fuzz.scenes import Stage, make_call
 
@@ -187,3 +188,11 @@ def _arrays(tree: Any) -> list[str]:
         mine = [tree["__value__"]] if tree.get("__type__") == "ndarray" else []
         return mine + [one for value in tree.values() for one in _arrays(value)]
     return [one for value in tree for one in _arrays(value)] if isinstance(tree, list) else []
+
+
+@pytest.mark.parametrize(("provider", "path"), [("oqc", "*/all_info"), ("marqov", "*/status")])
+def test_a_job_that_its_cloud_does_not_have_is_told_to_be_missing(provider: str, path: str) -> None:
+    updates = answered(provider, "poll", path, 404)
+    assert updates
+    assert {update.state for update in updates} == {JobState.HELD}
+    assert all("or not any more" in update.error for update in updates)
