@@ -88,10 +88,6 @@ FINAL = frozenset({JobState.COMPLETED, JobState.FAILED, JobState.CANCELLED})
 #: States in which a provider may hold work of ours.
 IN_FLIGHT = frozenset({JobState.SUBMITTING, JobState.SUBMITTED, JobState.RUNNING, JobState.HELD})
 
-#: Status of a held job that its provider had, or may have had, under an id that is lost.
-ID_LOST = "id lost"
-
-
 #: The `status` of a held job that its provider certainly or possibly had, under an id that is lost
 #: with the job's row: that the provider does not have it (any more) is no proof that it never did.
 ID_LOST = "id lost"

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
+import sys
 from pathlib import Path
 
 import click
 
 from qbatch.cli.options import out_option, run_argument, yes_option
+
+#: What clouds call jobs; it becomes a part of an address.
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,199}")
 
 
 @click.command()
@@ -14,7 +19,7 @@ from qbatch.cli.options import out_option, run_argument, yes_option
 @click.argument("point")
 @click.option("--adopt", metavar="ID", help="It was taken: ID is its job at the provider.")
 @click.option("--resubmit", is_flag=True, help="It was not taken: `qbatch run` buys it again.")
-@click.option("--give-up", is_flag=True, help="Count it as failed.")
+@click.option("--give-up", is_flag=True, help="Count it as failed: `qbatch run` buys it again.")
 @out_option
 @yes_option
 def resolve(
@@ -37,12 +42,17 @@ def resolve(
 
     if [adopt is not None, resubmit, give_up].count(True) != 1:
         raise click.UsageError("say exactly one of --adopt ID, --resubmit, --give-up")
-    if adopt is not None and not adopt.strip():
-        raise click.UsageError("--adopt needs the job's id at the provider")
+    if adopt is not None and not _ID.fullmatch(adopt.strip()):
+        raise click.UsageError(f"{adopt!r} is no job's id; --adopt needs the one at the provider")
     with open_named(run, out) as opened:
         found, folder = opened[point], opened.folder
     if found.state is not JobState.HELD:
         raise SelectionError(f"{found.name} is {found.state}, not held: there is nothing to decide")
+    if adopt is not None and sys.stdin.isatty():
+        ask(
+            f"What job {adopt.strip()} gave is taken for the result of {found.name}. Is it?",
+            yes=yes,
+        )
     if resubmit:
         ask(f"If {found.name} was taken after all, it is paid twice. Submit it again?", yes=yes)
     told = _decide(folder, found.id, adopt, resubmit=resubmit)
@@ -59,11 +69,14 @@ def _decide(folder: Path, point_id: str, adopt: str | None, *, resubmit: bool) -
             adopted = adopt.strip()
             changes = {"provider_job_id": adopted, "status": "", "error": ""}
             snapshot.resolve(point_id, JobState.SUBMITTED, **changes)
-            return f"adopted as {adopted}; `qbatch fetch {{folder}}` asks for it"
+            return (
+                f"adopted as {adopted}; `qbatch run`, or `qbatch fetch --wait {{folder}}`, brings "
+                "its result home, or holds it again if its cloud does not have it"
+            )
         if resubmit:
             snapshot.resolve(
                 point_id, JobState.CREATED, provider_job_id=None, status="", error="", cost=None
             )
             return "to be submitted again by `qbatch run`"
         snapshot.resolve(point_id, JobState.FAILED, error="given up by hand while it was held")
-        return "given up; `qbatch retry {folder}` would buy it again"
+        return "given up: it counts as failed, and the next `qbatch run` buys it again"

@@ -4,10 +4,15 @@ Rules: one writer connection, used by one step at a time; readers have their own
 it (WAL). ``synchronous=FULL`` where a job can cost money, NORMAL where it cannot: NORMAL survives
 any death of the process, FULL a power cut too. Before a file is trusted it is looked through by a
 connection that cannot write: one that can takes a damaged ``-wal`` file away when it is closed.
+
+Where a disk has no WAL, a step that was cut off is undone from the ``-journal`` file it left. Only
+a connection that can write does that, and nothing is judged before: until then the snapshot is half
+of one step and half of another.
 """
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -16,6 +21,7 @@ from pathlib import Path
 from qbatch.errors import SnapshotError
 from qbatch.snapshot import faults
 from qbatch.snapshot.faults import translated
+from qbatch.snapshot.frames import is_whole_undo
 from qbatch.snapshot.lock import Durability, Note, read_note
 from qbatch.snapshot.schema import APPLICATION_ID, PAGE_BYTES, SCHEMA_VERSION, TABLES
 
@@ -23,6 +29,9 @@ NAME = "snapshot.db"
 
 #: Of larger files only the tables about purchases are looked through; of the others, what is read.
 MAX_CHECKED_BYTES = 64 << 20
+
+#: How long to wait for a writer where readers and writers wait for one another, seconds.
+PATIENCE_S = 30.0
 
 _ABOUT_PURCHASES = ("meta", "settings", "composites", "intents", "attempts", "ledger")
 
@@ -40,6 +49,8 @@ def open_writer(folder: Path, durability: Durability, note: Note) -> sqlite3.Con
     """
     path = folder / NAME
     with translated(path):
+        if note.journal != "mending" and path.exists() and is_cut_off(path):
+            undo_cut_off(path)
         is_new = note.journal == "new" and (not path.exists() or _is_unborn(path))
         if not is_new:
             open_reader(folder).close()
@@ -65,7 +76,7 @@ def open_reader(folder: Path, *, is_checked: bool = False) -> sqlite3.Connection
         SnapshotError: There is none, or it is damaged or newer than this qbatch.
     """
     path = folder / NAME
-    note, journal = read_note(folder), journal_of(path)
+    note = read_note(folder)
     if note.journal == "mending":
         raise SnapshotError(
             f"{path}: mending it was cut off; `qbatch doctor {folder} --repair` finishes it"
@@ -74,22 +85,9 @@ def open_reader(folder: Path, *, is_checked: bool = False) -> sqlite3.Connection
         raise SnapshotError(f"{folder}: no run here (no {NAME}); `qbatch run` makes one")
     if not path.exists():
         raise _lost(path, f"{path}: it is missing")
-    has_journal = journal.exists() and journal.stat().st_size > 0
+    has_journal = _has_bytes(journal_of(path))
     with translated(path):
-        connection = _connect(path, "ro")
-        try:
-            if note.journal == "new" and not _is_begun(connection):
-                raise SnapshotError(
-                    f"{folder}: no run here yet: it has only just begun, or was cut off at once; "
-                    "`qbatch run` goes on"
-                )
-            _check_version(connection, path)
-        except sqlite3.OperationalError:
-            connection.close()
-            connection = _reopen_immutable(path)
-        except BaseException:
-            connection.close()
-            raise
+        connection = _open_reader(path, note)
         if is_checked:
             return connection
         try:
@@ -106,16 +104,75 @@ def journal_of(path: Path) -> Path:
     return path.with_name(f"{path.name}-wal")
 
 
-def _reopen_immutable(path: Path) -> sqlite3.Connection:
-    """Read a finished run in a folder where SQLite may not put its own files."""
-    wal = journal_of(path)
-    if wal.exists() and wal.stat().st_size > 0:
+def undo_of(path: Path) -> Path:
+    """The ``-journal`` file of a snapshot, where its disk has no WAL: what undoes the last step."""
+    return path.with_name(f"{path.name}-journal")
+
+
+def is_cut_off(path: Path) -> bool:
+    """Whether a step may be half done, and its ``-journal`` file undoes it.
+
+    A file that begins with a zero was not synced yet, and nothing was written that it could undo.
+    """
+    if not _has_bytes(undo := undo_of(path)):
+        return False
+    with undo.open("rb") as file:
+        return file.read(1) != b"\0"
+
+
+def undo_cut_off(path: Path) -> None:
+    """Let SQLite undo a step that was cut off; a step of a runner that goes on is left alone.
+
+    Raises:
+        SnapshotError: The folder cannot be written, or the files are damaged.
+        sqlite3.Error: What is left is no snapshot.
+    """
+    try:
+        undo = undo_of(path).read_bytes()
+    except FileNotFoundError:  # somebody else undid it
+        return
+    if not is_whole_undo(undo):
+        raise faults.damaged(undo_of(path), "it does not undo all of a step")
+    if _has_bytes(journal_of(path)):  # it would be taken away by a connection that can write
+        raise faults.damaged(path, "it has both a -wal and a -journal file")
+    if not all(os.access(each, os.W_OK) for each in (path.parent, path)):
+        raise SnapshotError(f"{path}: {faults.HALF_DONE}")
+    with closing(_connect(path, "rw")) as connection:
+        _is_empty(connection)
+
+
+def _has_bytes(path: Path) -> bool:
+    return path.exists() and path.stat().st_size > 0
+
+
+def _open_reader(path: Path, note: Note) -> sqlite3.Connection:
+    """Open it for reading, whatever state it was left in, and know that it is ours."""
+    try:
+        return _opened(path, "ro", note)
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode == sqlite3.SQLITE_READONLY_ROLLBACK:
+            undo_cut_off(path)
+            return _opened(path, "ro", note)
+        is_in_use = error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+        if is_in_use or _has_bytes(undo_of(path)):
+            raise
+    # A finished run in a folder where SQLite may not put its own files.
+    if _has_bytes(journal_of(path)):
         raise SnapshotError(
             f"{path}: the run was cut off and the folder is not writable, so its last steps "
             "cannot be read; make it writable, or copy it whole to where it is"
         )
-    connection = _connect(path, "ro&immutable=1")
+    return _opened(path, "ro&immutable=1", note)
+
+
+def _opened(path: Path, mode: str, note: Note) -> sqlite3.Connection:
+    connection = _connect(path, mode)
     try:
+        if note.journal == "new" and not _is_begun(connection):
+            raise SnapshotError(
+                f"{path.parent}: no run here yet: it has only just begun, or was cut off at once; "
+                "`qbatch run` goes on"
+            )
         _check_version(connection, path)
     except BaseException:
         connection.close()
@@ -154,7 +211,7 @@ def _connect(path: Path, mode: str) -> sqlite3.Connection:
         uri=True,
         isolation_level=None,
         check_same_thread=False,
-        timeout=30.0,
+        timeout=PATIENCE_S,
     )
     for pragma in ("trusted_schema=OFF", "cell_size_check=ON", "temp_store=MEMORY"):
         connection.execute(f"PRAGMA {pragma}")

@@ -26,6 +26,15 @@ _UNOPENED = "it cannot be opened; check that the folder exists, and its permissi
 _LOCKED = "another program keeps it locked; close that program and try again"
 _FAILED = "the disk failed to read or write; check it, then run again: nothing done is lost"
 
+#: Of a snapshot that only who may write can read, for a step has to be undone first.
+HALF_DONE = (
+    "the run was cut off in the middle of a step and the folder is not writable, so that step "
+    "cannot be undone; make it writable, or copy it whole to where it is"
+)
+
+#: Of one that was cut off after it had been opened.
+_CUT_OFF = "the run was cut off in the middle of a step; open it again"
+
 #: SQLite's primary result code -> what is wrong and how to mend it; what is not here is damage.
 _REMEDIES = {
     sqlite3.SQLITE_READONLY: _UNWRITABLE,
@@ -62,8 +71,11 @@ def translated(path: Path) -> Iterator[None]:
 
 def damaged_or_blocked(path: Path, error: sqlite3.Error) -> SnapshotError:
     """Say what SQLite's `error` about `path` means to the person."""
-    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
-    if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
+    extended = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT)
+    code = extended & 0xFF
+    if extended == sqlite3.SQLITE_READONLY_ROLLBACK:
+        told = _CUT_OFF
+    elif code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
         is_full = code == sqlite3.SQLITE_FULL
         told = _no_room(path, is_full=is_full) or _FAILED
     elif code in _REMEDIES:

@@ -8,7 +8,10 @@ Rules:
   is lost is fetched again. Where intents, the ledger or the run's id are lost, nobody can tell what
   was bought, and nothing is mended.
 * A row of a page that came from elsewhere may be whole and out of date: a job stands where its
-  latest move says that it stands, or its row is lost.
+  latest move says that it stands, or its row is lost. Where moves are lost, a row is out of date
+  that is older than a move that is left, or than the sending of its job.
+* A job that its provider had, or may have had, is never bought again because the provider does not
+  know it any more: it is held as `ID_LOST`.
 * What the next run writes anyway (manifest, settings, places) is left out. So is what only tells
   how things came about (moves, replies), and the person is told.
 """
@@ -16,10 +19,11 @@ Rules:
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
-from qbatch.job import IN_FLIGHT, Job, JobState
+from qbatch.job import ID_LOST, IN_FLIGHT, Job, JobState
 from qbatch.snapshot.reading import PLAN, POINTS, PURCHASES
 from qbatch.snapshot.salvage import Row, Table
 from qbatch.snapshot.schema import (
@@ -37,7 +41,7 @@ _OF_MANIFEST = ("manifest", "manifest_path", "manifest_folder", "overrides")
 #: Facts that each run writes anew.
 _REWRITTEN = {
     *_OF_MANIFEST,
-    *("name", "axes", "targets"),
+    *("name", "axes", "targets", "run_folder"),
     *("limits", "versions", "selection", "started_at", "finished_at", "created_at"),
     *(POINTS, PLAN, PURCHASES),
 }
@@ -45,7 +49,21 @@ _REWRITTEN = {
 #: Stages in which a provider may be at work, or may be asked again.
 _OPEN = ("submitting", "submitted")
 
-ASKED_AGAIN = "its row was damaged; the next run asks its provider what became of it"
+#: States of an attempt of which nobody can tell whether its provider took it.
+_UNTOLD = (JobState.SUBMITTING, JobState.HELD)
+
+#: Notes of the moves that mending makes; the latter of the step itself, where moves were left out.
+MENDED = "mended by doctor"
+MOVES_LOST = f"{MENDED}; moves of jobs were lost"
+
+ASKED_AGAIN = (
+    "its row was damaged; the next run asks its provider what became of it, and buys it if it was "
+    "never taken"
+)
+ASKED_ONLY = (
+    "its row was damaged, and with it the id that its provider may have given it; the next run "
+    "asks its provider what became of it, and does not buy it again"
+)
 LOOK_UP = "its row was damaged; look it up at its provider"
 
 
@@ -58,7 +76,8 @@ class Mending:
         told: What comes of it, a sentence each.
         refused: Why nothing is done; empty where it can be.
         dropped: Rows of points that are to be planned again: nothing of them is kept.
-        moves: Row of a point -> where its job was put.
+        moves: Row of a point -> where its job was put, or stands without a move that says so; and
+            since when.
         now: When; UTC, seconds since 1970.
     """
 
@@ -67,7 +86,12 @@ class Mending:
     told: list[str] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
     dropped: set[int] = field(default_factory=set)
-    moves: dict[int, JobState] = field(default_factory=dict)
+    moves: dict[int, tuple[JobState, float]] = field(default_factory=dict)
+
+    @property
+    def note(self) -> str:
+        """What the history of the run says of it."""
+        return MENDED if self.tables["events"].is_whole else MOVES_LOST
 
 
 def mend(
@@ -115,12 +139,37 @@ class _Mender:
             for child in json.loads(row[4]):
                 self._sent.setdefault(child, []).append(ordinal)
         self._known = dict(self._composites)
+        self._read_moves(tables["events"])
         self._are_composites_whole = tables["composites"].is_whole
         self._bought = {job for name in ("ledger", "attempts") for job, _ in tables[name].rows}
         used = {row[4] for row in self._points.rows.values()}
         used |= {row[2] for row in self._known.values()}
         used |= {row[2] for row in tables["ledger"].rows.values()}
         self._is_all_local = bool(backends) and all(map(self._is_local, {*used, *backends}))
+
+    def _read_moves(self, events: Table) -> None:
+        """Note of each job its latest move, when its attempt began, and whether it was taken."""
+        self._latest: dict[int, Row] = {}
+        self._begun: dict[int, int] = {}
+        self._taken: set[int] = set()
+        #: Of attempts that began later, all moves are here.
+        self._moves_lost_at: float = -1 if events.is_whole else math.inf
+        for seq, row in sorted(events.rows.items()):
+            _, _, ordinal, state, note, _ = row
+            if ordinal is None and note == MOVES_LOST:
+                self._moves_lost_at = max(self._moves_lost_at, seq)
+            if ordinal is None:
+                continue
+            self._latest[ordinal] = row
+            if state == JobState.CREATED:
+                self._begun[ordinal] = seq
+                self._taken.discard(ordinal)
+            elif state not in _UNTOLD:
+                self._taken.add(ordinal)
+
+    def _may_be_taken(self, ordinal: int) -> bool:
+        """Whether the latest attempt at a point was at its provider, or nobody can tell."""
+        return ordinal in self._taken or self._begun.get(ordinal, 0) <= self._moves_lost_at
 
     def _is_local(self, backend: str) -> bool:
         return self._backends.get(backend, False)
@@ -147,17 +196,30 @@ class _Mender:
             self._refuse(f"the last {steps} missing, and something may have been bought in them")
 
     def judge_moves(self) -> None:
-        """Leave out job rows that are older than the latest moves of their jobs."""
-        events, rows = self.mending.tables["events"], self._jobs.rows
-        if not events.is_whole:
-            if self._jobs.is_torn and not self._is_all_local:
-                self._refuse("jobs and their moves are damaged, so where they stood is not known")
-            return
-        latest = {row[2]: row for _, row in sorted(events.rows.items())}
-        for ordinal, row in list(rows.items()):
-            move = latest.get(ordinal)
-            if row[1:11] != PRISTINE if move is None else (row[10], row[1]) != (move[1], move[3]):
-                del rows[ordinal]
+        """Leave out job rows that are older than what else is told of their jobs."""
+        is_whole, rows = self.mending.tables["events"].is_whole, self._jobs.rows
+        if not is_whole and self._jobs.is_torn and not self._is_all_local:
+            self._refuse("jobs and their moves are damaged, so where they stood is not known")
+        is_out_of_date = self._differs if is_whole else self._is_older
+        for ordinal in [ordinal for ordinal, row in rows.items() if is_out_of_date(ordinal, row)]:
+            del rows[ordinal]
+
+    def _differs(self, ordinal: int, row: Row) -> bool:
+        """Whether a job stands elsewhere than its latest move that is left says."""
+        move = self._latest.get(ordinal)
+        if move is None:
+            return bool(row[1:11] != PRISTINE)
+        return (row[10], row[1]) != (move[1], move[3])
+
+    def _is_older(self, ordinal: int, row: Row) -> bool:
+        """Whether a job moved, or was sent, after its row was written."""
+        sent = (self._known[each][10] or 0.0 for each in self._sent.get(ordinal, ()))
+        move = self._latest.get(ordinal)
+        has_moved = move is not None and (
+            row[10] < move[1]
+            or (row[10] == move[1] and row[1] not in (move[3], JobState.COMPLETED))
+        )
+        return has_moved or row[10] < max(sent, default=0.0)
 
     def judge_facts(self) -> None:
         facts = self.mending.tables["meta"]
@@ -307,7 +369,7 @@ class _Mender:
 
     def _put_job(self, row: JobRow) -> None:
         self._jobs.rows[row.ordinal] = (row.ordinal, *row.values(self.mending.now))
-        self.mending.moves[row.ordinal] = row.job.state
+        self.mending.moves[row.ordinal] = row.job.state, self.mending.now
 
     def _restore_job(self, ordinal: int, composite: int) -> None:
         """Say of a job at a provider what other rows say of it; else let it be asked, or held."""
@@ -328,10 +390,12 @@ class _Mender:
             job = Job("", JobState.CREATED, generation)
             self._tell(f"{name}: it was not sent yet")
         elif stage in _OPEN and composite in self.mending.tables["intents"].rows:
-            job = Job("", JobState.HELD, generation, None, "", ASKED_AGAIN, None, unit)
-            self._tell(f"{name}: {ASKED_AGAIN}")
+            is_lost = self._may_be_taken(ordinal)
+            status, error = (ID_LOST, ASKED_ONLY) if is_lost else ("", ASKED_AGAIN)
+            job = Job("", JobState.HELD, generation, None, status, error, None, unit)
+            self._tell(f"{name}: {error}")
         elif stage == "closed":
-            job = Job("", JobState.HELD, generation, None, "", LOOK_UP, None, unit)
+            job = Job("", JobState.HELD, generation, None, ID_LOST, LOOK_UP, None, unit)
             self._tell(f"{name}: held; {LOOK_UP}")
         else:  # what it was is lost, and its provider may have let it go: asking would mislead
             self._refuse(f"{name}: its row and what came of it are damaged")
@@ -397,6 +461,14 @@ class _Mender:
             if not table.is_whole:
                 number = len(table.damaged) if table.damaged and not table.is_torn else "some"
                 self._tell(f"{what}: {number} damaged, left out")
+        if not self.mending.tables["events"].is_whole:
+            self._say_where_jobs_stand()
+
+    def _say_where_jobs_stand(self) -> None:
+        """Make a move for each job that stands where no move says so any more."""
+        for ordinal, row in self._jobs.rows.items():
+            if ordinal not in self.mending.moves and self._differs(ordinal, row):
+                self.mending.moves[ordinal] = JobState(row[1]), row[10]
 
 
 def _points(number: int) -> str:

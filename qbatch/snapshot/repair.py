@@ -24,7 +24,7 @@ from qbatch.snapshot import database, ledger
 from qbatch.snapshot.examine import examine
 from qbatch.snapshot.faults import translated
 from qbatch.snapshot.lock import Note, RunLock, read_note
-from qbatch.snapshot.mending import Mending, mend
+from qbatch.snapshot.mending import MENDED, Mending, mend
 from qbatch.snapshot.registration import note_numbers
 from qbatch.snapshot.salvage import (
     Table,
@@ -75,7 +75,10 @@ def diagnose(folder: Path) -> Diagnosis:
     note = read_note(folder)
     if note.journal == "mending":
         return Diagnosis(("mending was cut off, and has only to be finished",), ())
-    with _salvaged(folder, note, scratch=None) as (_, mending):
+    with _salvaged(folder, note, scratch=None) as (copy, mending):
+        if not mending.refused:
+            _write(copy, mending, note)
+            mending.refused += _look_through(copy.parent)
         return Diagnosis(tuple(mending.told), tuple(mending.refused))
 
 
@@ -105,10 +108,12 @@ def _make(folder: Path, lock: RunLock) -> list[str]:
     """Put the mended snapshot beside the damaged one; say what comes of it."""
     path = folder / database.NAME
     with _salvaged(folder, lock.found, scratch=folder) as (copy, mending), translated(path):
+        if not mending.refused:
+            _write(copy, mending, lock.found)
+            mending.refused += _look_through(copy.parent)
         if mending.refused:
             raise SnapshotError(f"{path}: not mended: {'; '.join(mending.refused)}")
-        _write(copy, mending, lock.found)
-        _put_beside(copy.parent, path)
+        (copy.parent / database.NAME).replace(_mended(path))
         _sync(folder)
     lock.mark("mending")
     return mending.told
@@ -166,17 +171,20 @@ def _lost_steps(tables: dict[str, Table], note: Note) -> int:
 
 def _write(copy: Path, mending: Mending, note: Note) -> None:
     """Make the mended snapshot beside the copy; it has more steps than the damaged one had."""
-    target = copy.with_name("mended.db")
+    target = copy.with_name(database.NAME)
     with closing(open_copy(copy)) as old, closing(database.make_new(target)) as new:
         new.execute("BEGIN IMMEDIATE")
         for name, table in mending.tables.items():
             _write_table(old, new, name, table, mending.dropped)
         steps = max(database.num_steps(new), note.steps or 0)
-        for ordinal, state in [(None, ""), *mending.moves.items()]:
-            if ordinal in mending.dropped:
-                continue
+        moves = [
+            (at, ordinal, str(state), MENDED)
+            for ordinal, (state, at) in mending.moves.items()
+            if ordinal not in mending.dropped
+        ]
+        for move in [(mending.now, None, "", mending.note), *moves]:
             steps += 1
-            row = (steps, mending.now, ordinal, str(state), "mended by doctor")
+            row = (steps, *move)
             new.execute("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?)", (*row, crc_of(row)))
         note_numbers(new)
         ledger.note_number(new)
@@ -206,15 +214,18 @@ def _mended(path: Path) -> Path:
     return path.with_name(f".{path.name}.mended")
 
 
-def _put_beside(scratch: Path, path: Path) -> None:
-    """Look through the mended snapshot; then put it beside the damaged one."""
-    mended = scratch / database.NAME
-    (scratch / "mended.db").replace(mended)
+def _look_through(scratch: Path) -> list[str]:
+    """Say why the mended snapshot may not take the damaged one's place; nothing: it may."""
     try:
         examine(scratch)
     except SnapshotError as error:
-        raise SnapshotError(f"{path}: not mended: what is left does not fit together") from error
-    mended.replace(_mended(path))
+        return [f"what is left does not fit together ({_told_by(error)})"]
+    return []
+
+
+def _told_by(error: SnapshotError) -> str:
+    """What an `examine` found, without the path of a trial file and what to do about it."""
+    return str(error).partition(": ")[2].partition(": ")[0]
 
 
 def _exchange(path: Path) -> list[Path]:
@@ -226,7 +237,7 @@ def _exchange(path: Path) -> list[Path]:
     if _mended(path).exists():
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%fZ")
         path.with_name(f"{path.name}-shm").unlink(missing_ok=True)
-        for file in (database.journal_of(path), path):
+        for file in (database.undo_of(path), database.journal_of(path), path):
             if file.exists() and not file.stat().st_size and file != path:
                 file.unlink()
             elif file.exists():

@@ -11,11 +11,12 @@ import shutil
 import sqlite3
 import struct
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
+from qbatch.errors import SnapshotError
 from qbatch.snapshot import database
 from qbatch.snapshot.frames import read_frames
 from qbatch.snapshot.schema import PAGE_BYTES
@@ -23,8 +24,9 @@ from qbatch.snapshot.trust import RULES, check_large
 
 Row = Sequence[Any]
 
-#: Bytes of the first page by which snapshots differ: counters, and what else grows with the file.
-_GROWS = (*range(24, 48), *range(92, 100))
+#: Bytes of the first page by which snapshots differ: whether they have WAL, counters, and what else
+#: grows with the file.
+_DIFFERS = (18, 19, *range(24, 48), *range(92, 100))
 
 #: A first page of SQLite's that differs in more bytes is not one of ours.
 _MOST_STRANGE = 16
@@ -52,7 +54,7 @@ class Table:
 
 
 def copy_together(path: Path, target: Path) -> bool:
-    """Make one file of a snapshot and its ``-wal`` file, up to the last whole step.
+    """Make one file of a snapshot and its ``-wal`` or ``-journal`` file, up to the last whole step.
 
     Returns:
         Whether any of its pages may be out of date.
@@ -60,7 +62,7 @@ def copy_together(path: Path, target: Path) -> bool:
     Raises:
         OSError: There is no snapshot, or no room.
     """
-    shutil.copyfile(path, target)
+    is_undone = _copy_undone(path, target)
     journal = database.journal_of(path)
     data = journal.read_bytes() if journal.exists() else b""
     frames = read_frames(data, target.stat().st_size // PAGE_BYTES)
@@ -71,7 +73,28 @@ def copy_together(path: Path, target: Path) -> bool:
         if frames.whole_steps:
             file.truncate(frames.whole_steps[-1].after * PAGE_BYTES)
         _mend_schema(file)
-    return frames.is_doubtful
+    return frames.is_doubtful or not is_undone
+
+
+def _copy_undone(path: Path, target: Path) -> bool:
+    """Copy a snapshot, and undo the step it was cut off in as the next writer would.
+
+    The ``-journal`` file first: where a reader undoes the step meanwhile, it is undone once more.
+
+    Returns:
+        Whether it is certain that nothing is left of such a step.
+    """
+    undo = database.undo_of(target)
+    if database.is_cut_off(path):
+        shutil.copyfile(database.undo_of(path), undo)
+    shutil.copyfile(path, target)
+    if not undo.exists():
+        return True
+    with suppress(sqlite3.Error, SnapshotError):  # what is left when it is undone may be damaged
+        database.undo_cut_off(target)
+    is_undone = not undo.exists()
+    undo.unlink(missing_ok=True)
+    return is_undone
 
 
 def _mend_schema(file: IO[bytes]) -> None:
@@ -80,13 +103,15 @@ def _mend_schema(file: IO[bytes]) -> None:
     file.seek(0)
     head = file.read(PAGE_BYTES)
     pairs = enumerate(zip(head, fresh[0], strict=False))
-    strange = sum(found != wanted for at, (found, wanted) in pairs if at not in _GROWS)
+    strange = sum(found != wanted for at, (found, wanted) in pairs if at not in _DIFFERS)
     if strange > _MOST_STRANGE and head[:16] == fresh[0][:16]:
         return  # another program's
     if strange or len(head) < PAGE_BYTES:
         size = file.seek(0, 2)
         file.seek(0)
         file.write(fresh[0][:28] + struct.pack(">III", size // PAGE_BYTES, 0, 0) + fresh[0][40:])
+    file.seek(18)
+    file.write(b"\1\1")  # the copy is one file, also on a disk that has no WAL
     for number in pages:
         file.seek((number - 1) * PAGE_BYTES)
         file.write(fresh[number - 1])
@@ -103,7 +128,6 @@ def _fresh_schema() -> tuple[list[bytes], list[int]]:
         roots = {row[0] for row in db.execute("SELECT rootpage FROM sqlite_schema")}
         data = db.serialize()
     pages = [data[at : at + PAGE_BYTES] for at in range(0, len(data), PAGE_BYTES)]
-    pages[0] = pages[0][:18] + b"\2\2" + pages[0][20:]  # with a journal beside it
     return pages, sorted(set(range(2, len(pages) + 1)) - roots)
 
 

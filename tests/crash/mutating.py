@@ -9,6 +9,7 @@ from random import Random
 
 DB = "snapshot.db"
 WAL = f"{DB}-wal"
+UNDO = f"{DB}-journal"
 PAGE = 2048
 
 Mutation = Callable[[Path, Random], str]
@@ -79,7 +80,8 @@ def misplace_a_frame(folder: Path, chance: Random) -> str:
     return f"frame {frame} belongs elsewhere"
 
 
-#: Mutation -> how often, of a folder with all steps in the snapshot, and of one that was cut off.
+#: Mutation -> how often, of a folder with all steps in the snapshot, of one that was cut off, and
+#: of one that was cut off in the middle of a step on a disk without WAL.
 AT_REST: Mapping[Mutation, int] = {
     _flip(DB): 70,
     _truncate(DB): 8,
@@ -102,6 +104,15 @@ CUT_OFF: Mapping[Mutation, int] = {
     _delete(DB): 1,
     misplace_a_frame: 6,
     _flip("snapshot.lock"): 4,
+}
+HALF_DONE: Mapping[Mutation, int] = {
+    _flip(DB): 30,
+    _flip(UNDO): 30,
+    _truncate(UNDO): 15,
+    _truncate(DB): 5,
+    zero_a_page: 10,
+    swap_pages: 8,
+    _flip("snapshot.lock"): 2,
 }
 
 

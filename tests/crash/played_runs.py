@@ -2,7 +2,8 @@
 
 `finished` is a sweep on this machine. `troubled` is a sweep here and at a cloud: completed, failed
 and bought again, held, in flight, not sent yet, with replies, logs and a ledger. Cut off, it is as
-`kill -9` leaves it: with the last steps in the ``-wal`` file.
+`kill -9` leaves it: with the last steps in the ``-wal`` file. `half_done` is the same where there
+is no WAL: half of a step is in the snapshot, and would buy everything again.
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ from __future__ import annotations
 import io
 import json
 import shutil
+import sqlite3
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,10 +21,11 @@ from typing import Any
 import trio
 
 from qbatch.errors import Refused, SnapshotError
-from qbatch.job import JobState
+from qbatch.job import Job, JobState
 from qbatch.plan import Plan
 from qbatch.providers import Fetched, Unknown
-from qbatch.snapshot import Run, Snapshot
+from qbatch.snapshot import JobRow, Run, Snapshot
+from qbatch.snapshot.schema import crc_of
 from tests.executor.fake_drivers import (
     FakeCloud,
     FakeLocal,
@@ -98,6 +102,33 @@ def troubled(folder: Path, *, cut_off: bool = False) -> Played:
     if cut_off:
         shutil.rmtree(live)
     return Played(folder, plan, ledger)
+
+
+def half_done(folder: Path) -> Played:
+    played = troubled(folder)
+    left = folder.with_name(f"{folder.name}.left")
+    with closing(sqlite3.connect(folder / "snapshot.db", isolation_level=None)) as db:
+        db.execute("PRAGMA journal_mode=DELETE")
+        db.execute("PRAGMA cache_size=1")  # so that pages are written before the end
+        db.execute("BEGIN IMMEDIATE")
+        _begin_all_anew(db)
+        shutil.copytree(folder, left)
+        db.execute("ROLLBACK")
+    shutil.rmtree(folder)
+    left.rename(folder)
+    return played
+
+
+def _begin_all_anew(db: sqlite3.Connection) -> None:
+    seq = db.execute("SELECT max(seq) FROM events").fetchone()[0]
+    for ordinal, generation in db.execute("SELECT ordinal, generation FROM jobs").fetchall():
+        row = JobRow(ordinal, Job("", JobState.CREATED, generation + 1)).values(2e9)
+        db.execute(
+            "REPLACE INTO jobs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)", (ordinal, *row)
+        )
+        seq += 1
+        move = (seq, 2e9, ordinal, "created", "")
+        db.execute("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?)", (*move, crc_of(move)))
 
 
 def _note(folder: Path) -> None:

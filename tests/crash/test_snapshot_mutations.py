@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,12 +25,13 @@ import pytest
 
 from qbatch.errors import SnapshotError
 from qbatch.job import IN_FLIGHT, JobState
+from qbatch.providers import Absent, Unknown
 from qbatch.snapshot import Run
 from qbatch.snapshot.examine import examine
 from qbatch.snapshot.repair import Repaired, repair
 from tests.crash import mutating, played_runs
 from tests.crash.played_runs import Played, read_all
-from tests.executor.fake_drivers import Ledger, play
+from tests.executor.fake_drivers import FakeCloud, Ledger, lost_before, plan_of, play
 
 #: Cases of the everyday run, of each slow test, and how many slow tests there are.
 FEW, SHARE, SHARES = 42, 75, 16
@@ -39,6 +41,7 @@ RUNS: Mapping[str, tuple[Callable[[Path], Played], Mapping[mutating.Mutation, in
     "finished": (played_runs.finished, mutating.AT_REST),
     "troubled": (played_runs.troubled, mutating.AT_REST),
     "cut off": (lambda folder: played_runs.troubled(folder, cut_off=True), mutating.CUT_OFF),
+    "half done": (played_runs.half_done, mutating.HALF_DONE),
 }
 
 #: Words of a repair about points that it cannot name.
@@ -81,12 +84,16 @@ def originals(folder: Path) -> dict[str, Original]:
 
 
 def original(played: Played) -> Original:
-    truth, refusals = read_all(played.folder)
+    read = played.folder.with_name(
+        f"{played.folder.name}, read"
+    )  # reading undoes what is half done
+    shutil.copytree(played.folder, read)
+    truth, refusals = read_all(read)
     assert not refusals
     later = played.folder.with_name(f"{played.folder.name}, later")
     shutil.copytree(played.folder, later)
     assert not go_on(played, later)
-    return Original(played, truth, points_of(played.folder), points_of(later))
+    return Original(played, truth, points_of(read), points_of(later))
 
 
 def points_of(folder: Path) -> dict[str, Any]:
@@ -256,6 +263,24 @@ def test_a_sample_of_damaged_folders_is_mended_or_refused_and_never_believed(
     do_case: Callable[[int], Case],
 ) -> None:
     judge([do_case(number) for number in range(FEW)])
+
+
+@pytest.mark.parametrize("is_taken", [False, True])
+def test_a_job_whose_row_is_lost_is_bought_only_if_its_provider_never_took_it(
+    is_taken: bool, tmp_path: Path
+) -> None:
+    plan, cloud = plan_of(1, "cloud"), FakeCloud(works_s=100)
+    if not is_taken:
+        cloud.script["submit"] = [lost_before]
+        cloud.located = Unknown("nobody can tell")
+    play(tmp_path, plan, cloud, detach=True)
+    with closing(sqlite3.connect(tmp_path / mutating.DB)) as db, db:
+        db.execute("UPDATE jobs SET crc = crc + 1")
+    repair(tmp_path)
+    cloud.located = Absent()  # by now it has let go of what it had
+    states = play(tmp_path, plan, cloud).summary.states
+    assert [*states] == [JobState.HELD if is_taken else JobState.COMPLETED]
+    assert [*cloud.ledger.times_bought.values()] == [1]
 
 
 @pytest.mark.slow

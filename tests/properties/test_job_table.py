@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from qbatch.errors import JobStateError, SelectionError
-from qbatch.job import FINAL, IN_FLIGHT, MOVES, Job, JobState
+from qbatch.job import FINAL, IN_FLIGHT, MOVES, CompositeJob, Job, JobState
 from qbatch.result import Counts
 from qbatch.snapshot import JobRow, NewResult, Run, Snapshot, StoredPoint
 
@@ -93,11 +93,20 @@ class JobTable(RuleBasedStateMachine):
             self._expect(job)
 
     def _write(self, *jobs: Job) -> None:
-        rows = [replace(self._row(job.id), job=job) for job in jobs]
+        rows = [self._sent(self._row(job.id), job) for job in jobs]
         self.snapshot.save_jobs(rows)
         for row in rows:
             if row.job.state is JobState.COMPLETED:
                 self.snapshot.save_result(row.ordinal, NewResult(COUNTS.pack(), {}))
+
+    def _sent(self, row: JobRow, job: Job) -> JobRow:
+        """The row of a job where it is now; in a composite job of its own once it is sent."""
+        if job.state is JobState.SUBMITTING is not row.job.state:
+            sent = CompositeJob(f"{job.id[:8]} {job.generation}", "cloud", (job.id,))
+            composite = self.snapshot.add_composite(sent, [row.ordinal])
+            self.snapshot.save_intent(composite, sent.id, b"body")
+            row = replace(row, composite=composite)
+        return replace(row, job=job)
 
     @contextmanager
     def _undone(self, error: type[Exception]) -> Iterator[None]:
@@ -215,6 +224,14 @@ class JobTable(RuleBasedStateMachine):
             with pytest.raises(SelectionError, match="cancel or resolve it first"):
                 self.snapshot.forget(keys)
             return
+        rows = {row.ordinal for row in self.snapshot.jobs_of(keys)}
+        sent = [one for one in self.snapshot.open_composites() if rows.issuperset(one.children)]
+        if sent:
+            with pytest.raises(SelectionError, match="sent together with points that are not over"):
+                self.snapshot.forget(keys)
+        with self.snapshot.transaction():
+            for one in sent:
+                self.snapshot.set_stage(one.ordinal, "closed")
         assert self.snapshot.forget(keys) == len(keys)
         assert self.snapshot.register(_points()).added == len(keys)
         for key in keys:

@@ -12,7 +12,7 @@ import pytest
 from test_snapshot_store import complete, key_of, move, points
 
 from qbatch.errors import SnapshotError
-from qbatch.job import CompositeJob, JobState
+from qbatch.job import ID_LOST, CompositeJob, JobState
 from qbatch.result import Counts
 from qbatch.snapshot import Entry, JobRow, NewResult, PointResult, Run, Snapshot
 from qbatch.snapshot.repair import diagnose, repair
@@ -29,6 +29,12 @@ JOB = "UPDATE jobs SET status = 'other' WHERE ordinal = 1"
 POINT = "UPDATE points SET shots = 7 WHERE ordinal = 1"
 RESULT = "UPDATE results SET facts = 'other' WHERE ordinal = 1"
 INTENT = "UPDATE intents SET key = 'other'"
+PUT_BACK = (
+    "UPDATE jobs SET state = 'created', composite = NULL, provider_job_id = NULL,"
+    " submitted_at = NULL, updated_at = 0.0, crc = 0 WHERE ordinal = 1"
+)
+LATEST_MOVE = "UPDATE events SET note = 'other' WHERE seq = (SELECT max(seq) FROM events)"
+FIRST_STEP = "UPDATE events SET note = 'other' WHERE seq = 1"
 
 
 def begin(folder: Path, *, backend: str = "sim", clouds: str = "") -> Snapshot:
@@ -100,12 +106,12 @@ def told(folder: Path) -> Sequence[str]:
 
 
 def refused(folder: Path) -> str:
-    """Return why it is not mended, and that nothing was changed."""
+    """Return why it is not mended, as was told before, and that nothing was changed."""
     before = (folder / "snapshot.db").read_bytes()
     with pytest.raises(SnapshotError, match="not mended") as caught:
         repair(folder)
     assert (folder / "snapshot.db").read_bytes() == before
-    assert diagnose(folder).refused
+    assert str(caught.value).endswith(f"not mended: {'; '.join(diagnose(folder).refused)}")
     return str(caught.value)
 
 
@@ -157,16 +163,75 @@ def test_a_job_that_was_never_sent_is_sent_by_the_next_run(tmp_path: Path) -> No
     assert first(tmp_path).state is JobState.CREATED
 
 
-@pytest.mark.parametrize("states", [(), (JobState.SUBMITTED,)])
-def test_a_job_that_may_be_at_its_provider_is_asked_for(
-    states: tuple[JobState, ...], tmp_path: Path
-) -> None:
-    at_cloud(tmp_path, *states)
+def test_a_job_that_may_be_at_its_provider_is_asked_for(tmp_path: Path) -> None:
+    at_cloud(tmp_path)
     damage(tmp_path, JOB)
-    assert "the next run asks its provider" in told(tmp_path)[0]
-    assert first(tmp_path).state is JobState.HELD
+    (sentence,) = told(tmp_path)
+    assert "the next run asks its provider" in sentence
+    assert "and buys it if it was never taken" in sentence
+    assert held_as(tmp_path) == ""
     with Snapshot(tmp_path) as snapshot:
         assert snapshot.open_composites()[0].intent == ("key", b"body")
+
+
+@pytest.mark.parametrize(
+    "states", [(JobState.SUBMITTED,), (JobState.RUNNING,), (JobState.RUNNING, JobState.HELD)]
+)
+def test_a_job_that_was_at_its_provider_is_asked_for_and_not_bought_again(
+    states: tuple[JobState, ...], tmp_path: Path
+) -> None:
+    with begin(tmp_path, backend="cloud", clouds=CLOUD) as snapshot:
+        row = send(snapshot)
+        for state in states:
+            row = replace(row, job=row.job.moved_to(state))
+            with snapshot.transaction():
+                snapshot.save_jobs([row])
+    damage(tmp_path, JOB)
+    (sentence,) = told(tmp_path)
+    assert "the next run asks its provider" in sentence
+    assert "does not buy it again" in sentence
+    assert held_as(tmp_path) == ID_LOST
+
+
+@pytest.mark.parametrize("stage", ["submitting", "submitted"])
+def test_where_moves_are_lost_a_job_may_have_been_at_its_provider(
+    stage: str, tmp_path: Path
+) -> None:
+    at_cloud(tmp_path, stage=stage)
+    damage(tmp_path, JOB, FIRST_STEP)
+    assert "does not buy it again" in told(tmp_path)[0]
+    assert held_as(tmp_path) == ID_LOST
+
+
+def test_an_earlier_attempt_at_its_provider_says_nothing_of_the_latest(tmp_path: Path) -> None:
+    at_cloud(tmp_path, JobState.SUBMITTED, JobState.FAILED, stage="closed")
+    with Snapshot(tmp_path) as snapshot:
+        snapshot.retry([key_of(1)])
+        send(snapshot)
+    damage(tmp_path, JOB)
+    assert "and buys it if it was never taken" in told(tmp_path)[0]
+    assert held_as(tmp_path) == ""
+
+
+@pytest.mark.parametrize("is_sent_again", [False, True])
+def test_a_mended_run_knows_that_it_lost_moves(is_sent_again: bool, tmp_path: Path) -> None:
+    at_cloud(tmp_path, JobState.FAILED if is_sent_again else JobState.HELD)
+    damage(tmp_path, FIRST_STEP)
+    assert told(tmp_path) == ["moves of jobs: 1 damaged, left out"]
+    if is_sent_again:
+        with Snapshot(tmp_path) as snapshot:
+            snapshot.retry([key_of(1)])
+            send(snapshot)
+    damage(tmp_path, JOB)
+    repair(tmp_path)
+    assert held_as(tmp_path) == ("" if is_sent_again else ID_LOST)
+
+
+def held_as(folder: Path) -> str:
+    """The status of the first point's job, which is held."""
+    job = first(folder).job
+    assert (job.state, job.provider_job_id) == (JobState.HELD, None)
+    return job.status
 
 
 def test_a_job_with_a_result_is_completed(tmp_path: Path) -> None:
@@ -189,7 +254,7 @@ def test_a_job_of_which_nothing_tells_is_looked_up_by_the_person(tmp_path: Path)
     at_cloud(tmp_path, JobState.SUBMITTED, stage="closed")
     damage(tmp_path, JOB)
     assert told(tmp_path) == ["i=1: held; its row was damaged; look it up at its provider"]
-    assert first(tmp_path).state is JobState.HELD
+    assert held_as(tmp_path) == ID_LOST
 
 
 def test_a_job_whose_provider_may_have_let_it_go_is_not_guessed_at(tmp_path: Path) -> None:
@@ -200,13 +265,43 @@ def test_a_job_whose_provider_may_have_let_it_go_is_not_guessed_at(tmp_path: Pat
 
 def test_a_job_row_that_is_out_of_date_is_a_lost_one(tmp_path: Path) -> None:
     at_cloud(tmp_path, JobState.SUBMITTED)
-    damage(
-        tmp_path,
-        "UPDATE jobs SET state = 'created', composite = NULL, provider_job_id = NULL,"
-        " submitted_at = NULL, updated_at = 0.0, crc = 0 WHERE ordinal = 1",
-    )
+    damage(tmp_path, PUT_BACK)
     assert "the next run asks its provider" in told(tmp_path)[0]
-    assert first(tmp_path).state is JobState.HELD
+    assert held_as(tmp_path) == ID_LOST
+
+
+def test_a_job_row_that_is_older_than_its_sending_is_a_lost_one(tmp_path: Path) -> None:
+    at_cloud(tmp_path, JobState.SUBMITTED)
+    damage(tmp_path, PUT_BACK, LATEST_MOVE)
+    assert "does not buy it again" in told(tmp_path)[0]
+    assert held_as(tmp_path) == ID_LOST
+
+
+@pytest.mark.parametrize("later_s", [0.0, 1.0])
+def test_a_job_row_that_may_be_older_than_a_move_that_is_left_is_a_lost_one(
+    later_s: float, tmp_path: Path
+) -> None:
+    with begin(tmp_path, backend="cloud", clouds=CLOUD) as snapshot:
+        snapshot.now = lambda: 2e9
+        row = send(snapshot)
+        before = snapshot._row("SELECT * FROM jobs WHERE ordinal = 1", ())
+        snapshot.now = lambda: 2e9 + later_s
+        with snapshot.transaction():
+            snapshot.save_jobs([replace(row, job=row.job.moved_to(JobState.SUBMITTED))])
+    with closing(sqlite3.connect(tmp_path / "snapshot.db")) as db, db:
+        db.execute(f"REPLACE INTO jobs VALUES ({', '.join('?' * len(before))})", before)
+    damage(tmp_path, FIRST_STEP)
+    assert "does not buy it again" in told(tmp_path)[0]
+    assert held_as(tmp_path) == ID_LOST
+
+
+def test_a_completed_job_is_never_older_than_a_move_of_the_same_time(tmp_path: Path) -> None:
+    with begin(tmp_path) as snapshot:
+        snapshot.now = lambda: 2e9
+        complete(snapshot, 1)
+    damage(tmp_path, LATEST_MOVE)
+    assert told(tmp_path) == ["moves of jobs: 1 damaged, left out"]
+    assert first(tmp_path).counts is not None
 
 
 # -- points -------------------------------------------------------------------------------------
@@ -326,10 +421,33 @@ def test_a_lost_move_is_only_history(tmp_path: Path) -> None:
     assert first(tmp_path).counts is not None
 
 
+@pytest.mark.parametrize("seq", [2, 3], ids=["an earlier one", "the latest"])
+def test_a_job_stays_where_it_is_when_one_of_its_moves_is_lost(seq: int, tmp_path: Path) -> None:
+    with begin(tmp_path) as snapshot:
+        since = snapshot._steps
+        complete(snapshot, 1)
+    before = first(tmp_path)
+    damage(tmp_path, f"UPDATE events SET note = 'other' WHERE seq = {since + seq - 1}")
+    assert told(tmp_path) == ["moves of jobs: 1 damaged, left out"]
+    after = first(tmp_path)
+    assert (after.job, after.completed_at) == (before.job, before.completed_at)
+    with Run(tmp_path) as run:
+        assert run.history_of(after)[-1][1] == "completed"
+
+
+def test_a_job_at_its_provider_stays_there_when_its_latest_move_is_lost(tmp_path: Path) -> None:
+    at_cloud(tmp_path, JobState.SUBMITTED)
+    before = first(tmp_path).job
+    damage(tmp_path, LATEST_MOVE)
+    assert told(tmp_path) == ["moves of jobs: 1 damaged, left out"]
+    assert first(tmp_path).job == before
+
+
 def test_a_mended_snapshot_that_does_not_fit_together_is_not_put_in_place(tmp_path: Path) -> None:
     with begin(tmp_path, backend="cloud", clouds=CLOUD) as snapshot:
         move(snapshot, 1, JobState.SUBMITTING, JobState.FAILED)
     damage(tmp_path, "DELETE FROM attempts", JOB.replace("= 1", "= 2"))
-    with pytest.raises(SnapshotError, match="what is left does not fit together"):
-        repair(tmp_path)
+    assert "what is left does not fit together (attempts at points are missing)" in refused(
+        tmp_path
+    )
     assert not [path for path in tmp_path.iterdir() if "mend" in path.name]

@@ -10,16 +10,20 @@ from pathlib import Path
 
 import pytest
 from test_snapshot_mending import JOB, begin, damage, done_here, first
-from test_snapshot_store import complete
+from test_snapshot_store import complete, move
+from test_snapshot_trust import cut_off_half_way
 
 from qbatch.cli import main
 from qbatch.errors import RunLockedError, SnapshotError
+from qbatch.job import JobState
 from qbatch.snapshot import Run, Snapshot, set_aside
-from qbatch.snapshot.frames import Frames, read_frames
-from qbatch.snapshot.repair import diagnose, repair
+from qbatch.snapshot.frames import Frames, is_whole_undo, read_frames
+from qbatch.snapshot.lock import RunLock
+from qbatch.snapshot.repair import Diagnosis, diagnose, repair
+from qbatch.snapshot.salvage import copy_together
 from qbatch.snapshot.schema import PAGE_BYTES
 
-DB, WAL = "snapshot.db", "snapshot.db-wal"
+DB, WAL, UNDO = "snapshot.db", "snapshot.db-wal", "snapshot.db-journal"
 FRAME = 24 + PAGE_BYTES
 
 # -- the journal --------------------------------------------------------------------------------
@@ -137,6 +141,79 @@ def test_the_damaged_files_are_kept_beside_the_mended_one(cut_off: Path, tmp_pat
     }
 
 
+@pytest.fixture(scope="module")
+def half_done(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run on a disk without WAL, killed in the middle of a step."""
+    folder = tmp_path_factory.mktemp("half done") / "run"
+    cut_off_half_way(folder)
+    return folder
+
+
+def test_a_step_that_was_half_done_is_undone_before_anything_is_mended(
+    half_done: Path, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(half_done, tmp_path / "run")
+    assert diagnose(folder) == Diagnosis((), ())
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == {
+        path.name: path.read_bytes() for path in half_done.iterdir()
+    }
+    mended = repair(folder)
+    assert list(mended.told) == []
+    assert {path.name.partition(".damaged-")[0] for path in mended.kept} == {DB, UNDO}
+    for _ in range(2):  # nothing undoes it later
+        with Snapshot(folder) as snapshot, Run(folder) as run:
+            assert snapshot.counts_by_state() == {"completed": 1, "created": 299}
+            assert len([point for point in run if point.counts]) == 1
+
+
+def test_nothing_is_undone_while_files_are_exchanged(half_done: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(half_done, tmp_path / "run")
+    lock = RunLock(folder)
+    lock.mark("mending")
+    lock.release()
+    for use in (Run, Snapshot):
+        with pytest.raises(SnapshotError, match="mending it was cut off"):
+            use(folder)
+    assert (folder / UNDO).read_bytes() == (half_done / UNDO).read_bytes()
+
+
+def test_what_is_left_is_read_from_one_file_also_where_a_disk_has_no_wal(
+    half_done: Path, cut_off: Path, tmp_path: Path
+) -> None:
+    for folder in (half_done, cut_off):
+        assert not copy_together(folder / DB, tmp_path / "copy.db")
+        assert (tmp_path / "copy.db").read_bytes()[18:20] == b"\1\1"
+        assert [path.name for path in tmp_path.iterdir()] == ["copy.db"]
+
+
+def test_what_is_damaged_beside_a_half_done_step_is_mended(half_done: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(half_done, tmp_path / "run")
+    data = (folder / DB).read_bytes()
+    at = data.index(b"took_s")  # of the result
+    (folder / DB).write_bytes(flipped(data, at))
+    assert repair(folder).told == ["i=0: its result is damaged: computed again"]
+    with Snapshot(folder) as snapshot:
+        assert snapshot.counts_by_state() == {"created": 300}
+
+
+def test_a_journal_that_is_not_whole_is_never_used(half_done: Path, tmp_path: Path) -> None:
+    whole = (half_done / UNDO).read_bytes()
+    assert is_whole_undo(whole)
+    damaged = [whole[:at] for at in range(1, 512 + PAGE_BYTES, 300)]
+    damaged += [flipped(whole, at) for at in (0, 7, 11, 12, 20, 24, 27, 512, 515)]
+    damaged += [flipped(whole, 512 + 4 + PAGE_BYTES - 200), flipped(whole, 512 + 4 + PAGE_BYTES)]
+    assert not any(map(is_whole_undo, damaged))
+    folder = shutil.copytree(half_done, tmp_path / "run")
+    (folder / UNDO).write_bytes(damaged[-1])
+    before = (folder / DB).read_bytes()
+    for use in (Run, Snapshot):
+        with pytest.raises(SnapshotError, match=r"-journal: it does not undo .*doctor"):
+            use(folder)
+    assert copy_together(folder / DB, tmp_path / "copy.db")
+    assert (folder / DB).read_bytes() == before
+    assert {path.name for path in tmp_path.iterdir()} == {"run", "copy.db"}
+
+
 def test_a_mended_run_is_told_of_in_the_history_of_its_points(tmp_path: Path) -> None:
     done_here(tmp_path)
     damage(tmp_path, JOB)
@@ -172,13 +249,14 @@ def cut_at(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
 def test_mending_that_was_cut_off_is_finished(cut_at: int, cut_off: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(cut_off, tmp_path / "run")
     (folder / WAL).write_bytes(flipped((folder / WAL).read_bytes(), 32 + 2 * FRAME + 16))
+    (folder / UNDO).write_bytes(b"of another time" * 40)
     with pytest.raises(Cut):
         repair(folder)
     for use in (Run, Snapshot):
         with pytest.raises(SnapshotError, match="qbatch doctor"):
             use(folder)
     assert not diagnose(folder).refused
-    assert len(repair(folder).kept) == 2
+    assert len(repair(folder).kept) == 3
     with Snapshot(folder), Run(folder) as run:
         assert [point.counts is not None for point in run] == [True, True]
 
@@ -234,6 +312,20 @@ def test_doctor_mends_what_it_is_asked_to(
     assert "2 points, 0 results, 1 replies: all whole" in said
     assert first(tmp_path).state == "created"
     assert doctor(tmp_path) == 0
+
+
+@pytest.mark.parametrize("flags", [(), ("--repair",)])
+def test_doctor_says_the_same_before_as_when_it_is_asked_to_mend(
+    flags: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with begin(tmp_path) as snapshot:
+        move(snapshot, 1, JobState.SUBMITTING, JobState.FAILED)
+    damage(tmp_path, "DELETE FROM attempts", JOB.replace("= 1", "= 2"))
+    assert doctor(tmp_path, *flags) == 9
+    said = capsys.readouterr().out
+    assert "not mended:" in said
+    assert "what is left does not fit together (attempts at points are missing)" in said
+    assert "--repair` mends it" not in said
 
 
 def test_doctor_says_why_it_does_not_mend(

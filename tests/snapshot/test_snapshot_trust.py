@@ -18,7 +18,7 @@ from test_snapshot_store import complete, key_of, move, points, send
 
 from qbatch.errors import RunLockedError, SnapshotError
 from qbatch.job import JobState
-from qbatch.snapshot import Run, Snapshot, find_run_folder, holder_of, open_run, set_aside
+from qbatch.snapshot import Run, Snapshot, database, find_run_folder, holder_of, open_run, set_aside
 from qbatch.snapshot.database import open_writer
 from qbatch.snapshot.examine import examine
 from qbatch.snapshot.lock import Note
@@ -326,3 +326,120 @@ def test_a_composite_job_that_was_put_back_is_not_taken_for_one_not_sent(tmp_pat
         snapshot.open_composites()
     with pytest.raises(SnapshotError, match="moves of composite"):
         examine(tmp_path)
+
+
+# -- disks without WAL --------------------------------------------------------------------------
+
+UNDO = f"{DB}-journal"
+
+
+def cut_off_half_way(folder: Path) -> None:
+    """Leave a run of 300 points, one completed, as SIGKILL in the middle of a step does.
+
+    As on a disk without WAL: a part of the step is in the snapshot, and its journal undoes it.
+    """
+    code = """
+import os, sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[2])
+from test_snapshot_mending import MANIFEST
+from test_snapshot_store import complete, points
+from qbatch.snapshot import Snapshot, database
+
+def set_up(connection, durability):
+    connection.execute("PRAGMA journal_mode=DELETE")
+    connection.execute("PRAGMA synchronous=FULL")
+
+database._set_up = set_up
+snapshot = Snapshot(Path(sys.argv[1]))
+snapshot.set_meta(run_id="r1", name="n", manifest=MANIFEST % "", manifest_path="n.yaml",
+                  manifest_folder="/", overrides="[]")
+snapshot.register(points(*range(300)), setting_of=lambda key: key * 9)
+complete(snapshot, 0)
+snapshot._db.execute("PRAGMA cache_size=1")  # so that pages are written before the end
+with snapshot.transaction():
+    snapshot._db.execute("UPDATE jobs SET status = hex(zeroblob(99)) WHERE ordinal > 1")
+    snapshot._db.execute("DELETE FROM events WHERE seq > 1")
+    os.kill(os.getpid(), 9)
+"""
+    here = str(Path(__file__).parent)
+    done = subprocess.run([sys.executable, "-c", code, str(folder), here], check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert (folder / UNDO).stat().st_size
+
+
+@pytest.fixture
+def half_done(tmp_path: Path) -> Path:
+    cut_off_half_way(tmp_path / "run")
+    return tmp_path / "run"
+
+
+def test_a_step_that_was_half_done_is_undone_by_the_next_runner(half_done: Path) -> None:
+    with Snapshot(half_done) as snapshot:
+        assert snapshot.counts_by_state() == {JobState.COMPLETED: 1, JobState.CREATED: 299}
+        complete(snapshot, 1)
+    with Run(half_done) as run:
+        assert len([point for point in run if point.counts]) == 2
+
+
+def test_a_step_that_was_half_done_is_undone_by_a_reader(half_done: Path) -> None:
+    with Run(half_done) as run:
+        assert run.counts_by_state() == {JobState.COMPLETED: 1, JobState.CREATED: 299}
+        assert {point.job.status for point in run} == {""}
+    assert not (half_done / UNDO).exists()
+
+
+def test_a_run_that_was_cut_off_as_it_was_made_begins_again(tmp_path: Path) -> None:
+    cut_off_half_way(tmp_path / "run")
+    (tmp_path / "run" / "snapshot.lock").unlink()
+    with Snapshot(tmp_path / "run") as snapshot:
+        assert len(snapshot.counts_by_state()) == 2
+
+
+def test_a_half_done_step_in_a_folder_that_cannot_be_written_is_told(
+    half_done: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = (half_done / DB).read_bytes()
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    for use in (Run, Snapshot):
+        with pytest.raises(SnapshotError, match="in the middle of a step and the folder is not"):
+            use(half_done)
+    assert (half_done / DB).read_bytes() == before
+
+
+def test_a_reader_that_was_open_as_a_runner_died_is_told_to_open_again(half_done: Path) -> None:
+    journal = (half_done / UNDO).read_bytes()
+    with Run(half_done) as run:
+        (half_done / UNDO).write_bytes(journal)
+        with pytest.raises(SnapshotError, match="open it again"):
+            len(run)
+
+
+def test_a_journal_that_was_not_synced_undoes_nothing(finished: Path) -> None:
+    (finished / UNDO).write_bytes(bytes(512))
+    with Run(finished) as run:
+        assert len(run) == 3
+    with Snapshot(finished) as snapshot:
+        complete(snapshot, 3)
+
+
+def test_journals_of_two_times_are_damage_and_both_are_kept(half_done: Path) -> None:
+    (half_done / f"{DB}-wal").write_bytes(b"of another time")
+    for use in (Run, Snapshot):
+        with pytest.raises(SnapshotError, match=r"both a -wal and a -journal file.*doctor"):
+            use(half_done)
+    assert (half_done / f"{DB}-wal").read_bytes() == b"of another time"
+
+
+def test_a_snapshot_in_the_middle_of_a_commit_is_waited_for_never_read(
+    finished: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "PATIENCE_S", 0.0)
+    with closing(sqlite3.connect(finished / DB, isolation_level=None)) as writer:
+        writer.execute("PRAGMA journal_mode=DELETE")
+        writer.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(SnapshotError, match="another program keeps it locked"):
+            Run(finished)
+        writer.execute("COMMIT")
+    with Run(finished) as run:
+        assert len(run) == 3
