@@ -13,7 +13,7 @@ from qbatch.errors import ConsentError, SnapshotError
 from qbatch.executor.engine import WANTED
 from qbatch.job import JobState
 from qbatch.plan import check_lock, differences, lock_path, notices, select, write_lock
-from qbatch.plan.limits import limits_of, shortfalls
+from qbatch.plan.limits import limits_of, shortfalls, unlimited
 from qbatch.report import check_template
 from qbatch.snapshot import Run
 
@@ -72,8 +72,10 @@ class Consent:
         only = select(expression, plan.axes) if expression else None
         summary = plan.summary(targets, only)
         teller.said(headline(plan.manifest.name, summary))
-        limits = limits_of(plan.manifest, {})
-        for notice in (*shortfalls(limits, summary, plan.prices.rates), *notices(plan, targets)):
+        limits, rates = limits_of(plan.manifest, options.get("max_cost", {})), plan.prices.rates
+        if left_open := unlimited(limits, targets, rates):
+            teller.said(left_open)
+        for notice in (*shortfalls(limits, summary, rates), *notices(plan, targets)):
             teller.said(notice)
         paid = {name: target for name, target in targets.items() if not target.price.is_free}
         if paid and (left := _left(plan, paid, only, options)).points:

@@ -303,6 +303,7 @@ def _note(snapshot: Snapshot, plan: Plan, meta: Mapping[str, str]) -> None:
     manifest = plan.manifest
     snapshot.set_meta(
         run_id=secrets.token_hex(8),
+        run_folder=str(snapshot.folder.resolve()),
         versions=json.dumps(installed_versions()),
         selection="",
         started_at=_now(),

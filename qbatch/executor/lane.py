@@ -32,6 +32,9 @@ TROUBLE_S = 30.0
 #: Longer pauses are told.
 LONG_PAUSE_S = 60.0
 
+#: Longer waits until a provider takes more are told, each twice as late after the last as that one.
+LONG_WAIT_S, QUIET_S = 10.0, 60.0
+
 
 class Lane:
     """See the module's head.
@@ -75,7 +78,7 @@ class Lane:
         self.gate = Gate(waits, Cause.BACK_OFF)
         #: What submits passes it too.
         self.door = Gate(waits, Cause.FULL)
-        self.rates = RateLimit(target.rates, waits)
+        self.rates = RateLimit(target.rates, waits, self._tell_wait)
         self.scope = trio.CancelScope()
         #: Of the limits on composite jobs in flight, the one that binds.
         self.limited_by = limited_by
@@ -95,6 +98,8 @@ class Lane:
         self._watched: dict[Flight, None] = {}
         self._added = trio.Event()
         self._warned: set[str] = set()
+        self._told_wait_s = 0.0
+        self._quiet_s, self._quiet_until = QUIET_S, 0.0
         self._busy = 0
         self._is_closing = False
         self._idle = trio.Event()
@@ -220,7 +225,22 @@ class Lane:
         """
         self.has_answered = True
         self._turned_away += 1
-        self.door.shut(self._pause_s(error, self._turned_away))
+        if error.retry_after_s is None:
+            self.door.shut(self._pause_s(error, self._turned_away))
+            return
+        wait_s = self.retry.pause_s(self._turned_away, self.random, error.retry_after_s)
+        self._tell_wait(str(error), wait_s)
+        self.door.shut(wait_s)
+
+    def _tell_wait(self, why: str, wait_s: float) -> None:
+        """Say that submissions wait; not each time, for of a long run most of them may."""
+        now = trio.current_time()
+        is_news = wait_s > 2 * self._told_wait_s
+        if wait_s <= LONG_WAIT_S or (now < self._quiet_until and not is_news):
+            return
+        self._told_wait_s = max(wait_s, self._told_wait_s)
+        self._quiet_until, self._quiet_s = now + self._quiet_s, 2 * self._quiet_s
+        self.warn(f"{why}: waits {wait_s:.0f} s")
 
     def let_in(self) -> None:
         """The provider answered a submission."""

@@ -13,7 +13,7 @@ import secrets
 import signal
 import sys
 import threading
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -26,10 +26,11 @@ import trio
 
 from qbatch.errors import QbatchError, RunLockedError, SnapshotError, Unavailable
 from qbatch.executor.budget import Excess
-from qbatch.executor.engine import Settings
+from qbatch.executor.engine import WANTED, Settings
 from qbatch.executor.events import Observer, Summary, Warned, ignore
 from qbatch.executor.execute import Only, collapsed, execute
 from qbatch.executor.stop import Stop, signals_raise, signals_to
+from qbatch.job import JobState
 from qbatch.manifest import Manifest
 from qbatch.plan import Plan, check_targets, expand, expand_file, priced, select
 from qbatch.plan.limits import check_planned, check_units, dump_limits, limits_of
@@ -261,6 +262,7 @@ async def _run(request: _Request) -> Run:
             )
             stack.push_async_callback(_close, driver)
             drivers[name] = driver
+        _refuse_copy(folder, plan, drivers, only, request)
         targets = priced(await _describe_all(drivers, settings), plan)
         check_targets(plan, targets, drivers)
         check_units(settings.limits, targets, settings.rates)
@@ -343,6 +345,67 @@ def _mixed(folder: Path, *, is_rehearsal: bool) -> str:
     return f"{folder}: this is a run, no rehearsal; name another folder with --out"
 
 
+def _refuse_copy(
+    folder: Path,
+    plan: Plan,
+    drivers: Mapping[str, Driver],
+    only: Only | None,
+    request: _Request,
+) -> None:
+    """Refuse to buy in a copy while the run folder that it was copied from is still there.
+
+    Before the folder is taken, so that nobody is asked in vain; only runs in it change what it
+    says of itself.
+
+    Raises:
+        SnapshotError: Both would buy the same points, under the same names.
+    """
+    clouds = {name for name, driver in drivers.items() if not driver.is_local}
+    if request.fresh or not clouds:
+        return
+    try:
+        known = Run(folder)
+    except SnapshotError:  # there is none yet, or it is damaged: taking it will tell
+        return
+    with known:
+        other = _original_of(known)
+        if other is None or not _is_left_to_buy(known, plan, clouds, only, request):
+            return
+    raise SnapshotError(
+        f"{folder} is a copy of {other}, which is still there: both would buy the same points. "
+        "Go on in one of them and remove the other, or rename it and never run it; "
+        "to buy all of it again, run with another --out"
+    )
+
+
+def _original_of(known: Run) -> Path | None:
+    """The folder in which a run was before, where that is another one and still has it."""
+    noted = Path(known.meta.get("run_folder") or known.folder)
+    try:
+        if noted.samefile(known.folder):
+            return None
+        with Run(noted) as other:
+            return noted if other.meta.get("run_id") == known.meta.get("run_id") else None
+    except (OSError, SnapshotError):  # gone, or nothing that could go on
+        return None
+
+
+def _is_left_to_buy(
+    known: Run, plan: Plan, clouds: Collection[str], only: Only | None, request: _Request
+) -> bool:
+    states: dict[str, JobState] = {}
+    for point, job in known.stored_points():
+        if job.state is JobState.SUBMITTING and point.backend in clouds:
+            return True  # it is sent again where its cloud does not have it
+        states[point.id] = job.state
+    wanted = WANTED[request.only]
+    return any(
+        states.get(point.id, JobState.CREATED) in wanted
+        for point in plan.points()
+        if point.backend in clouds and (only is None or only(point))
+    )
+
+
 def _backends(plan: Plan, only: Only | None) -> list[str]:
     """Backends with points to run, in the manifest's order."""
     used = {layout.backend for layout in plan.layouts()}
@@ -418,6 +481,7 @@ def _note_run(snapshot: Snapshot, request: _Request, run_id: str) -> None:
         raise RunLockedError(f"{snapshot.folder}: another run began here just now; run again")
     snapshot.set_meta(
         run_id=run_id,
+        run_folder=str(snapshot.folder.resolve()),
         versions=json.dumps(installed_versions()),
         selection=request.select or "",
         started_at=_now_text(),

@@ -24,7 +24,7 @@ from qbatch.plan.reasons import (
     survey,
 )
 from qbatch.plan.saved import SavedPlan, differences, load_plan, save_plan
-from qbatch.plan.select import select
+from qbatch.plan.select import check_meant, select
 from qbatch.plan.where import is_match
 
 __all__ = [
@@ -41,6 +41,7 @@ __all__ = [
     "Why",
     "canonical_json",
     "check_lock",
+    "check_meant",
     "check_targets",
     "differences",
     "expand",

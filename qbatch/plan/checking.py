@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Protocol
 
+from qbatch.manifest.nearest import did_you_mean, listed, shortened
 from qbatch.plan.mistakes import Mistakes
 from qbatch.plan.pricing import any_order, count_shots
 from qbatch.providers import Order, Target
@@ -75,11 +76,38 @@ def _one_of_each(plan: Plan) -> Iterator[Layout]:
 
 
 def notices(plan: Plan, targets: Mapping[str, Target]) -> list[str]:
-    """Say which of the plan's backends are offline, and since or until when they take jobs."""
-    found = []
+    """Say what a person should know of the plan's targets before they are used.
+
+    Which backends are offline, and until when; and which prices of the manifest's file are of none
+    of its targets, while a target has no price there: it may have been meant.
+    """
+    found = list(_stray_prices(plan, targets))
     for name in plan.manifest.backends:
         target = targets.get(name)
         if target is not None and not target.online:
             until = f"; next window {target.next_window_at}" if target.next_window_at else ""
             found.append(f"backend {name!r} ({target.name}) is offline{until}")
     return found
+
+
+def _stray_prices(plan: Plan, targets: Mapping[str, Target]) -> Iterator[str]:
+    named: dict[str, set[str]] = {}
+    for name, backend in plan.manifest.backends.items():
+        resolved = targets[name].name if name in targets else None
+        named[name] = {target for target in (backend.target, resolved) if target}
+    prices = plan.prices.prices
+    unpriced = [
+        target
+        for name, names in named.items()
+        if plan.manifest.backends[name].provider != "local" and not names & prices.keys()
+        for target in sorted(names)
+    ]
+    if not unpriced:
+        return
+    stray = [key for key in prices if key not in set().union(*named.values())]
+    meant = {key: said for key in stray if (said := did_you_mean(key, unpriced))}
+    path = plan.manifest.budget.prices
+    for key, said in meant.items():
+        yield f"{path}: prices: {shortened(key)!r} is no target of this manifest{said}"
+    if others := [key for key in stray if key not in meant]:
+        yield f"{path}: prices: of no target of this manifest: {listed(others)}"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
@@ -79,12 +79,13 @@ def limits_of(manifest: Manifest, max_cost: Mapping[str, float]) -> tuple[Limit,
     )
 
 
-def check_units(limits: Iterable[Limit], targets: Mapping[str, Target], rates: Rates) -> None:
+def check_units(limits: Sequence[Limit], targets: Mapping[str, Target], rates: Rates) -> None:
     """See that every limit limits something: one in a unit that nobody bills in would not.
 
     Raises:
         SelectionError: One does not.
     """
+    _check_max_cost([each for each in limits if each.said_by == MAX_COST], targets, rates)
     for limit in limits:
         asked = [t for name, t in targets.items() if limit.backend in (None, name)]
         billed = {target.price.unit for target in asked if target.price.unit}
@@ -101,6 +102,61 @@ def check_units(limits: Iterable[Limit], targets: Mapping[str, Target], rates: R
             f"{limit.said_by}: {limit.amount:g} {limit.unit} limits nothing: {who} in "
             f"{limit.unit!r}; units are {units}"
         )
+
+
+def _check_max_cost(limits: Sequence[Limit], targets: Mapping[str, Target], rates: Rates) -> None:
+    """See that none of ``--max-cost`` bounds nothing, unless they bound all without it.
+
+    Raises:
+        SelectionError: One does.
+    """
+    billed = dict.fromkeys(t.price.unit for t in targets.values() if not t.price.is_free)
+    bounded = {
+        limit: {unit for unit in billed if factor_of(limit, "", unit, rates) is not None}
+        for limit in limits
+    }
+    if not billed.keys() - set().union(*bounded.values()):
+        return
+    for limit, units in bounded.items():
+        if not units:
+            raise SelectionError(
+                f"{MAX_COST} {limit.amount:g} {_spoken(limit.unit)} bounds nothing here: this plan "
+                f"is billed in {_in_words(map(_spoken, billed))}"
+            )
+
+
+def unlimited(limits: Collection[Limit], targets: Mapping[str, Target], rates: Rates) -> str:
+    """Say what limits leave open: ``no limit for credits at emerald``; "": nothing, or no limits.
+
+    Args:
+        limits: Of the budget and of the command line.
+        targets: Backend -> target, of all that the plan needs.
+        rates: What is converted is bounded by the limit in the other unit.
+    """
+    of_unit: dict[str, dict[str, bool]] = {}
+    for name, target in targets.items():
+        unit = target.price.unit
+        if limits and not target.price.is_free:
+            is_bounded = any(factor_of(each, name, unit, rates) is not None for each in limits)
+            of_unit.setdefault(unit, {})[name] = is_bounded
+    told = []
+    for unit, backends in of_unit.items():
+        left = [name for name, is_bounded in backends.items() if not is_bounded]
+        if left:
+            where = f" at {_in_words(left)}" if len(left) < len(backends) else ""
+            told.append(f"{_spoken(unit)}{where}")
+    return f"no limit for {_in_words(told)}" if told else ""
+
+
+def _spoken(unit: str) -> str:
+    if unit in ("usd", "eur"):
+        return unit.upper()
+    return unit.replace("qpu_", "QPU ").replace("_", " ")
+
+
+def _in_words(parts: Iterable[str]) -> str:
+    *most, last = parts
+    return f"{', '.join(most)} and {last}" if most else last
 
 
 def planned(limit: Limit, plan: PlanSummary, rates: Rates) -> float:

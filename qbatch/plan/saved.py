@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice, zip_longest
 from pathlib import Path
@@ -33,6 +34,8 @@ _MOST_TEXTS = 1000
 _MOST_PROGRAMS = 200
 _MOST_SHOWN = 5
 _LONGEST_LINE = 16 * 2**20
+#: Of what `describe` returns, what stands there only where a manifest has it.
+_TERMS = ("convert", "budget")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,7 @@ class SavedPlan:
 
 
 def describe(plan: Plan) -> dict[str, Any]:
-    """Return what the ids of a plan depend on, in short: backends and circuits."""
+    """Return what a plan depends on, in short: backends, circuits, the terms of its price."""
     texts: dict[str, set[str]] = {}
     for layout in plan.layouts():
         texts.setdefault(layout.circuit, set()).add(layout.program.sha256)
@@ -68,7 +71,19 @@ def describe(plan: Plan) -> dict[str, Any]:
         "backends": {n: plan.factory.backend_settings(n) for n in plan.manifest.backends},
         "circuits": {name: _texts(found) for name, found in sorted(texts.items())},
         "seeds": [grid.seed for grid in plan.grids],
+        **_terms(plan),
     }
+
+
+def _terms(plan: Plan) -> dict[str, Any]:
+    """What units are worth and what may be spent, where that is said: prices alone do not bound."""
+    budget = plan.manifest.budget
+    limits = {"total": budget.total, **budget.backends}
+    found = {
+        "convert": {unit: dict(worths) for unit, worths in plan.prices.convert.items()},
+        "budget": {name: dict(amounts) for name, amounts in limits.items() if amounts},
+    }
+    return {name: told for name, told in found.items() if told}
 
 
 def describe_targets(
@@ -166,18 +181,21 @@ def save_plan(
     digest, number = hashlib.sha256(), 0
     part = path.with_name(path.name + ".part")
     points = selected(plan, selection)
-    with part.open("w", encoding="utf-8", newline="\n") as file:
-        file.write(canonical_json({**head, **describe(plan)}) + "\n")
-        while lines := [f"{id_} {name}\n" for id_, name in islice(points, _LINES_AT_ONCE)]:
-            text = "".join(lines)
-            digest.update(text.encode())
-            number += len(lines)
-            file.write(text)
-        file.write(canonical_json({"points": number, "digest": digest.hexdigest()}) + "\n")
-    if not number:
-        part.unlink()
-        raise SelectionError(f"-k: {selection!r} means no point of {plan.manifest.name}")
-    part.replace(path)
+    try:
+        with part.open("w", encoding="utf-8", newline="\n") as file:
+            file.write(canonical_json({**head, **describe(plan)}) + "\n")
+            while lines := [f"{id_} {name}\n" for id_, name in islice(points, _LINES_AT_ONCE)]:
+                text = "".join(lines)
+                digest.update(text.encode())
+                number += len(lines)
+                file.write(text)
+            file.write(canonical_json({"points": number, "digest": digest.hexdigest()}) + "\n")
+        if not number:
+            raise SelectionError(f"-k: {selection!r} means no point of {plan.manifest.name}")
+        part.replace(path)
+    finally:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
     return number
 
 
@@ -233,11 +251,11 @@ def differences(
     name. A target that was not asked, then or now, is not compared.
     """
     new = {**describe(plan), "targets": describe_targets(plan, targets or {}, drivers or {})}
-    new = json.loads(json.dumps(new))
-    old = {key: saved.head.get(key) for key in new}
-    both = (old["targets"] or {}).keys() & new["targets"].keys()
+    new = json.loads(canonical_json(new))
+    old = {key: saved.head[key] for key in (*new, *_TERMS) if key in saved.head}
+    both = (old.get("targets") or {}).keys() & new["targets"].keys()
     for side in (old, new):
-        side["targets"] = {name: (side["targets"] or {})[name] for name in sorted(both)}
+        side["targets"] = {name: side["targets"][name] for name in sorted(both)}
     found = [
         f"{change.leaf}: {change.old} → {change.new}"
         for change in changes(leaves(old), leaves(new))

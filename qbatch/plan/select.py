@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -47,6 +47,9 @@ _ORDERED: dict[str, Callable[[float, float], bool]] = {
 _HEX = re.compile(r"[0-9a-f]{4,64}")
 _DEEPEST = 100
 
+#: Of each axis, where an expression fits no point: what is told and searched for near ones.
+_MOST_VALUES = 1000
+
 
 @dataclass(frozen=True, slots=True)
 class _Token:
@@ -69,8 +72,54 @@ def select(expression: str, axes: Collection[str] | None = None) -> Predicate:
     return _Parser(expression, axes).parse()
 
 
+def check_meant(
+    expression: str, axes: Collection[str] | None, points: Iterable[SweepPoint]
+) -> bool:
+    """Tell whether any of the points is meant.
+
+    Args:
+        expression: See this module's head.
+        axes: As for `select`.
+        points: Gone through until one is meant.
+
+    Raises:
+        SelectionError: None is, for a part of the expression fits no point at all; the text points
+            at it and says which values there are.
+    """
+    parser = _Parser(expression, axes)
+    is_meant = parser.parse()
+    seen: dict[str, set[str]] = {part.name: set() for part in parser.parts if part.name}
+    alone = dict.fromkeys(parser.parts, False)
+    for point in points:
+        if is_meant(point):
+            return True
+        for part in parser.parts:
+            alone[part] = alone[part] or part.holds(point)
+        for name, values in seen.items():
+            if len(values) < _MOST_VALUES and (value := value_of(point, name)) is not None:
+                values.add(value if isinstance(value, str) else short_text(value))
+    for part in (part for part, fits in alone.items() if not fits):
+        parser.refuse(part, sorted(seen.get(part.name, ()), key=lambda text: (len(text), text)))
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A comparison, a word (without a name) or a copy's number in an expression.
+
+    `value` is what it should have been near to; "" where it compares sizes.
+    """
+
+    name: str
+    value: str
+    holds: Predicate
+    text: str
+    column: int
+
+
 class _Parser:
     def __init__(self, text: str, axes: Collection[str] | None) -> None:
+        self.parts: list[_Part] = []
         self._text = text
         self._axes = axes
         self._tokens = [*self._split(), _Token("end", "", len(text.rstrip()))]
@@ -132,7 +181,7 @@ class _Parser:
         if word is None or not word.text.isdecimal():
             self._fail("the number of a copy follows '#', as in #2", sign.column)
         number = int(word.text)
-        return lambda point: point.repeat == number
+        return self._note("repeat", word.text, lambda point: point.repeat == number, sign)
 
     def _single(self) -> Predicate:
         self._depth += 1
@@ -158,12 +207,26 @@ class _Parser:
             self._fail("a comparison or a word is missing here", column)
         sign = self._take("op")
         if sign is None:
-            return _holds(left.text)
+            return self._note("", left.text, _holds(left.text), left)
         right = self._take("word") or self._take("quoted")
         if right is None:
             self._fail(f"a value is missing after {sign.text!r}", self._next.column)
         self._check_name(left)
-        return self._compare(left.text, sign, right)
+        near = right.text if sign.text in ("=", "==", "~") else ""
+        return self._note(left.text, near, self._compare(left.text, sign, right), left)
+
+    def _note(self, name: str, value: str, holds: Predicate, first: _Token) -> Predicate:
+        text = self._text[first.column : self._next.column].strip()
+        self.parts.append(_Part(name, value, holds, text, first.column))
+        return holds
+
+    def refuse(self, part: _Part, values: Sequence[str]) -> NoReturn:
+        """Say that no point fits a part of the expression, and which values there are."""
+        if not part.name:
+            self._fail(f"no point's name holds {part.value!r}, no id begins with it", part.column)
+        near = did_you_mean(part.value, values)
+        told = near or (f"; there are {listed(values)}" if values else "")
+        self._fail(f"no point has {part.text}{told}", part.column)
 
     def _check_name(self, name: _Token) -> None:
         if self._axes is not None and name.text not in (known := {*FIELDS, *self._axes}):

@@ -19,7 +19,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
-from qbatch.errors import Refused
+from qbatch.errors import Refused, Unfit
 from qbatch.job import CompositeJob, JobState
 
 if TYPE_CHECKING:
@@ -146,6 +146,15 @@ class Rate:
     calls: int
     window_s: float
     of: str = "jobs"
+
+    def __str__(self) -> str:
+        """In words.
+
+        >>> str(Rate(10, 60.0)), str(Rate(3, 10.0, "calls"))
+        ('10 jobs a minute', '3 calls in 10 s')
+        """
+        spans = {60.0: "a minute", 3600.0: "an hour", 86_400.0: "a day"}
+        return f"{self.calls} {self.of} {spans.get(self.window_s) or f'in {self.window_s:g} s'}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -465,7 +474,7 @@ def _factory(provider: str) -> Any:
     announced = {point.name: point for point in entry_points(group=ENTRY_POINTS)}
     if provider not in announced:
         known = ", ".join([*BUILT_IN, *sorted(announced)])
-        raise Refused(f"{provider}: no such provider; known are {known}")
+        raise Unfit(f"{provider}: no such provider; known are {known}")
     point = announced[provider]
     try:
         found = point.load()

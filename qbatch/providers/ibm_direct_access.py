@@ -42,7 +42,7 @@ import trio
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from qbatch.circuit import Fit, program_text
-from qbatch.errors import CircuitError, CredentialsError, Misspoke, Refused, Unavailable
+from qbatch.errors import CircuitError, CredentialsError, Misspoke, Refused, Unavailable, Unfit
 from qbatch.job import JobState
 from qbatch.manifest.models import Backend, Transpile
 from qbatch.providers import (
@@ -581,7 +581,7 @@ class IbmDirectAccess:
                 return machine
         names = [str(one["name"]) for one in machines]
         near = get_close_matches(self._wanted or "", names, n=3, cutoff=0.4) or names[:MOST_NAMES]
-        raise Refused(
+        raise Unfit(
             f"ibm-direct-access: {self._wanted or 'no target'!r} is no backend of this instance; "
             f"write target: {' or '.join(near) or '(it has none)'}"
         )

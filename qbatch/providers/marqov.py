@@ -36,7 +36,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from qbatch.circuit import program_text
-from qbatch.errors import Misspoke, Refused, Unavailable
+from qbatch.errors import Misspoke, Refused, Unavailable, Unfit
 from qbatch.job import JobState
 from qbatch.manifest.models import Backend
 from qbatch.providers import (
@@ -317,8 +317,8 @@ class Marqov:
     async def submit(self, batch: Batch, intent: Intent) -> Sequence[Update]:
         shared, now_s = self._shared_rates(), self._now()
         if shared is not None and (wait_s := shared.take(now_s)):
-            text = "marqov: other runs on this machine have used the account's submissions"
-            raise Unavailable(text, retry_after_s=wait_s, is_full=True)
+            rate = next((each for each in RATES if wait_s <= each.window_s), RATES[-1])
+            raise Unavailable(f"marqov takes {rate}", retry_after_s=wait_s, is_full=True)
         try:
             reply = await self._send(
                 "POST", self._url("jobs/submit"), content=intent.body, key=intent.key
@@ -452,11 +452,11 @@ class Marqov:
         for one in backends:
             if one["slug"] == self._wanted:
                 if one.get("isRetired") is True:
-                    raise Refused(f"marqov: {self._wanted} is retired; choose another target")
+                    raise Unfit(f"marqov: {self._wanted} is retired; choose another target")
                 return one
         slugs = [str(one["slug"]) for one in backends if one.get("isRetired") is not True]
         near = get_close_matches(self._wanted, slugs, n=3, cutoff=0.4) or slugs[:MOST_NAMES]
-        raise Refused(
+        raise Unfit(
             f"marqov: {self._wanted or 'no target'!r} is no backend; "
             f"write target: {' or '.join(near)}"
         )

@@ -39,7 +39,7 @@ from urllib.parse import quote
 from pydantic import BaseModel, ConfigDict, Field
 
 from qbatch.circuit import Fit, program_text
-from qbatch.errors import CircuitError, Misspoke, Refused, Unavailable
+from qbatch.errors import CircuitError, Misspoke, Refused, Unavailable, Unfit
 from qbatch.job import JobState
 from qbatch.manifest.models import Backend, Transpile
 from qbatch.providers import (
@@ -429,7 +429,7 @@ class OpenQuantum:
             return
         codes = [self._code(row) for row in rows]
         near = get_close_matches(wanted, codes, n=3, cutoff=0.4) or codes[:MOST_NAMES]
-        raise Refused(
+        raise Unfit(
             f"open-quantum: {wanted!r} is no subcategory; write options: {{subcategory: …}}, "
             f"such as {' or '.join(near)}"
         )
@@ -442,7 +442,7 @@ class OpenQuantum:
                 return row
         codes = [self._code(row) for row in rows]
         near = get_close_matches(self._wanted, codes, n=3, cutoff=0.4) or codes[:MOST_NAMES]
-        raise Refused(
+        raise Unfit(
             f"open-quantum: {self._wanted or 'no target'!r} is no backend; "
             f"write target: {' or '.join(near)}"
         )
@@ -460,7 +460,7 @@ class OpenQuantum:
             if len(fitting) != 1:
                 told = (f"{word(row.get('name'))} ({word(row.get('id'))})" for row in rows)
                 names = ", ".join(list(told)[:MOST_NAMES])
-                raise Refused(
+                raise Unfit(
                     f"open-quantum: whose credits are spent? write options: {{organization: …}}, "
                     f"one of: {names or 'none, the account belongs to no organization'}"
                 )

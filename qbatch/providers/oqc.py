@@ -33,7 +33,7 @@ from typing import Any
 import trio
 
 from qbatch.circuit import program_text
-from qbatch.errors import CredentialsError, Misspoke, Refused, TooLarge, Unavailable
+from qbatch.errors import CredentialsError, Misspoke, Refused, TooLarge, Unavailable, Unfit
 from qbatch.job import JobState
 from qbatch.manifest.models import Backend
 from qbatch.providers import (
@@ -387,7 +387,7 @@ class Oqc:
             return qpus[0]
         ids = [str(qpu["id"]) for qpu in qpus]
         near = get_close_matches(self._wanted or "", ids, n=3, cutoff=0.4) or ids[:MOST_NAMES]
-        raise Refused(
+        raise Unfit(
             f"oqc: {self._wanted or 'no target'!r} is no QPU of this account; "
             f"write target: {' or '.join(near) or '(the account has none)'}"
         )

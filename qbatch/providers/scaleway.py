@@ -43,6 +43,7 @@ from qbatch.errors import (
     ProviderError,
     Refused,
     Unavailable,
+    Unfit,
 )
 from qbatch.job import JobState
 from qbatch.manifest.fields import Seconds
@@ -628,7 +629,7 @@ class Scaleway:
                 return platform
         names = [str(one["name"]) for one in platforms]
         near = get_close_matches(self._wanted or "", names, n=3, cutoff=0.4) or names[:MOST_NAMES]
-        raise Refused(
+        raise Unfit(
             f"scaleway: {self._wanted or 'no target'!r} is no platform; "
             f"write target: {' or '.join(near)}"
         )

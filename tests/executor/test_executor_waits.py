@@ -7,7 +7,7 @@ from pathlib import Path
 from fake_drivers import FakeCloud, Fault, plan_of, play, raising, unsent
 
 from qbatch.errors import Unavailable
-from qbatch.executor import Cause, JobMoved, Retry
+from qbatch.executor import Cause, JobMoved, Retry, Warned
 from qbatch.job import JobState
 from qbatch.providers import Rate
 from qbatch.snapshot import Run
@@ -64,6 +64,34 @@ def test_what_held_a_run_up_is_told_in_the_end(tmp_path: Path) -> None:
     assert waits[Cause.QUEUE].times == 3
     assert waits[Cause.QUEUE].seconds == waits[Cause.QUEUE].job_seconds >= 300
     assert waits[Cause.TARGET_LIMIT].seconds >= 600
+
+
+def test_a_wait_for_a_limit_of_submissions_is_said_but_not_each_time(tmp_path: Path) -> None:
+    rates = (Rate(1, 5.0), Rate(10, 60.0))
+    cloud = FakeCloud(in_flight=50, works_s=1.0, rates=rates)
+    played = play(tmp_path, plan_of(200, "cloud"), cloud)
+    assert played.elapsed_s > 900
+    said = [event.text for event in played.told(Warned)]
+    assert said == ["cloud: takes 10 jobs a minute: waits 15 s"] * 5  # of 19 waits
+    brief = FakeCloud(in_flight=50, works_s=1.0, rates=(Rate(1, 5.0),))
+    assert play(tmp_path / "brief", plan_of(9, "cloud"), brief).told(Warned) == []
+
+
+def test_a_wait_that_the_provider_names_is_said_once(tmp_path: Path) -> None:
+    full = raising(Unavailable("fake takes 10 jobs a minute", retry_after_s=45.0, is_full=True))
+    played = play(tmp_path, plan_of(3, "cloud"), faulty("submit", full, full, full))
+    (told,) = played.told(Warned)
+    assert told.text == "cloud: fake takes 10 jobs a minute: waits 45 s"
+
+
+def test_a_wait_much_longer_than_the_last_is_said_at_once(tmp_path: Path) -> None:
+    short, long = (
+        raising(Unavailable("fake: full", retry_after_s=wait_s, is_full=True))
+        for wait_s in (45.0, 40_000.0)
+    )
+    played = play(tmp_path, plan_of(1, "cloud"), faulty("submit", short, short, long))
+    said = [event.text for event in played.told(Warned)]
+    assert [text.partition(": waits ")[2] for text in said] == ["45 s", "40000 s"]
 
 
 def error_of(folder: Path) -> str:

@@ -8,7 +8,16 @@ import pytest
 
 from qbatch.errors import ConsentError, SelectionError, SourceErrors
 from qbatch.manifest import Manifest, parse_manifest
-from qbatch.plan import expand, priced
+from qbatch.plan import (
+    check_lock,
+    differences,
+    expand,
+    load_plan,
+    notices,
+    priced,
+    save_plan,
+    write_lock,
+)
 from qbatch.plan.limits import (
     Limit,
     check_planned,
@@ -17,6 +26,7 @@ from qbatch.plan.limits import (
     limits_of,
     shortfalls,
     taken,
+    unlimited,
 )
 from qbatch.providers import Price, Target
 from qbatch.snapshot import Entry, Purchase
@@ -140,3 +150,78 @@ def test_what_is_taken_of_limits_can_be_told_from_what_was_kept() -> None:
     bought = [Purchase("", "", entry), Purchase("", "", Entry(1, 1, "p", "usd", 1, "", 1, 0.5))]
     assert taken(kept, bought) == [(limits[0], 0.56), (limits[1], 6.0)]
     assert taken(None, bought) == []
+
+
+def of_flag(**amounts: float) -> list[Limit]:
+    return [Limit("--max-cost", unit, amount) for unit, amount in amounts.items()]
+
+
+def test_max_cost_that_bounds_nothing_is_refused() -> None:
+    said = "--max-cost 1 EUR bounds nothing here: this plan is billed in USD and credits"
+    for limits in (of_flag(eur=1), of_flag(usd=5, eur=1)):
+        with pytest.raises(SelectionError) as caught:
+            check_units(limits, TARGETS, {})
+        assert str(caught.value) == said
+    check_units(of_flag(eur=1), TARGETS, {("credits", "eur"): 0.01})
+    check_units(of_flag(usd=5, credits=9, eur=1), TARGETS, {})  # all is bounded without it
+    check_units(of_flag(eur=1), {"free": TARGETS["free"]}, {})
+
+
+def test_what_limits_leave_open_is_said() -> None:
+    assert unlimited([], TARGETS, {}) == ""
+    assert unlimited(of_flag(usd=1), TARGETS, {}) == "no limit for credits"
+    assert unlimited(of_flag(usd=1, credits=1), TARGETS, {}) == ""
+    assert unlimited(of_flag(usd=1), TARGETS, {("credits", "usd"): 0.01}) == ""
+    assert unlimited([Limit("budget.free", "usd", 1, "free")], TARGETS, {}) == (
+        "no limit for USD and credits"
+    )
+    two = {**TARGETS, "other": TARGETS["quoted"]}
+    limits = [*of_flag(usd=1), Limit("budget.quoted", "credits", 1, "quoted")]
+    assert unlimited(limits, two, {}) == "no limit for credits at other"
+
+
+def test_a_price_of_no_target_is_told_where_a_target_has_none(
+    manifest: Manifest, tmp_path: Path
+) -> None:
+    path = tmp_path / "prices.yaml"
+    more = '  "aqt:ibex": {unit: usd, per_job: 1}\n'
+    path.write_text(PRICES + more)
+    assert notices(expand(manifest), TARGETS) == []  # a file of many manifests
+    path.write_text(PRICES.replace('"iqm:emerald"', '"iqm:emrald"') + more)
+    assert notices(expand(manifest), TARGETS) == [
+        "prices.yaml: prices: 'iqm:emrald' is no target of this manifest; "
+        "did you mean 'iqm:emerald'?",
+        "prices.yaml: prices: of no target of this manifest: aqt:ibex",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line"),
+    [
+        ("1/100", "0.02", "convert.credits.usd: 0.01 → 0.02"),
+        ("convert:\n  credits: {usd: 1/100}\n", "", "convert.credits.usd: 0.01 → (none)"),
+        ("usd: 5.5", "usd: 50.5", "budget.total.usd: 5.5 → 50.5"),
+        ("credits: 300.5", "", "budget.quoted.credits: 300.5 → (none)"),
+    ],
+)
+def test_lock_and_saved_plan_pin_rates_and_limits(
+    manifest: Manifest, tmp_path: Path, old: str, new: str, line: str
+) -> None:
+    text = MANIFEST.replace("usd: 5", "usd: 5.5").replace("300", "300.5")
+    before = expand(parse_manifest(text, folder=tmp_path))
+    save_plan(before, tmp_path / "plan", targets=TARGETS)
+    write_lock(before, TARGETS)
+    saved = load_plan(tmp_path / "plan")
+    assert (differences(saved, before, TARGETS), check_lock(before, TARGETS)) == ([], [])
+    (tmp_path / "prices.yaml").write_text(PRICES.replace(old, new))
+    after = expand(parse_manifest(text.replace(old, new), folder=tmp_path))
+    assert differences(saved, after, TARGETS) == [line]
+    assert check_lock(after, TARGETS) == [line]
+
+
+def test_a_first_rate_is_a_change_too(manifest: Manifest, tmp_path: Path) -> None:
+    (tmp_path / "prices.yaml").write_text("date: 2026-11-01\n")
+    save_plan(expand(manifest), tmp_path / "plan")
+    (tmp_path / "prices.yaml").write_text(PRICES)
+    (line,) = differences(load_plan(tmp_path / "plan"), expand(manifest))
+    assert line == "convert.credits.usd: (none) → 0.01"

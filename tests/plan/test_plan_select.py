@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from plan_making import PAIR, plan_of
 
 from qbatch.errors import SelectionError
-from qbatch.plan import select
+from qbatch.plan import check_meant, select
 
 PLAN = plan_of(
     {"matrix": {"backend": ["ideal", "noisy"], "shots": [100, 1000]}, "repeat": 2},
@@ -102,3 +102,34 @@ def test_no_text_ends_in_another_error(expression: str) -> None:
     except SelectionError:
         return
     assert all(meant(point) in (True, False) for point in PLAN.points())
+
+
+@pytest.mark.parametrize(
+    ("expression", "told"),
+    [
+        ("backend=nosy", "no point has backend=nosy; did you mean 'noisy'?\n  backend=nosy\n  ^"),
+        ("noisy and (shots>1000)", "no point has shots>1000; there are 100, 1000\n"),
+        ("backend=noisy#3", "no point has #3; there are 1, 2\n  backend=noisy#3\n               ^"),
+        ("nosy or shots=7", "no point's name holds 'nosy', no id begins with it\n"),
+        ("circuit~tree", "no point has circuit~tree; there are pair\n"),
+    ],
+)
+def test_what_fits_no_point_is_told_with_the_values_that_there_are(
+    expression: str, told: str
+) -> None:
+    with pytest.raises(SelectionError) as caught:
+        check_meant(expression, PLAN.axes, PLAN.points())
+    assert told in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("expression", "is_any"),
+    [
+        ("backend=noisy", True),
+        ("backend=nosy or backend=ideal", True),
+        ("not backend=nosy", True),
+        ("shots=100 and shots=1000", False),
+    ],
+)
+def test_values_that_exist_may_select_nothing_together(expression: str, is_any: bool) -> None:
+    assert check_meant(expression, PLAN.axes, PLAN.points()) is is_any

@@ -497,7 +497,7 @@ async def test_two_runs_of_one_person_share_the_limits(
         batch = await cloud.prepare(order(name=f"p{number}"))
         if number < 10:
             await cloud.submit(batch)
-    with pytest.raises(Unavailable, match="other runs") as caught:
+    with pytest.raises(Unavailable, match="marqov takes 10 jobs a minute") as caught:
         await cloud.submit(batch)
     assert caught.value.is_full
     assert 50 < caught.value.retry_after_s <= 60

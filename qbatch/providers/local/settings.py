@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from qbatch.errors import Refused
+from qbatch.errors import Unfit
 from qbatch.providers.local.noise import Noise, NoiseModel
 from qbatch.providers.local.options import Options
 
@@ -179,11 +179,11 @@ def read_settings(backend: Backend, folder: Path) -> Settings:
     """Return a backend's settings, its calibration file read.
 
     Raises:
-        Refused: They are wrong; the text lists all mistakes.
+        Unfit: They are wrong; the text lists all mistakes.
     """
     if problems := validate_settings(backend, folder):
         told = "; ".join(f"{'.'.join(map(str, loc))}: {text}" for loc, text in problems)
-        raise Refused(f"local: {told}")
+        raise Unfit(f"local: {told}")
     noise = None
     if backend.noise:
         noise = NoiseModel.from_noise(Noise.model_validate(dict(backend.noise)), folder)

@@ -1,0 +1,106 @@
+"""A copied run folder: it goes on where it is alone, and buys nothing beside its original."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fake_drivers import FakeCloud, FakeLocal, Ledger
+
+from qbatch import providers
+from qbatch.errors import SnapshotError
+from qbatch.executor import run
+from qbatch.snapshot import Run
+
+TEXT = """
+qbatch: 1
+name: three
+circuits:
+  bell: {qasm: "OPENQASM 2.0; include \\"qelib1.inc\\"; qreg q[2]; creg c[2]; h q[0];
+    cx q[0],q[1]; measure q -> c;"}
+backends: {cloud: {provider: oqc, target: "qpu:uk:1"}, sim: {provider: local}}
+sweep: {matrix: {backend: [cloud, sim], shots: [10, 20, 30]}}
+"""
+
+ORIGINAL, COPY = Path("runs/three"), Path("copy")
+
+Go = Callable[..., Run]
+
+
+@pytest.fixture
+def ledger() -> Ledger:
+    return Ledger()
+
+
+@pytest.fixture
+def go(ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Go:
+    """Run the manifest at a cloud that answers at once."""
+    monkeypatch.chdir(tmp_path)
+    Path("m.yaml").write_text(TEXT)
+
+    def open_driver(backend: Any, **_: Any) -> Any:
+        if backend.provider == "local":
+            return FakeLocal()
+        return FakeCloud(ledger, works_s=0.0, poll_s=(0.01, 0.01))
+
+    monkeypatch.setattr(providers, "open_driver", open_driver)
+    return lambda **options: run("m.yaml", **options)
+
+
+@pytest.fixture
+def copied(go: Go) -> None:
+    """A run that bought one of its points, and a copy of its folder."""
+    go(select="shots=10").close()
+    shutil.copytree(ORIGINAL, COPY)
+
+
+def test_a_copy_buys_nothing_while_its_original_is_there(
+    go: Go, copied: None, ledger: Ledger
+) -> None:
+    asked: list[Any] = []
+    with pytest.raises(SnapshotError, match=f"^copy is a copy of .*{ORIGINAL}, which is still"):
+        go(out=COPY, approve=lambda *about: asked.append(about))
+    assert (len(ledger.jobs), asked) == (1, [])
+    assert go().summary.completed == 4
+    assert max(ledger.times_bought.values()) == 1
+
+
+def test_a_copy_goes_on_where_its_original_is_gone(go: Go, copied: None, ledger: Ledger) -> None:
+    shutil.rmtree(ORIGINAL)
+    assert go(out=COPY).summary.completed == 4
+    COPY.rename("moved")
+    assert go(out="moved").summary.total == 0
+    assert max(ledger.times_bought.values()) == 1
+
+
+def test_the_original_goes_on_also_after_a_copy_was_used(go: Go, copied: None) -> None:
+    ORIGINAL.rename("away")
+    go(out=COPY, select="shots=20").close()
+    Path("away").rename(ORIGINAL)
+    shutil.rmtree(COPY)
+    assert go(select="shots=30").summary.completed == 2
+
+
+def test_a_run_elsewhere_in_the_place_of_the_original_is_no_obstacle(go: Go, copied: None) -> None:
+    go(fresh=True, select="backend=sim").close()
+    assert go(out=COPY).summary.completed == 4
+
+
+def test_a_copy_without_anything_left_to_buy_runs(go: Go, copied: None) -> None:
+    assert go(out=COPY, select="backend=sim").summary.completed == 2
+    go().close()
+    shutil.rmtree(COPY)
+    shutil.copytree(ORIGINAL, COPY)
+    assert go(out=COPY).summary.total == 0
+
+
+def test_a_folder_reached_by_another_path_is_no_copy(go: Go, copied: None) -> None:
+    Path("link").symlink_to(ORIGINAL)
+    assert go(out="link").summary.completed == 4
+
+
+def test_a_copy_may_begin_anew(go: Go, copied: None, ledger: Ledger) -> None:
+    assert go(out=COPY, fresh=True).summary.completed == 6
