@@ -13,11 +13,13 @@ The tree answers the caller's question "what can I do about it?":
     │   ├── Refused        do not retry
     │   │   ├── CredentialsError
     │   │   ├── OutOfFunds nothing more can be bought
-    │   │   └── TooLarge   fewer jobs at once may pass
+    │   │   ├── TooLarge   fewer jobs at once may pass
+    │   │   └── Unfit      the manifest asks for what is not there: mend it
     │   ├── Unavailable    retry later
     │   └── Misspoke       not as its protocol is documented
     ├── SnapshotError      the run folder cannot be used
-    │   └── RunLockedError another runner holds it
+    │   ├── RunLockedError another runner holds it
+    │   └── UnwritableError a file made of it cannot be written
     ├── ConsentError       nothing is spent or run without the person's word
     ├── SelectionError     a point, run or flag named on the command line does not exist
     └── JobStateError      our bug
@@ -112,6 +114,10 @@ class TooLarge(Refused):
     """More than the provider takes in one submission; nothing was bought."""
 
 
+class Unfit(Refused):
+    """The manifest asks the provider for a target or a setting that it does not have."""
+
+
 class Unavailable(ProviderError):
     """The provider cannot answer now: asking again later may help.
 
@@ -152,6 +158,19 @@ class SnapshotError(QbatchError):
 
 class RunLockedError(SnapshotError):
     """Another runner holds the run folder."""
+
+
+class UnwritableError(SnapshotError):
+    """A file that is made from a run, a plan or a schema cannot be written.
+
+    Args:
+        problem: The place, and why.
+        remedy: How to mend it.
+    """
+
+    def __init__(self, problem: str, remedy: str) -> None:
+        super().__init__(f"{problem}; {remedy}")
+        self.problem = problem
 
 
 class ConsentError(QbatchError):

@@ -75,7 +75,7 @@ def _blocked(error: BaseException) -> OSError | None:
 
 def _unservable(error: OSError, port: int, env_file: Path | None) -> str:
     if error.filename is not None:
-        return f"cannot write {env_file}: {error.strerror}"
+        return f"cannot write {env_file}: {error.strerror}; name another --env-file"
     return f"cannot serve on 127.0.0.1:{port}: {error.strerror or error}; choose another --port"
 
 

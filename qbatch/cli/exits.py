@@ -32,6 +32,7 @@ _OF_ERROR: tuple[tuple[type[BaseException], Exit], ...] = (
     (errors.SourceError, Exit.INVALID),
     (errors.SourceErrors, Exit.INVALID),
     (errors.CredentialsError, Exit.CREDENTIALS),
+    (errors.Unfit, Exit.INVALID),
     (errors.Refused, Exit.SOME_FAILED),
     (errors.ProviderError, Exit.UNREACHABLE),
     (errors.SnapshotError, Exit.PENDING),

@@ -35,22 +35,30 @@ _BINARY = ("netcdf", "parquet", "capsule")
 @out_option
 def export(run: Path, format_: str, output: Path | None, out: Path | None) -> None:
     """Write RUN's results as a table or a document."""
+    from qbatch.cli.files import named_by_person
     from qbatch.cli.runs import open_named
-    from qbatch.report import export as write
-    from qbatch.report import render
 
     opened = open_named(run, out)
-    if format_ in ("md", "html"):
-        text = render(opened, format_)
-        click.echo(text, nl=False) if output is None else output.write_text(text, "utf-8")
-    elif format_ == "capsule" and output is not None:
-        _seal(opened, output)
-    else:
-        write(opened, format_, sys.stdout if output is None else output)
+    with named_by_person():
+        _write(opened, format_, output)
     if format_ == "oqc-snapshot":
         _warn_of_oqc_client(opened)
     if output is not None:
         click.echo(f"wrote {output}", err=True)
+
+
+def _write(run: Run, format_: str, output: Path | None) -> None:
+    from qbatch.report import export as write
+    from qbatch.report import render
+    from qbatch.report.files import write_pieces
+
+    if format_ in ("md", "html"):
+        text = render(run, format_)
+        click.echo(text, nl=False) if output is None else write_pieces(output, [text])
+    elif format_ == "capsule" and output is not None:
+        _seal(run, output)
+    else:
+        write(run, format_, sys.stdout if output is None else output)
 
 
 def _seal(run: Run, path: Path) -> None:

@@ -22,10 +22,11 @@ def fetch(run: Path, wait: bool, no_report: bool, out: Path | None, as_json: boo
     are still at a cloud or held, 0 when all points are done.
     """
     from qbatch.cli.attended import attend, judge_whole
-    from qbatch.cli.runs import open_named
+    from qbatch.cli.runs import check_points, open_named
     from qbatch.executor.attend import fetch_run
 
     with open_named(run, out) as opened:
+        check_points(opened)
         folder = opened.folder
     return attend(
         lambda observer: fetch_run(folder, wait=wait, observer=observer),

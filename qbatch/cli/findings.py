@@ -75,6 +75,7 @@ def look_at_machine(folder: Path) -> Iterator[Finding]:
 def _look_at_durability(place: Path) -> Finding:
     """Make a snapshot there, with its lock and its syncs, and throw it away."""
     from qbatch.snapshot import Snapshot
+    from qbatch.snapshot.faults import unusable
 
     started = time.monotonic()
     try:
@@ -85,7 +86,9 @@ def _look_at_durability(place: Path) -> Finding:
             began = time.monotonic()
             snapshot.set_meta(doctor="was here")
             sync_s = time.monotonic() - began
-    except (OSError, SnapshotError) as error:
+    except OSError as error:
+        return Finding("wrong", "durability", str(unusable(place, error)), Exit.PENDING)
+    except SnapshotError as error:
         return Finding("wrong", "durability", str(error), Exit.PENDING)
     said = (
         f"locks are kept; a durable step takes {sync_s * 1e3:.1f} ms "
@@ -96,11 +99,10 @@ def _look_at_durability(place: Path) -> Finding:
 
 def look_at_run(folder: Path, *, repair: bool = False) -> Iterator[Finding]:
     """Every page, row and result of the run folder, where there is one; mended, if asked for."""
-    from qbatch.snapshot import holder_of
+    from qbatch.snapshot import holder_of, is_run_folder
     from qbatch.snapshot.examine import examine
-    from qbatch.snapshot.lock import read_note
 
-    if not (folder / "snapshot.db").exists() and read_note(folder).journal == "new":
+    if not is_run_folder(folder):
         return
     try:
         found = examine(folder)
@@ -224,9 +226,9 @@ def try_bit_order(manifest: Manifest, *, yes: bool) -> list[Finding]:
 
 def _is_over(folder: Path) -> bool:
     """An earlier test ended: this is a new one. One that was cut off is brought to its end."""
-    from qbatch.snapshot import Run
+    from qbatch.snapshot import Run, is_run_folder
 
-    if not (folder / "snapshot.db").exists():
+    if not is_run_folder(folder):
         return False
     with Run(folder) as run:
         return all(state.is_final for state in run.counts_by_state())

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
 
 import click
+
+from qbatch.errors import SelectionError
 
 _FILES = ("bell.yaml", "circuits/bell.qasm")
 
@@ -22,22 +26,31 @@ def init(folder: Path) -> None:
     """
     for name in _FILES:
         text = resources.files("qbatch.cli").joinpath("starter", name).read_text("utf-8")
-        _say(folder / name, _write_new(folder / name, text))
-    _say(folder / ".gitignore", _ignore(folder / ".gitignore"))
+        with _told(folder / name):
+            _say(folder / name, _write_new(folder / name, text))
+    with _told(folder / ".gitignore"):
+        _say(folder / ".gitignore", _ignore(folder / ".gitignore"))
     manifest = folder / _FILES[0]
     click.echo(f"\nNext:\n  qbatch plan {manifest}\n  qbatch run {manifest}", err=True)
 
 
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        said = f"{path}: cannot be written ({error.strerror}); name another folder"
+        raise SelectionError(said) from error
+
+
 def _write_new(path: Path, text: str) -> bool:
     """Write a file unless it is there; say whether it was written."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("x", encoding="utf-8") as file:
             file.write(text)
     except FileExistsError:
         return False
-    except OSError as error:
-        raise click.ClickException(f"cannot write {path}: {error.strerror}") from error
     return True
 
 

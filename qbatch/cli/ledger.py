@@ -49,7 +49,7 @@ def _figures(purchase: Purchase) -> dict[str, Any]:
 
 def tell(facts: dict[str, Any]) -> None:
     """Tell what was spent, what may still be billed, and what budgets allow."""
-    from qbatch.report.numbers import amount, count_of
+    from qbatch.report.numbers import amount, at_most, count_of
 
     for total in facts["totals"]:
         unit = total["unit"]
@@ -57,9 +57,9 @@ def tell(facts: dict[str, Any]) -> None:
         if total["refunded"]:
             said.append(f"{amount(total['refunded'], unit)} of it refunded before")
         if total["outstanding"]:
-            said.append(f"at most {amount(total['outstanding'], unit)} more to come")
+            said.append(f"at most {at_most(total['outstanding'], unit)} more to come")
         jobs = count_of(total["jobs"], "job")
         click.echo(f"  {total['backend']}: {', '.join(said)}, for {jobs}")
     for one in facts["budgets"]:
-        taken, allowed = amount(one["taken"], one["unit"]), amount(one["allowed"], one["unit"])
+        taken, allowed = at_most(one["taken"], one["unit"]), amount(one["allowed"], one["unit"])
         click.echo(f"  {one['limit']}: {taken} of {allowed} taken")

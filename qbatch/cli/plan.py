@@ -19,7 +19,7 @@ from qbatch.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from qbatch.plan import Plan, PlanSummary, Survey
+    from qbatch.plan import BackendSummary, Plan, PlanSummary, Survey
     from qbatch.plan.reasons import Reason
 
 #: Points listed, unless --all.
@@ -46,14 +46,17 @@ def plan(
     as_json: bool,
 ) -> None:
     """Show what `qbatch run MANIFEST` would do, and why; run nothing."""
+    from qbatch.cli.files import named_by_person
     from qbatch.cli.reasons import explain
     from qbatch.cli.runs import folder_of
-    from qbatch.cli.targets import describe, open_drivers
+    from qbatch.cli.targets import check_selection, describe, open_drivers
     from qbatch.plan import check_targets, expand_file, notices, priced, save_plan, select
     from qbatch.plan.limits import limits_of, shortfalls
+    from qbatch.report.files import replacing
     from qbatch.report.numbers import count_of
 
     made = expand_file(manifest, overrides=overrides, trust=trust)
+    check_selection(made, expression)
     drivers = open_drivers(made.manifest, made.manifest.backends)
     targets = priced(describe(drivers), made)
     check_targets(made, targets, drivers)
@@ -70,9 +73,10 @@ def plan(
         for notice in (*shortfalls(limits, summary, made.prices.rates), *notices(made, targets)):
             click.echo(notice, err=True)
     if output is not None:
-        number = save_plan(
-            made, output, selection=expression or "", targets=targets, drivers=drivers
-        )
+        with named_by_person(), replacing(output) as fresh:
+            number = save_plan(
+                made, fresh, selection=expression or "", targets=targets, drivers=drivers
+            )
         click.echo(f"wrote {output}: {count_of(number, 'point')}", err=True)
 
 
@@ -105,7 +109,7 @@ def _facts(reason: Reason) -> dict[str, Any]:
 def _tell(made: Plan, summary: PlanSummary, told: Survey) -> None:
     from qbatch.cli.tables import format_table
     from qbatch.cli.words import headline
-    from qbatch.report.numbers import amount, whole
+    from qbatch.report.numbers import whole
 
     click.echo(headline(made.manifest.name, summary))
     rows = [
@@ -115,7 +119,7 @@ def _tell(made: Plan, summary: PlanSummary, told: Survey) -> None:
             whole(each.points),
             whole(each.shots),
             "?" if each.composite_jobs is None else whole(each.composite_jobs),
-            amount(each.price, each.unit) if each.price else _unpriced(each.unit),
+            _told_price(each) if each.price else _unpriced(each.unit),
             f"{each.formula} ({each.source})" if each.price else "",
         ]
         for each in summary.backends
@@ -123,6 +127,14 @@ def _tell(made: Plan, summary: PlanSummary, told: Survey) -> None:
     head = ["backend", "target", "points", "shots", "composite jobs", "price", "formula"]
     click.echo(format_table(head, rows, indent="  "))
     _tell_reasons(told)
+
+
+def _told_price(summary: BackendSummary) -> str:
+    """Without how sure it is: the formula beside it says so."""
+    from qbatch.report.numbers import amount, at_most
+
+    told = at_most if summary.certainty == "at most" else amount
+    return told(summary.price or 0.0, summary.unit)
 
 
 def _unpriced(unit: str) -> str:

@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 def explain(plan: Plan, folder: Path, only: Only | None, *, limit: int) -> Survey:
     """Say why the points would run or not: how many each, and the first `limit` in run order."""
     from qbatch.plan import survey
+    from qbatch.snapshot import is_run_folder
 
-    stored = _stored(folder) if (folder / "snapshot.db").exists() else {}
+    stored = _stored(folder) if is_run_folder(folder) else {}
     return survey(plan, stored, only, limit=limit)
 
 

@@ -43,11 +43,13 @@ def rehearse_manifest(
 ) -> int:
     """Rehearse a manifest and return the exit code, which is that of such a run."""
     from qbatch.cli.conduct import Watcher
+    from qbatch.cli.targets import check_selection
     from qbatch.executor.rehearsal import rehearse
     from qbatch.manifest import load_manifest
     from qbatch.plan import expand
 
     plan = expand(load_manifest(manifest, overrides=overrides, trust=trust))
+    check_selection(plan, expression)
     with closing(open_teller(as_json=as_json)) as teller:
         teller.said(BANNER)
         done = rehearse(
@@ -76,7 +78,7 @@ def _code(done: Rehearsal) -> int:
     for one in done.passes:
         if one.summary.out_of_reach:
             return min(code_of(error) for error in one.summary.out_of_reach.values())
-        states = [backend.states for backend in one.backends.values()]
+        states = [backend.states for backend in one.backends.values() if backend.states]
         codes.append(max((exit_of(each) for each in states), default=Exit.DONE))
     return max(codes, default=Exit.DONE)
 

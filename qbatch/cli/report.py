@@ -30,9 +30,14 @@ _FORMATS = ("md", "html", "csv", "json", "netcdf", "parquet")
 @out_option
 def report(run: Path, formats: tuple[str, ...], to: Path | None, out: Path | None) -> None:
     """Write the report of RUN again: pages, figures, tables."""
+    from contextlib import nullcontext
+
+    from qbatch.cli.files import named_by_person
     from qbatch.cli.runs import open_named
     from qbatch.report import write_report
 
     opened = open_named(run, out)
-    for path in write_report(opened, formats or None, to):
+    with named_by_person() if to else nullcontext():
+        written = write_report(opened, formats or None, to)
+    for path in written:
         click.echo(path)

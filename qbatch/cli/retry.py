@@ -38,6 +38,7 @@ def retry(
     from qbatch.cli.conduct import conduct
     from qbatch.cli.consent import Consent
     from qbatch.cli.runs import open_named
+    from qbatch.cli.targets import expand_chosen
     from qbatch.errors import SelectionError
 
     with open_named(run, out) as opened:
@@ -47,10 +48,12 @@ def retry(
     manifest = _manifest(meta["manifest_folder"], meta["manifest_path"])
     if not manifest.is_file():
         raise SelectionError(f"{folder}: its manifest {manifest} is gone; put it back")
+    overrides = tuple(json.loads(meta["overrides"]))
+    plan = expand_chosen(manifest, overrides, expression, trust=trust)
     return conduct(
         manifest,
-        Consent(tuple(json.loads(meta["overrides"])), expression, yes=yes),
-        {"out": folder, "only": "failed", "trust": trust},
+        Consent(overrides, expression, yes=yes),
+        {"out": folder, "only": "failed", "trust": trust, "plan": plan},
         as_json=as_json,
         report=not no_report,
     )

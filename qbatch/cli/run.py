@@ -121,6 +121,7 @@ def run(
         raise click.UsageError("--queue-s is for --rehearse only")
     from qbatch.cli.conduct import conduct
     from qbatch.cli.consent import Consent
+    from qbatch.cli.targets import expand_chosen
     from qbatch.plan.limits import parse_limits
 
     return conduct(
@@ -134,6 +135,7 @@ def run(
             "fail_fast": fail_fast or None,
             "max_cost": parse_limits(max_cost),
             "detach": detach,
+            "plan": expand_chosen(manifest, overrides, expression, trust=trust),
         },
         as_json=as_json,
         report=not no_report,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, cast
 import click
 
 from qbatch.cli.exits import Exit
-from qbatch.errors import ConsentError, SelectionError
+from qbatch.errors import ConsentError, SelectionError, SnapshotError
 from qbatch.job import JobState
 
 if TYPE_CHECKING:
@@ -26,12 +26,12 @@ def open_named(path: Path, out: Path | None = None) -> Run:
         SelectionError: There is no such thing, or it has not been run.
         SnapshotError: The run folder is damaged.
     """
-    from qbatch.snapshot import Run, find_run_folder
+    from qbatch.snapshot import Run, find_run_folder, is_run_folder
 
     if not path.exists():
         raise SelectionError(f"{path}: there is no such run folder or manifest")
     folder = find_run_folder(path, out)
-    if not (folder / "snapshot.db").exists():
+    if not is_run_folder(folder):
         hint = f"`qbatch run {path}` makes one" if path.is_file() else "name the folder of a run"
         raise SelectionError(f"{folder}: no run is kept here; {hint}")
     return Run(folder)
@@ -59,12 +59,36 @@ def folder_of(manifest: Manifest, out: Path | None) -> Path:
 
 
 def exit_of(states: Mapping[JobState, int]) -> Exit:
-    """The exit code that a run's states amount to: failures first, then what is pending."""
+    """The exit code that a run's states amount to: failures first, then what is pending.
+
+    Of a run without points nothing is done.
+    """
+    if not states:
+        return Exit.PENDING
     if states.get(JobState.FAILED) or states.get(JobState.CANCELLED):
         return Exit.SOME_FAILED
     if any(number for state, number in states.items() if state is not JobState.COMPLETED):
         return Exit.PENDING
     return Exit.DONE
+
+
+def check_points(run: Run) -> None:
+    """See that there are points, in the plan or in flight.
+
+    Raises:
+        SnapshotError: There are none.
+    """
+    if not len(run) and not any(run.in_flight()):
+        raise SnapshotError(f"{run.folder}: {why_no_points(run)}")
+
+
+def why_no_points(run: Run) -> str:
+    """Say what became of a run without points."""
+    if run.has_plan:
+        return "all its points were forgotten; `qbatch run` runs them anew"
+    if run.is_running:
+        return "its points are not known yet"
+    return "cut off before its points were known; `qbatch run` goes on"
 
 
 def ask(question: str, *, yes: bool, flag: str = "--yes") -> None:

@@ -90,7 +90,7 @@ def _tell(run: Run, facts: dict[str, Any]) -> None:
     from qbatch.job import JobState
     from qbatch.report.numbers import amount, count_of, whole
 
-    word = "running now" if facts["running"] else _WORDS[facts["exit_code"]]
+    word = "running now" if facts["running"] else _verdict(run, facts["states"])
     points = count_of(facts["points"], "point")
     click.echo(f"{click.style(run.name, bold=True)}: {word}; {points} in {run.folder}")
     for state, number in facts["states"].items():
@@ -103,7 +103,19 @@ def _tell(run: Run, facts: dict[str, Any]) -> None:
         _tell_failed(run, facts["states"][JobState.FAILED])
 
 
-_WORDS = {0: "done", 1: "some points failed", 9: "work is pending"}
+def _verdict(run: Run, states: dict[str, int]) -> str:
+    """Say in words what the exit code says, and of code 1 which of both it is."""
+    from qbatch.cli.runs import why_no_points
+    from qbatch.job import JobState
+
+    if not states:
+        return why_no_points(run)
+    if states.get(JobState.FAILED):
+        more = " and some were cancelled" if states.get(JobState.CANCELLED) else ""
+        return f"some points failed{more}"
+    if states.get(JobState.CANCELLED):
+        return "some points were cancelled"
+    return "done" if states.keys() == {JobState.COMPLETED} else "work is pending"
 
 
 def _tell_failed(run: Run, number: int) -> None:

@@ -7,14 +7,49 @@ none.
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
+
+import click
 
 from qbatch.errors import Refused
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from qbatch.manifest import Manifest
+    from qbatch.plan import Plan
     from qbatch.providers import Driver, Target
+
+
+def check_selection(plan: Plan, expression: str | None) -> None:
+    """Say so where ``-k`` means no point of the plan.
+
+    Raises:
+        SelectionError: It cannot be read, or names a value that no point has.
+    """
+    from qbatch.plan import check_meant
+
+    if expression is not None and not check_meant(expression, plan.axes, plan.points()):
+        click.echo(f"-k: {expression!r} means no point: the selection is empty", err=True)
+
+
+def expand_chosen(
+    manifest: Path, overrides: Sequence[str], expression: str | None, *, trust: bool
+) -> Plan | None:
+    """Expand a manifest of which ``-k`` chooses points, and check that; None without ``-k``.
+
+    Raises:
+        SourceErrors: It is wrong.
+        SelectionError: The expression is.
+    """
+    if expression is None:
+        return None
+    from qbatch.plan import expand_file
+
+    plan = expand_file(manifest, overrides=overrides, trust=trust)
+    check_selection(plan, expression)
+    return plan
 
 
 def open_drivers(manifest: Manifest, names: Collection[str]) -> dict[str, Driver]:

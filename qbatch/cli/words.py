@@ -15,21 +15,29 @@ def headline(name: str, summary: PlanSummary) -> str:
 
     With name "" without it.
     """
-    from qbatch.report.numbers import amount, count_of, duration
+    from qbatch.report.numbers import count_of, duration
 
     parts = [count_of(summary.points, "point"), count_of(summary.shots, "shot")]
     jobs = count_of(summary.jobs, "job")
     if summary.composite_jobs is not None:
         jobs += f" in {count_of(summary.composite_jobs, 'composite job')}"
     prices = [
-        f"{'' if (word := summary.certainty(unit)) == 'exact' else f'{word} '}{amount(price, unit)}"
-        for unit, price in summary.prices.items()
+        told_price(price, unit, summary.certainty(unit)) for unit, price in summary.prices.items()
     ]
     prices += [f"{unit} as quoted" for unit in quoted_units(summary)]
     parts += [jobs, " + ".join(prices) or "free"]
     if summary.seconds is not None:
         parts.append(f"about {duration(summary.seconds)}")
     return (f"{click.style(name, bold=True)}: " if name else "") + ", ".join(parts)
+
+
+def told_price(price: float, unit: str, certainty: str) -> str:
+    """A price with how sure it is: ``at most 0.08 USD``."""
+    from qbatch.report.numbers import amount, at_most
+
+    if certainty == "at most":
+        return f"at most {at_most(price, unit)}"
+    return amount(price, unit) if certainty == "exact" else f"{certainty} {amount(price, unit)}"
 
 
 def quoted_units(summary: PlanSummary) -> list[str]:

@@ -131,9 +131,20 @@ def _ending_connections(app: App) -> App:
 
 
 def write_environment(path: str | Path, variables: Mapping[str, Any]) -> None:
-    """Write ``NAME=VALUE`` lines, all at once, readable by the owner only."""
-    target = Path(path)
+    """Write ``NAME=VALUE`` lines, all at once, readable by the owner only.
+
+    What is no regular file (a device, a pipe) is written through; of a link, the target is.
+    """
+    text = "".join(f"{name}={value}\n" for name, value in variables.items())
+    if _is_passage(Path(path)):
+        Path(path).write_text(text)
+        return
+    target = Path(os.path.realpath(path))
     draft = target.with_name(f"{target.name}.{os.getpid()}.part")
     draft.touch(mode=0o600)
-    draft.write_text("".join(f"{name}={value}\n" for name, value in variables.items()))
+    draft.write_text(text)
     draft.replace(target)
+
+
+def _is_passage(path: Path) -> bool:
+    return path.exists() and not path.is_file()

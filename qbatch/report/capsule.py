@@ -36,7 +36,7 @@ from qbatch.circuit import open_circuit
 from qbatch.errors import SnapshotError
 from qbatch.job import JobState
 from qbatch.manifest.models import Circuit
-from qbatch.report.files import replacing
+from qbatch.report.files import replacing, unwritable
 
 if TYPE_CHECKING:
     from qbatch.snapshot import PointResult, Run
@@ -325,7 +325,6 @@ def _write_folder(path: Path, files: Mapping[str, bytes]) -> None:
             (fresh / name).write_bytes(body)
         fresh.rename(path)
     except OSError as error:
-        reason = error.strerror or str(error)
-        raise SnapshotError(f"{path}: cannot be written ({reason})") from error
+        raise unwritable(path, error) from error
     finally:
         shutil.rmtree(fresh, ignore_errors=True)

@@ -20,7 +20,7 @@ from qbatch.plan.limits import taken
 from qbatch.report.agreement import FALSE_ALARM
 from qbatch.report.agreement import Verdict as AgreementVerdict
 from qbatch.report.judging import CheckResult, Judgement
-from qbatch.report.numbers import amount, count_of, duration, percent, plain, whole
+from qbatch.report.numbers import amount, at_most, count_of, duration, percent, plain, whole
 from qbatch.report.rows import Columns, Run
 from qbatch.report.survey import Failure, Share, Survey
 from qbatch.result import Verdict
@@ -221,7 +221,7 @@ class Content:
             if total.sources:
                 notes.append(f"{backend}: {'; '.join(total.sources)}.")
         for limit, used in taken(self.run.meta.get("limits"), self.purchases):
-            of = f"{amount(used, limit.unit)} of {amount(limit.amount, limit.unit)}"
+            of = f"{at_most(used, limit.unit)} of {amount(limit.amount, limit.unit)}"
             notes.append(f"{limit.said_by}: {of} taken.")
         return notes
 
@@ -326,8 +326,9 @@ class Content:
 
 
 def _cost_row(name: str, unit: str, total: Total) -> tuple[str, ...]:
-    figures = (total.quoted, total.outstanding, total.billed, total.refunded, total.spent)
-    return (name, whole(total.jobs), *(amount(figure, unit) for figure in figures))
+    due = at_most(total.outstanding, unit)
+    ended = (amount(figure, unit) for figure in (total.billed, total.refunded, total.spent))
+    return (name, whole(total.jobs), amount(total.quoted, unit), due, *ended)
 
 
 def shown(check: CheckResult) -> list[Judgement]:

@@ -1,39 +1,104 @@
-"""Files that are whole or not there: written beside their place, then renamed into it."""
+"""Files that are whole or not there: written beside their place, then renamed into it.
+
+What is no regular file (a device, a pipe, what stdout is) cannot be renamed into and must not be
+replaced: it is written through, once all is there.
+"""
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
+import stat
+import sys
+import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-from qbatch.errors import SnapshotError
+from qbatch.errors import UnwritableError
+
+#: What the disk has no room for.
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Give the path to write to; what was written there takes `path`'s place at the end.
 
-    A reader sees the old file or the new one. After an error the old one stays.
+    A reader sees the old file or the new one. After an error the old one stays. A link stays, and
+    its target is replaced.
 
     Raises:
-        SnapshotError: The operating system refused: the text says why.
+        UnwritableError: The operating system refused: the text says why.
     """
-    fresh = path.with_name(f".{path.name}.{os.getpid()}.new")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield fresh
-        fresh.replace(path)
+        with _passing_through(path) if _is_passage(path) else _renamed_to(path) as fresh:
+            yield fresh
+    except BrokenPipeError:  # the reader has seen enough
+        raise
     except OSError as error:
-        reason = error.strerror or str(error)
-        raise SnapshotError(
-            f"{path}: cannot be written ({reason}); make room, or choose another folder with "
-            "`qbatch report --to DIR`; nothing measured is lost"
-        ) from error
+        raise unwritable(path, error) from error
+
+
+def unwritable(path: Path, error: OSError) -> UnwritableError:
+    """Say what the operating system's `error` about `path` means to the person."""
+    is_file = isinstance(error, FileExistsError)  # where a folder should be
+    reason = f"{error.filename} is no folder" if is_file else error.strerror or str(error)
+    return UnwritableError(
+        f"{path}: cannot be written ({reason})",
+        "make room, or choose another folder with `qbatch report --to DIR`; nothing measured is "
+        "lost",
+    )
+
+
+def _is_passage(path: Path) -> bool:
+    """Whether `path` is no regular file, or is what this process's stdout goes to."""
+    try:
+        found = path.stat()
+    except OSError:
+        return False
+    if not stat.S_ISREG(found.st_mode):
+        return not stat.S_ISDIR(found.st_mode)
+    return _is_stdout(found)
+
+
+def _is_stdout(found: os.stat_result) -> bool:
+    try:
+        return os.path.samestat(found, os.fstat(1))
+    except OSError:  # it is closed
+        return False
+
+
+@contextmanager
+def _renamed_to(path: Path) -> Iterator[Path]:
+    place = Path(os.path.realpath(path)) if path.is_symlink() else path
+    fresh = place.with_name(f".{place.name}.{os.getpid()}.new")
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        yield fresh
+        fresh.replace(place)
     finally:
         with suppress(OSError):
             fresh.unlink(missing_ok=True)
+
+
+@contextmanager
+def _passing_through(path: Path) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="qbatch-") as folder:
+        fresh = Path(folder) / (path.name or "file")
+        yield fresh
+        with fresh.open("rb") as written, _opened(path) as file:
+            shutil.copyfileobj(written, file)
+
+
+def _opened(path: Path) -> IO[bytes]:
+    """Open for writing what is there; stdout where it stands, for it may be a file."""
+    if not _is_stdout(path.stat()):
+        return path.open("wb")
+    sys.stdout.flush()
+    return os.fdopen(os.dup(1), "wb")
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
+from decimal import ROUND_CEILING, Decimal
 
 from qbatch.result import Counts, Estimate
 
@@ -134,6 +135,17 @@ def amount(cost: float, unit: str) -> str:
     if unit in {"usd", "eur"}:
         return f"{cost:.2f} {unit.upper()}"
     return f"{cost:.6g} {unit.replace('qpu_', 'QPU ').replace('_', ' ')}".strip()
+
+
+def at_most(cost: float, unit: str) -> str:
+    """`amount` of an upper bound: never less than it is, beyond the noise of its last bits.
+
+    >>> at_most(0.075, "usd"), at_most(0.1 + 0.2, "usd"), at_most(1234567.0, "credits")
+    ('0.08 USD', '0.30 USD', '1.23457e+06 credits')
+    """
+    exact = Decimal(f"{cost:.12g}")
+    digits = 2 if unit in {"usd", "eur"} else 5 - max(exact.adjusted(), -12)
+    return amount(float(exact.quantize(Decimal(1).scaleb(-digits), ROUND_CEILING)), unit)
 
 
 #: (seconds from which, of one, and of the part of it that is told beside it), with their names.

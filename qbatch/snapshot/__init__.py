@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from qbatch.snapshot.attempts import Attempt
-from qbatch.snapshot.folders import find_run_folder, open_run, set_aside
+from qbatch.snapshot.folders import find_run_folder, is_run_folder, open_run, set_aside
 from qbatch.snapshot.held import Held
 from qbatch.snapshot.ledger import Entry, Purchase, Total, total_up
 from qbatch.snapshot.lock import holder_of
@@ -30,6 +30,7 @@ __all__ = [
     "again",
     "find_run_folder",
     "holder_of",
+    "is_run_folder",
     "open_run",
     "set_aside",
     "total_up",

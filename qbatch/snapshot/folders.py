@@ -49,6 +49,11 @@ def find_run_folder(path: Path, out: Path | None = None) -> Path:
     return Path("runs") / load_manifest(path).name
 
 
+def is_run_folder(folder: Path) -> bool:
+    """Whether a run is or was kept there, also one whose snapshot is lost."""
+    return (folder / database.NAME).exists() or read_note(folder).journal != "new"
+
+
 def set_aside(folder: Path) -> tuple[Path, int] | None:
     """Move a run folder out of the way: ``NAME`` becomes ``NAME.<UTC time>``.
 
@@ -60,7 +65,7 @@ def set_aside(folder: Path) -> tuple[Path, int] | None:
         RunLockedError: A runner holds it.
         SnapshotError: It cannot be moved.
     """
-    if not (folder / database.NAME).exists() and read_note(folder).journal == "new":
+    if not is_run_folder(folder):
         return None
     lock = RunLock(folder)
     try:

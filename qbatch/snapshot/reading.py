@@ -17,6 +17,9 @@ from qbatch.snapshot.schema import Mismatch, crc_of
 #: a number that grows whenever that changes.
 POINTS, PLAN = "points", "plan"
 
+#: The second fact before any point was registered.
+NO_PLAN = "0/0"
+
 #: How many purchases the ledger has.
 PURCHASES = "purchases"
 

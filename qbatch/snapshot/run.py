@@ -26,6 +26,7 @@ from qbatch.snapshot.ledger import Purchase, read_purchases, total_up
 from qbatch.snapshot.lock import holder_of
 from qbatch.snapshot.points import SELECT, PointResult, read_points
 from qbatch.snapshot.reading import (
+    NO_PLAN,
     POINTS,
     check_number_of_points,
     check_planned,
@@ -56,6 +57,11 @@ if TYPE_CHECKING:
 
 #: Points read at once.
 PAGE = 256
+
+#: Characters of an id's beginning by which a point is found.
+SHORTEST_ID = 4
+
+HEX = "0123456789abcdef"
 
 
 class Run:
@@ -151,6 +157,11 @@ class Run:
     def axes(self) -> tuple[str, ...]:
         """Names of the swept axes, in the plan's order."""
         return tuple(json.loads(self.meta.get("axes", "[]")))
+
+    @property
+    def has_plan(self) -> bool:
+        """False where it was cut off before its points were registered."""
+        return self._numbers()[2] != NO_PLAN
 
     @property
     def is_running(self) -> bool:
@@ -299,7 +310,7 @@ class Run:
             rows = self._by_id(key.lower())
         if not rows:
             self._check_points()
-            raise SelectionError(f"{self.folder}: no point is called {key!r} or has such an id")
+            raise SelectionError(f"{self.folder}: {_no_such_point(key)}")
         if len(rows) > 1:
             raise SelectionError(f"{self.folder}: {key!r} fits several points; give more digits")
         (found,) = read_points(self, rows)
@@ -312,7 +323,7 @@ class Run:
         self._trust.check("points", "places")
 
     def _by_id(self, prefix: str) -> list[Any]:
-        if not 4 <= len(prefix) <= 64 or set(prefix) - set("0123456789abcdef"):
+        if not SHORTEST_ID <= len(prefix) <= 64 or set(prefix) - set(HEX):
             return []
         low, high = (bytes.fromhex(prefix.ljust(64, end)) for end in "0f")
         return self._rows(f"{SELECT} WHERE points.id BETWEEN ? AND ? LIMIT 2", (low, high))
@@ -471,3 +482,10 @@ class Run:
         from qbatch.snapshot.tables import to_html
 
         return to_html(self)
+
+
+def _no_such_point(key: str) -> str:
+    told = f"no point is called {key!r}"
+    if key and len(key) < SHORTEST_ID and not set(key.lower()) - set(HEX):
+        return f"{told}; of an id, write {SHORTEST_ID} characters or more"
+    return f"{told} or has such an id"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -366,7 +367,14 @@ def test_a_run_with_jobs_at_a_cloud_is_not_forgotten(qbatch: Call, held: Path) -
 
 
 @pytest.mark.parametrize(
-    "flags", [(), ("--give-up", "--resubmit"), ("--adopt", " "), ("--adopt", "x", "--give-up")]
+    "flags",
+    [
+        (),
+        ("--give-up", "--resubmit"),
+        ("--adopt", " "),
+        ("--adopt", "../admin"),
+        ("--adopt", "x", "--give-up"),
+    ],
 )
 def test_a_decision_is_exactly_one(qbatch: Call, done: Path, flags: tuple[str, ...]) -> None:
     assert qbatch("resolve", done, "shots=10", *flags).code == 2
@@ -418,6 +426,28 @@ def test_a_limit_in_a_unit_nobody_bills_in_is_a_usage_error(qbatch: Call, done: 
     said = qbatch("run", done, "--max-cost", "5euro")
     assert said.code == 2
     assert "units are usd, eur, credits, qpu_seconds" in said.err
+
+
+def test_a_unit_without_limit_is_told_before_the_question_and_a_limit_of_nothing_refused(
+    qbatch: Call, clouds: dict[str, str], two_clouds: Path
+) -> None:
+    said = qbatch("run", two_clouds, "--max-cost", "5usd")
+    assert said.code == 6
+    assert said.err.partition("Run it?")[0].count("no limit for credits\n") == 1
+    said = qbatch("run", two_clouds, "--max-cost", "1eur", "--yes")
+    assert said.code == 2
+    assert "1 EUR bounds nothing here: this plan is billed in USD and credits" in said.err
+
+
+def test_a_copied_run_folder_buys_nothing_beside_its_original(
+    qbatch: Call, clouds: dict[str, str], two_clouds: Path, ledger: Callable[[], list[Any]]
+) -> None:
+    qbatch("run", two_clouds, "--yes", "--no-report", "-k", "backend=toshiko")
+    copy = shutil.copytree("runs/clouds", "copy")
+    before = len(ledger())
+    said = qbatch("run", two_clouds, "--yes", "--out", copy)
+    assert (said.code, len(ledger())) == (9, before)
+    assert "copy is a copy of" in said.err
 
 
 def test_the_lower_of_two_limits_holds() -> None:
@@ -551,3 +581,14 @@ def test_a_verdict_of_an_emulator_is_not_taken_for_the_clouds(no_clouds: None) -
     keep_verdicts("oqc", "https://cloud.oqc.app", {"qpu": "reversed"})
     kept = json.loads(path.read_text())
     assert {each["verdict"] for each in kept.values()} == {"ok", "reversed"}
+
+
+@pytest.mark.parametrize("verb", ["run", "plan"])
+@pytest.mark.parametrize(("backend", "target"), [("forte", "ionq:fort"), ("toshiko", "qpu:none")])
+def test_a_target_that_is_none_is_a_mistake_of_the_manifest(
+    verb: str, backend: str, target: str, qbatch: Call, two_clouds: Path, clouds: dict[str, str]
+) -> None:
+    said = qbatch(verb, two_clouds, "-S", f"backends.{backend}.target={target}")
+    assert said.code == 3
+    assert f"{target!r} is no" in said.err
+    assert "; write target: " in said.err

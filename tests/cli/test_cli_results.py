@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import json
+import os
+import re
+import subprocess
+import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 
+from qbatch.cli import ledger, words
 from qbatch.job import JobState
-from qbatch.snapshot import open_run
+from qbatch.snapshot import Snapshot, open_run
 
 Call = Callable[..., Any]
 SetState = Callable[..., str]
@@ -102,6 +109,81 @@ def test_status_of_pending_work_is_nine(qbatch: Call, done: Path, set_state: Set
     assert qbatch("status", done).code == 9
 
 
+def test_status_says_of_cancelled_points_that_they_were_cancelled(
+    qbatch: Call, done: Path, set_state: SetState
+) -> None:
+    set_state(JobState.CANCELLED)
+    said = qbatch("status", done)
+    assert said.code == 1
+    assert said.out.startswith("pair: some points were cancelled; 3 points")
+
+
+@pytest.mark.parametrize("verb", ["status", "check", "fetch"])
+def test_a_run_cut_off_before_its_points_were_known_is_pending(verb: str, qbatch: Call) -> None:
+    Snapshot(Path("cut")).close()
+    said = qbatch(verb, "cut")
+    assert said.code == 9
+    assert "cut off before its points were known; `qbatch run` goes on" in said.out + said.err
+    assert qbatch("status", "cut", "--json").json["exit_code"] == 9
+
+
+def test_a_run_all_of_whose_points_were_forgotten_says_so(qbatch: Call, done: Path) -> None:
+    with open_run("runs/pair") as run:
+        ids = [point.id for point in run]
+    with Snapshot(Path("runs/pair")) as snapshot:
+        snapshot.forget(ids)
+    said = qbatch("status", "runs/pair")
+    assert said.code == 9
+    assert "all its points were forgotten; `qbatch run` runs them anew" in said.out
+
+
+LOST = [
+    ("status",),
+    ("check",),
+    ("show",),
+    ("doctor",),
+    ("doctor", "--repair"),
+    ("run",),
+    ("plan",),
+]
+
+
+@pytest.mark.parametrize("words", LOST, ids=" ".join)
+def test_a_run_whose_snapshot_was_deleted_is_damaged_to_every_verb(
+    words: tuple[str, ...], qbatch: Call, done: Path
+) -> None:
+    Path("runs/pair/snapshot.db").unlink()
+    said = qbatch(words[0], done if words[0] in ("run", "plan") else "runs/pair", *words[1:])
+    assert said.code == 9
+    assert "snapshot.db: it is missing" in said.out + said.err
+
+
+def test_doctor_says_in_words_that_a_folder_cannot_be_written(
+    qbatch: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system", ".qbatch-doctor-x")
+
+    monkeypatch.setattr("tempfile.TemporaryDirectory", refuse)
+    said = qbatch("doctor")
+    assert said.code == 9
+    assert re.search(r"durability: +\S+: it cannot be written; make the folder writable", said.out)
+    assert "Errno" not in said.out
+
+
+def test_an_upper_bound_is_rounded_up_and_never_beyond_its_last_digit(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    sums = {"backend": "sv1", "unit": "usd", "jobs": 1, "billed": 0.0, "refunded": 0.0}
+    for outstanding in (0.075, 0.07, 0.1 + 0.2):
+        ledger.tell({"totals": [{**sums, "outstanding": outstanding}], "budgets": []})
+    told = re.findall(r"at most (\S+) USD more to come", capsys.readouterr().out)
+    assert told == ["0.08", "0.07", "0.30"]
+    assert words.told_price(0.0711, "usd", "at most") == "at most 0.08 USD"
+    assert words.told_price(0.0711, "usd", "about") == "about 0.07 USD"
+    assert words.told_price(12.0000001, "credits", "at most") == "at most 12.0001 credits"
+
+
 def test_watching_a_run_that_nobody_runs_ends_at_once(qbatch: Call, done: Path) -> None:
     assert qbatch("status", done, "--watch").code == 0
 
@@ -144,6 +226,13 @@ def test_show_of_a_point_that_is_not_there_is_a_usage_error(qbatch: Call, done: 
     assert qbatch("show", done, "shots=41").code == 2
 
 
+def test_a_short_beginning_of_an_id_is_told_to_be_too_short(qbatch: Call, done: Path) -> None:
+    said = qbatch("show", done, "9bd")
+    assert said.code == 2
+    assert "no point is called '9bd'; of an id, write 4 characters or more" in said.err
+    assert "or has such an id" in qbatch("show", done, "ffff0000").err
+
+
 def test_csv_has_the_columns_of_the_design(qbatch: Call, done: Path) -> None:
     rows = list(csv.reader(io.StringIO(qbatch("export", done).out)))
     numbers = [f"{name}{end}" for name in ("zz", "z") for end in ("", "_se", "_low", "_high")]
@@ -181,8 +270,62 @@ def test_a_file_that_cannot_be_written_is_told_without_a_traceback(
     qbatch: Call, done: Path
 ) -> None:
     said = qbatch("export", done, "-o", "pair.yaml/results.csv")
-    assert said.code in (2, 9)
-    assert "internal error" not in said.err
+    assert said.code == 2
+    assert "pair.yaml/results.csv: cannot be written (pair.yaml is no folder); name" in said.err
+
+
+NAMED = {
+    "plan": ("plan", "pair.yaml", "-o", "pair.yaml/x"),
+    "schema": ("schema", "-o", "pair.yaml/x"),
+    "page": ("export", "runs/pair", "-f", "html", "-o", "pair.yaml/x"),
+    "capsule": ("export", "runs/pair", "-f", "capsule", "-o", "pair.yaml/x"),
+    "table": ("export", "runs/pair", "-f", "parquet", "-o", "pair.yaml/x"),
+    "junit": ("check", "runs/pair", "--junit", "pair.yaml/x"),
+    "report": ("report", "runs/pair", "--to", "pair.yaml/x"),
+}
+
+
+@pytest.mark.parametrize("words", NAMED.values(), ids=NAMED)
+def test_a_place_that_cannot_be_written_is_a_usage_error_of_every_verb(
+    words: tuple[str, ...], qbatch: Call, done: Path
+) -> None:
+    said = qbatch(*words)
+    assert said.code == 2
+    assert re.search(r"cannot be written \(.*(no fold|Not a dir).*\); name another place", said.err)
+
+
+def test_a_plan_is_written_where_no_folder_is_yet(qbatch: Call, done: Path) -> None:
+    assert qbatch("plan", done, "-o", "new/place.plan").code == 0
+    assert [path.name for path in Path("new").iterdir()] == ["place.plan"]
+
+
+@pytest.mark.parametrize("words", [("plan",), ("export", "-f", "csv"), ("export", "-f", "html")])
+def test_a_pipe_is_written_through(words: tuple[str, ...], qbatch: Call, done: Path) -> None:
+    verb, *rest = words
+    qbatch(verb, done, *rest, "-o", "file")
+    os.mkfifo("pipe")
+    with ThreadPoolExecutor() as pool:
+        read = pool.submit(Path("pipe").read_bytes)
+        assert qbatch(verb, done, *rest, "-o", "pipe").code == 0
+        assert read.result() == Path("file").read_bytes()
+    assert Path("pipe").is_fifo()
+
+
+def test_a_link_stays_and_its_target_is_written(qbatch: Call, done: Path) -> None:
+    Path("target").write_text("old")
+    Path("link").symlink_to("target")
+    assert qbatch("plan", done, "-o", "link").code == 0
+    assert Path("link").is_symlink()
+    assert Path("target").read_text().startswith('{"backends"')
+
+
+def test_what_stdout_goes_to_is_written_where_it_stands(done: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "qbatch", "plan", str(done), "-o", "/dev/stdout"]
+    with (tmp_path / "out").open("w") as out:
+        subprocess.run(command, cwd=tmp_path, stdout=out, stderr=subprocess.DEVNULL, check=True)
+    lines = (tmp_path / "out").read_text().splitlines()
+    assert lines[0].startswith("pair: 3 points")
+    assert '"points":3' in lines[-1]
 
 
 @pytest.mark.parametrize(

@@ -78,6 +78,31 @@ def test_what_does_not_exist_is_a_usage_error(
     assert ("^" in said.err) is caret
 
 
+@pytest.mark.parametrize("words", [("run",), ("run", "--rehearse"), ("plan",)])
+def test_a_value_that_no_point_has_is_a_usage_error(
+    words: tuple[str, ...], qbatch: Call, manifest: Path
+) -> None:
+    said = qbatch(words[0], manifest, *words[1:], "-k", "backend=smi and shots=10")
+    assert said.code == 2
+    assert "-k: no point has backend=smi; did you mean 'sim'?" in said.err
+    assert not Path("runs").exists()
+
+
+def test_a_retry_knows_the_values_too(qbatch: Call, done: Path) -> None:
+    said = qbatch("retry", "runs/pair", "-k", "shots>40")
+    assert said.code == 2
+    assert "-k: no point has shots>40; there are 10, 20, 40" in said.err
+
+
+@pytest.mark.parametrize("verb", ["run", "plan"])
+def test_an_empty_selection_of_values_that_exist_is_told(
+    verb: str, qbatch: Call, done: Path
+) -> None:
+    said = qbatch(verb, done, "-k", "shots=10 and shots=20")
+    assert said.code == 0
+    assert "-k: 'shots=10 and shots=20' means no point: the selection is empty" in said.err
+
+
 def test_an_invalid_manifest_runs_nothing(qbatch: Call, manifest: Path) -> None:
     change(manifest, "shots: [10", "shots: [0")
     said = qbatch("run", manifest)

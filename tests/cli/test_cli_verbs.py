@@ -105,6 +105,15 @@ def test_init_twice_changes_nothing(qbatch: Callable[..., Any]) -> None:
     assert {path: path.read_bytes() for path in Path().rglob("*") if path.is_file()} == before
 
 
+def test_init_into_a_folder_that_cannot_be_made_is_a_usage_error(
+    qbatch: Callable[..., Any],
+) -> None:
+    Path("file").touch()
+    said = qbatch("init", "file/new")
+    assert said.code == 2
+    assert "file/new/bell.yaml: cannot be written (Not a directory); name another" in said.err
+
+
 def test_schema_goes_to_stdout_or_to_a_file(qbatch: Callable[..., Any]) -> None:
     printed = qbatch("schema")
     assert printed.json["$schema"] == "https://json-schema.org/draft/2020-12/schema"

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
@@ -76,6 +77,19 @@ def test_the_env_file_is_whole_and_private(tmp_path: Path) -> None:
     assert (tmp_path / "env").read_text() == "QBATCH_OQC_URL=http://127.0.0.1:1/oqc\nB=2\n"
     assert stat.S_IMODE((tmp_path / "env").stat().st_mode) == 0o600
     assert [one.name for one in tmp_path.iterdir()] == ["env"]
+
+
+def test_the_env_file_may_be_a_link_or_a_pipe_and_stays_one(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to("env")
+    write_environment(tmp_path / "link", {"B": "2"})
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "env").read_text() == "B=2\n"
+    os.mkfifo(tmp_path / "pipe")
+    with ThreadPoolExecutor() as pool:
+        read = pool.submit((tmp_path / "pipe").read_text)
+        write_environment(tmp_path / "pipe", {"B": "2"})
+        assert read.result() == "B=2\n"
+    assert (tmp_path / "pipe").is_fifo()
 
 
 def test_a_wrong_provider_or_script_stops_before_serving(tmp_path: Path) -> None:

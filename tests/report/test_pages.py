@@ -233,6 +233,16 @@ def test_the_ledger_is_told_with_what_may_still_be_billed_and_who_says_so(
 
 
 @pytest.mark.usefixtures("no_figures")
+def test_what_may_still_be_billed_is_rounded_up_and_what_was_is_not(bell: Any) -> None:
+    bell.bought = [entry(reserved=0.0711), entry("ideal", reserved=0.2, billed=0.0711)]
+    bell.meta = {**bell.meta, "limits": dump_limits((Limit("budget.total", "usd", 1.0),), {})}
+    text = re.sub(r"[| ]+", " ", render(bell, "md"))
+    assert " noisy 1 1.00 USD 0.08 USD 0.00 USD" in text
+    assert " ideal 1 1.00 USD 0.00 USD 0.07 USD" in text
+    assert "budget.total: 0.15 USD of 1.00 USD taken." in text
+
+
+@pytest.mark.usefixtures("no_figures")
 @pytest.mark.parametrize("format", ["md", "html"])
 def test_a_held_job_is_told_with_all_that_is_needed_to_look_it_up(bell: Any, format: str) -> None:
     point = bell.points[1]
