@@ -135,7 +135,7 @@ def _say_what_can_be_mended(folder: Path) -> Iterator[Finding]:
     if diagnosis.refused:
         yield from _told("note", "not mended", diagnosis.refused)
         advice = "restore the folder from a copy, or begin anew with `qbatch run --fresh`"
-        yield Finding("note", "repair", f"{advice}, which buys again what was bought")
+        yield Finding("note", "repair", f"{advice}: either may buy again what is not in it")
         return
     yield from _told("note", "damaged", diagnosis.told or ["what SQLite keeps beside the rows"])
     yield Finding("note", "repair", f"`qbatch doctor {folder} --repair` mends it")

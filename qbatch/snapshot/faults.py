@@ -105,7 +105,8 @@ def remedy(path: Path) -> str:
     """What a person can do about a damaged snapshot."""
     return (
         f"`qbatch doctor {path.parent}` says what can be mended; else restore the folder from a "
-        "copy, or start again with --fresh (the damaged folder is set aside, not deleted)"
+        "copy, or start again with --fresh (the damaged folder is set aside, not deleted): either "
+        "may buy again what is not in it"
     )
 
 

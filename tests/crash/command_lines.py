@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -71,6 +72,7 @@ class Desk:
             [*before, *self._start, *arguments],
             **{"cwd": self.folder, "text": True, **given, **more},
             env={**os.environ, **FEW_THREADS, **own, "PYTHONPATH": str(ROOT)},
+            preexec_fn=_hear_of_hang_ups,
         )
         self._started.append(process)
         return process
@@ -125,6 +127,11 @@ class Desk:
         while not is_so(self):
             assert time.monotonic() < began + LIMIT_S, "it never came to that"
             time.sleep(0.02)
+
+
+def _hear_of_hang_ups() -> None:
+    """Undo what tests that are themselves run under ``nohup`` would hand on."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def ended(process: Any) -> tuple[int, str]:

@@ -170,10 +170,11 @@ SELLERS = {
 
 @pytest.mark.parametrize("provider", SELLERS)
 @settings(max_examples=6, deadline=None)
-@given(ends_s=st.sets(st.integers(0, 12).map(lambda n: 0.05 + 5.0 * n), min_size=1, max_size=4))
+@given(ends_s=st.sets(st.sampled_from([0.05, 10.05, 20.05, 30.05]), min_size=1))
 def test_a_token_that_ends_in_the_middle_is_renewed_once(
     provider: str, ends_s: set[float], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
+    """At most one ends between two polls: one that is refused as it was sold is no credential."""
     path, unset = SELLERS[provider]
     clouds = Clouds(provider)
     end = {"nth": 1, "expire_tokens": "issued"}
