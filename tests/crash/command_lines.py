@@ -72,7 +72,7 @@ class Desk:
             [*before, *self._start, *arguments],
             **{"cwd": self.folder, "text": True, **given, **more},
             env={**os.environ, **FEW_THREADS, **own, "PYTHONPATH": str(ROOT)},
-            preexec_fn=_hear_of_hang_ups,
+            preexec_fn=_hear_signals,
         )
         self._started.append(process)
         return process
@@ -129,9 +129,10 @@ class Desk:
             time.sleep(0.02)
 
 
-def _hear_of_hang_ups() -> None:
-    """Undo what tests that are themselves run under ``nohup`` would hand on."""
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+def _hear_signals() -> None:
+    """Undo what tests that are themselves run under ``nohup``, or with ``&``, would hand on."""
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def ended(process: Any) -> tuple[int, str]:

@@ -13,7 +13,7 @@ from tests.crash.world import World
 CERTAIN = ("oqc", "ibm-direct-access", "scaleway")
 
 #: At least so many boundaries were met, of the journal and of HTTP.
-MET = {"run": (20, 60), "late": (10, 30), "detach": (14, 13), "fetch": (8, 15), "cancel": (7, 30)}
+MET = {"run": (20, 60), "late": (7, 16), "detach": (12, 10), "fetch": (6, 15), "cancel": (6, 30)}
 
 
 def assert_good(played: list[Played]) -> None:
