@@ -6,7 +6,6 @@ and how to report it.
 
 from __future__ import annotations
 
-import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -17,8 +16,6 @@ import click
 
 if TYPE_CHECKING:
     from qbatch.errors import SourceError
-
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class Faults:
@@ -49,6 +46,12 @@ class Faults:
         return True
 
 
+def _is_for_want_of_room(error: OSError) -> bool:
+    from qbatch.report.files import NO_ROOM
+
+    return error.errno in NO_ROOM
+
+
 def _tell(error: BaseException) -> int:
     from qbatch.cli.exits import Exit, code_of
     from qbatch.errors import QbatchError, SourceError, SourceErrors
@@ -72,7 +75,7 @@ def _tell(error: BaseException) -> int:
         _tell_mistakes(mistakes_in(error))
     elif isinstance(error, QbatchError):
         click.echo(f"{click.style('qbatch:', fg='red')} {error}", err=True)
-    elif isinstance(error, OSError) and error.errno in _NO_ROOM:
+    elif isinstance(error, OSError) and _is_for_want_of_room(error):
         place = error.filename or "the output"
         click.echo(
             f"{click.style('qbatch:', fg='red')} {place}: {error.strerror}; make room, then run "

@@ -192,9 +192,11 @@ class _Conduct:
             self._kept += state is JobState.COMPLETED
         return registered
 
+    def _is_chosen(self, point: SweepPoint) -> bool:
+        return self._only is None or self._only(point)
+
     def _is_wanted(self, point: SweepPoint, state: JobState) -> bool:
-        is_chosen = self._only is None or self._only(point)
-        return is_chosen and state in WANTED[self._engine.settings.only]
+        return self._is_chosen(point) and state in WANTED[self._engine.settings.only]
 
     def make_lane(self, name: str, driver: Driver, target: Target) -> Lane:
         """Make the lane of one backend."""
@@ -354,7 +356,7 @@ class _Conduct:
         if point.backend != lane_name or (few is not None and point.id not in few):
             return False
         engine = self._engine
-        if point.id in engine.busy or (self._only is not None and not self._only(point)):
+        if point.id in engine.busy or not self._is_chosen(point):
             return False
         (row,) = engine.snapshot.jobs_of([point.id]) if few is None else (few[point.id],)
         if row.job.state not in WANTED[engine.settings.only]:
