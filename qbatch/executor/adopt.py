@@ -41,8 +41,8 @@ from qbatch.plan.identity import id_of, seed_of, short_key
 from qbatch.plan.lock import installed_versions
 from qbatch.plan.packing import composite_id
 from qbatch.providers import Fetched
-from qbatch.providers.oqc_results import NotCounts, SeparateRegisters, counts_of
-from qbatch.providers.oqc_snapshot import SavedError, SavedJob, SavedResult, read_config, read_jobs
+from qbatch.providers.oqc.results import NotCounts, SeparateRegisters, counts_of
+from qbatch.providers.oqc.snapshot import SavedError, SavedJob, SavedResult, read_config, read_jobs
 from qbatch.snapshot import JobRow, Snapshot
 from qbatch.snapshot.estimates import analysis_key
 

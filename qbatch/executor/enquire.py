@@ -16,7 +16,7 @@ import trio
 from qbatch.errors import Misspoke, ProviderError, Unavailable
 from qbatch.executor.retry import Retry
 from qbatch.providers import Driver
-from qbatch.providers.wire import Wire
+from qbatch.providers.kit.wire import Wire
 
 T = TypeVar("T")
 

@@ -32,11 +32,11 @@ if TYPE_CHECKING:
 #: Provider -> the module with its factory ``open_driver(backend, *, name, surroundings)``.
 BUILT_IN: Mapping[str, str] = {
     "local": "qbatch.providers.local",
-    "ibm-direct-access": "qbatch.providers.ibm_direct_access",
-    "open-quantum": "qbatch.providers.open_quantum",
-    "marqov": "qbatch.providers.marqov",
-    "scaleway": "qbatch.providers.scaleway",
-    "oqc": "qbatch.providers.oqc",
+    "ibm-direct-access": "qbatch.providers.ibm_direct_access.driver",
+    "open-quantum": "qbatch.providers.open_quantum.driver",
+    "marqov": "qbatch.providers.marqov.driver",
+    "scaleway": "qbatch.providers.scaleway.driver",
+    "oqc": "qbatch.providers.oqc.driver",
 }
 
 #: Provider -> options that name an account, an address or a store of the person's own.

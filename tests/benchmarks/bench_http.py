@@ -129,7 +129,7 @@ def _pause_after(elapsed_s: float) -> float:
 _SILENCE = """
 import socket, sys, trio
 from qbatch.errors import Unavailable
-from qbatch.providers.wire import Wire
+from qbatch.providers.kit.wire import Wire
 
 listener = socket.create_server(("127.0.0.1", 0), backlog=2_000)
 url = f"http://127.0.0.1:{listener.getsockname()[1]}/tasks"
@@ -204,7 +204,7 @@ def through_httpx(port: int, jobs: int, at_once: int) -> tuple[float, float]:
     import httpx
     import trio
 
-    from qbatch.providers.wire import FlatTransport
+    from qbatch.providers.kit.wire import FlatTransport
 
     body = {"circuit": "OPENQASM 3.0;" + "x" * 900, "shots": 1000}
 

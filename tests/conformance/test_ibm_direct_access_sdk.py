@@ -19,7 +19,7 @@ import pytest
 from environments import IBM_DIRECT_ACCESS, OBJECT_STORE
 
 from qbatch import open_run
-from qbatch.providers.ibm_direct_access_storage import open_bucket
+from qbatch.providers.ibm_direct_access.storage import open_bucket
 
 pytestmark = pytest.mark.conformance
 

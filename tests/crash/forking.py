@@ -35,11 +35,11 @@ MODULES = (
     "qbatch.executor.start",
     "qbatch.executor.attend",
     "qbatch.report",
-    "qbatch.providers.oqc",
-    "qbatch.providers.open_quantum",
-    "qbatch.providers.ibm_direct_access",
-    "qbatch.providers.marqov",
-    "qbatch.providers.scaleway",
+    "qbatch.providers.oqc.driver",
+    "qbatch.providers.open_quantum.driver",
+    "qbatch.providers.ibm_direct_access.driver",
+    "qbatch.providers.marqov.driver",
+    "qbatch.providers.scaleway.driver",
     "numpy",
     "httpcore",
     "qiskit",
@@ -57,13 +57,13 @@ def become(asked: dict[str, Any]) -> int:
         os.dup2(file, number)
     os.chdir(asked["folder"])
     os.environ.update(asked["environ"])
-    import qbatch.providers.wire
+    import qbatch.providers.kit.wire
     import qbatch.snapshot.faults
     from qbatch.cli import main
 
     make_fuse = qbatch.snapshot.faults.make_fuse
     qbatch.snapshot.faults.FUSE = make_fuse(asked.get("at_write"))
-    qbatch.providers.wire.FUSE = make_fuse(asked.get("at_http"))
+    qbatch.providers.kit.wire.FUSE = make_fuse(asked.get("at_http"))
     code = main(asked["arguments"])
     atexit._run_exitfuncs()
     sys.stdout.flush()

@@ -17,8 +17,8 @@ from qbatch.executor.adopt import MANIFEST, adopt_oqc
 from qbatch.executor.start import run_async
 from qbatch.job import JobState
 from qbatch.providers import Surroundings
-from qbatch.providers.oqc_config import Options
-from qbatch.providers.oqc_snapshot import write_config
+from qbatch.providers.oqc.config import Options
+from qbatch.providers.oqc.snapshot import write_config
 from qbatch.report.oqc_export import oqc_snapshot
 from qbatch.snapshot import Run
 

@@ -20,7 +20,7 @@ from qbatch.emulators import Emulation, Queueing, read_faults
 from qbatch.errors import Refused
 from qbatch.manifest.models import Backend
 from qbatch.providers import Batch, Driver, Surroundings, open_driver
-from qbatch.providers.wire import LEAST_SECRET
+from qbatch.providers.kit.wire import LEAST_SECRET
 from tests.fuzz.mutations import TEXTS, Answer, spoil
 from tests.providers.conftest import ORIGIN, Talk, make_order
 

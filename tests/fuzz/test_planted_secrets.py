@@ -28,7 +28,7 @@ import trio
 from qbatch.cli import main
 from qbatch.emulators import Emulation, Queueing, host
 from qbatch.providers import open_driver
-from qbatch.providers.ibm_direct_access_storage import open_bucket
+from qbatch.providers.ibm_direct_access.storage import open_bucket
 from qbatch.report import export, write_report
 from qbatch.report.exports import BINARY_FORMATS, TEXT_FORMATS
 from qbatch.snapshot import Run

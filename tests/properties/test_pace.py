@@ -22,9 +22,9 @@ from qbatch.executor import Retry
 from qbatch.executor.retry import MAX_RETRY_AFTER_S
 from qbatch.job import JobState
 from qbatch.providers import Prepared
-from qbatch.providers.bearer import Bearer
-from qbatch.providers.credentials import Secret
-from qbatch.providers.wire import MOST_RETRY_AFTER_S, Reply, read_retry_after
+from qbatch.providers.kit.bearer import Bearer
+from qbatch.providers.kit.credentials import Secret
+from qbatch.providers.kit.wire import MOST_RETRY_AFTER_S, Reply, read_retry_after
 from tests.executor.fake_drivers import FakeCloud, plan_of, play
 from tests.fuzz.whole_runs import SPENDING, TARGETS, Clouds, manifest_of, times_bought
 

@@ -18,9 +18,9 @@ import trio
 from qbatch.errors import CredentialsError, Misspoke, Refused, Unavailable
 from qbatch.job import JobState
 from qbatch.providers import Absent, Found, Unknown
-from qbatch.providers.credentials import Secret
-from qbatch.providers.ibm_direct_access_replies import read_array, read_counts, read_programs
-from qbatch.providers.ibm_direct_access_storage import Bucket
+from qbatch.providers.ibm_direct_access.replies import read_array, read_counts, read_programs
+from qbatch.providers.ibm_direct_access.storage import Bucket
+from qbatch.providers.kit.credentials import Secret
 
 SMALL, LARGE = "emu_5q", "ibm_rensselaer"
 

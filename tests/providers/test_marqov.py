@@ -16,8 +16,8 @@ from qbatch.errors import CredentialsError, Misspoke, Refused, Unavailable
 from qbatch.job import JobState
 from qbatch.manifest.models import Backend
 from qbatch.providers import Absent, Batch, Found, Surroundings, Unknown, open_driver
-from qbatch.providers.marqov import Marqov, Options
-from qbatch.providers.marqov_replies import read_price, read_result, read_state
+from qbatch.providers.marqov.driver import Marqov, Options
+from qbatch.providers.marqov.replies import read_price, read_result, read_state
 
 SUBMIT = "/api/jobs/submit"
 ROTATED = """\

@@ -11,8 +11,8 @@ import pytest
 from qbatch.errors import CredentialsError, Misspoke, Refused, Unavailable
 from qbatch.job import JobState
 from qbatch.providers import Found, Unknown
-from qbatch.providers.open_quantum_account import find_services, read_account
-from qbatch.providers.open_quantum_replies import choose, read_output
+from qbatch.providers.open_quantum.account import find_services, read_account
+from qbatch.providers.open_quantum.replies import choose, read_output
 
 TARGET = "ionq:forte-1"
 

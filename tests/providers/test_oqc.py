@@ -12,8 +12,8 @@ import trio
 from qbatch.errors import CredentialsError, Misspoke, Refused, Unavailable
 from qbatch.job import JobState
 from qbatch.providers import Absent, Found, Unknown
-from qbatch.providers.oqc_config import Options, encode_config
-from qbatch.providers.oqc_results import read_results
+from qbatch.providers.oqc.config import Options, encode_config
+from qbatch.providers.oqc.results import read_results
 
 QPU = "qpu:uk:2:d865b5a184"
 

@@ -14,15 +14,15 @@ from qbatch.emulators.clock import iso
 from qbatch.errors import CredentialsError, Misspoke, Refused, Unavailable
 from qbatch.job import JobState
 from qbatch.providers import Absent, Found, Leaves, Unknown, Update
-from qbatch.providers.scaleway_replies import (
+from qbatch.providers.kit.wire import Reply
+from qbatch.providers.scaleway.replies import (
     read_duration,
     read_error,
     read_instant,
     read_price,
     session_cost,
 )
-from qbatch.providers.scaleway_results import encode, read_result
-from qbatch.providers.wire import Reply
+from qbatch.providers.scaleway.results import encode, read_result
 from tests.providers.conftest import Talk
 
 AER, GARNET = "EMU-AER-16C-128M", "QPU-GARNET-20PQ"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from qbatch.providers import Rate
-from qbatch.providers.shared_rates import SharedRates, state_folder
+from qbatch.providers.kit.shared_rates import SharedRates, state_folder
 
 RATES = (Rate(2, 60.0), Rate(3, 600.0))
 
@@ -71,7 +71,7 @@ def test_a_clock_that_was_set_back_locks_nobody_out(tmp_path: Path) -> None:
 def test_processes_at_once_take_no_more_than_there_is(tmp_path: Path) -> None:
     program = (
         "import sys; from pathlib import Path; from qbatch.providers import Rate;"
-        "from qbatch.providers.shared_rates import SharedRates;"
+        "from qbatch.providers.kit.shared_rates import SharedRates;"
         "shared = SharedRates(Path(sys.argv[1]), 'a', [Rate(20, 60.0)]);"
         "print(sum(not shared.take(100.0) for _ in range(30)))"
     )

@@ -22,7 +22,7 @@ from qbatch.errors import (
     TooLarge,
     Unavailable,
 )
-from qbatch.providers.wire import Reply, Wire, read_retry_after
+from qbatch.providers.kit.wire import Reply, Wire, read_retry_after
 
 NOW = datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC)
 
@@ -226,7 +226,7 @@ def test_an_asgi_transport_may_stand_in_for_the_network() -> None:
 
 FUSED = """
 import sys, trio
-from qbatch.providers.wire import Wire
+from qbatch.providers.kit.wire import Wire
 async def main():
     async with Wire("oqc") as wire:
         await wire.send("POST", sys.argv[1], json={})

@@ -13,8 +13,8 @@ import pytest
 import trio
 
 from qbatch.errors import CredentialsError, Misspoke, ProviderError, Unavailable
-from qbatch.providers.credentials import Secret, address
-from qbatch.providers.wire import Reply, Wire, read_retry_after
+from qbatch.providers.kit.credentials import Secret, address
+from qbatch.providers.kit.wire import Reply, Wire, read_retry_after
 from tests.providers.test_wire import NOW, page, scripted
 
 SECRET = 'se"cr&t/ü+0123'

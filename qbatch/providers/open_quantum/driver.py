@@ -56,10 +56,10 @@ from qbatch.providers import (
     Unknown,
     Update,
 )
-from qbatch.providers.asking import ask_all
-from qbatch.providers.bearer import Bearer
-from qbatch.providers.credentials import Secret
-from qbatch.providers.foreign import (
+from qbatch.providers.kit.asking import ask_all
+from qbatch.providers.kit.bearer import Bearer
+from qbatch.providers.kit.credentials import Secret
+from qbatch.providers.kit.foreign import (
     MOST_NAMES,
     amount,
     record,
@@ -68,8 +68,9 @@ from qbatch.providers.foreign import (
     whole,
     word,
 )
-from qbatch.providers.open_quantum_account import find_services, open_account, read_account
-from qbatch.providers.open_quantum_replies import (
+from qbatch.providers.kit.wire import Reply, Wire
+from qbatch.providers.open_quantum.account import find_services, open_account, read_account
+from qbatch.providers.open_quantum.replies import (
     choose,
     expect,
     find_basis,
@@ -78,7 +79,6 @@ from qbatch.providers.open_quantum_replies import (
     read_output,
     url_of,
 )
-from qbatch.providers.wire import Reply, Wire
 
 #: What a job is for, where nothing is said: "other".
 ANY_SUBCATEGORY = "oth:oth"

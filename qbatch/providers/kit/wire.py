@@ -44,8 +44,8 @@ from qbatch.errors import (
     TooLarge,
     Unavailable,
 )
-from qbatch.providers.credentials import Secret
-from qbatch.providers.foreign import decode, redact, said
+from qbatch.providers.kit.credentials import Secret
+from qbatch.providers.kit.foreign import decode, redact, said
 from qbatch.snapshot.faults import make_fuse
 
 #: Called at each boundary of an exchange; None in real life.

@@ -11,9 +11,9 @@ from typing import Any
 from qbatch.errors import Misspoke
 from qbatch.job import JobState
 from qbatch.providers import Order, Price, Rate, Target
-from qbatch.providers.foreign import amount, identifier, record, said, whole
-from qbatch.providers.tally import read_tally
-from qbatch.providers.wire import Reply
+from qbatch.providers.kit.foreign import amount, identifier, record, said, whole
+from qbatch.providers.kit.tally import read_tally
+from qbatch.providers.kit.wire import Reply
 from qbatch.result import Counts
 
 #: Per user, and per team.

@@ -8,9 +8,9 @@ from typing import Any
 
 from qbatch.errors import Misspoke, Refused
 from qbatch.providers import Order
-from qbatch.providers.foreign import amount, identifier, records, said, word
-from qbatch.providers.tally import read_tally
-from qbatch.providers.wire import Reply
+from qbatch.providers.kit.foreign import amount, identifier, records, said, word
+from qbatch.providers.kit.tally import read_tally
+from qbatch.providers.kit.wire import Reply
 from qbatch.result import Counts
 
 #: The platform's names of operations that programs are written in -> Qiskit's.

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from qbatch.errors import Misspoke
-from qbatch.providers.tally import is_count, read_tally
+from qbatch.providers.kit.tally import is_count, read_tally
 from qbatch.result import Counts
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ from math import inf
 from pathlib import Path
 
 from qbatch.errors import CredentialsError, Misspoke
-from qbatch.providers.bearer import Bearer
-from qbatch.providers.credentials import Secret, address, read_pointer
-from qbatch.providers.foreign import amount
-from qbatch.providers.wire import Wire
+from qbatch.providers.kit.bearer import Bearer
+from qbatch.providers.kit.credentials import Secret, address, read_pointer
+from qbatch.providers.kit.foreign import amount
+from qbatch.providers.kit.wire import Wire
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,10 +51,10 @@ from qbatch.providers import (
     Unknown,
     Update,
 )
-from qbatch.providers.asking import ask_all
-from qbatch.providers.bearer import Bearer
-from qbatch.providers.credentials import Secret, address, read_environment, read_pointer
-from qbatch.providers.foreign import (
+from qbatch.providers.kit.asking import ask_all
+from qbatch.providers.kit.bearer import Bearer
+from qbatch.providers.kit.credentials import Secret, address, read_environment, read_pointer
+from qbatch.providers.kit.foreign import (
     MOST_NAMES,
     decode,
     identifier,
@@ -65,9 +65,9 @@ from qbatch.providers.foreign import (
     whole,
     word,
 )
-from qbatch.providers.oqc_config import Options, encode_config
-from qbatch.providers.oqc_results import read_results
-from qbatch.providers.wire import Reply, Wire
+from qbatch.providers.kit.wire import Reply, Wire
+from qbatch.providers.oqc.config import Options, encode_config
+from qbatch.providers.oqc.results import read_results
 
 BASE_URL = "https://cloud.oqc.app"
 URL_VARIABLES = ("QBATCH_OQC_URL", "OQC_URL")

@@ -4,7 +4,7 @@
   that the client saved is written again byte for byte.
 * A file is one job or a composite of jobs. ``history`` holds every output, oldest first; the
   latest stands once more as ``result`` or ``error``.
-* ``config_json`` is text in OQC's tagged JSON (`qbatch.providers.oqc_config.encode_config`). Three
+* ``config_json`` is text in OQC's tagged JSON (`qbatch.providers.oqc.config.encode_config`). Three
   prefixes of its type names mean the same; a flag stands as a number.
 * ``received`` without an offset is local time.
 * The client knows no EXPIRED and no UNKNOWN in a file, and refuses task ids that are no UUIDs.
@@ -24,7 +24,7 @@ from uuid import UUID
 from pydantic import BaseModel, Field, ValidationError
 
 from qbatch.errors import Place, SourceError
-from qbatch.providers.oqc_config import MITIGATION, TKET, Options, encode_config
+from qbatch.providers.oqc.config import MITIGATION, TKET, Options, encode_config
 
 #: What the service runs when a configuration names no number of shots, or there is none.
 DEFAULT_SHOTS = 1000

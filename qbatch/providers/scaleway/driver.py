@@ -62,9 +62,10 @@ from qbatch.providers import (
     Unknown,
     Update,
 )
-from qbatch.providers.credentials import Secret, address, read_environment, read_pointer
-from qbatch.providers.foreign import MOST_NAMES, is_word, number, redact, said, word
-from qbatch.providers.scaleway_replies import (
+from qbatch.providers.kit.credentials import Secret, address, read_environment, read_pointer
+from qbatch.providers.kit.foreign import MOST_NAMES, is_word, number, redact, said, word
+from qbatch.providers.kit.wire import Reply, Wire
+from qbatch.providers.scaleway.replies import (
     ENDED,
     LIVE,
     NO_GATES,
@@ -82,14 +83,13 @@ from qbatch.providers.scaleway_replies import (
     session_cost,
     write_duration,
 )
-from qbatch.providers.scaleway_results import (
+from qbatch.providers.scaleway.results import (
     AER_NOISE,
     PROGRAM_FORMATS,
     REGISTER,
     encode,
     read_result,
 )
-from qbatch.providers.wire import Reply, Wire
 
 BASE_URL = "https://api.scaleway.com"
 URL_VARIABLES = ("QBATCH_SCALEWAY_URL", "QISKIT_SCALEWAY_API_URL", "SCW_API_URL")

@@ -7,8 +7,8 @@ from math import inf
 
 import trio
 
-from qbatch.providers.credentials import Secret
-from qbatch.providers.wire import Reply
+from qbatch.providers.kit.credentials import Secret
+from qbatch.providers.kit.wire import Reply
 
 #: Asks for a new token; returns it with the seconds it lives, infinite for one that cannot be had
 #: anew.

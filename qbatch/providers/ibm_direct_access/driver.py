@@ -59,10 +59,7 @@ from qbatch.providers import (
     Unknown,
     Update,
 )
-from qbatch.providers.bearer import Bearer
-from qbatch.providers.credentials import Secret, address, read_environment, read_pointer
-from qbatch.providers.foreign import MOST_NAMES, amount, identifier, record, said, whole, word
-from qbatch.providers.ibm_direct_access_replies import (
+from qbatch.providers.ibm_direct_access.replies import (
     STATES,
     USUAL_REP_DELAY_S,
     expect,
@@ -78,13 +75,16 @@ from qbatch.providers.ibm_direct_access_replies import (
     read_usage_s,
     redacted,
 )
-from qbatch.providers.ibm_direct_access_storage import (
+from qbatch.providers.ibm_direct_access.storage import (
     MOST_LIFE_S,
     Bucket,
     open_bucket,
     path_of,
 )
-from qbatch.providers.wire import Reply, Wire
+from qbatch.providers.kit.bearer import Bearer
+from qbatch.providers.kit.credentials import Secret, address, read_environment, read_pointer
+from qbatch.providers.kit.foreign import MOST_NAMES, amount, identifier, record, said, whole, word
+from qbatch.providers.kit.wire import Reply, Wire
 
 IAM_URL = "https://iam.cloud.ibm.com"
 URL_VARIABLE = "QBATCH_IBM_DIRECT_ACCESS_URL"

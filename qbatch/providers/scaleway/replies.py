@@ -14,8 +14,8 @@ from typing import Any
 from qbatch.errors import Misspoke
 from qbatch.job import JobState
 from qbatch.providers import Price, Target
-from qbatch.providers.foreign import identifier, number, record, records, said, whole
-from qbatch.providers.wire import Reply
+from qbatch.providers.kit.foreign import identifier, number, record, records, said, whole
+from qbatch.providers.kit.wire import Reply
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

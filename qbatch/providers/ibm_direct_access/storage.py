@@ -17,7 +17,7 @@ from typing import Literal
 from urllib.parse import quote, urlsplit
 
 from qbatch.errors import CredentialsError, Refused
-from qbatch.providers.credentials import Secret, address, read_environment
+from qbatch.providers.kit.credentials import Secret, address, read_environment
 
 #: The longest life of a presigned URL that the signature's definition allows, seconds.
 MOST_LIFE_S = 604_800

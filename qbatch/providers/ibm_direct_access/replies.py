@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from qbatch.errors import Misspoke
 from qbatch.job import JobState
 from qbatch.providers import Order, Price, Target
-from qbatch.providers.foreign import amount, record, records, redact, said, whole, word
-from qbatch.providers.wire import Reply
+from qbatch.providers.kit.foreign import amount, record, records, redact, said, whole, word
+from qbatch.providers.kit.wire import Reply
 from qbatch.result import Counts
 
 if TYPE_CHECKING:

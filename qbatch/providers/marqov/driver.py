@@ -53,10 +53,12 @@ from qbatch.providers import (
     Unknown,
     Update,
 )
-from qbatch.providers.asking import ask_all
-from qbatch.providers.credentials import Secret, address, read_environment, read_pointer
-from qbatch.providers.foreign import MOST_NAMES, amount, is_word, record, word
-from qbatch.providers.marqov_replies import (
+from qbatch.providers.kit.asking import ask_all
+from qbatch.providers.kit.credentials import Secret, address, read_environment, read_pointer
+from qbatch.providers.kit.foreign import MOST_NAMES, amount, is_word, record, word
+from qbatch.providers.kit.shared_rates import SharedRates, state_folder
+from qbatch.providers.kit.wire import Reply, Wire
+from qbatch.providers.marqov.replies import (
     RATES,
     STATES,
     expect,
@@ -69,8 +71,6 @@ from qbatch.providers.marqov_replies import (
     read_state,
     read_target,
 )
-from qbatch.providers.shared_rates import SharedRates, state_folder
-from qbatch.providers.wire import Reply, Wire
 
 BASE_URL = "https://app.marqov.ai"
 URL_VARIABLES = ("QBATCH_MARQOV_URL", "MARQOV_PLATFORM_URL")

@@ -1,0 +1,10 @@
+"""What drivers of clouds share; no cloud is named here.
+
+wire           requests and answers, errors told apart, sizes and times bounded
+foreign        reading what is not trusted
+bearer         tokens that expire and are renewed once for all
+credentials    where a credential comes from
+asking         several questions at once
+shared_rates   rates that runs of one person share
+tally          what was seen of a composite job's children
+"""

@@ -1,0 +1,5 @@
+"""Marqov.
+
+driver     the protocol
+replies    what the service answers, read and checked
+"""
