@@ -19,7 +19,7 @@ from qbatch.circuit import Circuit, open_circuit, program_text
 from qbatch.errors import SelectionError
 from qbatch.job import JobState
 from qbatch.manifest.models import Circuit as CircuitSpec
-from qbatch.providers.oqc.config import Options
+from qbatch.providers.oqc.options import Options
 from qbatch.providers.oqc.snapshot import (
     SavedError,
     SavedJob,

@@ -17,7 +17,7 @@ from qbatch.executor.adopt import MANIFEST, adopt_oqc
 from qbatch.executor.start import run_async
 from qbatch.job import JobState
 from qbatch.providers import Surroundings
-from qbatch.providers.oqc.config import Options
+from qbatch.providers.oqc.options import Options
 from qbatch.providers.oqc.snapshot import write_config
 from qbatch.report.oqc_export import oqc_snapshot
 from qbatch.snapshot import Run

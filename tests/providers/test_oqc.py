@@ -12,7 +12,8 @@ import trio
 from qbatch.errors import CredentialsError, Misspoke, Refused, Unavailable
 from qbatch.job import JobState
 from qbatch.providers import Absent, Found, Unknown
-from qbatch.providers.oqc.config import Options, encode_config
+from qbatch.providers.oqc.config import encode_config
+from qbatch.providers.oqc.options import Options
 from qbatch.providers.oqc.results import read_results
 
 QPU = "qpu:uk:2:d865b5a184"

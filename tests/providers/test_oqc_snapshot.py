@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from qbatch.errors import SourceError
-from qbatch.providers.oqc.config import Options, encode_config
+from qbatch.providers.oqc.config import encode_config
+from qbatch.providers.oqc.options import Options
 from qbatch.providers.oqc.results import NotCounts, SeparateRegisters, counts_of
 from qbatch.providers.oqc.snapshot import read_config, read_jobs, write_config, write_jobs
 

@@ -15,10 +15,9 @@ from qbatch.errors import CredentialsError, Misspoke, Refused, Unavailable
 from qbatch.job import JobState
 from qbatch.providers import Absent, Found, Leaves, Unknown, Update
 from qbatch.providers.kit.wire import Reply
+from qbatch.providers.scaleway.moments import read_duration, read_instant
 from qbatch.providers.scaleway.replies import (
-    read_duration,
     read_error,
-    read_instant,
     read_price,
     session_cost,
 )

@@ -19,9 +19,6 @@ from urllib.parse import quote, urlsplit
 from qbatch.errors import CredentialsError, Refused
 from qbatch.providers.kit.credentials import Secret, address, read_environment
 
-#: The longest life of a presigned URL that the signature's definition allows, seconds.
-MOST_LIFE_S = 604_800
-
 Method = Literal["GET", "PUT", "DELETE"]
 
 

@@ -1,5 +1,6 @@
 """Marqov.
 
 driver     the protocol
+options    what a person may write under ``options``
 replies    what the service answers, read and checked
 """

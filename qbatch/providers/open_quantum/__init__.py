@@ -1,6 +1,7 @@
 """Open Quantum.
 
 driver     the protocol
+options    what a person may write under ``options``
 replies    what the service answers, read and checked
 account    what is true of an organization and its prices
 """

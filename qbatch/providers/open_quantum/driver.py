@@ -36,8 +36,6 @@ from functools import partial
 from typing import Any
 from urllib.parse import quote
 
-from pydantic import BaseModel, ConfigDict, Field
-
 from qbatch.circuit import Fit, program_text
 from qbatch.errors import CircuitError, Misspoke, Refused, Unavailable, Unfit
 from qbatch.job import JobState
@@ -70,6 +68,7 @@ from qbatch.providers.kit.foreign import (
 )
 from qbatch.providers.kit.wire import Reply, Wire
 from qbatch.providers.open_quantum.account import find_services, open_account, read_account
+from qbatch.providers.open_quantum.options import ANY_SUBCATEGORY, Options
 from qbatch.providers.open_quantum.replies import (
     choose,
     expect,
@@ -79,9 +78,6 @@ from qbatch.providers.open_quantum.replies import (
     read_output,
     url_of,
 )
-
-#: What a job is for, where nothing is said: "other".
-ANY_SUBCATEGORY = "oth:oth"
 
 #: Active jobs per organization, as documented.
 MOST_ACTIVE = 10
@@ -100,27 +96,6 @@ STATES = {
     "canceled": JobState.CANCELLED,
     "cancelled": JobState.CANCELLED,
 }
-
-
-class Options(BaseModel):
-    """``options`` of an Open Quantum backend.
-
-    Attributes:
-        organization: Whose credits are spent: an id or a name. None:
-            OPENQUANTUM_ORGANIZATION_ID, or the only one the account has.
-        execution_plan: auto, public, private, or a plan's id.
-        queue_priority: auto, standard, priority, instant, or a priority's id.
-        subcategory: "category:subcategory", one of those the platform lists, by code or id.
-        configuration: Further keys of ``configuration_data``, checked by the platform.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    organization: str | None = None
-    execution_plan: str = "auto"
-    queue_priority: str = "auto"
-    subcategory: str = ANY_SUBCATEGORY
-    configuration: Mapping[str, Any] = Field(default_factory=dict)
 
 
 class OpenQuantum:

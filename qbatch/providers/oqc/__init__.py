@@ -1,7 +1,8 @@
 """OQC QCaaS.
 
 driver     the protocol: one batch is one composite job
-config     options of a task, as its JSON config
+options    what a person may write under ``options``
+config     the same as the tagged JSON that is sent
 results    result formats to counts
 snapshot   the official client's own snapshot file, read and written
 """

@@ -66,7 +66,8 @@ from qbatch.providers.kit.foreign import (
     word,
 )
 from qbatch.providers.kit.wire import Reply, Wire
-from qbatch.providers.oqc.config import Options, encode_config
+from qbatch.providers.oqc.config import encode_config
+from qbatch.providers.oqc.options import Options
 from qbatch.providers.oqc.results import read_results
 
 BASE_URL = "https://cloud.oqc.app"

@@ -24,7 +24,8 @@ from uuid import UUID
 from pydantic import BaseModel, Field, ValidationError
 
 from qbatch.errors import Place, SourceError
-from qbatch.providers.oqc.config import MITIGATION, TKET, Options, encode_config
+from qbatch.providers.oqc.config import MITIGATION, TKET, encode_config
+from qbatch.providers.oqc.options import Options
 
 #: What the service runs when a configuration names no number of shots, or there is none.
 DEFAULT_SHOTS = 1000

@@ -1,6 +1,8 @@
 """Scaleway QaaS.
 
 driver     the protocol: the jobs of one session are one composite job
+options    what a person may write under ``options``
 replies    what the service answers, read and checked
+moments    instants and durations as they are written there
 results    result models to counts
 """
