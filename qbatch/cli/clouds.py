@@ -81,7 +81,7 @@ def _known(provider: str | None) -> list[str]:
     from qbatch.errors import SelectionError
     from qbatch.providers import BUILT_IN, ENTRY_POINTS
 
-    built_in = [name for name, module in BUILT_IN.items() if find_spec(module) is not None]
+    built_in = [name for name, room in BUILT_IN.items() if find_spec(room.driver) is not None]
     known = [*built_in, *sorted({point.name for point in entry_points(group=ENTRY_POINTS)})]
     if provider is not None and provider not in known:
         raise SelectionError(f"there is no provider {provider!r}; known are {', '.join(known)}")

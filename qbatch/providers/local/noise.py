@@ -37,6 +37,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
+from qbatch.providers.complaints import complaints
 from qbatch.providers.local.options import PlainData, wrong
 
 Probability = Annotated[float, Field(ge=0, le=1)]
@@ -197,8 +198,6 @@ def read_calibration(file: str, folder: Path) -> Calibration:
     except OSError as error:
         raise ValueError(f"cannot read calibration file {file!r}: {error.strerror}") from error
     except ValidationError as error:
-        from qbatch.providers.local.settings import complaints
-
         told = [
             f"{'.'.join(map(str, loc)) or 'file'}: {problem}"
             for loc, problem in complaints(error, Calibration)

@@ -49,8 +49,17 @@ class Options(PlainData):
         precision: Of amplitudes; "single" halves the memory.
         device: Where; "GPU" needs a qiskit-aer that was built for it.
         statevector: Keep the state before measurement of ideal circuits without feedback.
-
-    The others are Aer's own, under Aer's names; its documentation explains them.
+        matrix_product_state_max_bond_dimension: Aer's, under Aer's name: the most singular values
+            kept at each bond; None: all.
+        matrix_product_state_truncation_threshold: Aer's: singular values are dropped as long as
+            their squares sum up to less.
+        mps_sample_measure_algorithm: Aer's: how matrix_product_state samples.
+        extended_stabilizer_sampling_method: Aer's: how extended_stabilizer samples.
+        extended_stabilizer_metropolis_mixing_time: Aer's: Metropolis steps before sampling.
+        extended_stabilizer_approximation_error: Aer's: the error that its decomposition may make.
+        extended_stabilizer_norm_estimation_samples: Aer's: samples of its norm estimation.
+        extended_stabilizer_norm_estimation_repetitions: Aer's: repetitions of it.
+        tensor_network_num_sampling_qubits: Aer's: qubits sampled at once.
     """
 
     method: Method = "automatic"

@@ -9,34 +9,15 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
-
-from pydantic import BaseModel, ValidationError
+from typing import TYPE_CHECKING
 
 from qbatch.errors import Unfit
+from qbatch.providers.complaints import Loc, complaints_about
 from qbatch.providers.local.noise import Noise, NoiseModel
 from qbatch.providers.local.options import Options
 
 if TYPE_CHECKING:
     from qbatch.manifest.models import Backend  # workers need not load a manifest's models
-
-Loc = tuple[str | int, ...]
-
-_PROBLEMS = {
-    "missing": "is missing",
-    "greater_than": "is too small; write more than {gt}",
-    "greater_than_equal": "is too small; write {ge} or more",
-    "less_than": "is too large; write less than {lt}",
-    "less_than_equal": "is too large; write {le} or less",
-    "finite_number": "is not finite; write a number",
-    "float_type": "is no number",
-    "int_type": "is no whole number",
-    "int_from_float": "is no whole number",
-    "bool_type": "is neither true nor false",
-    "string_type": "is no text",
-    "model_type": "is no map; write keys and values",
-    "too_short": "is empty; write at least one",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +53,10 @@ def validate_settings(backend: Backend, folder: Path | None = None) -> list[tupl
         For each mistake its place within the backend (("options", "methd")) and what is wrong and
         how to mend it. A misspelt key is reported at the key.
     """
-    problems = [(("options", *loc), text) for loc, text in _check(Options, dict(backend.options))]
+    told = complaints_about(Options, backend.options)
+    problems: list[tuple[Loc, str]] = [(("options", *loc), text) for loc, text in told]
     noise = dict(backend.noise or {})
-    found = [(("noise", *loc), text) for loc, text in _check(Noise, noise)]
+    found = [(("noise", *loc), text) for loc, text in complaints_about(Noise, noise)]
     if not found and folder is not None and "calibration" in noise:
         try:
             NoiseModel.from_noise(Noise.model_validate(noise), folder)
@@ -121,58 +103,6 @@ def _clashes(backend: Backend) -> Iterator[tuple[Loc, str]]:
 def _stim_knows(noise: Noise) -> bool:
     symmetric = noise.readout is None or noise.readout.p01 == noise.readout.p10
     return symmetric and noise.thermal_relaxation is None and noise.calibration is None
-
-
-def _check(model: type[BaseModel], data: dict[str, Any]) -> list[tuple[Loc, str]]:
-    try:
-        model.model_validate(data)
-    except ValidationError as error:
-        return list(complaints(error, model))
-    return []
-
-
-def complaints(error: ValidationError, model: type[BaseModel]) -> Iterator[tuple[Loc, str]]:
-    """Turn pydantic's errors about `model` into (place, what is wrong and how to mend it)."""
-    for detail in error.errors(include_url=False):
-        loc = detail["loc"]
-        yield loc, _problem(detail["type"], detail, loc, _owner(loc, model))
-
-
-def _owner(loc: Loc, model: type[BaseModel]) -> type[BaseModel]:
-    """Return the model that the last key of `loc` is, or should be, a field of."""
-    for step in loc[:-1]:
-        if isinstance(step, str) and step in model.model_fields:
-            model = next(_models_in(model.model_fields[step].annotation), model)
-    return model
-
-
-def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    for part in get_args(annotation):
-        yield from _models_in(part)
-
-
-def _problem(kind: str, detail: Any, loc: Loc, owner: type[BaseModel]) -> str:
-    from qbatch.manifest.nearest import did_you_mean, listed
-
-    context = detail.get("ctx") or {}
-    shown = repr(detail.get("input"))[:60]
-    if kind == "wrong":
-        return str(context["problem"])
-    if kind == "extra_forbidden":
-        known = list(owner.model_fields)
-        hint = did_you_mean(str(loc[-1]), known)
-        return f"unknown key {str(loc[-1])!r} (known: {listed(known, 12)}){hint}"
-    if kind == "literal_error":
-        known = [word.strip("'") for word in context["expected"].replace(" or ", ", ").split(", ")]
-        hint = did_you_mean(str(detail.get("input")), known)
-        return f"{shown} is none of {', '.join(known)}{hint}"
-    if kind == "missing":
-        return f"{loc[-1]} is missing; write it"
-    if kind.startswith("json_"):
-        return str(detail["msg"])
-    return f"{shown} {_PROBLEMS.get(kind, 'does not fit here').format(**context)}"
 
 
 def read_settings(backend: Backend, folder: Path) -> Settings:

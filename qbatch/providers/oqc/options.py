@@ -16,6 +16,9 @@ class Options(BaseModel):
         error_mitigation: Readout mitigation on the counts.
         passive_reset_time: Wait between shots, seconds.
         repetition_period: The older name for it, seconds.
+        pre_selection: Keep only shots whose qubits are measured as 0 before they begin.
+        post_selection: Keep only shots whose qubits pass the service's check after they end.
+        driven_reset: Reset qubits by pulses between shots instead of waiting.
         metrics: Ask for the optimised circuit and its instruction count.
         config: Further keys of the compiler configuration, sent as they are.
         noise: Run a simulator with its noise.

@@ -1,0 +1,98 @@
+"""What is wrong with a backend's own settings: pydantic's errors in our words.
+
+Rules: the place within the settings, the value found, what is wrong with it and how to mend it; a
+misspelt key is told at the key, with the nearest known one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+
+Loc = tuple[str | int, ...]
+
+_PROBLEMS = {
+    "missing": "is missing",
+    "greater_than": "is too small; write more than {gt}",
+    "greater_than_equal": "is too small; write {ge} or more",
+    "less_than": "is too large; write less than {lt}",
+    "less_than_equal": "is too large; write {le} or less",
+    "finite_number": "is not finite; write a number",
+    "float_type": "is no number",
+    "int_type": "is no whole number",
+    "int_from_float": "is no whole number",
+    "bool_type": "is neither true nor false",
+    "bool_parsing": "is neither true nor false",
+    "int_parsing": "is no whole number",
+    "float_parsing": "is no number",
+    "string_type": "is no text",
+    "string_too_short": "is too short; write {min_length} characters or more",
+    "string_too_long": "is too long; write {max_length} characters or fewer",
+    "string_pattern_mismatch": "is not written as {pattern} wants it",
+    "uuid_parsing": "is no UUID",
+    "uuid_type": "is no UUID",
+    "tuple_type": "is no list; write [ … ]",
+    "mapping_type": "is no map; write keys and values",
+    "dict_type": "is no map; write keys and values",
+    "model_type": "is no map; write keys and values",
+    "too_short": "is empty; write at least one",
+}
+
+
+def complaints_about(model: type[BaseModel], data: Mapping[str, Any]) -> list[tuple[Loc, str]]:
+    """Say what is wrong with `data` as `model` reads it; empty where nothing is."""
+    try:
+        model.model_validate(dict(data))
+    except ValidationError as error:
+        return list(complaints(error, model))
+    return []
+
+
+def complaints(error: ValidationError, model: type[BaseModel]) -> Iterator[tuple[Loc, str]]:
+    """Turn pydantic's errors about `model` into (place, what is wrong and how to mend it)."""
+    for detail in error.errors(include_url=False):
+        loc = detail["loc"]
+        yield loc, _problem(detail["type"], detail, loc, _owner(loc, model))
+
+
+def _owner(loc: Loc, model: type[BaseModel]) -> type[BaseModel]:
+    """Return the model that the last key of `loc` is, or should be, a field of."""
+    for step in loc[:-1]:
+        if isinstance(step, str) and step in model.model_fields:
+            model = next(_models_in(model.model_fields[step].annotation), model)
+    return model
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _models_in(part)
+
+
+def _problem(kind: str, detail: Any, loc: Loc, owner: type[BaseModel]) -> str:
+    from qbatch.manifest.nearest import did_you_mean, listed
+
+    context = detail.get("ctx") or {}
+    shown = repr(detail.get("input"))[:60]
+    if kind == "wrong":
+        return str(context["problem"])
+    if kind == "value_error":
+        return str(context["error"])
+    if kind == "value":
+        return f"{shown} {context['problem']}"
+    if kind == "extra_forbidden":
+        known = list(owner.model_fields)
+        hint = did_you_mean(str(loc[-1]), known)
+        return f"unknown key {str(loc[-1])!r} (known: {listed(known, 12)}){hint}"
+    if kind == "literal_error":
+        known = [word.strip("'") for word in context["expected"].replace(" or ", ", ").split(", ")]
+        hint = did_you_mean(str(detail.get("input")), known)
+        return f"{shown} is none of {', '.join(known)}{hint}"
+    if kind == "missing":
+        return f"{loc[-1]} is missing; write it"
+    if kind.startswith("json_"):
+        return str(detail["msg"])
+    return f"{shown} {_PROBLEMS.get(kind, 'does not fit here').format(**context)}"

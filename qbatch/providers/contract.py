@@ -1,0 +1,405 @@
+"""What a provider is to the rest of qbatch: one `Driver` per backend of a manifest.
+
+Rules: a driver never sleeps, loops or retries, and never touches the snapshot; each method is one
+short conversation. Time, retries, pacing, budgets and durability belong to the executor. The order
+of calls on one composite job is always
+
+    prepare* -> [intend -> (durable) -> submit] -> poll* -> fetch -> release
+
+and after a crash or a lost answer `locate` before anything else. Emulators share no code with this
+package.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
+
+from qbatch.job import CompositeJob, JobState
+
+if TYPE_CHECKING:
+    import httpx
+
+    from qbatch.circuit import Circuit
+    from qbatch.result import Counts
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """All of the world outside that a driver may see: a rehearsal replaces it whole.
+
+    Attributes:
+        environ: Environment variables, for URLs and credentials.
+        transport: Where HTTP requests go; None: the network.
+        run_id: Random per run folder; part of every key we choose at a cloud, so that two runs of
+            one manifest never take each other's jobs for their own.
+        is_virtual: The clock is virtual: work must be done inline, never in threads or processes.
+        folder: The manifest's, from which files that a backend names are read.
+        now: The calendar; UTC, seconds since 1970.
+    """
+
+    environ: Mapping[str, str] = field(default_factory=dict, repr=False)
+    transport: httpx.AsyncBaseTransport | None = None
+    run_id: str = ""
+    is_virtual: bool = False
+    folder: Path = field(default_factory=Path)
+    now: Callable[[], float] = time.time
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """All a driver needs to know to run one point.
+
+    Attributes:
+        id: The point's id.
+        name: Readable, unique within the run: ``backend=noisy,shots=1000#2``.
+        circuit: With its free parameters.
+        parameters: A value for each of `circuit.facts.parameters`.
+        shots: 1 or more.
+        seed: 0 <= seed < 2**63, derived from the root seed and the point's id.
+    """
+
+    id: str
+    name: str
+    circuit: Circuit
+    parameters: Mapping[str, float]
+    shots: int
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A composite job together with what its children order, same length and order.
+
+    Attributes:
+        provider_job_ids: The provider's id of each child, once `submit` or `locate` told it;
+            empty before.
+    """
+
+    composite: CompositeJob
+    orders: tuple[Order, ...]
+    provider_job_ids: tuple[str | None, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """A cost model as data, so that a plan can print its formula and where it comes from.
+
+    The price of one job is ``max(minimum, per_job + per_shot * shots)`` plus, where a provider
+    bills by the composite job, ``per_composite``. With `quoted`, the provider names the price of
+    each job only when it is prepared (`Prepared.quotes`): still before anything is spent.
+
+    Attributes:
+        certainty: Whether the bill will be that, about that, or at most that.
+    """
+
+    unit: str = ""
+    per_job: float = 0.0
+    per_shot: float = 0.0
+    per_composite: float = 0.0
+    minimum: float = 0.0
+    source: str = "free"
+    quoted: bool = False
+    certainty: Literal["exact", "about", "at most"] = "exact"
+
+    @property
+    def is_free(self) -> bool:
+        return not (
+            self.quoted or self.per_job or self.per_shot or self.per_composite or self.minimum
+        )
+
+    def of_job(self, shots: int) -> float:
+        """Price of one job of `shots` in `unit`."""
+        return max(self.minimum, self.per_job + self.per_shot * shots)
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """At most `calls` submissions (counted in `of`) in any `window_s` seconds."""
+
+    calls: int
+    window_s: float
+    of: str = "jobs"
+
+    def __str__(self) -> str:
+        """In words.
+
+        >>> str(Rate(10, 60.0)), str(Rate(3, 10.0, "calls"))
+        ('10 jobs a minute', '3 calls in 10 s')
+        """
+        spans = {60.0: "a minute", 3600.0: "an hour", 86_400.0: "a day"}
+        return f"{self.calls} {self.of} {spans.get(self.window_s) or f'in {self.window_s:g} s'}"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A backend as its provider describes it now. None means: no limit known.
+
+    Attributes:
+        name: The resolved target, as it goes into the lock file ("aer:automatic", "qpu:uk:2:…").
+        max_jobs: Children in one composite job.
+        max_bytes: Size of one composite job as sent.
+        job_bytes: What each job adds to that beside its program, about.
+        in_flight: Composite jobs this target takes at once.
+        poll_s: Shortest and longest pause between two polls, seconds; (0, 0) when `poll` itself
+            waits for news.
+        next_window_at: UTC instant (ISO 8601) when an offline QPU next takes jobs.
+        pack_by: "circuit" when a composite job may hold (or profits from) one circuit text only.
+        seconds_per_job: What a job takes beside its shots, for the plan's estimate; None: unknown.
+        seconds_per_shot: Added for each shot.
+        facts: Calibration and what else the provider said, JSON, for the snapshot and the report.
+    """
+
+    name: str
+    num_qubits: int | None = None
+    max_shots: int | None = None
+    min_shots: int = 1
+    max_jobs: int = 1
+    max_bytes: int | None = None
+    job_bytes: int = 256
+    in_flight: int = 1
+    rates: tuple[Rate, ...] = ()
+    poll_s: tuple[float, float] = (1.0, 10.0)
+    price: Price = Price()
+    online: bool = True
+    queue_depth: int | None = None
+    next_window_at: str | None = None
+    pack_by: Literal["any", "circuit"] = "any"
+    seconds_per_job: float | None = None
+    seconds_per_shot: float = 0.0
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What `prepare` has reached; every answer's `memo` is durable before the next call.
+
+    Attributes:
+        memo: Replaces the composite job's memo.
+        ready: True: `intend` and `submit` may follow. False: call `prepare` again.
+        again_s: Pause before that, seconds.
+        quotes: Job id -> firm price in the target's unit, where the provider quotes one.
+        most: Job id -> the most that it can be billed, where its price is an estimate.
+    """
+
+    memo: Mapping[str, Any]
+    ready: bool = True
+    again_s: float = 0.0
+    quotes: Mapping[str, float] = field(default_factory=dict)
+    most: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """What is about to be sent, byte for byte; committed with fsync before `submit`.
+
+    Attributes:
+        key: The key chosen by us (job id, idempotency key, deduplication id, unique name).
+        body: The exact bytes of the call that spends, or a canonical description of them where
+            one composite job needs several calls. Never a secret.
+    """
+
+    key: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """News of one job.
+
+    Attributes:
+        job_id: Ours.
+        state: Ours; None when the provider used a word that is not in the driver's table: the job
+            then stays where it is and `status` is shown in a warning.
+        status: The provider's own word.
+        provider_job_id: Once known.
+        error: The provider's own words, for FAILED, CANCELLED and HELD.
+        cost: In the target's unit, when the provider told it.
+        not_before_s: The provider asked not to be asked about this job for so long.
+        raw: The reply as received, redacted.
+        log: What the provider logged about the whole composite job; with one of its children.
+    """
+
+    job_id: str
+    state: JobState | None
+    status: str = ""
+    provider_job_id: str | None = None
+    error: str = ""
+    cost: float | None = None
+    not_before_s: float = 0.0
+    raw: bytes = b""
+    log: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """`locate`: the provider has it; `update` says how it is."""
+
+    update: Update
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """`locate`: the provider certainly never took it; it may be sent again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """`locate`: nobody can tell; the job is held, and `advice` tells the person where to look.
+
+    Attributes:
+        again_s: Look again after so many seconds before holding it; None: hold it now.
+        is_patient: That may go on until the job's time-out: something must come to its end first.
+    """
+
+    advice: str
+    again_s: float | None = None
+    is_patient: bool = False
+
+
+Located = Found | Absent | Unknown
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """The result of one completed job.
+
+    Attributes:
+        counts: True counts, our bit order, all registers.
+        raw: The reply as received, redacted; b"" where there is none (local).
+        facts: JSON: timings, method, engine, versions, calibration id.
+        statevector: Final state, complex, length 2**num_qubits, index bit k = qubit k; or None.
+        cost: Billed, in the target's unit, when known.
+        log: As in `Update`.
+    """
+
+    job_id: str
+    counts: Counts
+    raw: bytes = b""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    statevector: Any = None
+    cost: float | None = None
+    log: bytes = b""
+
+
+class Driver(Protocol):
+    """One backend of a manifest, spoken to. Made by the factory in its provider's module.
+
+    Methods raise `Refused`, `Unavailable` or `Misspoke`, never anything else on purpose.
+    """
+
+    #: True when sending twice costs nothing and nothing outlives this process (local): the
+    #: executor then needs no fsync before `submit`.
+    is_local: bool
+
+    async def describe(self) -> Target:
+        """Say what the target is and takes now."""
+        ...
+
+    def check(self, order: Order, target: Target) -> str | None:
+        """Say why `target` cannot run `order` (too wide, too deep, a gate), or None. Pure, fast."""
+        ...
+
+    async def prepare(self, batch: Batch) -> Prepared:
+        """Do what costs nothing before submission: upload, allocate ids, ask for a quote.
+
+        `TooLarge`, from here or from `submit`, makes the executor try again with halves.
+        """
+        ...
+
+    def intend(self, batch: Batch) -> Intent:
+        """Compute key and bytes of the submission from the batch and its memo. Pure."""
+        ...
+
+    async def submit(self, batch: Batch, intent: Intent) -> Sequence[Update]:
+        """Send it: the only call that spends. One update per child.
+
+        A child may come back FAILED (refused: nothing bought), CREATED (certainly not taken, send
+        it later) or HELD. A lost answer is raised as `Unavailable` with `unsent` False.
+        """
+        ...
+
+    async def locate(self, batch: Batch, intent: Intent) -> Mapping[str, Located]:
+        """Say for each child whether the provider has it. Reads only."""
+        ...
+
+    async def poll(self, batches: Sequence[Batch]) -> Sequence[Update]:
+        """Ask for news of everything in flight with as few calls as the provider allows.
+
+        May wait for the first news where `Target.poll_s` is (0, 0).
+        """
+        ...
+
+    async def fetch(self, batch: Batch, job_ids: Sequence[str]) -> Sequence[Fetched]:
+        """Download results of completed children. Repeatable."""
+        ...
+
+    async def cancel(self, batch: Batch, job_ids: Sequence[str]) -> Sequence[Update]:
+        """Ask for these children to be stopped; the updates say what came of it."""
+        ...
+
+    async def release(self, batch: Batch) -> Mapping[str, float]:
+        """Give back what the provider holds for us, once all results are durable. Repeatable.
+
+        Returns:
+            Job id -> what it finally cost, in the target's unit, where only now that is known.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Close connections and workers."""
+        ...
+
+
+@runtime_checkable
+class Translates(Protocol):
+    """What a driver offers that translates circuits to its target's own gates."""
+
+    def program(self, order: Order) -> str:
+        """Write the program as it is sent.
+
+        Raises:
+            CircuitError: It cannot be translated.
+        """
+        ...
+
+
+@runtime_checkable
+class Leaves(Protocol):
+    """What a driver offers whose jobs cost by being left."""
+
+    async def leave(self, batches: Sequence[Batch]) -> None:
+        """The run ends while these are in flight, and is not detached: stop what costs by that.
+
+        Nothing is lost: what comes of their jobs is told by `locate` and `poll` in the next run.
+        """
+        ...
+
+
+class Catalogue(Protocol):
+    """What a driver of a cloud may offer beside `Driver`, for `backends`, `auth` and `doctor`.
+
+    A driver without it is used all the same; those verbs then know less about its cloud.
+    """
+
+    def credential_source(self) -> str:
+        """Say where the credential comes from ("env:OQC_TOKEN"); never its text.
+
+        Raises:
+            CredentialsError: There is none; the message names the variables to set.
+        """
+        ...
+
+    def base_urls(self) -> Sequence[str]:
+        """Return where the cloud's services are."""
+        ...
+
+    async def list_targets(self) -> Sequence[Target]:
+        """List what the account may run on: a harmless call with the credential.
+
+        Targets are as `Driver.describe` gives them, without what costs further calls.
+        """
+        ...

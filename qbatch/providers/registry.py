@@ -1,0 +1,165 @@
+"""Which providers there are, and how their drivers and options are found.
+
+Rules: nothing of a provider is imported before it is asked for. A third party's package announces
+its driver by entry point; the module that the entry point names may hold a pydantic model
+`Options`, which is then checked as ours are: at its line, with the nearest known name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from qbatch.errors import Refused, Unfit
+from qbatch.providers.contract import Driver, Surroundings
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+    from pydantic import BaseModel
+
+    from qbatch.manifest.models import Backend
+
+Loc = tuple[str | int, ...]
+
+
+class Room(NamedTuple):
+    """Where a provider of ours lives.
+
+    Attributes:
+        driver: Module with its factory ``open_driver(backend, *, name, surroundings)``.
+        options: Module with the model of what ``options`` may say, `Options`.
+    """
+
+    driver: str
+    options: str
+
+
+def _cloud(room: str) -> Room:
+    return Room(f"qbatch.providers.{room}.driver", f"qbatch.providers.{room}.options")
+
+
+BUILT_IN: Mapping[str, Room] = {
+    "local": Room("qbatch.providers.local", "qbatch.providers.local.options"),
+    "ibm-direct-access": _cloud("ibm_direct_access"),
+    "open-quantum": _cloud("open_quantum"),
+    "marqov": _cloud("marqov"),
+    "scaleway": _cloud("scaleway"),
+    "oqc": _cloud("oqc"),
+}
+
+#: Provider -> options that name an account, an address or a store of the person's own.
+ACCOUNT_OPTIONS: Mapping[str, frozenset[str]] = {
+    "open-quantum": frozenset({"organization"}),
+    "ibm-direct-access": frozenset({"service_crn", "iam_endpoint", "auth", "storage"}),
+    "scaleway": frozenset({"project_id"}),
+}
+
+#: Where third parties announce theirs: ``name = "module:open_driver"``, or the module alone.
+ENTRY_POINTS = "qbatch.providers"
+
+
+def open_driver(
+    backend: Backend, *, name: str, folder: Path, surroundings: Surroundings | None = None
+) -> Driver:
+    """Return the driver of a backend: ours, or one that a package announces by entry point.
+
+    Args:
+        backend: Of a manifest.
+        name: The backend's in the manifest.
+        folder: The manifest's.
+        surroundings: What the driver may see of the world; its `folder` is replaced.
+
+    Raises:
+        Refused: Nobody knows the provider, its package cannot be loaded, or its settings are wrong.
+    """
+    around = replace(surroundings or Surroundings(), folder=folder)
+    driver: Driver = _factory(backend.provider)(backend, name=name, surroundings=around)
+    return driver
+
+
+def options_model(provider: str) -> type[BaseModel] | None:
+    """Return the model of a provider's ``options``; None: it tells of none.
+
+    Raises:
+        Refused: Nobody knows the provider, or its package cannot be loaded.
+    """
+    if provider in BUILT_IN:
+        ours: type[BaseModel] = import_module(BUILT_IN[provider].options).Options
+        return ours
+    from pydantic import BaseModel
+
+    found = _loaded(provider, _announced(provider).module)
+    model = getattr(found, "Options", None)
+    return model if isinstance(model, type) and issubclass(model, BaseModel) else None
+
+
+def manifest_schema() -> dict[str, Any]:
+    """Return the JSON Schema of manifests, with the options of every provider there is.
+
+    Raises:
+        Refused: A third party's package cannot be loaded.
+    """
+    from qbatch.manifest import json_schema
+
+    models = {provider: options_model(provider) for provider in (*BUILT_IN, *_all_announced())}
+    return json_schema({provider: model for provider, model in models.items() if model})
+
+
+def validate_settings(backend: Backend, folder: Path) -> list[tuple[Loc, str]]:
+    """Say what is wrong with a backend's own settings; pure, and no driver is opened.
+
+    Args:
+        backend: Of a manifest.
+        folder: The manifest's.
+
+    Returns:
+        For each mistake its place within the backend, and what is wrong and how to mend it.
+    """
+    if backend.provider == "local":
+        local = import_module(BUILT_IN["local"].driver)
+        problems: list[tuple[Loc, str]] = local.validate_settings(backend, folder)
+        return problems
+    try:
+        model = options_model(backend.provider)
+    except Refused as error:
+        return [(("provider",), str(error))]
+    if model is None:
+        return []
+    from qbatch.providers.complaints import complaints_about
+
+    return [(("options", *loc), text) for loc, text in complaints_about(model, backend.options)]
+
+
+def _factory(provider: str) -> Any:
+    if provider in BUILT_IN:
+        return import_module(BUILT_IN[provider].driver).open_driver
+    found = _loaded(provider, _announced(provider).value)
+    return found if callable(found) else found.open_driver
+
+
+def _all_announced() -> dict[str, EntryPoint]:
+    from importlib.metadata import entry_points
+
+    return {point.name: point for point in entry_points(group=ENTRY_POINTS)}
+
+
+def _announced(provider: str) -> EntryPoint:
+    announced = _all_announced()
+    if provider not in announced:
+        known = ", ".join([*BUILT_IN, *sorted(announced)])
+        raise Unfit(f"{provider}: no such provider; known are {known}")
+    return announced[provider]
+
+
+def _loaded(provider: str, value: str) -> Any:
+    """Load what an entry point names: ``module``, or ``module:attribute``."""
+    module, _, attribute = value.partition(":")
+    try:
+        found = import_module(module)
+        return getattr(found, attribute) if attribute else found
+    except (ImportError, AttributeError) as error:
+        raise Refused(f"{provider}: its driver {value} cannot be loaded: {error}") from error
