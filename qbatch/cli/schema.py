@@ -22,9 +22,9 @@ def schema(output: Path | None) -> None:
     """  # noqa: D301  (\b is click's word for "keep these lines")
     import json
 
-    from qbatch.manifest import json_schema
+    from qbatch.providers import manifest_schema
 
-    text = json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"
+    text = json.dumps(manifest_schema(), indent=2, ensure_ascii=False) + "\n"
     if output is None:
         click.echo(text, nl=False)
     else:

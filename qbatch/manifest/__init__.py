@@ -6,16 +6,25 @@ pydantic, and nothing heavier.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from qbatch.manifest.models import Manifest
 from qbatch.manifest.reading import load_manifest, load_sound_parts, parse_manifest
 
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
 __all__ = ["Manifest", "json_schema", "load_manifest", "load_sound_parts", "parse_manifest"]
 
 
-def json_schema() -> dict[str, Any]:
-    """Return the JSON Schema (draft 2020-12) of manifests, as the common YAML editors take it."""
+def json_schema(options: Mapping[str, type[BaseModel]] | None = None) -> dict[str, Any]:
+    """Return the JSON Schema (draft 2020-12) of manifests, as the common YAML editors take it.
+
+    Args:
+        options: Provider -> the model of its backends' ``options``; of others any is taken.
+            `qbatch.providers.manifest_schema` gives all there are.
+    """
     from qbatch.manifest.schema import generate
 
-    return generate()
+    return generate(options or {})

@@ -8,9 +8,10 @@ number, ``x-*`` keys are free, and docstrings' attributes are the hints an edito
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, get_args
 
+from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
@@ -60,8 +61,12 @@ class _Generate(GenerateJsonSchema):
         return inner
 
 
-def generate() -> Schema:
-    """Return the JSON Schema of a manifest."""
+def generate(options: Mapping[str, type[BaseModel]]) -> Schema:
+    """Return the JSON Schema of a manifest.
+
+    Args:
+        options: Provider -> the model of what its backends' ``options`` may say.
+    """
     schema = Manifest.model_json_schema(schema_generator=_Generate)
     models = {model.__name__: model for model in _models(Model)}
     for name, part in [("Manifest", schema), *schema["$defs"].items()]:
@@ -78,6 +83,7 @@ def generate() -> Schema:
     }
     budget = definitions["Budget"]
     budget["additionalProperties"] = budget["properties"].pop("backends")["additionalProperties"]
+    _add_options(definitions, options)
     backend = definitions["Backend"]["properties"]
     backend["provider"]["examples"] = [*PROVIDERS]
     backend["credentials"]["pattern"] = f"^({POINTER.pattern})$"
@@ -99,13 +105,41 @@ def generate() -> Schema:
 _LIST_KEYS = {"type", "items", "minItems", "maxItems"}
 
 
+def _add_options(definitions: Schema, options: Mapping[str, type[BaseModel]]) -> None:
+    """Say which options a backend has, by its provider."""
+    rules = []
+    for provider, model in options.items():
+        name = f"{provider}-options"
+        part = model.model_json_schema(
+            schema_generator=_Generate, ref_template=f"#/$defs/{name}-{{model}}"
+        )
+        inner = {f"{name}-{key}": found for key, found in part.pop("$defs", {}).items()}
+        models = _models_by_name(model)
+        for found in (part, *inner.values()):
+            _describe(found, models[found.pop("title")])
+            _mend(found)
+        definitions |= {name: part, **inner}
+        reference = {"properties": {"options": {"$ref": f"#/$defs/{name}"}}}
+        rules.append({"if": {"properties": {"provider": {"const": provider}}}, "then": reference})
+    definitions["Backend"]["allOf"] = rules
+
+
+def _models_by_name(model: type[BaseModel]) -> dict[str, type[BaseModel]]:
+    found = {model.__name__: model}
+    for info in model.model_fields.values():
+        for inner in (info.annotation, *get_args(info.annotation)):
+            if isinstance(inner, type) and issubclass(inner, BaseModel):
+                found |= _models_by_name(inner)
+    return found
+
+
 def _models(model: type[Model]) -> Iterator[type[Model]]:
     for each in model.__subclasses__():
         yield each
         yield from _models(each)
 
 
-def _describe(part: Schema, model: type[Model]) -> None:
+def _describe(part: Schema, model: type[BaseModel]) -> None:
     """Move a docstring's attributes to the properties they describe."""
     text = re.sub(r"^ {4}", "", model.__doc__ or "", flags=re.MULTILINE)
     head, _, attributes = text.partition("Attributes:\n")

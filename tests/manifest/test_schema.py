@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 import qbatch.manifest
-from qbatch.manifest import json_schema
+from qbatch.providers import manifest_schema
 from tests.manifest.test_manifest import EXAMPLES, LARGE
 
 CHECKED_IN = Path(qbatch.manifest.__file__).parent / "manifest.v1.schema.json"
@@ -19,17 +19,17 @@ WRONG = Path(__file__).parent.parent / "manifests"
 
 def complaints(text: str) -> list[str]:
     """What an editor would say of a manifest: most editors read YAML much as PyYAML does."""
-    validator = jsonschema.Draft202012Validator(json_schema())
+    validator = jsonschema.Draft202012Validator(manifest_schema())
     return [error.message for error in validator.iter_errors(yaml.safe_load(text))]
 
 
 def test_the_checked_in_schema_is_current():
     """Mend it with: qbatch schema -o qbatch/manifest/manifest.v1.schema.json"""
-    assert json.loads(CHECKED_IN.read_text(encoding="utf-8")) == json_schema()
+    assert json.loads(CHECKED_IN.read_text(encoding="utf-8")) == manifest_schema()
 
 
 def test_the_schema_is_one():
-    jsonschema.Draft202012Validator.check_schema(json_schema())
+    jsonschema.Draft202012Validator.check_schema(manifest_schema())
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
@@ -65,7 +65,7 @@ def test_an_editor_sees_the_mistake(name):
 
 
 def test_every_key_has_a_hint():
-    schema = json_schema()
+    schema = manifest_schema()
     for name, part in [("Manifest", schema), *schema["$defs"].items()]:
         for key, value in part.get("properties", {}).items():
             assert value.get("description"), f"{name}.{key}"

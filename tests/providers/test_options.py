@@ -1,0 +1,141 @@
+"""Options are a contract: one model is read by driver, schema and `validate`, at their line."""
+
+from __future__ import annotations
+
+import sys
+from importlib.metadata import EntryPoint, EntryPoints
+from pathlib import Path
+from textwrap import dedent
+from types import ModuleType
+
+import jsonschema
+import pytest
+from pydantic import BaseModel, ConfigDict
+
+from qbatch.errors import SourceErrors
+from qbatch.plan import expand_file
+from qbatch.providers import BUILT_IN, manifest_schema, options_model
+from qbatch.providers.registry import ENTRY_POINTS
+
+CIRCUIT = "OPENQASM 3.0; qubit q; bit c; c = measure q;"
+
+
+def mistakes_of(folder: Path, provider: str, options: str) -> list[str]:
+    """What `validate` says of a manifest with these options; they begin at 7:7."""
+    file = folder / "m.yaml"
+    file.write_text(
+        dedent(
+            f"""\
+            qbatch: 1
+            name: m
+            circuits: {{c: {{qasm: '{CIRCUIT}'}}}}
+            backends:
+              b:
+                provider: {provider}
+                options: {options}
+            """
+        )
+    )
+    try:
+        expand_file(file)
+    except SourceErrors as error:
+        return [str(one).split(" ", 1)[0] + " " + one.problem for one in error.exceptions]
+    return []
+
+
+@pytest.mark.parametrize(
+    ("provider", "options", "place", "said"),
+    [
+        ("oqc", "{tkt: one}", "7:15:", "unknown key 'tkt' (known: tket, error_mitigation,"),
+        ("oqc", "{tket: three}", "7:15:", "'three' is none of none, one, two"),
+        ("oqc", "{bond_dimension: 0}", "7:15:", "0 is too small; write 1 or more"),
+        ("oqc", "{metrics: maybe}", "7:15:", "'maybe' is neither true nor false"),
+        ("marqov", "{frmework: qiskit}", "7:15:", "did you mean 'framework'?"),
+        ("marqov", "{script_id: mine}", "7:15:", "'mine' is no UUID"),
+        ("marqov", "{inline_code: x}", "7:5:", "inline_code needs framework: qiskit, cirq,"),
+        ("scaleway", "{max_idel: 5m}", "7:15:", "did you mean 'max_idle'?"),
+        ("scaleway", "{max_idle: soon}", "7:15:", "'soon' is no duration; write 90s, 30m,"),
+        ("scaleway", "{booking: {starts_at: x}}", "7:15:", "ends_at is missing; write it"),
+        ("open-quantum", "{queue_prioritty: auto}", "7:15:", "did you mean 'queue_priority'?"),
+        ("open-quantum", "{configuration: 3}", "7:15:", "3 is no map; write keys and values"),
+        ("ibm-direct-access", "{log_levle: debug}", "7:15:", "did you mean 'log_level'?"),
+        ("ibm-direct-access", "{log_level: verbose}", "7:15:", "none of debug, info, warning,"),
+        ("ibm-direct-access", "{storage: {endpoit: x}}", "7:25:", "did you mean 'endpoint'?"),
+        ("ibm-direct-access", "{sampler: {shots: 1}}", "7:15:", "sampler.shots is not one of"),
+        ("ibm-direct-access", "{api_version: soon}", "7:15:", "'soon' is not written as"),
+        ("local", "{methd: stim}", "7:15:", "did you mean 'method'?"),
+    ],
+)
+def test_a_wrong_option_of_each_provider_is_told_at_its_line(
+    tmp_path, provider, options, place, said
+):
+    [mistake] = mistakes_of(tmp_path, provider, options)
+    assert f":{place} " in f"{mistake} "
+    assert said in mistake
+
+
+@pytest.mark.parametrize("provider", [*BUILT_IN])
+def test_every_option_of_ours_stands_in_the_schema_with_its_meaning(provider):
+    part = manifest_schema()["$defs"][f"{provider}-options"]
+    model = options_model(provider)
+    assert model is not None
+    assert list(part["properties"]) == list(model.model_fields)
+    assert all(option.get("description") for option in part["properties"].values())
+
+
+def test_an_editor_sees_an_option_that_another_provider_has():
+    def is_sound(provider: str) -> bool:
+        backend = {"provider": provider, "options": {"tket": "one"}}
+        manifest = {
+            "qbatch": 1, "name": "m", "circuits": {"c": {"qasm": CIRCUIT}},
+            "backends": {"b": backend},
+        }  # fmt: skip
+        return not [*jsonschema.Draft202012Validator(manifest_schema()).iter_errors(manifest)]
+
+    assert is_sound("oqc")
+    assert not is_sound("scaleway")
+
+
+class Options(BaseModel):
+    """``options`` of a toy cloud.
+
+    Attributes:
+        speed: Of the machine.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+    speed: int = 1
+
+
+def announce(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    announced = EntryPoints([EntryPoint("toy", value, ENTRY_POINTS)])
+    monkeypatch.setattr(
+        "importlib.metadata.entry_points", lambda **wanted: announced.select(**wanted)
+    )
+
+
+@pytest.fixture
+def toy(monkeypatch):
+    """A package of a third party's that announces the provider "toy"."""
+    package = ModuleType("toy_cloud")
+    package.Options = Options  # type: ignore[attr-defined]
+    package.open_driver = lambda *_, **__: None  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "toy_cloud", package)
+    announce(monkeypatch, "toy_cloud:open_driver")
+
+
+@pytest.mark.usefixtures("toy")
+def test_options_of_a_third_party_are_checked_and_listed_as_ours_are(tmp_path):
+    [mistake] = mistakes_of(tmp_path, "toy", "{sped: 2}")
+    assert ":7:15:" in f"{mistake} "
+    assert "did you mean 'speed'?" in mistake
+    assert mistakes_of(tmp_path, "toy", "{speed: 2}") == []
+    described = manifest_schema()["$defs"]["toy-options"]["properties"]["speed"]["description"]
+    assert described == "Of the machine."
+
+
+def test_a_package_that_cannot_be_loaded_is_told_at_its_line(tmp_path, monkeypatch):
+    announce(monkeypatch, "no_such_package")
+    [mistake] = mistakes_of(tmp_path, "toy", "{}")
+    assert ":6:" in mistake
+    assert "toy: its driver no_such_package cannot be loaded" in mistake
