@@ -15,7 +15,7 @@ import click
 
 from qbatch import __version__
 from qbatch.cli.faults import Faults
-from qbatch.cli.verbs import Verbs
+from qbatch.cli.group import Verbs
 
 
 @click.group(

@@ -159,9 +159,9 @@ def _told(word: Literal["note"], about: str, sentences: Sequence[str]) -> Iterat
 
 def look_at_clouds(manifest: Manifest | None) -> Iterator[Finding]:
     """Credentials, reach and clocks of every configured cloud."""
-    from qbatch.cli.auth import examine
     from qbatch.cli.bits import services_of
     from qbatch.cli.clouds import find_accounts
+    from qbatch.cli.verbs.auth import examine
     from qbatch.executor.enquire import read_clocks
 
     accounts = [each for each in find_accounts(manifest) if each.provider != "local"]

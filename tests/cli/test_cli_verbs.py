@@ -14,7 +14,7 @@ import click
 import pytest
 
 import qbatch as package
-from qbatch.cli.verbs import SECTIONS
+from qbatch.cli.group import SECTIONS
 
 ROOT = Path(__file__).parents[2]
 
@@ -37,7 +37,7 @@ def test_every_verb_has_help_and_lives_where_the_table_says(
     assert said.out.startswith(f"Usage: qbatch {verb}")
     module = next(verbs[verb][0] for verbs in SECTIONS.values() if verb in verbs)
     name = f"{verb}_" if iskeyword(verb) else verb
-    assert isinstance(getattr(import_module(f"qbatch.cli.{module}"), name), click.Command)
+    assert isinstance(getattr(import_module(f"qbatch.cli.verbs.{module}"), name), click.Command)
 
 
 def test_a_misspelt_verb_is_told_the_nearest_one(qbatch: Callable[..., Any]) -> None:

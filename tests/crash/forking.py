@@ -24,12 +24,12 @@ from tests.crash.fast import hasten
 
 #: Imported before the forks: what a run would import by itself.
 MODULES = (
-    "qbatch.cli.run",
+    "qbatch.cli.verbs.run",
     "qbatch.cli.conduct",
-    "qbatch.cli.fetch",
-    "qbatch.cli.cancel",
+    "qbatch.cli.verbs.fetch",
+    "qbatch.cli.verbs.cancel",
     "qbatch.cli.attended",
-    "qbatch.cli.resolve",
+    "qbatch.cli.verbs.resolve",
     "qbatch.cli.runs",
     "qbatch.cli.words",
     "qbatch.executor.start",

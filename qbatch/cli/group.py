@@ -59,7 +59,7 @@ class Verbs(click.Group):
         if cmd_name not in _VERBS:
             return None
         module, _ = _VERBS[cmd_name]
-        found = import_module(f"qbatch.cli.{module}")
+        found = import_module(f"qbatch.cli.verbs.{module}")
         command: click.Command = getattr(found, f"{cmd_name}_" if iskeyword(cmd_name) else cmd_name)
         return command
 

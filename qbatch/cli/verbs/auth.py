@@ -88,7 +88,7 @@ class Verdict:
 
 def examine(accounts: list[Account]) -> list[Verdict]:
     """Test each account that has a credential with one harmless call."""
-    from qbatch.cli.backends import list_targets
+    from qbatch.cli.verbs.backends import list_targets
     from qbatch.executor.enquire import enquire
 
     drivers = {each.name: each.driver for each in accounts if each.driver and not each.error}

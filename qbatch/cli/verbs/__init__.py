@@ -1,0 +1,1 @@
+"""A file for each verb; what they share stands beside this folder."""
