@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from qbatch.circuit.conditions import bits_of
 from qbatch.circuit.facts import CircuitFacts
 from qbatch.circuit.gates import CLIFFORD, CONTROLLED
 from qbatch.circuit.program import (
-    Expr,
     Gate,
     GateDefinition,
     If,
@@ -117,15 +117,6 @@ class _Walk:
             level = 1 + max([levels[wire] for wire in wires])
             for wire in wires:
                 levels[wire] = level
-
-
-def bits_of(condition: Expr) -> set[int]:
-    """Return the classical bits that a condition reads."""
-    if condition.op == "bit":
-        return {condition.args[0]}
-    if condition.op == "register":
-        return set(condition.args[1:])
-    return {bit for arg in condition.args if isinstance(arg, Expr) for bit in bits_of(arg)}
 
 
 def _plain_name(gate: Gate) -> str:

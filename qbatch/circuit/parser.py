@@ -15,12 +15,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from qbatch.circuit.calls import Gates
+from qbatch.circuit.conditions import UnfitError, Word, lowered, truth
 from qbatch.circuit.expressions import Bits
 from qbatch.circuit.gates import QELIB1, STDGATES
 from qbatch.circuit.program import (
     Barrier,
+    Condition,
     Delay,
-    Expr,
     If,
     Operation,
     Program,
@@ -168,15 +169,21 @@ class Parser(Gates):
         self.block = outer
         return inner
 
-    def _condition(self) -> Expr | bool:
+    def _condition(self) -> Condition | bool:
         self.expect("(")
         token = self.token
-        condition = self.expression()
+        value = self.expression()
         self.expect(")")
-        if isinstance(condition, int | float):
-            return bool(condition)
-        if not isinstance(condition, Expr) or not condition.on_bits:
+        if isinstance(value, int | float):
+            return bool(value)
+        if not isinstance(value, Word):
             raise self.error("a condition is over measured bits", token)
+        try:
+            condition = lowered(truth(value))
+        except UnfitError as error:
+            raise self.error(str(error), token) from None
+        if isinstance(condition, Condition):
+            self.count(condition.size, token)
         return condition
 
     def _if(self, token: Token) -> None:
@@ -193,7 +200,7 @@ class Parser(Gates):
         body = self._scope_apart()
         if condition is True:
             raise self.error("this loop never ends", token)
-        if isinstance(condition, Expr):
+        if isinstance(condition, Condition):
             self.block.append(While(condition, body))
 
     def _for(self, token: Token) -> None:

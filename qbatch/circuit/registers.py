@@ -95,7 +95,7 @@ class Names(Reader):
         self.out.num_bits += size or 1
         if self.out.num_bits > Limits.BITS:
             raise self.error(f"more than {Limits.BITS} classical bits are too many", token)
-        bits = Bits(tuple(range(first, self.out.num_bits)), size is not None, name.text)
+        bits = Bits(tuple(range(first, self.out.num_bits)), size is not None)
         self.declare(name, bits)
         self.out.registers.append(Register(name.text, size or 1))
         if self.version == "3.0" and self.take("="):
@@ -175,11 +175,7 @@ class Names(Reader):
         if not isinstance(symbol, Qubits | Bits):
             known = [name for name, s in self.symbols.items() if isinstance(s, Qubits | Bits)]
             raise self.unknown(token, "register", known)
-        if self.tokens[self.at].text != "[":
-            return symbol
-        if not symbol.indexable:
-            raise self.error(f"'{token.text}' is a single bit and has no index")
-        return type(symbol)(*self.picked(symbol.indices, token.text))
+        return self.members(symbol, token)
 
     def _physical(self, token: Token) -> Qubits:
         digits = token.text[1:]

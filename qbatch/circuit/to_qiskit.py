@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 from qbatch.circuit.gates import phase_under_control
 from qbatch.circuit.program import (
     Barrier,
+    Condition,
     Delay,
-    Expr,
     Gate,
     GateDefinition,
     If,
@@ -270,40 +270,42 @@ def _power(gate: Any, exponent: float) -> Any:
 # -- conditions
 
 
-def _condition(condition: Expr, circuit: QuantumCircuit) -> Any:
-    from qiskit.circuit.classical import expr
+def _condition(condition: Condition, circuit: QuantumCircuit) -> Any:
+    """Write a condition as what simulators were seen to take right.
 
+    These are a bit, a whole register's value, and logic of single bits; Aer reads casts of
+    registers inverted and orders only 32 bits.
+    """
     if condition.op == "bit":
         return circuit.clbits[condition.args[0]], True
-    if condition.op in ("==", "!=") and not isinstance(condition.args[1], Expr):
-        operand, value = condition.args
-        if operand.op == "bit":
-            return circuit.clbits[operand.args[0]], bool(value) == (condition.op == "==")
-        if operand.op == "register" and condition.op == "==":
-            return _register(operand, circuit), value
-    if condition.op == "register":
-        return expr.not_equal(expr.lift(_register(condition, circuit)), 0)
-    return _classical(condition, circuit)
+    if condition.op == "not" and condition.args[0].op == "bit":
+        return circuit.clbits[condition.args[0].args[0]], False
+    if condition.op == "equals":
+        wanted = [circuit.clbits[bit] for bit in condition.args[0]]
+        for register in circuit.find_bit(wanted[0]).registers:
+            if list(register[0]) == wanted:
+                return register[0], condition.args[1]
+    return _logic(condition, circuit)
 
 
-def _register(condition: Expr, circuit: QuantumCircuit) -> Any:
-    return next(register for register in circuit.cregs if register.name == condition.args[0])
-
-
-def _classical(condition: Any, circuit: QuantumCircuit) -> Any:
+def _logic(condition: Condition, circuit: QuantumCircuit) -> Any:
     from qiskit.circuit.classical import expr
 
-    if not isinstance(condition, Expr):
-        return condition
     if condition.op == "bit":
         return expr.lift(circuit.clbits[condition.args[0]])
-    if condition.op == "register":
-        return expr.lift(_register(condition, circuit))
-    args = [_classical(arg, circuit) for arg in condition.args]
-    functions: Mapping[str, Callable[..., Any]] = {
-        "!": expr.logic_not, "~": expr.bit_not, "&&": expr.logic_and, "||": expr.logic_or,
-        "&": expr.bit_and, "|": expr.bit_or, "^": expr.bit_xor, "==": expr.equal,
-        "!=": expr.not_equal, "<": expr.less, ">": expr.greater, "<=": expr.less_equal,
-        ">=": expr.greater_equal,
-    }  # fmt: skip
-    return functions[condition.op](*args)
+    if condition.op == "not":
+        return expr.logic_not(_logic(condition.args[0], circuit))
+    if condition.op == "equals":
+        bits, value = condition.args
+        wires = [expr.lift(circuit.clbits[bit]) for bit in bits]
+        literals = [w if value >> n & 1 else expr.logic_not(w) for n, w in enumerate(wires)]
+        return _in_pairs(expr.logic_and, literals)
+    join = expr.logic_and if condition.op == "and" else expr.logic_or
+    return _in_pairs(join, [_logic(arg, circuit) for arg in condition.args])
+
+
+def _in_pairs(join: Callable[[Any, Any], Any], parts: Sequence[Any]) -> Any:
+    if len(parts) == 1:
+        return parts[0]
+    half = len(parts) // 2
+    return join(_in_pairs(join, parts[:half]), _in_pairs(join, parts[half:]))
