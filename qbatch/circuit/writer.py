@@ -263,6 +263,12 @@ class _Writer:
         else:
             sizes = self._partition(circuit.cregs, circuit.clbits, "c", self._cregs)
         self._bits = self._lay_out(sizes, bit_word)
+        self._bit_names = dict(zip(circuit.clbits, self._bits, strict=True))
+        self._lone_bits = {
+            register[0]: name
+            for register in circuit.cregs
+            if register.size == 1 and (name := self._cregs.get(register.name))
+        }
 
     def _identifier(self, name: str) -> str:
         if self.version == "2.0":
@@ -434,8 +440,8 @@ class _Writer:
 
     def _old_if(self, op: Any, blocks: Sequence[Sequence[str]]) -> Iterable[str]:
         """Write ``if (c == n)`` before a single operation: all that OpenQASM 2 has."""
-        register = op.condition[0] if isinstance(op.condition, tuple) else None
-        name = self._cregs.get(getattr(register, "name", ""))
+        wires = op.condition[0] if isinstance(op.condition, tuple) else None
+        name = self._cregs.get(getattr(wires, "name", "")) or self._lone_bits.get(wires)
         single = len(blocks) == 1 and (
             len(blocks[0]) == 1 or not any("->" in line or "if" in line for line in blocks[0])
         )
@@ -446,17 +452,20 @@ class _Writer:
     def _condition(self, condition: Any) -> str:
         if isinstance(condition, tuple):
             wires, value = condition
-            return f"{self._wire(wires)} == {int(value)}"
+            if getattr(wires, "name", None) in self._cregs or wires in self._bit_names:
+                return f"{self._wire(wires)} == {int(value)}"
+            bits = [f"{self._wire(bit)} == {value >> n & 1}" for n, bit in enumerate(wires)]
+            return " && ".join(bits)
         return self._expression(condition)
 
     def _wire(self, wires: Any) -> str:
         from qiskit.circuit import Clbit
 
         if isinstance(wires, Clbit):
-            if wires not in self.circuit.clbits:
+            if wires not in self._bit_names:
                 raise self._error("a condition inside a block on a bit of its own")
-            index: int = self.circuit.find_bit(wires).index
-            return self._bits[index]
+            bit: str = self._bit_names[wires]
+            return bit
         name = self._cregs.get(str(wires.name))
         if name is None:
             raise self._error(f"a condition on register '{wires.name}' cannot be written")
@@ -470,18 +479,30 @@ class _Writer:
         if isinstance(node, expr.Value):
             return f"{int(node.value)}"
         if isinstance(node, expr.Cast):
-            return self._expression(node.operand)
+            return self._cast(node)
         if isinstance(node, expr.Unary):
             return f"{_UNARY[str(node.op.name)]}({self._expression(node.operand)})"
         if isinstance(node, expr.Binary) and node.op.name in _BINARY:
             left, right = self._expression(node.left), self._expression(node.right)
             return f"({left} {_BINARY[str(node.op.name)]} {right})"
+        if isinstance(node, expr.Index) and isinstance(node.index, expr.Value):
+            return f"({self._expression(node.target)})[{int(node.index.value)}]"
         raise self._error("this condition cannot be written as OpenQASM")
+
+    def _cast(self, node: Any) -> str:
+        """Write a conversion out, since ``~`` and ``<<`` depend on the width."""
+        inner = self._expression(node.operand)
+        width = getattr(node.type, "width", None)
+        if width is None:
+            return f"bool({inner})"
+        if width < getattr(node.operand.type, "width", 1):
+            raise self._error("a condition that drops bits of a number cannot be written")
+        return f"uint[{width}]({inner})"
 
 
 _UNARY: Mapping[str, str] = {"BIT_NOT": "~", "LOGIC_NOT": "!", "NEGATE": "-"}
 _BINARY: Mapping[str, str] = {
     "BIT_AND": "&", "BIT_OR": "|", "BIT_XOR": "^", "LOGIC_AND": "&&", "LOGIC_OR": "||",
     "EQUAL": "==", "NOT_EQUAL": "!=", "LESS": "<", "LESS_EQUAL": "<=", "GREATER": ">",
-    "GREATER_EQUAL": ">=",
+    "GREATER_EQUAL": ">=", "SHIFT_LEFT": "<<", "SHIFT_RIGHT": ">>",
 }  # fmt: skip
