@@ -8,12 +8,13 @@ refused, since `rx(1/2)` is never meant to be `rx(0)`.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 
 from qbatch.circuit.conditions import JOINED, UnfitError, Word, cast, combine, rotated
-from qbatch.circuit.gates import CONSTANTS
+from qbatch.circuit.gates import CONSTANTS, REFUSED
 from qbatch.circuit.program import FUNCTIONS, OPERATORS, Expr, Number
 from qbatch.circuit.text import Limits, Source
 from qbatch.circuit.tokens import NESTING, Cursor, Token
@@ -50,6 +51,23 @@ class Bits:
     indexable: bool = True
 
 
+@dataclass(slots=True)
+class Variable:
+    """A classical variable, whose value is known at each place of the text.
+
+    Attributes:
+        kind: Its type.
+        width: The type's, in bits; None where it is not given.
+        value: None before it has one.
+        depth: Blocks around its declaration that run only where a measurement says so.
+    """
+
+    kind: str
+    width: int | None
+    value: Number | None
+    depth: int
+
+
 #: Not every number has a value of these.
 _PARTIAL = frozenset({"/", "**", "sqrt", "ln", "log", "arcsin", "arccos", "asin", "acos", "exp"})
 
@@ -68,17 +86,38 @@ _ROTATIONS = frozenset({"rotl", "rotr"})
 _NUMBERS_ONLY = frozenset({"%", "mod", "floor", "ceiling"})
 
 #: What a name in scope may stand for: a number, an input, quantum or classical bits, their values.
-Symbol = int | float | Expr | Qubits | Bits | Word
+Symbol = int | float | Expr | Qubits | Bits | Word | Variable
 
 
-class Reader(Cursor):
-    """Reads expressions; knows the names in scope."""
+class Reader(Cursor, ABC):
+    """Reads expressions; knows the names in scope.
+
+    Attributes:
+        symbols: What each name in scope stands for.
+        constants: Those at the top of the circuit: all that gates and subroutines see of it.
+        hidden: What a gate or a subroutine does not see.
+        unset: Bits of a subroutine that have not been measured yet.
+    """
 
     def __init__(self, source: Source) -> None:
         super().__init__(source)
         self.version = "3.0"
-        self.symbols: dict[str, Symbol] = {}
+        self.symbols: MutableMapping[str, Symbol] = {}
+        self.constants: dict[str, Symbol] = {}
+        self.hidden: Mapping[str, Symbol] = {}
+        self.unset: dict[int, int] = {}
         self.may_fail = False
+        self.num_reread = 0
+
+    def spend(self, words: int, token: Token) -> None:
+        """Count what takes time and leaves nothing that is counted elsewhere."""
+        self.num_reread += words
+        if self.num_reread > Limits.REREAD:
+            raise self.error("this takes too long to write out: fewer rounds, calls or bits", token)
+
+    @abstractmethod
+    def value_of_call(self, token: Token) -> Symbol | None:
+        """Read the call of a subroutine, if the name is one's, and return what it returns."""
 
     def expression(self, tighter_than: int = 0) -> Symbol:
         """Read an expression of operators that bind tighter than the given precedence."""
@@ -120,11 +159,15 @@ class Reader(Cursor):
             inner = self.expression(_UNARY)
             if token.text == "+":
                 return inner
-            return self._combine({"-": "neg"}.get(token.text, token.text), (inner,), token)
+            return self.combined({"-": "neg"}.get(token.text, token.text), (inner,), token)
         digits = token.text[1:-1].replace("_", "") if token.kind == "string" else ""
         if 0 < len(digits) <= Limits.BITS and set(digits) <= {"0", "1"}:
             return Word.literal(digits)
         self.at -= 1
+        if token.kind == "imaginary":
+            raise self.error("complex numbers are not supported; write angles, which are real")
+        if token.kind == "duration":
+            raise self.error("a duration is no number; it stands only in delay[…]")
         raise self.error(f"expected a value, found {self.found}")
 
     def _integer(self, token: Token) -> int:
@@ -137,20 +180,54 @@ class Reader(Cursor):
         name = token.text
         symbol = self.symbols.get(name)
         if symbol is None:
-            if name in _CASTS and self.version == "3.0" and self.token.text in ("(", "["):
-                return self._cast(token)
-            if name in _ROTATIONS and self.version == "3.0" and self.token.text == "(":
-                return self._rotation(token)
-            if name in FUNCTIONS and self.token.text == "(":
-                return self._call(token)
-            if name in CONSTANTS and (self.version == "3.0" or name == "pi"):
-                return CONSTANTS[name]
-            raise self.unknown(token, "value", [*self.symbols, *CONSTANTS])
+            return self._unscoped(token)
         if isinstance(symbol, Bits):
-            return Word.of_bits(self.members(symbol, token).indices)
+            picked = self.members(symbol, token)
+            self.check_set(picked, token)
+            return Word.of_bits(picked.indices)
+        if isinstance(symbol, Variable):
+            if symbol.value is None:
+                raise self.error(f"'{name}' has no value yet", token)
+            return symbol.value
         if isinstance(symbol, Qubits):
             raise self.error(f"'{name}' is quantum; a number is needed here", token)
+        while isinstance(symbol, Word) and self.token.text == "[":
+            symbol = self._bits_within(symbol, token)
         return symbol
+
+    def _unscoped(self, token: Token) -> Symbol:
+        """Read what begins with a name that nobody declared: a cast, a function, a constant."""
+        name = token.text
+        if self.token.text in ("(", "["):
+            if name in _CASTS and self.version == "3.0":
+                return self._cast(token)
+            if name in _ROTATIONS and self.version == "3.0":
+                return self._rotation(token)
+            if name in FUNCTIONS:
+                return self._call(token)
+            if (value := self.value_of_call(token)) is not None:
+                return value
+        if name in CONSTANTS and (self.version == "3.0" or name == "pi"):
+            return CONSTANTS[name]
+        if name in REFUSED and self.version == "3.0":
+            raise self.error(f"'{name}' {REFUSED[name]}", token)
+        if name == "measure" and self.version == "3.0":
+            raise self.error(
+                "a measurement needs a bit of its own: c = measure q; then use c", token
+            )
+        if name in self.hidden and self.hidden is not self.symbols:
+            raise self.error(
+                f"'{name}' is not visible within gates and subroutines; only what is const is, "
+                "and what they are given",
+                token,
+            )
+        known = [known for known, it in self.symbols.items() if not isinstance(it, Qubits)]
+        raise self.unknown(token, "value", [*known, *CONSTANTS])
+
+    def check_set(self, bits: Qubits | Bits, token: Token) -> None:
+        """Refuse to read a subroutine's bits where they may not have been measured."""
+        if not self.unset.keys().isdisjoint(bits.indices):
+            raise self.error(f"'{token.text}' may not have been measured where it is read", token)
 
     def members(self, symbol: Qubits | Bits, token: Token) -> Qubits | Bits:
         """Read the indices after a name, if there are any, and return what they pick."""
@@ -191,7 +268,7 @@ class Reader(Cursor):
 
     def _number_as(self, value: Symbol, token: Token) -> Symbol:
         kind = token.text
-        if isinstance(value, Qubits | Bits | Word):
+        if isinstance(value, Qubits | Bits | Word | Variable):
             raise self.error(f"{kind}() takes a number", token)
         if isinstance(value, Expr):
             if kind not in ("float", "angle"):
@@ -217,7 +294,7 @@ class Reader(Cursor):
         expected = 2 if token.text in ("mod", "pow") else 1
         if len(args) != expected:
             raise self.error(f"{token.text}() takes {expected} argument(s), got {len(args)}", token)
-        return self._combine("**" if token.text == "pow" else token.text, tuple(args), token)
+        return self.combined("**" if token.text == "pow" else token.text, tuple(args), token)
 
     def arguments(self) -> list[Number]:
         """Read numbers in parentheses: ``(a, b, …)``."""
@@ -240,7 +317,7 @@ class Reader(Cursor):
         value = self.expression()
         if isinstance(value, Word):
             raise self.error("a number is needed here; what was measured is none", token)
-        if isinstance(value, bool | Qubits | Bits):
+        if isinstance(value, bool | Qubits | Bits | Variable):
             raise self.error("a number is needed here", token)
         if isinstance(value, int) and abs(value) >= 2**63:
             raise self.error("this integer does not fit into 64 bits", token)
@@ -266,11 +343,12 @@ class Reader(Cursor):
 
     def _joined(self, operator: str, chain: Sequence[Symbol], token: Token) -> Symbol:
         if len(chain) == 2 or any(isinstance(arg, Word) for arg in chain):
-            return self._combine(operator, tuple(chain), token)
-        return reduce(lambda left, right: self._combine(operator, (left, right), token), chain)
+            return self.combined(operator, tuple(chain), token)
+        return reduce(lambda left, right: self.combined(operator, (left, right), token), chain)
 
-    def _combine(self, operator: str, args: tuple[Symbol, ...], token: Token) -> Symbol:
-        if any(isinstance(arg, Qubits | Bits) for arg in args):
+    def combined(self, operator: str, args: tuple[Symbol, ...], token: Token) -> Symbol:
+        """Apply an operator or a function, at once where all is known."""
+        if any(isinstance(arg, Qubits | Bits | Variable) for arg in args):
             raise self.error(f"'{operator}' takes numbers", token)
         if any(isinstance(arg, Word) for arg in args):
             return self._combine_bits(operator, args, token)
@@ -290,6 +368,8 @@ class Reader(Cursor):
 
     def _combine_bits(self, operator: str, args: tuple[Symbol, ...], token: Token) -> Word:
         for arg in args:
+            if isinstance(arg, Word):
+                self.spend(3 * len(arg.bits), token)
             if isinstance(arg, Expr):
                 raise self.error("a condition cannot mix measured bits and inputs", token)
             if not isinstance(arg, Word | int):
@@ -349,28 +429,29 @@ class Reader(Cursor):
             The members picked, and whether they can be indexed again (False for a single index).
         """
         register = symbol.indices
+        size = f"'{name}' has {len(register)} {'qu' * isinstance(symbol, Qubits)}bits"
         self.expect("[")
         if self.tokens[self.at].kind == "int" and self.tokens[self.at + 1].text == "]":
-            first = self._index(register, name)
+            first = self._index(register, size)
             self.at += 1
             return (first,), False
         if self.take("{"):
-            indices = [self._index(register, name)]
+            indices = [self._index(register, size)]
             while self.take(","):
-                indices.append(self._index(register, name))
+                indices.append(self._index(register, size))
             self.expect("}")
             self.expect("]")
             return tuple(indices), True
         if self.token.text != ":":
-            first = self._index(register, name)
+            first = self._index(register, size)
             if self.take("]"):
                 return (first,), False
             start = register.index(first)
         else:
             start = 0
-        return self._slice(register, start, name), True
+        return self._slice(register, start, size), True
 
-    def _index(self, register: tuple[int, ...], name: str) -> int:
+    def _index(self, register: tuple[int, ...], size: str) -> int:
         token = self.tokens[self.at]
         if token.kind == "int" and self.tokens[self.at + 1].text in _ENDS:
             self.at += 1
@@ -378,11 +459,10 @@ class Reader(Cursor):
         else:
             index = self.integer("an index")
         if not -len(register) <= index < len(register):
-            size = len(register)
-            raise self.error(f"index {index} is out of range: '{name}' has {size} bits", token)
+            raise self.error(f"index {index} is out of range: {size}", token)
         return register[index]
 
-    def _slice(self, register: tuple[int, ...], start: int, name: str) -> tuple[int, ...]:
+    def _slice(self, register: tuple[int, ...], start: int, size: str) -> tuple[int, ...]:
         """Read the rest of a range; both ends belong to it."""
         token = self.expect(":", " or ']'")
         numbers = []
@@ -395,7 +475,7 @@ class Reader(Cursor):
         step = numbers[0] if len(numbers) == 2 else 1
         end = end + len(register) if end < 0 else end
         if len(numbers) > 2 or step == 0 or not 0 <= end < len(register):
-            raise self.error(f"this range is not within '{name}' of {len(register)} bits", token)
+            raise self.error(f"this range is out of range: {size}", token)
         if step < 0:
             return tuple(register[index] for index in range(start, end - 1, step))
         return register[start : end + 1 : step]

@@ -132,10 +132,17 @@ class Gate:
     start: int = 0
 
 
+#: In place of a bit while a program is being read: the result is thrown away.
+NO_BIT = -1
+
+
 @dataclass(slots=True)
 class Measure:
+    """`qubit` is measured into `bit`; `start` is an offset in the text."""
+
     qubit: int
     bit: int
+    start: int = 0
 
 
 @dataclass(slots=True)

@@ -22,6 +22,7 @@ class Limits:
     BITS = 10_000
     OPERATIONS = 1_000_000  # with loops and broadcasts written out
     EXPANDED = 10_000_000  # with the person's own gates written out, too
+    REREAD = 10_000_000  # words read again for rounds of loops and calls, bits compared
 
 
 #: White space and comments; nothing in it is tried twice.

@@ -349,10 +349,10 @@ def test_numbers_in_angles_stay_within_64_bits():
     ],
 )
 def test_no_condition_however_made_takes_long(condition):
-    began = time.perf_counter()
+    began = time.process_time()
     with pytest.raises(CircuitError, match=r"c\.qasm:4:"):
         circuit3(f"bit[5000] c; bit[5000] d; qubit q;\nif ({condition}) x q;")
-    assert time.perf_counter() - began < 5
+    assert time.process_time() - began < 5
 
 
 def test_large_conditions_that_are_no_larger_than_allowed_are_built():

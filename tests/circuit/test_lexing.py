@@ -78,8 +78,8 @@ def test_places_are_counted_in_lines_as_any_editor_does(text, offset):
     ["/**/" * 100_000 + "x", "(" * 20_000 + "a)@" * 20_000, "@\n" * 300_000 + "x", "/*" * 300_000],
 )
 def test_no_text_keeps_the_reader_of_words_for_long(text):
-    began = time.perf_counter()
+    began = time.process_time()
     version_of(text)
     with pytest.raises(CircuitError):
         circuit(f"{QASM3}{text}")
-    assert time.perf_counter() - began < 5
+    assert time.process_time() - began < 5
