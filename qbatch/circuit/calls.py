@@ -197,6 +197,8 @@ class Gates(Names, ABC):
     def _no_gate(self, name: Token, known: Mapping[str, Standard]) -> CircuitError:
         hint = SYNONYMS.get(name.text.lower(), "")
         words = KEYWORDS_2 if self.version == "2.0" else KEYWORDS
+        if name.text in words:
+            return self.error(f"'{name.text}' cannot begin a statement here", name)
         near = get_close_matches(name.text, words, 1, 0.8)
         hint = hint if hint in known else near[0] if near else ""
         return self.unknown(name, "gate", [*self.out.defined, *self.out.standard], hint)

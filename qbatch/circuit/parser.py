@@ -96,9 +96,7 @@ class Parser(Subroutines):
         symbol = self.symbols.get(token.text)
         if isinstance(symbol, Bits):
             self._assignment()
-        elif following == "[":
-            return False
-        elif isinstance(symbol, Variable):
+        elif isinstance(symbol, Variable) and following != "[":
             self.at += 1
             self.update_variable(token, symbol)
         elif symbol is None:
