@@ -219,6 +219,8 @@ class Blocks(Gates, ABC):
 
     def read_for(self, token: Token) -> None:
         """Read ``for type name in values …``."""
+        if self.tokens[self.at + 1].text == "in":
+            raise self.error(f"write the type of '{self.token.text}': for int … in")
         kind, _ = self.type_name()
         if kind not in ("int", "uint"):
             raise self.error("only integers can be counted through", token)

@@ -176,7 +176,21 @@ def _widened(bits: tuple[Formula, ...], width: int, fill: Formula) -> tuple[Form
     return bits + (fill,) * (width - len(bits))
 
 
+def _check_sign(value: Operand, other: Operand) -> None:
+    """Refuse to guess what ``int[2](c) == 3`` means: 3 is never an ``int[2]``, its bits are."""
+    if not isinstance(value, Word) or isinstance(other, Word) or value.kind != "int":
+        return
+    width = len(value.bits)
+    if value.bits[-1] is not False and 2 ** (width - 1) <= other < 2**width:
+        raise UnfitError(
+            f"int[{width}] goes up to {2 ** (width - 1) - 1}, {other} is above; "
+            f"write uint[{width}](…)"
+        )
+
+
 def _compare(operator: str, left: Operand, right: Operand) -> Word:
+    _check_sign(left, right)
+    _check_sign(right, left)
     if operator in (">", "<="):
         left, right = right, left
     one, other = _signed(left), _signed(right)

@@ -188,12 +188,23 @@ class Reader(Cursor, ABC):
         if isinstance(symbol, Variable):
             if symbol.value is None:
                 raise self.error(f"'{name}' has no value yet", token)
-            return symbol.value
+            return self._bit_of(symbol.value, symbol.width, token)
         if isinstance(symbol, Qubits):
             raise self.error(f"'{name}' is quantum; a number is needed here", token)
         while isinstance(symbol, Word) and self.token.text == "[":
             symbol = self._bits_within(symbol, token)
-        return symbol
+        return symbol if isinstance(symbol, Word) else self._bit_of(symbol, None, token)
+
+    def _bit_of(self, value: Number, width: int | None, token: Token) -> Number:
+        """Read the index after a number, if there is one: ``n[0]`` is its lowest bit."""
+        if self.token.text != "[":
+            return value
+        self.at += 1
+        index = self.integer("an index")
+        self.expect("]")
+        if not isinstance(value, int) or not 0 <= index < (width or 64):
+            raise self.error(f"'{token.text}' has no bit {index}", token)
+        return value >> index & 1
 
     def _unscoped(self, token: Token) -> Symbol:
         """Read what begins with a name that nobody declared: a cast, a function, a constant."""

@@ -114,6 +114,7 @@ class Names(Reader, ABC):
         self.only_at_top(token)
         size = self._size("qubit", Limits.QUBITS)
         name = self.name("the name of the qubits")
+        self._no_size_after(name, token.text)
         if token.text == "qreg":
             size = self._size_after(name, "qubit", Limits.QUBITS)
         if self.physical:
@@ -126,6 +127,10 @@ class Names(Reader, ABC):
         self.out.qubits.append(Register(name.text, size or 1))
         self.expect(";")
 
+    def _no_size_after(self, name: Token, word: str) -> None:
+        if self.token.text == "[" and word in ("qubit", "bit"):
+            raise self.error(f"the size stands before the name: {word}[…] {name.text};")
+
     def _size_after(self, name: Token, what: str, limit: int) -> int | None:
         size = self._size(what, limit)
         if size is None and self.version == "2.0":
@@ -135,6 +140,7 @@ class Names(Reader, ABC):
     def read_bits(self, token: Token) -> None:
         size = self._size("bit", Limits.BITS)
         name = self.name("the name of the bits")
+        self._no_size_after(name, token.text)
         if token.text == "creg":
             size = self._size_after(name, "bit", Limits.BITS)
         if self.in_block:

@@ -155,6 +155,7 @@ def test_a_case_that_changes_the_selector_takes_no_other():
         ("const uint[70] big = 1 << 69; if (c < big) { x q; }", "x q;"),
         ("bit d = false; bit[4] e = \"0000\"; bit f = 0; bit[2] g = 0; h q;",
          "bit d; bit[4] e; bit f; bit[2] g; h q;"),
+        ("uint[4] n = 10; for int i in [0:2] { if (bool(n[i])) { x q[i]; } }", "x q[1];"),
         ("bit d = measure q[1];", "bit d; d = measure q[1];"),
         ("let two = q[0:1] ++ q[2]; x two[2];", "x q[2];"),
         ("gate g a, b { cx a, b; barrier a, b; h b; } ctrl @ g q[0], q[1], q[2];",
@@ -269,6 +270,10 @@ def test_a_text_without_a_version_is_openqasm_3_or_what_its_library_is_of():
         ("input bit n;", "only float and angle inputs"),
         ("const complex z = 1;", "'complex' is not supported"),
         ("opaque g a; g q[0];", "'g' is opaque"),
+        ("for i in [0:2] { x q[i]; }", "write the type of 'i'"),
+        ("qubit r[3];", r"the size stands before the name: qubit\[…\] r;"),
+        ("if (int[2](c[0:1]) == 3) { x q; }", r"goes up to 1, 3 is above; write uint\[2\]"),
+        ("int[4] n = 1; rx(n[4]) q[0];", "'n' has no bit 4"),
     ],
 )  # fmt: skip
 def test_what_has_no_meaning_is_told_on_its_line(body, problem):
