@@ -197,6 +197,8 @@ def _factor(
 
 def _layout(num_bits: int, registers: Sequence[tuple[str, int]]) -> str:
     """Say which classical bits there are."""
+    if num_bits == 0:
+        return "the circuit has no classical bits; measure into some"
     words, start = [], 0
     for name, size in registers:
         words.append(f"{name} has {start}" + (f" to {start + size - 1}" if size > 1 else ""))

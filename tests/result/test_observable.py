@@ -131,3 +131,8 @@ def test_without_shots_there_is_no_estimate() -> None:
     counts = Counts.from_dict((("c", 1),), {})
     with pytest.raises(ValueError, match="no shots"):
         expectation_value(counts, parse_observable("Z0", 1))
+
+
+def test_a_circuit_without_classical_bits_is_told_so() -> None:
+    with pytest.raises(NotationError, match="the circuit has no classical bits"):
+        parse_observable("Z0", 0)
