@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from qbatch.circuit.calls import Gates
 from qbatch.circuit.conditions import Formula, UnfitError, Word, any_of, combine, lowered, truth
+from qbatch.circuit.expressions import PER_BIT
 from qbatch.circuit.program import Barrier, Condition, If, Operation, While
 from qbatch.circuit.registers import Jump
 from qbatch.circuit.text import Limits
@@ -203,6 +204,7 @@ class Blocks(Gates, ABC):
         while (condition := self._condition()) is True:
             body, changes = self.at, self.num_changes
             self.count(0, token, 1)
+            self.spend(body - start, token)
             if not self._round(body, token):
                 break
             if changes == self.num_changes:
@@ -349,7 +351,7 @@ class Blocks(Gates, ABC):
             if values is None:
                 default = body
                 continue
-            self.spend(3 * len(selector.bits) * len(values), token)
+            self.spend(PER_BIT * len(selector.bits) * len(values), token)
             try:
                 tests = [combine("==", (selector, value)).bits[0] for value in values]
                 cases.append(Case(any_of(tests), body))

@@ -80,6 +80,9 @@ _DIGITS = 4000
 #: Of an integer, in bits: registers are compared with it.
 _WIDEST = Limits.BITS + 4000
 
+#: Words that could be read in the time that an operation takes for each of its bits.
+PER_BIT = 5
+
 _ROTATIONS = frozenset({"rotl", "rotr"})
 
 #: Qiskit's parameters cannot do these.
@@ -380,7 +383,7 @@ class Reader(Cursor, ABC):
     def _combine_bits(self, operator: str, args: tuple[Symbol, ...], token: Token) -> Word:
         for arg in args:
             if isinstance(arg, Word):
-                self.spend(3 * len(arg.bits), token)
+                self.spend(PER_BIT * len(arg.bits), token)
             if isinstance(arg, Expr):
                 raise self.error("a condition cannot mix measured bits and inputs", token)
             if not isinstance(arg, Word | int):
