@@ -145,7 +145,7 @@ class Gates(Names, ABC):
         if name.text == "gphase" and self.version == "3.0":
             gate = Standard(1, 0, "")
         if gate is None:
-            raise self._unknown_gate(name)
+            raise self.unknown_gate(name)
         params = tuple(self.arguments()) if self.tokens[self.at].text == "(" else ()
         operands = [] if self.tokens[self.at].text == ";" else [self.qubits()]
         while self.take(","):
@@ -173,7 +173,8 @@ class Gates(Names, ABC):
                 raise self.error("this comes down to too many gates", token)
         return size
 
-    def _unknown_gate(self, name: Token) -> CircuitError:
+    def unknown_gate(self, name: Token) -> CircuitError:
+        """Make the error for a statement that begins with no gate's name."""
         old = self.version == "2.0"
         library, known = ("qelib1.inc", QELIB1) if old else ("stdgates.inc", STDGATES)
         if name.text in self.opaque:

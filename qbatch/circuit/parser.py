@@ -6,8 +6,10 @@ indices, and takes seconds for long texts; its OpenQASM 2 loader opens any file 
 and replaces the person's own `gate rzz` by its own. Tests compare this reader with Qiskit's loaders
 where those are right.
 
-Rules: the first mistake is a `CircuitError` at its line and column. Loops over constant ranges and
-broadcasts are written out; nothing is read from disk; everything is bounded by `Limits`.
+Rules: the first mistake is a `CircuitError` at its line and column. Loops over constant ranges,
+subroutines and broadcasts are written out; what only a classical machine beside the qubits could
+know is refused by name. Nothing is read from disk; everything is bounded by `Limits`. A text
+without a version line is read as `version_of` says.
 """
 
 from __future__ import annotations

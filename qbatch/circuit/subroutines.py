@@ -18,6 +18,7 @@ from qbatch.circuit.program import Condition
 from qbatch.circuit.registers import Jump
 from qbatch.circuit.text import Limits, Source
 from qbatch.circuit.tokens import Token
+from qbatch.errors import CircuitError
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,12 @@ class Subroutines(Blocks, ABC):
 
     def is_taken(self, name: str) -> bool:
         return super().is_taken(name) or name in self.subroutines
+
+    def unknown_gate(self, name: Token) -> CircuitError:
+        if name.text in self.subroutines:
+            problem = f"'{name.text}' is a subroutine, no gate: call it without modifiers, as "
+            return self.error(f"{problem}{name.text}(…);", name)
+        return super().unknown_gate(name)
 
     def value_of_call(self, token: Token) -> Symbol | None:
         return self.call(token).value if token.text in self.subroutines else None

@@ -241,6 +241,7 @@ def test_a_text_without_a_version_is_openqasm_3_or_what_its_library_is_of():
         ("def f(uint[2] n) { } f(4);", r"does not fit into uint\[2\]"),
         ("def f(qubit a) { x q[0]; }", "is not visible within|is not defined as a register"),
         ("def x(qubit a) { } ", "'x' is a gate already"),
+        ("def f(qubit a) { x a; } ctrl @ f(q[0]);", "'f' is a subroutine, no gate"),
         ("def f() { } def f() { }", "'f' is already defined"),
         ("def f() { return 1; } f();", "no type to return"),
         ("return;", "stands in no subroutine"),
