@@ -322,7 +322,12 @@ def lowered(formula: Formula) -> Formula:
         inner = formula.args[0]
         if inner.op == "xor":
             return _parity([lowered(arg) for arg in inner.args])[0]
-        return negated(lowered(inner))
+        found = lowered(inner)
+        if isinstance(found, Condition) and found.op == "or":
+            args = [negated(arg) for arg in found.args]
+            if all(_literal(arg) is not None for arg in args):  # !c is c == 0
+                return _all_of_literals(args)
+        return negated(found)
     args = [lowered(arg) for arg in formula.args]
     if formula.op == "xor":
         return _parity(args)[1]

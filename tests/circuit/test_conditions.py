@@ -292,6 +292,8 @@ def test_a_whole_registers_value_stays_a_whole_registers_value():
     for condition in ("c == 2", "2 == c", "!c[0] && c[1]", "!(c != 2)", "c[1] == 1 && c[0] == 0"):
         formula = lowered(condition, "bit[2] c;")
         assert (formula.op, formula.args) == ("equals", ((0, 1), 2))
+    none = lowered("!c", "bit[2] c;")
+    assert (none.op, none.args) == ("equals", ((0, 1), 0))
 
 
 def test_a_while_asks_the_same_questions():
