@@ -80,7 +80,7 @@ class _Walk:
     def gate(self, gate: Gate) -> None:
         self.num_gates += 1
         self.num_two_qubit_gates += len(gate.qubits) == 2
-        self.names.add(_plain_name(gate))
+        self.names.add(_plain_name(gate, self.program.defined))
         self.touched.update(gate.qubits)
         self.advance(gate.qubits)
         if not self.measured.isdisjoint(gate.qubits):
@@ -128,11 +128,12 @@ def bits_of(condition: Expr) -> set[int]:
     return {bit for arg in condition.args if isinstance(arg, Expr) for bit in bits_of(arg)}
 
 
-def _plain_name(gate: Gate) -> str:
+def _plain_name(gate: Gate, defined: Mapping[str, GateDefinition]) -> str:
     name = gate.name
+    is_own = name in defined
     for modifier in reversed(gate.modifiers):
         prefix = f"{modifier.name}({modifier.argument:g}) @ "
-        single = modifier.name == "ctrl" and modifier.argument == 1
+        single = modifier.name == "ctrl" and modifier.argument == 1 and not is_own
         known = CONTROLLED.get(name) if single else None
         name = known or (prefix.replace("(1)", "") if modifier.name != "pow" else prefix) + name
     return name
@@ -142,8 +143,7 @@ def _is_clifford(
     gate: Gate, defined: Mapping[str, GateDefinition], values: Mapping[str, float] | None = None
 ) -> bool:
     if gate.modifiers and not all(modifier.name == "inv" for modifier in gate.modifiers):
-        name = _plain_name(gate)
-        return name in CLIFFORD and not gate.params and name not in defined
+        return _plain_name(gate, defined) in CLIFFORD and not gate.params
     if gate.name == "gphase":
         return True
     try:

@@ -6,7 +6,7 @@ import math
 from abc import ABC, abstractmethod
 
 from qbatch.circuit.expressions import Qubits
-from qbatch.circuit.gates import KEYWORDS, PAPER, QELIB1, STDGATES, Standard
+from qbatch.circuit.gates import BUILTIN, KEYWORDS, PAPER, QELIB1, STDGATES, Standard
 from qbatch.circuit.program import Barrier, Expr, Gate, GateDefinition, Modifier, Number
 from qbatch.circuit.registers import Names
 from qbatch.circuit.text import Limits
@@ -28,8 +28,7 @@ class Gates(Names, ABC):
         self.only_at_top(token)
         name = self.name("the name of the gate")
         self.check_name(name)
-        reserved = PAPER if self.version == "2.0" else self.out.standard
-        if name.text in self.out.defined or name.text in {*reserved} & {*self.out.standard}:
+        if name.text in self.out.defined or name.text in self._reserved():
             raise self.error(f"gate '{name.text}' is already defined", name)
         params = self._names_in("(", ")") if self.take("(") else []
         qubits = self._names_in("", "{")
@@ -42,6 +41,13 @@ class Gates(Names, ABC):
         self._body(definition, name)
         self.symbols = outer
         self.out.defined[name.text] = definition
+
+    def _reserved(self) -> set[str]:
+        """Gates that a program may not define; CX is OpenQASM 3's only by its library."""
+        is_included = "x" in self.out.standard
+        library = PAPER if self.version == "2.0" else STDGATES
+        builtin = BUILTIN if self.version == "2.0" else {"U"}
+        return {*builtin, *library} if is_included else {*builtin}
 
     def _names_in(self, opening: str, closing: str) -> list[Token]:
         names: list[Token] = []
@@ -81,7 +87,7 @@ class Gates(Names, ABC):
         raise self.error(f"an opaque gate has no definition to run: {self.found}", token)
 
     def _modifiers(self) -> tuple[Modifier, ...]:
-        modifiers = []
+        modifiers, power = [], 1.0
         while (token := self.token).text in _MODIFIERS:
             self.at += 1
             argument: int | float = 1
@@ -93,8 +99,12 @@ class Gates(Names, ABC):
                 isinstance(argument, int) and 1 <= argument <= NESTING
             ):
                 raise self.error(f"{token.text}({argument}): wrong number of controls", token)
-            if token.text == "pow" and abs(argument) > 1e6:
-                raise self.error(f"pow({argument}) is too high", token)
+            if token.text == "pow":
+                power *= max(1.0, abs(argument))
+            if power > Limits.POWER:
+                raise self.error(
+                    f"a power of {power:g} is too high: at most {Limits.POWER:g}", token
+                )
             modifiers.append(Modifier(token.text, argument))
         return tuple(modifiers)
 
@@ -126,11 +136,11 @@ class Gates(Names, ABC):
         """Estimate how many standard gates a call comes down to."""
         size = gate.size if isinstance(gate, GateDefinition) else 1
         for modifier in modifiers:
-            self.out.has_modifiers = self.may_fail = True
+            self.may_fail = True
             if modifier.name.endswith("ctrl"):
                 size *= 8 * int(modifier.argument)
             elif modifier.name == "pow":
-                size *= max(1, math.ceil(abs(modifier.argument)))
+                size *= max(1, min(math.ceil(abs(modifier.argument)), Limits.REPEATS))
             if size > Limits.EXPANDED:
                 raise self.error("this comes down to too many gates", token)
         return size
