@@ -40,6 +40,7 @@ class Modified:
         self._defined = program.defined
         self._source = source
         self._left = MOST
+        self._roots: dict[tuple[Any, ...], Atom] = {}
         self._powers: dict[str, float] = {}  # the highest within each own gate
         for name, definition in program.defined.items():
             self._powers[name] = max(map(self._highest, _gates(definition)), default=1.0)
@@ -148,8 +149,11 @@ class Modified:
         if not self._can_be_raised(op.name, params):
             raise self._source.error(op.start, self._no_power(op, definition, chain))
         if definition is not None:
-            matrix = self._matrix(op, params, definition.num_qubits)
-            yield matrix_power(chain, matrix), controls, targets
+            key = (op.name, *params, *chain)
+            if key not in self._roots:
+                matrix = self._matrix(op, params, definition.num_qubits)
+                self._roots[key] = matrix_power(chain, matrix)
+            yield self._roots[key], controls, targets
             return
         count, atom = atom_of(op.name, params)
         controls += tuple(Control(q) for q in targets[:count])

@@ -133,12 +133,13 @@ class _Builder:
         from qiskit.exceptions import QiskitError
 
         try:
-            if op.modifiers or op.name == "gphase":
+            is_own = op.name in self.program.defined
+            if op.modifiers or (op.name == "gphase" and not is_own):
                 for simple in self._modified.simple_gates(op, values):
                     self._append_simple(circuit, simple)
                 return
             params = [_finite(evaluate(param, values)) for param in op.params]
-            if op.name in self.program.defined:
+            if is_own:
                 gate = self._own_gate(self.program.defined[op.name], params)
             else:
                 gate = self.classes[op.name](*([] if op.name == "u0" else params))
