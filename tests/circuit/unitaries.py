@@ -134,13 +134,17 @@ class Generated:
     own: dict[str, Own]
     num_qubits: int
     body: list[Call]
+    version: str = "3.0"
 
     def text(self):
         names = [f"q[{n}]" for n in range(self.num_qubits)]
-        lines = ["OPENQASM 3.0;", *['include "stdgates.inc";'] * self.library]
+        file = {"2.0": "qelib1.inc", "3.0": "stdgates.inc"}[self.version]
+        lines = [f"OPENQASM {self.version};", *[f'include "{file}";'] * self.library]
         lines += [own.text() for own in self.own.values()]
         lines += [f"input float {name};" for name in self.inputs]
-        lines += [f"qubit[{self.num_qubits}] q;", *(call.text(names) for call in self.body)]
+        size = self.num_qubits
+        lines += [f"qreg q[{size}];" if self.version == "2.0" else f"qubit[{size}] q;"]
+        lines += [call.text(names) for call in self.body]
         return "\n".join(lines)
 
     def matrix(self, values):
@@ -192,21 +196,34 @@ KNOWN_NAMES = ["rzz", "mcx", "initialize", "kraus", "unitary", "save_state", "if
                "snapshot", "pauli", "diagonal", "roerror", "multiplexer", "a0", "p0"]  # fmt: skip
 
 
+#: Gates of OpenQASM 2's paper, and names that a program may define beside them.
+OLD = ["u3", "u2", "u1", "cx", "id", "x", "y", "z", "h", "s", "sdg", "t", "tdg", "rx", "ry", "rz",
+       "cz", "cy", "ch", "ccx", "crz"]  # fmt: skip
+OLD_NAMES = ["swap", "cswap", "p", "cp", "cu", "sx", "crx", "cry", "rxx", "phase", "gate1"]
+
+
 class Generator:
     """Makes random programs."""
 
-    def __init__(self, seed, *, num_qubits=4, fractions=True):
+    def __init__(self, seed, *, num_qubits=4, version="3.0"):
         self.random = random.Random(seed)
         self.num_qubits = num_qubits
-        self.fractions = fractions
+        self.version = version
+
+    def _known(self, library):
+        if self.version == "3.0":
+            return GATES if library else BUILTIN
+        return {name: GATES[name] for name in ["U", "CX", *OLD * library]}
 
     def program(self):
         pick = self.random
         library = pick.random() < 0.7
-        inputs = pick.sample(["a", "theta", "c"], pick.randint(0, 2))
-        known = dict(GATES if library else BUILTIN)
-        sizes = {name: spec[:2] for name, spec in known.items()}
-        names = KNOWN_NAMES if library else [*KNOWN_NAMES, *(g for g in GATES if g not in known)]
+        is_new = self.version == "3.0"
+        inputs = pick.sample(["a", "theta", "c"], pick.randint(0, 2)) if is_new else []
+        sizes = {name: spec[:2] for name, spec in self._known(library).items()}
+        others = [g for g in (GATES if is_new else OLD) if g not in {*sizes, "gphase"}]
+        names = KNOWN_NAMES + (others if not library else []) + ([] if is_new else OLD_NAMES)
+        names = [n for n in names if is_new or n not in ("cu1", "cu3")]  # of the paper's library
         own = {}
         for name in pick.sample(names, pick.randint(1, 4)):
             params = pick.sample(["b", "a", "theta", "p0", "x1"], pick.randint(0, 2))
@@ -221,7 +238,7 @@ class Generator:
             self._call(sizes, own, inputs, self.num_qubits, own_first=True)
             for _ in range(pick.randint(1, 4))
         ]
-        return Generated(library, inputs, own, self.num_qubits, body)
+        return Generated(library, inputs, own, self.num_qubits, body, self.version)
 
     def _call(self, sizes, own, names, num_qubits, own_first=False):
         pick = self.random
@@ -232,7 +249,7 @@ class Generator:
                 break
         modifiers, free = [], num_qubits - qubits
         is_free = bool(names) and angles > 0
-        for _ in range(pick.choice([0, 1, 1, 2, 3])):
+        for _ in range(pick.choice([0, 1, 1, 2, 3]) if self.version == "3.0" else 0):
             kind = pick.choice(["ctrl", "negctrl", "inv", "pow"])
             if kind.endswith("ctrl"):
                 if free:
@@ -242,7 +259,7 @@ class Generator:
             elif kind == "inv":
                 modifiers.append((kind, 1))
             else:
-                fraction = self.fractions and not (is_free and not self._has_roots(name))
+                fraction = not (is_free and not self._has_roots(name))
                 modifiers.append((kind, pick.choice([0.5, -0.25, 1.5, 2, -1] if fraction
                                                     else [2, 3, -1, -2, 0])))  # fmt: skip
         total = qubits + sum(int(arg) for kind, arg in modifiers if kind.endswith("ctrl"))
@@ -263,5 +280,6 @@ class Generator:
         name = pick.choice(names)
         return pick.choice(
             [name, f"2*{name}", f"-{name}/2", f"{name} + {number}", f"sin({name})",
-             f"{pick.choice(names)} - {name}*{number}", f"{name}**2"]
+             f"{pick.choice(names)} - {name}*{number}",
+             f"{name}**2" if self.version == "3.0" else f"cos({name})*{name}"]
         )  # fmt: skip
