@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from qbatch.circuit.atoms import is_number
 from qbatch.circuit.controls import Simple
+from qbatch.circuit.linear import is_linear
 from qbatch.circuit.modifiers import Modified
 from qbatch.circuit.program import (
     Barrier,
@@ -199,7 +200,7 @@ class _Builder:
             or len(known.params) != definition.num_params
             or known.num_qubits != definition.num_qubits
             or definition.size > 100
-            or not self._is_linear(definition)
+            or not is_linear(definition, self.program.defined)
         ):
             return None
         for probe in _PROBES if definition.params else _PROBES[:1]:
@@ -209,30 +210,6 @@ class _Builder:
                 return None
         kind: Callable[..., Any] = known.base_class
         return kind
-
-    def _is_linear(self, definition: GateDefinition) -> bool:
-        """Whether angles in a definition go straight with its own: then a few points tell all."""
-        return all(
-            all(map(_is_straight, op.params))
-            and (op.name not in self.program.defined or self._is_linear_own(op.name))
-            and all(float(m.argument).is_integer() for m in op.modifiers)
-            for op in definition.body
-            if isinstance(op, Gate)
-        )
-
-    def _is_linear_own(self, name: str) -> bool:
-        return self._is_linear(self.program.defined[name])
-
-
-def _is_straight(angle: Any) -> bool:
-    """Whether an angle is a sum of multiples of what it names."""
-    if not isinstance(angle, Expr) or angle.op == "name":
-        return True
-    scaled = angle.op == "*" and any(not isinstance(arg, Expr) for arg in angle.args)
-    divided = angle.op == "/" and not isinstance(angle.args[1], Expr)
-    return (scaled or divided or angle.op in ("neg", "+", "-")) and all(
-        map(_is_straight, angle.args)
-    )
 
 
 def _finite(angle: Any) -> Any:
