@@ -133,13 +133,11 @@ class Gates(Names, ABC):
     def _size_of(
         self, gate: Standard | GateDefinition, modifiers: tuple[Modifier, ...], token: Token
     ) -> int:
-        """Estimate how many standard gates a call comes down to."""
+        """Estimate how many standard gates, under any controls, a call comes down to."""
         size = gate.size if isinstance(gate, GateDefinition) else 1
         for modifier in modifiers:
             self.may_fail = True
-            if modifier.name.endswith("ctrl"):
-                size *= 8 * int(modifier.argument)
-            elif modifier.name == "pow":
+            if modifier.name == "pow":
                 size *= max(1, min(math.ceil(abs(modifier.argument)), Limits.REPEATS))
             if size > Limits.EXPANDED:
                 raise self.error("this comes down to too many gates", token)

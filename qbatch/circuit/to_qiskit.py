@@ -72,6 +72,7 @@ class _Builder:
         self._simple = {**known, "c3x": C3XGate, "c4x": C4XGate, "mcx": MCXGate}
         self._unitary = UnitaryGate
         self._modified = Modified(program, source)
+        self._many_controls: dict[int, Any] = {}
         self._own: dict[tuple[Any, ...], Any] = {}
         self.recognized: dict[str, Callable[..., Any]] = {}
         for name, definition in program.defined.items():
@@ -152,13 +153,13 @@ class _Builder:
     def _append_simple(self, circuit: QuantumCircuit, simple: Simple) -> None:
         name, params, qubits, on_zero = simple
         if name == "gphase":
-            if is_number(params[0]):
+            if is_number(_finite(params[0])):
                 circuit.global_phase += params[0]
             return
         if name == "unitary":
             gate = self._unitary(params[0])
         elif name == "mcx":
-            gate = self._simple["mcx"](len(qubits) - 1)
+            gate = self._many_controls.setdefault(len(qubits), self._simple["mcx"](len(qubits) - 1))
         else:
             zero = {"ctrl_state": 0} if on_zero else {}
             gate = self._simple[name](*map(_finite, params), **zero)

@@ -254,6 +254,20 @@ def test_barriers_within_a_modified_gate_are_dropped(modifier):
     assert "barrier" not in built.count_ops()
 
 
+def test_controls_upon_controls_upon_controls_are_as_good_as_many_at_once():
+    wires = ", ".join(f"q[{n}]" for n in range(9))
+    within = "gate g0 a { sx a; } " + "".join(
+        f"gate g{n} {', '.join(f'a{k}' for k in range(n + 1))} "
+        f"{{ ctrl @ g{n - 1} {', '.join(f'a{k}' for k in range(n + 1))}; }} "
+        for n in range(1, 9)
+    )
+    matrix = unitaries.ONE["sx"][1]()
+    for _ in range(8):
+        matrix = controlled(matrix)
+    for call in (f"{'ctrl @ ' * 8}sx {wires};", f"ctrl(8) @ sx {wires};", f"g8 {wires};"):
+        assert same(build(circuit3(f"{within} qubit[9] q; {call}")), matrix)
+
+
 @pytest.mark.parametrize("count", range(1, 7))
 @pytest.mark.parametrize("kind", ["ctrl", "negctrl"])
 def test_any_number_of_controls_on_any_phase(count, kind):
