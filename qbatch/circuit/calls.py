@@ -13,6 +13,9 @@ from qbatch.circuit.text import Limits
 from qbatch.circuit.tokens import NESTING, Token
 from qbatch.errors import CircuitError
 
+#: Own gates of free angles and more gates than this may come down to too many when built.
+_LONG = 100
+
 _MODIFIERS = frozenset({"ctrl", "negctrl", "inv", "pow"})
 
 
@@ -126,6 +129,8 @@ class Gates(Names, ABC):
         self._check_call(gate, name, params, len(operands), controls)
         self.expect(";")
         size = self._size_of(gate, modifiers, name)
+        if isinstance(gate, GateDefinition) and size > _LONG:
+            self.may_fail |= any(isinstance(param, Expr) for param in params)
         for qubits in self._broadcast(operands, name):
             self.count(size, name)
             self.block.append(Gate(name.text, params, qubits, modifiers, name.start))

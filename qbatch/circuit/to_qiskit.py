@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from qbatch.circuit.atoms import is_number
 from qbatch.circuit.controls import Simple
 from qbatch.circuit.linear import is_linear
-from qbatch.circuit.modifiers import Modified
+from qbatch.circuit.modifiers import MOST, Modified
 from qbatch.circuit.program import (
     Barrier,
     Delay,
@@ -72,6 +72,7 @@ class _Builder:
         self._simple = {**known, "c3x": C3XGate, "c4x": C4XGate, "mcx": MCXGate}
         self._unitary = UnitaryGate
         self._modified = Modified(program, source)
+        self._free_left = MOST  # a gate of free angles is made anew at each call
         self._many_controls: dict[int, Any] = {}
         self._own: dict[tuple[Any, ...], Any] = {}
         self.recognized: dict[str, Callable[..., Any]] = {}
@@ -173,6 +174,9 @@ class _Builder:
         if key is None or key not in self._own:
             gate = self._composed(definition, params)
             if key is None:
+                self._free_left -= len(definition.body)
+                if self._free_left < 0:
+                    raise ValueError(f"gates of free angles come down to more than {MOST} gates")
                 return gate
             self._own[key] = gate
         return self._own[key]

@@ -7,7 +7,7 @@ import pytest
 from qiskit import qasm2, qasm3
 from qiskit.quantum_info import Operator
 
-from qbatch.circuit import bind, build, modifiers, program_text
+from qbatch.circuit import bind, build, modifiers, program_text, to_qiskit
 from qbatch.circuit.atoms import ATOMS
 from qbatch.circuit.powers import principal
 from qbatch.errors import CircuitError
@@ -331,3 +331,12 @@ def test_powers_that_leave_no_digits_of_an_angle_are_refused(body):
     gates = f"gate g q {{ {body} }} gate f q {{ pow(2000) @ g q; }}"
     with pytest.raises(CircuitError, match=r"c\.qasm:3:\d+: a power of 2e\+06 is too high"):
         circuit3(f"{gates} qubit q; pow(1000) @ f q;")
+
+
+def test_gates_of_free_angles_that_double_at_each_level_end_in_a_limit(monkeypatch):
+    monkeypatch.setattr(to_qiskit, "MOST", 500)
+    gates = "gate g0(t) a { rx(t) a; } " + "".join(
+        f"gate g{n}(t) a {{ g{n - 1}(t) a; g{n - 1}(t / 2) a; }} " for n in range(1, 20)
+    )
+    with pytest.raises(CircuitError, match=r"3:\d+: .*of free angles come down to more than 500"):
+        circuit3(f"{gates}input float a; qubit q;\ng19(a) q;")
