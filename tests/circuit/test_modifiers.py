@@ -59,11 +59,11 @@ def _written(read, values):
 
 
 def test_random_programs_are_the_unitaries_numpy_says_at_every_value():
-    assert list(differences(range(250), written=False)) == []
+    assert list(differences(range(200), written=False)) == []
 
 
 def test_random_programs_are_written_as_what_they_are():
-    assert list(differences(range(1000, 1030), written=True)) == []
+    assert list(differences(range(1000, 1020), written=True)) == []
 
 
 @pytest.mark.slow
@@ -256,16 +256,17 @@ def test_barriers_within_a_modified_gate_are_dropped(modifier):
 
 def test_controls_upon_controls_upon_controls_are_as_good_as_many_at_once():
     wires = ", ".join(f"q[{n}]" for n in range(9))
-    within = "gate g0 a { sx a; } " + "".join(
+    gates = "gate g0 a { sx a; } " + "".join(
         f"gate g{n} {', '.join(f'a{k}' for k in range(n + 1))} "
         f"{{ ctrl @ g{n - 1} {', '.join(f'a{k}' for k in range(n + 1))}; }} "
-        for n in range(1, 9)
+        for n in range(1, 8)
     )
-    matrix = unitaries.ONE["sx"][1]()
-    for _ in range(8):
-        matrix = controlled(matrix)
-    for call in (f"{'ctrl @ ' * 8}sx {wires};", f"ctrl(8) @ sx {wires};", f"g8 {wires};"):
-        assert same(build(circuit3(f"{within} qubit[9] q; {call}")), matrix)
+    at_once, above, within = (
+        build(circuit3(f"{gates} qubit[9] q; {call} {wires};"))
+        for call in ("ctrl(8) @ sx", f"{'ctrl @ ' * 8}sx", "ctrl @ g7")
+    )
+    assert at_once == above == within
+    assert at_once.size() < 100
 
 
 @pytest.mark.parametrize("count", range(1, 7))

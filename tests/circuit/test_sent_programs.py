@@ -119,15 +119,15 @@ def test_each_gate_of_stdgates_is_what_its_definition_there_says(name, way):
 @pytest.mark.parametrize("version", ["2.0", "3.0"])
 def test_random_programs_sent_use_the_library_as_printed(version):
     checked = 0
-    for read, values, matrix in random_programs(range(40_000, 40_040)):
+    for read, values, matrix in random_programs(range(40_000, 40_024)):
         text = program_text(read, values, version)
         assert same(build(circuit(with_library(text))), matrix), text
         checked += 1
-    assert checked > 30
+    assert checked > 18
 
 
 def test_random_openqasm_2_programs_are_read_and_sent_as_what_they_are():
-    for read, values, matrix in random_programs(range(43_000, 43_060), version="2.0"):
+    for read, values, matrix in random_programs(range(43_000, 43_030), version="2.0"):
         assert same(bind(read, values), matrix)
         for version in ("2.0", "3.0"):
             text = program_text(read, values, version)
@@ -136,7 +136,7 @@ def test_random_openqasm_2_programs_are_read_and_sent_as_what_they_are():
 
 @pytest.mark.parametrize("basis", [("cx", "rz", "sx", "x"), ("u", "cz"), ("rzz", "h", "rx", "rz")])
 def test_random_programs_fitted_to_a_basis_are_what_they_were(basis):
-    for read, values, matrix in random_programs(range(41_000, 41_012), num_qubits=3):
+    for read, values, matrix in random_programs(range(41_000, 41_008), num_qubits=3):
         for version in ("2.0", "3.0"):
             text = program_text(read, values, version, fit=Fit(basis, optimization_level=1))
             assert same(build(circuit(text)), matrix), text
