@@ -11,6 +11,7 @@ from difflib import get_close_matches
 
 from qbatch.circuit.expressions import Qubits, Symbol
 from qbatch.circuit.gates import (
+    BUILTIN,
     KEYWORDS,
     KEYWORDS_2,
     PAPER,
@@ -26,6 +27,9 @@ from qbatch.circuit.text import Limits, Source
 from qbatch.circuit.tokens import NESTING, Token
 from qbatch.errors import CircuitError
 
+#: Own gates of free angles and more gates than this may come down to too many when built.
+_LONG = 100
+
 _MODIFIERS = frozenset({"ctrl", "negctrl", "inv", "pow"})
 
 
@@ -35,13 +39,18 @@ class Gates(Names, ABC):
     def __init__(self, source: Source) -> None:
         super().__init__(source)
         self.opaque: set[str] = set()
+        self.called: set[str] = set()
 
     @abstractmethod
     def statement(self) -> None:
         """Read one statement; the body of a gate is made of them."""
 
     def is_taken(self, name: str) -> bool:
-        return name in self.out.defined or name in self.opaque
+        return self._key(name) in self.out.defined or name in self.opaque
+
+    def _key(self, name: str) -> str:
+        """Under which a gate is defined: calls before its definition keep meaning the library's."""
+        return f"{name}'" if name in self.called else name
 
     def read_definition(self, token: Token) -> None:
         """Read ``gate name(params) qubits { body }``."""
@@ -55,7 +64,15 @@ class Gates(Names, ABC):
             inner[qubit.text] = Qubits((number,), indexable=False)
         with self.only_constants(inner):
             self._body(definition, name)
-        self.out.defined[name.text] = definition
+        definition.name = self._key(name.text)
+        self.out.defined[definition.name] = definition
+
+    def _reserved(self) -> set[str]:
+        """Gates that a program may not define; CX is OpenQASM 3's only by its library."""
+        is_included = "x" in self.out.standard
+        library = PAPER if self.version == "2.0" else STDGATES
+        builtin = BUILTIN if self.version == "2.0" else {"U"}
+        return {*builtin, *library} if is_included else {*builtin}
 
     @contextmanager
     def only_constants(self, inner: dict[str, Symbol]) -> Iterator[None]:
@@ -71,8 +88,7 @@ class Gates(Names, ABC):
 
     def _new_gate(self) -> Token:
         name = self.name("the name of the gate")
-        reserved = PAPER if self.version == "2.0" else self.out.standard
-        if self.is_taken(name.text) or name.text in {*reserved} & {*self.out.standard}:
+        if self.is_taken(name.text) or name.text in self._reserved():
             raise self.error(f"gate '{name.text}' is already defined", name)
         self.check_free(name)
         return name
@@ -119,7 +135,7 @@ class Gates(Names, ABC):
         self.opaque.add(name.text)
 
     def _modifiers(self) -> tuple[Modifier, ...]:
-        modifiers = []
+        modifiers, power = [], 1.0
         while (token := self.token).text in _MODIFIERS:
             self.at += 1
             argument: int | float = 1
@@ -131,8 +147,12 @@ class Gates(Names, ABC):
                 isinstance(argument, int) and 1 <= argument <= NESTING
             ):
                 raise self.error(f"{token.text}({argument}): wrong number of controls", token)
-            if token.text == "pow" and abs(argument) > 1e6:
-                raise self.error(f"pow({argument}) is too high", token)
+            if token.text == "pow":
+                power *= max(1.0, abs(argument))
+            if power > Limits.POWER:
+                raise self.error(
+                    f"a power of {power:g} is too high: at most {Limits.POWER:g}", token
+                )
             modifiers.append(Modifier(token.text, argument))
         return tuple(modifiers)
 
@@ -141,11 +161,14 @@ class Gates(Names, ABC):
         token = self.tokens[self.at]
         modifiers = self._modifiers() if token.text in _MODIFIERS and self.version == "3.0" else ()
         name = self.name("a gate")
-        gate = self.out.defined.get(name.text) or self.out.standard.get(name.text)
+        key = self._key(name.text)
+        gate = self.out.defined.get(key) or self.out.standard.get(name.text)
         if name.text == "gphase" and self.version == "3.0":
             gate = Standard(1, 0, "")
         if gate is None:
             raise self.unknown_gate(name)
+        if isinstance(gate, Standard):
+            self.called.add(key := name.text)
         params = tuple(self.arguments()) if self.tokens[self.at].text == "(" else ()
         operands = [] if self.tokens[self.at].text == ";" else [self.qubits()]
         while self.take(","):
@@ -154,21 +177,21 @@ class Gates(Names, ABC):
         self._check_call(gate, name, params, len(operands), controls)
         self.expect(";")
         size = self._size_of(gate, modifiers, name)
+        if isinstance(gate, GateDefinition) and size > _LONG:
+            self.may_fail |= any(isinstance(param, Expr) for param in params)
         for qubits in self._broadcast(operands, name):
             self.count(size, name)
-            self.block.append(Gate(name.text, params, qubits, modifiers, name.start))
+            self.block.append(Gate(key, params, qubits, modifiers, name.start))
 
     def _size_of(
         self, gate: Standard | GateDefinition, modifiers: tuple[Modifier, ...], token: Token
     ) -> int:
-        """Estimate how many standard gates a call comes down to."""
+        """Estimate how many standard gates, under any controls, a call comes down to."""
         size = gate.size if isinstance(gate, GateDefinition) else 1
         for modifier in modifiers:
-            self.out.has_modifiers = self.may_fail = True
-            if modifier.name.endswith("ctrl"):
-                size *= 8 * int(modifier.argument)
-            elif modifier.name == "pow":
-                size *= max(1, math.ceil(abs(modifier.argument)))
+            self.may_fail = True
+            if modifier.name == "pow":
+                size *= max(1, min(math.ceil(abs(modifier.argument)), Limits.REPEATS))
             if size > Limits.EXPANDED:
                 raise self.error("this comes down to too many gates", token)
         return size

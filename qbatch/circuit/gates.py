@@ -88,19 +88,6 @@ CONTROLLED: Mapping[str, str] = {
 }  # fmt: skip
 
 
-def phase_under_control(name: str, params: Sequence[float]) -> float:
-    """Phase by which OpenQASM 3's gate differs from Qiskit's of that name; seen under ``ctrl``.
-
-    OpenQASM 3 defines ``U(θ, φ, λ)`` as e^{iθ/2} times Qiskit's ``UGate`` and writes the factors of
-    ``u2`` and ``u3`` out in ``stdgates.inc``.
-    """
-    if name == "U":
-        return params[0] / 2
-    if name in ("u2", "u3"):
-        return -(params[-2] + params[-1]) / 2
-    return 0.0
-
-
 def _multiples(of: float) -> Callable[[Sequence[float]], bool]:
     return lambda params: all(abs(p / of - round(p / of)) < 1e-9 for p in params)
 

@@ -216,7 +216,6 @@ class Program:
         registers: Classical registers in the order declared.
         inputs: Free parameters in the order declared.
         operations: In the order of the text.
-        has_modifiers: Some gate has one, so that phases of gates may matter.
         may_fail: Only building tells whether it can be built: for want of a gate in Qiskit, or
             because an angle within a gate cannot be computed.
     """
@@ -230,5 +229,4 @@ class Program:
     operations: list[Operation] = field(default_factory=list)
     num_qubits: int = 0
     num_bits: int = 0
-    has_modifiers: bool = False
     may_fail: bool = False

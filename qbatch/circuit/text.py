@@ -21,6 +21,8 @@ class Limits:
     QUBITS = 10_000
     BITS = 10_000
     OPERATIONS = 1_000_000  # with loops and broadcasts written out
+    REPEATS = 64  # of a gate for ``pow(n) @``; above, it is raised if it can be
+    POWER = 1e6  # of a gate; above, too few digits of its angles are left
     EXPANDED = 10_000_000  # with the person's own gates written out, too
     REREAD = 10_000_000  # words read again for rounds of loops and calls, bits compared
 
