@@ -8,6 +8,8 @@ plan, neither qiskit nor numpy is needed.
     driver, pool, process      this side: one driver a backend, one pool a run, one process a core
     worker, engine             the other side
     prepare, channels          circuits made ready for Aer, noise put in
+    translation, batching      gates that a method knows, and that one call may carry
+    exact, points, failures    probabilities in one call or point by point; why there are none
     sampling, clifford         probabilities to counts; stim
 """
 

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 from qbatch.circuit import build
 from qbatch.errors import Refused
-from qbatch.providers.local.prepare import written_out
 from qbatch.providers.local.sampling import count_rows
+from qbatch.providers.local.translation import written_out
 from qbatch.providers.local.work import Program
 
 if TYPE_CHECKING:
