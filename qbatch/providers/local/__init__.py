@@ -10,6 +10,7 @@ plan, neither qiskit nor numpy is needed.
     prepare, channels          circuits made ready for Aer, noise put in
     translation, batching      gates that a method knows, and that one call may carry
     exact, points, failures    probabilities in one call or point by point; why there are none
+    guard, plain, verdicts     one call for many points held against a plain computation, once
     sampling, clifford         probabilities to counts; stim
 """
 

@@ -18,6 +18,7 @@ from typing import Any
 from qbatch.circuit import parses
 from qbatch.providers.local.exact import evaluate
 from qbatch.providers.local.failures import failures, told, told_of
+from qbatch.providers.local.guard import checked
 from qbatch.providers.local.points import bound
 from qbatch.providers.local.prepare import Prepared, preparations, prepare
 from qbatch.providers.local.work import (
@@ -37,6 +38,9 @@ _KEPT = 256
 
 _programs: OrderedDict[str, tuple[Program, Any]] = OrderedDict()
 
+#: Keys of those of them that were looked at by `guard`.
+_checked_keys: set[str] = set()
+
 
 def warm_up() -> None:
     """Import what simulating needs, so that the first chunk does not wait for it."""
@@ -46,6 +50,12 @@ def warm_up() -> None:
         import_module(name)
 
 
+def forget() -> None:
+    """Forget all programs, as a fresh process."""
+    _programs.clear()
+    _checked_keys.clear()
+
+
 def simulate(chunk: Chunk) -> Answer:
     """Compute a chunk; what goes wrong is told job by job."""
     began = time.perf_counter()
@@ -53,16 +63,19 @@ def simulate(chunk: Chunk) -> Answer:
         program, prepared = _prepared(chunk)
     except failures() as error:
         return _failed(chunk, told(error), time.perf_counter() - began)
+    warning = ""
     try:
         if program.settings.method == "stim":
             computed = [*_clifford(prepared, chunk.evolutions)]
         elif prepared.measured is not None:
+            prepared = _checked(chunk, program, prepared)
+            warning = prepared.warning
             computed = [*evaluate(prepared, chunk.evolutions)]
         else:
             computed = [*_shot_by_shot(prepared, chunk.evolutions)]
     except failures() as error:
         return _failed(chunk, told(error), time.perf_counter() - began)
-    return _answer(computed, program)
+    return _answer(computed, program, warning)
 
 
 def _prepared(chunk: Chunk) -> tuple[Program, Any]:
@@ -75,9 +88,18 @@ def _prepared(chunk: Chunk) -> tuple[Program, Any]:
         else:
             _programs[chunk.key] = program, prepare(program)
         if len(_programs) > _KEPT:
-            _programs.popitem(last=False)
+            _checked_keys.discard(_programs.popitem(last=False)[0])
     _programs.move_to_end(chunk.key)
     return _programs[chunk.key]
+
+
+def _checked(chunk: Chunk, program: Program, prepared: Prepared) -> Prepared:
+    """Hold a circuit against a plain computation before its first point is answered here."""
+    if chunk.key not in _checked_keys:
+        prepared = checked(prepared, program, [one.values for one in chunk.evolutions])
+        _programs[chunk.key] = program, prepared
+        _checked_keys.add(chunk.key)
+    return prepared
 
 
 # -- shots simulated by Aer -----------------------------------------------------------------------
@@ -136,7 +158,7 @@ def _clifford(compiled: Any, evolutions: Sequence[Evolution]) -> Iterator[Comput
 # -- answers --------------------------------------------------------------------------------------
 
 
-def _answer(computed: Sequence[Computed], program: Program) -> Answer:
+def _answer(computed: Sequence[Computed], program: Program, warning: str) -> Answer:
     import numpy as np
 
     drawn = [one for evolution in computed for one in evolution.drawn]
@@ -152,7 +174,7 @@ def _answer(computed: Sequence[Computed], program: Program) -> Answer:
         if program.settings.options.statevector
         else (),
         evolution_s=tuple(evolution.seconds for evolution in computed),
-        facts=_facts(program),
+        facts=_facts(program) | ({"warning": warning} if warning else {}),
         parses=parses(),
         preparations=preparations(),
     )

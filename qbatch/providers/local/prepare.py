@@ -15,6 +15,7 @@ from qbatch.errors import Refused
 from qbatch.providers.local.batching import batched_gates, can_carry, has_open_phase
 from qbatch.providers.local.channels import with_channels
 from qbatch.providers.local.method import is_exact
+from qbatch.providers.local.plain import plain_s
 from qbatch.providers.local.translation import translated, transpiler, written_out
 from qbatch.providers.local.work import Program
 
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
 
     from qbatch.providers.local.noise import NoiseModel
     from qbatch.providers.local.settings import Settings
+
+#: Circuits of which a point takes longer by the plain route than this are never computed many in
+#: one call, which would save them next to nothing, seconds.
+QUICK_S = 0.5
 
 _preparations = 0
 
@@ -40,6 +45,9 @@ class Prepared:
     Attributes:
         circuit: Ends in saving probabilities where `measured` is given, else in measurements.
         together: The same for many points in one call; None: each point must be bound by itself.
+        gates: Whose angles one call was to carry.
+        is_quick: It has free parameters, and is so small that a point can be computed plainly.
+        warning: What was found wrong, for a person to read.
         parameters: The circuit's, in the order of `CircuitFacts.parameters`; None: not used.
         simulator: An AerSimulator.
         measured: Qubits whose joint probabilities are saved, outcome bit k for qubit measured[k];
@@ -53,6 +61,9 @@ class Prepared:
     parameters: tuple[Parameter | None, ...]
     simulator: Any
     together: QuantumCircuit | None = None
+    gates: frozenset[str] = frozenset()
+    is_quick: bool = False
+    warning: str = ""
     measured: tuple[int, ...] | None = None
     positions: tuple[int | None, ...] = ()
     flips: tuple[tuple[float, float] | None, ...] = ()
@@ -99,18 +110,22 @@ def as_written(program: Program) -> QuantumCircuit:
 
 def _exact(circuit: QuantumCircuit, program: Program, gates: frozenset[str]) -> Prepared:
     settings = program.settings
-    written = _written_bits(circuit)
+    written = written_bits(circuit)
     measured = tuple(sorted(set(written.values())))
     bare = _without_measurements(circuit)
     evolution = _saving(translated(bare, settings.method), measured, settings)
     places = {qubit: index for index, qubit in enumerate(measured)}
     noise = settings.noise
     errors = [noise.readout_of(qubit) if noise else None for qubit in measured]
+    is_quick = bool(evolution.parameters) and _is_quick(evolution, noise)
+    together = _together(bare, evolution, measured, settings, gates) if is_quick else None
     return Prepared(
         circuit=evolution,
         parameters=_parameters(circuit, program),
         simulator=_simulator(settings),
-        together=_together(bare, evolution, measured, settings, gates),
+        together=together,
+        gates=gates,
+        is_quick=is_quick,
         measured=measured,
         positions=tuple(
             places[written[bit]] if bit in written else None for bit in range(circuit.num_clbits)
@@ -118,6 +133,11 @@ def _exact(circuit: QuantumCircuit, program: Program, gates: frozenset[str]) -> 
         flips=tuple((error.p01, error.p10) if error else None for error in errors),
         precision=settings.options.precision,
     )
+
+
+def _is_quick(circuit: QuantumCircuit, noise: NoiseModel | None) -> bool:
+    mixed = noise is not None and noise.acts_on_gates
+    return plain_s(circuit.num_qubits, len(circuit.data), mixed=mixed) <= QUICK_S
 
 
 def _together(
@@ -128,7 +148,7 @@ def _together(
     gates: frozenset[str],
 ) -> QuantumCircuit | None:
     """Return the circuit for many points in one call, None where no such call can be trusted."""
-    if not evolution.parameters or not gates:
+    if not gates:
         return None
     if can_carry(evolution, gates) and not has_open_phase(evolution):
         return evolution
@@ -156,7 +176,7 @@ def _saving(
     return evolution
 
 
-def _written_bits(circuit: QuantumCircuit) -> dict[int, int]:
+def written_bits(circuit: QuantumCircuit) -> dict[int, int]:
     """Return the classical bits that measurements write, each with the last one's qubit."""
     return {
         circuit.find_bit(item.clbits[0]).index: circuit.find_bit(item.qubits[0]).index
