@@ -143,7 +143,8 @@ def _is_clifford(
 ) -> bool:
     if gate.modifiers and not all(modifier.name == "inv" for modifier in gate.modifiers):
         name = _plain_name(gate)
-        return name in CLIFFORD and not gate.params and name not in defined
+        is_own = gate.name in defined or name in defined
+        return name in CLIFFORD and not gate.params and not is_own
     if gate.name == "gphase":
         return True
     try:

@@ -21,6 +21,7 @@ from qbatch.providers.local.failures import failures, told, told_of
 from qbatch.providers.local.guard import checked
 from qbatch.providers.local.points import bound
 from qbatch.providers.local.prepare import Prepared, preparations, prepare
+from qbatch.providers.local.tableau import in_tableau_gates
 from qbatch.providers.local.work import (
     Answer,
     Chunk,
@@ -110,6 +111,8 @@ def _shot_by_shot(prepared: Prepared, evolutions: Sequence[Evolution]) -> Iterat
         began = time.perf_counter()
         try:
             circuit = bound(prepared, evolution.values)
+            if prepared.in_tableau:
+                circuit = in_tableau_gates(circuit)
             drawn = tuple(_simulated(prepared, circuit, each) for each in evolution.samplings)
         except failures() as error:
             drawn = tuple(Drawn(each.job_id, error=told(error)) for each in evolution.samplings)

@@ -98,7 +98,7 @@ def _evolved(
         if operation.name == "quantum_channel":
             state = _channelled(state, operation, on, columns, seen)
             continue
-        matrix = _matrix(operation)
+        matrix = matrix_of(operation)
         if matrix is None:
             if operation.definition is None:
                 raise Refused(f"local: gate {operation.name} has neither matrix nor definition")
@@ -114,7 +114,7 @@ def _evolved(
     return state
 
 
-def _matrix(operation: Any) -> Complex | None:
+def matrix_of(operation: Any) -> Complex | None:
     """Return a gate's matrix; None where only its definition says what it is."""
     import numpy as np
     from qiskit.exceptions import QiskitError

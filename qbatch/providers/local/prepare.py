@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from qbatch.providers.local.noise import NoiseModel
     from qbatch.providers.local.settings import Settings
 
+#: Methods that simulate Clifford gates only.
+TABLEAU = frozenset({"stabilizer"})
+
 #: Circuits of which a point takes longer by the plain route than this are never computed many in
 #: one call, which would save them next to nothing, seconds.
 QUICK_S = 0.5
@@ -50,6 +53,7 @@ class Prepared:
         warning: What was found wrong, for a person to read.
         parameters: The circuit's, in the order of `CircuitFacts.parameters`; None: not used.
         simulator: An AerSimulator.
+        in_tableau: Gates are still as written: what they are in Clifford gates depends on a point.
         measured: Qubits whose joint probabilities are saved, outcome bit k for qubit measured[k];
             None: Aer simulates the shots.
         positions: Classical bit -> index into `measured`, None where nothing is written.
@@ -64,6 +68,7 @@ class Prepared:
     gates: frozenset[str] = frozenset()
     is_quick: bool = False
     warning: str = ""
+    in_tableau: bool = False
     measured: tuple[int, ...] | None = None
     positions: tuple[int | None, ...] = ()
     flips: tuple[tuple[float, float] | None, ...] = ()
@@ -89,10 +94,12 @@ def prepare(program: Program, batched: frozenset[str] | None = None) -> Prepared
     if is_exact(program.circuit.facts, settings):
         gates = batched_gates(settings.options.device) if batched is None else batched
         return _exact(circuit, program, gates)
+    in_tableau = settings.method in TABLEAU
     return Prepared(
-        circuit=translated(circuit, settings.method),
+        circuit=circuit if in_tableau else translated(circuit, settings.method),
         parameters=_parameters(circuit, program),
         simulator=_simulator(settings, _readout_model(settings.noise, circuit.num_qubits)),
+        in_tableau=in_tableau,
     )
 
 
