@@ -8,7 +8,7 @@ or two qubits and not known is translated by Qiskit's table of equivalences.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +26,13 @@ _CONTROL_FLOW = frozenset({"if_else", "while_loop", "for_loop", "switch_case"})
 _KEPT = _CONTROL_FLOW | {
     *("measure", "reset", "barrier", "delay", "store", "break_loop", "continue_loop"),
     *("quantum_channel", "save_probabilities", "save_statevector"),
+}
+
+
+#: Gates that a method lists and does not take at every angle.
+_OVERSTATED: Mapping[str, frozenset[str]] = {
+    "extended_stabilizer": frozenset({"rz"}),
+    "stabilizer": frozenset({"rz"}),
 }
 
 
@@ -127,7 +134,7 @@ def known_gates(method: str) -> frozenset[str]:
     """Return the names of all that a method of Aer takes."""
     from qiskit_aer.backends.backend_utils import BASIS_GATES
 
-    return _KEPT | frozenset(BASIS_GATES[method])
+    return _KEPT | (frozenset(BASIS_GATES[method]) - _OVERSTATED.get(method, frozenset()))
 
 
 @cache
