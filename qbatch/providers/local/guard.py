@@ -86,26 +86,29 @@ def judge(prepared: Prepared, program: Program, points: Sequence[Values]) -> Ver
     warning = ""
     if prepared.together is not None:
         found = data_together(prepared, asked)
-        wrong = "it gave no results" if found is None else _first_wrong(prepared, found, answers)
-        if not wrong:
+        if found is not None and not _first_wrong(prepared, found, answers):
             return Verdict(together=True)
-        warning = _said(prepared, program, wrong, asked)
-    if wrong := _first_wrong(prepared, data_apart(prepared, asked), answers):
-        bound = f"circuit {program.circuit.name!r} comes out wrong bound point by point ({wrong})"
-        before = f"{warning}; " if warning else ""
-        raise Refused(f"local: {before}{bound}; no number is given")
+        warning = _said(prepared, program)
+    if _first_wrong(prepared, data_apart(prepared, asked), answers):
+        told = warning or f"circuit {program.circuit.name!r}"
+        raise Refused(f"local: {told}; bound one by one it is wrong too: no number is given")
     if warning:
         warning += "; its points are bound one by one instead, which agrees"
     return Verdict(False, warning)
 
 
-def _said(prepared: Prepared, program: Program, wrong: str, asked: Sequence[Values]) -> str:
-    gates = [*suspects(prepared, asked)]
-    named = ", ".join(gates) or "not found by trying each by itself"
+def _said(prepared: Prepared, program: Program) -> str:
+    """Say what is wrong: at a point of ours, so that all workers say the same."""
+    ours = _ours(len(prepared.parameters))
+    detail = "it gives no results"
+    if (found := data_together(prepared, [ours, ours])) is not None:
+        answer = _independent(prepared, program, ours)
+        detail = _first_wrong(prepared, found, [(ours, answer)] * 2) if answer is not None else ""
+    named = ", ".join(suspects(prepared, [ours, ours])) or "not found by trying each by itself"
     aer, _ = installed()
     return (
-        f"circuit {program.circuit.name!r}: qiskit-aer {aer} computes many points in one "
-        f"call wrongly ({wrong}); gate: {named}"
+        f"circuit {program.circuit.name!r}: qiskit-aer {aer} computes many points in one call "
+        f"wrongly{f' ({detail})' if detail else ''}; gate: {named}"
     )
 
 
@@ -118,7 +121,12 @@ def _tried(prepared: Prepared, points: Sequence[Values]) -> Iterator[Values]:
     best = max(points, key=lambda values: _worth(values, used))
     yield best
     if _worth(best, used) < len(used):
-        yield [0.1 + 0.8 * math.modf(0.37 + 0.618034 * k)[0] for k in range(len(best))]
+        yield _ours(len(best))
+
+
+def _ours(size: int) -> Values:
+    """A point that hides nothing: angles of their own between 0.1 and 0.9."""
+    return [0.1 + 0.8 * math.modf(0.37 + 0.618034 * index)[0] for index in range(size)]
 
 
 def _worth(values: Values, used: Sequence[int]) -> int:

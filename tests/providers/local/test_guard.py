@@ -99,6 +99,14 @@ def test_the_run_says_so_and_gives_the_right_numbers(monkeypatch):
             assert ones / 20_000 == pytest.approx(math.sin(a) ** 2, abs=0.02)
 
 
+def test_what_is_said_does_not_depend_on_the_points_that_a_worker_has():
+    told = {judged(CRY, points, WRONG) for points in ([(0.0,)], [(0.4,), (0.9,)], [(2.5,)])}
+    assert len(told) == 1
+    [verdict] = told
+    assert verdict is not None
+    assert "P(" in verdict.warning
+
+
 def test_what_disagrees_both_ways_is_never_reported():
     from dataclasses import replace
 
