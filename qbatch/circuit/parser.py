@@ -49,9 +49,6 @@ class Parser(Subroutines):
         except Jump:
             pass  # "end"
         self.out.may_fail = self.may_fail
-        if self.out.has_modifiers:
-            for definition in self.out.defined.values():
-                definition.body[:] = [op for op in definition.body if not isinstance(op, Barrier)]
         settle(self.out, self.source)
         return self.out
 

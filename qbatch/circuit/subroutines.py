@@ -156,7 +156,7 @@ class Subroutines(Blocks, ABC):
     def _try(self, made: Subroutine, name: Token) -> None:
         """Read a body with qubits and bits of no circuit, and forget what it brings about."""
         out, outer = self.out, self.block
-        kept = (out.num_qubits, list(out.qubits), out.has_modifiers, self.may_fail, self.physical)
+        kept = (out.num_qubits, list(out.qubits), self.may_fail, self.physical)
         counted = self.num_operations, self.num_expanded, self.num_reread
         first, values = Limits.QUBITS, dict[str, Symbol]()
         for parameter in made.parameters:
@@ -173,7 +173,7 @@ class Subroutines(Blocks, ABC):
         self._run(Call(made, target, target is not None, self.measured_depth, True), values, name)
         self.block = outer
         self.unset.clear()
-        out.num_qubits, out.qubits[:], out.has_modifiers, self.may_fail, self.physical = kept
+        out.num_qubits, out.qubits[:], self.may_fail, self.physical = kept
         self.num_operations, self.num_expanded, self.num_reread = counted
 
     # -- calls

@@ -13,7 +13,7 @@ package.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
@@ -293,7 +293,8 @@ class Fetched:
     Attributes:
         counts: True counts, our bit order, all registers.
         raw: The reply as received, redacted; b"" where there is none (local).
-        facts: JSON: timings, method, engine, versions, calibration id.
+        facts: JSON: timings, method, engine, versions, calibration id. What a person should read
+            stands under "warning": the run prints it once, and the report holds it.
         statevector: Final state, complex, length 2**num_qubits, index bit k = qubit k; or None.
         cost: Billed, in the target's unit, when known.
         log: As in `Update`.
@@ -464,6 +465,31 @@ def validate_settings(backend: Backend, folder: Path) -> list[tuple[tuple[str | 
     from qbatch.providers import local
 
     return local.validate_settings(backend, folder)
+
+
+def depends_on_values(backend: Backend) -> bool:
+    """Whether a backend can run some circuits at some values only; see `misfit`."""
+    if backend.provider != "local":
+        return False
+    from qbatch.providers import local
+
+    return local.depends_on_values(backend)
+
+
+def misfit(
+    backend: Backend, folder: Path, circuit: Circuit, rows: Iterable[Sequence[float]]
+) -> str | None:
+    """Say why a backend cannot run a circuit at some of its points, or None; pure.
+
+    Args:
+        backend: For which `depends_on_values` holds.
+        folder: The manifest's.
+        circuit: With its free parameters.
+        rows: A value for each of `circuit.facts.parameters`, point by point.
+    """
+    from qbatch.providers import local
+
+    return local.misfit(backend, folder, circuit, rows)
 
 
 def _factory(provider: str) -> Any:

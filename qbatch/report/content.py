@@ -143,6 +143,12 @@ class Content:
         return REHEARSED if "rehearsal" in self.run.meta else ""
 
     @property
+    def warnings(self) -> list[str]:
+        """What backends warned of, with how many points it is about."""
+        told = self.survey.warnings.items()
+        return [f"{backend}: {text} ({count_of(n, 'point')})" for (backend, text), n in told]
+
+    @property
     def headline(self) -> str:
         """How far the run is, in a sentence."""
         survey = self.survey

@@ -137,6 +137,8 @@ def markdown_lines(content: Content, rows: MarkdownRows, figures: str = "figures
     yield ""
     if content.banner:
         yield from (f"> **{content.banner}**", "")
+    for warning in content.warnings:
+        yield from (f"> **Warning:** {line(warning)}", "")
     if manifest.description:
         yield from (line(manifest.description), "")
     yield f"**{content.headline}.** " + " · ".join(

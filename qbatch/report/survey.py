@@ -146,6 +146,7 @@ class Survey:
         backends: Name -> what it did.
         failures: (state, error) -> the points.
         untold: Points whose errors were too many different ones to be told.
+        warnings: (backend, what it warned of) -> points.
         numbers: Analysed name -> its summary.
         checks: Judged.
         series: What the figures draw.
@@ -160,6 +161,7 @@ class Survey:
     backends: dict[str, Share] = field(default_factory=dict)
     failures: dict[tuple[JobState, str], Failure] = field(default_factory=dict)
     untold: int = 0
+    warnings: Counter[tuple[str, str]] = field(default_factory=Counter)
     numbers: dict[str, NumberSummary] = field(default_factory=dict)
     repeats: dict[int, tuple[str, list[Estimate]]] = field(default_factory=dict)
     agreement: Agreement = field(default_factory=Agreement)
@@ -185,6 +187,8 @@ class Survey:
         if job.state is JobState.COMPLETED:
             share.completed += 1
             share.shots += point.shots
+            if warning := point.warning:
+                self._add_warning(point.backend, warning)
             self._add_numbers(point)
         elif job.state in REMEDIES:
             self._add_failure(point)
@@ -194,6 +198,11 @@ class Survey:
                 check.add(point, values)
             for series in self.series:
                 series.add(point, values)
+
+    def _add_warning(self, backend: str, warning: str) -> None:
+        key = backend, warning
+        if key in self.warnings or len(self.warnings) < MAX_FAILURES:
+            self.warnings[key] += 1
 
     def _add_numbers(self, point: Point) -> None:
         estimates = point.estimates

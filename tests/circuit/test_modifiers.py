@@ -144,7 +144,7 @@ def test_an_own_gate_named_as_a_clifford_gate_is_no_clifford_gate_by_its_name():
     own = "OPENQASM 3.0; gate x q { U(0.3, 0, 0) q; }"
     facts = circuit(f"{own} qubit[2] q; ctrl @ x q[0], q[1];").facts
     assert not facts.is_clifford
-    assert facts.gates == ("ctrl @ x",)
+    assert facts.gates == ("ctrl @ gate_x",)
 
 
 def test_names_of_angles_within_gates_mean_the_innermost():
