@@ -29,7 +29,7 @@ class Limits:
 
 #: White space and comments; nothing in it is tried twice.
 _GAP = r"\ufeff?(?>\s+|//[^\r\n]*|/\*.*?\*/)*+"
-_VERSION = re.compile(_GAP + r"OPENQASM\s+(\d)", re.DOTALL)
+_VERSION = re.compile(_GAP + "OPENQASM" + _GAP + r"(\d)", re.DOTALL)
 _LINE_END = re.compile(r"[\r\n]")
 _OLD_LIBRARY = re.compile(r"""^[ \t]*include\s*["']qelib1\.inc["']""", re.MULTILINE)
 
