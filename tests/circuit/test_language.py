@@ -5,6 +5,7 @@ from contextlib import suppress
 from dataclasses import fields, is_dataclass
 
 import pytest
+from qiskit.quantum_info import Statevector
 from qiskit_aer import AerSimulator
 
 from qbatch.circuit import build
@@ -338,3 +339,12 @@ def test_many_names_and_many_rounds_are_not_multiplied():
     gates = "".join(f"gate g{n} a {{ x a; }} " for n in range(5_000))
     circuit3(f"{names} {gates} {Q3} g3 q[0];")
     assert time.process_time() - began < 8
+
+
+def test_calls_before_a_gate_is_defined_mean_the_library_s():
+    text = (
+        'OPENQASM 2.0; include "qelib1.inc"; qreg q[1]; creg c[1]; gate g a { sx a; } '
+        "g q[0]; sx q[0]; gate sx a { x a; } sx q[0]; measure q -> c;"
+    )
+    bare = build(circuit(text)).remove_final_measurements(inplace=False)
+    assert Statevector(bare).probabilities() == pytest.approx([1, 0])  # sx twice is x
