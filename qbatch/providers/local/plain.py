@@ -133,7 +133,8 @@ def _channelled(
     if columns is None:
         raise Refused("local: a state vector passes no channel")
     if id(channel) not in seen:
-        seen[id(channel)] = SuperOp(channel).data
+        # the error itself: made of its instruction, what is less probable than 1e-8 is left out
+        seen[id(channel)] = SuperOp(channel._quantum_error).data
     return applied(state, seen[id(channel)], [*on, *(qubit + columns for qubit in on)])
 
 

@@ -209,3 +209,15 @@ def test_the_plain_density_matrix_agrees_with_the_closed_form():
     noisy = as_written(program(text, noise=noise))
     found = plain.distribution(noisy, [0, 1], mixed=True)
     assert found == pytest.approx([0.45, 0.05, 0.05, 0.45], abs=1e-12)
+
+
+def test_a_wait_of_twenty_lifetimes_is_no_disagreement() -> None:
+    text = HEAD + (
+        "input float a; qubit[1] q; bit[1] c;\nx q[0]; delay[393us] q[0]; rx(a) q[0];\n"
+        "c = measure q;\n"
+    )
+    noise = {
+        "depolarizing": {"one_qubit": 0.02},
+        "thermal_relaxation": {"t1": 2e-5, "t2": 1.5e-5},
+    }
+    assert judged(text, [(1.3,), (0.2,)], noise=noise) == Verdict(together=True)
