@@ -77,9 +77,13 @@ def validate_settings(backend: Backend, folder: Path | None = None) -> list[tupl
     found = [(("noise", *loc), text) for loc, text in _check(Noise, noise)]
     if not found and folder is not None and "calibration" in noise:
         try:
-            NoiseModel.from_noise(Noise.model_validate(noise), folder)
+            model = NoiseModel.from_noise(Noise.model_validate(noise), folder)
         except ValueError as error:
             found.append((("noise", "calibration"), str(error)))
+        else:
+            if backend.options.get("method") == "stabilizer" and not model.is_clifford:
+                told = "stabilizer knows relaxation with t2 <= t1 only; take automatic"
+                found.append((("options", "method"), told))
     problems += found
     if backend.target is not None:
         problems.append(
