@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from qbatch.result.bounds import Reach, reach_of
 from qbatch.result.notation import NotationError
 
 if TYPE_CHECKING:
@@ -28,7 +29,6 @@ _TOKEN = re.compile(
     r"|(?P<sign>[+\-−])|(?P<times>[*·]))"
 )
 _LONGEST = 100_000
-_MOST_BITS_TRIED = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +54,16 @@ class Observable:
     def bounds(self) -> tuple[float, float]:
         """No outcome is worth less than the first or more than the second.
 
-        Attained where the observable reads 16 bits or fewer (all are tried); beyond, the sum of
-        the coefficients' sizes, which may be too wide, never too narrow.
+        Attained wherever that can be found out (see `qbatch.result.bounds`); else the sum of the
+        coefficients' sizes, which may be too wide, never too narrow.
         """
-        return _bounds(self)
+        reach = self.reach
+        return self.constant + reach.low, self.constant + reach.high
+
+    @property
+    def reach(self) -> Reach:
+        """What it can be worth, without its constant."""
+        return _reach_of(self.terms)
 
     def values(self, counts: Counts) -> npt.NDArray[np.float64]:
         """What each outcome is worth, shape (k,), in the order of `counts.outcomes`."""
@@ -79,18 +85,7 @@ def _worth(
     return total
 
 
-@lru_cache(maxsize=4096)
-def _bounds(observable: Observable) -> tuple[float, float]:
-    import numpy as np
-
-    bits = observable.bits
-    if len(bits) > _MOST_BITS_TRIED:
-        reach = sum(abs(coefficient) for coefficient, _ in observable.terms)
-        return observable.constant - reach, observable.constant + reach
-    every = np.arange(2 ** len(bits))
-    columns = {bit: (every >> i & 1).astype(np.uint8) for i, bit in enumerate(bits)}
-    worth = _worth(observable, columns, len(every))
-    return float(worth.min()), float(worth.max())
+_reach_of = lru_cache(maxsize=4096)(reach_of)
 
 
 @lru_cache(maxsize=4096)
