@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 _MOST_DRAWS = 4000
 _FEWEST_DRAWS = 64
 _MOST_NUMBERS = 200_000
-#: Expected shots from which a series in their inverse is exact to 1e-9.
-_MANY = 10_000.0
-_WINDOW = 12.0  # standard deviations
+#: Expected shots from which a series in their inverse is good to 1e-4 of what it adds to √q.
+_MANY = 200.0
+_WINDOW = 9.0  # standard deviations
 
 
 def floors_of(q: Floats, shots: int) -> dict[str, float]:

@@ -38,7 +38,7 @@ from functools import lru_cache
 from statistics import NormalDist
 from typing import TYPE_CHECKING
 
-from qbatch.result.likelihood import upper_ends
+from qbatch.result.likelihood import gaffkes_end, likely_end
 
 if TYPE_CHECKING:
     import numpy as np
@@ -116,22 +116,20 @@ def mean_intervals(
     """Give the intervals of a mean over shots: empirical likelihood's, and Gaffke's for judging.
 
     Args:
-        values: Distinct values of shots, shape (m,), within `bounds`.
+        values: Distinct values of shots, ascending, shape (m,), within `bounds`.
         counts: How many shots had each, shape (m,), 1 or more.
         bounds: Smallest and largest value a shot can have, different.
         level: Confidence, between 0 and 1.
     """
-    import numpy as np
-
     bottom, top = bounds
-    share = (values - bottom) / (top - bottom)
+    z, size = normal_quantile(level), top - bottom
+    share = (values - bottom) / size
     share[share < _AT_BOUND] = 0.0
     share[share > 1 - _AT_BOUND] = 1.0
-    mirrored = np.stack((share, 1 - share))
-    likely, gaffke = upper_ends(mirrored, counts, normal_quantile(level))
+    mirrored, backwards = 1 - share[::-1], counts[::-1]
     found = []
-    for most, least in (likely, gaffke):
-        low, high = bottom + (1 - least) * (top - bottom), bottom + most * (top - bottom)
-        found.append((float(low), float(high)))
-    told, judged = found
-    return told, judged
+    for end in (likely_end, gaffkes_end):
+        low = top - size * end(mirrored, backwards, z)
+        found.append((low, bottom + size * end(share, counts, z)))
+    likely, gaffkes = found
+    return likely, gaffkes

@@ -1,4 +1,4 @@
-"""Upper ends of the mean of what lies between 0 and 1: one root for each, all found at once.
+"""Upper ends of the mean of what lies between 0 and 1.
 
 Both methods of `qbatch.result.intervals` walk one family of weights over the observed values x and
 the bound 1: w_i ∝ n_i/(S - x_i), S >= 1. With c the mean of the sample, g = (1 - c)/(S - c), which
@@ -18,8 +18,9 @@ formula for the chance that weights drawn from a Dirichlet distribution have a m
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,123 +34,98 @@ _FARTHEST = 36.0  # exp(-36) is below a float's last digit
 _CLOSE = 1e-9  # of a standard deviation
 
 
-def upper_ends(x: Floats, counts: Ints, z: float) -> tuple[Floats, Floats]:
-    """Find the upper ends of the mean of each of some samples.
+def likely_end(x: Floats, counts: Ints, z: float) -> float:
+    """Find the upper end of empirical likelihood.
 
     Args:
-        x: Values, shape (samples, m), between 0 and 1.
+        x: Distinct values, shape (m,), between 0 and 1, ascending.
         counts: How many shots had each, shape (m,), 1 or more.
         z: Normal quantile of the level.
-
-    Returns:
-        Empirical likelihood's and Gaffke's, shape (samples,) each.
     """
     import numpy as np
 
-    rows = len(x)
-    ends = np.ones(2 * rows)
-    ends[:rows], is_free = _free_ends(x, counts, z)
-    is_sought = np.append(~is_free, np.ones(rows, dtype=bool)) & ~np.tile((x == 1).all(axis=1), 2)
-    if is_sought.any():
-        padded = np.hstack((np.vstack((x, x)), np.ones((2 * rows, 1))))
-        weights = np.tile(np.append(counts.astype(float), 0.0), (2 * rows, 1))
-        weights[rows:, -1] = 1.0
-        family = _Family(padded[is_sought], weights[is_sought])
-        ends[is_sought] = _solved(family, (np.arange(2 * rows) >= rows)[is_sought], z)
-    return ends[:rows], ends[rows:]
+    shots = int(counts.sum())
+    if x[-1] < 1:
+        share = counts / shots
+        left = math.exp(float(share @ np.log1p(-x)) - z * z / (2 * shots))
+        if left * float(share @ (1 / (1 - x))) <= 1:
+            return 1 - left
+    elif len(x) == 1:
+        return 1.0
+    family = _Family(x, counts.astype(float))
+    return _end(family, lambda r, _: r - z, z)
 
 
-def _free_ends(x: Floats, counts: Ints, z: float) -> tuple[Floats, npt.NDArray[np.bool_]]:
-    """Ends of empirical likelihood where the bound takes weight, and which rows are such.
-
-    It does where no shot is at the bound and the end is above 1 - 1/E[1/(1 - x)].
-    """
+def gaffkes_end(x: Floats, counts: Ints, z: float) -> float:
+    """Find the upper end of Gaffke's interval; arguments as those of `likely_end`."""
     import numpy as np
 
-    shots = counts.sum()
-    share = counts / shots
-    is_apart = ~(x == 1).any(axis=1)
-    rest = np.where(is_apart[:, None], 1 - x, 1.0)
-    left = np.exp(np.log(rest) @ share - z * z / (2 * shots))
-    return np.where(is_apart, 1 - left, 1.0), is_apart & (left * ((1 / rest) @ share) <= 1)
+    if len(x) == 1:  # a beta quantile
+        tail = math.erfc(z / math.sqrt(2)) / 2
+        return 1 - (1 - float(x[0])) * math.exp(math.log(tail) / int(counts[0]))
+    weights = counts.astype(float)
+    if x[-1] == 1:
+        weights[-1] += 1
+    else:
+        x, weights = np.append(x, 1.0), np.append(weights, 1.0)
+
+    def excess(r: float, u: float) -> float:
+        return r + (math.log(u / r) / r if r > 1e-4 and u > 0 else 0.0) - z
+
+    return _end(_Family(x, weights), excess, z)
 
 
 class _Family:
-    """Weights ∝ n/(S - x), for each row of x at a place of its own.
-
-    A place is y >= 0 with g = 1 - exp(-y).
-    """
+    """Weights ∝ n/(S - x), at a place y >= 0 with g = 1 - exp(-y)."""
 
     def __init__(self, x: Floats, weights: Floats) -> None:
-        self.total = weights.sum(axis=1)
-        self.share = weights / self.total[:, None]
-        self.mean = (self.share * x).sum(axis=1)
-        self.gap = 1 - self.mean
-        self._away = (x - self.mean[:, None]) / self.gap[:, None]
+        self.total = float(weights.sum())
+        self._share = weights / self.total
+        self._mean = float(self._share @ x)
+        self._gap = 1 - self._mean
+        self._away = (x - self._mean) / self._gap
+        self._short = 1 - self._away
 
-    def look(self, y: Floats) -> tuple[Floats, Floats, Floats]:
+    def look(self, y: float) -> tuple[float, float, float]:
         """Mean of the weights, r and u."""
         import numpy as np
 
-        g = -np.expm1(-y)
-        d = g[:, None] * self._away
-        rest = (1 - self._away) + self._away * np.exp(-y)[:, None]  # 1 - d, without cancellation
-        rest = np.maximum(rest, 1e-300)
-        weighted = self.share * d / rest
-        e = np.einsum("ij,ij->i", weighted, d)
-        squares = np.einsum("ij,ij->i", weighted, d / rest)
-        divergence = np.einsum("ij,ij->i", self.share, np.log(rest)) + np.log1p(e)
-        mean = self.mean + self.gap / np.maximum(g, 1e-300) * e / (1 + e)
-        r = np.sqrt(2 * self.total * np.maximum(divergence, 0.0))
-        u = np.sqrt(self.total * np.maximum(squares - e * e, 0.0)) / (1 + e)
+        g = -math.expm1(-y)
+        d = self._away * g
+        rest = np.maximum(self._short + self._away * math.exp(-y), 1e-300)  # 1 - d, not cancelled
+        over = d / rest
+        weighted = self._share * over
+        e, squares = float(weighted @ d), float(weighted @ over)
+        divergence = float(self._share @ np.log(rest)) + math.log1p(e)
+        mean = self._mean + (self._gap / g * e / (1 + e) if g > 0 else 0.0)
+        r = math.sqrt(2 * self.total * max(divergence, 0.0))
+        u = math.sqrt(self.total * max(squares - e * e, 0.0)) / (1 + e)
         return mean, r, u
 
-    def first(self, z: float) -> Floats:
+    def first(self, z: float) -> float:
         """Place where r is about `z`, were the sample normal."""
-        import numpy as np
-
-        spread = np.sqrt(self.total * np.einsum("ij,ij->i", self.share, self._away**2))
-        g = z / np.maximum(spread, 1e-300)
-        place: Floats = np.minimum(g, 1.0) + np.log1p(np.maximum(g - 1, 0.0)).clip(0, 30)
-        return place
+        spread = math.sqrt(self.total * float(self._share @ self._away**2))
+        g = z / max(spread, 1e-300)
+        return g if g <= 1 else min(1 + math.log(g), 30.0)
 
 
-def _solved(family: _Family, is_corrected: Any, z: float) -> Floats:
-    """Mean of the weights where each row's score is `z`."""
-    import numpy as np
-
-    ends = np.empty(len(family.total))
-
-    def excess(y: Floats) -> Floats:
-        mean, r, u = family.look(y)
-        ends[:] = mean
-        is_far = is_corrected & (r > 1e-4) & (u > 0)
-        safe = np.where(is_far, r, 1.0)
-        correction = np.log(np.where(is_far, u, 1.0) / safe) / safe
-        return r + correction - z
-
-    _find_roots(excess, family.first(z), -z)
-    return ends
-
-
-def _find_roots(excess: Callable[[Floats], Floats], first: Floats, at_zero: float) -> None:
-    """Call `excess`, increasing in each of its places, until all it returns is next to 0.
+def _end(family: _Family, excess: Callable[[float, float], float], z: float) -> float:
+    """Mean of the weights where `excess` of r and u, which increases, is 0.
 
     Secants, kept between the places already known to be too low and too high.
     """
-    import numpy as np
-
-    low, high = np.zeros_like(first), np.full_like(first, _FARTHEST)
-    before, before_excess, now = low, np.full_like(first, at_zero), first
+    low, high = 0.0, _FARTHEST
+    before, before_excess, now = 0.0, -z, family.first(z)
+    mean = 1.0
     for _ in range(_MOST_STEPS):
-        found = excess(now)
-        is_done = (np.abs(found) <= _CLOSE) | (high - low <= 1e-15 * high)
-        if is_done.all():
-            return
-        low, high = np.where(found < 0, now, low), np.where(found > 0, now, high)
-        slope = (found - before_excess) / np.where(now == before, 1.0, now - before)
-        following = now - found / np.where(slope > 0, slope, 1.0)
-        is_wild = (slope <= 0) | (following <= low) | (following >= high)
-        following = np.where(is_wild, (low + high) / 2, following)
+        mean, r, u = family.look(now)
+        found = excess(r, u)
+        if abs(found) <= _CLOSE or high - low <= 1e-15 * high:
+            break
+        low, high = (now, high) if found < 0 else (low, now)
+        slope = (found - before_excess) / (now - before) if now != before else 0.0
         before, before_excess = now, found
-        now = np.where(is_done, now, following)
+        now = now - found / slope if slope > 0 else low
+        if not low < now < high:
+            now = (low + high) / 2
+    return mean
