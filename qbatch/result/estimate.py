@@ -147,10 +147,11 @@ def _distinct(values: Floats, counts: Ints) -> tuple[Floats, Ints]:
 
 def _mean(values: Floats, counts: Ints, bounds: Interval, level: float) -> Estimate:
     """Estimate the mean of what is worth distinct `values` so many times."""
-    shares = counts / counts.sum()
+    shots, size = int(counts.sum()), bounds[1] - bounds[0]
+    shares = counts / shots
     value = min(max(float(shares @ values), bounds[0]), bounds[1])
-    variance = float(shares @ (values - value) ** 2)
-    se = math.sqrt(variance / float(counts.sum())) if len(values) > 1 else 0.0
+    variance = float(shares @ ((values - value) / size) ** 2)
+    se = size * math.sqrt(variance / shots) if len(values) > 1 else 0.0
     return _around(value, se, *mean_intervals(values, counts, bounds, level))
 
 

@@ -46,8 +46,8 @@ def read_sum(text: str, num_bits: int, registers: Sequence[tuple[str, int]] = ()
     kind, token, column = reader.next
     if kind != "end":
         raise NotationError(f"{token!r} closes nothing", column)
-    if not all(map(math.isfinite, found.values())):
-        raise NotationError("a coefficient is not finite")
+    if not math.isfinite(2 * sum(map(abs, found.values()))):
+        raise NotationError("the coefficients add up to what is not finite")
     return found
 
 

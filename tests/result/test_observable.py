@@ -106,6 +106,8 @@ def test_what_is_written_is_read(
         ("sqrt(Z0)", 5, "sqrt takes numbers only"),
         ("sqrt(1 - 2) Z0", 1, "no real number"),
         ("1e999 Z0", 1, "not finite"),
+        ("1e308 Z0 + 1e308 Z1", 1, "not finite"),
+        ("1e200*1e200 Z0 - 1e200*1e200 Z0", 1, "not finite"),
         ("50 % Z0", 4, "'%' is not understood"),
         ("Z0 * * Z1", 6, "a factor is missing"),
         ("1/0 Z0", 3, "divides by zero"),
@@ -169,3 +171,25 @@ def test_without_shots_there_is_no_estimate() -> None:
     counts = Counts.from_dict((("c", 1),), {})
     with pytest.raises(ValueError, match="no shots"):
         expectation_value(counts, parse_observable("Z0", 1))
+
+
+@pytest.mark.parametrize("scale", ["1e-300", "1e-9", "1e9", "1e300"])
+def test_estimates_scale_with_their_coefficients(scale: str) -> None:
+    counts = Counts.from_dict((("c", 2),), {"00": 45, "11": 43, "01": 10, "10": 2})
+    for text in ("Z0 + 2 Z1", "Z0 Z1"):
+        plain = expectation_value(counts, parse_observable(text, 2))
+        scaled = expectation_value(counts, parse_observable(f"({text})*{scale}", 2))
+        for name in ("value", "se", "low", "high", "judged_low", "judged_high"):
+            expected = getattr(plain, name) * float(scale)
+            assert getattr(scaled, name) == pytest.approx(expected, rel=1e-6, abs=0)
+
+
+def test_adding_a_constant_moves_an_interval_and_changes_nothing_else() -> None:
+    counts = Counts.from_dict((("c", 2),), {"00": 45, "11": 43, "01": 10, "10": 2})
+    plain = expectation_value(counts, parse_observable("Z0 + 2 Z1", 2))
+    moved = expectation_value(counts, parse_observable("(Z0 + 2 Z1) + 7", 2))
+    assert moved.se == pytest.approx(plain.se)
+    assert (moved.low, moved.high) == pytest.approx((plain.low + 7, plain.high + 7))
+    turned = expectation_value(counts, parse_observable("-(Z0 + 2 Z1)", 2))
+    assert (turned.low, turned.high) == pytest.approx((-plain.high, -plain.low))
+    assert turned.judged == pytest.approx((-plain.judged[1], -plain.judged[0]))
