@@ -11,7 +11,7 @@ The interval is guaranteed, at the target and away from it, for every number of 
 (`qbatch.result.nearness`). So it covers more often than its level says, mostly always, and is wider
 than the standard error would have it: near the target because the value itself is biased by as much
 as the floor. The standard error takes one shot away at a time. At the target, where the metrics
-have no derivative, it is what it would be nearby, up to 1.7 times the true one.
+have no derivative, it is what it would be nearby, up to 1.8 times the true one.
 """
 
 from __future__ import annotations

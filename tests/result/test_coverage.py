@@ -35,7 +35,7 @@ def test_each_number_holds_the_truth_and_is_judged_within_its_limits(
     assert np.mean([row.holds for row in rows if row.shots >= 10]) >= 0.94
     ratios = [row.se_over_sd for row in rows if row.shots >= 10]
     assert np.nanmin(ratios) > 0.5
-    assert np.nanmax(ratios) < 1.75
+    assert np.nanmax(ratios) < 1.85
 
 
 def test_the_numbers_once_found_wrong_are_within_their_limits() -> None:

@@ -163,3 +163,14 @@ def test_extremes_have_ordered_ends(level: float, numbers: dict[str, int]) -> No
         for estimate, _ in distances(counts, target, METRICS, level).values():
             assert 0 <= estimate.low <= estimate.value <= estimate.high <= 1
             assert estimate.se >= 0
+
+
+@pytest.mark.parametrize("shots", [50, 1000, 100_000])
+def test_shots_of_a_wide_target_itself_are_not_told_to_be_away_from_it(shots: int) -> None:
+    q = np.full(256, 1 / 256)
+    for drawn in np.random.default_rng(3).multinomial(shots, q, size=20):
+        counts = Counts.from_ints((("c", 8),), np.arange(256), drawn)
+        found = {name: pair[0] for name, pair in distances(counts, target_of(q), METRICS).items()}
+        assert found["tvd"].low == found["hellinger"].low == 0
+        assert found["fidelity"].high == 1
+        assert found["tvd"].value > 0.3 / math.sqrt(shots)
