@@ -139,10 +139,14 @@ def judge(check: Check, estimate: Estimate) -> Verdict:
 def explain(check: Check, estimate: Estimate) -> str:
     """Say in one sentence why `judge` decided as it did: each number, and where it lies."""
     low, high = _interval(check, estimate)
-    lies = [f"{number:.9g} lies {_where(number, low, high)}" for _, number in check.conditions]
+    places = [(f"{number:.9g}", _where(number, low, high)) for _, number in check.conditions]
+    if len(places) == 2 and places[0][1] == places[1][1]:
+        said = f"{places[0][0]} and {places[1][0]} lie {places[0][1]}"
+    else:
+        said = " and ".join(f"{number} lies {place}" for number, place in places)
     more = "; more shots would narrow it" if judge(check, estimate) is Verdict.UNDECIDED else ""
     digits = _digits(low, high, [number for _, number in check.conditions])
-    return f"{' and '.join(lies)} [{low:.{digits}g}, {high:.{digits}g}]{more}"
+    return f"{said} [{low:.{digits}g}, {high:.{digits}g}]{more}"
 
 
 def _digits(low: float, high: float, numbers: Iterable[float]) -> int:

@@ -121,5 +121,7 @@ def test_a_claim_is_judged_on_the_interval_for_judging_not_on_the_one_told() -> 
 def test_a_reason_cites_both_sides_and_digits_that_tell_the_ends_apart() -> None:
     said = explain(parse_check("0.45 <= p <= 0.7"), AROUND_HALF)
     assert said == "0.45 lies in and 0.7 lies above [0.4, 0.6]; more shots would narrow it"
+    both = explain(parse_check("0.45 <= p <= 0.55"), AROUND_HALF)
+    assert both.startswith("0.45 and 0.55 lie in [0.4, 0.6]")
     near = explain(parse_check("m >= 5.88"), Estimate(5.9, 0.01, 5.87996, 5.92))
     assert near.startswith("5.88 lies in [5.87996, 5.92]")
