@@ -41,12 +41,24 @@ HOMES = {
     "rich": {"cli"},
     "sqlite3": {"snapshot", "circuit"},  # the run folder; the cache of circuit facts
     "matplotlib": {"report"},
+    "scipy": {"result", "report"},
     "qiskit_aer": {"providers", "emulators"},
     "starlette": {"emulators"},
     "hypercorn": {"emulators", "cli"},
 }
 
-HEAVY = ("numpy", "qiskit", "httpx", "trio", "jinja2", "pydantic", "matplotlib", "yaml", "rich")
+HEAVY = (
+    "numpy",
+    "scipy",
+    "qiskit",
+    "httpx",
+    "trio",
+    "jinja2",
+    "pydantic",
+    "matplotlib",
+    "yaml",
+    "rich",
+)
 
 
 def part_of(file: Path) -> str:
