@@ -17,6 +17,7 @@ from itertools import islice, zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from qbatch.drafts import draft_beside
 from qbatch.errors import SelectionError
 from qbatch.plan.identity import canonical_json
 from qbatch.plan.reasons import changes, leaves
@@ -179,7 +180,7 @@ def save_plan(
         "targets": describe_targets(plan, targets or {}, drivers or {}),
     }
     digest, number = hashlib.sha256(), 0
-    part = path.with_name(path.name + ".part")
+    part = draft_beside(path)
     points = selected(plan, selection)
     try:
         with part.open("w", encoding="utf-8", newline="\n") as file:
