@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 from qbatch.job import JobState
 from qbatch.plan.limits import taken
-from qbatch.report.agreement import FALSE_ALARM
 from qbatch.report.agreement import Verdict as AgreementVerdict
+from qbatch.report.comparing import ALARM
 from qbatch.report.judging import CheckResult, Judgement
 from qbatch.report.numbers import amount, at_most, count_of, duration, percent, plain, whole
 from qbatch.report.rows import Columns, Run
@@ -283,23 +283,10 @@ class Content:
         """Whether the backends measure the same, number by number."""
         return self.survey.agreement.verdicts()
 
-    @property
+    @cached_property
     def repeats_note(self) -> str:
         """Whether repeats scatter more than shot noise lets them; "" without repeats."""
-        scatters = self.survey.scatters()
-        if not scatters:
-            return ""
-        number = self.columns.numbers[0]
-        excessive = [name for name, one in scatters if one.is_excessive]
-        told = (
-            f"Repeats of {count_of(len(scatters), 'setting')} were compared by {number}: "
-            "the scatter between repeats against the shot noise within them (χ² test). "
-        )
-        worst = f"the least likely has p = {scatters[0][1].p_value:.2g}"
-        if not excessive:
-            return f"{told}Shot noise explains all of it ({worst})."
-        names = ", ".join(excessive[:5]) + (", …" if len(excessive) > 5 else "")
-        return f"{told}{len(excessive)} scatter more than shot noise explains ({worst}): {names}."
+        return self.survey.repeats.note()
 
     @cached_property
     def versions(self) -> dict[str, str]:
@@ -329,6 +316,12 @@ def _cost_row(name: str, unit: str, total: Total) -> tuple[str, ...]:
     due = at_most(total.outstanding, unit)
     ended = (amount(figure, unit) for figure in (total.billed, total.refunded, total.spent))
     return (name, whole(total.jobs), amount(total.quoted, unit), due, *ended)
+
+
+def settings_text(verdict: AgreementVerdict) -> str:
+    """How many settings were compared, and at how many of them there are too few shots."""
+    few = f" ({whole(verdict.too_few)} with too few shots)" if verdict.too_few else ""
+    return f"{whole(verdict.settings)}{few}"
 
 
 def shown(check: CheckResult) -> list[Judgement]:
@@ -429,8 +422,11 @@ def how_to_read(content: Content) -> list[str]:
         )
     if content.agreement:
         paragraphs.append(
-            "Backends agree on a setting (a circuit with its parameters) when a χ² test finds no "
-            "more between their pooled shots than shot noise explains. Were all alike, the chance "
-            f"that any setting here is told to differ is {FALSE_ALARM:.0%}."
+            "Backends agree on a setting (a circuit with its parameters) when a test finds no "
+            "more between their shots than chance: Fisher's exact test for two backends and a "
+            "number of two values, else χ², whose tail is drawn at random where there are few "
+            "shots. All settings and numbers are corrected for together (Holm): were all backends "
+            f"alike, the chance that any is told to differ is {ALARM:.0%} at most. p is each "
+            "test's own. Where no result could have told backends apart, it says so."
         )
     return paragraphs

@@ -24,11 +24,12 @@ from qbatch.report.content import (
     TIME_HEADS,
     Content,
     how_to_read,
+    settings_text,
     shown,
     where_text,
 )
 from qbatch.report.judging import CheckResult, Judgement
-from qbatch.report.numbers import count_of, interval, plain, short, whole
+from qbatch.report.numbers import count_of, interval, p_text, plain, short, whole
 from qbatch.report.rows import Columns, Floors, Point
 from qbatch.report.survey import axis_values
 
@@ -162,6 +163,8 @@ def html_pieces(content: Content, rows: HtmlRows) -> Iterator[str]:
         short=short,
         interval=interval,
         whole=whole,
+        p_text=p_text,
+        settings_text=settings_text,
         time_heads=TIME_HEADS,
         cost_heads=COST_HEADS,
         count_of=count_of,

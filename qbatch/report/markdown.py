@@ -15,10 +15,11 @@ from qbatch.report.content import (
     TIME_HEADS,
     Content,
     how_to_read,
+    settings_text,
     shown,
     where_text,
 )
-from qbatch.report.numbers import count_of, full, plain, whole
+from qbatch.report.numbers import count_of, full, p_text, plain, whole
 from qbatch.report.rows import Columns, Floors, Point
 from qbatch.report.survey import axis_values
 from qbatch.result import Verdict
@@ -244,10 +245,10 @@ def _agreement(content: Content) -> Iterator[str]:
         [
             cell(one.number),
             one.word,
-            whole(one.settings),
+            settings_text(one),
             whole(one.differing),
             cell(one.least_likely.setting),
-            f"{one.least_likely.p_value:.2g}",
+            p_text(one.least_likely.p_value),
             cell(one.least_likely.told),
         ]
         for one in verdicts

@@ -31,13 +31,15 @@ def _digits_of(size: float) -> int:
 
 
 def plain(value: object) -> str:
-    """A swept value: short, and unmistakable.
+    """A swept value, unmistakable: of two different ones the texts differ.
 
-    >>> plain(0.1 + 0.2), plain(1000), plain(True), plain("noisy")
-    ('0.3', '1000', 'true', 'noisy')
+    Where the other values of its axis are known, `Columns.text` writes it shorter.
+
+    >>> plain(0.3), plain(0.1 + 0.2), plain(1e6), plain(1000), plain(True), plain("noisy")
+    ('0.3', '0.30000000000000004', '1000000', '1000', 'true', 'noisy')
     """
-    if value.__class__ is float:
-        return format(value, ".6g")
+    if isinstance(value, float):
+        return repr(value).removesuffix(".0")
     if value.__class__ is bool:
         return "true" if value else "false"
     return str(value)
@@ -173,6 +175,19 @@ def percent(share: float, digits: int = 1) -> str:
     '51.0 %'
     """
     return f"{100 * share:.{digits}f} %"
+
+
+#: Below this the last bits of a p-value mean nothing, and no experiment is that well understood.
+_LEAST_P = 1e-15
+
+
+def p_text(p_value: float) -> str:
+    """A p-value as a claim that can be printed; never that it is 0.
+
+    >>> p_text(0.0123), p_text(1e-200), p_text(0.0)
+    ('p = 0.012', 'p < 1e-15', 'p < 1e-15')
+    """
+    return "p < 1e-15" if p_value < _LEAST_P else f"p = {p_value:.2g}"
 
 
 def count_of(number: int, noun: str) -> str:

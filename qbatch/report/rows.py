@@ -5,11 +5,13 @@ Rule: a run is read once, point by point; nothing here keeps the points.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from qbatch.plan.written import axis_writers
+from qbatch.report.numbers import plain
 from qbatch.result import Counts, Estimate, names_of, sampling_floor
 
 if TYPE_CHECKING:
@@ -101,12 +103,26 @@ class Columns:
         parameters: Swept parameters, in the order declared.
         numbers: Analysed numbers, in the order of the manifest.
         level: Confidence of the intervals.
+        writers: Parameter -> how its values are written, so that each differs from the others.
     """
 
     axes: tuple[str, ...]
     parameters: tuple[str, ...]
     numbers: tuple[str, ...]
     level: float
+    writers: Mapping[str, Callable[[Value], str]] = field(default_factory=dict)
+
+    def text(self, name: str | None, value: Value | None) -> str:
+        """A value of an axis, in as many digits as tell it from the axis' other values."""
+        if value is None:
+            return ""
+        write = self.writers.get(name or "")
+        return write(value) if write is not None and isinstance(value, float) else plain(value)
+
+    def setting(self, point: Point) -> str:
+        """A point's circuit and parameters: "circuit, gamma=0.1"."""
+        parameters = point.parameters.items()
+        return ", ".join([point.circuit, *(f"{n}={self.text(n, v)}" for n, v in parameters)])
 
     @classmethod
     def of(cls, run: Run) -> Columns:
@@ -125,6 +141,7 @@ class Columns:
             tuple(dict.fromkeys(name for name in declared if name not in POINT_AXES)),
             names_of(manifest.analysis),
             manifest.analysis.intervals.level,
+            axis_writers(manifest),
         )
 
 

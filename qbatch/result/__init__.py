@@ -9,9 +9,11 @@ from qbatch.result.analysis import (
     Scatter,
     analyse,
     check_analysis,
-    chi_squared_p,
     names_of,
     scatter,
+    shot_outcomes,
+    shot_values,
+    told_apart,
 )
 from qbatch.result.array import CountsArray
 from qbatch.result.check import Check, Verdict, explain, judge, parse_check
@@ -24,15 +26,27 @@ from qbatch.result.estimate import (
     probability,
     wilson,
 )
+from qbatch.result.homogeneity import (
+    DRAWS,
+    FEW_DRAWS,
+    Histogram,
+    chi_squared_p,
+    family,
+    homogeneity_p,
+    smallest_p,
+)
 from qbatch.result.notation import NotationError, parse_number
 from qbatch.result.observable import Observable, parse_observable
 
 __all__ = [
+    "DRAWS",
+    "FEW_DRAWS",
     "METRICS",
     "Check",
     "Counts",
     "CountsArray",
     "Estimate",
+    "Histogram",
     "NotationError",
     "Observable",
     "Registers",
@@ -44,6 +58,8 @@ __all__ = [
     "distances",
     "expectation_value",
     "explain",
+    "family",
+    "homogeneity_p",
     "judge",
     "names_of",
     "parse_check",
@@ -55,5 +71,9 @@ __all__ = [
     "probability",
     "sampling_floor",
     "scatter",
+    "shot_outcomes",
+    "shot_values",
+    "smallest_p",
+    "told_apart",
     "wilson",
 ]
