@@ -20,7 +20,7 @@ from qbatch.plan.limits import taken
 from qbatch.report.agreement import Verdict as AgreementVerdict
 from qbatch.report.comparing import ALARM
 from qbatch.report.judging import CheckResult, Judgement
-from qbatch.report.numbers import amount, at_most, count_of, duration, percent, plain, whole
+from qbatch.report.numbers import amount, at_most, count_of, duration, percent, whole
 from qbatch.report.rows import Columns, Run
 from qbatch.report.survey import Failure, Share, Survey
 from qbatch.result import Verdict
@@ -332,12 +332,12 @@ def shown(check: CheckResult) -> list[Judgement]:
     return found
 
 
-def where_text(where: Where) -> str:
+def where_text(where: Where, columns: Columns) -> str:
     """``backend = noisy, shots = 100 or 1000``; "" for all points."""
     parts = []
     for name, wanted in where.items():
         values = wanted if isinstance(wanted, tuple | list) else (wanted,)
-        parts.append(f"{name} = {' or '.join(map(plain, values))}")
+        parts.append(f"{name} = {' or '.join(columns.text(name, value) for value in values)}")
     return ", ".join(parts)
 
 

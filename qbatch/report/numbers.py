@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import ROUND_CEILING, Decimal
 
 from qbatch.result import Counts, Estimate
@@ -54,14 +54,27 @@ def visible(text: str) -> str:
     return _UNFIT.sub("\ufffd", text)
 
 
-def label(value: object) -> str:
-    """A swept value in a drawing, which a long one would push out of its frame.
+def labels(texts: Sequence[str]) -> list[str]:
+    """Texts in a drawing, which long ones would push out of its frame; different ones differ.
 
-    >>> label("a value that would fill the picture")
-    'a value that would fill…'
+    >>> labels(["a value that would fill the picture"])
+    ['a value that would fill…']
+    >>> labels(["depolarized by one per cent, a", "depolarized by one per cent, b"])
+    ['depolarized b…er cent, a', 'depolarized b…er cent, b']
     """
-    text = " ".join(plain(value).split())
-    return text if len(text) <= MAX_LABEL else f"{text[: MAX_LABEL - 1]}…"
+    whole_texts = [" ".join(text.split()) for text in texts]
+    half = MAX_LABEL // 2
+    for head, tail in ((MAX_LABEL - 1, 0), (half + 1, MAX_LABEL - half - 2)):
+        short = [_cut(text, head, tail) for text in whole_texts]
+        if len(set(short)) == len(set(texts)):
+            return short
+    return list(texts)
+
+
+def _cut(text: str, head: int, tail: int) -> str:
+    if len(text) <= MAX_LABEL:
+        return text
+    return f"{text[:head]}…{text[-tail:] if tail else ''}"
 
 
 def with_error(value: float, se: float) -> str:

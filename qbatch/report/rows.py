@@ -172,6 +172,7 @@ class Floors:
     """
 
     def __init__(self, manifest: Manifest) -> None:
+        self.analysis = manifest.analysis
         distribution = manifest.analysis.distribution
         self._target: dict[str, float] = {}
         self._metrics: frozenset[str] = frozenset()

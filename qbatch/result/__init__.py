@@ -6,10 +6,12 @@ Pure: no clock, no files, no randomness but what is seeded by the data itself.
 from __future__ import annotations
 
 from qbatch.result.analysis import (
+    AnalysisLike,
     Scatter,
     analyse,
     check_analysis,
     names_of,
+    only,
     scatter,
     shot_outcomes,
     shot_values,
@@ -42,6 +44,7 @@ __all__ = [
     "DRAWS",
     "FEW_DRAWS",
     "METRICS",
+    "AnalysisLike",
     "Check",
     "Counts",
     "CountsArray",
@@ -62,6 +65,7 @@ __all__ = [
     "homogeneity_p",
     "judge",
     "names_of",
+    "only",
     "parse_check",
     "parse_distribution",
     "parse_number",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
 from typing import Protocol
@@ -63,6 +63,32 @@ def check_analysis(analysis: AnalysisLike, registers: Registers) -> None:
         parse_pattern(pattern, registers)
     if analysis.distribution is not None:
         parse_distribution(analysis.distribution.target, registers)
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    observables: Mapping[str, str]
+    probabilities: Mapping[str, str]
+    distribution: TargetLike | None
+    intervals: IntervalsLike
+
+
+@dataclass(frozen=True, slots=True)
+class _Metrics:
+    target: Mapping[str, float]
+    metrics: Sequence[str]
+
+
+def only(analysis: AnalysisLike, names: Collection[str | None]) -> AnalysisLike:
+    """Return an analysis without the numbers that are not among `names`."""
+    whole = analysis.distribution
+    metrics = [] if whole is None else [name for name in whole.metrics if name in names]
+    return _Part(
+        {name: text for name, text in analysis.observables.items() if name in names},
+        {name: text for name, text in analysis.probabilities.items() if name in names},
+        _Metrics(whole.target, metrics) if whole is not None and metrics else None,
+        analysis.intervals,
+    )
 
 
 def analyse(counts: Counts, analysis: AnalysisLike) -> dict[str, Estimate]:
