@@ -259,11 +259,17 @@ def _holds(text: str) -> Predicate:
 
 
 def value_of(point: SweepPoint, name: str) -> Value | None:
-    """Return the point's value of a field, axis or parameter; None when it has none."""
+    """Return the point's value of a parameter, field or axis; None when it has none.
+
+    A parameter may be named `name` or `seed`: then it is the parameter that is meant.
+    """
+    for known, value in point.parameters:
+        if known == name:
+            return value
     if name in FIELDS:
         found: Value = getattr(point, name)
         return found
-    return next((value for known, value in point.parameters if known == name), None)
+    return None
 
 
 def _read(token: _Token) -> Value:
