@@ -397,7 +397,8 @@ def how_to_read(content: Content) -> list[str]:
     level = content.level
     paragraphs = [
         "0.9120(28) is the value 0.9120 with a standard error of 0.0028: the digits in parentheses "
-        "count in the last places shown.",
+        "count in the last places shown. Where all shots agree there is no standard error: "
+        "1.000(+0−37) has an interval that reaches 0.037 below the value and not above it.",
         f"[0.906, 0.917] is the {level} interval: of many such experiments about {level} have the "
         "true value inside theirs. Intervals of probabilities are Wilson's; those of observables "
         "are the same score interval for a mean, with the full variance of the sum per shot. They "

@@ -82,6 +82,8 @@ def with_error(value: float, se: float) -> str:
 
     >>> with_error(0.91204, 0.0028), with_error(12.34, 1.5), with_error(1234.0, 56.0)
     ('0.9120(28)', '12.3(15)', '1234(56)')
+    >>> with_error(-0.0001, 0.05)
+    '0.000(50)'
     """
     if not 0 < se < math.inf:
         return format(value, ".6g")
@@ -93,7 +95,12 @@ def with_error(value: float, se: float) -> str:
     last_places = round(se * 10.0**digits)
     if last_places == 100:
         digits, last_places = digits - 1, 10
-    return _WITH_ERROR[digits] % (value, last_places)
+    return _WITH_ERROR[digits] % (_unsigned_zero(value, digits), last_places)
+
+
+def _unsigned_zero(value: float, digits: int) -> float:
+    """0.0 for what would read as -0.000, else `value`."""
+    return value if value > 0 or round(value, digits) else 0.0
 
 
 def interval(low: float, high: float) -> str:
@@ -105,21 +112,33 @@ def interval(low: float, high: float) -> str:
     width = high - low
     if not 0 < width < math.inf:
         return f"[{low:.6g}, {high:.6g}]"
-    return _INTERVAL[min(_MOST_DIGITS, max(0, _digits_of(width)))] % (low, high)
+    digits = min(_MOST_DIGITS, max(0, _digits_of(width)))
+    return _INTERVAL[digits] % (_unsigned_zero(low, digits), _unsigned_zero(high, digits))
 
 
 def short(estimate: Estimate) -> str:
-    """Value and standard error; where all shots agree, the digits its interval leaves.
+    """Value and standard error; where all shots agree, how far its interval reaches.
 
-    >>> short(Estimate(1.0, 0.0, 0.963, 1.0))
-    '1.000'
+    Shots that all agree have a standard error of 0, which says nothing: one shot is told from a
+    hundred by the interval, in units of the value's last digit, above and below.
+
+    >>> short(Estimate(1.0, 0.0, 0.963, 1.0)), short(Estimate(1.0, 0.0, 0.2065, 1.0))
+    ('1.000(+0−37)', '1.00(+0−80)')
+    >>> short(Estimate(-1.0, 0.0, -1.0, -0.926)), short(Estimate(3.0, 0.0, 3.0, 3.0))
+    ('-1.000(+74−0)', '3')
     """
     if estimate.se > 0:
         return with_error(estimate.value, estimate.se)
     width = estimate.high - estimate.low
     if width <= 0:
         return format(estimate.value, ".6g")
-    return _VALUE[min(_MOST_DIGITS, max(0, _digits_of(width)))] % estimate.value
+    digits = min(_MOST_DIGITS, max(0, _digits_of(width)))
+    value = _VALUE[digits] % _unsigned_zero(estimate.value, digits)
+    above, below = (
+        math.ceil((end * 10.0**digits) - 1e-6)  # rather too wide than too narrow
+        for end in (estimate.high - estimate.value, estimate.value - estimate.low)
+    )
+    return f"{value}(+{above}−{below})"
 
 
 def full(estimate: Estimate) -> str:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
-    from qbatch.result import Counts, CountsArray
+    from qbatch.result import Counts, CountsArray, Estimate
     from qbatch.snapshot.points import PointResult
     from qbatch.snapshot.run import Run
 
@@ -212,9 +212,15 @@ def to_html(run: Run) -> str:
     )
 
 
+def _told(estimate: Estimate) -> str:
+    """Value, standard error, and the interval: where all shots agree only that says something."""
+    ends = f"[{estimate.low:.4g}, {estimate.high:.4g}]"
+    return f"{estimate.value:.4g} ± {estimate.se:.2g} {ends}"
+
+
 def _html_row(point: PointResult, names: list[str]) -> str:
     cells = [point.name, point.job.error or point.state.value]
     for name in names:
         estimate = point.estimates.get(name)
-        cells.append("" if estimate is None else f"{estimate.value:.4g} ± {estimate.se:.2g}")
+        cells.append("" if estimate is None else _told(estimate))
     return "".join(f"<td>{html.escape(cell)}</td>" for cell in cells)

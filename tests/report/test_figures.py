@@ -63,7 +63,7 @@ def test_a_line_names_its_axes_its_colours_and_every_point(bell: Any) -> None:
     texts = set(re.findall(r"<text[^>]*>([^<]+)</text>", figure.svg))
     assert {"shots per point", "zz = ⟨Z0 Z1⟩", "backend", "ideal", "noisy"} <= texts
     assert len(titles(figure)) == 4
-    assert titles(figure)[0].startswith("backend=ideal,shots=100, 2 repeats: zz = 1.000 [")
+    assert titles(figure)[0].startswith("backend=ideal,shots=100, 2 repeats: zz = 1.000(+0−38) [")
 
 
 def test_a_heatmap_names_every_cell_and_its_highest(bell: Any) -> None:

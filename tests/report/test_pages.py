@@ -78,7 +78,7 @@ def parsed(html: str) -> Balanced:
 def test_markdown_says_what_was_measured(bell: Any) -> None:
     text = render(bell, "md")
     assert "**8 of 8 points completed.** 4 400 shots" in text.replace("\u202f", " ")
-    assert "| ideal   | 100   | 1      | completed | 1.000 [0.926, 1.000]" in text
+    assert "| ideal   | 100   | 1      | completed | 1.000(+0−74) [0.926, 1.000]" in text
     assert "| ✔ pass  | `zz >= 0.8`" in text
     assert "| ✔ pass  | `zz == 1`   | backend = ideal" in text
     assert "noise: {readout: 0.02}" in text
