@@ -147,7 +147,7 @@ def selected(plan: Plan, selection: str) -> Iterator[tuple[str, str]]:
     """
     if not selection:
         return plan.ids_and_names()
-    is_meant = select(selection, plan.axes)
+    is_meant = select(selection, plan.axes, plan.manifest)
     return ((point.id, point.name) for point in plan.points() if is_meant(point))
 
 
