@@ -6,7 +6,7 @@ names of points.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from qbatch.errors import SourceError
@@ -23,9 +23,16 @@ MOST_VALUES = 20_000
 
 def axis_writers(manifest: Manifest) -> dict[str, Callable[[Value], str]]:
     """Return for each axis how its values are written: short where that tells all apart."""
+    return writers_of(values_by_axis(manifest))
+
+
+def writers_of(
+    values_of: Mapping[str, Sequence[Value] | None],
+) -> dict[str, Callable[[Value], str]]:
+    """Return `axis_writers` of axes with these values."""
     return {
         name: full_text if values is None else text_writer(values)
-        for name, values in values_by_axis(manifest).items()
+        for name, values in values_of.items()
     }
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from qbatch.plan.written import axis_writers
+from qbatch.plan.written import values_by_axis, writers_of
 from qbatch.report.numbers import plain
 from qbatch.result import Counts, Estimate, names_of, sampling_floor
 
@@ -104,6 +104,7 @@ class Columns:
         numbers: Analysed numbers, in the order of the manifest.
         level: Confidence of the intervals.
         writers: Parameter -> how its values are written, so that each differs from the others.
+        values: Axis -> the values asked for; None or missing where they are not known.
     """
 
     axes: tuple[str, ...]
@@ -111,6 +112,7 @@ class Columns:
     numbers: tuple[str, ...]
     level: float
     writers: Mapping[str, Callable[[Value], str]] = field(default_factory=dict)
+    values: Mapping[str, Sequence[Value] | None] = field(default_factory=dict)
 
     def text(self, name: str | None, value: Value | None) -> str:
         """A value of an axis, in as many digits as tell it from the axis' other values."""
@@ -128,6 +130,7 @@ class Columns:
     def of(cls, run: Run) -> Columns:
         """Read them from what the run asked for: no point needs to be seen."""
         manifest = run.manifest
+        values = values_by_axis(manifest)
         declared = [*run.axes, *(name for sweep in manifest.sweeps for name in _swept(sweep))]
         shots = {value for sweep in manifest.sweeps for value in _shots(sweep, manifest.shots)}
         several = {
@@ -141,7 +144,8 @@ class Columns:
             tuple(dict.fromkeys(name for name in declared if name not in POINT_AXES)),
             names_of(manifest.analysis),
             manifest.analysis.intervals.level,
-            axis_writers(manifest),
+            writers_of(values),
+            values,
         )
 
 

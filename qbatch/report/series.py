@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from qbatch.job import JobState
 from qbatch.manifest.models import Plot
-from qbatch.plan.where import is_match
+from qbatch.plan.where import Narrowed, is_match, narrowed
 from qbatch.report.rows import POINT_AXES, Columns, Floors, Point, Run
 from qbatch.result import AnalysisLike, Counts, Estimate, analyse, only, pool
 
@@ -86,8 +86,12 @@ class Series:
     outcomes: dict[tuple[Value | None, Value | None], Counts] = field(default_factory=dict)
     dropped: int = 0
     is_asked_for: bool = True
+    _where: Narrowed = field(init=False)
     _rests: dict[object, int] = field(default_factory=dict)
     _bytes: int = 0
+
+    def __post_init__(self) -> None:
+        self._where = narrowed(self.plot.where, self.columns.values)
 
     @property
     def shows_outcomes(self) -> bool:
@@ -106,7 +110,7 @@ class Series:
         if self.dropped and not self.is_asked_for:
             self.dropped += 1
             return
-        if point.job.state is not JobState.COMPLETED or not is_match(self.plot.where, values):
+        if point.job.state is not JobState.COMPLETED or not is_match(self._where, values):
             return
         facet = values.get(self.plot.facet) if self.plot.facet else None
         color = values.get(self.plot.color) if self.plot.color else None

@@ -160,3 +160,10 @@ def test_what_fits_no_point_is_told_with_the_values_that_there_are(
 )
 def test_values_that_exist_may_select_nothing_together(expression: str, is_any: bool) -> None:
     assert check_meant(expression, PLAN.axes, PLAN.points()) is is_any
+
+
+def test_a_where_means_the_value_that_is_there_and_near_ones_only_without_it() -> None:
+    axis = [0.3, 0.1 + 0.2, 0.5]
+    for wanted, left in ((0.3, [0.1 + 0.2, 0.5]), (0.30000000000001, [0.5])):
+        plan = plan_of({"matrix": {"gamma": axis, "beta": [1]}, "exclude": [{"gamma": wanted}]})
+        assert [dict(point.parameters)["gamma"] for point in plan.points()] == left
