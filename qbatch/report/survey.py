@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import heapq
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -36,11 +37,11 @@ REMEDIES = {
 
 @dataclass(slots=True)
 class Failure:
-    """Points that ended badly in the same words.
+    """Points that ended badly in the same words, but for what is each point's own in them.
 
     Attributes:
         state: failed, cancelled or held.
-        error: The provider's own words.
+        error: The provider's own words about the first of them.
         backends: Where.
         number: How many points.
         names: The first of them.
@@ -141,7 +142,7 @@ class Survey:
     Attributes:
         states: State -> points.
         backends: Name -> what it did.
-        failures: (state, error) -> the points.
+        failures: (state, common words) -> the points.
         untold: Points whose errors were too many different ones to be told.
         numbers: Analysed name -> its summary.
         checks: Judged.
@@ -208,13 +209,13 @@ class Survey:
         self.repeats.add(point)
 
     def _add_failure(self, point: Point) -> None:
-        key = point.job.state, point.job.error
+        key = point.job.state, common_words(point)
         failure = self.failures.get(key)
         if failure is None:
             if len(self.failures) >= MAX_FAILURES:
                 self.untold += 1
                 return
-            failure = self.failures[key] = Failure(*key)
+            failure = self.failures[key] = Failure(point.job.state, point.job.error)
         failure.number += 1
         failure.backends.add(point.backend)
         if len(failure.names) < 5:
@@ -239,6 +240,22 @@ class Survey:
     def points_digest(self) -> str:
         """SHA-256 over all points' ids in run order, 64 hex digits."""
         return self._digest.hexdigest()
+
+
+#: Numbers that libraries give to circuits as they come.
+_COUNTER = re.compile(r"\bcircuit-\d+(?:-\d+)?\b")
+
+
+def common_words(point: Point) -> str:
+    """A point's error without what is the point's own in it: its name, its ids, its number.
+
+    Other figures stay: what needs 30 qubits and what needs 31 may fail for different reasons.
+    """
+    words = point.job.error
+    for own in (point.name, point.id, point.id[:16], point.id[:8], point.job.provider_job_id):
+        if own and len(own) > 2:
+            words = words.replace(own, "…")
+    return _COUNTER.sub("circuit-…", words)
 
 
 def survey_run(run: Run) -> Survey:
