@@ -400,17 +400,19 @@ def how_to_read(content: Content) -> list[str]:
         "count in the last places shown. Where all shots agree there is no standard error: "
         "1.000(+0−37) has an interval that reaches 0.037 below the value and not above it.",
         f"[0.906, 0.917] is the {level} interval: of many such experiments about {level} have the "
-        "true value inside theirs. Intervals of probabilities are Wilson's; those of observables "
-        "are the same score interval for a mean, with the full variance of the sum per shot. They "
-        "keep a width even when all shots agree: a hundred equal shots prove nothing to the last "
-        "digit.",
+        "true value inside theirs. Intervals of what has two values (a probability, one product "
+        "of Z) are Wilson's; those of sums are empirical likelihood's, with the full variance of "
+        "the sum per shot. They keep a width even when all shots agree: a hundred equal shots "
+        "prove nothing to the last digit.",
         "Bitstrings: the rightmost character is bit 0 of its register; the last register declared "
         "stands leftmost. Z2 in an observable is classical bit 2, counted through the registers in "
         "the order declared.",
     ]
     if content.manifest.checks:
         paragraphs.append(
-            "Checks are judged on the interval, never on the value alone: x >= a passes when the "
+            "Checks are judged on an interval, never on the value alone, and on one that is "
+            "wrong no oftener than its level says on either side (Clopper and Pearson's for what "
+            "has two values): it may be wider than the one told. x >= a passes when the "
             "whole interval lies at or above a, fails when all of it lies below, and is undecided "
             "in between: more shots would tell. x == a passes when a lies in the interval, that "
             "is, when the shots are consistent with it."
