@@ -29,7 +29,7 @@ from qbatch.report.content import (
     where_text,
 )
 from qbatch.report.judging import CheckResult, Judgement
-from qbatch.report.numbers import count_of, interval, p_text, short, whole
+from qbatch.report.numbers import count_of, interval, p_cell, short, whole
 from qbatch.report.rows import Columns, Floors, Point
 from qbatch.report.survey import axis_values
 
@@ -163,7 +163,7 @@ def html_pieces(content: Content, rows: HtmlRows) -> Iterator[str]:
         short=short,
         interval=interval,
         whole=whole,
-        p_text=p_text,
+        p_cell=p_cell,
         settings_text=settings_text,
         time_heads=TIME_HEADS,
         cost_heads=COST_HEADS,

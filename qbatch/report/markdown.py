@@ -19,7 +19,7 @@ from qbatch.report.content import (
     shown,
     where_text,
 )
-from qbatch.report.numbers import count_of, full, p_text, whole
+from qbatch.report.numbers import count_of, full, p_cell, whole
 from qbatch.report.rows import Columns, Floors, Point
 from qbatch.report.survey import axis_values
 from qbatch.result import Verdict
@@ -250,7 +250,7 @@ def _agreement(content: Content) -> Iterator[str]:
             settings_text(one),
             whole(one.differing),
             cell(one.least_likely.setting),
-            p_text(one.least_likely.p_value),
+            p_cell(one.least_likely.p_value),
             cell(one.least_likely.told),
         ]
         for one in verdicts

@@ -222,6 +222,15 @@ def p_text(p_value: float) -> str:
     return "p < 1e-15" if p_value < _LEAST_P else f"p = {p_value:.2g}"
 
 
+def p_cell(p_value: float) -> str:
+    """A p-value where the column's head says that it is one.
+
+    >>> p_cell(0.0123), p_cell(0.0)
+    ('0.012', '< 1e-15')
+    """
+    return p_text(p_value).removeprefix("p ").removeprefix("= ")
+
+
 def count_of(number: int, noun: str) -> str:
     """A number of things.
 
