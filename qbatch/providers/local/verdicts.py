@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import platform
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
@@ -19,6 +18,7 @@ from pathlib import Path
 
 from qbatch.circuit.cache import cache_folder
 from qbatch.circuit.facts import FORMAT as READER
+from qbatch.drafts import draft_beside
 
 #: Raise it whenever the meaning of a verdict, or how circuits are made ready, changes.
 FORMAT = 1
@@ -69,7 +69,7 @@ def read(key: str) -> Verdict | None:
 def keep(key: str, verdict: Verdict) -> None:
     """Keep a verdict."""
     told, file = asdict(verdict), _file(key)
-    unfinished = file.with_name(f"{file.name}.{os.getpid()}.new")
+    unfinished = draft_beside(file)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         _make_room(file.parent)
