@@ -239,7 +239,7 @@ def _ruler(check: CheckResult, one: Judgement) -> str:
     if estimate is None:
         return ""
     claims = [number for _, number in check.check.conditions]
-    value, low, high = estimate.value, estimate.low, estimate.high
+    value, (low, high) = estimate.value, estimate.judged
     if check.check.absolute:
         claims += [-number for number in claims]
     left, right = min(low, *claims), max(high, *claims)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pytest
 
-from qbatch.result import Counts, probability, scatter
+from qbatch.result import scatter
 from tests.result import coverage
 from tests.result.coverage import Case, Row
 
