@@ -42,7 +42,7 @@ HOMES = {
     "rich": {"cli"},
     "sqlite3": {"snapshot", "circuit"},  # the run folder; the cache of circuit facts
     "matplotlib": {"report"},
-    "scipy": {"result", "report"},
+    "scipy": {"result", "report", "circuit"},
     "qiskit_aer": {"providers", "emulators"},
     "starlette": {"emulators"},
     "hypercorn": {"emulators", "cli"},

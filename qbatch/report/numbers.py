@@ -86,12 +86,12 @@ def with_error(value: float, se: float) -> str:
     '0.000(50)'
     """
     if not 0 < se < math.inf:
-        return format(value, ".6g")
+        return format(value + 0.0, ".6g")
     digits = _digits_of(se)
     if digits > _MOST_DIGITS:
         return f"{value:.6g}({se:.1e})"
     if digits <= 0:
-        return f"{round(value, digits):.0f}({round(se, digits):.0f})"
+        return f"{_unsigned_zero(round(value, digits), 0):.0f}({round(se, digits):.0f})"
     last_places = round(se * 10.0**digits)
     if last_places == 100:
         digits, last_places = digits - 1, 10
@@ -99,7 +99,7 @@ def with_error(value: float, se: float) -> str:
 
 
 def _unsigned_zero(value: float, digits: int) -> float:
-    """0.0 for what would read as -0.000, else `value`."""
+    """Return 0.0 for what would read as -0.000, else `value`."""
     return value if value > 0 or round(value, digits) else 0.0
 
 
@@ -111,7 +111,7 @@ def interval(low: float, high: float) -> str:
     """
     width = high - low
     if not 0 < width < math.inf:
-        return f"[{low:.6g}, {high:.6g}]"
+        return f"[{low + 0.0:.6g}, {high + 0.0:.6g}]"
     digits = min(_MOST_DIGITS, max(0, _digits_of(width)))
     return _INTERVAL[digits] % (_unsigned_zero(low, digits), _unsigned_zero(high, digits))
 
