@@ -26,6 +26,7 @@ LAYERS = {
     "circuit": 1,
     "result": 1,
     "errors": 0,
+    "drafts": 0,
 }
 
 #: Library -> the only parts of qbatch that may import it.
@@ -41,12 +42,24 @@ HOMES = {
     "rich": {"cli"},
     "sqlite3": {"snapshot", "circuit"},  # the run folder; the cache of circuit facts
     "matplotlib": {"report"},
+    "scipy": {"result", "report", "circuit"},
     "qiskit_aer": {"providers", "emulators"},
     "starlette": {"emulators"},
     "hypercorn": {"emulators", "cli"},
 }
 
-HEAVY = ("numpy", "qiskit", "httpx", "trio", "jinja2", "pydantic", "matplotlib", "yaml", "rich")
+HEAVY = (
+    "numpy",
+    "scipy",
+    "qiskit",
+    "httpx",
+    "trio",
+    "jinja2",
+    "pydantic",
+    "matplotlib",
+    "yaml",
+    "rich",
+)
 
 
 def part_of(file: Path) -> str:

@@ -5,6 +5,7 @@ at given values; `build` makes it a Qiskit circuit with free parameters.
 """
 
 from qbatch.circuit.facts import CircuitFacts, Register
+from qbatch.circuit.fitting import Fit
 from qbatch.circuit.reading import bind, build, parses
 from qbatch.circuit.sources import (
     Circuit,
@@ -13,7 +14,7 @@ from qbatch.circuit.sources import (
     Value,
     open_circuit,
 )
-from qbatch.circuit.writer import Fit, program_text
+from qbatch.circuit.writer import program_text
 
 __all__ = [
     "Circuit",

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from qbatch.circuit.conditions import bits_of
 from qbatch.circuit.facts import CircuitFacts
-from qbatch.circuit.gates import CLIFFORD, CONTROLLED
+from qbatch.circuit.gates import BUILTIN, CLIFFORD, CONTROLLED, QELIB1, STDGATES
 from qbatch.circuit.program import (
-    Expr,
     Gate,
     GateDefinition,
     If,
@@ -80,7 +80,7 @@ class _Walk:
     def gate(self, gate: Gate) -> None:
         self.num_gates += 1
         self.num_two_qubit_gates += len(gate.qubits) == 2
-        self.names.add(_plain_name(gate))
+        self.names.add(_plain_name(gate, self.program.defined))
         self.touched.update(gate.qubits)
         self.advance(gate.qubits)
         if not self.measured.isdisjoint(gate.qubits):
@@ -119,21 +119,18 @@ class _Walk:
                 levels[wire] = level
 
 
-def bits_of(condition: Expr) -> set[int]:
-    """Return the classical bits that a condition reads."""
-    if condition.op == "bit":
-        return {condition.args[0]}
-    if condition.op == "register":
-        return set(condition.args[1:])
-    return {bit for arg in condition.args if isinstance(arg, Expr) for bit in bits_of(arg)}
+#: Names by which simulators and their methods know a gate: an own gate does not pass for one.
+_KNOWN = frozenset({*QELIB1, *STDGATES, *BUILTIN, *CLIFFORD})
 
 
-def _plain_name(gate: Gate) -> str:
-    name = gate.name
+def _plain_name(gate: Gate, defined: Mapping[str, GateDefinition]) -> str:
+    """Return a call's name with its modifiers; an own gate with a library's name is told apart."""
+    is_own = gate.name in defined
+    name = f"gate_{gate.name}" if is_own and gate.name in _KNOWN else gate.name
     for modifier in reversed(gate.modifiers):
         prefix = f"{modifier.name}({modifier.argument:g}) @ "
         single = modifier.name == "ctrl" and modifier.argument == 1
-        known = CONTROLLED.get(name) if single else None
+        known = CONTROLLED.get(name) if single and not is_own else None
         name = known or (prefix.replace("(1)", "") if modifier.name != "pow" else prefix) + name
     return name
 
@@ -142,8 +139,7 @@ def _is_clifford(
     gate: Gate, defined: Mapping[str, GateDefinition], values: Mapping[str, float] | None = None
 ) -> bool:
     if gate.modifiers and not all(modifier.name == "inv" for modifier in gate.modifiers):
-        name = _plain_name(gate)
-        return name in CLIFFORD and not gate.params and name not in defined
+        return _plain_name(gate, defined) in CLIFFORD and not gate.params
     if gate.name == "gphase":
         return True
     try:

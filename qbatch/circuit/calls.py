@@ -4,14 +4,31 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections import ChainMap
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from difflib import get_close_matches
 
-from qbatch.circuit.expressions import Qubits
-from qbatch.circuit.gates import KEYWORDS, PAPER, QELIB1, STDGATES, Standard
+from qbatch.circuit.expressions import Qubits, Symbol
+from qbatch.circuit.gates import (
+    BUILTIN,
+    KEYWORDS,
+    KEYWORDS_2,
+    PAPER,
+    QELIB1,
+    REFUSED,
+    STDGATES,
+    SYNONYMS,
+    Standard,
+)
 from qbatch.circuit.program import Barrier, Expr, Gate, GateDefinition, Modifier, Number
 from qbatch.circuit.registers import Names
-from qbatch.circuit.text import Limits
+from qbatch.circuit.text import Limits, Source
 from qbatch.circuit.tokens import NESTING, Token
 from qbatch.errors import CircuitError
+
+#: Own gates of free angles and more gates than this may come down to too many when built.
+_LONG = 100
 
 _MODIFIERS = frozenset({"ctrl", "negctrl", "inv", "pow"})
 
@@ -19,29 +36,62 @@ _MODIFIERS = frozenset({"ctrl", "negctrl", "inv", "pow"})
 class Gates(Names, ABC):
     """Reads what has to do with gates."""
 
+    def __init__(self, source: Source) -> None:
+        super().__init__(source)
+        self.opaque: set[str] = set()
+        self.called: set[str] = set()
+
     @abstractmethod
     def statement(self) -> None:
         """Read one statement; the body of a gate is made of them."""
 
+    def is_taken(self, name: str) -> bool:
+        return self._key(name) in self.out.defined or name in self.opaque
+
+    def _key(self, name: str) -> str:
+        """Under which a gate is defined: calls before its definition keep meaning the library's."""
+        return f"{name}'" if name in self.called else name
+
     def read_definition(self, token: Token) -> None:
         """Read ``gate name(params) qubits { body }``."""
         self.only_at_top(token)
-        name = self.name("the name of the gate")
-        self.check_name(name)
-        reserved = PAPER if self.version == "2.0" else self.out.standard
-        if name.text in self.out.defined or name.text in {*reserved} & {*self.out.standard}:
-            raise self.error(f"gate '{name.text}' is already defined", name)
+        name = self._new_gate()
         params = self._names_in("(", ")") if self.take("(") else []
         qubits = self._names_in("", "{")
         definition = GateDefinition(name.text, tuple(p.text for p in params), len(qubits), [])
-        outer = self.symbols
-        self.symbols = {key: it for key, it in outer.items() if isinstance(it, int | float)}
-        self.symbols.update({p.text: Expr("name", (p.text,)) for p in params})
+        inner: dict[str, Symbol] = {p.text: Expr("name", (p.text,)) for p in params}
         for number, qubit in enumerate(qubits):
-            self.symbols[qubit.text] = Qubits((number,), indexable=False)
-        self._body(definition, name)
-        self.symbols = outer
-        self.out.defined[name.text] = definition
+            inner[qubit.text] = Qubits((number,), indexable=False)
+        with self.only_constants(inner):
+            self._body(definition, name)
+        definition.name = self._key(name.text)
+        self.out.defined[definition.name] = definition
+
+    def _reserved(self) -> set[str]:
+        """Gates that a program may not define; CX is OpenQASM 3's only by its library."""
+        is_included = "x" in self.out.standard
+        library = PAPER if self.version == "2.0" else STDGATES
+        builtin = BUILTIN if self.version == "2.0" else {"U"}
+        return {*builtin, *library} if is_included else {*builtin}
+
+    @contextmanager
+    def only_constants(self, inner: dict[str, Symbol]) -> Iterator[None]:
+        """Within, the names are `inner` and the circuit's constants."""
+        kept = self.symbols, self.hidden, self.own, self.in_block, self.loops
+        self.hidden = self.symbols if not self.in_block else self.hidden
+        self.symbols, self.own = ChainMap(inner, self.constants), {}
+        self.in_block, self.loops = True, []
+        try:
+            yield
+        finally:
+            self.symbols, self.hidden, self.own, self.in_block, self.loops = kept
+
+    def _new_gate(self) -> Token:
+        name = self.name("the name of the gate")
+        if self.is_taken(name.text) or name.text in self._reserved():
+            raise self.error(f"gate '{name.text}' is already defined", name)
+        self.check_free(name)
+        return name
 
     def _names_in(self, opening: str, closing: str) -> list[Token]:
         names: list[Token] = []
@@ -60,7 +110,6 @@ class Gates(Names, ABC):
     def _body(self, definition: GateDefinition, name: Token) -> None:
         outer, self.block = self.block, definition.body
         before, self.gate_qubits = self.num_expanded, definition.num_qubits
-        self.in_block = True
         while not self.take("}"):
             token, start = self.token, len(self.block)
             if token.kind == "end":
@@ -74,14 +123,19 @@ class Gates(Names, ABC):
             raise self.error(f"gates within gates, more than {NESTING} levels deep", name)
         definition.size = self.num_expanded - before
         self.num_expanded, self.gate_qubits = before, 0
-        self.block, self.in_block = outer, False
+        self.block = outer
 
     def read_opaque(self, token: Token) -> None:
-        """Refuse ``opaque name …;``."""
-        raise self.error(f"an opaque gate has no definition to run: {self.found}", token)
+        """Read ``opaque name(params) qubits;``: a gate that cannot be called."""
+        self.only_at_top(token)
+        name = self._new_gate()
+        if self.take("("):
+            self._names_in("(", ")")
+        self._names_in("", ";")
+        self.opaque.add(name.text)
 
     def _modifiers(self) -> tuple[Modifier, ...]:
-        modifiers = []
+        modifiers, power = [], 1.0
         while (token := self.token).text in _MODIFIERS:
             self.at += 1
             argument: int | float = 1
@@ -93,8 +147,12 @@ class Gates(Names, ABC):
                 isinstance(argument, int) and 1 <= argument <= NESTING
             ):
                 raise self.error(f"{token.text}({argument}): wrong number of controls", token)
-            if token.text == "pow" and abs(argument) > 1e6:
-                raise self.error(f"pow({argument}) is too high", token)
+            if token.text == "pow":
+                power *= max(1.0, abs(argument))
+            if power > Limits.POWER:
+                raise self.error(
+                    f"a power of {power:g} is too high: at most {Limits.POWER:g}", token
+                )
             modifiers.append(Modifier(token.text, argument))
         return tuple(modifiers)
 
@@ -103,11 +161,14 @@ class Gates(Names, ABC):
         token = self.tokens[self.at]
         modifiers = self._modifiers() if token.text in _MODIFIERS and self.version == "3.0" else ()
         name = self.name("a gate")
-        gate = self.out.defined.get(name.text) or self.out.standard.get(name.text)
+        key = self._key(name.text)
+        gate = self.out.defined.get(key) or self.out.standard.get(name.text)
         if name.text == "gphase" and self.version == "3.0":
             gate = Standard(1, 0, "")
         if gate is None:
-            raise self._unknown_gate(name)
+            raise self.unknown_gate(name)
+        if isinstance(gate, Standard):
+            self.called.add(key := name.text)
         params = tuple(self.arguments()) if self.tokens[self.at].text == "(" else ()
         operands = [] if self.tokens[self.at].text == ";" else [self.qubits()]
         while self.take(","):
@@ -116,34 +177,55 @@ class Gates(Names, ABC):
         self._check_call(gate, name, params, len(operands), controls)
         self.expect(";")
         size = self._size_of(gate, modifiers, name)
+        if isinstance(gate, GateDefinition) and size > _LONG:
+            self.may_fail |= any(isinstance(param, Expr) for param in params)
         for qubits in self._broadcast(operands, name):
             self.count(size, name)
-            self.block.append(Gate(name.text, params, qubits, modifiers, name.start))
+            self.block.append(Gate(key, params, qubits, modifiers, name.start))
 
     def _size_of(
         self, gate: Standard | GateDefinition, modifiers: tuple[Modifier, ...], token: Token
     ) -> int:
-        """Estimate how many standard gates a call comes down to."""
+        """Estimate how many standard gates, under any controls, a call comes down to."""
         size = gate.size if isinstance(gate, GateDefinition) else 1
         for modifier in modifiers:
-            self.out.has_modifiers = self.may_fail = True
-            if modifier.name.endswith("ctrl"):
-                size *= 8 * int(modifier.argument)
-            elif modifier.name == "pow":
-                size *= max(1, math.ceil(abs(modifier.argument)))
+            self.may_fail = True
+            if modifier.name == "pow":
+                size *= max(1, min(math.ceil(abs(modifier.argument)), Limits.REPEATS))
             if size > Limits.EXPANDED:
                 raise self.error("this comes down to too many gates", token)
         return size
 
-    def _unknown_gate(self, name: Token) -> CircuitError:
+    def unknown_gate(self, name: Token) -> CircuitError:
+        """Make the error for a statement that begins with no gate's name."""
+        old = self.version == "2.0"
+        library, known = ("qelib1.inc", QELIB1) if old else ("stdgates.inc", STDGATES)
+        if name.text in self.opaque:
+            return self.error(f"'{name.text}' is opaque: it has no definition to run", name)
         if name.text in self.symbols:
             return self.error(f"'{name.text}' is not a gate", name)
-        library, known = (
-            ("qelib1.inc", QELIB1) if self.version == "2.0" else ("stdgates.inc", STDGATES)
-        )
         if name.text in known:
             return self.error(f"gate '{name.text}' needs 'include \"{library}\";' before it", name)
-        return self.unknown(name, "gate", [*self.out.defined, *self.out.standard, *KEYWORDS])
+        if old and (name.text in KEYWORDS or name.text in REFUSED):
+            return self.error(
+                f"'{name.text}' is a word of OpenQASM 3, and this is OpenQASM 2; begin with "
+                "'OPENQASM 3.0;'",
+                name,
+            )
+        if not old and name.text in QELIB1:
+            return self.error(
+                f"gate '{name.text}' is of OpenQASM 2; define it before: gate {name.text} …", name
+            )
+        return self._no_gate(name, known)
+
+    def _no_gate(self, name: Token, known: Mapping[str, Standard]) -> CircuitError:
+        hint = SYNONYMS.get(name.text.lower(), "")
+        words = KEYWORDS_2 if self.version == "2.0" else KEYWORDS
+        if name.text in words:
+            return self.error(f"'{name.text}' cannot begin a statement here", name)
+        near = get_close_matches(name.text, words, 1, 0.8)
+        hint = hint if hint in known else near[0] if near else ""
+        return self.unknown(name, "gate", [*self.out.defined, *self.out.standard], hint)
 
     def _check_call(
         self,

@@ -8,11 +8,15 @@ refused, since `rx(1/2)` is never meant to be `rx(0)`.
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 
-from qbatch.circuit.gates import CONSTANTS
+from qbatch.circuit.conditions import JOINED, UnfitError, Word, cast, combine, rotated
+from qbatch.circuit.gates import CONSTANTS, REFUSED
 from qbatch.circuit.program import FUNCTIONS, OPERATORS, Expr, Number
-from qbatch.circuit.text import Source
+from qbatch.circuit.text import Limits, Source
 from qbatch.circuit.tokens import NESTING, Cursor, Token
 
 #: OpenQASM 3, from loose to tight.
@@ -22,9 +26,13 @@ _PRECEDENCE = {
 }  # fmt: skip
 _UNARY = 11
 _PRECEDENCE_2 = {"==": 6, "+": 9, "-": 9, "*": 10, "/": 10, "^": 12}
-_TESTS = frozenset({"==", "!=", "<", ">", "<=", ">=", "&&", "||", "!"})
-#: On conditions over classical bits only these are supported.
-_ON_BITS = _TESTS | {"&", "|", "^", "~"}
+#: Qiskit's parameters have no truth and no bits.
+_ON_BITS = frozenset(
+    {"==", "!=", "<", ">", "<=", ">=", "&&", "||", "!", "&", "|", "^", "~", "<<", ">>"}
+)
+
+#: Types by which a value can be converted: ``uint[4](c)``.
+_CASTS = frozenset({"bool", "bit", "int", "uint", "float", "angle"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +45,27 @@ class Qubits:
 
 @dataclass(frozen=True, slots=True)
 class Bits:
-    """Classical bits by number; `name` where they are a whole register."""
+    """Classical bits by number; `indexable` unless it is a single one."""
 
     indices: tuple[int, ...]
     indexable: bool = True
-    name: str | None = None
+
+
+@dataclass(slots=True)
+class Variable:
+    """A classical variable, whose value is known at each place of the text.
+
+    Attributes:
+        kind: Its type.
+        width: The type's, in bits; None where it is not given.
+        value: None before it has one.
+        depth: Blocks around its declaration that run only where a measurement says so.
+    """
+
+    kind: str
+    width: int | None
+    value: Number | None
+    depth: int
 
 
 #: Not every number has a value of these.
@@ -50,21 +74,53 @@ _PARTIAL = frozenset({"/", "**", "sqrt", "ln", "log", "arcsin", "arccos", "asin"
 #: A literal before one of these is all there is to read.
 _ENDS = frozenset({"]", ")", ",", ":", "}"})
 
+#: Of an integer, as written.
+_DIGITS = 4000
+
+#: Of an integer, in bits: registers are compared with it.
+_WIDEST = Limits.BITS + 4000
+
+#: Words that could be read in the time that an operation takes for each of its bits.
+PER_BIT = 5
+
+_ROTATIONS = frozenset({"rotl", "rotr"})
+
 #: Qiskit's parameters cannot do these.
 _NUMBERS_ONLY = frozenset({"%", "mod", "floor", "ceiling"})
 
-#: What a name in scope may stand for: a number, an input, quantum or classical bits.
-Symbol = int | float | Expr | Qubits | Bits
+#: What a name in scope may stand for: a number, an input, quantum or classical bits, their values.
+Symbol = int | float | Expr | Qubits | Bits | Word | Variable
 
 
-class Reader(Cursor):
-    """Reads expressions; knows the names in scope."""
+class Reader(Cursor, ABC):
+    """Reads expressions; knows the names in scope.
+
+    Attributes:
+        symbols: What each name in scope stands for.
+        constants: Those at the top of the circuit: all that gates and subroutines see of it.
+        hidden: What a gate or a subroutine does not see.
+        unset: Bits of a subroutine that have not been measured yet.
+    """
 
     def __init__(self, source: Source) -> None:
         super().__init__(source)
         self.version = "3.0"
-        self.symbols: dict[str, Symbol] = {}
+        self.symbols: MutableMapping[str, Symbol] = {}
+        self.constants: dict[str, Symbol] = {}
+        self.hidden: Mapping[str, Symbol] = {}
+        self.unset: dict[int, int] = {}
         self.may_fail = False
+        self.num_reread = 0
+
+    def spend(self, words: int, token: Token) -> None:
+        """Count what takes time and leaves nothing that is counted elsewhere."""
+        self.num_reread += words
+        if self.num_reread > Limits.REREAD:
+            raise self.error("this takes too long to write out: fewer rounds, calls or bits", token)
+
+    @abstractmethod
+    def value_of_call(self, token: Token) -> Symbol | None:
+        """Read the call of a subroutine, if the name is one's, and return what it returns."""
 
     def expression(self, tighter_than: int = 0) -> Symbol:
         """Read an expression of operators that bind tighter than the given precedence."""
@@ -80,7 +136,10 @@ class Reader(Cursor):
             # ** is right-associative
             right = self.expression(precedence - 1 if precedence == 12 else precedence)
             operator = "**" if self.version == "2.0" and token.text == "^" else token.text
-            left = self._combine(operator, (left, right), token)
+            chain = [left, right]
+            while operator in JOINED and self.take(operator):
+                chain.append(self.expression(precedence))
+            left = self._joined(operator, chain, token)
         self.nesting -= 1
         return left
 
@@ -96,51 +155,160 @@ class Reader(Cursor):
         if token.text == "(":
             inner = self.expression()
             self.expect(")")
+            while self.tokens[self.at].text == "[" and isinstance(inner, Word):
+                inner = self._bits_within(inner, token)
             return inner
         if token.text in ("-", "+", "!", "~"):
             inner = self.expression(_UNARY)
             if token.text == "+":
                 return inner
-            return self._combine({"-": "neg"}.get(token.text, token.text), (inner,), token)
-        if token.kind == "string" and set(token.text[1:-1]) <= {"0", "1", "_"}:
-            digits = token.text[1:-1].replace("_", "")
-            if 0 < len(digits) < 63:
-                return int(digits, 2)
+            return self.combined({"-": "neg"}.get(token.text, token.text), (inner,), token)
+        digits = token.text[1:-1].replace("_", "") if token.kind == "string" else ""
+        if 0 < len(digits) <= Limits.BITS and set(digits) <= {"0", "1"}:
+            return Word.literal(digits)
         self.at -= 1
+        if token.kind == "imaginary":
+            raise self.error("complex numbers are not supported; write angles, which are real")
+        if token.kind == "duration":
+            raise self.error("a duration is no number; it stands only in delay[…]")
         raise self.error(f"expected a value, found {self.found}")
 
     def _integer(self, token: Token) -> int:
         digits = token.text.replace("_", "")
-        value = int(digits, 0) if digits[:1] == "0" and digits[1:2].isalpha() else None
-        if value is None and len(digits) < 20:
-            value = int(digits)
-        if value is None or value >= 2**63:
-            raise self.error("this integer does not fit into 64 bits", token)
-        return value
+        if len(digits) > _DIGITS:
+            raise self.error(f"this integer has more than {_DIGITS} digits", token)
+        return int(digits, 0 if digits[:1] == "0" and digits[1:2].isalpha() else 10)
 
     def _named(self, token: Token) -> Symbol:
         name = token.text
-        if name in FUNCTIONS and self.token.text == "(" and name not in self.symbols:
-            return self._call(token)
         symbol = self.symbols.get(name)
         if symbol is None:
-            if name in CONSTANTS and (self.version == "3.0" or name == "pi"):
-                return CONSTANTS[name]
-            raise self.unknown(token, "value", [*self.symbols, *CONSTANTS])
+            return self._unscoped(token)
         if isinstance(symbol, Bits):
-            if self.token.text == "[":
-                symbol = Bits(*self.picked(symbol.indices, name))
-            return _test_of(symbol, self, token)
+            picked = self.members(symbol, token)
+            self.check_set(picked, token)
+            return Word.of_bits(picked.indices)
+        if isinstance(symbol, Variable):
+            if symbol.value is None:
+                raise self.error(f"'{name}' has no value yet", token)
+            return self._bit_of(symbol.value, symbol.width, token)
         if isinstance(symbol, Qubits):
             raise self.error(f"'{name}' is quantum; a number is needed here", token)
+        while isinstance(symbol, Word) and self.token.text == "[":
+            symbol = self._bits_within(symbol, token)
+        return symbol if isinstance(symbol, Word) else self._bit_of(symbol, None, token)
+
+    def _bit_of(self, value: Number, width: int | None, token: Token) -> Number:
+        """Read the index after a number, if there is one: ``n[0]`` is its lowest bit."""
+        if self.token.text != "[":
+            return value
+        self.at += 1
+        index = self.integer("an index")
+        self.expect("]")
+        if not isinstance(value, int) or not 0 <= index < (width or 64):
+            raise self.error(f"'{token.text}' has no bit {index}", token)
+        return value >> index & 1
+
+    def _unscoped(self, token: Token) -> Symbol:
+        """Read what begins with a name that nobody declared: a cast, a function, a constant."""
+        name = token.text
+        if self.token.text in ("(", "["):
+            if name in _CASTS and self.version == "3.0":
+                return self._cast(token)
+            if name in _ROTATIONS and self.version == "3.0":
+                return self._rotation(token)
+            if name in FUNCTIONS:
+                return self._call(token)
+            if (value := self.value_of_call(token)) is not None:
+                return value
+        if name in CONSTANTS and (self.version == "3.0" or name == "pi"):
+            return CONSTANTS[name]
+        if name in REFUSED and self.version == "3.0":
+            raise self.error(f"'{name}' {REFUSED[name]}", token)
+        if name == "measure" and self.version == "3.0":
+            raise self.error(
+                "a measurement needs a bit of its own: c = measure q; then use c", token
+            )
+        if name in self.hidden and self.hidden is not self.symbols:
+            raise self.error(
+                f"'{name}' is not visible within gates and subroutines; only what is const is, "
+                "and what they are given",
+                token,
+            )
+        known = [known for known, it in self.symbols.items() if not isinstance(it, Qubits)]
+        raise self.unknown(token, "value", [*known, *CONSTANTS])
+
+    def check_set(self, bits: Qubits | Bits, token: Token) -> None:
+        """Refuse to read a subroutine's bits where they may not have been measured."""
+        if not self.unset.keys().isdisjoint(bits.indices):
+            raise self.error(f"'{token.text}' may not have been measured where it is read", token)
+
+    def members(self, symbol: Qubits | Bits, token: Token) -> Qubits | Bits:
+        """Read the indices after a name, if there are any, and return what they pick."""
+        while self.tokens[self.at].text == "[":
+            if not symbol.indexable:
+                what = "qubit" if isinstance(symbol, Qubits) else "bit"
+                raise self.error(f"'{token.text}' is a single {what} and has no index")
+            symbol = type(symbol)(*self.picked(symbol, token.text))
         return symbol
+
+    def _bits_within(self, word: Word, token: Token) -> Word:
+        if word.kind == "bool":
+            raise self.error("true and false have no index", token)
+        chosen, _ = self.picked(Bits(tuple(range(len(word.bits)))), "this value")
+        return Word(tuple(word.bits[index] for index in chosen))
+
+    def _cast(self, token: Token) -> Symbol:
+        """Read ``type(value)`` or ``type[width](value)``."""
+        width = self.integer("a width") if self.take("[") else None
+        if width is not None:
+            self.expect("]")
+            if not 0 < width <= Limits.BITS:
+                raise self.error(f"{token.text}[{width}] is no type", token)
+        self.expect("(")
+        value = self.expression()
+        self.expect(")")
+        if isinstance(value, Word) or token.text == "bit":
+            return self._bits_as(value, token, width)
+        return self._number_as(value, token)
+
+    def _bits_as(self, value: Symbol, token: Token, width: int | None) -> Word:
+        if not isinstance(value, Word | int) or token.text in ("float", "angle"):
+            raise self.error(f"{token.text}() cannot take this value", token)
+        try:
+            return cast(value, token.text, width)
+        except UnfitError as error:
+            raise self.error(str(error), token) from None
+
+    def _number_as(self, value: Symbol, token: Token) -> Symbol:
+        kind = token.text
+        if isinstance(value, Qubits | Bits | Word | Variable):
+            raise self.error(f"{kind}() takes a number", token)
+        if isinstance(value, Expr):
+            if kind not in ("float", "angle"):
+                raise self.error(f"{kind}() of an input is not supported", token)
+            return value
+        if kind == "bool":
+            return bool(value)
+        return int(value) if kind in ("int", "uint") else float(value)
+
+    def _rotation(self, token: Token) -> Word:
+        """Read ``rotl(bits, distance)``."""
+        self.expect("(")
+        value = self.expression()
+        self.expect(",")
+        distance = self.integer("a distance")
+        self.expect(")")
+        if not isinstance(value, Word) or value.kind == "bool":
+            raise self.error(f"{token.text}() takes bits", token)
+        return rotated(value, distance if token.text == "rotl" else -distance)
 
     def _call(self, token: Token) -> Symbol:
         args = self.arguments()
         expected = 2 if token.text in ("mod", "pow") else 1
         if len(args) != expected:
             raise self.error(f"{token.text}() takes {expected} argument(s), got {len(args)}", token)
-        return self._combine("**" if token.text == "pow" else token.text, tuple(args), token)
+        return self.combined("**" if token.text == "pow" else token.text, tuple(args), token)
 
     def arguments(self) -> list[Number]:
         """Read numbers in parentheses: ``(a, b, …)``."""
@@ -161,8 +329,12 @@ class Reader(Cursor):
             self.at += 1
             return self._finite(float(token.text.replace("_", "")), token)
         value = self.expression()
-        if isinstance(value, bool | Qubits | Bits) or (isinstance(value, Expr) and value.on_bits):
+        if isinstance(value, Word):
+            raise self.error("a number is needed here; what was measured is none", token)
+        if isinstance(value, bool | Qubits | Bits | Variable):
             raise self.error("a number is needed here", token)
+        if isinstance(value, int) and abs(value) >= 2**63:
+            raise self.error("this integer does not fit into 64 bits", token)
         return value
 
     def constant(self, what: str) -> int | float:
@@ -183,20 +355,22 @@ class Reader(Cursor):
 
     # -- folding
 
-    def _combine(self, operator: str, args: tuple[Symbol, ...], token: Token) -> Symbol:
-        if any(isinstance(arg, Qubits | Bits) for arg in args):
+    def _joined(self, operator: str, chain: Sequence[Symbol], token: Token) -> Symbol:
+        if len(chain) == 2 or any(isinstance(arg, Word) for arg in chain):
+            return self.combined(operator, tuple(chain), token)
+        return reduce(lambda left, right: self.combined(operator, (left, right), token), chain)
+
+    def combined(self, operator: str, args: tuple[Symbol, ...], token: Token) -> Symbol:
+        """Apply an operator or a function, at once where all is known."""
+        if any(isinstance(arg, Qubits | Bits | Variable) for arg in args):
             raise self.error(f"'{operator}' takes numbers", token)
-        if not any(isinstance(arg, Expr) for arg in args):
-            return self._fold(operator, args, token)  # type: ignore[arg-type]
+        if any(isinstance(arg, Word) for arg in args):
+            return self._combine_bits(operator, args, token)
         trees = [arg for arg in args if isinstance(arg, Expr)]
-        on_bits = any(tree.on_bits for tree in trees)
-        if on_bits and operator not in _ON_BITS:
-            raise self.error(f"'{operator}' on measured bits is not supported", token)
-        if on_bits and not all(tree.on_bits for tree in trees):
-            raise self.error("a condition cannot mix measured bits and inputs", token)
-        if not on_bits and operator in _ON_BITS:
+        if not trees:
+            return self._fold(operator, args, token)  # type: ignore[arg-type]
+        if operator in _ON_BITS:
             raise self.error(f"'{operator}' on an input is not supported", token)
-        self._check_range(args, token)
         if operator in _NUMBERS_ONLY:
             raise self.error(f"{operator} of an input is not supported", token)
         if operator in _PARTIAL and not (operator == "/" and not isinstance(args[1], Expr)):
@@ -204,15 +378,20 @@ class Reader(Cursor):
         depth = 1 + max(tree.depth for tree in trees)
         if depth > 4 * NESTING:
             raise self.error("this expression is too long", token)
-        return Expr(operator, args, on_bits, depth)
+        return Expr(operator, args, depth)
 
-    def _check_range(self, args: tuple[Symbol, ...], token: Token) -> None:
-        """Refuse to compare bits with a number that they cannot be."""
-        for tree, other in zip(args, reversed(args), strict=True):
-            if isinstance(tree, Expr) and tree.on_bits and not isinstance(other, Expr):
-                width = len(tree.args) - 1 if tree.op == "register" else 1
-                if not isinstance(other, int) or not 0 <= other < 2**width:
-                    raise self.error(f"{width} bit(s) are never {other}", token)
+    def _combine_bits(self, operator: str, args: tuple[Symbol, ...], token: Token) -> Word:
+        for arg in args:
+            if isinstance(arg, Word):
+                self.spend(PER_BIT * len(arg.bits), token)
+            if isinstance(arg, Expr):
+                raise self.error("a condition cannot mix measured bits and inputs", token)
+            if not isinstance(arg, Word | int):
+                raise self.error(f"bits are whole numbers, {arg} is none", token)
+        try:
+            return combine(operator, args)  # type: ignore[arg-type]
+        except UnfitError as error:
+            raise self.error(str(error), token) from None
 
     def _fold(self, operator: str, args: tuple[int | float, ...], token: Token) -> int | float:
         try:
@@ -233,8 +412,8 @@ class Reader(Cursor):
             return FUNCTIONS[operator](*args)
         left, right = args
         whole = isinstance(left, int) and isinstance(right, int)
-        if operator in ("**", "<<") and whole and abs(right) > 64:
-            left = float(left)
+        if operator in ("**", "<<") and isinstance(left, int) and isinstance(right, int):
+            left = left if abs(right) * max(left.bit_length(), 1) <= _WIDEST else float(left)
         if operator == "/" and whole and self.version == "3.0":
             if right and left % right:
                 raise self.error(
@@ -251,40 +430,42 @@ class Reader(Cursor):
     def _finite(self, value: int | float, token: Token) -> int | float:
         if isinstance(value, float) and not math.isfinite(value):
             raise self.error("this number is not finite", token)
-        if isinstance(value, int) and abs(value) >= 2**63:
-            raise self.error("this integer does not fit into 64 bits", token)
+        if isinstance(value, int) and value.bit_length() > _WIDEST:
+            raise self.error(f"this integer does not fit into {_WIDEST} bits", token)
         return value
 
     # -- bits and qubits by index
 
-    def picked(self, register: tuple[int, ...], name: str) -> tuple[tuple[int, ...], bool]:
+    def picked(self, symbol: Qubits | Bits, name: str) -> tuple[tuple[int, ...], bool]:
         """Read ``[index]``, ``[a:b]``, ``[a:step:b]`` or ``[{a, b}]`` after a register's name.
 
         Returns:
             The members picked, and whether they can be indexed again (False for a single index).
         """
+        register = symbol.indices
+        size = f"'{name}' has {len(register)} {'qu' * isinstance(symbol, Qubits)}bits"
         self.expect("[")
         if self.tokens[self.at].kind == "int" and self.tokens[self.at + 1].text == "]":
-            first = self._index(register, name)
+            first = self._index(register, size)
             self.at += 1
             return (first,), False
         if self.take("{"):
-            indices = [self._index(register, name)]
+            indices = [self._index(register, size)]
             while self.take(","):
-                indices.append(self._index(register, name))
+                indices.append(self._index(register, size))
             self.expect("}")
             self.expect("]")
             return tuple(indices), True
         if self.token.text != ":":
-            first = self._index(register, name)
+            first = self._index(register, size)
             if self.take("]"):
                 return (first,), False
             start = register.index(first)
         else:
             start = 0
-        return self._slice(register, start, name), True
+        return self._slice(register, start, size), True
 
-    def _index(self, register: tuple[int, ...], name: str) -> int:
+    def _index(self, register: tuple[int, ...], size: str) -> int:
         token = self.tokens[self.at]
         if token.kind == "int" and self.tokens[self.at + 1].text in _ENDS:
             self.at += 1
@@ -292,11 +473,10 @@ class Reader(Cursor):
         else:
             index = self.integer("an index")
         if not -len(register) <= index < len(register):
-            size = len(register)
-            raise self.error(f"index {index} is out of range: '{name}' has {size} bits", token)
+            raise self.error(f"index {index} is out of range: {size}", token)
         return register[index]
 
-    def _slice(self, register: tuple[int, ...], start: int, name: str) -> tuple[int, ...]:
+    def _slice(self, register: tuple[int, ...], start: int, size: str) -> tuple[int, ...]:
         """Read the rest of a range; both ends belong to it."""
         token = self.expect(":", " or ']'")
         numbers = []
@@ -309,15 +489,7 @@ class Reader(Cursor):
         step = numbers[0] if len(numbers) == 2 else 1
         end = end + len(register) if end < 0 else end
         if len(numbers) > 2 or step == 0 or not 0 <= end < len(register):
-            raise self.error(f"this range is not within '{name}' of {len(register)} bits", token)
+            raise self.error(f"this range is out of range: {size}", token)
         if step < 0:
             return tuple(register[index] for index in range(start, end - 1, step))
         return register[start : end + 1 : step]
-
-
-def _test_of(bits: Bits, reader: Reader, token: Token) -> Expr:
-    if not bits.indexable:
-        return Expr("bit", bits.indices, on_bits=True)
-    if bits.name is None:
-        raise reader.error("a condition takes a bit or a whole register", token)
-    return Expr("register", (bits.name, *bits.indices), on_bits=True)

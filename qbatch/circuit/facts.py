@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 #: Raise it whenever the meaning of a fact changes: cached facts of another format are not read.
-FORMAT = 2
+FORMAT = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,8 @@ class CircuitFacts:
         num_gates: Gates as written (a gate of the person's own is one); measurements, resets,
             barriers and delays are none.
         num_two_qubit_gates: Those of them on exactly two qubits.
-        gates: Distinct names of gates, sorted.
+        gates: Distinct names of gates, sorted; a gate of the person's own that bears a library
+            gate's name is there as ``gate_name``.
         is_dynamic: A measured qubit or bit is used again, a qubit is reset after its first gate,
             or something depends on a measured bit.
         is_clifford: Every gate is known to be a Clifford gate, by name and angle.

@@ -88,19 +88,6 @@ CONTROLLED: Mapping[str, str] = {
 }  # fmt: skip
 
 
-def phase_under_control(name: str, params: Sequence[float]) -> float:
-    """Phase by which OpenQASM 3's gate differs from Qiskit's of that name; seen under ``ctrl``.
-
-    OpenQASM 3 defines ``U(θ, φ, λ)`` as e^{iθ/2} times Qiskit's ``UGate`` and writes the factors of
-    ``u2`` and ``u3`` out in ``stdgates.inc``.
-    """
-    if name == "U":
-        return params[0] / 2
-    if name in ("u2", "u3"):
-        return -(params[-2] + params[-1]) / 2
-    return 0.0
-
-
 def _multiples(of: float) -> Callable[[Sequence[float]], bool]:
     return lambda params: all(abs(p / of - round(p / of)) < 1e-9 for p in params)
 
@@ -124,12 +111,42 @@ CONSTANTS: Mapping[str, float] = {
     "true": True, "false": False,
 }  # fmt: skip
 
-#: No name in a circuit may be one of these.
+#: No name in an OpenQASM 3 circuit may be one of these.
 KEYWORDS = frozenset(
     {"OPENQASM", "include", "qubit", "bit", "qreg", "creg", "input", "output", "const", "let",
      "gate", "opaque", "measure", "reset", "barrier", "delay", "if", "else", "while", "for", "in",
      "box", "float", "angle", "int", "uint", "bool", "gphase", "ctrl", "negctrl", "inv", "pow",
-     "def", "extern", "switch", "break", "continue", "return", "cal", "defcal", "defcalgrammar",
-     "array", "duration", "stretch", "complex", "nop", "durationof", "readonly", "mutable", "void",
-     "end"}
+     "def", "extern", "switch", "case", "default", "break", "continue", "return", "cal", "defcal",
+     "defcalgrammar", "array", "duration", "stretch", "complex", "nop", "durationof", "readonly",
+     "mutable", "void", "end", "true", "false", "pragma"}
 )  # fmt: skip
+
+#: Nor in an OpenQASM 2 circuit one of these.
+KEYWORDS_2 = frozenset(
+    {"OPENQASM", "include", "qreg", "creg", "gate", "opaque", "measure", "reset", "barrier", "if",
+     "pi", "sin", "cos", "tan", "exp", "ln", "sqrt"}
+)  # fmt: skip
+
+#: What others call a gate -> its name.
+SYNONYMS: Mapping[str, str] = {
+    "cnot": "cx", "ccnot": "ccx", "toffoli": "ccx", "tof": "ccx", "fredkin": "cswap",
+    "hadamard": "h", "had": "h", "not": "x", "i": "id", "iden": "id", "identity": "id",
+    "sqrtx": "sx", "v": "sx", "rphi": "p", "cr1": "cp", "r1": "p", "mcx": "ccx", "sdag": "sdg",
+    "si": "sdg", "tdag": "tdg", "ti": "tdg", "cphaseshift": "cp", "phaseshift": "p",
+}  # fmt: skip
+
+#: What is not executed -> what it is, and what to do instead.
+REFUSED: Mapping[str, str] = {
+    "extern": "calls a function outside the circuit; compute its value before, as an input",
+    "cal": "brings pulses, which are not executed; write gates",
+    "defcal": "brings pulses, which are not executed; write gates",
+    "defcalgrammar": "brings pulses, which are not executed; write gates",
+    "array": "is not supported; write registers, or a constant for each element",
+    "complex": "is not supported; write angles, which are real",
+    "duration": "is not supported; write the time where it is needed: delay[100ns] q;",
+    "stretch": "is not supported; write the time where it is needed: delay[100ns] q;",
+    "durationof": "is not supported; write the time where it is needed: delay[100ns] q;",
+    "nop": "is not supported; leave it out",
+    "readonly": "belongs to arrays, which are not supported; write registers",
+    "mutable": "belongs to arrays, which are not supported; write registers",
+}

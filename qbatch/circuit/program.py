@@ -18,20 +18,35 @@ from qbatch.circuit.gates import Standard
 
 @dataclass(frozen=True, slots=True)
 class Expr:
-    """Something known only when the inputs are bound or the bits are measured.
+    """A number known only when the inputs are bound.
 
     Attributes:
-        op: "name" (args: the input), "bit" (args: its number), "register" (args: name, bit
-            numbers), an operator or a function.
+        op: "name" (args: the input), an operator or a function.
         args: Operands: numbers and expressions.
-        on_bits: It depends on classical bits: a condition, no angle.
         depth: Of the tree.
     """
 
     op: str
     args: tuple[Any, ...]
-    on_bits: bool = False
     depth: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A formula over single classical bits.
+
+    Attributes:
+        op: "bit" (args: its number), "equals" (args: numbers of bits low to high, the value that
+            they have together), "not", "and" or "or" (args: conditions).
+        args: See `op`.
+        size: Nodes of the tree.
+        depth: Of the tree, with ``and`` and ``or`` of many in pairs.
+    """
+
+    op: str
+    args: tuple[Any, ...]
+    size: int = field(default=1, compare=False)
+    depth: int = field(default=1, compare=False)
 
 
 #: An angle: radians, or an expression over inputs.
@@ -59,7 +74,7 @@ def evaluate(number: Number, values: Mapping[str, Any]) -> Any:
     """Compute an expression over inputs.
 
     Args:
-        number: Without classical bits.
+        number: To compute.
         values: Input -> number, or anything that has Python's arithmetic and methods ``sin``, …
             (a Qiskit ``Parameter``).
 
@@ -117,10 +132,17 @@ class Gate:
     start: int = 0
 
 
+#: In place of a bit while a program is being read: the result is thrown away.
+NO_BIT = -1
+
+
 @dataclass(slots=True)
 class Measure:
+    """`qubit` is measured into `bit`; `start` is an offset in the text."""
+
     qubit: int
     bit: int
+    start: int = 0
 
 
 @dataclass(slots=True)
@@ -144,14 +166,14 @@ class Delay:
 
 @dataclass(slots=True)
 class If:
-    condition: Expr
+    condition: Condition
     then: list[Operation]
     otherwise: list[Operation]
 
 
 @dataclass(slots=True)
 class While:
-    condition: Expr
+    condition: Condition
     body: list[Operation]
 
 
@@ -194,7 +216,6 @@ class Program:
         registers: Classical registers in the order declared.
         inputs: Free parameters in the order declared.
         operations: In the order of the text.
-        has_modifiers: Some gate has one, so that phases of gates may matter.
         may_fail: Only building tells whether it can be built: for want of a gate in Qiskit, or
             because an angle within a gate cannot be computed.
     """
@@ -208,5 +229,4 @@ class Program:
     operations: list[Operation] = field(default_factory=list)
     num_qubits: int = 0
     num_bits: int = 0
-    has_modifiers: bool = False
     may_fail: bool = False

@@ -1,19 +1,40 @@
-"""Names of a circuit: registers, inputs, constants, aliases, and references to them."""
+"""Names of a circuit: registers, inputs, constants, variables, aliases, and references to them.
+
+Rules: a name may hide one of an outer scope. A variable's value is known at each place of the text;
+where only a measurement would tell it, it cannot be set.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from abc import ABC, abstractmethod
 
-from qbatch.circuit.expressions import Bits, Qubits, Reader
+from qbatch.circuit.conditions import UnfitError, Word, cast
+from qbatch.circuit.expressions import Bits, Qubits, Reader, Symbol, Variable
 from qbatch.circuit.facts import Register
-from qbatch.circuit.gates import BUILTIN, KEYWORDS
-from qbatch.circuit.program import Expr, Measure, Operation, Program
+from qbatch.circuit.gates import BUILTIN, KEYWORDS, KEYWORDS_2, REFUSED
+from qbatch.circuit.program import NO_BIT, Expr, Measure, Number, Operation, Program
 from qbatch.circuit.text import Limits, Source
 from qbatch.circuit.tokens import Token
 
 
-class Names(Reader):
-    """Reads declarations into a `Program`, and references to what was declared."""
+class Jump(Exception):
+    """``break``, ``continue``, ``return`` or ``end``, known while reading."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(kind)
+        self.kind = kind
+
+
+class Names(Reader, ABC):
+    """Reads declarations into a `Program`, and references to what was declared.
+
+    Attributes:
+        own: Names declared in the innermost scope -> what they hide.
+        measured_depth: Blocks around that run only where a measurement says so.
+        loops: Around; each with its `measured_depth`, or None where a measurement ends it.
+        calls: Of subroutines, around.
+        num_changes: Variables set so far.
+    """
 
     def __init__(self, source: Source) -> None:
         super().__init__(source)
@@ -21,9 +42,25 @@ class Names(Reader):
         self.block: list[Operation] = self.out.operations
         self.num_operations = 0
         self.num_expanded = 0
+        self.num_changes = 0
+        self.own: dict[str, Symbol | None] = {}
         self.in_block = False
+        self.measured_depth = 0
+        self.loops: list[int | None] = []
         self.physical = False
         self.gate_qubits = 0
+
+    @abstractmethod
+    def is_taken(self, name: str) -> bool:
+        """Whether a gate or subroutine has this name."""
+
+    @abstractmethod
+    def local_bits(self, name: Token, size: int | None) -> Bits:
+        """Make bits that are declared in a block."""
+
+    @abstractmethod
+    def call_into(self, bits: Bits) -> bool:
+        """Read the call of a subroutine that sets bits, if one stands here."""
 
     def count(self, expanded: int, token: Token, operations: int = 0) -> None:
         """Count operations as written out, and gates as expanded."""
@@ -36,18 +73,28 @@ class Names(Reader):
 
     def only_at_top(self, token: Token) -> None:
         if self.in_block:
-            raise self.error(f"'{token.text}' is only allowed at the top of a circuit", token)
+            raise self.error(
+                f"'{token.text}' is only allowed at the top of a circuit; move it there", token
+            )
 
     def check_name(self, token: Token) -> None:
         """Refuse words of the language as names."""
-        if token.text in KEYWORDS or token.text.startswith("$"):
-            raise self.error(f"'{token.text}' cannot be a name in OpenQASM", token)
+        words = KEYWORDS if self.version == "3.0" else KEYWORDS_2
+        if token.text in words or token.text.startswith("$"):
+            raise self.error(
+                f"'{token.text}' cannot be a name in OpenQASM {self.version[0]}", token
+            )
 
-    def declare(self, token: Token, symbol: Any) -> None:
-        """Bring a new name into scope."""
-        if token.text in self.symbols or token.text in self.out.defined:
-            raise self.error(f"'{token.text}' is already defined", token)
+    def check_free(self, token: Token) -> None:
+        """Refuse a name that the innermost scope has already."""
         self.check_name(token)
+        if token.text in self.own or (not self.in_block and self.is_taken(token.text)):
+            raise self.error(f"'{token.text}' is already defined", token)
+
+    def declare(self, token: Token, symbol: Symbol) -> None:
+        """Bring a new name into scope."""
+        self.check_free(token)
+        self.own[token.text] = self.symbols.get(token.text)
         self.symbols[token.text] = symbol
 
     def _size(self, what: str, limit: int) -> int | None:
@@ -67,6 +114,7 @@ class Names(Reader):
         self.only_at_top(token)
         size = self._size("qubit", Limits.QUBITS)
         name = self.name("the name of the qubits")
+        self._no_size_after(name, token.text)
         if token.text == "qreg":
             size = self._size_after(name, "qubit", Limits.QUBITS)
         if self.physical:
@@ -79,6 +127,10 @@ class Names(Reader):
         self.out.qubits.append(Register(name.text, size or 1))
         self.expect(";")
 
+    def _no_size_after(self, name: Token, word: str) -> None:
+        if self.token.text == "[" and word in ("qubit", "bit"):
+            raise self.error(f"the size stands before the name: {word}[…] {name.text};")
+
     def _size_after(self, name: Token, what: str, limit: int) -> int | None:
         size = self._size(what, limit)
         if size is None and self.version == "2.0":
@@ -86,45 +138,75 @@ class Names(Reader):
         return size
 
     def read_bits(self, token: Token) -> None:
-        self.only_at_top(token)
         size = self._size("bit", Limits.BITS)
         name = self.name("the name of the bits")
+        self._no_size_after(name, token.text)
         if token.text == "creg":
             size = self._size_after(name, "bit", Limits.BITS)
+        if self.in_block:
+            bits = self.local_bits(name, size)
+            self.declare(name, bits)
+        else:
+            bits = self._new_bits(name, size, token)
+        if self.version == "3.0" and self.take("="):
+            self._initial(bits, name)
+        self.expect(";")
+
+    def _new_bits(self, name: Token, size: int | None, token: Token) -> Bits:
         first = self.out.num_bits
         self.out.num_bits += size or 1
         if self.out.num_bits > Limits.BITS:
             raise self.error(f"more than {Limits.BITS} classical bits are too many", token)
-        bits = Bits(tuple(range(first, self.out.num_bits)), size is not None, name.text)
+        bits = Bits(tuple(range(first, self.out.num_bits)), size is not None)
         self.declare(name, bits)
         self.out.registers.append(Register(name.text, size or 1))
-        if self.version == "3.0" and self.take("="):
-            self._initial(bits)
-        self.expect(";")
+        return bits
 
-    def _initial(self, bits: Bits) -> None:
+    def _initial(self, bits: Bits, name: Token) -> None:
+        token = self.token
         if self.take("measure"):
-            self.measured(self.qubits(), bits, self.token)
-        elif self.integer("a bit's first value") != 0:
-            raise self.error("bits begin as 0; another first value is not supported")
+            self.measured(self.qubits(), bits, name)
+        elif not self.call_into(bits):
+            value = self.expression()
+            if isinstance(value, Word) and not any(value.bits):
+                value = 0
+            if not isinstance(value, int) or value != 0:
+                raise self.error(
+                    "bits begin as 0; for another first value measure a qubit after an x into them",
+                    token,
+                )
 
     def read_output(self, token: Token) -> None:
+        self.only_at_top(token)
         if self.name("'bit'").text != "bit":
             raise self.error("only bits can be an output", token)
         self.read_bits(token)
 
-    def type_name(self) -> str:
+    # -- numbers
+
+    def type_name(self) -> tuple[str, int | None]:
+        """Read a type of numbers: its name, and its width where that is given."""
         token = self.name("a type")
+        if token.text in REFUSED:
+            raise self.error(f"'{token.text}' {REFUSED[token.text]}", token)
         if token.text not in ("float", "angle", "int", "uint", "bool"):
             raise self.error(f"the type '{token.text}' is not supported here", token)
+        width = None
         if self.take("["):
-            self.integer("a width")
+            width = self.integer("a width")
+            if not 0 < width <= Limits.BITS:
+                raise self.error(f"{token.text}[{width}] is no type", token)
             self.expect("]")
-        return token.text
+        return token.text, width
 
     def read_input(self, token: Token) -> None:
         self.only_at_top(token)
-        kind = self.type_name()
+        kind = self.token.text
+        if kind == "bit":
+            self.at += 1
+            self._size("bit", Limits.BITS)
+        else:
+            kind, _ = self.type_name()
         name = self.name("the name of the input")
         if kind not in ("float", "angle"):
             raise self.error(
@@ -137,22 +219,105 @@ class Names(Reader):
         self.expect(";")
 
     def read_const(self, token: Token) -> None:
-        if token.text != "const":
-            self.at -= 1
-        kind = self.type_name()
+        """Read the declaration of a constant."""
+        width = None
+        if self.take("bit"):
+            kind, width = "bit", self._size("bit", Limits.BITS)
+        else:
+            kind, width = self.type_name()
         name = self.name("the name of the constant")
         if not self.take("="):
-            raise self.error(
-                f"'{name.text}' needs a value: variables without one are not supported"
-            )
+            raise self.error(f"'{name.text}' needs a value: a constant has one")
         start = self.token
-        value = self.number() if kind != "bool" else self.expression()
-        if kind in ("int", "uint") and not isinstance(value, int):
-            raise self.error(f"'{name.text}' is of type {kind}, the value is not", start)
-        if kind in ("float", "angle") and isinstance(value, int):
-            value = float(value)
+        value = self.fitted(kind, width, self.expression(), name, start)
         self.declare(name, value)
+        if not self.in_block and not isinstance(value, Expr):
+            self.constants[name.text] = value
         self.expect(";")
+
+    def read_variable(self, token: Token) -> None:
+        """Read the declaration of a variable."""
+        self.at -= 1
+        kind, width = self.type_name()
+        name = self.name("the name of the variable")
+        value: Symbol | None = None
+        if self.take("="):
+            start = self.token
+            value = self.fitted(kind, width, self.expression(), name, start)
+        self.declare(name, Variable(kind, width, value, self.measured_depth))  # type: ignore[arg-type]
+        self.expect(";")
+
+    def fitted(
+        self, kind: str, width: int | None, value: Symbol, name: Token, start: Token
+    ) -> Number | Word:
+        """Return a value as one of a type.
+
+        Args:
+            kind: The type.
+            width: The type's, in bits.
+            value: To be held.
+            name: What it is for, for messages.
+            start: Where it stands.
+        """
+        if kind == "bit" and isinstance(value, Word | int):
+            return self._constant_bits(width, value, name, start)
+        if isinstance(value, Word):
+            raise self.error(
+                f"'{name.text}' would be known only to the machine that measures; use the bits "
+                "themselves, in a condition",
+                start,
+            )
+        if not isinstance(value, int | float | Expr):
+            raise self.error("a number is needed here", start)
+        if kind == "bool" and not isinstance(value, Expr):
+            return bool(value)
+        if kind in ("int", "uint") and isinstance(value, int):
+            return self._fitted_integer(kind, width, int(value), start)
+        if kind in ("float", "angle") and not isinstance(value, bool):
+            return value if isinstance(value, Expr) else float(value)
+        raise self.error(f"'{name.text}' is of type {kind}, the value is not", start)
+
+    def _fitted_integer(self, kind: str, width: int | None, value: int, start: Token) -> int:
+        size = width or 64
+        low, high = (0, 2**size) if kind == "uint" else (-(2 ** (size - 1)), 2 ** (size - 1))
+        if not low <= value < high:
+            what = f"{kind}[{width}]" if width else f"{size} bits"
+            raise self.error(f"this integer does not fit into {what}", start)
+        return value
+
+    def _constant_bits(
+        self, width: int | None, value: Word | int, name: Token, start: Token
+    ) -> Word:
+        bits = value.bits if isinstance(value, Word) else ()
+        if not all(isinstance(bit, bool) for bit in bits):
+            raise self.error(f"'{name.text}' is a constant, what is measured is none", start)
+        try:
+            return cast(value, "bit", width)
+        except UnfitError as error:
+            raise self.error(str(error), start) from None
+
+    def update_variable(self, token: Token, variable: Variable) -> None:
+        """Read ``name = value;`` or ``name += value;``."""
+        operator = self.token
+        self.at += 1
+        start = self.token
+        value = self.expression()
+        if self.measured_depth != variable.depth:
+            raise self.error(
+                f"'{token.text}' would be known only to the machine that measures; use the bits "
+                "themselves, in a condition",
+                token,
+            )
+        if operator.text != "=":
+            if variable.value is None:
+                raise self.error(f"'{token.text}' has no value yet", token)
+            value = self.combined(operator.text[:-1], (variable.value, value), operator)
+        kind, width = variable.kind, variable.width
+        variable.value = self.fitted(kind, width, value, token, start)  # type: ignore[assignment]
+        self.num_changes += 1
+        self.expect(";")
+
+    # -- references
 
     def read_let(self, token: Token) -> None:
         name = self.name("a name")
@@ -162,7 +327,10 @@ class Names(Reader):
             other = self._reference()
             if type(other) is not type(picked):
                 raise self.error("qubits and bits cannot be joined", token)
-            picked = type(picked)(picked.indices + other.indices)
+            joined = picked.indices + other.indices
+            if len(joined) > max(Limits.QUBITS, Limits.BITS):
+                raise self.error("this alias has too many members", token)
+            picked = type(picked)(joined)
         self.declare(name, picked)
         self.expect(";")
 
@@ -173,13 +341,11 @@ class Names(Reader):
         if symbol is None and token.text.startswith("$"):
             return self._physical(token)
         if not isinstance(symbol, Qubits | Bits):
+            if symbol is not None:
+                raise self.error(f"'{token.text}' is no register", token)
             known = [name for name, s in self.symbols.items() if isinstance(s, Qubits | Bits)]
             raise self.unknown(token, "register", known)
-        if self.tokens[self.at].text != "[":
-            return symbol
-        if not symbol.indexable:
-            raise self.error(f"'{token.text}' is a single bit and has no index")
-        return type(symbol)(*self.picked(symbol.indices, token.text))
+        return self.members(symbol, token)
 
     def _physical(self, token: Token) -> Qubits:
         digits = token.text[1:]
@@ -232,4 +398,12 @@ class Names(Reader):
                 token,
             )
         self.count(0, token, len(bits.indices))
+        for bit in bits.indices if self.unset else ():
+            if self.unset.get(bit) == self.measured_depth:
+                del self.unset[bit]
         self.block.extend(map(Measure, qubits.indices, bits.indices))
+
+    def discard(self, qubits: Qubits, token: Token) -> None:
+        """Measure qubits, and forget the results."""
+        self.count(0, token, len(qubits.indices))
+        self.block.extend(Measure(qubit, NO_BIT, token.start) for qubit in qubits.indices)

@@ -6,7 +6,6 @@ text does not change costs a dictionary look-up. Every mistake is a `CircuitErro
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
@@ -15,15 +14,13 @@ from typing import Literal, Protocol
 
 from qbatch.circuit.facts import CircuitFacts
 from qbatch.circuit.reading import facts_of
-from qbatch.circuit.text import Limits, Source
+from qbatch.circuit.text import Limits, Source, version_of
 from qbatch.errors import CircuitError, ConsentError, Place
 
 #: What a parameter may be.
 Value = bool | int | float | str
 
 Version = Literal["2.0", "3.0"]
-
-_OPENQASM_2 = re.compile(r"^(?:\s|//[^\n]*\n|/\*.*?\*/)*OPENQASM\s+2", re.DOTALL)
 
 
 class UntrustedCodeError(CircuitError, ConsentError):
@@ -279,8 +276,7 @@ def circuit_of(name: str, source: Source) -> Circuit:
     """
     digest = sha256(source.text.encode("utf-8", "surrogatepass")).hexdigest()
     facts = facts_of(source, digest)
-    version: Version = "2.0" if _OPENQASM_2.search(source.text) else "3.0"
-    return Circuit(name, source.text, version, facts, digest)
+    return Circuit(name, source.text, version_of(source.text), facts, digest)
 
 
 def _inline(name: str, text: str, key: Place) -> Circuit:
@@ -337,5 +333,6 @@ def _read(file: str, folder: Path, place: Place, at_most: int) -> str:
     try:
         return data.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
+        before = data[: error.start].replace(b"\r\n", b"\n")
+        line = before.count(b"\n") + before.count(b"\r") + 1
         raise CircuitError(Place(file, line), "is not UTF-8; save it as UTF-8") from error

@@ -3,8 +3,9 @@
 Rules: qubits, classical bits and registers of the Qiskit circuit are those of the text, in its
 order; a classical bit declared without a size is a register of one bit. A gate of the person's own
 never carries a name that a simulator or transpiler knows by itself, unless its definition is
-that gate: they trust names. Parameters are named as the text's inputs. A global phase that
-nothing can observe is kept only where it is a number.
+that gate: they trust names. Parameters are named as the text's inputs. Modified gates are written
+out (`modifiers`), so that phases of definitions are never seen; a phase is kept only where it is a
+number.
 """
 
 from __future__ import annotations
@@ -13,16 +14,18 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from qbatch.circuit.gates import phase_under_control
+from qbatch.circuit.atoms import is_number
+from qbatch.circuit.controls import Simple
+from qbatch.circuit.linear import is_linear
+from qbatch.circuit.modifiers import MOST, Modified
 from qbatch.circuit.program import (
     Barrier,
+    Condition,
     Delay,
-    Expr,
     Gate,
     GateDefinition,
     If,
     Measure,
-    Modifier,
     Operation,
     Program,
     Reset,
@@ -33,11 +36,8 @@ from qbatch.circuit.text import Source
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
 
-#: Up to so many times a gate is repeated for ``pow(n) @``; above, its matrix is raised.
-_REPEATS = 64
-
-#: Qiskit raises matrices of gates on at most so many qubits.
-_MATRIX_QUBITS = 6
+#: Angles at which a gate of the person's own is compared with a known one of its name.
+_PROBES = (0.3, -1.1, 2.9, -4.7, 11.3)
 
 
 def build_program(program: Program, source: Source) -> QuantumCircuit:
@@ -52,7 +52,14 @@ def build_program(program: Program, source: Source) -> QuantumCircuit:
 class _Builder:
     def __init__(self, program: Program, source: Source) -> None:
         from qiskit.circuit import Parameter
-        from qiskit.circuit.library import standard_gates
+        from qiskit.circuit.library import (
+            C3XGate,
+            C4XGate,
+            MCXGate,
+            UnitaryGate,
+            get_standard_gate_name_mapping,
+            standard_gates,
+        )
 
         self.program = program
         self.source = source
@@ -61,11 +68,17 @@ class _Builder:
             name: getattr(standard_gates, gate.qiskit_name)
             for name, gate in program.standard.items()
         }
-        self.recognized = {
-            name: found
-            for name, definition in program.defined.items()
-            if (found := self._recognize(definition)) is not None
-        }
+        known = {n: gate.base_class for n, gate in get_standard_gate_name_mapping().items()}
+        self._simple = {**known, "c3x": C3XGate, "c4x": C4XGate, "mcx": MCXGate}
+        self._unitary = UnitaryGate
+        self._modified = Modified(program, source)
+        self._free_left = MOST  # a gate of free angles is made anew at each call
+        self._many_controls: dict[int, Any] = {}
+        self._own: dict[tuple[Any, ...], Any] = {}
+        self.recognized: dict[str, Callable[..., Any]] = {}
+        for name, definition in program.defined.items():
+            if (found := self._recognize(definition)) is not None:
+                self.recognized[name] = found
 
     def circuit(self) -> QuantumCircuit:
         from qiskit import ClassicalRegister, QuantumCircuit, QuantumRegister
@@ -83,12 +96,10 @@ class _Builder:
         circuit: QuantumCircuit,
         operations: Sequence[Operation],
         values: Mapping[str, Any],
-        *,
-        in_definition: bool = False,
     ) -> None:
         for op in operations:
             if isinstance(op, Gate):
-                self._append_gate(circuit, op, values, in_definition)
+                self._append_gate(circuit, op, values)
             elif isinstance(op, Measure):
                 circuit.measure(op.qubit, op.bit)
             elif isinstance(op, Reset):
@@ -121,78 +132,64 @@ class _Builder:
 
     # -- gates
 
-    def _append_gate(
-        self, circuit: QuantumCircuit, op: Gate, values: Mapping[str, Any], in_definition: bool
-    ) -> None:
-        from qiskit.circuit.exceptions import CircuitError as QiskitError
-        from qiskit.exceptions import QiskitError as AnyQiskitError
+    def _append_gate(self, circuit: QuantumCircuit, op: Gate, values: Mapping[str, Any]) -> None:
+        from qiskit.exceptions import QiskitError
 
         try:
-            params = [_finite(evaluate(param, values)) for param in op.params]
-            if op.name == "gphase" and not op.qubits:
-                self._add_phase(circuit, params[0], in_definition)
+            is_own = op.name in self.program.defined
+            if op.modifiers or (op.name == "gphase" and not is_own):
+                for simple in self._modified.simple_gates(op, values):
+                    self._append_simple(circuit, simple)
                 return
-            if in_definition and self.program.has_modifiers and self.program.version == "3.0":
-                self._add_phase(circuit, phase_under_control(op.name, params), True)
-            gate = self._gate(op, params, plain=not in_definition)
+            params = [_finite(evaluate(param, values)) for param in op.params]
+            if is_own:
+                gate = self._own_gate(self.program.defined[op.name], params)
+            else:
+                gate = self.classes[op.name](*([] if op.name == "u0" else params))
             circuit.append(gate, op.qubits, copy=False)
-        except (QiskitError, AnyQiskitError, ArithmeticError, ValueError, TypeError) as error:
+        except (QiskitError, ArithmeticError, ValueError, TypeError) as error:
             problem = f"'{op.name}' cannot be built here: {error}"
             raise self.source.error(op.start, problem) from error
 
-    def _add_phase(self, circuit: QuantumCircuit, phase: Any, in_definition: bool) -> None:
-        if isinstance(phase, int | float) or (in_definition and self.program.has_modifiers):
-            circuit.global_phase += phase
-
-    def _gate(self, op: Gate, params: list[Any], *, plain: bool) -> Any:
-        """Make the Qiskit gate of a call; `plain` calls may use a gate recognized by its matrix."""
-        modifiers = list(op.modifiers)
-        phase = self._controlled_phase(op, params, modifiers)
-        if phase is not None:
-            modifiers.pop()
-            gate = phase
-        elif op.name == "gphase":
-            gate = _phase_gate(params[0])
-        elif op.name in self.program.defined:
-            gate = self._own_gate(self.program.defined[op.name], params, plain and not modifiers)
-        elif op.name == "u0":
-            gate = self.classes["u0"]()
+    def _append_simple(self, circuit: QuantumCircuit, simple: Simple) -> None:
+        name, params, qubits, on_zero = simple
+        if name == "gphase":
+            if is_number(_finite(params[0])):
+                circuit.global_phase += params[0]
+            return
+        if name == "unitary":
+            gate = self._unitary(params[0])
+        elif name == "mcx":
+            gate = self._many_controls.setdefault(len(qubits), self._simple["mcx"](len(qubits) - 1))
         else:
-            gate = self.classes[op.name](*params)
-        for modifier in reversed(modifiers):
-            gate = _modified(gate, modifier)
-        return gate
+            zero = {"ctrl_state": 0} if on_zero else {}
+            gate = self._simple[name](*map(_finite, params), **zero)
+        circuit.append(gate, qubits, copy=False)
 
-    def _controlled_phase(
-        self, op: Gate, params: list[Any], modifiers: list[Modifier]
-    ) -> Any | None:
-        """Make ``ctrl @`` of U, u2 and u3, of which Qiskit's phases differ from OpenQASM 3's."""
-        if not modifiers or op.name not in ("U", "u2", "u3") or op.name in self.program.defined:
-            return None
-        from math import pi
+    def _own_gate(self, definition: GateDefinition, params: list[Any]) -> Any:
+        """Make a gate of the person's own; the same one for the same numbers."""
+        if (known := self.recognized.get(definition.name)) is not None:
+            return known(*params)
+        key = (definition.name, *params) if all(map(is_number, params)) else None
+        if key is None or key not in self._own:
+            gate = self._composed(definition, params)
+            if key is None:
+                self._free_left -= len(definition.body)
+                if self._free_left < 0:
+                    raise ValueError(f"gates of free angles come down to more than {MOST} gates")
+                return gate
+            self._own[key] = gate
+        return self._own[key]
 
-        from qiskit.circuit.library.standard_gates import CUGate, UGate
+    def _composed(self, definition: GateDefinition, params: list[Any]) -> Any:
+        from qiskit import QuantumCircuit
+        from qiskit.circuit import Gate as QiskitGate
 
-        theta, phi, lam = params if len(params) == 3 else (pi / 2, *params)
-        phase = phase_under_control(op.name, params)
-        if modifiers[-1] == Modifier("ctrl", 1):
-            return CUGate(theta, phi, lam, phase)
-        gate = UGate(theta, phi, lam)
-        modified = _composed(f"gate_{op.name}", 1, lambda c: c.append(gate, [0]))
-        modified.definition.global_phase = phase
-        for modifier in reversed(modifiers[-1:]):
-            modified = _modified(modified, modifier)
-        return modified
-
-    def _own_gate(self, definition: GateDefinition, params: list[Any], plain: bool) -> Any:
-        if plain and definition.name in self.recognized:
-            return self.recognized[definition.name](*params)
+        body = QuantumCircuit(definition.num_qubits)
         values = dict(zip(definition.params, params, strict=True))
-        gate = _composed(
-            f"gate_{definition.name}",
-            definition.num_qubits,
-            lambda body: self._append_all(body, definition.body, values, in_definition=True),
-        )
+        self._append_all(body, definition.body, values)
+        gate = QiskitGate(f"gate_{definition.name}", definition.num_qubits, [])
+        gate.definition = body
         gate.params = params
         return gate
 
@@ -208,14 +205,16 @@ class _Builder:
             or len(known.params) != definition.num_params
             or known.num_qubits != definition.num_qubits
             or definition.size > 100
+            or not is_linear(definition, self.program.defined)
         ):
             return None
-        for base in (0.3, 1.1):
-            params = [base + 0.7 * number for number in range(definition.num_params)]
-            own = self._own_gate(definition, params, plain=False)
-            if not Operator(own.definition).equiv(Operator(type(known)(*params))):
+        for probe in _PROBES if definition.params else _PROBES[:1]:
+            params = [probe * math.sqrt(1 + number) for number in range(definition.num_params)]
+            own = self._composed(definition, params)
+            if not Operator(own.definition).equiv(Operator(known.base_class(*params))):
                 return None
-        return type(known)
+        kind: Callable[..., Any] = known.base_class
+        return kind
 
 
 def _finite(angle: Any) -> Any:
@@ -224,86 +223,45 @@ def _finite(angle: Any) -> Any:
     return angle
 
 
-def _composed(name: str, num_qubits: int, fill: Callable[[QuantumCircuit], object]) -> Any:
-    from qiskit import QuantumCircuit
-    from qiskit.circuit import Gate as QiskitGate
-
-    body = QuantumCircuit(num_qubits)
-    fill(body)
-    gate = QiskitGate(name, num_qubits, [])
-    gate.definition = body
-    return gate
-
-
-def _phase_gate(phase: Any) -> Any:
-    gate = _composed("gate_gphase", 0, lambda _: None)
-    gate.definition.global_phase = phase
-    return gate
-
-
-def _modified(gate: Any, modifier: Modifier) -> Any:
-    if modifier.name == "inv":
-        return gate.inverse(annotated=False)
-    if modifier.name == "pow":
-        return _power(gate, modifier.argument)
-    count = int(modifier.argument)
-    state = None if modifier.name == "ctrl" else 0
-    return gate.control(count, ctrl_state=state, annotated=False)
-
-
-def _power(gate: Any, exponent: float) -> Any:
-    whole = exponent == int(exponent)
-    if whole and abs(exponent) <= _REPEATS:
-        repeated = gate if exponent >= 0 else gate.inverse(annotated=False)
-        qubits = list(range(gate.num_qubits))
-
-        def fill(body: QuantumCircuit) -> None:
-            for _ in range(abs(int(exponent))):
-                body.append(repeated, qubits)
-
-        return _composed(f"{gate.name}_pow", gate.num_qubits, fill)
-    if gate.num_qubits > _MATRIX_QUBITS:
-        raise ValueError(f"a power of a gate on more than {_MATRIX_QUBITS} qubits")
-    return gate.power(exponent, annotated=False)
-
-
 # -- conditions
 
 
-def _condition(condition: Expr, circuit: QuantumCircuit) -> Any:
-    from qiskit.circuit.classical import expr
+def _condition(condition: Condition, circuit: QuantumCircuit) -> Any:
+    """Write a condition as what simulators were seen to take right.
 
+    These are a bit, a whole register's value, and logic of single bits; Aer reads casts of
+    registers inverted and orders only 32 bits.
+    """
     if condition.op == "bit":
         return circuit.clbits[condition.args[0]], True
-    if condition.op in ("==", "!=") and not isinstance(condition.args[1], Expr):
-        operand, value = condition.args
-        if operand.op == "bit":
-            return circuit.clbits[operand.args[0]], bool(value) == (condition.op == "==")
-        if operand.op == "register" and condition.op == "==":
-            return _register(operand, circuit), value
-    if condition.op == "register":
-        return expr.not_equal(expr.lift(_register(condition, circuit)), 0)
-    return _classical(condition, circuit)
+    if condition.op == "not" and condition.args[0].op == "bit":
+        return circuit.clbits[condition.args[0].args[0]], False
+    if condition.op == "equals":
+        wanted = [circuit.clbits[bit] for bit in condition.args[0]]
+        for register in circuit.find_bit(wanted[0]).registers:
+            if list(register[0]) == wanted:
+                return register[0], condition.args[1]
+    return _logic(condition, circuit)
 
 
-def _register(condition: Expr, circuit: QuantumCircuit) -> Any:
-    return next(register for register in circuit.cregs if register.name == condition.args[0])
-
-
-def _classical(condition: Any, circuit: QuantumCircuit) -> Any:
+def _logic(condition: Condition, circuit: QuantumCircuit) -> Any:
     from qiskit.circuit.classical import expr
 
-    if not isinstance(condition, Expr):
-        return condition
     if condition.op == "bit":
         return expr.lift(circuit.clbits[condition.args[0]])
-    if condition.op == "register":
-        return expr.lift(_register(condition, circuit))
-    args = [_classical(arg, circuit) for arg in condition.args]
-    functions: Mapping[str, Callable[..., Any]] = {
-        "!": expr.logic_not, "~": expr.bit_not, "&&": expr.logic_and, "||": expr.logic_or,
-        "&": expr.bit_and, "|": expr.bit_or, "^": expr.bit_xor, "==": expr.equal,
-        "!=": expr.not_equal, "<": expr.less, ">": expr.greater, "<=": expr.less_equal,
-        ">=": expr.greater_equal,
-    }  # fmt: skip
-    return functions[condition.op](*args)
+    if condition.op == "not":
+        return expr.logic_not(_logic(condition.args[0], circuit))
+    if condition.op == "equals":
+        bits, value = condition.args
+        wires = [expr.lift(circuit.clbits[bit]) for bit in bits]
+        literals = [w if value >> n & 1 else expr.logic_not(w) for n, w in enumerate(wires)]
+        return _in_pairs(expr.logic_and, literals)
+    join = expr.logic_and if condition.op == "and" else expr.logic_or
+    return _in_pairs(join, [_logic(arg, circuit) for arg in condition.args])
+
+
+def _in_pairs(join: Callable[[Any, Any], Any], parts: Sequence[Any]) -> Any:
+    if len(parts) == 1:
+        return parts[0]
+    half = len(parts) // 2
+    return join(_in_pairs(join, parts[:half]), _in_pairs(join, parts[half:]))

@@ -1,7 +1,8 @@
 """OpenQASM text to tokens, and places in the text.
 
 Rules: one regular expression reads both versions of the language; comments, annotations and
-pragmas are dropped here; every mistake carries an offset that `place_at` turns into line:column.
+pragmas are dropped here. An ``@`` begins an annotation, to the end of its line, where a statement
+can begin, and nowhere else. Every mistake carries an offset that `place_at` turns into line:column.
 """
 
 from __future__ import annotations
@@ -28,21 +29,32 @@ class Token(NamedTuple):
 
 _TOKEN = re.compile(
     r"""
-      (?P<skip>\s+|//[^\n]*|/\*.*?\*/|\#?pragma\b[^\n]*)
+      (?P<skip>\s+|//[^\r\n]*|/\*.*?\*/|\A\ufeff|\#pragma\b[^\r\n]*)
+    | (?P<pragma>pragma\b)
+    | (?P<at>@)
     | (?P<unclosed>/\*)
     | (?P<id>[^\W\d]\w*|\$\d+)
     | (?P<duration>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?[ ]?(?:dt|ns|us|µs|μs|ms|s)\b)
+    | (?P<imaginary>(?:\d[\d_]*\.?[\d_]*|\.\d[\d_]*)(?:[eE][+-]?\d+)?[ ]?im\b)
     | (?P<real>(?:\d[\d_]*\.[\d_]*|\.\d[\d_]*)(?:[eE][+-]?\d+)?|\d[\d_]*[eE][+-]?\d+)
     | (?P<int>0[xX][0-9a-fA-F_]+|0[bB][01_]+|0[oO][0-7_]+|\d[\d_]*)
-    | (?P<string>"[^"\n]*"|'[^'\n]*')
-    | (?P<op>->|\+\+|\*\*=?|==|!=|<=|>=|&&|\|\||<<|>>|[-+*/%^&|~]=|[-+*/%^&|~!<>=(){}\[\];:,@.])
+    | (?P<string>"[^"\r\n]*"|'[^'\r\n]*')
+    | (?P<op>->|\+\+|\*\*=?|==|!=|<=|>=|&&|\|\||<<=?|>>=?|[-+*/%^&|~]=|[-+*/%^&|~!<>=(){}\[\];:,.])
     | (?P<bad>.)
     """,
     re.VERBOSE | re.DOTALL,
 )
 
-#: ``@`` begins an annotation only at the start of a line; elsewhere it ends a gate modifier.
-_ANNOTATION = re.compile(r"^[ \t]*@[^\n]*", re.MULTILINE)
+_LINE_END = re.compile(r"[\r\n]|\Z")
+
+#: After these a statement begins, or the braces or brackets of a loop have ended.
+_BEFORE_STATEMENT = frozenset({";", "{", "}", "]", "else"})
+
+#: Tokens between the parentheses before an annotation, at most.
+_LOOK_BACK = 100
+
+#: Words whose parentheses stand before a statement.
+_HEADS = frozenset({"if", "while"})
 
 
 def tokenize(source: Source) -> list[Token]:
@@ -52,19 +64,48 @@ def tokenize(source: Source) -> list[Token]:
         CircuitError: A character is no part of OpenQASM.
     """
     text = source.text
-    if "@" in text:
-        text = _ANNOTATION.sub(lambda match: " " * len(match[0]), text)
     tokens: list[Token] = []
+    start: int | None = 0
+    while start is not None:
+        start = _tokenize_from(start, source, tokens)
+    tokens.append(Token("end", "", len(text.rstrip())))
+    return tokens
+
+
+def _tokenize_from(start: int, source: Source, tokens: list[Token]) -> int | None:
+    """Append what follows `start`, up to an annotation; return where to go on after it."""
     new = tuple.__new__  # half the time of Token(…), and there are many
-    for match in _TOKEN.finditer(text):
+    for match in _TOKEN.finditer(source.text, start):
         kind = match.lastgroup
         if kind == "skip":
             continue
-        if kind in ("bad", "unclosed"):
-            raise _bad_character(source, match.start())
+        if kind in _RARE:
+            if kind in ("bad", "unclosed"):
+                raise _bad_character(source, match.start())
+            if _begins_statement(tokens):
+                end = _LINE_END.search(source.text, match.start())
+                return end.start() if end else None
+            kind = "op" if kind == "at" else "id"
         tokens.append(new(Token, (kind, match[0], match.start())))
-    tokens.append(Token("end", "", len(text.rstrip())))
-    return tokens
+    return None
+
+
+#: Kinds of tokens that need a second look.
+_RARE = frozenset({"at", "pragma", "bad", "unclosed"})
+
+
+def _begins_statement(tokens: list[Token]) -> bool:
+    """Whether the next token is the first of a statement."""
+    if not tokens or tokens[-1].text in _BEFORE_STATEMENT:
+        return True
+    if tokens[-1].text != ")":
+        return False
+    depth = 0
+    for at in range(len(tokens) - 1, max(0, len(tokens) - _LOOK_BACK), -1):
+        depth += (tokens[at].text == ")") - (tokens[at].text == "(")
+        if depth == 0:
+            return tokens[at - 1].text in _HEADS
+    return False
 
 
 def _bad_character(source: Source, offset: int) -> CircuitError:
@@ -126,11 +167,22 @@ class Cursor:
         self.at += 1
         return token
 
-    def unknown(self, token: Token, what: str, known: Iterable[str]) -> CircuitError:
-        """Make the error for a name that is not in scope, with the nearest one that is."""
-        near = get_close_matches(token.text, list(known), 1)
-        hint = f"; did you mean '{near[0]}'?" if near else ""
-        return self.error(f"'{token.text}' is not defined as a {what}{hint}", token)
+    def unknown(
+        self, token: Token, what: str, known: Iterable[str], hint: str = ""
+    ) -> CircuitError:
+        """Make the error for a name that is not in scope, with the nearest one that is.
+
+        Args:
+            token: The name.
+            what: It should be.
+            known: Names that could stand here.
+            hint: The name meant, where that is known already.
+        """
+        names = sorted({*known} - {token.text})
+        same = [name for name in names if name.lower() == token.text.lower()]
+        near = [hint] if hint else same or get_close_matches(token.text, names, 1, 0.7)
+        more = f"; did you mean '{near[0]}'?" if near else ""
+        return self.error(f"'{token.text}' is not defined as a {what}{more}", token)
 
     def deeper(self) -> None:
         """Count one more level of nesting."""

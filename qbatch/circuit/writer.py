@@ -14,11 +14,11 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import permutations
 from typing import TYPE_CHECKING, Any, Literal
 
+from qbatch.circuit.fitting import Fit, translated
 from qbatch.circuit.gates import BUILTIN, CONSTANTS, KEYWORDS, PAPER, QELIB1, STDGATES
+from qbatch.circuit.program import FUNCTIONS
 from qbatch.circuit.reading import build
 from qbatch.errors import CircuitError, Place
 
@@ -31,10 +31,20 @@ Version = Literal["2.0", "3.0"]
 
 #: Gates written by name: of OpenQASM 2 only those of its paper, since readers of it differ in
 #: what else their ``qelib1.inc`` has, and refuse both to miss a gate and to see it defined again.
-_LIBRARY = {"2.0": PAPER, "3.0": {**STDGATES, **BUILTIN}}
+#: ``cu3`` is not among them, for readers differ in what it is: the paper's has determinant 1.
+_LIBRARY = {
+    "2.0": {name: gate for name, gate in PAPER.items() if name != "cu3"},
+    "3.0": {**STDGATES, **BUILTIN},
+}
 
 #: More of Qiskit's classes that a version can write.
 _ALIASES = {"2.0": {"UGate": "u3", "PhaseGate": "u1", "CPhaseGate": "cu1"}, "3.0": {}}
+
+#: Words that some reader of some version knows; no name of ours.
+_WORDS = frozenset(
+    {"opaque", "case", "default", "pragma", "im", "real", "imag", "sizeof", "popcount", "rotl"}
+    | {"rotr", "stdgates", "duration", "hardware", "qasm", "defcalgrammar"}
+)
 
 #: Definitions within definitions.
 _DEEPEST = 60
@@ -42,31 +52,6 @@ _DEEPEST = 60
 #: Texts with holes for angles, kept by all that shapes them.
 _texts: dict[tuple[object, ...], _Text] = {}
 _KEPT = 256
-
-
-@dataclass(frozen=True, slots=True)
-class Fit:
-    """What a program is translated to before it is written.
-
-    Attributes:
-        basis: Qiskit's names of the gates to write it in.
-        coupling: Pairs of qubits that a gate may act on, in that order; (): all. A qubit in none
-            of them is not used.
-        num_qubits: The machine's; 0: only the circuit's own. With it the program is written on the
-            machine's physical qubits (``$0``, OpenQASM 3).
-        layout: The physical qubit of each of the circuit's; (): the transpiler's choice.
-        errors: (gate, qubits) -> error rate by which that choice is made; (): all alike.
-        optimization_level: 0 to 3, as Qiskit counts.
-        seed: Of what in it is left to chance.
-    """
-
-    basis: tuple[str, ...]
-    coupling: tuple[tuple[int, int], ...] = ()
-    num_qubits: int = 0
-    layout: tuple[int, ...] = ()
-    errors: tuple[tuple[str, tuple[int, ...], float], ...] = ()
-    optimization_level: int = 0
-    seed: int = 0
 
 
 def program_text(
@@ -99,7 +84,7 @@ def program_text(
     if text is None:
         place, built = Place(circuit.name), build(circuit)
         if fit is not None:
-            built = _translated(built, fit, place)
+            built = translated(built, fit, place)
         is_physical = fit is not None and fit.num_qubits > 0
         writer = _Writer(built, version, place, register, holes=True, is_physical=is_physical)
         text = _Text(writer)
@@ -112,44 +97,6 @@ def program_text(
         return text.fill(values)
     except (QiskitError, ArithmeticError, ValueError, TypeError) as error:
         raise CircuitError(Place(circuit.name), f"cannot be bound: {error}") from error
-
-
-def _translated(circuit: QuantumCircuit, fit: Fit, place: Place) -> QuantumCircuit:
-    from qiskit.exceptions import QiskitError
-    from qiskit.transpiler import generate_preset_pass_manager
-
-    asked: dict[str, Any] = {"basis_gates": list(fit.basis)}
-    if fit.num_qubits:
-        asked = {"target": _machine(fit), "initial_layout": list(fit.layout) or None}
-    passes = generate_preset_pass_manager(
-        optimization_level=fit.optimization_level, seed_transpiler=fit.seed, **asked
-    )
-    try:
-        return passes.run(circuit)
-    except QiskitError as error:
-        raise CircuitError(place, f"cannot be fitted to the target: {error.message}") from error
-
-
-def _machine(fit: Fit) -> Any:
-    """Return the machine as Qiskit's transpiler wants it; gates it does not know are left out."""
-    from qiskit.circuit import IfElseOp, WhileLoopOp
-    from qiskit.circuit.library import get_standard_gate_name_mapping
-    from qiskit.transpiler import InstructionProperties, Target
-
-    known, target = get_standard_gate_name_mapping(), Target(num_qubits=fit.num_qubits)
-    errors = {(name, qubits): error for name, qubits, error in fit.errors}
-    pairs = list(fit.coupling) or list(permutations(range(fit.num_qubits), 2))
-    singles = [(q,) for q in sorted({q for pair in pairs for q in pair})] or [(0,)]
-    for name in dict.fromkeys((*fit.basis, "measure", "reset", "delay")):
-        gate = known.get(name)
-        if gate is None or gate.num_qubits > 2:
-            continue
-        places = singles if gate.num_qubits == 1 else pairs
-        found = {at: InstructionProperties(error=errors.get((name, at))) for at in places}
-        target.add_instruction(gate, found)
-    target.add_instruction(IfElseOp, name="if_else")
-    target.add_instruction(WhileLoopOp, name="while_loop")
-    return target
 
 
 def qasm2_text(circuit: QuantumCircuit, place: Place) -> str:
@@ -233,9 +180,11 @@ class _Writer:
         names |= _ALIASES[version]
         self._native = {getattr(standard_gates, cls): name for cls, name in names.items()}
         reserved = QELIB1 if version == "2.0" else STDGATES
-        self._taken = {*reserved, *KEYWORDS, *CONSTANTS, "U", "CX"}
+        self._taken = {*reserved, *KEYWORDS, *CONSTANTS, *FUNCTIONS, *_WORDS, "U", "CX"}
         self._gates: list[str] = []
         self._gate_names: dict[tuple[str, str], str] = {}
+        self._written: dict[int, tuple[Any, str]] = {}  # by identity: a gate and its name
+        self._formal: set[Any] | None = None  # angles of the gate being defined
         self._depth = 0
         self._declare(register)
 
@@ -263,6 +212,12 @@ class _Writer:
         else:
             sizes = self._partition(circuit.cregs, circuit.clbits, "c", self._cregs)
         self._bits = self._lay_out(sizes, bit_word)
+        self._bit_names = dict(zip(circuit.clbits, self._bits, strict=True))
+        self._lone_bits = {
+            register[0]: name
+            for register in circuit.cregs
+            if register.size == 1 and (name := self._cregs.get(register.name))
+        }
 
     def _identifier(self, name: str) -> str:
         if self.version == "2.0":
@@ -309,21 +264,23 @@ class _Writer:
     def _lines(
         self, item: Any, within: QuantumCircuit, qubit_names: Sequence[str], bits: Sequence[str]
     ) -> Iterable[str]:
-        """Yield the lines of one instruction."""
+        """Yield the lines of one instruction; what it is says its type, for names are anyone's."""
+        from qiskit.circuit import Barrier, Delay, IfElseOp, Measure, Reset, WhileLoopOp
+
         op = item.operation
         qubits = [qubit_names[within.find_bit(q).index] for q in item.qubits]
         clbits = [bits[within.find_bit(c).index] for c in item.clbits]
-        if op.name == "measure":
+        if isinstance(op, Measure):
             arrow = f"measure {qubits[0]} -> {clbits[0]};"
             yield arrow if self.version == "2.0" else f"{clbits[0]} = measure {qubits[0]};"
-        elif op.name == "reset":
+        elif isinstance(op, Reset):
             yield f"reset {qubits[0]};"
-        elif op.name == "barrier":
+        elif isinstance(op, Barrier):
             if qubits:
                 yield f"barrier {', '.join(qubits)};"
-        elif op.name == "delay":
+        elif isinstance(op, Delay):
             yield self._delay(op, qubits[0])
-        elif op.name in ("if_else", "while_loop"):
+        elif isinstance(op, IfElseOp | WhileLoopOp):
             yield from self._block(op, qubits, clbits)
         elif qubits:  # what acts on none is a global phase
             yield from self._gate(op, qubits, clbits)
@@ -355,7 +312,7 @@ class _Writer:
         if standard is not None:
             return self.version == "2.0"
         free = any(getattr(param, "parameters", None) for param in op.params)
-        return free or not isinstance(op, Gate)
+        return free or not isinstance(op, Gate) or bool(self._definition(op).parameters)
 
     def _angles(self, params: Sequence[Any]) -> str:
         return f"({', '.join(map(self._angle, params))})" if params else ""
@@ -366,7 +323,9 @@ class _Writer:
                 return _decimal(float(angle))
             except (TypeError, ValueError, ArithmeticError) as error:
                 raise self._error(f"the angle {angle!r} is no real number") from error
-        if self._make_holes:
+        if self._formal is not None and not set(angle.parameters) <= self._formal:
+            raise self._error(f"the angle {angle} within the definition of a gate is free")
+        if self._make_holes and self._formal is None:
             self.holes.append(angle)
             return f"\0{len(self.holes) - 1}\0"
         from qiskit.circuit import Parameter
@@ -400,19 +359,25 @@ class _Writer:
     def _defined(self, op: Any) -> tuple[str, str]:
         """Define a gate in the text unless it is; return its name and the call's angles."""
         standard = self._standard(op)
-        angles = self._angles(op.params) if standard is not None else ""
-        gate = op if standard is None else standard
-        qubits = [f"a{n}" for n in range(op.num_qubits)]
-        params = [param.name for param in gate.params] if standard is not None else []
-        holes, self._make_holes = self._make_holes, False
+        if standard is not None:
+            return self._define(standard, standard.params), self._angles(op.params)
+        if id(op) not in self._written:
+            self._written[id(op)] = (op, self._define(op, ()))
+        return self._written[id(op)][1], ""
+
+    def _define(self, gate: Any, formal: Sequence[Any]) -> str:
+        """Define a gate of these angles; return its name in the text."""
+        qubits = [f"a{n}" for n in range(gate.num_qubits)]
+        params = f"({', '.join(param.name for param in formal)})" if formal else ""
+        outer, self._formal = self._formal, set(formal)
         body = " ".join(self._written_out(gate, qubits, []))
-        self._make_holes = holes
-        signature = f"{'(' + ', '.join(params) + ')' if params else ''} {', '.join(qubits)}"
-        key = (op.name, f"{signature} {{ {body} }}")
+        self._formal = outer
+        key = (gate.name, f"{params} {', '.join(qubits)} {{ {body} }}")
         if key not in self._gate_names:
-            self._gate_names[key] = self._identifier(op.name)
+            own = f"gate_{gate.name}" if re.fullmatch(r"[ap]\d+", gate.name) else gate.name
+            self._gate_names[key] = self._identifier(own)
             self._gates.append(f"gate {self._gate_names[key]}{key[1]}")
-        return self._gate_names[key], angles
+        return self._gate_names[key]
 
     # -- control flow
 
@@ -434,8 +399,8 @@ class _Writer:
 
     def _old_if(self, op: Any, blocks: Sequence[Sequence[str]]) -> Iterable[str]:
         """Write ``if (c == n)`` before a single operation: all that OpenQASM 2 has."""
-        register = op.condition[0] if isinstance(op.condition, tuple) else None
-        name = self._cregs.get(getattr(register, "name", ""))
+        wires = op.condition[0] if isinstance(op.condition, tuple) else None
+        name = self._cregs.get(getattr(wires, "name", "")) or self._lone_bits.get(wires)
         single = len(blocks) == 1 and (
             len(blocks[0]) == 1 or not any("->" in line or "if" in line for line in blocks[0])
         )
@@ -446,17 +411,20 @@ class _Writer:
     def _condition(self, condition: Any) -> str:
         if isinstance(condition, tuple):
             wires, value = condition
-            return f"{self._wire(wires)} == {int(value)}"
+            if getattr(wires, "name", None) in self._cregs or wires in self._bit_names:
+                return f"{self._wire(wires)} == {int(value)}"
+            bits = [f"{self._wire(bit)} == {value >> n & 1}" for n, bit in enumerate(wires)]
+            return " && ".join(bits)
         return self._expression(condition)
 
     def _wire(self, wires: Any) -> str:
         from qiskit.circuit import Clbit
 
         if isinstance(wires, Clbit):
-            if wires not in self.circuit.clbits:
+            if wires not in self._bit_names:
                 raise self._error("a condition inside a block on a bit of its own")
-            index: int = self.circuit.find_bit(wires).index
-            return self._bits[index]
+            bit: str = self._bit_names[wires]
+            return bit
         name = self._cregs.get(str(wires.name))
         if name is None:
             raise self._error(f"a condition on register '{wires.name}' cannot be written")
@@ -470,18 +438,30 @@ class _Writer:
         if isinstance(node, expr.Value):
             return f"{int(node.value)}"
         if isinstance(node, expr.Cast):
-            return self._expression(node.operand)
+            return self._cast(node)
         if isinstance(node, expr.Unary):
             return f"{_UNARY[str(node.op.name)]}({self._expression(node.operand)})"
         if isinstance(node, expr.Binary) and node.op.name in _BINARY:
             left, right = self._expression(node.left), self._expression(node.right)
             return f"({left} {_BINARY[str(node.op.name)]} {right})"
+        if isinstance(node, expr.Index) and isinstance(node.index, expr.Value):
+            return f"({self._expression(node.target)})[{int(node.index.value)}]"
         raise self._error("this condition cannot be written as OpenQASM")
+
+    def _cast(self, node: Any) -> str:
+        """Write a conversion out, since ``~`` and ``<<`` depend on the width."""
+        inner = self._expression(node.operand)
+        width = getattr(node.type, "width", None)
+        if width is None:
+            return f"bool({inner})"
+        if width < getattr(node.operand.type, "width", 1):
+            raise self._error("a condition that drops bits of a number cannot be written")
+        return f"uint[{width}]({inner})"
 
 
 _UNARY: Mapping[str, str] = {"BIT_NOT": "~", "LOGIC_NOT": "!", "NEGATE": "-"}
 _BINARY: Mapping[str, str] = {
     "BIT_AND": "&", "BIT_OR": "|", "BIT_XOR": "^", "LOGIC_AND": "&&", "LOGIC_OR": "||",
     "EQUAL": "==", "NOT_EQUAL": "!=", "LESS": "<", "LESS_EQUAL": "<=", "GREATER": ">",
-    "GREATER_EQUAL": ">=",
+    "GREATER_EQUAL": ">=", "SHIFT_LEFT": "<<", "SHIFT_RIGHT": ">>",
 }  # fmt: skip

@@ -16,6 +16,8 @@ from itertools import permutations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from qbatch.drafts import draft_beside
+
 if TYPE_CHECKING:
     from qbatch.cli.clouds import Account
     from qbatch.manifest import Manifest
@@ -132,9 +134,12 @@ def keep_verdicts(provider: str, service: str, verdicts: Mapping[str, Verdict]) 
     now = datetime.now(UTC).isoformat(timespec="seconds")
     for target, verdict in verdicts.items():
         kept[_key(provider, service, target)] = {"verdict": verdict, "at": now}
-    draft = path.with_name(f"{path.name}.{os.getpid()}.part")
-    draft.write_text(json.dumps(kept, indent=1) + "\n", "utf-8")
-    draft.replace(path)
+    draft = draft_beside(path)
+    try:
+        draft.write_text(json.dumps(kept, indent=1) + "\n", "utf-8")
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
     return path
 
 

@@ -69,7 +69,7 @@ class Consent:
         if self.frozen:
             _refuse_changes(f"--frozen {lock_path(plan)}", _unlocked(plan, targets, drivers))
         expression = self.expression or (saved.selection if saved else "")
-        only = select(expression, plan.axes) if expression else None
+        only = select(expression, plan.axes, plan.manifest) if expression else None
         summary = plan.summary(targets, only)
         teller.said(headline(plan.manifest.name, summary))
         limits, rates = limits_of(plan.manifest, options.get("max_cost", {})), plan.prices.rates

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, cast
 import click
 
 from qbatch.cli.exits import Exit
-from qbatch.errors import ConsentError, SelectionError, SnapshotError
+from qbatch.errors import ConsentError, SelectionError, SnapshotError, SourceErrors
 from qbatch.job import JobState
 
 if TYPE_CHECKING:
@@ -48,9 +48,17 @@ def choose(run: Run, names: tuple[str, ...], expression: str | None) -> Iterator
         return points
     from qbatch.plan.select import select
 
-    is_wanted = select(expression, run.axes)
+    is_wanted = select(expression, run.axes, _manifest_of(run))
     # A stored point has all the attributes of the plan's.
     return (found for found in points if is_wanted(cast("SweepPoint", found.point)))
+
+
+def _manifest_of(run: Run) -> Manifest | None:
+    """The manifest of a run; None where none is kept that can be read."""
+    try:
+        return run.manifest
+    except (SnapshotError, SourceErrors):
+        return None
 
 
 def folder_of(manifest: Manifest, out: Path | None) -> Path:

@@ -30,7 +30,9 @@ def check_selection(plan: Plan, expression: str | None) -> None:
     """
     from qbatch.plan import check_meant
 
-    if expression is not None and not check_meant(expression, plan.axes, plan.points()):
+    if expression is not None and not check_meant(
+        expression, plan.axes, plan.points(), plan.manifest
+    ):
         click.echo(f"-k: {expression!r} means no point: the selection is empty", err=True)
 
 

@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from functools import partial
 from pathlib import Path
+from secrets import token_hex
 from struct import pack
 from typing import Any
 
@@ -140,7 +141,7 @@ def write_environment(path: str | Path, variables: Mapping[str, Any]) -> None:
         Path(path).write_text(text)
         return
     target = Path(os.path.realpath(path))
-    draft = target.with_name(f"{target.name}.{os.getpid()}.part")
+    draft = target.with_name(f"{target.name}.{token_hex(8)}.part")
     draft.touch(mode=0o600)
     draft.write_text(text)
     draft.replace(target)

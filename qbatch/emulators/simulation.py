@@ -88,15 +88,18 @@ def read_program(text: str) -> QuantumCircuit:
         ProgramError: It cannot be parsed, or inputs are left open.
     """
     from openqasm3.parser import QASM3ParsingError
-    from qiskit import qasm2, qasm3
+    from qiskit import qasm2
     from qiskit.exceptions import QiskitError
+    from qiskit_qasm3_import.exceptions import ConversionError
+
+    from qbatch.emulators.openqasm3 import load
 
     damaged = (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError)
     try:
         if re.search(r"^\s*OPENQASM\s+2", text, re.MULTILINE):
             return qasm2.loads(text, custom_instructions=qasm2.LEGACY_CUSTOM_INSTRUCTIONS)
-        circuit = qasm3.loads(_with_standard_gates(text))
-    except (QASM3ParsingError, QiskitError, *damaged) as error:
+        circuit = load(_with_standard_gates(text))
+    except (QASM3ParsingError, ConversionError, QiskitError, *damaged) as error:
         raise ProgramError(f"cannot parse the program: {error}") from error
     if circuit.parameters:
         names = ", ".join(sorted(parameter.name for parameter in circuit.parameters))

@@ -16,7 +16,6 @@ Rules:
 from __future__ import annotations
 
 import json
-import os
 import secrets
 import shutil
 import time
@@ -30,6 +29,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qbatch.circuit import CircuitFacts, open_circuit
+from qbatch.drafts import draft_beside
 from qbatch.errors import CircuitError, Place, SelectionError, SnapshotError, SourceError
 from qbatch.executor.fetching import pack_result
 from qbatch.executor.oqc_manifest import Wish, manifest_text
@@ -140,7 +140,7 @@ def _appearing(folder: Path) -> Iterator[Path]:
 
     Half a run would hold points as `created` that were bought elsewhere.
     """
-    fresh = folder.with_name(f".{folder.name}.{os.getpid()}.new")
+    fresh = draft_beside(folder)
     try:
         fresh.mkdir(parents=True)
         yield fresh

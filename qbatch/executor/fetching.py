@@ -108,6 +108,8 @@ def _good_ones(lane: Lane, flight: Flight, haul: Haul) -> list[Fetched]:
         problem = _misfit(flight.order(one.job_id), one)
         if problem is None:
             good.append(one)
+            if warning := one.facts.get("warning"):
+                lane.warn(f"{warning}", once=f"{warning}")
             continue
         row = _without(lane, flight, one.job_id, problem)
         haul.rows.append(row)

@@ -245,7 +245,7 @@ async def _run(request: _Request) -> Run:
     holder = holder_of(folder)
     if holder is not None:
         raise RunLockedError(holder)
-    only = select(request.select, plan.axes) if request.select is not None else None
+    only = select(request.select, plan.axes, plan.manifest) if request.select is not None else None
     run_id = _run_id(folder, request)
     around = request.surroundings or Surroundings(environ=os.environ)
     around = replace(around, run_id=run_id)

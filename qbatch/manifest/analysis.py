@@ -17,6 +17,7 @@ from pydantic import (
     model_validator,
 )
 
+from qbatch.manifest.columns import RESERVED, clashes, named_numbers
 from qbatch.manifest.fields import (
     AT_KEY,
     AXES,
@@ -116,6 +117,10 @@ class Analysis(Model):
                 if name in taken:
                     mistakes.add((kind, name, AT_KEY), wrong("names two numbers; rename one"))
                 taken.add(name)
+        numbers = named_numbers(data)
+        for name, problem in clashes((), list(numbers)):
+            if name not in RESERVED:  # of these, each is told at its name
+                mistakes.add((*numbers[name][1:], AT_KEY), wrong(problem))
         return check_beside(data, handler, mistakes)
 
     @property

@@ -40,6 +40,7 @@ from qbatch.manifest.arithmetic import (
     is_number,
     names_in,
 )
+from qbatch.manifest.columns import RESERVED
 from qbatch.manifest.loader import Plain
 from qbatch.manifest.nearest import did_you_mean, listed
 
@@ -49,31 +50,11 @@ Value = bool | int | float | str
 #: In an error's location: the key is meant, not its value.
 AT_KEY = "[key]"
 
+#: Said of a name that is taken.
+NO_COLUMN = "is the name of a column of the results; choose another"
+
 #: Axes that are no parameters of a circuit.
 AXES = ("circuit", "backend", "shots")
-#: Columns of the results that a parameter or a number of the analysis cannot be named after.
-COLUMNS = frozenset(
-    [
-        "id",
-        "point",
-        "state",
-        "circuit",
-        "backend",
-        "shots",
-        "repeat",
-        "cost",
-        "unit",
-        "provider_job_id",
-        "error",
-        "quoted",
-        "quoted_by",
-        "reserved",
-        "billed",
-        "billed_by",
-        "refunded",
-        "refunded_by",
-    ]
-)
 
 _YAML_1_1 = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
 _SEXAGESIMAL = re.compile(r"[-+]?\d+(:[0-5]?\d)+(\.\d*)?")
@@ -407,8 +388,8 @@ def check_identifier(value: str) -> str:
 def check_column(value: str) -> str:
     """Return the name of a parameter or analysed number: an identifier that is no column yet."""
     check_identifier(value)
-    if value in COLUMNS:
-        raise wrong("is the name of a column of the results; choose another")
+    if value in RESERVED:
+        raise wrong(NO_COLUMN)
     return value
 
 

@@ -24,8 +24,10 @@ from pydantic import (
 from qbatch.errors import Place
 from qbatch.manifest.analysis import Analysis, Check, Distribution, Intervals, Plot, Report
 from qbatch.manifest.budget import Budget
+from qbatch.manifest.columns import RESERVED, clashes, named_numbers, swept_names
 from qbatch.manifest.fields import (
     AT_KEY,
+    NO_COLUMN,
     Flag,
     Identifier,
     LocalPath,
@@ -325,6 +327,22 @@ class Manifest(Model):
     report: Report = Report()
 
     _source: Source | None = PrivateAttr(default=None)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def check_columns(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        """See that no column of the results stands for two things."""
+        mistakes = Mistakes()
+        if isinstance(data, Mapping):
+            swept, numbers = swept_names(data.get("sweep")), named_numbers(data.get("analysis"))
+            for name, loc in swept.items():
+                if name in RESERVED and loc[2] not in ("matrix", "zip"):  # there it is told already
+                    mistakes.add((*loc, AT_KEY), wrong(NO_COLUMN))
+            among_themselves = {name for name, _ in clashes((), list(numbers))}
+            for name, problem in clashes(swept, list(numbers)):
+                if name not in among_themselves:  # those `Analysis` has told
+                    mistakes.add((*numbers[name], AT_KEY), wrong(problem))
+        return check_beside(data, handler, mistakes)
 
     @property
     def path(self) -> Path | None:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Protocol
 
 from qbatch.manifest.nearest import did_you_mean, listed, shortened
 from qbatch.plan.mistakes import Mistakes
 from qbatch.plan.pricing import any_order, count_shots
-from qbatch.providers import Order, Target
+from qbatch.providers import Order, Target, depends_on_values, misfit
 
 if TYPE_CHECKING:
     from qbatch.plan.layout import Layout
     from qbatch.plan.points import Plan
+
+
+#: Different values of one circuit that are looked at before a run; beyond, points fail one by one.
+MOST_VALUES = 10_000
 
 
 class Checks(Protocol):
@@ -38,6 +42,7 @@ def check_targets(plan: Plan, targets: Mapping[str, Target], drivers: Mapping[st
     Raises:
         SourceErrors: Everything that cannot run, at the circuit's or backend's place.
     """
+    check_values(plan)
     mistakes = Mistakes(plan.manifest)
     histogram = count_shots(plan)
     for name, target in targets.items():
@@ -56,6 +61,46 @@ def check_targets(plan: Plan, targets: Mapping[str, Target], drivers: Mapping[st
             said = f"circuit {layout.circuit!r} on backend {layout.backend!r}: {problem}"
             mistakes.add(("circuits", layout.circuit), said)
     mistakes.raise_if_any()
+
+
+def check_values(plan: Plan) -> None:
+    """See that circuits can run at all their points, where a backend can run some only.
+
+    Args:
+        plan: The plan; nothing is asked of backends that take any value.
+
+    Raises:
+        SourceErrors: A circuit cannot, once for each backend, at its place.
+    """
+    backends = plan.manifest.backends
+    picky = {name for name, backend in backends.items() if depends_on_values(backend)}
+    if not picky:
+        return
+    mistakes = Mistakes(plan.manifest)
+    for layout, rows in _values_of_each(plan, picky):
+        folder = plan.manifest.folder
+        problem = misfit(backends[layout.backend], folder, layout.program, rows)
+        if problem is not None:
+            said = f"circuit {layout.circuit!r} on backend {layout.backend!r}: {problem}"
+            mistakes.add(("circuits", layout.circuit), said)
+    mistakes.raise_if_any()
+
+
+def _values_of_each(
+    plan: Plan, backends: Collection[str]
+) -> Iterator[tuple[Layout, Collection[tuple[float, ...]]]]:
+    """Yield each circuit text of some backends with the different values it is planned at."""
+    found: dict[tuple[str, str], tuple[Layout, dict[tuple[float, ...], None]]] = {}
+    for layout, index in plan.rows():
+        if layout.backend in backends:
+            names = layout.program.facts.parameters
+            columns = {name: (at, values) for name, at, values in layout.parameters}
+            row = tuple(float(columns[n][1][index[columns[n][0]]]) for n in names)
+            key = layout.backend, layout.program.sha256
+            rows = found.setdefault(key, (layout, {}))[1]
+            if len(rows) < MOST_VALUES:
+                rows[row] = None
+    yield from ((layout, rows.keys()) for layout, rows in found.values())
 
 
 def _shots_problem(shots: Counter[int], target: Target) -> str | None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from qbatch.errors import SourceError, SourceErrors
 from qbatch.manifest import load_manifest, load_sound_parts
+from qbatch.manifest.columns import OWN_AXES, RESERVED
 from qbatch.manifest.models import Manifest, Value, Where
 from qbatch.manifest.nearest import did_you_mean, listed
 from qbatch.manifest.prices import NO_PRICES, PriceList, load_prices
@@ -44,6 +45,8 @@ def expand(manifest: Manifest) -> Plan:
     sources = _open(manifest, drafts, mistakes)
     _check_backends(manifest, mistakes)
     prices = _prices(manifest, mistakes)
+    mistakes.raise_if_any()
+    _check_parameters(sources, mistakes)
     mistakes.raise_if_any()
     for each in drafts:
         _check_names(each, sources, mistakes)
@@ -135,6 +138,24 @@ def _prices(manifest: Manifest, mistakes: Mistakes) -> PriceList:
     except SourceErrors as error:
         mistakes.note(error)
         return NO_PRICES
+
+
+def _check_parameters(sources: Mapping[str, CircuitSource], mistakes: Mistakes) -> None:
+    """See that no parameter of a circuit is named like what every point has, or like a column.
+
+    ``input float shots`` would be bound to the number of shots.
+    """
+    for name, source in sources.items():
+        must_be_swept = source.required | (source.parameters - source.arguments)
+        for parameter in sorted(source.parameters):
+            if parameter in OWN_AXES:
+                what = "is an axis of its own, and would be given that axis' values"
+            elif parameter in RESERVED & must_be_swept:
+                what = "is the name of a column of the results"
+            else:
+                continue
+            said = f"circuit {name!r}: its parameter {parameter!r} {what}; rename it in the circuit"
+            mistakes.add(("circuits", name), said)
 
 
 def _check_names(each: Draft, sources: Mapping[str, CircuitSource], mistakes: Mistakes) -> None:

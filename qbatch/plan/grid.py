@@ -21,7 +21,7 @@ from math import prod
 from typing import Literal
 
 from qbatch.manifest.models import Value, Where
-from qbatch.plan.where import choices, same
+from qbatch.plan.where import Exactly, fits, narrowed_choices
 
 #: Products up to this size are kept as a list while they are repeated.
 _TILE = 4096
@@ -93,14 +93,15 @@ def masks_of(dimension: Dimension, clauses: Collection[Clause]) -> Sequence[int]
 def _rows_matching(dimension: Dimension, where: Where) -> Iterator[int]:
     rows: Iterator[int] = iter(range(len(dimension)))
     for name in where.keys() & set(dimension.names):
-        rows = _filtered(rows, dimension.column(name), choices(where[name]))
+        column = dimension.column(name)
+        rows = _filtered(rows, column, narrowed_choices(where[name], column))
     return rows
 
 
 def _filtered(
-    rows: Iterator[int], column: Sequence[Value], wanted: tuple[Value, ...]
+    rows: Iterator[int], column: Sequence[Value], wanted: tuple[Value | Exactly, ...]
 ) -> Iterator[int]:
-    return (row for row in rows if any(same(column[row], choice) for choice in wanted))
+    return (row for row in rows if any(fits(column[row], choice) for choice in wanted))
 
 
 class Block:

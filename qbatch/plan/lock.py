@@ -13,9 +13,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from qbatch.drafts import draft_beside
 from qbatch.errors import SelectionError
 from qbatch.plan.reasons import changes, leaves
 from qbatch.plan.saved import describe, describe_targets
@@ -107,9 +109,13 @@ def write_lock(
     lock = {"qbatch-lock": FORMAT, "manifests": entries}
     text = json.dumps(lock, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
     if not file.exists() or file.read_text("utf-8") != text:
-        part = file.with_name(file.name + ".part")
-        part.write_text(text, "utf-8", newline="\n")
-        part.replace(file)
+        part = draft_beside(file)
+        try:
+            part.write_text(text, "utf-8", newline="\n")
+            part.replace(file)
+        finally:
+            with suppress(OSError):
+                part.unlink(missing_ok=True)
     return file
 
 

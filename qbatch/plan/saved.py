@@ -17,6 +17,7 @@ from itertools import islice, zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from qbatch.drafts import draft_beside
 from qbatch.errors import SelectionError
 from qbatch.plan.identity import canonical_json
 from qbatch.plan.reasons import changes, leaves
@@ -146,7 +147,7 @@ def selected(plan: Plan, selection: str) -> Iterator[tuple[str, str]]:
     """
     if not selection:
         return plan.ids_and_names()
-    is_meant = select(selection, plan.axes)
+    is_meant = select(selection, plan.axes, plan.manifest)
     return ((point.id, point.name) for point in plan.points() if is_meant(point))
 
 
@@ -179,7 +180,7 @@ def save_plan(
         "targets": describe_targets(plan, targets or {}, drivers or {}),
     }
     digest, number = hashlib.sha256(), 0
-    part = path.with_name(path.name + ".part")
+    part = draft_beside(path)
     points = selected(plan, selection)
     try:
         with part.open("w", encoding="utf-8", newline="\n") as file:

@@ -8,22 +8,32 @@
 Left of a comparison stands an axis, a parameter, or one of id, name, circuit, backend, shots,
 repeat, seed. A point that lacks it (another circuit's parameter) does not match. Words with spaces
 or signs stand in quotes. `not` binds closest, then `and`, then `or`.
+
+A number equals the value of the axis that is just that number; where there is none, the value that
+is written so in names; where there is none either, all within a relative 1e-9 (``gamma=pi/2`` means
+the grid's point there, whatever its last bit). So ``x=0.3`` does not mean 0.1 + 0.2 where the axis
+has both.
 """
 
 from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NoReturn
+from functools import cached_property
+from typing import TYPE_CHECKING, NoReturn
 
 from qbatch.errors import SelectionError
 from qbatch.manifest.models import Value
 from qbatch.manifest.nearest import did_you_mean, listed
 from qbatch.plan.identity import SweepPoint
-from qbatch.plan.layout import full_text, short_text
+from qbatch.plan.layout import full_text, short_text, text_writer
 from qbatch.plan.where import same
+from qbatch.plan.written import values_by_axis
+
+if TYPE_CHECKING:
+    from qbatch.manifest.models import Manifest
 
 Predicate = Callable[[SweepPoint], bool]
 
@@ -58,22 +68,28 @@ class _Token:
     column: int
 
 
-def select(expression: str, axes: Collection[str] | None = None) -> Predicate:
+def select(
+    expression: str, axes: Collection[str] | None = None, manifest: Manifest | None = None
+) -> Predicate:
     """Return a predicate over points.
 
     Args:
         expression: See this module's head.
         axes: Names that may be compared beside `FIELDS`; None: any.
+        manifest: Whose axes tell which values there are; None: not known.
 
     Raises:
         SelectionError: It cannot be read, or compares a name that does not exist; the text points
             at the place with a caret.
     """
-    return _Parser(expression, axes).parse()
+    return _Parser(expression, axes, manifest).parse()
 
 
 def check_meant(
-    expression: str, axes: Collection[str] | None, points: Iterable[SweepPoint]
+    expression: str,
+    axes: Collection[str] | None,
+    points: Iterable[SweepPoint],
+    manifest: Manifest | None = None,
 ) -> bool:
     """Tell whether any of the points is meant.
 
@@ -81,12 +97,13 @@ def check_meant(
         expression: See this module's head.
         axes: As for `select`.
         points: Gone through until one is meant.
+        manifest: As for `select`.
 
     Raises:
         SelectionError: None is, for a part of the expression fits no point at all; the text points
             at it and says which values there are.
     """
-    parser = _Parser(expression, axes)
+    parser = _Parser(expression, axes, manifest)
     is_meant = parser.parse()
     seen: dict[str, set[str]] = {part.name: set() for part in parser.parts if part.name}
     alone = dict.fromkeys(parser.parts, False)
@@ -118,7 +135,10 @@ class _Part:
 
 
 class _Parser:
-    def __init__(self, text: str, axes: Collection[str] | None) -> None:
+    def __init__(
+        self, text: str, axes: Collection[str] | None, manifest: Manifest | None = None
+    ) -> None:
+        self._manifest = manifest
         self.parts: list[_Part] = []
         self._text = text
         self._axes = axes
@@ -239,10 +259,8 @@ class _Parser:
             return lambda point: (v := value_of(point, name)) is not None and text in _shown(v)
         value = _read(right)
         if sign.text in ("=", "==", "!="):
-            wanted = sign.text != "!="
-            return lambda point: (
-                (v := value_of(point, name)) is not None and _is_equal(v, value, right) is wanted
-            )
+            wanted, is_equal = sign.text != "!=", self._equality(name, value, right)
+            return lambda point: (v := value_of(point, name)) is not None and is_equal(v) is wanted
         if isinstance(value, (str, bool)):
             self._fail(f"{sign.text!r} compares numbers; {right.text!r} is none", right.column)
         compare, limit = _ORDERED[sign.text], value
@@ -250,6 +268,22 @@ class _Parser:
             not isinstance(v := value_of(point, name), (str, bool, type(None)))
             and compare(v, limit)
         )
+
+    @cached_property
+    def _values(self) -> Mapping[str, Sequence[Value] | None]:
+        return {} if self._manifest is None else values_by_axis(self._manifest)
+
+    def _equality(self, name: str, wanted: Value, written: _Token) -> Callable[[Value], bool]:
+        """What it means that an axis has a value as a person wrote it; see the module's head."""
+        if isinstance(wanted, str | bool):
+            return lambda value: _is_equal(value, wanted, written)
+        values = [v for v in self._values.get(name) or () if not isinstance(v, str | bool)]
+        if any(value == wanted for value in values):
+            return lambda value: value == wanted and not isinstance(value, bool)
+        write = text_writer(values)
+        if any(write(value) == written.text for value in values):
+            return lambda value: write(value) == written.text
+        return lambda value: _is_equal(value, wanted, written)
 
 
 def _holds(text: str) -> Predicate:
@@ -259,11 +293,17 @@ def _holds(text: str) -> Predicate:
 
 
 def value_of(point: SweepPoint, name: str) -> Value | None:
-    """Return the point's value of a field, axis or parameter; None when it has none."""
+    """Return the point's value of a parameter, field or axis; None when it has none.
+
+    A parameter may be named `name` or `seed`: then it is the parameter that is meant.
+    """
+    for known, value in point.parameters:
+        if known == name:
+            return value
     if name in FIELDS:
         found: Value = getattr(point, name)
         return found
-    return next((value for known, value in point.parameters if known == name), None)
+    return None
 
 
 def _read(token: _Token) -> Value:

@@ -2,12 +2,15 @@
 
 A `where` names axes, each with a value or a list of values; a point matches when each named axis
 has one of them. Numbers match within a relative 1e-9 (an absolute 1e-12 near zero): ``beta: pi/8``
-means the grid's point there, whatever the last bit. Strings and booleans match only their like.
+means the grid's point there, whatever the last bit. But where the axis has just the value that is
+written, that one alone is meant (`narrowed`): 0.3 is not 0.1 + 0.2 where the axis has both. Strings
+and booleans match only their like.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from math import isclose
 
 from qbatch.manifest.models import Value, Where
@@ -29,9 +32,49 @@ def choices(wanted: Value | tuple[Value, ...]) -> tuple[Value, ...]:
     return tuple(wanted) if isinstance(wanted, (tuple, list)) else (wanted,)
 
 
-def is_match(where: Where, values: Mapping[str, Value]) -> bool:
+@dataclass(frozen=True, slots=True)
+class Exactly:
+    """A choice that means just this value."""
+
+    value: Value
+
+
+#: Axis -> what it may be.
+Narrowed = Mapping[str, tuple["Value | Exactly", ...]]
+
+
+def fits(value: Value, choice: Value | Exactly) -> bool:
+    """Tell whether a point's value is what a choice means."""
+    if isinstance(choice, Exactly):
+        return value == choice.value and same(value, choice.value)
+    return same(value, choice)
+
+
+def narrowed_choices(
+    wanted: Value | tuple[Value, ...], column: Iterable[Value]
+) -> tuple[Value | Exactly, ...]:
+    """Return the choices of one axis; those that its column has just so are meant exactly."""
+    asked = choices(wanted)
+    numbers = {choice for choice in asked if not isinstance(choice, str | bool)}
+    there = numbers.intersection(v for v in column if not isinstance(v, str | bool))
+    return tuple(
+        Exactly(choice) if choice in there and not isinstance(choice, bool) else choice
+        for choice in asked
+    )
+
+
+def narrowed(where: Where, axes: Mapping[str, Sequence[Value] | None]) -> Narrowed:
+    """Return a `where` for `is_match`, given the values of the axes as far as they are known."""
+    return {name: narrowed_choices(wanted, axes.get(name) or ()) for name, wanted in where.items()}
+
+
+def is_match(where: Where | Narrowed, values: Mapping[str, Value]) -> bool:
     """Tell whether the point with these axis `values` matches; an axis it lacks never does."""
     return all(
-        name in values and any(same(values[name], choice) for choice in choices(wanted))
+        name in values
+        and any(
+            fits(values[name], choice)
+            for choice in (wanted if isinstance(wanted, tuple | list) else (wanted,))
+        )
         for name, wanted in where.items()
     )

@@ -4,9 +4,9 @@ contract      what a driver is, and the values that go in and come out
 registry      which providers there are, and how drivers and options are found
 complaints    what is wrong with options, in words
 local         the embedded simulator
-open_quantum, ibm_direct_access, marqov, scaleway, oqc
-a cloud each: its driver, its options, its replies
 kit           what drivers of clouds share
+
+Each cloud has a room of its own (`oqc`, `scaleway`, …): its driver, its options, its replies.
 """
 
 from qbatch.providers.contract import (
@@ -33,7 +33,9 @@ from qbatch.providers.registry import (
     ACCOUNT_OPTIONS,
     BUILT_IN,
     ENTRY_POINTS,
+    depends_on_values,
     manifest_schema,
+    misfit,
     open_driver,
     options_model,
     validate_settings,
@@ -61,7 +63,9 @@ __all__ = [
     "Translates",
     "Unknown",
     "Update",
+    "depends_on_values",
     "manifest_schema",
+    "misfit",
     "open_driver",
     "options_model",
     "validate_settings",

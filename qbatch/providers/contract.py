@@ -270,7 +270,8 @@ class Fetched:
     Attributes:
         counts: True counts, our bit order, all registers.
         raw: The reply as received, redacted; b"" where there is none (local).
-        facts: JSON: timings, method, engine, versions, calibration id.
+        facts: JSON: timings, method, engine, versions, calibration id. What a person should read
+            stands under "warning": the run prints it once, and the report holds it.
         statevector: Final state, complex, length 2**num_qubits, index bit k = qubit k; or None.
         cost: Billed, in the target's unit, when known.
         log: As in `Update`.

@@ -7,7 +7,7 @@ its driver by entry point; the module that the entry point names may hold a pyda
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from pydantic import BaseModel
 
+    from qbatch.circuit import Circuit
     from qbatch.manifest.models import Backend
 
 Loc = tuple[str | int, ...]
@@ -132,6 +133,30 @@ def validate_settings(backend: Backend, folder: Path) -> list[tuple[Loc, str]]:
     from qbatch.providers.complaints import complaints_about
 
     return [(("options", *loc), text) for loc, text in complaints_about(model, backend.options)]
+
+
+def depends_on_values(backend: Backend) -> bool:
+    """Whether a backend can run some circuits at some values only; see `misfit`."""
+    if backend.provider != "local":
+        return False
+    found: bool = import_module(BUILT_IN["local"].driver).depends_on_values(backend)
+    return found
+
+
+def misfit(
+    backend: Backend, folder: Path, circuit: Circuit, rows: Iterable[Sequence[float]]
+) -> str | None:
+    """Say why a backend cannot run a circuit at some of its points, or None; pure.
+
+    Args:
+        backend: For which `depends_on_values` holds.
+        folder: The manifest's.
+        circuit: With its free parameters.
+        rows: A value for each of `circuit.facts.parameters`, point by point.
+    """
+    local = import_module(BUILT_IN["local"].driver)
+    found: str | None = local.misfit(backend, folder, circuit, rows)
+    return found
 
 
 def _factory(provider: str) -> Any:

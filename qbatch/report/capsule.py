@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
 import platform
 import re
 import shutil
@@ -33,6 +32,7 @@ from uuid import NAMESPACE_URL, uuid5
 
 from qbatch import __version__
 from qbatch.circuit import open_circuit
+from qbatch.drafts import draft_beside
 from qbatch.errors import SnapshotError
 from qbatch.job import JobState
 from qbatch.manifest.models import Circuit
@@ -318,7 +318,7 @@ def _write_folder(path: Path, files: Mapping[str, bytes]) -> None:
     """Write a new folder, whole or not at all."""
     if path.exists():
         raise SnapshotError(f"{path}: is there already; a capsule is never changed, name another")
-    fresh = path.with_name(f".{path.name}.{os.getpid()}.new")
+    fresh = draft_beside(path)
     try:
         for name, body in files.items():
             (fresh / name).parent.mkdir(parents=True, exist_ok=True)

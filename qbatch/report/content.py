@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 from qbatch.job import JobState
 from qbatch.plan.limits import taken
-from qbatch.report.agreement import FALSE_ALARM
 from qbatch.report.agreement import Verdict as AgreementVerdict
+from qbatch.report.comparing import ALARM
 from qbatch.report.judging import CheckResult, Judgement
-from qbatch.report.numbers import amount, at_most, count_of, duration, percent, plain, whole
+from qbatch.report.numbers import amount, at_most, count_of, duration, percent, whole
 from qbatch.report.rows import Columns, Run
 from qbatch.report.survey import Failure, Share, Survey
 from qbatch.result import Verdict
@@ -141,6 +141,12 @@ class Content:
     def banner(self) -> str:
         """What must be read before any number: that it comes from a rehearsal; else ""."""
         return REHEARSED if "rehearsal" in self.run.meta else ""
+
+    @property
+    def warnings(self) -> list[str]:
+        """What backends warned of, with how many points it is about."""
+        told = self.survey.warnings.items()
+        return [f"{backend}: {text} ({count_of(n, 'point')})" for (backend, text), n in told]
 
     @property
     def headline(self) -> str:
@@ -283,23 +289,10 @@ class Content:
         """Whether the backends measure the same, number by number."""
         return self.survey.agreement.verdicts()
 
-    @property
+    @cached_property
     def repeats_note(self) -> str:
         """Whether repeats scatter more than shot noise lets them; "" without repeats."""
-        scatters = self.survey.scatters()
-        if not scatters:
-            return ""
-        number = self.columns.numbers[0]
-        excessive = [name for name, one in scatters if one.is_excessive]
-        told = (
-            f"Repeats of {count_of(len(scatters), 'setting')} were compared by {number}: "
-            "the scatter between repeats against the shot noise within them (χ² test). "
-        )
-        worst = f"the least likely has p = {scatters[0][1].p_value:.2g}"
-        if not excessive:
-            return f"{told}Shot noise explains all of it ({worst})."
-        names = ", ".join(excessive[:5]) + (", …" if len(excessive) > 5 else "")
-        return f"{told}{len(excessive)} scatter more than shot noise explains ({worst}): {names}."
+        return self.survey.repeats.note()
 
     @cached_property
     def versions(self) -> dict[str, str]:
@@ -331,6 +324,12 @@ def _cost_row(name: str, unit: str, total: Total) -> tuple[str, ...]:
     return (name, whole(total.jobs), amount(total.quoted, unit), due, *ended)
 
 
+def settings_text(verdict: AgreementVerdict) -> str:
+    """How many settings were compared, and at how many of them there are too few shots."""
+    few = f" ({whole(verdict.too_few)} with too few shots)" if verdict.too_few else ""
+    return f"{whole(verdict.settings)}{few}"
+
+
 def shown(check: CheckResult) -> list[Judgement]:
     """The judgements of a check that a page has room for, the worst first."""
     found = []
@@ -339,12 +338,12 @@ def shown(check: CheckResult) -> list[Judgement]:
     return found
 
 
-def where_text(where: Where) -> str:
+def where_text(where: Where, columns: Columns) -> str:
     """``backend = noisy, shots = 100 or 1000``; "" for all points."""
     parts = []
     for name, wanted in where.items():
         values = wanted if isinstance(wanted, tuple | list) else (wanted,)
-        parts.append(f"{name} = {' or '.join(map(plain, values))}")
+        parts.append(f"{name} = {' or '.join(columns.text(name, value) for value in values)}")
     return ", ".join(parts)
 
 
@@ -404,19 +403,22 @@ def how_to_read(content: Content) -> list[str]:
     level = content.level
     paragraphs = [
         "0.9120(28) is the value 0.9120 with a standard error of 0.0028: the digits in parentheses "
-        "count in the last places shown.",
+        "count in the last places shown. Where all shots agree there is no standard error: "
+        "1.000(+0−37) has an interval that reaches 0.037 below the value and not above it.",
         f"[0.906, 0.917] is the {level} interval: of many such experiments about {level} have the "
-        "true value inside theirs. Intervals of probabilities are Wilson's; those of observables "
-        "are the same score interval for a mean, with the full variance of the sum per shot. They "
-        "keep a width even when all shots agree: a hundred equal shots prove nothing to the last "
-        "digit.",
+        "true value inside theirs. Intervals of what has two values (a probability, one product "
+        "of Z) are Wilson's; those of sums are empirical likelihood's, with the full variance of "
+        "the sum per shot. They keep a width even when all shots agree: a hundred equal shots "
+        "prove nothing to the last digit.",
         "Bitstrings: the rightmost character is bit 0 of its register; the last register declared "
         "stands leftmost. Z2 in an observable is classical bit 2, counted through the registers in "
         "the order declared.",
     ]
     if content.manifest.checks:
         paragraphs.append(
-            "Checks are judged on the interval, never on the value alone: x >= a passes when the "
+            "Checks are judged on an interval, never on the value alone, and on one that is "
+            "wrong no oftener than its level says on either side (Clopper and Pearson's for what "
+            "has two values): it may be wider than the one told. x >= a passes when the "
             "whole interval lies at or above a, fails when all of it lies below, and is undecided "
             "in between: more shots would tell. x == a passes when a lies in the interval, that "
             "is, when the shots are consistent with it."
@@ -429,8 +431,11 @@ def how_to_read(content: Content) -> list[str]:
         )
     if content.agreement:
         paragraphs.append(
-            "Backends agree on a setting (a circuit with its parameters) when a χ² test finds no "
-            "more between their pooled shots than shot noise explains. Were all alike, the chance "
-            f"that any setting here is told to differ is {FALSE_ALARM:.0%}."
+            "Backends agree on a setting (a circuit with its parameters) when a test finds no "
+            "more between their shots than chance: Fisher's exact test for two backends and a "
+            "number of two values, else χ², whose tail is drawn at random where there are few "
+            "shots. All settings and numbers are corrected for together (Holm): were all backends "
+            f"alike, the chance that any is told to differ is {ALARM:.0%} at most. p is each "
+            "test's own. Where no result could have told backends apart, it says so."
         )
     return paragraphs

@@ -30,16 +30,15 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from qbatch.errors import QbatchError, SelectionError
+from qbatch.manifest.columns import FIGURES, table_columns
 from qbatch.report.files import replacing, replacing_text
 from qbatch.report.rows import Columns, Floors, Point, Run
-from qbatch.snapshot.ledger import FIGURES, figures_by_point
+from qbatch.snapshot.ledger import figures_by_point
 
 if TYPE_CHECKING:
     from qbatch.result import Estimate
     from qbatch.snapshot import Purchase
 
-HEAD = ("id", "point", "state", "circuit", "backend", "shots", "repeat")
-TAIL = ("cost", "unit", "provider_job_id", "error")
 #: Formats that are text and can go to a stream.
 TEXT_FORMATS = ("csv", "counts", "json", "ledger", "oqc-snapshot")
 #: Formats that need a file.
@@ -90,11 +89,9 @@ class CsvRows:
         self._parameters = columns.parameters
         self._numbers = columns.numbers
         self._writer = csv.writer(file, lineterminator="\n")
-        numbers = (
-            f"{name}{end}" for name in columns.numbers for end in ("", "_se", "_low", "_high")
+        self._writer.writerow(
+            table_columns(columns.parameters, columns.numbers, billed=bool(self._bought))
         )
-        more = FIGURES if self._bought else ()
-        self._writer.writerow((*HEAD, *columns.parameters, *numbers, *TAIL, *more))
 
     def add(self, point: Point) -> None:
         """Write one point."""

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from qbatch.report.numbers import count_of, label, visible
+from qbatch.report.numbers import count_of, labels, visible
 from qbatch.report.series import MAX_MARKS, Series
 
 if TYPE_CHECKING:
@@ -89,6 +89,14 @@ class Canvas:
         if name == "shots":
             return "shots per point"
         return METRIC_LABELS.get(name, name)
+
+    def text(self, name: str | None, value: Value | None) -> str:
+        """A value of an axis, told from the axis' other values."""
+        return self.series.columns.text(name, value)
+
+    def labels(self, name: str | None, values: Sequence[Value | None]) -> list[str]:
+        """Values of an axis, short enough to stand beside ticks and in a legend."""
+        return labels([self.text(name, value) for value in values])
 
     def tooltips(self, artist: Any, texts: Sequence[str]) -> None:
         """Give each mark of `artist` a tooltip."""
@@ -276,8 +284,3 @@ def _with_description(svg: str, title: str, caption: str, prefix: str) -> str:
     start = svg.index("<svg ") + len("<svg ")
     end = svg.index(">", start) + 1
     return f"{svg[:start]}{labelled} {style} {svg[start:end]}{head}{svg[end:]}"
-
-
-def describe(name: str, value: Value | None) -> str:
-    """Above a panel: ``backend = noisy``."""
-    return f"{name} = {label(value)}"

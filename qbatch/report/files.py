@@ -17,6 +17,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
+from qbatch.drafts import draft_beside
 from qbatch.errors import UnwritableError
 
 #: What the disk has no room for.
@@ -74,7 +75,7 @@ def _is_stdout(found: os.stat_result) -> bool:
 @contextmanager
 def _renamed_to(path: Path) -> Iterator[Path]:
     place = Path(os.path.realpath(path)) if path.is_symlink() else path
-    fresh = place.with_name(f".{place.name}.{os.getpid()}.new")
+    fresh = draft_beside(place)
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
         yield fresh

@@ -24,11 +24,12 @@ from qbatch.report.content import (
     TIME_HEADS,
     Content,
     how_to_read,
+    settings_text,
     shown,
     where_text,
 )
 from qbatch.report.judging import CheckResult, Judgement
-from qbatch.report.numbers import count_of, interval, plain, short, whole
+from qbatch.report.numbers import count_of, interval, p_cell, short, whole
 from qbatch.report.rows import Columns, Floors, Point
 from qbatch.report.survey import axis_values
 
@@ -63,7 +64,7 @@ class HtmlRows:
         self.numeric: set[str] = set()
         self._floors = floors
         self._waiting: list[str] = []
-        self._axis_cells: dict[tuple[type, Value | None], str] = {}
+        self._axis_cells: dict[tuple[str, type, Value | None], str] = {}
         self._spool: IO[str] = SpooledTemporaryFile(  # noqa: SIM115 - closed by `close`
             _IN_MEMORY, "w+", encoding="utf-8", newline="\n"
         )
@@ -71,9 +72,9 @@ class HtmlRows:
     def add(self, point: Point) -> None:
         """Take in one point."""
         values = axis_values(point, self.columns)
-        cells = [self._axis_cell(value) for value in values]
+        names = (*self.columns.axes, *self.columns.parameters)
+        cells = [self._axis_cell(n, v) for n, v in zip(names, values, strict=True)]
         if self.number == 0:
-            names = (*self.columns.axes, *self.columns.parameters)
             self.numeric = {n for n, v in zip(names, values, strict=True) if _is_number(v)}
         if not cells:
             cells = [f"<td>{escape(point.name)}</td>"]
@@ -93,18 +94,18 @@ class HtmlRows:
         if len(self._waiting) >= _ROWS_AT_ONCE:
             self._flush()
 
-    def _axis_cell(self, value: Value | None) -> str:
-        known = self._axis_cells.get((value.__class__, value))
+    def _axis_cell(self, name: str, value: Value | None) -> str:
+        known = self._axis_cells.get((name, value.__class__, value))
         if known is not None:
             return known
         if value is None:
             cell = "<td></td>"
         elif _is_number(value):
-            cell = f'<td class="n" data-v="{value!r}">{plain(value)}</td>'
+            cell = f'<td class="n" data-v="{value!r}">{self.columns.text(name, value)}</td>'
         else:
-            cell = f"<td>{escape(plain(value))}</td>"
+            cell = f"<td>{escape(self.columns.text(name, value))}</td>"
         if len(self._axis_cells) < 10_000:
-            self._axis_cells[value.__class__, value] = cell
+            self._axis_cells[name, value.__class__, value] = cell
         return cell
 
     def _number(self, name: str, estimate: Estimate, point: Point) -> str:
@@ -162,6 +163,8 @@ def html_pieces(content: Content, rows: HtmlRows) -> Iterator[str]:
         short=short,
         interval=interval,
         whole=whole,
+        p_cell=p_cell,
+        settings_text=settings_text,
         time_heads=TIME_HEADS,
         cost_heads=COST_HEADS,
         count_of=count_of,
@@ -236,7 +239,7 @@ def _ruler(check: CheckResult, one: Judgement) -> str:
     if estimate is None:
         return ""
     claims = [number for _, number in check.check.conditions]
-    value, low, high = estimate.value, estimate.low, estimate.high
+    value, (low, high) = estimate.value, estimate.judged
     if check.check.absolute:
         claims += [-number for number in claims]
     left, right = min(low, *claims), max(high, *claims)

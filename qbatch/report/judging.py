@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from qbatch.job import JobState
-from qbatch.plan.where import is_match
+from qbatch.plan.where import Narrowed, is_match, narrowed
+from qbatch.plan.written import values_by_axis
 from qbatch.report.numbers import count_of
 from qbatch.report.rows import Point, Run, axes_of
 from qbatch.result import Check, Estimate, Verdict, explain, judge, parse_check
@@ -46,12 +47,14 @@ class CheckResult:
     Attributes:
         check: What is claimed.
         where: Of which points.
+        meant: The same, given which values the axes have.
         numbers: Verdict -> how many points.
         kept: The first judgements of each verdict.
     """
 
     check: Check
     where: Where
+    meant: Narrowed
     numbers: Counter[Verdict] = field(default_factory=Counter)
     kept: dict[Verdict, list[Judgement]] = field(default_factory=dict)
 
@@ -79,7 +82,7 @@ class CheckResult:
 
     def add(self, point: Point, values: Mapping[str, Value]) -> None:
         """Judge at `point`, whose axes are `values`, if the check is about it."""
-        if not is_match(self.where, values):
+        if not is_match(self.meant, values):
             return
         estimate = point.estimates.get(self.check.name)
         verdict = Verdict.UNDECIDED if estimate is None else judge(self.check, estimate)
@@ -99,9 +102,15 @@ def _not_measured(point: Point) -> str:
 def open_checks(run: Run) -> list[CheckResult]:
     """Read the manifest's checks; nothing is judged yet."""
     numbers = {name: float(value) for name, value in run.manifest.vars.items() if _is_real(value)}
+    checks = run.manifest.checks
+    values = values_by_axis(run.manifest) if any(check.where for check in checks) else {}
     return [
-        CheckResult(parse_check(check.that, variables=numbers), check.where)
-        for check in run.manifest.checks
+        CheckResult(
+            parse_check(check.that, variables=numbers),
+            check.where,
+            narrowed(check.where, values),
+        )
+        for check in checks
     ]
 
 

@@ -15,10 +15,11 @@ from qbatch.report.content import (
     TIME_HEADS,
     Content,
     how_to_read,
+    settings_text,
     shown,
     where_text,
 )
-from qbatch.report.numbers import count_of, full, plain, whole
+from qbatch.report.numbers import count_of, full, p_cell, whole
 from qbatch.report.rows import Columns, Floors, Point
 from qbatch.report.survey import axis_values
 from qbatch.result import Verdict
@@ -108,7 +109,9 @@ class MarkdownRows:
             self.left_out += 1
             return
         values = axis_values(point, self.columns)
-        row = ["" if v is None else cell(plain(v)) for v in values] or [cell(point.name)]
+        names = (*self.columns.axes, *self.columns.parameters)
+        texts = map(self.columns.text, names, values)
+        row = [cell(text) for text in texts] or [cell(point.name)]
         row.append(point.job.state.value)
         estimates = point.estimates
         for name in self.columns.numbers:
@@ -137,6 +140,8 @@ def markdown_lines(content: Content, rows: MarkdownRows, figures: str = "figures
     yield ""
     if content.banner:
         yield from (f"> **{content.banner}**", "")
+    for warning in content.warnings:
+        yield from (f"> **Warning:** {line(warning)}", "")
     if manifest.description:
         yield from (line(manifest.description), "")
     yield f"**{content.headline}.** " + " · ".join(
@@ -164,7 +169,7 @@ def _checks(content: Content) -> Iterator[str]:
     yield from ("## Checks", "")
     rows = []
     for check in content.survey.checks:
-        where = cell(where_text(check.where)) or "all points"
+        where = cell(where_text(check.where, content.columns)) or "all points"
         rows.append([_VERDICTS[check.verdict], f"`{cell(check.check.text)}`", where, check.summary])
     yield from table(["verdict", "claim", "where", "points"], rows)
     yield ""
@@ -244,10 +249,10 @@ def _agreement(content: Content) -> Iterator[str]:
         [
             cell(one.number),
             one.word,
-            whole(one.settings),
+            settings_text(one),
             whole(one.differing),
             cell(one.least_likely.setting),
-            f"{one.least_likely.p_value:.2g}",
+            p_cell(one.least_likely.p_value),
             cell(one.least_likely.told),
         ]
         for one in verdicts

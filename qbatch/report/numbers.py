@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import ROUND_CEILING, Decimal
 
 from qbatch.result import Counts, Estimate
@@ -31,13 +31,15 @@ def _digits_of(size: float) -> int:
 
 
 def plain(value: object) -> str:
-    """A swept value: short, and unmistakable.
+    """A swept value, unmistakable: of two different ones the texts differ.
 
-    >>> plain(0.1 + 0.2), plain(1000), plain(True), plain("noisy")
-    ('0.3', '1000', 'true', 'noisy')
+    Where the other values of its axis are known, `Columns.text` writes it shorter.
+
+    >>> plain(0.3), plain(0.1 + 0.2), plain(1e6), plain(1000), plain(True), plain("noisy")
+    ('0.3', '0.30000000000000004', '1000000', '1000', 'true', 'noisy')
     """
-    if value.__class__ is float:
-        return format(value, ".6g")
+    if isinstance(value, float):
+        return repr(value).removesuffix(".0")
     if value.__class__ is bool:
         return "true" if value else "false"
     return str(value)
@@ -52,14 +54,27 @@ def visible(text: str) -> str:
     return _UNFIT.sub("\ufffd", text)
 
 
-def label(value: object) -> str:
-    """A swept value in a drawing, which a long one would push out of its frame.
+def labels(texts: Sequence[str]) -> list[str]:
+    """Texts in a drawing, which long ones would push out of its frame; different ones differ.
 
-    >>> label("a value that would fill the picture")
-    'a value that would fill…'
+    >>> labels(["a value that would fill the picture"])
+    ['a value that would fill…']
+    >>> labels(["depolarized by one per cent, a", "depolarized by one per cent, b"])
+    ['depolarized b…er cent, a', 'depolarized b…er cent, b']
     """
-    text = " ".join(plain(value).split())
-    return text if len(text) <= MAX_LABEL else f"{text[: MAX_LABEL - 1]}…"
+    whole_texts = [" ".join(text.split()) for text in texts]
+    half = MAX_LABEL // 2
+    for head, tail in ((MAX_LABEL - 1, 0), (half + 1, MAX_LABEL - half - 2)):
+        short = [_cut(text, head, tail) for text in whole_texts]
+        if len(set(short)) == len(set(texts)):
+            return short
+    return list(texts)
+
+
+def _cut(text: str, head: int, tail: int) -> str:
+    if len(text) <= MAX_LABEL:
+        return text
+    return f"{text[:head]}…{text[-tail:] if tail else ''}"
 
 
 def with_error(value: float, se: float) -> str:
@@ -67,18 +82,25 @@ def with_error(value: float, se: float) -> str:
 
     >>> with_error(0.91204, 0.0028), with_error(12.34, 1.5), with_error(1234.0, 56.0)
     ('0.9120(28)', '12.3(15)', '1234(56)')
+    >>> with_error(-0.0001, 0.05)
+    '0.000(50)'
     """
     if not 0 < se < math.inf:
-        return format(value, ".6g")
+        return format(value + 0.0, ".6g")
     digits = _digits_of(se)
     if digits > _MOST_DIGITS:
         return f"{value:.6g}({se:.1e})"
     if digits <= 0:
-        return f"{round(value, digits):.0f}({round(se, digits):.0f})"
+        return f"{_unsigned_zero(round(value, digits), 0):.0f}({round(se, digits):.0f})"
     last_places = round(se * 10.0**digits)
     if last_places == 100:
         digits, last_places = digits - 1, 10
-    return _WITH_ERROR[digits] % (value, last_places)
+    return _WITH_ERROR[digits] % (_unsigned_zero(value, digits), last_places)
+
+
+def _unsigned_zero(value: float, digits: int) -> float:
+    """Return 0.0 for what would read as -0.000, else `value`."""
+    return value if value > 0 or round(value, digits) else 0.0
 
 
 def interval(low: float, high: float) -> str:
@@ -89,22 +111,34 @@ def interval(low: float, high: float) -> str:
     """
     width = high - low
     if not 0 < width < math.inf:
-        return f"[{low:.6g}, {high:.6g}]"
-    return _INTERVAL[min(_MOST_DIGITS, max(0, _digits_of(width)))] % (low, high)
+        return f"[{low + 0.0:.6g}, {high + 0.0:.6g}]"
+    digits = min(_MOST_DIGITS, max(0, _digits_of(width)))
+    return _INTERVAL[digits] % (_unsigned_zero(low, digits), _unsigned_zero(high, digits))
 
 
 def short(estimate: Estimate) -> str:
-    """Value and standard error; where all shots agree, the digits its interval leaves.
+    """Value and standard error; where all shots agree, how far its interval reaches.
 
-    >>> short(Estimate(1.0, 0.0, 0.963, 1.0))
-    '1.000'
+    Shots that all agree have a standard error of 0, which says nothing: one shot is told from a
+    hundred by the interval, in units of the value's last digit, above and below.
+
+    >>> short(Estimate(1.0, 0.0, 0.963, 1.0)), short(Estimate(1.0, 0.0, 0.2065, 1.0))
+    ('1.000(+0−37)', '1.00(+0−80)')
+    >>> short(Estimate(-1.0, 0.0, -1.0, -0.926)), short(Estimate(3.0, 0.0, 3.0, 3.0))
+    ('-1.000(+74−0)', '3')
     """
     if estimate.se > 0:
         return with_error(estimate.value, estimate.se)
     width = estimate.high - estimate.low
     if width <= 0:
         return format(estimate.value, ".6g")
-    return _VALUE[min(_MOST_DIGITS, max(0, _digits_of(width)))] % estimate.value
+    digits = min(_MOST_DIGITS, max(0, _digits_of(width)))
+    value = _VALUE[digits] % _unsigned_zero(estimate.value, digits)
+    above, below = (
+        math.ceil((end * 10.0**digits) - 1e-6)  # rather too wide than too narrow
+        for end in (estimate.high - estimate.value, estimate.value - estimate.low)
+    )
+    return f"{value}(+{above}−{below})"
 
 
 def full(estimate: Estimate) -> str:
@@ -173,6 +207,28 @@ def percent(share: float, digits: int = 1) -> str:
     '51.0 %'
     """
     return f"{100 * share:.{digits}f} %"
+
+
+#: Below this the last bits of a p-value mean nothing, and no experiment is that well understood.
+_LEAST_P = 1e-15
+
+
+def p_text(p_value: float) -> str:
+    """A p-value as a claim that can be printed; never that it is 0.
+
+    >>> p_text(0.0123), p_text(1e-200), p_text(0.0)
+    ('p = 0.012', 'p < 1e-15', 'p < 1e-15')
+    """
+    return "p < 1e-15" if p_value < _LEAST_P else f"p = {p_value:.2g}"
+
+
+def p_cell(p_value: float) -> str:
+    """A p-value where the column's head says that it is one.
+
+    >>> p_cell(0.0123), p_cell(0.0)
+    ('0.012', '< 1e-15')
+    """
+    return p_text(p_value).removeprefix("p ").removeprefix("= ")
 
 
 def count_of(number: int, noun: str) -> str:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from matplotlib.figure import Figure as Sheet
 
-from qbatch.report.figures import INK, MAX_FACETS, Canvas, describe
-from qbatch.report.numbers import count_of, full, label, percent, plain
+from qbatch.report.figures import INK, MAX_FACETS, Canvas
+from qbatch.report.numbers import count_of, full, percent, plain
 from qbatch.report.scales import Palette, Scale, in_order, is_number
-from qbatch.report.series import Mark, pool_repeats
+from qbatch.report.series import Mark
 from qbatch.result import Counts, wilson
 
 if TYPE_CHECKING:
@@ -51,9 +52,10 @@ def paint(canvas: Canvas) -> Sheet:
     for axes in panels[len(facets) :]:
         axes.set_visible(False)
     used = list(zip(facets, panels, strict=False))
-    for facet, axes in used:
+    heads = canvas.labels(plot.facet, [facet for facet, _ in used])
+    for (_, axes), head in zip(used, heads, strict=True):
         if plot.facet:
-            axes.set_title(describe(plot.facet, facet))
+            axes.set_title(f"{plot.facet} = {head}")
     if canvas.series.shows_outcomes:
         _paint_outcomes(canvas, sheet, used)
     elif plot.type == "heatmap":
@@ -82,11 +84,12 @@ def _set_labels(panels: Panels, x: str, y: str) -> None:
 
 
 def _paint_lines(canvas: Canvas, sheet: Sheet, panels: Panels) -> None:
-    plot, marks = canvas.series.plot, _drawable(canvas)
-    pooled = pool_repeats(marks)
+    plot, series = canvas.series.plot, canvas.series
+    marks = _drawable(canvas, series.marks)
+    pooled = _drawable(canvas, series.pooled(), says_so=False)
     along_x = Scale.of(mark.x for mark in marks)
     along_y = Scale.of(mark.y for mark in marks)
-    palette = Palette(mark.color for mark in marks)
+    palette = Palette((mark.color for mark in marks), partial(canvas.labels, plot.color))
     # A measured axis has ticks at round numbers, also where its values are multiples of π.
     heights = [mark.y for mark in marks] if plot.yscale == "log" else []
     for facet, axes in panels:
@@ -103,27 +106,29 @@ def _paint_lines(canvas: Canvas, sheet: Sheet, panels: Panels) -> None:
                 (mark for mark in means if mark.key == key), key=lambda m: along_x.place(m.x)
             )
             color = line[0].color
-            name = label(color) if color not in seen else "_"
+            name = palette.label(color) if color not in seen else "_"
             seen.add(color)
             style = {"color": palette.color(color), "marker": palette.marker(color), "label": name}
             aside = 0.0 if along_x.words is None else palette.aside(color)
             _paint_line(canvas, axes, line, along_x, along_y, style, aside)
         _paint_floor(axes, means, along_x)
-        along_x.mark(axes.xaxis, (mark.x for mark in marks), plot.xscale)
-        along_y.mark(axes.yaxis, heights, plot.yscale)
+        along_x.mark(
+            axes.xaxis, (mark.x for mark in marks), partial(canvas.labels, plot.x), plot.xscale
+        )
+        along_y.mark(axes.yaxis, heights, partial(canvas.labels, plot.y), plot.yscale)
     _set_labels(panels, canvas.label(plot.x), canvas.label(plot.y))
     palette.add_legend(sheet, panels[0][1], plot.color)
     _describe_lines(canvas, marks, pooled)
 
 
-def _drawable(canvas: Canvas) -> list[Mark]:
-    """Marks without those that a logarithmic axis cannot show."""
-    plot, marks = canvas.series.plot, canvas.series.marks
+def _drawable(canvas: Canvas, marks: list[Mark], *, says_so: bool = True) -> list[Mark]:
+    """Marks without those that a logarithmic axis cannot show; the caption says so."""
+    plot = canvas.series.plot
     for name, scale in (("x", plot.xscale), ("y", plot.yscale)):
         if scale == "log":
             values = [(mark, getattr(mark, name)) for mark in marks]
             kept = [mark for mark, value in values if not is_number(value) or value > 0]
-            if len(kept) < len(marks):
+            if says_so and len(kept) < len(marks):
                 lost = count_of(len(marks) - len(kept), "point")
                 canvas.caption.append(f"{lost} at or below 0 not shown on the logarithmic {name}.")
             marks = kept
@@ -212,7 +217,9 @@ def _describe_lines(canvas: Canvas, marks: list[Mark], pooled: list[Mark]) -> No
     if plot.band in bands and canvas.series.number:
         canvas.caption.append(f"Shaded: {bands[plot.band]}.")
     if len(pooled) < len(marks):
-        canvas.caption.append("Repeats are pooled by shots; each repeat is a faint dot.")
+        canvas.caption.append(
+            "Repeats are pooled: their counts are added up, then analysed. Each is a faint dot."
+        )
     shown = {mark.color for mark in marks}
     if lines > len(shown) * max(1, len({mark.facet for mark in marks})):
         canvas.caption.append(
@@ -228,7 +235,7 @@ def _describe_lines(canvas: Canvas, marks: list[Mark], pooled: list[Mark]) -> No
 def _paint_heatmaps(canvas: Canvas, sheet: Sheet, panels: Panels) -> None:
     import numpy as np
 
-    plot, marks = canvas.series.plot, pool_repeats(_drawable(canvas))
+    plot, marks = canvas.series.plot, _drawable(canvas, canvas.series.pooled())
     along_x, along_y = (Scale.of(getattr(mark, axis) for mark in marks) for axis in ("x", "y"))
     xs = sorted({along_x.place(mark.x) for mark in marks})
     ys = sorted({along_y.place(mark.y) for mark in marks})
@@ -253,8 +260,12 @@ def _paint_heatmaps(canvas: Canvas, sheet: Sheet, panels: Panels) -> None:
         )
         if len(texts) == grid.size:
             canvas.tooltips(mesh, [texts[at] for at in np.ndindex(grid.shape)])
-        along_x.mark(axes.xaxis, (mark.x for mark in marks), plot.xscale)
-        along_y.mark(axes.yaxis, (mark.y for mark in marks), plot.yscale)
+        for along, axis, scale, name in (
+            (along_x, "x", plot.xscale, plot.x),
+            (along_y, "y", plot.yscale, plot.y),
+        ):
+            places = [getattr(mark, axis) for mark in marks]
+            along.mark(getattr(axes, f"{axis}axis"), places, partial(canvas.labels, name), scale)
         _ring_highest(axes, here, along_x, along_y)
     _set_labels(panels, canvas.label(plot.x), canvas.label(plot.y))
     for _, axes in panels:
@@ -299,7 +310,7 @@ def _describe_heatmap(canvas: Canvas, marks: list[Mark], overlaid: int) -> None:
         0,
         f"{canvas.label(plot.z)} over {plot.x} and {plot.y}; {count_of(len(marks), 'cell')}. "
         f"Highest (ringed): {full(best.estimate) if best.estimate else ''} at "
-        f"{plot.x} = {plain(best.x)}, {plot.y} = {plain(best.y)}.",
+        f"{plot.x} = {canvas.text(plot.x, best.x)}, {plot.y} = {canvas.text(plot.y, best.y)}.",
     )
     if overlaid:
         canvas.caption.append(
@@ -316,7 +327,7 @@ def _paint_histograms(canvas: Canvas, sheet: Sheet, panels: Panels) -> None:
 
     plot, marks = canvas.series.plot, canvas.series.marks
     along = Scale.of(mark.x for mark in marks)
-    palette = Palette(mark.color for mark in marks)
+    palette = Palette((mark.color for mark in marks), partial(canvas.labels, plot.color))
     places = [along.place(mark.x) for mark in marks]
     bins: Any = "auto" if len(set(places)) > 1 else 1
     if along.words is not None:
@@ -327,8 +338,10 @@ def _paint_histograms(canvas: Canvas, sheet: Sheet, panels: Panels) -> None:
             here = [
                 along.place(mark.x) for mark in marks if mark.facet == facet and mark.color == color
             ]
-            axes.hist(here, list(edges), color=palette.color(color), alpha=0.6, label=label(color))
-        along.mark(axes.xaxis, (mark.x for mark in marks))
+            axes.hist(
+                here, list(edges), color=palette.color(color), alpha=0.6, label=palette.label(color)
+            )
+        along.mark(axes.xaxis, (mark.x for mark in marks), partial(canvas.labels, plot.x))
     _set_labels(panels, canvas.label(plot.x), "points")
     palette.add_legend(sheet, panels[0][1], plot.color)
     canvas.caption.append(f"How {count_of(len(marks), 'point')} spread over {plot.x}.")
@@ -337,7 +350,7 @@ def _paint_histograms(canvas: Canvas, sheet: Sheet, panels: Panels) -> None:
 def _paint_outcomes(canvas: Canvas, sheet: Sheet, panels: Panels) -> None:
     plot, outcomes = canvas.series.plot, canvas.series.outcomes
     bars, left_out = _bars(outcomes.values())
-    palette = Palette(color for _, color in outcomes)
+    palette = Palette((color for _, color in outcomes), partial(canvas.labels, plot.color))
     target = canvas.manifest.analysis.distribution
     wanted = {} if target is None else {k.replace(" ", ""): p for k, p in target.target.items()}
     for facet, axes in panels:
@@ -397,6 +410,10 @@ def _paint_bars(
     shares = [wilson(seen.get(bits, 0), counts.shots, level) for bits in bars]
     xs = [i + offset for i in range(len(bars))]
     axes.bar(
-        xs, [s.value for s in shares], width * 0.92, color=palette.color(color), label=label(color)
+        xs,
+        [s.value for s in shares],
+        width * 0.92,
+        color=palette.color(color),
+        label=palette.label(color),
     )
     axes.vlines(xs, [s.low for s in shares], [s.high for s in shares], color=INK, linewidth=0.9)

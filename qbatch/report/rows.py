@@ -5,11 +5,13 @@ Rule: a run is read once, point by point; nothing here keeps the points.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from qbatch.plan.written import values_by_axis, writers_of
+from qbatch.report.numbers import plain
 from qbatch.result import Counts, Estimate, names_of, sampling_floor
 
 if TYPE_CHECKING:
@@ -44,6 +46,8 @@ class Point(Protocol):
     def counts(self) -> Counts | None: ...
     @property
     def estimates(self) -> Mapping[str, Estimate]: ...
+    @property
+    def warning(self) -> str: ...
 
 
 class Times(Protocol):
@@ -101,17 +105,34 @@ class Columns:
         parameters: Swept parameters, in the order declared.
         numbers: Analysed numbers, in the order of the manifest.
         level: Confidence of the intervals.
+        writers: Parameter -> how its values are written, so that each differs from the others.
+        values: Axis -> the values asked for; None or missing where they are not known.
     """
 
     axes: tuple[str, ...]
     parameters: tuple[str, ...]
     numbers: tuple[str, ...]
     level: float
+    writers: Mapping[str, Callable[[Value], str]] = field(default_factory=dict)
+    values: Mapping[str, Sequence[Value] | None] = field(default_factory=dict)
+
+    def text(self, name: str | None, value: Value | None) -> str:
+        """A value of an axis, in as many digits as tell it from the axis' other values."""
+        if value is None:
+            return ""
+        write = self.writers.get(name or "")
+        return write(value) if write is not None and isinstance(value, float) else plain(value)
+
+    def setting(self, point: Point) -> str:
+        """A point's circuit and parameters: "circuit, gamma=0.1"."""
+        parameters = point.parameters.items()
+        return ", ".join([point.circuit, *(f"{n}={self.text(n, v)}" for n, v in parameters)])
 
     @classmethod
     def of(cls, run: Run) -> Columns:
         """Read them from what the run asked for: no point needs to be seen."""
         manifest = run.manifest
+        values = values_by_axis(manifest)
         declared = [*run.axes, *(name for sweep in manifest.sweeps for name in _swept(sweep))]
         shots = {value for sweep in manifest.sweeps for value in _shots(sweep, manifest.shots)}
         several = {
@@ -125,6 +146,8 @@ class Columns:
             tuple(dict.fromkeys(name for name in declared if name not in POINT_AXES)),
             names_of(manifest.analysis),
             manifest.analysis.intervals.level,
+            writers_of(values),
+            values,
         )
 
 
@@ -155,6 +178,7 @@ class Floors:
     """
 
     def __init__(self, manifest: Manifest) -> None:
+        self.analysis = manifest.analysis
         distribution = manifest.analysis.distribution
         self._target: dict[str, float] = {}
         self._metrics: frozenset[str] = frozenset()

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from qbatch.report.figures import COLORS, MARKERS
-from qbatch.report.numbers import label, whole
+from qbatch.report.numbers import whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Sheet
 
     from qbatch.manifest.models import Value
+
+
+#: Values of an axis -> how they are written beside ticks and in legends.
+Labels = Callable[[Sequence["Value | None"]], Sequence[str]]
 
 
 def in_order(values: Iterable[Value | None]) -> list[Value | None]:
@@ -41,7 +45,9 @@ class Scale:
     def place(self, value: Value) -> float:
         return float(value) if self.words is None else float(self.words.index(value))
 
-    def mark(self, axis: Any, values: Iterable[Value], scale: str = "linear") -> None:
+    def mark(
+        self, axis: Any, values: Iterable[Value], labels: Labels, scale: str = "linear"
+    ) -> None:
         """Set the scale, and write words, powers of ten, or multiples of π beside the ticks."""
         if self.words is None and scale == "log":
             from matplotlib.ticker import FuncFormatter, NullFormatter
@@ -54,7 +60,7 @@ class Scale:
             else:
                 axis.set_minor_formatter(NullFormatter())
         elif self.words is not None:
-            axis.set_ticks(range(len(self.words)), [label(word) for word in self.words])
+            axis.set_ticks(range(len(self.words)), labels(self.words))
         elif (step := _step_of_pi([float(value) for value in values])) is not None:
             from matplotlib.ticker import FuncFormatter, MultipleLocator
 
@@ -107,9 +113,13 @@ def _as_power(value: float) -> str:
 class Palette:
     """A colour and a marker for each value of the color axis."""
 
-    def __init__(self, values: Iterable[Value | None]) -> None:
+    def __init__(self, values: Iterable[Value | None], labels: Labels) -> None:
         self.values = in_order(values)
+        self._labels = labels(self.values)
         self._is_ramp = len(self.values) > len(COLORS) and all(map(is_number, self.values))
+
+    def label(self, value: Value | None) -> str:
+        return self._labels[self.values.index(value)]
 
     def color(self, value: Value | None) -> Any:
         at = self.values.index(value)

@@ -1,29 +1,30 @@
 """What figures draw, gathered while a run is read: which points, and where on the axes they stand.
 
-Repeats of a setting are pooled: their mean weighted by shots, with the interval's two arms and the
-standard error combined in quadrature; each repeat stays visible as a faint dot. Points that share
-an x but differ in an axis that the figure does not show are never averaged: they make lines of
-their own.
+Repeats of a setting are pooled: their counts are added up and then analysed, as if one point had
+had all the shots; each repeat stays visible as a faint dot. Points that share an x but differ in an
+axis that the figure does not show are never averaged: they make lines of their own.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from qbatch.job import JobState
 from qbatch.manifest.models import Plot
-from qbatch.plan.where import is_match
+from qbatch.plan.where import Narrowed, is_match, narrowed
 from qbatch.report.rows import POINT_AXES, Columns, Floors, Point, Run
-from qbatch.result import Counts, Estimate
+from qbatch.result import AnalysisLike, Counts, Estimate, analyse, only, pool
 
 if TYPE_CHECKING:
     from qbatch.manifest.models import Axis, Manifest, Value
 
 #: Points that one figure can hold; a run with more is asked to name a `where`.
 MAX_MARKS = 20_000
+#: Bytes of packed counts that one figure keeps to pool repeats.
+MAX_BYTES = 128 << 20
 #: Points up to which a figure is drawn that nobody asked for.
 MAX_UNASKED_MARKS = 4_000
 #: Groups of one histogram of outcomes.
@@ -47,6 +48,7 @@ class Mark:
         estimate: The analysed number drawn; None where only axes are.
         shots: Of the point.
         name: Of the point.
+        packed: Its counts, kept only where it may have repeats to be pooled with.
     """
 
     facet: Value | None
@@ -57,6 +59,7 @@ class Mark:
     estimate: Estimate | None
     shots: int
     name: str
+    packed: bytes | None = None
 
     @property
     def key(self) -> Key:
@@ -83,6 +86,12 @@ class Series:
     outcomes: dict[tuple[Value | None, Value | None], Counts] = field(default_factory=dict)
     dropped: int = 0
     is_asked_for: bool = True
+    _where: Narrowed = field(init=False)
+    _rests: dict[object, int] = field(default_factory=dict)
+    _bytes: int = 0
+
+    def __post_init__(self) -> None:
+        self._where = narrowed(self.plot.where, self.columns.values)
 
     @property
     def shows_outcomes(self) -> bool:
@@ -101,17 +110,18 @@ class Series:
         if self.dropped and not self.is_asked_for:
             self.dropped += 1
             return
-        if point.job.state is not JobState.COMPLETED or not is_match(self.plot.where, values):
+        if point.job.state is not JobState.COMPLETED or not is_match(self._where, values):
             return
         facet = values.get(self.plot.facet) if self.plot.facet else None
         color = values.get(self.plot.color) if self.plot.color else None
         if self.shows_outcomes:
             self._add_counts(point, (facet, color))
             return
-        if self.dropped or len(self.marks) >= self._most_marks:
+        if self.dropped or len(self.marks) >= self._most_marks or self._bytes > MAX_BYTES:
             self._drop()
         elif (mark := self._mark(point, values, facet, color)) is not None:
             self.marks.append(mark)
+            self._bytes += len(mark.packed or b"")
 
     @property
     def _most_marks(self) -> int:
@@ -141,8 +151,44 @@ class Series:
         if x is None or y is None or (number and estimate is None):
             return None
         shown = {plot.x, plot.y, plot.color, plot.facet, "repeat"}
-        rest = hash(tuple(value for name, value in values.items() if name not in shown))
-        return Mark(facet, color, rest, x, y, estimate, point.shots, point.name)
+        rest: list[object] = [(n, type(v), v) for n, v in values.items() if n not in shown]
+        packed = None
+        if self._may_pool and point.counts is not None:
+            packed = point.counts.pack()
+            rest.append(point.counts.registers)
+        number_of_rest = self._rests.setdefault(tuple(rest), len(self._rests))
+        return Mark(facet, color, number_of_rest, x, y, estimate, point.shots, point.name, packed)
+
+    @property
+    def _may_pool(self) -> bool:
+        return "repeat" in self.columns.axes and self.plot.type != "histogram"
+
+    @property
+    def analysis(self) -> AnalysisLike:
+        """The manifest's, without the numbers that this figure does not show."""
+        return only(self.floors.analysis, {self.plot.x, self.plot.y, self.plot.z})
+
+    def measures(self, axis: str) -> bool:
+        """Whether an analysed number, not an axis of the sweep, stands along x or y."""
+        name = getattr(self.plot, axis)
+        return name in self.columns.numbers
+
+    def pooled(self) -> list[Mark]:
+        """One mark for each setting: its repeats' shots together; see the module's head."""
+        groups: dict[tuple[Key, Value | None, Value | None], list[Mark]] = {}
+        for mark in self.marks:
+            # What is measured differs between repeats, and is no part of the setting.
+            x, y = (None if self.measures(axis) else getattr(mark, axis) for axis in ("x", "y"))
+            groups.setdefault((mark.key, x, y), []).append(mark)
+        return [mark for group in groups.values() for mark in self._pooled(group)]
+
+    def _pooled(self, marks: list[Mark]) -> list[Mark]:
+        packed = [mark.packed for mark in marks if mark.packed is not None]
+        if len(marks) == 1 or len(packed) < len(marks):
+            return marks
+        counts = pool([Counts.unpack(each) for each in packed])
+        name = f"{marks[0].name.rpartition('#')[0] or marks[0].name}, {len(marks)} repeats"
+        return [_pooled(marks[0], name, counts, self)]
 
     def _along(self, name: str | None, point: Point, values: Mapping[str, Value]) -> Value | None:
         if name is None:
@@ -164,31 +210,20 @@ class Series:
             self.dropped += 1
 
 
-def pool_repeats(marks: Iterable[Mark]) -> list[Mark]:
-    """Make one mark of each setting's repeats; see the module's head."""
-    groups: dict[tuple[Key, Value, Value | None], list[Mark]] = {}
-    for mark in marks:
-        # A line's y is the measured value itself: it differs between repeats.
-        y = None if mark.estimate is not None and mark.y == mark.estimate.value else mark.y
-        groups.setdefault((mark.key, mark.x, y), []).append(mark)
-    return [group[0] if len(group) == 1 else _pooled(group) for group in groups.values()]
-
-
-def _pooled(marks: Sequence[Mark]) -> Mark:
-    first, shots = marks[0], sum(mark.shots for mark in marks)
-    estimates = [(mark.shots / shots, mark.estimate) for mark in marks if mark.estimate]
-    if not estimates:
-        return first
-    value = sum(weight * e.value for weight, e in estimates)
-    below = math.hypot(*(weight * (e.value - e.low) for weight, e in estimates))
-    above = math.hypot(*(weight * (e.high - e.value) for weight, e in estimates))
-    se = math.hypot(*(weight * e.se for weight, e in estimates))
-    floors = [weight * e.floor for weight, e in estimates if e.floor is not None]
-    floor = sum(floors) if floors else None
-    pooled = Estimate(value, se, value - below, value + above, floor)
-    y = value if first.estimate is not None and first.y == first.estimate.value else first.y
-    name = f"{first.name.rpartition('#')[0] or first.name}, {len(marks)} repeats"
-    return Mark(first.facet, first.color, first.rest, first.x, y, pooled, shots, name)
+def _pooled(first: Mark, name: str, counts: Counts, series: Series) -> Mark:
+    """The mark of all shots of a setting's repeats, analysed as if they were one point's."""
+    found = analyse(counts, series.analysis)
+    estimate = found.get(series.number) if series.number else None
+    if estimate is not None and series.number is not None:
+        estimate = series.floors.beside(series.number, estimate, counts.shots)
+    x, y = (
+        found[axis].value if axis in found and is_number else place
+        for axis, place, is_number in (
+            (series.plot.x, first.x, series.measures("x")),
+            (series.plot.y, first.y, series.measures("y")),
+        )
+    )
+    return replace(first, x=x, y=y, estimate=estimate, shots=counts.shots, name=name, packed=None)
 
 
 def open_series(run: Run, columns: Columns) -> list[Series]:

@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import hashlib
 import heapq
+import re
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from qbatch.job import JobState
-from qbatch.report.agreement import Agreement
+from qbatch.report.agreement import Agreement, Repeats
 from qbatch.report.judging import CheckResult, open_checks
 from qbatch.report.rows import Columns, Point, Run, axes_of
 from qbatch.report.series import Series, open_series
-from qbatch.result import Estimate, Scatter, scatter
+from qbatch.result import Estimate
 
 if TYPE_CHECKING:
     from qbatch.manifest.models import Value
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 MAX_EXTREMES = 5
 #: Different errors told; further ones are only counted.
 MAX_FAILURES = 50
-#: Settings whose repeats are compared.
-MAX_REPEATED = 20_000
 
 #: State -> what a person can do about it.
 REMEDIES = {
@@ -39,11 +37,11 @@ REMEDIES = {
 
 @dataclass(slots=True)
 class Failure:
-    """Points that ended badly in the same words.
+    """Points that ended badly in the same words, but for what is each point's own in them.
 
     Attributes:
         state: failed, cancelled or held.
-        error: The provider's own words.
+        error: The provider's own words about the first of them.
         backends: Where.
         number: How many points.
         names: The first of them.
@@ -144,32 +142,39 @@ class Survey:
     Attributes:
         states: State -> points.
         backends: Name -> what it did.
-        failures: (state, error) -> the points.
+        failures: (state, common words) -> the points.
         untold: Points whose errors were too many different ones to be told.
+        warnings: (backend, what it warned of) -> points.
         numbers: Analysed name -> its summary.
         checks: Judged.
         series: What the figures draw.
-        repeats: Setting -> name of its first point, and (value, se) of each repeat.
+        repeats: Whether repeats measure the same.
         agreement: Whether the backends measure the same.
     """
 
     columns: Columns
     checks: list[CheckResult]
     series: list[Series]
+    agreement: Agreement
+    repeats: Repeats
     states: Counter[JobState] = field(default_factory=Counter)
     backends: dict[str, Share] = field(default_factory=dict)
     failures: dict[tuple[JobState, str], Failure] = field(default_factory=dict)
     untold: int = 0
+    warnings: Counter[tuple[str, str]] = field(default_factory=Counter)
     numbers: dict[str, NumberSummary] = field(default_factory=dict)
-    repeats: dict[int, tuple[str, list[Estimate]]] = field(default_factory=dict)
-    agreement: Agreement = field(default_factory=Agreement)
     _digest: hashlib._Hash = field(default_factory=hashlib.sha256)
 
     @classmethod
     def of(cls, run: Run, columns: Columns) -> Survey:
         """Begin; nothing is read yet."""
-        agreement = Agreement.of(run.manifest, columns.level)
-        return cls(columns, open_checks(run), open_series(run, columns), agreement=agreement)
+        return cls(
+            columns,
+            open_checks(run),
+            open_series(run, columns),
+            Agreement(run.manifest, columns),
+            Repeats(run.manifest, columns),
+        )
 
     def add(self, point: Point) -> None:
         """Take in one point."""
@@ -185,6 +190,8 @@ class Survey:
         if job.state is JobState.COMPLETED:
             share.completed += 1
             share.shots += point.shots
+            if warning := point.warning:
+                self._add_warning(point.backend, warning)
             self._add_numbers(point)
         elif job.state in REMEDIES:
             self._add_failure(point)
@@ -195,6 +202,11 @@ class Survey:
             for series in self.series:
                 series.add(point, values)
 
+    def _add_warning(self, backend: str, warning: str) -> None:
+        key = backend, warning
+        if key in self.warnings or len(self.warnings) < MAX_FAILURES:
+            self.warnings[key] += 1
+
     def _add_numbers(self, point: Point) -> None:
         estimates = point.estimates
         for name, estimate in estimates.items():
@@ -202,24 +214,17 @@ class Survey:
             if summary is None:
                 summary = self.numbers[name] = NumberSummary()
             summary.add(point, estimate)
-        self.agreement.add(point, estimates)
-        if "repeat" in self.columns.axes and self.columns.numbers:
-            self._add_repeat(point, estimates)
-
-    def _add_repeat(self, point: Point, estimates: Mapping[str, Estimate]) -> None:
-        key = hash((point.circuit, point.backend, point.shots, tuple(point.parameters.items())))
-        first = estimates.get(self.columns.numbers[0])
-        if first is not None and (key in self.repeats or len(self.repeats) < MAX_REPEATED):
-            self.repeats.setdefault(key, (point.name, []))[1].append(first)
+        self.agreement.add(point)
+        self.repeats.add(point)
 
     def _add_failure(self, point: Point) -> None:
-        key = point.job.state, point.job.error
+        key = point.job.state, common_words(point)
         failure = self.failures.get(key)
         if failure is None:
             if len(self.failures) >= MAX_FAILURES:
                 self.untold += 1
                 return
-            failure = self.failures[key] = Failure(*key)
+            failure = self.failures[key] = Failure(point.job.state, point.job.error)
         failure.number += 1
         failure.backends.add(point.backend)
         if len(failure.names) < 5:
@@ -245,14 +250,21 @@ class Survey:
         """SHA-256 over all points' ids in run order, 64 hex digits."""
         return self._digest.hexdigest()
 
-    def scatters(self) -> list[tuple[str, Scatter]]:
-        """(first point's name, scatter) of each repeated setting, the least likely first."""
-        compared = [
-            (name.rpartition("#")[0] or name, scatter(estimates))
-            for name, estimates in self.repeats.values()
-            if len(estimates) > 1
-        ]
-        return sorted(compared, key=lambda pair: pair[1].p_value)
+
+#: Numbers that libraries give to circuits as they come.
+_COUNTER = re.compile(r"\bcircuit-\d+(?:-\d+)?\b")
+
+
+def common_words(point: Point) -> str:
+    """A point's error without what is the point's own in it: its name, its ids, its number.
+
+    Other figures stay: what needs 30 qubits and what needs 31 may fail for different reasons.
+    """
+    words = point.job.error
+    for own in (point.name, point.id, point.id[:16], point.id[:8], point.job.provider_job_id):
+        if own and len(own) > 2:
+            words = words.replace(own, "…")
+    return _COUNTER.sub("circuit-…", words)
 
 
 def survey_run(run: Run) -> Survey:

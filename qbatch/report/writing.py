@@ -1,4 +1,8 @@
-"""A run's report files, written from one reading of the run and put in place whole."""
+"""A run's report files, written from one reading of the run and put in place whole.
+
+Rule: one report is written at a time in a process: of two writers of one folder the later one's
+files stay (a refresh that is still under way when the run ends must not overwrite the last report).
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ import io
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
+from threading import Lock
 from typing import Self
 
 from qbatch.errors import SelectionError
@@ -31,6 +36,7 @@ FILES = {
 }
 FIGURES = "figures"
 _PAGES = frozenset({"md", "html"})
+_WRITING = Lock()
 
 
 def write_report(
@@ -56,7 +62,11 @@ def write_report(
     for name in wanted:
         if name not in FILES:
             raise SelectionError(f"no report format {name!r}; there are {', '.join(FILES)}")
-    folder = run.folder if folder is None else folder
+    with _WRITING:
+        return _write(run, wanted, run.folder if folder is None else folder)
+
+
+def _write(run: Run, wanted: Sequence[str], folder: Path) -> list[Path]:
     written = []
     if not _PAGES.isdisjoint(wanted):
         written += _write_pages(run, wanted, folder)

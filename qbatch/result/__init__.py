@@ -6,12 +6,16 @@ Pure: no clock, no files, no randomness but what is seeded by the data itself.
 from __future__ import annotations
 
 from qbatch.result.analysis import (
+    AnalysisLike,
     Scatter,
     analyse,
     check_analysis,
-    chi_squared_p,
     names_of,
+    only,
     scatter,
+    shot_outcomes,
+    shot_values,
+    told_apart,
 )
 from qbatch.result.array import CountsArray
 from qbatch.result.check import Check, Verdict, explain, judge, parse_check
@@ -24,15 +28,28 @@ from qbatch.result.estimate import (
     probability,
     wilson,
 )
+from qbatch.result.homogeneity import (
+    DRAWS,
+    FEW_DRAWS,
+    Histogram,
+    chi_squared_p,
+    family,
+    homogeneity_p,
+    smallest_p,
+)
 from qbatch.result.notation import NotationError, parse_number
 from qbatch.result.observable import Observable, parse_observable
 
 __all__ = [
+    "DRAWS",
+    "FEW_DRAWS",
     "METRICS",
+    "AnalysisLike",
     "Check",
     "Counts",
     "CountsArray",
     "Estimate",
+    "Histogram",
     "NotationError",
     "Observable",
     "Registers",
@@ -44,8 +61,11 @@ __all__ = [
     "distances",
     "expectation_value",
     "explain",
+    "family",
+    "homogeneity_p",
     "judge",
     "names_of",
+    "only",
     "parse_check",
     "parse_distribution",
     "parse_number",
@@ -55,5 +75,9 @@ __all__ = [
     "probability",
     "sampling_floor",
     "scatter",
+    "shot_outcomes",
+    "shot_values",
+    "smallest_p",
+    "told_apart",
     "wilson",
 ]

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import NormalDist, fmean, stdev
+from statistics import fmean, stdev
 from typing import Protocol
 
 from qbatch.result.counts import Counts, Registers
 from qbatch.result.distance import distances, parse_distribution
 from qbatch.result.estimate import Estimate, expectation_value, parse_pattern, probability
+from qbatch.result.homogeneity import DRAWS, Histogram, homogeneity_p
 from qbatch.result.observable import parse_observable
 
 
@@ -64,6 +65,32 @@ def check_analysis(analysis: AnalysisLike, registers: Registers) -> None:
         parse_distribution(analysis.distribution.target, registers)
 
 
+@dataclass(frozen=True, slots=True)
+class _Part:
+    observables: Mapping[str, str]
+    probabilities: Mapping[str, str]
+    distribution: TargetLike | None
+    intervals: IntervalsLike
+
+
+@dataclass(frozen=True, slots=True)
+class _Metrics:
+    target: Mapping[str, float]
+    metrics: Sequence[str]
+
+
+def only(analysis: AnalysisLike, names: Collection[str | None]) -> AnalysisLike:
+    """Return an analysis without the numbers that are not among `names`."""
+    whole = analysis.distribution
+    metrics = [] if whole is None else [name for name in whole.metrics if name in names]
+    return _Part(
+        {name: text for name, text in analysis.observables.items() if name in names},
+        {name: text for name, text in analysis.probabilities.items() if name in names},
+        _Metrics(whole.target, metrics) if whole is not None and metrics else None,
+        analysis.intervals,
+    )
+
+
 def analyse(counts: Counts, analysis: AnalysisLike) -> dict[str, Estimate]:
     """Compute every number that `analysis` names, in the order of `names_of`.
 
@@ -84,15 +111,68 @@ def analyse(counts: Counts, analysis: AnalysisLike) -> dict[str, Estimate]:
     return found
 
 
+#: Outcomes of a target told apart by `shot_values`; rarer ones are one.
+MAX_OUTCOMES = 32
+
+
+def shot_values(counts: Counts, analysis: AnalysisLike) -> dict[str, Histogram]:
+    """Tell how many shots were worth what, for each number that is a mean over shots.
+
+    Distances are no such means: they are left out; see `shot_outcomes`.
+
+    Raises:
+        ValueError: Something does not fit the registers.
+    """
+    found: dict[str, Histogram] = {}
+    for name, text in analysis.observables.items():
+        observable = parse_observable(text, counts.num_bits, counts.registers)
+        found[name] = _histogram(observable.values(counts).tolist(), counts)
+    for name, pattern in analysis.probabilities.items():
+        ones = count_matches(counts, pattern)
+        found[name] = {0.0: counts.shots - ones, 1.0: ones}
+    return found
+
+
+def count_matches(counts: Counts, pattern: str) -> int:
+    """Count the shots whose outcome fits a pattern."""
+    import numpy as np
+
+    matches = np.ones(len(counts), dtype=bool)
+    for bit, value in parse_pattern(pattern, counts.registers).items():
+        matches &= counts.bit(bit) == value
+    return int(counts.counts[matches].sum())
+
+
+def _histogram(values: Sequence[float], counts: Counts) -> Histogram:
+    found: dict[float, int] = {}
+    for value, shots in zip(values, counts.counts.tolist(), strict=True):
+        found[value] = found.get(value, 0) + shots
+    return found
+
+
+def told_apart(target: Mapping[str, float]) -> list[str]:
+    """Return a target's likeliest outcomes, which `shot_outcomes` tells apart."""
+    return sorted(target, key=lambda bits: (-target[bits], bits))[:MAX_OUTCOMES]
+
+
+def shot_outcomes(counts: Counts, target: Mapping[str, float]) -> Histogram:
+    """Tell how many shots gave each of a target's outcomes, numbered from 1; 0 are all others."""
+    found = {
+        float(number): count_matches(counts, bits)
+        for number, bits in enumerate(told_apart(target), start=1)
+    }
+    return {0.0: counts.shots - sum(found.values()), **found}
+
+
 @dataclass(frozen=True, slots=True)
 class Scatter:
     """How repeats of one point differ, against how shot noise alone would make them differ.
 
     Attributes:
-        n: Repeats, 2 or more.
-        mean: Of the repeats' values.
-        sd: Standard deviation between the repeats.
-        shot_noise: Root mean square of their standard errors.
+        n: Repeats with shots, 2 or more.
+        mean: Over all shots.
+        sd: Standard deviation between the repeats' values.
+        shot_noise: What shot noise alone would make it, root mean square.
         p_value: Probability that shot noise alone scatters them this much or more.
     """
 
@@ -108,33 +188,23 @@ class Scatter:
         return self.p_value < 1e-3
 
 
-def scatter(estimates: Sequence[Estimate]) -> Scatter:
-    """Compare the scatter of repeats with their shot noise, by a χ² test.
+def scatter(repeats: Sequence[Histogram], draws: int = DRAWS) -> Scatter:
+    """Compare the scatter of repeats with their shot noise; right from one shot a repeat on.
+
+    Args:
+        repeats: Value -> shots of each, as `shot_values` gives them.
+        draws: As for `homogeneity_p`.
 
     Raises:
-        ValueError: There are fewer than two estimates.
+        ValueError: There are fewer than two repeats with shots.
     """
-    if len(estimates) < 2:
+    filled = [repeat for repeat in repeats if sum(repeat.values())]
+    if len(filled) < 2:
         raise ValueError("scatter needs two repeats or more")
-    values = [estimate.value for estimate in estimates]
-    sd, noise = stdev(values), math.sqrt(fmean(e.se**2 for e in estimates))
-    freedom = len(values) - 1
-    if noise == 0:
-        p_value = 1.0 if sd == 0 else 0.0
-    else:
-        p_value = chi_squared_p(freedom * (sd / noise) ** 2, freedom)
-    return Scatter(len(values), fmean(values), sd, noise, p_value)
-
-
-def chi_squared_p(chi_squared: float, freedom: int) -> float:
-    """Return the probability that χ² with so many degrees of freedom is this large or larger.
-
-    Wilson and Hilferty's cube-root approximation (Proc. Natl. Acad. Sci. 17, 684, 1931), good to a
-    few per cent of p.
-
-    >>> round(chi_squared_p(3.84, 1), 2)
-    0.05
-    """
-    ninth = 2 / (9 * freedom)
-    deviation = ((chi_squared / freedom) ** (1 / 3) - (1 - ninth)) / math.sqrt(ninth)
-    return 1 - NormalDist().cdf(deviation)
+    sizes = [sum(repeat.values()) for repeat in filled]
+    means = [sum(v * n for v, n in r.items()) / s for r, s in zip(filled, sizes, strict=True)]
+    total = sum(sizes)
+    mean = sum(m * s for m, s in zip(means, sizes, strict=True)) / total
+    squares = sum((v - mean) ** 2 * n for repeat in filled for v, n in repeat.items())
+    noise = math.sqrt(squares / (total - 1) * fmean(1 / size for size in sizes))
+    return Scatter(len(filled), mean, stdev(means), noise, homogeneity_p(filled, draws))

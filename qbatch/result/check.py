@@ -3,7 +3,7 @@
 Notation: ``NAME op NUMBER`` with ``>= <= > < == !=``, also turned round (``0.9 < p00``), chained
 (``0.4 <= p00 <= 0.6``), and with ``abs(NAME)``. NUMBER may be arithmetic (``2*sqrt(2)``).
 
-What each means, for an interval [low, high]:
+What each means, for the estimate's interval for judging [low, high]:
 
 ==========  =====================  ==================  ===============
 claim       PASS                   FAIL                UNDECIDED
@@ -14,16 +14,23 @@ claim       PASS                   FAIL                UNDECIDED
 ``x != a``  a lies outside         never               a lies inside
 ==========  =====================  ==================  ===============
 
+``>=``, ``>``, ``<=`` and ``<`` are told wrong (FAIL where the claim holds, PASS where it does not)
+at most (1 - level)/2 of the time, 2.5 % at level 0.95: for proportions and observables of two
+values by Clopper and Pearson's interval, for sums by Gaffke's (see `qbatch.result.intervals`), for
+distances by guaranteed bounds. Wilson's, which reports tell, would be wrong up to 16 % of the time.
+
 ``==`` therefore says "consistent with": no number of shots proves an equality, they can only
 refute it, and an interval that is too wide passes easily. Conversely ``!=`` can be shown and never
-refuted. An equality that holds fails by chance in (1 - level) of all points: a report says how
-many checks were judged together.
+refuted. An equality that holds fails by chance at most (1 - level) of the time, for both sides of
+the interval can miss it; so does a chain or ``abs`` whose range is no wider than the interval. That
+is for one point: a report says how many checks were judged together.
 """
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import StrEnum
@@ -120,7 +127,7 @@ def _parse_name(side: str, column: int, names: Collection[str] | None) -> tuple[
 
 
 def judge(check: Check, estimate: Estimate) -> Verdict:
-    """Judge a claim on an estimate's interval; of several conditions the worst counts."""
+    """Judge a claim on the interval for judging; of several conditions the worst counts."""
     low, high = _interval(check, estimate)
     verdicts = {_judge(op, number, low, high) for op, number in check.conditions}
     for worst in (Verdict.FAIL, Verdict.UNDECIDED):
@@ -130,19 +137,31 @@ def judge(check: Check, estimate: Estimate) -> Verdict:
 
 
 def explain(check: Check, estimate: Estimate) -> str:
-    """Say in one sentence why `judge` decided as it did."""
+    """Say in one sentence why `judge` decided as it did: each number, and where it lies."""
     low, high = _interval(check, estimate)
-    verdict = judge(check, estimate)
-    for op, number in check.conditions:
-        if _judge(op, number, low, high) is verdict:
-            where = _where(number, low, high)
-            more = "; more shots would narrow it" if verdict is Verdict.UNDECIDED else ""
-            return f"{number:.6g} lies {where} [{low:.4g}, {high:.4g}]{more}"
-    raise AssertionError("a verdict comes from one of the conditions")
+    places = [(f"{number:.9g}", _where(number, low, high)) for _, number in check.conditions]
+    if len(places) == 2 and places[0][1] == places[1][1]:
+        said = f"{places[0][0]} and {places[1][0]} lie {places[0][1]}"
+    else:
+        said = " and ".join(f"{number} lies {place}" for number, place in places)
+    more = "; more shots would narrow it" if judge(check, estimate) is Verdict.UNDECIDED else ""
+    digits = _digits(low, high, [number for _, number in check.conditions])
+    return f"{said} [{low:.{digits}g}, {high:.{digits}g}]{more}"
+
+
+def _digits(low: float, high: float, numbers: Iterable[float]) -> int:
+    """Digits that tell the ends from each other and from `numbers`, 4 to 12."""
+    ends = [(low, high), *((end, number) for end in (low, high) for number in numbers)]
+    gaps = [
+        abs(first - second) / max(abs(first), abs(second))
+        for first, second in ends
+        if abs(first - second) > _SAME * max(1.0, abs(first))
+    ]
+    return min(12, max(4, *(2 - math.floor(math.log10(gap)) for gap in gaps), 4))
 
 
 def _interval(check: Check, estimate: Estimate) -> tuple[float, float]:
-    low, high = estimate.low, estimate.high
+    low, high = estimate.judged
     if not check.absolute:
         return low, high
     inner = 0.0 if low <= 0 <= high else min(abs(low), abs(high))

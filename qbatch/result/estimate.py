@@ -1,19 +1,12 @@
 """Estimates: a value, its standard error, and an interval that never pretends to certainty.
 
-Why this interval. For anything bounded between a and b whose shots have mean v and variance s²,
-the score interval solves |v - µ| = z √(σ²/n) with σ² estimated after z² pseudo-shots, half at a
-and half at b:
-
-    (n v + z² (a + b)/2 ± z √(n s² + z² (b - a)²/4)) / (n + z²)
-
-For two-valued outcomes (a probability, one product of Z) this is exactly Wilson's interval (mapped
-to [-1, 1] for a product). For sums it takes the full variance per shot, correlations between terms
-included. It stays within [a, b], contains v, and keeps a width when all shots agree: 100 shots that
-all say 1 do not prove 1. The standard error is the plain √(s²/n), zero when all shots agree.
-
-Coverage swings about the level as every interval on whole numbers does: where a rare outcome is
-expected about once, Wilson's dips to 0.86 at level 0.95. It is tested by simulation
-(tests/result/test_coverage.py).
+A probability and an observable that has two values (one product of Z, a projector) are proportions:
+Wilson's interval is told, and claims are judged on Clopper and Pearson's. An observable that has
+more values is a mean of bounded shots: empirical likelihood's interval is told, and claims are
+judged on Gaffke's. Why these, and how good they are: `qbatch.result.intervals`. They take the full
+variance per shot, correlations between terms included, stay within what is attainable, contain the
+value, and keep a width when all shots agree: 100 shots that all say 1 do not prove 1. The standard
+error is the plain √(s²/n), zero when all shots agree.
 """
 
 from __future__ import annotations
@@ -21,15 +14,26 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from statistics import NormalDist
 from typing import TYPE_CHECKING
 
+from qbatch.result.intervals import (
+    Interval,
+    clopper_pearson,
+    mean_intervals,
+    normal_quantile,
+    wilson_interval,
+)
 from qbatch.result.notation import NotationError
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
     from qbatch.result.counts import Counts
     from qbatch.result.observable import Observable
+
+    Floats = npt.NDArray[np.float64]
+    Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,8 @@ class Estimate:
         low: Lower end of the interval; low <= value <= high.
         high: Upper end of the interval.
         floor: For distances only: what a perfect device would on average show with as many shots.
+        judged_low: Lower end of the interval that claims are judged on; None: `low`.
+        judged_high: Its upper end; None: `high`.
     """
 
     value: float
@@ -49,58 +55,57 @@ class Estimate:
     low: float
     high: float
     floor: float | None = None
+    judged_low: float | None = None
+    judged_high: float | None = None
 
-
-@lru_cache(maxsize=64)
-def normal_quantile(level: float) -> float:
-    """Find z such that a standard normal variable is within ±z with probability `level`.
-
-    Raises:
-        ValueError: `level` is not between 0 and 1.
-    """
-    if not 0 < level < 1:
-        raise ValueError(f"interval level {level} is impossible; write one between 0 and 1")
-    return NormalDist().inv_cdf((1 + level) / 2)
-
-
-def score_estimate(
-    value: float, variance: float, shots: int, bounds: tuple[float, float], level: float
-) -> Estimate:
-    """Estimate the mean of something bounded from the mean and variance of its shots.
-
-    Args:
-        value: Mean over the shots.
-        variance: Mean squared deviation over the shots (divided by `shots`).
-        shots: 1 or more.
-        bounds: Smallest and largest value one shot can have.
-        level: Confidence, between 0 and 1.
-
-    Raises:
-        ValueError: There are no shots, or the level is impossible.
-    """
-    if shots < 1:
-        raise ValueError("no shots, no estimate")
-    bottom, top = bounds
-    z2 = normal_quantile(level) ** 2
-    middle = shots * value + z2 * (bottom + top) / 2
-    half = math.sqrt(z2 * (shots * variance + z2 * (top - bottom) ** 2 / 4))
-    low, high = (middle - half) / (shots + z2), (middle + half) / (shots + z2)
-    return Estimate(
-        value,
-        math.sqrt(variance / shots),
-        min(max(low, bottom), value),
-        max(min(high, top), value),
-    )
+    @property
+    def judged(self) -> Interval:
+        """What claims are judged on: wrong on each side at most (1 - level)/2 of the time."""
+        return (
+            self.low if self.judged_low is None else self.judged_low,
+            self.high if self.judged_high is None else self.judged_high,
+        )
 
 
 def wilson(successes: int, shots: int, level: float = 0.95) -> Estimate:
-    """Estimate a proportion, with Wilson's interval (J. Am. Stat. Assoc. 22, 209, 1927).
+    """Estimate a proportion, with Wilson's interval, to be judged on Clopper and Pearson's.
+
+    Raises:
+        ValueError: There are no shots, or the level is impossible.
 
     >>> wilson(0, 10).high.__round__(4)
     0.2775
     """
-    share = successes / shots if shots else 0.0
-    return score_estimate(share, share * (1 - share), shots, (0.0, 1.0), level)
+    return _proportion(successes, shots, (0.0, 1.0), level)
+
+
+def _proportion(successes: int, shots: int, bounds: Interval, level: float) -> Estimate:
+    """Estimate the mean of what is worth bounds[1] `successes` times and bounds[0] otherwise."""
+    if shots < 1:
+        raise ValueError("no shots, no estimate")
+    bottom, top = bounds
+    share, rest = successes / shots, (shots - successes) / shots
+    value = bottom * rest + top * share
+    told = wilson_interval(successes, shots, level)
+    judged = clopper_pearson(successes, shots, level)
+    ends = (
+        (bottom * (1 - low) + top * low, bottom * (1 - high) + top * high)
+        for low, high in (told, judged)
+    )
+    return _around(value, (top - bottom) * math.sqrt(share * rest / shots), *ends)
+
+
+def _around(value: float, se: float, told: Interval, judged: Interval) -> Estimate:
+    """Round so that the intervals hold the value."""
+    (low, high), (least, most) = told, judged
+    return Estimate(
+        value,
+        se,
+        min(low, value),
+        max(high, value),
+        judged_low=min(least, value),
+        judged_high=max(most, value),
+    )
 
 
 def expectation_value(counts: Counts, observable: Observable, level: float = 0.95) -> Estimate:
@@ -113,18 +118,41 @@ def expectation_value(counts: Counts, observable: Observable, level: float = 0.9
 
     Returns:
         Value, its standard error √(variance per shot / shots) (for one product of Z
-        √((1 - value²)/shots)), and the score interval.
+        √((1 - value²)/shots)), and the interval.
 
     Raises:
-        ValueError: There are no shots.
+        ValueError: There are no shots, or the level is impossible.
     """
     shots = counts.shots
+    if shots < 1:
+        raise ValueError("no shots, no estimate")
+    normal_quantile(level)
+    bottom, top = bounds = observable.bounds
+    if bottom == top:
+        return Estimate(bottom, 0.0, bottom, bottom)
     values = observable.values(counts)
-    bottom, top = observable.bounds
-    weights = counts.counts / max(shots, 1)
-    value = min(max(float(weights @ values), bottom), top)  # a float's last digit may go beyond
-    variance = float(weights @ (values - value) ** 2)
-    return score_estimate(value, variance, shots, (bottom, top), level)
+    if observable.reach.is_two_valued:
+        successes = int(counts.counts[values > (bottom + top) / 2].sum())
+        return _proportion(successes, shots, bounds, level)
+    return _mean(*_distinct(values.clip(bottom, top), counts.counts), bounds, level)
+
+
+def _distinct(values: Floats, counts: Ints) -> tuple[Floats, Ints]:
+    """Distinct values, ascending, and how many shots had each."""
+    import numpy as np
+
+    distinct, places = np.unique(values, return_inverse=True)
+    return distinct, np.bincount(places, counts, len(distinct)).astype(np.int64)
+
+
+def _mean(values: Floats, counts: Ints, bounds: Interval, level: float) -> Estimate:
+    """Estimate the mean of what is worth distinct `values` so many times."""
+    shots, size = int(counts.sum()), bounds[1] - bounds[0]
+    shares = counts / shots
+    value = min(max(float(shares @ values), bounds[0]), bounds[1])
+    variance = float(shares @ ((values - value) / size) ** 2)
+    se = size * math.sqrt(variance / shots) if len(values) > 1 else 0.0
+    return _around(value, se, *mean_intervals(values, counts, bounds, level))
 
 
 def probability(counts: Counts, pattern: str, level: float = 0.95) -> Estimate:

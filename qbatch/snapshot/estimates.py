@@ -1,13 +1,13 @@
 """Estimates as they are kept beside a result, so that a report does not compute them again.
 
-They are made once, when a result is stored. The key says for which analysis: where the manifest's
-analysis was changed since, a reader computes afresh.
+They are made once, when a result is stored. The key says for which analysis and by which method:
+where the manifest's analysis, or how we compute it, was changed since, a reader computes afresh.
 """
 
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from qbatch.snapshot.schema import dump
 
@@ -18,18 +18,33 @@ if TYPE_CHECKING:
     from qbatch.result import Estimate
 
 
+#: Of `result.analyse`; raised whenever it makes other numbers of the same counts.
+METHOD = 2
+
+
 def analysis_key(analysis: Analysis) -> str:
-    """Return 16 hex digits that stand for `analysis`."""
-    return hashlib.sha256(analysis.model_dump_json().encode()).hexdigest()[:16]
+    """Return 16 hex digits that stand for `analysis` and the method."""
+    text = f"{METHOD} {analysis.model_dump_json()}"
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def dump_estimates(estimates: Mapping[str, Estimate]) -> str:
-    """Write estimates as JSON: name -> [value, se, low, high]."""
-    return dump({name: [e.value, e.se, e.low, e.high] for name, e in estimates.items()})
+    """Write estimates as JSON: name -> [value, se, low, high], and the ends for judging if any.
+
+    Floors are left out: they depend on the target and the number of shots alone.
+    """
+    return dump({name: _numbers(estimate) for name, estimate in estimates.items()})
 
 
-def read_estimates(numbers: Mapping[str, Sequence[float]]) -> dict[str, Estimate]:
+def _numbers(estimate: Estimate) -> list[float | None]:
+    four = [estimate.value, estimate.se, estimate.low, estimate.high]
+    if estimate.judged == (estimate.low, estimate.high):
+        return [*four]
+    return [*four, None, *estimate.judged]
+
+
+def read_estimates(numbers: Mapping[str, Sequence[Any]]) -> dict[str, Estimate]:
     """Read what `dump_estimates` wrote, decoded."""
     from qbatch.result import Estimate
 
-    return {name: Estimate(*four) for name, four in numbers.items()}
+    return {name: Estimate(*fields) for name, fields in numbers.items()}

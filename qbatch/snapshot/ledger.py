@@ -23,7 +23,6 @@ COLUMNS = (
 NUM_COLUMNS = 12
 
 #: What a purchase was to cost, and did.
-FIGURES = ("quoted", "quoted_by", "reserved", "billed", "billed_by", "refunded", "refunded_by")
 
 #: Where a bill says that nothing was bought.
 NOT_BOUGHT = "not bought"

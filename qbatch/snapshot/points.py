@@ -134,6 +134,13 @@ class PointResult:
         return facts
 
     @property
+    def warning(self) -> str:
+        """What the provider warned of with the result; "" where it did not."""
+        if self._packed is None or '"warning"' not in self._packed[1]:
+            return ""
+        return str(self.facts.get("warning", ""))
+
+    @property
     def estimates(self) -> dict[str, Estimate]:
         """The manifest's named analyses, each with its interval; empty before completion."""
         if self._estimates is None:

@@ -12,13 +12,14 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Literal
 
 from qbatch.errors import QbatchError, SelectionError
-from qbatch.snapshot.ledger import FIGURES, figures_by_point
+from qbatch.manifest.columns import FIGURES
+from qbatch.snapshot.ledger import figures_by_point
 
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
-    from qbatch.result import Counts, CountsArray
+    from qbatch.result import Counts, CountsArray, Estimate
     from qbatch.snapshot.points import PointResult
     from qbatch.snapshot.run import Run
 
@@ -30,6 +31,9 @@ MAX_CELLS = 50_000_000
 
 #: Of a point that cost nothing.
 _NO_FIGURES = (None,) * len(FIGURES)
+
+#: In a row: which of its columns are of analyses. No name of a column can be this.
+_ANALYSES = "columns of analyses"
 
 _PLAIN_AXES = ("circuit", "backend", "shots", "repeat")
 
@@ -66,12 +70,12 @@ def to_dataframe(run: Run) -> pd.DataFrame:
 
 
 def _analyses(row: dict[str, Any]) -> list[str]:
-    names: list[str] = row.pop("_analyses")
+    names: list[str] = row.pop(_ANALYSES)
     return names
 
 
 def row_of(point: PointResult) -> dict[str, Any]:
-    """A point's columns by name; ``_analyses`` names those of its analyses."""
+    """A point's columns by name; `_ANALYSES` names those of its analyses."""
     analyses: dict[str, float] = {}
     for name, estimate in point.estimates.items():
         analyses[name] = estimate.value
@@ -92,7 +96,7 @@ def row_of(point: PointResult) -> dict[str, Any]:
         "unit": point.job.unit,
         "provider_job_id": point.job.provider_job_id,
         "error": point.job.error,
-        "_analyses": list(analyses),
+        _ANALYSES: list(analyses),
     }
 
 
@@ -186,7 +190,7 @@ def _coordinate(values: list[Any]) -> list[Any]:
 def _cells_of(point: PointResult) -> dict[str, Any]:
     cells: dict[str, Any] = {"state": point.state.value}
     row = row_of(point)
-    cells.update({name: row[name] for name in row["_analyses"]})
+    cells.update({name: row[name] for name in row[_ANALYSES]})
     if point.counts is not None:
         cells["counted"] = point.counts.shots
         cells["outcomes"] = len(point.counts)
@@ -208,9 +212,15 @@ def to_html(run: Run) -> str:
     )
 
 
+def _told(estimate: Estimate) -> str:
+    """Value, standard error, and the interval: where all shots agree only that says something."""
+    ends = f"[{estimate.low:.4g}, {estimate.high:.4g}]"
+    return f"{estimate.value:.4g} ± {estimate.se:.2g} {ends}"
+
+
 def _html_row(point: PointResult, names: list[str]) -> str:
     cells = [point.name, point.job.error or point.state.value]
     for name in names:
         estimate = point.estimates.get(name)
-        cells.append("" if estimate is None else f"{estimate.value:.4g} ± {estimate.se:.2g}")
+        cells.append("" if estimate is None else _told(estimate))
     return "".join(f"<td>{html.escape(cell)}</td>" for cell in cells)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
+import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
-from measuring import Row
+from measuring import Row, ms
 
 QUBITS, DEPTH, SHOTS = 10, 10, 1024
 NAMES = [f"t{k}" for k in range(2 * QUBITS * DEPTH)]
@@ -70,6 +73,7 @@ def measure() -> Iterator[Row]:
         f"{ours / pool:.2f} x",
         ">= 0.9 x",
     )
+    yield from guard_rows(1_000)
     loop = loop_people_write(16)
     yield Row(
         "K1",
@@ -80,6 +84,70 @@ def measure() -> Iterator[Row]:
         f"{ours / loop:.0f} x",
         ">= 50 x",
     )
+
+
+def guard_rows(points: int) -> Iterator[Row]:
+    """What it costs to hold a circuit against a plain computation, beside computing its points."""
+    first, second, computing = guard_s(points)
+    for what, ours, wanted in (("first", first, "<= 5 %"), ("second", second, "nothing: <= 0.5 %")):
+        yield Row(
+            "K1",
+            f"the {what} time a circuit is met: a point held against a plain computation",
+            ms(ours),
+            f"computing {points} points of it in one process",
+            ms(computing),
+            f"{100 * ours / computing:.2f} %",
+            wanted,
+        )
+
+
+def guard_s(points: int, rounds: int = 7) -> tuple[float, float, float]:
+    """Return the processor's seconds of a first look, of a second, and of all points: medians."""
+    import numpy as np
+
+    from qbatch.circuit import open_circuit
+    from qbatch.manifest.models import Backend, Circuit
+    from qbatch.providers.local.exact import data_of
+    from qbatch.providers.local.guard import checked
+    from qbatch.providers.local.prepare import prepare
+    from qbatch.providers.local.settings import read_settings
+    from qbatch.providers.local.work import CHUNK_EVOLUTIONS, Program, settled
+
+    with tempfile.TemporaryDirectory() as name, own_cache(Path(name)) as forget:
+        ansatz = open_circuit("ansatz", Circuit(qasm=qasm()), folder=Path(name)).circuit({})
+        settings = settled(ansatz.facts, read_settings(Backend(provider="local"), Path(name)))
+        program = Program(ansatz, settings)
+        values = np.random.default_rng(points).uniform(0, 6, (points, len(NAMES))).tolist()
+        chunk = values[:CHUNK_EVOLUTIONS]
+        prepared = prepare(program)
+        times: list[list[float]] = [[], [], []]
+
+        def timed(index: int, work: Callable[[], object]) -> None:
+            start = time.process_time()
+            work()
+            times[index].append(time.process_time() - start)
+
+        for _ in range(rounds):
+            forget()
+            timed(0, lambda: checked(prepared, program, chunk))
+            timed(1, lambda: checked(prepared, program, chunk))
+            timed(2, lambda: data_of(prepared, chunk))
+        first, second, computing = map(statistics.median, times)
+        return first, second, computing * points / len(chunk)
+
+
+@contextmanager
+def own_cache(folder: Path) -> Iterator[Callable[[], None]]:
+    """Keep what can be computed again in a folder of its own; yield what empties it."""
+    before = os.environ.get("QBATCH_CACHE_DIR")
+    os.environ["QBATCH_CACHE_DIR"] = str(folder / "cache")
+    try:
+        yield lambda: shutil.rmtree(folder / "cache", ignore_errors=True)
+    finally:
+        if before is None:
+            del os.environ["QBATCH_CACHE_DIR"]
+        else:
+            os.environ["QBATCH_CACHE_DIR"] = before
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 import pytest
 
 from qbatch.circuit import CircuitFacts, Register
-from tests.circuit.conftest import circuit2, circuit3
+from tests.circuit.conftest import circuit, circuit2, circuit3
 
 
 def test_bits_are_numbered_through_the_registers_in_the_order_declared():
@@ -78,6 +78,22 @@ def test_of_two_measurements_into_one_bit_the_last_counts():
 def test_clifford_circuits_are_known_by_their_gates_and_angles(gates, expected):
     own = "gate mine(a) q { h q; rz(a * pi) q; }"
     assert circuit3(f"{own} qubit[2] q; {gates}").facts.is_clifford is expected
+
+
+@pytest.mark.parametrize(
+    ("text", "gates", "is_clifford"),
+    [
+        ("gate x q { U(1, 0, 0) q; } qubit[2] q; ctrl @ x q[0], q[1];", ("ctrl @ gate_x",), False),
+        ("gate x q { U(pi/4, 0, pi) q; } qubit q; x q;", ("gate_x",), False),
+        ("gate t q { U(pi, 0, pi) q; } qubit q; t q;", ("gate_t",), True),
+        ("gate cx a, b { U(0.1, 0, 0) a; } qubit[2] q; cx q[0], q[1];", ("gate_cx",), False),
+        ("gate mine q { U(pi, 0, pi) q; } qubit q; mine q;", ("mine",), True),
+        ("gate x q { U(pi, 0, pi) q; } gate z q { inv @ x q; } qubit q; z q;", ("gate_z",), True),
+    ],
+)
+def test_an_own_gate_does_not_pass_for_the_librarys_of_that_name(text, gates, is_clifford):
+    facts = circuit(f"OPENQASM 3.0; {text}").facts
+    assert (facts.gates, facts.is_clifford) == (gates, is_clifford)
 
 
 def test_facts_survive_json():

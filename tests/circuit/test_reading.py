@@ -26,6 +26,8 @@ SCRAPS = (
     *("measure", "->", "=", "if", "else", "while", "for", "in", "int", "{", "}", ":", "gate", "a"),
     *("ctrl", "@", "inv", "pow", "input", "float", "pi", "+", "-", "*", "/", "**", "%", "!", "=="),
     *("let", "++", "const", "reset", "barrier", "delay", "10ns", "box", "$0", "gphase", "1e999"),
+    *("def", "f", "f", "(", ")", "return", "switch", "case", "default", "break", "continue", "+="),
+    *("uint", "bool", "true", "==", "&", "int[2]", "bit[2]", "->", "opaque", "'", "\r", "@"),
     *('"01"', "\n", "//", "/*", "&&", "~", "<<", "99999999999999999999999", "creg", "qreg", "end"),
 )
 

@@ -179,3 +179,18 @@ def test_outcomes_are_written_and_split_with_bit_0_rightmost() -> None:
     counts = {0b101: 7, 0b001: 3}
     assert bitstrings(counts, 3) == {"001": 3, "101": 7}
     assert by_register(counts, (("a", 1), ("b", 2))) == {"a": {1: 10}, "b": {0: 3, 2: 7}}
+
+
+@pytest.mark.parametrize(
+    ("condition", "holds"),
+    [
+        ("c[0] && !c[1]", True), ("c[1] || c[0] == 0", False), ("c != 2", True), ("c == 5", False),
+        ("!(c == 1)", False), ("1 == c[0]", True), ("c[1] == 0 && (c == 1 || c == 3)", True),
+    ],
+)  # fmt: skip
+def test_conditions_over_several_bits_are_executed(condition: str, holds: bool) -> None:
+    text = (
+        'OPENQASM 3.0; include "stdgates.inc"; qubit[2] q; bit[2] c; bit d; x q[0]; '
+        f"c[0] = measure q[0]; if ({condition}) {{ x q[1]; }} d = measure q[1];"
+    )
+    assert simulate_shots(text, 5, 1) == {1 + 4 * holds: 5}

@@ -137,6 +137,22 @@ def test_the_largest_mean_cut_is_four_and_a_half_of_six_edges(done: Open) -> Non
     assert is_near(max((e for _, e in found), key=lambda e: e.value), 4.5)
 
 
+def test_a_phase_is_read_as_a_binary_fraction_of_sixteen(done: Open) -> None:
+    run = done("phase_estimation")
+    for outcome in (0, 1, 5, 6, 8, 15):
+
+        def law(values: dict[str, Any], outcome: int = outcome) -> float:
+            distance = 16 * values["phi"] - outcome
+            if distance % 16 == 0:
+                return 1.0
+            return float((sin(pi * distance) / (16 * sin(pi * distance / 16))) ** 2)
+
+        found = estimates(run, f"m{outcome}")
+        assert len(found) == 32
+        assert [e.value for values, e in found if 16 * values["phi"] == outcome] == [1.0]
+        holds_everywhere(found, law)
+
+
 def test_the_report_of_qaoa_shows_the_maximum_where_it_is(done: Open) -> None:
     report = (done("qaoa_ring6").folder / "report.md").read_text("utf-8")
     highest = re.search(r"\| cut +\| highest \| \S+ \[([\d.]+), ([\d.]+)\] \| (\S+)", report)

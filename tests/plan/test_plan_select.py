@@ -20,7 +20,7 @@ WAVES = plan_of({"matrix": {"gamma": {"linspace": [0, 1.5707963267948966, 9]}, "
 
 
 def chosen(expression: str, plan=PLAN) -> list[str]:
-    meant = select(expression, plan.axes)
+    meant = select(expression, plan.axes, plan.manifest)
     return [point.name for point in plan.points() if meant(point)]
 
 
@@ -52,6 +52,33 @@ def test_an_expression_means_so_many_points(expression: str, count: int) -> None
 def test_a_points_name_selects_it() -> None:
     assert chosen("backend=noisy,shots=1000#2") == ["backend=noisy,shots=1000#2"]
     assert chosen("backend=noisy,shots=1000#1") == ["backend=noisy,shots=1000"]
+
+
+CLOSE = plan_of({"matrix": {"gamma": [0.3, 0.1 + 0.2, 1000000.5, 1000001.5], "beta": [1]}})
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ("gamma=0.3", ["0.3"]),
+        ("gamma=0.30000000000000004", ["0.30000000000000004"]),
+        ("gamma=1000000.5", ["1000000.5"]),
+        ("gamma!=0.3", ["0.30000000000000004", "1000000.5", "1000001.5"]),
+        ("gamma=0.3000000000001", ["0.3", "0.30000000000000004"]),
+    ],
+)
+def test_values_that_differ_in_the_last_digit_are_told_apart(
+    expression: str, expected: list[str]
+) -> None:
+    assert sorted(chosen(expression, CLOSE)) == sorted(
+        f"gamma={value},beta=1" for value in expected
+    )
+
+
+def test_every_point_of_close_values_has_a_name_of_its_own_that_selects_it() -> None:
+    names = [point.name for point in CLOSE.points()]
+    assert len(set(names)) == 4
+    assert [chosen(name, CLOSE) for name in names] == [[name] for name in names]
 
 
 @given(st.sampled_from(list(WAVES.points())))
@@ -133,3 +160,10 @@ def test_what_fits_no_point_is_told_with_the_values_that_there_are(
 )
 def test_values_that_exist_may_select_nothing_together(expression: str, is_any: bool) -> None:
     assert check_meant(expression, PLAN.axes, PLAN.points()) is is_any
+
+
+def test_a_where_means_the_value_that_is_there_and_near_ones_only_without_it() -> None:
+    axis = [0.3, 0.1 + 0.2, 0.5]
+    for wanted, left in ((0.3, [0.1 + 0.2, 0.5]), (0.30000000000001, [0.5])):
+        plan = plan_of({"matrix": {"gamma": axis, "beta": [1]}, "exclude": [{"gamma": wanted}]})
+        assert [dict(point.parameters)["gamma"] for point in plan.points()] == left

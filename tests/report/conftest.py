@@ -49,6 +49,7 @@ class FakePoint:
     counts: Counts | None = None
     estimates: Mapping[str, Estimate] = field(default_factory=dict)
     job: Job = field(default_factory=lambda: Job(""))
+    warning: str = ""
 
     @property
     def id(self) -> str:

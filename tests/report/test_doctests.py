@@ -17,6 +17,7 @@ import pytest
         "report.scales",
         "report.template",
         "result.estimate",
+        "result.intervals",
         "result.notation",
     ],
 )

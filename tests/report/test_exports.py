@@ -12,9 +12,9 @@ import pytest
 
 from qbatch.errors import QbatchError, SelectionError
 from qbatch.job import Job, JobState
+from qbatch.manifest.columns import FIGURES
 from qbatch.report import export
 from qbatch.snapshot import Entry, Purchase
-from qbatch.snapshot.ledger import FIGURES
 
 
 def exported(run: Any, name: str) -> str:

@@ -41,3 +41,17 @@ def test_a_run_without_checks_is_not_read(make_run: Any, bell_manifest: str) -> 
     run = make_run(bell_manifest[: bell_manifest.index("checks:")])
     assert judge_run(run) == []
     assert run.times_read == 0
+
+
+def test_a_check_is_about_the_value_that_is_written_where_the_axis_has_it(
+    make_run: Any, bell: Any
+) -> None:
+    text = bell.manifest.text.replace("bit[2] c;", "input float x; bit[2] c;").replace(
+        "matrix: {", "matrix: {x: [0.3, 0.30000000000000004], "
+    )
+    at = text.index("checks:")
+    run = make_run(text[:at] + "checks: [{that: zz >= 0.5, where: {x: 0.3}}]\n", bell.points)
+    for point, x in zip(run.points, (0.3, 0.1 + 0.2) * 4, strict=True):
+        point.parameters = {"x": x}
+    (result,) = judge_run(run)
+    assert result.numbers.total() == 4

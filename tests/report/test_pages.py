@@ -78,7 +78,7 @@ def parsed(html: str) -> Balanced:
 def test_markdown_says_what_was_measured(bell: Any) -> None:
     text = render(bell, "md")
     assert "**8 of 8 points completed.** 4 400 shots" in text.replace("\u202f", " ")
-    assert "| ideal   | 100   | 1      | completed | 1.000 [0.926, 1.000]" in text
+    assert "| ideal   | 100   | 1      | completed | 1.000(+0−74) [0.926, 1.000]" in text
     assert "| ✔ pass  | `zz >= 0.8`" in text
     assert "| ✔ pass  | `zz == 1`   | backend = ideal" in text
     assert "noise: {readout: 0.02}" in text
@@ -333,3 +333,15 @@ def test_many_points_are_summed_up_by_their_highest_and_lowest(bell: Any) -> Non
     assert "zz: mean 0.98 over 40\u202fpoints" in page.replace("40 p", "40\u202fp")
     assert "highest" in page
     assert "lowest" in page
+
+
+@pytest.mark.usefixtures("no_figures")
+def test_failures_of_one_cause_are_told_once_whatever_is_each_points_own(bell: Any) -> None:
+    for number, point in enumerate(bell.points[:4]):
+        bell.fail(point.name, f"circuit-{40 + number} of {point.name} ({point.id[:8]}): no room")
+    bell.fail(bell.points[4].name, "needs 30 qubits")
+    bell.fail(bell.points[5].name, "needs 31 qubits")
+    text = render(bell, "md")
+    assert "**4 points failed**" in text
+    assert text.count("**1 point failed**") == 2
+    assert "circuit-40 of" in text

@@ -29,7 +29,7 @@ def test_a_template_gets_points_numbers_checks_and_figures(make_run: Any, bell: 
     )
     assert written(make_run, bell, text).splitlines() == [
         "bell-sweep 8 of 8 points completed 8",
-        "1.000;1.0000;1.000;1.0000;",
+        "1.000(+0−74);1.0000(+0−77);1.000(+0−74);1.0000(+0−77);",
         "backend=ideal,shots=100 pass",
         "00 51.0 %, others 49.0 % 50.0 %",
         "figures/figure-1-zz-over-shots.svg 1.2.3 qbatch run bell-sweep.yaml",
@@ -97,3 +97,14 @@ def test_html_templates_are_escaped(make_run: Any, bell: Any) -> None:
 def test_a_template_can_take_the_reports_place(make_run: Any, bell: Any) -> None:
     assert written(make_run, bell, "mine", "report.md.j2") == "mine"
     assert Path(bell.folder / "report.md").read_text("utf-8") == "mine"
+
+
+@pytest.mark.usefixtures("no_figures")
+def test_the_decay_example_fits_points_whose_shots_all_agree(make_run: Any, bell: Any) -> None:
+    """Their standard error is 0, by which the template divided."""
+    source = Path(__file__).parents[2] / "manifests" / "rb_decay.md.j2"
+    made = make_run(bell.manifest.text.replace("zz:", "z:").replace("zz ", "z "), bell.points)
+    for point, length in zip(made.points, (2, 4, 8, 16, 32, 64, 96, 128), strict=True):
+        point.parameters = {"length": length}
+        made.measure(point.name, {"00": 20})
+    assert "gate error p = 1 − f | 0.0000" in written(make_run, made, source.read_text("utf-8"))

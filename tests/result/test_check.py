@@ -109,3 +109,19 @@ def test_numbers_may_use_the_manifests_variables() -> None:
     check = parse_check("s >= bound", variables={"bound": 2.5})
     assert (check.name, check.conditions) == ("s", ((">=", 2.5),))
     assert parse_number("-2*sqrt(2)") == -2 * math.sqrt(2)
+
+
+def test_a_claim_is_judged_on_the_interval_for_judging_not_on_the_one_told() -> None:
+    estimate = Estimate(0.5, 0.05, 0.4, 0.6, judged_low=0.3, judged_high=0.7)
+    verdicts = [judge(parse_check(f"p {claim}"), estimate) for claim in (">= 0.35", "<= 0.8")]
+    assert verdicts == [Verdict.UNDECIDED, Verdict.PASS]
+    assert "[0.3, 0.7]" in explain(parse_check("p >= 0.35"), estimate)
+
+
+def test_a_reason_cites_both_sides_and_digits_that_tell_the_ends_apart() -> None:
+    said = explain(parse_check("0.45 <= p <= 0.7"), AROUND_HALF)
+    assert said == "0.45 lies in and 0.7 lies above [0.4, 0.6]; more shots would narrow it"
+    both = explain(parse_check("0.45 <= p <= 0.55"), AROUND_HALF)
+    assert both.startswith("0.45 and 0.55 lie in [0.4, 0.6]")
+    near = explain(parse_check("m >= 5.88"), Estimate(5.9, 0.01, 5.87996, 5.92))
+    assert near.startswith("5.88 lies in [5.87996, 5.92]")

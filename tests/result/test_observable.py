@@ -62,6 +62,17 @@ def test_an_expectation_value_is_what_summing_by_hand_gives(
         ("1/4 Z1*Z0 + 1e-1 I0", 0.1, {(0, 1): 0.25}),
         ("Z0 Z0 + Z1 - Z1", 1, {}),
         ("−2 Z_3", 0, {(3,): -2}),
+        ("Z0/2", 0, {(0,): 0.5}),
+        ("Z0 Z1 / 4 + 1/2 Z3", 0, {(0, 1): 0.25, (3,): 0.5}),
+        ("(Z0 + Z1)/2", 0, {(0,): 0.5, (1,): 0.5}),
+        ("2*(Z0 - Z1)", 0, {(0,): 2, (1,): -2}),
+        ("1 - 2(Z0 - (Z1 - 3))", -5, {(0,): -2, (1,): 2}),
+        ("(1 + Z0)(1 - Z1)/4", 0.25, {(0,): 0.25, (1,): -0.25, (0, 1): -0.25}),
+        ("(Z0 + Z1)(Z0 + Z1)", 2, {(0, 1): 2}),
+        ("-(Z0)", 0, {(0,): -1}),
+        ("Z0 (Z1)", 0, {(0, 1): 1}),
+        ("Z0/sqrt(2*2) + pi/pi", 1, {(0,): 0.5}),
+        ("Z0/(1/2)/4", 0, {(0,): 0.5}),
     ],
 )
 def test_what_is_written_is_read(
@@ -82,9 +93,24 @@ def test_what_is_written_is_read(
         ("z0", 1, "did you mean Z0"),
         ("Z0 + 2 Z1 3", 11, "needs + or - before"),
         ("Z0 - - Z1", 6, "a term is missing"),
-        ("Z0 (Z1)", 4, "'(' is not understood"),
+        ("Z0 ^ 2", 4, "'^' is not understood"),
+        ("(Z0 + Z1", 1, "never closed"),
+        ("Z0 + Z1)", 8, "closes nothing"),
+        ("Z0 ()", 5, "something must follow"),
+        ("Z0/Z1", 4, "only numbers divide"),
+        ("Z0/(1 - 1)", 4, "divides by zero"),
+        ("Z0 / / 2", 6, "a factor is missing"),
+        ("2 * -Z0", 5, "a factor is missing"),
+        ("(Z0) 3", 6, "needs + or - before"),
+        ("sqrt 2 Z0", 1, "needs parentheses"),
+        ("sqrt(Z0)", 5, "sqrt takes numbers only"),
+        ("sqrt(1 - 2) Z0", 1, "no real number"),
+        ("1e999 Z0", 1, "not finite"),
+        ("1e308 Z0 + 1e308 Z1", 1, "not finite"),
+        ("1e200*1e200 Z0 - 1e200*1e200 Z0", 1, "not finite"),
+        ("50 % Z0", 4, "'%' is not understood"),
         ("Z0 * * Z1", 6, "a factor is missing"),
-        ("1/0 Z0", 1, "divides by zero"),
+        ("1/0 Z0", 3, "divides by zero"),
         ("ZZI", 1, "needs the number"),
     ],
 )
@@ -93,6 +119,20 @@ def test_a_mistake_is_pointed_at(text: str, column: int, problem: str) -> None:
         parse_observable(text, 4)
     assert caught.value.column == column
     assert problem in caught.value.problem
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "(1 + Z0)" * 30 + "(1 + Z1)(1 + Z2)(1 + Z3)(1 + Z4)" * 2000,
+        "(" * 60 + "Z0" + ")" * 60,
+        "".join(f"(1 + Z{i})" for i in range(40)),
+        "Z0 + " * 30_000,
+    ],
+)
+def test_what_would_take_long_to_multiply_out_ends_in_a_limit(text: str) -> None:
+    with pytest.raises(NotationError, match=r"multiplied out|nested deeper|too many"):
+        parse_observable(text, 40)
 
 
 def test_a_bit_beyond_the_circuit_names_the_registers() -> None:
@@ -131,3 +171,30 @@ def test_without_shots_there_is_no_estimate() -> None:
     counts = Counts.from_dict((("c", 1),), {})
     with pytest.raises(ValueError, match="no shots"):
         expectation_value(counts, parse_observable("Z0", 1))
+
+
+@pytest.mark.parametrize("scale", ["1e-300", "1e-9", "1e9", "1e300"])
+def test_estimates_scale_with_their_coefficients(scale: str) -> None:
+    counts = Counts.from_dict((("c", 2),), {"00": 45, "11": 43, "01": 10, "10": 2})
+    for text in ("Z0 + 2 Z1", "Z0 Z1"):
+        plain = expectation_value(counts, parse_observable(text, 2))
+        scaled = expectation_value(counts, parse_observable(f"({text})*{scale}", 2))
+        for name in ("value", "se", "low", "high", "judged_low", "judged_high"):
+            expected = getattr(plain, name) * float(scale)
+            assert getattr(scaled, name) == pytest.approx(expected, rel=1e-6, abs=0)
+
+
+def test_adding_a_constant_moves_an_interval_and_changes_nothing_else() -> None:
+    counts = Counts.from_dict((("c", 2),), {"00": 45, "11": 43, "01": 10, "10": 2})
+    plain = expectation_value(counts, parse_observable("Z0 + 2 Z1", 2))
+    moved = expectation_value(counts, parse_observable("(Z0 + 2 Z1) + 7", 2))
+    assert moved.se == pytest.approx(plain.se)
+    assert (moved.low, moved.high) == pytest.approx((plain.low + 7, plain.high + 7))
+    turned = expectation_value(counts, parse_observable("-(Z0 + 2 Z1)", 2))
+    assert (turned.low, turned.high) == pytest.approx((-plain.high, -plain.low))
+    assert turned.judged == pytest.approx((-plain.judged[1], -plain.judged[0]))
+
+
+def test_a_circuit_without_classical_bits_is_told_so() -> None:
+    with pytest.raises(NotationError, match="the circuit has no classical bits"):
+        parse_observable("Z0", 0)

@@ -60,7 +60,7 @@ def plan(
     drivers = open_drivers(made.manifest, made.manifest.backends)
     targets = priced(describe(drivers), made)
     check_targets(made, targets, drivers)
-    only = None if expression is None else select(expression, made.axes)
+    only = None if expression is None else select(expression, made.axes, made.manifest)
     summary = made.summary(targets, only, drivers=drivers)
     few = 0 if as_json else LISTED
     limit = made.num_points if all_points else few

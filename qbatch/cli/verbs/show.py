@@ -148,7 +148,7 @@ def _in_full(run: Run, point: PointResult, all_rows: bool) -> str:
         "shots": whole(point.shots),
         "repeat": str(point.repeat),
         "seed": str(point.seed),
-        **{name: plain(value) for name, value in point.parameters.items()},
+        **{_unlike(name, "seed", "attempt"): plain(v) for name, v in point.parameters.items()},
         "attempt": str(point.job.generation),
         **({"job at the provider": point.job.provider_job_id} if point.job.provider_job_id else {}),
     }
@@ -171,6 +171,11 @@ def _in_full(run: Run, point: PointResult, all_rows: bool) -> str:
         )
     )
     return "\n\n".join(part for part in parts if part)
+
+
+def _unlike(parameter: str, *taken: str) -> str:
+    """A parameter's name, marked where a line of another kind is called so."""
+    return f"parameter {parameter}" if parameter in taken else parameter
 
 
 def _pairs(pairs: dict[str, str]) -> str:

@@ -47,9 +47,10 @@ def validate(manifest: Path, overrides: tuple[str, ...], trust: bool, as_json: b
 
 def _look(manifest: Path, overrides: tuple[str, ...], trust: bool) -> Plan:
     """Find everything wrong, the template of the report included."""
-    from qbatch.plan import expand_file
+    from qbatch.plan import check_values, expand_file
 
     plan = expand_file(manifest, overrides=overrides, trust=trust)
+    check_values(plan)
     template = plan.manifest.report.template
     if template:
         from qbatch.report import check_template

@@ -145,16 +145,18 @@ def read_circuit(source: Source) -> Read:
 
 def _read_text(text: str) -> Read:
     from openqasm3.parser import QASM3ParsingError
-    from qiskit import qasm3
     from qiskit.exceptions import QiskitError
+    from qiskit_qasm3_import.exceptions import ConversionError
+
+    from qbatch.emulators.openqasm3 import load
 
     damaged = (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError)
     bare = re.sub(r"//[^\n]*|/\*.*?\*/", " ", text, flags=re.DOTALL)
     if not re.match(r"\s*OPENQASM\s+3(\.\d+)?\s*;", bare):
         raise InputError("the program must begin with OPENQASM 3")
     try:
-        circuit = qasm3.loads(text)
-    except (QASM3ParsingError, QiskitError, *damaged) as error:
+        circuit = load(text)
+    except (QASM3ParsingError, ConversionError, QiskitError, *damaged) as error:
         text = str(error) or "a syntax error"
         raise InputError(f"cannot parse the program: {text}") from error
     by_name = {one.name: one for one in circuit.parameters}

@@ -8,7 +8,11 @@ plan, neither qiskit nor numpy is needed.
     driver, pool, process      this side: one driver a backend, one pool a run, one process a core
     worker, engine             the other side
     prepare, channels          circuits made ready for Aer, noise put in
-    sampling, clifford         probabilities to counts; stim
+    translation, batching      gates that a method knows, and that one call may carry
+    exact, points, failures    probabilities in one call or point by point; why there are none
+    guard, plain, verdicts     one call for many points held against a plain computation, once
+    sampling                   probabilities to counts
+    tableau, clifford          Clifford gates at a point's values; stim
 """
 
 from __future__ import annotations
@@ -17,11 +21,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from qbatch.circuit import Circuit
     from qbatch.manifest.models import Backend
     from qbatch.providers import Surroundings
     from qbatch.providers.local.driver import LocalDriver
 
-__all__ = ["open_driver", "validate_settings"]
+__all__ = ["depends_on_values", "misfit", "open_driver", "validate_settings"]
 
 
 def open_driver(backend: Backend, *, name: str, surroundings: Surroundings) -> LocalDriver:
@@ -41,6 +48,31 @@ def open_driver(backend: Backend, *, name: str, surroundings: Surroundings) -> L
     return LocalDriver(
         backend, name=name, folder=surroundings.folder, inline=surroundings.is_virtual
     )
+
+
+def depends_on_values(backend: Backend) -> bool:
+    """Whether a backend can run some circuits at some values only."""
+    return backend.options.get("method") in ("stabilizer", "stim")
+
+
+def misfit(
+    backend: Backend, folder: Path, circuit: Circuit, rows: Iterable[Sequence[float]]
+) -> str | None:
+    """Say why a backend cannot run a circuit at some of its points, or None.
+
+    Args:
+        backend: For which `depends_on_values` holds.
+        folder: The manifest's.
+        circuit: With its free parameters.
+        rows: Values of these, point by point.
+    """
+    from qbatch.providers.local.method import settled
+    from qbatch.providers.local.settings import read_settings
+    from qbatch.providers.local.tableau import misfit as misfit_of
+    from qbatch.providers.local.work import Program
+
+    settings = settled(circuit.facts, read_settings(backend, folder))
+    return misfit_of(Program(circuit, settings), rows)
 
 
 def validate_settings(

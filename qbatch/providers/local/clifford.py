@@ -10,15 +10,16 @@ Pauli error: 3p/4 on one qubit, 15p/16 on two.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from qbatch.circuit import build
 from qbatch.errors import Refused
-from qbatch.providers.local.prepare import written_out
+from qbatch.providers.local.points import assigned
 from qbatch.providers.local.sampling import count_rows
+from qbatch.providers.local.tableau import steps_or_refusal
+from qbatch.providers.local.translation import written_out
 from qbatch.providers.local.work import Program
 
 if TYPE_CHECKING:
@@ -29,18 +30,8 @@ if TYPE_CHECKING:
 #: Qiskit's gate -> stim's. Global phases do not matter here.
 _NAMES: Mapping[str, str] = {
     "h": "H", "x": "X", "y": "Y", "z": "Z", "s": "S", "sdg": "S_DAG", "id": "I", "sx": "SQRT_X",
-    "sxdg": "SQRT_X_DAG", "cx": "CX", "cy": "CY", "cz": "CZ", "swap": "SWAP", "iswap": "ISWAP",
-    "reset": "R",
+    "sxdg": "SQRT_X_DAG", "cx": "CX", "cy": "CY", "cz": "CZ", "swap": "SWAP",
 }  # fmt: skip
-
-#: Rotations: by 0, 1, 2, 3 quarter turns.
-_QUARTERS: Mapping[str, tuple[str, str, str, str]] = {
-    "rx": ("I", "SQRT_X", "X", "SQRT_X_DAG"),
-    "ry": ("I", "SQRT_Y", "Y", "SQRT_Y_DAG"),
-    "rz": ("I", "S", "Z", "S_DAG"),
-    "p": ("I", "S", "Z", "S_DAG"),
-    "u1": ("I", "S", "Z", "S_DAG"),
-}
 
 _IGNORED = frozenset({"barrier", "delay"})
 
@@ -107,10 +98,8 @@ def _to_stim(compiled: Compiled, values: Sequence[float]) -> tuple[Any, tuple[in
     """Return stim's circuit, and for each classical bit the measurement it holds in the end."""
     import stim
 
-    by_name = dict(zip(compiled.names, values, strict=True))
-    circuit = compiled.circuit.assign_parameters(
-        {parameter: by_name[parameter.name] for parameter in compiled.circuit.parameters}
-    )
+    by_name = {parameter.name: parameter for parameter in compiled.circuit.parameters}
+    circuit = assigned(compiled.circuit, [*map(by_name.get, compiled.names)], values)
     built = stim.Circuit()
     noise = compiled.program.settings.noise
     flip = noise.readout.p01 if noise and noise.readout else 0.0
@@ -132,33 +121,13 @@ def _append(append: Callable[..., None], operation: Any, targets: Sequence[int])
     name = operation.name
     if name in _IGNORED:
         return
-    if name in _NAMES:
-        append(_NAMES[name], targets)
-    elif name in _QUARTERS:
-        append(_QUARTERS[name][_quarters(name, operation.params[0])], targets)
-    elif name in ("u", "u3"):
-        theta, phi, lam = operation.params
-        for axis, angle in (("rz", lam), ("ry", theta), ("rz", phi)):
-            append(_QUARTERS[axis][_quarters(axis, angle)], targets)
+    if name == "reset":
+        append("R", targets)
     elif getattr(operation, "blocks", None) is not None:
         raise Refused(f"local: stim knows no {name}; take method: stabilizer")
-    elif operation.definition is not None:
-        definition = operation.definition
-        for item in definition.data:
-            inner = [targets[definition.find_bit(qubit).index] for qubit in item.qubits]
-            _append(append, item.operation, inner)
-    elif targets:
-        raise Refused(f"local: stim knows no gate {name}; take method: stabilizer")
-
-
-def _quarters(name: str, angle: Any) -> int:
-    turns = float(angle) / (math.pi / 2)
-    if abs(turns - round(turns)) > 1e-9:
-        raise Refused(
-            f"local: {name}({float(angle):g}) is no Clifford gate, and stim knows no other; "
-            "take method: automatic"
-        )
-    return round(turns) % 4
+    else:
+        for step, on in steps_or_refusal(operation, "stim"):
+            append(_NAMES[step], [targets[index] for index in on])
 
 
 def _add_noise(

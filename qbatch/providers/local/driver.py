@@ -30,7 +30,6 @@ from qbatch.providers import (
     Update,
 )
 from qbatch.providers.local.method import (
-    NEVER_CLIFFORD,
     evolution_s,
     machine_bytes,
     memory_bytes,
@@ -180,13 +179,6 @@ class LocalDriver:
                     f"statevector: true keeps at most {STATEVECTOR_QUBITS} qubits; "
                     f"it has {facts.num_qubits}"
                 )
-        method = self._settings.options.method
-        strange = NEVER_CLIFFORD.intersection(facts.gates)
-        if method in ("stabilizer", "stim") and strange:
-            return (
-                f"method: {method} simulates Clifford circuits only, and {min(strange)} is no "
-                "Clifford gate; take method: automatic"
-            )
         return self._too_large(facts)
 
     def _too_large(self, facts: CircuitFacts) -> str | None:

@@ -12,19 +12,25 @@ import logging
 import pickle
 import time
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 from qbatch.circuit import parses
-from qbatch.errors import QbatchError
+from qbatch.providers.local.exact import evaluate
+from qbatch.providers.local.failures import failures, told, told_of
+from qbatch.providers.local.guard import checked
+from qbatch.providers.local.points import bound
 from qbatch.providers.local.prepare import Prepared, preparations, prepare
-from qbatch.providers.local.sampling import cumulative, draw, misread, to_rows
-from qbatch.providers.local.work import Answer, Chunk, Evolution, Program, Sampling
-
-if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
+from qbatch.providers.local.tableau import in_tableau_gates
+from qbatch.providers.local.work import (
+    Answer,
+    Chunk,
+    Computed,
+    Drawn,
+    Evolution,
+    Program,
+    Sampling,
+)
 
 logging.getLogger("qiskit_aer").addHandler(logging.NullHandler())
 
@@ -33,24 +39,8 @@ _KEPT = 256
 
 _programs: OrderedDict[str, tuple[Program, Any]] = OrderedDict()
 
-
-@dataclass(frozen=True, slots=True)
-class Drawn:
-    """Counts of one job, or why there are none."""
-
-    job_id: str
-    outcomes: npt.NDArray[np.uint8] | None = None
-    counts: npt.NDArray[np.int64] | None = None
-    error: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Computed:
-    """What came of one evolution."""
-
-    drawn: tuple[Drawn, ...]
-    seconds: float
-    statevector: Any = None
+#: Keys of those of them that were looked at by `guard`.
+_checked_keys: set[str] = set()
 
 
 def warm_up() -> None:
@@ -61,31 +51,32 @@ def warm_up() -> None:
         import_module(name)
 
 
+def forget() -> None:
+    """Forget all programs, as a fresh process."""
+    _programs.clear()
+    _checked_keys.clear()
+
+
 def simulate(chunk: Chunk) -> Answer:
     """Compute a chunk; what goes wrong is told job by job."""
-    failures = _failures()
     began = time.perf_counter()
     try:
         program, prepared = _prepared(chunk)
-    except failures as error:
-        return _failed(chunk, str(error), time.perf_counter() - began)
+    except failures() as error:
+        return _failed(chunk, told(error), time.perf_counter() - began)
+    warning = ""
     try:
         if program.settings.method == "stim":
             computed = [*_clifford(prepared, chunk.evolutions)]
         elif prepared.measured is not None:
-            computed = [*_exact(prepared, chunk.evolutions)]
+            prepared = _checked(chunk, program, prepared)
+            warning = prepared.warning
+            computed = [*evaluate(prepared, chunk.evolutions)]
         else:
             computed = [*_shot_by_shot(prepared, chunk.evolutions)]
-    except failures as error:
-        return _failed(chunk, str(error) or "out of memory", time.perf_counter() - began)
-    return _answer(computed, program)
-
-
-def _failures() -> tuple[type[BaseException], ...]:
-    """What a circuit that cannot be simulated raises; Qiskit adds Python's own by accident."""
-    from qiskit.exceptions import QiskitError
-
-    return QbatchError, QiskitError, TypeError, ValueError, RuntimeError, MemoryError
+    except failures() as error:
+        return _failed(chunk, told(error), time.perf_counter() - began)
+    return _answer(computed, program, warning)
 
 
 def _prepared(chunk: Chunk) -> tuple[Program, Any]:
@@ -98,52 +89,18 @@ def _prepared(chunk: Chunk) -> tuple[Program, Any]:
         else:
             _programs[chunk.key] = program, prepare(program)
         if len(_programs) > _KEPT:
-            _programs.popitem(last=False)
+            _checked_keys.discard(_programs.popitem(last=False)[0])
     _programs.move_to_end(chunk.key)
     return _programs[chunk.key]
 
 
-# -- probabilities computed, samples drawn by us --------------------------------------------------
-
-
-def _exact(prepared: Prepared, evolutions: Sequence[Evolution]) -> Iterator[Computed]:
-    began = time.perf_counter()
-    result = _run(prepared, evolutions)
-    share = (time.perf_counter() - began) / len(evolutions)
-    for index, evolution in enumerate(evolutions):
-        experiment = result.results[index] if index < len(result.results) else None
-        if experiment is None or not experiment.success:
-            status = str(experiment.status if experiment else result.status)
-            yield Computed(tuple(Drawn(s.job_id, error=status) for s in evolution.samplings), share)
-            continue
-        data = result.data(index)
-        yield Computed(
-            tuple(_drawn(prepared, data, evolution.samplings)), share, data.get("statevector")
-        )
-
-
-def _run(prepared: Prepared, evolutions: Sequence[Evolution]) -> Any:
-    binds = {
-        parameter: [evolution.values[index] for evolution in evolutions]
-        for index, parameter in enumerate(prepared.parameters)
-        if parameter is not None
-    }
-    circuits = [prepared.circuit] if binds else [prepared.circuit] * len(evolutions)
-    return prepared.simulator.run(
-        circuits, parameter_binds=[binds] if binds else None, shots=1, seed_simulator=0
-    ).result()
-
-
-def _drawn(
-    prepared: Prepared, data: Mapping[str, Any], samplings: Sequence[Sampling]
-) -> Iterator[Drawn]:
-    import numpy as np
-
-    probabilities = np.asarray(data["probabilities"]) if prepared.measured else np.ones(1)
-    distribution = cumulative(misread(probabilities, prepared.flips))
-    for sampling in samplings:
-        outcomes, counts = draw(distribution, sampling.shots, sampling.seed)
-        yield Drawn(sampling.job_id, to_rows(outcomes, prepared.positions), counts)
+def _checked(chunk: Chunk, program: Program, prepared: Prepared) -> Prepared:
+    """Hold a circuit against a plain computation before its first point is answered here."""
+    if chunk.key not in _checked_keys:
+        prepared = checked(prepared, program, [one.values for one in chunk.evolutions])
+        _programs[chunk.key] = program, prepared
+        _checked_keys.add(chunk.key)
+    return prepared
 
 
 # -- shots simulated by Aer -----------------------------------------------------------------------
@@ -152,13 +109,13 @@ def _drawn(
 def _shot_by_shot(prepared: Prepared, evolutions: Sequence[Evolution]) -> Iterator[Computed]:
     for evolution in evolutions:
         began = time.perf_counter()
-        values = {
-            parameter: value
-            for parameter, value in zip(prepared.parameters, evolution.values, strict=True)
-            if parameter is not None
-        }
-        circuit = prepared.circuit.assign_parameters(values) if values else prepared.circuit
-        drawn = tuple(_simulated(prepared, circuit, sampling) for sampling in evolution.samplings)
+        try:
+            circuit = bound(prepared, evolution.values)
+            if prepared.in_tableau:
+                circuit = in_tableau_gates(circuit)
+            drawn = tuple(_simulated(prepared, circuit, each) for each in evolution.samplings)
+        except failures() as error:
+            drawn = tuple(Drawn(each.job_id, error=told(error)) for each in evolution.samplings)
         yield Computed(drawn, time.perf_counter() - began)
 
 
@@ -175,8 +132,7 @@ def _simulated(prepared: Prepared, circuit: Any, sampling: Sampling) -> Drawn:
         circuit, shots=sampling.shots, seed_simulator=aer_seed(sampling.seed)
     ).result()
     if not result.success:
-        experiment = result.results[0].status if result.results else result.status
-        return Drawn(sampling.job_id, error=str(experiment))
+        return Drawn(sampling.job_id, error=told_of(result, 0))
     num_bytes = (circuit.num_clbits + 7) // 8
     found = sorted((int(outcome, 16), n) for outcome, n in result.data(0)["counts"].items())
     joined = b"".join(outcome.to_bytes(num_bytes, "little") for outcome, _ in found)
@@ -192,17 +148,20 @@ def _clifford(compiled: Any, evolutions: Sequence[Evolution]) -> Iterator[Comput
 
     for evolution in evolutions:
         began = time.perf_counter()
-        drawn = tuple(
-            Drawn(s.job_id, *clifford.sample(compiled, evolution.values, s.shots, s.seed))
-            for s in evolution.samplings
-        )
+        try:
+            drawn = tuple(
+                Drawn(s.job_id, *clifford.sample(compiled, evolution.values, s.shots, s.seed))
+                for s in evolution.samplings
+            )
+        except failures() as error:
+            drawn = tuple(Drawn(s.job_id, error=told(error)) for s in evolution.samplings)
         yield Computed(drawn, time.perf_counter() - began)
 
 
 # -- answers --------------------------------------------------------------------------------------
 
 
-def _answer(computed: Sequence[Computed], program: Program) -> Answer:
+def _answer(computed: Sequence[Computed], program: Program, warning: str) -> Answer:
     import numpy as np
 
     drawn = [one for evolution in computed for one in evolution.drawn]
@@ -214,9 +173,11 @@ def _answer(computed: Sequence[Computed], program: Program) -> Answer:
         counts=np.concatenate([np.zeros(0, np.int64), *(d.counts for d in good)]),
         sizes=tuple(0 if one.counts is None else len(one.counts) for one in drawn),
         errors={one.job_id: one.error for one in drawn if one.error},
-        statevectors=tuple(np.asarray(s) for s in states) if None not in states else (),
+        statevectors=tuple(np.zeros(0) if s is None else np.asarray(s) for s in states)
+        if program.settings.options.statevector
+        else (),
         evolution_s=tuple(evolution.seconds for evolution in computed),
-        facts=_facts(program),
+        facts=_facts(program) | ({"warning": warning} if warning else {}),
         parses=parses(),
         preparations=preparations(),
     )

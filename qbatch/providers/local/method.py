@@ -36,9 +36,6 @@ CLIFFORD_GATES = frozenset(
     ("cx", "CX", "cy", "cz", "h", "id", "s", "sdg", "swap", "sx", "sxdg", "x", "y", "z")
 )
 
-#: Gates that no tableau takes, at no angle.
-NEVER_CLIFFORD = frozenset({"t", "tdg", "ch", "ccx", "cswap"})
-
 
 def choose_method(facts: CircuitFacts, settings: Settings) -> str:
     """Return the method for a circuit: the one asked for, or the automatic choice."""

@@ -1,38 +1,37 @@
 """A circuit made ready for Aer, once for each distinct circuit and settings in a process.
 
-Rules: `transpile()` is never called (63 ms each time): the few passes needed are built once. What
-a circuit of the person's own calls a gate is never mistaken for Aer's gate of the same name.
+Rules: noise acts on the gates as written, so its channels are put in before anything is translated
+for Aer. A circuit for many points in one call exists beside the one that is bound point by point.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from qbatch.circuit import build
 from qbatch.errors import Refused
+from qbatch.providers.local.batching import batched_gates, can_carry, has_open_phase
 from qbatch.providers.local.channels import with_channels
 from qbatch.providers.local.method import is_exact
+from qbatch.providers.local.plain import plain_s
+from qbatch.providers.local.translation import translated, transpiler, written_out
 from qbatch.providers.local.work import Program
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
     from qiskit.circuit import Parameter
-    from qiskit.dagcircuit import DAGCircuit
-    from qiskit.transpiler import PassManager
 
     from qbatch.providers.local.noise import NoiseModel
     from qbatch.providers.local.settings import Settings
 
-_CONTROL_FLOW = frozenset({"if_else", "while_loop", "for_loop", "switch_case"})
+#: Methods that simulate Clifford gates only.
+TABLEAU = frozenset({"stabilizer"})
 
-#: Instructions that are neither gates nor to be translated.
-_KEPT = _CONTROL_FLOW | {
-    *("measure", "reset", "barrier", "delay", "store", "break_loop", "continue_loop"),
-    *("quantum_channel", "save_probabilities", "save_statevector"),
-}
+#: Circuits of which a point takes longer by the plain route than this are never computed many in
+#: one call, which would save them next to nothing, seconds.
+QUICK_S = 0.5
 
 _preparations = 0
 
@@ -48,24 +47,41 @@ class Prepared:
 
     Attributes:
         circuit: Ends in saving probabilities where `measured` is given, else in measurements.
+        together: The same for many points in one call; None: each point must be bound by itself.
+        gates: Whose angles one call was to carry.
+        is_quick: It has free parameters, and is so small that a point can be computed plainly.
+        warning: What was found wrong, for a person to read.
         parameters: The circuit's, in the order of `CircuitFacts.parameters`; None: not used.
         simulator: An AerSimulator.
+        in_tableau: Gates are still as written: what they are in Clifford gates depends on a point.
         measured: Qubits whose joint probabilities are saved, outcome bit k for qubit measured[k];
             None: Aer simulates the shots.
         positions: Classical bit -> index into `measured`, None where nothing is written.
         flips: (p01, p10) of each measured qubit, None where it is read without error.
+        precision: Of amplitudes, "double" or "single".
     """
 
     circuit: QuantumCircuit
     parameters: tuple[Parameter | None, ...]
     simulator: Any
+    together: QuantumCircuit | None = None
+    gates: frozenset[str] = frozenset()
+    is_quick: bool = False
+    warning: str = ""
+    in_tableau: bool = False
     measured: tuple[int, ...] | None = None
     positions: tuple[int | None, ...] = ()
     flips: tuple[tuple[float, float] | None, ...] = ()
+    precision: str = "double"
 
 
-def prepare(program: Program) -> Prepared:
+def prepare(program: Program, batched: frozenset[str] | None = None) -> Prepared:
     """Make a program ready.
+
+    Args:
+        program: A circuit and how to simulate it.
+        batched: Gates whose angles one call for many points may carry; None: those proven for the
+            versions installed.
 
     Raises:
         CircuitError, Refused: It cannot be built or simulated as asked.
@@ -74,51 +90,100 @@ def prepare(program: Program) -> Prepared:
     global _preparations
     _preparations += 1
     settings = program.settings
-    circuit = build(program.circuit)
-    if settings.transpile:
-        circuit = _transpiler(*settings.transpile).run(circuit)
-    noise = settings.noise
-    if noise and noise.acts_on_gates:
-        circuit = with_channels(written_out(circuit, max_qubits=2), noise)
-    else:
-        circuit = written_out(circuit)
+    circuit = as_written(program)
     if is_exact(program.circuit.facts, settings):
-        return _exact(circuit, program)
+        gates = batched_gates(settings.options.device) if batched is None else batched
+        return _exact(circuit, program, gates)
+    in_tableau = settings.method in TABLEAU
     return Prepared(
-        circuit=_translated(circuit, settings.method),
+        circuit=circuit if in_tableau else translated(circuit, settings.method),
         parameters=_parameters(circuit, program),
-        simulator=_simulator(settings, _readout_model(noise, circuit.num_qubits)),
+        simulator=_simulator(settings, _readout_model(settings.noise, circuit.num_qubits)),
+        in_tableau=in_tableau,
     )
 
 
-def _exact(circuit: QuantumCircuit, program: Program) -> Prepared:
+def as_written(program: Program) -> QuantumCircuit:
+    """Return the circuit in gates of Qiskit's library, noise put in, before it is said for Aer."""
     settings = program.settings
-    written = _written_bits(circuit)
+    circuit = build(program.circuit)
+    if settings.transpile:
+        circuit = transpiler(*settings.transpile).run(circuit)
+    noise = settings.noise
+    if noise and noise.acts_on_gates:
+        return with_channels(written_out(circuit, max_qubits=2), noise)
+    return written_out(circuit)
+
+
+def _exact(circuit: QuantumCircuit, program: Program, gates: frozenset[str]) -> Prepared:
+    settings = program.settings
+    written = written_bits(circuit)
     measured = tuple(sorted(set(written.values())))
-    evolution = _without_measurements(circuit)
-    evolution = _translated(evolution, settings.method)
+    bare = _without_measurements(circuit)
+    evolution = _saving(translated(bare, settings.method), measured, settings)
+    places = {qubit: index for index, qubit in enumerate(measured)}
+    noise = settings.noise
+    errors = [noise.readout_of(qubit) if noise else None for qubit in measured]
+    is_quick = bool(evolution.parameters) and _is_quick(evolution, noise)
+    together = _together(bare, evolution, measured, settings, gates) if is_quick else None
+    return Prepared(
+        circuit=evolution,
+        parameters=_parameters(circuit, program),
+        simulator=_simulator(settings),
+        together=together,
+        gates=gates,
+        is_quick=is_quick,
+        measured=measured,
+        positions=tuple(
+            places[written[bit]] if bit in written else None for bit in range(circuit.num_clbits)
+        ),
+        flips=tuple((error.p01, error.p10) if error else None for error in errors),
+        precision=settings.options.precision,
+    )
+
+
+def _is_quick(circuit: QuantumCircuit, noise: NoiseModel | None) -> bool:
+    mixed = noise is not None and noise.acts_on_gates
+    return plain_s(circuit.num_qubits, len(circuit.data), mixed=mixed) <= QUICK_S
+
+
+def _together(
+    bare: QuantumCircuit,
+    evolution: QuantumCircuit,
+    measured: tuple[int, ...],
+    settings: Settings,
+    gates: frozenset[str],
+) -> QuantumCircuit | None:
+    """Return the circuit for many points in one call, None where no such call can be trusted."""
+    if not gates:
+        return None
+    if can_carry(evolution, gates) and not has_open_phase(evolution):
+        return evolution
+    together = translated(bare, settings.method, gates)
+    if not can_carry(together, gates):
+        return None
+    if has_open_phase(together):
+        if settings.options.statevector:
+            return None  # the phase is kept there, and Aer would drop it
+        together.global_phase = 0
+        if not together.parameters:
+            return None
+    return _saving(together, measured, settings)
+
+
+def _saving(
+    evolution: QuantumCircuit, measured: tuple[int, ...], settings: Settings
+) -> QuantumCircuit:
     import qiskit_aer  # noqa: F401  (gives circuits their save_… methods)
 
     if measured:
         evolution.save_probabilities(list(measured))
     if settings.options.statevector:
         evolution.save_statevector()
-    places = {qubit: index for index, qubit in enumerate(measured)}
-    noise = settings.noise
-    errors = [noise.readout_of(qubit) if noise else None for qubit in measured]
-    return Prepared(
-        circuit=evolution,
-        parameters=_parameters(circuit, program),
-        simulator=_simulator(settings),
-        measured=measured,
-        positions=tuple(
-            places[written[bit]] if bit in written else None for bit in range(circuit.num_clbits)
-        ),
-        flips=tuple((error.p01, error.p10) if error else None for error in errors),
-    )
+    return evolution
 
 
-def _written_bits(circuit: QuantumCircuit) -> dict[int, int]:
+def written_bits(circuit: QuantumCircuit) -> dict[int, int]:
     """Return the classical bits that measurements write, each with the last one's qubit."""
     return {
         circuit.find_bit(item.clbits[0]).index: circuit.find_bit(item.qubits[0]).index
@@ -138,110 +203,6 @@ def _without_measurements(circuit: QuantumCircuit) -> QuantumCircuit:
 def _parameters(circuit: QuantumCircuit, program: Program) -> tuple[Parameter | None, ...]:
     by_name = {parameter.name: parameter for parameter in circuit.parameters}
     return tuple(by_name.get(name) for name in program.circuit.facts.parameters)
-
-
-# -- gates -----------------------------------------------------------------------------------------
-
-
-def is_standard(operation: Any) -> bool:
-    """Whether an operation is of Qiskit's own library, so that its name says what it does."""
-    kind = getattr(operation, "base_class", type(operation))
-    return bool(kind.__module__.startswith(("qiskit.circuit.library", "qiskit_aer.")))
-
-
-def written_out(circuit: QuantumCircuit, max_qubits: int | None = None) -> QuantumCircuit:
-    """Replace gates by their definitions: the circuit's own, and those on too many qubits."""
-    from qiskit.circuit import Gate
-
-    def stays(operation: Any) -> bool:
-        if not isinstance(operation, Gate):
-            return True
-        few = max_qubits is None or operation.num_qubits <= max_qubits
-        return few and is_standard(operation)
-
-    return _expanded(circuit, stays)
-
-
-def _expanded(circuit: QuantumCircuit, stays: Callable[[Any], bool]) -> QuantumCircuit:
-    from qiskit.converters import circuit_to_dag, dag_to_circuit
-
-    if all(_stays_whole(item.operation, stays) for item in circuit.data):
-        return circuit
-    return dag_to_circuit(_expand(circuit_to_dag(circuit), stays))
-
-
-def _stays_whole(operation: Any, stays: Callable[[Any], bool]) -> bool:
-    blocks = getattr(operation, "blocks", ())
-    return stays(operation) and all(
-        _stays_whole(item.operation, stays) for block in blocks for item in block.data
-    )
-
-
-def _expand(dag: DAGCircuit, stays: Callable[[Any], bool]) -> DAGCircuit:
-    from qiskit.circuit import ControlFlowOp
-    from qiskit.converters import circuit_to_dag
-
-    for node in dag.op_nodes():
-        if isinstance(node.op, ControlFlowOp):
-            blocks = [_expanded(block, stays) for block in node.op.blocks]
-            dag.substitute_node(node, node.op.replace_blocks(blocks))
-        elif not stays(node.op):
-            definition = node.op.definition
-            if definition is None:
-                raise Refused(f"local: gate {node.op.name} has no definition to simulate")
-            dag.substitute_node_with_dag(node, _expand(circuit_to_dag(definition), stays))
-    return dag
-
-
-def _translated(circuit: QuantumCircuit, method: str) -> QuantumCircuit:
-    """Translate what the method does not know into gates that it does."""
-    known = _known(method)
-    circuit = _expanded(circuit, lambda op: op.name in known or not _is_open_controlled(op))
-    if _names(circuit) <= known:
-        return circuit.copy()
-    translated: QuantumCircuit = _translator(method).run(circuit)
-    return translated
-
-
-def _is_open_controlled(operation: Any) -> bool:
-    state = getattr(operation, "ctrl_state", None)
-    return state is not None and state != 2**operation.num_ctrl_qubits - 1
-
-
-def _names(circuit: QuantumCircuit) -> set[str]:
-    names = set()
-    for item in circuit.data:
-        names.add(item.operation.name)
-        for block in getattr(item.operation, "blocks", ()):
-            names |= _names(block)
-    return names
-
-
-@cache
-def _known(method: str) -> frozenset[str]:
-    from qiskit_aer.backends.backend_utils import BASIS_GATES
-
-    return _KEPT | frozenset(BASIS_GATES[method])
-
-
-@cache
-def _translator(method: str) -> PassManager:
-    from qiskit.circuit.equivalence_library import SessionEquivalenceLibrary
-    from qiskit.transpiler import PassManager
-    from qiskit.transpiler.passes import BasisTranslator
-
-    return PassManager([BasisTranslator(SessionEquivalenceLibrary, sorted(_known(method)))])
-
-
-@cache
-def _transpiler(optimization_level: int, seed: int) -> PassManager:
-    from qiskit.circuit.library import get_standard_gate_name_mapping
-    from qiskit.transpiler import generate_preset_pass_manager
-
-    gates = _known("statevector") & (get_standard_gate_name_mapping().keys() | _CONTROL_FLOW)
-    return generate_preset_pass_manager(
-        optimization_level, basis_gates=sorted(gates), seed_transpiler=seed
-    )
 
 
 # -- Aer -------------------------------------------------------------------------------------------

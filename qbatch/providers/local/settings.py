@@ -53,15 +53,19 @@ def validate_settings(backend: Backend, folder: Path | None = None) -> list[tupl
         For each mistake its place within the backend (("options", "methd")) and what is wrong and
         how to mend it. A misspelt key is reported at the key.
     """
-    told = complaints_about(Options, backend.options)
-    problems: list[tuple[Loc, str]] = [(("options", *loc), text) for loc, text in told]
+    wrong = complaints_about(Options, backend.options)
+    problems: list[tuple[Loc, str]] = [(("options", *loc), text) for loc, text in wrong]
     noise = dict(backend.noise or {})
     found = [(("noise", *loc), text) for loc, text in complaints_about(Noise, noise)]
     if not found and folder is not None and "calibration" in noise:
         try:
-            NoiseModel.from_noise(Noise.model_validate(noise), folder)
+            model = NoiseModel.from_noise(Noise.model_validate(noise), folder)
         except ValueError as error:
             found.append((("noise", "calibration"), str(error)))
+        else:
+            if backend.options.get("method") == "stabilizer" and not model.is_clifford:
+                told = "stabilizer knows relaxation with t2 <= t1 only; take automatic"
+                found.append((("options", "method"), told))
     problems += found
     if backend.target is not None:
         problems.append(

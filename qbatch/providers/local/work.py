@@ -94,6 +94,25 @@ class Chunk:
 
 
 @dataclass(frozen=True, slots=True)
+class Drawn:
+    """Counts of one job, or why there are none."""
+
+    job_id: str
+    outcomes: npt.NDArray[np.uint8] | None = None
+    counts: npt.NDArray[np.int64] | None = None
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Computed:
+    """What came of one evolution."""
+
+    drawn: tuple[Drawn, ...]
+    seconds: float
+    statevector: Any = None
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """What a worker computed, jobs in the order of the chunk.
 

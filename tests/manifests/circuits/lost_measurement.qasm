@@ -1,4 +1,7 @@
 OPENQASM 3.0;
-qubit[2] q;
+include "stdgates.inc";
+qubit q;
+h q;
 measure q;
-// expect: lost_measurement.qasm:3:1: a measurement needs a bit for its result: c = measure q;
+h q;
+// expect: lost_measurement.qasm:5:1: what was measured is used again, and no bit is free to take the result; declare one for it: c = measure q;

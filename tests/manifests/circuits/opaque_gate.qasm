@@ -1,3 +1,5 @@
 OPENQASM 2.0;
 opaque magic a, b;
-// expect: opaque_gate.qasm:2:1: an opaque gate has no definition to run: 'magic'
+qreg q[2];
+magic q[0], q[1];
+// expect: opaque_gate.qasm:4:1: 'magic' is opaque: it has no definition to run

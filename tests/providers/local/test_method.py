@@ -92,13 +92,6 @@ def test_a_density_matrix_needs_the_square():
     assert memory_bytes(facts, noisy) == 16 * 4**9 + 24 * 2**9
 
 
-@pytest.mark.parametrize("method", ["stabilizer", "stim"])
-def test_a_gate_that_is_never_clifford_is_refused_before_anything_runs(method):
-    said = refusal(ghz(3, "t q[0];\n"), options={"method": method})
-    assert f"method: {method} simulates Clifford circuits only, and t is no" in str(said)
-    assert refusal(ghz(3), options={"method": method}) is None
-
-
 def test_large_clifford_circuits_fit():
     assert refusal(ghz(100)) is None
 

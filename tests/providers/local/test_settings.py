@@ -175,3 +175,14 @@ def test_settings_are_checked_and_planned_with_nothing_heavy_loaded():
     assert not heavy, heavy
     """
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_calibration_that_no_tableau_knows_is_refused_for_stabilizer(tmp_path) -> None:
+    lifetimes = {"t1": 5e-5, "t2": 9e-5}
+    (tmp_path / "c.json").write_text(json.dumps({"qubits": [lifetimes]}))
+    backend = Backend(
+        provider="local", options={"method": "stabilizer"}, noise={"calibration": "c.json"}
+    )
+    ((place, told),) = validate_settings(backend, tmp_path)
+    assert place == ("options", "method")
+    assert "t2 <= t1 only" in told

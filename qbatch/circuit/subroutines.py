@@ -1,0 +1,380 @@
+"""Subroutines: `def` is kept as the place of its body, and written out where it is called.
+
+Rules: as the specification says, a body sees its parameters and the circuit's constants. Qubits are
+passed by reference, all else by value; a value over measured bits is passed as what it is at the
+call, so a call cannot set bits that it was given. A subroutine that takes only qubits and bits is
+read where it is defined, too, so that its mistakes are told although nobody calls it.
+"""
+
+from __future__ import annotations
+
+from abc import ABC
+from dataclasses import dataclass, field
+
+from qbatch.circuit.blocks import Blocks
+from qbatch.circuit.conditions import UnfitError, Word, bits_of, cast
+from qbatch.circuit.expressions import Bits, Qubits, Symbol, Variable
+from qbatch.circuit.program import Condition
+from qbatch.circuit.registers import Jump
+from qbatch.circuit.text import Limits, Source
+from qbatch.circuit.tokens import Token
+from qbatch.errors import CircuitError
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """`kind`: "qubit" or a classical type; `size`: None for a single one."""
+
+    name: Token
+    kind: str
+    size: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Subroutine:
+    """`returns`: a type, its width None for a single bit, or None; `body`: its brace's number."""
+
+    name: str
+    parameters: tuple[Parameter, ...]
+    returns: tuple[str, int | None] | None
+    body: int
+    returned: str
+
+
+@dataclass(slots=True)
+class Call:
+    """A call being read.
+
+    Attributes:
+        subroutine: Called.
+        target: Classical bits that take the result of a measurement.
+        wanted: The result is used.
+        depth: Blocks around the call that run only where a measurement says so.
+        is_trial: Only the body's mistakes are wanted.
+    """
+
+    subroutine: Subroutine
+    target: Bits | None
+    wanted: bool
+    depth: int
+    is_trial: bool = False
+    stored: bool = False
+    value: Symbol | None = field(default=None)
+
+
+class Subroutines(Blocks, ABC):
+    """Reads ``def``, ``return`` and calls."""
+
+    def __init__(self, source: Source) -> None:
+        super().__init__(source)
+        self.subroutines: dict[str, Subroutine] = {}
+        self.calls: list[Call] = []
+
+    def is_taken(self, name: str) -> bool:
+        return super().is_taken(name) or name in self.subroutines
+
+    def unknown_gate(self, name: Token) -> CircuitError:
+        if name.text in self.subroutines:
+            problem = f"'{name.text}' is a subroutine, no gate: call it without modifiers, as "
+            return self.error(f"{problem}{name.text}(…);", name)
+        return super().unknown_gate(name)
+
+    def value_of_call(self, token: Token) -> Symbol | None:
+        return self.call(token).value if token.text in self.subroutines else None
+
+    def call_into(self, bits: Bits) -> bool:
+        token = self.token
+        if token.text not in self.subroutines or self.tokens[self.at + 1].text != "(":
+            return False
+        self.at += 1
+        self.call(token, bits)
+        return True
+
+    # -- definitions
+
+    def read_def(self, token: Token) -> None:
+        """Read ``def name(parameters) -> type { body }``."""
+        self.only_at_top(token)
+        name = self.name("the name of the subroutine")
+        self.check_free(name)
+        if name.text in self.out.standard:
+            raise self.error(f"'{name.text}' is a gate already", name)
+        parameters = self._parameters()
+        returns = self._type() if self.take("->") else None
+        if self.token.text != "{":
+            raise self.error(f"expected '{{', found {self.found}")
+        body = self.at
+        self.skip_statement()
+        made = Subroutine(name.text, parameters, returns, body, self._returned(body))
+        after = self.at
+        if all(parameter.kind in ("qubit", "bit") for parameter in parameters):
+            self._try(made, name)
+        self.at = after
+        self.subroutines[name.text] = made
+
+    def _parameters(self) -> tuple[Parameter, ...]:
+        self.expect("(")
+        found: list[Parameter] = []
+        while not self.take(")"):
+            if found:
+                self.expect(",", " or ')'")
+            kind, size = self._type(in_parameters=True)
+            name = self.name("the name of a parameter")
+            self.check_name(name)
+            if kind in ("qreg", "creg"):
+                kind = {"qreg": "qubit", "creg": "bit"}[kind]
+                size = self._width() if self.token.text == "[" else None
+            if name.text in [parameter.name.text for parameter in found]:
+                raise self.error(f"'{name.text}' is given twice", name)
+            found.append(Parameter(name, kind, size))
+        return tuple(found)
+
+    def _type(self, *, in_parameters: bool = False) -> tuple[str, int | None]:
+        quantum = {"qubit", "qreg", "creg"} if in_parameters else frozenset[str]()
+        if self.token.text in {*quantum, "bit"}:
+            kind = self.name("a type").text
+            return kind, self._width() if self.token.text == "[" else None
+        return self.type_name()
+
+    def _width(self) -> int:
+        self.expect("[")
+        token = self.token
+        size = self.integer("a size")
+        if not 0 < size <= Limits.QUBITS:
+            raise self.error(f"a size of {size} is not possible", token)
+        self.expect("]")
+        return size
+
+    def _returned(self, body: int) -> str:
+        """Return the name that the last ``return name;`` of a body returns, or ""."""
+        found = ""
+        for at in range(body, self.at - 2):
+            if self.tokens[at].text == "return" and self.tokens[at + 2].text == ";":
+                found = self.tokens[at + 1].text
+        return found
+
+    def _try(self, made: Subroutine, name: Token) -> None:
+        """Read a body with qubits and bits of no circuit, and forget what it brings about."""
+        out, outer = self.out, self.block
+        kept = (out.num_qubits, list(out.qubits), self.may_fail, self.physical)
+        counted = self.num_operations, self.num_expanded, self.num_reread
+        first, values = Limits.QUBITS, dict[str, Symbol]()
+        for parameter in made.parameters:
+            numbers = tuple(range(first, first + (parameter.size or 1)))
+            first += len(numbers)
+            quantum = Qubits(numbers, parameter.size is not None)
+            is_qubit = parameter.kind == "qubit"
+            values[parameter.name.text] = quantum if is_qubit else Word.of_bits(numbers)
+        target = None
+        if made.returns is not None and made.returns[0] == "bit":
+            size = made.returns[1]
+            target = Bits(tuple(range(first, first + (size or 1))), size is not None)
+        self.block = []
+        self._run(Call(made, target, target is not None, self.measured_depth, True), values, name)
+        self.block = outer
+        self.unset.clear()
+        out.num_qubits, out.qubits[:], self.may_fail, self.physical = kept
+        self.num_operations, self.num_expanded, self.num_reread = counted
+
+    # -- calls
+
+    def call(self, token: Token, target: Bits | None = None, *, wanted: bool = True) -> Call:
+        """Read the arguments of a call and write the body out.
+
+        Args:
+            token: The subroutine's name, which has been read.
+            target: Bits for the result of a measurement.
+            wanted: Something is done with the result.
+        """
+        made = self.subroutines[token.text]
+        if any(call.subroutine is made for call in self.calls):
+            raise self.error(f"'{token.text}' calls itself, which never ends", token)
+        if wanted and made.returns is None:
+            raise self.error(f"'{token.text}' returns nothing", token)
+        if target is not None and made.returns is not None:
+            self._check_target(made.returns, target, token)
+        values = self._arguments(made, token)
+        self._check_values(values, target, token)
+        after = self.at
+        call = Call(made, target, wanted, self.measured_depth)
+        self.count(0, token, 1)
+        self._run(call, values, token)
+        self.at = after
+        if wanted and not call.stored and call.value is None:
+            raise self.error(f"'{token.text}' returns nothing here", token)
+        return call
+
+    def _check_target(self, returns: tuple[str, int | None], target: Bits, token: Token) -> None:
+        size = returns[1] or 1
+        if returns[0] != "bit" or size != len(target.indices):
+            kind = f"{returns[0]}[{size}]" if returns[1] else returns[0]
+            raise self.error(
+                f"'{token.text}' returns {kind}, and {len(target.indices)} bit(s) take it", token
+            )
+
+    def _arguments(self, made: Subroutine, token: Token) -> dict[str, Symbol]:
+        self.expect("(")
+        values: dict[str, Symbol] = {}
+        for number, parameter in enumerate(made.parameters):
+            if number:
+                if self.token.text == ")":
+                    break
+                self.expect(",", " or ')'")
+            if self.token.text == ")":
+                break
+            values[parameter.name.text] = self._argument(parameter)
+        if self.token.text != ")" or len(values) < len(made.parameters):
+            raise self.error(f"'{made.name}' takes {len(made.parameters)} argument(s)", token)
+        self.at += 1
+        return values
+
+    def _argument(self, parameter: Parameter) -> Symbol:
+        token, size = self.token, parameter.size
+        if parameter.kind == "qubit":
+            picked = self.qubits()
+            if len(picked.indices) != (size or 1):
+                raise self.error(
+                    f"'{parameter.name.text}' takes {size or 1} qubit(s), "
+                    f"got {len(picked.indices)}",
+                    token,
+                )
+            return Qubits(picked.indices, size is not None)
+        value = self.expression()
+        if parameter.kind == "bit":
+            if not isinstance(value, Word | int) or isinstance(value, Qubits):
+                raise self.error(f"'{parameter.name.text}' takes bits", token)
+            return self._bits_argument(value, parameter, token)
+        held = self.fitted(parameter.kind, size, value, parameter.name, token)
+        if isinstance(held, Word):
+            raise self.error("a number is needed here", token)
+        return Variable(parameter.kind, size, held, self.measured_depth)
+
+    def _bits_argument(self, value: Word | int, parameter: Parameter, token: Token) -> Word:
+        try:
+            word = cast(value, "bit", parameter.size)
+        except UnfitError:
+            word = None
+        given = len(value.bits) if isinstance(value, Word) else parameter.size or 1
+        if word is None or given != (parameter.size or 1):
+            raise self.error(f"'{parameter.name.text}' takes {parameter.size or 1} bit(s)", token)
+        return word
+
+    def _check_values(self, values: dict[str, Symbol], target: Bits | None, token: Token) -> None:
+        qubits = [q for it in values.values() if isinstance(it, Qubits) for q in it.indices]
+        if len(set(qubits)) < len(qubits):
+            raise self.error("the same qubit is given twice", token)
+        set_here = target.indices if target is not None else ()
+        for value in values.values():
+            if isinstance(value, Word) and not _bits_in(value).isdisjoint(set_here):
+                raise self.error(
+                    f"'{token.text}' cannot set bits that it is given; take another bit for its "
+                    "result",
+                    token,
+                )
+
+    def _run(self, call: Call, values: dict[str, Symbol], token: Token) -> None:
+        self.calls.append(call)
+        self.deeper()
+        self.at = call.subroutine.body
+        try:
+            with self.only_constants(values):
+                self.scope()
+        except Jump as jump:
+            if jump.kind != "return":
+                raise
+        finally:
+            self.nesting -= 1
+            self.calls.pop()
+        self.again(call.subroutine.body, token)
+
+    # -- results
+
+    def read_return(self, token: Token) -> None:
+        """Read ``return;`` or ``return value;``, and leave the subroutine."""
+        if not self.calls:
+            raise self.error("'return' stands in no subroutine", token)
+        call = self.calls[-1]
+        if self.measured_depth != call.depth:
+            raise self.error(
+                "'return' would depend on a measurement, which is not supported; put what "
+                "follows under a condition",
+                token,
+            )
+        returns = call.subroutine.returns
+        if self.token.text != ";":
+            if returns is None:
+                raise self.error(f"'{call.subroutine.name}' has no type to return: write -> type")
+            self._result(call, returns)
+        self.expect(";")
+        raise Jump("return")
+
+    def _result(self, call: Call, returns: tuple[str, int | None]) -> None:
+        token = self.token
+        called = self.tokens[self.at + 1].text == "(" and token.text in self.subroutines
+        if self.take("measure"):
+            self._measured_result(call, returns, token)
+        elif called:
+            self.at += 1
+            inner = self.call(token, call.target, wanted=call.wanted)
+            call.stored, call.value = inner.stored, inner.value
+        elif call.target is not None and self._is_target(token, call.target):
+            self.at += 1
+            self.check_set(call.target, token)
+            call.stored = True
+        else:
+            self._value(call, returns, token)
+
+    def _is_target(self, token: Token, target: Bits) -> bool:
+        symbol = self.symbols.get(token.text)
+        plain = self.tokens[self.at + 1].text == ";"
+        return plain and isinstance(symbol, Bits) and symbol.indices == target.indices
+
+    def _measured_result(self, call: Call, returns: tuple[str, int | None], token: Token) -> None:
+        qubits = self.qubits()
+        if returns[0] != "bit" or len(qubits.indices) != (returns[1] or 1):
+            raise self.error(f"'{call.subroutine.name}' returns something else", token)
+        if call.target is not None:
+            self.measured(qubits, call.target, token)
+            call.stored = True
+        elif call.wanted:
+            raise self.error(
+                "this measurement needs a bit: assign the call to one (c = …;), and use that", token
+            )
+        else:
+            self.discard(qubits, token)
+
+    def _value(self, call: Call, returns: tuple[str, int | None], token: Token) -> None:
+        value = self.expression()
+        if call.target is not None and not call.is_trial:
+            raise self.error(
+                "only a measurement can set a bit: return measure q; or a bit measured here", token
+            )
+        kind, width = returns
+        if kind == "bit" or isinstance(value, Word):
+            if not isinstance(value, Word | int):
+                raise self.error("this is no bit", token)
+            try:
+                call.value = cast(value, kind, width)
+            except UnfitError as error:
+                raise self.error(str(error), token) from None
+        else:
+            call.value = self.fitted(kind, width, value, token, token)
+
+    def local_bits(self, name: Token, size: int | None) -> Bits:
+        """Make the bits declared in a subroutine: those that take its result, if they are it."""
+        call = self.calls[-1] if self.calls else None
+        if call is None or call.subroutine.returned != name.text or call.target is None:
+            raise self.error(
+                f"bits within a block are not supported; declare '{name.text}' at the top of the "
+                "circuit, or return it to a bit there",
+                name,
+            )
+        if len(call.target.indices) != (size or 1):
+            raise self.error(f"'{name.text}' is not of the type returned", name)
+        self.unset.update(dict.fromkeys(call.target.indices, self.measured_depth))
+        return Bits(call.target.indices, size is not None)
+
+
+def _bits_in(word: Word) -> set[int]:
+    formulas = [bit for bit in word.bits if isinstance(bit, Condition)]
+    return {number for formula in formulas for number in bits_of(formula)}

@@ -1,0 +1,132 @@
+"""The names of all columns that results have, in every format: each must stand for one thing.
+
+One table of names, for whoever writes results and for whoever checks a manifest. A name that
+heads two columns would lose one of them in silence: in a CSV the reader keeps the last, in a
+dataset the second replaces the first.
+
+==========  ===================================================================================
+every table  `HEAD`, a column for each swept parameter, `ENDS` of each analysed number, `TAIL`
+where billed  `FIGURES`
+xarray, netCDF  `DATASET`: variables beside those of the numbers; `ATTRIBUTE`: of the run; axes
+               are coordinates
+==========  ===================================================================================
+
+Names are compared as netCDF keeps them: in Unicode's normal form C.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+HEAD = ("id", "point", "state", "circuit", "backend", "shots", "repeat")
+TAIL = ("cost", "unit", "provider_job_id", "error")
+FIGURES = ("quoted", "quoted_by", "reserved", "billed", "billed_by", "refunded", "refunded_by")
+DATASET = ("state", "counted", "outcomes")
+ATTRIBUTE = "run"
+
+#: No parameter and no number can have one of these names.
+RESERVED = frozenset({*HEAD, *TAIL, *FIGURES, *DATASET, ATTRIBUTE})
+
+#: Axes that every point has: a circuit's parameter of that name would be bound to them.
+OWN_AXES = ("circuit", "backend", "shots", "repeat")
+
+#: Ending of a number's column -> what stands there.
+ENDS = {"": "value", "_se": "standard error", "_low": "interval", "_high": "interval"}
+
+Loc = tuple[str | int, ...]
+
+
+def columns_of(name: str) -> tuple[str, ...]:
+    """Return the columns of one analysed number: its value, standard error, interval."""
+    return tuple(f"{name}{end}" for end in ENDS)
+
+
+def table_columns(
+    parameters: Iterable[str], numbers: Iterable[str], *, billed: bool = False
+) -> tuple[str, ...]:
+    """Return the columns of every table of results, in order."""
+    figures = FIGURES if billed else ()
+    of_numbers = (column for name in numbers for column in columns_of(name))
+    return (*HEAD, *parameters, *of_numbers, *TAIL, *figures)
+
+
+def clashes(parameters: Iterable[str], numbers: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Find names that would head two columns.
+
+    Args:
+        parameters: Swept.
+        numbers: Analysed, in order.
+
+    Yields:
+        (number, problem), for each number one of whose columns is there already.
+    """
+    owners = {_kept(name): "which all results have" for name in RESERVED}
+    owners |= {_kept(name): f"which is the swept parameter {name!r}" for name in parameters}
+    taken: dict[str, tuple[str, str]] = {}
+    for number in dict.fromkeys(numbers):
+        columns = columns_of(number)
+        for column in columns:
+            owner = owners.get(_kept(column))
+            if owner is None and _kept(column) in taken:
+                other, end = taken[_kept(column)]
+                owner = f"which is the {ENDS[end]} of {other!r}"
+            if owner is not None:
+                yield number, f"would fill the column {column!r}, {owner}; rename one"
+                break
+        for end in ENDS:
+            taken.setdefault(_kept(number + end), (number, end))
+
+
+def _kept(name: str) -> str:
+    return unicodedata.normalize("NFC", name)
+
+
+def swept_names(sweeps: Any) -> dict[str, Loc]:
+    """Return each swept parameter with the place where it is first named, from whatever has shape.
+
+    Args:
+        sweeps: One sweep or a list: data as written, or models.
+    """
+    found: dict[str, Loc] = {}
+    each = sweeps if isinstance(sweeps, tuple | list) else (sweeps,)
+    for number, sweep in enumerate(each):
+        for part in ("matrix", "zip"):
+            for name in _map(_part(sweep, part)):
+                found.setdefault(name, ("sweep", number, part, name))
+        for at, point in enumerate(_list(_part(sweep, "include"))):
+            for name in _map(point):
+                found.setdefault(name, ("sweep", number, "include", at, name))
+        for at, override in enumerate(_list(_part(sweep, "overrides"))):
+            for name in _map(_part(override, "set")):
+                found.setdefault(name, ("sweep", number, "overrides", at, "set", name))
+    return {str(name): loc for name, loc in found.items() if name not in OWN_AXES}
+
+
+def _part(value: Any, key: str) -> Any:
+    return value.get(key) if isinstance(value, Mapping) else getattr(value, key, None)
+
+
+def _map(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _list(value: Any) -> Sequence[Any]:
+    return value if isinstance(value, tuple | list) else ()
+
+
+def named_numbers(analysis: Any) -> dict[str, Loc]:
+    """Return each analysed number with the place of its name, from whatever has shape."""
+    found: dict[str, Loc] = {}
+    for kind in ("observables", "probabilities"):
+        for name in _map(_part(analysis, kind)):
+            found.setdefault(str(name), ("analysis", kind, str(name)))
+    distribution = _part(analysis, "distribution")
+    if distribution is not None:
+        written = _part(distribution, "metrics")
+        metrics = _list(written) if written is not None else ("tvd",)
+        for metric in metrics:
+            if isinstance(metric, str):
+                found.setdefault(metric, ("analysis", "distribution"))
+    return found

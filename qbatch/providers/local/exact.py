@@ -1,0 +1,131 @@
+"""Points whose outcomes' probabilities Aer computes; samples are drawn from them by us.
+
+Rules: what one evolution gives depends on nothing but itself. Many points go in one call where that
+is proven to be right (`batching`); where the call fails or results go missing, each point is bound
+by itself, so that one wrong point harms no other. Probabilities that do not add up to 1 are never
+sampled.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from qbatch.errors import Refused
+from qbatch.providers.local.failures import failures, told, told_of
+from qbatch.providers.local.points import bound
+from qbatch.providers.local.prepare import Prepared
+from qbatch.providers.local.sampling import cumulative, draw, misread, to_rows
+from qbatch.providers.local.work import Computed, Drawn, Evolution, Sampling
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+#: What computed probabilities may miss 1 by, in double and in single precision.
+SUM_ERROR = {"double": 1e-6, "single": 1e-2}
+
+#: A point's data of Aer, or why there is none.
+Data = Mapping[str, Any] | str
+
+
+def evaluate(prepared: Prepared, evolutions: Sequence[Evolution]) -> Iterator[Computed]:
+    """Compute evolutions and draw their samples."""
+    began = time.perf_counter()
+    data = data_of(prepared, [evolution.values for evolution in evolutions])
+    share = (time.perf_counter() - began) / len(evolutions)
+    for evolution, found in zip(evolutions, data, strict=True):
+        yield _computed(prepared, evolution, found, share)
+
+
+def data_of(prepared: Prepared, points: Sequence[Sequence[float]]) -> list[Data]:
+    """Return what Aer computes at each point, in one call where that is right."""
+    if prepared.together is not None:
+        together = data_together(prepared, points)
+        if together is not None:
+            return together
+    return data_apart(prepared, points)
+
+
+def data_together(prepared: Prepared, points: Sequence[Sequence[float]]) -> list[Data] | None:
+    """Evaluate all points in one call; None when that gave not all of them."""
+    used = set(prepared.together.parameters) if prepared.together is not None else set()
+    binds = {
+        parameter: [values[index] for values in points]
+        for index, parameter in enumerate(prepared.parameters)
+        if parameter in used
+    }
+    try:
+        result = prepared.simulator.run(
+            [prepared.together], parameter_binds=[binds], shots=1, seed_simulator=0
+        ).result()
+    except failures():
+        return None
+    if not result.success or len(result.results) != len(points):
+        return None
+    return [result.data(index) for index in range(len(points))]
+
+
+def data_apart(prepared: Prepared, points: Sequence[Sequence[float]]) -> list[Data]:
+    """Bind each point by itself; all in one call, and if that fails each in its own."""
+    circuits: list[Any] = []
+    for values in points:
+        try:
+            circuits.append(bound(prepared, values))
+        except failures() as error:
+            circuits.append(told(error))
+    good = [circuit for circuit in circuits if not isinstance(circuit, str)]
+    found = iter(_run(prepared, good))
+    return [circuit if isinstance(circuit, str) else next(found) for circuit in circuits]
+
+
+def _run(prepared: Prepared, circuits: Sequence[Any]) -> list[Data]:
+    if not circuits:
+        return []
+    try:
+        result = prepared.simulator.run(circuits, shots=1, seed_simulator=0).result()
+    except failures() as error:
+        if len(circuits) == 1:
+            return [told(error)]
+    else:
+        if result.success and len(result.results) == len(circuits):
+            return [result.data(index) for index in range(len(circuits))]
+        if len(circuits) == 1:
+            return [told_of(result, 0)]
+    return [data for circuit in circuits for data in _run(prepared, [circuit])]
+
+
+def _computed(prepared: Prepared, evolution: Evolution, data: Data, seconds: float) -> Computed:
+    try:
+        if isinstance(data, str):
+            raise Refused(data)
+        distribution = cumulative(misread(probabilities_of(prepared, data), prepared.flips))
+    except Refused as error:
+        return Computed(
+            tuple(Drawn(each.job_id, error=str(error)) for each in evolution.samplings), seconds
+        )
+    drawn = tuple(_drawn(prepared, distribution, each) for each in evolution.samplings)
+    return Computed(drawn, seconds, data.get("statevector"))
+
+
+def probabilities_of(prepared: Prepared, data: Mapping[str, Any]) -> npt.NDArray[np.float64]:
+    """Return the probabilities of the measured qubits' outcomes.
+
+    Raises:
+        Refused: They do not add up to 1.
+    """
+    import numpy as np
+
+    if not prepared.measured:
+        return np.ones(1)
+    probabilities = np.asarray(data["probabilities"], np.float64)
+    total = float(probabilities.sum())
+    if not abs(total - 1) <= SUM_ERROR[prepared.precision]:
+        raise Refused(f"local: Aer's probabilities add up to {total:g}, not to 1; not sampled")
+    return probabilities
+
+
+def _drawn(prepared: Prepared, distribution: npt.NDArray[np.float64], sampling: Sampling) -> Drawn:
+    outcomes, counts = draw(distribution, sampling.shots, sampling.seed)
+    return Drawn(sampling.job_id, to_rows(outcomes, prepared.positions), counts)

@@ -1,0 +1,239 @@
+"""What one call computes for many points is held against one point computed by itself.
+
+The first time a circuit is made ready, one of its points (and one of ours, where all of theirs are
+too plain: an angle of 0 or pi/2 hides much) is also computed by an independent route: bound by
+assignment, then one matrix after the other in numpy (`plain`), from the circuit as it was read. The
+two distributions must agree to rounding. Where they do not, the circuit and the gate are told, and
+the points are bound one by one if that agrees; else they fail. No number is given that disagreed.
+
+Rules: it is asked before the first point of a circuit is answered, in each worker; what it finds is
+kept on disk (`verdicts`), so that a second run pays nothing. Only circuits that are computed
+quickly go in one call (`prepare`), so that it costs about as much as a few points; larger ones,
+circuits with feedback, and methods that simulate shots are always bound by assignment.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from qbatch.circuit import build
+from qbatch.errors import Refused
+from qbatch.providers.local import plain, verdicts
+from qbatch.providers.local.batching import installed, is_open
+from qbatch.providers.local.exact import data_apart, data_together, probabilities_of
+from qbatch.providers.local.failures import failures
+from qbatch.providers.local.points import assigned
+from qbatch.providers.local.prepare import Prepared, as_written, written_bits
+from qbatch.providers.local.verdicts import Verdict
+from qbatch.providers.local.work import Program
+
+if TYPE_CHECKING:
+    from qiskit import QuantumCircuit
+
+Values = Sequence[float]
+
+#: By how much probabilities and amplitudes may differ, in double and in single precision.
+TOLERANCE = {"double": 1e-9, "single": 1e-4}
+
+#: An angle this near to a multiple of pi/4 proves little.
+_NEAR = 1e-3
+
+
+def checked(prepared: Prepared, program: Program, points: Sequence[Values]) -> Prepared:
+    """Return what is to be computed with: together if that is right, else point by point.
+
+    Args:
+        prepared: Of the program, not looked at yet.
+        program: Whose key the verdict is kept by.
+        points: Values asked for, at least one.
+
+    Raises:
+        Refused: Even point by point the numbers disagree.
+    """
+    if not prepared.is_quick:
+        return prepared
+    key = verdicts.key_of(program.key, prepared.gates)
+    verdict = verdicts.read(key)
+    if verdict is None:
+        verdict = judge(prepared, program, points)
+        if verdict is None:
+            return replace(prepared, together=None)
+        verdicts.keep(key, verdict)
+    together = prepared.together if verdict.together else None
+    return replace(prepared, together=together, warning=verdict.warning)
+
+
+def judge(prepared: Prepared, program: Program, points: Sequence[Values]) -> Verdict | None:
+    """Compute a point or two by the independent route and compare.
+
+    Returns:
+        How to compute the circuit; None: at no point could it be told.
+
+    Raises:
+        Refused: Neither way agrees with it.
+    """
+    answers = [
+        (values, answer)
+        for values in _tried(prepared, points)
+        if (answer := _independent(prepared, program, values)) is not None
+    ]
+    if not answers:
+        return None
+    asked = [values for values, _ in answers]
+    warning = ""
+    if prepared.together is not None:
+        found = data_together(prepared, asked)
+        if found is not None and not _first_wrong(prepared, found, answers):
+            return Verdict(together=True)
+        warning = _said(prepared, program)
+    if _first_wrong(prepared, data_apart(prepared, asked), answers):
+        told = warning or f"circuit {program.circuit.name!r}"
+        raise Refused(f"local: {told}; bound one by one it is wrong too: no number is given")
+    if warning:
+        warning += "; its points are bound one by one instead, which agrees"
+    return Verdict(False, warning)
+
+
+def _said(prepared: Prepared, program: Program) -> str:
+    """Say what is wrong: at a point of ours, so that all workers say the same."""
+    ours = _ours(len(prepared.parameters))
+    detail = "it gives no results"
+    if (found := data_together(prepared, [ours, ours])) is not None:
+        answer = _independent(prepared, program, ours)
+        detail = _first_wrong(prepared, found, [(ours, answer)] * 2) if answer is not None else ""
+    named = ", ".join(suspects(prepared, [ours, ours])) or "not found by trying each by itself"
+    aer, _ = installed()
+    return (
+        f"circuit {program.circuit.name!r}: qiskit-aer {aer} computes many points in one call "
+        f"wrongly{f' ({detail})' if detail else ''}; gate: {named}"
+    )
+
+
+# -- which points ----------------------------------------------------------------------------------
+
+
+def _tried(prepared: Prepared, points: Sequence[Values]) -> Iterator[Values]:
+    """The point that hides least; one of ours too, where it hides something."""
+    used = [index for index, parameter in enumerate(prepared.parameters) if parameter is not None]
+    best = max(points, key=lambda values: _worth(values, used))
+    yield best
+    if _worth(best, used) < len(used):
+        yield _ours(len(best))
+
+
+def _ours(size: int) -> Values:
+    """A point that hides nothing: angles of their own between 0.1 and 0.9."""
+    return [0.1 + 0.8 * math.modf(0.37 + 0.618034 * index)[0] for index in range(size)]
+
+
+def _worth(values: Values, used: Sequence[int]) -> int:
+    """How many parameters have a value of their own that is no multiple of pi/4."""
+    told = {values[index] for index in used if math.isfinite(values[index])}
+    eighths = {value: value / (math.pi / 4) for value in told}
+    return sum(abs(eighth - round(eighth)) > _NEAR for eighth in eighths.values())
+
+
+# -- the independent route -------------------------------------------------------------------------
+
+
+def _independent(prepared: Prepared, program: Program, values: Values) -> tuple[Any, Any] | None:
+    """Return probabilities as `prepared` orders them, and the state if it is kept.
+
+    None where the point has no angles, or no result.
+    """
+    noise = program.settings.noise
+    mixed = noise is not None and noise.acts_on_gates
+    circuit = as_written(program) if mixed else build(program.circuit)
+    by_name = {parameter.name: parameter for parameter in circuit.parameters}
+    parameters = [by_name.get(name) for name in program.circuit.facts.parameters]
+    try:
+        at_point = assigned(circuit, parameters, values)
+    except Refused:
+        return None
+    qubits = _qubits(prepared, circuit)
+    state = plain.final_state(at_point) if program.settings.options.statevector else None
+    return plain.distribution(at_point, qubits, mixed=mixed), state
+
+
+def _qubits(prepared: Prepared, circuit: QuantumCircuit) -> list[int]:
+    """Qubits of `circuit` in the order of the prepared one's, which transpiling may have moved."""
+    written = written_bits(circuit)
+    return [
+        written[prepared.positions.index(place)] for place in range(len(prepared.measured or ()))
+    ]
+
+
+def _first_wrong(prepared: Prepared, found: Sequence[Any], answers: Sequence[Any]) -> str:
+    """Say how the first point that disagrees does; "" when all agree."""
+    for data, (values, answer) in zip(found, answers, strict=True):
+        if difference := _difference(prepared, data, *answer):
+            named = zip(prepared.parameters, values, strict=True)
+            told = ", ".join(f"{p.name} = {v:.6g}" for p, v in named if p is not None)
+            return f"at {told[:120]} {difference}"
+    return ""
+
+
+def _difference(prepared: Prepared, data: Any, wanted: Any, state: Any) -> str:
+    import numpy as np
+
+    if isinstance(data, str):
+        return f"it fails: {data}"
+    try:
+        got = probabilities_of(prepared, data)
+    except Refused as error:
+        return str(error)
+    tolerance = TOLERANCE[prepared.precision]
+    worst = int(np.abs(got - wanted).argmax())
+    if abs(got[worst] - wanted[worst]) > tolerance:
+        outcome = format(worst, f"0{max(1, len(prepared.measured or ()))}b")
+        return f"P({outcome}) = {got[worst]:.6g}, and a plain computation has {wanted[worst]:.6g}"
+    if state is not None and np.abs(np.asarray(data["statevector"]) - state).max() > tolerance:
+        return "the state is another than by a plain computation"
+    return ""
+
+
+# -- which gate ------------------------------------------------------------------------------------
+
+
+def suspects(prepared: Prepared, points: Sequence[Values]) -> Iterator[str]:
+    """Try each gate with open angles by itself, in one call; yield the names of those wrong."""
+    seen: set[str] = set()
+    for item in prepared.together.data if prepared.together is not None else ():
+        operation = item.operation
+        if operation.name in seen or not is_open(operation):
+            continue
+        if not _is_right_alone(prepared, operation, points):
+            seen.add(operation.name)
+            yield operation.name
+
+
+def _is_right_alone(prepared: Prepared, operation: Any, points: Sequence[Values]) -> bool:
+    from qiskit import QuantumCircuit
+
+    qubits = range(operation.num_qubits)
+    circuit = QuantumCircuit(operation.num_qubits)
+    for _ in range(2):
+        for qubit in qubits:
+            circuit.u(0.9 + 0.3 * qubit, 0.4, 0.7 * qubit + 0.2, qubit)
+        if len(circuit.data) == len(qubits):
+            circuit.append(operation, qubits)
+    together = circuit.copy()
+    together.save_probabilities(list(qubits))
+    alone = replace(
+        prepared, circuit=together, together=together, measured=tuple(qubits), positions=()
+    )
+    found = data_together(alone, points)
+    if found is None:
+        return False
+    for data, values in zip(found, points, strict=True):
+        try:
+            at_point = assigned(circuit, prepared.parameters, values)
+            wanted = plain.distribution(at_point, [*qubits], mixed=False)
+        except failures():
+            continue
+        if _difference(alone, data, wanted, None):
+            return False
+    return True

@@ -1,0 +1,219 @@
+"""Reads sums of products of Z: what a person may write, and where it is wrong.
+
+    sum      = ["+" | "-"] product {("+" | "-") product}
+    product  = factor {["*"] factor | "/" factor}
+    factor   = number | "pi" | "sqrt" "(" sum ")" | "Z" bit | "I" bit | "(" sum ")"
+
+Products go from left to right, so ``1/2 Z0`` is half of Z0. Only numbers divide. The value of each
+part is a polynomial: ascending bits of a product of Z -> coefficient, for Z Z = 1.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+
+from qbatch.result.notation import NotationError
+
+Polynomial = dict[tuple[int, ...], float]
+
+_TOKEN = re.compile(
+    r"\s*(?:(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)"
+    r"|(?P<word>pi|sqrt)(?![A-Za-z])"
+    r"|(?P<pauli>[A-Za-z])\s*_?(?P<bit>\d{1,9})"
+    r"|(?P<sign>[+\-−])|(?P<times>[*·×])|(?P<over>[/÷])|(?P<open>\()|(?P<close>\)))"
+)
+LONGEST = 100_000
+_DEEPEST = 50
+#: Products of two terms that may be formed while parentheses are multiplied out.
+_MOST_PRODUCTS = 200_000
+
+_Token = tuple[str, str, int]
+
+
+def read_sum(text: str, num_bits: int, registers: Sequence[tuple[str, int]] = ()) -> Polynomial:
+    """Read a sum of products over `num_bits` classical bits.
+
+    Raises:
+        NotationError: It cannot be read, names a bit that the circuit does not have, is not finite,
+            or is too long to be multiplied out.
+    """
+    if len(text) > LONGEST:
+        raise NotationError(f"{len(text)} characters are too many; write {LONGEST} or fewer")
+    reader = _Reader([*_tokens(text), ("end", "", len(text) + 1)], num_bits, registers)
+    found = reader.sum(0)
+    kind, token, column = reader.next
+    if kind != "end":
+        raise NotationError(f"{token!r} closes nothing", column)
+    if not math.isfinite(2 * sum(map(abs, found.values()))):
+        raise NotationError("the coefficients add up to what is not finite")
+    return found
+
+
+class _Reader:
+    """Goes through the tokens once."""
+
+    def __init__(
+        self, tokens: Sequence[_Token], num_bits: int, registers: Sequence[tuple[str, int]]
+    ) -> None:
+        self._tokens, self._at = tokens, 0
+        self._num_bits, self._registers = num_bits, registers
+        self._products = 0
+
+    @property
+    def next(self) -> _Token:
+        return self._tokens[self._at]
+
+    def _take(self) -> _Token:
+        self._at += 1
+        return self._tokens[self._at - 1]
+
+    def sum(self, depth: int) -> Polynomial:
+        total: Polynomial = {}
+        sign = self._sign() if self.next[0] == "sign" else 1.0
+        while True:
+            for product, coefficient in self.product(depth).items():
+                total[product] = total.get(product, 0.0) + sign * coefficient
+            if self.next[0] != "sign":
+                return total
+            sign = self._sign()
+
+    def _sign(self) -> float:
+        sign = 1.0 if self._take()[1] == "+" else -1.0
+        if self.next[0] == "sign":
+            raise NotationError(f"a term is missing before {self.next[1]!r}", self.next[2])
+        return sign
+
+    def product(self, depth: int) -> Polynomial:
+        value = self.factor(depth)
+        while True:
+            kind, token, column = self.next
+            if kind in ("times", "over"):
+                self._take()
+                place = self.next[2]
+                other = self.factor(depth)
+                value = (
+                    self._over(value, other, place)
+                    if kind == "over"
+                    else self._times(value, other, column)
+                )
+            elif kind == "number":
+                raise NotationError(f"{token!r} needs + or - before it", column)
+            elif kind in ("pauli", "open", "word"):
+                value = self._times(value, self.factor(depth), column)
+            else:
+                return value
+
+    def factor(self, depth: int) -> Polynomial:
+        kind, token, column = self._take()
+        if kind == "number":
+            return {(): float(token)}
+        if kind == "pauli":
+            return {_product_of(token, column, self._num_bits, self._registers): 1.0}
+        if kind == "word":
+            return {(): math.pi if token == "pi" else self._root(depth, column)}
+        if kind == "open":
+            return self._inside(depth + 1, column)
+        if kind in ("times", "over") or (kind == "sign" and self._at > 1):
+            raise NotationError(f"a factor is missing before {token!r}", column)
+        problem = "something must follow here" if self._at > 1 else "an observable is missing"
+        raise NotationError(f"{problem}; write for example Z0 Z1", column)
+
+    def _inside(self, depth: int, column: int) -> Polynomial:
+        if depth > _DEEPEST:
+            raise NotationError(f"parentheses are nested deeper than {_DEEPEST}", column)
+        value = self.sum(depth)
+        if self._take()[0] != "close":
+            raise NotationError("'(' is never closed", column)
+        return value
+
+    def _root(self, depth: int, column: int) -> float:
+        kind, _, place = self._take()
+        if kind != "open":
+            raise NotationError("'sqrt' needs parentheses, as in sqrt(2)", column)
+        number = _number(self._inside(depth + 1, place), place, "sqrt takes numbers only")
+        if number < 0:
+            raise NotationError("sqrt of a negative number is no real number", column)
+        return math.sqrt(number)
+
+    def _times(self, left: Polynomial, right: Polynomial, column: int) -> Polynomial:
+        self._products += len(left) * len(right)
+        if self._products > _MOST_PRODUCTS:
+            raise NotationError(
+                f"this has more than {_MOST_PRODUCTS} terms when multiplied out", column
+            )
+        total: Polynomial = {}
+        for first, a in left.items():
+            for second, b in right.items():
+                product = tuple(sorted({*first} ^ {*second}))
+                total[product] = total.get(product, 0.0) + a * b
+        return total
+
+    def _over(self, value: Polynomial, divisor: Polynomial, column: int) -> Polynomial:
+        number = _number(divisor, column, "only numbers divide")
+        if number == 0:
+            raise NotationError("this divides by zero", column)
+        return {product: coefficient / number for product, coefficient in value.items()}
+
+
+def _number(value: Mapping[tuple[int, ...], float], column: int, problem: str) -> float:
+    if any(value[product] for product in value if product):
+        raise NotationError(f"{problem}; a product of Z stands here", column)
+    return value.get((), 0.0)
+
+
+def _tokens(text: str) -> Iterator[_Token]:
+    """(kind, token, 1-based column) of each token."""
+    at, end = 0, len(text.rstrip())
+    while at < end:
+        match = _TOKEN.match(text, at)
+        if match is None:
+            column = at + len(text[at:]) - len(text[at:].lstrip()) + 1
+            raise NotationError(_strange(text[column - 1 :]), column)
+        kind = "pauli" if match["pauli"] else str(match.lastgroup)
+        yield kind, match[0].strip(), match.end() - len(match[0].lstrip()) + 1
+        at = match.end()
+
+
+def _strange(rest: str) -> str:
+    if rest[0] in "zZiI":
+        return f"{rest[0]!r} needs the number of a classical bit, as in Z0"
+    if rest[0] in "xXyY":
+        return _only_z(rest[0])
+    return f"{rest[0]!r} is not understood; write for example 3 - 0.5 Z0 Z1"
+
+
+def _only_z(pauli: str) -> str:
+    return (
+        f"{pauli!r}: counts tell Z and I only; "
+        f"rotate the qubit in the circuit before its measurement and write Z"
+    )
+
+
+def _product_of(
+    token: str, column: int, num_bits: int, registers: Sequence[tuple[str, int]]
+) -> tuple[int, ...]:
+    pauli, bit = token[0], int(token[1:].strip(" _\t\n"))
+    if pauli in "xXyY":
+        raise NotationError(_only_z(token), column)
+    if pauli not in "ZI":
+        hint = f"; did you mean {pauli.upper()}{bit}?" if pauli in "zi" else ""
+        raise NotationError(f"{token!r} is no Pauli over Z and I{hint}", column)
+    if bit >= num_bits:
+        raise NotationError(f"{token!r}: {_layout(num_bits, registers)}", column)
+    return (bit,) if pauli == "Z" else ()
+
+
+def _layout(num_bits: int, registers: Sequence[tuple[str, int]]) -> str:
+    """Say which classical bits there are."""
+    if num_bits == 0:
+        return "the circuit has no classical bits; measure into some"
+    words, start = [], 0
+    for name, size in registers:
+        words.append(f"{name} has {start}" + (f" to {start + size - 1}" if size > 1 else ""))
+        start += size
+    where = f" ({', '.join(words)})" if words else ""
+    if num_bits == 1:
+        return f"the circuit has the one classical bit 0{where}"
+    return f"the circuit has the classical bits 0 to {num_bits - 1}{where}"

@@ -1,0 +1,223 @@
+"""A call for many points is held against a plain computation; what disagrees is never reported."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import plain as by_formula
+import pytest
+from simulating import ANSATZ, HEAD, circuit, order, run, settings
+
+from qbatch.circuit import bind
+from qbatch.errors import Refused
+from qbatch.manifest.models import Transpile
+from qbatch.providers.local import batching, engine, guard, plain, verdicts
+from qbatch.providers.local.batching import installed
+from qbatch.providers.local.engine import simulate
+from qbatch.providers.local.prepare import Prepared, as_written, prepare
+from qbatch.providers.local.verdicts import Verdict
+from qbatch.providers.local.work import Program, cut, settled
+
+CRY = HEAD + (
+    "input float a; qubit[2] q; bit[2] c;\nx q[0]; ry(a) q[1]; cry(a) q[0], q[1];\nc = measure q;\n"
+)
+#: A table with a wrong row: Aer leaves the angle of cry at 0.
+WRONG = frozenset({"ry", "cry"})
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QBATCH_CACHE_DIR", str(tmp_path / "cache"))
+    engine.forget()
+
+
+def program(text: str, **backend: object) -> Program:
+    made = circuit(text)
+    return Program(made, settled(made.facts, settings(**backend)))
+
+
+def judged(text: str, points: list[tuple[float, ...]], gates: frozenset[str] | None = None, **more):
+    made = program(text, **more)
+    return guard.judge(prepare(made, gates), made, points)
+
+
+NOISE = {"depolarizing": {"one_qubit": 0.02, "two_qubit": 0.05}, "readout": 0.03}
+RELAXING = {
+    "thermal_relaxation": {
+        "t1": 8e-5,
+        "t2": 9e-5,
+        "gate_time": {"one_qubit": 3e-8, "two_qubit": 3e-7, "measure": 1e-6},
+    }
+}
+
+
+@pytest.mark.parametrize(
+    "backend",
+    [
+        {},
+        {"noise": NOISE},
+        {"noise": RELAXING},
+        {"options": {"precision": "single"}},
+        {"options": {"statevector": True}},
+        {"options": {"method": "density_matrix"}},
+        {"transpile": Transpile(optimization_level=3, seed=1)},
+        {"transpile": Transpile(optimization_level=2, seed=1), "noise": NOISE},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("text", [ANSATZ, CRY], ids=["ansatz", "cry"])
+def test_what_is_right_is_found_right_and_computed_together(text, backend):
+    points = [(0.3, 1.1)[: len(circuit(text).facts.parameters)]]
+    assert judged(text, points, **backend) == Verdict(together=True)
+
+
+@pytest.mark.parametrize("backend", [{}, {"options": {"statevector": True}}], ids=str)
+@pytest.mark.parametrize("points", [[(0.0,)], [(0.0,), (math.pi,)], [(0.4,), (0.9,)]], ids=str)
+def test_a_wrong_row_of_the_table_is_found_whatever_points_are_asked_for(points, backend):
+    verdict = judged(CRY, points, WRONG, **backend)
+    assert verdict is not None
+    assert not verdict.together
+    assert "circuit 'circuit'" in verdict.warning
+    assert verdict.warning.count("cry") == 1
+    assert "one by one instead" in verdict.warning
+
+
+def test_the_run_says_so_and_gives_the_right_numbers(monkeypatch):
+    monkeypatch.setitem(batching.PROVEN, installed(), WRONG)
+    orders = [order(CRY, k, shots=20_000, a=a) for k, a in enumerate((0.0, 0.5, math.pi / 2))]
+    [chunk] = cut(orders, settings())
+    for _ in range(2):  # the second time it is known from the disk
+        engine.forget()
+        answer = simulate(chunk)
+        assert not answer.errors
+        assert "cry" in answer.facts["warning"]
+        for one, found in run(orders, settings()).items():
+            a = next(each.parameters["a"] for each in orders if each.id == one)
+            ones = sum(n for key, n in found.to_dict().items() if key[0] == "1")
+            assert ones / 20_000 == pytest.approx(math.sin(a) ** 2, abs=0.02)
+
+
+def test_what_is_said_does_not_depend_on_the_points_that_a_worker_has():
+    told = {judged(CRY, points, WRONG) for points in ([(0.0,)], [(0.4,), (0.9,)], [(2.5,)])}
+    assert len(told) == 1
+    [verdict] = told
+    assert verdict is not None
+    assert "P(" in verdict.warning
+
+
+def test_what_disagrees_both_ways_is_never_reported():
+    from dataclasses import replace
+
+    made = program(CRY)
+    ready = prepare(made, WRONG)
+    zero = ready.circuit.assign_parameters({ready.circuit.parameters[0]: 0.0})
+    with pytest.raises(Refused, match=r"no number is given"):
+        guard.judge(replace(ready, circuit=zero), made, [(0.4,)])
+
+
+def test_nothing_is_said_where_nothing_is_wrong():
+    [chunk] = cut([order(ANSATZ, k, a=0.1 * k, b=0.7) for k in range(4)], settings())
+    assert "warning" not in simulate(chunk).facts
+
+
+# -- the verdict on disk ---------------------------------------------------------------------------
+
+
+def looked_at(monkeypatch: pytest.MonkeyPatch) -> list[Program]:
+    """Programs that the guard computes a point of."""
+    seen: list[Program] = []
+    judge = guard.judge
+
+    def counted(prepared: Prepared, program: Program, points: object) -> Verdict | None:
+        seen.append(program)
+        return judge(prepared, program, points)
+
+    monkeypatch.setattr(guard, "judge", counted)
+    return seen
+
+
+def again(text: str = ANSATZ, **backend: object) -> None:
+    engine.forget()
+    names = circuit(text).facts.parameters
+    run([order(text, 1, **dict.fromkeys(names, 0.4))], settings(**backend))
+
+
+def test_a_circuit_is_looked_at_once_for_each_target(monkeypatch):
+    seen = looked_at(monkeypatch)
+    for _ in range(3):
+        again()
+    assert len(seen) == 1
+    again(noise=NOISE)
+    assert len(seen) == 2
+
+
+def test_other_versions_are_looked_at_anew(monkeypatch):
+    seen = looked_at(monkeypatch)
+    again()
+    monkeypatch.setattr(verdicts, "READER", -1)
+    again()
+    assert len(seen) == 2
+
+
+@pytest.mark.parametrize("harm", ["torn", "changed", "unwritable", "gone"])
+def test_a_cache_in_disorder_only_costs_another_look(harm, monkeypatch, tmp_path):
+    seen = looked_at(monkeypatch)
+    if harm == "unwritable":
+        (tmp_path / "cache").write_text("a file where the folder should be")
+    again()
+    for file in (tmp_path / "cache").glob("checked-*/*/*.json"):
+        text = file.read_text()
+        if harm == "torn":
+            file.write_text(text[: len(text) // 2])
+        elif harm == "changed":
+            file.write_text(text.replace("true", "false"))
+        else:
+            file.unlink()
+    again()
+    assert len(seen) == 2
+
+
+# -- what it is held against -----------------------------------------------------------------------
+
+
+def test_the_plain_computation_agrees_with_formulas():
+    rng = np.random.default_rng(5)
+    body, wanted = "", []
+    for _ in range(30):
+        name = str(rng.choice(["rx", "ry", "rz", "p", "cp", "crx", "cry", "crz", "ccx", "ch"]))
+        if name in by_formula.TURNING:
+            angle = float(rng.uniform(-3, 3))
+            matrix, written = by_formula.TURNING[name][1](angle), f"{name}({angle!r})"
+        else:
+            matrix, written = by_formula.FIXED[name], name
+        on = rng.permutation(4)[: len(matrix).bit_length() - 1].tolist()
+        body += f"{written} {', '.join(f'q[{k}]' for k in on)};\n"
+        wanted.append((matrix, on))
+    made = bind(circuit(HEAD + "qubit[4] q;\n" + body), {})
+    state = by_formula.run(4, wanted)
+    assert plain.final_state(made) == pytest.approx(state, abs=1e-12)
+    cube = (np.abs(state) ** 2).reshape(2, 2, 2, 2)  # axes: qubits 3, 2, 1, 0
+    found = plain.distribution(made, [2, 0], mixed=False).reshape(2, 2)  # axes: qubits 0, 2
+    assert found == pytest.approx(cube.sum(axis=(0, 2)).T, abs=1e-12)
+
+
+def test_the_plain_density_matrix_agrees_with_the_closed_form():
+    text = HEAD + "qubit[2] q; bit[2] c;\nh q[0]; cx q[0], q[1];\nc = measure q;\n"
+    noise = {"depolarizing": {"one_qubit": 0.1, "two_qubit": 0.2}}
+    noisy = as_written(program(text, noise=noise))
+    found = plain.distribution(noisy, [0, 1], mixed=True)
+    assert found == pytest.approx([0.45, 0.05, 0.05, 0.45], abs=1e-12)
+
+
+def test_a_wait_of_twenty_lifetimes_is_no_disagreement() -> None:
+    text = HEAD + (
+        "input float a; qubit[1] q; bit[1] c;\nx q[0]; delay[393us] q[0]; rx(a) q[0];\n"
+        "c = measure q;\n"
+    )
+    noise = {
+        "depolarizing": {"one_qubit": 0.02},
+        "thermal_relaxation": {"t1": 2e-5, "t2": 1.5e-5},
+    }
+    assert judged(text, [(1.3,), (0.2,)], noise=noise) == Verdict(together=True)
