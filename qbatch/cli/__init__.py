@@ -22,7 +22,7 @@ from qbatch.cli.group import Verbs
     name="qbatch",
     cls=Verbs,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Exit codes, the manifest and the promises: README.md. QBATCH_DEBUG=1 shows tracebacks.",
+    epilog="The guide comes with the package: qbatch/guide. QBATCH_DEBUG=1 shows tracebacks.",
 )
 @click.version_option(__version__, message="qbatch %(version)s")
 @click.pass_context

@@ -1,0 +1,87 @@
+"""Tables of the guide that are made from what the code says, and where they stand.
+
+A page holds them between ``<!-- made: NAME -->`` and ``<!-- end -->``; `python -m tests.guide`
+writes them anew.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import qbatch
+from qbatch.job import MOVES, JobState
+from qbatch.providers import BUILT_IN, manifest_schema
+
+GUIDE = Path(qbatch.__file__).parent / "guide"
+_BLOCK = re.compile(r"(<!-- made: ([\w -]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def _table(head: tuple[str, ...], rows: Iterator[tuple[str, ...]]) -> str:
+    lines = (head, ("---",) * len(head), *rows)
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def _options(provider: str) -> str:
+    """A provider's options, those of maps within them too."""
+    definitions = manifest_schema()["$defs"]
+
+    def rows(name: str, prefix: str) -> Iterator[tuple[str, ...]]:
+        for key, option in definitions[name]["properties"].items():
+            default = option.get("default")
+            shown = "" if default in (None, "", [], {}) else f"`{json.dumps(default)}`"
+            yield f"`{prefix}{key}`", _kind(option), shown, _cell(option["description"])
+            inner = next(iter(re.findall(r"#/\$defs/([\w-]+)", str(option))), None)
+            if inner is not None:
+                yield from rows(inner, f"{prefix}{key}.")
+
+    return _table(("option", "value", "default", "what"), rows(f"{provider}-options", ""))
+
+
+def _kind(option: Mapping[str, Any]) -> str:
+    if words := option.get("enum"):
+        return _cell(", ".join(f"`{word}`" for word in words if word is not None))
+    if "#/$defs/" in str(option):
+        return "a map"
+    kinds = option.get("type", "any")
+    names = {"object": "a map", "array": "a list", "integer": "a whole number", "string": "text"}
+    names |= {"boolean": "`true`, `false`", "number": "a number"}
+    known = [kinds] if isinstance(kinds, str) else kinds
+    first = next((kind for kind in known if kind != "null"), "any")
+    return names.get(first, "any")
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+def _states() -> str:
+    def rows() -> Iterator[tuple[str, ...]]:
+        for state in JobState:
+            after = [f"`{other}`" for other in JobState if other in MOVES.get(state, ())]
+            yield f"`{state}`", ", ".join(after) or "-"
+
+    return _table(("state", "may become"), rows())
+
+
+MAKERS: Mapping[str, Callable[[], str]] = {
+    **{f"options {name}": (lambda name=name: _options(name)) for name in BUILT_IN},
+    "states": _states,
+}
+
+
+def made(text: str) -> str:
+    """Return a page with its tables made anew.
+
+    Raises:
+        KeyError: A table is named that nobody makes.
+    """
+    return _BLOCK.sub(lambda block: f"{block[1]}{MAKERS[block[2]]()}{block[3]}", text)
+
+
+def names_in(text: str) -> list[str]:
+    """Return the names of a page's tables."""
+    return [block[2] for block in _BLOCK.finditer(text)]

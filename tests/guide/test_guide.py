@@ -1,0 +1,56 @@
+"""The guide and the README say what the code says, and their links lead somewhere."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from qbatch.cli.exits import Exit
+from tests.guide.blocks import GUIDE, MAKERS, made, names_in
+
+ROOT = GUIDE.parent.parent
+PAGES = [ROOT / "README.md", *sorted(GUIDE.glob("*.md"))]
+_LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+_CODE = re.compile(r"^```.*?^```$|`[^`\n]*`", re.DOTALL | re.MULTILINE)
+
+
+def anchors_of(page: Path) -> set[str]:
+    """The anchors that forges give a page's headings."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text("utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", one.lower()).strip().replace(" ", "-") for one in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_of_a_page_leads_somewhere(page):
+    for link in _LINK.findall(_CODE.sub("", page.read_text("utf-8"))):
+        if link.startswith(("http://", "https://")):
+            continue
+        file, _, anchor = link.partition("#")
+        target = (page.parent / file).resolve() if file else page
+        assert target.exists(), link
+        assert not anchor or anchor in anchors_of(target), link
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_tables_of_a_page_are_those_that_the_code_makes(page):
+    """Mend it with: python -m tests.guide."""
+    text = page.read_text("utf-8")
+    assert text == made(text)
+
+
+def test_every_table_that_can_be_made_stands_on_some_page():
+    assert sorted(name for page in PAGES for name in names_in(page.read_text("utf-8"))) == sorted(
+        MAKERS
+    )
+
+
+def test_every_exit_code_is_explained():
+    codes = re.findall(r"^\| ([\d, ]+) \|", (GUIDE / "exit-codes.md").read_text("utf-8"), re.M)
+    assert sorted(int(code) for row in codes for code in row.split(",")) == sorted(Exit)
+
+
+def test_the_index_names_every_page():
+    named = set(_LINK.findall((GUIDE / "index.md").read_text("utf-8")))
+    assert named == {page.name for page in GUIDE.glob("*.md")} - {"index.md"}
