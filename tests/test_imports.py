@@ -156,3 +156,55 @@ def test_validating_and_planning_a_known_circuit_load_nothing_heavy(
     call = f"from qbatch.cli import main; main([{verb!r}, {manifest!r}])"
     loaded_after(call)  # now the circuit's facts are known
     assert loaded_after(call).isdisjoint({*HEAVY, "asyncio"} - {"pydantic", "yaml"})
+
+
+#: Files that import one another in a circle, by the room that they are in, and why they still do.
+CIRCLES = {
+    "manifest": "models and how each part of one is read are one grammar",
+    "plan": "Plan offers its packing and its summary as methods, which are loaded when called",
+    "snapshot": "a run, its points and its tables look each other up",
+}
+
+
+def test_no_files_import_one_another_in_a_circle_but_those_that_are_named() -> None:
+    """Every import counts, those inside functions and those for type checkers too."""
+    found = {name.split(".")[1] for circle in _circles() for name in circle}
+    assert found == CIRCLES.keys()
+
+
+def _circles() -> list[set[str]]:
+    files = {_module_of(file): file for file in sorted(PACKAGE.rglob("*.py"))}
+    graph = {name: _targets(file, files) - {name} for name, file in files.items()}
+    reach = {name: _reached(graph, name) for name in graph}
+    together = {
+        frozenset({name, *(other for other in reach[name] if name in reach[other])})
+        for name in graph
+    }
+    return [set(circle) for circle in together if len(circle) > 1]
+
+
+def _module_of(file: Path) -> str:
+    parts = file.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def _targets(file: Path, files: dict[str, Path]) -> set[str]:
+    """Modules that a file imports from; a package's own page counts only for what it defines."""
+    found = set()
+    for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= {name for name in names if name in files} or {node.module}
+    return {name for name in found if name in files and files[name].name != "__init__.py"}
+
+
+def _reached(graph: dict[str, set[str]], start: str) -> set[str]:
+    seen: set[str] = set()
+    waiting = [start]
+    while waiting:
+        for name in graph[waiting.pop()] - seen:
+            seen.add(name)
+            waiting.append(name)
+    return seen

@@ -4,11 +4,11 @@ Public: `open_circuit` makes a `CircuitSource` of what a manifest says; a source
 at given values; `build` makes it a Qiskit circuit with free parameters.
 """
 
+from qbatch.circuit.circuit import Circuit
 from qbatch.circuit.facts import CircuitFacts, Register
 from qbatch.circuit.fitting import Fit
 from qbatch.circuit.reading import bind, build, parses
 from qbatch.circuit.sources import (
-    Circuit,
     CircuitSource,
     UntrustedCodeError,
     Value,

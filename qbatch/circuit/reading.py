@@ -17,8 +17,8 @@ from qbatch.errors import CircuitError, Place
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
 
+    from qbatch.circuit.circuit import Circuit
     from qbatch.circuit.program import Program
-    from qbatch.circuit.sources import Circuit
 
 #: Programs and circuits kept in a process; of facts, which are small, forty times as many.
 _KEPT = 256

@@ -7,12 +7,11 @@ text does not change costs a dictionary look-up. Every mistake is a `CircuitErro
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Protocol
 
-from qbatch.circuit.facts import CircuitFacts
+from qbatch.circuit.circuit import Circuit
 from qbatch.circuit.reading import facts_of
 from qbatch.circuit.text import Limits, Source, version_of
 from qbatch.errors import CircuitError, ConsentError, Place
@@ -20,30 +19,9 @@ from qbatch.errors import CircuitError, ConsentError, Place
 #: What a parameter may be.
 Value = bool | int | float | str
 
-Version = Literal["2.0", "3.0"]
-
 
 class UntrustedCodeError(CircuitError, ConsentError):
     """A circuit needs a stranger's Python code to run, and nobody has allowed it."""
-
-
-@dataclass(frozen=True)
-class Circuit:
-    """A circuit with its free parameters.
-
-    Attributes:
-        name: In the manifest.
-        text: OpenQASM, as written or rendered.
-        version: Of OpenQASM.
-        facts: What is true of the text.
-        sha256: Of the text in UTF-8, 64 hex digits.
-    """
-
-    name: str
-    text: str
-    version: Version
-    facts: CircuitFacts
-    sha256: str
 
 
 class CircuitSpec(Protocol):

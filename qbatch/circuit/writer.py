@@ -25,7 +25,7 @@ from qbatch.errors import CircuitError, Place
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
 
-    from qbatch.circuit.sources import Circuit
+    from qbatch.circuit.circuit import Circuit
 
 Version = Literal["2.0", "3.0"]
 

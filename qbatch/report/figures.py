@@ -16,28 +16,12 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from qbatch.report.numbers import count_of, labels, visible
+from qbatch.report.canvas import INK, PAPER, Canvas
+from qbatch.report.numbers import count_of, visible
 from qbatch.report.series import MAX_MARKS, Series
 
 if TYPE_CHECKING:
-    from qbatch.manifest.models import Manifest, Value
-
-#: Okabe and Ito's colours, told apart with any colour vision, on white and on dark grey.
-COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6BB1", "#7F7F7F")
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "h")
-INK = "#1a2b3c"  # stands for the page's own text colour until the SVG is made fit
-PAPER = "#fefdfc"  # likewise for its background
-
-#: Panels of one figure.
-MAX_FACETS = 12
-#: Points with a tooltip; more make the file too large.
-MAX_TITLES = 3_000
-
-METRIC_LABELS = {
-    "tvd": "total variation distance",
-    "hellinger": "Hellinger distance",
-    "fidelity": "classical fidelity",
-}
+    from qbatch.manifest.models import Manifest
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,51 +43,6 @@ class Figure:
     svg: str = ""
     inline: str = ""
     note: str = ""
-
-
-@dataclass(slots=True)
-class Canvas:
-    """One figure while it is drawn.
-
-    Attributes:
-        series: What to draw.
-        manifest: For the words on the axes.
-        titles: Id of a group of marks -> tooltip of each, in the order drawn.
-        caption: Sentences, added to while drawing.
-    """
-
-    series: Series
-    manifest: Manifest
-    titles: dict[str, list[str]]
-    caption: list[str]
-
-    def label(self, name: str | None) -> str:
-        """An axis label: the name, and what it stands for."""
-        name = name or ""
-        analysis = self.manifest.analysis
-        if name in analysis.observables:
-            text = analysis.observables[name].strip()
-            return f"{name} = ⟨{text}⟩" if len(text) <= 32 else f"⟨{name}⟩"
-        if name in analysis.probabilities:
-            return f"{name} = P({analysis.probabilities[name]})"
-        if name == "shots":
-            return "shots per point"
-        return METRIC_LABELS.get(name, name)
-
-    def text(self, name: str | None, value: Value | None) -> str:
-        """A value of an axis, told from the axis' other values."""
-        return self.series.columns.text(name, value)
-
-    def labels(self, name: str | None, values: Sequence[Value | None]) -> list[str]:
-        """Values of an axis, short enough to stand beside ticks and in a legend."""
-        return labels([self.text(name, value) for value in values])
-
-    def tooltips(self, artist: Any, texts: Sequence[str]) -> None:
-        """Give each mark of `artist` a tooltip."""
-        if sum(map(len, self.titles.values())) + len(texts) <= MAX_TITLES:
-            gid = f"marks-{len(self.titles)}"
-            artist.set_gid(gid)
-            self.titles[gid] = list(texts)
 
 
 def draw_figures(all_series: Sequence[Series], manifest: Manifest) -> list[Figure]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from matplotlib.figure import Figure as Sheet
 
-from qbatch.report.figures import INK, MAX_FACETS, Canvas
+from qbatch.report.canvas import INK, MAX_FACETS, Canvas
 from qbatch.report.numbers import count_of, full, percent, plain
 from qbatch.report.scales import Palette, Scale, in_order, is_number
 from qbatch.report.series import Mark

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from qbatch.report.figures import COLORS, MARKERS
+from qbatch.report.canvas import COLORS, MARKERS
 from qbatch.report.numbers import whole
 
 if TYPE_CHECKING:
