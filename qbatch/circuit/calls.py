@@ -7,7 +7,6 @@ from abc import ABC, abstractmethod
 from collections import ChainMap
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from difflib import get_close_matches
 
 from qbatch.circuit.expressions import Qubits, Symbol
 from qbatch.circuit.gates import (
@@ -26,6 +25,7 @@ from qbatch.circuit.registers import Names
 from qbatch.circuit.text import Limits, Source
 from qbatch.circuit.tokens import NESTING, Token
 from qbatch.errors import CircuitError
+from qbatch.notation import nearest
 
 #: Own gates of free angles and more gates than this may come down to too many when built.
 _LONG = 100
@@ -223,8 +223,7 @@ class Gates(Names, ABC):
         words = KEYWORDS_2 if self.version == "2.0" else KEYWORDS
         if name.text in words:
             return self.error(f"'{name.text}' cannot begin a statement here", name)
-        near = get_close_matches(name.text, words, 1, 0.8)
-        hint = hint if hint in known else near[0] if near else ""
+        hint = hint if hint in known else nearest(name.text, words, 0.8) or ""
         return self.unknown(name, "gate", [*self.out.defined, *self.out.standard], hint)
 
     def _check_call(

@@ -19,6 +19,7 @@ from typing import Any
 
 from qbatch.circuit.writer import qasm3_text
 from qbatch.errors import CircuitError, Place
+from qbatch.notation import did_you_mean
 
 
 class CircuitFunction:
@@ -85,11 +86,8 @@ class CircuitFunction:
             sys.path.remove(str(self._path.parent))
         function = getattr(module, self._name, None)
         if not callable(function):
-            from difflib import get_close_matches
-
             known = [key for key, value in vars(module).items() if callable(value)]
-            near = get_close_matches(self._name, known, 1)
-            hint = f"; did you mean '{near[0]}'?" if near else ""
+            hint = did_you_mean(self._name, known)
             raise CircuitError(Place(self._file), f"has no function '{self._name}'{hint}")
         found: Callable[..., Any] = function
         return found

@@ -15,6 +15,7 @@ from qbatch.circuit.circuit import Circuit
 from qbatch.circuit.reading import facts_of
 from qbatch.circuit.text import Limits, Source, version_of
 from qbatch.errors import CircuitError, ConsentError, Place
+from qbatch.notation import did_you_mean, nearest
 
 #: What a parameter may be.
 Value = bool | int | float | str
@@ -165,10 +166,7 @@ class MadeSource:
             ) from error
 
     def _unknown(self, name: str) -> CircuitError:
-        from difflib import get_close_matches
-
-        near = get_close_matches(name, self.parameters, 1)
-        hint = f"; did you mean '{near[0]}'?" if near else ""
+        hint = did_you_mean(name, self.parameters)
         known = ", ".join(sorted(self.parameters)) or "none"
         return CircuitError(
             self._place, f"'with' gives '{name}', which is no argument here ({known}){hint}"
@@ -292,10 +290,8 @@ def _nearest_file(path: Path, root: Path) -> str:
         names = [entry.name for entry in path.parent.iterdir()] if path != root else []
     except OSError:
         return ""
-    from difflib import get_close_matches
-
-    near = get_close_matches(path.name, names, 1)
-    return f"; did you mean {path.parent.relative_to(root) / near[0]}?" if near else ""
+    near = nearest(path.name, names)
+    return f"; did you mean {path.parent.relative_to(root) / near}?" if near else ""
 
 
 def _read(file: str, folder: Path, place: Place, at_most: int) -> str:

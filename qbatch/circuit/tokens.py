@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from difflib import get_close_matches
 from typing import NamedTuple
 
 from qbatch.circuit.text import Source
 from qbatch.errors import CircuitError
+from qbatch.notation import nearest
 
 #: Parentheses, blocks, gates within gates: at most so many levels.
 NESTING = 50
@@ -178,10 +178,8 @@ class Cursor:
             known: Names that could stand here.
             hint: The name meant, where that is known already.
         """
-        names = sorted({*known} - {token.text})
-        same = [name for name in names if name.lower() == token.text.lower()]
-        near = [hint] if hint else same or get_close_matches(token.text, names, 1, 0.7)
-        more = f"; did you mean '{near[0]}'?" if near else ""
+        near = hint or nearest(token.text, sorted({*known} - {token.text}), 0.7)
+        more = f"; did you mean '{near}'?" if near else ""
         return self.error(f"'{token.text}' is not defined as a {what}{more}", token)
 
     def deeper(self) -> None:

@@ -93,7 +93,6 @@ class Verbs(click.Group):
 
 
 def _nearest(word: str) -> str:
-    from difflib import get_close_matches
+    from qbatch.notation import did_you_mean
 
-    near = get_close_matches(word, _VERBS, n=1)
-    return f"; did you mean {near[0]!r}?" if near else "; `qbatch --help` lists them"
+    return did_you_mean(word, _VERBS) or "; `qbatch --help` lists them"

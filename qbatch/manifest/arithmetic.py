@@ -21,7 +21,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, TypeGuard
 
-from qbatch.manifest.nearest import did_you_mean
+from qbatch.notation import did_you_mean
 
 Number = int | float
 

@@ -19,8 +19,8 @@ from yaml.nodes import ScalarNode
 from qbatch.errors import ManifestError, Place, SourceError
 from qbatch.manifest.fields import AT_KEY, SECRET_KEY, Model
 from qbatch.manifest.models import Manifest
-from qbatch.manifest.nearest import did_you_mean, listed, shortened
 from qbatch.manifest.source import Loc, Source, Trace
+from qbatch.notation import did_you_mean, listed, shortened
 
 #: Known names that this version refuses: it never accepts and ignores.
 LATER = {

@@ -42,7 +42,7 @@ from qbatch.manifest.arithmetic import (
 )
 from qbatch.manifest.columns import RESERVED
 from qbatch.manifest.loader import Plain
-from qbatch.manifest.nearest import did_you_mean, listed
+from qbatch.notation import did_you_mean, listed
 
 #: A swept or fixed value: what an axis may hold.
 Value = bool | int | float | str

@@ -29,7 +29,7 @@ from yaml.reader import Reader, ReaderError
 from yaml.scanner import Scanner
 
 from qbatch.errors import ManifestError, Place
-from qbatch.manifest.nearest import shortened
+from qbatch.notation import shortened
 
 if TYPE_CHECKING:
     from qbatch.manifest.source import Source

@@ -204,7 +204,7 @@ def _too_large(size: int) -> str:
 
 
 def _nearest_file(path: Path) -> str:
-    from qbatch.manifest.nearest import did_you_mean
+    from qbatch.notation import did_you_mean
 
     try:
         names = [entry.name for entry in path.parent.iterdir() if entry.suffix in {".yaml", ".yml"}]

@@ -45,7 +45,7 @@ from qbatch.manifest.fields import (
     unknown,
     wrong,
 )
-from qbatch.manifest.nearest import did_you_mean, listed, shortened
+from qbatch.notation import did_you_mean, listed, shortened
 
 #: A `where`: axis name -> value or list of values; a point matches when each named axis does.
 Where = Mapping[str, Value | tuple[Value, ...]]

@@ -31,7 +31,7 @@ from random import Random
 
 from qbatch.errors import ManifestError, Place, SourceError
 from qbatch.manifest.models import Axis, FileAxis, RandomAxis, Value
-from qbatch.manifest.nearest import did_you_mean, listed
+from qbatch.notation import did_you_mean, listed
 from qbatch.plan.identity import EXACT
 
 #: Most values of an axis, and most points of a plan before exclusion and sampling.

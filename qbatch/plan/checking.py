@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Protocol
 
-from qbatch.manifest.nearest import did_you_mean, listed, shortened
+from qbatch.notation import did_you_mean, listed, shortened
 from qbatch.plan.mistakes import Mistakes
 from qbatch.plan.pricing import any_order, count_shots
 from qbatch.providers import Order, Target, depends_on_values, misfit

@@ -15,7 +15,7 @@ from operator import gt, lt
 
 from qbatch.errors import SourceError
 from qbatch.manifest.models import Axis, Manifest, Sweep, Value
-from qbatch.manifest.nearest import did_you_mean, listed
+from qbatch.notation import did_you_mean, listed
 from qbatch.plan.axes import MAX_POINTS, count_values, expand_axis
 from qbatch.plan.draw import find_repeated
 from qbatch.plan.grid import Dimension, Loc

@@ -15,8 +15,8 @@ from qbatch.errors import SourceError, SourceErrors
 from qbatch.manifest import load_manifest, load_sound_parts
 from qbatch.manifest.columns import OWN_AXES, RESERVED
 from qbatch.manifest.models import Manifest, Value, Where
-from qbatch.manifest.nearest import did_you_mean, listed
 from qbatch.manifest.prices import NO_PRICES, PriceList, load_prices
+from qbatch.notation import did_you_mean, listed
 from qbatch.plan.axes import MAX_POINTS
 from qbatch.plan.drafting import OWN, Draft, draft
 from qbatch.plan.factory import Factory, UnboundError, UnfitError

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from qbatch.errors import SelectionError
 from qbatch.manifest.models import Value
-from qbatch.manifest.nearest import did_you_mean, listed
+from qbatch.notation import did_you_mean, listed
 from qbatch.plan.identity import SweepPoint
 from qbatch.plan.layout import full_text, short_text, text_writer
 from qbatch.plan.where import same

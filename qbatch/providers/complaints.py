@@ -73,7 +73,7 @@ def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
 
 
 def _problem(kind: str, detail: Any, loc: Loc, owner: type[BaseModel]) -> str:
-    from qbatch.manifest.nearest import did_you_mean, listed
+    from qbatch.notation import did_you_mean, listed
 
     context = detail.get("ctx") or {}
     shown = repr(detail.get("input"))[:60]

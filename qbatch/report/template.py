@@ -35,7 +35,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qbatch.errors import Place, ReportError, SourceError
-from qbatch.manifest.nearest import did_you_mean
+from qbatch.notation import did_you_mean
 from qbatch.report.content import Content
 from qbatch.report.markdown import cell
 from qbatch.report.numbers import full, interval, percent, plain, short, top_counts

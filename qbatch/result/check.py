@@ -32,9 +32,9 @@ import math
 import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from enum import StrEnum
 
+from qbatch.notation import did_you_mean
 from qbatch.result.estimate import Estimate
 from qbatch.result.notation import NotationError, parse_number
 
@@ -119,8 +119,7 @@ def _parse_name(side: str, column: int, names: Collection[str] | None) -> tuple[
         what = f"{word!r} is no name" if word else "a name is missing"
         raise NotationError(f"{what} of an observable, probability or distance", column)
     if names is not None and match["name"] not in names:
-        near = get_close_matches(match["name"], names, n=1, cutoff=0.5)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
+        hint = did_you_mean(match["name"], names, cutoff=0.5)
         known = ", ".join(sorted(names)) or "none"
         raise NotationError(f"{match['name']!r} is not analysed ({known}){hint}", column)
     return match["name"], match["abs"] is not None

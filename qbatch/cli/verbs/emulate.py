@@ -80,7 +80,6 @@ def _unservable(error: OSError, port: int, env_file: Path | None) -> str:
 
 
 def _nearest(name: str, known: list[str]) -> str:
-    from difflib import get_close_matches
+    from qbatch.notation import did_you_mean
 
-    near = get_close_matches(name, known, n=1)
-    return f"; did you mean {near[0]!r}?" if near else f"; there are: {', '.join(known)}, all"
+    return did_you_mean(name, known) or f"; there are: {', '.join(known)}, all"

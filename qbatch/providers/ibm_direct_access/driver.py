@@ -32,7 +32,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 from hashlib import sha256
 from math import ceil, inf
 from typing import Any, Literal
@@ -41,7 +40,7 @@ from uuid import UUID
 import trio
 
 from qbatch.circuit import Fit, program_text
-from qbatch.errors import CircuitError, CredentialsError, Misspoke, Refused, Unavailable, Unfit
+from qbatch.errors import CircuitError, CredentialsError, Misspoke, Refused, Unavailable
 from qbatch.job import JobState
 from qbatch.manifest.models import Backend, Transpile
 from qbatch.providers import (
@@ -82,7 +81,8 @@ from qbatch.providers.ibm_direct_access.storage import (
 )
 from qbatch.providers.kit.bearer import Bearer
 from qbatch.providers.kit.credentials import Secret, address, read_environment, read_pointer
-from qbatch.providers.kit.foreign import MOST_NAMES, amount, identifier, record, said, whole, word
+from qbatch.providers.kit.foreign import amount, identifier, record, said, whole, word
+from qbatch.providers.kit.targets import no_target
 from qbatch.providers.kit.wire import Reply, Wire
 
 IAM_URL = "https://iam.cloud.ibm.com"
@@ -510,11 +510,8 @@ class IbmDirectAccess:
             if machine["name"] == self._wanted:
                 return machine
         names = [str(one["name"]) for one in machines]
-        near = get_close_matches(self._wanted or "", names, n=3, cutoff=0.4) or names[:MOST_NAMES]
-        raise Unfit(
-            f"ibm-direct-access: {self._wanted or 'no target'!r} is no backend of this instance; "
-            f"write target: {' or '.join(near) or '(it has none)'}"
-        )
+        noun, none = "backend of this instance", "(it has none)"
+        raise no_target("ibm-direct-access", self._wanted, names, noun=noun, none=none)
 
     # -- storage --------------------------------------------------------------------------------
 

@@ -1,6 +1,7 @@
 """What drivers of clouds share; no cloud is named here.
 
 wire           requests and answers, errors told apart, sizes and times bounded
+targets        what is said of a target that is not there
 foreign        reading what is not trusted
 bearer         tokens that expire and are renewed once for all
 credentials    where a credential comes from

@@ -27,7 +27,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 from functools import partial
 from hashlib import sha256
 from typing import Any, Literal
@@ -53,8 +52,9 @@ from qbatch.providers import (
 )
 from qbatch.providers.kit.asking import ask_all
 from qbatch.providers.kit.credentials import Secret, address, read_environment, read_pointer
-from qbatch.providers.kit.foreign import MOST_NAMES, amount, is_word, record, word
+from qbatch.providers.kit.foreign import amount, is_word, record, word
 from qbatch.providers.kit.shared_rates import SharedRates, state_folder
+from qbatch.providers.kit.targets import no_target
 from qbatch.providers.kit.wire import Reply, Wire
 from qbatch.providers.marqov.options import MOST_INLINE, Options
 from qbatch.providers.marqov.replies import (
@@ -388,11 +388,7 @@ class Marqov:
                     raise Unfit(f"marqov: {self._wanted} is retired; choose another target")
                 return one
         slugs = [str(one["slug"]) for one in backends if one.get("isRetired") is not True]
-        near = get_close_matches(self._wanted, slugs, n=3, cutoff=0.4) or slugs[:MOST_NAMES]
-        raise Unfit(
-            f"marqov: {self._wanted or 'no target'!r} is no backend; "
-            f"write target: {' or '.join(near)}"
-        )
+        raise no_target("marqov", self._wanted, slugs, noun="backend")
 
     async def _known_record(self) -> Mapping[str, Any]:
         if self._record is None:

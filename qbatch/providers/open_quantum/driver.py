@@ -31,7 +31,6 @@ import json
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
-from difflib import get_close_matches
 from functools import partial
 from typing import Any
 from urllib.parse import quote
@@ -66,6 +65,7 @@ from qbatch.providers.kit.foreign import (
     whole,
     word,
 )
+from qbatch.providers.kit.targets import few, no_target
 from qbatch.providers.kit.wire import Reply, Wire
 from qbatch.providers.open_quantum.account import find_services, open_account, read_account
 from qbatch.providers.open_quantum.options import ANY_SUBCATEGORY, Options
@@ -403,10 +403,9 @@ class OpenQuantum:
         if any(wanted in (row.get("short_code"), row.get("id")) for row in rows):
             return
         codes = [self._code(row) for row in rows]
-        near = get_close_matches(wanted, codes, n=3, cutoff=0.4) or codes[:MOST_NAMES]
         raise Unfit(
             f"open-quantum: {wanted!r} is no subcategory; write options: {{subcategory: …}}, "
-            f"such as {' or '.join(near)}"
+            f"such as {' or '.join(few(wanted, codes))}"
         )
 
     async def _find_backend(self) -> Mapping[str, Any]:
@@ -416,11 +415,7 @@ class OpenQuantum:
             if self._wanted and self._wanted in names:
                 return row
         codes = [self._code(row) for row in rows]
-        near = get_close_matches(self._wanted, codes, n=3, cutoff=0.4) or codes[:MOST_NAMES]
-        raise Unfit(
-            f"open-quantum: {self._wanted or 'no target'!r} is no backend; "
-            f"write target: {' or '.join(near)}"
-        )
+        raise no_target("open-quantum", self._wanted, codes, noun="backend")
 
     @staticmethod
     def _code(row: Mapping[str, Any]) -> str:

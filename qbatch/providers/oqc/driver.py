@@ -25,7 +25,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from difflib import get_close_matches
 from functools import partial
 from math import inf
 from typing import Any
@@ -33,7 +32,7 @@ from typing import Any
 import trio
 
 from qbatch.circuit import program_text
-from qbatch.errors import CredentialsError, Misspoke, Refused, TooLarge, Unavailable, Unfit
+from qbatch.errors import CredentialsError, Misspoke, Refused, TooLarge, Unavailable
 from qbatch.job import JobState
 from qbatch.manifest.models import Backend
 from qbatch.providers import (
@@ -55,7 +54,6 @@ from qbatch.providers.kit.asking import ask_all
 from qbatch.providers.kit.bearer import Bearer
 from qbatch.providers.kit.credentials import Secret, address, read_environment, read_pointer
 from qbatch.providers.kit.foreign import (
-    MOST_NAMES,
     decode,
     identifier,
     is_word,
@@ -65,6 +63,7 @@ from qbatch.providers.kit.foreign import (
     whole,
     word,
 )
+from qbatch.providers.kit.targets import no_target
 from qbatch.providers.kit.wire import Reply, Wire
 from qbatch.providers.oqc.config import encode_config
 from qbatch.providers.oqc.options import Options
@@ -387,11 +386,8 @@ class Oqc:
         if self._wanted is None and len(qpus) == 1:
             return qpus[0]
         ids = [str(qpu["id"]) for qpu in qpus]
-        near = get_close_matches(self._wanted or "", ids, n=3, cutoff=0.4) or ids[:MOST_NAMES]
-        raise Unfit(
-            f"oqc: {self._wanted or 'no target'!r} is no QPU of this account; "
-            f"write target: {' or '.join(near) or '(the account has none)'}"
-        )
+        none = "(the account has none)"
+        raise no_target("oqc", self._wanted, ids, noun="QPU of this account", none=none)
 
     async def _known_qpu(self) -> Mapping[str, Any]:
         if self._qpu is None:

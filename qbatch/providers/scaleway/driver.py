@@ -29,7 +29,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 from typing import Any, Literal
 
 import trio
@@ -42,7 +41,6 @@ from qbatch.errors import (
     ProviderError,
     Refused,
     Unavailable,
-    Unfit,
 )
 from qbatch.job import JobState
 from qbatch.manifest.models import Backend
@@ -61,7 +59,8 @@ from qbatch.providers import (
     Update,
 )
 from qbatch.providers.kit.credentials import Secret, address, read_environment, read_pointer
-from qbatch.providers.kit.foreign import MOST_NAMES, is_word, number, redact, said, word
+from qbatch.providers.kit.foreign import is_word, number, redact, said, word
+from qbatch.providers.kit.targets import no_target
 from qbatch.providers.kit.wire import Reply, Wire
 from qbatch.providers.scaleway.moments import read_duration, read_instant, write_duration
 from qbatch.providers.scaleway.options import Options
@@ -561,11 +560,7 @@ class Scaleway:
             if self._wanted and self._wanted in (platform["name"], platform.get("id")):
                 return platform
         names = [str(one["name"]) for one in platforms]
-        near = get_close_matches(self._wanted or "", names, n=3, cutoff=0.4) or names[:MOST_NAMES]
-        raise Unfit(
-            f"scaleway: {self._wanted or 'no target'!r} is no platform; "
-            f"write target: {' or '.join(near)}"
-        )
+        raise no_target("scaleway", self._wanted, names, noun="platform")
 
     async def _known_platform(self) -> Mapping[str, Any]:
         if self._platform is None:

@@ -1,4 +1,4 @@
-"""Names in messages: the nearest known one for a misspelt one, long ones cut short."""
+"""Names as people write them: the nearest known one for a misspelt one, long ones cut short."""
 
 from __future__ import annotations
 
@@ -19,6 +19,13 @@ def nearest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
     by_fold = {candidate.casefold(): candidate for candidate in reversed(candidates)}
     found = get_close_matches(name.casefold()[:100], by_fold, n=1, cutoff=cutoff)
     return by_fold[found[0]] if found else None
+
+
+def nearest_few(name: str, known: Iterable[str]) -> list[str]:
+    """Return up to three known names that `name` may have been meant to be, the nearest first."""
+    from difflib import get_close_matches
+
+    return get_close_matches(name[:100], [one for one in known if len(one) <= 100][:1000], 3, 0.4)
 
 
 def did_you_mean(name: str, known: Iterable[str], cutoff: float = 0.6) -> str:
