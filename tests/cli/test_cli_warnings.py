@@ -7,12 +7,14 @@ from pathlib import Path
 import pytest
 
 from qbatch.circuit import open_circuit
+from qbatch.circuit.earlier import MARK
 from qbatch.manifest import load_manifest
 from qbatch.providers.local import verdicts
 from qbatch.providers.local.batching import batched_gates
 from qbatch.providers.local.settings import read_settings
 from qbatch.providers.local.verdicts import Verdict, key_of
 from qbatch.providers.local.work import Program, settled
+from qbatch.snapshot import Run
 
 TURNED = """\
 OPENQASM 3.0;
@@ -69,3 +71,5 @@ def test_a_run_in_which_all_agrees_warns_of_nothing(qbatch, turned):
     assert said.code == 0
     assert "warn" not in (said.err + (turned / "runs/turned/report.md").read_text()).lower()
     assert [*(turned / "cache").glob("checked-*/*/*.json")]
+    with Run(turned / "runs/turned") as run:
+        assert all(MARK in point.facts for point in run)
