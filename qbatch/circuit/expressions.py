@@ -111,6 +111,7 @@ class Reader(Cursor, ABC):
         self.unset: dict[int, int] = {}
         self.may_fail = False
         self.num_reread = 0
+        self.num_bits_read = 0
 
     def spend(self, words: int, token: Token) -> None:
         """Count what takes time and leaves nothing that is counted elsewhere."""
@@ -191,6 +192,7 @@ class Reader(Cursor, ABC):
         if isinstance(symbol, Bits):
             picked = self.members(symbol, token)
             self.check_set(picked, token)
+            self.num_bits_read += len(picked.indices)
             return Word.of_bits(picked.indices)
         if isinstance(symbol, Variable):
             if symbol.value is None:

@@ -66,6 +66,14 @@ def test_what_was_found_wrong_is_told_once_on_stderr_and_stands_in_the_report(qb
     assert "come out &lt;wrong&gt; at gate rx (40 points)" in page
 
 
+@pytest.mark.parametrize("verb", ["validate", "plan"])
+def test_a_condition_that_is_never_true_is_said_beforehand(qbatch, turned, verb):
+    (turned / "turned.qasm").write_text(f"{TURNED}if (c == 2) x q[0];\n")
+    said = qbatch(verb, "turned.yaml")
+    assert said.code == 0
+    assert "circuit 'turned': the condition in its line 8 is never true" in said.err
+
+
 def test_a_run_in_which_all_agrees_warns_of_nothing(qbatch, turned):
     said = qbatch("run", "turned.yaml")
     assert said.code == 0
