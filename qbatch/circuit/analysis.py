@@ -39,6 +39,7 @@ def analyse(program: Program) -> CircuitFacts:
         is_clifford=walk.is_clifford,
         measured_bits=tuple(sorted(walk.holder)),
         terminal=() if dynamic else tuple(walk.holder.get(b) for b in range(program.num_bits)),
+        remarks=tuple(program.remarks),
     )
 
 

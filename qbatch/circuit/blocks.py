@@ -24,6 +24,9 @@ from qbatch.circuit.tokens import Token
 #: Statements that end with the brace that closes their block.
 _BRACED = frozenset({"gate", "def", "box", "switch", "cal", "defcal"})
 
+#: Of one circuit.
+_MOST_REMARKS = 10
+
 _CLOSING = {"(": ")", "[": "]", "{": "}"}
 
 
@@ -133,14 +136,25 @@ class Blocks(Gates, ABC):
 
     def _condition(self) -> Condition | bool:
         self.expect("(")
-        token = self.token
+        token, before = self.token, self.num_bits_read
         value = self.expression()
         self.expect(")")
         if isinstance(value, int | float):
             return bool(value)
         if not isinstance(value, Word):
             raise self.error("a condition is over measured bits", token)
-        return self._lowered(lambda: truth(value), token)
+        condition = self._lowered(lambda: truth(value), token)
+        if isinstance(condition, bool) and self.num_bits_read > before and not self.loops:
+            self._remark(condition, token)
+        return condition
+
+    def _remark(self, condition: bool, token: Token) -> None:
+        """Note a condition over bits that no measurement changes, such as 5 of two bits."""
+        line = self.source.text.count("\n", 0, token.start) + 1
+        often = "always" if condition else "never"
+        remark = f"the condition in its line {line} is {often} true, whatever is measured"
+        if remark not in self.out.remarks and len(self.out.remarks) < _MOST_REMARKS:
+            self.out.remarks.append(remark)
 
     def _lowered(self, make: Callable[[], Formula], token: Token) -> Condition | bool:
         try:

@@ -111,6 +111,7 @@ class Reader(Cursor, ABC):
         self.unset: dict[int, int] = {}
         self.may_fail = False
         self.num_reread = 0
+        self.num_bits_read = 0
 
     def spend(self, words: int, token: Token) -> None:
         """Count what takes time and leaves nothing that is counted elsewhere."""
@@ -121,6 +122,10 @@ class Reader(Cursor, ABC):
     @abstractmethod
     def value_of_call(self, token: Token) -> Symbol | None:
         """Read the call of a subroutine, if the name is one's, and return what it returns."""
+
+    @abstractmethod
+    def fitted_integer(self, kind: str, width: int | None, value: int, start: Token) -> int:
+        """Return an integer that its type can hold; refuse it otherwise."""
 
     def expression(self, tighter_than: int = 0) -> Symbol:
         """Read an expression of operators that bind tighter than the given precedence."""
@@ -187,6 +192,7 @@ class Reader(Cursor, ABC):
         if isinstance(symbol, Bits):
             picked = self.members(symbol, token)
             self.check_set(picked, token)
+            self.num_bits_read += len(picked.indices)
             return Word.of_bits(picked.indices)
         if isinstance(symbol, Variable):
             if symbol.value is None:
@@ -270,7 +276,7 @@ class Reader(Cursor, ABC):
         self.expect(")")
         if isinstance(value, Word) or token.text == "bit":
             return self._bits_as(value, token, width)
-        return self._number_as(value, token)
+        return self._number_as(value, token, width)
 
     def _bits_as(self, value: Symbol, token: Token, width: int | None) -> Word:
         if not isinstance(value, Word | int) or token.text in ("float", "angle"):
@@ -280,7 +286,7 @@ class Reader(Cursor, ABC):
         except UnfitError as error:
             raise self.error(str(error), token) from None
 
-    def _number_as(self, value: Symbol, token: Token) -> Symbol:
+    def _number_as(self, value: Symbol, token: Token, width: int | None) -> Symbol:
         kind = token.text
         if isinstance(value, Qubits | Bits | Word | Variable):
             raise self.error(f"{kind}() takes a number", token)
@@ -290,7 +296,9 @@ class Reader(Cursor, ABC):
             return value
         if kind == "bool":
             return bool(value)
-        return int(value) if kind in ("int", "uint") else float(value)
+        if kind in ("int", "uint"):
+            return self.fitted_integer(kind, width, int(value), token)
+        return float(value)
 
     def _rotation(self, token: Token) -> Word:
         """Read ``rotl(bits, distance)``."""
@@ -408,6 +416,12 @@ class Reader(Cursor, ABC):
             return not args[0]
         if operator == "~":
             raise self.error("'~' on a number is not supported", token)
+        if operator in ("%", "mod") and min(args) < 0:
+            raise self.error(
+                f"the remainder '{operator}' of a negative number has one sign here, another "
+                "there; write it with numbers from 0 on",
+                token,
+            )
         if operator not in OPERATORS:
             return FUNCTIONS[operator](*args)
         left, right = args

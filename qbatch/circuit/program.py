@@ -218,6 +218,7 @@ class Program:
         operations: In the order of the text.
         may_fail: Only building tells whether it can be built: for want of a gate in Qiskit, or
             because an angle within a gate cannot be computed.
+        remarks: As in `CircuitFacts`.
     """
 
     version: str
@@ -230,3 +231,4 @@ class Program:
     num_qubits: int = 0
     num_bits: int = 0
     may_fail: bool = False
+    remarks: list[str] = field(default_factory=list)

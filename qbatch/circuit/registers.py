@@ -272,12 +272,12 @@ class Names(Reader, ABC):
         if kind == "bool" and not isinstance(value, Expr):
             return bool(value)
         if kind in ("int", "uint") and isinstance(value, int):
-            return self._fitted_integer(kind, width, int(value), start)
+            return self.fitted_integer(kind, width, int(value), start)
         if kind in ("float", "angle") and not isinstance(value, bool):
             return value if isinstance(value, Expr) else float(value)
         raise self.error(f"'{name.text}' is of type {kind}, the value is not", start)
 
-    def _fitted_integer(self, kind: str, width: int | None, value: int, start: Token) -> int:
+    def fitted_integer(self, kind: str, width: int | None, value: int, start: Token) -> int:
         size = width or 64
         low, high = (0, 2**size) if kind == "uint" else (-(2 ** (size - 1)), 2 ** (size - 1))
         if not low <= value < high:

@@ -22,6 +22,7 @@ from typing import Any
 
 HEAD = ("id", "point", "state", "circuit", "backend", "shots", "repeat")
 TAIL = ("cost", "unit", "provider_job_id", "error")
+#: What a purchase was to cost, and did.
 FIGURES = ("quoted", "quoted_by", "reserved", "billed", "billed_by", "refunded", "refunded_by")
 DATASET = ("state", "counted", "outcomes")
 ATTRIBUTE = "run"

@@ -6,7 +6,7 @@ what ``-k`` understands, `saved` and `lock` what is written to files.
 
 from __future__ import annotations
 
-from qbatch.plan.checking import check_targets, check_values, notices
+from qbatch.plan.checking import check_targets, check_values, notices, remarks
 from qbatch.plan.expansion import expand, expand_file
 from qbatch.plan.identity import SweepPoint, canonical_json
 from qbatch.plan.lock import check_lock, lock_path, make_lock, read_lock, write_lock
@@ -56,6 +56,7 @@ __all__ = [
     "priced",
     "read_lock",
     "reasons",
+    "remarks",
     "removed",
     "save_plan",
     "select",

@@ -120,13 +120,24 @@ def _one_of_each(plan: Plan) -> Iterator[Layout]:
             yield layout
 
 
+def remarks(plan: Plan) -> list[str]:
+    """Say what is legal in the circuits and hardly meant."""
+    told = (
+        f"circuit {layout.circuit!r}: {remark}"
+        for layout in plan.layouts()
+        for remark in layout.program.facts.remarks
+    )
+    return list(dict.fromkeys(told))
+
+
 def notices(plan: Plan, targets: Mapping[str, Target]) -> list[str]:
     """Say what a person should know of the plan's targets before they are used.
 
-    Which backends are offline, and until when; and which prices of the manifest's file are of none
-    of its targets, while a target has no price there: it may have been meant.
+    What is hardly meant in its circuits; which backends are offline, and until when; and which
+    prices of the manifest's file are of none of its targets, while a target has no price there: it
+    may have been meant.
     """
-    found = list(_stray_prices(plan, targets))
+    found = [*remarks(plan), *_stray_prices(plan, targets)]
     for name in plan.manifest.backends:
         target = targets.get(name)
         if target is not None and not target.online:

@@ -22,8 +22,6 @@ COLUMNS = (
 )
 NUM_COLUMNS = 12
 
-#: What a purchase was to cost, and did.
-
 #: Where a bill says that nothing was bought.
 NOT_BOUGHT = "not bought"
 

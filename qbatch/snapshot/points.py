@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from qbatch.circuit.earlier import MARK
 from qbatch.job import Job, JobState
 from qbatch.snapshot.attempts import instant
 from qbatch.snapshot.estimates import read_estimates
@@ -135,10 +136,13 @@ class PointResult:
 
     @property
     def warning(self) -> str:
-        """What the provider warned of with the result; "" where it did not."""
-        if self._packed is None or '"warning"' not in self._packed[1]:
+        """What the provider warned of with the result, or why it is doubtful; "" for neither."""
+        if self._packed is None:
             return ""
-        return str(self.facts.get("warning", ""))
+        if '"warning"' in self._packed[1]:
+            return str(self.facts.get("warning", ""))
+        is_earlier = '"engine"' in self._packed[1] and f'"{MARK}"' not in self._packed[1]
+        return self._run.doubt_of(self) if is_earlier else ""
 
     @property
     def estimates(self) -> dict[str, Estimate]:

@@ -16,6 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
+from qbatch.circuit.earlier import doubt
 from qbatch.errors import SelectionError, SnapshotError
 from qbatch.job import IN_FLIGHT, Job, JobState
 from qbatch.snapshot import attempts, database
@@ -83,6 +84,7 @@ class Run:
         #: What the latest `run` of this process did; None for a run that was only opened.
         self.summary: Any = None
         self._is_closed = False
+        self._doubts: dict[str, str] = {}  # by setting
         self._db = database.open_reader(folder)
         self._trust = Trust(self._db, self.path)
         try:
@@ -356,6 +358,12 @@ class Run:
     def circuit_of(self, point: PointResult) -> str | None:
         """The circuit's text as `point` ran it, free parameters left in."""
         return self.setting_of(point).get("circuit")
+
+    def doubt_of(self, point: PointResult) -> str:
+        """Say why a result simulated by an earlier version may be wrong; "" where it is not."""
+        if point.setting not in self._doubts:
+            self._doubts[point.setting] = doubt(self.circuit_of(point) or "")
+        return self._doubts[point.setting]
 
     def raw_of(self, point: PointResult) -> list[tuple[str, bytes]]:
         """Every reply kept about `point`, as sent, oldest first.

@@ -96,6 +96,24 @@ def test_an_own_gate_does_not_pass_for_the_librarys_of_that_name(text, gates, is
     assert (facts.gates, facts.is_clifford) == (gates, is_clifford)
 
 
+@pytest.mark.parametrize(
+    ("statement", "often"),
+    [
+        ("if (c == 5) x q;", "never"),
+        ("if (c < 4) x q;", "always"),
+        ("while (c[0] && !c[0]) x q;", "never"),
+        ("if (c == 3) x q;", ""),
+        ("if (true) x q;", ""),
+        ("for int i in [0:5] { if (c == i) x q; }", ""),  # another condition in each round
+    ],
+)
+def test_conditions_that_no_measurement_changes_are_remarked(statement, often):
+    remarks = circuit3(f"qubit q; bit[2] c;\nc[0] = measure q; {statement}").facts.remarks
+    told = f"the condition in its line 4 is {often} true, whatever is measured"
+    assert remarks == ((told,) if often else ())
+
+
 def test_facts_survive_json():
-    facts = circuit3("input float a; qubit[2] q; bit[2] c; rx(a) q; c[1] = measure q[0];").facts
+    facts = circuit3("input float a; qubit q; bit[2] c; rx(a) q; if (c > 3) x q;").facts
+    assert facts.remarks
     assert CircuitFacts.from_json(facts.to_json()) == facts

@@ -7,12 +7,14 @@ from pathlib import Path
 import pytest
 
 from qbatch.circuit import open_circuit
+from qbatch.circuit.earlier import MARK
 from qbatch.manifest import load_manifest
 from qbatch.providers.local import verdicts
 from qbatch.providers.local.batching import batched_gates
 from qbatch.providers.local.settings import read_settings
 from qbatch.providers.local.verdicts import Verdict, key_of
 from qbatch.providers.local.work import Program, settled
+from qbatch.snapshot import Run
 
 TURNED = """\
 OPENQASM 3.0;
@@ -64,8 +66,18 @@ def test_what_was_found_wrong_is_told_once_on_stderr_and_stands_in_the_report(qb
     assert "come out &lt;wrong&gt; at gate rx (40 points)" in page
 
 
+@pytest.mark.parametrize("verb", ["validate", "plan"])
+def test_a_condition_that_is_never_true_is_said_beforehand(qbatch, turned, verb):
+    (turned / "turned.qasm").write_text(f"{TURNED}if (c == 2) x q[0];\n")
+    said = qbatch(verb, "turned.yaml")
+    assert said.code == 0
+    assert "circuit 'turned': the condition in its line 8 is never true" in said.err
+
+
 def test_a_run_in_which_all_agrees_warns_of_nothing(qbatch, turned):
     said = qbatch("run", "turned.yaml")
     assert said.code == 0
     assert "warn" not in (said.err + (turned / "runs/turned/report.md").read_text()).lower()
     assert [*(turned / "cache").glob("checked-*/*/*.json")]
+    with Run(turned / "runs/turned") as run:
+        assert all(MARK in point.facts for point in run)

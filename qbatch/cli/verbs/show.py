@@ -152,6 +152,8 @@ def _in_full(run: Run, point: PointResult, all_rows: bool) -> str:
         "attempt": str(point.job.generation),
         **({"job at the provider": point.job.provider_job_id} if point.job.provider_job_id else {}),
     }
+    if (warning := point.warning) and "warning" not in point.facts:
+        lines["warning"] = warning
     parts = [_pairs(lines)]
     if point.estimates:
         parts.append(_pairs({name: full(each) for name, each in point.estimates.items()}))

@@ -28,6 +28,7 @@ def validate(manifest: Path, overrides: tuple[str, ...], trust: bool, as_json: b
     """
     from qbatch.cli.exits import Exit
     from qbatch.errors import SourceError, SourceErrors
+    from qbatch.plan import remarks
     from qbatch.report.numbers import count_of
 
     try:
@@ -41,6 +42,8 @@ def validate(manifest: Path, overrides: tuple[str, ...], trust: bool, as_json: b
     if as_json:
         click.echo(json.dumps({"valid": True, "errors": [], "points": plan.num_points}))
     else:
+        for remark in remarks(plan):
+            click.echo(remark, err=True)
         click.echo(f"{manifest}: valid, {count_of(plan.num_points, 'point')}", err=True)
     return Exit.DONE
 

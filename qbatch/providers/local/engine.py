@@ -16,6 +16,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from qbatch.circuit import parses
+from qbatch.circuit.earlier import MARK
+from qbatch.circuit.facts import FORMAT
 from qbatch.providers.local.exact import evaluate
 from qbatch.providers.local.failures import failures, told, told_of
 from qbatch.providers.local.guard import checked
@@ -205,12 +207,18 @@ def _facts(program: Program) -> dict[str, Any]:
     if settings.method == "stim":
         import stim
 
-        return {"engine": "stim", "engine_version": stim.__version__, "method": "stim"}
+        return {
+            MARK: FORMAT,
+            "engine": "stim",
+            "engine_version": stim.__version__,
+            "method": "stim",
+        }
     import numpy
     import qiskit
     import qiskit_aer
 
     return {
+        MARK: FORMAT,
         "engine": "qiskit-aer",
         "engine_version": qiskit_aer.__version__,
         "versions": {"qiskit": qiskit.__version__, "numpy": numpy.__version__},

@@ -187,10 +187,10 @@ def _difference(prepared: Prepared, data: Any, wanted: Any, state: Any) -> str:
         return str(error)
     tolerance = TOLERANCE[prepared.precision]
     worst = int(np.abs(got - wanted).argmax())
-    if abs(got[worst] - wanted[worst]) > tolerance:
+    if not abs(got[worst] - wanted[worst]) <= tolerance:
         outcome = format(worst, f"0{max(1, len(prepared.measured or ()))}b")
         return f"P({outcome}) = {got[worst]:.6g}, and a plain computation has {wanted[worst]:.6g}"
-    if state is not None and np.abs(np.asarray(data["statevector"]) - state).max() > tolerance:
+    if state is not None and not np.allclose(data["statevector"], state, 0, tolerance):
         return "the state is another than by a plain computation"
     return ""
 

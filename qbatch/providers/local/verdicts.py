@@ -11,6 +11,7 @@ import hashlib
 import json
 import platform
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import cache
 from importlib.metadata import version
@@ -76,7 +77,8 @@ def keep(key: str, verdict: Verdict) -> None:
         unfinished.write_text(json.dumps({"verdict": told, "seal": _seal(key, told)}), "utf-8")
         unfinished.replace(file)
     except OSError:
-        return
+        with suppress(OSError):
+            unfinished.unlink(missing_ok=True)
 
 
 def _file(key: str) -> Path:
