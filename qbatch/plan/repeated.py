@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from qbatch.manifest.models import Value
 from qbatch.plan.draw import find_repeated
 from qbatch.plan.grid import Block, Index
+from qbatch.plan.identity import EXACT
 from qbatch.plan.layout import Layout
 from qbatch.plan.sweep import Grid
 
@@ -88,6 +89,8 @@ def _is_surely_distinct(plan: Plan) -> bool:
 
     A point is its setting (backend, text, seed), its shots and the values of its parameters.
     """
+    if any(map(_has_blurred, plan.grids)):
+        return False
     return all(_is_grid_distinct(plan, grid) for grid in plan.grids) and all(
         _are_apart(plan, one, other) for one, other in combinations(plan.grids, 2)
     )
@@ -107,6 +110,21 @@ def _is_grid_distinct(plan: Plan, grid: Grid) -> bool:
             return False
     rows = [row for block in included for row in _rows(block)]
     return len(set(map(frozenset, rows))) == len(rows) and not any(_has(matrix, r) for r in rows)
+
+
+def _has_blurred(grid: Grid) -> bool:
+    """Tell whether an axis has whole numbers that a circuit, which takes floats, may take for one.
+
+    Only lists have them: a range that reaches so far is one of floats.
+    """
+    return any(
+        value.__class__ is int and abs(value) >= EXACT
+        for block in grid.blocks
+        for dimension in block.dimensions
+        for column in dimension.columns
+        if isinstance(column, list | tuple)
+        for value in column
+    )
 
 
 def _changed(grid: Grid) -> set[str]:

@@ -25,6 +25,22 @@ _WITH_ERROR = tuple(f"%.{digits}f(%d)" for digits in range(_MOST_DIGITS + 1))
 _INTERVAL = tuple(f"[%.{digits}f, %.{digits}f]" for digits in range(_MOST_DIGITS + 1))
 
 
+#: Numbers from the first on, and those below the second, are written with a power of ten.
+_LARGE, _SMALL = 1e12, 1e-6
+
+
+def _power_of(*numbers: float) -> int:
+    """Return the power of ten to be taken out of numbers told together; mostly 0.
+
+    >>> _power_of(1e300, -3.0), _power_of(2e-300, 0.0), _power_of(1234.5), _power_of(0.0)
+    (300, -300, 0, 0)
+    """
+    size = max(map(abs, numbers))
+    if size == 0 or _SMALL <= size < _LARGE:
+        return 0
+    return max(-300, min(300, math.floor(math.log10(size))))
+
+
 def _digits_of(size: float) -> int:
     """Digits after the point that show the two leading ones of `size`, which is above 0."""
     return 1 - math.floor(math.log10(size))
@@ -82,11 +98,13 @@ def with_error(value: float, se: float) -> str:
 
     >>> with_error(0.91204, 0.0028), with_error(12.34, 1.5), with_error(1234.0, 56.0)
     ('0.9120(28)', '12.3(15)', '1234(56)')
-    >>> with_error(-0.0001, 0.05)
-    '0.000(50)'
+    >>> with_error(-0.0001, 0.05), with_error(9.2e299, 3.9e298), with_error(5.1e-17, 2.2e-18)
+    ('0.000(50)', '9.20(39)e+299', '5.10(22)e-17')
     """
     if not 0 < se < math.inf:
         return format(value + 0.0, ".6g")
+    if power := _power_of(value, se):
+        return f"{with_error(value / 10.0**power, se / 10.0**power)}e{power:+03d}"
     digits = _digits_of(se)
     if digits > _MOST_DIGITS:
         return f"{value:.6g}({se:.1e})"
@@ -108,10 +126,16 @@ def interval(low: float, high: float) -> str:
 
     >>> interval(0.90631, 0.91749), interval(0.963, 1.0), interval(2.0, 2.0)
     ('[0.906, 0.917]', '[0.963, 1.000]', '[2, 2]')
+    >>> interval(9.2e-301, 1e-300)
+    '[0.920e-300, 1.000e-300]'
     """
     width = high - low
     if not 0 < width < math.inf:
         return f"[{low + 0.0:.6g}, {high + 0.0:.6g}]"
+    if power := _power_of(low, high):
+        scale = 10.0**power
+        ends = interval(low / scale, high / scale)[1:-1].split(", ")
+        return f"[{', '.join(f'{end}e{power:+03d}' for end in ends)}]"
     digits = min(_MOST_DIGITS, max(0, _digits_of(width)))
     return _INTERVAL[digits] % (_unsigned_zero(low, digits), _unsigned_zero(high, digits))
 
@@ -126,19 +150,30 @@ def short(estimate: Estimate) -> str:
     ('1.000(+0−37)', '1.00(+0−80)')
     >>> short(Estimate(-1.0, 0.0, -1.0, -0.926)), short(Estimate(3.0, 0.0, 3.0, 3.0))
     ('-1.000(+74−0)', '3')
+    >>> short(Estimate(1e300, 0.0, 9.26e299, 1e300))
+    '1.000(+0−74)e+300'
     """
     if estimate.se > 0:
         return with_error(estimate.value, estimate.se)
     width = estimate.high - estimate.low
     if width <= 0:
         return format(estimate.value, ".6g")
-    digits = min(_MOST_DIGITS, max(0, _digits_of(width)))
-    value = _VALUE[digits] % _unsigned_zero(estimate.value, digits)
+    if power := _power_of(estimate.low, estimate.high):
+        low, value, high = (
+            end / 10.0**power for end in (estimate.low, estimate.value, estimate.high)
+        )
+        return f"{_reaching(value, low, high)}e{power:+03d}"
+    return _reaching(estimate.value, estimate.low, estimate.high)
+
+
+def _reaching(value: float, low: float, high: float) -> str:
+    digits = min(_MOST_DIGITS, max(0, _digits_of(high - low)))
+    text = _VALUE[digits] % _unsigned_zero(value, digits)
     above, below = (
         math.ceil((end * 10.0**digits) - 1e-6)  # rather too wide than too narrow
-        for end in (estimate.high - estimate.value, estimate.value - estimate.low)
+        for end in (high - value, value - low)
     )
-    return f"{value}(+{above}−{below})"
+    return f"{text}(+{above}−{below})"
 
 
 def full(estimate: Estimate) -> str:

@@ -42,8 +42,13 @@ _NAME = re.compile(r"(?P<abs>abs\s*\(\s*)?(?P<name>[^\W\d][\w.:-]*)(?(abs)\s*\))
 _OPERATOR = re.compile(r"(<=|>=|==|!=|<|>|≥|≤|≠)")
 _SPELLINGS = {"≥": ">=", "≤": "<=", "≠": "!="}
 _TURNED = {">=": "<=", "<=": ">=", ">": "<", "<": ">", "==": "==", "!=": "!="}
-#: Distance within which two floats are the same number.
+#: Distance within which two floats are the same number, in units of the largest one around.
 _SAME = 1e-12
+
+
+def _slack(*numbers: float) -> float:
+    """Return the distance that rounding may make; of tiny numbers a tiny one."""
+    return _SAME * max(map(abs, numbers))
 
 
 class Verdict(StrEnum):
@@ -154,7 +159,7 @@ def _digits(low: float, high: float, numbers: Iterable[float]) -> int:
     gaps = [
         abs(first - second) / max(abs(first), abs(second))
         for first, second in ends
-        if abs(first - second) > _SAME * max(1.0, abs(first))
+        if abs(first - second) > _slack(first, second)
     ]
     return min(12, max(4, *(2 - math.floor(math.log10(gap)) for gap in gaps), 4))
 
@@ -168,7 +173,7 @@ def _interval(check: Check, estimate: Estimate) -> tuple[float, float]:
 
 
 def _judge(op: str, number: float, low: float, high: float) -> Verdict:
-    slack = _SAME * max(1.0, abs(number))
+    slack = _slack(number, low, high)
     if op == "==":
         return Verdict.PASS if low - slack <= number <= high + slack else Verdict.FAIL
     if op == "!=":
@@ -185,7 +190,7 @@ def _judge(op: str, number: float, low: float, high: float) -> Verdict:
 
 
 def _where(number: float, low: float, high: float) -> str:
-    slack = _SAME * max(1.0, abs(number))
+    slack = _slack(number, low, high)
     if number < low - slack:
         return "below"
     return "above" if number > high + slack else "in"

@@ -29,6 +29,9 @@ _DEEPEST = 50
 #: Products of two terms that may be formed while parentheses are multiplied out.
 _MOST_PRODUCTS = 200_000
 
+#: What is left of cancelled terms below so much of their sizes is rounding: 0.1 + 0.2 - 0.3 is 0.
+_ROUNDING = 8 * 2.0**-52
+
 _Token = tuple[str, str, int]
 
 
@@ -51,6 +54,24 @@ def read_sum(text: str, num_bits: int, registers: Sequence[tuple[str, int]] = ()
     return found
 
 
+class _Sum:
+    """Adds up terms, and tells what they make from what rounding leaves where they cancel."""
+
+    def __init__(self) -> None:
+        self._total: Polynomial = {}
+        self._sizes: Polynomial = {}
+
+    def add(self, product: tuple[int, ...], coefficient: float) -> None:
+        self._total[product] = self._total.get(product, 0.0) + coefficient
+        self._sizes[product] = self._sizes.get(product, 0.0) + abs(coefficient)
+
+    def settled(self) -> Polynomial:
+        return {
+            product: 0.0 if abs(found) < _ROUNDING * self._sizes[product] < math.inf else found
+            for product, found in self._total.items()
+        }
+
+
 class _Reader:
     """Goes through the tokens once."""
 
@@ -70,13 +91,13 @@ class _Reader:
         return self._tokens[self._at - 1]
 
     def sum(self, depth: int) -> Polynomial:
-        total: Polynomial = {}
+        total = _Sum()
         sign = self._sign() if self.next[0] == "sign" else 1.0
         while True:
             for product, coefficient in self.product(depth).items():
-                total[product] = total.get(product, 0.0) + sign * coefficient
+                total.add(product, sign * coefficient)
             if self.next[0] != "sign":
-                return total
+                return total.settled()
             sign = self._sign()
 
     def _sign(self) -> float:
@@ -143,12 +164,11 @@ class _Reader:
             raise NotationError(
                 f"this has more than {_MOST_PRODUCTS} terms when multiplied out", column
             )
-        total: Polynomial = {}
+        total = _Sum()
         for first, a in left.items():
             for second, b in right.items():
-                product = tuple(sorted({*first} ^ {*second}))
-                total[product] = total.get(product, 0.0) + a * b
-        return total
+                total.add(tuple(sorted({*first} ^ {*second})), a * b)
+        return total.settled()
 
     def _over(self, value: Polynomial, divisor: Polynomial, column: int) -> Polynomial:
         number = _number(divisor, column, "only numbers divide")

@@ -130,6 +130,12 @@ def test_a_repeated_point_is_told_with_both_places(sweep, count: int) -> None:
     assert "is made twice, here and at m.yaml:" in found[0]
 
 
+def test_whole_numbers_that_are_one_float_to_a_circuit_are_one_point() -> None:
+    (found,) = mistakes_of({"matrix": {"gamma": [2**53, 2**53 + 1], "beta": [0]}})
+    assert "is made twice" in found
+    assert not mistakes_of({"matrix": {"gamma": [2**53, 2**53 + 2], "beta": [0]}})
+
+
 def test_a_repeated_point_in_an_include_names_both_lines() -> None:
     point = {"gamma": 3, "beta": 4}
     (found,) = mistakes_of(

@@ -83,3 +83,20 @@ def test_no_p_value_is_printed_as_nothing() -> None:
         "p = 1e-15",
         "p = 0.5",
     ]
+
+
+@given(st.floats(-9.99, 9.99), st.floats(0.01, 9), st.sampled_from([-300, -40, -9, 15, 40, 299]))
+def test_huge_and_tiny_numbers_are_read_back_with_few_digits(v: float, se: float, e: int) -> None:
+    scale = 10.0**e
+    read = re.fullmatch(r"(-?[\d.]+)\((\d+)\)(e[+-]\d+)?", with_error(v * scale, se * scale))
+    assert read is not None
+    last = 10.0 ** -len(read[1].partition(".")[2])
+    power = float("1" + (read[3] or ""))
+    assert abs(float(read[1]) * (power / scale) - v) <= 0.051 * se
+    assert int(read[2]) * last * (power / scale) == pytest.approx(se, rel=0.051)
+    low, high = interval((v - se) * scale, (v + se) * scale)[1:-1].split(", ")
+    assert abs(float(low) / scale - (v - se)) <= 0.11 * se
+    assert abs(float(high) / scale - (v + se)) <= 0.11 * se
+    texts = with_error(v * scale, se * scale), low, high
+    texts += (short(Estimate(v * scale, 0.0, (v - se) * scale, v * scale)),)
+    assert max(map(len, texts)) < 25

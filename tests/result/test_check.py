@@ -125,3 +125,23 @@ def test_a_reason_cites_both_sides_and_digits_that_tell_the_ends_apart() -> None
     assert both.startswith("0.45 and 0.55 lie in [0.4, 0.6]")
     near = explain(parse_check("m >= 5.88"), Estimate(5.9, 0.01, 5.87996, 5.92))
     assert near.startswith("5.88 lies in [5.87996, 5.92]")
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1e-13, 1e-6, 1.0, 1e6, 1e300])
+@pytest.mark.parametrize(
+    ("that", "verdict"),
+    [
+        ("p >= 0.3", Verdict.PASS),
+        ("p >= 0.4", Verdict.PASS),
+        ("p <= 0.3", Verdict.FAIL),
+        ("p >= 0.7", Verdict.FAIL),
+        ("p == 0.7", Verdict.FAIL),
+        ("p == 0.6", Verdict.PASS),
+        ("p != 0.7", Verdict.PASS),
+        ("p == 0", Verdict.FAIL),
+        ("p < 0.5", Verdict.UNDECIDED),
+    ],
+)
+def test_a_verdict_is_the_same_in_all_units(scale: float, that: str, verdict: Verdict) -> None:
+    estimate = Estimate(0.5 * scale, 0.05 * scale, 0.4 * scale, 0.6 * scale)
+    assert judge(parse_check(f"{that} * {scale!r}"), estimate) is verdict

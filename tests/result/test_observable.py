@@ -198,3 +198,22 @@ def test_adding_a_constant_moves_an_interval_and_changes_nothing_else() -> None:
 def test_a_circuit_without_classical_bits_is_told_so() -> None:
     with pytest.raises(NotationError, match="the circuit has no classical bits"):
         parse_observable("Z0", 0)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "0.1 Z0 + 0.2 Z0 - 0.3 Z0",
+        "0.1 + 0.2 - 0.3",
+        "(0.1 + 0.2 - 0.3)(Z0 + 1e9 Z1)",
+        "sqrt(2)*sqrt(2) Z0 - 2 Z0",
+        "(0.1 Z0 + 0.3)(Z0 + 1) - 0.1 - 0.4 Z0 - 0.3",
+    ],
+)
+def test_what_cancels_leaves_nothing_behind(text: str) -> None:
+    observable = parse_observable(text, 2)
+    assert (observable.constant, observable.terms) == (0.0, ())
+
+
+def test_what_is_small_beside_other_terms_stays() -> None:
+    assert parse_observable("1e9 Z0 + 1e-9 Z1 - 1e-300", 2).terms == ((1e9, (0,)), (1e-9, (1,)))
