@@ -218,6 +218,12 @@ class _Builder:
 
 
 def _finite(angle: Any) -> Any:
+    """Return an angle, as a number where its parameters have no part in it: 0·sin(x).
+
+    Qiskit's passes cannot copy an expression that is a number and yet names parameters.
+    """
+    if not isinstance(angle, complex | int | float) and angle.is_real():
+        angle = float(angle)
     if isinstance(angle, complex) or (isinstance(angle, float) and not math.isfinite(angle)):
         raise ArithmeticError(f"the angle is {angle}")
     return angle

@@ -34,8 +34,10 @@ TURNS = ("rx", "ry", "rz", "p", "u1")
 #: Names that own gates take, besides those of library gates that are not included.
 _OWN_3 = ("mine", "g1", "Foo_2", "rzz", "sxdg", "u", "cu3", "ccz", "iswap", "c3x", "rxx", "csx")
 _OWN_2 = ("mine", "g1", "foo_2", "sx", "rzz", "p", "u", "swap", "rxx", "bit", "box", "ctrl", "end")
-_PARAMS = ("a", "b", "theta", "phi", "lam", "x1", "t", "gamma")
-_WIRES = ("q", "b", "a", "r", "w", "z1", "t1")
+#: Names within gates; some are those of gates and functions, which they hide only as values.
+_PARAMS = ("a", "b", "theta", "phi", "lam", "x1", "t", "gamma", "rx")
+_PARAMS_3 = (*_PARAMS, "tan", "cx")
+_WIRES = ("q", "b", "a", "r", "w", "z1", "t1", "x", "h", "cz")
 
 
 class Maker:
@@ -56,7 +58,8 @@ class Maker:
         #: Registers of bits: name -> size, 0 for a single bit.
         self.bits: dict[str, int] = {}
         self.written: list[str] = []
-        self.subroutines: list[str] = []
+        #: Names, arguments, and sizes of what they return, 0 for nothing.
+        self.subroutines: list[tuple[str, str, int]] = []
 
     # -- chance
 
@@ -98,6 +101,8 @@ class Maker:
         body += self.several(10 if self.kind != "noise" else 7, lambda: self.at_top(make), 3)
         body[at:at] = self.mixing(0.7)
         body += [*self.mixing(0.5), *self.final()]
+        if self.version == 3 and self.chance(0.08):
+            body += [Line("end;"), *self.several(2, self.call)]
         points: Sequence[Mapping[str, float]] = ({},)
         if self.inputs:
             draw = lambda: round(rng.uniform(0.1, 3.0), 3)  # noqa: E731
@@ -137,6 +142,10 @@ class Maker:
         most = {"noise": 4, "dynamic": 4}.get(self.kind, 5)
         total = rng.randint(2, most)
         first = rng.randint(1, total) if self.chance(0.4) else total
+        if three and self.chance(0.06):
+            self.num_qubits, self.wires = total, [[f"${at}"] for at in range(total)]
+            self.classical(lines)
+            return lines
         self.quantum(lines, "q", first)
         if total > first:
             self.quantum(lines, "anc", total - first)
@@ -350,7 +359,7 @@ class Maker:
         if not free:
             return None
         name = rng.choice(free)
-        params = rng.sample(_PARAMS, rng.randint(0, 3))
+        params = rng.sample(_PARAMS if self.version == 2 else _PARAMS_3, rng.randint(0, 3))
         wires = [w for w in rng.sample(_WIRES, len(_WIRES)) if w not in params]
         wires = wires[: rng.randint(1, 3)]
         body: list[Node] = []
@@ -384,10 +393,14 @@ class Maker:
             return self.loop(self.statement)
         if self.version == 3 and roll < 0.18:
             return Block("box", tuple(self.several(2, self.call)))
-        if self.version == 3 and self.kind == "noise" and roll < 0.26:
-            unit = self.rng.choice(("ns", "us", "ns"))
-            return Line(f"delay[{self.rng.randint(1, 900)}{unit}] {self.some_wire()};")
+        if self.version == 3 and roll < (0.26 if self.kind == "noise" else 0.19):
+            return self.delay()
         return self.call()
+
+    def delay(self) -> Node:
+        length = self.rng.choice(("7ns", "310ns", "1.5us", "40us", "0.002ms", "1e-6s"))
+        some = [self.some_wire(), *(group for group, _ in self.groups)]
+        return Line(f"delay[{length}] {self.rng.choice(some)};")
 
     def some_wire(self) -> str:
         return self.wire(self.rng.randrange(self.num_qubits))
@@ -437,17 +450,29 @@ class Maker:
         rng, inner = self.rng, lambda: self.any_statement(depth + 1)
         body = self.several(2, inner)
         roll = rng.random()
-        if roll < 0.1:
-            bit, wire = self.bit(), self.some_wire()
-            again = (Line(f"ry(1.1) {wire};"), Line(f"{bit} = measure {wire};"))
-            if "ry" in self.gates and self.gates["ry"] == (1, 1) and "ry" in self.library:
-                return Block(f"while ({bit})", again)
+        if roll < 0.1 and (again := self.repetition()):
+            return again
         if roll < 0.2:
             return self.switch(inner)
         if not body:
             return None
         otherwise = self.several(1, inner) if self.chance(0.35) else []
         return Block(f"if ({self.condition()})", tuple(body), tuple(otherwise))
+
+    def repetition(self) -> Node | None:
+        """Make a loop that a measurement ends sooner or later."""
+        bit, wire = self.bit(), self.some_wire()
+        name, _, index = bit.partition("[")
+        tests = [bit, f"!{bit}", f"{bit} == 1"]
+        if index:
+            at = int(index[:-1]) % self.bits[name]
+            tests += [f"({name} & {1 << at}) != 0", f"{name} == {1 << at}", f"{name} >= {1 << at}"]
+            if at == self.bits[name] - 1:
+                tests.append(f"!({name} < {1 << at})")
+        body = (Call((), "U", ("1.1", "0.2", "0.3"), (wire,)), Line(f"{bit} = measure {wire};"))
+        # the bit becomes either value, and one of the two ends each test but '>='
+        test = self.rng.choice([t for t in tests if ">=" not in t or at == self.bits[name] - 1])
+        return Block(f"while ({test})", body)
 
     def old_if(self) -> Node | None:
         """Make OpenQASM 2's ``if(c==k)`` of one operation."""
@@ -572,22 +597,46 @@ class Maker:
     # -- subroutines
 
     def subroutine(self) -> Node | None:
-        wires, params = ["w"], ["t"]
-        body = [made for _ in range(2) if (made := self.call(wires, params)) is not None]
         name = f"sub{len(self.subroutines)}"
-        self.subroutines.append(name)
+        pairs = [text for text, members in self.groups if len(members) == 2]
+        if pairs and self.chance(0.5):
+            return self.subroutine_of_two(name, pairs)
+        body = [made for _ in range(2) if (made := self.call(["w"], ["t"])) is not None]
         if self.chance(0.5):
+            self.subroutines.append((name, "{wire}, {angle}", 0))
             return Block(f"def {name}(qubit w, float t)", tuple(body))
-        self.subroutines[-1] += "!"
+        self.subroutines.append((name, "{wire}, {angle}", 1))
         return Block(f"def {name}(qubit w, float t) -> bit", (*body, Line("return measure w;")))
 
+    def subroutine_of_two(self, name: str, pairs: Sequence[str]) -> Node:
+        """Make one that takes registers."""
+        wires, body = ["w[0]", "w[-1]"], list[Node]()
+        body += [made for _ in range(3) if (made := self.call(wires, ["t"])) is not None]
+        places = [bits for bits, size in self.bits.items() if size == 2]
+        given = f"{self.rng.choice(pairs)}, {{angle}}"
+        if places and self.chance(0.6):
+            given += f", {self.rng.choice(places)}"
+            test = self.rng.choice(("b == 2", "b[0]", "b != 1", "b[0] ^ b[1]", "b < 2"))
+            body.append(Block(f"if ({test})", (Call((), "U", ("1.3", "0", "t"), ("w",)),)))
+            head = f"def {name}(qubit[2] w, float[64] t, bit[2] b)"
+        else:
+            head = f"def {name}(qubit[2] w, angle t)"
+        if places and "bit[2] b" not in head and self.chance(0.5):
+            self.subroutines.append((name, given, 2))
+            return Block(f"{head} -> bit[2]", (*body, Line("return measure w;")))
+        self.subroutines.append((name, given, 0))
+        return Block(head, tuple(body))
+
     def subroutine_call(self) -> Node:
-        name = self.rng.choice(self.subroutines)
-        call = f"{name.rstrip('!')}({self.some_wire()}, {self.angle()});"
-        if name.endswith("!"):
+        name, given, size = self.rng.choice(self.subroutines)
+        given = given.replace("{wire}", self.some_wire()).replace("{angle}", self.angle())
+        call = f"{name}({given});"
+        if size == 1:
             target = self.bit()
             self.written.append(target)
             return Line(f"{target} = {call}")
+        if size == 2:
+            return Line(f"{self.rng.choice([b for b, n in self.bits.items() if n == 2])} = {call}")
         return Line(call)
 
 

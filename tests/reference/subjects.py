@@ -72,9 +72,9 @@ _QUBITS = (
 )  # fmt: skip
 _ENTRIES = (
     *(Entry(None, (q,), error=0.004 + 0.003 * q, time=50e-9 * (q + 1)) for q in range(5)),
-    *(Entry(None, (a, b), error=0.0215 + 0.0045 * a + 0.011 * b, time=300e-9)
+    *(Entry(None, (a, b), error=0.005 + 0.0045 * a + 0.011 * b, time=300e-9)
       for a in range(5) for b in range(a + 1, 5)),
-    Entry("cx", (0, 1), depolarizing=0.07, time=400e-9),
+    Entry("cx", (0, 1), depolarizing=0.024, time=400e-9),
     Entry("h", (0,), depolarizing=0.05),
 )  # fmt: skip
 

@@ -1,8 +1,10 @@
 """Noise put into a circuit: a channel after each gate as written, before each measurement.
 
 Rules: channels are instructions of the circuit, so that neither Aer's basis nor its fusion decides
-which gates are noisy. Readout errors are no channels: they are applied to probabilities
-(`sampling.misread`), or by Aer where shots are simulated one by one.
+which gates are noisy. A mixture of gates and resets is an error of Aer's; what is none is plain
+Kraus matrices: where any of Aer's errors holds such, Aer says all of them by matrices and finds
+those of many a depolarizing error not. Readout errors are no channels: they are applied to
+probabilities (`sampling.misread`), or by Aer where shots are simulated one by one.
 """
 
 from __future__ import annotations
@@ -24,6 +26,9 @@ _UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9, "ps": 1e-12}
 
 #: A channel and the qubits, by number, it acts on.
 Placed = tuple[Any, tuple[int, ...]]
+
+#: Names of instructions that are channels.
+CHANNELS = frozenset({"kraus", "quantum_channel"})
 
 
 def with_channels(
@@ -131,11 +136,11 @@ def _unexplained(error: float, relaxations: Sequence[Any], num_qubits: int) -> f
 
 def _joint_fidelity(relaxations: Sequence[Any], num_qubits: int) -> float:
     """Return the average gate fidelity of single-qubit channels side by side."""
-    from qiskit.quantum_info import SuperOp, process_fidelity
+    from qiskit.quantum_info import process_fidelity
 
     joint = 1.0
     for channel in relaxations:
-        joint *= float(process_fidelity(SuperOp(channel), require_cp=False, require_tp=False))
+        joint *= float(process_fidelity(superoperator(channel), require_cp=False, require_tp=False))
     dimension = 1 << num_qubits
     return (dimension * joint + 1) / (dimension + 1)
 
@@ -172,6 +177,36 @@ def _relaxation(t1: float | None, t2: float | None, time_s: float) -> Any:
     from qiskit_aer.noise import thermal_relaxation_error
 
     longest = math.inf if t1 is None else t1
-    return thermal_relaxation_error(
-        longest, 2 * longest if t2 is None else t2, time_s
-    ).to_instruction()
+    coherent = 2 * longest if t2 is None else t2
+    if coherent > longest:
+        return _damping(longest, coherent, time_s)
+    return thermal_relaxation_error(longest, coherent, time_s).to_instruction()
+
+
+def _damping(t1: float, t2: float, time_s: float) -> Any:
+    """Return relaxation that no mixture of gates and resets is: amplitude damping, then Z at times.
+
+    Z's probability makes coherences decay as exp(-time/t2); damping leaves exp(-time/2t1) of them.
+    """
+    import numpy as np
+    from qiskit.circuit import Instruction
+
+    decayed = -math.expm1(-time_s / t1)
+    flipped = -math.expm1(time_s / (2 * t1) - time_s / t2) / 2
+    kept = np.diag([1.0, math.exp(-time_s / (2 * t1))])
+    terms = [
+        math.sqrt(1 - flipped) * kept,
+        math.sqrt(max(flipped, 0.0)) * np.diag([1.0, -1.0]) @ kept,
+        np.array([[0.0, math.sqrt(decayed)], [0.0, 0.0]]),
+    ]
+    return Instruction("kraus", 1, 0, [term.astype(complex) for term in terms if term.any()])
+
+
+def superoperator(channel: Any) -> Any:
+    """Return a channel's superoperator, nothing left out of it."""
+    from qiskit.quantum_info import Kraus, SuperOp
+
+    if channel.name == "kraus":
+        return SuperOp(Kraus(channel.params))
+    # the error itself: made of its instruction, what is less probable than 1e-8 is left out
+    return SuperOp(channel._quantum_error)

@@ -3,7 +3,8 @@
 Rules: no qiskit. Times are seconds, probabilities in [0, 1]. Noise acts on the gates as the circuit
 writes them: each standard gate is one gate; a gate that the circuit defines itself is its body,
 gate by gate; a standard gate on three or more qubits is its textbook decomposition into gates on
-one and two. Where a backend transpiles, "as written" means as transpiled.
+one and two (h, t, tdg, cx, and p and cp where these do not do: a calibration goes by these names).
+Where a backend transpiles, "as written" means as transpiled.
 
 - ``depolarizing: {one_qubit: p, two_qubit: q}``: after each gate on that many qubits (``id``,
   ``rz`` and ``h`` alike) they are, with that probability, replaced by the maximally mixed state.

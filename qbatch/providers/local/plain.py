@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from qbatch.errors import Refused
+from qbatch.providers.local.channels import CHANNELS, superoperator
 
 if TYPE_CHECKING:
     import numpy as np
@@ -95,7 +96,7 @@ def _evolved(
         if operation.name in _NOTHING:
             continue
         on = [places[circuit.find_bit(qubit).index] for qubit in item.qubits]
-        if operation.name == "quantum_channel":
+        if operation.name in CHANNELS:
             state = _channelled(state, operation, on, columns, seen)
             continue
         matrix = matrix_of(operation)
@@ -128,13 +129,10 @@ def matrix_of(operation: Any) -> Complex | None:
 def _channelled(
     state: Complex, channel: Any, on: list[int], columns: int | None, seen: dict[int, Complex]
 ) -> Complex:
-    from qiskit.quantum_info import SuperOp
-
     if columns is None:
         raise Refused("local: a state vector passes no channel")
     if id(channel) not in seen:
-        # the error itself: made of its instruction, what is less probable than 1e-8 is left out
-        seen[id(channel)] = SuperOp(channel._quantum_error).data
+        seen[id(channel)] = superoperator(channel).data
     return applied(state, seen[id(channel)], [*on, *(qubit + columns for qubit in on)])
 
 

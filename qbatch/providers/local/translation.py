@@ -25,7 +25,7 @@ _CONTROL_FLOW = frozenset({"if_else", "while_loop", "for_loop", "switch_case"})
 #: Instructions that are neither gates nor to be translated.
 _KEPT = _CONTROL_FLOW | {
     *("measure", "reset", "barrier", "delay", "store", "break_loop", "continue_loop"),
-    *("quantum_channel", "save_probabilities", "save_statevector"),
+    *("kraus", "quantum_channel", "save_probabilities", "save_statevector"),
 }
 
 

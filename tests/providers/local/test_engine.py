@@ -85,6 +85,15 @@ def test_transpiling_changes_no_distribution(level):
     )
 
 
+@pytest.mark.parametrize("level", [0, 1, 2, 3])
+@pytest.mark.parametrize("angle", ["0*theta", "0*sin(theta)", "theta - theta"])
+def test_an_angle_in_which_a_parameter_has_no_part_is_a_number(angle, level):
+    text = WAVE.replace("ry(theta)", f"ry(1.1 + {angle}) q[0]; rx({angle})")
+    using = settings(**({"transpile": Transpile(optimization_level=level)} if level else {}))
+    found = probabilities(text, using, theta=0.4)
+    assert found == pytest.approx([math.cos(0.55) ** 2, math.sin(0.55) ** 2], abs=1e-12)
+
+
 def test_parameters_enter_through_their_expressions():
     text = WAVE.replace("ry(theta)", "ry(2*theta + pi/4)")
     found = probabilities(text, settings(), theta=0.4)
