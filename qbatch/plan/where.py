@@ -1,7 +1,7 @@
 """Matching of points against a `where`.
 
 A `where` names axes, each with a value or a list of values; a point matches when each named axis
-has one of them. Numbers match within a relative 1e-9 (an absolute 1e-12 near zero): ``beta: pi/8``
+has one of them. Numbers match within a relative 1e-9 (zero within 1e-12): ``beta: pi/8``
 means the grid's point there, whatever the last bit. But where the axis has just the value that is
 written, that one alone is meant (`narrowed`): 0.3 is not 0.1 + 0.2 where the axis has both. Strings
 and booleans match only their like.
@@ -21,10 +21,13 @@ def same(one: Value, other: Value) -> bool:
 
     >>> same(1, 1.0), same(0.1 + 0.2, 0.3), same(True, 1), same("1", 1)
     (True, True, False, False)
+    >>> same(1.2e-16, 0), same(1e-14, 1.5e-14)
+    (True, False)
     """
     if isinstance(one, (str, bool)) or isinstance(other, (str, bool)):
         return one.__class__ is other.__class__ and one == other
-    return one == other or isclose(one, other, rel_tol=1e-9, abs_tol=1e-12)
+    nothing = 0.0 if one and other else 1e-12
+    return one == other or isclose(one, other, rel_tol=1e-9, abs_tol=nothing)
 
 
 def choices(wanted: Value | tuple[Value, ...]) -> tuple[Value, ...]:

@@ -69,7 +69,10 @@ class Scale:
 
 
 def _step_of_pi(values: Sequence[float]) -> float | None:
-    """Distance of ticks where values look like angles: multiples of π/2880, three or more."""
+    """Distance of ticks where values look like angles: multiples of π/2880, three or more.
+
+    None where no more than one tick would stand in between: numbers say more there.
+    """
     distinct = sorted(set(values))
     if len(distinct) < 3 or any(abs(v) > 100 for v in distinct):
         return None
@@ -78,7 +81,7 @@ def _step_of_pi(values: Sequence[float]) -> float | None:
         return None
     span = distinct[-1] - distinct[0]
     steps = [math.pi / n for n in (16, 8, 4, 2)] + [math.pi * n for n in (1, 2, 4, 8)]
-    return next((step for step in steps if span / step <= 6.01), None)
+    return next((step for step in steps if 1.99 <= span / step <= 6.01), None)
 
 
 def _as_pi(value: float) -> str:

@@ -167,3 +167,14 @@ def test_a_where_means_the_value_that_is_there_and_near_ones_only_without_it() -
     for wanted, left in ((0.3, [0.1 + 0.2, 0.5]), (0.30000000000001, [0.5])):
         plan = plan_of({"matrix": {"gamma": axis, "beta": [1]}, "exclude": [{"gamma": wanted}]})
         assert [dict(point.parameters)["gamma"] for point in plan.points()] == left
+
+
+@pytest.mark.parametrize(
+    ("written", "names"),
+    [("1e-14", ["1e-14"]), ("1.5e-14", []), ("2e-14", ["2e-14"]), ("9e-13", [])],
+)
+def test_tiny_values_are_told_apart_as_others_are(written: str, names: list[str]) -> None:
+    """a=1.5e-14 matched 1e-14, 2e-14 and 3e-14: all lie within 1e-12."""
+    plan = plan_of({"matrix": {"gamma": [1e-14, 2e-14, 3e-14], "beta": [1]}})
+    found = chosen(f"gamma={written}", plan)
+    assert [name.split("gamma=")[1].split(",")[0] for name in found] == names

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import replace
 from random import Random
@@ -13,6 +14,7 @@ import pytest
 from qbatch.manifest.models import Plot
 from qbatch.report.figures import Figure, draw
 from qbatch.report.rows import Columns, Floors, axes_of
+from qbatch.report.scales import Scale
 from qbatch.report.series import Series, default_plots, open_series
 from qbatch.result import Counts, analyse, pool
 
@@ -196,3 +198,19 @@ def test_a_figure_nobody_asked_for_is_left_out_of_a_huge_run(
         series.add(point, axes_of(point))
     assert (series.marks, series.dropped) == ([], 8)
     assert "Too many points" in draw(series, bell.manifest, 1).note
+
+
+@pytest.mark.parametrize("unit", [1e-300, 1e-10, math.pi / 2880, math.pi / 180, math.pi / 16, 1.0])
+@pytest.mark.parametrize("count", [3, 7, 20])
+def test_an_axis_has_two_ticks_or_more_that_differ(unit: float, count: int) -> None:
+    """1e-10, 2e-10, 3e-10 passed for multiples of pi, and had no tick at all."""
+    from matplotlib.figure import Figure as Sheet
+
+    values = [unit * number for number in range(1, count + 1)]
+    axes = Sheet().add_subplot()
+    axes.set_xlim(values[0], values[-1])
+    Scale.of(values).mark(axes.xaxis, values, lambda texts: list(map(str, texts)))
+    low, high = axes.get_xlim()
+    ticks = [t for t in axes.xaxis.get_majorticklocs() if low - unit / 2 <= t <= high + unit / 2]
+    texts = axes.xaxis.get_major_formatter().format_ticks(ticks)
+    assert len(set(texts)) == len(texts) >= 2
