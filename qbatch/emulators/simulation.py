@@ -274,11 +274,20 @@ def for_aer(circuit: QuantumCircuit) -> QuantumCircuit:
 
 
 def _operations(circuit: QuantumCircuit) -> set[str]:
-    names = set(circuit.count_ops())
+    names = set()
     for one in circuit.data:
+        names.add(one.operation.name if _is_of_qiskit(one.operation) else "a gate of their own")
         for block in getattr(one.operation, "blocks", ()):
             names |= _operations(block)
     return names
+
+
+def _is_of_qiskit(operation: Any) -> bool:
+    """Whether it is what its name says to Aer: a program may call a gate of its own `unitary`."""
+    kind = getattr(operation, "base_class", type(operation))
+    return bool(kind.__module__.startswith(("qiskit.circuit.", "qiskit_aer.", "qiskit.qasm"))) and (
+        kind.__name__ not in ("Gate", "Instruction")
+    )
 
 
 @cache

@@ -1,6 +1,7 @@
 """Modified gates are the unitaries that the language says, phases and principal roots included."""
 
 import math
+import time
 
 import numpy as np
 import pytest
@@ -66,10 +67,22 @@ def test_random_programs_are_written_as_what_they_are():
     assert list(differences(range(1000, 1020), written=True)) == []
 
 
+def for_a_while(first, least, most, seconds):
+    """Seeds: at least and at most so many, and no more after so long."""
+    end = time.monotonic() + seconds
+    for number in range(most):
+        if number < least or time.monotonic() < end:
+            yield first + number
+
+
 @pytest.mark.slow
 def test_thousands_of_random_programs_are_the_unitaries_numpy_says():
-    assert list(differences(range(10_000, 13_000), written=False)) == []
-    assert list(differences(range(20_000, 21_000), written=True)) == []
+    assert list(differences(for_a_while(10_000, 1000, 3000, 35.0), written=False)) == []
+
+
+@pytest.mark.slow
+def test_hundreds_of_random_programs_are_written_as_what_they_are():
+    assert list(differences(for_a_while(20_000, 200, 1000, 35.0), written=True)) == []
 
 
 @pytest.mark.parametrize("name", unitaries.GATES)

@@ -194,3 +194,13 @@ def test_conditions_over_several_bits_are_executed(condition: str, holds: bool) 
         f"c[0] = measure q[0]; if ({condition}) {{ x q[1]; }} d = measure q[1];"
     )
     assert simulate_shots(text, 5, 1) == {1 + 4 * holds: 5}
+
+
+@pytest.mark.parametrize("name", ["unitary", "kraus", "pauli", "initialize", "diagonal"])
+def test_a_gate_of_the_programs_own_is_not_taken_for_an_instruction_of_that_name(name: str) -> None:
+    text = (
+        f'OPENQASM 3.0; include "stdgates.inc"; gate {name} a, b {{ x a; x b; }} '
+        f"qubit[2] q; bit c; bit[2] d; c = measure q[0]; if (!c) {{ {name} q[0], q[1]; }} "
+        "d = measure q;"
+    )
+    assert simulate_shots(text, 20, 1) == {0b110: 20}

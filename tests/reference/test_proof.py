@@ -15,26 +15,31 @@ from generator import generate
 from tree import Program
 
 PROGRAMS, SHARES = 5_000, 10
-SHARE_S, LEAST = 60.0, PROGRAMS // SHARES * 2 // 5
+SHARE_S, LEAST = 45.0, PROGRAMS // SHARES * 2 // 5
+
+#: Programs on which every subject is tried, at least and at most, and how long.
+WHOLE_LEAST, WHOLE_MOST, WHOLE_S = 30, 100, 40.0
 
 
-def _for_a_while(seed: int) -> Iterator[tuple[int, Program]]:
-    end = time.monotonic() + SHARE_S
-    for number in range(PROGRAMS // SHARES):
-        if number < LEAST or time.monotonic() < end:
+def _for_a_while(seed: int, least: int, most: int, seconds: float) -> Iterator[tuple[int, Program]]:
+    end = time.monotonic() + seconds
+    for number in range(most):
+        if number < least or time.monotonic() < end:
             yield number, generate(seed, number)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(1000, 1000 + SHARES))
 def test_thousands_of_programs_give_what_the_reference_says(seed: int) -> None:
-    summary = compare(_for_a_while(seed), seed, most=3, shrink_s=20.0)
+    made = _for_a_while(seed, LEAST, PROGRAMS // SHARES, SHARE_S)
+    summary = compare(made, seed, most=3, shrink_s=20.0)
     assert not summary.disagreements, "\n\n".join(map(str, summary.disagreements))
     assert summary.programs >= LEAST
 
 
 @pytest.mark.slow
 def test_every_subject_agrees_on_every_program_that_it_takes() -> None:
-    made = ((number, generate(77, number)) for number in range(60))
+    made = _for_a_while(77, WHOLE_LEAST, WHOLE_MOST, WHOLE_S)
     summary = compare(made, 77, all_of_them=True, most=3, shrink_s=20.0)
     assert not summary.disagreements, "\n\n".join(map(str, summary.disagreements))
+    assert summary.programs >= WHOLE_LEAST

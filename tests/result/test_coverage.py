@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -14,11 +15,17 @@ from qbatch.result import scatter
 from tests.result import coverage
 from tests.result.coverage import Case, Row
 
-DATA_SETS = 2000
+#: Data sets of each number, and how many once `LONG_S` have gone by: a slow machine proves less.
+DATA_SETS, LEAST, LONG_S = 2000, 500, 40.0
 
 
-def measured(cases: Callable[[], Iterator[Case]], data_sets: int = DATA_SETS) -> list[Row]:
-    return [coverage.run(case, n, 1, data_sets, 0) for case in cases() for n in case.shots]
+def measured(cases: Callable[[], Iterator[Case]]) -> list[Row]:
+    end = time.monotonic() + LONG_S
+    return [
+        coverage.run(case, n, 1, DATA_SETS if time.monotonic() < end else LEAST, 0)
+        for case in cases()
+        for n in case.shots
+    ]
 
 
 def assert_within_limits(rows: list[Row]) -> None:
