@@ -427,7 +427,10 @@ class Reader(Cursor, ABC):
         left, right = args
         whole = isinstance(left, int) and isinstance(right, int)
         if operator in ("**", "<<") and isinstance(left, int) and isinstance(right, int):
-            left = left if abs(right) * max(left.bit_length(), 1) <= _WIDEST else float(left)
+            wide = abs(right) * max(left.bit_length(), 1) > _WIDEST
+            if wide and operator == "<<" and right > 0 and left.bit_length() + right > _WIDEST:
+                raise self.error(f"this integer does not fit into {_WIDEST} bits", token)
+            left = float(left) if wide and operator == "**" else left
         if operator == "/" and whole and self.version == "3.0":
             if right and left % right:
                 raise self.error(

@@ -69,11 +69,14 @@ class Subroutines(Blocks, ABC):
         super().__init__(source)
         self.subroutines: dict[str, Subroutine] = {}
         self.calls: list[Call] = []
+        self.being_tried = ""
 
     def is_taken(self, name: str) -> bool:
         return super().is_taken(name) or name in self.subroutines
 
     def unknown_gate(self, name: Token) -> CircuitError:
+        if name.text and name.text == self.being_tried:
+            return self._recursive(name)
         if name.text in self.subroutines:
             problem = f"'{name.text}' is a subroutine, no gate: call it without modifiers, as "
             return self.error(f"{problem}{name.text}(…);", name)
@@ -89,6 +92,13 @@ class Subroutines(Blocks, ABC):
         self.at += 1
         self.call(token, bits)
         return True
+
+    def _recursive(self, name: Token) -> CircuitError:
+        return self.error(
+            f"'{name.text}' calls itself, and subroutines are written out where they are called; "
+            "use a for loop",
+            name,
+        )
 
     # -- definitions
 
@@ -108,7 +118,9 @@ class Subroutines(Blocks, ABC):
         made = Subroutine(name.text, parameters, returns, body, self._returned(body))
         after = self.at
         if all(parameter.kind in ("qubit", "bit") for parameter in parameters):
+            self.being_tried = name.text
             self._try(made, name)
+            self.being_tried = ""
         self.at = after
         self.subroutines[name.text] = made
 
@@ -188,7 +200,7 @@ class Subroutines(Blocks, ABC):
         """
         made = self.subroutines[token.text]
         if any(call.subroutine is made for call in self.calls):
-            raise self.error(f"'{token.text}' calls itself, which never ends", token)
+            raise self._recursive(token)
         if wanted and made.returns is None:
             raise self.error(f"'{token.text}' returns nothing", token)
         if target is not None and made.returns is not None:

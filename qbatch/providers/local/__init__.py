@@ -51,8 +51,8 @@ def open_driver(backend: Backend, *, name: str, surroundings: Surroundings) -> L
 
 
 def depends_on_values(backend: Backend) -> bool:
-    """Whether a backend can run some circuits at some values only."""
-    return backend.options.get("method") in ("stabilizer", "stim")
+    """Whether a backend can run some circuits, or these at some values, only."""
+    return backend.options.get("method") in ("stabilizer", "stim", "extended_stabilizer")
 
 
 def misfit(

@@ -28,6 +28,9 @@ PRIMITIVE = frozenset(
     ("cx", "cy", "cz", "h", "id", "s", "sdg", "swap", "sx", "sxdg", "x", "y", "z")
 )
 
+#: Methods that follow no measurement while they run, with the method to take instead.
+WITHOUT_CONTROL_FLOW = {"stim": "stabilizer", "extended_stabilizer": "statevector"}
+
 #: Nearer than this to a Clifford gate, entry by entry and up to a phase, is one.
 _NEAR = 1e-9
 
@@ -129,7 +132,7 @@ def _said(gate: str, method: str) -> str:
 
 
 def misfit(program: Program, rows: Iterable[Sequence[float]]) -> str | None:
-    """Say why a method for Clifford circuits cannot run a circuit at some of its points.
+    """Say why a method for some circuits only cannot run a circuit at some of its points.
 
     Args:
         program: With the method chosen.
@@ -143,8 +146,10 @@ def misfit(program: Program, rows: Iterable[Sequence[float]]) -> str | None:
         circuit = as_written(program)
     except QbatchError as error:
         return str(error)
-    if method == "stim" and (blocks := _control_flow(circuit)):
-        return f"stim knows no {blocks}; take method: stabilizer"
+    if method in WITHOUT_CONTROL_FLOW and (blocks := _control_flow(circuit)):
+        return f"{method} knows no {blocks}; take method: {WITHOUT_CONTROL_FLOW[method]}"
+    if method not in ("stabilizer", "stim"):
+        return None
     by_name = {parameter.name: parameter for parameter in circuit.parameters}
     names = program.circuit.facts.parameters
     parameters = [by_name.get(name) for name in names]

@@ -165,3 +165,14 @@ def test_sixty_points_that_cannot_run_are_told_once_before_the_run(verb, tmp_pat
 def test_formulas_and_matrices_name_the_same_gates():
     for gate, matrix in by_formula.FIXED.items():
         assert np.allclose(matrix @ matrix.conj().T, np.eye(len(matrix))), gate
+
+
+@pytest.mark.parametrize("method", ["stim", "extended_stabilizer"])
+def test_a_method_that_follows_no_measurement_is_refused_by_name_before_the_run(method):
+    text = HEAD + "qubit q; bit c;\nh q; c = measure q;\nif (c) { x q; }\nc = measure q;\n"
+    told = problem(text, [()], method)
+    assert told.startswith(f"{method} knows no if_else; take method: ")
+
+
+def test_extended_stabilizer_takes_gates_that_are_no_clifford_gates():
+    assert problem(text_of("t q[0];"), [()], "extended_stabilizer") == ""
