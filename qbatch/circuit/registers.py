@@ -398,12 +398,16 @@ class Names(Reader, ABC):
                 token,
             )
         self.count(0, token, len(bits.indices))
-        for bit in bits.indices if self.unset else ():
-            if self.unset.get(bit) == self.measured_depth:
-                del self.unset[bit]
+        self.now_set(bits)
         self.block.extend(map(Measure, qubits.indices, bits.indices))
 
     def discard(self, qubits: Qubits, token: Token) -> None:
         """Measure qubits, and forget the results."""
         self.count(0, token, len(qubits.indices))
         self.block.extend(Measure(qubit, NO_BIT, token.start) for qubit in qubits.indices)
+
+    def now_set(self, bits: Bits) -> None:
+        """Note that a measurement has set these bits."""
+        for bit in bits.indices if self.unset else ():
+            if self.unset.get(bit) == self.measured_depth:
+                del self.unset[bit]

@@ -9,7 +9,7 @@ read where it is defined, too, so that its mistakes are told although nobody cal
 from __future__ import annotations
 
 from abc import ABC
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from qbatch.circuit.blocks import Blocks
 from qbatch.circuit.conditions import UnfitError, Word, bits_of, cast
@@ -32,13 +32,17 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Subroutine:
-    """`returns`: a type, its width None for a single bit, or None; `body`: its brace's number."""
+    """`returns`: a type, its width None for a single bit, or None; `body`: its brace's number.
+
+    `size`: operations and gates that a call comes down to, where the body has been tried.
+    """
 
     name: str
     parameters: tuple[Parameter, ...]
     returns: tuple[str, int | None] | None
     body: int
     returned: str
+    size: tuple[int, int] | None = None
 
 
 @dataclass(slots=True)
@@ -119,7 +123,7 @@ class Subroutines(Blocks, ABC):
         after = self.at
         if all(parameter.kind in ("qubit", "bit") for parameter in parameters):
             self.being_tried = name.text
-            self._try(made, name)
+            made = replace(made, size=self._try(made, name))
             self.being_tried = ""
         self.at = after
         self.subroutines[name.text] = made
@@ -165,8 +169,12 @@ class Subroutines(Blocks, ABC):
                 found = self.tokens[at + 1].text
         return found
 
-    def _try(self, made: Subroutine, name: Token) -> None:
-        """Read a body with qubits and bits of no circuit, and forget what it brings about."""
+    def _try(self, made: Subroutine, name: Token) -> tuple[int, int]:
+        """Read a body with qubits and bits of no circuit, and forget what it brings about.
+
+        Returns:
+            The operations and gates that it comes down to.
+        """
         out, outer = self.out, self.block
         kept = (out.num_qubits, list(out.qubits), self.may_fail, self.physical)
         counted = self.num_operations, self.num_expanded, self.num_reread
@@ -186,7 +194,9 @@ class Subroutines(Blocks, ABC):
         self.block = outer
         self.unset.clear()
         out.num_qubits, out.qubits[:], self.may_fail, self.physical = kept
+        made_of = self.num_operations - counted[0], self.num_expanded - counted[1]
         self.num_operations, self.num_expanded, self.num_reread = counted
+        return made_of
 
     # -- calls
 
@@ -210,11 +220,27 @@ class Subroutines(Blocks, ABC):
         after = self.at
         call = Call(made, target, wanted, self.measured_depth)
         self.count(0, token, 1)
+        if made.size is not None:
+            self._count_body(made.size, token)
+            if self.calls and self.calls[0].is_trial and not (wanted and target is None):
+                call.stored = wanted  # tried by itself, so its mistakes are known
+                if target is not None:
+                    self.now_set(target)
+                return call
+            self._uncount_body(made.size)
         self._run(call, values, token)
         self.at = after
         if wanted and not call.stored and call.value is None:
             raise self.error(f"'{token.text}' returns nothing here", token)
         return call
+
+    def _count_body(self, size: tuple[int, int], token: Token) -> None:
+        """Count a body before it is read, so that what is too large ends at once."""
+        self.count(size[1], token, size[0])
+
+    def _uncount_body(self, size: tuple[int, int]) -> None:
+        self.num_operations -= size[0]
+        self.num_expanded -= size[1]
 
     def _check_target(self, returns: tuple[str, int | None], target: Bits, token: Token) -> None:
         size = returns[1] or 1

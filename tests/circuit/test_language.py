@@ -300,7 +300,10 @@ LONG = [
     f"def f0() {{ {'int a = 1; ' * 1000} }} {NEST} f8();",
     "int i = 0; while (i >= 0) { i += 1; }",
     "int i = 0; for int j in [0:999999] { while (i < 1000) { i += 1; } i = 0; }",
-    "".join(f"def f{n}(qubit a) {{ {f'f{n - 1}(a);' if n else ''} }} " for n in range(60)),
+    "".join(f"def f{n}(qubit a) {{ {f'f{n - 1}(a);' if n else ''} }} " for n in range(60))
+    + "f59(q[0]);",
+    "".join(f"def f{n}(qubit a) {{ {f'f{n - 1}(a);' * 2 if n else 'x a;'} }} " for n in range(40))
+    + "f39(q[0]);",
     f"def g(qubit a) {{ x a; }} for int i in [0:9999] for int j in [0:{MANY}] g(q[0]);",
     "switch (c) { " + "".join(f"case {n} {{ x q; }}" for n in range(20_000)) + " }",
     "bit[9000] d; switch (d) { " + "".join(f"case {n} {{ x q; }}" for n in range(5000)) + " }",

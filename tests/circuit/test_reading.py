@@ -111,3 +111,12 @@ def test_a_mistake_carries_its_line():
 )
 def test_no_text_however_made_takes_for_ever(text):
     assert error_of(text)
+
+
+def test_a_bit_that_a_subroutine_returns_to_another_one_is_set():
+    text = (
+        "OPENQASM 3.0; qubit q; bit c; "
+        "def f(qubit a) -> bit { bit b; b = measure a; return b; } "
+        "def g(qubit a) -> bit { bit b; b = f(a); return b; } c = g(q);"
+    )
+    assert analyse(parse(Source(text, HERE))).terminal == (0,)
