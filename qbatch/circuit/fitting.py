@@ -1,8 +1,14 @@
-"""Circuits translated to what a machine has, before they are written."""
+"""Circuits translated to what a machine has, before they are written.
+
+Rules: a gate of free angles is translated by itself, and the phase that this leaves is dropped, for
+nothing can see it once all gates are written out. Qiskit would add the phases of all gates up, and
+a sum of a few dozen terms over few inputs takes it for ever.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from itertools import permutations
 from typing import TYPE_CHECKING, Any
 
@@ -49,9 +55,73 @@ def translated(circuit: QuantumCircuit, fit: Fit, place: Place) -> QuantumCircui
         optimization_level=fit.optimization_level, seed_transpiler=fit.seed, **asked
     )
     try:
-        return passes.run(circuit)
+        return passes.run(_in_numbers_or_basis(circuit, fit.basis))
     except QiskitError as error:
         raise CircuitError(place, f"cannot be fitted to the target: {error.message}") from error
+
+
+def _in_numbers_or_basis(circuit: QuantumCircuit, basis: tuple[str, ...]) -> QuantumCircuit:
+    """Return a copy in which gates outside the basis have no free angles."""
+    from qiskit.circuit import ControlFlowOp
+
+    found = circuit.copy_empty_like()
+    found.global_phase = 0
+    for item in circuit.data:
+        operation = item.operation
+        if isinstance(operation, ControlFlowOp):
+            blocks = [_in_numbers_or_basis(block, basis) for block in operation.blocks]
+            found.append(operation.replace_blocks(blocks), item.qubits, item.clbits)
+        elif operation.name in basis or not _is_free(operation):
+            found.append(item)
+        else:
+            parts = _parts(operation, basis)
+            here = dict(zip(parts.qubits, item.qubits, strict=True))
+            for part in parts.data:
+                found.append(_settled(part.operation), [here[qubit] for qubit in part.qubits])
+    return found
+
+
+def _parts(operation: Any, basis: tuple[str, ...]) -> QuantumCircuit:
+    """Return what a gate of free angles is in the basis, up to a phase."""
+    kind = operation.base_class
+    if not kind.__module__ or not kind.__module__.startswith("qiskit.circuit.library"):
+        return _in_numbers_or_basis(operation.definition, basis)
+    made, angles = _general(
+        kind, getattr(operation, "ctrl_state", None), len(operation.params), basis
+    )
+    return made.assign_parameters(dict(zip(angles, operation.params, strict=True)), strict=False)
+
+
+@cache
+def _general(kind: Any, state: int | None, count: int, basis: tuple[str, ...]) -> Any:
+    """Return a library gate of any angles in the basis, and its angles."""
+    from qiskit import QuantumCircuit, transpile
+    from qiskit.circuit import Parameter
+
+    angles = [Parameter(f"angle_{number}") for number in range(count)]
+    gate = kind(*angles) if state is None else kind(*angles, ctrl_state=state)
+    circuit = QuantumCircuit(gate.num_qubits)
+    circuit.append(gate, range(gate.num_qubits))
+    made = transpile(circuit, basis_gates=list(basis), optimization_level=0)
+    made.global_phase = 0
+    return made, angles
+
+
+def _settled(operation: Any) -> Any:
+    """Return a gate whose angles are numbers where their parameters have no part in them."""
+    angles = [
+        float(angle) if _is_free(operation) and _is_settled(angle) else angle
+        for angle in operation.params
+    ]
+    return operation if angles == operation.params else operation.base_class(*angles)
+
+
+def _is_settled(angle: Any) -> bool:
+    return hasattr(angle, "parameters") and bool(angle.is_real())
+
+
+def _is_free(operation: Any) -> bool:
+    return any(getattr(angle, "parameters", ()) for angle in operation.params)
 
 
 def _machine(fit: Fit) -> Any:

@@ -1,6 +1,7 @@
 """What is sent means what was read, to a reader that has only the text and the language's paper."""
 
 import re
+import time
 
 import numpy as np
 import pytest
@@ -260,3 +261,21 @@ def test_controlled_gates_of_qiskit_circuits_keep_the_phases_seen_through_them()
         made.append(inner.to_gate().control(2, ctrl_state=int(rng.integers(4))), [3, 0, 2, 1])
         for write in (qasm2_text, qasm3_text):
             assert same(build(circuit(with_library(write(made, HERE)))), Operator(made).data)
+
+
+def test_many_free_angles_of_alike_terms_are_fitted_soon_and_right():
+    """Qiskit added the phases of all gates up, which took it for ever after a few dozen."""
+    angles = ("sin(t), exp(-t)", "pi - t*t, -(t + t**2)/3", "t - t**2, sqrt(t*t)")
+    gates = "".join(
+        f"U(2*t, {pair}) w; ctrl @ U(-2*t, {pair}) w, x; inv @ ctrl @ U(t, {pair}) x, w; "
+        for pair in angles
+    )
+    text = (
+        f"input float b; qubit[2] q; gate g(t) x, w {{ {gates} }} "
+        "g(2*b) q[0], q[1]; g(b/2) q[1], q[0]; g(sqrt(b*b)) q[0], q[1];"
+    )
+    read, basis = circuit3(text), ("rz", "sx", "x", "cx")
+    began = time.process_time()
+    sent = program_text(read, {"b": 0.7}, "3.0", fit=Fit(basis, optimization_level=1))
+    assert time.process_time() - began < 10
+    assert same(build(circuit(sent)), Operator(bind(read, {"b": 0.7})).data)
