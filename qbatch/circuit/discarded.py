@@ -1,9 +1,9 @@
 """Measurements whose result nobody keeps: ``measure q;``.
 
-Such a measurement disturbs its qubit and no more. It leaves no trace where the qubit is next
-measured, reset or not used again, and is dropped there. Elsewhere its result goes into a bit whose
-value is not read any more before another measurement sets it; where there is none, the person is
-asked for one.
+Such a measurement disturbs its qubit and no more, and takes its time, in which a noisy qubit
+relaxes. It leaves no trace where the qubit is next reset or not used again, and is dropped there.
+Elsewhere its result goes into a bit whose value is not read any more before another measurement
+sets it; where there is none, the person is asked for one.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class _After:
     """What follows a place of the circuit, kept while walking from its end to its start.
 
     Attributes:
-        used: Qubits that are used again before they are measured or reset.
+        used: Qubits that are used again, or measured, before they are reset.
         free: Bits that a measurement sets before anything reads them.
     """
 
@@ -69,10 +69,9 @@ class _After:
             self.used.update(op.qubits)
         elif isinstance(op, Reset):
             self.used.discard(op.qubit)
-        elif isinstance(op, Measure):
-            self.used.discard(op.qubit)
-            if op.bit != NO_BIT:
-                self.free.add(op.bit)
+        elif isinstance(op, Measure) and op.bit != NO_BIT:
+            self.used.add(op.qubit)
+            self.free.add(op.bit)
         elif isinstance(op, If | While):
             inner = list(_within([op]))
             for item in inner:

@@ -172,7 +172,7 @@ def test_what_is_known_beforehand_is_done_beforehand(short, long):
     ("short", "long"),
     [
         ("h q; measure q;", "h q;"),
-        ("measure q[0]; c[0] = measure q[0];", "c[0] = measure q[0];"),
+        ("measure q[0]; c[0] = measure q[0];", "c[0] = measure q[0]; c[0] = measure q[0];"),
         ("h q[0]; measure q[0]; reset q[0]; x q[0];", "h q[0]; reset q[0]; x q[0];"),
         ("measure q[0]; h q[0]; c = measure q;", "c[0] = measure q[0]; h q[0]; c = measure q;"),
         ("def f(qubit a) -> bit { return measure a; } f(q[0]); h q[0]; c = measure q;",

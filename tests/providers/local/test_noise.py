@@ -116,6 +116,17 @@ def test_gates_and_measurements_relax_for_their_times():
     assert excited == pytest.approx(math.exp(-26e-6 / 100e-6), abs=1e-9)
 
 
+def test_a_measurement_whose_result_nobody_keeps_takes_its_time_too():
+    using = settings(
+        noise={"thermal_relaxation": {**RELAXATION, "gate_time": {"measure": 40e-6}}},
+        options={"method": "density_matrix"},
+    )
+    text = HEAD + "qubit q; bit c;\nx q; measure q; c = measure q;\n"
+    ones = counts(order(text, shots=40_000), using).to_dict().get("1", 0)
+    excited = math.exp(-2 * 40 / 100)  # 0.449, and 0.670 if it took none
+    assert abs(ones / 40_000 - excited) < 5 * math.sqrt(excited * (1 - excited) / 40_000)
+
+
 def test_without_relaxation_a_delay_does_nothing():
     text = one_qubit("h q[0]; delay[1s] q[0]; h q[0];")
     assert parity(probabilities(text, settings(noise={"readout": 0.1}))) == pytest.approx(0.8)
