@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from evaluator import evaluate
+from evaluator import Unresolved, evaluate
 from grammar import WrongProgram
 from shrink import shrink
 from subjects import NOISES, SUBJECTS, Answer, Subject, Unable
@@ -230,8 +230,12 @@ def compare(
         expected: dict[int, Sequence[Distribution]] = {}
         for name in ("read", *(names or fitting_subjects(program, number, all_of_them))):
             subject = SUBJECTS[name]
-            if id(subject.noise) not in expected:
-                expected[id(subject.noise)] = expected_of(program, subject)
+            try:
+                if id(subject.noise) not in expected:
+                    expected[id(subject.noise)] = expected_of(program, subject)
+            except Unresolved as error:
+                summary.unable["reference", str(error)] += 1
+                break
             verdict, exact = judge(program, subject, expected[id(subject.noise)], shots)
             if verdict.kind == "unable":
                 summary.unable[name, reason(verdict.detail)] += 1

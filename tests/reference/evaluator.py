@@ -22,6 +22,9 @@ from grammar import Node, WrongProgram, parse
 from noisy import Noise
 from states import LOWER, PROJECT, Array, Density, State, Vectors, controlled, principal_power
 
+#: Radians from which on a double knows an angle too badly for probabilities exact to 1e-9.
+MOST_ANGLE = 1e5
+
 #: Probability that a loop may leave undecided, and rounds after which it is called endless.
 UNDECIDED = 1e-13
 MOST_ROUNDS = 2_000
@@ -79,6 +82,10 @@ class Scope:
 
     def inner(self, **names: Any) -> Scope:
         return Scope(dict(names), self)
+
+
+class Unresolved(WrongProgram):
+    """An angle is so large that what its double says depends on how it was rounded."""
 
 
 class Returned(WrongProgram):
@@ -313,6 +320,8 @@ class Reader:
             if len(gate.params) != len(values):
                 raise WrongProgram(f"angles of {name}")
             return gate_matrix(gate, values)
+        if name in ("U", "gphase") and any(abs(value) > MOST_ANGLE for value in values):
+            raise Unresolved(f"an angle of more than {MOST_ANGLE:g}")
         if name == "U" and len(values) == 3:
             return u_matrix(*values)
         if name == "gphase" and len(values) == 1 and self.version == 3:
@@ -688,6 +697,7 @@ def evaluate(
 
     Raises:
         WrongProgram: It is none, or beyond the reference.
+        Unresolved: An angle is too large for an exact answer.
     """
     reader = Reader(Density.empty() if noise else Vectors.empty(), inputs, noise)
     reader.version, statements = parse(text)

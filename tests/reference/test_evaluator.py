@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from evaluator import evaluate, gate_matrix, library
+from evaluator import Unresolved, evaluate, gate_matrix, library
 from grammar import WrongProgram
 from noisy import Entry, Noise, Qubit
 from states import principal_power
@@ -326,3 +326,10 @@ def test_a_calibrated_infidelity_is_the_average_infidelity_of_the_channel() -> N
         text = text.replace("id w; id w;", "id w;").replace("inv @ id w;", "")
         total += evaluate(text, noise=free)["0"]
     assert total / 6 == pytest.approx(1 - 0.03, abs=1e-12)
+
+
+def test_an_angle_that_a_double_does_not_know_has_no_exact_answer() -> None:
+    text = HEAD + "gate g(a) q { U(0.7, exp(a), 0.7) q; } qubit q; bit c; g(%s) q; c = measure q;"
+    close(evaluate(text % 11), _0=math.cos(0.35) ** 2, _1=math.sin(0.35) ** 2)
+    with pytest.raises(Unresolved):
+        evaluate(text % 12)
