@@ -18,6 +18,7 @@ LAYERS = {
     "cli": 5,
     "executor": 4,
     "report": 4,
+    "exchange": 4,
     "plan": 3,
     "providers": 3,
     "snapshot": 3,
@@ -33,8 +34,8 @@ LAYERS = {
 #: Library -> the only parts of qbatch that may import it.
 HOMES = {
     "yaml": {"manifest", "emulators"},  # emulators: fault scripts
-    "pydantic": {"manifest", "snapshot", "providers"},
-    "pydantic_core": {"manifest", "snapshot", "providers"},
+    "pydantic": {"manifest", "snapshot", "providers", "exchange"},
+    "pydantic_core": {"manifest", "snapshot", "providers", "exchange"},
     "trio": {"executor", "providers", "emulators"},
     "httpx": {"providers", "emulators", "executor"},
     "jinja2": {"circuit", "report"},

@@ -1,4 +1,4 @@
-"""Numbers to pages: Markdown, one self-contained HTML file, figures, tables for other programs.
+"""Numbers to pages: Markdown, one self-contained HTML file, figures.
 
 Everything heavy is imported when it is used: importing this package loads neither numpy nor
 matplotlib nor jinja2, and of its own modules only those that are asked for.
@@ -10,21 +10,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from qbatch.report.exports import BINARY_FORMATS, TEXT_FORMATS, export
     from qbatch.report.judging import CheckResult, Judgement, judge_run, overall
     from qbatch.report.survey import Survey, survey_run
     from qbatch.report.template import check_template
     from qbatch.report.writing import FILES, render, write_report
 
 __all__ = [
-    "BINARY_FORMATS",
     "FILES",
-    "TEXT_FORMATS",
     "CheckResult",
     "Judgement",
     "Survey",
     "check_template",
-    "export",
     "judge_run",
     "overall",
     "render",
@@ -34,7 +30,6 @@ __all__ = [
 
 #: Module -> its public names.
 _MODULES = {
-    "exports": ("BINARY_FORMATS", "TEXT_FORMATS", "export"),
     "judging": ("CheckResult", "Judgement", "judge_run", "overall"),
     "survey": ("Survey", "survey_run"),
     "template": ("check_template",),

@@ -14,8 +14,8 @@ from threading import Lock
 from typing import Self
 
 from qbatch.errors import SelectionError
+from qbatch.exchange.exports import BINARY_FORMATS, CsvRows, export
 from qbatch.report.content import Content
-from qbatch.report.exports import BINARY_FORMATS, CsvRows, export
 from qbatch.report.figures import draw_figures
 from qbatch.report.files import replacing_text, write_pieces
 from qbatch.report.html import HtmlRows, html_pieces

@@ -75,7 +75,7 @@ def _official(folder: Path, shape: tuple[int, ...]) -> tuple[str, float] | None:
     python = next(iter(sorted(ROOT.glob(".ci/venv-oqc-*/bin/python"))), None)
     if python is None:
         return None
-    from qbatch.report.oqc_export import oqc_snapshot
+    from qbatch.exchange.oqc.export import oqc_snapshot
     from qbatch.snapshot import open_run
 
     with open_run(folder / "run") as run:
@@ -91,7 +91,7 @@ def _make_run(folder: Path) -> None:
     """A run of OQC results, each with nearly every outcome, taken over from a saved file."""
     import numpy as np
 
-    from qbatch.executor.adopt import adopt_oqc
+    from qbatch.exchange.oqc.adopt import adopt_oqc
 
     random = np.random.default_rng(1)
     labels = [format(outcome, f"0{BITS}b") for outcome in range(1 << BITS)]

@@ -13,8 +13,8 @@ import pytest
 from environments import MARQOV_CAPSULE, CannotBuild
 
 from qbatch import open_run
+from qbatch.exchange.capsule import write_capsule
 from qbatch.executor import run as run_manifest
-from qbatch.report.capsule import write_capsule
 
 pytestmark = pytest.mark.conformance
 

@@ -174,7 +174,7 @@ def _points(run: Run) -> Any:
 
 def _exported(name: str) -> Read:
     def export_it(run: Run) -> str:
-        from qbatch.report import export
+        from qbatch.exchange.exports import export
 
         out = io.StringIO()
         export(run, name, out)

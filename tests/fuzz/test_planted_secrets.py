@@ -27,10 +27,10 @@ import trio
 
 from qbatch.cli import main
 from qbatch.emulators import Emulation, Queueing, host
+from qbatch.exchange.exports import BINARY_FORMATS, TEXT_FORMATS, export
 from qbatch.providers import open_driver
 from qbatch.providers.ibm_direct_access.storage import open_bucket
-from qbatch.report import export, write_report
-from qbatch.report.exports import BINARY_FORMATS, TEXT_FORMATS
+from qbatch.report import write_report
 from qbatch.snapshot import Run
 from tests.fuzz.mutations import Answer, echo
 from tests.fuzz.scenes import AUTHORISING, SECRET_NAMES, Spoiling

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from qbatch.errors import QbatchError, SelectionError
+from qbatch.exchange.exports import export
 from qbatch.job import Job, JobState
 from qbatch.manifest.columns import FIGURES
-from qbatch.report import export
 from qbatch.snapshot import Entry, Purchase
 
 

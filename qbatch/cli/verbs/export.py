@@ -48,7 +48,7 @@ def export(run: Path, format_: str, output: Path | None, out: Path | None) -> No
 
 
 def _write(run: Run, format_: str, output: Path | None) -> None:
-    from qbatch.report import export as write
+    from qbatch.exchange.exports import export as write
     from qbatch.report import render
     from qbatch.report.files import write_pieces
 
@@ -63,7 +63,7 @@ def _write(run: Run, format_: str, output: Path | None) -> None:
 
 def _seal(run: Run, path: Path) -> None:
     """Write a capsule, and say its id: what proves later that nobody changed it."""
-    from qbatch.report.capsule import write_capsule
+    from qbatch.exchange.capsule import write_capsule
 
     click.echo(write_capsule(run, path))
     click.echo("that is its id: keep it elsewhere, to verify the capsule against it", err=True)

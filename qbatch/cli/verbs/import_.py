@@ -23,7 +23,7 @@ def import_(file: Path, out: Path | None, register: str | None) -> None:
 
     Results stand in it as they are; tasks in flight keep their ids, so that `fetch` finds them.
     """
-    from qbatch.executor.adopt import adopt_oqc
+    from qbatch.exchange.oqc.adopt import adopt_oqc
     from qbatch.report.numbers import count_of
 
     adopted = adopt_oqc(file, out=out, register=register)

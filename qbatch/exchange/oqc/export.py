@@ -17,10 +17,7 @@ from uuid import UUID
 
 from qbatch.circuit import Circuit, open_circuit, program_text
 from qbatch.errors import SelectionError
-from qbatch.job import JobState
-from qbatch.manifest.models import Circuit as CircuitSpec
-from qbatch.providers.oqc.options import Options
-from qbatch.providers.oqc.snapshot import (
+from qbatch.exchange.oqc.format import (
     SavedError,
     SavedJob,
     SavedResult,
@@ -28,6 +25,9 @@ from qbatch.providers.oqc.snapshot import (
     write_config,
     write_jobs,
 )
+from qbatch.job import JobState
+from qbatch.manifest.models import Circuit as CircuitSpec
+from qbatch.providers.oqc.options import Options
 
 if TYPE_CHECKING:
     from qbatch.result import Counts

@@ -193,7 +193,7 @@ def _numbers(estimate: Estimate) -> Iterator[tuple[str, float]]:
 
 
 def _write_oqc_snapshot(run: Any, file: IO[str]) -> None:
-    from qbatch.report.oqc_export import oqc_snapshot
+    from qbatch.exchange.oqc.export import oqc_snapshot
 
     file.write(oqc_snapshot(run)[0])
 
@@ -209,7 +209,7 @@ _WRITERS: dict[str, Callable[[Run, IO[str]], None]] = {
 
 def _write_binary(run: Any, format: str, path: Path) -> None:
     if format == "capsule":
-        from qbatch.report.capsule import write_capsule
+        from qbatch.exchange.capsule import write_capsule
 
         write_capsule(run, path)
         return

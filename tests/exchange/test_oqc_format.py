@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from qbatch.errors import SourceError
+from qbatch.exchange.oqc.format import read_config, read_jobs, write_config, write_jobs
 from qbatch.providers.oqc.config import encode_config
 from qbatch.providers.oqc.options import Options
 from qbatch.providers.oqc.results import NotCounts, SeparateRegisters, counts_of
-from qbatch.providers.oqc.snapshot import read_config, read_jobs, write_config, write_jobs
 
 ID = "0216e7aa-0fe8-48a7-9917-a088c0b3cc93"
 OUTPUT = {

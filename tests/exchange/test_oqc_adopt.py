@@ -13,13 +13,13 @@ from trio.testing import MockClock
 
 from qbatch.emulators import Emulation, Queueing
 from qbatch.errors import SelectionError, SourceError
-from qbatch.executor.adopt import MANIFEST, adopt_oqc
+from qbatch.exchange.oqc.adopt import MANIFEST, adopt_oqc
+from qbatch.exchange.oqc.export import oqc_snapshot
+from qbatch.exchange.oqc.format import write_config
 from qbatch.executor.start import run_async
 from qbatch.job import JobState
 from qbatch.providers import Surroundings
 from qbatch.providers.oqc.options import Options
-from qbatch.providers.oqc.snapshot import write_config
-from qbatch.report.oqc_export import oqc_snapshot
 from qbatch.snapshot import Run
 
 QPU = "qpu:uk:2:d865b5a184"
@@ -160,7 +160,7 @@ def test_an_import_that_is_cut_off_leaves_no_half_a_run(
     def die(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("qbatch.executor.adopt._write_case", die)
+    monkeypatch.setattr("qbatch.exchange.oqc.adopt._write_case", die)
     with pytest.raises(KeyboardInterrupt):
         adopted(tmp_path, job())
     assert [path.name for path in tmp_path.iterdir()] == ["batch.json"]

@@ -31,8 +31,9 @@ from typing import TYPE_CHECKING, Any
 from qbatch.circuit import CircuitFacts, open_circuit
 from qbatch.drafts import draft_beside
 from qbatch.errors import CircuitError, Place, SelectionError, SnapshotError, SourceError
+from qbatch.exchange.oqc.format import SavedError, SavedJob, SavedResult, read_config, read_jobs
+from qbatch.exchange.oqc.manifest import Wish, manifest_text
 from qbatch.executor.fetching import pack_result
-from qbatch.executor.oqc_manifest import Wish, manifest_text
 from qbatch.job import CompositeJob, Job, JobState
 from qbatch.manifest import parse_manifest
 from qbatch.manifest.models import Analysis, Circuit
@@ -42,7 +43,6 @@ from qbatch.plan.lock import installed_versions
 from qbatch.plan.packing import composite_id
 from qbatch.providers import Fetched
 from qbatch.providers.oqc.results import NotCounts, SeparateRegisters, counts_of
-from qbatch.providers.oqc.snapshot import SavedError, SavedJob, SavedResult, read_config, read_jobs
 from qbatch.snapshot import JobRow, Snapshot
 from qbatch.snapshot.estimates import analysis_key
 

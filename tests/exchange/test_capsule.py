@@ -13,9 +13,9 @@ import pytest
 
 from qbatch import open_run
 from qbatch.errors import SelectionError, SnapshotError
+from qbatch.exchange.capsule import _SECRETS, canonical, capsule_id, pack, write_capsule
+from qbatch.exchange.exports import export
 from qbatch.executor import run as run_manifest
-from qbatch.report import export
-from qbatch.report.capsule import _SECRETS, canonical, capsule_id, pack, write_capsule
 
 MANIFEST = """\
 qbatch: 1
