@@ -13,7 +13,7 @@ from qbatch.errors import ConsentError, SnapshotError
 from qbatch.executor.engine import WANTED
 from qbatch.job import JobState
 from qbatch.plan import check_lock, differences, lock_path, notices, select, write_lock
-from qbatch.plan.limits import limits_of, shortfalls, unlimited
+from qbatch.plan.pricing.limits import limits_of, shortfalls, unlimited
 from qbatch.report import check_template
 from qbatch.snapshot import Run
 

@@ -57,7 +57,7 @@ class Finding:
 
 def look_at_machine(folder: Path) -> Iterator[Finding]:
     """Versions, disk, durability and locks where the run folder is or would be."""
-    from qbatch.plan.lock import installed_versions
+    from qbatch.plan.pinning.lock import installed_versions
 
     yield Finding("ok", "python", sys.version.split()[0])
     versions = ", ".join(f"{name} {version}" for name, version in installed_versions().items())

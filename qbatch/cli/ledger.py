@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def facts_of(run: Run) -> dict[str, Any]:
     """Return the ledger as `--json` has it: totals by backend and unit, budgets, and each job."""
-    from qbatch.plan.limits import taken
+    from qbatch.plan.pricing.limits import taken
     from qbatch.snapshot import total_up
 
     purchases = run.ledger()

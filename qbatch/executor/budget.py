@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from qbatch.plan.limits import SLACK, Limit, Rates, factor_of
+from qbatch.plan.pricing.limits import SLACK, Limit, Rates, factor_of
 from qbatch.providers import Order, Price
 
 if TYPE_CHECKING:

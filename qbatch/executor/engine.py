@@ -18,7 +18,7 @@ from qbatch.executor.retry import Retry
 from qbatch.executor.stop import Stop
 from qbatch.executor.waits import Cause, Waits
 from qbatch.job import Job, JobState
-from qbatch.plan.limits import Limit, Rates
+from qbatch.plan.pricing.limits import Limit, Rates
 from qbatch.snapshot import JobRow, Snapshot
 
 if TYPE_CHECKING:

@@ -33,8 +33,8 @@ from qbatch.executor.stop import Stop, signals_raise, signals_to
 from qbatch.job import JobState
 from qbatch.manifest import Manifest
 from qbatch.plan import Plan, check_targets, expand, expand_file, priced, select
-from qbatch.plan.limits import check_planned, check_units, dump_limits, limits_of
-from qbatch.plan.lock import installed_versions
+from qbatch.plan.pinning.lock import installed_versions
+from qbatch.plan.pricing.limits import check_planned, check_units, dump_limits, limits_of
 from qbatch.providers import Driver, Surroundings, Target
 from qbatch.snapshot import Run, Snapshot, holder_of, set_aside
 

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from qbatch.plan.checking import check_targets, check_values, notices, remarks
 from qbatch.plan.expansion import expand, expand_file
+from qbatch.plan.geometry.where import is_match
 from qbatch.plan.identity import SweepPoint, canonical_json
-from qbatch.plan.lock import check_lock, lock_path, make_lock, read_lock, write_lock
-from qbatch.plan.points import Plan
-from qbatch.plan.pricing import BackendSummary, PlanSummary, price_formula, priced
-from qbatch.plan.reasons import (
+from qbatch.plan.pinning.lock import check_lock, lock_path, make_lock, read_lock, write_lock
+from qbatch.plan.pinning.reasons import (
     Change,
     Reason,
     Removed,
@@ -23,9 +22,10 @@ from qbatch.plan.reasons import (
     removed,
     survey,
 )
-from qbatch.plan.saved import SavedPlan, differences, load_plan, save_plan
+from qbatch.plan.pinning.saved import SavedPlan, differences, load_plan, save_plan
+from qbatch.plan.points import Plan
+from qbatch.plan.pricing.summary import BackendSummary, PlanSummary, price_formula, priced
 from qbatch.plan.select import check_meant, select
-from qbatch.plan.where import is_match
 
 __all__ = [
     "BackendSummary",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from qbatch.notation import did_you_mean, listed, shortened
 from qbatch.plan.mistakes import Mistakes
-from qbatch.plan.pricing import any_order, count_shots
+from qbatch.plan.pricing.summary import any_order, count_shots
 from qbatch.providers import Order, Target, depends_on_values, misfit
 
 if TYPE_CHECKING:

@@ -17,17 +17,17 @@ from qbatch.manifest.columns import OWN_AXES, RESERVED
 from qbatch.manifest.models import Manifest, Value, Where
 from qbatch.manifest.prices import NO_PRICES, PriceList, load_prices
 from qbatch.notation import did_you_mean, listed
-from qbatch.plan.axes import MAX_POINTS
-from qbatch.plan.drafting import OWN, Draft, draft
 from qbatch.plan.factory import Factory, UnboundError, UnfitError
-from qbatch.plan.grid import Block, Clause, Dimension, Loc
+from qbatch.plan.geometry.axes import MAX_POINTS
+from qbatch.plan.geometry.grid import Block, Clause, Dimension, Loc
+from qbatch.plan.geometry.repeated import check_repeated
+from qbatch.plan.geometry.resolving import OWN, Draft, draft
+from qbatch.plan.geometry.sweep import Grid
+from qbatch.plan.geometry.where import choices, same
 from qbatch.plan.layout import full_text, text_writer
 from qbatch.plan.mistakes import MOST, Mistakes
 from qbatch.plan.points import Plan
 from qbatch.plan.programs import check_programs
-from qbatch.plan.repeated import check_repeated
-from qbatch.plan.sweep import Grid
-from qbatch.plan.where import choices, same
 from qbatch.providers import validate_settings
 
 if TYPE_CHECKING:

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from qbatch.errors import QbatchError
 from qbatch.manifest.models import Value
-from qbatch.plan.grid import Block
+from qbatch.plan.geometry.grid import Block
+from qbatch.plan.geometry.sweep import Grid, column_of
 from qbatch.plan.identity import (
     backend_identity,
     canonical_json,
@@ -24,7 +25,6 @@ from qbatch.plan.identity import (
     short_key,
 )
 from qbatch.plan.layout import Column, Layout, TextTables, full_text, id_format, name_format
-from qbatch.plan.sweep import Grid, column_of
 
 if TYPE_CHECKING:
     from qbatch.circuit import Circuit, CircuitSource

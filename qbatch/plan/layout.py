@@ -20,7 +20,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, overload
 
 from qbatch.manifest.models import Value
-from qbatch.plan.grid import Index
+from qbatch.plan.geometry.grid import Index
 from qbatch.plan.identity import SweepPoint, number_text, seed_of
 
 if TYPE_CHECKING:

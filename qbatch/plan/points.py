@@ -11,17 +11,17 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from qbatch.manifest.prices import NO_PRICES, PriceList
-from qbatch.plan.grid import Block, Index
+from qbatch.plan.geometry.grid import Block, Index
+from qbatch.plan.geometry.sweep import Grid, Variants
 from qbatch.plan.identity import SweepPoint, canonical_json
 from qbatch.plan.layout import Layout, ids_and_names
-from qbatch.plan.sweep import Grid, Variants
 from qbatch.providers import Batch, Order
 
 if TYPE_CHECKING:
     from qbatch.circuit import CircuitSource
     from qbatch.manifest.models import Manifest
     from qbatch.plan.factory import Factory
-    from qbatch.plan.pricing import PlanSummary
+    from qbatch.plan.pricing.summary import PlanSummary
     from qbatch.providers import Target
 
 #: Whether a point is meant.
@@ -177,6 +177,6 @@ class Plan:
             only: Points that count; None: all.
             drivers: Backend name -> driver; those that have `estimate_s` are asked for the time.
         """
-        from qbatch.plan.pricing import summarise
+        from qbatch.plan.pricing.summary import summarise
 
         return summarise(self, targets, only, drivers)

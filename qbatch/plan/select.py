@@ -27,10 +27,10 @@ from typing import TYPE_CHECKING, NoReturn
 from qbatch.errors import SelectionError
 from qbatch.manifest.models import Value
 from qbatch.notation import did_you_mean, listed
+from qbatch.plan.geometry.where import same
+from qbatch.plan.geometry.written import values_by_axis
 from qbatch.plan.identity import SweepPoint
 from qbatch.plan.layout import full_text, short_text, text_writer
-from qbatch.plan.where import same
-from qbatch.plan.written import values_by_axis
 
 if TYPE_CHECKING:
     from qbatch.manifest.models import Manifest

@@ -16,7 +16,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from qbatch.job import JobState
-from qbatch.plan.limits import taken
+from qbatch.plan.pricing.limits import taken
 from qbatch.report.agreement import Verdict as AgreementVerdict
 from qbatch.report.comparing import ALARM
 from qbatch.report.judging import CheckResult, Judgement

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from qbatch.job import JobState
-from qbatch.plan.where import Narrowed, is_match, narrowed
-from qbatch.plan.written import values_by_axis
+from qbatch.plan.geometry.where import Narrowed, is_match, narrowed
+from qbatch.plan.geometry.written import values_by_axis
 from qbatch.report.numbers import count_of
 from qbatch.report.rows import Point, Run, axes_of
 from qbatch.result import Check, Estimate, Verdict, explain, judge, parse_check

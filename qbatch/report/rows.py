@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from qbatch.plan.written import values_by_axis, writers_of
+from qbatch.plan.geometry.written import values_by_axis, writers_of
 from qbatch.report.numbers import plain
 from qbatch.result import Counts, Estimate, names_of, sampling_floor
 

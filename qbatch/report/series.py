@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from qbatch.job import JobState
 from qbatch.manifest.models import Plot
-from qbatch.plan.where import Narrowed, is_match, narrowed
+from qbatch.plan.geometry.where import Narrowed, is_match, narrowed
 from qbatch.report.rows import POINT_AXES, Columns, Floors, Point, Run
 from qbatch.result import AnalysisLike, Counts, Estimate, analyse, only, pool
 

@@ -17,7 +17,7 @@ import pytest
 
 from qbatch.cli.bits import judge, keep_verdicts
 from qbatch.job import JobState
-from qbatch.plan.limits import parse_limits
+from qbatch.plan.pricing.limits import parse_limits
 from qbatch.result import Counts
 from qbatch.snapshot import Run, open_run
 

@@ -21,7 +21,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from qbatch.errors import Refused
 from qbatch.executor.budget import Budget, Excess, Key
 from qbatch.job import JobState
-from qbatch.plan.limits import SLACK, Limit
+from qbatch.plan.pricing.limits import SLACK, Limit
 from qbatch.providers import Price
 from qbatch.snapshot import Entry, Run, Snapshot
 

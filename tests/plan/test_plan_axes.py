@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from qbatch.errors import Place, SourceError
 from qbatch.manifest.models import Axis
-from qbatch.plan.axes import count_values, expand_axis
+from qbatch.plan.geometry.axes import count_values, expand_axis
 
 PLACE = Place("m.yaml", 3, 5)
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qbatch.plan.draw import Shuffle, find_repeated, threshold
+from qbatch.plan.geometry.draw import Shuffle, find_repeated, threshold
 
 words = st.integers(0, 50) | st.integers(0, 2**64 - 1)
 

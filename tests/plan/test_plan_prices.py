@@ -18,7 +18,7 @@ from qbatch.plan import (
     save_plan,
     write_lock,
 )
-from qbatch.plan.limits import (
+from qbatch.plan.pricing.limits import (
     Limit,
     check_planned,
     check_units,

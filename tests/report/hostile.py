@@ -13,7 +13,7 @@ from pathlib import Path
 from qbatch.job import Job, JobState
 from qbatch.manifest import parse_manifest
 from qbatch.manifest.models import Manifest
-from qbatch.plan.limits import Limit, dump_limits
+from qbatch.plan.pricing.limits import Limit, dump_limits
 from qbatch.result import Counts, analyse
 from qbatch.snapshot import Entry, Held, Purchase
 from qbatch.snapshot.times import Times

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qbatch.manifest import parse_manifest
-from qbatch.plan.written import axis_writers
+from qbatch.plan.geometry.written import axis_writers
 from qbatch.report.numbers import full, interval, labels, p_text, plain, short, with_error
 from qbatch.result import Estimate, wilson
 

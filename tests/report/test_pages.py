@@ -14,7 +14,7 @@ import pytest
 
 from qbatch.errors import SelectionError, SnapshotError
 from qbatch.job import Job, JobState
-from qbatch.plan.limits import Limit, dump_limits
+from qbatch.plan.pricing.limits import Limit, dump_limits
 from qbatch.report import render, write_report
 from qbatch.report.markdown import MarkdownRows
 from qbatch.report.rows import Columns, Floors

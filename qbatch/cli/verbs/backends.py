@@ -130,7 +130,7 @@ def _target_facts(account: Account, target: Target) -> dict[str, Any]:
 
 def price_in_words(price: Price) -> str:
     """A price as a person reads it, its unit included."""
-    from qbatch.plan.pricing import price_formula
+    from qbatch.plan.pricing.summary import price_formula
 
     return f"{price.unit}, quoted per job" if price.quoted else price_formula(price)
 

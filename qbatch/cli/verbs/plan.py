@@ -20,7 +20,7 @@ from qbatch.cli.options import (
 
 if TYPE_CHECKING:
     from qbatch.plan import BackendSummary, Plan, PlanSummary, Survey
-    from qbatch.plan.reasons import Reason
+    from qbatch.plan.pinning.reasons import Reason
 
 #: Points listed, unless --all.
 LISTED = 20
@@ -51,7 +51,7 @@ def plan(
     from qbatch.cli.runs import folder_of
     from qbatch.cli.targets import check_selection, describe, open_drivers
     from qbatch.plan import check_targets, expand_file, notices, priced, save_plan, select
-    from qbatch.plan.limits import limits_of, shortfalls
+    from qbatch.plan.pricing.limits import limits_of, shortfalls
     from qbatch.report.files import replacing
     from qbatch.report.numbers import count_of
 

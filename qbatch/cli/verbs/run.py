@@ -92,7 +92,7 @@ def run(
     if rehearse:
         from qbatch.cli.rehearsal import rehearse_manifest
         from qbatch.executor.rehearsal import QUEUES_S
-        from qbatch.plan.limits import parse_limits
+        from qbatch.plan.pricing.limits import parse_limits
 
         flags = {
             "--only": only,
@@ -122,7 +122,7 @@ def run(
     from qbatch.cli.conduct import conduct
     from qbatch.cli.consent import Consent
     from qbatch.cli.targets import expand_chosen
-    from qbatch.plan.limits import parse_limits
+    from qbatch.plan.pricing.limits import parse_limits
 
     return conduct(
         manifest,

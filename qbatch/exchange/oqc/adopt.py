@@ -39,8 +39,8 @@ from qbatch.manifest import parse_manifest
 from qbatch.manifest.models import Analysis, Circuit
 from qbatch.plan import Plan, SweepPoint, canonical_json, expand
 from qbatch.plan.identity import id_of, seed_of, short_key
-from qbatch.plan.lock import installed_versions
 from qbatch.plan.packing import composite_id
+from qbatch.plan.pinning.lock import installed_versions
 from qbatch.providers import Fetched
 from qbatch.providers.oqc.results import NotCounts, SeparateRegisters, counts_of
 from qbatch.snapshot import JobRow, Snapshot

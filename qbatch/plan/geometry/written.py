@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from qbatch.errors import SourceError
 from qbatch.manifest.models import Axis, Value
-from qbatch.plan.axes import count_values, expand_axis
+from qbatch.plan.geometry.axes import count_values, expand_axis
 from qbatch.plan.layout import full_text, text_writer
 
 if TYPE_CHECKING:

@@ -24,8 +24,8 @@ from functools import cached_property
 from typing import Literal
 
 from qbatch.manifest.models import Override, Sample, Value
-from qbatch.plan.draw import Shuffle, rank, threshold
-from qbatch.plan.grid import Block, Clause, Index, Key
+from qbatch.plan.geometry.draw import Shuffle, rank, threshold
+from qbatch.plan.geometry.grid import Block, Clause, Index, Key
 from qbatch.plan.layout import Column, Layout, full_text, texts
 
 #: Layouts kept at once per block; more are made again.

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 from qbatch.drafts import draft_beside
 from qbatch.errors import SelectionError
-from qbatch.plan.reasons import changes, leaves
-from qbatch.plan.saved import describe, describe_targets
+from qbatch.plan.pinning.reasons import changes, leaves
+from qbatch.plan.pinning.saved import describe, describe_targets
 
 if TYPE_CHECKING:
     from qbatch.plan.points import Plan

@@ -16,7 +16,7 @@ from qbatch.manifest.models import UNITS
 
 if TYPE_CHECKING:
     from qbatch.manifest import Manifest
-    from qbatch.plan.pricing import PlanSummary
+    from qbatch.plan.pricing.summary import PlanSummary
     from qbatch.providers import Target
     from qbatch.snapshot import Entry, Purchase
 

@@ -16,9 +16,9 @@ from operator import gt, lt
 from qbatch.errors import SourceError
 from qbatch.manifest.models import Axis, Manifest, Sweep, Value
 from qbatch.notation import did_you_mean, listed
-from qbatch.plan.axes import MAX_POINTS, count_values, expand_axis
-from qbatch.plan.draw import find_repeated
-from qbatch.plan.grid import Dimension, Loc
+from qbatch.plan.geometry.axes import MAX_POINTS, count_values, expand_axis
+from qbatch.plan.geometry.draw import find_repeated
+from qbatch.plan.geometry.grid import Dimension, Loc
 from qbatch.plan.layout import full_text
 from qbatch.plan.mistakes import Mistakes
 

@@ -21,7 +21,7 @@ from math import prod
 from typing import Literal
 
 from qbatch.manifest.models import Value, Where
-from qbatch.plan.where import Exactly, fits, narrowed_choices
+from qbatch.plan.geometry.where import Exactly, fits, narrowed_choices
 
 #: Products up to this size are kept as a list while they are repeated.
 _TILE = 4096

@@ -12,11 +12,11 @@ from itertools import combinations
 from typing import TYPE_CHECKING
 
 from qbatch.manifest.models import Value
-from qbatch.plan.draw import find_repeated
-from qbatch.plan.grid import Block, Index
+from qbatch.plan.geometry.draw import find_repeated
+from qbatch.plan.geometry.grid import Block, Index
+from qbatch.plan.geometry.sweep import Grid
 from qbatch.plan.identity import EXACT
 from qbatch.plan.layout import Layout
-from qbatch.plan.sweep import Grid
 
 if TYPE_CHECKING:
     from qbatch.plan.mistakes import Mistakes

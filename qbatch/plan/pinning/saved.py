@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from qbatch.drafts import draft_beside
 from qbatch.errors import SelectionError
 from qbatch.plan.identity import canonical_json
-from qbatch.plan.reasons import changes, leaves
+from qbatch.plan.pinning.reasons import changes, leaves
 from qbatch.plan.select import select
 
 if TYPE_CHECKING:

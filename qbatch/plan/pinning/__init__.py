@@ -1,0 +1,6 @@
+"""A plan held against what was: a lock file, a saved plan, a run folder.
+
+lock      ``qbatch.lock``
+saved     ``plan -o FILE`` and ``run --plan FILE``
+reasons   why each point would run, or not
+"""
