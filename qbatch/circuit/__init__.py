@@ -7,6 +7,7 @@ at given values; `build` makes it a Qiskit circuit with free parameters.
 from qbatch.circuit.circuit import Circuit
 from qbatch.circuit.facts import CircuitFacts, Register
 from qbatch.circuit.fitting import Fit
+from qbatch.circuit.qasm.writer import program_text
 from qbatch.circuit.reading import bind, build, parses
 from qbatch.circuit.sources import (
     CircuitSource,
@@ -14,7 +15,6 @@ from qbatch.circuit.sources import (
     Value,
     open_circuit,
 )
-from qbatch.circuit.writer import program_text
 
 __all__ = [
     "Circuit",

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from qbatch.circuit.conditions import bits_of
 from qbatch.circuit.facts import CircuitFacts
-from qbatch.circuit.gates import BUILTIN, CLIFFORD, CONTROLLED, QELIB1, STDGATES
 from qbatch.circuit.program import (
     Gate,
     GateDefinition,
@@ -19,6 +17,8 @@ from qbatch.circuit.program import (
     While,
     evaluate,
 )
+from qbatch.circuit.qasm.conditions import bits_of
+from qbatch.circuit.qasm.names import BUILTIN, CLIFFORD, CONTROLLED, QELIB1, STDGATES
 
 
 def analyse(program: Program) -> CircuitFacts:

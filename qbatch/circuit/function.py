@@ -17,7 +17,7 @@ from pathlib import Path
 from traceback import extract_tb
 from typing import Any
 
-from qbatch.circuit.writer import qasm3_text
+from qbatch.circuit.qasm.writer import qasm3_text
 from qbatch.errors import CircuitError, Place
 from qbatch.notation import did_you_mean
 

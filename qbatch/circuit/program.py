@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from qbatch.circuit.facts import Register
-from qbatch.circuit.gates import Standard
+from qbatch.circuit.qasm.names import Standard
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,7 +105,7 @@ def _program(source: Source, sha256: str) -> Program:
     global _parses
     program = _programs.get(sha256)
     if program is None:
-        from qbatch.circuit.parser import parse
+        from qbatch.circuit.qasm.parser import parse
 
         _parses += 1
         program = _keep(_programs, sha256, parse(source))

@@ -14,10 +14,6 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from qbatch.circuit.atoms import is_number
-from qbatch.circuit.controls import Simple
-from qbatch.circuit.linear import is_linear
-from qbatch.circuit.modifiers import MOST, Modified
 from qbatch.circuit.program import (
     Barrier,
     Condition,
@@ -31,7 +27,11 @@ from qbatch.circuit.program import (
     Reset,
     evaluate,
 )
+from qbatch.circuit.qasm.modifiers import MOST, Modified
 from qbatch.circuit.text import Source
+from qbatch.circuit.unitaries.atoms import is_number
+from qbatch.circuit.unitaries.controls import Simple
+from qbatch.circuit.unitaries.linear import is_linear
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit

@@ -8,7 +8,7 @@ from qiskit import QuantumCircuit, qasm2, qasm3
 from qiskit.quantum_info import Operator
 
 from qbatch.circuit import bind, build, parses, program_text
-from qbatch.circuit.gates import QELIB1, STDGATES
+from qbatch.circuit.qasm.names import QELIB1, STDGATES
 from qbatch.errors import CircuitError
 from tests.circuit.conftest import QASM2, QASM3, circuit, circuit2, circuit3
 

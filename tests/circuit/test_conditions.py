@@ -15,11 +15,11 @@ from qiskit.circuit.classical import expr, types
 from qiskit_aer import AerSimulator
 
 from qbatch.circuit import build, program_text
-from qbatch.circuit.conditions import SIZE, bits_of
-from qbatch.circuit.parser import parse
 from qbatch.circuit.program import If
+from qbatch.circuit.qasm.conditions import SIZE, bits_of
+from qbatch.circuit.qasm.parser import parse
+from qbatch.circuit.qasm.writer import qasm3_text
 from qbatch.circuit.text import Source
-from qbatch.circuit.writer import qasm3_text
 from qbatch.errors import CircuitError, Place
 from tests.circuit.conftest import QASM2, QASM3, circuit, circuit2, circuit3
 

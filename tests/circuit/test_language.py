@@ -9,7 +9,7 @@ from qiskit.quantum_info import Statevector
 from qiskit_aer import AerSimulator
 
 from qbatch.circuit import build
-from qbatch.circuit.parser import parse
+from qbatch.circuit.qasm.parser import parse
 from qbatch.circuit.text import Limits, Source
 from qbatch.errors import CircuitError, Place
 from tests.circuit.conftest import QASM2, QASM3, circuit, circuit2, circuit3

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from qbatch.circuit.qasm.tokens import tokenize
 from qbatch.circuit.text import Source, version_of
-from qbatch.circuit.tokens import tokenize
 from qbatch.errors import CircuitError, Place
 from tests.circuit.conftest import QASM3, circuit, circuit3
 

@@ -8,9 +8,10 @@ import pytest
 from qiskit import qasm2, qasm3
 from qiskit.quantum_info import Operator
 
-from qbatch.circuit import bind, build, modifiers, program_text, to_qiskit
-from qbatch.circuit.atoms import ATOMS
-from qbatch.circuit.powers import principal
+from qbatch.circuit import bind, build, program_text, to_qiskit
+from qbatch.circuit.qasm import modifiers
+from qbatch.circuit.unitaries.atoms import ATOMS
+from qbatch.circuit.unitaries.powers import principal
 from qbatch.errors import CircuitError
 from tests.circuit import unitaries
 from tests.circuit.conftest import circuit, circuit2, circuit3

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qbatch.circuit.analysis import analyse
-from qbatch.circuit.parser import parse
+from qbatch.circuit.qasm.parser import parse
 from qbatch.circuit.text import Source
 from qbatch.errors import CircuitError, Place
 from tests.circuit.conftest import QASM2, QASM3, circuit3

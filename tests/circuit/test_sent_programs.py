@@ -12,7 +12,7 @@ from qiskit.quantum_info import Operator
 
 from qbatch.circuit import Fit, bind, build, program_text
 from qbatch.circuit.program import FUNCTIONS
-from qbatch.circuit.writer import qasm2_text, qasm3_text
+from qbatch.circuit.qasm.writer import qasm2_text, qasm3_text
 from qbatch.errors import CircuitError, Place
 from tests.circuit.conftest import circuit, circuit2, circuit3
 from tests.circuit.test_modifiers import same

@@ -13,7 +13,7 @@ from qiskit.circuit.random import random_circuit
 from qiskit.quantum_info import Operator, Statevector, random_unitary
 
 from qbatch.circuit import Fit, Register, bind, build, program_text
-from qbatch.circuit.writer import qasm2_text, qasm3_text
+from qbatch.circuit.qasm.writer import qasm2_text, qasm3_text
 from qbatch.errors import CircuitError, Place
 from tests.circuit.conftest import circuit, circuit2, circuit3
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
-from qbatch.circuit.conditions import UnfitError, Word, cast
-from qbatch.circuit.expressions import Bits, Qubits, Reader, Symbol, Variable
 from qbatch.circuit.facts import Register
-from qbatch.circuit.gates import BUILTIN, KEYWORDS, KEYWORDS_2, REFUSED
 from qbatch.circuit.program import NO_BIT, Expr, Measure, Number, Operation, Program
+from qbatch.circuit.qasm.conditions import UnfitError, Word, cast
+from qbatch.circuit.qasm.expressions import Bits, Qubits, Reader, Symbol, Variable
+from qbatch.circuit.qasm.names import BUILTIN, KEYWORDS, KEYWORDS_2, REFUSED
+from qbatch.circuit.qasm.tokens import Token
 from qbatch.circuit.text import Limits, Source
-from qbatch.circuit.tokens import Token
 
 
 class Jump(Exception):

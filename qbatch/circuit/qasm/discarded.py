@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from qbatch.circuit.conditions import bits_of
 from qbatch.circuit.program import (
     NO_BIT,
     Gate,
@@ -21,6 +20,7 @@ from qbatch.circuit.program import (
     Reset,
     While,
 )
+from qbatch.circuit.qasm.conditions import bits_of
 from qbatch.circuit.text import Source
 
 

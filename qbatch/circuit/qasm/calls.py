@@ -8,8 +8,9 @@ from collections import ChainMap
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from qbatch.circuit.expressions import Qubits, Symbol
-from qbatch.circuit.gates import (
+from qbatch.circuit.program import Barrier, Expr, Gate, GateDefinition, Modifier, Number
+from qbatch.circuit.qasm.expressions import Qubits, Symbol
+from qbatch.circuit.qasm.names import (
     BUILTIN,
     KEYWORDS,
     KEYWORDS_2,
@@ -20,10 +21,9 @@ from qbatch.circuit.gates import (
     SYNONYMS,
     Standard,
 )
-from qbatch.circuit.program import Barrier, Expr, Gate, GateDefinition, Modifier, Number
-from qbatch.circuit.registers import Names
+from qbatch.circuit.qasm.registers import Names
+from qbatch.circuit.qasm.tokens import NESTING, Token
 from qbatch.circuit.text import Limits, Source
-from qbatch.circuit.tokens import NESTING, Token
 from qbatch.errors import CircuitError
 from qbatch.notation import nearest
 

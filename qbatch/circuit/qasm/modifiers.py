@@ -12,14 +12,20 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from qbatch.circuit.atoms import Atom, atom_of, is_number
-from qbatch.circuit.controls import Control, Simple, simple_gates
-from qbatch.circuit.powers import is_whole, matrix_power, rotation_power, through, whole_power
 from qbatch.circuit.program import Gate, GateDefinition, Modifier, Program, evaluate
 from qbatch.circuit.text import Limits, Source
+from qbatch.circuit.unitaries.atoms import Atom, atom_of, is_number
+from qbatch.circuit.unitaries.controls import Control, Simple, simple_gates
+from qbatch.circuit.unitaries.powers import (
+    is_whole,
+    matrix_power,
+    rotation_power,
+    through,
+    whole_power,
+)
 
 if TYPE_CHECKING:
-    from qbatch.circuit.atoms import Matrix
+    from qbatch.circuit.unitaries.atoms import Matrix
 
 #: Matrices are raised on at most so many qubits.
 MATRIX_QUBITS = 6

@@ -13,11 +13,11 @@ from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 
-from qbatch.circuit.conditions import JOINED, UnfitError, Word, cast, combine, rotated
-from qbatch.circuit.gates import CONSTANTS, REFUSED
 from qbatch.circuit.program import FUNCTIONS, OPERATORS, Expr, Number
+from qbatch.circuit.qasm.conditions import JOINED, UnfitError, Word, cast, combine, rotated
+from qbatch.circuit.qasm.names import CONSTANTS, REFUSED
+from qbatch.circuit.qasm.tokens import NESTING, Cursor, Token
 from qbatch.circuit.text import Limits, Source
-from qbatch.circuit.tokens import NESTING, Cursor, Token
 
 #: OpenQASM 3, from loose to tight.
 _PRECEDENCE = {

@@ -13,13 +13,21 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from qbatch.circuit.calls import Gates
-from qbatch.circuit.conditions import Formula, UnfitError, Word, any_of, combine, lowered, truth
-from qbatch.circuit.expressions import PER_BIT
 from qbatch.circuit.program import Barrier, Condition, If, Operation, While
-from qbatch.circuit.registers import Jump
+from qbatch.circuit.qasm.calls import Gates
+from qbatch.circuit.qasm.conditions import (
+    Formula,
+    UnfitError,
+    Word,
+    any_of,
+    combine,
+    lowered,
+    truth,
+)
+from qbatch.circuit.qasm.expressions import PER_BIT
+from qbatch.circuit.qasm.registers import Jump
+from qbatch.circuit.qasm.tokens import Token
 from qbatch.circuit.text import Limits
-from qbatch.circuit.tokens import Token
 
 #: Statements that end with the brace that closes their block.
 _BRACED = frozenset({"gate", "def", "box", "switch", "cal", "defcal"})

@@ -11,13 +11,13 @@ from __future__ import annotations
 from abc import ABC
 from dataclasses import dataclass, field, replace
 
-from qbatch.circuit.blocks import Blocks
-from qbatch.circuit.conditions import UnfitError, Word, bits_of, cast
-from qbatch.circuit.expressions import Bits, Qubits, Symbol, Variable
 from qbatch.circuit.program import Condition
-from qbatch.circuit.registers import Jump
+from qbatch.circuit.qasm.blocks import Blocks
+from qbatch.circuit.qasm.conditions import UnfitError, Word, bits_of, cast
+from qbatch.circuit.qasm.expressions import Bits, Qubits, Symbol, Variable
+from qbatch.circuit.qasm.registers import Jump
+from qbatch.circuit.qasm.tokens import Token
 from qbatch.circuit.text import Limits, Source
-from qbatch.circuit.tokens import Token
 from qbatch.errors import CircuitError
 
 

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from math import pi
 from typing import Any, NamedTuple
 
-from qbatch.circuit.atoms import Atom, is_number
-from qbatch.circuit.powers import spectrum
+from qbatch.circuit.unitaries.atoms import Atom, is_number
+from qbatch.circuit.unitaries.powers import spectrum
 
 
 class Simple(NamedTuple):

@@ -13,11 +13,11 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from qbatch.circuit.atoms import Atom, is_number
 from qbatch.circuit.program import Modifier
+from qbatch.circuit.unitaries.atoms import Atom, is_number
 
 if TYPE_CHECKING:
-    from qbatch.circuit.atoms import Matrix
+    from qbatch.circuit.unitaries.atoms import Matrix
 
 #: Radians from −π within which a phase is π.
 CUT = 1e-9

@@ -16,14 +16,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from qbatch.circuit.discarded import settle
-from qbatch.circuit.expressions import Bits, Variable
-from qbatch.circuit.gates import QELIB1, REFUSED, STDGATES
 from qbatch.circuit.program import Barrier, Delay, Program, Reset
-from qbatch.circuit.registers import Jump
-from qbatch.circuit.subroutines import Subroutines
+from qbatch.circuit.qasm.discarded import settle
+from qbatch.circuit.qasm.expressions import Bits, Variable
+from qbatch.circuit.qasm.names import QELIB1, REFUSED, STDGATES
+from qbatch.circuit.qasm.registers import Jump
+from qbatch.circuit.qasm.subroutines import Subroutines
+from qbatch.circuit.qasm.tokens import Token
 from qbatch.circuit.text import Limits, Source, version_of
-from qbatch.circuit.tokens import Token
 
 
 def parse(source: Source) -> Program:

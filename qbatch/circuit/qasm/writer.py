@@ -17,8 +17,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from qbatch.circuit.fitting import Fit, translated
-from qbatch.circuit.gates import BUILTIN, CONSTANTS, KEYWORDS, PAPER, QELIB1, STDGATES
 from qbatch.circuit.program import FUNCTIONS
+from qbatch.circuit.qasm.names import BUILTIN, CONSTANTS, KEYWORDS, PAPER, QELIB1, STDGATES
 from qbatch.circuit.reading import build
 from qbatch.errors import CircuitError, Place
 
