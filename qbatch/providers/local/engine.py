@@ -11,7 +11,7 @@ import hashlib
 import logging
 import pickle
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -75,7 +75,7 @@ def simulate(chunk: Chunk) -> Answer:
             warning = prepared.warning
             computed = [*evaluate(prepared, chunk.evolutions)]
         else:
-            computed = [*_shot_by_shot(prepared, chunk.evolutions)]
+            computed = [*_shot_by_shot(prepared, program, chunk.evolutions)]
     except failures() as error:
         return _failed(chunk, told(error), time.perf_counter() - began)
     return _answer(computed, program, warning)
@@ -108,14 +108,19 @@ def _checked(chunk: Chunk, program: Program, prepared: Prepared) -> Prepared:
 # -- shots simulated by Aer -----------------------------------------------------------------------
 
 
-def _shot_by_shot(prepared: Prepared, evolutions: Sequence[Evolution]) -> Iterator[Computed]:
+def _shot_by_shot(
+    prepared: Prepared, program: Program, evolutions: Sequence[Evolution]
+) -> Iterator[Computed]:
+    num_bits = program.circuit.facts.num_bits
     for evolution in evolutions:
         began = time.perf_counter()
         try:
             circuit = bound(prepared, evolution.values)
             if prepared.in_tableau:
                 circuit = in_tableau_gates(circuit)
-            drawn = tuple(_simulated(prepared, circuit, each) for each in evolution.samplings)
+            drawn = tuple(
+                _simulated(prepared, circuit, each, num_bits) for each in evolution.samplings
+            )
         except failures() as error:
             drawn = tuple(Drawn(each.job_id, error=told(error)) for each in evolution.samplings)
         yield Computed(drawn, time.perf_counter() - began)
@@ -127,7 +132,7 @@ def aer_seed(seed: int) -> int:
     return int.from_bytes(digest, "little") >> 2
 
 
-def _simulated(prepared: Prepared, circuit: Any, sampling: Sampling) -> Drawn:
+def _simulated(prepared: Prepared, circuit: Any, sampling: Sampling, num_bits: int) -> Drawn:
     import numpy as np
 
     result = prepared.simulator.run(
@@ -135,8 +140,11 @@ def _simulated(prepared: Prepared, circuit: Any, sampling: Sampling) -> Drawn:
     ).result()
     if not result.success:
         return Drawn(sampling.job_id, error=told_of(result, 0))
-    num_bytes = (circuit.num_clbits + 7) // 8
-    found = sorted((int(outcome, 16), n) for outcome, n in result.data(0)["counts"].items())
+    num_bytes = (num_bits + 7) // 8
+    own, found_of = (1 << num_bits) - 1, Counter[int]()
+    for outcome, often in result.data(0)["counts"].items():
+        found_of[int(outcome, 16) & own] += often
+    found = sorted(found_of.items())
     joined = b"".join(outcome.to_bytes(num_bytes, "little") for outcome, _ in found)
     outcomes = np.frombuffer(joined, np.uint8).reshape(len(found), num_bytes)
     return Drawn(sampling.job_id, outcomes, np.array([n for _, n in found], np.int64))

@@ -95,10 +95,12 @@ def prepare(program: Program, batched: frozenset[str] | None = None) -> Prepared
         gates = batched_gates(settings.options.device) if batched is None else batched
         return _exact(circuit, program, gates)
     in_tableau = settings.method in TABLEAU
+    readout = _readout_model(settings.noise, circuit.num_qubits)
+    single = circuit if readout is None else _read_once(circuit)
     return Prepared(
-        circuit=circuit if in_tableau else translated(circuit, settings.method),
+        circuit=single if in_tableau else translated(single, settings.method),
         parameters=_parameters(circuit, program),
-        simulator=_simulator(settings, _readout_model(settings.noise, circuit.num_qubits)),
+        simulator=_simulator(settings, readout),
         in_tableau=in_tableau,
     )
 
@@ -203,6 +205,36 @@ def _without_measurements(circuit: QuantumCircuit) -> QuantumCircuit:
 def _parameters(circuit: QuantumCircuit, program: Program) -> tuple[Parameter | None, ...]:
     by_name = {parameter.name: parameter for parameter in circuit.parameters}
     return tuple(by_name.get(name) for name in program.circuit.facts.parameters)
+
+
+def _read_once(circuit: QuantumCircuit) -> QuantumCircuit:
+    """Return a circuit in which no bit is measured twice; bits after the circuit's own are spare.
+
+    Where all measurements stand at the end, Aer samples them at once and only then misreads bits,
+    as often as each was written: a bit that is measured twice is flipped twice.
+    """
+    from qiskit.circuit import ClassicalRegister, ControlFlowOp
+
+    if any(isinstance(item.operation, ControlFlowOp) for item in circuit.data):
+        return circuit  # its shots are simulated one by one: the last measurement's error counts
+    last = {
+        item.clbits[0]: place
+        for place, item in enumerate(circuit.data)
+        if item.operation.name == "measure"
+    }
+    spare = ClassicalRegister(sum(_is_measure(item) for item in circuit.data) - len(last), "spare_")
+    single = circuit.copy_empty_like()
+    if spare.size:
+        single.add_register(spare)
+    free = iter(spare)
+    for place, item in enumerate(circuit.data):
+        is_lost = _is_measure(item) and last[item.clbits[0]] != place
+        single.append(item.replace(clbits=(next(free),)) if is_lost else item)
+    return single
+
+
+def _is_measure(item: Any) -> bool:
+    return bool(item.operation.name == "measure")
 
 
 # -- Aer -------------------------------------------------------------------------------------------

@@ -139,6 +139,23 @@ def test_feedback_follows_the_bit_as_it_was_read():
     assert found.register("late").to_dict() == {"11": 50}  # q[1] was flipped, q[0] misread
 
 
+@pytest.mark.parametrize("method", ["automatic", "stabilizer", "matrix_product_state", "stim"])
+@pytest.mark.parametrize("noise", [{}, {"depolarizing": {"two_qubit": 0.1}}])
+def test_a_bit_that_is_measured_again_is_misread_once(method, noise):
+    text = HEAD + (
+        "qubit[3] q; bit first; bit[2] c;\nx q[1];\n"
+        "c[0] = measure q[0]; c[0] = measure q[0]; c[1] = measure q[2]; c[0] = measure q[1];\n"
+        "first = measure q[2];\n"
+    )
+    using = settings(noise=noise | {"readout": 0.2}, options={"method": method})
+    shots = 40_000
+    found = counts(order(text, shots=shots), using)
+    bits = [found.register("c").to_dict(), found.register("first").to_dict()]
+    ones = [sum(n for key, n in bits[0].items() if key[at] == "1") for at in (1, 0)]
+    for came, right in zip([*ones, bits[1].get("1", 0)], [0.8, 0.2, 0.2], strict=True):
+        assert abs(came / shots - right) < 5 * math.sqrt(0.16 / shots)
+
+
 def test_readout_noise_alone_needs_no_density_matrix():
     text = HEAD + "qubit[14] q; bit[1] c;\nry(0.3) q[13]; cx q[13], q[0];\nc[0] = measure q[0];\n"
     exact = probabilities(text, settings(noise={"readout": {"p01": 0.1, "p10": 0.0}}))
