@@ -11,7 +11,7 @@ import json
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -47,11 +47,13 @@ class Subject:
     Attributes:
         answer: (text, points, shots, seed) -> what came.
         noise: That the reference is to reckon with.
+        is_resynthesised: Qiskit's transpiler chose its gates.
     """
 
     name: str
     answer: Callable[[str, Sequence[Mapping[str, float]], int, int], Answer]
     noise: Noise | None = None
+    is_resynthesised: bool = False
 
 
 # -- qbatch's own simulations ----------------------------------------------------------------------
@@ -341,12 +343,14 @@ METHODS = (
     "automatic", "statevector", "density_matrix", "matrix_product_state", "stabilizer", "stim",
 )  # fmt: skip
 
+_resynthesised = partial(Subject, is_resynthesised=True)
+
 SUBJECTS: Mapping[str, Subject] = {
     subject.name: subject
     for subject in (
         Subject("read", _opened),
         *(Subject(method, _simulated(method, 0, "")) for method in METHODS),
-        *(Subject(f"transpiled-{n}", _simulated("automatic", n, "")) for n in (1, 2, 3)),
+        *(_resynthesised(f"transpiled-{n}", _simulated("automatic", n, "")) for n in (1, 2, 3)),
         *(
             Subject(f"{method}+{noise}", _simulated(method, 0, noise), NOISES[noise].reference)
             for noise in NOISES
@@ -356,11 +360,11 @@ SUBJECTS: Mapping[str, Subject] = {
         Subject("written-3", _read_back("3.0", None, False)),
         Subject("written-2-joined", _read_back("2.0", "c", False)),
         Subject("written-3-joined", _read_back("3.0", "c", False)),
-        Subject("written-2-fitted", _read_back("2.0", "c", True)),
-        Subject("written-3-fitted", _read_back("3.0", None, True)),
+        _resynthesised("written-2-fitted", _read_back("2.0", "c", True)),
+        _resynthesised("written-3-fitted", _read_back("3.0", None, True)),
         Subject("emulated-2", _emulated("2.0", "c", False)),
         Subject("emulated-3", _emulated("3.0", "c", False)),
-        Subject("emulated-2-fitted", _emulated("2.0", "c", True)),
-        Subject("emulated-ibm", _of_ibm),
+        _resynthesised("emulated-2-fitted", _emulated("2.0", "c", True)),
+        _resynthesised("emulated-ibm", _of_ibm),
     )
 }

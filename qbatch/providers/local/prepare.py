@@ -59,6 +59,7 @@ class Prepared:
         positions: Classical bit -> index into `measured`, None where nothing is written.
         flips: (p01, p10) of each measured qubit, None where it is read without error.
         precision: Of amplitudes, "double" or "single".
+        is_resynthesised: A transpiler chose its gates, each block of them to a fidelity only.
     """
 
     circuit: QuantumCircuit
@@ -73,6 +74,7 @@ class Prepared:
     positions: tuple[int | None, ...] = ()
     flips: tuple[tuple[float, float] | None, ...] = ()
     precision: str = "double"
+    is_resynthesised: bool = False
 
 
 def prepare(program: Program, batched: frozenset[str] | None = None) -> Prepared:
@@ -141,6 +143,7 @@ def _exact(circuit: QuantumCircuit, program: Program, gates: frozenset[str]) -> 
         ),
         flips=tuple((error.p01, error.p10) if error else None for error in errors),
         precision=settings.options.precision,
+        is_resynthesised=settings.transpile is not None,
     )
 
 

@@ -73,6 +73,23 @@ def test_what_is_right_is_found_right_and_computed_together(text, backend):
     assert judged(text, points, **backend) == Verdict(together=True)
 
 
+def test_what_a_transpiler_synthesises_to_a_fidelity_is_no_wrong_number():
+    # Qiskit takes this root for a gate of a simpler kind, which moves P by up to 3e-6.
+    text = HEAD + (
+        "input angle theta; qubit[4] q; bit c;\n"
+        "gate turn(x) a { U(.5, .7, x) a; }\n"
+        "gate two a, b { negctrl @ turn(.7) b, a; turn(.5) a; U(arcsin(.3), -1.264, 0) b; }\n"
+        "pow(.25) @ two q[2], q[3]; turn(theta) q[0]; two q[0:1], q[3:-1:2];\n"
+        "c = measure q[0];\n"
+    )
+    made = program(text, transpile=Transpile(optimization_level=1, seed=1))
+    prepared = prepare(made)
+    judged_by = guard.judge(prepared, made, [(1.212,)])
+    assert judged_by is not None
+    assert judged_by.together
+    assert not prepare(program(text)).is_resynthesised
+
+
 @pytest.mark.parametrize("backend", [{}, {"options": {"statevector": True}}], ids=str)
 @pytest.mark.parametrize("points", [[(0.0,)], [(0.0,), (math.pi,)], [(0.4,), (0.9,)]], ids=str)
 def test_a_wrong_row_of_the_table_is_found_whatever_points_are_asked_for(points, backend):
