@@ -1,5 +1,6 @@
 """Programs as sent: text that means the circuit it was written from."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -93,6 +94,25 @@ def test_qiskit_reads_what_we_write_as_we_do(version):
     text = WRITERS[version](original, HERE)
     loaded = (qasm2 if version == "2.0" else qasm3).loads(text)
     assert Operator(loaded).equiv(Operator(original))
+
+
+@pytest.mark.parametrize("version", ["2.0", "3.0"])
+@pytest.mark.parametrize("away", [0.0, 1e-9, 1e-6, 1e-5, 3e-5, 1e-3])
+@pytest.mark.parametrize("angles", [(0, 0, 0), (0.3, 0, 0), (0.3, 0.3, 0.3), (math.pi / 4,) * 3])
+def test_a_gate_next_to_one_of_a_simpler_kind_is_written_to_rounding(angles, away, version):
+    rng = np.random.default_rng(5)
+    paulis = [np.array(p) for p in ([[0, 1], [1, 0]], [[0, -1j], [1j, 0]], [[1, 0], [0, -1]])]
+    terms = [(a + away * rng.normal()) * np.kron(p, p) for a, p in zip(angles, paulis, strict=True)]
+    values, vectors = np.linalg.eigh(sum(terms))
+    canonical = vectors * np.exp(1j * values) @ vectors.conj().T
+    outer = [np.kron(*(random_unitary(2, seed=rng).data for _ in "ab")) for _ in "lr"]
+    matrix = outer[0] @ canonical @ outer[1]
+    made = QuantumCircuit(2)
+    made.append(UnitaryGate(matrix), [0, 1])
+    found = Operator(build(circuit(WRITERS[version](made, HERE)))).data
+    assert abs(np.trace(found.conj().T @ matrix)) / 4 == pytest.approx(1, abs=1e-14)
+    phase = np.trace(found.conj().T @ matrix)
+    assert np.allclose(found * phase / abs(phase), matrix, rtol=0, atol=1e-11)
 
 
 def test_the_same_circuit_has_the_same_text():

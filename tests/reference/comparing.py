@@ -2,8 +2,9 @@
 
 Rules: exact probabilities must agree to `TOLERANCE`, or to `RESYNTHESISED`. Counts are judged
 twice: where a first sample looks odd, a second, larger and independent one decides. For n shots and
-an event of probability p that came k times, Chernoff's bound says P(n·KL(k/n‖p) ≥ t) ≤ 2·e^−t; with t = `SURE` and at most
-10^7 judged events in 5,000 programs, all false alarms together have a probability below 10^−6.
+an event of probability p that came k times, Chernoff's bound says P(n·KL(k/n‖p) ≥ t) ≤ 2·e^−t; with
+t = `SURE` and at most 10^7 judged events in 5,000 programs, all false alarms together have a
+probability below 10^−6.
 """
 
 from __future__ import annotations

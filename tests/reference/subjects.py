@@ -362,8 +362,8 @@ SUBJECTS: Mapping[str, Subject] = {
         Subject("written-3-joined", _read_back("3.0", "c", False)),
         _resynthesised("written-2-fitted", _read_back("2.0", "c", True)),
         _resynthesised("written-3-fitted", _read_back("3.0", None, True)),
-        Subject("emulated-2", _emulated("2.0", "c", False)),
-        Subject("emulated-3", _emulated("3.0", "c", False)),
+        _resynthesised("emulated-2", _emulated("2.0", "c", False)),
+        _resynthesised("emulated-3", _emulated("3.0", "c", False)),
         _resynthesised("emulated-2-fitted", _emulated("2.0", "c", True)),
         _resynthesised("emulated-ibm", _of_ibm),
     )

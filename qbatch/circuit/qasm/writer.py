@@ -20,6 +20,7 @@ from qbatch.circuit.fitting import Fit, translated
 from qbatch.circuit.program import FUNCTIONS
 from qbatch.circuit.qasm.names import BUILTIN, CONSTANTS, KEYWORDS, PAPER, QELIB1, STDGATES
 from qbatch.circuit.reading import build
+from qbatch.circuit.unitaries.pairs import exact_pair, is_pair
 from qbatch.errors import CircuitError, Place
 
 if TYPE_CHECKING:
@@ -334,6 +335,8 @@ class _Writer:
         return str(angle.subs(names))
 
     def _definition(self, op: Any) -> QuantumCircuit:
+        if is_pair(op):
+            return exact_pair(op)
         definition: QuantumCircuit | None = getattr(op, "definition", None)
         if definition is None or self._depth > _DEEPEST:
             raise self._error(f"'{op.name}' cannot be written as OpenQASM {self.version}")
