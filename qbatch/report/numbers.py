@@ -29,14 +29,16 @@ _INTERVAL = tuple(f"[%.{digits}f, %.{digits}f]" for digits in range(_MOST_DIGITS
 _LARGE, _SMALL = 1e12, 1e-6
 
 
-def _power_of(*numbers: float) -> int:
-    """Return the power of ten to be taken out of numbers told together; mostly 0.
+def _power_of(one: float, other: float) -> int:
+    """Return the power of ten to be taken out of two numbers told together; mostly 0.
 
-    >>> _power_of(1e300, -3.0), _power_of(2e-300, 0.0), _power_of(1234.5), _power_of(0.0)
+    >>> _power_of(1e300, -3.0), _power_of(2e-300, 0.0), _power_of(1234.5, 0.1), _power_of(0.0, 0.0)
     (300, -300, 0, 0)
     """
-    size = max(map(abs, numbers))
-    if size == 0 or _SMALL <= size < _LARGE:
+    size = abs(one)
+    if abs(other) > size:
+        size = abs(other)
+    if _SMALL <= size < _LARGE or size == 0:
         return 0
     return max(-300, min(300, math.floor(math.log10(size))))
 
