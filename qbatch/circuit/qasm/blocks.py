@@ -1,4 +1,4 @@
-"""Blocks: scopes, conditions, loops, `switch`.
+"""Blocks: scopes, conditions, loops.
 
 Rules: what is known while reading is decided while reading: a loop over a constant range is written
 out, the branch of a constant condition that is not taken is passed over unread. What only a
@@ -11,7 +11,6 @@ from __future__ import annotations
 from abc import ABC
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import NamedTuple
 
 from qbatch.circuit.program import Barrier, Condition, If, Operation, While
 from qbatch.circuit.qasm.calls import Gates
@@ -19,12 +18,9 @@ from qbatch.circuit.qasm.conditions import (
     Formula,
     UnfitError,
     Word,
-    any_of,
-    combine,
     lowered,
     truth,
 )
-from qbatch.circuit.qasm.expressions import PER_BIT
 from qbatch.circuit.qasm.registers import Jump
 from qbatch.circuit.qasm.tokens import Token
 from qbatch.circuit.text import Limits
@@ -36,13 +32,6 @@ _BRACED = frozenset({"gate", "def", "box", "switch", "cal", "defcal"})
 _MOST_REMARKS = 10
 
 _CLOSING = {"(": ")", "[": "]", "{": "}"}
-
-
-class Case(NamedTuple):
-    """One case of a `switch`: where it is taken, and what it does."""
-
-    taken: Formula
-    body: list[Operation]
 
 
 class Blocks(Gates, ABC):
@@ -78,7 +67,7 @@ class Blocks(Gates, ABC):
             else:
                 self.statement()
 
-    def _scope_apart(self) -> list[Operation]:
+    def scope_apart(self) -> list[Operation]:
         """Read a block that runs only where a measurement says so, into a list of its own."""
         outer, self.block = self.block, []
         self.measured_depth += 1
@@ -151,7 +140,7 @@ class Blocks(Gates, ABC):
             return bool(value)
         if not isinstance(value, Word):
             raise self.error("a condition is over measured bits", token)
-        condition = self._lowered(lambda: truth(value), token)
+        condition = self.lowered(lambda: truth(value), token)
         if isinstance(condition, bool) and self.num_bits_read > before and not self.loops:
             self._remark(condition, token)
         return condition
@@ -164,7 +153,7 @@ class Blocks(Gates, ABC):
         if remark not in self.out.remarks and len(self.out.remarks) < _MOST_REMARKS:
             self.out.remarks.append(remark)
 
-    def _lowered(self, make: Callable[[], Formula], token: Token) -> Condition | bool:
+    def lowered(self, make: Callable[[], Formula], token: Token) -> Condition | bool:
         try:
             condition = lowered(make())
         except UnfitError as error:
@@ -178,8 +167,8 @@ class Blocks(Gates, ABC):
         condition = self._condition()
         has_else = self.version == "3.0"
         if isinstance(condition, Condition):
-            then = self._scope_apart()
-            otherwise = self._scope_apart() if has_else and self.take("else") else []
+            then = self.scope_apart()
+            otherwise = self.scope_apart() if has_else and self.take("else") else []
             if then or otherwise:
                 self.block.append(If(condition, then, otherwise))
             return
@@ -239,7 +228,7 @@ class Blocks(Gates, ABC):
             self.skip_statement()
             return
         with self._loop(None):
-            self.block.append(While(condition, self._scope_apart()))
+            self.block.append(While(condition, self.scope_apart()))
 
     def read_for(self, token: Token) -> None:
         """Read ``for type name in values …``."""
@@ -300,109 +289,6 @@ class Blocks(Gates, ABC):
                 token,
             )
         raise Jump(token.text)
-
-    # -- switch
-
-    def read_switch(self, token: Token) -> None:
-        """Read ``switch (value) { case n, … { … } default { … } }``."""
-        self.expect("(")
-        start = self.token
-        selector = self.expression()
-        self.expect(")")
-        if not isinstance(selector, int | Word):
-            raise self.error("switch takes an integer or bits", start)
-        self.expect("{")
-        if isinstance(selector, Word):
-            self._switch_measured(selector, token)
-        else:
-            self._switch_known(selector)
-
-    def _case_values(self, seen: set[int]) -> list[int]:
-        values: list[int] = []
-        while not values or self.take(","):
-            token = self.token
-            value = self.expression()
-            if isinstance(value, Word) and all(isinstance(bit, bool) for bit in value.bits):
-                value = sum(bool(bit) << place for place, bit in enumerate(value.bits))
-            if not isinstance(value, int):
-                raise self.error("a case is an integer known beforehand", token)
-            if value in seen:
-                raise self.error(f"case {int(value)} is there twice", token)
-            seen.add(value)
-            values.append(value)
-        return values
-
-    def _cases(self, token: Token) -> Iterator[list[int] | None]:
-        """Read up to each block's brace; the values of a case, or None for the default."""
-        seen: set[int] = set()
-        has_default = False
-        while not self.take("}"):
-            word = self.token
-            if has_default:
-                raise self.error("nothing can follow the default of a switch")
-            if self.take("case"):
-                yield self._case_values(seen)
-            elif self.take("default"):
-                has_default = True
-                yield None
-            else:
-                raise self.error(f"expected 'case', 'default' or '}}', found {self.found}", word)
-        if not seen:
-            raise self.error("a switch needs a case", token)
-
-    def _block_ahead(self) -> None:
-        if self.token.text != "{":
-            raise self.error(f"expected '{{', found {self.found}")
-
-    def _switch_known(self, selector: int) -> None:
-        taken = False
-        for values in self._cases(self.token):
-            self._block_ahead()
-            if not taken and (values is None or selector in values):
-                taken = True
-                self.scope()
-            else:
-                self.skip_statement()
-
-    def _switch_measured(self, selector: Word, token: Token) -> None:
-        cases: list[Case] = []
-        default: list[Operation] = []
-        for values in self._cases(token):
-            self._block_ahead()
-            body = self._scope_apart()
-            if values is None:
-                default = body
-                continue
-            self.spend(PER_BIT * len(selector.bits) * len(values), token)
-            try:
-                tests = [combine("==", (selector, value)).bits[0] for value in values]
-                cases.append(Case(any_of(tests), body))
-            except UnfitError as error:
-                raise self.error(str(error), token) from None
-        self._choose([case for case in cases if case.taken is not False], default, token)
-
-    def _choose(self, cases: list[Case], default: list[Operation] | None, token: Token) -> None:
-        """Append the choice between cases; a `default` of None: one of them is taken for sure.
-
-        Halved again and again, so that many cases are not nested in one another.
-        """
-        if not cases or (len(cases) == 1 and default is None):
-            self.block.extend(cases[0].body if cases else default or [])
-            return
-        half = (len(cases) + 1) // 2
-        condition = self._lowered(lambda: any_of(case.taken for case in cases[:half]), token)
-        outer = self.block
-        then: list[Operation] = []
-        otherwise: list[Operation] = []
-        self.block = then
-        self._choose(cases[:half], None, token)
-        self.block = otherwise
-        self._choose(cases[half:], default, token)
-        self.block = outer
-        if isinstance(condition, bool):
-            self.block.extend(then if condition else otherwise)
-        elif then or otherwise:
-            self.block.append(If(condition, then, otherwise))
 
     def read_box(self, token: Token) -> None:
         """Read ``box { … }``: nothing is moved across its bounds."""

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from qbatch.circuit.program import Barrier, Expr, Gate, GateDefinition, Modifier, Number
-from qbatch.circuit.qasm.expressions import Qubits, Symbol
 from qbatch.circuit.qasm.names import (
     BUILTIN,
     KEYWORDS,
@@ -22,6 +21,7 @@ from qbatch.circuit.qasm.names import (
     Standard,
 )
 from qbatch.circuit.qasm.registers import Names
+from qbatch.circuit.qasm.symbols import Qubits, Symbol
 from qbatch.circuit.qasm.tokens import NESTING, Token
 from qbatch.circuit.text import Limits, Source
 from qbatch.errors import CircuitError

@@ -1,22 +1,22 @@
 """Reading expressions: angles, sizes, conditions.
 
-Rules: numbers are folded at once, in 64 bits and finite; what names an input or a classical bit
-stays an `Expr`. OpenQASM 3 divides integers as integers: a division that would drop a remainder is
-refused, since `rx(1/2)` is never meant to be `rx(0)`.
+Rules: numbers are folded at once (`folding`); what names an input stays an `Expr`, what names
+measured bits a `Word`.
 """
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, MutableMapping, Sequence
-from dataclasses import dataclass
 from functools import reduce
 
-from qbatch.circuit.program import FUNCTIONS, OPERATORS, Expr, Number
+from qbatch.circuit.program import FUNCTIONS, Expr, Number
 from qbatch.circuit.qasm.conditions import JOINED, UnfitError, Word, cast, combine, rotated
+from qbatch.circuit.qasm.folding import finite, fold
+from qbatch.circuit.qasm.members import ENDS, Members
 from qbatch.circuit.qasm.names import CONSTANTS, REFUSED
-from qbatch.circuit.qasm.tokens import NESTING, Cursor, Token
+from qbatch.circuit.qasm.symbols import Bits, Qubits, Symbol, Variable
+from qbatch.circuit.qasm.tokens import NESTING, Token
 from qbatch.circuit.text import Limits, Source
 
 #: OpenQASM 3, from loose to tight.
@@ -35,50 +35,8 @@ _ON_BITS = frozenset(
 _CASTS = frozenset({"bool", "bit", "int", "uint", "float", "angle"})
 
 
-@dataclass(frozen=True, slots=True)
-class Qubits:
-    """Qubits by number; `indexable` unless it is a single one."""
-
-    indices: tuple[int, ...]
-    indexable: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Bits:
-    """Classical bits by number; `indexable` unless it is a single one."""
-
-    indices: tuple[int, ...]
-    indexable: bool = True
-
-
-@dataclass(slots=True)
-class Variable:
-    """A classical variable, whose value is known at each place of the text.
-
-    Attributes:
-        kind: Its type.
-        width: The type's, in bits; None where it is not given.
-        value: None before it has one.
-        depth: Blocks around its declaration that run only where a measurement says so.
-    """
-
-    kind: str
-    width: int | None
-    value: Number | None
-    depth: int
-
-
 #: Not every number has a value of these.
 _PARTIAL = frozenset({"/", "**", "sqrt", "ln", "log", "arcsin", "arccos", "asin", "acos", "exp"})
-
-#: A literal before one of these is all there is to read.
-_ENDS = frozenset({"]", ")", ",", ":", "}"})
-
-#: Of an integer, as written.
-_DIGITS = 4000
-
-#: Of an integer, in bits: registers are compared with it.
-_WIDEST = Limits.BITS + 4000
 
 #: Words that could be read in the time that an operation takes for each of its bits.
 PER_BIT = 5
@@ -88,11 +46,8 @@ _ROTATIONS = frozenset({"rotl", "rotr"})
 #: Qiskit's parameters cannot do these.
 _NUMBERS_ONLY = frozenset({"%", "mod", "floor", "ceiling"})
 
-#: What a name in scope may stand for: a number, an input, quantum or classical bits, their values.
-Symbol = int | float | Expr | Qubits | Bits | Word | Variable
 
-
-class Reader(Cursor, ABC):
+class Reader(Members, ABC):
     """Reads expressions; knows the names in scope.
 
     Attributes:
@@ -152,7 +107,7 @@ class Reader(Cursor, ABC):
         token = self.tokens[self.at]
         self.at += 1
         if token.kind == "int":
-            return self._integer(token)
+            return self.literal_integer(token)
         if token.kind == "real":
             return self._finite(float(token.text.replace("_", "")), token)
         if token.kind == "id":
@@ -177,12 +132,6 @@ class Reader(Cursor, ABC):
         if token.kind == "duration":
             raise self.error("a duration is no number; it stands only in delay[…]")
         raise self.error(f"expected a value, found {self.found}")
-
-    def _integer(self, token: Token) -> int:
-        digits = token.text.replace("_", "")
-        if len(digits) > _DIGITS:
-            raise self.error(f"this integer has more than {_DIGITS} digits", token)
-        return int(digits, 0 if digits[:1] == "0" and digits[1:2].isalpha() else 10)
 
     def _named(self, token: Token) -> Symbol:
         name = token.text
@@ -248,15 +197,6 @@ class Reader(Cursor, ABC):
         """Refuse to read a subroutine's bits where they may not have been measured."""
         if not self.unset.keys().isdisjoint(bits.indices):
             raise self.error(f"'{token.text}' may not have been measured where it is read", token)
-
-    def members(self, symbol: Qubits | Bits, token: Token) -> Qubits | Bits:
-        """Read the indices after a name, if there are any, and return what they pick."""
-        while self.tokens[self.at].text == "[":
-            if not symbol.indexable:
-                what = "qubit" if isinstance(symbol, Qubits) else "bit"
-                raise self.error(f"'{token.text}' is a single {what} and has no index")
-            symbol = type(symbol)(*self.picked(symbol, token.text))
-        return symbol
 
     def _bits_within(self, word: Word, token: Token) -> Word:
         if word.kind == "bool":
@@ -333,7 +273,7 @@ class Reader(Cursor, ABC):
     def number(self) -> Number:
         """Read a number or an expression over inputs."""
         token = self.tokens[self.at]
-        if token.kind == "real" and self.tokens[self.at + 1].text in _ENDS:
+        if token.kind == "real" and self.tokens[self.at + 1].text in ENDS:
             self.at += 1
             return self._finite(float(token.text.replace("_", "")), token)
         value = self.expression()
@@ -403,110 +343,12 @@ class Reader(Cursor, ABC):
 
     def _fold(self, operator: str, args: tuple[int | float, ...], token: Token) -> int | float:
         try:
-            return self._finite(self._compute(operator, args, token), token)
-        except ZeroDivisionError:
-            raise self.error("division by zero", token) from None
-        except (ArithmeticError, ValueError, TypeError) as error:
-            raise self.error(f"'{operator}' cannot be computed here: {error}", token) from error
-
-    def _compute(self, operator: str, args: tuple[int | float, ...], token: Token) -> int | float:
-        if operator == "neg":
-            return -args[0]
-        if operator == "!":
-            return not args[0]
-        if operator == "~":
-            raise self.error("'~' on a number is not supported", token)
-        if operator in ("%", "mod") and min(args) < 0:
-            raise self.error(
-                f"the remainder '{operator}' of a negative number has one sign here, another "
-                "there; write it with numbers from 0 on",
-                token,
-            )
-        if operator not in OPERATORS:
-            return FUNCTIONS[operator](*args)
-        left, right = args
-        whole = isinstance(left, int) and isinstance(right, int)
-        if operator in ("**", "<<") and isinstance(left, int) and isinstance(right, int):
-            wide = abs(right) * max(left.bit_length(), 1) > _WIDEST
-            if wide and operator == "<<" and right > 0 and left.bit_length() + right > _WIDEST:
-                raise self.error(f"this integer does not fit into {_WIDEST} bits", token)
-            left = float(left) if wide and operator == "**" else left
-        if operator == "/" and whole and self.version == "3.0":
-            if right and left % right:
-                raise self.error(
-                    f"{left}/{right} divides integers, which OpenQASM 3 rounds to "
-                    f"{int(left / right)}; write {left}.0/{right} for {left / right:g}",
-                    token,
-                )
-            return int(left // right)
-        result = OPERATORS[operator](left, right)
-        if not isinstance(result, int | float):
-            raise ArithmeticError("the result is not real")  # noqa: TRY004
-        return result
+            return fold(operator, args, whole_division=self.version == "3.0")
+        except UnfitError as error:
+            raise self.error(str(error), token) from error
 
     def _finite(self, value: int | float, token: Token) -> int | float:
-        if isinstance(value, float) and not math.isfinite(value):
-            raise self.error("this number is not finite", token)
-        if isinstance(value, int) and value.bit_length() > _WIDEST:
-            raise self.error(f"this integer does not fit into {_WIDEST} bits", token)
-        return value
-
-    # -- bits and qubits by index
-
-    def picked(self, symbol: Qubits | Bits, name: str) -> tuple[tuple[int, ...], bool]:
-        """Read ``[index]``, ``[a:b]``, ``[a:step:b]`` or ``[{a, b}]`` after a register's name.
-
-        Returns:
-            The members picked, and whether they can be indexed again (False for a single index).
-        """
-        register = symbol.indices
-        size = f"'{name}' has {len(register)} {'qu' * isinstance(symbol, Qubits)}bits"
-        self.expect("[")
-        if self.tokens[self.at].kind == "int" and self.tokens[self.at + 1].text == "]":
-            first = self._index(register, size)
-            self.at += 1
-            return (first,), False
-        if self.take("{"):
-            indices = [self._index(register, size)]
-            while self.take(","):
-                indices.append(self._index(register, size))
-            self.expect("}")
-            self.expect("]")
-            return tuple(indices), True
-        if self.token.text != ":":
-            first = self._index(register, size)
-            if self.take("]"):
-                return (first,), False
-            start = register.index(first)
-        else:
-            start = 0
-        return self._slice(register, start, size), True
-
-    def _index(self, register: tuple[int, ...], size: str) -> int:
-        token = self.tokens[self.at]
-        if token.kind == "int" and self.tokens[self.at + 1].text in _ENDS:
-            self.at += 1
-            index = self._integer(token)
-        else:
-            index = self.integer("an index")
-        if not -len(register) <= index < len(register):
-            raise self.error(f"index {index} is out of range: {size}", token)
-        return register[index]
-
-    def _slice(self, register: tuple[int, ...], start: int, size: str) -> tuple[int, ...]:
-        """Read the rest of a range; both ends belong to it."""
-        token = self.expect(":", " or ']'")
-        numbers = []
-        while self.token.text != "]":
-            numbers.append(self.integer("a range's end"))
-            if not self.take(":"):
-                break
-        self.expect("]")
-        end = numbers[-1] if numbers else len(register) - 1
-        step = numbers[0] if len(numbers) == 2 else 1
-        end = end + len(register) if end < 0 else end
-        if len(numbers) > 2 or step == 0 or not 0 <= end < len(register):
-            raise self.error(f"this range is out of range: {size}", token)
-        if step < 0:
-            return tuple(register[index] for index in range(start, end - 1, step))
-        return register[start : end + 1 : step]
+        try:
+            return finite(value)
+        except UnfitError as error:
+            raise self.error(str(error), token) from None

@@ -18,10 +18,10 @@ from collections.abc import Callable
 
 from qbatch.circuit.program import Barrier, Delay, Program, Reset
 from qbatch.circuit.qasm.discarded import settle
-from qbatch.circuit.qasm.expressions import Bits, Variable
 from qbatch.circuit.qasm.names import QELIB1, REFUSED, STDGATES
 from qbatch.circuit.qasm.registers import Jump
 from qbatch.circuit.qasm.subroutines import Subroutines
+from qbatch.circuit.qasm.symbols import Bits, Variable
 from qbatch.circuit.qasm.tokens import Token
 from qbatch.circuit.text import Limits, Source, version_of
 
