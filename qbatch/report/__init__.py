@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from qbatch.report.judging import CheckResult, Judgement, judge_run, overall
-    from qbatch.report.survey import Survey, survey_run
+    from qbatch.report.overview import Overview, overview_of
     from qbatch.report.template import check_template
     from qbatch.report.writing import FILES, render, write_report
 
@@ -19,19 +19,19 @@ __all__ = [
     "FILES",
     "CheckResult",
     "Judgement",
-    "Survey",
+    "Overview",
     "check_template",
     "judge_run",
     "overall",
+    "overview_of",
     "render",
-    "survey_run",
     "write_report",
 ]
 
 #: Module -> its public names.
 _MODULES = {
     "judging": ("CheckResult", "Judgement", "judge_run", "overall"),
-    "survey": ("Survey", "survey_run"),
+    "overview": ("Overview", "overview_of"),
     "template": ("check_template",),
     "writing": ("FILES", "render", "write_report"),
 }

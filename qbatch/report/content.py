@@ -21,8 +21,8 @@ from qbatch.report.agreement import Verdict as AgreementVerdict
 from qbatch.report.comparing import ALARM
 from qbatch.report.judging import CheckResult, Judgement
 from qbatch.report.numbers import amount, at_most, count_of, duration, percent, whole
+from qbatch.report.overview import Failure, Overview, Share
 from qbatch.report.rows import Columns, Run
-from qbatch.report.survey import Failure, Share, Survey
 from qbatch.result import Verdict
 from qbatch.snapshot import Total, total_up
 
@@ -107,13 +107,13 @@ class Content:
     Attributes:
         run: What it is about.
         columns: Of the results table.
-        survey: What one reading found.
+        overview: What one reading found.
         figures: Drawn.
     """
 
     run: Run
     columns: Columns
-    survey: Survey
+    overview: Overview
     figures: tuple[Figure, ...]
 
     @property
@@ -130,7 +130,7 @@ class Content:
     @cached_property
     def states(self) -> list[tuple[JobState, int]]:
         """(state, points) of the states that points are in."""
-        return [(state, n) for state in STATES if (n := self.survey.states[state])]
+        return [(state, n) for state in STATES if (n := self.overview.states[state])]
 
     @property
     def title(self) -> str:
@@ -145,36 +145,36 @@ class Content:
     @property
     def warnings(self) -> list[str]:
         """What backends warned of, with how many points it is about."""
-        told = self.survey.warnings.items()
+        told = self.overview.warnings.items()
         return [f"{backend}: {text} ({count_of(n, 'point')})" for (backend, text), n in told]
 
     @property
     def headline(self) -> str:
         """How far the run is, in a sentence."""
-        survey = self.survey
-        told = f"{whole(survey.completed)} of {count_of(survey.points, 'point')} completed"
+        overview = self.overview
+        told = f"{whole(overview.completed)} of {count_of(overview.points, 'point')} completed"
         rest = [f"{whole(n)} {state}" for state, n in self.states if state != JobState.COMPLETED]
         return told + (f" ({', '.join(rest)})" if rest else "")
 
     @property
     def tiles(self) -> list[tuple[str, str]]:
         """(figure, what it counts), for the top of a page."""
-        survey = self.survey
+        overview = self.overview
         tiles = [
-            (f"{whole(survey.completed)} / {whole(survey.points)}", "points completed"),
-            (whole(survey.shots), "shots"),
-            (str(len(survey.backends)), "backend" if len(survey.backends) == 1 else "backends"),
+            (f"{whole(overview.completed)} / {whole(overview.points)}", "points completed"),
+            (whole(overview.shots), "shots"),
+            (str(len(overview.backends)), "backend" if len(overview.backends) == 1 else "backends"),
         ]
-        if survey.checks:
-            passed = sum(check.verdict is Verdict.PASS for check in survey.checks)
-            tiles.append((f"{passed} / {len(survey.checks)}", "checks passed"))
+        if overview.checks:
+            passed = sum(check.verdict is Verdict.PASS for check in overview.checks)
+            tiles.append((f"{passed} / {len(overview.checks)}", "checks passed"))
         tiles += [(amount(cost, unit), "spent") for unit, cost in self.spent.items()]
         return tiles
 
     @cached_property
     def backends(self) -> list[BackendFacts]:
         """In the order of the manifest, those that have points."""
-        shares = self.survey.backends
+        shares = self.overview.backends
         return [
             _backend(name, backend, self.run.targets.get(name), shares[name])
             for name, backend in self.manifest.backends.items()
@@ -191,7 +191,7 @@ class Content:
         """(backend, unit) -> what it cost; by the ledger, else as noted with the results."""
         totals = total_up(each.entry for each in self.purchases)
         known = {backend for backend, _ in totals}
-        for name, share in self.survey.backends.items():
+        for name, share in self.overview.backends.items():
             for unit, cost in sorted(share.cost.items()):
                 if name not in known:
                     totals[name, unit] = Total(jobs=share.completed, billed=cost)
@@ -234,7 +234,7 @@ class Content:
     @property
     def held_note(self) -> str:
         """What is to be done about held jobs."""
-        number = self.survey.states[JobState.HELD]
+        number = self.overview.states[JobState.HELD]
         told = f"{count_of(number, 'job')} {'is' if number == 1 else 'are'} held"
         folder = " ".join(shlex.quote(str(self.run.folder)).replace("`", "'").split())
         return (
@@ -247,7 +247,7 @@ class Content:
     @property
     def failures(self) -> list[Failure]:
         """What failed or was cancelled; held jobs are told by themselves."""
-        found = self.survey.failures.values()
+        found = self.overview.failures.values()
         return [failure for failure in found if failure.state is not JobState.HELD]
 
     @cached_property
@@ -273,7 +273,7 @@ class Content:
         """How many true equalities fail by chance; "" where there is nothing to say."""
         judged = sum(
             check.numbers.total()
-            for check in self.survey.checks
+            for check in self.overview.checks
             if any(op == "==" for op, _ in check.check.conditions)
         )
         if judged < 2:
@@ -287,12 +287,12 @@ class Content:
     @cached_property
     def agreement(self) -> list[AgreementVerdict]:
         """Whether the backends measure the same, number by number."""
-        return self.survey.agreement.verdicts()
+        return self.overview.agreement.verdicts()
 
     @cached_property
     def repeats_note(self) -> str:
         """Whether repeats scatter more than shot noise lets them; "" without repeats."""
-        return self.survey.repeats.note()
+        return self.overview.repeats.note()
 
     @cached_property
     def versions(self) -> dict[str, str]:

@@ -65,10 +65,10 @@ def draw(series: Series, manifest: Manifest, number: int) -> Figure:
         if series.dropped:
             note = "Too many points for a figure nobody asked for; name one under report: plots."
         return Figure(slug, title, note, note=note)
-    from qbatch.report.painting import paint  # brings matplotlib
+    from qbatch.report import drawing  # brings matplotlib
 
     canvas = Canvas(series, manifest, {}, [])
-    svg = _to_svg(lambda: paint(canvas), slug)
+    svg = _to_svg(lambda: drawing.draw(canvas), slug)
     if series.dropped:
         canvas.caption.append(
             f"{count_of(series.dropped, 'point')} left out (a figure holds {MAX_MARKS:,} points of "
@@ -98,7 +98,7 @@ def _title(series: Series) -> str:
 _EXPECTED = ("Glyph .* missing", "constrained_layout not applied")
 
 
-def _to_svg(painted: Callable[[], Any], salt: str) -> str:
+def _to_svg(drawn: Callable[[], Any], salt: str) -> str:
     import matplotlib as mpl
 
     settings: Any = {
@@ -137,7 +137,7 @@ def _to_svg(painted: Callable[[], Any], salt: str) -> str:
     with mpl.rc_context(settings), warnings.catch_warnings():
         for expected in _EXPECTED:
             warnings.filterwarnings("ignore", expected)
-        painted().savefig(out, format="svg", metadata={"Date": None, "Creator": None})
+        drawn().savefig(out, format="svg", metadata={"Date": None, "Creator": None})
     return out.getvalue()
 
 

@@ -30,8 +30,8 @@ from qbatch.report.content import (
 )
 from qbatch.report.judging import CheckResult, Judgement
 from qbatch.report.numbers import count_of, interval, p_cell, short, whole
+from qbatch.report.overview import axis_values
 from qbatch.report.rows import Columns, Floors, Point
-from qbatch.report.survey import axis_values
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -168,7 +168,7 @@ def html_pieces(content: Content, rows: HtmlRows) -> Iterator[str]:
         time_heads=TIME_HEADS,
         cost_heads=COST_HEADS,
         count_of=count_of,
-        many=content.survey.points > MANY_POINTS,
+        many=content.overview.points > MANY_POINTS,
         folded=rows.number >= FOLDED_FROM,
         axes=[(name, name in rows.numeric) for name in axes],
         rows=rows.chunks(),
@@ -201,11 +201,11 @@ def _hash(text: str) -> str:
 
 def _sections(content: Content) -> list[tuple[str, str]]:
     """(id, title) of the sections that this page has."""
-    survey = content.survey
+    overview = content.overview
     has: dict[str, Any] = {
         "failures": content.failures,
         "held": content.held,
-        "checks": survey.checks,
+        "checks": overview.checks,
         "figures": content.figures,
         "results": True,
         "agreement": content.agreement,
@@ -221,7 +221,7 @@ def _sections(content: Content) -> list[tuple[str, str]]:
 
 def _states_bar(content: Content) -> str:
     """A bar that shows how many points are in which state, and the same in words."""
-    total, at, parts = max(1, content.survey.points), 0.0, []
+    total, at, parts = max(1, content.overview.points), 0.0, []
     for state, number in content.states:
         width = 1000 * number / total
         parts.append(f'<rect class="{state}" x="{at:.2f}" width="{width:.2f}" height="10"/>')

@@ -20,8 +20,8 @@ from qbatch.report.content import (
     where_text,
 )
 from qbatch.report.numbers import count_of, full, p_cell, whole
+from qbatch.report.overview import axis_values
 from qbatch.report.rows import Columns, Floors, Point
-from qbatch.report.survey import axis_values
 from qbatch.result import Verdict
 
 #: Rows of the results table; beyond, the CSV beside the report has them.
@@ -164,17 +164,17 @@ def markdown_lines(content: Content, rows: MarkdownRows, figures: str = "figures
 
 
 def _checks(content: Content) -> Iterator[str]:
-    if not content.survey.checks:
+    if not content.overview.checks:
         return
     yield from ("## Checks", "")
     rows = []
-    for check in content.survey.checks:
+    for check in content.overview.checks:
         where = cell(where_text(check.where, content.columns)) or "all points"
         rows.append([_VERDICTS[check.verdict], f"`{cell(check.check.text)}`", where, check.summary])
     yield from table(["verdict", "claim", "where", "points"], rows)
     yield ""
     told = False
-    for check in content.survey.checks:
+    for check in content.overview.checks:
         for one in shown(check):
             if one.verdict is not Verdict.PASS or check.numbers.total() <= 3:
                 told = True
@@ -196,8 +196,8 @@ def _failures(content: Content) -> Iterator[str]:
         number = count_of(failure.number, "point")
         yield f"- **{number} {failure.state}** on {cell(where)}: {cell(error)}"
         yield f"  ({cell(names)}); {failure.remedy}."
-    if content.survey.untold:
-        further = count_of(content.survey.untold, "further point")
+    if content.overview.untold:
+        further = count_of(content.overview.untold, "further point")
         yield f"- {further} with other errors: see the CSV."
     yield ""
 
@@ -217,11 +217,11 @@ def _figures(content: Content, folder: str) -> Iterator[str]:
 
 def _results(content: Content, rows: MarkdownRows) -> Iterator[str]:
     yield from ("## Results", "")
-    survey = content.survey
-    if survey.points > MANY_POINTS:
+    overview = content.overview
+    if overview.points > MANY_POINTS:
         extremes = []
         for name in content.columns.numbers:
-            summary = survey.numbers.get(name)
+            summary = overview.numbers.get(name)
             if summary is None:
                 continue
             for what, found in (("highest", summary.highest), ("lowest", summary.lowest)):
@@ -314,7 +314,7 @@ def _reproduce(content: Content) -> Iterator[str]:
     versions = ", ".join(f"{name} {number}" for name, number in content.versions.items())
     yield f"- versions: {cell(versions)}"
     yield f"- root seed: {content.seeds}"
-    yield f"- points (SHA-256 over their ids): `{content.survey.points_digest}`"
+    yield f"- points (SHA-256 over their ids): `{content.overview.points_digest}`"
     yield from ("", "<details><summary>Manifest</summary>", "")
     text = content.manifest.text.rstrip("\n")
     yield from (*fenced("yaml", text), "", "</details>", "")

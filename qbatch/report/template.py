@@ -194,7 +194,7 @@ _FILTERS: dict[str, Any] = {
 def _context(content: Content, figures: str) -> dict[str, Any]:
     from markupsafe import Markup
 
-    survey, manifest = content.survey, content.manifest
+    overview, manifest = content.overview, content.manifest
     return {
         "name": content.run.name,
         "description": manifest.description,
@@ -203,11 +203,11 @@ def _context(content: Content, figures: str) -> dict[str, Any]:
         "level": content.columns.level,
         "headline": content.headline,
         "states": {state.value: number for state, number in content.states},
-        "shots": survey.shots,
+        "shots": overview.shots,
         "points": Points(content.run),
-        "numbers": survey.numbers,
-        "checks": survey.checks,
-        "failures": list(survey.failures.values()),
+        "numbers": overview.numbers,
+        "checks": overview.checks,
+        "failures": list(overview.failures.values()),
         "backends": content.backends,
         "figures": [
             {
@@ -222,5 +222,5 @@ def _context(content: Content, figures: str) -> dict[str, Any]:
         "cost": content.spent,
         "command": content.command,
         "versions": content.versions,
-        "digest": survey.points_digest,
+        "digest": overview.points_digest,
     }

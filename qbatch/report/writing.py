@@ -21,8 +21,8 @@ from qbatch.report.files import replacing_text, write_pieces
 from qbatch.report.html import HtmlRows, html_pieces
 from qbatch.report.markdown import MarkdownRows, markdown_lines
 from qbatch.report.numbers import visible
+from qbatch.report.overview import Overview
 from qbatch.report.rows import Columns, Floors, Point, Run
-from qbatch.report.survey import Survey
 from qbatch.report.template import output_name, render_template
 
 #: Format -> file name in the run folder.
@@ -87,12 +87,12 @@ class _Reading:
         self.run = run
         self.columns = Columns.of(run)
         floors = Floors(run.manifest)
-        self.survey = Survey.of(run, self.columns)
+        self.overview = Overview.of(run, self.columns)
         self.markdown = MarkdownRows(self.columns, floors)
         self.html = HtmlRows(self.columns, floors)
         pages = {"md": self.markdown.add, "html": self.html.add}
         self._takers: list[Callable[[Point], None]] = [
-            self.survey.add,
+            self.overview.add,
             *(add for name, add in pages.items() if name in wanted),
         ]
 
@@ -112,8 +112,8 @@ class _Reading:
     @cached_property
     def content(self) -> Content:
         """All that is said besides the rows; draws the figures."""
-        figures = draw_figures(self.survey.series, self.run.manifest)
-        return Content(self.run, self.columns, self.survey, tuple(figures))
+        figures = draw_figures(self.overview.series, self.run.manifest)
+        return Content(self.run, self.columns, self.overview, tuple(figures))
 
     def pieces(self, name: str) -> Iterator[str]:
         """Text of a page."""

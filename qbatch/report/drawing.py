@@ -31,7 +31,7 @@ _PANEL_IN = (6.6, 3.7)
 _SMALL_PANEL_IN = (3.5, 2.9)
 
 
-def paint(canvas: Canvas) -> Sheet:
+def draw(canvas: Canvas) -> Sheet:
     """Draw the canvas' series onto a new sheet."""
     plot = canvas.series.plot
     pairs: Iterable[Value | None]
@@ -57,13 +57,13 @@ def paint(canvas: Canvas) -> Sheet:
         if plot.facet:
             axes.set_title(f"{plot.facet} = {head}")
     if canvas.series.shows_outcomes:
-        _paint_outcomes(canvas, sheet, used)
+        _draw_outcomes(canvas, sheet, used)
     elif plot.type == "heatmap":
-        _paint_heatmaps(canvas, sheet, used)
+        _draw_heatmaps(canvas, sheet, used)
     elif plot.type == "histogram":
-        _paint_histograms(canvas, sheet, used)
+        _draw_histograms(canvas, sheet, used)
     else:
-        _paint_lines(canvas, sheet, used)
+        _draw_lines(canvas, sheet, used)
     return sheet
 
 
@@ -83,7 +83,7 @@ def _set_labels(panels: Panels, x: str, y: str) -> None:
 # -- lines -----------------------------------------------------------------------------------------
 
 
-def _paint_lines(canvas: Canvas, sheet: Sheet, panels: Panels) -> None:
+def _draw_lines(canvas: Canvas, sheet: Sheet, panels: Panels) -> None:
     plot, series = canvas.series.plot, canvas.series
     marks = _drawable(canvas, series.marks)
     pooled = _drawable(canvas, series.pooled(), says_so=False)
@@ -99,7 +99,7 @@ def _paint_lines(canvas: Canvas, sheet: Sheet, panels: Panels) -> None:
             for color in palette.values:
                 dots = [mark for mark in here if mark.color == color]
                 aside = 0.0 if along_x.words is None else palette.aside(color)
-                _paint_repeats(axes, dots, palette.color(color), along_x, along_y, aside)
+                _draw_repeats(axes, dots, palette.color(color), along_x, along_y, aside)
         seen: set[Value | None] = set()
         for key in dict.fromkeys(mark.key for mark in means):
             line = sorted(
@@ -110,8 +110,8 @@ def _paint_lines(canvas: Canvas, sheet: Sheet, panels: Panels) -> None:
             seen.add(color)
             style = {"color": palette.color(color), "marker": palette.marker(color), "label": name}
             aside = 0.0 if along_x.words is None else palette.aside(color)
-            _paint_line(canvas, axes, line, along_x, along_y, style, aside)
-        _paint_floor(axes, means, along_x)
+            _draw_line(canvas, axes, line, along_x, along_y, style, aside)
+        _draw_floor(axes, means, along_x)
         along_x.mark(
             axes.xaxis, (mark.x for mark in marks), partial(canvas.labels, plot.x), plot.xscale
         )
@@ -135,7 +135,7 @@ def _drawable(canvas: Canvas, marks: list[Mark], *, says_so: bool = True) -> lis
     return marks
 
 
-def _paint_line(
+def _draw_line(
     canvas: Canvas,
     axes: Axes,
     line: list[Mark],
@@ -173,7 +173,7 @@ def _tooltip(canvas: Canvas, mark: Mark) -> str:
     return f"{mark.name}: {canvas.series.number or canvas.series.plot.y} = {what}"
 
 
-def _paint_repeats(
+def _draw_repeats(
     axes: Axes, dots: list[Mark], color: Any, along_x: Scale, along_y: Scale, aside: float
 ) -> None:
     axes.plot(
@@ -190,7 +190,7 @@ def _paint_repeats(
     )
 
 
-def _paint_floor(axes: Axes, means: list[Mark], along_x: Scale) -> None:
+def _draw_floor(axes: Axes, means: list[Mark], along_x: Scale) -> None:
     """Draw what a perfect device would show, where the number is a distance."""
     floors = {
         along_x.place(mark.x): mark.estimate.floor
@@ -232,7 +232,7 @@ def _describe_lines(canvas: Canvas, marks: list[Mark], pooled: list[Mark]) -> No
 # -- heatmaps --------------------------------------------------------------------------------------
 
 
-def _paint_heatmaps(canvas: Canvas, sheet: Sheet, panels: Panels) -> None:
+def _draw_heatmaps(canvas: Canvas, sheet: Sheet, panels: Panels) -> None:
     import numpy as np
 
     plot, marks = canvas.series.plot, _drawable(canvas, canvas.series.pooled())
@@ -322,7 +322,7 @@ def _describe_heatmap(canvas: Canvas, marks: list[Mark], overlaid: int) -> None:
 # -- histograms ------------------------------------------------------------------------------------
 
 
-def _paint_histograms(canvas: Canvas, sheet: Sheet, panels: Panels) -> None:
+def _draw_histograms(canvas: Canvas, sheet: Sheet, panels: Panels) -> None:
     import numpy as np
 
     plot, marks = canvas.series.plot, canvas.series.marks
@@ -347,7 +347,7 @@ def _paint_histograms(canvas: Canvas, sheet: Sheet, panels: Panels) -> None:
     canvas.caption.append(f"How {count_of(len(marks), 'point')} spread over {plot.x}.")
 
 
-def _paint_outcomes(canvas: Canvas, sheet: Sheet, panels: Panels) -> None:
+def _draw_outcomes(canvas: Canvas, sheet: Sheet, panels: Panels) -> None:
     plot, outcomes = canvas.series.plot, canvas.series.outcomes
     bars, left_out = _bars(outcomes.values())
     palette = Palette((color for _, color in outcomes), partial(canvas.labels, plot.color))
@@ -358,7 +358,7 @@ def _paint_outcomes(canvas: Canvas, sheet: Sheet, panels: Panels) -> None:
         for number, (color, counts) in enumerate(here):
             width = 0.8 / len(here)
             offset = (number - (len(here) - 1) / 2) * width
-            _paint_bars(canvas, axes, counts, bars, offset, width, palette, color)
+            _draw_bars(canvas, axes, counts, bars, offset, width, palette, color)
         if wanted:
             heights = [wanted.get(bits.replace(" ", ""), 0.0) for bits in bars]
             axes.hlines(
@@ -396,7 +396,7 @@ def _bars(all_counts: Iterable[Counts]) -> tuple[list[str], int]:
     return sorted(first), len(total) - len(first)
 
 
-def _paint_bars(
+def _draw_bars(
     canvas: Canvas,
     axes: Axes,
     counts: Counts,

@@ -136,7 +136,7 @@ class NumberSummary:
 
 
 @dataclass(slots=True)
-class Survey:
+class Overview:
     """What one reading of a run found; feed it every point once, in order.
 
     Attributes:
@@ -166,7 +166,7 @@ class Survey:
     _digest: hashlib._Hash = field(default_factory=hashlib.sha256)
 
     @classmethod
-    def of(cls, run: Run, columns: Columns) -> Survey:
+    def of(cls, run: Run, columns: Columns) -> Overview:
         """Begin; nothing is read yet."""
         return cls(
             columns,
@@ -267,12 +267,12 @@ def common_words(point: Point) -> str:
     return _COUNTER.sub("circuit-…", words)
 
 
-def survey_run(run: Run) -> Survey:
+def overview_of(run: Run) -> Overview:
     """Read a run once."""
-    survey = Survey.of(run, Columns.of(run))
+    overview = Overview.of(run, Columns.of(run))
     for point in run:
-        survey.add(point)
-    return survey
+        overview.add(point)
+    return overview
 
 
 def axis_values(point: Point, columns: Columns) -> list[Value | None]:
