@@ -27,6 +27,7 @@ LAYERS = {
     "circuit": 1,
     "result": 1,
     "errors": 0,
+    "arithmetic": 0,
     "notation": 0,
     "drafts": 0,
 }

@@ -30,7 +30,7 @@ from pydantic import (
 )
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from qbatch.manifest.arithmetic import (
+from qbatch.arithmetic import (
     MAX_INTEGER,
     MAX_LENGTH,
     ExpressionError,

@@ -17,8 +17,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from qbatch.errors import ManifestError, Place, SourceErrors
-from qbatch.manifest.arithmetic import (
+from qbatch.arithmetic import (
     CONSTANTS,
     FUNCTIONS,
     ExpressionError,
@@ -27,6 +26,7 @@ from qbatch.manifest.arithmetic import (
     is_number,
     names_in,
 )
+from qbatch.errors import ManifestError, Place, SourceErrors
 from qbatch.manifest.complaints import complain, order_of
 from qbatch.manifest.fields import AT_KEY, Known, Mistakes, wrong
 from qbatch.manifest.loader import Construction, Plain, TooMuchError

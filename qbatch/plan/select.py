@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, NoReturn
 
+from qbatch.arithmetic import ExpressionError, evaluate
 from qbatch.errors import SelectionError
 from qbatch.manifest.models import Value
 from qbatch.notation import did_you_mean, listed
@@ -257,7 +258,7 @@ class _Parser:
         if sign.text == "~":
             text = right.text
             return lambda point: (v := value_of(point, name)) is not None and text in _shown(v)
-        value = _read(right)
+        value = self._read(right)
         if sign.text in ("=", "==", "!="):
             wanted, is_equal = sign.text != "!=", self._equality(name, value, right)
             return lambda point: (v := value_of(point, name)) is not None and is_equal(v) is wanted
@@ -268,6 +269,17 @@ class _Parser:
             not isinstance(v := value_of(point, name), (str, bool, type(None)))
             and compare(v, limit)
         )
+
+    def _read(self, token: _Token) -> Value:
+        """Read a value: quoted is text; true, false; arithmetic; else text."""
+        if token.kind == "quoted":
+            return token.text
+        if token.text in ("true", "false"):
+            return token.text == "true"
+        try:
+            return evaluate(token.text, {} if self._manifest is None else self._manifest.vars)
+        except ExpressionError:
+            return token.text
 
     @cached_property
     def _values(self) -> Mapping[str, Sequence[Value] | None]:
@@ -304,22 +316,6 @@ def value_of(point: SweepPoint, name: str) -> Value | None:
         found: Value = getattr(point, name)
         return found
     return None
-
-
-def _read(token: _Token) -> Value:
-    """Read a value: quoted is text; true, false; arithmetic; else text."""
-    if token.kind == "quoted":
-        return token.text
-    if token.text in ("true", "false"):
-        return token.text == "true"
-    if re.fullmatch(r"-?[0-9]+", token.text):
-        return int(token.text)
-    from qbatch.result import NotationError, parse_number
-
-    try:
-        return parse_number(token.text)
-    except NotationError:
-        return token.text
 
 
 def _shown(value: Value) -> str:

@@ -94,10 +94,10 @@ def test_opposite_claims_are_never_both_true(number: float, width: float) -> Non
         (" >= 2", "a name is missing"),
         ("0 < zz < 1 < 2", "is no check"),
         ("zz >= 2*", "'2\\*' is no number"),
-        ("zz >= __import__('os')", "column 7: only numbers"),
-        ("zz >= 9**9**9", "exponent"),
-        ("zz >= (-1)**0.5", "no real number"),
-        ("zz >= 1e999", "not finite"),
+        ("zz >= __import__('os')", "column 7: .* is no number"),
+        ("zz >= 9**9**9", "has a power that is too large"),
+        ("zz >= (-1)**0.5", "takes a root of a negative number"),
+        ("zz >= 1e999", "is too large for a number"),
     ],
 )
 def test_a_check_that_cannot_be_read_says_where(that: str, problem: str) -> None:

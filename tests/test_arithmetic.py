@@ -6,10 +6,13 @@ import math
 from contextlib import suppress
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from qbatch.manifest.arithmetic import MAX_LENGTH, ExpressionError, evaluate, is_arithmetic
+from qbatch.arithmetic import MAX_LENGTH, ExpressionError, evaluate, is_arithmetic
+from qbatch.manifest import parse_manifest
+from qbatch.plan import expand, select
+from qbatch.result import parse_check
 
 NAMES = {"nodes": 6, "half": 0.5}
 
@@ -17,7 +20,9 @@ NAMES = {"nodes": 6, "half": 0.5}
 Expressions = st.recursive(
     st.integers(0, 20).map(str) | st.sampled_from(["pi", "nodes", "half", "0.25", "1e-3", ".5"]),
     lambda inner: (
-        st.tuples(inner, st.sampled_from("+-*/"), inner).map(lambda t: f"({' '.join(t)})")
+        st.tuples(inner, st.sampled_from(["+", "-", "*", "/", "//", "%"]), inner).map(
+            lambda t: f"({' '.join(t)})"
+        )
         | inner.map(lambda text: f"-{text}")
         | inner.map(lambda text: f"sqrt({text} * {text})")
     ),
@@ -37,6 +42,10 @@ Expressions = st.recursive(
         ("1e3", 1000.0),
         ("nodes", 6),
         ("+(1)", 1),
+        ("7//2", 3),
+        ("pi//6", 0.0),
+        ("−1", -1),
+        ("2 − −pi", 2 + math.pi),
     ],
 )
 def test_arithmetic_has_python_s_value_and_type(text, value):
@@ -106,6 +115,47 @@ def test_every_expression_has_python_s_own_value(text):
             evaluate(text, NAMES)
     else:
         assert evaluate(text, NAMES) == expected
+
+
+MANIFEST = """\
+qbatch: 1
+name: m
+vars: {nodes: 6, half: 0.5}
+circuits: {c: {qasm: "OPENQASM 3.0; input float a; qubit q; bit b; U(a, 0, 0) q; b = measure q;"}}
+backends: {s: {provider: local}}
+sweep: {matrix: {a: [NUMBER, 77.5]}}
+analysis: {observables: {z: Z0}}
+checks: [{that: z >= NUMBER}]
+"""
+
+
+@settings(max_examples=60, deadline=None)
+@given(Expressions)
+@example("7//2")
+@example("pi//6")
+@example("−1")
+@example("-7 % 3")
+def test_one_text_is_one_number_wherever_it_is_written(text):
+    assume(len(text) <= MAX_LENGTH)
+    try:
+        expected = eval(text.replace("−", "-"), {"pi": math.pi, "sqrt": math.sqrt, **NAMES})
+    except ZeroDivisionError:
+        assume(False)
+    assume(expected != 77.5)
+    written = parse_manifest(MANIFEST.replace("NUMBER", text))
+    overridden = parse_manifest(
+        MANIFEST.replace("NUMBER", "1"), overrides=[f"sweep.matrix.a=[{text}, 77.5]"]
+    )
+    plans = [expand(manifest) for manifest in (written, overridden)]
+    for plan in plans:
+        assert [dict(p.parameters)["a"] for p in plan.points()] == [expected, 77.5]
+    assert parse_check(f"zz >= {text}", names={"zz"}, variables=NAMES).conditions == (
+        (">=", float(expected)),
+    )
+    word = text.replace(" ", "")
+    if not set(word) & set("()"):
+        meant = select(f"a={word}", ["a"], written)
+        assert [meant(point) for point in plans[0].points()] == [True, False]
 
 
 @settings(max_examples=500)

@@ -10,6 +10,8 @@ Rules:
   Where a number *or* a string may stand (axis values, `with`, `where`, `set`, noise)
   `is_arithmetic` decides, and says string when in doubt: ``heavy-hex`` and ``2026-11-21`` stay
   strings.
+- One text means one number wherever it is written: in a manifest, in its checks, in ``-S``, in
+  ``-k``. The sign − (U+2212), which texts copied from papers have, is a minus.
 """
 
 from __future__ import annotations
@@ -24,6 +26,9 @@ from typing import Any, TypeGuard
 from qbatch.notation import did_you_mean
 
 Number = int | float
+
+#: What is read as a minus sign, beside "-".
+MINUS = "\N{MINUS SIGN}"
 
 MAX_LENGTH = 200
 MAX_DEPTH = 40
@@ -69,6 +74,7 @@ def evaluate(text: str, names: Mapping[str, Number]) -> Number:
     """
     if len(text) > MAX_LENGTH:
         raise ExpressionError(f"is longer than {MAX_LENGTH} characters")
+    text = text.replace(MINUS, "-")
     if text.isidentifier() and text not in names and text not in CONSTANTS:
         known = [*CONSTANTS, *names]
         raise ExpressionError(
@@ -125,6 +131,7 @@ def is_number(value: object) -> TypeGuard[int | float]:
 
 def _tokens(text: str) -> list[tuple[str, str]] | None:
     """Split into (kind, word), or None when some character belongs to no arithmetic."""
+    text = text.replace(MINUS, "-")
     found: list[tuple[str, str]] = []
     at, end = 0, len(text.rstrip())
     while at < end:
