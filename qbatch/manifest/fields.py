@@ -41,7 +41,7 @@ from qbatch.arithmetic import (
     names_in,
 )
 from qbatch.manifest.columns import RESERVED
-from qbatch.manifest.loader import Plain
+from qbatch.manifest.nodes import Plain
 from qbatch.notation import did_you_mean, listed
 
 #: A swept or fixed value: what an axis may hold.

@@ -17,7 +17,7 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from qbatch.errors import Place
 from qbatch.manifest.complaints import fields_of, is_many, is_map, known_keys, model_at
-from qbatch.manifest.loader import Members, TooMuchError, compose_node
+from qbatch.manifest.nodes import Members, TooMuchError, compose_node
 from qbatch.manifest.source import refuse
 from qbatch.notation import did_you_mean, listed
 

@@ -23,8 +23,9 @@ from pydantic import AfterValidator, Field, ValidationError
 
 from qbatch.errors import SourceErrors
 from qbatch.manifest.complaints import complain, order_of
+from qbatch.manifest.construction import Construction
 from qbatch.manifest.fields import Identifier, Model, Real, Text, wrong
-from qbatch.manifest.loader import Construction, TooMuchError
+from qbatch.manifest.nodes import TooMuchError
 from qbatch.manifest.source import Source, read_text
 
 _Amount = Annotated[Real, Field(ge=0)]

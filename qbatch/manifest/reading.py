@@ -28,9 +28,11 @@ from qbatch.arithmetic import (
 )
 from qbatch.errors import ManifestError, Place, SourceErrors
 from qbatch.manifest.complaints import complain, order_of
+from qbatch.manifest.construction import Construction
 from qbatch.manifest.fields import AT_KEY, Known, Mistakes, wrong
-from qbatch.manifest.loader import Construction, Plain, TooMuchError
 from qbatch.manifest.models import PROVIDERS, UNITS, Backend, Circuit, Manifest, Model
+from qbatch.manifest.nodes import Plain, TooMuchError
+from qbatch.manifest.overrides import override
 from qbatch.manifest.source import Source, read_text
 from qbatch.manifest.sweep import names_of_axes
 
@@ -59,7 +61,7 @@ def load_manifest(
 def _open(path: str | Path, overrides: Sequence[str], *, trust: bool) -> Source:
     path = Path(path)
     text, folder = read_text(path, str(path)), path.absolute().parent
-    return Source(str(path), text, folder, path, tuple(overrides), trust=trust)
+    return Source(str(path), text, folder, path, tuple(overrides), trust=trust, override=override)
 
 
 def parse_manifest(
@@ -83,7 +85,7 @@ def parse_manifest(
         SourceErrors: Every mistake found, in the order of their places.
     """
     at = Path.cwd() if folder is None else Path(folder)
-    return _read(Source(file, text, at, overrides=tuple(overrides), trust=trust))
+    return _read(Source(file, text, at, overrides=tuple(overrides), trust=trust, override=override))
 
 
 def load_sound_parts(

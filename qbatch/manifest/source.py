@@ -8,7 +8,7 @@ the person wrote it; what `-S` put in has the flag as its place.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,8 @@ from typing import Any
 from yaml.nodes import MappingNode, Node, SequenceNode
 
 from qbatch.errors import ManifestError, Place, SourceErrors
-from qbatch.manifest.loader import Members, compose, lines_of
+from qbatch.manifest.nodes import Members, lines_of
+from qbatch.manifest.syntax import Unreadable, compose
 
 #: A manifest is written by hand; data belong in a file that an axis reads by `from`.
 MAX_BYTES = 32 * 2**20
@@ -35,6 +36,9 @@ _SECRET = re.compile(
 _USER_IN_URL = re.compile(r"(?<=://)[^/@\s]+(?=@)")
 
 Loc = tuple[str | int, ...]
+
+#: Puts `-S` into a tree, and notes where each new node comes from.
+Override = Callable[[Node, Sequence[str], dict[int, str]], Node]
 
 
 def refuse(place: Place, problem: str, excerpt: str = "") -> SourceErrors:
@@ -83,6 +87,7 @@ class Source:
         path: The file; None for text.
         overrides: ``path=value`` of each `-S`.
         trust: Python circuits may run.
+        override: Does `overrides` to the tree (`overrides.override`).
     """
 
     file: str
@@ -91,6 +96,7 @@ class Source:
     path: Path | None = None
     overrides: tuple[str, ...] = ()
     trust: bool = False
+    override: Override | None = None
     _root: Node | None = field(default=None, repr=False, compare=False)
     #: id of a node that `-S` put in -> the flag.
     _origins: dict[int, str] = field(default_factory=dict, repr=False, compare=False)
@@ -99,7 +105,15 @@ class Source:
 
     def __getstate__(self) -> tuple[Any, ...]:
         """Leave the nodes behind: libyaml's marks do not pickle, and the text makes them again."""
-        return (self.file, self.text, self.folder, self.path, self.overrides, self.trust)
+        return (
+            self.file,
+            self.text,
+            self.folder,
+            self.path,
+            self.overrides,
+            self.trust,
+            self.override,
+        )
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
         self.__init__(*state)  # type: ignore[misc]
@@ -112,12 +126,17 @@ class Source:
             SourceErrors: The text is no YAML, or an override goes nowhere.
         """
         if self._root is None:
-            from qbatch.manifest.overrides import override
-
-            self._root = compose(self.text, self)
-            if self.overrides:
-                self._root = override(self._root, self.overrides, self._origins)
+            self._root = self._composed()
+            if self.override is not None:
+                self._root = self.override(self._root, self.overrides, self._origins)
         return self._root
+
+    def _composed(self) -> Node:
+        try:
+            return compose(self.text, self.file)
+        except Unreadable as error:
+            place = self.place(error.at) if isinstance(error.at, Node) else error.at
+            raise self.refuse(place, error.problem) from error
 
     def members(self, node: Node) -> dict[str, tuple[Node, Node]]:
         """Return a map node's key and value nodes by name, merge keys resolved."""

@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qbatch.errors import Place, SourceErrors
-from qbatch.manifest import loader
-from qbatch.manifest.loader import Construction, Plain
+from qbatch.manifest import nodes
+from qbatch.manifest.construction import Construction
+from qbatch.manifest.nodes import Plain
 from qbatch.manifest.source import Source
 
 Scalars = (
@@ -128,7 +129,7 @@ def test_places_are_lines_and_columns_from_one():
 
 
 def test_the_python_parser_stands_in_with_a_warning(monkeypatch):
-    monkeypatch.setattr(loader, "_CComposer", None)
+    monkeypatch.setattr(nodes, "_CComposer", None)
     text = "a: &a {b: [1, 1e-3, 'x', no]}\nc: {<<: *a, d: null}\n"
     with pytest.warns(UserWarning, match="without libyaml"):
         slow = build(text)
@@ -171,4 +172,4 @@ def test_no_bytes_end_in_anything_but_mistakes(tmp_path_factory, data):
 
 
 def test_libyaml_is_there():
-    assert loader._CComposer is not None
+    assert nodes._CComposer is not None
