@@ -164,7 +164,6 @@ def test_validating_and_planning_a_known_circuit_load_nothing_heavy(
 #: Files that import one another in a circle, by the room that they are in, and why they still do.
 CIRCLES = {
     "plan": "Plan offers its packing and its summary as methods, which are loaded when called",
-    "snapshot": "a run, its points and its tables look each other up",
 }
 
 

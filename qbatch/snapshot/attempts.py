@@ -10,13 +10,10 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from qbatch.job import JobState
 from qbatch.snapshot.schema import JobRow, Mismatch, crc_of
-
-if TYPE_CHECKING:
-    from qbatch.snapshot.points import PointResult
 
 #: States in which an attempt ends without a result.
 ENDED = (JobState.FAILED, JobState.CANCELLED)
@@ -97,22 +94,6 @@ def read(row: Sequence[Any]) -> Attempt:
         unit,
         instant(submitted),
         instant(ended),
-    )
-
-
-def latest(point: PointResult) -> Attempt:
-    """The attempt that `point`'s job stands for."""
-    job = point.job
-    return Attempt(
-        job.generation,
-        job.state,
-        job.provider_job_id,
-        job.status,
-        job.error,
-        job.cost,
-        job.unit,
-        point.submitted_at,
-        point.completed_at,
     )
 
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from qbatch.job import JobState
-
 if TYPE_CHECKING:
+    from qbatch.manifest.models import Backend
     from qbatch.snapshot.points import PointResult
-    from qbatch.snapshot.run import Run
+
+#: What a driver remembers of a composite job, and a child's place in it.
+Memo = tuple[Mapping[str, Any], int]
 
 #: Of a text that is worth searching for.
 LONGEST_NAME = 200
@@ -63,28 +64,31 @@ def _is_name(value: Any) -> bool:
     return isinstance(value, str) and len(value) <= LONGEST_NAME and not value.startswith("{")
 
 
-def read_held(run: Run) -> Iterator[Held]:
-    """Yield the held jobs of a run, those in the plan no more included."""
-    for point in run.in_flight():
-        if point.state is JobState.HELD:
-            yield _held(run, point)
+def described(
+    point: PointResult, backend: Backend | None, target: str | None, key: str | None, memo: Memo
+) -> Held:
+    """Gather what is known of a held job.
 
-
-def _held(run: Run, point: PointResult) -> Held:
-    memo, place = run.memo_of(point)
-    backend = run.manifest.backends.get(point.backend)
+    Args:
+        point: Its.
+        backend: The manifest's; None: it has it no more.
+        target: As the provider resolved it.
+        key: Of the purchase.
+        memo: Of its composite job, and its place among the children.
+    """
+    known, place = memo
     return Held(
         id=point.id,
         point=point.name,
         backend=point.backend,
         provider=backend.provider if backend else None,
-        target=run.targets.get(point.backend, {}).get("name"),
+        target=target,
         sent_at=point.submitted_at,
         provider_job_id=point.job.provider_job_id,
-        key=run.intent_key_of(point),
+        key=key,
         known_as={
             name: value[place] if isinstance(value, list) and place < len(value) else value
-            for name, value in memo.items()
+            for name, value in known.items()
         },
         why=point.job.error,
     )

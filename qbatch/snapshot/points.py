@@ -9,11 +9,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from qbatch.circuit.earlier import MARK
 from qbatch.job import Job, JobState
-from qbatch.snapshot.attempts import instant
+from qbatch.snapshot.attempts import Attempt, instant
 from qbatch.snapshot.estimates import read_estimates
 from qbatch.snapshot.reading import checked
 from qbatch.snapshot.schema import (
@@ -32,9 +32,10 @@ from qbatch.snapshot.schema import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
+    from pathlib import Path
 
+    from qbatch.manifest import Manifest
     from qbatch.result import Counts, Estimate
-    from qbatch.snapshot.run import Run
 
 SELECT = (
     f"SELECT {POINT_COLUMNS}, {JOB_COLUMNS}, results.at, results.counts, results.facts,"
@@ -42,6 +43,19 @@ SELECT = (
     " FROM points JOIN jobs USING (ordinal) LEFT JOIN results USING (ordinal)"
 )
 _RESULT = NUM_POINT_COLUMNS + NUM_JOB_COLUMNS
+
+
+class Folder(Protocol):
+    """What a point asks of the run it is read from."""
+
+    path: Path
+
+    @property
+    def manifest(self) -> Manifest: ...
+    @property
+    def analysis_key(self) -> str: ...
+    def doubt_of(self, point: PointResult) -> str: ...
+    def statevector_of(self, ordinal: int) -> Any: ...
 
 
 @dataclass(slots=True, eq=False)
@@ -75,7 +89,7 @@ class PointResult:
     in_plan: bool
     ordinal: int
     setting: str
-    _run: Run
+    _run: Folder
     _submitted_at: float | None
     _completed_at: float | None
     _packed: tuple[bytes, str, str, dict[str, list[float]]] | None
@@ -105,6 +119,22 @@ class PointResult:
     @property
     def state(self) -> JobState:
         return self.job.state
+
+    @property
+    def attempt(self) -> Attempt:
+        """The attempt that its job stands for."""
+        job = self.job
+        return Attempt(
+            job.generation,
+            job.state,
+            job.provider_job_id,
+            job.status,
+            job.error,
+            job.cost,
+            job.unit,
+            self.submitted_at,
+            self.completed_at,
+        )
 
     @property
     def submitted_at(self) -> datetime | None:
@@ -167,7 +197,7 @@ class PointResult:
         return self._run.statevector_of(self.ordinal)
 
 
-def read_points(run: Run, rows: Sequence[Sequence[Any]]) -> Iterable[PointResult]:
+def read_points(run: Folder, rows: Sequence[Sequence[Any]]) -> Iterable[PointResult]:
     """Read rows of `SELECT`.
 
     Raises:
@@ -197,7 +227,7 @@ def _checked(row: Sequence[Any]) -> Job:
 
 
 def _point(
-    run: Run,
+    run: Folder,
     row: Sequence[Any],
     job: Job,
     parameters: dict[str, bool | int | float | str],

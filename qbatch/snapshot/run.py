@@ -22,7 +22,7 @@ from qbatch.job import IN_FLIGHT, Job, JobState
 from qbatch.snapshot import attempts, database
 from qbatch.snapshot.estimates import analysis_key
 from qbatch.snapshot.faults import damaged, translated
-from qbatch.snapshot.held import Held, read_held
+from qbatch.snapshot.held import Held, described
 from qbatch.snapshot.ledger import Purchase, read_purchases, total_up
 from qbatch.snapshot.lock import holder_of
 from qbatch.snapshot.points import SELECT, PointResult, read_points
@@ -216,7 +216,17 @@ class Run:
 
     def held(self) -> list[Held]:
         """The jobs of which nobody can tell whether the provider took them."""
-        return list(read_held(self))
+        return [
+            described(
+                point,
+                self.manifest.backends.get(point.backend),
+                self.targets.get(point.backend, {}).get("name"),
+                self.intent_key_of(point),
+                self.memo_of(point),
+            )
+            for point in self.in_flight()
+            if point.state is JobState.HELD
+        ]
 
     def times(self, backends: Collection[str]) -> dict[str, Times]:
         """Backend -> how long its completed jobs took; those without any are left out."""
@@ -420,7 +430,7 @@ class Run:
             ended = [attempts.read(row) for row in rows]
         if ended and ended[-1].generation == point.job.generation:
             return ended
-        return [*ended, attempts.latest(point)]
+        return [*ended, point.attempt]
 
     def memo_of(self, point: PointResult) -> tuple[dict[str, Any], int]:
         """What the driver remembers of `point`'s composite job, and its place among the children.

@@ -8,8 +8,8 @@ from __future__ import annotations
 import html
 import itertools
 import math
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from qbatch.errors import QbatchError, SelectionError
 from qbatch.manifest.columns import FIGURES
@@ -19,9 +19,10 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
+    from qbatch.job import JobState
     from qbatch.result import Counts, CountsArray, Estimate
+    from qbatch.snapshot.ledger import Purchase
     from qbatch.snapshot.points import PointResult
-    from qbatch.snapshot.run import Run
 
 #: Rows of the HTML table; a notebook is no place for more.
 MAX_HTML_ROWS = 20
@@ -36,6 +37,17 @@ _NO_FIGURES = (None,) * len(FIGURES)
 _ANALYSES = "columns of analyses"
 
 _PLAIN_AXES = ("circuit", "backend", "shots", "repeat")
+
+
+class Run(Protocol):
+    """What tables need of a run."""
+
+    @property
+    def name(self) -> str: ...
+    def __iter__(self) -> Iterator[PointResult]: ...
+    def __len__(self) -> int: ...
+    def ledger(self) -> list[Purchase]: ...
+    def counts_by_state(self) -> dict[JobState, int]: ...
 
 
 def _missing(name: str) -> QbatchError:
