@@ -128,6 +128,8 @@ class Unavailable(ProviderError):
             about, or it said so: 423, 429), so that even a call that spends may be sent again.
         is_full: True when the provider answered that it takes no more for now: a limit of requests,
             jobs or lanes is reached. Implies `unsent`; waiting helps, and is no failed attempt.
+        otherwise: What the answer says, where it reads as a refusal but does not prove that the
+            provider did not act: it holds if it turns out that nothing was bought.
     """
 
     def __init__(
@@ -137,11 +139,13 @@ class Unavailable(ProviderError):
         retry_after_s: float | None = None,
         unsent: bool = False,
         is_full: bool = False,
+        otherwise: Refused | None = None,
     ) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
         self.unsent = unsent or is_full
         self.is_full = is_full
+        self.otherwise = otherwise
 
 
 class Misspoke(ProviderError):

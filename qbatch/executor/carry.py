@@ -241,7 +241,7 @@ class Carrier:
         """
         assert flight.intent is not None
         self._start_clock(flight, 0.0)
-        flight.looks = 0
+        flight.looks, flight.refusal = 0, None
         lost: ProviderError | None = None
         is_sent = False
         try:
@@ -265,7 +265,7 @@ class Carrier:
                 await self._turned_away(flight, error)
                 return
             self._lane.pause(error)
-            lost = error
+            lost, flight.refusal = error, error.otherwise
         except Misspoke as error:
             lost = error
         if flight.ids_in(JobState.SUBMITTING):
@@ -429,8 +429,7 @@ class Carrier:
             )
         if isinstance(answer, Absent):
             if not is_known:
-                flight.failures.append("the provider does not have it")
-                return flight.moved(key, JobState.CREATED, error="")
+                return self._not_taken(flight, key)
             told = f" as {job.provider_job_id}" if job.provider_job_id else ""
             advice = f"the provider took it{told} and does not have it any more"
         elif _again_s(flight, answer) is not None:
@@ -441,6 +440,14 @@ class Carrier:
             self._lane.warn(f"{flight.order(key).name}: still held: {advice}")
             return None
         return flight.moved(key, JobState.HELD, error=advice)
+
+    def _not_taken(self, flight: Flight, key: str) -> JobRow:
+        """Nothing was bought: send it again, unless the provider said that it will not have it."""
+        refusal = flight.refusal
+        if refusal is None or isinstance(refusal, CredentialsError | OutOfFunds | TooLarge):
+            flight.failures.append(str(refusal or "the provider does not have it"))
+            return flight.moved(key, JobState.CREATED, error="")
+        return flight.moved(key, JobState.FAILED, error=str(refusal))
 
     # -- waiting and fetching -----------------------------------------------------------------
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 
+from qbatch.errors import Refused
 from qbatch.job import JobState
 from qbatch.providers import Batch, Intent, Order, Update
 from qbatch.snapshot import JobRow
@@ -44,6 +45,7 @@ class Flight:
             clock.
         looks: How often that was done since it was sent.
         doubt: Why it is unclear.
+        refusal: What the provider said to it, if it turns out that nothing was bought.
         failures: Why it could not be sent, once per attempt.
         turned_away_at: When the provider first would not have it, or could not be reached; trio
             clock.
@@ -65,6 +67,7 @@ class Flight:
     look_at: float = math.inf
     looks: int = 0
     doubt: str = ""
+    refusal: Refused | None = None
     failures: list[str] = field(default_factory=list)
     turned_away_at: float = math.inf
     turned_away: int = 0

@@ -9,12 +9,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import qbatch
 from qbatch.job import MOVES, JobState
 from qbatch.providers import BUILT_IN, manifest_schema
+from qbatch.providers.kit.proofs import UNSERVED
 
 GUIDE = Path(qbatch.__file__).parent / "guide"
 _BLOCK = re.compile(r"(<!-- made: ([\w -]+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -67,8 +69,25 @@ def _states() -> str:
     return _table(("state", "may become"), rows())
 
 
+def _proofs() -> str:
+    """Each cloud's answers that are believed to have bought nothing."""
+
+    def rows() -> Iterator[tuple[str, ...]]:
+        for provider in (name for name in BUILT_IN if name != "local"):
+            driver = import_module(f"qbatch.providers.{provider.replace('-', '_')}.driver")
+            told = [
+                f"{status} with {' or '.join(f'`{code}`' for code in codes)}"
+                for status, codes in driver.NOT_BOUGHT.items()
+            ]
+            yield provider, "; ".join(told) or "-"
+
+    unserved = ", ".join(map(str, sorted(UNSERVED)))
+    return _table(("cloud", f"believed beside {unserved}"), rows())
+
+
 MAKERS: Mapping[str, Callable[[], str]] = {
     **{f"options {name}": (lambda name=name: _options(name)) for name in BUILT_IN},
+    "proofs": _proofs,
     "states": _states,
 }
 

@@ -71,10 +71,16 @@ def _fault(**how: Any) -> st.SearchStrategy[dict[str, Any]]:
     return st.fixed_dictionaries({"struck": STRUCK, "nth": NTH, **given})
 
 
-#: Of requests: lost on either way, refused for now, late, or with tokens that have just ended.
+#: Of requests: lost on either way, refused for now or for good, late, or with tokens that have just
+#: ended.
 REQUESTS = st.one_of(
     _fault(drop=st.sampled_from(["before", "after"])),
     _fault(status=st.sampled_from([500, 503]), when=st.sampled_from(["before", "after"])),
+    _fault(
+        status=st.sampled_from([400, 403, 404, 409, 412, 422]),
+        when=st.sampled_from(["before", "after"]),
+        struck=st.just("spending"),
+    ),
     _fault(late_s=40.0),
     _fault(expire_tokens="issued"),
 )

@@ -82,6 +82,7 @@ from qbatch.providers.ibm_direct_access.storage import (
 from qbatch.providers.kit.bearer import Bearer
 from qbatch.providers.kit.credentials import Secret, address, read_environment, read_pointer
 from qbatch.providers.kit.foreign import amount, identifier, record, said, whole, word
+from qbatch.providers.kit.proofs import Proofs, refusal
 from qbatch.providers.kit.targets import no_target
 from qbatch.providers.kit.wire import Reply, Wire
 
@@ -95,6 +96,9 @@ LEAST_TIMEOUT_S = 300
 
 #: Of a machine that is believed; and of one that says nothing of its coupling.
 MOST_QUBITS, MOST_UNCOUPLED = 10_000, 200
+
+#: Errors of ``POST /v1/jobs`` that prove that nothing was taken: none is needed, its id tells.
+NOT_BOUGHT: Proofs = {}
 
 #: A machine that takes no jobs is asked again after so long, seconds.
 OFFLINE_S = 60.0
@@ -280,7 +284,8 @@ class IbmDirectAccess:
         reply = await self._send("POST", "jobs", content=self._signed(intent))
         if reply.status == 409:
             return await self._adopt(batch, intent)
-        expect(reply)
+        if not reply.is_success:  # whatever it says, the job's id tells whether there is one
+            raise refusal(reply, "", read_error(reply), NOT_BOUGHT)
         return [
             Update(order.id, JobState.SUBMITTED, "Running", intent.key) for order in batch.orders
         ]

@@ -53,11 +53,13 @@ from qbatch.providers import (
 from qbatch.providers.kit.asking import ask_all
 from qbatch.providers.kit.credentials import Secret, address, read_environment, read_pointer
 from qbatch.providers.kit.foreign import amount, is_word, record, word
+from qbatch.providers.kit.proofs import refusal
 from qbatch.providers.kit.shared_rates import SharedRates, state_folder
 from qbatch.providers.kit.targets import no_target
 from qbatch.providers.kit.wire import Reply, Wire
 from qbatch.providers.marqov.options import MOST_INLINE, Options
 from qbatch.providers.marqov.replies import (
+    NOT_BOUGHT,
     RATES,
     STATES,
     expect,
@@ -257,10 +259,8 @@ class Marqov:
                 "POST", self._url("jobs/submit"), content=intent.body, key=intent.key
             )
             code, words = read_error(reply)
-            if code == "idempotency_conflict" or (reply.status == 409 and not code):
-                # something was taken under this key, or may have been
-                raise Unavailable(f"marqov: POST /api/jobs/submit: {words}")
-            expect(reply)
+            if not reply.is_success:
+                raise refusal(reply, code, words, NOT_BOUGHT)
         except Unavailable as error:
             if shared is not None and error.unsent:
                 shared.give_back(now_s)

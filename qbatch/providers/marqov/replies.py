@@ -12,6 +12,7 @@ from qbatch.errors import Misspoke
 from qbatch.job import JobState
 from qbatch.providers import Order, Price, Rate, Target
 from qbatch.providers.kit.foreign import amount, identifier, record, said, whole
+from qbatch.providers.kit.proofs import Proofs
 from qbatch.providers.kit.tally import read_tally
 from qbatch.providers.kit.wire import Reply
 from qbatch.result import Counts
@@ -97,8 +98,30 @@ def read_state(result: Mapping[str, Any], order: Order) -> Any:
     return state.reshape((2,) * num_qubits).transpose(axes).reshape(-1)
 
 
+#: What stands for a code where the error is a text alone.
+FLAT = "a text alone"
+
+#: Errors of ``POST /api/jobs/submit`` that are told before anything is done, by the codes of the
+#: newer error body. The older body has no codes, and proves nothing but that the budget is used up:
+#: the documentation says of 402 that no job was made.
+NOT_BOUGHT: Proofs = {
+    400: ("validation_error",),
+    402: ("spend_limit_exceeded", FLAT),
+    403: ("permission_denied", "api_key_not_supported"),
+    404: ("not_found",),
+    409: ("analysis_mismatch",),
+    422: (
+        "validation_error", "analysis_required", "backend_unknown", "backend_retired",
+        "execution_unavailable", "script_required",
+    ),
+}  # fmt: skip
+
+
 def read_error(reply: Reply) -> tuple[str, str]:
-    """Return an error body's code and words, of either generation; what stands beside is kept."""
+    """Return an error body's code and words, of either generation; what stands beside is kept.
+
+    The code is `FLAT` where the error is a text, "" where there is none.
+    """
     if reply.is_success:
         return "", ""
     try:
@@ -110,6 +133,7 @@ def read_error(reply: Reply) -> tuple[str, str]:
     if isinstance(error, dict):
         code, error = said(error.get("code")), error.get("message")
     words = ": ".join(part for part in (code, said(error)) if part)
+    code = code or (FLAT if words else "")
     beside = said(body, 300) if body else ""
     return code, " ".join(part for part in (words, beside) if part)
 

@@ -65,11 +65,13 @@ from qbatch.providers.kit.foreign import (
     whole,
     word,
 )
+from qbatch.providers.kit.proofs import refusal
 from qbatch.providers.kit.targets import few, no_target
 from qbatch.providers.kit.wire import Reply, Wire
 from qbatch.providers.open_quantum.account import find_services, open_account, read_account
 from qbatch.providers.open_quantum.options import ANY_SUBCATEGORY, Options
 from qbatch.providers.open_quantum.replies import (
+    NOT_BOUGHT,
     choose,
     expect,
     find_basis,
@@ -295,9 +297,8 @@ class OpenQuantum:
         kind, words = read_error(reply)
         if reply.status == 409 and kind == "JOB_LIMIT_REACHED":
             raise Unavailable(f"open-quantum: {words}", retry_after_s=15.0, is_full=True)
-        if reply.status == 409:  # a conflict may mean: bought before
-            raise Unavailable(f"open-quantum: POST /v1/jobs: 409 {kind}: {words}")
-        expect(reply)
+        if not reply.is_success:
+            raise refusal(reply, kind, ": ".join(filter(None, (kind, words))), NOT_BOUGHT)
         try:
             return [self._update(batch.orders[0], reply.object(), reply)]
         except Misspoke as error:  # taken, but what was taken?

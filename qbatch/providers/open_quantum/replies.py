@@ -9,6 +9,7 @@ from typing import Any
 from qbatch.errors import Misspoke, Refused
 from qbatch.providers import Order
 from qbatch.providers.kit.foreign import amount, identifier, records, said, word
+from qbatch.providers.kit.proofs import Proofs
 from qbatch.providers.kit.tally import read_tally
 from qbatch.providers.kit.wire import Reply
 from qbatch.result import Counts
@@ -109,6 +110,20 @@ def read_output(output: Mapping[str, Any], order: Order) -> Counts:
         if isinstance(output.get(key), dict):
             output = output[key]
     return read_tally("open-quantum", order, output, leftmost_is_bit_0=False)
+
+
+#: Errors of ``POST /v1/jobs`` that are told before anything is done, by Open Quantum's types. A
+#: ``CONFLICT`` is none: it may mean that the job was bought before.
+NOT_BOUGHT: Proofs = {
+    400: ("BAD_REQUEST", "VALIDATION_ERROR"),
+    402: ("INSUFFICIENT_CREDITS",),
+    403: (
+        "TERMS_OF_USE_REQUIRED", "EMAIL_VERIFICATION_REQUIRED", "FORBIDDEN",
+        "INSUFFICIENT_PERMISSIONS", "ORG_MEMBERSHIP_REQUIRED",
+    ),
+    404: ("NOT_FOUND",),
+    422: ("BAD_REQUEST", "VALIDATION_ERROR"),
+}  # fmt: skip
 
 
 def read_error(reply: Reply) -> tuple[str, str]:

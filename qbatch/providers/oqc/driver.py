@@ -32,7 +32,7 @@ from typing import Any
 import trio
 
 from qbatch.circuit import program_text
-from qbatch.errors import CredentialsError, Misspoke, Refused, TooLarge, Unavailable
+from qbatch.errors import CredentialsError, Misspoke, Refused, TooLarge
 from qbatch.job import JobState
 from qbatch.manifest.models import Backend
 from qbatch.providers import (
@@ -63,6 +63,7 @@ from qbatch.providers.kit.foreign import (
     whole,
     word,
 )
+from qbatch.providers.kit.proofs import Proofs, refusal
 from qbatch.providers.kit.targets import no_target
 from qbatch.providers.kit.wire import Reply, Wire
 from qbatch.providers.oqc.config import encode_config
@@ -84,6 +85,9 @@ OLDEST, OTHERS = 4, 2
 
 #: After a lost answer: how long the service may still be reading what we sent.
 SETTLE_S = 60.0
+
+#: Errors of ``tasks/submit`` that prove that nothing was taken: none is needed, its ids tell.
+NOT_BOUGHT: Proofs = {}
 
 #: OQC's word -> ours. A word not here is never taken for an end.
 STATES = {
@@ -236,9 +240,8 @@ class Oqc:
 
     async def submit(self, batch: Batch, intent: Intent) -> Sequence[Update]:
         reply = await self._send("POST", await self._url("tasks/submit"), content=intent.body)
-        if reply.status == 409:  # a conflict may mean: taken before
-            raise Unavailable(f"oqc: POST tasks/submit: 409: {_words(reply) or reply.excerpt()}")
-        _expect(reply)
+        if reply.status != 200:  # whatever it says, its tasks tell whether they were taken
+            raise refusal(reply, "", _words(reply), NOT_BOUGHT)
         return [
             Update(order.id, JobState.SUBMITTED, "SUBMITTED", provider_job_id=task_id)
             for order, task_id in zip(batch.orders, self._task_ids(batch), strict=True)

@@ -60,6 +60,7 @@ from qbatch.providers import (
 )
 from qbatch.providers.kit.credentials import Secret, address, read_environment, read_pointer
 from qbatch.providers.kit.foreign import is_word, number, redact, said, word
+from qbatch.providers.kit.proofs import refusal
 from qbatch.providers.kit.targets import no_target
 from qbatch.providers.kit.wire import Reply, Wire
 from qbatch.providers.scaleway.moments import read_duration, read_instant, write_duration
@@ -68,6 +69,7 @@ from qbatch.providers.scaleway.replies import (
     ENDED,
     LIVE,
     NO_GATES,
+    NOT_BOUGHT,
     OLD_OPENQASM,
     STATES,
     expect,
@@ -77,6 +79,7 @@ from qbatch.providers.scaleway.replies import (
     read_error,
     read_price,
     read_target,
+    read_type,
     session_cost,
 )
 from qbatch.providers.scaleway.results import (
@@ -95,8 +98,9 @@ PROJECT_VARIABLES = ("QISKIT_SCALEWAY_PROJECT_ID", "SCW_PROJECT_ID", "SCW_DEFAUL
 #: Rows asked for at once.
 PAGE = 100
 
-#: A job is not taken when its session is gone, ending, or ended.
-NOT_TAKEN = (404, 409, 410, 412)
+#: So it answers, it seems, where a job's session is gone, ending or ended: then another session
+#: will do. That nothing was taken they do not prove; the list of jobs does.
+SESSION_GONE = (404, 409, 410, 412)
 
 #: Models uploaded in one step.
 MODELS_AT_ONCE = 25
@@ -325,12 +329,15 @@ class Scaleway:
 
     async def _post_job(self, job: Mapping[str, Any]) -> Mapping[str, Any]:
         reply = await self._send("POST", "jobs", json=job)
+        if reply.is_success:
+            return reply.object()
+        told = read_error(reply)
         if reply.status == 404 and names_model(reply):  # it will not come back by waiting
             self._models.clear()
-        elif reply.status in NOT_TAKEN:
-            raise Unavailable(f"scaleway: POST /jobs: {read_error(reply)}", unsent=True)
-        expect(reply)
-        return reply.object()
+            raise reply.failure(told)
+        if reply.status in SESSION_GONE:
+            raise Unavailable(f"scaleway: POST /jobs: {reply.status}: {told or reply.excerpt()}")
+        raise refusal(reply, read_type(reply), told, NOT_BOUGHT)
 
     async def _open_session(self, key: str, asked: Mapping[str, Any]) -> str:
         """Create it, or come by the live one under the same key; nothing is bought by that alone.

@@ -12,7 +12,8 @@ from typing import Any
 from qbatch.errors import Misspoke
 from qbatch.job import JobState
 from qbatch.providers import Price, Target
-from qbatch.providers.kit.foreign import identifier, number, record, records, said, whole
+from qbatch.providers.kit.foreign import identifier, number, record, records, said, whole, word
+from qbatch.providers.kit.proofs import Proofs
 from qbatch.providers.kit.wire import Reply
 from qbatch.providers.scaleway.moments import read_instant
 
@@ -56,6 +57,22 @@ def read_error(reply: Reply) -> str:
     keys = ("precondition", "help_message", "resource", "current_state", "reason")
     parts += [f"{key} {told}" for key in keys if (told := said(body.get(key)))]
     return ": ".join(filter(None, parts))
+
+
+#: Errors of ``POST /jobs`` that are told before anything is done, by Scaleway's types of errors.
+NOT_BOUGHT: Proofs = {
+    400: ("invalid_arguments",),
+    401: ("denied_authentication",),
+    403: ("permissions_denied", "quotas_exceeded"),
+}
+
+
+def read_type(reply: Reply) -> str:
+    """Return an error body's type; "" for any other body."""
+    try:
+        return word(reply.object().get("type"))
+    except Misspoke:
+        return ""
 
 
 def names_model(reply: Reply) -> bool:
