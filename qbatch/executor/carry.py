@@ -423,6 +423,8 @@ class Carrier:
     def _located(self, flight: Flight, key: str, answer: Located) -> JobRow | None:
         job = flight.job(key)
         is_known = job.provider_job_id is not None or job.status == ID_LOST
+        if isinstance(answer, Found) and answer.update.state is JobState.CREATED:
+            return self._given_back(flight, replace(answer.update, job_id=key))
         if isinstance(answer, Found):
             return self._answered(flight, replace(answer.update, job_id=key)) or flight.moved(
                 key, JobState.HELD, error="found, but its state is not known"
@@ -512,10 +514,7 @@ class Carrier:
             flight.ripe[key] = update
             return None
         if state is JobState.CREATED:
-            flight.failures.append(update.error or "given back by the provider")
-            return flight.moved(
-                key, state, provider_job_id=None, status="", generation=job.generation + 1
-            )
+            return self._given_back(flight, update)
         if state is JobState.HELD:
             flight.doubts[key] += 1
             since = flight.missed_at.setdefault(key, trio.current_time())
@@ -526,6 +525,18 @@ class Carrier:
             update = replace(update, error=self._too_late())
             state = JobState.FAILED
         return self._row(flight, update, state)
+
+    def _given_back(self, flight: Flight, update: Update) -> JobRow:
+        """The provider took it and will not do it: another purchase, with another key."""
+        flight.failures.append(update.error or "given back by the provider")
+        return flight.moved(
+            update.job_id,
+            JobState.CREATED,
+            provider_job_id=None,
+            status="",
+            error="",
+            generation=flight.job(update.job_id).generation + 1,
+        )
 
     def _too_late(self) -> str:
         return f"timed out: no result within {self._lane.timeout_s:g} s; cancelled"

@@ -231,6 +231,23 @@ async def test_a_session_that_ends_under_us_gives_back_what_never_began(
     assert update.error
 
 
+async def test_a_job_found_in_a_session_that_has_ended_is_given_back_if_it_never_began(
+    talk: Maker, order: Maker
+) -> None:
+    """So it is with a job that arrives just before its session is ended to see whether it does."""
+    cloud = talk("scaleway", queue_s=600.0, target=GARNET)
+    cloud.set_faults(jobs=[{"kind": "session", "ends_after_s": 300}])
+    batch = await cloud.prepare(order())
+    intent = cloud.driver.intend(batch)
+    await cloud.driver.submit(batch, intent)
+    await trio.sleep(400)
+    answer = (await cloud.driver.locate(batch, intent))[batch.orders[0].id]
+    assert isinstance(answer, Found)
+    assert answer.update.state is JobState.CREATED
+    (entry,) = cloud.ledger
+    assert entry["state"] == "cancelled"
+
+
 async def test_a_session_that_ends_under_us_fails_what_was_running(
     talk: Maker, order: Maker
 ) -> None:

@@ -373,7 +373,7 @@ class Scaleway:
             ours = [job for job in jobs if job.get("id") == job_id or job.get("name") == name]
             if ours:
                 first = min(ours, key=lambda job: read_instant(job.get("created_at")) or 0.0)
-                found[order.id] = Found(self._update(order, first))
+                found[order.id] = Found(self._standing(order, first, sessions))
         if len(found) < len(batch.orders):
             answer = await self._fence(intent.key, sessions, jobs)
             found |= {order.id: answer for order in batch.orders if order.id not in found}
@@ -423,7 +423,6 @@ class Scaleway:
         sessions: Sequence[Mapping[str, Any]],
         jobs: Mapping[str, Mapping[str, Any]],
     ) -> list[Update]:
-        live = [id_of(one) for one in sessions if one.get("status") in LIVE]
         updates = []
         for order, job_id in zip(batch.orders, _ids(batch), strict=True):
             if job_id is None:
@@ -432,11 +431,18 @@ class Scaleway:
             if job is None:
                 error = f"Scaleway took it as job {job_id} and does not have that job any more"
                 updates.append(Update(order.id, JobState.HELD, "404", job_id, error=error))
-            elif job.get("session_id") in live or job.get("status") in ("completed", "error"):
-                updates.append(self._update(order, job))
             else:
-                updates.append(self._stranded_news(order, job))
+                updates.append(self._standing(order, job, sessions))
         return updates
+
+    def _standing(
+        self, order: Order, job: Mapping[str, Any], sessions: Sequence[Mapping[str, Any]]
+    ) -> Update:
+        """Say where a job stands, given its sessions."""
+        live = [id_of(one) for one in sessions if one.get("status") in LIVE]
+        if job.get("session_id") in live or job.get("status") in ("completed", "error"):
+            return self._update(order, job)
+        return self._stranded_news(order, job)
 
     def _stranded_news(self, order: Order, job: Mapping[str, Any]) -> Update:
         """Its session has ended under it: what never began is given back, the rest has failed."""
