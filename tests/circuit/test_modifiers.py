@@ -78,12 +78,12 @@ def for_a_while(first, least, most, seconds):
 
 @pytest.mark.slow
 def test_thousands_of_random_programs_are_the_unitaries_numpy_says():
-    assert list(differences(for_a_while(10_000, 1000, 3000, 35.0), written=False)) == []
+    assert list(differences(for_a_while(10_000, 1000, 3000, 18.0), written=False)) == []
 
 
 @pytest.mark.slow
 def test_hundreds_of_random_programs_are_written_as_what_they_are():
-    assert list(differences(for_a_while(20_000, 200, 1000, 35.0), written=True)) == []
+    assert list(differences(for_a_while(20_000, 200, 1000, 18.0), written=True)) == []
 
 
 @pytest.mark.parametrize("name", unitaries.GATES)

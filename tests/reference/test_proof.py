@@ -15,10 +15,10 @@ from generator import generate
 from tree import Program
 
 PROGRAMS, SHARES = 5_000, 10
-SHARE_S, LEAST = 45.0, PROGRAMS // SHARES * 2 // 5
+SHARE_S, LEAST = 25.0, PROGRAMS // SHARES * 2 // 5
 
 #: Programs on which every subject is tried, at least and at most, and how long.
-WHOLE_LEAST, WHOLE_MOST, WHOLE_S = 30, 100, 40.0
+WHOLE_LEAST, WHOLE_MOST, WHOLE_S = 30, 100, 25.0
 
 
 def _for_a_while(seed: int, least: int, most: int, seconds: float) -> Iterator[tuple[int, Program]]:
