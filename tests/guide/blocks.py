@@ -85,9 +85,17 @@ def _proofs() -> str:
     return _table(("cloud", f"believed beside {unserved}"), rows())
 
 
+def _toy(file: str, language: str) -> str:
+    """A file of the package by which the tests add a cloud."""
+    text = (Path(__file__).parents[1] / "providers" / "toy_cloud" / file).read_text("utf-8")
+    return f"```{language}\n{text}```\n"
+
+
 MAKERS: Mapping[str, Callable[[], str]] = {
     **{f"options {name}": (lambda name=name: _options(name)) for name in BUILT_IN},
     "proofs": _proofs,
+    "toy driver": lambda: _toy("toy_cloud.py", "python"),
+    "toy project": lambda: _toy("pyproject.toml", "toml"),
     "states": _states,
 }
 

@@ -1,0 +1,136 @@
+"""Toy Cloud: ``POST /jobs`` takes a program under a name of ours, ``GET /jobs`` lists all of them.
+
+Its list is complete at once, so a job that is not in it was never taken.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from qbatch.circuit import program_text
+from qbatch.job import JobState
+from qbatch.manifest.models import Backend
+from qbatch.providers import (
+    Absent,
+    Batch,
+    Fetched,
+    Found,
+    Intent,
+    Located,
+    Order,
+    Prepared,
+    Price,
+    Surroundings,
+    Target,
+    Update,
+)
+from qbatch.providers.kit.credentials import address, read_environment
+from qbatch.providers.kit.proofs import refusal
+from qbatch.providers.kit.tally import read_tally
+from qbatch.providers.kit.wire import Reply, Wire
+
+STATES = {"queued": JobState.SUBMITTED, "done": JobState.COMPLETED, "broken": JobState.FAILED}
+
+#: Errors of ``POST /jobs`` that are told before anything is done.
+NOT_BOUGHT = {400: ("bad_program",)}
+
+
+class Options(BaseModel):
+    """``options`` of a Toy Cloud backend.
+
+    Attributes:
+        machine: Which of its machines runs the jobs.
+        priority: From 1, which waits longest, to 9.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    machine: Literal["tin", "wood"] = "tin"
+    priority: int = Field(default=1, ge=1, le=9)
+
+
+def open_driver(backend: Backend, *, name: str, surroundings: Surroundings) -> ToyCloud:
+    """Open a backend of a manifest."""
+    return ToyCloud(backend, surroundings)
+
+
+class ToyCloud:
+    """A `Driver` whose composite jobs are of one job each."""
+
+    is_local = False
+
+    def __init__(self, backend: Backend, around: Surroundings) -> None:
+        self._options = Options.model_validate(dict(backend.options))
+        self._url = address(backend.url or around.environ["QBATCH_TOY_CLOUD_URL"])
+        self._token = read_environment(["TOY_CLOUD_TOKEN"], around.environ)
+        self._run_id = around.run_id
+        self._wire = Wire("toy-cloud", transport=around.transport, now=around.now)
+
+    async def _ask(self, method: str, path: str, content: bytes | None = None) -> Reply:
+        bearer = {"authorization": f"Bearer {self._wire.reveal(self._token)}"}
+        return await self._wire.send(method, f"{self._url}/{path}", content=content, headers=bearer)
+
+    async def _jobs(self) -> Mapping[str, Mapping[str, Any]]:
+        reply = await self._ask("GET", "jobs")
+        if not reply.is_success:
+            raise reply.failure()
+        return reply.object()
+
+    async def describe(self) -> Target:
+        price = Price("credits", per_job=1.0, source="Toy Cloud's price list")
+        machine = f"toy:{self._options.machine}"
+        return Target(machine, num_qubits=4, in_flight=8, poll_s=(0.05, 0.5), price=price)
+
+    def check(self, order: Order, target: Target) -> str | None:
+        width = order.circuit.facts.num_qubits
+        return f"{width} qubits are more than 4" if width > (target.num_qubits or width) else None
+
+    async def prepare(self, batch: Batch) -> Prepared:
+        composite = batch.composite
+        name = f"qbatch-{self._run_id}-{composite.id[:16]}-{composite.generation}"
+        return Prepared({"name": name})
+
+    def intend(self, batch: Batch) -> Intent:
+        (order,), name = batch.orders, batch.composite.memo["name"]
+        program = program_text(order.circuit, order.parameters, "2.0", register="c")
+        body = self._options.model_dump() | {"name": name, "program": program}
+        return Intent(name, json.dumps(body | {"shots": order.shots}).encode())
+
+    async def submit(self, batch: Batch, intent: Intent) -> Sequence[Update]:
+        reply = await self._ask("POST", "jobs", intent.body)
+        if not reply.is_success:
+            told = reply.object()
+            raise refusal(reply, str(told.get("code", "")), str(told.get("words", "")), NOT_BOUGHT)
+        return [Update(batch.orders[0].id, JobState.SUBMITTED, "queued", intent.key)]
+
+    async def locate(self, batch: Batch, intent: Intent) -> Mapping[str, Located]:
+        job = (await self._jobs()).get(intent.key)
+        key = batch.orders[0].id
+        return {key: Absent() if job is None else Found(self._news(key, intent.key, job))}
+
+    def _news(self, key: str, name: str, job: Mapping[str, Any]) -> Update:
+        status = str(job.get("status", ""))
+        return Update(key, STATES.get(status), status, name, error=str(job.get("words", "")))
+
+    async def poll(self, batches: Sequence[Batch]) -> Sequence[Update]:
+        jobs = await self._jobs()
+        names = {batch.composite.memo["name"]: batch.orders[0].id for batch in batches}
+        return [self._news(key, name, jobs[name]) for name, key in names.items() if name in jobs]
+
+    async def fetch(self, batch: Batch, job_ids: Sequence[str]) -> Sequence[Fetched]:
+        (order,), job = batch.orders, (await self._jobs())[batch.composite.memo["name"]]
+        counts = read_tally("toy-cloud", order, job["counts"], leftmost_is_bit_0=False)
+        return [Fetched(order.id, counts, cost=float(job["credits"]))]
+
+    async def cancel(self, batch: Batch, job_ids: Sequence[str]) -> Sequence[Update]:
+        return []
+
+    async def release(self, batch: Batch) -> Mapping[str, float]:
+        return {}
+
+    async def aclose(self) -> None:
+        await self._wire.aclose()
