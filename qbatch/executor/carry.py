@@ -34,7 +34,16 @@ from qbatch.executor.pace import MOST_S, SHARE
 from qbatch.executor.waits import Cause
 from qbatch.job import ID_LOST, CompositeJob, JobState
 from qbatch.plan.packing import composite_id
-from qbatch.providers import Absent, Batch, Found, Located, Prepared, Unknown, Update
+from qbatch.providers import (
+    Absent,
+    Batch,
+    Found,
+    Located,
+    Missing,
+    Prepared,
+    Unknown,
+    Update,
+)
 from qbatch.snapshot import Entry, JobRow
 from qbatch.snapshot.ledger import NOT_BOUGHT
 from qbatch.snapshot.store import Stage
@@ -242,6 +251,7 @@ class Carrier:
         assert flight.intent is not None
         self._start_clock(flight, 0.0)
         flight.looks, flight.refusal = 0, None
+        flight.unseen_at.clear()
         lost: ProviderError | None = None
         is_sent = False
         try:
@@ -406,7 +416,7 @@ class Carrier:
             )
         except (Refused, Misspoke) as error:
             located = {key: Unknown(f"{reason}; looking for it failed: {error}") for key in keys}
-        answers = {key: located.get(key, Unknown(reason)) for key in keys}
+        answers = {key: _settled(flight, key, located.get(key, Unknown(reason))) for key in keys}
         waits = [wait_s for a in answers.values() if (wait_s := _again_s(flight, a)) is not None]
         with flight.one_attempt():
             found = [self._located(flight, key, answer) for key, answer in answers.items()]
@@ -699,6 +709,19 @@ def _bills(updates: Iterable[Update]) -> Bills:
 def _not_sent(failures: Sequence[str]) -> str:
     told = "; ".join(f"{n}. {reason}" for n, reason in enumerate(failures, 1))
     return f"not sent after {len(failures)} attempts: {told}"
+
+
+def _settled(flight: Flight, key: str, answer: Located) -> Located:
+    """Turn what is missing into what that says by now."""
+    if not isinstance(answer, Missing):
+        flight.unseen_at.pop(key, None)
+        return answer
+    since = flight.unseen_at.setdefault(key, trio.current_time())
+    left_s = answer.settle_s - (trio.current_time() - since)
+    if left_s > 0:
+        pause_s = left_s if answer.look_s is None else min(left_s, answer.look_s)
+        return Unknown(answer.advice, again_s=pause_s + 0.1, is_patient=True)
+    return Absent() if answer.is_proof else Unknown(answer.advice)
 
 
 def _again_s(flight: Flight, answer: Located) -> float | None:

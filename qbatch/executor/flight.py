@@ -53,6 +53,7 @@ class Flight:
         ripe: Children the provider says are completed; their results are not here yet.
         doubts: Child -> how often in a row the provider said it knows nothing of it.
         missed_at: Child -> when it said so first; trio clock.
+        unseen_at: Child -> since when it is missing where it would be if it was taken; trio clock.
         was_cancelled: The time-out passed and cancelling was asked for.
         bought: Child -> generation under which it was last sent.
     """
@@ -74,6 +75,7 @@ class Flight:
     ripe: dict[str, Update] = field(default_factory=dict)
     doubts: Counter[str] = field(default_factory=Counter)
     missed_at: dict[str, float] = field(default_factory=dict)
+    unseen_at: dict[str, float] = field(default_factory=dict)
     was_cancelled: bool = False
     bought: dict[str, int] = field(default_factory=dict)
     inbox: list[Update] = field(default_factory=list)

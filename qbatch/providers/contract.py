@@ -260,7 +260,25 @@ class Unknown:
     is_patient: bool = False
 
 
-Located = Found | Absent | Unknown
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """`locate`: it is not there now; whether it never will be is settled by time.
+
+    Attributes:
+        advice: Where a person would look.
+        settle_s: For so long it must be missing, from the first such answer on, seconds.
+        is_proof: After that it certainly was never taken: as `Absent`. Else nobody can tell: as
+            `Unknown`.
+        look_s: Pause between looks until then, seconds; None: look at the end only.
+    """
+
+    advice: str
+    settle_s: float
+    is_proof: bool = True
+    look_s: float | None = None
+
+
+Located = Found | Absent | Missing | Unknown
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from fake_drivers import (
 from qbatch.errors import CredentialsError, Misspoke, OutOfFunds, Refused, Unavailable
 from qbatch.executor import JobMoved, Progress, Retry, Stop, Warned
 from qbatch.job import JobState
-from qbatch.providers import Batch, Located, Unknown, Update
+from qbatch.providers import Batch, Located, Missing, Unknown, Update
 from qbatch.snapshot import Run, Snapshot
 
 
@@ -70,6 +70,38 @@ def test_looking_again_later_is_done_before_a_job_is_held(tmp_path: Path) -> Non
     assert cloud.ledger.calls["locate"] == 5
     assert played.elapsed_s >= 240
     assert played.summary.held == 1
+
+
+def test_what_is_missing_long_enough_is_sent_again_where_that_proves_it(tmp_path: Path) -> None:
+    cloud = faulty("submit", lost_before)
+    cloud.located = Missing("look there", settle_s=60.0)
+    played = play(tmp_path, plan_of(1, "cloud"), cloud)
+    assert played.elapsed_s >= 60
+    assert cloud.ledger.calls["locate"] == 2
+    assert played.summary.completed == 1
+    assert set(cloud.ledger.times_bought.values()) == {1}
+
+
+def test_what_is_missing_is_held_where_that_proves_nothing(tmp_path: Path) -> None:
+    cloud = faulty("submit", lost_after)
+    cloud.located = Missing("the list may lag", settle_s=60.0, is_proof=False, look_s=20.0)
+    played = play(tmp_path, plan_of(1, "cloud"), cloud)
+    assert played.elapsed_s >= 60
+    assert cloud.ledger.calls["locate"] == 4
+    assert played.summary.held == 1
+    assert errors_of(tmp_path) == ["the list may lag"]
+
+
+def test_a_refusal_in_doubt_holds_once_it_is_known_that_nothing_was_bought(tmp_path: Path) -> None:
+    def refuse(act: Any) -> None:
+        raise Unavailable("400: no", otherwise=Refused("400: no"))
+
+    cloud = faulty("submit", refuse)
+    cloud.located = Missing("look there", settle_s=60.0)
+    played = play(tmp_path, plan_of(1, "cloud"), cloud)
+    assert played.summary.states == {JobState.FAILED: 1}
+    assert errors_of(tmp_path) == ["400: no"]
+    assert cloud.ledger.calls["submit"] == 1
 
 
 def test_a_held_job_that_turns_up_is_adopted_by_the_next_run(tmp_path: Path) -> None:

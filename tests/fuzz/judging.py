@@ -15,6 +15,7 @@ from qbatch.providers import (
     Batch,
     Fetched,
     Found,
+    Missing,
     Prepared,
     Price,
     Target,
@@ -137,12 +138,18 @@ def _judge_unknown(unknown: Unknown, _: Mapping[str, Any]) -> None:
     assert unknown.again_s is None or 0 < unknown.again_s < 600
 
 
+def _judge_missing(missing: Missing, _: Mapping[str, Any]) -> None:
+    assert UNFIT.search(missing.advice) is None
+    assert 0 < missing.settle_s < 600
+
+
 _JUDGES: Mapping[type, Any] = {
     Update: _judge_update,
     Fetched: _judge_fetched,
     Target: _judge_target,
     Prepared: _judge_prepared,
     Found: _judge_found,
+    Missing: _judge_missing,
     Unknown: _judge_unknown,
     Absent: lambda *_: None,
 }

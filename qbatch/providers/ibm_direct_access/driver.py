@@ -44,17 +44,16 @@ from qbatch.errors import CircuitError, CredentialsError, Misspoke, Refused, Una
 from qbatch.job import JobState
 from qbatch.manifest.models import Backend, Transpile
 from qbatch.providers import (
-    Absent,
     Batch,
     Fetched,
     Found,
     Intent,
     Located,
+    Missing,
     Order,
     Prepared,
     Surroundings,
     Target,
-    Unknown,
     Update,
 )
 from qbatch.providers.ibm_direct_access.options import Options
@@ -136,8 +135,6 @@ class IbmDirectAccess:
         self._results: dict[str, Sequence[Any]] = {}
         #: Jobs whose input is in the bucket.
         self._written: set[str] = set()
-        #: Job id -> when `locate` first did not find it after it was sent; trio clock.
-        self._absent_at: dict[str, float] = {}
         #: Jobs that the last list did not have.
         self._missing: set[str] = set()
 
@@ -341,21 +338,9 @@ class IbmDirectAccess:
             return {update.job_id: Found(update) for update in updates}
         if await self._has_results(intent.key):
             return {update.job_id: Found(update) for update in self._deleted(batch)}
-        answer = self._still_absent(intent.key)
-        return {order.id: answer for order in batch.orders}
-
-    def _still_absent(self, job_id: str) -> Located:
-        absent_at = self._absent_at.setdefault(job_id, trio.current_time())
-        settled_s = trio.current_time() - absent_at
-        if settled_s >= SETTLE_S:
-            self._absent_at.pop(job_id)
-            return Absent()
-        return Unknown(
-            f"look for a job {job_id}, or for results in "
-            f"{self._storage().url(f'results_{job_id}.json')}",
-            again_s=SETTLE_S + 0.1 - settled_s,
-            is_patient=True,
-        )
+        results = self._storage().url(f"results_{intent.key}.json")
+        advice = f"look for a job {intent.key}, or for results in {results}"
+        return {order.id: Missing(advice, SETTLE_S) for order in batch.orders}
 
     async def poll(self, batches: Sequence[Batch]) -> Sequence[Update]:
         """Read the list of all jobs; what it lacks twice in a row is asked for singly."""

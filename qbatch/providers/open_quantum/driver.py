@@ -45,12 +45,12 @@ from qbatch.providers import (
     Found,
     Intent,
     Located,
+    Missing,
     Order,
     Prepared,
     Price,
     Surroundings,
     Target,
-    Unknown,
     Update,
 )
 from qbatch.providers.kit.asking import ask_all
@@ -84,8 +84,8 @@ from qbatch.providers.open_quantum.replies import (
 #: Active jobs per organization, as documented.
 MOST_ACTIVE = 10
 
-#: Looks for a job whose creation was not confirmed, and the pause between two, seconds.
-LOOKS, LOOK_AGAIN_S = 5, 12.0
+#: A job whose creation was not confirmed is looked for so long, and so often, seconds.
+LAG_S, LOOK_S = 48.0, 12.0
 
 #: Open Quantum's word, in lower case -> ours. A word not here is never taken for an end.
 STATES = {
@@ -119,7 +119,6 @@ class OpenQuantum:
         self._account: Bearer | None = None
         self._organization: str | None = None
         #: How often `locate` has looked for a job of this name.
-        self._looks: dict[str, int] = {}
 
     # -- conversation ---------------------------------------------------------------------------
 
@@ -313,12 +312,11 @@ class OpenQuantum:
             job = reply.object()
             if job.get("job_preparation_id") == memo["preparation_id"]:
                 return {order.id: Found(self._update(order, job, reply))}
-        looks = self._looks[intent.key] = self._looks.get(intent.key, 0) + 1
         advice = (
             f"look for a job named {intent.key} in organization {memo['organization_id']} "
-            f"(preparation {memo['preparation_id']}); {looks} looks at the job list did not show it"
+            f"(preparation {memo['preparation_id']}); the job list did not show it for {LAG_S:g} s"
         )
-        return {order.id: Unknown(advice, again_s=LOOK_AGAIN_S if looks < LOOKS else None)}
+        return {order.id: Missing(advice, LAG_S, is_proof=False, look_s=LOOK_S)}
 
     async def poll(self, batches: Sequence[Batch]) -> Sequence[Update]:
         """Read the organization's job list until all of ours were seen; ask singly for the rest."""

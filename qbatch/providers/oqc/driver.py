@@ -29,19 +29,17 @@ from functools import partial
 from math import inf
 from typing import Any
 
-import trio
-
 from qbatch.circuit import program_text
 from qbatch.errors import CredentialsError, Misspoke, Refused, TooLarge
 from qbatch.job import JobState
 from qbatch.manifest.models import Backend
 from qbatch.providers import (
-    Absent,
     Batch,
     Fetched,
     Found,
     Intent,
     Located,
+    Missing,
     Order,
     Prepared,
     Price,
@@ -134,8 +132,6 @@ class Oqc:
         #: Tasks that `poll` saw at their end, and where among the others it looks next.
         self._ended: set[str] = set()
         self._turn = 0
-        #: Task -> when `locate` first saw it CREATED after it was sent; trio clock.
-        self._created_at: dict[str, float] = {}
 
     # -- conversation ---------------------------------------------------------------------------
 
@@ -270,13 +266,7 @@ class Oqc:
             if state is JobState.FAILED:  # its record has the reason
                 return Found(await self._news(order, task_id))
             return Found(Update(order.id, state, status, task_id))
-        seen_at = self._created_at.setdefault(task_id, trio.current_time())
-        settled_s = trio.current_time() - seen_at
-        if settled_s >= SETTLE_S:
-            self._created_at.pop(task_id)
-            return Absent()
-        again_s = SETTLE_S + 0.1 - settled_s
-        return Unknown(f"OQC task {task_id} was allocated; was it submitted?", again_s=again_s)
+        return Missing(f"OQC task {task_id} was allocated; was it submitted?", SETTLE_S)
 
     async def poll(self, batches: Sequence[Batch]) -> Sequence[Update]:
         updates: list[Update] = []

@@ -31,8 +31,6 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-import trio
-
 from qbatch.circuit import program_text
 from qbatch.errors import (
     CircuitError,
@@ -45,12 +43,12 @@ from qbatch.errors import (
 from qbatch.job import JobState
 from qbatch.manifest.models import Backend
 from qbatch.providers import (
-    Absent,
     Batch,
     Fetched,
     Found,
     Intent,
     Located,
+    Missing,
     Order,
     Prepared,
     Surroundings,
@@ -135,8 +133,6 @@ class Scaleway:
         self._models: dict[str, str] = {}
         #: Deduplication id -> sessions opened under it, oldest first.
         self._sessions: dict[str, list[str]] = {}
-        #: Deduplication id -> when a job in doubt was first looked for; trio clock.
-        self._doubted_at: dict[str, float] = {}
         #: Deduplication ids whose session was ended as a fence: the next one needs another.
         self._fenced: set[str] = set()
         #: Records of completed jobs, until `fetch` takes them.
@@ -391,18 +387,12 @@ class Scaleway:
         where = f"jobs of session {key} at {self._base}" if sessions else f"a session {key}"
         if live and busy:
             return Unknown(f"look among the {where}", again_s=LOOK_S, is_patient=True)
-        since = self._doubted_at.setdefault(key, trio.current_time())
         for session in live:
             await self._terminate(id_of(session))
         if live:
             return Unknown(f"look among the {where}", again_s=STOP_S, is_patient=True)
-        settled_s = trio.current_time() - since
-        if settled_s < SETTLE_S:
-            again_s = SETTLE_S - settled_s
-            return Unknown(f"look among the {where}", again_s=again_s, is_patient=True)
-        self._doubted_at.pop(key)
         self._fenced.add(key)
-        return Absent()
+        return Missing(f"look among the {where}", SETTLE_S)
 
     async def poll(self, batches: Sequence[Batch]) -> Sequence[Update]:
         """List the jobs of each session; see to it that the session lasts as long as they do."""
