@@ -1,92 +1,30 @@
-"""Job states and the moves between them: one table, no exceptions to it.
+"""A job on its way, and several that are sent together.
 
 Rules of this module: it knows no provider and no storage; a `Job` is a frozen value; every move
-goes through `Job.moved_to`. Providers map their own words to these states; a word they do not know
-leaves the job where it is.
+goes through `Job.moved_to`, and is one of the purchase table's (`qbatch.purchase`). Providers map
+their own words to its states; a word they do not know leaves the job where it is.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 from typing import Any
 
 from qbatch.errors import JobStateError
+from qbatch.purchase import FINAL, IN_FLIGHT, MOVES, JobState
 
+__all__ = [
+    "FINAL",
+    "ID_LOST",
+    "IN_FLIGHT",
+    "MOVES",
+    "CompositeJob",
+    "Job",
+    "JobState",
+    "check_move",
+]  # fmt: skip
 
-class JobState(StrEnum):
-    """Where one job is, in our words (a provider's word is its *status*)."""
-
-    CREATED = "created"
-    SUBMITTING = "submitting"
-    SUBMITTED = "submitted"
-    RUNNING = "running"
-    COMPLETED = "completed"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-    HELD = "held"
-
-    @property
-    def is_final(self) -> bool:
-        """True when nothing will happen to the job by itself any more."""
-        return self in FINAL
-
-
-#: The whole machine. SUBMITTING -> CREATED: the provider proved that nothing was bought.
-#: FINAL -> CREATED: a person asked for another attempt (`retry`, `run`), a new generation.
-MOVES: Mapping[JobState, frozenset[JobState]] = {
-    JobState.CREATED: frozenset({JobState.SUBMITTING, JobState.FAILED, JobState.CANCELLED}),
-    JobState.SUBMITTING: frozenset(
-        {
-            JobState.CREATED,
-            JobState.SUBMITTED,
-            JobState.RUNNING,
-            JobState.COMPLETED,
-            JobState.FAILED,
-            JobState.CANCELLED,
-            JobState.HELD,
-        }
-    ),
-    JobState.SUBMITTED: frozenset(
-        {
-            JobState.RUNNING,
-            JobState.COMPLETED,
-            JobState.FAILED,
-            JobState.CANCELLED,
-            JobState.HELD,
-            JobState.CREATED,
-        }
-    ),
-    JobState.RUNNING: frozenset(
-        {
-            JobState.SUBMITTED,
-            JobState.COMPLETED,
-            JobState.FAILED,
-            JobState.CANCELLED,
-            JobState.HELD,
-            JobState.CREATED,
-        }
-    ),
-    JobState.HELD: frozenset(
-        {
-            JobState.SUBMITTED,
-            JobState.RUNNING,
-            JobState.COMPLETED,
-            JobState.FAILED,
-            JobState.CANCELLED,
-            JobState.CREATED,
-        }
-    ),
-    JobState.COMPLETED: frozenset(),
-    JobState.FAILED: frozenset({JobState.CREATED}),
-    JobState.CANCELLED: frozenset({JobState.CREATED}),
-}
-
-FINAL = frozenset({JobState.COMPLETED, JobState.FAILED, JobState.CANCELLED})
-
-#: States in which a provider may hold work of ours.
-IN_FLIGHT = frozenset({JobState.SUBMITTING, JobState.SUBMITTED, JobState.RUNNING, JobState.HELD})
 
 #: The `status` of a held job that its provider certainly or possibly had, under an id that is lost
 #: with the job's row: that the provider does not have it (any more) is no proof that it never did.

@@ -24,6 +24,7 @@ LAYERS = {
     "snapshot": 3,
     "manifest": 2,
     "job": 2,
+    "purchase": 1,
     "circuit": 1,
     "result": 1,
     "errors": 0,

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
+from qbatch import purchase
 from qbatch.errors import (
     CredentialsError,
     Misspoke,
@@ -26,6 +27,7 @@ from qbatch.errors import (
     TooLarge,
     Unavailable,
 )
+from qbatch.executor import answers
 from qbatch.executor.budget import expected_prices
 from qbatch.executor.fetching import fetch
 from qbatch.executor.flight import AT_WORK, Flight
@@ -44,6 +46,7 @@ from qbatch.providers import (
     Unknown,
     Update,
 )
+from qbatch.purchase import TABLE, Event, Next
 from qbatch.snapshot import Entry, JobRow
 from qbatch.snapshot.ledger import NOT_BOUGHT
 from qbatch.snapshot.store import Stage
@@ -65,6 +68,9 @@ CUT_OFF = "the last run was cut off while it was sent"
 
 #: So many polls in a row, over so many seconds, must say that a job is lost before it is held.
 MAX_DOUBTS, DOUBT_S = 3, 120.0
+
+#: Of a job that was found under a word that is not known.
+FOUND_UNCLEAR = "found, but its state is not known"
 
 #: How long after a time-out the provider has to confirm that it cancelled, seconds.
 CANCEL_GRACE_S = 120.0
@@ -313,28 +319,33 @@ class Carrier:
                 if update.job_id not in flight.rows:
                     self._lane.warn(f"answered about a job that was not sent: {update.job_id!r}")
                     continue
-                row = self._answered(flight, update)
+                row = self._entered(flight, update, answers.of_sending(update))
                 if row is not None:
                     rows.append(row)
                     taken.append(update)
         steps = self._replies(flight, taken)
         await self._commit(flight, rows, stage="submitted", steps=steps, bills=_bills(taken))
 
-    def _answered(self, flight: Flight, update: Update) -> JobRow | None:
-        """Where an answer to `submit` or `locate` puts a child; None: it says nothing certain."""
-        state = update.state
-        if state is None:
-            self._lane.warn_of_word(update.status, flight.order(update.job_id).name)
-            if update.provider_job_id is None:
-                return None
-            state = JobState.SUBMITTED
-        if state is JobState.CREATED:
+    def _entered(self, flight: Flight, update: Update, event: Event) -> JobRow | None:
+        """Where the table of purchases puts a child; None: it stays where it is."""
+        key = update.job_id
+        follows = purchase.follows(flight.job(key).state, event)
+        if update.state is None:
+            self._lane.warn_of_word(update.status, flight.order(key).name)
+        if follows is None:
+            return None
+        if follows.next is Next.FETCH:
+            flight.ripe[key] = update
+        if follows.next is Next.SEND_ANEW:
+            return self._given_back(flight, update)
+        if event is Event.NOT_TAKEN:
             flight.failures.append(update.error or "not taken yet")
-            return flight.moved(update.job_id, state, provider_job_id=None, error="")
-        if state is JobState.COMPLETED:
-            flight.ripe[update.job_id] = update
-            state = JobState.SUBMITTED
-        return self._row(flight, update, state)
+            return flight.moved(key, follows.state, provider_job_id=None, error="")
+        is_news = follows.state is not flight.job(key).state or event in (
+            Event.TAKEN,
+            Event.RUNNING,
+        )
+        return self._row(flight, update, follows.state) if is_news else None
 
     def _row(self, flight: Flight, update: Update, state: JobState) -> JobRow:
         job = flight.job(update.job_id)
@@ -416,12 +427,12 @@ class Carrier:
             )
         except (Refused, Misspoke) as error:
             located = {key: Unknown(f"{reason}; looking for it failed: {error}") for key in keys}
-        answers = {key: _settled(flight, key, located.get(key, Unknown(reason))) for key in keys}
-        waits = [wait_s for a in answers.values() if (wait_s := _again_s(flight, a)) is not None]
+        told_of = {key: _settled(flight, key, located.get(key, Unknown(reason))) for key in keys}
+        waits = [wait_s for a in told_of.values() if (wait_s := _again_s(flight, a)) is not None]
         with flight.one_attempt():
-            found = [self._located(flight, key, answer) for key, answer in answers.items()]
+            found = [self._located(flight, key, answer) for key, answer in told_of.items()]
         rows = [row for row in found if row is not None]
-        told = [answer.update for answer in answers.values() if isinstance(answer, Found)]
+        told = [answer.update for answer in told_of.values() if isinstance(answer, Found)]
         steps = self._replies(flight, told)
         await self._commit(
             flight, rows, stage="submitted", note=reason, steps=steps, bills=_bills(told)
@@ -433,33 +444,38 @@ class Carrier:
     def _located(self, flight: Flight, key: str, answer: Located) -> JobRow | None:
         job = flight.job(key)
         is_known = job.provider_job_id is not None or job.status == ID_LOST
-        if isinstance(answer, Found) and answer.update.state is JobState.CREATED:
-            return self._given_back(flight, replace(answer.update, job_id=key))
+        may_look_again = _again_s(flight, answer) is not None
+        event = answers.of_looking(answer, is_known=is_known, may_look_again=may_look_again)
         if isinstance(answer, Found):
-            return self._answered(flight, replace(answer.update, job_id=key)) or flight.moved(
-                key, JobState.HELD, error="found, but its state is not known"
-            )
-        if isinstance(answer, Absent):
-            if not is_known:
-                return self._not_taken(flight, key)
-            told = f" as {job.provider_job_id}" if job.provider_job_id else ""
-            advice = f"the provider took it{told} and does not have it any more"
-        elif _again_s(flight, answer) is not None:
+            update = replace(answer.update, job_id=key)
+            row = None if event is Event.UNKNOWABLE else self._entered(flight, update, event)
+            return row or self._kept(flight, key, FOUND_UNCLEAR)
+        if event is Event.NOT_TAKEN:
+            return self._not_taken(flight, key)
+        if event is Event.UNCLEAR:
             return None
-        else:
-            advice = answer.advice
-        if job.state is JobState.HELD:
+        if event is Event.GONE:
+            told = f" as {job.provider_job_id}" if job.provider_job_id else ""
+            return self._kept(
+                flight, key, f"the provider took it{told} and does not have it any more"
+            )
+        assert isinstance(answer, Unknown)
+        return self._kept(flight, key, answer.advice)
+
+    def _kept(self, flight: Flight, key: str, advice: str) -> JobRow | None:
+        """Hold a child for a person, or say that it is held still."""
+        if flight.job(key).state is JobState.HELD:
             self._lane.warn(f"{flight.order(key).name}: still held: {advice}")
             return None
         return flight.moved(key, JobState.HELD, error=advice)
 
     def _not_taken(self, flight: Flight, key: str) -> JobRow:
         """Nothing was bought: send it again, unless the provider said that it will not have it."""
-        refusal = flight.refusal
+        refusal, state = flight.refusal, flight.job(key).state
         if refusal is None or isinstance(refusal, CredentialsError | OutOfFunds | TooLarge):
             flight.failures.append(str(refusal or "the provider does not have it"))
-            return flight.moved(key, JobState.CREATED, error="")
-        return flight.moved(key, JobState.FAILED, error=str(refusal))
+            return flight.moved(key, TABLE[state][Event.NOT_TAKEN].state, error="")
+        return flight.moved(key, TABLE[state][Event.REFUSED].state, error=str(refusal))
 
     # -- waiting and fetching -----------------------------------------------------------------
 
@@ -517,24 +533,23 @@ class Carrier:
 
     def _changed(self, flight: Flight, update: Update) -> JobRow | None:
         """Where news puts a child; None: nowhere new."""
-        key, state, job = update.job_id, update.state, flight.job(update.job_id)
-        if state is None or state is JobState.SUBMITTING or job.state not in AT_WORK:
+        key, event = update.job_id, answers.of_news(update)
+        if flight.job(key).state not in AT_WORK or event is Event.STRANGE:
             return None
-        if state is JobState.COMPLETED:
-            flight.ripe[key] = update
-            return None
-        if state is JobState.CREATED:
-            return self._given_back(flight, update)
-        if state is JobState.HELD:
-            flight.doubts[key] += 1
-            since = flight.missed_at.setdefault(key, trio.current_time())
-            if flight.doubts[key] < MAX_DOUBTS or trio.current_time() - since < DOUBT_S:
+        if event is Event.MISSING:
+            if not self._is_gone(flight, key):
                 return None
             self._lane.warn(f"{flight.order(key).name}: held: {update.error}")
-        if flight.was_cancelled and state is JobState.CANCELLED:
-            update = replace(update, error=self._too_late())
-            state = JobState.FAILED
-        return self._row(flight, update, state)
+            event = Event.GONE
+        if event is Event.CANCELLED and flight.was_cancelled:
+            update, event = replace(update, error=self._too_late()), Event.FAILED
+        return self._entered(flight, update, event)
+
+    def _is_gone(self, flight: Flight, key: str) -> bool:
+        """Whether a child has been missing for long enough, and often enough."""
+        flight.doubts[key] += 1
+        since = flight.missed_at.setdefault(key, trio.current_time())
+        return flight.doubts[key] >= MAX_DOUBTS and trio.current_time() - since >= DOUBT_S
 
     def _given_back(self, flight: Flight, update: Update) -> JobRow:
         """The provider took it and will not do it: another purchase, with another key."""

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import qbatch
-from qbatch.job import MOVES, JobState
 from qbatch.providers import BUILT_IN, manifest_schema
 from qbatch.providers.kit.proofs import UNSERVED
+from qbatch.purchase import MOVES, TABLE, JobState
 
 GUIDE = Path(qbatch.__file__).parent / "guide"
 _BLOCK = re.compile(r"(<!-- made: ([\w -]+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -61,12 +61,23 @@ def _cell(text: str) -> str:
 
 
 def _states() -> str:
-    def rows() -> Iterator[tuple[str, ...]]:
-        for state in JobState:
-            after = [f"`{other}`" for other in JobState if other in MOVES.get(state, ())]
-            yield f"`{state}`", ", ".join(after) or "-"
+    """The table of purchases, whole."""
 
-    return _table(("state", "may become"), rows())
+    def rows() -> Iterator[tuple[str, ...]]:
+        for state, events in TABLE.items():
+            for event, row in events.items():
+                after = f"`{row.state}`" if row.state is not state else ""
+                yield f"`{state}`", event.value, after, row.ledger.value, row.next.value
+
+    return _table(("stands at", "what happens", "then at", "the ledger", "next"), rows())
+
+
+def _diagram() -> str:
+    """Which state leads to which, as Mermaid draws it."""
+    lines = ["stateDiagram-v2", "    [*] --> created"]
+    lines += [f"    {old} --> {new}" for old in JobState for new in JobState if new in MOVES[old]]
+    lines.append("    completed --> [*]")
+    return "```mermaid\n" + "\n".join(lines) + "\n```\n"
 
 
 def _proofs() -> str:
@@ -96,6 +107,7 @@ MAKERS: Mapping[str, Callable[[], str]] = {
     "proofs": _proofs,
     "toy driver": lambda: _toy("toy_cloud.py", "python"),
     "toy project": lambda: _toy("pyproject.toml", "toml"),
+    "diagram": _diagram,
     "states": _states,
 }
 

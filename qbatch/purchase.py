@@ -1,0 +1,173 @@
+"""What becomes of a purchase: where it stands × what happens to it, in one table.
+
+Rules: data alone; no clock, no storage, no network. Who talks to providers turns their words into
+an `Event`, looks it up here, writes down what the table says, and does what it says next. Only an
+event that proves that nothing was bought leads back to a purchase that may be made again.
+
+`Event`s of providers are the same whether they come as the answer to sending, to looking for a lost
+answer, or to asking for news.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class JobState(StrEnum):
+    """Where one job is, in our words (a provider's word is its *status*)."""
+
+    CREATED = "created"
+    SUBMITTING = "submitting"
+    SUBMITTED = "submitted"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    HELD = "held"
+
+    @property
+    def is_final(self) -> bool:
+        """True when nothing will happen to the job by itself any more."""
+        return self in FINAL
+
+
+FINAL = frozenset({JobState.COMPLETED, JobState.FAILED, JobState.CANCELLED})
+
+#: States in which a provider may hold work of ours.
+IN_FLIGHT = frozenset({JobState.SUBMITTING, JobState.SUBMITTED, JobState.RUNNING, JobState.HELD})
+
+
+class Event(StrEnum):
+    """What happens to a purchase; the text is how the guide calls it."""
+
+    # what qbatch does
+    SENT = "its intent is on the disk, and the call that spends begins"
+    UNFIT = "it cannot be sent: refused before any call that spends"
+    STORED = "its result is on the disk"
+    UNREADABLE = "it is completed, but its result cannot be had"
+    AGAIN = "another attempt is asked for"
+    # what its provider says
+    TAKEN = "taken, waits"
+    RUNNING = "runs"
+    DONE = "done: the result can be fetched"
+    FAILED = "ended without a result"
+    CANCELLED = "cancelled"
+    NOT_TAKEN = "certainly not taken"
+    REFUSED = "certainly not taken, and refused"
+    GIVEN_BACK = "taken, and given back"
+    MISSING = "taken, and not shown now"
+    GONE = "taken, and not there any more"
+    UNCLEAR = "not clear yet whether it was taken"
+    UNKNOWABLE = "nobody can tell whether it was taken"
+    STRANGE = "a word that is not known"
+    TIMED_OUT = "no end within its time, and nobody confirms that it is cancelled"
+    # what a person decides
+    ADOPTED = "a person says under which id it is there"
+    RESUBMITTED = "a person says that it was not taken"
+    GIVEN_UP = "a person gives it up"
+
+
+class Ledger(StrEnum):
+    """What the ledger does."""
+
+    KEEP = "keeps what is reserved"
+    RESERVE = "reserves the most that it may cost"
+    BILL = "bills what its provider says"
+    FREE = "bills 0: not bought"
+
+
+class Next(StrEnum):
+    """What is done next."""
+
+    NOTHING = "nothing"
+    SEND = "send it, under the same key"
+    SEND_ANEW = "send it, under another key"
+    WAIT = "wait for the answer"
+    LOOK = "look for it again"
+    POLL = "ask for news"
+    FETCH = "fetch its result"
+    ASK = "ask a person"
+
+
+class Row(NamedTuple):
+    """What follows from an event.
+
+    Attributes:
+        state: Where the purchase stands then.
+    """
+
+    state: JobState
+    ledger: Ledger = Ledger.KEEP
+    next: Next = Next.NOTHING
+
+
+_AT_PROVIDER: Mapping[Event, Row] = {
+    Event.TAKEN: Row(JobState.SUBMITTED, next=Next.POLL),
+    Event.RUNNING: Row(JobState.RUNNING, next=Next.POLL),
+    Event.FAILED: Row(JobState.FAILED, Ledger.BILL),
+    Event.CANCELLED: Row(JobState.CANCELLED, Ledger.BILL),
+    Event.GONE: Row(JobState.HELD, next=Next.ASK),
+    Event.GIVEN_BACK: Row(JobState.CREATED, Ledger.BILL, Next.SEND_ANEW),
+    Event.TIMED_OUT: Row(JobState.HELD, next=Next.ASK),
+    Event.UNREADABLE: Row(JobState.HELD, next=Next.ASK),
+    Event.STORED: Row(JobState.COMPLETED, Ledger.BILL),
+}
+
+
+def _polled(state: JobState) -> Mapping[Event, Row]:
+    """What happens to a purchase that its provider certainly has."""
+    return {
+        **_AT_PROVIDER,
+        Event.DONE: Row(state, next=Next.FETCH),
+        Event.MISSING: Row(state, next=Next.POLL),
+        Event.STRANGE: Row(state, next=Next.POLL),
+    }
+
+
+#: Where a purchase stands -> what happens -> what follows. What is not here cannot happen.
+TABLE: Mapping[JobState, Mapping[Event, Row]] = {
+    JobState.CREATED: {
+        Event.SENT: Row(JobState.SUBMITTING, Ledger.RESERVE, Next.WAIT),
+        Event.UNFIT: Row(JobState.FAILED),
+        Event.CANCELLED: Row(JobState.CANCELLED),
+    },
+    JobState.SUBMITTING: {
+        **_AT_PROVIDER,
+        Event.DONE: Row(JobState.SUBMITTED, next=Next.FETCH),
+        Event.STRANGE: Row(JobState.SUBMITTED, next=Next.POLL),
+        Event.NOT_TAKEN: Row(JobState.CREATED, Ledger.FREE, Next.SEND),
+        Event.REFUSED: Row(JobState.FAILED, Ledger.FREE),
+        Event.UNCLEAR: Row(JobState.SUBMITTING, next=Next.LOOK),
+        Event.UNKNOWABLE: Row(JobState.HELD, next=Next.ASK),
+    },
+    JobState.SUBMITTED: _polled(JobState.SUBMITTED),
+    JobState.RUNNING: _polled(JobState.RUNNING),
+    JobState.HELD: {
+        **_AT_PROVIDER,
+        Event.DONE: Row(JobState.SUBMITTED, next=Next.FETCH),
+        Event.STRANGE: Row(JobState.SUBMITTED, next=Next.POLL),
+        Event.NOT_TAKEN: Row(JobState.CREATED, Ledger.FREE, Next.SEND),
+        Event.REFUSED: Row(JobState.FAILED, Ledger.FREE),
+        Event.UNCLEAR: Row(JobState.HELD, next=Next.LOOK),
+        Event.UNKNOWABLE: Row(JobState.HELD, next=Next.ASK),
+        Event.ADOPTED: Row(JobState.SUBMITTED, next=Next.POLL),
+        Event.RESUBMITTED: Row(JobState.CREATED, Ledger.FREE, Next.SEND_ANEW),
+        Event.GIVEN_UP: Row(JobState.FAILED),
+    },
+    JobState.COMPLETED: {},
+    JobState.FAILED: {Event.AGAIN: Row(JobState.CREATED, next=Next.SEND_ANEW)},
+    JobState.CANCELLED: {Event.AGAIN: Row(JobState.CREATED, next=Next.SEND_ANEW)},
+}
+
+
+def follows(state: JobState, event: Event) -> Row | None:
+    """Return what follows from an event; None: it says nothing to a purchase that stands there."""
+    return TABLE[state].get(event)
+
+
+#: State -> the states that some event leads to.
+MOVES: Mapping[JobState, frozenset[JobState]] = {
+    state: frozenset(row.state for row in rows.values()) - {state} for state, rows in TABLE.items()
+}
