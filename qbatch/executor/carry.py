@@ -700,7 +700,8 @@ class Carrier:
         for key, (amount, source) in bills.items():
             told.setdefault(source, {})[key] = amount
         for row in rows:
-            is_new = flight.job(row.job.id).state in (JobState.CREATED, JobState.SUBMITTING)
+            old = flight.job(row.job.id).state
+            is_new = old in (JobState.CREATED, JobState.SUBMITTING, JobState.HELD)
             is_off = row.job.state in (JobState.CREATED, JobState.FAILED)
             if is_new and is_off and row.job.provider_job_id is None:
                 told.setdefault(NOT_BOUGHT, {})[row.job.id] = 0.0

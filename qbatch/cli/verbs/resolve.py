@@ -62,21 +62,23 @@ def resolve(
 def _decide(folder: Path, point_id: str, adopt: str | None, *, resubmit: bool) -> str:
     """Write the decision down; return what follows from it."""
     from qbatch.job import JobState
+    from qbatch.purchase import TABLE, Event
     from qbatch.snapshot import Snapshot
 
+    decided = TABLE[JobState.HELD]
     with Snapshot(folder) as snapshot:
         if adopt is not None:
             adopted = adopt.strip()
             changes = {"provider_job_id": adopted, "status": "", "error": ""}
-            snapshot.resolve(point_id, JobState.SUBMITTED, **changes)
+            snapshot.resolve(point_id, decided[Event.ADOPTED].state, **changes)
             return (
                 f"adopted as {adopted}; `qbatch run`, or `qbatch fetch --wait {{folder}}`, brings "
                 "its result home, or holds it again if its cloud does not have it"
             )
         if resubmit:
-            snapshot.resolve(
-                point_id, JobState.CREATED, provider_job_id=None, status="", error="", cost=None
-            )
+            again = {"provider_job_id": None, "status": "", "error": "", "cost": None}
+            snapshot.resolve(point_id, decided[Event.RESUBMITTED].state, **again)
             return "to be submitted again by `qbatch run`"
-        snapshot.resolve(point_id, JobState.FAILED, error="given up by hand while it was held")
+        told = "given up by hand while it was held"
+        snapshot.resolve(point_id, decided[Event.GIVEN_UP].state, error=told)
         return "given up: it counts as failed, and the next `qbatch run` buys it again"
