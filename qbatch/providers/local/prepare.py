@@ -193,14 +193,14 @@ def written_bits(circuit: QuantumCircuit) -> dict[int, int]:
     return {
         circuit.find_bit(item.clbits[0]).index: circuit.find_bit(item.qubits[0]).index
         for item in circuit.data
-        if item.operation.name == "measure"
+        if _is_measure(item)
     }
 
 
 def _without_measurements(circuit: QuantumCircuit) -> QuantumCircuit:
     bare = circuit.copy_empty_like()
     for item in circuit.data:
-        if item.operation.name != "measure":
+        if not _is_measure(item):
             bare.append(item)
     return bare
 
@@ -216,23 +216,18 @@ def _read_once(circuit: QuantumCircuit) -> QuantumCircuit:
     Where all measurements stand at the end, Aer samples them at once and only then misreads bits,
     as often as each was written: a bit that is measured twice is flipped twice.
     """
-    from qiskit.circuit import ClassicalRegister, ControlFlowOp
+    from qiskit.circuit import Clbit, ControlFlowOp
 
     if any(isinstance(item.operation, ControlFlowOp) for item in circuit.data):
         return circuit  # its shots are simulated one by one: the last measurement's error counts
-    last = {
-        item.clbits[0]: place
-        for place, item in enumerate(circuit.data)
-        if item.operation.name == "measure"
-    }
-    spare = ClassicalRegister(sum(_is_measure(item) for item in circuit.data) - len(last), "spare_")
+    last = {item.clbits[0]: place for place, item in enumerate(circuit.data) if _is_measure(item)}
     single = circuit.copy_empty_like()
-    if spare.size:
-        single.add_register(spare)
-    free = iter(spare)
     for place, item in enumerate(circuit.data):
-        is_lost = _is_measure(item) and last[item.clbits[0]] != place
-        single.append(item.replace(clbits=(next(free),)) if is_lost else item)
+        if _is_measure(item) and last[item.clbits[0]] != place:
+            spare = Clbit()  # of no register, whose name might be taken
+            single.add_bits([spare])
+            item = item.replace(clbits=(spare,))
+        single.append(item)
     return single
 
 

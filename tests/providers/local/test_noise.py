@@ -156,6 +156,13 @@ def test_a_bit_that_is_measured_again_is_misread_once(method, noise):
         assert abs(came / shots - right) < 5 * math.sqrt(0.16 / shots)
 
 
+def test_a_register_may_have_any_name_where_a_bit_is_measured_again():
+    text = HEAD + "qubit q; bit spare_;\nspare_ = measure q; spare_ = measure q;\n"
+    using = settings(noise={"readout": 0.2}, options={"method": "stabilizer"})
+    ones = counts(order(text, shots=10_000), using).register("spare_").to_dict().get("1", 0)
+    assert abs(ones / 10_000 - 0.2) < 5 * math.sqrt(0.16 / 10_000)
+
+
 def test_readout_noise_alone_needs_no_density_matrix():
     text = HEAD + "qubit[14] q; bit[1] c;\nry(0.3) q[13]; cx q[13], q[0];\nc[0] = measure q[0];\n"
     exact = probabilities(text, settings(noise={"readout": {"p01": 0.1, "p10": 0.0}}))
