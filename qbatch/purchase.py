@@ -116,6 +116,17 @@ _AT_PROVIDER: Mapping[Event, Row] = {
 }
 
 
+#: What happens to a purchase of which is not known whether its provider has it.
+_IN_DOUBT: Mapping[Event, Row] = {
+    **_AT_PROVIDER,
+    Event.DONE: Row(JobState.SUBMITTED, next=Next.FETCH),
+    Event.STRANGE: Row(JobState.SUBMITTED, next=Next.POLL),
+    Event.NOT_TAKEN: Row(JobState.CREATED, Ledger.FREE, Next.SEND),
+    Event.REFUSED: Row(JobState.FAILED, Ledger.FREE),
+    Event.UNKNOWABLE: Row(JobState.HELD, next=Next.ASK),
+}
+
+
 def _polled(state: JobState) -> Mapping[Event, Row]:
     """What happens to a purchase that its provider certainly has."""
     return {
@@ -134,24 +145,14 @@ TABLE: Mapping[JobState, Mapping[Event, Row]] = {
         Event.CANCELLED: Row(JobState.CANCELLED),
     },
     JobState.SUBMITTING: {
-        **_AT_PROVIDER,
-        Event.DONE: Row(JobState.SUBMITTED, next=Next.FETCH),
-        Event.STRANGE: Row(JobState.SUBMITTED, next=Next.POLL),
-        Event.NOT_TAKEN: Row(JobState.CREATED, Ledger.FREE, Next.SEND),
-        Event.REFUSED: Row(JobState.FAILED, Ledger.FREE),
+        **_IN_DOUBT,
         Event.UNCLEAR: Row(JobState.SUBMITTING, next=Next.LOOK),
-        Event.UNKNOWABLE: Row(JobState.HELD, next=Next.ASK),
     },
     JobState.SUBMITTED: _polled(JobState.SUBMITTED),
     JobState.RUNNING: _polled(JobState.RUNNING),
     JobState.HELD: {
-        **_AT_PROVIDER,
-        Event.DONE: Row(JobState.SUBMITTED, next=Next.FETCH),
-        Event.STRANGE: Row(JobState.SUBMITTED, next=Next.POLL),
-        Event.NOT_TAKEN: Row(JobState.CREATED, Ledger.FREE, Next.SEND),
-        Event.REFUSED: Row(JobState.FAILED, Ledger.FREE),
+        **_IN_DOUBT,
         Event.UNCLEAR: Row(JobState.HELD, next=Next.LOOK),
-        Event.UNKNOWABLE: Row(JobState.HELD, next=Next.ASK),
         Event.ADOPTED: Row(JobState.SUBMITTED, next=Next.POLL),
         Event.RESUBMITTED: Row(JobState.CREATED, Ledger.FREE, Next.SEND_ANEW),
         Event.GIVEN_UP: Row(JobState.FAILED),

@@ -38,11 +38,4 @@ def refusal(reply: Reply, code: str, words: str, proofs: Proofs) -> ProviderErro
     error = reply.failure(words)
     if reply.status in UNSERVED or code in proofs.get(reply.status, ()):
         return error
-    return doubted(error)
-
-
-def doubted(error: ProviderError) -> ProviderError:
-    """Return an error of a call that spends as one that proves nothing."""
-    if isinstance(error, Refused):
-        return Unavailable(str(error), otherwise=error)
-    return error
+    return Unavailable(str(error), otherwise=error) if isinstance(error, Refused) else error

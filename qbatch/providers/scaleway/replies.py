@@ -45,12 +45,7 @@ OLD_OPENQASM = ("qsim", "cudaq", "qperfect")
 
 def read_error(reply: Reply) -> str:
     """Return an error body's words, with what stands beside them; "" for any other body."""
-    if reply.is_success:
-        return ""
-    try:
-        body = reply.object()
-    except Misspoke:
-        return ""
+    body = {} if reply.is_success else _body(reply)
     parts = [said(body.get(key)) for key in ("type", "message")]
     details = records(body.get("details"))
     parts += [" ".join(filter(None, map(said, one.values()))) for one in details]
@@ -62,25 +57,26 @@ def read_error(reply: Reply) -> str:
 #: Errors of ``POST /jobs`` that are told before anything is done, by Scaleway's types of errors.
 NOT_BOUGHT: Proofs = {
     400: ("invalid_arguments",),
-    401: ("denied_authentication",),
     403: ("permissions_denied", "quotas_exceeded"),
 }
 
 
 def read_type(reply: Reply) -> str:
     """Return an error body's type; "" for any other body."""
-    try:
-        return word(reply.object().get("type"))
-    except Misspoke:
-        return ""
+    return word(_body(reply).get("type"))
 
 
 def names_model(reply: Reply) -> bool:
     """Whether an error body says that it is about a model."""
+    return _body(reply).get("resource") == "model"
+
+
+def _body(reply: Reply) -> Mapping[str, Any]:
+    """Decode an error body; {} for what is no JSON object."""
     try:
-        return reply.object().get("resource") == "model"
+        return reply.object()
     except Misspoke:
-        return False
+        return {}
 
 
 def expect(reply: Reply) -> None:
