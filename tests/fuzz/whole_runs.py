@@ -49,6 +49,13 @@ SPENDING = {
     "ibm-direct-access": "/v1/jobs",
 }
 
+#: Where the real cloud is not known, what is sent twice is bought twice: the emulators' switches.
+WORST = {
+    "oqc": {"resubmit": "twice"},
+    "open-quantum": {"second_create": "duplicate"},
+    "marqov": {"deduplicate": "none"},
+}
+
 MANIFEST = """\
 qbatch: 1
 name: flips

@@ -37,6 +37,7 @@ from tests.fuzz.whole_runs import (
     MOST_RUN_S,
     SPENDING,
     TARGETS,
+    WORST,
     Clouds,
     expected,
     manifest_of,
@@ -51,13 +52,6 @@ DEEP = settings(EVERYDAY, max_examples=60, stateful_step_count=14)
 
 #: How long a request is on its way there and back, seconds: a kill may fall into either.
 WAY_S = 0.05
-
-#: What is sent twice is bought twice.
-WORST = {
-    "oqc": {"resubmit": "twice"},
-    "open-quantum": {"second_create": "duplicate"},
-    "marqov": {"deduplicate": "none"},
-}
 
 #: Which requests are struck: of those that spend, of those that read, of all.
 STRUCK = st.sampled_from(["spending", "spending", "GET", "any"])
