@@ -39,6 +39,7 @@ from qbatch.providers.registry import (
     misfit,
     open_driver,
     options_model,
+    remarks,
     validate_changed,
     validate_settings,
 )
@@ -71,6 +72,7 @@ __all__ = [
     "misfit",
     "open_driver",
     "options_model",
+    "remarks",
     "validate_changed",
     "validate_settings",
 ]

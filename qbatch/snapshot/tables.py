@@ -188,8 +188,10 @@ def _axes_of(run: Run) -> dict[str, dict[Any, None]]:
 
 
 def _ordered(values: list[Any]) -> list[Any]:
-    is_numeric = all(isinstance(value, (int, float)) for value in values)
-    return sorted(values) if is_numeric else values
+    """Return numbers in order, other values as they came; where an axis is missing, last."""
+    there = [value for value in values if value is not None]
+    is_numeric = all(isinstance(value, (int, float)) for value in there)
+    return (sorted(there) if is_numeric else there) + [None] * (len(there) < len(values))
 
 
 def _coordinate(values: list[Any]) -> list[Any]:
