@@ -149,3 +149,24 @@ def test_each_cloud_is_sent_the_option_of_the_point(cloud: str, tmp_path: Path) 
         assert sum(text in body for body in transport.bodies) >= 1, value
     both = [body for body in transport.bodies if all(text in body for text in said.values())]
     assert not both
+
+
+def test_results_have_the_path_as_column_and_dimension(tmp_path: Path) -> None:
+    xarray = pytest.importorskip("xarray")
+    axis = "backends.noisy.noise.readout"
+    made = manifest(
+        tmp_path,
+        "ideal: {provider: local}\n  noisy: {provider: local}",
+        f"{axis}: [0.2, 0.1]",
+        100,
+    )
+    with run(made, out=tmp_path / "run") as done:
+        frame = done.to_dataframe()
+        data = done.to_xarray()
+        data.to_netcdf(tmp_path / "x.nc", engine="h5netcdf")
+    assert sorted(frame[axis].dropna()) == [0.1, 0.2]
+    assert data.sizes == {"backend": 2, axis: 3}
+    assert data[axis].values[:2].tolist() == [0.1, 0.2]  # in order; the ideal point stands at NaN
+    assert data["counted"].sel({"backend": "noisy", axis: 0.1}).item() == 100
+    with xarray.open_dataset(tmp_path / "x.nc", engine="h5netcdf") as kept:
+        assert kept["zz"].equals(data["zz"])
