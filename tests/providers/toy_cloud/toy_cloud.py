@@ -47,7 +47,7 @@ class Options(BaseModel):
         priority: From 1, which waits longest, to 9.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     machine: Literal["tin", "wood"] = "tin"
     priority: int = Field(default=1, ge=1, le=9)
