@@ -125,7 +125,7 @@ def look_at_run(folder: Path, *, repair: bool = False) -> Iterator[Finding]:
 
 
 def _say_what_can_be_mended(folder: Path) -> Iterator[Finding]:
-    from qbatch.snapshot.repair import diagnose
+    from qbatch.snapshot.recovery.repair import diagnose
 
     try:
         diagnosis = diagnose(folder)
@@ -142,7 +142,7 @@ def _say_what_can_be_mended(folder: Path) -> Iterator[Finding]:
 
 
 def _mend(folder: Path) -> Iterator[Finding]:
-    from qbatch.snapshot.repair import repair
+    from qbatch.snapshot.recovery.repair import repair
 
     mended = repair(folder)
     yield from _told("note", "mended", mended.told or ["what SQLite keeps beside the rows"])

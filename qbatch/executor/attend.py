@@ -192,6 +192,7 @@ class _Office:
                 name=name,
                 folder=self._manifest.folder,
                 surroundings=self._surroundings,
+                settings={order.settings: None for f in flights for order in f.batch.orders},
             )
             target = await self._describe(driver)
             target = replace(target, price=self._prices.get(name, target.price))

@@ -32,6 +32,7 @@ from qbatch.executor.execute import Only, collapsed, execute
 from qbatch.executor.stop import Stop, signals_raise, signals_to
 from qbatch.job import JobState
 from qbatch.manifest import Manifest
+from qbatch.manifest.paths import SettingValues, settings_of
 from qbatch.notation import did_you_mean
 from qbatch.plan import Plan, check_targets, expand, expand_file, priced, select
 from qbatch.plan.pinning.lock import installed_versions
@@ -274,13 +275,14 @@ async def _run(request: _Request) -> Run:
     settings = _settings(request, plan, around)
     async with AsyncExitStack() as stack:
         drivers = {}
-        for name in _backends(plan, only):
+        for name, set_to in _backends(plan, only).items():
             backend = manifest.backends[name]
             driver = open_driver(
                 request.adapt(backend) if request.adapt else backend,
                 name=name,
                 folder=manifest.folder,
                 surroundings=around,
+                settings=set_to,
             )
             stack.push_async_callback(_close, driver)
             drivers[name] = driver
@@ -428,18 +430,24 @@ def _is_left_to_buy(
     )
 
 
-def _backends(plan: Plan, only: Only | None) -> list[str]:
-    """Backends with points to run, in the manifest's order."""
-    used = {layout.backend for layout in plan.layouts()}
+def _backends(plan: Plan, only: Only | None) -> dict[str, list[SettingValues]]:
+    """Backends with points to run, in the manifest's order, and how the points set them."""
+    used = {(layout.backend, layout.settings): None for layout in plan.layouts()}
     if only is not None:
-        chosen: set[str] = set()
+        chosen: dict[tuple[str, SettingValues], None] = {}
         for point in plan.points():
-            if point.backend not in chosen and only(point):
-                chosen.add(point.backend)
-            if chosen == used:
+            setting = (point.backend, settings_of(point.parameters))
+            if setting not in chosen and only(point):
+                chosen[setting] = None
+            if len(chosen) == len(used):
                 break
         used = chosen
-    return [name for name in plan.manifest.backends if name in used]
+    names = {name for name, _ in used}
+    return {
+        name: [settings for backend, settings in used if backend == name]
+        for name in plan.manifest.backends
+        if name in names
+    }
 
 
 async def _describe_all(drivers: Mapping[str, Driver], settings: Settings) -> dict[str, Target]:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import httpx
 
     from qbatch.circuit import Circuit
+    from qbatch.manifest.paths import SettingValues
     from qbatch.result import Counts
 
 
@@ -60,6 +61,8 @@ class Order:
         parameters: A value for each of `circuit.facts.parameters`.
         shots: 1 or more.
         seed: 0 <= seed < 2**63, derived from the root seed and the point's id.
+        settings: What the point changes of its backend. A driver need not look: it was opened with
+            the backend so changed, and is given no orders of other settings.
     """
 
     id: str
@@ -68,6 +71,7 @@ class Order:
     parameters: Mapping[str, float]
     shots: int
     seed: int
+    settings: SettingValues = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ its driver by entry point; the module that the entry point names may hold a pyda
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from qbatch.circuit import Circuit
     from qbatch.manifest.models import Backend
+    from qbatch.manifest.paths import SettingValues
 
 Loc = tuple[str | int, ...]
 
@@ -64,7 +65,12 @@ ENTRY_POINTS = "qbatch.providers"
 
 
 def open_driver(
-    backend: Backend, *, name: str, folder: Path, surroundings: Surroundings | None = None
+    backend: Backend,
+    *,
+    name: str,
+    folder: Path,
+    surroundings: Surroundings | None = None,
+    settings: Collection[SettingValues] = (),
 ) -> Driver:
     """Return the driver of a backend: ours, or one that a package announces by entry point.
 
@@ -73,13 +79,35 @@ def open_driver(
         name: The backend's in the manifest.
         folder: The manifest's.
         surroundings: What the driver may see of the world; its `folder` is replaced.
+        settings: What its points change of it; none: nothing.
 
     Raises:
         Refused: Nobody knows the provider, its package cannot be loaded, or its settings are wrong.
     """
     around = replace(surroundings or Surroundings(), folder=folder)
-    driver: Driver = _factory(backend.provider)(backend, name=name, surroundings=around)
-    return driver
+    factory = _factory(backend.provider)
+
+    def open_one(one: SettingValues) -> Driver:
+        driver: Driver = factory(_changed(backend, one, name), name=name, surroundings=around)
+        return driver
+
+    if not any(settings):
+        return open_one(())
+    from qbatch.providers.several import open_several
+
+    return open_several(open_one, settings, name)
+
+
+def _changed(backend: Backend, settings: SettingValues, name: str) -> Backend:
+    if not settings:
+        return backend
+    from pydantic import ValidationError
+
+    try:
+        return backend.with_settings(settings)
+    except ValidationError as error:  # those of a point bought before the manifest was changed
+        told = ", ".join(".".join(path) for path, _ in settings)
+        raise Refused(f"{name}: the backend cannot be set to a point's {told} any more") from error
 
 
 def options_model(provider: str) -> type[BaseModel] | None:
@@ -133,6 +161,29 @@ def validate_settings(backend: Backend, folder: Path) -> list[tuple[Loc, str]]:
     from qbatch.providers.complaints import complaints_about
 
     return [(("options", *loc), text) for loc, text in complaints_about(model, backend.options)]
+
+
+def validate_changed(
+    backend: Backend, settings: SettingValues, folder: Path
+) -> list[tuple[Loc, str]]:
+    """Say what is wrong with a backend once `settings` are set, as `validate_settings` does."""
+    from pydantic import ValidationError
+
+    from qbatch.manifest.fields import AT_KEY
+    from qbatch.providers.complaints import complaints
+
+    account = ACCOUNT_OPTIONS.get(backend.provider, frozenset())
+    problems: list[tuple[Loc, str]] = [
+        (path, f"says whose account it is; write a backend for each {path[1]}")
+        for path, _ in settings
+        if path[0] == "options" and path[1] in account
+    ]
+    try:
+        changed = backend.with_settings(settings)
+    except ValidationError as error:
+        found = complaints(error, type(backend), dict(settings))
+        return problems + [(tuple(s for s in loc if s != AT_KEY), text) for loc, text in found]
+    return problems + validate_settings(changed, folder)
 
 
 def depends_on_values(backend: Backend) -> bool:

@@ -420,9 +420,7 @@ class Run:
 
     def _large(self, table: str, where: str, values: Sequence[Any]) -> list[Any]:
         """Rows of a table with what is large in them, at their ends."""
-        rule = RULES[table]
-        assert rule.large is not None
-        sql = f"SELECT {rule.columns}, {rule.large[0]} FROM {table} WHERE {where}"
+        sql = f"SELECT {RULES[table].all_columns} FROM {table} WHERE {where}"
         rows = self._rows(sql, values, of=(table,))
         with checked(self.path):
             for row in rows:
@@ -443,7 +441,7 @@ class Run:
     def attempts_of(self, point: PointResult) -> list[attempts.Attempt]:
         """Every attempt at `point`, oldest first; the last is where its job stands."""
         rows = self._rows(
-            f"SELECT {attempts.COLUMNS}, crc FROM attempts WHERE job = ? ORDER BY generation",
+            f"SELECT {attempts.COLUMNS} FROM attempts WHERE job = ? ORDER BY generation",
             (point.ordinal,),
             of=("attempts",),
         )

@@ -57,7 +57,7 @@ def plan(
 
     made = expand_file(manifest, overrides=overrides, trust=trust)
     check_selection(made, expression)
-    drivers = open_drivers(made.manifest, made.manifest.backends)
+    drivers = open_drivers(made)
     targets = priced(describe(drivers), made)
     check_targets(made, targets, drivers)
     only = None if expression is None else select(expression, made.axes, made.manifest)

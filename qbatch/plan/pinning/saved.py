@@ -21,6 +21,7 @@ from qbatch.drafts import draft_beside
 from qbatch.errors import SelectionError
 from qbatch.plan.identity import canonical_json
 from qbatch.plan.pinning.reasons import changes, leaves
+from qbatch.plan.pricing.summary import Kind, kind_of
 from qbatch.plan.select import select
 
 if TYPE_CHECKING:
@@ -119,14 +120,15 @@ def _programs(plan: Plan, backend: str, driver: object) -> dict[str, list[str] |
     if not isinstance(driver, Translates):
         return {}
     digests: dict[str, set[str]] = {}
-    seen: set[str] = set()
+    seen: set[Kind] = set()
     for layout in plan.layouts():
-        circuit = layout.program
-        if layout.backend != backend or circuit.sha256 in seen or len(seen) >= _MOST_PROGRAMS:
+        circuit, kind = layout.program, kind_of(layout)
+        if layout.backend != backend or kind in seen or len(seen) >= _MOST_PROGRAMS:
             continue
-        seen.add(circuit.sha256)
+        seen.add(kind)
         values = dict.fromkeys(circuit.facts.parameters, 0.5)
-        text = driver.program(Order("", layout.circuit, circuit, values, 1, 0))
+        order = Order("", layout.circuit, circuit, values, 1, 0, layout.settings)
+        text = driver.program(order)
         digest = hashlib.sha256(text.encode()).hexdigest()
         digests.setdefault(layout.circuit, set()).add(digest)
     return {name: _texts(found) for name, found in sorted(digests.items())}
