@@ -6,7 +6,6 @@ none.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 
     from qbatch.manifest import Manifest
     from qbatch.plan import Plan
-    from qbatch.providers import Driver, Target
+    from qbatch.providers import Driver, Surroundings, Target
 
 
 def check_selection(plan: Plan, expression: str | None) -> None:
@@ -54,15 +53,16 @@ def expand_chosen(
     return plan
 
 
-def open_drivers(manifest: Manifest, names: Collection[str]) -> dict[str, Driver]:
+def open_drivers(
+    manifest: Manifest, names: Collection[str], around: Surroundings
+) -> dict[str, Driver]:
     """Open a driver for each backend named.
 
     Raises:
         ProviderError: One cannot be had; credentials are missing, say.
     """
-    from qbatch.providers import Surroundings, open_driver
+    from qbatch.providers import open_driver
 
-    around = Surroundings(environ=os.environ)
     return {
         name: open_driver(
             manifest.backends[name], name=name, folder=manifest.folder, surroundings=around

@@ -4,8 +4,9 @@ Rules: nothing here retries, sleeps or follows a redirect on its own. Every fail
 `Refused`, `Unavailable` or `Misspoke`, and says whether the cloud can have acted on the request:
 only a failure to connect, 423 and 429 are `unsent`. Secrets and signed query strings never stand in
 a message: a secret is given to the wire by `Wire.reveal` and struck from every answer before anyone
-sees it, for clouds say aloud what they were asked with; what may be kept is `Reply.kept`. Bodies
-are unpacked here, within bounds.
+sees it, for clouds say aloud what they were asked with; what may be kept is `Reply.kept`. Each
+request is taken to carry a credential, and goes only where its gate lets it: see `permission`.
+Bodies are unpacked here, within bounds.
 
 Here also is a fuse of the crash tests: ``QBATCH_KILL_AT_HTTP=N`` kills this process with SIGKILL at
 the N-th boundary of its exchanges (each has four: before the request, when it is sent, when the
@@ -23,7 +24,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import parse_qsl, quote, quote_plus, urlsplit
 
 import httpx
@@ -41,8 +42,12 @@ from qbatch.errors import (
 from qbatch.providers.kit.body import read_body
 from qbatch.providers.kit.credentials import Secret
 from qbatch.providers.kit.foreign import decode, redact, said
+from qbatch.providers.kit.permission import Gate
 from qbatch.providers.kit.transport import FlatTransport
 from qbatch.snapshot.faults import make_fuse
+
+if TYPE_CHECKING:
+    from qbatch.providers.contract import Surroundings
 
 #: Called at each boundary of an exchange; None in real life.
 FUSE = make_fuse(os.environ.get("QBATCH_KILL_AT_HTTP"))
@@ -211,6 +216,7 @@ class Wire:
         deadline_s: For a whole exchange, unless the call says otherwise.
         max_bytes: Of a decompressed reply body.
         now: The calendar, as in `Surroundings`.
+        gate: Where credentials may go, as in `Surroundings`.
     """
 
     def __init__(
@@ -222,8 +228,10 @@ class Wire:
         deadline_s: float = 60.0,
         max_bytes: int = 256 * 2**20,
         now: Callable[[], float] = time.time,
+        gate: Gate | None = None,
     ) -> None:
         self.provider = provider
+        self._gate = gate or Gate(provider)
         self._now = now
         self._ahead_s = 0.0
         self.deadline_s = deadline_s
@@ -273,6 +281,7 @@ class Wire:
         headers: Mapping[str, str] | None = None,
         deadline_s: float | None = None,
         is_secret: bool = False,
+        is_bare: bool = False,
     ) -> Reply:
         """Send one request and read its whole answer, whatever its status.
 
@@ -286,13 +295,19 @@ class Wire:
             headers: Beside the usual ones.
             deadline_s: None: the wire's.
             is_secret: The answer brings a new secret, and is never shown.
+            is_bare: It carries no credential: whoever has its URL may ask. It may go to any host.
 
         Raises:
             CredentialsError: A header holds a character that no header can.
+            Elsewhere: It carries a credential to a host where that may not go.
             Unavailable: No complete answer. `unsent` only if no connection came about.
             Misspoke: The answer is larger than `max_bytes`, or the URL is none.
         """
         request, asked = self._request(method, url, params, json, form, content, headers)
+        if is_bare and not self._carries_secret(request):
+            self._gate.check_bare(request.url)
+        else:
+            self._gate.check(request.url)
         limit_s = self.deadline_s if deadline_s is None else deadline_s
         try:
             with trio.fail_after(limit_s):
@@ -320,6 +335,12 @@ class Wire:
             # What broke off may say aloud what it was asked with, and so would the cause.
             cause = None if STRUCK in reason else error
             raise Unavailable(f"{self.provider}: {asked}: {how}{reason}") from cause
+
+    def _carries_secret(self, request: httpx.Request) -> bool:
+        """Whether a secret that was revealed stands anywhere in a request."""
+        headers = (value for _, value in request.headers.raw)
+        told = b"\n".join((str(request.url).encode(), *headers, request.content))
+        return any(secret in told for secret in self._struck)
 
     def _reason(self, error: Exception) -> str:
         text = _struck(str(error).encode("utf-8", "replace"), self._struck).decode()
@@ -404,6 +425,12 @@ def _struck(content: bytes, secrets: Iterable[bytes]) -> bytes:
         if secret in content:
             content = content.replace(secret, STRUCK.encode())
     return content
+
+
+def open_wire(provider: str, surroundings: Surroundings) -> Wire:
+    """Return a driver's wire: to where its surroundings let it."""
+    around = surroundings
+    return Wire(provider, transport=around.transport, now=around.now, gate=around.gate)
 
 
 async def _trace(event: str, info: Mapping[str, Any]) -> None:
