@@ -18,7 +18,7 @@ from qbatch.manifest import Manifest, parse_manifest
 from qbatch.providers import Surroundings
 from qbatch.snapshot import Run
 
-ORIGIN = "http://clouds.invalid"
+ORIGIN = "https://emulated.invalid"
 
 MANIFEST = """
 qbatch: 1
