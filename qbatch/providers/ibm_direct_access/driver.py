@@ -80,7 +80,13 @@ from qbatch.providers.ibm_direct_access.storage import (
     path_of,
 )
 from qbatch.providers.kit.bearer import Bearer
-from qbatch.providers.kit.credentials import Secret, address, read_environment, read_pointer
+from qbatch.providers.kit.credentials import (
+    Secret,
+    address,
+    find_address,
+    read_environment,
+    read_pointer,
+)
 from qbatch.providers.kit.foreign import amount, identifier, record, said, whole, word
 from qbatch.providers.kit.permission import Vendor
 from qbatch.providers.kit.proofs import Proofs, refusal
@@ -565,23 +571,29 @@ class IbmDirectAccess:
         return self._wanted or ""
 
     def _variable(self, name: str) -> str | None:
-        found = (self._environ.get(one) for one in (f"{self._prefix}{name}", name))
+        found = (self._environ.get(one) for one in self._names(name))
         return next((value for value in found if value), None)
+
+    def _names(self, name: str) -> tuple[str, str]:
+        """Variables that are read for one of the official client's, in their order."""
+        return (f"{self._prefix}{name}", name)
 
     @property
     def _base(self) -> str:
-        said = self._url_given or self._environ.get(URL_VARIABLE) or self._variable(ENDPOINT)
-        if not said:
+        variables = (URL_VARIABLE, *self._names(ENDPOINT))
+        found = find_address(self._url_given, variables, self._environ, "")
+        if not found:
             raise Refused(
                 "ibm-direct-access: where is the service? Each installation has its own address: "
                 f"write url: https://…, or set {ENDPOINT}"
             )
-        return address(said)
+        return found
 
     @property
     def _iam(self) -> str:
-        said = self._options.iam_endpoint or self._variable(IAM_ENDPOINT) or IAM_URL
-        return address(said)
+        if self._options.iam_endpoint:
+            return address(self._options.iam_endpoint, "options.iam_endpoint")
+        return find_address(None, self._names(IAM_ENDPOINT), self._environ, IAM_URL)
 
     def _id_of(self, batch: Batch) -> str:
         """Return the job's id: as a person told it, else the same in any process."""

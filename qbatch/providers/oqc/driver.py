@@ -50,7 +50,7 @@ from qbatch.providers import (
 )
 from qbatch.providers.kit.asking import ask_all
 from qbatch.providers.kit.bearer import Bearer
-from qbatch.providers.kit.credentials import Secret, address, read_environment, read_pointer
+from qbatch.providers.kit.credentials import Secret, find_address, read_environment, read_pointer
 from qbatch.providers.kit.foreign import (
     decode,
     identifier,
@@ -483,7 +483,7 @@ def open_driver(backend: Backend, *, name: str, surroundings: Surroundings) -> O
 
 def base_url(url: str | None, environ: Mapping[str, str]) -> str:
     """Return where the API is: the manifest's word, the environment's, or the cloud's own."""
-    return address(url or next((environ[v] for v in URL_VARIABLES if environ.get(v)), BASE_URL))
+    return find_address(url, URL_VARIABLES, environ, BASE_URL)
 
 
 def _expect(reply: Reply) -> None:

@@ -56,7 +56,7 @@ from qbatch.providers import (
     Unknown,
     Update,
 )
-from qbatch.providers.kit.credentials import Secret, address, read_environment, read_pointer
+from qbatch.providers.kit.credentials import Secret, find_address, read_environment, read_pointer
 from qbatch.providers.kit.foreign import is_word, number, redact, said, word
 from qbatch.providers.kit.permission import Vendor
 from qbatch.providers.kit.proofs import refusal
@@ -706,7 +706,7 @@ def open_driver(backend: Backend, *, name: str, surroundings: Surroundings) -> S
 
 def base_url(url: str | None, environ: Mapping[str, str]) -> str:
     """Return where the API is: the manifest's word, the environment's, or the cloud's own."""
-    return address(url or next((environ[v] for v in URL_VARIABLES if environ.get(v)), BASE_URL))
+    return find_address(url, URL_VARIABLES, environ, BASE_URL)
 
 
 def _ids(batch: Batch) -> Sequence[str | None]:
