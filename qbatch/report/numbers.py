@@ -246,6 +246,30 @@ def percent(share: float, digits: int = 1) -> str:
     return f"{100 * share:.{digits}f} %"
 
 
+def raised(power: int) -> str:
+    """A power of ten.
+
+    >>> raised(-6)
+    '10⁻⁶'
+    """
+    return "10" + str(power).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+
+
+def as_pi(value: float, parts: int) -> str:
+    """Write a multiple of π/parts.
+
+    >>> as_pi(math.pi / 4, 16), as_pi(-math.pi, 16), as_pi(0.0, 16), as_pi(1.5 * math.pi, 16)
+    ('π/4', '−π', '0', '3π/2')
+    """
+    top = round(value / math.pi * parts)
+    if top == 0:
+        return "0"
+    common = math.gcd(top, parts)
+    top, bottom = top // common, parts // common
+    sign, size = "−" if top < 0 else "", "" if abs(top) == 1 else str(abs(top))
+    return f"{sign}{size}π" + ("" if bottom == 1 else f"/{bottom}")
+
+
 #: Below this the last bits of a p-value mean nothing, and no experiment is that well understood.
 _LEAST_P = 1e-15
 
