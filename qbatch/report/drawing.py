@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from matplotlib.figure import Figure as Sheet
 
 from qbatch.report.canvas import COLORS, DASHES, INK, MAX_FACETS, Canvas
-from qbatch.report.numbers import count_of, full, percent, plain
+from qbatch.report.numbers import count_of, full, labels, percent, plain
 from qbatch.report.scales import Palette, Scale, in_order, is_number
 from qbatch.report.series import Mark
 from qbatch.result import Counts, wilson
@@ -160,7 +160,7 @@ def _told_apart(
         own = [canvas.text(plot.color, mark.color)] if plot.color else []
         return replace(mark, color=", ".join([*own, texts[mark.rest]]))
 
-    by = ", ".join([*([by] if by else []), *map(canvas.with_unit, names)])
+    (by,) = labels([", ".join([*([by] if by else []), *map(canvas.with_unit, names)])])
     return [named(mark) for mark in marks], [named(mark) for mark in pooled], by
 
 

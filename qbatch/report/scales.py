@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 MAX_BESIDE, MAX_NAMED, MAX_OF_RAMP = 14, 40, 7
 #: Characters in a row of a legend below a figure.
 LEGEND_CHARACTERS = 84
+#: Height of a row there, inches.
+LEGEND_ROW_IN = 0.2
 
 #: Values of an axis -> how they are written beside ticks and in legends.
 Labels = Callable[[Sequence["Value | None"]], Sequence[str]]
@@ -161,13 +164,18 @@ class Palette:
         ]
         words = [self.label(value) for value in shown]
         is_beside = max(map(len, words)) < 18 and len(shown) <= MAX_BESIDE
-        widest = max(map(len, words)) + 6
+        columns = (
+            1 if is_beside else max(1, min(4, LEGEND_CHARACTERS // (max(map(len, words)) + 6)))
+        )
+        if not is_beside:  # the panels keep their height
+            rows = math.ceil(len(shown) / columns)
+            sheet.set_figheight(sheet.get_figheight() + LEGEND_ROW_IN * rows)
         sheet.legend(
             handles,
             words,
             title=title,
             loc="outside right upper" if is_beside else "outside lower left",
-            ncols=1 if is_beside else max(1, min(4, LEGEND_CHARACTERS // widest)),
+            ncols=columns,
             alignment="left",
         )
 
