@@ -6,7 +6,6 @@ none.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 
     from qbatch.manifest.paths import SettingValues
     from qbatch.plan import Plan
-    from qbatch.providers import Driver, Target
+    from qbatch.providers import Driver, Surroundings, Target
 
 
 def check_selection(plan: Plan, expression: str | None) -> None:
@@ -54,15 +53,15 @@ def expand_chosen(
     return plan
 
 
-def open_drivers(plan: Plan) -> dict[str, Driver]:
+def open_drivers(plan: Plan, around: Surroundings) -> dict[str, Driver]:
     """Open a driver for each backend of a plan's manifest, set as the points set it.
 
     Raises:
         ProviderError: One cannot be had; credentials are missing, say.
     """
-    from qbatch.providers import Surroundings, open_driver
+    from qbatch.providers import open_driver
 
-    around, manifest = Surroundings(environ=os.environ), plan.manifest
+    manifest = plan.manifest
     set_to: dict[str, dict[SettingValues, None]] = {name: {} for name in manifest.backends}
     for layout in plan.layouts():
         set_to[layout.backend][layout.settings] = None

@@ -38,6 +38,7 @@ from qbatch.plan import Plan, check_targets, expand, expand_file, priced, select
 from qbatch.plan.pinning.lock import installed_versions
 from qbatch.plan.pricing.limits import check_planned, check_units, dump_limits, limits_of
 from qbatch.providers import Driver, Surroundings, Target
+from qbatch.providers.kit.permission import read_permission
 from qbatch.snapshot import Run, Snapshot, holder_of, set_aside
 
 if TYPE_CHECKING:
@@ -125,7 +126,7 @@ def run(manifest: Manifest | str | Path, **options: Unpack[Options]) -> Run:
                 run; None: both.
             select: Only points this expression selects, as ``-k`` takes it.
             overrides: ``path=value`` each, as ``-S`` takes them.
-            trust: Python circuits may run.
+            trust: Python circuits may run, and credentials may go wherever the manifest says.
             fail_fast: Stop at the first job that fails; None: as the manifest says.
             observer: Told of every event (`qbatch.executor.events`), in the run's thread.
             refresh: Called with the run now and then while it goes on, in a thread.
@@ -270,7 +271,7 @@ async def _run(request: _Request) -> Run:
         raise RunLockedError(holder)
     only = select(request.select, plan.axes, plan.manifest) if request.select is not None else None
     run_id = _run_id(folder, request)
-    around = request.surroundings or Surroundings(environ=os.environ)
+    around = request.surroundings or _surroundings(request, manifest)
     around = replace(around, run_id=run_id)
     settings = _settings(request, plan, around)
     async with AsyncExitStack() as stack:
@@ -316,6 +317,11 @@ async def _run(request: _Request) -> Run:
     done = Run(folder)
     done.summary = summary
     return done
+
+
+def _surroundings(request: _Request, manifest: Manifest) -> Surroundings:
+    permission = read_permission(os.environ, is_trusted=request.trust or manifest.trust)
+    return Surroundings(environ=os.environ, permission=permission)
 
 
 def _expand(request: _Request) -> Plan:

@@ -8,7 +8,9 @@ its values, and no ``where`` that asks about it means them.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from qbatch.manifest.models import Value, Where
@@ -128,6 +130,7 @@ def check_settings(manifest: Manifest, grids: Sequence[Grid], mistakes: Mistakes
             if axes:
                 plain.discard(backend)
                 judge.judge(grid, block, mask, backend, axes)
+    judge.tell()
     for name in manifest.backends:
         if name in plain:
             for loc, problem in judge.as_it_stands(name):
@@ -138,63 +141,89 @@ def _set_later(grid: Grid) -> set[str]:
     return {name for _, override in grid.overrides for name in override.set}
 
 
+@dataclass
 class _Judge:
-    def __init__(self, manifest: Manifest, mistakes: Mistakes) -> None:
-        self._manifest = manifest
-        self._mistakes = mistakes
-        self._seen: set[tuple[object, ...]] = set()
-        self._standing: dict[str, list[tuple[Loc, str]]] = {}
+    """Judges backends as points set them, and tells what is wrong with all of them at once."""
+
+    manifest: Manifest
+    mistakes: Mistakes
+    _seen: set[tuple[object, ...]] = field(default_factory=set)
+    _standing: dict[str, list[tuple[Loc, str]]] = field(default_factory=dict)
+    #: Axis -> backends it sets.
+    _set: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    #: Axis, its place, what is wrong -> of which backends.
+    _wrong: dict[tuple[str, Loc, str], dict[str, None]] = field(
+        default_factory=lambda: defaultdict(dict)
+    )
 
     def as_it_stands(self, name: str) -> list[tuple[Loc, str]]:
         """Say what is wrong with a backend of the manifest."""
         if name not in self._standing:
-            backend = self._manifest.backends[name]
-            self._standing[name] = validate_settings(backend, self._manifest.folder)
+            backend = self.manifest.backends[name]
+            self._standing[name] = validate_settings(backend, self.manifest.folder)
         return self._standing[name]
 
     def judge(
         self, grid: Grid, block: Block, mask: int, backend: str, axes: Mapping[str, Value]
     ) -> None:
-        """Say what is wrong with a backend as some of a sweep's points set it."""
+        """Judge a backend as some of a sweep's points set it."""
         settings = settings_of(axes.items())
         key = (backend, *((path, value.__class__, value) for path, value in settings))  # True is 1
         if key in self._seen:
             return
         self._seen.add(key)
-        where = _Where(self._manifest, grid, block, mask)
+        for name in axes:
+            self._set[name].add(backend)
+        where = _Where(self.manifest, grid, block, mask)
         if clash := _clash(axes):
             name, said = clash
-            self._mistakes.add(where.key(name), f"{said} of backend {backend!r}; keep one of them")
+            self.mistakes.add(where.key(name), f"{said} of backend {backend!r}; keep one of them")
             return
-        found = self._manifest.backends[backend]
-        for loc, problem in validate_changed(found, settings, self._manifest.folder):
+        found = self.manifest.backends[backend]
+        for loc, problem in validate_changed(found, settings, self.manifest.folder):
             if (loc, problem) in self.as_it_stands(backend):
-                self._mistakes.add(("backends", backend, *loc), problem)
+                self.mistakes.add(("backends", backend, *loc), problem)
             else:
                 self._blame(where, backend, axes, loc, problem)
 
     def _blame(
         self, where: _Where, backend: str, axes: Mapping[str, Value], loc: Loc, problem: str
     ) -> None:
-        near = [name for name in axes if _touches(setting_axis(name).path, loc)]  # type: ignore[union-attr]
-        name = [*axes][-1] if not near else near[-1]
-        path = setting_axis(name).path  # type: ignore[union-attr]
-        rest = ".".join(map(str, loc[len(path) :]))
-        said = f"{name}: {f'{rest}: ' if rest else ''}{problem}"
-        place = self._mistakes.place("backends", backend)
-        provider = self._manifest.backends[backend].provider
-        told = f"{said} (backend {backend!r}, {provider}, at {place})"
-        if name == ".".join(path) and len(self._manifest.backends) > 1:
-            told += f"; write backends.NAME.{name} where it is meant for one backend"
+        near = [name for name in axes if _touches(_path(name), loc)]
+        name = near[-1] if near else [*axes][-1]
+        path = _path(name)
+        within = ".".join(map(str, loc[len(path) :]))
+        if within:
+            problem = f"{within}: {problem}"
+        elif len(loc) < len(path) and problem.startswith("is "):
+            problem = f"{'.'.join(map(str, loc))} {problem}"
         is_key = problem.startswith("unknown key") or loc != path
-        self._mistakes.add(where.key(name) if is_key else where.value(name, axes[name]), told)
+        place = where.key(name) if is_key else where.value(name, axes[name])
+        self._wrong[name, place, problem][backend] = None
+
+    def tell(self) -> None:
+        """Note what is wrong, each mistake once with the backends that it is of."""
+        for (name, loc, problem), backends in self._wrong.items():
+            told = "; ".join(
+                f"backend {backend!r}, {self.manifest.backends[backend].provider}, "
+                f"at {self.mistakes.place('backends', backend)}"
+                for backend in backends
+            )
+            some = self._set[name] - backends.keys() and _path(name) == tuple(name.split("."))
+            mend = f"; write backends.NAME.{name} where it is meant for one backend" if some else ""
+            self.mistakes.add(loc, f"{name}: {problem} ({told}){mend}")
+
+
+def _path(name: str) -> Path:
+    axis = setting_axis(name)
+    return axis.path if axis else ()
 
 
 def _clash(axes: Mapping[str, Value]) -> tuple[str, str] | None:
     """Find two axes that set the same key, or one a part of what the other sets."""
     known: dict[str, Path] = {}
     for name in axes:
-        path = setting_axis(name).path  # type: ignore[union-attr]
+        path = _path(name)
         for other, theirs in known.items():
             if _touches(path, theirs):
                 shorter = min(path, theirs, key=len)

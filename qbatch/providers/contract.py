@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from qbatch.job import CompositeJob, JobState
+from qbatch.providers.kit.permission import Gate, Permission
 
 if TYPE_CHECKING:
     import httpx
@@ -40,6 +41,8 @@ class Surroundings:
         is_virtual: The clock is virtual: work must be done inline, never in threads or processes.
         folder: The manifest's, from which files that a backend names are read.
         now: The calendar; UTC, seconds since 1970.
+        permission: What the person lets manifests do with credentials.
+        gate: Where this backend's credential may go, for its wire; `open_driver` makes it.
     """
 
     environ: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -48,6 +51,8 @@ class Surroundings:
     is_virtual: bool = False
     folder: Path = field(default_factory=Path)
     now: Callable[[], float] = time.time
+    permission: Permission = field(default_factory=Permission)
+    gate: Gate = field(default_factory=Gate)
 
 
 @dataclass(frozen=True, slots=True)
@@ -418,6 +423,10 @@ class Catalogue(Protocol):
 
     def base_urls(self) -> Sequence[str]:
         """Return where the cloud's services are."""
+        ...
+
+    def storage_urls(self) -> Sequence[str]:
+        """Return which stores of the person's own it uses, where it uses any."""
         ...
 
     async def list_targets(self) -> Sequence[Target]:

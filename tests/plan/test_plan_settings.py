@@ -6,7 +6,9 @@ The independent answer is the same experiment written by hand: a backend for eac
 from __future__ import annotations
 
 from collections import Counter
+from functools import partial
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +16,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from plan_making import PAIR, ids, mistakes_of, names, plan_of
 
-from qbatch.plan import Plan
+from qbatch.job import JobState
+from qbatch.plan import Plan, differences, load_plan, reasons, save_plan, select
+from qbatch.plan.pinning.reasons import Stored
+from qbatch.providers import Target
 
 CIRCUITS = {"pair": {"qasm": PAIR}}
 LOCAL: dict[str, Any] = {"provider": "local"}
@@ -189,8 +194,6 @@ def test_included_points_and_overrides_set_backends_too() -> None:
 
 
 def test_a_composite_job_holds_one_setting() -> None:
-    from qbatch.providers import Target
-
     plan = plan_of(
         {"matrix": {"noise.readout": [0, 0.1, 0.2], "shots": [1, 2, 3]}}, circuits=CIRCUITS
     )
@@ -239,7 +242,7 @@ def test_a_backend_need_not_be_whole_where_an_axis_makes_it_so() -> None:
             {"noise.readout": [0.1]},
             {"d": LOCAL, "q": OQC},
             [
-                "noise.readout: is for provider local",
+                "noise.readout: noise is for provider local",
                 "backend 'q', oqc, at m.yaml:2",
                 "write backends.NAME.noise.readout",
             ],
@@ -291,3 +294,71 @@ def test_what_a_backend_cannot_be_set_to_is_refused_at_its_value(
     assert found
     for text in told:
         assert any(text in mistake for mistake in found), found
+
+
+# -- held against what was -------------------------------------------------------------------------
+
+
+def scan(readouts: Any, two_qubit: float = 0.01) -> Plan:
+    noise = {"depolarizing": {"two_qubit": two_qubit}, "readout": 0.5}
+    backends = {"d": {**LOCAL, "noise": noise}}
+    return plan_of({"matrix": {"noise.readout": readouts}}, circuits=CIRCUITS, backends=backends)
+
+
+def test_a_saved_plan_says_which_setting_has_changed(tmp_path: Path) -> None:
+    save_plan(scan([0.1, 0.2]), tmp_path / "plan")
+    saved = load_plan(tmp_path / "plan")
+    assert differences(saved, scan([0.1, 0.2])) == []
+    assert differences(saved, scan([0.1, 0.3])) == [
+        "backends.d.noise.readout.1: 0.2 → 0.3",
+        "new: noise.readout=0.3",
+        "gone: noise.readout=0.2",
+    ]
+    assert differences(saved, scan([0.1, 0.2], 0.02)) == [
+        "backends.d.noise.depolarizing.two_qubit: 0.01 → 0.02",
+        "changed: noise.readout=0.1; noise.readout=0.2",
+    ]
+
+
+def test_a_changed_point_names_the_setting_once() -> None:
+    old, new = scan([0.1, 0.2]), scan([0.1, 0.3])
+    stored = {
+        point.id: Stored(
+            point.name,
+            JobState.COMPLETED,
+            point.shots,
+            point.repeat,
+            dict(point.parameters),
+            partial(old.setting, point.setting),
+        )
+        for point in old.points()
+    }
+    why = [str(reason) for reason in reasons(new, stored)]
+    assert why == ["done", "changed: backend.noise.readout: 0.2 → 0.3"]
+
+
+def test_what_was_bought_by_hand_is_not_bought_again_by_an_axis() -> None:
+    hand = plan_of(circuits=CIRCUITS, backends={"d": {**LOCAL, "noise": {"readout": 0.1}}})
+    axis = plan_of({"matrix": {"noise.readout": [0.1]}}, circuits=CIRCUITS, backends={"d": LOCAL})
+    assert ids(hand) == ids(axis)
+
+
+# -- chosen by -k ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("expression", "wanted"),
+    [
+        ("noise.readout=0.1", {0.1}),
+        ("noise.readout>=0.1 and not noise.readout=0.3", {0.1, 0.2}),
+        ("noise.readout<0.1 or noise.readout=3/10", {0.0, 0.3}),
+        ("noise.readout=0.2,backend=sim", {0.2}),
+    ],
+)
+def test_dotted_names_choose_points(expression: str, wanted: set[float]) -> None:
+    plan = plan_of({"matrix": {"noise.readout": [0.0, 0.1, 0.2, 0.3]}}, circuits=CIRCUITS)
+    is_meant = select(expression, plan.axes, plan.manifest)
+    chosen = [dict(point.parameters) for point in plan.points() if is_meant(point)]
+    assert {found["noise.readout"] for found in chosen} == wanted
+    for point in plan.points():  # and a name chooses its point
+        assert select(point.name, plan.axes, plan.manifest)(point)
