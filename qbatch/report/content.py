@@ -24,7 +24,7 @@ from qbatch.report.agreement import Verdict as AgreementVerdict
 from qbatch.report.comparing import ALARM
 from qbatch.report.judging import CheckResult, Judgement
 from qbatch.report.numbers import amount, at_most, count_of, duration, percent, whole
-from qbatch.report.overview import Failure, Overview, Share
+from qbatch.report.overview import Extreme, Failure, Overview, Share
 from qbatch.report.rows import Columns, Run
 from qbatch.result import Verdict
 from qbatch.snapshot import Total, total_up
@@ -48,6 +48,9 @@ STATES = (
 
 #: Points from which on the highest and lowest are told before the table.
 MANY_POINTS = 30
+
+#: Points from which on the table of all of them is folded.
+FOLDED_FROM = 60
 
 #: Judgements shown of each verdict.
 MAX_SHOWN = {Verdict.FAIL: 20, Verdict.UNDECIDED: 10, Verdict.PASS: 3}
@@ -77,7 +80,8 @@ REHEARSED = (
 
 _PACKAGES = ("qbatch", "qiskit", "qiskit-aer", "numpy")
 _LONGEST_FACT = 160
-_MOST_FACTS = 16
+_MOST_FACTS = 24
+_LONGEST_LIST = 6
 #: Facts that differ between machines and change no result: a report does not depend on them.
 _OF_THE_MACHINE = frozenset({"workers"})
 
@@ -295,6 +299,20 @@ class Content:
         ]
 
     @property
+    def left_out_note(self) -> str:
+        """That checks were judged at more points than are shown; "" where all are."""
+        if all(len(shown(check)) == check.numbers.total() for check in self.overview.checks):
+            return ""
+        return "Of each check the points nearest to failing are shown: fails, undecided, passes."
+
+    @property
+    def constant_note(self) -> str:
+        """What has one value at every point, and is no column of the table; "" for nothing."""
+        constant = self.columns.constant.items()
+        told = ", ".join(f"{name} = {self.columns.text(name, value)}" for name, value in constant)
+        return f"At every point that has it: {told}." if told else ""
+
+    @property
     def equalities_note(self) -> str:
         """How many true equalities fail by chance; "" where there is nothing to say."""
         judged = sum(
@@ -364,6 +382,11 @@ def shown(check: CheckResult) -> list[Judgement]:
     return found
 
 
+def others_text(one: Extreme) -> str:
+    """How many further points have the same value: "" for none."""
+    return f" and {count_of(one.others, 'other point')}" if one.others else ""
+
+
 def where_text(where: Where, columns: Columns) -> str:
     """``backend = noisy, shots = 100 or 1000``; "" for all points."""
     parts = []
@@ -390,28 +413,38 @@ def _backend(
 
 
 def _told(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Each value as short text; what is empty is left out."""
-    told = 0
-    for key, value in values.items():
-        if value is None or value == "" or key in _OF_THE_MACHINE or told >= _MOST_FACTS:
-            continue
-        told += 1
+    """Each value as short text, those of inner maps under their paths; empty ones are left out."""
+    pairs = [(key, value) for key, value in _flat(values) if value is not None and value != ""]
+    for key, value in pairs[:_MOST_FACTS]:
         text = _plainly(value)
         yield key, text if len(text) <= _LONGEST_FACT else text[: _LONGEST_FACT - 1] + "…"
+    if len(pairs) > _MOST_FACTS:
+        yield "and", f"{len(pairs) - _MOST_FACTS} more, kept with the run"
+
+
+def _flat(values: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in values.items():
+        if hasattr(value, "model_dump"):
+            value = value.model_dump()
+        if key in _OF_THE_MACHINE:
+            continue
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{path}{key}.")
+        else:
+            yield f"{path}{key}", value
 
 
 def _plainly(value: Any) -> str:
-    """A fact without the quotation marks of JSON.
+    """A fact without the quotation marks of JSON; of a long list how it begins.
 
-    >>> _plainly({"ids": ["a", "b"], "online": True, "set": '{"x": 1}'})
-    '{ids: [a, b], online: true, set: {"x": 1}}'
+    >>> _plainly(["a", True, 3]), _plainly(list(range(30)))
+    ('a, true, 3', '0, 1, 2, 3, 4, 5, … (30)')
     """
-    if hasattr(value, "model_dump"):
-        value = value.model_dump()
+    if isinstance(value, list | tuple):
+        first = ", ".join(map(_plainly, value[:_LONGEST_LIST]))
+        return first if len(value) <= _LONGEST_LIST else f"{first}, … ({len(value)})"
     if isinstance(value, Mapping):
         return "{" + ", ".join(f"{key}: {_plainly(each)}" for key, each in value.items()) + "}"
-    if isinstance(value, list | tuple):
-        return "[" + ", ".join(map(_plainly, value)) + "]"
     return value if isinstance(value, str) else json.dumps(value, default=str)
 
 

@@ -20,10 +20,12 @@ from typing import IO, TYPE_CHECKING, Any
 from qbatch.job import JobState
 from qbatch.report.content import (
     COST_HEADS,
+    FOLDED_FROM,
     MANY_POINTS,
     TIME_HEADS,
     Content,
     how_to_read,
+    others_text,
     settings_text,
     shown,
     where_text,
@@ -38,9 +40,6 @@ if TYPE_CHECKING:
 
     from qbatch.manifest.models import Value
     from qbatch.result import Estimate
-
-#: Rows from which on the table is folded at first.
-FOLDED_FROM = 500
 
 _MARKS = {"pass": "✔", "fail": "✘", "undecided": "?"}
 _FOLDER = Path(__file__).parent / "page"
@@ -72,7 +71,7 @@ class HtmlRows:
     def add(self, point: Point) -> None:
         """Take in one point."""
         values = axis_values(point, self.columns)
-        names = (*self.columns.axes, *self.columns.parameters)
+        names = self.columns.varied
         cells = [self._axis_cell(n, v) for n, v in zip(names, values, strict=True)]
         if self.number == 0:
             self.numeric = {n for n, v in zip(names, values, strict=True) if _is_number(v)}
@@ -146,7 +145,7 @@ def html_pieces(content: Content, rows: HtmlRows) -> Iterator[str]:
     from markupsafe import Markup
 
     style, script = _asset("page.css"), _asset("sort.js")
-    axes = [*content.columns.axes, *content.columns.parameters] or ["point"]
+    axes = content.columns.varied or ["point"]
     return _template().generate(
         content=content,
         style=Markup(style),
@@ -165,6 +164,7 @@ def html_pieces(content: Content, rows: HtmlRows) -> Iterator[str]:
         whole=whole,
         p_cell=p_cell,
         settings_text=settings_text,
+        others_text=others_text,
         time_heads=TIME_HEADS,
         cost_heads=COST_HEADS,
         count_of=count_of,

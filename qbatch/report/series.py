@@ -88,6 +88,7 @@ class Series:
     is_asked_for: bool = True
     _where: Narrowed = field(init=False)
     _rests: dict[object, int] = field(default_factory=dict)
+    _hidden: list[dict[str, Value]] = field(default_factory=list)
     _bytes: int = 0
 
     def __post_init__(self) -> None:
@@ -151,12 +152,15 @@ class Series:
         if x is None or y is None or (number and estimate is None):
             return None
         shown = {plot.x, plot.y, plot.color, plot.facet, "repeat"}
-        rest: list[object] = [(n, type(v), v) for n, v in values.items() if n not in shown]
+        hidden = {name: value for name, value in values.items() if name not in shown}
+        rest: list[object] = [(name, type(value), value) for name, value in hidden.items()]
         packed = None
         if self._may_pool and point.counts is not None:
             packed = point.counts.pack()
             rest.append(point.counts.registers)
         number_of_rest = self._rests.setdefault(tuple(rest), len(self._rests))
+        if number_of_rest == len(self._hidden):
+            self._hidden.append(hidden)
         return Mark(facet, color, number_of_rest, x, y, estimate, point.shots, point.name, packed)
 
     @property
@@ -189,6 +193,22 @@ class Series:
         counts = pool([Counts.unpack(each) for each in packed])
         name = f"{marks[0].name.rpartition('#')[0] or marks[0].name}, {len(marks)} repeats"
         return [_pooled(marks[0], name, counts, self)]
+
+    def hidden(self) -> tuple[tuple[str, ...], list[str]]:
+        """The axes that lines differ in though the figure does not show them.
+
+        Returns:
+            Their names; for each `Mark.rest` the values of these: "n=1, phi=0.5".
+        """
+        seen: dict[str, set[tuple[type, Value]]] = {}
+        for values in self._hidden:
+            for name, value in values.items():
+                seen.setdefault(name, set()).add((type(value), value))
+        names = tuple(name for name, found in seen.items() if len(found) > 1)
+        return names, [
+            ", ".join(f"{n}={self.columns.text(n, v)}" for n, v in values.items() if n in names)
+            for values in self._hidden
+        ]
 
     def _along(self, name: str | None, point: Point, values: Mapping[str, Value]) -> Value | None:
         if name is None:
