@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from qbatch.cli.exits import Exit, code_of
+from qbatch.cli.permits import surroundings_for
 from qbatch.cli.progress import MAX_TOLD, Outlet, Teller, open_teller
 from qbatch.cli.runs import exit_of
 from qbatch.errors import ReportError
@@ -67,10 +68,12 @@ def conduct(
     """
     saved = load_plan(consent.saved_plan) if consent.saved_plan else None
     expression = _expression(consent, saved)
+    around = surroundings_for(manifest, consent.overrides, trust=options.get("trust", False))
     with closing(open_teller(as_json=as_json)) as teller:
         watcher = Watcher(teller, as_json=as_json)
         asked: Options = {
             **options,
+            "surroundings": around,
             "overrides": consent.overrides,
             "select": expression,
             "observer": watcher.observe,

@@ -15,7 +15,7 @@ import sys
 import threading
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -32,10 +32,13 @@ from qbatch.executor.execute import Only, collapsed, execute
 from qbatch.executor.stop import Stop, signals_raise, signals_to
 from qbatch.job import JobState
 from qbatch.manifest import Manifest
+from qbatch.manifest.paths import SettingValues, settings_of
+from qbatch.notation import did_you_mean
 from qbatch.plan import Plan, check_targets, expand, expand_file, priced, select
 from qbatch.plan.pinning.lock import installed_versions
 from qbatch.plan.pricing.limits import check_planned, check_units, dump_limits, limits_of
 from qbatch.providers import Driver, Surroundings, Target
+from qbatch.providers.kit.permission import read_permission
 from qbatch.snapshot import Run, Snapshot, holder_of, set_aside
 
 if TYPE_CHECKING:
@@ -108,7 +111,7 @@ def run(manifest: Manifest | str | Path, **options: Unpack[Options]) -> Run:
 
     Plain code calls it as it is. Inside a running asyncio loop (a notebook) or trio loop it works
     too: the run then has a thread of its own and the loop waits; inside trio,
-    ``await run_async(…)`` does not make it wait.
+    ``await qbatch.run_async(…)`` does not make it wait.
 
     Running again does only what is missing. One Ctrl-C stops submitting, saves, and leaves jobs at
     the providers where they are, two leave at once; both raise `KeyboardInterrupt`, unless `stop`
@@ -123,7 +126,7 @@ def run(manifest: Manifest | str | Path, **options: Unpack[Options]) -> Run:
                 run; None: both.
             select: Only points this expression selects, as ``-k`` takes it.
             overrides: ``path=value`` each, as ``-S`` takes them.
-            trust: Python circuits may run.
+            trust: Python circuits may run, and credentials may go wherever the manifest says.
             fail_fast: Stop at the first job that fails; None: as the manifest says.
             observer: Told of every event (`qbatch.executor.events`), in the run's thread.
             refresh: Called with the run now and then while it goes on, in a thread.
@@ -147,12 +150,13 @@ def run(manifest: Manifest | str | Path, **options: Unpack[Options]) -> Run:
         results, not exceptions.
 
     Raises:
+        TypeError: There is no such option, or the manifest is none.
         SourceErrors: The manifest or a circuit is wrong: all mistakes at once.
         ProviderError: A provider cannot be reached, or refuses the credentials.
         SnapshotError: The run folder cannot be used.
         ConsentError: `approve` refused.
     """
-    request = _Request(manifest, **options)
+    request = _requested("run", manifest, options)
     stop = request.stop or Stop()
     request = replace(request, stop=stop)
     if _is_in_a_loop():
@@ -166,7 +170,27 @@ def run(manifest: Manifest | str | Path, **options: Unpack[Options]) -> Run:
 
 async def run_async(manifest: Manifest | str | Path, **options: Unpack[Options]) -> Run:
     """`run` for code inside a running trio loop; the options are the same. Handles no signals."""
-    return await _run(_Request(manifest, **options))
+    return await _run(_requested("run_async", manifest, options))
+
+
+def _requested(verb: str, manifest: object, options: Mapping[str, Any]) -> _Request:
+    """Return what was asked for, of things that can be asked for.
+
+    Raises:
+        TypeError: There is no such option, or that is no manifest.
+    """
+    known = [each.name for each in fields(_Request)][1:]
+    for name in options:
+        if name not in known:
+            hint = did_you_mean(name, known) or f"; there are {', '.join(known)}"
+            raise TypeError(f"{verb}() has no option {name!r}{hint}")
+    if not isinstance(manifest, (Manifest, str, Path)):
+        kind = type(manifest).__name__
+        raise TypeError(
+            f"{verb}() takes a manifest's file, or what load_manifest returns, not a {kind}; write "
+            "it to a file"
+        )
+    return _Request(manifest, **options)
 
 
 def wait_described(driver: Driver) -> Target:
@@ -247,18 +271,19 @@ async def _run(request: _Request) -> Run:
         raise RunLockedError(holder)
     only = select(request.select, plan.axes, plan.manifest) if request.select is not None else None
     run_id = _run_id(folder, request)
-    around = request.surroundings or Surroundings(environ=os.environ)
+    around = request.surroundings or _surroundings(request, manifest)
     around = replace(around, run_id=run_id)
     settings = _settings(request, plan, around)
     async with AsyncExitStack() as stack:
         drivers = {}
-        for name in _backends(plan, only):
+        for name, set_to in _backends(plan, only).items():
             backend = manifest.backends[name]
             driver = open_driver(
                 request.adapt(backend) if request.adapt else backend,
                 name=name,
                 folder=manifest.folder,
                 surroundings=around,
+                settings=set_to,
             )
             stack.push_async_callback(_close, driver)
             drivers[name] = driver
@@ -292,6 +317,11 @@ async def _run(request: _Request) -> Run:
     done = Run(folder)
     done.summary = summary
     return done
+
+
+def _surroundings(request: _Request, manifest: Manifest) -> Surroundings:
+    permission = read_permission(os.environ, is_trusted=request.trust or manifest.trust)
+    return Surroundings(environ=os.environ, permission=permission)
 
 
 def _expand(request: _Request) -> Plan:
@@ -406,18 +436,24 @@ def _is_left_to_buy(
     )
 
 
-def _backends(plan: Plan, only: Only | None) -> list[str]:
-    """Backends with points to run, in the manifest's order."""
-    used = {layout.backend for layout in plan.layouts()}
+def _backends(plan: Plan, only: Only | None) -> dict[str, list[SettingValues]]:
+    """Backends with points to run, in the manifest's order, and how the points set them."""
+    used = {(layout.backend, layout.settings): None for layout in plan.layouts()}
     if only is not None:
-        chosen: set[str] = set()
+        chosen: dict[tuple[str, SettingValues], None] = {}
         for point in plan.points():
-            if point.backend not in chosen and only(point):
-                chosen.add(point.backend)
-            if chosen == used:
+            setting = (point.backend, settings_of(point.parameters))
+            if setting not in chosen and only(point):
+                chosen[setting] = None
+            if len(chosen) == len(used):
                 break
         used = chosen
-    return [name for name in plan.manifest.backends if name in used]
+    names = {name for name, _ in used}
+    return {
+        name: [settings for backend, settings in used if backend == name]
+        for name in plan.manifest.backends
+        if name in names
+    }
 
 
 async def _describe_all(drivers: Mapping[str, Driver], settings: Settings) -> dict[str, Target]:

@@ -39,7 +39,7 @@ def drivers(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """Every driver that `run` opens; a `FakeLocal` for any backend."""
     opened: list[Any] = []
 
-    def open_driver(backend: Any, *, name: str, folder: Path, surroundings: Surroundings) -> Any:
+    def open_driver(backend: Any, *, surroundings: Surroundings, **_: Any) -> Any:
         opened.append(FakeLocal())
         opened[-1].run_id = surroundings.run_id
         return opened[-1]

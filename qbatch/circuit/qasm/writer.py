@@ -47,6 +47,10 @@ _WORDS = frozenset(
     | {"rotr", "stdgates", "duration", "hardware", "qasm", "defcalgrammar"}
 )
 
+#: A function as Qiskit prints it -> as the language has it; angles are real.
+_SPELT = {"asin": "arcsin", "acos": "arccos", "atan": "arctan", "conj": ""}
+_QISKITS = re.compile(rf"\b(?:{'|'.join(_SPELT)})(?=\()")
+
 #: Definitions within definitions.
 _DEEPEST = 60
 
@@ -332,7 +336,7 @@ class _Writer:
         from qiskit.circuit import Parameter
 
         names = {p: Parameter(self._inputs.get(p, p.name)) for p in angle.parameters}
-        return str(angle.subs(names))
+        return _QISKITS.sub(lambda found: _SPELT[found[0]], str(angle.subs(names)))
 
     def _definition(self, op: Any) -> QuantumCircuit:
         if is_pair(op):
