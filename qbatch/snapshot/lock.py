@@ -44,6 +44,9 @@ PROBES, PROBE_S = 4, 0.05
 #: Where the number of steps stands, and how long it is with its CRC and newline.
 STEPS_AT, STEPS_BYTES = 512, 26
 
+#: Where Linux says what is open, and under which name it is now.
+_OPEN_FILES = Path("/proc/self/fd")
+
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 _NO_LOCKS = {errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK, errno.ENOSYS, errno.EINVAL}
@@ -147,6 +150,21 @@ class RunLock:
         text = b"%016d" % steps
         with suppress(OSError):
             os.pwrite(self._fd, b"%s %08x\n" % (text, zlib.crc32(text)), STEPS_AT)
+
+    @property
+    def identity(self) -> tuple[int, int]:
+        """What tells the held file from all others on this machine: device and inode."""
+        found = os.fstat(self._fd)
+        return found.st_dev, found.st_ino
+
+    def place_now(self) -> Path | None:
+        """The folder that the held file is in now; None: it is in none, or that cannot be told."""
+        try:
+            found = (_OPEN_FILES / str(self._fd)).readlink()
+            is_there = os.path.samestat(found.stat(), os.fstat(self._fd))
+        except OSError:
+            return None
+        return found.parent if is_there else None
 
     def release(self) -> None:
         """Let the next runner in. Repeatable."""

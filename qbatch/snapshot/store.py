@@ -8,7 +8,6 @@ or a manifest; the moves of a job were checked by `job` before they come here.
 from __future__ import annotations
 
 import json
-import sqlite3
 import time
 import zlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -25,6 +24,7 @@ from qbatch.snapshot import attempts, database, ledger, registration
 from qbatch.snapshot.faults import damaged, translated, unusable
 from qbatch.snapshot.ledger import NOT_BOUGHT, Entry
 from qbatch.snapshot.lock import Durability, RunLock
+from qbatch.snapshot.place import Place
 from qbatch.snapshot.reading import (
     PLAN,
     PURCHASES,
@@ -138,15 +138,17 @@ class Snapshot:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise unusable(folder, error) from error
-        self._steps = 0
+        self._steps, self._is_closed = 0, False
         with ExitStack() as stack:
             self._lock = RunLock(folder, durability)
             stack.callback(self._lock.release)
             self._db = database.open_writer(folder, durability, self._lock.found)
             stack.callback(self._db.close)
+            self._place, self._lost = Place(folder, self._lock), ""
             self._begin()
             self._reader = database.open_reader(folder, is_checked=True)
             stack.callback(self._reader.close)
+            self._place = Place(folder, self._lock)  # now with its journal
             self._trust = Trust(self._reader, self.path)
             check_number_of_points(self._reader, self.path)
             stack.pop_all()
@@ -188,19 +190,24 @@ class Snapshot:
             self._lock.release()
 
     def _close_database(self) -> None:
-        self._reader.close()
+        if self._is_closed:
+            return
+        self._is_closed = True
         try:
-            busy = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
-        except sqlite3.ProgrammingError:
-            return  # closed before
+            self._check_place()
         finally:
-            self._db.close()
-        if not busy:
-            self._lock.mark("closed")
+            self._reader.close()
+            try:
+                busy = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+            finally:
+                self._db.close()
+            if not busy:
+                self._lock.mark("closed")
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """One durable step; all that is written inside happens, or nothing of it."""
+        self._check_place()
         before = self._steps
         try:
             with database.transaction(self._db, self.path):
@@ -213,6 +220,17 @@ class Snapshot:
                 raise damaged(self.path, str(error)) from error
             raise
         self._lock.count(self._steps)
+
+    def _check_place(self) -> None:
+        """Refuse to go on where the folder's path leads to another one, or to none.
+
+        Raises:
+            SnapshotError: It says where the folder, or what it held, is now.
+        """
+        if not self._lost and not self._place.is_kept():
+            self._lost = self._place.leave(self._db, self._steps)
+        if self._lost:
+            raise SnapshotError(self._lost)
 
     def _add_events(self, events: Iterable[tuple[float, int | None, str, str]]) -> None:
         """Write moves; they are numbered without a gap, so that it is known how many there are."""
