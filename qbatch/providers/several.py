@@ -96,6 +96,17 @@ class _Several:
         self._waits = target.poll_s == (0.0, 0.0)
         return target
 
+    def account(self) -> str:
+        """Return the account of every setting: purchases of one backend are of one account."""
+        accounts = {driver.account(): settings for settings, driver in self._drivers.items()}
+        if len(accounts) > 1:
+            axes = ", ".join(".".join(path) for path, _ in [*accounts.values()][-1])
+            raise Refused(
+                f"{self.name}: its account depends on {axes}, {' or '.join(accounts)}; write a "
+                "backend for each value instead of an axis"
+            )
+        return next(iter(accounts))
+
     def _joined(self, targets: Sequence[tuple[SettingValues, Target]]) -> Target:
         (settings, first), *others = targets
         axes = ", ".join(".".join(path) for path, _ in settings or others[0][0])

@@ -45,6 +45,9 @@ class Fake:
     async def describe(self) -> Target:
         return self.target
 
+    def account(self) -> str:
+        return str(self.target.facts.get("account", "ours"))
+
     def check(self, order: Order, target: Target) -> str | None:
         self.asked.append(("check", target.name))
         return None
@@ -177,3 +180,11 @@ def test_all_are_closed_even_if_one_cannot_be() -> None:
     with pytest.raises(Unavailable):
         trio.run(driver.aclose)
     assert all(one.closed for one in made.values())
+
+
+def test_settings_of_one_account_only() -> None:
+    driver, made = opened()
+    assert driver.account() == "ours"
+    made[settings(2)].target = replace(Target("t2"), facts={"account": "theirs"})
+    with pytest.raises(Refused, match=r"b: its account depends on options\.x, ours or theirs"):
+        driver.account()
