@@ -13,13 +13,20 @@ import pytest
 from qbatch.executor import Event, Warned
 from qbatch.job import JobState
 from qbatch.snapshot import Run
-from tests.fuzz.whole_runs import SPENDING, TARGETS, WORST, Clouds, expected, manifest_of
+from tests.fuzz.whole_runs import TARGETS, WORST, Clouds, expected, manifest_of
 
 #: Clouds that show what was sent under which name.
 NAMING = [name for name in TARGETS if name != "marqov"]
 
 #: Of these, those that show it for each point; the other knows composite jobs alone.
 NAMING_POINTS = [name for name in NAMING if name != "ibm-direct-access"]
+
+#: Where it is looked for names; OQC may have no such list, which says nothing.
+LOOKING = {
+    "open-quantum": "/sched/v1/organizations/*/jobs",
+    "scaleway": "/qaas/v1alpha1/jobs",
+    "ibm-direct-access": "/v1/jobs/*",
+}
 
 
 @pytest.fixture
@@ -130,15 +137,17 @@ def test_a_folder_that_was_only_moved_looks_for_nothing(
     assert states(moved) == {JobState.COMPLETED: 4}
 
 
-@pytest.mark.parametrize("provider", ["open-quantum", "scaleway", "ibm-direct-access"])
+@pytest.mark.parametrize("provider", LOOKING)
 def test_where_looking_fails_nothing_is_bought(
     clouds: Clouds, provider: str, tmp_path: Path
 ) -> None:
     copy = copied(clouds, provider, tmp_path / "run", None)
     before = len(clouds.ledger())
-    path = SPENDING[provider] if provider == "scaleway" else "/*/*jobs*"
-    refuse = [{"method": "GET", "path": path, "status": 418, "times": 99}]
+    refuse = [{"method": "GET", "path": LOOKING[provider], "status": 418, "times": 99}]
     clouds.set_faults(requests=refuse, switches=WORST)
     go(clouds, provider, copy)
     assert len(clouds.ledger()) == before
     assert states(copy) == {JobState.COMPLETED: 1, JobState.FAILED: 3}
+    with Run(copy) as run:
+        errors = [point.job.error for point in run if point.state is JobState.FAILED]
+    assert all("looking for what another one bought failed, so nothing" in one for one in errors)
