@@ -39,6 +39,7 @@ from qbatch.plan.pinning.lock import installed_versions
 from qbatch.plan.pricing.limits import check_planned, check_units, dump_limits, limits_of
 from qbatch.providers import Driver, Surroundings, Target
 from qbatch.providers.kit.permission import read_permission
+from qbatch.providers.kit.shared_rates import state_folder
 from qbatch.snapshot import Run, Snapshot, holder_of, set_aside
 
 if TYPE_CHECKING:
@@ -300,6 +301,8 @@ async def _run(request: _Request) -> Run:
             _set_aside(folder, request.observer)
         with _open_snapshot(folder, manifest, drivers, around) as snapshot:
             _note_run(snapshot, request, run_id)
+            if not (around.is_virtual or all(driver.is_local for driver in drivers.values())):
+                snapshot.count_elsewhere(state_folder(around.environ) / "runs" / run_id)
             snapshot.set_meta(limits=dump_limits(settings.limits, settings.rates))
             work = partial(
                 execute,

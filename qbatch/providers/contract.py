@@ -406,6 +406,22 @@ class Translates(Protocol):
 
 
 @runtime_checkable
+class Recalls(Protocol):
+    """What a driver offers whose cloud shows what was sent under the names that qbatch gives.
+
+    Copies of a run folder give the same names to the same purchases.
+    """
+
+    async def recall(self, batch: Batch) -> Sequence[Update]:
+        """Say which children were sent before, by another copy of the run folder. Reads only.
+
+        The batch is prepared, and not sent from here. One that is there and cannot be followed
+        under this batch is HELD, with where a person finds it; one that is not there is left out.
+        """
+        ...
+
+
+@runtime_checkable
 class Leaves(Protocol):
     """What a driver offers whose jobs cost by being left."""
 

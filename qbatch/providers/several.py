@@ -13,7 +13,7 @@ from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
 from qbatch.errors import ProviderError, Refused
-from qbatch.providers.contract import Leaves, Translates
+from qbatch.providers.contract import Leaves, Recalls, Translates
 
 if TYPE_CHECKING:
     from qbatch.manifest.paths import SettingValues
@@ -76,6 +76,8 @@ class _Several:
         self.is_local = first.is_local
         if hasattr(first, "estimate_s"):
             self.estimate_s = self._estimate_s
+        if isinstance(first, Recalls):
+            self.recall = self._recall
         self._waits = False
 
     def _of(self, settings: SettingValues) -> Driver:
@@ -153,6 +155,11 @@ class _Several:
 
     async def locate(self, batch: Batch, intent: Intent) -> Mapping[str, Located]:
         return await self._for(batch).locate(batch, intent)
+
+    async def _recall(self, batch: Batch) -> Sequence[Update]:
+        driver: Any = self._for(batch)
+        found: Sequence[Update] = await driver.recall(batch)
+        return found
 
     async def poll(self, batches: Sequence[Batch]) -> Sequence[Update]:
         groups = [*self._grouped(batches)]

@@ -89,6 +89,7 @@ def _copy(db: sqlite3.Connection, target: Path, steps: int) -> Path:
     lock = RunLock(target)
     try:
         lock.mark_open(steps)
+        lock.mark_as_copy()
         lock.mark("closed")
     finally:
         lock.release()

@@ -166,6 +166,15 @@ class Snapshot:
             database.checkpoint(self._db, self.path)
         self._lock.mark_open(self._steps)
 
+    @property
+    def may_be_copy(self) -> bool:
+        """Whether another copy of this folder may have bought its points."""
+        return self._lock.note.is_copy
+
+    def count_elsewhere(self, path: Path) -> None:
+        """Keep the number of steps in a file outside of the folder: see `may_be_copy`."""
+        self._lock.count_elsewhere(path, self._steps)
+
     def __enter__(self) -> Self:
         return self
 

@@ -170,3 +170,35 @@ def tells_no_lie(folder: Path) -> bool:
     except SnapshotError:
         return False
     return True
+
+
+# -- an older copy put back ---------------------------------------------------------------------
+
+
+def put_back(copy: Path, folder: Path) -> None:
+    """Write an older copy's files over those of a folder, as ``cp`` does: they stay the same."""
+    for file in copy.iterdir():
+        if file.is_file():
+            (folder / file.name).write_bytes(file.read_bytes())
+
+
+def put_in_its_place(copy: Path, folder: Path) -> None:
+    shutil.rmtree(folder)
+    shutil.copytree(copy, folder)
+
+
+@pytest.mark.parametrize("restore", [put_back, put_in_its_place])
+def test_what_was_bought_since_an_older_copy_is_taken_over_when_that_is_put_back(
+    restore: Callable[[Path, Path], None], open_desk: OpenDesk, tmp_path: Path
+) -> None:
+    desk = open_desk(tmp_path / "here")
+    desk.run(*RUN, "-k", "a=0")
+    copy = shutil.copytree(desk.run_folder, tmp_path / "copy")
+    assert desk.run_it()[0] == 0
+    bought = len(desk.ledger())
+    restore(copy, desk.run_folder)
+    code, said = desk.run_it()
+    assert code == 0, said
+    assert "bought by another copy of this run folder" in said
+    assert len(desk.ledger()) == bought
+    assert desk.is_good()

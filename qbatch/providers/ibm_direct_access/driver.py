@@ -379,6 +379,10 @@ class IbmDirectAccess:
         advice = f"look for a job {job_id}, or for results in {results}"
         return {order.id: Missing(advice, SETTLE_S) for order in batch.orders}
 
+    async def recall(self, batch: Batch) -> Sequence[Update]:
+        located = await self.locate(batch, self.intend(batch))
+        return [answer.update for answer in located.values() if isinstance(answer, Found)]
+
     async def poll(self, batches: Sequence[Batch]) -> Sequence[Update]:
         """Read the list of all jobs; what it lacks twice in a row is asked for singly."""
         reply = await self._ask("GET", "jobs")

@@ -339,6 +339,16 @@ class OpenQuantum:
         )
         return {order.id: Missing(advice, LAG_S, is_proof=False, look_s=LOOK_S)}
 
+    async def recall(self, batch: Batch) -> Sequence[Update]:
+        """Look for a job of this name, whichever preparation it came from."""
+        (order,), name = batch.orders, batch.composite.memo["name"]
+        async with aclosing(self._rows(batch)) as rows:
+            async for row in rows:
+                if row.get("name") == name:
+                    reply = await self._ask("GET", self._sched(f"jobs/{id_of(row)}"))
+                    return [self._update(order, reply.object(), reply)]
+        return ()
+
     async def poll(self, batches: Sequence[Batch]) -> Sequence[Update]:
         """Read the organization's job list until all of ours were seen; ask singly for the rest."""
         waiting = {self._job_id(batch): batch for batch in batches}

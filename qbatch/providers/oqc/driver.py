@@ -26,6 +26,7 @@ what 429 carries. Where two readings were possible the careful one is taken.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from math import inf
@@ -60,6 +61,7 @@ from qbatch.providers.kit.foreign import (
     is_word,
     number,
     record,
+    records,
     said,
     whole,
     word,
@@ -278,6 +280,23 @@ class Oqc:
                 return Found(await self._news(order, task_id))
             return Found(Update(order.id, state, status, task_id))
         return Missing(f"OQC task {task_id} was allocated; was it submitted?", SETTLE_S)
+
+    async def recall(self, batch: Batch) -> Sequence[Update]:
+        """Look through the list of tasks for our tags; there may be no such list, or no tags."""
+        reply = await self._send("GET", await self._url("tasks"))
+        rows = records(reply.json()) if reply.status == 200 else ()
+        found: list[Update] = []
+        for order in batch.orders:
+            sent = re.compile(
+                rf"qbatch/{re.escape(self._run_id)}/[0-9a-f]+"
+                rf"\.{batch.composite.generation}/{order.id[:12]}"
+            )
+            for row in rows:
+                task_id = word(row.get("id"))
+                if task_id and sent.fullmatch(word(row.get("tag"))):
+                    located = await self._locate_task(order, task_id)
+                    found += [located.update] if isinstance(located, Found) else []
+        return list({update.job_id: update for update in found}.values())
 
     async def poll(self, batches: Sequence[Batch]) -> Sequence[Update]:
         updates: list[Update] = []

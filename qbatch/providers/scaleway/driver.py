@@ -29,6 +29,7 @@ session time is rounded, and the bit order of CUDA-Q's and MIMIQ's results.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
@@ -381,6 +382,27 @@ class Scaleway:
         if len(found) < len(batch.orders):
             answer = await self._fence(intent.key, sessions, jobs)
             found |= {order.id: answer for order in batch.orders if order.id not in found}
+        return found
+
+    async def recall(self, batch: Batch) -> Sequence[Update]:
+        """Look among all jobs of this run for the points, by their names."""
+        key, run = self._key_of(batch), f"qbatch-{re.escape(self._run_id)}"
+        asked = {"project_id": self._project(), "tags": self._tags()[1]}
+        jobs = await self._rows("jobs", "jobs", {**asked, "order_by": "created_at_asc"})
+        found: list[Update] = []
+        for order in batch.orders:
+            name = rf"{run}-[0-9a-f]{{12}}-{batch.composite.generation}\.\d+-{order.id[:16]}"
+            ours = [job for job in jobs if re.fullmatch(name, word(job.get("name")))]
+            here = [job for job in ours if job["name"] == self._job_name(batch, order)]
+            if here:
+                found.append(self._standing(order, here[0], await self._sessions_of(key)))
+            elif ours:
+                job_id, session = id_of(ours[0]), word(ours[0].get("session_id"))
+                told = (
+                    f"another copy of this run folder bought it, as job {job_id} of session "
+                    f"{session}: its result is to be had there"
+                )
+                found.append(Update(order.id, JobState.HELD, "", job_id, error=told))
         return found
 
     async def _fence(
