@@ -1,7 +1,8 @@
 """What a report says, whatever it is written in: Markdown, HTML, or a person's own template.
 
 Rule: no clock, and no timings but those of clouds, so that equal runs on this machine give equal
-reports, however often they were interrupted.
+reports, however often they were interrupted; but for one line, the date on which the run was begun,
+which is kept with it.
 """
 
 from __future__ import annotations
@@ -12,8 +13,10 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qbatch.job import JobState
@@ -49,11 +52,17 @@ STATES = (
 #: Points from which on the highest and lowest are told before the table.
 MANY_POINTS = 30
 
+#: Circuits shown, and characters of each.
+MAX_CIRCUITS, MAX_CIRCUIT = 12, 20_000
+
 #: Points from which on the table of all of them is folded.
 FOLDED_FROM = 60
 
 #: Judgements shown of each verdict.
 MAX_SHOWN = {Verdict.FAIL: 20, Verdict.UNDECIDED: 10, Verdict.PASS: 3}
+
+#: Head of the column that a table has where nothing is analysed.
+OUTCOMES = "most frequent outcomes"
 
 #: Heads of `Content.times`.
 TIME_HEADS = (
@@ -154,6 +163,24 @@ class Content:
         """What backends warned of, with how many points it is about."""
         told = self.overview.warnings.items()
         return [f"{backend}: {text} ({count_of(n, 'point')})" for (backend, text), n in told]
+
+    @property
+    def begun(self) -> str:
+        """When the run was begun: ``begun on 2026-11-29 at 09:01 UTC``; "" where nobody knows."""
+        at = self.run.meta.get("created_at")
+        return f"begun on {datetime.fromisoformat(at):%Y-%m-%d at %H:%M} UTC" if at else ""
+
+    @cached_property
+    def circuits(self) -> list[tuple[str, str]]:
+        """(name, text) of the circuits that points ran, free parameters left in."""
+        found = []
+        for name, point in list(self.overview.circuits.items())[:MAX_CIRCUITS]:
+            text = self.run.circuit_of(point) or ""
+            if len(text) > MAX_CIRCUIT:
+                text = f"{text[:MAX_CIRCUIT]}\n// … {len(text) - MAX_CIRCUIT:,} more characters"
+            if text:
+                found.append((name, text))
+        return found
 
     @property
     def headline(self) -> str:
@@ -349,9 +376,11 @@ class Content:
     @property
     def command(self) -> str:
         """What to type to run it again."""
-        manifest = self.manifest
-        path = manifest.path.name if manifest.path else f"{manifest.name}.yaml"
-        words = ["qbatch", "run", path]
+        manifest, path = self.manifest, Path(self.run.meta.get("manifest_path", "<string>"))
+        if path == Path("<string>"):
+            path = manifest.path or Path(f"{manifest.name}.yaml")
+        # Of an absolute path the folders say more of the machine than of the experiment.
+        words = ["qbatch", "run", path.name if path.is_absolute() else str(path)]
         for override in manifest.overrides:
             words += ["-S", override]
         return shlex.join([*words, "--trust"] if manifest.trust else words)

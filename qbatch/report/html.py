@@ -22,6 +22,7 @@ from qbatch.report.content import (
     COST_HEADS,
     FOLDED_FROM,
     MANY_POINTS,
+    OUTCOMES,
     TIME_HEADS,
     Content,
     how_to_read,
@@ -31,7 +32,7 @@ from qbatch.report.content import (
     where_text,
 )
 from qbatch.report.judging import CheckResult, Judgement
-from qbatch.report.numbers import count_of, interval, p_cell, short, whole
+from qbatch.report.numbers import count_of, interval, outcomes, p_cell, short, whole
 from qbatch.report.overview import axis_values
 from qbatch.report.rows import Columns, Floors, Point
 
@@ -87,6 +88,9 @@ class HtmlRows:
         for name in self.columns.numbers:
             estimate = estimates.get(name)
             cells.append("<td></td>" if estimate is None else self._number(name, estimate, point))
+        if not self.columns.numbers:
+            told = outcomes(point.counts) if point.counts else ""
+            cells.append(f'<td class="outcomes">{told}</td>')
         title = escape(point.name)
         self._waiting.append(f'<tr id="p-{point.id[:16]}" title="{title}">{"".join(cells)}</tr>\n')
         self.number += 1
@@ -156,6 +160,7 @@ def html_pieces(content: Content, rows: HtmlRows) -> Iterator[str]:
         sections=_sections(content),
         marks=_MARKS,
         ruler=lambda check, one: Markup(_ruler(check, one)),
+        outcomes=OUTCOMES,
         safe=Markup,
         shown=shown,
         where_text=where_text,

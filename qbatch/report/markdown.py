@@ -14,6 +14,7 @@ from qbatch.report.content import (
     COST_HEADS,
     FOLDED_FROM,
     MANY_POINTS,
+    OUTCOMES,
     TIME_HEADS,
     Content,
     how_to_read,
@@ -22,7 +23,7 @@ from qbatch.report.content import (
     shown,
     where_text,
 )
-from qbatch.report.numbers import count_of, full, p_cell, whole
+from qbatch.report.numbers import count_of, full, outcomes, p_cell, whole
 from qbatch.report.overview import axis_values
 from qbatch.report.rows import Columns, Floors, Point
 from qbatch.result import Verdict
@@ -121,11 +122,8 @@ class MarkdownRows:
     @property
     def head(self) -> list[str]:
         """Of the table."""
-        return [
-            *map(cell, self.columns.varied or ["point"]),
-            "state",
-            *map(cell, self.columns.numbers),
-        ]
+        numbers = self.columns.numbers or (OUTCOMES,)
+        return [*map(cell, self.columns.varied or ["point"]), "state", *map(cell, numbers)]
 
     def has_room_for(self, rows: int) -> bool:
         """Whether none of so many rows is left out."""
@@ -147,6 +145,8 @@ class MarkdownRows:
                 "" if estimate is None else full(self._floors.beside(name, estimate, point.shots))
             )
             row.append(text)
+        if not self.columns.numbers:
+            row.append(outcomes(point.counts) if point.counts else "")
         self.rows.append(row)
 
     def lines(self) -> Iterator[str]:
@@ -175,6 +175,8 @@ def markdown_lines(content: Content, rows: MarkdownRows, figures: str = "figures
         f"{figure} {what}" for figure, what in content.tiles[1:]
     )
     yield ""
+    if content.begun:
+        yield from (f"The run was {content.begun}.", "")
     yield from _checks(content)
     yield from _failures(content)
     yield from _held(content)
@@ -348,6 +350,11 @@ def _reproduce(content: Content) -> Iterator[str]:
     yield f"- versions: {cell(versions)}"
     yield f"- root seed: {content.seeds}"
     yield f"- points (SHA-256 over their ids): {code(content.overview.points_digest)}"
+    if content.circuits:
+        yield from ("", "<details><summary>Circuits</summary>", "")
+        for name, text in content.circuits:
+            yield from (line(name), "", *fenced("qasm", text.rstrip("\n")), "")
+        yield "</details>"
     yield from ("", "<details><summary>Manifest</summary>", "")
     text = content.manifest.text.rstrip("\n")
     yield from (*fenced("yaml", text), "", "</details>", "")

@@ -327,6 +327,18 @@ def count_of(number: int, noun: str) -> str:
     return f"{whole(number)} {noun}" + ("" if number == 1 else "s")
 
 
+def outcomes(counts: Counts, n: int = 4) -> str:
+    """The most frequent outcomes with their counts, and how many shots are left.
+
+    >>> outcomes(Counts.from_dict((("c", 2),), {"00": 498, "01": 4, "11": 522}), n=2)
+    '11: 522 (51.0 %), 00: 498 (48.6 %), others: 4'
+    """
+    first = counts.top(n)
+    words = [f"{bits}: {whole(times)} ({percent(times / counts.shots)})" for bits, times in first]
+    others = counts.shots - sum(times for _, times in first)
+    return ", ".join([*words, f"others: {whole(others)}"] if others else words)
+
+
 def top_counts(counts: Counts | Mapping[str, int], n: int = 3) -> str:
     """The most frequent outcomes and what is left.
 

@@ -162,6 +162,7 @@ class Overview:
         untold: Points whose errors were too many different ones to be told.
         warnings: (backend, what it warned of) -> points.
         numbers: Analysed name -> its summary.
+        circuits: Name -> the first point that runs it.
         checks: Judged.
         series: What the figures draw.
         repeats: Whether repeats measure the same.
@@ -179,6 +180,7 @@ class Overview:
     untold: int = 0
     warnings: Counter[tuple[str, str]] = field(default_factory=Counter)
     numbers: dict[str, NumberSummary] = field(default_factory=dict)
+    circuits: dict[str, Point] = field(default_factory=dict)
     _digest: hashlib._Hash = field(default_factory=hashlib.sha256)
 
     @classmethod
@@ -197,6 +199,7 @@ class Overview:
         job = point.job
         self.states[job.state] += 1
         self._digest.update(point.id.encode())
+        self.circuits.setdefault(point.circuit, point)
         share = self.backends.get(point.backend)
         if share is None:
             share = self.backends[point.backend] = Share()

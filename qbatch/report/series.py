@@ -27,6 +27,8 @@ MAX_MARKS = 20_000
 MAX_BYTES = 128 << 20
 #: Points up to which a figure is drawn that nobody asked for.
 MAX_UNASKED_MARKS = 4_000
+#: Panels of a histogram of outcomes that nobody asked for: one for each value of an axis.
+MAX_FACETS = 8
 #: Groups of one histogram of outcomes.
 MAX_GROUPS = 24
 #: Figures made when the manifest names none.
@@ -267,7 +269,8 @@ def default_plots(manifest: Manifest, columns: Columns) -> tuple[Plot, ...]:
     several = [axis for axis in ("backend", "circuit") if axis in columns.axes]
     color: str | None = several[0] if several else None
     if not columns.numbers:
-        return (Plot(type="histogram", color=color),)
+        panels = [axis for axis, size in sizes.items() if 2 <= size <= MAX_FACETS]
+        return (Plot(type="histogram", color=color, facet=panels[0] if panels else None),)
     grid = [name for name, size in sizes.items() if size >= 4 and name not in POINT_AXES]
     if len(grid) >= 2:
         return (Plot(type="heatmap", x=grid[0], y=grid[1], z=columns.numbers[0], facet=color),)
