@@ -11,7 +11,7 @@ import signal
 import sys
 from collections.abc import Mapping
 from contextlib import closing, suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,12 +33,10 @@ from qbatch.executor import (
     Stop,
     Summary,
     Warned,
+    run_with,
 )
-from qbatch.executor import run as run_manifest
 from qbatch.job import JobState
-from qbatch.plan import (
-    load_plan,
-)
+from qbatch.plan import load_plan
 from qbatch.report.numbers import count_of, duration, whole
 
 if TYPE_CHECKING:
@@ -54,34 +52,32 @@ MAX_NAMES = 3
 
 
 def conduct(
-    manifest: Path, consent: Consent, options: Options, *, as_json: bool, report: bool
+    manifest: Path, options: Options, consent: Consent, *, as_json: bool, report: bool
 ) -> int:
     """Run a manifest and return the exit code.
 
     Args:
         manifest: Its file.
-        consent: What the person asked for and agreed to.
-        options: For the executor.
+        options: What the person asked for.
+        consent: What the person has to agree to.
         as_json: JSON lines to stdout in place of words and bars.
         report: Write it, during the run and after.
     """
     saved = load_plan(consent.saved_plan) if consent.saved_plan else None
-    expression = _expression(consent, saved)
+    options = replace(options, select=_selection(options, saved))
     with closing(open_teller(as_json=as_json)) as teller:
         watcher = Watcher(teller, as_json=as_json)
-        asked: Options = {
-            **options,
-            "overrides": consent.overrides,
-            "select": expression,
-            "observer": watcher.observe,
-            "refresh": _refresh if report else None,
-            "approve": partial(consent.give, saved, options, teller),
-            "stop": Stop(),
-            "ask_more": partial(_ask_more, teller) if _is_asked(as_json) else None,
-        }
-        done = run_manifest(manifest, **asked)
+        attended = replace(
+            options,
+            observer=watcher.observe,
+            refresh=_refresh if report else None,
+            approve=partial(consent.give, saved, options, teller),
+            stop=Stop(),
+            ask_more=partial(_ask_more, teller) if _is_asked(as_json) else None,
+        )
+        done = run_with(manifest, attended)
     summary: Summary = done.summary
-    is_whole = expression is None and options.get("only") is None
+    is_whole = options.select is None and options.only is None
     code = _code(summary, watcher, is_whole=is_whole)
     try:
         written = _write_report(done) if report and summary.signal is None else []
@@ -100,10 +96,10 @@ def conduct(
     return code
 
 
-def _expression(consent: Consent, saved: SavedPlan | None) -> str | None:
+def _selection(options: Options, saved: SavedPlan | None) -> str | None:
     if saved is None:
-        return consent.expression
-    if consent.expression is not None:
+        return options.select
+    if options.select is not None:
         raise click.UsageError("--plan FILE has its points chosen already; leave -k out")
     return saved.selection or None
 

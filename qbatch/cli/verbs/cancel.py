@@ -9,6 +9,7 @@ import click
 
 from qbatch.cli.options import (
     json_option,
+    no_report_option,
     only_expression_option,
     out_option,
     run_argument,
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 @run_argument
 @click.argument("points", nargs=-1)
 @only_expression_option
-@click.option("--no-report", is_flag=True, help="Write no report; `qbatch report` can later.")
+@no_report_option
 @out_option
 @yes_option
 @json_option

@@ -6,13 +6,18 @@ from pathlib import Path
 
 import click
 
-from qbatch.cli.options import json_option, out_option, run_argument
+from qbatch.cli.options import (
+    json_option,
+    no_report_option,
+    out_option,
+    run_argument,
+)
 
 
 @click.command()
 @run_argument
 @click.option("-w", "--wait", is_flag=True, help="Until nothing is at a cloud any more.")
-@click.option("--no-report", is_flag=True, help="Write no report; `qbatch report` can later.")
+@no_report_option
 @out_option
 @json_option
 def fetch(run: Path, wait: bool, no_report: bool, out: Path | None, as_json: bool) -> int:
