@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import click
 
 from qbatch import __version__
-from qbatch.cli.faults import Faults
+from qbatch.cli.error_messages import ErrorMessages
 from qbatch.cli.group import Verbs
 
 
@@ -40,9 +40,9 @@ def qbatch(context: click.Context) -> None:  # \b is click's word for "keep thes
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line (of this process, when None) and return its exit code."""
-    faults = Faults()
-    with faults:
+    told = ErrorMessages()
+    with told:
         code = qbatch.main(arguments, prog_name="qbatch", standalone_mode=False)
-        faults.exit_code = code if isinstance(code, int) else 0
+        told.exit_code = code if isinstance(code, int) else 0
         sys.stdout.flush()
-    return faults.exit_code
+    return told.exit_code

@@ -31,7 +31,7 @@ def rehearse_manifest(
     manifest: Path, options: Options, *, queues_s: Sequence[float], as_json: bool, report: bool
 ) -> int:
     """Rehearse a manifest and return the exit code, which is that of such a run."""
-    from qbatch.cli.conduct import Watcher
+    from qbatch.cli.running import Watcher
     from qbatch.cli.targets import check_selection
     from qbatch.executor.rehearsal import rehearse
     from qbatch.plan import expand_file

@@ -44,7 +44,7 @@ def cancel(
     bills for a cancelled job is its own affair. `qbatch run` would submit cancelled points again.
     Exit code 0 when nothing that was meant is in flight any more, 9 while something is.
     """
-    from qbatch.cli.attended import attend
+    from qbatch.cli.in_flight import ask_clouds
     from qbatch.cli.runs import ask, choose, open_named
     from qbatch.executor.attend import cancel_run
     from qbatch.report.numbers import count_of
@@ -60,7 +60,7 @@ def cancel(
             return 0
         if meant:
             ask(f"Cancel {count_of(len(meant), 'job')} of {folder}?", yes=yes)
-    return attend(
+    return ask_clouds(
         lambda observer: cancel_run(
             folder, None if is_all else meant.__contains__, observer=observer
         ),

@@ -26,14 +26,14 @@ def fetch(run: Path, wait: bool, no_report: bool, out: Path | None, as_json: boo
     Submits nothing new; what was cut off while it was sent is looked for. Exit code 9 while jobs
     are still at a cloud or held, 0 when all points are done.
     """
-    from qbatch.cli.attended import attend, judge_whole
+    from qbatch.cli.in_flight import ask_clouds, judge_whole
     from qbatch.cli.runs import check_points, open_named
     from qbatch.executor.attend import fetch_run
 
     with open_named(run, out) as opened:
         check_points(opened)
         folder = opened.folder
-    return attend(
+    return ask_clouds(
         lambda observer: fetch_run(folder, wait=wait, observer=observer),
         judge_whole,
         as_json=as_json,

@@ -37,8 +37,8 @@ def retry(
     as_json: bool,
 ) -> int:
     """Run the failed and cancelled points of RUN again, as its manifest has them now."""
-    from qbatch.cli.conduct import conduct
     from qbatch.cli.consent import Consent
+    from qbatch.cli.running import run_manifest
     from qbatch.cli.runs import open_named
     from qbatch.cli.targets import expand_chosen
     from qbatch.errors import SelectionError
@@ -55,7 +55,7 @@ def retry(
     options = Options(
         out=folder, only="failed", select=expression, overrides=overrides, trust=trust
     )
-    return conduct(
+    return run_manifest(
         manifest,
         replace(options, plan=expand_chosen(manifest, options)),
         Consent(yes=yes),

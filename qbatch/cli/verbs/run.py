@@ -129,11 +129,11 @@ def run(
         )
     if queues_s:
         raise click.UsageError("--queue-s is for --rehearse only")
-    from qbatch.cli.conduct import conduct
     from qbatch.cli.consent import Consent
+    from qbatch.cli.running import run_manifest
     from qbatch.cli.targets import expand_chosen
 
-    return conduct(
+    return run_manifest(
         manifest,
         replace(options, plan=expand_chosen(manifest, options)),
         Consent(saved_plan, frozen=frozen, yes=yes),

@@ -51,7 +51,7 @@ MAX_FAILURES = 10
 MAX_NAMES = 3
 
 
-def conduct(
+def run_manifest(
     manifest: Path, options: Options, consent: Consent, *, as_json: bool, report: bool
 ) -> int:
     """Run a manifest and return the exit code.
