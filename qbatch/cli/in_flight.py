@@ -13,8 +13,8 @@ import click
 
 from qbatch.cli.exits import Exit, code_of
 from qbatch.cli.progress import Outlet, open_teller
-from qbatch.cli.running import Watcher
 from qbatch.cli.runs import exit_of
+from qbatch.cli.watcher import Watcher
 from qbatch.job import IN_FLIGHT, JobState
 from qbatch.report.numbers import count_of, whole
 

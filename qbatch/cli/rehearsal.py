@@ -31,8 +31,8 @@ def rehearse_manifest(
     manifest: Path, options: Options, *, queues_s: Sequence[float], as_json: bool, report: bool
 ) -> int:
     """Rehearse a manifest and return the exit code, which is that of such a run."""
-    from qbatch.cli.running import Watcher
     from qbatch.cli.targets import check_selection
+    from qbatch.cli.watcher import Watcher
     from qbatch.executor.rehearsal import rehearse
     from qbatch.plan import expand_file
 
