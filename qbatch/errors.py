@@ -12,6 +12,7 @@ The tree answers the caller's question "what can I do about it?":
     ├── ProviderError      the cloud said no, nothing, or nonsense
     │   ├── Refused        do not retry
     │   │   ├── CredentialsError
+    │   │   │   └── Elsewhere  it would go where the person did not say that it may
     │   │   ├── OutOfFunds nothing more can be bought
     │   │   ├── TooLarge   fewer jobs at once may pass
     │   │   └── Unfit      the manifest asks for what is not there: mend it
@@ -104,6 +105,21 @@ class Refused(ProviderError):
 
 class CredentialsError(Refused):
     """No credential, or one the provider does not take."""
+
+
+class Elsewhere(CredentialsError):
+    """A credential would leave for a host that is neither its vendor's nor allowed.
+
+    Args:
+        message: What would go where, and how to allow it.
+        host: What the person may allow; None: nothing makes it right.
+        source: Where the credential comes from ("env:OQC_TOKEN"), "" where that is not known.
+    """
+
+    def __init__(self, message: str, *, host: str | None = None, source: str = "") -> None:
+        super().__init__(message)
+        self.host = host
+        self.source = source
 
 
 class OutOfFunds(Refused):

@@ -26,7 +26,9 @@ overrides_option = click.option(
 )
 
 trust_option = click.option(
-    "--trust", is_flag=True, help="Let the manifest's Python circuits run on this machine."
+    "--trust",
+    is_flag=True,
+    help="Let the manifest run Python circuits here, and send credentials wherever it says.",
 )
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Write JSON to stdout.")

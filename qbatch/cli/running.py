@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from qbatch.cli.exits import Exit, code_of
+from qbatch.cli.permits import surroundings_for
 from qbatch.cli.progress import Outlet, Teller, open_teller
 from qbatch.cli.runs import exit_of
 from qbatch.cli.watcher import Watcher
@@ -54,10 +55,12 @@ def run_manifest(
     """
     saved = load_plan(consent.saved_plan) if consent.saved_plan else None
     options = replace(options, select=_selection(options, saved))
+    around = surroundings_for(manifest, options.overrides, trust=options.trust)
     with closing(open_teller(as_json=as_json)) as teller:
         watcher = Watcher(teller, as_json=as_json)
         attended = replace(
             options,
+            surroundings=around,
             observer=watcher.observe,
             refresh=_refresh if report else None,
             approve=partial(consent.give, saved, options, teller),

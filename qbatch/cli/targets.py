@@ -6,8 +6,7 @@ none.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import click
@@ -18,9 +17,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from qbatch.executor import Options
-    from qbatch.manifest import Manifest
+    from qbatch.manifest.paths import SettingValues
     from qbatch.plan import Plan
-    from qbatch.providers import Driver, Target
+    from qbatch.providers import Driver, Surroundings, Target
 
 
 def check_selection(plan: Plan, expression: str | None) -> None:
@@ -53,20 +52,27 @@ def expand_chosen(manifest: Path, options: Options) -> Plan | None:
     return plan
 
 
-def open_drivers(manifest: Manifest, names: Collection[str]) -> dict[str, Driver]:
-    """Open a driver for each backend named.
+def open_drivers(plan: Plan, around: Surroundings) -> dict[str, Driver]:
+    """Open a driver for each backend of a plan's manifest, set as the points set it.
 
     Raises:
         ProviderError: One cannot be had; credentials are missing, say.
     """
-    from qbatch.providers import Surroundings, open_driver
+    from qbatch.providers import open_driver
 
-    around = Surroundings(environ=os.environ)
+    manifest = plan.manifest
+    set_to: dict[str, dict[SettingValues, None]] = {name: {} for name in manifest.backends}
+    for layout in plan.layouts():
+        set_to[layout.backend][layout.settings] = None
     return {
         name: open_driver(
-            manifest.backends[name], name=name, folder=manifest.folder, surroundings=around
+            manifest.backends[name],
+            name=name,
+            folder=manifest.folder,
+            surroundings=around,
+            settings=settings,
         )
-        for name in names
+        for name, settings in set_to.items()
     }
 
 

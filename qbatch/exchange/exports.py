@@ -4,8 +4,8 @@ r"""A run's results for other programs: one reading, written as it is read.
 swept parameter, then NAME, NAME_se, NAME_low, NAME_high per analysed number, then `cost, unit,
 provider_job_id, error`, and where something may be billed `quoted, quoted_by, reserved, billed,
 billed_by, refunded, refunded_by` of all attempts together; RFC 4180, UTF-8, ``\n`` line ends,
-numbers to their last digit, empty where there is none. Text is written as it is, also where it
-begins with ``=``: a program that takes such text for a formula is asked to import it as text.
+numbers to their last digit, empty where there is none. Text that a spreadsheet would take for a
+formula (it begins with ``=``, ``+``, ``-`` or ``@`` and is no number) has an apostrophe before it.
 
 ``counts``: the long table `id, point, bitstring, count`, outcomes ascending as integers.
 
@@ -75,6 +75,25 @@ def export(run: Run, format: str, out: IO[str] | Path) -> None:
         _WRITERS[format](run, out)
 
 
+#: With what a cell begins that a spreadsheet computes, or runs.
+_FORMULA = frozenset("=+-@\t\r")
+
+
+def _cell(value: Any) -> Any:
+    """A cell of a CSV file that shows what it holds.
+
+    >>> _cell("=1+1"), _cell("-XX"), _cell("-0.5"), _cell(-0.5), _cell("a=1")
+    ("'=1+1", "'-XX", '-0.5', -0.5, 'a=1')
+    """
+    if not isinstance(value, str) or value[:1] not in _FORMULA:
+        return value
+    try:
+        float(value)
+    except ValueError:
+        return f"'{value}"
+    return value
+
+
 class CsvRows:
     """The rows of ``results.csv``, written as they come.
 
@@ -105,25 +124,25 @@ class CsvRows:
         job, parameters, estimates = point.job, point.parameters, point.estimates
         row = [
             point.id,
-            point.name,
+            _cell(point.name),
             job.state,
-            point.circuit,
-            point.backend,
+            _cell(point.circuit),
+            _cell(point.backend),
             point.shots,
             point.repeat,
         ]
         for name in self._parameters:
             value = parameters.get(name)
-            row.append(("true" if value else "false") if value.__class__ is bool else value)
+            row.append(("true" if value else "false") if value.__class__ is bool else _cell(value))
         for name in self._numbers:
             estimate = estimates.get(name)
             if estimate is None:
                 row += (None, None, None, None)
             else:
                 row += (estimate.value, estimate.se, estimate.low, estimate.high)
-        row += (job.cost, job.unit, job.provider_job_id, job.error)
+        row += (job.cost, _cell(job.unit), _cell(job.provider_job_id), _cell(job.error))
         if self._bought:
-            row += self._bought.get(point.id, (None,) * len(FIGURES))
+            row += map(_cell, self._bought.get(point.id, (None,) * len(FIGURES)))
         return row
 
 
@@ -137,7 +156,7 @@ def _write_counts(run: Run, file: IO[str]) -> None:
     for point in run:
         if point.counts is not None:
             writer.writerows(
-                (point.id, point.name, bits, n) for bits, n in point.counts.to_dict().items()
+                (point.id, _cell(point.name), bits, n) for bits, n in point.counts.to_dict().items()
             )
 
 
@@ -148,7 +167,7 @@ def _write_ledger(run: Run, file: IO[str]) -> None:
         entry = each.entry
         figures = (getattr(entry, name) for name in FIGURES)
         row = (each.id, each.point, entry.generation, entry.backend, entry.unit, *figures)
-        writer.writerow(row)
+        writer.writerow(map(_cell, row))
 
 
 def _write_json(run: Run, file: IO[str]) -> None:

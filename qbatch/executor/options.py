@@ -44,7 +44,7 @@ class Options:
             run; None: both.
         select: Only points this expression selects, as ``-k`` takes it.
         overrides: ``path=value`` each, as ``-S`` takes them.
-        trust: Python circuits may run.
+        trust: Python circuits may run, and credentials may go wherever the manifest says.
         fail_fast: Stop at the first job that fails; None: as the manifest says.
         observer: Told of every event (`qbatch.executor.events`), in the run's thread.
         refresh: Called with the run now and then while it goes on, in a thread.
@@ -105,13 +105,7 @@ def keywords(
         function: Callable[[Manifest | str | Path, Options], Done],
     ) -> TakesKeywords[P, Done]:
         def called(manifest: Manifest | str | Path, *args: P.args, **options: P.kwargs) -> Done:
-            known = [one.name for one in fields(Options)]
-            for name in options:
-                if name not in known:
-                    raise TypeError(
-                        f"{function.__name__}() has no option '{name}'{did_you_mean(name, known)}; "
-                        f"there are {', '.join(known)}"
-                    )
+            _check(function.__name__, manifest, options)
             return function(manifest, make(*args, **options))
 
         update_wrapper(called, function)
@@ -120,6 +114,27 @@ def keywords(
         return called
 
     return decorate
+
+
+def _check(verb: str, manifest: object, options: Mapping[str, object]) -> None:
+    """See that options and manifest can be asked for.
+
+    Raises:
+        TypeError: There is no such option, or that is no manifest.
+    """
+    from qbatch.manifest import Manifest
+
+    known = [one.name for one in fields(Options)]
+    for name in options:
+        if name not in known:
+            hint = did_you_mean(name, known) or f"; there are {', '.join(known)}"
+            raise TypeError(f"{verb}() has no option {name!r}{hint}")
+    if not isinstance(manifest, (Manifest, str, Path)):
+        kind = type(manifest).__name__
+        raise TypeError(
+            f"{verb}() takes a manifest's file, or what load_manifest returns, not a {kind}; write "
+            "it to a file"
+        )
 
 
 def _listed() -> str:

@@ -43,7 +43,7 @@ QUEUES_S = (60.0, 3600.0)
 SUFFIX = ".rehearsal"
 
 #: Where emulated clouds stand; nobody listens there.
-ORIGIN = "http://emulated.invalid"
+ORIGIN = "https://emulated.invalid"
 
 #: A cloud's job id -> unit and price.
 Bills = Mapping[str, tuple[str, float]]

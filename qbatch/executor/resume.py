@@ -18,6 +18,7 @@ import trio
 from qbatch.executor.flight import AT_WORK, Flight
 from qbatch.executor.lane import Lane
 from qbatch.job import CompositeJob, JobState
+from qbatch.manifest.paths import settings_of
 from qbatch.plan.identity import SweepPoint
 from qbatch.providers import Batch, Intent, Order
 from qbatch.snapshot import JobRow, StoredComposite, StoredPoint
@@ -182,4 +183,5 @@ def _old_order(snapshot: Snapshot, point: StoredPoint) -> Order:
         {name: float(values[name]) for name in circuit.facts.parameters},
         point.shots,
         point.seed,
+        settings_of(point.parameters),
     )

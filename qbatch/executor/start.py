@@ -31,10 +31,12 @@ from qbatch.executor.options import Options, Refresh, keywords
 from qbatch.executor.stop import Stop, signals_raise, signals_to
 from qbatch.job import JobState
 from qbatch.manifest import Manifest
+from qbatch.manifest.paths import SettingValues, settings_of
 from qbatch.plan import Plan, check_targets, expand, expand_file, priced, select
 from qbatch.plan.pinning.lock import installed_versions
 from qbatch.plan.pricing.limits import check_planned, check_units, dump_limits, limits_of
 from qbatch.providers import Driver, Surroundings, Target
+from qbatch.providers.kit.permission import read_permission
 from qbatch.snapshot import Run, Snapshot, holder_of, set_aside
 
 Work = Callable[[], Awaitable[Run]]
@@ -52,7 +54,7 @@ def run(manifest: Manifest | str | Path, options: Options) -> Run:
 
     Plain code calls it as it is. Inside a running asyncio loop (a notebook) or trio loop it works
     too: the run then has a thread of its own and the loop waits; inside trio,
-    ``await qbatch.executor.run_async(…)`` does not make it wait.
+    ``await qbatch.run_async(…)`` does not make it wait.
 
     Running again does only what is missing. One Ctrl-C stops submitting, saves, and leaves jobs at
     the providers where they are, two leave at once; both raise `KeyboardInterrupt`, unless `stop`
@@ -67,11 +69,11 @@ def run(manifest: Manifest | str | Path, options: Options) -> Run:
         results, not exceptions.
 
     Raises:
+        TypeError: There is no such option, or the manifest is none.
         SourceErrors: The manifest or a circuit is wrong: all mistakes at once.
         ProviderError: A provider cannot be reached, or refuses the credentials.
         SnapshotError: The run folder cannot be used.
         ConsentError: `approve` refused.
-        TypeError: There is no such option.
     """
     return run_with(manifest, options)
 
@@ -171,18 +173,19 @@ async def run_async_with(source: Manifest | str | Path, options: Options) -> Run
         raise RunLockedError(holder)
     only = select(options.select, plan.axes, plan.manifest) if options.select is not None else None
     run_id = _run_id(folder, options)
-    around = options.surroundings or Surroundings(environ=os.environ)
+    around = options.surroundings or _surroundings(options, manifest)
     around = replace(around, run_id=run_id)
     settings = _settings(options, plan, around)
     async with AsyncExitStack() as stack:
         drivers = {}
-        for name in _backends(plan, only):
+        for name, set_to in _backends(plan, only).items():
             backend = manifest.backends[name]
             driver = open_driver(
                 options.adapt(backend) if options.adapt else backend,
                 name=name,
                 folder=manifest.folder,
                 surroundings=around,
+                settings=set_to,
             )
             stack.push_async_callback(_close, driver)
             drivers[name] = driver
@@ -216,6 +219,11 @@ async def run_async_with(source: Manifest | str | Path, options: Options) -> Run
     done = Run(folder)
     done.summary = summary
     return done
+
+
+def _surroundings(options: Options, manifest: Manifest) -> Surroundings:
+    permission = read_permission(os.environ, is_trusted=options.trust or manifest.trust)
+    return Surroundings(environ=os.environ, permission=permission)
 
 
 def _expand(source: Manifest | str | Path, options: Options) -> Plan:
@@ -330,18 +338,24 @@ def _is_left_to_buy(
     )
 
 
-def _backends(plan: Plan, only: Only | None) -> list[str]:
-    """Backends with points to run, in the manifest's order."""
-    used = {layout.backend for layout in plan.layouts()}
+def _backends(plan: Plan, only: Only | None) -> dict[str, list[SettingValues]]:
+    """Backends with points to run, in the manifest's order, and how the points set them."""
+    used = {(layout.backend, layout.settings): None for layout in plan.layouts()}
     if only is not None:
-        chosen: set[str] = set()
+        chosen: dict[tuple[str, SettingValues], None] = {}
         for point in plan.points():
-            if point.backend not in chosen and only(point):
-                chosen.add(point.backend)
-            if chosen == used:
+            setting = (point.backend, settings_of(point.parameters))
+            if setting not in chosen and only(point):
+                chosen[setting] = None
+            if len(chosen) == len(used):
                 break
         used = chosen
-    return [name for name in plan.manifest.backends if name in used]
+    names = {name for name, _ in used}
+    return {
+        name: [settings for backend, settings in used if backend == name]
+        for name in plan.manifest.backends
+        if name in names
+    }
 
 
 async def _describe_all(drivers: Mapping[str, Driver], settings: Settings) -> dict[str, Target]:

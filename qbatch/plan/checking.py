@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Protocol
 
 from qbatch.notation import did_you_mean, listed, shortened
 from qbatch.plan.mistakes import Mistakes
-from qbatch.plan.pricing.summary import any_order, count_shots
+from qbatch.plan.pricing.summary import Kind, any_order, count_shots, kind_of
 from qbatch.providers import Order, Target, depends_on_values, misfit
 
 if TYPE_CHECKING:
+    from qbatch.manifest.paths import SettingValues
     from qbatch.plan.layout import Layout
     from qbatch.plan.points import Plan
 
@@ -31,8 +32,8 @@ class Checks(Protocol):
 def check_targets(plan: Plan, targets: Mapping[str, Target], drivers: Mapping[str, Checks]) -> None:
     """See that every circuit can run on every backend it is planned for.
 
-    Each circuit text is checked once for each backend, with the largest number of shots it is
-    planned with, and with the values of one of its points.
+    Each circuit text is checked once for each backend and setting of it, with the largest number of
+    shots it is planned with, and with the values of one of its points.
 
     Args:
         plan: The plan.
@@ -52,13 +53,13 @@ def check_targets(plan: Plan, targets: Mapping[str, Target], drivers: Mapping[st
     for layout in _one_of_each(plan):
         if layout.backend not in targets or layout.backend not in drivers:
             continue
-        counted = histogram.get((layout.backend, layout.program.sha256))
+        counted = histogram.get(kind_of(layout))
         if not counted:
             continue
         target = targets[layout.backend]
         problem = drivers[layout.backend].check(any_order(layout, max(counted)), target)
         if problem is not None:
-            said = f"circuit {layout.circuit!r} on backend {layout.backend!r}: {problem}"
+            said = f"circuit {layout.circuit!r} on backend {_as_set(layout)}: {problem}"
             mistakes.add(("circuits", layout.circuit), said)
     mistakes.raise_if_any()
 
@@ -72,32 +73,38 @@ def check_values(plan: Plan) -> None:
     Raises:
         SourceErrors: A circuit cannot, once for each backend, at its place.
     """
-    backends = plan.manifest.backends
-    picky = {name for name, backend in backends.items() if depends_on_values(backend)}
+    backends = {(lay.backend, lay.settings): plan.backend_of(lay) for lay in plan.layouts()}
+    picky = {key: backend for key, backend in backends.items() if depends_on_values(backend)}
     if not picky:
         return
     mistakes = Mistakes(plan.manifest)
     for layout, rows in _values_of_each(plan, picky):
         folder = plan.manifest.folder
-        problem = misfit(backends[layout.backend], folder, layout.program, rows)
+        backend = picky[layout.backend, layout.settings]
+        problem = misfit(backend, folder, layout.program, rows)
         if problem is not None:
-            said = f"circuit {layout.circuit!r} on backend {layout.backend!r}: {problem}"
+            said = f"circuit {layout.circuit!r} on backend {_as_set(layout)}: {problem}"
             mistakes.add(("circuits", layout.circuit), said)
     mistakes.raise_if_any()
 
 
+def _as_set(layout: Layout) -> str:
+    """Return the backend's name with what is changed of it."""
+    told = ", ".join(f"{'.'.join(path)}: {value}" for path, value in layout.settings)
+    return f"{layout.backend!r} with {told}" if told else repr(layout.backend)
+
+
 def _values_of_each(
-    plan: Plan, backends: Collection[str]
+    plan: Plan, backends: Collection[tuple[str, SettingValues]]
 ) -> Iterator[tuple[Layout, Collection[tuple[float, ...]]]]:
     """Yield each circuit text of some backends with the different values it is planned at."""
-    found: dict[tuple[str, str], tuple[Layout, dict[tuple[float, ...], None]]] = {}
+    found: dict[Kind, tuple[Layout, dict[tuple[float, ...], None]]] = {}
     for layout, index in plan.rows():
-        if layout.backend in backends:
+        if (layout.backend, layout.settings) in backends:
             names = layout.program.facts.parameters
             columns = {name: (at, values) for name, at, values in layout.parameters}
             row = tuple(float(columns[n][1][index[columns[n][0]]]) for n in names)
-            key = layout.backend, layout.program.sha256
-            rows = found.setdefault(key, (layout, {}))[1]
+            rows = found.setdefault(kind_of(layout), (layout, {}))[1]
             if len(rows) < MOST_VALUES:
                 rows[row] = None
     yield from ((layout, rows.keys()) for layout, rows in found.values())
@@ -112,9 +119,9 @@ def _shots_problem(shots: Counter[int], target: Target) -> str | None:
 
 
 def _one_of_each(plan: Plan) -> Iterator[Layout]:
-    seen: set[tuple[str, str]] = set()
+    seen: set[Kind] = set()
     for layout in plan.layouts():
-        key = (layout.backend, layout.program.sha256)
+        key = kind_of(layout)
         if key not in seen:
             seen.add(key)
             yield layout

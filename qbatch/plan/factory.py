@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from qbatch.errors import QbatchError
 from qbatch.manifest.models import Value
+from qbatch.manifest.paths import SettingValues, setting_axis, settings_of
 from qbatch.plan.geometry.grid import Block
 from qbatch.plan.geometry.sweep import Grid, column_of
 from qbatch.plan.identity import (
@@ -25,6 +26,7 @@ from qbatch.plan.identity import (
     short_key,
 )
 from qbatch.plan.layout import Column, Layout, TextTables, full_text, id_format, name_format
+from qbatch.plan.settings import concerns
 
 if TYPE_CHECKING:
     from qbatch.circuit import Circuit, CircuitSource
@@ -99,11 +101,11 @@ class Factory:
         self._axes = tuple(axes)
         self._writers = writers
         self._shows_seed = shows_seed
-        self._backends = {
-            name: backend_identity(backend, manifest.folder)
-            for name, backend in manifest.backends.items()
-        }
-        self._backend_json = {n: canonical_json(found) for n, found in self._backends.items()}
+        self._manifest = manifest
+        #: What counts for ids, and its canonical JSON.
+        self._backends: dict[tuple[str, SettingValues], tuple[Mapping[str, Any], str]] = {}
+        for name in manifest.backends:
+            self._backend(name, ())  # a calibration that cannot be read is told now
         self._settings: dict[str, Setting] = {}
         self._layouts: dict[object, Layout] = {}
         self._tables: dict[int, TextTables] = {}
@@ -143,10 +145,13 @@ class Factory:
         columns = _columns(block, values, grid.overridden(mask))
         circuit, backend = str(columns["circuit"].values[0]), str(columns["backend"].values[0])
         source = self._sources[circuit]
+        fixed = {n: c.values[0] for n, c in columns.items() if setting_axis(n)}
+        ours = {n: v for n, v in fixed.items() if concerns(n, backend)}
+        settings = settings_of(ours.items())
         given = {n: c.values[0] for n, c in columns.items() if n in source.arguments}
         program = source.circuit({name: given[name] for name in sorted(given)})
         free = _free(source, program, columns)
-        used = {**{n: columns[n] for n in given}, **free}
+        used = {n: columns[n] for n in (*given, *ours)} | free
         shown = {n: columns[n] for n in self._axes if n in columns and (n in used or n in _SHOWN)}
         tables = self._tables.setdefault(id(block), TextTables())
         ids = id_format(free, columns["shots"], grid.seed, grid.copies, tables)
@@ -158,25 +163,34 @@ class Factory:
             circuit,
             backend,
             program,
-            self._setting(backend, program, grid.seed),
+            self._setting(backend, settings, program, grid.seed),
             grid.seed,
-            prefix_hash(self._backend_json[backend], program.text),
+            prefix_hash(self._backend(backend, settings)[1], program.text),
             *ids,
             seeded,
             names[1],
             _located(columns["shots"]),
             parameters,
+            settings,
         )
 
-    def _setting(self, backend: str, program: Circuit, seed: int) -> str:
+    def _setting(self, backend: str, settings: SettingValues, program: Circuit, seed: int) -> str:
         text = canonical_text(program.text)
-        key = short_key(self._backend_json[backend], text, str(seed))
-        self._settings.setdefault(key, Setting(self._backends[backend], text, seed))
+        identity, written = self._backend(backend, settings)
+        key = short_key(written, text, str(seed))
+        self._settings.setdefault(key, Setting(identity, text, seed))
         return key
 
-    def backend_settings(self, name: str) -> Mapping[str, Any]:
-        """Return those settings of a backend that count for ids."""
-        found: Mapping[str, Any] = json.loads(self._backend_json[name])
+    def _backend(self, name: str, settings: SettingValues) -> tuple[Mapping[str, Any], str]:
+        if (name, settings) not in self._backends:
+            backend = self._manifest.backends[name].with_settings(settings)
+            identity = backend_identity(backend, self._manifest.folder)
+            self._backends[name, settings] = (identity, canonical_json(identity))
+        return self._backends[name, settings]
+
+    def backend_settings(self, name: str, settings: SettingValues = ()) -> Mapping[str, Any]:
+        """Return what of a backend counts for ids, once `settings` are set."""
+        found: Mapping[str, Any] = json.loads(self._backend(name, settings)[1])
         return found
 
 

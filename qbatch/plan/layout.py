@@ -20,6 +20,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, overload
 
 from qbatch.manifest.models import Value
+from qbatch.manifest.paths import SettingValues
 from qbatch.plan.geometry.grid import Index
 from qbatch.plan.identity import SweepPoint, number_text, seed_of
 
@@ -119,6 +120,7 @@ class Layout:
         name_format: Likewise, without the copy's number.
         shots: (position or -1, values); -1: all points have values[0].
         parameters: (name, position or -1, values), in the order of `SweepPoint.parameters`.
+        settings: What its points change of their backend.
     """
 
     circuit: str
@@ -133,6 +135,7 @@ class Layout:
     name_columns: list[tuple[int, Sequence[str]]]
     shots: tuple[int, Sequence[int]]
     parameters: tuple[tuple[str, int, Sequence[Value]], ...]
+    settings: SettingValues = ()
 
     def id_at(self, index: Index) -> str:
         """Return the id of the point at `index`, whose last entry counts its copies from 0."""

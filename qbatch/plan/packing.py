@@ -1,9 +1,9 @@
 """Packing points into composite jobs under a target's limits, in memory that does not grow.
 
-Points come in run order. Each backend (and, where its target packs by circuit, each circuit text)
-has one open composite job, closed when the next point would pass a limit; what is left open is
-closed at the end. Should more than `_MOST_OPEN` points wait in open composite jobs, the fullest is
-closed early. No point is lost, none repeated.
+Points come in run order. Each backend, with each setting of it (and, where its target packs by
+circuit, each circuit text), has one open composite job, closed when the next point would pass a
+limit; what is left open is closed at the end. Should more than `_MOST_OPEN` points wait in open
+composite jobs, the fullest is closed early. No point is lost, none repeated.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def pack(
     generation_of: Callable[[SweepPoint], int] | None,
 ) -> Iterator[Batch]:
     """Yield batches; see `Plan.composites`."""
-    waiting: dict[tuple[str, ...], _Open] = {}
+    waiting: dict[tuple[object, ...], _Open] = {}
     num_waiting = 0
     for point in plan.points():
         target = targets.get(point.backend)
@@ -70,7 +70,7 @@ def pack(
         order = plan.order_of(point)
         generation = generation_of(point) if generation_of else 1
         part = order.circuit.sha256 if target.pack_by == "circuit" else ""
-        key = (point.backend, part, str(generation))
+        key = (point.backend, order.settings, part, generation)
         if key not in waiting:
             limits = _limits(plan, point.backend, target)
             waiting[key] = _Open(point.backend, generation, *limits)

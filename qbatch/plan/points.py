@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from qbatch.manifest.paths import setting_axis, settings_of
 from qbatch.manifest.prices import NO_PRICES, PriceList
 from qbatch.plan.geometry.grid import Block, Index
 from qbatch.plan.geometry.sweep import Grid, Variants
@@ -19,7 +20,7 @@ from qbatch.providers import Batch, Order
 
 if TYPE_CHECKING:
     from qbatch.circuit import CircuitSource
-    from qbatch.manifest.models import Manifest
+    from qbatch.manifest.models import Backend, Manifest
     from qbatch.plan.factory import Factory
     from qbatch.plan.pricing.summary import PlanSummary
     from qbatch.providers import Target
@@ -64,8 +65,13 @@ class Plan:
 
     @cached_property
     def variant_names(self) -> frozenset[str]:
-        """Axes that decide circuit text and backend."""
-        return frozenset({"circuit", "backend"}) | self.factory.arguments
+        """Axes that decide circuit text and backend, with its settings."""
+        names = {name for grid in self.grids for block in grid.blocks for name in block.names}
+        return (
+            frozenset({"circuit", "backend"})
+            | self.factory.arguments
+            | {name for name in names if setting_axis(name)}
+        )
 
     def variants(self, grid: Grid, block: Block) -> Variants:
         """Return the layouts of a block."""
@@ -117,7 +123,12 @@ class Plan:
             parameters={name: float(values[name]) for name in circuit.facts.parameters},
             shots=point.shots,
             seed=point.seed,
+            settings=settings_of(point.parameters),
         )
+
+    def backend_of(self, layout: Layout) -> Backend:
+        """Return the backend of a layout's points, with what they change of it."""
+        return self.manifest.backends[layout.backend].with_settings(layout.settings)
 
     def setting_key(self, point: SweepPoint) -> str:
         """Return the key of `setting` for a point of this plan: 16 hex digits."""

@@ -39,6 +39,7 @@ from qbatch.providers.registry import (
     misfit,
     open_driver,
     options_model,
+    validate_changed,
     validate_settings,
 )
 
@@ -70,5 +71,6 @@ __all__ = [
     "misfit",
     "open_driver",
     "options_model",
+    "validate_changed",
     "validate_settings",
 ]

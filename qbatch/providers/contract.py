@@ -19,11 +19,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from qbatch.job import CompositeJob, JobState
+from qbatch.providers.kit.permission import Gate, Permission
 
 if TYPE_CHECKING:
     import httpx
 
     from qbatch.circuit import Circuit
+    from qbatch.manifest.paths import SettingValues
     from qbatch.result import Counts
 
 
@@ -39,6 +41,8 @@ class Surroundings:
         is_virtual: The clock is virtual: work must be done inline, never in threads or processes.
         folder: The manifest's, from which files that a backend names are read.
         now: The calendar; UTC, seconds since 1970.
+        permission: What the person lets manifests do with credentials.
+        gate: Where this backend's credential may go, for its wire; `open_driver` makes it.
     """
 
     environ: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -47,6 +51,8 @@ class Surroundings:
     is_virtual: bool = False
     folder: Path = field(default_factory=Path)
     now: Callable[[], float] = time.time
+    permission: Permission = field(default_factory=Permission)
+    gate: Gate = field(default_factory=Gate)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +66,8 @@ class Order:
         parameters: A value for each of `circuit.facts.parameters`.
         shots: 1 or more.
         seed: 0 <= seed < 2**63, derived from the root seed and the point's id.
+        settings: What the point changes of its backend. A driver need not look: it was opened with
+            the backend so changed, and is given no orders of other settings.
     """
 
     id: str
@@ -68,6 +76,7 @@ class Order:
     parameters: Mapping[str, float]
     shots: int
     seed: int
+    settings: SettingValues = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -414,6 +423,10 @@ class Catalogue(Protocol):
 
     def base_urls(self) -> Sequence[str]:
         """Return where the cloud's services are."""
+        ...
+
+    def storage_urls(self) -> Sequence[str]:
+        """Return which stores of the person's own it uses, where it uses any."""
         ...
 
     async def list_targets(self) -> Sequence[Target]:

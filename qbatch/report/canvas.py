@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 #: Okabe and Ito's colours, told apart with any colour vision, on white and on dark grey.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6BB1", "#7F7F7F")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "h")
+#: Where colours come again: dashes of a line, and hatching of a bar, that tell them apart.
+DASHES: tuple[Any, ...] = ("-", (0, (4, 1.5)), (0, (1.2, 1.2)), (0, (6, 1.5, 1.2, 1.5)))
+HATCHES = ("", "////", "....", "xxxx")
 INK = "#1a2b3c"  # stands for the page's own text colour until the SVG is made fit
 PAPER = "#fefdfc"  # likewise for its background
 

@@ -100,25 +100,21 @@ def _draw_lines(canvas: Canvas, sheet: Sheet, panels: Panels) -> None:
                 dots = [mark for mark in here if mark.color == color]
                 aside = 0.0 if along_x.words is None else palette.aside(color)
                 _draw_repeats(axes, dots, palette.color(color), along_x, along_y, aside)
-        seen: set[Value | None] = set()
         for key in dict.fromkeys(mark.key for mark in means):
             line = sorted(
                 (mark for mark in means if mark.key == key), key=lambda m: along_x.place(m.x)
             )
             color = line[0].color
-            name = palette.label(color) if color not in seen else "_"
-            seen.add(color)
-            style = {"color": palette.color(color), "marker": palette.marker(color), "label": name}
             aside = 0.0 if along_x.words is None else palette.aside(color)
-            _draw_line(canvas, axes, line, along_x, along_y, style, aside)
+            _draw_line(canvas, axes, line, along_x, along_y, palette.line(color), aside)
         _draw_floor(axes, means, along_x)
         along_x.mark(
             axes.xaxis, (mark.x for mark in marks), partial(canvas.labels, plot.x), plot.xscale
         )
         along_y.mark(axes.yaxis, heights, partial(canvas.labels, plot.y), plot.yscale)
     _set_labels(panels, canvas.label(plot.x), canvas.label(plot.y))
-    palette.add_legend(sheet, panels[0][1], plot.color)
-    _describe_lines(canvas, marks, pooled)
+    palette.add_legend(sheet, plot.color, of_lines=True)
+    _describe_lines(canvas, marks, pooled, palette.told("dash"))
 
 
 def _drawable(canvas: Canvas, marks: list[Mark], *, says_so: bool = True) -> list[Mark]:
@@ -141,7 +137,7 @@ def _draw_line(
     line: list[Mark],
     along_x: Scale,
     along_y: Scale,
-    style: Any,
+    style: dict[str, Any],
     aside: float,
 ) -> None:
     xs = [along_x.place(mark.x) + aside for mark in line]
@@ -153,8 +149,9 @@ def _draw_line(
     if low and (not joined or len(line) <= 40):
         axes.vlines(xs, low, high, color=style["color"], linewidth=0.9, alpha=0.8)
     if joined:
-        axes.plot(xs, ys, color=style["color"], linewidth=1.2, alpha=0.85)
-    (dots,) = axes.plot(xs, ys, linestyle="none", **style, rasterized=len(line) > MAX_VECTOR_DOTS)
+        axes.plot(xs, ys, **(style | {"marker": None}), linewidth=1.2, alpha=0.85)
+    alone = style | {"linestyle": "none"}
+    (dots,) = axes.plot(xs, ys, **alone, rasterized=len(line) > MAX_VECTOR_DOTS)
     canvas.tooltips(dots, [_tooltip(canvas, mark) for mark in line])
 
 
@@ -203,11 +200,11 @@ def _draw_floor(axes: Axes, means: list[Mark], along_x: Scale) -> None:
         axes.plot(xs, ys, color=INK, alpha=0.6, linestyle=(0, (4, 3)), linewidth=1, label="_")
 
 
-def _describe_lines(canvas: Canvas, marks: list[Mark], pooled: list[Mark]) -> None:
+def _describe_lines(canvas: Canvas, marks: list[Mark], pooled: list[Mark], stroke: str) -> None:
     plot = canvas.series.plot
     lines = len({mark.key for mark in pooled})
     what = f"{canvas.label(plot.y)} against {canvas.label(plot.x)}"
-    coloured = f", one colour for each {plot.color}" if plot.color else ""
+    coloured = f", {stroke} for each {plot.color}" if plot.color else ""
     parted = f", one panel for each {plot.facet}" if plot.facet else ""
     canvas.caption.insert(0, f"{what}{coloured}{parted}; {count_of(len(marks), 'point')}.")
     bands = {
@@ -226,7 +223,9 @@ def _describe_lines(canvas: Canvas, marks: list[Mark], pooled: list[Mark]) -> No
             "Several lines of one colour differ in axes that this figure does not show."
         )
     if any(mark.estimate and mark.estimate.floor is not None for mark in pooled):
-        canvas.caption.append("Dashed: what a perfect device would show with as many shots.")
+        canvas.caption.append(
+            "Thin and dashed: what a perfect device would show with as many shots."
+        )
 
 
 # -- heatmaps --------------------------------------------------------------------------------------
@@ -338,13 +337,12 @@ def _draw_histograms(canvas: Canvas, sheet: Sheet, panels: Panels) -> None:
             here = [
                 along.place(mark.x) for mark in marks if mark.facet == facet and mark.color == color
             ]
-            axes.hist(
-                here, list(edges), color=palette.color(color), alpha=0.6, label=palette.label(color)
-            )
+            axes.hist(here, list(edges), alpha=0.6, **palette.bar(color))
         along.mark(axes.xaxis, (mark.x for mark in marks), partial(canvas.labels, plot.x))
     _set_labels(panels, canvas.label(plot.x), "points")
-    palette.add_legend(sheet, panels[0][1], plot.color)
-    canvas.caption.append(f"How {count_of(len(marks), 'point')} spread over {plot.x}.")
+    palette.add_legend(sheet, plot.color, of_lines=False)
+    coloured = _coloured(palette, plot.color)
+    canvas.caption.append(f"How {count_of(len(marks), 'point')} spread over {plot.x}{coloured}.")
 
 
 def _draw_outcomes(canvas: Canvas, sheet: Sheet, panels: Panels) -> None:
@@ -374,16 +372,23 @@ def _draw_outcomes(canvas: Canvas, sheet: Sheet, panels: Panels) -> None:
             range(len(bars)), list(bars), rotation=90 if is_long else 0, family="monospace"
         )
     _set_labels(panels, "outcome (bit 0 rightmost)", "frequency")
-    palette.add_legend(sheet, panels[0][1], plot.color)
-    shots = sum(counts.shots for counts in outcomes.values())
+    palette.add_legend(sheet, plot.color, of_lines=False)
+    shots, coloured = (
+        sum(counts.shots for counts in outcomes.values()),
+        _coloured(palette, plot.color),
+    )
     canvas.caption.append(
         f"Frequencies of outcomes over {count_of(shots, 'shot')}, with "
-        f"{percent(canvas.series.columns.level, 0)} Wilson intervals."
+        f"{percent(canvas.series.columns.level, 0)} Wilson intervals{coloured}."
     )
     if wanted:
-        canvas.caption.append("Dashed: the target distribution.")
+        canvas.caption.append("Thin and dashed: the target distribution.")
     if left_out:
         canvas.caption.append(f"{count_of(left_out, 'rarer outcome')} not shown.")
+
+
+def _coloured(palette: Palette, name: str | None) -> str:
+    return f", {palette.told('hatching')} for each {name}" if name else ""
 
 
 def _bars(all_counts: Iterable[Counts]) -> tuple[list[str], int]:
@@ -413,7 +418,6 @@ def _draw_bars(
         xs,
         [s.value for s in shares],
         width * 0.92,
-        color=palette.color(color),
-        label=palette.label(color),
+        **palette.bar(color),
     )
     axes.vlines(xs, [s.low for s in shares], [s.high for s in shares], color=INK, linewidth=0.9)

@@ -1,7 +1,8 @@
 """The report as Markdown: reads well as plain text, and on any forge that renders it.
 
-Rule: texts of others are put in by `cell` (inside of a line or a table), `line` (where one begins)
-or `fenced`, and make neither markup nor links.
+Rule: texts of others are put in by `cell` (inside of a line or a table), `line` (where one begins),
+`code` (a span of code, where escapes would be shown as they are) or `fenced`, and make neither
+markup nor links.
 """
 
 from __future__ import annotations
@@ -28,10 +29,13 @@ from qbatch.result import Verdict
 MAX_ROWS = 1_000
 
 _VERDICTS = {Verdict.PASS: "✔ pass", Verdict.FAIL: "✘ fail", Verdict.UNDECIDED: "? undecided"}
-_SPECIAL = str.maketrans({"\\": r"\\", "|": r"\|", "<": "&lt;", "\n": " ", "\r": " ", "`": "'"})
+_SPECIAL = str.maketrans({"\\": r"\\", "|": r"\|", "\n": " ", "\r": " ", "`": "'"})
 
 #: Where a text in brackets would become a link, an image or what a link refers to.
 _LINK = re.compile(r"\](?=[(\[:])")
+
+#: Where what reads as an entity begins.
+_ENTITY = re.compile(r"&(?=#?\w+;)")
 
 #: What makes a heading, a quotation, a list, a rule or a fence of a line that begins with it.
 _OPENS = re.compile(r"#|>|~~~|[*+-](?=\s|$)|([*_-])(?:\s*\1){2}")
@@ -40,10 +44,11 @@ _OPENS = re.compile(r"#|>|~~~|[*+-](?=\s|$)|([*_-])(?:\s*\1){2}")
 def cell(text: str) -> str:
     r"""Text made safe inside a table: no new column, no new row, no markup of HTML, no link.
 
-    >>> cell("a|b <i>"), cell("![x](y)")
-    ('a\\|b &lt;i>', '![x\\](y)')
+    >>> cell("a|b <i>"), cell("![x](y)"), cell("AT&T &lt;")
+    ('a\\|b &lt;i>', '![x\\](y)', 'AT&T &amp;lt;')
     """
-    return _LINK.sub(r"\]", text.translate(_SPECIAL))
+    text = _ENTITY.sub("&amp;", text.translate(_SPECIAL)).replace("<", "&lt;")
+    return _LINK.sub(r"\]", text)
 
 
 def line(text: str) -> str:
@@ -54,6 +59,24 @@ def line(text: str) -> str:
     """
     text = cell(text).strip()
     return f"\\{text}" if _OPENS.match(text) else text
+
+
+def code(text: str, *, in_table: bool = False) -> str:
+    r"""A span of code that shows a text as it is: entities and backslashes say nothing inside one.
+
+    In a table a pipe needs a backslash even there, which the table's reader takes away; so one that
+    has a backslash already would end the column, and is told apart by a space.
+
+    >>> code("zz <= -0.9"), code("|x| < 1", in_table=True), code("a`b")
+    ('`zz <= -0.9`', '`\\|x\\| < 1`', '``a`b``')
+    """
+    text = " ".join(text.split())
+    if in_table:
+        text = re.sub(r"(?<=\\)(?=\|)", " ", text).replace("|", r"\|")
+    longest = max((len(run) for run in re.findall("`+", text)), default=0)
+    fence = "`" * (longest + 1)
+    space = " " if not text.strip("`") or text[:1] == "`" or text[-1:] == "`" else ""
+    return f"{fence}{space}{text}{space}{fence}"
 
 
 def fenced(kind: str, text: str) -> Iterator[str]:
@@ -170,7 +193,9 @@ def _checks(content: Content) -> Iterator[str]:
     rows = []
     for check in content.overview.checks:
         where = cell(where_text(check.where, content.columns)) or "all points"
-        rows.append([_VERDICTS[check.verdict], f"`{cell(check.check.text)}`", where, check.summary])
+        rows.append(
+            [_VERDICTS[check.verdict], code(check.check.text, in_table=True), where, check.summary]
+        )
     yield from table(["verdict", "claim", "where", "points"], rows)
     yield ""
     told = False
@@ -178,7 +203,7 @@ def _checks(content: Content) -> Iterator[str]:
         for one in shown(check):
             if one.verdict is not Verdict.PASS or check.numbers.total() <= 3:
                 told = True
-                claim = f"`{cell(check.check.text)}` at {cell(one.name)}"
+                claim = f"{code(check.check.text)} at {cell(one.name)}"
                 yield f"- {_VERDICTS[one.verdict]}: {claim}: {cell(one.reason)}"
     if told:
         yield ""
@@ -286,7 +311,7 @@ def _held(content: Content) -> Iterator[str]:
         return
     yield from ("## Held jobs", "", content.held_note, "")
     for one in content.held:
-        yield f"- **{cell(one.point)}** (`{one.id[:8]}`): {cell(one.why)}"
+        yield f"- **{cell(one.point)}** ({code(one.id[:8])}): {cell(one.why)}"
         yield from (f"  - {line(name)}: {cell(text)}" for name, text in one.traces.items())
     yield ""
 
@@ -314,7 +339,7 @@ def _reproduce(content: Content) -> Iterator[str]:
     versions = ", ".join(f"{name} {number}" for name, number in content.versions.items())
     yield f"- versions: {cell(versions)}"
     yield f"- root seed: {content.seeds}"
-    yield f"- points (SHA-256 over their ids): `{content.overview.points_digest}`"
+    yield f"- points (SHA-256 over their ids): {code(content.overview.points_digest)}"
     yield from ("", "<details><summary>Manifest</summary>", "")
     text = content.manifest.text.rstrip("\n")
     yield from (*fenced("yaml", text), "", "</details>", "")

@@ -7,15 +7,19 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from qbatch.report.canvas import COLORS, MARKERS
+from qbatch.report.canvas import COLORS, DASHES, HATCHES, INK, MARKERS
 from qbatch.report.numbers import whole
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Sheet
 
     from qbatch.manifest.models import Value
 
+
+#: Entries of a legend beside a figure, of one below it, and of one that tells a ramp of colours.
+MAX_BESIDE, MAX_NAMED, MAX_OF_RAMP = 14, 40, 7
+#: Characters in a row of a legend below a figure.
+LEGEND_CHARACTERS = 84
 
 #: Values of an axis -> how they are written beside ticks and in legends.
 Labels = Callable[[Sequence["Value | None"]], Sequence[str]]
@@ -114,7 +118,11 @@ def _as_power(value: float) -> str:
 
 
 class Palette:
-    """A colour and a marker for each value of the color axis."""
+    """A colour and a marker for each value of the color axis.
+
+    Numbers that are more than there are colours go from dark to light. Of other values the ninth
+    has the first one's colour again, and another marker, dash and hatching.
+    """
 
     def __init__(self, values: Iterable[Value | None], labels: Labels) -> None:
         self.values = in_order(values)
@@ -132,24 +140,67 @@ class Palette:
 
         return colormaps["viridis"](0.9 * at / (len(self.values) - 1))
 
-    def marker(self, value: Value | None) -> str:
+    def line(self, value: Value | None) -> dict[str, Any]:
+        """How a line and its dots are drawn."""
         at = self.values.index(value)
-        return MARKERS[0] if self._is_ramp else MARKERS[(at + at // len(COLORS)) % len(MARKERS)]
+        marker = MARKERS[0] if self._is_ramp else MARKERS[(at + at // len(COLORS)) % len(MARKERS)]
+        dash = DASHES[self._round(value) % len(DASHES)]
+        return {"color": self.color(value), "marker": marker, "linestyle": dash}
+
+    def bar(self, value: Value | None) -> dict[str, Any]:
+        """How a bar is drawn."""
+        hatch = HATCHES[self._round(value) % len(HATCHES)]
+        return {"facecolor": self.color(value), "hatch": hatch, "edgecolor": INK, "linewidth": 0}
+
+    def _round(self, value: Value | None) -> int:
+        """How often all colours came before this value's."""
+        return 0 if self._is_ramp else self.values.index(value) // len(COLORS)
+
+    def told(self, second: str) -> str:
+        """What a value is known by: its colour, and where colours come again a `second` thing."""
+        if self._is_ramp or len(self.values) <= len(COLORS):
+            return "one colour"
+        if len(self.values) <= len(COLORS) * len(DASHES):
+            return f"one colour and {second}"
+        return f"a colour and {second} (which come again after {len(COLORS) * len(DASHES)})"
 
     def aside(self, value: Value | None) -> float:
         """How far beside a word on the x axis this colour stands, so that none hides another."""
         step = min(0.12, 0.6 / len(self.values))
         return step * (self.values.index(value) - (len(self.values) - 1) / 2)
 
-    def add_legend(self, sheet: Sheet, axes: Axes, name: str | None) -> None:
-        if name is None or len(self.values) < 2:
+    def add_legend(self, sheet: Sheet, title: str | None, *, of_lines: bool) -> None:
+        """Say what each colour stands for, whichever panels it is seen in."""
+        from matplotlib.lines import Line2D
+        from matplotlib.patches import Patch
+
+        if title is None or len(self.values) < 2:
             return
-        handles, labels = axes.get_legend_handles_labels()
-        many = len(labels) > 14
+        shown = self._named()
+        handles = [
+            Line2D([], [], linewidth=1.2, **self.line(value))
+            if of_lines
+            else Patch(**self.bar(value))
+            for value in shown
+        ]
+        words = [self.label(value) for value in shown]
+        is_beside = max(map(len, words)) < 18 and len(shown) <= MAX_BESIDE
+        widest = max(map(len, words)) + 6
         sheet.legend(
-            handles[:14],
-            [*labels[:13], "…"] if many else labels,
-            title=name,
-            loc="outside right upper" if max(map(len, labels)) < 18 else "outside lower left",
+            handles,
+            words,
+            title=title,
+            loc="outside right upper" if is_beside else "outside lower left",
+            ncols=1 if is_beside else max(1, min(4, LEGEND_CHARACTERS // widest)),
             alignment="left",
         )
+
+    def _named(self) -> list[Value | None]:
+        """The values that a legend tells: of a ramp some, from the first to the last."""
+        most, last = (MAX_OF_RAMP if self._is_ramp else MAX_NAMED), len(self.values) - 1
+        if last < most:
+            return self.values
+        steps = (
+            [round(i * last / (most - 1)) for i in range(most)] if self._is_ramp else range(most)
+        )
+        return [self.values[i] for i in steps]

@@ -17,7 +17,7 @@ from qbatch.result.analysis import (
     shot_values,
     told_apart,
 )
-from qbatch.result.array import CountsArray
+from qbatch.result.array import CountsArray, UnlikeRegistersError
 from qbatch.result.check import Check, Verdict, explain, judge, parse_check
 from qbatch.result.counts import Counts, Registers, pool
 from qbatch.result.distance import METRICS, distances, parse_distribution, sampling_floor
@@ -54,6 +54,7 @@ __all__ = [
     "Observable",
     "Registers",
     "Scatter",
+    "UnlikeRegistersError",
     "Verdict",
     "analyse",
     "check_analysis",

@@ -21,9 +21,9 @@ from pathlib import Path
 from qbatch.errors import SnapshotError
 from qbatch.snapshot import faults
 from qbatch.snapshot.faults import translated
-from qbatch.snapshot.frames import is_whole_undo
 from qbatch.snapshot.lock import Durability, Note, read_note
 from qbatch.snapshot.schema import APPLICATION_ID, PAGE_BYTES, SCHEMA_VERSION, TABLES
+from qbatch.snapshot.undo import is_whole_undo
 
 NAME = "snapshot.db"
 

@@ -12,15 +12,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from qbatch.snapshot import rows
 from qbatch.snapshot.reading import PURCHASES, write_meta
 from qbatch.snapshot.schema import POINT_COLUMNS, Mismatch, checked_point, crc_of
 
-COLUMNS = (
-    "ledger.job, ledger.generation, ledger.backend, ledger.unit, ledger.quoted, ledger.quoted_by, "
-    "ledger.reserved, ledger.billed, ledger.billed_by, ledger.refunded, ledger.refunded_by, "
-    "ledger.crc"
-)
-NUM_COLUMNS = 12
+COLUMNS = rows.columns("ledger", rows.Purchase)
+NUM_COLUMNS = len(rows.Purchase._fields)
 
 #: Where a bill says that nothing was bought.
 NOT_BOUGHT = "not bought"
@@ -244,11 +241,11 @@ def read_purchases(db: sqlite3.Connection) -> Iterator[Purchase]:
     Raises:
         Mismatch: One is damaged, or its point is not there.
     """
-    rows = db.execute(
+    found = db.execute(
         f"SELECT {COLUMNS}, {POINT_COLUMNS} FROM ledger LEFT JOIN points"
         " ON points.ordinal = ledger.job ORDER BY points.position, ledger.job, ledger.generation"
     )
-    for row in rows:
+    for row in found:
         entry, point = read(row[:NUM_COLUMNS]), row[NUM_COLUMNS:]
         if point[0] is None:
             raise Mismatch(f"point row {entry.ordinal} is missing")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -311,12 +311,21 @@ class Run:
         check_planned(len(rows), number, self.path)
         yield from read_points(self, rows)
 
-    def __getitem__(self, key: str) -> PointResult:
-        """Find a point by its name or by the beginning of its id (4 digits or more).
+    def __getitem__(self, key: str | int) -> PointResult:
+        """Find a point by its name, by the beginning of its id (4 digits or more), or by its place.
+
+        Args:
+            key: A number counts from 0 in plan order, or from the end where it is negative.
 
         Raises:
-            SelectionError: There is none, or more than one.
+            IndexError: There is no such place.
+            SelectionError: There is no such point, or more than one.
+            TypeError: The key is something else.
         """
+        if isinstance(key, int):
+            return self._at(key)
+        if not isinstance(key, str):
+            raise TypeError(f"a point is found by its name, id or place, not by {key!r}")
         rows = self._rows(f"{SELECT} WHERE position IS NOT NULL AND points.name = ?", (key,))
         if not rows:
             rows = self._by_id(key.lower())
@@ -325,6 +334,18 @@ class Run:
             raise SelectionError(f"{self.folder}: {_no_such_point(key)}")
         if len(rows) > 1:
             raise SelectionError(f"{self.folder}: {key!r} fits several points; give more digits")
+        (found,) = read_points(self, rows)
+        return found
+
+    def _at(self, place: int) -> PointResult:
+        number = len(self)
+        offset = place + number if place < 0 else place
+        rows = self._rows(
+            f"{SELECT} WHERE position IS NOT NULL ORDER BY position LIMIT 1 OFFSET ?",
+            (max(0, offset),),
+        )
+        if offset < 0 or not rows:
+            raise IndexError(f"{self.folder}: there is no point {place}; there are {number}")
         (found,) = read_points(self, rows)
         return found
 
@@ -399,9 +420,7 @@ class Run:
 
     def _large(self, table: str, where: str, values: Sequence[Any]) -> list[Any]:
         """Rows of a table with what is large in them, at their ends."""
-        rule = RULES[table]
-        assert rule.large is not None
-        sql = f"SELECT {rule.columns}, {rule.large[0]} FROM {table} WHERE {where}"
+        sql = f"SELECT {RULES[table].all_columns} FROM {table} WHERE {where}"
         rows = self._rows(sql, values, of=(table,))
         with checked(self.path):
             for row in rows:
@@ -422,7 +441,7 @@ class Run:
     def attempts_of(self, point: PointResult) -> list[attempts.Attempt]:
         """Every attempt at `point`, oldest first; the last is where its job stands."""
         rows = self._rows(
-            f"SELECT {attempts.COLUMNS}, crc FROM attempts WHERE job = ? ORDER BY generation",
+            f"SELECT {attempts.COLUMNS} FROM attempts WHERE job = ? ORDER BY generation",
             (point.ordinal,),
             of=("attempts",),
         )
@@ -461,7 +480,11 @@ class Run:
     # -- tables -------------------------------------------------------------------------------
 
     def counts_array(
-        self, register: str | None = None, *, bit_order: Literal["right", "left"] = "right"
+        self,
+        register: str | None = None,
+        *,
+        bit_order: Literal["right", "left"] = "right",
+        points: Iterable[PointResult] | None = None,
     ) -> CountsArray:
         """How often each outcome came, a row per completed point, a column per outcome seen.
 
@@ -469,14 +492,15 @@ class Run:
             register: One classical register; None: all of them together.
             bit_order: Where in the labels bit 0 stands: "right" as everywhere in qbatch, "left" as
                 OQC writes.
+            points: Of this run; None: all of it.
 
         Raises:
-            SelectionError: No completed point, or none with that register.
-            ValueError: The points' registers differ; name one that they share.
+            SelectionError: No completed point, or none with that register, or the points'
+                registers differ: choose points of one kind, or a register that they share.
         """
         from qbatch.snapshot.tables import counts_array
 
-        return counts_array(self, register, bit_order)
+        return counts_array(self, register, bit_order, points)
 
     def to_dataframe(self) -> pd.DataFrame:
         """One row per point, columns as in ``results.csv`` (needs the extra ``[data]``)."""
@@ -485,7 +509,10 @@ class Run:
         return to_dataframe(self)
 
     def to_xarray(self) -> xr.Dataset:
-        """Sweep axes as dimensions, NaN where a point is missing (needs the extra ``[data]``)."""
+        """Sweep axes as dimensions, NaN where a point is missing (needs the extra ``[data]``).
+
+        Zipped axes are one dimension, on which each is a coordinate.
+        """
         from qbatch.snapshot.tables import to_xarray
 
         return to_xarray(self)

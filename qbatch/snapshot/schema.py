@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from qbatch.job import Job, JobState
+from qbatch.snapshot import rows
 
 SCHEMA_VERSION = 2
 APPLICATION_ID = 0x71626368
@@ -169,24 +170,17 @@ class JobRow:
         return (*values, crc_of((self.ordinal, *values)))
 
 
-JOB_COLUMNS = (
-    "jobs.ordinal, jobs.state, jobs.generation, jobs.composite, jobs.provider_job_id, "
-    "jobs.status, jobs.error, jobs.cost, jobs.unit, jobs.submitted_at, "
-    "jobs.updated_at, jobs.crc"
-)
+JOB_COLUMNS = rows.columns("jobs", rows.Job)
+NUM_JOB_COLUMNS = len(rows.Job._fields)
 
 #: Bytes kept free in the row of a job that nothing has happened to.
 ROOM_BYTES = 64
 
 #: Columns after `ordinal` of such a job; its CRC is 0.
 PRISTINE = ("created", 1, None, None, "", "", None, "", None, 0.0)
-NUM_JOB_COLUMNS = 12
 
-POINT_COLUMNS = (
-    "points.ordinal, points.id, points.name, points.circuit, points.backend, points.shots, "
-    "points.repeat, points.seed, points.parameters, points.setting, points.crc, points.position"
-)
-NUM_POINT_COLUMNS = 12
+POINT_COLUMNS = rows.columns("points", rows.Point)
+NUM_POINT_COLUMNS = len(rows.Point._fields)
 
 
 def point_values(point: Any, ordinal: int, position: int | None, setting: str) -> tuple[Any, ...]:

@@ -222,7 +222,7 @@ def through_httpx(port: int, jobs: int, at_once: int) -> tuple[float, float]:
     import httpx
     import trio
 
-    from qbatch.providers.kit.wire import FlatTransport
+    from qbatch.providers.kit.transport import FlatTransport
 
     body = {"circuit": "OPENQASM 3.0;" + "x" * 900, "shots": 1000}
 

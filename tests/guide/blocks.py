@@ -96,6 +96,18 @@ def _proofs() -> str:
     return _table(("cloud", f"believed beside {unserved}"), rows())
 
 
+def _vendors() -> str:
+    """Each cloud's own hosts and variables."""
+
+    def rows() -> Iterator[tuple[str, ...]]:
+        for provider in (name for name in BUILT_IN if name != "local"):
+            vendor = import_module(f"qbatch.providers.{provider.replace('-', '_')}.driver").VENDOR
+            told = (vendor.hosts, vendor.urls, vendor.variables)
+            yield provider, *(", ".join(f"`{one}`" for one in some) for some in told)
+
+    return _table(("provider", "hosts and all below", "or where these say", "credentials"), rows())
+
+
 def _toy(file: str, language: str) -> str:
     """A file of the package by which the tests add a cloud."""
     text = (Path(__file__).parents[1] / "providers" / "toy_cloud" / file).read_text("utf-8")
@@ -105,6 +117,7 @@ def _toy(file: str, language: str) -> str:
 MAKERS: Mapping[str, Callable[[], str]] = {
     **{f"options {name}": (lambda name=name: _options(name)) for name in BUILT_IN},
     "proofs": _proofs,
+    "vendors": _vendors,
     "toy driver": lambda: _toy("toy_cloud.py", "python"),
     "toy project": lambda: _toy("pyproject.toml", "toml"),
     "diagram": _diagram,

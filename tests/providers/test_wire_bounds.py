@@ -40,7 +40,7 @@ class Line(httpx.AsyncBaseTransport):
 def ask(
     body: bytes = b"{}",
     headers: Mapping[str, str] | None = None,
-    url: str = "http://cloud.test/x",
+    url: str = "http://localhost/x",
     prepare: Callable[[Wire], dict[str, Any]] = lambda _: {},
     **settings: Any,
 ) -> Reply | ProviderError:
@@ -151,7 +151,7 @@ def test_a_refusal_of_a_new_secret_does_not_show_the_old_one() -> None:
 
 
 def test_a_signature_is_struck_from_the_answer_to_its_own_request() -> None:
-    url = "http://store.test/a.json?X-Amz-Date=1&X-Amz-Signature=" + "5e" * 32
+    url = "http://localhost/a.json?X-Amz-Date=1&X-Amz-Signature=" + "5e" * 32
     reply = ask(b"<SignatureProvided>" + b"5e" * 32 + b"</SignatureProvided>", url=url)
     assert isinstance(reply, Reply)
     assert b"5e5e" not in reply.content

@@ -17,6 +17,7 @@ from qbatch.report.rows import Columns, Floors, axes_of
 from qbatch.report.scales import Scale
 from qbatch.report.series import Series, default_plots, open_series
 from qbatch.result import Counts, analyse, pool
+from tests.report.conftest import FakePoint
 
 
 def series_of(run: Any, **plot: Any) -> Series:
@@ -198,6 +199,68 @@ def test_a_figure_nobody_asked_for_is_left_out_of_a_huge_run(
         series.add(point, axes_of(point))
     assert (series.marks, series.dropped) == ([], 8)
     assert "Too many points" in draw(series, bell.manifest, 1).note
+
+
+def with_backends(make_run: Any, number: int) -> Any:
+    """A run with so many backends, each measured at two numbers of shots."""
+    names = [f"b{i}" for i in range(number)]
+    backends = "".join(f"  {name}: {{provider: local}}\n" for name in names)
+    text = (
+        "qbatch: 1\nname: many\n"
+        "circuits: {bell: {qasm: 'bit[2] c; qubit[2] q; c = measure q;'}}\n"
+        f"backends:\n{backends}"
+        f"sweep: {{matrix: {{backend: [{', '.join(names)}], shots: [10, 20]}}}}\n"
+        "analysis: {observables: {zz: Z0 Z1}}\n"
+    )
+    points = [FakePoint(f"{name},{shots}", name, shots) for name in names for shots in (10, 20)]
+    run = make_run(text, points)
+    for point in points:
+        run.measure(point.name, {"00": point.shots - 3, "01": 3})
+    return run
+
+
+def strokes(figure: Figure, *names: str) -> list[tuple[str, ...]]:
+    """Attributes `names` of every coloured line and bar, in the order drawn."""
+    found = [element.attrib for element in ElementTree.fromstring(figure.svg).iter()]
+    return [tuple(each.get(name, "") for name in names) for each in found]
+
+
+@pytest.mark.parametrize(
+    ("number", "told"), [(8, "one colour for"), (13, "one colour and dash for")]
+)
+def test_no_two_of_many_lines_look_alike(make_run: Any, number: int, told: str) -> None:
+    """P15: thirteen backends shared eight strokes, and the caption said one colour each."""
+    figure = drawn(with_backends(make_run, number), x="shots", y="zz", color="backend")
+    lines = [
+        stroke
+        for stroke in strokes(figure, "stroke", "stroke-dasharray", "stroke-width", "clip-path")
+        if stroke[2] == "1.2"
+    ]
+    drawn_lines, in_legend = (
+        [s for s in lines if bool(s[3]) is inside] for inside in (True, False)
+    )
+    assert len(set(drawn_lines)) == len(drawn_lines) == number
+    assert {s[:2] for s in in_legend} == {s[:2] for s in drawn_lines}
+    assert f"{told} each backend;" in figure.caption
+
+
+@pytest.mark.parametrize("kind", [{}, {"x": "zz"}])
+def test_no_two_of_many_bars_look_alike(make_run: Any, kind: dict[str, str]) -> None:
+    figure = drawn(with_backends(make_run, 13), type="histogram", color="backend", **kind)
+    defs = re.findall(r'<pattern id="([^"]+)"', figure.svg)
+    assert len(defs) >= 5
+    assert "one colour and hatching for each backend" in figure.caption
+    assert {f"b{i}" for i in range(13)} <= set(re.findall(r"<text[^>]*>([^<]+)</text>", figure.svg))
+
+
+def test_a_legend_of_many_numbers_tells_the_first_and_the_last(bell: Any) -> None:
+    bell.points = [replace(bell.points[0], name=f"p{i}", parameters={"a": i}) for i in range(30)]
+    for point in bell.points:
+        bell.measure(point.name, {"00": 50, "11": 50})
+    figure = drawn(bell, x="shots", y="zz", color="a")
+    texts = re.findall(r"<text[^>]*>([^<]+)</text>", figure.svg)
+    assert {"0", "29"} <= set(texts)
+    assert "…" not in texts
 
 
 @pytest.mark.parametrize("unit", [1e-300, 1e-10, math.pi / 2880, math.pi / 180, math.pi / 16, 1.0])

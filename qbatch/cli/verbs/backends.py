@@ -43,11 +43,12 @@ def backends(
     no credential or refuses it, 8 when one is out of reach.
     """
     from qbatch.cli.clouds import find_accounts
+    from qbatch.cli.permits import surroundings_of
     from qbatch.executor.enquire import enquire
     from qbatch.manifest import load_manifest
 
     loaded = None if manifest is None else load_manifest(manifest, trust=trust)
-    accounts = find_accounts(loaded, provider)
+    accounts = find_accounts(loaded, surroundings_of(loaded, trust=trust), provider)
     usable = {each.name: each.driver for each in accounts if each.driver and not each.error}
     if calibration is not None:
         return _tell_calibrations(usable, None if calibration == "latest" else calibration)

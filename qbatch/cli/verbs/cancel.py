@@ -13,6 +13,7 @@ from qbatch.cli.options import (
     only_expression_option,
     out_option,
     run_argument,
+    trust_option,
     yes_option,
 )
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 @only_expression_option
 @no_report_option
 @out_option
+@trust_option
 @yes_option
 @json_option
 def cancel(
@@ -35,6 +37,7 @@ def cancel(
     expression: str | None,
     no_report: bool,
     out: Path | None,
+    trust: bool,
     yes: bool,
     as_json: bool,
 ) -> int:
@@ -45,12 +48,14 @@ def cancel(
     Exit code 0 when nothing that was meant is in flight any more, 9 while something is.
     """
     from qbatch.cli.in_flight import ask_clouds
+    from qbatch.cli.permits import surroundings_of
     from qbatch.cli.runs import ask, choose, open_named
     from qbatch.executor.attend import cancel_run
     from qbatch.report.numbers import count_of
 
     with open_named(run, out) as opened:
         folder = opened.folder
+        around = surroundings_of(opened.manifest, trust=trust)
         is_all = not (points or expression)
         meant = {each.id for each in opened.in_flight()}  # removed points too
         if not is_all:
@@ -62,7 +67,10 @@ def cancel(
             ask(f"Cancel {count_of(len(meant), 'job')} of {folder}?", yes=yes)
     return ask_clouds(
         lambda observer: cancel_run(
-            folder, None if is_all else meant.__contains__, observer=observer
+            folder,
+            None if is_all else meant.__contains__,
+            observer=observer,
+            surroundings=around,
         ),
         lambda after: _judge(after, meant),
         as_json=as_json,

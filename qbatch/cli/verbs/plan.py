@@ -47,6 +47,7 @@ def plan(
 ) -> None:
     """Show what `qbatch run MANIFEST` would do, and why; run nothing."""
     from qbatch.cli.files import named_by_person
+    from qbatch.cli.permits import surroundings_of
     from qbatch.cli.reasons import explain
     from qbatch.cli.runs import folder_of
     from qbatch.cli.targets import check_selection, describe, open_drivers
@@ -57,7 +58,7 @@ def plan(
 
     made = expand_file(manifest, overrides=overrides, trust=trust)
     check_selection(made, expression)
-    drivers = open_drivers(made.manifest, made.manifest.backends)
+    drivers = open_drivers(made, surroundings_of(made.manifest, trust=trust))
     targets = priced(describe(drivers), made)
     check_targets(made, targets, drivers)
     only = None if expression is None else select(expression, made.axes, made.manifest)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from qbatch.job import IN_FLIGHT, JobState
 from qbatch.manifest.models import Value
+from qbatch.manifest.paths import setting_axis
 from qbatch.plan.identity import SweepPoint
 
 if TYPE_CHECKING:
@@ -255,7 +256,8 @@ class _Gone:
 def _leaves_of(
     setting: Mapping[str, Any], parameters: Mapping[str, Value], repeat: int, shots: int
 ) -> dict[str, Any]:
-    return leaves({**setting, "parameters": parameters, "repeat": repeat, "shots": shots})
+    bound = {name: v for name, v in parameters.items() if setting_axis(name) is None}
+    return leaves({**setting, "parameters": bound, "repeat": repeat, "shots": shots})
 
 
 def leaves(settings: Any, path: str = "") -> dict[str, Any]:

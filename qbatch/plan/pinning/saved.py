@@ -19,8 +19,11 @@ from typing import TYPE_CHECKING, Any
 
 from qbatch.drafts import draft_beside
 from qbatch.errors import SelectionError
+from qbatch.manifest.paths import Path as SettingPath
+from qbatch.manifest.paths import put
 from qbatch.plan.identity import canonical_json
 from qbatch.plan.pinning.reasons import changes, leaves
+from qbatch.plan.pricing.summary import Kind, kind_of
 from qbatch.plan.select import select
 
 if TYPE_CHECKING:
@@ -69,11 +72,25 @@ def describe(plan: Plan) -> dict[str, Any]:
     for layout in plan.layouts():
         texts.setdefault(layout.circuit, set()).add(layout.program.sha256)
     return {
-        "backends": {n: plan.factory.backend_settings(n) for n in plan.manifest.backends},
+        "backends": _backends(plan),
         "circuits": {name: _texts(found) for name, found in sorted(texts.items())},
         "seeds": [grid.seed for grid in plan.grids],
         **_terms(plan),
     }
+
+
+def _backends(plan: Plan) -> dict[str, Any]:
+    """Return what of each backend counts for ids; a setting that is an axis with all its values."""
+    found = {name: dict(plan.factory.backend_settings(name)) for name in plan.manifest.backends}
+    values: dict[tuple[str, SettingPath], dict[str, Any]] = {}
+    for layout in plan.layouts():
+        for path, value in layout.settings:
+            values.setdefault((layout.backend, path), {})[canonical_json(value)] = value
+    for (name, path), of_axis in values.items():
+        many = len(of_axis) > _MOST_TEXTS
+        shown = _texts({*of_axis}) if many else [*of_axis.values()]
+        found[name] = put(found[name], path, shown)
+    return found
 
 
 def _terms(plan: Plan) -> dict[str, Any]:
@@ -119,14 +136,15 @@ def _programs(plan: Plan, backend: str, driver: object) -> dict[str, list[str] |
     if not isinstance(driver, Translates):
         return {}
     digests: dict[str, set[str]] = {}
-    seen: set[str] = set()
+    seen: set[Kind] = set()
     for layout in plan.layouts():
-        circuit = layout.program
-        if layout.backend != backend or circuit.sha256 in seen or len(seen) >= _MOST_PROGRAMS:
+        circuit, kind = layout.program, kind_of(layout)
+        if layout.backend != backend or kind in seen or len(seen) >= _MOST_PROGRAMS:
             continue
-        seen.add(circuit.sha256)
+        seen.add(kind)
         values = dict.fromkeys(circuit.facts.parameters, 0.5)
-        text = driver.program(Order("", layout.circuit, circuit, values, 1, 0))
+        order = Order("", layout.circuit, circuit, values, 1, 0, layout.settings)
+        text = driver.program(order)
         digest = hashlib.sha256(text.encode()).hexdigest()
         digests.setdefault(layout.circuit, set()).add(digest)
     return {name: _texts(found) for name, found in sorted(digests.items())}

@@ -74,6 +74,7 @@ from qbatch.providers.ibm_direct_access.replies import (
     redacted,
 )
 from qbatch.providers.ibm_direct_access.storage import (
+    STORE_VARIABLES,
     Bucket,
     open_bucket,
     path_of,
@@ -81,14 +82,20 @@ from qbatch.providers.ibm_direct_access.storage import (
 from qbatch.providers.kit.bearer import Bearer
 from qbatch.providers.kit.credentials import Secret, address, read_environment, read_pointer
 from qbatch.providers.kit.foreign import amount, identifier, record, said, whole, word
+from qbatch.providers.kit.permission import Vendor
 from qbatch.providers.kit.proofs import Proofs, refusal
 from qbatch.providers.kit.targets import no_target
-from qbatch.providers.kit.wire import Reply, Wire
+from qbatch.providers.kit.wire import Reply, open_wire
 
 IAM_URL = "https://iam.cloud.ibm.com"
 URL_VARIABLE = "QBATCH_IBM_DIRECT_ACCESS_URL"
 ENDPOINT, IAM_ENDPOINT = "QRMI_IBM_QS_ENDPOINT", "QRMI_IBM_QS_IAM_ENDPOINT"
 KEY, CRN = "QRMI_IBM_QS_IAM_APIKEY", "QRMI_IBM_QS_SERVICE_CRN"
+VENDOR = Vendor(
+    ("cloud.ibm.com", "quantum.ibm.com", "cloud-object-storage.appdomain.cloud"),
+    (URL_VARIABLE, ENDPOINT, IAM_ENDPOINT, *STORE_VARIABLES),
+    (KEY,),
+)
 
 #: A job may use the machine for so long at least, seconds.
 LEAST_TIMEOUT_S = 300
@@ -122,9 +129,7 @@ class IbmDirectAccess:
         self._is_virtual = surroundings.is_virtual
         self._pointer = backend.credentials
         self._url_given = backend.url
-        self._wire = Wire(
-            "ibm-direct-access", transport=surroundings.transport, now=surroundings.now
-        )
+        self._wire = open_wire("ibm-direct-access", surroundings)
         self._bearer = Bearer(self._issue_token)
         self._bucket: Bucket | None = None
         self._fit: Fit | None = None
@@ -200,6 +205,15 @@ class IbmDirectAccess:
 
     def base_urls(self) -> Sequence[str]:
         return (self._base, self._iam)
+
+    def storage_urls(self) -> Sequence[str]:
+        """Return where the bucket is.
+
+        Raises:
+            Refused: That is not known, or its keys are not.
+        """
+        bucket = self._storage()
+        return (bucket.endpoint, bucket.service_endpoint)
 
     def check(self, order: Order, target: Target) -> str | None:
         """Say why the machine cannot run it; translates the circuit, once for each text."""

@@ -1,6 +1,8 @@
 """What drivers of clouds share; no cloud is named here.
 
 wire           requests and answers, errors told apart, sizes and times bounded
+transport      the connections under it
+body           what comes over them, unpacked within bounds
 targets        what is said of a target that is not there
 foreign        reading what is not trusted
 bearer         tokens that expire and are renewed once for all

@@ -14,6 +14,14 @@ from qbatch.providers.kit.credentials import Secret, address, read_pointer
 from qbatch.providers.kit.foreign import amount
 from qbatch.providers.kit.wire import Wire
 
+URL_VARIABLES = (
+    "QBATCH_OPEN_QUANTUM_URL",
+    "OPENQUANTUM_KEYCLOAK_BASE",
+    "OPENQUANTUM_MANAGEMENT_URL",
+    "OPENQUANTUM_SCHEDULER_URL",
+)
+CREDENTIAL_VARIABLES = ("OPENQUANTUM_TOKEN", "OPENQUANTUM_CLIENT_SECRET")
+
 
 @dataclass(frozen=True, slots=True)
 class Services:

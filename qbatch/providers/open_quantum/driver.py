@@ -65,10 +65,17 @@ from qbatch.providers.kit.foreign import (
     whole,
     word,
 )
+from qbatch.providers.kit.permission import Vendor
 from qbatch.providers.kit.proofs import refusal
 from qbatch.providers.kit.targets import few, no_target
-from qbatch.providers.kit.wire import Reply, Wire
-from qbatch.providers.open_quantum.account import find_services, open_account, read_account
+from qbatch.providers.kit.wire import Reply, open_wire
+from qbatch.providers.open_quantum.account import (
+    CREDENTIAL_VARIABLES,
+    URL_VARIABLES,
+    find_services,
+    open_account,
+    read_account,
+)
 from qbatch.providers.open_quantum.options import ANY_SUBCATEGORY, Options
 from qbatch.providers.open_quantum.replies import (
     NOT_BOUGHT,
@@ -80,6 +87,8 @@ from qbatch.providers.open_quantum.replies import (
     read_output,
     url_of,
 )
+
+VENDOR = Vendor(("openquantum.com",), URL_VARIABLES, CREDENTIAL_VARIABLES)
 
 #: Active jobs per organization, as documented.
 MOST_ACTIVE = 10
@@ -113,7 +122,7 @@ class OpenQuantum:
         self._run_id = surroundings.run_id
         self._pointer = backend.credentials
         self._services = find_services(backend.url, self._environ)
-        self._wire = Wire("open-quantum", transport=surroundings.transport, now=surroundings.now)
+        self._wire = open_wire("open-quantum", surroundings)
         self._transpile = backend.transpile or Transpile()
         self._basis: tuple[str, ...] = ()
         self._account: Bearer | None = None
@@ -246,7 +255,7 @@ class OpenQuantum:
             program = self.program(order).encode()
         except CircuitError as error:
             raise Refused(f"open-quantum: {error}") from error
-        put = await self._wire.send("PUT", url_of(ticket, "url"), content=program)
+        put = await self._wire.send("PUT", url_of(ticket, "url"), content=program, is_bare=True)
         if not put.is_success:
             raise put.failure("the upload was not taken")
         name = self._job_name(batch)
@@ -354,7 +363,7 @@ class OpenQuantum:
         (order,) = batch.orders
         job = (await self._ask("GET", self._sched(f"jobs/{self._job_id(batch)}"))).object()
         url = url_of(job, "output_data_url")
-        reply = await self._wire.send("GET", url)
+        reply = await self._wire.send("GET", url, is_bare=True)
         if not reply.is_success:  # presigned URLs end; the next try reads a fresh one
             raise Unavailable(f"open-quantum: {order.name}: the result answered {reply.status}")
         facts = {

@@ -61,9 +61,10 @@ from qbatch.providers.kit.foreign import (
     whole,
     word,
 )
+from qbatch.providers.kit.permission import Vendor
 from qbatch.providers.kit.proofs import Proofs, refusal
 from qbatch.providers.kit.targets import no_target
-from qbatch.providers.kit.wire import Reply, Wire
+from qbatch.providers.kit.wire import Reply, open_wire
 from qbatch.providers.oqc.config import encode_config
 from qbatch.providers.oqc.options import Options
 from qbatch.providers.oqc.results import read_results
@@ -71,6 +72,7 @@ from qbatch.providers.oqc.results import read_results
 BASE_URL = "https://cloud.oqc.app"
 URL_VARIABLES = ("QBATCH_OQC_URL", "OQC_URL")
 TOKEN_VARIABLES = ("OQC_AUTHENTICATION_TOKEN", "OQC_AUTH_TOKEN", "OQC_TOKEN")
+VENDOR = Vendor(("oqc.app",), URL_VARIABLES, (*TOKEN_VARIABLES, "OQC_PASSWORD"))
 
 #: Body of one submission, bytes; the service refuses 131,072 and its own client cuts here.
 MAX_BYTES = 100_000
@@ -124,7 +126,7 @@ class Oqc:
         self._run_id = surroundings.run_id
         self._pointer = backend.credentials
         self._base = base_url(backend.url, self._environ)
-        self._wire = Wire("oqc", transport=surroundings.transport, now=surroundings.now)
+        self._wire = open_wire("oqc", surroundings)
         self._bearer = Bearer(self._log_in)
         self._qpu: Mapping[str, Any] | None = None
         #: Finished records seen by `poll`, until `fetch` takes them.

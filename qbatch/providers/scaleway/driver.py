@@ -58,9 +58,10 @@ from qbatch.providers import (
 )
 from qbatch.providers.kit.credentials import Secret, address, read_environment, read_pointer
 from qbatch.providers.kit.foreign import is_word, number, redact, said, word
+from qbatch.providers.kit.permission import Vendor
 from qbatch.providers.kit.proofs import refusal
 from qbatch.providers.kit.targets import no_target
-from qbatch.providers.kit.wire import Reply, Wire
+from qbatch.providers.kit.wire import Reply, open_wire
 from qbatch.providers.scaleway.moments import read_duration, read_instant, write_duration
 from qbatch.providers.scaleway.options import Options
 from qbatch.providers.scaleway.replies import (
@@ -91,6 +92,7 @@ from qbatch.providers.scaleway.results import (
 BASE_URL = "https://api.scaleway.com"
 URL_VARIABLES = ("QBATCH_SCALEWAY_URL", "QISKIT_SCALEWAY_API_URL", "SCW_API_URL")
 KEY_VARIABLES = ("QISKIT_SCALEWAY_SECRET_KEY", "SCW_SECRET_KEY")
+VENDOR = Vendor(("scaleway.com",), URL_VARIABLES, KEY_VARIABLES)
 PROJECT_VARIABLES = ("QISKIT_SCALEWAY_PROJECT_ID", "SCW_PROJECT_ID", "SCW_DEFAULT_PROJECT_ID")
 
 #: Rows asked for at once.
@@ -126,7 +128,7 @@ class Scaleway:
         self._is_virtual = surroundings.is_virtual
         self._pointer = backend.credentials
         self._base = base_url(backend.url, self._environ)
-        self._wire = Wire("scaleway", transport=surroundings.transport, now=surroundings.now)
+        self._wire = open_wire("scaleway", surroundings)
         self._platform: Mapping[str, Any] | None = None
         self._bookings: Sequence[Mapping[str, Any]] = ()
         #: Payload -> the model it was uploaded as.
@@ -498,7 +500,7 @@ class Scaleway:
             return text
         if not isinstance(url, str) or not url:
             return None
-        reply = await self._wire.send("GET", url)
+        reply = await self._wire.send("GET", url, is_bare=True)
         if not reply.is_success:  # such URLs end; the next try reads a fresh one
             raise Unavailable(f"scaleway: a result's URL answered {reply.status}")
         return reply.content.decode("utf-8", "replace")

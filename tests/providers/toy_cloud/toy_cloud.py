@@ -29,9 +29,12 @@ from qbatch.providers import (
     Update,
 )
 from qbatch.providers.kit.credentials import address, read_environment
+from qbatch.providers.kit.permission import Vendor
 from qbatch.providers.kit.proofs import refusal
 from qbatch.providers.kit.tally import read_tally
-from qbatch.providers.kit.wire import Reply, Wire
+from qbatch.providers.kit.wire import Reply, open_wire
+
+VENDOR = Vendor(("toy.example",), ("QBATCH_TOY_CLOUD_URL",), ("TOY_CLOUD_TOKEN",))
 
 STATES = {"queued": JobState.SUBMITTED, "done": JobState.COMPLETED, "broken": JobState.FAILED}
 
@@ -47,7 +50,7 @@ class Options(BaseModel):
         priority: From 1, which waits longest, to 9.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     machine: Literal["tin", "wood"] = "tin"
     priority: int = Field(default=1, ge=1, le=9)
@@ -68,7 +71,7 @@ class ToyCloud:
         self._url = address(backend.url or around.environ["QBATCH_TOY_CLOUD_URL"])
         self._token = read_environment(["TOY_CLOUD_TOKEN"], around.environ)
         self._run_id = around.run_id
-        self._wire = Wire("toy-cloud", transport=around.transport, now=around.now)
+        self._wire = open_wire("toy-cloud", around)
 
     async def _ask(self, method: str, path: str, content: bytes | None = None) -> Reply:
         bearer = {"authorization": f"Bearer {self._wire.reveal(self._token)}"}
