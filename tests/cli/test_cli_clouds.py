@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from qbatch.cli.bits import judge, keep_verdicts
+from qbatch.cli.bit_order import judge, keep_verdicts
 from qbatch.job import JobState
 from qbatch.plan.pricing.limits import parse_limits
 from qbatch.result import Counts
