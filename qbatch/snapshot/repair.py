@@ -8,7 +8,6 @@ it under another name.
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import sqlite3
 import tempfile
@@ -114,7 +113,7 @@ def _make(folder: Path, lock: RunLock) -> list[str]:
         if mending.refused:
             raise SnapshotError(f"{path}: not mended: {'; '.join(mending.refused)}")
         (copy.parent / database.NAME).replace(_mended(path))
-        _sync(folder)
+        database.sync_folder(folder)
     lock.mark("mending")
     return mending.told
 
@@ -243,14 +242,5 @@ def _exchange(path: Path) -> list[Path]:
             elif file.exists():
                 file.replace(file.with_name(f"{file.name}.damaged-{stamp}"))
         _mended(path).replace(path)
-        _sync(path.parent)
+        database.sync_folder(path.parent)
     return sorted(path.parent.glob(f"{path.name}*.damaged-*"))
-
-
-def _sync(folder: Path) -> None:
-    """Make the new names in a folder durable."""
-    fd = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

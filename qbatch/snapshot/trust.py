@@ -19,6 +19,7 @@ from qbatch.snapshot.faults import translated
 from qbatch.snapshot.reading import check_planned, checked, num_planned, steady
 from qbatch.snapshot.schema import (
     JOB_COLUMNS,
+    PLACE_COLUMNS,
     POINT_COLUMNS,
     Mismatch,
     checked_job,
@@ -78,6 +79,7 @@ RULES = {
     "meta": Rule("key, value, crc", _by_crc("fact {0!r}")),
     "settings": Rule("key, body_crc, crc", _by_crc("setting {0!r}"), large=("body", "body_crc")),
     "points": Rule(POINT_COLUMNS, checked_point),
+    "places": Rule(PLACE_COLUMNS, _by_crc("place {0}")),
     "jobs": Rule(JOB_COLUMNS, lambda row: checked_job(row, "")),
     "composites": Rule(COMPOSITE_COLUMNS, check_composite),
     "intents": Rule(
@@ -180,6 +182,11 @@ LINKS = {
         "SELECT 1 FROM events WHERE job IS NOT NULL AND state IN ('failed', 'cancelled')"
         " AND job NOT IN (SELECT job FROM attempts)",
     ),
+    "places": Link(
+        "places of points",
+        "SELECT 1 WHERE coalesce(CAST((SELECT value FROM meta WHERE key = 'places') AS INTEGER), 0)"
+        " <> (SELECT count(*) FROM places)",
+    ),
     "ledger": Link("purchases", f"SELECT 1 WHERE {_PURCHASES} <> (SELECT count(*) FROM ledger)"),
 }
 
@@ -206,7 +213,7 @@ class Trust:
     def check(self, *tables: str) -> None:
         """Check each row of these tables, unless that was done.
 
-        Two more are checked at the speed of SQL: "places", where points stand in the plan, and
+        Two more are checked at the speed of SQL: "positions", where points stand in the plan, and
         "moves", whether each job stands where its latest move and its composite job say.
 
         Raises:
@@ -216,8 +223,8 @@ class Trust:
             if table in self._checked:
                 continue
             with translated(self._path), checked(self._path):
-                if table == "places":
-                    self._check_places()
+                if table == "positions":
+                    self._check_positions()
                 elif table == "moves":
                     check_link(self._db, LATEST_MOVES)
                     check_link(self._db, STAGES)
@@ -227,7 +234,7 @@ class Trust:
                     check_link(self._db, LINKS.get(table))
             self._checked.add(table)
 
-    def _check_places(self) -> None:
+    def _check_positions(self) -> None:
         """Whether each point stands where its CRC says that it does: at the speed of SQL."""
         with steady(self._db):
             wrong = self._db.execute(

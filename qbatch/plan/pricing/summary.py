@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from qbatch.plan.layout import Layout
     from qbatch.plan.points import Only, Plan
 
-#: (backend, circuit text's SHA-256) -> shots -> how many points
+#: (backend, circuit text's SHA-256) -> shots -> how many jobs
 Histogram = dict[tuple[str, str], Counter[int]]
 
 
@@ -29,7 +29,7 @@ class BackendSummary:
     Attributes:
         backend: Its name in the manifest.
         target: As resolved by the provider; "" when it was not asked.
-        points: Each is one job.
+        points: How many; of those that come to one content, the first.
         shots: In all.
         composite_jobs: What is submitted; None when the target was not asked.
         price: In `unit`; None when the target was not asked.
@@ -61,16 +61,13 @@ class PlanSummary:
         points: How many.
         shots: In all.
         backends: The share of each backend that has points, in the manifest's order.
+        jobs: How many: places of the sweep that come to one content are bought once.
     """
 
     points: int
     shots: int
     backends: tuple[BackendSummary, ...]
-
-    @property
-    def jobs(self) -> int:
-        """One for each point."""
-        return self.points
+    jobs: int
 
     @property
     def composite_jobs(self) -> int | None:
@@ -165,14 +162,32 @@ def summarise(
     """Sum a plan up; see `Plan.summary`. Fast at any size, unless points are chosen one by one."""
     histogram = count_shots(plan, only)
     rows = tuple(_backends(plan, histogram, targets, only, drivers or {}))
-    return PlanSummary(sum(r.points for r in rows), sum(r.shots for r in rows), rows)
+    jobs, shots = sum(row.points for row in rows), sum(row.shots for row in rows)
+    return PlanSummary(_num_points(plan, only, jobs), shots, rows, jobs)
+
+
+def _num_points(plan: Plan, only: Only | None, jobs: int) -> int:
+    """Count the places that are meant; each is a job's but for those that share one."""
+    if not plan.shared:
+        return jobs
+    return plan.num_points if only is None else sum(map(only, plan.points()))
 
 
 def count_shots(plan: Plan, only: Only | None = None) -> Histogram:
-    """Count points by backend, circuit text and shots; by arithmetic where that is possible."""
+    """Count jobs by backend, circuit text and shots; by arithmetic where that is possible."""
+    if plan.shared:
+        return _bought(plan, only)
     if only is None and not any(grid.samples for grid in plan.grids):
         return _counted(plan)
     return _walked(plan, only)
+
+
+def _bought(plan: Plan, only: Only | None) -> Histogram:
+    found: Histogram = {}
+    for point in plan.bought(only):
+        key = (point.backend, plan.order_of(point).circuit.sha256)
+        found.setdefault(key, Counter())[point.shots] += 1
+    return found
 
 
 def _counted(plan: Plan) -> Histogram:
