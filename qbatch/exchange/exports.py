@@ -123,7 +123,8 @@ class CsvRows:
                 row += (estimate.value, estimate.se, estimate.low, estimate.high)
         row += (job.cost, job.unit, job.provider_job_id, job.error)
         if self._bought:
-            row += self._bought.get(point.id, (None,) * len(FIGURES))
+            nothing = (None,) * len(FIGURES)
+            row += nothing if point.same_as else self._bought.get(point.id, nothing)
         return row
 
 

@@ -85,7 +85,7 @@ class PointResult:
         ordinal: Its row; stays for life.
         setting: Key of what it shares with others, "" when none was kept.
         same_as: Name of the place before it in the plan that comes to the same content: the job is
-            that one's; "" for the first or only one.
+            that one's, and its cost is told there alone; "" for the first or only one.
     """
 
     id: str
@@ -241,7 +241,8 @@ def read_places(run: Folder, rows: Sequence[Sequence[Any]]) -> Iterable[PointRes
         places = [place_from_row(row[-NUM_PLACE_COLUMNS:]) for row in rows]
     points = read_points(run, [row[:-NUM_PLACE_COLUMNS] for row in rows])
     for point, place in zip(points, places, strict=True):
-        yield replace(point, **place, same_as=point.name)
+        job = replace(point.job, cost=None)  # told once, where it was bought
+        yield replace(point, **place, job=job, same_as=point.name)
 
 
 def _checked(row: Sequence[Any]) -> Job:

@@ -202,7 +202,7 @@ def _write_table(
     else:
         columns.append(rule.large[0])
         rows = (row for row in whole_rows(old, name) if key_of(name, row) in table.rows)
-    job = columns.index("job") if "job" in columns else None
+    job = next((columns.index(each) for each in ("job", "point") if each in columns), None)
     kept = (row for row in rows if job is None or row[job] not in dropped)
     marks = ", ".join("?" * len(columns))
     new.executemany(f"INSERT INTO {name}({', '.join(columns)}) VALUES ({marks})", kept)

@@ -606,6 +606,7 @@ class Snapshot:
 
 _TABLES_OF_A_POINT = (
     ("points", "ordinal"),
+    ("places", "point"),
     ("jobs", "ordinal"),
     ("results", "ordinal"),
     ("raw", "job"),

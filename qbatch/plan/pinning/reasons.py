@@ -111,7 +111,8 @@ class Reason:
 
     def __str__(self) -> str:
         if not self.changes:
-            return str(self.why)
+            same_as = self.point.same_as
+            return f"{self.why}, with {same_as}" if same_as else str(self.why)
         return f"{self.why}: {'; '.join(map(str, self.changes))}"
 
 
