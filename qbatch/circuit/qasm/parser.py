@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from qbatch.circuit.program import Barrier, Delay, Program, Reset
+from qbatch.circuit.qasm.content import content_of
 from qbatch.circuit.qasm.discarded import settle
 from qbatch.circuit.qasm.names import QELIB1, REFUSED, STDGATES
 from qbatch.circuit.qasm.registers import Jump
@@ -50,6 +51,7 @@ class Parser(Subroutines):
             pass  # "end"
         self.out.may_fail = self.may_fail
         settle(self.out, self.source)
+        self.out.content = content_of(self.version, self.tokens, self.directives)
         return self.out
 
     def _version(self) -> None:

@@ -24,14 +24,14 @@ from collections.abc import Mapping
 from qbatch.job import ID_LOST, IN_FLIGHT, JobState
 from qbatch.purchase import TABLE, Event
 from qbatch.snapshot import rows
-from qbatch.snapshot.reading import PLAN, POINTS, PURCHASES
+from qbatch.snapshot.reading import IDS, PLACES, PLAN, POINTS, PURCHASES
 from qbatch.snapshot.recovery.tables import Tables
 from qbatch.snapshot.schema import PRISTINE, crc_of, point_from_row, point_values
 
 #: Facts that are of no use without one another, and all that each run writes anew.
 _OF_MANIFEST = {"manifest", "manifest_path", "manifest_folder", "overrides"}
 _REWRITTEN = {
-    *(*_OF_MANIFEST, "name", "axes", "targets", "run_folder", POINTS, PLAN, PURCHASES),
+    *(*_OF_MANIFEST, "name", "axes", "targets", "run_folder", POINTS, PLACES, PLAN, PURCHASES, IDS),
     *("limits", "versions", "selection", "started_at", "finished_at", "created_at"),
 }
 
@@ -199,10 +199,12 @@ class Rebuild:
         for ordinal, row in self._points.items():
             if row.setting and row.setting not in settings.rows:
                 was_lost = True
-                values = point_values(point_from_row(row), ordinal, row.position, "")
+                values = point_values(point_from_row(row), ordinal, row.position, "", row.id)
                 self._points[ordinal] = rows.Point(*values)
                 if row.position is None:  # no run writes it again, and nothing is fetched without
                     self._mute.update(each.ordinal for each in self._sent.get(ordinal, ()))
+        if not self.tables.places.is_whole:
+            self.told.append("further places of points: the next run writes them again")
         if was_lost or not settings.is_whole:
             self.told.append("circuits and settings of points: the next run writes them again")
 
