@@ -350,6 +350,18 @@ def test_what_was_bought_by_hand_is_not_bought_again_by_an_axis() -> None:
     assert ids(hand) == ids(axis)
 
 
+def test_a_time_is_chosen_as_it_was_written() -> None:
+    axis = "noise.thermal_relaxation.t1"
+    plan = plan_of(
+        {"matrix": {axis: ["35us", "80us"]}},
+        circuits=CIRCUITS,
+        backends={"d": {**LOCAL, "noise": {"thermal_relaxation": {"t2": "20us"}}}},
+    )
+    for text, wanted in (("80us", [8e-5]), ("0.035ms", [3.5e-5]), ("8e-5", [8e-5])):
+        is_meant = select(f"{axis}={text}", plan.axes, plan.manifest)
+        assert [p.parameters[0][1] for p in plan.points() if is_meant(p)] == wanted
+
+
 # -- chosen by -k ----------------------------------------------------------------------------------
 
 
