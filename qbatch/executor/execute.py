@@ -19,6 +19,7 @@ from random import Random
 import trio
 
 from qbatch.errors import ProviderError, QbatchError
+from qbatch.executor.accounts import hold_foreign
 from qbatch.executor.budget import Budget
 from qbatch.executor.carry import Carrier
 from qbatch.executor.engine import WANTED, Engine, Settings
@@ -283,7 +284,7 @@ class _Conduct:
                 async with trio.open_nursery() as nursery:
                     start = partial(self._start, nursery, lane)
                     carrier = Carrier(self._engine, lane, start)
-                    for flight in resumed:
+                    for flight in await hold_foreign(self._engine, lane, resumed):
                         self._occupy(lane)
                         nursery.start_soon(self._carry, carrier, lane, flight)
                     await self._feed(nursery, carrier, lane)

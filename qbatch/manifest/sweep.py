@@ -395,7 +395,8 @@ class Sweep(Model):
     """Which points there are: matrix and zip, exclude, include, sample, overrides, repeat.
 
     Attributes:
-        matrix: Axis -> values; the product of all.
+        matrix: Axis -> values; the product of all. An axis is circuit, backend, shots, a
+            parameter, or the path of a setting: noise.readout, backends.NAME.options.method.
         zip: Axis -> values; side by side, all of one length.
         exclude: Points that match any of these are left out.
         include: Whole points added.

@@ -58,8 +58,8 @@ class SweepPoint:
         backend: Its name in the manifest.
         shots: 1 or more.
         repeat: 1 for the first copy.
-        parameters: Name and value of every swept parameter that the circuit uses and of each of
-            its free parameters, in the order of the plan's axes.
+        parameters: Name and value of every swept parameter that the circuit uses, of each of its
+            free parameters and of each setting that is an axis, in the order of the plan's axes.
         seed: 0 <= seed < 2**63, made from the id (and so from the root seed).
         setting: Key of `Plan.setting`: what it shares with other points.
     """

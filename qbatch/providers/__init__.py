@@ -40,6 +40,7 @@ from qbatch.providers.registry import (
     misfit,
     open_driver,
     options_model,
+    remarks,
     validate_changed,
     validate_settings,
 )
@@ -73,6 +74,7 @@ __all__ = [
     "misfit",
     "open_driver",
     "options_model",
+    "remarks",
     "validate_changed",
     "validate_settings",
 ]

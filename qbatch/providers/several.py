@@ -98,15 +98,27 @@ class _Several:
         self._waits = target.poll_s == (0.0, 0.0)
         return target
 
+    def account(self) -> str:
+        """Return the account of every setting: purchases of one backend are of one account."""
+        accounts = {driver.account(): settings for settings, driver in self._drivers.items()}
+        if len(accounts) > 1:
+            axes = ", ".join(".".join(path) for path, _ in [*accounts.values()][-1])
+            raise Refused(
+                f"{self.name}: its account depends on {axes}, {' or '.join(accounts)}; write a "
+                "backend for each value instead of an axis"
+            )
+        return next(iter(accounts))
+
     def _joined(self, targets: Sequence[tuple[SettingValues, Target]]) -> Target:
-        (_, first), *others = targets
-        for settings, target in others:
+        (settings, first), *others = targets
+        axes = ", ".join(".".join(path) for path, _ in settings or others[0][0])
+        for _, target in others:
             for each in fields(first):
                 ours, theirs = getattr(first, each.name), getattr(target, each.name)
                 if each.name not in _FREE and ours != theirs:
                     raise Refused(
-                        f"{self.name}: with {_told(settings)} its {each.name} is another "
-                        "than without; write a backend for each instead of an axis"
+                        f"{self.name}: its {each.name} depends on {axes}, {ours} or {theirs}; "
+                        "write a backend for each value instead of an axis"
                     )
         all_targets = [target for _, target in targets]
         names = dict.fromkeys(target.name for target in all_targets)
@@ -230,7 +242,3 @@ def _shared(facts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         for key, value in first.items()
         if all(key in other and other[key] == value for other in others)
     }
-
-
-def _told(settings: SettingValues) -> str:
-    return ", ".join(f"{'.'.join(path)}: {value}" for path, value in settings) or "no axis"

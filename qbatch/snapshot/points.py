@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from qbatch.circuit.earlier import MARK
+from qbatch.errors import ManifestError
 from qbatch.job import Job, JobState
 from qbatch.snapshot.attempts import Attempt, instant
 from qbatch.snapshot.estimates import read_estimates
@@ -176,7 +177,11 @@ class PointResult:
 
     @property
     def estimates(self) -> dict[str, Estimate]:
-        """The manifest's named analyses, each with its interval; empty before completion."""
+        """The manifest's named analyses, each with its interval; empty before completion.
+
+        Raises:
+            ManifestError: The manifest's analysis was edited, and does not fit the registers.
+        """
         if self._estimates is None:
             self._estimates = self._read_estimates()
         return self._estimates
@@ -189,7 +194,12 @@ class PointResult:
         from qbatch.result import analyse
 
         assert self.counts is not None
-        return analyse(self.counts, self._run.manifest.analysis)
+        manifest = self._run.manifest
+        try:
+            return analyse(self.counts, manifest.analysis)
+        except ValueError as error:
+            said = f"does not fit the results of {self.name}: {error}"
+            raise ManifestError(manifest.place_of("analysis"), said) from error
 
     @property
     def statevector(self) -> Any:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from qbatch.job import JobState
+from qbatch.snapshot import paths
 from qbatch.snapshot.faults import damaged, translated
 from qbatch.snapshot.schema import Mismatch, crc_of
 
@@ -57,7 +58,7 @@ def read_meta(db: sqlite3.Connection) -> dict[str, str]:
     for key, value, crc in db.execute("SELECT key, value, crc FROM meta"):
         if crc != crc_of((key, value)):
             raise Mismatch(f"fact {key!r}")
-        found[key] = value
+        found[key] = paths.read(value) if key in paths.FACTS else value
     return found
 
 
@@ -72,14 +73,17 @@ def read_fact(db: sqlite3.Connection, key: str) -> str | None:
         return None
     if row[1] != crc_of((key, row[0])):
         raise Mismatch(f"fact {key!r}")
-    return str(row[0])
+    return paths.read(row[0]) if key in paths.FACTS else str(row[0])
 
 
 def write_meta(db: sqlite3.Connection, values: Mapping[str, str]) -> None:
     """Note facts of the run as a whole, inside the caller's transaction."""
+    kept = {
+        key: paths.kept(value) if key in paths.FACTS else value for key, value in values.items()
+    }
     db.executemany(
         "INSERT OR REPLACE INTO meta VALUES (?, ?, ?)",
-        [(key, value, crc_of((key, value))) for key, value in values.items()],
+        [(key, value, crc_of((key, value))) for key, value in kept.items()],
     )
 
 

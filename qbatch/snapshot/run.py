@@ -62,6 +62,9 @@ PAGE = 256
 #: Characters of an id's beginning by which a point is found.
 SHORTEST_ID = 4
 
+#: Keys of a manifest that may change when results are there.
+ANALYSED = ("description", "tags", "vars", "analysis", "checks", "report")
+
 HEX = "0123456789abcdef"
 
 
@@ -149,6 +152,25 @@ class Run:
             folder=Path(meta["manifest_folder"]),
             overrides=json.loads(meta["overrides"]),
         )
+
+    def analyse_as(self, manifest: Manifest) -> bool:
+        """From now on take analysis, checks and report from `manifest`, not from what is kept.
+
+        Numbers come from the stored counts, whichever analysis they are for; nothing is written.
+
+        Returns:
+            Whether all else in it is as it was when the run began.
+        """
+        kept = self.manifest
+        about = {name: getattr(manifest, name) for name in ANALYSED}
+        is_same = all(
+            getattr(kept, name) == getattr(manifest, name)
+            for name in type(kept).model_fields
+            if name not in ANALYSED
+        )
+        self.manifest = manifest if is_same else kept.model_copy(update=about)
+        self.__dict__.pop("analysis_key", None)
+        return is_same
 
     @cached_property
     def analysis_key(self) -> str:

@@ -113,6 +113,23 @@ def test_conditions_that_no_measurement_changes_are_remarked(statement, often):
     assert remarks == ((told,) if often else ())
 
 
+@pytest.mark.parametrize(
+    ("body", "is_told"),
+    [
+        ("qubit[2] q; bit[2] c;\nmeasure q;", True),
+        ("qubit[2] q;\nmeasure q;", True),
+        ("qubit[2] q; bit[2] c;\nmeasure q[0]; c[1] = measure q[1];", True),
+        ("qubit q; bit c;\ndef f(qubit a) -> bit { return measure a; } f(q);", True),
+        ("qubit[2] q; bit[2] c;\nmeasure q[0]; h q[0]; c = measure q;", False),  # on purpose
+        ("qubit[2] q; bit[2] c;\nc = measure q;", False),
+        ("qubit[2] q; bit[2] c;\nc[0] = measure q[0];", False),
+    ],
+)
+def test_a_result_that_goes_nowhere_while_bits_stay_empty_is_remarked(body, is_told):
+    told = "what is measured in its line 4 goes into no bit; write c = measure q; to keep it"
+    assert circuit3(body).facts.remarks == ((told,) if is_told else ())
+
+
 def test_facts_survive_json():
     facts = circuit3("input float a; qubit q; bit[2] c; rx(a) q; if (c > 3) x q;").facts
     assert facts.remarks

@@ -18,7 +18,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from qbatch.cli import ledger, words
+from qbatch.cli import status_costs, words
 from qbatch.job import JobState
 from qbatch.snapshot import Snapshot, open_run
 
@@ -176,7 +176,7 @@ def test_an_upper_bound_is_rounded_up_and_never_beyond_its_last_digit(
 ) -> None:
     sums = {"backend": "sv1", "unit": "usd", "jobs": 1, "billed": 0.0, "refunded": 0.0}
     for outstanding in (0.075, 0.07, 0.1 + 0.2):
-        ledger.tell({"totals": [{**sums, "outstanding": outstanding}], "budgets": []})
+        status_costs.tell({"totals": [{**sums, "outstanding": outstanding}], "budgets": []})
     told = re.findall(r"at most (\S+) USD more to come", capsys.readouterr().out)
     assert told == ["0.08", "0.07", "0.30"]
     assert words.told_price(0.0711, "usd", "at most") == "at most 0.08 USD"

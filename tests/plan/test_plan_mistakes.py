@@ -167,6 +167,12 @@ def test_a_circuit_without_measurement_is_refused() -> None:
     assert "circuit 'none' measures nothing; add a measurement" in found
 
 
+def test_a_circuit_whose_measurement_goes_nowhere_is_told_where() -> None:
+    text = 'OPENQASM 3.0;\ninclude "stdgates.inc";\nqubit q;\nbit c;\nh q;\nmeasure q;\n'
+    (found,) = mistakes_of(None, circuits={"lost": {"qasm": text}})
+    assert "circuit 'lost' measures nothing that is kept: what is measured in its line 6" in found
+
+
 @pytest.mark.parametrize(
     ("analysis", "message"),
     [

@@ -296,6 +296,13 @@ def test_what_a_backend_cannot_be_set_to_is_refused_at_its_value(
         assert any(text in mistake for mistake in found), found
 
 
+def test_of_a_spacing_that_is_wrong_in_many_values_a_few_are_told() -> None:
+    found = mistakes_of({"matrix": {"noise.readout": {"linspace": [0, 2, 101]}}}, circuits=CIRCUITS)
+    assert len(found) == 4
+    assert "1.02 is no probability" in found[0]
+    assert "47 more values are wrong here" in found[3]
+
+
 # -- held against what was -------------------------------------------------------------------------
 
 

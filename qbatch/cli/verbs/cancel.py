@@ -9,6 +9,7 @@ import click
 
 from qbatch.cli.options import (
     json_option,
+    no_report_option,
     only_expression_option,
     out_option,
     run_argument,
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 @run_argument
 @click.argument("points", nargs=-1)
 @only_expression_option
-@click.option("--no-report", is_flag=True, help="Write no report; `qbatch report` can later.")
+@no_report_option
 @out_option
 @trust_option
 @yes_option
@@ -46,7 +47,7 @@ def cancel(
     bills for a cancelled job is its own affair. `qbatch run` would submit cancelled points again.
     Exit code 0 when nothing that was meant is in flight any more, 9 while something is.
     """
-    from qbatch.cli.attended import attend
+    from qbatch.cli.in_flight import ask_clouds
     from qbatch.cli.permits import surroundings_of
     from qbatch.cli.runs import ask, choose, open_named
     from qbatch.executor.attend import cancel_run
@@ -64,7 +65,7 @@ def cancel(
             return 0
         if meant:
             ask(f"Cancel {count_of(len(meant), 'job')} of {folder}?", yes=yes)
-    return attend(
+    return ask_clouds(
         lambda observer: cancel_run(
             folder,
             None if is_all else meant.__contains__,

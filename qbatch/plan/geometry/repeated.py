@@ -17,6 +17,7 @@ from qbatch.plan.geometry.grid import Block, Index
 from qbatch.plan.geometry.sweep import Grid
 from qbatch.plan.identity import EXACT
 from qbatch.plan.layout import Layout
+from qbatch.plan.settings import concerns
 
 if TYPE_CHECKING:
     from qbatch.plan.mistakes import Mistakes
@@ -105,7 +106,9 @@ def _is_grid_distinct(plan: Plan, grid: Grid) -> bool:
     for block, mask, values, _ in grid.groups(plan.variant_names):
         layout = plan.factory.layout(grid, block, values, mask)
         variant = frozenset(values.items())
-        idle = (swept & set(block.names)) - _used(layout)
+        # What another backend's axis would repeat is excluded, see `repeated_rows`.
+        asked = {n for n in swept & set(block.names) if concerns(n, layout.backend)}
+        idle = asked - _used(layout)
         if idle or variants.setdefault(layout.setting, variant) != variant:
             return False
     rows = [row for block in included for row in _rows(block)]

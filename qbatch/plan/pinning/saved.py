@@ -88,7 +88,7 @@ def _backends(plan: Plan) -> dict[str, Any]:
             values.setdefault((layout.backend, path), {})[canonical_json(value)] = value
     for (name, path), of_axis in values.items():
         many = len(of_axis) > _MOST_TEXTS
-        shown = _texts({*of_axis}) if many else [*of_axis.values()]
+        shown = _texts({*of_axis}, "values") if many else [*of_axis.values()]
         found[name] = put(found[name], path, shown)
     return found
 
@@ -150,11 +150,11 @@ def _programs(plan: Plan, backend: str, driver: object) -> dict[str, list[str] |
     return {name: _texts(found) for name, found in sorted(digests.items())}
 
 
-def _texts(digests: set[str]) -> list[str] | str:
+def _texts(digests: set[str], noun: str = "texts") -> list[str] | str:
     found = sorted(digests)
     if len(found) <= _MOST_TEXTS:
         return found
-    return f"{len(found)} texts: {hashlib.sha256(''.join(found).encode()).hexdigest()}"
+    return f"{len(found)} {noun}: {hashlib.sha256(''.join(found).encode()).hexdigest()}"
 
 
 def selected(plan: Plan, selection: str) -> Iterator[tuple[str, str]]:

@@ -5,6 +5,8 @@ The protocol, as its official client speaks it:
 * Header ``Authentication-Token``; the token is given, or made by e-mail and password: POST
   ``/admin/logout``, then ``/admin/login?include_auth_token=true``. It lives a day, and its renewal
   is another login.
+* Nothing tells whose a token is: an account is the e-mail address, or a digest of the token. So a
+  token in place of another counts as another account until a person says that it is the same one.
 * ``GET /admin/qpu?per_page=1000`` lists QPUs; all task calls go to the *QPU's own* ``url``.
 * Two steps make a purchase nameable: ``POST {qpu}/tasks`` allocates task ids (state CREATED, free),
   ``POST {qpu}/tasks/submit`` spends, with those ids. The one-step form is never used here.
@@ -49,9 +51,10 @@ from qbatch.providers import (
     Unknown,
     Update,
 )
+from qbatch.providers.kit.accounts import named, owner
 from qbatch.providers.kit.asking import ask_all
 from qbatch.providers.kit.bearer import Bearer
-from qbatch.providers.kit.credentials import Secret, address, read_environment, read_pointer
+from qbatch.providers.kit.credentials import Secret, find_address, read_environment, read_pointer
 from qbatch.providers.kit.foreign import (
     decode,
     identifier,
@@ -185,6 +188,12 @@ class Oqc:
 
     def base_urls(self) -> Sequence[str]:
         return (self._base,)
+
+    def account(self) -> str:
+        """Name the user, as far as the credential tells."""
+        if self._by_password():
+            return named(self._base, f"user {self._environ['OQC_EMAIL']}")
+        return named(self._base, owner(self._given_token(), self._run_id))
 
     def check(self, order: Order, target: Target) -> str | None:
         facts = order.circuit.facts
@@ -502,7 +511,7 @@ def open_driver(backend: Backend, *, name: str, surroundings: Surroundings) -> O
 
 def base_url(url: str | None, environ: Mapping[str, str]) -> str:
     """Return where the API is: the manifest's word, the environment's, or the cloud's own."""
-    return address(url or next((environ[v] for v in URL_VARIABLES if environ.get(v)), BASE_URL))
+    return find_address(url, URL_VARIABLES, environ, BASE_URL)
 
 
 def _expect(reply: Reply) -> None:

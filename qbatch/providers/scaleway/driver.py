@@ -2,7 +2,8 @@
 
 The protocol, as its official clients speak it:
 
-* ``X-Auth-Token`` with the secret key; a project, in the body or the query, pays.
+* ``X-Auth-Token`` with the secret key; a project, in the body or the query, pays: it
+  is the account, whatever key speaks for it.
 * A program is uploaded as a model (free, kept for good, used by any number of jobs). A session is
   opened on a platform, jobs are posted into it, a list of its jobs polls it, results come inline or
   behind a URL that authorises by itself and must not see the token. Our composite job is what is
@@ -57,7 +58,8 @@ from qbatch.providers import (
     Unknown,
     Update,
 )
-from qbatch.providers.kit.credentials import Secret, address, read_environment, read_pointer
+from qbatch.providers.kit.accounts import named
+from qbatch.providers.kit.credentials import Secret, find_address, read_environment, read_pointer
 from qbatch.providers.kit.foreign import is_word, number, redact, said, word
 from qbatch.providers.kit.permission import Vendor
 from qbatch.providers.kit.proofs import refusal
@@ -182,6 +184,10 @@ class Scaleway:
 
     def base_urls(self) -> Sequence[str]:
         return (self._base,)
+
+    def account(self) -> str:
+        """Name the project, which pays and owns whatever key is used."""
+        return named(self._base, f"project {self._project()}")
 
     def check(self, order: Order, target: Target) -> str | None:
         facts, technology = order.circuit.facts, target.facts.get("technology")
@@ -728,7 +734,7 @@ def open_driver(backend: Backend, *, name: str, surroundings: Surroundings) -> S
 
 def base_url(url: str | None, environ: Mapping[str, str]) -> str:
     """Return where the API is: the manifest's word, the environment's, or the cloud's own."""
-    return address(url or next((environ[v] for v in URL_VARIABLES if environ.get(v)), BASE_URL))
+    return find_address(url, URL_VARIABLES, environ, BASE_URL)
 
 
 def _ids(batch: Batch) -> Sequence[str | None]:

@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from qbatch.errors import QbatchError, SnapshotError
-from qbatch.snapshot import database, ledger
+from qbatch.snapshot import database, ledger, paths
 from qbatch.snapshot.examine import examine
 from qbatch.snapshot.faults import translated
 from qbatch.snapshot.lock import Note, RunLock, read_note
@@ -118,7 +118,7 @@ def _backends(tables: Tables) -> dict[str, bool]:
         manifest = parse_manifest(
             facts["manifest"],
             file=facts["manifest_path"],
-            folder=Path(facts["manifest_folder"]),
+            folder=Path(paths.read(facts["manifest_folder"])),
             overrides=json.loads(facts["overrides"]),
         )
     except (KeyError, QbatchError):

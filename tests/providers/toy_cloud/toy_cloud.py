@@ -28,6 +28,7 @@ from qbatch.providers import (
     Target,
     Update,
 )
+from qbatch.providers.kit.accounts import named, owner
 from qbatch.providers.kit.credentials import address, read_environment
 from qbatch.providers.kit.permission import Vendor
 from qbatch.providers.kit.proofs import refusal
@@ -87,6 +88,9 @@ class ToyCloud:
         price = Price("credits", per_job=1.0, source="Toy Cloud's price list")
         machine = f"toy:{self._options.machine}"
         return Target(machine, num_qubits=4, in_flight=8, poll_s=(0.05, 0.5), price=price)
+
+    def account(self) -> str:
+        return named(self._url, owner(self._token, self._run_id))
 
     def check(self, order: Order, target: Target) -> str | None:
         width = order.circuit.facts.num_qubits
