@@ -36,7 +36,7 @@ from qbatch.drafts import draft_beside
 from qbatch.errors import SnapshotError
 from qbatch.job import JobState
 from qbatch.manifest.models import Circuit
-from qbatch.report.files import replacing, unwritable
+from qbatch.report.files import check_folder, replacing, unwritable
 
 if TYPE_CHECKING:
     from qbatch.snapshot import PointResult, Run
@@ -322,6 +322,7 @@ def _write_folder(path: Path, files: Mapping[str, bytes]) -> None:
         raise SnapshotError(f"{path}: is there already; a capsule is never changed, name another")
     fresh = draft_beside(path)
     try:
+        check_folder(path.parent)
         for name, body in files.items():
             (fresh / name).parent.mkdir(parents=True, exist_ok=True)
             (fresh / name).write_bytes(body)

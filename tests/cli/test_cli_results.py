@@ -294,9 +294,18 @@ def test_a_place_that_cannot_be_written_is_a_usage_error_of_every_verb(
     assert re.search(r"cannot be written \(.*(no fold|Not a dir).*\); name another place", said.err)
 
 
-def test_a_plan_is_written_where_no_folder_is_yet(qbatch: Call, done: Path) -> None:
-    assert qbatch("plan", done, "-o", "new/place.plan").code == 0
-    assert [path.name for path in Path("new").iterdir()] == ["place.plan"]
+NOWHERE = {name: words for name, words in NAMED.items() if name != "report"}
+
+
+@pytest.mark.parametrize("words", NOWHERE.values(), ids=NOWHERE)
+def test_a_folder_that_is_missing_is_told_and_not_made(
+    words: tuple[str, ...], qbatch: Call, done: Path
+) -> None:
+    """P6: a mistyped place for a file made that place."""
+    said = qbatch(*words[:-1], "no/such/x")
+    assert said.code == 2
+    assert "there is no folder no/such" in said.err
+    assert not Path("no").exists()
 
 
 @pytest.mark.parametrize("words", [("plan",), ("export", "-f", "csv"), ("export", "-f", "html")])
