@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from qbatch.cli.exits import Exit, code_of
+from qbatch.cli.outcome import MOST_POINTS, Outcome, outcome_of
 from qbatch.cli.permits import surroundings_for
 from qbatch.cli.progress import MAX_TOLD, Outlet, Teller, open_teller
 from qbatch.cli.runs import exit_of
@@ -55,7 +56,13 @@ MAX_NAMES = 3
 
 
 def conduct(
-    manifest: Path, consent: Consent, options: Options, *, as_json: bool, report: bool
+    manifest: Path,
+    consent: Consent,
+    options: Options,
+    *,
+    as_json: bool,
+    report: bool,
+    check: bool = False,
 ) -> int:
     """Run a manifest and return the exit code.
 
@@ -65,6 +72,7 @@ def conduct(
         options: For the executor.
         as_json: JSON lines to stdout in place of words and bars.
         report: Write it, during the run and after.
+        check: A check that fails or is undecided is the exit code of a run that is done.
     """
     saved = load_plan(consent.saved_plan) if consent.saved_plan else None
     expression = _expression(consent, saved)
@@ -91,16 +99,28 @@ def conduct(
         mistake = None
     except ReportError as error:
         written, mistake, code = [], error, int(code_of(error))
+    found = _outcome(done, summary, check=check)
+    if check and found is not None and code == Exit.DONE:
+        code = found.exit_code
     outlet = Outlet(sys.stdout)
     if as_json:
         facts = {"event": "finished", **_facts(done, summary), "report": list(map(str, written))}
+        if found is not None:
+            facts["checks"] = found.facts()
         outlet.write(json.dumps({**facts, "exit_code": int(code)}, ensure_ascii=False))
     else:
-        for line in _sentences(done, summary, watcher, written):
+        for line in _sentences(done, summary, watcher, found, written):
             outlet.write(line)
     if mistake is not None:
         raise mistake
     return code
+
+
+def _outcome(run: Run, summary: Summary, *, check: bool) -> Outcome | None:
+    """What was measured; None where nothing was, or it would take long and nobody asked."""
+    if summary.signal is not None or not summary.states.get(JobState.COMPLETED):
+        return None
+    return outcome_of(run) if check or len(run) <= MOST_POINTS else None
 
 
 def _expression(consent: Consent, saved: SavedPlan | None) -> str | None:
@@ -228,7 +248,9 @@ def _facts(run: Run, summary: Summary) -> dict[str, Any]:
     }
 
 
-def _sentences(run: Run, summary: Summary, watcher: Watcher, written: list[Path]) -> list[str]:
+def _sentences(
+    run: Run, summary: Summary, watcher: Watcher, found: Outcome | None, written: list[Path]
+) -> list[str]:
     name = click.style(run.name, bold=True)
     total = sum(summary.states.values())
     done = summary.states.get(JobState.COMPLETED, 0)
@@ -237,6 +259,8 @@ def _sentences(run: Run, summary: Summary, watcher: Watcher, written: list[Path]
     else:
         now = f"{whole(summary.completed)} now in {duration(summary.elapsed_s)}"
         lines = [f"{name}: {whole(done)} of {count_of(total, 'point')} done, {now}"]
+    if found is not None:
+        lines += found.lines()
     lines += [
         f"  {backend}: out of reach: {error}" for backend, error in summary.out_of_reach.items()
     ]

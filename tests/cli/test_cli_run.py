@@ -29,12 +29,14 @@ def test_a_run_says_where_its_report_is_on_stdout_and_the_rest_on_stderr(
 ) -> None:
     said = qbatch("run", manifest)
     assert said.code == 0
-    first, *paths = said.out.splitlines()
+    first, *numbers = said.out.splitlines()[:-3]
+    paths = said.out.splitlines()[-3:]
     assert first.startswith("pair: 3 of 3 points done, 3 now in ")
     assert {Path(line.strip()) for line in paths} == {
         Path("runs/pair") / name for name in ("report.md", "report.html", "results.csv")
     }
     assert all(Path(line.strip()).stat().st_size for line in paths)
+    assert len(numbers) == 4  # three points and a check: see test_cli_numbers
     assert "pair: 3 points, 70 shots, 3 jobs in 1 composite job, free" in said.err
     assert "\x1b" not in said.out + said.err
 
