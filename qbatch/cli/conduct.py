@@ -48,6 +48,8 @@ if TYPE_CHECKING:
     from qbatch.plan import SavedPlan
     from qbatch.snapshot import Run
 
+FAILED = JobState.FAILED
+
 #: Different failures told again at the end.
 MAX_FAILURES = 10
 
@@ -185,7 +187,7 @@ class Watcher:
         numbers = {
             "done before": event.kept,
             "still in flight": event.resumed,
-            "kept that the manifest has no more": event.removed,
+            "earlier ones kept that the manifest no longer asks for": event.removed,
         }
         parts = [f"{whole(number)} {said}" for said, number in numbers.items() if number]
         if parts:
@@ -266,9 +268,10 @@ def _sentences(
     ]
     lines += _failures(watcher.failures)
     if summary.failed:
+        told = sum(len(names) for (state, _), names in watcher.failures.items() if state is FAILED)
+        all_ = "" if told == summary.failed else f"{whole(summary.failed)} failed in all: "
         lines.append(
-            f"  {whole(summary.failed)} failed: `qbatch status {run.folder}` tells which, "
-            "`qbatch retry` runs them again"
+            f"  {all_}`qbatch retry {run.folder}` runs what failed again, `qbatch status` lists it"
         )
     if summary.signal is not None:
         stopped = signal.Signals(summary.signal).name

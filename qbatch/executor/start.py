@@ -522,6 +522,7 @@ def _note_run(snapshot: Snapshot, request: _Request, run_id: str) -> None:
         selection=request.select or "",
         started_at=_now_text(),
         finished_at="",
+        forgotten="",
         **({} if request.rehearsal is None else {"rehearsal": json.dumps(request.rehearsal)}),
     )
 
