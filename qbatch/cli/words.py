@@ -40,7 +40,12 @@ def told_price(price: float, unit: str, certainty: str) -> str:
 
     if certainty == "at most":
         return f"at most {at_most(price, unit)}"
-    return amount(price, unit) if certainty == "exact" else f"{certainty} {amount(price, unit)}"
+    if certainty == "exact":
+        return amount(price, unit)
+    is_money = (
+        unit in {"usd", "eur"} and price >= 0.01
+    )  # an estimate is not good to a tenth of a cent
+    return f"{certainty} {amount(round(price, 2) if is_money else price, unit)}"
 
 
 def quoted_units(summary: PlanSummary) -> list[str]:

@@ -433,6 +433,7 @@ def _note_run(snapshot: Snapshot, options: Options, run_id: str) -> None:
         selection=options.select or "",
         started_at=_now_text(),
         finished_at="",
+        forgotten="",
         **({} if options.rehearsal is None else {"rehearsal": json.dumps(options.rehearsal)}),
     )
 

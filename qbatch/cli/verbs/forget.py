@@ -83,7 +83,8 @@ def _forget(folder: Path, ids: list[str]) -> None:
     from qbatch.snapshot import Snapshot
 
     with Snapshot(folder) as snapshot:
-        snapshot.forget(ids)
+        before = int(snapshot.meta().get("forgotten") or 0)
+        snapshot.set_meta(forgotten=str(before + snapshot.forget(ids)))
 
 
 def _delete(folder: Path) -> None:

@@ -81,7 +81,7 @@ def _facts(point: PointResult) -> dict[str, Any]:
         "shots": point.shots,
         "repeat": point.repeat,
         "parameters": dict(point.parameters),
-        "numbers": {name: _number(each) for name, each in point.estimates.items()},
+        "estimates": {name: _number(each) for name, each in point.estimates.items()},
         "error": point.job.error,
     }
 

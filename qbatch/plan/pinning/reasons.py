@@ -8,6 +8,7 @@ longer has, of the same name, or else one that differs from it in the fewest lea
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -304,8 +305,14 @@ def changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[Change, ...
     )
 
 
+#: A digest: all of them are as long, and a few digits tell two apart.
+_DIGEST = re.compile(r"(sha256:)?[0-9a-f]{64}")
+
+
 def _shown(value: Any) -> str:
     text = str(value)
+    if _DIGEST.fullmatch(text):
+        return f"{text[:12]}…"
     if len(text) <= 40 and "\n" not in text:
         return text
     from hashlib import sha256
