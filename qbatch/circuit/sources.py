@@ -6,7 +6,9 @@ text does not change costs a dictionary look-up. Every mistake is a `CircuitErro
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import Protocol
@@ -203,13 +205,49 @@ def open_circuit(
     here = place or Place(f"<circuit {name}>")
     hint = values_hint or {}
     if spec.qasm is not None:
-        return FixedSource(_inline(name, spec.qasm, here))
+        with _hinting(_meant_inline(spec.qasm)):
+            return FixedSource(_inline(name, spec.qasm, here))
     if spec.file is not None:
         text = _read(spec.file, folder, here, Limits.TEXT)
-        return FixedSource(circuit_of(name, Source(text, Place(spec.file, 1, 1))))
+        with _hinting(_meant(spec.file, text)):
+            return FixedSource(circuit_of(name, Source(text, Place(spec.file, 1, 1))))
     if spec.template is not None:
         return _from_template(name, spec, folder, here, hint)
     return _from_function(name, spec, folder, here, hint, trust)
+
+
+@contextmanager
+def _hinting(meant: str) -> Iterator[None]:
+    """Add to a mistake in a text what the person may have meant by it."""
+    try:
+        yield
+    except CircuitError as error:
+        if not meant:
+            raise
+        raise CircuitError(
+            error.place, f"{error.problem}; {meant}", excerpt=error.excerpt
+        ) from error
+
+
+def _meant(file: str, text: str) -> str:
+    """Say how a file that is no OpenQASM is written of; "" where it looks like OpenQASM."""
+    if Path(file).suffix == ".py":
+        return f'for a Python function, write {{python: "{file}:FUNCTION"}}'
+    if Path(file).suffix in _TEMPLATES or _TAG.search(text):
+        return f"for a Jinja template, write {{template: {file}}}"
+    return ""
+
+
+def _meant_inline(text: str) -> str:
+    if not _TAG.search(text):
+        return ""
+    return "a Jinja template stands in a file of its own: {template: FILE.qasm.j2}"
+
+
+_TEMPLATES = frozenset({".j2", ".jinja", ".jinja2"})
+
+#: A tag of a template; blocks of OpenQASM within each other hold statements.
+_TAG = re.compile(r"\{\{[^{};]+\}\}|\{%")
 
 
 def _from_template(

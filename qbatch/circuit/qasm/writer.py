@@ -148,9 +148,13 @@ def _is_open(op: Any) -> bool:
     return bool(controls) and op.ctrl_state != 2**controls - 1
 
 
+def _plain(name: str) -> str:
+    return re.sub(r"\W", "_", name.replace("[", "_").replace("]", ""))
+
+
 def _identifier(name: str, taken: set[str]) -> str:
     """Return a name that OpenQASM takes and that is not `taken`, and take it."""
-    plain = re.sub(r"\W", "_", name.replace("[", "_").replace("]", ""))
+    plain = _plain(name)
     if not re.match(r"[^\W\d]", plain) or plain in KEYWORDS:
         plain = f"r{plain}"
     found, number = plain, 1
@@ -197,7 +201,7 @@ class _Writer:
 
     def _declare(self, register: str | None) -> None:
         circuit = self.circuit
-        self._inputs = {p: self._identifier(p.name) for p in circuit.parameters}
+        self._inputs = {p: self._input(p.name) for p in circuit.parameters}
         bit_word, qubit_word = ("creg", "qreg") if self.version == "2.0" else ("bit", "qubit")
         self._cregs: dict[str, str] = {}
         self.declarations: list[str] = []
@@ -223,6 +227,19 @@ class _Writer:
             for register in circuit.cregs
             if register.size == 1 and (name := self._cregs.get(register.name))
         }
+
+    def _input(self, name: str) -> str:
+        """Return a free parameter's name in the text: its own, ``v_0`` for ``v[0]``.
+
+        A person sweeps it by that name, so it is never changed in silence.
+        """
+        written = self._identifier(name)
+        if not self._make_holes and written not in (name, _plain(name)):
+            raise self._error(
+                f"the parameter '{name}' has a name that OpenQASM has given already; rename it, to "
+                f"'{_plain(name)}_' say"
+            )
+        return written
 
     def _identifier(self, name: str) -> str:
         if self.version == "2.0":
