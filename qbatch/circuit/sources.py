@@ -7,7 +7,7 @@ text does not change costs a dictionary look-up. Every mistake is a `CircuitErro
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import Protocol
 from qbatch.circuit.circuit import Circuit
 from qbatch.circuit.reading import facts_of
 from qbatch.circuit.text import Limits, Source, version_of
-from qbatch.errors import CircuitError, ConsentError, Place
+from qbatch.errors import CircuitError, ConsentError, Place, SourceError, SourceErrors
 from qbatch.notation import did_you_mean, nearest
 
 #: What a parameter may be.
@@ -156,16 +156,15 @@ class MadeSource:
                 f"circuit '{self.name}' needs a value for {needs}; sweep it or give it in 'with'",
             )
         text = self._maker.render(given)
-        try:
-            return circuit_of(self.name, Source(text, Place("", 1, 1)))
-        except CircuitError as error:
-            values = ", ".join(f"{name}={value}" for name, value in given.items())
+        values = ", ".join(f"{name}={value}" for name, value in given.items())
+
+        def told(error: SourceError) -> CircuitError:
             at = f"{error.place.line}:{error.place.column} of the text it makes"
-            raise CircuitError(
-                Place(self._place.file),
-                f"at {at}{f' with {values[:200]}' if values else ''}: {error.problem}",
-                excerpt=error.excerpt,
-            ) from error
+            problem = f"at {at}{f' with {values[:200]}' if values else ''}: {error.problem}"
+            return CircuitError(Place(self._place.file), problem, excerpt=error.excerpt)
+
+        with _retelling(told):
+            return circuit_of(self.name, Source(text, Place("", 1, 1)))
 
     def _unknown(self, name: str) -> CircuitError:
         hint = did_you_mean(name, self.parameters)
@@ -200,6 +199,7 @@ def open_circuit(
 
     Raises:
         CircuitError: With the place of the mistake.
+        SourceErrors: There are several.
         UntrustedCodeError: A Python function, and no trust.
     """
     here = place or Place(f"<circuit {name}>")
@@ -217,15 +217,28 @@ def open_circuit(
 
 
 @contextmanager
-def _hinting(meant: str) -> Iterator[None]:
-    """Add to a mistake in a text what the person may have meant by it."""
+def _retelling(told: Callable[[SourceError], CircuitError]) -> Iterator[None]:
+    """Tell each mistake in a text in other words."""
     try:
         yield
     except CircuitError as error:
-        if not meant:
+        raise told(error) from error
+    except SourceErrors as group:
+        each = [told(error) for error in group.exceptions if isinstance(error, SourceError)]
+        raise SourceErrors(group.message, each) from group
+
+
+@contextmanager
+def _hinting(meant: str) -> Iterator[None]:
+    """Add to the first mistake in a text what the person may have meant by it, and tell no more."""
+    try:
+        yield
+    except (CircuitError, SourceErrors) as error:
+        first = error.exceptions[0] if isinstance(error, SourceErrors) else error
+        if not meant or not isinstance(first, CircuitError):
             raise
         raise CircuitError(
-            error.place, f"{error.problem}; {meant}", excerpt=error.excerpt
+            first.place, f"{first.problem}; {meant}", excerpt=first.excerpt
         ) from error
 
 
