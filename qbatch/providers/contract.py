@@ -60,6 +60,7 @@ class Order:
         parameters: A value for each of `circuit.facts.parameters`.
         shots: 1 or more.
         seed: 0 <= seed < 2**63, derived from the root seed and the point's id.
+        start: Of the point's sample these are shots [start, start + shots).
     """
 
     id: str
@@ -68,6 +69,7 @@ class Order:
     parameters: Mapping[str, float]
     shots: int
     seed: int
+    start: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from qbatch.job import ID_LOST, IN_FLIGHT, Job, JobState
-from qbatch.snapshot.reading import IDS, PLACES, PLAN, POINTS, PURCHASES
+from qbatch.snapshot.reading import IDS, PIECES, PLACES, PLAN, POINTS, PURCHASES
 from qbatch.snapshot.salvage import Row, Table
 from qbatch.snapshot.schema import (
     PRISTINE,
@@ -43,7 +43,7 @@ _REWRITTEN = {
     *_OF_MANIFEST,
     *("name", "axes", "targets", "run_folder"),
     *("limits", "versions", "selection", "started_at", "finished_at", "created_at"),
-    *(POINTS, PLACES, PLAN, PURCHASES, IDS),
+    *(POINTS, PIECES, PLACES, PLAN, PURCHASES, IDS),
 }
 
 #: Stages in which a provider may be at work, or may be asked again.
@@ -448,7 +448,7 @@ class _Mender:
                 continue
             has_lost = True
             point, job = point_from_row(row), self._jobs.rows.get(ordinal)
-            self._points.rows[ordinal] = point_values(point, ordinal, row[11], "", row[1])
+            self._points.rows[ordinal] = point_values(replace(point, setting=""), row[11])
             is_sent = job is not None and JobState(job[1]) in IN_FLIGHT
             if is_sent and not point.in_plan and not self._is_local(point.backend):
                 self._refuse(f"{point.name}: it is in flight, and its circuit is damaged")
