@@ -128,13 +128,13 @@ def _prepared(
         for point, row in children
     ):
         return None
-    orders = [plan.order_of(_sweep_point(point)) for point, _ in children]
+    orders = [_order(plan, point) for point, _ in children]
     return _flight(stored, orders, [row for _, row in children])
 
 
 def _sent(plan: Plan, snapshot: Snapshot, stored: StoredComposite, children: Children) -> Flight:
     orders = [
-        plan.order_of(_sweep_point(point)) if point.in_plan else _old_order(snapshot, point)
+        _order(plan, point) if point.in_plan else _old_order(snapshot, point)
         for point, _ in children
     ]
     return _taken_up(stored, orders, children)
@@ -159,6 +159,10 @@ def _flight(stored: StoredComposite, orders: Sequence[Order], rows: Sequence[Job
     composite = CompositeJob(stored.id, stored.backend, ids, stored.generation, stored.memo)
     by_id = {row.job.id: row for row in rows}
     return Flight(Batch(composite, tuple(orders)), by_id, stored.ordinal, stored.stage)
+
+
+def _order(plan: Plan, point: StoredPoint) -> Order:
+    return replace(plan.order_of(_sweep_point(point)), start=point.start)
 
 
 def _sweep_point(point: StoredPoint) -> SweepPoint:
@@ -192,4 +196,5 @@ def _old_order(snapshot: Snapshot, point: StoredPoint) -> Order:
         point.shots,
         point.seed,
         settings_of(point.parameters),
+        point.start,
     )

@@ -95,14 +95,14 @@ def _identifier(name: str, taken: set[str]) -> str:
 
 
 class Writer:
-    """One circuit on its way to text.
+    r"""One circuit on its way to text.
 
     Args:
         circuit: To be written.
         version: Of OpenQASM.
         place: Of errors.
         register: See `circuit.sent.program_text`.
-        holes: In place of angles that depend on parameters, ``\\0N\\0`` is written.
+        holes: In place of angles that depend on parameters, ``\0N\0`` is written.
         is_physical: Qubits are written as ``$N``.
 
     Attributes:
