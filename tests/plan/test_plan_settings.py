@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from plan_making import PAIR, ids, mistakes_of, names, plan_of
 
@@ -145,6 +145,61 @@ def test_what_tells_points_of_other_backends_apart_keeps_them(gammas: list[int],
     assert Counter(p["gamma"] for name, p in found if name == "a") == Counter(set(gammas))
     assert {(p["gamma"], p["backends.b.noise.readout"]) for name, p in found if name == "b"} == b
     assert len(found) == len({*gammas}) + len(b) == plan.num_points
+
+
+#: Axes, of all backends and of one; a matrix takes some of them, a zip others.
+MIXED = (
+    "gamma",
+    "noise.depolarizing.one_qubit",
+    "backends.a.noise.readout",
+    "backends.b.noise.readout",
+    "backends.b.noise.depolarizing.two_qubit",
+)
+
+
+@st.composite
+def mixed_sweeps(draw: st.DrawFn) -> dict[str, Any]:
+    names = draw(st.permutations(MIXED))
+    crossed = draw(st.integers(0, len(names)))
+    length = draw(st.integers(1, 3))
+    values = st.lists(st.sampled_from([0, 0.25, 0.5, 0.75]), unique=True)
+    return {
+        "matrix": {name: draw(values.filter(bool)) for name in names[:crossed]},
+        "zip": {
+            name: draw(st.lists(st.sampled_from([0, 0.5, 1]), min_size=length, max_size=length))
+            for name in names[crossed:]
+        },
+        "order": draw(st.sampled_from(["interleave", "as-written", "random"])),
+        "repeat": draw(st.integers(1, 2)),
+    }
+
+
+@given(mixed_sweeps())
+def test_points_are_those_of_a_loop_over_backends_and_their_axes(sweep: dict[str, Any]) -> None:
+    rows = [*zip(*sweep["zip"].values(), strict=True)] if sweep["zip"] else [()]
+    assume(len({*rows}) == len(rows))  # else what is zipped stands twice, and is refused
+    expected = set()
+    for backend in "abc":
+        for crossed in product(*sweep["matrix"].values()):
+            for row in rows:
+                values = dict(zip(sweep["matrix"], crossed, strict=True))
+                values |= dict(zip(sweep["zip"], row, strict=True))
+                mine = {
+                    name: value
+                    for name, value in values.items()
+                    if not name.startswith("backends.") or name.startswith(f"backends.{backend}.")
+                }
+                expected.add((backend, frozenset(mine.items())))
+    plan = plan_of(
+        {**sweep, "matrix": {**sweep["matrix"], "beta": [0]}},
+        backends={"a": LOCAL, "b": LOCAL, "c": LOCAL},
+    )
+    found = Counter(
+        (point.backend, frozenset((n, v) for n, v in point.parameters if n != "beta"))
+        for point in plan.points()
+    )
+    assert found == dict.fromkeys(expected, sweep["repeat"])
+    assert plan.num_points == sum(found.values())
 
 
 def test_two_backends_with_axes_of_their_own_do_not_multiply() -> None:
