@@ -32,7 +32,15 @@ from qbatch.executor.stop import Stop, signals_raise, signals_to
 from qbatch.job import JobState
 from qbatch.manifest import Manifest
 from qbatch.manifest.paths import SettingValues, settings_of
-from qbatch.plan import Plan, check_targets, expand, expand_file, priced, select
+from qbatch.plan import (
+    Plan,
+    check_targets,
+    expand,
+    expand_file,
+    known_as,
+    priced,
+    select,
+)
 from qbatch.plan.pinning.lock import installed_versions
 from qbatch.plan.pricing.limits import check_planned, check_units, dump_limits, limits_of
 from qbatch.providers import Driver, Surroundings, Target
@@ -332,12 +340,12 @@ def _is_left_to_buy(
     for point, job in known.stored_points():
         if job.state is JobState.SUBMITTING and point.backend in clouds:
             return True  # it is sent again where its cloud does not have it
-        states[point.id] = job.state
+        states |= dict.fromkeys(known_as(known, point), job.state)
     wanted = WANTED[options.only]
     return any(
         states.get(point.id, JobState.CREATED) in wanted
-        for point in plan.points()
-        if point.backend in clouds and (only is None or only(point))
+        for point in plan.bought(only)
+        if point.backend in clouds
     )
 
 
@@ -346,10 +354,8 @@ def _backends(plan: Plan, only: Only | None) -> dict[str, list[SettingValues]]:
     used = {(layout.backend, layout.settings): None for layout in plan.layouts()}
     if only is not None:
         chosen: dict[tuple[str, SettingValues], None] = {}
-        for point in plan.points():
-            setting = (point.backend, settings_of(point.parameters))
-            if setting not in chosen and only(point):
-                chosen[setting] = None
+        for point in plan.bought(only):
+            chosen[point.backend, settings_of(point.parameters)] = None
             if len(chosen) == len(used):
                 break
         used = chosen
@@ -427,6 +433,7 @@ def _note_run(snapshot: Snapshot, options: Options, run_id: str) -> None:
         selection=options.select or "",
         started_at=_now_text(),
         finished_at="",
+        forgotten="",
         **({} if options.rehearsal is None else {"rehearsal": json.dumps(options.rehearsal)}),
     )
 

@@ -18,6 +18,12 @@ from qbatch.snapshot.schema import Mismatch, crc_of
 #: a number that grows whenever that changes.
 POINTS, PLAN = "points", "plan"
 
+#: How many places of the plan show a point that stands in it before.
+PLACES = "places"
+
+#: Of which kind the points' ids are: `BY_CONTENT`; missing: of a former kind.
+IDS, BY_CONTENT = "ids", "content"
+
 #: The second fact before any point was registered.
 NO_PLAN = "0/0"
 

@@ -22,10 +22,13 @@ from qbatch.errors import SelectionError, SnapshotError
 from qbatch.job import IN_FLIGHT, CompositeJob, Job, JobState
 from qbatch.snapshot import attempts, database, ledger, registration
 from qbatch.snapshot.faults import damaged, translated, unusable
+from qbatch.snapshot.former import Former, convert
 from qbatch.snapshot.ledger import NOT_BOUGHT, Entry
 from qbatch.snapshot.lock import Durability, RunLock
 from qbatch.snapshot.place import Place
 from qbatch.snapshot.reading import (
+    BY_CONTENT,
+    IDS,
     PLAN,
     PURCHASES,
     check_number_of_points,
@@ -160,7 +163,7 @@ class Snapshot:
         if is_new:
             now = datetime.now(UTC).isoformat(timespec="seconds")
             with self.transaction():
-                write_meta(self._db, {"created_at": now})
+                write_meta(self._db, {"created_at": now, IDS: BY_CONTENT})
                 registration.note_numbers(self._db)
         if self._lock.found.durability == "normal":  # its steps are not on the disk yet
             database.checkpoint(self._db, self.path)
@@ -272,10 +275,30 @@ class Snapshot:
     # -- points and jobs ----------------------------------------------------------------------
 
     def register(
-        self, points: Iterable[Point], *, setting_of: SettingOf | None = None
+        self,
+        points: Iterable[Point],
+        *,
+        setting_of: SettingOf | None = None,
+        former: Former | None = None,
     ) -> Registered:
-        """Bring the points in line with a plan: one pass, one step; see `registration`."""
+        """Bring the points in line with a plan: one pass, one step; see `registration`.
+
+        Args:
+            points: In plan order.
+            setting_of: Text of a point's `setting`.
+            former: By what the points of a folder of a former version are known again.
+
+        Raises:
+            SnapshotError: It is such a folder, and `former` is not given.
+        """
         with self.transaction():
+            if read_fact(self._db, IDS) != BY_CONTENT:
+                if former is None:
+                    raise SnapshotError(
+                        f"{self.path}: its points have ids of a former kind; `qbatch run` with its "
+                        "manifest converts them"
+                    )
+                convert(self._db, former)
             registered = registration.register(self._db, points, setting_of)
         if registered.added:
             database.checkpoint(self._db, self.path)
@@ -308,7 +331,7 @@ class Snapshot:
         """The job of a point; the point's row is read too, for an index may be damaged."""
         row = self._row(
             f"SELECT {POINT_COLUMNS}, {JOB_COLUMNS} FROM points JOIN jobs USING (ordinal) "
-            "WHERE points.id = ?",
+            "WHERE points.id = ?1 OR points.content = ?1",
             (bytes.fromhex(point_id),),
         )
         if row is None:
@@ -317,20 +340,21 @@ class Snapshot:
             return None
         with checked(self.path):
             checked_point(row)
-            return job_from_row(row[NUM_POINT_COLUMNS:], point_id)
+            return job_from_row(row[NUM_POINT_COLUMNS:], row[1].hex())
 
     def few_in(self, states: Collection[JobState], most: int) -> dict[str, JobRow] | None:
         """The jobs of the plan in one of `states`, by point id; None when there are too many."""
         marks = ", ".join("?" * len(states))
         rows = self._rows(
-            f"SELECT id, {JOB_COLUMNS} FROM jobs JOIN points USING (ordinal) "
+            f"SELECT coalesce(content, id), id, {JOB_COLUMNS} FROM jobs"
+            " JOIN points USING (ordinal) "
             f"WHERE state IN ({marks}) AND position IS NOT NULL LIMIT ?",
             (*(state.value for state in states), most + 1),
         )
         if len(rows) > most:
             return None
         with checked(self.path):
-            return {row[0].hex(): job_from_row(row[1:], row[0].hex()) for row in rows}
+            return {row[0].hex(): job_from_row(row[2:], row[1].hex()) for row in rows}
 
     def rows_at(self, ordinals: Iterable[int]) -> list[tuple[StoredPoint, JobRow]]:
         """Points and jobs at these rows, in their order."""
@@ -609,6 +633,7 @@ class Snapshot:
 
 _TABLES_OF_A_POINT = (
     ("points", "ordinal"),
+    ("places", "point"),
     ("jobs", "ordinal"),
     ("results", "ordinal"),
     ("raw", "job"),

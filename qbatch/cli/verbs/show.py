@@ -81,7 +81,7 @@ def _facts(point: PointResult) -> dict[str, Any]:
         "shots": point.shots,
         "repeat": point.repeat,
         "parameters": dict(point.parameters),
-        "numbers": {name: _number(each) for name, each in point.estimates.items()},
+        "estimates": {name: _number(each) for name, each in point.estimates.items()},
         "error": point.job.error,
     }
 
@@ -145,6 +145,7 @@ def _in_full(run: Run, point: PointResult, all_rows: bool) -> str:
         "point": point.name,
         "id": point.id,
         "state": point.state.value + (f": {point.job.error}" if point.job.error else ""),
+        **({"bought with": point.same_as} if point.same_as else {}),
         "circuit": point.circuit,
         "backend": point.backend,
         "shots": whole(point.shots),
