@@ -14,10 +14,11 @@ from typing import Any
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from plan_making import PAIR, ids, mistakes_of, names, plan_of
+from plan_making import PAIR, ids, manifest_text, mistakes_of, names, plan_of
 
+from qbatch.errors import SourceErrors
 from qbatch.job import JobState
-from qbatch.plan import Plan, differences, load_plan, reasons, save_plan, select
+from qbatch.plan import Plan, differences, expand_file, load_plan, reasons, save_plan, select
 from qbatch.plan.pinning.reasons import Stored
 from qbatch.providers import Target
 
@@ -267,6 +268,23 @@ def test_a_backend_need_not_be_whole_where_an_axis_makes_it_so() -> None:
     assert [each["thermal_relaxation"]["t1"] for each in noise] == [2e-5, 1e-4, 5e-5]
     [mistake] = mistakes_of(circuits=CIRCUITS, backends=backends)
     assert "t1 is missing" in mistake
+
+
+def test_of_a_manifest_that_is_wrong_elsewhere_no_axis_is_told_as_missing(tmp_path: Path) -> None:
+    """What is wrong by itself is told at once; what an axis may say is not."""
+    file = tmp_path / "m.yaml"
+    backends = {
+        "d": {**LOCAL, "noise": {"thermal_relaxation": {"t2": "30us"}}},
+        "e": {**LOCAL, "noise": {"readuot": 0.1}},
+    }
+    sweep = {"matrix": {"backends.d.noise.thermal_relaxation.t1": ["20us"]}}
+    file.write_text(manifest_text(sweep, circuits=CIRCUITS, backends=backends, shots=0))
+    with pytest.raises(SourceErrors) as caught:
+        expand_file(file)
+    told = [error.problem for error in caught.value.exceptions]
+    assert len(told) == 2
+    assert "unknown key 'readuot'" in told[0]
+    assert "0 is too few" in told[1]
 
 
 @pytest.mark.parametrize(
