@@ -16,6 +16,7 @@ import click
 from qbatch import __version__
 from qbatch.cli.error_messages import ErrorMessages
 from qbatch.cli.group import Verbs
+from qbatch.cli.streams import begin_in_utf8, prepare_streams
 
 
 @click.group(
@@ -40,6 +41,9 @@ def qbatch(context: click.Context) -> None:  # \b is click's word for "keep thes
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line (of this process, when None) and return its exit code."""
+    if arguments is None:
+        begin_in_utf8()
+    prepare_streams()
     told = ErrorMessages()
     with told:
         code = qbatch.main(arguments, prog_name="qbatch", standalone_mode=False)

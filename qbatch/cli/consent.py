@@ -12,7 +12,15 @@ from qbatch.cli.words import headline
 from qbatch.errors import ConsentError, SnapshotError
 from qbatch.executor.engine import WANTED
 from qbatch.job import JobState
-from qbatch.plan import check_lock, differences, lock_path, notices, select, write_lock
+from qbatch.plan import (
+    check_lock,
+    differences,
+    known_as,
+    lock_path,
+    notices,
+    select,
+    write_lock,
+)
 from qbatch.plan.pricing.limits import limits_of, shortfalls, unlimited
 from qbatch.report import check_template
 from qbatch.snapshot import Run
@@ -135,4 +143,6 @@ def _states_in(folder: Path) -> dict[str, JobState]:
     except SnapshotError:
         return {}
     with known:
-        return {point.id: job.state for point, job in known.stored_points()}
+        return {
+            id_: job.state for point, job in known.stored_points() for id_ in known_as(known, point)
+        }

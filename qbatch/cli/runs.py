@@ -37,6 +37,29 @@ def open_named(path: Path, out: Path | None = None) -> Run:
     return Run(folder)
 
 
+def open_analysed(path: Path, out: Path | None = None) -> Run:
+    """Open a run to tell its numbers; named by its manifest, as that analyses them now.
+
+    Raises:
+        SelectionError: There is no such thing, or it has not been run.
+        SnapshotError: The run folder is damaged.
+        SourceErrors: The manifest is wrong.
+    """
+    from qbatch.manifest import load_manifest
+
+    opened = open_named(path, out)
+    is_folder = path.resolve().is_relative_to(opened.folder.resolve())
+    if is_folder or "manifest" not in opened.meta:
+        return opened
+    manifest = load_manifest(path, overrides=opened.manifest.overrides)
+    if not opened.analyse_as(manifest):
+        told = (
+            f"{path}: it asks for other points now; told are those that ran (`qbatch run` goes on)"
+        )
+        click.echo(told, err=True)
+    return opened
+
+
 def choose(run: Run, names: tuple[str, ...], expression: str | None) -> Iterator[PointResult]:
     """Yield the points named, or all of the plan; of these, what the expression selects.
 

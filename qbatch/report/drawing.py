@@ -5,13 +5,14 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from matplotlib.figure import Figure as Sheet
 
-from qbatch.report.canvas import INK, MAX_FACETS, Canvas
-from qbatch.report.numbers import count_of, full, percent, plain
+from qbatch.report.canvas import COLORS, DASHES, INK, MAX_FACETS, Canvas
+from qbatch.report.numbers import count_of, full, labels, percent, plain
 from qbatch.report.scales import Palette, Scale, in_order, is_number
 from qbatch.report.series import Mark
 from qbatch.result import Counts, wilson
@@ -27,6 +28,8 @@ MAX_BARS = 32
 MAX_VECTOR_CELLS = 4_000
 #: Dots drawn one by one.
 MAX_VECTOR_DOTS = 6_000
+#: Lines that are told apart by colour and dash.
+MAX_STROKES = len(COLORS) * len(DASHES)
 _PANEL_IN = (6.6, 3.7)
 _SMALL_PANEL_IN = (3.5, 2.9)
 
@@ -70,6 +73,27 @@ def draw(canvas: Canvas) -> Sheet:
 Panels = Sequence[tuple["Value | None", "Axes"]]
 
 
+def _set_axes(
+    canvas: Canvas, panels: Panels, marks: Sequence[Mark], along_x: Scale, along_y: Scale
+) -> None:
+    """Put ticks and labels beside both axes of every panel."""
+    plot, texts = canvas.series.plot, []
+    for axis, along in (("x", along_x), ("y", along_y)):
+        name = getattr(plot, axis)
+        values, unit = [getattr(mark, axis) for mark in marks], canvas.unit(name)
+        for _, axes in panels:
+            unit = along.mark(
+                getattr(axes, f"{axis}axis"),
+                values,
+                partial(canvas.labels, name),
+                getattr(plot, f"{axis}scale"),
+                canvas.unit(name),
+                is_measured=canvas.series.measures(axis),
+            )
+        texts.append(canvas.with_unit(name, unit))
+    _set_labels(panels, *texts)
+
+
 def _set_labels(panels: Panels, x: str, y: str) -> None:
     for _, axes in panels:
         spec = axes.get_subplotspec()
@@ -89,9 +113,8 @@ def _draw_lines(canvas: Canvas, sheet: Sheet, panels: Panels) -> None:
     pooled = _drawable(canvas, series.pooled(), says_so=False)
     along_x = Scale.of(mark.x for mark in marks)
     along_y = Scale.of(mark.y for mark in marks)
+    marks, pooled, by = _told_apart(canvas, marks, pooled)
     palette = Palette((mark.color for mark in marks), partial(canvas.labels, plot.color))
-    # A measured axis has ticks at round numbers, also where its values are multiples of π.
-    heights = [mark.y for mark in marks] if plot.yscale == "log" else []
     for facet, axes in panels:
         here = [mark for mark in marks if mark.facet == facet]
         means = [mark for mark in pooled if mark.facet == facet]
@@ -108,13 +131,37 @@ def _draw_lines(canvas: Canvas, sheet: Sheet, panels: Panels) -> None:
             aside = 0.0 if along_x.words is None else palette.aside(color)
             _draw_line(canvas, axes, line, along_x, along_y, palette.line(color), aside)
         _draw_floor(axes, means, along_x)
-        along_x.mark(
-            axes.xaxis, (mark.x for mark in marks), partial(canvas.labels, plot.x), plot.xscale
-        )
-        along_y.mark(axes.yaxis, heights, partial(canvas.labels, plot.y), plot.yscale)
-    _set_labels(panels, canvas.label(plot.x), canvas.label(plot.y))
-    palette.add_legend(sheet, plot.color, of_lines=True)
-    _describe_lines(canvas, marks, pooled, palette.told("dash"))
+    _set_axes(canvas, panels, marks, along_x, along_y)
+    palette.add_legend(sheet, by, of_lines=True)
+    _describe_lines(canvas, marks, pooled, f"{palette.told('dash')} for each {by}" if by else "")
+
+
+def _told_apart(
+    canvas: Canvas, marks: list[Mark], pooled: list[Mark]
+) -> tuple[list[Mark], list[Mark], str]:
+    """Give colours of their own to lines that differ in axes which nothing shows.
+
+    Returns:
+        Marks and pooled marks; what colours stand for, "" for nothing.
+    """
+    plot, (names, texts) = canvas.series.plot, canvas.series.hidden()
+    by = canvas.with_unit(plot.color) if plot.color else ""
+    rests = len({(mark.color, mark.rest) for mark in marks})
+    if not names or len({(mark.facet, mark.color) for mark in marks}) == len(
+        {mark.key for mark in pooled}
+    ):
+        return marks, pooled, by
+    if rests > MAX_STROKES:
+        told = f"Lines of one colour differ in {', '.join(names)}, which this figure does not show."
+        canvas.caption.append(told)
+        return marks, pooled, by
+
+    def named(mark: Mark) -> Mark:
+        own = [canvas.text(plot.color, mark.color)] if plot.color else []
+        return replace(mark, color=", ".join([*own, texts[mark.rest]]))
+
+    (by,) = labels([", ".join([*([by] if by else []), *map(canvas.with_unit, names)])])
+    return [named(mark) for mark in marks], [named(mark) for mark in pooled], by
 
 
 def _drawable(canvas: Canvas, marks: list[Mark], *, says_so: bool = True) -> list[Mark]:
@@ -202,9 +249,8 @@ def _draw_floor(axes: Axes, means: list[Mark], along_x: Scale) -> None:
 
 def _describe_lines(canvas: Canvas, marks: list[Mark], pooled: list[Mark], stroke: str) -> None:
     plot = canvas.series.plot
-    lines = len({mark.key for mark in pooled})
     what = f"{canvas.label(plot.y)} against {canvas.label(plot.x)}"
-    coloured = f", {stroke} for each {plot.color}" if plot.color else ""
+    coloured = f", {stroke}" if stroke else ""
     parted = f", one panel for each {plot.facet}" if plot.facet else ""
     canvas.caption.insert(0, f"{what}{coloured}{parted}; {count_of(len(marks), 'point')}.")
     bands = {
@@ -216,11 +262,6 @@ def _describe_lines(canvas: Canvas, marks: list[Mark], pooled: list[Mark], strok
     if len(pooled) < len(marks):
         canvas.caption.append(
             "Repeats are pooled: their counts are added up, then analysed. Each is a faint dot."
-        )
-    shown = {mark.color for mark in marks}
-    if lines > len(shown) * max(1, len({mark.facet for mark in marks})):
-        canvas.caption.append(
-            "Several lines of one colour differ in axes that this figure does not show."
         )
     if any(mark.estimate and mark.estimate.floor is not None for mark in pooled):
         canvas.caption.append(
@@ -259,18 +300,12 @@ def _draw_heatmaps(canvas: Canvas, sheet: Sheet, panels: Panels) -> None:
         )
         if len(texts) == grid.size:
             canvas.tooltips(mesh, [texts[at] for at in np.ndindex(grid.shape)])
-        for along, axis, scale, name in (
-            (along_x, "x", plot.xscale, plot.x),
-            (along_y, "y", plot.yscale, plot.y),
-        ):
-            places = [getattr(mark, axis) for mark in marks]
-            along.mark(getattr(axes, f"{axis}axis"), places, partial(canvas.labels, name), scale)
         _ring_highest(axes, here, along_x, along_y)
-    _set_labels(panels, canvas.label(plot.x), canvas.label(plot.y))
+    _set_axes(canvas, panels, marks, along_x, along_y)
     for _, axes in panels:
         axes.grid(visible=False)
     if mesh is not None:
-        bar = sheet.colorbar(mesh, ax=[axes for _, axes in panels], label=canvas.label(plot.z))
+        bar = sheet.colorbar(mesh, ax=[axes for _, axes in panels], label=canvas.with_unit(plot.z))
         bar.outline.set_visible(False)
     _describe_heatmap(canvas, marks, overlaid)
 
@@ -331,15 +366,21 @@ def _draw_histograms(canvas: Canvas, sheet: Sheet, panels: Panels) -> None:
     bins: Any = "auto" if len(set(places)) > 1 else 1
     if along.words is not None:
         bins = [i - 0.5 for i in range(len(along.words) + 1)]
-    edges = np.histogram_bin_edges(places, bins=bins)
+    edges, unit = np.histogram_bin_edges(places, bins=bins), ""
     for facet, axes in panels:
         for color in palette.values:
             here = [
                 along.place(mark.x) for mark in marks if mark.facet == facet and mark.color == color
             ]
             axes.hist(here, list(edges), alpha=0.6, **palette.bar(color))
-        along.mark(axes.xaxis, (mark.x for mark in marks), partial(canvas.labels, plot.x))
-    _set_labels(panels, canvas.label(plot.x), "points")
+        unit = along.mark(
+            axes.xaxis,
+            [mark.x for mark in marks],
+            partial(canvas.labels, plot.x),
+            unit=canvas.unit(plot.x),
+            is_measured=canvas.series.measures("x"),
+        )
+    _set_labels(panels, canvas.with_unit(plot.x, unit), "points")
     palette.add_legend(sheet, plot.color, of_lines=False)
     coloured = _coloured(palette, plot.color)
     canvas.caption.append(f"How {count_of(len(marks), 'point')} spread over {plot.x}{coloured}.")

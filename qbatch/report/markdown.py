@@ -12,15 +12,18 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from qbatch.report.content import (
     COST_HEADS,
+    FOLDED_FROM,
     MANY_POINTS,
+    OUTCOMES,
     TIME_HEADS,
     Content,
     how_to_read,
+    others_text,
     settings_text,
     shown,
     where_text,
 )
-from qbatch.report.numbers import count_of, full, p_cell, whole
+from qbatch.report.numbers import count_of, full, outcomes, p_cell, whole
 from qbatch.report.overview import axis_values
 from qbatch.report.rows import Columns, Floors, Point
 from qbatch.result import Verdict
@@ -119,8 +122,8 @@ class MarkdownRows:
     @property
     def head(self) -> list[str]:
         """Of the table."""
-        axes = [*self.columns.axes, *self.columns.parameters]
-        return [*map(cell, axes or ["point"]), "state", *map(cell, self.columns.numbers)]
+        numbers = self.columns.numbers or (OUTCOMES,)
+        return [*map(cell, self.columns.varied or ["point"]), "state", *map(cell, numbers)]
 
     def has_room_for(self, rows: int) -> bool:
         """Whether none of so many rows is left out."""
@@ -132,8 +135,7 @@ class MarkdownRows:
             self.left_out += 1
             return
         values = axis_values(point, self.columns)
-        names = (*self.columns.axes, *self.columns.parameters)
-        texts = map(self.columns.text, names, values)
+        texts = map(self.columns.text, self.columns.varied, values)
         row = [cell(text) for text in texts] or [cell(point.name)]
         row.append(point.job.state.value)
         estimates = point.estimates
@@ -143,6 +145,8 @@ class MarkdownRows:
                 "" if estimate is None else full(self._floors.beside(name, estimate, point.shots))
             )
             row.append(text)
+        if not self.columns.numbers:
+            row.append(outcomes(point.counts) if point.counts else "")
         self.rows.append(row)
 
     def lines(self) -> Iterator[str]:
@@ -171,6 +175,8 @@ def markdown_lines(content: Content, rows: MarkdownRows, figures: str = "figures
         f"{figure} {what}" for figure, what in content.tiles[1:]
     )
     yield ""
+    if content.begun:
+        yield from (f"The run was {content.begun}.", "")
     yield from _checks(content)
     yield from _failures(content)
     yield from _held(content)
@@ -198,15 +204,14 @@ def _checks(content: Content) -> Iterator[str]:
         )
     yield from table(["verdict", "claim", "where", "points"], rows)
     yield ""
-    told = False
-    for check in content.overview.checks:
-        for one in shown(check):
-            if one.verdict is not Verdict.PASS or check.numbers.total() <= 3:
-                told = True
-                claim = f"{code(check.check.text)} at {cell(one.name)}"
-                yield f"- {_VERDICTS[one.verdict]}: {claim}: {cell(one.reason)}"
+    told = [(check, one) for check in content.overview.checks for one in shown(check)]
+    for check, one in told:
+        claim = f"{code(check.check.text)} at {cell(one.name)}"
+        yield f"- {_VERDICTS[one.verdict]}: {claim}: {cell(one.reason)}"
     if told:
         yield ""
+    if content.left_out_note:
+        yield from (content.left_out_note, "")
     if content.equalities_note:
         yield from (content.equalities_note, "")
 
@@ -249,15 +254,20 @@ def _results(content: Content, rows: MarkdownRows) -> Iterator[str]:
             summary = overview.numbers.get(name)
             if summary is None:
                 continue
-            for what, found in (("highest", summary.highest), ("lowest", summary.lowest)):
-                for i, one in enumerate(found[:3]):
-                    label = (cell(name), what) if i == 0 else ("", "")
-                    extremes.append([*label, full(one.estimate), cell(one.name)])
+            for what, one in summary.extremes:
+                place = cell(one.name) + others_text(one)
+                extremes.append([cell(name), what, full(one.estimate), place])
         if extremes:
             yield from table(["number", "", "value", "point"], extremes)
             yield ""
-    yield from rows.lines()
-    yield ""
+    if content.constant_note:
+        yield from (line(content.constant_note), "")
+    if overview.points >= FOLDED_FROM:
+        points = count_of(overview.points, "point")
+        yield from (f"<details><summary>All {points}</summary>", "", *rows.lines(), "")
+        yield from ("</details>", "")
+    else:
+        yield from (*rows.lines(), "")
     if rows.left_out:
         yield from (f"… and {whole(rows.left_out)} more rows: all are in `results.csv`.", "")
     if content.repeats_note:
@@ -340,6 +350,11 @@ def _reproduce(content: Content) -> Iterator[str]:
     yield f"- versions: {cell(versions)}"
     yield f"- root seed: {content.seeds}"
     yield f"- points (SHA-256 over their ids): {code(content.overview.points_digest)}"
+    if content.circuits:
+        yield from ("", "<details><summary>Circuits</summary>", "")
+        for name, text in content.circuits:
+            yield from (line(name), "", *fenced("qasm", text.rstrip("\n")), "")
+        yield "</details>"
     yield from ("", "<details><summary>Manifest</summary>", "")
     text = content.manifest.text.rstrip("\n")
     yield from (*fenced("yaml", text), "", "</details>", "")

@@ -18,7 +18,7 @@ from qbatch.result.analysis import (
     told_apart,
 )
 from qbatch.result.array import CountsArray, UnlikeRegistersError
-from qbatch.result.check import Check, Verdict, explain, judge, parse_check
+from qbatch.result.check import Check, Verdict, explain, judge, margin, parse_check
 from qbatch.result.counts import Counts, Registers, pool
 from qbatch.result.distance import METRICS, distances, parse_distribution, sampling_floor
 from qbatch.result.estimate import (
@@ -65,6 +65,7 @@ __all__ = [
     "family",
     "homogeneity_p",
     "judge",
+    "margin",
     "names_of",
     "only",
     "parse_check",

@@ -155,5 +155,6 @@ def test_the_command_and_the_folder_stay_inside_their_marks(tmp_path: Path) -> N
     tokens = reader().parse(render(run, "md"))
     blocks = [token.content for token in tokens if token.type == "html_block"]
     inside = [child.type for token in tokens for child in token.children or ()]
-    assert blocks == ["<details><summary>Manifest</summary>\n", "</details>\n"]
+    opened = [f"<details><summary>{what}</summary>\n" for what in ("Circuits", "Manifest")]
+    assert blocks == [opened[0], "</details>\n", opened[1], "</details>\n"]
     assert "html_inline" not in inside

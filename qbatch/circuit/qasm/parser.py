@@ -20,6 +20,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from qbatch.circuit.program import Barrier, Delay, Program, Reset
+from qbatch.circuit.qasm.content import content_of
 from qbatch.circuit.qasm.discarded import settle
 from qbatch.circuit.qasm.names import QELIB1, REFUSED, STDGATES
 from qbatch.circuit.qasm.registers import Jump
@@ -65,6 +66,7 @@ class Parser(Subroutines):
             raise mistake
         self.out.may_fail = self.may_fail
         settle(self.out, self.source)
+        self.out.content = content_of(self.version, self.tokens, self.directives)
         return self.out
 
     def _end_of_plain(self, begin: int) -> int | None:

@@ -46,7 +46,7 @@ def forget(
             click.echo(f"forgot {folder}", err=True)
             return
         chosen = opened.removed() if removed else choose(opened, points, expression)
-        ids = [point.id for point in chosen]
+        ids = list(dict.fromkeys(point.id for point in chosen))
         told = _told_cost(opened, set(ids))
     if ids:
         ask(f"Forget {count_of(len(ids), 'point')} of {folder} with all results{told}?", yes=yes)
@@ -83,7 +83,8 @@ def _forget(folder: Path, ids: list[str]) -> None:
     from qbatch.snapshot import Snapshot
 
     with Snapshot(folder) as snapshot:
-        snapshot.forget(ids)
+        before = int(snapshot.meta().get("forgotten") or 0)
+        snapshot.set_meta(forgotten=str(before + snapshot.forget(ids)))
 
 
 def _delete(folder: Path) -> None:

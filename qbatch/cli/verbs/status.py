@@ -51,6 +51,9 @@ def describe(run: Run) -> dict[str, Any]:
 
     states = run.counts_by_state()
     flying = list(run.in_flight())
+    is_kept = "manifest" in run.meta
+    backends = run.manifest.backends if is_kept else {}
+    local = {name for name, backend in backends.items() if backend.provider == "local"}
     return {
         "name": run.name,
         "folder": str(run.folder),
@@ -59,7 +62,8 @@ def describe(run: Run) -> dict[str, Any]:
         "states": {state.value: number for state, number in states.items()},
         "exit_code": int(exit_of(states)),
         "spent": run.spent(),
-        "at_providers": status_jobs.at_providers(flying),
+        "at_providers": status_jobs.at_providers(flying, local),
+        "forgotten": int(run.meta.get("forgotten") or 0),
         "held": [status_jobs.facts_of(each) for each in run.held()],
         "ledger": status_costs.facts_of(run),
     }
@@ -92,6 +96,8 @@ def _tell(run: Run, facts: dict[str, Any]) -> None:
 
     word = "running now" if facts["running"] else _verdict(run, facts["states"])
     points = count_of(facts["points"], "point")
+    if facts["forgotten"]:
+        points += f", and {whole(facts['forgotten'])} forgotten (`qbatch run` runs them anew),"
     click.echo(f"{click.style(run.name, bold=True)}: {word}; {points} in {run.folder}")
     for state, number in facts["states"].items():
         click.echo(f"  {state:<11}{whole(number):>8}")
