@@ -95,14 +95,15 @@ def _identifier(name: str, taken: set[str]) -> str:
 
 
 class Writer:
-    r"""One circuit on its way to text.
+    """One circuit on its way to text.
 
     Args:
         circuit: To be written.
         version: Of OpenQASM.
         place: Of errors.
         register: See `circuit.sent.program_text`.
-        holes: In place of angles that depend on parameters, ``\0N\0`` is written.
+        holes: In place of each angle that depends on parameters, its number N is written
+            between two NULs.
         is_physical: Qubits are written as ``$N``.
 
     Attributes:
