@@ -27,6 +27,7 @@ from qbatch.executor.events import Finished, Observer, Started, Summary, ignore
 from qbatch.executor.flight import Flight
 from qbatch.executor.journal import Journal
 from qbatch.executor.lane import Lane
+from qbatch.executor.moves import Moves
 from qbatch.executor.pace import Slots
 from qbatch.executor.resume import Backlog, read_backlog
 from qbatch.executor.stop import Stop
@@ -35,6 +36,7 @@ from qbatch.job import JobState
 from qbatch.plan import Piece, Plan, SweepPoint
 from qbatch.plan.pinning.former import ids_of
 from qbatch.providers import Batch, Driver, Leaves, Target
+from qbatch.purchase import Event
 from qbatch.snapshot import Former, JobRow, Registered, Snapshot, StoredPoint, again
 from qbatch.snapshot.estimates import analysis_key
 
@@ -369,12 +371,10 @@ class _Conduct:
             if not lane.driver.is_local:
                 continue
             for flight in list(lane.cut_off):
-                rows = [flight.moved(key, JobState.CREATED, status="") for key in flight.at_work]
-                await self._engine.journal.commit(
-                    partial(self._engine.snapshot.save_jobs, rows, note="cut off"),
-                    partial(self._close, flight),
+                moves = [flight.happens(key, Event.CUT_OFF, status="") for key in flight.at_work]
+                await Moves(self._engine, lane).commit(
+                    flight, moves, stage="closed", note=Event.CUT_OFF.value
                 )
-                self._engine.note(flight, rows)
 
     async def _leave(self, lanes: list[Lane]) -> None:
         """Let drivers stop what would cost by being left; whoever asked twice waits no more."""
@@ -396,10 +396,6 @@ class _Conduct:
             await driver.leave(batches)
         except ProviderError as error:
             lane.warn(f"what is left there may go on costing: {error}; run again to end it")
-
-    def _close(self, flight: Flight) -> None:
-        if flight.ordinal is not None:
-            self._engine.snapshot.set_stage(flight.ordinal, "closed")
 
     def summary(self, lanes: list[Lane], registered: Registered, elapsed_s: float) -> Summary:
         """Say what the run came to, and tell the observer."""

@@ -20,6 +20,7 @@ from typing import Any, Literal, Self, get_args
 
 from qbatch.errors import SelectionError, SnapshotError
 from qbatch.job import IN_FLIGHT, CompositeJob, Job, JobState
+from qbatch.purchase import TABLE, Event
 from qbatch.snapshot import attempts, database, ledger, registration
 from qbatch.snapshot.faults import damaged, translated, unusable
 from qbatch.snapshot.former import Former, convert
@@ -712,7 +713,7 @@ WHERE ordinal = ?
 def again(job: Job) -> Job:
     """The next attempt at a job that failed or was cancelled."""
     return job.moved_to(
-        JobState.CREATED,
+        TABLE[job.state][Event.AGAIN].state,
         generation=job.generation + 1,
         provider_job_id=None,
         status="",
