@@ -15,7 +15,7 @@ import sys
 import threading
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -36,6 +36,7 @@ from qbatch.manifest.paths import SettingValues, settings_of
 from qbatch.notation import did_you_mean
 from qbatch.plan import Plan, check_targets, expand, expand_file, priced, select
 from qbatch.plan.pinning.lock import installed_versions
+from qbatch.plan.pinning.revision import revision_of
 from qbatch.plan.pricing.limits import check_planned, check_units, dump_limits, limits_of
 from qbatch.providers import Driver, Surroundings, Target
 from qbatch.providers.kit.permission import read_permission
@@ -299,7 +300,7 @@ async def _run(request: _Request) -> Run:
         if request.fresh:
             _set_aside(folder, request.observer)
         with _open_snapshot(folder, manifest, drivers, around) as snapshot:
-            _note_run(snapshot, request, run_id)
+            _note_run(snapshot, request, run_id, manifest)
             snapshot.set_meta(limits=dump_limits(settings.limits, settings.rates))
             work = partial(
                 execute,
@@ -511,7 +512,7 @@ def _open_snapshot(
     return Snapshot(folder, durability="normal", now=around.now)
 
 
-def _note_run(snapshot: Snapshot, request: _Request, run_id: str) -> None:
+def _note_run(snapshot: Snapshot, request: _Request, run_id: str, manifest: Manifest) -> None:
     known = snapshot.meta().get("run_id", run_id)
     if known != run_id:
         raise RunLockedError(f"{snapshot.folder}: another run began here just now; run again")
@@ -523,8 +524,15 @@ def _note_run(snapshot: Snapshot, request: _Request, run_id: str) -> None:
         started_at=_now_text(),
         finished_at="",
         forgotten="",
+        revision=_revision(manifest),
         **({} if request.rehearsal is None else {"rehearsal": json.dumps(request.rehearsal)}),
     )
+
+
+def _revision(manifest: Manifest) -> str:
+    """The git revision of a manifest, as JSON; "" without one."""
+    found = revision_of(manifest.path) if manifest.path is not None else None
+    return "" if found is None else json.dumps(asdict(found))
 
 
 def _now_text() -> str:

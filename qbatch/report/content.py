@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qbatch.job import JobState
+from qbatch.plan.pinning.revision import Revision
 from qbatch.plan.pricing.limits import taken
 from qbatch.report.agreement import Verdict as AgreementVerdict
 from qbatch.report.comparing import ALARM
@@ -358,6 +359,12 @@ class Content:
         for override in manifest.overrides:
             words += ["-S", override]
         return shlex.join([*words, "--trust"] if manifest.trust else words)
+
+    @property
+    def revision(self) -> str:
+        """The manifest's git commit and branch when it was last run; "" where git knew none."""
+        noted = self.run.meta.get("revision", "")
+        return str(Revision(**json.loads(noted))) if noted else ""
 
     @property
     def seeds(self) -> str:

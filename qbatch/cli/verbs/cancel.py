@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from qbatch.cli.completing import complete_points
 from qbatch.cli.options import (
     json_option,
     only_expression_option,
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @run_argument
-@click.argument("points", nargs=-1)
+@click.argument("points", nargs=-1, shell_complete=complete_points)
 @only_expression_option
 @click.option("--no-report", is_flag=True, help="Write no report; `qbatch report` can later.")
 @out_option
