@@ -301,8 +301,8 @@ class Carrier:
         flight.unseen_at.clear()
         await self._take_answers(flight, found)
         rest = flight.ids_in(JobState.SUBMITTING)
-        rows = [flight.moved(key, JobState.CREATED, error="") for key in rest]
-        await self._commit(flight, rows, note="not sent")
+        moves = [flight.happens(key, Event.NOT_TAKEN, error="") for key in rest]
+        await self._moves.commit(flight, moves, note="not sent")
         await self._send_rest(flight)
 
     async def _turned_away(self, flight: Flight, error: Unavailable) -> None:
