@@ -31,6 +31,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from qbatch.errors import QbatchError, SelectionError
 from qbatch.manifest.columns import FIGURES, table_columns
+from qbatch.notation import visible
 from qbatch.report.files import replacing, replacing_text
 from qbatch.report.rows import Columns, Floors, Point, Run
 from qbatch.snapshot.ledger import figures_by_point
@@ -75,6 +76,16 @@ def export(run: Run, format: str, out: IO[str] | Path) -> None:
         _WRITERS[format](run, out)
 
 
+class _Shown:
+    """A table's file, into which nothing goes that a person who opens it could be deceived by."""
+
+    def __init__(self, file: IO[str]) -> None:
+        self._file = file
+
+    def write(self, text: str) -> int:
+        return self._file.write(visible(text))
+
+
 class CsvRows:
     """The rows of ``results.csv``, written as they come.
 
@@ -88,7 +99,7 @@ class CsvRows:
         self._bought = figures_by_point(purchases)
         self._parameters = columns.parameters
         self._numbers = columns.numbers
-        self._writer = csv.writer(file, lineterminator="\n")
+        self._writer = csv.writer(_Shown(file), lineterminator="\n")
         self._writer.writerow(
             table_columns(columns.parameters, columns.numbers, billed=bool(self._bought))
         )
@@ -132,7 +143,7 @@ def _write_csv(run: Run, file: IO[str]) -> None:
 
 
 def _write_counts(run: Run, file: IO[str]) -> None:
-    writer = csv.writer(file, lineterminator="\n")
+    writer = csv.writer(_Shown(file), lineterminator="\n")
     writer.writerow(("id", "point", "bitstring", "count"))
     for point in run:
         if point.counts is not None:
@@ -142,7 +153,7 @@ def _write_counts(run: Run, file: IO[str]) -> None:
 
 
 def _write_ledger(run: Run, file: IO[str]) -> None:
-    writer = csv.writer(file, lineterminator="\n")
+    writer = csv.writer(_Shown(file), lineterminator="\n")
     writer.writerow(("id", "point", "attempt", "backend", "unit", *FIGURES))
     for each in run.ledger():
         entry = each.entry
