@@ -47,6 +47,7 @@ class Event(StrEnum):
     UNFIT = "it cannot be sent: refused before any call that spends"
     STORED = "its result is on the disk"
     UNREADABLE = "it is completed, but its result cannot be had"
+    ELSEWHERE = "it was made with another account than the present one"
     AGAIN = "another attempt is asked for"
     # what its provider says
     TAKEN = "taken, waits"
@@ -64,6 +65,7 @@ class Event(StrEnum):
     STRANGE = "a word that is not known"
     TIMED_OUT = "no end within its time, and nobody confirms that it is cancelled"
     # what a person decides
+    SAME_ACCOUNT = "a person says that its account is the present one"
     ADOPTED = "a person says under which id it is there"
     RESUBMITTED = "a person says that it was not taken"
     GIVEN_UP = "a person gives it up"
@@ -112,6 +114,7 @@ _AT_PROVIDER: Mapping[Event, Row] = {
     Event.GIVEN_BACK: Row(JobState.CREATED, Ledger.BILL, Next.SEND_ANEW),
     Event.TIMED_OUT: Row(JobState.HELD, next=Next.ASK),
     Event.UNREADABLE: Row(JobState.HELD, next=Next.ASK),
+    Event.ELSEWHERE: Row(JobState.HELD, next=Next.ASK),
     Event.STORED: Row(JobState.COMPLETED, Ledger.BILL),
 }
 
@@ -153,6 +156,7 @@ TABLE: Mapping[JobState, Mapping[Event, Row]] = {
     JobState.HELD: {
         **_IN_DOUBT,
         Event.UNCLEAR: Row(JobState.HELD, next=Next.LOOK),
+        Event.SAME_ACCOUNT: Row(JobState.HELD, next=Next.LOOK),
         Event.ADOPTED: Row(JobState.SUBMITTED, next=Next.POLL),
         Event.RESUBMITTED: Row(JobState.CREATED, Ledger.FREE, Next.SEND_ANEW),
         Event.GIVEN_UP: Row(JobState.FAILED),

@@ -19,6 +19,7 @@ from qbatch.purchase import (
     JobState,
     Ledger,
     Next,
+    Row,
     follows,
 )
 
@@ -31,7 +32,7 @@ PROOFS = {
     Event.RESUBMITTED,  # a person says that it was not taken
 }
 #: What only a person may do.
-DECISIONS = {Event.ADOPTED, Event.RESUBMITTED, Event.GIVEN_UP}
+DECISIONS = {Event.ADOPTED, Event.RESUBMITTED, Event.GIVEN_UP, Event.SAME_ACCOUNT}
 
 
 def test_nothing_that_may_be_bought_is_sent_again_without_a_proof() -> None:
@@ -65,6 +66,13 @@ def test_doubt_ends_with_a_person() -> None:
         Event.GONE,
     }
     assert {state for state, event, _ in ROWS if event in DECISIONS} == {JobState.HELD}
+
+
+def test_whatever_is_in_flight_waits_for_its_account() -> None:
+    rows = {state: row for state, event, row in ROWS if event is Event.ELSEWHERE}
+    assert set(rows) == IN_FLIGHT
+    assert set(rows.values()) == {Row(JobState.HELD, Ledger.KEEP, Next.ASK)}
+    assert TABLE[JobState.HELD][Event.SAME_ACCOUNT] == Row(JobState.HELD, Ledger.KEEP, Next.LOOK)
 
 
 def test_an_end_is_an_end() -> None:
@@ -112,6 +120,7 @@ def test_whatever_a_driver_says_is_an_event_of_the_table(call: str) -> None:
     told = {event for events in SAID.values() for event in events}
     by_providers = set(Event) - DECISIONS
     by_providers -= {Event.SENT, Event.UNFIT, Event.STORED, Event.UNREADABLE, Event.AGAIN}
+    by_providers -= {Event.ELSEWHERE}
     assert set(SAID[call]) <= by_providers
     assert told == by_providers - {Event.TIMED_OUT}
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 #: Raise it whenever the meaning of a fact changes: cached facts of another format are not read.
-FORMAT = 4
+FORMAT = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,8 @@ class CircuitFacts:
         terminal: For each classical bit the qubit whose final measurement it holds, None where no
             measurement writes it; empty when `is_dynamic`.
         remarks: What is legal and hardly meant, a sentence each.
+        content: SHA-256 of what the text says, whatever way it is written (`qasm.content`), 64 hex
+            digits.
     """
 
     num_qubits: int
@@ -59,6 +61,7 @@ class CircuitFacts:
     measured_bits: tuple[int, ...]
     terminal: tuple[int | None, ...]
     remarks: tuple[str, ...] = ()
+    content: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON data that `from_json` reads."""

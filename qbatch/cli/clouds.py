@@ -26,7 +26,7 @@ class Account:
         backends: The manifest's backends that use it; empty for one from the environment.
         driver: Opened; None where that failed.
         source: Where the credential comes from; "" where there is none, or none is needed.
-        hosts: Where it goes.
+        hosts: Where it goes, and by which proxy.
         error: Why it cannot be used; None when nothing is known against it.
     """
 
@@ -130,10 +130,13 @@ def _source(driver: Any) -> str:
 
 
 def _hosts(driver: Any) -> tuple[str, ...]:
-    """Where its credential goes."""
+    """Where its credential goes, and by which proxy."""
+    from qbatch.providers.kit.proxies import proxy_to
+
     asked = getattr(driver, "base_urls", None)
     urls: Sequence[str] = () if asked is None else asked()
-    return tuple(dict.fromkeys(urlsplit(url).netloc for url in urls))
+    roads = {urlsplit(url).netloc: proxy_to(url) for url in urls}
+    return tuple(f"{host} by {proxy}" if proxy else host for host, proxy in roads.items())
 
 
 def _named(accounts: Sequence[Account]) -> list[Account]:

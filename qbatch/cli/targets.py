@@ -6,7 +6,7 @@ none.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import click
@@ -16,6 +16,7 @@ from qbatch.errors import Refused
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from qbatch.executor import Options
     from qbatch.manifest.paths import SettingValues
     from qbatch.plan import Plan
     from qbatch.providers import Driver, Surroundings, Target
@@ -35,21 +36,19 @@ def check_selection(plan: Plan, expression: str | None) -> None:
         click.echo(f"-k: {expression!r} means no point: the selection is empty", err=True)
 
 
-def expand_chosen(
-    manifest: Path, overrides: Sequence[str], expression: str | None, *, trust: bool
-) -> Plan | None:
+def expand_chosen(manifest: Path, options: Options) -> Plan | None:
     """Expand a manifest of which ``-k`` chooses points, and check that; None without ``-k``.
 
     Raises:
         SourceErrors: It is wrong.
         SelectionError: The expression is.
     """
-    if expression is None:
+    if options.select is None:
         return None
     from qbatch.plan import expand_file
 
-    plan = expand_file(manifest, overrides=overrides, trust=trust)
-    check_selection(plan, expression)
+    plan = expand_file(manifest, overrides=options.overrides, trust=options.trust)
+    check_selection(plan, options.select)
     return plan
 
 

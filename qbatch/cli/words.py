@@ -15,9 +15,12 @@ def headline(name: str, summary: PlanSummary) -> str:
 
     With name "" without it.
     """
-    from qbatch.report.numbers import count_of, duration
+    from qbatch.report.numbers import count_of, duration, whole
 
-    parts = [count_of(summary.points, "point"), count_of(summary.shots, "shot")]
+    points = count_of(summary.points, "point")
+    if shared := summary.points - summary.jobs:
+        points += f" ({whole(shared)} bought with another)"
+    parts = [points, count_of(summary.shots, "shot")]
     jobs = count_of(summary.jobs, "job")
     if summary.composite_jobs is not None:
         jobs += f" in {count_of(summary.composite_jobs, 'composite job')}"

@@ -144,7 +144,9 @@ class CsvRows:
                 row += (estimate.value, estimate.se, estimate.low, estimate.high)
         row += (job.cost, _cell(job.unit), _cell(job.provider_job_id), _cell(job.error))
         if self._bought:
-            row += map(_cell, self._bought.get(point.id, (None,) * len(FIGURES)))
+            nothing = (None,) * len(FIGURES)
+            bought = nothing if point.same_as else self._bought.get(point.id, nothing)
+            row += map(_cell, bought)
         return row
 
 

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from qbatch.errors import Misspoke, ProviderError, Refused, Unavailable
+from qbatch.executor.accounts import hold_foreign
 from qbatch.executor.carry import CUT_OFF, MAX_LOOKS, Carrier
 from qbatch.executor.engine import Engine, Settings
 from qbatch.executor.events import Observer, Started, Summary
@@ -220,8 +221,9 @@ class _Office:
         try:
             with lane.scope:
                 attendant = _Attendant(self._engine, lane, _let_be)
-                await attendant.settle(flights)
-                await errand(attendant, flights)
+                ours = await hold_foreign(self._engine, lane, flights)
+                await attendant.settle(ours)
+                await errand(attendant, ours)
         finally:
             await driver.aclose()
         if lane.error is not None:

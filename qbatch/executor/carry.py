@@ -28,13 +28,15 @@ from qbatch.errors import (
     Unavailable,
 )
 from qbatch.executor import answers
+from qbatch.executor.accounts import pinned
 from qbatch.executor.budget import expected_prices
 from qbatch.executor.fetching import fetch
 from qbatch.executor.flight import AT_WORK, Flight
 from qbatch.executor.lane import Lane
 from qbatch.executor.pace import MOST_S, SHARE
+from qbatch.executor.recall import recalled
 from qbatch.executor.waits import Cause
-from qbatch.job import ID_LOST, CompositeJob, JobState
+from qbatch.job import AWAY, ID_LOST, CompositeJob, JobState
 from qbatch.plan.packing import composite_id
 from qbatch.providers import (
     Absent,
@@ -97,7 +99,7 @@ class Carrier:
         try:
             if flight.ids_in(JobState.SUBMITTING, JobState.HELD):
                 await self._look(flight, CUT_OFF, also_held=True)
-            while flight.stage == "created" or flight.at_work:
+            while flight.stage == "created" or flight.is_open:
                 if flight.stage != "created":
                     await self._watch(flight)
                     continue
@@ -131,8 +133,9 @@ class Carrier:
                     await self._lane.gate.wait_open()
                     if self._lane.is_closing:
                         await trio.sleep_forever()
+                    found = await recalled(self._engine, self._lane, flight)
                     await self._intend(flight, entries)
-                    await self._submit(flight)
+                    await (self._take_over(flight, found) if found else self._submit(flight))
             except TooLarge as error:
                 await self._halve(flight, str(error))
             except OutOfFunds as error:
@@ -205,7 +208,7 @@ class Carrier:
             prepared = await self._lane.read(
                 lambda: self._lane.driver.prepare(flight.current()), is_proof=False
             )
-            flight.remember(prepared.memo)
+            flight.remember(pinned(prepared.memo, self._lane.account))
             if prepared.ready:
                 return prepared
             waited_s = trio.current_time() - began
@@ -288,6 +291,17 @@ class Carrier:
             await self._look(flight, str(lost or "no answer about this job"))
         else:
             await self._send_rest(flight)
+
+    async def _take_over(self, flight: Flight, found: Sequence[Update]) -> None:
+        """Children that another copy of the run folder bought are ours; the others are sent."""
+        self._start_clock(flight, 0.0)
+        flight.looks, flight.refusal = 0, None
+        flight.unseen_at.clear()
+        await self._take_answers(flight, found)
+        rest = flight.ids_in(JobState.SUBMITTING)
+        rows = [flight.moved(key, JobState.CREATED, error="") for key in rest]
+        await self._commit(flight, rows, note="not sent")
+        await self._send_rest(flight)
 
     async def _turned_away(self, flight: Flight, error: Unavailable) -> None:
         """It was certainly not taken: that is no attempt at buying it, and it waits.
@@ -419,7 +433,7 @@ class Carrier:
         """
         assert flight.intent is not None
         intent, keys = flight.intent, flight.ids_in(JobState.SUBMITTING)
-        keys += flight.ids_in(JobState.HELD) if also_held else []
+        keys += flight.ids_in(JobState.HELD) if also_held else sorted(flight.reopened)
         flight.looks, flight.doubt = flight.looks + 1, reason
         try:
             located = await self._lane.read(
@@ -437,7 +451,12 @@ class Carrier:
         await self._commit(
             flight, rows, stage="submitted", note=reason, steps=steps, bills=_bills(told)
         )
-        is_unclear = bool(flight.ids_in(JobState.SUBMITTING))
+        flight.reopened = {
+            key
+            for key, answer in told_of.items()
+            if flight.job(key).status == AWAY and _again_s(flight, answer) is not None
+        }
+        is_unclear = bool(flight.reopened or flight.ids_in(JobState.SUBMITTING))
         flight.look_at = trio.current_time() + max(waits) if is_unclear else math.inf
         await self._send_rest(flight)
 
@@ -464,9 +483,14 @@ class Carrier:
 
     def _kept(self, flight: Flight, key: str, advice: str) -> JobRow | None:
         """Hold a child for a person, or say that it is held still."""
-        if flight.job(key).state is JobState.HELD:
+        job = flight.job(key)
+        if job.state is JobState.HELD:
             self._lane.warn(f"{flight.order(key).name}: still held: {advice}")
-            return None
+            return (
+                flight.moved(key, job.state, status="", error=advice)
+                if job.status == AWAY
+                else None
+            )
         return flight.moved(key, JobState.HELD, error=advice)
 
     def _not_taken(self, flight: Flight, key: str) -> JobRow:
@@ -481,7 +505,7 @@ class Carrier:
 
     async def _watch(self, flight: Flight) -> None:
         """Until every child is at its end or held, or all of them are to be sent again."""
-        while flight.at_work and flight.stage != "created":
+        while flight.is_open and flight.stage != "created":
             if flight.at_provider:
                 self._lane.watch(flight)
             if flight.ripe:
@@ -569,6 +593,9 @@ class Carrier:
     async def _time_out(self, flight: Flight) -> None:
         """Ask for the children to be stopped; those that nobody confirms are held."""
         unclear = flight.ids_in(JobState.SUBMITTING)
+        flight.reopened.clear()
+        if not flight.at_work:
+            return
         if flight.was_cancelled or unclear:
             advice = f"{self._too_late()}, but the provider did not confirm it"
             if unclear:

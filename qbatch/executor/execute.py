@@ -19,6 +19,7 @@ from random import Random
 import trio
 
 from qbatch.errors import ProviderError, QbatchError
+from qbatch.executor.accounts import hold_foreign
 from qbatch.executor.budget import Budget
 from qbatch.executor.carry import Carrier
 from qbatch.executor.engine import WANTED, Engine, Settings
@@ -31,9 +32,10 @@ from qbatch.executor.resume import Backlog, read_backlog
 from qbatch.executor.stop import Stop
 from qbatch.executor.waits import Cause, Waits
 from qbatch.job import JobState
-from qbatch.plan import Plan, SweepPoint, canonical_json
+from qbatch.plan import Piece, Plan, SweepPoint
+from qbatch.plan.pinning.former import ids_of
 from qbatch.providers import Batch, Driver, Leaves, Target
-from qbatch.snapshot import JobRow, Registered, Snapshot, again
+from qbatch.snapshot import Former, JobRow, Registered, Snapshot, again
 from qbatch.snapshot.estimates import analysis_key
 
 #: Composite jobs taken from the plan at once.
@@ -178,7 +180,9 @@ class _Conduct:
         """Bring the snapshot in line with the plan, and count what there is to do."""
         plan, snapshot, tally = self._plan, self._engine.snapshot, self._engine.tally
         registered = snapshot.register(
-            plan.points(), setting_of=lambda key: canonical_json(plan.setting(key))
+            plan.points(),
+            setting_of=plan.setting_text,
+            former=Former(lambda: (id_ for id_, _ in plan.ids_and_names()), ids_of),
         )
         wanted = WANTED[self._engine.settings.only]
         if self._only is None:
@@ -186,7 +190,7 @@ class _Conduct:
             tally.total = sum(n for state, n in states.items() if state in wanted)
             self._kept = states.get(JobState.COMPLETED, 0)
             return registered
-        for point in filter(self._only, plan.points()):
+        for point in plan.bought(self._only):
             state = snapshot.state_of(point.id)
             tally.total += state in wanted
             self._kept += state is JobState.COMPLETED
@@ -283,7 +287,7 @@ class _Conduct:
                 async with trio.open_nursery() as nursery:
                     start = partial(self._start, nursery, lane)
                     carrier = Carrier(self._engine, lane, start)
-                    for flight in resumed:
+                    for flight in await hold_foreign(self._engine, lane, resumed):
                         self._occupy(lane)
                         nursery.start_soon(self._carry, carrier, lane, flight)
                     await self._feed(nursery, carrier, lane)
@@ -335,34 +339,26 @@ class _Conduct:
         wanted = WANTED[self._engine.settings.only]
         few = self._engine.snapshot.few_in(wanted, MOST_WANTED_IN_MEMORY)
         batches = self._plan.composites(
-            {lane.name: lane.target},
-            partial(self._wants, lane.name, rows, few),
-            generation_of=lambda point: rows[point.id].job.generation,
+            {lane.name: lane.target}, self._only, pieces_of=partial(self._pieces_of, rows, few)
         )
         for batch in batches:
             yield Flight(batch, {key: rows.pop(key) for key in batch.composite.job_ids})
 
-    def _wants(
-        self,
-        lane_name: str,
-        rows: dict[str, JobRow],
-        few: dict[str, JobRow] | None,
-        point: SweepPoint,
-    ) -> bool:
-        """Whether to run a point; if so, note in `rows` how its next attempt begins.
+    def _pieces_of(
+        self, rows: dict[str, JobRow], few: dict[str, JobRow] | None, point: SweepPoint
+    ) -> Iterator[Piece]:
+        """Yield what is to be bought of a point; note in `rows` how its next attempt begins.
 
         Where only a `few` are left of a long plan, they are known beforehand.
         """
-        if point.backend != lane_name or (few is not None and point.id not in few):
-            return False
+        if few is not None and point.id not in few:
+            return
         engine = self._engine
-        if point.id in engine.busy or not self._is_chosen(point):
-            return False
         (row,) = engine.snapshot.jobs_of([point.id]) if few is None else (few[point.id],)
-        if row.job.state not in WANTED[engine.settings.only]:
-            return False
-        rows[point.id] = _fresh(row)
-        return True
+        if row.job.id in engine.busy or row.job.state not in WANTED[engine.settings.only]:
+            return
+        fresh = rows[row.job.id] = _fresh(row)
+        yield Piece(fresh.job.id, fresh.job.generation)
 
     # -- after --------------------------------------------------------------------------------
 

@@ -54,6 +54,7 @@ class Flight:
         doubts: Child -> how often in a row the provider said it knows nothing of it.
         missed_at: Child -> when it said so first; trio clock.
         unseen_at: Child -> since when it is missing where it would be if it was taken; trio clock.
+        reopened: Held children whose account is back, while they are looked for.
         was_cancelled: The time-out passed and cancelling was asked for.
         bought: Child -> generation under which it was last sent.
     """
@@ -76,6 +77,7 @@ class Flight:
     doubts: Counter[str] = field(default_factory=Counter)
     missed_at: dict[str, float] = field(default_factory=dict)
     unseen_at: dict[str, float] = field(default_factory=dict)
+    reopened: set[str] = field(default_factory=set)
     was_cancelled: bool = False
     bought: dict[str, int] = field(default_factory=dict)
     inbox: list[Update] = field(default_factory=list)
@@ -101,6 +103,11 @@ class Flight:
     def at_work(self) -> list[str]:
         """Children the provider still has work to do for, or results to give."""
         return self.ids_in(*AT_WORK)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether news of some child is waited for."""
+        return bool(self.reopened or self.at_work)
 
     @property
     def at_provider(self) -> list[str]:

@@ -1,8 +1,8 @@
 """What the last run left in flight, as flights of this one.
 
 Rules: what a provider may hold is taken up whatever the plan says now; a composite job that was
-only being prepared is taken up if all its points are still wanted, else its points are packed
-anew; local work that was cut off is gone, and its points are run anew.
+only being prepared is taken up if all its points are still wanted and the account is the same, else
+its points are packed anew; local work that was cut off is gone, and its points are run anew.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
+from qbatch.executor.accounts import is_foreign
 from qbatch.executor.flight import AT_WORK, Flight
 from qbatch.executor.lane import Lane
 from qbatch.job import CompositeJob, JobState
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
     from qbatch.executor.engine import Engine
     from qbatch.plan import Plan
     from qbatch.snapshot import Snapshot
+
+#: What is taken up has at least so long beside two polls, seconds: to be heard of; or to be found,
+#: for which drivers may want a minute and more.
+NEWS_S, DOUBT_S = 30.0, 150.0
 
 Children = list[tuple[StoredPoint, JobRow]]
 
@@ -76,14 +81,16 @@ def read_backlog(plan: Plan, engine: Engine, lanes: Sequence[Lane], wants: Wants
         elif lane.driver.is_local:
             backlog.close(stored, [row for _, row in live])
         elif stored.stage == "created":
-            if flight := _prepared(plan, stored, children, wants):
+            is_ours = not is_foreign(stored.memo, lane.account)
+            if is_ours and (flight := _prepared(plan, stored, children, wants)):
                 backlog.flights[lane.name].append(flight)
                 engine.busy.update(flight.rows)
             else:
                 backlog.close(stored)
         else:
             flight = _sent(plan, snapshot, stored, children)
-            flight.deadline = trio.current_time() + _time_left_s(lane, stored, snapshot.now())
+            left_s = _time_left_s(lane, flight, stored, snapshot.now())
+            flight.deadline = trio.current_time() + left_s
             backlog.flights[lane.name].append(flight)
             backlog.num_in_flight += len(live)
             engine.busy.update(row.job.id for _, row in live)
@@ -96,13 +103,14 @@ def read_backlog(plan: Plan, engine: Engine, lanes: Sequence[Lane], wants: Wants
     return backlog
 
 
-def _time_left_s(lane: Lane, stored: StoredComposite, now: float) -> float:
-    """Seconds until the time-out; enough for a poll or two, for what was done while we were away.
+def _time_left_s(lane: Lane, flight: Flight, stored: StoredComposite, now: float) -> float:
+    """Seconds until the time-out; enough to hear of what was done while we were away.
 
     A clock that was set back does not make the wait longer than the time-out.
     """
     left_s = lane.timeout_s - max(0.0, now - (stored.sent_at or now))
-    return max(left_s, 2 * lane.target.poll_s[1] + 30.0)
+    is_in_doubt = bool(flight.ids_in(JobState.SUBMITTING, JobState.HELD))
+    return max(left_s, 2 * lane.target.poll_s[1] + (DOUBT_S if is_in_doubt else NEWS_S))
 
 
 def _is_live(stored: StoredComposite, row: JobRow) -> bool:

@@ -6,12 +6,14 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Protocol
 
+from qbatch import providers
 from qbatch.notation import did_you_mean, listed, shortened
 from qbatch.plan.mistakes import Mistakes
 from qbatch.plan.pricing.summary import Kind, any_order, count_shots, kind_of
 from qbatch.providers import Order, Target, depends_on_values, misfit
 
 if TYPE_CHECKING:
+    from qbatch.manifest.models import Backend
     from qbatch.manifest.paths import SettingValues
     from qbatch.plan.layout import Layout
     from qbatch.plan.points import Plan
@@ -128,13 +130,21 @@ def _one_of_each(plan: Plan) -> Iterator[Layout]:
 
 
 def remarks(plan: Plan) -> list[str]:
-    """Say what is legal in the circuits and hardly meant."""
-    told = (
-        f"circuit {layout.circuit!r}: {remark}"
-        for layout in plan.layouts()
-        for remark in layout.program.facts.remarks
-    )
-    return list(dict.fromkeys(told))
+    """Say what is legal in circuits and backends and hardly meant, and how times were read."""
+    told: dict[str, None] = {}
+    settings: dict[str, dict[SettingValues, Backend]] = {
+        name: {} for name in plan.manifest.backends
+    }
+    for layout in plan.layouts():
+        told |= {
+            f"circuit {layout.circuit!r}: {said}": None for said in layout.program.facts.remarks
+        }
+        if layout.settings not in settings[layout.backend]:
+            settings[layout.backend][layout.settings] = plan.backend_of(layout)
+    for name, backends in settings.items():
+        found = providers.remarks([*backends.values()], plan.manifest.folder)
+        told |= {f"backend {name!r}: {said}": None for said in found}
+    return [*told]
 
 
 def notices(plan: Plan, targets: Mapping[str, Target]) -> list[str]:

@@ -8,7 +8,7 @@ its values, and no ``where`` that asks about it means them.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from qbatch.plan.geometry.resolving import Draft
     from qbatch.plan.geometry.sweep import Grid
     from qbatch.plan.mistakes import Mistakes
+
+
+#: Of mistakes in an axis' values.
+_MOST_AT_ONE_PLACE = 3
 
 
 def concerns(name: str, backend: str) -> bool:
@@ -202,8 +206,15 @@ class _Judge:
         self._wrong[name, place, problem][backend] = None
 
     def tell(self) -> None:
-        """Note what is wrong, each mistake once with the backends that it is of."""
+        """Note what is wrong, each mistake once with the backends that it is of.
+
+        Values of a spacing or a file share a place: the first few that are wrong are told.
+        """
+        told_at: Counter[Loc] = Counter()
         for (name, loc, problem), backends in self._wrong.items():
+            told_at[loc] += 1
+            if told_at[loc] > _MOST_AT_ONE_PLACE:
+                continue
             told = "; ".join(
                 f"backend {backend!r}, {self.manifest.backends[backend].provider}, "
                 f"at {self.mistakes.place('backends', backend)}"
@@ -212,6 +223,9 @@ class _Judge:
             some = self._set[name] - backends.keys() and _path(name) == tuple(name.split("."))
             mend = f"; write backends.NAME.{name} where it is meant for one backend" if some else ""
             self.mistakes.add(loc, f"{name}: {problem} ({told}){mend}")
+        for loc, number in told_at.items():
+            if number > _MOST_AT_ONE_PLACE:
+                self.mistakes.add(loc, f"{number - _MOST_AT_ONE_PLACE} more values are wrong here")
 
 
 def _path(name: str) -> Path:

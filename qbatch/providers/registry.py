@@ -162,7 +162,7 @@ def options_model(provider: str) -> type[BaseModel] | None:
 
 
 def manifest_schema() -> dict[str, Any]:
-    """Return the JSON Schema of manifests, with the options of every provider there is.
+    """Return the JSON Schema of manifests, with options and noise of every provider.
 
     Raises:
         Refused: A third party's package cannot be loaded.
@@ -170,7 +170,9 @@ def manifest_schema() -> dict[str, Any]:
     from qbatch.manifest import json_schema
 
     models = {provider: options_model(provider) for provider in (*BUILT_IN, *_all_announced())}
-    return json_schema({provider: model for provider, model in models.items() if model})
+    parts = {provider: {"options": model} for provider, model in models.items() if model}
+    parts["local"]["noise"] = import_module("qbatch.providers.local.noise").Noise
+    return json_schema(parts)
 
 
 def validate_settings(backend: Backend, folder: Path) -> list[tuple[Loc, str]]:
@@ -242,6 +244,20 @@ def misfit(
     """
     local = import_module(BUILT_IN["local"].driver)
     found: str | None = local.misfit(backend, folder, circuit, rows)
+    return found
+
+
+def remarks(backends: Sequence[Backend], folder: Path) -> list[str]:
+    """Say how settings of a backend were understood, and what of it is hardly meant; pure.
+
+    Args:
+        backends: The backend in each of its settings, all valid.
+        folder: The manifest's.
+    """
+    ours = [backend for backend in backends if backend.provider == "local"]
+    if not ours:
+        return []
+    found: list[str] = import_module(BUILT_IN["local"].driver).remarks(ours, folder)
     return found
 
 

@@ -1,8 +1,9 @@
 """One backend with several settings, as one driver: each batch goes to the driver of its settings.
 
 Rules: each setting has a driver of its own, opened with the backend so changed, so that no driver
-needs to know of axes. What a target takes must not depend on settings, since the limits and prices
-of a backend are one. Drivers whose `poll` waits for news are waited for side by side.
+needs to know of axes. What all of them offer beside `Driver` is offered. What a target takes must
+not depend on settings, since the limits and prices of a backend are one. Drivers whose `poll` waits
+for news are waited for side by side.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
 from qbatch.errors import ProviderError, Refused
-from qbatch.providers.contract import Leaves, Translates
+from qbatch.providers.contract import Leaves, Recalls, Translates
 
 if TYPE_CHECKING:
     from qbatch.manifest.paths import SettingValues
@@ -55,8 +56,14 @@ def open_several(
         name: The backend's.
     """
     drivers = {one: open_one(one) for one in settings}
-    translates = all(isinstance(driver, Translates) for driver in drivers.values())
-    return (_SeveralTranslators if translates else _Several)(name, drivers, open_one)
+    offered = [
+        mixin
+        for protocol, mixin in OFFERED.items()
+        if all(isinstance(driver, protocol) for driver in drivers.values())
+    ]
+    kind: Any = type("Several", (*offered, _Several), {})
+    driver: Driver = kind(name, drivers, open_one)
+    return driver
 
 
 class _Several:
@@ -76,6 +83,8 @@ class _Several:
         self.is_local = first.is_local
         if hasattr(first, "estimate_s"):
             self.estimate_s = self._estimate_s
+        if isinstance(first, Recalls):
+            self.recall = self._recall
         self._waits = False
 
     def _of(self, settings: SettingValues) -> Driver:
@@ -96,15 +105,27 @@ class _Several:
         self._waits = target.poll_s == (0.0, 0.0)
         return target
 
+    def account(self) -> str:
+        """Return the account of every setting: purchases of one backend are of one account."""
+        accounts = {driver.account(): settings for settings, driver in self._drivers.items()}
+        if len(accounts) > 1:
+            axes = ", ".join(".".join(path) for path, _ in [*accounts.values()][-1])
+            raise Refused(
+                f"{self.name}: its account depends on {axes}, {' or '.join(accounts)}; write a "
+                "backend for each value instead of an axis"
+            )
+        return next(iter(accounts))
+
     def _joined(self, targets: Sequence[tuple[SettingValues, Target]]) -> Target:
-        (_, first), *others = targets
-        for settings, target in others:
+        (settings, first), *others = targets
+        axes = ", ".join(".".join(path) for path, _ in settings or others[0][0])
+        for _, target in others:
             for each in fields(first):
                 ours, theirs = getattr(first, each.name), getattr(target, each.name)
                 if each.name not in _FREE and ours != theirs:
                     raise Refused(
-                        f"{self.name}: with {_told(settings)} its {each.name} is another "
-                        "than without; write a backend for each instead of an axis"
+                        f"{self.name}: its {each.name} depends on {axes}, {ours} or {theirs}; "
+                        "write a backend for each value instead of an axis"
                     )
         all_targets = [target for _, target in targets]
         names = dict.fromkeys(target.name for target in all_targets)
@@ -142,6 +163,11 @@ class _Several:
     async def locate(self, batch: Batch, intent: Intent) -> Mapping[str, Located]:
         return await self._for(batch).locate(batch, intent)
 
+    async def _recall(self, batch: Batch) -> Sequence[Update]:
+        driver: Any = self._for(batch)
+        found: Sequence[Update] = await driver.recall(batch)
+        return found
+
     async def poll(self, batches: Sequence[Batch]) -> Sequence[Update]:
         groups = [*self._grouped(batches)]
         if len(groups) == 1:
@@ -175,22 +201,39 @@ class _Several:
     async def release(self, batch: Batch) -> Mapping[str, float]:
         return await self._for(batch).release(batch)
 
-    async def leave(self, batches: Sequence[Batch]) -> None:
-        for driver, theirs in self._grouped(batches):
-            if isinstance(driver, Leaves):
-                await driver.leave(theirs)
-
     async def aclose(self) -> None:
         async with AsyncExitStack() as stack:
             for driver in self._drivers.values():
                 stack.push_async_callback(driver.aclose)
 
 
-class _SeveralTranslators(_Several):
+class _Translating(_Several):
     def program(self, order: Order) -> str:
         driver: Any = self._of(order.settings)
         text: str = driver.program(order)
         return text
+
+
+class _Recalling(_Several):
+    async def recall(self, batch: Batch) -> Sequence[Update]:
+        driver: Any = self._for(batch)
+        found: Sequence[Update] = await driver.recall(batch)
+        return found
+
+
+class _Leaving(_Several):
+    async def leave(self, batches: Sequence[Batch]) -> None:
+        for driver, theirs in self._grouped(batches):
+            if isinstance(driver, Leaves):
+                await driver.leave(theirs)
+
+
+#: What a driver may offer beside `Driver` -> how several offer it.
+OFFERED: Mapping[type[Any], type[_Several]] = {
+    Translates: _Translating,
+    Recalls: _Recalling,
+    Leaves: _Leaving,
+}
 
 
 async def _first_news(groups: Sequence[tuple[Driver, Sequence[Batch]]]) -> Sequence[Update]:
@@ -223,7 +266,3 @@ def _shared(facts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         for key, value in first.items()
         if all(key in other and other[key] == value for other in others)
     }
-
-
-def _told(settings: SettingValues) -> str:
-    return ", ".join(f"{'.'.join(path)}: {value}" for path, value in settings) or "no axis"

@@ -11,6 +11,7 @@ import json
 import platform
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -19,6 +20,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qbatch.job import JobState
+from qbatch.manifest.paths import put, setting_axis
+from qbatch.notation import listed
 from qbatch.plan.pinning.revision import Revision
 from qbatch.plan.pricing.limits import taken
 from qbatch.report.agreement import Verdict as AgreementVerdict
@@ -208,10 +211,33 @@ class Content:
         """In the order of the manifest, those that have points."""
         shares = self.overview.backends
         return [
-            _backend(name, backend, self.run.targets.get(name), shares[name])
+            _backend(
+                name,
+                backend,
+                self._settings(name, backend),
+                self.run.targets.get(name),
+                shares[name],
+            )
             for name, backend in self.manifest.backends.items()
             if name in shares
         ]
+
+    def _settings(self, name: str, backend: Backend) -> dict[str, Any]:
+        """What of a backend decides results; what is an axis, by its values."""
+        settings: dict[str, Any] = {
+            "noise": backend.noise,
+            "options": backend.options,
+            "transpile": backend.transpile and backend.transpile.model_dump(exclude_none=True),
+        }
+        for axis in self.columns.parameters:
+            found = setting_axis(axis)
+            if found is not None and found.concerns(name):
+                values = self.columns.values.get(axis)
+                few = [self.columns.text(axis, value) for value in values or ()]
+                told = f"an axis ({listed(few, 5)})" if few else "an axis"
+                with suppress(KeyError):  # it is one of sweeps that do not have this backend
+                    settings = put(settings, found.path, told)
+        return settings
 
     @cached_property
     def purchases(self) -> Sequence[Purchase]:
@@ -406,11 +432,12 @@ def where_text(where: Where, columns: Columns) -> str:
     return ", ".join(parts)
 
 
-def _backend(name: str, backend: Backend, described: Any, share: Share) -> BackendFacts:
+def _backend(
+    name: str, backend: Backend, settings: Mapping[str, Any], described: Any, share: Share
+) -> BackendFacts:
     said = dict(described) if isinstance(described, Mapping) else {}
     facts = said.pop("facts", {})
     target = str(said.pop("name", "") or backend.target or "")
-    settings = {"noise": backend.noise, "options": backend.options, "transpile": backend.transpile}
     return BackendFacts(
         name,
         backend.provider,

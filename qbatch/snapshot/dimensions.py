@@ -50,10 +50,13 @@ class Dimension:
         self.places.setdefault(self.key(values), len(self.places))
 
     def sort(self) -> None:
-        """Put the places of one numeric axis in order; others stay as they came."""
-        numbers = [key[0][1] for key in self.places]
-        if len(self.axes) == 1 and all(isinstance(number, (int, float)) for number in numbers):
-            self.places = {key: i for i, key in enumerate(sorted(self.places, key=_number))}
+        """Put the places of one numeric axis in order, last where it is missing; others stay."""
+        there = [key for key in self.places if key[0][1] is not None]
+        if len(self.axes) == 1 and all(isinstance(_number(key), (int, float)) for key in there):
+            missing = [key for key in self.places if key[0][1] is None]
+            self.places = {
+                key: place for place, key in enumerate([*sorted(there, key=_number), *missing])
+            }
 
     def column(self, axis: str) -> list[Any]:
         """The values of one of the axes, place by place; None where points lack it."""

@@ -253,7 +253,7 @@ def read_purchases(db: sqlite3.Connection) -> Iterator[Purchase]:
         if point[0] is None:
             raise Mismatch(f"point row {entry.ordinal} is missing")
         checked_point(point)
-        yield Purchase(point[1].hex(), point[2], entry)
+        yield Purchase((point[12] or point[1]).hex(), point[2], entry)
 
 
 def read_all(db: sqlite3.Connection) -> Iterator[Entry]:

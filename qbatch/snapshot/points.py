@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from qbatch.circuit.earlier import MARK
@@ -20,13 +20,16 @@ from qbatch.snapshot.reading import checked
 from qbatch.snapshot.schema import (
     JOB_COLUMNS,
     NUM_JOB_COLUMNS,
+    NUM_PLACE_COLUMNS,
     NUM_POINT_COLUMNS,
+    PLACE_COLUMNS,
     POINT_COLUMNS,
     Mismatch,
     StoredPoint,
     checked_job,
     checked_point,
     decoded,
+    place_from_row,
     result_crc,
 )
 
@@ -43,6 +46,12 @@ SELECT = (
     " results.analysis, results.estimates, results.vector_crc, results.crc"
     " FROM points JOIN jobs USING (ordinal) LEFT JOIN results USING (ordinal)"
 )
+#: The points that stand at other places of the plan, too.
+SELECT_PLACES = SELECT.replace(" FROM points", f", {PLACE_COLUMNS} FROM points").replace(
+    " LEFT JOIN", " JOIN places ON places.point = points.ordinal LEFT JOIN"
+)
+#: Where `points.position` stands in a row.
+POSITION = 11
 _RESULT = NUM_POINT_COLUMNS + NUM_JOB_COLUMNS
 
 
@@ -64,7 +73,7 @@ class PointResult:
     """One point of a run: what was asked for, how its job stands, what was measured.
 
     Attributes:
-        id: SHA-256 of all that decides its result, 64 hex digits.
+        id: SHA-256 of all that decides the distribution of its shots, 64 hex digits.
         name: Readable.
         circuit: Name in the manifest.
         backend: Name in the manifest.
@@ -76,6 +85,8 @@ class PointResult:
         in_plan: False when the manifest no longer has it.
         ordinal: Its row; stays for life.
         setting: Key of what it shares with others, "" when none was kept.
+        same_as: Name of the place before it in the plan that comes to the same content: the job is
+            that one's, and its cost is told there alone; "" for the first or only one.
     """
 
     id: str
@@ -90,6 +101,7 @@ class PointResult:
     in_plan: bool
     ordinal: int
     setting: str
+    same_as: str
     _run: Folder
     _submitted_at: float | None
     _completed_at: float | None
@@ -104,7 +116,7 @@ class PointResult:
     def point(self) -> StoredPoint:
         """What was asked for, alone."""
         return StoredPoint(
-            self.id,
+            self.job.id,
             self.name,
             self.circuit,
             self.backend,
@@ -115,7 +127,13 @@ class PointResult:
             self.setting,
             self.ordinal,
             self.in_plan,
+            "" if self.id == self.job.id else self.id,
         )
+
+    @property
+    def point_id(self) -> str:
+        """Its id; a `StoredPoint` calls it so."""
+        return self.id
 
     @property
     def state(self) -> JobState:
@@ -223,6 +241,20 @@ def read_points(run: Folder, rows: Sequence[Sequence[Any]]) -> Iterable[PointRes
     ]
 
 
+def read_places(run: Folder, rows: Sequence[Sequence[Any]]) -> Iterable[PointResult]:
+    """Read rows of `SELECT_PLACES`.
+
+    Raises:
+        SnapshotError: One is damaged.
+    """
+    with checked(run.path):
+        places = [place_from_row(row[-NUM_PLACE_COLUMNS:]) for row in rows]
+    points = read_points(run, [row[:-NUM_PLACE_COLUMNS] for row in rows])
+    for point, place in zip(points, places, strict=True):
+        job = replace(point.job, cost=None)  # told once, where it was bought
+        yield replace(point, **place, job=job, same_as=point.name)
+
+
 def _checked(row: Sequence[Any]) -> Job:
     """Return the job of a row, all of whose parts match their CRCs."""
     checked_point(row)
@@ -243,11 +275,11 @@ def _point(
     parameters: dict[str, bool | int | float | str],
     estimates: dict[str, list[float]],
 ) -> PointResult:
-    ordinal, _, name, circuit, backend, shots, repeat, seed, _, setting, _, position = row[:12]
+    ordinal, _, name, circuit, backend, shots, repeat, seed, _, setting, _, position, own = row[:13]
     at, counts, facts, analysis = row[_RESULT : _RESULT + 4]
     is_measured = job.state is JobState.COMPLETED
     return PointResult(
-        job.id,
+        job.id if own is None else own.hex(),
         name,
         circuit,
         backend,
@@ -259,8 +291,9 @@ def _point(
         position is not None,
         ordinal,
         setting or "",
+        "",
         run,
-        row[21],
+        row[NUM_POINT_COLUMNS + 9],
         at,
         (counts, facts, analysis, estimates) if is_measured else None,
     )

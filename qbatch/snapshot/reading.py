@@ -10,12 +10,19 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from qbatch.job import JobState
+from qbatch.snapshot import paths
 from qbatch.snapshot.faults import damaged, translated
 from qbatch.snapshot.schema import Mismatch, crc_of
 
 #: Facts about the points themselves: how many rows there are; how many of them are planned, with
 #: a number that grows whenever that changes.
 POINTS, PLAN = "points", "plan"
+
+#: How many places of the plan show a point that stands in it before.
+PLACES = "places"
+
+#: Of which kind the points' ids are: `BY_CONTENT`; missing: of a former kind.
+IDS, BY_CONTENT = "ids", "content"
 
 #: The second fact before any point was registered.
 NO_PLAN = "0/0"
@@ -57,7 +64,7 @@ def read_meta(db: sqlite3.Connection) -> dict[str, str]:
     for key, value, crc in db.execute("SELECT key, value, crc FROM meta"):
         if crc != crc_of((key, value)):
             raise Mismatch(f"fact {key!r}")
-        found[key] = value
+        found[key] = paths.read(value) if key in paths.FACTS else value
     return found
 
 
@@ -72,14 +79,17 @@ def read_fact(db: sqlite3.Connection, key: str) -> str | None:
         return None
     if row[1] != crc_of((key, row[0])):
         raise Mismatch(f"fact {key!r}")
-    return str(row[0])
+    return paths.read(row[0]) if key in paths.FACTS else str(row[0])
 
 
 def write_meta(db: sqlite3.Connection, values: Mapping[str, str]) -> None:
     """Note facts of the run as a whole, inside the caller's transaction."""
+    kept = {
+        key: paths.kept(value) if key in paths.FACTS else value for key, value in values.items()
+    }
     db.executemany(
         "INSERT OR REPLACE INTO meta VALUES (?, ?, ?)",
-        [(key, value, crc_of((key, value))) for key, value in values.items()],
+        [(key, value, crc_of((key, value))) for key, value in kept.items()],
     )
 
 

@@ -13,13 +13,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from qbatch.snapshot.reading import PLAN, POINTS, num_planned, read_fact, write_meta
+from qbatch.snapshot.reading import PLACES, PLAN, POINTS, num_planned, read_fact, write_meta
 from qbatch.snapshot.schema import (
     POINT_COLUMNS,
     ROOM_BYTES,
     Mismatch,
     checked_point,
     crc_of,
+    place_values,
     point_values,
 )
 
@@ -51,6 +52,8 @@ class Point(Protocol):
     def seed(self) -> int: ...
     @property
     def setting(self) -> str: ...
+    @property
+    def same_as(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,7 @@ class Registered:
     """What `Snapshot.register` found.
 
     Attributes:
-        planned: Points of the plan.
+        planned: Points of the plan; each place counts.
         added: Of these, new to the snapshot.
         removed: Points of the snapshot that the plan does not have any more (kept).
     """
@@ -85,13 +88,15 @@ def register(
     fresh = iter(points)
     planned, first_changed = _skip_unchanged(db, fresh, has_settings=setting_of is not None)
     before, was_planned = _count(db, "SELECT count(*) FROM points"), num_planned(db)[0]
-    if first_changed is None and planned == was_planned:
-        return Registered(planned, 0, before - planned)
+    shown = _count(db, "SELECT count(*) FROM places")
+    if first_changed is None and planned == was_planned + shown:
+        return Registered(planned, 0, before - was_planned)
     if before:
         _check_indexes(db)
     db.execute(
         "UPDATE points SET position = NULL, crc = crc & 0xFFFFFFFF WHERE position >= ?", (planned,)
     )
+    db.execute("DELETE FROM places WHERE position >= ?", (planned,))
     if first_changed is not None:
         rest = itertools.chain((first_changed,), fresh)
         planned += _place(db, rest, planned, setting_of)
@@ -102,7 +107,7 @@ def register(
         (ROOM_BYTES, last),
     )
     after = note_numbers(db)
-    return Registered(planned, after - before, after - planned)
+    return Registered(planned, after - before, after - num_planned(db)[0])
 
 
 def note_numbers(db: sqlite3.Connection) -> int:
@@ -111,7 +116,8 @@ def note_numbers(db: sqlite3.Connection) -> int:
     points = _count(db, "SELECT count(*) FROM points")
     planned = _count(db, "SELECT count(*) FROM points WHERE position IS NOT NULL")
     serial = 0 if known is None else int(known.partition("/")[2]) + 1
-    write_meta(db, {POINTS: str(points), PLAN: f"{planned}/{serial}"})
+    shown = _count(db, "SELECT count(*) FROM places")
+    write_meta(db, {POINTS: str(points), PLAN: f"{planned}/{serial}", PLACES: str(shown)})
     return points
 
 
@@ -125,7 +131,7 @@ def _check_indexes(db: sqlite3.Connection) -> None:
     Raises:
         Mismatch: An index is damaged.
     """
-    verdict = str(db.execute("PRAGMA integrity_check(points)").fetchone()[0])
+    verdict = str(db.execute("PRAGMA main.integrity_check(points)").fetchone()[0])
     if verdict != "ok":
         raise Mismatch(verdict)
 
@@ -138,28 +144,36 @@ def _skip_unchanged(
     Raises:
         Mismatch: It does not because its row is damaged.
     """
-    known = db.execute(
-        "SELECT id, name, circuit, backend, setting, position, ordinal FROM points"
-        " WHERE position IS NOT NULL ORDER BY position"
-    )
+    known = db.execute(_PLANNED)
     same = 0
     for point in fresh:
         row = known.fetchone()
         setting = point.setting if has_settings else ""
-        if row is None or row[:6] != _facts_of(point, setting, same):
+        if row is None or row[:7] != _facts_of(point, setting, same):
             known.close()
             if row is not None:
-                _check_row(db, row[6])
+                _check_row(db, row[7])
             return same, point
         same += 1
     known.close()
     return same, None
 
 
+#: The points of the plan in order, with what `_facts_of` returns, and their rows.
+_PLANNED = """
+SELECT coalesce(content, id), name, circuit, backend, shots, setting, position AS at, ordinal
+FROM points WHERE position IS NOT NULL
+UNION ALL SELECT coalesce(points.content, points.id), places.name, places.circuit, places.backend,
+    places.shots, points.setting, places.position AS at, points.ordinal
+FROM places JOIN points ON points.ordinal = places.point
+ORDER BY at
+"""
+
+
 def _facts_of(point: Point, setting: str, position: int) -> tuple[object, ...]:
     """Its id, and what may change without it."""
-    key = bytes.fromhex(point.id)
-    return key, point.name, point.circuit, point.backend, setting, position
+    told = (point.name, point.circuit, point.backend, point.shots)
+    return bytes.fromhex(point.id), *told, setting, position
 
 
 def _check_row(db: sqlite3.Connection, ordinal: int) -> None:
@@ -176,33 +190,48 @@ def _place(
     while chunk := list(itertools.islice(points, CHUNK)):
         if setting_of is not None:
             _keep_settings(db, setting_of, chunk, settings)
-        known = _ordinals(db, chunk) if has_others else {}
-        rows = []
+        has_others = has_others or any(point.same_as for point in chunk)
+        known = _rows_of(db, chunk) if has_others else {}
+        rows, places = [], []
         for point in chunk:
             if point.id not in known:
                 ordinal += 1
-                known[point.id] = ordinal
-            setting = "" if setting_of is None else point.setting
-            rows.append(point_values(point, known[point.id], position, setting))
+                known[point.id] = ordinal, None
+            at, job_id = known[point.id]
+            if point.same_as:
+                places.append(place_values(point, at, position))
+            else:
+                setting = "" if setting_of is None else point.setting
+                rows.append(point_values(point, at, position, setting, job_id))
             position += 1
         db.executemany(_PLACE, rows)
+        db.executemany("INSERT INTO places VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", places)
     return position - start
 
 
-def _ordinals(db: sqlite3.Connection, points: Sequence[Point]) -> dict[str, int]:
-    """Id -> row, of those points that are known."""
+def _rows_of(
+    db: sqlite3.Connection, points: Sequence[Point]
+) -> dict[str, tuple[int, bytes | None]]:
+    """Id -> row and, where that is another, id of the job, of those points that are known."""
     marks = ", ".join("?" * len(points))
-    found = db.execute(
-        f"SELECT id, ordinal FROM points WHERE id IN ({marks})",
-        [bytes.fromhex(point.id) for point in points],
-    )
-    return {key.hex(): ordinal for key, ordinal in found}
+    keys = [bytes.fromhex(point.id) for point in points]
+    found: dict[str, tuple[int, bytes | None]] = {
+        key.hex(): (ordinal, None)
+        for key, ordinal in db.execute(
+            f"SELECT id, ordinal FROM points WHERE content IS NULL AND id IN ({marks})", keys
+        )
+    }
+    for key, ordinal, job_id in db.execute(
+        f"SELECT content, ordinal, id FROM points WHERE content IN ({marks})", keys
+    ):
+        found[key.hex()] = ordinal, job_id
+    return found
 
 
 _PLACE = """
 INSERT INTO points(ordinal, id, name, circuit, backend, shots, repeat, seed, parameters, setting,
-                   crc, position)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                   crc, position, content)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT(ordinal) DO UPDATE SET position = excluded.position, setting = excluded.setting,
     name = excluded.name, circuit = excluded.circuit, backend = excluded.backend,
     shots = excluded.shots, repeat = excluded.repeat, seed = excluded.seed,

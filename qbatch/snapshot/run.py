@@ -7,7 +7,9 @@ Nothing is shown that was not checked: see `trust`. What a point holds is decode
 
 from __future__ import annotations
 
+import heapq
 import json
+import operator
 import zlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
@@ -25,9 +27,19 @@ from qbatch.snapshot.faults import damaged, translated
 from qbatch.snapshot.held import Held, described
 from qbatch.snapshot.ledger import Purchase, read_purchases, total_up
 from qbatch.snapshot.lock import holder_of
-from qbatch.snapshot.points import SELECT, PointResult, read_points
+from qbatch.snapshot.points import (
+    POSITION,
+    SELECT,
+    SELECT_PLACES,
+    PointResult,
+    read_places,
+    read_points,
+)
 from qbatch.snapshot.reading import (
+    BY_CONTENT,
+    IDS,
     NO_PLAN,
+    PLACES,
     POINTS,
     check_number_of_points,
     check_planned,
@@ -40,6 +52,7 @@ from qbatch.snapshot.reading import (
 )
 from qbatch.snapshot.schema import (
     JOB_COLUMNS,
+    NUM_PLACE_COLUMNS,
     NUM_POINT_COLUMNS,
     POINT_COLUMNS,
     StoredPoint,
@@ -187,6 +200,12 @@ class Run:
         """False where it was cut off before its points were registered."""
         return self._numbers()[2] != NO_PLAN
 
+    @cached_property
+    def has_former_ids(self) -> bool:
+        """True in a folder of an earlier version that no run has converted yet."""
+        with translated(self.path), checked(self.path):
+            return read_fact(self._db, IDS) != BY_CONTENT
+
     @property
     def is_running(self) -> bool:
         """True while a runner holds the folder."""
@@ -208,7 +227,7 @@ class Run:
 
     def counts_by_state(self) -> dict[JobState, int]:
         """Points of the plan in each state; states without points are left out."""
-        self._trust.check("jobs", "places")
+        self._trust.check("jobs", "positions")
         return counts_by_state(self._db, self.path)
 
     def spent(self) -> dict[str, float]:
@@ -265,8 +284,13 @@ class Run:
     # -- points -------------------------------------------------------------------------------
 
     def __len__(self) -> int:
-        self._trust.check("places")
-        return self._numbers()[1]
+        self._trust.check("positions", "places")
+        return self._numbers()[1] + self._num_places()
+
+    def _num_places(self) -> int:
+        """How many points of the plan are shown that stand in it before."""
+        with translated(self.path), checked(self.path):
+            return int(read_fact(self._db, PLACES) or 0)
 
     def _numbers(self) -> tuple[int, int, str]:
         """How many points there are, how many are planned, and in which plan."""
@@ -276,9 +300,26 @@ class Run:
 
     def __iter__(self) -> Iterator[PointResult]:
         """Yield the points of the plan, lazily, in plan order."""
-        last = NUM_POINT_COLUMNS - 1
-        for page in self._pages(f"{SELECT} WHERE", "position", last, lambda _, planned: planned):
-            yield from read_points(self, page)
+        points = self._placed_points()
+        if not self._num_places():
+            return (point for _, point in points)
+        both = heapq.merge(points, self._other_places(), key=operator.itemgetter(0))
+        return (point for _, point in both)
+
+    def _placed_points(self) -> Iterator[tuple[int, PointResult]]:
+        """Yield each point of the plan with its first position."""
+        at = POSITION
+        select = f"{SELECT} WHERE"
+        for page in self._pages(select, "points.position", at, lambda _, planned: planned):
+            yield from zip((row[at] for row in page), read_points(self, page), strict=True)
+
+    def _other_places(self) -> Iterator[tuple[int, PointResult]]:
+        """Yield the points that stand at further positions, once for each."""
+        self._trust.check("places")
+        select, at = f"{SELECT_PLACES} WHERE", -NUM_PLACE_COLUMNS
+        places = self._num_places()
+        for page in self._pages(select, "places.position", at, lambda *_: places):
+            yield from zip((row[at] for row in page), read_places(self, page), strict=True)
 
     def removed(self) -> Iterator[PointResult]:
         """Yield the points that were planned once and are in the plan no more."""
@@ -348,7 +389,9 @@ class Run:
             return self._at(key)
         if not isinstance(key, str):
             raise TypeError(f"a point is found by its name, id or place, not by {key!r}")
-        rows = self._rows(f"{SELECT} WHERE position IS NOT NULL AND points.name = ?", (key,))
+        rows = self._rows(f"{SELECT} WHERE points.position IS NOT NULL AND points.name = ?", (key,))
+        if not rows and (places := self._rows(f"{SELECT_PLACES} WHERE places.name = ?", (key,))):
+            return next(iter(read_places(self, places)))
         if not rows:
             rows = self._by_id(key.lower())
         if not rows:
@@ -362,26 +405,28 @@ class Run:
     def _at(self, place: int) -> PointResult:
         number = len(self)
         offset = place + number if place < 0 else place
-        rows = self._rows(
-            f"{SELECT} WHERE position IS NOT NULL ORDER BY position LIMIT 1 OFFSET ?",
-            (max(0, offset),),
-        )
-        if offset < 0 or not rows:
+        if not 0 <= offset < number:
             raise IndexError(f"{self.folder}: there is no point {place}; there are {number}")
-        (found,) = read_points(self, rows)
-        return found
+        for select, key, read in (
+            (f"{SELECT} WHERE", "points.position", read_points),
+            (f"{SELECT_PLACES} WHERE", "places.position", read_places),
+        ):
+            if rows := self._rows(f"{select} {key} = ?", (offset,)):
+                return next(iter(read(self, rows)))
+        raise damaged(self.path, f"no point stands at place {offset}")
 
     def _check_points(self) -> None:
         """Believe that there is no such point only where none can have been overlooked."""
         with translated(self.path):
             database.check_by(self._db, self.path, "integrity_check(points)")
-        self._trust.check("points", "places")
+        self._trust.check("points", "positions")
 
     def _by_id(self, prefix: str) -> list[Any]:
         if not SHORTEST_ID <= len(prefix) <= 64 or set(prefix) - set(HEX):
             return []
         low, high = (bytes.fromhex(prefix.ljust(64, end)) for end in "0f")
-        return self._rows(f"{SELECT} WHERE points.id BETWEEN ? AND ? LIMIT 2", (low, high))
+        sql = "(content IS NULL AND points.id BETWEEN ?1 AND ?2) OR content BETWEEN ?1 AND ?2"
+        return self._rows(f"{SELECT} WHERE {sql} LIMIT 2", (low, high))
 
     def estimates(self, point: PointResult) -> dict[str, Estimate]:
         """The manifest's named analyses of `point`, each with its interval."""

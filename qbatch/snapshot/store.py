@@ -8,7 +8,6 @@ or a manifest; the moves of a job were checked by `job` before they come here.
 from __future__ import annotations
 
 import json
-import sqlite3
 import time
 import zlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -23,9 +22,13 @@ from qbatch.errors import SelectionError, SnapshotError
 from qbatch.job import IN_FLIGHT, CompositeJob, Job, JobState
 from qbatch.snapshot import attempts, database, ledger, registration
 from qbatch.snapshot.faults import damaged, translated, unusable
+from qbatch.snapshot.former import Former, convert
 from qbatch.snapshot.ledger import NOT_BOUGHT, Entry
 from qbatch.snapshot.lock import Durability, RunLock
+from qbatch.snapshot.place import Place
 from qbatch.snapshot.reading import (
+    BY_CONTENT,
+    IDS,
     PLAN,
     PURCHASES,
     check_number_of_points,
@@ -138,15 +141,17 @@ class Snapshot:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise unusable(folder, error) from error
-        self._steps = 0
+        self._steps, self._is_closed = 0, False
         with ExitStack() as stack:
             self._lock = RunLock(folder, durability)
             stack.callback(self._lock.release)
             self._db = database.open_writer(folder, durability, self._lock.found)
             stack.callback(self._db.close)
+            self._place, self._lost = Place(folder, self._lock), ""
             self._begin()
             self._reader = database.open_reader(folder, is_checked=True)
             stack.callback(self._reader.close)
+            self._place = Place(folder, self._lock)  # now with its journal
             self._trust = Trust(self._reader, self.path)
             check_number_of_points(self._reader, self.path)
             stack.pop_all()
@@ -158,11 +163,20 @@ class Snapshot:
         if is_new:
             now = datetime.now(UTC).isoformat(timespec="seconds")
             with self.transaction():
-                write_meta(self._db, {"created_at": now})
+                write_meta(self._db, {"created_at": now, IDS: BY_CONTENT})
                 registration.note_numbers(self._db)
         if self._lock.found.durability == "normal":  # its steps are not on the disk yet
             database.checkpoint(self._db, self.path)
         self._lock.mark_open(self._steps)
+
+    @property
+    def may_be_copy(self) -> bool:
+        """Whether another copy of this folder may have bought its points."""
+        return self._lock.note.is_copy
+
+    def count_elsewhere(self, path: Path) -> None:
+        """Keep the number of steps in a file outside of the folder: see `may_be_copy`."""
+        self._lock.count_elsewhere(path, self._steps)
 
     def __enter__(self) -> Self:
         return self
@@ -188,19 +202,24 @@ class Snapshot:
             self._lock.release()
 
     def _close_database(self) -> None:
-        self._reader.close()
+        if self._is_closed:
+            return
+        self._is_closed = True
         try:
-            busy = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
-        except sqlite3.ProgrammingError:
-            return  # closed before
+            self._check_place()
         finally:
-            self._db.close()
-        if not busy:
-            self._lock.mark("closed")
+            self._reader.close()
+            try:
+                busy = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+            finally:
+                self._db.close()
+            if not busy:
+                self._lock.mark("closed")
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """One durable step; all that is written inside happens, or nothing of it."""
+        self._check_place()
         before = self._steps
         try:
             with database.transaction(self._db, self.path):
@@ -213,6 +232,17 @@ class Snapshot:
                 raise damaged(self.path, str(error)) from error
             raise
         self._lock.count(self._steps)
+
+    def _check_place(self) -> None:
+        """Refuse to go on where the folder's path leads to another one, or to none.
+
+        Raises:
+            SnapshotError: It says where the folder, or what it held, is now.
+        """
+        if not self._lost and not self._place.is_kept():
+            self._lost = self._place.leave(self._db, self._steps)
+        if self._lost:
+            raise SnapshotError(self._lost)
 
     def _add_events(self, events: Iterable[tuple[float, int | None, str, str]]) -> None:
         """Write moves; they are numbered without a gap, so that it is known how many there are."""
@@ -245,10 +275,30 @@ class Snapshot:
     # -- points and jobs ----------------------------------------------------------------------
 
     def register(
-        self, points: Iterable[Point], *, setting_of: SettingOf | None = None
+        self,
+        points: Iterable[Point],
+        *,
+        setting_of: SettingOf | None = None,
+        former: Former | None = None,
     ) -> Registered:
-        """Bring the points in line with a plan: one pass, one step; see `registration`."""
+        """Bring the points in line with a plan: one pass, one step; see `registration`.
+
+        Args:
+            points: In plan order.
+            setting_of: Text of a point's `setting`.
+            former: By what the points of a folder of a former version are known again.
+
+        Raises:
+            SnapshotError: It is such a folder, and `former` is not given.
+        """
         with self.transaction():
+            if read_fact(self._db, IDS) != BY_CONTENT:
+                if former is None:
+                    raise SnapshotError(
+                        f"{self.path}: its points have ids of a former kind; `qbatch run` with its "
+                        "manifest converts them"
+                    )
+                convert(self._db, former)
             registered = registration.register(self._db, points, setting_of)
         if registered.added:
             database.checkpoint(self._db, self.path)
@@ -281,7 +331,7 @@ class Snapshot:
         """The job of a point; the point's row is read too, for an index may be damaged."""
         row = self._row(
             f"SELECT {POINT_COLUMNS}, {JOB_COLUMNS} FROM points JOIN jobs USING (ordinal) "
-            "WHERE points.id = ?",
+            "WHERE points.id = ?1 OR points.content = ?1",
             (bytes.fromhex(point_id),),
         )
         if row is None:
@@ -290,20 +340,21 @@ class Snapshot:
             return None
         with checked(self.path):
             checked_point(row)
-            return job_from_row(row[NUM_POINT_COLUMNS:], point_id)
+            return job_from_row(row[NUM_POINT_COLUMNS:], row[1].hex())
 
     def few_in(self, states: Collection[JobState], most: int) -> dict[str, JobRow] | None:
         """The jobs of the plan in one of `states`, by point id; None when there are too many."""
         marks = ", ".join("?" * len(states))
         rows = self._rows(
-            f"SELECT id, {JOB_COLUMNS} FROM jobs JOIN points USING (ordinal) "
+            f"SELECT coalesce(content, id), id, {JOB_COLUMNS} FROM jobs"
+            " JOIN points USING (ordinal) "
             f"WHERE state IN ({marks}) AND position IS NOT NULL LIMIT ?",
             (*(state.value for state in states), most + 1),
         )
         if len(rows) > most:
             return None
         with checked(self.path):
-            return {row[0].hex(): job_from_row(row[1:], row[0].hex()) for row in rows}
+            return {row[0].hex(): job_from_row(row[2:], row[1].hex()) for row in rows}
 
     def rows_at(self, ordinals: Iterable[int]) -> list[tuple[StoredPoint, JobRow]]:
         """Points and jobs at these rows, in their order."""
@@ -582,6 +633,7 @@ class Snapshot:
 
 _TABLES_OF_A_POINT = (
     ("points", "ordinal"),
+    ("places", "point"),
     ("jobs", "ordinal"),
     ("results", "ordinal"),
     ("raw", "job"),

@@ -70,9 +70,12 @@ def to_dataframe(run: Run) -> pd.DataFrame:
         raise ExtraError("pandas", "data") from error
     parameters = parameter_names(run)
     bought = figures_by_point(run.ledger())
-    rows = [row_of(point) for point in run]
-    for row in rows if bought else ():
-        row |= zip(FIGURES, bought.get(row["id"], _NO_FIGURES), strict=True)
+    rows = []
+    for point in run:
+        rows.append(row := row_of(point))
+        if bought:
+            figures = _NO_FIGURES if point.same_as else bought.get(point.id, _NO_FIGURES)
+            row |= zip(FIGURES, figures, strict=True)
     analyses = list(dict.fromkeys(itertools.chain.from_iterable(_analyses(row) for row in rows)))
     head = ["id", "point", "state", "circuit", "backend", "shots", "repeat", *parameters]
     columns = [*head, *analyses, "cost", "unit", "provider_job_id", "error"]

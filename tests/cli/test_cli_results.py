@@ -19,7 +19,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from qbatch.cli import ledger, words
+from qbatch.cli import status_costs, words
 from qbatch.job import JobState
 from qbatch.snapshot import Entry, Snapshot, open_run, total_up
 
@@ -178,7 +178,7 @@ def test_an_upper_bound_is_rounded_up_and_never_beyond_its_last_digit(
     sums = {"backend": "sv1", "unit": "usd", "billed": 0.0, "refunded": 0.0, "charged": 0}
     sums |= {"jobs": 1, "open": 1}
     for outstanding in (0.075, 0.07, 0.1 + 0.2):
-        ledger.tell({"totals": [{**sums, "outstanding": outstanding}], "budgets": []})
+        status_costs.tell({"totals": [{**sums, "outstanding": outstanding}], "budgets": []})
     told = re.findall(r"at most (\S+) USD more to come", capsys.readouterr().out)
     assert told == ["0.08", "0.07", "0.30"]
     assert words.told_price(0.0711, "usd", "at most") == "at most 0.08 USD"
@@ -204,7 +204,7 @@ def test_a_ledger_tells_of_how_many_jobs_each_sum_is(
     ((_, total),) = total_up(made).items()
     names = ("jobs", "open", "charged", "billed", "refunded", "outstanding")
     facts = {name: getattr(total, name) for name in names}
-    ledger.tell({"totals": [{"backend": "oq", "unit": "credits", **facts}], "budgets": []})
+    status_costs.tell({"totals": [{"backend": "oq", "unit": "credits", **facts}], "budgets": []})
     assert capsys.readouterr().out.strip() == expected
 
 
@@ -369,9 +369,18 @@ def test_a_place_that_cannot_be_written_is_a_usage_error_of_every_verb(
     assert re.search(r"cannot be written \(.*(no fold|Not a dir).*\); name another place", said.err)
 
 
-def test_a_plan_is_written_where_no_folder_is_yet(qbatch: Call, done: Path) -> None:
-    assert qbatch("plan", done, "-o", "new/place.plan").code == 0
-    assert [path.name for path in Path("new").iterdir()] == ["place.plan"]
+NOWHERE = {name: words for name, words in NAMED.items() if name != "report"}
+
+
+@pytest.mark.parametrize("words", NOWHERE.values(), ids=NOWHERE)
+def test_a_folder_that_is_missing_is_told_and_not_made(
+    words: tuple[str, ...], qbatch: Call, done: Path
+) -> None:
+    """P6: a mistyped place for a file made that place."""
+    said = qbatch(*words[:-1], "no/such/x")
+    assert said.code == 2
+    assert "there is no folder no/such" in said.err
+    assert not Path("no").exists()
 
 
 @pytest.mark.parametrize("words", [("plan",), ("export", "-f", "csv"), ("export", "-f", "html")])

@@ -14,7 +14,7 @@ from typing import Any
 import click
 import pytest
 
-from qbatch.cli.conduct import _sentences
+from qbatch.cli.running import _sentences
 from qbatch.job import JobState
 from qbatch.snapshot import open_run
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,15 @@ import trio
 import trio.testing
 
 from qbatch.emulators import Emulation
+from qbatch.exchange.oqc.export import oqc_snapshot
 from qbatch.executor import run, run_async
 from qbatch.job import JobState
 from qbatch.manifest import Manifest, parse_manifest
 from qbatch.providers import Surroundings
+from qbatch.report import render
 from qbatch.snapshot import Run
 
-ORIGIN = "http://clouds.invalid"
+ORIGIN = "https://emulated.invalid"
 
 MANIFEST = """
 qbatch: 1
@@ -125,10 +128,10 @@ def plain(text: str) -> str:
     return re.sub(r"([:,]) (?=[\"\\\w])", r"\1", text).replace("\\", "")
 
 
-@pytest.mark.parametrize("cloud", CLOUDS)
-def test_each_cloud_is_sent_the_option_of_the_point(cloud: str, tmp_path: Path) -> None:
+def run_at(cloud: str, folder: Path) -> list[str]:
+    """Run one cloud's case, all of it completed, and return the bodies of its requests."""
     backend, path, said = CLOUDS[cloud]
-    made = manifest(tmp_path, f"cloud: {backend}", f"{path}: [{', '.join(said)}]", 100)
+    made = manifest(folder, f"cloud: {backend}", f"{path}: [{', '.join(said)}]", 100)
     emulation = Emulation([cloud], inline=True, seed=1)
     transport = Recording(emulation.transport())
     around = Surroundings(
@@ -136,16 +139,65 @@ def test_each_cloud_is_sent_the_option_of_the_point(cloud: str, tmp_path: Path) 
     )
 
     async def act() -> None:
-        (await run_async(made, out=tmp_path / "run", surroundings=around)).close()
+        (await run_async(made, out=folder / "run", surroundings=around)).close()
 
     try:
         trio.run(act, clock=trio.testing.MockClock(autojump_threshold=0))
     finally:
         emulation.close()
-    with Run(tmp_path / "run") as done:
+    with Run(folder / "run") as done:
         assert [point.job.error for point in done] == [""] * len(said)
         assert [point.job.state for point in done] == [JobState.COMPLETED] * len(said)
+    return transport.bodies
+
+
+@pytest.mark.parametrize("cloud", CLOUDS)
+def test_each_cloud_is_sent_the_option_of_the_point(cloud: str, tmp_path: Path) -> None:
+    _, _, said = CLOUDS[cloud]
+    bodies = run_at(cloud, tmp_path)
     for value, text in said.items():
-        assert sum(text in body for body in transport.bodies) >= 1, value
-    both = [body for body in transport.bodies if all(text in body for text in said.values())]
-    assert not both
+        assert any(text in body for body in bodies), value
+    assert not [body for body in bodies if all(text in body for text in said.values())]
+
+
+def test_what_goes_out_to_oqcs_client_has_the_option_of_the_point(tmp_path: Path) -> None:
+    run_at("oqc", tmp_path)
+    with Run(tmp_path / "run") as done:
+        values = [dict(point.parameters)["options.error_mitigation"] for point in done]
+        text, _ = oqc_snapshot(done)
+    flags = [plain(job["config_json"]) for job in json.loads(text)["jobs"]]
+    of_value = CLOUDS["oqc"][2]
+    assert all(of_value[value] in flag for value, flag in zip(values, flags, strict=True))
+    assert values == ["matrix", "linear"]
+
+
+def test_the_report_says_which_settings_of_a_backend_are_axes(tmp_path: Path) -> None:
+    made = manifest(
+        tmp_path,
+        "noisy: {provider: local, noise: {depolarizing: {two_qubit: 0.01}}}",
+        "noise.readout: [0, 0.25]",
+        10,
+    )
+    with run(made, out=tmp_path / "run") as done:
+        assert "noise.readout: an axis (0, 0.25)" in render(done)
+
+
+def test_results_have_the_path_as_column_and_dimension(tmp_path: Path) -> None:
+    xarray = pytest.importorskip("xarray")
+    axis = "backends.noisy.noise.readout"
+    made = manifest(
+        tmp_path,
+        "ideal: {provider: local}\n  noisy: {provider: local}",
+        f"{axis}: [0.2, 0.1]",
+        100,
+    )
+    with run(made, out=tmp_path / "run") as done:
+        frame = done.to_dataframe()
+        data = done.to_xarray()
+        data.to_netcdf(tmp_path / "x.nc", engine="h5netcdf")
+    assert sorted(frame[axis].dropna()) == [0.1, 0.2]
+    assert data.sizes == {"backend": 2, axis: 3}
+    assert data[axis].values[:2].tolist() == [0.1, 0.2]  # in order; the ideal point stands at NaN
+    assert data["counted"].sel({"backend": "noisy", axis: 0.1}).item() == 100
+    with xarray.open_dataset(tmp_path / "x.nc", engine="h5netcdf") as kept:
+        assert kept["zz"].equals(data["zz"])

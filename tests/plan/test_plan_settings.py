@@ -296,6 +296,13 @@ def test_what_a_backend_cannot_be_set_to_is_refused_at_its_value(
         assert any(text in mistake for mistake in found), found
 
 
+def test_of_a_spacing_that_is_wrong_in_many_values_a_few_are_told() -> None:
+    found = mistakes_of({"matrix": {"noise.readout": {"linspace": [0, 2, 101]}}}, circuits=CIRCUITS)
+    assert len(found) == 4
+    assert "1.02 is no probability" in found[0]
+    assert "47 more values are wrong here" in found[3]
+
+
 # -- held against what was -------------------------------------------------------------------------
 
 
@@ -341,6 +348,18 @@ def test_what_was_bought_by_hand_is_not_bought_again_by_an_axis() -> None:
     hand = plan_of(circuits=CIRCUITS, backends={"d": {**LOCAL, "noise": {"readout": 0.1}}})
     axis = plan_of({"matrix": {"noise.readout": [0.1]}}, circuits=CIRCUITS, backends={"d": LOCAL})
     assert ids(hand) == ids(axis)
+
+
+def test_a_time_is_chosen_as_it_was_written() -> None:
+    axis = "noise.thermal_relaxation.t1"
+    plan = plan_of(
+        {"matrix": {axis: ["35us", "80us"]}},
+        circuits=CIRCUITS,
+        backends={"d": {**LOCAL, "noise": {"thermal_relaxation": {"t2": "20us"}}}},
+    )
+    for text, wanted in (("80us", [8e-5]), ("0.035ms", [3.5e-5]), ("8e-5", [8e-5])):
+        is_meant = select(f"{axis}={text}", plan.axes, plan.manifest)
+        assert [p.parameters[0][1] for p in plan.points() if is_meant(p)] == wanted
 
 
 # -- chosen by -k ----------------------------------------------------------------------------------

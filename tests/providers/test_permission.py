@@ -237,3 +237,29 @@ def test_without_a_configuration_nothing_is_allowed(tmp_path: Path) -> None:
     permission = read_permission({"XDG_CONFIG_HOME": str(tmp_path)})
     assert permission.hosts | permission.pointers == set()
     assert not permission.is_trusted
+
+
+class Named(httpx.AsyncBaseTransport):
+    """A cloud whose one QPU is said to be elsewhere."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.sent: list[httpx.URL] = []
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self.sent.append(request.url)
+        record = {"id": "qpu:uk:1", "name": "q", "url": self.url, "active": True}
+        return httpx.Response(200, json={"items": [record], "qpus": [record]})
+
+
+@pytest.mark.parametrize("url", ["https://elsewhere.example", "http://qpu.oqc.app"])
+def test_a_record_that_names_another_host_gets_no_credential(url: str) -> None:
+    """M8: an answer's address is held to the rule, and --trust does not widen it."""
+    cloud = Named(url)
+    permission = Permission(is_trusted=True)
+    around = Surroundings({"OQC_TOKEN": "tok-5fa9c0ffee"}, cloud, permission=permission)
+    backend = Backend(provider="oqc", target="qpu:uk:1")
+    driver = open_driver(backend, name="b", folder=Path(), surroundings=around)
+    with pytest.raises(Elsewhere):
+        trio.run(driver.describe)
+    assert {one.host for one in cloud.sent} == {"cloud.oqc.app"}

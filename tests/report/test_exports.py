@@ -167,6 +167,7 @@ def test_an_empty_run_is_valid_in_every_text_format(make_run: Any) -> None:
 
 
 def test_a_file_is_written_whole(bell: Any, tmp_path: Path) -> None:
+    (tmp_path / "deep").mkdir()
     export(bell, "csv", tmp_path / "deep" / "results.csv")
     assert (tmp_path / "deep" / "results.csv").read_text("utf-8") == exported(bell, "csv")
 

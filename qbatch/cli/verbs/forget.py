@@ -47,7 +47,7 @@ def forget(
             click.echo(f"forgot {folder}", err=True)
             return
         chosen = opened.removed() if removed else choose(opened, points, expression)
-        ids = [point.id for point in chosen]
+        ids = list(dict.fromkeys(point.id for point in chosen))
         told = _told_cost(opened, set(ids))
     if ids:
         ask(f"Forget {count_of(len(ids), 'point')} of {folder} with all results{told}?", yes=yes)

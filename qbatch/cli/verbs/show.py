@@ -146,6 +146,7 @@ def _in_full(run: Run, point: PointResult, all_rows: bool) -> str:
         "point": point.name,
         "id": point.id,
         "state": point.state.value + (f": {point.job.error}" if point.job.error else ""),
+        **({"bought with": point.same_as} if point.same_as else {}),
         "circuit": point.circuit,
         "backend": point.backend,
         "shots": whole(point.shots),

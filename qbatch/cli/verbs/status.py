@@ -48,7 +48,7 @@ def status(run: Path | None, out: Path | None, watch: bool, as_json: bool) -> in
 
 def describe(run: Run) -> dict[str, Any]:
     """What `--json` says about a run."""
-    from qbatch.cli import inflight, ledger
+    from qbatch.cli import status_costs, status_jobs
     from qbatch.cli.runs import exit_of
 
     states = run.counts_by_state()
@@ -64,10 +64,10 @@ def describe(run: Run) -> dict[str, Any]:
         "states": {state.value: number for state, number in states.items()},
         "exit_code": int(exit_of(states)),
         "spent": run.spent(),
-        "at_providers": inflight.at_providers(flying, local),
+        "at_providers": status_jobs.at_providers(flying, local),
         "forgotten": int(run.meta.get("forgotten") or 0),
-        "held": [inflight.facts_of(each) for each in run.held()],
-        "ledger": ledger.facts_of(run),
+        "held": [status_jobs.facts_of(each) for each in run.held()],
+        "ledger": status_costs.facts_of(run),
     }
 
 
@@ -92,7 +92,7 @@ def _watch(run: Run, *, as_json: bool) -> None:
 
 
 def _tell(run: Run, facts: dict[str, Any]) -> None:
-    from qbatch.cli import inflight, ledger
+    from qbatch.cli import status_costs, status_jobs
     from qbatch.job import JobState
     from qbatch.report.numbers import amount, count_of, whole
 
@@ -103,10 +103,10 @@ def _tell(run: Run, facts: dict[str, Any]) -> None:
     click.echo(f"{click.style(run.name, bold=True)}: {word}; {points} in {run.folder}")
     for state, number in facts["states"].items():
         click.echo(f"  {state:<11}{whole(number):>8}")
-    inflight.tell(facts["folder"], facts["at_providers"], run.held())
+    status_jobs.tell(facts["folder"], facts["at_providers"], run.held())
     for unit, cost in facts["spent"].items():
         click.echo(f"  {'spent':<11}{amount(cost, unit):>8}")
-    ledger.tell(facts["ledger"])
+    status_costs.tell(facts["ledger"])
     if facts["states"].get(JobState.FAILED):
         _tell_failed(run, facts["states"][JobState.FAILED])
 

@@ -30,7 +30,14 @@ from typing import TYPE_CHECKING, Any
 
 from qbatch.circuit import CircuitFacts, open_circuit
 from qbatch.drafts import draft_beside
-from qbatch.errors import CircuitError, Place, SelectionError, SnapshotError, SourceError
+from qbatch.errors import (
+    CircuitError,
+    Place,
+    SelectionError,
+    SnapshotError,
+    SourceError,
+    SourceErrors,
+)
 from qbatch.exchange.oqc.format import SavedError, SavedJob, SavedResult, read_config, read_jobs
 from qbatch.exchange.oqc.manifest import Wish, manifest_text
 from qbatch.executor.fetching import pack_result
@@ -198,8 +205,9 @@ def _facts(program: str) -> tuple[CircuitFacts | None, str]:
     """What is known of a program, or why nothing is."""
     try:
         facts = open_circuit("program", Circuit(qasm=program), folder=Path()).circuit({}).facts
-    except (CircuitError, ValueError) as error:
-        return None, f"its program cannot be read: {getattr(error, 'problem', error)}"
+    except (CircuitError, SourceErrors, ValueError) as error:
+        first = error.exceptions[0] if isinstance(error, SourceErrors) else error
+        return None, f"its program cannot be read: {getattr(first, 'problem', first)}"
     if facts.parameters:
         return facts, f"its program has inputs without values: {', '.join(facts.parameters)}"
     return (facts, "") if facts.measured_bits else (facts, "its program measures nothing")

@@ -150,9 +150,15 @@ def open_bucket(
             raise CredentialsError(
                 f"ibm-direct-access: no keys to the bucket: set {' and '.join(KEY_VARIABLES)}"
             ) from error
+    endpoint = address(endpoint, _place("endpoint"))
     service = said("endpoint_for_service", VARIABLES["endpoint_for_service"]) or endpoint
+    service = address(service, _place("endpoint_for_service"))
     region = said("region", VARIABLES["region"]) or "us-east-1"
     return Bucket(as_sent(endpoint), as_sent(service), name, region, keys[0], keys[1])
+
+
+def _place(option: str) -> str:
+    return f"options.storage.{option} or {VARIABLES[option]}"
 
 
 VARIABLES = {

@@ -316,11 +316,11 @@ class Wire:
             raise Unavailable(
                 f"{self.provider}: {asked}: no complete answer within {limit_s:g} s"
             ) from error
-        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError) as error:
             host = urlsplit(url).netloc.rpartition("@")[2]
+            why = self._shown(error) or type(error).__name__
             raise Unavailable(
-                f"{self.provider}: {asked}: cannot connect to {host} ({self._reason(error)})",
-                unsent=True,
+                f"{self.provider}: {asked}: cannot connect to {host}: {why}", unsent=True
             ) from error
         except zlib.error as error:
             raise Unavailable(
@@ -342,9 +342,12 @@ class Wire:
         told = b"\n".join((str(request.url).encode(), *headers, request.content))
         return any(secret in told for secret in self._struck)
 
-    def _reason(self, error: Exception) -> str:
+    def _shown(self, error: Exception) -> str:
         text = _struck(str(error).encode("utf-8", "replace"), self._struck).decode()
-        text = said(text, 300)
+        return said(text, 300)
+
+    def _reason(self, error: Exception) -> str:
+        text = self._shown(error)
         return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
     def _unheadable(self) -> CredentialsError:

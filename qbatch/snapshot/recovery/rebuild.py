@@ -24,14 +24,14 @@ from collections.abc import Mapping
 from qbatch.job import ID_LOST, IN_FLIGHT, JobState
 from qbatch.purchase import TABLE, Event
 from qbatch.snapshot import rows
-from qbatch.snapshot.reading import PLAN, POINTS, PURCHASES
+from qbatch.snapshot.reading import IDS, PLACES, PLAN, POINTS, PURCHASES
 from qbatch.snapshot.recovery.tables import Tables
 from qbatch.snapshot.schema import PRISTINE, crc_of, point_from_row, point_values
 
 #: Facts that are of no use without one another, and all that each run writes anew.
 _OF_MANIFEST = {"manifest", "manifest_path", "manifest_folder", "overrides"}
 _REWRITTEN = {
-    *(*_OF_MANIFEST, "name", "axes", "targets", "run_folder", POINTS, PLAN, PURCHASES),
+    *(*_OF_MANIFEST, "name", "axes", "targets", "run_folder", POINTS, PLACES, PLAN, PURCHASES, IDS),
     *("limits", "versions", "selection", "started_at", "finished_at", "created_at"),
 }
 
@@ -45,6 +45,8 @@ _OF_ATTEMPT = ("provider_job_id", "status", "error", "cost", "unit")
 MENDED = "mended by doctor"
 MOVES_LOST = f"{MENDED}; moves of jobs were lost"
 
+FREE = "what is missing cost nothing, and is computed or written again"
+PLANNED_AGAIN = "planned again by the next run"
 LOOK_UP = "look it up at its provider"
 UNFETCHABLE = (
     "how it was sent is damaged, so it cannot be fetched here; restore the folder from a copy, or "
@@ -124,37 +126,31 @@ class Rebuild:
 
     # -- the run as a whole -------------------------------------------------------------------
 
-    def _lose(self, what: str, then: str, *, else_: str) -> None:
+    def _lose(self, what: str, why: str, then: str = FREE) -> None:
         """Something of the run as a whole is lost: it matters where anything was bought."""
         if self._is_all_local:
             self.told.append(f"{what}: {then}")
         else:
-            self.refused.append(f"{what}: {else_}")
+            self.refused.append(f"{what}: {why}")
 
     def _judge_run(self, lost_steps: int) -> None:
-        tables, again = self.tables, "what they brought is computed again"
+        tables, untold = self.tables, "entries are damaged, so what was bought cannot be told"
         if lost_steps > 0:
             steps = "step is" if lost_steps == 1 else f"{lost_steps} steps are"
-            bought = "something may have been bought in them"
-            self._lose(f"the last {steps} missing", again, else_=bought)
+            self._lose(f"the last {steps} missing", "something may have been bought in them")
         if tables.jobs.is_torn and not tables.events.is_whole:
-            where = "where they stood is not known"
-            self._lose("jobs and their moves are damaged", again, else_=where)
+            self._lose("jobs and their moves are damaged", "where they stood is not known")
         self._judge_facts()
         noted = tables.fact(PURCHASES)
         is_short = noted is not None and int(noted) != len(tables.ledger.rows)
-        bought = "entries are damaged, so what was bought cannot be told"
-        for what, is_lost in (
-            ("the ledger", is_short or not tables.ledger.is_whole),
-            ("earlier attempts", not tables.attempts.is_whole),
-        ):
-            if is_lost:
-                self._lose(what, "what is damaged is left out, for it cost nothing", else_=bought)
+        if is_short or not tables.ledger.is_whole:
+            self._lose("the ledger", untold)
+        if not tables.attempts.is_whole:
+            self._lose("earlier attempts", untold)
         noted, known = tables.fact(POINTS), len(self._jobs.keys() | self._points.keys())
         is_torn = tables.points.is_torn and tables.jobs.is_torn
         if known < int(noted) if noted is not None else is_torn:
-            bought = "they may have been bought"
-            self._lose("points that cannot be found", "planned again by the next run", else_=bought)
+            self._lose("points that cannot be found", "they may have been bought", PLANNED_AGAIN)
 
     def _judge_facts(self) -> None:
         facts = self.tables.meta
@@ -163,12 +159,13 @@ class Rebuild:
         if not facts.rows.keys() >= _OF_MANIFEST:
             for name in _OF_MANIFEST & facts.rows.keys():
                 del facts.rows[name]
-        then, lost = "the next run writes them again", {*facts.damaged}
-        if lost <= _REWRITTEN and not facts.is_torn and "run_id" in facts.rows:
-            self.told.append(f"{', '.join(sorted(lost))} of the run: {then}")
-        else:
-            bought = "lost, and its id, by which purchases are known"
-            self._lose("facts of the run", then, else_=bought)
+        lost = {*facts.damaged}
+        if facts.is_torn or not lost <= _REWRITTEN or "run_id" not in facts.rows:
+            self._lose("facts of the run", "lost, and its id, by which purchases are known")
+        elif lost:
+            self.told.append(
+                f"{', '.join(sorted(lost))} of the run: the next run writes them again"
+            )
 
     # -- points -------------------------------------------------------------------------------
 
@@ -195,14 +192,16 @@ class Rebuild:
                 self.refused.append(told)
         if self.dropped:
             number = "1 point" if len(self.dropped) == 1 else f"{len(self.dropped)} points"
-            self.told.append(f"{number}: planned again by the next run")
+            self.told.append(f"{number}: {PLANNED_AGAIN}")
         for ordinal, row in self._points.items():
             if row.setting and row.setting not in settings.rows:
                 was_lost = True
-                values = point_values(point_from_row(row), ordinal, row.position, "")
+                values = point_values(point_from_row(row), ordinal, row.position, "", row.id)
                 self._points[ordinal] = rows.Point(*values)
                 if row.position is None:  # no run writes it again, and nothing is fetched without
                     self._mute.update(each.ordinal for each in self._sent.get(ordinal, ()))
+        if not self.tables.places.is_whole:
+            self.told.append("further places of points: the next run writes them again")
         if was_lost or not settings.is_whole:
             self.told.append("circuits and settings of points: the next run writes them again")
 
