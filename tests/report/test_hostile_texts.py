@@ -13,9 +13,9 @@ from xml.etree import ElementTree
 import pytest
 from markdown_it import MarkdownIt
 
+from qbatch.notation import visible
 from qbatch.report import render, write_report
 from qbatch.report.markdown import cell, code, fenced, table
-from qbatch.report.numbers import visible
 from tests.report.hostile import payloads, run_of, words
 from tests.report.test_pages import parsed
 
