@@ -36,10 +36,11 @@ from qbatch.executor import (
 )
 from qbatch.executor import run as run_manifest
 from qbatch.job import JobState
+from qbatch.notation import whole
 from qbatch.plan import (
     load_plan,
 )
-from qbatch.report.numbers import count_of, duration, whole
+from qbatch.report.numbers import count_of, duration
 
 if TYPE_CHECKING:
     from qbatch.cli.consent import Consent

@@ -16,11 +16,12 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from qbatch.job import JobState
+from qbatch.notation import whole
 from qbatch.plan.pricing.limits import taken
 from qbatch.report.agreement import Verdict as AgreementVerdict
 from qbatch.report.comparing import ALARM
 from qbatch.report.judging import CheckResult, Judgement
-from qbatch.report.numbers import amount, at_most, count_of, duration, percent, whole
+from qbatch.report.numbers import amount, at_most, count_of, duration, percent
 from qbatch.report.overview import Failure, Overview, Share
 from qbatch.report.rows import Columns, Run
 from qbatch.result import Verdict

@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from decimal import ROUND_CEILING, Decimal
 
+from qbatch.notation import whole
 from qbatch.result import Counts, Estimate
 
 #: Control characters, lone surrogates, and what turns the direction of the text that follows.
@@ -186,15 +187,6 @@ def full(estimate: Estimate) -> str:
     """
     text = f"{short(estimate)} {interval(estimate.low, estimate.high)}"
     return text if estimate.floor is None else f"{text}, floor {estimate.floor:.2g}"
-
-
-def whole(number: int) -> str:
-    """A whole number with thin spaces between thousands.
-
-    >>> whole(1234567) == "1\u202f234\u202f567"
-    True
-    """
-    return f"{number:,}".replace(",", "\u202f")
 
 
 def amount(cost: float, unit: str) -> str:

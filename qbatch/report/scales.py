@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from qbatch.notation import whole
 from qbatch.report.canvas import COLORS, MARKERS
-from qbatch.report.numbers import whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -3,4 +3,6 @@
 lock      ``qbatch.lock``
 saved     ``plan -o FILE`` and ``run --plan FILE``
 reasons   why each point would run, or not
+had       what a run folder has of a point's shots
+former    ids of a former kind
 """
