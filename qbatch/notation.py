@@ -78,3 +78,12 @@ def listed(names: Iterable[str], most: int = 8) -> str:
 def shortened(text: str, most: int = 60) -> str:
     """Return text cut to `most` characters."""
     return text if len(text) <= most else text[:most] + "…"
+
+
+def whole(number: int) -> str:
+    """A whole number with thin spaces between thousands.
+
+    >>> whole(1234567) == "1\u202f234\u202f567"
+    True
+    """
+    return f"{number:,}".replace(",", "\u202f")

@@ -7,29 +7,28 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from qbatch.cli.reasons import jobs_known
 from qbatch.cli.runs import ask, folder_of
 from qbatch.cli.words import headline
-from qbatch.errors import ConsentError, SnapshotError
+from qbatch.errors import ConsentError
 from qbatch.exchange.exports import check_packages
 from qbatch.executor.engine import WANTED
-from qbatch.job import JobState
 from qbatch.plan import (
     check_lock,
     differences,
-    known_as,
     lock_path,
     notices,
+    pieces_of,
     select,
     write_lock,
 )
 from qbatch.plan.pricing.limits import limits_of, shortfalls, unlimited
 from qbatch.report import check_template
-from qbatch.snapshot import Run
 
 if TYPE_CHECKING:
     from qbatch.cli.progress import Teller
     from qbatch.executor import Options
-    from qbatch.plan import Plan, PlanSummary, SavedPlan, SweepPoint
+    from qbatch.plan import Plan, PlanSummary, SavedPlan
     from qbatch.plan.points import Only
     from qbatch.providers import Driver, Target
 
@@ -126,26 +125,6 @@ def _left(
 ) -> PlanSummary:
     """Sum up the points that may be bought now: those that the run folder does not have yet."""
     folder = folder_of(plan.manifest, None if options.out is None else Path(options.out))
-    wanted = WANTED[options.only]
-    states = {} if options.fresh else _states_in(folder)
-
-    def is_left(point: SweepPoint) -> bool:
-        is_meant = point.backend in paid and (only is None or only(point))
-        return is_meant and states.get(point.id, JobState.CREATED) in wanted
-
-    return plan.summary(paid, is_left)
-
-
-def _states_in(folder: Path) -> dict[str, JobState]:
-    """Where the points of a run folder are; nothing where no step of a run is kept yet.
-
-    Whether it is damaged is told by who takes it, before anything is bought.
-    """
-    try:
-        known = Run(folder)
-    except SnapshotError:
-        return {}
-    with known:
-        return {
-            id_: job.state for point, job in known.stored_points() for id_ in known_as(known, point)
-        }
+    jobs = {} if options.fresh else jobs_known(folder)
+    wanted = pieces_of(jobs, WANTED[options.only])
+    return plan.summary(paid, only, pieces_of=lambda p: wanted(p) if p.backend in paid else ())

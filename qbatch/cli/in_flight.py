@@ -16,7 +16,8 @@ from qbatch.cli.progress import Outlet, open_teller
 from qbatch.cli.runs import exit_of
 from qbatch.cli.watcher import Watcher
 from qbatch.job import IN_FLIGHT, JobState
-from qbatch.report.numbers import count_of, whole
+from qbatch.notation import whole
+from qbatch.report.numbers import count_of
 
 if TYPE_CHECKING:
     from qbatch.executor import Observer, Summary

@@ -11,8 +11,9 @@ import click
 
 from qbatch.cli.exits import Exit
 from qbatch.job import JobState
+from qbatch.notation import whole
 from qbatch.report.judging import CheckResult, open_checks, overall
-from qbatch.report.numbers import outcomes, short, whole
+from qbatch.report.numbers import outcomes, short
 from qbatch.report.overview import NumberSummary
 from qbatch.report.rows import axes_of
 from qbatch.result import Verdict

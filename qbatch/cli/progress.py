@@ -119,7 +119,7 @@ def format_trouble(failed: int, held: int) -> str:
     >>> format_trouble(2, 1)
     '2 failed, 1 held'
     """
-    from qbatch.report.numbers import whole
+    from qbatch.notation import whole
 
     parts = [f"{whole(failed)} failed"] if failed else []
     return ", ".join([*parts, f"{whole(held)} held"] if held else parts)
@@ -148,7 +148,7 @@ class LineTeller:
         self._told = (done, failed, held)
         self._quiet = min(self._quiet * 1.5, QUIET_S[1])
         self._next = now + self._quiet
-        from qbatch.report.numbers import whole
+        from qbatch.notation import whole
 
         parts = [f"{self._name}: {whole(done)}/{whole(self._total)} points"]
         parts += [trouble] if (trouble := format_trouble(failed, held)) else []
@@ -231,7 +231,7 @@ class BarTeller:
         )
 
     def _number(self, done: int) -> str:
-        from qbatch.report.numbers import whole
+        from qbatch.notation import whole
 
         return f"{whole(done)}/{whole(self._total)} points"
 

@@ -27,8 +27,9 @@ from qbatch.cli.watcher import Watcher
 from qbatch.errors import ReportError
 from qbatch.executor import Excess, Options, Stop, Summary, run_with
 from qbatch.job import JobState
+from qbatch.notation import whole
 from qbatch.plan import load_plan
-from qbatch.report.numbers import count_of, duration, whole
+from qbatch.report.numbers import count_of, duration
 
 if TYPE_CHECKING:
     from qbatch.cli.consent import Consent

@@ -9,7 +9,7 @@ import click
 from qbatch.cli.progress import MAX_TOLD, Teller
 from qbatch.executor import Event, Finished, JobMoved, Progress, Started, Warned
 from qbatch.job import JobState
-from qbatch.report.numbers import whole
+from qbatch.notation import whole
 
 
 class Watcher:

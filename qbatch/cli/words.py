@@ -15,7 +15,8 @@ def headline(name: str, summary: PlanSummary) -> str:
 
     With name "" without it.
     """
-    from qbatch.report.numbers import count_of, duration, whole
+    from qbatch.notation import whole
+    from qbatch.report.numbers import count_of, duration
 
     points = count_of(summary.points, "point")
     if shared := summary.points - summary.jobs:

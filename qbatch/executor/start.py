@@ -37,7 +37,8 @@ from qbatch.plan import (
     check_targets,
     expand,
     expand_file,
-    known_as,
+    jobs_in,
+    pieces_of,
     priced,
     select,
 )
@@ -337,17 +338,12 @@ def _original_of(known: Run) -> Path | None:
 def _is_left_to_buy(
     known: Run, plan: Plan, clouds: Collection[str], only: Only | None, options: Options
 ) -> bool:
-    states: dict[str, JobState] = {}
     for point, job in known.stored_points():
         if job.state is JobState.SUBMITTING and point.backend in clouds:
             return True  # it is sent again where its cloud does not have it
-        states |= dict.fromkeys(known_as(known, point), job.state)
-    wanted = WANTED[options.only]
-    return any(
-        states.get(point.id, JobState.CREATED) in wanted
-        for point in plan.bought(only)
-        if point.backend in clouds
-    )
+    wanted = pieces_of(jobs_in(known), WANTED[options.only])
+    points = (point for point in plan.bought(only) if point.backend in clouds)
+    return any(True for point in points for _ in wanted(point))
 
 
 def _backends(plan: Plan, only: Only | None) -> dict[str, list[SettingValues]]:

@@ -220,6 +220,7 @@ class Plan:
         only: Only | None = None,
         *,
         drivers: Mapping[str, object] | None = None,
+        pieces_of: PiecesOf | None = None,
     ) -> PlanSummary:
         """Say how many points, shots and jobs there are, what they cost and how long they take.
 
@@ -227,7 +228,8 @@ class Plan:
             targets: Backend name -> target.
             only: Points that count; None: all.
             drivers: Backend name -> driver; those that have `estimate_s` are asked for the time.
+            pieces_of: What is to be bought of a point now, each a job; None: all of it.
         """
         from qbatch.plan.pricing.summary import summarise
 
-        return summarise(self, targets, only, drivers)
+        return summarise(self, targets, only, drivers, pieces_of)

@@ -21,13 +21,13 @@ from typing import TYPE_CHECKING, Any
 
 from qbatch.job import JobState
 from qbatch.manifest.paths import put, setting_axis
-from qbatch.notation import listed
+from qbatch.notation import listed, whole
 from qbatch.plan.pinning.revision import Revision
 from qbatch.plan.pricing.limits import taken
 from qbatch.report.agreement import Verdict as AgreementVerdict
 from qbatch.report.comparing import ALARM
 from qbatch.report.judging import CheckResult, Judgement
-from qbatch.report.numbers import amount, at_most, count_of, duration, percent, whole
+from qbatch.report.numbers import amount, at_most, count_of, duration, percent
 from qbatch.report.overview import Extreme, Failure, Overview, Share
 from qbatch.report.rows import Columns, Run
 from qbatch.result import Verdict

@@ -18,6 +18,7 @@ from tempfile import SpooledTemporaryFile
 from typing import IO, TYPE_CHECKING, Any
 
 from qbatch.job import JobState
+from qbatch.notation import whole
 from qbatch.report.content import (
     COST_HEADS,
     FOLDED_FROM,
@@ -32,7 +33,7 @@ from qbatch.report.content import (
     where_text,
 )
 from qbatch.report.judging import CheckResult, Judgement
-from qbatch.report.numbers import count_of, interval, outcomes, p_cell, short, whole
+from qbatch.report.numbers import count_of, interval, outcomes, p_cell, short
 from qbatch.report.overview import axis_values
 from qbatch.report.rows import Columns, Floors, Point
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
+from qbatch.notation import whole
 from qbatch.report.content import (
     COST_HEADS,
     FOLDED_FROM,
@@ -23,7 +24,7 @@ from qbatch.report.content import (
     shown,
     where_text,
 )
-from qbatch.report.numbers import count_of, full, outcomes, p_cell, whole
+from qbatch.report.numbers import count_of, full, outcomes, p_cell
 from qbatch.report.overview import axis_values
 from qbatch.report.rows import Columns, Floors, Point
 from qbatch.result import Verdict

@@ -9,6 +9,7 @@ import math
 from collections.abc import Mapping, Sequence
 from decimal import ROUND_CEILING, Decimal
 
+from qbatch.notation import whole
 from qbatch.result import Counts, Estimate
 
 #: Characters beside a tick or in a legend.
@@ -178,15 +179,6 @@ def full(estimate: Estimate) -> str:
     """
     text = f"{short(estimate)} {interval(estimate.low, estimate.high)}"
     return text if estimate.floor is None else f"{text}, floor {estimate.floor:.2g}"
-
-
-def whole(number: int) -> str:
-    """A whole number with thin spaces between thousands.
-
-    >>> whole(1234567) == "1\u202f234\u202f567"
-    True
-    """
-    return f"{number:,}".replace(",", "\u202f")
 
 
 def amount(cost: float, unit: str) -> str:

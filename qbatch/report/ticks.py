@@ -10,8 +10,9 @@ from typing import Any
 
 from matplotlib.ticker import Formatter, FuncFormatter, MaxNLocator, MultipleLocator, NullFormatter
 
+from qbatch.notation import whole
 from qbatch.report.canvas import FONT_SIZE
-from qbatch.report.numbers import as_pi, raised, whole
+from qbatch.report.numbers import as_pi, raised
 
 #: Power of ten -> prefix, and the units that take one.
 PREFIXES = dict(zip(range(-18, 15, 3), (*"afpnµm", "", *"kMGT"), strict=True))

@@ -2,6 +2,10 @@
 
 Rules: this is done a hundred thousand times for a report, so a page of rows is checked and decoded
 together, and what few readers ask for (counts, facts, times) is decoded when it is asked for.
+
+Of a point several jobs may have bought shots. They are of one distribution, so the jobs' counts
+add up, and so does what they cost. All shots that there are count, also where fewer are wanted. The
+point stands where that of its jobs stands which is furthest behind (`reading.PRECEDENCE`).
 """
 
 from __future__ import annotations
@@ -13,10 +17,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from qbatch.circuit.earlier import MARK
 from qbatch.errors import ManifestError
-from qbatch.job import Job, JobState
+from qbatch.job import IN_FLIGHT, Job, JobState
 from qbatch.snapshot.attempts import Attempt, instant
 from qbatch.snapshot.estimates import read_estimates
-from qbatch.snapshot.reading import checked
+from qbatch.snapshot.reading import PRECEDENCE, checked
 from qbatch.snapshot.schema import (
     JOB_COLUMNS,
     NUM_JOB_COLUMNS,
@@ -328,6 +332,41 @@ def _point(
         row[NUM_POINT_COLUMNS + 9],
         at,
         (counts, facts, analysis, estimates) if is_measured else None,
+    )
+
+
+def as_one(own: PointResult, further: Sequence[PointResult]) -> PointResult:
+    """Return a point as a whole.
+
+    Args:
+        own: Its own row.
+        further: The rows of its further shots.
+    """
+    wanted = own.bought if own.wanted is None else own.wanted
+    pieces = [each for each in (own, *further) if each.bought and _is_part(each)]
+    if not pieces or pieces == [own]:
+        return own if wanted == own.shots else replace(own, shots=wanted)
+    pieces.sort(key=lambda piece: piece.start)
+    job = _job_of([piece.job for piece in pieces], own.job.id)
+    return replace(own, shots=wanted, job=job, pieces=tuple(pieces))
+
+
+def _is_part(piece: PointResult) -> bool:
+    """Whether a job is one of its point's: what is not bought, and not needed, is none."""
+    return piece.in_plan or piece.state is JobState.COMPLETED or piece.state in IN_FLIGHT
+
+
+def _job_of(jobs: Sequence[Job], id_: str) -> Job:
+    deciding = next(job for state in PRECEDENCE for job in jobs if job.state is state)
+    costs = [job.cost for job in jobs if job.cost is not None]
+    ids = [job.provider_job_id for job in jobs if job.provider_job_id is not None]
+    return replace(
+        deciding,
+        id=id_,
+        generation=max(job.generation for job in jobs),
+        provider_job_id=",".join(dict.fromkeys(ids)) or None,
+        cost=sum(costs) if costs else None,
+        unit=next((job.unit for job in jobs if job.unit), ""),
     )
 
 

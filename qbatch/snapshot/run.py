@@ -27,12 +27,12 @@ from qbatch.snapshot.faults import damaged, translated
 from qbatch.snapshot.held import Held, described
 from qbatch.snapshot.ledger import Purchase, read_purchases, total_up
 from qbatch.snapshot.lock import holder_of
-from qbatch.snapshot.pieces import whole
 from qbatch.snapshot.points import (
     POSITION,
     SELECT,
     SELECT_PLACES,
     PointResult,
+    as_one,
     place_of,
     read_points,
 )
@@ -339,14 +339,14 @@ class Run:
         """Read points by their own rows, each with all of its jobs."""
         points = read_points(self, rows)
         if not self._num_further()[0]:
-            return [whole(point, ()) for point in points]
+            return [as_one(point, ()) for point in points]
         marks = ", ".join("?" * len(points))
         ids = [bytes.fromhex(point.id) for point in points]
         further: dict[str, list[PointResult]] = {}
         select = f"{SELECT} WHERE points.start > 0 AND points.content IN ({marks})"
         for piece in read_points(self, self._rows(select, ids)):
             further.setdefault(piece.id, []).append(piece)
-        return [whole(point, further.get(point.id, ())) for point in points]
+        return [as_one(point, further.get(point.id, ())) for point in points]
 
     def removed(self) -> Iterator[PointResult]:
         """Yield the points that were planned once and are in the plan no more."""

@@ -80,6 +80,7 @@ def _facts(point: PointResult) -> dict[str, Any]:
         "circuit": point.circuit,
         "backend": point.backend,
         "shots": point.shots,
+        "used": 0 if point.counts is None else point.counts.shots,
         "repeat": point.repeat,
         "parameters": dict(point.parameters),
         "estimates": {name: _number(each) for name, each in point.estimates.items()},
@@ -117,7 +118,8 @@ def _facts_in_full(run: Run, point: PointResult) -> dict[str, Any]:
 
 
 def _tell_table(run: Run, points: Iterator[PointResult], limit: int | None) -> None:
-    from qbatch.report.numbers import outcomes, short, whole
+    from qbatch.notation import whole
+    from qbatch.report.numbers import outcomes, short
 
     shown = list(islice(points, limit))
     names = list(dict.fromkeys(name for point in shown for name in point.estimates))
@@ -139,8 +141,17 @@ def _tell_table(run: Run, points: Iterator[PointResult], limit: int | None) -> N
         click.echo(f"`qbatch show {run.folder} {shown[0].id[:8]}` shows one in full", err=True)
 
 
+def _shots(point: PointResult) -> str:
+    from qbatch.notation import whole
+
+    used = 0 if point.counts is None else point.counts.shots
+    told = f" wanted, {whole(used)} used" if used not in (0, point.shots) else ""
+    return f"{whole(point.shots)}{told}"
+
+
 def _in_full(run: Run, point: PointResult, all_rows: bool) -> str:
-    from qbatch.report.numbers import full, plain, whole
+    from qbatch.notation import whole
+    from qbatch.report.numbers import full, plain
 
     lines = {
         "point": point.name,
@@ -149,7 +160,7 @@ def _in_full(run: Run, point: PointResult, all_rows: bool) -> str:
         **({"bought with": point.same_as} if point.same_as else {}),
         "circuit": point.circuit,
         "backend": point.backend,
-        "shots": whole(point.shots),
+        "shots": _shots(point),
         "repeat": str(point.repeat),
         "seed": str(point.seed),
         **{_unlike(name, "seed", "attempt"): plain(v) for name, v in point.parameters.items()},
@@ -166,7 +177,7 @@ def _in_full(run: Run, point: PointResult, all_rows: bool) -> str:
         parts.append(format_table(["outcome", "count"], [[bits, whole(n)] for bits, n in top]))
     if point.facts:
         parts.append(_pairs(dict(_flat(point.facts))))
-    if point.job.generation > 1:
+    if point.pieces or point.job.generation > 1:
         parts.append(_attempts(run, point))
     if log := run.log_of(point).strip():
         parts.append(f"log of the provider\n{log}")

@@ -94,7 +94,8 @@ def _watch(run: Run, *, as_json: bool) -> None:
 def _tell(run: Run, facts: dict[str, Any]) -> None:
     from qbatch.cli import status_costs, status_jobs
     from qbatch.job import JobState
-    from qbatch.report.numbers import amount, count_of, whole
+    from qbatch.notation import whole
+    from qbatch.report.numbers import amount, count_of
 
     word = "running now" if facts["running"] else _verdict(run, facts["states"])
     points = count_of(facts["points"], "point")

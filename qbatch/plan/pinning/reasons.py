@@ -2,15 +2,15 @@
 
 A point that the folder does not have is *changed* when the folder holds a point that the plan no
 longer has, of the same name, or else one that differs from it in the fewest leaves of the settings
-(two at most); otherwise it is *new*. Points that the folder has and the plan no longer are
-*removed*; their results stay.
+(two at most); otherwise it is *new*. A point of which there are fewer shots than wanted would run
+for the others. Points that the folder has and the plan no longer are *removed*; their results stay.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import islice
@@ -19,7 +19,9 @@ from typing import TYPE_CHECKING, Any
 from qbatch.job import IN_FLIGHT, JobState
 from qbatch.manifest.models import Value
 from qbatch.manifest.paths import setting_axis
+from qbatch.notation import whole
 from qbatch.plan.identity import SweepPoint
+from qbatch.plan.pinning.had import Had, done, to_buy
 
 if TYPE_CHECKING:
     from qbatch.plan.points import Only, Plan
@@ -29,6 +31,12 @@ _NEAR = 2
 
 #: How many points that are gone are compared with each new one; more are found by name only.
 _MOST_COMPARED = 200
+
+#: Which of a point's jobs is told of where they stand at different places.
+PRECEDENCE = (
+    *(JobState.HELD, JobState.SUBMITTING, JobState.SUBMITTED, JobState.RUNNING),
+    *(JobState.FAILED, JobState.CANCELLED, JobState.CREATED),
+)
 
 _ABSENT = "(none)"
 
@@ -41,6 +49,7 @@ class Why(StrEnum):
     FAILED = "failed"
     CANCELLED = "cancelled"
     CHANGED = "changed"
+    MORE = "more shots"
     IN_FLIGHT = "in flight"
     HELD = "held"
     DONE = "done"
@@ -57,8 +66,9 @@ class Stored:
 
     Attributes:
         name: Readable, as it was.
-        state: Of its job.
-        shots: Its shots.
+        state: Of its job, or of the one that is furthest behind.
+        shots: That were asked for.
+        jobs: All of them.
         repeat: 1 for the first copy.
         parameters: As in `SweepPoint`, by name.
         setting: Returns what `Plan.setting` returned for it; called only to explain a change.
@@ -70,6 +80,18 @@ class Stored:
     repeat: int
     parameters: Mapping[str, Value]
     setting: Callable[[], Mapping[str, Any]]
+    jobs: Sequence[Had]
+
+    def why(self, wanted: int) -> Why:
+        """Why it would run, or not, where so many shots are wanted."""
+        left = to_buy(self.jobs, wanted)
+        if not left:
+            on_their_way = {job.state for job in self.jobs if job.is_bought} - {JobState.COMPLETED}
+            return _OF_STATE[next((s for s in PRECEDENCE if s in on_their_way), JobState.COMPLETED)]
+        states = {job.state for job in left}
+        state = next(state for state in PRECEDENCE if state in states)
+        has_some = state is JobState.CREATED and any(job.is_bought for job in self.jobs)
+        return Why.MORE if has_some else _OF_STATE[state]
 
     @property
     def leaves(self) -> dict[str, Any]:
@@ -104,18 +126,28 @@ class Reason:
         why: In a word.
         changes: For CHANGED, what differs from the point that was run.
         before: For CHANGED, that point's id; "" otherwise.
+        done: Shots that there are.
     """
 
     point: SweepPoint
     why: Why
     changes: tuple[Change, ...] = ()
     before: str = ""
+    done: int = 0
 
     def __str__(self) -> str:
         if not self.changes:
-            same_as = self.point.same_as
-            return f"{self.why}, with {same_as}" if same_as else str(self.why)
+            same_as = f", with {self.point.same_as}" if self.point.same_as else ""
+            return f"{self.why}{self._shots}{same_as}"
         return f"{self.why}: {'; '.join(map(str, self.changes))}"
+
+    @property
+    def _shots(self) -> str:
+        """How many there are, where that are others than wanted."""
+        wanted, there = whole(self.point.shots), whole(self.done)
+        if self.done > self.point.shots:
+            return f": {wanted} wanted, {there} used"
+        return f": {there} of {wanted} done" if 0 < self.done < self.point.shots else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +179,10 @@ def reasons(plan: Plan, stored: Mapping[str, Stored]) -> Iterator[Reason]:
     gone = _Gone(plan, stored)
     for point in plan.points():
         known = stored.get(point.id)
-        yield Reason(point, _OF_STATE[known.state]) if known else gone.explain(point)
+        if known is None:
+            yield gone.explain(point)
+        else:
+            yield Reason(point, known.why(point.shots), done=done(known.jobs))
 
 
 def removed(plan: Plan, stored: Mapping[str, Stored]) -> Iterator[Removed]:
@@ -199,7 +234,8 @@ def _counted(plan: Plan, stored: Mapping[str, Stored]) -> Counter[Why]:
     for layout, index in plan.rows():
         known = stored.get(layout.id_at(index))
         if known:
-            counts[_OF_STATE[known.state]] += 1
+            id_ = layout.id_at(index)
+            counts[known.why(plan.shared.get(id_) or layout.shots_at(index))] += 1
         else:
             counts[gone.explain(layout.point_at(index)).why if gone else Why.NEW] += 1
     return counts

@@ -12,7 +12,7 @@ from math import ceil
 from typing import TYPE_CHECKING, Any
 
 from qbatch.manifest.paths import SettingValues
-from qbatch.plan.packing import size_of
+from qbatch.plan.packing import Piece, PiecesOf, size_of
 from qbatch.providers import Order, Price, Target
 
 if TYPE_CHECKING:
@@ -162,12 +162,14 @@ def summarise(
     targets: Mapping[str, Target],
     only: Only | None,
     drivers: Mapping[str, object] | None = None,
+    pieces_of: PiecesOf | None = None,
 ) -> PlanSummary:
     """Sum a plan up; see `Plan.summary`. Fast at any size, unless points are chosen one by one."""
-    histogram = count_shots(plan, only)
-    rows = tuple(_backends(plan, histogram, targets, only, drivers or {}))
+    histogram = _bought(plan, only, pieces_of) if pieces_of else count_shots(plan, only)
+    rows = tuple(_backends(plan, histogram, targets, only, drivers or {}, pieces_of))
     jobs, shots = sum(row.points for row in rows), sum(row.shots for row in rows)
-    return PlanSummary(_num_points(plan, only, jobs), shots, rows, jobs)
+    points = jobs if pieces_of else _num_points(plan, only, jobs)
+    return PlanSummary(points, shots, rows, jobs)
 
 
 def _num_points(plan: Plan, only: Only | None, jobs: int) -> int:
@@ -180,18 +182,20 @@ def _num_points(plan: Plan, only: Only | None, jobs: int) -> int:
 def count_shots(plan: Plan, only: Only | None = None) -> Histogram:
     """Count jobs by kind and shots; by arithmetic where that is possible."""
     if plan.shared:
-        return _bought(plan, only)
+        return _bought(plan, only, None)
     if only is None and not any(grid.samples for grid in plan.grids):
         return _counted(plan)
     return _walked(plan, only)
 
 
-def _bought(plan: Plan, only: Only | None) -> Histogram:
+def _bought(plan: Plan, only: Only | None, pieces_of: PiecesOf | None) -> Histogram:
     found: Histogram = {}
     for point in plan.bought(only):
-        order = plan.order_of(point)
-        kind = point.backend, order.circuit.sha256, order.settings
-        found.setdefault(kind, Counter())[point.shots] += 1
+        pieces = pieces_of(point) if pieces_of else (Piece(point.id, point.shots),)
+        for piece in pieces:
+            order = plan.order_of(point)
+            kind = point.backend, order.circuit.sha256, order.settings
+            found.setdefault(kind, Counter())[piece.shots] += 1
     return found
 
 
@@ -227,6 +231,7 @@ def _backends(
     targets: Mapping[str, Target],
     only: Only | None,
     drivers: Mapping[str, object],
+    pieces_of: PiecesOf | None,
 ) -> Iterator[BackendSummary]:
     for name in plan.manifest.backends:
         parts = {key: shots for key, shots in histogram.items() if key[0] == name}
@@ -238,7 +243,7 @@ def _backends(
         if target is None:
             yield BackendSummary(name, "", points, total, None, None, "", "", "", "", None)
             continue
-        composites = _composites(plan, name, target, parts, only)
+        composites = _composites(plan, name, target, parts, only, pieces_of)
         jobs = sum(target.price.of_job(n) * count for n, count in shots.items())
         yield BackendSummary(
             backend=name,
@@ -255,10 +260,17 @@ def _backends(
         )
 
 
-def _composites(plan: Plan, name: str, target: Target, parts: Histogram, only: Only | None) -> int:
+def _composites(
+    plan: Plan,
+    name: str,
+    target: Target,
+    parts: Histogram,
+    only: Only | None,
+    pieces_of: PiecesOf | None,
+) -> int:
     """Count composite jobs: by arithmetic where only the number of jobs limits them."""
     if target.max_bytes is not None and not _surely_fits(plan, name, target):
-        return sum(1 for _ in plan.composites({name: target}, only))
+        return sum(1 for _ in plan.composites({name: target}, only, pieces_of=pieces_of))
     ours = plan.manifest.backends[name].limits.jobs
     most = min(target.max_jobs, ours or target.max_jobs)
     packed: Counter[object] = Counter()
