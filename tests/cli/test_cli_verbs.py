@@ -135,5 +135,5 @@ def test_init_into_a_folder_that_cannot_be_made_is_a_usage_error(
 def test_schema_goes_to_stdout_or_to_a_file(qbatch: Callable[..., Any]) -> None:
     printed = qbatch("schema")
     assert printed.json["$schema"] == "https://json-schema.org/draft/2020-12/schema"
-    qbatch("schema", "-o", "deep/manifest.v1.schema.json")
-    assert Path("deep/manifest.v1.schema.json").read_text() == printed.out
+    qbatch("schema", "-o", "manifest.v1.schema.json")
+    assert Path("manifest.v1.schema.json").read_text() == printed.out
