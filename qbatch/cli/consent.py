@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from qbatch.cli.runs import ask, folder_of
 from qbatch.cli.words import headline
 from qbatch.errors import ConsentError, SnapshotError
+from qbatch.exchange.exports import check_packages
 from qbatch.executor.engine import WANTED
 from qbatch.job import JobState
 from qbatch.plan import (
@@ -66,9 +67,11 @@ class Consent:
 
         Raises:
             ConsentError: The plan is not the one agreed to, or the price was not.
+            ExtraError: A file of the report could not be written at the end.
         """
         if template := plan.manifest.report.template:
             check_template(plan.manifest.folder, template)
+        check_packages(plan.manifest.report.formats)
         if saved is not None:
             _refuse_changes(f"--plan {saved.path}", differences(saved, plan, targets, drivers))
         if self.frozen:

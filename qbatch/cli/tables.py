@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from qbatch.notation import unturned
+
 
 def format_table(head: list[str], rows: list[list[str]], *, indent: str = "") -> str:
     """A table whose columns stand one below the other; columns without any text are left out.
@@ -11,7 +13,7 @@ def format_table(head: list[str], rows: list[list[str]], *, indent: str = "") ->
     from tabulate import tabulate
 
     kept = [i for i in range(len(head)) if any(row[i] for row in rows)]
-    cells = [[row[i] for i in kept] for row in rows]
+    cells = [[unturned(row[i]) for i in kept] for row in rows]
     aligned = ["right" if _is_numeric(column) else "left" for column in zip(*cells, strict=True)]
     table = tabulate(
         cells,

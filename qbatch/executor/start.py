@@ -15,7 +15,7 @@ import sys
 import threading
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -42,6 +42,7 @@ from qbatch.plan import (
     select,
 )
 from qbatch.plan.pinning.lock import installed_versions
+from qbatch.plan.pinning.revision import revision_of
 from qbatch.plan.pricing.limits import check_planned, check_units, dump_limits, limits_of
 from qbatch.providers import Driver, Surroundings, Target
 from qbatch.providers.kit.permission import read_permission
@@ -210,7 +211,7 @@ async def run_async_with(source: Manifest | str | Path, options: Options) -> Run
         if options.fresh:
             _set_aside(folder, options.observer)
         with _open_snapshot(folder, manifest, drivers, around) as snapshot:
-            _note_run(snapshot, options, run_id)
+            _note_run(snapshot, options, run_id, manifest)
             if not (around.is_virtual or all(driver.is_local for driver in drivers.values())):
                 snapshot.count_elsewhere(state_folder(around.environ) / "runs" / run_id)
             snapshot.set_meta(limits=dump_limits(settings.limits, settings.rates))
@@ -422,7 +423,7 @@ def _open_snapshot(
     return Snapshot(folder, durability="normal", now=around.now)
 
 
-def _note_run(snapshot: Snapshot, options: Options, run_id: str) -> None:
+def _note_run(snapshot: Snapshot, options: Options, run_id: str, manifest: Manifest) -> None:
     known = snapshot.meta().get("run_id", run_id)
     if known != run_id:
         raise RunLockedError(f"{snapshot.folder}: another run began here just now; run again")
@@ -434,8 +435,15 @@ def _note_run(snapshot: Snapshot, options: Options, run_id: str) -> None:
         started_at=_now_text(),
         finished_at="",
         forgotten="",
+        revision=_revision(manifest),
         **({} if options.rehearsal is None else {"rehearsal": json.dumps(options.rehearsal)}),
     )
+
+
+def _revision(manifest: Manifest) -> str:
+    """The git revision of a manifest, as JSON; "" without one."""
+    found = revision_of(manifest.path) if manifest.path is not None else None
+    return "" if found is None else json.dumps(asdict(found))
 
 
 def _now_text() -> str:

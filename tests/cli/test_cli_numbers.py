@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from tests.cli.test_cli_results import change
+from tests.plan.test_plan_revision import git
 
 Call = Callable[..., Any]
 
@@ -125,3 +126,19 @@ def test_a_report_names_the_file_that_is_there_its_date_and_its_circuit(
         assert "qbatch run other.yaml" in page
         assert re.search(r"The run was begun on \d{4}-\d\d-\d\d at \d\d:\d\d UTC\.", page)
         assert "cx q[0], q[1];" in page
+        assert "- git:" not in page  # no repository, no commit
+        assert "<dt>git</dt>" not in page
+
+
+def test_a_report_tells_the_commit_of_its_manifest(qbatch: Call, manifest: Path) -> None:
+    """P17."""
+    git(Path(), "init", "-q", "-b", "main")
+    git(Path(), "add", ".")
+    git(Path(), "commit", "-q", "-m", "first")
+    commit = git(Path(), "rev-parse", "HEAD")
+    qbatch("run", manifest)
+    assert f"- git: {commit} on main\n" in Path("runs/pair/report.md").read_text("utf-8")
+    manifest.write_text(manifest.read_text() + "\n# edited\n")
+    qbatch("run", manifest)
+    page = Path("runs/pair/report.html").read_text("utf-8")
+    assert f"<dd>{commit} on main, with changes that are in no commit</dd>" in page

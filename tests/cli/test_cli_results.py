@@ -8,6 +8,7 @@ import io
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -205,6 +206,18 @@ def test_a_ledger_tells_of_how_many_jobs_each_sum_is(
     facts = {name: getattr(total, name) for name in names}
     status_costs.tell({"totals": [{"backend": "oq", "unit": "credits", **facts}], "budgets": []})
     assert capsys.readouterr().out.strip() == expected
+
+
+def test_status_of_the_only_run_needs_no_name(qbatch: Call, done: Path) -> None:
+    """P17."""
+    assert qbatch("status").out == qbatch("status", done).out
+    shutil.copytree("runs/pair", "runs/copy")
+    said = qbatch("status")
+    assert (said.code, said.out) == (2, "")
+    assert "name one run of runs/copy, runs/pair" in said.err
+    assert qbatch("status", "--out", "runs/pair").out == qbatch("status", done).out
+    shutil.rmtree("runs")
+    assert "there is no run in ./runs" in qbatch("status").err
 
 
 def test_what_was_forgotten_is_told_until_it_runs_anew(qbatch: Call, done: Path) -> None:

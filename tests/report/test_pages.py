@@ -241,7 +241,7 @@ def test_what_may_still_be_billed_is_rounded_up_and_what_was_is_not(bell: Any) -
     bell.meta = {**bell.meta, "limits": dump_limits((Limit("budget.total", "usd", 1.0),), {})}
     text = re.sub(r"[| ]+", " ", render(bell, "md"))
     assert " noisy 1 1.00 USD 0.08 USD 0.00 USD" in text
-    assert " ideal 1 1.00 USD 0.00 USD 0.07 USD" in text
+    assert " ideal 1 1.00 USD 0.00 USD 0.0711 USD" in text
     assert "budget.total: 0.15 USD of 1.00 USD taken." in text
 
 

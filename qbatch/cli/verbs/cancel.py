@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from qbatch.cli.completing import complete_points
 from qbatch.cli.options import (
     json_option,
     no_report_option,
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @run_argument
-@click.argument("points", nargs=-1)
+@click.argument("points", nargs=-1, shell_complete=complete_points)
 @only_expression_option
 @no_report_option
 @out_option

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from qbatch.cli.completing import complete_points
 from qbatch.cli.options import only_expression_option, out_option, run_argument, yes_option
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @run_argument
-@click.argument("points", nargs=-1)
+@click.argument("points", nargs=-1, shell_complete=complete_points)
 @only_expression_option
 @click.option("--removed", is_flag=True, help="Points that the manifest has no more.")
 @out_option

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from qbatch.cli.completing import complete_points
 from qbatch.cli.options import json_option, only_expression_option, out_option, run_argument
 from qbatch.cli.tables import format_table
 from qbatch.job import JobState
@@ -28,7 +29,7 @@ OUTCOMES = 16
 
 @click.command()
 @run_argument
-@click.argument("point", required=False)
+@click.argument("point", required=False, shell_complete=complete_points)
 @only_expression_option
 @click.option(
     "--state",

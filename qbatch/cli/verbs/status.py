@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from qbatch.cli.options import json_option, out_option, run_argument
+from qbatch.cli.options import json_option, out_option
 
 if TYPE_CHECKING:
     from qbatch.snapshot import Run
@@ -22,18 +22,20 @@ MAX_FAILED = 10
 
 
 @click.command()
-@run_argument
+@click.argument("run", metavar="[RUN]", required=False, type=click.Path(path_type=Path))
 @out_option
 @click.option("-w", "--watch", is_flag=True, help="Follow the run until its runner stops.")
 @json_option
-def status(run: Path, out: Path | None, watch: bool, as_json: bool) -> int:
+def status(run: Path | None, out: Path | None, watch: bool, as_json: bool) -> int:
     """Say how far RUN is: a run folder, or the manifest that was run.
+
+    Without RUN, the run of this folder where there is one.
 
     Exit code 0 when all is done, 1 when points failed, 9 while work is pending.
     """
-    from qbatch.cli.runs import exit_of, open_named
+    from qbatch.cli.runs import exit_of, only_run, open_named
 
-    opened = open_named(run, out)
+    opened = open_named(run or out or only_run(), out)
     if watch:
         _watch(opened, as_json=as_json)
     facts = describe(opened)
