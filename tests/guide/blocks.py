@@ -17,9 +17,10 @@ import qbatch
 from qbatch.providers import BUILT_IN, manifest_schema
 from qbatch.providers.kit.proofs import UNSERVED
 from qbatch.purchase import MOVES, TABLE, JobState
+from tests.guide.rooms import renewed
 
 GUIDE = Path(qbatch.__file__).parent / "guide"
-_BLOCK = re.compile(r"(<!-- made: ([\w -]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+_BLOCK = re.compile(r"(<!-- made: ([\w -]+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 
 
 def _table(head: tuple[str, ...], rows: Iterator[tuple[str, ...]]) -> str:
@@ -129,7 +130,7 @@ def _toy(file: str, language: str) -> str:
     return f"```{language}\n{text}```\n"
 
 
-MAKERS: Mapping[str, Callable[[], str]] = {
+_MADE: Mapping[str, Callable[[], str]] = {
     **{
         f"options {name}": (lambda name=name: _keys(f"{name}-options", "option"))
         for name in BUILT_IN
@@ -143,6 +144,12 @@ MAKERS: Mapping[str, Callable[[], str]] = {
     "states": _states,
 }
 
+#: Name -> what makes a table of what stands there now.
+MAKERS: Mapping[str, Callable[[str], str]] = {
+    "rooms": renewed,
+    **{name: (lambda _, make=make: make()) for name, make in _MADE.items()},
+}
+
 
 def made(text: str) -> str:
     """Return a page with its tables made anew.
@@ -150,7 +157,7 @@ def made(text: str) -> str:
     Raises:
         KeyError: A table is named that nobody makes.
     """
-    return _BLOCK.sub(lambda block: f"{block[1]}{MAKERS[block[2]]()}{block[3]}", text)
+    return _BLOCK.sub(lambda block: f"{block[1]}{MAKERS[block[2]](block[3])}{block[4]}", text)
 
 
 def names_in(text: str) -> list[str]:
