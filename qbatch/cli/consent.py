@@ -10,9 +10,18 @@ from typing import TYPE_CHECKING
 from qbatch.cli.runs import ask, folder_of
 from qbatch.cli.words import headline
 from qbatch.errors import ConsentError, SnapshotError
+from qbatch.exchange.exports import check_packages
 from qbatch.executor.engine import WANTED
 from qbatch.job import JobState
-from qbatch.plan import check_lock, differences, lock_path, notices, select, write_lock
+from qbatch.plan import (
+    check_lock,
+    differences,
+    known_as,
+    lock_path,
+    notices,
+    select,
+    write_lock,
+)
 from qbatch.plan.pricing.limits import limits_of, shortfalls, unlimited
 from qbatch.report import check_template
 from qbatch.snapshot import Run
@@ -58,9 +67,11 @@ class Consent:
 
         Raises:
             ConsentError: The plan is not the one agreed to, or the price was not.
+            ExtraError: A file of the report could not be written at the end.
         """
         if template := plan.manifest.report.template:
             check_template(plan.manifest.folder, template)
+        check_packages(plan.manifest.report.formats)
         if saved is not None:
             _refuse_changes(f"--plan {saved.path}", differences(saved, plan, targets, drivers))
         if self.frozen:
@@ -135,4 +146,6 @@ def _states_in(folder: Path) -> dict[str, JobState]:
     except SnapshotError:
         return {}
     with known:
-        return {point.id: job.state for point, job in known.stored_points()}
+        return {
+            id_: job.state for point, job in known.stored_points() for id_ in known_as(known, point)
+        }

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from qbatch.cli.exits import Exit, code_of
+from qbatch.cli.outcome import MOST_POINTS, Outcome, outcome_of
 from qbatch.cli.permits import surroundings_for
 from qbatch.cli.progress import Outlet, Teller, open_teller
 from qbatch.cli.runs import exit_of
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from qbatch.plan import SavedPlan
     from qbatch.snapshot import Run
 
+FAILED = JobState.FAILED
+
 #: Different failures told again at the end.
 MAX_FAILURES = 10
 
@@ -42,7 +45,13 @@ MAX_NAMES = 3
 
 
 def run_manifest(
-    manifest: Path, options: Options, consent: Consent, *, as_json: bool, report: bool
+    manifest: Path,
+    options: Options,
+    consent: Consent,
+    *,
+    as_json: bool,
+    report: bool,
+    check: bool = False,
 ) -> int:
     """Run a manifest and return the exit code.
 
@@ -52,6 +61,7 @@ def run_manifest(
         consent: What the person has to agree to.
         as_json: JSON lines to stdout in place of words and bars.
         report: Write it, during the run and after.
+        check: A check that fails or is undecided is the exit code of a run that is done.
     """
     saved = load_plan(consent.saved_plan) if consent.saved_plan else None
     options = replace(options, select=_selection(options, saved))
@@ -76,16 +86,28 @@ def run_manifest(
         mistake = None
     except ReportError as error:
         written, mistake, code = [], error, int(code_of(error))
+    found = _outcome(done, summary, check=check)
+    if check and found is not None and code == Exit.DONE:
+        code = found.exit_code
     outlet = Outlet(sys.stdout)
     if as_json:
         facts = {"event": "finished", **_facts(done, summary), "report": list(map(str, written))}
+        if found is not None:
+            facts["checks"] = found.facts()
         outlet.write(json.dumps({**facts, "exit_code": int(code)}, ensure_ascii=False))
     else:
-        for line in _sentences(done, summary, watcher, written):
+        for line in _sentences(done, summary, watcher, found, written):
             outlet.write(line)
     if mistake is not None:
         raise mistake
     return code
+
+
+def _outcome(run: Run, summary: Summary, *, check: bool) -> Outcome | None:
+    """What was measured; None where nothing was, or it would take long and nobody asked."""
+    if summary.signal is not None or not summary.states.get(JobState.COMPLETED):
+        return None
+    return outcome_of(run) if check or len(run) <= MOST_POINTS else None
 
 
 def _selection(options: Options, saved: SavedPlan | None) -> str | None:
@@ -155,7 +177,9 @@ def _facts(run: Run, summary: Summary) -> dict[str, Any]:
     }
 
 
-def _sentences(run: Run, summary: Summary, watcher: Watcher, written: list[Path]) -> list[str]:
+def _sentences(
+    run: Run, summary: Summary, watcher: Watcher, found: Outcome | None, written: list[Path]
+) -> list[str]:
     name = click.style(run.name, bold=True)
     total = sum(summary.states.values())
     done = summary.states.get(JobState.COMPLETED, 0)
@@ -164,14 +188,17 @@ def _sentences(run: Run, summary: Summary, watcher: Watcher, written: list[Path]
     else:
         now = f"{whole(summary.completed)} now in {duration(summary.elapsed_s)}"
         lines = [f"{name}: {whole(done)} of {count_of(total, 'point')} done, {now}"]
+    if found is not None:
+        lines += found.lines()
     lines += [
         f"  {backend}: out of reach: {error}" for backend, error in summary.out_of_reach.items()
     ]
     lines += _failures(watcher.failures)
     if summary.failed:
+        told = sum(len(names) for (state, _), names in watcher.failures.items() if state is FAILED)
+        all_ = "" if told == summary.failed else f"{whole(summary.failed)} failed in all: "
         lines.append(
-            f"  {whole(summary.failed)} failed: `qbatch status {run.folder}` tells which, "
-            "`qbatch retry` runs them again"
+            f"  {all_}`qbatch retry {run.folder}` runs what failed again, `qbatch status` lists it"
         )
     if summary.signal is not None:
         stopped = signal.Signals(summary.signal).name

@@ -12,6 +12,7 @@ import click
 from qbatch.cli.exits import Exit
 from qbatch.errors import ConsentError, SelectionError, SnapshotError, SourceErrors
 from qbatch.job import JobState
+from qbatch.notation import listed
 
 if TYPE_CHECKING:
     from qbatch.manifest import Manifest
@@ -35,6 +36,23 @@ def open_named(path: Path, out: Path | None = None) -> Run:
         hint = f"`qbatch run {path}` makes one" if path.is_file() else "name the folder of a run"
         raise SelectionError(f"{folder}: no run is kept here; {hint}")
     return Run(folder)
+
+
+def only_run() -> Path:
+    """Return the one run below the current folder.
+
+    Raises:
+        SelectionError: There is none, or more than one.
+    """
+    from qbatch.snapshot import is_run_folder
+
+    found = [Path(), *sorted(path for path in Path("runs").glob("*") if path.is_dir())]
+    found = [path for path in found if is_run_folder(path)]
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise SelectionError("there is no run in ./runs; `qbatch run MANIFEST` makes one")
+    raise SelectionError(f"name one run of {listed(map(str, found))}")
 
 
 def open_analysed(path: Path, out: Path | None = None) -> Run:

@@ -47,7 +47,7 @@ class Watcher:
         numbers = {
             "done before": event.kept,
             "still in flight": event.resumed,
-            "kept that the manifest has no more": event.removed,
+            "earlier ones kept that the manifest no longer asks for": event.removed,
         }
         parts = [f"{whole(number)} {said}" for said, number in numbers.items() if number]
         if parts:

@@ -26,12 +26,14 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Callable, Iterable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from qbatch.errors import QbatchError, SelectionError
+from qbatch.errors import ExtraError, SelectionError
 from qbatch.manifest.columns import FIGURES, table_columns
 from qbatch.report.files import replacing, replacing_text
+from qbatch.report.numbers import plain
 from qbatch.report.rows import Columns, Floors, Point, Run
 from qbatch.snapshot.ledger import figures_by_point
 
@@ -58,7 +60,7 @@ def export(run: Run, format: str, out: IO[str] | Path) -> None:
 
     Raises:
         SelectionError: The format is unknown, or is binary and `out` is a stream.
-        QbatchError: A package of the extra is missing.
+        ExtraError: A package of the extra is missing.
         SnapshotError: The file cannot be written.
     """
     if format in (*BINARY_FORMATS, *FOLDER_FORMATS):
@@ -142,7 +144,9 @@ class CsvRows:
                 row += (estimate.value, estimate.se, estimate.low, estimate.high)
         row += (job.cost, _cell(job.unit), _cell(job.provider_job_id), _cell(job.error))
         if self._bought:
-            row += map(_cell, self._bought.get(point.id, (None,) * len(FIGURES)))
+            nothing = (None,) * len(FIGURES)
+            bought = nothing if point.same_as else self._bought.get(point.id, nothing)
+            row += map(_cell, bought)
         return row
 
 
@@ -226,6 +230,33 @@ _WRITERS: dict[str, Callable[[Run, IO[str]], None]] = {
 }
 
 
+#: Format -> the packages it is written by.
+PACKAGES = {"netcdf": ("xarray", "h5netcdf"), "parquet": ("pandas", "pyarrow")}
+
+
+def check_packages(formats: Iterable[str]) -> None:
+    """See that what is to be written when a run ends can be written.
+
+    Raises:
+        ExtraError: A package is not installed.
+    """
+    for name in formats:
+        for package in PACKAGES.get(name, ()):
+            if find_spec(package) is None:
+                raise ExtraError(f"{name}: {package}", "data")
+
+
+def _of_one_type(table: Any) -> Any:
+    """The table, with columns of mixed values as the texts that the CSV file has of them."""
+    for name in table.columns:
+        kinds = (
+            {type(value) for value in table[name].dropna()} if table[name].dtype == object else ()
+        )
+        if len(kinds) > 1:
+            table[name] = table[name].map(plain, na_action="ignore")
+    return table
+
+
 def _write_binary(run: Any, format: str, path: Path) -> None:
     if format == "capsule":
         from qbatch.exchange.capsule import write_capsule
@@ -237,8 +268,6 @@ def _write_binary(run: Any, format: str, path: Path) -> None:
             if format == "netcdf":
                 run.to_xarray().to_netcdf(fresh, engine="h5netcdf")
             else:
-                run.to_dataframe().to_parquet(fresh, index=False)
+                _of_one_type(run.to_dataframe()).to_parquet(fresh, index=False)
         except ImportError as error:
-            raise QbatchError(
-                f"{format}: {error}; install qbatch with its extra: qbatch[data]"
-            ) from error
+            raise ExtraError(f"{format}: {error.name or error}", "data") from error

@@ -15,7 +15,7 @@ import sys
 import threading
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -32,8 +32,17 @@ from qbatch.executor.stop import Stop, signals_raise, signals_to
 from qbatch.job import JobState
 from qbatch.manifest import Manifest
 from qbatch.manifest.paths import SettingValues, settings_of
-from qbatch.plan import Plan, check_targets, expand, expand_file, priced, select
+from qbatch.plan import (
+    Plan,
+    check_targets,
+    expand,
+    expand_file,
+    known_as,
+    priced,
+    select,
+)
 from qbatch.plan.pinning.lock import installed_versions
+from qbatch.plan.pinning.revision import revision_of
 from qbatch.plan.pricing.limits import check_planned, check_units, dump_limits, limits_of
 from qbatch.providers import Driver, Surroundings, Target
 from qbatch.providers.kit.permission import read_permission
@@ -202,7 +211,7 @@ async def run_async_with(source: Manifest | str | Path, options: Options) -> Run
         if options.fresh:
             _set_aside(folder, options.observer)
         with _open_snapshot(folder, manifest, drivers, around) as snapshot:
-            _note_run(snapshot, options, run_id)
+            _note_run(snapshot, options, run_id, manifest)
             if not (around.is_virtual or all(driver.is_local for driver in drivers.values())):
                 snapshot.count_elsewhere(state_folder(around.environ) / "runs" / run_id)
             snapshot.set_meta(limits=dump_limits(settings.limits, settings.rates))
@@ -332,12 +341,12 @@ def _is_left_to_buy(
     for point, job in known.stored_points():
         if job.state is JobState.SUBMITTING and point.backend in clouds:
             return True  # it is sent again where its cloud does not have it
-        states[point.id] = job.state
+        states |= dict.fromkeys(known_as(known, point), job.state)
     wanted = WANTED[options.only]
     return any(
         states.get(point.id, JobState.CREATED) in wanted
-        for point in plan.points()
-        if point.backend in clouds and (only is None or only(point))
+        for point in plan.bought(only)
+        if point.backend in clouds
     )
 
 
@@ -346,10 +355,8 @@ def _backends(plan: Plan, only: Only | None) -> dict[str, list[SettingValues]]:
     used = {(layout.backend, layout.settings): None for layout in plan.layouts()}
     if only is not None:
         chosen: dict[tuple[str, SettingValues], None] = {}
-        for point in plan.points():
-            setting = (point.backend, settings_of(point.parameters))
-            if setting not in chosen and only(point):
-                chosen[setting] = None
+        for point in plan.bought(only):
+            chosen[point.backend, settings_of(point.parameters)] = None
             if len(chosen) == len(used):
                 break
         used = chosen
@@ -416,7 +423,7 @@ def _open_snapshot(
     return Snapshot(folder, durability="normal", now=around.now)
 
 
-def _note_run(snapshot: Snapshot, options: Options, run_id: str) -> None:
+def _note_run(snapshot: Snapshot, options: Options, run_id: str, manifest: Manifest) -> None:
     known = snapshot.meta().get("run_id", run_id)
     if known != run_id:
         raise RunLockedError(f"{snapshot.folder}: another run began here just now; run again")
@@ -427,8 +434,16 @@ def _note_run(snapshot: Snapshot, options: Options, run_id: str) -> None:
         selection=options.select or "",
         started_at=_now_text(),
         finished_at="",
+        forgotten="",
+        revision=_revision(manifest),
         **({} if options.rehearsal is None else {"rehearsal": json.dumps(options.rehearsal)}),
     )
+
+
+def _revision(manifest: Manifest) -> str:
+    """The git revision of a manifest, as JSON; "" without one."""
+    found = revision_of(manifest.path) if manifest.path is not None else None
+    return "" if found is None else json.dumps(asdict(found))
 
 
 def _now_text() -> str:

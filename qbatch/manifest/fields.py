@@ -368,13 +368,22 @@ def check_path(value: str, info: ValidationInfo) -> str:
     if not value or "\0" in value or "\n" in value:
         raise amiss("is no path; write a file's path relative to the manifest's folder")
     known = known_to(info)
-    if (
-        value.startswith(("/", "~"))
-        or ".." in value.split("/")
-        or (known.folder is not None and _leaves(value, known, known.folder))
-    ):
+    if value.startswith(("/", "~")) or ".." in value.split("/"):
+        if inside := _inside(value, known):
+            raise wrong(f"is written from elsewhere; write {inside!r}, from the manifest's folder")
+        raise wrong("lies outside the manifest's folder; copy it in and write its relative path")
+    if known.folder is not None and _leaves(value, known, known.folder):
         raise wrong("lies outside the manifest's folder; copy it in and write its relative path")
     return value
+
+
+def _inside(value: str, known: Known) -> str:
+    """Return a path as it is from the manifest's folder; "" where it lies elsewhere."""
+    if known.folder is None or value.startswith("~"):
+        return ""
+    home, there = known.resolved(known.folder), known.resolved(known.folder / value)
+    is_inside = home is not None and there is not None and there.is_relative_to(home)
+    return str(there.relative_to(home)) if is_inside and there and home else ""
 
 
 def _leaves(value: str, known: Known, folder: Path) -> bool:

@@ -30,6 +30,8 @@ _OPEN = frozenset(
     {"matrix", "zip", "noise", "options", "observables", "probabilities", "target", "where", "set"}
 )
 _AXES = ("matrix", "zip")
+#: Maps whose keys are axes.
+_NAME_AXES = (*_AXES, "where", "set")
 
 Steps = tuple[str, ...]
 
@@ -131,18 +133,25 @@ def _refuse_hidden(root: Node, path: str, axis: SettingAxis | None) -> None:
 
 
 def _split(root: Node, path: str) -> Steps:
-    """Split at dots, but not within a name of the file that has one (``iqm.emerald``)."""
+    """Split at dots, but not within a name that has one: of the file, or of an axis."""
     parts, members, node = path.split("."), Members(), root
     steps: list[str] = []
     while parts:
         names = members.of(node)
         whole = [n for n in range(len(parts), 0, -1) if ".".join(parts[:n]) in names]
-        n = whole[0] if whole else 1
+        n = whole[0] if whole else len(parts) if _is_axis_at(steps, parts) else 1
         step = ".".join(parts[:n])
         steps.append(step)
         node = names[step][1] if step in names else _item(node, step) or node
         parts = parts[n:]
     return tuple(steps)
+
+
+def _is_axis_at(steps: Sequence[str], parts: Sequence[str]) -> bool:
+    """Tell whether the rest of a path names a setting's axis, where axes are named."""
+    is_there = steps[-1:] and steps[-1] in _NAME_AXES
+    is_item = steps[-2:-1] and steps[-2] in ("include", "exclude")
+    return bool(is_there or is_item) and setting_axis(".".join(parts)) is not None
 
 
 def _item(node: Node, step: str) -> Node | None:

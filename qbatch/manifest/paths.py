@@ -68,6 +68,12 @@ def setting_axis(name: str) -> SettingAxis | None:
     return found and SettingAxis(found["backend"], tuple(found["path"].split(".")))
 
 
+def is_time(name: str) -> bool:
+    """Tell whether the values of an axis are times."""
+    found = setting_axis(name)
+    return found is not None and found.path in TIMES
+
+
 def settings_of(values: Iterable[tuple[str, Any]]) -> SettingValues:
     """Return what axes and their values change of the backend of a point that has them.
 

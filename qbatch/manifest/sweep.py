@@ -47,7 +47,7 @@ from qbatch.manifest.fields import (
     unknown,
     wrong,
 )
-from qbatch.manifest.paths import PARTS, TIMES, setting_axis
+from qbatch.manifest.paths import PARTS, is_time, setting_axis
 from qbatch.notation import did_you_mean, listed, nearest, shortened
 
 #: A `where`: axis name -> value or list of values; a point matches when each named axis does.
@@ -213,18 +213,13 @@ def as_axis_value(axis: str, value: Any, info: ValidationInfo) -> Value:
             raise wrong("is too few; write 1 or more")
         return shots
     if axis not in ("circuit", "backend"):
-        return as_time(value, info) if _is_time(axis) else as_value(value, info)
+        return as_time(value, info) if is_time(axis) else as_value(value, info)
     name: str = as_text(value)
     known = known_to(info)
     names = known.circuits if axis == "circuit" else known.backends
     if names is not None and name not in names:
         raise unknown(axis, name, names)
     return name
-
-
-def _is_time(axis: str) -> bool:
-    found = setting_axis(axis)
-    return found is not None and found.path in TIMES
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,9 +238,9 @@ def _name_values(axes: Any) -> Any:
 
 
 def _named(name: str, axis: Any) -> Any:
-    if isinstance(axis, tuple | list) and (name in AXES or _is_time(name)):
+    if isinstance(axis, tuple | list) and (name in AXES or is_time(name)):
         return tuple([OnAxis(name, value) for value in axis])
-    if isinstance(axis, Mapping) and _is_time(name):
+    if isinstance(axis, Mapping) and is_time(name):
         return {form: _in_seconds(ends) for form, ends in axis.items()}
     return axis
 

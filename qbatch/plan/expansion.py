@@ -21,7 +21,7 @@ from qbatch.notation import did_you_mean, listed
 from qbatch.plan.factory import Factory, UnboundError, UnfitError
 from qbatch.plan.geometry.axes import MAX_POINTS
 from qbatch.plan.geometry.grid import Block, Clause, Dimension, Loc
-from qbatch.plan.geometry.repeated import check_repeated
+from qbatch.plan.geometry.repeated import find_shared
 from qbatch.plan.geometry.resolving import OWN, Draft, draft
 from qbatch.plan.geometry.sweep import Grid
 from qbatch.plan.geometry.where import choices, same
@@ -67,7 +67,7 @@ def expand(manifest: Manifest) -> Plan:
     _check_layouts(plan, mistakes)
     mistakes.raise_if_any()
     check_programs(plan, mistakes)
-    check_repeated(plan, mistakes)
+    plan.shared = find_shared(plan, mistakes)
     mistakes.raise_if_any()
     return plan
 
@@ -234,6 +234,7 @@ def _grid(each: Draft, mistakes: Mistakes) -> Grid:
         repeat=sweep.repeat,
         order=sweep.order,
         seed=sweep.seed,
+        has_shots_axis="shots" in sweep.matrix or "shots" in sweep.zip,
     )
     for clause in clauses:
         _check_clause(grid, clause, mistakes)

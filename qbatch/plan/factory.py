@@ -1,7 +1,7 @@
 """From a variant (circuit, its arguments, backend) to the layout of its points.
 
 The factory is where circuits' texts are made, parameters bound by name, and what points share is
-registered as a *setting*: backend, circuit text and root seed, under a key of 16 hex digits.
+registered as a *setting*: backend, circuit and root seed, under a key of 16 hex digits.
 """
 
 from __future__ import annotations
@@ -12,10 +12,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from qbatch.circuit.facts import FORMAT
 from qbatch.errors import QbatchError
 from qbatch.manifest.models import Value
 from qbatch.manifest.paths import SettingValues, setting_axis, settings_of
 from qbatch.plan.geometry.grid import Block
+from qbatch.plan.geometry.resolving import OWN
 from qbatch.plan.geometry.sweep import Grid, column_of
 from qbatch.plan.identity import (
     backend_identity,
@@ -66,15 +68,36 @@ class UnfitError(QbatchError):
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What points share: all that counts for their ids but parameters, shots and repeat."""
+    """What points share: all that counts for their ids but parameters, shots and repeat.
+
+    Attributes:
+        backend: Those settings of it that count.
+        text: Of the circuit, as it is sent.
+        content: Of that text; it counts in its place.
+        language: Version of OpenQASM that the text is read as.
+        seed: Root seed.
+    """
 
     backend: Mapping[str, Any]
     text: str
+    content: str
+    language: str
     seed: int
 
     def to_dict(self) -> dict[str, Any]:
+        """Return it as it is kept; `reader` is the version of what made `content` of the text."""
+        return {
+            "backend": dict(self.backend),
+            "circuit": self.text,
+            "content": self.content,
+            "language": self.language,
+            "reader": FORMAT,
+            "seed": self.seed,
+        }
+
+    def identity(self) -> dict[str, Any]:
         """Return it as the canonical JSON of an id has it."""
-        return {"backend": dict(self.backend), "circuit": self.text, "seed": self.seed}
+        return {"backend": dict(self.backend), "circuit": self.content, "seed": self.seed}
 
 
 class Factory:
@@ -142,7 +165,8 @@ class Factory:
         return self._layouts[key]
 
     def _make(self, grid: Grid, block: Block, values: Mapping[str, Value], mask: int) -> Layout:
-        columns = _columns(block, values, grid.overridden(mask))
+        changed = grid.overridden(mask)
+        columns = _columns(block, values, changed)
         circuit, backend = str(columns["circuit"].values[0]), str(columns["backend"].values[0])
         source = self._sources[circuit]
         fixed = {n: c.values[0] for n, c in columns.items() if setting_axis(n)}
@@ -152,9 +176,20 @@ class Factory:
         program = source.circuit({name: given[name] for name in sorted(given)})
         free = _free(source, program, columns)
         used = {n: columns[n] for n in (*given, *ours)} | free
-        shown = {n: columns[n] for n in self._axes if n in columns and (n in used or n in _SHOWN)}
+        idle = {
+            n: column
+            for n, column in columns.items()
+            if n not in used
+            and n not in OWN
+            and setting_axis(n) is None
+            and _is_swept(block, n, changed)
+        }
+        used |= idle
+        shown = {n: columns[n] for n in self._axes if n in columns and (n in used or n in OWN)}
         tables = self._tables.setdefault(id(block), TextTables())
-        ids = id_format(free, columns["shots"], grid.seed, grid.copies, tables)
+        has_shots_axis = grid.has_shots_axis and block is grid.blocks[0] and "shots" not in changed
+        shots = columns["shots"] if has_shots_axis else None
+        ids = id_format(free, shots, grid.seed, grid.copies, tables)
         names = name_format(shown, self._writers, full_text(circuit), tables)
         seeded = f"{names[0]},seed={grid.seed}" if self._shows_seed else names[0]
         order = [name for name in (*self._axes, *sorted(used)) if name in used]
@@ -165,20 +200,24 @@ class Factory:
             program,
             self._setting(backend, settings, program, grid.seed),
             grid.seed,
-            prefix_hash(self._backend(backend, settings)[1], program.text),
+            prefix_hash(self._backend(backend, settings)[1], program.facts.content),
             *ids,
             seeded,
             names[1],
             _located(columns["shots"]),
+            has_shots_axis,
             parameters,
+            frozenset(idle),
             settings,
         )
 
     def _setting(self, backend: str, settings: SettingValues, program: Circuit, seed: int) -> str:
-        text = canonical_text(program.text)
+        content = program.facts.content
         identity, written = self._backend(backend, settings)
-        key = short_key(written, text, str(seed))
-        self._settings.setdefault(key, Setting(identity, text, seed))
+        key = short_key(written, content, str(seed))
+        if key not in self._settings:
+            text = canonical_text(program.text)
+            self._settings[key] = Setting(identity, text, content, program.version, seed)
         return key
 
     def _backend(self, name: str, settings: SettingValues) -> tuple[Mapping[str, Any], str]:
@@ -194,8 +233,9 @@ class Factory:
         return found
 
 
-#: Axes that are shown whether or not the circuit uses them.
-_SHOWN = ("circuit", "backend", "shots")
+def _is_swept(block: Block, name: str, changed: Mapping[str, Value]) -> bool:
+    """Tell whether the block's points differ on an axis, whatever the circuit makes of it."""
+    return name not in changed and len(column_of(block, name).values) > 1
 
 
 def _columns(

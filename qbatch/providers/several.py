@@ -1,8 +1,9 @@
 """One backend with several settings, as one driver: each batch goes to the driver of its settings.
 
 Rules: each setting has a driver of its own, opened with the backend so changed, so that no driver
-needs to know of axes. What a target takes must not depend on settings, since the limits and prices
-of a backend are one. Drivers whose `poll` waits for news are waited for side by side.
+needs to know of axes. What all of them offer beside `Driver` is offered. What a target takes must
+not depend on settings, since the limits and prices of a backend are one. Drivers whose `poll` waits
+for news are waited for side by side.
 """
 
 from __future__ import annotations
@@ -55,8 +56,14 @@ def open_several(
         name: The backend's.
     """
     drivers = {one: open_one(one) for one in settings}
-    translates = all(isinstance(driver, Translates) for driver in drivers.values())
-    return (_SeveralTranslators if translates else _Several)(name, drivers, open_one)
+    offered = [
+        mixin
+        for protocol, mixin in OFFERED.items()
+        if all(isinstance(driver, protocol) for driver in drivers.values())
+    ]
+    kind: Any = type("Several", (*offered, _Several), {})
+    driver: Driver = kind(name, drivers, open_one)
+    return driver
 
 
 class _Several:
@@ -194,22 +201,39 @@ class _Several:
     async def release(self, batch: Batch) -> Mapping[str, float]:
         return await self._for(batch).release(batch)
 
-    async def leave(self, batches: Sequence[Batch]) -> None:
-        for driver, theirs in self._grouped(batches):
-            if isinstance(driver, Leaves):
-                await driver.leave(theirs)
-
     async def aclose(self) -> None:
         async with AsyncExitStack() as stack:
             for driver in self._drivers.values():
                 stack.push_async_callback(driver.aclose)
 
 
-class _SeveralTranslators(_Several):
+class _Translating(_Several):
     def program(self, order: Order) -> str:
         driver: Any = self._of(order.settings)
         text: str = driver.program(order)
         return text
+
+
+class _Recalling(_Several):
+    async def recall(self, batch: Batch) -> Sequence[Update]:
+        driver: Any = self._for(batch)
+        found: Sequence[Update] = await driver.recall(batch)
+        return found
+
+
+class _Leaving(_Several):
+    async def leave(self, batches: Sequence[Batch]) -> None:
+        for driver, theirs in self._grouped(batches):
+            if isinstance(driver, Leaves):
+                await driver.leave(theirs)
+
+
+#: What a driver may offer beside `Driver` -> how several offer it.
+OFFERED: Mapping[type[Any], type[_Several]] = {
+    Translates: _Translating,
+    Recalls: _Recalling,
+    Leaves: _Leaving,
+}
 
 
 async def _first_news(groups: Sequence[tuple[Driver, Sequence[Batch]]]) -> Sequence[Update]:

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from qbatch.job import JobState
 from qbatch.manifest.paths import put, setting_axis
 from qbatch.notation import listed
+from qbatch.plan.pinning.revision import Revision
 from qbatch.plan.pricing.limits import taken
 from qbatch.report.agreement import Verdict as AgreementVerdict
 from qbatch.report.comparing import ALARM
@@ -384,6 +385,12 @@ class Content:
         for override in manifest.overrides:
             words += ["-S", override]
         return shlex.join([*words, "--trust"] if manifest.trust else words)
+
+    @property
+    def revision(self) -> str:
+        """The manifest's git commit and branch when it was last run; "" where git knew none."""
+        noted = self.run.meta.get("revision", "")
+        return str(Revision(**json.loads(noted))) if noted else ""
 
     @property
     def seeds(self) -> str:

@@ -348,6 +348,8 @@ def _reproduce(content: Content) -> Iterator[str]:
     yield from ("## Reproduce", "", *fenced("sh", content.command), "")
     versions = ", ".join(f"{name} {number}" for name, number in content.versions.items())
     yield f"- versions: {cell(versions)}"
+    if content.revision:
+        yield f"- git: {cell(content.revision)}"
     yield f"- root seed: {content.seeds}"
     yield f"- points (SHA-256 over their ids): {code(content.overview.points_digest)}"
     if content.circuits:

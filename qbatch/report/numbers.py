@@ -205,11 +205,16 @@ def whole(number: int) -> str:
 def amount(cost: float, unit: str) -> str:
     """Money, credits or QPU time; units are never left out and never added up.
 
-    >>> amount(1.5, "usd"), amount(12, "credits"), amount(0.25, "qpu_seconds")
-    ('1.50 USD', '12 credits', '0.25 QPU seconds')
+    Money has two digits after the point, or as many as a price below a cent needs, up to six.
+
+    >>> amount(1.5, "usd"), amount(0.075, "usd"), amount(0.1 + 0.2, "usd")
+    ('1.50 USD', '0.075 USD', '0.30 USD')
+    >>> amount(12, "credits"), amount(0.25, "qpu_seconds")
+    ('12 credits', '0.25 QPU seconds')
     """
     if unit in {"usd", "eur"}:
-        return f"{cost:.2f} {unit.upper()}"
+        text = f"{cost:.6f}".rstrip("0")
+        return f"{text.ljust(text.index('.') + 3, '0')} {unit.upper()}"
     return f"{cost:.6g} {unit.replace('qpu_', 'QPU ').replace('_', ' ')}".strip()
 
 

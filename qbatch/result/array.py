@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from qbatch.errors import QbatchError
+from qbatch.errors import ExtraError
 from qbatch.result.counts import Counts, Registers, order_keys
 
 if TYPE_CHECKING:
@@ -124,14 +124,12 @@ class CountsArray:
         """Dimensions ``result`` and ``bitstring``, both labelled (needs the extra ``[data]``).
 
         Raises:
-            QbatchError: xarray is not installed.
+            ExtraError: xarray is not installed.
         """
         try:
             import xarray as xr
         except ImportError as error:
-            raise QbatchError(
-                "xarray is not installed; install qbatch with its extra: qbatch[data]"
-            ) from error
+            raise ExtraError("xarray", "data") from error
         return xr.DataArray(
             self.values,
             dims=("result", "bitstring"),

@@ -41,5 +41,5 @@ def examine(folder: Path) -> Examined:
     with Run(folder) as run:
         points = (point for each in (run, run.removed()) for point in each)
         run.ledger()
-        results = sum(point.counts is not None for point in points)
+        results = sum(point.counts is not None and not point.same_as for point in points)
     return Examined(numbers["points"], results, numbers["raw"])

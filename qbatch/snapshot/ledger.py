@@ -81,6 +81,7 @@ class Total:
         reserved: The most that they may have cost.
         outstanding: Of that, what is not billed yet.
         open: How many those are.
+        charged: How many were charged something.
         billed: What was charged.
         refunded: Of that, given back.
         sources: Who told quotes and bills.
@@ -91,6 +92,7 @@ class Total:
     reserved: float = 0.0
     outstanding: float = 0.0
     open: int = 0
+    charged: int = 0
     billed: float = 0.0
     refunded: float = 0.0
     sources: dict[str, None] = field(default_factory=dict)
@@ -120,6 +122,7 @@ class Total:
             self.outstanding += entry.reserved
             self.open += 1
         else:
+            self.charged += entry.billed > 0
             self.billed += entry.billed
             self.refunded += entry.refunded
             self.sources |= dict.fromkeys((entry.billed_by,))
@@ -250,7 +253,7 @@ def read_purchases(db: sqlite3.Connection) -> Iterator[Purchase]:
         if point[0] is None:
             raise Mismatch(f"point row {entry.ordinal} is missing")
         checked_point(point)
-        yield Purchase(point[1].hex(), point[2], entry)
+        yield Purchase((point[12] or point[1]).hex(), point[2], entry)
 
 
 def read_all(db: sqlite3.Connection) -> Iterator[Entry]:

@@ -41,6 +41,23 @@ class Point(NamedTuple):
     setting: str
     crc: int
     position: int | None
+    content: bytes | None
+    start: int
+    wanted: int | None
+
+
+class Place(NamedTuple):
+    """A place of the plan that comes to the content of a point before it."""
+
+    position: int
+    point: int
+    name: str
+    circuit: str
+    backend: str
+    shots: int
+    repeat: int
+    parameters: str
+    crc: int
 
 
 class Job(NamedTuple):

@@ -11,7 +11,7 @@ import math
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from qbatch.errors import QbatchError, SelectionError
+from qbatch.errors import ExtraError, SelectionError
 from qbatch.manifest.columns import FIGURES
 from qbatch.snapshot.dimensions import axis_values, dimensions_of
 from qbatch.snapshot.ledger import figures_by_point
@@ -53,10 +53,6 @@ class Run(Protocol):
     def counts_by_state(self) -> dict[JobState, int]: ...
 
 
-def _missing(name: str) -> QbatchError:
-    return QbatchError(f"{name} is not installed; install qbatch with its extra: qbatch[data]")
-
-
 def parameter_names(points: Iterable[PointResult]) -> list[str]:
     """Every swept parameter, in order of first appearance."""
     return list(dict.fromkeys(axis for point in points for axis in point.parameters))
@@ -66,17 +62,20 @@ def to_dataframe(run: Run) -> pd.DataFrame:
     """One row per point; columns as in ``results.csv``, missing values NaN.
 
     Raises:
-        QbatchError: pandas is not installed.
+        ExtraError: pandas is not installed.
     """
     try:
         import pandas as pd
     except ImportError as error:
-        raise _missing("pandas") from error
+        raise ExtraError("pandas", "data") from error
     parameters = parameter_names(run)
     bought = figures_by_point(run.ledger())
-    rows = [row_of(point) for point in run]
-    for row in rows if bought else ():
-        row |= zip(FIGURES, bought.get(row["id"], _NO_FIGURES), strict=True)
+    rows = []
+    for point in run:
+        rows.append(row := row_of(point))
+        if bought:
+            figures = _NO_FIGURES if point.same_as else bought.get(point.id, _NO_FIGURES)
+            row |= zip(FIGURES, figures, strict=True)
     analyses = list(dict.fromkeys(itertools.chain.from_iterable(_analyses(row) for row in rows)))
     head = ["id", "point", "state", "circuit", "backend", "shots", "repeat", *parameters]
     columns = [*head, *analyses, "cost", "unit", "provider_job_id", "error"]
@@ -127,18 +126,19 @@ def to_xarray(run: Run) -> xr.Dataset:
     (distinct bitstrings seen).
 
     Raises:
-        QbatchError: xarray is not installed, or the sweep is too sparse for one array.
+        ExtraError: xarray is not installed.
+        SelectionError: The sweep is too sparse for one array.
     """
     try:
         import xarray as xr
     except ImportError as error:
-        raise _missing("xarray") from error
+        raise ExtraError("xarray", "data") from error
     import numpy as np
 
     dimensions, constant = dimensions_of(run)
     shape = tuple(len(one.places) for one in dimensions)
     if math.prod(shape) > MAX_CELLS:
-        raise QbatchError(f"{run.name}: axes of {shape} values are too sparse for one array")
+        raise SelectionError(f"{run.name}: axes of {shape} values are too sparse for one array")
     arrays: dict[str, Any] = {"state": np.full(shape, "", dtype="U10")}
     for point in run:
         values = axis_values(point)

@@ -82,6 +82,7 @@ RULES = {
     "meta": Rule(rows.Fact, _by_crc("fact {0!r}")),
     "settings": Rule(rows.Setting, _by_crc("setting {0!r}"), large=("body", "body_crc")),
     "points": Rule(rows.Point, checked_point),
+    "places": Rule(rows.Place, _by_crc("place {0}")),
     "jobs": Rule(rows.Job, lambda row: checked_job(row, "")),
     "composites": Rule(rows.Composite, check_composite),
     "intents": Rule(rows.Intent, _by_crc("intent row {0}"), large=("body", "body_crc")),
@@ -175,6 +176,11 @@ LINKS = {
         "SELECT 1 FROM events WHERE job IS NOT NULL AND state IN ('failed', 'cancelled')"
         " AND job NOT IN (SELECT job FROM attempts)",
     ),
+    "places": Link(
+        "places of points",
+        "SELECT 1 WHERE coalesce(CAST((SELECT value FROM meta WHERE key = 'places') AS INTEGER), 0)"
+        " <> (SELECT count(*) FROM places)",
+    ),
     "ledger": Link("purchases", f"SELECT 1 WHERE {_PURCHASES} <> (SELECT count(*) FROM ledger)"),
 }
 
@@ -201,7 +207,7 @@ class Trust:
     def check(self, *tables: str) -> None:
         """Check each row of these tables, unless that was done.
 
-        Two more are checked at the speed of SQL: "places", where points stand in the plan, and
+        Two more are checked at the speed of SQL: "positions", where points stand in the plan, and
         "moves", whether each job stands where its latest move and its composite job say.
 
         Raises:
@@ -211,8 +217,8 @@ class Trust:
             if table in self._checked:
                 continue
             with translated(self._path), checked(self._path):
-                if table == "places":
-                    self._check_places()
+                if table == "positions":
+                    self._check_positions()
                 elif table == "moves":
                     check_link(self._db, LATEST_MOVES)
                     check_link(self._db, STAGES)
@@ -222,7 +228,7 @@ class Trust:
                     check_link(self._db, LINKS.get(table))
             self._checked.add(table)
 
-    def _check_places(self) -> None:
+    def _check_positions(self) -> None:
         """Whether each point stands where its CRC says that it does: at the speed of SQL."""
         with steady(self._db):
             wrong = self._db.execute(

@@ -1,5 +1,7 @@
 """What is known of a circuit: registers, shape, dynamics, Clifford."""
 
+from dataclasses import replace
+
 import pytest
 
 from qbatch.circuit import CircuitFacts, Register
@@ -16,7 +18,7 @@ def test_bits_are_numbered_through_the_registers_in_the_order_declared():
 def test_a_bell_pair_in_either_version_has_the_same_facts():
     old = circuit2("qreg q[2]; creg c[2]; h q[0]; cx q[0],q[1]; measure q -> c;").facts
     new = circuit3("qubit[2] q; bit[2] c; h q[0]; cx q[0], q[1]; c = measure q;").facts
-    assert old == new
+    assert replace(old, content=new.content) == new
     assert (old.depth, old.num_gates, old.num_two_qubit_gates) == (3, 2, 1)
     assert old.gates == ("cx", "h")
 

@@ -139,6 +139,25 @@ def test_free_parameters_become_inputs_of_names_that_can_be_written():
     assert np.allclose(Operator(bound).data, Operator(expected).data)
 
 
+@pytest.mark.parametrize("name", ["x", "t", "cx", "end", "tau", "exp", "1st"])
+def test_a_free_parameter_is_never_renamed_in_silence(name):
+    made = QuantumCircuit(1)
+    made.rx(Parameter(name), 0)
+    with pytest.raises(CircuitError, match=f"circuits.py:7: the parameter '{name}' has a name"):
+        qasm3_text(made, HERE)
+    made = QuantumCircuit(1)
+    made.rx(Parameter(f"v{name}"), 0)
+    assert circuit(qasm3_text(made, HERE)).facts.parameters == (f"v{name}",)
+
+
+def test_two_free_parameters_never_share_a_name():
+    made = QuantumCircuit(1)
+    made.rx(Parameter("v_0"), 0)
+    made.rx(ParameterVector("v", 1)[0], 0)
+    with pytest.raises(CircuitError, match="has a name that OpenQASM has given already"):
+        qasm3_text(made, HERE)
+
+
 @pytest.mark.parametrize(
     "name", ["arcsin", "arccos", "arctan", "sin", "cos", "tan", "exp", "log", "conjugate"]
 )

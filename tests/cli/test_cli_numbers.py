@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from tests.cli.test_cli_results import change
+from tests.plan.test_plan_revision import git
 
 Call = Callable[..., Any]
 
@@ -78,6 +79,42 @@ def test_without_an_analysis_outcomes_are_told(qbatch: Call, manifest: Path) -> 
     assert page.count("<figcaption>") == 1
 
 
+def test_a_run_ends_with_its_numbers_and_verdicts(qbatch: Call, manifest: Path) -> None:
+    """P37: it told neither."""
+    lines = qbatch("run", manifest).out.splitlines()
+    points = json.loads(qbatch("export", manifest, "-f", "json").out)["points"]
+    for line, point in zip(lines[1:4], points, strict=True):
+        assert re.match(rf"  {point['point']} +zz [\d.]+\(.*\), z -?[\d.]+\(", line)
+        assert f" z {point['estimates']['z']['value']:.2f}"[:5] in line
+    assert re.match(r"  \w+ +zz >= 0.3  \(3 points: ", lines[4])
+
+
+def test_of_many_points_a_run_tells_the_ends_of_each_number(qbatch: Call, done: Path) -> None:
+    lines = qbatch("run", done, "-S", "shots=10,20,40,80,160,320").out.splitlines()
+    points = json.loads(qbatch("export", done, "-f", "json").out)["points"]
+    values = {point["point"]: point["estimates"]["z"]["value"] for point in points}
+    low, high = min(values, key=lambda n: values[n]), max(values, key=lambda n: values[n])
+    assert lines[1].startswith("  zz  1.00(+0−56) at all 6 points")
+    assert re.match(rf"  z   from \S+ at {low} to \S+ at {high}$", lines[2])
+
+
+@pytest.mark.parametrize(("that", "code"), [("zz >= 0.3", 0), ("zz <= 0.1", 5), ("z == 0.5", 5)])
+def test_a_check_that_fails_is_the_exit_code_where_it_is_asked_for(
+    that: str, code: int, qbatch: Call, manifest: Path
+) -> None:
+    change(manifest, "zz >= 0.3", that)
+    assert qbatch("run", manifest).code == 0
+    assert qbatch("run", manifest, "--check").code == code
+    finished = qbatch("run", manifest, "--check", "--json").json_lines[-1]
+    assert finished["exit_code"] == code
+    assert finished["checks"][0]["verdict"] == ("fail" if code else "pass")
+
+
+def test_an_undecided_check_is_exit_code_four(qbatch: Call, manifest: Path) -> None:
+    change(manifest, "zz >= 0.3", "z >= 0")
+    assert qbatch("run", manifest, "--check").code == 4
+
+
 def test_a_report_names_the_file_that_is_there_its_date_and_its_circuit(
     qbatch: Call, done: Path
 ) -> None:
@@ -89,3 +126,19 @@ def test_a_report_names_the_file_that_is_there_its_date_and_its_circuit(
         assert "qbatch run other.yaml" in page
         assert re.search(r"The run was begun on \d{4}-\d\d-\d\d at \d\d:\d\d UTC\.", page)
         assert "cx q[0], q[1];" in page
+        assert "- git:" not in page  # no repository, no commit
+        assert "<dt>git</dt>" not in page
+
+
+def test_a_report_tells_the_commit_of_its_manifest(qbatch: Call, manifest: Path) -> None:
+    """P17."""
+    git(Path(), "init", "-q", "-b", "main")
+    git(Path(), "add", ".")
+    git(Path(), "commit", "-q", "-m", "first")
+    commit = git(Path(), "rev-parse", "HEAD")
+    qbatch("run", manifest)
+    assert f"- git: {commit} on main\n" in Path("runs/pair/report.md").read_text("utf-8")
+    manifest.write_text(manifest.read_text() + "\n# edited\n")
+    qbatch("run", manifest)
+    page = Path("runs/pair/report.html").read_text("utf-8")
+    assert f"<dd>{commit} on main, with changes that are in no commit</dd>" in page

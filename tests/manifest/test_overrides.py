@@ -216,6 +216,26 @@ def test_a_manifest_without_a_sweep_gets_one():
     assert axes_of(change(f"{NOISE}=0,0.1", text=bare)) == [{NOISE: (0, 0.1)}]
 
 
+def test_a_path_within_a_path_is_one_name():
+    found = change(
+        f"sweep.matrix.{NOISE}=0,0.1",
+        "sweep.overrides=[{where: {gamma: 0}, set: {beta: 1}}]",
+        f"sweep.overrides.0.where.{NOISE}=0.1",
+        f"sweep.overrides.0.set.{OF_NOISY}=0.2",
+        "checks=[{that: tvd < 1, where: {gamma: 0}}]",
+        f"checks.0.where.{NOISE}=0",
+        "analysis.distribution={target: {'0': 1}}",
+        "backends.noisy.noise.depolarizing.one_qubit=0.5",
+        text=VALID,
+    )
+    assert axes_of(found)[0][NOISE] == (0, 0.1)
+    (override,) = found.sweeps[0].overrides
+    assert override.where == {"gamma": 0, NOISE: 0.1}
+    assert override.set == {"beta": 1, OF_NOISY: 0.2}
+    assert found.checks[0].where == {"gamma": 0, NOISE: 0}
+    assert found.backends["noisy"].noise == {"readout": 0.02, "depolarizing": {"one_qubit": 0.5}}
+
+
 def test_times_have_units():
     path = "noise.thermal_relaxation.t1"
     assert axes_of(change(f"{path}=80us,0.1ms, 1e-5", text=VALID))[0][path] == (8e-5, 1e-4, 1e-5)

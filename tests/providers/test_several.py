@@ -12,7 +12,7 @@ import trio
 from qbatch.errors import Refused, Unavailable
 from qbatch.job import CompositeJob, JobState
 from qbatch.manifest.paths import SettingValues
-from qbatch.providers import Batch, Driver, Intent, Order, Price, Target, Translates, Update
+from qbatch.providers import Batch, Driver, Intent, Order, Price, Target, Update, contract
 from qbatch.providers.several import open_several
 
 
@@ -76,11 +76,6 @@ class Fake:
         self.closed = True
         if self.failure:
             raise self.failure
-
-
-class Translator(Fake):
-    def program(self, order: Order) -> str:
-        return f"for {self.target.name}"
 
 
 def opened(kind: type[Fake] = Fake, **targets: Any) -> tuple[Driver, dict[SettingValues, Fake]]:
@@ -167,11 +162,33 @@ def test_a_setting_that_changes_price_or_limits_is_refused(other: dict[str, Any]
         trio.run(driver.describe)
 
 
-def test_it_translates_where_its_drivers_do() -> None:
-    assert not isinstance(opened()[0], Translates)
-    driver, _ = opened(Translator)
-    assert isinstance(driver, Translates)
-    assert driver.program(order(2)) == "for t2"
+def optional() -> list[Any]:
+    """Every protocol that a driver may have beside `Driver`."""
+    found = [each for each in vars(contract).values() if getattr(each, "_is_protocol", False)]
+    return [each for each in found if getattr(each, "_is_runtime_protocol", False)]
+
+
+@pytest.mark.parametrize("protocol", optional(), ids=lambda each: each.__name__)
+def test_what_drivers_offer_beside_the_rest_is_offered(protocol: Any) -> None:
+    methods = [name for name in vars(protocol) if not name.startswith("_")]
+    assert methods
+
+    async def noted(self: Fake, asked: Any) -> Any:
+        self.asked.append(("asked", asked))
+        return ["news"]
+
+    offering: Any = type("Offering", (Fake,), dict.fromkeys(methods, noted))
+    assert not isinstance(opened()[0], protocol)
+    driver, made = opened(offering)
+    assert isinstance(driver, protocol)
+    asked = {"Translates": order(2), "Leaves": [batch(order(2))]}.get(
+        protocol.__name__, batch(order(2))
+    )
+    for name in methods:
+        found = getattr(driver, name)(asked)
+        trio.run(lambda found=found: found)
+    assert made[settings(2)].asked == [("asked", asked)] * len(methods)
+    assert not made[settings(1)].asked
 
 
 def test_all_are_closed_even_if_one_cannot_be() -> None:

@@ -50,6 +50,7 @@ class FakePoint:
     estimates: Mapping[str, Estimate] = field(default_factory=dict)
     job: Job = field(default_factory=lambda: Job(""))
     warning: str = ""
+    same_as: str = ""
 
     @property
     def id(self) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from qbatch.errors import QbatchError, SelectionError
+from qbatch.errors import ExtraError, SelectionError
 from qbatch.exchange.exports import export
 from qbatch.job import Job, JobState
 from qbatch.manifest.columns import FIGURES
@@ -138,12 +138,25 @@ def test_json_is_one_document_with_everything(bell: Any) -> None:
 @pytest.mark.parametrize(("name", "ending"), [("netcdf", "nc"), ("parquet", "parquet")])
 def test_a_missing_extra_is_named(bell: Any, tmp_path: Path, name: str, ending: str) -> None:
     def without_it() -> None:
-        raise ImportError("No module named 'h5py'")
+        raise ModuleNotFoundError("No module named 'h5py'", name="h5py")
 
     bell.to_xarray = bell.to_dataframe = without_it
-    with pytest.raises(QbatchError, match=r"h5py'; install qbatch with its extra: qbatch\[data\]"):
+    told = rf"{name}: h5py is not installed; pip install 'qbatch\[data\]' brings it"
+    with pytest.raises(ExtraError, match=told):
         export(bell, name, tmp_path / f"results.{ending}")
     assert list(tmp_path.glob("*results*")) == []
+
+
+def test_a_column_of_unlike_values_is_written_as_text(bell: Any, tmp_path: Path) -> None:
+    """P11: Parquet ended a finished run with an internal error."""
+    pandas = pytest.importorskip("pandas")
+    table = pandas.DataFrame({"a": [1, "x", True, None], "b": [1, 0.5, 2, 3]})
+    bell.to_dataframe = lambda: table
+    export(bell, "parquet", tmp_path / "r.parquet")
+    read = pandas.read_parquet(tmp_path / "r.parquet")
+    assert read["a"].tolist()[:3] == ["1", "x", "true"]
+    assert read["a"].isna().tolist() == [False, False, False, True]
+    assert read["b"].tolist() == [1, 0.5, 2, 3]
 
 
 def test_an_empty_run_is_valid_in_every_text_format(make_run: Any) -> None:
@@ -154,6 +167,7 @@ def test_an_empty_run_is_valid_in_every_text_format(make_run: Any) -> None:
 
 
 def test_a_file_is_written_whole(bell: Any, tmp_path: Path) -> None:
+    (tmp_path / "deep").mkdir()
     export(bell, "csv", tmp_path / "deep" / "results.csv")
     assert (tmp_path / "deep" / "results.csv").read_text("utf-8") == exported(bell, "csv")
 

@@ -229,7 +229,7 @@ def test_without_pandas_the_extra_is_named(run: Run, monkeypatch: pytest.MonkeyP
         return real(name, *rest)
 
     monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(QbatchError, match=r"pandas is not installed; .* qbatch\[data\]"):
+    with pytest.raises(QbatchError, match=r"pandas is not installed; .*'qbatch\[data\]'"):
         run.to_dataframe()
     with pytest.raises(QbatchError, match=r"xarray is not installed"):
         run.to_xarray()

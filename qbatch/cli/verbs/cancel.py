@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from qbatch.cli.completing import complete_points
 from qbatch.cli.options import (
     json_option,
     no_report_option,
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @run_argument
-@click.argument("points", nargs=-1)
+@click.argument("points", nargs=-1, shell_complete=complete_points)
 @only_expression_option
 @no_report_option
 @out_option
@@ -57,9 +58,9 @@ def cancel(
         folder = opened.folder
         around = surroundings_of(opened.manifest, trust=trust)
         is_all = not (points or expression)
-        meant = {each.id for each in opened.in_flight()}  # removed points too
+        meant = {each.job.id for each in opened.in_flight()}  # removed points too
         if not is_all:
-            meant &= {each.id for each in choose(opened, points, expression)}
+            meant &= {each.job.id for each in choose(opened, points, expression)}
         if not is_all and not meant:
             click.echo("none of these points is in flight", err=True)
             return 0
@@ -81,4 +82,4 @@ def cancel(
 def _judge(run: Run, meant: set[str]) -> Exit:
     from qbatch.cli.exits import Exit
 
-    return Exit.PENDING if any(p.id in meant for p in run.in_flight()) else Exit.DONE
+    return Exit.PENDING if any(p.job.id in meant for p in run.in_flight()) else Exit.DONE

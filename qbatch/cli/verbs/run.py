@@ -62,6 +62,11 @@ from qbatch.cli.options import (
     nargs=2,
     help="With --rehearse: seconds a job queues at least and at most, instead of 60 and 3600.",
 )
+@click.option(
+    "--check",
+    is_flag=True,
+    help="Where all is done, exit code 5 if a check fails, 4 if one is undecided.",
+)
 @no_report_option
 @out_option
 @trust_option
@@ -80,6 +85,7 @@ def run(
     detach: bool,
     rehearse: bool,
     queues_s: tuple[float, float] | None,
+    check: bool,
     no_report: bool,
     out: Path | None,
     trust: bool,
@@ -115,6 +121,7 @@ def run(
             "--frozen": frozen,
             "--detach": detach,
             "--fresh": fresh,
+            "--check": check,
         }
         for flag in (flag for flag, given in flags.items() if given):
             raise click.UsageError(
@@ -139,4 +146,5 @@ def run(
         Consent(saved_plan, frozen=frozen, yes=yes),
         as_json=as_json,
         report=not no_report,
+        check=check,
     )

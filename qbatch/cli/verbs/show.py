@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from qbatch.cli.completing import complete_points
 from qbatch.cli.options import json_option, only_expression_option, out_option, run_argument
 from qbatch.cli.tables import format_table
 from qbatch.job import JobState
@@ -28,7 +29,7 @@ OUTCOMES = 16
 
 @click.command()
 @run_argument
-@click.argument("point", required=False)
+@click.argument("point", required=False, shell_complete=complete_points)
 @only_expression_option
 @click.option(
     "--state",
@@ -81,7 +82,7 @@ def _facts(point: PointResult) -> dict[str, Any]:
         "shots": point.shots,
         "repeat": point.repeat,
         "parameters": dict(point.parameters),
-        "numbers": {name: _number(each) for name, each in point.estimates.items()},
+        "estimates": {name: _number(each) for name, each in point.estimates.items()},
         "error": point.job.error,
     }
 
@@ -145,6 +146,7 @@ def _in_full(run: Run, point: PointResult, all_rows: bool) -> str:
         "point": point.name,
         "id": point.id,
         "state": point.state.value + (f": {point.job.error}" if point.job.error else ""),
+        **({"bought with": point.same_as} if point.same_as else {}),
         "circuit": point.circuit,
         "backend": point.backend,
         "shots": whole(point.shots),

@@ -79,6 +79,8 @@ class _Writer:
     def points(self) -> Iterator[PointResult]:
         backends = self._run.manifest.backends
         for point in self._run:
+            if point.same_as:
+                continue
             backend = backends.get(point.backend)
             if backend is not None and backend.provider != "oqc":
                 self.left_out += 1

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 #: Backend, circuit text's SHA-256, what is changed of the backend.
 Kind = tuple[str, str, SettingValues]
 
-#: Kind -> shots -> how many points
+#: Kind -> shots -> how many jobs
 Histogram = dict[Kind, Counter[int]]
 
 
@@ -33,7 +33,7 @@ class BackendSummary:
     Attributes:
         backend: Its name in the manifest.
         target: As resolved by the provider; "" when it was not asked.
-        points: Each is one job.
+        points: How many; of those that come to one content, the first.
         shots: In all.
         composite_jobs: What is submitted; None when the target was not asked.
         price: In `unit`; None when the target was not asked.
@@ -65,16 +65,13 @@ class PlanSummary:
         points: How many.
         shots: In all.
         backends: The share of each backend that has points, in the manifest's order.
+        jobs: How many: places of the sweep that come to one content are bought once.
     """
 
     points: int
     shots: int
     backends: tuple[BackendSummary, ...]
-
-    @property
-    def jobs(self) -> int:
-        """One for each point."""
-        return self.points
+    jobs: int
 
     @property
     def composite_jobs(self) -> int | None:
@@ -169,14 +166,33 @@ def summarise(
     """Sum a plan up; see `Plan.summary`. Fast at any size, unless points are chosen one by one."""
     histogram = count_shots(plan, only)
     rows = tuple(_backends(plan, histogram, targets, only, drivers or {}))
-    return PlanSummary(sum(r.points for r in rows), sum(r.shots for r in rows), rows)
+    jobs, shots = sum(row.points for row in rows), sum(row.shots for row in rows)
+    return PlanSummary(_num_points(plan, only, jobs), shots, rows, jobs)
+
+
+def _num_points(plan: Plan, only: Only | None, jobs: int) -> int:
+    """Count the places that are meant; each is a job's but for those that share one."""
+    if not plan.shared:
+        return jobs
+    return plan.num_points if only is None else sum(map(only, plan.points()))
 
 
 def count_shots(plan: Plan, only: Only | None = None) -> Histogram:
-    """Count points by kind and shots; by arithmetic where that is possible."""
+    """Count jobs by kind and shots; by arithmetic where that is possible."""
+    if plan.shared:
+        return _bought(plan, only)
     if only is None and not any(grid.samples for grid in plan.grids):
         return _counted(plan)
     return _walked(plan, only)
+
+
+def _bought(plan: Plan, only: Only | None) -> Histogram:
+    found: Histogram = {}
+    for point in plan.bought(only):
+        order = plan.order_of(point)
+        kind = point.backend, order.circuit.sha256, order.settings
+        found.setdefault(kind, Counter())[point.shots] += 1
+    return found
 
 
 def _counted(plan: Plan) -> Histogram:

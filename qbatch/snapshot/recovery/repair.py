@@ -8,7 +8,6 @@ it under another name.
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import sqlite3
 import tempfile
@@ -79,7 +78,7 @@ def repair(folder: Path) -> Verdict:
                 if verdict.refused:
                     raise SnapshotError(f"{path}: not mended: {'; '.join(verdict.refused)}")
                 mended.replace(_mended(path))
-                _sync(folder)
+                database.sync_folder(folder)
             lock.mark("mending")
             told = verdict.told
         with translated(path):
@@ -163,7 +162,7 @@ def _write_table(
     rule, kept = RULES[name], getattr(rebuild.tables, name).rows
     fields = rule.kind._fields
     found = (row for row in whole_rows(old, name) if key_of(name, row) in kept)
-    job = fields.index("job") if "job" in fields else None
+    job = next((fields.index(each) for each in ("job", "point") if each in fields), None)
     marks = ", ".join("?" * len(rule.all_columns.split(", ")))
     new.executemany(
         f"INSERT INTO {name}({rule.all_columns}) VALUES ({marks})",
@@ -205,14 +204,5 @@ def _exchange(path: Path) -> list[Path]:
             elif file.exists():
                 file.replace(file.with_name(f"{file.name}.damaged-{stamp}"))
         _mended(path).replace(path)
-        _sync(path.parent)
+        database.sync_folder(path.parent)
     return sorted(path.parent.glob(f"{path.name}*.damaged-*"))
-
-
-def _sync(folder: Path) -> None:
-    """Make the new names in a folder durable."""
-    fd = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

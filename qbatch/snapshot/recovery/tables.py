@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from qbatch.snapshot import rows
+from qbatch.snapshot import database, rows
+from qbatch.snapshot.schema import FORMER_CHANGES, FORMER_VERSION
 from qbatch.snapshot.trust import RULES, Row, check_large
 
 _Kind = TypeVar("_Kind")
@@ -40,6 +41,7 @@ class Tables:
     meta: Table[rows.Fact] = field(default_factory=Table)
     settings: Table[rows.Setting] = field(default_factory=Table)
     points: Table[rows.Point] = field(default_factory=Table)
+    places: Table[rows.Place] = field(default_factory=Table)
     jobs: Table[rows.Job] = field(default_factory=Table)
     composites: Table[rows.Composite] = field(default_factory=Table)
     intents: Table[rows.Intent] = field(default_factory=Table)
@@ -123,7 +125,10 @@ def _all_rows(db: sqlite3.Connection, name: str, table: Table[Any]) -> Iterator[
 
 
 def open_copy(path: Path) -> sqlite3.Connection:
-    """Open a copy; texts that are none are read all the same."""
+    """Open a copy; texts that are none are read all the same, former tables as those of now."""
     db = sqlite3.connect(path, isolation_level=None)
+    if database.version_of(db) == FORMER_VERSION:
+        for change in FORMER_CHANGES:
+            db.execute(change)
     db.text_factory = lambda text: text.decode("utf-8", "surrogateescape")
     return db
