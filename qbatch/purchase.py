@@ -44,10 +44,11 @@ class Event(StrEnum):
 
     # what qbatch does
     SENT = "its intent is on the disk, and the call that spends begins"
-    UNFIT = "it cannot be sent: refused before any call that spends"
+    UNFIT = "it cannot be sent, and nothing of it was bought"
     STORED = "its result is on the disk"
     UNREADABLE = "it is completed, but its result cannot be had"
     ELSEWHERE = "it was made with another account than the present one"
+    CUT_OFF = "it was computed on this machine, by a process that has ended"
     AGAIN = "another attempt is asked for"
     # what its provider says
     TAKEN = "taken, waits"
@@ -113,7 +114,8 @@ _AT_PROVIDER: Mapping[Event, Row] = {
     Event.GONE: Row(JobState.HELD, next=Next.ASK),
     Event.GIVEN_BACK: Row(JobState.CREATED, Ledger.BILL, Next.SEND_ANEW),
     Event.TIMED_OUT: Row(JobState.HELD, next=Next.ASK),
-    Event.UNREADABLE: Row(JobState.HELD, next=Next.ASK),
+    Event.UNREADABLE: Row(JobState.HELD, Ledger.BILL, Next.ASK),
+    Event.CUT_OFF: Row(JobState.CREATED, Ledger.FREE, Next.SEND),
     Event.ELSEWHERE: Row(JobState.HELD, next=Next.ASK),
     Event.STORED: Row(JobState.COMPLETED, Ledger.BILL),
 }
@@ -144,7 +146,7 @@ def _polled(state: JobState) -> Mapping[Event, Row]:
 TABLE: Mapping[JobState, Mapping[Event, Row]] = {
     JobState.CREATED: {
         Event.SENT: Row(JobState.SUBMITTING, Ledger.RESERVE, Next.WAIT),
-        Event.UNFIT: Row(JobState.FAILED),
+        Event.UNFIT: Row(JobState.FAILED, Ledger.FREE),
         Event.CANCELLED: Row(JobState.CANCELLED),
     },
     JobState.SUBMITTING: {

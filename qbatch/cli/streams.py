@@ -3,7 +3,8 @@
 Rules: the locale decides nothing. A stream that is closed (service managers start programs so) is
 read as "nobody is there" and written to as "nobody reads". Its number is taken at once, so that no
 database is ever opened as number 2, where a library's last words would end up in it. What is
-redirected is UTF-8, as files are; at a terminal, what its encoding lacks is shown as "?".
+redirected is UTF-8, as files are; at a terminal, what its encoding lacks is shown as "?",
+and what turns or breaks its lines as a mark.
 """
 
 from __future__ import annotations
@@ -11,6 +12,10 @@ from __future__ import annotations
 import io
 import os
 import sys
+from collections.abc import Iterable
+from typing import Any
+
+from qbatch.notation import unturned
 
 
 def begin_in_utf8() -> None:
@@ -31,10 +36,30 @@ def prepare_streams() -> None:
             _take(number)
             mode = "r" if number == 0 else "w"
             setattr(sys, name, open(number, mode, encoding="utf-8"))  # noqa: SIM115, PTH123
-    for stream in (sys.stdout, sys.stderr):
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
         if isinstance(stream, io.TextIOWrapper):
             is_shown = stream.isatty()
             stream.reconfigure(encoding=None if is_shown else "utf-8", errors="replace")
+            if is_shown:
+                setattr(sys, name, _Terminal(stream))
+
+
+class _Terminal:
+    """A terminal to which nothing goes that turns or breaks the lines it shows."""
+
+    def __init__(self, stream: io.TextIOWrapper) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        return self._stream.write(unturned(text))
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        for line in lines:
+            self.write(line)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 def _take(number: int) -> None:

@@ -11,6 +11,8 @@ import shutil
 import sys
 from collections.abc import Iterable, Iterator
 
+from qbatch.notation import unturned
+
 #: Indentation of what goes on in a further line.
 FURTHER = "    "
 
@@ -29,7 +31,8 @@ def format_table(head: list[str], rows: list[list[str]], *, indent: str = "") ->
     from tabulate import tabulate
 
     kept = [i for i in range(len(head)) if any(row[i] for row in rows)]
-    heads, cells = [head[i] for i in kept], [[row[i] for i in kept] for row in rows]
+    heads = [head[i] for i in kept]
+    cells = [[unturned(row[i]) for i in kept] for row in rows]
     aligned = ["right" if _is_numeric(column) else "left" for column in zip(*cells, strict=True)]
     table = tabulate(
         cells,

@@ -32,6 +32,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from qbatch.errors import ExtraError, SelectionError
 from qbatch.manifest.columns import FIGURES, table_columns
+from qbatch.notation import visible
 from qbatch.report.files import replacing, replacing_text
 from qbatch.report.numbers import plain
 from qbatch.report.rows import Columns, Floors, Point, Run
@@ -96,6 +97,16 @@ def _cell(value: Any) -> Any:
     return value
 
 
+class _Shown:
+    """A table's file, into which nothing goes that a person who opens it could be deceived by."""
+
+    def __init__(self, file: IO[str]) -> None:
+        self._file = file
+
+    def write(self, text: str) -> int:
+        return self._file.write(visible(text))
+
+
 class CsvRows:
     """The rows of ``results.csv``, written as they come.
 
@@ -109,7 +120,7 @@ class CsvRows:
         self._bought = figures_by_point(purchases)
         self._parameters = columns.parameters
         self._numbers = columns.numbers
-        self._writer = csv.writer(file, lineterminator="\n")
+        self._writer = csv.writer(_Shown(file), lineterminator="\n")
         self._writer.writerow(
             table_columns(columns.parameters, columns.numbers, billed=bool(self._bought))
         )
@@ -155,7 +166,7 @@ def _write_csv(run: Run, file: IO[str]) -> None:
 
 
 def _write_counts(run: Run, file: IO[str]) -> None:
-    writer = csv.writer(file, lineterminator="\n")
+    writer = csv.writer(_Shown(file), lineterminator="\n")
     writer.writerow(("id", "point", "bitstring", "count"))
     for point in run:
         if point.counts is not None:
@@ -165,7 +176,7 @@ def _write_counts(run: Run, file: IO[str]) -> None:
 
 
 def _write_ledger(run: Run, file: IO[str]) -> None:
-    writer = csv.writer(file, lineterminator="\n")
+    writer = csv.writer(_Shown(file), lineterminator="\n")
     writer.writerow(("id", "point", "attempt", "backend", "unit", *FIGURES))
     for each in run.ledger():
         entry = each.entry

@@ -8,12 +8,12 @@ until its own account is back, or until a person says that both are the same.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from qbatch.executor.flight import AT_WORK, Flight
+from qbatch.executor.flight import AT_WORK, Flight, Move
+from qbatch.executor.moves import Moves
 from qbatch.job import AWAY, CompositeJob, JobState
-from qbatch.purchase import TABLE, Event
+from qbatch.purchase import Event
 from qbatch.snapshot import JobRow, Snapshot
 
 if TYPE_CHECKING:
@@ -43,14 +43,12 @@ async def hold_foreign(engine: Engine, lane: Lane, flights: Iterable[Flight]) ->
         if not is_foreign(memo, lane.account):
             ours.append(flight)
             continue
-        rows = [
+        moves = [
             _held(flight, key, memo[ACCOUNT], lane.account)
             for key in flight.ids_in(*AT_WORK, JobState.HELD)
             if flight.job(key).state is not JobState.HELD or flight.job(key).status == AWAY
         ]
-        save = partial(engine.snapshot.save_jobs, rows, note=Event.ELSEWHERE.value)
-        await engine.journal.commit(save)
-        engine.note(flight, rows)
+        await Moves(engine, lane).commit(flight, moves, note=Event.ELSEWHERE.value)
         waiting = len(flight.ids_in(JobState.HELD))
         number[memo[ACCOUNT]] = number.get(memo[ACCOUNT], 0) + waiting
     for account, waiting in number.items():
@@ -58,13 +56,12 @@ async def hold_foreign(engine: Engine, lane: Lane, flights: Iterable[Flight]) ->
     return ours
 
 
-def _held(flight: Flight, key: str, made_with: str, present: str) -> JobRow:
-    follows = TABLE[flight.job(key).state][Event.ELSEWHERE]
+def _held(flight: Flight, key: str, made_with: str, present: str) -> Move:
     reason = (
         f"made with another account, {made_with}; the present one is {present}: run with the first "
         "one to go on with it, or say `qbatch resolve RUN POINT --same-account` if both are one"
     )
-    return flight.moved(key, follows.state, status=AWAY, error=reason)
+    return flight.happens(key, Event.ELSEWHERE, status=AWAY, error=reason)
 
 
 def _told(made_with: str, present: str, waiting: int) -> str:

@@ -326,7 +326,7 @@ class _Attendant(Carrier):
 
     async def _finish(self, flight: Flight) -> None:
         while flight.ripe:
-            await fetch(self._engine, self._lane, flight, self._commit)
+            await fetch(self._engine, self._lane, flight, self._moves)
         if not flight.at_work and flight.stage not in ("created", "closed"):
             await self._release(flight)
 

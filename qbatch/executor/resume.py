@@ -18,10 +18,11 @@ import trio
 from qbatch.executor.accounts import is_foreign
 from qbatch.executor.flight import AT_WORK, Flight
 from qbatch.executor.lane import Lane
-from qbatch.job import CompositeJob, JobState
+from qbatch.job import CompositeJob, Job, JobState
 from qbatch.manifest.paths import settings_of
 from qbatch.plan.identity import SweepPoint
 from qbatch.providers import Batch, Intent, Order
+from qbatch.purchase import TABLE, Event
 from qbatch.snapshot import JobRow, StoredComposite, StoredPoint
 
 if TYPE_CHECKING:
@@ -54,13 +55,17 @@ class Backlog:
     def close(self, stored: StoredComposite, anew: Sequence[JobRow] = ()) -> None:
         """Nothing is left of a composite job; the jobs in `anew` are `created` again."""
         self._closed.append(stored.ordinal)
-        self._anew += [replace(row, job=row.job.moved_to(JobState.CREATED)) for row in anew]
+        self._anew += [replace(row, job=_cut_off(row.job)) for row in anew]
 
     def write(self) -> None:
         """Write down what was decided here; inside a transaction."""
-        self.snapshot.save_jobs(self._anew, note="cut off")
+        self.snapshot.save_jobs(self._anew, note=Event.CUT_OFF.value)
         for ordinal in self._closed:
             self.snapshot.set_stage(ordinal, "closed")
+
+
+def _cut_off(job: Job) -> Job:
+    return job.moved_to(TABLE[job.state][Event.CUT_OFF].state)
 
 
 #: Whether a point in this state is to be run now.
@@ -128,13 +133,13 @@ def _prepared(
         for point, row in children
     ):
         return None
-    orders = [plan.order_of(_sweep_point(point)) for point, _ in children]
+    orders = [_order(plan, point) for point, _ in children]
     return _flight(stored, orders, [row for _, row in children])
 
 
 def _sent(plan: Plan, snapshot: Snapshot, stored: StoredComposite, children: Children) -> Flight:
     orders = [
-        plan.order_of(_sweep_point(point)) if point.in_plan else _old_order(snapshot, point)
+        _order(plan, point) if point.in_plan else _old_order(snapshot, point)
         for point, _ in children
     ]
     return _taken_up(stored, orders, children)
@@ -159,6 +164,10 @@ def _flight(stored: StoredComposite, orders: Sequence[Order], rows: Sequence[Job
     composite = CompositeJob(stored.id, stored.backend, ids, stored.generation, stored.memo)
     by_id = {row.job.id: row for row in rows}
     return Flight(Batch(composite, tuple(orders)), by_id, stored.ordinal, stored.stage)
+
+
+def _order(plan: Plan, point: StoredPoint) -> Order:
+    return replace(plan.order_of(_sweep_point(point)), start=point.start)
 
 
 def _sweep_point(point: StoredPoint) -> SweepPoint:
@@ -192,4 +201,5 @@ def _old_order(snapshot: Snapshot, point: StoredPoint) -> Order:
         point.shots,
         point.seed,
         settings_of(point.parameters),
+        point.start,
     )

@@ -60,10 +60,14 @@ class Piece:
 
     Attributes:
         id: Of the job: what it is called at its provider is made from it.
+        shots: How many.
+        start: So many shots of the point's sample come before.
         generation: Of its next purchase; generations are not mixed in a composite job.
     """
 
     id: str
+    shots: int
+    start: int = 0
     generation: int = 1
 
 
@@ -79,7 +83,7 @@ def pack(
     num_waiting = 0
     for point, piece in _pieces(plan, targets, only, pieces_of):
         target = targets[point.backend]
-        order = replace(plan.order_of(point), id=piece.id)
+        order = replace(plan.order_of(point), id=piece.id, shots=piece.shots, start=piece.start)
         part = order.circuit.sha256 if target.pack_by == "circuit" else ""
         key = (point.backend, order.settings, part, piece.generation)
         if key not in waiting:
@@ -103,7 +107,7 @@ def _pieces(
 ) -> Iterator[tuple[SweepPoint, Piece]]:
     for point in plan.bought(only):
         if point.backend in targets:
-            for piece in pieces_of(point) if pieces_of else (Piece(point.id),):
+            for piece in pieces_of(point) if pieces_of else (Piece(point.id, point.shots),):
                 yield point, piece
 
 

@@ -68,6 +68,7 @@ class Order:
         seed: 0 <= seed < 2**63, derived from the root seed and the point's id.
         settings: What the point changes of its backend. A driver need not look: it was opened with
             the backend so changed, and is given no orders of other settings.
+        start: Of the point's sample these are shots [start, start + shots).
     """
 
     id: str
@@ -77,6 +78,7 @@ class Order:
     shots: int
     seed: int
     settings: SettingValues = ()
+    start: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from qbatch.notation import visible
 from qbatch.report.canvas import FONT_SIZE, INK, PAPER, Canvas
-from qbatch.report.numbers import count_of, visible
+from qbatch.report.numbers import count_of
 from qbatch.report.series import MAX_MARKS, Series
 
 if TYPE_CHECKING:

@@ -6,14 +6,10 @@ And how texts do that others wrote: nothing in them moves, hides or turns what s
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 from decimal import ROUND_CEILING, Decimal
 
 from qbatch.result import Counts, Estimate
-
-#: Control characters, lone surrogates, and what turns the direction of the text that follows.
-_UNFIT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 #: Characters beside a tick or in a legend.
 MAX_LABEL = 24
@@ -61,15 +57,6 @@ def plain(value: object) -> str:
     if value.__class__ is bool:
         return "true" if value else "false"
     return str(value)
-
-
-def visible(text: str) -> str:
-    r"""Text as a page, a drawing and a terminal may show it.
-
-    >>> visible("\x1b[31mred \u202eder")
-    '�[31mred �der'
-    """
-    return _UNFIT.sub("\ufffd", text)
 
 
 def labels(texts: Sequence[str]) -> list[str]:

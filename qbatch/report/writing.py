@@ -15,12 +15,12 @@ from typing import Self
 
 from qbatch.errors import SelectionError
 from qbatch.exchange.exports import BINARY_FORMATS, CsvRows, export
+from qbatch.notation import visible
 from qbatch.report.content import Content
 from qbatch.report.figures import draw_figures
 from qbatch.report.files import make_folder, replacing_text, write_pieces
 from qbatch.report.html import HtmlRows, html_pieces
 from qbatch.report.markdown import MarkdownRows, markdown_lines
-from qbatch.report.numbers import visible
 from qbatch.report.overview import Overview
 from qbatch.report.rows import Columns, Floors, Point, Run
 from qbatch.report.template import output_name, render_template

@@ -65,9 +65,7 @@ def convert(db: sqlite3.Connection, former: Former) -> None:
         if content == point.id or content in taken:
             continue
         taken.add(content)
-        values = point_values(
-            replace(point, content=content), point.ordinal, row[11], point.setting, row[1]
-        )
+        values = point_values(replace(point, content=content), row[11])
         db.execute(
             "UPDATE points SET content = ?, crc = ? WHERE ordinal = ?",
             (values[12], values[10], point.ordinal),

@@ -42,6 +42,8 @@ class Point(NamedTuple):
     crc: int
     position: int | None
     content: bytes | None
+    start: int
+    wanted: int | None
 
 
 class Place(NamedTuple):

@@ -27,12 +27,13 @@ from qbatch.snapshot.faults import damaged, translated
 from qbatch.snapshot.held import Held, described
 from qbatch.snapshot.ledger import Purchase, read_purchases, total_up
 from qbatch.snapshot.lock import holder_of
+from qbatch.snapshot.pieces import whole
 from qbatch.snapshot.points import (
     POSITION,
     SELECT,
     SELECT_PLACES,
     PointResult,
-    read_places,
+    place_of,
     read_points,
 )
 from qbatch.snapshot.reading import (
@@ -45,6 +46,7 @@ from qbatch.snapshot.reading import (
     check_planned,
     checked,
     counts_by_state,
+    num_further,
     num_planned,
     read_fact,
     read_meta,
@@ -295,15 +297,21 @@ class Run:
 
     def __len__(self) -> int:
         self._trust.check("positions", "places")
-        return self._numbers()[1] + self._num_places()
+        planned, further = self._numbers()[1], self._num_further()[1]
+        return planned - further + self._num_places()
 
     def _num_places(self) -> int:
         """How many points of the plan are shown that stand in it before."""
         with translated(self.path), checked(self.path):
             return int(read_fact(self._db, PLACES) or 0)
 
+    def _num_further(self) -> tuple[int, int]:
+        """How many rows buy further shots of a point, and how many of them are planned."""
+        with translated(self.path), checked(self.path):
+            return num_further(self._db)
+
     def _numbers(self) -> tuple[int, int, str]:
-        """How many points there are, how many are planned, and in which plan."""
+        """How many rows of points there are, how many are planned, and in which plan."""
         with translated(self.path), checked(self.path):
             planned, plan = num_planned(self._db)
             return int(read_fact(self._db, POINTS) or 0), planned, plan
@@ -318,10 +326,10 @@ class Run:
 
     def _placed_points(self) -> Iterator[tuple[int, PointResult]]:
         """Yield each point of the plan with its first position."""
-        at = POSITION
-        select = f"{SELECT} WHERE"
-        for page in self._pages(select, "points.position", at, lambda _, planned: planned):
-            yield from zip((row[at] for row in page), read_points(self, page), strict=True)
+        select, further = f"{SELECT} WHERE points.start = 0 AND", self._num_further()[1]
+        number = lambda _, planned: planned - further  # noqa: E731
+        for page in self._pages(select, "points.position", POSITION, number):
+            yield from zip((row[POSITION] for row in page), self._whole(page), strict=True)
 
     def _other_places(self) -> Iterator[tuple[int, PointResult]]:
         """Yield the points that stand at further positions, once for each."""
@@ -329,18 +337,38 @@ class Run:
         select, at = f"{SELECT_PLACES} WHERE", -NUM_PLACE_COLUMNS
         places = self._num_places()
         for page in self._pages(select, "places.position", at, lambda *_: places):
-            yield from zip((row[at] for row in page), read_places(self, page), strict=True)
+            yield from zip((row[at] for row in page), self._at_places(page), strict=True)
+
+    def _at_places(self, rows: Sequence[Sequence[Any]]) -> list[PointResult]:
+        """Read rows of `SELECT_PLACES`."""
+        points = self._whole([row[:-NUM_PLACE_COLUMNS] for row in rows])
+        with checked(self.path):
+            return [place_of(point, row) for point, row in zip(points, rows, strict=True)]
+
+    def _whole(self, rows: Sequence[Sequence[Any]]) -> list[PointResult]:
+        """Read points by their own rows, each with all of its jobs."""
+        points = read_points(self, rows)
+        if not self._num_further()[0]:
+            return [whole(point, ()) for point in points]
+        marks = ", ".join("?" * len(points))
+        ids = [bytes.fromhex(point.id) for point in points]
+        further: dict[str, list[PointResult]] = {}
+        select = f"{SELECT} WHERE points.start > 0 AND points.content IN ({marks})"
+        for piece in read_points(self, self._rows(select, ids)):
+            further.setdefault(piece.id, []).append(piece)
+        return [whole(point, further.get(point.id, ())) for point in points]
 
     def removed(self) -> Iterator[PointResult]:
         """Yield the points that were planned once and are in the plan no more."""
-        select = f"{SELECT} WHERE position IS NULL AND"
-        for page in self._pages(
-            select, "points.ordinal", 0, lambda points, planned: points - planned
-        ):
-            yield from read_points(self, page)
+        select = f"{SELECT} WHERE points.position IS NULL AND points.start = 0 AND"
+        further, planned_further = self._num_further()
+        unplanned = further - planned_further
+        number = lambda points, planned: points - planned - unplanned  # noqa: E731
+        for page in self._pages(select, "points.ordinal", 0, number):
+            yield from self._whole(page)
 
     def stored_points(self) -> Iterator[tuple[StoredPoint, Job]]:
-        """Yield every point the folder knows, removed ones too, without results: fast."""
+        """Yield every job the folder knows with what it buys, without results: fast."""
         select = (
             f"SELECT {POINT_COLUMNS}, {JOB_COLUMNS} FROM points JOIN jobs USING (ordinal) WHERE"
         )
@@ -374,7 +402,7 @@ class Run:
             check_planned(found, number(points, planned), self.path)
 
     def in_flight(self) -> Iterator[PointResult]:
-        """Yield the points a provider may hold work for, removed ones too."""
+        """Yield the jobs a provider may hold work for, removed points' too, each by itself."""
         states = [state.value for state in IN_FLIGHT]
         chosen = f"state IN ({', '.join('?' * len(states))})"
         self._trust.check("jobs")
@@ -390,6 +418,8 @@ class Run:
         Args:
             key: A number counts from 0 in plan order, or from the end where it is negative.
 
+        The id of a job that buys further shots of a point finds that job alone.
+
         Raises:
             IndexError: There is no such place.
             SelectionError: There is no such point, or more than one.
@@ -399,9 +429,10 @@ class Run:
             return self._at(key)
         if not isinstance(key, str):
             raise TypeError(f"a point is found by its name, id or place, not by {key!r}")
-        rows = self._rows(f"{SELECT} WHERE points.position IS NOT NULL AND points.name = ?", (key,))
+        is_own = "points.position IS NOT NULL AND points.start = 0"
+        rows = self._rows(f"{SELECT} WHERE {is_own} AND points.name = ?", (key,))
         if not rows and (places := self._rows(f"{SELECT_PLACES} WHERE places.name = ?", (key,))):
-            return next(iter(read_places(self, places)))
+            return self._at_places(places)[0]
         if not rows:
             rows = self._by_id(key.lower())
         if not rows:
@@ -409,8 +440,8 @@ class Run:
             raise SelectionError(f"{self.folder}: {_no_such_point(key)}")
         if len(rows) > 1:
             raise SelectionError(f"{self.folder}: {key!r} fits several points; give more digits")
-        (found,) = read_points(self, rows)
-        return found
+        is_piece = rows[0][POSITION + 2] > 0
+        return read_points(self, rows)[0] if is_piece else self._whole(rows)[0]
 
     def _at(self, place: int) -> PointResult:
         number = len(self)
@@ -418,11 +449,11 @@ class Run:
         if not 0 <= offset < number:
             raise IndexError(f"{self.folder}: there is no point {place}; there are {number}")
         for select, key, read in (
-            (f"{SELECT} WHERE", "points.position", read_points),
-            (f"{SELECT_PLACES} WHERE", "places.position", read_places),
+            (f"{SELECT} WHERE points.start = 0 AND", "points.position", self._whole),
+            (f"{SELECT_PLACES} WHERE", "places.position", self._at_places),
         ):
             if rows := self._rows(f"{select} {key} = ?", (offset,)):
-                return next(iter(read(self, rows)))
+                return read(rows)[0]
         raise damaged(self.path, f"no point stands at place {offset}")
 
     def _check_points(self) -> None:
@@ -435,7 +466,10 @@ class Run:
         if not SHORTEST_ID <= len(prefix) <= 64 or set(prefix) - set(HEX):
             return []
         low, high = (bytes.fromhex(prefix.ljust(64, end)) for end in "0f")
-        sql = "(content IS NULL AND points.id BETWEEN ?1 AND ?2) OR content BETWEEN ?1 AND ?2"
+        sql = (
+            "((content IS NULL OR points.start > 0) AND points.id BETWEEN ?1 AND ?2)"
+            " OR (points.start = 0 AND content BETWEEN ?1 AND ?2)"
+        )
         return self._rows(f"{SELECT} WHERE {sql} LIMIT 2", (low, high))
 
     def estimates(self, point: PointResult) -> dict[str, Estimate]:
@@ -478,7 +512,7 @@ class Run:
 
         Each with its kind: "update", "result", "log".
         """
-        rows = self._large("raw", "job = ? ORDER BY at", (point.ordinal,))
+        rows = self._large("raw", f"job IN {_marks(point)} ORDER BY at", _ordinals(point))
         with checked(self.path):
             return [(row[2], zlib.decompress(row[-1])) for row in rows]
 
@@ -505,10 +539,10 @@ class Run:
         return rows
 
     def history_of(self, point: PointResult) -> list[tuple[datetime, JobState, str]]:
-        """All moves of `point`'s job: when, to which state, why; oldest first."""
+        """All moves of `point`'s jobs: when, to which state, why; oldest first."""
         rows = self._rows(
-            "SELECT at, state, note FROM events WHERE job = ? ORDER BY seq",
-            (point.ordinal,),
+            f"SELECT at, state, note FROM events WHERE job IN {_marks(point)} ORDER BY seq",
+            _ordinals(point),
             of=("events",),
         )
         return [
@@ -516,7 +550,12 @@ class Run:
         ]
 
     def attempts_of(self, point: PointResult) -> list[attempts.Attempt]:
-        """Every attempt at `point`, oldest first; the last is where its job stands."""
+        """Every attempt at `point`, oldest first; the last is where its job stands.
+
+        Where several jobs bought shots of it, job after job.
+        """
+        if point.pieces:
+            return [each for piece in point.pieces for each in self.attempts_of(piece)]
         rows = self._rows(
             f"SELECT {attempts.COLUMNS} FROM attempts WHERE job = ? ORDER BY generation",
             (point.ordinal,),
@@ -604,6 +643,16 @@ class Run:
         from qbatch.snapshot.tables import to_html
 
         return to_html(self)
+
+
+def _ordinals(point: PointResult) -> list[int]:
+    """The rows of all of its jobs."""
+    return [piece.ordinal for piece in point.jobs]
+
+
+def _marks(point: PointResult) -> str:
+    """A list of as many parameters."""
+    return f"({', '.join('?' * len(point.jobs))})"
 
 
 def _no_such_point(key: str) -> str:

@@ -40,15 +40,18 @@ CREATE TABLE meta(
     key TEXT PRIMARY KEY, value TEXT NOT NULL, crc INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- What a point is, written when it is planned. Position is NULL once it is in no plan any more.
--- `crc` holds it once more, above its 32 bits, so that a plan is changed without reading its rows.
--- `id` never changes: what a job is called at its provider is made from it. `content` is NULL where
--- it is the same, else the point's own id (the row was planned under a former kind of id).
+-- What a job buys: `shots` shots of a point, from `start` on, and what that point is, written when
+-- it is planned. The row with start 0 is the point's own. It may have no shots, then it has no job.
+-- Its `wanted` says how many the plan asks for, where that is another number than its own.
+-- Position is NULL once the plan does not need it any more. `crc` holds it once more, above its 32
+-- bits, so that a plan is changed without reading its rows.
+-- `id` never changes: what a job is called at its provider is made from it. `content` is the id of
+-- the point where that is another one, else NULL.
 CREATE TABLE points(
     ordinal INTEGER PRIMARY KEY, id BLOB NOT NULL, position INTEGER, name TEXT NOT NULL,
     circuit TEXT NOT NULL, backend TEXT NOT NULL, shots INTEGER NOT NULL, repeat INTEGER NOT NULL,
     seed INTEGER NOT NULL, parameters TEXT NOT NULL, setting TEXT, crc INTEGER NOT NULL,
-    content BLOB
+    content BLOB, start INTEGER NOT NULL DEFAULT 0, wanted INTEGER
 ) STRICT;
 CREATE UNIQUE INDEX points_by_id ON points(id);
 CREATE INDEX points_by_position ON points(position) WHERE position IS NOT NULL;
@@ -120,7 +123,8 @@ CREATE TABLE raw(
 
 #: What a reader of the former version sees in place of what that did not have.
 FORMER_VIEWS = (
-    "CREATE TEMP VIEW points AS SELECT *, NULL AS content FROM main.points",
+    "CREATE TEMP VIEW points AS SELECT *, NULL AS content, 0 AS start, NULL AS wanted"
+    " FROM main.points",
     "CREATE TEMP VIEW places AS SELECT 0 AS position, 0 AS point, '' AS name, '' AS circuit,"
     " '' AS backend, 0 AS shots, 0 AS repeat, '' AS parameters, 0 AS crc WHERE 0",
 )
@@ -128,6 +132,8 @@ FORMER_VIEWS = (
 #: What makes its tables those of now.
 FORMER_CHANGES = (
     "ALTER TABLE main.points ADD COLUMN content BLOB",
+    "ALTER TABLE main.points ADD COLUMN start INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE main.points ADD COLUMN wanted INTEGER",
     _PLACES,
     f"PRAGMA main.user_version={SCHEMA_VERSION}",
 )
@@ -149,15 +155,19 @@ def dump(value: Any) -> str:
 
 @dataclass(frozen=True, slots=True)
 class StoredPoint:
-    """A sweep point as the snapshot keeps it; attributes as in `plan.SweepPoint`.
+    """What a job buys of a sweep point; attributes not told here as in `plan.SweepPoint`.
 
     Attributes:
-        id: Of its job, and its own, unless `content` says otherwise.
+        id: Of its job, and the point's own, unless `content` says otherwise.
+        shots: That the job buys.
         setting: Key of its canonical setting, "" when none was kept.
         ordinal: Its row; stays for life.
         in_plan: False when the manifest no longer has it.
-        content: The point's own id, where its job was given another one by an earlier qbatch; else
-            "".
+        content: The point's own id, where its job has another one: it buys further shots, or was
+            planned by an earlier qbatch; else "".
+        start: So many shots of the point's sample come before.
+        wanted: How many the plan asks for, where it is the point's own row and that is another
+            number than `shots`; else None.
         same_as: Name of the place before it that comes to the same content; "" where it is stored.
     """
 
@@ -173,6 +183,8 @@ class StoredPoint:
     ordinal: int = -1
     in_plan: bool = True
     content: str = ""
+    start: int = 0
+    wanted: int | None = None
     same_as: str = ""
 
     @property
@@ -230,24 +242,11 @@ PLACE_COLUMNS = rows.columns("places", rows.Place)
 NUM_PLACE_COLUMNS = len(rows.Place._fields)
 
 
-def point_values(
-    point: Any, ordinal: int, position: int | None, setting: str, job_id: bytes | None = None
-) -> tuple[Any, ...]:
-    """Columns `POINT_COLUMNS` of a point (`StoredPoint` or `plan.SweepPoint`).
-
-    Args:
-        point: What it is.
-        ordinal: Its row.
-        position: In the plan; None: it is in no plan any more.
-        setting: Key of its setting; "" when none is kept.
-        job_id: Of its job; None: the point's.
-    """
-    own = bytes.fromhex(getattr(point, "content", "") or point.id)
-    id_ = own if job_id is None else job_id
-    content = None if id_ == own else own
+def point_values(point: StoredPoint, position: int | None) -> tuple[Any, ...]:
+    """Columns `POINT_COLUMNS` of a point that stands at `position` of the plan; None: nowhere."""
     values = (
-        ordinal,
-        id_,
+        point.ordinal,
+        bytes.fromhex(point.id),
         point.name,
         point.circuit,
         point.backend,
@@ -255,9 +254,11 @@ def point_values(
         point.repeat,
         point.seed,
         parameters_text(point),
-        setting,
+        point.setting,
     )
-    return (*values, _point_crc(values, position, content), position, content)
+    content = bytes.fromhex(point.content) if point.content else None
+    more = (content, point.start, point.wanted)
+    return (*values, _point_crc(values, position, more), position, *more)
 
 
 def parameters_text(point: Any) -> str:
@@ -265,10 +266,13 @@ def parameters_text(point: Any) -> str:
     return dump([list(pair) for pair in point.parameters])
 
 
-def _point_crc(values: Sequence[Any], position: object, content: bytes | None) -> int:
-    """Check value of a point; a row without a content of its own has that of former versions."""
-    extra = () if content is None else (content,)
-    return crc_of((*values, *extra)) + _placed(position)
+#: Of a row as former versions wrote it, too.
+_NO_MORE = (None, 0, None)
+
+
+def _point_crc(values: Sequence[Any], position: object, more: tuple[Any, ...]) -> int:
+    """Check value of a point; `more` stands in it where it says anything."""
+    return crc_of(values if more == _NO_MORE else (*values, *more)) + _placed(position)
 
 
 def _placed(position: object) -> int:
@@ -292,7 +296,7 @@ def decoded(texts: Sequence[str]) -> list[Any]:
 
 def checked_point(row: Sequence[Any]) -> None:
     """Raise `Mismatch` unless the columns `POINT_COLUMNS` at the head of `row` match their CRC."""
-    if row[10] != _point_crc(row[:10], row[11], row[12]):
+    if row[10] != _point_crc(tuple(row[:10]), row[11], tuple(row[12:15])):
         raise Mismatch(f"point row {row[0]}")
 
 
@@ -314,6 +318,8 @@ def point_from_row(row: Sequence[Any]) -> StoredPoint:
         ordinal,
         row[11] is not None,
         "" if row[12] is None else row[12].hex(),
+        row[13],
+        row[14],
     )
 
 

@@ -132,3 +132,38 @@ def test_a_path_is_kept_as_the_bytes_it_is(path: str) -> None:
     assert read(kept(path)) == path
     kept(path).encode("utf-8")
     assert "manifest_folder" in FACTS
+
+
+ODD = """\
+qbatch: 1
+name: odd
+circuits: {one: {template: one.j2}}
+backends: {sim: {provider: local}}
+sweep: {matrix: {label: ["x\\u202Ey", "e\\u200Fff", "q\\u2028rrr", "q\\e[31mrrrr"]}}
+shots: 10
+"""
+CIRCUIT = """\
+OPENQASM 3.0; include "stdgates.inc"; qubit[1] q; bit[1] c; rx({{ label|length }}) q[0];
+c = measure q;
+"""
+
+
+def test_nothing_that_turns_a_line_reaches_a_terminal_or_a_table(tmp_path: Path) -> None:
+    """M8: U+202E of a manifest's values was shown, and written to results.csv."""
+    (tmp_path / "odd.yaml").write_text(ODD)
+    (tmp_path / "one.j2").write_text(CIRCUIT)
+    said = b""
+    for words in (("plan",), ("run",), ("show",), ("status",), ("export", "-f", "csv")):
+        main, worker = pty.openpty()
+        command = [sys.executable, "-m", "qbatch", words[0], "odd.yaml", *words[1:]]
+        subprocess.run(
+            command, cwd=tmp_path, stdin=worker, stdout=worker, stderr=worker, check=True
+        )
+        os.close(worker)
+        said += os.read(main, 1 << 20)
+        os.close(main)
+    table = (tmp_path / "runs" / "odd" / "results.csv").read_text("utf-8")
+    for text in (said.decode(), table):
+        assert "x\ufffdy" in text
+        assert not {"\u202e", "\u200f", "\u2028"} & set(text)
+        assert "\x1b[31mrrrr" not in text

@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
-from plan_making import PAIR, ids, mistakes_of, names, plan_of
+from plan_making import PAIR, ids, manifest_text, mistakes_of, names, plan_of
 
+from qbatch.errors import SourceErrors
 from qbatch.job import JobState
-from qbatch.plan import Plan, differences, load_plan, reasons, save_plan, select
+from qbatch.plan import Plan, differences, expand_file, load_plan, reasons, save_plan, select
 from qbatch.plan.pinning.reasons import Stored
 from qbatch.providers import Target
 
@@ -147,6 +148,61 @@ def test_what_tells_points_of_other_backends_apart_keeps_them(gammas: list[int],
     assert len(found) == len({*gammas}) + len(b) == plan.num_points
 
 
+#: Axes, of all backends and of one; a matrix takes some of them, a zip others.
+MIXED = (
+    "gamma",
+    "noise.depolarizing.one_qubit",
+    "backends.a.noise.readout",
+    "backends.b.noise.readout",
+    "backends.b.noise.depolarizing.two_qubit",
+)
+
+
+@st.composite
+def mixed_sweeps(draw: st.DrawFn) -> dict[str, Any]:
+    names = draw(st.permutations(MIXED))
+    crossed = draw(st.integers(0, len(names)))
+    length = draw(st.integers(1, 3))
+    values = st.lists(st.sampled_from([0, 0.25, 0.5, 0.75]), unique=True)
+    return {
+        "matrix": {name: draw(values.filter(bool)) for name in names[:crossed]},
+        "zip": {
+            name: draw(st.lists(st.sampled_from([0, 0.5, 1]), min_size=length, max_size=length))
+            for name in names[crossed:]
+        },
+        "order": draw(st.sampled_from(["interleave", "as-written", "random"])),
+        "repeat": draw(st.integers(1, 2)),
+    }
+
+
+@given(mixed_sweeps())
+def test_points_are_those_of_a_loop_over_backends_and_their_axes(sweep: dict[str, Any]) -> None:
+    rows = [*zip(*sweep["zip"].values(), strict=True)] if sweep["zip"] else [()]
+    assume(len({*rows}) == len(rows))  # else what is zipped stands twice, and is refused
+    expected = set()
+    for backend in "abc":
+        for crossed in product(*sweep["matrix"].values()):
+            for row in rows:
+                values = dict(zip(sweep["matrix"], crossed, strict=True))
+                values |= dict(zip(sweep["zip"], row, strict=True))
+                mine = {
+                    name: value
+                    for name, value in values.items()
+                    if not name.startswith("backends.") or name.startswith(f"backends.{backend}.")
+                }
+                expected.add((backend, frozenset(mine.items())))
+    plan = plan_of(
+        {**sweep, "matrix": {**sweep["matrix"], "beta": [0]}},
+        backends={"a": LOCAL, "b": LOCAL, "c": LOCAL},
+    )
+    found = Counter(
+        (point.backend, frozenset((n, v) for n, v in point.parameters if n != "beta"))
+        for point in plan.points()
+    )
+    assert found == dict.fromkeys(expected, sweep["repeat"])
+    assert plan.num_points == sum(found.values())
+
+
 def test_two_backends_with_axes_of_their_own_do_not_multiply() -> None:
     sweep = {
         "matrix": {"backends.a.noise.readout": [0.1, 0.2], "backends.b.noise.readout": [0.3, 0.4]}
@@ -212,6 +268,23 @@ def test_a_backend_need_not_be_whole_where_an_axis_makes_it_so() -> None:
     assert [each["thermal_relaxation"]["t1"] for each in noise] == [2e-5, 1e-4, 5e-5]
     [mistake] = mistakes_of(circuits=CIRCUITS, backends=backends)
     assert "t1 is missing" in mistake
+
+
+def test_of_a_manifest_that_is_wrong_elsewhere_no_axis_is_told_as_missing(tmp_path: Path) -> None:
+    """What is wrong by itself is told at once; what an axis may say is not."""
+    file = tmp_path / "m.yaml"
+    backends = {
+        "d": {**LOCAL, "noise": {"thermal_relaxation": {"t2": "30us"}}},
+        "e": {**LOCAL, "noise": {"readuot": 0.1}},
+    }
+    sweep = {"matrix": {"backends.d.noise.thermal_relaxation.t1": ["20us"]}}
+    file.write_text(manifest_text(sweep, circuits=CIRCUITS, backends=backends, shots=0))
+    with pytest.raises(SourceErrors) as caught:
+        expand_file(file)
+    told = [error.problem for error in caught.value.exceptions]
+    assert len(told) == 2
+    assert "unknown key 'readuot'" in told[0]
+    assert "0 is too few" in told[1]
 
 
 @pytest.mark.parametrize(

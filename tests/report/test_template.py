@@ -118,7 +118,7 @@ BOMBS = [
     ("{{ ([0] * 1000000000)|length }}", "too long"),
     ("{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}", "steps"),
     ("{% for i in range(9999) %}{% for j in range(9999) %}{{ j }}{% endfor %}{% endfor %}", "more"),
-    ("{% for i in range(9999) %}{{ range(99999)|sum }}{% endfor %}", "more than"),
+    ("{% for i in range(9999) %}{{ range(99999)|last }}{% endfor %}", "more than"),
     ("{{ 10 ** (10 ** 9) }}", "an integer of more than 1024 bits"),
     ('{{ "a"|center(1000000000) }}', "may become too long"),
     ('{{ "a".ljust(1000000000) }}', "may become too long"),

@@ -11,7 +11,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from test_snapshot_store import complete, key_of, move, points
+from test_snapshot_store import complete, key_of, move, points, state_of
 
 from qbatch.errors import SnapshotError
 from qbatch.job import JobState
@@ -58,7 +58,7 @@ def is_all_there(folder: Path) -> bool:
     """Whether the one result is there, and a runner can go on."""
     examine(folder)
     with Snapshot(folder) as snapshot, Run(folder) as run:
-        assert snapshot.state_of(key_of(2)) is JobState.CREATED
+        assert state_of(snapshot, key_of(2)) is JobState.CREATED
         return [point.counts is not None for point in run] == [True, False]
 
 

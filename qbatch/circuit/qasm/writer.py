@@ -102,7 +102,8 @@ class Writer:
         version: Of OpenQASM.
         place: Of errors.
         register: See `circuit.sent.program_text`.
-        holes: In place of angles that depend on parameters, ``\\0N\\0`` is written.
+        holes: In place of each angle that depends on parameters, its number N is written
+            between two NULs.
         is_physical: Qubits are written as ``$N``.
 
     Attributes:

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import zlib
+from io import BytesIO
 from typing import Any
 
 import httpx
 
+#: Bytes that a body may be unpacked to, and how many more for each that was received: shots that
+#: are written as ``0, 1`` hold a bit in 16 or 24, and nothing that is measured is packed tighter.
+FREE, TIGHTEST = 4 * 2**20, 24
 
-async def read_body(response: httpx.Response, most: int) -> bytes | None:
-    """Read a body and unpack it; None where it is larger than `most`.
+
+async def read_body(response: httpx.Response, most: int) -> tuple[bytes | None, int]:
+    """Read a body and unpack it; None where it is larger than `most`, or a bomb.
+
+    Returns:
+        It, and how many bytes were received.
 
     It is read to its end in any case, or to the deadline: generators that are left are told of.
 
@@ -18,12 +26,12 @@ async def read_body(response: httpx.Response, most: int) -> bytes | None:
     """
     announced = response.headers.get("content-length", "")
     if announced.isdecimal() and (len(announced) > 18 or int(announced) > most):
-        return None
+        return None, 0
     was_read = response.is_stream_consumed  # by a transport in this process, which unpacked it
     body = _Body(most, "" if was_read else response.headers.get("content-encoding", ""))
     async for chunk in response.aiter_bytes() if was_read else response.aiter_raw():
         body.take(chunk)
-    return body.whole()
+    return body.whole(), body.received
 
 
 class _Body:
@@ -36,8 +44,10 @@ class _Body:
 
     def __init__(self, most: int, coding: str) -> None:
         self._most = most
-        self._content = bytearray()
-        self._is_empty = True
+        self._content = BytesIO()
+        self._length = 0
+        self.received = 0
+        self._packed = b""
         self._error: zlib.error | None = None
         self._inflating: Any = None
         coding = coding.strip().lower()
@@ -47,22 +57,32 @@ class _Body:
             self._error = zlib.error(f"content-encoding {coding[:40]!r}")
 
     @property
-    def _is_too_large(self) -> bool:
-        return len(self._content) > self._most
+    def _allowed(self) -> int:
+        """Bytes that it may be by now: what is packed far tighter than data ever is, is a bomb."""
+        if self._inflating is None:
+            return self._most
+        return min(self._most, FREE + TIGHTEST * self.received)
 
     def take(self, chunk: bytes) -> None:
         """Add a part; what is beyond the most, or cannot be unpacked, is dropped."""
-        self._is_empty = self._is_empty and not chunk
-        if self._is_too_large or self._error is not None:
+        self.received += len(chunk)
+        room = self._allowed + 1 - self._length
+        if self._error is not None or self._length > self._most:
             return
         if self._inflating is None:
-            self._content += chunk
+            self._add(chunk[:room])
             return
-        room = self._most + 1 - len(self._content)
+        self._packed += chunk
+        if room <= 0:  # more may be allowed by what is still to come
+            return
         try:
-            self._content += self._inflating.decompress(chunk, room)
+            self._add(self._inflating.decompress(self._packed, room))
         except zlib.error as error:
             self._error = error
+        self._packed = self._inflating.unconsumed_tail
+
+    def _add(self, part: bytes) -> None:
+        self._length += self._content.write(part)
 
     def whole(self) -> bytes | None:
         """Return all of it; None where it was larger than the most.
@@ -70,10 +90,10 @@ class _Body:
         Raises:
             zlib.error: It could not be unpacked.
         """
-        if self._is_too_large:
+        if self._length > self._allowed or self._packed:
             return None
-        if self._inflating is not None and not (self._inflating.eof or self._is_empty):
+        if self._inflating is not None and not self._inflating.eof and self.received:
             self._error = self._error or zlib.error("it is cut short")
         if self._error is not None:
             raise self._error
-        return bytes(self._content)
+        return self._content.getvalue()

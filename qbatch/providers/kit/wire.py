@@ -41,7 +41,7 @@ from qbatch.errors import (
 )
 from qbatch.providers.kit.body import read_body
 from qbatch.providers.kit.credentials import Secret
-from qbatch.providers.kit.foreign import decode, redact, said
+from qbatch.providers.kit.foreign import FREE_VALUES, decode, redact, said
 from qbatch.providers.kit.permission import Gate
 from qbatch.providers.kit.transport import FlatTransport
 from qbatch.snapshot.faults import make_fuse
@@ -84,6 +84,7 @@ class Reply:
         asked: Method and path, without the query, for messages.
         at: When it was received; UTC, seconds since 1970.
         is_secret: It brings a new secret, and nothing of its body is ever shown.
+        received: Bytes of the body as they came; None: as many as it has.
     """
 
     provider: str
@@ -93,6 +94,7 @@ class Reply:
     content: bytes = field(repr=False)
     at: float = 0.0
     is_secret: bool = False
+    received: int | None = None
 
     @property
     def is_success(self) -> bool:
@@ -102,10 +104,12 @@ class Reply:
         """Decode the body; see `foreign.decode`.
 
         Raises:
-            Misspoke: It is not JSON (NaN and infinities are not JSON either), or nested too deep.
+            Misspoke: It is not JSON (NaN and infinities are not JSON either), nested too deep, or
+                holds far more than came.
         """
+        came = len(self.content) if self.received is None else self.received
         try:
-            return decode(self.content)
+            return decode(self.content, most=FREE_VALUES + came)
         except (ValueError, RecursionError) as error:
             raise Misspoke(
                 f"{self.provider}: {self.asked}: answered {self.status} with "
@@ -391,19 +395,22 @@ class Wire:
             request.extensions = {**request.extensions, "trace": _trace}
         response = await self._transport.handle_async_request(request)
         try:
-            content = await read_body(response, self.max_bytes)
+            content, received = await read_body(response, self.max_bytes)
         finally:
             await response.aclose()
         if FUSE is not None:
             FUSE()
         if content is None:
-            raise Misspoke(f"{self.provider}: {asked}: the answer is over {self.max_bytes} bytes")
+            raise Misspoke(
+                f"{self.provider}: {asked}: the answer is over {self.max_bytes} bytes, or "
+                f"unpacks to far more than the {received} that came"
+            )
         headers = {name.lower(): value for name, value in response.headers.items()}
         status, at = response.status_code, self._now()
         self._ahead_s = _ahead_s(headers.get("date"), at)
         if not (is_secret and status < 300):  # a service may give the same token again
             content = _struck(content, (*self._struck, *_signatures(request.url.query)))
-        return Reply(self.provider, asked, status, headers, content, at, is_secret)
+        return Reply(self.provider, asked, status, headers, content, at, is_secret, received)
 
 
 def _spellings(text: str) -> list[bytes]:

@@ -472,7 +472,10 @@ class Scaleway:
             return update
         words = update.error or "its session ended before it did"
         if read_instant(job.get("started_at")) is None:
-            return Update(order.id, JobState.CREATED, update.status, job_id, error=words)
+            cost = (
+                None if is_hourly(self._platform or {}) else 0.0
+            )  # machines: paid by what they did
+            return Update(order.id, JobState.CREATED, update.status, job_id, error=words, cost=cost)
         return Update(order.id, JobState.FAILED, update.status, job_id, error=words)
 
     async def _prolong(self, session: Mapping[str, Any]) -> None:

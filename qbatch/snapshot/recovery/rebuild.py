@@ -20,18 +20,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 
 from qbatch.job import ID_LOST, IN_FLIGHT, JobState
 from qbatch.purchase import TABLE, Event
 from qbatch.snapshot import rows
-from qbatch.snapshot.reading import IDS, PLACES, PLAN, POINTS, PURCHASES
+from qbatch.snapshot.reading import IDS, PIECES, PLACES, PLAN, POINTS, PURCHASES
 from qbatch.snapshot.recovery.tables import Tables
 from qbatch.snapshot.schema import PRISTINE, crc_of, point_from_row, point_values
 
 #: Facts that are of no use without one another, and all that each run writes anew.
 _OF_MANIFEST = {"manifest", "manifest_path", "manifest_folder", "overrides"}
 _REWRITTEN = {
-    *(*_OF_MANIFEST, "name", "axes", "targets", "run_folder", POINTS, PLACES, PLAN, PURCHASES, IDS),
+    *_OF_MANIFEST,
+    *("name", "axes", "targets", "run_folder", POINTS, PIECES, PLACES, PLAN, PURCHASES, IDS),
     *("limits", "versions", "selection", "started_at", "finished_at", "created_at"),
 }
 
@@ -196,7 +198,7 @@ class Rebuild:
         for ordinal, row in self._points.items():
             if row.setting and row.setting not in settings.rows:
                 was_lost = True
-                values = point_values(point_from_row(row), ordinal, row.position, "", row.id)
+                values = point_values(replace(point_from_row(row), setting=""), row.position)
                 self._points[ordinal] = rows.Point(*values)
                 if row.position is None:  # no run writes it again, and nothing is fetched without
                     self._mute.update(each.ordinal for each in self._sent.get(ordinal, ()))
@@ -211,6 +213,8 @@ class Rebuild:
         """Follow each job whose row is lost, or does not fit to what other rows say."""
         for ordinal, point in sorted(self._points.items()):
             row = self._jobs.get(ordinal)
+            if not point.shots:
+                continue  # it buys nothing, and has no job
             if row is None or self._is_out_of_date(row):
                 self._follow(point)
             elif row.state == JobState.COMPLETED and ordinal not in self._results:
