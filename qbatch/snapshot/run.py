@@ -232,6 +232,16 @@ class Run:
         self._trust.check("jobs", "positions")
         return counts_by_state(self._db, self.path)
 
+    def completed_since(self, moment: datetime) -> int:
+        """How many points of the plan have results that came at `moment` or later."""
+        rows = self._rows(
+            "SELECT count(*) FROM results JOIN points USING (ordinal)"
+            " WHERE position IS NOT NULL AND at >= ?",
+            (moment.timestamp(),),
+            of=("results", "points"),
+        )
+        return int(rows[0][0])
+
     def spent(self) -> dict[str, float]:
         """Unit -> what all attempts cost so far, also of points in the plan no more.
 

@@ -13,15 +13,16 @@ import subprocess
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 
-from qbatch.cli import status_costs, words
+from qbatch.cli import progress, status_costs, words
 from qbatch.job import JobState
-from qbatch.snapshot import Entry, Snapshot, open_run, total_up
+from qbatch.snapshot import Entry, Run, Snapshot, open_run, total_up
 
 Call = Callable[..., Any]
 SetState = Callable[..., str]
@@ -257,6 +258,25 @@ def test_a_lock_tells_apart_what_changed(qbatch: Call, done: Path) -> None:
     assert "characters" not in said.err
     old, new = re.findall(r"([0-9a-f]{12})… → ([0-9a-f]{12})…", said.err)[0]
     assert old != new
+
+
+@pytest.mark.parametrize(("days", "before"), [(-1, 0), (1, 3)])
+def test_watching_tells_the_rate_of_the_run_itself(
+    days: int, before: int, qbatch: Call, done: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """P35: it was another one than the runner's, counted from when somebody looked."""
+    began = datetime.now(UTC) + timedelta(days=days)
+    with Snapshot(Path("runs/pair")) as snapshot:
+        snapshot.set_meta(started_at=began.isoformat())
+    told: list[Any] = []
+    monkeypatch.setattr(progress.JsonTeller, "started", lambda _, *facts: told.append(facts))
+    looks = iter([True, True])
+    monkeypatch.setattr(Run, "is_running", property(lambda _: next(looks, False)))
+    monkeypatch.setattr("qbatch.cli.verbs.status.LOOK_S", 0.0)
+    qbatch("status", done, "--watch", "--json")
+    ((name, total, at_first, ran_s),) = told
+    assert (name, total, at_first) == ("pair", 3, before)
+    assert ran_s == pytest.approx(-86_400 * days, abs=60)
 
 
 def test_watching_a_run_that_nobody_runs_ends_at_once(qbatch: Call, done: Path) -> None:

@@ -104,7 +104,11 @@ def test_a_survey_of_something_new_goes_through_nothing() -> None:
 
 @pytest.mark.parametrize(
     ("there", "told"),
-    [(400, "missing: 400 of 1 000 done"), (1000, "done"), (3000, "done: 1 000 wanted, 3 000 used")],
+    [
+        (400, "more shots: 400 of 1 000 done"),
+        (1000, "done"),
+        (3000, "done: 1 000 wanted, 3 000 used"),
+    ],
 )
 def test_shots_that_are_there_are_told(there: int, told: str) -> None:
     sweep = {"matrix": {"gamma": [1], "beta": [0]}}

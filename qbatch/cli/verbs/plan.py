@@ -123,11 +123,11 @@ def _facts(reason: Reason) -> dict[str, Any]:
 
 
 def _tell(made: Plan, summary: PlanSummary, left: PlanSummary, told: Survey) -> None:
-    from qbatch.cli.tables import format_table
+    from qbatch.cli.tables import format_table, wrapped
     from qbatch.cli.words import headline
     from qbatch.notation import whole
 
-    click.echo(headline(made.manifest.name, summary))
+    click.echo(wrapped(headline(made.manifest.name, summary)))
     rows = [
         [
             each.backend,
@@ -160,13 +160,15 @@ def _unpriced(unit: str) -> str:
 
 
 def _tell_reasons(told: Survey) -> None:
+    from qbatch.cli.tables import wrapped
     from qbatch.notation import whole
 
     words = (f"{whole(number)} {why.value}" for why, number in told.counts.items())
-    click.echo("why: " + (", ".join(words) or "nothing"))
+    click.echo(wrapped("why: " + (", ".join(words) or "nothing")))
     width = max((len(reason.point.name) for reason in told.first), default=0)
     for reason in told.first:
-        click.echo(f"  {reason.point.id[:8]}  {reason.point.name.ljust(width)}  {reason}")
+        line = f"  {reason.point.id[:8]}  {reason.point.name.ljust(width)}  {reason}"
+        click.echo(wrapped(line, " " * 12))
     more = told.counts.total() - len(told.first)
     if more:
         click.echo(f"  and {whole(more)} more; --all lists them, -k selects")

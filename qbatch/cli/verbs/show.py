@@ -13,7 +13,7 @@ import click
 
 from qbatch.cli.completing import complete_points
 from qbatch.cli.options import json_option, only_expression_option, out_option, run_argument
-from qbatch.cli.tables import format_table
+from qbatch.cli.tables import format_table, wrapped
 from qbatch.job import JobState
 
 if TYPE_CHECKING:
@@ -197,7 +197,10 @@ def _unlike(parameter: str, *taken: str) -> str:
 
 def _pairs(pairs: dict[str, str]) -> str:
     width = max(map(len, pairs))
-    return "\n".join(f"{key.ljust(width)}  {value}" for key, value in pairs.items())
+    further = " " * (width + 2)
+    return "\n".join(
+        wrapped(f"{key.ljust(width)}  {value}", further) for key, value in pairs.items()
+    )
 
 
 def _attempts(run: Run, point: PointResult) -> str:

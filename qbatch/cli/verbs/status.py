@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -81,8 +82,13 @@ def _watch(run: Run, *, as_json: bool) -> None:
     if not run.is_running:
         return
     with closing(open_teller(as_json=as_json)) as teller:
-        states = run.counts_by_state()
-        teller.started(run.name, sum(states.values()), states.get(JobState.COMPLETED, 0))
+        states, began = run.counts_by_state(), run.meta.get("started_at")
+        before, ran_s = states.get(JobState.COMPLETED, 0), 0.0
+        if began:  # as the runner counts: what it did since it began
+            moment = datetime.fromisoformat(began)
+            before -= run.completed_since(moment)
+            ran_s = (datetime.now(UTC) - moment).total_seconds()
+        teller.started(run.name, sum(states.values()), before, ran_s)
         while run.is_running:
             states = run.counts_by_state()
             failed, held = states.get(JobState.FAILED, 0), states.get(JobState.HELD, 0)
