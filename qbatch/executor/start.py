@@ -26,6 +26,7 @@ import trio
 
 from qbatch.errors import QbatchError, RunLockedError, SnapshotError, Unavailable
 from qbatch.executor.budget import Excess
+from qbatch.executor.descriptors import ensure_descriptors
 from qbatch.executor.engine import WANTED, Settings
 from qbatch.executor.events import Observer, Summary, Warned, ignore
 from qbatch.executor.execute import Only, collapsed, execute
@@ -240,6 +241,7 @@ def _raise_for_signal(stop: Stop) -> None:
 async def _run(request: _Request) -> Run:
     from qbatch.providers import open_driver
 
+    ensure_descriptors()
     plan = request.plan or _expand(request)
     manifest = plan.manifest
     folder = Path(request.out) if request.out is not None else Path("runs") / manifest.name
