@@ -22,6 +22,7 @@ import trio
 from qbatch.errors import Misspoke, ProviderError, Refused, Unavailable
 from qbatch.executor.accounts import hold_foreign
 from qbatch.executor.carry import CUT_OFF, MAX_LOOKS, Carrier
+from qbatch.executor.descriptors import ensure_descriptors
 from qbatch.executor.engine import Engine, Settings
 from qbatch.executor.events import Observer, Started, Summary
 from qbatch.executor.execute import collapsed
@@ -89,6 +90,7 @@ def cancel_run(
 def _attend(
     folder: Path, errand: Errand, observer: Observer, surroundings: Surroundings | None
 ) -> Run:
+    ensure_descriptors()
     with Run(folder) as run:
         manifest, run_id, known = run.manifest, run.meta.get("run_id", ""), run.targets
     prices = {name: Price(**target["price"]) for name, target in known.items()}

@@ -24,6 +24,7 @@ from random import Random
 import trio
 
 from qbatch.errors import QbatchError, RunLockedError, SnapshotError, Unavailable
+from qbatch.executor.descriptors import ensure_descriptors
 from qbatch.executor.engine import WANTED, Settings
 from qbatch.executor.events import Observer, Summary, Warned
 from qbatch.executor.execute import Only, collapsed, execute
@@ -176,6 +177,7 @@ async def run_async_with(source: Manifest | str | Path, options: Options) -> Run
     """`run_async`, its options as one value."""
     from qbatch.providers import open_driver
 
+    ensure_descriptors()
     plan = options.plan or _expand(source, options)
     manifest = plan.manifest
     folder = Path(options.out) if options.out is not None else Path("runs") / manifest.name
