@@ -12,21 +12,23 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from qbatch.circuit import program_text
-from qbatch.job import JobState
 from qbatch.manifest.models import Backend
 from qbatch.providers import (
-    Absent,
+    Answer,
     Batch,
+    Done,
+    Failed,
     Fetched,
-    Found,
     Intent,
-    Located,
+    NotTaken,
     Order,
     Prepared,
     Price,
+    Strange,
     Surroundings,
+    Taken,
     Target,
-    Update,
+    Words,
 )
 from qbatch.providers.kit.accounts import named, owner
 from qbatch.providers.kit.credentials import address, read_environment
@@ -34,7 +36,7 @@ from qbatch.providers.kit.proofs import refusal
 from qbatch.providers.kit.tally import read_tally
 from qbatch.providers.kit.wire import Reply, Wire
 
-STATES = {"queued": JobState.SUBMITTED, "done": JobState.COMPLETED, "broken": JobState.FAILED}
+WORDS: Words = {"queued": Taken, "done": Done, "broken": Failed}
 
 #: Errors of ``POST /jobs`` that are told before anything is done.
 NOT_BOUGHT = {400: ("bad_program",)}
@@ -104,23 +106,22 @@ class ToyCloud:
         body = self._options.model_dump() | {"name": name, "program": program}
         return Intent(name, json.dumps(body | {"shots": order.shots}).encode())
 
-    async def submit(self, batch: Batch, intent: Intent) -> Sequence[Update]:
+    async def submit(self, batch: Batch, intent: Intent) -> Sequence[Answer]:
         reply = await self._ask("POST", "jobs", intent.body)
         if not reply.is_success:
             told = reply.object()
             raise refusal(reply, str(told.get("code", "")), str(told.get("words", "")), NOT_BOUGHT)
-        return [Update(batch.orders[0].id, JobState.SUBMITTED, "queued", intent.key)]
+        return [Taken(batch.orders[0].id, "queued", intent.key)]
 
-    async def locate(self, batch: Batch, intent: Intent) -> Mapping[str, Located]:
-        job = (await self._jobs()).get(intent.key)
-        key = batch.orders[0].id
-        return {key: Absent() if job is None else Found(self._news(key, intent.key, job))}
+    async def locate(self, batch: Batch, intent: Intent) -> Sequence[Answer]:
+        job, key = (await self._jobs()).get(intent.key), batch.orders[0].id
+        return [NotTaken(key) if job is None else self._news(key, intent.key, job)]
 
-    def _news(self, key: str, name: str, job: Mapping[str, Any]) -> Update:
+    def _news(self, key: str, name: str, job: Mapping[str, Any]) -> Answer:
         status = str(job.get("status", ""))
-        return Update(key, STATES.get(status), status, name, error=str(job.get("words", "")))
+        return WORDS.get(status, Strange)(key, status, name, error=str(job.get("words", "")))
 
-    async def poll(self, batches: Sequence[Batch]) -> Sequence[Update]:
+    async def poll(self, batches: Sequence[Batch]) -> Sequence[Answer]:
         jobs = await self._jobs()
         names = {batch.composite.memo["name"]: batch.orders[0].id for batch in batches}
         return [self._news(key, name, jobs[name]) for name, key in names.items() if name in jobs]
@@ -130,7 +131,7 @@ class ToyCloud:
         counts = read_tally("toy-cloud", order, job["counts"], leftmost_is_bit_0=False)
         return [Fetched(order.id, counts, cost=float(job["credits"]))]
 
-    async def cancel(self, batch: Batch, job_ids: Sequence[str]) -> Sequence[Update]:
+    async def cancel(self, batch: Batch, job_ids: Sequence[str]) -> Sequence[Answer]:
         return []
 
     async def release(self, batch: Batch) -> Mapping[str, float]:
