@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 import ast
+import itertools
 from pathlib import Path
 
 import pytest
 
 import qbatch
-from qbatch.executor import answers
-from qbatch.providers import Absent, Found, Unknown, Update
+from qbatch.executor import doubts
+from qbatch.executor.flight import Flight
+from qbatch.job import CompositeJob, Job
+from qbatch.providers import (
+    Answer,
+    Batch,
+    Failed,
+    GivenBack,
+    Missing,
+    NotTaken,
+    Running,
+    Unclear,
+    answers,
+)
 from qbatch.purchase import (
     FINAL,
     IN_FLIGHT,
@@ -22,8 +35,19 @@ from qbatch.purchase import (
     Row,
     follows,
 )
+from qbatch.snapshot import JobRow
 
 ROWS = [(state, event, row) for state, rows in TABLE.items() for event, row in rows.items()]
+
+#: Everything that a provider can say.
+KINDS = [
+    kind
+    for kind in vars(answers).values()
+    if isinstance(kind, type) and issubclass(kind, Answer) and kind is not Answer
+]
+
+#: Where a purchase stands that its provider certainly has.
+AT_PROVIDER = (JobState.SUBMITTED, JobState.RUNNING)
 
 #: Written out here by hand: what shows that nothing is paid for, or that a person takes it on.
 PROOFS = {
@@ -112,39 +136,90 @@ def test_moves_are_those_of_the_table() -> None:
         assert MOVES[old] == {row.state for s, _, row in ROWS if s is old} - {old}
 
 
-UPDATES = [
-    Update("j", state, provider_job_id=known)
-    for state in (*JobState, None)
-    for known in ("1", None)
-]
-SAID = {
-    "submit": [answers.of_sending(update) for update in UPDATES],
-    "poll": [answers.of_news(update) for update in UPDATES],
-    "locate": [
-        answers.of_looking(answer, is_known=known, may_look_again=again)
-        for answer in (*map(Found, UPDATES), Absent(), Unknown("look there"))
-        for known in (True, False)
-        for again in (True, False)
-    ],
-}
+ANSWERS = [kind("j", provider_job_id=known) for kind in KINDS for known in ("1", None)]
+ANSWERS += [Unclear("j", again_s=5.0), Unclear("j", again_s=5.0, is_patient=True)]
+ANSWERS += [Missing("j", is_proof=True), Missing("j", settle_s=9.0, is_proof=True)]
+ANSWERS += [Failed("j", "1", settle_s=9.0)]
 
 
-@pytest.mark.parametrize("call", SAID)
-def test_whatever_a_driver_says_is_an_event_of_the_table(call: str) -> None:
-    told = {event for events in SAID.values() for event in events}
+def flight_of(state: JobState, known: str | None) -> Flight:
+    batch = Batch(CompositeJob("c", "cloud", ("j",)), ())
+    return Flight(batch, {"j": JobRow(1, Job("j", state, provider_job_id=known))})
+
+
+def events_of(call: str) -> list[tuple[Answer, JobState, Event]]:
+    """Whatever may be said, at any time, where it may be asked -> the event that it is then."""
+    if call == "submit":
+        state = JobState.SUBMITTING
+        return [(answer, state, doubts.of_sending(answer)) for answer in ANSWERS]
+    found = []
+    places = {"locate": (JobState.SUBMITTING, JobState.HELD), "poll": AT_PROVIDER}[call]
+    for answer, state, known in itertools.product(ANSWERS, places, ("1", None)):
+        flight = flight_of(state, known)
+        for now in (0.0, 1.0, 500.0):
+            if call == "locate":
+                found.append((answer, state, doubts.of_looking(flight, answer, now).event))
+            elif event := doubts.of_news(flight, answer, now):
+                found.append((answer, state, event))
+    return found
+
+
+SAID = {call: events_of(call) for call in ("submit", "locate", "poll")}
+
+
+def test_each_kind_of_answer_is_an_event_of_its_own() -> None:
+    assert len({kind.event for kind in KINDS}) == len(KINDS)
+
+
+@pytest.mark.parametrize("call", ["submit", "locate"])
+def test_whatever_a_driver_says_has_a_row_in_the_table(call: str) -> None:
+    """But for an end that is none: what a driver says of a job there is in the table, whole."""
+    for answer, state, event in SAID[call]:
+        assert follows(state, event) is not None, (answer, state)
+
+
+def test_what_drivers_may_say_is_all_that_the_table_knows_of_providers() -> None:
     by_providers = set(Event) - DECISIONS
     by_providers -= {Event.SENT, Event.UNFIT, Event.STORED, Event.UNREADABLE, Event.AGAIN}
-    by_providers -= {Event.ELSEWHERE, Event.CUT_OFF}
-    assert set(SAID[call]) <= by_providers
-    assert told == by_providers - {Event.TIMED_OUT}
+    by_providers -= {Event.ELSEWHERE, Event.CUT_OFF, Event.TIMED_OUT}
+    told = {event for events in SAID.values() for _, _, event in events}
+    told |= {kind.event for kind in KINDS}
+    assert told == by_providers
 
 
-def test_no_answer_without_a_word_for_it_sends_a_purchase_again() -> None:
-    for update in UPDATES:
-        for event in (answers.of_sending(update), answers.of_news(update)):
-            row = follows(JobState.SUBMITTING, event)
+def test_only_an_answer_with_a_word_for_it_sends_a_purchase_again() -> None:
+    for events in SAID.values():
+        for answer, state, event in events:
+            row = follows(state, event)
             if row is not None and row.next in (Next.SEND, Next.SEND_ANEW):
-                assert update.state is JobState.CREATED
+                is_proof = isinstance(answer, Missing) and answer.is_proof
+                assert is_proof or isinstance(answer, NotTaken | GivenBack), answer
+
+
+def test_what_a_provider_had_is_never_called_not_taken() -> None:
+    for answer, known in itertools.product(ANSWERS, ("1", None)):
+        flight = flight_of(JobState.HELD, known)
+        for now in (0.0, 1.0, 500.0):
+            if doubts.of_looking(flight, answer, now).event is Event.NOT_TAKEN:
+                assert known is None
+
+
+def test_what_counts_only_if_it_lasts_counts_once_it_did() -> None:
+    flight, answer = (
+        flight_of(JobState.SUBMITTING, None),
+        Missing("j", settle_s=60.0, is_proof=True),
+    )
+    assert doubts.of_looking(flight, answer, 0.0).event is Event.UNCLEAR
+    assert doubts.of_looking(flight, answer, 59.9).event is Event.UNCLEAR
+    assert doubts.of_looking(flight, answer, 60.0) == doubts.Seen(Event.NOT_TAKEN)
+
+
+def test_what_is_said_otherwise_meanwhile_begins_anew() -> None:
+    flight, answer = flight_of(JobState.SUBMITTED, "1"), GivenBack("j", settle_s=60.0)
+    assert doubts.of_news(flight, answer, 0.0) is None
+    assert doubts.of_news(flight, Running("j"), 30.0) is Event.RUNNING
+    assert doubts.of_news(flight, answer, 61.0) is None
+    assert doubts.of_news(flight, answer, 121.0) is Event.GIVEN_BACK
 
 
 def test_the_table_knows_no_clock_no_storage_and_no_network() -> None:

@@ -21,8 +21,9 @@ import trio
 
 from qbatch.errors import Misspoke, ProviderError, Refused, Unavailable
 from qbatch.executor.accounts import hold_foreign
-from qbatch.executor.carry import CUT_OFF, MAX_LOOKS, Carrier
+from qbatch.executor.carry import CUT_OFF, Carrier
 from qbatch.executor.descriptors import ensure_descriptors
+from qbatch.executor.doubts import MAX_LOOKS
 from qbatch.executor.engine import Engine, Settings
 from qbatch.executor.events import Observer, Started, Summary
 from qbatch.executor.execute import collapsed

@@ -10,10 +10,10 @@ again, unknown is held for the person to decide. A result and the move to COMPLE
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import trio
 
@@ -27,7 +27,7 @@ from qbatch.errors import (
     TooLarge,
     Unavailable,
 )
-from qbatch.executor import answers
+from qbatch.executor import doubts
 from qbatch.executor.accounts import pinned
 from qbatch.executor.budget import expected_prices
 from qbatch.executor.fetching import fetch
@@ -37,32 +37,26 @@ from qbatch.executor.moves import Moves
 from qbatch.executor.pace import MOST_S, SHARE
 from qbatch.executor.recall import recalled
 from qbatch.executor.waits import Cause
-from qbatch.job import AWAY, ID_LOST, CompositeJob, JobState
+from qbatch.job import AWAY, CompositeJob, JobState
 from qbatch.plan.packing import composite_id
 from qbatch.providers import (
-    Absent,
+    Answer,
     Batch,
-    Found,
-    Located,
     Missing,
+    NotTaken,
     Prepared,
-    Unknown,
-    Update,
+    Strange,
+    Unclear,
 )
 from qbatch.purchase import Event, Next
 from qbatch.snapshot import Entry, JobRow
+from qbatch.snapshot.store import Stage
 
 if TYPE_CHECKING:
     from qbatch.executor.engine import Engine
 
-#: How often `locate` is asked, where it says that looking again later may help.
-MAX_LOOKS = 5
-
 #: Why the outcome of a purchase is not known, where a run took it up.
 CUT_OFF = "the last run was cut off while it was sent"
-
-#: So many polls in a row, over so many seconds, must say that a job is lost before it is held.
-MAX_DOUBTS, DOUBT_S = 3, 120.0
 
 #: Of a job that was found under a word that is not known.
 FOUND_UNCLEAR = "found, but its state is not known"
@@ -262,7 +256,7 @@ class Carrier:
         assert flight.intent is not None
         self._start_clock(flight, 0.0)
         flight.looks, flight.refusal = 0, None
-        flight.unseen_at.clear()
+        flight.said_at.clear()
         lost: ProviderError | None = None
         is_sent = False
         try:
@@ -294,11 +288,11 @@ class Carrier:
         else:
             await self._send_rest(flight)
 
-    async def _take_over(self, flight: Flight, found: Sequence[Update]) -> None:
+    async def _take_over(self, flight: Flight, found: Sequence[Answer]) -> None:
         """Children that another copy of the run folder bought are ours; the others are sent."""
         self._start_clock(flight, 0.0)
         flight.looks, flight.refusal = 0, None
-        flight.unseen_at.clear()
+        flight.said_at.clear()
         await self._take_answers(flight, found)
         rest = flight.ids_in(JobState.SUBMITTING)
         moves = [flight.happens(key, Event.NOT_TAKEN, error="") for key in rest]
@@ -327,7 +321,7 @@ class Carrier:
         left_s = self._lane.timeout_s - max(0.0, elapsed_s)
         flight.deadline = trio.current_time() + max(0.0, left_s)
 
-    async def _take_answers(self, flight: Flight, updates: Iterable[Update]) -> None:
+    async def _take_answers(self, flight: Flight, updates: Iterable[Answer]) -> None:
         """Commit what `submit` said; children it did not speak of stay SUBMITTING."""
         moves, taken = [], []
         with flight.one_attempt():
@@ -335,18 +329,18 @@ class Carrier:
                 if update.job_id not in flight.rows:
                     self._lane.warn(f"answered about a job that was not sent: {update.job_id!r}")
                     continue
-                move = self._entered(flight, update, answers.of_sending(update))
+                move = self._entered(flight, update, doubts.of_sending(update))
                 if move is not None:
                     moves.append(move)
                     taken.append(update)
         steps = self._replies(flight, taken)
         await self._moves.commit(flight, moves, stage="submitted", steps=steps)
 
-    def _entered(self, flight: Flight, update: Update, event: Event) -> Move | None:
+    def _entered(self, flight: Flight, update: Answer, event: Event) -> Move | None:
         """Where the table of purchases puts a child; None: it stays where it is."""
         key = update.job_id
         follows = purchase.follows(flight.job(key).state, event)
-        if update.state is None:
+        if isinstance(update, Strange):
             self._lane.warn_of_word(update.status, flight.order(key).name)
         if follows is None:
             return None
@@ -363,7 +357,7 @@ class Carrier:
         )
         return self._moved(flight, update, event) if is_news else None
 
-    def _moved(self, flight: Flight, update: Update, event: Event) -> Move:
+    def _moved(self, flight: Flight, update: Answer, event: Event) -> Move:
         job = flight.job(update.job_id)
         return flight.happens(
             update.job_id,
@@ -382,9 +376,7 @@ class Carrier:
         So do children that the provider had and gave back: another purchase needs another key.
         """
         rest = flight.ids_in(JobState.CREATED)
-        generation = flight.batch.composite.generation
-        is_whole = len(rest) == len(flight.ids) == len(flight.rows)
-        if is_whole and all(flight.job(key).generation == generation for key in rest):
+        if _is_sent_again(flight, ()):
             await self._put_back(flight, (), "")
             return
         parts: dict[int, list[str]] = {}
@@ -439,47 +431,45 @@ class Carrier:
         keys += flight.ids_in(JobState.HELD) if also_held else sorted(flight.reopened)
         flight.looks, flight.doubt = flight.looks + 1, reason
         try:
-            located = await self._lane.read(
-                lambda: self._lane.driver.locate(flight.current(), intent)
-            )
+            told = await self._lane.read(lambda: self._lane.driver.locate(flight.current(), intent))
         except (Refused, Misspoke) as error:
-            located = {key: Unknown(f"{reason}; looking for it failed: {error}") for key in keys}
-        told_of = {key: _settled(flight, key, located.get(key, Unknown(reason))) for key in keys}
-        waits = [wait_s for a in told_of.values() if (wait_s := _again_s(flight, a)) is not None]
+            failed = f"{reason}; looking for it failed: {error}"
+            told = [Unclear(key, error=failed) for key in keys]
+        by_key: dict[str, Answer] = {key: Unclear(key, error=reason) for key in keys}
+        by_key |= {answer.job_id: answer for answer in told if answer.job_id in by_key}
+        now = trio.current_time()
+        seen = {key: doubts.of_looking(flight, answer, now) for key, answer in by_key.items()}
         with flight.one_attempt():
-            found = [self._located(flight, key, answer) for key, answer in told_of.items()]
+            found = [self._located(flight, by_key[key], seen[key].event) for key in keys]
         moves = [move for move in found if move is not None]
-        told = [answer.update for answer in told_of.values() if isinstance(answer, Found)]
-        steps = self._replies(flight, told)
-        await self._moves.commit(flight, moves, stage="submitted", note=reason, steps=steps)
-        flight.reopened = {
-            key
-            for key, answer in told_of.items()
-            if flight.job(key).status == AWAY and _again_s(flight, answer) is not None
-        }
+        steps = self._replies(flight, by_key.values())
+        stage: Stage = "created" if _is_sent_again(flight, moves) else "submitted"
+        if stage == "created" and (memo := _memo_anew(by_key.values())) is not None:
+            flight.remember(pinned(memo, self._lane.account))
+            steps = [*steps, partial(self._write_memo, flight)]
+        await self._moves.commit(flight, moves, stage=stage, note=reason, steps=steps)
+        waits = {key: one.again_s for key, one in seen.items() if one.again_s is not None}
+        flight.reopened = {key for key in waits if flight.job(key).status == AWAY}
         is_unclear = bool(flight.reopened or flight.ids_in(JobState.SUBMITTING))
-        flight.look_at = trio.current_time() + max(waits) if is_unclear else math.inf
+        flight.look_at = now + max(waits.values()) if is_unclear else math.inf
         await self._send_rest(flight)
 
-    def _located(self, flight: Flight, key: str, answer: Located) -> Move | None:
-        job = flight.job(key)
-        is_known = job.provider_job_id is not None or job.status == ID_LOST
-        may_look_again = _again_s(flight, answer) is not None
-        event = answers.of_looking(answer, is_known=is_known, may_look_again=may_look_again)
-        if isinstance(answer, Found):
-            update = replace(answer.update, job_id=key)
-            move = None if event is Event.UNKNOWABLE else self._entered(flight, update, event)
-            return move or self._kept(flight, key, Event.UNKNOWABLE, FOUND_UNCLEAR)
+    def _located(self, flight: Flight, answer: Answer, event: Event) -> Move | None:
+        key = answer.job_id
         if event is Event.NOT_TAKEN:
             return self._not_taken(flight, key)
         if event is Event.UNCLEAR:
             return None
         if event is Event.GONE:
-            told = f" as {job.provider_job_id}" if job.provider_job_id else ""
+            known = flight.job(key).provider_job_id
+            told = f" as {known}" if known else ""
             advice = f"the provider took it{told} and does not have it any more"
             return self._kept(flight, key, event, advice)
-        assert isinstance(answer, Unknown)
-        return self._kept(flight, key, event, answer.advice)
+        if event is Event.UNKNOWABLE:
+            advice = FOUND_UNCLEAR if isinstance(answer, Strange) else answer.error
+            return self._kept(flight, key, event, advice)
+        move = self._entered(flight, answer, event)
+        return move or self._kept(flight, key, Event.UNKNOWABLE, FOUND_UNCLEAR)
 
     def _kept(self, flight: Flight, key: str, event: Event, advice: str) -> Move | None:
         """Hold a child for a person, or say that it is held still."""
@@ -514,7 +504,7 @@ class Carrier:
             if flight.look_at <= trio.current_time():
                 await self._look(flight, flight.doubt)
                 continue
-            news: Sequence[Update] = ()
+            news: Sequence[Answer] = ()
             with trio.move_on_at(min(flight.deadline, flight.look_at)):
                 news = await flight.wait_news()
             if news:
@@ -523,7 +513,7 @@ class Carrier:
                 await self._time_out(flight)
         self._lane.unwatch(flight)
 
-    async def _take_news(self, flight: Flight, news: Iterable[Update]) -> None:
+    async def _take_news(self, flight: Flight, news: Iterable[Answer]) -> None:
         moves: dict[str, Move] = {}
         taken = []
         with flight.one_attempt():
@@ -538,7 +528,7 @@ class Carrier:
         await self._moves.commit(flight, moves.values(), steps=steps)
         await self._send_rest(flight)
 
-    def _replies(self, flight: Flight, updates: Iterable[Update]) -> Sequence[Callable[[], None]]:
+    def _replies(self, flight: Flight, updates: Iterable[Answer]) -> Sequence[Callable[[], None]]:
         """The step that keeps what the provider sent along with its news."""
         kept = [
             (flight.rows[update.job_id].ordinal, kind, body)
@@ -553,27 +543,18 @@ class Carrier:
 
         return (write,) if kept else ()
 
-    def _changed(self, flight: Flight, update: Update) -> Move | None:
-        """Where news puts a child; None: nowhere new."""
-        key, event = update.job_id, answers.of_news(update)
-        if flight.job(key).state not in AT_WORK or event is Event.STRANGE:
+    def _changed(self, flight: Flight, update: Answer) -> Move | None:
+        """What news does to a child; None: nothing."""
+        key, event = update.job_id, doubts.of_news(flight, update, trio.current_time())
+        if event is None or flight.job(key).state not in AT_WORK or event is Event.STRANGE:
             return None
-        if event is Event.MISSING:
-            if not self._is_gone(flight, key):
-                return None
+        if event is Event.GONE:
             self._lane.warn(f"{flight.order(key).name}: held: {update.error}")
-            event = Event.GONE
         if event is Event.CANCELLED and flight.was_cancelled:
             update, event = replace(update, error=self._too_late()), Event.FAILED
         return self._entered(flight, update, event)
 
-    def _is_gone(self, flight: Flight, key: str) -> bool:
-        """Whether a child has been missing for long enough, and often enough."""
-        flight.doubts[key] += 1
-        since = flight.missed_at.setdefault(key, trio.current_time())
-        return flight.doubts[key] >= MAX_DOUBTS and trio.current_time() - since >= DOUBT_S
-
-    def _given_back(self, flight: Flight, update: Update) -> Move:
+    def _given_back(self, flight: Flight, update: Answer) -> Move:
         """The provider took it and will not do it: another purchase, with another key."""
         flight.failures.append(update.error or "given back by the provider")
         return flight.happens(
@@ -641,7 +622,7 @@ class Carrier:
         await self._moves.commit(flight, moves, stage="submitted")
 
 
-def _bill(update: Update) -> Bill | None:
+def _bill(update: Answer) -> Bill | None:
     return None if update.cost is None else Bill(update.cost)
 
 
@@ -650,21 +631,18 @@ def _not_sent(failures: Sequence[str]) -> str:
     return f"not sent after {len(failures)} attempts: {told}"
 
 
-def _settled(flight: Flight, key: str, answer: Located) -> Located:
-    """Turn what is missing into what that says by now."""
-    if not isinstance(answer, Missing):
-        flight.unseen_at.pop(key, None)
-        return answer
-    since = flight.unseen_at.setdefault(key, trio.current_time())
-    left_s = answer.settle_s - (trio.current_time() - since)
-    if left_s > 0:
-        pause_s = left_s if answer.look_s is None else min(left_s, answer.look_s)
-        return Unknown(answer.advice, again_s=pause_s + 0.1, is_patient=True)
-    return Absent() if answer.is_proof else Unknown(answer.advice)
+def _is_sent_again(flight: Flight, moves: Iterable[Move]) -> bool:
+    """Whether, after these moves, all of a flight is to be sent again, as it is."""
+    jobs = {key: row.job for key, row in flight.rows.items()}
+    jobs |= {move.row.job.id: move.row.job for move in moves}
+    generation = flight.batch.composite.generation
+    is_back = all(
+        job.state is JobState.CREATED and job.generation == generation for job in jobs.values()
+    )
+    return is_back and len(flight.ids) == len(flight.rows)
 
 
-def _again_s(flight: Flight, answer: Located) -> float | None:
-    """Seconds until it is worth looking again, or None."""
-    if not isinstance(answer, Unknown) or answer.again_s is None:
-        return None
-    return answer.again_s if answer.is_patient or flight.looks < MAX_LOOKS else None
+def _memo_anew(told: Iterable[Answer]) -> Mapping[str, Any] | None:
+    """What a driver wants remembered as it is sent again; None: nothing new."""
+    memos = (one.memo for one in told if isinstance(one, NotTaken | Missing))
+    return next((memo for memo in memos if memo is not None), None)

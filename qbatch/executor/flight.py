@@ -16,7 +16,7 @@ import trio
 
 from qbatch.errors import JobStateError, Refused
 from qbatch.job import JobState
-from qbatch.providers import Batch, Intent, Order, Update
+from qbatch.providers import Answer, Batch, Intent, Order
 from qbatch.purchase import Event, Ledger, follows
 from qbatch.snapshot import JobRow
 from qbatch.snapshot.store import Stage
@@ -77,8 +77,8 @@ class Flight:
         turned_away: How often in a row.
         ripe: Children the provider says are completed; their results are not here yet.
         doubts: Child -> how often in a row the provider said it knows nothing of it.
-        missed_at: Child -> when it said so first; trio clock.
-        unseen_at: Child -> since when it is missing where it would be if it was taken; trio clock.
+        said_at: Child -> since when something is said of it that counts only if it lasts; trio
+            clock.
         reopened: Held children whose account is back, while they are looked for.
         was_cancelled: The time-out passed and cancelling was asked for.
         bought: Child -> generation under which it was last sent.
@@ -98,14 +98,13 @@ class Flight:
     failures: list[str] = field(default_factory=list)
     turned_away_at: float = math.inf
     turned_away: int = 0
-    ripe: dict[str, Update] = field(default_factory=dict)
+    ripe: dict[str, Answer] = field(default_factory=dict)
     doubts: Counter[str] = field(default_factory=Counter)
-    missed_at: dict[str, float] = field(default_factory=dict)
-    unseen_at: dict[str, float] = field(default_factory=dict)
+    said_at: dict[str, float] = field(default_factory=dict)
     reopened: set[str] = field(default_factory=set)
     was_cancelled: bool = False
     bought: dict[str, int] = field(default_factory=dict)
-    inbox: list[Update] = field(default_factory=list)
+    inbox: list[Answer] = field(default_factory=list)
     _gone: set[str] = field(default_factory=set)
     _bell: trio.Event = field(default_factory=trio.Event)
 
@@ -223,12 +222,12 @@ class Flight:
         yield
         del self.failures[known + 1 :]
 
-    def deliver(self, update: Update) -> None:
+    def deliver(self, answer: Answer) -> None:
         """Put news into the inbox."""
-        self.inbox.append(update)
+        self.inbox.append(answer)
         self._bell.set()
 
-    async def wait_news(self) -> list[Update]:
+    async def wait_news(self) -> list[Answer]:
         """Wait until there is news, and take it all."""
         while not self.inbox:
             self._bell = trio.Event()

@@ -22,7 +22,8 @@ from qbatch.executor.pace import PollPace, RateLimit, Slots
 from qbatch.executor.retry import Gate, Retry
 from qbatch.executor.waits import Cause, Waits
 from qbatch.job import JobState
-from qbatch.providers import Driver, Target, Update
+from qbatch.providers import Answer, Driver, Missing, Strange, Target
+from qbatch.purchase import Event, follows
 
 T = TypeVar("T")
 
@@ -34,6 +35,9 @@ LONG_PAUSE_S = 60.0
 
 #: Longer waits until a provider takes more are told, each twice as late after the last as that one.
 LONG_WAIT_S, QUIET_S = 10.0, 60.0
+
+#: What says that a job goes on as before, if it does.
+_GOES_ON = (Event.TAKEN, Event.RUNNING)
 
 
 class Lane:
@@ -340,7 +344,7 @@ class Lane:
                 await trio.sleep_until(min(flight.not_before for flight in self._watched))
 
     def _is_of_another(
-        self, update: Update, asked: Collection[Flight], sent_in: Mapping[str, int]
+        self, update: Answer, asked: Collection[Flight], sent_in: Mapping[str, int]
     ) -> bool:
         """Whether news is of an earlier purchase of its point, from a flight that is not over.
 
@@ -354,7 +358,7 @@ class Lane:
             return False
         return known is not None or sent_in[update.job_id] > (flight in asked)
 
-    def _deliver(self, update: Update) -> bool:
+    def _deliver(self, update: Answer) -> bool:
         """Hand an update to its flight; tell whether it is news."""
         flight = self._of_job.get(update.job_id)
         if flight is None:
@@ -362,18 +366,22 @@ class Lane:
         job = flight.job(update.job_id)
         if update.not_before_s > 0:
             flight.not_before = trio.current_time() + update.not_before_s
-        if update.state is None:
+        if isinstance(update, Strange):
             self.warn_of_word(update.status, flight.order(update.job_id).name)
             return False
         if job.state not in AT_WORK or update.job_id in flight.ripe:
             return False
-        if update.state is not JobState.HELD:
+        is_missing = isinstance(update, Missing)
+        if not is_missing:
             flight.doubts.pop(update.job_id, None)
-            flight.missed_at.pop(update.job_id, None)
-        if (update.state, update.status or job.status) == (job.state, job.status):
+        if not is_missing and update.settle_s <= 0:
+            flight.said_at.pop(update.job_id, None)
+        row = follows(job.state, update.event)
+        is_as_before = row is not None and row.state is job.state and update.event in _GOES_ON
+        if is_as_before and update.status in ("", job.status):
             return False
         flight.deliver(update)
-        return update.state is not JobState.HELD
+        return update.settle_s <= 0 and not is_missing
 
     def warn_of_word(self, status: str, name: str) -> None:
         """Say that the provider used a word we do not know; the job stays where it is."""

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 
 from qbatch.errors import Misspoke, Refused
 from qbatch.executor.flight import Flight
-from qbatch.providers import Recalls, Update
+from qbatch.providers import Answer, Recalls
 
 if TYPE_CHECKING:
     from qbatch.executor.engine import Engine
     from qbatch.executor.lane import Lane
 
 
-async def recalled(engine: Engine, lane: Lane, flight: Flight) -> Sequence[Update]:
+async def recalled(engine: Engine, lane: Lane, flight: Flight) -> Sequence[Answer]:
     """Return news of what was sent of a flight before, from another copy of the run folder.
 
     Raises:
@@ -42,6 +42,6 @@ async def recalled(engine: Engine, lane: Lane, flight: Flight) -> Sequence[Updat
             "this run folder may be a copy, and looking for what another one bought failed, so "
             f"nothing was bought: {error}"
         ) from error
-    for update in found:
-        lane.warn(f"{flight.order(update.job_id).name}: bought by another copy of this run folder")
+    for answer in found:
+        lane.warn(f"{flight.order(answer.job_id).name}: bought by another copy of this run folder")
     return found

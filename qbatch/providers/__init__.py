@@ -1,5 +1,6 @@
 """Where circuits are computed: one `Driver` per backend of a manifest.
 
+answers       what a provider says of a job: one type, whatever was asked
 contract      what a driver is, and the values that go in and come out
 registry      which providers there are, and how drivers and options are found
 complaints    what is wrong with options, in words
@@ -9,17 +10,29 @@ kit           what drivers of clouds share
 Each cloud has a room of its own (`oqc`, `scaleway`, …): its driver, its options, its replies.
 """
 
+from qbatch.providers.answers import (
+    ENDS,
+    Answer,
+    Cancelled,
+    Declined,
+    Done,
+    Failed,
+    GivenBack,
+    Missing,
+    NotTaken,
+    Running,
+    Strange,
+    Taken,
+    Unclear,
+    Words,
+)
 from qbatch.providers.contract import (
-    Absent,
     Batch,
     Catalogue,
     Driver,
     Fetched,
-    Found,
     Intent,
     Leaves,
-    Located,
-    Missing,
     Order,
     Prepared,
     Price,
@@ -28,8 +41,6 @@ from qbatch.providers.contract import (
     Surroundings,
     Target,
     Translates,
-    Unknown,
-    Update,
 )
 from qbatch.providers.registry import (
     ACCOUNT_OPTIONS,
@@ -48,27 +59,35 @@ from qbatch.providers.registry import (
 __all__ = [
     "ACCOUNT_OPTIONS",
     "BUILT_IN",
+    "ENDS",
     "ENTRY_POINTS",
-    "Absent",
+    "Answer",
     "Batch",
+    "Cancelled",
     "Catalogue",
+    "Declined",
+    "Done",
     "Driver",
+    "Failed",
     "Fetched",
-    "Found",
+    "GivenBack",
     "Intent",
     "Leaves",
-    "Located",
     "Missing",
+    "NotTaken",
     "Order",
     "Prepared",
     "Price",
     "Rate",
     "Recalls",
+    "Running",
+    "Strange",
     "Surroundings",
+    "Taken",
     "Target",
     "Translates",
-    "Unknown",
-    "Update",
+    "Unclear",
+    "Words",
     "depends_on_values",
     "manifest_schema",
     "misfit",

@@ -18,7 +18,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
-from qbatch.job import CompositeJob, JobState
+from qbatch.job import CompositeJob
+from qbatch.providers.answers import Answer
 from qbatch.providers.kit.permission import Gate, Permission
 
 if TYPE_CHECKING:
@@ -218,81 +219,6 @@ class Intent:
 
 
 @dataclass(frozen=True, slots=True)
-class Update:
-    """News of one job.
-
-    Attributes:
-        job_id: Ours.
-        state: Ours; None when the provider used a word that is not in the driver's table: the job
-            then stays where it is and `status` is shown in a warning.
-        status: The provider's own word.
-        provider_job_id: Once known.
-        error: The provider's own words, for FAILED, CANCELLED and HELD.
-        cost: In the target's unit, when the provider told it.
-        not_before_s: The provider asked not to be asked about this job for so long.
-        raw: The reply as received, redacted.
-        log: What the provider logged about the whole composite job; with one of its children.
-    """
-
-    job_id: str
-    state: JobState | None
-    status: str = ""
-    provider_job_id: str | None = None
-    error: str = ""
-    cost: float | None = None
-    not_before_s: float = 0.0
-    raw: bytes = b""
-    log: bytes = b""
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """`locate`: the provider has it; `update` says how it is."""
-
-    update: Update
-
-
-@dataclass(frozen=True, slots=True)
-class Absent:
-    """`locate`: the provider certainly never took it; it may be sent again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Unknown:
-    """`locate`: nobody can tell; the job is held, and `advice` tells the person where to look.
-
-    Attributes:
-        again_s: Look again after so many seconds before holding it; None: hold it now.
-        is_patient: That may go on until the job's time-out: something must come to its end first.
-    """
-
-    advice: str
-    again_s: float | None = None
-    is_patient: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Missing:
-    """`locate`: it is not there now; whether it never will be is settled by time.
-
-    Attributes:
-        advice: Where a person would look.
-        settle_s: For so long it must be missing, from the first such answer on, seconds.
-        is_proof: After that it certainly was never taken: as `Absent`. Else nobody can tell: as
-            `Unknown`.
-        look_s: Pause between looks until then, seconds; None: look at the end only.
-    """
-
-    advice: str
-    settle_s: float
-    is_proof: bool = True
-    look_s: float | None = None
-
-
-Located = Found | Absent | Missing | Unknown
-
-
-@dataclass(frozen=True, slots=True)
 class Fetched:
     """The result of one completed job.
 
@@ -303,7 +229,7 @@ class Fetched:
             stands under "warning": the run prints it once, and the report holds it.
         statevector: Final state, complex, length 2**num_qubits, index bit k = qubit k; or None.
         cost: Billed, in the target's unit, when known.
-        log: As in `Update`.
+        log: As in `Answer`.
     """
 
     job_id: str
@@ -354,19 +280,19 @@ class Driver(Protocol):
         """Compute key and bytes of the submission from the batch and its memo. Pure."""
         ...
 
-    async def submit(self, batch: Batch, intent: Intent) -> Sequence[Update]:
-        """Send it: the only call that spends. One update per child.
+    async def submit(self, batch: Batch, intent: Intent) -> Sequence[Answer]:
+        """Send it: the only call that spends. One answer per child.
 
-        A child may come back FAILED (refused: nothing bought), CREATED (certainly not taken, send
-        it later) or HELD. A lost answer is raised as `Unavailable` with `unsent` False.
+        A child may come back `Declined` (refused: nothing bought), `NotTaken` (send it later) or
+        `Unclear`. A lost answer is raised as `Unavailable` with `unsent` False.
         """
         ...
 
-    async def locate(self, batch: Batch, intent: Intent) -> Mapping[str, Located]:
+    async def locate(self, batch: Batch, intent: Intent) -> Sequence[Answer]:
         """Say for each child whether the provider has it. Reads only."""
         ...
 
-    async def poll(self, batches: Sequence[Batch]) -> Sequence[Update]:
+    async def poll(self, batches: Sequence[Batch]) -> Sequence[Answer]:
         """Ask for news of everything in flight with as few calls as the provider allows.
 
         May wait for the first news where `Target.poll_s` is (0, 0).
@@ -377,8 +303,8 @@ class Driver(Protocol):
         """Download results of completed children. Repeatable."""
         ...
 
-    async def cancel(self, batch: Batch, job_ids: Sequence[str]) -> Sequence[Update]:
-        """Ask for these children to be stopped; the updates say what came of it."""
+    async def cancel(self, batch: Batch, job_ids: Sequence[str]) -> Sequence[Answer]:
+        """Ask for these children to be stopped; the answers say what came of it."""
         ...
 
     async def release(self, batch: Batch) -> Mapping[str, float]:
@@ -414,7 +340,7 @@ class Recalls(Protocol):
     Copies of a run folder give the same names to the same purchases.
     """
 
-    async def recall(self, batch: Batch) -> Sequence[Update]:
+    async def recall(self, batch: Batch) -> Sequence[Answer]:
         """Say which children were sent before, by another copy of the run folder. Reads only.
 
         The batch is prepared, and not sent from here. One that is there and cannot be followed

@@ -18,16 +18,15 @@ from qbatch.providers.contract import Leaves, Recalls, Translates
 
 if TYPE_CHECKING:
     from qbatch.manifest.paths import SettingValues
+    from qbatch.providers.answers import Answer
     from qbatch.providers.contract import (
         Batch,
         Driver,
         Fetched,
         Intent,
-        Located,
         Order,
         Prepared,
         Target,
-        Update,
     )
 
 #: What may differ between the targets of one backend's settings.
@@ -83,8 +82,6 @@ class _Several:
         self.is_local = first.is_local
         if hasattr(first, "estimate_s"):
             self.estimate_s = self._estimate_s
-        if isinstance(first, Recalls):
-            self.recall = self._recall
         self._waits = False
 
     def _of(self, settings: SettingValues) -> Driver:
@@ -157,25 +154,20 @@ class _Several:
     def intend(self, batch: Batch) -> Intent:
         return self._for(batch).intend(batch)
 
-    async def submit(self, batch: Batch, intent: Intent) -> Sequence[Update]:
+    async def submit(self, batch: Batch, intent: Intent) -> Sequence[Answer]:
         return await self._for(batch).submit(batch, intent)
 
-    async def locate(self, batch: Batch, intent: Intent) -> Mapping[str, Located]:
+    async def locate(self, batch: Batch, intent: Intent) -> Sequence[Answer]:
         return await self._for(batch).locate(batch, intent)
 
-    async def _recall(self, batch: Batch) -> Sequence[Update]:
-        driver: Any = self._for(batch)
-        found: Sequence[Update] = await driver.recall(batch)
-        return found
-
-    async def poll(self, batches: Sequence[Batch]) -> Sequence[Update]:
+    async def poll(self, batches: Sequence[Batch]) -> Sequence[Answer]:
         groups = [*self._grouped(batches)]
         if len(groups) == 1:
             ((driver, theirs),) = groups
             return await driver.poll(theirs)
         if self._waits:
             return await _first_news(groups)
-        updates: list[Update] = []
+        updates: list[Answer] = []
         failures: list[ProviderError] = []
         for driver, theirs in groups:
             try:
@@ -195,7 +187,7 @@ class _Several:
     async def fetch(self, batch: Batch, job_ids: Sequence[str]) -> Sequence[Fetched]:
         return await self._for(batch).fetch(batch, job_ids)
 
-    async def cancel(self, batch: Batch, job_ids: Sequence[str]) -> Sequence[Update]:
+    async def cancel(self, batch: Batch, job_ids: Sequence[str]) -> Sequence[Answer]:
         return await self._for(batch).cancel(batch, job_ids)
 
     async def release(self, batch: Batch) -> Mapping[str, float]:
@@ -215,9 +207,9 @@ class _Translating(_Several):
 
 
 class _Recalling(_Several):
-    async def recall(self, batch: Batch) -> Sequence[Update]:
+    async def recall(self, batch: Batch) -> Sequence[Answer]:
         driver: Any = self._for(batch)
-        found: Sequence[Update] = await driver.recall(batch)
+        found: Sequence[Answer] = await driver.recall(batch)
         return found
 
 
@@ -236,11 +228,11 @@ OFFERED: Mapping[type[Any], type[_Several]] = {
 }
 
 
-async def _first_news(groups: Sequence[tuple[Driver, Sequence[Batch]]]) -> Sequence[Update]:
+async def _first_news(groups: Sequence[tuple[Driver, Sequence[Batch]]]) -> Sequence[Answer]:
     """Wait until one of the drivers has news."""
     import trio
 
-    updates: list[Update] = []
+    updates: list[Answer] = []
     failures: list[ProviderError] = []
 
     async def ask(driver: Driver, batches: Sequence[Batch]) -> None:

@@ -23,7 +23,7 @@ import trio
 from qbatch.errors import Refused, SnapshotError
 from qbatch.job import Job, JobState
 from qbatch.plan import Plan
-from qbatch.providers import Fetched, Unknown
+from qbatch.providers import Fetched, Unclear
 from qbatch.snapshot import JobRow, Run, Snapshot
 from qbatch.snapshot.schema import crc_of
 from tests.executor.fake_drivers import (
@@ -83,7 +83,7 @@ def troubled(folder: Path, *, cut_off: bool = False) -> Played:
     plan, ledger = plan_of(9, "local", "cloud"), Ledger()
     local, cloud = FakeLocal(max_jobs=4), talkative(ledger)
     cloud.script["submit"] = [raising(Refused("cloud: too hot")), lost_before]
-    cloud.located = Unknown("nobody can tell")
+    cloud.located = Unclear("", error="nobody can tell")
     _note(folder)
     play(
         folder, plan_of(10, "local", "cloud"), {"local": local, "cloud": cloud}, beside=[_stop(90)]

@@ -25,7 +25,7 @@ import pytest
 
 from qbatch.errors import SnapshotError
 from qbatch.job import IN_FLIGHT, JobState
-from qbatch.providers import Absent, Unknown
+from qbatch.providers import NotTaken, Unclear
 from qbatch.snapshot import Run
 from qbatch.snapshot.examine import examine
 from qbatch.snapshot.recovery.repair import Verdict, repair
@@ -272,12 +272,12 @@ def test_a_job_whose_row_is_lost_is_bought_only_if_its_provider_never_took_it(
     plan, cloud = plan_of(1, "cloud"), FakeCloud(works_s=100)
     if not is_taken:
         cloud.script["submit"] = [lost_before]
-        cloud.located = Unknown("nobody can tell")
+        cloud.located = Unclear("", error="nobody can tell")
     play(tmp_path, plan, cloud, detach=True)
     with closing(sqlite3.connect(tmp_path / mutating.DB)) as db, db:
         db.execute("UPDATE jobs SET crc = crc + 1")
     repair(tmp_path)
-    cloud.located = Absent()  # by now it has let go of what it had
+    cloud.located = NotTaken("")  # by now it has let go of what it had
     states = play(tmp_path, plan, cloud).summary.states
     assert [*states] == [JobState.HELD if is_taken else JobState.COMPLETED]
     assert [*cloud.ledger.times_bought.values()] == [1]
@@ -292,7 +292,7 @@ def test_a_job_at_its_provider_is_never_bought_again_whatever_row_of_it_is_lost(
     with closing(sqlite3.connect(tmp_path / mutating.DB)) as db, db:
         db.execute(f"UPDATE {table} SET crc = crc + 1")
     repair(tmp_path)
-    cloud.located = Absent()  # by now it has let go of what it had
+    cloud.located = NotTaken("")  # by now it has let go of what it had
     play(tmp_path, plan, cloud)
     assert [*cloud.ledger.times_bought.values()] == [1]
 

@@ -19,7 +19,7 @@ from qbatch.executor import Settings, Stop, Summary, execute
 from qbatch.executor.events import ignore
 from qbatch.job import JobState
 from qbatch.plan import Plan
-from qbatch.providers import Batch, Update
+from qbatch.providers import Answer, Batch, Taken
 from qbatch.snapshot import Run, Snapshot
 from tests.executor.fake_drivers import (
     Bought,
@@ -88,12 +88,12 @@ class Stormy(FakeCloud):
             return await super()._call(name, act)
         return self._chance.choice(FAULTS)(act)
 
-    def _buy(self, job_id: str, key: str) -> Update:
+    def _buy(self, job_id: str, key: str) -> Answer:
         self.num_bought += 1
         self.books.times[self.books.rows[job_id]] += 1
         job = Bought(job_id, key, f"c{self.num_bought}", trio.current_time())
         self.books.at_work[job_id] = job
-        return Update(job_id, JobState.SUBMITTED, "SUBMITTED", job.id)
+        return Taken(job_id, "SUBMITTED", job.id)
 
     async def release(self, batch: Batch) -> Mapping[str, float]:
         bills = await super().release(batch)

@@ -21,18 +21,21 @@ from qbatch.job import JobState
 from qbatch.manifest import parse_manifest
 from qbatch.plan import Plan, expand
 from qbatch.providers import (
-    Absent,
+    Answer,
     Batch,
+    Cancelled,
+    Done,
+    Failed,
     Fetched,
-    Found,
     Intent,
-    Located,
+    NotTaken,
     Order,
     Prepared,
     Price,
+    Running,
+    Taken,
     Target,
-    Unknown,
-    Update,
+    Unclear,
 )
 from qbatch.result import Counts
 from qbatch.snapshot import Snapshot
@@ -88,7 +91,7 @@ class FakeLocal:
     def __init__(self, *, max_jobs: int = 10, in_flight: int = 4) -> None:
         self.target = Target("fake", max_jobs=max_jobs, in_flight=in_flight, poll_s=(0.0, 0.0))
         self.computed: Counter[str] = Counter()
-        self._done: deque[Update] = deque()
+        self._done: deque[Answer] = deque()
         self._news = trio.Event()
 
     async def describe(self) -> Target:
@@ -106,17 +109,17 @@ class FakeLocal:
     def intend(self, batch: Batch) -> Intent:
         return Intent(batch.composite.id, b"")
 
-    async def submit(self, batch: Batch, intent: Intent) -> Sequence[Update]:
+    async def submit(self, batch: Batch, intent: Intent) -> Sequence[Answer]:
         for order in batch.orders:
             self.computed[order.id] += 1
-            self._done.append(Update(order.id, JobState.COMPLETED, "done"))
+            self._done.append(Done(order.id, "done"))
         self._news.set()
-        return [Update(order.id, JobState.RUNNING, "running") for order in batch.orders]
+        return [Running(order.id, "running") for order in batch.orders]
 
-    async def locate(self, batch: Batch, intent: Intent) -> Mapping[str, Located]:
-        return {order.id: Absent() for order in batch.orders}
+    async def locate(self, batch: Batch, intent: Intent) -> Sequence[Answer]:
+        return [NotTaken(order.id) for order in batch.orders]
 
-    async def poll(self, batches: Sequence[Batch]) -> Sequence[Update]:
+    async def poll(self, batches: Sequence[Batch]) -> Sequence[Answer]:
         while not self._done:
             self._news = trio.Event()
             await self._news.wait()
@@ -128,8 +131,8 @@ class FakeLocal:
         orders = {order.id: order for order in batch.orders}
         return [Fetched(key, counts_of(orders[key])) for key in job_ids]
 
-    async def cancel(self, batch: Batch, job_ids: Sequence[str]) -> Sequence[Update]:
-        return [Update(key, JobState.CANCELLED, "cancelled") for key in job_ids]
+    async def cancel(self, batch: Batch, job_ids: Sequence[str]) -> Sequence[Answer]:
+        return [Cancelled(key, "cancelled") for key in job_ids]
 
     async def release(self, batch: Batch) -> Mapping[str, float]:
         await trio.lowlevel.checkpoint()
@@ -195,6 +198,15 @@ def raising(error: ProviderError) -> Fault:
     return fault
 
 
+#: Where a job stands at the fake cloud -> how it says so.
+KINDS: Mapping[JobState, type[Answer]] = {
+    JobState.SUBMITTED: Taken,
+    JobState.COMPLETED: Done,
+    JobState.FAILED: Failed,
+    JobState.CANCELLED: Cancelled,
+}
+
+
 class FakeCloud:
     """A cloud that takes `works_s` for a job, and lies as its script says."""
 
@@ -211,7 +223,7 @@ class FakeCloud:
         #: Call -> faults of its next times, in order; then it works.
         self.script: dict[str, list[Fault]] = {}
         #: What `locate` says: the truth, or this.
-        self.located: Located | None = None
+        self.located: Answer | None = None
         #: What each job turns out to cost when it is released; 0: that was known before.
         self.final_bill = 0.0
         #: The most that each job may cost; 0: what its price is.
@@ -220,7 +232,7 @@ class FakeCloud:
         self.quote: float | None = None
         self.bill: float | None = 1.0
         #: Job id -> what `poll` says of it instead of the truth.
-        self.said: dict[str, Update] = {}
+        self.said: dict[str, Answer] = {}
         #: Whose account it is.
         self.owner = "lab at cloud"
 
@@ -248,34 +260,37 @@ class FakeCloud:
     def intend(self, batch: Batch) -> Intent:
         return Intent(batch.composite.id, b"body of " + batch.composite.id.encode())
 
-    async def submit(self, batch: Batch, intent: Intent) -> Sequence[Update]:
-        def act() -> list[Update]:
+    async def submit(self, batch: Batch, intent: Intent) -> Sequence[Answer]:
+        def act() -> list[Answer]:
             return [self._buy(order.id, intent.key) for order in batch.orders]
 
         return await self._call("submit", act)  # type: ignore[no-any-return]
 
-    def _buy(self, job_id: str, key: str) -> Update:
+    def _buy(self, job_id: str, key: str) -> Answer:
         job = Bought(job_id, key, f"c{len(self.ledger.jobs)}", trio.current_time())
         self.ledger.jobs.append(job)
-        return Update(job_id, JobState.SUBMITTED, "SUBMITTED", job.id)
+        return Taken(job_id, "SUBMITTED", job.id)
 
-    async def locate(self, batch: Batch, intent: Intent) -> Mapping[str, Located]:
-        def act() -> dict[str, Located]:
-            return {order.id: self.located or self._find(order.id) for order in batch.orders}
+    async def locate(self, batch: Batch, intent: Intent) -> Sequence[Answer]:
+        def act() -> list[Answer]:
+            ids = [order.id for order in batch.orders]
+            if self.located is None:
+                return [self._find(key) for key in ids]
+            return [replace(self.located, job_id=key) for key in ids]
 
         return await self._call("locate", act)  # type: ignore[no-any-return]
 
-    def _find(self, job_id: str) -> Located:
+    def _find(self, job_id: str) -> Answer:
         job = self.ledger.of(job_id)
-        return Absent() if job is None else Found(self._news_of(job))
+        return NotTaken(job_id) if job is None else self._news_of(job)
 
-    def _news_of(self, job: Bought) -> Update:
+    def _news_of(self, job: Bought) -> Answer:
         if job.state is JobState.SUBMITTED and trio.current_time() - job.at >= self.works_s:
             job.state = JobState.COMPLETED
-        return Update(job.job_id, job.state, job.state.value.upper(), job.id)
+        return KINDS[job.state](job.job_id, job.state.value.upper(), job.id)
 
-    async def poll(self, batches: Sequence[Batch]) -> Sequence[Update]:
-        def act() -> list[Update]:
+    async def poll(self, batches: Sequence[Batch]) -> Sequence[Answer]:
+        def act() -> list[Answer]:
             ids = [order.id for batch in batches for order in batch.orders]
             known = [job for key in ids if (job := self.ledger.of(key))]
             return [self.said.get(job.job_id) or self._news_of(job) for job in known]
@@ -289,8 +304,8 @@ class FakeCloud:
 
         return await self._call("fetch", act)  # type: ignore[no-any-return]
 
-    async def cancel(self, batch: Batch, job_ids: Sequence[str]) -> Sequence[Update]:
-        def act() -> list[Update]:
+    async def cancel(self, batch: Batch, job_ids: Sequence[str]) -> Sequence[Answer]:
+        def act() -> list[Answer]:
             found = [job for key in job_ids if (job := self.ledger.of(key))]
             for job in found:
                 job.state = JobState.CANCELLED
@@ -366,6 +381,6 @@ def play(
     return trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
 
 
-def at_once(unknown: str = "nobody can tell") -> Unknown:
+def at_once(unknown: str = "nobody can tell") -> Unclear:
     """`locate` cannot tell, and will not be able to later."""
-    return Unknown(unknown)
+    return Unclear("", error=unknown)

@@ -58,7 +58,7 @@ class KeptCloud(FakeCloud):
     def _buy(self, job_id: str, key: str) -> Any:
         job = Bought(job_id, key, f"c{len(self.ledger.jobs)}", -1e9)
         self.ledger.add(job)
-        return fake_drivers.Update(job_id, JobState.SUBMITTED, "SUBMITTED", job.id)
+        return fake_drivers.Taken(job_id, "SUBMITTED", job.id)
 
 
 class WatchedLocal(FakeLocal):

@@ -10,7 +10,7 @@ import pytest
 from fake_drivers import FakeCloud, lost_before, plan_of, play
 
 from qbatch.job import JobState
-from qbatch.providers import Update
+from qbatch.providers import Answer, NotTaken
 from qbatch.snapshot import Run
 
 
@@ -26,13 +26,13 @@ class Reluctant(FakeCloud):
         super().__init__(**target)
         self.times = times
 
-    async def submit(self, batch: Any, intent: Any) -> Sequence[Update]:
+    async def submit(self, batch: Any, intent: Any) -> Sequence[Answer]:
         if self.times == 0:
             return await super().submit(batch, intent)
         self.times -= 1
         first, *rest = batch.orders
         taken = self._buy(first.id, intent.key)
-        return [taken, *(Update(o.id, JobState.CREATED, error="later") for o in rest)]
+        return [taken, *(NotTaken(o.id, error="later") for o in rest)]
 
 
 @pytest.mark.parametrize("max_jobs", [1, 10])

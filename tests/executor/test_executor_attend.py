@@ -10,7 +10,7 @@ from fake_drivers import FakeCloud, lost_before, plan_of, play
 from qbatch.executor import attend
 from qbatch.executor.events import ignore
 from qbatch.job import JobState
-from qbatch.providers import Unknown
+from qbatch.providers import Unclear
 from qbatch.snapshot import Snapshot
 
 
@@ -19,7 +19,7 @@ def test_what_fetch_finds_not_taken_keeps_what_was_prepared(
 ) -> None:
     cloud = FakeCloud()
     cloud.script["submit"] = [lost_before]
-    cloud.located = Unknown("who knows")
+    cloud.located = Unclear("", error="who knows")
     played = play(tmp_path, plan_of(1, "cloud"), cloud)
     assert played.summary.states == {JobState.HELD: 1}
     cloud.located = None

@@ -24,7 +24,7 @@ from fake_drivers import (
 from qbatch.errors import CredentialsError, Misspoke, OutOfFunds, Refused, Unavailable
 from qbatch.executor import JobMoved, Progress, Retry, Stop, Warned
 from qbatch.job import JobState
-from qbatch.providers import Batch, Located, Missing, Unknown, Update
+from qbatch.providers import Answer, Batch, Failed, GivenBack, Missing, NotTaken, Strange, Unclear
 from qbatch.snapshot import Run, Snapshot
 
 
@@ -65,7 +65,7 @@ def test_a_job_of_which_nobody_can_tell_is_held_and_never_sent_again(tmp_path: P
 
 def test_looking_again_later_is_done_before_a_job_is_held(tmp_path: Path) -> None:
     cloud = faulty("submit", lost_before)
-    cloud.located = Unknown("the list may lag", again_s=60.0)
+    cloud.located = Unclear("", error="the list may lag", again_s=60.0)
     played = play(tmp_path, plan_of(1, "cloud"), cloud)
     assert cloud.ledger.calls["locate"] == 5
     assert played.elapsed_s >= 240
@@ -74,7 +74,7 @@ def test_looking_again_later_is_done_before_a_job_is_held(tmp_path: Path) -> Non
 
 def test_what_is_missing_long_enough_is_sent_again_where_that_proves_it(tmp_path: Path) -> None:
     cloud = faulty("submit", lost_before)
-    cloud.located = Missing("look there", settle_s=60.0)
+    cloud.located = Missing("", error="look there", settle_s=60.0, is_proof=True)
     played = play(tmp_path, plan_of(1, "cloud"), cloud)
     assert played.elapsed_s >= 60
     assert cloud.ledger.calls["locate"] == 2
@@ -84,7 +84,7 @@ def test_what_is_missing_long_enough_is_sent_again_where_that_proves_it(tmp_path
 
 def test_what_is_missing_is_held_where_that_proves_nothing(tmp_path: Path) -> None:
     cloud = faulty("submit", lost_after)
-    cloud.located = Missing("the list may lag", settle_s=60.0, is_proof=False, look_s=20.0)
+    cloud.located = Missing("", error="the list may lag", settle_s=60.0, look_s=20.0)
     played = play(tmp_path, plan_of(1, "cloud"), cloud)
     assert played.elapsed_s >= 60
     assert cloud.ledger.calls["locate"] == 4
@@ -97,7 +97,7 @@ def test_a_refusal_in_doubt_holds_once_it_is_known_that_nothing_was_bought(tmp_p
         raise Unavailable("400: no", otherwise=Refused("400: no"))
 
     cloud = faulty("submit", refuse)
-    cloud.located = Missing("look there", settle_s=60.0)
+    cloud.located = Missing("", error="look there", settle_s=60.0, is_proof=True)
     played = play(tmp_path, plan_of(1, "cloud"), cloud)
     assert played.summary.states == {JobState.FAILED: 1}
     assert errors_of(tmp_path) == ["400: no"]
@@ -153,7 +153,7 @@ def test_failed_jobs_are_bought_anew_by_the_next_run_under_another_key(tmp_path:
     cloud = FakeCloud(ledger)
     plan = plan_of(1, "cloud")
     point = next(plan.points())
-    cloud.said[point.id] = Update(point.id, JobState.FAILED, "ERROR", error="qpu is cold")
+    cloud.said[point.id] = Failed(point.id, "ERROR", error="qpu is cold")
     play(tmp_path, plan, cloud)
     assert errors_of(tmp_path) == ["qpu is cold"]
     assert play(tmp_path, plan, FakeCloud(ledger)).summary.completed == 1
@@ -189,10 +189,10 @@ def test_an_answer_that_forgets_a_child_is_completed_by_looking(tmp_path: Path) 
 def test_children_not_taken_are_sent_again_without_their_siblings(tmp_path: Path) -> None:
     cloud = FakeCloud(max_jobs=4)
 
-    def takes_two(act: object) -> list[Update]:
+    def takes_two(act: object) -> list[Answer]:
         ids = [p.id for p in plan.points()]
         taken = [cloud._buy(key, "first") for key in ids[:2]]
-        return [*taken, *(Update(key, JobState.CREATED, error="queue full") for key in ids[2:])]
+        return [*taken, *(NotTaken(key, error="queue full") for key in ids[2:])]
 
     plan = plan_of(4, "cloud")
     cloud.script["submit"] = [takes_two]
@@ -331,7 +331,7 @@ def test_a_word_nobody_knows_leaves_the_job_where_it_is_and_is_told_once(tmp_pat
     cloud = FakeCloud(works_s=30)
     plan = plan_of(1, "cloud")
     point = next(plan.points())
-    odd = Update(point.id, None, "TELEPORTING")
+    odd = Strange(point.id, "TELEPORTING")
     cloud.script["poll"] = [lambda act: [odd], lambda act: [odd]]
     played = play(tmp_path, plan, cloud)
     assert played.summary.completed == 1
@@ -342,7 +342,7 @@ def test_a_job_the_provider_lost_is_held_after_three_polls_in_two_minutes(tmp_pa
     cloud = FakeCloud(works_s=5)
     plan = plan_of(2, "cloud")
     lost = next(plan.points()).id
-    cloud.said[lost] = Update(lost, JobState.HELD, "404", error="not found any more")
+    cloud.said[lost] = Missing(lost, "404", error="not found any more")
     played = play(tmp_path, plan, cloud)
     assert played.summary.states == {JobState.COMPLETED: 1, JobState.HELD: 1}
     assert cloud.ledger.calls["poll"] >= 3
@@ -372,9 +372,11 @@ def test_siblings_of_a_job_in_doubt_are_brought_home_meanwhile(tmp_path: Path) -
     doubtful, *others = (point.id for point in plan.points())
     cloud.script["submit"] = [lambda act: [cloud._buy(key, "first") for key in others]]
 
-    def find(job_id: str) -> Located:
+    def find(job_id: str) -> Answer:
         if any(job.state is JobState.SUBMITTED for job in cloud.ledger.jobs):
-            return Unknown("in the same session as others", again_s=10.0, is_patient=True)
+            return Unclear(
+                job_id, error="in the same session as others", again_s=10.0, is_patient=True
+            )
         return FakeCloud._find(cloud, job_id)
 
     cloud._find = find  # type: ignore[method-assign]
@@ -388,7 +390,7 @@ def test_siblings_of_a_job_in_doubt_are_brought_home_meanwhile(tmp_path: Path) -
 
 def test_a_job_in_doubt_until_its_time_out_is_held(tmp_path: Path) -> None:
     cloud = faulty("submit", lost_after)
-    cloud.located = Unknown("wait for it", again_s=60.0, is_patient=True)
+    cloud.located = Unclear("", error="wait for it", again_s=60.0, is_patient=True)
     played = play(tmp_path, plan_of(1, "cloud", extra=", timeout: 1h"), cloud)
     assert played.summary.held == 1
     assert played.elapsed_s >= 3600
@@ -399,7 +401,7 @@ def test_a_job_in_doubt_until_its_time_out_is_held(tmp_path: Path) -> None:
 def test_jobs_that_the_provider_gives_back_are_bought_under_another_key(tmp_path: Path) -> None:
     cloud, plan = FakeCloud(max_jobs=2), plan_of(2, "cloud")
     ids = [point.id for point in plan.points()]
-    given_back = [Update(key, JobState.CREATED, error="the session ended") for key in ids]
+    given_back = [GivenBack(key, error="the session ended") for key in ids]
     cloud.script["poll"] = [lambda act: given_back]
     assert play(tmp_path, plan, cloud).summary.completed == 2
     assert set(cloud.ledger.times_bought.values()) == {2}
@@ -412,7 +414,7 @@ class ThoroughCloud(FakeCloud):
 
     asked: Sequence[Batch] = ()
 
-    async def poll(self, batches: Sequence[Batch]) -> Sequence[Update]:
+    async def poll(self, batches: Sequence[Batch]) -> Sequence[Answer]:
         self.asked = [*self.asked, *batches]
         keys = {batch.composite.id for batch in batches}
         return [self._news_of(job) for job in self.ledger.jobs if job.key in keys]

@@ -11,7 +11,7 @@ from qbatch.errors import JobStateError
 from qbatch.executor.flight import Bill, Flight
 from qbatch.executor.moves import charged
 from qbatch.job import CompositeJob, Job, JobState
-from qbatch.providers import Batch, Found, Update
+from qbatch.providers import Batch, GivenBack
 from qbatch.purchase import TABLE, Event
 from qbatch.purchase import Ledger as Column
 from qbatch.snapshot import JobRow, Run
@@ -67,7 +67,7 @@ def test_what_a_cloud_had_and_gave_back_costs_what_it_says(
     cloud = FakeCloud(Ledger())
     cloud.script["submit"] = [lost_after]
     (key,) = (point.id for point in plan_of(1, "cloud").points())
-    cloud.located = Found(Update(key, JobState.CREATED, "ended", "c0", error="ended", cost=cost))
+    cloud.located = GivenBack(key, "ended", "c0", error="ended", cost=cost)
     play(tmp_path, plan_of(1, "cloud"), cloud)
     first, second = entries(tmp_path)
     assert (first.billed, first.reserved) == (cost, 1.0)

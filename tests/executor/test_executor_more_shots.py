@@ -21,7 +21,7 @@ from qbatch.executor import Stop, run
 from qbatch.job import JobState
 from qbatch.manifest import parse_manifest
 from qbatch.plan import Plan, Why, expand, jobs_in, pieces_of
-from qbatch.providers import Batch, Intent, Target, Update
+from qbatch.providers import Answer, Batch, Failed, Intent, Target
 from qbatch.shots import missing
 from qbatch.snapshot import Run, Snapshot
 
@@ -179,12 +179,12 @@ class Shop(FakeCloud):
         self.accepted: dict[float, list[tuple[int, int]]] = defaultdict(list)
         self.failing: set[tuple[float, int]] = set()
 
-    async def submit(self, batch: Batch, intent: Intent) -> Sequence[Update]:
+    async def submit(self, batch: Batch, intent: Intent) -> Sequence[Answer]:
         updates = await super().submit(batch, intent)
         for order in batch.orders:
             theta = order.parameters["theta"]
             if (theta, order.start) in self.failing:
-                failed = Update(order.id, JobState.FAILED, "FAILED", error="broken")
+                failed = Failed(order.id, "FAILED", error="broken")
                 self.said[order.id] = failed
             else:
                 self.said.pop(order.id, None)

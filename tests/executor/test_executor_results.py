@@ -15,7 +15,7 @@ from qbatch.errors import Misspoke, Refused
 from qbatch.executor import JobMoved, Stop
 from qbatch.executor.fetching import MOST_ASKED
 from qbatch.job import JobState
-from qbatch.providers import Update
+from qbatch.providers import Running
 from qbatch.result import Counts
 from qbatch.snapshot import Run
 
@@ -85,7 +85,7 @@ def test_a_result_that_is_late_keeps_no_sibling_waiting(tmp_path: Path) -> None:
     first, second = (point.id for point in plan_of(2, "cloud").points())
     late = [lambda act: [one for one in act() if one.job_id != first]] * (MOST_ASKED - 1)
     cloud.script["fetch"] = late
-    cloud.said[second] = Update(second, JobState.RUNNING, "RUNNING")
+    cloud.said[second] = Running(second, "RUNNING")
 
     async def let_the_second_end(stop: Stop) -> None:
         await trio.sleep(cloud.works_s + 5)

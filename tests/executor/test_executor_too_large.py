@@ -10,7 +10,7 @@ from fake_drivers import FakeCloud, plan_of, play
 
 from qbatch.errors import TooLarge
 from qbatch.job import JobState
-from qbatch.providers import Batch, Intent, Prepared, Update
+from qbatch.providers import Answer, Batch, Intent, Prepared
 from qbatch.snapshot import Run
 
 
@@ -29,7 +29,7 @@ class Narrow(FakeCloud):
         self._measure(batch, "prepare")
         return await super().prepare(batch)
 
-    async def submit(self, batch: Batch, intent: Intent) -> Sequence[Update]:
+    async def submit(self, batch: Batch, intent: Intent) -> Sequence[Answer]:
         self._measure(batch, "submit")
         return await super().submit(batch, intent)
 

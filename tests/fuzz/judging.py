@@ -9,19 +9,18 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from qbatch.errors import Misspoke, ProviderError
-from qbatch.job import JobState
 from qbatch.providers import (
-    Absent,
+    Answer,
     Batch,
     Fetched,
-    Found,
     Missing,
     Prepared,
     Price,
     Target,
-    Unknown,
-    Update,
+    Unclear,
+    answers,
 )
+from qbatch.purchase import Event
 from tests.fuzz.scenes import walk
 
 #: What no text may hold that is shown or kept.
@@ -77,19 +76,20 @@ def is_json(value: Any) -> bool:
     return json.loads(json.dumps(value, allow_nan=False)) is not NotImplemented
 
 
-def _judge_update(update: Update, orders: Mapping[str, Any]) -> None:
-    assert update.job_id in orders
-    assert update.state is None or isinstance(update.state, JobState)
-    assert update.state is not JobState.SUBMITTING
-    assert is_word(update.status)
-    assert update.provider_job_id is None or is_word(update.provider_job_id)
-    assert isinstance(update.error, str)
-    assert len(update.error) <= MOST_MESSAGE
-    assert UNFIT.search(update.error) is None
-    assert update.cost is None or is_amount(update.cost)
-    assert is_amount(update.not_before_s)
-    assert isinstance(update.raw, bytes)
-    assert isinstance(update.log, bytes)
+def _judge_answer(answer: Answer, orders: Mapping[str, Any]) -> None:
+    assert answer.job_id in orders
+    assert isinstance(answer.event, Event)
+    assert is_word(answer.status)
+    assert answer.provider_job_id is None or is_word(answer.provider_job_id)
+    assert isinstance(answer.error, str)
+    assert len(answer.error) <= MOST_MESSAGE
+    assert UNFIT.search(answer.error) is None
+    assert answer.cost is None or is_amount(answer.cost)
+    assert is_amount(answer.not_before_s)
+    assert is_amount(answer.settle_s)
+    assert answer.settle_s < 600
+    assert isinstance(answer.raw, bytes)
+    assert isinstance(answer.log, bytes)
 
 
 def _judge_fetched(fetched: Fetched, orders: Mapping[str, Any]) -> None:
@@ -129,29 +129,28 @@ def _judge_prepared(prepared: Prepared, orders: Mapping[str, Any]) -> None:
     assert all(is_amount(quote) for quote in prepared.quotes.values())
 
 
-def _judge_found(found: Found, orders: Mapping[str, Any]) -> None:
-    _judge_update(found.update, orders)
+def _judge_unclear(unclear: Unclear, orders: Mapping[str, Any]) -> None:
+    _judge_answer(unclear, orders)
+    assert unclear.again_s is None or 0 < unclear.again_s < 600
 
 
-def _judge_unknown(unknown: Unknown, _: Mapping[str, Any]) -> None:
-    assert UNFIT.search(unknown.advice) is None
-    assert unknown.again_s is None or 0 < unknown.again_s < 600
+def _judge_missing(missing: Missing, orders: Mapping[str, Any]) -> None:
+    _judge_answer(missing, orders)
+    assert missing.memo is None or is_json(missing.memo)
+    assert missing.look_s is None or 0 < missing.look_s <= missing.settle_s
 
 
-def _judge_missing(missing: Missing, _: Mapping[str, Any]) -> None:
-    assert UNFIT.search(missing.advice) is None
-    assert 0 < missing.settle_s < 600
-
+_KINDS = [
+    kind for kind in vars(answers).values() if isinstance(kind, type) and issubclass(kind, Answer)
+]
 
 _JUDGES: Mapping[type, Any] = {
-    Update: _judge_update,
+    **dict.fromkeys(_KINDS, _judge_answer),
     Fetched: _judge_fetched,
     Target: _judge_target,
     Prepared: _judge_prepared,
-    Found: _judge_found,
     Missing: _judge_missing,
-    Unknown: _judge_unknown,
-    Absent: lambda *_: None,
+    Unclear: _judge_unclear,
 }
 
 

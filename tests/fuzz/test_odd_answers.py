@@ -20,7 +20,7 @@ import trio
 from trio.testing import MockClock
 
 from qbatch.errors import Misspoke, ProviderError, Refused, Unavailable
-from qbatch.job import JobState
+from qbatch.providers import Missing
 from tests.fuzz.mutations import Answer
 from tests.fuzz.scenes import Stage, make_call
 
@@ -194,5 +194,5 @@ def _arrays(tree: Any) -> list[str]:
 def test_a_job_that_its_cloud_does_not_have_is_told_to_be_missing(provider: str, path: str) -> None:
     updates = answered(provider, "poll", path, 404)
     assert updates
-    assert {update.state for update in updates} == {JobState.HELD}
+    assert {type(update) for update in updates} == {Missing}
     assert all("or not any more" in update.error for update in updates)

@@ -14,9 +14,20 @@ from trio.testing import MockClock
 
 from qbatch.circuit import open_circuit
 from qbatch.emulators import Emulation, Queueing, read_faults
-from qbatch.job import CompositeJob, JobState
+from qbatch.job import CompositeJob
 from qbatch.manifest.models import Backend, Circuit
-from qbatch.providers import Batch, Driver, Fetched, Order, Surroundings, Update, open_driver
+from qbatch.providers import (
+    ENDS,
+    Answer,
+    Batch,
+    Done,
+    Driver,
+    Fetched,
+    Intent,
+    Order,
+    Surroundings,
+    open_driver,
+)
 
 ORIGIN = "https://emulators.test"
 
@@ -100,12 +111,16 @@ class Talk:
         updates = await self.driver.submit(batch, self.driver.intend(batch))
         return with_ids(batch, updates)
 
-    async def finish(self, batch: Batch) -> dict[str, Update]:
+    async def located(self, batch: Batch, intent: Intent) -> dict[str, Answer]:
+        """Our job id -> what looking for it says."""
+        return {answer.job_id: answer for answer in await self.driver.locate(batch, intent)}
+
+    async def finish(self, batch: Batch) -> dict[str, Answer]:
         """Poll until every child is at its end."""
-        ended: dict[str, Update] = {}
+        ended: dict[str, Answer] = {}
         while len(ended) < len(batch.orders):
             for update in await self.driver.poll([batch]):
-                if update.state is not None and update.state.is_final:
+                if isinstance(update, ENDS):
                     ended[update.job_id] = update
             await trio.sleep(1)
         return ended
@@ -113,7 +128,7 @@ class Talk:
     async def run(self, *orders: Order) -> list[Fetched]:
         batch = await self.submit(await self.prepare(*orders))
         ended = await self.finish(batch)
-        assert {update.state for update in ended.values()} == {JobState.COMPLETED}
+        assert {type(update) for update in ended.values()} == {Done}
         return list(await self.driver.fetch(batch, [order.id for order in orders]))
 
 

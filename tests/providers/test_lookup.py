@@ -7,7 +7,10 @@ import pytest
 
 from qbatch.errors import Refused
 from qbatch.manifest.models import Backend
-from qbatch.providers import Surroundings, open_driver
+from qbatch.providers import (
+    Surroundings,
+    open_driver,
+)
 
 
 def announce(monkeypatch, value: str) -> None:

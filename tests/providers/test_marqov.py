@@ -13,9 +13,21 @@ import pytest
 from pydantic import ValidationError
 
 from qbatch.errors import CredentialsError, Misspoke, Refused, Unavailable
-from qbatch.job import JobState
 from qbatch.manifest.models import Backend
-from qbatch.providers import Absent, Batch, Found, Surroundings, Unknown, open_driver
+from qbatch.providers import (
+    Batch,
+    Cancelled,
+    Done,
+    Failed,
+    Missing,
+    NotTaken,
+    Running,
+    Strange,
+    Surroundings,
+    Taken,
+    Unclear,
+    open_driver,
+)
 from qbatch.providers.marqov.driver import Marqov, Options
 from qbatch.providers.marqov.replies import read_price, read_result, read_state
 
@@ -153,25 +165,27 @@ async def test_a_paid_job_whose_answer_was_lost_is_held(
     assert not getattr(caught.value, "unsent", False)
     intent = cloud.driver.intend(batch)
     for _ in range(3):
-        answer = (await cloud.driver.locate(batch, intent))[order().id]
-        assert isinstance(answer, Unknown)
+        answer = (await cloud.located(batch, intent))[order().id]
+        assert isinstance(answer, Unclear)
         assert answer.again_s is None
-    assert intent.key in answer.advice
-    assert batch.composite.memo["script_id"] in answer.advice
+    assert intent.key in answer.error
+    assert batch.composite.memo["script_id"] in answer.error
     assert len(cloud.ledger) == 1
 
 
 async def resend(cloud: Any, batch: Batch) -> Batch:
-    """Lose an answer, and do what the executor does with `Absent`: prepare and submit again."""
+    """Lose an answer, and do what the executor does with `NotTaken`: prepare and submit again."""
     intent = cloud.driver.intend(batch)
     cloud.set_faults(requests=lost(drop="after"))
     with pytest.raises(Unavailable):
         await cloud.submit(batch)
-    found = await cloud.driver.locate(batch, intent)
-    assert isinstance(found[batch.orders[0].id], Absent)
-    prepared = await cloud.driver.prepare(batch)
+    found = await cloud.located(batch, intent)
+    answer = found[batch.orders[0].id]
+    assert isinstance(answer, NotTaken)
+    again = replace(batch, composite=replace(batch.composite, memo=answer.memo))
+    prepared = await cloud.driver.prepare(again)
     assert prepared.ready
-    again = replace(batch, composite=replace(batch.composite, memo=prepared.memo))
+    assert prepared.memo == answer.memo
     assert cloud.driver.intend(again) == intent
     return again
 
@@ -197,19 +211,20 @@ async def test_but_only_once_even_after_a_crash(talk: Maker, order: Maker) -> No
     around = Surroundings(environ, cloud.emulation.transport(), "run1", is_virtual=True)
     later = Marqov("cloud", Backend(provider="marqov", target="marqov-sim"), around)
     for driver in (cloud.driver, later):
-        found = await driver.locate(again, driver.intend(again))
-        assert isinstance(found[order().id], Unknown)
-        assert "twice" in found[order().id].advice
+        (answer,) = await driver.locate(again, driver.intend(again))
+        assert isinstance(answer, Unclear)
+        assert "twice" in answer.error
 
 
 async def test_a_job_with_an_id_is_found_by_it(talk: Maker, order: Maker) -> None:
     cloud = talk("marqov", target="sv1")
     batch = await cloud.submit(await cloud.prepare(order()))
-    found = await cloud.driver.locate(batch, cloud.driver.intend(batch))
-    assert isinstance(found[order().id], Found)
+    found = await cloud.located(batch, cloud.driver.intend(batch))
+    assert isinstance(found[order().id], Taken | Running | Done)
     lost_id = replace(batch, provider_job_ids=("00000000-0000-4000-8000-000000000000",))
-    found = await cloud.driver.locate(lost_id, cloud.driver.intend(batch))
-    assert isinstance(found[order().id], Unknown)
+    found = await cloud.located(lost_id, cloud.driver.intend(batch))
+    assert isinstance(found[order().id], Missing)
+    assert not found[order().id].is_proof
 
 
 async def test_a_conflict_that_cannot_be_read_is_no_refusal(talk: Maker, order: Maker) -> None:
@@ -294,8 +309,8 @@ async def test_where_cancelling_is_allowed_it_comes_to_an_end(talk: Maker, order
     cloud.set_faults(switches={"marqov": {"cancel": "allow"}})
     batch = await cloud.submit(await cloud.prepare(order()))
     (update,) = await cloud.driver.cancel(batch, [order().id])
-    assert (update.state, update.status) == (JobState.RUNNING, "cancelling")
-    assert (await cloud.finish(batch))[order().id].state is JobState.CANCELLED
+    assert (type(update), update.status) == (Running, "cancelling")
+    assert isinstance((await cloud.finish(batch))[order().id], Cancelled)
 
 
 # -- news ----------------------------------------------------------------------------------------
@@ -308,7 +323,7 @@ async def test_a_job_alone_is_asked_about_by_a_held_back_answer(talk: Maker, ord
     batch = await cloud.submit(await cloud.prepare(order()))
     began = trio.current_time()
     (update,) = await cloud.driver.poll([batch])
-    assert update.state is JobState.COMPLETED
+    assert isinstance(update, Done)
     assert 9 <= trio.current_time() - began <= 13
 
 
@@ -338,7 +353,7 @@ async def test_a_failed_job_says_why_if_the_platform_does(
     cloud.set_faults(**script)
     batch = await cloud.submit(await cloud.prepare(order()))
     update = (await cloud.finish(batch))[order().id]
-    assert (update.state, update.status) == (JobState.FAILED, status)
+    assert (type(update), update.status) == (Failed, status)
     assert words in update.error
     assert update.raw
 
@@ -348,7 +363,7 @@ async def test_an_unknown_word_is_no_end(talk: Maker, order: Maker) -> None:
     cloud.set_faults(jobs=[{"word": "melting"}])
     batch = await cloud.submit(await cloud.prepare(order()))
     (update,) = await cloud.driver.poll([batch])
-    assert (update.state, update.status) == (None, "melting")
+    assert (type(update), update.status) == (Strange, "melting")
 
 
 async def test_a_result_that_is_late_is_no_result_yet(talk: Maker, order: Maker) -> None:

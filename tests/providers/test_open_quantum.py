@@ -9,8 +9,13 @@ from typing import Any
 import pytest
 
 from qbatch.errors import CredentialsError, Misspoke, Refused, Unavailable
-from qbatch.job import JobState
-from qbatch.providers import Found, Missing
+from qbatch.providers import (
+    Cancelled,
+    Done,
+    Missing,
+    Running,
+    Taken,
+)
 from qbatch.providers.open_quantum.account import find_services, read_account
 from qbatch.providers.open_quantum.replies import choose, read_output
 
@@ -67,9 +72,9 @@ async def test_a_lost_answer_is_found_by_name_and_preparation(
     with pytest.raises(Unavailable) as caught:
         await cloud.submit(batch)
     assert not caught.value.unsent
-    answer = (await cloud.driver.locate(batch, cloud.driver.intend(batch)))[order().id]
-    assert isinstance(answer, Found)
-    assert answer.update.provider_job_id == cloud.ledger[0]["id"]
+    answer = (await cloud.located(batch, cloud.driver.intend(batch)))[order().id]
+    assert isinstance(answer, Taken | Running | Done)
+    assert answer.provider_job_id == cloud.ledger[0]["id"]
 
 
 async def test_a_job_that_is_not_listed_is_never_called_absent(
@@ -78,10 +83,10 @@ async def test_a_job_that_is_not_listed_is_never_called_absent(
     cloud = talk("open-quantum", target=TARGET)
     batch = await cloud.prepare(order())
     intent = cloud.driver.intend(batch)
-    answer = (await cloud.driver.locate(batch, intent))[order().id]
+    answer = (await cloud.located(batch, intent))[order().id]
     assert isinstance(answer, Missing)
     assert not answer.is_proof
-    assert batch.composite.memo["name"] in answer.advice
+    assert batch.composite.memo["name"] in answer.error
 
 
 async def test_the_limit_of_active_jobs_is_a_wait_and_no_failure(
@@ -122,10 +127,10 @@ async def test_a_waiting_job_can_be_cancelled(
     cloud = talk("open-quantum", queue_s=1000.0, target=TARGET)
     batch = await cloud.submit(await cloud.prepare(order()))
     (update,) = await cloud.driver.cancel(batch, [order().id])
-    assert update.state is JobState.CANCELLED
+    assert isinstance(update, Cancelled)
     assert cloud.ledger[0]["state"] == "cancelled"
     (news,) = await cloud.driver.poll([batch])
-    assert (news.state, news.cost) == (JobState.CANCELLED, 0.0)
+    assert (type(news), news.cost) == (Cancelled, 0.0)
 
 
 async def test_an_unknown_backend_is_answered_with_the_nearest(talk: Callable[..., Any]) -> None:

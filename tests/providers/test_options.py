@@ -14,7 +14,11 @@ from pydantic import BaseModel, ConfigDict
 
 from qbatch.errors import SourceErrors
 from qbatch.plan import expand_file
-from qbatch.providers import BUILT_IN, manifest_schema, options_model
+from qbatch.providers import (
+    BUILT_IN,
+    manifest_schema,
+    options_model,
+)
 from qbatch.providers.registry import ENTRY_POINTS
 
 CIRCUIT = "OPENQASM 3.0; qubit q; bit c; c = measure q;"

@@ -10,8 +10,16 @@ import pytest
 import trio
 
 from qbatch.errors import CredentialsError, Misspoke, Refused, Unavailable
-from qbatch.job import JobState
-from qbatch.providers import Found, Missing, Unknown
+from qbatch.providers import (
+    Cancelled,
+    Done,
+    Failed,
+    Missing,
+    Running,
+    Strange,
+    Taken,
+    Unclear,
+)
 from qbatch.providers.oqc.config import encode_config
 from qbatch.providers.oqc.options import Options
 from qbatch.providers.oqc.results import read_results
@@ -55,8 +63,8 @@ async def test_a_lost_answer_is_found_and_not_bought_again(
     with pytest.raises(Unavailable) as caught:
         await cloud.submit(batch)
     assert not caught.value.unsent
-    located = await cloud.driver.locate(batch, cloud.driver.intend(batch))
-    assert isinstance(located[batch.orders[0].id], Found)
+    located = await cloud.located(batch, cloud.driver.intend(batch))
+    assert isinstance(located[batch.orders[0].id], Taken | Running | Done)
     assert len(cloud.ledger) == 1
 
 
@@ -78,7 +86,7 @@ async def test_a_task_that_was_never_submitted_is_absent_only_after_a_while(
     cloud = talk("oqc", target=QPU)
     batch = await cloud.prepare(order())
     intent, key = cloud.driver.intend(batch), batch.orders[0].id
-    answer = (await cloud.driver.locate(batch, intent))[key]
+    answer = (await cloud.located(batch, intent))[key]
     assert isinstance(answer, Missing)
     assert answer.is_proof
     assert answer.settle_s > 30
@@ -92,9 +100,9 @@ async def test_a_task_that_is_found_failed_says_why(
     batch = await cloud.prepare(order())
     await cloud.submit(batch)
     await trio.sleep(60)
-    (found,) = (await cloud.driver.locate(batch, cloud.driver.intend(batch))).values()
-    assert found.update.state is JobState.FAILED
-    assert found.update.error == "the fridge is warm (code 102)"
+    (found,) = await cloud.driver.locate(batch, cloud.driver.intend(batch))
+    assert isinstance(found, Failed)
+    assert found.error == "the fridge is warm (code 102)"
 
 
 async def test_a_task_id_the_cloud_does_not_know_is_for_the_person(
@@ -104,10 +112,10 @@ async def test_a_task_id_the_cloud_does_not_know_is_for_the_person(
     batch = await cloud.prepare(order())
     memo = {**batch.composite.memo, "task_ids": ["00000000-0000-4000-8000-000000000000"]}
     lost = type(batch)(type(batch.composite)("c", "cloud", (order().id,), 1, memo), batch.orders)
-    answer = (await cloud.driver.locate(lost, cloud.driver.intend(lost)))[batch.orders[0].id]
-    assert isinstance(answer, Unknown)
+    answer = (await cloud.located(lost, cloud.driver.intend(lost)))[batch.orders[0].id]
+    assert isinstance(answer, Unclear)
     assert answer.again_s is None
-    assert "00000000-0000-4000-8000-000000000000" in answer.advice
+    assert "00000000-0000-4000-8000-000000000000" in answer.error
 
 
 async def test_a_failed_task_says_why_in_the_clouds_words(
@@ -117,7 +125,7 @@ async def test_a_failed_task_says_why_in_the_clouds_words(
     cloud.set_faults(jobs=[{"fail": "the fridge is warm", "code": 102}])
     batch = await cloud.submit(await cloud.prepare(order()))
     (update,) = (await cloud.finish(batch)).values()
-    assert update.state is JobState.FAILED
+    assert isinstance(update, Failed)
     assert update.error == "the fridge is warm (code 102)"
 
 
@@ -127,7 +135,7 @@ async def test_a_cancelled_task_is_cancelled_at_the_cloud(
     cloud = talk("oqc", queue_s=1000.0, target=QPU)
     batch = await cloud.submit(await cloud.prepare(order()))
     (update,) = await cloud.driver.cancel(batch, [order().id])
-    assert update.state is JobState.CANCELLED
+    assert isinstance(update, Cancelled)
     assert cloud.ledger[0]["state"] == "cancelled"
 
 
@@ -138,7 +146,7 @@ async def test_an_unknown_word_leaves_the_job_where_it_is(
     cloud.set_faults(jobs=[{"word": "MELTING", "for_s": 30}])
     batch = await cloud.submit(await cloud.prepare(order()))
     (update,) = await cloud.driver.poll([batch])
-    assert (update.state, update.status) == (None, "MELTING")
+    assert (type(update), update.status) == (Strange, "MELTING")
 
 
 async def test_one_bad_poll_does_not_hide_the_others(

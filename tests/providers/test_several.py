@@ -10,9 +10,9 @@ import pytest
 import trio
 
 from qbatch.errors import Refused, Unavailable
-from qbatch.job import CompositeJob, JobState
+from qbatch.job import CompositeJob
 from qbatch.manifest.paths import SettingValues
-from qbatch.providers import Batch, Driver, Intent, Order, Price, Target, Update, contract
+from qbatch.providers import Answer, Batch, Done, Driver, Intent, Order, Price, Target, contract
 from qbatch.providers.several import open_several
 
 
@@ -56,18 +56,18 @@ class Fake:
         self.asked.append(("intend", batch.composite.job_ids))
         return Intent("k", b"")
 
-    async def submit(self, batch: Batch, intent: Intent) -> Sequence[Update]:
+    async def submit(self, batch: Batch, intent: Intent) -> Sequence[Answer]:
         self.asked.append(("submit", batch.composite.job_ids))
         return []
 
-    async def poll(self, batches: Sequence[Batch]) -> Sequence[Update]:
+    async def poll(self, batches: Sequence[Batch]) -> Sequence[Answer]:
         self.asked.append(("poll", [one.composite.job_ids for one in batches]))
         if self.failure:
             raise self.failure
         if self.target.poll_s == (0.0, 0.0):
             await self.news.wait()
         ids = [job_id for one in batches for job_id in one.composite.job_ids]
-        return [Update(job_id, JobState.COMPLETED) for job_id in ids]
+        return [Done(job_id) for job_id in ids]
 
     async def release(self, batch: Batch) -> Mapping[str, float]:
         return {batch.orders[0].id: 1.0}

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from qbatch.providers import Rate
+from qbatch.providers import (
+    Rate,
+)
 from qbatch.providers.kit.shared_rates import SharedRates, state_folder
 
 RATES = (Rate(2, 60.0), Rate(3, 600.0))

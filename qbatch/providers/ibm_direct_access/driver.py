@@ -44,25 +44,28 @@ import trio
 
 from qbatch.circuit import Fit, program_text
 from qbatch.errors import CircuitError, CredentialsError, Misspoke, Refused, Unavailable
-from qbatch.job import JobState
 from qbatch.manifest.models import Backend, Transpile
 from qbatch.providers import (
+    ENDS,
+    Answer,
     Batch,
+    Cancelled,
+    Done,
+    Failed,
     Fetched,
-    Found,
     Intent,
-    Located,
     Missing,
     Order,
     Prepared,
+    Strange,
     Surroundings,
+    Taken,
     Target,
-    Update,
 )
 from qbatch.providers.ibm_direct_access.options import Options
 from qbatch.providers.ibm_direct_access.replies import (
-    STATES,
     USUAL_REP_DELAY_S,
+    WORDS,
     expect,
     read_basis,
     read_counts,
@@ -150,8 +153,6 @@ class IbmDirectAccess:
         self._results: dict[str, Sequence[Any]] = {}
         #: Jobs whose input is in the bucket.
         self._written: set[str] = set()
-        #: Jobs that the last list did not have.
-        self._missing: set[str] = set()
 
     # -- conversation ---------------------------------------------------------------------------
 
@@ -311,16 +312,14 @@ class IbmDirectAccess:
         }
         return Intent(key=job_id, body=json.dumps(body, separators=(",", ":")).encode())
 
-    async def submit(self, batch: Batch, intent: Intent) -> Sequence[Update]:
+    async def submit(self, batch: Batch, intent: Intent) -> Sequence[Answer]:
         await self._wait_for_machine()
         reply = await self._send("POST", "jobs", content=self._signed(intent))
         if reply.status == 409:
             return await self._adopt(batch, intent)
         if not reply.is_success:  # whatever it says, the job's id tells whether there is one
             raise refusal(reply, "", read_error(reply), NOT_BOUGHT)
-        return [
-            Update(order.id, JobState.SUBMITTED, "Running", intent.key) for order in batch.orders
-        ]
+        return [Taken(order.id, "Running", intent.key) for order in batch.orders]
 
     async def _wait_for_machine(self) -> None:
         """See that a machine that was offline, paused or reserved takes jobs by now."""
@@ -350,7 +349,7 @@ class IbmDirectAccess:
             )
         return json.dumps(body, separators=(",", ":")).encode()
 
-    async def _adopt(self, batch: Batch, intent: Intent) -> Sequence[Update]:
+    async def _adopt(self, batch: Batch, intent: Intent) -> Sequence[Answer]:
         """A job with our id exists: an earlier try of ours, by all that we know of it."""
         reply = await self._send("GET", f"jobs/{intent.key}")
         if reply.status == 404:
@@ -364,45 +363,31 @@ class IbmDirectAccess:
             )
         return await self._news(batch, job)
 
-    async def locate(self, batch: Batch, intent: Intent) -> Mapping[str, Located]:
+    async def locate(self, batch: Batch, intent: Intent) -> Sequence[Answer]:
         """Ask for the job by its id; results without a job say that it ran and was deleted."""
         del intent  # its key is our id, if no person told another
-        job_id = self._id_of(batch)
-        reply = await self._send("GET", f"jobs/{job_id}")
-        if reply.status != 404:
-            expect(reply)
-            updates = await self._news(batch, reply.object())
-            return {update.job_id: Found(update) for update in updates}
-        if await self._has_results(job_id):
-            return {update.job_id: Found(update) for update in self._deleted(batch)}
-        results = self._storage().url(f"results_{job_id}.json")
-        advice = f"look for a job {job_id}, or for results in {results}"
-        return {order.id: Missing(advice, SETTLE_S) for order in batch.orders}
+        return await self._ask_for(batch)
 
-    async def recall(self, batch: Batch) -> Sequence[Update]:
-        located = await self.locate(batch, self.intend(batch))
-        return [answer.update for answer in located.values() if isinstance(answer, Found)]
+    async def recall(self, batch: Batch) -> Sequence[Answer]:
+        return [each for each in await self._ask_for(batch) if not isinstance(each, Missing)]
 
-    async def poll(self, batches: Sequence[Batch]) -> Sequence[Update]:
-        """Read the list of all jobs; what it lacks twice in a row is asked for singly."""
+    async def poll(self, batches: Sequence[Batch]) -> Sequence[Answer]:
+        """Read the list of all jobs; what it lacks is asked for singly."""
         reply = await self._ask("GET", "jobs")
         rows = reply.object().get("jobs") or []  # an empty list may be null
         if not isinstance(rows, list):
             raise Misspoke(f"ibm-direct-access: no list of jobs: {reply.excerpt()}")
         known = {word(record(row).get("id")): record(row) for row in rows}
-        updates: list[Update] = []
-        missing: set[str] = set()
+        updates: list[Answer] = []
         for batch in batches:
             job_id = self._id_of(batch)
             if job_id in known:
                 updates += await self._news(batch, known[job_id])
             else:
-                missing.add(job_id)
-                updates += await self._ask_for(batch) if job_id in self._missing else []
-        self._missing = missing
+                updates += await self._ask_for(batch)
         return updates
 
-    async def _ask_for(self, batch: Batch) -> Sequence[Update]:
+    async def _ask_for(self, batch: Batch) -> Sequence[Answer]:
         job_id = self._id_of(batch)
         reply = await self._send("GET", f"jobs/{job_id}")
         if reply.status != 404:
@@ -410,35 +395,32 @@ class IbmDirectAccess:
             return await self._news(batch, reply.object())
         if await self._has_results(job_id):
             return self._deleted(batch)
-        error = (
-            f"IBM took it as job {job_id} and does not have that job any more, nor are there "
-            f"results in {self._storage().url(f'results_{job_id}.json')}"
-        )
+        where = self._storage().url(f"results_{job_id}.json")
+        error = f"IBM has no job {job_id}, nor are there results in {where}"
         return [
-            Update(order.id, JobState.HELD, "404 not found", job_id, error=error)
+            Missing(order.id, "404 not found", error=error, settle_s=SETTLE_S, is_proof=True)
             for order in batch.orders
         ]
 
-    def _deleted(self, batch: Batch) -> Sequence[Update]:
+    def _deleted(self, batch: Batch) -> Sequence[Answer]:
         """Somebody deleted the job, but its results are there."""
         job_id = self._id_of(batch)
-        return [Update(order.id, JobState.COMPLETED, "deleted", job_id) for order in batch.orders]
+        return [Done(order.id, "deleted", job_id) for order in batch.orders]
 
-    async def _news(self, batch: Batch, job: Mapping[str, Any]) -> Sequence[Update]:
+    async def _news(self, batch: Batch, job: Mapping[str, Any]) -> Sequence[Answer]:
         """Turn a job record into news of each of its programs, which share its fate."""
         job_id, status = self._id_of(batch), word(job.get("status"))
-        state = STATES.get(status.lower())
-        is_over = state is not None and state.is_final
+        kind = WORDS.get(status.lower(), Strange)
+        is_over = kind in ENDS
         if is_over:
             self._ended[job_id] = job
-        is_lost = is_over and state is not JobState.COMPLETED
+        is_lost = kind in (Failed, Cancelled)
         kept = json.dumps(redacted(job), ensure_ascii=False).encode() if is_lost else b""
         log = await self._log(job_id) if is_lost else b""
         costs = _shared(read_usage_s(job) if is_over else None, batch.orders)
         return [
-            Update(
+            kind(
                 order.id,
-                state,
                 status,
                 job_id,
                 error=read_reason(job) if is_lost else "",
@@ -485,7 +467,7 @@ class IbmDirectAccess:
         keys = ("created_time", "end_time", "usage", "metrics")
         return {key: redacted(job[key]) for key in keys if job.get(key) is not None}
 
-    async def cancel(self, batch: Batch, job_ids: Sequence[str]) -> Sequence[Update]:
+    async def cancel(self, batch: Batch, job_ids: Sequence[str]) -> Sequence[Answer]:
         """Ask for the whole job to be stopped: IBM cannot stop one program of several.
 
         Raises:

@@ -14,8 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from qbatch.errors import Misspoke
-from qbatch.job import JobState
-from qbatch.providers import Order, Price, Target
+from qbatch.providers import Cancelled, Done, Failed, Order, Price, Running, Target, Words
 from qbatch.providers.kit.foreign import amount, record, records, redact, said, whole, word
 from qbatch.providers.kit.wire import Reply
 from qbatch.result import Counts
@@ -27,11 +26,11 @@ if TYPE_CHECKING:
     Bits = npt.NDArray[np.uint8]
 
 #: IBM's word -> ours. Jobs in its queue say Running too. A word not here is never taken for an end.
-STATES = {
-    "running": JobState.RUNNING,
-    "completed": JobState.COMPLETED,
-    "cancelled": JobState.CANCELLED,
-    "failed": JobState.FAILED,
+WORDS: Words = {
+    "running": Running,
+    "completed": Done,
+    "cancelled": Cancelled,
+    "failed": Failed,
 }
 
 #: Of one array in a result, decompressed, bytes.

@@ -19,15 +19,20 @@ from qbatch.errors import Refused
 from qbatch.job import JobState
 from qbatch.manifest.models import Backend
 from qbatch.providers import (
-    Absent,
+    Answer,
     Batch,
+    Cancelled,
+    Done,
+    Failed,
     Fetched,
+    GivenBack,
     Intent,
-    Located,
+    NotTaken,
     Order,
     Prepared,
+    Running,
+    Taken,
     Target,
-    Update,
 )
 from qbatch.providers.local.method import (
     evolution_s,
@@ -39,7 +44,8 @@ from qbatch.providers.local.method import (
 )
 from qbatch.providers.local.options import STATEVECTOR_QUBITS, Method
 from qbatch.providers.local.settings import read_settings
-from qbatch.providers.local.work import Answer, Chunk, alone, cut, without
+from qbatch.providers.local.work import Answer as Computed
+from qbatch.providers.local.work import Chunk, alone, cut, without
 
 if TYPE_CHECKING:
     import trio
@@ -71,9 +77,18 @@ class _Workers(Protocol):
 class _Result:
     """Where a job's counts stand in an answer."""
 
-    answer: Answer
+    answer: Computed
     rows: slice
     evolution: int
+
+
+#: Where a job stands -> how that is said.
+_KINDS: Mapping[JobState, type[Answer]] = {
+    JobState.SUBMITTED: Taken,
+    JobState.COMPLETED: Done,
+    JobState.FAILED: Failed,
+    JobState.CANCELLED: Cancelled,
+}
 
 
 @dataclass(slots=True)
@@ -127,7 +142,7 @@ class LocalDriver:
         self._verdicts: dict[str, str | None] = {}
         self._jobs: dict[str, _Held] = {}
         self._tasks: set[Task] = set()
-        self._news: dict[str, Update] = {}
+        self._news: dict[str, Answer] = {}
         self._event: trio.Event | None = None
         self._workers: _Workers | None = None
         self._lane: Lane | None = None
@@ -213,14 +228,14 @@ class LocalDriver:
     def intend(self, batch: Batch) -> Intent:
         return Intent(key=batch.composite.id, body=b"")
 
-    async def submit(self, batch: Batch, intent: Intent) -> Sequence[Update]:
+    async def submit(self, batch: Batch, intent: Intent) -> Sequence[Answer]:
         workers = self._join()
         for order in batch.orders:
             self._jobs[order.id] = _Held(order)
             self._news.pop(order.id, None)
         for chunk in cut(batch.orders, self._settings):
             workers.put(self._task(chunk))
-        return [Update(order.id, JobState.SUBMITTED, status="queued") for order in batch.orders]
+        return [Taken(order.id, "queued") for order in batch.orders]
 
     def _join(self) -> _Workers:
         if self._workers is None:
@@ -235,17 +250,17 @@ class LocalDriver:
                 self._workers = join(self._lane)
         return self._workers
 
-    async def locate(self, batch: Batch, intent: Intent) -> Mapping[str, Located]:
-        return {order.id: Absent() for order in batch.orders}
+    async def locate(self, batch: Batch, intent: Intent) -> Sequence[Answer]:
+        return [NotTaken(order.id) for order in batch.orders]
 
-    async def poll(self, batches: Sequence[Batch]) -> Sequence[Update]:
+    async def poll(self, batches: Sequence[Batch]) -> Sequence[Answer]:
         import trio
 
         await trio.lowlevel.checkpoint()
         asked = {job_id for batch in batches for job_id in batch.composite.job_ids}
         if lost := asked - self._jobs.keys():
             why = "not known to this process any more"
-            return [Update(job_id, JobState.CREATED, status=why) for job_id in sorted(lost)]
+            return [GivenBack(job_id, why) for job_id in sorted(lost)]
         if not asked & self._news.keys() and self._tasks:
             self._event = trio.Event()
             with trio.move_on_after(UNASKED_S if self._news else math.inf):
@@ -282,7 +297,7 @@ class LocalDriver:
             statevector=states[result.evolution] if states else None,
         )
 
-    async def cancel(self, batch: Batch, job_ids: Sequence[str]) -> Sequence[Update]:
+    async def cancel(self, batch: Batch, job_ids: Sequence[str]) -> Sequence[Answer]:
         stopped = frozenset(
             job_id
             for job_id in job_ids
@@ -296,10 +311,10 @@ class LocalDriver:
             self._news.pop(job_id, None)
         return [self._as_it_is(job_id) for job_id in job_ids]
 
-    def _as_it_is(self, job_id: str) -> Update:
+    def _as_it_is(self, job_id: str) -> Answer:
         if (held := self._jobs.get(job_id)) is None:
-            return Update(job_id, JobState.CANCELLED, status="never begun")
-        return Update(job_id, held.state, status=held.state.value, error=held.error)
+            return Cancelled(job_id, "never begun")
+        return _KINDS[held.state](job_id, held.state.value, error=held.error)
 
     def _stop(self, task: Task, stopped: frozenset[str]) -> None:
         """Take jobs out of a task: end its worker, begin again with what is left."""
@@ -332,11 +347,11 @@ class LocalDriver:
 
         def started() -> None:
             if chunk.seconds >= WORTH_TELLING_S:
-                self._tell([Update(i, JobState.RUNNING, status="running") for i in chunk.job_ids])
+                self._tell([Running(i, "running") for i in chunk.job_ids])
 
-        def finished(outcome: Answer | Broken) -> None:
+        def finished(outcome: Computed | Broken) -> None:
             self._tasks.discard(task)
-            if isinstance(outcome, Answer):
+            if isinstance(outcome, Computed):
                 self._take(chunk, outcome)
             elif again:
                 self._fail(chunk, f"{outcome.cause}; before that: {again}")
@@ -353,9 +368,9 @@ class LocalDriver:
         for part in reversed([*alone(chunk)]):
             self._workers.put(self._task(part, again=broken.cause), first=True)
 
-    def _take(self, chunk: Chunk, answer: Answer) -> None:
+    def _take(self, chunk: Chunk, answer: Computed) -> None:
         start = 0
-        updates: list[Update] = []
+        updates: list[Answer] = []
         job_ids = iter(zip(chunk.job_ids, answer.sizes, strict=True))
         for index, evolution in enumerate(chunk.evolutions):
             for _ in evolution.samplings:
@@ -368,15 +383,15 @@ class LocalDriver:
     def _fail(self, chunk: Chunk, error: str) -> None:
         self._tell([u for job_id in chunk.job_ids for u in self._ended(job_id, error, None)])
 
-    def _ended(self, job_id: str, error: str, result: _Result | None) -> Sequence[Update]:
+    def _ended(self, job_id: str, error: str, result: _Result | None) -> Sequence[Answer]:
         held = self._jobs.get(job_id)
         if held is None or held.state.is_final:
             return ()
         held.state = JobState.FAILED if error else JobState.COMPLETED
         held.error, held.result = error, None if error else result
-        return (Update(job_id, held.state, status=held.state.value, error=error),)
+        return (_KINDS[held.state](job_id, held.state.value, error=error),)
 
-    def _tell(self, updates: Sequence[Update]) -> None:
+    def _tell(self, updates: Sequence[Answer]) -> None:
         for update in updates:
             self._news[update.job_id] = update
         if self._event is not None:

@@ -36,21 +36,24 @@ from uuid import NAMESPACE_URL, uuid5
 
 from qbatch.circuit import program_text
 from qbatch.errors import Misspoke, Refused, Unavailable, Unfit
-from qbatch.job import JobState
 from qbatch.manifest.models import Backend
 from qbatch.providers import (
-    Absent,
+    Answer,
     Batch,
+    Cancelled,
+    Done,
+    Failed,
     Fetched,
-    Found,
     Intent,
-    Located,
+    Missing,
+    NotTaken,
     Order,
     Prepared,
+    Strange,
     Surroundings,
+    Taken,
     Target,
-    Unknown,
-    Update,
+    Unclear,
 )
 from qbatch.providers.kit.accounts import named, owner
 from qbatch.providers.kit.asking import ask_all
@@ -65,7 +68,7 @@ from qbatch.providers.marqov.options import MOST_INLINE, Options
 from qbatch.providers.marqov.replies import (
     NOT_BOUGHT,
     RATES,
-    STATES,
+    WORDS,
     expect,
     id_in,
     read_checks,
@@ -109,8 +112,6 @@ class Marqov:
         self._record: Mapping[str, Any] | None = None
         #: Status answers of completed jobs, until `fetch` takes them.
         self._finished: dict[str, Reply] = {}
-        #: Keys that `locate` has let go out again; the memo remembers it from `prepare` on.
-        self._again: set[str] = set()
 
     # -- conversation ---------------------------------------------------------------------------
 
@@ -155,8 +156,6 @@ class Marqov:
         memo = dict(batch.composite.memo)
         (order,) = batch.orders
         if "body" in memo:
-            if self._key_of(batch, "submit") in self._again:
-                memo["resent"] = True
             return self._ready(order, memo)
         if self._options.script_id is not None:
             memo["script_id"] = str(self._options.script_id)
@@ -258,7 +257,7 @@ class Marqov:
         body: str = batch.composite.memo["body"]
         return Intent(key=self._key_of(batch, "submit"), body=body.encode())
 
-    async def submit(self, batch: Batch, intent: Intent) -> Sequence[Update]:
+    async def submit(self, batch: Batch, intent: Intent) -> Sequence[Answer]:
         shared, now_s = self._shared_rates(), self._now()
         if shared is not None and (wait_s := shared.take(now_s)):
             rate = next((each for each in RATES if wait_s <= each.window_s), RATES[-1])
@@ -275,7 +274,7 @@ class Marqov:
                 shared.give_back(now_s)
             raise
         job_id = id_in(reply, "job_id")
-        return [Update(batch.orders[0].id, JobState.SUBMITTED, "pending", job_id)]
+        return [Taken(batch.orders[0].id, "pending", job_id)]
 
     def _shared_rates(self) -> SharedRates | None:
         """What all runs of this account share; a rehearsal shares nothing."""
@@ -284,28 +283,23 @@ class Marqov:
         account = f"marqov {self._base} {self._secret().reveal()}"
         return SharedRates(state_folder(self._environ), account, RATES)
 
-    async def locate(self, batch: Batch, intent: Intent) -> Mapping[str, Located]:
+    async def locate(self, batch: Batch, intent: Intent) -> Sequence[Answer]:
         """Nothing finds a job without its id: whether to send again was decided beforehand."""
         (order,), memo = batch.orders, batch.composite.memo
         if any(batch.provider_job_ids):
-            update = await self._news(batch, 0)
-            if update.state is JobState.HELD:
-                return {order.id: Unknown(update.error)}
-            return {order.id: Found(update)}
+            return [await self._news(batch, 0)]
         may_resend = memo.get("is_free") or self._options.on_unknown == "resend"
-        if may_resend and not memo.get("resent") and intent.key not in self._again:
-            self._again.add(intent.key)
-            return {order.id: Absent()}
+        if may_resend and not memo.get("resent"):
+            return [NotTaken(order.id, memo={**memo, "resent": True})]
         script = memo.get("script_id") or self._options.script_slug or "inline code"
         again = "sent twice with one key, and " if memo.get("resent") else ""
-        return {
-            order.id: Unknown(
-                f"{again}not answered; look at {self._base}/jobs for a job of script {script} "
-                f"({self._script_name(batch)}, key {intent.key}): Marqov has no look-up"
-            )
-        }
+        advice = (
+            f"{again}not answered; look at {self._base}/jobs for a job of script {script} "
+            f"({self._script_name(batch)}, key {intent.key}): Marqov has no look-up"
+        )
+        return [Unclear(order.id, error=advice)]
 
-    async def poll(self, batches: Sequence[Batch]) -> Sequence[Update]:
+    async def poll(self, batches: Sequence[Batch]) -> Sequence[Answer]:
         """Ask about each job; one alone is asked about with an answer held back."""
         wait_s = WAIT_S if len(batches) == 1 else 0
         updates, failures = await ask_all([partial(self._news, one, wait_s) for one in batches])
@@ -313,22 +307,21 @@ class Marqov:
             raise failures[0]
         return updates
 
-    async def _news(self, batch: Batch, wait_s: int) -> Update:
+    async def _news(self, batch: Batch, wait_s: int) -> Answer:
         (order,), job_id = batch.orders, self._job_id(batch)
         reply = await self._status(job_id, wait_s)
         if reply.status == 404:
             error = f"Marqov does not have job {job_id}, or not any more"
-            return Update(order.id, JobState.HELD, "404 not found", job_id, error=error)
+            return Missing(order.id, "404 not found", job_id, error=error)
         expect(reply)
         job = reply.object()
         status = word(job.get("status"))
-        state = STATES.get(status.lower())
-        if state is JobState.COMPLETED:
+        kind = WORDS.get(status.lower(), Strange)
+        if kind is Done:
             self._finished[job_id] = reply
-        is_lost = state in (JobState.FAILED, JobState.CANCELLED)
-        return Update(
+        is_lost = kind in (Failed, Cancelled)
+        return kind(
             order.id,
-            state,
             status,
             job_id,
             error=read_reason(job) if is_lost else "",
@@ -360,7 +353,7 @@ class Marqov:
         cost = amount(job.get("estimated_cost_usd"))
         return [Fetched(order.id, counts, reply.kept, facts=facts, statevector=vector, cost=cost)]
 
-    async def cancel(self, batch: Batch, job_ids: Sequence[str]) -> Sequence[Update]:
+    async def cancel(self, batch: Batch, job_ids: Sequence[str]) -> Sequence[Answer]:
         """Ask for it, though the platform is known to refuse keys; a person can, in the browser."""
         job_id = self._job_id(batch)
         key = self._key_of(batch, "cancel")

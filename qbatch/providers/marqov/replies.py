@@ -9,8 +9,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from qbatch.errors import Misspoke
-from qbatch.job import JobState
-from qbatch.providers import Order, Price, Rate, Target
+from qbatch.providers import (
+    Cancelled,
+    Done,
+    Failed,
+    Order,
+    Price,
+    Rate,
+    Running,
+    Taken,
+    Target,
+    Words,
+)
 from qbatch.providers.kit.foreign import amount, identifier, record, said, whole
 from qbatch.providers.kit.proofs import Proofs
 from qbatch.providers.kit.tally import read_tally
@@ -23,14 +33,14 @@ RATES = (Rate(10, 60.0), Rate(100, 86_400.0))
 MOST_SHOTS = 100_000
 
 #: Marqov's word -> ours. A word not here is never taken for an end.
-STATES = {
-    "pending": JobState.SUBMITTED,
-    "running": JobState.RUNNING,
-    "cancelling": JobState.RUNNING,
-    "completed": JobState.COMPLETED,
-    "failed": JobState.FAILED,
-    "dispatch_failed": JobState.FAILED,
-    "cancelled": JobState.CANCELLED,
+WORDS: Words = {
+    "pending": Taken,
+    "running": Running,
+    "cancelling": Running,
+    "completed": Done,
+    "failed": Failed,
+    "dispatch_failed": Failed,
+    "cancelled": Cancelled,
 }
 
 

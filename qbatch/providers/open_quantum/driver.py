@@ -38,21 +38,25 @@ from urllib.parse import quote
 
 from qbatch.circuit import Fit, program_text
 from qbatch.errors import CircuitError, Misspoke, Refused, Unavailable, Unfit
-from qbatch.job import JobState
 from qbatch.manifest.models import Backend, Transpile
 from qbatch.providers import (
+    Answer,
     Batch,
+    Cancelled,
+    Done,
+    Failed,
     Fetched,
-    Found,
     Intent,
-    Located,
     Missing,
     Order,
     Prepared,
     Price,
+    Running,
+    Strange,
     Surroundings,
+    Taken,
     Target,
-    Update,
+    Words,
 )
 from qbatch.providers.kit.accounts import named
 from qbatch.providers.kit.asking import ask_all
@@ -99,15 +103,15 @@ MOST_ACTIVE = 10
 LAG_S, LOOK_S = 48.0, 12.0
 
 #: Open Quantum's word, in lower case -> ours. A word not here is never taken for an end.
-STATES = {
-    "created": JobState.SUBMITTED,
-    "pending": JobState.SUBMITTED,
-    "queued": JobState.SUBMITTED,
-    "running": JobState.RUNNING,
-    "completed": JobState.COMPLETED,
-    "failed": JobState.FAILED,
-    "canceled": JobState.CANCELLED,
-    "cancelled": JobState.CANCELLED,
+WORDS: Words = {
+    "created": Taken,
+    "pending": Taken,
+    "queued": Taken,
+    "running": Running,
+    "completed": Done,
+    "failed": Failed,
+    "canceled": Cancelled,
+    "cancelled": Cancelled,
 }
 
 
@@ -129,7 +133,6 @@ class OpenQuantum:
         self._basis: tuple[str, ...] = ()
         self._account: Bearer | None = None
         self._organization: str | None = None
-        #: How often `locate` has looked for a job of this name.
 
     # -- conversation ---------------------------------------------------------------------------
 
@@ -307,7 +310,7 @@ class OpenQuantum:
         }
         return Intent(key=memo["name"], body=json.dumps(body, separators=(",", ":")).encode())
 
-    async def submit(self, batch: Batch, intent: Intent) -> Sequence[Update]:
+    async def submit(self, batch: Batch, intent: Intent) -> Sequence[Answer]:
         reply = await self._send("POST", self._sched("jobs"), content=intent.body)
         kind, words = read_error(reply)
         if reply.status == 409 and kind == "JOB_LIMIT_REACHED":
@@ -315,44 +318,41 @@ class OpenQuantum:
         if not reply.is_success:
             raise refusal(reply, kind, ": ".join(filter(None, (kind, words))), NOT_BOUGHT)
         try:
-            return [self._update(batch.orders[0], reply.object(), reply)]
+            return [self._answer(batch.orders[0], reply.object(), reply)]
         except Misspoke as error:  # taken, but what was taken?
             raise Unavailable(str(error)) from error
 
-    async def locate(self, batch: Batch, intent: Intent) -> Mapping[str, Located]:
+    async def locate(self, batch: Batch, intent: Intent) -> Sequence[Answer]:
         (order,) = batch.orders
         memo = batch.composite.memo
         if any(batch.provider_job_ids):
-            (update,) = await self.poll([batch])
-            if update.state is JobState.HELD:
-                return {order.id: Missing(update.error, LAG_S, is_proof=False, look_s=LOOK_S)}
-            return {order.id: Found(update)}
+            return await self.poll([batch])
         named = [row async for row in self._rows(batch) if row.get("name") == intent.key]
         for row in named:
             reply = await self._ask("GET", self._sched(f"jobs/{id_of(row)}"))
             job = reply.object()
             if job.get("job_preparation_id") == memo["preparation_id"]:
-                return {order.id: Found(self._update(order, job, reply))}
+                return [self._answer(order, job, reply)]
         advice = (
             f"look for a job named {intent.key} in organization {memo['organization_id']} "
             f"(preparation {memo['preparation_id']}); the job list did not show it for {LAG_S:g} s"
         )
-        return {order.id: Missing(advice, LAG_S, is_proof=False, look_s=LOOK_S)}
+        return [Missing(order.id, error=advice, settle_s=LAG_S, look_s=LOOK_S)]
 
-    async def recall(self, batch: Batch) -> Sequence[Update]:
+    async def recall(self, batch: Batch) -> Sequence[Answer]:
         """Look for a job of this name, whichever preparation it came from."""
         (order,), name = batch.orders, batch.composite.memo["name"]
         async with aclosing(self._rows(batch)) as rows:
             async for row in rows:
                 if row.get("name") == name:
                     reply = await self._ask("GET", self._sched(f"jobs/{id_of(row)}"))
-                    return [self._update(order, reply.object(), reply)]
+                    return [self._answer(order, reply.object(), reply)]
         return ()
 
-    async def poll(self, batches: Sequence[Batch]) -> Sequence[Update]:
+    async def poll(self, batches: Sequence[Batch]) -> Sequence[Answer]:
         """Read the organization's job list until all of ours were seen; ask singly for the rest."""
         waiting = {self._job_id(batch): batch for batch in batches}
-        updates = []
+        updates: list[Answer] = []
         async with aclosing(self._rows(batches[0])) as rows:
             async for row in rows:
                 batch = waiting.pop(str(row.get("id")), None)
@@ -365,21 +365,21 @@ class OpenQuantum:
             if reply.status == 404:
                 error = f"Open Quantum does not have job {job_id}, or not any more"
                 key = batch.orders[0].id
-                updates.append(Update(key, JobState.HELD, "404 not found", job_id, error=error))
+                updates.append(Missing(key, "404 not found", job_id, error=error, settle_s=LAG_S))
                 continue
             expect(reply)
-            updates.append(self._update(batch.orders[0], reply.object(), reply))
+            updates.append(self._answer(batch.orders[0], reply.object(), reply))
         return updates
 
-    async def _news(self, batch: Batch, row: Mapping[str, Any]) -> Update:
+    async def _news(self, batch: Batch, row: Mapping[str, Any]) -> Answer:
         status = word(row.get("status"))
-        state = STATES.get(status.lower())
+        kind = WORDS.get(status.lower(), Strange)
         used = amount(row.get("credits_used"))
-        if state not in (JobState.FAILED, JobState.CANCELLED):
-            cost = used if state is JobState.COMPLETED else None
-            return Update(batch.orders[0].id, state, status, str(row["id"]), cost=cost)
+        if kind not in (Failed, Cancelled):
+            cost = used if kind is Done else None
+            return kind(batch.orders[0].id, status, str(row["id"]), cost=cost)
         reply = await self._ask("GET", self._sched(f"jobs/{row['id']}"))  # it has the reason
-        return replace(self._update(batch.orders[0], reply.object(), reply), cost=used)
+        return replace(self._answer(batch.orders[0], reply.object(), reply), cost=used)
 
     async def fetch(self, batch: Batch, job_ids: Sequence[str]) -> Sequence[Fetched]:
         (order,) = batch.orders
@@ -397,13 +397,13 @@ class OpenQuantum:
         counts = read_output(reply.object(), order)
         return [Fetched(order.id, counts, raw=reply.kept, facts=facts)]
 
-    async def cancel(self, batch: Batch, job_ids: Sequence[str]) -> Sequence[Update]:
+    async def cancel(self, batch: Batch, job_ids: Sequence[str]) -> Sequence[Answer]:
         job_id = self._job_id(batch)
         reply = await self._send("DELETE", self._sched(f"jobs/{job_id}"))
         if reply.status != 409:  # not cancelable any more: its state says why
             expect(reply)
         reply = await self._ask("GET", self._sched(f"jobs/{job_id}"))
-        return [self._update(batch.orders[0], reply.object(), reply)]
+        return [self._answer(batch.orders[0], reply.object(), reply)]
 
     async def release(self, batch: Batch) -> Mapping[str, float]:
         """The platform holds nothing for us once a job has ended."""
@@ -509,12 +509,12 @@ class OpenQuantum:
         assert job_id is not None, "the executor asks only about jobs that were taken"
         return job_id
 
-    def _update(self, order: Order, job: Mapping[str, Any], reply: Reply) -> Update:
+    def _answer(self, order: Order, job: Mapping[str, Any], reply: Reply) -> Answer:
         status = word(job.get("status"))
-        state = STATES.get(status.lower())
-        failed = state in (JobState.FAILED, JobState.CANCELLED)
-        error = (said(job.get("message")) or "no reason given") if failed else ""
-        return Update(order.id, state, status, id_of(job), error=error, raw=reply.kept)
+        kind = WORDS.get(status.lower(), Strange)
+        is_lost = kind in (Failed, Cancelled)
+        error = (said(job.get("message")) or "no reason given") if is_lost else ""
+        return kind(order.id, status, id_of(job), error=error, raw=reply.kept)
 
     async def _ask(self, method: str, url: str, **request: Any) -> Reply:
         reply = await self._send(method, url, **request)

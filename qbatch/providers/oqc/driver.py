@@ -34,22 +34,27 @@ from typing import Any
 
 from qbatch.circuit import program_text
 from qbatch.errors import CredentialsError, Misspoke, Refused, TooLarge
-from qbatch.job import JobState
 from qbatch.manifest.models import Backend
 from qbatch.providers import (
+    ENDS,
+    Answer,
     Batch,
+    Cancelled,
+    Done,
+    Failed,
     Fetched,
-    Found,
     Intent,
-    Located,
     Missing,
     Order,
     Prepared,
     Price,
+    Running,
+    Strange,
     Surroundings,
+    Taken,
     Target,
-    Unknown,
-    Update,
+    Unclear,
+    Words,
 )
 from qbatch.providers.kit.accounts import named, owner
 from qbatch.providers.kit.asking import ask_all
@@ -95,20 +100,20 @@ SETTLE_S = 60.0
 NOT_BOUGHT: Proofs = {}
 
 #: OQC's word -> ours. A word not here is never taken for an end.
-STATES = {
-    "CREATED": JobState.SUBMITTED,
-    "SUBMITTED": JobState.SUBMITTED,
-    "QUEUED": JobState.SUBMITTED,
-    "RUNNING": JobState.RUNNING,
-    "IN_PROGRESS": JobState.RUNNING,
-    "COMPLETED": JobState.COMPLETED,
-    "SUCCEEDED": JobState.COMPLETED,
-    "DONE": JobState.COMPLETED,
-    "FAILED": JobState.FAILED,
-    "ERROR": JobState.FAILED,
-    "EXPIRED": JobState.FAILED,
-    "CANCELLED": JobState.CANCELLED,
-    "CANCELED": JobState.CANCELLED,
+WORDS: Words = {
+    "created": Taken,
+    "submitted": Taken,
+    "queued": Taken,
+    "running": Running,
+    "in_progress": Running,
+    "completed": Done,
+    "succeeded": Done,
+    "done": Done,
+    "failed": Failed,
+    "error": Failed,
+    "expired": Failed,
+    "cancelled": Cancelled,
+    "canceled": Cancelled,
 }
 
 #: How long a token lives that was made by e-mail and password, seconds.
@@ -247,45 +252,45 @@ class Oqc:
         ]
         return json.dumps({"tasks": tasks}, separators=(",", ":")).encode()
 
-    async def submit(self, batch: Batch, intent: Intent) -> Sequence[Update]:
+    async def submit(self, batch: Batch, intent: Intent) -> Sequence[Answer]:
         reply = await self._send("POST", await self._url("tasks/submit"), content=intent.body)
         if reply.status != 200:  # whatever it says, its tasks tell whether they were taken
             raise refusal(reply, "", _words(reply), NOT_BOUGHT)
         return [
-            Update(order.id, JobState.SUBMITTED, "SUBMITTED", provider_job_id=task_id)
+            Taken(order.id, "SUBMITTED", task_id)
             for order, task_id in zip(batch.orders, self._task_ids(batch), strict=True)
         ]
 
-    async def locate(self, batch: Batch, intent: Intent) -> Mapping[str, Located]:
+    async def locate(self, batch: Batch, intent: Intent) -> Sequence[Answer]:
         del intent  # the ids stand in the memo
-        found: dict[str, Located] = {}
-        for order, task_id in zip(batch.orders, self._task_ids(batch), strict=True):
-            found[order.id] = await self._locate_task(order, task_id)
-        return found
+        pairs = zip(batch.orders, self._task_ids(batch), strict=True)
+        return [await self._locate_task(order, task_id) for order, task_id in pairs]
 
-    async def _locate_task(self, order: Order, task_id: str) -> Located:
+    async def _locate_task(self, order: Order, task_id: str) -> Answer:
         reply = await self._send("GET", await self._url(f"tasks/{task_id}/status"))
         if reply.status == 404:
-            return Unknown(
-                f"OQC does not know its own task id {task_id}; look for it in the task list, or "
-                f"ask OQC whether it was billed"
+            return Unclear(
+                order.id,
+                error=f"OQC does not know its own task id {task_id}; look for it in the task list, "
+                "or ask OQC whether it was billed",
             )
         _expect(reply)
         status = word(reply.object().get("status"))
         if not status:
             raise Misspoke(f"oqc: task {task_id}: no status in {reply.excerpt()}")
         if status.upper() != "CREATED":
-            state = STATES.get(status.upper())
-            if state is JobState.FAILED:  # its record has the reason
-                return Found(await self._news(order, task_id))
-            return Found(Update(order.id, state, status, task_id))
-        return Missing(f"OQC task {task_id} was allocated; was it submitted?", SETTLE_S)
+            kind = WORDS.get(status.lower(), Strange)
+            if kind is Failed:  # its record has the reason
+                return await self._news(order, task_id)
+            return kind(order.id, status, task_id)
+        advice = f"OQC task {task_id} was allocated; was it submitted?"
+        return Missing(order.id, status, error=advice, settle_s=SETTLE_S, is_proof=True)
 
-    async def recall(self, batch: Batch) -> Sequence[Update]:
+    async def recall(self, batch: Batch) -> Sequence[Answer]:
         """Look through the list of tasks for our tags; there may be no such list, or no tags."""
         reply = await self._send("GET", await self._url("tasks"))
         rows = records(reply.json()) if reply.status == 200 else ()
-        found: list[Update] = []
+        found: dict[str, Answer] = {}
         for order in batch.orders:
             sent = re.compile(
                 rf"qbatch/{re.escape(self._run_id)}/[0-9a-f]+"
@@ -294,12 +299,13 @@ class Oqc:
             for row in rows:
                 task_id = word(row.get("id"))
                 if task_id and sent.fullmatch(word(row.get("tag"))):
-                    located = await self._locate_task(order, task_id)
-                    found += [located.update] if isinstance(located, Found) else []
-        return list({update.job_id: update for update in found}.values())
+                    answer = await self._locate_task(order, task_id)
+                    if not isinstance(answer, Missing):
+                        found[order.id] = answer
+        return list(found.values())
 
-    async def poll(self, batches: Sequence[Batch]) -> Sequence[Update]:
-        updates: list[Update] = []
+    async def poll(self, batches: Sequence[Batch]) -> Sequence[Answer]:
+        updates: list[Answer] = []
         for group in self._groups(batches):
             before = len(self._ended)
             news, failures = await ask_all([partial(self._news, *pair) for pair in group])
@@ -331,24 +337,24 @@ class Oqc:
             yield [pair for pair in waiting[at : at + size] if pair[1] not in self._ended]
             at += size
 
-    async def _news(self, order: Order, task_id: str) -> Update:
+    async def _news(self, order: Order, task_id: str) -> Answer:
         reply = await self._send("GET", await self._url(f"tasks/{task_id}/all_info"))
         if reply.status == 404:
             error = f"OQC does not have task {task_id}, or not any more"
-            return Update(order.id, JobState.HELD, "404 not found", task_id, error=error)
+            return Missing(order.id, "404 not found", task_id, error=error, settle_s=SETTLE_S)
         _expect(reply)
         task = reply.object()
         status = word(task.get("status"))
-        state = STATES.get(status.upper())
-        if state is JobState.COMPLETED:
+        kind = WORDS.get(status.lower(), Strange)
+        if kind is Done:
             self._finished[task_id] = reply
-        if state is not None and state.is_final:
+        if kind in ENDS:
             self._ended.add(task_id)
-        error = _task_error(task) if state is JobState.FAILED else ""
+        error = _task_error(task) if kind is Failed else ""
         if status.upper() == "EXPIRED":
             error = f"EXPIRED: {error}"
-        raw = reply.kept if state is JobState.FAILED else b""
-        return Update(order.id, state, status, task_id, error=error, raw=raw)
+        raw = reply.kept if kind is Failed else b""
+        return kind(order.id, status, task_id, error=error, raw=raw)
 
     async def fetch(self, batch: Batch, job_ids: Sequence[str]) -> Sequence[Fetched]:
         """Download results; one that lags behind its completed task is left out."""
@@ -373,7 +379,7 @@ class Oqc:
         facts = {key: task[key] for key in keep if task.get(key) is not None}
         return Fetched(order.id, counts, raw=reply.kept, facts=facts)
 
-    async def cancel(self, batch: Batch, job_ids: Sequence[str]) -> Sequence[Update]:
+    async def cancel(self, batch: Batch, job_ids: Sequence[str]) -> Sequence[Answer]:
         wanted = set(job_ids)
         pairs = [
             (order, task_id)

@@ -31,6 +31,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 from qbatch.circuit import program_text
@@ -42,21 +43,27 @@ from qbatch.errors import (
     Refused,
     Unavailable,
 )
-from qbatch.job import JobState
 from qbatch.manifest.models import Backend
 from qbatch.providers import (
+    ENDS,
+    Answer,
     Batch,
+    Cancelled,
+    Declined,
+    Done,
+    Failed,
     Fetched,
-    Found,
+    GivenBack,
     Intent,
-    Located,
     Missing,
+    NotTaken,
     Order,
     Prepared,
+    Strange,
     Surroundings,
+    Taken,
     Target,
-    Unknown,
-    Update,
+    Unclear,
 )
 from qbatch.providers.kit.accounts import named
 from qbatch.providers.kit.credentials import Secret, find_address, read_environment, read_pointer
@@ -73,7 +80,7 @@ from qbatch.providers.scaleway.replies import (
     NO_GATES,
     NOT_BOUGHT,
     OLD_OPENQASM,
-    STATES,
+    WORDS,
     expect,
     id_of,
     is_hourly,
@@ -115,6 +122,9 @@ FIRST_S = 600.0
 #: and how long a job may be missing from lists before that proves something, seconds.
 LOOK_S, STOP_S, SETTLE_S = 15.0, 2.0, 60.0
 
+#: So long a job stands unfinished in a session that has ended, until nothing more is told of it.
+STRANDED_S = 5.0
+
 
 class Scaleway:
     """Speaks to one platform. See `qbatch.providers.Driver` for what each method promises."""
@@ -138,12 +148,8 @@ class Scaleway:
         self._models: dict[str, str] = {}
         #: Deduplication id -> sessions opened under it, oldest first.
         self._sessions: dict[str, list[str]] = {}
-        #: Deduplication ids whose session was ended as a fence: the next one needs another.
-        self._fenced: set[str] = set()
         #: Records of completed jobs, until `fetch` takes them.
         self._finished: dict[str, Mapping[str, Any]] = {}
-        #: Jobs seen unfinished in a session that had ended.
-        self._stranded: set[str] = set()
 
     # -- conversation ---------------------------------------------------------------------------
 
@@ -208,8 +214,6 @@ class Scaleway:
         memo = dict(batch.composite.memo)
         platform = await self._known_platform()
         memo["platform_id"] = id_of(platform)
-        if self._key_of(batch) in self._fenced:
-            memo["attempt"] = memo.get("attempt", 1) + 1
         models = memo.setdefault("models", [])
         for order in batch.orders[len(models) : len(models) + MODELS_AT_ONCE]:
             models.append(await self._model(order))
@@ -309,16 +313,16 @@ class Scaleway:
             job["max_duration"] = write_duration(self._options.max_job_duration)
         return job
 
-    async def submit(self, batch: Batch, intent: Intent) -> Sequence[Update]:
+    async def submit(self, batch: Batch, intent: Intent) -> Sequence[Answer]:
         """Open the session, then post the jobs one after the other; stop at the first in doubt."""
         body = json.loads(intent.body)
         session_id = await self._open_session(intent.key, body["session"])
-        updates: list[Update] = []
+        updates: list[Answer] = []
         for at, (order, job) in enumerate(zip(batch.orders, body["jobs"], strict=True)):
             try:
                 posted = await self._post_job({**job, "session_id": session_id})
                 status = word(posted.get("status")) or "waiting"
-                updates.append(Update(order.id, JobState.SUBMITTED, status, id_of(posted)))
+                updates.append(Taken(order.id, status, id_of(posted)))
             except (CredentialsError, Unavailable, Misspoke) as error:
                 if not updates:
                     raise
@@ -326,10 +330,10 @@ class Scaleway:
                 rest = batch.orders[at + is_in_doubt :]
                 return [
                     *updates,
-                    *(Update(each.id, JobState.CREATED, error=str(error)) for each in rest),
+                    *(NotTaken(each.id, error=str(error)) for each in rest),
                 ]
             except Refused as error:
-                updates.append(Update(order.id, JobState.FAILED, "refused", error=str(error)))
+                updates.append(Declined(order.id, "refused", error=str(error)))
         return updates
 
     async def _post_job(self, job: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -368,28 +372,34 @@ class Scaleway:
             raise Unavailable(f"scaleway: session {session_id} is ending", unsent=True)
         return session_id
 
-    async def locate(self, batch: Batch, intent: Intent) -> Mapping[str, Located]:
+    async def locate(self, batch: Batch, intent: Intent) -> Sequence[Answer]:
         """Look for the jobs in the session; one that is not there is certain once it is fenced."""
         sessions = await self._sessions_of(intent.key)
         jobs = await self._jobs_in(sessions)
-        found: dict[str, Located] = {}
+        found: dict[str, Answer] = {}
         for order, job_id in zip(batch.orders, _ids(batch), strict=True):
             name = self._job_name(batch, order)
             ours = [job for job in jobs if job.get("id") == job_id or job.get("name") == name]
             if ours:
                 first = min(ours, key=lambda job: read_instant(job.get("created_at")) or 0.0)
-                found[order.id] = Found(self._standing(order, first, sessions))
+                found[order.id] = self._standing(order, first, sessions)
         if len(found) < len(batch.orders):
-            answer = await self._fence(intent.key, sessions, jobs)
-            found |= {order.id: answer for order in batch.orders if order.id not in found}
-        return found
+            memo = batch.composite.memo
+            anew = {**memo, "attempt": memo.get("attempt", 1) + 1}
+            answer = await self._fence(intent.key, sessions, jobs, anew)
+            found |= {
+                order.id: replace(answer, job_id=order.id)
+                for order in batch.orders
+                if order.id not in found
+            }
+        return list(found.values())
 
-    async def recall(self, batch: Batch) -> Sequence[Update]:
+    async def recall(self, batch: Batch) -> Sequence[Answer]:
         """Look among all jobs of this run for the points, by their names."""
         key, run = self._key_of(batch), f"qbatch-{re.escape(self._run_id)}"
         asked = {"project_id": self._project(), "tags": self._tags()[1]}
         jobs = await self._rows("jobs", "jobs", {**asked, "order_by": "created_at_asc"})
-        found: list[Update] = []
+        found: list[Answer] = []
         for order in batch.orders:
             name = rf"{run}-[0-9a-f]{{12}}-{batch.composite.generation}\.\d+-{order.id[:16]}"
             ours = [job for job in jobs if re.fullmatch(name, word(job.get("name")))]
@@ -402,7 +412,7 @@ class Scaleway:
                     f"another copy of this run folder bought it, as job {job_id} of session "
                     f"{session}: its result is to be had there"
                 )
-                found.append(Update(order.id, JobState.HELD, "", job_id, error=told))
+                found.append(Unclear(order.id, "", job_id, error=told))
         return found
 
     async def _fence(
@@ -410,23 +420,27 @@ class Scaleway:
         key: str,
         sessions: Sequence[Mapping[str, Any]],
         jobs: Sequence[Mapping[str, Any]],
-    ) -> Located:
-        """Say of jobs that are in no list whether they were never taken; end the session for it."""
+        anew: Mapping[str, Any],
+    ) -> Answer:
+        """Say of jobs that are in no list whether they were never taken; end the session for it.
+
+        Another session, under another key, is needed then: so says the memo `anew`.
+        """
         live = [one for one in sessions if one.get("status") not in ENDED]
         busy = [job for job in jobs if not _is_over(job)]
         where = f"jobs of session {key} at {self._base}" if sessions else f"a session {key}"
+        advice = f"look among the {where}"
         if live and busy:
-            return Unknown(f"look among the {where}", again_s=LOOK_S, is_patient=True)
+            return Unclear("", error=advice, again_s=LOOK_S, is_patient=True)
         for session in live:
             await self._terminate(id_of(session))
         if live:
-            return Unknown(f"look among the {where}", again_s=STOP_S, is_patient=True)
-        self._fenced.add(key)
-        return Missing(f"look among the {where}", SETTLE_S)
+            return Unclear("", error=advice, again_s=STOP_S, is_patient=True)
+        return Missing("", error=advice, settle_s=SETTLE_S, is_proof=True, memo=anew)
 
-    async def poll(self, batches: Sequence[Batch]) -> Sequence[Update]:
+    async def poll(self, batches: Sequence[Batch]) -> Sequence[Answer]:
         """List the jobs of each session; see to it that the session lasts as long as they do."""
-        updates: list[Update] = []
+        updates: list[Answer] = []
         for batch in batches:
             key = self._key_of(batch)
             sessions = await self._sessions_of(key)
@@ -442,41 +456,54 @@ class Scaleway:
         batch: Batch,
         sessions: Sequence[Mapping[str, Any]],
         jobs: Mapping[str, Mapping[str, Any]],
-    ) -> list[Update]:
-        updates = []
+    ) -> list[Answer]:
+        updates: list[Answer] = []
         for order, job_id in zip(batch.orders, _ids(batch), strict=True):
             if job_id is None:
                 continue
             job = jobs.get(job_id) or await self._record(f"jobs/{job_id}")
             if job is None:
                 error = f"Scaleway took it as job {job_id} and does not have that job any more"
-                updates.append(Update(order.id, JobState.HELD, "404", job_id, error=error))
+                updates.append(Missing(order.id, "404", job_id, error=error, settle_s=SETTLE_S))
             else:
                 updates.append(self._standing(order, job, sessions))
         return updates
 
     def _standing(
         self, order: Order, job: Mapping[str, Any], sessions: Sequence[Mapping[str, Any]]
-    ) -> Update:
+    ) -> Answer:
         """Say where a job stands, given its sessions."""
         live = [id_of(one) for one in sessions if one.get("status") in LIVE]
         if job.get("session_id") in live or job.get("status") in ("completed", "error"):
-            return self._update(order, job)
+            return self._answer(order, job)
         return self._stranded_news(order, job)
 
-    def _stranded_news(self, order: Order, job: Mapping[str, Any]) -> Update:
-        """Its session has ended under it: what never began is given back, the rest has failed."""
-        update, job_id = self._update(order, job), id_of(job)
-        if update.state is None or (not update.state.is_final and job_id not in self._stranded):
-            self._stranded.add(job_id)  # it may still be told how it ended
-            return update
-        words = update.error or "its session ended before it did"
+    def _stranded_news(self, order: Order, job: Mapping[str, Any]) -> Answer:
+        """Its session has ended under it: what never began is given back, the rest has failed.
+
+        It may still be told how it ended: that it is left so is settled by time.
+        """
+        answer, job_id = self._answer(order, job), id_of(job)
+        if isinstance(answer, Strange):
+            return answer
+        words = answer.error or "its session ended before it did"
+        settle_s = 0.0 if isinstance(answer, ENDS) else STRANDED_S
         if read_instant(job.get("started_at")) is None:
-            cost = (
-                None if is_hourly(self._platform or {}) else 0.0
-            )  # machines: paid by what they did
-            return Update(order.id, JobState.CREATED, update.status, job_id, error=words, cost=cost)
-        return Update(order.id, JobState.FAILED, update.status, job_id, error=words)
+            return GivenBack(
+                order.id,
+                answer.status,
+                job_id,
+                error=words,
+                cost=self._cost_unbegun(),
+                settle_s=settle_s,
+            )
+        return Failed(order.id, answer.status, job_id, error=words, settle_s=settle_s)
+
+    def _cost_unbegun(self) -> float | None:
+        """What a job cost that never began, where circuits are paid for; None: `release` tells."""
+        if self._platform is None or self._options.booking is not None:
+            return None
+        return None if is_hourly(self._platform) else 0.0
 
     async def _prolong(self, session: Mapping[str, Any]) -> None:
         """Move a session's end away while it is needed, as far as its price was agreed to."""
@@ -496,15 +523,15 @@ class Scaleway:
             change = {"max_duration": write_duration(wanted_s)}
             await self._ask("PATCH", f"sessions/{id_of(session)}", json=change)
 
-    def _update(self, order: Order, job: Mapping[str, Any]) -> Update:
+    def _answer(self, order: Order, job: Mapping[str, Any]) -> Answer:
         status = word(job.get("status"))
-        state = STATES.get(status)
-        is_lost = state in (JobState.FAILED, JobState.CANCELLED)
-        if state is JobState.COMPLETED:
+        kind = WORDS.get(status, Strange)
+        is_lost = kind in (Failed, Cancelled)
+        if kind is Done:
             self._finished[id_of(job)] = job
         error = (said(job.get("progress_message")) or "no reason given") if is_lost else ""
         raw = redact(json.dumps(job, ensure_ascii=False)).encode() if is_lost else b""
-        return Update(order.id, state, status, id_of(job), error=error, raw=raw)
+        return kind(order.id, status, id_of(job), error=error, raw=raw)
 
     async def fetch(self, batch: Batch, job_ids: Sequence[str]) -> Sequence[Fetched]:
         """Download results; one whose rows lag behind its state is left out."""
@@ -536,12 +563,12 @@ class Scaleway:
             raise Unavailable(f"scaleway: a result's URL answered {reply.status}")
         return reply.content.decode("utf-8", "replace")
 
-    async def cancel(self, batch: Batch, job_ids: Sequence[str]) -> Sequence[Update]:
+    async def cancel(self, batch: Batch, job_ids: Sequence[str]) -> Sequence[Answer]:
         wanted, updates = set(job_ids), []
         for order, job_id in zip(batch.orders, _ids(batch), strict=True):
             if order.id in wanted and job_id is not None:
                 job = (await self._ask("POST", f"jobs/{job_id}/cancel", json={})).object()
-                updates.append(self._update(order, job))
+                updates.append(self._answer(order, job))
         return updates
 
     async def release(self, batch: Batch) -> Mapping[str, float]:
@@ -745,8 +772,7 @@ def _ids(batch: Batch) -> Sequence[str | None]:
 
 
 def _is_over(job: Mapping[str, Any]) -> bool:
-    state = STATES.get(word(job.get("status")))
-    return state is not None and state.is_final
+    return WORDS.get(word(job.get("status"))) in ENDS
 
 
 def _is_unsent(error: ProviderError) -> bool:

@@ -10,21 +10,20 @@ from collections.abc import Mapping
 from typing import Any
 
 from qbatch.errors import Misspoke
-from qbatch.job import JobState
-from qbatch.providers import Price, Target
+from qbatch.providers import Cancelled, Done, Failed, Price, Running, Taken, Target, Words
 from qbatch.providers.kit.foreign import identifier, number, record, records, said, whole, word
 from qbatch.providers.kit.proofs import Proofs
 from qbatch.providers.kit.wire import Reply
 from qbatch.providers.scaleway.moments import read_instant
 
 #: Scaleway's word for jobs -> ours. A word not here is never taken for an end.
-STATES = {
-    "waiting": JobState.SUBMITTED,
-    "running": JobState.RUNNING,
-    "cancelling": JobState.RUNNING,
-    "completed": JobState.COMPLETED,
-    "error": JobState.FAILED,
-    "cancelled": JobState.CANCELLED,
+WORDS: Words = {
+    "waiting": Taken,
+    "running": Running,
+    "cancelling": Running,
+    "completed": Done,
+    "error": Failed,
+    "cancelled": Cancelled,
 }
 
 #: Words of sessions that take and run jobs, and of those that will never again.

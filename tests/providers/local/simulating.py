@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from qbatch.circuit import Circuit, open_circuit
-from qbatch.job import CompositeJob, JobState
+from qbatch.job import CompositeJob
 from qbatch.manifest.models import Backend
-from qbatch.providers import Batch, Driver, Fetched, Order, Update
+from qbatch.providers import ENDS, Answer, Batch, Done, Driver, Fetched, Order
 from qbatch.providers.local.engine import simulate
 from qbatch.providers.local.prepare import prepare
 from qbatch.providers.local.sampling import misread
@@ -121,13 +121,13 @@ async def submit(driver: Driver, *batches: Batch) -> None:
         await driver.submit(one, driver.intend(one))
 
 
-async def wait_ended(driver: Driver, batches: Sequence[Batch]) -> dict[str, Update]:
+async def wait_ended(driver: Driver, batches: Sequence[Batch]) -> dict[str, Answer]:
     """Poll until every job has ended."""
     left = {job_id for one in batches for job_id in one.composite.job_ids}
-    ended: dict[str, Update] = {}
+    ended: dict[str, Answer] = {}
     while left - ended.keys():
         for update in await driver.poll(batches):
-            if update.state is not None and update.state.is_final:
+            if isinstance(update, ENDS):
                 ended[update.job_id] = update
     return ended
 
@@ -137,7 +137,7 @@ async def compute(driver: Driver, batches: Iterable[Batch]) -> dict[str, Fetched
     all_batches = [*batches]
     await submit(driver, *all_batches)
     ended = await wait_ended(driver, all_batches)
-    assert {u.state for u in ended.values()} == {JobState.COMPLETED}, ended
+    assert {type(u) for u in ended.values()} == {Done}, ended
     found = {}
     for one in all_batches:
         for fetched in await driver.fetch(one, one.composite.job_ids):

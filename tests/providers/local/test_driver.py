@@ -28,9 +28,17 @@ from simulating import (
 )
 
 from qbatch.errors import Refused
-from qbatch.job import JobState
 from qbatch.manifest.models import Backend, Limits
-from qbatch.providers import Absent, Surroundings, open_driver
+from qbatch.providers import (
+    Cancelled,
+    Done,
+    Failed,
+    GivenBack,
+    NotTaken,
+    Running,
+    Surroundings,
+    open_driver,
+)
 from qbatch.providers.local import pool
 from qbatch.providers.local.driver import LocalDriver
 
@@ -143,15 +151,15 @@ def test_a_circuit_that_cannot_be_simulated_fails_alone(loop):
         return ended
 
     ended = loop.run(work)
-    assert ended[wrong.id].state is JobState.FAILED
+    assert isinstance(ended[wrong.id], Failed)
     assert "t" in ended[wrong.id].error
-    assert ended[order(BELL, 2).id].state is JobState.COMPLETED
+    assert isinstance(ended[order(BELL, 2).id], Done)
 
 
 async def wait_running(driver: LocalDriver, one: Any) -> None:
     while True:
         for update in await driver.poll([one]):
-            if update.state is JobState.RUNNING:
+            if isinstance(update, Running):
                 return
 
 
@@ -192,9 +200,9 @@ def test_a_worker_killed_twice_fails_its_jobs_with_the_cause_and_no_other(loop):
         return ended
 
     ended = loop.run(work)
-    assert ended[doomed.id].state is JobState.FAILED
+    assert isinstance(ended[doomed.id], Failed)
     assert "ended by SIGKILL" in ended[doomed.id].error
-    assert {ended[one.id].state for one in others} == {JobState.COMPLETED}
+    assert {type(ended[one.id]) for one in others} == {Done}
 
 
 def test_a_worker_that_hangs_is_ended_and_its_job_fails_with_the_cause(loop):
@@ -209,7 +217,7 @@ def test_a_worker_that_hangs_is_ended_and_its_job_fails_with_the_cause(loop):
         return ended
 
     [update] = loop.run(work).values()
-    assert update.state is JobState.FAILED
+    assert isinstance(update, Failed)
     assert "no answer within 0.3 s" in update.error
 
 
@@ -229,7 +237,7 @@ def test_cancelling_ends_the_worker_at_once_and_spares_the_rest(loop):
         return update, ended
 
     update, ended = loop.run(work)
-    assert update.state is JobState.CANCELLED
+    assert isinstance(update, Cancelled)
     assert len(ended) == 3
 
 
@@ -242,8 +250,8 @@ def test_what_this_process_does_not_know_is_absent_for_certain(loop):
         return located, updates
 
     located, [update] = loop.run(work)
-    assert [*located.values()] == [Absent()]
-    assert update.state is JobState.CREATED
+    assert located == [NotTaken(order(BELL, 1).id)]
+    assert isinstance(update, GivenBack)
 
 
 def test_a_result_nobody_has_is_refused(loop):

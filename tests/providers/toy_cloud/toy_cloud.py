@@ -12,21 +12,23 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from qbatch.circuit import program_text
-from qbatch.job import JobState
 from qbatch.manifest.models import Backend
 from qbatch.providers import (
-    Absent,
+    Answer,
     Batch,
+    Done,
+    Failed,
     Fetched,
-    Found,
     Intent,
-    Located,
+    NotTaken,
     Order,
     Prepared,
     Price,
+    Strange,
     Surroundings,
+    Taken,
     Target,
-    Update,
+    Words,
 )
 from qbatch.providers.kit.accounts import named, owner
 from qbatch.providers.kit.credentials import address, read_environment
@@ -37,7 +39,7 @@ from qbatch.providers.kit.wire import Reply, open_wire
 
 VENDOR = Vendor(("toy.example",), ("QBATCH_TOY_CLOUD_URL",), ("TOY_CLOUD_TOKEN",))
 
-STATES = {"queued": JobState.SUBMITTED, "done": JobState.COMPLETED, "broken": JobState.FAILED}
+WORDS: Words = {"queued": Taken, "done": Done, "broken": Failed}
 
 #: Errors of ``POST /jobs`` that are told before anything is done.
 NOT_BOUGHT = {400: ("bad_program",)}
@@ -106,22 +108,22 @@ class ToyCloud:
         body = self._options.model_dump() | {"name": name, "program": program}
         return Intent(name, json.dumps(body | {"shots": order.shots}).encode())
 
-    async def submit(self, batch: Batch, intent: Intent) -> Sequence[Update]:
+    async def submit(self, batch: Batch, intent: Intent) -> Sequence[Answer]:
         reply = await self._ask("POST", "jobs", intent.body)
         if not reply.is_success:
             told = reply.object()
             raise refusal(reply, str(told.get("code", "")), str(told.get("words", "")), NOT_BOUGHT)
-        return [Update(batch.orders[0].id, JobState.SUBMITTED, "queued", intent.key)]
+        return [Taken(batch.orders[0].id, "queued", intent.key)]
 
-    async def locate(self, batch: Batch, intent: Intent) -> Mapping[str, Located]:
+    async def locate(self, batch: Batch, intent: Intent) -> Sequence[Answer]:
         key, job = batch.orders[0].id, (await self._jobs()).get(intent.key)
-        return {key: Absent() if job is None else Found(self._news(key, intent.key, job))}
+        return [NotTaken(key) if job is None else self._news(key, intent.key, job)]
 
-    def _news(self, key: str, name: str, job: Mapping[str, Any]) -> Update:
+    def _news(self, key: str, name: str, job: Mapping[str, Any]) -> Answer:
         status = str(job.get("status", ""))
-        return Update(key, STATES.get(status), status, name, error=str(job.get("words", "")))
+        return WORDS.get(status, Strange)(key, status, name, error=str(job.get("words", "")))
 
-    async def poll(self, batches: Sequence[Batch]) -> Sequence[Update]:
+    async def poll(self, batches: Sequence[Batch]) -> Sequence[Answer]:
         jobs = await self._jobs()
         names = {batch.composite.memo["name"]: batch.orders[0].id for batch in batches}
         return [self._news(key, name, jobs[name]) for name, key in names.items() if name in jobs]
@@ -131,7 +133,7 @@ class ToyCloud:
         counts = read_tally("toy-cloud", order, job["counts"], leftmost_is_bit_0=False)
         return [Fetched(order.id, counts, cost=float(job["credits"]))]
 
-    async def cancel(self, batch: Batch, job_ids: Sequence[str]) -> Sequence[Update]:
+    async def cancel(self, batch: Batch, job_ids: Sequence[str]) -> Sequence[Answer]:
         return []
 
     async def release(self, batch: Batch) -> Mapping[str, float]:

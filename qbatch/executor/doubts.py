@@ -1,0 +1,89 @@
+"""What answers come to with time: only here a provider's word is weighed against the clock.
+
+Rules: an answer that says how long it must last counts for nothing until it did; what was taken for
+certain is never called not taken; what a driver says may be seen later is looked for later.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from qbatch.executor.flight import Flight
+from qbatch.job import ID_LOST
+from qbatch.providers import Answer, Missing, NotTaken, Strange, Unclear
+from qbatch.purchase import Event
+
+#: How often `locate` is asked, where it says that looking again later may help.
+MAX_LOOKS = 5
+
+#: So many polls in a row, over so many seconds, must say that a job is lost before it is held.
+MAX_DOUBTS, DOUBT_S = 3, 120.0
+
+#: Added to a pause after which something is settled, so that it is then, seconds.
+SLACK_S = 0.1
+
+
+class Seen(NamedTuple):
+    """What an answer to `locate` says by now.
+
+    Attributes:
+        again_s: Look again after so many seconds; None: that would not help.
+    """
+
+    event: Event
+    again_s: float | None = None
+
+
+def of_sending(answer: Answer) -> Event:
+    """What an answer to `submit` says of one job."""
+    if isinstance(answer, Unclear):
+        return Event.UNKNOWABLE if answer.again_s is None else Event.UNCLEAR
+    if isinstance(answer, Missing) or (isinstance(answer, Strange) and not answer.provider_job_id):
+        return Event.UNCLEAR
+    return answer.event
+
+
+def of_looking(flight: Flight, answer: Answer, now: float) -> Seen:
+    """What an answer to `locate` says of one child by now; see the module's head.
+
+    Args:
+        flight: Keeps since when it is said.
+        answer: Of one of its children.
+        now: Seconds of any clock that goes on.
+    """
+    left_s = _left_s(flight, answer, now)
+    if left_s > 0:
+        look_s = answer.look_s if isinstance(answer, Missing) else None
+        pause_s = left_s if look_s is None else min(left_s, look_s)
+        return Seen(Event.UNCLEAR, pause_s + SLACK_S)
+    job = flight.job(answer.job_id)
+    was_taken = job.provider_job_id is not None or job.status == ID_LOST
+    if isinstance(answer, NotTaken) or (isinstance(answer, Missing) and answer.is_proof):
+        return Seen(Event.GONE if was_taken else Event.NOT_TAKEN)
+    if isinstance(answer, Unclear) and (answer.is_patient or flight.looks < MAX_LOOKS):
+        event = Event.UNKNOWABLE if answer.again_s is None else Event.UNCLEAR
+        return Seen(event, answer.again_s)
+    if isinstance(answer, Missing | Unclear):
+        return Seen(Event.UNKNOWABLE)
+    if isinstance(answer, Strange) and not answer.provider_job_id:
+        return Seen(Event.UNKNOWABLE)
+    return Seen(answer.event)
+
+
+def of_news(flight: Flight, answer: Answer, now: float) -> Event | None:
+    """What an answer to `poll` or `cancel` says of a child by now; None: nothing that counts."""
+    if not isinstance(answer, Missing):
+        return answer.event if _left_s(flight, answer, now) <= 0 else None
+    key = answer.job_id
+    flight.doubts[key] += 1
+    since = flight.said_at.setdefault(key, now)
+    is_settled = now - since >= max(DOUBT_S, answer.settle_s)
+    return Event.GONE if is_settled and flight.doubts[key] >= MAX_DOUBTS else None
+
+
+def _left_s(flight: Flight, answer: Answer, now: float) -> float:
+    """For how long an answer must be repeated still, seconds."""
+    if answer.settle_s <= 0:
+        flight.said_at.pop(answer.job_id, None)
+        return 0.0
+    return answer.settle_s - (now - flight.said_at.setdefault(answer.job_id, now))

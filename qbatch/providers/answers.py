@@ -1,0 +1,153 @@
+"""What a provider says of one job: one type for each thing that can be said, whatever was asked.
+
+Rules: `submit`, `locate`, `poll` and `cancel` answer with these, one for each job they speak of. An
+answer says what is seen now and keeps no time: where something proves itself only by lasting, it
+says how long it must, and the executor, which alone has a clock, waits and asks again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from qbatch.purchase import Event
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What all answers may tell.
+
+    Attributes:
+        job_id: Ours.
+        status: The provider's own word.
+        provider_job_id: Once known.
+        error: The provider's own words, why a job came to nothing; of what is not clear, where a
+            person would look.
+        cost: In the target's unit, when the provider told it.
+        not_before_s: The provider asked not to be asked about this job for so long.
+        raw: The reply as received, redacted.
+        log: What the provider logged about the whole composite job; with one of its children.
+        settle_s: It holds once it is said for so long, seconds, and nothing else meanwhile.
+    """
+
+    event: ClassVar[Event]
+
+    job_id: str
+    status: str = ""
+    provider_job_id: str | None = None
+    error: str = ""
+    cost: float | None = None
+    not_before_s: float = 0.0
+    raw: bytes = b""
+    log: bytes = b""
+    settle_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Taken(Answer):
+    """The provider has it, and it waits."""
+
+    event: ClassVar[Event] = Event.TAKEN
+
+
+@dataclass(frozen=True, slots=True)
+class Running(Answer):
+    """It runs."""
+
+    event: ClassVar[Event] = Event.RUNNING
+
+
+@dataclass(frozen=True, slots=True)
+class Done(Answer):
+    """It is completed: `fetch` brings its result."""
+
+    event: ClassVar[Event] = Event.DONE
+
+
+@dataclass(frozen=True, slots=True)
+class Failed(Answer):
+    """The provider had it, and it ended without a result."""
+
+    event: ClassVar[Event] = Event.FAILED
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelled(Answer):
+    """It was cancelled."""
+
+    event: ClassVar[Event] = Event.CANCELLED
+
+
+@dataclass(frozen=True, slots=True)
+class Strange(Answer):
+    """The provider has it, and `status` is a word that is not known: never taken for an end."""
+
+    event: ClassVar[Event] = Event.STRANGE
+
+
+@dataclass(frozen=True, slots=True)
+class NotTaken(Answer):
+    """The provider certainly never took it: it may be sent, or sent again.
+
+    Attributes:
+        memo: The composite job's from then on, if all of it is sent again; None: as before.
+    """
+
+    event: ClassVar[Event] = Event.NOT_TAKEN
+
+    memo: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Declined(Answer):
+    """The provider refused it, and certainly took nothing: sending it again would not help."""
+
+    event: ClassVar[Event] = Event.REFUSED
+
+
+@dataclass(frozen=True, slots=True)
+class GivenBack(Answer):
+    """The provider had it and will not do it: another purchase may be made, under another key."""
+
+    event: ClassVar[Event] = Event.GIVEN_BACK
+
+
+@dataclass(frozen=True, slots=True)
+class Missing(Answer):
+    """It is not there now. That it was never taken, or is lost, is settled by time.
+
+    Attributes:
+        is_proof: After `settle_s` it certainly was never taken, if nobody ever saw it: as
+            `NotTaken`. Else nobody can tell then.
+        look_s: Pause between looks until then, seconds; None: look at the end only.
+        memo: As in `NotTaken`.
+    """
+
+    event: ClassVar[Event] = Event.MISSING
+
+    is_proof: bool = False
+    look_s: float | None = None
+    memo: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unclear(Answer):
+    """Whether it was taken cannot be seen now: `error` tells a person where to look.
+
+    Attributes:
+        again_s: Look again after so many seconds; None: nobody can tell, also later.
+        is_patient: That may go on until the job's time-out: something must come to its end first.
+    """
+
+    event: ClassVar[Event] = Event.UNCLEAR
+
+    again_s: float | None = None
+    is_patient: bool = False
+
+
+#: Answers after which nothing more comes of a job at its provider.
+ENDS = (Done, Failed, Cancelled)
+
+#: A provider's word, in lower case -> what it says. A word that is in no such table is `Strange`.
+Words = Mapping[str, type[Answer]]
