@@ -22,6 +22,7 @@ The tree answers the caller's question "what can I do about it?":
     │   ├── RunLockedError another runner holds it
     │   └── UnwritableError a file made of it cannot be written
     ├── ConsentError       nothing is spent or run without the person's word
+    ├── ExtraError         a package is missing that an extra of qbatch brings
     ├── SelectionError     a point, run or flag named on the command line does not exist
     └── JobStateError      our bug
 """
@@ -195,6 +196,13 @@ class UnwritableError(SnapshotError):
 
 class ConsentError(QbatchError):
     """Refused for want of consent or budget (exit code 6)."""
+
+
+class ExtraError(QbatchError):
+    """A package is not installed, which an extra of qbatch brings."""
+
+    def __init__(self, package: str, extra: str) -> None:
+        super().__init__(f"{package} is not installed; pip install 'qbatch[{extra}]' brings it")
 
 
 class SelectionError(QbatchError):

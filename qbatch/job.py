@@ -15,6 +15,7 @@ from qbatch.errors import JobStateError
 from qbatch.purchase import FINAL, IN_FLIGHT, MOVES, JobState
 
 __all__ = [
+    "AWAY",
     "FINAL",
     "ID_LOST",
     "IN_FLIGHT",
@@ -29,6 +30,9 @@ __all__ = [
 #: The `status` of a held job that its provider certainly or possibly had, under an id that is lost
 #: with the job's row: that the provider does not have it (any more) is no proof that it never did.
 ID_LOST = "id lost"
+
+#: The `status` of a job that is held for its account is not there, until it was looked for again.
+AWAY = "another account"
 
 
 def check_move(old: JobState, new: JobState) -> None:

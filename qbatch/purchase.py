@@ -44,9 +44,11 @@ class Event(StrEnum):
 
     # what qbatch does
     SENT = "its intent is on the disk, and the call that spends begins"
-    UNFIT = "it cannot be sent: refused before any call that spends"
+    UNFIT = "it cannot be sent, and nothing of it was bought"
     STORED = "its result is on the disk"
     UNREADABLE = "it is completed, but its result cannot be had"
+    ELSEWHERE = "it was made with another account than the present one"
+    CUT_OFF = "it was computed on this machine, by a process that has ended"
     AGAIN = "another attempt is asked for"
     # what its provider says
     TAKEN = "taken, waits"
@@ -64,6 +66,7 @@ class Event(StrEnum):
     STRANGE = "a word that is not known"
     TIMED_OUT = "no end within its time, and nobody confirms that it is cancelled"
     # what a person decides
+    SAME_ACCOUNT = "a person says that its account is the present one"
     ADOPTED = "a person says under which id it is there"
     RESUBMITTED = "a person says that it was not taken"
     GIVEN_UP = "a person gives it up"
@@ -111,7 +114,9 @@ _AT_PROVIDER: Mapping[Event, Row] = {
     Event.GONE: Row(JobState.HELD, next=Next.ASK),
     Event.GIVEN_BACK: Row(JobState.CREATED, Ledger.BILL, Next.SEND_ANEW),
     Event.TIMED_OUT: Row(JobState.HELD, next=Next.ASK),
-    Event.UNREADABLE: Row(JobState.HELD, next=Next.ASK),
+    Event.UNREADABLE: Row(JobState.HELD, Ledger.BILL, Next.ASK),
+    Event.CUT_OFF: Row(JobState.CREATED, Ledger.FREE, Next.SEND),
+    Event.ELSEWHERE: Row(JobState.HELD, next=Next.ASK),
     Event.STORED: Row(JobState.COMPLETED, Ledger.BILL),
 }
 
@@ -141,7 +146,7 @@ def _polled(state: JobState) -> Mapping[Event, Row]:
 TABLE: Mapping[JobState, Mapping[Event, Row]] = {
     JobState.CREATED: {
         Event.SENT: Row(JobState.SUBMITTING, Ledger.RESERVE, Next.WAIT),
-        Event.UNFIT: Row(JobState.FAILED),
+        Event.UNFIT: Row(JobState.FAILED, Ledger.FREE),
         Event.CANCELLED: Row(JobState.CANCELLED),
     },
     JobState.SUBMITTING: {
@@ -153,6 +158,7 @@ TABLE: Mapping[JobState, Mapping[Event, Row]] = {
     JobState.HELD: {
         **_IN_DOUBT,
         Event.UNCLEAR: Row(JobState.HELD, next=Next.LOOK),
+        Event.SAME_ACCOUNT: Row(JobState.HELD, next=Next.LOOK),
         Event.ADOPTED: Row(JobState.SUBMITTED, next=Next.POLL),
         Event.RESUBMITTED: Row(JobState.CREATED, Ledger.FREE, Next.SEND_ANEW),
         Event.GIVEN_UP: Row(JobState.FAILED),

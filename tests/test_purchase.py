@@ -19,6 +19,7 @@ from qbatch.purchase import (
     JobState,
     Ledger,
     Next,
+    Row,
     follows,
 )
 
@@ -29,9 +30,10 @@ PROOFS = {
     Event.NOT_TAKEN,  # the provider proves that it never had it
     Event.GIVEN_BACK,  # the provider says that it will not do it
     Event.RESUBMITTED,  # a person says that it was not taken
+    Event.CUT_OFF,  # it was computed here, and what computed it has ended
 }
 #: What only a person may do.
-DECISIONS = {Event.ADOPTED, Event.RESUBMITTED, Event.GIVEN_UP}
+DECISIONS = {Event.ADOPTED, Event.RESUBMITTED, Event.GIVEN_UP, Event.SAME_ACCOUNT}
 
 
 def test_nothing_that_may_be_bought_is_sent_again_without_a_proof() -> None:
@@ -43,12 +45,25 @@ def test_nothing_that_may_be_bought_is_sent_again_without_a_proof() -> None:
 
 
 def test_what_an_attempt_left_behind_is_never_sent_under_the_same_key() -> None:
-    assert {event for _, event, row in ROWS if row.next is Next.SEND} == {Event.NOT_TAKEN}
+    sent_again = {event for _, event, row in ROWS if row.next is Next.SEND}
+    assert sent_again == {Event.NOT_TAKEN, Event.CUT_OFF}  # of which nothing is left
 
 
 def test_nothing_is_called_free_that_may_have_been_bought() -> None:
     free = {event for _, event, row in ROWS if row.ledger is Ledger.FREE}
-    assert free == {Event.NOT_TAKEN, Event.REFUSED, Event.RESUBMITTED}
+    assert free == {
+        Event.UNFIT,
+        Event.NOT_TAKEN,
+        Event.REFUSED,
+        Event.RESUBMITTED,
+        Event.CUT_OFF,
+    }
+
+
+def test_every_end_at_a_provider_is_billed() -> None:
+    ends = [(event, row) for s, event, row in ROWS if s in IN_FLIGHT and row.state in FINAL]
+    kept = {event for event, row in ends if row.ledger is Ledger.KEEP}
+    assert kept == {Event.GIVEN_UP}  # nobody knows what it cost
 
 
 def test_every_purchase_begins_with_its_intent_and_a_reservation() -> None:
@@ -65,6 +80,13 @@ def test_doubt_ends_with_a_person() -> None:
         Event.GONE,
     }
     assert {state for state, event, _ in ROWS if event in DECISIONS} == {JobState.HELD}
+
+
+def test_whatever_is_in_flight_waits_for_its_account() -> None:
+    rows = {state: row for state, event, row in ROWS if event is Event.ELSEWHERE}
+    assert set(rows) == IN_FLIGHT
+    assert set(rows.values()) == {Row(JobState.HELD, Ledger.KEEP, Next.ASK)}
+    assert TABLE[JobState.HELD][Event.SAME_ACCOUNT] == Row(JobState.HELD, Ledger.KEEP, Next.LOOK)
 
 
 def test_an_end_is_an_end() -> None:
@@ -112,6 +134,7 @@ def test_whatever_a_driver_says_is_an_event_of_the_table(call: str) -> None:
     told = {event for events in SAID.values() for event in events}
     by_providers = set(Event) - DECISIONS
     by_providers -= {Event.SENT, Event.UNFIT, Event.STORED, Event.UNREADABLE, Event.AGAIN}
+    by_providers -= {Event.ELSEWHERE, Event.CUT_OFF}
     assert set(SAID[call]) <= by_providers
     assert told == by_providers - {Event.TIMED_OUT}
 
@@ -129,3 +152,17 @@ def test_the_table_knows_no_clock_no_storage_and_no_network() -> None:
     modules = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     assert modules == {"__future__", "collections.abc", "enum", "typing"}
     assert not [node for node in ast.walk(tree) if isinstance(node, ast.Import)]
+
+
+def test_no_code_names_the_state_that_a_job_moves_to() -> None:
+    """Whoever moves a job names what happened, and the table says where it stands then."""
+    named = [
+        f"{path.name}:{call.lineno}"
+        for path in Path(qbatch.__file__).parent.rglob("*.py")
+        for call in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(call, ast.Call)
+        and isinstance(call.func, ast.Attribute)
+        and call.func.attr in ("moved_to", "happens")
+        and any(ast.unparse(each).startswith("JobState.") for each in call.args)
+    ]
+    assert not named

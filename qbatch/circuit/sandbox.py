@@ -257,13 +257,15 @@ def _range(*args: int) -> range:
 
 
 _GLOBALS: Mapping[str, Any] = {
-    "range": _range, "namespace": Namespace, "pi": math.pi, "tau": math.tau,
+    "range": _range, "namespace": Namespace, "pi": math.pi,
     **{name: getattr(math, name) for name in (
         "acos", "asin", "atan", "atan2", "ceil", "cos", "exp", "floor", "log", "log2", "sin",
         "sqrt", "tan")},
 }  # fmt: skip
 
-GLOBALS = frozenset(_GLOBALS)
+#: Names that mean something by themselves: a number, and functions.
+CONSTANTS = frozenset({"pi"})
+FUNCTIONS = frozenset(_GLOBALS) - CONSTANTS
 
 
 # -- what the templates' own code is changed into

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import click
 
 from qbatch import __version__
-from qbatch.cli.faults import Faults
+from qbatch.cli.error_messages import ErrorMessages
 from qbatch.cli.group import Verbs
 from qbatch.cli.streams import begin_in_utf8, prepare_streams
 
@@ -44,9 +44,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if arguments is None:
         begin_in_utf8()
     prepare_streams()
-    faults = Faults()
-    with faults:
+    told = ErrorMessages()
+    with told:
         code = qbatch.main(arguments, prog_name="qbatch", standalone_mode=False)
-        faults.exit_code = code if isinstance(code, int) else 0
+        told.exit_code = code if isinstance(code, int) else 0
         sys.stdout.flush()
-    return faults.exit_code
+    return told.exit_code

@@ -10,9 +10,18 @@ from typing import TYPE_CHECKING
 from qbatch.cli.runs import ask, folder_of
 from qbatch.cli.words import headline
 from qbatch.errors import ConsentError, SnapshotError
+from qbatch.exchange.exports import check_packages
 from qbatch.executor.engine import WANTED
 from qbatch.job import JobState
-from qbatch.plan import check_lock, differences, lock_path, notices, select, write_lock
+from qbatch.plan import (
+    check_lock,
+    differences,
+    known_as,
+    lock_path,
+    notices,
+    select,
+    write_lock,
+)
 from qbatch.plan.pricing.limits import limits_of, shortfalls, unlimited
 from qbatch.report import check_template
 from qbatch.snapshot import Run
@@ -33,15 +42,11 @@ class Consent:
     """What the person asked for, held against the plan before anything is written or spent.
 
     Attributes:
-        overrides: ``path=value`` each; a plan changed by them is never locked.
-        expression: Points that are meant, or None; a part of a plan is never locked.
         saved_plan: The only plan that may run, or None.
         frozen: Nothing may differ from the lock.
         yes: A price was agreed to beforehand.
     """
 
-    overrides: tuple[str, ...] = ()
-    expression: str | None = None
     saved_plan: Path | None = None
     frozen: bool = False
     yes: bool = False
@@ -57,22 +62,24 @@ class Consent:
     ) -> None:
         """Show what will run and cost; go on, ask, or refuse.
 
-        What was bought before is not asked about again.
+        What was bought before is not asked about again. A plan that overrides changed, or a part of
+        one, is never locked.
 
         Raises:
             ConsentError: The plan is not the one agreed to, or the price was not.
+            ExtraError: A file of the report could not be written at the end.
         """
         if template := plan.manifest.report.template:
             check_template(plan.manifest.folder, template)
+        check_packages(plan.manifest.report.formats)
         if saved is not None:
             _refuse_changes(f"--plan {saved.path}", differences(saved, plan, targets, drivers))
         if self.frozen:
             _refuse_changes(f"--frozen {lock_path(plan)}", _unlocked(plan, targets, drivers))
-        expression = self.expression or (saved.selection if saved else "")
-        only = select(expression, plan.axes, plan.manifest) if expression else None
+        only = select(options.select, plan.axes, plan.manifest) if options.select else None
         summary = plan.summary(targets, only)
         teller.said(headline(plan.manifest.name, summary))
-        limits, rates = limits_of(plan.manifest, options.get("max_cost", {})), plan.prices.rates
+        limits, rates = limits_of(plan.manifest, options.max_cost), plan.prices.rates
         if left_open := unlimited(limits, targets, rates):
             teller.said(left_open)
         for notice in (*shortfalls(limits, summary, rates), *notices(plan, targets)):
@@ -82,7 +89,7 @@ class Consent:
             if left.points < sum(each.points for each in summary.backends if each.backend in paid):
                 teller.said(f"of that is left to buy: {headline('', left)}")
             ask("Run it?", yes=self.yes)
-        if not (self.frozen or self.overrides or only):
+        if not (self.frozen or options.overrides or only):
             _lock(plan, targets, drivers, teller)
 
 
@@ -118,10 +125,9 @@ def _left(
     plan: Plan, paid: Mapping[str, Target], only: Only | None, options: Options
 ) -> PlanSummary:
     """Sum up the points that may be bought now: those that the run folder does not have yet."""
-    out = options.get("out")
-    folder = folder_of(plan.manifest, None if out is None else Path(out))
-    wanted = WANTED[options.get("only")]
-    states = {} if options.get("fresh") else _states_in(folder)
+    folder = folder_of(plan.manifest, None if options.out is None else Path(options.out))
+    wanted = WANTED[options.only]
+    states = {} if options.fresh else _states_in(folder)
 
     def is_left(point: SweepPoint) -> bool:
         is_meant = point.backend in paid and (only is None or only(point))
@@ -140,4 +146,6 @@ def _states_in(folder: Path) -> dict[str, JobState]:
     except SnapshotError:
         return {}
     with known:
-        return {point.id: job.state for point, job in known.stored_points()}
+        return {
+            id_: job.state for point, job in known.stored_points() for id_ in known_as(known, point)
+        }

@@ -39,6 +39,7 @@ _OF_ERROR: tuple[tuple[type[BaseException], Exit], ...] = (
     (errors.SnapshotError, Exit.PENDING),
     (errors.ConsentError, Exit.NO_CONSENT),
     (errors.SelectionError, Exit.USAGE),
+    (errors.ExtraError, Exit.USAGE),
     (KeyboardInterrupt, Exit.INTERRUPTED),
 )
 

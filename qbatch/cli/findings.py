@@ -133,7 +133,7 @@ def look_at_run(folder: Path, *, repair: bool = False) -> Iterator[Finding]:
 
 
 def _say_what_can_be_mended(folder: Path) -> Iterator[Finding]:
-    from qbatch.snapshot.repair import diagnose
+    from qbatch.snapshot.recovery.repair import diagnose
 
     try:
         diagnosis = diagnose(folder)
@@ -150,7 +150,7 @@ def _say_what_can_be_mended(folder: Path) -> Iterator[Finding]:
 
 
 def _mend(folder: Path) -> Iterator[Finding]:
-    from qbatch.snapshot.repair import repair
+    from qbatch.snapshot.recovery.repair import repair
 
     mended = repair(folder)
     yield from _told("note", "mended", mended.told or ["what SQLite keeps beside the rows"])
@@ -167,7 +167,7 @@ def _told(word: Literal["note"], about: str, sentences: Sequence[str]) -> Iterat
 
 def look_at_clouds(manifest: Manifest | None, around: Surroundings) -> Iterator[Finding]:
     """Credentials, reach and clocks of every configured cloud."""
-    from qbatch.cli.bits import services_of
+    from qbatch.cli.bit_order import services_of
     from qbatch.cli.clouds import find_accounts
     from qbatch.cli.verbs.auth import examine
     from qbatch.executor.enquire import read_clocks
@@ -214,7 +214,7 @@ def try_bit_order(manifest: Manifest, around: Surroundings, *, yes: bool) -> lis
     Raises:
         ConsentError: Its price was not agreed to.
     """
-    from qbatch.cli.bits import bits_manifest, state_folder
+    from qbatch.cli.bit_order import bits_manifest, state_folder
     from qbatch.executor import run
 
     if all(backend.provider == "local" for backend in manifest.backends.values()):
@@ -254,7 +254,7 @@ def _agree(plan: Plan, targets: Mapping[str, Target], *, yes: bool) -> None:
 
 
 def _verdicts(test: Manifest, done: Run, around: Surroundings) -> Iterator[Finding]:
-    from qbatch.cli.bits import judge, keep_verdicts, services_of, targets_of
+    from qbatch.cli.bit_order import judge, keep_verdicts, services_of, targets_of
     from qbatch.cli.clouds import find_accounts
 
     services = {

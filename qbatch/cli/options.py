@@ -47,6 +47,10 @@ only_expression_option = click.option(
     help="Only points that match, as in 'backend=noisy and shots>=1000'.",
 )
 
+no_report_option = click.option(
+    "--no-report", is_flag=True, help="Write no report; `qbatch report` can later."
+)
+
 yes_option = click.option("-y", "--yes", is_flag=True, help="Do it without asking.")
 
 

@@ -22,12 +22,12 @@ def explain(plan: Plan, folder: Path, only: Only | None, *, limit: int) -> Surve
 
 
 def _stored(folder: Path) -> dict[str, Stored]:
-    from qbatch.plan import Stored
+    from qbatch.plan import Stored, known_as
     from qbatch.snapshot import Run
 
     run = Run(folder)
     return {
-        found.id: Stored(
+        id_: Stored(
             found.name,
             found.state,
             found.shots,
@@ -37,6 +37,8 @@ def _stored(folder: Path) -> dict[str, Stored]:
         )
         for points in (run, run.removed())
         for found in points
+        if not found.same_as
+        for id_ in known_as(run, found)
     }
 
 

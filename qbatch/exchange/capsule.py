@@ -107,6 +107,8 @@ class _Content:
         """Yield relative paths and contents."""
         rows = []
         for point in self._run:
+            if point.same_as:  # a capsule has one entry for each id
+                continue
             source, circuit = self._source(point)
             if circuit is not None:
                 yield source, circuit.encode()

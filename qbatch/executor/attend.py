@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from qbatch.errors import Misspoke, ProviderError, Refused, Unavailable
+from qbatch.executor.accounts import hold_foreign
 from qbatch.executor.carry import CUT_OFF, MAX_LOOKS, Carrier
 from qbatch.executor.descriptors import ensure_descriptors
 from qbatch.executor.engine import Engine, Settings
@@ -209,6 +210,7 @@ class _Office:
                 name=name,
                 folder=self._manifest.folder,
                 surroundings=self._surroundings,
+                settings={order.settings: None for f in flights for order in f.batch.orders},
             )
             target = await self._describe(driver)
             target = replace(target, price=self._prices.get(name, target.price))
@@ -221,8 +223,9 @@ class _Office:
         try:
             with lane.scope:
                 attendant = _Attendant(self._engine, lane, _let_be)
-                await attendant.settle(flights)
-                await errand(attendant, flights)
+                ours = await hold_foreign(self._engine, lane, flights)
+                await attendant.settle(ours)
+                await errand(attendant, ours)
         finally:
             await driver.aclose()
         if lane.error is not None:
@@ -325,7 +328,7 @@ class _Attendant(Carrier):
 
     async def _finish(self, flight: Flight) -> None:
         while flight.ripe:
-            await fetch(self._engine, self._lane, flight, self._commit)
+            await fetch(self._engine, self._lane, flight, self._moves)
         if not flight.at_work and flight.stage not in ("created", "closed"):
             await self._release(flight)
 

@@ -10,7 +10,7 @@ again, unknown is held for the person to decide. A result and the move to COMPLE
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -28,13 +28,16 @@ from qbatch.errors import (
     Unavailable,
 )
 from qbatch.executor import answers
+from qbatch.executor.accounts import pinned
 from qbatch.executor.budget import expected_prices
 from qbatch.executor.fetching import fetch
-from qbatch.executor.flight import AT_WORK, Flight
+from qbatch.executor.flight import AT_WORK, Bill, Flight, Move
 from qbatch.executor.lane import Lane
+from qbatch.executor.moves import Moves
 from qbatch.executor.pace import MOST_S, SHARE
+from qbatch.executor.recall import recalled
 from qbatch.executor.waits import Cause
-from qbatch.job import ID_LOST, CompositeJob, JobState
+from qbatch.job import AWAY, ID_LOST, CompositeJob, JobState
 from qbatch.plan.packing import composite_id
 from qbatch.providers import (
     Absent,
@@ -46,22 +49,14 @@ from qbatch.providers import (
     Unknown,
     Update,
 )
-from qbatch.purchase import TABLE, Event, Next
+from qbatch.purchase import Event, Next
 from qbatch.snapshot import Entry, JobRow
-from qbatch.snapshot.ledger import NOT_BOUGHT
-from qbatch.snapshot.store import Stage
 
 if TYPE_CHECKING:
     from qbatch.executor.engine import Engine
 
 #: How often `locate` is asked, where it says that looking again later may help.
 MAX_LOOKS = 5
-
-#: Who told what a job was charged: its provider, meanwhile or when all was over.
-PROVIDER, FINAL = "told by the provider", "told by the provider in the end"
-
-#: Child -> what it was charged, and who says so.
-Bills = Mapping[str, tuple[float, str]]
 
 #: Why the outcome of a purchase is not known, where a run took it up.
 CUT_OFF = "the last run was cut off while it was sent"
@@ -71,6 +66,14 @@ MAX_DOUBTS, DOUBT_S = 3, 120.0
 
 #: Of a job that was found under a word that is not known.
 FOUND_UNCLEAR = "found, but its state is not known"
+
+#: Where a child stands that is not to be had -> what happened to it.
+_LOSS = {
+    JobState.CREATED: Event.UNFIT,
+    JobState.SUBMITTING: Event.REFUSED,
+    JobState.SUBMITTED: Event.FAILED,
+    JobState.RUNNING: Event.FAILED,
+}
 
 #: How long after a time-out the provider has to confirm that it cancelled, seconds.
 CANCEL_GRACE_S = 120.0
@@ -89,6 +92,7 @@ class Carrier:
         self._engine = engine
         self._lane = lane
         self._start = start
+        self._moves = Moves(engine, lane)
 
     async def carry(self, flight: Flight) -> None:
         """Bring a flight from wherever it stands to its end."""
@@ -97,7 +101,7 @@ class Carrier:
         try:
             if flight.ids_in(JobState.SUBMITTING, JobState.HELD):
                 await self._look(flight, CUT_OFF, also_held=True)
-            while flight.stage == "created" or flight.at_work:
+            while flight.stage == "created" or flight.is_open:
                 if flight.stage != "created":
                     await self._watch(flight)
                     continue
@@ -131,8 +135,9 @@ class Carrier:
                     await self._lane.gate.wait_open()
                     if self._lane.is_closing:
                         await trio.sleep_forever()
+                    found = await recalled(self._engine, self._lane, flight)
                     await self._intend(flight, entries)
-                    await self._submit(flight)
+                    await (self._take_over(flight, found) if found else self._submit(flight))
             except TooLarge as error:
                 await self._halve(flight, str(error))
             except OutOfFunds as error:
@@ -192,7 +197,7 @@ class Carrier:
         middle = len(keys) // 2
         for part in (keys[:middle], keys[middle:]):
             self._start(self._split(flight, part))
-        await self._commit(flight, (), stage="closed", note=reason)
+        await self._moves.commit(flight, (), stage="closed", note=reason)
 
     async def _prepare(self, flight: Flight) -> Prepared:
         """Have it prepared, however often that must be asked for.
@@ -205,7 +210,7 @@ class Carrier:
             prepared = await self._lane.read(
                 lambda: self._lane.driver.prepare(flight.current()), is_proof=False
             )
-            flight.remember(prepared.memo)
+            flight.remember(pinned(prepared.memo, self._lane.account))
             if prepared.ready:
                 return prepared
             waited_s = trio.current_time() - began
@@ -230,10 +235,10 @@ class Carrier:
         """Make durable what is about to be sent."""
         intent = flight.intent = self._lane.driver.intend(flight.current())
         now = self._engine.snapshot.now()
-        rows = [
-            flight.moved(key, JobState.SUBMITTING, error="")
-            for key in flight.ids_in(JobState.CREATED)
+        moves = [
+            flight.happens(key, Event.SENT, error="") for key in flight.ids_in(JobState.CREATED)
         ]
+        rows = [move.row for move in moves]
 
         def write() -> None:
             self._write_memo(flight)
@@ -289,6 +294,17 @@ class Carrier:
         else:
             await self._send_rest(flight)
 
+    async def _take_over(self, flight: Flight, found: Sequence[Update]) -> None:
+        """Children that another copy of the run folder bought are ours; the others are sent."""
+        self._start_clock(flight, 0.0)
+        flight.looks, flight.refusal = 0, None
+        flight.unseen_at.clear()
+        await self._take_answers(flight, found)
+        rest = flight.ids_in(JobState.SUBMITTING)
+        moves = [flight.happens(key, Event.NOT_TAKEN, error="") for key in rest]
+        await self._moves.commit(flight, moves, note="not sent")
+        await self._send_rest(flight)
+
     async def _turned_away(self, flight: Flight, error: Unavailable) -> None:
         """It was certainly not taken: that is no attempt at buying it, and it waits.
 
@@ -313,20 +329,20 @@ class Carrier:
 
     async def _take_answers(self, flight: Flight, updates: Iterable[Update]) -> None:
         """Commit what `submit` said; children it did not speak of stay SUBMITTING."""
-        rows, taken = [], []
+        moves, taken = [], []
         with flight.one_attempt():
             for update in updates:
                 if update.job_id not in flight.rows:
                     self._lane.warn(f"answered about a job that was not sent: {update.job_id!r}")
                     continue
-                row = self._entered(flight, update, answers.of_sending(update))
-                if row is not None:
-                    rows.append(row)
+                move = self._entered(flight, update, answers.of_sending(update))
+                if move is not None:
+                    moves.append(move)
                     taken.append(update)
         steps = self._replies(flight, taken)
-        await self._commit(flight, rows, stage="submitted", steps=steps, bills=_bills(taken))
+        await self._moves.commit(flight, moves, stage="submitted", steps=steps)
 
-    def _entered(self, flight: Flight, update: Update, event: Event) -> JobRow | None:
+    def _entered(self, flight: Flight, update: Update, event: Event) -> Move | None:
         """Where the table of purchases puts a child; None: it stays where it is."""
         key = update.job_id
         follows = purchase.follows(flight.job(key).state, event)
@@ -340,18 +356,19 @@ class Carrier:
             return self._given_back(flight, update)
         if event is Event.NOT_TAKEN:
             flight.failures.append(update.error or "not taken yet")
-            return flight.moved(key, follows.state, provider_job_id=None, error="")
+            return flight.happens(key, event, provider_job_id=None, error="")
         is_news = follows.state is not flight.job(key).state or event in (
             Event.TAKEN,
             Event.RUNNING,
         )
-        return self._row(flight, update, follows.state) if is_news else None
+        return self._moved(flight, update, event) if is_news else None
 
-    def _row(self, flight: Flight, update: Update, state: JobState) -> JobRow:
+    def _moved(self, flight: Flight, update: Update, event: Event) -> Move:
         job = flight.job(update.job_id)
-        return flight.moved(
+        return flight.happens(
             update.job_id,
-            state,
+            event,
+            bill=_bill(update),
             status=update.status or job.status,
             provider_job_id=update.provider_job_id or job.provider_job_id,
             error=update.error,
@@ -391,12 +408,12 @@ class Carrier:
         """Nothing was bought: the whole flight is `created` again; a `reason` is an attempt's."""
         if reason:
             flight.failures.append(reason)
-        rows = [
-            flight.moved(key, JobState.CREATED, provider_job_id=None)
+        moves = [
+            flight.happens(key, Event.NOT_TAKEN, provider_job_id=None)
             for key in keys
             if flight.job(key).state is JobState.SUBMITTING
         ]
-        await self._commit(flight, rows, stage="created", note=reason or note)
+        await self._moves.commit(flight, moves, stage="created", note=reason or note)
 
     async def _may_try_again(self, flight: Flight) -> bool:
         """Wait before the next attempt at sending, or fail it when there were enough."""
@@ -419,7 +436,7 @@ class Carrier:
         """
         assert flight.intent is not None
         intent, keys = flight.intent, flight.ids_in(JobState.SUBMITTING)
-        keys += flight.ids_in(JobState.HELD) if also_held else []
+        keys += flight.ids_in(JobState.HELD) if also_held else sorted(flight.reopened)
         flight.looks, flight.doubt = flight.looks + 1, reason
         try:
             located = await self._lane.read(
@@ -431,61 +448,66 @@ class Carrier:
         waits = [wait_s for a in told_of.values() if (wait_s := _again_s(flight, a)) is not None]
         with flight.one_attempt():
             found = [self._located(flight, key, answer) for key, answer in told_of.items()]
-        rows = [row for row in found if row is not None]
+        moves = [move for move in found if move is not None]
         told = [answer.update for answer in told_of.values() if isinstance(answer, Found)]
         steps = self._replies(flight, told)
-        await self._commit(
-            flight, rows, stage="submitted", note=reason, steps=steps, bills=_bills(told)
-        )
-        is_unclear = bool(flight.ids_in(JobState.SUBMITTING))
+        await self._moves.commit(flight, moves, stage="submitted", note=reason, steps=steps)
+        flight.reopened = {
+            key
+            for key, answer in told_of.items()
+            if flight.job(key).status == AWAY and _again_s(flight, answer) is not None
+        }
+        is_unclear = bool(flight.reopened or flight.ids_in(JobState.SUBMITTING))
         flight.look_at = trio.current_time() + max(waits) if is_unclear else math.inf
         await self._send_rest(flight)
 
-    def _located(self, flight: Flight, key: str, answer: Located) -> JobRow | None:
+    def _located(self, flight: Flight, key: str, answer: Located) -> Move | None:
         job = flight.job(key)
         is_known = job.provider_job_id is not None or job.status == ID_LOST
         may_look_again = _again_s(flight, answer) is not None
         event = answers.of_looking(answer, is_known=is_known, may_look_again=may_look_again)
         if isinstance(answer, Found):
             update = replace(answer.update, job_id=key)
-            row = None if event is Event.UNKNOWABLE else self._entered(flight, update, event)
-            return row or self._kept(flight, key, FOUND_UNCLEAR)
+            move = None if event is Event.UNKNOWABLE else self._entered(flight, update, event)
+            return move or self._kept(flight, key, Event.UNKNOWABLE, FOUND_UNCLEAR)
         if event is Event.NOT_TAKEN:
             return self._not_taken(flight, key)
         if event is Event.UNCLEAR:
             return None
         if event is Event.GONE:
             told = f" as {job.provider_job_id}" if job.provider_job_id else ""
-            return self._kept(
-                flight, key, f"the provider took it{told} and does not have it any more"
-            )
+            advice = f"the provider took it{told} and does not have it any more"
+            return self._kept(flight, key, event, advice)
         assert isinstance(answer, Unknown)
-        return self._kept(flight, key, answer.advice)
+        return self._kept(flight, key, event, answer.advice)
 
-    def _kept(self, flight: Flight, key: str, advice: str) -> JobRow | None:
+    def _kept(self, flight: Flight, key: str, event: Event, advice: str) -> Move | None:
         """Hold a child for a person, or say that it is held still."""
-        if flight.job(key).state is JobState.HELD:
+        job = flight.job(key)
+        if job.state is JobState.HELD:
             self._lane.warn(f"{flight.order(key).name}: still held: {advice}")
-            return None
-        return flight.moved(key, JobState.HELD, error=advice)
+            if job.status != AWAY:
+                return None
+        status = "" if job.status == AWAY else job.status
+        return flight.happens(key, event, status=status, error=advice)
 
-    def _not_taken(self, flight: Flight, key: str) -> JobRow:
+    def _not_taken(self, flight: Flight, key: str) -> Move:
         """Nothing was bought: send it again, unless the provider said that it will not have it."""
-        refusal, state = flight.refusal, flight.job(key).state
+        refusal = flight.refusal
         if refusal is None or isinstance(refusal, CredentialsError | OutOfFunds | TooLarge):
             flight.failures.append(str(refusal or "the provider does not have it"))
-            return flight.moved(key, TABLE[state][Event.NOT_TAKEN].state, error="")
-        return flight.moved(key, TABLE[state][Event.REFUSED].state, error=str(refusal))
+            return flight.happens(key, Event.NOT_TAKEN, error="")
+        return flight.happens(key, Event.REFUSED, error=str(refusal))
 
     # -- waiting and fetching -----------------------------------------------------------------
 
     async def _watch(self, flight: Flight) -> None:
         """Until every child is at its end or held, or all of them are to be sent again."""
-        while flight.at_work and flight.stage != "created":
+        while flight.is_open and flight.stage != "created":
             if flight.at_provider:
                 self._lane.watch(flight)
             if flight.ripe:
-                await fetch(self._engine, self._lane, flight, self._commit)
+                await fetch(self._engine, self._lane, flight, self._moves)
                 if flight.inbox:  # a result that is late keeps no sibling's news waiting
                     await self._take_news(flight, await flight.wait_news())
                 continue
@@ -502,18 +524,18 @@ class Carrier:
         self._lane.unwatch(flight)
 
     async def _take_news(self, flight: Flight, news: Iterable[Update]) -> None:
-        rows: dict[str, JobRow] = {}
+        moves: dict[str, Move] = {}
         taken = []
         with flight.one_attempt():
             for update in news:
-                row = self._changed(flight, update)
-                if row is not None:
-                    rows[update.job_id] = row
+                move = self._changed(flight, update)
+                if move is not None:
+                    moves[update.job_id] = move
                     taken.append(update)
-        if not rows:
+        if not moves:
             return
         steps = self._replies(flight, taken)
-        await self._commit(flight, rows.values(), steps=steps, bills=_bills(taken))
+        await self._moves.commit(flight, moves.values(), steps=steps)
         await self._send_rest(flight)
 
     def _replies(self, flight: Flight, updates: Iterable[Update]) -> Sequence[Callable[[], None]]:
@@ -531,7 +553,7 @@ class Carrier:
 
         return (write,) if kept else ()
 
-    def _changed(self, flight: Flight, update: Update) -> JobRow | None:
+    def _changed(self, flight: Flight, update: Update) -> Move | None:
         """Where news puts a child; None: nowhere new."""
         key, event = update.job_id, answers.of_news(update)
         if flight.job(key).state not in AT_WORK or event is Event.STRANGE:
@@ -551,15 +573,17 @@ class Carrier:
         since = flight.missed_at.setdefault(key, trio.current_time())
         return flight.doubts[key] >= MAX_DOUBTS and trio.current_time() - since >= DOUBT_S
 
-    def _given_back(self, flight: Flight, update: Update) -> JobRow:
+    def _given_back(self, flight: Flight, update: Update) -> Move:
         """The provider took it and will not do it: another purchase, with another key."""
         flight.failures.append(update.error or "given back by the provider")
-        return flight.moved(
+        return flight.happens(
             update.job_id,
-            JobState.CREATED,
+            Event.GIVEN_BACK,
+            bill=_bill(update),
             provider_job_id=None,
             status="",
             error="",
+            cost=None,
             generation=flight.job(update.job_id).generation + 1,
         )
 
@@ -569,13 +593,16 @@ class Carrier:
     async def _time_out(self, flight: Flight) -> None:
         """Ask for the children to be stopped; those that nobody confirms are held."""
         unclear = flight.ids_in(JobState.SUBMITTING)
+        flight.reopened.clear()
+        if not flight.at_work:
+            return
         if flight.was_cancelled or unclear:
             advice = f"{self._too_late()}, but the provider did not confirm it"
             if unclear:
                 advice = f"not known to be taken within {self._lane.timeout_s:g} s: {flight.doubt}"
             keys = unclear or flight.at_work
-            await self._commit(
-                flight, [flight.moved(key, JobState.HELD, error=advice) for key in keys]
+            await self._moves.commit(
+                flight, [flight.happens(key, Event.TIMED_OUT, error=advice) for key in keys]
             )
             return
         keys = flight.at_work
@@ -601,125 +628,21 @@ class Carrier:
         except (Refused, Misspoke) as error:
             self._lane.warn(f"release failed: {error}")
             return
-        await self._settle(flight, bill)
-        await self._commit(flight, (), stage="closed")
-
-    async def _settle(self, flight: Flight, bill: Mapping[str, float]) -> None:
-        """Keep what children turned out to cost; where they are does not change by it."""
-        unit, snapshot = self._lane.target.price.unit, self._engine.snapshot
-        children = [key for key in bill if key in flight.rows]
-        rows = [
-            flight.moved(key, flight.job(key).state, cost=bill[key], unit=unit)
-            for key in children
-            if key in flight.ids
-        ]
-        if not children:
-            return
-
-        def write() -> None:
-            snapshot.save_jobs(rows, note="billed")
-            snapshot.bill(self._entries_of(flight, {key: bill[key] for key in children}), FINAL)
-
-        await self._engine.journal.commit(write)
-        flight.rows.update((row.job.id, row) for row in rows)
-        amounts = {flight.purchase(key): bill[key] for key in children}
-        self._engine.budget.settle(self._lane.name, unit, amounts)
-
-    def _entries_of(
-        self, flight: Flight, amounts: Mapping[str, float]
-    ) -> dict[tuple[int, int], float]:
-        """The same amounts by what the ledger calls the purchases."""
-        return {
-            (flight.rows[key].ordinal, flight.purchase(key)[1]): amount
-            for key, amount in amounts.items()
-        }
+        await self._moves.settle(flight, bill)
+        await self._moves.commit(flight, (), stage="closed")
 
     async def _fail(self, flight: Flight, keys: Iterable[str], error: str) -> None:
         """These children are not to be had."""
-        rows = [
-            flight.moved(key, JobState.FAILED, error=error)
+        moves = [
+            flight.happens(key, _LOSS[state], error=error)
             for key in keys
-            if not flight.job(key).state.is_final
+            if (state := flight.job(key).state) in _LOSS
         ]
-        await self._commit(flight, rows, stage="submitted")
-
-    async def _commit(
-        self,
-        flight: Flight,
-        rows: Iterable[JobRow],
-        *,
-        stage: Stage | None = None,
-        note: str = "",
-        steps: Sequence[Callable[[], None]] = (),
-        bills: Bills | None = None,
-    ) -> None:
-        """Make moves durable; then, and only then, believe them.
-
-        Args:
-            flight: Whose children move.
-            rows: Where to.
-            stage: Of the flight as a whole from then on; None: as before.
-            note: Why.
-            steps: To be written in the same step.
-            bills: What children were charged, and who says so.
-        """
-        rows = list(rows)
-        after = {key: flight.job(key).state for key in flight.ids}
-        after.update((row.job.id, row.job.state) for row in rows)
-        if stage != "created" and all(state.is_final for state in after.values()):
-            is_over = stage == "closed" or self._lane.driver.is_local
-            stage = "closed" if is_over else "releasing"
-
-        is_new_stage = stage is not None and stage != flight.stage
-        if not rows and not is_new_stage:
-            return
-
-        told = self._told_bills(flight, rows, bills or {})
-
-        def write() -> None:
-            self._engine.snapshot.save_jobs(rows, note=note)
-            for source, amounts in told.items():
-                self._engine.snapshot.bill(self._entries_of(flight, amounts), source)
-            if stage is not None and is_new_stage and flight.ordinal is not None:
-                self._engine.snapshot.set_stage(flight.ordinal, stage)
-
-        await self._engine.journal.commit(write, *steps)
-        for source, amounts in told.items():
-            self._count(flight, source, amounts)
-        if stage is not None:
-            flight.stage = stage
-        self._engine.note(flight, rows)
-
-    def _told_bills(
-        self, flight: Flight, rows: Iterable[JobRow], bills: Bills
-    ) -> dict[str, dict[str, float]]:
-        """Source -> child -> charge; nothing for what was certainly not bought."""
-        if self._lane.target.price.is_free:
-            return {}
-        told: dict[str, dict[str, float]] = {}
-        for key, (amount, source) in bills.items():
-            told.setdefault(source, {})[key] = amount
-        for row in rows:
-            old = flight.job(row.job.id).state
-            is_new = old in (JobState.CREATED, JobState.SUBMITTING, JobState.HELD)
-            is_off = row.job.state in (JobState.CREATED, JobState.FAILED)
-            if is_new and is_off and row.job.provider_job_id is None:
-                told.setdefault(NOT_BOUGHT, {})[row.job.id] = 0.0
-        return told
-
-    def _count(self, flight: Flight, source: str, amounts: Mapping[str, float]) -> None:
-        """Put charges into the budget in the place of what was reserved."""
-        budget, unit = self._engine.budget, self._lane.target.price.unit
-        purchases = {flight.purchase(key): amount for key, amount in amounts.items()}
-        if source == NOT_BOUGHT:
-            budget.release(purchases)
-        else:
-            budget.settle(self._lane.name, unit, purchases)
+        await self._moves.commit(flight, moves, stage="submitted")
 
 
-def _bills(updates: Iterable[Update]) -> Bills:
-    """What providers say with their news that jobs were charged."""
-    return {u.job_id: (u.cost, PROVIDER) for u in updates if u.cost is not None}
+def _bill(update: Update) -> Bill | None:
+    return None if update.cost is None else Bill(update.cost)
 
 
 def _not_sent(failures: Sequence[str]) -> str:

@@ -7,17 +7,18 @@ the next run asks for it again, and only a person lets it be bought anew.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import trio
 
 from qbatch.errors import Misspoke, ProviderError, Refused
-from qbatch.executor.flight import Flight
-from qbatch.job import JobState
+from qbatch.executor.flight import Bill, Flight, Move
+from qbatch.executor.moves import Moves
 from qbatch.providers import Fetched, Order
-from qbatch.snapshot import JobRow, NewResult
+from qbatch.purchase import Event
+from qbatch.snapshot import NewResult
 from qbatch.snapshot.estimates import dump_estimates
 
 if TYPE_CHECKING:
@@ -32,8 +33,6 @@ FEW = 4
 #: more, by the pauses between.
 MOST_ASKED = 8
 
-Commit = Callable[..., Any]
-
 
 @dataclass
 class Haul:
@@ -41,16 +40,16 @@ class Haul:
 
     Attributes:
         fetched: Results, not checked yet.
-        rows: Children whose results cannot be had, see `_without`.
+        moves: Of children whose results cannot be had, see `_without`.
         raw: (row, reply) of those.
     """
 
     fetched: list[Fetched] = field(default_factory=list)
-    rows: list[JobRow] = field(default_factory=list)
+    moves: list[Move] = field(default_factory=list)
     raw: list[tuple[int, bytes]] = field(default_factory=list)
 
 
-async def fetch(engine: Engine, lane: Lane, flight: Flight, commit: Commit) -> None:
+async def fetch(engine: Engine, lane: Lane, flight: Flight, moves: Moves) -> None:
     """Bring home the results of the ripe children of `flight`.
 
     On return each is COMPLETED, or HELD (FAILED on this machine) with the reason; or it is ripe
@@ -60,24 +59,23 @@ async def fetch(engine: Engine, lane: Lane, flight: Flight, commit: Commit) -> N
         haul = Haul()
         await _download(lane, flight, list(flight.ripe), haul)
         good = _good_ones(lane, flight, haul)
-        answered = {one.job_id for one in haul.fetched} | {row.job.id for row in haul.rows}
-        haul.rows += _given_up(lane, flight, answered)
+        answered = {one.job_id for one in haul.fetched} | {move.row.job.id for move in haul.moves}
+        haul.moves += _given_up(lane, flight, answered)
         packed = await _pack_all(engine, good)
-        bills = {one.job_id: bill for one in good if (bill := _bill(engine, lane, flight, one))}
-        rows = [_completed(lane, flight, one, bills) for one in good]
+        stored = [_completed(engine, lane, flight, one) for one in good]
 
         def write() -> None:
-            for row, result in zip(rows, packed, strict=True):
-                engine.snapshot.save_result(row.ordinal, result)
+            for move, result in zip(stored, packed, strict=True):
+                engine.snapshot.save_result(move.row.ordinal, result)
             for ordinal, body in haul.raw:
                 engine.snapshot.save_raw(ordinal, "result", body)
 
-        moved = [*haul.rows, *rows]
-        if moved:
-            await commit(flight, moved, steps=(write,), bills=bills)
-        for row in moved:
-            flight.ripe.pop(row.job.id, None)
-    if flight.ripe and not moved:
+        all_moves = [*haul.moves, *stored]
+        if all_moves:
+            await moves.commit(flight, all_moves, steps=(write,))
+        for move in all_moves:
+            flight.ripe.pop(move.row.job.id, None)
+    if flight.ripe and not all_moves:
         failures = max(flight.doubts[key] for key in flight.ripe)
         await trio.sleep(lane.retry.pause_s(failures, lane.random))
 
@@ -95,10 +93,10 @@ async def _download(lane: Lane, flight: Flight, keys: Sequence[str], haul: Haul)
             for key in keys:
                 await _download(lane, flight, [key], haul)
             return
-        row = _without(lane, flight, keys[0], _unreadable(error))
-        haul.rows.append(row)
+        move = _without(lane, flight, keys[0], _unreadable(error))
+        haul.moves.append(move)
         if isinstance(error, Misspoke) and error.raw:
-            haul.raw.append((row.ordinal, error.raw.encode()))
+            haul.raw.append((move.row.ordinal, error.raw.encode()))
 
 
 def _good_ones(lane: Lane, flight: Flight, haul: Haul) -> list[Fetched]:
@@ -111,16 +109,17 @@ def _good_ones(lane: Lane, flight: Flight, haul: Haul) -> list[Fetched]:
             if warning := one.facts.get("warning"):
                 lane.warn(f"{warning}", once=f"{warning}")
             continue
-        row = _without(lane, flight, one.job_id, problem)
-        haul.rows.append(row)
-        haul.raw.append((row.ordinal, one.raw))
+        move = _without(lane, flight, one.job_id, problem)
+        haul.moves.append(move)
+        haul.raw.append((move.row.ordinal, one.raw))
     return good
 
 
-def _without(lane: Lane, flight: Flight, key: str, problem: str) -> JobRow:
-    """Where a child goes that is completed and has no result: what may be paid for is held."""
-    state = JobState.FAILED if lane.driver.is_local else JobState.HELD
-    return flight.moved(key, state, error=problem)
+def _without(lane: Lane, flight: Flight, key: str, problem: str) -> Move:
+    """What becomes of a child that is completed and has no result: what may be paid for is held."""
+    event = Event.FAILED if lane.driver.is_local else Event.UNREADABLE
+    cost = flight.ripe[key].cost
+    return flight.happens(key, event, bill=None if cost is None else Bill(cost), error=problem)
 
 
 def _unreadable(error: ProviderError) -> str:
@@ -137,23 +136,22 @@ def _misfit(order: Order, fetched: Fetched) -> str | None:
     return None
 
 
-def _completed(
-    lane: Lane, flight: Flight, fetched: Fetched, bills: Mapping[str, tuple[float, str]]
-) -> JobRow:
+def _completed(engine: Engine, lane: Lane, flight: Flight, fetched: Fetched) -> Move:
     job, update = flight.job(fetched.job_id), flight.ripe[fetched.job_id]
-    cost, _ = bills.get(fetched.job_id, (None, ""))
-    return flight.moved(
+    bill = _bill(engine, lane, flight, fetched)
+    return flight.happens(
         fetched.job_id,
-        JobState.COMPLETED,
+        Event.STORED,
+        bill=bill,
         status=update.status or job.status,
         provider_job_id=update.provider_job_id or job.provider_job_id,
         error="",
-        cost=cost,
+        cost=None if bill is None else bill.amount,
         unit=lane.target.price.unit,
     )
 
 
-def _bill(engine: Engine, lane: Lane, flight: Flight, fetched: Fetched) -> tuple[float, str] | None:
+def _bill(engine: Engine, lane: Lane, flight: Flight, fetched: Fetched) -> Bill | None:
     """What a completed job was charged, and who says so; None where that comes later.
 
     Where the provider sends no bill it is what was quoted, or what the target's formula says, but
@@ -162,25 +160,25 @@ def _bill(engine: Engine, lane: Lane, flight: Flight, fetched: Fetched) -> tuple
     price, key = lane.target.price, fetched.job_id
     for cost in (fetched.cost, flight.ripe[key].cost, flight.job(key).cost):
         if cost is not None:
-            return cost, "told by the provider"
+            return Bill(cost)
     if price.is_free:
         return None
     if price.quoted:
         quote = engine.snapshot.quoted(flight.rows[key].ordinal, flight.purchase(key)[1])
-        return None if quote is None else (quote, "as quoted")
+        return None if quote is None else Bill(quote, "as quoted")
     formula = price.of_job(flight.order(key).shots)
-    return (formula, f"by formula: {price.source}") if formula else None
+    return Bill(formula, f"by formula: {price.source}") if formula else None
 
 
-def _given_up(lane: Lane, flight: Flight, answered: set[str]) -> list[JobRow]:
+def _given_up(lane: Lane, flight: Flight, answered: set[str]) -> list[Move]:
     """Ripe children without an answer count up, until they had their chances."""
-    rows: list[JobRow] = []
+    moves: list[Move] = []
     for key in flight.ripe.keys() - answered:
         flight.doubts[key] += 1
         if flight.doubts[key] >= MOST_ASKED:
             problem = "completed, says the provider, but it gives no result"
-            rows.append(_without(lane, flight, key, problem))
-    return rows
+            moves.append(_without(lane, flight, key, problem))
+    return moves
 
 
 async def _pack_all(engine: Engine, fetched: Sequence[Fetched]) -> list[NewResult]:

@@ -10,13 +10,14 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import trio
 
-from qbatch.errors import Refused
+from qbatch.errors import JobStateError, Refused
 from qbatch.job import JobState
 from qbatch.providers import Batch, Intent, Order, Update
+from qbatch.purchase import Event, Ledger, follows
 from qbatch.snapshot import JobRow
 from qbatch.snapshot.store import Stage
 
@@ -27,6 +28,30 @@ if TYPE_CHECKING:
 AT_WORK = (JobState.SUBMITTING, JobState.SUBMITTED, JobState.RUNNING)
 
 MAX_ERROR_CHARS = 4_000
+
+#: Who told what a job was charged, before all was over.
+PROVIDER = "told by the provider"
+
+
+class Bill(NamedTuple):
+    """What a job was charged, in the target's unit, and who says so."""
+
+    amount: float
+    source: str = PROVIDER
+
+
+class Move(NamedTuple):
+    """Something that happened to a child: to be committed, then believed.
+
+    Attributes:
+        row: The child, where the table of purchases puts it.
+        ledger: What the ledger does.
+        bill: What the child was charged, as far as that is told.
+    """
+
+    row: JobRow
+    ledger: Ledger
+    bill: Bill | None = None
 
 
 @dataclass(eq=False)
@@ -54,6 +79,7 @@ class Flight:
         doubts: Child -> how often in a row the provider said it knows nothing of it.
         missed_at: Child -> when it said so first; trio clock.
         unseen_at: Child -> since when it is missing where it would be if it was taken; trio clock.
+        reopened: Held children whose account is back, while they are looked for.
         was_cancelled: The time-out passed and cancelling was asked for.
         bought: Child -> generation under which it was last sent.
     """
@@ -76,6 +102,7 @@ class Flight:
     doubts: Counter[str] = field(default_factory=Counter)
     missed_at: dict[str, float] = field(default_factory=dict)
     unseen_at: dict[str, float] = field(default_factory=dict)
+    reopened: set[str] = field(default_factory=set)
     was_cancelled: bool = False
     bought: dict[str, int] = field(default_factory=dict)
     inbox: list[Update] = field(default_factory=list)
@@ -101,6 +128,11 @@ class Flight:
     def at_work(self) -> list[str]:
         """Children the provider still has work to do for, or results to give."""
         return self.ids_in(*AT_WORK)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether news of some child is waited for."""
+        return bool(self.reopened or self.at_work)
 
     @property
     def at_provider(self) -> list[str]:
@@ -129,12 +161,31 @@ class Flight:
             return
         self.batch = replace(self.batch, composite=replace(self.batch.composite, memo=memo))
 
-    def moved(self, key: str, state: JobState, **changes: Any) -> JobRow:
-        """The row of child `key` in `state`: to be committed, then put into `rows`.
+    def happens(self, key: str, event: Event, *, bill: Bill | None = None, **changes: Any) -> Move:
+        """What follows, by the table of purchases, from an event to child `key`.
+
+        Args:
+            key: The child.
+            event: What happened.
+            bill: What it was charged; None: what was told before, if anything was.
+            changes: To other attributes of the job.
 
         Raises:
-            JobStateError: The table does not allow the move.
+            JobStateError: By the table that cannot happen.
         """
+        job = self.job(key)
+        row = follows(job.state, event)
+        if row is None:
+            raise JobStateError(f"{key[:12]} is {job.state}: {event.name} cannot happen to it")
+        if bill is None and job.cost is not None:
+            bill = Bill(job.cost)
+        return Move(self._changed(key, row.state, changes), row.ledger, bill)
+
+    def noted(self, key: str, **changes: Any) -> JobRow:
+        """The row of child `key` with other attributes, where it is."""
+        return self._changed(key, self.job(key).state, changes)
+
+    def _changed(self, key: str, state: JobState, changes: dict[str, Any]) -> JobRow:
         if "error" in changes:
             changes["error"] = changes["error"][:MAX_ERROR_CHARS]
         row = self.rows[key]

@@ -68,6 +68,8 @@ class Lane:
     ) -> None:
         self.name = name
         self.driver = driver
+        #: With which everything is bought here.
+        self.account = driver.account()
         self.target = target
         self.timeout_s = timeout_s
         self.retry = retry

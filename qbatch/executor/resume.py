@@ -1,8 +1,8 @@
 """What the last run left in flight, as flights of this one.
 
 Rules: what a provider may hold is taken up whatever the plan says now; a composite job that was
-only being prepared is taken up if all its points are still wanted, else its points are packed
-anew; local work that was cut off is gone, and its points are run anew.
+only being prepared is taken up if all its points are still wanted and the account is the same, else
+its points are packed anew; local work that was cut off is gone, and its points are run anew.
 """
 
 from __future__ import annotations
@@ -15,17 +15,24 @@ from typing import TYPE_CHECKING
 
 import trio
 
+from qbatch.executor.accounts import is_foreign
 from qbatch.executor.flight import AT_WORK, Flight
 from qbatch.executor.lane import Lane
-from qbatch.job import CompositeJob, JobState
+from qbatch.job import CompositeJob, Job, JobState
+from qbatch.manifest.paths import settings_of
 from qbatch.plan.identity import SweepPoint
 from qbatch.providers import Batch, Intent, Order
+from qbatch.purchase import TABLE, Event
 from qbatch.snapshot import JobRow, StoredComposite, StoredPoint
 
 if TYPE_CHECKING:
     from qbatch.executor.engine import Engine
     from qbatch.plan import Plan
     from qbatch.snapshot import Snapshot
+
+#: What is taken up has at least so long beside two polls, seconds: to be heard of; or to be found,
+#: for which drivers may want a minute and more.
+NEWS_S, DOUBT_S = 30.0, 150.0
 
 Children = list[tuple[StoredPoint, JobRow]]
 
@@ -48,13 +55,17 @@ class Backlog:
     def close(self, stored: StoredComposite, anew: Sequence[JobRow] = ()) -> None:
         """Nothing is left of a composite job; the jobs in `anew` are `created` again."""
         self._closed.append(stored.ordinal)
-        self._anew += [replace(row, job=row.job.moved_to(JobState.CREATED)) for row in anew]
+        self._anew += [replace(row, job=_cut_off(row.job)) for row in anew]
 
     def write(self) -> None:
         """Write down what was decided here; inside a transaction."""
-        self.snapshot.save_jobs(self._anew, note="cut off")
+        self.snapshot.save_jobs(self._anew, note=Event.CUT_OFF.value)
         for ordinal in self._closed:
             self.snapshot.set_stage(ordinal, "closed")
+
+
+def _cut_off(job: Job) -> Job:
+    return job.moved_to(TABLE[job.state][Event.CUT_OFF].state)
 
 
 #: Whether a point in this state is to be run now.
@@ -75,14 +86,16 @@ def read_backlog(plan: Plan, engine: Engine, lanes: Sequence[Lane], wants: Wants
         elif lane.driver.is_local:
             backlog.close(stored, [row for _, row in live])
         elif stored.stage == "created":
-            if flight := _prepared(plan, stored, children, wants):
+            is_ours = not is_foreign(stored.memo, lane.account)
+            if is_ours and (flight := _prepared(plan, stored, children, wants)):
                 backlog.flights[lane.name].append(flight)
                 engine.busy.update(flight.rows)
             else:
                 backlog.close(stored)
         else:
             flight = _sent(plan, snapshot, stored, children)
-            flight.deadline = trio.current_time() + _time_left_s(lane, stored, snapshot.now())
+            left_s = _time_left_s(lane, flight, stored, snapshot.now())
+            flight.deadline = trio.current_time() + left_s
             backlog.flights[lane.name].append(flight)
             backlog.num_in_flight += len(live)
             engine.busy.update(row.job.id for _, row in live)
@@ -95,13 +108,14 @@ def read_backlog(plan: Plan, engine: Engine, lanes: Sequence[Lane], wants: Wants
     return backlog
 
 
-def _time_left_s(lane: Lane, stored: StoredComposite, now: float) -> float:
-    """Seconds until the time-out; enough for a poll or two, for what was done while we were away.
+def _time_left_s(lane: Lane, flight: Flight, stored: StoredComposite, now: float) -> float:
+    """Seconds until the time-out; enough to hear of what was done while we were away.
 
     A clock that was set back does not make the wait longer than the time-out.
     """
     left_s = lane.timeout_s - max(0.0, now - (stored.sent_at or now))
-    return max(left_s, 2 * lane.target.poll_s[1] + 30.0)
+    is_in_doubt = bool(flight.ids_in(JobState.SUBMITTING, JobState.HELD))
+    return max(left_s, 2 * lane.target.poll_s[1] + (DOUBT_S if is_in_doubt else NEWS_S))
 
 
 def _is_live(stored: StoredComposite, row: JobRow) -> bool:
@@ -119,13 +133,13 @@ def _prepared(
         for point, row in children
     ):
         return None
-    orders = [plan.order_of(_sweep_point(point)) for point, _ in children]
+    orders = [_order(plan, point) for point, _ in children]
     return _flight(stored, orders, [row for _, row in children])
 
 
 def _sent(plan: Plan, snapshot: Snapshot, stored: StoredComposite, children: Children) -> Flight:
     orders = [
-        plan.order_of(_sweep_point(point)) if point.in_plan else _old_order(snapshot, point)
+        _order(plan, point) if point.in_plan else _old_order(snapshot, point)
         for point, _ in children
     ]
     return _taken_up(stored, orders, children)
@@ -150,6 +164,10 @@ def _flight(stored: StoredComposite, orders: Sequence[Order], rows: Sequence[Job
     composite = CompositeJob(stored.id, stored.backend, ids, stored.generation, stored.memo)
     by_id = {row.job.id: row for row in rows}
     return Flight(Batch(composite, tuple(orders)), by_id, stored.ordinal, stored.stage)
+
+
+def _order(plan: Plan, point: StoredPoint) -> Order:
+    return replace(plan.order_of(_sweep_point(point)), start=point.start)
 
 
 def _sweep_point(point: StoredPoint) -> SweepPoint:
@@ -182,4 +200,6 @@ def _old_order(snapshot: Snapshot, point: StoredPoint) -> Order:
         {name: float(values[name]) for name in circuit.facts.parameters},
         point.shots,
         point.seed,
+        settings_of(point.parameters),
+        point.start,
     )

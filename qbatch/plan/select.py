@@ -26,7 +26,9 @@ from typing import TYPE_CHECKING, NoReturn
 
 from qbatch.arithmetic import ExpressionError, evaluate
 from qbatch.errors import SelectionError
+from qbatch.manifest.fields import as_written_time
 from qbatch.manifest.models import Value
+from qbatch.manifest.paths import is_time
 from qbatch.notation import did_you_mean, listed
 from qbatch.plan.geometry.where import same
 from qbatch.plan.geometry.written import values_by_axis
@@ -258,7 +260,7 @@ class _Parser:
         if sign.text == "~":
             text = right.text
             return lambda point: (v := value_of(point, name)) is not None and text in _shown(v)
-        value = self._read(right)
+        value = self._read(right, name)
         if sign.text in ("=", "==", "!="):
             wanted, is_equal = sign.text != "!=", self._equality(name, value, right)
             return lambda point: (v := value_of(point, name)) is not None and is_equal(v) is wanted
@@ -270,12 +272,14 @@ class _Parser:
             and compare(v, limit)
         )
 
-    def _read(self, token: _Token) -> Value:
-        """Read a value: quoted is text; true, false; arithmetic; else text."""
+    def _read(self, token: _Token, name: str) -> Value:
+        """Read a value: quoted text; true, false; arithmetic; a time with its unit; else text."""
         if token.kind == "quoted":
             return token.text
         if token.text in ("true", "false"):
             return token.text == "true"
+        if is_time(name) and isinstance(time_s := as_written_time(token.text), float):
+            return time_s
         try:
             return evaluate(token.text, {} if self._manifest is None else self._manifest.vars)
         except ExpressionError:

@@ -24,6 +24,7 @@ from qbatch.providers.contract import (
     Prepared,
     Price,
     Rate,
+    Recalls,
     Surroundings,
     Target,
     Translates,
@@ -39,6 +40,8 @@ from qbatch.providers.registry import (
     misfit,
     open_driver,
     options_model,
+    remarks,
+    validate_changed,
     validate_settings,
 )
 
@@ -60,6 +63,7 @@ __all__ = [
     "Prepared",
     "Price",
     "Rate",
+    "Recalls",
     "Surroundings",
     "Target",
     "Translates",
@@ -70,5 +74,7 @@ __all__ = [
     "misfit",
     "open_driver",
     "options_model",
+    "remarks",
+    "validate_changed",
     "validate_settings",
 ]

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import httpx
 
     from qbatch.circuit import Circuit
+    from qbatch.manifest.paths import SettingValues
     from qbatch.result import Counts
 
 
@@ -65,6 +66,9 @@ class Order:
         parameters: A value for each of `circuit.facts.parameters`.
         shots: 1 or more.
         seed: 0 <= seed < 2**63, derived from the root seed and the point's id.
+        settings: What the point changes of its backend. A driver need not look: it was opened with
+            the backend so changed, and is given no orders of other settings.
+        start: Of the point's sample these are shots [start, start + shots).
     """
 
     id: str
@@ -73,6 +77,8 @@ class Order:
     parameters: Mapping[str, float]
     shots: int
     seed: int
+    settings: SettingValues = ()
+    start: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +189,7 @@ class Prepared:
     """What `prepare` has reached; every answer's `memo` is durable before the next call.
 
     Attributes:
-        memo: Replaces the composite job's memo.
+        memo: Replaces the composite job's memo. The executor adds "account" to it.
         ready: True: `intend` and `submit` may follow. False: call `prepare` again.
         again_s: Pause before that, seconds.
         quotes: Job id -> firm price in the target's unit, where the provider quotes one.
@@ -323,6 +329,16 @@ class Driver(Protocol):
         """Say what the target is and takes now."""
         ...
 
+    def account(self) -> str:
+        """Name whose account this is, readable: where it is, and what identifies it there.
+
+        Asked after `describe`, and makes no call. The same text is the same account: what was
+        bought under one is never looked for, or bought again, under another. So it holds what
+        stays as a credential is renewed (project, organization, user), where the cloud tells of
+        that; never a secret (`kit.accounts`). "" where nothing outlives this process (local).
+        """
+        ...
+
     def check(self, order: Order, target: Target) -> str | None:
         """Say why `target` cannot run `order` (too wide, too deep, a gate), or None. Pure, fast."""
         ...
@@ -387,6 +403,22 @@ class Translates(Protocol):
 
         Raises:
             CircuitError: It cannot be translated.
+        """
+        ...
+
+
+@runtime_checkable
+class Recalls(Protocol):
+    """What a driver offers whose cloud shows what was sent under the names that qbatch gives.
+
+    Copies of a run folder give the same names to the same purchases.
+    """
+
+    async def recall(self, batch: Batch) -> Sequence[Update]:
+        """Say which children were sent before, by another copy of the run folder. Reads only.
+
+        The batch is prepared, and not sent from here. One that is there and cannot be followed
+        under this batch is HELD, with where a person finds it; one that is not there is left out.
         """
         ...
 

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from qbatch.cli.bits import judge, keep_verdicts
+from qbatch.cli.bit_order import judge, keep_verdicts
 from qbatch.job import JobState
 from qbatch.plan.pricing.limits import parse_limits
 from qbatch.result import Counts
@@ -356,6 +356,28 @@ def test_an_adopted_job_is_fetched_under_the_id_that_was_given(
     assert f"{bought} is the job of" in said.err
 
 
+def test_a_service_that_moved_is_the_same_account_when_a_person_says_so(
+    qbatch: Call, clouds: dict[str, str], two_clouds: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = ("run", two_clouds, "-k", "backend=toshiko", "--yes", "--no-report")
+    assert qbatch(*run, "--detach").code == 9
+    moved = clouds["QBATCH_OQC_URL"].replace("127.0.0.1", "localhost")
+    monkeypatch.setenv("QBATCH_OQC_URL", moved)
+    said = qbatch(*run)
+    assert said.code == 9
+    assert "2 jobs are held that were made with another account" in said.err
+    first, _ = qbatch("status", two_clouds, "--json").json["held"]
+    assert "localhost" in first["why"]
+    assert "127.0.0.1" in first["known_as"]["account"]
+    assert qbatch("resolve", two_clouds, first["id"], "--same-account").code == 6
+    said = qbatch("resolve", two_clouds, first["id"], "--same-account", "--yes")
+    assert said.code == 0
+    assert "is looked for by the next `qbatch run`" in said.err
+    assert qbatch(*run).code == 0
+    said = qbatch("resolve", two_clouds, first["id"], "--same-account", "--yes")
+    assert "is completed, not held" in said.err
+
+
 def test_a_run_with_jobs_at_a_cloud_is_not_forgotten(qbatch: Call, held: Path) -> None:
     said = qbatch("forget", held, "--yes")
     assert said.code == 2
@@ -376,6 +398,7 @@ def test_a_run_with_jobs_at_a_cloud_is_not_forgotten(qbatch: Call, held: Path) -
         ("--adopt", " "),
         ("--adopt", "../admin"),
         ("--adopt", "x", "--give-up"),
+        ("--adopt", "x", "--same-account"),
     ],
 )
 def test_a_decision_is_exactly_one(qbatch: Call, done: Path, flags: tuple[str, ...]) -> None:

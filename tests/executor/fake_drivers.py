@@ -94,6 +94,9 @@ class FakeLocal:
     async def describe(self) -> Target:
         return self.target
 
+    def account(self) -> str:
+        return ""
+
     def check(self, order: Order, target: Target) -> str | None:
         return None
 
@@ -218,6 +221,8 @@ class FakeCloud:
         self.bill: float | None = 1.0
         #: Job id -> what `poll` says of it instead of the truth.
         self.said: dict[str, Update] = {}
+        #: Whose account it is.
+        self.owner = "lab at cloud"
 
     async def _call(self, name: str, act: Callable[[], Any]) -> Any:
         self.ledger.calls[name] += 1
@@ -227,6 +232,9 @@ class FakeCloud:
 
     async def describe(self) -> Target:
         return self.target
+
+    def account(self) -> str:
+        return self.owner
 
     def check(self, order: Order, target: Target) -> str | None:
         return None

@@ -29,5 +29,5 @@ def test_what_fetch_finds_not_taken_keeps_what_was_prepared(
         assert snapshot.counts_by_state() == {JobState.CREATED: 1}
         (stored,) = snapshot.open_composites()
     assert stored.stage == "created"  # sent again, it is the same under the same key
-    assert stored.memo == {"upload": stored.id}
+    assert stored.memo == {"upload": stored.id, "account": cloud.owner}
     assert cloud.ledger.released == []

@@ -99,12 +99,20 @@ def expected(point: PointResult) -> dict[str, int]:
 class Clouds:
     """Emulated clouds that outlive the runs against them, on one clock.
 
-    Attributes:
-        clock: Of all runs.
+    Args:
+        origin: Where they are.
+        clock: Of all runs; None: one of its own.
     """
 
-    def __init__(self, *providers: str, queue_s: float = 20.0) -> None:
-        self.clock = MockClock(autojump_threshold=0)
+    def __init__(
+        self,
+        *providers: str,
+        queue_s: float = 20.0,
+        origin: str = ORIGIN,
+        clock: MockClock | None = None,
+    ) -> None:
+        self._origin = origin
+        self.clock = clock or MockClock(autojump_threshold=0)
         began_at = datetime(2026, 11, 21, 12, tzinfo=UTC)
         self.emulation = Emulation(
             providers,
@@ -129,7 +137,7 @@ class Clouds:
 
     def environ(self) -> dict[str, str]:
         """Addresses and credentials."""
-        return self.emulation.environment(ORIGIN)
+        return self.emulation.environment(self._origin)
 
     def surroundings(
         self,

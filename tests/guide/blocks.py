@@ -27,8 +27,8 @@ def _table(head: tuple[str, ...], rows: Iterator[tuple[str, ...]]) -> str:
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
-def _options(provider: str) -> str:
-    """A provider's options, those of maps within them too."""
+def _keys(part: str, head: str) -> str:
+    """The keys of a provider's options or noise, those of maps within them too."""
     definitions = manifest_schema()["$defs"]
 
     def rows(name: str, prefix: str) -> Iterator[tuple[str, ...]]:
@@ -40,10 +40,12 @@ def _options(provider: str) -> str:
             if inner is not None:
                 yield from rows(inner, f"{prefix}{key}.")
 
-    return _table(("option", "value", "default", "what"), rows(f"{provider}-options", ""))
+    return _table((head, "value", "default", "what"), rows(part, ""))
 
 
 def _kind(option: Mapping[str, Any]) -> str:
+    if choices := [one for one in option.get("anyOf", ()) if one.get("type") != "null"]:
+        return " or ".join(_kind(one) for one in choices)
     if words := option.get("enum"):
         return _cell(", ".join(f"`{word}`" for word in words if word is not None))
     if "#/$defs/" in str(option):
@@ -53,7 +55,20 @@ def _kind(option: Mapping[str, Any]) -> str:
     names |= {"boolean": "`true`, `false`", "number": "a number"}
     known = [kinds] if isinstance(kinds, str) else kinds
     first = next((kind for kind in known if kind != "null"), "any")
-    return names.get(first, "any")
+    return names.get(first, "any") + _range(option)
+
+
+def _range(option: Mapping[str, Any]) -> str:
+    low, high = option.get("minimum"), option.get("maximum")
+    if low is not None and high is not None:
+        return f" from {low:g} to {high:g}" if high < 10**6 else f" from {low:g} to {high}"
+    below = option.get("exclusiveMaximum")
+    under = f" and below {below:g}" if below is not None else ""
+    if low is not None:
+        return f", {low:g} or more{under}"
+    if (above := option.get("exclusiveMinimum")) is not None:
+        return f" above {above:g}{under}"
+    return ""
 
 
 def _cell(text: str) -> str:
@@ -115,7 +130,11 @@ def _toy(file: str, language: str) -> str:
 
 
 MAKERS: Mapping[str, Callable[[], str]] = {
-    **{f"options {name}": (lambda name=name: _options(name)) for name in BUILT_IN},
+    **{
+        f"options {name}": (lambda name=name: _keys(f"{name}-options", "option"))
+        for name in BUILT_IN
+    },
+    "noise": lambda: _keys("local-noise", "key"),
     "proofs": _proofs,
     "vendors": _vendors,
     "toy driver": lambda: _toy("toy_cloud.py", "python"),

@@ -112,7 +112,7 @@ def _facts(account: Account, found: Sequence[Target] | ProviderError | None) -> 
 
 
 def _target_facts(account: Account, target: Target) -> dict[str, Any]:
-    from qbatch.cli.bits import kept_verdict
+    from qbatch.cli.bit_order import kept_verdict
 
     price = target.price
     return {

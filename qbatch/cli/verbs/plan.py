@@ -58,9 +58,7 @@ def plan(
 
     made = expand_file(manifest, overrides=overrides, trust=trust)
     check_selection(made, expression)
-    drivers = open_drivers(
-        made.manifest, made.manifest.backends, surroundings_of(made.manifest, trust=trust)
-    )
+    drivers = open_drivers(made, surroundings_of(made.manifest, trust=trust))
     targets = priced(describe(drivers), made)
     check_targets(made, targets, drivers)
     only = None if expression is None else select(expression, made.axes, made.manifest)

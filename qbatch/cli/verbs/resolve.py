@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from qbatch.cli.completing import complete_points
 from qbatch.cli.options import out_option, run_argument, yes_option
 
 #: What clouds call jobs; it becomes a part of an address.
@@ -16,10 +17,15 @@ _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,199}")
 
 @click.command()
 @run_argument
-@click.argument("point")
+@click.argument("point", shell_complete=complete_points)
 @click.option("--adopt", metavar="ID", help="It was taken: ID is its job at the provider.")
 @click.option("--resubmit", is_flag=True, help="It was not taken: `qbatch run` buys it again.")
 @click.option("--give-up", is_flag=True, help="Count it as failed: `qbatch run` buys it again.")
+@click.option(
+    "--same-account",
+    is_flag=True,
+    help="The account it was made with is the present one (a renewed credential, a moved address).",
+)
 @out_option
 @yes_option
 def resolve(
@@ -28,6 +34,7 @@ def resolve(
     adopt: str | None,
     resubmit: bool,
     give_up: bool,
+    same_account: bool,
     out: Path | None,
     yes: bool,
 ) -> None:
@@ -40,8 +47,10 @@ def resolve(
     from qbatch.errors import SelectionError
     from qbatch.job import JobState
 
-    if [adopt is not None, resubmit, give_up].count(True) != 1:
-        raise click.UsageError("say exactly one of --adopt ID, --resubmit, --give-up")
+    if [adopt is not None, resubmit, give_up, same_account].count(True) != 1:
+        raise click.UsageError(
+            "say exactly one of --adopt ID, --resubmit, --give-up, --same-account"
+        )
     if adopt is not None and not _ID.fullmatch(adopt.strip()):
         raise click.UsageError(f"{adopt!r} is no job's id; --adopt needs the one at the provider")
     with open_named(run, out) as opened:
@@ -55,8 +64,30 @@ def resolve(
         )
     if resubmit:
         ask(f"If {found.name} was taken after all, it is paid twice. Submit it again?", yes=yes)
+    if same_account:
+        ask(
+            f"If the account is another one after all, what {found.name} and others were made "
+            "with there may be bought again here. Is it the same?",
+            yes=yes,
+        )
+        click.echo(f"{found.name}: {_unpin(folder, found.id)}", err=True)
+        return
     told = _decide(folder, found.id, adopt, resubmit=resubmit)
     click.echo(f"{found.name}: {told.format(folder=folder)}", err=True)
+
+
+def _unpin(folder: Path, point_id: str) -> str:
+    """Write down that all that was made with a point's account is of the present one."""
+    from qbatch.errors import SelectionError
+    from qbatch.executor.accounts import unpin
+    from qbatch.snapshot import Snapshot
+
+    with Snapshot(folder) as snapshot:
+        (row,) = snapshot.jobs_of([point_id])
+        account = unpin(snapshot, row)
+    if not account:
+        raise SelectionError(f"{point_id[:8]}: with which account it was made is not known")
+    return f"what was made with {account} is looked for by the next `qbatch run`"
 
 
 def _decide(folder: Path, point_id: str, adopt: str | None, *, resubmit: bool) -> str:

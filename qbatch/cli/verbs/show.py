@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from qbatch.cli.completing import complete_points
 from qbatch.cli.options import json_option, only_expression_option, out_option, run_argument
 from qbatch.cli.tables import format_table
 from qbatch.job import JobState
@@ -28,7 +29,7 @@ OUTCOMES = 16
 
 @click.command()
 @run_argument
-@click.argument("point", required=False)
+@click.argument("point", required=False, shell_complete=complete_points)
 @only_expression_option
 @click.option(
     "--state",
@@ -48,9 +49,9 @@ def show(
     as_json: bool,
 ) -> None:
     """Show RUN's points, or one POINT in full, named as in the table or by its id's beginning."""
-    from qbatch.cli.runs import choose, open_named
+    from qbatch.cli.runs import choose, open_analysed
 
-    opened = open_named(run, out)
+    opened = open_analysed(run, out)
     if point is not None:
         one = opened[point]
         click.echo(
@@ -81,7 +82,7 @@ def _facts(point: PointResult) -> dict[str, Any]:
         "shots": point.shots,
         "repeat": point.repeat,
         "parameters": dict(point.parameters),
-        "numbers": {name: _number(each) for name, each in point.estimates.items()},
+        "estimates": {name: _number(each) for name, each in point.estimates.items()},
         "error": point.job.error,
     }
 
@@ -116,17 +117,19 @@ def _facts_in_full(run: Run, point: PointResult) -> dict[str, Any]:
 
 
 def _tell_table(run: Run, points: Iterator[PointResult], limit: int | None) -> None:
-    from qbatch.report.numbers import short, whole
+    from qbatch.report.numbers import outcomes, short, whole
 
     shown = list(islice(points, limit))
     names = list(dict.fromkeys(name for point in shown for name in point.estimates))
     rows = [
         [point.id[:8], point.name, point.state.value]
         + [short(point.estimates[name]) if name in point.estimates else "" for name in names]
+        + ([] if names else [outcomes(point.counts) if point.counts else ""])
         + [point.job.error]
         for point in shown
     ]
-    click.echo(format_table(["id", "point", "state", *names, "error"], rows))
+    heads = names or ["most frequent outcomes"]
+    click.echo(format_table(["id", "point", "state", *heads, "error"], rows))
     more = sum(1 for _ in points)
     if more:
         click.echo(f"and {whole(more)} more: --all shows them, -k EXPR selects", err=True)
@@ -143,6 +146,7 @@ def _in_full(run: Run, point: PointResult, all_rows: bool) -> str:
         "point": point.name,
         "id": point.id,
         "state": point.state.value + (f": {point.job.error}" if point.job.error else ""),
+        **({"bought with": point.same_as} if point.same_as else {}),
         "circuit": point.circuit,
         "backend": point.backend,
         "shots": whole(point.shots),

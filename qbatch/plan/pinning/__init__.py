@@ -2,5 +2,6 @@
 
 lock      ``qbatch.lock``
 saved     ``plan -o FILE`` and ``run --plan FILE``
+revision  the git commit, branch and changes beside it
 reasons   why each point would run, or not
 """

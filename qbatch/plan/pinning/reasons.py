@@ -8,6 +8,7 @@ longer has, of the same name, or else one that differs from it in the fewest lea
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from qbatch.job import IN_FLIGHT, JobState
 from qbatch.manifest.models import Value
+from qbatch.manifest.paths import setting_axis
 from qbatch.plan.identity import SweepPoint
 
 if TYPE_CHECKING:
@@ -71,7 +73,7 @@ class Stored:
 
     @property
     def leaves(self) -> dict[str, Any]:
-        """All that decides its id, leaf by leaf."""
+        """All that decides its id, leaf by leaf, and its shots."""
         return _leaves_of(self.setting(), self.parameters, self.repeat, self.shots)
 
 
@@ -111,7 +113,8 @@ class Reason:
 
     def __str__(self) -> str:
         if not self.changes:
-            return str(self.why)
+            same_as = self.point.same_as
+            return f"{self.why}, with {same_as}" if same_as else str(self.why)
         return f"{self.why}: {'; '.join(map(str, self.changes))}"
 
 
@@ -228,19 +231,20 @@ class _Gone:
         if not self._left:
             return Reason(point, Why.NEW)
         setting = self._plan.setting(point.setting)
-        wanted = _leaves_of(setting, dict(point.parameters), point.repeat, point.shots)
+        shots = point.shots if point.has_shots_axis else None
+        wanted = _leaves_of(setting, dict(point.parameters), point.repeat, shots)
         before = self._by_name.get(point.name)
         if before is None or before not in self._left:
             before = self._nearest(wanted)
         if before is None:
             return Reason(point, Why.NEW)
         self._left.pop(before)
-        return Reason(point, Why.CHANGED, changes(self._known(before), wanted), before)
+        return Reason(point, Why.CHANGED, _differences(self._known(before), wanted), before)
 
     def _nearest(self, wanted: Mapping[str, Any]) -> str | None:
         if len(self._left) > _MOST_COMPARED:
             return None
-        near = {id_: len(changes(self._known(id_), wanted)) for id_ in self._left}
+        near = {id_: len(_differences(self._known(id_), wanted)) for id_ in self._left}
         best = min(near, key=lambda id_: near[id_])
         return best if near[best] <= _NEAR else None
 
@@ -253,9 +257,28 @@ class _Gone:
 
 
 def _leaves_of(
-    setting: Mapping[str, Any], parameters: Mapping[str, Value], repeat: int, shots: int
+    setting: Mapping[str, Any], parameters: Mapping[str, Value], repeat: int, shots: int | None
 ) -> dict[str, Any]:
-    return leaves({**setting, "parameters": parameters, "repeat": repeat, "shots": shots})
+    told = {key: setting[key] for key in _TOLD if key in setting}
+    bound = {name: v for name, v in parameters.items() if setting_axis(name) is None}
+    return leaves({**told, "parameters": bound, "repeat": repeat, "shots": shots})
+
+
+#: What is told of a setting, of which kind its ids ever were.
+_TOLD = ("backend", "circuit", "content", "seed")
+
+
+def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[Change, ...]:
+    """Return in which leaves that count two points differ.
+
+    Of two circuits the texts are told, where what they say differs; shots count on an axis alone.
+    """
+    silent = {"content"}
+    if old.get("content") == new.get("content"):
+        silent.add("circuit")
+    if new.get("shots") is None:
+        silent.add("shots")
+    return tuple(change for change in changes(old, new) if change.leaf not in silent)
 
 
 def leaves(settings: Any, path: str = "") -> dict[str, Any]:
@@ -282,8 +305,14 @@ def changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[Change, ...
     )
 
 
+#: A digest: all of them are as long, and a few digits tell two apart.
+_DIGEST = re.compile(r"(sha256:)?[0-9a-f]{64}")
+
+
 def _shown(value: Any) -> str:
     text = str(value)
+    if _DIGEST.fullmatch(text):
+        return f"{text[:12]}…"
     if len(text) <= 40 and "\n" not in text:
         return text
     from hashlib import sha256

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
+from qbatch.manifest.paths import SettingValues
 from qbatch.plan.packing import size_of
 from qbatch.providers import Order, Price, Target
 
@@ -18,8 +19,11 @@ if TYPE_CHECKING:
     from qbatch.plan.layout import Layout
     from qbatch.plan.points import Only, Plan
 
-#: (backend, circuit text's SHA-256) -> shots -> how many points
-Histogram = dict[tuple[str, str], Counter[int]]
+#: Backend, circuit text's SHA-256, what is changed of the backend.
+Kind = tuple[str, str, SettingValues]
+
+#: Kind -> shots -> how many jobs
+Histogram = dict[Kind, Counter[int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +33,7 @@ class BackendSummary:
     Attributes:
         backend: Its name in the manifest.
         target: As resolved by the provider; "" when it was not asked.
-        points: Each is one job.
+        points: How many; of those that come to one content, the first.
         shots: In all.
         composite_jobs: What is submitted; None when the target was not asked.
         price: In `unit`; None when the target was not asked.
@@ -61,16 +65,13 @@ class PlanSummary:
         points: How many.
         shots: In all.
         backends: The share of each backend that has points, in the manifest's order.
+        jobs: How many: places of the sweep that come to one content are bought once.
     """
 
     points: int
     shots: int
     backends: tuple[BackendSummary, ...]
-
-    @property
-    def jobs(self) -> int:
-        """One for each point."""
-        return self.points
+    jobs: int
 
     @property
     def composite_jobs(self) -> int | None:
@@ -165,14 +166,33 @@ def summarise(
     """Sum a plan up; see `Plan.summary`. Fast at any size, unless points are chosen one by one."""
     histogram = count_shots(plan, only)
     rows = tuple(_backends(plan, histogram, targets, only, drivers or {}))
-    return PlanSummary(sum(r.points for r in rows), sum(r.shots for r in rows), rows)
+    jobs, shots = sum(row.points for row in rows), sum(row.shots for row in rows)
+    return PlanSummary(_num_points(plan, only, jobs), shots, rows, jobs)
+
+
+def _num_points(plan: Plan, only: Only | None, jobs: int) -> int:
+    """Count the places that are meant; each is a job's but for those that share one."""
+    if not plan.shared:
+        return jobs
+    return plan.num_points if only is None else sum(map(only, plan.points()))
 
 
 def count_shots(plan: Plan, only: Only | None = None) -> Histogram:
-    """Count points by backend, circuit text and shots; by arithmetic where that is possible."""
+    """Count jobs by kind and shots; by arithmetic where that is possible."""
+    if plan.shared:
+        return _bought(plan, only)
     if only is None and not any(grid.samples for grid in plan.grids):
         return _counted(plan)
     return _walked(plan, only)
+
+
+def _bought(plan: Plan, only: Only | None) -> Histogram:
+    found: Histogram = {}
+    for point in plan.bought(only):
+        order = plan.order_of(point)
+        kind = point.backend, order.circuit.sha256, order.settings
+        found.setdefault(kind, Counter())[point.shots] += 1
+    return found
 
 
 def _counted(plan: Plan) -> Histogram:
@@ -184,8 +204,7 @@ def _counted(plan: Plan) -> Histogram:
             layout = plan.factory.layout(grid, block, variant, mask)
             at, column = layout.shots
             shots = int(values["shots"]) if at >= 0 else column[0]
-            key = (layout.backend, layout.program.sha256)
-            found.setdefault(key, Counter())[shots] += count * grid.repeat
+            found.setdefault(kind_of(layout), Counter())[shots] += count * grid.repeat
     return found
 
 
@@ -193,9 +212,13 @@ def _walked(plan: Plan, only: Only | None) -> Histogram:
     found: Histogram = {}
     for layout, index in plan.rows():
         if only is None or only(layout.point_at(index)):
-            key = (layout.backend, layout.program.sha256)
-            found.setdefault(key, Counter())[layout.shots_at(index)] += 1
+            found.setdefault(kind_of(layout), Counter())[layout.shots_at(index)] += 1
     return found
+
+
+def kind_of(layout: Layout) -> Kind:
+    """Return what decides how its points are packed, checked and how long they take."""
+    return layout.backend, layout.program.sha256, layout.settings
 
 
 def _backends(
@@ -238,10 +261,10 @@ def _composites(plan: Plan, name: str, target: Target, parts: Histogram, only: O
         return sum(1 for _ in plan.composites({name: target}, only))
     ours = plan.manifest.backends[name].limits.jobs
     most = min(target.max_jobs, ours or target.max_jobs)
-    counts = [shots.total() for shots in parts.values()]
-    if target.pack_by == "circuit":
-        return sum(ceil(count / most) for count in counts)
-    return ceil(sum(counts) / most)
+    packed: Counter[object] = Counter()
+    for (_, sha256, settings), shots in parts.items():
+        packed[settings, sha256 if target.pack_by == "circuit" else ""] += shots.total()
+    return sum(ceil(count / most) for count in packed.values())
 
 
 def _surely_fits(plan: Plan, name: str, target: Target) -> bool:
@@ -271,10 +294,10 @@ def _seconds(
     estimate_s: Callable[[Order], float] | None = getattr(driver, "estimate_s", None)
     if estimate_s is None:
         return None
-    programs = {lay.program.sha256: lay for lay in plan.layouts() if lay.backend == name}
+    layouts = {kind_of(layout): layout for layout in plan.layouts() if layout.backend == name}
     return sum(
-        count * estimate_s(any_order(programs[sha256], number))
-        for (_, sha256), counted in parts.items()
+        count * estimate_s(any_order(layouts[kind], number))
+        for kind, counted in parts.items()
         for number, count in counted.items()
     )
 
@@ -283,4 +306,4 @@ def any_order(layout: Layout, shots: int) -> Order:
     """Return the order of one point of a layout, for what does not depend on which."""
     free = set(layout.program.facts.parameters)
     first = {name: float(values[0]) for name, _, values in layout.parameters if name in free}
-    return Order("0" * 64, layout.circuit, layout.program, first, shots, 0)
+    return Order("0" * 64, layout.circuit, layout.program, first, shots, 0, layout.settings)

@@ -15,6 +15,9 @@ The protocol, as its official client speaks it:
   A deleted id is free again, so an id with results in the bucket is never sent again.
 * ``GET /v1/jobs`` lists all jobs of the credential, unpaged: one request polls a run. Waiting jobs
   say Running too. Results are in the bucket before a job is Completed.
+* A job belongs to the user of the API key that made it, and nobody else sees it: an account is
+  service, instance (CRN) and user, by IAM's token (``iam_id``), which a renewed key keeps; else by
+  a digest of the key.
 * A machine has lanes. A job holds one until it is deleted, whatever its state: 429 when all are
   held. 423 while somebody else has the machine reserved.
 * ``usage.quantum_nanoseconds`` is what a job used; there is no price.
@@ -79,6 +82,7 @@ from qbatch.providers.ibm_direct_access.storage import (
     open_bucket,
     path_of,
 )
+from qbatch.providers.kit.accounts import digest, named, subject
 from qbatch.providers.kit.bearer import Bearer
 from qbatch.providers.kit.credentials import (
     Secret,
@@ -221,6 +225,17 @@ class IbmDirectAccess:
         bucket = self._storage()
         return (bucket.endpoint, bucket.service_endpoint)
 
+    def account(self) -> str:
+        """Name the instance, and the user whom IAM says that the API key belongs to."""
+        crn = self._options.service_crn or self._variable(CRN)
+        token = self._bearer.known
+        user = subject(token) if token else ""
+        return named(
+            self._base,
+            f"instance {crn}" if crn else "",
+            user or f"credential {digest(self._secret(), self._run_id)}",
+        )
+
     def check(self, order: Order, target: Target) -> str | None:
         """Say why the machine cannot run it; translates the circuit, once for each text."""
         facts = order.circuit.facts
@@ -351,16 +366,22 @@ class IbmDirectAccess:
 
     async def locate(self, batch: Batch, intent: Intent) -> Mapping[str, Located]:
         """Ask for the job by its id; results without a job say that it ran and was deleted."""
-        reply = await self._send("GET", f"jobs/{intent.key}")
+        del intent  # its key is our id, if no person told another
+        job_id = self._id_of(batch)
+        reply = await self._send("GET", f"jobs/{job_id}")
         if reply.status != 404:
             expect(reply)
             updates = await self._news(batch, reply.object())
             return {update.job_id: Found(update) for update in updates}
-        if await self._has_results(intent.key):
+        if await self._has_results(job_id):
             return {update.job_id: Found(update) for update in self._deleted(batch)}
-        results = self._storage().url(f"results_{intent.key}.json")
-        advice = f"look for a job {intent.key}, or for results in {results}"
+        results = self._storage().url(f"results_{job_id}.json")
+        advice = f"look for a job {job_id}, or for results in {results}"
         return {order.id: Missing(advice, SETTLE_S) for order in batch.orders}
+
+    async def recall(self, batch: Batch) -> Sequence[Update]:
+        located = await self.locate(batch, self.intend(batch))
+        return [answer.update for answer in located.values() if isinstance(answer, Found)]
 
     async def poll(self, batches: Sequence[Batch]) -> Sequence[Update]:
         """Read the list of all jobs; what it lacks twice in a row is asked for singly."""

@@ -30,6 +30,11 @@ class Bearer:
         self._token: Secret | None = None
         self._renew_at = -inf
 
+    @property
+    def known(self) -> Secret | None:
+        """The token as it was last issued; None before the first."""
+        return self._token
+
     async def send(self, send_as: Callable[[Secret], Awaitable[Reply]]) -> Reply:
         """Send with a token; after a 401 once more with a new one: nothing was done before."""
         token = await self.token()

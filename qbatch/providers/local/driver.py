@@ -158,6 +158,10 @@ class LocalDriver:
             listed.append(replace(target, name=name, num_qubits=held.get(method)))
         return listed
 
+    def account(self) -> str:
+        """Nobody's: nothing outlives this process."""
+        return ""
+
     def check(self, order: Order, target: Target) -> str | None:
         key = order.circuit.sha256
         if key not in self._verdicts:
@@ -272,6 +276,7 @@ class LocalDriver:
             facts={
                 **answer.facts,
                 "seed": order.seed,
+                **({"start": order.start} if order.start else {}),
                 "evolution_s": round(answer.evolution_s[result.evolution], 6),
             },
             statevector=states[result.evolution] if states else None,

@@ -2,7 +2,9 @@
 
 The protocol, as its official client speaks it:
 
-* ``Authorization: Bearer <key>``; the key belongs to one team, which pays.
+* ``Authorization: Bearer <key>``; the key belongs to one team, which pays. Nothing tells
+  which: an account is a digest of the key, and a renewed key counts as another account until a
+  person says that it is the same one.
 * One circuit per job, as a saved script: upload -> execution options (its SHA-256) -> analyse (the
   cost) -> ``POST /api/jobs/submit``, the one call that spends -> ``GET /api/jobs/{id}/status``,
   which may be held back up to 22 s by ``wait`` and brings the counts itself.
@@ -50,6 +52,7 @@ from qbatch.providers import (
     Unknown,
     Update,
 )
+from qbatch.providers.kit.accounts import named, owner
 from qbatch.providers.kit.asking import ask_all
 from qbatch.providers.kit.credentials import Secret, find_address, read_environment, read_pointer
 from qbatch.providers.kit.foreign import amount, is_word, record, word
@@ -136,6 +139,10 @@ class Marqov:
 
     def base_urls(self) -> Sequence[str]:
         return (self._base,)
+
+    def account(self) -> str:
+        """Name the key by its digest: nothing tells its team."""
+        return named(self._base, owner(self._secret(), self._run_id))
 
     def check(self, order: Order, target: Target) -> str | None:
         facts = order.circuit.facts

@@ -10,6 +10,7 @@ The protocol, as its official clients speak it:
   that spends -> list or ``GET /v1/jobs/{id}`` -> ``output_data_url``.
 * A quote is a list of plans with priorities; the price is ``price + price_increase``. ``auto``
   takes the lowest total; a tie goes to the lower plan price, then to the first in the quote.
+* Jobs belong to an organization, whose every member sees them: it is the account.
 * At most 10 active jobs per organization: 409 with type ``JOB_LIMIT_REACHED``. 409 has other
   meanings: only ``type`` tells them apart.
 * A QPU takes its supported operations only, one qubit register, and no gate definitions: programs
@@ -53,6 +54,7 @@ from qbatch.providers import (
     Target,
     Update,
 )
+from qbatch.providers.kit.accounts import named
 from qbatch.providers.kit.asking import ask_all
 from qbatch.providers.kit.bearer import Bearer
 from qbatch.providers.kit.credentials import Secret
@@ -174,6 +176,11 @@ class OpenQuantum:
     def base_urls(self) -> Sequence[str]:
         services = self._services
         return (services.identity, services.management, services.scheduler)
+
+    def account(self) -> str:
+        """Name the organization, which pays and owns whoever of it asks."""
+        assert self._organization is not None, "`describe` has found it"
+        return named(self._services.scheduler, f"organization {self._organization}")
 
     async def _details(self, row: Mapping[str, Any]) -> Mapping[str, Any]:
         path = f"backends/classes/{quote(self._code(row), safe=':')}"
@@ -315,6 +322,11 @@ class OpenQuantum:
     async def locate(self, batch: Batch, intent: Intent) -> Mapping[str, Located]:
         (order,) = batch.orders
         memo = batch.composite.memo
+        if any(batch.provider_job_ids):
+            (update,) = await self.poll([batch])
+            if update.state is JobState.HELD:
+                return {order.id: Missing(update.error, LAG_S, is_proof=False, look_s=LOOK_S)}
+            return {order.id: Found(update)}
         named = [row async for row in self._rows(batch) if row.get("name") == intent.key]
         for row in named:
             reply = await self._ask("GET", self._sched(f"jobs/{id_of(row)}"))
@@ -326,6 +338,16 @@ class OpenQuantum:
             f"(preparation {memo['preparation_id']}); the job list did not show it for {LAG_S:g} s"
         )
         return {order.id: Missing(advice, LAG_S, is_proof=False, look_s=LOOK_S)}
+
+    async def recall(self, batch: Batch) -> Sequence[Update]:
+        """Look for a job of this name, whichever preparation it came from."""
+        (order,), name = batch.orders, batch.composite.memo["name"]
+        async with aclosing(self._rows(batch)) as rows:
+            async for row in rows:
+                if row.get("name") == name:
+                    reply = await self._ask("GET", self._sched(f"jobs/{id_of(row)}"))
+                    return [self._update(order, reply.object(), reply)]
+        return ()
 
     async def poll(self, batches: Sequence[Batch]) -> Sequence[Update]:
         """Read the organization's job list until all of ours were seen; ask singly for the rest."""

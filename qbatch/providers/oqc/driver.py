@@ -5,6 +5,8 @@ The protocol, as its official client speaks it:
 * Header ``Authentication-Token``; the token is given, or made by e-mail and password: POST
   ``/admin/logout``, then ``/admin/login?include_auth_token=true``. It lives a day, and its renewal
   is another login.
+* Nothing tells whose a token is: an account is the e-mail address, or a digest of the token. So a
+  token in place of another counts as another account until a person says that it is the same one.
 * ``GET /admin/qpu?per_page=1000`` lists QPUs; all task calls go to the *QPU's own* ``url``.
 * Two steps make a purchase nameable: ``POST {qpu}/tasks`` allocates task ids (state CREATED, free),
   ``POST {qpu}/tasks/submit`` spends, with those ids. The one-step form is never used here.
@@ -24,6 +26,7 @@ what 429 carries. Where two readings were possible the careful one is taken.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from math import inf
@@ -48,6 +51,7 @@ from qbatch.providers import (
     Unknown,
     Update,
 )
+from qbatch.providers.kit.accounts import named, owner
 from qbatch.providers.kit.asking import ask_all
 from qbatch.providers.kit.bearer import Bearer
 from qbatch.providers.kit.credentials import Secret, find_address, read_environment, read_pointer
@@ -57,6 +61,7 @@ from qbatch.providers.kit.foreign import (
     is_word,
     number,
     record,
+    records,
     said,
     whole,
     word,
@@ -184,6 +189,12 @@ class Oqc:
     def base_urls(self) -> Sequence[str]:
         return (self._base,)
 
+    def account(self) -> str:
+        """Name the user, as far as the credential tells."""
+        if self._by_password():
+            return named(self._base, f"user {self._environ['OQC_EMAIL']}")
+        return named(self._base, owner(self._given_token(), self._run_id))
+
     def check(self, order: Order, target: Target) -> str | None:
         facts = order.circuit.facts
         if target.num_qubits is not None and facts.num_qubits > target.num_qubits:
@@ -269,6 +280,23 @@ class Oqc:
                 return Found(await self._news(order, task_id))
             return Found(Update(order.id, state, status, task_id))
         return Missing(f"OQC task {task_id} was allocated; was it submitted?", SETTLE_S)
+
+    async def recall(self, batch: Batch) -> Sequence[Update]:
+        """Look through the list of tasks for our tags; there may be no such list, or no tags."""
+        reply = await self._send("GET", await self._url("tasks"))
+        rows = records(reply.json()) if reply.status == 200 else ()
+        found: list[Update] = []
+        for order in batch.orders:
+            sent = re.compile(
+                rf"qbatch/{re.escape(self._run_id)}/[0-9a-f]+"
+                rf"\.{batch.composite.generation}/{order.id[:12]}"
+            )
+            for row in rows:
+                task_id = word(row.get("id"))
+                if task_id and sent.fullmatch(word(row.get("tag"))):
+                    located = await self._locate_task(order, task_id)
+                    found += [located.update] if isinstance(located, Found) else []
+        return list({update.job_id: update for update in found}.values())
 
     async def poll(self, batches: Sequence[Batch]) -> Sequence[Update]:
         updates: list[Update] = []

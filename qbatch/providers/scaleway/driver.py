@@ -2,7 +2,8 @@
 
 The protocol, as its official clients speak it:
 
-* ``X-Auth-Token`` with the secret key; a project, in the body or the query, pays.
+* ``X-Auth-Token`` with the secret key; a project, in the body or the query, pays: it
+  is the account, whatever key speaks for it.
 * A program is uploaded as a model (free, kept for good, used by any number of jobs). A session is
   opened on a platform, jobs are posted into it, a list of its jobs polls it, results come inline or
   behind a URL that authorises by itself and must not see the token. Our composite job is what is
@@ -28,6 +29,7 @@ session time is rounded, and the bit order of CUDA-Q's and MIMIQ's results.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
@@ -56,6 +58,7 @@ from qbatch.providers import (
     Unknown,
     Update,
 )
+from qbatch.providers.kit.accounts import named
 from qbatch.providers.kit.credentials import Secret, find_address, read_environment, read_pointer
 from qbatch.providers.kit.foreign import is_word, number, redact, said, word
 from qbatch.providers.kit.permission import Vendor
@@ -181,6 +184,10 @@ class Scaleway:
 
     def base_urls(self) -> Sequence[str]:
         return (self._base,)
+
+    def account(self) -> str:
+        """Name the project, which pays and owns whatever key is used."""
+        return named(self._base, f"project {self._project()}")
 
     def check(self, order: Order, target: Target) -> str | None:
         facts, technology = order.circuit.facts, target.facts.get("technology")
@@ -377,6 +384,27 @@ class Scaleway:
             found |= {order.id: answer for order in batch.orders if order.id not in found}
         return found
 
+    async def recall(self, batch: Batch) -> Sequence[Update]:
+        """Look among all jobs of this run for the points, by their names."""
+        key, run = self._key_of(batch), f"qbatch-{re.escape(self._run_id)}"
+        asked = {"project_id": self._project(), "tags": self._tags()[1]}
+        jobs = await self._rows("jobs", "jobs", {**asked, "order_by": "created_at_asc"})
+        found: list[Update] = []
+        for order in batch.orders:
+            name = rf"{run}-[0-9a-f]{{12}}-{batch.composite.generation}\.\d+-{order.id[:16]}"
+            ours = [job for job in jobs if re.fullmatch(name, word(job.get("name")))]
+            here = [job for job in ours if job["name"] == self._job_name(batch, order)]
+            if here:
+                found.append(self._standing(order, here[0], await self._sessions_of(key)))
+            elif ours:
+                job_id, session = id_of(ours[0]), word(ours[0].get("session_id"))
+                told = (
+                    f"another copy of this run folder bought it, as job {job_id} of session "
+                    f"{session}: its result is to be had there"
+                )
+                found.append(Update(order.id, JobState.HELD, "", job_id, error=told))
+        return found
+
     async def _fence(
         self,
         key: str,
@@ -444,7 +472,10 @@ class Scaleway:
             return update
         words = update.error or "its session ended before it did"
         if read_instant(job.get("started_at")) is None:
-            return Update(order.id, JobState.CREATED, update.status, job_id, error=words)
+            cost = (
+                None if is_hourly(self._platform or {}) else 0.0
+            )  # machines: paid by what they did
+            return Update(order.id, JobState.CREATED, update.status, job_id, error=words, cost=cost)
         return Update(order.id, JobState.FAILED, update.status, job_id, error=words)
 
     async def _prolong(self, session: Mapping[str, Any]) -> None:

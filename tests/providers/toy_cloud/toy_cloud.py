@@ -28,6 +28,7 @@ from qbatch.providers import (
     Target,
     Update,
 )
+from qbatch.providers.kit.accounts import named, owner
 from qbatch.providers.kit.credentials import address, read_environment
 from qbatch.providers.kit.permission import Vendor
 from qbatch.providers.kit.proofs import refusal
@@ -50,7 +51,7 @@ class Options(BaseModel):
         priority: From 1, which waits longest, to 9.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     machine: Literal["tin", "wood"] = "tin"
     priority: int = Field(default=1, ge=1, le=9)
@@ -85,17 +86,19 @@ class ToyCloud:
 
     async def describe(self) -> Target:
         price = Price("credits", per_job=1.0, source="Toy Cloud's price list")
-        machine = f"toy:{self._options.machine}"
-        return Target(machine, num_qubits=4, in_flight=8, poll_s=(0.05, 0.5), price=price)
+        name = f"toy:{self._options.machine}"
+        return Target(name, num_qubits=4, in_flight=8, poll_s=(0.05, 0.5), price=price)
+
+    def account(self) -> str:
+        return named(self._url, owner(self._token, self._run_id))
 
     def check(self, order: Order, target: Target) -> str | None:
         width = order.circuit.facts.num_qubits
         return f"{width} qubits are more than 4" if width > (target.num_qubits or width) else None
 
     async def prepare(self, batch: Batch) -> Prepared:
-        composite = batch.composite
-        name = f"qbatch-{self._run_id}-{composite.id[:16]}-{composite.generation}"
-        return Prepared({"name": name})
+        key = f"{batch.composite.id[:16]}-{batch.composite.generation}"
+        return Prepared({"name": f"qbatch-{self._run_id}-{key}"})
 
     def intend(self, batch: Batch) -> Intent:
         (order,), name = batch.orders, batch.composite.memo["name"]
@@ -111,8 +114,7 @@ class ToyCloud:
         return [Update(batch.orders[0].id, JobState.SUBMITTED, "queued", intent.key)]
 
     async def locate(self, batch: Batch, intent: Intent) -> Mapping[str, Located]:
-        job = (await self._jobs()).get(intent.key)
-        key = batch.orders[0].id
+        key, job = batch.orders[0].id, (await self._jobs()).get(intent.key)
         return {key: Absent() if job is None else Found(self._news(key, intent.key, job))}
 
     def _news(self, key: str, name: str, job: Mapping[str, Any]) -> Update:

@@ -1,0 +1,95 @@
+"""Whose account a purchase was made with, and what was made with another than the present one.
+
+Rules: the account is durable before any call for a composite job that can spend, in its memo. Of
+what was made with another account nothing is asked at the present one, where it is not: it is held
+until its own account is back, or until a person says that both are the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from qbatch.executor.flight import AT_WORK, Flight, Move
+from qbatch.executor.moves import Moves
+from qbatch.job import AWAY, CompositeJob, JobState
+from qbatch.purchase import Event
+from qbatch.snapshot import JobRow, Snapshot
+
+if TYPE_CHECKING:
+    from qbatch.executor.engine import Engine
+    from qbatch.executor.lane import Lane
+
+#: Where a composite job's memo names the account.
+ACCOUNT = "account"
+
+
+def pinned(memo: Mapping[str, Any], account: str) -> Mapping[str, Any]:
+    """Return a driver's memo with the account in it; as it is where there is none."""
+    return {**memo, ACCOUNT: account} if account else memo
+
+
+def is_foreign(memo: Mapping[str, Any], account: str) -> bool:
+    """Whether a composite job was made with another account; no, where that was not noted yet."""
+    return bool(memo.get(ACCOUNT, account) != account)
+
+
+async def hold_foreign(engine: Engine, lane: Lane, flights: Iterable[Flight]) -> list[Flight]:
+    """Hold what was made with another account than the lane's, and say so; return the rest."""
+    ours: list[Flight] = []
+    number: dict[str, int] = {}
+    for flight in flights:
+        memo = flight.batch.composite.memo
+        if not is_foreign(memo, lane.account):
+            ours.append(flight)
+            continue
+        moves = [
+            _held(flight, key, memo[ACCOUNT], lane.account)
+            for key in flight.ids_in(*AT_WORK, JobState.HELD)
+            if flight.job(key).state is not JobState.HELD or flight.job(key).status == AWAY
+        ]
+        await Moves(engine, lane).commit(flight, moves, note=Event.ELSEWHERE.value)
+        waiting = len(flight.ids_in(JobState.HELD))
+        number[memo[ACCOUNT]] = number.get(memo[ACCOUNT], 0) + waiting
+    for account, waiting in number.items():
+        lane.warn(_told(account, lane.account, waiting))
+    return ours
+
+
+def _held(flight: Flight, key: str, made_with: str, present: str) -> Move:
+    reason = (
+        f"made with another account, {made_with}; the present one is {present}: run with the first "
+        "one to go on with it, or say `qbatch resolve RUN POINT --same-account` if both are one"
+    )
+    return flight.happens(key, Event.ELSEWHERE, status=AWAY, error=reason)
+
+
+def _told(made_with: str, present: str, waiting: int) -> str:
+    what = f"{waiting} jobs are held that were" if waiting else "finished jobs were"
+    return (
+        f"{what} made with another account, {made_with}; the present one is {present}: run again "
+        "with the first one's credentials and address to go on with them"
+    )
+
+
+def unpin(snapshot: Snapshot, row: JobRow) -> str:
+    """Take the account that a job was made with for the present one, whatever that is.
+
+    The same then holds for all that was made with that account.
+
+    Args:
+        snapshot: The run folder, held.
+        row: The job.
+
+    Returns:
+        The account; "" where none is known.
+    """
+    every = snapshot.open_composites()
+    account = next((one.memo.get(ACCOUNT, "") for one in every if one.ordinal == row.composite), "")
+    with snapshot.transaction():
+        for one in every:
+            if account and one.memo.get(ACCOUNT) == account:
+                memo = {key: value for key, value in one.memo.items() if key != ACCOUNT}
+                known = CompositeJob(one.id, one.backend, (), one.generation, memo)
+                snapshot.save_memo(one.ordinal, known, one.children)
+    return account

@@ -1,0 +1,74 @@
+"""The ledger does what its column of the table of purchases says, row by row."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from fake_drivers import FakeCloud, Ledger, lost_after, plan_of, play
+
+from qbatch.errors import JobStateError
+from qbatch.executor.flight import Bill, Flight
+from qbatch.executor.moves import charged
+from qbatch.job import CompositeJob, Job, JobState
+from qbatch.providers import Batch, Found, Update
+from qbatch.purchase import TABLE, Event
+from qbatch.purchase import Ledger as Column
+from qbatch.snapshot import JobRow, Run
+from qbatch.snapshot.ledger import NOT_BOUGHT, Entry
+
+ROWS = [(state, event) for state, rows in TABLE.items() for event in rows]
+
+#: What the ledger is told of a job that was charged 7, and of one of which no charge is told.
+TOLD = {
+    Column.KEEP: ({}, {}),
+    Column.RESERVE: ({}, {}),  # entered with the intent
+    Column.BILL: ({"the cloud": {"k": 7.0}}, {}),
+    Column.FREE: ({NOT_BOUGHT: {"k": 0.0}}, {NOT_BOUGHT: {"k": 0.0}}),
+}
+
+
+def flight_in(state: JobState, cost: float | None = None) -> Flight:
+    batch = Batch(CompositeJob("c", "cloud", ("k",)), ())
+    return Flight(batch, {"k": JobRow(1, Job("k", state, cost=cost))})
+
+
+@pytest.mark.parametrize(("state", "event"), ROWS)
+def test_what_the_ledger_is_told_is_what_the_row_says(state: JobState, event: Event) -> None:
+    with_bill, without = TOLD[TABLE[state][event].ledger]
+    move = flight_in(state).happens("k", event, bill=Bill(7.0, "the cloud"))
+    assert move.row.job.state is TABLE[state][event].state
+    assert charged([move]) == with_bill
+    assert charged([flight_in(state).happens("k", event)]) == without
+
+
+def test_a_charge_that_was_told_before_is_billed_at_the_end() -> None:
+    move = flight_in(JobState.RUNNING, cost=3.0).happens("k", Event.FAILED)
+    assert charged([move]) == {"told by the provider": {"k": 3.0}}
+
+
+@pytest.mark.parametrize("state", JobState)
+def test_what_is_not_in_the_table_does_not_happen(state: JobState) -> None:
+    for event in set(Event) - set(TABLE[state]):
+        with pytest.raises(JobStateError):
+            flight_in(state).happens("k", event)
+
+
+def entries(folder: Path) -> list[Entry]:
+    with Run(folder) as run:
+        return [purchase.entry for purchase in run.ledger()]
+
+
+@pytest.mark.parametrize("cost", [None, 0.0, 0.25])
+def test_what_a_cloud_had_and_gave_back_costs_what_it_says(
+    tmp_path: Path, cost: float | None
+) -> None:
+    """Nothing is called free because it came to nothing, also if only looking found it."""
+    cloud = FakeCloud(Ledger())
+    cloud.script["submit"] = [lost_after]
+    (key,) = (point.id for point in plan_of(1, "cloud").points())
+    cloud.located = Found(Update(key, JobState.CREATED, "ended", "c0", error="ended", cost=cost))
+    play(tmp_path, plan_of(1, "cloud"), cloud)
+    first, second = entries(tmp_path)
+    assert (first.billed, first.reserved) == (cost, 1.0)
+    assert second.billed == 1.0
