@@ -51,6 +51,14 @@ no_report_option = click.option(
     "--no-report", is_flag=True, help="Write no report; `qbatch report` can later."
 )
 
+max_cost_option = click.option(
+    "--max-cost",
+    "max_cost",
+    metavar="PRICE",
+    multiple=True,
+    help="Most that the run may cost in all, as in 5usd or 40credits. Repeatable.",
+)
+
 yes_option = click.option("-y", "--yes", is_flag=True, help="Do it without asking.")
 
 

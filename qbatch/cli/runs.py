@@ -78,8 +78,17 @@ def open_analysed(path: Path, out: Path | None = None) -> Run:
     return opened
 
 
-def choose(run: Run, names: tuple[str, ...], expression: str | None) -> Iterator[PointResult]:
+def choose(
+    run: Run, names: tuple[str, ...], expression: str | None, *, is_exact: bool = False
+) -> Iterator[PointResult]:
     """Yield the points named, or all of the plan; of these, what the expression selects.
+
+    Args:
+        run: Whose points.
+        names: Names or ids.
+        expression: As ``-k`` takes it.
+        is_exact: They are dropped or cancelled: a part of a name names nothing, and what fits no
+            point at all is told.
 
     Raises:
         SelectionError: There is no point of that name, or the expression is none.
@@ -87,9 +96,13 @@ def choose(run: Run, names: tuple[str, ...], expression: str | None) -> Iterator
     points = (run[name] for name in names) if names else iter(run)
     if expression is None:
         return points
-    from qbatch.plan.select import select
+    from qbatch.plan.select import check_meant, select
 
-    is_wanted = select(expression, run.axes, _manifest_of(run))
+    manifest = _manifest_of(run)
+    if is_exact:
+        known = (cast("SweepPoint", found.point) for found in run)
+        check_meant(expression, run.axes, known, manifest, is_exact=True)
+    is_wanted = select(expression, run.axes, manifest, is_exact=is_exact)
     # A stored point has all the attributes of the plan's.
     return (found for found in points if is_wanted(cast("SweepPoint", found.point)))
 

@@ -78,6 +78,16 @@ def export(run: Run, format: str, out: IO[str] | Path) -> None:
         _WRITERS[format](run, out)
 
 
+class _Shown:
+    """A table's file, into which nothing goes that a person who opens it could be deceived by."""
+
+    def __init__(self, file: IO[str]) -> None:
+        self._file = file
+
+    def write(self, text: str) -> int:
+        return self._file.write(visible(text))
+
+
 #: With what a cell begins that a spreadsheet computes, or runs.
 _FORMULA = frozenset("=+-@\t\r")
 
@@ -95,16 +105,6 @@ def _cell(value: Any) -> Any:
     except ValueError:
         return f"'{value}"
     return value
-
-
-class _Shown:
-    """A table's file, into which nothing goes that a person who opens it could be deceived by."""
-
-    def __init__(self, file: IO[str]) -> None:
-        self._file = file
-
-    def write(self, text: str) -> int:
-        return self._file.write(visible(text))
 
 
 class CsvRows:

@@ -19,7 +19,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from qbatch.errors import SnapshotError
-from qbatch.providers import Absent
+from qbatch.providers import NotTaken
 from qbatch.snapshot.examine import examine
 from qbatch.snapshot.recovery.repair import repair
 from qbatch.snapshot.trust import RULES
@@ -61,7 +61,7 @@ def bought_again(played: Played, folder: Path) -> list[str]:
     """Run it to its end at a cloud that has let go of everything; return what it bought again."""
     ledger: Ledger = deepcopy(played.ledger)
     drivers = played.drivers(ledger)
-    drivers["cloud"].located = Absent()
+    drivers["cloud"].located = NotTaken("")
     play(folder, played.plan, drivers)
     return [f"{id_[:8]} {n} times" for id_, n in ledger.times_bought.items() if n > 1]
 

@@ -19,6 +19,7 @@ from plan_making import PAIR, ids, manifest_text, mistakes_of, names, plan_of
 from qbatch.errors import SourceErrors
 from qbatch.job import JobState
 from qbatch.plan import Plan, differences, expand_file, load_plan, reasons, save_plan, select
+from qbatch.plan.pinning.had import Had
 from qbatch.plan.pinning.reasons import Stored
 from qbatch.providers import Target
 
@@ -410,6 +411,7 @@ def test_a_changed_point_names_the_setting_once() -> None:
             point.repeat,
             dict(point.parameters),
             partial(old.setting, point.setting),
+            [Had(0, point.shots, JobState.COMPLETED)],
         )
         for point in old.points()
     }

@@ -59,13 +59,14 @@ def cancel(
         around = surroundings_of(opened.manifest, trust=trust)
         is_all = not (points or expression)
         meant = {each.job.id for each in opened.in_flight()}  # removed points too
+        number = len(meant)
         if not is_all:
-            meant &= {each.job.id for each in choose(opened, points, expression)}
+            meant &= {each.job.id for each in choose(opened, points, expression, is_exact=True)}
         if not is_all and not meant:
             click.echo("none of these points is in flight", err=True)
             return 0
         if meant:
-            ask(f"Cancel {count_of(len(meant), 'job')} of {folder}?", yes=yes)
+            ask(f"Cancel {len(meant)} of {count_of(number, 'job')} of {folder}?", yes=yes)
     return ask_clouds(
         lambda observer: cancel_run(
             folder,

@@ -46,13 +46,14 @@ def forget(
             _delete(folder)
             click.echo(f"forgot {folder}", err=True)
             return
-        chosen = opened.removed() if removed else choose(opened, points, expression)
+        chosen = opened.removed() if removed else choose(opened, points, expression, is_exact=True)
         ids = list(dict.fromkeys(point.id for point in chosen))
         told = _told_cost(opened, set(ids))
     if ids:
-        ask(f"Forget {count_of(len(ids), 'point')} of {folder} with all results{told}?", yes=yes)
+        part = f"{len(ids)} of {count_of(number, 'point')}"
+        ask(f"Forget {part} of {folder} with all results{told}?", yes=yes)
         _forget(folder, ids)
-    click.echo(f"forgot {count_of(len(ids), 'point')} of {folder}", err=True)
+    click.echo(f"forgot {len(ids)} of {count_of(number, 'point')} of {folder}", err=True)
 
 
 def _check_nothing_is_out(run: Run) -> None:

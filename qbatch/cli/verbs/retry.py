@@ -10,6 +10,7 @@ import click
 
 from qbatch.cli.options import (
     json_option,
+    max_cost_option,
     no_report_option,
     only_expression_option,
     out_option,
@@ -22,6 +23,7 @@ from qbatch.cli.options import (
 @click.command()
 @run_argument
 @only_expression_option
+@max_cost_option
 @no_report_option
 @out_option
 @trust_option
@@ -30,6 +32,7 @@ from qbatch.cli.options import (
 def retry(
     run: Path,
     expression: str | None,
+    max_cost: tuple[str, ...],
     no_report: bool,
     out: Path | None,
     trust: bool,
@@ -43,6 +46,7 @@ def retry(
     from qbatch.cli.targets import expand_chosen
     from qbatch.errors import SelectionError
     from qbatch.executor import Options
+    from qbatch.plan.pricing.limits import parse_limits
 
     with open_named(run, out) as opened:
         meta, folder = opened.meta, opened.folder
@@ -53,7 +57,12 @@ def retry(
         raise SelectionError(f"{folder}: its manifest {manifest} is gone; put it back")
     overrides = tuple(json.loads(meta["overrides"]))
     options = Options(
-        out=folder, only="failed", select=expression, overrides=overrides, trust=trust
+        out=folder,
+        only="failed",
+        select=expression,
+        overrides=overrides,
+        trust=trust,
+        max_cost=parse_limits(max_cost),
     )
     return run_manifest(
         manifest,

@@ -11,6 +11,7 @@ import click
 from qbatch.cli.options import (
     json_option,
     manifest_argument,
+    max_cost_option,
     no_report_option,
     only_expression_option,
     out_option,
@@ -39,13 +40,7 @@ from qbatch.cli.options import (
 )
 @click.option("--frozen", is_flag=True, help="Refuse if qbatch.lock would change.")
 @click.option("--fresh", is_flag=True, help="Set the old run folder aside and begin anew.")
-@click.option(
-    "--max-cost",
-    "max_cost",
-    metavar="PRICE",
-    multiple=True,
-    help="Most that the run may cost in all, as in 5usd or 40credits. Repeatable.",
-)
+@max_cost_option
 @click.option(
     "--detach", is_flag=True, help="Submit what fits, then leave; `qbatch fetch` gets the results."
 )

@@ -38,7 +38,6 @@ from qbatch.providers.kit.tally import read_tally
 from qbatch.providers.kit.wire import Reply, open_wire
 
 VENDOR = Vendor(("toy.example",), ("QBATCH_TOY_CLOUD_URL",), ("TOY_CLOUD_TOKEN",))
-
 WORDS: Words = {"queued": Taken, "done": Done, "broken": Failed}
 
 #: Errors of ``POST /jobs`` that are told before anything is done.
@@ -88,8 +87,9 @@ class ToyCloud:
 
     async def describe(self) -> Target:
         price = Price("credits", per_job=1.0, source="Toy Cloud's price list")
-        name = f"toy:{self._options.machine}"
-        return Target(name, num_qubits=4, in_flight=8, poll_s=(0.05, 0.5), price=price)
+        return Target(
+            f"toy:{self._options.machine}", 4, in_flight=8, poll_s=(0.1, 0.5), price=price
+        )
 
     def account(self) -> str:
         return named(self._url, owner(self._token, self._run_id))
