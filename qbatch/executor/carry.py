@@ -11,13 +11,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import trio
 
-from qbatch import purchase
 from qbatch.errors import (
     CredentialsError,
     Misspoke,
@@ -29,14 +27,13 @@ from qbatch.errors import (
 )
 from qbatch.executor import doubts
 from qbatch.executor.accounts import pinned
-from qbatch.executor.budget import expected_prices
 from qbatch.executor.fetching import fetch
-from qbatch.executor.flight import AT_WORK, Bill, Flight, Move
+from qbatch.executor.flight import Flight, Move
 from qbatch.executor.lane import Lane
 from qbatch.executor.moves import Moves
-from qbatch.executor.pace import MOST_S, SHARE
+from qbatch.executor.news import News, too_late
+from qbatch.executor.preparing import prepare, reserve, write_memo
 from qbatch.executor.recall import recalled
-from qbatch.executor.waits import Cause
 from qbatch.job import AWAY, CompositeJob, JobState
 from qbatch.plan.packing import composite_id
 from qbatch.providers import (
@@ -44,11 +41,9 @@ from qbatch.providers import (
     Batch,
     Missing,
     NotTaken,
-    Prepared,
-    Strange,
     Unclear,
 )
-from qbatch.purchase import Event, Next
+from qbatch.purchase import Event
 from qbatch.snapshot import Entry, JobRow
 from qbatch.snapshot.store import Stage
 
@@ -57,9 +52,6 @@ if TYPE_CHECKING:
 
 #: Why the outcome of a purchase is not known, where a run took it up.
 CUT_OFF = "the last run was cut off while it was sent"
-
-#: Of a job that was found under a word that is not known.
-FOUND_UNCLEAR = "found, but its state is not known"
 
 #: Where a child stands that is not to be had -> what happened to it.
 _LOSS = {
@@ -87,6 +79,7 @@ class Carrier:
         self._lane = lane
         self._start = start
         self._moves = Moves(engine, lane)
+        self._news = News(lane)
 
     async def carry(self, flight: Flight) -> None:
         """Bring a flight from wherever it stands to its end."""
@@ -114,13 +107,14 @@ class Carrier:
 
     async def _send(self, flight: Flight) -> None:
         """Buy it: on return each child is at the provider or its end, unclear, or with another."""
+        engine, lane = self._engine, self._lane
         while flight.stage == "created":
             if flight.failures and not await self._may_try_again(flight):
                 return
             if self._lane.over_budget:
                 return
             try:
-                entries = await self._reserve(flight, await self._prepare(flight))
+                entries = await reserve(engine, lane, flight, await prepare(engine, lane, flight))
                 if entries is None:
                     return
                 # Who waits here is `created` still: a crash finds nothing to look for.
@@ -140,47 +134,6 @@ class Carrier:
             except (Refused, Misspoke) as error:
                 await self._fail(flight, flight.ids, str(error))
 
-    async def _reserve(self, flight: Flight, prepared: Prepared) -> Sequence[Entry] | None:
-        """Reserve the most that buying it may cost; None: the budget does not allow it.
-
-        Returns:
-            Its purchases, to be entered into the ledger with the intent.
-
-        Raises:
-            TooLarge: The budget may allow a part of it.
-        """
-        engine, lane = self._engine, self._lane
-        price, orders = lane.target.price, [flight.order(key) for key in flight.ids]
-        prices = expected_prices(orders, price, prepared.quotes)
-        most = {key: max(price, prepared.most.get(key, 0.0)) for key, price in prices.items()}
-        amounts = {flight.purchase(key): amount for key, amount in most.items()}
-        is_certain = price.certainty != "at most"
-        likely = {flight.purchase(key): cost * is_certain for key, cost in prices.items()}
-        while excess := engine.budget.reserve(lane.name, price.unit, amounts, likely):
-            if excess.may_pass and not engine.settings.detach:
-                with lane.waits.waiting(Cause.BUDGET):
-                    await engine.budget.wait_for_change()
-            elif not await engine.ask_more(excess):
-                if len(amounts) > 1 and not price.per_composite:
-                    raise TooLarge(str(excess))
-                lane.stop_buying(str(excess))
-                return None
-            if lane.over_budget:
-                return None
-        by = dict.fromkeys(prepared.quotes, "quoted by the provider")
-        return [
-            Entry(
-                flight.rows[key].ordinal,
-                flight.job(key).generation,
-                lane.name,
-                price.unit,
-                quoted,
-                by.get(key, price.source),
-                most[key],
-            )
-            for key, quoted in prices.items()
-        ]
-
     async def _halve(self, flight: Flight, reason: str) -> None:
         """The provider takes fewer at once; nothing was bought: two flights go on in its place."""
         keys = flight.ids
@@ -193,38 +146,6 @@ class Carrier:
             self._start(self._split(flight, part))
         await self._moves.commit(flight, (), stage="closed", note=reason)
 
-    async def _prepare(self, flight: Flight) -> Prepared:
-        """Have it prepared, however often that must be asked for.
-
-        Raises:
-            Refused: The provider said no, or was not done with it within a job's time-out.
-        """
-        began = trio.current_time()
-        while True:
-            prepared = await self._lane.read(
-                lambda: self._lane.driver.prepare(flight.current()), is_proof=False
-            )
-            flight.remember(pinned(prepared.memo, self._lane.account))
-            if prepared.ready:
-                return prepared
-            waited_s = trio.current_time() - began
-            if waited_s > self._lane.timeout_s:
-                raise Refused(
-                    f"{self._lane.name}: not prepared within {self._lane.timeout_s:g} s; "
-                    "nothing was bought"
-                )
-            await self._engine.journal.commit(partial(self._write_memo, flight))
-            with self._lane.waits.waiting(Cause.PREPARATION):
-                await trio.sleep(max(prepared.again_s, min(SHARE * waited_s, MOST_S)))
-
-    def _write_memo(self, flight: Flight) -> None:
-        snapshot, composite = self._engine.snapshot, flight.batch.composite
-        children = [row.ordinal for row in flight.rows.values()]
-        if flight.ordinal is None:
-            flight.ordinal = snapshot.add_composite(composite, children)
-        else:
-            snapshot.save_memo(flight.ordinal, composite, children)
-
     async def _intend(self, flight: Flight, entries: Sequence[Entry]) -> None:
         """Make durable what is about to be sent."""
         intent = flight.intent = self._lane.driver.intend(flight.current())
@@ -235,7 +156,7 @@ class Carrier:
         rows = [move.row for move in moves]
 
         def write() -> None:
-            self._write_memo(flight)
+            write_memo(self._engine.snapshot, flight)
             assert flight.ordinal is not None
             self._engine.snapshot.save_intent(flight.ordinal, intent.key, intent.body)
             self._engine.snapshot.reserve(entries)
@@ -329,46 +250,12 @@ class Carrier:
                 if update.job_id not in flight.rows:
                     self._lane.warn(f"answered about a job that was not sent: {update.job_id!r}")
                     continue
-                move = self._entered(flight, update, doubts.of_sending(update))
+                move = self._news.entered(flight, update, doubts.of_sending(update))
                 if move is not None:
                     moves.append(move)
                     taken.append(update)
         steps = self._replies(flight, taken)
         await self._moves.commit(flight, moves, stage="submitted", steps=steps)
-
-    def _entered(self, flight: Flight, update: Answer, event: Event) -> Move | None:
-        """Where the table of purchases puts a child; None: it stays where it is."""
-        key = update.job_id
-        follows = purchase.follows(flight.job(key).state, event)
-        if isinstance(update, Strange):
-            self._lane.warn_of_word(update.status, flight.order(key).name)
-        if follows is None:
-            return None
-        if follows.next is Next.FETCH:
-            flight.ripe[key] = update
-        if follows.next is Next.SEND_ANEW:
-            return self._given_back(flight, update)
-        if event is Event.NOT_TAKEN:
-            flight.failures.append(update.error or "not taken yet")
-            return flight.happens(key, event, provider_job_id=None, error="")
-        is_news = follows.state is not flight.job(key).state or event in (
-            Event.TAKEN,
-            Event.RUNNING,
-        )
-        return self._moved(flight, update, event) if is_news else None
-
-    def _moved(self, flight: Flight, update: Answer, event: Event) -> Move:
-        job = flight.job(update.job_id)
-        return flight.happens(
-            update.job_id,
-            event,
-            bill=_bill(update),
-            status=update.status or job.status,
-            provider_job_id=update.provider_job_id or job.provider_job_id,
-            error=update.error,
-            cost=job.cost if update.cost is None else update.cost,
-            unit=self._lane.target.price.unit,
-        )
 
     async def _send_rest(self, flight: Flight) -> None:
         """Children proved not taken: all of them go again as they are, some as a new flight.
@@ -440,54 +327,19 @@ class Carrier:
         now = trio.current_time()
         seen = {key: doubts.of_looking(flight, answer, now) for key, answer in by_key.items()}
         with flight.one_attempt():
-            found = [self._located(flight, by_key[key], seen[key].event) for key in keys]
+            found = [self._news.located(flight, by_key[key], seen[key].event) for key in keys]
         moves = [move for move in found if move is not None]
         steps = self._replies(flight, by_key.values())
         stage: Stage = "created" if _is_sent_again(flight, moves) else "submitted"
         if stage == "created" and (memo := _memo_anew(by_key.values())) is not None:
             flight.remember(pinned(memo, self._lane.account))
-            steps = [*steps, partial(self._write_memo, flight)]
+            steps = [*steps, partial(write_memo, self._engine.snapshot, flight)]
         await self._moves.commit(flight, moves, stage=stage, note=reason, steps=steps)
         waits = {key: one.again_s for key, one in seen.items() if one.again_s is not None}
         flight.reopened = {key for key in waits if flight.job(key).status == AWAY}
         is_unclear = bool(flight.reopened or flight.ids_in(JobState.SUBMITTING))
         flight.look_at = now + max(waits.values()) if is_unclear else math.inf
         await self._send_rest(flight)
-
-    def _located(self, flight: Flight, answer: Answer, event: Event) -> Move | None:
-        key = answer.job_id
-        if event is Event.NOT_TAKEN:
-            return self._not_taken(flight, key)
-        if event is Event.UNCLEAR:
-            return None
-        if event is Event.GONE:
-            known = flight.job(key).provider_job_id
-            told = f" as {known}" if known else ""
-            advice = f"the provider took it{told} and does not have it any more"
-            return self._kept(flight, key, event, advice)
-        if event is Event.UNKNOWABLE:
-            advice = FOUND_UNCLEAR if isinstance(answer, Strange) else answer.error
-            return self._kept(flight, key, event, advice)
-        move = self._entered(flight, answer, event)
-        return move or self._kept(flight, key, Event.UNKNOWABLE, FOUND_UNCLEAR)
-
-    def _kept(self, flight: Flight, key: str, event: Event, advice: str) -> Move | None:
-        """Hold a child for a person, or say that it is held still."""
-        job = flight.job(key)
-        if job.state is JobState.HELD:
-            self._lane.warn(f"{flight.order(key).name}: still held: {advice}")
-            if job.status != AWAY:
-                return None
-        status = "" if job.status == AWAY else job.status
-        return flight.happens(key, event, status=status, error=advice)
-
-    def _not_taken(self, flight: Flight, key: str) -> Move:
-        """Nothing was bought: send it again, unless the provider said that it will not have it."""
-        refusal = flight.refusal
-        if refusal is None or isinstance(refusal, CredentialsError | OutOfFunds | TooLarge):
-            flight.failures.append(str(refusal or "the provider does not have it"))
-            return flight.happens(key, Event.NOT_TAKEN, error="")
-        return flight.happens(key, Event.REFUSED, error=str(refusal))
 
     # -- waiting and fetching -----------------------------------------------------------------
 
@@ -518,7 +370,7 @@ class Carrier:
         taken = []
         with flight.one_attempt():
             for update in news:
-                move = self._changed(flight, update)
+                move = self._news.changed(flight, update)
                 if move is not None:
                     moves[update.job_id] = move
                     taken.append(update)
@@ -543,34 +395,6 @@ class Carrier:
 
         return (write,) if kept else ()
 
-    def _changed(self, flight: Flight, update: Answer) -> Move | None:
-        """What news does to a child; None: nothing."""
-        key, event = update.job_id, doubts.of_news(flight, update, trio.current_time())
-        if event is None or flight.job(key).state not in AT_WORK or event is Event.STRANGE:
-            return None
-        if event is Event.GONE:
-            self._lane.warn(f"{flight.order(key).name}: held: {update.error}")
-        if event is Event.CANCELLED and flight.was_cancelled:
-            update, event = replace(update, error=self._too_late()), Event.FAILED
-        return self._entered(flight, update, event)
-
-    def _given_back(self, flight: Flight, update: Answer) -> Move:
-        """The provider took it and will not do it: another purchase, with another key."""
-        flight.failures.append(update.error or "given back by the provider")
-        return flight.happens(
-            update.job_id,
-            Event.GIVEN_BACK,
-            bill=_bill(update),
-            provider_job_id=None,
-            status="",
-            error="",
-            cost=None,
-            generation=flight.job(update.job_id).generation + 1,
-        )
-
-    def _too_late(self) -> str:
-        return f"timed out: no result within {self._lane.timeout_s:g} s; cancelled"
-
     async def _time_out(self, flight: Flight) -> None:
         """Ask for the children to be stopped; those that nobody confirms are held."""
         unclear = flight.ids_in(JobState.SUBMITTING)
@@ -578,7 +402,7 @@ class Carrier:
         if not flight.at_work:
             return
         if flight.was_cancelled or unclear:
-            advice = f"{self._too_late()}, but the provider did not confirm it"
+            advice = f"{too_late(self._lane)}, but the provider did not confirm it"
             if unclear:
                 advice = f"not known to be taken within {self._lane.timeout_s:g} s: {flight.doubt}"
             keys = unclear or flight.at_work
@@ -596,7 +420,7 @@ class Carrier:
             updates = ()
         await self._take_news(flight, updates)
         if self._lane.driver.is_local:
-            await self._fail(flight, set(flight.at_work) - flight.ripe.keys(), self._too_late())
+            await self._fail(flight, set(flight.at_work) - flight.ripe.keys(), too_late(self._lane))
 
     # -- the end ------------------------------------------------------------------------------
 
@@ -620,10 +444,6 @@ class Carrier:
             if (state := flight.job(key).state) in _LOSS
         ]
         await self._moves.commit(flight, moves, stage="submitted")
-
-
-def _bill(update: Answer) -> Bill | None:
-    return None if update.cost is None else Bill(update.cost)
 
 
 def _not_sent(failures: Sequence[str]) -> str:

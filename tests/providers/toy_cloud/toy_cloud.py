@@ -86,10 +86,11 @@ class ToyCloud:
         return reply.object()
 
     async def describe(self) -> Target:
-        price = Price("credits", per_job=1.0, source="Toy Cloud's price list")
-        return Target(
-            f"toy:{self._options.machine}", 4, in_flight=8, poll_s=(0.1, 0.5), price=price
+        name, price = (
+            f"toy:{self._options.machine}",
+            Price("credits", per_job=1.0, source="its page"),
         )
+        return Target(name, 4, in_flight=8, poll_s=(0.05, 0.5), price=price)
 
     def account(self) -> str:
         return named(self._url, owner(self._token, self._run_id))
