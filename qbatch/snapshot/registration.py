@@ -227,6 +227,7 @@ class _Placing:
         self._setting_of = setting_of
         self._settings: set[str] = set()
         self._last = _count(db, "SELECT coalesce(max(ordinal), 0) FROM points")
+        self._has_others = self._last > 0
         self.resized: set[int] = set()
 
     def place(self, points: Iterator[Point], position: int) -> int:
@@ -234,8 +235,8 @@ class _Placing:
         while chunk := list(itertools.islice(points, CHUNK)):
             if self._setting_of is not None:
                 _keep_settings(self._db, self._setting_of, chunk, self._settings)
-            has_others = self._last > 0 or any(point.same_as for point in chunk)
-            known = _rows_of(self._db, chunk) if has_others else {}
+            may_know = self._has_others or any(point.same_as for point in chunk)
+            known = _rows_of(self._db, chunk) if may_know else {}
             own = {id_: rows[0].ordinal for id_, rows in known.items()}
             rows, places = [], []
             for point in chunk:
@@ -256,6 +257,8 @@ class _Placing:
         What is bought stays as it is. What is missing is bought from the lowest free shots on; a
         row that there is for shots from there on is taken for it.
         """
+        if not known:
+            return [self._piece(point, 0, point.shots, None)]
         bought = [row for row in known if row.is_bought]
         free = {row.start: row for row in known if not row.is_bought}
         runs = missing([(row.start, row.shots) for row in bought], point.shots)

@@ -13,12 +13,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import trio
-from fake_drivers import FakeCloud, play, unsent
+from fake_drivers import FakeCloud, play
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from qbatch.executor import Stop, run
-from qbatch.job import JobState
+from qbatch.job import CompositeJob, JobState
 from qbatch.manifest import parse_manifest
 from qbatch.plan import Plan, Why, expand, jobs_in, pieces_of
 from qbatch.providers import Answer, Batch, Failed, Intent, Target
@@ -156,16 +156,22 @@ def test_the_values_of_an_axis_are_bought_each_by_itself(tmp_path: Path) -> None
         assert len({point.seed for point in done}) == 2
 
 
-def test_a_preparation_for_other_shots_is_not_taken_up(tmp_path: Path) -> None:
-    cloud = Shop()
-    cloud.script["submit"] = [unsent] * 9
-    play(tmp_path, plan_of([0.5], 100, CLOUD), cloud, beside=[stop_after(1.0)])
+@pytest.mark.parametrize(("shots", "stages"), [(250, ["closed"]), (100, ["created"])])
+def test_a_preparation_for_other_shots_is_not_taken_up(
+    shots: int, stages: list[str], tmp_path: Path
+) -> None:
+    first, plan = plan_of([0.5], 100, CLOUD), plan_of([0.5], shots, CLOUD)
     with Snapshot(tmp_path) as snapshot:
-        ((point, row),) = snapshot.rows_at([1])
-        assert (point.shots, row.job.state) == (100, JobState.CREATED)
-    cloud.script.clear()
-    play(tmp_path, plan_of([0.5], 250, CLOUD), cloud)
-    assert cloud.accepted == {0.5: [(0, 250)]}
+        snapshot.register(first.points(), setting_of=first.setting_text)
+        point = next(first.points())
+        with snapshot.transaction():
+            snapshot.add_composite(CompositeJob("0" * 64, "at", (point.id,)), [1])
+        snapshot.register(plan.points(), setting_of=plan.setting_text)
+    with Run(tmp_path) as found:
+        assert [stage for _, stage in found.composites_by_stage()] == stages
+    shop = Shop()
+    play(tmp_path, plan, shop)
+    assert shop.accepted == {0.5: [(0, shots)]}
 
 
 # -- a cloud's own book ---------------------------------------------------------------------------
