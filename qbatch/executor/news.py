@@ -1,7 +1,7 @@
 """What the answers of a provider do to the children of a flight: moves, not yet durable.
 
-Rules: an answer is an event of the table of purchases, weighed by `doubts`; what follows is what its
-row says. Nothing here asks a provider, waits or writes.
+Rules: an answer is an event of the table of purchases, weighed by `doubts`; what follows is what
+its row says. Nothing here asks a provider, waits or writes.
 """
 
 from __future__ import annotations
