@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from qbatch.errors import QbatchError, SourceErrors
-    from qbatch.executor import run
+    from qbatch.executor import run, run_async
     from qbatch.manifest import load_manifest
     from qbatch.plan import expand
     from qbatch.report import render
@@ -28,6 +28,7 @@ __all__ = [
     "open_run",
     "render",
     "run",
+    "run_async",
 ]
 
 #: Public name -> the module it lives in.
@@ -39,6 +40,7 @@ _HOMES = {
     "open_run": "qbatch.snapshot",
     "render": "qbatch.report",
     "run": "qbatch.executor",
+    "run_async": "qbatch.executor",
 }
 
 

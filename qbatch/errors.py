@@ -12,6 +12,7 @@ The tree answers the caller's question "what can I do about it?":
     ├── ProviderError      the cloud said no, nothing, or nonsense
     │   ├── Refused        do not retry
     │   │   ├── CredentialsError
+    │   │   │   └── Elsewhere  it would go where the person did not say that it may
     │   │   ├── OutOfFunds nothing more can be bought
     │   │   ├── TooLarge   fewer jobs at once may pass
     │   │   └── Unfit      the manifest asks for what is not there: mend it
@@ -21,6 +22,7 @@ The tree answers the caller's question "what can I do about it?":
     │   ├── RunLockedError another runner holds it
     │   └── UnwritableError a file made of it cannot be written
     ├── ConsentError       nothing is spent or run without the person's word
+    ├── ExtraError         a package is missing that an extra of qbatch brings
     ├── SelectionError     a point, run or flag named on the command line does not exist
     └── JobStateError      our bug
 """
@@ -106,6 +108,21 @@ class CredentialsError(Refused):
     """No credential, or one the provider does not take."""
 
 
+class Elsewhere(CredentialsError):
+    """A credential would leave for a host that is neither its vendor's nor allowed.
+
+    Args:
+        message: What would go where, and how to allow it.
+        host: What the person may allow; None: nothing makes it right.
+        source: Where the credential comes from ("env:OQC_TOKEN"), "" where that is not known.
+    """
+
+    def __init__(self, message: str, *, host: str | None = None, source: str = "") -> None:
+        super().__init__(message)
+        self.host = host
+        self.source = source
+
+
 class OutOfFunds(Refused):
     """The account's credits or budget are used up; nothing was bought."""
 
@@ -179,6 +196,13 @@ class UnwritableError(SnapshotError):
 
 class ConsentError(QbatchError):
     """Refused for want of consent or budget (exit code 6)."""
+
+
+class ExtraError(QbatchError):
+    """A package is not installed, which an extra of qbatch brings."""
+
+    def __init__(self, package: str, extra: str) -> None:
+        super().__init__(f"{package} is not installed; pip install 'qbatch[{extra}]' brings it")
 
 
 class SelectionError(QbatchError):

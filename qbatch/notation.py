@@ -1,8 +1,42 @@
-"""Names as people write them: the nearest known one for a misspelt one, long ones cut short."""
+"""Names as people write them and texts as they are shown to people.
+
+The nearest known name for a misspelt one, long ones cut short; and the one list of characters that
+never reach a terminal, a page or a table: they move the cursor, or turn or break the line that
+follows, so that it reads as what it is not.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
+
+#: Inside a character class: controls but for tab and line ends, lone surrogates, and what turns
+#: the direction of a text or ends a line unseen.
+UNSHOWN = (
+    "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff"
+)
+_UNSHOWN = re.compile(f"[{UNSHOWN}]")
+
+#: Of these, those that no program of ours writes on purpose: a colour begins with a control.
+_TURNING = re.compile("[\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+
+
+def visible(text: str) -> str:
+    r"""Return text as a page, a drawing, a table and a terminal may show it.
+
+    >>> visible("\x1b[31mred \u202eder")
+    '�[31mred �der'
+    """
+    return text if text.isascii() and text.isprintable() else _UNSHOWN.sub("\ufffd", text)
+
+
+def unturned(text: str) -> str:
+    r"""Return text that may hold colours of ours, without what turns or breaks its lines.
+
+    >>> unturned("\x1b[31mred \u202eder")
+    '\x1b[31mred �der'
+    """
+    return text if text.isascii() else _TURNING.sub("\ufffd", text)
 
 
 def nearest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
@@ -44,3 +78,12 @@ def listed(names: Iterable[str], most: int = 8) -> str:
 def shortened(text: str, most: int = 60) -> str:
     """Return text cut to `most` characters."""
     return text if len(text) <= most else text[:most] + "…"
+
+
+def whole(number: int) -> str:
+    """A whole number with thin spaces between thousands.
+
+    >>> whole(1234567) == "1\u202f234\u202f567"
+    True
+    """
+    return f"{number:,}".replace(",", "\u202f")

@@ -7,8 +7,8 @@ at given values; `build` makes it a Qiskit circuit with free parameters.
 from qbatch.circuit.circuit import Circuit
 from qbatch.circuit.facts import CircuitFacts, Register
 from qbatch.circuit.fitting import Fit
-from qbatch.circuit.qasm.writer import program_text
 from qbatch.circuit.reading import bind, build, parses
+from qbatch.circuit.sent import program_text
 from qbatch.circuit.sources import (
     CircuitSource,
     UntrustedCodeError,

@@ -40,6 +40,7 @@ def analyse(program: Program) -> CircuitFacts:
         measured_bits=tuple(sorted(walk.holder)),
         terminal=() if dynamic else tuple(walk.holder.get(b) for b in range(program.num_bits)),
         remarks=tuple(program.remarks),
+        content=program.content,
     )
 
 

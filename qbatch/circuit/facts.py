@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 #: Raise it whenever the meaning of a fact changes: cached facts of another format are not read.
-FORMAT = 4
+FORMAT = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,8 @@ class CircuitFacts:
         measured_bits: Classical bits that some measurement may write, ascending.
         terminal: For each classical bit the qubit whose final measurement it holds, None where no
             measurement writes it; empty when `is_dynamic`.
+        content: SHA-256 of what the text says, whatever way it is written (`qasm.content`), 64 hex
+            digits.
         remarks: What is legal and hardly meant, a sentence each.
     """
 
@@ -58,6 +60,7 @@ class CircuitFacts:
     is_clifford: bool
     measured_bits: tuple[int, ...]
     terminal: tuple[int | None, ...]
+    content: str
     remarks: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:

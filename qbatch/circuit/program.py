@@ -219,6 +219,7 @@ class Program:
         may_fail: Only building tells whether it can be built: for want of a gate in Qiskit, or
             because an angle within a gate cannot be computed.
         remarks: As in `CircuitFacts`.
+        content: As in `CircuitFacts`.
     """
 
     version: str
@@ -232,3 +233,4 @@ class Program:
     num_bits: int = 0
     may_fail: bool = False
     remarks: list[str] = field(default_factory=list)
+    content: str = ""

@@ -53,11 +53,20 @@ class TooMuchError(Exception):
 
 
 class Budget:
-    """What is left of steps and of things made."""
+    """What is left of steps and of things made.
 
-    def __init__(self) -> None:
-        self.steps = MOST_STEPS
-        self.made = MOST_MADE
+    Args:
+        steps: In all.
+        made: Characters in all.
+        items: Of one list.
+    """
+
+    def __init__(
+        self, steps: int = MOST_STEPS, made: int = MOST_MADE, items: int = MOST_ITEMS
+    ) -> None:
+        self._most_steps, self._most_made, self._most_items = steps, made, items
+        self.steps = steps
+        self.made = made
 
     def pay(self, steps: int = 1, made: int = 0) -> None:
         """Take from what is left.
@@ -68,9 +77,9 @@ class Budget:
         self.steps -= steps
         self.made -= made
         if self.steps < 0:
-            raise TooMuchError(f"the template takes more than {MOST_STEPS} steps")
+            raise TooMuchError(f"the template takes more than {self._most_steps} steps")
         if self.made < 0:
-            raise TooMuchError(f"the template makes more than {MOST_MADE} characters")
+            raise TooMuchError(f"the template makes more than {self._most_made} characters")
 
     def take(self, value: Result) -> Result:
         """Pay for a value that has been made, by its size."""
@@ -79,8 +88,8 @@ class Budget:
                 raise TooMuchError(f"a text of more than {LONGEST} characters")
             self.pay(1, len(value))
         elif isinstance(value, list | tuple | dict | range):
-            if len(value) > MOST_ITEMS:
-                raise TooMuchError(f"a list of more than {MOST_ITEMS} items")
+            if len(value) > self._most_items:
+                raise TooMuchError(f"a list of more than {self._most_items} items")
             self.pay(1, _ITEM * len(value))
         else:
             self.pay()
@@ -101,7 +110,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         super().__init__(
             undefined=StrictUndefined, finalize=_print, optimized=False, keep_trailing_newline=True
         )
-        self.filters = {**{k: _paid(f) for k, f in _FILTERS.items()}, **_INTERNAL}
+        self.filters = {**{k: _paid(f) for k, f in _FILTERS.items()}, **INTERNAL}
         self.tests = {name: TESTS[name] for name in _TESTS}
         self.globals = dict(_GLOBALS)
 
@@ -122,7 +131,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         """Call a function and pay for it and for what it returns."""
         budget = _budget(context)
         budget.pay(_CALL)
-        return budget.take(_settled(super().call(context, obj, *args, **kwargs)))
+        return budget.take(settled(super().call(context, obj, *args, **kwargs)))
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
         """Compute an operator, if the result cannot become too large."""
@@ -132,7 +141,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
 
 def _check_growth(operator: str, left: Any, right: Any) -> None:
     if operator == "%" and isinstance(left, str):
-        _check_format(left)
+        check_format(left)
     if isinstance(left, int) and isinstance(right, int):
         bits = abs(left).bit_length() * abs(right) if operator == "**" else 0
         bits += left.bit_length() + right.bit_length() if operator == "*" else 0
@@ -147,7 +156,7 @@ def _check_growth(operator: str, left: Any, right: Any) -> None:
             raise TooMuchError(f"'{operator}' makes a text or list that is too long")
 
 
-def _check_format(text: str) -> None:
+def check_format(text: str) -> None:
     if re.search(r"%[^a-zA-Z%]*(\d{3,}|\*)", text):
         raise TooMuchError("a width or precision of more than 99 in a format")
 
@@ -179,7 +188,7 @@ def _scalars(values: Iterable[Any]) -> list[Any]:
     return items
 
 
-def _settled(value: Any) -> Any:
+def settled(value: Any) -> Any:
     """Make a list of what would otherwise be computed bit by bit, unpaid."""
     if isinstance(value, (*_SCALARS, list, tuple, dict, range, Namespace, Macro)):
         return value
@@ -194,7 +203,7 @@ def _paid(function: Callable[..., Any]) -> Callable[..., Any]:
         budget = _budget(context)
         budget.take(value)
         given = (context, value) if takes_context else (value,)
-        return budget.take(_settled(function(*given, *args, **kwargs)))
+        return budget.take(settled(function(*given, *args, **kwargs)))
 
     return filter_
 
@@ -213,7 +222,7 @@ def _replace(text: str, old: str, new: str) -> str:
 
 
 def _format(text: str, *args: Any) -> str:
-    _check_format(text)
+    check_format(text)
     return str(text) % tuple(_scalars(args))
 
 
@@ -248,13 +257,15 @@ def _range(*args: int) -> range:
 
 
 _GLOBALS: Mapping[str, Any] = {
-    "range": _range, "namespace": Namespace, "pi": math.pi, "tau": math.tau,
+    "range": _range, "namespace": Namespace, "pi": math.pi,
     **{name: getattr(math, name) for name in (
         "acos", "asin", "atan", "atan2", "ceil", "cos", "exp", "floor", "log", "log2", "sin",
         "sqrt", "tan")},
 }  # fmt: skip
 
-GLOBALS = frozenset(_GLOBALS)
+#: Names that mean something by themselves: a number, and functions.
+CONSTANTS = frozenset({"pi"})
+FUNCTIONS = frozenset(_GLOBALS) - CONSTANTS
 
 
 # -- what the templates' own code is changed into
@@ -263,7 +274,7 @@ GLOBALS = frozenset(_GLOBALS)
 @pass_context
 def _rounds(context: Context, values: Iterable[Any]) -> Any:
     """Pay for the rounds of a loop."""
-    items = _settled(values)
+    items = settled(values)
     budget = _budget(context)
     budget.take(items)
     budget.pay(2 * len(items) if hasattr(items, "__len__") else 1)
@@ -303,7 +314,7 @@ def _literal(context: Context, value: Any) -> Any:
     return _weighed(context, value, 2)
 
 
-_INTERNAL: Mapping[str, Callable[..., Any]] = {
+INTERNAL: Mapping[str, Callable[..., Any]] = {
     " rounds": _rounds, " written": _written, " concatenated": _concatenated,
     " weighed": _weighed, " literal": _literal,
 }  # fmt: skip

@@ -6,7 +6,9 @@ text does not change costs a dictionary look-up. Every mistake is a `CircuitErro
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import Protocol
@@ -14,7 +16,7 @@ from typing import Protocol
 from qbatch.circuit.circuit import Circuit
 from qbatch.circuit.reading import facts_of
 from qbatch.circuit.text import Limits, Source, version_of
-from qbatch.errors import CircuitError, ConsentError, Place
+from qbatch.errors import CircuitError, ConsentError, Place, SourceError, SourceErrors
 from qbatch.notation import did_you_mean, nearest
 
 #: What a parameter may be.
@@ -154,16 +156,15 @@ class MadeSource:
                 f"circuit '{self.name}' needs a value for {needs}; sweep it or give it in 'with'",
             )
         text = self._maker.render(given)
-        try:
-            return circuit_of(self.name, Source(text, Place("", 1, 1)))
-        except CircuitError as error:
-            values = ", ".join(f"{name}={value}" for name, value in given.items())
+        values = ", ".join(f"{name}={value}" for name, value in given.items())
+
+        def told(error: SourceError) -> CircuitError:
             at = f"{error.place.line}:{error.place.column} of the text it makes"
-            raise CircuitError(
-                Place(self._place.file),
-                f"at {at}{f' with {values[:200]}' if values else ''}: {error.problem}",
-                excerpt=error.excerpt,
-            ) from error
+            problem = f"at {at}{f' with {values[:200]}' if values else ''}: {error.problem}"
+            return CircuitError(Place(self._place.file), problem, excerpt=error.excerpt)
+
+        with _retelling(told):
+            return circuit_of(self.name, Source(text, Place("", 1, 1)))
 
     def _unknown(self, name: str) -> CircuitError:
         hint = did_you_mean(name, self.parameters)
@@ -198,18 +199,68 @@ def open_circuit(
 
     Raises:
         CircuitError: With the place of the mistake.
+        SourceErrors: There are several.
         UntrustedCodeError: A Python function, and no trust.
     """
     here = place or Place(f"<circuit {name}>")
     hint = values_hint or {}
     if spec.qasm is not None:
-        return FixedSource(_inline(name, spec.qasm, here))
+        with _hinting(_meant_inline(spec.qasm)):
+            return FixedSource(_inline(name, spec.qasm, here))
     if spec.file is not None:
         text = _read(spec.file, folder, here, Limits.TEXT)
-        return FixedSource(circuit_of(name, Source(text, Place(spec.file, 1, 1))))
+        with _hinting(_meant(spec.file, text)):
+            return FixedSource(circuit_of(name, Source(text, Place(spec.file, 1, 1))))
     if spec.template is not None:
         return _from_template(name, spec, folder, here, hint)
     return _from_function(name, spec, folder, here, hint, trust)
+
+
+@contextmanager
+def _retelling(told: Callable[[SourceError], CircuitError]) -> Iterator[None]:
+    """Tell each mistake in a text in other words."""
+    try:
+        yield
+    except CircuitError as error:
+        raise told(error) from error
+    except SourceErrors as group:
+        each = [told(error) for error in group.exceptions if isinstance(error, SourceError)]
+        raise SourceErrors(group.message, each) from group
+
+
+@contextmanager
+def _hinting(meant: str) -> Iterator[None]:
+    """Add to the first mistake in a text what the person may have meant by it, and tell no more."""
+    try:
+        yield
+    except (CircuitError, SourceErrors) as error:
+        first = error.exceptions[0] if isinstance(error, SourceErrors) else error
+        if not meant or not isinstance(first, CircuitError):
+            raise
+        raise CircuitError(
+            first.place, f"{first.problem}; {meant}", excerpt=first.excerpt
+        ) from error
+
+
+def _meant(file: str, text: str) -> str:
+    """Say how a file that is no OpenQASM is written of; "" where it looks like OpenQASM."""
+    if Path(file).suffix == ".py":
+        return f'for a Python function, write {{python: "{file}:FUNCTION"}}'
+    if Path(file).suffix in _TEMPLATES or _TAG.search(text):
+        return f"for a Jinja template, write {{template: {file}}}"
+    return ""
+
+
+def _meant_inline(text: str) -> str:
+    if not _TAG.search(text):
+        return ""
+    return "a Jinja template stands in a file of its own: {template: FILE.qasm.j2}"
+
+
+_TEMPLATES = frozenset({".j2", ".jinja", ".jinja2"})
+
+#: A tag of a template; blocks of OpenQASM within each other hold statements.
+_TAG = re.compile(r"\{\{[^{};]+\}\}|\{%")
 
 
 def _from_template(

@@ -13,7 +13,16 @@ from types import TracebackType
 from jinja2 import Template, TemplateError, TemplateSyntaxError, UndefinedError, nodes
 from jinja2.meta import find_undeclared_variables
 
-from qbatch.circuit.sandbox import BUDGET, GLOBALS, LONGEST, Budget, Meter, Sandbox, TooMuchError
+from qbatch.circuit.sandbox import (
+    BUDGET,
+    CONSTANTS,
+    FUNCTIONS,
+    LONGEST,
+    Budget,
+    Meter,
+    Sandbox,
+    TooMuchError,
+)
 from qbatch.errors import CircuitError, Place
 
 #: A template's own length, characters.
@@ -46,9 +55,8 @@ class CompiledTemplate:
             raise CircuitError(Place(file), f"has more than {LONGEST_TEMPLATE} characters")
         sandbox = Sandbox()
         try:
-            tree = sandbox.parse(text)
-            self.arguments, self.optional = _arguments(tree)
-            code = sandbox.compile(Meter().visit(tree), filename="<template>")
+            self.arguments, self.optional = _arguments(text)
+            code = sandbox.compile(Meter().visit(sandbox.parse(text)), filename="<template>")
             self._template = Template.from_code(sandbox, code, sandbox.globals)
         except TemplateSyntaxError as error:
             raise self._error(error.lineno, error.message or "is no template") from error
@@ -88,7 +96,19 @@ class CompiledTemplate:
         return CircuitError(Place(self._file, line), problem, excerpt=excerpt)
 
 
-def _arguments(tree: nodes.Template) -> tuple[frozenset[str], frozenset[str]]:
+def _arguments(text: str) -> tuple[frozenset[str], frozenset[str]]:
+    """Return names that a template uses and does not define, and those of them it can do without.
+
+    A function's name is the person's own where it is not called: ``{{ exp }}``.
+    """
+    bare = Sandbox()
+    bare.globals.clear()  # or jinja2 takes their names for known
+    tree = bare.parse(text)
+    called = {
+        id(call.node) for call in tree.find_all(nodes.Call) if isinstance(call.node, nodes.Name)
+    }
+    names = tree.find_all(nodes.Name)
+    own = {name.name for name in names if name.ctx == "load" and id(name) not in called}
     loaded = {name.name for name in tree.find_all(nodes.Name) if name.ctx == "load"}
     stored = {name.name for name in tree.find_all(nodes.Name) if name.ctx == "store"}
     provided = {
@@ -97,5 +117,5 @@ def _arguments(tree: nodes.Template) -> tuple[frozenset[str], frozenset[str]]:
         if node.name in ("default", "d", "defined", "undefined")
         and isinstance(node.node, nodes.Name)
     }
-    arguments = (find_undeclared_variables(tree) & loaded) - GLOBALS
+    arguments = (find_undeclared_variables(tree) & loaded) - CONSTANTS - (FUNCTIONS - own)
     return frozenset(arguments), frozenset(arguments & (stored | provided))

@@ -14,8 +14,9 @@ from collections.abc import Sequence
 import click
 
 from qbatch import __version__
-from qbatch.cli.faults import Faults
+from qbatch.cli.error_messages import ErrorMessages
 from qbatch.cli.group import Verbs
+from qbatch.cli.streams import begin_in_utf8, prepare_streams
 
 
 @click.group(
@@ -40,9 +41,12 @@ def qbatch(context: click.Context) -> None:  # \b is click's word for "keep thes
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line (of this process, when None) and return its exit code."""
-    faults = Faults()
-    with faults:
+    if arguments is None:
+        begin_in_utf8()
+    prepare_streams()
+    told = ErrorMessages()
+    with told:
         code = qbatch.main(arguments, prog_name="qbatch", standalone_mode=False)
-        faults.exit_code = code if isinstance(code, int) else 0
+        told.exit_code = code if isinstance(code, int) else 0
         sys.stdout.flush()
-    return faults.exit_code
+    return told.exit_code

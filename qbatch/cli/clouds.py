@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from qbatch.errors import CredentialsError, ProviderError
 
 if TYPE_CHECKING:
     from qbatch.manifest import Manifest
     from qbatch.manifest.models import Backend
-    from qbatch.providers import Driver
+    from qbatch.providers import Driver, Surroundings
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,7 @@ class Account:
         backends: The manifest's backends that use it; empty for one from the environment.
         driver: Opened; None where that failed.
         source: Where the credential comes from; "" where there is none, or none is needed.
+        hosts: Where it goes, and by which proxy.
         error: Why it cannot be used; None when nothing is known against it.
     """
 
@@ -34,6 +35,7 @@ class Account:
     backends: tuple[str, ...]
     driver: Driver | None
     source: str
+    hosts: tuple[str, ...]
     error: ProviderError | None
 
     @property
@@ -42,11 +44,14 @@ class Account:
         return self.error is None or bool(self.backends)
 
 
-def find_accounts(manifest: Manifest | None, provider: str | None = None) -> list[Account]:
+def find_accounts(
+    manifest: Manifest | None, around: Surroundings, provider: str | None = None
+) -> list[Account]:
     """Find the accounts of a manifest, then every other cloud's from the environment.
 
     Args:
         manifest: None: only the environment's.
+        around: What drivers may see of the world.
         provider: Only this cloud's.
 
     Raises:
@@ -56,12 +61,13 @@ def find_accounts(manifest: Manifest | None, provider: str | None = None) -> lis
     for name, backend in manifest.backends.items() if manifest else ():
         found.setdefault(_key(backend), []).append(name)
     accounts = [
-        _account(manifest.backends[names[0]], tuple(names), manifest.folder)
+        _account(manifest.backends[names[0]], tuple(names), manifest.folder, around)
         for names in found.values()
         if manifest is not None
     ]
     mentioned = {account.provider for account in accounts}
-    accounts += [_from_environment(each) for each in _known(provider) if each not in mentioned]
+    others = [each for each in _known(provider) if each not in mentioned]
+    accounts += [_from_environment(each, around) for each in others]
     wanted = [each for each in accounts if provider in (None, each.provider)]
     return _named(wanted)
 
@@ -88,17 +94,19 @@ def _known(provider: str | None) -> list[str]:
     return known
 
 
-def _from_environment(provider: str) -> Account:
+def _from_environment(provider: str, around: Surroundings) -> Account:
     from qbatch.manifest.models import Backend
 
-    return _account(Backend(provider=provider), (), Path())
+    return _account(Backend(provider=provider), (), Path(), around)
 
 
-def _account(backend: Backend, names: tuple[str, ...], folder: Path) -> Account:
-    from qbatch.providers import Surroundings, open_driver
+def _account(
+    backend: Backend, names: tuple[str, ...], folder: Path, around: Surroundings
+) -> Account:
+    from qbatch.providers import open_driver
 
     driver, source, error = None, "", None
-    around = Surroundings(environ=os.environ)
+    hosts: tuple[str, ...] = ()
     try:
         driver = open_driver(
             backend,
@@ -107,17 +115,28 @@ def _account(backend: Backend, names: tuple[str, ...], folder: Path) -> Account:
             surroundings=around,
         )
         source = _source(driver)
+        hosts = _hosts(driver)
     except ProviderError as found:
         error = found
     except ValueError as found:  # a driver's own options model
         error = ProviderError(f"{backend.provider}: its options are wrong: {found}")
-    return Account(backend.provider, backend.provider, names, driver, source, error)
+    return Account(backend.provider, backend.provider, names, driver, source, hosts, error)
 
 
 def _source(driver: Any) -> str:
     """Where its credential comes from; "" where it needs none or cannot say."""
     asked = getattr(driver, "credential_source", None)
     return "" if asked is None else str(asked())
+
+
+def _hosts(driver: Any) -> tuple[str, ...]:
+    """Where its credential goes, and by which proxy."""
+    from qbatch.providers.kit.proxies import proxy_to
+
+    asked = getattr(driver, "base_urls", None)
+    urls: Sequence[str] = () if asked is None else asked()
+    roads = {urlsplit(url).netloc: proxy_to(url) for url in urls}
+    return tuple(f"{host} by {proxy}" if proxy else host for host, proxy in roads.items())
 
 
 def _named(accounts: Sequence[Account]) -> list[Account]:

@@ -7,20 +7,28 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from qbatch.cli.reasons import jobs_known
 from qbatch.cli.runs import ask, folder_of
 from qbatch.cli.words import headline
-from qbatch.errors import ConsentError, SnapshotError
+from qbatch.errors import ConsentError
+from qbatch.exchange.exports import check_packages
 from qbatch.executor.engine import WANTED
-from qbatch.job import JobState
-from qbatch.plan import check_lock, differences, lock_path, notices, select, write_lock
+from qbatch.plan import (
+    check_lock,
+    differences,
+    lock_path,
+    notices,
+    pieces_of,
+    select,
+    write_lock,
+)
 from qbatch.plan.pricing.limits import limits_of, shortfalls, unlimited
 from qbatch.report import check_template
-from qbatch.snapshot import Run
 
 if TYPE_CHECKING:
     from qbatch.cli.progress import Teller
     from qbatch.executor import Options
-    from qbatch.plan import Plan, PlanSummary, SavedPlan, SweepPoint
+    from qbatch.plan import Plan, PlanSummary, SavedPlan
     from qbatch.plan.points import Only
     from qbatch.providers import Driver, Target
 
@@ -33,15 +41,11 @@ class Consent:
     """What the person asked for, held against the plan before anything is written or spent.
 
     Attributes:
-        overrides: ``path=value`` each; a plan changed by them is never locked.
-        expression: Points that are meant, or None; a part of a plan is never locked.
         saved_plan: The only plan that may run, or None.
         frozen: Nothing may differ from the lock.
         yes: A price was agreed to beforehand.
     """
 
-    overrides: tuple[str, ...] = ()
-    expression: str | None = None
     saved_plan: Path | None = None
     frozen: bool = False
     yes: bool = False
@@ -57,22 +61,24 @@ class Consent:
     ) -> None:
         """Show what will run and cost; go on, ask, or refuse.
 
-        What was bought before is not asked about again.
+        What was bought before is not asked about again. A plan that overrides changed, or a part of
+        one, is never locked.
 
         Raises:
             ConsentError: The plan is not the one agreed to, or the price was not.
+            ExtraError: A file of the report could not be written at the end.
         """
         if template := plan.manifest.report.template:
             check_template(plan.manifest.folder, template)
+        check_packages(plan.manifest.report.formats)
         if saved is not None:
             _refuse_changes(f"--plan {saved.path}", differences(saved, plan, targets, drivers))
         if self.frozen:
             _refuse_changes(f"--frozen {lock_path(plan)}", _unlocked(plan, targets, drivers))
-        expression = self.expression or (saved.selection if saved else "")
-        only = select(expression, plan.axes, plan.manifest) if expression else None
+        only = select(options.select, plan.axes, plan.manifest) if options.select else None
         summary = plan.summary(targets, only)
         teller.said(headline(plan.manifest.name, summary))
-        limits, rates = limits_of(plan.manifest, options.get("max_cost", {})), plan.prices.rates
+        limits, rates = limits_of(plan.manifest, options.max_cost), plan.prices.rates
         if left_open := unlimited(limits, targets, rates):
             teller.said(left_open)
         for notice in (*shortfalls(limits, summary, rates), *notices(plan, targets)):
@@ -82,7 +88,7 @@ class Consent:
             if left.points < sum(each.points for each in summary.backends if each.backend in paid):
                 teller.said(f"of that is left to buy: {headline('', left)}")
             ask("Run it?", yes=self.yes)
-        if not (self.frozen or self.overrides or only):
+        if not (self.frozen or options.overrides or only):
             _lock(plan, targets, drivers, teller)
 
 
@@ -118,26 +124,7 @@ def _left(
     plan: Plan, paid: Mapping[str, Target], only: Only | None, options: Options
 ) -> PlanSummary:
     """Sum up the points that may be bought now: those that the run folder does not have yet."""
-    out = options.get("out")
-    folder = folder_of(plan.manifest, None if out is None else Path(out))
-    wanted = WANTED[options.get("only")]
-    states = {} if options.get("fresh") else _states_in(folder)
-
-    def is_left(point: SweepPoint) -> bool:
-        is_meant = point.backend in paid and (only is None or only(point))
-        return is_meant and states.get(point.id, JobState.CREATED) in wanted
-
-    return plan.summary(paid, is_left)
-
-
-def _states_in(folder: Path) -> dict[str, JobState]:
-    """Where the points of a run folder are; nothing where no step of a run is kept yet.
-
-    Whether it is damaged is told by who takes it, before anything is bought.
-    """
-    try:
-        known = Run(folder)
-    except SnapshotError:
-        return {}
-    with known:
-        return {point.id: job.state for point, job in known.stored_points()}
+    folder = folder_of(plan.manifest, None if options.out is None else Path(options.out))
+    jobs = {} if options.fresh else jobs_known(folder)
+    wanted = pieces_of(jobs, WANTED[options.only])
+    return plan.summary(paid, only, pieces_of=lambda p: wanted(p) if p.backend in paid else ())

@@ -31,6 +31,7 @@ class Exit(IntEnum):
 _OF_ERROR: tuple[tuple[type[BaseException], Exit], ...] = (
     (errors.SourceError, Exit.INVALID),
     (errors.SourceErrors, Exit.INVALID),
+    (errors.Elsewhere, Exit.NO_CONSENT),
     (errors.CredentialsError, Exit.CREDENTIALS),
     (errors.Unfit, Exit.INVALID),
     (errors.Refused, Exit.SOME_FAILED),
@@ -38,6 +39,7 @@ _OF_ERROR: tuple[tuple[type[BaseException], Exit], ...] = (
     (errors.SnapshotError, Exit.PENDING),
     (errors.ConsentError, Exit.NO_CONSENT),
     (errors.SelectionError, Exit.USAGE),
+    (errors.ExtraError, Exit.USAGE),
     (KeyboardInterrupt, Exit.INTERRUPTED),
 )
 

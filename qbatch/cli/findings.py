@@ -17,7 +17,7 @@ from qbatch.errors import ProviderError, SnapshotError
 if TYPE_CHECKING:
     from qbatch.manifest import Manifest
     from qbatch.plan import Plan
-    from qbatch.providers import Target
+    from qbatch.providers import Surroundings, Target
     from qbatch.snapshot import Run
 
 #: Free space below which a run may not get far, bytes.
@@ -26,6 +26,14 @@ NO_BYTES = 50_000_000
 
 #: A clock this far off makes tokens and windows wrong, seconds.
 CLOCK_OFF_S = 5.0
+
+#: What `auth` says of a credential that is of no use -> the exit code.
+_CODES = {
+    "none": Exit.CREDENTIALS,
+    "refused": Exit.CREDENTIALS,
+    "withheld": Exit.NO_CONSENT,
+    "out of reach": Exit.UNREACHABLE,
+}
 
 #: Damaged points told by name.
 MAX_TOLD = 20
@@ -125,7 +133,7 @@ def look_at_run(folder: Path, *, repair: bool = False) -> Iterator[Finding]:
 
 
 def _say_what_can_be_mended(folder: Path) -> Iterator[Finding]:
-    from qbatch.snapshot.repair import diagnose
+    from qbatch.snapshot.recovery.repair import diagnose
 
     try:
         diagnosis = diagnose(folder)
@@ -142,7 +150,7 @@ def _say_what_can_be_mended(folder: Path) -> Iterator[Finding]:
 
 
 def _mend(folder: Path) -> Iterator[Finding]:
-    from qbatch.snapshot.repair import repair
+    from qbatch.snapshot.recovery.repair import repair
 
     mended = repair(folder)
     yield from _told("note", "mended", mended.told or ["what SQLite keeps beside the rows"])
@@ -157,14 +165,14 @@ def _told(word: Literal["note"], about: str, sentences: Sequence[str]) -> Iterat
         yield Finding(word, about, f"and {len(sentences) - MAX_TOLD} more")
 
 
-def look_at_clouds(manifest: Manifest | None) -> Iterator[Finding]:
+def look_at_clouds(manifest: Manifest | None, around: Surroundings) -> Iterator[Finding]:
     """Credentials, reach and clocks of every configured cloud."""
-    from qbatch.cli.bits import services_of
+    from qbatch.cli.bit_order import services_of
     from qbatch.cli.clouds import find_accounts
     from qbatch.cli.verbs.auth import examine
     from qbatch.executor.enquire import read_clocks
 
-    accounts = [each for each in find_accounts(manifest) if each.provider != "local"]
+    accounts = [each for each in find_accounts(manifest, around) if each.provider != "local"]
     if manifest is not None:
         accounts = [each for each in accounts if each.backends]
     urls: list[str] = []
@@ -175,8 +183,7 @@ def look_at_clouds(manifest: Manifest | None) -> Iterator[Finding]:
         elif verdict.word == "none" and not account.backends:
             yield Finding("note", account.name, verdict.advice)
         else:
-            code = Exit.UNREACHABLE if verdict.word == "out of reach" else Exit.CREDENTIALS
-            yield Finding("wrong", account.name, verdict.advice, code)
+            yield Finding("wrong", account.name, verdict.advice, _CODES[verdict.word])
         if account.is_configured and account.driver is not None:
             urls += services_of(account.driver).split()
     yield from _clocks(read_clocks(urls))
@@ -201,13 +208,13 @@ def _clocks(clocks: Mapping[str, float | ProviderError]) -> Iterator[Finding]:
 # -- bit order ----------------------------------------------------------------------------------
 
 
-def try_bit_order(manifest: Manifest, *, yes: bool) -> list[Finding]:
+def try_bit_order(manifest: Manifest, around: Surroundings, *, yes: bool) -> list[Finding]:
     """Run the self-test on every cloud target of a manifest; keep and return the verdicts.
 
     Raises:
         ConsentError: Its price was not agreed to.
     """
-    from qbatch.cli.bits import bits_manifest, state_folder
+    from qbatch.cli.bit_order import bits_manifest, state_folder
     from qbatch.executor import run
 
     if all(backend.provider == "local" for backend in manifest.backends.values()):
@@ -218,10 +225,11 @@ def try_bit_order(manifest: Manifest, *, yes: bool) -> list[Finding]:
         test,
         out=folder,
         fresh=_is_over(folder),
+        surroundings=around,
         approve=lambda plan, targets, _: _agree(plan, targets, yes=yes),
     )
     with done:
-        return list(_verdicts(test, done))
+        return list(_verdicts(test, done, around))
 
 
 def _is_over(folder: Path) -> bool:
@@ -245,13 +253,13 @@ def _agree(plan: Plan, targets: Mapping[str, Target], *, yes: bool) -> None:
         ask("Run the bit-order test?", yes=yes)
 
 
-def _verdicts(test: Manifest, done: Run) -> Iterator[Finding]:
-    from qbatch.cli.bits import judge, keep_verdicts, services_of, targets_of
+def _verdicts(test: Manifest, done: Run, around: Surroundings) -> Iterator[Finding]:
+    from qbatch.cli.bit_order import judge, keep_verdicts, services_of, targets_of
     from qbatch.cli.clouds import find_accounts
 
     services = {
         name: (each.provider, services_of(each.driver))
-        for each in find_accounts(test)
+        for each in find_accounts(test, around)
         for name in each.backends
     }
     for point in done:

@@ -26,7 +26,9 @@ overrides_option = click.option(
 )
 
 trust_option = click.option(
-    "--trust", is_flag=True, help="Let the manifest's Python circuits run on this machine."
+    "--trust",
+    is_flag=True,
+    help="Let the manifest run Python circuits here, and send credentials wherever it says.",
 )
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Write JSON to stdout.")
@@ -43,6 +45,18 @@ only_expression_option = click.option(
     "expression",
     metavar="EXPR",
     help="Only points that match, as in 'backend=noisy and shots>=1000'.",
+)
+
+no_report_option = click.option(
+    "--no-report", is_flag=True, help="Write no report; `qbatch report` can later."
+)
+
+max_cost_option = click.option(
+    "--max-cost",
+    "max_cost",
+    metavar="PRICE",
+    multiple=True,
+    help="Most that the run may cost in all, as in 5usd or 40credits. Repeatable.",
 )
 
 yes_option = click.option("-y", "--yes", is_flag=True, help="Do it without asking.")

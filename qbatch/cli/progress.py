@@ -29,8 +29,11 @@ MAX_TOLD = 10
 class Teller(Protocol):
     """What the verb `run` tells its progress to."""
 
-    def started(self, name: str, total: int, done: int = 0) -> None:
-        """`total` points are to be run, of which so many were done before anybody looked."""
+    def started(self, name: str, total: int, done: int = 0, ran_s: float = 0.0) -> None:
+        """`total` points are to be run, of which so many were done before the run began.
+
+        It began so many seconds ago.
+        """
 
     def advanced(self, done: int, failed: int, held: int = 0) -> None:
         """So many points are done, of which so many failed, and so many are held."""
@@ -119,7 +122,7 @@ def format_trouble(failed: int, held: int) -> str:
     >>> format_trouble(2, 1)
     '2 failed, 1 held'
     """
-    from qbatch.report.numbers import whole
+    from qbatch.notation import whole
 
     parts = [f"{whole(failed)} failed"] if failed else []
     return ", ".join([*parts, f"{whole(held)} held"] if held else parts)
@@ -136,9 +139,9 @@ class LineTeller:
         self._name, self._total = "", 0
         self._told = (0, 0, 0)
 
-    def started(self, name: str, total: int, done: int = 0) -> None:
+    def started(self, name: str, total: int, done: int = 0, ran_s: float = 0.0) -> None:
         now = time.monotonic()
-        self._name, self._total, self._pace = name, total, Pace(total, now, done)
+        self._name, self._total, self._pace = name, total, Pace(total, now - ran_s, done)
         self._next = now + self._quiet
 
     def advanced(self, done: int, failed: int, held: int = 0) -> None:
@@ -148,7 +151,7 @@ class LineTeller:
         self._told = (done, failed, held)
         self._quiet = min(self._quiet * 1.5, QUIET_S[1])
         self._next = now + self._quiet
-        from qbatch.report.numbers import whole
+        from qbatch.notation import whole
 
         parts = [f"{self._name}: {whole(done)}/{whole(self._total)} points"]
         parts += [trouble] if (trouble := format_trouble(failed, held)) else []
@@ -174,7 +177,7 @@ class JsonTeller:
     def __init__(self, stream: IO[str]) -> None:
         self._outlet = Outlet(stream)
 
-    def started(self, name: str, total: int, done: int = 0) -> None:
+    def started(self, name: str, total: int, done: int = 0, ran_s: float = 0.0) -> None:
         self.event({"event": "started", "name": name, "points": total, "done": done})
 
     def advanced(self, done: int, failed: int, held: int = 0) -> None:
@@ -212,10 +215,10 @@ class BarTeller:
         self._task: TaskID | None = None
         self._total, self._pace = 0, Pace(0, 0.0)
 
-    def started(self, name: str, total: int, done: int = 0) -> None:
+    def started(self, name: str, total: int, done: int = 0, ran_s: float = 0.0) -> None:
         with suppress(OSError):
             self._progress.start()
-        self._total, self._pace = total, Pace(total, time.monotonic(), done)
+        self._total, self._pace = total, Pace(total, time.monotonic() - ran_s, done)
         self._task = self._progress.add_task(
             name, total=total, completed=done, number=self._number(done), pace="", failed=""
         )
@@ -231,7 +234,7 @@ class BarTeller:
         )
 
     def _number(self, done: int) -> str:
-        from qbatch.report.numbers import whole
+        from qbatch.notation import whole
 
         return f"{whole(done)}/{whole(self._total)} points"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from qbatch.plan import Plan, Stored, Survey
+    from qbatch.plan import Had, Plan, Stored, Survey
     from qbatch.plan.points import Only
     from qbatch.snapshot import Run
 
@@ -17,27 +17,54 @@ def explain(plan: Plan, folder: Path, only: Only | None, *, limit: int) -> Surve
     from qbatch.plan import survey
     from qbatch.snapshot import is_run_folder
 
-    stored = _stored(folder) if is_run_folder(folder) else {}
+    stored = _stored(folder, plan) if is_run_folder(folder) else {}
     return survey(plan, stored, only, limit=limit)
 
 
-def _stored(folder: Path) -> dict[str, Stored]:
-    from qbatch.plan import Stored
+def jobs_known(folder: Path) -> dict[str, list[Had]]:
+    """The jobs of the points of a run folder; nothing where no step of a run is kept yet.
+
+    Whether it is damaged is told by who takes it, before anything is bought.
+    """
+    from qbatch.errors import SnapshotError
+    from qbatch.plan import jobs_in
+    from qbatch.snapshot import Run
+
+    try:
+        known = Run(folder)
+    except SnapshotError:
+        return {}
+    with known:
+        return jobs_in(known)
+
+
+def _stored(folder: Path, plan: Plan) -> dict[str, Stored]:
+    from qbatch.plan import Stored, jobs_in, known_as
     from qbatch.snapshot import Run
 
     run = Run(folder)
-    return {
-        found.id: Stored(
-            found.name,
-            found.state,
-            found.shots,
-            found.repeat,
-            found.parameters,
-            partial(_setting_of, run, found.id),
-        )
-        for points in (run, run.removed())
-        for found in points
-    }
+    jobs = jobs_in(run)
+    planned = {id_ for id_, _ in plan.ids_and_names()} if run.has_former_ids else set()
+    found: dict[str, Stored] = {}
+    for points in (run, run.removed()):
+        for point in points:
+            if point.same_as:
+                continue
+            ids = known_as(run, point)
+            id_ = next((id_ for id_ in reversed(ids) if id_ in planned), ids[0])
+            found.setdefault(
+                id_,
+                Stored(
+                    point.name,
+                    point.state,
+                    point.shots,
+                    point.repeat,
+                    point.parameters,
+                    partial(_setting_of, run, point.id),
+                    jobs[id_],
+                ),
+            )
+    return found
 
 
 def _setting_of(run: Run, id_: str) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,12 +15,11 @@ import click
 from qbatch.cli.exits import Exit, code_of
 from qbatch.cli.progress import Outlet, open_teller
 from qbatch.cli.runs import exit_of
-from qbatch.report.numbers import amount, count_of, duration, whole
+from qbatch.notation import whole
+from qbatch.report.numbers import amount, count_of, duration
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from qbatch.executor import Wait
+    from qbatch.executor import Options, Wait
     from qbatch.executor.rehearsal import BackendPass, Pass, Rehearsal
 
 #: Waits told of one backend.
@@ -29,38 +29,20 @@ BANNER = "rehearsal: emulated clouds, virtual clock; nothing is sent, nothing is
 
 
 def rehearse_manifest(
-    manifest: Path,
-    *,
-    overrides: Sequence[str],
-    expression: str | None,
-    queues_s: Sequence[float],
-    max_cost: Mapping[str, float],
-    fail_fast: bool,
-    trust: bool,
-    out: Path | None,
-    as_json: bool,
-    report: bool,
+    manifest: Path, options: Options, *, queues_s: Sequence[float], as_json: bool, report: bool
 ) -> int:
     """Rehearse a manifest and return the exit code, which is that of such a run."""
-    from qbatch.cli.conduct import Watcher
     from qbatch.cli.targets import check_selection
+    from qbatch.cli.watcher import Watcher
     from qbatch.executor.rehearsal import rehearse
-    from qbatch.manifest import load_manifest
-    from qbatch.plan import expand
+    from qbatch.plan import expand_file
 
-    plan = expand(load_manifest(manifest, overrides=overrides, trust=trust))
-    check_selection(plan, expression)
+    plan = expand_file(manifest, overrides=options.overrides, trust=options.trust)
+    check_selection(plan, options.select)
     with closing(open_teller(as_json=as_json)) as teller:
         teller.said(BANNER)
-        done = rehearse(
-            plan,
-            out=out,
-            select=expression,
-            queues_s=queues_s,
-            max_cost=max_cost,
-            fail_fast=fail_fast or None,
-            observer=Watcher(teller, as_json=as_json).observe,
-        )
+        watcher = Watcher(teller, as_json=as_json)
+        done = rehearse(plan, replace(options, observer=watcher.observe), queues_s=queues_s)
     code = _code(done)
     written = _write_report(done) if report else []
     outlet = Outlet(sys.stdout)

@@ -12,6 +12,7 @@ import click
 from qbatch.cli.exits import Exit
 from qbatch.errors import ConsentError, SelectionError, SnapshotError, SourceErrors
 from qbatch.job import JobState
+from qbatch.notation import listed
 
 if TYPE_CHECKING:
     from qbatch.manifest import Manifest
@@ -37,8 +38,57 @@ def open_named(path: Path, out: Path | None = None) -> Run:
     return Run(folder)
 
 
-def choose(run: Run, names: tuple[str, ...], expression: str | None) -> Iterator[PointResult]:
+def only_run() -> Path:
+    """Return the one run below the current folder.
+
+    Raises:
+        SelectionError: There is none, or more than one.
+    """
+    from qbatch.snapshot import is_run_folder
+
+    found = [Path(), *sorted(path for path in Path("runs").glob("*") if path.is_dir())]
+    found = [path for path in found if is_run_folder(path)]
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise SelectionError("there is no run in ./runs; `qbatch run MANIFEST` makes one")
+    raise SelectionError(f"name one run of {listed(map(str, found))}")
+
+
+def open_analysed(path: Path, out: Path | None = None) -> Run:
+    """Open a run to tell its numbers; named by its manifest, as that analyses them now.
+
+    Raises:
+        SelectionError: There is no such thing, or it has not been run.
+        SnapshotError: The run folder is damaged.
+        SourceErrors: The manifest is wrong.
+    """
+    from qbatch.manifest import load_manifest
+
+    opened = open_named(path, out)
+    is_folder = path.resolve().is_relative_to(opened.folder.resolve())
+    if is_folder or "manifest" not in opened.meta:
+        return opened
+    manifest = load_manifest(path, overrides=opened.manifest.overrides)
+    if not opened.analyse_as(manifest):
+        told = (
+            f"{path}: it asks for other points now; told are those that ran (`qbatch run` goes on)"
+        )
+        click.echo(told, err=True)
+    return opened
+
+
+def choose(
+    run: Run, names: tuple[str, ...], expression: str | None, *, is_exact: bool = False
+) -> Iterator[PointResult]:
     """Yield the points named, or all of the plan; of these, what the expression selects.
+
+    Args:
+        run: Whose points.
+        names: Names or ids.
+        expression: As ``-k`` takes it.
+        is_exact: They are dropped or cancelled: a part of a name names nothing, and what fits no
+            point at all is told.
 
     Raises:
         SelectionError: There is no point of that name, or the expression is none.
@@ -46,9 +96,13 @@ def choose(run: Run, names: tuple[str, ...], expression: str | None) -> Iterator
     points = (run[name] for name in names) if names else iter(run)
     if expression is None:
         return points
-    from qbatch.plan.select import select
+    from qbatch.plan.select import check_meant, select
 
-    is_wanted = select(expression, run.axes, _manifest_of(run))
+    manifest = _manifest_of(run)
+    if is_exact:
+        known = (cast("SweepPoint", found.point) for found in run)
+        check_meant(expression, run.axes, known, manifest, is_exact=True)
+    is_wanted = select(expression, run.axes, manifest, is_exact=is_exact)
     # A stored point has all the attributes of the plan's.
     return (found for found in points if is_wanted(cast("SweepPoint", found.point)))
 

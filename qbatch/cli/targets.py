@@ -6,8 +6,7 @@ none.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import click
@@ -17,9 +16,10 @@ from qbatch.errors import Refused
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from qbatch.manifest import Manifest
+    from qbatch.executor import Options
+    from qbatch.manifest.paths import SettingValues
     from qbatch.plan import Plan
-    from qbatch.providers import Driver, Target
+    from qbatch.providers import Driver, Surroundings, Target
 
 
 def check_selection(plan: Plan, expression: str | None) -> None:
@@ -36,38 +36,43 @@ def check_selection(plan: Plan, expression: str | None) -> None:
         click.echo(f"-k: {expression!r} means no point: the selection is empty", err=True)
 
 
-def expand_chosen(
-    manifest: Path, overrides: Sequence[str], expression: str | None, *, trust: bool
-) -> Plan | None:
+def expand_chosen(manifest: Path, options: Options) -> Plan | None:
     """Expand a manifest of which ``-k`` chooses points, and check that; None without ``-k``.
 
     Raises:
         SourceErrors: It is wrong.
         SelectionError: The expression is.
     """
-    if expression is None:
+    if options.select is None:
         return None
     from qbatch.plan import expand_file
 
-    plan = expand_file(manifest, overrides=overrides, trust=trust)
-    check_selection(plan, expression)
+    plan = expand_file(manifest, overrides=options.overrides, trust=options.trust)
+    check_selection(plan, options.select)
     return plan
 
 
-def open_drivers(manifest: Manifest, names: Collection[str]) -> dict[str, Driver]:
-    """Open a driver for each backend named.
+def open_drivers(plan: Plan, around: Surroundings) -> dict[str, Driver]:
+    """Open a driver for each backend of a plan's manifest, set as the points set it.
 
     Raises:
         ProviderError: One cannot be had; credentials are missing, say.
     """
-    from qbatch.providers import Surroundings, open_driver
+    from qbatch.providers import open_driver
 
-    around = Surroundings(environ=os.environ)
+    manifest = plan.manifest
+    set_to: dict[str, dict[SettingValues, None]] = {name: {} for name in manifest.backends}
+    for layout in plan.layouts():
+        set_to[layout.backend][layout.settings] = None
     return {
         name: open_driver(
-            manifest.backends[name], name=name, folder=manifest.folder, surroundings=around
+            manifest.backends[name],
+            name=name,
+            folder=manifest.folder,
+            surroundings=around,
+            settings=settings,
         )
-        for name in names
+        for name, settings in set_to.items()
     }
 
 

@@ -15,9 +15,13 @@ def headline(name: str, summary: PlanSummary) -> str:
 
     With name "" without it.
     """
+    from qbatch.notation import whole
     from qbatch.report.numbers import count_of, duration
 
-    parts = [count_of(summary.points, "point"), count_of(summary.shots, "shot")]
+    points = count_of(summary.points, "point")
+    if shared := summary.points - summary.jobs:
+        points += f" ({whole(shared)} bought with another)"
+    parts = [points, count_of(summary.shots, "shot")]
     jobs = count_of(summary.jobs, "job")
     if summary.composite_jobs is not None:
         jobs += f" in {count_of(summary.composite_jobs, 'composite job')}"
@@ -37,7 +41,12 @@ def told_price(price: float, unit: str, certainty: str) -> str:
 
     if certainty == "at most":
         return f"at most {at_most(price, unit)}"
-    return amount(price, unit) if certainty == "exact" else f"{certainty} {amount(price, unit)}"
+    if certainty == "exact":
+        return amount(price, unit)
+    is_money = (
+        unit in {"usd", "eur"} and price >= 0.01
+    )  # an estimate is not good to a tenth of a cent
+    return f"{certainty} {amount(round(price, 2) if is_money else price, unit)}"
 
 
 def quoted_units(summary: PlanSummary) -> list[str]:

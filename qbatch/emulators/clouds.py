@@ -20,8 +20,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route, Router
 
 from qbatch.emulators.clock import Clock
-from qbatch.emulators.disturbance import App, ConnectionDropped, Disturbance
 from qbatch.emulators.faults import Faults, FaultScriptError, read_faults
+from qbatch.emulators.faulty_requests import App, ConnectionDropped, FaultyRequests
 from qbatch.emulators.jobs import Queueing
 from qbatch.emulators.ledger import Ledger
 from qbatch.emulators.simulation import Simulator
@@ -150,7 +150,7 @@ class Emulation:
         return [
             Mount(
                 f"/{cloud.name}",
-                Disturbance(
+                FaultyRequests(
                     cloud.app,
                     cloud.name,
                     lambda: self.world.faults,

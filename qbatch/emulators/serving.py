@@ -22,8 +22,8 @@ from typing import Any
 import trio
 
 from qbatch.emulators.clouds import Emulation
-from qbatch.emulators.disturbance import App, ConnectionDropped, Receive, Scope, Send
 from qbatch.emulators.faults import Faults, load_faults
+from qbatch.emulators.faulty_requests import App, ConnectionDropped, Receive, Scope, Send
 from qbatch.emulators.jobs import Queueing
 
 #: The connection whose request is being answered, so that a fault can end it.

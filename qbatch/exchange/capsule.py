@@ -36,7 +36,7 @@ from qbatch.drafts import draft_beside
 from qbatch.errors import SnapshotError
 from qbatch.job import JobState
 from qbatch.manifest.models import Circuit
-from qbatch.report.files import replacing, unwritable
+from qbatch.report.files import check_folder, replacing, unwritable
 
 if TYPE_CHECKING:
     from qbatch.snapshot import PointResult, Run
@@ -107,6 +107,8 @@ class _Content:
         """Yield relative paths and contents."""
         rows = []
         for point in self._run:
+            if point.same_as:  # a capsule has one entry for each id
+                continue
             source, circuit = self._source(point)
             if circuit is not None:
                 yield source, circuit.encode()
@@ -320,6 +322,7 @@ def _write_folder(path: Path, files: Mapping[str, bytes]) -> None:
         raise SnapshotError(f"{path}: is there already; a capsule is never changed, name another")
     fresh = draft_beside(path)
     try:
+        check_folder(path.parent)
         for name, body in files.items():
             (fresh / name).parent.mkdir(parents=True, exist_ok=True)
             (fresh / name).write_bytes(body)

@@ -4,8 +4,8 @@ r"""A run's results for other programs: one reading, written as it is read.
 swept parameter, then NAME, NAME_se, NAME_low, NAME_high per analysed number, then `cost, unit,
 provider_job_id, error`, and where something may be billed `quoted, quoted_by, reserved, billed,
 billed_by, refunded, refunded_by` of all attempts together; RFC 4180, UTF-8, ``\n`` line ends,
-numbers to their last digit, empty where there is none. Text is written as it is, also where it
-begins with ``=``: a program that takes such text for a formula is asked to import it as text.
+numbers to their last digit, empty where there is none. Text that a spreadsheet would take for a
+formula (it begins with ``=``, ``+``, ``-`` or ``@`` and is no number) has an apostrophe before it.
 
 ``counts``: the long table `id, point, bitstring, count`, outcomes ascending as integers.
 
@@ -26,12 +26,15 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Callable, Iterable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from qbatch.errors import QbatchError, SelectionError
+from qbatch.errors import ExtraError, SelectionError
 from qbatch.manifest.columns import FIGURES, table_columns
+from qbatch.notation import visible
 from qbatch.report.files import replacing, replacing_text
+from qbatch.report.numbers import plain
 from qbatch.report.rows import Columns, Floors, Point, Run
 from qbatch.snapshot.ledger import figures_by_point
 
@@ -58,7 +61,7 @@ def export(run: Run, format: str, out: IO[str] | Path) -> None:
 
     Raises:
         SelectionError: The format is unknown, or is binary and `out` is a stream.
-        QbatchError: A package of the extra is missing.
+        ExtraError: A package of the extra is missing.
         SnapshotError: The file cannot be written.
     """
     if format in (*BINARY_FORMATS, *FOLDER_FORMATS):
@@ -75,6 +78,35 @@ def export(run: Run, format: str, out: IO[str] | Path) -> None:
         _WRITERS[format](run, out)
 
 
+class _Shown:
+    """A table's file, into which nothing goes that a person who opens it could be deceived by."""
+
+    def __init__(self, file: IO[str]) -> None:
+        self._file = file
+
+    def write(self, text: str) -> int:
+        return self._file.write(visible(text))
+
+
+#: With what a cell begins that a spreadsheet computes, or runs.
+_FORMULA = frozenset("=+-@\t\r")
+
+
+def _cell(value: Any) -> Any:
+    """A cell of a CSV file that shows what it holds.
+
+    >>> _cell("=1+1"), _cell("-XX"), _cell("-0.5"), _cell(-0.5), _cell("a=1")
+    ("'=1+1", "'-XX", '-0.5', -0.5, 'a=1')
+    """
+    if not isinstance(value, str) or value[:1] not in _FORMULA:
+        return value
+    try:
+        float(value)
+    except ValueError:
+        return f"'{value}"
+    return value
+
+
 class CsvRows:
     """The rows of ``results.csv``, written as they come.
 
@@ -88,7 +120,7 @@ class CsvRows:
         self._bought = figures_by_point(purchases)
         self._parameters = columns.parameters
         self._numbers = columns.numbers
-        self._writer = csv.writer(file, lineterminator="\n")
+        self._writer = csv.writer(_Shown(file), lineterminator="\n")
         self._writer.writerow(
             table_columns(columns.parameters, columns.numbers, billed=bool(self._bought))
         )
@@ -105,25 +137,27 @@ class CsvRows:
         job, parameters, estimates = point.job, point.parameters, point.estimates
         row = [
             point.id,
-            point.name,
+            _cell(point.name),
             job.state,
-            point.circuit,
-            point.backend,
+            _cell(point.circuit),
+            _cell(point.backend),
             point.shots,
             point.repeat,
         ]
         for name in self._parameters:
             value = parameters.get(name)
-            row.append(("true" if value else "false") if value.__class__ is bool else value)
+            row.append(("true" if value else "false") if value.__class__ is bool else _cell(value))
         for name in self._numbers:
             estimate = estimates.get(name)
             if estimate is None:
                 row += (None, None, None, None)
             else:
                 row += (estimate.value, estimate.se, estimate.low, estimate.high)
-        row += (job.cost, job.unit, job.provider_job_id, job.error)
+        row += (job.cost, _cell(job.unit), _cell(job.provider_job_id), _cell(job.error))
         if self._bought:
-            row += self._bought.get(point.id, (None,) * len(FIGURES))
+            nothing = (None,) * len(FIGURES)
+            bought = nothing if point.same_as else self._bought.get(point.id, nothing)
+            row += map(_cell, bought)
         return row
 
 
@@ -132,23 +166,23 @@ def _write_csv(run: Run, file: IO[str]) -> None:
 
 
 def _write_counts(run: Run, file: IO[str]) -> None:
-    writer = csv.writer(file, lineterminator="\n")
+    writer = csv.writer(_Shown(file), lineterminator="\n")
     writer.writerow(("id", "point", "bitstring", "count"))
     for point in run:
         if point.counts is not None:
             writer.writerows(
-                (point.id, point.name, bits, n) for bits, n in point.counts.to_dict().items()
+                (point.id, _cell(point.name), bits, n) for bits, n in point.counts.to_dict().items()
             )
 
 
 def _write_ledger(run: Run, file: IO[str]) -> None:
-    writer = csv.writer(file, lineterminator="\n")
+    writer = csv.writer(_Shown(file), lineterminator="\n")
     writer.writerow(("id", "point", "attempt", "backend", "unit", *FIGURES))
     for each in run.ledger():
         entry = each.entry
         figures = (getattr(entry, name) for name in FIGURES)
         row = (each.id, each.point, entry.generation, entry.backend, entry.unit, *figures)
-        writer.writerow(row)
+        writer.writerow(map(_cell, row))
 
 
 def _write_json(run: Run, file: IO[str]) -> None:
@@ -207,6 +241,33 @@ _WRITERS: dict[str, Callable[[Run, IO[str]], None]] = {
 }
 
 
+#: Format -> the packages it is written by.
+PACKAGES = {"netcdf": ("xarray", "h5netcdf"), "parquet": ("pandas", "pyarrow")}
+
+
+def check_packages(formats: Iterable[str]) -> None:
+    """See that what is to be written when a run ends can be written.
+
+    Raises:
+        ExtraError: A package is not installed.
+    """
+    for name in formats:
+        for package in PACKAGES.get(name, ()):
+            if find_spec(package) is None:
+                raise ExtraError(f"{name}: {package}", "data")
+
+
+def _of_one_type(table: Any) -> Any:
+    """The table, with columns of mixed values as the texts that the CSV file has of them."""
+    for name in table.columns:
+        kinds = (
+            {type(value) for value in table[name].dropna()} if table[name].dtype == object else ()
+        )
+        if len(kinds) > 1:
+            table[name] = table[name].map(plain, na_action="ignore")
+    return table
+
+
 def _write_binary(run: Any, format: str, path: Path) -> None:
     if format == "capsule":
         from qbatch.exchange.capsule import write_capsule
@@ -218,8 +279,6 @@ def _write_binary(run: Any, format: str, path: Path) -> None:
             if format == "netcdf":
                 run.to_xarray().to_netcdf(fresh, engine="h5netcdf")
             else:
-                run.to_dataframe().to_parquet(fresh, index=False)
+                _of_one_type(run.to_dataframe()).to_parquet(fresh, index=False)
         except ImportError as error:
-            raise QbatchError(
-                f"{format}: {error}; install qbatch with its extra: qbatch[data]"
-            ) from error
+            raise ExtraError(f"{format}: {error.name or error}", "data") from error

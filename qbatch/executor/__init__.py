@@ -18,8 +18,9 @@ from qbatch.executor.events import (
     Warned,
 )
 from qbatch.executor.execute import execute
+from qbatch.executor.options import Options
 from qbatch.executor.retry import Retry
-from qbatch.executor.start import Options, run, run_async, wait_described
+from qbatch.executor.start import run, run_async, run_with, wait_described
 from qbatch.executor.stop import Stop
 from qbatch.executor.waits import Cause, Wait
 
@@ -42,5 +43,6 @@ __all__ = [
     "execute",
     "run",
     "run_async",
+    "run_with",
     "wait_described",
 ]

@@ -22,6 +22,7 @@ import trio
 from qbatch.errors import Misspoke, ProviderError, Refused, Unavailable
 from qbatch.executor.accounts import hold_foreign
 from qbatch.executor.carry import CUT_OFF, Carrier
+from qbatch.executor.descriptors import ensure_descriptors
 from qbatch.executor.doubts import MAX_LOOKS
 from qbatch.executor.engine import Engine, Settings
 from qbatch.executor.events import Observer, Started, Summary
@@ -36,6 +37,7 @@ from qbatch.executor.stop import Stop
 from qbatch.executor.waits import Cause, Waits
 from qbatch.job import JobState
 from qbatch.providers import Driver, Price, Surroundings, Target, open_driver
+from qbatch.providers.kit.permission import read_permission
 from qbatch.snapshot import Run, Snapshot
 from qbatch.snapshot.estimates import analysis_key
 
@@ -52,13 +54,16 @@ Chosen = Callable[[str], bool] | None
 Errand = Callable[["_Attendant", Sequence[Flight]], Awaitable[None]]
 
 
-def fetch_run(folder: Path, *, wait: bool, observer: Observer) -> Run:
+def fetch_run(
+    folder: Path, *, wait: bool, observer: Observer, surroundings: Surroundings | None = None
+) -> Run:
     """Ask every provider about what is in flight, and download what is finished.
 
     Args:
         folder: The run folder.
         wait: Until nothing is at a provider any more; else ask once.
         observer: Told of every move.
+        surroundings: What the drivers may see of the world; None: this process's environment.
 
     Returns:
         The run; `Run.summary` says what this call did.
@@ -66,23 +71,36 @@ def fetch_run(folder: Path, *, wait: bool, observer: Observer) -> Run:
     Raises:
         SnapshotError: The run folder cannot be used.
     """
-    return _attend(folder, partial(_Attendant.bring_home, wait=wait), observer)
+    return _attend(folder, partial(_Attendant.bring_home, wait=wait), observer, surroundings)
 
 
-def cancel_run(folder: Path, chosen: Chosen, *, observer: Observer) -> Run:
+def cancel_run(
+    folder: Path,
+    chosen: Chosen,
+    *,
+    observer: Observer,
+    surroundings: Surroundings | None = None,
+) -> Run:
     """Cancel jobs at their providers, and note what the providers say came of it.
 
     Results of jobs that were done before they could be cancelled are fetched. See `fetch_run`.
     """
-    return _attend(folder, partial(_Attendant.cancel, chosen=chosen), observer)
+    return _attend(folder, partial(_Attendant.cancel, chosen=chosen), observer, surroundings)
 
 
-def _attend(folder: Path, errand: Errand, observer: Observer) -> Run:
+def _attend(
+    folder: Path, errand: Errand, observer: Observer, surroundings: Surroundings | None
+) -> Run:
+    ensure_descriptors()
     with Run(folder) as run:
         manifest, run_id, known = run.manifest, run.meta.get("run_id", ""), run.targets
     prices = {name: Price(**target["price"]) for name, target in known.items()}
+    around = surroundings or Surroundings(
+        environ=os.environ, permission=read_permission(os.environ)
+    )
+    around = replace(around, run_id=run_id)
     try:
-        summary = trio.run(_run, folder, manifest, prices, run_id, errand, observer)
+        summary = trio.run(_run, folder, manifest, prices, around, errand, observer)
     except BaseExceptionGroup as group:
         raise collapsed(group) from None
     done = Run(folder)
@@ -94,7 +112,7 @@ async def _run(
     folder: Path,
     manifest: Manifest,
     prices: Mapping[str, Price],
-    run_id: str,
+    around: Surroundings,
     errand: Errand,
     observer: Observer,
 ) -> Summary:
@@ -103,7 +121,6 @@ async def _run(
         flights = _read_flights(engine, manifest)
         engine.tally.total = sum(len(f.at_work) + len(_held(f)) for f in _all(flights))
         engine.tell(Started(manifest.name, engine.tally.total))
-        around = Surroundings(environ=os.environ, run_id=run_id)
         office = _Office(engine, manifest, prices, around)
         started = trio.current_time()
         async with trio.open_nursery() as nursery:
@@ -194,6 +211,7 @@ class _Office:
                 name=name,
                 folder=self._manifest.folder,
                 surroundings=self._surroundings,
+                settings={order.settings: None for f in flights for order in f.batch.orders},
             )
             target = await self._describe(driver)
             target = replace(target, price=self._prices.get(name, target.price))

@@ -128,7 +128,7 @@ class Budget:
         for account, factor in self._concerned(backend, unit):
             others = account.total - sum(account.held.get(key, 0.0) for key in amounts)
             asked = factor * sum(amounts.values())
-            if asked > 0 and others + asked > account.limit.amount + SLACK:
+            if amounts and others + asked > account.limit.amount + SLACK:
                 left = sum(
                     account.held.get(key, 0.0) * share
                     for key, share in self._awaited.items()

@@ -33,6 +33,7 @@ from qbatch.executor.lane import Lane
 from qbatch.executor.moves import Moves
 from qbatch.executor.news import News, too_late
 from qbatch.executor.preparing import prepare, reserve, write_memo
+from qbatch.executor.recall import recalled
 from qbatch.job import AWAY, CompositeJob, JobState
 from qbatch.plan.packing import composite_id
 from qbatch.providers import (
@@ -122,8 +123,9 @@ class Carrier:
                     await self._lane.gate.wait_open()
                     if self._lane.is_closing:
                         await trio.sleep_forever()
+                    found = await recalled(self._engine, self._lane, flight)
                     await self._intend(flight, entries)
-                    await self._submit(flight)
+                    await (self._take_over(flight, found) if found else self._submit(flight))
             except TooLarge as error:
                 await self._halve(flight, str(error))
             except OutOfFunds as error:
@@ -206,6 +208,17 @@ class Carrier:
             await self._look(flight, str(lost or "no answer about this job"))
         else:
             await self._send_rest(flight)
+
+    async def _take_over(self, flight: Flight, found: Sequence[Answer]) -> None:
+        """Children that another copy of the run folder bought are ours; the others are sent."""
+        self._start_clock(flight, 0.0)
+        flight.looks, flight.refusal = 0, None
+        flight.said_at.clear()
+        await self._take_answers(flight, found)
+        rest = flight.ids_in(JobState.SUBMITTING)
+        moves = [flight.happens(key, Event.NOT_TAKEN, error="") for key in rest]
+        await self._moves.commit(flight, moves, note="not sent")
+        await self._send_rest(flight)
 
     async def _turned_away(self, flight: Flight, error: Unavailable) -> None:
         """It was certainly not taken: that is no attempt at buying it, and it waits.

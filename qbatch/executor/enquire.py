@@ -90,7 +90,7 @@ def read_clocks(urls: Iterable[str]) -> dict[str, float | ProviderError]:
 async def _read_clock(url: str) -> float:
     async with Wire("clock", deadline_s=CLOCK_LIMIT_S) as wire:
         before = datetime.now(UTC)
-        reply = await wire.send("GET", url)
+        reply = await wire.send("GET", url, is_bare=True)
         after = datetime.now(UTC)
     try:
         theirs = parsedate_to_datetime(reply.headers["date"])

@@ -11,7 +11,7 @@ from __future__ import annotations
 import gc
 import itertools
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from random import Random
@@ -33,10 +33,11 @@ from qbatch.executor.resume import Backlog, read_backlog
 from qbatch.executor.stop import Stop
 from qbatch.executor.waits import Cause, Waits
 from qbatch.job import JobState
-from qbatch.plan import Plan, SweepPoint, canonical_json
+from qbatch.plan import Piece, Plan, SweepPoint
+from qbatch.plan.pinning.former import ids_of
 from qbatch.providers import Batch, Driver, Leaves, Target
 from qbatch.purchase import Event
-from qbatch.snapshot import JobRow, Registered, Snapshot, again
+from qbatch.snapshot import Former, JobRow, Registered, Snapshot, StoredPoint, again
 from qbatch.snapshot.estimates import analysis_key
 
 #: Composite jobs taken from the plan at once.
@@ -52,6 +53,9 @@ LEAVE_S, SIGNALLED_S = 20.0, 0.8
 LOOK_S = 0.2
 
 Only = Callable[[SweepPoint], bool]
+
+#: What the plan needs of a point, each part with its job.
+Pieces = Sequence[tuple[StoredPoint, JobRow]]
 
 
 async def execute(
@@ -181,18 +185,19 @@ class _Conduct:
         """Bring the snapshot in line with the plan, and count what there is to do."""
         plan, snapshot, tally = self._plan, self._engine.snapshot, self._engine.tally
         registered = snapshot.register(
-            plan.points(), setting_of=lambda key: canonical_json(plan.setting(key))
+            plan.points(),
+            setting_of=plan.setting_text,
+            former=Former(lambda: (id_ for id_, _ in plan.ids_and_names()), ids_of),
         )
         wanted = WANTED[self._engine.settings.only]
         if self._only is None:
-            states = snapshot.counts_by_state()
-            tally.total = sum(n for state, n in states.items() if state in wanted)
-            self._kept = states.get(JobState.COMPLETED, 0)
+            tally.total = sum(n for state, n in snapshot.jobs_by_state().items() if state in wanted)
+            self._kept = snapshot.counts_by_state().get(JobState.COMPLETED, 0)
             return registered
-        for point in filter(self._only, plan.points()):
-            state = snapshot.state_of(point.id)
-            tally.total += state in wanted
-            self._kept += state is JobState.COMPLETED
+        for point in plan.bought(self._only):
+            states = [row.job.state for _, row in snapshot.pieces_of(point.id)]
+            tally.total += sum(state in wanted for state in states)
+            self._kept += all(state is JobState.COMPLETED for state in states)
         return registered
 
     def _is_chosen(self, point: SweepPoint) -> bool:
@@ -338,34 +343,25 @@ class _Conduct:
         wanted = WANTED[self._engine.settings.only]
         few = self._engine.snapshot.few_in(wanted, MOST_WANTED_IN_MEMORY)
         batches = self._plan.composites(
-            {lane.name: lane.target},
-            partial(self._wants, lane.name, rows, few),
-            generation_of=lambda point: rows[point.id].job.generation,
+            {lane.name: lane.target}, self._only, pieces_of=partial(self._pieces_of, rows, few)
         )
         for batch in batches:
             yield Flight(batch, {key: rows.pop(key) for key in batch.composite.job_ids})
 
-    def _wants(
-        self,
-        lane_name: str,
-        rows: dict[str, JobRow],
-        few: dict[str, JobRow] | None,
-        point: SweepPoint,
-    ) -> bool:
-        """Whether to run a point; if so, note in `rows` how its next attempt begins.
+    def _pieces_of(
+        self, rows: dict[str, JobRow], few: Mapping[str, Pieces] | None, point: SweepPoint
+    ) -> Iterator[Piece]:
+        """Yield what is to be bought of a point; note in `rows` how its next attempt begins.
 
         Where only a `few` are left of a long plan, they are known beforehand.
         """
-        if point.backend != lane_name or (few is not None and point.id not in few):
-            return False
         engine = self._engine
-        if point.id in engine.busy or not self._is_chosen(point):
-            return False
-        (row,) = engine.snapshot.jobs_of([point.id]) if few is None else (few[point.id],)
-        if row.job.state not in WANTED[engine.settings.only]:
-            return False
-        rows[point.id] = _fresh(row)
-        return True
+        pieces = engine.snapshot.pieces_of(point.id) if few is None else few.get(point.id, ())
+        for part, row in pieces:
+            if part.id in engine.busy or row.job.state not in WANTED[engine.settings.only]:
+                continue
+            fresh = rows[part.id] = _fresh(row)
+            yield Piece(part.id, part.shots, part.start, fresh.job.generation)
 
     # -- after --------------------------------------------------------------------------------
 

@@ -193,8 +193,10 @@ class Lane:
                     answer = await call()
             except (Unavailable, Misspoke) as error:
                 failures += 1
-                if isinstance(error, Misspoke) and failures >= self.retry.attempts:
-                    raise
+                if isinstance(error, Misspoke):
+                    if failures >= self.retry.attempts:
+                        raise
+                    self.warn(f"{error}; asking again", once="nonsense")
                 await self.back_off(error, failures, since)
             except CredentialsError as error:
                 await self.give_up(error)

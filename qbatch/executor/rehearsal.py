@@ -18,13 +18,14 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qbatch.errors import Refused, RunLockedError, SnapshotError
-from qbatch.executor.events import Observer, Summary, ignore
-from qbatch.executor.start import Options, run_async
+from qbatch.executor.events import Summary
+from qbatch.executor.options import Options
+from qbatch.executor.start import run_async_with
 from qbatch.executor.waits import Cause, Wait
 from qbatch.job import JobState
 from qbatch.providers import ACCOUNT_OPTIONS, Surroundings
@@ -32,7 +33,6 @@ from qbatch.snapshot import Run, holder_of
 
 if TYPE_CHECKING:
     from qbatch.emulators import Emulation
-    from qbatch.executor.stop import Stop
     from qbatch.manifest.models import Backend
     from qbatch.plan import Plan
 
@@ -43,7 +43,7 @@ QUEUES_S = (60.0, 3600.0)
 SUFFIX = ".rehearsal"
 
 #: Where emulated clouds stand; nobody listens there.
-ORIGIN = "http://emulated.invalid"
+ORIGIN = "https://emulated.invalid"
 
 #: A cloud's job id -> unit and price.
 Bills = Mapping[str, tuple[str, float]]
@@ -178,28 +178,18 @@ def _pass_facts(one: Pass) -> dict[str, Any]:
 
 def rehearse(
     plan: Plan,
+    options: Options | None = None,
     *,
-    out: Path | None = None,
-    select: str | None = None,
     queues_s: Sequence[float] = QUEUES_S,
-    max_cost: Mapping[str, float] | None = None,
-    fail_fast: bool | None = None,
-    observer: Observer = ignore,
-    stop: Stop | None = None,
     seed: int = 1,
 ) -> Rehearsal:
     """Rehearse a plan: all of it, whatever was run of it before. Takes no consent: it is free.
 
     Args:
         plan: Of any manifest whose providers have emulators.
-        out: The run folder; None: ``runs/NAME.rehearsal`` under the current folder. An earlier
-            rehearsal there is replaced.
-        select: Only points this expression selects.
+        options: As for the run. Without `Options.out` the folder is ``runs/NAME.rehearsal`` under
+            the current one; an earlier rehearsal there is replaced.
         queues_s: How long every job queues, one pass each, in ascending order.
-        max_cost: Unit -> most that each pass may cost.
-        fail_fast: Stop at the first job that fails; None: as the manifest says.
-        observer: Told of every event of every pass.
-        stop: By which it can be asked to end.
         seed: Of the emulated clouds; equal seeds give equal rehearsals.
 
     Raises:
@@ -207,24 +197,17 @@ def rehearse(
         Refused: A provider has no emulator, or refuses a backend's settings.
         SnapshotError: The folder is a real run's, or cannot be used.
     """
-    folder = out if out is not None else Path("runs") / f"{plan.manifest.name}{SUFFIX}"
+    options = options or Options()
+    folder = Path(options.out or Path("runs") / f"{plan.manifest.name}{SUFFIX}")
     _make_room(folder)
-    asked: Options = {
-        "plan": plan,
-        "select": select,
-        "max_cost": max_cost or {},
-        "fail_fast": fail_fast,
-        "observer": observer,
-        "stop": stop,
-    }
-    stage = _Stage(plan, asked, seed)
+    stage = _Stage(plan, options, seed)
     passes = []
     with tempfile.TemporaryDirectory(prefix="qbatch-rehearsal-") as scratch:
         for at, queue_s in enumerate(queues_s):
             is_last = at == len(queues_s) - 1
             here = folder if is_last else Path(scratch) / str(at)
             passes.append(stage.play(here, queue_s))
-            if stop is not None and stop.level:
+            if options.stop is not None and options.stop.level:
                 break
     backends = plan.manifest.backends
     done = Rehearsal(
@@ -266,9 +249,9 @@ def _make_room(folder: Path) -> None:
 class _Stage:
     """What the passes of one rehearsal share."""
 
-    def __init__(self, plan: Plan, asked: Options, seed: int) -> None:
+    def __init__(self, plan: Plan, options: Options, seed: int) -> None:
         self._plan = plan
-        self._asked = asked
+        self._options = options
         self._seed = seed
         self._wanted = _targets_by_provider(plan)
         self.targets: dict[str, str] = {}
@@ -296,17 +279,18 @@ class _Stage:
             is_virtual=True,
             now=lambda: emulation.world.clock.utc().timestamp(),
         )
-        asked: Options = {
-            **self._asked,
-            "out": folder,
-            "surroundings": around,
-            "adapt": without_account,
-            "rehearsal": {"queue_s": queue_s},
-        }
+        options = replace(
+            self._options,
+            plan=self._plan,
+            out=folder,
+            surroundings=around,
+            adapt=without_account,
+            rehearsal={"queue_s": queue_s},
+        )
         began = time.perf_counter()
 
         async def act() -> tuple[Run, Bills]:
-            done = await run_async(self._plan.manifest, **asked)
+            done = await run_async_with(self._plan.manifest, options)
             return done, _bills(emulation)
 
         try:

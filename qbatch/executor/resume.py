@@ -19,6 +19,7 @@ from qbatch.executor.accounts import is_foreign
 from qbatch.executor.flight import AT_WORK, Flight
 from qbatch.executor.lane import Lane
 from qbatch.job import CompositeJob, Job, JobState
+from qbatch.manifest.paths import settings_of
 from qbatch.plan.identity import SweepPoint
 from qbatch.providers import Batch, Intent, Order
 from qbatch.purchase import TABLE, Event
@@ -132,13 +133,13 @@ def _prepared(
         for point, row in children
     ):
         return None
-    orders = [plan.order_of(_sweep_point(point)) for point, _ in children]
+    orders = [_order(plan, point) for point, _ in children]
     return _flight(stored, orders, [row for _, row in children])
 
 
 def _sent(plan: Plan, snapshot: Snapshot, stored: StoredComposite, children: Children) -> Flight:
     orders = [
-        plan.order_of(_sweep_point(point)) if point.in_plan else _old_order(snapshot, point)
+        _order(plan, point) if point.in_plan else _old_order(snapshot, point)
         for point, _ in children
     ]
     return _taken_up(stored, orders, children)
@@ -163,6 +164,10 @@ def _flight(stored: StoredComposite, orders: Sequence[Order], rows: Sequence[Job
     composite = CompositeJob(stored.id, stored.backend, ids, stored.generation, stored.memo)
     by_id = {row.job.id: row for row in rows}
     return Flight(Batch(composite, tuple(orders)), by_id, stored.ordinal, stored.stage)
+
+
+def _order(plan: Plan, point: StoredPoint) -> Order:
+    return replace(plan.order_of(_sweep_point(point)), start=point.start)
 
 
 def _sweep_point(point: StoredPoint) -> SweepPoint:
@@ -195,4 +200,6 @@ def _old_order(snapshot: Snapshot, point: StoredPoint) -> Order:
         {name: float(values[name]) for name in circuit.facts.parameters},
         point.shots,
         point.seed,
+        settings_of(point.parameters),
+        point.start,
     )

@@ -18,13 +18,15 @@ if TYPE_CHECKING:
 __all__ = ["Manifest", "json_schema", "load_manifest", "load_sound_parts", "parse_manifest"]
 
 
-def json_schema(options: Mapping[str, type[BaseModel]] | None = None) -> dict[str, Any]:
+def json_schema(
+    parts: Mapping[str, Mapping[str, type[BaseModel]]] | None = None,
+) -> dict[str, Any]:
     """Return the JSON Schema (draft 2020-12) of manifests, as the common YAML editors take it.
 
     Args:
-        options: Provider -> the model of its backends' ``options``; of others any is taken.
+        parts: Provider -> ``options`` or ``noise`` -> its model; of others any is taken.
             `qbatch.providers.manifest_schema` gives all there are.
     """
     from qbatch.manifest.schema import generate
 
-    return generate(options or {})
+    return generate(parts or {})

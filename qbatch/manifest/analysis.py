@@ -213,6 +213,8 @@ class Report(Model):
         formats: Files to write.
         template: A Jinja2 file of your own.
         plots: Figures.
+        labels: Axis or number -> what stands beside it in figures, instead of its name.
+        units: Axis or number -> its unit, as in s or Hz: figures write 25 µs for 2.5e-5.
     """
 
     formats: tuple[Literal["md", "html", "csv", "json", "netcdf", "parquet"], ...] = (
@@ -222,6 +224,23 @@ class Report(Model):
     )
     template: LocalPath | None = None
     plots: tuple[Plot, ...] = ()
+    labels: Mapping[str, Text] = Field(default_factory=dict)
+    units: Mapping[str, Text] = Field(default_factory=dict)
+
+    @field_validator("labels", "units")
+    @classmethod
+    def check_named(cls, texts: Mapping[str, str], info: ValidationInfo) -> Mapping[str, str]:
+        """See that an axis or a number of the analysis has each name."""
+        known = known_to(info)
+        if known.axes is None or known.estimates is None:
+            return texts
+        kind, columns = "axis or number", {*AXES, "repeat", *known.axes, *known.estimates}
+        mistakes = Mistakes()
+        for name in texts:
+            if name not in columns:
+                mistakes.add((name, AT_KEY), unknown(kind, name, columns))
+        mistakes.raise_any()
+        return texts
 
     @field_validator("template")
     @classmethod

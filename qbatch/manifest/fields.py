@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -42,6 +42,7 @@ from qbatch.arithmetic import (
 )
 from qbatch.manifest.columns import RESERVED
 from qbatch.manifest.nodes import Plain
+from qbatch.manifest.paths import TIMES
 from qbatch.notation import did_you_mean, listed
 
 #: A swept or fixed value: what an axis may hold.
@@ -269,17 +270,46 @@ def as_seconds(value: Any, info: ValidationInfo) -> Any:
     return as_number(value, info)
 
 
+#: Units of times that circuits know too -> what a number is followed by to be one of seconds.
+_UNITS = {"s": "", "ms": "e-3", "us": "e-6", "µs": "e-6", "μs": "e-6", "ns": "e-9", "ps": "e-12"}
+_TIME = re.compile(r"([-+]?(?:\d+\.?\d*|\.\d+))\s*(s|ms|us|µs|μs|ns|ps)")
+
+
+def as_written_time(value: Any) -> Any:
+    """Return a number with a unit of time (``80us``) in seconds, anything else as it is.
+
+    >>> as_written_time("35 ns"), as_written_time("0.1ms"), as_written_time("pi")
+    (3.5e-08, 0.0001, 'pi')
+    """
+    match = _TIME.fullmatch(value.strip()) if isinstance(value, str) else None
+    return value if match is None else float(match[1] + _UNITS[match[2]])
+
+
+def as_time(value: Any, info: ValidationInfo) -> Any:
+    """Return a time in seconds: ``80us``, ``35ns``, or a number; more is up to who takes it."""
+    found = as_value(as_written_time(value), info)
+    if isinstance(found, str):
+        raise wrong("is no time; write 80us, 35ns (s, ms, us, ns, ps) or a number of seconds")
+    return found
+
+
 def plain_data(value: Any) -> Any:
     """Return nested data with strings as strings."""
-    return _nested(value, lambda item: str(item) if type(item) is Plain else item)
+    return _nested(value, lambda item, _: str(item) if type(item) is Plain else item)
 
 
-def numeric_data(value: Any, info: ValidationInfo) -> Any:
-    """Return nested data with unquoted arithmetic worked out."""
-    return _nested(value, lambda item: as_value(item, info) if type(item) is Plain else item)
+def noise_data(value: Any, info: ValidationInfo) -> Any:
+    """Return nested data with unquoted arithmetic worked out, and times in seconds."""
+
+    def convert(item: Any, loc: tuple[str | int, ...]) -> Any:
+        if ("noise", *loc) in TIMES:
+            return as_time(item, info)
+        return as_value(item, info) if type(item) is Plain else item
+
+    return _nested(value, convert)
 
 
-def _nested(value: Any, convert: Any) -> Any:
+def _nested(value: Any, convert: Callable[[Any, tuple[str | int, ...]], Any]) -> Any:
     mistakes = Mistakes()
 
     def walk(item: Any, loc: tuple[str | int, ...]) -> Any:
@@ -291,7 +321,7 @@ def _nested(value: Any, convert: Any) -> Any:
         if isinstance(item, tuple | list):
             return tuple([walk(inner, (*loc, i)) for i, inner in enumerate(item)])
         try:
-            return convert(item)
+            return convert(item, loc)
         except PydanticCustomError as error:
             mistakes.add(loc, error)
             return item
@@ -338,13 +368,22 @@ def check_path(value: str, info: ValidationInfo) -> str:
     if not value or "\0" in value or "\n" in value:
         raise amiss("is no path; write a file's path relative to the manifest's folder")
     known = known_to(info)
-    if (
-        value.startswith(("/", "~"))
-        or ".." in value.split("/")
-        or (known.folder is not None and _leaves(value, known, known.folder))
-    ):
+    if value.startswith(("/", "~")) or ".." in value.split("/"):
+        if inside := _inside(value, known):
+            raise wrong(f"is written from elsewhere; write {inside!r}, from the manifest's folder")
+        raise wrong("lies outside the manifest's folder; copy it in and write its relative path")
+    if known.folder is not None and _leaves(value, known, known.folder):
         raise wrong("lies outside the manifest's folder; copy it in and write its relative path")
     return value
+
+
+def _inside(value: str, known: Known) -> str:
+    """Return a path as it is from the manifest's folder; "" where it lies elsewhere."""
+    if known.folder is None or value.startswith("~"):
+        return ""
+    home, there = known.resolved(known.folder), known.resolved(known.folder / value)
+    is_inside = home is not None and there is not None and there.is_relative_to(home)
+    return str(there.relative_to(home)) if is_inside and there and home else ""
 
 
 def _leaves(value: str, known: Known, folder: Path) -> bool:
@@ -416,4 +455,4 @@ Swept = Annotated[
     WithJsonSchema({"type": ["boolean", "number", "string"]}),
 ]
 Options = Annotated[Mapping[str, Any], BeforeValidator(plain_data)]
-Noise = Annotated[Mapping[str, Any], BeforeValidator(numeric_data)]
+Noise = Annotated[Mapping[str, Any], BeforeValidator(noise_data)]

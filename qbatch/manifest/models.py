@@ -53,6 +53,7 @@ from qbatch.manifest.fields import (
     unknown,
     wrong,
 )
+from qbatch.manifest.paths import SettingValues, put
 from qbatch.manifest.source import Source
 from qbatch.manifest.sweep import (
     Axis,
@@ -248,6 +249,29 @@ class Backend(Model):
                         ("limits", name, AT_KEY), amiss("is for provider local; remove it")
                     )
         return check_beside(data, handler, mistakes)
+
+    def with_settings(self, settings: SettingValues) -> Backend:
+        """Return it as if the manifest said so at each path within it.
+
+        Raises:
+            ValidationError: A manifest could not say so. What only the provider knows is not seen.
+        """
+        data = {
+            info.alias or name: getattr(self, name)
+            for name, info in type(self).model_fields.items()
+            if name in self.model_fields_set
+        }
+        if self.transpile is not None:
+            data["transpile"] = self.transpile.model_dump(exclude_unset=True)
+        mistakes = Mistakes()
+        for path, value in settings:
+            try:
+                data = put(data, path, value)
+            except KeyError as error:
+                said = "is one value there; write it as a map to change a part of it"
+                mistakes.add(error.args[0], amiss(said))
+        mistakes.raise_any()
+        return Backend.model_validate(data)
 
 
 def _installed_providers() -> frozenset[str]:

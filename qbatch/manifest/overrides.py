@@ -2,15 +2,17 @@
 
 Rules: a path is keys joined by dots, list items by their index:
 ``backends.noisy.noise.readout=0.1``, ``sweep.matrix.shots=1,2,3``. A name alone that is no
-top-level key is an axis: ``gamma=0,pi/2``; so is ``shots`` with a list. Values are YAML; on an
-axis and wherever a list goes, commas make one. A fixed key may be new (``run.fail_fast=true``),
+top-level key is an axis: ``gamma=0,pi/2``; so is ``shots`` with a list. A setting's path is an axis
+of every sweep: ``noise.readout=0,0.1``, and with several values, or where it is one already,
+``backends.noisy.noise.readout=0,0.1``. Values are YAML; on an axis and wherever a list goes, commas
+make one. A fixed key may be new (``run.fail_fast=true``),
 and so may an axis, an option or a noise parameter; a circuit, backend or var must exist. Nodes
 are copied along the path: an anchor's other uses stay as they are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
@@ -18,7 +20,9 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from qbatch.errors import Place
 from qbatch.manifest.complaints import fields_of, is_many, is_map, known_keys, model_at
 from qbatch.manifest.nodes import Members, TooMuchError, compose_node
+from qbatch.manifest.paths import SettingAxis, setting_axis
 from qbatch.manifest.source import refuse
+from qbatch.manifest.sweep import FORMS
 from qbatch.notation import did_you_mean, listed
 
 #: Maps in which a name that is not there yet may be put.
@@ -26,6 +30,8 @@ _OPEN = frozenset(
     {"matrix", "zip", "noise", "options", "observables", "probabilities", "target", "where", "set"}
 )
 _AXES = ("matrix", "zip")
+#: Maps whose keys are axes.
+_NAME_AXES = (*_AXES, "where", "set")
 
 Steps = tuple[str, ...]
 
@@ -54,42 +60,98 @@ def override(root: Node, overrides: Sequence[str], origins: dict[int, str]) -> N
 
 def _targets(root: Node, path: str, value: str) -> list[Steps]:
     """Return the locations a path stands for: an axis by its bare name is set in every sweep."""
+    axis = setting_axis(path)
+    if axis is not None and (axis.backend is None or _sweeps(root, path) or _is_spread(value)):
+        return _settings_named(root, path, axis)
+    _refuse_hidden(root, path, axis)
     top = known_keys(())
     is_list = "," in value or "{" in value
-    is_shots = path == "shots" and (is_list or _sweeps_shots(root))
+    is_shots = path == "shots" and (is_list or _sweeps(root, "shots"))
     if "." not in path and (path not in top or is_shots):
         return _axes_named(root, path, top)
     return [_split(root, path)]
 
 
-def _sweeps_shots(root: Node) -> bool:
-    """Tell whether `shots` is an axis already: then the number beside the sweeps counts nowhere."""
+def _sweeps(root: Node, name: str) -> bool:
+    """Tell whether `name` is an axis already: then what stands elsewhere counts nowhere."""
+    return any(name in axes for sweep in _axes_of(root) for axes in sweep.values())
+
+
+def _axes_of(root: Node) -> list[dict[str, Mapping[str, tuple[Node, Node]]]]:
+    """Return of each sweep the axes of matrix and zip, key and value of each."""
     members = Members()
     sweep = members.of(root).get("sweep")
-    nodes = () if sweep is None else (sweep[1],)
+    nodes = [] if sweep is None else [sweep[1]]
     if nodes and isinstance(nodes[0], SequenceNode):
-        nodes = tuple(nodes[0].value)
-    return any(
-        "shots" in members.of(parts[kind][1])
+        nodes = nodes[0].value
+    return [
+        {kind: members.of(parts[kind][1]) if kind in parts else {} for kind in _AXES}
         for parts in map(members.of, nodes)
-        for kind in _AXES
-        if kind in parts
-    )
+    ]
+
+
+def _is_spread(text: str) -> bool:
+    """Tell whether a value is several values of an axis: commas without brackets, or a spacing."""
+    text = text.strip()
+    if text.startswith("{"):
+        return text[1:].lstrip().split(":")[0].rstrip().strip("\"'") in FORMS
+    return "," in text and not text.startswith(("[", '"', "'"))
+
+
+def _settings_named(root: Node, name: str, axis: SettingAxis) -> list[Steps]:
+    """Return where a setting's axis stands, or goes, in each sweep that has its backend."""
+    sweeps = _axes_of(root) or [{kind: {} for kind in _AXES}]
+    at_index = isinstance(Members().of(root).get("sweep", (root, root))[1], SequenceNode)
+    found: list[Steps] = []
+    for number, axes in enumerate(sweeps):
+        if _lacks(axes, axis.backend):
+            continue
+        prefix = ("sweep", str(number)) if at_index else ("sweep",)
+        found.append((*prefix, "zip" if name in axes["zip"] else "matrix", name))
+    if not found:
+        raise refuse(Place(f"-S {name}"), f"no sweep has points of backend {axis.backend!r}")
+    return found
+
+
+def _lacks(axes: Mapping[str, Mapping[str, tuple[Node, Node]]], backend: str | None) -> bool:
+    """Tell whether a sweep lists its backends, and this one is not among them."""
+    for kind in _AXES:
+        if backend is not None and "backend" in axes[kind]:
+            listed_there = axes[kind]["backend"][1]
+            if isinstance(listed_there, SequenceNode):
+                return all(item.value != backend for item in listed_there.value)
+    return False
+
+
+def _refuse_hidden(root: Node, path: str, axis: SettingAxis | None) -> None:
+    """Refuse to set what an axis sets for every backend: it would count nowhere."""
+    if axis is not None and axis.backend is not None and _sweeps(root, ".".join(axis.path)):
+        name = ".".join(axis.path)
+        raise refuse(
+            Place(f"-S {path}"), f"{name} is an axis, which sets every backend; write -S {name}=…"
+        )
 
 
 def _split(root: Node, path: str) -> Steps:
-    """Split at dots, but not within a name of the file that has one (``iqm.emerald``)."""
+    """Split at dots, but not within a name that has one: of the file, or of an axis."""
     parts, members, node = path.split("."), Members(), root
     steps: list[str] = []
     while parts:
         names = members.of(node)
         whole = [n for n in range(len(parts), 0, -1) if ".".join(parts[:n]) in names]
-        n = whole[0] if whole else 1
+        n = whole[0] if whole else len(parts) if _is_axis_at(steps, parts) else 1
         step = ".".join(parts[:n])
         steps.append(step)
         node = names[step][1] if step in names else _item(node, step) or node
         parts = parts[n:]
     return tuple(steps)
+
+
+def _is_axis_at(steps: Sequence[str], parts: Sequence[str]) -> bool:
+    """Tell whether the rest of a path names a setting's axis, where axes are named."""
+    is_there = steps[-1:] and steps[-1] in _NAME_AXES
+    is_item = steps[-2:-1] and steps[-2] in ("include", "exclude")
+    return bool(is_there or is_item) and setting_axis(".".join(parts)) is not None
 
 
 def _item(node: Node, step: str) -> Node | None:

@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError, field_validator
 
 from qbatch.errors import SourceErrors
 from qbatch.manifest.complaints import complain, order_of
@@ -55,6 +55,22 @@ class ListedPrice(Model):
     minimum: _Amount = 0.0
 
 
+#: Rates are written rounded: so far may two ways to one be apart.
+_ROUNDED = 0.01
+
+
+def _worth(known: Mapping[str, Mapping[str, float]], one: str, other: str) -> float | None:
+    """What one unit is of another by what is known, on any way; None where there is none."""
+    found, open_ones = {one: 1.0}, [one]  # a unit is worth itself
+    while open_ones:
+        here = open_ones.pop()
+        for there, rate in known.get(here, {}).items():
+            if there not in found:
+                found[there] = found[here] * rate
+                open_ones.append(there)
+    return found.get(other)
+
+
 class PriceList(Model):
     """A file of prices.
 
@@ -69,6 +85,25 @@ class PriceList(Model):
         default_factory=dict
     )
     prices: Mapping[Text, ListedPrice] = Field(default_factory=dict)
+
+    @field_validator("convert")
+    @classmethod
+    def check_convert(
+        cls, value: Mapping[str, Mapping[str, float]]
+    ) -> Mapping[str, Mapping[str, float]]:
+        """See that a unit is worth one thing: forth and back, and by way of others."""
+        worth: dict[str, dict[str, float]] = {}
+        for one, worths in value.items():
+            for other, rate in worths.items():
+                known = _worth(worth, one, other)
+                if known is not None and abs(known / rate - 1) > _ROUNDED:
+                    raise wrong(
+                        f"says that one of {one} is {rate:g} {other}, and elsewhere that it is "
+                        f"{known:g}; keep one of them"
+                    )
+                worth.setdefault(one, {})[other] = rate
+                worth.setdefault(other, {})[one] = 1 / rate
+        return value
 
     @property
     def rates(self) -> dict[tuple[str, str], float]:

@@ -33,6 +33,7 @@ from qbatch.manifest.fields import AT_KEY, Known, Mistakes, wrong
 from qbatch.manifest.models import PROVIDERS, UNITS, Backend, Circuit, Manifest, Model
 from qbatch.manifest.nodes import Plain, TooMuchError
 from qbatch.manifest.overrides import override
+from qbatch.manifest.paths import setting_axis
 from qbatch.manifest.source import Source, read_text
 from qbatch.manifest.sweep import names_of_axes
 
@@ -94,6 +95,7 @@ def load_sound_parts(
     """Read of a wrong manifest the circuits and backends that are right by themselves.
 
     They can be looked into, so that their mistakes need not wait until the others are mended.
+    Backends that an axis sets are left out: what they lack, the axis may say.
 
     Args:
         path: The file.
@@ -110,11 +112,17 @@ def load_sound_parts(
         return None
     numbers, broken, _ = _evaluate_vars(data.get("vars"))
     known = _known(data, numbers, broken, source.folder)
+    axes = [axis for name in known.axes or () if (axis := setting_axis(name))]
+    backends = _sound(Backend, data.get("backends"), known)
     manifest = Manifest.model_construct(
         qbatch=1,
         name=Path(path).stem,
         circuits=_sound(Circuit, data.get("circuits"), known),
-        backends=_sound(Backend, data.get("backends"), known),
+        backends={
+            name: backend
+            for name, backend in backends.items()
+            if not any(axis.concerns(name) for axis in axes)
+        },
     )
     manifest._source = source
     return manifest

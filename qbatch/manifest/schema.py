@@ -61,11 +61,11 @@ class _Generate(GenerateJsonSchema):
         return inner
 
 
-def generate(options: Mapping[str, type[BaseModel]]) -> Schema:
+def generate(parts: Mapping[str, Mapping[str, type[BaseModel]]]) -> Schema:
     """Return the JSON Schema of a manifest.
 
     Args:
-        options: Provider -> the model of what its backends' ``options`` may say.
+        parts: Provider -> ``options`` or ``noise`` -> the model of what it may say there.
     """
     schema = Manifest.model_json_schema(schema_generator=_Generate)
     models = {model.__name__: model for model in _models(Model)}
@@ -83,7 +83,7 @@ def generate(options: Mapping[str, type[BaseModel]]) -> Schema:
     }
     budget = definitions["Budget"]
     budget["additionalProperties"] = budget["properties"].pop("backends")["additionalProperties"]
-    _add_options(definitions, options)
+    _add_parts(definitions, parts)
     backend = definitions["Backend"]["properties"]
     backend["provider"]["examples"] = [*PROVIDERS]
     backend["credentials"]["pattern"] = f"^({POINTER.pattern})$"
@@ -105,32 +105,51 @@ def generate(options: Mapping[str, type[BaseModel]]) -> Schema:
 _LIST_KEYS = {"type", "items", "minItems", "maxItems"}
 
 
-def _add_options(definitions: Schema, options: Mapping[str, type[BaseModel]]) -> None:
-    """Say which options a backend has, by its provider."""
+def _add_parts(definitions: Schema, parts: Mapping[str, Mapping[str, type[BaseModel]]]) -> None:
+    """Say which options and noise a backend has, by its provider."""
     rules = []
-    for provider, model in options.items():
-        name = f"{provider}-options"
-        part = model.model_json_schema(
-            schema_generator=_Generate, ref_template=f"#/$defs/{name}-{{model}}"
-        )
-        inner = {f"{name}-{key}": found for key, found in part.pop("$defs", {}).items()}
-        models = _models_by_name(model)
-        for found in (part, *inner.values()):
-            _describe(found, models[found.pop("title")])
-            _mend(found)
-        definitions |= {name: part, **inner}
-        reference = {"properties": {"options": {"$ref": f"#/$defs/{name}"}}}
-        rules.append({"if": {"properties": {"provider": {"const": provider}}}, "then": reference})
+    for provider, models in parts.items():
+        references = {}
+        for key, model in models.items():
+            name = f"{provider}-{key}"
+            definitions |= _definitions(name, model)
+            references[key] = {"$ref": f"#/$defs/{name}"}
+        then = {"properties": references}
+        rules.append({"if": {"properties": {"provider": {"const": provider}}}, "then": then})
     definitions["Backend"]["allOf"] = rules
+
+
+def _definitions(name: str, model: type[BaseModel]) -> Schema:
+    """Return the schema of a model, and those of the models in it, each under its name.
+
+    No key is required in it: what is not there may be an axis.
+    """
+    part = model.model_json_schema(
+        schema_generator=_Generate, ref_template=f"#/$defs/{name}-{{model}}"
+    )
+    inner = {f"{name}-{key}": found for key, found in part.pop("$defs", {}).items()}
+    models = _models_by_name(model)
+    for found in (part, *inner.values()):
+        _describe(found, models[found.pop("title")])
+        found.pop("required", None)
+        found.setdefault("patternProperties", {})["^x-"] = True
+        _mend(found)
+    return {name: part, **inner}
 
 
 def _models_by_name(model: type[BaseModel]) -> dict[str, type[BaseModel]]:
     found = {model.__name__: model}
     for info in model.model_fields.values():
-        for inner in (info.annotation, *get_args(info.annotation)):
-            if isinstance(inner, type) and issubclass(inner, BaseModel):
-                found |= _models_by_name(inner)
+        for inner in _models_in(info.annotation):
+            found |= _models_by_name(inner)
     return found
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for inner in get_args(annotation):
+        yield from _models_in(inner)
 
 
 def _models(model: type[Model]) -> Iterator[type[Model]]:

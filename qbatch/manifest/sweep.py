@@ -38,14 +38,17 @@ from qbatch.manifest.fields import (
     amiss,
     as_integer,
     as_text,
+    as_time,
     as_value,
+    as_written_time,
     check_beside,
     check_column,
     known_to,
     unknown,
     wrong,
 )
-from qbatch.notation import did_you_mean, listed, shortened
+from qbatch.manifest.paths import PARTS, is_time, setting_axis
+from qbatch.notation import did_you_mean, listed, nearest, shortened
 
 #: A `where`: axis name -> value or list of values; a point matches when each named axis does.
 Where = Mapping[str, Value | tuple[Value, ...]]
@@ -199,7 +202,7 @@ def _check_range(start: float, stop: float, step: float) -> None:
 
 
 def as_axis_value(axis: str, value: Any, info: ValidationInfo) -> Value:
-    """Return one value of the named axis: a known name, whole shots, or a parameter's value.
+    """Return one value of the named axis: a known name, whole shots, a setting or a parameter.
 
     Raises:
         PydanticCustomError: It is none.
@@ -210,7 +213,7 @@ def as_axis_value(axis: str, value: Any, info: ValidationInfo) -> Value:
             raise wrong("is too few; write 1 or more")
         return shots
     if axis not in ("circuit", "backend"):
-        return as_value(value, info)
+        return as_time(value, info) if is_time(axis) else as_value(value, info)
     name: str = as_text(value)
     known = known_to(info)
     names = known.circuits if axis == "circuit" else known.backends
@@ -228,22 +231,63 @@ class OnAxis:
 
 
 def _name_values(axes: Any) -> Any:
-    """Tell the values of `circuit`, `backend` and `shots` which axis they stand on."""
+    """Tell values that are read by rules of their axis which one they stand on."""
     if not isinstance(axes, Mapping):
         return axes
-    return {
-        name: tuple([OnAxis(name, value) for value in axis])
-        if name in AXES and isinstance(axis, tuple | list)
-        else axis
-        for name, axis in axes.items()
-    }
+    return {name: _named(name, axis) for name, axis in axes.items()}
 
 
-def check_axis_name(name: str) -> str:
-    """Return the name of an axis: `circuit`, `backend`, `shots` or a parameter."""
+def _named(name: str, axis: Any) -> Any:
+    if isinstance(axis, tuple | list) and (name in AXES or is_time(name)):
+        return tuple([OnAxis(name, value) for value in axis])
+    if isinstance(axis, Mapping) and is_time(name):
+        return {form: _in_seconds(ends) for form, ends in axis.items()}
+    return axis
+
+
+def _in_seconds(ends: Any) -> Any:
+    """Return a spacing's ends with times that have a unit as numbers; the rest is left as it is."""
+    if isinstance(ends, tuple | list):
+        return tuple([as_written_time(end) for end in ends])
+    if isinstance(ends, Mapping):
+        return {key: as_written_time(end) for key, end in ends.items()}
+    return ends
+
+
+def check_axis_name(name: str, info: ValidationInfo) -> str:
+    """Return an axis' name: `circuit`, `backend`, `shots`, a setting's path or a parameter's."""
     if name == "repeat":
         raise wrong("is no axis; write repeat: N beside matrix and zip")
-    return name if name in AXES else check_column(name)
+    if name in AXES:
+        return name
+    if "." not in name:
+        return check_column(name)
+    found = setting_axis(name)
+    if found is None:
+        raise wrong(f"is no axis; {_PATHS}{_near_path(name)}")
+    known = known_to(info).backends
+    if found.backend is not None and known is not None and found.backend not in known:
+        raise wrong(f"is a setting of no backend; {_no_backend(found.backend, known)}")
+    return name
+
+
+_PATHS = (
+    "a setting's path begins with noise., options., transpile., or backends.NAME. and one of these"
+)
+
+
+def _no_backend(name: str, known: Collection[str]) -> str:
+    return f"there are {listed(sorted(known))}{did_you_mean(name, known)}"
+
+
+def _near_path(name: str) -> str:
+    """Say which path was meant, where the word that should be one of `PARTS` is near to one."""
+    steps = name.split(".")
+    at = 2 if steps[0] == "backends" and len(steps) > 2 else 0
+    meant = nearest(steps[at], PARTS)
+    if meant is None:
+        return ""
+    return f"; did you mean {shortened('.'.join([*steps[:at], meant, *steps[at + 1 :]]))!r}?"
 
 
 def as_where(where: Any, info: ValidationInfo) -> Where:
@@ -346,7 +390,8 @@ class Sweep(Model):
     """Which points there are: matrix and zip, exclude, include, sample, overrides, repeat.
 
     Attributes:
-        matrix: Axis -> values; the product of all.
+        matrix: Axis -> values; the product of all. An axis is circuit, backend, shots, a
+            parameter, or the path of a setting: noise.readout, backends.NAME.options.method.
         zip: Axis -> values; side by side, all of one length.
         exclude: Points that match any of these are left out.
         include: Whole points added.

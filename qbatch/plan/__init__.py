@@ -10,6 +10,9 @@ from qbatch.plan.checking import check_targets, check_values, notices, remarks
 from qbatch.plan.expansion import expand, expand_file
 from qbatch.plan.geometry.where import is_match
 from qbatch.plan.identity import SweepPoint, canonical_json
+from qbatch.plan.packing import Piece
+from qbatch.plan.pinning.former import known_as
+from qbatch.plan.pinning.had import Had, jobs_in, pieces_of, to_buy
 from qbatch.plan.pinning.lock import check_lock, lock_path, make_lock, read_lock, write_lock
 from qbatch.plan.pinning.reasons import (
     Change,
@@ -30,6 +33,8 @@ from qbatch.plan.select import check_meant, select
 __all__ = [
     "BackendSummary",
     "Change",
+    "Had",
+    "Piece",
     "Plan",
     "PlanSummary",
     "Reason",
@@ -48,10 +53,13 @@ __all__ = [
     "expand",
     "expand_file",
     "is_match",
+    "jobs_in",
+    "known_as",
     "load_plan",
     "lock_path",
     "make_lock",
     "notices",
+    "pieces_of",
     "price_formula",
     "priced",
     "read_lock",
@@ -61,5 +69,6 @@ __all__ = [
     "save_plan",
     "select",
     "survey",
+    "to_buy",
     "write_lock",
 ]

@@ -6,12 +6,15 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Protocol
 
+from qbatch import providers
 from qbatch.notation import did_you_mean, listed, shortened
 from qbatch.plan.mistakes import Mistakes
-from qbatch.plan.pricing.summary import any_order, count_shots
+from qbatch.plan.pricing.summary import Kind, any_order, count_shots, kind_of
 from qbatch.providers import Order, Target, depends_on_values, misfit
 
 if TYPE_CHECKING:
+    from qbatch.manifest.models import Backend
+    from qbatch.manifest.paths import SettingValues
     from qbatch.plan.layout import Layout
     from qbatch.plan.points import Plan
 
@@ -31,8 +34,8 @@ class Checks(Protocol):
 def check_targets(plan: Plan, targets: Mapping[str, Target], drivers: Mapping[str, Checks]) -> None:
     """See that every circuit can run on every backend it is planned for.
 
-    Each circuit text is checked once for each backend, with the largest number of shots it is
-    planned with, and with the values of one of its points.
+    Each circuit text is checked once for each backend and setting of it, with the largest number of
+    shots it is planned with, and with the values of one of its points.
 
     Args:
         plan: The plan.
@@ -52,13 +55,13 @@ def check_targets(plan: Plan, targets: Mapping[str, Target], drivers: Mapping[st
     for layout in _one_of_each(plan):
         if layout.backend not in targets or layout.backend not in drivers:
             continue
-        counted = histogram.get((layout.backend, layout.program.sha256))
+        counted = histogram.get(kind_of(layout))
         if not counted:
             continue
         target = targets[layout.backend]
         problem = drivers[layout.backend].check(any_order(layout, max(counted)), target)
         if problem is not None:
-            said = f"circuit {layout.circuit!r} on backend {layout.backend!r}: {problem}"
+            said = f"circuit {layout.circuit!r} on backend {_as_set(layout)}: {problem}"
             mistakes.add(("circuits", layout.circuit), said)
     mistakes.raise_if_any()
 
@@ -72,32 +75,38 @@ def check_values(plan: Plan) -> None:
     Raises:
         SourceErrors: A circuit cannot, once for each backend, at its place.
     """
-    backends = plan.manifest.backends
-    picky = {name for name, backend in backends.items() if depends_on_values(backend)}
+    backends = {(lay.backend, lay.settings): plan.backend_of(lay) for lay in plan.layouts()}
+    picky = {key: backend for key, backend in backends.items() if depends_on_values(backend)}
     if not picky:
         return
     mistakes = Mistakes(plan.manifest)
     for layout, rows in _values_of_each(plan, picky):
         folder = plan.manifest.folder
-        problem = misfit(backends[layout.backend], folder, layout.program, rows)
+        backend = picky[layout.backend, layout.settings]
+        problem = misfit(backend, folder, layout.program, rows)
         if problem is not None:
-            said = f"circuit {layout.circuit!r} on backend {layout.backend!r}: {problem}"
+            said = f"circuit {layout.circuit!r} on backend {_as_set(layout)}: {problem}"
             mistakes.add(("circuits", layout.circuit), said)
     mistakes.raise_if_any()
 
 
+def _as_set(layout: Layout) -> str:
+    """Return the backend's name with what is changed of it."""
+    told = ", ".join(f"{'.'.join(path)}: {value}" for path, value in layout.settings)
+    return f"{layout.backend!r} with {told}" if told else repr(layout.backend)
+
+
 def _values_of_each(
-    plan: Plan, backends: Collection[str]
+    plan: Plan, backends: Collection[tuple[str, SettingValues]]
 ) -> Iterator[tuple[Layout, Collection[tuple[float, ...]]]]:
     """Yield each circuit text of some backends with the different values it is planned at."""
-    found: dict[tuple[str, str], tuple[Layout, dict[tuple[float, ...], None]]] = {}
+    found: dict[Kind, tuple[Layout, dict[tuple[float, ...], None]]] = {}
     for layout, index in plan.rows():
-        if layout.backend in backends:
+        if (layout.backend, layout.settings) in backends:
             names = layout.program.facts.parameters
             columns = {name: (at, values) for name, at, values in layout.parameters}
             row = tuple(float(columns[n][1][index[columns[n][0]]]) for n in names)
-            key = layout.backend, layout.program.sha256
-            rows = found.setdefault(key, (layout, {}))[1]
+            rows = found.setdefault(kind_of(layout), (layout, {}))[1]
             if len(rows) < MOST_VALUES:
                 rows[row] = None
     yield from ((layout, rows.keys()) for layout, rows in found.values())
@@ -112,22 +121,30 @@ def _shots_problem(shots: Counter[int], target: Target) -> str | None:
 
 
 def _one_of_each(plan: Plan) -> Iterator[Layout]:
-    seen: set[tuple[str, str]] = set()
+    seen: set[Kind] = set()
     for layout in plan.layouts():
-        key = (layout.backend, layout.program.sha256)
+        key = kind_of(layout)
         if key not in seen:
             seen.add(key)
             yield layout
 
 
 def remarks(plan: Plan) -> list[str]:
-    """Say what is legal in the circuits and hardly meant."""
-    told = (
-        f"circuit {layout.circuit!r}: {remark}"
-        for layout in plan.layouts()
-        for remark in layout.program.facts.remarks
-    )
-    return list(dict.fromkeys(told))
+    """Say what is legal in circuits and backends and hardly meant, and how times were read."""
+    told: dict[str, None] = {}
+    settings: dict[str, dict[SettingValues, Backend]] = {
+        name: {} for name in plan.manifest.backends
+    }
+    for layout in plan.layouts():
+        told |= {
+            f"circuit {layout.circuit!r}: {said}": None for said in layout.program.facts.remarks
+        }
+        if layout.settings not in settings[layout.backend]:
+            settings[layout.backend][layout.settings] = plan.backend_of(layout)
+    for name, backends in settings.items():
+        found = providers.remarks([*backends.values()], plan.manifest.folder)
+        told |= {f"backend {name!r}: {said}": None for said in found}
+    return [*told]
 
 
 def notices(plan: Plan, targets: Mapping[str, Target]) -> list[str]:

@@ -15,12 +15,13 @@ from qbatch.errors import SourceError, SourceErrors
 from qbatch.manifest import load_manifest, load_sound_parts
 from qbatch.manifest.columns import OWN_AXES, RESERVED
 from qbatch.manifest.models import Manifest, Value, Where
+from qbatch.manifest.paths import setting_axis
 from qbatch.manifest.prices import NO_PRICES, PriceList, load_prices
 from qbatch.notation import did_you_mean, listed
 from qbatch.plan.factory import Factory, UnboundError, UnfitError
 from qbatch.plan.geometry.axes import MAX_POINTS
 from qbatch.plan.geometry.grid import Block, Clause, Dimension, Loc
-from qbatch.plan.geometry.repeated import check_repeated
+from qbatch.plan.geometry.repeated import find_shared
 from qbatch.plan.geometry.resolving import OWN, Draft, draft
 from qbatch.plan.geometry.sweep import Grid
 from qbatch.plan.geometry.where import choices, same
@@ -28,6 +29,7 @@ from qbatch.plan.layout import full_text, text_writer
 from qbatch.plan.mistakes import MOST, Mistakes
 from qbatch.plan.points import Plan
 from qbatch.plan.programs import check_programs
+from qbatch.plan.settings import check_setting_axes, check_settings, of_its_backend, repeated_rows
 from qbatch.providers import validate_settings
 
 if TYPE_CHECKING:
@@ -43,23 +45,29 @@ def expand(manifest: Manifest) -> Plan:
     mistakes = Mistakes(manifest)
     drafts = [d for n in range(len(manifest.sweeps)) if (d := draft(manifest, n, mistakes))]
     sources = _open(manifest, drafts, mistakes)
-    _check_backends(manifest, mistakes)
+    sets_backends = any(setting_axis(name) for each in drafts for name in _axes([each]))
+    if not sets_backends:
+        _check_backends(manifest, mistakes)
     prices = _prices(manifest, mistakes)
     mistakes.raise_if_any()
     _check_parameters(sources, mistakes)
     mistakes.raise_if_any()
     for each in drafts:
         _check_names(each, sources, mistakes)
+        check_setting_axes(each, manifest, mistakes)
     grids = [_grid(each, mistakes) for each in drafts]
     _check_result_wheres(manifest, drafts, mistakes)
     mistakes.raise_if_any()
+    if sets_backends:
+        check_settings(manifest, grids, mistakes)
+        mistakes.raise_if_any()
     factory = _factory(manifest, drafts, sources, mistakes)
     mistakes.raise_if_any()
     plan = Plan(manifest, sources, grids, _axes(drafts), factory, prices)
     _check_layouts(plan, mistakes)
     mistakes.raise_if_any()
     check_programs(plan, mistakes)
-    check_repeated(plan, mistakes)
+    plan.shared = find_shared(plan, mistakes)
     mistakes.raise_if_any()
     return plan
 
@@ -105,7 +113,7 @@ def _open(
     hint: dict[str, Value] = {}
     for each in drafts:
         for name in (*each.axes, *(n for _, point in each.included for n in point)):
-            if name not in OWN and name not in hint:
+            if _is_parameter(name) and name not in hint:
                 hint[name] = next(each.values_of(name))
     sources = {}
     for name, spec in manifest.circuits.items():
@@ -164,16 +172,20 @@ def _check_names(each: Draft, sources: Mapping[str, CircuitSource], mistakes: Mi
     known = {p for name in circuits for p in sources[name].parameters}
     for part in ("matrix", "zip"):
         for name in getattr(each.sweep, part):
-            if name not in OWN and name not in known:
+            if _is_parameter(name) and name not in known:
                 said = f"sweep axis {name!r} {_no_parameter(name, circuits, known)}"
                 mistakes.add((*each.loc, part, name), said)
     for number, override in enumerate(each.sweep.overrides):
         for name in override.set:
-            if name not in OWN and name not in known:
+            if _is_parameter(name) and name not in known:
                 said = f"set: {name!r} {_no_parameter(name, circuits, known)}"
                 mistakes.add((*each.loc, "overrides", number, "set", name), said)
     for number, point in each.included:
         _check_included(each, number, point, sources[str(point["circuit"])], mistakes)
+
+
+def _is_parameter(name: str) -> bool:
+    return name not in OWN and setting_axis(name) is None
 
 
 def _check_included(
@@ -181,7 +193,7 @@ def _check_included(
 ) -> None:
     loc = (*each.loc, "include", number)
     for name in point:
-        if name not in OWN and name not in source.parameters:
+        if _is_parameter(name) and name not in source.parameters:
             said = f"include: {name!r} {_no_parameter(name, [source.name], source.parameters)}"
             mistakes.add((*loc, name), said)
     set_later = {name for override in each.sweep.overrides for name in override.set}
@@ -204,14 +216,15 @@ def _grid(each: Draft, mistakes: Mistakes) -> Grid:
     samples = [("sample", s.where, ("sample", i, "where")) for i, s in enumerate(sweep.sample)]
     sets = [("override", o.where, ("overrides", i, "where")) for i, o in enumerate(sweep.overrides)]
     clauses = [
-        Clause(kind, where, 1 << bit, (*each.loc, *loc))  # type: ignore[arg-type]
+        Clause(kind, of_its_backend(where), 1 << bit, (*each.loc, *loc))  # type: ignore[arg-type]
         for bit, (kind, where, loc) in enumerate([*excludes, *samples, *sets])
     ]
     after = clauses[len(excludes) :]
     dimensions = each.dimensions
     if sweep.order == "interleave":
         dimensions = tuple(sorted(dimensions, key=lambda d: d.names == ("backend",)))
-    blocks = [Block(dimensions, clauses, (*each.loc, "matrix"))]
+    repeated = repeated_rows(dimensions, len(clauses), each.loc)
+    blocks = [Block(dimensions, [*clauses, *repeated], (*each.loc, "matrix"))]
     blocks += _included_blocks(each, after)
     grid = Grid(
         each.number,
@@ -221,6 +234,7 @@ def _grid(each: Draft, mistakes: Mistakes) -> Grid:
         repeat=sweep.repeat,
         order=sweep.order,
         seed=sweep.seed,
+        has_shots_axis="shots" in sweep.matrix or "shots" in sweep.zip,
     )
     for clause in clauses:
         _check_clause(grid, clause, mistakes)

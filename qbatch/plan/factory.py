@@ -1,7 +1,7 @@
 """From a variant (circuit, its arguments, backend) to the layout of its points.
 
 The factory is where circuits' texts are made, parameters bound by name, and what points share is
-registered as a *setting*: backend, circuit text and root seed, under a key of 16 hex digits.
+registered as a *setting*: backend, circuit and root seed, under a key of 16 hex digits.
 """
 
 from __future__ import annotations
@@ -12,9 +12,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from qbatch.circuit.facts import FORMAT
 from qbatch.errors import QbatchError
 from qbatch.manifest.models import Value
+from qbatch.manifest.paths import SettingValues, setting_axis, settings_of
 from qbatch.plan.geometry.grid import Block
+from qbatch.plan.geometry.resolving import OWN
 from qbatch.plan.geometry.sweep import Grid, column_of
 from qbatch.plan.identity import (
     backend_identity,
@@ -25,6 +28,7 @@ from qbatch.plan.identity import (
     short_key,
 )
 from qbatch.plan.layout import Column, Layout, TextTables, full_text, id_format, name_format
+from qbatch.plan.settings import concerns
 
 if TYPE_CHECKING:
     from qbatch.circuit import Circuit, CircuitSource
@@ -64,15 +68,36 @@ class UnfitError(QbatchError):
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What points share: all that counts for their ids but parameters, shots and repeat."""
+    """What points share: all that counts for their ids but parameters, shots and repeat.
+
+    Attributes:
+        backend: Those settings of it that count.
+        text: Of the circuit, as it is sent.
+        content: Of that text; it counts in its place.
+        language: Version of OpenQASM that the text is read as.
+        seed: Root seed.
+    """
 
     backend: Mapping[str, Any]
     text: str
+    content: str
+    language: str
     seed: int
 
     def to_dict(self) -> dict[str, Any]:
+        """Return it as it is kept; `reader` is the version of what made `content` of the text."""
+        return {
+            "backend": dict(self.backend),
+            "circuit": self.text,
+            "content": self.content,
+            "language": self.language,
+            "reader": FORMAT,
+            "seed": self.seed,
+        }
+
+    def identity(self) -> dict[str, Any]:
         """Return it as the canonical JSON of an id has it."""
-        return {"backend": dict(self.backend), "circuit": self.text, "seed": self.seed}
+        return {"backend": dict(self.backend), "circuit": self.content, "seed": self.seed}
 
 
 class Factory:
@@ -99,11 +124,11 @@ class Factory:
         self._axes = tuple(axes)
         self._writers = writers
         self._shows_seed = shows_seed
-        self._backends = {
-            name: backend_identity(backend, manifest.folder)
-            for name, backend in manifest.backends.items()
-        }
-        self._backend_json = {n: canonical_json(found) for n, found in self._backends.items()}
+        self._manifest = manifest
+        #: What counts for ids, and its canonical JSON.
+        self._backends: dict[tuple[str, SettingValues], tuple[Mapping[str, Any], str]] = {}
+        for name in manifest.backends:
+            self._backend(name, ())  # a calibration that cannot be read is told now
         self._settings: dict[str, Setting] = {}
         self._layouts: dict[object, Layout] = {}
         self._tables: dict[int, TextTables] = {}
@@ -140,16 +165,31 @@ class Factory:
         return self._layouts[key]
 
     def _make(self, grid: Grid, block: Block, values: Mapping[str, Value], mask: int) -> Layout:
-        columns = _columns(block, values, grid.overridden(mask))
+        changed = grid.overridden(mask)
+        columns = _columns(block, values, changed)
         circuit, backend = str(columns["circuit"].values[0]), str(columns["backend"].values[0])
         source = self._sources[circuit]
+        fixed = {n: c.values[0] for n, c in columns.items() if setting_axis(n)}
+        ours = {n: v for n, v in fixed.items() if concerns(n, backend)}
+        settings = settings_of(ours.items())
         given = {n: c.values[0] for n, c in columns.items() if n in source.arguments}
         program = source.circuit({name: given[name] for name in sorted(given)})
         free = _free(source, program, columns)
-        used = {**{n: columns[n] for n in given}, **free}
-        shown = {n: columns[n] for n in self._axes if n in columns and (n in used or n in _SHOWN)}
+        used = {n: columns[n] for n in (*given, *ours)} | free
+        idle = {
+            n: column
+            for n, column in columns.items()
+            if n not in used
+            and n not in OWN
+            and setting_axis(n) is None
+            and _is_swept(block, n, changed)
+        }
+        used |= idle
+        shown = {n: columns[n] for n in self._axes if n in columns and (n in used or n in OWN)}
         tables = self._tables.setdefault(id(block), TextTables())
-        ids = id_format(free, columns["shots"], grid.seed, grid.copies, tables)
+        has_shots_axis = grid.has_shots_axis and block is grid.blocks[0] and "shots" not in changed
+        shots = columns["shots"] if has_shots_axis else None
+        ids = id_format(free, shots, grid.seed, grid.copies, tables)
         names = name_format(shown, self._writers, full_text(circuit), tables)
         seeded = f"{names[0]},seed={grid.seed}" if self._shows_seed else names[0]
         order = [name for name in (*self._axes, *sorted(used)) if name in used]
@@ -158,30 +198,44 @@ class Factory:
             circuit,
             backend,
             program,
-            self._setting(backend, program, grid.seed),
+            self._setting(backend, settings, program, grid.seed),
             grid.seed,
-            prefix_hash(self._backend_json[backend], program.text),
+            prefix_hash(self._backend(backend, settings)[1], program.facts.content),
             *ids,
             seeded,
             names[1],
             _located(columns["shots"]),
+            has_shots_axis,
             parameters,
+            frozenset(idle),
+            settings,
         )
 
-    def _setting(self, backend: str, program: Circuit, seed: int) -> str:
-        text = canonical_text(program.text)
-        key = short_key(self._backend_json[backend], text, str(seed))
-        self._settings.setdefault(key, Setting(self._backends[backend], text, seed))
+    def _setting(self, backend: str, settings: SettingValues, program: Circuit, seed: int) -> str:
+        content = program.facts.content
+        identity, written = self._backend(backend, settings)
+        key = short_key(written, content, str(seed))
+        if key not in self._settings:
+            text = canonical_text(program.text)
+            self._settings[key] = Setting(identity, text, content, program.version, seed)
         return key
 
-    def backend_settings(self, name: str) -> Mapping[str, Any]:
-        """Return those settings of a backend that count for ids."""
-        found: Mapping[str, Any] = json.loads(self._backend_json[name])
+    def _backend(self, name: str, settings: SettingValues) -> tuple[Mapping[str, Any], str]:
+        if (name, settings) not in self._backends:
+            backend = self._manifest.backends[name].with_settings(settings)
+            identity = backend_identity(backend, self._manifest.folder)
+            self._backends[name, settings] = (identity, canonical_json(identity))
+        return self._backends[name, settings]
+
+    def backend_settings(self, name: str, settings: SettingValues = ()) -> Mapping[str, Any]:
+        """Return what of a backend counts for ids, once `settings` are set."""
+        found: Mapping[str, Any] = json.loads(self._backend(name, settings)[1])
         return found
 
 
-#: Axes that are shown whether or not the circuit uses them.
-_SHOWN = ("circuit", "backend", "shots")
+def _is_swept(block: Block, name: str, changed: Mapping[str, Value]) -> bool:
+    """Tell whether the block's points differ on an axis, whatever the circuit makes of it."""
+    return name not in changed and len(column_of(block, name).values) > 1
 
 
 def _columns(

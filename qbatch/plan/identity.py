@@ -1,19 +1,25 @@
-r"""What a sweep point is, and the canonical JSON from which its id is made.
+"""What a sweep point is, and the canonical JSON from which its id is made.
 
-A point's id is the SHA-256, as 64 lower-case hex digits, of this text in ASCII:
+A point's id is that of its *content*: of all that decides the distribution that its shots are drawn
+from. It is the SHA-256, as 64 lower-case hex digits, of this text in ASCII:
 
-    {"backend":{…},"circuit":"OPENQASM 3.0;…","parameters":{"beta":0.4,"gamma":0},
-     "repeat":1,"seed":7,"shots":1024}
+    {"backend":{…},"circuit":"7c1f…","parameters":{"beta":0.4,"gamma":0},"repeat":1,"seed":7}
 
 written in one line, without any white space between tokens, where
 
 - `backend` has those of the keys noise, options, provider, target, transpile that the manifest
   gives and that are not empty. A calibration file named in `noise` is replaced by the JSON it
   holds: its name and its white space do not matter, its numbers do;
-- `circuit` is the program text with its free parameters, lines ended by "\n". A template or a
-  Python function counts by the text it makes, so its arguments are not listed again;
+- `circuit` is the content of the program text with its free parameters, 64 hex digits, as
+  `circuit.qasm.content` makes it of the text's words: comments and white space are no part of it.
+  A template or a Python function counts by the text it makes, so its arguments are not listed
+  again;
 - `parameters` has one number for each free parameter of that text;
-- `repeat` counts from 1; `seed` is the sweep's root seed.
+- `repeat` counts from 1; `seed` is the sweep's root seed;
+- only where `shots` is an axis of the sweep's matrix (or zip), a last key `"shots"` has the point's
+  number of them: the values of an axis are experiments of their own, with independent samples. As
+  a number (for all points, of an included point, or set by an override) it says how far the one
+  sample of a content is taken.
 
 Keys are sorted by code point. Strings are written as `json.dumps` does, ASCII only. A number with
 an integral value below 2**53 in size is written as that integer (so 1, 1.0 and 1e0 are "1", and
@@ -58,10 +64,14 @@ class SweepPoint:
         backend: Its name in the manifest.
         shots: 1 or more.
         repeat: 1 for the first copy.
-        parameters: Name and value of every swept parameter that the circuit uses and of each of
-            its free parameters, in the order of the plan's axes.
+        parameters: Name and value of every swept parameter that the circuit uses, of each of its
+            free parameters, of each setting that is an axis, and of the axes that make no
+            difference to it, in the order of the plan's axes.
         seed: 0 <= seed < 2**63, made from the id (and so from the root seed).
         setting: Key of `Plan.setting`: what it shares with other points.
+        has_shots_axis: `shots` is the value of an axis, and so part of the id.
+        same_as: Name of the place before it in the plan that comes to the same content, and is
+            bought for both; "" for the first or only one.
     """
 
     id: str
@@ -73,6 +83,8 @@ class SweepPoint:
     parameters: tuple[tuple[str, Value], ...]
     seed: int
     setting: str = ""
+    has_shots_axis: bool = False
+    same_as: str = ""
 
 
 def seed_of(id_: str) -> int:
@@ -164,11 +176,9 @@ def canonical_text(text: str) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def prefix_hash(backend_json: str, text: str) -> _Hash:
-    """Return the running SHA-256 up to where the points of one text and backend differ."""
-    head = (
-        f'{{"backend":{backend_json},"circuit":{json.dumps(canonical_text(text))},"parameters":{{'
-    )
+def prefix_hash(backend_json: str, content: str) -> _Hash:
+    """Return the running SHA-256 up to where the points of one circuit and backend differ."""
+    head = f'{{"backend":{backend_json},"circuit":"{content}","parameters":{{'
     return hashlib.sha256(head.encode("ascii"))
 
 
@@ -183,7 +193,7 @@ def short_key(*parts: str) -> str:
 def id_of(settings: Mapping[str, Any]) -> str:
     """Return the id of the point with these settings, the slow and plain way.
 
-    >>> len(id_of({"backend": {"provider": "local"}, "circuit": "OPENQASM 2.0;"}))
+    >>> len(id_of({"backend": {"provider": "local"}, "circuit": 64 * "0"}))
     64
     """
     return hashlib.sha256(canonical_json(settings).encode("ascii")).hexdigest()

@@ -7,7 +7,8 @@ costs is two formats and a hash.
 Names: ``axis=value`` for each swept axis, joined by commas, ``#k`` for the k-th copy from the
 second on (so asking for repeats later renames nothing). Floats are written with six significant
 digits where that tells all values of the axis apart, else in full. Strings that could be taken for
-something else stand in quotes. Where no axis is swept the name is the circuit's.
+something else stand in quotes. An axis of one value that makes no difference to the circuit is left
+out. Where no axis is swept the name is the circuit's.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, overload
 
 from qbatch.manifest.models import Value
+from qbatch.manifest.paths import SettingValues
 from qbatch.plan.geometry.grid import Index
 from qbatch.plan.identity import SweepPoint, number_text, seed_of
 
@@ -118,7 +120,10 @@ class Layout:
         id_format: %-format of the rest; `id_columns` fill it: (position, texts).
         name_format: Likewise, without the copy's number.
         shots: (position or -1, values); -1: all points have values[0].
+        has_shots_axis: They are part of the id.
         parameters: (name, position or -1, values), in the order of `SweepPoint.parameters`.
+        idle: Those of them that make no difference to the circuit.
+        settings: What its points change of their backend.
     """
 
     circuit: str
@@ -132,7 +137,10 @@ class Layout:
     name_format: str
     name_columns: list[tuple[int, Sequence[str]]]
     shots: tuple[int, Sequence[int]]
+    has_shots_axis: bool
     parameters: tuple[tuple[str, int, Sequence[Value]], ...]
+    idle: frozenset[str]
+    settings: SettingValues = ()
 
     def id_at(self, index: Index) -> str:
         """Return the id of the point at `index`, whose last entry counts its copies from 0."""
@@ -165,12 +173,13 @@ class Layout:
             tuple([(name, values[index[at]]) for name, at, values in self.parameters]),
             seed_of(id_),
             self.setting,
+            self.has_shots_axis,
         )
 
 
 def id_format(
     parameters: Mapping[str, Column],
-    shots: Column,
+    shots: Column | None,
     seed: int,
     copies: Sequence[str],
     texts_of: TextsOf,
@@ -179,7 +188,7 @@ def id_format(
 
     Args:
         parameters: Free parameter -> its column.
-        shots: Theirs.
+        shots: Theirs, where they are an axis; None: they are no part of the id.
         seed: Root seed.
         copies: The texts of the numbers of the copies.
         texts_of: (axis, column, writer) -> the texts of the column.
@@ -197,8 +206,8 @@ def id_format(
         for name in sorted(parameters)
     )
     columns.append((-1, copies))
-    text = f'{body}}},"repeat":%s,"seed":{seed},"shots":{slot("shots", shots, str)}}}'
-    return text, columns
+    last = "" if shots is None else f',"shots":{slot("shots", shots, str)}'
+    return f'{body}}},"repeat":%s,"seed":{seed}{last}}}', columns
 
 
 def name_format(
@@ -249,9 +258,16 @@ def _literal(text: str) -> str:
 
 def ids_and_names(rows: Iterator[tuple[Layout, Index]]) -> Iterator[tuple[str, str]]:
     """Yield id and name of each point, without making the points."""
+    return ((id_, name) for id_, name, _ in pins(rows))
+
+
+def pins(rows: Iterator[tuple[Layout, Index]]) -> Iterator[tuple[str, str, int]]:
+    """Yield id, name and shots of each point, without making the points."""
     for layout, index in rows:
         digest = layout.prefix.copy()
         rest = layout.id_format % tuple([column[index[at]] for at, column in layout.id_columns])
         digest.update(rest.encode())
         name = layout.name_format % tuple([c[index[at]] for at, c in layout.name_columns])
-        yield digest.hexdigest(), (f"{name}#{index[-1] + 1}" if index[-1] else name)
+        at, shots = layout.shots
+        copy = f"{name}#{index[-1] + 1}" if index[-1] else name
+        yield digest.hexdigest(), copy, shots[index[at]]

@@ -1,16 +1,16 @@
 """Packing points into composite jobs under a target's limits, in memory that does not grow.
 
-Points come in run order. Each backend (and, where its target packs by circuit, each circuit text)
-has one open composite job, closed when the next point would pass a limit; what is left open is
-closed at the end. Should more than `_MOST_OPEN` points wait in open composite jobs, the fullest is
-closed early. No point is lost, none repeated.
+Points come in run order. Each backend, with each setting of it (and, where its target packs by
+circuit, each circuit text), has one open composite job, closed when the next point would pass a
+limit; what is left open is closed at the end. Should more than `_MOST_OPEN` points wait in open
+composite jobs, the fullest is closed early. No point is lost, none repeated.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from qbatch.job import CompositeJob
@@ -54,26 +54,41 @@ class _Open:
         return batch
 
 
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """What one job buys of a point.
+
+    Attributes:
+        id: Of the job: what it is called at its provider is made from it.
+        shots: How many.
+        start: So many shots of the point's sample come before.
+        generation: Of its next purchase; generations are not mixed in a composite job.
+    """
+
+    id: str
+    shots: int
+    start: int = 0
+    generation: int = 1
+
+
+#: What is to be bought of a point now.
+PiecesOf = Callable[[SweepPoint], Iterable[Piece]]
+
+
 def pack(
-    plan: Plan,
-    targets: Mapping[str, Target],
-    only: Only | None,
-    generation_of: Callable[[SweepPoint], int] | None,
+    plan: Plan, targets: Mapping[str, Target], only: Only | None, pieces_of: PiecesOf | None
 ) -> Iterator[Batch]:
     """Yield batches; see `Plan.composites`."""
-    waiting: dict[tuple[str, ...], _Open] = {}
+    waiting: dict[tuple[object, ...], _Open] = {}
     num_waiting = 0
-    for point in plan.points():
-        target = targets.get(point.backend)
-        if target is None or not (only is None or only(point)):
-            continue
-        order = plan.order_of(point)
-        generation = generation_of(point) if generation_of else 1
+    for point, piece in _pieces(plan, targets, only, pieces_of):
+        target = targets[point.backend]
+        order = replace(plan.order_of(point), id=piece.id, shots=piece.shots, start=piece.start)
         part = order.circuit.sha256 if target.pack_by == "circuit" else ""
-        key = (point.backend, part, str(generation))
+        key = (point.backend, order.settings, part, piece.generation)
         if key not in waiting:
             limits = _limits(plan, point.backend, target)
-            waiting[key] = _Open(point.backend, generation, *limits)
+            waiting[key] = _Open(point.backend, piece.generation, *limits)
         box, size = waiting[key], size_of(order, target)
         if not box.takes(size):
             num_waiting -= len(box.orders)
@@ -85,6 +100,15 @@ def pack(
             num_waiting -= len(box.orders)
             yield box.closed()
     yield from (box.closed() for box in waiting.values() if box.orders)
+
+
+def _pieces(
+    plan: Plan, targets: Mapping[str, Target], only: Only | None, pieces_of: PiecesOf | None
+) -> Iterator[tuple[SweepPoint, Piece]]:
+    for point in plan.bought(only):
+        if point.backend in targets:
+            for piece in pieces_of(point) if pieces_of else (Piece(point.id, point.shots),):
+                yield point, piece
 
 
 def _limits(plan: Plan, backend: str, target: Target) -> tuple[int, float]:

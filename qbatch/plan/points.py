@@ -7,20 +7,23 @@ same points in the same order. Its memory does not grow with the number of point
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from qbatch.manifest.paths import setting_axis, settings_of
 from qbatch.manifest.prices import NO_PRICES, PriceList
 from qbatch.plan.geometry.grid import Block, Index
 from qbatch.plan.geometry.sweep import Grid, Variants
 from qbatch.plan.identity import SweepPoint, canonical_json
-from qbatch.plan.layout import Layout, ids_and_names
+from qbatch.plan.layout import Layout, ids_and_names, pins
 from qbatch.providers import Batch, Order
 
 if TYPE_CHECKING:
     from qbatch.circuit import CircuitSource
-    from qbatch.manifest.models import Manifest
+    from qbatch.manifest.models import Backend, Manifest
     from qbatch.plan.factory import Factory
+    from qbatch.plan.packing import PiecesOf
     from qbatch.plan.pricing.summary import PlanSummary
     from qbatch.providers import Target
 
@@ -38,6 +41,8 @@ class Plan:
         axes: Names of the swept axes in the order written: what names show and reports tabulate.
         factory: Makes layouts.
         prices: What providers do not say, by the manifest's file of prices.
+        shared: Id of a content that several places of the sweeps come to -> its shots: as many as
+            the place that asks for most. It is bought once, and shown at each of them.
     """
 
     def __init__(
@@ -55,17 +60,23 @@ class Plan:
         self.grids = tuple(grids)
         self.axes = tuple(axes)
         self.factory = factory
+        self.shared: Mapping[str, int] = {}
         self._variants: dict[int, Variants] = {}
 
     @cached_property
     def num_points(self) -> int:
-        """How many points there are, worked out without making them."""
+        """How many points there are, worked out without making them; each place counts."""
         return sum(grid.count_kept() * grid.repeat for grid in self.grids)
 
     @cached_property
     def variant_names(self) -> frozenset[str]:
-        """Axes that decide circuit text and backend."""
-        return frozenset({"circuit", "backend"}) | self.factory.arguments
+        """Axes that decide circuit text and backend, with its settings."""
+        names = {name for grid in self.grids for block in grid.blocks for name in block.names}
+        return (
+            frozenset({"circuit", "backend"})
+            | self.factory.arguments
+            | {name for name in names if setting_axis(name)}
+        )
 
     def variants(self, grid: Grid, block: Block) -> Variants:
         """Return the layouts of a block."""
@@ -99,11 +110,43 @@ class Plan:
 
     def points(self) -> Iterator[SweepPoint]:
         """Yield every point, in run order."""
-        return (layout.point_at(index) for layout, index in self.rows())
+        points = (layout.point_at(index) for layout, index in self.rows())
+        return self._tell_shared(points) if self.shared else points
+
+    def _tell_shared(self, points: Iterator[SweepPoint]) -> Iterator[SweepPoint]:
+        first: dict[str, str] = {}
+        for point in points:
+            if shots := self.shared.get(point.id):
+                same_as = first.get(point.id, "")
+                first.setdefault(point.id, point.name)
+                point = replace(point, shots=shots, same_as=same_as)
+            yield point
+
+    def bought(self, only: Only | None = None) -> Iterator[SweepPoint]:
+        """Yield what has to be bought for the points that are meant: of each content one point.
+
+        Where several places come to one content, it is bought for the first of them, also where
+        only another one is meant, with the shots of the one that asks for most.
+        """
+        first: dict[str, SweepPoint] = {}
+        told: set[str] = set()
+        for point in self.points():
+            if point.id not in self.shared:
+                if only is None or only(point):
+                    yield point
+                continue
+            first.setdefault(point.id, point)
+            if point.id not in told and (only is None or only(point)):
+                told.add(point.id)
+                yield first[point.id]
 
     def ids_and_names(self, grid: Grid | None = None) -> Iterator[tuple[str, str]]:
         """Yield id and name of every point (of one sweep), in run order; faster than `points`."""
         return ids_and_names(grid.rows(self._tables(grid)) if grid else self.rows())
+
+    def pins(self, grid: Grid | None = None) -> Iterator[tuple[str, str, int]]:
+        """Yield id, name and shots of every point (of one sweep), in run order."""
+        return pins(grid.rows(self._tables(grid)) if grid else self.rows())
 
     def order_of(self, point: SweepPoint) -> Order:
         """Return what a driver needs to know to run `point`."""
@@ -117,14 +160,22 @@ class Plan:
             parameters={name: float(values[name]) for name in circuit.facts.parameters},
             shots=point.shots,
             seed=point.seed,
+            settings=settings_of(point.parameters),
         )
+
+    def backend_of(self, layout: Layout) -> Backend:
+        """Return the backend of a layout's points, with what they change of it."""
+        return self.manifest.backends[layout.backend].with_settings(layout.settings)
 
     def setting_key(self, point: SweepPoint) -> str:
         """Return the key of `setting` for a point of this plan: 16 hex digits."""
         return point.setting
 
     def setting(self, key: str) -> dict[str, Any]:
-        """Return what points share: ``{"backend": {…}, "circuit": text, "seed": root seed}``.
+        """Return what points share, as it is kept.
+
+        ``{"backend": {…}, "circuit": text, "content": of the text, "language": "3.0",
+        "reader": version of what made the content, "seed": root seed}``
 
         Raises:
             KeyError: No point of this plan has this key.
@@ -139,10 +190,10 @@ class Plan:
         """Return the canonical settings from which the point's id is made."""
         free = self.order_of(point).parameters
         return {
-            **self.setting(point.setting),
+            **self.factory.settings[point.setting].identity(),
             "parameters": dict(free),
             "repeat": point.repeat,
-            "shots": point.shots,
+            **({"shots": point.shots} if point.has_shots_axis else {}),
         }
 
     def composites(
@@ -150,18 +201,18 @@ class Plan:
         targets: Mapping[str, Target],
         only: Only | None = None,
         *,
-        generation_of: Callable[[SweepPoint], int] | None = None,
+        pieces_of: PiecesOf | None = None,
     ) -> Iterator[Batch]:
         """Pack points into composite jobs under the targets' limits, lazily.
 
         Args:
             targets: Backend name -> target; points of other backends are left out.
             only: Points to pack; None: all.
-            generation_of: Of each point's next purchase; None: 1. Generations are not mixed.
+            pieces_of: What is to be bought of a point now; None: all of it, for the first time.
         """
         from qbatch.plan.packing import pack
 
-        return pack(self, targets, only, generation_of)
+        return pack(self, targets, only, pieces_of)
 
     def summary(
         self,
@@ -169,6 +220,7 @@ class Plan:
         only: Only | None = None,
         *,
         drivers: Mapping[str, object] | None = None,
+        pieces_of: PiecesOf | None = None,
     ) -> PlanSummary:
         """Say how many points, shots and jobs there are, what they cost and how long they take.
 
@@ -176,7 +228,8 @@ class Plan:
             targets: Backend name -> target.
             only: Points that count; None: all.
             drivers: Backend name -> driver; those that have `estimate_s` are asked for the time.
+            pieces_of: What is to be bought of a point now, each a job; None: all of it.
         """
         from qbatch.plan.pricing.summary import summarise
 
-        return summarise(self, targets, only, drivers)
+        return summarise(self, targets, only, drivers, pieces_of)

@@ -21,7 +21,9 @@ def check_programs(plan: Plan, mistakes: Mistakes) -> None:
     for layout in plan.layouts():
         program = layout.program
         if not program.facts.measured_bits:
-            said = f"circuit {program.name!r} measures nothing; add a measurement"
+            why = "; ".join(program.facts.remarks)
+            said = f" that is kept: {why}" if why else "; add a measurement"
+            said = f"circuit {program.name!r} measures nothing{said}"
             mistakes.add(("circuits", program.name), said)
         registers = tuple((r.name, r.num_bits) for r in program.facts.registers)
         seen.setdefault(registers, program)

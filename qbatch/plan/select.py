@@ -2,7 +2,8 @@
 
     backend=noisy and shots>=1000          comparisons: = == != < <= > >=, numbers as numbers
     not (gamma=pi/2 or circuit~ring)       ~ : the value's text holds this text
-    noisy                                  a word: the name holds it, or the id begins with it
+    noisy                                  a word: the name holds it, or the id begins with it;
+                                           to `forget` and `cancel`: the whole name, or the id
     backend=noisy,shots=1000#2             a point's name: commas mean `and`, #2 means repeat=2
 
 Left of a comparison stands an axis, a parameter, or one of id, name, circuit, backend, shots,
@@ -26,7 +27,9 @@ from typing import TYPE_CHECKING, NoReturn
 
 from qbatch.arithmetic import ExpressionError, evaluate
 from qbatch.errors import SelectionError
+from qbatch.manifest.fields import as_written_time
 from qbatch.manifest.models import Value
+from qbatch.manifest.paths import is_time
 from qbatch.notation import did_you_mean, listed
 from qbatch.plan.geometry.where import same
 from qbatch.plan.geometry.written import values_by_axis
@@ -70,7 +73,11 @@ class _Token:
 
 
 def select(
-    expression: str, axes: Collection[str] | None = None, manifest: Manifest | None = None
+    expression: str,
+    axes: Collection[str] | None = None,
+    manifest: Manifest | None = None,
+    *,
+    is_exact: bool = False,
 ) -> Predicate:
     """Return a predicate over points.
 
@@ -78,12 +85,14 @@ def select(
         expression: See this module's head.
         axes: Names that may be compared beside `FIELDS`; None: any.
         manifest: Whose axes tell which values there are; None: not known.
+        is_exact: What is chosen is dropped or cancelled: a word is a point's whole name or the
+            beginning of its id, and ``~`` is refused.
 
     Raises:
         SelectionError: It cannot be read, or compares a name that does not exist; the text points
             at the place with a caret.
     """
-    return _Parser(expression, axes, manifest).parse()
+    return _Parser(expression, axes, manifest, is_exact=is_exact).parse()
 
 
 def check_meant(
@@ -91,6 +100,8 @@ def check_meant(
     axes: Collection[str] | None,
     points: Iterable[SweepPoint],
     manifest: Manifest | None = None,
+    *,
+    is_exact: bool = False,
 ) -> bool:
     """Tell whether any of the points is meant.
 
@@ -99,12 +110,13 @@ def check_meant(
         axes: As for `select`.
         points: Gone through until one is meant.
         manifest: As for `select`.
+        is_exact: As for `select`.
 
     Raises:
         SelectionError: None is, for a part of the expression fits no point at all; the text points
             at it and says which values there are.
     """
-    parser = _Parser(expression, axes, manifest)
+    parser = _Parser(expression, axes, manifest, is_exact=is_exact)
     is_meant = parser.parse()
     seen: dict[str, set[str]] = {part.name: set() for part in parser.parts if part.name}
     alone = dict.fromkeys(parser.parts, False)
@@ -137,8 +149,14 @@ class _Part:
 
 class _Parser:
     def __init__(
-        self, text: str, axes: Collection[str] | None, manifest: Manifest | None = None
+        self,
+        text: str,
+        axes: Collection[str] | None,
+        manifest: Manifest | None = None,
+        *,
+        is_exact: bool = False,
     ) -> None:
+        self._is_exact = is_exact
         self._manifest = manifest
         self.parts: list[_Part] = []
         self._text = text
@@ -228,7 +246,8 @@ class _Parser:
             self._fail("a comparison or a word is missing here", column)
         sign = self._take("op")
         if sign is None:
-            return self._note("", left.text, _holds(left.text), left)
+            holds = _is_called(left.text) if self._is_exact else _holds(left.text)
+            return self._note("", left.text, holds, left)
         right = self._take("word") or self._take("quoted")
         if right is None:
             self._fail(f"a value is missing after {sign.text!r}", self._next.column)
@@ -243,6 +262,12 @@ class _Parser:
 
     def refuse(self, part: _Part, values: Sequence[str]) -> NoReturn:
         """Say that no point fits a part of the expression, and which values there are."""
+        if not part.name and self._is_exact:
+            self._fail(
+                f"no point is called {part.value!r} and no id begins with it; what is dropped or "
+                f"cancelled is named whole, or by what it has, as in backend={part.value}",
+                part.column,
+            )
         if not part.name:
             self._fail(f"no point's name holds {part.value!r}, no id begins with it", part.column)
         near = did_you_mean(part.value, values)
@@ -255,10 +280,12 @@ class _Parser:
             self._fail(said + did_you_mean(name.text, known), name.column)
 
     def _compare(self, name: str, sign: _Token, right: _Token) -> Predicate:
+        if sign.text == "~" and self._is_exact:
+            self._fail("what is dropped or cancelled is named exactly; write = or !=", sign.column)
         if sign.text == "~":
             text = right.text
             return lambda point: (v := value_of(point, name)) is not None and text in _shown(v)
-        value = self._read(right)
+        value = self._read(right, name)
         if sign.text in ("=", "==", "!="):
             wanted, is_equal = sign.text != "!=", self._equality(name, value, right)
             return lambda point: (v := value_of(point, name)) is not None and is_equal(v) is wanted
@@ -270,12 +297,14 @@ class _Parser:
             and compare(v, limit)
         )
 
-    def _read(self, token: _Token) -> Value:
-        """Read a value: quoted is text; true, false; arithmetic; else text."""
+    def _read(self, token: _Token, name: str) -> Value:
+        """Read a value: quoted text; true, false; arithmetic; a time with its unit; else text."""
         if token.kind == "quoted":
             return token.text
         if token.text in ("true", "false"):
             return token.text == "true"
+        if is_time(name) and isinstance(time_s := as_written_time(token.text), float):
+            return time_s
         try:
             return evaluate(token.text, {} if self._manifest is None else self._manifest.vars)
         except ExpressionError:
@@ -296,6 +325,12 @@ class _Parser:
         if any(write(value) == written.text for value in values):
             return lambda value: write(value) == written.text
         return lambda value: _is_equal(value, wanted, written)
+
+
+def _is_called(text: str) -> Predicate:
+    if _HEX.fullmatch(text):
+        return lambda point: point.name == text or point.id.startswith(text)
+    return lambda point: point.name == text
 
 
 def _holds(text: str) -> Predicate:

@@ -37,6 +37,7 @@ from qbatch.providers.contract import (
     Prepared,
     Price,
     Rate,
+    Recalls,
     Surroundings,
     Target,
     Translates,
@@ -50,6 +51,8 @@ from qbatch.providers.registry import (
     misfit,
     open_driver,
     options_model,
+    remarks,
+    validate_changed,
     validate_settings,
 )
 
@@ -76,6 +79,7 @@ __all__ = [
     "Prepared",
     "Price",
     "Rate",
+    "Recalls",
     "Running",
     "Strange",
     "Surroundings",
@@ -89,5 +93,7 @@ __all__ = [
     "misfit",
     "open_driver",
     "options_model",
+    "remarks",
+    "validate_changed",
     "validate_settings",
 ]

@@ -23,8 +23,8 @@ _PROBLEMS = {
     "float_type": "is no number",
     "int_type": "is no whole number",
     "int_from_float": "is no whole number",
-    "bool_type": "is neither true nor false",
-    "bool_parsing": "is neither true nor false",
+    "bool_type": "is neither true nor false; write one of these",
+    "bool_parsing": "is neither true nor false; write one of these",
     "int_parsing": "is no whole number",
     "float_parsing": "is no number",
     "string_type": "is no text",
@@ -50,11 +50,20 @@ def complaints_about(model: type[BaseModel], data: Mapping[str, Any]) -> list[tu
     return []
 
 
-def complaints(error: ValidationError, model: type[BaseModel]) -> Iterator[tuple[Loc, str]]:
-    """Turn pydantic's errors about `model` into (place, what is wrong and how to mend it)."""
+def complaints(
+    error: ValidationError, model: type[BaseModel], found: Mapping[Loc, Any] | None = None
+) -> Iterator[tuple[Loc, str]]:
+    """Turn pydantic's errors about `model` into (place, what is wrong and how to mend it).
+
+    Args:
+        error: pydantic's.
+        model: Of the data.
+        found: Place -> the value there, where the error does not hold it.
+    """
     for detail in error.errors(include_url=False):
         loc = detail["loc"]
-        yield loc, _problem(detail["type"], detail, loc, _owner(loc, model))
+        told = {**detail, "input": (found or {}).get(loc, detail["input"])}
+        yield loc, _problem(detail["type"], told, loc, _owner(loc, model))
 
 
 def _owner(loc: Loc, model: type[BaseModel]) -> type[BaseModel]:
@@ -77,7 +86,7 @@ def _problem(kind: str, detail: Any, loc: Loc, owner: type[BaseModel]) -> str:
 
     context = detail.get("ctx") or {}
     shown = repr(detail.get("input"))[:60]
-    if kind == "wrong":
+    if kind in ("wrong", "amiss"):
         return str(context["problem"])
     if kind == "value_error":
         return str(context["error"])

@@ -20,11 +20,13 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from qbatch.job import CompositeJob
 from qbatch.providers.answers import Answer
+from qbatch.providers.kit.permission import Gate, Permission
 
 if TYPE_CHECKING:
     import httpx
 
     from qbatch.circuit import Circuit
+    from qbatch.manifest.paths import SettingValues
     from qbatch.result import Counts
 
 
@@ -40,6 +42,8 @@ class Surroundings:
         is_virtual: The clock is virtual: work must be done inline, never in threads or processes.
         folder: The manifest's, from which files that a backend names are read.
         now: The calendar; UTC, seconds since 1970.
+        permission: What the person lets manifests do with credentials.
+        gate: Where this backend's credential may go, for its wire; `open_driver` makes it.
     """
 
     environ: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -48,6 +52,8 @@ class Surroundings:
     is_virtual: bool = False
     folder: Path = field(default_factory=Path)
     now: Callable[[], float] = time.time
+    permission: Permission = field(default_factory=Permission)
+    gate: Gate = field(default_factory=Gate)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +67,9 @@ class Order:
         parameters: A value for each of `circuit.facts.parameters`.
         shots: 1 or more.
         seed: 0 <= seed < 2**63, derived from the root seed and the point's id.
+        settings: What the point changes of its backend. A driver need not look: it was opened with
+            the backend so changed, and is given no orders of other settings.
+        start: Of the point's sample these are shots [start, start + shots).
     """
 
     id: str
@@ -69,6 +78,8 @@ class Order:
     parameters: Mapping[str, float]
     shots: int
     seed: int
+    settings: SettingValues = ()
+    start: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -323,6 +334,22 @@ class Translates(Protocol):
 
 
 @runtime_checkable
+class Recalls(Protocol):
+    """What a driver offers whose cloud shows what was sent under the names that qbatch gives.
+
+    Copies of a run folder give the same names to the same purchases.
+    """
+
+    async def recall(self, batch: Batch) -> Sequence[Answer]:
+        """Say which children were sent before, by another copy of the run folder. Reads only.
+
+        The batch is prepared, and not sent from here. One that is there and cannot be followed
+        under this batch is HELD, with where a person finds it; one that is not there is left out.
+        """
+        ...
+
+
+@runtime_checkable
 class Leaves(Protocol):
     """What a driver offers whose jobs cost by being left."""
 
@@ -350,6 +377,10 @@ class Catalogue(Protocol):
 
     def base_urls(self) -> Sequence[str]:
         """Return where the cloud's services are."""
+        ...
+
+    def storage_urls(self) -> Sequence[str]:
+        """Return which stores of the person's own it uses, where it uses any."""
         ...
 
     async def list_targets(self) -> Sequence[Target]:

@@ -2,19 +2,23 @@
 
 Rules: nothing of a provider is imported before it is asked for. A third party's package announces
 its driver by entry point; the module that the entry point names may hold a pydantic model
-`Options`, which is then checked as ours are: at its line, with the nearest known name.
+`Options`, which is then checked as ours are: at its line, with the nearest known name; and a
+`VENDOR`, which says what hosts and variables are its cloud's. No driver is opened whose credential
+would go where the person does not allow: see `kit.permission`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from qbatch.errors import Refused, Unfit
+from qbatch.errors import CredentialsError, ProviderError, Refused, Unfit
 from qbatch.providers.contract import Driver, Surroundings
+from qbatch.providers.kit.permission import Gate, Vendor
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -23,6 +27,7 @@ if TYPE_CHECKING:
 
     from qbatch.circuit import Circuit
     from qbatch.manifest.models import Backend
+    from qbatch.manifest.paths import SettingValues
 
 Loc = tuple[str | int, ...]
 
@@ -64,7 +69,12 @@ ENTRY_POINTS = "qbatch.providers"
 
 
 def open_driver(
-    backend: Backend, *, name: str, folder: Path, surroundings: Surroundings | None = None
+    backend: Backend,
+    *,
+    name: str,
+    folder: Path,
+    surroundings: Surroundings | None = None,
+    settings: Collection[SettingValues] = (),
 ) -> Driver:
     """Return the driver of a backend: ours, or one that a package announces by entry point.
 
@@ -72,14 +82,67 @@ def open_driver(
         backend: Of a manifest.
         name: The backend's in the manifest.
         folder: The manifest's.
-        surroundings: What the driver may see of the world; its `folder` is replaced.
+        surroundings: What the driver may see of the world; its `folder` and `gate` are replaced.
+        settings: What its points change of it; none: nothing.
 
     Raises:
         Refused: Nobody knows the provider, its package cannot be loaded, or its settings are wrong.
+        CredentialsError: The backend names a credential that no manifest may.
+        Elsewhere: Its credential would go where the person has not allowed.
     """
     around = replace(surroundings or Surroundings(), folder=folder)
-    driver: Driver = _factory(backend.provider)(backend, name=name, surroundings=around)
-    return driver
+    opening = _factory(backend.provider)
+
+    def open_one(one: SettingValues) -> Driver:
+        changed = _changed(backend, one, name)
+        gate = Gate(changed.provider, _vendor(changed.provider), around.permission, around.environ)
+        gate.check_pointer(changed.credentials)
+        driver: Driver = opening(changed, name=name, surroundings=replace(around, gate=gate))
+        gate.source = _source(driver)
+        for url in dict.fromkeys([*([changed.url] if changed.url else []), *_addresses(driver)]):
+            gate.admit(url)
+        return driver
+
+    if not any(settings):
+        return open_one(())
+    from qbatch.providers.several import open_several
+
+    return open_several(open_one, settings, name)
+
+
+def _changed(backend: Backend, settings: SettingValues, name: str) -> Backend:
+    if not settings:
+        return backend
+    from pydantic import ValidationError
+
+    try:
+        return backend.with_settings(settings)
+    except ValidationError as error:  # those of a point bought before the manifest was changed
+        told = ", ".join(".".join(path) for path, _ in settings)
+        raise Refused(f"{name}: the backend cannot be set to a point's {told} any more") from error
+
+
+def _vendor(provider: str) -> Vendor:
+    """Return what belongs to a cloud; nothing of one whose package does not say."""
+    module = BUILT_IN[provider].driver if provider in BUILT_IN else _announced(provider).module
+    found = getattr(_loaded(provider, module), "VENDOR", None)
+    return found if isinstance(found, Vendor) else Vendor()
+
+
+def _source(driver: Any) -> str:
+    """Say where a driver's credential comes from; "" where it has none or does not say."""
+    try:
+        return str(driver.credential_source()) if hasattr(driver, "credential_source") else ""
+    except CredentialsError:
+        return ""
+
+
+def _addresses(driver: Any) -> Iterable[str]:
+    """Yield where a driver's cloud is; nothing where it does not know: its wire checks again."""
+    for door in ("base_urls", "storage_urls"):
+        if hasattr(driver, door):
+            with suppress(ProviderError):  # told when it is needed
+                yield from getattr(driver, door)()
 
 
 def options_model(provider: str) -> type[BaseModel] | None:
@@ -99,7 +162,7 @@ def options_model(provider: str) -> type[BaseModel] | None:
 
 
 def manifest_schema() -> dict[str, Any]:
-    """Return the JSON Schema of manifests, with the options of every provider there is.
+    """Return the JSON Schema of manifests, with options and noise of every provider.
 
     Raises:
         Refused: A third party's package cannot be loaded.
@@ -107,7 +170,9 @@ def manifest_schema() -> dict[str, Any]:
     from qbatch.manifest import json_schema
 
     models = {provider: options_model(provider) for provider in (*BUILT_IN, *_all_announced())}
-    return json_schema({provider: model for provider, model in models.items() if model})
+    parts = {provider: {"options": model} for provider, model in models.items() if model}
+    parts["local"]["noise"] = import_module("qbatch.providers.local.noise").Noise
+    return json_schema(parts)
 
 
 def validate_settings(backend: Backend, folder: Path) -> list[tuple[Loc, str]]:
@@ -135,6 +200,29 @@ def validate_settings(backend: Backend, folder: Path) -> list[tuple[Loc, str]]:
     return [(("options", *loc), text) for loc, text in complaints_about(model, backend.options)]
 
 
+def validate_changed(
+    backend: Backend, settings: SettingValues, folder: Path
+) -> list[tuple[Loc, str]]:
+    """Say what is wrong with a backend once `settings` are set, as `validate_settings` does."""
+    from pydantic import ValidationError
+
+    from qbatch.manifest.fields import AT_KEY
+    from qbatch.providers.complaints import complaints
+
+    account = ACCOUNT_OPTIONS.get(backend.provider, frozenset())
+    problems: list[tuple[Loc, str]] = [
+        (path, f"says whose account it is; write a backend for each {path[1]}")
+        for path, _ in settings
+        if path[0] == "options" and path[1] in account
+    ]
+    try:
+        changed = backend.with_settings(settings)
+    except ValidationError as error:
+        found = complaints(error, type(backend), dict(settings))
+        return problems + [(tuple(s for s in loc if s != AT_KEY), text) for loc, text in found]
+    return problems + validate_settings(changed, folder)
+
+
 def depends_on_values(backend: Backend) -> bool:
     """Whether a backend can run some circuits at some values only; see `misfit`."""
     if backend.provider != "local":
@@ -156,6 +244,20 @@ def misfit(
     """
     local = import_module(BUILT_IN["local"].driver)
     found: str | None = local.misfit(backend, folder, circuit, rows)
+    return found
+
+
+def remarks(backends: Sequence[Backend], folder: Path) -> list[str]:
+    """Say how settings of a backend were understood, and what of it is hardly meant; pure.
+
+    Args:
+        backends: The backend in each of its settings, all valid.
+        folder: The manifest's.
+    """
+    ours = [backend for backend in backends if backend.provider == "local"]
+    if not ours:
+        return []
+    found: list[str] = import_module(BUILT_IN["local"].driver).remarks(ours, folder)
     return found
 
 

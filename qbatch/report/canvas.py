@@ -14,7 +14,13 @@ if TYPE_CHECKING:
 
 #: Okabe and Ito's colours, told apart with any colour vision, on white and on dark grey.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6BB1", "#7F7F7F")
+#: Ends and middle of the colours of many numbers, about as bright as one another: seen on both.
+RAMP = ("#2b6fd6", "#a04ab8", "#d65a1e")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "h")
+#: Where colours come again: dashes of a line, and hatching of a bar, that tell them apart.
+DASHES: tuple[Any, ...] = ("-", (0, (4, 1.5)), (0, (1.2, 1.2)), (0, (6, 1.5, 1.2, 1.5)))
+HATCHES = ("", "////", "....", "xxxx")
+FONT_SIZE = 9.5  # points
 INK = "#1a2b3c"  # stands for the page's own text colour until the SVG is made fit
 PAPER = "#fefdfc"  # likewise for its background
 
@@ -49,7 +55,9 @@ class Canvas:
     def label(self, name: str | None) -> str:
         """An axis label: the name, and what it stands for."""
         name = name or ""
-        analysis = self.manifest.analysis
+        analysis, labels = self.manifest.analysis, self.manifest.report.labels
+        if name in labels:
+            return labels[name]
         if name in analysis.observables:
             text = analysis.observables[name].strip()
             return f"{name} = ⟨{text}⟩" if len(text) <= 32 else f"⟨{name}⟩"
@@ -58,6 +66,15 @@ class Canvas:
         if name == "shots":
             return "shots per point"
         return METRIC_LABELS.get(name, name)
+
+    def unit(self, name: str | None) -> str:
+        """The unit of an axis or number; "" where the manifest gives none."""
+        return self.manifest.report.units.get(name or "", "")
+
+    def with_unit(self, name: str | None, unit: str | None = None) -> str:
+        """An axis label with its unit, or with `unit`."""
+        told = self.unit(name) if unit is None else unit
+        return f"{self.label(name)} ({told})" if told else self.label(name)
 
     def text(self, name: str | None, value: Value | None) -> str:
         """A value of an axis, told from the axis' other values."""

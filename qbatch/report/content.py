@@ -1,7 +1,8 @@
 """What a report says, whatever it is written in: Markdown, HTML, or a person's own template.
 
 Rule: no clock, and no timings but those of clouds, so that equal runs on this machine give equal
-reports, however often they were interrupted.
+reports, however often they were interrupted; but for one line, the date on which the run was begun,
+which is kept with it.
 """
 
 from __future__ import annotations
@@ -10,18 +11,24 @@ import json
 import platform
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qbatch.job import JobState
+from qbatch.manifest.paths import put, setting_axis
+from qbatch.notation import listed, whole
+from qbatch.plan.pinning.revision import Revision
 from qbatch.plan.pricing.limits import taken
 from qbatch.report.agreement import Verdict as AgreementVerdict
 from qbatch.report.comparing import ALARM
 from qbatch.report.judging import CheckResult, Judgement
-from qbatch.report.numbers import amount, at_most, count_of, duration, percent, whole
-from qbatch.report.overview import Failure, Overview, Share
+from qbatch.report.numbers import amount, at_most, count_of, duration, percent
+from qbatch.report.overview import Extreme, Failure, Overview, Share
 from qbatch.report.rows import Columns, Run
 from qbatch.result import Verdict
 from qbatch.snapshot import Total, total_up
@@ -46,8 +53,17 @@ STATES = (
 #: Points from which on the highest and lowest are told before the table.
 MANY_POINTS = 30
 
+#: Circuits shown, and characters of each.
+MAX_CIRCUITS, MAX_CIRCUIT = 12, 20_000
+
+#: Points from which on the table of all of them is folded.
+FOLDED_FROM = 60
+
 #: Judgements shown of each verdict.
 MAX_SHOWN = {Verdict.FAIL: 20, Verdict.UNDECIDED: 10, Verdict.PASS: 3}
+
+#: Head of the column that a table has where nothing is analysed.
+OUTCOMES = "most frequent outcomes"
 
 #: Heads of `Content.times`.
 TIME_HEADS = (
@@ -74,7 +90,8 @@ REHEARSED = (
 
 _PACKAGES = ("qbatch", "qiskit", "qiskit-aer", "numpy")
 _LONGEST_FACT = 160
-_MOST_FACTS = 16
+_MOST_FACTS = 24
+_LONGEST_LIST = 6
 #: Facts that differ between machines and change no result: a report does not depend on them.
 _OF_THE_MACHINE = frozenset({"workers"})
 
@@ -149,6 +166,24 @@ class Content:
         return [f"{backend}: {text} ({count_of(n, 'point')})" for (backend, text), n in told]
 
     @property
+    def begun(self) -> str:
+        """When the run was begun: ``begun on 2026-11-29 at 09:01 UTC``; "" where nobody knows."""
+        at = self.run.meta.get("created_at")
+        return f"begun on {datetime.fromisoformat(at):%Y-%m-%d at %H:%M} UTC" if at else ""
+
+    @cached_property
+    def circuits(self) -> list[tuple[str, str]]:
+        """(name, text) of the circuits that points ran, free parameters left in."""
+        found = []
+        for name, point in list(self.overview.circuits.items())[:MAX_CIRCUITS]:
+            text = self.run.circuit_of(point) or ""
+            if len(text) > MAX_CIRCUIT:
+                text = f"{text[:MAX_CIRCUIT]}\n// … {len(text) - MAX_CIRCUIT:,} more characters"
+            if text:
+                found.append((name, text))
+        return found
+
+    @property
     def headline(self) -> str:
         """How far the run is, in a sentence."""
         overview = self.overview
@@ -176,10 +211,33 @@ class Content:
         """In the order of the manifest, those that have points."""
         shares = self.overview.backends
         return [
-            _backend(name, backend, self.run.targets.get(name), shares[name])
+            _backend(
+                name,
+                backend,
+                self._settings(name, backend),
+                self.run.targets.get(name),
+                shares[name],
+            )
             for name, backend in self.manifest.backends.items()
             if name in shares
         ]
+
+    def _settings(self, name: str, backend: Backend) -> dict[str, Any]:
+        """What of a backend decides results; what is an axis, by its values."""
+        settings: dict[str, Any] = {
+            "noise": backend.noise,
+            "options": backend.options,
+            "transpile": backend.transpile and backend.transpile.model_dump(exclude_none=True),
+        }
+        for axis in self.columns.parameters:
+            found = setting_axis(axis)
+            if found is not None and found.concerns(name):
+                values = self.columns.values.get(axis)
+                few = [self.columns.text(axis, value) for value in values or ()]
+                told = f"an axis ({listed(few, 5)})" if few else "an axis"
+                with suppress(KeyError):  # it is one of sweeps that do not have this backend
+                    settings = put(settings, found.path, told)
+        return settings
 
     @cached_property
     def purchases(self) -> Sequence[Purchase]:
@@ -269,6 +327,20 @@ class Content:
         ]
 
     @property
+    def left_out_note(self) -> str:
+        """That checks were judged at more points than are shown; "" where all are."""
+        if all(len(shown(check)) == check.numbers.total() for check in self.overview.checks):
+            return ""
+        return "Of each check the points nearest to failing are shown: fails, undecided, passes."
+
+    @property
+    def constant_note(self) -> str:
+        """What has one value at every point, and is no column of the table; "" for nothing."""
+        constant = self.columns.constant.items()
+        told = ", ".join(f"{name} = {self.columns.text(name, value)}" for name, value in constant)
+        return f"At every point that has it: {told}." if told else ""
+
+    @property
     def equalities_note(self) -> str:
         """How many true equalities fail by chance; "" where there is nothing to say."""
         judged = sum(
@@ -305,12 +377,20 @@ class Content:
     @property
     def command(self) -> str:
         """What to type to run it again."""
-        manifest = self.manifest
-        path = manifest.path.name if manifest.path else f"{manifest.name}.yaml"
-        words = ["qbatch", "run", path]
+        manifest, path = self.manifest, Path(self.run.meta.get("manifest_path", "<string>"))
+        if path == Path("<string>"):
+            path = manifest.path or Path(f"{manifest.name}.yaml")
+        # Of an absolute path the folders say more of the machine than of the experiment.
+        words = ["qbatch", "run", path.name if path.is_absolute() else str(path)]
         for override in manifest.overrides:
             words += ["-S", override]
         return shlex.join([*words, "--trust"] if manifest.trust else words)
+
+    @property
+    def revision(self) -> str:
+        """The manifest's git commit and branch when it was last run; "" where git knew none."""
+        noted = self.run.meta.get("revision", "")
+        return str(Revision(**json.loads(noted))) if noted else ""
 
     @property
     def seeds(self) -> str:
@@ -338,6 +418,11 @@ def shown(check: CheckResult) -> list[Judgement]:
     return found
 
 
+def others_text(one: Extreme) -> str:
+    """How many further points have the same value: "" for none."""
+    return f" and {count_of(one.others, 'other point')}" if one.others else ""
+
+
 def where_text(where: Where, columns: Columns) -> str:
     """``backend = noisy, shots = 100 or 1000``; "" for all points."""
     parts = []
@@ -347,11 +432,12 @@ def where_text(where: Where, columns: Columns) -> str:
     return ", ".join(parts)
 
 
-def _backend(name: str, backend: Backend, described: Any, share: Share) -> BackendFacts:
+def _backend(
+    name: str, backend: Backend, settings: Mapping[str, Any], described: Any, share: Share
+) -> BackendFacts:
     said = dict(described) if isinstance(described, Mapping) else {}
     facts = said.pop("facts", {})
     target = str(said.pop("name", "") or backend.target or "")
-    settings = {"noise": backend.noise, "options": backend.options, "transpile": backend.transpile}
     return BackendFacts(
         name,
         backend.provider,
@@ -363,28 +449,38 @@ def _backend(name: str, backend: Backend, described: Any, share: Share) -> Backe
 
 
 def _told(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Each value as short text; what is empty is left out."""
-    told = 0
-    for key, value in values.items():
-        if value is None or value == "" or key in _OF_THE_MACHINE or told >= _MOST_FACTS:
-            continue
-        told += 1
+    """Each value as short text, those of inner maps under their paths; empty ones are left out."""
+    pairs = [(key, value) for key, value in _flat(values) if value is not None and value != ""]
+    for key, value in pairs[:_MOST_FACTS]:
         text = _plainly(value)
         yield key, text if len(text) <= _LONGEST_FACT else text[: _LONGEST_FACT - 1] + "…"
+    if len(pairs) > _MOST_FACTS:
+        yield "and", f"{len(pairs) - _MOST_FACTS} more, kept with the run"
+
+
+def _flat(values: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in values.items():
+        if hasattr(value, "model_dump"):
+            value = value.model_dump()
+        if key in _OF_THE_MACHINE:
+            continue
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{path}{key}.")
+        else:
+            yield f"{path}{key}", value
 
 
 def _plainly(value: Any) -> str:
-    """A fact without the quotation marks of JSON.
+    """A fact without the quotation marks of JSON; of a long list how it begins.
 
-    >>> _plainly({"ids": ["a", "b"], "online": True, "set": '{"x": 1}'})
-    '{ids: [a, b], online: true, set: {"x": 1}}'
+    >>> _plainly(["a", True, 3]), _plainly(list(range(30)))
+    ('a, true, 3', '0, 1, 2, 3, 4, 5, … (30)')
     """
-    if hasattr(value, "model_dump"):
-        value = value.model_dump()
+    if isinstance(value, list | tuple):
+        first = ", ".join(map(_plainly, value[:_LONGEST_LIST]))
+        return first if len(value) <= _LONGEST_LIST else f"{first}, … ({len(value)})"
     if isinstance(value, Mapping):
         return "{" + ", ".join(f"{key}: {_plainly(each)}" for key, each in value.items()) + "}"
-    if isinstance(value, list | tuple):
-        return "[" + ", ".join(map(_plainly, value)) + "]"
     return value if isinstance(value, str) else json.dumps(value, default=str)
 
 

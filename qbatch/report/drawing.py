@@ -5,13 +5,14 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from matplotlib.figure import Figure as Sheet
 
-from qbatch.report.canvas import INK, MAX_FACETS, Canvas
-from qbatch.report.numbers import count_of, full, percent, plain
+from qbatch.report.canvas import COLORS, DASHES, INK, MAX_FACETS, Canvas
+from qbatch.report.numbers import count_of, full, labels, percent, plain
 from qbatch.report.scales import Palette, Scale, in_order, is_number
 from qbatch.report.series import Mark
 from qbatch.result import Counts, wilson
@@ -27,6 +28,8 @@ MAX_BARS = 32
 MAX_VECTOR_CELLS = 4_000
 #: Dots drawn one by one.
 MAX_VECTOR_DOTS = 6_000
+#: Lines that are told apart by colour and dash.
+MAX_STROKES = len(COLORS) * len(DASHES)
 _PANEL_IN = (6.6, 3.7)
 _SMALL_PANEL_IN = (3.5, 2.9)
 
@@ -70,6 +73,27 @@ def draw(canvas: Canvas) -> Sheet:
 Panels = Sequence[tuple["Value | None", "Axes"]]
 
 
+def _set_axes(
+    canvas: Canvas, panels: Panels, marks: Sequence[Mark], along_x: Scale, along_y: Scale
+) -> None:
+    """Put ticks and labels beside both axes of every panel."""
+    plot, texts = canvas.series.plot, []
+    for axis, along in (("x", along_x), ("y", along_y)):
+        name = getattr(plot, axis)
+        values, unit = [getattr(mark, axis) for mark in marks], canvas.unit(name)
+        for _, axes in panels:
+            unit = along.mark(
+                getattr(axes, f"{axis}axis"),
+                values,
+                partial(canvas.labels, name),
+                getattr(plot, f"{axis}scale"),
+                canvas.unit(name),
+                is_measured=canvas.series.measures(axis),
+            )
+        texts.append(canvas.with_unit(name, unit))
+    _set_labels(panels, *texts)
+
+
 def _set_labels(panels: Panels, x: str, y: str) -> None:
     for _, axes in panels:
         spec = axes.get_subplotspec()
@@ -89,9 +113,8 @@ def _draw_lines(canvas: Canvas, sheet: Sheet, panels: Panels) -> None:
     pooled = _drawable(canvas, series.pooled(), says_so=False)
     along_x = Scale.of(mark.x for mark in marks)
     along_y = Scale.of(mark.y for mark in marks)
+    marks, pooled, by = _told_apart(canvas, marks, pooled)
     palette = Palette((mark.color for mark in marks), partial(canvas.labels, plot.color))
-    # A measured axis has ticks at round numbers, also where its values are multiples of π.
-    heights = [mark.y for mark in marks] if plot.yscale == "log" else []
     for facet, axes in panels:
         here = [mark for mark in marks if mark.facet == facet]
         means = [mark for mark in pooled if mark.facet == facet]
@@ -100,25 +123,45 @@ def _draw_lines(canvas: Canvas, sheet: Sheet, panels: Panels) -> None:
                 dots = [mark for mark in here if mark.color == color]
                 aside = 0.0 if along_x.words is None else palette.aside(color)
                 _draw_repeats(axes, dots, palette.color(color), along_x, along_y, aside)
-        seen: set[Value | None] = set()
         for key in dict.fromkeys(mark.key for mark in means):
             line = sorted(
                 (mark for mark in means if mark.key == key), key=lambda m: along_x.place(m.x)
             )
             color = line[0].color
-            name = palette.label(color) if color not in seen else "_"
-            seen.add(color)
-            style = {"color": palette.color(color), "marker": palette.marker(color), "label": name}
             aside = 0.0 if along_x.words is None else palette.aside(color)
-            _draw_line(canvas, axes, line, along_x, along_y, style, aside)
+            _draw_line(canvas, axes, line, along_x, along_y, palette.line(color), aside)
         _draw_floor(axes, means, along_x)
-        along_x.mark(
-            axes.xaxis, (mark.x for mark in marks), partial(canvas.labels, plot.x), plot.xscale
-        )
-        along_y.mark(axes.yaxis, heights, partial(canvas.labels, plot.y), plot.yscale)
-    _set_labels(panels, canvas.label(plot.x), canvas.label(plot.y))
-    palette.add_legend(sheet, panels[0][1], plot.color)
-    _describe_lines(canvas, marks, pooled)
+    _set_axes(canvas, panels, marks, along_x, along_y)
+    palette.add_legend(sheet, by, of_lines=True)
+    _describe_lines(canvas, marks, pooled, f"{palette.told('dash')} for each {by}" if by else "")
+
+
+def _told_apart(
+    canvas: Canvas, marks: list[Mark], pooled: list[Mark]
+) -> tuple[list[Mark], list[Mark], str]:
+    """Give colours of their own to lines that differ in axes which nothing shows.
+
+    Returns:
+        Marks and pooled marks; what colours stand for, "" for nothing.
+    """
+    plot, (names, texts) = canvas.series.plot, canvas.series.hidden()
+    by = canvas.with_unit(plot.color) if plot.color else ""
+    rests = len({(mark.color, mark.rest) for mark in marks})
+    if not names or len({(mark.facet, mark.color) for mark in marks}) == len(
+        {mark.key for mark in pooled}
+    ):
+        return marks, pooled, by
+    if rests > MAX_STROKES:
+        told = f"Lines of one colour differ in {', '.join(names)}, which this figure does not show."
+        canvas.caption.append(told)
+        return marks, pooled, by
+
+    def named(mark: Mark) -> Mark:
+        own = [canvas.text(plot.color, mark.color)] if plot.color else []
+        return replace(mark, color=", ".join([*own, texts[mark.rest]]))
+
+    (by,) = labels([", ".join([*([by] if by else []), *map(canvas.with_unit, names)])])
+    return [named(mark) for mark in marks], [named(mark) for mark in pooled], by
 
 
 def _drawable(canvas: Canvas, marks: list[Mark], *, says_so: bool = True) -> list[Mark]:
@@ -141,7 +184,7 @@ def _draw_line(
     line: list[Mark],
     along_x: Scale,
     along_y: Scale,
-    style: Any,
+    style: dict[str, Any],
     aside: float,
 ) -> None:
     xs = [along_x.place(mark.x) + aside for mark in line]
@@ -153,8 +196,9 @@ def _draw_line(
     if low and (not joined or len(line) <= 40):
         axes.vlines(xs, low, high, color=style["color"], linewidth=0.9, alpha=0.8)
     if joined:
-        axes.plot(xs, ys, color=style["color"], linewidth=1.2, alpha=0.85)
-    (dots,) = axes.plot(xs, ys, linestyle="none", **style, rasterized=len(line) > MAX_VECTOR_DOTS)
+        axes.plot(xs, ys, **(style | {"marker": None}), linewidth=1.2, alpha=0.85)
+    alone = style | {"linestyle": "none"}
+    (dots,) = axes.plot(xs, ys, **alone, rasterized=len(line) > MAX_VECTOR_DOTS)
     canvas.tooltips(dots, [_tooltip(canvas, mark) for mark in line])
 
 
@@ -203,11 +247,10 @@ def _draw_floor(axes: Axes, means: list[Mark], along_x: Scale) -> None:
         axes.plot(xs, ys, color=INK, alpha=0.6, linestyle=(0, (4, 3)), linewidth=1, label="_")
 
 
-def _describe_lines(canvas: Canvas, marks: list[Mark], pooled: list[Mark]) -> None:
+def _describe_lines(canvas: Canvas, marks: list[Mark], pooled: list[Mark], stroke: str) -> None:
     plot = canvas.series.plot
-    lines = len({mark.key for mark in pooled})
     what = f"{canvas.label(plot.y)} against {canvas.label(plot.x)}"
-    coloured = f", one colour for each {plot.color}" if plot.color else ""
+    coloured = f", {stroke}" if stroke else ""
     parted = f", one panel for each {plot.facet}" if plot.facet else ""
     canvas.caption.insert(0, f"{what}{coloured}{parted}; {count_of(len(marks), 'point')}.")
     bands = {
@@ -220,13 +263,10 @@ def _describe_lines(canvas: Canvas, marks: list[Mark], pooled: list[Mark]) -> No
         canvas.caption.append(
             "Repeats are pooled: their counts are added up, then analysed. Each is a faint dot."
         )
-    shown = {mark.color for mark in marks}
-    if lines > len(shown) * max(1, len({mark.facet for mark in marks})):
-        canvas.caption.append(
-            "Several lines of one colour differ in axes that this figure does not show."
-        )
     if any(mark.estimate and mark.estimate.floor is not None for mark in pooled):
-        canvas.caption.append("Dashed: what a perfect device would show with as many shots.")
+        canvas.caption.append(
+            "Thin and dashed: what a perfect device would show with as many shots."
+        )
 
 
 # -- heatmaps --------------------------------------------------------------------------------------
@@ -260,18 +300,12 @@ def _draw_heatmaps(canvas: Canvas, sheet: Sheet, panels: Panels) -> None:
         )
         if len(texts) == grid.size:
             canvas.tooltips(mesh, [texts[at] for at in np.ndindex(grid.shape)])
-        for along, axis, scale, name in (
-            (along_x, "x", plot.xscale, plot.x),
-            (along_y, "y", plot.yscale, plot.y),
-        ):
-            places = [getattr(mark, axis) for mark in marks]
-            along.mark(getattr(axes, f"{axis}axis"), places, partial(canvas.labels, name), scale)
         _ring_highest(axes, here, along_x, along_y)
-    _set_labels(panels, canvas.label(plot.x), canvas.label(plot.y))
+    _set_axes(canvas, panels, marks, along_x, along_y)
     for _, axes in panels:
         axes.grid(visible=False)
     if mesh is not None:
-        bar = sheet.colorbar(mesh, ax=[axes for _, axes in panels], label=canvas.label(plot.z))
+        bar = sheet.colorbar(mesh, ax=[axes for _, axes in panels], label=canvas.with_unit(plot.z))
         bar.outline.set_visible(False)
     _describe_heatmap(canvas, marks, overlaid)
 
@@ -332,19 +366,24 @@ def _draw_histograms(canvas: Canvas, sheet: Sheet, panels: Panels) -> None:
     bins: Any = "auto" if len(set(places)) > 1 else 1
     if along.words is not None:
         bins = [i - 0.5 for i in range(len(along.words) + 1)]
-    edges = np.histogram_bin_edges(places, bins=bins)
+    edges, unit = np.histogram_bin_edges(places, bins=bins), ""
     for facet, axes in panels:
         for color in palette.values:
             here = [
                 along.place(mark.x) for mark in marks if mark.facet == facet and mark.color == color
             ]
-            axes.hist(
-                here, list(edges), color=palette.color(color), alpha=0.6, label=palette.label(color)
-            )
-        along.mark(axes.xaxis, (mark.x for mark in marks), partial(canvas.labels, plot.x))
-    _set_labels(panels, canvas.label(plot.x), "points")
-    palette.add_legend(sheet, panels[0][1], plot.color)
-    canvas.caption.append(f"How {count_of(len(marks), 'point')} spread over {plot.x}.")
+            axes.hist(here, list(edges), alpha=0.6, **palette.bar(color))
+        unit = along.mark(
+            axes.xaxis,
+            [mark.x for mark in marks],
+            partial(canvas.labels, plot.x),
+            unit=canvas.unit(plot.x),
+            is_measured=canvas.series.measures("x"),
+        )
+    _set_labels(panels, canvas.with_unit(plot.x, unit), "points")
+    palette.add_legend(sheet, plot.color, of_lines=False)
+    coloured = _coloured(palette, plot.color)
+    canvas.caption.append(f"How {count_of(len(marks), 'point')} spread over {plot.x}{coloured}.")
 
 
 def _draw_outcomes(canvas: Canvas, sheet: Sheet, panels: Panels) -> None:
@@ -374,16 +413,23 @@ def _draw_outcomes(canvas: Canvas, sheet: Sheet, panels: Panels) -> None:
             range(len(bars)), list(bars), rotation=90 if is_long else 0, family="monospace"
         )
     _set_labels(panels, "outcome (bit 0 rightmost)", "frequency")
-    palette.add_legend(sheet, panels[0][1], plot.color)
-    shots = sum(counts.shots for counts in outcomes.values())
+    palette.add_legend(sheet, plot.color, of_lines=False)
+    shots, coloured = (
+        sum(counts.shots for counts in outcomes.values()),
+        _coloured(palette, plot.color),
+    )
     canvas.caption.append(
         f"Frequencies of outcomes over {count_of(shots, 'shot')}, with "
-        f"{percent(canvas.series.columns.level, 0)} Wilson intervals."
+        f"{percent(canvas.series.columns.level, 0)} Wilson intervals{coloured}."
     )
     if wanted:
-        canvas.caption.append("Dashed: the target distribution.")
+        canvas.caption.append("Thin and dashed: the target distribution.")
     if left_out:
         canvas.caption.append(f"{count_of(left_out, 'rarer outcome')} not shown.")
+
+
+def _coloured(palette: Palette, name: str | None) -> str:
+    return f", {palette.told('hatching')} for each {name}" if name else ""
 
 
 def _bars(all_counts: Iterable[Counts]) -> tuple[list[str], int]:
@@ -413,7 +459,6 @@ def _draw_bars(
         xs,
         [s.value for s in shares],
         width * 0.92,
-        color=palette.color(color),
-        label=palette.label(color),
+        **palette.bar(color),
     )
     axes.vlines(xs, [s.low for s in shares], [s.high for s in shares], color=INK, linewidth=0.9)

@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from qbatch.report.canvas import INK, PAPER, Canvas
-from qbatch.report.numbers import count_of, visible
+from qbatch.notation import visible
+from qbatch.report.canvas import FONT_SIZE, INK, PAPER, Canvas
+from qbatch.report.numbers import count_of
 from qbatch.report.series import MAX_MARKS, Series
 
 if TYPE_CHECKING:
@@ -106,9 +107,9 @@ def _to_svg(drawn: Callable[[], Any], salt: str) -> str:
         "svg.hashsalt": salt,
         "svg.id": None,
         "font.family": "sans-serif",
-        "font.size": 9.5,
-        "axes.titlesize": 9.5,
-        "axes.labelsize": 9.5,
+        "font.size": FONT_SIZE,
+        "axes.titlesize": FONT_SIZE,
+        "axes.labelsize": FONT_SIZE,
         "text.color": INK,
         "axes.labelcolor": INK,
         "axes.edgecolor": INK,

@@ -29,7 +29,7 @@ def replacing(path: Path) -> Iterator[Path]:
     """Give the path to write to; what was written there takes `path`'s place at the end.
 
     A reader sees the old file or the new one. After an error the old one stays. A link stays, and
-    its target is replaced.
+    its target is replaced. Its folder is not made: a name that was mistyped is told.
 
     Raises:
         UnwritableError: The operating system refused: the text says why.
@@ -45,7 +45,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 def unwritable(path: Path, error: OSError) -> UnwritableError:
     """Say what the operating system's `error` about `path` means to the person."""
-    is_file = isinstance(error, FileExistsError)  # where a folder should be
+    is_file = isinstance(error, FileExistsError | NotADirectoryError)  # where a folder should be
     reason = f"{error.filename} is no folder" if is_file else error.strerror or str(error)
     return UnwritableError(
         f"{path}: cannot be written ({reason})",
@@ -72,12 +72,36 @@ def _is_stdout(found: os.stat_result) -> bool:
         return False
 
 
+def check_folder(path: Path) -> None:
+    """See that a folder is there.
+
+    Raises:
+        OSError: It is not.
+    """
+    if not path.exists():
+        raise FileNotFoundError(errno.ENOENT, f"there is no folder {path}", str(path))
+    if not path.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, "Not a directory", str(path))
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder that is a report's own, and those above it.
+
+    Raises:
+        UnwritableError: The operating system refused.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise unwritable(path, error) from error
+
+
 @contextmanager
 def _renamed_to(path: Path) -> Iterator[Path]:
     place = Path(os.path.realpath(path)) if path.is_symlink() else path
     fresh = draft_beside(place)
     try:
-        place.parent.mkdir(parents=True, exist_ok=True)
+        check_folder(place.parent)
         yield fresh
         fresh.replace(place)
     finally:

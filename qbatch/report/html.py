@@ -18,18 +18,22 @@ from tempfile import SpooledTemporaryFile
 from typing import IO, TYPE_CHECKING, Any
 
 from qbatch.job import JobState
+from qbatch.notation import whole
 from qbatch.report.content import (
     COST_HEADS,
+    FOLDED_FROM,
     MANY_POINTS,
+    OUTCOMES,
     TIME_HEADS,
     Content,
     how_to_read,
+    others_text,
     settings_text,
     shown,
     where_text,
 )
 from qbatch.report.judging import CheckResult, Judgement
-from qbatch.report.numbers import count_of, interval, p_cell, short, whole
+from qbatch.report.numbers import count_of, interval, outcomes, p_cell, short
 from qbatch.report.overview import axis_values
 from qbatch.report.rows import Columns, Floors, Point
 
@@ -38,9 +42,6 @@ if TYPE_CHECKING:
 
     from qbatch.manifest.models import Value
     from qbatch.result import Estimate
-
-#: Rows from which on the table is folded at first.
-FOLDED_FROM = 500
 
 _MARKS = {"pass": "✔", "fail": "✘", "undecided": "?"}
 _FOLDER = Path(__file__).parent / "page"
@@ -72,7 +73,7 @@ class HtmlRows:
     def add(self, point: Point) -> None:
         """Take in one point."""
         values = axis_values(point, self.columns)
-        names = (*self.columns.axes, *self.columns.parameters)
+        names = self.columns.varied
         cells = [self._axis_cell(n, v) for n, v in zip(names, values, strict=True)]
         if self.number == 0:
             self.numeric = {n for n, v in zip(names, values, strict=True) if _is_number(v)}
@@ -88,6 +89,9 @@ class HtmlRows:
         for name in self.columns.numbers:
             estimate = estimates.get(name)
             cells.append("<td></td>" if estimate is None else self._number(name, estimate, point))
+        if not self.columns.numbers:
+            told = outcomes(point.counts) if point.counts else ""
+            cells.append(f'<td class="outcomes">{told}</td>')
         title = escape(point.name)
         self._waiting.append(f'<tr id="p-{point.id[:16]}" title="{title}">{"".join(cells)}</tr>\n')
         self.number += 1
@@ -146,7 +150,7 @@ def html_pieces(content: Content, rows: HtmlRows) -> Iterator[str]:
     from markupsafe import Markup
 
     style, script = _asset("page.css"), _asset("sort.js")
-    axes = [*content.columns.axes, *content.columns.parameters] or ["point"]
+    axes = content.columns.varied or ["point"]
     return _template().generate(
         content=content,
         style=Markup(style),
@@ -157,6 +161,7 @@ def html_pieces(content: Content, rows: HtmlRows) -> Iterator[str]:
         sections=_sections(content),
         marks=_MARKS,
         ruler=lambda check, one: Markup(_ruler(check, one)),
+        outcomes=OUTCOMES,
         safe=Markup,
         shown=shown,
         where_text=where_text,
@@ -165,6 +170,7 @@ def html_pieces(content: Content, rows: HtmlRows) -> Iterator[str]:
         whole=whole,
         p_cell=p_cell,
         settings_text=settings_text,
+        others_text=others_text,
         time_heads=TIME_HEADS,
         cost_heads=COST_HEADS,
         count_of=count_of,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from bisect import insort
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -12,7 +14,7 @@ from qbatch.plan.geometry.where import Narrowed, is_match, narrowed
 from qbatch.plan.geometry.written import values_by_axis
 from qbatch.report.numbers import count_of
 from qbatch.report.rows import Point, Run, axes_of
-from qbatch.result import Check, Estimate, Verdict, explain, judge, parse_check
+from qbatch.result import Check, Estimate, Verdict, explain, judge, margin, parse_check
 
 if TYPE_CHECKING:
     from qbatch.manifest.models import Value, Where
@@ -31,6 +33,7 @@ class Judgement:
         verdict: Judged on the interval.
         estimate: What was measured; None when nothing was.
         reason: Why.
+        margin: How far it is from failing; infinite where nothing was measured.
     """
 
     id: str
@@ -38,6 +41,7 @@ class Judgement:
     verdict: Verdict
     estimate: Estimate | None
     reason: str
+    margin: float = math.inf
 
 
 @dataclass(slots=True)
@@ -49,7 +53,7 @@ class CheckResult:
         where: Of which points.
         meant: The same, given which values the axes have.
         numbers: Verdict -> how many points.
-        kept: The first judgements of each verdict.
+        kept: Judgements of each verdict, those nearest to failing first; see `margin`.
     """
 
     check: Check
@@ -88,9 +92,12 @@ class CheckResult:
         verdict = Verdict.UNDECIDED if estimate is None else judge(self.check, estimate)
         self.numbers[verdict] += 1
         kept = self.kept.setdefault(verdict, [])
-        if len(kept) < MAX_KEPT:
+        away = math.inf if estimate is None else margin(self.check, estimate)
+        if len(kept) < MAX_KEPT or away < kept[-1].margin:
             reason = _not_measured(point) if estimate is None else explain(self.check, estimate)
-            kept.append(Judgement(point.id, point.name, verdict, estimate, reason))
+            one = Judgement(point.id, point.name, verdict, estimate, reason, away)
+            insort(kept, one, key=lambda each: each.margin)
+            del kept[MAX_KEPT:]
 
 
 def _not_measured(point: Point) -> str:

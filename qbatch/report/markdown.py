@@ -1,7 +1,8 @@
 """The report as Markdown: reads well as plain text, and on any forge that renders it.
 
-Rule: texts of others are put in by `cell` (inside of a line or a table), `line` (where one begins)
-or `fenced`, and make neither markup nor links.
+Rule: texts of others are put in by `cell` (inside of a line or a table), `line` (where one begins),
+`code` (a span of code, where escapes would be shown as they are) or `fenced`, and make neither
+markup nor links.
 """
 
 from __future__ import annotations
@@ -9,17 +10,21 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
+from qbatch.notation import whole
 from qbatch.report.content import (
     COST_HEADS,
+    FOLDED_FROM,
     MANY_POINTS,
+    OUTCOMES,
     TIME_HEADS,
     Content,
     how_to_read,
+    others_text,
     settings_text,
     shown,
     where_text,
 )
-from qbatch.report.numbers import count_of, full, p_cell, whole
+from qbatch.report.numbers import count_of, full, outcomes, p_cell
 from qbatch.report.overview import axis_values
 from qbatch.report.rows import Columns, Floors, Point
 from qbatch.result import Verdict
@@ -28,10 +33,13 @@ from qbatch.result import Verdict
 MAX_ROWS = 1_000
 
 _VERDICTS = {Verdict.PASS: "✔ pass", Verdict.FAIL: "✘ fail", Verdict.UNDECIDED: "? undecided"}
-_SPECIAL = str.maketrans({"\\": r"\\", "|": r"\|", "<": "&lt;", "\n": " ", "\r": " ", "`": "'"})
+_SPECIAL = str.maketrans({"\\": r"\\", "|": r"\|", "\n": " ", "\r": " ", "`": "'"})
 
 #: Where a text in brackets would become a link, an image or what a link refers to.
 _LINK = re.compile(r"\](?=[(\[:])")
+
+#: Where what reads as an entity begins.
+_ENTITY = re.compile(r"&(?=#?\w+;)")
 
 #: What makes a heading, a quotation, a list, a rule or a fence of a line that begins with it.
 _OPENS = re.compile(r"#|>|~~~|[*+-](?=\s|$)|([*_-])(?:\s*\1){2}")
@@ -40,10 +48,11 @@ _OPENS = re.compile(r"#|>|~~~|[*+-](?=\s|$)|([*_-])(?:\s*\1){2}")
 def cell(text: str) -> str:
     r"""Text made safe inside a table: no new column, no new row, no markup of HTML, no link.
 
-    >>> cell("a|b <i>"), cell("![x](y)")
-    ('a\\|b &lt;i>', '![x\\](y)')
+    >>> cell("a|b <i>"), cell("![x](y)"), cell("AT&T &lt;")
+    ('a\\|b &lt;i>', '![x\\](y)', 'AT&T &amp;lt;')
     """
-    return _LINK.sub(r"\]", text.translate(_SPECIAL))
+    text = _ENTITY.sub("&amp;", text.translate(_SPECIAL)).replace("<", "&lt;")
+    return _LINK.sub(r"\]", text)
 
 
 def line(text: str) -> str:
@@ -54,6 +63,24 @@ def line(text: str) -> str:
     """
     text = cell(text).strip()
     return f"\\{text}" if _OPENS.match(text) else text
+
+
+def code(text: str, *, in_table: bool = False) -> str:
+    r"""A span of code that shows a text as it is: entities and backslashes say nothing inside one.
+
+    In a table a pipe needs a backslash even there, which the table's reader takes away; so one that
+    has a backslash already would end the column, and is told apart by a space.
+
+    >>> code("zz <= -0.9"), code("|x| < 1", in_table=True), code("a`b")
+    ('`zz <= -0.9`', '`\\|x\\| < 1`', '``a`b``')
+    """
+    text = " ".join(text.split())
+    if in_table:
+        text = re.sub(r"(?<=\\)(?=\|)", " ", text).replace("|", r"\|")
+    longest = max((len(run) for run in re.findall("`+", text)), default=0)
+    fence = "`" * (longest + 1)
+    space = " " if not text.strip("`") or text[:1] == "`" or text[-1:] == "`" else ""
+    return f"{fence}{space}{text}{space}{fence}"
 
 
 def fenced(kind: str, text: str) -> Iterator[str]:
@@ -96,8 +123,8 @@ class MarkdownRows:
     @property
     def head(self) -> list[str]:
         """Of the table."""
-        axes = [*self.columns.axes, *self.columns.parameters]
-        return [*map(cell, axes or ["point"]), "state", *map(cell, self.columns.numbers)]
+        numbers = self.columns.numbers or (OUTCOMES,)
+        return [*map(cell, self.columns.varied or ["point"]), "state", *map(cell, numbers)]
 
     def has_room_for(self, rows: int) -> bool:
         """Whether none of so many rows is left out."""
@@ -109,8 +136,7 @@ class MarkdownRows:
             self.left_out += 1
             return
         values = axis_values(point, self.columns)
-        names = (*self.columns.axes, *self.columns.parameters)
-        texts = map(self.columns.text, names, values)
+        texts = map(self.columns.text, self.columns.varied, values)
         row = [cell(text) for text in texts] or [cell(point.name)]
         row.append(point.job.state.value)
         estimates = point.estimates
@@ -120,6 +146,8 @@ class MarkdownRows:
                 "" if estimate is None else full(self._floors.beside(name, estimate, point.shots))
             )
             row.append(text)
+        if not self.columns.numbers:
+            row.append(outcomes(point.counts) if point.counts else "")
         self.rows.append(row)
 
     def lines(self) -> Iterator[str]:
@@ -148,6 +176,8 @@ def markdown_lines(content: Content, rows: MarkdownRows, figures: str = "figures
         f"{figure} {what}" for figure, what in content.tiles[1:]
     )
     yield ""
+    if content.begun:
+        yield from (f"The run was {content.begun}.", "")
     yield from _checks(content)
     yield from _failures(content)
     yield from _held(content)
@@ -170,18 +200,19 @@ def _checks(content: Content) -> Iterator[str]:
     rows = []
     for check in content.overview.checks:
         where = cell(where_text(check.where, content.columns)) or "all points"
-        rows.append([_VERDICTS[check.verdict], f"`{cell(check.check.text)}`", where, check.summary])
+        rows.append(
+            [_VERDICTS[check.verdict], code(check.check.text, in_table=True), where, check.summary]
+        )
     yield from table(["verdict", "claim", "where", "points"], rows)
     yield ""
-    told = False
-    for check in content.overview.checks:
-        for one in shown(check):
-            if one.verdict is not Verdict.PASS or check.numbers.total() <= 3:
-                told = True
-                claim = f"`{cell(check.check.text)}` at {cell(one.name)}"
-                yield f"- {_VERDICTS[one.verdict]}: {claim}: {cell(one.reason)}"
+    told = [(check, one) for check in content.overview.checks for one in shown(check)]
+    for check, one in told:
+        claim = f"{code(check.check.text)} at {cell(one.name)}"
+        yield f"- {_VERDICTS[one.verdict]}: {claim}: {cell(one.reason)}"
     if told:
         yield ""
+    if content.left_out_note:
+        yield from (content.left_out_note, "")
     if content.equalities_note:
         yield from (content.equalities_note, "")
 
@@ -224,15 +255,20 @@ def _results(content: Content, rows: MarkdownRows) -> Iterator[str]:
             summary = overview.numbers.get(name)
             if summary is None:
                 continue
-            for what, found in (("highest", summary.highest), ("lowest", summary.lowest)):
-                for i, one in enumerate(found[:3]):
-                    label = (cell(name), what) if i == 0 else ("", "")
-                    extremes.append([*label, full(one.estimate), cell(one.name)])
+            for what, one in summary.extremes:
+                place = cell(one.name) + others_text(one)
+                extremes.append([cell(name), what, full(one.estimate), place])
         if extremes:
             yield from table(["number", "", "value", "point"], extremes)
             yield ""
-    yield from rows.lines()
-    yield ""
+    if content.constant_note:
+        yield from (line(content.constant_note), "")
+    if overview.points >= FOLDED_FROM:
+        points = count_of(overview.points, "point")
+        yield from (f"<details><summary>All {points}</summary>", "", *rows.lines(), "")
+        yield from ("</details>", "")
+    else:
+        yield from (*rows.lines(), "")
     if rows.left_out:
         yield from (f"… and {whole(rows.left_out)} more rows: all are in `results.csv`.", "")
     if content.repeats_note:
@@ -286,7 +322,7 @@ def _held(content: Content) -> Iterator[str]:
         return
     yield from ("## Held jobs", "", content.held_note, "")
     for one in content.held:
-        yield f"- **{cell(one.point)}** (`{one.id[:8]}`): {cell(one.why)}"
+        yield f"- **{cell(one.point)}** ({code(one.id[:8])}): {cell(one.why)}"
         yield from (f"  - {line(name)}: {cell(text)}" for name, text in one.traces.items())
     yield ""
 
@@ -313,8 +349,15 @@ def _reproduce(content: Content) -> Iterator[str]:
     yield from ("## Reproduce", "", *fenced("sh", content.command), "")
     versions = ", ".join(f"{name} {number}" for name, number in content.versions.items())
     yield f"- versions: {cell(versions)}"
+    if content.revision:
+        yield f"- git: {cell(content.revision)}"
     yield f"- root seed: {content.seeds}"
-    yield f"- points (SHA-256 over their ids): `{content.overview.points_digest}`"
+    yield f"- points (SHA-256 over their ids): {code(content.overview.points_digest)}"
+    if content.circuits:
+        yield from ("", "<details><summary>Circuits</summary>", "")
+        for name, text in content.circuits:
+            yield from (line(name), "", *fenced("qasm", text.rstrip("\n")), "")
+        yield "</details>"
     yield from ("", "<details><summary>Manifest</summary>", "")
     text = content.manifest.text.rstrip("\n")
     yield from (*fenced("yaml", text), "", "</details>", "")

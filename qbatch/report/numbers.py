@@ -6,14 +6,11 @@ And how texts do that others wrote: nothing in them moves, hides or turns what s
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 from decimal import ROUND_CEILING, Decimal
 
+from qbatch.notation import whole
 from qbatch.result import Counts, Estimate
-
-#: Control characters, lone surrogates, and what turns the direction of the text that follows.
-_UNFIT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 #: Characters beside a tick or in a legend.
 MAX_LABEL = 24
@@ -63,15 +60,6 @@ def plain(value: object) -> str:
     return str(value)
 
 
-def visible(text: str) -> str:
-    r"""Text as a page, a drawing and a terminal may show it.
-
-    >>> visible("\x1b[31mred \u202eder")
-    '�[31mred �der'
-    """
-    return _UNFIT.sub("\ufffd", text)
-
-
 def labels(texts: Sequence[str]) -> list[str]:
     """Texts in a drawing, which long ones would push out of its frame; different ones differ.
 
@@ -79,6 +67,8 @@ def labels(texts: Sequence[str]) -> list[str]:
     ['a value that would fill…']
     >>> labels(["depolarized by one per cent, a", "depolarized by one per cent, b"])
     ['depolarized b…er cent, a', 'depolarized b…er cent, b']
+    >>> labels([f"depolarized by one per cent, {way} and measured twice" for way in "ab"])
+    ['depolarized by o… (1)', 'depolarized by o… (2)']
     """
     whole_texts = [" ".join(text.split()) for text in texts]
     half = MAX_LABEL // 2
@@ -86,7 +76,10 @@ def labels(texts: Sequence[str]) -> list[str]:
         short = [_cut(text, head, tail) for text in whole_texts]
         if len(set(short)) == len(set(texts)):
             return short
-    return list(texts)
+    return [
+        text if len(text) <= MAX_LABEL else f"{_cut(text, MAX_LABEL - 8, 0)} ({number})"
+        for number, text in enumerate(whole_texts, start=1)
+    ]
 
 
 def _cut(text: str, head: int, tail: int) -> str:
@@ -188,23 +181,19 @@ def full(estimate: Estimate) -> str:
     return text if estimate.floor is None else f"{text}, floor {estimate.floor:.2g}"
 
 
-def whole(number: int) -> str:
-    """A whole number with thin spaces between thousands.
-
-    >>> whole(1234567) == "1\u202f234\u202f567"
-    True
-    """
-    return f"{number:,}".replace(",", "\u202f")
-
-
 def amount(cost: float, unit: str) -> str:
     """Money, credits or QPU time; units are never left out and never added up.
 
-    >>> amount(1.5, "usd"), amount(12, "credits"), amount(0.25, "qpu_seconds")
-    ('1.50 USD', '12 credits', '0.25 QPU seconds')
+    Money has two digits after the point, or as many as a price below a cent needs, up to six.
+
+    >>> amount(1.5, "usd"), amount(0.075, "usd"), amount(0.1 + 0.2, "usd")
+    ('1.50 USD', '0.075 USD', '0.30 USD')
+    >>> amount(12, "credits"), amount(0.25, "qpu_seconds")
+    ('12 credits', '0.25 QPU seconds')
     """
     if unit in {"usd", "eur"}:
-        return f"{cost:.2f} {unit.upper()}"
+        text = f"{cost:.6f}".rstrip("0")
+        return f"{text.ljust(text.index('.') + 3, '0')} {unit.upper()}"
     return f"{cost:.6g} {unit.replace('qpu_', 'QPU ').replace('_', ' ')}".strip()
 
 
@@ -246,6 +235,51 @@ def percent(share: float, digits: int = 1) -> str:
     return f"{100 * share:.{digits}f} %"
 
 
+def raised(power: int) -> str:
+    """A power of ten.
+
+    >>> raised(-6)
+    '10⁻⁶'
+    """
+    return "10" + str(power).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+
+
+def as_pi(value: float, parts: int) -> str:
+    """Write a multiple of π/parts.
+
+    >>> as_pi(math.pi / 4, 16), as_pi(-math.pi, 16), as_pi(0.0, 16), as_pi(1.5 * math.pi, 16)
+    ('π/4', '−π', '0', '3π/2')
+    """
+    top = round(value / math.pi * parts)
+    if top == 0:
+        return "0"
+    common = math.gcd(top, parts)
+    top, bottom = top // common, parts // common
+    sign, size = "−" if top < 0 else "", "" if abs(top) == 1 else str(abs(top))
+    return f"{sign}{size}π" + ("" if bottom == 1 else f"/{bottom}")
+
+
+#: Into how many parts π may be cut in a swept value that is written as a fraction of it.
+_PARTS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32, 48, 64)
+
+
+def parts_of_pi(values: Sequence[object]) -> int | None:
+    """Into how many parts π is cut where all values are multiples of one of them; else None.
+
+    >>> parts_of_pi([0.0, math.pi / 4, math.pi / 3]), parts_of_pi([0.7853981]), parts_of_pi([0.0])
+    (12, None, None)
+    """
+    angles = [value for value in values if isinstance(value, float | int)]
+    if len(angles) < len(values) or not any(angles) or any(abs(value) > 100 for value in angles):
+        return None
+    return next((n for n in _PARTS if all(_is_part(value, n) for value in angles)), None)
+
+
+def _is_part(value: float, parts: int) -> bool:
+    multiple = value / math.pi * parts
+    return abs(multiple - round(multiple)) <= 1e-12 * max(1.0, abs(multiple))
+
+
 #: Below this the last bits of a p-value mean nothing, and no experiment is that well understood.
 _LEAST_P = 1e-15
 
@@ -275,6 +309,18 @@ def count_of(number: int, noun: str) -> str:
     ('1 point', '3 points')
     """
     return f"{whole(number)} {noun}" + ("" if number == 1 else "s")
+
+
+def outcomes(counts: Counts, n: int = 4) -> str:
+    """The most frequent outcomes with their counts, and how many shots are left.
+
+    >>> outcomes(Counts.from_dict((("c", 2),), {"00": 498, "01": 4, "11": 522}), n=2)
+    '11: 522 (51.0 %), 00: 498 (48.6 %), others: 4'
+    """
+    first = counts.top(n)
+    words = [f"{bits}: {whole(times)} ({percent(times / counts.shots)})" for bits, times in first]
+    others = counts.shots - sum(times for _, times in first)
+    return ", ".join([*words, f"others: {whole(others)}"] if others else words)
 
 
 def top_counts(counts: Counts | Mapping[str, int], n: int = 3) -> str:

@@ -6,10 +6,9 @@ Rules: constant memory but for what figures draw; no clock, so that equal runs g
 from __future__ import annotations
 
 import hashlib
-import heapq
 import re
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from qbatch.job import JobState
@@ -22,7 +21,7 @@ from qbatch.result import Estimate
 if TYPE_CHECKING:
     from qbatch.manifest.models import Value
 
-#: Highest and lowest points kept of each analysed number.
+#: Highest and lowest values kept of each analysed number.
 MAX_EXTREMES = 5
 #: Different errors told; further ones are only counted.
 MAX_FAILURES = 50
@@ -78,11 +77,19 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Extreme:
-    """A point that stands out by one of its numbers."""
+    """A point that stands out by one of its numbers.
+
+    Attributes:
+        id: Of the first point with this value.
+        name: Of that point.
+        estimate: Its number.
+        others: Further points with the same value.
+    """
 
     id: str
     name: str
     estimate: Estimate
+    others: int = 0
 
 
 @dataclass(slots=True)
@@ -92,47 +99,56 @@ class NumberSummary:
     Attributes:
         points: How many have it.
         total: Sum of the values.
-        lowest: The smallest, ascending, as (-value, order, point) in a heap.
-        highest: The largest, as (value, order, point) in a heap.
     """
 
     points: int = 0
     total: float = 0.0
-    _lowest: list[tuple[float, int, Extreme]] = field(default_factory=list)
-    _highest: list[tuple[float, int, Extreme]] = field(default_factory=list)
+    _highest: dict[float, Extreme] = field(default_factory=dict)
+    _lowest: dict[float, Extreme] = field(default_factory=dict)
 
     def add(self, point: Point, estimate: Estimate) -> None:
         """Take in one point."""
         self.points += 1
         self.total += estimate.value
-        if len(self._highest) < MAX_EXTREMES or estimate.value > self._highest[0][0]:
-            self._keep(self._highest, estimate.value, point, estimate)
-        if len(self._lowest) < MAX_EXTREMES or -estimate.value > self._lowest[0][0]:
-            self._keep(self._lowest, -estimate.value, point, estimate)
-
-    def _keep(
-        self, heap: list[tuple[float, int, Extreme]], key: float, point: Point, estimate: Estimate
-    ) -> None:
-        entry = (key, -self.points, Extreme(point.id, point.name, estimate))
-        if len(heap) < MAX_EXTREMES:
-            heapq.heappush(heap, entry)
-        else:
-            heapq.heapreplace(heap, entry)
+        _keep(self._highest, estimate.value, point, estimate)
+        _keep(self._lowest, -estimate.value, point, estimate)
 
     @property
     def mean(self) -> float:
-        """Mean of the values."""
+        """Mean of the values, of whatever points."""
         return self.total / self.points
 
     @property
     def highest(self) -> list[Extreme]:
-        """Largest first; of equals the earlier first."""
-        return [found for _, _, found in sorted(self._highest, key=lambda kept: kept[:2])[::-1]]
+        """Largest values first."""
+        return [self._highest[key] for key in sorted(self._highest, reverse=True)]
 
     @property
     def lowest(self) -> list[Extreme]:
-        """Smallest first; of equals the earlier first."""
-        return [found for _, _, found in sorted(self._lowest, key=lambda kept: kept[:2])[::-1]]
+        """Smallest values first."""
+        return [self._lowest[key] for key in sorted(self._lowest, reverse=True)]
+
+    @property
+    def extremes(self) -> list[tuple[str, Extreme]]:
+        """The three highest and three lowest values, each told once, with what they are."""
+        highest = self.highest[:3]
+        told = {one.estimate.value for one in highest}
+        lowest = [one for one in self.lowest[:3] if one.estimate.value not in told]
+        return [*(("highest", one) for one in highest), *(("lowest", one) for one in lowest)]
+
+
+def _keep(kept: dict[float, Extreme], key: float, point: Point, estimate: Estimate) -> None:
+    """Keep the largest keys, and how many points have each; the first of them is told."""
+    known = kept.get(key)
+    if known is not None:
+        kept[key] = replace(known, others=known.others + 1)
+        return
+    if len(kept) >= MAX_EXTREMES:
+        least = min(kept)
+        if key <= least:
+            return
+        del kept[least]
+    kept[key] = Extreme(point.id, point.name, estimate)
 
 
 @dataclass(slots=True)
@@ -146,6 +162,7 @@ class Overview:
         untold: Points whose errors were too many different ones to be told.
         warnings: (backend, what it warned of) -> points.
         numbers: Analysed name -> its summary.
+        circuits: Name -> the first point that runs it.
         checks: Judged.
         series: What the figures draw.
         repeats: Whether repeats measure the same.
@@ -163,6 +180,7 @@ class Overview:
     untold: int = 0
     warnings: Counter[tuple[str, str]] = field(default_factory=Counter)
     numbers: dict[str, NumberSummary] = field(default_factory=dict)
+    circuits: dict[str, Point] = field(default_factory=dict)
     _digest: hashlib._Hash = field(default_factory=hashlib.sha256)
 
     @classmethod
@@ -181,6 +199,7 @@ class Overview:
         job = point.job
         self.states[job.state] += 1
         self._digest.update(point.id.encode())
+        self.circuits.setdefault(point.circuit, point)
         share = self.backends.get(point.backend)
         if share is None:
             share = self.backends[point.backend] = Share()
@@ -276,7 +295,6 @@ def overview_of(run: Run) -> Overview:
 
 
 def axis_values(point: Point, columns: Columns) -> list[Value | None]:
-    """A point's values under the columns' axes and parameters."""
-    own = [getattr(point, axis) for axis in columns.axes]
-    parameters = point.parameters
-    return [*own, *(parameters.get(name) for name in columns.parameters)]
+    """A point's values under the columns of a page's table."""
+    values = axes_of(point)
+    return [values.get(name) for name in columns.varied]

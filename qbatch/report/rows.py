@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeGuard
 
 from qbatch.plan.geometry.written import values_by_axis, writers_of
-from qbatch.report.numbers import plain
+from qbatch.report.numbers import as_pi, parts_of_pi, plain
 from qbatch.result import Counts, Estimate, names_of, sampling_floor
 
 if TYPE_CHECKING:
@@ -48,6 +48,8 @@ class Point(Protocol):
     def estimates(self) -> Mapping[str, Estimate]: ...
     @property
     def warning(self) -> str: ...
+    @property
+    def same_as(self) -> str: ...
 
 
 class Times(Protocol):
@@ -81,6 +83,7 @@ class Run(Protocol):
     def times(self, backends: Collection[str]) -> Mapping[str, Times]: ...
     def ledger(self) -> Sequence[Purchase]: ...
     def held(self) -> Sequence[Held]: ...
+    def circuit_of(self, point: Any) -> str | None: ...
     def __len__(self) -> int: ...
     def __iter__(self) -> Iterator[Point]: ...
 
@@ -107,6 +110,7 @@ class Columns:
         level: Confidence of the intervals.
         writers: Parameter -> how its values are written, so that each differs from the others.
         values: Axis -> the values asked for; None or missing where they are not known.
+        angles: Axis -> into how many parts π is cut, where its values are multiples of one.
     """
 
     axes: tuple[str, ...]
@@ -115,11 +119,28 @@ class Columns:
     level: float
     writers: Mapping[str, Callable[[Value], str]] = field(default_factory=dict)
     values: Mapping[str, Sequence[Value] | None] = field(default_factory=dict)
+    angles: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def varied(self) -> tuple[str, ...]:
+        """Axes and parameters that points differ in: the columns of a page's table."""
+        return (*self.axes, *(name for name in self.parameters if name not in self.constant))
+
+    @property
+    def constant(self) -> dict[str, Value]:
+        """Parameters for which one value is asked for."""
+        found = {name: set(self.values.get(name) or ()) for name in self.parameters}
+        return {name: next(iter(values)) for name, values in found.items() if len(values) == 1}
 
     def text(self, name: str | None, value: Value | None) -> str:
-        """A value of an axis, in as many digits as tell it from the axis' other values."""
+        """A value of an axis, in as many digits as tell it from the axis' other values.
+
+        Where all its values are simple fractions of π, as such a fraction.
+        """
         if value is None:
             return ""
+        if (parts := self.angles.get(name or "")) and _is_number(value):
+            return as_pi(float(value), parts)
         write = self.writers.get(name or "")
         return write(value) if write is not None and isinstance(value, float) else plain(value)
 
@@ -148,7 +169,12 @@ class Columns:
             manifest.analysis.intervals.level,
             writers_of(values),
             values,
+            {name: parts for name, found in values.items() if (parts := parts_of_pi(found or ()))},
         )
+
+
+def _is_number(value: Value) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _swept(sweep: Sweep) -> Iterator[str]:

@@ -7,15 +7,28 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from qbatch.report.canvas import COLORS, MARKERS
-from qbatch.report.numbers import whole
+from qbatch.report.canvas import COLORS, DASHES, HATCHES, INK, MARKERS, RAMP
+from qbatch.report.ticks import (
+    Unit,
+    set_angles,
+    set_linear,
+    set_logarithmic,
+    set_words,
+    step_of_pi,
+)
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Sheet
 
     from qbatch.manifest.models import Value
 
+
+#: Entries of a legend beside a figure, of one below it, and of one that tells a ramp of colours.
+MAX_BESIDE, MAX_NAMED, MAX_OF_RAMP = 14, 40, 7
+#: Characters in a row of a legend below a figure.
+LEGEND_CHARACTERS = 84
+#: Height of a row there, inches.
+LEGEND_ROW_IN = 0.2
 
 #: Values of an axis -> how they are written beside ticks and in legends.
 Labels = Callable[[Sequence["Value | None"]], Sequence[str]]
@@ -46,75 +59,49 @@ class Scale:
         return float(value) if self.words is None else float(self.words.index(value))
 
     def mark(
-        self, axis: Any, values: Iterable[Value], labels: Labels, scale: str = "linear"
-    ) -> None:
-        """Set the scale, and write words, powers of ten, or multiples of π beside the ticks."""
-        if self.words is None and scale == "log":
-            from matplotlib.ticker import FuncFormatter, NullFormatter
+        self,
+        axis: Any,
+        values: Iterable[Value],
+        labels: Labels,
+        scale: str = "linear",
+        unit: str = "",
+        *,
+        is_measured: bool = False,
+    ) -> str:
+        """Set the scale, and write words, numbers, or multiples of π beside the ticks.
 
-            getattr(axis.axes, f"set_{axis.axis_name}scale")("log")
-            axis.set_major_formatter(FuncFormatter(lambda value, _: _as_power(value)))
-            sizes = [float(value) for value in values if float(value) > 0]
-            if sizes and max(sizes) < 10 * min(sizes):  # no two powers of ten within: name the rest
-                axis.set_minor_formatter(FuncFormatter(lambda value, _: _as_power(value)))
-            else:
-                axis.set_minor_formatter(NullFormatter())
-        elif self.words is not None:
-            axis.set_ticks(range(len(self.words)), labels(self.words))
-        elif (step := _step_of_pi([float(value) for value in values])) is not None:
-            from matplotlib.ticker import FuncFormatter, MultipleLocator
+        Args:
+            axis: Of a panel.
+            values: All that stand along it.
+            labels: How words are written.
+            scale: Of numbers, linear or log.
+            unit: Of the values.
+            is_measured: Then ticks are at round numbers, also where values are multiples of π.
 
-            axis.set_major_locator(MultipleLocator(step))
-            axis.set_major_formatter(FuncFormatter(lambda value, _: _as_pi(value)))
-
-
-def _step_of_pi(values: Sequence[float]) -> float | None:
-    """Distance of ticks where values look like angles: multiples of π/2880, three or more.
-
-    None where no more than one tick would stand in between: numbers say more there.
-    """
-    distinct = sorted(set(values))
-    if len(distinct) < 3 or any(abs(v) > 100 for v in distinct):
-        return None
-    parts = [value / math.pi * 2880 for value in distinct]
-    if any(abs(part - round(part)) > 1e-6 for part in parts) or not any(distinct):
-        return None
-    span = distinct[-1] - distinct[0]
-    steps = [math.pi / n for n in (16, 8, 4, 2)] + [math.pi * n for n in (1, 2, 4, 8)]
-    return next((step for step in steps if 1.99 <= span / step <= 6.01), None)
-
-
-def _as_pi(value: float) -> str:
-    """Write a multiple of π/16.
-
-    >>> _as_pi(math.pi / 4), _as_pi(-math.pi), _as_pi(0.0), _as_pi(1.5 * math.pi)
-    ('π/4', '−π', '0', '3π/2')
-    """
-    top, bottom = round(value / math.pi * 16), 16
-    if top == 0:
-        return "0"
-    common = math.gcd(top, bottom)
-    top, bottom = top // common, bottom // common
-    sign, size = "−" if top < 0 else "", "" if abs(top) == 1 else str(abs(top))
-    return f"{sign}{size}π" + ("" if bottom == 1 else f"/{bottom}")
-
-
-def _as_power(value: float) -> str:
-    """Write a tick of a logarithmic axis.
-
-    >>> _as_power(100.0), _as_power(20000.0), _as_power(1e6), _as_power(1e-4), _as_power(0.05)
-    ('100', '20\u202f000', '10⁶', '10⁻⁴', '0.05')
-    """
-    exponent = round(math.log10(value)) if value > 0 else 0
-    if math.isclose(value, 10.0**exponent) and not -3 < exponent < 5:
-        return "10" + str(exponent).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
-    if value >= 1000 and value == round(value):
-        return whole(round(value))
-    return f"{value:.4g}"
+        Returns:
+            The unit of what stands beside the ticks.
+        """
+        if self.words is not None:
+            set_words(axis, labels(self.words))
+            return unit
+        numbers = [float(value) for value in values]
+        if scale == "log":
+            set_logarithmic(axis, numbers)
+        elif not is_measured and (step := step_of_pi(numbers)) is not None:
+            set_angles(axis, step)
+        else:
+            made = Unit.of(numbers, unit)
+            set_linear(axis, numbers, made)
+            return made.text
+        return unit
 
 
 class Palette:
-    """A colour and a marker for each value of the color axis."""
+    """A colour and a marker for each value of the color axis.
+
+    Numbers that are more than there are colours go from blue to orange. Of other values the ninth
+    has the first one's colour again, and another marker, dash and hatching.
+    """
 
     def __init__(self, values: Iterable[Value | None], labels: Labels) -> None:
         self.values = in_order(values)
@@ -128,28 +115,76 @@ class Palette:
         at = self.values.index(value)
         if not self._is_ramp:
             return COLORS[at % len(COLORS)]
-        from matplotlib import colormaps
+        from matplotlib.colors import LinearSegmentedColormap
 
-        return colormaps["viridis"](0.9 * at / (len(self.values) - 1))
+        return LinearSegmentedColormap.from_list("ramp", RAMP)(at / (len(self.values) - 1))
 
-    def marker(self, value: Value | None) -> str:
+    def line(self, value: Value | None) -> dict[str, Any]:
+        """How a line and its dots are drawn."""
         at = self.values.index(value)
-        return MARKERS[0] if self._is_ramp else MARKERS[(at + at // len(COLORS)) % len(MARKERS)]
+        marker = MARKERS[0] if self._is_ramp else MARKERS[(at + at // len(COLORS)) % len(MARKERS)]
+        dash = DASHES[self._round(value) % len(DASHES)]
+        return {"color": self.color(value), "marker": marker, "linestyle": dash}
+
+    def bar(self, value: Value | None) -> dict[str, Any]:
+        """How a bar is drawn."""
+        hatch = HATCHES[self._round(value) % len(HATCHES)]
+        return {"facecolor": self.color(value), "hatch": hatch, "edgecolor": INK, "linewidth": 0}
+
+    def _round(self, value: Value | None) -> int:
+        """How often all colours came before this value's."""
+        return 0 if self._is_ramp else self.values.index(value) // len(COLORS)
+
+    def told(self, second: str) -> str:
+        """What a value is known by: its colour, and where colours come again a `second` thing."""
+        if self._is_ramp or len(self.values) <= len(COLORS):
+            return "one colour"
+        if len(self.values) <= len(COLORS) * len(DASHES):
+            return f"one colour and {second}"
+        return f"a colour and {second} (which come again after {len(COLORS) * len(DASHES)})"
 
     def aside(self, value: Value | None) -> float:
         """How far beside a word on the x axis this colour stands, so that none hides another."""
         step = min(0.12, 0.6 / len(self.values))
         return step * (self.values.index(value) - (len(self.values) - 1) / 2)
 
-    def add_legend(self, sheet: Sheet, axes: Axes, name: str | None) -> None:
-        if name is None or len(self.values) < 2:
+    def add_legend(self, sheet: Sheet, title: str | None, *, of_lines: bool) -> None:
+        """Say what each colour stands for, whichever panels it is seen in."""
+        from matplotlib.lines import Line2D
+        from matplotlib.patches import Patch
+
+        if title is None or len(self.values) < 2:
             return
-        handles, labels = axes.get_legend_handles_labels()
-        many = len(labels) > 14
+        shown = self._named()
+        handles = [
+            Line2D([], [], linewidth=1.2, **self.line(value))
+            if of_lines
+            else Patch(**self.bar(value))
+            for value in shown
+        ]
+        words = [self.label(value) for value in shown]
+        is_beside = max(map(len, words)) < 18 and len(shown) <= MAX_BESIDE
+        columns = (
+            1 if is_beside else max(1, min(4, LEGEND_CHARACTERS // (max(map(len, words)) + 6)))
+        )
+        if not is_beside:  # the panels keep their height
+            rows = math.ceil(len(shown) / columns)
+            sheet.set_figheight(sheet.get_figheight() + LEGEND_ROW_IN * rows)
         sheet.legend(
-            handles[:14],
-            [*labels[:13], "…"] if many else labels,
-            title=name,
-            loc="outside right upper" if max(map(len, labels)) < 18 else "outside lower left",
+            handles,
+            words,
+            title=title,
+            loc="outside right upper" if is_beside else "outside lower left",
+            ncols=columns,
             alignment="left",
         )
+
+    def _named(self) -> list[Value | None]:
+        """The values that a legend tells: of a ramp some, from the first to the last."""
+        most, last = (MAX_OF_RAMP if self._is_ramp else MAX_NAMED), len(self.values) - 1
+        if last < most:
+            return self.values
+        steps = (
+            [round(i * last / (most - 1)) for i in range(most)] if self._is_ramp else range(most)
+        )
+        return [self.values[i] for i in steps]

@@ -27,6 +27,8 @@ MAX_MARKS = 20_000
 MAX_BYTES = 128 << 20
 #: Points up to which a figure is drawn that nobody asked for.
 MAX_UNASKED_MARKS = 4_000
+#: Panels of a histogram of outcomes that nobody asked for: one for each value of an axis.
+MAX_FACETS = 8
 #: Groups of one histogram of outcomes.
 MAX_GROUPS = 24
 #: Figures made when the manifest names none.
@@ -88,6 +90,7 @@ class Series:
     is_asked_for: bool = True
     _where: Narrowed = field(init=False)
     _rests: dict[object, int] = field(default_factory=dict)
+    _hidden: list[dict[str, Value]] = field(default_factory=list)
     _bytes: int = 0
 
     def __post_init__(self) -> None:
@@ -151,12 +154,15 @@ class Series:
         if x is None or y is None or (number and estimate is None):
             return None
         shown = {plot.x, plot.y, plot.color, plot.facet, "repeat"}
-        rest: list[object] = [(n, type(v), v) for n, v in values.items() if n not in shown]
+        hidden = {name: value for name, value in values.items() if name not in shown}
+        rest: list[object] = [(name, type(value), value) for name, value in hidden.items()]
         packed = None
         if self._may_pool and point.counts is not None:
             packed = point.counts.pack()
             rest.append(point.counts.registers)
         number_of_rest = self._rests.setdefault(tuple(rest), len(self._rests))
+        if number_of_rest == len(self._hidden):
+            self._hidden.append(hidden)
         return Mark(facet, color, number_of_rest, x, y, estimate, point.shots, point.name, packed)
 
     @property
@@ -189,6 +195,22 @@ class Series:
         counts = pool([Counts.unpack(each) for each in packed])
         name = f"{marks[0].name.rpartition('#')[0] or marks[0].name}, {len(marks)} repeats"
         return [_pooled(marks[0], name, counts, self)]
+
+    def hidden(self) -> tuple[tuple[str, ...], list[str]]:
+        """The axes that lines differ in though the figure does not show them.
+
+        Returns:
+            Their names; for each `Mark.rest` the values of these: "n=1, phi=0.5".
+        """
+        seen: dict[str, set[tuple[type, Value]]] = {}
+        for values in self._hidden:
+            for name, value in values.items():
+                seen.setdefault(name, set()).add((type(value), value))
+        names = tuple(name for name, found in seen.items() if len(found) > 1)
+        return names, [
+            ", ".join(f"{n}={self.columns.text(n, v)}" for n, v in values.items() if n in names)
+            for values in self._hidden
+        ]
 
     def _along(self, name: str | None, point: Point, values: Mapping[str, Value]) -> Value | None:
         if name is None:
@@ -247,7 +269,8 @@ def default_plots(manifest: Manifest, columns: Columns) -> tuple[Plot, ...]:
     several = [axis for axis in ("backend", "circuit") if axis in columns.axes]
     color: str | None = several[0] if several else None
     if not columns.numbers:
-        return (Plot(type="histogram", color=color),)
+        panels = [axis for axis, size in sizes.items() if 2 <= size <= MAX_FACETS]
+        return (Plot(type="histogram", color=color, facet=panels[0] if panels else None),)
     grid = [name for name, size in sizes.items() if size >= 4 and name not in POINT_AXES]
     if len(grid) >= 2:
         return (Plot(type="heatmap", x=grid[0], y=grid[1], z=columns.numbers[0], facet=color),)

@@ -1,7 +1,8 @@
 """A report by a person's own Jinja2 template.
 
 The template is sandboxed (it reads what it is given and reaches nothing else), undefined names are
-errors at their line, and its text is bounded. A template whose name ends in ``.html.j2`` is escaped
+errors at their line, and its steps, its texts and what it makes are bounded: see `sandbox`. A
+template whose name ends in ``.html.j2`` is escaped
 automatically. It gets:
 
     name, description, tags     of the manifest
@@ -43,8 +44,10 @@ from qbatch.report.rows import Point, Run
 from qbatch.result import Estimate
 
 if TYPE_CHECKING:
-    from jinja2 import TemplateError
-    from jinja2.sandbox import SandboxedEnvironment
+    from jinja2 import Template, TemplateError, Undefined
+
+#: What rendering raises for mistakes in a template, beside Jinja2's own errors.
+_MISTAKES = (TypeError, ValueError, ArithmeticError, LookupError, AttributeError)
 
 #: Characters that a template may make.
 MAX_TEXT = 64 << 20
@@ -82,16 +85,17 @@ def render_template(content: Content, template: str, figures: str = "figures") -
         ReportError: The template cannot be read, is wrong, uses an undefined name, does what the
             sandbox forbids, or makes too much text.
     """
-    from jinja2 import TemplateError, UndefinedError
+    from jinja2 import StrictUndefined, TemplateError, UndefinedError
+
+    from qbatch.circuit.sandbox import BUDGET, TooMuchError
+    from qbatch.report.sandbox import budget_for
 
     text = _read(content.manifest.folder, template, ReportError)
-    environment = _environment(template)
     context = _context(content, figures)
     made = 0
     try:
-        code = environment.compile(text, filename=template)
-        ready = environment.template_class.from_code(environment, code, environment.globals)
-        for piece in ready.generate(**context):
+        ready = _compiled(text, template, StrictUndefined)
+        for piece in ready.generate({**context, BUDGET: budget_for(len(content.run))}):
             made += len(piece)
             if made > MAX_TEXT:
                 raise ReportError(Place(template), f"makes more than {MAX_TEXT:,} characters")
@@ -101,28 +105,48 @@ def render_template(content: Content, template: str, figures: str = "figures") -
         if isinstance(error, UndefinedError):
             problem = _with_names(problem, context)
         raise _complaint(template, text, error, problem) from error
-    except (TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as error:
+    except (TooMuchError, RecursionError) as error:
+        raise _complaint(template, text, error, _too_much(error)) from error
+    except _MISTAKES as error:
         raise _complaint(template, text, error, f"{type(error).__name__}: {error}") from error
 
 
 def check_template(folder: Path, template: str) -> None:
     """See that a template can be read and parsed, before there is anything to report.
 
+    It is rendered once with nothing given, to see what never ends or grows whatever a run holds.
+
     Args:
         folder: The manifest's.
         template: Path inside it.
 
     Raises:
-        SourceError: It cannot be read, or is no Jinja2.
+        SourceError: It cannot be read, is no Jinja2, or takes more than its budget by itself.
     """
-    from jinja2 import TemplateError
+    from jinja2 import ChainableUndefined, TemplateError
+
+    from qbatch.circuit.sandbox import BUDGET, TooMuchError
+    from qbatch.report.sandbox import budget_for
 
     text = _read(folder, template, SourceError)
     try:
-        _environment(template).compile(text, filename=template)
+        ready = _compiled(text, template, ChainableUndefined)
     except TemplateError as error:
         problem = error.message or str(error)
         raise _complaint(template, text, error, problem, SourceError) from error
+    except RecursionError as error:
+        raise SourceError(Place(template), "is nested too deep") from error
+    try:
+        for _ in ready.generate({BUDGET: budget_for(0)}):
+            pass
+    except (TooMuchError, RecursionError) as error:
+        raise _complaint(template, text, error, _too_much(error), SourceError) from error
+    except (TemplateError, *_MISTAKES):  # it needs what a run gives it
+        return
+
+
+def _too_much(error: Exception) -> str:
+    return "calls itself too deep" if isinstance(error, RecursionError) else str(error)
 
 
 def _read(folder: Path, template: str, kind: type[SourceError]) -> str:
@@ -132,17 +156,19 @@ def _read(folder: Path, template: str, kind: type[SourceError]) -> str:
         raise kind(Place(template), f"cannot be read: {error}") from error
 
 
-def _environment(template: str) -> SandboxedEnvironment:
-    from jinja2 import StrictUndefined
-    from jinja2.sandbox import ImmutableSandboxedEnvironment
+def _compiled(text: str, template: str, undefined: type[Undefined]) -> Template:
+    """Compile a template's text.
 
-    environment = ImmutableSandboxedEnvironment(
-        autoescape=output_name(template).endswith((".html", ".htm", ".xml", ".svg")),
-        undefined=StrictUndefined,
-        keep_trailing_newline=True,
-    )
-    environment.filters.update(_FILTERS)
-    return environment
+    Raises:
+        TemplateError: It is no Jinja2.
+    """
+    from qbatch.circuit.sandbox import Meter
+    from qbatch.report.sandbox import ReportSandbox
+
+    is_escaped = output_name(template).endswith((".html", ".htm", ".xml", ".svg"))
+    environment = ReportSandbox(_FILTERS, autoescape=is_escaped, undefined=undefined)
+    code = environment.compile(Meter().visit(environment.parse(text)), filename=template)
+    return environment.template_class.from_code(environment, code, environment.globals)
 
 
 def _with_names(problem: str, context: Mapping[str, object]) -> str:

@@ -15,12 +15,12 @@ from typing import Self
 
 from qbatch.errors import SelectionError
 from qbatch.exchange.exports import BINARY_FORMATS, CsvRows, export
+from qbatch.notation import visible
 from qbatch.report.content import Content
 from qbatch.report.figures import draw_figures
-from qbatch.report.files import replacing_text, write_pieces
+from qbatch.report.files import make_folder, replacing_text, write_pieces
 from qbatch.report.html import HtmlRows, html_pieces
 from qbatch.report.markdown import MarkdownRows, markdown_lines
-from qbatch.report.numbers import visible
 from qbatch.report.overview import Overview
 from qbatch.report.rows import Columns, Floors, Point, Run
 from qbatch.report.template import output_name, render_template
@@ -63,7 +63,9 @@ def write_report(
         if name not in FILES:
             raise SelectionError(f"no report format {name!r}; there are {', '.join(FILES)}")
     with _WRITING:
-        return _write(run, wanted, run.folder if folder is None else folder)
+        place = run.folder if folder is None else folder
+        make_folder(place)
+        return _write(run, wanted, place)
 
 
 def _write(run: Run, wanted: Sequence[str], folder: Path) -> list[Path]:
@@ -134,10 +136,11 @@ def _write_pages(run: Run, wanted: Sequence[str], folder: Path) -> list[Path]:
                 reading.read(CsvRows(reading.columns, file, run.ledger()).add)
         else:
             reading.read()
-        if "md" in wanted or template:
-            for figure in reading.content.figures:
-                if figure.svg:
-                    write_pieces(folder / FIGURES / f"{figure.slug}.svg", [figure.svg])
+        drawn = [figure for figure in reading.content.figures if figure.svg]
+        if drawn and ("md" in wanted or template):
+            make_folder(folder / FIGURES)
+            for figure in drawn:
+                write_pieces(folder / FIGURES / f"{figure.slug}.svg", [figure.svg])
         written = []
         for name in ("md", "html"):
             if name in wanted:

@@ -17,8 +17,8 @@ from qbatch.result.analysis import (
     shot_values,
     told_apart,
 )
-from qbatch.result.array import CountsArray
-from qbatch.result.check import Check, Verdict, explain, judge, parse_check
+from qbatch.result.array import CountsArray, UnlikeRegistersError
+from qbatch.result.check import Check, Verdict, explain, judge, margin, parse_check
 from qbatch.result.counts import Counts, Registers, pool
 from qbatch.result.distance import METRICS, distances, parse_distribution, sampling_floor
 from qbatch.result.estimate import (
@@ -54,6 +54,7 @@ __all__ = [
     "Observable",
     "Registers",
     "Scatter",
+    "UnlikeRegistersError",
     "Verdict",
     "analyse",
     "check_analysis",
@@ -64,6 +65,7 @@ __all__ = [
     "family",
     "homogeneity_p",
     "judge",
+    "margin",
     "names_of",
     "only",
     "parse_check",

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from qbatch.errors import QbatchError
+from qbatch.errors import ExtraError
 from qbatch.result.counts import Counts, Registers, order_keys
 
 if TYPE_CHECKING:
@@ -26,6 +26,10 @@ MAX_CELLS = 100_000_000
 
 #: Up to so many bits every possible outcome has a place in a table; beyond, outcomes are sorted.
 _TABLE_BITS = 20
+
+
+class UnlikeRegistersError(ValueError):
+    """Results of unlike classical registers have no columns in common."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,8 +70,8 @@ class CountsArray:
 
         Raises:
             KeyError: No row has such a register.
-            ValueError: There are no rows, their registers differ, the bit order is none, or the
-                array would be too large.
+            UnlikeRegistersError: The rows' registers differ.
+            ValueError: There are no rows, the bit order is none, or the array would be too large.
         """
         import numpy as np
 
@@ -120,14 +124,12 @@ class CountsArray:
         """Dimensions ``result`` and ``bitstring``, both labelled (needs the extra ``[data]``).
 
         Raises:
-            QbatchError: xarray is not installed.
+            ExtraError: xarray is not installed.
         """
         try:
             import xarray as xr
         except ImportError as error:
-            raise QbatchError(
-                "xarray is not installed; install qbatch with its extra: qbatch[data]"
-            ) from error
+            raise ExtraError("xarray", "data") from error
         return xr.DataArray(
             self.values,
             dims=("result", "bitstring"),
@@ -144,15 +146,17 @@ def _chosen(rows: Sequence[Counts], register: str | None) -> tuple[Registers, li
     if register is None:
         layouts = dict.fromkeys(counts.registers for counts in rows)
         if len(layouts) > 1:
-            raise ValueError(f"the results have different registers; name one: {_named(layouts)}")
+            raise UnlikeRegistersError(_unlike(layouts))
         return rows[0].registers, list(rows)
-    sizes = {dict(counts.registers).get(register) for counts in rows} - {None}
+    found = (dict(counts.registers).get(register) for counts in rows)
+    sizes = {bits for bits in found if bits is not None}
     if not sizes:
         known = _named(dict.fromkeys(counts.registers for counts in rows))
         raise KeyError(f"no classical register {register!r}; there are {known}")
     if len(sizes) > 1:
-        raise ValueError(f"register {register!r} has different sizes in different results")
-    layout: Registers = ((register, sizes.pop() or 0),)
+        told = f"register {register!r} has different sizes in different results"
+        raise UnlikeRegistersError(f"{told} ({', '.join(map(str, sorted(sizes)))} bits)")
+    layout: Registers = ((register, sizes.pop()),)
     return layout, [_only(counts, layout) for counts in rows]
 
 
@@ -163,6 +167,19 @@ def _only(counts: Counts, layout: Registers) -> Counts:
     if name in dict(counts.registers):
         return counts.register(name)
     return Counts.from_ints(layout, [], [])
+
+
+def _unlike(layouts: dict[Registers, None]) -> str:
+    """Say how they differ, and which registers are of one size wherever there is one."""
+    told = [" ".join(f"{name}[{bits}]" for name, bits in layout) for layout in layouts]
+    kinds = "; ".join(told[:3]) + ("; …" if len(told) > 3 else "")
+    sizes: dict[str, set[int]] = {}
+    for layout in layouts:
+        for name, bits in layout:
+            sizes.setdefault(name, set()).add(bits)
+    alike = [name for name, found in sizes.items() if len(found) == 1]
+    remedy = f"; name one: {', '.join(alike)}" if alike else ""
+    return f"the results have different registers ({kinds}){remedy}"
 
 
 def _named(layouts: dict[Registers, None]) -> str:

@@ -140,16 +140,39 @@ def judge(check: Check, estimate: Estimate) -> Verdict:
     return Verdict.PASS
 
 
+def margin(check: Check, estimate: Estimate) -> float:
+    """How far the interval for judging stays away from what would refute a claim.
+
+    In units of the number: 0 or more where the claim passes, below 0 where the interval reaches
+    beyond a limit; of several conditions the least. Orders points by how near they are to failing.
+    """
+    low, high = _interval(check, estimate)
+    return min(_margin(op, number, low, high) for op, number in check.conditions)
+
+
+def _margin(op: str, number: float, low: float, high: float) -> float:
+    if op == "==":
+        return min(number - low, high - number)
+    if op == "!=":
+        return max(low - number, number - high)
+    return low - number if op in (">=", ">") else number - high
+
+
 def explain(check: Check, estimate: Estimate) -> str:
     """Say in one sentence why `judge` decided as it did: each number, and where it lies."""
-    low, high = _interval(check, estimate)
-    places = [(f"{number:.9g}", _where(number, low, high)) for _, number in check.conditions]
-    if len(places) == 2 and places[0][1] == places[1][1]:
-        said = f"{places[0][0]} and {places[1][0]} lie {places[0][1]}"
-    else:
-        said = " and ".join(f"{number} lies {place}" for number, place in places)
+    low, high = estimate.judged
+    numbers = [number for _, number in check.conditions]
+    if check.absolute:  # both sides of 0 are limits
+        numbers = sorted({sign * number for number in numbers for sign in (-1, 1)})
+    places: dict[str, list[str]] = {}
+    for number in numbers:
+        places.setdefault(_where(number, low, high), []).append(f"{number:.9g}")
+    said = " and ".join(
+        f"{' and '.join(texts)} {'lies' if len(texts) == 1 else 'lie'} {place}"
+        for place, texts in places.items()
+    )
     more = "; more shots would narrow it" if judge(check, estimate) is Verdict.UNDECIDED else ""
-    digits = _digits(low, high, [number for _, number in check.conditions])
+    digits = _digits(low, high, numbers)
     return f"{said} [{low:.{digits}g}, {high:.{digits}g}]{more}"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from qbatch.snapshot.attempts import Attempt
 from qbatch.snapshot.folders import find_run_folder, is_run_folder, open_run, set_aside
+from qbatch.snapshot.former import Former
 from qbatch.snapshot.held import Held
 from qbatch.snapshot.ledger import Entry, Purchase, Total, total_up
 from qbatch.snapshot.lock import holder_of
@@ -16,6 +17,7 @@ from qbatch.snapshot.store import NewResult, Snapshot, StoredComposite, again
 __all__ = [
     "Attempt",
     "Entry",
+    "Former",
     "Held",
     "JobRow",
     "NewResult",

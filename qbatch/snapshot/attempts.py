@@ -13,14 +13,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from qbatch.job import JobState
+from qbatch.snapshot import rows
 from qbatch.snapshot.schema import JobRow, Mismatch, crc_of
 
 #: States in which an attempt ends without a result.
 ENDED = (JobState.FAILED, JobState.CANCELLED)
 
-COLUMNS = (
-    "job, generation, state, provider_job_id, status, error, cost, unit, submitted_at, ended_at"
-)
+COLUMNS = rows.columns("attempts", rows.Attempt)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +48,11 @@ class Attempt:
     ended_at: datetime | None
 
 
-def save(db: sqlite3.Connection, rows: Iterable[JobRow], now: float) -> None:
+def save(db: sqlite3.Connection, ended: Iterable[JobRow], now: float) -> None:
     """Keep how these attempts ended, inside the caller's transaction."""
     db.executemany(
-        f"INSERT OR REPLACE INTO attempts({COLUMNS}, crc) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [_values(row, now) for row in rows],
+        "INSERT OR REPLACE INTO attempts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [_values(row, now) for row in ended],
     )
 
 
@@ -75,7 +74,7 @@ def _values(row: JobRow, now: float) -> tuple[Any, ...]:
 
 
 def read(row: Sequence[Any]) -> Attempt:
-    """Read the columns `COLUMNS` and the CRC.
+    """Read the columns `COLUMNS`.
 
     Raises:
         Mismatch: The row is damaged.

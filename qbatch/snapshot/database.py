@@ -14,16 +14,24 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from qbatch.drafts import draft_beside
 from qbatch.errors import SnapshotError
 from qbatch.snapshot import faults
 from qbatch.snapshot.faults import translated
-from qbatch.snapshot.frames import is_whole_undo
 from qbatch.snapshot.lock import Durability, Note, read_note
-from qbatch.snapshot.schema import APPLICATION_ID, PAGE_BYTES, SCHEMA_VERSION, TABLES
+from qbatch.snapshot.schema import (
+    APPLICATION_ID,
+    FORMER_VERSION,
+    FORMER_VIEWS,
+    PAGE_BYTES,
+    SCHEMA_VERSION,
+    TABLES,
+)
+from qbatch.snapshot.undo import is_whole_undo
 
 NAME = "snapshot.db"
 
@@ -53,7 +61,10 @@ def open_writer(folder: Path, durability: Durability, note: Note) -> sqlite3.Con
             undo_cut_off(path)
         is_new = note.journal == "new" and (not path.exists() or _is_unborn(path))
         if not is_new:
-            open_reader(folder).close()
+            with closing(open_reader(folder)) as reader:
+                is_former = version_of(reader) == FORMER_VERSION
+            if is_former:
+                _upgrade(path)
         connection = _connect(path, "rwc")
         try:
             if is_new:
@@ -219,7 +230,7 @@ def _connect(path: Path, mode: str) -> sqlite3.Connection:
 
 
 def _check_version(connection: sqlite3.Connection, path: Path) -> None:
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    version = version_of(connection)
     owner = connection.execute("PRAGMA application_id").fetchone()[0]
     if owner == version == 0 and _is_empty(connection):
         raise SnapshotError(
@@ -233,12 +244,59 @@ def _check_version(connection: sqlite3.Connection, path: Path) -> None:
             f"{path}: written by a newer qbatch (snapshot version {version}; this qbatch reads "
             f"up to {SCHEMA_VERSION}); upgrade qbatch, or use --out DIR"
         )
-    if version < SCHEMA_VERSION:
+    if version == FORMER_VERSION:
+        for view in FORMER_VIEWS:
+            connection.execute(view)
+    elif version < SCHEMA_VERSION:
         raise SnapshotError(
             f"{path}: written by an older qbatch (snapshot version {version}; this qbatch reads "
             f"{SCHEMA_VERSION}); finish it with that one, or start again with --fresh (the folder "
             "is set aside, not deleted)"
         )
+
+
+def version_of(connection: sqlite3.Connection) -> int:
+    """In which version of the tables a snapshot is written."""
+    return int(connection.execute("PRAGMA main.user_version").fetchone()[0])
+
+
+def _upgrade(path: Path) -> None:
+    """Write a snapshot of the former version anew, row by row as it is, in place of the old file.
+
+    It is the one or the other at any moment; readers that have the old one open keep it.
+    """
+    with closing(_connect(path, "rw")) as old:
+        old.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        found = old.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")
+        tables = [row[0] for row in found]
+    fresh = draft_beside(path)
+    try:
+        _copy_tables(path, fresh, tables)
+        fresh.replace(path)
+    finally:
+        fresh.unlink(missing_ok=True)
+    sync_folder(path.parent)
+
+
+def _copy_tables(path: Path, fresh: Path, tables: Iterable[str]) -> None:
+    with closing(make_new(fresh)) as new:
+        new.execute("PRAGMA synchronous=FULL")
+        new.execute("ATTACH ? AS old", (path.resolve().as_uri(),))
+        new.execute("BEGIN IMMEDIATE")
+        for name in tables:
+            columns = ", ".join(row[1] for row in new.execute(f"PRAGMA old.table_info({name})"))
+            new.execute(f"INSERT INTO main.{name}({columns}) SELECT {columns} FROM old.{name}")
+        new.execute("COMMIT")
+        new.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the new names in a folder durable."""
+    fd = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
 
 
 def _is_unborn(path: Path) -> bool:
@@ -269,7 +327,7 @@ def _check_pages(connection: sqlite3.Connection, path: Path) -> None:
 
 def check_by(connection: sqlite3.Connection, path: Path, pragma: str) -> None:
     """Let SQLite look through its pages, and raise what it finds as a `SnapshotError`."""
-    verdict = str(connection.execute(f"PRAGMA {pragma}").fetchone()[0])
+    verdict = str(connection.execute(f"PRAGMA main.{pragma}").fetchone()[0])
     if verdict != "ok":
         raise faults.damaged(path, verdict.replace("\n", " "))
 

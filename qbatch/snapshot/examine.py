@@ -36,10 +36,10 @@ def examine(folder: Path) -> Examined:
         for name, rule in RULES.items():
             check_link(db, LINKS.get(name))
             if rule.large is not None:
-                for row in db.execute(f"SELECT {rule.columns}, {rule.large[0]} FROM {name}"):
+                for row in db.execute(f"SELECT {rule.all_columns} FROM {name}"):
                     check_large(name, row)
     with Run(folder) as run:
         points = (point for each in (run, run.removed()) for point in each)
         run.ledger()
-        results = sum(point.counts is not None for point in points)
+        results = sum(point.counts is not None and not point.same_as for point in points)
     return Examined(numbers["points"], results, numbers["raw"])

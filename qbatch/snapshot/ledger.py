@@ -12,15 +12,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from qbatch.snapshot import rows
 from qbatch.snapshot.reading import PURCHASES, write_meta
 from qbatch.snapshot.schema import POINT_COLUMNS, Mismatch, checked_point, crc_of
 
-COLUMNS = (
-    "ledger.job, ledger.generation, ledger.backend, ledger.unit, ledger.quoted, ledger.quoted_by, "
-    "ledger.reserved, ledger.billed, ledger.billed_by, ledger.refunded, ledger.refunded_by, "
-    "ledger.crc"
-)
-NUM_COLUMNS = 12
+COLUMNS = rows.columns("ledger", rows.Purchase)
+NUM_COLUMNS = len(rows.Purchase._fields)
 
 #: Where a bill says that nothing was bought.
 NOT_BOUGHT = "not bought"
@@ -84,6 +81,7 @@ class Total:
         reserved: The most that they may have cost.
         outstanding: Of that, what is not billed yet.
         open: How many those are.
+        charged: How many were charged something.
         billed: What was charged.
         refunded: Of that, given back.
         sources: Who told quotes and bills.
@@ -94,6 +92,7 @@ class Total:
     reserved: float = 0.0
     outstanding: float = 0.0
     open: int = 0
+    charged: int = 0
     billed: float = 0.0
     refunded: float = 0.0
     sources: dict[str, None] = field(default_factory=dict)
@@ -123,6 +122,7 @@ class Total:
             self.outstanding += entry.reserved
             self.open += 1
         else:
+            self.charged += entry.billed > 0
             self.billed += entry.billed
             self.refunded += entry.refunded
             self.sources |= dict.fromkeys((entry.billed_by,))
@@ -244,16 +244,16 @@ def read_purchases(db: sqlite3.Connection) -> Iterator[Purchase]:
     Raises:
         Mismatch: One is damaged, or its point is not there.
     """
-    rows = db.execute(
+    found = db.execute(
         f"SELECT {COLUMNS}, {POINT_COLUMNS} FROM ledger LEFT JOIN points"
         " ON points.ordinal = ledger.job ORDER BY points.position, ledger.job, ledger.generation"
     )
-    for row in rows:
+    for row in found:
         entry, point = read(row[:NUM_COLUMNS]), row[NUM_COLUMNS:]
         if point[0] is None:
             raise Mismatch(f"point row {entry.ordinal} is missing")
         checked_point(point)
-        yield Purchase(point[1].hex(), point[2], entry)
+        yield Purchase((point[12] or point[1]).hex(), point[2], entry)
 
 
 def read_all(db: sqlite3.Connection) -> Iterator[Entry]:

@@ -44,6 +44,9 @@ PROBES, PROBE_S = 4, 0.05
 #: Where the number of steps stands, and how long it is with its CRC and newline.
 STEPS_AT, STEPS_BYTES = 512, 26
 
+#: Where Linux says what is open, and under which name it is now.
+_OPEN_FILES = Path("/proc/self/fd")
+
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 _NO_LOCKS = {errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK, errno.ENOSYS, errno.EINVAL}
@@ -58,6 +61,8 @@ class Note:
         journal: See `Journal`.
         durability: Of its steps.
         boot: Which start of its machine it ran under; "" where that cannot be told.
+        inode: Of the lock's file, by which a copy of it is known; 0: not noted.
+        is_copy: The folder may be one of several copies, so another may have bought its points.
         steps: Durable so far; None: not known.
     """
 
@@ -67,7 +72,13 @@ class Note:
     journal: Journal = "new"
     durability: Durability = "full"
     boot: str = ""
+    inode: int = 0
+    is_copy: bool = False
     steps: int | None = None
+
+    def is_of(self, inode: int) -> bool:
+        """Whether a lock's file is the one that this was noted in, and not a copy of it."""
+        return self.host == socket.gethostname() and self.inode in (0, inode)
 
     @property
     def is_exact(self) -> bool:
@@ -91,8 +102,12 @@ class RunLock:
         try:
             self._take()
             self.found = _read(self._fd)
+            _, inode = self.identity
+            is_known = self.found.journal == "new" or self.found.is_of(inode)
             self.note = replace(
                 self.found,
+                inode=inode,
+                is_copy=self.found.is_copy or not is_known,
                 pid=os.getpid(),
                 host=socket.gethostname(),
                 started_at=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -102,6 +117,7 @@ class RunLock:
             os.close(self._fd)
             raise
         self._durability: Durability = durability
+        self._elsewhere = -1
 
     def _take(self) -> None:
         patience = PROBES
@@ -137,6 +153,11 @@ class RunLock:
         self._write()
         self.count(steps)
 
+    def mark_as_copy(self) -> None:
+        """Note, durably and for ever, that the folder may be one of several copies."""
+        self.note = replace(self.note, is_copy=True)
+        self._write()
+
     def mark(self, journal: Literal["closed", "mending"]) -> None:
         """Note, durably, that all is folded in, or that files are about to be exchanged."""
         self.note = replace(self.note, journal=journal)
@@ -145,14 +166,47 @@ class RunLock:
     def count(self, steps: int) -> None:
         """Note how many steps are durable; it does not matter where that fails."""
         text = b"%016d" % steps
+        line = b"%s %08x\n" % (text, zlib.crc32(text))
         with suppress(OSError):
-            os.pwrite(self._fd, b"%s %08x\n" % (text, zlib.crc32(text)), STEPS_AT)
+            os.pwrite(self._fd, line, STEPS_AT)
+            if self._elsewhere >= 0:
+                os.pwrite(self._elsewhere, line, 0)
+
+    def count_elsewhere(self, path: Path, steps: int) -> None:
+        """Note how many steps are durable in a file outside of the folder, too.
+
+        Where it says that there were more, the folder is an older copy that was put back. A file
+        that cannot be used is passed over, for it only adds to what the lock itself tells.
+        """
+        with suppress(OSError):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._elsewhere = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+            known = _steps_in(os.pread(self._elsewhere, STEPS_BYTES, 0))
+            if known is not None and known > steps:
+                self.mark_as_copy()
+            self.count(steps)
+
+    @property
+    def identity(self) -> tuple[int, int]:
+        """What tells the held file from all others on this machine: device and inode."""
+        found = os.fstat(self._fd)
+        return found.st_dev, found.st_ino
+
+    def place_now(self) -> Path | None:
+        """The folder that the held file is in now; None: it is in none, or that cannot be told."""
+        try:
+            found = (_OPEN_FILES / str(self._fd)).readlink()
+            is_there = os.path.samestat(found.stat(), os.fstat(self._fd))
+        except OSError:
+            return None
+        return found.parent if is_there else None
 
     def release(self) -> None:
         """Let the next runner in. Repeatable."""
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
+        for fd in (self._fd, self._elsewhere):
+            if fd >= 0:
+                os.close(fd)
+        self._fd = self._elsewhere = -1
 
 
 def holder_of(folder: Path) -> str | None:

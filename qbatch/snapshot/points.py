@@ -2,30 +2,38 @@
 
 Rules: this is done a hundred thousand times for a report, so a page of rows is checked and decoded
 together, and what few readers ask for (counts, facts, times) is decoded when it is asked for.
+
+Of a point several jobs may have bought shots. They are of one distribution, so the jobs' counts
+add up, and so does what they cost. All shots that there are count, also where fewer are wanted. The
+point stands where that of its jobs stands which is furthest behind (`reading.PRECEDENCE`).
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from qbatch.circuit.earlier import MARK
-from qbatch.job import Job, JobState
+from qbatch.errors import ManifestError
+from qbatch.job import IN_FLIGHT, Job, JobState
 from qbatch.snapshot.attempts import Attempt, instant
 from qbatch.snapshot.estimates import read_estimates
-from qbatch.snapshot.reading import checked
+from qbatch.snapshot.reading import PRECEDENCE, checked
 from qbatch.snapshot.schema import (
     JOB_COLUMNS,
     NUM_JOB_COLUMNS,
+    NUM_PLACE_COLUMNS,
     NUM_POINT_COLUMNS,
+    PLACE_COLUMNS,
     POINT_COLUMNS,
     Mismatch,
     StoredPoint,
     checked_job,
     checked_point,
     decoded,
+    place_from_row,
     result_crc,
 )
 
@@ -42,6 +50,12 @@ SELECT = (
     " results.analysis, results.estimates, results.vector_crc, results.crc"
     " FROM points JOIN jobs USING (ordinal) LEFT JOIN results USING (ordinal)"
 )
+#: The points that stand at other places of the plan, too.
+SELECT_PLACES = SELECT.replace(" FROM points", f", {PLACE_COLUMNS} FROM points").replace(
+    " LEFT JOIN", " JOIN places ON places.point = points.ordinal LEFT JOIN"
+)
+#: Where `points.position` stands in a row.
+POSITION = 11
 _RESULT = NUM_POINT_COLUMNS + NUM_JOB_COLUMNS
 
 
@@ -63,11 +77,11 @@ class PointResult:
     """One point of a run: what was asked for, how its job stands, what was measured.
 
     Attributes:
-        id: SHA-256 of all that decides its result, 64 hex digits.
+        id: SHA-256 of all that decides the distribution of its shots, 64 hex digits.
         name: Readable.
         circuit: Name in the manifest.
         backend: Name in the manifest.
-        shots: Asked for.
+        shots: Asked for; how many there are, `counts` says.
         repeat: 1 for the first copy.
         seed: The point's own.
         parameters: Swept parameter -> value, in the order of the plan's axes.
@@ -75,6 +89,12 @@ class PointResult:
         in_plan: False when the manifest no longer has it.
         ordinal: Its row; stays for life.
         setting: Key of what it shares with others, "" when none was kept.
+        bought: Shots that its job buys; where it has several `pieces`, the first one.
+        start: So many shots of its sample come before those.
+        wanted: As in `StoredPoint`.
+        same_as: Name of the place before it in the plan that comes to the same content: the job is
+            that one's, and its cost is told there alone; "" for the first or only one.
+        pieces: Where several jobs bought shots of it: each alone, by where it starts; else empty.
     """
 
     id: str
@@ -89,12 +109,17 @@ class PointResult:
     in_plan: bool
     ordinal: int
     setting: str
+    bought: int
+    start: int
+    wanted: int | None
+    same_as: str
     _run: Folder
     _submitted_at: float | None
     _completed_at: float | None
     _packed: tuple[bytes, str, str, dict[str, list[float]]] | None
     _counts: Counts | None = None
     _estimates: dict[str, Estimate] | None = None
+    pieces: tuple[PointResult, ...] = ()
 
     def __repr__(self) -> str:
         return f"<PointResult {self.name!r}: {self.state}>"
@@ -103,7 +128,7 @@ class PointResult:
     def point(self) -> StoredPoint:
         """What was asked for, alone."""
         return StoredPoint(
-            self.id,
+            self.job.id,
             self.name,
             self.circuit,
             self.backend,
@@ -114,7 +139,20 @@ class PointResult:
             self.setting,
             self.ordinal,
             self.in_plan,
+            "" if self.id == self.job.id else self.id,
+            self.start,
+            self.wanted,
         )
+
+    @property
+    def jobs(self) -> tuple[PointResult, ...]:
+        """Each of its jobs alone."""
+        return self.pieces or (self,)
+
+    @property
+    def point_id(self) -> str:
+        """Its id; a `StoredPoint` calls it so."""
+        return self.id
 
     @property
     def state(self) -> JobState:
@@ -143,22 +181,33 @@ class PointResult:
 
     @property
     def completed_at(self) -> datetime | None:
-        """When the result was stored; UTC, or None."""
-        return instant(self._completed_at)
+        """When the result was stored, the last of several; UTC, or None."""
+        times = [piece._completed_at for piece in self.jobs if piece._completed_at is not None]
+        return instant(max(times, default=None))
 
     @property
     def counts(self) -> Counts | None:
-        """True counts, our bit order; None before the job is completed."""
-        if self._counts is None and self._packed is not None:
+        """True counts, our bit order, of all its jobs so far; None before one is completed."""
+        if self._counts is None and self.pieces:
+            self._counts = self._pooled()
+        elif self._counts is None and self._packed is not None:
             from qbatch.result import Counts
 
             with checked(self._run.path):
                 self._counts = Counts.unpack(self._packed[0])
         return self._counts
 
+    def _pooled(self) -> Counts | None:
+        from qbatch.result import pool
+
+        found = [piece.counts for piece in self.pieces if piece.counts is not None]
+        return pool(found) if found else None
+
     @property
     def facts(self) -> Mapping[str, Any]:
         """What the provider said about how it ran: timings, method, versions."""
+        if self.pieces:
+            return _facts_of(self.pieces)
         if self._packed is None:
             return {}
         facts: Mapping[str, Any] = json.loads(self._packed[1])
@@ -167,6 +216,8 @@ class PointResult:
     @property
     def warning(self) -> str:
         """What the provider warned of with the result, or why it is doubtful; "" for neither."""
+        if self.pieces:
+            return next((piece.warning for piece in self.pieces if piece.warning), "")
         if self._packed is None:
             return ""
         if '"warning"' in self._packed[1]:
@@ -176,29 +227,45 @@ class PointResult:
 
     @property
     def estimates(self) -> dict[str, Estimate]:
-        """The manifest's named analyses, each with its interval; empty before completion."""
+        """The manifest's named analyses, each with its interval; empty before completion.
+
+        Raises:
+            ManifestError: The manifest's analysis was edited, and does not fit the registers.
+        """
         if self._estimates is None:
             self._estimates = self._read_estimates()
         return self._estimates
 
     def _read_estimates(self) -> dict[str, Estimate]:
+        if self.pieces:
+            return self._analysed()
         if self._packed is None:
             return {}
         if self._packed[2] == self._run.analysis_key:
             return read_estimates(self._packed[3])
+        return self._analysed()
+
+    def _analysed(self) -> dict[str, Estimate]:
         from qbatch.result import analyse
 
-        assert self.counts is not None
-        return analyse(self.counts, self._run.manifest.analysis)
+        if self.counts is None:
+            return {}
+        manifest = self._run.manifest
+        try:
+            return analyse(self.counts, manifest.analysis)
+        except ValueError as error:
+            said = f"does not fit the results of {self.name}: {error}"
+            raise ManifestError(manifest.place_of("analysis"), said) from error
 
     @property
     def statevector(self) -> Any:
         """Final state, complex128, length 2**num_qubits, index bit k = qubit k; or None."""
-        return self._run.statevector_of(self.ordinal)
+        states = (self._run.statevector_of(piece.ordinal) for piece in self.jobs)
+        return next((state for state in states if state is not None), None)
 
 
-def read_points(run: Folder, rows: Sequence[Sequence[Any]]) -> Iterable[PointResult]:
-    """Read rows of `SELECT`.
+def read_points(run: Folder, rows: Sequence[Sequence[Any]]) -> list[PointResult]:
+    """Read rows of `SELECT`, each by itself.
 
     Raises:
         SnapshotError: One is damaged.
@@ -211,6 +278,13 @@ def read_points(run: Folder, rows: Sequence[Sequence[Any]]) -> Iterable[PointRes
         _point(run, row, job, dict(pairs), numbers)
         for row, job, pairs, numbers in zip(rows, checked_rows, parameters, estimates, strict=True)
     ]
+
+
+def place_of(point: PointResult, row: Sequence[Any]) -> PointResult:
+    """Return a point as it stands at another place of the plan, of a row of `SELECT_PLACES`."""
+    place = place_from_row(row[-NUM_PLACE_COLUMNS:])
+    job = replace(point.job, cost=None)  # told once, where it was bought
+    return replace(point, **place, job=job, same_as=point.name)
 
 
 def _checked(row: Sequence[Any]) -> Job:
@@ -234,10 +308,11 @@ def _point(
     estimates: dict[str, list[float]],
 ) -> PointResult:
     ordinal, _, name, circuit, backend, shots, repeat, seed, _, setting, _, position = row[:12]
+    own, start, wanted = row[12:NUM_POINT_COLUMNS]
     at, counts, facts, analysis = row[_RESULT : _RESULT + 4]
     is_measured = job.state is JobState.COMPLETED
     return PointResult(
-        job.id,
+        job.id if own is None else own.hex(),
         name,
         circuit,
         backend,
@@ -249,8 +324,56 @@ def _point(
         position is not None,
         ordinal,
         setting or "",
+        shots,
+        start,
+        wanted,
+        "",
         run,
-        row[21],
+        row[NUM_POINT_COLUMNS + 9],
         at,
         (counts, facts, analysis, estimates) if is_measured else None,
     )
+
+
+def as_one(own: PointResult, further: Sequence[PointResult]) -> PointResult:
+    """Return a point as a whole.
+
+    Args:
+        own: Its own row.
+        further: The rows of its further shots.
+    """
+    wanted = own.bought if own.wanted is None else own.wanted
+    pieces = [each for each in (own, *further) if each.bought and _is_part(each)]
+    if not pieces or pieces == [own]:
+        return own if wanted == own.shots else replace(own, shots=wanted)
+    pieces.sort(key=lambda piece: piece.start)
+    job = _job_of([piece.job for piece in pieces], own.job.id)
+    return replace(own, shots=wanted, job=job, pieces=tuple(pieces))
+
+
+def _is_part(piece: PointResult) -> bool:
+    """Whether a job is one of its point's: what is not bought, and not needed, is none."""
+    return piece.in_plan or piece.state is JobState.COMPLETED or piece.state in IN_FLIGHT
+
+
+def _job_of(jobs: Sequence[Job], id_: str) -> Job:
+    deciding = next(job for state in PRECEDENCE for job in jobs if job.state is state)
+    costs = [job.cost for job in jobs if job.cost is not None]
+    ids = [job.provider_job_id for job in jobs if job.provider_job_id is not None]
+    return replace(
+        deciding,
+        id=id_,
+        generation=max(job.generation for job in jobs),
+        provider_job_id=",".join(dict.fromkeys(ids)) or None,
+        cost=sum(costs) if costs else None,
+        unit=next((job.unit for job in jobs if job.unit), ""),
+    )
+
+
+def _facts_of(pieces: Sequence[PointResult]) -> Mapping[str, Any]:
+    """What the latest of the jobs tells, and which shots each of them bought."""
+    done = [piece for piece in pieces if piece.state is JobState.COMPLETED]
+    if not done:
+        return {}
+    jobs = {f"{each.start}+{each.bought}": each.job.provider_job_id or "" for each in done}
+    return {**done[-1].facts, "jobs": jobs}

@@ -5,17 +5,28 @@ from __future__ import annotations
 import json
 import sqlite3
 import zlib
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from qbatch.job import JobState
+from qbatch.snapshot import paths
 from qbatch.snapshot.faults import damaged, translated
 from qbatch.snapshot.schema import Mismatch, crc_of
 
-#: Facts about the points themselves: how many rows there are; how many of them are planned, with
-#: a number that grows whenever that changes.
+#: Facts about the rows of points: how many there are; how many of them are planned, with a number
+#: that grows whenever that changes.
 POINTS, PLAN = "points", "plan"
+
+#: How many rows buy further shots of a point; how many of them the plan needs: ``3/2``.
+PIECES = "pieces"
+
+#: How many places of the plan show a point that stands in it before.
+PLACES = "places"
+
+#: Of which kind the points' ids are: `BY_CONTENT`; missing: of a former kind.
+IDS, BY_CONTENT = "ids", "content"
 
 #: The second fact before any point was registered.
 NO_PLAN = "0/0"
@@ -57,7 +68,7 @@ def read_meta(db: sqlite3.Connection) -> dict[str, str]:
     for key, value, crc in db.execute("SELECT key, value, crc FROM meta"):
         if crc != crc_of((key, value)):
             raise Mismatch(f"fact {key!r}")
-        found[key] = value
+        found[key] = paths.read(value) if key in paths.FACTS else value
     return found
 
 
@@ -72,14 +83,17 @@ def read_fact(db: sqlite3.Connection, key: str) -> str | None:
         return None
     if row[1] != crc_of((key, row[0])):
         raise Mismatch(f"fact {key!r}")
-    return str(row[0])
+    return paths.read(row[0]) if key in paths.FACTS else str(row[0])
 
 
 def write_meta(db: sqlite3.Connection, values: Mapping[str, str]) -> None:
     """Note facts of the run as a whole, inside the caller's transaction."""
+    kept = {
+        key: paths.kept(value) if key in paths.FACTS else value for key, value in values.items()
+    }
     db.executemany(
         "INSERT OR REPLACE INTO meta VALUES (?, ?, ?)",
-        [(key, value, crc_of((key, value))) for key, value in values.items()],
+        [(key, value, crc_of((key, value))) for key, value in kept.items()],
     )
 
 
@@ -111,6 +125,16 @@ def num_planned(db: sqlite3.Connection) -> tuple[int, str]:
     return int(plan.partition("/")[0]), plan
 
 
+def num_further(db: sqlite3.Connection) -> tuple[int, int]:
+    """How many rows buy further shots of a point, and how many of them the plan needs.
+
+    Raises:
+        Mismatch: The fact is damaged.
+    """
+    everywhere, _, planned = (read_fact(db, PIECES) or "0/0").partition("/")
+    return int(everywhere), int(planned)
+
+
 def check_planned(found: int, expected: int, path: Path) -> None:
     """Refuse to show fewer points than are planned.
 
@@ -121,14 +145,47 @@ def check_planned(found: int, expected: int, path: Path) -> None:
         raise damaged(path, f"{found} of {expected} planned points are found")
 
 
+#: Where a point is, by where its jobs are: the first of these that one of them is in.
+PRECEDENCE = (
+    JobState.SUBMITTING,
+    JobState.SUBMITTED,
+    JobState.RUNNING,
+    JobState.HELD,
+    JobState.FAILED,
+    JobState.CANCELLED,
+    JobState.CREATED,
+    JobState.COMPLETED,
+)
+_RANKS = " ".join(f"WHEN '{state.value}' THEN {rank}" for rank, state in enumerate(PRECEDENCE))
+
+_COUNT_JOBS = """
+SELECT state, count(*) FROM points JOIN jobs USING (ordinal)
+WHERE position IS NOT NULL {} GROUP BY state
+"""
+_COUNT_SEVERAL = f"""
+SELECT rank, count(*) FROM (
+    SELECT min(CASE state {_RANKS} END) AS rank FROM points JOIN jobs USING (ordinal)
+    WHERE position IN (SELECT position FROM points WHERE start > 0) AND shots > 0 GROUP BY position
+) GROUP BY rank
+"""
+
+
 def counts_by_state(db: sqlite3.Connection, path: Path) -> dict[JobState, int]:
     """Points of the plan in each state; states without points are left out."""
     with translated(path), checked(path), steady(db):
-        expected, _ = num_planned(db)
-        rows = db.execute(
-            "SELECT state, count(*) FROM points JOIN jobs USING (ordinal) "
-            "WHERE position IS NOT NULL GROUP BY state"
-        ).fetchall()
-        counts = {JobState(state): number for state, number in rows}
-    check_planned(sum(counts.values()), expected, path)
-    return counts
+        expected = num_planned(db)[0]
+        further = num_further(db)[1]
+        sole = "AND position NOT IN (SELECT position FROM points WHERE start > 0 AND position >= 0)"
+        rows = db.execute(_COUNT_JOBS.format(sole if further else "")).fetchall()
+        counts = Counter({JobState(state): number for state, number in rows})
+        for rank, number in db.execute(_COUNT_SEVERAL) if further else ():
+            counts[PRECEDENCE[rank]] += number
+    check_planned(sum(counts.values()), expected - further, path)
+    return dict(counts)
+
+
+def jobs_by_state(db: sqlite3.Connection, path: Path) -> dict[JobState, int]:
+    """Jobs of the plan in each state; states without jobs are left out."""
+    with translated(path), checked(path):
+        rows = db.execute(_COUNT_JOBS.format("AND shots > 0")).fetchall()
+        return {JobState(state): number for state, number in rows}

@@ -11,15 +11,20 @@ import sqlite3
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Protocol
 
-from qbatch.snapshot.reading import PLAN, POINTS, num_planned, read_fact, write_meta
+from qbatch.job import IN_FLIGHT, JobState
+from qbatch.shots import missing
+from qbatch.snapshot.reading import PIECES, PLACES, PLAN, POINTS, read_fact, write_meta
 from qbatch.snapshot.schema import (
     POINT_COLUMNS,
     ROOM_BYTES,
     Mismatch,
+    StoredPoint,
     checked_point,
     crc_of,
+    place_values,
     point_values,
 )
 
@@ -51,6 +56,8 @@ class Point(Protocol):
     def seed(self) -> int: ...
     @property
     def setting(self) -> str: ...
+    @property
+    def same_as(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +65,7 @@ class Registered:
     """What `Snapshot.register` found.
 
     Attributes:
-        planned: Points of the plan.
+        planned: Points of the plan; each place counts.
         added: Of these, new to the snapshot.
         removed: Points of the snapshot that the plan does not have any more (kept).
     """
@@ -71,48 +78,68 @@ class Registered:
 #: Key of a setting -> its canonical text.
 SettingOf = Callable[[str], str]
 
+#: Where a job is whose shots are bought: they count, whatever the plan wants now.
+BOUGHT = IN_FLIGHT | {JobState.COMPLETED}
+
 
 def register(
     db: sqlite3.Connection, points: Iterable[Point], setting_of: SettingOf | None
-) -> Registered:
+) -> tuple[Registered, set[int]]:
     """Do it, inside the caller's transaction.
 
     Args:
         db: The writer.
         points: In plan order; never held in memory.
         setting_of: Text of a point's `setting`, kept to explain later changes; None: keep none.
+
+    Returns:
+        What was found, and the rows whose jobs, not bought yet, take other shots than before.
     """
     fresh = iter(points)
     planned, first_changed = _skip_unchanged(db, fresh, has_settings=setting_of is not None)
-    before, was_planned = _count(db, "SELECT count(*) FROM points"), num_planned(db)[0]
-    if first_changed is None and planned == was_planned:
-        return Registered(planned, 0, before - planned)
+    before, was_planned = _num_points(db)
+    shown = _count(db, "SELECT count(*) FROM places")
+    if first_changed is None and planned == was_planned + shown:
+        return Registered(planned, 0, before - was_planned), set()
     if before:
         _check_indexes(db)
     db.execute(
         "UPDATE points SET position = NULL, crc = crc & 0xFFFFFFFF WHERE position >= ?", (planned,)
     )
+    db.execute("DELETE FROM places WHERE position >= ?", (planned,))
+    placing = _Placing(db, setting_of)
     if first_changed is not None:
-        rest = itertools.chain((first_changed,), fresh)
-        planned += _place(db, rest, planned, setting_of)
+        planned = placing.place(itertools.chain((first_changed,), fresh), planned)
     last = _count(db, "SELECT coalesce(max(ordinal), 0) FROM jobs")
     db.execute(
         "INSERT INTO jobs SELECT ordinal, 'created', 1, NULL, NULL, '', '', NULL, '', NULL,"
         " 0.0, 0, zeroblob(?) FROM points WHERE ordinal > ?",
         (ROOM_BYTES, last),
     )
-    after = note_numbers(db)
-    return Registered(planned, after - before, after - planned)
+    note_numbers(db)
+    after, now_planned = _num_points(db)
+    return Registered(planned, after - before, after - now_planned), placing.resized
 
 
-def note_numbers(db: sqlite3.Connection) -> int:
-    """Note how many points there are, and that the plan is another one; return the number."""
+def _num_points(db: sqlite3.Connection) -> tuple[int, int]:
+    """How many points there are, and how many of them are planned, without further shots."""
+    found: tuple[int, int] = db.execute(
+        "SELECT count(*), count(position) FROM points WHERE start = 0"
+    ).fetchone()
+    return found
+
+
+def note_numbers(db: sqlite3.Connection) -> None:
+    """Note how many rows of points there are, and that the plan is another one."""
     known = read_fact(db, PLAN)
-    points = _count(db, "SELECT count(*) FROM points")
-    planned = _count(db, "SELECT count(*) FROM points WHERE position IS NOT NULL")
     serial = 0 if known is None else int(known.partition("/")[2]) + 1
-    write_meta(db, {POINTS: str(points), PLAN: f"{planned}/{serial}"})
-    return points
+    rows, planned = db.execute("SELECT count(*), count(position) FROM points").fetchone()
+    further = "{}/{}".format(
+        *db.execute("SELECT count(*), count(position) FROM points WHERE start > 0").fetchone()
+    )
+    shown = _count(db, "SELECT count(*) FROM places")
+    facts = {POINTS: str(rows), PLAN: f"{planned}/{serial}", PIECES: further, PLACES: str(shown)}
+    write_meta(db, facts)
 
 
 def _count(db: sqlite3.Connection, sql: str) -> int:
@@ -125,7 +152,7 @@ def _check_indexes(db: sqlite3.Connection) -> None:
     Raises:
         Mismatch: An index is damaged.
     """
-    verdict = str(db.execute("PRAGMA integrity_check(points)").fetchone()[0])
+    verdict = str(db.execute("PRAGMA main.integrity_check(points)").fetchone()[0])
     if verdict != "ok":
         raise Mismatch(verdict)
 
@@ -138,28 +165,37 @@ def _skip_unchanged(
     Raises:
         Mismatch: It does not because its row is damaged.
     """
-    known = db.execute(
-        "SELECT id, name, circuit, backend, setting, position, ordinal FROM points"
-        " WHERE position IS NOT NULL ORDER BY position"
-    )
+    known = db.execute(_PLANNED)
     same = 0
     for point in fresh:
         row = known.fetchone()
         setting = point.setting if has_settings else ""
-        if row is None or row[:6] != _facts_of(point, setting, same):
+        if row is None or row[:7] != _facts_of(point, setting, same):
             known.close()
             if row is not None:
-                _check_row(db, row[6])
+                _check_row(db, row[7])
             return same, point
         same += 1
     known.close()
     return same, None
 
 
+#: The points of the plan in order, with what `_facts_of` returns, and their rows.
+_PLANNED = """
+SELECT coalesce(content, id), name, circuit, backend, coalesce(wanted, shots), setting,
+    position AS at, ordinal
+FROM points WHERE position IS NOT NULL AND start = 0
+UNION ALL SELECT coalesce(points.content, points.id), places.name, places.circuit, places.backend,
+    places.shots, points.setting, places.position AS at, points.ordinal
+FROM places JOIN points ON points.ordinal = places.point
+ORDER BY at
+"""
+
+
 def _facts_of(point: Point, setting: str, position: int) -> tuple[object, ...]:
     """Its id, and what may change without it."""
-    key = bytes.fromhex(point.id)
-    return key, point.name, point.circuit, point.backend, setting, position
+    told = (point.name, point.circuit, point.backend, point.shots)
+    return bytes.fromhex(point.id), *told, setting, position
 
 
 def _check_row(db: sqlite3.Connection, ordinal: int) -> None:
@@ -167,46 +203,130 @@ def _check_row(db: sqlite3.Connection, ordinal: int) -> None:
     checked_point(db.execute(sql, (ordinal,)).fetchone())
 
 
-def _place(
-    db: sqlite3.Connection, points: Iterator[Point], start: int, setting_of: SettingOf | None
-) -> int:
-    position, settings = start, set[str]()
-    ordinal = _count(db, "SELECT coalesce(max(ordinal), 0) FROM points")
-    has_others = ordinal > 0
-    while chunk := list(itertools.islice(points, CHUNK)):
-        if setting_of is not None:
-            _keep_settings(db, setting_of, chunk, settings)
-        known = _ordinals(db, chunk) if has_others else {}
-        rows = []
-        for point in chunk:
-            if point.id not in known:
-                ordinal += 1
-                known[point.id] = ordinal
-            setting = "" if setting_of is None else point.setting
-            rows.append(point_values(point, known[point.id], position, setting))
-            position += 1
-        db.executemany(_PLACE, rows)
-    return position - start
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A row that there is of a point."""
+
+    ordinal: int
+    id: str
+    start: int
+    shots: int
+    seed: int
+    is_bought: bool
 
 
-def _ordinals(db: sqlite3.Connection, points: Sequence[Point]) -> dict[str, int]:
-    """Id -> row, of those points that are known."""
+class _Placing:
+    """Writes the rows of points as the plan has them.
+
+    Attributes:
+        resized: Rows whose jobs, not bought yet, take other shots than before.
+    """
+
+    def __init__(self, db: sqlite3.Connection, setting_of: SettingOf | None) -> None:
+        self._db = db
+        self._setting_of = setting_of
+        self._settings: set[str] = set()
+        self._last = _count(db, "SELECT coalesce(max(ordinal), 0) FROM points")
+        self.resized: set[int] = set()
+
+    def place(self, points: Iterator[Point], position: int) -> int:
+        """Write points from `position` on; return the position after the last."""
+        while chunk := list(itertools.islice(points, CHUNK)):
+            if self._setting_of is not None:
+                _keep_settings(self._db, self._setting_of, chunk, self._settings)
+            has_others = self._last > 0 or any(point.same_as for point in chunk)
+            known = _rows_of(self._db, chunk) if has_others else {}
+            own = {id_: rows[0].ordinal for id_, rows in known.items()}
+            rows, places = [], []
+            for point in chunk:
+                if point.same_as:
+                    places.append(place_values(point, own[point.id], position))
+                else:
+                    pieces = self._pieces(point, known.get(point.id, ()))
+                    own[point.id] = next(piece.ordinal for piece in pieces if not piece.start)
+                    rows += [point_values(piece, position) for piece in pieces]
+                position += 1
+            self._db.executemany(_PLACE, rows)
+            self._db.executemany("INSERT INTO places VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", places)
+        return position
+
+    def _pieces(self, point: Point, known: Sequence[_Known]) -> list[StoredPoint]:
+        """Return what jobs buy of a point, or bought: its own row, and those of further shots.
+
+        What is bought stays as it is. What is missing is bought from the lowest free shots on; a
+        row that there is for shots from there on is taken for it.
+        """
+        bought = [row for row in known if row.is_bought]
+        free = {row.start: row for row in known if not row.is_bought}
+        runs = missing([(row.start, row.shots) for row in bought], point.shots)
+        if not any(start == 0 for start, _ in (*((r.start, 0) for r in bought), *runs)):
+            runs.append((0, 0))
+        found = [self._piece(point, row.start, row.shots, row) for row in bought]
+        for start, shots in runs:
+            row = free.get(start)
+            if row is not None and row.shots != shots:
+                self.resized.add(row.ordinal)
+            found.append(self._piece(point, start, shots, row))
+        return found
+
+    def _piece(self, point: Point, start: int, shots: int, known: _Known | None) -> StoredPoint:
+        if known is None:
+            self._last += 1
+            ordinal, id_, seed = self._last, piece_id(point.id, start), point.seed
+        else:
+            ordinal, id_ = known.ordinal, known.id
+            seed = known.seed if known.is_bought else point.seed
+        return StoredPoint(
+            id_,
+            point.name,
+            point.circuit,
+            point.backend,
+            shots,
+            point.repeat,
+            point.parameters,
+            seed,
+            "" if self._setting_of is None else point.setting,
+            ordinal,
+            content="" if id_ == point.id else point.id,
+            start=start,
+            wanted=None if start or shots == point.shots else point.shots,
+        )
+
+
+def piece_id(point_id: str, start: int) -> str:
+    """Return the id of the job that buys shots of a point from `start` on: the point's, or made
+    of it.
+    """
+    return sha256(f"{point_id}/{start}".encode()).hexdigest() if start else point_id
+
+
+def _rows_of(db: sqlite3.Connection, points: Sequence[Point]) -> dict[str, list[_Known]]:
+    """Id -> rows of those points that are known, the point's own first."""
     marks = ", ".join("?" * len(points))
-    found = db.execute(
-        f"SELECT id, ordinal FROM points WHERE id IN ({marks})",
-        [bytes.fromhex(point.id) for point in points],
-    )
-    return {key.hex(): ordinal for key, ordinal in found}
+    keys = [bytes.fromhex(point.id) for point in points]
+    found: dict[str, list[_Known]] = {}
+    for column, of in (("id", "content IS NULL AND "), ("content", "")):
+        for key, ordinal, id_, start, shots, seed, state in db.execute(
+            f"SELECT {column}, ordinal, id, start, shots, seed, state FROM points"
+            f" LEFT JOIN jobs USING (ordinal) WHERE {of}{column} IN ({marks})",
+            keys,
+        ):
+            is_bought = shots > 0 and state is not None and JobState(state) in BOUGHT
+            row = _Known(ordinal, id_.hex(), start, shots, seed, is_bought)
+            found.setdefault(key.hex(), []).append(row)
+    for rows in found.values():
+        rows.sort(key=lambda row: row.start)
+    return found
 
 
 _PLACE = """
 INSERT INTO points(ordinal, id, name, circuit, backend, shots, repeat, seed, parameters, setting,
-                   crc, position)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                   crc, position, content, start, wanted)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT(ordinal) DO UPDATE SET position = excluded.position, setting = excluded.setting,
     name = excluded.name, circuit = excluded.circuit, backend = excluded.backend,
     shots = excluded.shots, repeat = excluded.repeat, seed = excluded.seed,
-    parameters = excluded.parameters, crc = excluded.crc
+    parameters = excluded.parameters, crc = excluded.crc, wanted = excluded.wanted
 """
 
 

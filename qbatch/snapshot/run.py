@@ -7,9 +7,11 @@ Nothing is shown that was not checked: see `trust`. What a point holds is decode
 
 from __future__ import annotations
 
+import heapq
 import json
+import operator
 import zlib
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -25,14 +27,26 @@ from qbatch.snapshot.faults import damaged, translated
 from qbatch.snapshot.held import Held, described
 from qbatch.snapshot.ledger import Purchase, read_purchases, total_up
 from qbatch.snapshot.lock import holder_of
-from qbatch.snapshot.points import SELECT, PointResult, read_points
+from qbatch.snapshot.points import (
+    POSITION,
+    SELECT,
+    SELECT_PLACES,
+    PointResult,
+    as_one,
+    place_of,
+    read_points,
+)
 from qbatch.snapshot.reading import (
+    BY_CONTENT,
+    IDS,
     NO_PLAN,
+    PLACES,
     POINTS,
     check_number_of_points,
     check_planned,
     checked,
     counts_by_state,
+    num_further,
     num_planned,
     read_fact,
     read_meta,
@@ -40,6 +54,7 @@ from qbatch.snapshot.reading import (
 )
 from qbatch.snapshot.schema import (
     JOB_COLUMNS,
+    NUM_PLACE_COLUMNS,
     NUM_POINT_COLUMNS,
     POINT_COLUMNS,
     StoredPoint,
@@ -61,6 +76,9 @@ PAGE = 256
 
 #: Characters of an id's beginning by which a point is found.
 SHORTEST_ID = 4
+
+#: Keys of a manifest that may change when results are there.
+ANALYSED = ("description", "tags", "vars", "analysis", "checks", "report")
 
 HEX = "0123456789abcdef"
 
@@ -150,6 +168,25 @@ class Run:
             overrides=json.loads(meta["overrides"]),
         )
 
+    def analyse_as(self, manifest: Manifest) -> bool:
+        """From now on take analysis, checks and report from `manifest`, not from what is kept.
+
+        Numbers come from the stored counts, whichever analysis they are for; nothing is written.
+
+        Returns:
+            Whether all else in it is as it was when the run began.
+        """
+        kept = self.manifest
+        about = {name: getattr(manifest, name) for name in ANALYSED}
+        is_same = all(
+            getattr(kept, name) == getattr(manifest, name)
+            for name in type(kept).model_fields
+            if name not in ANALYSED
+        )
+        self.manifest = manifest if is_same else kept.model_copy(update=about)
+        self.__dict__.pop("analysis_key", None)
+        return is_same
+
     @cached_property
     def analysis_key(self) -> str:
         """Which stored estimates are of the manifest's own analysis."""
@@ -164,6 +201,12 @@ class Run:
     def has_plan(self) -> bool:
         """False where it was cut off before its points were registered."""
         return self._numbers()[2] != NO_PLAN
+
+    @cached_property
+    def has_former_ids(self) -> bool:
+        """True in a folder of an earlier version that no run has converted yet."""
+        with translated(self.path), checked(self.path):
+            return read_fact(self._db, IDS) != BY_CONTENT
 
     @property
     def is_running(self) -> bool:
@@ -186,8 +229,18 @@ class Run:
 
     def counts_by_state(self) -> dict[JobState, int]:
         """Points of the plan in each state; states without points are left out."""
-        self._trust.check("jobs", "places")
+        self._trust.check("jobs", "positions")
         return counts_by_state(self._db, self.path)
+
+    def completed_since(self, moment: datetime) -> int:
+        """How many points of the plan have results that came at `moment` or later."""
+        rows = self._rows(
+            "SELECT count(*) FROM results JOIN points USING (ordinal)"
+            " WHERE position IS NOT NULL AND at >= ?",
+            (moment.timestamp(),),
+            of=("results", "points"),
+        )
+        return int(rows[0][0])
 
     def spent(self) -> dict[str, float]:
         """Unit -> what all attempts cost so far, also of points in the plan no more.
@@ -243,31 +296,79 @@ class Run:
     # -- points -------------------------------------------------------------------------------
 
     def __len__(self) -> int:
-        self._trust.check("places")
-        return self._numbers()[1]
+        self._trust.check("positions", "places")
+        planned, further = self._numbers()[1], self._num_further()[1]
+        return planned - further + self._num_places()
+
+    def _num_places(self) -> int:
+        """How many points of the plan are shown that stand in it before."""
+        with translated(self.path), checked(self.path):
+            return int(read_fact(self._db, PLACES) or 0)
+
+    def _num_further(self) -> tuple[int, int]:
+        """How many rows buy further shots of a point, and how many of them are planned."""
+        with translated(self.path), checked(self.path):
+            return num_further(self._db)
 
     def _numbers(self) -> tuple[int, int, str]:
-        """How many points there are, how many are planned, and in which plan."""
+        """How many rows of points there are, how many are planned, and in which plan."""
         with translated(self.path), checked(self.path):
             planned, plan = num_planned(self._db)
             return int(read_fact(self._db, POINTS) or 0), planned, plan
 
     def __iter__(self) -> Iterator[PointResult]:
         """Yield the points of the plan, lazily, in plan order."""
-        last = NUM_POINT_COLUMNS - 1
-        for page in self._pages(f"{SELECT} WHERE", "position", last, lambda _, planned: planned):
-            yield from read_points(self, page)
+        points = self._placed_points()
+        if not self._num_places():
+            return (point for _, point in points)
+        both = heapq.merge(points, self._other_places(), key=operator.itemgetter(0))
+        return (point for _, point in both)
+
+    def _placed_points(self) -> Iterator[tuple[int, PointResult]]:
+        """Yield each point of the plan with its first position."""
+        select, further = f"{SELECT} WHERE points.start = 0 AND", self._num_further()[1]
+        number = lambda _, planned: planned - further  # noqa: E731
+        for page in self._pages(select, "points.position", POSITION, number):
+            yield from zip((row[POSITION] for row in page), self._whole(page), strict=True)
+
+    def _other_places(self) -> Iterator[tuple[int, PointResult]]:
+        """Yield the points that stand at further positions, once for each."""
+        self._trust.check("places")
+        select, at = f"{SELECT_PLACES} WHERE", -NUM_PLACE_COLUMNS
+        places = self._num_places()
+        for page in self._pages(select, "places.position", at, lambda *_: places):
+            yield from zip((row[at] for row in page), self._at_places(page), strict=True)
+
+    def _at_places(self, rows: Sequence[Sequence[Any]]) -> list[PointResult]:
+        """Read rows of `SELECT_PLACES`."""
+        points = self._whole([row[:-NUM_PLACE_COLUMNS] for row in rows])
+        with checked(self.path):
+            return [place_of(point, row) for point, row in zip(points, rows, strict=True)]
+
+    def _whole(self, rows: Sequence[Sequence[Any]]) -> list[PointResult]:
+        """Read points by their own rows, each with all of its jobs."""
+        points = read_points(self, rows)
+        if not self._num_further()[0]:
+            return [as_one(point, ()) for point in points]
+        marks = ", ".join("?" * len(points))
+        ids = [bytes.fromhex(point.id) for point in points]
+        further: dict[str, list[PointResult]] = {}
+        select = f"{SELECT} WHERE points.start > 0 AND points.content IN ({marks})"
+        for piece in read_points(self, self._rows(select, ids)):
+            further.setdefault(piece.id, []).append(piece)
+        return [as_one(point, further.get(point.id, ())) for point in points]
 
     def removed(self) -> Iterator[PointResult]:
         """Yield the points that were planned once and are in the plan no more."""
-        select = f"{SELECT} WHERE position IS NULL AND"
-        for page in self._pages(
-            select, "points.ordinal", 0, lambda points, planned: points - planned
-        ):
-            yield from read_points(self, page)
+        select = f"{SELECT} WHERE points.position IS NULL AND points.start = 0 AND"
+        further, planned_further = self._num_further()
+        unplanned = further - planned_further
+        number = lambda points, planned: points - planned - unplanned  # noqa: E731
+        for page in self._pages(select, "points.ordinal", 0, number):
+            yield from self._whole(page)
 
     def stored_points(self) -> Iterator[tuple[StoredPoint, Job]]:
-        """Yield every point the folder knows, removed ones too, without results: fast."""
+        """Yield every job the folder knows with what it buys, without results: fast."""
         select = (
             f"SELECT {POINT_COLUMNS}, {JOB_COLUMNS} FROM points JOIN jobs USING (ordinal) WHERE"
         )
@@ -301,7 +402,7 @@ class Run:
             check_planned(found, number(points, planned), self.path)
 
     def in_flight(self) -> Iterator[PointResult]:
-        """Yield the points a provider may hold work for, removed ones too."""
+        """Yield the jobs a provider may hold work for, removed points' too, each by itself."""
         states = [state.value for state in IN_FLIGHT]
         chosen = f"state IN ({', '.join('?' * len(states))})"
         self._trust.check("jobs")
@@ -311,13 +412,27 @@ class Run:
         check_planned(len(rows), number, self.path)
         yield from read_points(self, rows)
 
-    def __getitem__(self, key: str) -> PointResult:
-        """Find a point by its name or by the beginning of its id (4 digits or more).
+    def __getitem__(self, key: str | int) -> PointResult:
+        """Find a point by its name, by the beginning of its id (4 digits or more), or by its place.
+
+        Args:
+            key: A number counts from 0 in plan order, or from the end where it is negative.
+
+        The id of a job that buys further shots of a point finds that job alone.
 
         Raises:
-            SelectionError: There is none, or more than one.
+            IndexError: There is no such place.
+            SelectionError: There is no such point, or more than one.
+            TypeError: The key is something else.
         """
-        rows = self._rows(f"{SELECT} WHERE position IS NOT NULL AND points.name = ?", (key,))
+        if isinstance(key, int):
+            return self._at(key)
+        if not isinstance(key, str):
+            raise TypeError(f"a point is found by its name, id or place, not by {key!r}")
+        is_own = "points.position IS NOT NULL AND points.start = 0"
+        rows = self._rows(f"{SELECT} WHERE {is_own} AND points.name = ?", (key,))
+        if not rows and (places := self._rows(f"{SELECT_PLACES} WHERE places.name = ?", (key,))):
+            return self._at_places(places)[0]
         if not rows:
             rows = self._by_id(key.lower())
         if not rows:
@@ -325,20 +440,37 @@ class Run:
             raise SelectionError(f"{self.folder}: {_no_such_point(key)}")
         if len(rows) > 1:
             raise SelectionError(f"{self.folder}: {key!r} fits several points; give more digits")
-        (found,) = read_points(self, rows)
-        return found
+        is_piece = rows[0][POSITION + 2] > 0
+        return read_points(self, rows)[0] if is_piece else self._whole(rows)[0]
+
+    def _at(self, place: int) -> PointResult:
+        number = len(self)
+        offset = place + number if place < 0 else place
+        if not 0 <= offset < number:
+            raise IndexError(f"{self.folder}: there is no point {place}; there are {number}")
+        for select, key, read in (
+            (f"{SELECT} WHERE points.start = 0 AND", "points.position", self._whole),
+            (f"{SELECT_PLACES} WHERE", "places.position", self._at_places),
+        ):
+            if rows := self._rows(f"{select} {key} = ?", (offset,)):
+                return read(rows)[0]
+        raise damaged(self.path, f"no point stands at place {offset}")
 
     def _check_points(self) -> None:
         """Believe that there is no such point only where none can have been overlooked."""
         with translated(self.path):
             database.check_by(self._db, self.path, "integrity_check(points)")
-        self._trust.check("points", "places")
+        self._trust.check("points", "positions")
 
     def _by_id(self, prefix: str) -> list[Any]:
         if not SHORTEST_ID <= len(prefix) <= 64 or set(prefix) - set(HEX):
             return []
         low, high = (bytes.fromhex(prefix.ljust(64, end)) for end in "0f")
-        return self._rows(f"{SELECT} WHERE points.id BETWEEN ? AND ? LIMIT 2", (low, high))
+        sql = (
+            "((content IS NULL OR points.start > 0) AND points.id BETWEEN ?1 AND ?2)"
+            " OR (points.start = 0 AND content BETWEEN ?1 AND ?2)"
+        )
+        return self._rows(f"{SELECT} WHERE {sql} LIMIT 2", (low, high))
 
     def estimates(self, point: PointResult) -> dict[str, Estimate]:
         """The manifest's named analyses of `point`, each with its interval."""
@@ -380,7 +512,7 @@ class Run:
 
         Each with its kind: "update", "result", "log".
         """
-        rows = self._large("raw", "job = ? ORDER BY at", (point.ordinal,))
+        rows = self._large("raw", f"job IN {_marks(point)} ORDER BY at", _ordinals(point))
         with checked(self.path):
             return [(row[2], zlib.decompress(row[-1])) for row in rows]
 
@@ -399,9 +531,7 @@ class Run:
 
     def _large(self, table: str, where: str, values: Sequence[Any]) -> list[Any]:
         """Rows of a table with what is large in them, at their ends."""
-        rule = RULES[table]
-        assert rule.large is not None
-        sql = f"SELECT {rule.columns}, {rule.large[0]} FROM {table} WHERE {where}"
+        sql = f"SELECT {RULES[table].all_columns} FROM {table} WHERE {where}"
         rows = self._rows(sql, values, of=(table,))
         with checked(self.path):
             for row in rows:
@@ -409,10 +539,10 @@ class Run:
         return rows
 
     def history_of(self, point: PointResult) -> list[tuple[datetime, JobState, str]]:
-        """All moves of `point`'s job: when, to which state, why; oldest first."""
+        """All moves of `point`'s jobs: when, to which state, why; oldest first."""
         rows = self._rows(
-            "SELECT at, state, note FROM events WHERE job = ? ORDER BY seq",
-            (point.ordinal,),
+            f"SELECT at, state, note FROM events WHERE job IN {_marks(point)} ORDER BY seq",
+            _ordinals(point),
             of=("events",),
         )
         return [
@@ -420,9 +550,14 @@ class Run:
         ]
 
     def attempts_of(self, point: PointResult) -> list[attempts.Attempt]:
-        """Every attempt at `point`, oldest first; the last is where its job stands."""
+        """Every attempt at `point`, oldest first; the last is where its job stands.
+
+        Where several jobs bought shots of it, job after job.
+        """
+        if point.pieces:
+            return [each for piece in point.pieces for each in self.attempts_of(piece)]
         rows = self._rows(
-            f"SELECT {attempts.COLUMNS}, crc FROM attempts WHERE job = ? ORDER BY generation",
+            f"SELECT {attempts.COLUMNS} FROM attempts WHERE job = ? ORDER BY generation",
             (point.ordinal,),
             of=("attempts",),
         )
@@ -461,7 +596,11 @@ class Run:
     # -- tables -------------------------------------------------------------------------------
 
     def counts_array(
-        self, register: str | None = None, *, bit_order: Literal["right", "left"] = "right"
+        self,
+        register: str | None = None,
+        *,
+        bit_order: Literal["right", "left"] = "right",
+        points: Iterable[PointResult] | None = None,
     ) -> CountsArray:
         """How often each outcome came, a row per completed point, a column per outcome seen.
 
@@ -469,14 +608,15 @@ class Run:
             register: One classical register; None: all of them together.
             bit_order: Where in the labels bit 0 stands: "right" as everywhere in qbatch, "left" as
                 OQC writes.
+            points: Of this run; None: all of it.
 
         Raises:
-            SelectionError: No completed point, or none with that register.
-            ValueError: The points' registers differ; name one that they share.
+            SelectionError: No completed point, or none with that register, or the points'
+                registers differ: choose points of one kind, or a register that they share.
         """
         from qbatch.snapshot.tables import counts_array
 
-        return counts_array(self, register, bit_order)
+        return counts_array(self, register, bit_order, points)
 
     def to_dataframe(self) -> pd.DataFrame:
         """One row per point, columns as in ``results.csv`` (needs the extra ``[data]``)."""
@@ -485,7 +625,10 @@ class Run:
         return to_dataframe(self)
 
     def to_xarray(self) -> xr.Dataset:
-        """Sweep axes as dimensions, NaN where a point is missing (needs the extra ``[data]``)."""
+        """Sweep axes as dimensions, NaN where a point is missing (needs the extra ``[data]``).
+
+        Zipped axes are one dimension, on which each is a coordinate.
+        """
         from qbatch.snapshot.tables import to_xarray
 
         return to_xarray(self)
@@ -500,6 +643,16 @@ class Run:
         from qbatch.snapshot.tables import to_html
 
         return to_html(self)
+
+
+def _ordinals(point: PointResult) -> list[int]:
+    """The rows of all of its jobs."""
+    return [piece.ordinal for piece in point.jobs]
+
+
+def _marks(point: PointResult) -> str:
+    """A list of as many parameters."""
+    return f"({', '.join('?' * len(point.jobs))})"
 
 
 def _no_such_point(key: str) -> str:

@@ -1,4 +1,4 @@
-"""The tables of ``snapshot.db``, version 2, and how a row is turned into a value and back.
+"""The tables of ``snapshot.db``, version 3, and how a row is turned into a value and back.
 
 Rules: a row that changes is small and never shares a page with one that does not (`jobs` beside
 `points`, `intents` beside `composites`), and no index stands on anything that changes: so a step
@@ -15,27 +15,50 @@ from dataclasses import dataclass
 from typing import Any
 
 from qbatch.job import Job, JobState
+from qbatch.snapshot import rows
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
+
+#: Can be read as it is, and is written anew, as the version above, by the next run (`upgrade`).
+FORMER_VERSION = 2
+
 APPLICATION_ID = 0x71626368
 
 #: Small pages: a step dirties two or three of them, and each is written whole.
 PAGE_BYTES = 2048
 
-TABLES = """
+_PLACES = """\
+CREATE TABLE places(
+    position INTEGER PRIMARY KEY, point INTEGER NOT NULL, name TEXT NOT NULL,
+    circuit TEXT NOT NULL, backend TEXT NOT NULL, shots INTEGER NOT NULL, repeat INTEGER NOT NULL,
+    parameters TEXT NOT NULL, crc INTEGER NOT NULL
+) STRICT
+"""
+
+TABLES = f"""
 CREATE TABLE meta(
     key TEXT PRIMARY KEY, value TEXT NOT NULL, crc INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- What a point is, written when it is planned. Position is NULL once it is in no plan any more.
--- `crc` holds it once more, above its 32 bits, so that a plan is changed without reading its rows.
+-- What a job buys: `shots` shots of a point, from `start` on, and what that point is, written when
+-- it is planned. The row with start 0 is the point's own. It may have no shots, then it has no job.
+-- Its `wanted` says how many the plan asks for, where that is another number than its own.
+-- Position is NULL once the plan does not need it any more. `crc` holds it once more, above its 32
+-- bits, so that a plan is changed without reading its rows.
+-- `id` never changes: what a job is called at its provider is made from it. `content` is the id of
+-- the point where that is another one, else NULL.
 CREATE TABLE points(
     ordinal INTEGER PRIMARY KEY, id BLOB NOT NULL, position INTEGER, name TEXT NOT NULL,
     circuit TEXT NOT NULL, backend TEXT NOT NULL, shots INTEGER NOT NULL, repeat INTEGER NOT NULL,
-    seed INTEGER NOT NULL, parameters TEXT NOT NULL, setting TEXT, crc INTEGER NOT NULL
+    seed INTEGER NOT NULL, parameters TEXT NOT NULL, setting TEXT, crc INTEGER NOT NULL,
+    content BLOB, start INTEGER NOT NULL DEFAULT 0, wanted INTEGER
 ) STRICT;
 CREATE UNIQUE INDEX points_by_id ON points(id);
 CREATE INDEX points_by_position ON points(position) WHERE position IS NOT NULL;
+CREATE INDEX points_by_content ON points(content) WHERE content IS NOT NULL;
+
+-- Where else in the plan a point stands: places of the sweep that come to one content.
+{_PLACES};
 
 -- What many points share (circuit text, backend settings), deflated JSON. It goes into their ids.
 CREATE TABLE settings(
@@ -98,6 +121,24 @@ CREATE TABLE raw(
 """
 
 
+#: What a reader of the former version sees in place of what that did not have.
+FORMER_VIEWS = (
+    "CREATE TEMP VIEW points AS SELECT *, NULL AS content, 0 AS start, NULL AS wanted"
+    " FROM main.points",
+    "CREATE TEMP VIEW places AS SELECT 0 AS position, 0 AS point, '' AS name, '' AS circuit,"
+    " '' AS backend, 0 AS shots, 0 AS repeat, '' AS parameters, 0 AS crc WHERE 0",
+)
+
+#: What makes its tables those of now.
+FORMER_CHANGES = (
+    "ALTER TABLE main.points ADD COLUMN content BLOB",
+    "ALTER TABLE main.points ADD COLUMN start INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE main.points ADD COLUMN wanted INTEGER",
+    _PLACES,
+    f"PRAGMA main.user_version={SCHEMA_VERSION}",
+)
+
+
 class Mismatch(ValueError):
     """A row's CRC does not match: the text names the row."""
 
@@ -114,12 +155,20 @@ def dump(value: Any) -> str:
 
 @dataclass(frozen=True, slots=True)
 class StoredPoint:
-    """A sweep point as the snapshot keeps it; attributes as in `plan.SweepPoint`.
+    """What a job buys of a sweep point; attributes not told here as in `plan.SweepPoint`.
 
     Attributes:
+        id: Of its job, and the point's own, unless `content` says otherwise.
+        shots: That the job buys.
         setting: Key of its canonical setting, "" when none was kept.
         ordinal: Its row; stays for life.
         in_plan: False when the manifest no longer has it.
+        content: The point's own id, where its job has another one: it buys further shots, or was
+            planned by an earlier qbatch; else "".
+        start: So many shots of the point's sample come before.
+        wanted: How many the plan asks for, where it is the point's own row and that is another
+            number than `shots`; else None.
+        same_as: Name of the place before it that comes to the same content; "" where it is stored.
     """
 
     id: str
@@ -133,6 +182,15 @@ class StoredPoint:
     setting: str = ""
     ordinal: int = -1
     in_plan: bool = True
+    content: str = ""
+    start: int = 0
+    wanted: int | None = None
+    same_as: str = ""
+
+    @property
+    def point_id(self) -> str:
+        """The point's own id."""
+        return self.content or self.id
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,37 +227,25 @@ class JobRow:
         return (*values, crc_of((self.ordinal, *values)))
 
 
-JOB_COLUMNS = (
-    "jobs.ordinal, jobs.state, jobs.generation, jobs.composite, jobs.provider_job_id, "
-    "jobs.status, jobs.error, jobs.cost, jobs.unit, jobs.submitted_at, "
-    "jobs.updated_at, jobs.crc"
-)
+JOB_COLUMNS = rows.columns("jobs", rows.Job)
+NUM_JOB_COLUMNS = len(rows.Job._fields)
 
 #: Bytes kept free in the row of a job that nothing has happened to.
 ROOM_BYTES = 64
 
 #: Columns after `ordinal` of such a job; its CRC is 0.
 PRISTINE = ("created", 1, None, None, "", "", None, "", None, 0.0)
-NUM_JOB_COLUMNS = 12
 
-POINT_COLUMNS = (
-    "points.ordinal, points.id, points.name, points.circuit, points.backend, points.shots, "
-    "points.repeat, points.seed, points.parameters, points.setting, points.crc, points.position"
-)
-NUM_POINT_COLUMNS = 12
+POINT_COLUMNS = rows.columns("points", rows.Point)
+NUM_POINT_COLUMNS = len(rows.Point._fields)
+PLACE_COLUMNS = rows.columns("places", rows.Place)
+NUM_PLACE_COLUMNS = len(rows.Place._fields)
 
 
-def point_values(point: Any, ordinal: int, position: int | None, setting: str) -> tuple[Any, ...]:
-    """Columns `POINT_COLUMNS` of a point (`StoredPoint` or `plan.SweepPoint`).
-
-    Args:
-        point: What it is.
-        ordinal: Its row.
-        position: In the plan; None: it is in no plan any more.
-        setting: Key of its setting; "" when none is kept.
-    """
+def point_values(point: StoredPoint, position: int | None) -> tuple[Any, ...]:
+    """Columns `POINT_COLUMNS` of a point that stands at `position` of the plan; None: nowhere."""
     values = (
-        ordinal,
+        point.ordinal,
         bytes.fromhex(point.id),
         point.name,
         point.circuit,
@@ -207,10 +253,26 @@ def point_values(point: Any, ordinal: int, position: int | None, setting: str) -
         point.shots,
         point.repeat,
         point.seed,
-        dump([list(pair) for pair in point.parameters]),
-        setting,
+        parameters_text(point),
+        point.setting,
     )
-    return (*values, crc_of(values) + _placed(position), position)
+    content = bytes.fromhex(point.content) if point.content else None
+    more = (content, point.start, point.wanted)
+    return (*values, _point_crc(values, position, more), position, *more)
+
+
+def parameters_text(point: Any) -> str:
+    """A point's parameters as they are kept."""
+    return dump([list(pair) for pair in point.parameters])
+
+
+#: Of a row as former versions wrote it, too.
+_NO_MORE = (None, 0, None)
+
+
+def _point_crc(values: Sequence[Any], position: object, more: tuple[Any, ...]) -> int:
+    """Check value of a point; `more` stands in it where it says anything."""
+    return crc_of(values if more == _NO_MORE else (*values, *more)) + _placed(position)
 
 
 def _placed(position: object) -> int:
@@ -234,7 +296,7 @@ def decoded(texts: Sequence[str]) -> list[Any]:
 
 def checked_point(row: Sequence[Any]) -> None:
     """Raise `Mismatch` unless the columns `POINT_COLUMNS` at the head of `row` match their CRC."""
-    if row[10] != crc_of(row[:10]) + _placed(row[11]):
+    if row[10] != _point_crc(tuple(row[:10]), row[11], tuple(row[12:15])):
         raise Mismatch(f"point row {row[0]}")
 
 
@@ -255,7 +317,32 @@ def point_from_row(row: Sequence[Any]) -> StoredPoint:
         setting or "",
         ordinal,
         row[11] is not None,
+        "" if row[12] is None else row[12].hex(),
+        row[13],
+        row[14],
     )
+
+
+def place_values(point: Any, ordinal: int, position: int) -> tuple[Any, ...]:
+    """Columns `PLACE_COLUMNS` of a point (`plan.SweepPoint`) that is the one at row `ordinal`."""
+    told = (point.name, point.circuit, point.backend, point.shots, point.repeat)
+    values = (position, ordinal, *told, parameters_text(point))
+    return (*values, crc_of(values))
+
+
+def place_from_row(row: Sequence[Any]) -> dict[str, Any]:
+    """What stands in the columns `PLACE_COLUMNS`, by name."""
+    if row[-1] != crc_of(row[:-1]):
+        raise Mismatch(f"place {row[0]}")
+    _, _, name, circuit, backend, shots, repeat, parameters, _ = row
+    return {
+        "name": name,
+        "circuit": circuit,
+        "backend": backend,
+        "shots": shots,
+        "repeat": repeat,
+        "parameters": dict(json.loads(parameters)),
+    }
 
 
 def checked_job(row: Sequence[Any], job_id: str) -> Job:

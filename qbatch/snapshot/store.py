@@ -8,7 +8,6 @@ or a manifest; the moves of a job were checked by `job` before they come here.
 from __future__ import annotations
 
 import json
-import sqlite3
 import time
 import zlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -24,14 +23,19 @@ from qbatch.job import IN_FLIGHT, CompositeJob, Job, JobState
 from qbatch.purchase import TABLE, Event
 from qbatch.snapshot import attempts, database, ledger, registration
 from qbatch.snapshot.faults import damaged, translated, unusable
+from qbatch.snapshot.former import Former, convert
 from qbatch.snapshot.ledger import NOT_BOUGHT, Entry
 from qbatch.snapshot.lock import Durability, RunLock
+from qbatch.snapshot.place import Place
 from qbatch.snapshot.reading import (
+    BY_CONTENT,
+    IDS,
     PLAN,
     PURCHASES,
     check_number_of_points,
     checked,
     counts_by_state,
+    jobs_by_state,
     read_fact,
     read_meta,
     write_meta,
@@ -139,15 +143,17 @@ class Snapshot:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise unusable(folder, error) from error
-        self._steps = 0
+        self._steps, self._is_closed = 0, False
         with ExitStack() as stack:
             self._lock = RunLock(folder, durability)
             stack.callback(self._lock.release)
             self._db = database.open_writer(folder, durability, self._lock.found)
             stack.callback(self._db.close)
+            self._place, self._lost = Place(folder, self._lock), ""
             self._begin()
             self._reader = database.open_reader(folder, is_checked=True)
             stack.callback(self._reader.close)
+            self._place = Place(folder, self._lock)  # now with its journal
             self._trust = Trust(self._reader, self.path)
             check_number_of_points(self._reader, self.path)
             stack.pop_all()
@@ -159,11 +165,20 @@ class Snapshot:
         if is_new:
             now = datetime.now(UTC).isoformat(timespec="seconds")
             with self.transaction():
-                write_meta(self._db, {"created_at": now})
+                write_meta(self._db, {"created_at": now, IDS: BY_CONTENT})
                 registration.note_numbers(self._db)
         if self._lock.found.durability == "normal":  # its steps are not on the disk yet
             database.checkpoint(self._db, self.path)
         self._lock.mark_open(self._steps)
+
+    @property
+    def may_be_copy(self) -> bool:
+        """Whether another copy of this folder may have bought its points."""
+        return self._lock.note.is_copy
+
+    def count_elsewhere(self, path: Path) -> None:
+        """Keep the number of steps in a file outside of the folder: see `may_be_copy`."""
+        self._lock.count_elsewhere(path, self._steps)
 
     def __enter__(self) -> Self:
         return self
@@ -189,19 +204,24 @@ class Snapshot:
             self._lock.release()
 
     def _close_database(self) -> None:
-        self._reader.close()
+        if self._is_closed:
+            return
+        self._is_closed = True
         try:
-            busy = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
-        except sqlite3.ProgrammingError:
-            return  # closed before
+            self._check_place()
         finally:
-            self._db.close()
-        if not busy:
-            self._lock.mark("closed")
+            self._reader.close()
+            try:
+                busy = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+            finally:
+                self._db.close()
+            if not busy:
+                self._lock.mark("closed")
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """One durable step; all that is written inside happens, or nothing of it."""
+        self._check_place()
         before = self._steps
         try:
             with database.transaction(self._db, self.path):
@@ -214,6 +234,17 @@ class Snapshot:
                 raise damaged(self.path, str(error)) from error
             raise
         self._lock.count(self._steps)
+
+    def _check_place(self) -> None:
+        """Refuse to go on where the folder's path leads to another one, or to none.
+
+        Raises:
+            SnapshotError: It says where the folder, or what it held, is now.
+        """
+        if not self._lost and not self._place.is_kept():
+            self._lost = self._place.leave(self._db, self._steps)
+        if self._lost:
+            raise SnapshotError(self._lost)
 
     def _add_events(self, events: Iterable[tuple[float, int | None, str, str]]) -> None:
         """Write moves; they are numbered without a gap, so that it is known how many there are."""
@@ -246,31 +277,86 @@ class Snapshot:
     # -- points and jobs ----------------------------------------------------------------------
 
     def register(
-        self, points: Iterable[Point], *, setting_of: SettingOf | None = None
+        self,
+        points: Iterable[Point],
+        *,
+        setting_of: SettingOf | None = None,
+        former: Former | None = None,
     ) -> Registered:
-        """Bring the points in line with a plan: one pass, one step; see `registration`."""
+        """Bring the points in line with a plan: one pass, one step; see `registration`.
+
+        Args:
+            points: In plan order.
+            setting_of: Text of a point's `setting`.
+            former: By what the points of a folder of a former version are known again.
+
+        Raises:
+            SnapshotError: It is such a folder, and `former` is not given.
+        """
         with self.transaction():
-            registered = registration.register(self._db, points, setting_of)
+            if read_fact(self._db, IDS) != BY_CONTENT:
+                if former is None:
+                    raise SnapshotError(
+                        f"{self.path}: its points have ids of a former kind; `qbatch run` with its "
+                        "manifest converts them"
+                    )
+                convert(self._db, former)
+            registered, resized = registration.register(self._db, points, setting_of)
+            for composite in self._prepared_of(resized):
+                self.set_stage(composite, "closed")
         if registered.added:
             database.checkpoint(self._db, self.path)
         return registered
+
+    def _prepared_of(self, ordinals: Collection[int]) -> list[int]:
+        """Composite jobs that were prepared, and not sent, with one of these jobs in them."""
+        rows = self._db.execute("SELECT ordinal, jobs FROM composites WHERE stage = 'created'")
+        return [at for at, jobs in rows if not set(json.loads(jobs)).isdisjoint(ordinals)]
 
     def counts_by_state(self) -> dict[JobState, int]:
         """Points of the plan in each state; states without points are left out."""
         return counts_by_state(self._reader, self.path)
 
-    def state_of(self, point_id: str) -> JobState | None:
-        """Where the job of a point is; None when the point is not registered."""
-        row = self._find(point_id)
-        return None if row is None else row.job.state
+    def jobs_by_state(self) -> dict[JobState, int]:
+        """Jobs of the plan in each state; states without jobs are left out."""
+        return jobs_by_state(self._reader, self.path)
 
-    def jobs_of(self, point_ids: Iterable[str]) -> list[JobRow]:
-        """The jobs of these points, in their order.
+    def pieces_of(self, point_id: str) -> list[tuple[StoredPoint, JobRow]]:
+        """What the plan needs of a point, each with its job, by the shots where it starts."""
+        rows = self._rows(
+            f"SELECT {POINT_COLUMNS}, {JOB_COLUMNS} FROM points JOIN jobs USING (ordinal)"
+            " WHERE ((points.id = ?1 AND points.content IS NULL) OR points.content = ?1)"
+            " AND points.position IS NOT NULL AND points.shots > 0 ORDER BY points.start",
+            (bytes.fromhex(point_id),),
+        )
+        with checked(self.path):
+            return [_point_and_job(row) for row in rows]
+
+    def jobs_of(self, ids: Iterable[str]) -> list[JobRow]:
+        """The jobs with these ids, in their order; a point's own job has the id of the point.
 
         Raises:
             SelectionError: One is not registered.
         """
-        return [self._job_of(point_id) for point_id in point_ids]
+        return [self._job_of(id_) for id_ in ids]
+
+    def all_jobs_of(self, point_ids: Iterable[str]) -> list[JobRow]:
+        """All jobs of these points.
+
+        Raises:
+            SelectionError: One is not registered.
+        """
+        found: list[JobRow] = []
+        for point_id in point_ids:
+            own = self._job_of(point_id)
+            rows = self._rows(
+                f"SELECT points.id, {JOB_COLUMNS} FROM points JOIN jobs USING (ordinal)"
+                " WHERE points.content = ? AND points.ordinal <> ?",
+                (bytes.fromhex(point_id), own.ordinal),
+            )
+            with checked(self.path):
+                found += [own, *(job_from_row(row[1:], row[0].hex()) for row in rows)]
+        return found
 
     def _job_of(self, point_id: str) -> JobRow:
         row = self._find(point_id)
@@ -282,7 +368,7 @@ class Snapshot:
         """The job of a point; the point's row is read too, for an index may be damaged."""
         row = self._row(
             f"SELECT {POINT_COLUMNS}, {JOB_COLUMNS} FROM points JOIN jobs USING (ordinal) "
-            "WHERE points.id = ?",
+            "WHERE points.id = ?1 OR (points.content = ?1 AND points.start = 0)",
             (bytes.fromhex(point_id),),
         )
         if row is None:
@@ -291,20 +377,29 @@ class Snapshot:
             return None
         with checked(self.path):
             checked_point(row)
-            return job_from_row(row[NUM_POINT_COLUMNS:], point_id)
+            return job_from_row(row[NUM_POINT_COLUMNS:], row[1].hex())
 
-    def few_in(self, states: Collection[JobState], most: int) -> dict[str, JobRow] | None:
-        """The jobs of the plan in one of `states`, by point id; None when there are too many."""
+    def few_in(
+        self, states: Collection[JobState], most: int
+    ) -> dict[str, list[tuple[StoredPoint, JobRow]]] | None:
+        """What the plan needs of points, with jobs in one of `states`, by the points' ids.
+
+        None when there are more than `most`.
+        """
         marks = ", ".join("?" * len(states))
         rows = self._rows(
-            f"SELECT id, {JOB_COLUMNS} FROM jobs JOIN points USING (ordinal) "
-            f"WHERE state IN ({marks}) AND position IS NOT NULL LIMIT ?",
+            f"SELECT {POINT_COLUMNS}, {JOB_COLUMNS} FROM jobs JOIN points USING (ordinal) "
+            f"WHERE state IN ({marks}) AND position IS NOT NULL AND shots > 0 LIMIT ?",
             (*(state.value for state in states), most + 1),
         )
         if len(rows) > most:
             return None
+        found: dict[str, list[tuple[StoredPoint, JobRow]]] = {}
         with checked(self.path):
-            return {row[0].hex(): job_from_row(row[1:], row[0].hex()) for row in rows}
+            for row in rows:
+                piece = _point_and_job(row)
+                found.setdefault(piece[0].point_id, []).append(piece)
+        return found
 
     def rows_at(self, ordinals: Iterable[int]) -> list[tuple[StoredPoint, JobRow]]:
         """Points and jobs at these rows, in their order."""
@@ -319,8 +414,7 @@ class Snapshot:
         if row is None:
             raise damaged(self.path, f"row {ordinal} is missing")
         with checked(self.path):
-            point = point_from_row(row[:NUM_POINT_COLUMNS])
-            return point, job_from_row(row[NUM_POINT_COLUMNS:], point.id)
+            return _point_and_job(row)
 
     def save_jobs(self, rows: Iterable[JobRow], *, note: str = "") -> None:
         """Write where these jobs are now, and one event each."""
@@ -476,7 +570,7 @@ class Snapshot:
         """Ask for another attempt at failed and cancelled jobs; return how many it took."""
         rows = [
             replace(row, job=again(row.job))
-            for row in self.jobs_of(point_ids)
+            for row in self.all_jobs_of(point_ids)
             if row.job.state in (JobState.FAILED, JobState.CANCELLED)
         ]
         with self.transaction():
@@ -489,9 +583,7 @@ class Snapshot:
         Raises:
             SelectionError: It is not held; or it cannot be adopted, and the message says why.
         """
-        (row,) = self.jobs_of([point_id])
-        if row.job.state is not JobState.HELD:
-            raise SelectionError(f"{row.job.id[:12]} is {row.job.state}, not held")
+        row = self._held_job_of(point_id)
         is_over = False
         if state is JobState.SUBMITTED:
             self._check_is_free(changes["provider_job_id"], row)
@@ -507,6 +599,23 @@ class Snapshot:
                 self.bill({(row.ordinal, row.job.generation): 0.0}, f"{NOT_BOUGHT}, says a person")
             self.save_jobs([replace(row, job=job)], note="resolved by hand")
         return job
+
+    def _held_job_of(self, id_: str) -> JobRow:
+        """The held job with this id, or of the point with this id.
+
+        Raises:
+            SelectionError: There is none, or there are several.
+        """
+        own = self._job_of(id_)
+        held = [own] if own.job.state is JobState.HELD else []
+        if own.job.id == id_ or not held:
+            held = [row for row in self.all_jobs_of([id_]) if row.job.state is JobState.HELD]
+        if not held:
+            raise SelectionError(f"{own.job.id[:12]} is {own.job.state}, not held")
+        if len(held) > 1:
+            ids = ", ".join(row.job.id[:12] for row in held)
+            raise SelectionError(f"{id_[:12]} has several held jobs ({ids}); name one of them")
+        return held[0]
 
     def _is_over(self, row: JobRow) -> bool:
         """Whether the composite job of a job that is to be adopted is closed.
@@ -546,7 +655,8 @@ class Snapshot:
         Raises:
             SelectionError: One of them may still be at a provider.
         """
-        rows = self.jobs_of(point_ids)
+        ids = list(dict.fromkeys(point_ids))
+        rows = self.all_jobs_of(ids)
         for row in rows:
             if row.job.state in IN_FLIGHT:
                 raise SelectionError(
@@ -561,7 +671,7 @@ class Snapshot:
                 self._db.executemany(f"DELETE FROM {table} WHERE {column} = ?", ordinals)
             registration.note_numbers(self._db)
             ledger.note_number(self._db)
-        return len(rows)
+        return len(ids)
 
     def _prepared_with(self, rows: Iterable[JobRow]) -> list[int]:
         """Composite jobs with some of these in them that were prepared, and not sent.
@@ -583,6 +693,7 @@ class Snapshot:
 
 _TABLES_OF_A_POINT = (
     ("points", "ordinal"),
+    ("places", "point"),
     ("jobs", "ordinal"),
     ("results", "ordinal"),
     ("raw", "job"),
@@ -610,6 +721,12 @@ def again(job: Job) -> Job:
         cost=None,
         unit="",
     )
+
+
+def _point_and_job(row: Sequence[Any]) -> tuple[StoredPoint, JobRow]:
+    """Read `POINT_COLUMNS` and `JOB_COLUMNS`."""
+    point = point_from_row(row[:NUM_POINT_COLUMNS])
+    return point, job_from_row(row[NUM_POINT_COLUMNS:], point.id)
 
 
 def _composite_values(

@@ -8,11 +8,12 @@ from __future__ import annotations
 import html
 import itertools
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from qbatch.errors import QbatchError, SelectionError
+from qbatch.errors import ExtraError, SelectionError
 from qbatch.manifest.columns import FIGURES
+from qbatch.snapshot.dimensions import axis_values, dimensions_of
 from qbatch.snapshot.ledger import figures_by_point
 
 if TYPE_CHECKING:
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from qbatch.job import JobState
+    from qbatch.manifest.models import Manifest
     from qbatch.result import Counts, CountsArray, Estimate
+    from qbatch.snapshot.dimensions import Dimension
     from qbatch.snapshot.ledger import Purchase
     from qbatch.snapshot.points import PointResult
 
@@ -36,22 +39,18 @@ _NO_FIGURES = (None,) * len(FIGURES)
 #: In a row: which of its columns are of analyses. No name of a column can be this.
 _ANALYSES = "columns of analyses"
 
-_PLAIN_AXES = ("circuit", "backend", "shots", "repeat")
-
 
 class Run(Protocol):
     """What tables need of a run."""
 
     @property
     def name(self) -> str: ...
+    @property
+    def manifest(self) -> Manifest: ...
     def __iter__(self) -> Iterator[PointResult]: ...
     def __len__(self) -> int: ...
     def ledger(self) -> list[Purchase]: ...
     def counts_by_state(self) -> dict[JobState, int]: ...
-
-
-def _missing(name: str) -> QbatchError:
-    return QbatchError(f"{name} is not installed; install qbatch with its extra: qbatch[data]")
 
 
 def parameter_names(points: Iterable[PointResult]) -> list[str]:
@@ -63,17 +62,20 @@ def to_dataframe(run: Run) -> pd.DataFrame:
     """One row per point; columns as in ``results.csv``, missing values NaN.
 
     Raises:
-        QbatchError: pandas is not installed.
+        ExtraError: pandas is not installed.
     """
     try:
         import pandas as pd
     except ImportError as error:
-        raise _missing("pandas") from error
+        raise ExtraError("pandas", "data") from error
     parameters = parameter_names(run)
     bought = figures_by_point(run.ledger())
-    rows = [row_of(point) for point in run]
-    for row in rows if bought else ():
-        row |= zip(FIGURES, bought.get(row["id"], _NO_FIGURES), strict=True)
+    rows = []
+    for point in run:
+        rows.append(row := row_of(point))
+        if bought:
+            figures = _NO_FIGURES if point.same_as else bought.get(point.id, _NO_FIGURES)
+            row |= zip(FIGURES, figures, strict=True)
     analyses = list(dict.fromkeys(itertools.chain.from_iterable(_analyses(row) for row in rows)))
     head = ["id", "point", "state", "circuit", "backend", "shots", "repeat", *parameters]
     columns = [*head, *analyses, "cost", "unit", "provider_job_id", "error"]
@@ -115,81 +117,88 @@ def row_of(point: PointResult) -> dict[str, Any]:
 def to_xarray(run: Run) -> xr.Dataset:
     """Sweep axes as dimensions with their values as coordinates.
 
+    Axes that are zipped with one another are one dimension, named after them (``n_theta``), on
+    which each is a coordinate; ``sel(n=3)`` finds it there. An axis that the manifest sweeps is a
+    dimension also where it has one value; what else has one value in all the run is an attribute.
+
     Variables: per analysis NAME, NAME_se, NAME_low, NAME_high (float, NaN where a point is
     missing), and ``state`` (text, "" where missing), ``counted`` (shots counted) and ``outcomes``
-    (distinct bitstrings seen). What has one value in all the run is an attribute instead.
+    (distinct bitstrings seen).
 
     Raises:
-        QbatchError: xarray is not installed, or the sweep is too sparse for one array.
+        ExtraError: xarray is not installed.
+        SelectionError: The sweep is too sparse for one array.
     """
     try:
         import xarray as xr
     except ImportError as error:
-        raise _missing("xarray") from error
+        raise ExtraError("xarray", "data") from error
     import numpy as np
 
-    seen = _axes_of(run)
-    axes = {name: _ordered(list(values)) for name, values in seen.items() if len(values) > 1}
-    shape = tuple(len(values) for values in axes.values())
+    dimensions, constant = dimensions_of(run)
+    shape = tuple(len(one.places) for one in dimensions)
     if math.prod(shape) > MAX_CELLS:
-        raise QbatchError(f"{run.name}: axes of {shape} values are too sparse for one array")
-    places = [{value: i for i, value in enumerate(values)} for values in axes.values()]
+        raise SelectionError(f"{run.name}: axes of {shape} values are too sparse for one array")
     arrays: dict[str, Any] = {"state": np.full(shape, "", dtype="U10")}
     for point in run:
-        values = _axis_values(point)
-        where = tuple(place[values.get(axis)] for axis, place in zip(axes, places, strict=True))
+        values = axis_values(point)
+        where = tuple(one.places[one.key(values)] for one in dimensions)
         for name, value in _cells_of(point).items():
             if name not in arrays:
                 arrays[name] = np.full(shape, np.nan)
             arrays[name][where] = value
-    constant = {name: next(iter(v)) for name, v in seen.items() if len(v) == 1}
-    return xr.Dataset(
-        {name: (tuple(axes), array) for name, array in arrays.items()},
-        coords={axis: _coordinate(values) for axis, values in axes.items()},
+    names = _names(dimensions, arrays)
+    made = xr.Dataset(
+        {name: (names, array) for name, array in arrays.items()},
+        coords={
+            axis: (name, _coordinate(one.column(axis)))
+            for name, one in zip(names, dimensions, strict=True)
+            for axis in one.axes
+        },
         attrs={"run": run.name, **constant},
     )
+    zipped = (axis for one in dimensions if len(one.axes) > 1 for axis in one.axes)
+    for axis in zipped:
+        made = made.set_xindex(axis)
+    return made
+
+
+def _names(dimensions: Sequence[Dimension], taken: Collection[str]) -> tuple[str, ...]:
+    """The dimensions' names: an axis', or those of zipped axes, unlike any other name."""
+    used = {*taken, *(axis for one in dimensions for axis in one.axes)}
+    names = []
+    for one in dimensions:
+        name = "_".join(one.axes)
+        while len(one.axes) > 1 and name in used:
+            name += "_"
+        names.append(name)
+    return tuple(names)
 
 
 def counts_array(
-    run: Run, register: str | None, bit_order: Literal["right", "left"]
+    run: Run,
+    register: str | None,
+    bit_order: Literal["right", "left"],
+    points: Iterable[PointResult] | None,
 ) -> CountsArray:
     """See `Run.counts_array`; every point is read once."""
-    from qbatch.result import CountsArray
+    from qbatch.result import CountsArray, UnlikeRegistersError
 
     rows: list[Counts] = []
-    points: list[str] = []
-    for point in run:
+    names: list[str] = []
+    for point in run if points is None else points:
         if point.counts is not None:
             rows.append(point.counts)
-            points.append(point.name)
+            names.append(point.name)
     if not rows:
         raise SelectionError(f"{run.name}: no point is completed, so there is nothing to count")
     try:
-        return CountsArray.of(rows, register, bit_order=bit_order, names=points)
+        return CountsArray.of(rows, register, bit_order=bit_order, names=names)
     except KeyError as error:
         raise SelectionError(f"{run.name}: {error.args[0]}") from error
-
-
-def _axis_values(point: PointResult) -> dict[str, Any]:
-    return {**point.parameters, **{axis: getattr(point, axis) for axis in _PLAIN_AXES}}
-
-
-def _axes_of(run: Run) -> dict[str, dict[Any, None]]:
-    """Axis -> its values in order of appearance; None where a point does not have the axis."""
-    axes: dict[str, dict[Any, None]] = {}
-    for number, point in enumerate(run):
-        values = _axis_values(point)
-        for name in values.keys() - axes.keys():
-            axes[name] = dict.fromkeys([None] if number else [])
-        for name, found in axes.items():
-            found.setdefault(values.get(name))
-    order = [*_PLAIN_AXES[:3], *(a for a in axes if a not in _PLAIN_AXES), _PLAIN_AXES[3]]
-    return {name: axes[name] for name in order if name in axes}
-
-
-def _ordered(values: list[Any]) -> list[Any]:
-    is_numeric = all(isinstance(value, (int, float)) for value in values)
-    return sorted(values) if is_numeric else values
+    except UnlikeRegistersError as error:
+        remedy = "give points= those of one kind, as in [p for p in run if p.circuit == ...]"
+        raise SelectionError(f"{run.name}: {error}, or {remedy}") from error
 
 
 def _coordinate(values: list[Any]) -> list[Any]:
@@ -218,6 +227,8 @@ def to_html(run: Run) -> str:
     body = "".join(f"<tr>{_html_row(point, names)}</tr>" for point in points)
     more = len(run) - len(points)
     tail = f"<p>… and {more:,} more</p>" if more > 0 else ""
+    level = f"{100 * run.manifest.analysis.intervals.level:.4g} %"
+    tail += f"<p>[low, high]: {level} intervals.</p>" if names else ""
     return (
         f"<p><b>{html.escape(run.name)}</b>: {html.escape(states)}</p>"
         f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{tail}"
@@ -225,9 +236,9 @@ def to_html(run: Run) -> str:
 
 
 def _told(estimate: Estimate) -> str:
-    """Value, standard error, and the interval: where all shots agree only that says something."""
-    ends = f"[{estimate.low:.4g}, {estimate.high:.4g}]"
-    return f"{estimate.value:.4g} ± {estimate.se:.2g} {ends}"
+    """Value, standard error, interval; where all shots agree an error of 0 would say too much."""
+    error = f" ± {estimate.se:.2g}" if estimate.se else ""
+    return f"{estimate.value:.4g}{error} [{estimate.low:.4g}, {estimate.high:.4g}]"
 
 
 def _html_row(point: PointResult, names: list[str]) -> str:

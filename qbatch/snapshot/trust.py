@@ -12,14 +12,12 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from qbatch.snapshot import attempts, ledger
+from qbatch.snapshot import attempts, ledger, rows
 from qbatch.snapshot.faults import translated
 from qbatch.snapshot.reading import check_planned, checked, num_planned, steady
 from qbatch.snapshot.schema import (
-    JOB_COLUMNS,
-    POINT_COLUMNS,
     Mismatch,
     checked_job,
     checked_point,
@@ -35,16 +33,26 @@ class Rule:
     """What is read of a table, and what must hold of it.
 
     Attributes:
-        columns: Enough to check a row, without what is large.
+        kind: Its rows, without what is large: enough to check one.
         check: Raises a ValueError for a row that is not as it was written.
         num_keys: So many columns tell it from others, and grow from row to row.
         large: A column that may be large and the one with its CRC; None: there is none.
     """
 
-    columns: str
+    kind: type[NamedTuple]
     check: Callable[[Row], object]
     num_keys: int = 1
     large: tuple[str, str] | None = None
+
+    @property
+    def columns(self) -> str:
+        """What to select of such a row, where nothing else is selected."""
+        return ", ".join(self.kind._fields)
+
+    @property
+    def all_columns(self) -> str:
+        """The same, and what is large behind it."""
+        return ", ".join((*self.kind._fields, *(self.large or ())[:1]))
 
 
 def _by_crc(name: str) -> Callable[[Row], None]:
@@ -55,12 +63,8 @@ def _by_crc(name: str) -> Callable[[Row], None]:
     return check
 
 
-COMPOSITE_COLUMNS = (
-    "composites.ordinal, composites.id, composites.backend, composites.generation, "
-    "composites.jobs, composites.num_jobs, composites.memo, composites.crc, composites.stage, "
-    "composites.created_at, composites.sent_at, composites.closed_at, composites.moved"
-)
-NUM_COMPOSITE_COLUMNS = 13
+COMPOSITE_COLUMNS = rows.columns("composites", rows.Composite)
+NUM_COMPOSITE_COLUMNS = len(rows.Composite._fields)
 
 
 def check_composite(row: Row) -> None:
@@ -75,27 +79,19 @@ def _check_result(row: Row) -> None:
 
 
 RULES = {
-    "meta": Rule("key, value, crc", _by_crc("fact {0!r}")),
-    "settings": Rule("key, body_crc, crc", _by_crc("setting {0!r}"), large=("body", "body_crc")),
-    "points": Rule(POINT_COLUMNS, checked_point),
-    "jobs": Rule(JOB_COLUMNS, lambda row: checked_job(row, "")),
-    "composites": Rule(COMPOSITE_COLUMNS, check_composite),
-    "intents": Rule(
-        "composite, key, at, body_crc, crc", _by_crc("intent row {0}"), large=("body", "body_crc")
-    ),
-    "events": Rule("seq, at, job, state, note, crc", _by_crc("event {0}")),
-    "attempts": Rule(f"{attempts.COLUMNS}, crc", attempts.read, num_keys=2),
-    "ledger": Rule(ledger.COLUMNS, ledger.read, num_keys=2),
-    "results": Rule(
-        "ordinal, at, counts, facts, analysis, estimates, vector_crc, crc",
-        _check_result,
-        large=("statevector", "vector_crc"),
-    ),
+    "meta": Rule(rows.Fact, _by_crc("fact {0!r}")),
+    "settings": Rule(rows.Setting, _by_crc("setting {0!r}"), large=("body", "body_crc")),
+    "points": Rule(rows.Point, checked_point),
+    "places": Rule(rows.Place, _by_crc("place {0}")),
+    "jobs": Rule(rows.Job, lambda row: checked_job(row, "")),
+    "composites": Rule(rows.Composite, check_composite),
+    "intents": Rule(rows.Intent, _by_crc("intent row {0}"), large=("body", "body_crc")),
+    "events": Rule(rows.Move, _by_crc("event {0}")),
+    "attempts": Rule(rows.Attempt, attempts.read, num_keys=2),
+    "ledger": Rule(rows.Purchase, ledger.read, num_keys=2),
+    "results": Rule(rows.Result, _check_result, large=("statevector", "vector_crc")),
     "raw": Rule(
-        "job, at, kind, body_crc, crc",
-        _by_crc("reply {2!r} of row {0}"),
-        num_keys=3,
-        large=("body", "body_crc"),
+        rows.Reply, _by_crc("reply {2!r} of row {0}"), num_keys=3, large=("body", "body_crc")
     ),
 }
 
@@ -104,7 +100,7 @@ def check_large(table: str, row: Row) -> None:
     """Raise `Mismatch` unless the large value at the end of `row` matches the CRC in it."""
     rule = RULES[table]
     assert rule.large is not None
-    crc = row[rule.columns.split(", ").index(rule.large[1])]
+    crc = row[rule.kind._fields.index(rule.large[1])]
     value = row[-1]
     if (None if value is None else zlib.crc32(value)) != crc:
         raise Mismatch(f"{rule.large[0]} of {table} row {row[0]}")
@@ -180,6 +176,11 @@ LINKS = {
         "SELECT 1 FROM events WHERE job IS NOT NULL AND state IN ('failed', 'cancelled')"
         " AND job NOT IN (SELECT job FROM attempts)",
     ),
+    "places": Link(
+        "places of points",
+        "SELECT 1 WHERE coalesce(CAST((SELECT value FROM meta WHERE key = 'places') AS INTEGER), 0)"
+        " <> (SELECT count(*) FROM places)",
+    ),
     "ledger": Link("purchases", f"SELECT 1 WHERE {_PURCHASES} <> (SELECT count(*) FROM ledger)"),
 }
 
@@ -206,7 +207,7 @@ class Trust:
     def check(self, *tables: str) -> None:
         """Check each row of these tables, unless that was done.
 
-        Two more are checked at the speed of SQL: "places", where points stand in the plan, and
+        Two more are checked at the speed of SQL: "positions", where points stand in the plan, and
         "moves", whether each job stands where its latest move and its composite job say.
 
         Raises:
@@ -216,8 +217,8 @@ class Trust:
             if table in self._checked:
                 continue
             with translated(self._path), checked(self._path):
-                if table == "places":
-                    self._check_places()
+                if table == "positions":
+                    self._check_positions()
                 elif table == "moves":
                     check_link(self._db, LATEST_MOVES)
                     check_link(self._db, STAGES)
@@ -227,7 +228,7 @@ class Trust:
                     check_link(self._db, LINKS.get(table))
             self._checked.add(table)
 
-    def _check_places(self) -> None:
+    def _check_positions(self) -> None:
         """Whether each point stands where its CRC says that it does: at the speed of SQL."""
         with steady(self._db):
             wrong = self._db.execute(

@@ -31,6 +31,9 @@ GROUPS = (
     "http",
     "oqc",
     "counts_array",
+    "reader",
+    "transport",
+    "signing",
 )
 
 

@@ -10,11 +10,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from measuring import Row
+
+if TYPE_CHECKING:
+    import httpx
 
 JOBS = 1_000
 SIDE = """\
@@ -178,15 +182,28 @@ def served(ready_s: float = 0.0) -> Iterator[int]:
         server.terminate()
 
 
-def through_qbatch(port: int, points: int, *, jobs: int, in_flight: int) -> tuple[float, float]:
+def through_qbatch(
+    port: int,
+    points: int,
+    *,
+    jobs: int,
+    in_flight: int,
+    transport: Callable[[], httpx.AsyncBaseTransport] | None = None,
+) -> tuple[float, float]:
     """Return jobs/s and CPU seconds a job of a run through the OQC driver, start-up taken off."""
-    _run(port, 20, jobs, in_flight)
-    wall, cpu = _run(port, 20, jobs, in_flight)
-    more_wall, more_cpu = _run(port, points + 20, jobs, in_flight)
+    _run(port, 20, jobs, in_flight, transport)
+    wall, cpu = _run(port, 20, jobs, in_flight, transport)
+    more_wall, more_cpu = _run(port, points + 20, jobs, in_flight, transport)
     return points / (more_wall - wall), (more_cpu - cpu) / points
 
 
-def _run(port: int, points: int, jobs: int, in_flight: int) -> tuple[float, float]:
+def _run(
+    port: int,
+    points: int,
+    jobs: int,
+    in_flight: int,
+    transport: Callable[[], httpx.AsyncBaseTransport] | None,
+) -> tuple[float, float]:
     from qbatch import run
     from qbatch.providers import Surroundings
 
@@ -194,8 +211,9 @@ def _run(port: int, points: int, jobs: int, in_flight: int) -> tuple[float, floa
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "http.yaml")
         path.write_text(SIDE % (jobs, in_flight, points))
+        surroundings = Surroundings(environ=environ, transport=transport and transport())
         wall, cpu = time.perf_counter(), time.process_time()
-        run(path, out=Path(folder, "run"), surroundings=Surroundings(environ=environ))
+        run(path, out=Path(folder, "run"), surroundings=surroundings)
         return time.perf_counter() - wall, time.process_time() - cpu
 
 
@@ -204,7 +222,7 @@ def through_httpx(port: int, jobs: int, at_once: int) -> tuple[float, float]:
     import httpx
     import trio
 
-    from qbatch.providers.kit.wire import FlatTransport
+    from qbatch.providers.kit.transport import FlatTransport
 
     body = {"circuit": "OPENQASM 3.0;" + "x" * 900, "shots": 1000}
 

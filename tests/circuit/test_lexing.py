@@ -15,7 +15,7 @@ HERE = Place("c.qasm", 1, 1)
 
 
 def words(text):
-    return [token.text for token in tokenize(Source(text, HERE))[:-1]]
+    return [token.text for token in tokenize(Source(text, HERE))[0][:-1]]
 
 
 def test_an_at_sign_within_a_comment_is_no_annotation():

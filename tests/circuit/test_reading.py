@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from qbatch.circuit.analysis import analyse
 from qbatch.circuit.qasm.parser import parse
 from qbatch.circuit.text import Source
-from qbatch.errors import CircuitError, Place
+from qbatch.errors import CircuitError, Place, SourceErrors
 from tests.circuit.conftest import QASM2, QASM3, circuit3
 
 HERE = Place("c.qasm", 1, 1)
@@ -35,14 +35,14 @@ SCRAPS = (
 @settings(max_examples=300, deadline=None)
 @given(st.sampled_from(["", QASM2, QASM3]), st.text())
 def test_any_text_is_read_or_is_a_circuit_error(head, text):
-    with suppress(CircuitError):
+    with suppress(CircuitError, SourceErrors):
         analyse(parse(Source(head + text, HERE)))
 
 
 @settings(max_examples=400, deadline=None)
 @given(st.sampled_from([QASM2, QASM3]), st.lists(st.sampled_from(SCRAPS), max_size=40))
 def test_any_words_are_read_or_are_a_circuit_error(head, words):
-    with suppress(CircuitError):
+    with suppress(CircuitError, SourceErrors):
         analyse(parse(Source(head + " ".join(words), HERE)))
 
 
@@ -56,7 +56,7 @@ def test_any_damage_to_a_good_circuit_is_read_or_is_a_circuit_error(data):
     )
     start = data.draw(st.integers(0, len(good)))
     end = data.draw(st.integers(start, len(good)))
-    with suppress(CircuitError):
+    with suppress(CircuitError, SourceErrors):
         analyse(parse(Source(good[:start] + good[end:], HERE)))
 
 

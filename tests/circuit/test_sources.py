@@ -53,6 +53,28 @@ def test_paths_stay_inside_the_folder(tmp_path, file):
     assert "is outside" in error_of(folder, python=f"{file}:f", trust=True)
 
 
+@pytest.mark.parametrize(
+    ("file", "text", "hint"),
+    [
+        ("g.qasm.j2", "qubit[{{ n }}] q;", "for a Jinja template, write {template: g.qasm.j2}"),
+        ("g.qasm", "{% for i in range(3) %}x q;{% endfor %}", "{template: g.qasm}"),
+        ("g.jinja", "qubit q; hh q;", "{template: g.jinja}"),
+        ("g.py", "def make(): ...", 'write {python: "g.py:FUNCTION"}'),
+    ],
+)
+def test_a_file_that_is_no_openqasm_is_told_how_it_is_written_of(tmp_path, file, text, hint):
+    assert hint in error_of(tmp_path, file=write(tmp_path, file, text))
+
+
+def test_a_template_in_the_manifest_is_told_where_it_belongs(tmp_path):
+    assert "{template: FILE.qasm.j2}" in error_of(tmp_path, qasm="qubit[{{ n }}] q;")
+
+
+@pytest.mark.parametrize("text", ["qubit q; hh q;", "qubit q; if (true) {{ hh q; }}"])
+def test_a_mistake_in_openqasm_is_no_template(tmp_path, text):
+    assert "emplate" not in error_of(tmp_path, file=write(tmp_path, "a.qasm", QASM3 + text))
+
+
 def test_a_missing_file_is_told_with_the_nearest_one(tmp_path):
     write(tmp_path, "circuits/bell.qasm", BELL)
     expected = "m.yaml:4:3: circuits/bel.qasm is no file; did you mean circuits/bell.qasm?"

@@ -19,6 +19,19 @@ def test_arguments_are_the_names_a_template_does_not_define():
     assert CompiledTemplate(text, "x").arguments == {"n", "k"}
 
 
+@pytest.mark.parametrize("name", ["tau", "e", "exp", "floor", "range", "namespace"])
+def test_a_name_that_nobody_gave_is_an_argument_whatever_the_language_calls_it(name):
+    template = CompiledTemplate(f"delay[{{{{ {name} }}}}s] q;", "x")
+    assert template.arguments == {name}
+    assert template.render({name: 0.25}) == "delay[0.25s] q;"
+
+
+def test_functions_that_are_called_are_no_arguments():
+    text = "{% for i in range(2) %}{{ floor(exp(n) + pi) }} {% endfor %}"
+    assert CompiledTemplate(text, "x").arguments == {"n"}
+    assert render(text, n=0) == "4 4 "
+
+
 def test_arguments_provided_for_are_optional():
     text = "{% if a is defined %}{% set b = 1 %}{% endif %}{{ c|default(2) }}{{ b }}{{ d }}"
     template = CompiledTemplate(text, "x")

@@ -1,6 +1,7 @@
 """Programs as sent: text that means the circuit it was written from."""
 
 import math
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -136,6 +137,40 @@ def test_free_parameters_become_inputs_of_names_that_can_be_written():
     bound = bind(read, {"v_0": 0.3, "v_1": 0.7, "θ": 0.2})
     expected = made.assign_parameters({angles: [0.3, 0.7], theta: 0.2})
     assert np.allclose(Operator(bound).data, Operator(expected).data)
+
+
+@pytest.mark.parametrize("name", ["x", "t", "cx", "end", "tau", "exp", "1st"])
+def test_a_free_parameter_is_never_renamed_in_silence(name):
+    made = QuantumCircuit(1)
+    made.rx(Parameter(name), 0)
+    with pytest.raises(CircuitError, match=f"circuits.py:7: the parameter '{name}' has a name"):
+        qasm3_text(made, HERE)
+    made = QuantumCircuit(1)
+    made.rx(Parameter(f"v{name}"), 0)
+    assert circuit(qasm3_text(made, HERE)).facts.parameters == (f"v{name}",)
+
+
+def test_two_free_parameters_never_share_a_name():
+    made = QuantumCircuit(1)
+    made.rx(Parameter("v_0"), 0)
+    made.rx(ParameterVector("v", 1)[0], 0)
+    with pytest.raises(CircuitError, match="has a name that OpenQASM has given already"):
+        qasm3_text(made, HERE)
+
+
+@pytest.mark.parametrize(
+    "name", ["arcsin", "arccos", "arctan", "sin", "cos", "tan", "exp", "log", "conjugate"]
+)
+def test_functions_of_free_parameters_are_in_the_languages_words(name):
+    """The words are those of the specification; Qiskit prints others of its own."""
+    language = {"arccos", "arcsin", "arctan", "cos", "exp", "log", "sin", "sqrt", "tan"}
+    free, made = Parameter("theta"), QuantumCircuit(1, 1)
+    made.rx(getattr(free, name)(), 0)
+    made.measure(0, 0)
+    text = qasm3_text(made, HERE)
+    assert set(re.findall(r"(\w+)\(", text)) <= language | {"rx"}
+    (bound,) = bind(circuit(text), {"theta": 0.4}).data[0].operation.params
+    assert bound == pytest.approx(getattr(np, name)(0.4), abs=1e-15)
 
 
 def test_control_flow_survives_in_openqasm_3():

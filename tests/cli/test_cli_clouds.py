@@ -12,10 +12,11 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
-from qbatch.cli.bits import judge, keep_verdicts
+from qbatch.cli.bit_order import judge, keep_verdicts
 from qbatch.job import JobState
 from qbatch.plan.pricing.limits import parse_limits
 from qbatch.result import Counts
@@ -185,8 +186,9 @@ def test_auth_says_where_credentials_come_from_and_never_shows_them(
 ) -> None:
     said = qbatch("auth", two_clouds)
     assert said.code == 0
-    assert "env:OQC_AUTHENTICATION_TOKEN: taken; 4 targets" in said.out
-    assert "env:OPENQUANTUM_CLIENT_SECRET: taken" in said.out
+    host = urlsplit(clouds["QBATCH_OQC_URL"]).netloc
+    assert f"env:OQC_AUTHENTICATION_TOKEN to {host}: taken; 4 targets" in said.out
+    assert "env:OPENQUANTUM_CLIENT_SECRET to 127.0.0.1" in said.out
     assert clouds["OQC_AUTHENTICATION_TOKEN"] not in said.out + said.err
     assert clouds["OPENQUANTUM_CLIENT_SECRET"] not in said.out + said.err
 

@@ -8,19 +8,21 @@ import io
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 
-from qbatch.cli import ledger, words
+from qbatch.cli import progress, status_costs, words
 from qbatch.job import JobState
-from qbatch.snapshot import Snapshot, open_run
+from qbatch.snapshot import Entry, Run, Snapshot, open_run, total_up
 
 Call = Callable[..., Any]
 SetState = Callable[..., str]
@@ -174,14 +176,107 @@ def test_doctor_says_in_words_that_a_folder_cannot_be_written(
 def test_an_upper_bound_is_rounded_up_and_never_beyond_its_last_digit(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    sums = {"backend": "sv1", "unit": "usd", "jobs": 1, "billed": 0.0, "refunded": 0.0}
+    sums = {"backend": "sv1", "unit": "usd", "billed": 0.0, "refunded": 0.0, "charged": 0}
+    sums |= {"jobs": 1, "open": 1}
     for outstanding in (0.075, 0.07, 0.1 + 0.2):
-        ledger.tell({"totals": [{**sums, "outstanding": outstanding}], "budgets": []})
+        status_costs.tell({"totals": [{**sums, "outstanding": outstanding}], "budgets": []})
     told = re.findall(r"at most (\S+) USD more to come", capsys.readouterr().out)
     assert told == ["0.08", "0.07", "0.30"]
     assert words.told_price(0.0711, "usd", "at most") == "at most 0.08 USD"
     assert words.told_price(0.0711, "usd", "about") == "about 0.07 USD"
     assert words.told_price(12.0000001, "credits", "at most") == "at most 12.0001 credits"
+
+
+@pytest.mark.parametrize(
+    ("entries", "expected"),
+    [
+        ([11.0, 0.0, 0.0], "oq: 11 credits billed for 1 job, 2 jobs not charged"),
+        ([0.0], "oq: 1 job not charged"),
+        ([None, None], "oq: at most 24 credits more to come for 2 jobs"),
+        ([3.0, 0.5, None, 0.0], "oq: 3.5 credits billed for 2 jobs, at most 12 credits more to come"
+         " for 1 job, 1 job not charged"),
+    ],
+)  # fmt: skip
+def test_a_ledger_tells_of_how_many_jobs_each_sum_is(
+    entries: list[float | None], expected: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """P24: it said "11 credits billed, for 3 jobs" where one was bought."""
+    made = (Entry(i, 1, "oq", "credits", 11.0, "q", 12.0, one) for i, one in enumerate(entries))
+    ((_, total),) = total_up(made).items()
+    names = ("jobs", "open", "charged", "billed", "refunded", "outstanding")
+    facts = {name: getattr(total, name) for name in names}
+    status_costs.tell({"totals": [{"backend": "oq", "unit": "credits", **facts}], "budgets": []})
+    assert capsys.readouterr().out.strip() == expected
+
+
+def test_status_of_the_only_run_needs_no_name(qbatch: Call, done: Path) -> None:
+    """P17."""
+    assert qbatch("status").out == qbatch("status", done).out
+    shutil.copytree("runs/pair", "runs/copy")
+    said = qbatch("status")
+    assert (said.code, said.out) == (2, "")
+    assert "name one run of runs/copy, runs/pair" in said.err
+    assert qbatch("status", "--out", "runs/pair").out == qbatch("status", done).out
+    shutil.rmtree("runs")
+    assert "there is no run in ./runs" in qbatch("status").err
+
+
+def test_what_was_forgotten_is_told_until_it_runs_anew(qbatch: Call, done: Path) -> None:
+    """P41: status said "done; 1 point" where the manifest has three."""
+    qbatch("forget", done, "shots=10", "--yes")
+    qbatch("forget", done, "shots=20", "--yes")
+    told = "1 point, and 2 forgotten (`qbatch run` runs them anew), in runs/pair"
+    assert told in qbatch("status", done).out
+    assert qbatch("status", done, "--json").json["forgotten"] == 2
+    qbatch("run", done, "--no-report")
+    assert "done; 3 points in" in qbatch("status", done).out
+
+
+def test_jobs_of_this_machine_are_at_no_provider(
+    qbatch: Call, done: Path, set_state: SetState
+) -> None:
+    """P41: after a kill it said "8 jobs at noisy"."""
+    set_state(JobState.RUNNING)
+    said = qbatch("status", done)
+    assert said.code == 9
+    assert " at sim" not in said.out
+    assert qbatch("status", done, "--json").json["at_providers"] == {}
+
+
+def test_show_and_export_call_the_numbers_alike(qbatch: Call, done: Path) -> None:
+    shown = [json.loads(line) for line in qbatch("show", done, "--json").out.splitlines()]
+    exported = json.loads(qbatch("export", done, "-f", "json").out)["points"]
+    for one, other in zip(shown, exported, strict=True):
+        assert one["estimates"] == other["estimates"]
+
+
+def test_a_lock_tells_apart_what_changed(qbatch: Call, done: Path) -> None:
+    """P41: --frozen said "64 characters → 64 characters"."""
+    change(Path("bell.qasm"), "h q[0];", "x q[0];")
+    said = qbatch("run", done, "--frozen", "--yes")
+    assert said.code == 6
+    assert "characters" not in said.err
+    old, new = re.findall(r"([0-9a-f]{12})… → ([0-9a-f]{12})…", said.err)[0]
+    assert old != new
+
+
+@pytest.mark.parametrize(("days", "before"), [(-1, 0), (1, 3)])
+def test_watching_tells_the_rate_of_the_run_itself(
+    days: int, before: int, qbatch: Call, done: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """P35: it was another one than the runner's, counted from when somebody looked."""
+    began = datetime.now(UTC) + timedelta(days=days)
+    with Snapshot(Path("runs/pair")) as snapshot:
+        snapshot.set_meta(started_at=began.isoformat())
+    told: list[Any] = []
+    monkeypatch.setattr(progress.JsonTeller, "started", lambda _, *facts: told.append(facts))
+    looks = iter([True, True])
+    monkeypatch.setattr(Run, "is_running", property(lambda _: next(looks, False)))
+    monkeypatch.setattr("qbatch.cli.verbs.status.LOOK_S", 0.0)
+    qbatch("status", done, "--watch", "--json")
+    ((name, total, at_first, ran_s),) = told
+    assert (name, total, at_first) == ("pair", 3, before)
+    assert ran_s == pytest.approx(-86_400 * days, abs=60)
 
 
 def test_watching_a_run_that_nobody_runs_ends_at_once(qbatch: Call, done: Path) -> None:
@@ -214,7 +309,7 @@ def test_show_selects_by_expression_and_by_state(qbatch: Call, done: Path) -> No
 def test_show_of_one_point_has_all_that_is_known(qbatch: Call, done: Path) -> None:
     facts = qbatch("show", done, "shots=40", "--json").json
     assert sum(facts["counts"].values()) == 40
-    assert facts["numbers"]["zz"]["value"] == 1.0
+    assert facts["estimates"]["zz"]["value"] == 1.0
     assert facts["history"][-1]["state"] == "completed"
     assert facts["circuit_text"].startswith("OPENQASM 3.0;")
     said = qbatch("show", done, facts["id"][:8]).out
@@ -294,9 +389,18 @@ def test_a_place_that_cannot_be_written_is_a_usage_error_of_every_verb(
     assert re.search(r"cannot be written \(.*(no fold|Not a dir).*\); name another place", said.err)
 
 
-def test_a_plan_is_written_where_no_folder_is_yet(qbatch: Call, done: Path) -> None:
-    assert qbatch("plan", done, "-o", "new/place.plan").code == 0
-    assert [path.name for path in Path("new").iterdir()] == ["place.plan"]
+NOWHERE = {name: words for name, words in NAMED.items() if name != "report"}
+
+
+@pytest.mark.parametrize("words", NOWHERE.values(), ids=NOWHERE)
+def test_a_folder_that_is_missing_is_told_and_not_made(
+    words: tuple[str, ...], qbatch: Call, done: Path
+) -> None:
+    """P6: a mistyped place for a file made that place."""
+    said = qbatch(*words[:-1], "no/such/x")
+    assert said.code == 2
+    assert "there is no folder no/such" in said.err
+    assert not Path("no").exists()
 
 
 @pytest.mark.parametrize("words", [("plan",), ("export", "-f", "csv"), ("export", "-f", "html")])

@@ -8,10 +8,13 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import click
 import pytest
 
+from qbatch.cli.running import _sentences
 from qbatch.job import JobState
 from qbatch.snapshot import open_run
 
@@ -29,14 +32,36 @@ def test_a_run_says_where_its_report_is_on_stdout_and_the_rest_on_stderr(
 ) -> None:
     said = qbatch("run", manifest)
     assert said.code == 0
-    first, *paths = said.out.splitlines()
+    first, *numbers = said.out.splitlines()[:-3]
+    paths = said.out.splitlines()[-3:]
     assert first.startswith("pair: 3 of 3 points done, 3 now in ")
     assert {Path(line.strip()) for line in paths} == {
         Path("runs/pair") / name for name in ("report.md", "report.html", "results.csv")
     }
     assert all(Path(line.strip()).stat().st_size for line in paths)
+    assert len(numbers) == 4  # three points and a check: see test_cli_numbers
     assert "pair: 3 points, 70 shots, 3 jobs in 1 composite job, free" in said.err
     assert "\x1b" not in said.out + said.err
+
+
+def test_what_failed_is_counted_once() -> None:
+    """P41: "1 failed" stood twice."""
+    run: Any = SimpleNamespace(name="pair", folder=Path("runs/pair"))
+    facts = {"total": 3, "completed": 2, "states": {JobState.COMPLETED: 2, JobState.FAILED: 1}}
+    idle = {
+        "out_of_reach": {},
+        "signal": None,
+        "stopped": "",
+        "at_providers": {},
+        "over_budget": {},
+    }
+    summary: Any = SimpleNamespace(**facts, **idle, failed=1, held=0, elapsed_s=1.0)
+    watcher: Any = SimpleNamespace(failures={(JobState.FAILED, "no laser"): ["x=1"]})
+    lines = list(map(click.unstyle, _sentences(run, summary, watcher, None, [])))
+    assert [line for line in lines if "1 failed" in line] == ["  1 failed: no laser (x=1)"]
+    summary.failed = 3
+    told = "\n".join(_sentences(run, summary, watcher, None, []))
+    assert "3 failed in all: `qbatch retry" in told
 
 
 def test_running_again_does_nothing_and_is_fine(qbatch: Call, done: Path) -> None:

@@ -75,6 +75,24 @@ def test_a_shell_that_asks_is_told_the_verbs(
     assert qbatch().out.split() == [f"plain,{verb}" for verb in verbs]
 
 
+@pytest.mark.parametrize("verb", ["show", "forget", "cancel", "resolve"])
+def test_a_shell_that_asks_is_told_the_points_of_a_run(
+    verb: str, qbatch: Callable[..., Any], done: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """P17."""
+    monkeypatch.setenv("_QBATCH_COMPLETE", "bash_complete")
+    for run, begun, expected in (
+        (str(done), "shots=", ["shots=10", "shots=20", "shots=40"]),
+        ("runs/pair", "shots=2", ["shots=20"]),
+        ("nowhere", "s", []),
+    ):
+        monkeypatch.setenv("COMP_WORDS", f"qbatch {verb} {run} {begun}")
+        monkeypatch.setenv("COMP_CWORD", "3")
+        said = qbatch()
+        assert said.out.split() == [f"plain,{name}" for name in expected]
+        assert said.err == ""
+
+
 def test_every_public_name_can_be_had_and_an_unknown_one_cannot() -> None:
     for name in package.__all__:
         assert getattr(package, name) is not None
@@ -117,5 +135,5 @@ def test_init_into_a_folder_that_cannot_be_made_is_a_usage_error(
 def test_schema_goes_to_stdout_or_to_a_file(qbatch: Callable[..., Any]) -> None:
     printed = qbatch("schema")
     assert printed.json["$schema"] == "https://json-schema.org/draft/2020-12/schema"
-    qbatch("schema", "-o", "deep/manifest.v1.schema.json")
-    assert Path("deep/manifest.v1.schema.json").read_text() == printed.out
+    qbatch("schema", "-o", "manifest.v1.schema.json")
+    assert Path("manifest.v1.schema.json").read_text() == printed.out

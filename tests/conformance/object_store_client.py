@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import datetime
+import json
 import os
 from collections.abc import Callable
 from typing import Any
+from unittest import mock
 
 import boto3
 import fence
 import requests
+from botocore.auth import S3SigV4QueryAuth
+from botocore.awsrequest import AWSRequest
 from botocore.config import Config
+from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
 BUCKET = os.environ["QRMI_IBM_QS_S3_BUCKET"]
@@ -92,8 +98,20 @@ def signed() -> Any:
     ]
 
 
+def signed_at() -> Any:
+    """Sign each URL of ``REQUESTS`` for a method, keys, a region, an instant and a life."""
+    seen = []
+    for method, url, access, secret, region, at, life in json.loads(os.environ["REQUESTS"]):
+        then = datetime.datetime.fromtimestamp(at, datetime.UTC)
+        asked = AWSRequest(method, url)
+        with mock.patch("botocore.auth.get_current_datetime", return_value=then):
+            S3SigV4QueryAuth(Credentials(access, secret), "s3", region, life).add_auth(asked)
+        seen.append(asked.url)
+    return seen
+
+
 SCENARIOS: dict[str, Callable[[], Any]] = {
-    one.__name__: one for one in (objects, presigned, names, signed)
+    one.__name__: one for one in (objects, presigned, names, signed, signed_at)
 }
 
 if __name__ == "__main__":

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
+import random
 import socket
 import subprocess
 import sys
@@ -12,14 +14,15 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, quote, urlsplit
 
 import httpx
 import pytest
 from environments import IBM_DIRECT_ACCESS, OBJECT_STORE
 
 from qbatch import open_run
-from qbatch.providers.ibm_direct_access.storage import open_bucket
+from qbatch.providers.ibm_direct_access.storage import Bucket, as_sent, open_bucket
+from qbatch.providers.kit.credentials import Secret
 
 pytestmark = pytest.mark.conformance
 
@@ -294,6 +297,57 @@ def test_we_sign_as_the_s3_client_does(client: Callable[..., Any], system: Any) 
         ours = bucket.presign(method, key, now_s=at.timestamp(), life_s=600)
         assert urlsplit(ours).path == urlsplit(url).path
         assert parse_qs(urlsplit(ours).query) == theirs
+
+
+def test_we_sign_any_request_byte_for_byte_as_botocore_does(client: Callable[..., Any]) -> None:
+    rng = random.Random(20261129)
+
+    def word(alphabet: str, most: int) -> str:
+        return "".join(rng.choice(alphabet) for _ in range(rng.randint(1, most)))
+
+    requests, ours = [], []
+    for _ in range(1_000):
+        endpoint = as_sent(rng.choice(ENDPOINTS))
+        method, name = rng.choice(("GET", "PUT", "DELETE")), word("abc.-019", 12)
+        key, region = word(ODD, 30), rng.choice(("us-east-1", "eu-de"))
+        access, secret = word("ABC019/+=", 20), word(ODD, 40)
+        at, life = rng.randrange(4_000_000_000), rng.randint(1, 604_800)
+        url = f"{endpoint}/{quote(name)}/{quote(key, safe='/~')}"
+        requests.append((method, url, access, secret, region, at, life))
+        keys = (Secret(access, "test"), Secret(secret, "test"))
+        bucket = Bucket(endpoint, endpoint, name, region, *keys)
+        ours.append(bucket.presign(method, key, now_s=at, life_s=life))
+    script = "object_store_client.py"
+    assert (
+        ours
+        == [
+            url
+            for at in range(0, 1_000, 200)  # a variable holds 128 KiB
+            for url in client(
+                OBJECT_STORE,
+                script,
+                "signed_at",
+                **BUCKET,
+                REQUESTS=json.dumps(requests[at : at + 200]),
+            )
+        ]
+    )
+
+
+#: What the client's script wants to know before it does anything.
+BUCKET = {"QRMI_IBM_QS_S3_BUCKET": "unused"}
+
+#: Characters that are easily encoded wrongly.
+ODD = "abcXYZ019-_.~ +/=%&?#@!$'()*,:;<>[]{}|^`\"\\äß§€𝛼\t"
+
+ENDPOINTS = (
+    "https://s3.example.com",
+    "https://S3.Example.com:443/",
+    "http://127.0.0.1:9000",
+    "https://host:8443/base",
+    "http://[::1]:80",
+    "https://bücher.example/a b",
+)
 
 
 def test_qbatch_runs_through_a_foreign_store(system: Any, foreign: str, tmp_path: Path) -> None:

@@ -25,10 +25,10 @@ from tests.crash.fast import hasten
 #: Imported before the forks: what a run would import by itself.
 MODULES = (
     "qbatch.cli.verbs.run",
-    "qbatch.cli.conduct",
+    "qbatch.cli.running",
     "qbatch.cli.verbs.fetch",
     "qbatch.cli.verbs.cancel",
-    "qbatch.cli.attended",
+    "qbatch.cli.in_flight",
     "qbatch.cli.verbs.resolve",
     "qbatch.cli.runs",
     "qbatch.cli.words",

@@ -7,7 +7,7 @@ import shutil
 import signal
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -101,6 +101,48 @@ def test_a_folder_copied_in_the_middle_of_its_run_goes_on_elsewhere(
     assert desk.is_good(there / "runs" / "crash")
 
 
+def delete(folder: Path) -> None:
+    shutil.rmtree(folder)
+
+
+def move(folder: Path) -> None:
+    folder.rename(folder.with_name("moved"))
+
+
+def put_a_copy_in_its_place(folder: Path) -> None:
+    copy = shutil.copytree(folder, folder.with_name("copy"))
+    shutil.rmtree(folder)
+    copy.rename(folder)
+
+
+def begin_another_in_its_place(folder: Path) -> None:
+    move(folder)
+    (folder / "of another").mkdir(parents=True)
+
+
+@pytest.mark.parametrize(
+    "lose", [delete, move, put_a_copy_in_its_place, begin_another_in_its_place]
+)
+def test_a_runner_whose_folder_is_lost_buys_nothing_more_and_another_goes_on(
+    lose: Callable[[Path], None], open_desk: OpenDesk, tmp_path: Path
+) -> None:
+    desk = open_desk(tmp_path / "here", queue_s=20.0)
+    run = desk.start(*RUN, "-S", "backends.cloud.limits.in_flight=1")
+    desk.wait_until(lambda _: desk.states().get(JobState.SUBMITTED) == 2)
+    assert len(desk.ledger()) == 2
+    lose(desk.run_folder)
+    code, said = ended(run)
+    assert code == PENDING, said
+    assert "nothing more was bought" in said
+    assert "Traceback" not in said
+    assert len(desk.ledger()) == 2
+    (place,) = re.findall("Go on there with `--out (.+?)`", said)
+    if lose is put_a_copy_in_its_place:
+        shutil.rmtree(desk.run_folder)
+    assert desk.run(*RUN, "--out", place)[0] == 0
+    assert desk.is_good(Path(place))
+
+
 @pytest.mark.slow
 def test_a_folder_copied_while_it_is_written_is_refused_or_tells_no_lie(
     open_desk: OpenDesk, tmp_path: Path
@@ -128,3 +170,35 @@ def tells_no_lie(folder: Path) -> bool:
     except SnapshotError:
         return False
     return True
+
+
+# -- an older copy put back ---------------------------------------------------------------------
+
+
+def put_back(copy: Path, folder: Path) -> None:
+    """Write an older copy's files over those of a folder, as ``cp`` does: they stay the same."""
+    for file in copy.iterdir():
+        if file.is_file():
+            (folder / file.name).write_bytes(file.read_bytes())
+
+
+def put_in_its_place(copy: Path, folder: Path) -> None:
+    shutil.rmtree(folder)
+    shutil.copytree(copy, folder)
+
+
+@pytest.mark.parametrize("restore", [put_back, put_in_its_place])
+def test_what_was_bought_since_an_older_copy_is_taken_over_when_that_is_put_back(
+    restore: Callable[[Path, Path], None], open_desk: OpenDesk, tmp_path: Path
+) -> None:
+    desk = open_desk(tmp_path / "here")
+    desk.run(*RUN, "-k", "a=0")
+    copy = shutil.copytree(desk.run_folder, tmp_path / "copy")
+    assert desk.run_it()[0] == 0
+    bought = len(desk.ledger())
+    restore(copy, desk.run_folder)
+    code, said = desk.run_it()
+    assert code == 0, said
+    assert "bought by another copy of this run folder" in said
+    assert len(desk.ledger()) == bought
+    assert desk.is_good()

@@ -28,7 +28,7 @@ from qbatch.job import IN_FLIGHT, JobState
 from qbatch.providers import NotTaken, Unclear
 from qbatch.snapshot import Run
 from qbatch.snapshot.examine import examine
-from qbatch.snapshot.repair import Repaired, repair
+from qbatch.snapshot.recovery.repair import Verdict, repair
 from tests.crash import mutating, played_runs
 from tests.crash.played_runs import Played, read_all
 from tests.executor.fake_drivers import FakeCloud, Ledger, lost_before, plan_of, play
@@ -74,7 +74,7 @@ class Case:
 
     name: str
     is_noticed: bool
-    mended: Repaired | None
+    mended: Verdict | None
     words: list[str]
 
 
@@ -175,7 +175,7 @@ def _goes_on(known: Original, folder: Path, words: list[str]) -> None:
 
 def _repair(
     known: Original, folder: Path, before: Mapping[str, bytes], words: list[str]
-) -> Repaired | None:
+) -> Verdict | None:
     try:
         mended = repair(folder)
     except SnapshotError as error:
@@ -280,6 +280,20 @@ def test_a_job_whose_row_is_lost_is_bought_only_if_its_provider_never_took_it(
     cloud.located = NotTaken("")  # by now it has let go of what it had
     states = play(tmp_path, plan, cloud).summary.states
     assert [*states] == [JobState.HELD if is_taken else JobState.COMPLETED]
+    assert [*cloud.ledger.times_bought.values()] == [1]
+
+
+@pytest.mark.parametrize("table", ["jobs", "composites", "intents", "events"])
+def test_a_job_at_its_provider_is_never_bought_again_whatever_row_of_it_is_lost(
+    table: str, tmp_path: Path
+) -> None:
+    plan, cloud = plan_of(1, "cloud"), FakeCloud(works_s=100)
+    play(tmp_path, plan, cloud, detach=True)
+    with closing(sqlite3.connect(tmp_path / mutating.DB)) as db, db:
+        db.execute(f"UPDATE {table} SET crc = crc + 1")
+    repair(tmp_path)
+    cloud.located = NotTaken("")  # by now it has let go of what it had
+    play(tmp_path, plan, cloud)
     assert [*cloud.ledger.times_bought.values()] == [1]
 
 

@@ -13,7 +13,7 @@ from trio.testing import MockClock
 
 from qbatch.emulators import Emulation, Queueing, read_faults
 
-ORIGIN = "http://emulators.test"
+ORIGIN = "https://emulators.test"
 
 
 @pytest.hookimpl(tryfirst=True)

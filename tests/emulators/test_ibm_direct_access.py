@@ -37,7 +37,7 @@ from qbatch.emulators.ibm_direct_access import (
 from qbatch.emulators.jobs import Queueing
 
 BASE = "/ibm-direct-access"
-URL = f"http://emulators.test{BASE}"
+URL = f"https://emulators.test{BASE}"
 GRANT = "urn:ibm:params:oauth:grant-type:apikey"
 
 #: Qubit 0 is 1 with cos²(0.5), qubit 1 is 1, qubit 2 is 0.

@@ -160,7 +160,7 @@ async def test_qpus_come_with_absolute_urls_and_features_as_text(oqc: Maker) -> 
     listed = await oqc().get("/oqc/admin/qpu?per_page=1000")
     assert listed["total"] == len(listed["items"])
     first = listed["items"][0]
-    assert first["url"] == "http://emulators.test/oqc/d865b5a184"
+    assert first["url"] == "https://emulators.test/oqc/d865b5a184"
     assert json.loads(first["feature_set"])["qubit_count"] == 35
     assert {one["active"] for one in listed["items"]} == {True, False}
 

@@ -1550,7 +1550,7 @@ async def test_nothing_that_was_seen_is_taken_back_by_a_new_slot(qaas: Maker) ->
 
 async def test_the_variables_a_client_needs(qaas: Maker) -> None:
     found = qaas().stage.environment
-    assert found["QBATCH_SCALEWAY_URL"] == "http://emulators.test/scaleway"
+    assert found["QBATCH_SCALEWAY_URL"] == "https://emulators.test/scaleway"
     assert {found[f"{stem}_PROJECT_ID"] for stem in ("QISKIT_SCALEWAY", "SCW")} == {PROJECT_ID}
     assert {found[f"{stem}_SECRET_KEY"] for stem in ("QISKIT_SCALEWAY", "SCW")} == {SECRET_KEY}
     assert found["SCW_API_URL"] == found["QISKIT_SCALEWAY_API_URL"] == found["QBATCH_SCALEWAY_URL"]

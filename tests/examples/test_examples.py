@@ -124,6 +124,17 @@ def test_noise_tears_the_ends_of_a_ghz_chain_apart_gate_by_gate(done: Open) -> N
     holds_everywhere(estimates(done("ghz_noise"), "ends"), law)
 
 
+def test_a_scan_of_noise_follows_the_formula_at_every_strength(done: Open) -> None:
+    found = estimates(done("noise_scan"), "zz")
+    assert len(found) == 33
+
+    def law(values: dict[str, Any]) -> float:
+        p, e = values["noise.depolarizing.two_qubit"], values["noise.readout"]
+        return float((1 - p) * (1 - 2 * e) ** 2)
+
+    holds_everywhere(found, law)
+
+
 def test_the_qaoa_landscape_is_the_analytic_one_at_all_441_points(done: Open) -> None:
     found = estimates(done("qaoa_ring6"), "cut")
     assert len(found) == 441

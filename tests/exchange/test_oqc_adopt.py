@@ -198,7 +198,7 @@ def emulation() -> Iterator[Emulation]:
 async def go_on(emulation: Emulation, folder: Path) -> Run:
     """Run the folder's manifest."""
     around = Surroundings(
-        environ=emulation.environment("http://emulators.test"),
+        environ=emulation.environment("https://emulators.test"),
         transport=emulation.transport(),
         is_virtual=True,
     )

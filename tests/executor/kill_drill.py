@@ -81,7 +81,8 @@ def run_once(folder: Path, plan: Plan, pause_s: float) -> None:
 
     async def main() -> None:
         with Snapshot(folder / "run", durability="normal") as snapshot:
-            done = {p.id for p in plan.points() if snapshot.state_of(p.id) is JobState.COMPLETED}
+            known = (row for p in plan.points() for _, row in snapshot.pieces_of(p.id))
+            done = {row.job.id for row in known if row.job.state is JobState.COMPLETED}
             cloud = KeptCloud(KeptLedger(folder / "ledger"), works_s=0.0, poll_s=(0.001, 0.01))
             drivers: dict[str, Any] = {"local": WatchedLocal(done, pause_s), "cloud": cloud}
             drivers = {name: drivers[name] for name in plan.manifest.backends}

@@ -51,7 +51,7 @@ def provider(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def places(provider: str) -> Iterator[tuple[Clouds, Clouds]]:
     clock = MockClock(autojump_threshold=0)
-    both = [Clouds(provider, origin=f"http://{name}.test", clock=clock) for name in ("a", "b")]
+    both = [Clouds(provider, origin=f"https://{name}.test", clock=clock) for name in ("a", "b")]
     yield both[0], both[1]
     for each in both:
         each.close()

@@ -21,7 +21,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from qbatch.errors import Refused
 from qbatch.executor.budget import Budget, Excess, Key
 from qbatch.job import JobState
-from qbatch.plan.pricing.limits import SLACK, Limit
+from qbatch.plan.pricing.limits import Limit
 from qbatch.providers import Price
 from qbatch.snapshot import Entry, Run, Snapshot
 
@@ -219,6 +219,18 @@ def test_a_reservation_is_all_or_none_and_not_counted_twice() -> None:
     assert budget.reserve("q", "credits", {("x", 1): 99.0}) is None  # not limited
 
 
+def test_once_a_limit_is_exceeded_even_what_is_quoted_at_nothing_is_refused() -> None:
+    """M6: quotes of 0 with bills of 19 passed every limit."""
+    limit = Limit("--max-cost", "credits", 50)
+    budget = Budget([limit])
+    for name in "abc":
+        assert budget.reserve("q", "credits", {(name, 1): 0.0}) is None
+        budget.settle("q", "credits", {(name, 1): 19.0})
+    refusal = budget.reserve("q", "credits", {("d", 1): 0.0})
+    assert str(refusal) == "0 credits more would make 57 credits; --max-cost allows 50 credits"
+    assert budget.reserve("free", "credits", {}) is None  # what is free is not bought
+
+
 AMOUNTS = st.floats(0, 10).map(lambda amount: round(amount, 3))
 KEYS = st.tuples(st.sampled_from("abcdef"), st.integers(1, 2))
 #: A purchase always happens at one place, in its unit.
@@ -249,7 +261,7 @@ class Accounts(RuleBasedStateMachine):
         after = {**self.counted, key: amount}
         fits = all(
             self.total(limit, after) <= limit.amount + 1e-6
-            or self.total(limit, after) <= self.total(limit, {**after, key: 0.0}) + SLACK
+            or self.total(limit, {key: 1.0}) == 0  # it does not count there
             for limit in LIMITS
         )
         excess = self.budget.reserve(*PLACES[key[0]], {key: amount})

@@ -299,6 +299,15 @@ def test_a_network_that_is_gone_for_an_hour_is_waited_for_and_told_once(tmp_path
     assert "trying on for 119 min" in told[0]
 
 
+def test_nonsense_is_told_when_it_comes_not_when_patience_ends(tmp_path: Path) -> None:
+    """M10: deep JSON in every poll was waited through for two hours without a word."""
+    cloud = faulty("poll", *[raising(Misspoke("cloud: nested too deep"))] * 2)
+    played = play(tmp_path, plan_of(2, "cloud"), cloud)
+    assert played.summary.completed == 2
+    (told,) = [event.text for event in played.told(Warned)]
+    assert told == "cloud: nested too deep; asking again"
+
+
 def gone_between(begin_s: float, end_s: float) -> Fault:
     """No name is resolved for a while; the virtual clock begins at 0."""
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import fields
+from inspect import getdoc, signature
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +19,7 @@ from fake_drivers import FakeCloud, FakeLocal, plan_of
 
 from qbatch import executor, providers
 from qbatch.errors import ConsentError, CredentialsError, RunLockedError, SourceErrors, Unavailable
-from qbatch.executor import Started, Warned, run, run_async, wait_described
+from qbatch.executor import Options, Started, Warned, run, run_async, wait_described
 from qbatch.job import JobState
 from qbatch.providers import Surroundings, Target
 from qbatch.snapshot import Run, Snapshot
@@ -39,7 +42,7 @@ def drivers(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """Every driver that `run` opens; a `FakeLocal` for any backend."""
     opened: list[Any] = []
 
-    def open_driver(backend: Any, *, name: str, folder: Path, surroundings: Surroundings) -> Any:
+    def open_driver(backend: Any, *, surroundings: Surroundings, **_: Any) -> Any:
         opened.append(FakeLocal())
         opened[-1].run_id = surroundings.run_id
         return opened[-1]
@@ -262,3 +265,11 @@ def test_whoever_gives_a_stop_judges_signals_himself(tmp_path: Path, drivers: li
     plan = plan_of(4, "local")
     summary = run(plan.manifest, plan=plan, out=tmp_path / "out", stop=stop).summary
     assert (summary.signal, summary.pending) == (signal.SIGINT, 4)
+
+
+def test_the_options_of_a_run_are_listed_once_and_shown_by_help() -> None:
+    names = [one.name for one in fields(Options)]
+    for function in (run, run_async):
+        assert [*signature(function).parameters] == ["manifest", *names]
+        listed = (getdoc(function) or "").partition("Options:\n")[2]
+        assert re.findall(r"^ {4}(\w+): ", listed, re.MULTILINE) == names

@@ -12,7 +12,7 @@ import pytest
 
 from qbatch.emulators import MODULES
 from qbatch.errors import Refused, SnapshotError, SourceErrors
-from qbatch.executor import Cause, run
+from qbatch.executor import Cause, Options, run
 from qbatch.executor.rehearsal import Rehearsal, rehearse, without_account
 from qbatch.job import JobState
 from qbatch.manifest import parse_manifest
@@ -54,7 +54,7 @@ def play(
 ) -> Rehearsal:
     facts = {"backends": "\n".join(backends), "points": points, "qubits": qubits, "shots": shots}
     plan = expand(parse_manifest(MANIFEST % facts, folder=folder))
-    return rehearse(plan, out=folder / "trial.rehearsal", queues_s=queues_s)
+    return rehearse(plan, Options(out=folder / "trial.rehearsal"), queues_s=queues_s)
 
 
 def test_time_and_price_come_as_ranges_from_a_short_queue_to_a_long_one(tmp_path: Path) -> None:
@@ -217,11 +217,11 @@ def test_a_rehearsal_replaces_the_one_before_and_repeats_it(tmp_path: Path) -> N
 def test_a_run_and_a_rehearsal_never_share_a_folder(tmp_path: Path) -> None:
     text = MANIFEST % {"backends": LOCAL, "points": 2, "qubits": 1, "shots": 10}
     manifest = parse_manifest(text, folder=tmp_path)
-    rehearse(expand(manifest), out=tmp_path / "a", queues_s=(1.0,))
+    rehearse(expand(manifest), Options(out=tmp_path / "a"), queues_s=(1.0,))
     with pytest.raises(SnapshotError, match="this is a rehearsal"):
         run(manifest, out=tmp_path / "a")
     run(manifest, out=tmp_path / "b").close()
     with pytest.raises(SnapshotError, match="no rehearsal"):
-        rehearse(expand(manifest), out=tmp_path / "b", queues_s=(1.0,))
+        rehearse(expand(manifest), Options(out=tmp_path / "b"), queues_s=(1.0,))
     with Run(tmp_path / "b") as kept:
         assert not kept.is_rehearsal

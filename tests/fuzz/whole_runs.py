@@ -26,7 +26,7 @@ from qbatch.manifest.models import Manifest
 from qbatch.providers import Surroundings
 from qbatch.snapshot import PointResult, Run
 
-ORIGIN = "http://emulators.test"
+ORIGIN = "https://emulators.test"
 SHOTS = 100
 
 #: A run that is not over by then hangs; seconds of the virtual clock.

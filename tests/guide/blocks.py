@@ -17,9 +17,10 @@ import qbatch
 from qbatch.providers import BUILT_IN, manifest_schema
 from qbatch.providers.kit.proofs import UNSERVED
 from qbatch.purchase import MOVES, TABLE, JobState
+from tests.guide.rooms import renewed
 
 GUIDE = Path(qbatch.__file__).parent / "guide"
-_BLOCK = re.compile(r"(<!-- made: ([\w -]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+_BLOCK = re.compile(r"(<!-- made: ([\w -]+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 
 
 def _table(head: tuple[str, ...], rows: Iterator[tuple[str, ...]]) -> str:
@@ -27,8 +28,8 @@ def _table(head: tuple[str, ...], rows: Iterator[tuple[str, ...]]) -> str:
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
-def _options(provider: str) -> str:
-    """A provider's options, those of maps within them too."""
+def _keys(part: str, head: str) -> str:
+    """The keys of a provider's options or noise, those of maps within them too."""
     definitions = manifest_schema()["$defs"]
 
     def rows(name: str, prefix: str) -> Iterator[tuple[str, ...]]:
@@ -40,10 +41,12 @@ def _options(provider: str) -> str:
             if inner is not None:
                 yield from rows(inner, f"{prefix}{key}.")
 
-    return _table(("option", "value", "default", "what"), rows(f"{provider}-options", ""))
+    return _table((head, "value", "default", "what"), rows(part, ""))
 
 
 def _kind(option: Mapping[str, Any]) -> str:
+    if choices := [one for one in option.get("anyOf", ()) if one.get("type") != "null"]:
+        return " or ".join(_kind(one) for one in choices)
     if words := option.get("enum"):
         return _cell(", ".join(f"`{word}`" for word in words if word is not None))
     if "#/$defs/" in str(option):
@@ -53,7 +56,20 @@ def _kind(option: Mapping[str, Any]) -> str:
     names |= {"boolean": "`true`, `false`", "number": "a number"}
     known = [kinds] if isinstance(kinds, str) else kinds
     first = next((kind for kind in known if kind != "null"), "any")
-    return names.get(first, "any")
+    return names.get(first, "any") + _range(option)
+
+
+def _range(option: Mapping[str, Any]) -> str:
+    low, high = option.get("minimum"), option.get("maximum")
+    if low is not None and high is not None:
+        return f" from {low:g} to {high:g}" if high < 10**6 else f" from {low:g} to {high}"
+    below = option.get("exclusiveMaximum")
+    under = f" and below {below:g}" if below is not None else ""
+    if low is not None:
+        return f", {low:g} or more{under}"
+    if (above := option.get("exclusiveMinimum")) is not None:
+        return f" above {above:g}{under}"
+    return ""
 
 
 def _cell(text: str) -> str:
@@ -96,19 +112,42 @@ def _proofs() -> str:
     return _table(("cloud", f"believed beside {unserved}"), rows())
 
 
+def _vendors() -> str:
+    """Each cloud's own hosts and variables."""
+
+    def rows() -> Iterator[tuple[str, ...]]:
+        for provider in (name for name in BUILT_IN if name != "local"):
+            vendor = import_module(f"qbatch.providers.{provider.replace('-', '_')}.driver").VENDOR
+            told = (vendor.hosts, vendor.urls, vendor.variables)
+            yield provider, *(", ".join(f"`{one}`" for one in some) for some in told)
+
+    return _table(("provider", "hosts and all below", "or where these say", "credentials"), rows())
+
+
 def _toy(file: str, language: str) -> str:
     """A file of the package by which the tests add a cloud."""
     text = (Path(__file__).parents[1] / "providers" / "toy_cloud" / file).read_text("utf-8")
     return f"```{language}\n{text}```\n"
 
 
-MAKERS: Mapping[str, Callable[[], str]] = {
-    **{f"options {name}": (lambda name=name: _options(name)) for name in BUILT_IN},
+_MADE: Mapping[str, Callable[[], str]] = {
+    **{
+        f"options {name}": (lambda name=name: _keys(f"{name}-options", "option"))
+        for name in BUILT_IN
+    },
+    "noise": lambda: _keys("local-noise", "key"),
     "proofs": _proofs,
+    "vendors": _vendors,
     "toy driver": lambda: _toy("toy_cloud.py", "python"),
     "toy project": lambda: _toy("pyproject.toml", "toml"),
     "diagram": _diagram,
     "states": _states,
+}
+
+#: Name -> what makes a table of what stands there now.
+MAKERS: Mapping[str, Callable[[str], str]] = {
+    "rooms": renewed,
+    **{name: (lambda _, make=make: make()) for name, make in _MADE.items()},
 }
 
 
@@ -118,7 +157,7 @@ def made(text: str) -> str:
     Raises:
         KeyError: A table is named that nobody makes.
     """
-    return _BLOCK.sub(lambda block: f"{block[1]}{MAKERS[block[2]]()}{block[3]}", text)
+    return _BLOCK.sub(lambda block: f"{block[1]}{MAKERS[block[2]](block[3])}{block[4]}", text)
 
 
 def names_in(text: str) -> list[str]:

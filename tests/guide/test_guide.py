@@ -9,6 +9,7 @@ import pytest
 
 from qbatch.cli.exits import Exit
 from tests.guide.blocks import GUIDE, MAKERS, made, names_in
+from tests.guide.rooms import HOME, measured, renewed
 
 ROOT = GUIDE.parent.parent
 PAGES = [ROOT / "README.md", *sorted(GUIDE.glob("*.md"))]
@@ -54,3 +55,24 @@ def test_every_exit_code_is_explained():
 def test_the_index_names_every_page():
     named = set(_LINK.findall((GUIDE / "index.md").read_text("utf-8")))
     assert named == {page.name for page in GUIDE.glob("*.md")} - {"index.md"}
+
+
+def test_a_written_number_stays_while_it_is_near_the_truth_and_no_longer() -> None:
+    fresh = renewed("")
+    assert renewed(fresh) == fresh
+    room, _, files, lines = next(iter(measured()))
+    row = re.escape(f"| {files:,} | {lines:,} |")
+    near, far = (re.sub(row, f"| {files:,} | {round(lines * by):,} |", fresh) for by in (1.09, 1.2))
+    assert room == "*.py"
+    assert near != fresh
+    assert renewed(near) == near
+    assert renewed(far) == fresh
+
+
+def test_every_file_of_the_package_is_in_one_room_of_the_house() -> None:
+    files = list(HOME.rglob("*.py"))
+    lines = sum(len(file.read_text("utf-8").splitlines()) for file in files)
+    rows = list(measured())
+    assert sum(row[2] for row in rows) == len(files)
+    assert sum(row[3] for row in rows) == lines
+    assert all(row[1] for row in rows)

@@ -153,3 +153,91 @@ def test_shots_alone_is_the_axis_where_there_is_one():
     manifest = change("shots=5", text=swept)
     assert manifest.sweeps[0].matrix["shots"].values == (5,)
     assert change("shots=5", text=VALID).shots == 5
+
+
+def axes_of(manifest: Manifest) -> list[dict[str, object]]:
+    return [{n: a.values for n, a in s.matrix.items()} for s in manifest.sweeps]
+
+
+NOISE = "noise.readout"
+OF_NOISY = "backends.noisy.noise.readout"
+
+
+@pytest.mark.parametrize("values", ["0,0.1", "[0, 0.1]", " 0, 0.1"])
+def test_a_settings_path_is_an_axis_of_every_sweep(values):
+    two = VALID.replace("sweep:\n", "sweep:\n- shots: 1\n").replace(
+        "- shots: 1\n  matrix", "- matrix"
+    )
+    found = change(f"{NOISE}={values}", text=two.replace("\n  zip", "\n- zip"))
+    assert [axes[NOISE] for axes in axes_of(found)] == [(0, 0.1), (0, 0.1)]
+    assert found.backends["noisy"].noise == {"readout": 0.02}
+
+
+def test_one_value_at_a_settings_path_is_an_axis_of_one():
+    assert axes_of(change(f"{NOISE}=0.1", text=VALID))[0][NOISE] == (0.1,)
+
+
+def test_several_values_at_a_backends_path_are_an_axis_and_one_value_is_none():
+    swept = change(f"{OF_NOISY}=0.1,0.2", text=VALID)
+    assert axes_of(swept)[0][OF_NOISY] == (0.1, 0.2)
+    assert swept.backends["noisy"].noise == {"readout": 0.02}
+    spaced = change(f"{OF_NOISY}={{linspace: [0, 1, 3]}}", text=VALID)
+    assert spaced.sweeps[0].matrix[OF_NOISY].linspace == (0, 1, 3)
+    for one, found in (("0.3", 0.3), ("{p01: 0.1}", {"p01": 0.1})):
+        fixed = change(f"{OF_NOISY}={one}", text=VALID)
+        assert OF_NOISY not in axes_of(fixed)[0]
+        assert fixed.backends["noisy"].noise == {"readout": found}
+
+
+def test_where_the_path_is_an_axis_one_value_goes_there():
+    swept = VALID.replace("beta: [1, 2]", f"{OF_NOISY}: [0.1, 0.2]")
+    assert change(f"{OF_NOISY}=0.5", text=swept).sweeps[0].zip[OF_NOISY].values == (0.5,)
+
+
+def test_what_an_axis_would_hide_is_refused():
+    swept = VALID.replace("beta: [1, 2]", f"{NOISE}: [0.1, 0.2]")
+    assert f"{NOISE} is an axis, which sets every backend; write -S {NOISE}=" in refusal(
+        f"{OF_NOISY}=0.5", text=swept
+    )
+
+
+def test_the_axis_of_a_backend_goes_to_the_sweeps_that_have_it():
+    two = VALID.split("sweep:")[0] + (
+        "sweep:\n- {matrix: {backend: [ideal]}}\n- {matrix: {backend: [noisy]}}\n- {seed: 1}\n"
+    )
+    found = axes_of(change(f"{OF_NOISY}=0.1,0.2", text=two))
+    assert [OF_NOISY in axes for axes in found] == [False, True, True]
+    without = two.replace("- {matrix: {backend: [noisy]}}\n- {seed: 1}\n", "")
+    assert "no sweep has points of backend 'noisy'" in refusal(f"{OF_NOISY}=1,2", text=without)
+
+
+def test_a_manifest_without_a_sweep_gets_one():
+    bare = VALID.split("sweep:")[0]
+    assert axes_of(change(f"{NOISE}=0,0.1", text=bare)) == [{NOISE: (0, 0.1)}]
+
+
+def test_a_path_within_a_path_is_one_name():
+    found = change(
+        f"sweep.matrix.{NOISE}=0,0.1",
+        "sweep.overrides=[{where: {gamma: 0}, set: {beta: 1}}]",
+        f"sweep.overrides.0.where.{NOISE}=0.1",
+        f"sweep.overrides.0.set.{OF_NOISY}=0.2",
+        "checks=[{that: tvd < 1, where: {gamma: 0}}]",
+        f"checks.0.where.{NOISE}=0",
+        "analysis.distribution={target: {'0': 1}}",
+        "backends.noisy.noise.depolarizing.one_qubit=0.5",
+        text=VALID,
+    )
+    assert axes_of(found)[0][NOISE] == (0, 0.1)
+    (override,) = found.sweeps[0].overrides
+    assert override.where == {"gamma": 0, NOISE: 0.1}
+    assert override.set == {"beta": 1, OF_NOISY: 0.2}
+    assert found.checks[0].where == {"gamma": 0, NOISE: 0}
+    assert found.backends["noisy"].noise == {"readout": 0.02, "depolarizing": {"one_qubit": 0.5}}
+
+
+def test_times_have_units():
+    path = "noise.thermal_relaxation.t1"
+    assert axes_of(change(f"{path}=80us,0.1ms, 1e-5", text=VALID))[0][path] == (8e-5, 1e-4, 1e-5)
+    spaced = change(f"{path}={{geomspace: [10us, 1ms, 3]}}", text=VALID).sweeps[0].matrix[path]
+    assert spaced.geomspace == (1e-5, 1e-3, 3)

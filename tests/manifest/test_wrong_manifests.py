@@ -121,6 +121,18 @@ def test_a_path_that_leaves_the_folder_by_a_symbolic_link_is_refused(tmp_path):
     assert all("lies outside the manifest's folder" in line for line in told)
 
 
+def test_a_path_into_the_folder_from_elsewhere_is_told_as_it_is_from_there(tmp_path):
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "b.qasm").touch()
+    path = tmp_path / "m.yaml"
+    roundabout = f"{{a: {tmp_path}/sub/b.qasm, b: sub/../sub/b.qasm, c: {tmp_path}x/b.qasm}}"
+    path.write_text(HEAD.replace("{a: a.qasm}", roundabout))
+    inside = "is written from elsewhere; write 'sub/b.qasm', from the manifest's folder"
+    told = mistakes_of(path)
+    assert [inside in line for line in told] == [True, True, False]
+    assert "lies outside" in told[2]
+
+
 def test_a_symbolic_link_within_the_folder_is_followed(tmp_path):
     (tmp_path / "a.qasm").symlink_to(tmp_path / "b.qasm")
     (tmp_path / "m.yaml").write_text(HEAD)

@@ -37,7 +37,7 @@ def saved(tmp_path: Path, made, selection: str = ""):
 def test_a_saved_plan_reads_back_point_by_point(tmp_path: Path) -> None:
     made = plan(repeat=2)
     found = saved(tmp_path, made)
-    assert list(found.ids_and_names()) == list(made.ids_and_names())
+    assert list(found.pins()) == list(made.pins())
     assert found.num_points == 6
     assert differences(found, plan(repeat=2)) == []
 
@@ -52,7 +52,7 @@ def test_saving_twice_writes_the_same_bytes(tmp_path: Path) -> None:
 def test_a_selection_is_saved_and_compared_with_the_same_selection(tmp_path: Path) -> None:
     found = saved(tmp_path, plan(), "gamma>=2")
     assert found.selection == "gamma>=2"
-    assert [name for _, name in found.ids_and_names()] == ["gamma=2,beta=0", "gamma=3,beta=0"]
+    assert [name for _, name, _ in found.pins()] == ["gamma=2,beta=0", "gamma=3,beta=0"]
     assert differences(found, plan(gamma=(1.5, 2, 3))) == []
     assert differences(found, plan(gamma=(1, 2, 3, 4))) == ["new: gamma=4,beta=0"]
 

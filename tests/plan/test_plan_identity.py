@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 from pathlib import Path
@@ -14,13 +15,33 @@ from qbatch.plan.identity import canonical_json, id_of, number_text, seed_of
 SWEEP = {"matrix": {"gamma": [0.5, 1.5], "beta": [0.25]}, "seed": 7}
 
 
-def test_an_id_is_the_hash_of_the_documented_text() -> None:
-    point = next(plan_of(SWEEP).points())
+#: The words of `WAVE`, as the head of `circuit.qasm.content` says.
+WORDS = [
+    "OPENQASM 3.0", "include", '"stdgates.inc"', ";", "input", "float", "gamma", ";", "input",
+    "float", "beta", ";", "qubit", "q", ";", "bit", "c", ";", "rx", "(", "gamma", ")", "q", ";",
+    "rz", "(", "beta", ")", "q", ";", "c", "=", "measure", "q", ";",
+]  # fmt: skip
+
+
+def sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("change", "last"), [({}, ""), ({"shots": 9}, ""), ({"matrix.shots": [300]}, ',"shots":300')]
+)
+def test_an_id_is_the_hash_of_the_documented_text(change: dict, last: str) -> None:
+    sweep = copy.deepcopy(SWEEP)
+    if axis := change.pop("matrix.shots", None):
+        sweep["matrix"]["shots"] = axis
+    point = next(plan_of(sweep, **change).points())
+    circuit = sha256("".join(word + "\n" for word in WORDS))
     text = (
-        '{"backend":{"provider":"local"},"circuit":' + json.dumps(WAVE) + ',"parameters":'
-        '{"beta":0.25,"gamma":0.5},"repeat":1,"seed":7,"shots":1024}'
+        '{"backend":{"provider":"local"},"circuit":"' + circuit + '","parameters":'
+        '{"beta":0.25,"gamma":0.5},"repeat":1,"seed":7' + last + "}"
     )
-    assert point.id == hashlib.sha256(text.encode("ascii")).hexdigest()
+    assert point.id == sha256(text)
+    assert point.seed == int(point.id[16:32], 16) % 2**63
 
 
 def test_the_settings_of_a_point_hash_to_its_id() -> None:
@@ -75,12 +96,71 @@ def test_what_cannot_change_a_result_stays_out_of_the_id() -> None:
         {"backends": {"sim": {"provider": "local", "options": {"method": "statevector"}}}},
         {"backends": {"sim": {"provider": "local", "noise": {"readout": 0.1}}}},
         {"backends": {"sim": {"provider": "local", "transpile": {"optimization_level": 1}}}},
-        {"circuits": {"wave": {"qasm": WAVE + "// more\n"}}},
-        {"shots": 1000},
+        {"circuits": {"wave": {"qasm": WAVE + "reset q;\n"}}},
+        {"circuits": {"wave": {"qasm": WAVE.replace("rx", "ry")}}},
+        {"circuits": {"wave": {"qasm": WAVE + "#pragma keep all\n"}}},
+        {"circuits": {"wave": {"qasm": WAVE.replace("rx", "@verbatim\nrx")}}},
     ],
 )
 def test_what_can_change_a_result_changes_every_id(change: dict) -> None:
     assert set(ids(plan_of(SWEEP))).isdisjoint(ids(plan_of(SWEEP, **change)))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        WAVE + "// more\n",
+        "/* a note\n   of two lines */" + WAVE,
+        WAVE.replace("\n", "\n\n\t "),
+        WAVE.replace(";\n", "; "),
+        WAVE.replace("\n", "\r"),
+        WAVE.replace('"', "'"),
+        WAVE.replace("3.0", "3"),
+        WAVE.removeprefix("OPENQASM 3.0;\n"),
+        WAVE.replace("rx(gamma) q;", "rx  ( gamma )q ;// turn"),
+    ],
+)
+def test_how_a_circuit_is_written_is_no_part_of_the_id(text: str) -> None:
+    other = plan_of(SWEEP, circuits={"wave": {"qasm": text}})
+    assert text != WAVE
+    assert ids(other) == ids(plan_of(SWEEP))
+    point = next(other.points())
+    assert other.order_of(point).circuit.text == text
+
+
+def test_the_note_of_a_template_is_no_part_of_the_id(tmp_path: Path) -> None:
+    (tmp_path / "chain.j2").write_text(CHAIN, "utf-8")
+    (tmp_path / "noted.j2").write_text("{# a note #}\n" + CHAIN + "\n{# more #}\n", "utf-8")
+    one, two = (
+        plan_of({"matrix": {"n": [2]}}, folder=tmp_path, circuits={"c": {"template": name}})
+        for name in ("chain.j2", "noted.j2")
+    )
+    assert ids(one) == ids(two)
+
+
+@pytest.mark.parametrize(
+    "sweep",
+    [
+        {**SWEEP, "overrides": [{"where": {"gamma": [0.5, 1.5]}, "set": {"shots": 77}}]},
+        {"matrix": {}, "include": [], "seed": 7},
+    ],
+)
+def test_shots_as_a_number_are_no_part_of_the_id_or_seed(sweep: dict) -> None:
+    if not sweep["matrix"]:
+        points = [{"gamma": g, "beta": 0.25, "shots": 78} for g in (0.5, 1.5)]
+        sweep = {**SWEEP, "include": points, "exclude": [{"gamma": [0.5, 1.5]}]}
+    found, plain = list(plan_of(sweep).points()), list(plan_of(SWEEP).points())
+    assert {point.shots for point in found} in ({77}, {78})
+    assert [(p.id, p.seed) for p in found] == [(p.id, p.seed) for p in plain]
+
+
+def test_the_values_of_a_shots_axis_are_experiments_of_their_own() -> None:
+    axis = plan_of({"matrix": {"gamma": [0.5], "beta": [0.25], "shots": [100, 1024]}, "seed": 7})
+    assert len({*ids(axis), ids(plan_of(SWEEP))[0]}) == 3
+    zipped = plan_of(
+        {"zip": {"gamma": [0.5], "shots": [100]}, "matrix": {"beta": [0.25]}, "seed": 7}
+    )
+    assert ids(zipped) == ids(axis)[:1]
 
 
 def test_seed_and_repeat_are_part_of_the_id() -> None:

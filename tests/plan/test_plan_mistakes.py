@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
-from plan_making import CHAIN, PAIR, WAVE, mistakes_of, plan_of
+from plan_making import CHAIN, PAIR, mistakes_of, plan_of
 
 ALL = {"gamma": [0.5], "beta": [0.5]}
 
@@ -130,12 +130,6 @@ def test_a_repeated_point_is_told_with_both_places(sweep, count: int) -> None:
     assert "is made twice, here and at m.yaml:" in found[0]
 
 
-def test_whole_numbers_that_are_one_float_to_a_circuit_are_one_point() -> None:
-    (found,) = mistakes_of({"matrix": {"gamma": [2**53, 2**53 + 1], "beta": [0]}})
-    assert "is made twice" in found
-    assert not mistakes_of({"matrix": {"gamma": [2**53, 2**53 + 2], "beta": [0]}})
-
-
 def test_a_repeated_point_in_an_include_names_both_lines() -> None:
     point = {"gamma": 3, "beta": 4}
     (found,) = mistakes_of(
@@ -144,15 +138,12 @@ def test_a_repeated_point_in_an_include_names_both_lines() -> None:
     assert found.split(":")[1] != found.rsplit("m.yaml:", 1)[1].split(":")[0]
 
 
-def test_two_circuits_of_one_text_are_one_point() -> None:
-    found = mistakes_of(None, circuits={"one": {"qasm": PAIR}, "two": {"qasm": PAIR}})
-    assert "is made twice" in found[0]
-
-
-def test_an_axis_that_a_circuit_does_not_use_is_named() -> None:
-    circuits = {"wave": {"qasm": WAVE}, "pair": {"qasm": PAIR}}
-    found = mistakes_of({"matrix": {"gamma": [1, 2], "beta": [0]}}, circuits=circuits)
-    assert "gamma makes no difference to 'pair'; give it a sweep of its own" in found[0]
+def test_shots_as_an_axis_and_as_a_number_are_not_mixed_under_one_name() -> None:
+    matrix = {"gamma": [1], "beta": [1], "shots": [100, 200]}
+    same, other = ({"gamma": 1, "beta": 1, "shots": shots} for shots in (100, 9))
+    found = mistakes_of({"matrix": matrix, "include": [same]})
+    assert "gamma=1,beta=1,shots=100 is made twice" in found[0]
+    assert not mistakes_of({"matrix": matrix, "include": [other]})
 
 
 def test_many_repeated_points_are_counted() -> None:
@@ -165,6 +156,12 @@ def test_a_circuit_without_measurement_is_refused() -> None:
     text = 'OPENQASM 2.0;\ninclude "qelib1.inc";\nqreg q[1];\ncreg c[1];\nh q[0];\n'
     (found,) = mistakes_of(None, circuits={"none": {"qasm": text}})
     assert "circuit 'none' measures nothing; add a measurement" in found
+
+
+def test_a_circuit_whose_measurement_goes_nowhere_is_told_where() -> None:
+    text = 'OPENQASM 3.0;\ninclude "stdgates.inc";\nqubit q;\nbit c;\nh q;\nmeasure q;\n'
+    (found,) = mistakes_of(None, circuits={"lost": {"qasm": text}})
+    assert "circuit 'lost' measures nothing that is kept: what is measured in its line 6" in found
 
 
 @pytest.mark.parametrize(

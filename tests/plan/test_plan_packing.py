@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from plan_making import PAIR, WAVE, ids, plan_of
 
 from qbatch.plan import packing
-from qbatch.plan.packing import composite_id, size_of
+from qbatch.plan.packing import Piece, composite_id, size_of
 from qbatch.providers import Target
 
 BACKENDS = {
@@ -66,7 +66,9 @@ def test_points_of_other_backends_and_unwanted_ones_are_left_out() -> None:
 
 def test_generations_are_not_mixed_and_change_the_id() -> None:
     target = {"a": Target("t", max_jobs=10)}
-    batches = list(plan().composites(target, generation_of=lambda point: 1 + point.shots % 2))
+    batches = list(
+        plan().composites(target, pieces_of=lambda p: [Piece(p.id, p.shots, 0, 1 + p.shots % 2)])
+    )
     assert sorted(batch.composite.generation for batch in batches) == [1, 2]
     assert composite_id(("x", "y"), 1) != composite_id(("x", "y"), 2)
 

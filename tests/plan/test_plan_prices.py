@@ -225,3 +225,28 @@ def test_a_first_rate_is_a_change_too(manifest: Manifest, tmp_path: Path) -> Non
     (tmp_path / "prices.yaml").write_text(PRICES)
     (line,) = differences(load_plan(tmp_path / "plan"), expand(manifest))
     assert line == "convert.credits.usd: (none) → 0.01"
+
+
+RATE_LISTS = [
+    ("credits: {usd: 0.01}, usd: {credits: 100}", True),
+    ("eur: {usd: 1.08}, usd: {eur: 0.926}", True),
+    ("credits: {usd: 0.01}, usd: {credits: 50}", False),
+    ("credits: {usd: 0.01}, usd: {eur: 0.9}, eur: {credits: 111}", True),
+    ("credits: {usd: 0.01}, usd: {eur: 0.9}, eur: {credits: 90}", False),
+    ("usd: {usd: 2}", False),
+    ("usd: {usd: 1}", True),
+]
+
+
+@pytest.mark.parametrize(("rates", "is_sound"), RATE_LISTS)
+def test_a_unit_is_worth_one_thing_on_every_way(tmp_path: Path, rates: str, is_sound: bool) -> None:
+    """M6: credits to usd and back made money."""
+    (tmp_path / "prices.yaml").write_text(f"date: 2026-11-01\nconvert: {{{rates}}}\n")
+    if is_sound:
+        expand(parse_manifest(MANIFEST, folder=tmp_path))
+        return
+    with pytest.raises(SourceErrors) as caught:
+        expand(parse_manifest(MANIFEST, folder=tmp_path))
+    (mistake,) = caught.value.exceptions
+    assert "prices.yaml:2:" in str(mistake)
+    assert "keep one of them" in str(mistake)

@@ -4,7 +4,7 @@ import pytest
 from plan_making import plan_of
 
 from qbatch.job import JobState
-from qbatch.plan import Stored, Why, reasons, removed, survey
+from qbatch.plan import Had, Stored, Why, reasons, removed, survey
 
 
 def plan(gamma=(1, 2), noise: float = 0.1, **more):
@@ -21,6 +21,7 @@ def stored_of(plan, state: JobState = JobState.COMPLETED) -> dict[str, Stored]:
             p.repeat,
             dict(p.parameters),
             lambda key=p.setting: plan.setting(key),
+            [Had(0, p.shots, state)],
         )
         for p in plan.points()
     }
@@ -99,3 +100,18 @@ def test_a_survey_of_something_new_goes_through_nothing() -> None:
     found = survey(large, {}, limit=3)
     assert found.counts == {Why.NEW: 9_000_000}
     assert len(found.first) == 3
+
+
+@pytest.mark.parametrize(
+    ("there", "told"),
+    [
+        (400, "more shots: 400 of 1 000 done"),
+        (1000, "done"),
+        (3000, "done: 1 000 wanted, 3 000 used"),
+    ],
+)
+def test_shots_that_are_there_are_told(there: int, told: str) -> None:
+    sweep = {"matrix": {"gamma": [1], "beta": [0]}}
+    before, now = (plan_of(sweep, shots=shots) for shots in (there, 1000))
+    (found,) = reasons(now, stored_of(before))
+    assert str(found).replace("\u202f", " ") == told

@@ -214,13 +214,10 @@ class Purchases(RuleBasedStateMachine):
         with self.patch.context() as patch:
             patch.setattr(attend, "trio", Standing(trio, run=on_clock))
             patch.setattr(
-                attend, "Surroundings", lambda *, run_id, **_: replace(around, run_id=run_id)
-            )
-            patch.setattr(
                 attend, "Journal", lambda snapshot, **_: Journal(snapshot, is_inline=True)
             )
             patch.setattr(Settings, "of", partial(_inline_settings, Settings.of))
-            attend.fetch_run(self.folder, wait=wait, observer=ignore).close()
+            attend.fetch_run(self.folder, wait=wait, observer=ignore, surroundings=around).close()
         self._clear()
 
     def _run(self, *, kill_at_s: float | None = None, kill_at_write: int | None = None) -> None:

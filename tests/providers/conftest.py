@@ -29,7 +29,7 @@ from qbatch.providers import (
     open_driver,
 )
 
-ORIGIN = "http://emulators.test"
+ORIGIN = "https://emulators.test"
 
 #: Three bits in two registers, and no symmetry at all: a = 01 or 11, b = 0 or 1.
 #: P(b a) = 0 01: 0.375, 0 11: 0.125, 1 01: 0.375, 1 11: 0.125 (angles chosen for that).

@@ -8,13 +8,16 @@ import json
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import httpx
 import numpy as np
 import pytest
 import trio
 
+from qbatch.emulators.ibm_direct_access.signing import Asked, Keeper
 from qbatch.errors import CredentialsError, Misspoke, Refused, Unavailable
 from qbatch.providers import (
     Cancelled,
@@ -25,7 +28,7 @@ from qbatch.providers import (
     Taken,
 )
 from qbatch.providers.ibm_direct_access.replies import read_array, read_counts, read_programs
-from qbatch.providers.ibm_direct_access.storage import Bucket
+from qbatch.providers.ibm_direct_access.storage import VARIABLES, Bucket, open_bucket
 from qbatch.providers.kit.credentials import Secret
 
 SMALL, LARGE = "emu_5q", "ibm_rensselaer"
@@ -102,6 +105,40 @@ def test_a_signing_key_is_that_of_the_published_example() -> None:
     bucket = Bucket("https://s3.amazonaws.com", "", "examplebucket", "us-east-1", *keys)
     known = "dbb893acc010964918f1fd433add87c70e8b0db6be30c1fbeafefa5ec6ba8378"
     assert bucket._signing_key("20130524").hex() == known
+
+
+def bucket_at(endpoint: str) -> Bucket:
+    keys = {"QRMI_IBM_QS_AWS_ACCESS_KEY_ID": "AKID", "QRMI_IBM_QS_AWS_SECRET_ACCESS_KEY": "hidden"}
+    where = {VARIABLES["endpoint"]: endpoint, VARIABLES["bucket"]: "mine"}
+    return open_bucket({}, keys | where, "")
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        "https://s3.example.com",
+        "https://s3.example.com:443/",
+        "http://s3.example.com:80/base",
+        "http://s3.example.com:9000",
+        "https://S3.Example.com",
+        "https://bücher.example/ü b",
+        "https://[2001:DB8::1]:443",
+    ],
+)
+def test_what_is_signed_is_what_is_sent(endpoint: str) -> None:
+    """Host and path on the wire are httpx's to choose; the signature is checked with those."""
+    at = datetime(2026, 11, 29, 12, tzinfo=UTC)
+    url = bucket_at(endpoint).presign("GET", "a b/ü~.json", now_s=at.timestamp(), life_s=60)
+    sent = httpx.Client(trust_env=False).build_request("GET", url)
+    path, _, query = sent.url.raw_path.decode().partition("?")
+    asked = Asked("GET", path, query, {"host": sent.headers["host"]})
+    Keeper({"AKID": "hidden"}).check(asked, at)
+
+
+@pytest.mark.parametrize("endpoint", ["s3.example.com", "ftp://s3.example.com", "https://a:port"])
+def test_an_endpoint_that_is_no_url_is_refused_before_anything_is_sent(endpoint: str) -> None:
+    with pytest.raises(Refused, match=r"endpoint.* is no (address|URL)"):
+        bucket_at(endpoint)
 
 
 async def test_a_lost_answer_is_found_under_the_id_we_chose(talk: Maker, order: Maker) -> None:

@@ -207,7 +207,7 @@ async def test_free_or_allowed_the_same_bytes_go_out_once_more(
 async def test_but_only_once_even_after_a_crash(talk: Maker, order: Maker) -> None:
     cloud = talk("marqov", target="marqov-sim")
     again = await resend(cloud, await cloud.prepare(order()))
-    environ = cloud.emulation.environment("http://emulators.test")
+    environ = cloud.emulation.environment("https://emulators.test")
     around = Surroundings(environ, cloud.emulation.transport(), "run1", is_virtual=True)
     later = Marqov("cloud", Backend(provider="marqov", target="marqov-sim"), around)
     for driver in (cloud.driver, later):
@@ -414,7 +414,7 @@ async def test_a_script_of_ones_own_gets_the_sweeps_values(talk: Maker, order: M
 async def test_a_saved_script_is_run_by_id(talk: Maker, order: Maker) -> None:
     cloud = talk("marqov", target="sv1")
     saved = (await cloud.prepare(order())).composite.memo["script_id"]
-    environ = cloud.emulation.environment("http://emulators.test")
+    environ = cloud.emulation.environment("https://emulators.test")
     around = Surroundings(environ, cloud.emulation.transport(), "run2", is_virtual=True)
     backend = Backend(provider="marqov", target="sv1", options={"script_id": saved})
     cloud.driver = open_driver(backend, name="c", folder=Path(), surroundings=around)
@@ -503,7 +503,7 @@ async def test_two_runs_of_one_person_share_the_limits(
     talk: Maker, order: Maker, tmp_path: Path
 ) -> None:
     cloud = talk("marqov", target="marqov-sim")
-    environ = cloud.emulation.environment("http://emulators.test")
+    environ = cloud.emulation.environment("https://emulators.test")
     environ["QBATCH_STATE_DIR"] = str(tmp_path)
     for number in range(11):
         around = Surroundings(environ, cloud.emulation.transport(), f"run{number % 2}")

@@ -78,6 +78,45 @@ def test_a_wrong_option_of_each_provider_is_told_at_its_line(
     assert said in mistake
 
 
+FLAGS = [
+    (provider, name)
+    for provider in BUILT_IN
+    for name, info in options_model(provider).model_fields.items()  # type: ignore[union-attr]
+    if info.annotation is bool
+]
+
+
+@pytest.mark.parametrize(("provider", "name"), FLAGS)
+@pytest.mark.parametrize("value", ["yes", "1", "0", "'true'", "on", "1.0", "[true]"])
+def test_what_is_true_or_false_is_written_so(tmp_path, provider, name, value):
+    told = mistakes_of(tmp_path, provider, f"{{{name}: {value}}}")
+    assert any(":7:15: " in text and "is neither true nor false; write" in text for text in told)
+    assert not any(
+        "neither true" in text for text in mistakes_of(tmp_path, provider, f"{{{name}: true}}")
+    )
+
+
+@pytest.mark.parametrize(
+    ("provider", "options", "said"),
+    [
+        ("oqc", "{bond_dimension: 8.5}", "8.5 is no integer; write a whole number"),
+        ("oqc", "{bond_dimension: '8'}", "'8' is in quotes, and so a string; write a number"),
+        ("oqc", "{bond_dimension: true}", "True is a boolean; write a number"),
+        ("oqc", "{passive_reset_time: true}", "True is no number"),
+        ("ibm-direct-access", "{timeout_secs: '60'}", "'60' is in quotes, and so a string"),
+        ("ibm-direct-access", "{service_crn: 5}", "5 is no text"),
+        ("ibm-direct-access", "{storage: {keep_objects: yes}}", "'yes' is neither true nor false"),
+    ],
+)
+def test_options_are_read_as_they_are_written(tmp_path, provider, options, said):
+    assert any(said in text for text in mistakes_of(tmp_path, provider, options))
+
+
+def test_a_whole_number_may_be_written_in_any_way(tmp_path):
+    assert mistakes_of(tmp_path, "oqc", "{bond_dimension: 8.0}") == []
+    assert mistakes_of(tmp_path, "ibm-direct-access", "{timeout_secs: 1e4}") == []
+
+
 @pytest.mark.parametrize("provider", [*BUILT_IN])
 def test_every_option_of_ours_stands_in_the_schema_with_its_meaning(provider):
     part = manifest_schema()["$defs"][f"{provider}-options"]

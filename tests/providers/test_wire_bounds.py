@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import gzip
+import json
 import logging
+import random
+import tracemalloc
 import zlib
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 import httpx
@@ -40,7 +44,7 @@ class Line(httpx.AsyncBaseTransport):
 def ask(
     body: bytes = b"{}",
     headers: Mapping[str, str] | None = None,
-    url: str = "http://cloud.test/x",
+    url: str = "http://localhost/x",
     prepare: Callable[[Wire], dict[str, Any]] = lambda _: {},
     **settings: Any,
 ) -> Reply | ProviderError:
@@ -63,6 +67,55 @@ BOMB = gzip.compress(bytes(10**7), mtime=0)
 def test_a_bomb_is_unpacked_no_further_than_the_bound(body: bytes) -> None:
     failure = ask(body, {"content-encoding": "gzip"}, max_bytes=10_000)
     assert isinstance(failure, Misspoke)
+
+
+def packed(piece: bytes, size: int) -> bytes:
+    """`piece` again and again, to `size` bytes, packed without ever being whole."""
+    packer = zlib.compressobj(9, zlib.DEFLATED, 31)
+    block = piece * (2**20 // len(piece))
+    parts = [packer.compress(block) for _ in range(size // len(block))]
+    return b"".join((*parts, packer.flush()))
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [b"\0", b"[],", b'{"a":1},', b'"aa",', "\U0001f600".encode(), b"0,", b"[", b'{"a":', b"1.5,"],
+)
+@pytest.mark.parametrize("size", [4_100_000, 250_000_000])
+def test_a_bomb_costs_no_more_than_it_may(piece: bytes, size: int) -> None:
+    """M8: 250 MB of gzip cost 847 MB and 40 s; 64 MiB are enough to read any answer that is one."""
+    body = packed(piece, size)
+    tracemalloc.start()
+    try:
+        answer = ask(body, {"content-encoding": "gzip"})
+        if isinstance(answer, Reply):
+            with suppress(Misspoke):
+                answer.json()
+        assert tracemalloc.get_traced_memory()[1] < 64 * 2**20
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("is_packed", [False, True])
+def test_a_large_answer_that_is_none_is_read(is_packed: bool) -> None:
+    rng = random.Random(5)
+    counts = {f"{rng.getrandbits(36):036b}": 1 for _ in range(200_000)}
+    shots = [[rng.getrandbits(1) for _ in range(30)] for _ in range(40_000)]
+    body = json.dumps({"counts": counts, "shots": shots}).encode()
+    sent = gzip.compress(body, 3) if is_packed else body
+    reply = ask(sent, {"content-encoding": "gzip"} if is_packed else {})
+    assert isinstance(reply, Reply)
+    assert reply.json() == {"counts": counts, "shots": shots}
+
+
+@pytest.mark.parametrize(
+    "text", ["a\u202eb", "a\u2066b", "a\u200fb", "a\u2028b", "a\x1bb", "a\x07b"]
+)
+@pytest.mark.parametrize("is_ascii", [False, True])
+def test_nothing_that_turns_a_line_comes_in(text: str, is_ascii: bool) -> None:
+    reply = ask(json.dumps({"e": text, text: 1}, ensure_ascii=is_ascii).encode())
+    assert isinstance(reply, Reply)
+    assert reply.json() == {"e": "a\ufffdb", "a\ufffdb": 1}
 
 
 @pytest.mark.parametrize(
@@ -151,7 +204,7 @@ def test_a_refusal_of_a_new_secret_does_not_show_the_old_one() -> None:
 
 
 def test_a_signature_is_struck_from_the_answer_to_its_own_request() -> None:
-    url = "http://store.test/a.json?X-Amz-Date=1&X-Amz-Signature=" + "5e" * 32
+    url = "http://localhost/a.json?X-Amz-Date=1&X-Amz-Signature=" + "5e" * 32
     reply = ask(b"<SignatureProvided>" + b"5e" * 32 + b"</SignatureProvided>", url=url)
     assert isinstance(reply, Reply)
     assert b"5e5e" not in reply.content

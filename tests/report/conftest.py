@@ -50,6 +50,7 @@ class FakePoint:
     estimates: Mapping[str, Estimate] = field(default_factory=dict)
     job: Job = field(default_factory=lambda: Job(""))
     warning: str = ""
+    same_as: str = ""
 
     @property
     def id(self) -> str:
@@ -71,12 +72,17 @@ class FakeRun:
     #: What the run has bought, and what of it is in doubt.
     bought: list[Any] = field(default_factory=list)
     doubtful: list[Any] = field(default_factory=list)
+    #: Circuit -> its text.
+    texts: Mapping[str, str] = field(default_factory=dict)
 
     def ledger(self) -> list[Any]:
         return self.bought
 
     def held(self) -> list[Any]:
         return self.doubtful
+
+    def circuit_of(self, point: FakePoint) -> str | None:
+        return self.texts.get(point.circuit)
 
     def times(self, backends: Collection[str]) -> Mapping[str, Any]:
         return {name: self.took[name] for name in backends if name in self.took}

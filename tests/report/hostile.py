@@ -100,6 +100,7 @@ def run_of(texts: Sequence[str], folder: Path) -> FakeRun:
         "limits": dump_limits(limits, {}),
     }
     facts = dict.fromkeys(texts[:8], every) | {"list": list(texts), "object": {"a": every}}
+    run.texts = dict.fromkeys(manifest.circuits, "\n".join(texts))
     run.targets = {name: {"name": every, "facts": facts} for name in (one, two)}
     run.took = {two: Times(2, 1000.0, 8300.0, (60.0, 90.0), (3000.0, 7000.0))}
     for name, unit in ((one, "usd"), (two, "usd"), (two, "credits")):

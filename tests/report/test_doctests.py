@@ -11,10 +11,11 @@ import pytest
 @pytest.mark.parametrize(
     "name",
     [
+        "exchange.exports",
         "report.content",
         "report.markdown",
         "report.numbers",
-        "report.scales",
+        "report.ticks",
         "report.template",
         "result.estimate",
         "result.intervals",

@@ -5,12 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from qbatch.errors import QbatchError, SelectionError
+from qbatch.errors import ExtraError, SelectionError
 from qbatch.exchange.exports import export
 from qbatch.job import Job, JobState
 from qbatch.manifest.columns import FIGURES
@@ -47,6 +48,32 @@ def test_csv_survives_commas_quotes_and_line_ends(bell: Any) -> None:
     assert len(rows) == 8
     assert rows[1]["error"] == error
     assert rows[1]["zz"] == ""
+
+
+@pytest.mark.parametrize("text", ["=1+1", "@SUM(A1)", "+XX", "-XX", "\t=1", "=cmd|' /C calc'!A0"])
+@pytest.mark.parametrize("name", ["csv", "counts", "ledger"])
+def test_no_text_of_a_table_opens_as_a_formula(bell: Any, text: str, name: str) -> None:
+    """P16: a spreadsheet computes what begins so, quoted or not."""
+    bell.axes = ("backend", "pauli")
+    for point in bell.points:
+        point.parameters, point.name = {"pauli": text}, text
+        point.job = Job(point.id, JobState.COMPLETED, error=text, provider_job_id=text)
+    entry = Entry(0, 1, "ideal", "usd", -1.0, text, 2.0, 0.0, text)
+    bell.bought = [Purchase(bell.points[0].id, text, entry)]
+    cells = [cell for row in csv.reader(io.StringIO(exported(bell, name))) for cell in row]
+    assert f"'{text}" in cells
+    assert not [cell for cell in cells if cell[:1] in set("=@+-\t\r") and not _is_number(cell)]
+
+
+def _is_number(text: str) -> bool:
+    return re.fullmatch(r"[+-]?[0-9.]+(e[+-]?[0-9]+)?", text) is not None
+
+
+def test_numbers_of_a_table_stay_numbers(bell: Any) -> None:
+    bell.axes = ("backend", "x", "text")
+    bell.points[0].parameters = {"x": -0.5, "text": "-0.5"}
+    row = next(csv.DictReader(io.StringIO(exported(bell, "csv"))))
+    assert (row["x"], row["text"]) == ("-0.5", "-0.5")
 
 
 def test_csv_has_a_column_for_every_swept_parameter(bell: Any) -> None:
@@ -111,12 +138,25 @@ def test_json_is_one_document_with_everything(bell: Any) -> None:
 @pytest.mark.parametrize(("name", "ending"), [("netcdf", "nc"), ("parquet", "parquet")])
 def test_a_missing_extra_is_named(bell: Any, tmp_path: Path, name: str, ending: str) -> None:
     def without_it() -> None:
-        raise ImportError("No module named 'h5py'")
+        raise ModuleNotFoundError("No module named 'h5py'", name="h5py")
 
     bell.to_xarray = bell.to_dataframe = without_it
-    with pytest.raises(QbatchError, match=r"h5py'; install qbatch with its extra: qbatch\[data\]"):
+    told = rf"{name}: h5py is not installed; pip install 'qbatch\[data\]' brings it"
+    with pytest.raises(ExtraError, match=told):
         export(bell, name, tmp_path / f"results.{ending}")
     assert list(tmp_path.glob("*results*")) == []
+
+
+def test_a_column_of_unlike_values_is_written_as_text(bell: Any, tmp_path: Path) -> None:
+    """P11: Parquet ended a finished run with an internal error."""
+    pandas = pytest.importorskip("pandas")
+    table = pandas.DataFrame({"a": [1, "x", True, None], "b": [1, 0.5, 2, 3]})
+    bell.to_dataframe = lambda: table
+    export(bell, "parquet", tmp_path / "r.parquet")
+    read = pandas.read_parquet(tmp_path / "r.parquet")
+    assert read["a"].tolist()[:3] == ["1", "x", "true"]
+    assert read["a"].isna().tolist() == [False, False, False, True]
+    assert read["b"].tolist() == [1, 0.5, 2, 3]
 
 
 def test_an_empty_run_is_valid_in_every_text_format(make_run: Any) -> None:
@@ -127,6 +167,7 @@ def test_an_empty_run_is_valid_in_every_text_format(make_run: Any) -> None:
 
 
 def test_a_file_is_written_whole(bell: Any, tmp_path: Path) -> None:
+    (tmp_path / "deep").mkdir()
     export(bell, "csv", tmp_path / "deep" / "results.csv")
     assert (tmp_path / "deep" / "results.csv").read_text("utf-8") == exported(bell, "csv")
 

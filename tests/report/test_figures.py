@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 from dataclasses import replace
@@ -11,12 +12,14 @@ from xml.etree import ElementTree
 
 import pytest
 
+from qbatch.errors import SourceErrors
 from qbatch.manifest.models import Plot
 from qbatch.report.figures import Figure, draw
 from qbatch.report.rows import Columns, Floors, axes_of
 from qbatch.report.scales import Scale
 from qbatch.report.series import Series, default_plots, open_series
 from qbatch.result import Counts, analyse, pool
+from tests.report.conftest import FakePoint
 
 
 def series_of(run: Any, **plot: Any) -> Series:
@@ -143,7 +146,102 @@ def test_repeats_of_unlike_registers_are_not_put_together(bell: Any) -> None:
 def test_points_that_differ_in_a_hidden_axis_are_never_averaged(bell: Any) -> None:
     series = series_of(bell, x="shots", y="zz")
     assert len(series.pooled()) == 4
-    assert "Several lines of one colour differ" in draw(series, bell.manifest, 1).caption
+    assert "one colour for each backend" in draw(series, bell.manifest, 1).caption
+
+
+def words_in(figure: Figure) -> set[str]:
+    return set(re.findall(r"<text[^>]*>([^<]+)</text>", figure.svg))
+
+
+def test_lines_that_differ_in_a_hidden_axis_have_colours_of_their_own(bell: Any) -> None:
+    """P34: five bands of randomized benchmarking shared one colour."""
+    first = bell.points[0]
+    bell.points = [
+        replace(first, name=f"{n},{shots}", shots=shots, parameters={"n": n, "k": 0})
+        for n in range(5)
+        for shots in (100, 1000)
+    ]
+    for point in bell.points:
+        bell.measure(point.name, {"00": point.shots - 3, "01": 3})
+    figure = drawn(bell, x="shots", y="zz", color="backend")
+    assert {f"ideal, n={n}" for n in range(5)} | {"backend, n"} <= words_in(figure)
+    assert "one colour for each backend, n;" in figure.caption
+    lines = {s[0] for s in strokes(figure, "stroke", "stroke-width", "clip-path") if s[1] == "1.2"}
+    assert len(lines) == 5
+
+
+def test_lines_too_many_to_be_told_apart_say_in_what_they_differ(bell: Any) -> None:
+    first = bell.points[0]
+    bell.points = [replace(first, name=str(n), parameters={"n": n, "k": 0}) for n in range(33)]
+    for point in bell.points:
+        bell.measure(point.name, {"00": 50, "11": 50})
+    assert "Lines of one colour differ in n, which" in drawn(bell, x="shots", y="zz").caption
+
+
+@pytest.mark.parametrize(
+    ("values", "unit", "expected"),
+    [
+        ([0.0, 1e-4, 2e-4], "s", "waiting time (µs)"),
+        ([0.0, 1e-4, 2e-4], "", "waiting time (10⁻⁶)"),
+        ([4.9e9, 5.1e9], "Hz", "waiting time (GHz)"),
+        ([0.0, 0.5, 1.0], "", "waiting time"),
+        ([0.0, 100.0], "mV/µm", "waiting time (mV/µm)"),
+    ],
+)
+def test_labels_and_units_of_axes_are_the_manifests(
+    make_run: Any, bell_manifest: str, values: list[float], unit: str, expected: str
+) -> None:
+    sweep = bell_manifest.replace("shots: [100, 1000]}", "shots: [100], t: [1.5, 2.5]}")
+    told = f"report: {{labels: {{t: waiting time}}, units: {{t: '{unit or 1}'}}}}\n"
+    run = make_run(sweep + (told if unit else told.partition(", units")[0] + "}\n"))
+    run.points = [FakePoint(str(v), "ideal", 100, parameters={"t": v}) for v in values]
+    for point in run.points:
+        run.measure(point.name, {"00": 50, "11": 50})
+    assert expected in words_in(drawn(run, x="t", y="zz"))
+
+
+def test_a_label_of_what_there_is_not_is_refused(make_run: Any, bell_manifest: str) -> None:
+    with pytest.raises(SourceErrors) as found:
+        make_run(bell_manifest + "report: {units: {shotz: s, zz: '1'}, labels: {x: y}}\n")
+    told = [str(error) for error in found.value.exceptions]
+    assert len(told) == 2
+    assert "'shotz'" in told[0]
+    assert "did you mean 'shots'" in told[0]
+
+
+@pytest.mark.parametrize("columns", [1, 3])
+@pytest.mark.parametrize(
+    "values",
+    [
+        [0.0, 2e-4],
+        [0.0, 1e-300],
+        [1.0, 1e12],
+        [5.1234e9, 5.1235e9],
+        [-1234.5, 9876.5],
+        [0.1],
+        [0.0, 0.0],
+        [-1e-7, 3e5],
+        ["a word of some length", "and another", "x"],
+        [f"backend-{i}" for i in range(13)],
+    ],
+)
+def test_no_two_labels_of_ticks_overlap(values: list[Any], columns: int) -> None:
+    """P34: eleven times between 0 and 2e-4 stood on one another."""
+    import matplotlib as mpl
+    from matplotlib.figure import Figure as Sheet
+
+    with mpl.rc_context({"font.size": 9.5}):
+        sheet = Sheet(figsize=(max(6.6, 3.5 * columns), 3.7), layout="constrained")
+        axes = sheet.subplots(1, columns, squeeze=False)[0][0]
+        along = Scale.of(values)
+        axes.plot([along.place(value) for value in values], [0] * len(values))
+        along.mark(axes.xaxis, values, lambda texts: list(map(str, texts)))
+        sheet.draw_without_rendering()
+        boxes = [label.get_window_extent() for label in axes.get_xticklabels() if label.get_text()]
+        texts = [label.get_text() for label in axes.get_xticklabels()]
+    assert len(set(texts)) == len(texts)
+    for one, other in itertools.pairwise(boxes):
+        assert one.x1 < other.x0
 
 
 def test_a_logarithmic_axis_says_what_it_cannot_show(bell: Any) -> None:
@@ -198,6 +296,68 @@ def test_a_figure_nobody_asked_for_is_left_out_of_a_huge_run(
         series.add(point, axes_of(point))
     assert (series.marks, series.dropped) == ([], 8)
     assert "Too many points" in draw(series, bell.manifest, 1).note
+
+
+def with_backends(make_run: Any, number: int) -> Any:
+    """A run with so many backends, each measured at two numbers of shots."""
+    names = [f"b{i}" for i in range(number)]
+    backends = "".join(f"  {name}: {{provider: local}}\n" for name in names)
+    text = (
+        "qbatch: 1\nname: many\n"
+        "circuits: {bell: {qasm: 'bit[2] c; qubit[2] q; c = measure q;'}}\n"
+        f"backends:\n{backends}"
+        f"sweep: {{matrix: {{backend: [{', '.join(names)}], shots: [10, 20]}}}}\n"
+        "analysis: {observables: {zz: Z0 Z1}}\n"
+    )
+    points = [FakePoint(f"{name},{shots}", name, shots) for name in names for shots in (10, 20)]
+    run = make_run(text, points)
+    for point in points:
+        run.measure(point.name, {"00": point.shots - 3, "01": 3})
+    return run
+
+
+def strokes(figure: Figure, *names: str) -> list[tuple[str, ...]]:
+    """Attributes `names` of every coloured line and bar, in the order drawn."""
+    found = [element.attrib for element in ElementTree.fromstring(figure.svg).iter()]
+    return [tuple(each.get(name, "") for name in names) for each in found]
+
+
+@pytest.mark.parametrize(
+    ("number", "told"), [(8, "one colour for"), (13, "one colour and dash for")]
+)
+def test_no_two_of_many_lines_look_alike(make_run: Any, number: int, told: str) -> None:
+    """P15: thirteen backends shared eight strokes, and the caption said one colour each."""
+    figure = drawn(with_backends(make_run, number), x="shots", y="zz", color="backend")
+    lines = [
+        stroke
+        for stroke in strokes(figure, "stroke", "stroke-dasharray", "stroke-width", "clip-path")
+        if stroke[2] == "1.2"
+    ]
+    drawn_lines, in_legend = (
+        [s for s in lines if bool(s[3]) is inside] for inside in (True, False)
+    )
+    assert len(set(drawn_lines)) == len(drawn_lines) == number
+    assert {s[:2] for s in in_legend} == {s[:2] for s in drawn_lines}
+    assert f"{told} each backend;" in figure.caption
+
+
+@pytest.mark.parametrize("kind", [{}, {"x": "zz"}])
+def test_no_two_of_many_bars_look_alike(make_run: Any, kind: dict[str, str]) -> None:
+    figure = drawn(with_backends(make_run, 13), type="histogram", color="backend", **kind)
+    defs = re.findall(r'<pattern id="([^"]+)"', figure.svg)
+    assert len(defs) >= 5
+    assert "one colour and hatching for each backend" in figure.caption
+    assert {f"b{i}" for i in range(13)} <= set(re.findall(r"<text[^>]*>([^<]+)</text>", figure.svg))
+
+
+def test_a_legend_of_many_numbers_tells_the_first_and_the_last(bell: Any) -> None:
+    bell.points = [replace(bell.points[0], name=f"p{i}", parameters={"a": i}) for i in range(30)]
+    for point in bell.points:
+        bell.measure(point.name, {"00": 50, "11": 50})
+    figure = drawn(bell, x="shots", y="zz", color="a")
+    texts = re.findall(r"<text[^>]*>([^<]+)</text>", figure.svg)
+    assert {"0", "29"} <= set(texts)
+    assert "…" not in texts
 
 
 @pytest.mark.parametrize("unit", [1e-300, 1e-10, math.pi / 2880, math.pi / 180, math.pi / 16, 1.0])

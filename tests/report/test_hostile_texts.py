@@ -13,8 +13,9 @@ from xml.etree import ElementTree
 import pytest
 from markdown_it import MarkdownIt
 
+from qbatch.notation import visible
 from qbatch.report import render, write_report
-from qbatch.report.markdown import fenced
+from qbatch.report.markdown import cell, code, fenced, table
 from tests.report.hostile import payloads, run_of, words
 from tests.report.test_pages import parsed
 
@@ -71,9 +72,42 @@ def test_every_row_of_a_markdown_table_has_the_columns_of_its_head(pages: dict[s
     text = (pages["hostile"] / "report.md").read_text("utf-8")
     tables = re.findall(r"(?m)(?:^\|.*\n)+", FENCED.sub("", text))
     assert len(tables) == 7
-    for table in tables:
-        rows = table.rstrip("\n").split("\n")
+    for found in tables:
+        rows = found.rstrip("\n").split("\n")
         assert len({len(END_OF_COLUMN.findall(row)) for row in rows}) == 1
+
+
+CLAIMS = ("zz <= -0.9", "abs(zz) < 1", "p00 != 0.5", "a & b &lt; c &amp;", "|zz| <= 1", r"\| \\| |")
+
+
+def spans(text: str) -> list[str]:
+    tokens = reader().parse(text)
+    kinds = [child for token in tokens for child in token.children or ()]
+    return [child.content for child in kinds if child.type == "code_inline"]
+
+
+@pytest.mark.parametrize("text", [*CLAIMS, *TEXTS])
+def test_a_span_of_code_shows_what_was_written(text: str) -> None:
+    """P14: report.md printed `zz &lt;= -0.9`, an entity inside a span of code."""
+    written = " ".join(visible(text).split())
+    assert spans(f"- ✘ fail: {code(written)} at x") == [written]
+    row = "\n".join(table(["verdict", "claim"], [["a", code(written, in_table=True)]]))
+    (shown,) = spans(row)
+    assert shown.replace(r"\ |", r"\|") == written
+
+
+@pytest.mark.parametrize("text", ["&lt;b&gt; &amp; &#60; &unknown AT&T", *CLAIMS[:-1]])
+def test_a_text_reads_as_it_was_written(text: str) -> None:
+    (paragraph,) = (t for t in reader().parse(cell(text)) if t.type == "inline")
+    assert "".join(child.content for child in paragraph.children or ()) == text
+
+
+@pytest.mark.parametrize("claim", ["zz <= -0.9", "0.1 < p00 < 0.9"])
+def test_a_claim_stands_in_both_lists_as_the_manifest_has_it(
+    bell: Any, make_run: Any, bell_manifest: str, claim: str
+) -> None:
+    text = bell_manifest.replace("zz >= 0.8", f'"{claim}"')
+    assert spans(render(make_run(text, bell.points), "md")).count(claim) >= 2
 
 
 @pytest.mark.parametrize("name", ["report.md", "report.html"])
@@ -121,5 +155,6 @@ def test_the_command_and_the_folder_stay_inside_their_marks(tmp_path: Path) -> N
     tokens = reader().parse(render(run, "md"))
     blocks = [token.content for token in tokens if token.type == "html_block"]
     inside = [child.type for token in tokens for child in token.children or ()]
-    assert blocks == ["<details><summary>Manifest</summary>\n", "</details>\n"]
+    opened = [f"<details><summary>{what}</summary>\n" for what in ("Circuits", "Manifest")]
+    assert blocks == [opened[0], "</details>\n", opened[1], "</details>\n"]
     assert "html_inline" not in inside

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from random import Random
 from typing import Any
 
 from qbatch.report import judge_run, overall
+from qbatch.report.content import shown
 from qbatch.result import Verdict
+from tests.report.conftest import FakePoint
 
 
 def test_a_check_is_judged_where_it_says(bell: Any) -> None:
@@ -29,6 +32,23 @@ def test_a_point_without_result_leaves_a_check_undecided(bell: Any) -> None:
     _, ideal = judge_run(bell)
     assert ideal.verdict is Verdict.UNDECIDED
     assert ideal.judgements[0].reason == "not measured: failed: QPU is offline"
+
+
+def test_of_many_points_those_nearest_to_the_limit_are_shown(make_run: Any, bell: Any) -> None:
+    """P34: a check over 441 points showed its first three."""
+    run = make_run(bell.manifest.text.replace("where: {backend: noisy, shots: 1000}", "where: {}"))
+    wrong = list(range(10, 40))
+    Random(5).shuffle(wrong)
+    for number in wrong:
+        run.points.append(FakePoint(f"p{number}", "noisy", 1000))
+        run.measure(f"p{number}", {"00": 1000 - number, "01": number})
+    passes, fails = judge_run(run)[0], judge_run(run)[1]
+    assert [one.name for one in shown(passes)] == ["p39", "p38", "p37"]
+    assert fails.numbers.total() == 0
+    run.measure("p25", {"00": 800, "01": 200})
+    run.measure("p12", {"00": 700, "01": 300})
+    names = [one.name for one in shown(judge_run(run)[0])]
+    assert names == ["p12", "p25", "p39", "p38", "p37"]
 
 
 def test_a_check_about_no_point_is_undecided(bell: Any) -> None:

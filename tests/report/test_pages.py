@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from dataclasses import replace
@@ -16,6 +17,8 @@ from qbatch.errors import SelectionError, SnapshotError
 from qbatch.job import Job, JobState
 from qbatch.plan.pricing.limits import Limit, dump_limits
 from qbatch.report import render, write_report
+from qbatch.report.canvas import COLORS, RAMP
+from qbatch.report.html import _asset
 from qbatch.report.markdown import MarkdownRows
 from qbatch.report.rows import Columns, Floors
 from qbatch.snapshot import Entry, Held, Purchase
@@ -23,7 +26,7 @@ from qbatch.snapshot.times import Times
 from tests.report.conftest import FakePoint
 
 HOSTILE = "<script>alert(1)</script> \" onclick='x' | `x` \n=1+1 ]]> &amp;"
-VOID = {"meta", "br", "link", "img", "input", "hr"}
+VOID = {"wbr", "meta", "br", "link", "img", "input", "hr"}
 
 
 class Balanced(HTMLParser):
@@ -238,7 +241,7 @@ def test_what_may_still_be_billed_is_rounded_up_and_what_was_is_not(bell: Any) -
     bell.meta = {**bell.meta, "limits": dump_limits((Limit("budget.total", "usd", 1.0),), {})}
     text = re.sub(r"[| ]+", " ", render(bell, "md"))
     assert " noisy 1 1.00 USD 0.08 USD 0.00 USD" in text
-    assert " ideal 1 1.00 USD 0.00 USD 0.07 USD" in text
+    assert " ideal 1 1.00 USD 0.00 USD 0.0711 USD" in text
     assert "budget.total: 0.15 USD of 1.00 USD taken." in text
 
 
@@ -327,10 +330,71 @@ def test_equalities_are_told_how_often_they_fail_by_chance(bell: Any) -> None:
 
 
 @pytest.mark.usefixtures("no_figures")
+def test_equal_values_are_told_once(bell: Any) -> None:
+    """P43: ties filled both "highest" and "lowest"."""
+    bell.points = [FakePoint(f"p{i}", "ideal", 100) for i in range(40)]
+    for i, point in enumerate(bell.points):
+        bell.measure(point.name, {"00": 100} if i else {"00": 90, "01": 10})
+    text = render(bell, "md")
+    rows = [line for line in text.splitlines() if re.match(r"\| zz +\| (high|low)est", line)]
+    assert ["p1 and 38 other points" in rows[0], "| p0 " in rows[1]] == [True, True]
+    assert len(rows) == 2
+
+
+@pytest.mark.usefixtures("no_figures")
+@pytest.mark.parametrize(("number", "is_open"), [(59, True), (60, False)])
+def test_a_long_table_is_folded(bell: Any, number: int, is_open: bool) -> None:
+    bell.points = (bell.points * 8)[:number]
+    assert ("<details open><summary>All" in render(bell, "html")) is is_open
+    assert (f"<details><summary>All {number} points</summary>" not in render(bell, "md")) is is_open
+
+
+@pytest.mark.usefixtures("no_figures")
+def test_fractions_of_pi_are_written_alike(make_run: Any, bell: Any) -> None:
+    """P43: tables said 0.785398 where figures said π/4."""
+    text = bell.manifest.text.replace("shots: [100, 1000]}", "shots: [100], a: [pi/4, pi], b: [1]}")
+    run = make_run(text.replace("bit[2] c;", "input float a; input float b; bit[2] c;"))
+    run.axes = ("backend", "a", "b")
+    for value in (math.pi / 4, math.pi):
+        run.points.append(FakePoint(str(value), "ideal", 100, parameters={"a": value, "b": 1}))
+        run.measure(str(value), {"00": 100})
+    page, lines = render(run, "html"), render(run, "md")
+    assert f'data-v="{math.pi / 4!r}">π/4</td>' in page
+    assert "| π/4 " in lines
+    assert "At every point that has it: b = 1." in lines
+    assert "0.785398" in render(run, "csv")
+
+
+def luminance(color: str) -> float:
+    """WCAG 2's relative luminance of #rrggbb."""
+    parts = [int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    red, green, blue = (p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def contrast(one: str, other: str) -> float:
+    dark, light = sorted(map(luminance, (one, other)))
+    return (light + 0.05) / (dark + 0.05)
+
+
+def test_every_colour_of_a_figure_is_seen_in_the_dark() -> None:
+    """P34: the blue was dim there; 4.5 is what WCAG asks of text."""
+    style = _asset("page.css")
+    darker = dict(re.findall(r'\[stroke="(#\w+)"\] { stroke: (#\w+); }', style))
+    assert darker == dict(re.findall(r'\[fill="(#\w+)"\] { fill: (#\w+); }', style))
+    card = re.findall(r"--card: (#\w+)", style)[1]
+    for color in COLORS:
+        assert contrast(darker.get(color.lower(), color), card) >= 4.5, color
+    for color in RAMP:
+        assert min(contrast(color, card), contrast(color, "#ffffff")) >= 3, color
+
+
+@pytest.mark.usefixtures("no_figures")
 def test_many_points_are_summed_up_by_their_highest_and_lowest(bell: Any) -> None:
     bell.points = bell.points * 5
     page = parsed(render(bell, "html")).text
-    assert "zz: mean 0.98 over 40\u202fpoints" in page.replace("40 p", "40\u202fp")
+    assert "zz, of 40 points" in page
+    assert "mean" not in page[: page.index("How to read")]  # of unlike points it says nothing
     assert "highest" in page
     assert "lowest" in page
 

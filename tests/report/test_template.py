@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,7 @@ def test_a_template_gets_points_numbers_checks_and_figures(make_run: Any, bell: 
         ("\n\n{% if %}", 3, "Expected an expression"),
         ("{{ ''.__class__ }}", 1, "unsafe"),
         ("a\n{{ 1 / 0 }}", 2, "division by zero"),
-        ("{{ range(10 ** 9) }}", 1, "Range too big"),
+        ("{{ range(10 ** 9) }}", 1, "a range of 1000000000 numbers"),
         ("{{ points | map('nope') | list }}", 1, "nope"),
     ],
 )
@@ -108,3 +109,94 @@ def test_the_decay_example_fits_points_whose_shots_all_agree(make_run: Any, bell
         point.parameters = {"length": length}
         made.measure(point.name, {"00": 20})
     assert "gate error p = 1 − f | 0.0000" in written(make_run, made, source.read_text("utf-8"))
+
+
+#: M7: what takes more than its budget whatever a run holds, and what is said of it.
+BOMBS = [
+    ('{{ ("a" * 1000000000)|length }}', "too long"),
+    ('{{ "a" * 1000000000 }}', "too long"),
+    ("{{ ([0] * 1000000000)|length }}", "too long"),
+    ("{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}", "steps"),
+    ("{% for i in range(9999) %}{% for j in range(9999) %}{{ j }}{% endfor %}{% endfor %}", "more"),
+    ("{% for i in range(9999) %}{{ range(99999)|last }}{% endfor %}", "more than"),
+    ("{{ 10 ** (10 ** 9) }}", "an integer of more than 1024 bits"),
+    ('{{ "a"|center(1000000000) }}', "may become too long"),
+    ('{{ "a".ljust(1000000000) }}', "may become too long"),
+    ('{{ "a"|indent(1000000000, true) }}', "may become too long"),
+    ('{{ "%1000000000d"|format(1) }}', "a width or precision"),
+    ('{{ "%*d"|format(1000000000, 1) }}', "a width or precision"),
+    ('{{ "%1000000000d" % 1 }}', "a width or precision"),
+    ('{{ ("a" * 100000)|replace("a", "a" * 100000) }}', "may become too long"),
+    ('{{ ("a" * 100000).replace("a", "a" * 100000) }}', "may become too long"),
+    ('{{ range(99999)|join("a" * 100000) }}', "join makes"),
+    ('{{ ("a" * 100000).join(range(99999)) }}', "join makes"),
+    ("{{ [1]|slice(1000000000)|list }}", "slice by more than"),
+    ("{{ [1]|batch(1000000000, 0)|list }}", "batch by more than"),
+    (
+        '{% set n = namespace(t="aa") %}{% for i in range(60) %}{% set n.t = n.t ~ n.t %}'
+        "{% endfor %}",
+        "too long",
+    ),
+    (
+        "{% set n = namespace(t=[0]) %}{% for i in range(60) %}{% set n.t = n.t + n.t %}"
+        "{% endfor %}",
+        "too long",
+    ),
+    ("{% macro m(n) %}{{ m(n) }}{{ m(n) }}{% endmacro %}{{ m(1) }}", "calls itself too deep"),
+    (
+        "{% macro m(n) %}{% if n %}{{ m(n - 1) }}{{ m(n - 1) }}{% endif %}{% endmacro %}"
+        "{{ m(60) }}",
+        "steps",
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "problem"), BOMBS)
+@pytest.mark.usefixtures("no_figures")
+def test_a_template_that_takes_too_much_is_told_before_it_does(
+    make_run: Any, bell: Any, tmp_path: Path, text: str, problem: str
+) -> None:
+    (tmp_path / "own.md.j2").write_text(f"so\n{text}\n")
+    if is_small := "steps" not in problem:
+        tracemalloc.start()
+    try:
+        with pytest.raises(SourceError, match=problem) as early:
+            check_template(tmp_path, "own.md.j2")
+        with pytest.raises(SourceError, match=problem) as late:
+            written(make_run, bell, f"so\n{text}\n")
+        if is_small:
+            assert tracemalloc.get_traced_memory()[1] < 200 << 20
+    finally:
+        tracemalloc.stop()
+    assert early.value.place.line == late.value.place.line == 2
+
+
+@pytest.mark.usefixtures("no_figures")
+def test_a_template_that_needs_a_run_is_not_judged_without_one(tmp_path: Path) -> None:
+    (tmp_path / "own.md.j2").write_text("{{ 1 / shots }}{{ points.nothing.more|top_counts }}")
+    check_template(tmp_path, "own.md.j2")
+
+
+@pytest.mark.usefixtures("no_figures")
+def test_what_reports_are_written_with_still_works(make_run: Any, bell: Any) -> None:
+    text = """\
+{% set sep = joiner("; ") %}{% for p in points if p.backend == "ideal" %}{{ sep() }}\
+{{ loop.index }}:{{ p.parameters.values()|list|length }}{% endfor %}
+{{ points|list|length }} {{ points|map(attribute="backend")|unique|join(",") }}
+{{ points|sum(attribute="shots") }} {{ (points|list)[0].name.ljust(30)|length }}
+{% for b in points|groupby("backend") %}{{ b.grouper }}={{ b.list|length }} {% endfor %}
+{{ "%6.3f"|format(0.25) }} {{ [3, 1]|sort|tojson }} {{ "<b>" ~ name }} {{ {"a": 1}|dictsort }}
+"""
+    assert written(make_run, bell, text).splitlines() == [
+        "1:0; 2:0; 3:0; 4:0",
+        "8 ideal,noisy",
+        "4400 30",
+        "ideal=4 noisy=4 ",
+        " 0.250 [1, 3] <b>bell-sweep [('a', 1)]",
+    ]
+
+
+@pytest.mark.usefixtures("no_figures")
+def test_a_page_escapes_what_it_joins(make_run: Any, bell: Any) -> None:
+    text = "{{ '<i>' ~ ('<b>'|safe) }}|{{ ['<u>']|join }}|{{ '<s>' }}"
+    assert written(make_run, bell, text, "own.html.j2") == "&lt;i&gt;<b>|&lt;u&gt;|&lt;s&gt;"

@@ -14,6 +14,7 @@ from qbatch.result import (
     Verdict,
     explain,
     judge,
+    margin,
     parse_check,
     parse_number,
     wilson,
@@ -72,6 +73,44 @@ def test_absolute_values_are_judged_as_a_scan_of_the_interval_would(
         assert max(within) < bound
     elif verdict is Verdict.FAIL:
         assert min(within) >= bound - 1e-9
+
+
+@given(
+    st.sampled_from(["x >= {}", "x < {}", "x == {}", "x != {}", "abs(x) <= {}", "{} <= x <= 0.7"]),
+    st.integers(-8, 8),
+    st.integers(-8, 8),
+    st.integers(0, 8),
+)
+def test_the_margin_of_a_claim_has_the_sign_of_its_verdict(
+    that: str, number: int, low: int, width: int
+) -> None:
+    check = parse_check(that.format(number / 8))
+    estimate = Estimate(low / 8, 0.1, low / 8, (low + width) / 8)
+    away, verdict = margin(check, estimate), judge(check, estimate)
+    if away > 0:
+        assert verdict is Verdict.PASS
+    elif away < 0:
+        assert verdict is not Verdict.PASS
+
+
+def test_the_margin_of_a_claim_is_the_way_to_its_nearest_limit() -> None:
+    assert margin(parse_check("x >= 0.25"), AROUND_HALF) == pytest.approx(0.15)
+    assert margin(parse_check("0.25 <= x <= 0.625"), AROUND_HALF) == pytest.approx(0.025)
+    assert margin(parse_check("x == 0.5"), AROUND_HALF) == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize(
+    ("that", "told"),
+    [
+        ("0.45 <= p <= 0.7", "0.45 lies in and 0.7 lies above [0.4, 0.6]; more shots"),
+        ("0.7 <= p <= 0.8", "0.7 and 0.8 lie above [0.4, 0.6]"),
+        ("abs(p) <= 0.3", "-0.3 and 0.3 lie below [0.4, 0.6]"),
+        ("0.5 <= abs(p) <= 1", "-1 and -0.5 lie below and 0.5 lies in and 1 lies above"),
+    ],
+)
+def test_a_claim_of_two_sides_cites_both(that: str, told: str) -> None:
+    """P43."""
+    assert explain(parse_check(that), AROUND_HALF).startswith(told)
 
 
 @given(st.floats(-1, 1), st.floats(0, 0.5))

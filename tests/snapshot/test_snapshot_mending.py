@@ -15,7 +15,7 @@ from qbatch.errors import SnapshotError
 from qbatch.job import ID_LOST, CompositeJob, JobState
 from qbatch.result import Counts
 from qbatch.snapshot import Entry, JobRow, NewResult, PointResult, Run, Snapshot
-from qbatch.snapshot.repair import diagnose, repair
+from qbatch.snapshot.recovery.repair import diagnose, repair
 
 MANIFEST = """\
 qbatch: 1
@@ -29,6 +29,7 @@ JOB = "UPDATE jobs SET status = 'other' WHERE ordinal = 1"
 POINT = "UPDATE points SET shots = 7 WHERE ordinal = 1"
 RESULT = "UPDATE results SET facts = 'other' WHERE ordinal = 1"
 INTENT = "UPDATE intents SET key = 'other'"
+COMPOSITE = "UPDATE composites SET backend = 'other'"
 PUT_BACK = (
     "UPDATE jobs SET state = 'created', composite = NULL, provider_job_id = NULL,"
     " submitted_at = NULL, updated_at = 0.0, crc = 0 WHERE ordinal = 1"
@@ -117,7 +118,7 @@ def refused(folder: Path) -> str:
 
 def first(folder: Path) -> PointResult:
     with Run(folder) as run:
-        return next(iter(run))
+        return next(point for each in (run, run.removed()) for point in each)
 
 
 # -- results ------------------------------------------------------------------------------------
@@ -258,9 +259,10 @@ def test_a_job_of_which_nothing_tells_is_looked_up_by_the_person(tmp_path: Path)
 
 
 def test_a_job_whose_provider_may_have_let_it_go_is_not_guessed_at(tmp_path: Path) -> None:
-    at_cloud(tmp_path, JobState.SUBMITTED, stage="releasing")
+    at_cloud(tmp_path, stage="releasing")
     damage(tmp_path, JOB)
-    assert "i=1: its row and what came of it are damaged" in refused(tmp_path)
+    assert "does not buy it again" in told(tmp_path)[0]
+    assert held_as(tmp_path) == ID_LOST
 
 
 def test_a_job_row_that_is_out_of_date_is_a_lost_one(tmp_path: Path) -> None:
@@ -333,7 +335,8 @@ def test_a_setting_that_no_run_writes_again_is_needed_to_fetch(tmp_path: Path) -
     with Snapshot(tmp_path) as snapshot:
         snapshot.register([])
     damage(tmp_path, "UPDATE settings SET body = x'00'")
-    assert "i=1: it is in flight, and its circuit is damaged" in refused(tmp_path)
+    assert "i=1: held; how it was sent is damaged" in told(tmp_path)[1]
+    assert held_for_the_person(tmp_path)
 
 
 # -- purchases ----------------------------------------------------------------------------------
@@ -357,10 +360,30 @@ def test_where_attempts_are_damaged_nobody_can_tell_what_was_bought(tmp_path: Pa
     assert "earlier attempts: entries are damaged" in refused(tmp_path)
 
 
-def test_an_intent_is_needed_while_its_jobs_are_in_flight(tmp_path: Path) -> None:
-    at_cloud(tmp_path, JobState.SUBMITTED)
+@pytest.mark.parametrize("states", [(), (JobState.SUBMITTED,), (JobState.RUNNING,)])
+@pytest.mark.parametrize("lost", [INTENT, COMPOSITE])
+def test_what_cannot_be_asked_for_any_more_is_held(
+    lost: str, states: tuple[JobState, ...], tmp_path: Path
+) -> None:
+    at_cloud(tmp_path, *states)
+    damage(tmp_path, lost)
+    assert "restore the folder from a copy" in told(tmp_path)[0]
+    assert held_for_the_person(tmp_path)
+
+
+def held_for_the_person(folder: Path) -> bool:
+    """Whether the first point is held under the id that it had, and no run asks about it."""
+    with Snapshot(folder) as snapshot:
+        is_asked = bool(snapshot.open_composites())
+    job = first(folder).job
+    return (job.state, job.provider_job_id, is_asked) == (JobState.HELD, "p1", False)
+
+
+def test_a_held_job_is_held_under_its_own_reason(tmp_path: Path) -> None:
+    at_cloud(tmp_path, JobState.HELD, error="nobody knows")
     damage(tmp_path, INTENT)
-    assert "i=1: it is submitted, and its purchase is damaged" in refused(tmp_path)
+    assert "i=1" not in " ".join(told(tmp_path))
+    assert first(tmp_path).job.error == "nobody knows"
 
 
 def test_an_intent_of_what_is_over_is_left_out(tmp_path: Path) -> None:
@@ -370,12 +393,6 @@ def test_an_intent_of_what_is_over_is_left_out(tmp_path: Path) -> None:
         "records of composite jobs that are over: what is damaged is left out"
     ]
     assert first(tmp_path).state is JobState.COMPLETED
-
-
-def test_a_composite_job_is_needed_while_its_jobs_are_in_flight(tmp_path: Path) -> None:
-    at_cloud(tmp_path, JobState.SUBMITTED)
-    damage(tmp_path, "UPDATE composites SET backend = 'other'")
-    assert "its purchase is damaged" in refused(tmp_path)
 
 
 # -- the run as a whole ---------------------------------------------------------------------------
@@ -404,7 +421,7 @@ def test_the_runs_id_is_needed_to_know_its_purchases(tmp_path: Path) -> None:
 def test_steps_that_are_missing_are_computed_again_here(tmp_path: Path) -> None:
     done_here(tmp_path)
     damage(tmp_path, "DELETE FROM events WHERE seq = (SELECT max(seq) FROM events)")
-    assert "the last step is missing: what they brought is computed again" in told(tmp_path)
+    assert "the last step is missing: what is missing cost nothing" in told(tmp_path)[0]
     assert first(tmp_path).state is JobState.CREATED
 
 

@@ -17,11 +17,11 @@ from qbatch.cli import main
 from qbatch.errors import RunLockedError, SnapshotError
 from qbatch.job import JobState
 from qbatch.snapshot import Run, Snapshot, set_aside
-from qbatch.snapshot.frames import Frames, is_whole_undo, read_frames
 from qbatch.snapshot.lock import RunLock
-from qbatch.snapshot.repair import Diagnosis, diagnose, repair
-from qbatch.snapshot.salvage import copy_together
+from qbatch.snapshot.recovery.pages import Frames, make_one_file, read_frames
+from qbatch.snapshot.recovery.repair import Verdict, diagnose, repair
 from qbatch.snapshot.schema import PAGE_BYTES
+from qbatch.snapshot.undo import is_whole_undo
 
 DB, WAL, UNDO = "snapshot.db", "snapshot.db-wal", "snapshot.db-journal"
 FRAME = 24 + PAGE_BYTES
@@ -153,7 +153,7 @@ def test_a_step_that_was_half_done_is_undone_before_anything_is_mended(
     half_done: Path, tmp_path: Path
 ) -> None:
     folder = shutil.copytree(half_done, tmp_path / "run")
-    assert diagnose(folder) == Diagnosis((), ())
+    assert diagnose(folder) == Verdict([], [])
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == {
         path.name: path.read_bytes() for path in half_done.iterdir()
     }
@@ -181,7 +181,7 @@ def test_what_is_left_is_read_from_one_file_also_where_a_disk_has_no_wal(
     half_done: Path, cut_off: Path, tmp_path: Path
 ) -> None:
     for folder in (half_done, cut_off):
-        assert not copy_together(folder / DB, tmp_path / "copy.db")
+        assert not make_one_file(folder / DB, tmp_path / "copy.db")
         assert (tmp_path / "copy.db").read_bytes()[18:20] == b"\1\1"
         assert [path.name for path in tmp_path.iterdir()] == ["copy.db"]
 
@@ -209,7 +209,7 @@ def test_a_journal_that_is_not_whole_is_never_used(half_done: Path, tmp_path: Pa
     for use in (Run, Snapshot):
         with pytest.raises(SnapshotError, match=r"-journal: it does not undo .*doctor"):
             use(folder)
-    assert copy_together(folder / DB, tmp_path / "copy.db")
+    assert make_one_file(folder / DB, tmp_path / "copy.db")
     assert (folder / DB).read_bytes() == before
     assert {path.name for path in tmp_path.iterdir()} == {"run", "copy.db"}
 

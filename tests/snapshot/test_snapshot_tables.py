@@ -91,6 +91,135 @@ def test_a_dataset_has_nan_where_a_point_is_missing(run: Run) -> None:
     assert data["state"].sel(theta=1.0, shots=20).item() == ""
 
 
+def run_with(tmp_path: Path, sweep: str, backends: str = "{sim: {provider: local}}") -> Run:
+    """A run of this sweep, every point measured with a tenth of its shots at 1."""
+    start = TEXT.replace("<b>sweep</b>", "sweep").replace("input float theta;", INPUTS)
+    start = start.replace("{sim: {provider: local}}", backends)
+    text = "\n".join(
+        f"sweep: {sweep}" if line.startswith("sweep:") else line for line in start.split("\n")
+    )
+    manifest = parse_manifest(text, folder=tmp_path)
+    plan = expand(manifest)
+    with Snapshot(tmp_path) as snapshot:
+        snapshot.register(plan.points())
+        snapshot.set_meta(
+            name="sweep",
+            manifest=manifest.text,
+            manifest_path="m.yaml",
+            manifest_folder=str(tmp_path),
+            overrides="[]",
+        )
+        with snapshot.transaction():
+            for point, _ in Run(tmp_path).stored_points():
+                (row,) = snapshot.jobs_of([point.id])
+                job = row.job.moved_to(JobState.SUBMITTING).moved_to(JobState.COMPLETED)
+                snapshot.save_jobs([replace(row, job=job)])
+                ones = int(point.shots * dict(point.parameters)["theta"])
+                counts = Counts.from_dict([("c", 1)], {"1": ones, "0": point.shots - ones})
+                snapshot.save_result(point.ordinal, NewResult(counts.pack(), {}))
+    return Run(tmp_path)
+
+
+INPUTS = "input float theta; input float n;"
+ZIP = "zip: {n: [1, 2, 3], theta: [0.5, 0.2, 0.1]}"
+
+
+def test_an_axis_of_one_value_is_a_dimension(tmp_path: Path) -> None:
+    """P16: sel(k=1) failed, for an axis of one value was an attribute."""
+    pytest.importorskip("xarray")
+    sweep = "{matrix: {n: [1], theta: [0.1, 0.2]}}"
+    with run_with(tmp_path, sweep) as run:
+        data = run.to_xarray()
+    assert dict(data.sizes) == {"n": 1, "theta": 2}
+    assert data["p1"].sel(n=1, theta=0.2).item() == int(0.2 * 1024) / 1024
+    assert (data.attrs["backend"], data.attrs["shots"]) == ("sim", 1024)
+
+
+def test_zipped_axes_are_one_dimension(tmp_path: Path) -> None:
+    """P31: 64 points were 2 x 3 x 8 x 4 x 2 cells, mostly NaN."""
+    pytest.importorskip("xarray")
+    with run_with(tmp_path, f"{{matrix: {{shots: [10, 20]}}, {ZIP}}}") as run:
+        data, points = run.to_xarray(), list(run)
+    assert dict(data.sizes) == {"shots": 2, "n_theta": 3}
+    assert data["counted"].notnull().all()
+    for point in points:
+        found = data["p1"].sel(shots=point.shots, n=point.parameters["n"])
+        assert found.item() == point.estimates["p1"].value
+        assert found["theta"].item() == point.parameters["theta"]
+
+
+@pytest.mark.parametrize(
+    ("sweep", "sizes"),
+    [
+        (f"[{{{ZIP}}}, {{matrix: {{theta: [0.3], n: [1]}}}}]", {"n": 3, "theta": 4}),
+        (f"[{{{ZIP}}}, {{zip: {{n: [9], theta: [0.9]}}}}]", {"n_theta": 4}),
+        (f"{{{ZIP}, include: [{{n: 1, theta: 0.7}}]}}", {"n_theta": 4}),
+        (
+            "{matrix: {n: [1, 2], theta: [0.5]}, include: [{n: 3, theta: 0.2}]}",
+            {"n": 3, "theta": 2},
+        ),
+        (
+            "{matrix: {n: [1]}, zip: {shots: [10, 20], theta: [0.1, 0.2]}}",
+            {"shots_theta": 2, "n": 1},
+        ),
+    ],
+)
+def test_axes_go_together_only_where_they_always_do(
+    tmp_path: Path, sweep: str, sizes: dict[str, int]
+) -> None:
+    pytest.importorskip("xarray")
+    with run_with(tmp_path, sweep) as run:
+        data = run.to_xarray()
+        number = len(run)
+    assert dict(data.sizes) == sizes
+    assert int(data["counted"].notnull().sum()) == number
+
+
+def test_a_dataset_of_zipped_axes_is_read_back_from_its_file(tmp_path: Path) -> None:
+    xarray = pytest.importorskip("xarray")
+    with run_with(tmp_path, f"{{matrix: {{shots: [10]}}, {ZIP}}}") as run:
+        data = run.to_xarray()
+    data.to_netcdf(tmp_path / "r.nc", engine="h5netcdf")
+    with xarray.open_dataset(tmp_path / "r.nc", engine="h5netcdf") as read:
+        assert dict(read.sizes) == {"shots": 1, "n_theta": 3}
+        assert read["theta"].values.tolist() == [0.5, 0.2, 0.1]
+        assert (read["p1"].values == data["p1"].values).all()
+
+
+def test_a_point_is_found_by_its_place(run: Run) -> None:
+    points = list(run)
+    assert [run[i].id for i in range(5)] == [point.id for point in points]
+    assert run[-1].id == points[-1].id
+    for place in (5, -6):
+        with pytest.raises(IndexError, match=rf"there is no point {place}; there are 5"):
+            run[place]
+    with pytest.raises(TypeError, match=r"by its name, id or place, not by 1\.5"):
+        run[1.5]  # type: ignore[index]
+
+
+def test_points_of_unlike_registers_are_chosen_among(run: Run) -> None:
+    """P31: counts_array() over mixed widths was a ValueError without a way out."""
+    points = list(run)
+    points[0]._counts = Counts.from_dict([("c", 2)], {"11": 10})
+    told = r"different registers \(c\[2\]; c\[1\]\), or give points= those of one kind"
+    with pytest.raises(SelectionError, match=told):
+        run.counts_array(points=points)
+    with pytest.raises(SelectionError, match=r"different sizes .* \(1, 2 bits\), or give points="):
+        run.counts_array("c", points=points)
+    assert run.counts_array(points=points[:1]).values.tolist() == [[10]]
+    assert run.counts_array(points=points[1:]).names == tuple(p.name for p in points[1:4])
+
+
+def test_the_notebook_table_claims_no_error_of_nothing(tmp_path: Path) -> None:
+    """P31: where all shots agree it said 1 ± 0, as if nothing could be more certain."""
+    with run_with(tmp_path, "{matrix: {theta: [0, 0.5], n: [0]}}") as run:
+        text = run._repr_html_()
+        none, half = (point.estimates["p1"] for point in run)
+    assert f"<td>0 [0, {none.high:.4g}]</td>" in text
+    assert f"<td>0.5 ± {half.se:.2g} [" in text
+    assert "95 % intervals" in text
+
+
 def test_without_pandas_the_extra_is_named(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     real = builtins.__import__
 
@@ -100,7 +229,7 @@ def test_without_pandas_the_extra_is_named(run: Run, monkeypatch: pytest.MonkeyP
         return real(name, *rest)
 
     monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(QbatchError, match=r"pandas is not installed; .* qbatch\[data\]"):
+    with pytest.raises(QbatchError, match=r"pandas is not installed; .*'qbatch\[data\]'"):
         run.to_dataframe()
     with pytest.raises(QbatchError, match=r"xarray is not installed"):
         run.to_xarray()

@@ -21,6 +21,7 @@ parser        a program
 
 Beside it:
 
+content       what a text says, whatever way it is written: its part in the id of a point
 discarded     measurements whose result nobody keeps
 modifiers     modified gates written out as gates known by name
 writer        Qiskit circuits to text

@@ -3,7 +3,8 @@
 Such a measurement disturbs its qubit and no more, and takes its time, in which a noisy qubit
 relaxes. It leaves no trace where the qubit is next reset or not used again, and is dropped there.
 Elsewhere its result goes into a bit whose value is not read any more before another measurement
-sets it; where there is none, the person is asked for one.
+sets it; where there is none, the person is asked for one. Where bits are declared that nothing is
+measured into, or none at all, the result was hardly meant to be lost, and that is remarked.
 """
 
 from __future__ import annotations
@@ -30,12 +31,16 @@ def settle(program: Program, source: Source) -> None:
     Raises:
         CircuitError: It matters, and no bit is free.
     """
-    if any(_is_discarded(op) for op in _within(program.operations)):
+    measured = [op for op in _within(program.operations) if isinstance(op, Measure)]
+    discarded = [op for op in measured if op.bit == NO_BIT]
+    if discarded:
+        if not program.num_bits or len({op.bit for op in measured}) - 1 < program.num_bits:
+            line = source.text.count("\n", 0, discarded[0].start) + 1
+            program.remarks.append(
+                f"what is measured in its line {line} goes into no bit; write c = measure q; to "
+                "keep it"
+            )
         program.operations[:] = _settled(program, source)
-
-
-def _is_discarded(op: Operation) -> bool:
-    return isinstance(op, Measure) and op.bit == NO_BIT
 
 
 def _blocks(op: Operation) -> tuple[list[Operation], ...]:

@@ -6,7 +6,9 @@ indices, and takes seconds for long texts; its OpenQASM 2 loader opens any file 
 and replaces the person's own `gate rzz` by its own. Tests compare this reader with Qiskit's loaders
 where those are right.
 
-Rules: the first mistake is a `CircuitError` at its line and column. Loops over constant ranges,
+Rules: a mistake is a `CircuitError` at its line and column. Where it cannot bring others about (in
+a gate, a measurement: nothing is declared, no block opened), reading goes on after it, and all are
+told at once; each kind only once. Loops over constant ranges,
 subroutines and broadcasts are written out; what only a classical machine beside the qubits could
 know is refused by name. Nothing is read from disk; everything is bounded by `Limits`. A text
 without a version line is read as `version_of` says.
@@ -15,8 +17,10 @@ without a version line is read as `version_of` says.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 from qbatch.circuit.program import Barrier, Delay, Program, Reset
+from qbatch.circuit.qasm.content import content_of
 from qbatch.circuit.qasm.discarded import settle
 from qbatch.circuit.qasm.names import QELIB1, REFUSED, STDGATES
 from qbatch.circuit.qasm.registers import Jump
@@ -24,6 +28,7 @@ from qbatch.circuit.qasm.subroutines import Subroutines
 from qbatch.circuit.qasm.symbols import Bits, Variable
 from qbatch.circuit.qasm.tokens import Token
 from qbatch.circuit.text import Limits, Source, version_of
+from qbatch.errors import CircuitError, SourceErrors
 
 
 def parse(source: Source) -> Program:
@@ -31,6 +36,7 @@ def parse(source: Source) -> Program:
 
     Raises:
         CircuitError: It is no OpenQASM 2 or 3, or uses what qbatch does not support.
+        SourceErrors: There are several mistakes.
     """
     if len(source.text) > Limits.TEXT:
         raise source.error(0, f"the circuit has more than {Limits.TEXT} characters")
@@ -43,14 +49,40 @@ class Parser(Subroutines):
     def program(self) -> Program:
         """Read the version line and all statements."""
         self._version()
-        try:
-            while self.token.kind != "end":
-                self.statement()
-        except Jump:
-            pass  # "end"
+        mistakes: dict[str, CircuitError] = {}
+        with suppress(Jump):  # "end"
+            while self.token.kind != "end" and len(mistakes) < _MOST_MISTAKES:
+                begin, nesting = self.at, self.nesting
+                try:
+                    self.statement()
+                except CircuitError as error:
+                    mistakes.setdefault(error.problem, error)
+                    if (end := self._end_of_plain(begin)) is None:
+                        break
+                    self.at, self.nesting = end, nesting
+        if len(mistakes) > 1:
+            raise SourceErrors(f"{len(mistakes)} mistakes", [*mistakes.values()])
+        for mistake in mistakes.values():
+            raise mistake
         self.out.may_fail = self.may_fail
         settle(self.out, self.source)
+        self.out.content = content_of(self.version, self.tokens, self.directives)
         return self.out
+
+    def _end_of_plain(self, begin: int) -> int | None:
+        """Return where a statement ends that only acts on qubits and bits; None for any other."""
+        first = self.tokens[begin]
+        if first.kind != "id" or first.text in _STATEMENTS_3.keys() - _PLAIN:
+            return None
+        if isinstance(self.symbols.get(first.text), Variable):
+            return None
+        for at in range(begin, len(self.tokens)):
+            word = self.tokens[at].text
+            if word in ("{", "}") or word in self.subroutines:
+                return None
+            if word == ";":
+                return at + 1
+        return None
 
     def _version(self) -> None:
         self.version = self.out.version = version_of(self.source.text)
@@ -173,6 +205,12 @@ class Parser(Subroutines):
 
 
 _Handler = Callable[[Parser, Token], None]
+
+#: Mistakes of one circuit that are told at once.
+_MOST_MISTAKES = 10
+
+#: Statements that declare nothing and have no blocks, besides gates and what sets bits.
+_PLAIN = frozenset({"measure", "reset", "barrier", "delay"})
 
 #: ``name += value;``
 _UPDATES = frozenset({"+=", "-=", "*=", "/=", "%=", "**=", "&=", "|=", "^=", "~=", "<<=", ">>="})

@@ -1,8 +1,9 @@
 """OpenQASM text to tokens, and places in the text.
 
-Rules: one regular expression reads both versions of the language; comments, annotations and
-pragmas are dropped here. An ``@`` begins an annotation, to the end of its line, where a statement
-can begin, and nowhere else. Every mistake carries an offset that `place_at` turns into line:column.
+Rules: one regular expression reads both versions of the language; comments are dropped here,
+annotations and pragmas (*directives*) are put aside. An ``@`` begins an annotation, to the end of
+its line, where a statement can begin, and nowhere else. Every mistake carries an offset that
+`place_at` turns into line:column.
 """
 
 from __future__ import annotations
@@ -20,7 +21,11 @@ NESTING = 50
 
 
 class Token(NamedTuple):
-    """`kind`: "id", "int", "real", "duration", "string", "op" or "end"; `start` is an offset."""
+    """`start` is an offset.
+
+    `kind`: "id", "int", "real", "duration", "string", "op" or "end"; of what is put aside,
+    "directive".
+    """
 
     kind: str
     text: str
@@ -29,7 +34,8 @@ class Token(NamedTuple):
 
 _TOKEN = re.compile(
     r"""
-      (?P<skip>\s+|//[^\r\n]*|/\*.*?\*/|\A\ufeff|\#pragma\b[^\r\n]*)
+      (?P<skip>\s+|//[^\r\n]*|/\*.*?\*/|\A\ufeff)
+    | (?P<hash>\#pragma\b[^\r\n]*)
     | (?P<pragma>pragma\b)
     | (?P<at>@)
     | (?P<unclosed>/\*)
@@ -57,22 +63,25 @@ _LOOK_BACK = 100
 _HEADS = frozenset({"if", "while"})
 
 
-def tokenize(source: Source) -> list[Token]:
-    """Split a text; the last token is of kind "end".
+def tokenize(source: Source) -> tuple[list[Token], list[Token]]:
+    """Split a text into tokens, the last of kind "end", and directives.
 
     Raises:
         CircuitError: A character is no part of OpenQASM.
     """
     text = source.text
     tokens: list[Token] = []
+    directives: list[Token] = []
     start: int | None = 0
     while start is not None:
-        start = _tokenize_from(start, source, tokens)
+        start = _tokenize_from(start, source, tokens, directives)
     tokens.append(Token("end", "", len(text.rstrip())))
-    return tokens
+    return tokens, directives
 
 
-def _tokenize_from(start: int, source: Source, tokens: list[Token]) -> int | None:
+def _tokenize_from(
+    start: int, source: Source, tokens: list[Token], directives: list[Token]
+) -> int | None:
     """Append what follows `start`, up to an annotation; return where to go on after it."""
     new = tuple.__new__  # half the time of Token(…), and there are many
     for match in _TOKEN.finditer(source.text, start):
@@ -82,8 +91,10 @@ def _tokenize_from(start: int, source: Source, tokens: list[Token]) -> int | Non
         if kind in _RARE:
             if kind in ("bad", "unclosed"):
                 raise _bad_character(source, match.start())
-            if _begins_statement(tokens):
+            if kind == "hash" or _begins_statement(tokens):
                 end = _LINE_END.search(source.text, match.start())
+                line = source.text[match.start() : end.start() if end else None]
+                directives.append(Token("directive", line.rstrip(), match.start()))
                 return end.start() if end else None
             kind = "op" if kind == "at" else "id"
         tokens.append(new(Token, (kind, match[0], match.start())))
@@ -91,7 +102,7 @@ def _tokenize_from(start: int, source: Source, tokens: list[Token]) -> int | Non
 
 
 #: Kinds of tokens that need a second look.
-_RARE = frozenset({"at", "pragma", "bad", "unclosed"})
+_RARE = frozenset({"at", "hash", "pragma", "bad", "unclosed"})
 
 
 def _begins_statement(tokens: list[Token]) -> bool:
@@ -118,11 +129,15 @@ def _bad_character(source: Source, offset: int) -> CircuitError:
 
 
 class Cursor:
-    """The tokens of a text, one after the other; `at` is the next one's number."""
+    """The tokens of a text, one after the other; `at` is the next one's number.
+
+    Attributes:
+        directives: Of the text; no part of `tokens`.
+    """
 
     def __init__(self, source: Source) -> None:
         self.source = source
-        self.tokens = tokenize(source)
+        self.tokens, self.directives = tokenize(source)
         self.at = 0
         self.nesting = 0
 

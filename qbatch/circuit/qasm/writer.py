@@ -1,4 +1,4 @@
-"""Qiskit circuits to OpenQASM text: what drivers send, what Python functions made.
+"""Qiskit circuits to OpenQASM text.
 
 Ours, because Qiskit's exporters round angles near fractions of pi, and name gates by where they lie
 in memory (`unitary_140684370298640`), so that the same circuit has another text, hence another id,
@@ -16,17 +16,13 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-from qbatch.circuit.fitting import Fit, translated
 from qbatch.circuit.program import FUNCTIONS
 from qbatch.circuit.qasm.names import BUILTIN, CONSTANTS, KEYWORDS, PAPER, QELIB1, STDGATES
-from qbatch.circuit.reading import build
 from qbatch.circuit.unitaries.pairs import exact_pair, is_pair
 from qbatch.errors import CircuitError, Place
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
-
-    from qbatch.circuit.circuit import Circuit
 
 Version = Literal["2.0", "3.0"]
 
@@ -47,88 +43,25 @@ _WORDS = frozenset(
     | {"rotr", "stdgates", "duration", "hardware", "qasm", "defcalgrammar"}
 )
 
+#: A function as Qiskit prints it -> as the language has it; angles are real.
+_SPELT = {"asin": "arcsin", "acos": "arccos", "atan": "arctan", "conj": ""}
+_QISKITS = re.compile(rf"\b(?:{'|'.join(_SPELT)})(?=\()")
+
 #: Definitions within definitions.
 _DEEPEST = 60
-
-#: Texts with holes for angles, kept by all that shapes them.
-_texts: dict[tuple[object, ...], _Text] = {}
-_KEPT = 256
-
-
-def program_text(
-    circuit: Circuit,
-    values: Mapping[str, float],
-    version: Version = "2.0",
-    *,
-    register: str | None = None,
-    fit: Fit | None = None,
-) -> str:
-    """Write `circuit` with its parameters bound: the program as sent to a cloud.
-
-    Args:
-        circuit: Read, translated and written once; then only angles are filled in.
-        values: One for each of ``circuit.facts.parameters``; others are ignored.
-        version: Of OpenQASM.
-        register: Name of one classical register that takes the place of all, bits in the same
-            order, and then all qubits stand in one register too; None keeps the registers.
-        fit: What it is translated to; None: it stays as it was written.
-
-    Raises:
-        CircuitError: A parameter has no value, the circuit does not fit, or it cannot be written
-            in this version.
-    """
-    for name in circuit.facts.parameters:
-        if name not in values:
-            raise CircuitError(Place(circuit.name), f"no value for input '{name}'")
-    key = (circuit.sha256, version, register, fit)
-    text = _texts.get(key)
-    if text is None:
-        place, built = Place(circuit.name), build(circuit)
-        if fit is not None:
-            built = translated(built, fit, place)
-        is_physical = fit is not None and fit.num_qubits > 0
-        writer = _Writer(built, version, place, register, holes=True, is_physical=is_physical)
-        text = _Text(writer)
-        if len(_texts) >= _KEPT:
-            _texts.pop(next(iter(_texts)), None)
-        _texts[key] = text
-    from qiskit.exceptions import QiskitError
-
-    try:
-        return text.fill(values)
-    except (QiskitError, ArithmeticError, ValueError, TypeError) as error:
-        raise CircuitError(Place(circuit.name), f"cannot be bound: {error}") from error
 
 
 def qasm2_text(circuit: QuantumCircuit, place: Place) -> str:
     """Write a Qiskit circuit without free parameters as OpenQASM 2; errors are told at `place`."""
-    return _Writer(circuit, "2.0", place).text()
+    return Writer(circuit, "2.0", place).text()
 
 
 def qasm3_text(circuit: QuantumCircuit, place: Place) -> str:
     """Write a Qiskit circuit as OpenQASM 3, free parameters as inputs; errors are at `place`."""
-    return _Writer(circuit, "3.0", place).text()
+    return Writer(circuit, "3.0", place).text()
 
 
-class _Text:
-    """A text with holes where angles depend on parameters."""
-
-    def __init__(self, writer: _Writer) -> None:
-        self._pieces = re.split("\0\\d+\0", text := writer.text())
-        self._angles = [writer.holes[int(n)] for n in re.findall("\0(\\d+)\0", text)]
-
-    def fill(self, values: Mapping[str, float]) -> str:
-        parts = [self._pieces[0]]
-        for angle, piece in zip(self._angles, self._pieces[1:], strict=True):
-            parts += (_decimal(_bound(angle, values)), piece)
-        return "".join(parts)
-
-
-def _bound(angle: Any, values: Mapping[str, float]) -> float:
-    return float(angle.bind({p: float(values[p.name]) for p in angle.parameters}))
-
-
-def _decimal(number: float) -> str:
+def decimal(number: float) -> str:
     """Write a number so that both versions of OpenQASM read exactly it."""
     if not math.isfinite(number):
         raise ArithmeticError(f"the angle {number} is not finite")
@@ -144,9 +77,13 @@ def _is_open(op: Any) -> bool:
     return bool(controls) and op.ctrl_state != 2**controls - 1
 
 
+def _plain(name: str) -> str:
+    return re.sub(r"\W", "_", name.replace("[", "_").replace("]", ""))
+
+
 def _identifier(name: str, taken: set[str]) -> str:
     """Return a name that OpenQASM takes and that is not `taken`, and take it."""
-    plain = re.sub(r"\W", "_", name.replace("[", "_").replace("]", ""))
+    plain = _plain(name)
     if not re.match(r"[^\W\d]", plain) or plain in KEYWORDS:
         plain = f"r{plain}"
     found, number = plain, 1
@@ -157,7 +94,22 @@ def _identifier(name: str, taken: set[str]) -> str:
     return found
 
 
-class _Writer:
+class Writer:
+    """One circuit on its way to text.
+
+    Args:
+        circuit: To be written.
+        version: Of OpenQASM.
+        place: Of errors.
+        register: See `circuit.sent.program_text`.
+        holes: In place of each angle that depends on parameters, its number N is written
+            between two NULs.
+        is_physical: Qubits are written as ``$N``.
+
+    Attributes:
+        holes: The angles of the holes, by N.
+    """
+
     def __init__(
         self,
         circuit: QuantumCircuit,
@@ -193,7 +145,7 @@ class _Writer:
 
     def _declare(self, register: str | None) -> None:
         circuit = self.circuit
-        self._inputs = {p: self._identifier(p.name) for p in circuit.parameters}
+        self._inputs = {p: self._input(p.name) for p in circuit.parameters}
         bit_word, qubit_word = ("creg", "qreg") if self.version == "2.0" else ("bit", "qubit")
         self._cregs: dict[str, str] = {}
         self.declarations: list[str] = []
@@ -219,6 +171,19 @@ class _Writer:
             for register in circuit.cregs
             if register.size == 1 and (name := self._cregs.get(register.name))
         }
+
+    def _input(self, name: str) -> str:
+        """Return a free parameter's name in the text: its own, ``v_0`` for ``v[0]``.
+
+        A person sweeps it by that name, so it is never changed in silence.
+        """
+        written = self._identifier(name)
+        if not self._make_holes and written not in (name, _plain(name)):
+            raise self._error(
+                f"the parameter '{name}' has a name that OpenQASM has given already; rename it, to "
+                f"'{_plain(name)}_' say"
+            )
+        return written
 
     def _identifier(self, name: str) -> str:
         if self.version == "2.0":
@@ -290,8 +255,8 @@ class _Writer:
         if self.version == "2.0":
             raise self._error("OpenQASM 2 has no delay")
         if op.unit not in ("dt", "ns", "us", "ms", "s"):
-            return f"delay[{_decimal(float(op.duration) * 1000)}ns] {qubit};"
-        amount = op.duration if op.unit == "dt" else _decimal(op.duration)
+            return f"delay[{decimal(float(op.duration) * 1000)}ns] {qubit};"
+        amount = op.duration if op.unit == "dt" else decimal(op.duration)
         return f"delay[{amount}{op.unit}] {qubit};"
 
     def _gate(self, op: Any, qubits: Sequence[str], clbits: Sequence[str]) -> Iterable[str]:
@@ -321,7 +286,7 @@ class _Writer:
     def _angle(self, angle: Any) -> str:
         if not getattr(angle, "parameters", None):
             try:
-                return _decimal(float(angle))
+                return decimal(float(angle))
             except (TypeError, ValueError, ArithmeticError) as error:
                 raise self._error(f"the angle {angle!r} is no real number") from error
         if self._formal is not None and not set(angle.parameters) <= self._formal:
@@ -332,7 +297,7 @@ class _Writer:
         from qiskit.circuit import Parameter
 
         names = {p: Parameter(self._inputs.get(p, p.name)) for p in angle.parameters}
-        return str(angle.subs(names))
+        return _QISKITS.sub(lambda found: _SPELT[found[0]], str(angle.subs(names)))
 
     def _definition(self, op: Any) -> QuantumCircuit:
         if is_pair(op):

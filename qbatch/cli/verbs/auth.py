@@ -23,17 +23,20 @@ _COLOURS = {"ok": "green", "none": "yellow"}
 @trust_option
 @json_option
 def auth(manifest: Path | None, trust: bool, as_json: bool) -> int:
-    """Say where each cloud's credential comes from, and test it with one harmless call.
+    """Say where each cloud's credential comes from and goes, and test it with one harmless call.
 
     Without MANIFEST: every cloud, by the environment. Never shows a credential. Exit code 7 when
-    one that is set is refused or one that MANIFEST needs is missing, 8 when a cloud is out of
-    reach. Without MANIFEST it is also 7 when no cloud has a credential.
+    one that is set is refused or one that MANIFEST needs is missing, 6 when one would go where you
+    did not allow, 8 when a cloud is out of reach. Without MANIFEST it is also 7 when no cloud has
+    a credential.
     """
     from qbatch.cli.clouds import find_accounts
+    from qbatch.cli.permits import surroundings_of
     from qbatch.manifest import load_manifest
 
     loaded = None if manifest is None else load_manifest(manifest, trust=trust)
-    clouds = [each for each in find_accounts(loaded) if each.provider != "local"]
+    around = surroundings_of(loaded, trust=trust)
+    clouds = [each for each in find_accounts(loaded, around) if each.provider != "local"]
     verdicts = examine(clouds)
     if loaded is not None:
         verdicts = [each for each in verdicts if each.account.backends]
@@ -52,7 +55,8 @@ class Verdict:
     """What came of testing an account.
 
     Attributes:
-        word: "ok", "none" (no credential), "refused", "out of reach".
+        word: "ok", "none" (no credential), "withheld" (it may not go there), "refused", "out of
+            reach".
         targets: Machines it may run on, once it was taken.
         error: What is wrong.
     """
@@ -80,6 +84,7 @@ class Verdict:
             "provider": self.account.provider,
             "backends": list(self.account.backends),
             "credential": self.account.source,
+            "goes_to": list(self.account.hosts),
             "verdict": self.word,
             "targets": self.targets,
             "advice": self.advice,
@@ -104,8 +109,10 @@ def examine(accounts: list[Account]) -> list[Verdict]:
 
 
 def _word(account: Account, error: Exception | None) -> str:
-    from qbatch.errors import CredentialsError, Refused
+    from qbatch.errors import CredentialsError, Elsewhere, Refused
 
+    if isinstance(error, Elsewhere):
+        return "withheld"
     if isinstance(error, CredentialsError):
         return "refused" if account.source else "none"
     return "refused" if isinstance(error, Refused) else "out of reach"
@@ -116,7 +123,7 @@ def _tell(verdict: Verdict) -> None:
 
     account = verdict.account
     word = click.style(verdict.word.ljust(12), fg=_COLOURS.get(verdict.word, "red"))
-    said = [account.source] if account.source else []
+    said = [f"{account.source} to {', '.join(account.hosts)}"] if account.source else []
     if verdict.word == "ok":
         said.append(f"taken; {count_of(verdict.targets, 'target')}")
     elif verdict.advice:
@@ -130,6 +137,8 @@ def _code(verdicts: list[Verdict], *, is_manifest: bool) -> int:
     words = {verdict.word for verdict in verdicts}
     if "refused" in words or (is_manifest and "none" in words):
         return Exit.CREDENTIALS
+    if "withheld" in words:
+        return Exit.NO_CONSENT
     if "out of reach" in words:
         return Exit.UNREACHABLE
     return Exit.CREDENTIALS if words == {"none"} else Exit.DONE

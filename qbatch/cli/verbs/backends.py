@@ -43,11 +43,12 @@ def backends(
     no credential or refuses it, 8 when one is out of reach.
     """
     from qbatch.cli.clouds import find_accounts
+    from qbatch.cli.permits import surroundings_of
     from qbatch.executor.enquire import enquire
     from qbatch.manifest import load_manifest
 
     loaded = None if manifest is None else load_manifest(manifest, trust=trust)
-    accounts = find_accounts(loaded, provider)
+    accounts = find_accounts(loaded, surroundings_of(loaded, trust=trust), provider)
     usable = {each.name: each.driver for each in accounts if each.driver and not each.error}
     if calibration is not None:
         return _tell_calibrations(usable, None if calibration == "latest" else calibration)
@@ -111,7 +112,7 @@ def _facts(account: Account, found: Sequence[Target] | ProviderError | None) -> 
 
 
 def _target_facts(account: Account, target: Target) -> dict[str, Any]:
-    from qbatch.cli.bits import kept_verdict
+    from qbatch.cli.bit_order import kept_verdict
 
     price = target.price
     return {

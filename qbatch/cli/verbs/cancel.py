@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+from qbatch.cli.completing import complete_points
 from qbatch.cli.options import (
     json_option,
+    no_report_option,
     only_expression_option,
     out_option,
     run_argument,
+    trust_option,
     yes_option,
 )
 
@@ -22,10 +25,11 @@ if TYPE_CHECKING:
 
 @click.command()
 @run_argument
-@click.argument("points", nargs=-1)
+@click.argument("points", nargs=-1, shell_complete=complete_points)
 @only_expression_option
-@click.option("--no-report", is_flag=True, help="Write no report; `qbatch report` can later.")
+@no_report_option
 @out_option
+@trust_option
 @yes_option
 @json_option
 def cancel(
@@ -34,6 +38,7 @@ def cancel(
     expression: str | None,
     no_report: bool,
     out: Path | None,
+    trust: bool,
     yes: bool,
     as_json: bool,
 ) -> int:
@@ -43,25 +48,31 @@ def cancel(
     bills for a cancelled job is its own affair. `qbatch run` would submit cancelled points again.
     Exit code 0 when nothing that was meant is in flight any more, 9 while something is.
     """
-    from qbatch.cli.attended import attend
+    from qbatch.cli.in_flight import ask_clouds
+    from qbatch.cli.permits import surroundings_of
     from qbatch.cli.runs import ask, choose, open_named
     from qbatch.executor.attend import cancel_run
     from qbatch.report.numbers import count_of
 
     with open_named(run, out) as opened:
         folder = opened.folder
+        around = surroundings_of(opened.manifest, trust=trust)
         is_all = not (points or expression)
-        meant = {each.id for each in opened.in_flight()}  # removed points too
+        meant = {each.job.id for each in opened.in_flight()}  # removed points too
+        number = len(meant)
         if not is_all:
-            meant &= {each.id for each in choose(opened, points, expression)}
+            meant &= {each.job.id for each in choose(opened, points, expression, is_exact=True)}
         if not is_all and not meant:
             click.echo("none of these points is in flight", err=True)
             return 0
         if meant:
-            ask(f"Cancel {count_of(len(meant), 'job')} of {folder}?", yes=yes)
-    return attend(
+            ask(f"Cancel {len(meant)} of {count_of(number, 'job')} of {folder}?", yes=yes)
+    return ask_clouds(
         lambda observer: cancel_run(
-            folder, None if is_all else meant.__contains__, observer=observer
+            folder,
+            None if is_all else meant.__contains__,
+            observer=observer,
+            surroundings=around,
         ),
         lambda after: _judge(after, meant),
         as_json=as_json,
@@ -72,4 +83,4 @@ def cancel(
 def _judge(run: Run, meant: set[str]) -> Exit:
     from qbatch.cli.exits import Exit
 
-    return Exit.PENDING if any(p.id in meant for p in run.in_flight()) else Exit.DONE
+    return Exit.PENDING if any(p.job.id in meant for p in run.in_flight()) else Exit.DONE

@@ -38,10 +38,10 @@ def check(run: Path, junit: Path | None, out: Path | None, as_json: bool) -> int
     would tell.
     """
     from qbatch.cli.exits import Exit
-    from qbatch.cli.runs import check_points, open_named
+    from qbatch.cli.runs import check_points, open_analysed
     from qbatch.report.judging import judge_run, overall
 
-    opened = open_named(run, out)
+    opened = open_analysed(run, out)
     check_points(opened)
     results = judge_run(opened)
     if as_json:

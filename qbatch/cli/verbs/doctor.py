@@ -14,6 +14,7 @@ from qbatch.errors import SnapshotError
 if TYPE_CHECKING:
     from qbatch.cli.findings import Finding
     from qbatch.manifest import Manifest
+    from qbatch.providers import Surroundings
 
 _COLOURS = {"ok": "green", "note": "cyan", "warning": "yellow", "wrong": "red"}
 
@@ -43,21 +44,28 @@ def doctor(
     Versions, clock, disk, durability and locks; with RUN or a MANIFEST that was run, also every
     page and result of its folder, and what can be done about damage; with --bits an asymmetric
     state on each target, whose verdict `qbatch backends` shows. Exit code 0 when nothing is wrong,
-    7 credentials, 8 out of reach, 9 the run folder, 1 anything else.
+    7 credentials, 6 one that would go where it may not, 8 out of reach, 9 the run folder, 1
+    anything else.
     """
     from qbatch.cli.findings import look_at_clouds, look_at_machine, look_at_run
+    from qbatch.cli.permits import surroundings_of
 
     if repair and subject is None:
         raise click.UsageError("--repair needs a run folder, or the manifest that was run")
     folder, manifest = _subject(subject, trust=trust)
+    around = surroundings_of(manifest, trust=trust)
     if bits and manifest is None:
         raise click.UsageError("--bits needs a manifest: whose targets?")
-    looks = (look_at_machine(folder), look_at_run(folder, repair=repair), look_at_clouds(manifest))
+    looks = (
+        look_at_machine(folder),
+        look_at_run(folder, repair=repair),
+        look_at_clouds(manifest, around),
+    )
     findings = [finding for look in looks for finding in look]
     if not as_json:
         _tell(findings)
     if bits and manifest is not None:
-        tested = _test_bits(manifest, yes=yes)
+        tested = _test_bits(manifest, around, yes=yes)
         if not as_json:
             _tell(tested)
         findings += tested
@@ -67,8 +75,8 @@ def doctor(
 
 
 def _weight(code: int) -> int:
-    """Credentials first, then reach, then the folder, then the rest."""
-    return [7, 8, 9, 1].index(code)
+    """Credentials and where they go first, then reach, then the folder, then the rest."""
+    return [7, 6, 8, 9, 1].index(code)
 
 
 def _subject(subject: Path | None, *, trust: bool) -> tuple[Path, Manifest | None]:
@@ -88,10 +96,10 @@ def _subject(subject: Path | None, *, trust: bool) -> tuple[Path, Manifest | Non
         return subject if subject.is_dir() else subject.parent, None
 
 
-def _test_bits(manifest: Manifest, *, yes: bool) -> list[Finding]:
+def _test_bits(manifest: Manifest, around: Surroundings, *, yes: bool) -> list[Finding]:
     from qbatch.cli.findings import try_bit_order
 
-    return try_bit_order(manifest, yes=yes)
+    return try_bit_order(manifest, around, yes=yes)
 
 
 def _tell(findings: list[Finding]) -> None:

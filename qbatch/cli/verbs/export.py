@@ -36,9 +36,9 @@ _BINARY = ("netcdf", "parquet", "capsule")
 def export(run: Path, format_: str, output: Path | None, out: Path | None) -> None:
     """Write RUN's results as a table or a document."""
     from qbatch.cli.files import named_by_person
-    from qbatch.cli.runs import open_named
+    from qbatch.cli.runs import open_analysed
 
-    opened = open_named(run, out)
+    opened = open_analysed(run, out)
     with named_by_person():
         _write(opened, format_, output)
     if format_ == "oqc-snapshot":

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from qbatch.cli.completing import complete_points
 from qbatch.cli.options import only_expression_option, out_option, run_argument, yes_option
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @run_argument
-@click.argument("points", nargs=-1)
+@click.argument("points", nargs=-1, shell_complete=complete_points)
 @only_expression_option
 @click.option("--removed", is_flag=True, help="Points that the manifest has no more.")
 @out_option
@@ -45,13 +46,14 @@ def forget(
             _delete(folder)
             click.echo(f"forgot {folder}", err=True)
             return
-        chosen = opened.removed() if removed else choose(opened, points, expression)
-        ids = [point.id for point in chosen]
+        chosen = opened.removed() if removed else choose(opened, points, expression, is_exact=True)
+        ids = list(dict.fromkeys(point.id for point in chosen))
         told = _told_cost(opened, set(ids))
     if ids:
-        ask(f"Forget {count_of(len(ids), 'point')} of {folder} with all results{told}?", yes=yes)
+        part = f"{len(ids)} of {count_of(number, 'point')}"
+        ask(f"Forget {part} of {folder} with all results{told}?", yes=yes)
         _forget(folder, ids)
-    click.echo(f"forgot {count_of(len(ids), 'point')} of {folder}", err=True)
+    click.echo(f"forgot {len(ids)} of {count_of(number, 'point')} of {folder}", err=True)
 
 
 def _check_nothing_is_out(run: Run) -> None:
@@ -83,7 +85,8 @@ def _forget(folder: Path, ids: list[str]) -> None:
     from qbatch.snapshot import Snapshot
 
     with Snapshot(folder) as snapshot:
-        snapshot.forget(ids)
+        before = int(snapshot.meta().get("forgotten") or 0)
+        snapshot.set_meta(forgotten=str(before + snapshot.forget(ids)))
 
 
 def _delete(folder: Path) -> None:

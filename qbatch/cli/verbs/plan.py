@@ -47,28 +47,40 @@ def plan(
 ) -> None:
     """Show what `qbatch run MANIFEST` would do, and why; run nothing."""
     from qbatch.cli.files import named_by_person
-    from qbatch.cli.reasons import explain
+    from qbatch.cli.permits import surroundings_of
+    from qbatch.cli.reasons import explain, jobs_known
     from qbatch.cli.runs import folder_of
     from qbatch.cli.targets import check_selection, describe, open_drivers
-    from qbatch.plan import check_targets, expand_file, notices, priced, save_plan, select
+    from qbatch.plan import (
+        check_targets,
+        expand_file,
+        notices,
+        pieces_of,
+        priced,
+        save_plan,
+        select,
+    )
     from qbatch.plan.pricing.limits import limits_of, shortfalls
     from qbatch.report.files import replacing
     from qbatch.report.numbers import count_of
 
     made = expand_file(manifest, overrides=overrides, trust=trust)
     check_selection(made, expression)
-    drivers = open_drivers(made.manifest, made.manifest.backends)
+    drivers = open_drivers(made, surroundings_of(made.manifest, trust=trust))
     targets = priced(describe(drivers), made)
     check_targets(made, targets, drivers)
     only = None if expression is None else select(expression, made.axes, made.manifest)
     summary = made.summary(targets, only, drivers=drivers)
     few = 0 if as_json else LISTED
     limit = made.num_points if all_points else few
-    told = explain(made, folder_of(made.manifest, out), only, limit=limit)
+    folder = folder_of(made.manifest, out)
+    told = explain(made, folder, only, limit=limit)
+    wanted = pieces_of(jobs_known(folder))
+    left = made.summary(targets, only, drivers=drivers, pieces_of=wanted)
     if as_json:
-        _tell_json(made, summary, told, all_points)
+        _tell_json(made, summary, left, told, all_points)
     else:
-        _tell(made, summary, told)
+        _tell(made, summary, left, told)
         limits = limits_of(made.manifest, {})
         for notice in (*shortfalls(limits, summary, made.prices.rates), *notices(made, targets)):
             click.echo(notice, err=True)
@@ -80,9 +92,12 @@ def plan(
         click.echo(f"wrote {output}: {count_of(number, 'point')}", err=True)
 
 
-def _tell_json(made: Plan, summary: PlanSummary, told: Survey, all_points: bool) -> None:
+def _tell_json(
+    made: Plan, summary: PlanSummary, left: PlanSummary, told: Survey, all_points: bool
+) -> None:
     facts: dict[str, Any] = {"name": made.manifest.name, **summary.to_dict()}
     facts["would_run"] = sum(number for why, number in told.counts.items() if why.runs)
+    facts["left"] = {"jobs": left.jobs, "shots": left.shots, "prices": left.prices}
     facts["why"] = {why.value: number for why, number in told.counts.items()}
     if all_points:
         facts["list"] = [_facts(reason) for reason in told.first]
@@ -97,6 +112,7 @@ def _facts(reason: Reason) -> dict[str, Any]:
         "circuit": point.circuit,
         "backend": point.backend,
         "shots": point.shots,
+        "done": reason.done,
         "repeat": point.repeat,
         "parameters": dict(point.parameters),
         "why": reason.why.value,
@@ -106,12 +122,12 @@ def _facts(reason: Reason) -> dict[str, Any]:
     }
 
 
-def _tell(made: Plan, summary: PlanSummary, told: Survey) -> None:
-    from qbatch.cli.tables import format_table
+def _tell(made: Plan, summary: PlanSummary, left: PlanSummary, told: Survey) -> None:
+    from qbatch.cli.tables import format_table, wrapped
     from qbatch.cli.words import headline
-    from qbatch.report.numbers import whole
+    from qbatch.notation import whole
 
-    click.echo(headline(made.manifest.name, summary))
+    click.echo(wrapped(headline(made.manifest.name, summary)))
     rows = [
         [
             each.backend,
@@ -126,6 +142,8 @@ def _tell(made: Plan, summary: PlanSummary, told: Survey) -> None:
     ]
     head = ["backend", "target", "points", "shots", "composite jobs", "price", "formula"]
     click.echo(format_table(head, rows, indent="  "))
+    if left.jobs and (left.jobs, left.shots) != (summary.jobs, summary.shots):
+        click.echo(f"of that is left to run: {headline('', left)}")
     _tell_reasons(told)
 
 
@@ -142,13 +160,15 @@ def _unpriced(unit: str) -> str:
 
 
 def _tell_reasons(told: Survey) -> None:
-    from qbatch.report.numbers import whole
+    from qbatch.cli.tables import wrapped
+    from qbatch.notation import whole
 
     words = (f"{whole(number)} {why.value}" for why, number in told.counts.items())
-    click.echo("why: " + (", ".join(words) or "nothing"))
+    click.echo(wrapped("why: " + (", ".join(words) or "nothing")))
     width = max((len(reason.point.name) for reason in told.first), default=0)
     for reason in told.first:
-        click.echo(f"  {reason.point.id[:8]}  {reason.point.name.ljust(width)}  {reason}")
+        line = f"  {reason.point.id[:8]}  {reason.point.name.ljust(width)}  {reason}"
+        click.echo(wrapped(line, " " * 12))
     more = told.counts.total() - len(told.first)
     if more:
         click.echo(f"  and {whole(more)} more; --all lists them, -k selects")

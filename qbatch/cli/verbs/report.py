@@ -29,14 +29,17 @@ _FORMATS = ("md", "html", "csv", "json", "netcdf", "parquet")
 )
 @out_option
 def report(run: Path, formats: tuple[str, ...], to: Path | None, out: Path | None) -> None:
-    """Write the report of RUN again: pages, figures, tables."""
+    """Write the report of RUN again: pages, figures, tables.
+
+    Where RUN is the manifest, with the analysis, checks and figures that it has now.
+    """
     from contextlib import nullcontext
 
     from qbatch.cli.files import named_by_person
-    from qbatch.cli.runs import open_named
+    from qbatch.cli.runs import open_analysed
     from qbatch.report import write_report
 
-    opened = open_named(run, out)
+    opened = open_analysed(run, out)
     with named_by_person() if to else nullcontext():
         written = write_report(opened, formats or None, to)
     for path in written:

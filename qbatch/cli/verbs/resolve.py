@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from qbatch.cli.completing import complete_points
 from qbatch.cli.options import out_option, run_argument, yes_option
 
 #: What clouds call jobs; it becomes a part of an address.
@@ -16,7 +17,7 @@ _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,199}")
 
 @click.command()
 @run_argument
-@click.argument("point")
+@click.argument("point", shell_complete=complete_points)
 @click.option("--adopt", metavar="ID", help="It was taken: ID is its job at the provider.")
 @click.option("--resubmit", is_flag=True, help="It was not taken: `qbatch run` buys it again.")
 @click.option("--give-up", is_flag=True, help="Count it as failed: `qbatch run` buys it again.")

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
 from qbatch.cli.options import (
     json_option,
+    max_cost_option,
+    no_report_option,
     only_expression_option,
     out_option,
     run_argument,
@@ -20,7 +23,8 @@ from qbatch.cli.options import (
 @click.command()
 @run_argument
 @only_expression_option
-@click.option("--no-report", is_flag=True, help="Write no report; `qbatch report` can later.")
+@max_cost_option
+@no_report_option
 @out_option
 @trust_option
 @yes_option
@@ -28,6 +32,7 @@ from qbatch.cli.options import (
 def retry(
     run: Path,
     expression: str | None,
+    max_cost: tuple[str, ...],
     no_report: bool,
     out: Path | None,
     trust: bool,
@@ -35,11 +40,13 @@ def retry(
     as_json: bool,
 ) -> int:
     """Run the failed and cancelled points of RUN again, as its manifest has them now."""
-    from qbatch.cli.conduct import conduct
     from qbatch.cli.consent import Consent
+    from qbatch.cli.running import run_manifest
     from qbatch.cli.runs import open_named
     from qbatch.cli.targets import expand_chosen
     from qbatch.errors import SelectionError
+    from qbatch.executor import Options
+    from qbatch.plan.pricing.limits import parse_limits
 
     with open_named(run, out) as opened:
         meta, folder = opened.meta, opened.folder
@@ -49,11 +56,18 @@ def retry(
     if not manifest.is_file():
         raise SelectionError(f"{folder}: its manifest {manifest} is gone; put it back")
     overrides = tuple(json.loads(meta["overrides"]))
-    plan = expand_chosen(manifest, overrides, expression, trust=trust)
-    return conduct(
+    options = Options(
+        out=folder,
+        only="failed",
+        select=expression,
+        overrides=overrides,
+        trust=trust,
+        max_cost=parse_limits(max_cost),
+    )
+    return run_manifest(
         manifest,
-        Consent(overrides, expression, yes=yes),
-        {"out": folder, "only": "failed", "trust": trust, "plan": plan},
+        replace(options, plan=expand_chosen(manifest, options)),
+        Consent(yes=yes),
         as_json=as_json,
         report=not no_report,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -10,6 +11,8 @@ import click
 from qbatch.cli.options import (
     json_option,
     manifest_argument,
+    max_cost_option,
+    no_report_option,
     only_expression_option,
     out_option,
     overrides_option,
@@ -37,13 +40,7 @@ from qbatch.cli.options import (
 )
 @click.option("--frozen", is_flag=True, help="Refuse if qbatch.lock would change.")
 @click.option("--fresh", is_flag=True, help="Set the old run folder aside and begin anew.")
-@click.option(
-    "--max-cost",
-    "max_cost",
-    metavar="PRICE",
-    multiple=True,
-    help="Most that the run may cost in all, as in 5usd or 40credits. Repeatable.",
-)
+@max_cost_option
 @click.option(
     "--detach", is_flag=True, help="Submit what fits, then leave; `qbatch fetch` gets the results."
 )
@@ -60,7 +57,12 @@ from qbatch.cli.options import (
     nargs=2,
     help="With --rehearse: seconds a job queues at least and at most, instead of 60 and 3600.",
 )
-@click.option("--no-report", is_flag=True, help="Write no report; `qbatch report` can later.")
+@click.option(
+    "--check",
+    is_flag=True,
+    help="Where all is done, exit code 5 if a check fails, 4 if one is undecided.",
+)
+@no_report_option
 @out_option
 @trust_option
 @yes_option
@@ -78,6 +80,7 @@ def run(
     detach: bool,
     rehearse: bool,
     queues_s: tuple[float, float] | None,
+    check: bool,
     no_report: bool,
     out: Path | None,
     trust: bool,
@@ -89,10 +92,23 @@ def run(
     Running again does only what is missing. One Ctrl-C stops submitting and saves, two leave at
     once; `qbatch run` goes on from there.
     """
+    from qbatch.executor import Options
+    from qbatch.plan.pricing.limits import parse_limits
+
+    options = Options(
+        out=out,
+        fresh=fresh,
+        only=only,
+        select=expression,
+        overrides=overrides,
+        trust=trust,
+        fail_fast=fail_fast or None,
+        max_cost=parse_limits(max_cost),
+        detach=detach,
+    )
     if rehearse:
         from qbatch.cli.rehearsal import rehearse_manifest
         from qbatch.executor.rehearsal import QUEUES_S
-        from qbatch.plan.pricing.limits import parse_limits
 
         flags = {
             "--only": only,
@@ -100,6 +116,7 @@ def run(
             "--frozen": frozen,
             "--detach": detach,
             "--fresh": fresh,
+            "--check": check,
         }
         for flag in (flag for flag, given in flags.items() if given):
             raise click.UsageError(
@@ -107,36 +124,22 @@ def run(
             )
         return rehearse_manifest(
             manifest,
-            overrides=overrides,
-            expression=expression,
+            options,
             queues_s=sorted(queues_s or QUEUES_S),
-            max_cost=parse_limits(max_cost),
-            fail_fast=fail_fast,
-            trust=trust,
-            out=out,
             as_json=as_json,
             report=not no_report,
         )
     if queues_s:
         raise click.UsageError("--queue-s is for --rehearse only")
-    from qbatch.cli.conduct import conduct
     from qbatch.cli.consent import Consent
+    from qbatch.cli.running import run_manifest
     from qbatch.cli.targets import expand_chosen
-    from qbatch.plan.pricing.limits import parse_limits
 
-    return conduct(
+    return run_manifest(
         manifest,
-        Consent(overrides, expression, saved_plan, frozen=frozen, yes=yes),
-        {
-            "out": out,
-            "fresh": fresh,
-            "only": only,
-            "trust": trust,
-            "fail_fast": fail_fast or None,
-            "max_cost": parse_limits(max_cost),
-            "detach": detach,
-            "plan": expand_chosen(manifest, overrides, expression, trust=trust),
-        },
+        replace(options, plan=expand_chosen(manifest, options)),
+        Consent(saved_plan, frozen=frozen, yes=yes),
         as_json=as_json,
         report=not no_report,
+        check=check,
     )

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from qbatch.cli.completing import complete_points
 from qbatch.cli.options import json_option, only_expression_option, out_option, run_argument
-from qbatch.cli.tables import format_table
+from qbatch.cli.tables import format_table, wrapped
 from qbatch.job import JobState
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ OUTCOMES = 16
 
 @click.command()
 @run_argument
-@click.argument("point", required=False)
+@click.argument("point", required=False, shell_complete=complete_points)
 @only_expression_option
 @click.option(
     "--state",
@@ -48,9 +49,9 @@ def show(
     as_json: bool,
 ) -> None:
     """Show RUN's points, or one POINT in full, named as in the table or by its id's beginning."""
-    from qbatch.cli.runs import choose, open_named
+    from qbatch.cli.runs import choose, open_analysed
 
-    opened = open_named(run, out)
+    opened = open_analysed(run, out)
     if point is not None:
         one = opened[point]
         click.echo(
@@ -79,9 +80,10 @@ def _facts(point: PointResult) -> dict[str, Any]:
         "circuit": point.circuit,
         "backend": point.backend,
         "shots": point.shots,
+        "used": 0 if point.counts is None else point.counts.shots,
         "repeat": point.repeat,
         "parameters": dict(point.parameters),
-        "numbers": {name: _number(each) for name, each in point.estimates.items()},
+        "estimates": {name: _number(each) for name, each in point.estimates.items()},
         "error": point.job.error,
     }
 
@@ -116,17 +118,20 @@ def _facts_in_full(run: Run, point: PointResult) -> dict[str, Any]:
 
 
 def _tell_table(run: Run, points: Iterator[PointResult], limit: int | None) -> None:
-    from qbatch.report.numbers import short, whole
+    from qbatch.notation import whole
+    from qbatch.report.numbers import outcomes, short
 
     shown = list(islice(points, limit))
     names = list(dict.fromkeys(name for point in shown for name in point.estimates))
     rows = [
         [point.id[:8], point.name, point.state.value]
         + [short(point.estimates[name]) if name in point.estimates else "" for name in names]
+        + ([] if names else [outcomes(point.counts) if point.counts else ""])
         + [point.job.error]
         for point in shown
     ]
-    click.echo(format_table(["id", "point", "state", *names, "error"], rows))
+    heads = names or ["most frequent outcomes"]
+    click.echo(format_table(["id", "point", "state", *heads, "error"], rows))
     more = sum(1 for _ in points)
     if more:
         click.echo(f"and {whole(more)} more: --all shows them, -k EXPR selects", err=True)
@@ -136,16 +141,26 @@ def _tell_table(run: Run, points: Iterator[PointResult], limit: int | None) -> N
         click.echo(f"`qbatch show {run.folder} {shown[0].id[:8]}` shows one in full", err=True)
 
 
+def _shots(point: PointResult) -> str:
+    from qbatch.notation import whole
+
+    used = 0 if point.counts is None else point.counts.shots
+    told = f" wanted, {whole(used)} used" if used not in (0, point.shots) else ""
+    return f"{whole(point.shots)}{told}"
+
+
 def _in_full(run: Run, point: PointResult, all_rows: bool) -> str:
-    from qbatch.report.numbers import full, plain, whole
+    from qbatch.notation import whole
+    from qbatch.report.numbers import full, plain
 
     lines = {
         "point": point.name,
         "id": point.id,
         "state": point.state.value + (f": {point.job.error}" if point.job.error else ""),
+        **({"bought with": point.same_as} if point.same_as else {}),
         "circuit": point.circuit,
         "backend": point.backend,
-        "shots": whole(point.shots),
+        "shots": _shots(point),
         "repeat": str(point.repeat),
         "seed": str(point.seed),
         **{_unlike(name, "seed", "attempt"): plain(v) for name, v in point.parameters.items()},
@@ -162,7 +177,7 @@ def _in_full(run: Run, point: PointResult, all_rows: bool) -> str:
         parts.append(format_table(["outcome", "count"], [[bits, whole(n)] for bits, n in top]))
     if point.facts:
         parts.append(_pairs(dict(_flat(point.facts))))
-    if point.job.generation > 1:
+    if point.pieces or point.job.generation > 1:
         parts.append(_attempts(run, point))
     if log := run.log_of(point).strip():
         parts.append(f"log of the provider\n{log}")
@@ -182,7 +197,10 @@ def _unlike(parameter: str, *taken: str) -> str:
 
 def _pairs(pairs: dict[str, str]) -> str:
     width = max(map(len, pairs))
-    return "\n".join(f"{key.ljust(width)}  {value}" for key, value in pairs.items())
+    further = " " * (width + 2)
+    return "\n".join(
+        wrapped(f"{key.ljust(width)}  {value}", further) for key, value in pairs.items()
+    )
 
 
 def _attempts(run: Run, point: PointResult) -> str:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from qbatch.cli.options import json_option, out_option, run_argument
+from qbatch.cli.options import json_option, out_option
 
 if TYPE_CHECKING:
     from qbatch.snapshot import Run
@@ -22,18 +23,20 @@ MAX_FAILED = 10
 
 
 @click.command()
-@run_argument
+@click.argument("run", metavar="[RUN]", required=False, type=click.Path(path_type=Path))
 @out_option
 @click.option("-w", "--watch", is_flag=True, help="Follow the run until its runner stops.")
 @json_option
-def status(run: Path, out: Path | None, watch: bool, as_json: bool) -> int:
+def status(run: Path | None, out: Path | None, watch: bool, as_json: bool) -> int:
     """Say how far RUN is: a run folder, or the manifest that was run.
+
+    Without RUN, the run of this folder where there is one.
 
     Exit code 0 when all is done, 1 when points failed, 9 while work is pending.
     """
-    from qbatch.cli.runs import exit_of, open_named
+    from qbatch.cli.runs import exit_of, only_run, open_named
 
-    opened = open_named(run, out)
+    opened = open_named(run or out or only_run(), out)
     if watch:
         _watch(opened, as_json=as_json)
     facts = describe(opened)
@@ -46,11 +49,14 @@ def status(run: Path, out: Path | None, watch: bool, as_json: bool) -> int:
 
 def describe(run: Run) -> dict[str, Any]:
     """What `--json` says about a run."""
-    from qbatch.cli import inflight, ledger
+    from qbatch.cli import status_costs, status_jobs
     from qbatch.cli.runs import exit_of
 
     states = run.counts_by_state()
     flying = list(run.in_flight())
+    is_kept = "manifest" in run.meta
+    backends = run.manifest.backends if is_kept else {}
+    local = {name for name, backend in backends.items() if backend.provider == "local"}
     return {
         "name": run.name,
         "folder": str(run.folder),
@@ -59,9 +65,10 @@ def describe(run: Run) -> dict[str, Any]:
         "states": {state.value: number for state, number in states.items()},
         "exit_code": int(exit_of(states)),
         "spent": run.spent(),
-        "at_providers": inflight.at_providers(flying),
-        "held": [inflight.facts_of(each) for each in run.held()],
-        "ledger": ledger.facts_of(run),
+        "at_providers": status_jobs.at_providers(flying, local),
+        "forgotten": int(run.meta.get("forgotten") or 0),
+        "held": [status_jobs.facts_of(each) for each in run.held()],
+        "ledger": status_costs.facts_of(run),
     }
 
 
@@ -75,8 +82,13 @@ def _watch(run: Run, *, as_json: bool) -> None:
     if not run.is_running:
         return
     with closing(open_teller(as_json=as_json)) as teller:
-        states = run.counts_by_state()
-        teller.started(run.name, sum(states.values()), states.get(JobState.COMPLETED, 0))
+        states, began = run.counts_by_state(), run.meta.get("started_at")
+        before, ran_s = states.get(JobState.COMPLETED, 0), 0.0
+        if began:  # as the runner counts: what it did since it began
+            moment = datetime.fromisoformat(began)
+            before -= run.completed_since(moment)
+            ran_s = (datetime.now(UTC) - moment).total_seconds()
+        teller.started(run.name, sum(states.values()), before, ran_s)
         while run.is_running:
             states = run.counts_by_state()
             failed, held = states.get(JobState.FAILED, 0), states.get(JobState.HELD, 0)
@@ -86,19 +98,22 @@ def _watch(run: Run, *, as_json: bool) -> None:
 
 
 def _tell(run: Run, facts: dict[str, Any]) -> None:
-    from qbatch.cli import inflight, ledger
+    from qbatch.cli import status_costs, status_jobs
     from qbatch.job import JobState
-    from qbatch.report.numbers import amount, count_of, whole
+    from qbatch.notation import whole
+    from qbatch.report.numbers import amount, count_of
 
     word = "running now" if facts["running"] else _verdict(run, facts["states"])
     points = count_of(facts["points"], "point")
+    if facts["forgotten"]:
+        points += f", and {whole(facts['forgotten'])} forgotten (`qbatch run` runs them anew),"
     click.echo(f"{click.style(run.name, bold=True)}: {word}; {points} in {run.folder}")
     for state, number in facts["states"].items():
         click.echo(f"  {state:<11}{whole(number):>8}")
-    inflight.tell(facts["folder"], facts["at_providers"], run.held())
+    status_jobs.tell(facts["folder"], facts["at_providers"], run.held())
     for unit, cost in facts["spent"].items():
         click.echo(f"  {'spent':<11}{amount(cost, unit):>8}")
-    ledger.tell(facts["ledger"])
+    status_costs.tell(facts["ledger"])
     if facts["states"].get(JobState.FAILED):
         _tell_failed(run, facts["states"][JobState.FAILED])
 

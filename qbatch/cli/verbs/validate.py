@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from qbatch.cli.faults import mistakes_in
+from qbatch.cli.error_messages import mistakes_in
 from qbatch.cli.options import json_option, manifest_argument, overrides_option, trust_option
 
 if TYPE_CHECKING:

@@ -17,11 +17,11 @@ from math import inf
 from typing import Any
 
 from qbatch.emulators.clock import iso
-from qbatch.emulators.ibm_direct_access.asked import LOG_LEVELS, Wanted
 from qbatch.emulators.ibm_direct_access.circuits import NOT_ISA
-from qbatch.emulators.ibm_direct_access.depot import Depot, OutOfReach
 from qbatch.emulators.ibm_direct_access.documents import Backend
 from qbatch.emulators.ibm_direct_access.execution import Outcome
+from qbatch.emulators.ibm_direct_access.presigned import OutOfReach, PresignedObjects
+from qbatch.emulators.ibm_direct_access.submission import LOG_LEVELS, Wanted
 from qbatch.emulators.ibm_direct_access.typed import EXECUTION_ERROR
 from qbatch.emulators.jobs import Job, Stage
 from qbatch.emulators.simulation import Computation
@@ -81,7 +81,7 @@ class Run(Job):
     wanted: Wanted
     backend: Backend
     owner: str
-    depot: Depot
+    objects: PresignedObjects
     behaviour: Behaviour
     start_work: Callable[[bytes, datetime], Computation[Outcome]]
     outcome: Outcome | None = None
@@ -182,7 +182,7 @@ class Run(Job):
             self._fail("no input: storage.input is needed for primitive programs")
             return
         try:
-            content = await self.depot.read(url, at)
+            content = await self.objects.read(url, at)
         except OutOfReach as error:
             self._tries += 1
             if error.is_lasting or self._tries >= MOST_TRIES:
@@ -241,7 +241,7 @@ class Run(Job):
         url = self.wanted.urls.get("results")
         try:
             if url is not None and outcome.document:
-                await self.depot.write(url, outcome.document, self.clock.at(at_s))
+                await self.objects.write(url, outcome.document, self.clock.at(at_s))
         except OutOfReach as error:
             self._tries += 1
             self._is_done_storing = error.is_lasting or self._tries >= MOST_TRIES
@@ -254,7 +254,7 @@ class Run(Job):
         url = self.wanted.urls.get("logs")
         if url is not None:
             with suppress(OutOfReach):
-                await self.depot.write(url, self._log(ending), self.clock.at(ending.at_s))
+                await self.objects.write(url, self._log(ending), self.clock.at(ending.at_s))
         self.price = ending.usage_s
         self.ending = ending
 

@@ -10,15 +10,15 @@ from starlette.responses import JSONResponse, Response
 
 from qbatch.emulators.clouds import World, own_url
 from qbatch.emulators.ibm_direct_access.access import NAME, Handler, Rejected
-from qbatch.emulators.ibm_direct_access.asked import Wanted, read_wanted
 from qbatch.emulators.ibm_direct_access.backends import Backends
 from qbatch.emulators.ibm_direct_access.circuits import Machine
-from qbatch.emulators.ibm_direct_access.depot import Depot, OutOfReach
 from qbatch.emulators.ibm_direct_access.documents import Backend
 from qbatch.emulators.ibm_direct_access.execution import Outcome, Task, execute
 from qbatch.emulators.ibm_direct_access.payload import JOB_S, read_job
+from qbatch.emulators.ibm_direct_access.presigned import OutOfReach, PresignedObjects
 from qbatch.emulators.ibm_direct_access.runs import Behaviour, Run
 from qbatch.emulators.ibm_direct_access.store import Store
+from qbatch.emulators.ibm_direct_access.submission import Wanted, read_wanted
 from qbatch.emulators.ibm_direct_access.typed import InputError
 from qbatch.emulators.jobs import Device, Stage
 from qbatch.emulators.simulation import Computation
@@ -100,9 +100,12 @@ class Service:
     def _accept(
         self, wanted: Wanted, backend: Backend, request: Request, not_before_s: float
     ) -> None:
-        clock, depot = self.world.clock, Depot(self.world, self.store, own_url(request))
+        clock, objects = (
+            self.world.clock,
+            PresignedObjects(self.world, self.store, own_url(request)),
+        )
         start_s, end_s = self.devices[backend.name].schedule(
-            self._needed_s(wanted, depot), not_before_s=not_before_s
+            self._needed_s(wanted, objects), not_before_s=not_before_s
         )
         run = Run(
             provider=NAME,
@@ -120,7 +123,7 @@ class Service:
             wanted=wanted,
             backend=backend,
             owner=request.state.caller.user,
-            depot=depot,
+            objects=objects,
             behaviour=self._behaviour(),
             start_work=lambda content, at: self._start(wanted, backend, content, at),
         )
@@ -129,12 +132,12 @@ class Service:
         self._unsettled[id(run)] = run
         self.world.ledger.add(run)
 
-    def _needed_s(self, wanted: Wanted, depot: Depot) -> float:
+    def _needed_s(self, wanted: Wanted, objects: PresignedObjects) -> float:
         """Return how long the machine will be busy, as far as can be told before the job starts."""
         if not self.world.queueing.is_serial:
             return JOB_S
         try:
-            content = depot.peek(wanted.urls.get("input", ""))
+            content = objects.peek(wanted.urls.get("input", ""))
             needed_s = read_job(wanted.program_id, content, any_options=True).usage_s
         except (OutOfReach, InputError):
             return JOB_S

@@ -34,7 +34,7 @@ from qbatch.emulators.scaleway.encoding import (
     read_parameters,
     read_payload,
 )
-from qbatch.emulators.scaleway.life import Execution, Session
+from qbatch.emulators.scaleway.lifecycle import Execution, Session
 from qbatch.emulators.scaleway.models import Models
 from qbatch.emulators.scaleway.moments import write_duration, write_instant
 from qbatch.emulators.scaleway.physics import sample_of

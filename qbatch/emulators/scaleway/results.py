@@ -28,7 +28,7 @@ from qbatch.emulators.scaleway.flavours import (
     mimiq_result,
     qiskit_result,
 )
-from qbatch.emulators.scaleway.life import Execution
+from qbatch.emulators.scaleway.lifecycle import Execution
 from qbatch.emulators.scaleway.moments import write_instant
 from qbatch.emulators.scaleway.storage import Storage
 

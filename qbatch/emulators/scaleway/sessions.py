@@ -29,7 +29,7 @@ from qbatch.emulators.scaleway.access import (
     tag_filter,
 )
 from qbatch.emulators.scaleway.bookings import Bookings
-from qbatch.emulators.scaleway.life import Session
+from qbatch.emulators.scaleway.lifecycle import Session
 from qbatch.emulators.scaleway.models import Models
 from qbatch.emulators.scaleway.moments import write_duration, write_instant
 from qbatch.emulators.scaleway.platforms import Catalogue, Platform

@@ -2,15 +2,7 @@
 
 The folder holds a manifest made for it (programs inline, one backend per QPU and configuration)
 and a snapshot in which every saved job is a point: results are stored as they are, nothing is run
-again. What the client saved of a job is kept whole beside it.
-
-Rules:
-
-* A task that may be alive at OQC is in flight here, under its own id, so that it is asked for and
-  never bought again. That holds for jobs which the client calls failed because a *request* failed
-  (an HTTP status, or -1): only OQC's word about the task counts.
-* A task id that was allocated and perhaps never submitted is looked for like a lost answer.
-* What cannot be said in a manifest, or is no counts, is held: kept, and for the person to decide.
+again. What the client saved of a job is kept whole beside it. Where each job is, `cases` decides.
 """
 
 from __future__ import annotations
@@ -22,32 +14,28 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from qbatch.circuit import CircuitFacts, open_circuit
 from qbatch.drafts import draft_beside
-from qbatch.errors import CircuitError, Place, SelectionError, SnapshotError, SourceError
-from qbatch.exchange.oqc.format import SavedError, SavedJob, SavedResult, read_config, read_jobs
+from qbatch.errors import Place, SelectionError, SnapshotError, SourceError
+from qbatch.exchange.oqc.cases import Case, read_cases
+from qbatch.exchange.oqc.format import SavedError, SavedJob, SavedResult
 from qbatch.exchange.oqc.manifest import Wish, manifest_text
 from qbatch.executor.fetching import pack_result
 from qbatch.job import CompositeJob, Job, JobState
 from qbatch.manifest import parse_manifest
-from qbatch.manifest.models import Analysis, Circuit
+from qbatch.manifest.models import Analysis
 from qbatch.plan import Plan, SweepPoint, canonical_json, expand
 from qbatch.plan.identity import id_of, seed_of, short_key
 from qbatch.plan.packing import composite_id
 from qbatch.plan.pinning.lock import installed_versions
 from qbatch.providers import Fetched
-from qbatch.providers.oqc.results import NotCounts, SeparateRegisters, counts_of
 from qbatch.snapshot import JobRow, Snapshot
 from qbatch.snapshot.estimates import analysis_key
-
-if TYPE_CHECKING:
-    from qbatch.result import Counts
 
 #: Under which kind the snapshot keeps what the client had saved of a job.
 KEPT = "imported"
@@ -74,31 +62,6 @@ class Adopted:
     notes: Sequence[str]
 
 
-@dataclass
-class _Case:
-    """One saved job on its way to a point."""
-
-    number: int
-    saved: SavedJob
-    wish: Wish
-    facts: CircuitFacts | None
-    state: JobState = JobState.CREATED
-    error: str = ""
-    counts: Counts | None = None
-    row: JobRow | None = None
-    earlier: list[SavedResult | SavedError] = field(default_factory=list)
-
-    @property
-    def layout(self) -> Sequence[tuple[str, int]]:
-        """Registers of its program, where they are known."""
-        registers = self.facts.registers if self.facts is not None else ()
-        return [(register.name, register.num_bits) for register in registers]
-
-    @property
-    def is_at_oqc(self) -> bool:
-        return self.state in (JobState.SUBMITTING, JobState.SUBMITTED, JobState.RUNNING)
-
-
 def adopt_oqc(file: Path, *, out: Path | None = None, register: str | None = None) -> Adopted:
     """Take over a file of OQC's client.
 
@@ -117,7 +80,7 @@ def adopt_oqc(file: Path, *, out: Path | None = None, register: str | None = Non
     folder = out or Path("runs") / name
     if folder.exists() and any(folder.iterdir()):
         raise SelectionError(f"{folder}: is not empty; name another folder with --out DIR")
-    cases = _read(file, register)
+    cases = read_cases(file, register)
     wishes = [case.wish for case in cases if not case.wish.problem]
     if not wishes:
         problem = cases[0].wish.problem if cases else "it holds no jobs"
@@ -151,118 +114,6 @@ def _appearing(folder: Path) -> Iterator[Path]:
         shutil.rmtree(fresh, ignore_errors=True)
 
 
-# -- from the file to cases -----------------------------------------------------------------------
-
-
-def _read(file: Path, register: str | None) -> list[_Case]:
-    try:
-        text = file.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise SourceError(Place(str(file)), f"cannot be read: {reason}") from error
-    circuits: dict[str, tuple[str, CircuitFacts | None, str]] = {}
-    backends: dict[str, str] = {}
-    cases = []
-    for number, saved in enumerate(read_jobs(text, str(file))):
-        try:
-            config = read_config(saved.config_json)
-        except ValueError as error:
-            where = f"jobs.{number}.config_json: {error}"
-            raise SourceError(Place(str(file)), where) from error
-        if saved.program not in circuits:
-            circuits[saved.program] = (f"program-{len(circuits) + 1}", *_facts(saved.program))
-        circuit, facts, problem = circuits[saved.program]
-        options = canonical_json([saved.qpu_id, config.options, config.problem])
-        backend = backends.setdefault(options, _backend_name(saved.qpu_id, backends))
-        wish = Wish(
-            circuit,
-            saved.program,
-            backend,
-            saved.qpu_id,
-            config.options,
-            config.shots,
-            problem or config.problem,
-        )
-        cases.append(_judged(_Case(number, saved, wish, facts), register, file))
-    return cases
-
-
-def _backend_name(qpu_id: str, known: Mapping[str, str]) -> str:
-    plain = "".join(char if char.isalnum() else "-" for char in qpu_id.rpartition(":")[2]) or "oqc"
-    plain = plain if plain[0].isalpha() else f"qpu-{plain}"
-    taken = sum(1 for name in known.values() if name == plain or name.startswith(f"{plain}."))
-    return f"{plain}.{taken + 1}" if taken else plain
-
-
-def _facts(program: str) -> tuple[CircuitFacts | None, str]:
-    """What is known of a program, or why nothing is."""
-    try:
-        facts = open_circuit("program", Circuit(qasm=program), folder=Path()).circuit({}).facts
-    except (CircuitError, ValueError) as error:
-        return None, f"its program cannot be read: {getattr(error, 'problem', error)}"
-    if facts.parameters:
-        return facts, f"its program has inputs without values: {', '.join(facts.parameters)}"
-    return (facts, "") if facts.measured_bits else (facts, "its program measures nothing")
-
-
-def _judged(case: _Case, register: str | None, file: Path) -> _Case:
-    """Decide where a job is, in our words."""
-    saved = case.saved
-    history = list(saved.history)
-    latest = saved.result or saved.error
-    ids = dict.fromkeys(item.task_id for item in history)
-    case.earlier = [
-        next(item for item in reversed(history) if item.task_id == task_id)
-        for task_id in ids
-        if task_id != (latest.task_id if latest else saved.task_id)
-    ]
-    case.state, case.error = _state(saved)
-    if case.state is JobState.COMPLETED:
-        assert saved.result is not None
-        try:
-            case.counts = counts_of(saved.result.data, case.layout, register)
-        except SeparateRegisters as error:
-            raise SelectionError(f"{file}: job {case.number + 1}: {error}") from error
-        except NotCounts as error:
-            case.state, case.error = JobState.HELD, f"completed; its result is kept, but {error}"
-    elif case.is_at_oqc and case.wish.problem:
-        case.state = JobState.HELD
-        case.error = f"{case.wish.problem}; fetch its result with OQC's own client"
-    return case
-
-
-def _state(saved: SavedJob) -> tuple[JobState, str]:
-    if saved.result is not None and saved.state in ("COMPLETED", "CANCELLED"):
-        return JobState.COMPLETED, ""
-    if saved.state == "COMPLETED":
-        if saved.task_id is not None:
-            return JobState.SUBMITTED, ""
-        return JobState.HELD, "completed, says the file, but it holds neither result nor task id"
-    if saved.state == "FAILED":
-        error = saved.error or SavedError(error_message="no reason given")
-        if saved.task_id is not None and _is_of_a_request(error.error_code):
-            return JobState.SUBMITTED, ""
-        code = "" if error.error_code is None else f" (code {error.error_code})"
-        return JobState.FAILED, f"{error.error_message or 'no reason given'}{code}"
-    if saved.state == "CANCELLED":
-        return JobState.CANCELLED, "cancelled in OQC's client"
-    if saved.task_id is None:
-        if saved.state == "CREATED":
-            return JobState.CREATED, ""
-        return JobState.HELD, f"{saved.state}, says the file, but it holds no task id"
-    if saved.state == "CREATED":
-        return JobState.SUBMITTING, ""
-    return (JobState.RUNNING if saved.state == "RUNNING" else JobState.SUBMITTED), ""
-
-
-def _is_of_a_request(code: int | None) -> bool:
-    """Tell whether an error says how a request went, and nothing of the task."""
-    return code is None or code == -1 or 400 <= code < 600
-
-
-# -- from cases to the snapshot -------------------------------------------------------------------
-
-
 class _Clock:
     """The time that is written down: when things happened, where the file tells."""
 
@@ -274,7 +125,7 @@ class _Clock:
 
 
 def _write(
-    folder: Path, plan: Plan, cases: Sequence[_Case], meta: Mapping[str, str]
+    folder: Path, plan: Plan, cases: Sequence[Case], meta: Mapping[str, str]
 ) -> dict[JobState, int]:
     analysis, clock = plan.manifest.analysis, _Clock()
     with Snapshot(folder, now=clock) as snapshot:
@@ -322,7 +173,7 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def _points(plan: Plan, cases: Sequence[_Case]) -> dict[int, tuple[SweepPoint, str]]:
+def _points(plan: Plan, cases: Sequence[Case]) -> dict[int, tuple[SweepPoint, str]]:
     """The point of each case; with the text of its setting, where the plan does not have it."""
     by_place = {(p.circuit, p.backend, p.shots, p.repeat): p for p in plan.points()}
     copies: Counter[tuple[str, str, int]] = Counter()
@@ -363,7 +214,7 @@ def _unplanned(wish: Wish, copy: int) -> tuple[SweepPoint, str]:
 
 def _write_case(
     snapshot: Snapshot,
-    case: _Case,
+    case: Case,
     row: JobRow,
     analysis: Analysis,
     clock: _Clock,
@@ -420,9 +271,9 @@ def _told(saved: SavedJob, result: SavedResult) -> dict[str, Any]:
     return {name: value for name, value in facts.items() if value}
 
 
-def _composites(cases: Sequence[_Case]) -> Iterator[list[_Case]]:
+def _composites(cases: Sequence[Case]) -> Iterator[list[Case]]:
     """What is in flight, by backend and by whether it is known to have been submitted."""
-    together: dict[tuple[str, bool], list[_Case]] = defaultdict(list)
+    together: dict[tuple[str, bool], list[Case]] = defaultdict(list)
     for case in cases:
         if case.is_at_oqc:
             together[case.wish.backend, case.state is JobState.SUBMITTING].append(case)
@@ -431,7 +282,7 @@ def _composites(cases: Sequence[_Case]) -> Iterator[list[_Case]]:
             yield members[start : start + MAX_CHILDREN]
 
 
-def _write_composite(snapshot: Snapshot, cases: Sequence[_Case]) -> None:
+def _write_composite(snapshot: Snapshot, cases: Sequence[Case]) -> None:
     """Put down tasks of one backend that are in flight as if they had been sent together."""
     rows = [case.row for case in cases if case.row is not None]
     task_ids = [str(case.saved.task_id) for case in cases]
@@ -449,8 +300,8 @@ def _write_composite(snapshot: Snapshot, cases: Sequence[_Case]) -> None:
     snapshot.save_jobs([replace(row, composite=ordinal) for row in rows], note="in flight")
 
 
-def _notes(cases: Sequence[_Case]) -> Iterator[str]:
-    def count(test: Callable[[_Case], bool]) -> int:
+def _notes(cases: Sequence[Case]) -> Iterator[str]:
+    def count(test: Callable[[Case], bool]) -> int:
         return sum(map(test, cases))
 
     unplanned = [case for case in cases if case.wish.problem]

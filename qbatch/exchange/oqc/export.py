@@ -27,6 +27,7 @@ from qbatch.exchange.oqc.format import (
 )
 from qbatch.job import JobState
 from qbatch.manifest.models import Circuit as CircuitSpec
+from qbatch.manifest.paths import settings_of
 from qbatch.providers.oqc.options import Options
 
 if TYPE_CHECKING:
@@ -78,6 +79,8 @@ class _Writer:
     def points(self) -> Iterator[PointResult]:
         backends = self._run.manifest.backends
         for point in self._run:
+            if point.same_as:
+                continue
             backend = backends.get(point.backend)
             if backend is not None and backend.provider != "oqc":
                 self.left_out += 1
@@ -116,7 +119,8 @@ class _Writer:
         return self._with_outputs(job, point, since, register)
 
     def _plain(self, point: PointResult) -> SavedJob:
-        backend = self._run.manifest.backends[point.backend]
+        settings = settings_of(point.parameters.items())
+        backend = self._run.manifest.backends[point.backend].with_settings(settings)
         config, kind = write_config(point.shots, Options.model_validate(dict(backend.options)))
         target = self._run.targets.get(point.backend, {}).get("name") or backend.target or ""
         return SavedJob(

@@ -13,8 +13,8 @@ by dimension, how many rows share a mask.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import product
 from math import prod
@@ -69,12 +69,14 @@ class Clause:
         where: Axis -> value or values.
         bit: A power of two, its own.
         loc: Where it stands in the manifest.
+        rows: Axis of `where` -> rows of its dimension that are meant, whatever their values.
     """
 
     kind: Literal["exclude", "sample", "override"]
     where: Where
     bit: int
     loc: Loc
+    rows: Mapping[str, Collection[int]] = field(default_factory=dict)
 
 
 def masks_of(dimension: Dimension, clauses: Collection[Clause]) -> Sequence[int] | None:
@@ -85,16 +87,19 @@ def masks_of(dimension: Dimension, clauses: Collection[Clause]) -> Sequence[int]
     open_bits = sum(clause.bit for clause in clauses if clause not in asking)
     masks = [open_bits] * len(dimension)
     for clause in asking:
-        for row in _rows_matching(dimension, clause.where):
+        for row in _rows_matching(dimension, clause):
             masks[row] |= clause.bit
     return masks
 
 
-def _rows_matching(dimension: Dimension, where: Where) -> Iterator[int]:
+def _rows_matching(dimension: Dimension, clause: Clause) -> Iterator[int]:
     rows: Iterator[int] = iter(range(len(dimension)))
-    for name in where.keys() & set(dimension.names):
+    for name in clause.where.keys() & set(dimension.names):
         column = dimension.column(name)
-        rows = _filtered(rows, column, narrowed_choices(where[name], column))
+        if name in clause.rows:
+            rows = filter(clause.rows[name].__contains__, rows)
+        else:
+            rows = _filtered(rows, column, narrowed_choices(clause.where[name], column))
     return rows
 
 

@@ -1,22 +1,26 @@
-"""Points made twice, found in memory that grows by 8 bytes a point, and only where they can be.
+"""Places that come to one content, and such as are written twice.
 
-Within a block, points differ by construction: axes have distinct values. Only where an axis is not
-used by a circuit, an override flattens one, two variants make the same text, or sweeps overlap on
-every axis, each point is looked at.
+They are found in memory that grows by 8 bytes a point, and by the shared contents. Within a block,
+points differ by construction: axes have distinct values. Only where an axis is not used by a
+circuit, an override flattens one, two variants make the same text, sweeps overlap on every axis, or
+`shots` is an axis here and a number there, each point is looked at.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING
 
 from qbatch.manifest.models import Value
 from qbatch.plan.geometry.draw import find_repeated
-from qbatch.plan.geometry.grid import Block, Index
+from qbatch.plan.geometry.grid import Block, Index, Loc
+from qbatch.plan.geometry.resolving import OWN
 from qbatch.plan.geometry.sweep import Grid
 from qbatch.plan.identity import EXACT
 from qbatch.plan.layout import Layout
+from qbatch.plan.settings import concerns
 
 if TYPE_CHECKING:
     from qbatch.plan.mistakes import Mistakes
@@ -31,65 +35,101 @@ _WORD = (1 << 64) - 1
 _LONGEST_COMPARED = 100_000
 
 
-def check_repeated(plan: Plan, mistakes: Mistakes) -> None:
-    """Note every point that is made twice (the first few in full)."""
+def find_shared(plan: Plan, mistakes: Mistakes) -> dict[str, int]:
+    """Return what several places come to: id of the content -> the most shots one asks for.
+
+    A place that is written twice, so that not even names tell the two apart, is noted as a mistake
+    (the first few in full).
+    """
     if _is_surely_distinct(plan):
-        return
-    suspects = find_repeated(digest for digest, *_ in _digests(plan))
-    if not suspects:
-        return
-    first: dict[str, tuple[Grid, Block, Index]] = {}
+        return {}
+    contents = find_repeated(digest for digest, _ in _digests(plan))
+    names: frozenset[int] = frozenset()
+    if _mixes_shots(plan):
+        names = find_repeated(hash(place.name) & _WORD for _, place in _digests(plan))
+    shared: dict[str, int] = {}
+    first: dict[str, int] = {}
+    by_name: dict[str, _Place] = {}
     repeated = 0
-    for digest, grid, block, layout, index in _digests(plan):
-        if digest not in suspects:
+    for digest, place in _digests(plan) if contents or names else ():
+        if digest not in contents and hash(place.name) & _WORD not in names:
             continue
-        at = (*index, 0)
-        id_ = layout.id_at(at)
-        if id_ not in first:
-            first[id_] = (grid, block, index)
+        before = by_name.setdefault(place.name, place)
+        if before is not place:
+            repeated += 1
+            if repeated <= _SHOWN:
+                where = mistakes.place(*before.loc)
+                said = f"the point {place.name} is made twice, here and at {where}"
+                mistakes.add(place.loc, f"{said}; keep one of them")
             continue
-        repeated += 1
-        if repeated <= _SHOWN:
-            _, before, where = first[id_]
-            place = mistakes.place(*before.loc_of(where))
-            said = f"the point {layout.name_at(at)} is made twice, here and at {place}"
-            mistakes.add(block.loc_of(index), said + _unused(block, layout))
+        for id_ in place.ids:
+            if id_ in first:
+                shared[id_] = max(first[id_], shared.get(id_, 0), place.shots)
+            first.setdefault(id_, place.shots)
     if repeated > _SHOWN:
         mistakes.add(("sweep",), f"{repeated - _SHOWN} more points are made twice")
+    return shared
 
 
-def _unused(block: Block, layout: Layout) -> str:
-    """Say which axes of the block make no difference to the circuit."""
-    used = _used(layout)
-    idle = [n for n in block.names if n not in used and len(block.find_axis(n)[1]) > 1]  # type: ignore[index]
-    if not idle:
-        return "; keep one of them"
-    return (
-        f": {', '.join(idle)} makes no difference to {layout.circuit!r}; give it a sweep of its own"
-    )
+def _mixes_shots(plan: Plan) -> bool:
+    """Tell whether `shots` may be an axis at one place and a number at another.
+
+    Then a name does not tell which of the two it is.
+    """
+    kinds = {grid.has_shots_axis for grid in plan.grids}
+    kinds |= {False for grid in plan.grids if len(grid.blocks) > 1 or "shots" in _changed(grid)}
+    return len(kinds) > 1
 
 
-def _digests(plan: Plan) -> Iterator[tuple[int, Grid, Block, Layout, Index]]:
-    """Yield a 64-bit digest of each point that is not excluded, once for all its copies."""
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A point before it is copied."""
+
+    grid: Grid
+    block: Block
+    layout: Layout
+    index: Index
+
+    @property
+    def name(self) -> str:
+        return self.layout.name_at((*self.index, 0))
+
+    @property
+    def ids(self) -> list[str]:
+        """Of all its copies."""
+        return [self.layout.id_at((*self.index, copy)) for copy in range(self.grid.repeat)]
+
+    @property
+    def shots(self) -> int:
+        return self.layout.shots_at((*self.index, 0))
+
+    @property
+    def loc(self) -> Loc:
+        return self.block.loc_of(self.index)
+
+
+def _digests(plan: Plan) -> Iterator[tuple[int, _Place]]:
+    """Yield what is left of each sweep, once for all copies, with 64 bits of its content's."""
     for grid in plan.grids:
         for block in grid.blocks:
             find = plan.variants(grid, block).find
             for index in block.indexes():
                 mask = block.mask(index)
-                if mask & block.excluded:
+                if mask & block.excluded or not grid.is_kept(block, index, mask):
                     continue
-                layout = find(index, mask)
-                at = (*index, 0)
-                rest = layout.id_format % tuple([c[at[i]] for i, c in layout.id_columns])
-                yield hash((layout.setting, rest)) & _WORD, grid, block, layout, index
+                layout, at = find(index, mask), (*index, 0)
+                rest = layout.id_format % tuple([column[at[i]] for i, column in layout.id_columns])
+                place = _Place(grid, block, layout, index)
+                yield hash((layout.setting, rest)) & _WORD, place
 
 
 def _is_surely_distinct(plan: Plan) -> bool:
     """Tell whether the points differ by construction, without looking at each.
 
-    A point is its setting (backend, text, seed), its shots and the values of its parameters.
+    A point is its setting (backend, circuit, seed), the values of its parameters and, where they
+    are an axis, its shots.
     """
-    if any(map(_has_blurred, plan.grids)):
+    if any(map(_has_blurred, plan.grids)) or _mixes_shots(plan):
         return False
     return all(_is_grid_distinct(plan, grid) for grid in plan.grids) and all(
         _are_apart(plan, one, other) for one, other in combinations(plan.grids, 2)
@@ -105,7 +145,9 @@ def _is_grid_distinct(plan: Plan, grid: Grid) -> bool:
     for block, mask, values, _ in grid.groups(plan.variant_names):
         layout = plan.factory.layout(grid, block, values, mask)
         variant = frozenset(values.items())
-        idle = (swept & set(block.names)) - _used(layout)
+        # What another backend's axis would repeat is excluded, see `repeated_rows`.
+        asked = {n for n in swept & set(block.names) if concerns(n, layout.backend)}
+        idle = asked - _used(layout)
         if idle or variants.setdefault(layout.setting, variant) != variant:
             return False
     rows = [row for block in included for row in _rows(block)]
@@ -132,14 +174,15 @@ def _changed(grid: Grid) -> set[str]:
 
 
 def _used(layout: Layout) -> set[str]:
-    return {name for name, _, _ in layout.parameters} | {"circuit", "backend", "shots"}
+    return {name for name, _, _ in layout.parameters} - layout.idle | {*OWN}
 
 
 def _rows(block: Block) -> Iterator[tuple[tuple[str, Value], ...]]:
-    """Yield the axes and values of each point of a block of included points."""
+    """Yield the axes and values of each point of a block of included points, without shots."""
     (dimension,) = block.dimensions
     for row in zip(*dimension.columns, strict=True):
-        yield tuple(zip(dimension.names, row, strict=True))
+        pairs = zip(dimension.names, row, strict=True)
+        yield tuple((name, value) for name, value in pairs if name != "shots")
 
 
 def _has(block: Block, row: tuple[tuple[str, Value], ...]) -> bool:
@@ -161,7 +204,8 @@ def _telling(plan: Plan, grid: Grid) -> set[str]:
     """Return the axes whose values surely are those of the grid's points."""
     layouts = (plan.factory.layout(grid, b, v, m) for b, m, v, _ in grid.groups(plan.variant_names))
     free = (set(layout.program.facts.parameters) for layout in layouts)
-    return (set.intersection(*free) | {"shots"}) - _changed(grid)
+    shots = {"shots"} if grid.has_shots_axis else set()
+    return (set.intersection(*free) | shots) - _changed(grid)
 
 
 def _is_apart_on(names: set[str], one: Block, other: Block) -> bool:
@@ -175,11 +219,13 @@ def _is_apart_on(names: set[str], one: Block, other: Block) -> bool:
 
 
 def _reach(plan: Plan, grid: Grid) -> set[tuple[str, object]]:
+    """Return the settings of the grid's points, with their shots where these are an axis."""
     found: set[tuple[str, object]] = set()
     names = plan.variant_names | {"shots"}
     for block, mask, values, _ in grid.groups(names):
         variant = {name: values[name] for name in values if name in plan.variant_names}
         layout = plan.factory.layout(grid, block, variant, mask)
         at, column = layout.shots
-        found.add((layout.setting, values["shots"] if at >= 0 else column[0]))
+        shots = values["shots"] if at >= 0 else column[0]
+        found.add((layout.setting, shots if layout.has_shots_axis else None))
     return found

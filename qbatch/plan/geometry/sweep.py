@@ -89,6 +89,7 @@ class Grid:
         repeat: Copies of each point.
         order: Of its points.
         seed: Root seed.
+        has_shots_axis: `shots` is an axis of the matrix.
     """
 
     def __init__(
@@ -101,8 +102,10 @@ class Grid:
         repeat: int = 1,
         order: Literal["interleave", "as-written", "random"] = "interleave",
         seed: int = 0,
+        has_shots_axis: bool = False,
     ) -> None:
         self.number = number
+        self.has_shots_axis = has_shots_axis
         self.blocks = tuple(blocks)
         self.samples = tuple(samples)
         self.overrides = tuple(overrides)

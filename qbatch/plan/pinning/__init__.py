@@ -2,5 +2,8 @@
 
 lock      ``qbatch.lock``
 saved     ``plan -o FILE`` and ``run --plan FILE``
+revision  the git commit, branch and changes beside it
 reasons   why each point would run, or not
+had       what a run folder has of a point's shots
+former    ids of a former kind
 """

@@ -1,12 +1,12 @@
 """``qbatch.lock``: what an experiment was when it was committed, and what would change now.
 
 JSON, sorted and indented, the same on every machine for the same plan: versions, what the ids
-depend on (settings of the backends, digests of the circuits' texts), resolved targets with their
-prices and digests of the programs that circuits are translated to for them, and for each sweep the
-number of its points and a digest of their ids that does not depend on their order. The ids
-themselves stand there up to a bound, so that a small lock file reads well in a diff, and a million
-points do not make a large one. Manifests of one folder share the file, each with an entry under its
-file name.
+depend on (settings of the backends, contents of the circuits), resolved targets with their prices
+and digests of the programs that circuits are translated to for them, and for each sweep the number
+of its points, their shots in all, and a digest of their ids that does not depend on their order.
+The ids themselves stand there up to a bound, so that a small lock file reads well in a diff, and a
+million points do not make a large one. Manifests of one folder share the file, each with an entry
+under its file name.
 """
 
 from __future__ import annotations
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from qbatch.providers import Target
 
 FORMAT = 1
+
+#: Of which kind the ids of an entry are; an entry of another kind is not compared.
+IDS = 2
 
 #: Plans of more points are pinned by digest alone.
 MOST_IDS = 500
@@ -73,14 +76,16 @@ def make_lock(
     ids: dict[str, str] = {}
     sweeps = []
     for grid in plan.grids:
-        total, number = 0, 0
-        for id_, name in plan.ids_and_names(grid):
-            total, number = (total + int(id_, 16)) % _MODULUS, number + 1
+        total, number, shots = 0, 0, 0
+        for id_, name, wanted in plan.pins(grid):
+            total, number = (total + int(id_, 16) * wanted) % _MODULUS, number + 1
+            shots += wanted
             if plan.num_points <= MOST_IDS:
                 ids[name] = id_
-        sweeps.append({"points": number, "digest": f"{total:064x}"})
+        sweeps.append({"points": number, "shots": shots, "digest": f"{total:064x}"})
     return {
         "name": plan.manifest.name,
+        "ids": IDS,
         "versions": dict(installed_versions() if versions is None else versions),
         **describe(plan),
         "targets": describe_targets(plan, targets, drivers or {}),
@@ -129,13 +134,19 @@ def read_lock(plan: Plan, path: str | Path | None = None) -> dict[str, Any]:
     """Return the entry of the plan's manifest.
 
     Raises:
-        SelectionError: There is no lock, it is none, or it has no entry for this manifest.
+        SelectionError: There is no lock, it is none, it has no entry for this manifest, or one by
+            an earlier qbatch.
     """
     file = lock_path(plan) if path is None else Path(path)
     entry = _read(file)["manifests"].get(entry_name(plan))
     if not isinstance(entry, dict):
         raise SelectionError(
             f"{file}: has no entry for {entry_name(plan)}; run once without --frozen to write it"
+        )
+    if entry.get("ids") != IDS:
+        raise SelectionError(
+            f"{file}: the entry for {entry_name(plan)} has ids of an earlier qbatch; run once "
+            "without --frozen to write it anew"
         )
     return entry
 

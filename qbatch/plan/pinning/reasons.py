@@ -2,14 +2,15 @@
 
 A point that the folder does not have is *changed* when the folder holds a point that the plan no
 longer has, of the same name, or else one that differs from it in the fewest leaves of the settings
-(two at most); otherwise it is *new*. Points that the folder has and the plan no longer are
-*removed*; their results stay.
+(two at most); otherwise it is *new*. A point of which there are fewer shots than wanted would run
+for the others. Points that the folder has and the plan no longer are *removed*; their results stay.
 """
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import islice
@@ -17,7 +18,10 @@ from typing import TYPE_CHECKING, Any
 
 from qbatch.job import IN_FLIGHT, JobState
 from qbatch.manifest.models import Value
+from qbatch.manifest.paths import setting_axis
+from qbatch.notation import whole
 from qbatch.plan.identity import SweepPoint
+from qbatch.plan.pinning.had import Had, done, to_buy
 
 if TYPE_CHECKING:
     from qbatch.plan.points import Only, Plan
@@ -27,6 +31,12 @@ _NEAR = 2
 
 #: How many points that are gone are compared with each new one; more are found by name only.
 _MOST_COMPARED = 200
+
+#: Which of a point's jobs is told of where they stand at different places.
+PRECEDENCE = (
+    *(JobState.HELD, JobState.SUBMITTING, JobState.SUBMITTED, JobState.RUNNING),
+    *(JobState.FAILED, JobState.CANCELLED, JobState.CREATED),
+)
 
 _ABSENT = "(none)"
 
@@ -39,6 +49,7 @@ class Why(StrEnum):
     FAILED = "failed"
     CANCELLED = "cancelled"
     CHANGED = "changed"
+    MORE = "more shots"
     IN_FLIGHT = "in flight"
     HELD = "held"
     DONE = "done"
@@ -55,8 +66,9 @@ class Stored:
 
     Attributes:
         name: Readable, as it was.
-        state: Of its job.
-        shots: Its shots.
+        state: Of its job, or of the one that is furthest behind.
+        shots: That were asked for.
+        jobs: All of them.
         repeat: 1 for the first copy.
         parameters: As in `SweepPoint`, by name.
         setting: Returns what `Plan.setting` returned for it; called only to explain a change.
@@ -68,10 +80,22 @@ class Stored:
     repeat: int
     parameters: Mapping[str, Value]
     setting: Callable[[], Mapping[str, Any]]
+    jobs: Sequence[Had]
+
+    def why(self, wanted: int) -> Why:
+        """Why it would run, or not, where so many shots are wanted."""
+        left = to_buy(self.jobs, wanted)
+        if not left:
+            on_their_way = {job.state for job in self.jobs if job.is_bought} - {JobState.COMPLETED}
+            return _OF_STATE[next((s for s in PRECEDENCE if s in on_their_way), JobState.COMPLETED)]
+        states = {job.state for job in left}
+        state = next(state for state in PRECEDENCE if state in states)
+        has_some = state is JobState.CREATED and any(job.is_bought for job in self.jobs)
+        return Why.MORE if has_some else _OF_STATE[state]
 
     @property
     def leaves(self) -> dict[str, Any]:
-        """All that decides its id, leaf by leaf."""
+        """All that decides its id, leaf by leaf, and its shots."""
         return _leaves_of(self.setting(), self.parameters, self.repeat, self.shots)
 
 
@@ -102,17 +126,28 @@ class Reason:
         why: In a word.
         changes: For CHANGED, what differs from the point that was run.
         before: For CHANGED, that point's id; "" otherwise.
+        done: Shots that there are.
     """
 
     point: SweepPoint
     why: Why
     changes: tuple[Change, ...] = ()
     before: str = ""
+    done: int = 0
 
     def __str__(self) -> str:
         if not self.changes:
-            return str(self.why)
+            same_as = f", with {self.point.same_as}" if self.point.same_as else ""
+            return f"{self.why}{self._shots}{same_as}"
         return f"{self.why}: {'; '.join(map(str, self.changes))}"
+
+    @property
+    def _shots(self) -> str:
+        """How many there are, where that are others than wanted."""
+        wanted, there = whole(self.point.shots), whole(self.done)
+        if self.done > self.point.shots:
+            return f": {wanted} wanted, {there} used"
+        return f": {there} of {wanted} done" if 0 < self.done < self.point.shots else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +179,10 @@ def reasons(plan: Plan, stored: Mapping[str, Stored]) -> Iterator[Reason]:
     gone = _Gone(plan, stored)
     for point in plan.points():
         known = stored.get(point.id)
-        yield Reason(point, _OF_STATE[known.state]) if known else gone.explain(point)
+        if known is None:
+            yield gone.explain(point)
+        else:
+            yield Reason(point, known.why(point.shots), done=done(known.jobs))
 
 
 def removed(plan: Plan, stored: Mapping[str, Stored]) -> Iterator[Removed]:
@@ -196,7 +234,8 @@ def _counted(plan: Plan, stored: Mapping[str, Stored]) -> Counter[Why]:
     for layout, index in plan.rows():
         known = stored.get(layout.id_at(index))
         if known:
-            counts[_OF_STATE[known.state]] += 1
+            id_ = layout.id_at(index)
+            counts[known.why(plan.shared.get(id_) or layout.shots_at(index))] += 1
         else:
             counts[gone.explain(layout.point_at(index)).why if gone else Why.NEW] += 1
     return counts
@@ -228,19 +267,20 @@ class _Gone:
         if not self._left:
             return Reason(point, Why.NEW)
         setting = self._plan.setting(point.setting)
-        wanted = _leaves_of(setting, dict(point.parameters), point.repeat, point.shots)
+        shots = point.shots if point.has_shots_axis else None
+        wanted = _leaves_of(setting, dict(point.parameters), point.repeat, shots)
         before = self._by_name.get(point.name)
         if before is None or before not in self._left:
             before = self._nearest(wanted)
         if before is None:
             return Reason(point, Why.NEW)
         self._left.pop(before)
-        return Reason(point, Why.CHANGED, changes(self._known(before), wanted), before)
+        return Reason(point, Why.CHANGED, _differences(self._known(before), wanted), before)
 
     def _nearest(self, wanted: Mapping[str, Any]) -> str | None:
         if len(self._left) > _MOST_COMPARED:
             return None
-        near = {id_: len(changes(self._known(id_), wanted)) for id_ in self._left}
+        near = {id_: len(_differences(self._known(id_), wanted)) for id_ in self._left}
         best = min(near, key=lambda id_: near[id_])
         return best if near[best] <= _NEAR else None
 
@@ -253,9 +293,28 @@ class _Gone:
 
 
 def _leaves_of(
-    setting: Mapping[str, Any], parameters: Mapping[str, Value], repeat: int, shots: int
+    setting: Mapping[str, Any], parameters: Mapping[str, Value], repeat: int, shots: int | None
 ) -> dict[str, Any]:
-    return leaves({**setting, "parameters": parameters, "repeat": repeat, "shots": shots})
+    told = {key: setting[key] for key in _TOLD if key in setting}
+    bound = {name: v for name, v in parameters.items() if setting_axis(name) is None}
+    return leaves({**told, "parameters": bound, "repeat": repeat, "shots": shots})
+
+
+#: What is told of a setting, of which kind its ids ever were.
+_TOLD = ("backend", "circuit", "content", "seed")
+
+
+def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[Change, ...]:
+    """Return in which leaves that count two points differ.
+
+    Of two circuits the texts are told, where what they say differs; shots count on an axis alone.
+    """
+    silent = {"content"}
+    if old.get("content") == new.get("content"):
+        silent.add("circuit")
+    if new.get("shots") is None:
+        silent.add("shots")
+    return tuple(change for change in changes(old, new) if change.leaf not in silent)
 
 
 def leaves(settings: Any, path: str = "") -> dict[str, Any]:
@@ -282,8 +341,14 @@ def changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[Change, ...
     )
 
 
+#: A digest: all of them are as long, and a few digits tell two apart.
+_DIGEST = re.compile(r"(sha256:)?[0-9a-f]{64}")
+
+
 def _shown(value: Any) -> str:
     text = str(value)
+    if _DIGEST.fullmatch(text):
+        return f"{text[:12]}…"
     if len(text) <= 40 and "\n" not in text:
         return text
     from hashlib import sha256

@@ -1,8 +1,8 @@
 """A plan in a file: what ``plan -o FILE`` writes, and ``run --plan FILE`` runs or refuses.
 
-The file is text, a line of JSON followed by a line "id name" for each point in run order and a last
-line of JSON with their number and digest, by which a file cut short is known. The first line holds
-what the ids depend on: settings of the backends, digests of the circuits' texts, versions, and the
+The file is text, a line of JSON followed by a line "id shots name" for each point in run order and
+a last line of JSON with their number and digest, by which a file cut short is known. The first line
+holds what the ids depend on: settings of the backends, contents of the circuits, versions, and the
 selection, so that a refusal can say what changed.
 """
 
@@ -19,15 +19,18 @@ from typing import TYPE_CHECKING, Any
 
 from qbatch.drafts import draft_beside
 from qbatch.errors import SelectionError
+from qbatch.manifest.paths import Path as SettingPath
+from qbatch.manifest.paths import put
 from qbatch.plan.identity import canonical_json
 from qbatch.plan.pinning.reasons import changes, leaves
+from qbatch.plan.pricing.summary import Kind, kind_of
 from qbatch.plan.select import select
 
 if TYPE_CHECKING:
     from qbatch.plan.points import Plan
     from qbatch.providers import Price, Target
 
-FORMAT = 1
+FORMAT = 2
 
 _LINES_AT_ONCE = 4096
 _MOST_TEXTS = 1000
@@ -37,6 +40,10 @@ _MOST_SHOWN = 5
 _LONGEST_LINE = 16 * 2**20
 #: Of what `describe` returns, what stands there only where a manifest has it.
 _TERMS = ("convert", "budget")
+
+
+#: Id, name and shots of a point.
+Pin = tuple[str, str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,25 +62,39 @@ class SavedPlan:
     selection: str
     num_points: int
 
-    def ids_and_names(self) -> Iterator[tuple[str, str]]:
-        """Yield id and name of every point, in run order."""
+    def pins(self) -> Iterator[Pin]:
+        """Yield id, name and shots of every point, in run order."""
         with self.path.open(encoding="utf-8") as file:
             for line in islice(file, 1, 1 + self.num_points):
-                id_, _, name = line.rstrip("\n").partition(" ")
-                yield id_, name
+                id_, shots, name = line.rstrip("\n").split(" ", 2)
+                yield id_, name, int(shots)
 
 
 def describe(plan: Plan) -> dict[str, Any]:
     """Return what a plan depends on, in short: backends, circuits, the terms of its price."""
     texts: dict[str, set[str]] = {}
     for layout in plan.layouts():
-        texts.setdefault(layout.circuit, set()).add(layout.program.sha256)
+        texts.setdefault(layout.circuit, set()).add(layout.program.facts.content)
     return {
-        "backends": {n: plan.factory.backend_settings(n) for n in plan.manifest.backends},
+        "backends": _backends(plan),
         "circuits": {name: _texts(found) for name, found in sorted(texts.items())},
         "seeds": [grid.seed for grid in plan.grids],
         **_terms(plan),
     }
+
+
+def _backends(plan: Plan) -> dict[str, Any]:
+    """Return what of each backend counts for ids; a setting that is an axis with all its values."""
+    found = {name: dict(plan.factory.backend_settings(name)) for name in plan.manifest.backends}
+    values: dict[tuple[str, SettingPath], dict[str, Any]] = {}
+    for layout in plan.layouts():
+        for path, value in layout.settings:
+            values.setdefault((layout.backend, path), {})[canonical_json(value)] = value
+    for (name, path), of_axis in values.items():
+        many = len(of_axis) > _MOST_TEXTS
+        shown = _texts({*of_axis}, "values") if many else [*of_axis.values()]
+        found[name] = put(found[name], path, shown)
+    return found
 
 
 def _terms(plan: Plan) -> dict[str, Any]:
@@ -119,36 +140,37 @@ def _programs(plan: Plan, backend: str, driver: object) -> dict[str, list[str] |
     if not isinstance(driver, Translates):
         return {}
     digests: dict[str, set[str]] = {}
-    seen: set[str] = set()
+    seen: set[Kind] = set()
     for layout in plan.layouts():
-        circuit = layout.program
-        if layout.backend != backend or circuit.sha256 in seen or len(seen) >= _MOST_PROGRAMS:
+        circuit, kind = layout.program, kind_of(layout)
+        if layout.backend != backend or kind in seen or len(seen) >= _MOST_PROGRAMS:
             continue
-        seen.add(circuit.sha256)
+        seen.add(kind)
         values = dict.fromkeys(circuit.facts.parameters, 0.5)
-        text = driver.program(Order("", layout.circuit, circuit, values, 1, 0))
+        order = Order("", layout.circuit, circuit, values, 1, 0, layout.settings)
+        text = driver.program(order)
         digest = hashlib.sha256(text.encode()).hexdigest()
         digests.setdefault(layout.circuit, set()).add(digest)
     return {name: _texts(found) for name, found in sorted(digests.items())}
 
 
-def _texts(digests: set[str]) -> list[str] | str:
+def _texts(digests: set[str], noun: str = "texts") -> list[str] | str:
     found = sorted(digests)
     if len(found) <= _MOST_TEXTS:
         return found
-    return f"{len(found)} texts: {hashlib.sha256(''.join(found).encode()).hexdigest()}"
+    return f"{len(found)} {noun}: {hashlib.sha256(''.join(found).encode()).hexdigest()}"
 
 
-def selected(plan: Plan, selection: str) -> Iterator[tuple[str, str]]:
-    """Yield id and name of every point of `plan` that `selection` means, in run order.
+def selected(plan: Plan, selection: str) -> Iterator[Pin]:
+    """Yield id, name and shots of every point of `plan` that `selection` means, in run order.
 
     Raises:
         SelectionError: The selection cannot be read.
     """
     if not selection:
-        return plan.ids_and_names()
+        return plan.pins()
     is_meant = select(selection, plan.axes, plan.manifest)
-    return ((point.id, point.name) for point in plan.points() if is_meant(point))
+    return ((point.id, point.name, point.shots) for point in plan.points() if is_meant(point))
 
 
 def save_plan(
@@ -185,7 +207,8 @@ def save_plan(
     try:
         with part.open("w", encoding="utf-8", newline="\n") as file:
             file.write(canonical_json({**head, **describe(plan)}) + "\n")
-            while lines := [f"{id_} {name}\n" for id_, name in islice(points, _LINES_AT_ONCE)]:
+            while chunk := list(islice(points, _LINES_AT_ONCE)):
+                lines = [f"{id_} {shots} {name}\n" for id_, name, shots in chunk]
                 text = "".join(lines)
                 digest.update(text.encode())
                 number += len(lines)
@@ -265,17 +288,25 @@ def differences(
 
 
 def _different_points(saved: SavedPlan, plan: Plan) -> list[str]:
-    pairs = zip_longest(saved.ids_and_names(), selected(plan, saved.selection))
+    pairs = zip_longest(saved.pins(), selected(plan, saved.selection))
     at = next((number for number, (old, new) in enumerate(pairs) if old != new), None)
     if at is None:
         return []
-    old = dict(islice(saved.ids_and_names(), at, None))
-    new = dict(islice(selected(plan, saved.selection), at, None))
-    names = set(old.values()) & set(new.values())
-    changed = [name for id_, name in new.items() if name in names and id_ not in old]
-    added = [name for id_, name in new.items() if name not in names and id_ not in old]
-    gone = [name for id_, name in old.items() if name not in names and id_ not in new]
-    lists = {"changed": changed, "new": added, "gone": gone}
+    old = {name: (id_, shots) for id_, name, shots in islice(saved.pins(), at, None)}
+    new = {
+        name: (id_, shots) for id_, name, shots in islice(selected(plan, saved.selection), at, None)
+    }
+    both = [name for name in new if name in old]
+    lists = {
+        "changed": [name for name in both if old[name][0] != new[name][0]],
+        "shots": [
+            f"{name}: {old[name][1]} → {new[name][1]}"
+            for name in both
+            if old[name][0] == new[name][0] and old[name][1] != new[name][1]
+        ],
+        "new": [name for name in new if name not in old],
+        "gone": [name for name in old if name not in new],
+    }
     lines = [_line(word, points) for word, points in lists.items() if points]
     return lines or ["the order of the points"]
 

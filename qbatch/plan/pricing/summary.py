@@ -11,15 +11,19 @@ from dataclasses import dataclass, replace
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
-from qbatch.plan.packing import size_of
+from qbatch.manifest.paths import SettingValues
+from qbatch.plan.packing import Piece, PiecesOf, size_of
 from qbatch.providers import Order, Price, Target
 
 if TYPE_CHECKING:
     from qbatch.plan.layout import Layout
     from qbatch.plan.points import Only, Plan
 
-#: (backend, circuit text's SHA-256) -> shots -> how many points
-Histogram = dict[tuple[str, str], Counter[int]]
+#: Backend, circuit text's SHA-256, what is changed of the backend.
+Kind = tuple[str, str, SettingValues]
+
+#: Kind -> shots -> how many jobs
+Histogram = dict[Kind, Counter[int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +33,7 @@ class BackendSummary:
     Attributes:
         backend: Its name in the manifest.
         target: As resolved by the provider; "" when it was not asked.
-        points: Each is one job.
+        points: How many; of those that come to one content, the first.
         shots: In all.
         composite_jobs: What is submitted; None when the target was not asked.
         price: In `unit`; None when the target was not asked.
@@ -61,16 +65,13 @@ class PlanSummary:
         points: How many.
         shots: In all.
         backends: The share of each backend that has points, in the manifest's order.
+        jobs: How many: places of the sweep that come to one content are bought once.
     """
 
     points: int
     shots: int
     backends: tuple[BackendSummary, ...]
-
-    @property
-    def jobs(self) -> int:
-        """One for each point."""
-        return self.points
+    jobs: int
 
     @property
     def composite_jobs(self) -> int | None:
@@ -161,18 +162,41 @@ def summarise(
     targets: Mapping[str, Target],
     only: Only | None,
     drivers: Mapping[str, object] | None = None,
+    pieces_of: PiecesOf | None = None,
 ) -> PlanSummary:
     """Sum a plan up; see `Plan.summary`. Fast at any size, unless points are chosen one by one."""
-    histogram = count_shots(plan, only)
-    rows = tuple(_backends(plan, histogram, targets, only, drivers or {}))
-    return PlanSummary(sum(r.points for r in rows), sum(r.shots for r in rows), rows)
+    histogram = _bought(plan, only, pieces_of) if pieces_of else count_shots(plan, only)
+    rows = tuple(_backends(plan, histogram, targets, only, drivers or {}, pieces_of))
+    jobs, shots = sum(row.points for row in rows), sum(row.shots for row in rows)
+    points = jobs if pieces_of else _num_points(plan, only, jobs)
+    return PlanSummary(points, shots, rows, jobs)
+
+
+def _num_points(plan: Plan, only: Only | None, jobs: int) -> int:
+    """Count the places that are meant; each is a job's but for those that share one."""
+    if not plan.shared:
+        return jobs
+    return plan.num_points if only is None else sum(map(only, plan.points()))
 
 
 def count_shots(plan: Plan, only: Only | None = None) -> Histogram:
-    """Count points by backend, circuit text and shots; by arithmetic where that is possible."""
+    """Count jobs by kind and shots; by arithmetic where that is possible."""
+    if plan.shared:
+        return _bought(plan, only, None)
     if only is None and not any(grid.samples for grid in plan.grids):
         return _counted(plan)
     return _walked(plan, only)
+
+
+def _bought(plan: Plan, only: Only | None, pieces_of: PiecesOf | None) -> Histogram:
+    found: Histogram = {}
+    for point in plan.bought(only):
+        pieces = pieces_of(point) if pieces_of else (Piece(point.id, point.shots),)
+        for piece in pieces:
+            order = plan.order_of(point)
+            kind = point.backend, order.circuit.sha256, order.settings
+            found.setdefault(kind, Counter())[piece.shots] += 1
+    return found
 
 
 def _counted(plan: Plan) -> Histogram:
@@ -184,8 +208,7 @@ def _counted(plan: Plan) -> Histogram:
             layout = plan.factory.layout(grid, block, variant, mask)
             at, column = layout.shots
             shots = int(values["shots"]) if at >= 0 else column[0]
-            key = (layout.backend, layout.program.sha256)
-            found.setdefault(key, Counter())[shots] += count * grid.repeat
+            found.setdefault(kind_of(layout), Counter())[shots] += count * grid.repeat
     return found
 
 
@@ -193,9 +216,13 @@ def _walked(plan: Plan, only: Only | None) -> Histogram:
     found: Histogram = {}
     for layout, index in plan.rows():
         if only is None or only(layout.point_at(index)):
-            key = (layout.backend, layout.program.sha256)
-            found.setdefault(key, Counter())[layout.shots_at(index)] += 1
+            found.setdefault(kind_of(layout), Counter())[layout.shots_at(index)] += 1
     return found
+
+
+def kind_of(layout: Layout) -> Kind:
+    """Return what decides how its points are packed, checked and how long they take."""
+    return layout.backend, layout.program.sha256, layout.settings
 
 
 def _backends(
@@ -204,6 +231,7 @@ def _backends(
     targets: Mapping[str, Target],
     only: Only | None,
     drivers: Mapping[str, object],
+    pieces_of: PiecesOf | None,
 ) -> Iterator[BackendSummary]:
     for name in plan.manifest.backends:
         parts = {key: shots for key, shots in histogram.items() if key[0] == name}
@@ -215,7 +243,7 @@ def _backends(
         if target is None:
             yield BackendSummary(name, "", points, total, None, None, "", "", "", "", None)
             continue
-        composites = _composites(plan, name, target, parts, only)
+        composites = _composites(plan, name, target, parts, only, pieces_of)
         jobs = sum(target.price.of_job(n) * count for n, count in shots.items())
         yield BackendSummary(
             backend=name,
@@ -232,16 +260,23 @@ def _backends(
         )
 
 
-def _composites(plan: Plan, name: str, target: Target, parts: Histogram, only: Only | None) -> int:
+def _composites(
+    plan: Plan,
+    name: str,
+    target: Target,
+    parts: Histogram,
+    only: Only | None,
+    pieces_of: PiecesOf | None,
+) -> int:
     """Count composite jobs: by arithmetic where only the number of jobs limits them."""
     if target.max_bytes is not None and not _surely_fits(plan, name, target):
-        return sum(1 for _ in plan.composites({name: target}, only))
+        return sum(1 for _ in plan.composites({name: target}, only, pieces_of=pieces_of))
     ours = plan.manifest.backends[name].limits.jobs
     most = min(target.max_jobs, ours or target.max_jobs)
-    counts = [shots.total() for shots in parts.values()]
-    if target.pack_by == "circuit":
-        return sum(ceil(count / most) for count in counts)
-    return ceil(sum(counts) / most)
+    packed: Counter[object] = Counter()
+    for (_, sha256, settings), shots in parts.items():
+        packed[settings, sha256 if target.pack_by == "circuit" else ""] += shots.total()
+    return sum(ceil(count / most) for count in packed.values())
 
 
 def _surely_fits(plan: Plan, name: str, target: Target) -> bool:
@@ -271,10 +306,10 @@ def _seconds(
     estimate_s: Callable[[Order], float] | None = getattr(driver, "estimate_s", None)
     if estimate_s is None:
         return None
-    programs = {lay.program.sha256: lay for lay in plan.layouts() if lay.backend == name}
+    layouts = {kind_of(layout): layout for layout in plan.layouts() if layout.backend == name}
     return sum(
-        count * estimate_s(any_order(programs[sha256], number))
-        for (_, sha256), counted in parts.items()
+        count * estimate_s(any_order(layouts[kind], number))
+        for kind, counted in parts.items()
         for number, count in counted.items()
     )
 
@@ -283,4 +318,4 @@ def any_order(layout: Layout, shots: int) -> Order:
     """Return the order of one point of a layout, for what does not depend on which."""
     free = set(layout.program.facts.parameters)
     first = {name: float(values[0]) for name, _, values in layout.parameters if name in free}
-    return Order("0" * 64, layout.circuit, layout.program, first, shots, 0)
+    return Order("0" * 64, layout.circuit, layout.program, first, shots, 0, layout.settings)

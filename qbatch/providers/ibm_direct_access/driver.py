@@ -80,22 +80,35 @@ from qbatch.providers.ibm_direct_access.replies import (
     redacted,
 )
 from qbatch.providers.ibm_direct_access.storage import (
+    STORE_VARIABLES,
     Bucket,
     open_bucket,
     path_of,
 )
 from qbatch.providers.kit.accounts import digest, named, subject
 from qbatch.providers.kit.bearer import Bearer
-from qbatch.providers.kit.credentials import Secret, address, read_environment, read_pointer
+from qbatch.providers.kit.credentials import (
+    Secret,
+    address,
+    find_address,
+    read_environment,
+    read_pointer,
+)
 from qbatch.providers.kit.foreign import amount, identifier, record, said, whole, word
+from qbatch.providers.kit.permission import Vendor
 from qbatch.providers.kit.proofs import Proofs, refusal
 from qbatch.providers.kit.targets import no_target
-from qbatch.providers.kit.wire import Reply, Wire
+from qbatch.providers.kit.wire import Reply, open_wire
 
 IAM_URL = "https://iam.cloud.ibm.com"
 URL_VARIABLE = "QBATCH_IBM_DIRECT_ACCESS_URL"
 ENDPOINT, IAM_ENDPOINT = "QRMI_IBM_QS_ENDPOINT", "QRMI_IBM_QS_IAM_ENDPOINT"
 KEY, CRN = "QRMI_IBM_QS_IAM_APIKEY", "QRMI_IBM_QS_SERVICE_CRN"
+VENDOR = Vendor(
+    ("cloud.ibm.com", "quantum.ibm.com", "cloud-object-storage.appdomain.cloud"),
+    (URL_VARIABLE, ENDPOINT, IAM_ENDPOINT, *STORE_VARIABLES),
+    (KEY,),
+)
 
 #: A job may use the machine for so long at least, seconds.
 LEAST_TIMEOUT_S = 300
@@ -129,9 +142,7 @@ class IbmDirectAccess:
         self._is_virtual = surroundings.is_virtual
         self._pointer = backend.credentials
         self._url_given = backend.url
-        self._wire = Wire(
-            "ibm-direct-access", transport=surroundings.transport, now=surroundings.now
-        )
+        self._wire = open_wire("ibm-direct-access", surroundings)
         self._bearer = Bearer(self._issue_token)
         self._bucket: Bucket | None = None
         self._fit: Fit | None = None
@@ -205,6 +216,15 @@ class IbmDirectAccess:
 
     def base_urls(self) -> Sequence[str]:
         return (self._base, self._iam)
+
+    def storage_urls(self) -> Sequence[str]:
+        """Return where the bucket is.
+
+        Raises:
+            Refused: That is not known, or its keys are not.
+        """
+        bucket = self._storage()
+        return (bucket.endpoint, bucket.service_endpoint)
 
     def account(self) -> str:
         """Name the instance, and the user whom IAM says that the API key belongs to."""
@@ -347,6 +367,9 @@ class IbmDirectAccess:
         """Ask for the job by its id; results without a job say that it ran and was deleted."""
         del intent  # its key is our id, if no person told another
         return await self._ask_for(batch)
+
+    async def recall(self, batch: Batch) -> Sequence[Answer]:
+        return [each for each in await self._ask_for(batch) if not isinstance(each, Missing)]
 
     async def poll(self, batches: Sequence[Batch]) -> Sequence[Answer]:
         """Read the list of all jobs; what it lacks is asked for singly."""
@@ -551,23 +574,29 @@ class IbmDirectAccess:
         return self._wanted or ""
 
     def _variable(self, name: str) -> str | None:
-        found = (self._environ.get(one) for one in (f"{self._prefix}{name}", name))
+        found = (self._environ.get(one) for one in self._names(name))
         return next((value for value in found if value), None)
+
+    def _names(self, name: str) -> tuple[str, str]:
+        """Variables that are read for one of the official client's, in their order."""
+        return (f"{self._prefix}{name}", name)
 
     @property
     def _base(self) -> str:
-        said = self._url_given or self._environ.get(URL_VARIABLE) or self._variable(ENDPOINT)
-        if not said:
+        variables = (URL_VARIABLE, *self._names(ENDPOINT))
+        found = find_address(self._url_given, variables, self._environ, "")
+        if not found:
             raise Refused(
                 "ibm-direct-access: where is the service? Each installation has its own address: "
                 f"write url: https://…, or set {ENDPOINT}"
             )
-        return address(said)
+        return found
 
     @property
     def _iam(self) -> str:
-        said = self._options.iam_endpoint or self._variable(IAM_ENDPOINT) or IAM_URL
-        return address(said)
+        if self._options.iam_endpoint:
+            return address(self._options.iam_endpoint, "options.iam_endpoint")
+        return find_address(None, self._names(IAM_ENDPOINT), self._environ, IAM_URL)
 
     def _id_of(self, batch: Batch) -> str:
         """Return the job's id: as a person told it, else the same in any process."""

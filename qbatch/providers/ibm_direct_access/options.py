@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from qbatch.manifest.fields import Whole
+
 #: The longest life of a presigned URL that the signature's definition allows, seconds.
 MOST_LIFE_S = 604_800
 
@@ -27,13 +29,13 @@ class Storage(BaseModel):
         keep_objects: Leave programs, results and logs in the bucket once they are saved here.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     endpoint: str | None = None
     endpoint_for_service: str | None = None
     bucket: str | None = Field(default=None, min_length=3)
     region: str | None = None
-    url_life_s: int = Field(default=MOST_LIFE_S, ge=60, le=MOST_LIFE_S)
+    url_life_s: Whole = Field(default=MOST_LIFE_S, ge=60, le=MOST_LIFE_S)
     keep_objects: bool = True
 
 
@@ -56,13 +58,13 @@ class Options(BaseModel):
         api_version: Date of the API's version, YYYY-MM-DD. None: the newest.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     service_crn: str | None = None
     iam_endpoint: str | None = None
     auth: Literal["iam", "bearer"] = "iam"
     storage: Storage = Storage()
-    timeout_secs: int | None = Field(default=None, ge=1, le=604_800)
+    timeout_secs: Whole | None = Field(default=None, ge=1, le=604_800)
     log_level: Literal["debug", "info", "warning", "error", "critical"] = "warning"
     sampler: Mapping[str, Any] = Field(default_factory=dict)
     initial_layout: tuple[int, ...] = ()

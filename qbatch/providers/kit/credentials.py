@@ -10,8 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from qbatch.errors import CredentialsError
+from qbatch.errors import CredentialsError, Refused
+from qbatch.providers.kit.foreign import said
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -65,18 +67,46 @@ def read_environment(names: Sequence[str], environ: Mapping[str, str]) -> Secret
     raise CredentialsError(f"no credential: set the environment variable {told}")
 
 
-def address(url: str) -> str:
+def address(url: str, source: str = "") -> str:
     """Return a service's base URL, without a slash at its end.
+
+    Args:
+        url: As a person wrote it.
+        source: Where: a variable, or a key of the manifest.
 
     Raises:
         CredentialsError: It holds a user, a query or a fragment: an address is shown and kept, and
             what they may hold must not be.
+        Refused: It is no address.
     """
+    where = source or "an address of a service"
     if "@" in url.partition("//")[2].partition("/")[0] or set("?#") & set(url):
-        raise CredentialsError(
-            "an address of a service holds a user, query or fragment; write the base URL alone"
-        )
+        raise CredentialsError(f"{where} holds a user, query or fragment; write the base URL alone")
+    if not _is_address(url):
+        raise Refused(f"{where}: {said(url, 100)!r} is no address; write https://HOST or so")
     return url.rstrip("/")
+
+
+def find_address(
+    url: str | None, variables: Sequence[str], environ: Mapping[str, str], otherwise: str
+) -> str:
+    """Return where a service is: the manifest's word, the first variable's that is set, or its own.
+
+    Raises:
+        Refused: That is no address.
+    """
+    if url:
+        return address(url, "url")
+    source = next((name for name in variables if environ.get(name)), None)
+    return otherwise if source is None else address(environ[source], source)
+
+
+def _is_address(url: str) -> bool:
+    try:
+        read = urlsplit(url)
+        return read.scheme in ("http", "https") and bool(read.hostname) and read.port != 0
+    except ValueError:  # brackets or a port that are none
+        return False
 
 
 def _read_file(where: str) -> Secret:

@@ -13,8 +13,14 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
+from qbatch.notation import UNSHOWN
+
 #: Objects and lists within each other; deeper ones exhaust whoever walks through them later.
 MOST_DEPTH = 100
+
+#: Texts, lists and maps that an answer may hold, beside one for each byte that came: a bomb's would
+#: take fifty times its bytes.
+FREE_VALUES = 100_000
 
 #: Of a cloud's own words, characters.
 MOST_WORDS = 2_000
@@ -26,10 +32,12 @@ MOST_WORD = 200
 MOST_NAMES = 20
 
 #: A text that a terminal, a database or a page cannot be given as it is.
-_UNFIT = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+_UNFIT = re.compile(f"[{UNSHOWN}\r]")
 
 #: How such text is written in JSON; what need not be escaped is looked for by `_UNFIT` itself.
-_UNFIT_ESCAPED = re.compile(r"\\(?:u00[0189]|u007[fF]|u[dD][89a-fA-F]|[bfr])")
+_UNFIT_ESCAPED = re.compile(
+    r"\\(?:u00[0189]|u007[fF]|u[dD][89a-fA-F]|u061[cC]|u200[eEfF]|u202[89a-eA-E]|u206[6-9]|[bfr])"
+)
 
 #: A URL with its query, where signatures are, also as JSON may write it.
 _QUERY = re.compile(r"""(https?:\\?/\\?/[^\s"'<>?]*)\?(?:\\u[0-9a-fA-F]{4}|\\/|[^\s"'<>\\])+""")
@@ -42,15 +50,22 @@ _IDENTIFIER = re.compile(rf"(?!\.\.?$)[!-~]{{1,{MOST_WORD}}}")
 _NOT_IN_PATHS = frozenset('/?#%\\"<>')
 
 
-def decode(text: str | bytes) -> Any:
-    """Decode JSON; control characters and lone surrogates in it become U+FFFD.
+def decode(text: str | bytes, *, most: int | None = None) -> Any:
+    """Decode JSON; what cannot be shown in it becomes U+FFFD.
+
+    Args:
+        text: JSON.
+        most: Texts, lists and maps in it; None: any number.
 
     Raises:
         ValueError: It is not JSON (NaN and infinities are not), holds a number no float can hold,
-            or is nested too deep.
+            is nested too deep, or holds more than `most`.
     """
     if isinstance(text, bytes):
         text = text.decode("utf-8-sig")
+    held = text.count('"') // 2 + text.count("[") + text.count("{")
+    if most is not None and held > most:
+        raise ValueError(f"more than {most} texts, lists and maps")
     if _is_deep(text):
         raise ValueError(f"nested more than {MOST_DEPTH} levels deep")
     value = json.loads(text, parse_constant=_refuse, parse_float=_finite)

@@ -4,12 +4,9 @@ Rules: nothing here retries, sleeps or follows a redirect on its own. Every fail
 `Refused`, `Unavailable` or `Misspoke`, and says whether the cloud can have acted on the request:
 only a failure to connect, 423 and 429 are `unsent`. Secrets and signed query strings never stand in
 a message: a secret is given to the wire by `Wire.reveal` and struck from every answer before anyone
-sees it, for clouds say aloud what they were asked with; what may be kept is `Reply.kept`. Bodies
-are unpacked here, within bounds.
-
-The transport is ours because httpx's pool scans all its connections for every request: 2,200
-requests/s with one in flight become 60 with a thousand. A last-in-first-out list of idle
-connections per origin behind a limiter stays flat; TLS, time-outs and HTTP/1.1 remain httpcore's.
+sees it, for clouds say aloud what they were asked with; what may be kept is `Reply.kept`. Each
+request is taken to carry a credential, and goes only where its gate lets it: see `permission`.
+Bodies are unpacked here, within bounds.
 
 Here also is a fuse of the crash tests: ``QBATCH_KILL_AT_HTTP=N`` kills this process with SIGKILL at
 the N-th boundary of its exchanges (each has four: before the request, when it is sent, when the
@@ -21,17 +18,15 @@ from __future__ import annotations
 import html
 import json
 import os
-import ssl
 import time
 import zlib
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import parse_qsl, quote, quote_plus, urlsplit
 
-import httpcore
 import httpx
 import trio
 
@@ -44,9 +39,15 @@ from qbatch.errors import (
     TooLarge,
     Unavailable,
 )
+from qbatch.providers.kit.body import read_body
 from qbatch.providers.kit.credentials import Secret
-from qbatch.providers.kit.foreign import decode, redact, said
+from qbatch.providers.kit.foreign import FREE_VALUES, decode, redact, said
+from qbatch.providers.kit.permission import Gate
+from qbatch.providers.kit.transport import FlatTransport
 from qbatch.snapshot.faults import make_fuse
+
+if TYPE_CHECKING:
+    from qbatch.providers.contract import Surroundings
 
 #: Called at each boundary of an exchange; None in real life.
 FUSE = make_fuse(os.environ.get("QBATCH_KILL_AT_HTTP"))
@@ -72,153 +73,6 @@ STRUCK = "***"
 SIGNING = frozenset({"x-amz-signature", "x-amz-security-token", "signature", "sig", "token"})
 
 
-class FlatTransport(httpx.AsyncBaseTransport):
-    """HTTP/1.1 over at most `connections` connections, constant cost per request.
-
-    Args:
-        connections: In use at once, over all origins; further requests wait.
-        keepalive_s: Idle connections older than this are closed instead of used again.
-    """
-
-    def __init__(self, connections: int = 16, *, keepalive_s: float = 30.0) -> None:
-        self._idle: dict[tuple[bytes, bytes, int], list[httpcore.AsyncHTTPConnection]] = {}
-        self._limit = trio.CapacityLimiter(connections)
-        self._keepalive_s = keepalive_s
-        self._tls: ssl.SSLContext | None = None
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        borrower = object()
-        await self._limit.acquire_on_behalf_of(borrower)
-        connection: httpcore.AsyncHTTPConnection | None = None
-        origin = _origin(request.url)
-        try:
-            connection = await self._connection(origin)
-            reply = await connection.handle_async_request(
-                httpcore.Request(
-                    request.method,
-                    httpcore.URL(
-                        scheme=origin[0],
-                        host=origin[1],
-                        port=origin[2],
-                        target=request.url.raw_path,
-                    ),
-                    headers=request.headers.raw,
-                    content=_Sent(await request.aread()),
-                    extensions=request.extensions,
-                )
-            )
-        except BaseException as error:
-            self._limit.release_on_behalf_of(borrower)
-            if connection is not None:
-                await _close(connection)
-            if isinstance(error, tuple(_HTTPX_ERRORS)):
-                raise _HTTPX_ERRORS[type(error)](str(error), request=request) from error
-            raise
-        body = _Stream(reply, lambda: self._give_back(origin, connection, borrower))
-        return httpx.Response(
-            reply.status, headers=reply.headers, stream=body, extensions=reply.extensions
-        )
-
-    async def _connection(self, origin: tuple[bytes, bytes, int]) -> httpcore.AsyncHTTPConnection:
-        idle = self._idle.setdefault(origin, [])
-        while idle:
-            connection = idle.pop()
-            if connection.is_available() and not connection.has_expired():
-                return connection
-            await _close(connection)
-        return httpcore.AsyncHTTPConnection(
-            httpcore.Origin(*origin),
-            ssl_context=self._tls_context() if origin[0] == b"https" else None,
-            keepalive_expiry=self._keepalive_s,
-        )
-
-    def _tls_context(self) -> ssl.SSLContext:
-        if self._tls is None:
-            self._tls = httpx.create_ssl_context()
-        return self._tls
-
-    async def _give_back(
-        self,
-        origin: tuple[bytes, bytes, int],
-        connection: httpcore.AsyncHTTPConnection,
-        borrower: object,
-    ) -> None:
-        self._limit.release_on_behalf_of(borrower)
-        if connection.is_idle():
-            self._idle[origin].append(connection)
-        else:
-            await _close(connection)
-
-    async def aclose(self) -> None:
-        for idle in self._idle.values():
-            while idle:
-                await _close(idle.pop())
-
-
-def _origin(url: httpx.URL) -> tuple[bytes, bytes, int]:
-    return url.raw_scheme, url.raw_host, url.port or (443 if url.scheme == "https" else 80)
-
-
-async def _close(connection: httpcore.AsyncHTTPConnection) -> None:
-    with trio.CancelScope(shield=True, deadline=trio.current_time() + 1):
-        await connection.aclose()
-
-
-#: httpcore's errors as httpx's, which is what users of an httpx transport expect.
-_HTTPX_ERRORS: dict[type[BaseException], type[httpx.RequestError]] = {
-    httpcore.ConnectError: httpx.ConnectError,
-    httpcore.ConnectTimeout: httpx.ConnectTimeout,
-    httpcore.ReadError: httpx.ReadError,
-    httpcore.ReadTimeout: httpx.ReadTimeout,
-    httpcore.WriteError: httpx.WriteError,
-    httpcore.WriteTimeout: httpx.WriteTimeout,
-    httpcore.RemoteProtocolError: httpx.RemoteProtocolError,
-    httpcore.LocalProtocolError: httpx.LocalProtocolError,
-    httpcore.UnsupportedProtocol: httpx.UnsupportedProtocol,
-}
-
-
-class _Sent:
-    """A request's body as no generator: one that is left when a connection breaks is told of."""
-
-    def __init__(self, content: bytes) -> None:
-        self._rest = [content] if content else []
-
-    def __aiter__(self) -> _Sent:
-        return self
-
-    async def __anext__(self) -> bytes:
-        if not self._rest:
-            raise StopAsyncIteration
-        return self._rest.pop()
-
-
-class _Stream(httpx.AsyncByteStream):
-    """A reply's body that gives its connection back when it is closed."""
-
-    def __init__(self, reply: httpcore.Response, done: Any) -> None:
-        self._reply = reply
-        self._done = done
-        self._is_open = True
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        try:
-            async for chunk in self._reply.aiter_stream():
-                yield chunk
-        except tuple(_HTTPX_ERRORS) as error:
-            raise _HTTPX_ERRORS[type(error)](str(error)) from error
-
-    async def aclose(self) -> None:
-        if not self._is_open:
-            return
-        self._is_open = False
-        try:
-            with trio.CancelScope(shield=True, deadline=trio.current_time() + 1):
-                await self._reply.aclose()
-        finally:
-            await self._done()
-
-
 @dataclass(frozen=True, slots=True)
 class Reply:
     """A complete answer of a cloud.
@@ -230,6 +84,7 @@ class Reply:
         asked: Method and path, without the query, for messages.
         at: When it was received; UTC, seconds since 1970.
         is_secret: It brings a new secret, and nothing of its body is ever shown.
+        received: Bytes of the body as they came; None: as many as it has.
     """
 
     provider: str
@@ -239,6 +94,7 @@ class Reply:
     content: bytes = field(repr=False)
     at: float = 0.0
     is_secret: bool = False
+    received: int | None = None
 
     @property
     def is_success(self) -> bool:
@@ -248,10 +104,12 @@ class Reply:
         """Decode the body; see `foreign.decode`.
 
         Raises:
-            Misspoke: It is not JSON (NaN and infinities are not JSON either), or nested too deep.
+            Misspoke: It is not JSON (NaN and infinities are not JSON either), nested too deep, or
+                holds far more than came.
         """
+        came = len(self.content) if self.received is None else self.received
         try:
-            return decode(self.content)
+            return decode(self.content, most=FREE_VALUES + came)
         except (ValueError, RecursionError) as error:
             raise Misspoke(
                 f"{self.provider}: {self.asked}: answered {self.status} with "
@@ -362,6 +220,7 @@ class Wire:
         deadline_s: For a whole exchange, unless the call says otherwise.
         max_bytes: Of a decompressed reply body.
         now: The calendar, as in `Surroundings`.
+        gate: Where credentials may go, as in `Surroundings`.
     """
 
     def __init__(
@@ -373,8 +232,10 @@ class Wire:
         deadline_s: float = 60.0,
         max_bytes: int = 256 * 2**20,
         now: Callable[[], float] = time.time,
+        gate: Gate | None = None,
     ) -> None:
         self.provider = provider
+        self._gate = gate or Gate(provider)
         self._now = now
         self._ahead_s = 0.0
         self.deadline_s = deadline_s
@@ -424,6 +285,7 @@ class Wire:
         headers: Mapping[str, str] | None = None,
         deadline_s: float | None = None,
         is_secret: bool = False,
+        is_bare: bool = False,
     ) -> Reply:
         """Send one request and read its whole answer, whatever its status.
 
@@ -437,13 +299,19 @@ class Wire:
             headers: Beside the usual ones.
             deadline_s: None: the wire's.
             is_secret: The answer brings a new secret, and is never shown.
+            is_bare: It carries no credential: whoever has its URL may ask. It may go to any host.
 
         Raises:
             CredentialsError: A header holds a character that no header can.
+            Elsewhere: It carries a credential to a host where that may not go.
             Unavailable: No complete answer. `unsent` only if no connection came about.
             Misspoke: The answer is larger than `max_bytes`, or the URL is none.
         """
         request, asked = self._request(method, url, params, json, form, content, headers)
+        if is_bare and not self._carries_secret(request):
+            self._gate.check_bare(request.url)
+        else:
+            self._gate.check(request.url)
         limit_s = self.deadline_s if deadline_s is None else deadline_s
         try:
             with trio.fail_after(limit_s):
@@ -452,11 +320,11 @@ class Wire:
             raise Unavailable(
                 f"{self.provider}: {asked}: no complete answer within {limit_s:g} s"
             ) from error
-        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError) as error:
             host = urlsplit(url).netloc.rpartition("@")[2]
+            why = self._shown(error) or type(error).__name__
             raise Unavailable(
-                f"{self.provider}: {asked}: cannot connect to {host} ({self._reason(error)})",
-                unsent=True,
+                f"{self.provider}: {asked}: cannot connect to {host}: {why}", unsent=True
             ) from error
         except zlib.error as error:
             raise Unavailable(
@@ -472,9 +340,18 @@ class Wire:
             cause = None if STRUCK in reason else error
             raise Unavailable(f"{self.provider}: {asked}: {how}{reason}") from cause
 
-    def _reason(self, error: Exception) -> str:
+    def _carries_secret(self, request: httpx.Request) -> bool:
+        """Whether a secret that was revealed stands anywhere in a request."""
+        headers = (value for _, value in request.headers.raw)
+        told = b"\n".join((str(request.url).encode(), *headers, request.content))
+        return any(secret in told for secret in self._struck)
+
+    def _shown(self, error: Exception) -> str:
         text = _struck(str(error).encode("utf-8", "replace"), self._struck).decode()
-        text = said(text, 300)
+        return said(text, 300)
+
+    def _reason(self, error: Exception) -> str:
+        text = self._shown(error)
         return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
     def _unheadable(self) -> CredentialsError:
@@ -518,90 +395,22 @@ class Wire:
             request.extensions = {**request.extensions, "trace": _trace}
         response = await self._transport.handle_async_request(request)
         try:
-            content = await _read(response, self.max_bytes)
+            content, received = await read_body(response, self.max_bytes)
         finally:
             await response.aclose()
         if FUSE is not None:
             FUSE()
         if content is None:
-            raise Misspoke(f"{self.provider}: {asked}: the answer is over {self.max_bytes} bytes")
+            raise Misspoke(
+                f"{self.provider}: {asked}: the answer is over {self.max_bytes} bytes, or "
+                f"unpacks to far more than the {received} that came"
+            )
         headers = {name.lower(): value for name, value in response.headers.items()}
         status, at = response.status_code, self._now()
         self._ahead_s = _ahead_s(headers.get("date"), at)
         if not (is_secret and status < 300):  # a service may give the same token again
             content = _struck(content, (*self._struck, *_signatures(request.url.query)))
-        return Reply(self.provider, asked, status, headers, content, at, is_secret)
-
-
-async def _read(response: httpx.Response, most: int) -> bytes | None:
-    """Read a body and unpack it; None where it is larger than `most`.
-
-    It is read to its end in any case, or to the deadline: generators that are left are told of.
-
-    Raises:
-        zlib.error: It cannot be unpacked.
-    """
-    announced = response.headers.get("content-length", "")
-    if announced.isdecimal() and (len(announced) > 18 or int(announced) > most):
-        return None
-    was_read = response.is_stream_consumed  # by a transport in this process, which unpacked it
-    body = _Body(most, "" if was_read else response.headers.get("content-encoding", ""))
-    async for chunk in response.aiter_bytes() if was_read else response.aiter_raw():
-        body.take(chunk)
-    return body.whole()
-
-
-class _Body:
-    """A body that is unpacked as it comes, and kept up to a most.
-
-    Args:
-        most: Bytes, unpacked.
-        coding: How it is packed.
-    """
-
-    def __init__(self, most: int, coding: str) -> None:
-        self._most = most
-        self._content = bytearray()
-        self._is_empty = True
-        self._error: zlib.error | None = None
-        self._inflating: Any = None
-        coding = coding.strip().lower()
-        if coding in ("gzip", "x-gzip", "deflate"):
-            self._inflating = zlib.decompressobj(32 + zlib.MAX_WBITS)
-        elif coding not in ("", "identity"):  # not asked for, or several on top of each other
-            self._error = zlib.error(f"content-encoding {coding[:40]!r}")
-
-    @property
-    def _is_too_large(self) -> bool:
-        return len(self._content) > self._most
-
-    def take(self, chunk: bytes) -> None:
-        """Add a part; what is beyond the most, or cannot be unpacked, is dropped."""
-        self._is_empty = self._is_empty and not chunk
-        if self._is_too_large or self._error is not None:
-            return
-        if self._inflating is None:
-            self._content += chunk
-            return
-        room = self._most + 1 - len(self._content)
-        try:
-            self._content += self._inflating.decompress(chunk, room)
-        except zlib.error as error:
-            self._error = error
-
-    def whole(self) -> bytes | None:
-        """Return all of it; None where it was larger than the most.
-
-        Raises:
-            zlib.error: It could not be unpacked.
-        """
-        if self._is_too_large:
-            return None
-        if self._inflating is not None and not (self._inflating.eof or self._is_empty):
-            self._error = self._error or zlib.error("it is cut short")
-        if self._error is not None:
-            raise self._error
-        return bytes(self._content)
+        return Reply(self.provider, asked, status, headers, content, at, is_secret, received)
 
 
 def _spellings(text: str) -> list[bytes]:
@@ -626,6 +435,12 @@ def _struck(content: bytes, secrets: Iterable[bytes]) -> bytes:
         if secret in content:
             content = content.replace(secret, STRUCK.encode())
     return content
+
+
+def open_wire(provider: str, surroundings: Surroundings) -> Wire:
+    """Return a driver's wire: to where its surroundings let it."""
+    around = surroundings
+    return Wire(provider, transport=around.transport, now=around.now, gate=around.gate)
 
 
 async def _trace(event: str, info: Mapping[str, Any]) -> None:

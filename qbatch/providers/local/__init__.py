@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from qbatch.providers import Surroundings
     from qbatch.providers.local.driver import LocalDriver
 
-__all__ = ["depends_on_values", "misfit", "open_driver", "validate_settings"]
+__all__ = ["depends_on_values", "misfit", "open_driver", "remarks", "validate_settings"]
 
 
 def open_driver(backend: Backend, *, name: str, surroundings: Surroundings) -> LocalDriver:
@@ -73,6 +73,15 @@ def misfit(
 
     settings = settled(circuit.facts, read_settings(backend, folder))
     return misfit_of(Program(circuit, settings), rows)
+
+
+def remarks(backends: Sequence[Backend], folder: Path) -> list[str]:
+    """Say of one backend, in each of its settings, what is legal and hardly meant."""
+    from qbatch.providers.local import times
+    from qbatch.providers.local.settings import read_settings
+
+    noises = [read_settings(backend, folder).noise for backend in backends if backend.noise]
+    return times.remarks([noise for noise in noises if noise is not None])
 
 
 def validate_settings(

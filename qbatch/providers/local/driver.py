@@ -291,6 +291,7 @@ class LocalDriver:
             facts={
                 **answer.facts,
                 "seed": order.seed,
+                **({"start": order.start} if order.start else {}),
                 "evolution_s": round(answer.evolution_s[result.evolution], 6),
             },
             statevector=states[result.evolution] if states else None,

@@ -1,8 +1,9 @@
 """Chunks of work computed: the same code in a worker process and, for rehearsals, in ours.
 
 Rules: what one evolution gives depends on nothing but itself. Where probabilities are computed, Aer
-draws no random number and ours come from each job's seed; where Aer simulates the shots, each job
-is a run of its own under its own seed (in a list of circuits Aer's seed depends on the position).
+draws no random number and ours come from each job's seed and start; where Aer simulates the shots,
+each job is a run of its own under a seed made of both (in a list of circuits Aer's seed depends on
+the position).
 """
 
 from __future__ import annotations
@@ -126,9 +127,13 @@ def _shot_by_shot(
         yield Computed(drawn, time.perf_counter() - began)
 
 
-def aer_seed(seed: int) -> int:
-    """Spread a job's seed: Aer gives shot i of a run the seed + i, so near seeds share shots."""
-    digest = hashlib.blake2b(seed.to_bytes(8, "little"), digest_size=8).digest()
+def aer_seed(seed: int, start: int = 0) -> int:
+    """Spread a job's seed: Aer gives shot i of a run the seed + i, so near seeds share shots.
+
+    Runs of shots that begin elsewhere in a sample are independent of one another.
+    """
+    told = seed.to_bytes(8, "little") + (start.to_bytes(8, "little") if start else b"")
+    digest = hashlib.blake2b(told, digest_size=8).digest()
     return int.from_bytes(digest, "little") >> 2
 
 
@@ -136,7 +141,7 @@ def _simulated(prepared: Prepared, circuit: Any, sampling: Sampling, num_bits: i
     import numpy as np
 
     result = prepared.simulator.run(
-        circuit, shots=sampling.shots, seed_simulator=aer_seed(sampling.seed)
+        circuit, shots=sampling.shots, seed_simulator=aer_seed(sampling.seed, sampling.start)
     ).result()
     if not result.success:
         return Drawn(sampling.job_id, error=told_of(result, 0))
@@ -160,12 +165,16 @@ def _clifford(compiled: Any, evolutions: Sequence[Evolution]) -> Iterator[Comput
         began = time.perf_counter()
         try:
             drawn = tuple(
-                Drawn(s.job_id, *clifford.sample(compiled, evolution.values, s.shots, s.seed))
+                Drawn(s.job_id, *clifford.sample(compiled, evolution.values, s.shots, _seed(s)))
                 for s in evolution.samplings
             )
         except failures() as error:
             drawn = tuple(Drawn(s.job_id, error=told(error)) for s in evolution.samplings)
         yield Computed(drawn, time.perf_counter() - began)
+
+
+def _seed(sampling: Sampling) -> int:
+    return aer_seed(sampling.seed, sampling.start) if sampling.start else sampling.seed
 
 
 # -- answers --------------------------------------------------------------------------------------

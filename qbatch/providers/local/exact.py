@@ -127,5 +127,5 @@ def probabilities_of(prepared: Prepared, data: Mapping[str, Any]) -> npt.NDArray
 
 
 def _drawn(prepared: Prepared, distribution: npt.NDArray[np.float64], sampling: Sampling) -> Drawn:
-    outcomes, counts = draw(distribution, sampling.shots, sampling.seed)
+    outcomes, counts = draw(distribution, sampling.shots, sampling.seed, sampling.start)
     return Drawn(sampling.job_id, to_rows(outcomes, prepared.positions), counts)

@@ -74,21 +74,47 @@ def _as_both(value: Any) -> Any:
 
 
 #: A probability, or one for each direction.
-Readout = Annotated[ReadoutError, BeforeValidator(_as_both)]
+Readout = Annotated[
+    ReadoutError, BeforeValidator(_as_both, json_schema_input_type=Probability | ReadoutError)
+]
 
 
 class Depolarizing(PlainData):
+    """Aer's parameter: after each gate its qubits are, with that probability, maximally mixed.
+
+    Attributes:
+        one_qubit: After gates on one qubit.
+        two_qubit: After gates on two qubits.
+    """
+
     one_qubit: Probability = 0.0
     two_qubit: Probability = 0.0
 
 
 class GateTimes(PlainData):
+    """For how long the qubits of a gate relax after it.
+
+    Attributes:
+        one_qubit: Of gates on one qubit: seconds, or with a unit (35ns).
+        two_qubit: Of gates on two qubits: seconds, or with a unit (300ns).
+        measure: Before each measurement: seconds, or with a unit (1us).
+    """
+
     one_qubit: Seconds = 0.0
     two_qubit: Seconds = 0.0
     measure: Seconds = 0.0
 
 
 class Relaxation(PlainData):
+    """Decay towards |0> and loss of phase, during gates, measurements and delays.
+
+    Attributes:
+        t1: Needed. Time in which the excited state decays to 1/e: seconds, or with a unit (80us).
+        t2: Needed. Time in which phase is lost to 1/e, at most 2 t1: seconds, or with a unit
+            (60us).
+        gate_time: For how long each gate's qubits relax.
+    """
+
     t1: Lifetime
     t2: Lifetime
     gate_time: GateTimes = GateTimes()
@@ -105,7 +131,14 @@ def _check_lifetimes(t1: float | None, t2: float | None) -> None:
 
 
 class Noise(PlainData):
-    """What a backend's ``noise`` says; see this module's head."""
+    """What a local backend's ``noise`` says.
+
+    Attributes:
+        depolarizing: After each gate its qubits are, with some probability, maximally mixed.
+        readout: How often a measured bit is misread: one probability, or one for each direction.
+        thermal_relaxation: Decay and loss of phase in time.
+        calibration: A JSON file with a number for each qubit and gate, in place of all others.
+    """
 
     depolarizing: Depolarizing | None = None
     readout: Readout | None = None

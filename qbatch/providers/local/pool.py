@@ -9,7 +9,7 @@ next needed; what becomes of its chunk is decided by whoever gave it.
 from __future__ import annotations
 
 import math
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -76,7 +76,9 @@ class Pool:
     def __init__(self, command: str = COMMAND) -> None:
         self._command = command
         self._queue: deque[Task] = deque()
-        self._lanes: list[Lane] = []
+        self._lanes: set[Lane] = set()
+        #: How many workers a lane may keep busy -> how many such lanes.
+        self._allowed: Counter[int] = Counter()
         self._workers: dict[trio.CancelScope, Process | None] = {}
         self._pending_s = 0.0
         self._running = 0
@@ -88,13 +90,15 @@ class Pool:
 
     def enter(self, lane: Lane) -> None:
         """Take part; the first worker starts now, while the rest of the plan is made."""
-        self._lanes.append(lane)
+        self._lanes.add(lane)
+        self._allowed[lane.workers] += 1
         if not self._workers:
             self._hire()
 
     async def leave(self, lane: Lane) -> None:
         """Take part no more; with the last one, all workers end."""
         self._lanes.remove(lane)
+        self._allowed -= Counter((lane.workers,))
         if self._lanes:
             return
         for scope in self._workers:
@@ -131,7 +135,7 @@ class Pool:
         self._news = trio.Event()
 
     def _hire_if_worth_it(self) -> None:
-        most = max((lane.workers for lane in self._lanes), default=0)
+        most = max(self._allowed, default=0)
         hired = len(self._workers)
         busy = self._running + len(self._queue) > hired
         if hired < most and busy and self._pending_s > hired * WORTH_A_WORKER_S:

@@ -135,7 +135,9 @@ class Process:
 
 def _arguments(command: str) -> Sequence[str]:
     paths = [os.path.abspath(path) for path in sys.path]  # noqa: PTH100  ("" is the current folder)
-    return [sys.executable, "-P", "-c", command, json.dumps(paths), str(os.getpid())]
+    # Files have one name, whatever the locale.
+    names = ["-X", "utf8"] if sys.getfilesystemencoding() == "utf-8" else []
+    return [sys.executable, "-P", *names, "-c", command, json.dumps(paths), str(os.getpid())]
 
 
 def _cause(code: int, last_line: str) -> str:

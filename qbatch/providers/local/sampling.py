@@ -1,11 +1,13 @@
 """From probabilities to counts, by one documented algorithm.
 
-The counts of a job depend on its distribution, its number of shots and its seed, and on nothing
-else. The algorithm, so that anyone can repeat it:
+The counts of a job depend on its distribution, on which shots of its point's sample it takes and on
+the point's seed, and on nothing else. The algorithm, so that anyone can repeat it:
 
 1. Probabilities below zero (rounding) are set to zero; their running sum, divided by its last
    entry, is the cumulative distribution.
-2. ``numpy.random.Generator(numpy.random.PCG64(seed)).random(shots)`` gives one number a shot.
+2. ``numpy.random.Generator(numpy.random.PCG64(seed)).random(…)`` gives one number a shot, each from
+   one draw of the generator: shot i of a sample is the i-th, whatever runs it is bought in, and
+   ``PCG64(seed).advance(start)`` goes straight to where a run begins.
 3. Each counts for the first outcome whose cumulative probability exceeds it.
 
 A last-bit difference between two machines' floating point moves a border by about 1e-16: the same
@@ -41,26 +43,27 @@ def cumulative(probabilities: npt.NDArray[Any]) -> Floats:
     return sums
 
 
-def draw(distribution: Floats, shots: int, seed: int) -> tuple[Ints, Ints]:
+def draw(distribution: Floats, shots: int, seed: int, start: int = 0) -> tuple[Ints, Ints]:
     """Draw outcomes.
 
     Args:
         distribution: From `cumulative`.
         shots: 1 or more.
         seed: 0 <= seed < 2**63.
+        start: So many shots of the sample come before.
 
     Returns:
         The outcomes that came, ascending, and how often each: both of shape (k,).
     """
     import numpy as np
 
-    generator = np.random.Generator(np.random.PCG64(seed))
+    generator = np.random.Generator(np.random.PCG64(seed).advance(start))
     outcomes, counts = np.zeros(0, np.int64), np.zeros(0, np.int64)
-    for start in range(0, shots, _BLOCK):
-        uniforms = generator.random(min(_BLOCK, shots - start))
+    for at in range(0, shots, _BLOCK):
+        uniforms = generator.random(min(_BLOCK, shots - at))
         drawn = np.searchsorted(distribution, uniforms, side="right")
         came, often = np.unique(drawn, return_counts=True)
-        if start == 0:
+        if at == 0:
             outcomes, counts = came.astype(np.int64), often.astype(np.int64)
         else:
             outcomes, counts = _added(outcomes, counts, came, often)

@@ -1,7 +1,7 @@
 """What is sent to a worker and what comes back; how orders become chunks of work.
 
 Rules: plain frozen values that pickle; no qiskit, no trio. How work is cut changes no result: an
-evolution is computed by itself, and each of its jobs is sampled from its own seed.
+evolution is computed by itself, and each of its jobs is sampled from its own seed and start.
 """
 
 from __future__ import annotations
@@ -39,11 +39,12 @@ _LENGTH = struct.Struct("<Q")
 
 
 class Sampling(NamedTuple):
-    """One job's share of an evolution."""
+    """One job's share of an evolution: shots [start, start + shots) of a sample."""
 
     job_id: str
     shots: int
     seed: int
+    start: int = 0
 
 
 class Evolution(NamedTuple):
@@ -155,7 +156,8 @@ def _evolutions(program: Program, orders: Iterable[Order]) -> Iterator[Evolution
     shared: dict[tuple[float, ...], list[Sampling]] = {}
     for order in orders:
         values = tuple(float(order.parameters[name]) for name in names)
-        shared.setdefault(values, []).append(Sampling(order.id, order.shots, order.seed))
+        sampling = Sampling(order.id, order.shots, order.seed, order.start)
+        shared.setdefault(values, []).append(sampling)
     exact = is_exact(program.circuit.facts, program.settings)
     for values, samplings in shared.items():
         if exact:

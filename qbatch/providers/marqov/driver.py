@@ -57,12 +57,13 @@ from qbatch.providers import (
 )
 from qbatch.providers.kit.accounts import named, owner
 from qbatch.providers.kit.asking import ask_all
-from qbatch.providers.kit.credentials import Secret, address, read_environment, read_pointer
+from qbatch.providers.kit.credentials import Secret, find_address, read_environment, read_pointer
 from qbatch.providers.kit.foreign import amount, is_word, record, word
+from qbatch.providers.kit.permission import Vendor
 from qbatch.providers.kit.proofs import refusal
 from qbatch.providers.kit.shared_rates import SharedRates, state_folder
 from qbatch.providers.kit.targets import no_target
-from qbatch.providers.kit.wire import Reply, Wire
+from qbatch.providers.kit.wire import Reply, open_wire
 from qbatch.providers.marqov.options import MOST_INLINE, Options
 from qbatch.providers.marqov.replies import (
     NOT_BOUGHT,
@@ -82,6 +83,7 @@ from qbatch.providers.marqov.replies import (
 BASE_URL = "https://app.marqov.ai"
 URL_VARIABLES = ("QBATCH_MARQOV_URL", "MARQOV_PLATFORM_URL")
 KEY_VARIABLES = ("MARQOV_PLATFORM_KEY",)
+VENDOR = Vendor(("marqov.ai",), URL_VARIABLES, KEY_VARIABLES)
 
 #: How long one status answer may be held back, seconds.
 WAIT_S = 20
@@ -105,7 +107,7 @@ class Marqov:
         self._now = surroundings.now
         self._pointer = backend.credentials
         self._base = base_url(backend.url, self._environ)
-        self._wire = Wire("marqov", transport=surroundings.transport, now=surroundings.now)
+        self._wire = open_wire("marqov", surroundings)
         self._key: Secret | None = None
         self._record: Mapping[str, Any] | None = None
         #: Status answers of completed jobs, until `fetch` takes them.
@@ -448,4 +450,4 @@ def open_driver(backend: Backend, *, name: str, surroundings: Surroundings) -> M
 
 def base_url(url: str | None, environ: Mapping[str, str]) -> str:
     """Return where the API is: the manifest's word, the environment's, or the cloud's own."""
-    return address(url or next((environ[v] for v in URL_VARIABLES if environ.get(v)), BASE_URL))
+    return find_address(url, URL_VARIABLES, environ, BASE_URL)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -31,9 +31,9 @@ class Options(BaseModel):
             same bytes once with the same key. Where the price is zero it is always sent again.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
-    script_id: UUID | None = None
+    script_id: Annotated[UUID, Field(strict=False)] | None = None
     script_slug: str | None = Field(default=None, min_length=1)
     inline_code: str | None = Field(default=None, min_length=1, max_length=MOST_INLINE)
     framework: Literal["qiskit", "cirq", "pennylane", "openqasm", "marqov"] | None = None

@@ -10,9 +10,17 @@ from pathlib import Path
 
 from qbatch.errors import CredentialsError, Misspoke
 from qbatch.providers.kit.bearer import Bearer
-from qbatch.providers.kit.credentials import Secret, address, read_pointer
+from qbatch.providers.kit.credentials import Secret, find_address, read_pointer
 from qbatch.providers.kit.foreign import amount
 from qbatch.providers.kit.wire import Wire
+
+URL_VARIABLES = (
+    "QBATCH_OPEN_QUANTUM_URL",
+    "OPENQUANTUM_KEYCLOAK_BASE",
+    "OPENQUANTUM_MANAGEMENT_URL",
+    "OPENQUANTUM_SCHEDULER_URL",
+)
+CREDENTIAL_VARIABLES = ("OPENQUANTUM_TOKEN", "OPENQUANTUM_CLIENT_SECRET")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +40,12 @@ def find_services(url: str | None, environ: Mapping[str, str]) -> Services:
     ``/idp``, ``/mgmt`` and ``/sched``; else the vendor's own variables, else the cloud itself.
     """
     realm = environ.get("OPENQUANTUM_KEYCLOAK_REALM", "platform")
-    one = url or environ.get("QBATCH_OPEN_QUANTUM_URL")
-    if one:
-        stem = address(one)
+    stem = find_address(url, URL_VARIABLES[:1], environ, "")
+    if stem:
         return Services(f"{stem}/idp", f"{stem}/mgmt", f"{stem}/sched", realm)
 
     def where(variable: str, default: str) -> str:
-        return address(environ.get(variable, default))
+        return find_address(None, [variable], environ, default)
 
     return Services(
         where("OPENQUANTUM_KEYCLOAK_BASE", "https://id.openquantum.com"),

@@ -71,10 +71,17 @@ from qbatch.providers.kit.foreign import (
     whole,
     word,
 )
+from qbatch.providers.kit.permission import Vendor
 from qbatch.providers.kit.proofs import refusal
 from qbatch.providers.kit.targets import few, no_target
-from qbatch.providers.kit.wire import Reply, Wire
-from qbatch.providers.open_quantum.account import find_services, open_account, read_account
+from qbatch.providers.kit.wire import Reply, open_wire
+from qbatch.providers.open_quantum.account import (
+    CREDENTIAL_VARIABLES,
+    URL_VARIABLES,
+    find_services,
+    open_account,
+    read_account,
+)
 from qbatch.providers.open_quantum.options import ANY_SUBCATEGORY, Options
 from qbatch.providers.open_quantum.replies import (
     NOT_BOUGHT,
@@ -86,6 +93,8 @@ from qbatch.providers.open_quantum.replies import (
     read_output,
     url_of,
 )
+
+VENDOR = Vendor(("openquantum.com",), URL_VARIABLES, CREDENTIAL_VARIABLES)
 
 #: Active jobs per organization, as documented.
 MOST_ACTIVE = 10
@@ -119,7 +128,7 @@ class OpenQuantum:
         self._run_id = surroundings.run_id
         self._pointer = backend.credentials
         self._services = find_services(backend.url, self._environ)
-        self._wire = Wire("open-quantum", transport=surroundings.transport, now=surroundings.now)
+        self._wire = open_wire("open-quantum", surroundings)
         self._transpile = backend.transpile or Transpile()
         self._basis: tuple[str, ...] = ()
         self._account: Bearer | None = None
@@ -256,7 +265,7 @@ class OpenQuantum:
             program = self.program(order).encode()
         except CircuitError as error:
             raise Refused(f"open-quantum: {error}") from error
-        put = await self._wire.send("PUT", url_of(ticket, "url"), content=program)
+        put = await self._wire.send("PUT", url_of(ticket, "url"), content=program, is_bare=True)
         if not put.is_success:
             raise put.failure("the upload was not taken")
         name = self._job_name(batch)
@@ -330,6 +339,16 @@ class OpenQuantum:
         )
         return [Missing(order.id, error=advice, settle_s=LAG_S, look_s=LOOK_S)]
 
+    async def recall(self, batch: Batch) -> Sequence[Answer]:
+        """Look for a job of this name, whichever preparation it came from."""
+        (order,), name = batch.orders, batch.composite.memo["name"]
+        async with aclosing(self._rows(batch)) as rows:
+            async for row in rows:
+                if row.get("name") == name:
+                    reply = await self._ask("GET", self._sched(f"jobs/{id_of(row)}"))
+                    return [self._answer(order, reply.object(), reply)]
+        return ()
+
     async def poll(self, batches: Sequence[Batch]) -> Sequence[Answer]:
         """Read the organization's job list until all of ours were seen; ask singly for the rest."""
         waiting = {self._job_id(batch): batch for batch in batches}
@@ -366,7 +385,7 @@ class OpenQuantum:
         (order,) = batch.orders
         job = (await self._ask("GET", self._sched(f"jobs/{self._job_id(batch)}"))).object()
         url = url_of(job, "output_data_url")
-        reply = await self._wire.send("GET", url)
+        reply = await self._wire.send("GET", url, is_bare=True)
         if not reply.is_success:  # presigned URLs end; the next try reads a fresh one
             raise Unavailable(f"open-quantum: {order.name}: the result answered {reply.status}")
         facts = {

@@ -23,7 +23,7 @@ class Options(BaseModel):
         configuration: Further keys of ``configuration_data``, checked by the platform.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     organization: str | None = None
     execution_plan: str = "auto"

@@ -26,6 +26,7 @@ what 429 carries. Where two readings were possible the careful one is taken.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from math import inf
@@ -58,20 +59,22 @@ from qbatch.providers import (
 from qbatch.providers.kit.accounts import named, owner
 from qbatch.providers.kit.asking import ask_all
 from qbatch.providers.kit.bearer import Bearer
-from qbatch.providers.kit.credentials import Secret, address, read_environment, read_pointer
+from qbatch.providers.kit.credentials import Secret, find_address, read_environment, read_pointer
 from qbatch.providers.kit.foreign import (
     decode,
     identifier,
     is_word,
     number,
     record,
+    records,
     said,
     whole,
     word,
 )
+from qbatch.providers.kit.permission import Vendor
 from qbatch.providers.kit.proofs import Proofs, refusal
 from qbatch.providers.kit.targets import no_target
-from qbatch.providers.kit.wire import Reply, Wire
+from qbatch.providers.kit.wire import Reply, open_wire
 from qbatch.providers.oqc.config import encode_config
 from qbatch.providers.oqc.options import Options
 from qbatch.providers.oqc.results import read_results
@@ -79,6 +82,7 @@ from qbatch.providers.oqc.results import read_results
 BASE_URL = "https://cloud.oqc.app"
 URL_VARIABLES = ("QBATCH_OQC_URL", "OQC_URL")
 TOKEN_VARIABLES = ("OQC_AUTHENTICATION_TOKEN", "OQC_AUTH_TOKEN", "OQC_TOKEN")
+VENDOR = Vendor(("oqc.app",), URL_VARIABLES, (*TOKEN_VARIABLES, "OQC_PASSWORD"))
 
 #: Body of one submission, bytes; the service refuses 131,072 and its own client cuts here.
 MAX_BYTES = 100_000
@@ -132,7 +136,7 @@ class Oqc:
         self._run_id = surroundings.run_id
         self._pointer = backend.credentials
         self._base = base_url(backend.url, self._environ)
-        self._wire = Wire("oqc", transport=surroundings.transport, now=surroundings.now)
+        self._wire = open_wire("oqc", surroundings)
         self._bearer = Bearer(self._log_in)
         self._qpu: Mapping[str, Any] | None = None
         #: Finished records seen by `poll`, until `fetch` takes them.
@@ -281,6 +285,24 @@ class Oqc:
             return kind(order.id, status, task_id)
         advice = f"OQC task {task_id} was allocated; was it submitted?"
         return Missing(order.id, status, error=advice, settle_s=SETTLE_S, is_proof=True)
+
+    async def recall(self, batch: Batch) -> Sequence[Answer]:
+        """Look through the list of tasks for our tags; there may be no such list, or no tags."""
+        reply = await self._send("GET", await self._url("tasks"))
+        rows = records(reply.json()) if reply.status == 200 else ()
+        found: dict[str, Answer] = {}
+        for order in batch.orders:
+            sent = re.compile(
+                rf"qbatch/{re.escape(self._run_id)}/[0-9a-f]+"
+                rf"\.{batch.composite.generation}/{order.id[:12]}"
+            )
+            for row in rows:
+                task_id = word(row.get("id"))
+                if task_id and sent.fullmatch(word(row.get("tag"))):
+                    answer = await self._locate_task(order, task_id)
+                    if not isinstance(answer, Missing):
+                        found[order.id] = answer
+        return list(found.values())
 
     async def poll(self, batches: Sequence[Batch]) -> Sequence[Answer]:
         updates: list[Answer] = []
@@ -495,7 +517,7 @@ def open_driver(backend: Backend, *, name: str, surroundings: Surroundings) -> O
 
 def base_url(url: str | None, environ: Mapping[str, str]) -> str:
     """Return where the API is: the manifest's word, the environment's, or the cloud's own."""
-    return address(url or next((environ[v] for v in URL_VARIABLES if environ.get(v)), BASE_URL))
+    return find_address(url, URL_VARIABLES, environ, BASE_URL)
 
 
 def _expect(reply: Reply) -> None:

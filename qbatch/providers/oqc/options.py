@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from qbatch.manifest.fields import Whole
+
 
 class Options(BaseModel):
     """``options`` of an OQC backend: the compiler configuration.
@@ -26,7 +28,7 @@ class Options(BaseModel):
         noise_model: Of a simulator, as the service takes it.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     tket: Literal["none", "one", "two"] | None = None
     error_mitigation: Literal["none", "matrix", "linear"] | None = None
@@ -38,7 +40,7 @@ class Options(BaseModel):
     metrics: bool = True
     config: Mapping[str, Any] = Field(default_factory=dict)
     noise: bool = False
-    bond_dimension: int | None = Field(default=None, ge=1)
+    bond_dimension: Whole | None = Field(default=None, ge=1)
     noise_model: Mapping[str, Any] | None = None
 
     @property

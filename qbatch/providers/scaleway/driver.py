@@ -29,6 +29,7 @@ session time is rounded, and the bit order of CUDA-Q's and MIMIQ's results.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
@@ -65,11 +66,12 @@ from qbatch.providers import (
     Unclear,
 )
 from qbatch.providers.kit.accounts import named
-from qbatch.providers.kit.credentials import Secret, address, read_environment, read_pointer
+from qbatch.providers.kit.credentials import Secret, find_address, read_environment, read_pointer
 from qbatch.providers.kit.foreign import is_word, number, redact, said, word
+from qbatch.providers.kit.permission import Vendor
 from qbatch.providers.kit.proofs import refusal
 from qbatch.providers.kit.targets import no_target
-from qbatch.providers.kit.wire import Reply, Wire
+from qbatch.providers.kit.wire import Reply, open_wire
 from qbatch.providers.scaleway.moments import read_duration, read_instant, write_duration
 from qbatch.providers.scaleway.options import Options
 from qbatch.providers.scaleway.replies import (
@@ -100,6 +102,7 @@ from qbatch.providers.scaleway.results import (
 BASE_URL = "https://api.scaleway.com"
 URL_VARIABLES = ("QBATCH_SCALEWAY_URL", "QISKIT_SCALEWAY_API_URL", "SCW_API_URL")
 KEY_VARIABLES = ("QISKIT_SCALEWAY_SECRET_KEY", "SCW_SECRET_KEY")
+VENDOR = Vendor(("scaleway.com",), URL_VARIABLES, KEY_VARIABLES)
 PROJECT_VARIABLES = ("QISKIT_SCALEWAY_PROJECT_ID", "SCW_PROJECT_ID", "SCW_DEFAULT_PROJECT_ID")
 
 #: Rows asked for at once.
@@ -138,7 +141,7 @@ class Scaleway:
         self._is_virtual = surroundings.is_virtual
         self._pointer = backend.credentials
         self._base = base_url(backend.url, self._environ)
-        self._wire = Wire("scaleway", transport=surroundings.transport, now=surroundings.now)
+        self._wire = open_wire("scaleway", surroundings)
         self._platform: Mapping[str, Any] | None = None
         self._bookings: Sequence[Mapping[str, Any]] = ()
         #: Payload -> the model it was uploaded as.
@@ -393,6 +396,27 @@ class Scaleway:
             }
         return list(found.values())
 
+    async def recall(self, batch: Batch) -> Sequence[Answer]:
+        """Look among all jobs of this run for the points, by their names."""
+        key, run = self._key_of(batch), f"qbatch-{re.escape(self._run_id)}"
+        asked = {"project_id": self._project(), "tags": self._tags()[1]}
+        jobs = await self._rows("jobs", "jobs", {**asked, "order_by": "created_at_asc"})
+        found: list[Answer] = []
+        for order in batch.orders:
+            name = rf"{run}-[0-9a-f]{{12}}-{batch.composite.generation}\.\d+-{order.id[:16]}"
+            ours = [job for job in jobs if re.fullmatch(name, word(job.get("name")))]
+            here = [job for job in ours if job["name"] == self._job_name(batch, order)]
+            if here:
+                found.append(self._standing(order, here[0], await self._sessions_of(key)))
+            elif ours:
+                job_id, session = id_of(ours[0]), word(ours[0].get("session_id"))
+                told = (
+                    f"another copy of this run folder bought it, as job {job_id} of session "
+                    f"{session}: its result is to be had there"
+                )
+                found.append(Unclear(order.id, "", job_id, error=told))
+        return found
+
     async def _fence(
         self,
         key: str,
@@ -542,7 +566,7 @@ class Scaleway:
             return text
         if not isinstance(url, str) or not url:
             return None
-        reply = await self._wire.send("GET", url)
+        reply = await self._wire.send("GET", url, is_bare=True)
         if not reply.is_success:  # such URLs end; the next try reads a fresh one
             raise Unavailable(f"scaleway: a result's URL answered {reply.status}")
         return reply.content.decode("utf-8", "replace")
@@ -748,7 +772,7 @@ def open_driver(backend: Backend, *, name: str, surroundings: Surroundings) -> S
 
 def base_url(url: str | None, environ: Mapping[str, str]) -> str:
     """Return where the API is: the manifest's word, the environment's, or the cloud's own."""
-    return address(url or next((environ[v] for v in URL_VARIABLES if environ.get(v)), BASE_URL))
+    return find_address(url, URL_VARIABLES, environ, BASE_URL)
 
 
 def _ids(batch: Batch) -> Sequence[str | None]:

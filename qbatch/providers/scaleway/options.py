@@ -20,7 +20,7 @@ class Booking(BaseModel):
         description: For people.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     starts_at: str
     ends_at: str
@@ -60,7 +60,7 @@ class Options(BaseModel):
         booking: A slot of the machine.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     project_id: str | None = None
     max_idle: Seconds | None = None

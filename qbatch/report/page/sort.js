@@ -24,3 +24,11 @@ for (const table of document.querySelectorAll("table.sortable")) {
     });
   });
 }
+// A link to a point of a folded table opens it.
+const open = () => {
+  const target = location.hash && document.getElementById(location.hash.slice(1));
+  for (let at = target; at; at = at.parentElement) if (at.tagName === "DETAILS") at.open = true;
+  if (target) target.scrollIntoView();
+};
+addEventListener("hashchange", open);
+open();

@@ -32,10 +32,12 @@ from qbatch.providers import (
 )
 from qbatch.providers.kit.accounts import named, owner
 from qbatch.providers.kit.credentials import address, read_environment
+from qbatch.providers.kit.permission import Vendor
 from qbatch.providers.kit.proofs import refusal
 from qbatch.providers.kit.tally import read_tally
-from qbatch.providers.kit.wire import Reply, Wire
+from qbatch.providers.kit.wire import Reply, open_wire
 
+VENDOR = Vendor(("toy.example",), ("QBATCH_TOY_CLOUD_URL",), ("TOY_CLOUD_TOKEN",))
 WORDS: Words = {"queued": Taken, "done": Done, "broken": Failed}
 
 #: Errors of ``POST /jobs`` that are told before anything is done.
@@ -50,7 +52,7 @@ class Options(BaseModel):
         priority: From 1, which waits longest, to 9.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     machine: Literal["tin", "wood"] = "tin"
     priority: int = Field(default=1, ge=1, le=9)
@@ -71,7 +73,7 @@ class ToyCloud:
         self._url = address(backend.url or around.environ["QBATCH_TOY_CLOUD_URL"])
         self._token = read_environment(["TOY_CLOUD_TOKEN"], around.environ)
         self._run_id = around.run_id
-        self._wire = Wire("toy-cloud", transport=around.transport, now=around.now)
+        self._wire = open_wire("toy-cloud", around)
 
     async def _ask(self, method: str, path: str, content: bytes | None = None) -> Reply:
         bearer = {"authorization": f"Bearer {self._wire.reveal(self._token)}"}
@@ -84,9 +86,11 @@ class ToyCloud:
         return reply.object()
 
     async def describe(self) -> Target:
-        price = Price("credits", per_job=1.0, source="Toy Cloud's price list")
-        machine = f"toy:{self._options.machine}"
-        return Target(machine, num_qubits=4, in_flight=8, poll_s=(0.05, 0.5), price=price)
+        name, price = (
+            f"toy:{self._options.machine}",
+            Price("credits", per_job=1.0, source="its page"),
+        )
+        return Target(name, 4, in_flight=8, poll_s=(0.05, 0.5), price=price)
 
     def account(self) -> str:
         return named(self._url, owner(self._token, self._run_id))
@@ -96,9 +100,8 @@ class ToyCloud:
         return f"{width} qubits are more than 4" if width > (target.num_qubits or width) else None
 
     async def prepare(self, batch: Batch) -> Prepared:
-        composite = batch.composite
-        name = f"qbatch-{self._run_id}-{composite.id[:16]}-{composite.generation}"
-        return Prepared({"name": name})
+        key = f"{batch.composite.id[:16]}-{batch.composite.generation}"
+        return Prepared({"name": f"qbatch-{self._run_id}-{key}"})
 
     def intend(self, batch: Batch) -> Intent:
         (order,), name = batch.orders, batch.composite.memo["name"]
@@ -114,7 +117,7 @@ class ToyCloud:
         return [Taken(batch.orders[0].id, "queued", intent.key)]
 
     async def locate(self, batch: Batch, intent: Intent) -> Sequence[Answer]:
-        job, key = (await self._jobs()).get(intent.key), batch.orders[0].id
+        key, job = batch.orders[0].id, (await self._jobs()).get(intent.key)
         return [NotTaken(key) if job is None else self._news(key, intent.key, job)]
 
     def _news(self, key: str, name: str, job: Mapping[str, Any]) -> Answer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,8 @@ def facts_of(run: Run) -> dict[str, Any]:
                 "backend": backend,
                 "unit": unit,
                 "jobs": total.jobs,
+                "open": total.open,
+                "charged": total.charged,
                 "quoted": total.quoted,
                 "reserved": total.reserved,
                 "outstanding": total.outstanding,
@@ -47,19 +50,29 @@ def _figures(purchase: Purchase) -> dict[str, Any]:
     return facts
 
 
-def tell(facts: dict[str, Any]) -> None:
-    """Tell what was spent, what may still be billed, and what budgets allow."""
+def _said(total: Mapping[str, Any]) -> Iterator[str]:
+    """What became of purchases, each part with how many jobs it is about."""
     from qbatch.report.numbers import amount, at_most, count_of
 
+    unit, charged, open_ = total["unit"], total["charged"], total["open"]
+    if charged:
+        back = total["refunded"]
+        after = f" after {amount(back, unit)} were refunded" if back else ""
+        told = amount(total["billed"] - back, unit)
+        yield f"{told} billed for {count_of(charged, 'job')}{after}"
+    if open_:
+        due = at_most(total["outstanding"], unit)
+        yield f"at most {due} more to come for {count_of(open_, 'job')}"
+    if free := total["jobs"] - charged - open_:
+        yield f"{count_of(free, 'job')} not charged"
+
+
+def tell(facts: dict[str, Any]) -> None:
+    """Tell what was spent, what may still be billed, and what budgets allow."""
+    from qbatch.report.numbers import amount, at_most
+
     for total in facts["totals"]:
-        unit = total["unit"]
-        said = [f"{amount(total['billed'] - total['refunded'], unit)} billed"]
-        if total["refunded"]:
-            said.append(f"{amount(total['refunded'], unit)} of it refunded before")
-        if total["outstanding"]:
-            said.append(f"at most {at_most(total['outstanding'], unit)} more to come")
-        jobs = count_of(total["jobs"], "job")
-        click.echo(f"  {total['backend']}: {', '.join(said)}, for {jobs}")
+        click.echo(f"  {total['backend']}: {', '.join(_said(total))}")
     for one in facts["budgets"]:
         taken, allowed = at_most(one["taken"], one["unit"]), amount(one["allowed"], one["unit"])
         click.echo(f"  {one['limit']}: {taken} of {allowed} taken")

@@ -8,8 +8,8 @@ import sys
 import click
 import pytest
 
+from qbatch.cli.error_messages import ErrorMessages, describe, mistakes_in
 from qbatch.cli.exits import Exit, code_of
-from qbatch.cli.faults import Faults, describe, mistakes_in
 from qbatch.errors import (
     CircuitError,
     ConsentError,
@@ -37,7 +37,7 @@ def plain(error: SourceError) -> str:
 
 
 def told(error: BaseException) -> int:
-    with Faults() as faults:
+    with ErrorMessages() as faults:
         raise error
     return faults.exit_code
 

@@ -11,19 +11,20 @@ from typing import TYPE_CHECKING
 
 import click
 
-from qbatch.cli.conduct import Watcher
 from qbatch.cli.exits import Exit, code_of
 from qbatch.cli.progress import Outlet, open_teller
 from qbatch.cli.runs import exit_of
+from qbatch.cli.watcher import Watcher
 from qbatch.job import IN_FLIGHT, JobState
-from qbatch.report.numbers import count_of, whole
+from qbatch.notation import whole
+from qbatch.report.numbers import count_of
 
 if TYPE_CHECKING:
     from qbatch.executor import Observer, Summary
     from qbatch.snapshot import Run
 
 
-def attend(
+def ask_clouds(
     errand: Callable[[Observer], Run],
     judge: Callable[[Run], Exit],
     *,

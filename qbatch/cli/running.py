@@ -11,7 +11,7 @@ import signal
 import sys
 from collections.abc import Mapping
 from contextlib import closing, suppress
-from dataclasses import asdict
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,32 +19,24 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from qbatch.cli.exits import Exit, code_of
-from qbatch.cli.progress import MAX_TOLD, Outlet, Teller, open_teller
+from qbatch.cli.outcome import MOST_POINTS, Outcome, outcome_of
+from qbatch.cli.permits import surroundings_for
+from qbatch.cli.progress import Outlet, Teller, open_teller
 from qbatch.cli.runs import exit_of
+from qbatch.cli.watcher import Watcher
 from qbatch.errors import ReportError
-from qbatch.executor import (
-    Event,
-    Excess,
-    Finished,
-    JobMoved,
-    Options,
-    Progress,
-    Started,
-    Stop,
-    Summary,
-    Warned,
-)
-from qbatch.executor import run as run_manifest
+from qbatch.executor import Excess, Options, Stop, Summary, run_with
 from qbatch.job import JobState
-from qbatch.plan import (
-    load_plan,
-)
-from qbatch.report.numbers import count_of, duration, whole
+from qbatch.notation import whole
+from qbatch.plan import load_plan
+from qbatch.report.numbers import count_of, duration
 
 if TYPE_CHECKING:
     from qbatch.cli.consent import Consent
     from qbatch.plan import SavedPlan
     from qbatch.snapshot import Run
+
+FAILED = JobState.FAILED
 
 #: Different failures told again at the end.
 MAX_FAILURES = 10
@@ -53,57 +45,76 @@ MAX_FAILURES = 10
 MAX_NAMES = 3
 
 
-def conduct(
-    manifest: Path, consent: Consent, options: Options, *, as_json: bool, report: bool
+def run_manifest(
+    manifest: Path,
+    options: Options,
+    consent: Consent,
+    *,
+    as_json: bool,
+    report: bool,
+    check: bool = False,
 ) -> int:
     """Run a manifest and return the exit code.
 
     Args:
         manifest: Its file.
-        consent: What the person asked for and agreed to.
-        options: For the executor.
+        options: What the person asked for.
+        consent: What the person has to agree to.
         as_json: JSON lines to stdout in place of words and bars.
         report: Write it, during the run and after.
+        check: A check that fails or is undecided is the exit code of a run that is done.
     """
     saved = load_plan(consent.saved_plan) if consent.saved_plan else None
-    expression = _expression(consent, saved)
+    options = replace(options, select=_selection(options, saved))
+    around = surroundings_for(manifest, options.overrides, trust=options.trust)
     with closing(open_teller(as_json=as_json)) as teller:
         watcher = Watcher(teller, as_json=as_json)
-        asked: Options = {
-            **options,
-            "overrides": consent.overrides,
-            "select": expression,
-            "observer": watcher.observe,
-            "refresh": _refresh if report else None,
-            "approve": partial(consent.give, saved, options, teller),
-            "stop": Stop(),
-            "ask_more": partial(_ask_more, teller) if _is_asked(as_json) else None,
-        }
-        done = run_manifest(manifest, **asked)
+        attended = replace(
+            options,
+            surroundings=around,
+            observer=watcher.observe,
+            refresh=_refresh if report else None,
+            approve=partial(consent.give, saved, options, teller),
+            stop=Stop(),
+            ask_more=partial(_ask_more, teller) if _is_asked(as_json) else None,
+        )
+        done = run_with(manifest, attended)
     summary: Summary = done.summary
-    is_whole = expression is None and options.get("only") is None
+    is_whole = options.select is None and options.only is None
     code = _code(summary, watcher, is_whole=is_whole)
     try:
         written = _write_report(done) if report and summary.signal is None else []
         mistake = None
     except ReportError as error:
         written, mistake, code = [], error, int(code_of(error))
+    found = _outcome(done, summary, check=check)
+    if check and found is not None and code == Exit.DONE:
+        code = found.exit_code
     outlet = Outlet(sys.stdout)
     if as_json:
         facts = {"event": "finished", **_facts(done, summary), "report": list(map(str, written))}
+        if found is not None:
+            facts["checks"] = found.facts()
         outlet.write(json.dumps({**facts, "exit_code": int(code)}, ensure_ascii=False))
     else:
-        for line in _sentences(done, summary, watcher, written):
+        for line in _sentences(done, summary, watcher, found, written):
             outlet.write(line)
     if mistake is not None:
         raise mistake
     return code
 
 
-def _expression(consent: Consent, saved: SavedPlan | None) -> str | None:
+def _outcome(run: Run, summary: Summary, *, check: bool) -> Outcome | None:
+    """What was measured; None where nothing was, or it would take long and nobody asked."""
+    if summary.signal is not None or not summary.states.get(JobState.COMPLETED):
+        return None
+    return outcome_of(run) if check or len(run) <= MOST_POINTS else None
+
+
+def _selection(options: Options, saved: SavedPlan | None) -> str | None:
     if saved is None:
-        return consent.expression
-    if consent.expression is not None:
+        return options.select
+    if options.select is not None:
         raise click.UsageError("--plan FILE has its points chosen already; leave -k out")
     return saved.selection or None
 
@@ -125,64 +136,6 @@ def _ask_more(teller: Teller, excess: Excess) -> float | None:
         )
         return answer if answer > limit.amount else None
     return None
-
-
-class Watcher:
-    """Turns what the executor tells into what the person reads.
-
-    Attributes:
-        failed: Points of this run that failed so far.
-        failures: (state, the provider's own words) -> the points' names.
-    """
-
-    def __init__(self, teller: Teller, *, as_json: bool) -> None:
-        self._teller = teller
-        self._as_json = as_json
-        self._told = 0
-        self.failed = 0
-        self.failures: dict[tuple[JobState, str], list[str]] = {}
-
-    def observe(self, event: Event) -> None:
-        """Take in one event of the executor."""
-        if isinstance(event, JobMoved):
-            self._moved(event)
-        elif isinstance(event, Progress):
-            self.failed = event.failed
-            self._teller.advanced(event.done, event.failed, event.held)
-        elif isinstance(event, Started):
-            self._started(event)
-        elif isinstance(event, Warned):
-            is_named = not event.backend or event.text.startswith(event.backend)
-            about = "" if is_named else f"{event.backend}: "
-            self._teller.said(f"{click.style('warning:', fg='yellow')} {about}{event.text}")
-        else:
-            assert isinstance(event, Finished)
-
-    def _started(self, event: Started) -> None:
-        numbers = {
-            "done before": event.kept,
-            "still in flight": event.resumed,
-            "kept that the manifest has no more": event.removed,
-        }
-        parts = [f"{whole(number)} {said}" for said, number in numbers.items() if number]
-        if parts:
-            self._teller.said(f"{whole(event.total)} to run; {', '.join(parts)}")
-        if event.total:
-            self._teller.started(event.name, event.total)
-
-    def _moved(self, event: JobMoved) -> None:
-        is_bad = event.state in (JobState.FAILED, JobState.HELD)
-        if is_bad:
-            self.failures.setdefault((event.state, event.error), []).append(event.name)
-        if self._as_json:
-            self._teller.event({"event": "job", **asdict(event)})
-        elif is_bad:
-            self._told += 1
-            if self._told <= MAX_TOLD:
-                word = click.style(event.state.value, fg="red")
-                self._teller.said(f"{word} {event.name}: {event.error}")
-            elif self._told == MAX_TOLD + 1:
-                self._teller.said("more points fail; `qbatch status` has them")
 
 
 def _code(summary: Summary, watcher: Watcher, *, is_whole: bool) -> int:
@@ -225,7 +178,9 @@ def _facts(run: Run, summary: Summary) -> dict[str, Any]:
     }
 
 
-def _sentences(run: Run, summary: Summary, watcher: Watcher, written: list[Path]) -> list[str]:
+def _sentences(
+    run: Run, summary: Summary, watcher: Watcher, found: Outcome | None, written: list[Path]
+) -> list[str]:
     name = click.style(run.name, bold=True)
     total = sum(summary.states.values())
     done = summary.states.get(JobState.COMPLETED, 0)
@@ -234,14 +189,17 @@ def _sentences(run: Run, summary: Summary, watcher: Watcher, written: list[Path]
     else:
         now = f"{whole(summary.completed)} now in {duration(summary.elapsed_s)}"
         lines = [f"{name}: {whole(done)} of {count_of(total, 'point')} done, {now}"]
+    if found is not None:
+        lines += found.lines()
     lines += [
         f"  {backend}: out of reach: {error}" for backend, error in summary.out_of_reach.items()
     ]
     lines += _failures(watcher.failures)
     if summary.failed:
+        told = sum(len(names) for (state, _), names in watcher.failures.items() if state is FAILED)
+        all_ = "" if told == summary.failed else f"{whole(summary.failed)} failed in all: "
         lines.append(
-            f"  {whole(summary.failed)} failed: `qbatch status {run.folder}` tells which, "
-            "`qbatch retry` runs them again"
+            f"  {all_}`qbatch retry {run.folder}` runs what failed again, `qbatch status` lists it"
         )
     if summary.signal is not None:
         stopped = signal.Signals(summary.signal).name

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -18,9 +18,18 @@ if TYPE_CHECKING:
 MAX_HELD = 10
 
 
-def at_providers(flying: Sequence[PointResult]) -> dict[str, int]:
-    """Backend -> jobs its provider works on, those in the plan no more included."""
-    return dict(Counter(p.backend for p in flying if p.state is not JobState.HELD))
+def at_providers(flying: Sequence[PointResult], local: Collection[str]) -> dict[str, int]:
+    """Backend -> jobs its provider works on, those in the plan no more included.
+
+    Args:
+        flying: Points in flight.
+        local: Backends that are this machine's own: once no runner is there, nobody works for them.
+    """
+    return dict(
+        Counter(
+            p.backend for p in flying if p.state is not JobState.HELD and p.backend not in local
+        )
+    )
 
 
 def facts_of(held: Held) -> dict[str, Any]:

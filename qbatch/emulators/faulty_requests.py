@@ -1,4 +1,4 @@
-"""Bad weather between a cloud and its client: the fault script applied to requests.
+"""Requests that go wrong between a cloud and its client: the fault script, applied.
 
 Rules: the layer knows no cloud; it lets the application act, or not, and spoils the answer. A
 connection that ends is `ConnectionDropped`, which whoever carries the bytes turns into the real
@@ -29,7 +29,7 @@ class ConnectionDropped(Exception):
     """The connection ends here, without a complete answer."""
 
 
-class Disturbance:
+class FaultyRequests:
     """An ASGI application around a cloud's own.
 
     Args:

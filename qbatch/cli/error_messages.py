@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from qbatch.errors import SourceError
 
 
-class Faults:
+class ErrorMessages:
     """A context that tells any error and keeps the exit code it leads to."""
 
     def __init__(self) -> None:
         self.exit_code = 0
 
-    def __enter__(self) -> Faults:
+    def __enter__(self) -> ErrorMessages:
         return self
 
     def __exit__(

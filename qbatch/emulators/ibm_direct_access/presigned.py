@@ -37,7 +37,7 @@ class OutOfReach(Exception):
 
 
 @dataclass(frozen=True)
-class Depot:
+class PresignedObjects:
     """The reach of the system.
 
     Attributes:

@@ -1,0 +1,41 @@
+"""What a shell completes beside verbs, flags and files: the names of a run's points."""
+
+from __future__ import annotations
+
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from qbatch.errors import QbatchError, SourceErrors
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+#: Names offered at once.
+MOST = 200
+
+
+def complete_points(
+    context: click.Context, _: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Offer the points of the run that stands before them on the command line.
+
+    A run that cannot be read has none to offer: what is wrong the verb itself says when it is
+    called.
+    """
+    from click.shell_completion import CompletionItem
+
+    from qbatch.cli.runs import open_named
+
+    run = context.params.get("run")
+    if not isinstance(run, Path):
+        return []
+    try:
+        with open_named(run, context.params.get("out")) as opened:
+            names = (point.name for point, _ in opened.stored_points() if point.in_plan)
+            found = list(islice((name for name in names if name.startswith(incomplete)), MOST))
+    except (QbatchError, SourceErrors):
+        return []
+    return [CompletionItem(name) for name in found]

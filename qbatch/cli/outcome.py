@@ -1,0 +1,130 @@
+"""What a run measured, in a few lines: its numbers, and the verdicts of its checks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from qbatch.cli.exits import Exit
+from qbatch.job import JobState
+from qbatch.notation import whole
+from qbatch.report.judging import CheckResult, open_checks, overall
+from qbatch.report.numbers import outcomes, short
+from qbatch.report.overview import NumberSummary
+from qbatch.report.rows import axes_of
+from qbatch.result import Verdict
+
+if TYPE_CHECKING:
+    from qbatch.report.rows import Point
+    from qbatch.snapshot import Run
+
+#: Points told one by one; of more only the ends of each number.
+FEW = 4
+
+#: Numbers told.
+MOST_NUMBERS = 6
+
+#: Points read for it, where nobody asked whether the checks pass.
+MOST_POINTS = 20_000
+
+_COLOURS = {Verdict.PASS: "green", Verdict.FAIL: "red", Verdict.UNDECIDED: "yellow"}
+_CODES = {
+    Verdict.PASS: Exit.DONE,
+    Verdict.FAIL: Exit.CHECKS_FAILED,
+    Verdict.UNDECIDED: Exit.UNDECIDED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one reading of a run found.
+
+    Attributes:
+        checks: Judged.
+        numbers: Name -> its ends.
+        first: The first points measured.
+        measured: How many are.
+    """
+
+    checks: list[CheckResult]
+    numbers: dict[str, NumberSummary] = field(default_factory=dict)
+    first: Sequence[Point] = ()
+    measured: int = 0
+
+    @property
+    def exit_code(self) -> Exit:
+        """5 where a check fails, 4 where none does and one is undecided, else 0."""
+        return _CODES[overall(self.checks)]
+
+    def facts(self) -> list[dict[str, Any]]:
+        """The checks as `--json` has them."""
+        return [
+            {
+                "that": each.check.text,
+                "where": dict(each.where),
+                "verdict": each.verdict.value,
+                "points": {verdict.value: number for verdict, number in each.numbers.items()},
+            }
+            for each in self.checks
+        ]
+
+    def lines(self) -> list[str]:
+        """Numbers and verdicts, a line each."""
+        few = self.measured <= FEW
+        told = _by_point(self.first) if few or not self.numbers else _by_number(self.numbers)
+        if not self.numbers and not few:
+            told.append(f"  and {whole(self.measured - FEW)} more points")
+        return [*told, *map(_verdict, self.checks)]
+
+
+def outcome_of(run: Run) -> Outcome:
+    """Read a run once."""
+    checks, numbers, first, measured = open_checks(run), dict[str, NumberSummary](), [], 0
+    for point in run:
+        values = axes_of(point)
+        for check in checks:
+            check.add(point, values)
+        if point.state is not JobState.COMPLETED:
+            continue
+        measured += 1
+        if measured <= FEW:
+            first.append(point)
+        for name, estimate in point.estimates.items():
+            numbers.setdefault(name, NumberSummary()).add(point, estimate)
+    return Outcome(checks, numbers, first, measured)
+
+
+def _by_point(points: Sequence[Point]) -> list[str]:
+    width = max((len(point.name) for point in points), default=0)
+    lines = []
+    for point in points:
+        told = [
+            f"{name} {short(one)}" for name, one in islice(point.estimates.items(), MOST_NUMBERS)
+        ]
+        if not told and point.counts is not None:
+            told = [outcomes(point.counts)]
+        lines.append(f"  {point.name.ljust(width)}  {', '.join(told)}")
+    return lines
+
+
+def _by_number(numbers: dict[str, NumberSummary]) -> list[str]:
+    width = max(map(len, numbers))
+    lines = []
+    for name, found in islice(numbers.items(), MOST_NUMBERS):
+        low, high = found.lowest[0], found.highest[0]
+        told = f"from {short(low.estimate)} at {low.name} to {short(high.estimate)} at {high.name}"
+        if low.estimate.value == high.estimate.value:
+            told = f"{short(low.estimate)} at all {whole(found.points)} points"
+        lines.append(f"  {name.ljust(width)}  {told}")
+    if len(numbers) > MOST_NUMBERS:
+        lines.append(f"  and {len(numbers) - MOST_NUMBERS} more numbers")
+    return lines
+
+
+def _verdict(result: CheckResult) -> str:
+    word = click.style(result.verdict.value.ljust(9), fg=_COLOURS[result.verdict])
+    return f"  {word}  {result.check.text}  ({result.summary})"

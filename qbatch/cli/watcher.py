@@ -1,0 +1,70 @@
+"""What the executor tells of a run, as the person reads it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import click
+
+from qbatch.cli.progress import MAX_TOLD, Teller
+from qbatch.executor import Event, Finished, JobMoved, Progress, Started, Warned
+from qbatch.job import JobState
+from qbatch.notation import whole
+
+
+class Watcher:
+    """Turns what the executor tells into what the person reads.
+
+    Attributes:
+        failed: Points of this run that failed so far.
+        failures: (state, the provider's own words) -> the points' names.
+    """
+
+    def __init__(self, teller: Teller, *, as_json: bool) -> None:
+        self._teller = teller
+        self._as_json = as_json
+        self._told = 0
+        self.failed = 0
+        self.failures: dict[tuple[JobState, str], list[str]] = {}
+
+    def observe(self, event: Event) -> None:
+        """Take in one event of the executor."""
+        if isinstance(event, JobMoved):
+            self._moved(event)
+        elif isinstance(event, Progress):
+            self.failed = event.failed
+            self._teller.advanced(event.done, event.failed, event.held)
+        elif isinstance(event, Started):
+            self._started(event)
+        elif isinstance(event, Warned):
+            is_named = not event.backend or event.text.startswith(event.backend)
+            about = "" if is_named else f"{event.backend}: "
+            self._teller.said(f"{click.style('warning:', fg='yellow')} {about}{event.text}")
+        else:
+            assert isinstance(event, Finished)
+
+    def _started(self, event: Started) -> None:
+        numbers = {
+            "done before": event.kept,
+            "still in flight": event.resumed,
+            "earlier ones kept that the manifest no longer asks for": event.removed,
+        }
+        parts = [f"{whole(number)} {said}" for said, number in numbers.items() if number]
+        if parts:
+            self._teller.said(f"{whole(event.total)} to run; {', '.join(parts)}")
+        if event.total:
+            self._teller.started(event.name, event.total)
+
+    def _moved(self, event: JobMoved) -> None:
+        is_bad = event.state in (JobState.FAILED, JobState.HELD)
+        if is_bad:
+            self.failures.setdefault((event.state, event.error), []).append(event.name)
+        if self._as_json:
+            self._teller.event({"event": "job", **asdict(event)})
+        elif is_bad:
+            self._told += 1
+            if self._told <= MAX_TOLD:
+                word = click.style(event.state.value, fg="red")
+                self._teller.said(f"{word} {event.name}: {event.error}")
+            elif self._told == MAX_TOLD + 1:
+                self._teller.said("more points fail; `qbatch status` has them")

@@ -1,0 +1,148 @@
+"""What a run may be asked for: the one list of its options.
+
+Python callers write them as keywords of `run`, the command line fills them from its own, a
+rehearsal sets those that make it one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from functools import update_wrapper
+from inspect import Parameter, Signature, getdoc, signature
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec, Protocol, TypeVar
+
+from qbatch.executor.events import Observer, ignore
+from qbatch.notation import did_you_mean
+
+if TYPE_CHECKING:
+    from qbatch.executor.budget import Excess
+    from qbatch.executor.stop import Stop
+    from qbatch.manifest import Manifest
+    from qbatch.manifest.models import Backend
+    from qbatch.plan import Plan
+    from qbatch.providers import Driver, Surroundings, Target
+    from qbatch.snapshot import Run
+
+P = ParamSpec("P")
+Done = TypeVar("Done")
+Done_co = TypeVar("Done_co", covariant=True)
+
+Refresh = Callable[["Run"], None]
+Approve = Callable[["Plan", Mapping[str, "Target"], Mapping[str, "Driver"]], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What a run takes beside its manifest.
+
+    Attributes:
+        out: The run folder; None: ``runs/NAME`` under the current folder.
+        fresh: Set the old run folder aside and begin anew.
+        only: "failed": only points that failed or were cancelled; "missing": only those never
+            run; None: both.
+        select: Only points this expression selects, as ``-k`` takes it.
+        overrides: ``path=value`` each, as ``-S`` takes them.
+        trust: Python circuits may run, and credentials may go wherever the manifest says.
+        fail_fast: Stop at the first job that fails; None: as the manifest says.
+        observer: Told of every event (`qbatch.executor.events`), in the run's thread.
+        refresh: Called with the run now and then while it goes on, in a thread.
+        refresh_s: How often, seconds.
+        approve: Called with plan, targets and drivers before anything is spent or written;
+            raises `ConsentError` to refuse.
+        stop: By which the caller can ask the run to end; then signals are the caller's to
+            judge, by `Summary.signal`.
+        plan: The manifest's plan, where it was expanded already.
+        surroundings: What drivers see of the world; a rehearsal gives its own.
+        detach: Return once all that fits is submitted; results come by another call.
+        max_cost: Unit -> most that the run may cost in all, earlier calls included. A plan
+            known to cost more is refused; where prices are quoted job by job, buying stops.
+        ask_more: Where the manifest says ``on_exceed: ask``, called in a thread when a purchase
+            would go beyond a limit; returns what the limit is from now on, or None to stop.
+        adapt: What a driver is told of a backend of the manifest; None: all of it.
+        rehearsal: The facts that mark the run folder as a rehearsal's; None: a real run.
+    """
+
+    out: str | Path | None = None
+    fresh: bool = False
+    only: Literal["failed", "missing"] | None = None
+    select: str | None = None
+    overrides: Sequence[str] = ()
+    trust: bool = False
+    fail_fast: bool | None = None
+    observer: Observer = ignore
+    refresh: Refresh | None = None
+    refresh_s: float = 5.0
+    approve: Approve | None = None
+    stop: Stop | None = None
+    plan: Plan | None = None
+    surroundings: Surroundings | None = None
+    detach: bool = False
+    max_cost: Mapping[str, float] = field(default_factory=dict)
+    ask_more: Callable[[Excess], float | None] | None = None
+    adapt: Callable[[Backend], Backend] | None = None
+    rehearsal: Mapping[str, Any] | None = None
+
+
+class TakesKeywords(Protocol[P, Done_co]):
+    """A function of a manifest and of options by their names."""
+
+    def __call__(
+        self, manifest: Manifest | str | Path, *args: P.args, **options: P.kwargs
+    ) -> Done_co: ...
+
+
+def keywords(
+    make: Callable[P, Options],
+) -> Callable[[Callable[[Manifest | str | Path, Options], Done]], TakesKeywords[P, Done]]:
+    """Let a function of a manifest and `Options` take each option by its name.
+
+    What it then says of itself (`help`, signature) lists them, from `Options` alone.
+    """
+
+    def decorate(
+        function: Callable[[Manifest | str | Path, Options], Done],
+    ) -> TakesKeywords[P, Done]:
+        def called(manifest: Manifest | str | Path, *args: P.args, **options: P.kwargs) -> Done:
+            _check(function.__name__, manifest, options)
+            return function(manifest, make(*args, **options))
+
+        update_wrapper(called, function)
+        called.__doc__ = f"{getdoc(function)}\n\nOptions:\n{_listed()}"
+        called.__signature__ = _signature(function)  # type: ignore[attr-defined]
+        return called
+
+    return decorate
+
+
+def _check(verb: str, manifest: object, options: Mapping[str, object]) -> None:
+    """See that options and manifest can be asked for.
+
+    Raises:
+        TypeError: There is no such option, or that is no manifest.
+    """
+    from qbatch.manifest import Manifest
+
+    known = [one.name for one in fields(Options)]
+    for name in options:
+        if name not in known:
+            hint = did_you_mean(name, known) or f"; there are {', '.join(known)}"
+            raise TypeError(f"{verb}() has no option {name!r}{hint}")
+    if not isinstance(manifest, (Manifest, str, Path)):
+        kind = type(manifest).__name__
+        raise TypeError(
+            f"{verb}() takes a manifest's file, or what load_manifest returns, not a {kind}; write "
+            "it to a file"
+        )
+
+
+def _listed() -> str:
+    """The list of `Options`, out of its docstring."""
+    return (getdoc(Options) or "").partition("Attributes:\n")[2]
+
+
+def _signature(function: Callable[..., object]) -> Signature:
+    first = next(iter(signature(function).parameters.values()))
+    options = signature(Options).parameters.values()
+    return Signature([first.replace(kind=Parameter.POSITIONAL_OR_KEYWORD), *options])

@@ -1,0 +1,79 @@
+"""What a run folder has of a point's shots, and what a run would buy of it.
+
+The same rule by which the folder places what a plan asks for (`snapshot.registration`): what is
+bought counts, whatever is wanted now; what is missing is taken from the lowest free shots on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from qbatch.job import IN_FLIGHT, Job, JobState
+from qbatch.plan.packing import Piece, PiecesOf
+from qbatch.plan.pinning.former import known_as
+from qbatch.shots import missing
+
+if TYPE_CHECKING:
+    from qbatch.plan.identity import SweepPoint
+
+
+class Had(NamedTuple):
+    """One job of a point: it buys, or bought, shots [start, start + shots)."""
+
+    start: int
+    shots: int
+    state: JobState
+
+    @property
+    def is_bought(self) -> bool:
+        """Whether its shots are there, or may be on their way."""
+        return self.state is JobState.COMPLETED or self.state in IN_FLIGHT
+
+
+class Run(Protocol):
+    """What is asked of a run folder."""
+
+    @property
+    def has_former_ids(self) -> bool: ...
+    def setting_of(self, point: Any) -> dict[str, Any]: ...
+    def stored_points(self) -> Iterator[tuple[Any, Job]]: ...
+
+
+def jobs_in(run: Run) -> dict[str, list[Had]]:
+    """Return the jobs of each point that a run folder knows, by the ids a plan may know it by."""
+    found: dict[str, list[Had]] = {}
+    for point, job in run.stored_points():
+        for id_ in known_as(run, point):
+            found.setdefault(id_, []).append(Had(point.start, point.shots, job.state))
+    return found
+
+
+def to_buy(had: Sequence[Had], wanted: int) -> list[Had]:
+    """Return what is to be bought so that there are `wanted` shots, each as it stands now."""
+    runs = missing([(job.start, job.shots) for job in had if job.is_bought], wanted)
+    free = {job.start: job.state for job in had if not job.is_bought}
+    return [Had(start, n, free.get(start, JobState.CREATED)) for start, n in runs]
+
+
+def done(had: Iterable[Had]) -> int:
+    """Return how many shots there are."""
+    return sum(job.shots for job in had if job.state is JobState.COMPLETED)
+
+
+def pieces_of(
+    jobs: Mapping[str, Sequence[Had]], states: Collection[JobState] | None = None
+) -> PiecesOf:
+    """Return what says of a point which jobs a run would buy now.
+
+    Args:
+        jobs: Of the points that a run folder knows.
+        states: Where these jobs stand; None: whether or not they were tried before.
+    """
+
+    def pieces(point: SweepPoint) -> Iterator[Piece]:
+        for job in to_buy(jobs.get(point.id, ()), point.shots):
+            if states is None or job.state in states:
+                yield Piece(point.id, job.shots, job.start)
+
+    return pieces

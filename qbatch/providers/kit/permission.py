@@ -1,0 +1,276 @@
+"""Where a credential may go, and which of a person's a manifest may point at: the one place.
+
+Rules: manifests are strangers' files, and so are answers. A credential goes to its vendor's own
+hosts, to loopback, and where the person said: by the vendor's own variables (``QBATCH_OQC_URL``),
+in the configuration, or for one call by ``--trust`` or a yes to a question that names host and
+credential. It goes over plain http to loopback only, and loopback is what is written as such:
+another name may lead anywhere tomorrow. ``credentials:`` of a manifest names the vendor's own
+variables or what the configuration lists; no flag lifts that.
+
+`Gate.admit` is asked when a driver is opened, for each address that it knows; `Gate.check` by the
+wire before each request, so that an address in an answer leads a credential nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from ipaddress import ip_address
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from qbatch.errors import CredentialsError, Elsewhere, Place, SourceError
+
+if TYPE_CHECKING:
+    import httpx
+
+#: Names a configuration file other than the user's own.
+CONFIGURATION = "QBATCH_CONFIG"
+
+#: Keys of its table ``[manifests]``.
+_KEYS = ("credentials", "hosts")
+
+
+@dataclass(frozen=True, slots=True)
+class Vendor:
+    """What belongs to one cloud.
+
+    Attributes:
+        hosts: Domains, each with all below it.
+        urls: Environment variables that say where its services are.
+        variables: Environment variables that hold its credentials.
+    """
+
+    hosts: tuple[str, ...] = ()
+    urls: tuple[str, ...] = ()
+    variables: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """What a person lets manifests do with credentials.
+
+    Attributes:
+        hosts: Domains that any credential may be sent to, each with all below it.
+        pointers: What a manifest may write under ``credentials``, beside a vendor's own variables.
+        is_trusted: This manifest may send them wherever it says.
+        file: The configuration, for messages.
+    """
+
+    hosts: frozenset[str] = frozenset()
+    pointers: frozenset[str] = frozenset()
+    is_trusted: bool = False
+    file: Path = Path("~/.config/qbatch/config.toml")
+
+    def with_host(self, host: str) -> Permission:
+        return replace(self, hosts=self.hosts | {host})
+
+
+def configuration_file(environ: Mapping[str, str]) -> Path:
+    """Return where the person's own configuration is, whether there is one or not.
+
+    >>> configuration_file({"XDG_CONFIG_HOME": "/home/me/etc"})
+    PosixPath('/home/me/etc/qbatch/config.toml')
+    """
+    if own := environ.get(CONFIGURATION):
+        return Path(own)
+    users = environ.get("XDG_CONFIG_HOME")
+    return (Path(users) if users else Path.home() / ".config") / "qbatch" / "config.toml"
+
+
+def read_permission(environ: Mapping[str, str], *, is_trusted: bool = False) -> Permission:
+    """Read what the person's configuration allows; nothing where there is none.
+
+    Raises:
+        SourceError: It cannot be read, or says what is not understood.
+    """
+    path = configuration_file(environ)
+    allowed = _read_allowed(path)
+    return Permission(
+        frozenset(host.lower().strip(".") for host in allowed["hosts"]),
+        frozenset(map(_normal, allowed["credentials"])),
+        is_trusted,
+        path,
+    )
+
+
+def _read_allowed(path: Path) -> dict[str, list[str]]:
+    import tomllib
+
+    place = Place(str(path))
+    try:
+        read = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        if path.is_symlink():
+            raise SourceError(place, "leads to a file that is not there") from None
+        return {key: [] for key in _KEYS}
+    except (OSError, ValueError) as error:  # TOML's errors say the line
+        raise SourceError(place, f"cannot be read: {error}") from error
+    table = read.get("manifests", {})
+    if not isinstance(table, dict):
+        raise SourceError(place, "manifests: write a table, [manifests]")
+    if unknown := [*(read.keys() - {"manifests"}), *(set(table) - set(_KEYS))]:
+        raise SourceError(
+            place, f"unknown key {min(unknown)!r}; known are [manifests] with {' and '.join(_KEYS)}"
+        )
+    for key in _KEYS:
+        value = table.get(key, [])
+        if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+            raise SourceError(place, f"manifests.{key}: write a list of texts")
+        if key == "hosts" and (wrong := [one for one in value if set(one) & set("/:@* ")]):
+            raise SourceError(
+                place, f"manifests.hosts: {wrong[0]!r} is no host; write a name as lab.example"
+            )
+    return {key: list(table.get(key, [])) for key in _KEYS}
+
+
+def _normal(pointer: str) -> str:
+    """Write a pointer so that two to the same thing are equal."""
+    kind, _, where = pointer.partition(":")
+    if kind == "file":
+        return f"file:{Path(where).expanduser().resolve()}"
+    return pointer
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a host is written as this machine.
+
+    >>> [is_loopback(host) for host in ("localhost", "127.0.0.2", "::1", "localhost.example")]
+    [True, True, True, False]
+    """
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def is_plain(url: httpx.URL) -> bool:
+    """Tell whether what is sent there could be read on its way."""
+    return url.scheme != "https" and not is_loopback(url.host)
+
+
+def _is_below(host: str, domains: Iterable[str]) -> bool:
+    return any(host == one or host.endswith(f".{one}") for one in domains)
+
+
+@dataclass(slots=True)
+class Gate:
+    """Where one backend's credential may go. Without anything said: to loopback alone.
+
+    Attributes:
+        provider: For messages.
+        environ: Of which the vendor's own variables say where its services are.
+        source: Where the credential comes from, for messages; known once the driver is open.
+    """
+
+    provider: str = ""
+    vendor: Vendor = Vendor()
+    permission: Permission = Permission()
+    environ: Mapping[str, str] = field(default_factory=dict, repr=False)
+    source: str = ""
+    #: Scheme and host of what was asked about before, and may be.
+    _passed: set[tuple[str, str]] = field(default_factory=set)
+
+    def check_pointer(self, pointer: str | None) -> None:
+        """See that a manifest may point there.
+
+        Raises:
+            CredentialsError: It may not.
+        """
+        if pointer is None or _normal(pointer) in self.permission.pointers:
+            return
+        kind, _, name = pointer.partition(":")
+        own = self.vendor.variables
+        if kind == "env" and any(_is_own(name, one) for one in own):
+            return
+        theirs = f" (it may name {', '.join(own)})" if own else ""
+        raise CredentialsError(
+            f"{self.provider}: credentials: {pointer}: a manifest may not name that{theirs}; if "
+            f"it is meant for manifests, write credentials = [{pointer!r}] under [manifests] in "
+            f"{self.permission.file}"
+        )
+
+    def admit(self, url: str) -> None:
+        """Let the credential go where the manifest says, if the person does.
+
+        Raises:
+            Elsewhere: It may not go there.
+        """
+        there = _parsed(url)
+        if there is None:  # nothing is sent there, and who sends says why
+            return
+        if self.permission.is_trusted and not is_plain(there):
+            self._passed.add((there.scheme, there.host))
+        self.check(there)
+
+    def check(self, url: httpx.URL) -> None:
+        """See that the credential may go there.
+
+        Raises:
+            Elsewhere: It may not.
+        """
+        host = url.host
+        if (url.scheme, host) in self._passed:
+            return
+        what = f"the credential from {self.source}" if self.source else "the credential"
+        if is_plain(url):
+            raise Elsewhere(
+                f"{self.provider}: {what} would go to {host} over plain http, where others can "
+                "read it; write https://"
+            )
+        if (
+            is_loopback(host)
+            or _is_below(host, self.vendor.hosts)
+            or _is_below(host, self.permission.hosts)
+            or host in self._told()
+        ):
+            self._passed.add((url.scheme, host))
+            return
+        own = f" is not {' or '.join(self.vendor.hosts)}" if self.vendor.hosts else " is a stranger"
+        raise Elsewhere(
+            f"{self.provider}: {what} would go to {host}, which{own}: nothing was sent. If you "
+            f"want that, say --trust, or write hosts = [{host!r}] under [manifests] in "
+            f"{self.permission.file}",
+            host=host,
+            source=self.source,
+        )
+
+    def check_bare(self, url: httpx.URL) -> None:
+        """See that an address that opens something by itself is not read on its way.
+
+        Raises:
+            Elsewhere: It would be.
+        """
+        if is_plain(url):
+            raise Elsewhere(
+                f"{self.provider}: a signed address at {url.host} would be asked over plain http, "
+                "where others can read it: nothing was sent"
+            )
+
+    def _told(self) -> set[str]:
+        """Hosts that the vendor's own variables name."""
+        own = (*self.vendor.urls, f"QBATCH_{self.provider.upper().replace('-', '_')}_URL")
+        said = [
+            value
+            for name, value in self.environ.items()
+            if value and any(_is_own(name, one) for one in own)
+        ]
+        return {url.host for one in said if (url := _parsed(one)) is not None}
+
+
+def _is_own(name: str, variable: str) -> bool:
+    """Tell whether a variable is a vendor's own; ``LAB_OQC_TOKEN`` is, for a second account."""
+    return name == variable or name.endswith(f"_{variable}")
+
+
+def _parsed(url: str) -> httpx.URL | None:
+    """Read an address as it is read when something is sent there; None where it is none."""
+    import httpx
+
+    try:
+        read = httpx.URL(url)
+    except (httpx.InvalidURL, ValueError):
+        return None
+    return read if read.host else None

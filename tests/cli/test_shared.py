@@ -1,0 +1,95 @@
+"""Places of a sweep that come to one content, run and read: one job, one cost, each its name."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+
+import pytest
+
+from qbatch.errors import SelectionError
+from qbatch.executor import run
+from qbatch.manifest import parse_manifest
+from qbatch.plan import expand
+from qbatch.snapshot import Run, Snapshot
+from tests.cli.conftest import Call
+
+MANIFEST = """
+qbatch: 1
+name: shared
+circuits:
+  turn: {qasm: "OPENQASM 3.0; include 'stdgates.inc'; input float a; qubit q; bit c;
+    rx(a) q; c = measure q;"}
+  flip: {qasm: "OPENQASM 3.0; include 'stdgates.inc'; qubit q; bit c; x q; c = measure q;"}
+backends: {sim: {provider: local}}
+sweep: {matrix: {circuit: [flip, turn], a: [0.5, 1.5, 2.5]}, order: as-written}
+shots: 50
+analysis: {observables: {z: Z0}}
+"""
+
+
+def run_here(tmp_path: Path, text: str = MANIFEST) -> Run:
+    return run(parse_manifest(text, file="shared.yaml"), out=tmp_path / "run")
+
+
+def test_one_job_is_shown_at_each_place_in_the_order_of_the_plan(tmp_path: Path) -> None:
+    plan = expand(parse_manifest(MANIFEST, file="shared.yaml"))
+    with run_here(tmp_path) as found:
+        assert found.summary.total == 4
+        assert len(found) == 6
+        points = list(found)
+        assert [(p.id, p.name) for p in points] == list(plan.ids_and_names())
+        assert [p.parameters["a"] for p in points] == [0.5, 1.5, 2.5] * 2
+        flips = points[:3]
+        assert {p.counts.to_dict()["1"] for p in flips if p.counts} == {50}
+        assert [p.same_as for p in flips] == ["", flips[0].name, flips[0].name]
+        assert found[flips[2].name].parameters == {"a": 2.5}
+        assert found[flips[2].id[:8]].name == flips[0].name
+    with run_here(tmp_path) as again:
+        assert again.summary.total == 0
+
+
+def test_places_come_and_go_with_the_plan_and_nothing_runs_for_them(tmp_path: Path) -> None:
+    run_here(tmp_path).close()
+    for values, shown in ("[0.5, 1.5]", 4), ("[1.5, 0.5, 2.5]", 6), ("[2.5]", 2):
+        with run_here(tmp_path, MANIFEST.replace("[0.5, 1.5, 2.5]", values)) as found:
+            assert (found.summary.total, len(list(found)), len(found)) == (0, shown, shown)
+
+
+def test_the_cost_of_a_job_stands_where_it_was_bought(tmp_path: Path, qbatch: Call) -> None:
+    run_here(tmp_path).close()
+    with Snapshot(tmp_path / "run") as snapshot:
+        ((_, row),) = snapshot.rows_at([1])
+        job = type(row.job)(row.job.id, row.job.state, 1, "x", "", "", 2.5, "usd")
+        with snapshot.transaction():
+            snapshot.save_jobs([type(row)(1, job, row.composite, row.submitted_at)])
+    with Run(tmp_path / "run") as found:
+        assert [point.job.cost for point in found] == [2.5, *[None] * 5]
+    said = qbatch("export", str(tmp_path / "run"), "--format", "csv")
+    rows = list(csv.DictReader(io.StringIO(said.out)))
+    assert [row["cost"] for row in rows] == ["2.5", *[""] * 5]
+
+
+def test_what_is_forgotten_is_gone_at_all_places(tmp_path: Path) -> None:
+    with run_here(tmp_path) as found:
+        flip = next(iter(found)).id
+    with Snapshot(tmp_path / "run") as snapshot:
+        snapshot.forget([flip])
+    with Run(tmp_path / "run") as found:
+        assert {point.circuit for point in found} == {"turn"}
+        assert len(found) == 3
+        with pytest.raises(SelectionError):
+            found["circuit=flip,a=1.5"]
+    with run_here(tmp_path) as found:
+        assert (found.summary.total, len(found)) == (1, 6)
+
+
+def test_plan_counts_the_places_and_the_jobs(tmp_path: Path, qbatch: Call) -> None:
+    path = tmp_path / "shared.yaml"
+    path.write_text(MANIFEST, "utf-8")
+    told = qbatch("plan", str(path)).out
+    assert "6 points (2 bought with another), 200 shots, 4 jobs" in told
+    assert "new, with circuit=flip,a=0.5" in told
+    found = qbatch("plan", str(path), "--json").json
+    assert (found["points"], found["jobs"], found["shots"]) == (6, 4, 200)

@@ -1,0 +1,15 @@
+"""What holds of all tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+
+@pytest.fixture(autouse=True, scope="session")
+def state_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Nothing that outlives a run is kept in the folder of the person who runs the tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("QBATCH_STATE_DIR", str(tmp_path_factory.mktemp("state")))
+        yield

@@ -1,0 +1,32 @@
+"""P31: what `qbatch.run` is asked for wrongly is said in one line; its page names what there is."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from typing import Any
+
+import pytest
+
+import qbatch
+
+
+@pytest.mark.parametrize("manifest", [{"qbatch": 1}, 3, None, ["a.yaml"]])
+def test_what_is_no_manifest_is_refused_in_a_line(manifest: Any) -> None:
+    with pytest.raises(TypeError) as found:
+        qbatch.run(manifest)
+    assert "\n" not in str(found.value)
+    assert f"not a {type(manifest).__name__}; write it to a file" in str(found.value)
+
+
+def test_an_option_that_there_is_not_is_named_with_its_likeness() -> None:
+    with pytest.raises(TypeError, match=r"^run\(\) has no option 'overides'.*overrides"):
+        qbatch.run("bell.yaml", overides=["shots=1"])  # type: ignore[call-arg]
+
+
+def test_docstrings_of_the_interface_name_what_is_exported() -> None:
+    for name in qbatch.__all__:
+        text = inspect.getdoc(getattr(qbatch, name)) or ""
+        for call in re.findall(r"``(?:await )?qbatch\.(\w+)", text):
+            assert call in qbatch.__all__, (name, call)
+        assert "await run_async" not in text
