@@ -383,6 +383,8 @@ class Scaleway:
             if ours:
                 first = min(ours, key=lambda job: read_instant(job.get("created_at")) or 0.0)
                 found[order.id] = self._standing(order, first, sessions)
+            elif job_id is not None and (other := await self._record(f"jobs/{job_id}")):
+                found[order.id] = await self._standing_elsewhere(order, other)
         if len(found) < len(batch.orders):
             memo = batch.composite.memo
             anew = {**memo, "attempt": memo.get("attempt", 1) + 1}
@@ -461,12 +463,13 @@ class Scaleway:
         for order, job_id in zip(batch.orders, _ids(batch), strict=True):
             if job_id is None:
                 continue
-            job = jobs.get(job_id) or await self._record(f"jobs/{job_id}")
-            if job is None:
+            if job_id in jobs:
+                updates.append(self._standing(order, jobs[job_id], sessions))
+            elif (job := await self._record(f"jobs/{job_id}")) is not None:
+                updates.append(await self._standing_elsewhere(order, job))
+            else:
                 error = f"Scaleway took it as job {job_id} and does not have that job any more"
                 updates.append(Missing(order.id, "404", job_id, error=error, settle_s=SETTLE_S))
-            else:
-                updates.append(self._standing(order, job, sessions))
         return updates
 
     def _standing(
@@ -477,6 +480,11 @@ class Scaleway:
         if job.get("session_id") in live or job.get("status") in ("completed", "error"):
             return self._answer(order, job)
         return self._stranded_news(order, job)
+
+    async def _standing_elsewhere(self, order: Order, job: Mapping[str, Any]) -> Answer:
+        """Say where a job stands that is in no session of ours: a person told its id."""
+        session = await self._record(f"sessions/{word(job.get('session_id'))}")
+        return self._standing(order, job, [] if session is None else [session])
 
     def _stranded_news(self, order: Order, job: Mapping[str, Any]) -> Answer:
         """Its session has ended under it: what never began is given back, the rest has failed.
