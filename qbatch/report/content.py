@@ -464,10 +464,21 @@ def _flat(values: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]
             value = value.model_dump()
         if key in _OF_THE_MACHINE:
             continue
+        value = _read(value)
         if isinstance(value, Mapping):
             yield from _flat(value, f"{path}{key}.")
         else:
             yield f"{path}{key}", value
+
+
+def _read(value: Any) -> Any:
+    """A fact that is itself a JSON object, as some clouds give them, read; others as they are."""
+    if isinstance(value, str) and value.startswith("{"):
+        try:
+            return json.loads(value)
+        except ValueError:
+            return value
+    return value
 
 
 def _plainly(value: Any) -> str:
@@ -475,10 +486,14 @@ def _plainly(value: Any) -> str:
 
     >>> _plainly(["a", True, 3]), _plainly(list(range(30)))
     ('a, true, 3', '0, 1, 2, 3, 4, 5, … (30)')
+    >>> _plainly([{"name": "rx", "arity": 1}, {"name": "cz", "arity": 2}])
+    'rx, cz'
     """
     if isinstance(value, list | tuple):
         first = ", ".join(map(_plainly, value[:_LONGEST_LIST]))
         return first if len(value) <= _LONGEST_LIST else f"{first}, … ({len(value)})"
+    if isinstance(value, Mapping) and isinstance(value.get("name"), str):
+        return str(value["name"])
     if isinstance(value, Mapping):
         return "{" + ", ".join(f"{key}: {_plainly(each)}" for key, each in value.items()) + "}"
     return value if isinstance(value, str) else json.dumps(value, default=str)

@@ -299,22 +299,22 @@ def _agreement(content: Content) -> Iterator[str]:
 
 def _backends(content: Content) -> Iterator[str]:
     yield from ("## Backends", "")
-    rows = []
+    rows = [
+        [
+            cell(one.name),
+            one.provider,
+            cell(one.target),
+            f"{whole(one.share.completed)} of {whole(one.share.points)}",
+            whole(one.share.shots),
+        ]
+        for one in content.backends
+    ]
+    yield from table(["backend", "provider", "target", "points", "shots"], rows)
+    yield from ("", "<details><summary>Settings and facts</summary>", "")
     for one in content.backends:
-        told = "; ".join(f"{key}: {value}" for key, value in (*one.settings, *one.facts))
-        done = f"{whole(one.share.completed)} of {whole(one.share.points)}"
-        rows.append(
-            [
-                cell(one.name),
-                one.provider,
-                cell(one.target),
-                done,
-                whole(one.share.shots),
-                cell(told),
-            ]
-        )
-    yield from table(["backend", "provider", "target", "points", "shots", "settings"], rows)
-    yield ""
+        yield f"- {line(one.name)}"
+        yield from (f"  - {line(key)}: {cell(value)}" for key, value in (*one.settings, *one.facts))
+    yield from ("", "</details>", "")
 
 
 def _held(content: Content) -> Iterator[str]:

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from qbatch import load_manifest, open_run
 from tests.cli.test_cli_results import change
 from tests.plan.test_plan_revision import git
 
@@ -40,6 +41,14 @@ def test_an_edited_analysis_is_what_the_next_report_tells(qbatch: Call, done: Pa
     assert qbatch("check", done, "--json").json[0]["that"] == "p11 <= 0.9"
     # A run folder is told as it was kept.
     assert set(numbers(qbatch("export", "runs/pair", "-f", "json").out)) == {"zz", "z"}
+
+
+def test_numbers_that_were_read_are_analysed_anew(qbatch: Call, done: Path) -> None:
+    with open_run("runs/pair") as run:
+        assert set(run[0].estimates) == {"zz", "z"}
+        change(done, "z: Z0}", "z1: Z1}")
+        assert run.analyse_as(load_manifest(done))
+        assert set(run[0].estimates) == {"zz", "z1"}
 
 
 def test_an_edited_sweep_changes_no_point_that_ran(qbatch: Call, done: Path) -> None:

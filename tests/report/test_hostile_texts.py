@@ -155,6 +155,9 @@ def test_the_command_and_the_folder_stay_inside_their_marks(tmp_path: Path) -> N
     tokens = reader().parse(render(run, "md"))
     blocks = [token.content for token in tokens if token.type == "html_block"]
     inside = [child.type for token in tokens for child in token.children or ()]
-    opened = [f"<details><summary>{what}</summary>\n" for what in ("Circuits", "Manifest")]
-    assert blocks == [opened[0], "</details>\n", opened[1], "</details>\n"]
+    opened = [
+        f"<details><summary>{what}</summary>\n"
+        for what in ("Settings and facts", "Circuits", "Manifest")
+    ]
+    assert blocks == [tag for begin in opened for tag in (begin, "</details>\n")]
     assert "html_inline" not in inside

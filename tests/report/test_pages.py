@@ -128,7 +128,7 @@ def test_hostile_text_stays_text(bell: Any, state: JobState) -> None:
     markdown = render(bell, "md")
     assert "<script>" not in markdown
     widths = {line.count(" | ") for line in markdown.splitlines() if line.startswith("| ideal ")}
-    assert len(widths - {5}) == 1  # the results table keeps its columns; 5: backends
+    assert len(widths - {4}) == 1  # the results table keeps its columns; 4: backends
 
 
 @pytest.mark.usefixtures("no_figures")
@@ -347,6 +347,19 @@ def test_a_long_table_is_folded(bell: Any, number: int, is_open: bool) -> None:
     bell.points = (bell.points * 8)[:number]
     assert ("<details open><summary>All" in render(bell, "html")) is is_open
     assert (f"<details><summary>All {number} points</summary>" not in render(bell, "md")) is is_open
+
+
+@pytest.mark.usefixtures("no_figures")
+@pytest.mark.parametrize("format", ["md", "html"])
+def test_facts_of_a_backend_are_no_json(bell: Any, format: str) -> None:
+    """P43: Backends was a wall of it, clipped."""
+    facts = {"gates": [{"name": "cz", "arity": 2}], "told": '{"shots": {"most": 9}}', "odd": "{x"}
+    bell.targets = {"noisy": {"name": "m", "facts": facts}}
+    page = render(bell, format)
+    pairs = [("gates", "cz"), ("told.shots.most", "9"), ("odd", "{x"), ("noise.readout", "0.02")]
+    for key, value in pairs:
+        told = f"- {key}: {value}\n" if format == "md" else f"<dt>{key}</dt><dd>{value}</dd>"
+        assert told in page
 
 
 @pytest.mark.usefixtures("no_figures")
