@@ -28,7 +28,6 @@ from qbatch.providers import (
     Surroundings,
     Taken,
     Target,
-    Words,
 )
 from qbatch.providers.kit.accounts import named, owner
 from qbatch.providers.kit.credentials import address, read_environment
@@ -38,7 +37,7 @@ from qbatch.providers.kit.tally import read_tally
 from qbatch.providers.kit.wire import Reply, open_wire
 
 VENDOR = Vendor(("toy.example",), ("QBATCH_TOY_CLOUD_URL",), ("TOY_CLOUD_TOKEN",))
-WORDS: Words = {"queued": Taken, "done": Done, "broken": Failed}
+WORDS = {"queued": Taken, "done": Done, "broken": Failed}
 
 #: Errors of ``POST /jobs`` that are told before anything is done.
 NOT_BOUGHT = {400: ("bad_program",)}
@@ -86,10 +85,8 @@ class ToyCloud:
         return reply.object()
 
     async def describe(self) -> Target:
-        name, price = (
-            f"toy:{self._options.machine}",
-            Price("credits", per_job=1.0, source="its page"),
-        )
+        price = Price("credits", per_job=1.0, source="Toy Cloud's price list")
+        name = f"toy:{self._options.machine}"
         return Target(name, 4, in_flight=8, poll_s=(0.05, 0.5), price=price)
 
     def account(self) -> str:
