@@ -77,6 +77,12 @@ def plan(
     told = explain(made, folder, only, limit=limit)
     wanted = pieces_of(jobs_known(folder))
     left = made.summary(targets, only, drivers=drivers, pieces_of=wanted)
+    if output is not None:
+        with named_by_person(), replacing(output) as fresh:
+            number = save_plan(
+                made, fresh, selection=expression or "", targets=targets, drivers=drivers
+            )
+        click.echo(f"wrote {output}: {count_of(number, 'point')}", err=True)
     if as_json:
         _tell_json(made, summary, left, told, all_points)
     else:
@@ -84,12 +90,6 @@ def plan(
         limits = limits_of(made.manifest, {})
         for notice in (*shortfalls(limits, summary, made.prices.rates), *notices(made, targets)):
             click.echo(notice, err=True)
-    if output is not None:
-        with named_by_person(), replacing(output) as fresh:
-            number = save_plan(
-                made, fresh, selection=expression or "", targets=targets, drivers=drivers
-            )
-        click.echo(f"wrote {output}: {count_of(number, 'point')}", err=True)
 
 
 def _tell_json(
