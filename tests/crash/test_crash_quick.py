@@ -60,7 +60,8 @@ def test_the_ledger_decides_what_was_bought_twice_and_what_was_lost(done: Any) -
 def test_a_failed_point_that_the_cloud_completed_is_lost(done: Any) -> None:
     folder, experiment, ledger = done
     with Snapshot(folder) as snapshot:
-        (row,) = list(snapshot.few_in({JobState.COMPLETED}, 10).values())[:1]  # type: ignore[union-attr]
+        completed = snapshot.few_in({JobState.COMPLETED}, 10)
+        ((_, row),) = next(iter((completed or {}).values()))
         with snapshot.transaction():
             job = replace(row.job, state=JobState.FAILED, error="no reason at all")
             snapshot.save_jobs([replace(row, job=job)])
