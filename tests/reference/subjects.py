@@ -160,7 +160,7 @@ def _probabilities_drawn() -> Iterator[None]:
 
     from qbatch.providers.local import exact
 
-    def draw(distribution: Any, shots: int, seed: int) -> tuple[Any, Any]:
+    def draw(distribution: Any, shots: int, seed: int, start: int = 0) -> tuple[Any, Any]:
         shares = np.diff(distribution, prepend=0.0)
         return np.arange(len(shares)), np.rint(shares * EXACT).astype(np.int64)
 
