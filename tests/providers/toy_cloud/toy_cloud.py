@@ -16,18 +16,14 @@ from qbatch.manifest.models import Backend
 from qbatch.providers import (
     Answer,
     Batch,
-    Done,
-    Failed,
     Fetched,
     Intent,
-    NotTaken,
     Order,
     Prepared,
     Price,
-    Strange,
     Surroundings,
-    Taken,
     Target,
+    answers,
 )
 from qbatch.providers.kit.accounts import named, owner
 from qbatch.providers.kit.credentials import address, read_environment
@@ -37,7 +33,7 @@ from qbatch.providers.kit.tally import read_tally
 from qbatch.providers.kit.wire import Reply, open_wire
 
 VENDOR = Vendor(("toy.example",), ("QBATCH_TOY_CLOUD_URL",), ("TOY_CLOUD_TOKEN",))
-WORDS = {"queued": Taken, "done": Done, "broken": Failed}
+WORDS: answers.Words = {"queued": answers.Taken, "done": answers.Done, "broken": answers.Failed}
 
 #: Errors of ``POST /jobs`` that are told before anything is done.
 NOT_BOUGHT = {400: ("bad_program",)}
@@ -85,8 +81,10 @@ class ToyCloud:
         return reply.object()
 
     async def describe(self) -> Target:
-        price = Price("credits", per_job=1.0, source="Toy Cloud's price list")
-        name = f"toy:{self._options.machine}"
+        name, price = (
+            f"toy:{self._options.machine}",
+            Price("credits", per_job=1.0, source="its page"),
+        )
         return Target(name, 4, in_flight=8, poll_s=(0.05, 0.5), price=price)
 
     def account(self) -> str:
@@ -111,15 +109,17 @@ class ToyCloud:
         if not reply.is_success:
             told = reply.object()
             raise refusal(reply, str(told.get("code", "")), str(told.get("words", "")), NOT_BOUGHT)
-        return [Taken(batch.orders[0].id, "queued", intent.key)]
+        return [answers.Taken(batch.orders[0].id, "queued", intent.key)]
 
     async def locate(self, batch: Batch, intent: Intent) -> Sequence[Answer]:
         key, job = batch.orders[0].id, (await self._jobs()).get(intent.key)
-        return [NotTaken(key) if job is None else self._news(key, intent.key, job)]
+        return [answers.NotTaken(key) if job is None else self._news(key, intent.key, job)]
 
     def _news(self, key: str, name: str, job: Mapping[str, Any]) -> Answer:
         status = str(job.get("status", ""))
-        return WORDS.get(status, Strange)(key, status, name, error=str(job.get("words", "")))
+        return WORDS.get(status, answers.Strange)(
+            key, status, name, error=str(job.get("words", ""))
+        )
 
     async def poll(self, batches: Sequence[Batch]) -> Sequence[Answer]:
         jobs = await self._jobs()
