@@ -116,7 +116,7 @@ class _Content:
             rows.append(row)
             if point.state in STATUSES:
                 self._tasks.append(self._task(point))
-                self._shots += point.shots
+                self._shots += point.sampled
             if point.counts is not None:
                 counts = {**row, "counts": dict(point.counts.to_dict())}
                 yield f"payload/{point.id[:16]}.json", _json(counts)
@@ -148,7 +148,7 @@ class _Content:
             "source": source,
             "parameters": dict(point.parameters),
             "backend": self._backend(point)[1],
-            "shots": point.shots,
+            "shots": point.sampled,
             "seed": str(point.seed),
             "cost": job.cost,
             "unit": job.unit,
@@ -171,7 +171,7 @@ class _Content:
             "task_id": str(uuid5(NAMESPACE_URL, f"qbatch/{point.id}")),
             "status": STATUSES[job.state],
             "result_type": "probabilistic",
-            "backend": {"provider": provider, "name": target, "shots": point.shots},
+            "backend": {"provider": provider, "name": target, "shots": point.sampled},
             "verification_settings": dict(VERIFICATION),
             **self._times(point),
         }

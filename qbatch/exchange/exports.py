@@ -141,7 +141,7 @@ class CsvRows:
             job.state,
             _cell(point.circuit),
             _cell(point.backend),
-            point.shots,
+            point.sampled,
             point.repeat,
         ]
         for name in self._parameters:
@@ -204,11 +204,11 @@ def _facts(point: Point, floors: Floors) -> dict[str, Any]:
         "state": job.state,
         "circuit": point.circuit,
         "backend": point.backend,
-        "shots": point.shots,
+        "shots": point.sampled,
         "repeat": point.repeat,
         "parameters": dict(point.parameters),
         "estimates": {
-            name: dict(_numbers(floors.beside(name, estimate, point.shots)))
+            name: dict(_numbers(floors.beside(name, estimate, point.sampled)))
             for name, estimate in point.estimates.items()
         },
         "counts": None if counts is None else counts.to_dict(),

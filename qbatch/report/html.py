@@ -113,7 +113,7 @@ class HtmlRows:
         return cell
 
     def _number(self, name: str, estimate: Estimate, point: Point) -> str:
-        estimate = self._floors.beside(name, estimate, point.shots)
+        estimate = self._floors.beside(name, estimate, point.sampled)
         below = interval(estimate.low, estimate.high)
         if estimate.floor is not None:
             below += f", floor {estimate.floor:.2g}"

@@ -143,7 +143,7 @@ class MarkdownRows:
         for name in self.columns.numbers:
             estimate = estimates.get(name)
             text = (
-                "" if estimate is None else full(self._floors.beside(name, estimate, point.shots))
+                "" if estimate is None else full(self._floors.beside(name, estimate, point.sampled))
             )
             row.append(text)
         if not self.columns.numbers:

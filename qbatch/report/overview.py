@@ -208,7 +208,7 @@ class Overview:
             share.cost[job.unit] = share.cost.get(job.unit, 0.0) + job.cost
         if job.state is JobState.COMPLETED:
             share.completed += 1
-            share.shots += point.shots
+            share.shots += point.sampled
             if warning := point.warning:
                 self._add_warning(point.backend, warning)
             self._add_numbers(point)

@@ -147,7 +147,7 @@ class Series:
         plot, number = self.plot, self.number
         estimate = point.estimates.get(number) if number else None
         if estimate is not None and number is not None:
-            estimate = self.floors.beside(number, estimate, point.shots)
+            estimate = self.floors.beside(number, estimate, point.sampled)
         x, y = (self._along(name, point, values) for name in (plot.x, plot.y))
         if plot.type == "histogram":
             y = 0.0
@@ -163,7 +163,7 @@ class Series:
         number_of_rest = self._rests.setdefault(tuple(rest), len(self._rests))
         if number_of_rest == len(self._hidden):
             self._hidden.append(hidden)
-        return Mark(facet, color, number_of_rest, x, y, estimate, point.shots, point.name, packed)
+        return Mark(facet, color, number_of_rest, x, y, estimate, point.sampled, point.name, packed)
 
     @property
     def _may_pool(self) -> bool:

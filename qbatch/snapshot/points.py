@@ -150,6 +150,12 @@ class PointResult:
         return self.pieces or (self,)
 
     @property
+    def sampled(self) -> int:
+        """Shots that its numbers come from; while there are none yet, those that are asked for."""
+        done = sum(job.bought for job in self.jobs if job.state is JobState.COMPLETED)
+        return done or self.shots
+
+    @property
     def point_id(self) -> str:
         """Its id; a `StoredPoint` calls it so."""
         return self.id

@@ -102,7 +102,7 @@ def row_of(point: PointResult) -> dict[str, Any]:
         "state": point.state.value,
         "circuit": point.circuit,
         "backend": point.backend,
-        "shots": point.shots,
+        "shots": point.sampled,
         "repeat": point.repeat,
         **point.parameters,
         **analyses,

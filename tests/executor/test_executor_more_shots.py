@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import math
 import shutil
 import tempfile
@@ -17,6 +19,7 @@ from fake_drivers import FakeCloud, play
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from qbatch.exchange.exports import export
 from qbatch.executor import Stop, run
 from qbatch.job import CompositeJob, JobState
 from qbatch.manifest import parse_manifest
@@ -342,3 +345,20 @@ def test_the_words_for_it(tmp_path: Path) -> None:
     assert told.counts == {Why.MORE: 1}
     told = explain(plan_of([0.5], 70, CLOUD), tmp_path, None, limit=9)
     assert [str(reason) for reason in told.first] == ["done: 70 wanted, 100 used"]
+
+
+def test_tables_say_from_how_many_shots_their_numbers_come(tmp_path: Path) -> None:
+    """The standard error of z, worked out from the column `shots`, is the one beside it."""
+    for shots in (400, 100, 600):
+        with run(plan_of([0.5], shots).manifest, out=tmp_path) as done:
+            (point,) = done
+            (row,) = done.to_dataframe().to_dict("records")
+            out = io.StringIO()
+            export(done, "csv", out)
+            (cells,) = csv.DictReader(io.StringIO(out.getvalue()))
+            taken = max(shots, 400)
+            assert point.counts is not None
+            assert point.counts.shots == taken
+            assert (point.sampled, row["shots"], int(cells["shots"])) == (taken, taken, taken)
+            z = float(cells["z"])
+            assert float(cells["z_se"]) == pytest.approx(math.sqrt((1 - z * z) / taken), rel=0.01)

@@ -53,6 +53,10 @@ class FakePoint:
     same_as: str = ""
 
     @property
+    def sampled(self) -> int:
+        return self.shots if self.counts is None else self.counts.shots
+
+    @property
     def id(self) -> str:
         return hashlib.sha256(self.name.encode()).hexdigest()
 
