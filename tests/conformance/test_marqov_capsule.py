@@ -71,6 +71,7 @@ def test_it_is_valid_whole_and_the_one_we_named(program: Any, capsule: Any) -> N
 def test_packed_by_us_or_by_them_it_opens(program: Any, capsule: Any, tmp_path: Path) -> None:
     folder, identity = capsule
     ours = tmp_path / "ours" / "cap.capsule"
+    ours.parent.mkdir()
     packed_identity = write_capsule(open_run(tmp_path / "out"), ours)
     assert program("verify", ours, "--id", packed_identity)[0] == 0
     assert program("pack", folder, "-o", tmp_path / "theirs.capsule")[0] == 0
