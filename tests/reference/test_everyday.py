@@ -15,7 +15,7 @@ from grammar import tokens_of
 from subjects import SUBJECTS
 
 SEED = 20
-PROGRAMS, SHARE = 300, 25
+PROGRAMS, SHARE = 200, 25
 
 
 @pytest.mark.parametrize("first", range(0, PROGRAMS, SHARE))
