@@ -93,7 +93,13 @@ def test_a_terminal_is_shown_what_it_can_show(done: Path, tmp_path: Path) -> Non
     assert said.isascii()
 
 
-@pytest.fixture(params=[b"caf\xe9", "\u00fc".encode(), b"bytes:x"])
+@pytest.fixture(
+    params=[
+        b"caf\xe9",
+        pytest.param("\u00fc".encode(), marks=pytest.mark.slow),
+        pytest.param(b"bytes:x", marks=pytest.mark.slow),
+    ]
+)
 def odd(request: pytest.FixtureRequest, manifest: Path, tmp_path: Path) -> bytes:
     """The small manifest in a folder of an odd name, the circuit's file with one as well."""
     folder = os.path.join(os.fsencode(tmp_path), request.param)  # noqa: PTH118
