@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -33,10 +32,8 @@ def surroundings_of(manifest: Manifest | None, *, trust: bool) -> Surroundings:
         SourceError: The person's configuration is wrong.
     """
     from qbatch.providers import Surroundings
-    from qbatch.providers.kit.permission import read_permission
 
-    permission = read_permission(os.environ, is_trusted=trust)
-    around = Surroundings(environ=os.environ, permission=permission)
+    around = Surroundings.of_this_process(is_trusted=trust)
     if manifest is None or not _is_attended():
         return around
     for name, backend in manifest.backends.items():

@@ -8,7 +8,6 @@ its jobs where they are and keeps no other from being asked.
 from __future__ import annotations
 
 import math
-import os
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -37,7 +36,6 @@ from qbatch.executor.stop import Stop
 from qbatch.executor.waits import Cause, Waits
 from qbatch.job import JobState
 from qbatch.providers import Driver, Price, Surroundings, Target, open_driver
-from qbatch.providers.kit.permission import read_permission
 from qbatch.snapshot import Run, Snapshot
 from qbatch.snapshot.estimates import analysis_key
 
@@ -95,10 +93,7 @@ def _attend(
     with Run(folder) as run:
         manifest, run_id, known = run.manifest, run.meta.get("run_id", ""), run.targets
     prices = {name: Price(**target["price"]) for name, target in known.items()}
-    around = surroundings or Surroundings(
-        environ=os.environ, permission=read_permission(os.environ)
-    )
-    around = replace(around, run_id=run_id)
+    around = replace(surroundings or Surroundings.of_this_process(), run_id=run_id)
     try:
         summary = trio.run(_run, folder, manifest, prices, around, errand, observer)
     except BaseExceptionGroup as group:

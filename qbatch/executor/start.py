@@ -8,7 +8,6 @@ written before the plan is known to be valid, and nothing is spent before it was
 from __future__ import annotations
 
 import json
-import os
 import secrets
 import signal
 import sys
@@ -47,7 +46,6 @@ from qbatch.plan.pinning.lock import installed_versions
 from qbatch.plan.pinning.revision import revision_of
 from qbatch.plan.pricing.limits import check_planned, check_units, dump_limits, limits_of
 from qbatch.providers import Driver, Surroundings, Target
-from qbatch.providers.kit.permission import read_permission
 from qbatch.providers.kit.shared_rates import state_folder
 from qbatch.snapshot import Run, Snapshot, holder_of, set_aside
 
@@ -237,8 +235,7 @@ async def run_async_with(source: Manifest | str | Path, options: Options) -> Run
 
 
 def _surroundings(options: Options, manifest: Manifest) -> Surroundings:
-    permission = read_permission(os.environ, is_trusted=options.trust or manifest.trust)
-    return Surroundings(environ=os.environ, permission=permission)
+    return Surroundings.of_this_process(is_trusted=options.trust or manifest.trust)
 
 
 def _expand(source: Manifest | str | Path, options: Options) -> Plan:

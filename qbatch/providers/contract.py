@@ -12,6 +12,7 @@ package.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from qbatch.job import CompositeJob
 from qbatch.providers.answers import Answer
-from qbatch.providers.kit.permission import Gate, Permission
+from qbatch.providers.kit.permission import Gate, Permission, read_permission
 
 if TYPE_CHECKING:
     import httpx
@@ -54,6 +55,19 @@ class Surroundings:
     now: Callable[[], float] = time.time
     permission: Permission = field(default_factory=Permission)
     gate: Gate = field(default_factory=Gate)
+
+    @classmethod
+    def of_this_process(cls, *, is_trusted: bool = False) -> Surroundings:
+        """Return what drivers see where nothing is replaced.
+
+        Args:
+            is_trusted: The manifest may send credentials wherever it says, by https.
+
+        Raises:
+            SourceError: The person's configuration is wrong.
+        """
+        permission = read_permission(os.environ, is_trusted=is_trusted)
+        return cls(environ=os.environ, permission=permission)
 
 
 @dataclass(frozen=True, slots=True)
