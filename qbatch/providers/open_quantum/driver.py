@@ -62,7 +62,10 @@ from qbatch.providers.kit.accounts import named
 from qbatch.providers.kit.asking import ask_all
 from qbatch.providers.kit.bearer import Bearer
 from qbatch.providers.kit.credentials import Secret
-from qbatch.providers.kit.foreign import (
+from qbatch.providers.kit.permission import Vendor
+from qbatch.providers.kit.proofs import refusal
+from qbatch.providers.kit.targets import few, no_target
+from qbatch.providers.kit.untrusted import (
     MOST_NAMES,
     amount,
     record,
@@ -71,9 +74,6 @@ from qbatch.providers.kit.foreign import (
     whole,
     word,
 )
-from qbatch.providers.kit.permission import Vendor
-from qbatch.providers.kit.proofs import refusal
-from qbatch.providers.kit.targets import few, no_target
 from qbatch.providers.kit.wire import Reply, open_wire
 from qbatch.providers.open_quantum.account import (
     CREDENTIAL_VARIABLES,
