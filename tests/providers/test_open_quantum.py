@@ -241,7 +241,7 @@ async def test_what_a_job_is_for_is_checked_against_the_platforms_list(
 ) -> None:
     known = talk("open-quantum", target=TARGET, options={"subcategory": "opt:qaoa"})
     assert (await known.driver.describe()).name == TARGET
-    codes = {row["short_code"] for row in await known.driver.subcategories()}
+    codes = {row["short_code"] for row in await known.driver._platform.subcategories()}
     assert {"opt:qaoa", "oth:oth"} <= codes
     wrong = talk("open-quantum", target=TARGET, options={"subcategory": "opt:qao"})
     with pytest.raises(Refused, match="opt:qaoa"):

@@ -37,7 +37,7 @@ from typing import Any
 from urllib.parse import quote
 
 from qbatch.circuit import Fit, program_text
-from qbatch.errors import CircuitError, Misspoke, Refused, Unavailable, Unfit
+from qbatch.errors import CircuitError, Misspoke, Refused, Unavailable
 from qbatch.manifest.models import Backend, Transpile
 from qbatch.providers import (
     Answer,
@@ -60,32 +60,27 @@ from qbatch.providers import (
 )
 from qbatch.providers.kit.accounts import named
 from qbatch.providers.kit.asking import ask_all
-from qbatch.providers.kit.bearer import Bearer
-from qbatch.providers.kit.credentials import Secret
 from qbatch.providers.kit.foreign import (
-    MOST_NAMES,
     amount,
     record,
-    records,
     said,
     whole,
     word,
 )
 from qbatch.providers.kit.permission import Vendor
 from qbatch.providers.kit.proofs import refusal
-from qbatch.providers.kit.targets import few, no_target
-from qbatch.providers.kit.wire import Reply, open_wire
+from qbatch.providers.kit.wire import Reply
 from qbatch.providers.open_quantum.account import (
     CREDENTIAL_VARIABLES,
     URL_VARIABLES,
-    find_services,
-    open_account,
     read_account,
 )
 from qbatch.providers.open_quantum.options import ANY_SUBCATEGORY, Options
+from qbatch.providers.open_quantum.platform import Platform
 from qbatch.providers.open_quantum.replies import (
     NOT_BOUGHT,
     choose,
+    code_of,
     expect,
     find_basis,
     id_of,
@@ -127,12 +122,9 @@ class OpenQuantum:
         self._environ = surroundings.environ
         self._run_id = surroundings.run_id
         self._pointer = backend.credentials
-        self._services = find_services(backend.url, self._environ)
-        self._wire = open_wire("open-quantum", surroundings)
+        self._platform = Platform(backend, self._options.organization, surroundings)
         self._transpile = backend.transpile or Transpile()
         self._basis: tuple[str, ...] = ()
-        self._account: Bearer | None = None
-        self._organization: str | None = None
 
     # -- conversation ---------------------------------------------------------------------------
 
@@ -143,11 +135,11 @@ class OpenQuantum:
             Refused: No such backend or subcategory (with the nearest codes), or no organization to
                 bill.
         """
-        row = await self._find_backend()
+        row = await self._platform.find_backend(self._wanted)
         if self._options.subcategory != ANY_SUBCATEGORY:
-            await self._check_subcategory()
+            await self._platform.check_subcategory(self._options.subcategory)
         detail = await self._details(row)
-        balance = {"balance": await self._balance()}
+        balance = {"balance": await self._platform.balance()}
         target = self._target(row, detail)
         return replace(target, facts={**target.facts, **balance})
 
@@ -160,7 +152,9 @@ class OpenQuantum:
             except (Refused, Misspoke):
                 return self._target(row, {})
 
-        found, failures = await ask_all([partial(ask, row) for row in await self.backends()])
+        found, failures = await ask_all(
+            [partial(ask, row) for row in await self._platform.backends()]
+        )
         if failures:
             raise failures[0]
         return found
@@ -177,17 +171,18 @@ class OpenQuantum:
         return secret.source
 
     def base_urls(self) -> Sequence[str]:
-        services = self._services
+        services = self._platform.services
         return (services.identity, services.management, services.scheduler)
 
     def account(self) -> str:
         """Name the organization, which pays and owns whoever of it asks."""
-        assert self._organization is not None, "`describe` has found it"
-        return named(self._services.scheduler, f"organization {self._organization}")
+        organization = self._platform.organization
+        assert organization is not None, "`describe` has found it"
+        return named(self._platform.services.scheduler, f"organization {organization}")
 
     async def _details(self, row: Mapping[str, Any]) -> Mapping[str, Any]:
-        path = f"backends/classes/{quote(self._code(row), safe=':')}"
-        return (await self._ask("GET", self._sched(path))).object()
+        path = f"backends/classes/{quote(code_of(row), safe=':')}"
+        return (await self._platform.ask("GET", path)).object()
 
     def _target(self, row: Mapping[str, Any], detail: Mapping[str, Any]) -> Target:
         constraints = record(detail.get("constraint_data"))
@@ -195,7 +190,7 @@ class OpenQuantum:
         self._basis = find_basis(constraints)
         status = row.get("status")
         return Target(
-            name=self._code(row),
+            name=code_of(row),
             num_qubits=whole(limits.get("max_qubits_per_job"))
             or whole(constraints.get("n_qubits")),
             min_shots=whole(limits.get("min_shots")) or 1,
@@ -236,8 +231,8 @@ class OpenQuantum:
             return Prepared(memo, quotes={batch.orders[0].id: memo["credits"]})
         if "preparation_id" not in memo:
             return Prepared(await self._begin(batch), ready=False, again_s=0.5)
-        url = self._sched(f"jobs/prepare/{memo['preparation_id']}")
-        reply = await self._send("GET", url)
+        url = f"jobs/prepare/{memo['preparation_id']}"
+        reply = await self._platform.send("GET", url)
         if reply.status in (404, 425):  # known to appear late
             return Prepared(memo, ready=False, again_s=2.0)
         expect(reply)
@@ -260,17 +255,19 @@ class OpenQuantum:
 
     async def _begin(self, batch: Batch) -> Mapping[str, Any]:
         (order,) = batch.orders
-        ticket = (await self._ask("POST", self._sched("jobs/upload"))).object()
+        ticket = (await self._platform.ask("POST", "jobs/upload")).object()
         try:
             program = self.program(order).encode()
         except CircuitError as error:
             raise Refused(f"open-quantum: {error}") from error
-        put = await self._wire.send("PUT", url_of(ticket, "url"), content=program, is_bare=True)
+        put = await self._platform.wire.send(
+            "PUT", url_of(ticket, "url"), content=program, is_bare=True
+        )
         if not put.is_success:
             raise put.failure("the upload was not taken")
         name = self._job_name(batch)
         preparation = {
-            "organization_id": await self._organization_id(),
+            "organization_id": await self._platform.organization_id(),
             "backend_class_id": self._wanted,
             "name": name,
             "upload_endpoint_id": id_of(ticket),
@@ -280,7 +277,7 @@ class OpenQuantum:
             "submitted_with": "qbatch",
             "input_format": "qasm",
         }
-        answer = (await self._ask("POST", self._sched("jobs/prepare"), json=preparation)).object()
+        answer = (await self._platform.ask("POST", "jobs/prepare", json=preparation)).object()
         return {
             "name": name,
             "organization_id": preparation["organization_id"],
@@ -311,7 +308,7 @@ class OpenQuantum:
         return Intent(key=memo["name"], body=json.dumps(body, separators=(",", ":")).encode())
 
     async def submit(self, batch: Batch, intent: Intent) -> Sequence[Answer]:
-        reply = await self._send("POST", self._sched("jobs"), content=intent.body)
+        reply = await self._platform.send("POST", "jobs", content=intent.body)
         kind, words = read_error(reply)
         if reply.status == 409 and kind == "JOB_LIMIT_REACHED":
             raise Unavailable(f"open-quantum: {words}", retry_after_s=15.0, is_full=True)
@@ -329,7 +326,7 @@ class OpenQuantum:
             return await self.poll([batch])
         named = [row async for row in self._rows(batch) if row.get("name") == intent.key]
         for row in named:
-            reply = await self._ask("GET", self._sched(f"jobs/{id_of(row)}"))
+            reply = await self._platform.ask("GET", f"jobs/{id_of(row)}")
             job = reply.object()
             if job.get("job_preparation_id") == memo["preparation_id"]:
                 return [self._answer(order, job, reply)]
@@ -345,7 +342,7 @@ class OpenQuantum:
         async with aclosing(self._rows(batch)) as rows:
             async for row in rows:
                 if row.get("name") == name:
-                    reply = await self._ask("GET", self._sched(f"jobs/{id_of(row)}"))
+                    reply = await self._platform.ask("GET", f"jobs/{id_of(row)}")
                     return [self._answer(order, reply.object(), reply)]
         return ()
 
@@ -361,7 +358,7 @@ class OpenQuantum:
                 if not waiting:
                     break
         for job_id, batch in waiting.items():
-            reply = await self._send("GET", self._sched(f"jobs/{job_id}"))
+            reply = await self._platform.send("GET", f"jobs/{job_id}")
             if reply.status == 404:
                 error = f"Open Quantum does not have job {job_id}, or not any more"
                 key = batch.orders[0].id
@@ -378,14 +375,14 @@ class OpenQuantum:
         if kind not in (Failed, Cancelled):
             cost = used if kind is Done else None
             return kind(batch.orders[0].id, status, str(row["id"]), cost=cost)
-        reply = await self._ask("GET", self._sched(f"jobs/{row['id']}"))  # it has the reason
+        reply = await self._platform.ask("GET", f"jobs/{row['id']}")  # it has the reason
         return replace(self._answer(batch.orders[0], reply.object(), reply), cost=used)
 
     async def fetch(self, batch: Batch, job_ids: Sequence[str]) -> Sequence[Fetched]:
         (order,) = batch.orders
-        job = (await self._ask("GET", self._sched(f"jobs/{self._job_id(batch)}"))).object()
+        job = (await self._platform.ask("GET", f"jobs/{self._job_id(batch)}")).object()
         url = url_of(job, "output_data_url")
-        reply = await self._wire.send("GET", url, is_bare=True)
+        reply = await self._platform.wire.send("GET", url, is_bare=True)
         if not reply.is_success:  # presigned URLs end; the next try reads a fresh one
             raise Unavailable(f"open-quantum: {order.name}: the result answered {reply.status}")
         facts = {
@@ -399,10 +396,10 @@ class OpenQuantum:
 
     async def cancel(self, batch: Batch, job_ids: Sequence[str]) -> Sequence[Answer]:
         job_id = self._job_id(batch)
-        reply = await self._send("DELETE", self._sched(f"jobs/{job_id}"))
+        reply = await self._platform.send("DELETE", f"jobs/{job_id}")
         if reply.status != 409:  # not cancelable any more: its state says why
             expect(reply)
-        reply = await self._ask("GET", self._sched(f"jobs/{job_id}"))
+        reply = await self._platform.ask("GET", f"jobs/{job_id}")
         return [self._answer(batch.orders[0], reply.object(), reply)]
 
     async def release(self, batch: Batch) -> Mapping[str, float]:
@@ -410,94 +407,13 @@ class OpenQuantum:
         return {}
 
     async def aclose(self) -> None:
-        await self._wire.aclose()
+        await self._platform.wire.aclose()
 
-    # -- lists ----------------------------------------------------------------------------------
-
-    async def backends(self) -> Sequence[Mapping[str, Any]]:
-        """List all backend classes of the platform."""
-        url = f"{self._services.management}/v1/backends/classes"
-        return [row async for row in self._pages(url, "backend_classes")]
-
-    async def subcategories(self) -> Sequence[Mapping[str, Any]]:
-        """List what jobs can be for: the subcategories of all categories of the platform."""
-        found: list[Mapping[str, Any]] = []
-        async for category in self._pages(self._sched("jobs/categories"), "categories"):
-            path = f"jobs/categories/{quote(id_of(category))}/subcategories"
-            found += [row async for row in self._pages(self._sched(path), "categories")]
-        return found
-
-    async def _check_subcategory(self) -> None:
-        wanted = self._options.subcategory
-        rows = await self.subcategories()
-        if any(wanted in (row.get("short_code"), row.get("id")) for row in rows):
-            return
-        codes = [self._code(row) for row in rows]
-        raise Unfit(
-            f"open-quantum: {wanted!r} is no subcategory; write options: {{subcategory: …}}, "
-            f"such as {' or '.join(few(wanted, codes))}"
-        )
-
-    async def _find_backend(self) -> Mapping[str, Any]:
-        rows = await self.backends()
-        for row in rows:
-            names = (row.get("short_code"), row.get("id"), row.get("name"))
-            if self._wanted and self._wanted in names:
-                return row
-        codes = [self._code(row) for row in rows]
-        raise no_target("open-quantum", self._wanted, codes, noun="backend")
-
-    @staticmethod
-    def _code(row: Mapping[str, Any]) -> str:
-        return word(row.get("short_code")) or id_of(row)
-
-    async def _organization_id(self) -> str:
-        if self._organization is None:
-            wanted = self._options.organization or self._environ.get("OPENQUANTUM_ORGANIZATION_ID")
-            url = f"{self._services.management}/v1/users/organizations"
-            rows = [row async for row in self._pages(url, "organizations")]
-            fitting = [row for row in rows if wanted in (None, row.get("id"), row.get("name"))]
-            if len(fitting) != 1:
-                told = (f"{word(row.get('name'))} ({word(row.get('id'))})" for row in rows)
-                names = ", ".join(list(told)[:MOST_NAMES])
-                raise Unfit(
-                    f"open-quantum: whose credits are spent? write options: {{organization: …}}, "
-                    f"one of: {names or 'none, the account belongs to no organization'}"
-                )
-            self._organization = id_of(fitting[0])
-        return self._organization
-
-    async def _balance(self) -> Any:
-        organization = await self._organization_id()
-        url = f"{self._services.management}/v1/organizations/{organization}/transactions/balance"
-        return (await self._ask("GET", url)).object()
+    # -- jobs -----------------------------------------------------------------------------------
 
     def _rows(self, batch: Batch) -> AsyncGenerator[Mapping[str, Any], None]:
         """Walk the job list of the organization that pays for `batch`."""
-        organization = batch.composite.memo["organization_id"]
-        return self._pages(self._sched(f"organizations/{organization}/jobs"), "jobs")
-
-    async def _pages(self, url: str, key: str) -> AsyncGenerator[Mapping[str, Any], None]:
-        """Walk a list over all its pages."""
-        cursor: str | None = None
-        for _ in range(10_000):
-            params: dict[str, str | int] = {"limit": 50} | ({"cursor": cursor} if cursor else {})
-            answer = (await self._ask("GET", url, params=params)).object()
-            if not isinstance(answer.get(key), list):
-                raise Misspoke(f"open-quantum: GET {url}: no list of {key}: {answer!r:.120}")
-            for row in records(answer[key]):
-                yield row
-            before, cursor = cursor, record(answer.get("pagination")).get("next_cursor")
-            if not cursor:
-                return
-            if not isinstance(cursor, str) or cursor == before:
-                break
-        raise Misspoke(f"open-quantum: the list {key} has no end")
-
-    # -- requests -------------------------------------------------------------------------------
-
-    def _sched(self, path: str) -> str:
-        return f"{self._services.scheduler}/v1/{path}"
+        return self._platform.jobs(batch.composite.memo["organization_id"])
 
     def _job_name(self, batch: Batch) -> str:
         """Name a job uniquely over all runs, so that it can be found again."""
@@ -515,22 +431,6 @@ class OpenQuantum:
         is_lost = kind in (Failed, Cancelled)
         error = (said(job.get("message")) or "no reason given") if is_lost else ""
         return kind(order.id, status, id_of(job), error=error, raw=reply.kept)
-
-    async def _ask(self, method: str, url: str, **request: Any) -> Reply:
-        reply = await self._send(method, url, **request)
-        expect(reply)
-        return reply
-
-    async def _send(self, method: str, url: str, **request: Any) -> Reply:
-        if self._account is None:
-            self._account = open_account(self._services, self._pointer, self._environ, self._wire)
-        return await self._account.send(lambda token: self._send_as(token, method, url, **request))
-
-    async def _send_as(self, token: Secret, method: str, url: str, **request: Any) -> Reply:
-        headers = {"authorization": f"Bearer {self._wire.reveal(token)}"}
-        if "content" in request:
-            headers["content-type"] = "application/json"
-        return await self._wire.send(method, url, headers=headers, **request)
 
 
 def open_driver(backend: Backend, *, name: str, surroundings: Surroundings) -> OpenQuantum:

@@ -152,6 +152,11 @@ def id_of(row: Mapping[str, Any]) -> str:
     return value
 
 
+def code_of(row: Mapping[str, Any]) -> str:
+    """Return a row's short code, by which people know it, or its id."""
+    return word(row.get("short_code")) or id_of(row)
+
+
 def url_of(row: Mapping[str, Any], key: str) -> str:
     """Return a storage URL of a record; never to be kept or shown."""
     value = row.get(key)
