@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import trio
 
 from qbatch.errors import CredentialsError, Misspoke, Refused, Unavailable
 from qbatch.providers import (
@@ -127,10 +128,23 @@ async def test_a_waiting_job_can_be_cancelled(
     cloud = talk("open-quantum", queue_s=1000.0, target=TARGET)
     batch = await cloud.submit(await cloud.prepare(order()))
     (update,) = await cloud.driver.cancel(batch, [order().id])
-    assert isinstance(update, Cancelled)
+    assert (type(update), update.cost) == (Cancelled, 0.0)  # P20: what it cost in the end is read
     assert cloud.ledger[0]["state"] == "cancelled"
     (news,) = await cloud.driver.poll([batch])
     assert (type(news), news.cost) == (Cancelled, 0.0)
+
+
+async def test_a_refund_that_the_list_shows_late_is_read_at_the_end(
+    talk: Callable[..., Any], order: Callable[..., Any]
+) -> None:  # P20
+    cloud = talk("open-quantum", queue_s=1000.0, target=TARGET)
+    cloud.set_faults(jobs=[{"kind": "job", "hide_s": 300.0}])
+    batch = await cloud.submit(await cloud.prepare(order()))
+    (update,) = await cloud.driver.cancel(batch, [order().id])
+    assert (type(update), update.cost) == (Cancelled, None)
+    await trio.sleep(600)
+    assert await cloud.driver.release(batch) == {order().id: 0.0}
+    assert await cloud.driver.release(batch) == {}  # it is asked once
 
 
 async def test_an_unknown_backend_is_answered_with_the_nearest(talk: Callable[..., Any]) -> None:

@@ -40,6 +40,7 @@ from qbatch.circuit import Fit, program_text
 from qbatch.errors import CircuitError, Misspoke, Refused, Unavailable
 from qbatch.manifest.models import Backend, Transpile
 from qbatch.providers import (
+    ENDS,
     Answer,
     Batch,
     Cancelled,
@@ -124,6 +125,8 @@ class OpenQuantum:
         self._pointer = backend.credentials
         self._platform = Platform(backend, self._options.organization, surroundings)
         self._transpile = backend.transpile or Transpile()
+        #: Jobs that ended, of which the list did not tell the cost yet.
+        self._uncharged: set[str] = set()
         self._basis: tuple[str, ...] = ()
 
     # -- conversation ---------------------------------------------------------------------------
@@ -329,7 +332,7 @@ class OpenQuantum:
             reply = await self._platform.ask("GET", f"jobs/{id_of(row)}")
             job = reply.object()
             if job.get("job_preparation_id") == memo["preparation_id"]:
-                return [self._answer(order, job, reply)]
+                return [self._answer(order, job, reply, row)]
         advice = (
             f"look for a job named {intent.key} in organization {memo['organization_id']} "
             f"(preparation {memo['preparation_id']}); the job list did not show it for {LAG_S:g} s"
@@ -343,7 +346,7 @@ class OpenQuantum:
             async for row in rows:
                 if row.get("name") == name:
                     reply = await self._platform.ask("GET", f"jobs/{id_of(row)}")
-                    return [self._answer(order, reply.object(), reply)]
+                    return [self._answer(order, reply.object(), reply, row)]
         return ()
 
     async def poll(self, batches: Sequence[Batch]) -> Sequence[Answer]:
@@ -371,12 +374,10 @@ class OpenQuantum:
     async def _news(self, batch: Batch, row: Mapping[str, Any]) -> Answer:
         status = word(row.get("status"))
         kind = WORDS.get(status.lower(), Strange)
-        used = amount(row.get("credits_used"))
         if kind not in (Failed, Cancelled):
-            cost = used if kind is Done else None
-            return kind(batch.orders[0].id, status, str(row["id"]), cost=cost)
+            return kind(batch.orders[0].id, status, str(row["id"]), cost=_cost(row, kind))
         reply = await self._platform.ask("GET", f"jobs/{row['id']}")  # it has the reason
-        return replace(self._answer(batch.orders[0], reply.object(), reply), cost=used)
+        return self._answer(batch.orders[0], reply.object(), reply, row)
 
     async def fetch(self, batch: Batch, job_ids: Sequence[str]) -> Sequence[Fetched]:
         (order,) = batch.orders
@@ -399,11 +400,19 @@ class OpenQuantum:
         reply = await self._platform.send("DELETE", f"jobs/{job_id}")
         if reply.status != 409:  # not cancelable any more: its state says why
             expect(reply)
-        reply = await self._platform.ask("GET", f"jobs/{job_id}")
-        return [self._answer(batch.orders[0], reply.object(), reply)]
+        return await self.poll([batch])  # the list alone tells what a job cost
 
     async def release(self, batch: Batch) -> Mapping[str, float]:
-        """The platform holds nothing for us once a job has ended."""
+        """Ask what a job cost that ended without a word on it; else there is nothing to do."""
+        job_id = self._job_id(batch)
+        if job_id not in self._uncharged:
+            return {}
+        self._uncharged.discard(job_id)
+        async with aclosing(self._rows(batch)) as rows:
+            async for row in rows:
+                kind = WORDS.get(word(row.get("status")).lower(), Strange)
+                if row.get("id") == job_id and (cost := _cost(row, kind)) is not None:
+                    return {batch.orders[0].id: cost}
         return {}
 
     async def aclose(self) -> None:
@@ -425,17 +434,36 @@ class OpenQuantum:
         assert job_id is not None, "the executor asks only about jobs that were taken"
         return job_id
 
-    def _answer(self, order: Order, job: Mapping[str, Any], reply: Reply) -> Answer:
+    def _answer(
+        self,
+        order: Order,
+        job: Mapping[str, Any],
+        reply: Reply,
+        row: Mapping[str, Any] | None = None,
+    ) -> Answer:
+        """Say what a job's record says; its row of the list, if at hand, says what it cost."""
         status = word(job.get("status"))
         kind = WORDS.get(status.lower(), Strange)
         is_lost = kind in (Failed, Cancelled)
         error = (said(job.get("message")) or "no reason given") if is_lost else ""
-        return kind(order.id, status, id_of(job), error=error, raw=reply.kept)
+        cost = _cost(row or {}, kind)
+        if is_lost and cost is None:
+            self._uncharged.add(id_of(job))
+        return kind(order.id, status, id_of(job), error=error, cost=cost, raw=reply.kept)
 
 
 def open_driver(backend: Backend, *, name: str, surroundings: Surroundings) -> OpenQuantum:
     """Make the driver of an ``open-quantum`` backend."""
     return OpenQuantum(name, backend, surroundings)
+
+
+def _cost(row: Mapping[str, Any], kind: type[Answer]) -> float | None:
+    """Return what a job was charged that ended so; None: not told, or told before its end.
+
+    A row that lags tells what the job was to cost, not what is left of it.
+    """
+    is_up_to_date = WORDS.get(word(row.get("status")).lower()) is kind
+    return amount(row.get("credits_used")) if is_up_to_date and kind in ENDS else None
 
 
 def _words(value: Any) -> list[str]:
