@@ -152,6 +152,32 @@ async def test_an_unknown_backend_is_answered_with_the_nearest(talk: Callable[..
         await talk("open-quantum", target="ionq:forte").driver.describe()
 
 
+@pytest.mark.parametrize("name", ["Forte 1", "forte 1"])
+async def test_a_display_name_means_its_backend(
+    talk: Callable[..., Any], order: Callable[..., Any], name: str
+) -> None:  # P20
+    cloud = talk("open-quantum", target=name)
+    assert (await cloud.driver.describe()).name == TARGET
+    (fetched,) = await cloud.run(order())
+    assert fetched.counts.shots == 2000
+
+
+@pytest.mark.parametrize("name", ["Forte1", "Forte", "forte-1"])
+async def test_nearly_a_display_name_is_answered_with_what_it_may_mean(
+    talk: Callable[..., Any], name: str
+) -> None:  # P20
+    with pytest.raises(Refused, match=f"'{name}' is no backend; write target: {TARGET}"):
+        await talk("open-quantum", target=name).driver.describe()
+
+
+async def test_a_refusal_says_the_id_of_its_request(
+    talk: Callable[..., Any], order: Callable[..., Any]
+) -> None:  # P20
+    cloud = talk("open-quantum", target=TARGET, options={"configuration": {"speed": 3}})
+    with pytest.raises(Refused, match=r"speed is not known \(request [0-9a-f-]{36}\)$"):
+        await cloud.prepare(order())
+
+
 async def test_a_wrong_secret_is_a_matter_of_credentials(talk: Callable[..., Any]) -> None:
     cloud = talk("open-quantum", target=TARGET, environ={"OPENQUANTUM_CLIENT_SECRET": "guess"})
     with pytest.raises(CredentialsError) as caught:

@@ -127,6 +127,8 @@ class OpenQuantum:
         self._transpile = backend.transpile or Transpile()
         #: Jobs that ended, of which the list did not tell the cost yet.
         self._uncharged: set[str] = set()
+        #: As the platform knows the backend, once it was looked up.
+        self._code = ""
         self._basis: tuple[str, ...] = ()
 
     # -- conversation ---------------------------------------------------------------------------
@@ -138,13 +140,19 @@ class OpenQuantum:
             Refused: No such backend or subcategory (with the nearest codes), or no organization to
                 bill.
         """
-        row = await self._platform.find_backend(self._wanted)
+        row = await self._look_up()
         if self._options.subcategory != ANY_SUBCATEGORY:
             await self._platform.check_subcategory(self._options.subcategory)
         detail = await self._details(row)
         balance = {"balance": await self._platform.balance()}
         target = self._target(row, detail)
+        self._basis = find_basis(record(detail.get("constraint_data")))
         return replace(target, facts={**target.facts, **balance})
+
+    async def _look_up(self) -> Mapping[str, Any]:
+        row = await self._platform.find_backend(self._wanted)
+        self._code = code_of(row)
+        return row
 
     async def list_targets(self) -> Sequence[Target]:
         """List the backend classes of the platform, each with its limits."""
@@ -190,7 +198,6 @@ class OpenQuantum:
     def _target(self, row: Mapping[str, Any], detail: Mapping[str, Any]) -> Target:
         constraints = record(detail.get("constraint_data"))
         limits = record(constraints.get("limits"))
-        self._basis = find_basis(constraints)
         status = row.get("status")
         return Target(
             name=code_of(row),
@@ -233,6 +240,8 @@ class OpenQuantum:
         if "plan_id" in memo:
             return Prepared(memo, quotes={batch.orders[0].id: memo["credits"]})
         if "preparation_id" not in memo:
+            if not self._code:
+                await self.describe()
             return Prepared(await self._begin(batch), ready=False, again_s=0.5)
         url = f"jobs/prepare/{memo['preparation_id']}"
         reply = await self._platform.send("GET", url)
@@ -271,7 +280,7 @@ class OpenQuantum:
         name = self._job_name(batch)
         preparation = {
             "organization_id": await self._platform.organization_id(),
-            "backend_class_id": self._wanted,
+            "backend_class_id": self._code,
             "name": name,
             "upload_endpoint_id": id_of(ticket),
             "job_subcategory_id": self._options.subcategory,

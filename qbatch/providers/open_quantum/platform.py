@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from qbatch.errors import Misspoke, Unfit
 from qbatch.manifest.models import Backend
+from qbatch.notation import nearest_few
 from qbatch.providers import Surroundings
 from qbatch.providers.kit.bearer import Bearer
 from qbatch.providers.kit.credentials import Secret
@@ -53,18 +54,27 @@ class Platform:
         return found
 
     async def find_backend(self, wanted: str) -> Mapping[str, Any]:
-        """Return the backend class with that short code, id or name.
+        """Return the backend class of that short code or id, or of that name (any case).
 
         Raises:
-            Unfit: There is none.
+            Unfit: There is none, or the name is of several.
         """
         rows = await self.backends()
         for row in rows:
-            names = (row.get("short_code"), row.get("id"), row.get("name"))
-            if wanted and wanted in names:
+            if wanted and wanted in (row.get("short_code"), row.get("id")):
                 return row
-        codes = [code_of(row) for row in rows]
-        raise no_target("open-quantum", wanted, codes, noun="backend")
+        fitting = [row for row in rows if wanted and _name_of(row) == wanted.casefold()]
+        if len(fitting) == 1:
+            return fitting[0]
+        codes = [code_of(row) for row in fitting or rows]
+        if fitting:
+            raise Unfit(
+                f"open-quantum: {wanted!r} is the name of {len(fitting)} backends; write target: "
+                f"{' or '.join(codes)}"
+            )
+        names = {_name_of(row): code_of(row) for row in rows} | {code: code for code in codes}
+        near = dict.fromkeys(names[name] for name in nearest_few(wanted.casefold(), names))
+        raise no_target("open-quantum", wanted, [*near] or codes, noun="backend")
 
     async def check_subcategory(self, wanted: str) -> None:
         """See that the platform knows what a job is for.
@@ -155,3 +165,8 @@ class Platform:
         if "content" in request:
             headers["content-type"] = "application/json"
         return await self.wire.send(method, url, headers=headers, **request)
+
+
+def _name_of(row: Mapping[str, Any]) -> str:
+    """Return the name that people read of a backend class, without its case."""
+    return word(row.get("name")).casefold()

@@ -127,14 +127,18 @@ NOT_BOUGHT: Proofs = {
 
 
 def read_error(reply: Reply) -> tuple[str, str]:
-    """Return an error body's machine word and its text; ("", "") where there is none."""
+    """Return an error body's machine word and its text; ("", "") where there is none.
+
+    The text ends with the id of the request, which the platform's support asks for.
+    """
     if reply.is_success:
         return "", ""
     try:
         body = reply.object()
     except Misspoke:
         return "", ""
-    return word(body.get("type")), said(body.get("message"))
+    request = f" (request {told})" if (told := said(body.get("error_code"))) else ""
+    return word(body.get("type")), f"{said(body.get('message'))}{request}".strip()
 
 
 def expect(reply: Reply) -> None:
