@@ -1,6 +1,6 @@
 """`expand`: a manifest to its plan, or all that is wrong with its sweeps and circuits at once.
 
-Order of work: values of axes (`drafting`), opening of circuits, names, `where`s, texts of all
+Order of work: values of axes (`geometry.axes`), opening of circuits, names, `where`s, texts of all
 circuits at all arguments they are used with, analysis, repeated points. A later check is left out
 where an earlier one failed that it builds on, so that no mistake is told twice.
 """

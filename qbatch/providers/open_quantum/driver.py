@@ -61,15 +61,15 @@ from qbatch.providers import (
 )
 from qbatch.providers.kit.accounts import named
 from qbatch.providers.kit.asking import ask_all
-from qbatch.providers.kit.foreign import (
+from qbatch.providers.kit.permission import Vendor
+from qbatch.providers.kit.proofs import refusal
+from qbatch.providers.kit.untrusted import (
     amount,
     record,
     said,
     whole,
     word,
 )
-from qbatch.providers.kit.permission import Vendor
-from qbatch.providers.kit.proofs import refusal
 from qbatch.providers.kit.wire import Reply
 from qbatch.providers.open_quantum.account import (
     CREDENTIAL_VARIABLES,

@@ -12,8 +12,8 @@ from qbatch.notation import nearest_few
 from qbatch.providers import Surroundings
 from qbatch.providers.kit.bearer import Bearer
 from qbatch.providers.kit.credentials import Secret
-from qbatch.providers.kit.foreign import MOST_NAMES, record, records, word
 from qbatch.providers.kit.targets import few, no_target
+from qbatch.providers.kit.untrusted import MOST_NAMES, record, records, word
 from qbatch.providers.kit.wire import Reply, open_wire
 from qbatch.providers.open_quantum.account import find_services, open_account
 from qbatch.providers.open_quantum.replies import code_of, expect, id_of

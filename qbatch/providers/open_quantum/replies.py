@@ -8,9 +8,9 @@ from typing import Any
 
 from qbatch.errors import Misspoke, Refused
 from qbatch.providers import Order
-from qbatch.providers.kit.foreign import amount, identifier, records, said, word
 from qbatch.providers.kit.proofs import Proofs
 from qbatch.providers.kit.tally import read_tally
+from qbatch.providers.kit.untrusted import amount, identifier, records, said, word
 from qbatch.providers.kit.wire import Reply
 from qbatch.result import Counts
 
