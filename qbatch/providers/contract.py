@@ -286,7 +286,8 @@ class Driver(Protocol):
     async def prepare(self, batch: Batch) -> Prepared:
         """Do what costs nothing before submission: upload, allocate ids, ask for a quote.
 
-        `TooLarge`, from here or from `submit`, makes the executor try again with halves.
+        `TooLarge`, from here or from `submit`, makes the executor try again with halves;
+        `Unavailable` that `is_full` makes it wait until the provider takes jobs again.
         """
         ...
 

@@ -178,6 +178,25 @@ async def test_a_refusal_says_the_id_of_its_request(
         await cloud.prepare(order())
 
 
+@pytest.mark.parametrize("from_s", [0.0, 0.001])
+async def test_a_backend_that_is_offline_is_waited_for_before_anything_is_prepared(
+    talk: Callable[..., Any], order: Callable[..., Any], from_s: float
+) -> None:  # P20: offline as the run begins, or since then
+    cloud = talk("open-quantum", target=TARGET)
+    outage = {"backend": TARGET, "from_s": from_s, "until_s": 600.0, "status": "Maintenance"}
+    cloud.set_faults(switches={"open-quantum": {"outages": [outage]}})
+    assert (await cloud.driver.describe()).online is (from_s > 0)
+    await trio.sleep(1)
+    for _ in range(2):
+        with pytest.raises(Unavailable, match=f"{TARGET} is Maintenance$") as caught:
+            await cloud.prepare(order())
+        assert (caught.value.is_full, caught.value.retry_after_s) == (True, 60.0)
+        await trio.sleep(60)
+    await trio.sleep(600)
+    (fetched,) = await cloud.run(order())
+    assert fetched.counts.shots == 2000
+
+
 async def test_a_wrong_secret_is_a_matter_of_credentials(talk: Callable[..., Any]) -> None:
     cloud = talk("open-quantum", target=TARGET, environ={"OPENQUANTUM_CLIENT_SECRET": "guess"})
     with pytest.raises(CredentialsError) as caught:

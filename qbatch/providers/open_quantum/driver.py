@@ -11,6 +11,9 @@ The protocol, as its official clients speak it:
 * A quote is a list of plans with priorities; the price is ``price + price_increase``. ``auto``
   takes the lowest total; a tie goes to the lower plan price, then to the first in the quote.
 * Jobs belong to an organization, whose every member sees them: it is the account.
+* A backend may be Offline or in Maintenance, or Online and take no jobs: that is waited for
+  before anything is prepared there. Between preparation and purchase nobody looks again; what the
+  platform then answers is not documented, so it is looked for as a lost answer is.
 * At most 10 active jobs per organization: 409 with type ``JOB_LIMIT_REACHED``. 409 has other
   meanings: only ``type`` tells them apart.
 * A QPU takes its supported operations only, one qubit register, and no gate definitions: programs
@@ -81,6 +84,7 @@ from qbatch.providers.open_quantum.platform import Platform
 from qbatch.providers.open_quantum.replies import (
     NOT_BOUGHT,
     choose,
+    closed,
     code_of,
     expect,
     find_basis,
@@ -94,6 +98,9 @@ VENDOR = Vendor(("openquantum.com",), URL_VARIABLES, CREDENTIAL_VARIABLES)
 
 #: Active jobs per organization, as documented.
 MOST_ACTIVE = 10
+
+#: A backend that takes no jobs is asked again after so long, seconds.
+OFFLINE_S = 60.0
 
 #: A job whose creation was not confirmed is looked for so long, and so often, seconds.
 LAG_S, LOOK_S = 48.0, 12.0
@@ -129,6 +136,8 @@ class OpenQuantum:
         self._uncharged: set[str] = set()
         #: As the platform knows the backend, once it was looked up.
         self._code = ""
+        #: What it says where it takes no jobs; "" where it does, as far as is known.
+        self._closed = ""
         self._basis: tuple[str, ...] = ()
 
     # -- conversation ---------------------------------------------------------------------------
@@ -152,6 +161,7 @@ class OpenQuantum:
     async def _look_up(self) -> Mapping[str, Any]:
         row = await self._platform.find_backend(self._wanted)
         self._code = code_of(row)
+        self._closed = closed(row)
         return row
 
     async def list_targets(self) -> Sequence[Target]:
@@ -209,7 +219,7 @@ class OpenQuantum:
             in_flight=MOST_ACTIVE,
             poll_s=(2.0, 60.0),
             price=Price(unit="credits", quoted=True, source="quoted by the platform for each job"),
-            online=row.get("accepting_jobs") is not False and status in (None, "Online"),
+            online=not closed(row),
             queue_depth=whole(row.get("queue_depth")) or 0,
             facts={
                 "constraints": constraints,
@@ -242,6 +252,7 @@ class OpenQuantum:
         if "preparation_id" not in memo:
             if not self._code:
                 await self.describe()
+            await self._wait_for_backend()
             return Prepared(await self._begin(batch), ready=False, again_s=0.5)
         url = f"jobs/prepare/{memo['preparation_id']}"
         reply = await self._platform.send("GET", url)
@@ -264,6 +275,18 @@ class OpenQuantum:
             "chosen": choice.title,
         }
         return Prepared({**memo, **chosen}, quotes={batch.orders[0].id: choice.total})
+
+    async def _wait_for_backend(self) -> None:
+        """See that a backend that was offline, or in maintenance, takes jobs by now."""
+        if not self._closed:
+            return
+        await self._look_up()
+        if self._closed:
+            raise Unavailable(
+                f"open-quantum: {self._code} is {self._closed}",
+                retry_after_s=OFFLINE_S,
+                is_full=True,
+            )
 
     async def _begin(self, batch: Batch) -> Mapping[str, Any]:
         (order,) = batch.orders
@@ -289,7 +312,12 @@ class OpenQuantum:
             "submitted_with": "qbatch",
             "input_format": "qasm",
         }
-        answer = (await self._platform.ask("POST", "jobs/prepare", json=preparation)).object()
+        reply = await self._platform.send("POST", "jobs/prepare", json=preparation)
+        if read_error(reply)[0] == "RESOURCE_NOT_ACTIVE":  # of what, only the list tells
+            self._closed = "not active"
+            await self._wait_for_backend()
+        expect(reply)
+        answer = reply.object()
         return {
             "name": name,
             "organization_id": preparation["organization_id"],

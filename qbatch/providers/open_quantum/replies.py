@@ -161,6 +161,14 @@ def code_of(row: Mapping[str, Any]) -> str:
     return word(row.get("short_code")) or id_of(row)
 
 
+def closed(row: Mapping[str, Any]) -> str:
+    """Say in the platform's words why a backend class takes no jobs now; "": it takes them."""
+    status = word(row.get("status")) or "Online"
+    if status != "Online":
+        return status
+    return "Online and accepts no jobs" if row.get("accepting_jobs") is False else ""
+
+
 def url_of(row: Mapping[str, Any], key: str) -> str:
     """Return a storage URL of a record; never to be kept or shown."""
     value = row.get(key)
