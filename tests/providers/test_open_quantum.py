@@ -17,6 +17,7 @@ from qbatch.providers import (
     Running,
     Taken,
 )
+from qbatch.providers.open_quantum import driver
 from qbatch.providers.open_quantum.account import find_services, read_account
 from qbatch.providers.open_quantum.replies import choose, read_output
 
@@ -195,6 +196,38 @@ async def test_a_backend_that_is_offline_is_waited_for_before_anything_is_prepar
     await trio.sleep(600)
     (fetched,) = await cloud.run(order())
     assert fetched.counts.shots == 2000
+
+
+async def test_the_calibration_of_a_job_comes_with_its_result(
+    talk: Callable[..., Any], order: Callable[..., Any]
+) -> None:  # P20; the emulated store refuses whoever sends it the token
+    cloud = talk("open-quantum", target=TARGET)
+    (fetched,) = await cloud.run(order())
+    assert fetched.calibration["backend"] == TARGET
+    assert len(fetched.calibration["qubits"]) == 36
+    assert len(fetched.facts["calibration"]) == 16
+
+
+@pytest.mark.parametrize(
+    "fault", [{"status": 403}, {"html": True}, {"torn": True}, {"drop": "midway"}]
+)
+async def test_a_calibration_that_cannot_be_had_spoils_no_result(
+    talk: Callable[..., Any], order: Callable[..., Any], fault: dict[str, Any]
+) -> None:  # P20
+    cloud = talk("open-quantum", target=TARGET)
+    cloud.set_faults(requests=[{"path": "/blob/calibration/*", **fault}])
+    (fetched,) = await cloud.run(order())
+    assert fetched.counts.shots == 2000
+    assert fetched.calibration is None
+    assert fetched.facts["warning"].startswith(f"the calibration of {TARGET} cannot be had: ")
+
+
+async def test_a_calibration_too_large_is_not_read_to_its_end(
+    talk: Callable[..., Any], order: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:  # P20
+    monkeypatch.setattr(driver, "MOST_CALIBRATION_BYTES", 1000)
+    (fetched,) = await talk("open-quantum", target=TARGET).run(order())
+    assert "over 1000 bytes" in fetched.facts["warning"]
 
 
 async def test_a_wrong_secret_is_a_matter_of_credentials(talk: Callable[..., Any]) -> None:

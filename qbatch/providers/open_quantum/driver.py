@@ -20,6 +20,8 @@ The protocol, as its official clients speak it:
   are translated to those operations here, which changes no result.
 * Counts are flat, bitstring -> count; rightmost character = classical bit 0 over all registers in
   order of declaration; leading zeros may be missing.
+* ``calibration_data_url`` comes with a completed job. What stands there is not documented: any
+  JSON is kept as it is, the newest with the target, its digest with each result.
 * There is no idempotency key. A lost answer to ``POST /v1/jobs`` is looked up by the job's name,
   which we make unique, and confirmed by its preparation id. Five looks over a minute that find
   nothing prove nothing: the job is held.
@@ -36,11 +38,12 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from functools import partial
+from hashlib import sha256
 from typing import Any
 from urllib.parse import quote
 
 from qbatch.circuit import Fit, program_text
-from qbatch.errors import CircuitError, Misspoke, Refused, Unavailable
+from qbatch.errors import CircuitError, Misspoke, ProviderError, Refused, Unavailable
 from qbatch.manifest.models import Backend, Transpile
 from qbatch.providers import (
     ENDS,
@@ -98,6 +101,9 @@ VENDOR = Vendor(("openquantum.com",), URL_VARIABLES, CREDENTIAL_VARIABLES)
 
 #: Active jobs per organization, as documented.
 MOST_ACTIVE = 10
+
+#: Of one calibration; it is kept with the run.
+MOST_CALIBRATION_BYTES = 4 * 2**20
 
 #: A backend that takes no jobs is asked again after so long, seconds.
 OFFLINE_S = 60.0
@@ -430,7 +436,29 @@ class OpenQuantum:
         }
         facts["chosen"] = batch.composite.memo.get("chosen")
         counts = read_output(reply.object(), order)
-        return [Fetched(order.id, counts, raw=reply.kept, facts=facts)]
+        calibration, told = await self._calibration(job)
+        return [
+            Fetched(order.id, counts, raw=reply.kept, facts=facts | told, calibration=calibration)
+        ]
+
+    async def _calibration(self, job: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
+        """Read the calibration a job was run with, and what its result says of that.
+
+        A result is good without it, so what keeps it away is a warning.
+        """
+        if job.get("calibration_data_url") is None:
+            return None, {}
+        try:
+            url = url_of(job, "calibration_data_url")
+            wire = self._platform.wire
+            reply = await wire.send("GET", url, is_bare=True, max_bytes=MOST_CALIBRATION_BYTES)
+            if not reply.is_success:
+                raise reply.failure()
+            calibration = json.loads(reply.kept)
+        except (ProviderError, ValueError) as error:
+            return None, {"warning": f"the calibration of {self._wanted} cannot be had: {error}"}
+        digest = sha256(json.dumps(calibration, sort_keys=True).encode()).hexdigest()
+        return calibration, {"calibration": digest[:16]}
 
     async def cancel(self, batch: Batch, job_ids: Sequence[str]) -> Sequence[Answer]:
         job_id = self._job_id(batch)
