@@ -76,8 +76,6 @@ from qbatch.providers.oqc.service import VENDOR, Service
 
 __all__ = ["VENDOR", "Oqc", "open_driver"]
 
-#: Of which a task takes about this much beside its program: configuration, ids, tag.
-JOB_BYTES = 1_500
 
 #: Of the tasks that have not ended, so many of the oldest, and of the others, are asked about.
 OLDEST, OTHERS = 4, 2

@@ -16,6 +16,9 @@ from qbatch.providers.kit.wire import Reply
 #: Body of one submission, bytes; the service refuses 131,072 and its own client cuts here.
 MAX_BYTES = 100_000
 
+#: Of which a task takes about this much beside its program: configuration, ids, tag.
+JOB_BYTES = 1_500
+
 #: OQC's word -> ours. A word not here is never taken for an end.
 WORDS: Words = {
     "created": Taken,
@@ -76,6 +79,7 @@ def read_target(qpu: Mapping[str, Any], window_at: str | None, facts: Mapping[st
         max_shots=whole(features.get("Maximum Shots")),
         max_jobs=1_000,
         max_bytes=MAX_BYTES,
+        job_bytes=JOB_BYTES,
         in_flight=256,
         poll_s=(0.2, 10.0),
         price=read_price(qpu),
