@@ -18,6 +18,13 @@ The protocol, as its official client speaks it:
   twice the server's 30 s read time-out apart, was not, and the *same id* is sent again; 404 is for
   the person to look into.
 
+* Two labels of a person's go with a task: ``tag`` stands at the end of ours, by which a copy of the
+  run folder finds it, and ``hybrid_marker`` alone. A backend without a target runs on
+  ``OQC_DEVICE``, or on the account's only active QPU.
+* Of the formats of results only counts are documented, so nothing else is asked for.
+* A task's ``execute_time`` is what is billed: one that failed or was cancelled and whose record has
+  it as null cost nothing.
+
 Not verified against the live service: that an allocated id answers CREATED until it is submitted;
 whether one id submitted twice runs twice; the currency of ``price_per_shot`` (shown as "usd");
 what 429 carries. Where two readings were possible the careful one is taken.
@@ -38,6 +45,7 @@ from qbatch.providers import (
     ENDS,
     Answer,
     Batch,
+    Cancelled,
     Done,
     Failed,
     Fetched,
@@ -67,12 +75,13 @@ from qbatch.providers.oqc.replies import (
     WORDS,
     expect,
     read_error,
+    read_price,
     read_target,
     task_error,
     url_of,
 )
 from qbatch.providers.oqc.results import read_results
-from qbatch.providers.oqc.service import VENDOR, Service
+from qbatch.providers.oqc.service import TARGET_VARIABLE, VENDOR, Service
 
 __all__ = ["VENDOR", "Oqc", "open_driver"]
 
@@ -97,7 +106,8 @@ class Oqc:
 
     def __init__(self, name: str, backend: Backend, surroundings: Surroundings) -> None:
         self.name = name
-        self._wanted = backend.target
+        self._is_usual = backend.target is None and TARGET_VARIABLE in surroundings.environ
+        self._wanted = backend.target or surroundings.environ.get(TARGET_VARIABLE)
         self._options = Options.model_validate(dict(backend.options))
         self._run_id = surroundings.run_id
         self._service = Service(backend.url, backend.credentials, surroundings)
@@ -190,15 +200,18 @@ class Oqc:
         return Intent(key=memo["task_ids"][0], body=body)
 
     def _body(self, batch: Batch, qpu_id: str, task_ids: Sequence[str]) -> bytes:
-        external = self._options.external
+        options = self._options
+        labels = {"hybrid_marker": options.hybrid_marker, "external_config": options.external}
+        more = {key: value for key, value in labels.items() if value}
+        end = f"/{options.tag}" if options.tag else ""
         tasks = [
             {
                 "program": program_text(order.circuit, order.parameters, "2.0", register="c"),
                 "qpu_id": qpu_id,
                 "config": encode_config(order.shots, self._options),
-                "tag": f"{self._tag(batch)}/{order.id[:12]}",
+                "tag": f"{self._tag(batch)}/{order.id[:12]}{end}",
                 "task_id": task_id,
-                **({"external_config": external} if external else {}),
+                **more,
             }
             for order, task_id in zip(batch.orders, task_ids, strict=True)
         ]
@@ -248,7 +261,8 @@ class Oqc:
         for order in batch.orders:
             sent = re.compile(
                 rf"qbatch/{re.escape(self._run_id)}/[0-9a-f]+"
-                rf"\.{batch.composite.generation}/{order.id[:12]}"
+                rf"\.{batch.composite.generation}/{order.id[:12]}(/.*)?",
+                re.DOTALL,
             )
             for row in rows:
                 task_id = word(row.get("id"))
@@ -308,7 +322,13 @@ class Oqc:
         if status.upper() == "EXPIRED":
             error = f"EXPIRED: {error}"
         raw = reply.kept if kind is Failed else b""
-        return kind(order.id, status, task_id, error=error, raw=raw)
+        cost = 0.0 if kind in (Failed, Cancelled) and await self._never_ran(task) else None
+        return kind(order.id, status, task_id, error=error, raw=raw, cost=cost)
+
+    async def _never_ran(self, task: Mapping[str, Any]) -> bool:
+        """Whether the record of a task that has ended says that it has no billable time."""
+        is_told = "execute_time" in task and task["execute_time"] is None
+        return is_told and not read_price(await self._known_qpu()).is_free
 
     async def fetch(self, batch: Batch, job_ids: Sequence[str]) -> Sequence[Fetched]:
         """Download results; one that lags behind its completed task is left out."""
@@ -357,11 +377,13 @@ class Oqc:
         for qpu in qpus:
             if self._wanted in (qpu["id"], qpu.get("name")):
                 return qpu
-        if self._wanted is None and len(qpus) == 1:
-            return qpus[0]
+        active = [qpu for qpu in qpus if qpu.get("active") is True]
+        if not self._wanted and len(active) == 1:
+            return active[0]
         ids = [str(qpu["id"]) for qpu in qpus]
         none = "(the account has none)"
-        raise no_target("oqc", self._wanted, ids, noun="QPU of this account", none=none)
+        noun = "QPU of this account" + (f" ({TARGET_VARIABLE})" if self._is_usual else "")
+        raise no_target("oqc", self._wanted, ids, noun=noun, none=none)
 
     async def _known_qpu(self) -> Mapping[str, Any]:
         if self._qpu is None:

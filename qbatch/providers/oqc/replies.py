@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from qbatch.errors import Misspoke
+from qbatch.job import JobError
 from qbatch.providers import Cancelled, Done, Failed, Price, Running, Taken, Target, Words
 from qbatch.providers.kit.foreign import decode, number, record, said, whole, word
 from qbatch.providers.kit.wire import Reply
@@ -52,12 +53,10 @@ def read_error(reply: Reply) -> str:
 
 
 def task_error(task: Mapping[str, Any]) -> str:
-    """Say why a task failed."""
+    """Say why a task failed, with OQC's code."""
     error = record(task.get("task_error"))
-    if not error:
-        return "no reason given"
     told, code = said(error.get("error_message")), said(error.get("error_code"))
-    return f"{told or 'no reason given'} (code {code or '?'})"
+    return str(JobError(told or "no reason given", code or None))
 
 
 def read_features(value: Any) -> Mapping[str, Any]:

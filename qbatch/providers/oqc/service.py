@@ -22,6 +22,8 @@ from qbatch.providers.oqc.replies import expect, read_features, read_window, url
 BASE_URL = "https://cloud.oqc.app"
 URL_VARIABLES = ("QBATCH_OQC_URL", "OQC_URL")
 TOKEN_VARIABLES = ("OQC_AUTHENTICATION_TOKEN", "OQC_AUTH_TOKEN", "OQC_TOKEN")
+#: The QPU of backends that name none.
+TARGET_VARIABLE = "OQC_DEVICE"
 VENDOR = Vendor(("oqc.app",), URL_VARIABLES, (*TOKEN_VARIABLES, "OQC_PASSWORD"))
 
 #: How long a token lives that was made by e-mail and password, seconds.
