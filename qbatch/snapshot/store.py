@@ -16,11 +16,11 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self, get_args
+from typing import Any, Self, get_args
 
 from qbatch.errors import SelectionError, SnapshotError
-from qbatch.job import IN_FLIGHT, CompositeJob, Job, JobState
-from qbatch.purchase import TABLE, Event
+from qbatch.job import CompositeJob, Job, JobState
+from qbatch.purchase import ENDED, IN_FLIGHT, TABLE, Event, Stage
 from qbatch.snapshot import attempts, database, ledger, registration
 from qbatch.snapshot.faults import damaged, translated, unusable
 from qbatch.snapshot.former import Former, convert
@@ -64,9 +64,6 @@ from qbatch.snapshot.trust import (
     check_large,
 )
 
-#: Where a composite job is. created: preparing, nothing bought. submitting: the intent is durable,
-#: the outcome is not. submitted: answered. releasing: all results are here. closed: nothing left.
-Stage = Literal["created", "submitting", "submitted", "releasing", "closed"]
 _STAGES = frozenset(get_args(Stage))
 
 
@@ -422,7 +419,7 @@ class Snapshot:
         values = [(row, row.values(now)) for row in rows]
         self._db.executemany(_UPDATE_JOB, [(*columns, row.ordinal) for row, columns in values])
         self._add_events((now, row.ordinal, row.job.state.value, note) for row, _ in values)
-        if ended := [row for row, _ in values if row.job.state in attempts.ENDED]:
+        if ended := [row for row, _ in values if row.job.state in ENDED]:
             attempts.save(self._db, ended, now)
 
     def save_result(self, ordinal: int, result: NewResult) -> None:
@@ -571,7 +568,7 @@ class Snapshot:
         rows = [
             replace(row, job=again(row.job))
             for row in self.all_jobs_of(point_ids)
-            if row.job.state in (JobState.FAILED, JobState.CANCELLED)
+            if row.job.state in ENDED
         ]
         with self.transaction():
             self.save_jobs(rows, note="retry")
