@@ -14,8 +14,9 @@ on the manifest, the root seed and the axis' name: the same on every machine and
   keeps the values of a smaller one.
 - ``from {file, column}``: a column of a CSV file with a header line, inside the manifest's folder.
 
-Where the ends and all values between are integral, the values are integers (a template then
-prints 4, not 4.0).
+Shots that are spaced or drawn are rounded to whole numbers; in `matrix` those that then stand twice
+are there once. Where the ends and all values between are integral, the values are integers (a
+template then prints 4, not 4.0).
 """
 
 from __future__ import annotations
@@ -72,6 +73,8 @@ def expand_axis(name: str, axis: Axis, *, seed: int, folder: Path, place: Place)
         if count is not None and count > MAX_POINTS:
             raise ValueError(f"{count:.3g} values are too many; the most is {MAX_POINTS:,}")
         values = _values(name, axis, seed, folder)
+        if name == "shots" and (axis.linspace or axis.geomspace or axis.random):
+            values = array("q", (round(float(value)) for value in values))
     except ValueError as error:
         raise ManifestError(place, f"sweep axis {name!r}: {error}") from error
     if not len(values):
