@@ -43,9 +43,8 @@ from qbatch.providers import (
     NotTaken,
     Unclear,
 )
-from qbatch.purchase import Event
+from qbatch.purchase import Event, Stage
 from qbatch.snapshot import Entry, JobRow
-from qbatch.snapshot.store import Stage
 
 if TYPE_CHECKING:
     from qbatch.executor.engine import Engine
