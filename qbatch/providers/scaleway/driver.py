@@ -72,6 +72,7 @@ from qbatch.providers.kit.permission import Vendor
 from qbatch.providers.kit.proofs import refusal
 from qbatch.providers.kit.targets import no_target
 from qbatch.providers.kit.wire import Reply, open_wire
+from qbatch.providers.scaleway.jobs import Jobs
 from qbatch.providers.scaleway.moments import read_duration, read_instant, write_duration
 from qbatch.providers.scaleway.options import Options
 from qbatch.providers.scaleway.replies import (
@@ -705,6 +706,10 @@ class Scaleway:
         """Change how a job is called; only of one that is never to be looked for by its name."""
         change = {"name": name, "tags": list(tags)}
         await self._ask("PATCH", f"jobs/{job_id}", json=change)
+
+    def jobs_at_cloud(self) -> Jobs:
+        """Return the jobs of the project, whoever made them."""
+        return Jobs(self._send, self._project, self._text_of)
 
     # -- requests -------------------------------------------------------------------------------
 
