@@ -35,7 +35,16 @@ from qbatch.executor.resume import stored_flight
 from qbatch.executor.stop import Stop
 from qbatch.executor.waits import Cause, Waits
 from qbatch.job import JobState
-from qbatch.providers import Driver, Price, Surroundings, Target, open_driver
+from qbatch.providers import (
+    Answer,
+    Driver,
+    Price,
+    Repeatable,
+    Surroundings,
+    Target,
+    Unclear,
+    open_driver,
+)
 from qbatch.snapshot import Run, Snapshot
 from qbatch.snapshot.estimates import analysis_key
 
@@ -44,6 +53,9 @@ if TYPE_CHECKING:
 
 #: How long `cancel` waits for the providers' word, seconds.
 CONFIRM_S = 30.0
+
+#: What to do about a purchase of which only sending it again tells.
+FOUND_BY_RUN = "`qbatch run` sends the same again under its key, which finds it"
 
 #: Which of a run's points are meant, by id; None: all.
 Chosen = Callable[[str], bool] | None
@@ -271,6 +283,15 @@ class _Attendant(Carrier):
             while flight.look_at < math.inf and flight.looks < MAX_LOOKS:
                 await trio.sleep_until(flight.look_at)
                 await self._look(flight, flight.doubt)
+
+    async def _repeat(self, flight: Flight, told: Sequence[Answer]) -> Sequence[Answer]:
+        """Hold it: what never reached its provider would be bought by that."""
+        return [
+            Unclear(one.job_id, error=f"{one.error}; {FOUND_BY_RUN}")
+            if isinstance(one, Repeatable)
+            else one
+            for one in told
+        ]
 
     async def bring_home(self, flights: Sequence[Flight], *, wait: bool) -> None:
         """Poll, once or until all are at their ends; download what is finished."""

@@ -4,7 +4,8 @@
 
 Rules: nothing that can spend is called before its intent is durable. An answer that was lost is
 looked for with `locate`, never sent again blindly: found is adopted, absent for certain is sent
-again, unknown is held for the person to decide. A result and the move to COMPLETED are one step.
+again, unknown is held for the person to decide; only where a provider takes one key once, the same
+is sent again to learn what became of it. A result and the move to COMPLETED are one step.
 """
 
 from __future__ import annotations
@@ -41,6 +42,8 @@ from qbatch.providers import (
     Batch,
     Missing,
     NotTaken,
+    Repeatable,
+    Repeats,
     Unclear,
 )
 from qbatch.purchase import Event
@@ -319,6 +322,8 @@ class Carrier:
         flight.looks, flight.doubt = flight.looks + 1, reason
         try:
             told = await self._lane.read(lambda: self._lane.driver.locate(flight.current(), intent))
+            if any(isinstance(answer, Repeatable) for answer in told):
+                told = await self._repeat(flight, told)
         except (Refused, Misspoke) as error:
             failed = f"{reason}; looking for it failed: {error}"
             told = [Unclear(key, error=failed) for key in keys]
@@ -340,6 +345,21 @@ class Carrier:
         is_unclear = bool(flight.reopened or flight.ids_in(JobState.SUBMITTING))
         flight.look_at = now + max(waits.values()) if is_unclear else math.inf
         await self._send_rest(flight)
+
+    async def _repeat(self, flight: Flight, told: Sequence[Answer]) -> Sequence[Answer]:
+        """Send it again under its key; what is reserved for it stays reserved.
+
+        Args:
+            flight: Its intent is durable.
+            told: What `locate` said.
+        """
+        driver, intent = self._lane.driver, flight.intent
+        assert isinstance(driver, Repeats)
+        assert intent is not None
+        await self._lane.rates.wait_turn(len(flight.ids))
+        if self._lane.is_closing:
+            await trio.sleep_forever()
+        return await self._lane.read(lambda: driver.repeat(flight.current(), intent))
 
     # -- waiting and fetching -----------------------------------------------------------------
 
