@@ -13,7 +13,7 @@ import trio
 from fake_drivers import FakeCloud, lost_after, lost_before, plan_of, play, raising
 
 from qbatch.errors import Misspoke, Refused, Unavailable
-from qbatch.executor import Stop, attend
+from qbatch.executor import Stop, collect
 from qbatch.executor.events import ignore
 from qbatch.job import JobState
 from qbatch.plan.pricing.limits import Limit
@@ -119,14 +119,14 @@ def test_neither_fetch_nor_cancel_sends_anything_but_the_next_run_does(
         assert [point.state for point in run] == [JobState.SUBMITTING]
     sent = len(cloud.repeated)
     cloud.script["repeat"] = []
-    monkeypatch.setattr(attend, "open_driver", lambda *_, **__: cloud)
-    attend.fetch_run(tmp_path, wait=True, observer=ignore).close()
-    attend.cancel_run(tmp_path, None, observer=ignore).close()
+    monkeypatch.setattr(collect, "open_driver", lambda *_, **__: cloud)
+    collect.fetch_run(tmp_path, wait=True, observer=ignore).close()
+    collect.cancel_run(tmp_path, None, observer=ignore).close()
     assert len(cloud.repeated) == sent
     with Run(tmp_path) as run:
         (point,) = run
         assert point.state is JobState.HELD
-        assert point.job.error == f"look at the web page; {attend.FOUND_BY_RUN}"
+        assert point.job.error == f"look at the web page; {collect.FOUND_BY_RUN}"
     assert reserved(tmp_path) == [1.0]
     assert play(tmp_path, plan, cloud).summary.completed == 1
     assert set(cloud.ledger.times_bought.values()) == {1}

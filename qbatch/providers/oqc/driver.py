@@ -60,7 +60,10 @@ from qbatch.providers.kit.accounts import named, owner
 from qbatch.providers.kit.asking import ask_all
 from qbatch.providers.kit.bearer import Bearer
 from qbatch.providers.kit.credentials import Secret, find_address, read_environment, read_pointer
-from qbatch.providers.kit.foreign import (
+from qbatch.providers.kit.permission import Vendor
+from qbatch.providers.kit.proofs import Proofs, refusal
+from qbatch.providers.kit.targets import no_target
+from qbatch.providers.kit.untrusted import (
     decode,
     identifier,
     is_word,
@@ -71,9 +74,6 @@ from qbatch.providers.kit.foreign import (
     whole,
     word,
 )
-from qbatch.providers.kit.permission import Vendor
-from qbatch.providers.kit.proofs import Proofs, refusal
-from qbatch.providers.kit.targets import no_target
 from qbatch.providers.kit.wire import Reply, open_wire
 from qbatch.providers.oqc.config import encode_config
 from qbatch.providers.oqc.options import Options

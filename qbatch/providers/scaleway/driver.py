@@ -67,10 +67,10 @@ from qbatch.providers import (
 )
 from qbatch.providers.kit.accounts import named
 from qbatch.providers.kit.credentials import Secret, find_address, read_environment, read_pointer
-from qbatch.providers.kit.foreign import is_word, number, redact, said, word
 from qbatch.providers.kit.permission import Vendor
 from qbatch.providers.kit.proofs import refusal
 from qbatch.providers.kit.targets import no_target
+from qbatch.providers.kit.untrusted import is_word, number, redact, said, word
 from qbatch.providers.kit.wire import Reply, open_wire
 from qbatch.providers.scaleway.moments import read_duration, read_instant, write_duration
 from qbatch.providers.scaleway.options import Options
