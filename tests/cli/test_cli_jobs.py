@@ -153,7 +153,7 @@ def test_what_a_run_here_still_needs_is_left_alone(
         said = qbatch("jobs", "--provider", "scaleway", *deed, "--yes")
         assert said.code == 6
         assert "runs/there still needs it for bell" in said.err
-        assert "`qbatch cancel runs/there`" in said.err
+        assert "`qbatch cancel runs/there` gives it up" in said.err
     entry = ledger("scaleway")[one]
     assert entry["state"] == "queued"
     assert entry["name"].startswith("qbatch-")

@@ -62,6 +62,7 @@ from qbatch.providers import (
     Taken,
     Target,
 )
+from qbatch.providers.ibm_direct_access.jobs import Jobs
 from qbatch.providers.ibm_direct_access.options import Options
 from qbatch.providers.ibm_direct_access.replies import (
     USUAL_REP_DELAY_S,
@@ -77,7 +78,6 @@ from qbatch.providers.ibm_direct_access.replies import (
     read_reason,
     read_target,
     read_usage_s,
-    redacted,
 )
 from qbatch.providers.ibm_direct_access.storage import (
     STORE_VARIABLES,
@@ -94,7 +94,7 @@ from qbatch.providers.kit.credentials import (
     read_environment,
     read_pointer,
 )
-from qbatch.providers.kit.foreign import amount, identifier, record, said, whole, word
+from qbatch.providers.kit.foreign import amount, identifier, record, redacted, said, whole, word
 from qbatch.providers.kit.permission import Vendor
 from qbatch.providers.kit.proofs import Proofs, refusal
 from qbatch.providers.kit.targets import no_target
@@ -504,6 +504,10 @@ class IbmDirectAccess:
 
     async def aclose(self) -> None:
         await self._wire.aclose()
+
+    def jobs_at_cloud(self) -> Jobs:
+        """Return the jobs of the user, whoever made them."""
+        return Jobs(self._send)
 
     # -- machines -------------------------------------------------------------------------------
 

@@ -82,6 +82,7 @@ from qbatch.providers.open_quantum.account import (
     open_account,
     read_account,
 )
+from qbatch.providers.open_quantum.jobs import Jobs
 from qbatch.providers.open_quantum.options import ANY_SUBCATEGORY, Options
 from qbatch.providers.open_quantum.replies import (
     NOT_BOUGHT,
@@ -411,6 +412,11 @@ class OpenQuantum:
 
     async def aclose(self) -> None:
         await self._wire.aclose()
+
+    def jobs_at_cloud(self) -> Jobs:
+        """Return the jobs of the organization, whoever made them."""
+        read = partial(self._wire.send, "GET", is_bare=True)
+        return Jobs(self._send, self._sched, self._organization_id, read, WORDS)
 
     # -- lists ----------------------------------------------------------------------------------
 

@@ -76,6 +76,7 @@ from qbatch.providers.kit.proofs import Proofs, refusal
 from qbatch.providers.kit.targets import no_target
 from qbatch.providers.kit.wire import Reply, open_wire
 from qbatch.providers.oqc.config import encode_config
+from qbatch.providers.oqc.jobs import Jobs
 from qbatch.providers.oqc.options import Options
 from qbatch.providers.oqc.results import read_results
 
@@ -395,6 +396,14 @@ class Oqc:
 
     async def aclose(self) -> None:
         await self._wire.aclose()
+
+    def jobs_at_cloud(self) -> Jobs:
+        """Return the tasks of the account."""
+        return Jobs(self._send, self._machines, _expect, WORDS)
+
+    async def _machines(self) -> Mapping[str, str]:
+        """Where the tasks of each QPU are."""
+        return {str(qpu["id"]): _url_of(qpu) for qpu in await self.qpus()}
 
     # -- QPUs -----------------------------------------------------------------------------------
 
