@@ -85,6 +85,7 @@ def _facts(point: PointResult) -> dict[str, Any]:
         "parameters": dict(point.parameters),
         "estimates": {name: _number(each) for name, each in point.estimates.items()},
         "error": point.job.error,
+        "error_code": point.job.error_code,
     }
 
 
