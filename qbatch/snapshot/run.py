@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from qbatch.circuit.earlier import doubt
-from qbatch.errors import SelectionError, SnapshotError
+from qbatch.errors import PointsFailed, SelectionError, SnapshotError
 from qbatch.job import IN_FLIGHT, Job, JobState
 from qbatch.snapshot import attempts, database
 from qbatch.snapshot.estimates import analysis_key
@@ -73,6 +73,9 @@ if TYPE_CHECKING:
 
 #: Points read at once.
 PAGE = 256
+
+#: States of points that came to nothing, or of which nobody knows.
+LOST = frozenset({JobState.FAILED, JobState.CANCELLED, JobState.HELD})
 
 #: Characters of an id's beginning by which a point is found.
 SHORTEST_ID = 4
@@ -357,6 +360,18 @@ class Run:
         for piece in read_points(self, self._rows(select, ids)):
             further.setdefault(piece.id, []).append(piece)
         return [as_one(point, further.get(point.id, ())) for point in points]
+
+    def raise_for_error(self) -> Self:
+        """Return this run, unless some of its points came to nothing.
+
+        Points that are not done yet, here or at their cloud, raise nothing.
+
+        Raises:
+            PointsFailed: Some failed, were cancelled or are held: all of them, each with its error.
+        """
+        if self.counts_by_state().keys() & LOST:
+            raise PointsFailed(self.name, len(self), [one for one in self if one.state in LOST])
+        return self
 
     def removed(self) -> Iterator[PointResult]:
         """Yield the points that were planned once and are in the plan no more."""
