@@ -10,7 +10,7 @@ import pytest
 
 import qbatch
 from qbatch.executor import doubts
-from qbatch.executor.flight import Flight
+from qbatch.executor.active import ActiveJob
 from qbatch.job import CompositeJob, Job
 from qbatch.providers import (
     Answer,
@@ -142,9 +142,9 @@ ANSWERS += [Missing("j", is_proof=True), Missing("j", settle_s=9.0, is_proof=Tru
 ANSWERS += [Failed("j", "1", settle_s=9.0)]
 
 
-def flight_of(state: JobState, known: str | None) -> Flight:
+def active_of(state: JobState, known: str | None) -> ActiveJob:
     batch = Batch(CompositeJob("c", "cloud", ("j",)), ())
-    return Flight(batch, {"j": JobRow(1, Job("j", state, provider_job_id=known))})
+    return ActiveJob(batch, {"j": JobRow(1, Job("j", state, provider_job_id=known))})
 
 
 def events_of(call: str) -> list[tuple[Answer, JobState, Event]]:
@@ -155,11 +155,11 @@ def events_of(call: str) -> list[tuple[Answer, JobState, Event]]:
     found = []
     places = {"locate": (JobState.SUBMITTING, JobState.HELD), "poll": AT_PROVIDER}[call]
     for answer, state, known in itertools.product(ANSWERS, places, ("1", None)):
-        flight = flight_of(state, known)
+        active = active_of(state, known)
         for now in (0.0, 1.0, 500.0):
             if call == "locate":
-                found.append((answer, state, doubts.of_looking(flight, answer, now).event))
-            elif event := doubts.of_news(flight, answer, now):
+                found.append((answer, state, doubts.of_looking(active, answer, now).event))
+            elif event := doubts.of_news(active, answer, now):
                 found.append((answer, state, event))
     return found
 
@@ -198,28 +198,28 @@ def test_only_an_answer_with_a_word_for_it_sends_a_purchase_again() -> None:
 
 def test_what_a_provider_had_is_never_called_not_taken() -> None:
     for answer, known in itertools.product(ANSWERS, ("1", None)):
-        flight = flight_of(JobState.HELD, known)
+        active = active_of(JobState.HELD, known)
         for now in (0.0, 1.0, 500.0):
-            if doubts.of_looking(flight, answer, now).event is Event.NOT_TAKEN:
+            if doubts.of_looking(active, answer, now).event is Event.NOT_TAKEN:
                 assert known is None
 
 
 def test_what_counts_only_if_it_lasts_counts_once_it_did() -> None:
-    flight, answer = (
-        flight_of(JobState.SUBMITTING, None),
+    active, answer = (
+        active_of(JobState.SUBMITTING, None),
         Missing("j", settle_s=60.0, is_proof=True),
     )
-    assert doubts.of_looking(flight, answer, 0.0).event is Event.UNCLEAR
-    assert doubts.of_looking(flight, answer, 59.9).event is Event.UNCLEAR
-    assert doubts.of_looking(flight, answer, 60.0) == doubts.Seen(Event.NOT_TAKEN)
+    assert doubts.of_looking(active, answer, 0.0).event is Event.UNCLEAR
+    assert doubts.of_looking(active, answer, 59.9).event is Event.UNCLEAR
+    assert doubts.of_looking(active, answer, 60.0) == doubts.Seen(Event.NOT_TAKEN)
 
 
 def test_what_is_said_otherwise_meanwhile_begins_anew() -> None:
-    flight, answer = flight_of(JobState.SUBMITTED, "1"), GivenBack("j", settle_s=60.0)
-    assert doubts.of_news(flight, answer, 0.0) is None
-    assert doubts.of_news(flight, Running("j"), 30.0) is Event.RUNNING
-    assert doubts.of_news(flight, answer, 61.0) is None
-    assert doubts.of_news(flight, answer, 121.0) is Event.GIVEN_BACK
+    active, answer = active_of(JobState.SUBMITTED, "1"), GivenBack("j", settle_s=60.0)
+    assert doubts.of_news(active, answer, 0.0) is None
+    assert doubts.of_news(active, Running("j"), 30.0) is Event.RUNNING
+    assert doubts.of_news(active, answer, 61.0) is None
+    assert doubts.of_news(active, answer, 121.0) is Event.GIVEN_BACK
 
 
 def test_the_table_knows_no_clock_no_storage_and_no_network() -> None:

@@ -41,6 +41,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qbatch.manifest.models import Backend, Value
+from qbatch.project import may_name, outside
 from qbatch.providers import LABEL_OPTIONS
 
 if TYPE_CHECKING:
@@ -155,11 +156,9 @@ def backend_identity(backend: Backend, folder: Path) -> dict[str, Any]:
 
 
 def _calibration(path: str, folder: Path) -> Any:
-    file = (folder / path).resolve()
-    if not file.is_relative_to(folder.resolve()):
-        raise ValueError(
-            f"calibration file {path!r} lies outside the manifest's folder; copy it in"
-        )
+    file, folder = (folder / path).resolve(), folder.resolve()
+    if not may_name(file, folder):
+        raise ValueError(f"calibration file {path!r} {outside(folder)}")
     try:
         if file.stat().st_size > MAX_CALIBRATION_BYTES:
             raise ValueError(f"calibration file {path!r} is larger than 16 MiB")

@@ -266,6 +266,12 @@ class Snapshot:
         with self.transaction():
             write_meta(self._db, values)
 
+    def note_calibration(self, backend: str, calibration: Any) -> None:
+        """Keep a target's newest calibration, inside the caller's transaction."""
+        known = json.loads(read_meta(self._db).get("calibrations", "{}"))
+        if known.get(backend) != calibration:
+            write_meta(self._db, {"calibrations": dump({**known, backend: calibration})})
+
     def _rows(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
         with translated(self.path):
             return self._reader.execute(sql, values).fetchall()

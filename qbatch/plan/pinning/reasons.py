@@ -193,7 +193,7 @@ def removed(plan: Plan, stored: Mapping[str, Stored]) -> Iterator[Removed]:
 
 
 @dataclass(frozen=True, slots=True)
-class Survey:
+class ReasonCounts:
     """The reasons of a whole plan, summed up.
 
     Attributes:
@@ -205,9 +205,9 @@ class Survey:
     first: tuple[Reason, ...]
 
 
-def survey(
+def count_reasons(
     plan: Plan, stored: Mapping[str, Stored], only: Only | None = None, *, limit: int = 0
-) -> Survey:
+) -> ReasonCounts:
     """Count the points by why they would run or not; much faster than going through `reasons`.
 
     Args:
@@ -221,11 +221,11 @@ def survey(
         first = tuple(islice(chosen, limit))
         counts = Counter(reason.why for reason in first)
         counts.update(reason.why for reason in chosen)
-        return Survey(counts, first)
+        return ReasonCounts(counts, first)
     first = tuple(islice(reasons(plan, stored), limit))
     if not stored:
-        return Survey(Counter({Why.NEW: plan.num_points}), first)
-    return Survey(_counted(plan, stored), first)
+        return ReasonCounts(Counter({Why.NEW: plan.num_points}), first)
+    return ReasonCounts(_counted(plan, stored), first)
 
 
 def _counted(plan: Plan, stored: Mapping[str, Stored]) -> Counter[Why]:

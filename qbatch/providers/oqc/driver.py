@@ -60,13 +60,13 @@ from qbatch.providers import (
     Unclear,
 )
 from qbatch.providers.kit.asking import ask_all
-from qbatch.providers.kit.foreign import (
+from qbatch.providers.kit.proofs import Proofs, refusal
+from qbatch.providers.kit.targets import no_target
+from qbatch.providers.kit.untrusted import (
     identifier,
     records,
     word,
 )
-from qbatch.providers.kit.proofs import Proofs, refusal
-from qbatch.providers.kit.targets import no_target
 from qbatch.providers.kit.wire import Reply
 from qbatch.providers.oqc.config import encode_config
 from qbatch.providers.oqc.options import Options

@@ -11,7 +11,7 @@ from typing import Any
 from qbatch.errors import Misspoke
 from qbatch.job import JobError
 from qbatch.providers import Cancelled, Done, Failed, Price, Running, Taken, Target, Words
-from qbatch.providers.kit.foreign import decode, number, record, said, whole, word
+from qbatch.providers.kit.untrusted import decode, number, record, said, whole, word
 from qbatch.providers.kit.wire import Reply
 
 #: Body of one submission, bytes; the service refuses 131,072 and its own client cuts here.

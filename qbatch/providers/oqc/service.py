@@ -14,8 +14,8 @@ from qbatch.providers import Surroundings
 from qbatch.providers.kit.accounts import named, owner
 from qbatch.providers.kit.bearer import Bearer
 from qbatch.providers.kit.credentials import Secret, find_address, read_environment, read_pointer
-from qbatch.providers.kit.foreign import is_word, record
 from qbatch.providers.kit.permission import Vendor
+from qbatch.providers.kit.untrusted import is_word, record
 from qbatch.providers.kit.wire import Reply, open_wire
 from qbatch.providers.oqc.replies import expect, read_features, read_window, url_of
 

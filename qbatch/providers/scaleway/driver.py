@@ -65,8 +65,8 @@ from qbatch.providers import (
     Unclear,
 )
 from qbatch.providers.kit.accounts import named
-from qbatch.providers.kit.foreign import redact, said, word
 from qbatch.providers.kit.proofs import refusal
+from qbatch.providers.kit.untrusted import redact, said, word
 from qbatch.providers.scaleway.models import Models
 from qbatch.providers.scaleway.moments import read_instant, write_duration
 from qbatch.providers.scaleway.options import Options

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from qbatch.providers import Target
-from qbatch.providers.kit.foreign import said
 from qbatch.providers.kit.targets import no_target
+from qbatch.providers.kit.untrusted import said
 from qbatch.providers.scaleway.moments import read_instant
 from qbatch.providers.scaleway.options import Options
 from qbatch.providers.scaleway.replies import id_of, is_hourly, read_price, read_target

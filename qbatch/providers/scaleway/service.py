@@ -11,8 +11,8 @@ from typing import Any
 from qbatch.errors import CredentialsError, Misspoke, Unavailable
 from qbatch.providers import Surroundings
 from qbatch.providers.kit.credentials import Secret, find_address, read_environment, read_pointer
-from qbatch.providers.kit.foreign import is_word, number
 from qbatch.providers.kit.permission import Vendor
+from qbatch.providers.kit.untrusted import is_word, number
 from qbatch.providers.kit.wire import Reply, open_wire
 from qbatch.providers.scaleway.replies import expect
 

@@ -1,4 +1,5 @@
-"""A composite job on its way: the one mutable thing of a run, owned by the task that carries it.
+"""A composite job from packed to released: the one mutable thing of a run,
+owned by one task.
 
 Rule: `rows` say what is durable; they change only after a commit.
 """
@@ -55,7 +56,7 @@ class Move(NamedTuple):
 
 
 @dataclass(eq=False)
-class Flight:
+class ActiveJob:
     """One composite job.
 
     Attributes:
@@ -113,7 +114,7 @@ class Flight:
 
     @property
     def ids(self) -> list[str]:
-        """Children this flight still answers for, in the order sent."""
+        """Children this composite job still answers for, in the order sent."""
         return [key for key in self.batch.composite.job_ids if key not in self._gone]
 
     def ids_in(self, *states: JobState) -> list[str]:
@@ -141,7 +142,7 @@ class Flight:
     def current(self) -> Batch:
         """The batch with the provider's ids as known now; none of children that are with another.
 
-        Those may have been bought anew since, under ids that are no business of this flight's.
+        Those may have been bought anew since, under ids that are no business of this one.
         """
         rows, gone = self.rows, self._gone
         ids = tuple(
