@@ -21,6 +21,7 @@ from typing import Any, Literal, Self, get_args
 from qbatch.errors import SelectionError, SnapshotError
 from qbatch.job import IN_FLIGHT, CompositeJob, Job, JobState
 from qbatch.purchase import TABLE, Event
+from qbatch.shots import Bounds
 from qbatch.snapshot import attempts, database, ledger, registration
 from qbatch.snapshot.faults import damaged, translated, unusable
 from qbatch.snapshot.former import Former, convert
@@ -282,6 +283,7 @@ class Snapshot:
         *,
         setting_of: SettingOf | None = None,
         former: Former | None = None,
+        bounds: Mapping[str, Bounds] | None = None,
     ) -> Registered:
         """Bring the points in line with a plan: one pass, one step; see `registration`.
 
@@ -289,6 +291,7 @@ class Snapshot:
             points: In plan order.
             setting_of: Text of a point's `setting`.
             former: By what the points of a folder of a former version are known again.
+            bounds: Backend -> how many shots one job of it may take; of others, as before.
 
         Raises:
             SnapshotError: It is such a folder, and `former` is not given.
@@ -301,7 +304,7 @@ class Snapshot:
                         "manifest converts them"
                     )
                 convert(self._db, former)
-            registered, resized = registration.register(self._db, points, setting_of)
+            registered, resized = registration.register(self._db, points, setting_of, bounds or {})
             for composite in self._prepared_of(resized):
                 self.set_stage(composite, "closed")
         if registered.added:
