@@ -75,7 +75,7 @@ def plan(
     limit = made.num_points if all_points else few
     folder = folder_of(made.manifest, out)
     told = explain(made, folder, only, limit=limit)
-    wanted = pieces_of(jobs_known(folder))
+    wanted = pieces_of(jobs_known(folder), targets)
     left = made.summary(targets, only, drivers=drivers, pieces_of=wanted)
     if output is not None:
         with named_by_person(), replacing(output) as fresh:
