@@ -136,6 +136,8 @@ class Lifecycle:
                 self._backend.stop_buying(str(error))
             except (Refused, Misspoke) as error:
                 await self._fail(active, active.ids, str(error))
+            except Unavailable as error:  # it takes nothing to prepare for now
+                await self._turned_away(active, error)
 
     async def _halve(self, active: ActiveJob, reason: str) -> None:
         """The provider takes fewer at once; nothing was bought: two go on in its place."""

@@ -244,6 +244,8 @@ class Fetched:
         statevector: Final state, complex, length 2**num_qubits, index bit k = qubit k; or None.
         cost: Billed, in the target's unit, when known.
         log: As in `Answer`.
+        calibration: The target's as it was for this job, JSON, where the provider tells it with
+            results only. The newest is kept with the target; `facts` may hold its digest.
     """
 
     job_id: str
@@ -253,6 +255,7 @@ class Fetched:
     statevector: Any = None
     cost: float | None = None
     log: bytes = b""
+    calibration: Any = None
 
 
 class Driver(Protocol):
@@ -286,7 +289,8 @@ class Driver(Protocol):
     async def prepare(self, batch: Batch) -> Prepared:
         """Do what costs nothing before submission: upload, allocate ids, ask for a quote.
 
-        `TooLarge`, from here or from `submit`, makes the executor try again with halves.
+        `TooLarge`, from here or from `submit`, makes the executor try again with halves;
+        `Unavailable` that `is_full` makes it wait until the provider takes jobs again.
         """
         ...
 

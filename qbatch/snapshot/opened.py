@@ -175,8 +175,14 @@ class Opened:
 
     @property
     def targets(self) -> dict[str, Any]:
-        """Backend -> what its provider said about it when the latest run began; JSON."""
+        """Backend -> what its provider said about it when the latest run began; JSON.
+
+        A calibration that came with results is among its facts: the newest.
+        """
         found: dict[str, Any] = json.loads(self.meta.get("targets", "{}"))
+        for name, calibration in json.loads(self.meta.get("calibrations", "{}")).items():
+            if name in found:
+                found[name].setdefault("facts", {})["calibration"] = calibration
         return found
 
     def _numbers(self) -> tuple[int, int, str]:

@@ -7,6 +7,7 @@ connection that sees whole steps alone.
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -33,6 +34,7 @@ from qbatch.snapshot.reading import (
 from qbatch.snapshot.schema import (
     Mismatch,
     crc_of,
+    dump,
 )
 from qbatch.snapshot.trust import (
     Trust,
@@ -176,6 +178,12 @@ class Steps:
         """Note facts of the run as a whole, in a step of their own."""
         with self.transaction():
             write_meta(self._db, values)
+
+    def note_calibration(self, backend: str, calibration: Any) -> None:
+        """Keep a target's newest calibration, inside the caller's transaction."""
+        known = json.loads(read_meta(self._db).get("calibrations", "{}"))
+        if known.get(backend) != calibration:
+            write_meta(self._db, {"calibrations": dump({**known, backend: calibration})})
 
     def _rows(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
         with translated(self.path):

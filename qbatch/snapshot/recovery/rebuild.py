@@ -34,7 +34,7 @@ _OF_MANIFEST = {"manifest", "manifest_path", "manifest_folder", "overrides"}
 _REWRITTEN = {
     *_OF_MANIFEST,
     *("name", "axes", "targets", "run_folder", POINTS, PIECES, PLACES, PLAN, PURCHASES, IDS),
-    *("limits", "versions", "selection", "started_at", "finished_at", "created_at"),
+    *("limits", "versions", "selection", "calibrations", "started_at", "finished_at", "created_at"),
 }
 
 #: What the row of an attempt says of its job.
