@@ -2,7 +2,9 @@
 
 Rules: data alone; no clock, no storage, no network. Who talks to providers turns their words into
 an `Event`, looks it up here, writes down what the table says, and does what it says next. Only an
-event that proves that nothing was bought leads back to a purchase that may be made again.
+event that proves that nothing was bought leads back to a purchase that may be made again. What may
+have been bought stays bought and reserved while it is repeated: its provider promises that one key
+buys once.
 
 `Event`s of providers are the same whether they come as the answer to sending, to looking for a lost
 answer, or to asking for news.
@@ -65,6 +67,7 @@ class Event(StrEnum):
     GONE = "taken, and not there any more"
     UNCLEAR = "not clear yet whether it was taken"
     UNKNOWABLE = "nobody can tell whether it was taken"
+    REPEATABLE = "not clear whether it was taken; under one key its provider takes it once"
     STRANGE = "a word that is not known"
     TIMED_OUT = "no end within its time, and nobody confirms that it is cancelled"
     # what a person decides
@@ -91,6 +94,7 @@ class Next(StrEnum):
     SEND_ANEW = "send it, under another key"
     WAIT = "wait for the answer"
     LOOK = "look for it again"
+    REPEAT = "send the same again, which tells what became of it"
     POLL = "ask for news"
     FETCH = "fetch its result"
     ASK = "ask a person"
@@ -154,12 +158,14 @@ TABLE: Mapping[JobState, Mapping[Event, Row]] = {
     JobState.SUBMITTING: {
         **_IN_DOUBT,
         Event.UNCLEAR: Row(JobState.SUBMITTING, next=Next.LOOK),
+        Event.REPEATABLE: Row(JobState.SUBMITTING, next=Next.REPEAT),
     },
     JobState.SUBMITTED: _polled(JobState.SUBMITTED),
     JobState.RUNNING: _polled(JobState.RUNNING),
     JobState.HELD: {
         **_IN_DOUBT,
         Event.UNCLEAR: Row(JobState.HELD, next=Next.LOOK),
+        Event.REPEATABLE: Row(JobState.HELD, next=Next.REPEAT),
         Event.SAME_ACCOUNT: Row(JobState.HELD, next=Next.LOOK),
         Event.ADOPTED: Row(JobState.SUBMITTED, next=Next.POLL),
         Event.RESUBMITTED: Row(JobState.CREATED, Ledger.FREE, Next.SEND_ANEW),

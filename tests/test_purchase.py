@@ -73,6 +73,14 @@ def test_nothing_that_may_be_bought_is_sent_again_without_a_proof() -> None:
     assert back == PROOFS
 
 
+def test_p21_what_is_repeated_stays_where_it_is_and_reserved() -> None:
+    repeated = {(s, event, row) for s, event, row in ROWS if row.next is Next.REPEAT}
+    assert repeated == {
+        (state, Event.REPEATABLE, Row(state, Ledger.KEEP, Next.REPEAT))
+        for state in (JobState.SUBMITTING, JobState.HELD)
+    }
+
+
 def test_what_an_attempt_left_behind_is_never_sent_under_the_same_key() -> None:
     sent_again = {event for _, event, row in ROWS if row.next is Next.SEND}
     assert sent_again == {Event.NOT_TAKEN, Event.CUT_OFF}  # of which nothing is left

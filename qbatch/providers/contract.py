@@ -368,6 +368,20 @@ class Recalls(Protocol):
 
 
 @runtime_checkable
+class Repeats(Protocol):
+    """What a driver offers whose cloud takes a purchase once, however often its key is sent."""
+
+    async def repeat(self, batch: Batch, intent: Intent) -> Sequence[Answer]:
+        """Send again, word for word, what was sent before, and say what became of it.
+
+        Asked only after `locate` answered `Repeatable`, and only by a run that may buy: what the
+        cloud took it answers with, what never reached it it takes now. Money is reserved for it as
+        before. Never answered with `NotTaken`; and a refusal of this sending is none of the first.
+        """
+        ...
+
+
+@runtime_checkable
 class Leaves(Protocol):
     """What a driver offers whose jobs cost by being left."""
 

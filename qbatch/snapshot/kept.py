@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import zlib
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -113,6 +114,13 @@ class Kept(Opened):
         if ended and ended[-1].generation == point.job.generation:
             return ended
         return [*ended, point.attempt]
+
+    def ended_attempts(self) -> Iterator[tuple[int, attempts.Attempt]]:
+        """Yield every attempt that another followed, with the row of its point."""
+        sql = f"SELECT {attempts.COLUMNS} FROM attempts ORDER BY job, generation"
+        rows = self._rows(sql, of=("attempts",))
+        with checked(self.path):
+            yield from ((row[0], attempts.read(row)) for row in rows)
 
     def memo_of(self, point: PointResult) -> tuple[dict[str, Any], int]:
         """What the driver remembers of `point`'s composite job, and its place among the children.

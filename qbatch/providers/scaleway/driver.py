@@ -67,6 +67,7 @@ from qbatch.providers import (
 from qbatch.providers.kit.accounts import named
 from qbatch.providers.kit.proofs import refusal
 from qbatch.providers.kit.untrusted import redact, said, word
+from qbatch.providers.scaleway.jobs import Jobs
 from qbatch.providers.scaleway.models import Models
 from qbatch.providers.scaleway.moments import read_instant, write_duration
 from qbatch.providers.scaleway.options import Options
@@ -451,6 +452,10 @@ class Scaleway:
     async def update_job(self, job_id: str, *, name: str, tags: Sequence[str]) -> None:
         """Change how a job is called; only of one that is never to be looked for by its name."""
         await self._service.update_job(job_id, name=name, tags=tags)
+
+    def jobs_at_cloud(self) -> Jobs:
+        """Return the jobs of the project, whoever made them."""
+        return Jobs(self._service.send, self._service.project, self._service.text_of)
 
     # -- names ----------------------------------------------------------------------------------
 
