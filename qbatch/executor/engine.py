@@ -19,6 +19,7 @@ from qbatch.executor.stop import Stop
 from qbatch.executor.waits import Cause, Waits
 from qbatch.job import Job, JobState
 from qbatch.plan.pricing.limits import Limit, Rates
+from qbatch.purchase import ENDED
 from qbatch.snapshot import JobRow, Snapshot
 
 if TYPE_CHECKING:
@@ -32,8 +33,8 @@ TELL_EVERY_S = 0.2
 
 #: States a point may be run from, by the word of ``--only``.
 WANTED = {
-    None: frozenset({JobState.CREATED, JobState.FAILED, JobState.CANCELLED}),
-    "failed": frozenset({JobState.FAILED, JobState.CANCELLED}),
+    None: ENDED | {JobState.CREATED},
+    "failed": ENDED,
     "missing": frozenset({JobState.CREATED}),
 }
 

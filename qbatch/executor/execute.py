@@ -36,7 +36,7 @@ from qbatch.job import JobState
 from qbatch.plan import Piece, Plan, SweepPoint
 from qbatch.plan.pinning.former import ids_of
 from qbatch.providers import Batch, Driver, Leaves, Target
-from qbatch.purchase import Event
+from qbatch.purchase import ENDED, Event
 from qbatch.snapshot import Former, JobRow, Registered, Snapshot, StoredPoint, again
 from qbatch.snapshot.estimates import analysis_key
 
@@ -435,6 +435,6 @@ class _Execution:
 
 def _fresh(row: JobRow) -> JobRow:
     """The row as its next attempt begins: a failed or cancelled job is bought anew."""
-    if row.job.state in (JobState.FAILED, JobState.CANCELLED):
+    if row.job.state in ENDED:
         return replace(row, job=again(row.job))
     return row

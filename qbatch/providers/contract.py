@@ -244,6 +244,8 @@ class Fetched:
         statevector: Final state, complex, length 2**num_qubits, index bit k = qubit k; or None.
         cost: Billed, in the target's unit, when known.
         log: As in `Answer`.
+        calibration: The target's as it was for this job, JSON, where the provider tells it with
+            results only. The newest is kept with the target; `facts` may hold its digest.
     """
 
     job_id: str
@@ -253,6 +255,7 @@ class Fetched:
     statevector: Any = None
     cost: float | None = None
     log: bytes = b""
+    calibration: Any = None
 
 
 class Driver(Protocol):
@@ -286,7 +289,8 @@ class Driver(Protocol):
     async def prepare(self, batch: Batch) -> Prepared:
         """Do what costs nothing before submission: upload, allocate ids, ask for a quote.
 
-        `TooLarge`, from here or from `submit`, makes the executor try again with halves.
+        `TooLarge`, from here or from `submit`, makes the executor try again with halves;
+        `Unavailable` that `is_full` makes it wait until the provider takes jobs again.
         """
         ...
 
@@ -359,6 +363,20 @@ class Recalls(Protocol):
 
         The batch is prepared, and not sent from here. One that is there and cannot be followed
         under this batch is HELD, with where a person finds it; one that is not there is left out.
+        """
+        ...
+
+
+@runtime_checkable
+class Repeats(Protocol):
+    """What a driver offers whose cloud takes a purchase once, however often its key is sent."""
+
+    async def repeat(self, batch: Batch, intent: Intent) -> Sequence[Answer]:
+        """Send again, word for word, what was sent before, and say what became of it.
+
+        Asked only after `locate` answered `Repeatable`, and only by a run that may buy: what the
+        cloud took it answers with, what never reached it it takes now. Money is reserved for it as
+        before. Never answered with `NotTaken`; and a refusal of this sending is none of the first.
         """
         ...
 

@@ -16,12 +16,13 @@ from enum import StrEnum
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from qbatch.job import IN_FLIGHT, JobState
+from qbatch.job import JobState
 from qbatch.manifest.models import Value
 from qbatch.manifest.paths import setting_axis
 from qbatch.notation import whole
 from qbatch.plan.identity import SweepPoint
 from qbatch.plan.pinning.had import Had, done, to_buy
+from qbatch.purchase import AT_WORK
 
 if TYPE_CHECKING:
     from qbatch.plan.points import Only, Plan
@@ -165,7 +166,7 @@ _OF_STATE = {
     JobState.FAILED: Why.FAILED,
     JobState.CANCELLED: Why.CANCELLED,
     JobState.HELD: Why.HELD,
-    **dict.fromkeys(IN_FLIGHT - {JobState.HELD}, Why.IN_FLIGHT),
+    **dict.fromkeys(AT_WORK, Why.IN_FLIGHT),
 }
 
 
