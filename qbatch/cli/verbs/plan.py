@@ -61,6 +61,7 @@ def plan(
         select,
     )
     from qbatch.plan.pricing.limits import limits_of, shortfalls
+    from qbatch.plan.pricing.offer import Offer
     from qbatch.report.files import replacing
     from qbatch.report.numbers import count_of
 
@@ -76,11 +77,17 @@ def plan(
     folder = folder_of(made.manifest, out)
     told = explain(made, folder, only, limit=limit)
     wanted = pieces_of(jobs_known(folder), targets)
+    offer = Offer(plan=made, targets=targets, only=only, pieces_of=wanted)
     left = made.summary(targets, only, drivers=drivers, pieces_of=wanted)
     if output is not None:
         with named_by_person(), replacing(output) as fresh:
             number = save_plan(
-                made, fresh, selection=expression or "", targets=targets, drivers=drivers
+                made,
+                fresh,
+                selection=expression or "",
+                targets=targets,
+                drivers=drivers,
+                adds=offer.adds,
             )
         click.echo(f"wrote {output}: {count_of(number, 'point')}", err=True)
     if as_json:
