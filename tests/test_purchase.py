@@ -5,12 +5,13 @@ from __future__ import annotations
 import ast
 import itertools
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 import qbatch
 from qbatch.executor import doubts
-from qbatch.executor.flight import Flight
+from qbatch.executor.active import ActiveJob
 from qbatch.job import CompositeJob, Job
 from qbatch.providers import (
     Answer,
@@ -24,6 +25,9 @@ from qbatch.providers import (
     answers,
 )
 from qbatch.purchase import (
+    ASKED,
+    AT_WORK,
+    ENDED,
     FINAL,
     IN_FLIGHT,
     MOVES,
@@ -33,6 +37,7 @@ from qbatch.purchase import (
     Ledger,
     Next,
     Row,
+    Stage,
     follows,
 )
 from qbatch.snapshot import JobRow
@@ -66,6 +71,14 @@ def test_nothing_that_may_be_bought_is_sent_again_without_a_proof() -> None:
     assert found == PROOFS
     back = {event for state, event, row in ROWS if state in IN_FLIGHT and row.state == "created"}
     assert back == PROOFS
+
+
+def test_p21_what_is_repeated_stays_where_it_is_and_reserved() -> None:
+    repeated = {(s, event, row) for s, event, row in ROWS if row.next is Next.REPEAT}
+    assert repeated == {
+        (state, Event.REPEATABLE, Row(state, Ledger.KEEP, Next.REPEAT))
+        for state in (JobState.SUBMITTING, JobState.HELD)
+    }
 
 
 def test_what_an_attempt_left_behind_is_never_sent_under_the_same_key() -> None:
@@ -131,6 +144,17 @@ def test_every_row_can_be_reached_and_every_word_is_used() -> None:
     assert {row.next for _, _, row in ROWS} == set(Next)
 
 
+def test_the_table_says_where_news_are_had_and_where_a_person_is_asked() -> None:
+    assert {"submitting", "submitted", "running"} == AT_WORK
+    assert AT_WORK | {"held"} == IN_FLIGHT
+    assert {"failed", "cancelled"} == ENDED
+    assert ENDED | {"completed"} == FINAL
+
+
+def test_a_composite_job_is_asked_about_from_its_intent_on_until_it_is_over() -> None:
+    assert set(get_args(Stage)) - ASKED == {"created", "closed"}
+
+
 def test_moves_are_those_of_the_table() -> None:
     for old in JobState:
         assert MOVES[old] == {row.state for s, _, row in ROWS if s is old} - {old}
@@ -142,9 +166,9 @@ ANSWERS += [Missing("j", is_proof=True), Missing("j", settle_s=9.0, is_proof=Tru
 ANSWERS += [Failed("j", "1", settle_s=9.0)]
 
 
-def flight_of(state: JobState, known: str | None) -> Flight:
+def active_of(state: JobState, known: str | None) -> ActiveJob:
     batch = Batch(CompositeJob("c", "cloud", ("j",)), ())
-    return Flight(batch, {"j": JobRow(1, Job("j", state, provider_job_id=known))})
+    return ActiveJob(batch, {"j": JobRow(1, Job("j", state, provider_job_id=known))})
 
 
 def events_of(call: str) -> list[tuple[Answer, JobState, Event]]:
@@ -155,11 +179,11 @@ def events_of(call: str) -> list[tuple[Answer, JobState, Event]]:
     found = []
     places = {"locate": (JobState.SUBMITTING, JobState.HELD), "poll": AT_PROVIDER}[call]
     for answer, state, known in itertools.product(ANSWERS, places, ("1", None)):
-        flight = flight_of(state, known)
+        active = active_of(state, known)
         for now in (0.0, 1.0, 500.0):
             if call == "locate":
-                found.append((answer, state, doubts.of_looking(flight, answer, now).event))
-            elif event := doubts.of_news(flight, answer, now):
+                found.append((answer, state, doubts.of_looking(active, answer, now).event))
+            elif event := doubts.of_news(active, answer, now):
                 found.append((answer, state, event))
     return found
 
@@ -198,28 +222,28 @@ def test_only_an_answer_with_a_word_for_it_sends_a_purchase_again() -> None:
 
 def test_what_a_provider_had_is_never_called_not_taken() -> None:
     for answer, known in itertools.product(ANSWERS, ("1", None)):
-        flight = flight_of(JobState.HELD, known)
+        active = active_of(JobState.HELD, known)
         for now in (0.0, 1.0, 500.0):
-            if doubts.of_looking(flight, answer, now).event is Event.NOT_TAKEN:
+            if doubts.of_looking(active, answer, now).event is Event.NOT_TAKEN:
                 assert known is None
 
 
 def test_what_counts_only_if_it_lasts_counts_once_it_did() -> None:
-    flight, answer = (
-        flight_of(JobState.SUBMITTING, None),
+    active, answer = (
+        active_of(JobState.SUBMITTING, None),
         Missing("j", settle_s=60.0, is_proof=True),
     )
-    assert doubts.of_looking(flight, answer, 0.0).event is Event.UNCLEAR
-    assert doubts.of_looking(flight, answer, 59.9).event is Event.UNCLEAR
-    assert doubts.of_looking(flight, answer, 60.0) == doubts.Seen(Event.NOT_TAKEN)
+    assert doubts.of_looking(active, answer, 0.0).event is Event.UNCLEAR
+    assert doubts.of_looking(active, answer, 59.9).event is Event.UNCLEAR
+    assert doubts.of_looking(active, answer, 60.0) == doubts.Seen(Event.NOT_TAKEN)
 
 
 def test_what_is_said_otherwise_meanwhile_begins_anew() -> None:
-    flight, answer = flight_of(JobState.SUBMITTED, "1"), GivenBack("j", settle_s=60.0)
-    assert doubts.of_news(flight, answer, 0.0) is None
-    assert doubts.of_news(flight, Running("j"), 30.0) is Event.RUNNING
-    assert doubts.of_news(flight, answer, 61.0) is None
-    assert doubts.of_news(flight, answer, 121.0) is Event.GIVEN_BACK
+    active, answer = active_of(JobState.SUBMITTED, "1"), GivenBack("j", settle_s=60.0)
+    assert doubts.of_news(active, answer, 0.0) is None
+    assert doubts.of_news(active, Running("j"), 30.0) is Event.RUNNING
+    assert doubts.of_news(active, answer, 61.0) is None
+    assert doubts.of_news(active, answer, 121.0) is Event.GIVEN_BACK
 
 
 def test_the_table_knows_no_clock_no_storage_and_no_network() -> None:

@@ -217,7 +217,7 @@ def read_jobs(account: Account, cloud: JobsAtCloud, ids: Sequence[str]) -> list[
         ProviderError: The cloud cannot tell.
     """
     from qbatch.executor.enquire import enquire
-    from qbatch.providers.kit.foreign import identifier
+    from qbatch.providers.kit.untrusted import identifier
 
     for one in ids:
         if identifier(one) is None:

@@ -7,18 +7,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from qbatch.plan import Had, Plan, Stored, Survey
+    from qbatch.plan import Had, Plan, ReasonCounts, Stored
     from qbatch.plan.points import Only
     from qbatch.snapshot import Run
 
 
-def explain(plan: Plan, folder: Path, only: Only | None, *, limit: int) -> Survey:
+def explain(plan: Plan, folder: Path, only: Only | None, *, limit: int) -> ReasonCounts:
     """Say why the points would run or not: how many each, and the first `limit` in run order."""
-    from qbatch.plan import survey
+    from qbatch.plan import count_reasons
     from qbatch.snapshot import is_run_folder
 
     stored = _stored(folder, plan) if is_run_folder(folder) else {}
-    return survey(plan, stored, only, limit=limit)
+    return count_reasons(plan, stored, only, limit=limit)
 
 
 def jobs_known(folder: Path) -> dict[str, list[Had]]:

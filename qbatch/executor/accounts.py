@@ -10,15 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from qbatch.executor.flight import AT_WORK, Flight, Move
+from qbatch.executor.active import ActiveJob, Move
 from qbatch.executor.moves import Moves
 from qbatch.job import AWAY, CompositeJob, JobState
-from qbatch.purchase import Event
+from qbatch.purchase import IN_FLIGHT, Event
 from qbatch.snapshot import JobRow, Snapshot
 
 if TYPE_CHECKING:
+    from qbatch.executor.backend_run import BackendRun
     from qbatch.executor.engine import Engine
-    from qbatch.executor.lane import Lane
 
 #: Where a composite job's memo names the account.
 ACCOUNT = "account"
@@ -34,34 +34,36 @@ def is_foreign(memo: Mapping[str, Any], account: str) -> bool:
     return bool(memo.get(ACCOUNT, account) != account)
 
 
-async def hold_foreign(engine: Engine, lane: Lane, flights: Iterable[Flight]) -> list[Flight]:
-    """Hold what was made with another account than the lane's, and say so; return the rest."""
-    ours: list[Flight] = []
+async def hold_of_other_accounts(
+    engine: Engine, backend: BackendRun, active_jobs: Iterable[ActiveJob]
+) -> list[ActiveJob]:
+    """Hold what was made with another account than the backend's, and say so; return the rest."""
+    ours: list[ActiveJob] = []
     number: dict[str, int] = {}
-    for flight in flights:
-        memo = flight.batch.composite.memo
-        if not is_foreign(memo, lane.account):
-            ours.append(flight)
+    for active in active_jobs:
+        memo = active.batch.composite.memo
+        if not is_foreign(memo, backend.account):
+            ours.append(active)
             continue
         moves = [
-            _held(flight, key, memo[ACCOUNT], lane.account)
-            for key in flight.ids_in(*AT_WORK, JobState.HELD)
-            if flight.job(key).state is not JobState.HELD or flight.job(key).status == AWAY
+            _held(active, key, memo[ACCOUNT], backend.account)
+            for key in active.ids_in(*IN_FLIGHT)
+            if active.job(key).state is not JobState.HELD or active.job(key).status == AWAY
         ]
-        await Moves(engine, lane).commit(flight, moves, note=Event.ELSEWHERE.value)
-        waiting = len(flight.ids_in(JobState.HELD))
+        await Moves(engine, backend).commit(active, moves, note=Event.ELSEWHERE.value)
+        waiting = len(active.ids_in(JobState.HELD))
         number[memo[ACCOUNT]] = number.get(memo[ACCOUNT], 0) + waiting
     for account, waiting in number.items():
-        lane.warn(_told(account, lane.account, waiting))
+        backend.warn(_told(account, backend.account, waiting))
     return ours
 
 
-def _held(flight: Flight, key: str, made_with: str, present: str) -> Move:
+def _held(active: ActiveJob, key: str, made_with: str, present: str) -> Move:
     reason = (
         f"made with another account, {made_with}; the present one is {present}: run with the first "
         "one to go on with it, or say `qbatch resolve RUN POINT --same-account` if both are one"
     )
-    return flight.happens(key, Event.ELSEWHERE, status=AWAY, error=reason)
+    return active.happens(key, Event.ELSEWHERE, status=AWAY, error=reason)
 
 
 def _told(made_with: str, present: str, waiting: int) -> str:

@@ -1,6 +1,6 @@
 """Files that this process may have open at once: enough before anything begins, or it is said.
 
-A run holds its snapshot, a lock, pipes to its workers and a connection for each call in flight. A
+A run holds its snapshot, a lock, pipes to its workers and a connection for each call in active. A
 limit that is met in the middle looks like a full disk here and like a cloud out of reach there, and
 is waited for; so it is looked at first, and raised where the system allows that.
 """

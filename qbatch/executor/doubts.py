@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from qbatch.executor.flight import Flight
+from qbatch.executor.active import ActiveJob
 from qbatch.job import ID_LOST
 from qbatch.providers import Answer, Missing, NotTaken, Strange, Unclear
 from qbatch.purchase import Event
@@ -43,24 +43,24 @@ def of_sending(answer: Answer) -> Event:
     return answer.event
 
 
-def of_looking(flight: Flight, answer: Answer, now: float) -> Seen:
+def of_looking(active: ActiveJob, answer: Answer, now: float) -> Seen:
     """What an answer to `locate` says of one child by now; see the module's head.
 
     Args:
-        flight: Keeps since when it is said.
+        active: Keeps since when it is said.
         answer: Of one of its children.
         now: Seconds of any clock that goes on.
     """
-    left_s = _left_s(flight, answer, now)
+    left_s = _left_s(active, answer, now)
     if left_s > 0:
         look_s = answer.look_s if isinstance(answer, Missing) else None
         pause_s = left_s if look_s is None else min(left_s, look_s)
         return Seen(Event.UNCLEAR, pause_s + SLACK_S)
-    job = flight.job(answer.job_id)
+    job = active.job(answer.job_id)
     was_taken = job.provider_job_id is not None or job.status == ID_LOST
     if isinstance(answer, NotTaken) or (isinstance(answer, Missing) and answer.is_proof):
         return Seen(Event.GONE if was_taken else Event.NOT_TAKEN)
-    if isinstance(answer, Unclear) and (answer.is_patient or flight.looks < MAX_LOOKS):
+    if isinstance(answer, Unclear) and (answer.is_patient or active.looks < MAX_LOOKS):
         event = Event.UNKNOWABLE if answer.again_s is None else Event.UNCLEAR
         return Seen(event, answer.again_s)
     if isinstance(answer, Missing | Unclear):
@@ -70,20 +70,20 @@ def of_looking(flight: Flight, answer: Answer, now: float) -> Seen:
     return Seen(answer.event)
 
 
-def of_news(flight: Flight, answer: Answer, now: float) -> Event | None:
+def of_news(active: ActiveJob, answer: Answer, now: float) -> Event | None:
     """What an answer to `poll` or `cancel` says of a child by now; None: nothing that counts."""
     if not isinstance(answer, Missing):
-        return answer.event if _left_s(flight, answer, now) <= 0 else None
+        return answer.event if _left_s(active, answer, now) <= 0 else None
     key = answer.job_id
-    flight.doubts[key] += 1
-    since = flight.said_at.setdefault(key, now)
+    active.doubts[key] += 1
+    since = active.said_at.setdefault(key, now)
     is_settled = now - since >= max(DOUBT_S, answer.settle_s)
-    return Event.GONE if is_settled and flight.doubts[key] >= MAX_DOUBTS else None
+    return Event.GONE if is_settled and active.doubts[key] >= MAX_DOUBTS else None
 
 
-def _left_s(flight: Flight, answer: Answer, now: float) -> float:
+def _left_s(active: ActiveJob, answer: Answer, now: float) -> float:
     """For how long an answer must be repeated still, seconds."""
     if answer.settle_s <= 0:
-        flight.said_at.pop(answer.job_id, None)
+        active.said_at.pop(answer.job_id, None)
         return 0.0
-    return answer.settle_s - (now - flight.said_at.setdefault(answer.job_id, now))
+    return answer.settle_s - (now - active.said_at.setdefault(answer.job_id, now))

@@ -1,4 +1,4 @@
-"""What the lanes of a run share: the journal, the clock's limits, the tally, the observer."""
+"""What the backends of a run share: the journal, the clock's limits, the tally, the observer."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 
 import trio
 
+from qbatch.executor.active import ActiveJob
 from qbatch.executor.budget import Budget, Excess
 from qbatch.executor.events import Event, JobMoved, Observer, Progress, Warned
-from qbatch.executor.flight import Flight
 from qbatch.executor.journal import Journal
 from qbatch.executor.pace import Slots
 from qbatch.executor.retry import Retry
@@ -19,6 +19,7 @@ from qbatch.executor.stop import Stop
 from qbatch.executor.waits import Cause, Waits
 from qbatch.job import Job, JobState
 from qbatch.plan.pricing.limits import Limit, Rates
+from qbatch.purchase import ENDED
 from qbatch.snapshot import JobRow, Snapshot
 
 if TYPE_CHECKING:
@@ -32,8 +33,8 @@ TELL_EVERY_S = 0.2
 
 #: States a point may be run from, by the word of ``--only``.
 WANTED = {
-    None: frozenset({JobState.CREATED, JobState.FAILED, JobState.CANCELLED}),
-    "failed": frozenset({JobState.FAILED, JobState.CANCELLED}),
+    None: ENDED | {JobState.CREATED},
+    "failed": ENDED,
     "missing": frozenset({JobState.CREATED}),
 }
 
@@ -111,7 +112,7 @@ class Engine:
     """See the module's head.
 
     Attributes:
-        busy: Ids in composite jobs of the last run: they have a carrier already.
+        busy: Ids in composite jobs of the last run: they have a lifecycle already.
         queues: Backend -> where its jobs' time in the provider's queue is noted; clouds only.
     """
 
@@ -166,17 +167,17 @@ class Engine:
         """Tell something a person should read."""
         self.tell(Warned(text))
 
-    def note(self, flight: Flight, rows: Iterable[JobRow]) -> None:
+    def note(self, active: ActiveJob, rows: Iterable[JobRow]) -> None:
         """Moves are durable: believe them, count them, tell them."""
-        backend = flight.batch.composite.backend
+        backend = active.batch.composite.backend
         queued = 0
         for row in rows:
             job = row.job
-            before = flight.job(job.id).state
-            flight.rows[job.id] = row
+            before = active.job(job.id).state
+            active.rows[job.id] = row
             self.tally.count(before, job)
             queued += (job.state is JobState.SUBMITTED) - (before is JobState.SUBMITTED)
-            name = flight.order(job.id).name
+            name = active.order(job.id).name
             self.tell(
                 JobMoved(
                     job.id, name, backend, job.state, job.status, job.error, job.provider_job_id

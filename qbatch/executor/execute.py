@@ -1,7 +1,7 @@
-"""`execute`: one nursery around all lanes; the only place where a run's time passes.
+"""`execute`: one nursery around all backends; the only place where a run's time passes.
 
     journal (the writer, outlives the rest)
-    └── per backend a lane: poller, feeder, and a carrier for each composite job in flight
+    └── per backend: poller, feeder, and a lifecycle for each composite job in flight
 
 What was in flight when the last run ended is taken up before anything new is sent.
 """
@@ -19,14 +19,14 @@ from random import Random
 import trio
 
 from qbatch.errors import ProviderError, QbatchError
-from qbatch.executor.accounts import hold_foreign
+from qbatch.executor.accounts import hold_of_other_accounts
+from qbatch.executor.active import ActiveJob
+from qbatch.executor.backend_run import BackendRun
 from qbatch.executor.budget import Budget
-from qbatch.executor.carry import Carrier
 from qbatch.executor.engine import WANTED, Engine, Settings
 from qbatch.executor.events import Finished, Observer, Started, Summary, ignore
-from qbatch.executor.flight import Flight
 from qbatch.executor.journal import Journal
-from qbatch.executor.lane import Lane
+from qbatch.executor.lifecycle import Lifecycle
 from qbatch.executor.moves import Moves
 from qbatch.executor.pace import Slots
 from qbatch.executor.resume import Backlog, read_backlog
@@ -36,7 +36,7 @@ from qbatch.job import JobState
 from qbatch.plan import Piece, Plan, SweepPoint
 from qbatch.plan.pinning.former import ids_of
 from qbatch.providers import Batch, Driver, Leaves, Target
-from qbatch.purchase import Event
+from qbatch.purchase import ENDED, Event
 from qbatch.snapshot import Former, JobRow, Registered, Snapshot, StoredPoint, again
 from qbatch.snapshot.estimates import analysis_key
 
@@ -103,21 +103,21 @@ async def execute(
         Random(settings.seed),
         budget=_open_budget(settings, snapshot),
     )
-    conduct = _Conduct(engine, plan, only)
+    execution = _Execution(engine, plan, only)
     started = trio.current_time()
-    conduct.note_plan(targets)
-    registered = await engine.offload(conduct.register)
+    execution.note_plan(targets)
+    registered = await engine.offload(execution.register)
     if engine.tally.total:
         await engine.offload(_import_numpy)
-    lanes = [conduct.make_lane(name, drivers[name], targets[name]) for name in drivers]
+    backends = [execution.make_backend(name, drivers[name], targets[name]) for name in drivers]
     gc.freeze()  # qiskit and numpy are not looked through again: the loop would stall for 100 ms
     try:
-        await conduct.run(lanes, registered)
+        await execution.run(backends, registered)
     except BaseExceptionGroup as group:
         raise collapsed(group) from None
     finally:
         gc.unfreeze()
-    return conduct.summary(lanes, registered, trio.current_time() - started)
+    return execution.summary(backends, registered, trio.current_time() - started)
 
 
 def _open_budget(settings: Settings, snapshot: Snapshot) -> Budget:
@@ -130,7 +130,7 @@ def _open_budget(settings: Settings, snapshot: Snapshot) -> Budget:
 
 
 def _import_numpy() -> None:
-    """Done in a thread: with the first result, in the loop, it would stall all lanes for 100 ms."""
+    """Done in a thread: with the first result, in the loop, it would stall the loop for 100 ms."""
     import numpy  # noqa: F401
 
 
@@ -154,8 +154,8 @@ def _leaf(error: BaseException) -> BaseException:
     return error
 
 
-class _Conduct:
-    """The conduct of one run."""
+class _Execution:
+    """The execution of one run."""
 
     def __init__(self, engine: Engine, plan: Plan, only: Only | None) -> None:
         self._engine = engine
@@ -206,21 +206,21 @@ class _Conduct:
     def _is_wanted(self, point: SweepPoint, state: JobState) -> bool:
         return self._is_chosen(point) and state in WANTED[self._engine.settings.only]
 
-    def make_lane(self, name: str, driver: Driver, target: Target) -> Lane:
-        """Make the lane of one backend."""
-        backend = self._plan.manifest.backends[name]
-        ours = backend.limits.in_flight
+    def make_backend(self, name: str, driver: Driver, target: Target) -> BackendRun:
+        """Make what runs one backend."""
+        declared = self._plan.manifest.backends[name]
+        ours = declared.limits.in_flight
         is_ours = ours is not None and ours < target.in_flight
         engine, waits = self._engine, Waits()
         if not driver.is_local:
             engine.queues[name] = waits
-        lane = Lane(
+        backend = BackendRun(
             name,
             driver,
             target,
             in_flight=target.in_flight if ours is None else min(ours, target.in_flight),
             limited_by=Cause.MANIFEST_LIMIT if is_ours else Cause.TARGET_LIMIT,
-            timeout_s=backend.timeout_s,
+            timeout_s=declared.timeout_s,
             retry=engine.settings.retry,
             random=Random(engine.random.random()),
             tell=engine.tell,
@@ -231,18 +231,18 @@ class _Conduct:
             longest_s = max(rate.window_s for rate in target.rates)
             past = engine.snapshot.sent_since(name, now - longest_s)
             # What seems to have been sent later than now was before the clock was set back.
-            lane.rates.count_past([(max(0.0, now - at), jobs) for at, jobs in past])
-        return lane
+            backend.rates.count_past([(max(0.0, now - at), jobs) for at, jobs in past])
+        return backend
 
     # -- during -------------------------------------------------------------------------------
 
-    async def run(self, lanes: list[Lane], registered: Registered) -> None:
+    async def run(self, backends: list[BackendRun], registered: Registered) -> None:
         """All of it; returns when nothing is left to do, or when it was stopped."""
         engine = self._engine
         async with trio.open_nursery() as nursery:
             nursery.start_soon(engine.journal.write_steps)
             try:
-                backlog = read_backlog(self._plan, engine, lanes, self._is_wanted)
+                backlog = read_backlog(self._plan, engine, backends, self._is_wanted)
                 engine.tally.total += backlog.num_in_flight
                 engine.tell(
                     Started(
@@ -255,98 +255,102 @@ class _Conduct:
                     )
                 )
                 await engine.journal.commit(backlog.write)
-                await self._run_lanes(lanes, backlog)
-                await self._put_local_back(lanes)
-                await self._leave(lanes)
+                await self._run_lanes(backends, backlog)
+                await self._put_local_back(backends)
+                await self._leave(backends)
             finally:
                 engine.journal.close()
         engine.tell_progress()
 
-    async def _run_lanes(self, lanes: list[Lane], backlog: Backlog) -> None:
+    async def _run_lanes(self, backends: list[BackendRun], backlog: Backlog) -> None:
         async with trio.open_nursery() as watch:
-            watch.start_soon(self._wind_down_when_asked, lanes)
-            watch.start_soon(self._cancel_when_asked_twice, lanes)
+            watch.start_soon(self._wind_down_when_asked, backends)
+            watch.start_soon(self._cancel_when_asked_twice, backends)
             async with trio.open_nursery() as nursery:
-                for lane in lanes:
-                    nursery.start_soon(self._run_lane, lane, backlog.flights[lane.name])
+                for backend in backends:
+                    nursery.start_soon(
+                        self._run_backend, backend, backlog.active_jobs[backend.name]
+                    )
             watch.cancel_scope.cancel()
 
-    async def _wind_down_when_asked(self, lanes: list[Lane]) -> None:
+    async def _wind_down_when_asked(self, backends: list[BackendRun]) -> None:
         await self._engine.stop.wait_once()
         async with trio.open_nursery() as nursery:
-            for lane in lanes:
-                nursery.start_soon(lane.wind_down, self._engine.settings.grace_s)
+            for backend in backends:
+                nursery.start_soon(backend.wind_down, self._engine.settings.grace_s)
 
-    async def _cancel_when_asked_twice(self, lanes: list[Lane]) -> None:
+    async def _cancel_when_asked_twice(self, backends: list[BackendRun]) -> None:
         await self._engine.stop.wait_twice()
-        for lane in lanes:
-            lane.scope.cancel()
+        for backend in backends:
+            backend.scope.cancel()
 
-    async def _run_lane(self, lane: Lane, resumed: Iterable[Flight]) -> None:
-        with lane.scope:
+    async def _run_backend(self, backend: BackendRun, resumed: Iterable[ActiveJob]) -> None:
+        with backend.scope:
             async with trio.open_nursery() as pollers:
-                pollers.start_soon(lane.poll_forever)
-                if self._engine.settings.detach and not lane.driver.is_local:
-                    pollers.start_soon(self._leave_when_sent, lane)
+                pollers.start_soon(backend.poll_forever)
+                if self._engine.settings.detach and not backend.driver.is_local:
+                    pollers.start_soon(self._leave_when_sent, backend)
                 async with trio.open_nursery() as nursery:
-                    start = partial(self._start, nursery, lane)
-                    carrier = Carrier(self._engine, lane, start)
-                    for flight in await hold_foreign(self._engine, lane, resumed):
-                        self._occupy(lane)
-                        nursery.start_soon(self._carry, carrier, lane, flight)
-                    await self._feed(nursery, carrier, lane)
-                    lane.has_fed = True
+                    start = partial(self._start, nursery, backend)
+                    lifecycle = Lifecycle(self._engine, backend, start)
+                    for active in await hold_of_other_accounts(self._engine, backend, resumed):
+                        self._occupy(backend)
+                        nursery.start_soon(self._drive, lifecycle, backend, active)
+                    await self._feed(nursery, lifecycle, backend)
+                    backend.has_fed = True
                 pollers.cancel_scope.cancel()
 
-    async def _leave_when_sent(self, lane: Lane) -> None:
-        while not lane.has_sent_all:
+    async def _leave_when_sent(self, backend: BackendRun) -> None:
+        while not backend.has_sent_all:
             await trio.sleep(LOOK_S)
-        await lane.wind_down(self._engine.settings.grace_s)
+        await backend.wind_down(self._engine.settings.grace_s)
 
-    def _start(self, nursery: trio.Nursery, lane: Lane, flight: Flight) -> None:
-        """Carry on with a part of a flight that needs a flight of its own."""
-        carrier = Carrier(self._engine, lane, partial(self._start, nursery, lane))
-        self._occupy(lane)
-        nursery.start_soon(self._carry, carrier, lane, flight)
+    def _start(self, nursery: trio.Nursery, backend: BackendRun, active: ActiveJob) -> None:
+        """Carry on with a part of a composite job that needs a composite job of its own."""
+        lifecycle = Lifecycle(self._engine, backend, partial(self._start, nursery, backend))
+        self._occupy(backend)
+        nursery.start_soon(self._drive, lifecycle, backend, active)
 
-    def _occupy(self, lane: Lane) -> None:
-        lane.slots.occupy()
+    def _occupy(self, backend: BackendRun) -> None:
+        backend.slots.occupy()
         self._engine.slots.occupy()
 
-    async def _carry(self, carrier: Carrier, lane: Lane, flight: Flight) -> None:
+    async def _drive(self, lifecycle: Lifecycle, backend: BackendRun, active: ActiveJob) -> None:
         try:
-            await carrier.carry(flight)
+            await lifecycle.drive(active)
         finally:
-            lane.slots.free()
+            backend.slots.free()
             self._engine.slots.free()
 
-    async def _feed(self, nursery: trio.Nursery, carrier: Carrier, lane: Lane) -> None:
+    async def _feed(self, nursery: trio.Nursery, lifecycle: Lifecycle, backend: BackendRun) -> None:
         """Start new composite jobs as slots become free, until the plan is through."""
-        packing = self._packed(lane)
+        packing = self._packed(backend)
         most = 1 if self._engine.settings.is_inline else READ_AHEAD
         # In a thread: a long stretch of finished points may have to be skipped.
         while ready := await self._engine.offload(lambda: list(itertools.islice(packing, most))):
-            for flight in ready:
-                if lane.over_budget:
+            for active in ready:
+                if backend.over_budget:
                     return
-                await lane.slots.take(lane.waits, lane.limited_by)
+                await backend.slots.take(backend.waits, backend.limited_by)
                 try:
-                    await self._engine.slots.take(lane.waits, Cause.RUN_LIMIT)
+                    await self._engine.slots.take(backend.waits, Cause.RUN_LIMIT)
                 except trio.Cancelled:
-                    lane.slots.free()
+                    backend.slots.free()
                     raise
-                nursery.start_soon(self._carry, carrier, lane, flight)
+                nursery.start_soon(self._drive, lifecycle, backend, active)
 
-    def _packed(self, lane: Lane) -> Iterator[Flight]:
-        """Pack what is wanted of a lane's points, lazily."""
+    def _packed(self, backend: BackendRun) -> Iterator[ActiveJob]:
+        """Pack what is wanted of a backend's points, lazily."""
         rows: dict[str, JobRow] = {}
         wanted = WANTED[self._engine.settings.only]
         few = self._engine.snapshot.few_in(wanted, MOST_WANTED_IN_MEMORY)
         batches = self._plan.composites(
-            {lane.name: lane.target}, self._only, pieces_of=partial(self._pieces_of, rows, few)
+            {backend.name: backend.target},
+            self._only,
+            pieces_of=partial(self._pieces_of, rows, few),
         )
         for batch in batches:
-            yield Flight(batch, {key: rows.pop(key) for key in batch.composite.job_ids})
+            yield ActiveJob(batch, {key: rows.pop(key) for key in batch.composite.job_ids})
 
     def _pieces_of(
         self, rows: dict[str, JobRow], few: Mapping[str, Pieces] | None, point: SweepPoint
@@ -365,18 +369,18 @@ class _Conduct:
 
     # -- after --------------------------------------------------------------------------------
 
-    async def _put_local_back(self, lanes: list[Lane]) -> None:
+    async def _put_local_back(self, backends: list[BackendRun]) -> None:
         """Local work that was cut off is gone: its jobs are `created` again."""
-        for lane in lanes:
-            if not lane.driver.is_local:
+        for backend in backends:
+            if not backend.driver.is_local:
                 continue
-            for flight in list(lane.cut_off):
-                moves = [flight.happens(key, Event.CUT_OFF, status="") for key in flight.at_work]
-                await Moves(self._engine, lane).commit(
-                    flight, moves, stage="closed", note=Event.CUT_OFF.value
+            for active in list(backend.cut_off):
+                moves = [active.happens(key, Event.CUT_OFF, status="") for key in active.at_work]
+                await Moves(self._engine, backend).commit(
+                    active, moves, stage="closed", note=Event.CUT_OFF.value
                 )
 
-    async def _leave(self, lanes: list[Lane]) -> None:
+    async def _leave(self, backends: list[BackendRun]) -> None:
         """Let drivers stop what would cost by being left; whoever asked twice waits no more."""
         engine = self._engine
         if engine.settings.detach or engine.stop.level > 1:
@@ -384,40 +388,46 @@ class _Conduct:
         limit_s = SIGNALLED_S if engine.stop.signal is not None else LEAVE_S
         with trio.CancelScope(shield=True), trio.move_on_after(limit_s) as scope:
             async with trio.open_nursery() as nursery:
-                for lane in lanes:
-                    batches = [flight.current() for flight in lane.cut_off]
-                    if batches and isinstance(lane.driver, Leaves):
-                        nursery.start_soon(self._leave_one, lane, lane.driver, batches)
+                for backend in backends:
+                    batches = [active.current() for active in backend.cut_off]
+                    if batches and isinstance(backend.driver, Leaves):
+                        nursery.start_soon(self._leave_one, backend, backend.driver, batches)
         if scope.cancelled_caught:
             engine.warn(f"not all was ended at the providers within {limit_s:g} s; run again")
 
-    async def _leave_one(self, lane: Lane, driver: Leaves, batches: list[Batch]) -> None:
+    async def _leave_one(self, backend: BackendRun, driver: Leaves, batches: list[Batch]) -> None:
         try:
             await driver.leave(batches)
         except ProviderError as error:
-            lane.warn(f"what is left there may go on costing: {error}; run again to end it")
+            backend.warn(f"what is left there may go on costing: {error}; run again to end it")
 
-    def summary(self, lanes: list[Lane], registered: Registered, elapsed_s: float) -> Summary:
+    def summary(
+        self, backends: list[BackendRun], registered: Registered, elapsed_s: float
+    ) -> Summary:
         """Say what the run came to, and tell the observer."""
         engine = self._engine
         at_providers = {
-            lane.name: number
-            for lane in lanes
-            if (number := sum(len(flight.at_work) for flight in lane.cut_off))
-            and not lane.driver.is_local
+            backend.name: number
+            for backend in backends
+            if (number := sum(len(active.at_work) for active in backend.cut_off))
+            and not backend.driver.is_local
         }
         summary = Summary(
             total=engine.tally.total,
             completed=engine.tally.completed,
             states=engine.snapshot.counts_by_state(),
             removed=registered.removed,
-            out_of_reach={lane.name: lane.error for lane in lanes if lane.error is not None},
+            out_of_reach={
+                backend.name: backend.error for backend in backends if backend.error is not None
+            },
             at_providers=at_providers,
             stopped=engine.stop.reason,
             signal=engine.stop.signal,
-            over_budget={lane.name: lane.over_budget for lane in lanes if lane.over_budget},
+            over_budget={
+                backend.name: backend.over_budget for backend in backends if backend.over_budget
+            },
             elapsed_s=elapsed_s,
-            waits={lane.name: lane.waits.totals() for lane in lanes},
+            waits={backend.name: backend.waits.totals() for backend in backends},
         )
         engine.tell(Finished(summary))
         return summary
@@ -425,6 +435,6 @@ class _Conduct:
 
 def _fresh(row: JobRow) -> JobRow:
     """The row as its next attempt begins: a failed or cancelled job is bought anew."""
-    if row.job.state in (JobState.FAILED, JobState.CANCELLED):
+    if row.job.state in ENDED:
         return replace(row, job=again(row.job))
     return row

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from qbatch.errors import Misspoke, ProviderError, Refused
-from qbatch.executor.flight import Bill, Flight, Move
+from qbatch.executor.active import ActiveJob, Bill, Move
 from qbatch.executor.moves import Moves
 from qbatch.providers import Fetched, Order
 from qbatch.purchase import Event
@@ -22,8 +22,8 @@ from qbatch.snapshot import NewResult
 from qbatch.snapshot.estimates import dump_estimates
 
 if TYPE_CHECKING:
+    from qbatch.executor.backend_run import BackendRun
     from qbatch.executor.engine import Engine
-    from qbatch.executor.lane import Lane
     from qbatch.manifest.models import Analysis
 
 #: Results packed and analysed in the trio thread; more are worth a thread.
@@ -35,7 +35,7 @@ MOST_ASKED = 8
 
 
 @dataclass
-class Haul:
+class Downloaded:
     """What a download brought.
 
     Attributes:
@@ -49,77 +49,84 @@ class Haul:
     raw: list[tuple[int, bytes]] = field(default_factory=list)
 
 
-async def fetch(engine: Engine, lane: Lane, flight: Flight, moves: Moves) -> None:
-    """Bring home the results of the ripe children of `flight`.
+async def fetch(engine: Engine, backend: BackendRun, active: ActiveJob, moves: Moves) -> None:
+    """Bring home the results of the ripe children of `active`.
 
     On return each is COMPLETED, or HELD (FAILED on this machine) with the reason; or it is ripe
     still, after a pause, when the provider says it is completed but gave no result.
     """
-    with lane.busy():
-        haul = Haul()
-        await _download(lane, flight, list(flight.ripe), haul)
-        good = _good_ones(lane, flight, haul)
-        answered = {one.job_id for one in haul.fetched} | {move.row.job.id for move in haul.moves}
-        haul.moves += _given_up(lane, flight, answered)
+    with backend.busy():
+        downloaded = Downloaded()
+        await _download(backend, active, list(active.ripe), downloaded)
+        good = _good_ones(backend, active, downloaded)
+        answered = {one.job_id for one in downloaded.fetched} | {
+            move.row.job.id for move in downloaded.moves
+        }
+        downloaded.moves += _given_up(backend, active, answered)
         packed = await _pack_all(engine, good)
-        stored = [_completed(engine, lane, flight, one) for one in good]
+        stored = [_completed(engine, backend, active, one) for one in good]
 
         def write() -> None:
             for move, result in zip(stored, packed, strict=True):
                 engine.snapshot.save_result(move.row.ordinal, result)
-            for ordinal, body in haul.raw:
+            for one in good:
+                if one.calibration is not None:
+                    engine.snapshot.note_calibration(backend.name, one.calibration)
+            for ordinal, body in downloaded.raw:
                 engine.snapshot.save_raw(ordinal, "result", body)
 
-        all_moves = [*haul.moves, *stored]
+        all_moves = [*downloaded.moves, *stored]
         if all_moves:
-            await moves.commit(flight, all_moves, steps=(write,))
+            await moves.commit(active, all_moves, steps=(write,))
         for move in all_moves:
-            flight.ripe.pop(move.row.job.id, None)
-    if flight.ripe and not all_moves:
-        failures = max(flight.doubts[key] for key in flight.ripe)
-        await trio.sleep(lane.retry.pause_s(failures, lane.random))
+            active.ripe.pop(move.row.job.id, None)
+    if active.ripe and not all_moves:
+        failures = max(active.doubts[key] for key in active.ripe)
+        await trio.sleep(backend.retry.pause_s(failures, backend.random))
 
 
-async def _download(lane: Lane, flight: Flight, keys: Sequence[str], haul: Haul) -> None:
+async def _download(
+    backend: BackendRun, active: ActiveJob, keys: Sequence[str], downloaded: Downloaded
+) -> None:
     """Ask for results; where one call for all is refused, ask for each by itself.
 
     So one bad result spoils no other.
     """
     try:
-        fetched = await lane.read(lambda: lane.driver.fetch(flight.current(), keys))
-        haul.fetched += [one for one in fetched if one.job_id in flight.ripe]
+        fetched = await backend.read(lambda: backend.driver.fetch(active.current(), keys))
+        downloaded.fetched += [one for one in fetched if one.job_id in active.ripe]
     except (Refused, Misspoke) as error:
         if len(keys) > 1:
             for key in keys:
-                await _download(lane, flight, [key], haul)
+                await _download(backend, active, [key], downloaded)
             return
-        move = _without(lane, flight, keys[0], _unreadable(error))
-        haul.moves.append(move)
+        move = _without(backend, active, keys[0], _unreadable(error))
+        downloaded.moves.append(move)
         if isinstance(error, Misspoke) and error.raw:
-            haul.raw.append((move.row.ordinal, error.raw.encode()))
+            downloaded.raw.append((move.row.ordinal, error.raw.encode()))
 
 
-def _good_ones(lane: Lane, flight: Flight, haul: Haul) -> list[Fetched]:
+def _good_ones(backend: BackendRun, active: ActiveJob, downloaded: Downloaded) -> list[Fetched]:
     """The results that fit their orders; the replies of the others are kept."""
     good = []
-    for one in haul.fetched:
-        problem = _misfit(flight.order(one.job_id), one)
+    for one in downloaded.fetched:
+        problem = _misfit(active.order(one.job_id), one)
         if problem is None:
             good.append(one)
             if warning := one.facts.get("warning"):
-                lane.warn(f"{warning}", once=f"{warning}")
+                backend.warn(f"{warning}", once=f"{warning}")
             continue
-        move = _without(lane, flight, one.job_id, problem)
-        haul.moves.append(move)
-        haul.raw.append((move.row.ordinal, one.raw))
+        move = _without(backend, active, one.job_id, problem)
+        downloaded.moves.append(move)
+        downloaded.raw.append((move.row.ordinal, one.raw))
     return good
 
 
-def _without(lane: Lane, flight: Flight, key: str, problem: str) -> Move:
+def _without(backend: BackendRun, active: ActiveJob, key: str, problem: str) -> Move:
     """What becomes of a child that is completed and has no result: what may be paid for is held."""
-    event = Event.FAILED if lane.driver.is_local else Event.UNREADABLE
-    cost = flight.ripe[key].cost
-    return flight.happens(key, event, bill=None if cost is None else Bill(cost), error=problem)
+    event = Event.FAILED if backend.driver.is_local else Event.UNREADABLE
+    cost = active.ripe[key].cost
+    return active.happens(key, event, bill=None if cost is None else Bill(cost), error=problem)
 
 
 def _unreadable(error: ProviderError) -> str:
@@ -136,10 +143,10 @@ def _misfit(order: Order, fetched: Fetched) -> str | None:
     return None
 
 
-def _completed(engine: Engine, lane: Lane, flight: Flight, fetched: Fetched) -> Move:
-    job, update = flight.job(fetched.job_id), flight.ripe[fetched.job_id]
-    bill = _bill(engine, lane, flight, fetched)
-    return flight.happens(
+def _completed(engine: Engine, backend: BackendRun, active: ActiveJob, fetched: Fetched) -> Move:
+    job, update = active.job(fetched.job_id), active.ripe[fetched.job_id]
+    bill = _bill(engine, backend, active, fetched)
+    return active.happens(
         fetched.job_id,
         Event.STORED,
         bill=bill,
@@ -147,37 +154,37 @@ def _completed(engine: Engine, lane: Lane, flight: Flight, fetched: Fetched) -> 
         provider_job_id=update.provider_job_id or job.provider_job_id,
         error="",
         cost=None if bill is None else bill.amount,
-        unit=lane.target.price.unit,
+        unit=backend.target.price.unit,
     )
 
 
-def _bill(engine: Engine, lane: Lane, flight: Flight, fetched: Fetched) -> Bill | None:
+def _bill(engine: Engine, backend: BackendRun, active: ActiveJob, fetched: Fetched) -> Bill | None:
     """What a completed job was charged, and who says so; None where that comes later.
 
     Where the provider sends no bill it is what was quoted, or what the target's formula says, but
     for what is billed by the composite job.
     """
-    price, key = lane.target.price, fetched.job_id
-    for cost in (fetched.cost, flight.ripe[key].cost, flight.job(key).cost):
+    price, key = backend.target.price, fetched.job_id
+    for cost in (fetched.cost, active.ripe[key].cost, active.job(key).cost):
         if cost is not None:
             return Bill(cost)
     if price.is_free:
         return None
     if price.quoted:
-        quote = engine.snapshot.quoted(flight.rows[key].ordinal, flight.purchase(key)[1])
+        quote = engine.snapshot.quoted(active.rows[key].ordinal, active.purchase(key)[1])
         return None if quote is None else Bill(quote, "as quoted")
-    formula = price.of_job(flight.order(key).shots)
+    formula = price.of_job(active.order(key).shots)
     return Bill(formula, f"by formula: {price.source}") if formula else None
 
 
-def _given_up(lane: Lane, flight: Flight, answered: set[str]) -> list[Move]:
+def _given_up(backend: BackendRun, active: ActiveJob, answered: set[str]) -> list[Move]:
     """Ripe children without an answer count up, until they had their chances."""
     moves: list[Move] = []
-    for key in flight.ripe.keys() - answered:
-        flight.doubts[key] += 1
-        if flight.doubts[key] >= MOST_ASKED:
+    for key in active.ripe.keys() - answered:
+        active.doubts[key] += 1
+        if active.doubts[key] >= MOST_ASKED:
             problem = "completed, says the provider, but it gives no result"
-            moves.append(_without(lane, flight, key, problem))
+            moves.append(_without(backend, active, key, problem))
     return moves
 
 

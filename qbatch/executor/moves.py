@@ -9,14 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from qbatch.executor.flight import Flight, Move
-from qbatch.purchase import Ledger
+from qbatch.executor.active import ActiveJob, Move
+from qbatch.purchase import Ledger, Stage
 from qbatch.snapshot.ledger import NOT_BOUGHT
-from qbatch.snapshot.store import Stage
 
 if TYPE_CHECKING:
+    from qbatch.executor.backend_run import BackendRun
     from qbatch.executor.engine import Engine
-    from qbatch.executor.lane import Lane
 
 #: Who told what jobs were charged when all was over.
 FINAL = "told by the provider in the end"
@@ -26,15 +25,15 @@ Charges = dict[str, dict[str, float]]
 
 
 class Moves:
-    """Makes the moves of one lane's flights durable."""
+    """Makes the moves of one backend's jobs durable."""
 
-    def __init__(self, engine: Engine, lane: Lane) -> None:
+    def __init__(self, engine: Engine, backend: BackendRun) -> None:
         self._engine = engine
-        self._lane = lane
+        self._backend = backend
 
     async def commit(
         self,
-        flight: Flight,
+        active: ActiveJob,
         moves: Iterable[Move],
         *,
         stage: Stage | None = None,
@@ -44,67 +43,67 @@ class Moves:
         """Make moves durable; then, and only then, believe them.
 
         Args:
-            flight: Whose children move.
+            active: Whose children move.
             moves: What happened to them.
-            stage: Of the flight as a whole from then on; None: as before.
+            stage: Of the composite job as a whole from then on; None: as before.
             note: Why.
             steps: To be written in the same step.
         """
         moves = list(moves)
         rows = [move.row for move in moves]
-        after = {key: flight.job(key).state for key in flight.ids}
+        after = {key: active.job(key).state for key in active.ids}
         after.update((row.job.id, row.job.state) for row in rows)
         if stage != "created" and all(state.is_final for state in after.values()):
-            is_over = stage == "closed" or self._lane.driver.is_local
+            is_over = stage == "closed" or self._backend.driver.is_local
             stage = "closed" if is_over else "releasing"
 
-        is_new_stage = stage is not None and stage != flight.stage
+        is_new_stage = stage is not None and stage != active.stage
         if not rows and not is_new_stage:
             return
 
-        charges = {} if self._lane.target.price.is_free else charged(moves)
+        charges = {} if self._backend.target.price.is_free else charged(moves)
 
         def write() -> None:
             self._engine.snapshot.save_jobs(rows, note=note)
             for source, amounts in charges.items():
-                self._engine.snapshot.bill(_entries_of(flight, amounts), source)
-            if stage is not None and is_new_stage and flight.ordinal is not None:
-                self._engine.snapshot.set_stage(flight.ordinal, stage)
+                self._engine.snapshot.bill(_entries_of(active, amounts), source)
+            if stage is not None and is_new_stage and active.ordinal is not None:
+                self._engine.snapshot.set_stage(active.ordinal, stage)
 
         await self._engine.journal.commit(write, *steps)
         for source, amounts in charges.items():
-            self._count(flight, source, amounts)
+            self._count(active, source, amounts)
         if stage is not None:
-            flight.stage = stage
-        self._engine.note(flight, rows)
+            active.stage = stage
+        self._engine.note(active, rows)
 
-    async def settle(self, flight: Flight, bill: Mapping[str, float]) -> None:
+    async def settle(self, active: ActiveJob, bill: Mapping[str, float]) -> None:
         """Keep what children turned out to cost; where they are does not change by it."""
-        unit, snapshot = self._lane.target.price.unit, self._engine.snapshot
-        children = [key for key in bill if key in flight.rows]
+        unit, snapshot = self._backend.target.price.unit, self._engine.snapshot
+        children = [key for key in bill if key in active.rows]
         if not children:
             return
         rows = [
-            flight.noted(key, cost=bill[key], unit=unit) for key in children if key in flight.ids
+            active.noted(key, cost=bill[key], unit=unit) for key in children if key in active.ids
         ]
         amounts = {key: bill[key] for key in children}
 
         def write() -> None:
             snapshot.save_jobs(rows, note="billed")
-            snapshot.bill(_entries_of(flight, amounts), FINAL)
+            snapshot.bill(_entries_of(active, amounts), FINAL)
 
         await self._engine.journal.commit(write)
-        flight.rows.update((row.job.id, row) for row in rows)
-        self._count(flight, FINAL, amounts)
+        active.rows.update((row.job.id, row) for row in rows)
+        self._count(active, FINAL, amounts)
 
-    def _count(self, flight: Flight, source: str, amounts: Mapping[str, float]) -> None:
+    def _count(self, active: ActiveJob, source: str, amounts: Mapping[str, float]) -> None:
         """Put charges into the budget in the place of what was reserved."""
-        budget, unit = self._engine.budget, self._lane.target.price.unit
-        purchases = {flight.purchase(key): amount for key, amount in amounts.items()}
+        budget, unit = self._engine.budget, self._backend.target.price.unit
+        purchases = {active.purchase(key): amount for key, amount in amounts.items()}
         if source == NOT_BOUGHT:
             budget.release(purchases)
         else:
-            budget.settle(self._lane.name, unit, purchases)
+            budget.settle(self._backend.name, unit, purchases)
 
 
 def charged(moves: Iterable[Move]) -> Charges:
@@ -118,9 +117,9 @@ def charged(moves: Iterable[Move]) -> Charges:
     return told
 
 
-def _entries_of(flight: Flight, amounts: Mapping[str, float]) -> dict[tuple[int, int], float]:
+def _entries_of(active: ActiveJob, amounts: Mapping[str, float]) -> dict[tuple[int, int], float]:
     """The same amounts by what the ledger calls the purchases."""
     return {
-        (flight.rows[key].ordinal, flight.purchase(key)[1]): amount
+        (active.rows[key].ordinal, active.purchase(key)[1]): amount
         for key, amount in amounts.items()
     }

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from qbatch.errors import Refused, TooLarge
+from qbatch.errors import Refused, TooLarge, Unavailable
 from qbatch.executor.accounts import pinned
+from qbatch.executor.active import ActiveJob
+from qbatch.executor.backend_run import BackendRun
 from qbatch.executor.budget import expected_prices
-from qbatch.executor.flight import Flight
-from qbatch.executor.lane import Lane
 from qbatch.executor.pace import MOST_S, SHARE
 from qbatch.executor.waits import Cause
 from qbatch.providers import Prepared
@@ -22,40 +22,55 @@ if TYPE_CHECKING:
     from qbatch.executor.engine import Engine
 
 
-async def prepare(engine: Engine, lane: Lane, flight: Flight) -> Prepared:
+async def prepare(engine: Engine, backend: BackendRun, active: ActiveJob) -> Prepared:
     """Have it prepared, however often that must be asked for.
 
     Raises:
         Refused: The provider said no, or was not done with it within a job's time-out.
+        Unavailable: It takes no more for now.
     """
     began = trio.current_time()
+    if active.turned_away:
+        await backend.submit_backoff.wait()
     while True:
-        prepared = await lane.read(lambda: lane.driver.prepare(flight.current()), is_proof=False)
-        flight.remember(pinned(prepared.memo, lane.account))
+        prepared = await backend.read(lambda: _prepared(backend, active), is_proof=False)
+        if isinstance(prepared, Unavailable):
+            raise prepared
+        active.remember(pinned(prepared.memo, backend.account))
         if prepared.ready:
             return prepared
         waited_s = trio.current_time() - began
-        if waited_s > lane.timeout_s:
+        if waited_s > backend.timeout_s:
             raise Refused(
-                f"{lane.name}: not prepared within {lane.timeout_s:g} s; nothing was bought"
+                f"{backend.name}: not prepared within {backend.timeout_s:g} s; nothing was bought"
             )
-        await engine.journal.commit(partial(write_memo, engine.snapshot, flight))
-        with lane.waits.waiting(Cause.PREPARATION):
+        await engine.journal.commit(partial(write_memo, engine.snapshot, active))
+        with backend.waits.waiting(Cause.PREPARATION):
             await trio.sleep(max(prepared.again_s, min(SHARE * waited_s, MOST_S)))
 
 
-def write_memo(snapshot: Snapshot, flight: Flight) -> None:
+async def _prepared(backend: BackendRun, active: ActiveJob) -> Prepared | Unavailable:
+    """Ask for it once; that the provider takes no more for now is an answer, and no failure."""
+    try:
+        return await backend.driver.prepare(active.current())
+    except Unavailable as error:
+        if not error.is_full:
+            raise
+        return error
+
+
+def write_memo(snapshot: Snapshot, active: ActiveJob) -> None:
     """Keep what is known of a composite job; inside a transaction."""
-    composite = flight.batch.composite
-    children = [row.ordinal for row in flight.rows.values()]
-    if flight.ordinal is None:
-        flight.ordinal = snapshot.add_composite(composite, children)
+    composite = active.batch.composite
+    children = [row.ordinal for row in active.rows.values()]
+    if active.ordinal is None:
+        active.ordinal = snapshot.add_composite(composite, children)
     else:
-        snapshot.save_memo(flight.ordinal, composite, children)
+        snapshot.save_memo(active.ordinal, composite, children)
 
 
 async def reserve(
-    engine: Engine, lane: Lane, flight: Flight, prepared: Prepared
+    engine: Engine, backend: BackendRun, active: ActiveJob, prepared: Prepared
 ) -> Sequence[Entry] | None:
     """Reserve the most that buying it may cost; None: the budget does not allow it.
 
@@ -65,29 +80,29 @@ async def reserve(
     Raises:
         TooLarge: The budget may allow a part of it.
     """
-    price, orders = lane.target.price, [flight.order(key) for key in flight.ids]
+    price, orders = backend.target.price, [active.order(key) for key in active.ids]
     prices = expected_prices(orders, price, prepared.quotes)
     most = {key: max(price, prepared.most.get(key, 0.0)) for key, price in prices.items()}
-    amounts = {flight.purchase(key): amount for key, amount in most.items()}
+    amounts = {active.purchase(key): amount for key, amount in most.items()}
     is_certain = price.certainty != "at most"
-    likely = {flight.purchase(key): cost * is_certain for key, cost in prices.items()}
-    while excess := engine.budget.reserve(lane.name, price.unit, amounts, likely):
+    likely = {active.purchase(key): cost * is_certain for key, cost in prices.items()}
+    while excess := engine.budget.reserve(backend.name, price.unit, amounts, likely):
         if excess.may_pass and not engine.settings.detach:
-            with lane.waits.waiting(Cause.BUDGET):
+            with backend.waits.waiting(Cause.BUDGET):
                 await engine.budget.wait_for_change()
         elif not await engine.ask_more(excess):
             if len(amounts) > 1 and not price.per_composite:
                 raise TooLarge(str(excess))
-            lane.stop_buying(str(excess))
+            backend.stop_buying(str(excess))
             return None
-        if lane.over_budget:
+        if backend.over_budget:
             return None
     by = dict.fromkeys(prepared.quotes, "quoted by the provider")
     return [
         Entry(
-            flight.rows[key].ordinal,
-            flight.job(key).generation,
-            lane.name,
+            active.rows[key].ordinal,
+            active.job(key).generation,
+            backend.name,
             price.unit,
             quoted,
             by.get(key, price.source),

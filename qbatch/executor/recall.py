@@ -11,37 +11,39 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from qbatch.errors import Misspoke, Refused
-from qbatch.executor.flight import Flight
+from qbatch.executor.active import ActiveJob
 from qbatch.providers import Answer, Recalls
 
 if TYPE_CHECKING:
+    from qbatch.executor.backend_run import BackendRun
     from qbatch.executor.engine import Engine
-    from qbatch.executor.lane import Lane
 
 
-async def recalled(engine: Engine, lane: Lane, flight: Flight) -> Sequence[Answer]:
-    """Return news of what was sent of a flight before, from another copy of the run folder.
+async def recalled(engine: Engine, backend: BackendRun, active: ActiveJob) -> Sequence[Answer]:
+    """Return news of what was sent of a composite job before, from another copy of the run folder.
 
     Raises:
         Refused: Nobody can tell, for looking for it failed: it is not bought.
     """
     if not engine.snapshot.may_be_copy:
         return ()
-    driver = lane.driver
+    driver = backend.driver
     if not isinstance(driver, Recalls):
-        lane.warn(
+        backend.warn(
             "this run folder may be a copy, and its cloud does not show what was sent under which "
             "name: what another copy of it bought meanwhile is bought again",
             once="recall",
         )
         return ()
     try:
-        found = await lane.read(lambda: driver.recall(flight.current()))
+        found = await backend.read(lambda: driver.recall(active.current()))
     except (Refused, Misspoke) as error:
         raise Refused(
             "this run folder may be a copy, and looking for what another one bought failed, so "
             f"nothing was bought: {error}"
         ) from error
     for answer in found:
-        lane.warn(f"{flight.order(answer.job_id).name}: bought by another copy of this run folder")
+        backend.warn(
+            f"{active.order(answer.job_id).name}: bought by another copy of this run folder"
+        )
     return found

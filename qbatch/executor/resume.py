@@ -1,4 +1,4 @@
-"""What the last run left in flight, as flights of this one.
+"""What the last run left in flight, as composite jobs of this one.
 
 Rules: what a provider may hold is taken up whatever the plan says now; a composite job that was
 only being prepared is taken up if all its points are still wanted and the account is the same, else
@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING
 import trio
 
 from qbatch.executor.accounts import is_foreign
-from qbatch.executor.flight import AT_WORK, Flight
-from qbatch.executor.lane import Lane
+from qbatch.executor.active import ActiveJob
+from qbatch.executor.backend_run import BackendRun
 from qbatch.job import CompositeJob, Job, JobState
 from qbatch.manifest.paths import settings_of
 from qbatch.plan.identity import SweepPoint
 from qbatch.providers import Batch, Intent, Order
-from qbatch.purchase import TABLE, Event
+from qbatch.purchase import IN_FLIGHT, TABLE, Event
 from qbatch.snapshot import JobRow, StoredComposite, StoredPoint
 
 if TYPE_CHECKING:
@@ -42,12 +42,12 @@ class Backlog:
     """What there is to take up.
 
     Attributes:
-        flights: Backend -> flights to carry on with.
+        active_jobs: Backend -> active_jobs to carry on with.
         num_in_flight: Jobs in them that were under way.
     """
 
     snapshot: Snapshot
-    flights: dict[str, list[Flight]] = field(default_factory=lambda: defaultdict(list))
+    active_jobs: dict[str, list[ActiveJob]] = field(default_factory=lambda: defaultdict(list))
     num_in_flight: int = 0
     _closed: list[int] = field(default_factory=list)
     _anew: list[JobRow] = field(default_factory=list)
@@ -72,31 +72,33 @@ def _cut_off(job: Job) -> Job:
 Wants = Callable[[SweepPoint, JobState], bool]
 
 
-def read_backlog(plan: Plan, engine: Engine, lanes: Sequence[Lane], wants: Wants) -> Backlog:
+def read_backlog(
+    plan: Plan, engine: Engine, backends: Sequence[BackendRun], wants: Wants
+) -> Backlog:
     """Read it from the snapshot, and mark its jobs as busy."""
     snapshot = engine.snapshot
-    backlog, by_name = Backlog(snapshot), {lane.name: lane for lane in lanes}
+    backlog, by_name = Backlog(snapshot), {backend.name: backend for backend in backends}
     lost: dict[str, int] = defaultdict(int)
     for stored in snapshot.open_composites():
         children = snapshot.rows_at(stored.children)
         live = [child for child in children if _is_live(stored, child[1])]
-        lane = by_name.get(stored.backend)
-        if lane is None:
+        backend = by_name.get(stored.backend)
+        if backend is None:
             lost[stored.backend] += len(live)
-        elif lane.driver.is_local:
+        elif backend.driver.is_local:
             backlog.close(stored, [row for _, row in live])
         elif stored.stage == "created":
-            is_ours = not is_foreign(stored.memo, lane.account)
-            if is_ours and (flight := _prepared(plan, stored, children, wants)):
-                backlog.flights[lane.name].append(flight)
-                engine.busy.update(flight.rows)
+            is_ours = not is_foreign(stored.memo, backend.account)
+            if is_ours and (active := _prepared(plan, stored, children, wants)):
+                backlog.active_jobs[backend.name].append(active)
+                engine.busy.update(active.rows)
             else:
                 backlog.close(stored)
         else:
-            flight = _sent(plan, snapshot, stored, children)
-            left_s = _time_left_s(lane, flight, stored, snapshot.now())
-            flight.deadline = trio.current_time() + left_s
-            backlog.flights[lane.name].append(flight)
+            active = _sent(plan, snapshot, stored, children)
+            left_s = _time_left_s(backend, active, stored, snapshot.now())
+            active.deadline = trio.current_time() + left_s
+            backlog.active_jobs[backend.name].append(active)
             backlog.num_in_flight += len(live)
             engine.busy.update(row.job.id for _, row in live)
     for name, number in lost.items():
@@ -108,24 +110,26 @@ def read_backlog(plan: Plan, engine: Engine, lanes: Sequence[Lane], wants: Wants
     return backlog
 
 
-def _time_left_s(lane: Lane, flight: Flight, stored: StoredComposite, now: float) -> float:
+def _time_left_s(
+    backend: BackendRun, active: ActiveJob, stored: StoredComposite, now: float
+) -> float:
     """Seconds until the time-out; enough to hear of what was done while we were away.
 
     A clock that was set back does not make the wait longer than the time-out.
     """
-    left_s = lane.timeout_s - max(0.0, now - (stored.sent_at or now))
-    is_in_doubt = bool(flight.ids_in(JobState.SUBMITTING, JobState.HELD))
-    return max(left_s, 2 * lane.target.poll_s[1] + (DOUBT_S if is_in_doubt else NEWS_S))
+    left_s = backend.timeout_s - max(0.0, now - (stored.sent_at or now))
+    is_in_doubt = bool(active.ids_in(JobState.SUBMITTING, JobState.HELD))
+    return max(left_s, 2 * backend.target.poll_s[1] + (DOUBT_S if is_in_doubt else NEWS_S))
 
 
 def _is_live(stored: StoredComposite, row: JobRow) -> bool:
     """Whether this composite job still answers for the job."""
-    return row.composite == stored.ordinal and row.job.state in (*AT_WORK, JobState.HELD)
+    return row.composite == stored.ordinal and row.job.state in IN_FLIGHT
 
 
 def _prepared(
     plan: Plan, stored: StoredComposite, children: Children, wants: Wants
-) -> Flight | None:
+) -> ActiveJob | None:
     if not all(
         point.in_plan
         and row.job.state is JobState.CREATED
@@ -134,10 +138,10 @@ def _prepared(
     ):
         return None
     orders = [_order(plan, point) for point, _ in children]
-    return _flight(stored, orders, [row for _, row in children])
+    return _active(stored, orders, [row for _, row in children])
 
 
-def _sent(plan: Plan, snapshot: Snapshot, stored: StoredComposite, children: Children) -> Flight:
+def _sent(plan: Plan, snapshot: Snapshot, stored: StoredComposite, children: Children) -> ActiveJob:
     orders = [
         _order(plan, point) if point.in_plan else _old_order(snapshot, point)
         for point, _ in children
@@ -145,25 +149,25 @@ def _sent(plan: Plan, snapshot: Snapshot, stored: StoredComposite, children: Chi
     return _taken_up(stored, orders, children)
 
 
-def stored_flight(snapshot: Snapshot, stored: StoredComposite) -> Flight:
+def stored_active(snapshot: Snapshot, stored: StoredComposite) -> ActiveJob:
     """A composite job that was sent, from the snapshot alone: no plan, no circuit file."""
     children = snapshot.rows_at(stored.children)
     return _taken_up(stored, [_old_order(snapshot, point) for point, _ in children], children)
 
 
-def _taken_up(stored: StoredComposite, orders: Sequence[Order], children: Children) -> Flight:
-    flight = _flight(stored, orders, [row for _, row in children])
-    flight.split_off({row.job.id for _, row in children if not _is_live(stored, row)})
+def _taken_up(stored: StoredComposite, orders: Sequence[Order], children: Children) -> ActiveJob:
+    active = _active(stored, orders, [row for _, row in children])
+    active.split_off({row.job.id for _, row in children if not _is_live(stored, row)})
     if stored.intent is not None:
-        flight.intent = Intent(*stored.intent)
-    return flight
+        active.intent = Intent(*stored.intent)
+    return active
 
 
-def _flight(stored: StoredComposite, orders: Sequence[Order], rows: Sequence[JobRow]) -> Flight:
+def _active(stored: StoredComposite, orders: Sequence[Order], rows: Sequence[JobRow]) -> ActiveJob:
     ids = tuple(order.id for order in orders)
     composite = CompositeJob(stored.id, stored.backend, ids, stored.generation, stored.memo)
     by_id = {row.job.id: row for row in rows}
-    return Flight(Batch(composite, tuple(orders)), by_id, stored.ordinal, stored.stage)
+    return ActiveJob(Batch(composite, tuple(orders)), by_id, stored.ordinal, stored.stage)
 
 
 def _order(plan: Plan, point: StoredPoint) -> Order:

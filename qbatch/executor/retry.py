@@ -1,7 +1,7 @@
-"""When a call is made again: attempts, pauses, and the gate that all calls to one provider pass.
+"""When a call is made again: attempts, pauses, and the back-off shared by calls to a provider.
 
 Rules: reads are repeated freely, within patience; what spends is repeated only when the executor
-knows that nothing was bought. A provider in trouble is asked by one call at a time: the gate.
+knows that nothing was bought. A provider in trouble is asked by one call at a time.
 """
 
 from __future__ import annotations
@@ -50,37 +50,37 @@ class Retry:
         return max(0.0, min(retry_after_s, MAX_RETRY_AFTER_S)) + pause * 0.1
 
 
-class Gate:
-    """Shut while a provider is in trouble; then one call at a time tries it, until one succeeds.
+class Backoff:
+    """A pause while a provider is in trouble; then one call at a time tries it, until one succeeds.
 
     Args:
-        waits: Notes for how long callers stood before it.
+        waits: Notes for how long callers waited for it.
         cause: What this is called there.
     """
 
     def __init__(self, waits: Waits, cause: Cause) -> None:
         self._waits = waits
         self._cause = cause
-        self._opens_at = 0.0
+        self._ends_at = 0.0
         self._is_troubled = False
         self._probe = trio.Lock()
 
-    def shut(self, for_s: float) -> None:
-        """Let nothing pass for so many seconds from now."""
+    def pause(self, for_s: float) -> None:
+        """No call is made for so many seconds from now."""
         self._is_troubled = True
-        self._opens_at = max(self._opens_at, trio.current_time() + for_s)
+        self._ends_at = max(self._ends_at, trio.current_time() + for_s)
 
-    async def wait_open(self) -> None:
-        """Wait while it is shut; who passes later may find it shut again."""
+    async def wait(self) -> None:
+        """Wait while it lasts; it may begin again later."""
         if self._is_troubled:
             with self._waits.waiting(self._cause):
-                await trio.sleep_until(self._opens_at)
+                await trio.sleep_until(self._ends_at)
 
     @asynccontextmanager
-    async def passage(self) -> AsyncIterator[None]:
-        """Wait for the gate, make the call inside.
+    async def turn(self) -> AsyncIterator[None]:
+        """Wait for its end, make the call inside.
 
-        Without an exception the gate is open afterwards, unless it was shut meanwhile.
+        Without an exception all calls are made again afterwards, unless it was prolonged meanwhile.
         """
         if not self._is_troubled:
             yield
@@ -88,13 +88,13 @@ class Gate:
         with self._waits.waiting(self._cause):
             await self._probe.acquire()
             try:
-                while (wait_s := self._opens_at - trio.current_time()) > 0:
+                while (wait_s := self._ends_at - trio.current_time()) > 0:
                     await trio.sleep(wait_s)
             except BaseException:
                 self._probe.release()
                 raise
         try:
             yield
-            self._is_troubled = trio.current_time() < self._opens_at
+            self._is_troubled = trio.current_time() < self._ends_at
         finally:
             self._probe.release()

@@ -1,7 +1,7 @@
 """What held a run up, and for how long: one tally per backend.
 
 Rule: a cause counts as long as at least one task of the backend waits for it, so that ten tasks
-before one gate for a minute are one minute. An entry and an exit cost a look at the clock each;
+in one back-off for a minute are one minute. An entry and an exit cost a look at the clock each;
 what does not wait is not counted.
 """
 

@@ -17,13 +17,13 @@ from qbatch.plan.pinning.lock import check_lock, lock_path, make_lock, read_lock
 from qbatch.plan.pinning.reasons import (
     Change,
     Reason,
+    ReasonCounts,
     Removed,
     Stored,
-    Survey,
     Why,
+    count_reasons,
     reasons,
     removed,
-    survey,
 )
 from qbatch.plan.pinning.saved import SavedPlan, differences, load_plan, save_plan
 from qbatch.plan.points import Plan
@@ -38,10 +38,10 @@ __all__ = [
     "Plan",
     "PlanSummary",
     "Reason",
+    "ReasonCounts",
     "Removed",
     "SavedPlan",
     "Stored",
-    "Survey",
     "SweepPoint",
     "Why",
     "canonical_json",
@@ -49,6 +49,7 @@ __all__ = [
     "check_meant",
     "check_targets",
     "check_values",
+    "count_reasons",
     "differences",
     "expand",
     "expand_file",
@@ -68,7 +69,6 @@ __all__ = [
     "removed",
     "save_plan",
     "select",
-    "survey",
     "to_buy",
     "write_lock",
 ]

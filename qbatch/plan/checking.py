@@ -130,8 +130,8 @@ def _one_of_each(plan: Plan) -> Iterator[Layout]:
 
 
 def remarks(plan: Plan) -> list[str]:
-    """Say what is legal in circuits and backends and hardly meant, and how times were read."""
-    told: dict[str, None] = {}
+    """Say what is left out, what is legal and hardly meant, and how times were read."""
+    told: dict[str, None] = dict.fromkeys(plan.remarks)
     settings: dict[str, dict[SettingValues, Backend]] = {
         name: {} for name in plan.manifest.backends
     }

@@ -43,6 +43,7 @@ class Plan:
         prices: What providers do not say, by the manifest's file of prices.
         shared: Id of a content that several places of the sweeps come to -> its shots: as many as
             the place that asks for most. It is bought once, and shown at each of them.
+        remarks: What a person should know of it, a sentence each.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class Plan:
         self.axes = tuple(axes)
         self.factory = factory
         self.shared: Mapping[str, int] = {}
+        self.remarks: tuple[str, ...] = ()
         self._variants: dict[int, Variants] = {}
 
     @cached_property

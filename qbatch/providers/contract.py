@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from qbatch.job import CompositeJob
 from qbatch.providers.answers import Answer
-from qbatch.providers.kit.permission import Gate, Permission, read_permission
+from qbatch.providers.kit.permission import CredentialRule, Permission, read_permission
 
 if TYPE_CHECKING:
     import httpx
@@ -44,7 +44,7 @@ class Surroundings:
         folder: The manifest's, from which files that a backend names are read.
         now: The calendar; UTC, seconds since 1970.
         permission: What the person lets manifests do with credentials.
-        gate: Where this backend's credential may go, for its wire; `open_driver` makes it.
+        rule: Where this backend's credential may go, for its wire; `open_driver` makes it.
     """
 
     environ: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -54,7 +54,7 @@ class Surroundings:
     folder: Path = field(default_factory=Path)
     now: Callable[[], float] = time.time
     permission: Permission = field(default_factory=Permission)
-    gate: Gate = field(default_factory=Gate)
+    rule: CredentialRule = field(default_factory=CredentialRule)
 
     @classmethod
     def of_this_process(cls, *, is_trusted: bool = False) -> Surroundings:
@@ -244,6 +244,8 @@ class Fetched:
         statevector: Final state, complex, length 2**num_qubits, index bit k = qubit k; or None.
         cost: Billed, in the target's unit, when known.
         log: As in `Answer`.
+        calibration: The target's as it was for this job, JSON, where the provider tells it with
+            results only. The newest is kept with the target; `facts` may hold its digest.
     """
 
     job_id: str
@@ -253,6 +255,7 @@ class Fetched:
     statevector: Any = None
     cost: float | None = None
     log: bytes = b""
+    calibration: Any = None
 
 
 class Driver(Protocol):
@@ -286,7 +289,8 @@ class Driver(Protocol):
     async def prepare(self, batch: Batch) -> Prepared:
         """Do what costs nothing before submission: upload, allocate ids, ask for a quote.
 
-        `TooLarge`, from here or from `submit`, makes the executor try again with halves.
+        `TooLarge`, from here or from `submit`, makes the executor try again with halves;
+        `Unavailable` that `is_full` makes it wait until the provider takes jobs again.
         """
         ...
 
@@ -359,6 +363,20 @@ class Recalls(Protocol):
 
         The batch is prepared, and not sent from here. One that is there and cannot be followed
         under this batch is HELD, with where a person finds it; one that is not there is left out.
+        """
+        ...
+
+
+@runtime_checkable
+class Repeats(Protocol):
+    """What a driver offers whose cloud takes a purchase once, however often its key is sent."""
+
+    async def repeat(self, batch: Batch, intent: Intent) -> Sequence[Answer]:
+        """Send again, word for word, what was sent before, and say what became of it.
+
+        Asked only after `locate` answered `Repeatable`, and only by a run that may buy: what the
+        cloud took it answers with, what never reached it it takes now. Money is reserved for it as
+        before. Never answered with `NotTaken`; and a refusal of this sending is none of the first.
         """
         ...
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from qbatch.errors import CredentialsError, ProviderError, Refused, Unfit
 from qbatch.providers.contract import Driver, Surroundings
-from qbatch.providers.kit.permission import Gate, Vendor
+from qbatch.providers.kit.permission import CredentialRule, Vendor
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -64,6 +64,12 @@ ACCOUNT_OPTIONS: Mapping[str, frozenset[str]] = {
     "scaleway": frozenset({"project_id"}),
 }
 
+#: Provider -> options that only label its jobs, or say where among a person's own things they
+#: stand: no result depends on them, so no point's id does.
+LABEL_OPTIONS: Mapping[str, frozenset[str]] = {
+    "oqc": frozenset({"tag", "hybrid_marker"}),
+}
+
 #: Where third parties announce theirs: ``name = "module:open_driver"``, or the module alone.
 ENTRY_POINTS = "qbatch.providers"
 
@@ -82,7 +88,7 @@ def open_driver(
         backend: Of a manifest.
         name: The backend's in the manifest.
         folder: The manifest's.
-        surroundings: What the driver may see of the world; its `folder` and `gate` are replaced.
+        surroundings: What the driver may see of the world; its `folder` and `rule` are replaced.
         settings: What its points change of it; none: nothing.
 
     Raises:
@@ -95,12 +101,14 @@ def open_driver(
 
     def open_one(one: SettingValues) -> Driver:
         changed = _changed(backend, one, name)
-        gate = Gate(changed.provider, _vendor(changed.provider), around.permission, around.environ)
-        gate.check_pointer(changed.credentials)
-        driver: Driver = opening(changed, name=name, surroundings=replace(around, gate=gate))
-        gate.source = _source(driver)
+        rule = CredentialRule(
+            changed.provider, _vendor(changed.provider), around.permission, around.environ
+        )
+        rule.check_pointer(changed.credentials)
+        driver: Driver = opening(changed, name=name, surroundings=replace(around, rule=rule))
+        rule.source = _source(driver)
         for url in dict.fromkeys([*([changed.url] if changed.url else []), *_addresses(driver)]):
-            gate.admit(url)
+            rule.admit(url)
         return driver
 
     if not any(settings):

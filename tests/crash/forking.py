@@ -33,7 +33,7 @@ MODULES = (
     "qbatch.cli.runs",
     "qbatch.cli.words",
     "qbatch.executor.start",
-    "qbatch.executor.attend",
+    "qbatch.executor.collect",
     "qbatch.report",
     "qbatch.providers.oqc.driver",
     "qbatch.providers.open_quantum.driver",

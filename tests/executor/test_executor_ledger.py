@@ -8,7 +8,7 @@ import pytest
 from fake_drivers import FakeCloud, Ledger, lost_after, plan_of, play
 
 from qbatch.errors import JobStateError
-from qbatch.executor.flight import Bill, Flight
+from qbatch.executor.active import ActiveJob, Bill
 from qbatch.executor.moves import charged
 from qbatch.job import CompositeJob, Job, JobState
 from qbatch.providers import Batch, GivenBack
@@ -28,22 +28,22 @@ TOLD = {
 }
 
 
-def flight_in(state: JobState, cost: float | None = None) -> Flight:
+def active_in(state: JobState, cost: float | None = None) -> ActiveJob:
     batch = Batch(CompositeJob("c", "cloud", ("k",)), ())
-    return Flight(batch, {"k": JobRow(1, Job("k", state, cost=cost))})
+    return ActiveJob(batch, {"k": JobRow(1, Job("k", state, cost=cost))})
 
 
 @pytest.mark.parametrize(("state", "event"), ROWS)
 def test_what_the_ledger_is_told_is_what_the_row_says(state: JobState, event: Event) -> None:
     with_bill, without = TOLD[TABLE[state][event].ledger]
-    move = flight_in(state).happens("k", event, bill=Bill(7.0, "the cloud"))
+    move = active_in(state).happens("k", event, bill=Bill(7.0, "the cloud"))
     assert move.row.job.state is TABLE[state][event].state
     assert charged([move]) == with_bill
-    assert charged([flight_in(state).happens("k", event)]) == without
+    assert charged([active_in(state).happens("k", event)]) == without
 
 
 def test_a_charge_that_was_told_before_is_billed_at_the_end() -> None:
-    move = flight_in(JobState.RUNNING, cost=3.0).happens("k", Event.FAILED)
+    move = active_in(JobState.RUNNING, cost=3.0).happens("k", Event.FAILED)
     assert charged([move]) == {"told by the provider": {"k": 3.0}}
 
 
@@ -51,7 +51,7 @@ def test_a_charge_that_was_told_before_is_billed_at_the_end() -> None:
 def test_what_is_not_in_the_table_does_not_happen(state: JobState) -> None:
     for event in set(Event) - set(TABLE[state]):
         with pytest.raises(JobStateError):
-            flight_in(state).happens("k", event)
+            active_in(state).happens("k", event)
 
 
 def entries(folder: Path) -> list[Entry]:

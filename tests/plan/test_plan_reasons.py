@@ -4,7 +4,7 @@ import pytest
 from plan_making import plan_of
 
 from qbatch.job import JobState
-from qbatch.plan import Had, Stored, Why, reasons, removed, survey
+from qbatch.plan import Had, Stored, Why, count_reasons, reasons, removed
 
 
 def plan(gamma=(1, 2), noise: float = 0.1, **more):
@@ -87,8 +87,8 @@ def test_points_that_the_manifest_no_longer_has_are_removed() -> None:
 
 def test_a_survey_counts_what_the_reasons_say() -> None:
     now, before = plan(gamma=(1, 3, 4), repeat=2), stored_of(plan(gamma=(1, 2)))
-    found = survey(now, before, limit=2)
-    assert found.counts == survey(now, before, lambda _: True).counts
+    found = count_reasons(now, before, limit=2)
+    assert found.counts == count_reasons(now, before, lambda _: True).counts
     assert found.counts.total() == 6
     assert list(found.first) == list(reasons(now, before))[:2]
 
@@ -97,7 +97,7 @@ def test_a_survey_of_something_new_goes_through_nothing() -> None:
     large = plan_of(
         {"matrix": {"gamma": {"linspace": [0, 1, 3000]}, "beta": {"linspace": [0, 1, 3000]}}}
     )
-    found = survey(large, {}, limit=3)
+    found = count_reasons(large, {}, limit=3)
     assert found.counts == {Why.NEW: 9_000_000}
     assert len(found.first) == 3
 

@@ -26,7 +26,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from qbatch.executor import attend
+from qbatch.executor import collect
 from qbatch.executor.engine import Settings
 from qbatch.executor.events import ignore
 from qbatch.executor.journal import Journal
@@ -212,12 +212,12 @@ class Purchases(RuleBasedStateMachine):
     def fetch(self, wait: bool) -> None:
         around, on_clock = self.clouds.surroundings(), partial(trio.run, clock=self.clouds.clock)
         with self.patch.context() as patch:
-            patch.setattr(attend, "trio", Standing(trio, run=on_clock))
+            patch.setattr(collect, "trio", Standing(trio, run=on_clock))
             patch.setattr(
-                attend, "Journal", lambda snapshot, **_: Journal(snapshot, is_inline=True)
+                collect, "Journal", lambda snapshot, **_: Journal(snapshot, is_inline=True)
             )
             patch.setattr(Settings, "of", partial(_inline_settings, Settings.of))
-            attend.fetch_run(self.folder, wait=wait, observer=ignore, surroundings=around).close()
+            collect.fetch_run(self.folder, wait=wait, observer=ignore, surroundings=around).close()
         self._clear()
 
     def _run(self, *, kill_at_s: float | None = None, kill_at_write: int | None = None) -> None:
@@ -241,7 +241,7 @@ class Purchases(RuleBasedStateMachine):
                 (await run_async(self.manifest, out=self.folder, surroundings=around)).close()
                 nursery.cancel_scope.cancel()
 
-        with killed(lines, kill_at_write), suppress(attend.ProviderError):
+        with killed(lines, kill_at_write), suppress(collect.ProviderError):
             try:
                 trio.run(act, clock=self.clouds.clock)
             except BaseExceptionGroup as group:

@@ -13,7 +13,7 @@ from qbatch.errors import CredentialsError, Elsewhere, SourceError
 from qbatch.manifest.models import Backend
 from qbatch.providers import Surroundings, open_driver
 from qbatch.providers.kit.credentials import Secret
-from qbatch.providers.kit.permission import Gate, Permission, Vendor, read_permission
+from qbatch.providers.kit.permission import CredentialRule, Permission, Vendor, read_permission
 from qbatch.providers.kit.wire import Wire
 
 VENDOR = Vendor(("cloud.example",), ("CLOUD_URL",), ("CLOUD_TOKEN",))
@@ -50,9 +50,9 @@ ROADS = [
 ]
 
 
-def gate(*, is_trusted: bool = False) -> Gate:
+def rule(*, is_trusted: bool = False) -> CredentialRule:
     permission = Permission(frozenset({"allowed.example"}), is_trusted=is_trusted)
-    return Gate("cloud", VENDOR, permission, ENVIRON, "env:CLOUD_TOKEN")
+    return CredentialRule("cloud", VENDOR, permission, ENVIRON, "env:CLOUD_TOKEN")
 
 
 @pytest.mark.parametrize("is_trusted", [False, True])
@@ -60,7 +60,7 @@ def gate(*, is_trusted: bool = False) -> Gate:
 def test_a_credential_goes_where_the_person_said_and_nowhere_else(
     url: str, by_itself: bool, trusted: bool, is_trusted: bool
 ) -> None:
-    asked = gate(is_trusted=is_trusted)
+    asked = rule(is_trusted=is_trusted)
     if trusted if is_trusted else by_itself:
         asked.admit(url)
         asked.check(httpx.URL(url))
@@ -71,7 +71,7 @@ def test_a_credential_goes_where_the_person_said_and_nowhere_else(
 
 
 def test_trust_is_for_what_the_manifest_says_not_for_what_answers_say() -> None:
-    asked = gate(is_trusted=True)
+    asked = rule(is_trusted=True)
     asked.admit("https://elsewhere.example")
     asked.check(httpx.URL("https://elsewhere.example/v1"))
     with pytest.raises(Elsewhere, match=r"other\.example"):
@@ -102,7 +102,7 @@ def send(wire: Wire, url: str, token: str = "", **request: object) -> int:
 
 def test_the_wire_asks_before_it_sends_and_follows_no_redirect() -> None:
     line = Line()
-    wire = Wire("cloud", transport=line, gate=gate())
+    wire = Wire("cloud", transport=line, rule=rule())
     assert send(wire, "https://cloud.example/a", "tok-5fa9c0ffee") == 307
     assert [str(one.url) for one in line.sent] == ["https://cloud.example/a"]
     with pytest.raises(Elsewhere):
@@ -112,7 +112,7 @@ def test_the_wire_asks_before_it_sends_and_follows_no_redirect() -> None:
 
 def test_a_signed_address_may_be_anywhere_but_carries_no_credential_there() -> None:
     line = Line()
-    wire = Wire("cloud", transport=line, gate=gate())
+    wire = Wire("cloud", transport=line, rule=rule())
     send(wire, "https://store.example/a?sig=1", is_bare=True)
     with pytest.raises(Elsewhere, match="plain http"):
         send(wire, "http://store.example/a?sig=1", is_bare=True)

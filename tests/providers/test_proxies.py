@@ -12,17 +12,19 @@ import trio
 from qbatch.errors import ProviderError, Unavailable
 from qbatch.manifest.models import Backend
 from qbatch.providers import Surroundings, open_driver
-from qbatch.providers.kit.permission import Gate, Permission
+from qbatch.providers.kit.permission import CredentialRule, Permission
 from qbatch.providers.kit.proxies import proxy_for
 from qbatch.providers.kit.wire import Reply, Wire
 from tests.elsewhere import Elsewhere, elsewhere, say
 
-GATE = Gate("cloud", permission=Permission(frozenset({"elsewhere.example", "other.example"})))
+RULE = CredentialRule(
+    "cloud", permission=Permission(frozenset({"elsewhere.example", "other.example"}))
+)
 
 
 def ask(*urls: str) -> list[Reply]:
     async def talk() -> list[Reply]:
-        async with Wire("cloud", gate=GATE) as wire:
+        async with Wire("cloud", rule=RULE) as wire:
             return [await wire.send("POST", url, json={"a": 1}, deadline_s=10) for url in urls]
 
     return trio.run(talk)

@@ -51,7 +51,7 @@ def cancel(
     from qbatch.cli.in_flight import ask_clouds
     from qbatch.cli.permits import surroundings_of
     from qbatch.cli.runs import ask, choose, open_named
-    from qbatch.executor.attend import cancel_run
+    from qbatch.executor.collect import cancel_run
     from qbatch.report.numbers import count_of
 
     with open_named(run, out) as opened:

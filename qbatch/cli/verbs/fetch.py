@@ -33,7 +33,7 @@ def fetch(
     from qbatch.cli.in_flight import ask_clouds, judge_whole
     from qbatch.cli.permits import surroundings_of
     from qbatch.cli.runs import check_points, open_named
-    from qbatch.executor.attend import fetch_run
+    from qbatch.executor.collect import fetch_run
 
     with open_named(run, out) as opened:
         check_points(opened)

@@ -19,7 +19,7 @@ from qbatch.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from qbatch.plan import BackendSummary, Plan, PlanSummary, Survey
+    from qbatch.plan import BackendSummary, Plan, PlanSummary, ReasonCounts
     from qbatch.plan.pinning.reasons import Reason
 
 #: Points listed, unless --all.
@@ -93,7 +93,7 @@ def plan(
 
 
 def _tell_json(
-    made: Plan, summary: PlanSummary, left: PlanSummary, told: Survey, all_points: bool
+    made: Plan, summary: PlanSummary, left: PlanSummary, told: ReasonCounts, all_points: bool
 ) -> None:
     facts: dict[str, Any] = {"name": made.manifest.name, **summary.to_dict()}
     facts["would_run"] = sum(number for why, number in told.counts.items() if why.runs)
@@ -122,7 +122,7 @@ def _facts(reason: Reason) -> dict[str, Any]:
     }
 
 
-def _tell(made: Plan, summary: PlanSummary, left: PlanSummary, told: Survey) -> None:
+def _tell(made: Plan, summary: PlanSummary, left: PlanSummary, told: ReasonCounts) -> None:
     from qbatch.cli.tables import format_table, wrapped
     from qbatch.cli.words import headline
     from qbatch.notation import whole
@@ -159,7 +159,7 @@ def _unpriced(unit: str) -> str:
     return f"{unit} as quoted" if unit else "free"
 
 
-def _tell_reasons(told: Survey) -> None:
+def _tell_reasons(told: ReasonCounts) -> None:
     from qbatch.cli.tables import wrapped
     from qbatch.notation import whole
 

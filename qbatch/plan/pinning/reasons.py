@@ -16,12 +16,13 @@ from enum import StrEnum
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from qbatch.job import IN_FLIGHT, JobState
+from qbatch.job import JobState
 from qbatch.manifest.models import Value
 from qbatch.manifest.paths import setting_axis
 from qbatch.notation import whole
 from qbatch.plan.identity import SweepPoint
 from qbatch.plan.pinning.had import Had, done, to_buy
+from qbatch.purchase import AT_WORK
 
 if TYPE_CHECKING:
     from qbatch.plan.points import Only, Plan
@@ -165,7 +166,7 @@ _OF_STATE = {
     JobState.FAILED: Why.FAILED,
     JobState.CANCELLED: Why.CANCELLED,
     JobState.HELD: Why.HELD,
-    **dict.fromkeys(IN_FLIGHT - {JobState.HELD}, Why.IN_FLIGHT),
+    **dict.fromkeys(AT_WORK, Why.IN_FLIGHT),
 }
 
 
@@ -193,7 +194,7 @@ def removed(plan: Plan, stored: Mapping[str, Stored]) -> Iterator[Removed]:
 
 
 @dataclass(frozen=True, slots=True)
-class Survey:
+class ReasonCounts:
     """The reasons of a whole plan, summed up.
 
     Attributes:
@@ -205,9 +206,9 @@ class Survey:
     first: tuple[Reason, ...]
 
 
-def survey(
+def count_reasons(
     plan: Plan, stored: Mapping[str, Stored], only: Only | None = None, *, limit: int = 0
-) -> Survey:
+) -> ReasonCounts:
     """Count the points by why they would run or not; much faster than going through `reasons`.
 
     Args:
@@ -221,11 +222,11 @@ def survey(
         first = tuple(islice(chosen, limit))
         counts = Counter(reason.why for reason in first)
         counts.update(reason.why for reason in chosen)
-        return Survey(counts, first)
+        return ReasonCounts(counts, first)
     first = tuple(islice(reasons(plan, stored), limit))
     if not stored:
-        return Survey(Counter({Why.NEW: plan.num_points}), first)
-    return Survey(_counted(plan, stored), first)
+        return ReasonCounts(Counter({Why.NEW: plan.num_points}), first)
+    return ReasonCounts(_counted(plan, stored), first)
 
 
 def _counted(plan: Plan, stored: Mapping[str, Stored]) -> Counter[Why]:

@@ -94,10 +94,10 @@ from qbatch.providers.kit.credentials import (
     read_environment,
     read_pointer,
 )
-from qbatch.providers.kit.foreign import amount, identifier, record, redacted, said, whole, word
 from qbatch.providers.kit.permission import Vendor
 from qbatch.providers.kit.proofs import Proofs, refusal
 from qbatch.providers.kit.targets import no_target
+from qbatch.providers.kit.untrusted import amount, identifier, record, redacted, said, whole, word
 from qbatch.providers.kit.wire import Reply, open_wire
 
 IAM_URL = "https://iam.cloud.ibm.com"

@@ -12,8 +12,8 @@ from typing import Any
 from qbatch.errors import Misspoke, Refused
 from qbatch.providers.ibm_direct_access.replies import WORDS, expect, read_error, read_usage_s
 from qbatch.providers.kit.asking import Send
-from qbatch.providers.kit.foreign import identifier, record, records, redacted, said, word
 from qbatch.providers.kit.instants import to_the_second
+from qbatch.providers.kit.untrusted import identifier, record, records, redacted, said, word
 from qbatch.providers.listing import (
     Deed,
     JobAtCloud,

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from qbatch.errors import Misspoke
 from qbatch.providers import Cancelled, Done, Failed, Order, Price, Running, Target, Words
-from qbatch.providers.kit.foreign import amount, record, records, said, whole, word
+from qbatch.providers.kit.untrusted import amount, record, records, said, whole, word
 from qbatch.providers.kit.wire import Reply
 from qbatch.result import Counts
 

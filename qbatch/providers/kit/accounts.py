@@ -12,7 +12,7 @@ from hashlib import blake2b
 from urllib.parse import urlsplit
 
 from qbatch.providers.kit.credentials import Secret
-from qbatch.providers.kit.foreign import decode, identifier, record
+from qbatch.providers.kit.untrusted import decode, identifier, record
 
 
 def named(base: str, *told: str) -> str:

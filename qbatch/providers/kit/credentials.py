@@ -13,7 +13,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from qbatch.errors import CredentialsError, Refused
-from qbatch.providers.kit.foreign import said
+from qbatch.providers.kit.untrusted import said
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -7,8 +7,9 @@ credential. It goes over plain http to loopback only, and loopback is what is wr
 another name may lead anywhere tomorrow. ``credentials:`` of a manifest names the vendor's own
 variables or what the configuration lists; no flag lifts that.
 
-`Gate.admit` is asked when a driver is opened, for each address that it knows; `Gate.check` by the
-wire before each request, so that an address in an answer leads a credential nowhere else.
+`CredentialRule.admit` is asked when a driver is opened, for each address that it knows;
+`CredentialRule.check` by the wire before each request, so that an address in an answer leads a
+credential nowhere else.
 """
 
 from __future__ import annotations
@@ -156,7 +157,7 @@ def _is_below(host: str, domains: Iterable[str]) -> bool:
 
 
 @dataclass(slots=True)
-class Gate:
+class CredentialRule:
     """Where one backend's credential may go. Without anything said: to loopback alone.
 
     Attributes:

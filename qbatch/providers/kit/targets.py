@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from qbatch.errors import Unfit
 from qbatch.notation import nearest_few
-from qbatch.providers.kit.foreign import MOST_NAMES
+from qbatch.providers.kit.untrusted import MOST_NAMES
 
 
 def no_target(

@@ -5,7 +5,7 @@ Rules: nothing here retries, sleeps or follows a redirect on its own. Every fail
 only a failure to connect, 423 and 429 are `unsent`. Secrets and signed query strings never stand in
 a message: a secret is given to the wire by `Wire.reveal` and struck from every answer before anyone
 sees it, for clouds say aloud what they were asked with; what may be kept is `Reply.kept`. Each
-request is taken to carry a credential, and goes only where its gate lets it: see `permission`.
+request is taken to carry a credential, and goes only where its rule lets it: see `permission`.
 Bodies are unpacked here, within bounds.
 
 Here also is a fuse of the crash tests: ``QBATCH_KILL_AT_HTTP=N`` kills this process with SIGKILL at
@@ -41,9 +41,9 @@ from qbatch.errors import (
 )
 from qbatch.providers.kit.body import read_body
 from qbatch.providers.kit.credentials import Secret
-from qbatch.providers.kit.foreign import FREE_VALUES, decode, redact, said
-from qbatch.providers.kit.permission import Gate
+from qbatch.providers.kit.permission import CredentialRule
 from qbatch.providers.kit.transport import FlatTransport
+from qbatch.providers.kit.untrusted import FREE_VALUES, decode, redact, said
 from qbatch.snapshot.faults import make_fuse
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ class Reply:
         return 200 <= self.status < 300
 
     def json(self) -> Any:
-        """Decode the body; see `foreign.decode`.
+        """Decode the body; see `untrusted.decode`.
 
         Raises:
             Misspoke: It is not JSON (NaN and infinities are not JSON either), nested too deep, or
@@ -220,7 +220,7 @@ class Wire:
         deadline_s: For a whole exchange, unless the call says otherwise.
         max_bytes: Of a decompressed reply body.
         now: The calendar, as in `Surroundings`.
-        gate: Where credentials may go, as in `Surroundings`.
+        rule: Where credentials may go, as in `Surroundings`.
     """
 
     def __init__(
@@ -232,10 +232,10 @@ class Wire:
         deadline_s: float = 60.0,
         max_bytes: int = 256 * 2**20,
         now: Callable[[], float] = time.time,
-        gate: Gate | None = None,
+        rule: CredentialRule | None = None,
     ) -> None:
         self.provider = provider
-        self._gate = gate or Gate(provider)
+        self._rule = rule or CredentialRule(provider)
         self._now = now
         self._ahead_s = 0.0
         self.deadline_s = deadline_s
@@ -286,6 +286,7 @@ class Wire:
         deadline_s: float | None = None,
         is_secret: bool = False,
         is_bare: bool = False,
+        max_bytes: int | None = None,
     ) -> Reply:
         """Send one request and read its whole answer, whatever its status.
 
@@ -300,6 +301,7 @@ class Wire:
             deadline_s: None: the wire's.
             is_secret: The answer brings a new secret, and is never shown.
             is_bare: It carries no credential: whoever has its URL may ask. It may go to any host.
+            max_bytes: Of its answer; None: the wire's.
 
         Raises:
             CredentialsError: A header holds a character that no header can.
@@ -309,13 +311,13 @@ class Wire:
         """
         request, asked = self._request(method, url, params, json, form, content, headers)
         if is_bare and not self._carries_secret(request):
-            self._gate.check_bare(request.url)
+            self._rule.check_bare(request.url)
         else:
-            self._gate.check(request.url)
+            self._rule.check(request.url)
         limit_s = self.deadline_s if deadline_s is None else deadline_s
         try:
             with trio.fail_after(limit_s):
-                return await self._exchange(request, asked, is_secret)
+                return await self._exchange(request, asked, is_secret, max_bytes or self.max_bytes)
         except trio.TooSlowError as error:
             raise Unavailable(
                 f"{self.provider}: {asked}: no complete answer within {limit_s:g} s"
@@ -389,20 +391,22 @@ class Wire:
             raise Misspoke(f"{self.provider}: {method}: an address that is none") from error
         return request, asked
 
-    async def _exchange(self, request: httpx.Request, asked: str, is_secret: bool) -> Reply:
+    async def _exchange(
+        self, request: httpx.Request, asked: str, is_secret: bool, max_bytes: int
+    ) -> Reply:
         if FUSE is not None:
             FUSE()
             request.extensions = {**request.extensions, "trace": _trace}
         response = await self._transport.handle_async_request(request)
         try:
-            content, received = await read_body(response, self.max_bytes)
+            content, received = await read_body(response, max_bytes)
         finally:
             await response.aclose()
         if FUSE is not None:
             FUSE()
         if content is None:
             raise Misspoke(
-                f"{self.provider}: {asked}: the answer is over {self.max_bytes} bytes, or "
+                f"{self.provider}: {asked}: the answer is over {max_bytes} bytes, or "
                 f"unpacks to far more than the {received} that came"
             )
         headers = {name.lower(): value for name, value in response.headers.items()}
@@ -440,7 +444,7 @@ def _struck(content: bytes, secrets: Iterable[bytes]) -> bytes:
 def open_wire(provider: str, surroundings: Surroundings) -> Wire:
     """Return a driver's wire: to where its surroundings let it."""
     around = surroundings
-    return Wire(provider, transport=around.transport, now=around.now, gate=around.gate)
+    return Wire(provider, transport=around.transport, now=around.now, rule=around.rule)
 
 
 async def _trace(event: str, info: Mapping[str, Any]) -> None:

@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     import trio
 
     from qbatch.circuit import CircuitFacts
-    from qbatch.providers.local.pool import Broken, Lane, Task
+    from qbatch.providers.local.pool import Broken, Share, Task
 
 #: Jobs in one composite job: enough to share a transaction, few enough to see progress.
 MAX_JOBS = 256
@@ -70,7 +70,7 @@ UNASKED_S = 0.05
 class _Workers(Protocol):
     def put(self, task: Task, *, first: bool = False) -> None: ...
     def drop(self, task: Task) -> None: ...
-    async def leave(self, lane: Lane) -> None: ...
+    async def leave(self, share: Share) -> None: ...
 
 
 @dataclass(slots=True)
@@ -145,7 +145,7 @@ class LocalDriver:
         self._news: dict[str, Answer] = {}
         self._event: trio.Event | None = None
         self._workers: _Workers | None = None
-        self._lane: Lane | None = None
+        self._share: Share | None = None
 
     # -- before anything runs ----------------------------------------------------------------------
 
@@ -239,15 +239,15 @@ class LocalDriver:
 
     def _join(self) -> _Workers:
         if self._workers is None:
-            from qbatch.providers.local.pool import Lane, join
+            from qbatch.providers.local.pool import Share, join
 
-            self._lane = Lane(self._num_workers, self._memory)
+            self._share = Share(self._num_workers, self._memory)
             if self._inline:
                 from qbatch.providers.local.inline import Inline
 
                 self._workers = Inline()
             else:
-                self._workers = join(self._lane)
+                self._workers = join(self._share)
         return self._workers
 
     async def locate(self, batch: Batch, intent: Intent) -> Sequence[Answer]:
@@ -331,12 +331,12 @@ class LocalDriver:
         return {}
 
     async def aclose(self) -> None:
-        if self._workers is None or self._lane is None:
+        if self._workers is None or self._share is None:
             return
         for task in self._tasks:
             self._workers.drop(task)
         self._tasks.clear()
-        await self._workers.leave(self._lane)
+        await self._workers.leave(self._share)
         self._workers = None
 
     # -- what comes back from workers --------------------------------------------------------------
@@ -358,8 +358,8 @@ class LocalDriver:
             else:
                 self._try_again(chunk, outcome)
 
-        assert self._lane is not None
-        task = Task(chunk, self._lane, self._timeout_s, started, finished)
+        assert self._share is not None
+        task = Task(chunk, self._share, self._timeout_s, started, finished)
         self._tasks.add(task)
         return task
 

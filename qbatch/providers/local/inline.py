@@ -7,7 +7,7 @@ a worker computes.
 from __future__ import annotations
 
 from qbatch.providers.local.engine import simulate
-from qbatch.providers.local.pool import Lane, Task
+from qbatch.providers.local.pool import Share, Task
 
 
 class Inline:
@@ -21,5 +21,5 @@ class Inline:
     def drop(self, task: Task) -> None:
         """Nothing is ever under way."""
 
-    async def leave(self, lane: Lane) -> None:
+    async def leave(self, share: Share) -> None:
         """Nothing has to end."""

@@ -34,7 +34,7 @@ class Broken:
 
 
 @dataclass(slots=True, eq=False)
-class Lane:
+class Share:
     """One driver's share.
 
     Attributes:
@@ -59,7 +59,7 @@ class Task:
     """
 
     chunk: Chunk
-    lane: Lane
+    share: Share
     deadline_s: float
     started: Callable[[], None]
     finished: Callable[[Answer | Broken], None]
@@ -76,8 +76,8 @@ class Pool:
     def __init__(self, command: str = COMMAND) -> None:
         self._command = command
         self._queue: deque[Task] = deque()
-        self._lanes: set[Lane] = set()
-        #: How many workers a lane may keep busy -> how many such lanes.
+        self._shares: set[Share] = set()
+        #: How many workers a share may keep busy -> how many such shares.
         self._allowed: Counter[int] = Counter()
         self._workers: dict[trio.CancelScope, Process | None] = {}
         self._pending_s = 0.0
@@ -88,18 +88,18 @@ class Pool:
 
     # -- for drivers -------------------------------------------------------------------------------
 
-    def enter(self, lane: Lane) -> None:
+    def enter(self, share: Share) -> None:
         """Take part; the first worker starts now, while the rest of the plan is made."""
-        self._lanes.add(lane)
-        self._allowed[lane.workers] += 1
+        self._shares.add(share)
+        self._allowed[share.workers] += 1
         if not self._workers:
             self._hire()
 
-    async def leave(self, lane: Lane) -> None:
+    async def leave(self, share: Share) -> None:
         """Take part no more; with the last one, all workers end."""
-        self._lanes.remove(lane)
-        self._allowed -= Counter((lane.workers,))
-        if self._lanes:
+        self._shares.remove(share)
+        self._allowed -= Counter((share.workers,))
+        if self._shares:
             return
         for scope in self._workers:
             scope.cancel()
@@ -169,13 +169,13 @@ class Pool:
             await self._news.wait()
 
     def _may_start(self, task: Task) -> bool:
-        if task.lane.running >= task.lane.workers:
+        if task.share.running >= task.share.workers:
             return False
-        return self._running == 0 or self._taken + task.chunk.memory <= task.lane.memory
+        return self._running == 0 or self._taken + task.chunk.memory <= task.share.memory
 
     async def _perform(self, scope: trio.CancelScope, task: Task) -> None:
-        lane, chunk = task.lane, task.chunk
-        lane.running += 1
+        share, chunk = task.share, task.chunk
+        share.running += 1
         self._running += 1
         self._taken += chunk.memory
         outcome: Answer | Broken | None = None
@@ -183,7 +183,7 @@ class Pool:
             with task.scope:
                 outcome = await self._compute(scope, task)
         finally:
-            lane.running -= 1
+            share.running -= 1
             self._running -= 1
             self._taken -= chunk.memory
             self._pending_s -= chunk.seconds
@@ -225,9 +225,9 @@ class Pool:
 _current: trio.lowlevel.RunVar[Pool] = trio.lowlevel.RunVar("qbatch local workers")
 
 
-def join(lane: Lane) -> Pool:
-    """Return this trio run's pool, entered with `lane`; made where there is none yet."""
+def join(share: Share) -> Pool:
+    """Return this trio run's pool, entered with `share`; made where there is none yet."""
     pool = _current.get(None) or Pool()  # type: ignore[arg-type]
     _current.set(pool)
-    pool.enter(lane)
+    pool.enter(share)
     return pool

@@ -58,11 +58,11 @@ from qbatch.providers import (
 from qbatch.providers.kit.accounts import named, owner
 from qbatch.providers.kit.asking import ask_all
 from qbatch.providers.kit.credentials import Secret, find_address, read_environment, read_pointer
-from qbatch.providers.kit.foreign import amount, is_word, record, word
 from qbatch.providers.kit.permission import Vendor
 from qbatch.providers.kit.proofs import refusal
 from qbatch.providers.kit.shared_rates import SharedRates, state_folder
 from qbatch.providers.kit.targets import no_target
+from qbatch.providers.kit.untrusted import amount, is_word, record, word
 from qbatch.providers.kit.wire import Reply, open_wire
 from qbatch.providers.marqov.jobs import Jobs
 from qbatch.providers.marqov.options import MOST_INLINE, Options

@@ -13,8 +13,8 @@ from uuid import NAMESPACE_URL, uuid5
 
 from qbatch.errors import Misspoke, Refused
 from qbatch.providers.kit.asking import Send
-from qbatch.providers.kit.foreign import amount, identifier, record, redacted, said, word
 from qbatch.providers.kit.instants import to_the_second
+from qbatch.providers.kit.untrusted import amount, identifier, record, redacted, said, word
 from qbatch.providers.listing import Deed, JobAtCloud, JobInFull, state_of
 from qbatch.providers.marqov.replies import WORDS, expect
 

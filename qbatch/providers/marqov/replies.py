@@ -21,9 +21,9 @@ from qbatch.providers import (
     Target,
     Words,
 )
-from qbatch.providers.kit.foreign import amount, identifier, record, said, whole
 from qbatch.providers.kit.proofs import Proofs
 from qbatch.providers.kit.tally import read_tally
+from qbatch.providers.kit.untrusted import amount, identifier, record, said, whole
 from qbatch.providers.kit.wire import Reply
 from qbatch.result import Counts
 

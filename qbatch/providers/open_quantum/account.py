@@ -11,7 +11,7 @@ from pathlib import Path
 from qbatch.errors import CredentialsError, Misspoke
 from qbatch.providers.kit.bearer import Bearer
 from qbatch.providers.kit.credentials import Secret, find_address, read_pointer
-from qbatch.providers.kit.foreign import amount
+from qbatch.providers.kit.untrusted import amount
 from qbatch.providers.kit.wire import Wire
 
 URL_VARIABLES = (

@@ -16,7 +16,7 @@ from typing import Any
 
 from qbatch.errors import Misspoke
 from qbatch.providers.kit.asking import Send
-from qbatch.providers.kit.foreign import (
+from qbatch.providers.kit.untrusted import (
     decode,
     fit,
     number,

@@ -6,7 +6,7 @@ import re
 from datetime import UTC, datetime
 from typing import Any
 
-from qbatch.providers.kit.foreign import number
+from qbatch.providers.kit.untrusted import number
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -11,8 +11,8 @@ from typing import Any
 
 from qbatch.errors import Misspoke
 from qbatch.providers import Cancelled, Done, Failed, Price, Running, Taken, Target, Words
-from qbatch.providers.kit.foreign import identifier, number, record, records, said, whole, word
 from qbatch.providers.kit.proofs import Proofs
+from qbatch.providers.kit.untrusted import identifier, number, record, records, said, whole, word
 from qbatch.providers.kit.wire import Reply
 from qbatch.providers.scaleway.moments import read_instant
 

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 from qbatch.errors import Misspoke
 from qbatch.providers import Order
-from qbatch.providers.kit.foreign import decode
 from qbatch.providers.kit.tally import is_count, read_tally
+from qbatch.providers.kit.untrusted import decode
 from qbatch.result import Counts
 
 if TYPE_CHECKING:

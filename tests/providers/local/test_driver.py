@@ -66,7 +66,7 @@ class Loop:
         self._thread = threading.Thread(target=trio.run, args=(self._main,))
         self._thread.start()
         self._began.wait()
-        self.lane = pool.Lane(2)
+        self.share = pool.Share(2)
         self.pool = self.run(self._join)
 
     async def _main(self) -> None:
@@ -75,7 +75,7 @@ class Loop:
         await self._over.wait()
 
     async def _join(self) -> pool.Pool:
-        return pool.join(self.lane)
+        return pool.join(self.share)
 
     def run(self, function: Callable[..., Awaitable[Any]], *args: Any) -> Any:
         async def bounded() -> Any:
@@ -85,7 +85,7 @@ class Loop:
         return trio.from_thread.run(bounded, trio_token=self._token)
 
     def end(self) -> None:
-        self.run(self.pool.leave, self.lane)
+        self.run(self.pool.leave, self.share)
         trio.from_thread.run_sync(self._over.set, trio_token=self._token)
         self._thread.join()
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qbatch.providers.kit import foreign
+from qbatch.providers.kit import untrusted
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -22,18 +22,18 @@ JSON = st.recursive(
 @given(JSON)
 def test_readers_keep_their_promises_whatever_they_are_given(value: Any) -> None:
     number, amount, whole = (
-        read(value) for read in (foreign.number, foreign.amount, foreign.whole)
+        read(value) for read in (untrusted.number, untrusted.amount, untrusted.whole)
     )
     assert number is None or math.isfinite(number)
     assert amount is None or (math.isfinite(amount) and amount >= 0)
     assert whole is None or (type(whole) is int and whole > 0)
-    assert len(foreign.said(value)) <= foreign.MOST_WORDS
-    assert len(foreign.word(value)) <= foreign.MOST_WORD
-    assert isinstance(foreign.record(value), dict)
-    assert all(isinstance(one, dict) for one in foreign.records(value))
-    assert foreign.identifier(value) in (None, value)
-    for text in (foreign.said(value), foreign.word(value)):
-        assert foreign.fit(text) == text
+    assert len(untrusted.said(value)) <= untrusted.MOST_WORDS
+    assert len(untrusted.word(value)) <= untrusted.MOST_WORD
+    assert isinstance(untrusted.record(value), dict)
+    assert all(isinstance(one, dict) for one in untrusted.records(value))
+    assert untrusted.identifier(value) in (None, value)
+    for text in (untrusted.said(value), untrusted.word(value)):
+        assert untrusted.fit(text) == text
         text.encode()
 
 
@@ -42,9 +42,9 @@ def test_what_is_json_is_decoded_as_it_is_but_for_what_no_text_may_hold(value: A
     text = json.dumps(value)
     if "NaN" in text or "Infinity" in text:
         return
-    decoded = foreign.decode(text)
-    assert foreign.decode(text.encode()) == decoded
-    assert decoded == foreign._fit(json.loads(text))
+    decoded = untrusted.decode(text)
+    assert untrusted.decode(text.encode()) == decoded
+    assert decoded == untrusted._fit(json.loads(text))
     json.dumps(decoded, ensure_ascii=False).encode()
 
 
@@ -58,12 +58,12 @@ def test_what_is_json_is_decoded_as_it_is_but_for_what_no_text_may_hold(value: A
 )
 def test_what_cannot_be_held_is_refused(text: str | bytes) -> None:
     with pytest.raises((ValueError, RecursionError)):
-        foreign.decode(text)
+        untrusted.decode(text)
 
 
 def test_brackets_in_texts_are_no_depth() -> None:
-    assert foreign.decode(json.dumps(['[{\\"' * 500])) == ['[{\\"' * 500]
-    assert foreign.decode("[" * 100 + "]" * 100) is not None
+    assert untrusted.decode(json.dumps(['[{\\"' * 500])) == ['[{\\"' * 500]
+    assert untrusted.decode("[" * 100 + "]" * 100) is not None
 
 
 @pytest.mark.parametrize(
@@ -78,18 +78,18 @@ def test_brackets_in_texts_are_no_depth() -> None:
     ],
 )
 def test_signatures_are_cut_off_wherever_they_stand(text: str, redacted: str) -> None:
-    assert foreign.redact(text) == redacted
+    assert untrusted.redact(text) == redacted
 
 
 @pytest.mark.parametrize(
     "value", ["", ".", "..", "a/b", "a?b", "a#b", "a b", "ü", "a%2fb", "x" * 201]
 )
 def test_what_would_lead_elsewhere_is_no_identifier(value: str) -> None:
-    assert foreign.identifier(value) is None
+    assert untrusted.identifier(value) is None
 
 
 @pytest.mark.parametrize(
     "value", ["qpu:uk:2:d865", "0216e7aa-0fe8-48a7-9917", "emu_5q", "a.b~c=+,@"]
 )
 def test_ids_of_clouds_are_identifiers(value: str) -> None:
-    assert foreign.identifier(value) == value
+    assert untrusted.identifier(value) == value

@@ -19,23 +19,32 @@ from typing import TYPE_CHECKING
 import trio
 
 from qbatch.errors import Misspoke, ProviderError, Refused, Unavailable
-from qbatch.executor.accounts import hold_foreign
-from qbatch.executor.carry import CUT_OFF, Carrier
+from qbatch.executor.accounts import hold_of_other_accounts
+from qbatch.executor.active import ActiveJob
+from qbatch.executor.backend_run import BackendRun
 from qbatch.executor.descriptors import ensure_descriptors
 from qbatch.executor.doubts import MAX_LOOKS
 from qbatch.executor.engine import Engine, Settings
 from qbatch.executor.events import Observer, Started, Summary
 from qbatch.executor.execute import collapsed
 from qbatch.executor.fetching import fetch
-from qbatch.executor.flight import Flight
 from qbatch.executor.journal import Journal
-from qbatch.executor.lane import Lane
+from qbatch.executor.lifecycle import CUT_OFF, Lifecycle
 from qbatch.executor.pace import PollPace, Slots
-from qbatch.executor.resume import stored_flight
+from qbatch.executor.resume import stored_active
 from qbatch.executor.stop import Stop
 from qbatch.executor.waits import Cause, Waits
 from qbatch.job import JobState
-from qbatch.providers import Driver, Price, Surroundings, Target, open_driver
+from qbatch.providers import (
+    Answer,
+    Driver,
+    Price,
+    Repeatable,
+    Surroundings,
+    Target,
+    Unclear,
+    open_driver,
+)
 from qbatch.snapshot import Run, Snapshot
 from qbatch.snapshot.estimates import analysis_key
 
@@ -45,11 +54,14 @@ if TYPE_CHECKING:
 #: How long `cancel` waits for the providers' word, seconds.
 CONFIRM_S = 30.0
 
+#: What to do about a purchase of which only sending it again tells.
+FOUND_BY_RUN = "`qbatch run` sends the same again under its key, which finds it"
+
 #: Which of a run's points are meant, by id; None: all.
 Chosen = Callable[[str], bool] | None
 
-#: What to do about one backend's flights.
-Errand = Callable[["_Attendant", Sequence[Flight]], Awaitable[None]]
+#: What to do about one backend's composite jobs.
+Errand = Callable[["_Collector", Sequence[ActiveJob]], Awaitable[None]]
 
 
 def fetch_run(
@@ -69,7 +81,7 @@ def fetch_run(
     Raises:
         SnapshotError: The run folder cannot be used.
     """
-    return _attend(folder, partial(_Attendant.bring_home, wait=wait), observer, surroundings)
+    return _collect(folder, partial(_Collector.bring_home, wait=wait), observer, surroundings)
 
 
 def cancel_run(
@@ -83,10 +95,10 @@ def cancel_run(
 
     Results of jobs that were done before they could be cancelled are fetched. See `fetch_run`.
     """
-    return _attend(folder, partial(_Attendant.cancel, chosen=chosen), observer, surroundings)
+    return _collect(folder, partial(_Collector.cancel, chosen=chosen), observer, surroundings)
 
 
-def _attend(
+def _collect(
     folder: Path, errand: Errand, observer: Observer, surroundings: Surroundings | None
 ) -> Run:
     ensure_descriptors()
@@ -113,37 +125,37 @@ async def _run(
 ) -> Summary:
     with Snapshot(folder) as snapshot:
         engine = _make_engine(snapshot, manifest, observer)
-        flights = _read_flights(engine, manifest)
-        engine.tally.total = sum(len(f.at_work) + len(_held(f)) for f in _all(flights))
+        active_jobs = _read_active_jobs(engine, manifest)
+        engine.tally.total = sum(len(f.at_work) + len(_held(f)) for f in _all(active_jobs))
         engine.tell(Started(manifest.name, engine.tally.total))
-        office = _Office(engine, manifest, prices, around)
+        visits = _Backends(engine, manifest, prices, around)
         started = trio.current_time()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(engine.journal.write_steps)
             try:
-                async with trio.open_nursery() as lanes:
-                    for name, theirs in flights.items():
-                        lanes.start_soon(office.attend, name, theirs, errand)
+                async with trio.open_nursery() as backends:
+                    for name, theirs in active_jobs.items():
+                        backends.start_soon(visits.visit, name, theirs, errand)
             finally:
                 engine.journal.close()
         return Summary(
             total=engine.tally.total,
             completed=engine.tally.completed,
             states=snapshot.counts_by_state(),
-            out_of_reach=office.out_of_reach,
+            out_of_reach=visits.out_of_reach,
             at_providers={
-                n: k for n, f in flights.items() if (k := sum(len(g.at_work) for g in f))
+                n: k for n, f in active_jobs.items() if (k := sum(len(g.at_work) for g in f))
             },
             elapsed_s=trio.current_time() - started,
         )
 
 
-def _all(flights: Mapping[str, Sequence[Flight]]) -> Iterable[Flight]:
-    return (flight for theirs in flights.values() for flight in theirs)
+def _all(active_jobs: Mapping[str, Sequence[ActiveJob]]) -> Iterable[ActiveJob]:
+    return (active for theirs in active_jobs.values() for active in theirs)
 
 
-def _held(flight: Flight) -> list[str]:
-    return flight.ids_in(JobState.HELD)
+def _held(active: ActiveJob) -> list[str]:
+    return active.ids_in(JobState.HELD)
 
 
 def _make_engine(snapshot: Snapshot, manifest: Manifest, observer: Observer) -> Engine:
@@ -162,17 +174,17 @@ def _make_engine(snapshot: Snapshot, manifest: Manifest, observer: Observer) -> 
     )
 
 
-def _read_flights(engine: Engine, manifest: Manifest) -> dict[str, list[Flight]]:
+def _read_active_jobs(engine: Engine, manifest: Manifest) -> dict[str, list[ActiveJob]]:
     """Backend -> what a provider may hold for us there; what ran on this machine is not meant."""
-    found: dict[str, list[Flight]] = defaultdict(list)
+    found: dict[str, list[ActiveJob]] = defaultdict(list)
     for stored in engine.snapshot.open_composites():
-        backend = manifest.backends.get(stored.backend)
-        if stored.stage == "created" or (backend is not None and backend.provider == "local"):
+        declared = manifest.backends.get(stored.backend)
+        if stored.stage == "created" or (declared is not None and declared.provider == "local"):
             continue
-        flight = stored_flight(engine.snapshot, stored)
-        if backend is not None:
-            found[stored.backend].append(flight)
-        elif number := len(flight.at_work) + len(_held(flight)):
+        active = stored_active(engine.snapshot, stored)
+        if declared is not None:
+            found[stored.backend].append(active)
+        elif number := len(active.at_work) + len(_held(active)):
             engine.warn(
                 f"{number} jobs are in flight on backend {stored.backend!r}, which the manifest "
                 "does not have any more; run it with that backend to fetch them"
@@ -180,8 +192,8 @@ def _read_flights(engine: Engine, manifest: Manifest) -> dict[str, list[Flight]]
     return found
 
 
-class _Office:
-    """Opens a driver and a lane for each backend, and sees to its flights."""
+class _Backends:
+    """Opens a driver for each backend, and sees to its composite jobs."""
 
     def __init__(
         self,
@@ -197,8 +209,8 @@ class _Office:
         self._surroundings = surroundings
         self.out_of_reach: dict[str, ProviderError] = {}
 
-    async def attend(self, name: str, flights: Sequence[Flight], errand: Errand) -> None:
-        """See to one backend's flights."""
+    async def visit(self, name: str, active_jobs: Sequence[ActiveJob], errand: Errand) -> None:
+        """See to one backend's composite jobs."""
         driver = None
         try:
             driver = open_driver(
@@ -206,26 +218,26 @@ class _Office:
                 name=name,
                 folder=self._manifest.folder,
                 surroundings=self._surroundings,
-                settings={order.settings: None for f in flights for order in f.batch.orders},
+                settings={order.settings: None for f in active_jobs for order in f.batch.orders},
             )
             target = await self._describe(driver)
             target = replace(target, price=self._prices.get(name, target.price))
-            lane = self._make_lane(name, driver, target)
+            backend = self._make_backend(name, driver, target)
         except ProviderError as error:
             self.out_of_reach[name] = error
             if driver is not None:
                 await driver.aclose()
             return
         try:
-            with lane.scope:
-                attendant = _Attendant(self._engine, lane, _let_be)
-                ours = await hold_foreign(self._engine, lane, flights)
-                await attendant.settle(ours)
-                await errand(attendant, ours)
+            with backend.scope:
+                collector = _Collector(self._engine, backend, _let_be)
+                ours = await hold_of_other_accounts(self._engine, backend, active_jobs)
+                await collector.settle(ours)
+                await errand(collector, ours)
         finally:
             await driver.aclose()
-        if lane.error is not None:
-            self.out_of_reach[name] = lane.error
+        if backend.error is not None:
+            self.out_of_reach[name] = backend.error
 
     async def _describe(self, driver: Driver) -> Target:
         retry, failures = self._engine.settings.retry, 0
@@ -239,8 +251,8 @@ class _Office:
                 pause_s = retry.pause_s(failures, self._engine.random, error.retry_after_s)
                 await trio.sleep(pause_s)
 
-    def _make_lane(self, name: str, driver: Driver, target: Target) -> Lane:
-        return Lane(
+    def _make_backend(self, name: str, driver: Driver, target: Target) -> BackendRun:
+        return BackendRun(
             name,
             driver,
             target,
@@ -254,80 +266,91 @@ class _Office:
         )
 
 
-def _let_be(flight: Flight) -> None:
+def _let_be(active: ActiveJob) -> None:
     """What the provider certainly never took is `created` again; nothing is sent here."""
-    del flight
+    del active
 
 
-class _Attendant(Carrier):
-    """A carrier that sends nothing."""
+class _Collector(Lifecycle):
+    """A lifecycle that sends nothing."""
 
-    async def settle(self, flights: Iterable[Flight]) -> None:
+    async def settle(self, active_jobs: Iterable[ActiveJob]) -> None:
         """Find out what became of whatever was being sent, or is held."""
-        for flight in flights:
-            self._lane.enter(flight)
-            if flight.ids_in(JobState.SUBMITTING, JobState.HELD):
-                await self._look(flight, CUT_OFF, also_held=True)
-            while flight.look_at < math.inf and flight.looks < MAX_LOOKS:
-                await trio.sleep_until(flight.look_at)
-                await self._look(flight, flight.doubt)
+        for active in active_jobs:
+            self._backend.enter(active)
+            if active.ids_in(JobState.SUBMITTING, JobState.HELD):
+                await self._look(active, CUT_OFF, also_held=True)
+            while active.look_at < math.inf and active.looks < MAX_LOOKS:
+                await trio.sleep_until(active.look_at)
+                await self._look(active, active.doubt)
 
-    async def bring_home(self, flights: Sequence[Flight], *, wait: bool) -> None:
+    async def _repeat(self, active: ActiveJob, told: Sequence[Answer]) -> Sequence[Answer]:
+        """Hold it: what never reached its provider would be bought by that."""
+        return [
+            Unclear(one.job_id, error=f"{one.error}; {FOUND_BY_RUN}")
+            if isinstance(one, Repeatable)
+            else one
+            for one in told
+        ]
+
+    async def bring_home(self, active_jobs: Sequence[ActiveJob], *, wait: bool) -> None:
         """Poll, once or until all are at their ends; download what is finished."""
-        pace = PollPace(self._lane.target.poll_s, self._lane.random)
+        pace = PollPace(self._backend.target.poll_s, self._backend.random)
         while True:
-            await self._ask(flights)
-            if not wait or not any(flight.at_work for flight in flights):
+            await self._ask(active_jobs)
+            if not wait or not any(active.at_work for active in active_jobs):
                 return
             await trio.sleep(pace.next_s())
 
-    async def cancel(self, flights: Sequence[Flight], *, chosen: Chosen) -> None:
+    async def cancel(self, active_jobs: Sequence[ActiveJob], *, chosen: Chosen) -> None:
         """Ask for the chosen jobs to be cancelled; wait a while for the provider's word."""
-        for flight in flights:
-            keys = _chosen_of(flight, chosen)
+        for active in active_jobs:
+            keys = _chosen_of(active, chosen)
             if keys:
                 try:
-                    await self._cancel(flight, keys)
+                    await self._cancel(active, keys)
                 except (Refused, Misspoke) as error:
-                    self._lane.warn(f"cancelling failed: {error}")
-        pace = PollPace(self._lane.target.poll_s, self._lane.random)
+                    self._backend.warn(f"cancelling failed: {error}")
+        pace = PollPace(self._backend.target.poll_s, self._backend.random)
         with trio.move_on_after(CONFIRM_S):
-            while any(_chosen_of(flight, chosen) for flight in flights):
-                await self._ask(flights)
+            while any(_chosen_of(active, chosen) for active in active_jobs):
+                await self._ask(active_jobs)
                 await trio.sleep(pace.next_s())
 
-    async def _cancel(self, flight: Flight, keys: Sequence[str]) -> None:
-        updates = await self._lane.read(lambda: self._lane.driver.cancel(flight.current(), keys))
-        await self._take_news(flight, updates)
-        await self._finish(flight)
+    async def _cancel(self, active: ActiveJob, keys: Sequence[str]) -> None:
+        updates = await self._backend.read(
+            lambda: self._backend.driver.cancel(active.current(), keys)
+        )
+        await self._take_news(active, updates)
+        await self._finish(active)
 
-    async def _ask(self, flights: Sequence[Flight]) -> None:
+    async def _ask(self, active_jobs: Sequence[ActiveJob]) -> None:
         """One poll for all, and whatever follows from it."""
-        for flight in flights:
-            if flight.look_at <= trio.current_time():
-                await self._look(flight, flight.doubt)
-        open_ones = [flight for flight in flights if flight.at_provider]
+        for active in active_jobs:
+            if active.look_at <= trio.current_time():
+                await self._look(active, active.doubt)
+        open_ones = [active for active in active_jobs if active.at_provider]
         if open_ones:
             await self._poll(open_ones)
-        for flight in flights:
-            await self._finish(flight)
+        for active in active_jobs:
+            await self._finish(active)
 
-    async def _poll(self, flights: Sequence[Flight]) -> None:
+    async def _poll(self, active_jobs: Sequence[ActiveJob]) -> None:
         try:
-            await self._lane.ask(flights)
+            await self._backend.ask(active_jobs)
         except (Refused, Misspoke) as error:
-            self._lane.warn(f"asking failed: {error}")
+            self._backend.warn(f"asking failed: {error}")
             return
-        for flight in flights:
-            news, flight.inbox = flight.inbox, []
-            await self._take_news(flight, news)
+        for active in active_jobs:
+            news, active.inbox = active.inbox, []
+            await self._take_news(active, news)
 
-    async def _finish(self, flight: Flight) -> None:
-        while flight.ripe:
-            await fetch(self._engine, self._lane, flight, self._moves)
-        if not flight.at_work and flight.stage not in ("created", "closed"):
-            await self._release(flight)
+    async def _finish(self, active: ActiveJob) -> None:
+        while active.ripe:
+            await fetch(self._engine, self._backend, active, self._moves)
+        if not active.at_work and active.stage not in ("created", "closed"):
+            await self._release(active)
 
 
-def _chosen_of(flight: Flight, chosen: Chosen) -> list[str]:
-    return [key for key in flight.at_work if chosen is None or chosen(key)]
+def _chosen_of(active: ActiveJob, chosen: Chosen) -> list[str]:
+    return [key for key in active.at_work if chosen is None or chosen(key)]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from fake_drivers import FakeCloud, lost_before, plan_of, play
 
-from qbatch.executor import attend
+from qbatch.executor import collect
 from qbatch.executor.events import ignore
 from qbatch.job import JobState
 from qbatch.providers import Unclear
@@ -23,8 +23,8 @@ def test_what_fetch_finds_not_taken_keeps_what_was_prepared(
     played = play(tmp_path, plan_of(1, "cloud"), cloud)
     assert played.summary.states == {JobState.HELD: 1}
     cloud.located = None
-    monkeypatch.setattr(attend, "open_driver", lambda *_, **__: cloud)
-    attend.fetch_run(tmp_path, wait=False, observer=ignore)
+    monkeypatch.setattr(collect, "open_driver", lambda *_, **__: cloud)
+    collect.fetch_run(tmp_path, wait=False, observer=ignore)
     with Snapshot(tmp_path) as snapshot:
         assert snapshot.counts_by_state() == {JobState.CREATED: 1}
         (stored,) = snapshot.open_composites()

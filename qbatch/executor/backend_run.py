@@ -1,7 +1,8 @@
 """One backend of a run: its driver, its limits, its composite jobs in flight, its poller.
 
-Rules: one poller asks for everything in flight; all calls pass one gate, so a provider in trouble
-is not stormed; a provider out of reach is given up by itself, and its jobs stay where they are.
+Rules: one poller asks for everything in flight; all calls share one back-off, so a provider in
+trouble is not stormed; a provider out of reach is given up by itself, and its jobs stay where they
+are.
 """
 
 from __future__ import annotations
@@ -16,14 +17,14 @@ from typing import NoReturn, TypeVar
 import trio
 
 from qbatch.errors import CredentialsError, Misspoke, ProviderError, Refused, Unavailable
+from qbatch.executor.active import ActiveJob
 from qbatch.executor.events import Observer, Warned
-from qbatch.executor.flight import AT_WORK, Flight
 from qbatch.executor.pace import PollPace, RateLimit, Slots
-from qbatch.executor.retry import Gate, Retry
+from qbatch.executor.retry import Backoff, Retry
 from qbatch.executor.waits import Cause, Waits
 from qbatch.job import JobState
 from qbatch.providers import Answer, Driver, Missing, Strange, Target
-from qbatch.purchase import Event, follows
+from qbatch.purchase import AT_WORK, Event, follows
 
 T = TypeVar("T")
 
@@ -40,7 +41,7 @@ LONG_WAIT_S, QUIET_S = 10.0, 60.0
 _GOES_ON = (Event.TAKEN, Event.RUNNING)
 
 
-class Lane:
+class BackendRun:
     """See the module's head.
 
     Args:
@@ -80,28 +81,28 @@ class Lane:
         self.random = random
         self.slots = Slots(in_flight)
         self.waits = waits
-        #: What asks anything passes it.
-        self.gate = Gate(waits, Cause.BACK_OFF)
-        #: What submits passes it too.
-        self.door = Gate(waits, Cause.FULL)
+        #: Shared by whatever asks anything.
+        self.backoff = Backoff(waits, Cause.BACK_OFF)
+        #: What submits waits for it too.
+        self.submit_backoff = Backoff(waits, Cause.FULL)
         self.rates = RateLimit(target.rates, waits, self._tell_wait)
         self.scope = trio.CancelScope()
         #: Of the limits on composite jobs in flight, the one that binds.
         self.limited_by = limited_by
-        #: Flights that were left with children at work when the lane ended.
-        self.cut_off: list[Flight] = []
+        #: Active jobs that were left with children at work when the backend ended.
+        self.cut_off: list[ActiveJob] = []
         self.has_answered = False
         self._is_out_of_reach = False
         self.error: ProviderError | None = None
         #: Why nothing more is bought here; "" while that is not so.
         self.over_budget = ""
-        #: All flights of the plan were started.
+        #: All composite jobs of the plan were started.
         self.has_fed = False
         self._turned_away = 0
         self._tell = tell
         self._pace = PollPace(target.poll_s, random)
-        self._of_job: dict[str, Flight] = {}
-        self._watched: dict[Flight, None] = {}
+        self._of_job: dict[str, ActiveJob] = {}
+        self._watched: dict[ActiveJob, None] = {}
         self._added = trio.Event()
         self._warned: set[str] = set()
         self._told_wait_s = 0.0
@@ -120,14 +121,14 @@ class Lane:
     @property
     def has_sent_all(self) -> bool:
         """Whatever the target takes now is there: what is left waits for room, or for nothing."""
-        flights = set(self._of_job.values())
+        active_jobs = set(self._of_job.values())
         is_turned_away = self._turned_away > 0
         if not (self.has_fed or self.slots.is_full or is_turned_away or self.over_budget):
             return False
-        if len(flights) < self.slots.taken and not is_turned_away:
+        if len(active_jobs) < self.slots.taken and not is_turned_away:
             return False
         waiting = ("submitting",) if is_turned_away else ("created", "submitting")
-        return all(flight.stage not in waiting for flight in flights)
+        return all(active.stage not in waiting for active in active_jobs)
 
     def stop_buying(self, reason: str) -> None:
         """The budget is used up: what is bought is watched as before."""
@@ -156,7 +157,7 @@ class Lane:
         self.scope.cancel()
 
     async def give_up(self, error: ProviderError, grace_s: float = 1.0) -> NoReturn:
-        """End this lane: nothing is lost, all its jobs stay where they are. Does not return."""
+        """End this backend: nothing is lost, all its jobs stay where they are. Does not return."""
         if self.error is None:
             self.error = error
             self.warn(f"given up: {error}; its jobs stay where they are: run again to go on")
@@ -189,7 +190,7 @@ class Lane:
         failures, since = 0, trio.current_time()
         while True:
             try:
-                async with self.gate.passage():
+                async with self.backoff.turn():
                     answer = await call()
             except (Unavailable, Misspoke) as error:
                 failures += 1
@@ -206,7 +207,7 @@ class Lane:
                 return answer
 
     async def back_off(self, error: ProviderError, failures: int, since: float) -> None:
-        """Shut the gate for a while after a failure; give the lane up when patience ends."""
+        """Pause all calls after a failure; give the backend up when patience ends."""
         out_of_patience = trio.current_time() - since > self.retry.patience_s
         if out_of_patience or (not self.has_answered and failures >= self.retry.attempts):
             await self.give_up(error)
@@ -223,8 +224,8 @@ class Lane:
             self.warn("answers again")
 
     def pause(self, error: ProviderError, failures: int = 1) -> None:
-        """Shut the gate for as long as `error` calls for."""
-        self.gate.shut(self._pause_s(error, failures))
+        """Pause all calls for as long as `error` calls for."""
+        self.backoff.pause(self._pause_s(error, failures))
 
     def turn_away(self, error: Unavailable) -> None:
         """The provider answered that it takes no more for now: ask it again later, and less often.
@@ -234,11 +235,11 @@ class Lane:
         self.has_answered = True
         self._turned_away += 1
         if error.retry_after_s is None:
-            self.door.shut(self._pause_s(error, self._turned_away))
+            self.submit_backoff.pause(self._pause_s(error, self._turned_away))
             return
         wait_s = self.retry.pause_s(self._turned_away, self.random, error.retry_after_s)
         self._tell_wait(str(error), wait_s)
-        self.door.shut(wait_s)
+        self.submit_backoff.pause(wait_s)
 
     def _tell_wait(self, why: str, wait_s: float) -> None:
         """Say that submissions wait; not each time, for of a long run most of them may."""
@@ -262,39 +263,39 @@ class Lane:
             self.warn(f"{error}; trying again in {pause_s:.0f} s")
         return pause_s
 
-    # -- flights and news ---------------------------------------------------------------------
+    # -- jobs and news ---------------------------------------------------------------------------
 
-    def enter(self, flight: Flight) -> None:
-        """News of the flight's children goes to it from now on."""
-        self._of_job.update(dict.fromkeys(flight.ids, flight))
-        if queued := self._queued(flight):
+    def enter(self, active: ActiveJob) -> None:
+        """News of the composite job's children goes to it from now on."""
+        self._of_job.update(dict.fromkeys(active.ids, active))
+        if queued := self._queued(active):
             self.waits.begin(Cause.QUEUE, queued)
 
-    def leave(self, flight: Flight) -> None:
-        """The flight is over."""
-        if flight.at_work:
-            self.cut_off.append(flight)
-            if queued := self._queued(flight):
+    def leave(self, active: ActiveJob) -> None:
+        """The composite job is over."""
+        if active.at_work:
+            self.cut_off.append(active)
+            if queued := self._queued(active):
                 self.waits.end(Cause.QUEUE, queued)
-        self.unwatch(flight)
-        for key in flight.batch.composite.job_ids:
-            if self._of_job.get(key) is flight:
+        self.unwatch(active)
+        for key in active.batch.composite.job_ids:
+            if self._of_job.get(key) is active:
                 del self._of_job[key]
 
-    def _queued(self, flight: Flight) -> int:
-        return 0 if self.driver.is_local else len(flight.ids_in(JobState.SUBMITTED))
+    def _queued(self, active: ActiveJob) -> int:
+        return 0 if self.driver.is_local else len(active.ids_in(JobState.SUBMITTED))
 
-    def watch(self, flight: Flight) -> None:
+    def watch(self, active: ActiveJob) -> None:
         """Ask for news of it from now on."""
-        if flight in self._watched:
+        if active in self._watched:
             return
-        self._watched[flight] = None
+        self._watched[active] = None
         self._pace.news()
         self._added.set()
 
-    def unwatch(self, flight: Flight) -> None:
+    def unwatch(self, active: ActiveJob) -> None:
         """Ask about it no more."""
-        self._watched.pop(flight, None)
+        self._watched.pop(active, None)
 
     async def poll_forever(self) -> None:
         """Ask for news of everything in flight, with as few calls as the driver needs."""
@@ -310,24 +311,24 @@ class Lane:
             if num_news:
                 self._pace.news()
 
-    async def ask(self, flights: Collection[Flight]) -> int:
-        """Ask for news of flights and hand it to those it concerns; return how much there was.
+    async def ask(self, active_jobs: Collection[ActiveJob]) -> int:
+        """Ask for news of jobs and hand it to those it concerns; return how much there was.
 
         Raises:
             Refused: The provider will not be asked.
             Misspoke: It answered nonsense, again and again.
         """
-        batches = [flight.current() for flight in flights]
+        batches = [active.current() for active in active_jobs]
         sent_in = Counter(key for batch in batches for key in batch.composite.job_ids)
         updates = await self.read(partial(self.driver.poll, batches))
         return sum(
             self._deliver(update)
             for update in updates
-            if not self._is_of_another(update, flights, sent_in)
+            if not self._is_of_another(update, active_jobs, sent_in)
         )
 
-    async def _wait_due(self) -> list[Flight]:
-        """Pause, then return the flights that may be asked about."""
+    async def _wait_due(self) -> list[ActiveJob]:
+        """Pause, then return the composite jobs that may be asked about."""
         while True:
             while not self._watched:
                 self._added = trio.Event()
@@ -337,50 +338,50 @@ class Lane:
                 await self._added.wait()
                 await trio.sleep(self._pace.next_s())
             now = trio.current_time()
-            due = [flight for flight in self._watched if flight.not_before <= now]
+            due = [active for active in self._watched if active.not_before <= now]
             if due:
                 return due
             if self._watched:
-                await trio.sleep_until(min(flight.not_before for flight in self._watched))
+                await trio.sleep_until(min(active.not_before for active in self._watched))
 
     def _is_of_another(
-        self, update: Answer, asked: Collection[Flight], sent_in: Mapping[str, int]
+        self, update: Answer, asked: Collection[ActiveJob], sent_in: Mapping[str, int]
     ) -> bool:
-        """Whether news is of an earlier purchase of its point, from a flight that is not over.
+        """Whether news is of an earlier purchase of its point, from one that is not over.
 
         Drivers are asked about whole batches, those children that were bought anew among them.
         """
-        flight = self._of_job.get(update.job_id)
-        if flight is None:
+        active = self._of_job.get(update.job_id)
+        if active is None:
             return False
-        known = flight.job(update.job_id).provider_job_id
+        known = active.job(update.job_id).provider_job_id
         if update.provider_job_id in (None, known):
             return False
-        return known is not None or sent_in[update.job_id] > (flight in asked)
+        return known is not None or sent_in[update.job_id] > (active in asked)
 
     def _deliver(self, update: Answer) -> bool:
-        """Hand an update to its flight; tell whether it is news."""
-        flight = self._of_job.get(update.job_id)
-        if flight is None:
+        """Hand an update to its composite job; tell whether it is news."""
+        active = self._of_job.get(update.job_id)
+        if active is None:
             return False
-        job = flight.job(update.job_id)
+        job = active.job(update.job_id)
         if update.not_before_s > 0:
-            flight.not_before = trio.current_time() + update.not_before_s
+            active.not_before = trio.current_time() + update.not_before_s
         if isinstance(update, Strange):
-            self.warn_of_word(update.status, flight.order(update.job_id).name)
+            self.warn_of_word(update.status, active.order(update.job_id).name)
             return False
-        if job.state not in AT_WORK or update.job_id in flight.ripe:
+        if job.state not in AT_WORK or update.job_id in active.ripe:
             return False
         is_missing = isinstance(update, Missing)
         if not is_missing:
-            flight.doubts.pop(update.job_id, None)
+            active.doubts.pop(update.job_id, None)
         if not is_missing and update.settle_s <= 0:
-            flight.said_at.pop(update.job_id, None)
+            active.said_at.pop(update.job_id, None)
         row = follows(job.state, update.event)
         is_as_before = row is not None and row.state is job.state and update.event in _GOES_ON
         if is_as_before and update.status in ("", job.status):
             return False
-        flight.deliver(update)
+        active.deliver(update)
         return update.settle_s <= 0 and not is_missing
 
     def warn_of_word(self, status: str, name: str) -> None:

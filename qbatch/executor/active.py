@@ -1,4 +1,5 @@
-"""A composite job on its way: the one mutable thing of a run, owned by the task that carries it.
+"""A composite job from packed to released: the one mutable thing of a run,
+owned by one task.
 
 Rule: `rows` say what is durable; they change only after a commit.
 """
@@ -17,15 +18,11 @@ import trio
 from qbatch.errors import JobStateError, Refused
 from qbatch.job import JobState
 from qbatch.providers import Answer, Batch, Intent, Order
-from qbatch.purchase import Event, Ledger, follows
+from qbatch.purchase import AT_WORK, Event, Ledger, Stage, follows
 from qbatch.snapshot import JobRow
-from qbatch.snapshot.store import Stage
 
 if TYPE_CHECKING:
     from qbatch.job import Job
-
-#: States of a child that its provider is working on.
-AT_WORK = (JobState.SUBMITTING, JobState.SUBMITTED, JobState.RUNNING)
 
 MAX_ERROR_CHARS = 4_000
 
@@ -55,7 +52,7 @@ class Move(NamedTuple):
 
 
 @dataclass(eq=False)
-class Flight:
+class ActiveJob:
     """One composite job.
 
     Attributes:
@@ -113,7 +110,7 @@ class Flight:
 
     @property
     def ids(self) -> list[str]:
-        """Children this flight still answers for, in the order sent."""
+        """Children this composite job still answers for, in the order sent."""
         return [key for key in self.batch.composite.job_ids if key not in self._gone]
 
     def ids_in(self, *states: JobState) -> list[str]:
@@ -141,7 +138,7 @@ class Flight:
     def current(self) -> Batch:
         """The batch with the provider's ids as known now; none of children that are with another.
 
-        Those may have been bought anew since, under ids that are no business of this flight's.
+        Those may have been bought anew since, under ids that are no business of this one.
         """
         rows, gone = self.rows, self._gone
         ids = tuple(
