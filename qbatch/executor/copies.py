@@ -77,4 +77,5 @@ def _is_left_to_buy(
             return True  # it is sent again where its cloud does not have it
     jobs = jobs_in(known)
     points = (point for point in plan.bought(only) if point.backend in clouds)
-    return any(states & states_left(jobs.get(point.id, ()), point.shots) for point in points)
+    left = (states_left(jobs.get(point.id, ()), point.shots) for point in points)
+    return any(not found.isdisjoint(states) for found in left)

@@ -76,7 +76,6 @@ from qbatch.providers.oqc.replies import (
     WORDS,
     expect,
     read_error,
-    read_facts,
     read_price,
     read_target,
     task_error,
@@ -129,22 +128,20 @@ class Oqc:
             Refused: No such QPU (with the nearest ids), or the token is not taken.
         """
         self._qpu = await self._find_qpu()
+        facts: dict[str, Any] = {"record": {k: v for k, v in self._qpu.items() if k != "url"}}
         window_at = await self._service.next_window(self._qpu)
-        facts = read_facts(self._qpu)
         facts["calibration"] = await self._service.calibration(self._qpu)
         facts["status"] = await self._service.status(self._qpu)
         return read_target(self._qpu, window_at, facts)
 
     async def list_targets(self) -> Sequence[Target]:
-        """List the QPUs of the account, each with its features, next window and status."""
+        """List the QPUs of the account, each with its next window."""
 
         async def ask(qpu: Mapping[str, Any]) -> Target:
-            facts = read_facts(qpu)
-            facts["status"] = await self._service.status(qpu)
             try:
-                return read_target(qpu, await self._service.next_window(qpu), facts)
+                return read_target(qpu, await self._service.next_window(qpu), {})
             except (Refused, Misspoke):
-                return read_target(qpu, None, facts)
+                return read_target(qpu, None, {})
 
         found, failures = await ask_all([partial(ask, qpu) for qpu in await self._service.qpus()])
         if failures:
@@ -376,11 +373,7 @@ class Oqc:
 
     def jobs_at_cloud(self) -> Jobs:
         """Return the tasks of the account."""
-        return Jobs(self._service.send, self._machines, expect, WORDS)
-
-    async def _machines(self) -> Mapping[str, str]:
-        """Where the tasks of each QPU are."""
-        return {str(qpu["id"]): url_of(qpu) for qpu in await self._service.qpus()}
+        return Jobs(self._service)
 
     # -- QPUs -----------------------------------------------------------------------------------
 
