@@ -85,7 +85,7 @@ class Consent:
             teller.said(notice)
         paid = {name: target for name, target in targets.items() if not target.price.is_free}
         if paid and (left := _left(plan, paid, only, options)).points:
-            if left.points < sum(each.points for each in summary.backends if each.backend in paid):
+            if left.shots != sum(each.shots for each in summary.backends if each.backend in paid):
                 teller.said(f"of that is left to buy: {headline('', left)}")
             ask("Run it?", yes=self.yes)
         if not (self.frozen or options.overrides or only):
@@ -126,5 +126,5 @@ def _left(
     """Sum up the points that may be bought now: those that the run folder does not have yet."""
     folder = folder_of(plan.manifest, None if options.out is None else Path(options.out))
     jobs = {} if options.fresh else jobs_known(folder)
-    wanted = pieces_of(jobs, WANTED[options.only])
+    wanted = pieces_of(jobs, paid, WANTED[options.only])
     return plan.summary(paid, only, pieces_of=lambda p: wanted(p) if p.backend in paid else ())

@@ -38,9 +38,9 @@ from qbatch.plan import (
     expand,
     expand_file,
     jobs_in,
-    pieces_of,
     priced,
     select,
+    states_left,
 )
 from qbatch.plan.pinning.lock import installed_versions
 from qbatch.plan.pinning.revision import revision_of
@@ -340,9 +340,9 @@ def _is_left_to_buy(
     for point, job in known.stored_points():
         if job.state is JobState.SUBMITTING and point.backend in clouds:
             return True  # it is sent again where its cloud does not have it
-    wanted = pieces_of(jobs_in(known), WANTED[options.only])
+    jobs, states = jobs_in(known), WANTED[options.only]
     points = (point for point in plan.bought(only) if point.backend in clouds)
-    return any(True for point in points for _ in wanted(point))
+    return any(states & states_left(jobs.get(point.id, ()), point.shots) for point in points)
 
 
 def _backends(plan: Plan, only: Only | None) -> dict[str, list[SettingValues]]:

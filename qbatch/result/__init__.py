@@ -14,7 +14,7 @@ from qbatch.result.analysis import (
     shot_values,
     told_apart,
 )
-from qbatch.result.array import CountsArray, UnlikeRegistersError
+from qbatch.result.array import CountsArray, UnlikeRegistersError, bits
 from qbatch.result.check import Check, Verdict, explain, judge, margin, parse_check
 from qbatch.result.counts import Counts, Registers, pool
 from qbatch.result.distance import METRICS, distances, parse_distribution, sampling_floor
@@ -53,6 +53,7 @@ __all__ = [
     "UnlikeRegistersError",
     "Verdict",
     "analyse",
+    "bits",
     "chi_squared_p",
     "distances",
     "expectation_value",

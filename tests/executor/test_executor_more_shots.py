@@ -287,7 +287,7 @@ def test_what_is_left_to_buy_is_known_beforehand(tmp_path: Path) -> None:
     plan = plan_of([0.5, 1.0, 1.5], 250, CLOUD)
     target = {"at": Target("cloud", max_jobs=1)}
     with Run(tmp_path) as found:
-        left = plan.summary(target, pieces_of=pieces_of(jobs_in(found)))
+        left = plan.summary(target, pieces_of=pieces_of(jobs_in(found), target))
     assert (left.jobs, left.shots) == (3, 150 + 150 + 250)
     before = sum(n for runs in shop.accepted.values() for _, n in runs)
     play(tmp_path, plan, shop)

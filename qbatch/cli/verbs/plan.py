@@ -77,7 +77,7 @@ def plan(
     folder = folder_of(made.manifest, out)
     known = points_known(folder, made)
     told = count_reasons(made, known, only, limit=limit)
-    wanted = pieces_of({id_: point.jobs for id_, point in known.items()})
+    wanted = pieces_of({id_: point.jobs for id_, point in known.items()}, targets)
     left = made.summary(targets, only, drivers=drivers, pieces_of=wanted)
     if output is not None:
         with named_by_person(), replacing(output) as fresh:
