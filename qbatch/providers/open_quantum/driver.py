@@ -470,8 +470,8 @@ class OpenQuantum:
 
     async def release(self, batch: Batch) -> Mapping[str, float]:
         """Ask what a job cost that ended without a word on it; else there is nothing to do."""
-        job_id = self._job_id(batch)
-        if job_id not in self._uncharged:
+        job_id = next(iter(batch.provider_job_ids), None)
+        if job_id is None or job_id not in self._uncharged:
             return {}
         self._uncharged.discard(job_id)
         async with aclosing(self._rows(batch)) as rows:
