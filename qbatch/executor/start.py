@@ -22,13 +22,16 @@ from random import Random
 
 import trio
 
-from qbatch.errors import QbatchError, RunLockedError, SnapshotError, Unavailable
+from qbatch.errors import QbatchError, RunLockedError, SnapshotError
+from qbatch.executor.describing import describe
 from qbatch.executor.descriptors import ensure_descriptors
 from qbatch.executor.engine import WANTED, Settings
-from qbatch.executor.events import Observer, Summary, Warned
+from qbatch.executor.events import Observer, Summary, Waiting, Warned
 from qbatch.executor.execute import Only, collapsed, execute
 from qbatch.executor.options import Options, Refresh, keywords
+from qbatch.executor.retry import Retry
 from qbatch.executor.stop import Stop, signals_raise, signals_to
+from qbatch.executor.waits import Waits
 from qbatch.job import JobState
 from qbatch.manifest import Manifest
 from qbatch.manifest.paths import SettingValues, settings_of
@@ -113,7 +116,7 @@ def wait_described(driver: Driver) -> Target:
 
     async def ask() -> Target:
         try:
-            return await _describe(driver, Settings())
+            return await describe(driver, Retry(), Random(0), Waits())
         finally:
             await driver.aclose()
 
@@ -201,7 +204,7 @@ async def run_async_with(source: Manifest | str | Path, options: Options) -> Run
             stack.push_async_callback(_close, driver)
             drivers[name] = driver
         _refuse_copy(folder, plan, drivers, only, options)
-        targets = priced(await _describe_all(drivers, settings), plan)
+        targets = priced(await _describe_all(drivers, settings, around, options.observer), plan)
         check_targets(plan, targets, drivers)
         check_units(settings.limits, targets, settings.rates)
         if options.max_cost:
@@ -363,11 +366,15 @@ def _backends(plan: Plan, only: Only | None) -> dict[str, list[SettingValues]]:
     }
 
 
-async def _describe_all(drivers: Mapping[str, Driver], settings: Settings) -> dict[str, Target]:
+async def _describe_all(
+    drivers: Mapping[str, Driver], settings: Settings, around: Surroundings, observer: Observer
+) -> dict[str, Target]:
     targets: dict[str, Target] = {}
 
     async def ask(name: str) -> None:
-        targets[name] = await _describe(drivers[name], settings)
+        waits = Waits(around.now, lambda waits: observer(Waiting(name, waits)))
+        random = Random(settings.seed)
+        targets[name] = await describe(drivers[name], settings.retry, random, waits)
 
     try:
         async with trio.open_nursery() as nursery:
@@ -376,18 +383,6 @@ async def _describe_all(drivers: Mapping[str, Driver], settings: Settings) -> di
     except BaseExceptionGroup as group:
         raise collapsed(group) from None
     return {name: targets[name] for name in drivers}
-
-
-async def _describe(driver: Driver, settings: Settings) -> Target:
-    random, failures = Random(settings.seed), 0
-    while True:
-        try:
-            return await driver.describe()
-        except Unavailable as error:
-            failures += 1
-            if failures >= settings.retry.attempts:
-                raise
-            await trio.sleep(settings.retry.pause_s(failures, random, error.retry_after_s))
 
 
 async def _close(driver: Driver) -> None:

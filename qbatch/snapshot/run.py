@@ -11,7 +11,7 @@ import heapq
 import json
 import operator
 import zlib
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -61,6 +61,7 @@ from qbatch.snapshot.schema import (
     job_from_row,
     point_from_row,
 )
+from qbatch.snapshot.standing import read_standing
 from qbatch.snapshot.times import Times, read_times
 from qbatch.snapshot.trust import RULES, Trust, check_large
 
@@ -215,6 +216,11 @@ class Run:
             return holder_of(self.folder) is not None
         except SnapshotError:  # without locks there is no runner
             return False
+
+    def standing(self) -> Mapping[str, Any] | None:
+        """How far its runner is and what it waits for, as that told last; None without one."""
+        found = read_standing(self.folder)
+        return found if found is not None and self.is_running else None
 
     @property
     def is_rehearsal(self) -> bool:

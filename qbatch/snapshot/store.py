@@ -35,7 +35,7 @@ from qbatch.snapshot.reading import (
     check_number_of_points,
     checked,
     counts_by_state,
-    jobs_by_state,
+    jobs_by_backend,
     read_fact,
     read_meta,
     write_meta,
@@ -55,6 +55,7 @@ from qbatch.snapshot.schema import (
     point_from_row,
     result_crc,
 )
+from qbatch.snapshot.standing import remove_standing, write_standing
 from qbatch.snapshot.trust import (
     COMPOSITE_COLUMNS,
     NUM_COMPOSITE_COLUMNS,
@@ -201,7 +202,12 @@ class Snapshot:
             with translated(self.path):
                 self._close_database()
         finally:
+            remove_standing(self.folder)
             self._lock.release()
+
+    def save_standing(self, facts: Mapping[str, Any]) -> None:
+        """Let other processes read how far the run is; see `standing`."""
+        write_standing(self.folder, self._lock.note, facts)
 
     def _close_database(self) -> None:
         if self._is_closed:
@@ -317,9 +323,9 @@ class Snapshot:
         """Points of the plan in each state; states without points are left out."""
         return counts_by_state(self._reader, self.path)
 
-    def jobs_by_state(self) -> dict[JobState, int]:
-        """Jobs of the plan in each state; states without jobs are left out."""
-        return jobs_by_state(self._reader, self.path)
+    def jobs_by_backend(self) -> dict[tuple[str, JobState], int]:
+        """Jobs of the plan of each backend in each state; where there are none is left out."""
+        return jobs_by_backend(self._reader, self.path)
 
     def pieces_of(self, point_id: str) -> list[tuple[StoredPoint, JobRow]]:
         """What the plan needs of a point, each with its job, by the shots where it starts."""
