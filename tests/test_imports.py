@@ -30,6 +30,7 @@ LAYERS = {
     "errors": 0,
     "arithmetic": 0,
     "notation": 0,
+    "project": 0,
     "shots": 0,
     "drafts": 0,
 }

@@ -44,15 +44,22 @@ def only_run() -> Path:
     Raises:
         SelectionError: There is none, or more than one.
     """
-    from qbatch.snapshot import is_run_folder
-
-    found = [Path(), *sorted(path for path in Path("runs").glob("*") if path.is_dir())]
-    found = [path for path in found if is_run_folder(path)]
+    found = run_folders()
     if len(found) == 1:
         return found[0]
     if not found:
         raise SelectionError("there is no run in ./runs; `qbatch run MANIFEST` makes one")
     raise SelectionError(f"name one run of {listed(map(str, found))}")
+
+
+def run_folders(out: Path | None = None) -> list[Path]:
+    """Return the run folders of the current folder: itself, those in ``runs``, and `out`."""
+    from qbatch.snapshot import is_run_folder
+
+    found = [Path(), *sorted(path for path in Path("runs").glob("*") if path.is_dir())]
+    if out is not None and out.resolve() not in {path.resolve() for path in found}:
+        found.append(out)
+    return [path for path in found if is_run_folder(path)]
 
 
 def open_analysed(path: Path, out: Path | None = None) -> Run:

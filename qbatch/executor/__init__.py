@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from qbatch.executor.budget import Excess
+from qbatch.executor.consent import Approve
 from qbatch.executor.engine import Settings
 from qbatch.executor.events import (
     BackendProgress,
@@ -25,8 +26,10 @@ from qbatch.executor.retry import Retry
 from qbatch.executor.start import run, run_async, run_with, wait_described
 from qbatch.executor.stop import Stop
 from qbatch.executor.waits import Cause, OpenWait, Wait
+from qbatch.plan.pricing.offer import Offer
 
 __all__ = [
+    "Approve",
     "BackendProgress",
     "Cause",
     "Event",
@@ -34,6 +37,7 @@ __all__ = [
     "Finished",
     "JobMoved",
     "Observer",
+    "Offer",
     "OpenWait",
     "Options",
     "Progress",

@@ -18,15 +18,11 @@ import trio
 from qbatch.errors import JobStateError, Refused
 from qbatch.job import JobState
 from qbatch.providers import Answer, Batch, Intent, Order
-from qbatch.purchase import Event, Ledger, follows
+from qbatch.purchase import AT_WORK, Event, Ledger, Stage, follows
 from qbatch.snapshot import JobRow
-from qbatch.snapshot.store import Stage
 
 if TYPE_CHECKING:
     from qbatch.job import Job
-
-#: States of a child that its provider is working on.
-AT_WORK = (JobState.SUBMITTING, JobState.SUBMITTED, JobState.RUNNING)
 
 MAX_ERROR_CHARS = 4_000
 

@@ -17,7 +17,7 @@ from typing import NoReturn, TypeVar
 import trio
 
 from qbatch.errors import CredentialsError, Misspoke, ProviderError, Refused, Unavailable
-from qbatch.executor.active import AT_WORK, ActiveJob
+from qbatch.executor.active import ActiveJob
 from qbatch.executor.events import Observer, Warned
 from qbatch.executor.pace import PollPace, RateLimit, Slots
 from qbatch.executor.retry import Backoff, Retry
@@ -25,7 +25,7 @@ from qbatch.executor.tally import Tally
 from qbatch.executor.waits import Cause, Waits
 from qbatch.job import JobState
 from qbatch.providers import Answer, Driver, Missing, Strange, Target
-from qbatch.purchase import Event, follows
+from qbatch.purchase import AT_WORK, Event, follows
 
 T = TypeVar("T")
 

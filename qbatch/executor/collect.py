@@ -37,7 +37,16 @@ from qbatch.executor.stop import Stop
 from qbatch.executor.tally import Tally
 from qbatch.executor.waits import Cause, Waits
 from qbatch.job import JobState
-from qbatch.providers import Driver, Price, Surroundings, Target, open_driver
+from qbatch.providers import (
+    Answer,
+    Driver,
+    Price,
+    Repeatable,
+    Surroundings,
+    Target,
+    Unclear,
+    open_driver,
+)
 from qbatch.snapshot import Run, Snapshot
 from qbatch.snapshot.estimates import analysis_key
 
@@ -46,6 +55,9 @@ if TYPE_CHECKING:
 
 #: How long `cancel` waits for the providers' word, seconds.
 CONFIRM_S = 30.0
+
+#: What to do about a purchase of which only sending it again tells.
+FOUND_BY_RUN = "`qbatch run` sends the same again under its key, which finds it"
 
 #: Which of a run's points are meant, by id; None: all.
 Chosen = Callable[[str], bool] | None
@@ -268,6 +280,15 @@ class _Collector(Lifecycle):
             while active.look_at < math.inf and active.looks < MAX_LOOKS:
                 await trio.sleep_until(active.look_at)
                 await self._look(active, active.doubt)
+
+    async def _repeat(self, active: ActiveJob, told: Sequence[Answer]) -> Sequence[Answer]:
+        """Hold it: what never reached its provider would be bought by that."""
+        return [
+            Unclear(one.job_id, error=f"{one.error}; {FOUND_BY_RUN}")
+            if isinstance(one, Repeatable)
+            else one
+            for one in told
+        ]
 
     async def bring_home(self, active_jobs: Sequence[ActiveJob], *, wait: bool) -> None:
         """Poll, once or until all are at their ends; download what is finished."""

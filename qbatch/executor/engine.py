@@ -23,6 +23,7 @@ from qbatch.executor.tally import Tally
 from qbatch.executor.waits import Cause, OpenWait, Waits
 from qbatch.job import JobState
 from qbatch.plan.pricing.limits import Limit, Rates
+from qbatch.purchase import ENDED
 from qbatch.snapshot import JobRow, Snapshot
 
 if TYPE_CHECKING:
@@ -36,8 +37,8 @@ TELL_EVERY_S, STANDING_S = 0.2, 1.0
 
 #: States a point may be run from, by the word of ``--only``.
 WANTED = {
-    None: frozenset({JobState.CREATED, JobState.FAILED, JobState.CANCELLED}),
-    "failed": frozenset({JobState.FAILED, JobState.CANCELLED}),
+    None: ENDED | {JobState.CREATED},
+    "failed": ENDED,
     "missing": frozenset({JobState.CREATED}),
 }
 
@@ -151,7 +152,7 @@ class Engine:
         def tell(waits: tuple[OpenWait, ...]) -> None:
             self.waiting[backend] = waits
             self.tell(Waiting(backend, waits))
-            self._changed.set()
+            self.changes()
 
         return Waits(self.snapshot.now, tell)
 
@@ -189,7 +190,7 @@ class Engine:
                 self.stop.request(f"{name} failed, and fail_fast is set")
         if queued and not run_of.driver.is_local:
             run_of.waits.begin(Cause.QUEUE, queued)
-        self._changed.set()
+        self.changes()
         now = trio.current_time()
         if now - self._told_at >= TELL_EVERY_S:
             self._told_at = now
@@ -198,6 +199,10 @@ class Engine:
     def tell_progress(self) -> None:
         """Say how far the run is."""
         self.tell(self._progress())
+
+    def changes(self) -> None:
+        """How far it is changes: `keep_standing` tells it soon."""
+        self._changed.set()
 
     def _progress(self) -> Progress:
         tally = self.tally

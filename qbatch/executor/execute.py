@@ -37,7 +37,8 @@ from qbatch.job import JobState
 from qbatch.plan import Piece, Plan, SweepPoint
 from qbatch.plan.pinning.former import ids_of
 from qbatch.providers import Batch, Driver, Leaves, Target
-from qbatch.purchase import Event
+from qbatch.purchase import ENDED, Event
+from qbatch.shots import Bounds
 from qbatch.snapshot import Former, JobRow, Registered, Snapshot, StoredPoint, again
 from qbatch.snapshot.estimates import analysis_key
 
@@ -107,7 +108,8 @@ async def execute(
     execution = _Execution(engine, plan, only)
     started = trio.current_time()
     execution.note_plan(targets)
-    registered = await engine.offload(execution.register)
+    bounds = {name: target.bounds for name, target in targets.items()}
+    registered = await engine.offload(partial(execution.register, bounds))
     if engine.tally.total:
         await engine.offload(_import_numpy)
     backends = [execution.make_backend(name, drivers[name], targets[name]) for name in drivers]
@@ -182,13 +184,14 @@ class _Execution:
             targets=json.dumps(facts, default=str),
         )
 
-    def register(self) -> Registered:
+    def register(self, bounds: Mapping[str, Bounds]) -> Registered:
         """Bring the snapshot in line with the plan, and count what there is to do."""
         plan, snapshot = self._plan, self._engine.snapshot
         registered = snapshot.register(
             plan.points(),
             setting_of=plan.setting_text,
             former=Former(lambda: (id_ for id_, _ in plan.ids_and_names()), ids_of),
+            bounds=bounds,
         )
         wanted = WANTED[self._engine.settings.only]
         if self._only is None:
@@ -462,6 +465,6 @@ class _Execution:
 
 def _fresh(row: JobRow) -> JobRow:
     """The row as its next attempt begins: a failed or cancelled job is bought anew."""
-    if row.job.state in (JobState.FAILED, JobState.CANCELLED):
+    if row.job.state in ENDED:
         return replace(row, job=again(row.job))
     return row

@@ -69,6 +69,9 @@ async def fetch(engine: Engine, backend: BackendRun, active: ActiveJob, moves: M
         def write() -> None:
             for move, result in zip(stored, packed, strict=True):
                 engine.snapshot.save_result(move.row.ordinal, result)
+            for one in good:
+                if one.calibration is not None:
+                    engine.snapshot.note_calibration(backend.name, one.calibration)
             for ordinal, body in downloaded.raw:
                 engine.snapshot.save_raw(ordinal, "result", body)
 

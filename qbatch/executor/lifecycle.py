@@ -4,7 +4,8 @@
 
 Rules: nothing that can spend is called before its intent is durable. An answer that was lost is
 looked for with `locate`, never sent again blindly: found is adopted, absent for certain is sent
-again, unknown is held for the person to decide. A result and the move to COMPLETED are one step.
+again, unknown is held for the person to decide; only where a provider takes one key once, the same
+is sent again to learn what became of it. A result and the move to COMPLETED are one step.
 """
 
 from __future__ import annotations
@@ -41,11 +42,12 @@ from qbatch.providers import (
     Batch,
     Missing,
     NotTaken,
+    Repeatable,
+    Repeats,
     Unclear,
 )
-from qbatch.purchase import Event
+from qbatch.purchase import Event, Stage
 from qbatch.snapshot import Entry, JobRow
-from qbatch.snapshot.store import Stage
 
 if TYPE_CHECKING:
     from qbatch.executor.engine import Engine
@@ -86,6 +88,7 @@ class Lifecycle:
     async def drive(self, active: ActiveJob) -> None:
         """Bring a composite job from wherever it stands to its end."""
         self._backend.enter(active)
+        self._engine.changes()
         self._engine.budget.expect(map(active.purchase, active.at_work))
         try:
             if active.ids_in(JobState.SUBMITTING, JobState.HELD):
@@ -137,6 +140,8 @@ class Lifecycle:
                 self._backend.stop_buying(str(error))
             except (Refused, Misspoke) as error:
                 await self._fail(active, active.ids, str(error))
+            except Unavailable as error:  # it takes nothing to prepare for now
+                await self._turned_away(active, error)
 
     async def _halve(self, active: ActiveJob, reason: str) -> None:
         """The provider takes fewer at once; nothing was bought: two go on in its place."""
@@ -328,6 +333,8 @@ class Lifecycle:
             told = await self._backend.read(
                 lambda: self._backend.driver.locate(active.current(), intent)
             )
+            if any(isinstance(answer, Repeatable) for answer in told):
+                told = await self._repeat(active, told)
         except (Refused, Misspoke) as error:
             failed = f"{reason}; looking for it failed: {error}"
             told = [Unclear(key, error=failed) for key in keys]
@@ -349,6 +356,21 @@ class Lifecycle:
         is_unclear = bool(active.reopened or active.ids_in(JobState.SUBMITTING))
         active.look_at = now + max(waits.values()) if is_unclear else math.inf
         await self._send_rest(active)
+
+    async def _repeat(self, active: ActiveJob, told: Sequence[Answer]) -> Sequence[Answer]:
+        """Send it again under its key; what is reserved for it stays reserved.
+
+        Args:
+            active: Its intent is durable.
+            told: What `locate` said.
+        """
+        driver, intent = self._backend.driver, active.intent
+        assert isinstance(driver, Repeats)
+        assert intent is not None
+        await self._backend.rates.wait_turn(len(active.ids))
+        if self._backend.is_closing:
+            await trio.sleep_forever()
+        return await self._backend.read(lambda: driver.repeat(active.current(), intent))
 
     # -- waiting and fetching -----------------------------------------------------------------
 

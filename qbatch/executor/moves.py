@@ -10,9 +10,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from qbatch.executor.active import ActiveJob, Move
-from qbatch.purchase import Ledger
+from qbatch.purchase import Ledger, Stage
 from qbatch.snapshot.ledger import NOT_BOUGHT
-from qbatch.snapshot.store import Stage
 
 if TYPE_CHECKING:
     from qbatch.executor.backend_run import BackendRun

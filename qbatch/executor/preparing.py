@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from qbatch.errors import Refused, TooLarge
+from qbatch.errors import Refused, TooLarge, Unavailable
 from qbatch.executor.accounts import pinned
 from qbatch.executor.active import ActiveJob
 from qbatch.executor.backend_run import BackendRun
@@ -27,12 +27,15 @@ async def prepare(engine: Engine, backend: BackendRun, active: ActiveJob) -> Pre
 
     Raises:
         Refused: The provider said no, or was not done with it within a job's time-out.
+        Unavailable: It takes no more for now.
     """
     began = trio.current_time()
+    if active.turned_away:
+        await backend.submit_backoff.wait()
     while True:
-        prepared = await backend.read(
-            lambda: backend.driver.prepare(active.current()), is_proof=False
-        )
+        prepared = await backend.read(lambda: _prepared(backend, active), is_proof=False)
+        if isinstance(prepared, Unavailable):
+            raise prepared
         active.remember(pinned(prepared.memo, backend.account))
         if prepared.ready:
             return prepared
@@ -46,6 +49,16 @@ async def prepare(engine: Engine, backend: BackendRun, active: ActiveJob) -> Pre
         await engine.journal.commit(partial(write_memo, engine.snapshot, active))
         with backend.waits.waiting(Cause.PREPARATION):
             await trio.sleep(max(prepared.again_s, min(SHARE * waited_s, MOST_S)))
+
+
+async def _prepared(backend: BackendRun, active: ActiveJob) -> Prepared | Unavailable:
+    """Ask for it once; that the provider takes no more for now is an answer, and no failure."""
+    try:
+        return await backend.driver.prepare(active.current())
+    except Unavailable as error:
+        if not error.is_full:
+            raise
+        return error
 
 
 def write_memo(snapshot: Snapshot, active: ActiveJob) -> None:

@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING
 import trio
 
 from qbatch.executor.accounts import is_foreign
-from qbatch.executor.active import AT_WORK, ActiveJob
+from qbatch.executor.active import ActiveJob
 from qbatch.executor.backend_run import BackendRun
 from qbatch.job import CompositeJob, Job, JobState
 from qbatch.manifest.paths import settings_of
 from qbatch.plan.identity import SweepPoint
 from qbatch.providers import Batch, Intent, Order
-from qbatch.purchase import TABLE, Event
+from qbatch.purchase import IN_FLIGHT, TABLE, Event
 from qbatch.snapshot import JobRow, StoredComposite, StoredPoint
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ def _time_left_s(
 
 def _is_live(stored: StoredComposite, row: JobRow) -> bool:
     """Whether this composite job still answers for the job."""
-    return row.composite == stored.ordinal and row.job.state in (*AT_WORK, JobState.HELD)
+    return row.composite == stored.ordinal and row.job.state in IN_FLIGHT
 
 
 def _prepared(
@@ -141,7 +141,7 @@ def _prepared(
     ):
         return None
     orders = [_order(plan, point) for point, _ in children]
-    return _flight(stored, orders, [row for _, row in children])
+    return _active(stored, orders, [row for _, row in children])
 
 
 def _sent(plan: Plan, snapshot: Snapshot, stored: StoredComposite, children: Children) -> ActiveJob:
@@ -159,14 +159,14 @@ def stored_active(snapshot: Snapshot, stored: StoredComposite) -> ActiveJob:
 
 
 def _taken_up(stored: StoredComposite, orders: Sequence[Order], children: Children) -> ActiveJob:
-    active = _flight(stored, orders, [row for _, row in children])
+    active = _active(stored, orders, [row for _, row in children])
     active.split_off({row.job.id for _, row in children if not _is_live(stored, row)})
     if stored.intent is not None:
         active.intent = Intent(*stored.intent)
     return active
 
 
-def _flight(stored: StoredComposite, orders: Sequence[Order], rows: Sequence[JobRow]) -> ActiveJob:
+def _active(stored: StoredComposite, orders: Sequence[Order], rows: Sequence[JobRow]) -> ActiveJob:
     ids = tuple(order.id for order in orders)
     composite = CompositeJob(stored.id, stored.backend, ids, stored.generation, stored.memo)
     by_id = {row.job.id: row for row in rows}

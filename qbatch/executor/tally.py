@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from qbatch.executor.active import AT_WORK
 from qbatch.executor.events import BackendProgress
 from qbatch.job import Job, JobState
+from qbatch.purchase import AT_WORK
 
 #: What tells that the provider does something about a job; what is refused and sent again does not.
 _COMES_ON = frozenset(JobState) - {JobState.CREATED, JobState.SUBMITTING}

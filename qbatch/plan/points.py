@@ -43,6 +43,7 @@ class Plan:
         prices: What providers do not say, by the manifest's file of prices.
         shared: Id of a content that several places of the sweeps come to -> its shots: as many as
             the place that asks for most. It is bought once, and shown at each of them.
+        remarks: What a person should know of it, a sentence each.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class Plan:
         self.axes = tuple(axes)
         self.factory = factory
         self.shared: Mapping[str, int] = {}
+        self.remarks: tuple[str, ...] = ()
         self._variants: dict[int, Variants] = {}
 
     @cached_property
@@ -166,10 +168,6 @@ class Plan:
     def backend_of(self, layout: Layout) -> Backend:
         """Return the backend of a layout's points, with what they change of it."""
         return self.manifest.backends[layout.backend].with_settings(layout.settings)
-
-    def setting_key(self, point: SweepPoint) -> str:
-        """Return the key of `setting` for a point of this plan: 16 hex digits."""
-        return point.setting
 
     def setting(self, key: str) -> dict[str, Any]:
         """Return what points share, as it is kept.

@@ -146,6 +146,17 @@ class Unclear(Answer):
     is_patient: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Repeatable(Answer):
+    """Whether it was taken is told by sending the same again (`Repeats`), and by nothing else.
+
+    Only of what its provider promises to take once under one key, however often it is sent, and
+    only for as long as it promises that. `error` tells a person where to look meanwhile.
+    """
+
+    event: ClassVar[Event] = Event.REPEATABLE
+
+
 #: Answers after which nothing more comes of a job at its provider.
 ENDS = (Done, Failed, Cancelled)
 

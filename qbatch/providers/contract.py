@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 from qbatch.job import CompositeJob
 from qbatch.providers.answers import Answer
 from qbatch.providers.kit.permission import CredentialRule, Permission, read_permission
+from qbatch.shots import Bounds
 
 if TYPE_CHECKING:
     import httpx
@@ -166,6 +167,9 @@ class Target:
 
     Attributes:
         name: The resolved target, as it goes into the lock file ("aer:automatic", "qpu:uk:2:…").
+        max_shots: Of one job; a point of more is cut into several.
+        min_shots: Of one job.
+        one_number_of_shots: Whether all jobs of a composite job must take as many shots.
         max_jobs: Children in one composite job.
         max_bytes: Size of one composite job as sent.
         job_bytes: What each job adds to that beside its program, about.
@@ -183,6 +187,7 @@ class Target:
     num_qubits: int | None = None
     max_shots: int | None = None
     min_shots: int = 1
+    one_number_of_shots: bool = False
     max_jobs: int = 1
     max_bytes: int | None = None
     job_bytes: int = 256
@@ -197,6 +202,11 @@ class Target:
     seconds_per_job: float | None = None
     seconds_per_shot: float = 0.0
     facts: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def bounds(self) -> Bounds:
+        """How many shots one job may take."""
+        return Bounds(self.min_shots, self.max_shots)
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,6 +254,8 @@ class Fetched:
         statevector: Final state, complex, length 2**num_qubits, index bit k = qubit k; or None.
         cost: Billed, in the target's unit, when known.
         log: As in `Answer`.
+        calibration: The target's as it was for this job, JSON, where the provider tells it with
+            results only. The newest is kept with the target; `facts` may hold its digest.
     """
 
     job_id: str
@@ -253,6 +265,7 @@ class Fetched:
     statevector: Any = None
     cost: float | None = None
     log: bytes = b""
+    calibration: Any = None
 
 
 class Driver(Protocol):
@@ -286,7 +299,8 @@ class Driver(Protocol):
     async def prepare(self, batch: Batch) -> Prepared:
         """Do what costs nothing before submission: upload, allocate ids, ask for a quote.
 
-        `TooLarge`, from here or from `submit`, makes the executor try again with halves.
+        `TooLarge`, from here or from `submit`, makes the executor try again with halves;
+        `Unavailable` that `is_full` makes it wait until the provider takes jobs again.
         """
         ...
 
@@ -359,6 +373,20 @@ class Recalls(Protocol):
 
         The batch is prepared, and not sent from here. One that is there and cannot be followed
         under this batch is HELD, with where a person finds it; one that is not there is left out.
+        """
+        ...
+
+
+@runtime_checkable
+class Repeats(Protocol):
+    """What a driver offers whose cloud takes a purchase once, however often its key is sent."""
+
+    async def repeat(self, batch: Batch, intent: Intent) -> Sequence[Answer]:
+        """Send again, word for word, what was sent before, and say what became of it.
+
+        Asked only after `locate` answered `Repeatable`, and only by a run that may buy: what the
+        cloud took it answers with, what never reached it it takes now. Money is reserved for it as
+        before. Never answered with `NotTaken`; and a refusal of this sending is none of the first.
         """
         ...
 

@@ -14,7 +14,7 @@ from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
 from qbatch.errors import ProviderError, Refused
-from qbatch.providers.contract import Leaves, Recalls, Translates
+from qbatch.providers.contract import Leaves, Recalls, Repeats, Translates
 
 if TYPE_CHECKING:
     from qbatch.manifest.paths import SettingValues
@@ -213,6 +213,13 @@ class _Recalling(_Several):
         return found
 
 
+class _Repeating(_Several):
+    async def repeat(self, batch: Batch, intent: Intent) -> Sequence[Answer]:
+        driver: Any = self._for(batch)
+        found: Sequence[Answer] = await driver.repeat(batch, intent)
+        return found
+
+
 class _Leaving(_Several):
     async def leave(self, batches: Sequence[Batch]) -> None:
         for driver, theirs in self._grouped(batches):
@@ -224,6 +231,7 @@ class _Leaving(_Several):
 OFFERED: Mapping[type[Any], type[_Several]] = {
     Translates: _Translating,
     Recalls: _Recalling,
+    Repeats: _Repeating,
     Leaves: _Leaving,
 }
 

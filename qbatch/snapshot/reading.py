@@ -25,6 +25,9 @@ PIECES = "pieces"
 #: How many places of the plan show a point that stands in it before.
 PLACES = "places"
 
+#: How many shots one job of each backend may take, as it was when the points were last placed.
+BOUNDS = "bounds"
+
 #: Of which kind the points' ids are: `BY_CONTENT`; missing: of a former kind.
 IDS, BY_CONTENT = "ids", "content"
 

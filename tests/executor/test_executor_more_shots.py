@@ -19,11 +19,12 @@ from fake_drivers import FakeCloud, play
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from qbatch.cli.reasons import points_known
 from qbatch.exchange.exports import export
 from qbatch.executor import Stop, run
 from qbatch.job import CompositeJob, JobState
 from qbatch.manifest import parse_manifest
-from qbatch.plan import Plan, Why, expand, jobs_in, pieces_of
+from qbatch.plan import Plan, ReasonCounts, Why, count_reasons, expand, jobs_in, pieces_of
 from qbatch.providers import Answer, Batch, Failed, Intent, Target
 from qbatch.shots import missing
 from qbatch.snapshot import Run, Snapshot
@@ -286,7 +287,7 @@ def test_what_is_left_to_buy_is_known_beforehand(tmp_path: Path) -> None:
     plan = plan_of([0.5, 1.0, 1.5], 250, CLOUD)
     target = {"at": Target("cloud", max_jobs=1)}
     with Run(tmp_path) as found:
-        left = plan.summary(target, pieces_of=pieces_of(jobs_in(found)))
+        left = plan.summary(target, pieces_of=pieces_of(jobs_in(found), target))
     assert (left.jobs, left.shots) == (3, 150 + 150 + 250)
     before = sum(n for runs in shop.accepted.values() for _, n in runs)
     play(tmp_path, plan, shop)
@@ -337,13 +338,14 @@ def test_what_is_forgotten_is_gone_with_all_its_jobs(tmp_path: Path) -> None:
 
 
 def test_the_words_for_it(tmp_path: Path) -> None:
-    from qbatch.cli.reasons import explain
+    def why(plan: Plan) -> ReasonCounts:
+        return count_reasons(plan, points_known(tmp_path, plan), limit=9)
 
     play(tmp_path, plan_of([0.5], 100, CLOUD), Shop())
-    told = explain(plan_of([0.5], 250, CLOUD), tmp_path, None, limit=9)
+    told = why(plan_of([0.5], 250, CLOUD))
     assert [str(reason) for reason in told.first] == ["more shots: 100 of 250 done"]
     assert told.counts == {Why.MORE: 1}
-    told = explain(plan_of([0.5], 70, CLOUD), tmp_path, None, limit=9)
+    told = why(plan_of([0.5], 70, CLOUD))
     assert [str(reason) for reason in told.first] == ["done: 70 wanted, 100 used"]
 
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 import trio
-from fake_drivers import FakeCloud, plan_of, play
+from fake_drivers import FakeCloud, plan_of, play, raising
 
-from qbatch.errors import Refused
-from qbatch.executor import Stop
+from qbatch.errors import Refused, Unavailable
+from qbatch.executor import Cause, Retry, Stop, Warned
 from qbatch.job import JobState
 from qbatch.providers import Batch, Prepared
 from qbatch.snapshot import Run
@@ -34,6 +34,42 @@ def test_a_preparation_that_never_ends_fails_at_the_time_out_with_nothing_bought
         assert {point.state for point in run} == {JobState.FAILED}
         assert all("not prepared within 3600 s" in point.job.error for point in run)
     assert cloud.ledger.jobs == []
+
+
+def test_what_is_offline_takes_its_jobs_once_it_is_back_and_says_that_it_is_waited_for(
+    tmp_path: Path,
+) -> None:
+    """P20: an offline backend is waited for where a job is prepared, too; nothing fails by it."""
+    cloud = FakeCloud()
+    offline = raising(Unavailable("fake is Offline", retry_after_s=60.0, is_full=True))
+    cloud.script["prepare"] = [offline] * 300
+    played = play(tmp_path, plan_of(3, "cloud"), cloud, retry=Retry(attempts=4, patience_s=600.0))
+    assert played.summary.states == {JobState.COMPLETED: 3}
+    assert played.summary.waits["cloud"][Cause.FULL].seconds > 6000
+    said = [event.text for event in played.told(Warned)]
+    assert said[0] == "cloud: fake is Offline: waits 60 s"
+    assert len(said) < 20
+
+
+def test_what_stays_offline_is_waited_for_until_the_time_out(tmp_path: Path) -> None:
+    cloud = FakeCloud()
+    offline = raising(Unavailable("fake is Offline", retry_after_s=60.0, is_full=True))
+    cloud.script["prepare"] = [offline] * 9999
+    played = play(tmp_path, plan_of(1, "cloud", extra=", timeout: 1h"), cloud)
+    assert 3600 <= played.elapsed_s <= 3700
+    with Run(tmp_path) as run:
+        (error,) = [point.job.error for point in run]
+    assert "not taken within 3600 s: fake is Offline" in error
+    assert cloud.ledger.jobs == []
+
+
+def test_a_detached_run_does_not_wait_for_what_is_offline(tmp_path: Path) -> None:
+    cloud = FakeCloud()
+    offline = raising(Unavailable("fake is Offline", retry_after_s=60.0, is_full=True))
+    cloud.script["prepare"] = [offline] * 9999
+    played = play(tmp_path, plan_of(2, "cloud"), cloud, detach=True)
+    assert played.elapsed_s < 120
+    assert played.summary.states == {JobState.CREATED: 2}
 
 
 class TwoRounds(FakeCloud):

@@ -131,3 +131,18 @@ def test_a_log_is_kept_with_one_job_and_read_from_each_of_its_siblings(tmp_path:
     play(tmp_path, plan_of(2, "cloud"), cloud)
     with Run(tmp_path) as run:
         assert [run.log_of(point) for point in run] == ["all went well"] * 2
+
+
+def test_the_newest_calibration_that_came_with_results_is_kept_with_the_target(
+    tmp_path: Path,
+) -> None:  # P20
+    cloud, plan = FakeCloud(in_flight=1), plan_of(3, "cloud")
+    cloud.script["fetch"] = [
+        changed(calibration={"t1_us": 40}),
+        changed(calibration={"t1_us": 50}),
+        lambda act: act(),  # one without says nothing of it
+    ]
+    play(tmp_path, plan, cloud)
+    play(tmp_path, plan, cloud)  # and a run that has nothing to do takes nothing away
+    with Run(tmp_path) as run:
+        assert run.targets["cloud"]["facts"]["calibration"] == {"t1_us": 50}

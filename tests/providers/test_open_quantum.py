@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import trio
 
 from qbatch.errors import CredentialsError, Misspoke, Refused, Unavailable
 from qbatch.providers import (
@@ -16,6 +17,7 @@ from qbatch.providers import (
     Running,
     Taken,
 )
+from qbatch.providers.open_quantum import driver
 from qbatch.providers.open_quantum.account import find_services, read_account
 from qbatch.providers.open_quantum.replies import choose, read_output
 
@@ -127,15 +129,105 @@ async def test_a_waiting_job_can_be_cancelled(
     cloud = talk("open-quantum", queue_s=1000.0, target=TARGET)
     batch = await cloud.submit(await cloud.prepare(order()))
     (update,) = await cloud.driver.cancel(batch, [order().id])
-    assert isinstance(update, Cancelled)
+    assert (type(update), update.cost) == (Cancelled, 0.0)  # P20: what it cost in the end is read
     assert cloud.ledger[0]["state"] == "cancelled"
     (news,) = await cloud.driver.poll([batch])
     assert (type(news), news.cost) == (Cancelled, 0.0)
 
 
+async def test_a_refund_that_the_list_shows_late_is_read_at_the_end(
+    talk: Callable[..., Any], order: Callable[..., Any]
+) -> None:  # P20
+    cloud = talk("open-quantum", queue_s=1000.0, target=TARGET)
+    cloud.set_faults(jobs=[{"kind": "job", "hide_s": 300.0}])
+    batch = await cloud.submit(await cloud.prepare(order()))
+    (update,) = await cloud.driver.cancel(batch, [order().id])
+    assert (type(update), update.cost) == (Cancelled, None)
+    await trio.sleep(600)
+    assert await cloud.driver.release(batch) == {order().id: 0.0}
+    assert await cloud.driver.release(batch) == {}  # it is asked once
+
+
 async def test_an_unknown_backend_is_answered_with_the_nearest(talk: Callable[..., Any]) -> None:
     with pytest.raises(Refused, match="ionq:forte-1"):
         await talk("open-quantum", target="ionq:forte").driver.describe()
+
+
+@pytest.mark.parametrize("name", ["Forte 1", "forte 1"])
+async def test_a_display_name_means_its_backend(
+    talk: Callable[..., Any], order: Callable[..., Any], name: str
+) -> None:  # P20
+    cloud = talk("open-quantum", target=name)
+    assert (await cloud.driver.describe()).name == TARGET
+    (fetched,) = await cloud.run(order())
+    assert fetched.counts.shots == 2000
+
+
+@pytest.mark.parametrize("name", ["Forte1", "Forte", "forte-1"])
+async def test_nearly_a_display_name_is_answered_with_what_it_may_mean(
+    talk: Callable[..., Any], name: str
+) -> None:  # P20
+    with pytest.raises(Refused, match=f"'{name}' is no backend; write target: {TARGET}"):
+        await talk("open-quantum", target=name).driver.describe()
+
+
+async def test_a_refusal_says_the_id_of_its_request(
+    talk: Callable[..., Any], order: Callable[..., Any]
+) -> None:  # P20
+    cloud = talk("open-quantum", target=TARGET, options={"configuration": {"speed": 3}})
+    with pytest.raises(Refused, match=r"speed is not known \(request [0-9a-f-]{36}\)$"):
+        await cloud.prepare(order())
+
+
+@pytest.mark.parametrize("from_s", [0.0, 0.001])
+async def test_a_backend_that_is_offline_is_waited_for_before_anything_is_prepared(
+    talk: Callable[..., Any], order: Callable[..., Any], from_s: float
+) -> None:  # P20: offline as the run begins, or since then
+    cloud = talk("open-quantum", target=TARGET)
+    outage = {"backend": TARGET, "from_s": from_s, "until_s": 600.0, "status": "Maintenance"}
+    cloud.set_faults(switches={"open-quantum": {"outages": [outage]}})
+    assert (await cloud.driver.describe()).online is (from_s > 0)
+    await trio.sleep(1)
+    for _ in range(2):
+        with pytest.raises(Unavailable, match=f"{TARGET} is Maintenance$") as caught:
+            await cloud.prepare(order())
+        assert (caught.value.is_full, caught.value.retry_after_s) == (True, 60.0)
+        await trio.sleep(60)
+    await trio.sleep(600)
+    (fetched,) = await cloud.run(order())
+    assert fetched.counts.shots == 2000
+
+
+async def test_the_calibration_of_a_job_comes_with_its_result(
+    talk: Callable[..., Any], order: Callable[..., Any]
+) -> None:  # P20; the emulated store refuses whoever sends it the token
+    cloud = talk("open-quantum", target=TARGET)
+    (fetched,) = await cloud.run(order())
+    assert fetched.calibration["backend"] == TARGET
+    assert len(fetched.calibration["qubits"]) == 36
+    assert len(fetched.facts["calibration"]) == 16
+
+
+@pytest.mark.parametrize(
+    "fault", [{"status": 403}, {"html": True}, {"torn": True}, {"drop": "midway"}]
+)
+async def test_a_calibration_that_cannot_be_had_spoils_no_result(
+    talk: Callable[..., Any], order: Callable[..., Any], fault: dict[str, Any]
+) -> None:  # P20
+    cloud = talk("open-quantum", target=TARGET)
+    cloud.set_faults(requests=[{"path": "/blob/calibration/*", **fault}])
+    (fetched,) = await cloud.run(order())
+    assert fetched.counts.shots == 2000
+    assert fetched.calibration is None
+    assert fetched.facts["warning"].startswith(f"the calibration of {TARGET} cannot be had: ")
+
+
+async def test_a_calibration_too_large_is_not_read_to_its_end(
+    talk: Callable[..., Any], order: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:  # P20
+    monkeypatch.setattr(driver, "MOST_CALIBRATION_BYTES", 1000)
+    (fetched,) = await talk("open-quantum", target=TARGET).run(order())
+    assert "over 1000 bytes" in fetched.facts["warning"]
 
 
 async def test_a_wrong_secret_is_a_matter_of_credentials(talk: Callable[..., Any]) -> None:
@@ -241,7 +333,7 @@ async def test_what_a_job_is_for_is_checked_against_the_platforms_list(
 ) -> None:
     known = talk("open-quantum", target=TARGET, options={"subcategory": "opt:qaoa"})
     assert (await known.driver.describe()).name == TARGET
-    codes = {row["short_code"] for row in await known.driver.subcategories()}
+    codes = {row["short_code"] for row in await known.driver._platform.subcategories()}
     assert {"opt:qaoa", "oth:oth"} <= codes
     wrong = talk("open-quantum", target=TARGET, options={"subcategory": "opt:qao"})
     with pytest.raises(Refused, match="opt:qaoa"):

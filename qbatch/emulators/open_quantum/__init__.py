@@ -6,8 +6,9 @@ no blanks. Error bodies have ``status_code, message, type, error_code``.
 
 Where the real service is not known, switches of the fault script choose: ``second_create``
 (conflict | duplicate: a job from a used preparation), ``active_limit`` (10), ``credits`` and
-``spark_credits`` of the first organization, ``token_life_s`` (300). A cancelled job is refunded,
-a failed one is not.
+``spark_credits`` of the first organization, ``token_life_s`` (300); ``outages``, a list of objects
+with ``from_s``, ``until_s`` (emulation time; default always), ``backend`` (short code; default all)
+and ``status`` (Offline | Maintenance). A cancelled job is refunded, a failed one is not.
 """
 
 from __future__ import annotations
@@ -74,7 +75,7 @@ class Discovery:
     async def backends(self, request: Request) -> Response:
         wanted = request.query_params.get("provider_id")
         rows = [
-            backend.row(self.queue_depth(backend))
+            self.orders.now(backend).row(self.queue_depth(backend))
             for backend in self.orders.backends
             if wanted in (None, backend.vendor[0], stable_id(f"provider:{backend.vendor[0]}"))
         ]
@@ -84,7 +85,7 @@ class Discovery:
         backend = self.orders.find_backend(request.path_params["id"])
         if backend is None:
             raise Rejected(404, "NOT_FOUND", "no such backend")
-        return JSONResponse(backend.detail(self.queue_depth(backend)))
+        return JSONResponse(self.orders.now(backend).detail(self.queue_depth(backend)))
 
     def queue_depth(self, backend: Backend) -> int:
         return sum(job.facts["preparation"].backend is backend for job in self.orders.active())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import inf
 from typing import Any
 
@@ -132,6 +132,16 @@ class Orders:
         """Return the backend with that UUID or short code."""
         return self._by_name.get(wanted)
 
+    def now(self, backend: Backend) -> Backend:
+        """Return a backend as it is now: in an outage it takes no jobs."""
+        now_s = self.world.clock.now_s()
+        for one in self.switch("outages", ()):
+            is_meant = one.get("backend", backend.short_code) == backend.short_code
+            if is_meant and one.get("from_s", 0.0) <= now_s < one.get("until_s", inf):
+                status = one.get("status", "Offline")
+                return replace(backend, status=status, accepting_jobs=False)
+        return backend
+
     def switch(self, name: str, default: Any) -> Any:
         return self.world.faults.switch(NAME, name, default)
 
@@ -156,7 +166,7 @@ class Orders:
         backend = self.find_backend(asked["backend_class_id"])
         if backend is None:
             raise Rejected(404, "NOT_FOUND", f"no backend {asked['backend_class_id']}")
-        if not backend.accepting_jobs:
+        if not self.now(backend).accepting_jobs:
             raise Rejected(409, "RESOURCE_NOT_ACTIVE", f"{backend.short_code} takes no jobs now")
         category = find_subcategory(asked.get("job_subcategory_id") or "oth:oth")
         if category is None:

@@ -286,6 +286,7 @@ class Wire:
         deadline_s: float | None = None,
         is_secret: bool = False,
         is_bare: bool = False,
+        max_bytes: int | None = None,
     ) -> Reply:
         """Send one request and read its whole answer, whatever its status.
 
@@ -300,6 +301,7 @@ class Wire:
             deadline_s: None: the wire's.
             is_secret: The answer brings a new secret, and is never shown.
             is_bare: It carries no credential: whoever has its URL may ask. It may go to any host.
+            max_bytes: Of its answer; None: the wire's.
 
         Raises:
             CredentialsError: A header holds a character that no header can.
@@ -315,7 +317,7 @@ class Wire:
         limit_s = self.deadline_s if deadline_s is None else deadline_s
         try:
             with trio.fail_after(limit_s):
-                return await self._exchange(request, asked, is_secret)
+                return await self._exchange(request, asked, is_secret, max_bytes or self.max_bytes)
         except trio.TooSlowError as error:
             raise Unavailable(
                 f"{self.provider}: {asked}: no complete answer within {limit_s:g} s"
@@ -389,20 +391,22 @@ class Wire:
             raise Misspoke(f"{self.provider}: {method}: an address that is none") from error
         return request, asked
 
-    async def _exchange(self, request: httpx.Request, asked: str, is_secret: bool) -> Reply:
+    async def _exchange(
+        self, request: httpx.Request, asked: str, is_secret: bool, max_bytes: int
+    ) -> Reply:
         if FUSE is not None:
             FUSE()
             request.extensions = {**request.extensions, "trace": _trace}
         response = await self._transport.handle_async_request(request)
         try:
-            content, received = await read_body(response, self.max_bytes)
+            content, received = await read_body(response, max_bytes)
         finally:
             await response.aclose()
         if FUSE is not None:
             FUSE()
         if content is None:
             raise Misspoke(
-                f"{self.provider}: {asked}: the answer is over {self.max_bytes} bytes, or "
+                f"{self.provider}: {asked}: the answer is over {max_bytes} bytes, or "
                 f"unpacks to far more than the {received} that came"
             )
         headers = {name.lower(): value for name, value in response.headers.items()}

@@ -11,12 +11,17 @@ The protocol, as its official clients speak it:
 * A quote is a list of plans with priorities; the price is ``price + price_increase``. ``auto``
   takes the lowest total; a tie goes to the lower plan price, then to the first in the quote.
 * Jobs belong to an organization, whose every member sees them: it is the account.
+* A backend may be Offline or in Maintenance, or Online and take no jobs: that is waited for
+  before anything is prepared there. Between preparation and purchase nobody looks again; what the
+  platform then answers is not documented, so it is looked for as a lost answer is.
 * At most 10 active jobs per organization: 409 with type ``JOB_LIMIT_REACHED``. 409 has other
   meanings: only ``type`` tells them apart.
 * A QPU takes its supported operations only, one qubit register, and no gate definitions: programs
   are translated to those operations here, which changes no result.
 * Counts are flat, bitstring -> count; rightmost character = classical bit 0 over all registers in
   order of declaration; leading zeros may be missing.
+* ``calibration_data_url`` comes with a completed job. What stands there is not documented: any
+  JSON is kept as it is, the newest with the target, its digest with each result.
 * There is no idempotency key. A lost answer to ``POST /v1/jobs`` is looked up by the job's name,
   which we make unique, and confirmed by its preparation id. Five looks over a minute that find
   nothing prove nothing: the job is held.
@@ -33,13 +38,15 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from functools import partial
+from hashlib import sha256
 from typing import Any
 from urllib.parse import quote
 
 from qbatch.circuit import Fit, program_text
-from qbatch.errors import CircuitError, Misspoke, Refused, Unavailable, Unfit
+from qbatch.errors import CircuitError, Misspoke, ProviderError, Refused, Unavailable
 from qbatch.manifest.models import Backend, Transpile
 from qbatch.providers import (
+    ENDS,
     Answer,
     Batch,
     Cancelled,
@@ -60,32 +67,29 @@ from qbatch.providers import (
 )
 from qbatch.providers.kit.accounts import named
 from qbatch.providers.kit.asking import ask_all
-from qbatch.providers.kit.bearer import Bearer
-from qbatch.providers.kit.credentials import Secret
 from qbatch.providers.kit.permission import Vendor
 from qbatch.providers.kit.proofs import refusal
-from qbatch.providers.kit.targets import few, no_target
 from qbatch.providers.kit.untrusted import (
-    MOST_NAMES,
     amount,
     record,
-    records,
     said,
     whole,
     word,
 )
-from qbatch.providers.kit.wire import Reply, open_wire
+from qbatch.providers.kit.wire import Reply
 from qbatch.providers.open_quantum.account import (
     CREDENTIAL_VARIABLES,
     URL_VARIABLES,
-    find_services,
-    open_account,
     read_account,
 )
+from qbatch.providers.open_quantum.jobs import Jobs
 from qbatch.providers.open_quantum.options import ANY_SUBCATEGORY, Options
+from qbatch.providers.open_quantum.platform import Platform
 from qbatch.providers.open_quantum.replies import (
     NOT_BOUGHT,
     choose,
+    closed,
+    code_of,
     expect,
     find_basis,
     id_of,
@@ -98,6 +102,12 @@ VENDOR = Vendor(("openquantum.com",), URL_VARIABLES, CREDENTIAL_VARIABLES)
 
 #: Active jobs per organization, as documented.
 MOST_ACTIVE = 10
+
+#: Of one calibration; it is kept with the run.
+MOST_CALIBRATION_BYTES = 4 * 2**20
+
+#: A backend that takes no jobs is asked again after so long, seconds.
+OFFLINE_S = 60.0
 
 #: A job whose creation was not confirmed is looked for so long, and so often, seconds.
 LAG_S, LOOK_S = 48.0, 12.0
@@ -127,12 +137,15 @@ class OpenQuantum:
         self._environ = surroundings.environ
         self._run_id = surroundings.run_id
         self._pointer = backend.credentials
-        self._services = find_services(backend.url, self._environ)
-        self._wire = open_wire("open-quantum", surroundings)
+        self._platform = Platform(backend, self._options.organization, surroundings)
         self._transpile = backend.transpile or Transpile()
+        #: Jobs that ended, of which the list did not tell the cost yet.
+        self._uncharged: set[str] = set()
+        #: As the platform knows the backend, once it was looked up.
+        self._code = ""
+        #: What it says where it takes no jobs; "" where it does, as far as is known.
+        self._closed = ""
         self._basis: tuple[str, ...] = ()
-        self._account: Bearer | None = None
-        self._organization: str | None = None
 
     # -- conversation ---------------------------------------------------------------------------
 
@@ -143,13 +156,20 @@ class OpenQuantum:
             Refused: No such backend or subcategory (with the nearest codes), or no organization to
                 bill.
         """
-        row = await self._find_backend()
+        row = await self._look_up()
         if self._options.subcategory != ANY_SUBCATEGORY:
-            await self._check_subcategory()
+            await self._platform.check_subcategory(self._options.subcategory)
         detail = await self._details(row)
-        balance = {"balance": await self._balance()}
+        balance = {"balance": await self._platform.balance()}
         target = self._target(row, detail)
+        self._basis = find_basis(record(detail.get("constraint_data")))
         return replace(target, facts={**target.facts, **balance})
+
+    async def _look_up(self) -> Mapping[str, Any]:
+        row = await self._platform.find_backend(self._wanted)
+        self._code = code_of(row)
+        self._closed = closed(row)
+        return row
 
     async def list_targets(self) -> Sequence[Target]:
         """List the backend classes of the platform, each with its limits."""
@@ -160,7 +180,9 @@ class OpenQuantum:
             except (Refused, Misspoke):
                 return self._target(row, {})
 
-        found, failures = await ask_all([partial(ask, row) for row in await self.backends()])
+        found, failures = await ask_all(
+            [partial(ask, row) for row in await self._platform.backends()]
+        )
         if failures:
             raise failures[0]
         return found
@@ -177,25 +199,25 @@ class OpenQuantum:
         return secret.source
 
     def base_urls(self) -> Sequence[str]:
-        services = self._services
+        services = self._platform.services
         return (services.identity, services.management, services.scheduler)
 
     def account(self) -> str:
         """Name the organization, which pays and owns whoever of it asks."""
-        assert self._organization is not None, "`describe` has found it"
-        return named(self._services.scheduler, f"organization {self._organization}")
+        organization = self._platform.organization
+        assert organization is not None, "`describe` has found it"
+        return named(self._platform.services.scheduler, f"organization {organization}")
 
     async def _details(self, row: Mapping[str, Any]) -> Mapping[str, Any]:
-        path = f"backends/classes/{quote(self._code(row), safe=':')}"
-        return (await self._ask("GET", self._sched(path))).object()
+        path = f"backends/classes/{quote(code_of(row), safe=':')}"
+        return (await self._platform.ask("GET", path)).object()
 
     def _target(self, row: Mapping[str, Any], detail: Mapping[str, Any]) -> Target:
         constraints = record(detail.get("constraint_data"))
         limits = record(constraints.get("limits"))
-        self._basis = find_basis(constraints)
         status = row.get("status")
         return Target(
-            name=self._code(row),
+            name=code_of(row),
             num_qubits=whole(limits.get("max_qubits_per_job"))
             or whole(constraints.get("n_qubits")),
             min_shots=whole(limits.get("min_shots")) or 1,
@@ -204,7 +226,7 @@ class OpenQuantum:
             in_flight=MOST_ACTIVE,
             poll_s=(2.0, 60.0),
             price=Price(unit="credits", quoted=True, source="quoted by the platform for each job"),
-            online=row.get("accepting_jobs") is not False and status in (None, "Online"),
+            online=not closed(row),
             queue_depth=whole(row.get("queue_depth")) or 0,
             facts={
                 "constraints": constraints,
@@ -235,9 +257,12 @@ class OpenQuantum:
         if "plan_id" in memo:
             return Prepared(memo, quotes={batch.orders[0].id: memo["credits"]})
         if "preparation_id" not in memo:
+            if not self._code:
+                await self.describe()
+            await self._wait_for_backend()
             return Prepared(await self._begin(batch), ready=False, again_s=0.5)
-        url = self._sched(f"jobs/prepare/{memo['preparation_id']}")
-        reply = await self._send("GET", url)
+        url = f"jobs/prepare/{memo['preparation_id']}"
+        reply = await self._platform.send("GET", url)
         if reply.status in (404, 425):  # known to appear late
             return Prepared(memo, ready=False, again_s=2.0)
         expect(reply)
@@ -258,20 +283,34 @@ class OpenQuantum:
         }
         return Prepared({**memo, **chosen}, quotes={batch.orders[0].id: choice.total})
 
+    async def _wait_for_backend(self) -> None:
+        """See that a backend that was offline, or in maintenance, takes jobs by now."""
+        if not self._closed:
+            return
+        await self._look_up()
+        if self._closed:
+            raise Unavailable(
+                f"open-quantum: {self._code} is {self._closed}",
+                retry_after_s=OFFLINE_S,
+                is_full=True,
+            )
+
     async def _begin(self, batch: Batch) -> Mapping[str, Any]:
         (order,) = batch.orders
-        ticket = (await self._ask("POST", self._sched("jobs/upload"))).object()
+        ticket = (await self._platform.ask("POST", "jobs/upload")).object()
         try:
             program = self.program(order).encode()
         except CircuitError as error:
             raise Refused(f"open-quantum: {error}") from error
-        put = await self._wire.send("PUT", url_of(ticket, "url"), content=program, is_bare=True)
+        put = await self._platform.wire.send(
+            "PUT", url_of(ticket, "url"), content=program, is_bare=True
+        )
         if not put.is_success:
             raise put.failure("the upload was not taken")
         name = self._job_name(batch)
         preparation = {
-            "organization_id": await self._organization_id(),
-            "backend_class_id": self._wanted,
+            "organization_id": await self._platform.organization_id(),
+            "backend_class_id": self._code,
             "name": name,
             "upload_endpoint_id": id_of(ticket),
             "job_subcategory_id": self._options.subcategory,
@@ -280,7 +319,12 @@ class OpenQuantum:
             "submitted_with": "qbatch",
             "input_format": "qasm",
         }
-        answer = (await self._ask("POST", self._sched("jobs/prepare"), json=preparation)).object()
+        reply = await self._platform.send("POST", "jobs/prepare", json=preparation)
+        if read_error(reply)[0] == "RESOURCE_NOT_ACTIVE":  # of what, only the list tells
+            self._closed = "not active"
+            await self._wait_for_backend()
+        expect(reply)
+        answer = reply.object()
         return {
             "name": name,
             "organization_id": preparation["organization_id"],
@@ -311,7 +355,7 @@ class OpenQuantum:
         return Intent(key=memo["name"], body=json.dumps(body, separators=(",", ":")).encode())
 
     async def submit(self, batch: Batch, intent: Intent) -> Sequence[Answer]:
-        reply = await self._send("POST", self._sched("jobs"), content=intent.body)
+        reply = await self._platform.send("POST", "jobs", content=intent.body)
         kind, words = read_error(reply)
         if reply.status == 409 and kind == "JOB_LIMIT_REACHED":
             raise Unavailable(f"open-quantum: {words}", retry_after_s=15.0, is_full=True)
@@ -329,10 +373,10 @@ class OpenQuantum:
             return await self.poll([batch])
         named = [row async for row in self._rows(batch) if row.get("name") == intent.key]
         for row in named:
-            reply = await self._ask("GET", self._sched(f"jobs/{id_of(row)}"))
+            reply = await self._platform.ask("GET", f"jobs/{id_of(row)}")
             job = reply.object()
             if job.get("job_preparation_id") == memo["preparation_id"]:
-                return [self._answer(order, job, reply)]
+                return [self._answer(order, job, reply, row)]
         advice = (
             f"look for a job named {intent.key} in organization {memo['organization_id']} "
             f"(preparation {memo['preparation_id']}); the job list did not show it for {LAG_S:g} s"
@@ -345,8 +389,8 @@ class OpenQuantum:
         async with aclosing(self._rows(batch)) as rows:
             async for row in rows:
                 if row.get("name") == name:
-                    reply = await self._ask("GET", self._sched(f"jobs/{id_of(row)}"))
-                    return [self._answer(order, reply.object(), reply)]
+                    reply = await self._platform.ask("GET", f"jobs/{id_of(row)}")
+                    return [self._answer(order, reply.object(), reply, row)]
         return ()
 
     async def poll(self, batches: Sequence[Batch]) -> Sequence[Answer]:
@@ -361,7 +405,7 @@ class OpenQuantum:
                 if not waiting:
                     break
         for job_id, batch in waiting.items():
-            reply = await self._send("GET", self._sched(f"jobs/{job_id}"))
+            reply = await self._platform.send("GET", f"jobs/{job_id}")
             if reply.status == 404:
                 error = f"Open Quantum does not have job {job_id}, or not any more"
                 key = batch.orders[0].id
@@ -374,18 +418,16 @@ class OpenQuantum:
     async def _news(self, batch: Batch, row: Mapping[str, Any]) -> Answer:
         status = word(row.get("status"))
         kind = WORDS.get(status.lower(), Strange)
-        used = amount(row.get("credits_used"))
         if kind not in (Failed, Cancelled):
-            cost = used if kind is Done else None
-            return kind(batch.orders[0].id, status, str(row["id"]), cost=cost)
-        reply = await self._ask("GET", self._sched(f"jobs/{row['id']}"))  # it has the reason
-        return replace(self._answer(batch.orders[0], reply.object(), reply), cost=used)
+            return kind(batch.orders[0].id, status, str(row["id"]), cost=_cost(row, kind))
+        reply = await self._platform.ask("GET", f"jobs/{row['id']}")  # it has the reason
+        return self._answer(batch.orders[0], reply.object(), reply, row)
 
     async def fetch(self, batch: Batch, job_ids: Sequence[str]) -> Sequence[Fetched]:
         (order,) = batch.orders
-        job = (await self._ask("GET", self._sched(f"jobs/{self._job_id(batch)}"))).object()
+        job = (await self._platform.ask("GET", f"jobs/{self._job_id(batch)}")).object()
         url = url_of(job, "output_data_url")
-        reply = await self._wire.send("GET", url, is_bare=True)
+        reply = await self._platform.wire.send("GET", url, is_bare=True)
         if not reply.is_success:  # presigned URLs end; the next try reads a fresh one
             raise Unavailable(f"open-quantum: {order.name}: the result answered {reply.status}")
         facts = {
@@ -395,109 +437,62 @@ class OpenQuantum:
         }
         facts["chosen"] = batch.composite.memo.get("chosen")
         counts = read_output(reply.object(), order)
-        return [Fetched(order.id, counts, raw=reply.kept, facts=facts)]
+        calibration, told = await self._calibration(job)
+        return [
+            Fetched(order.id, counts, raw=reply.kept, facts=facts | told, calibration=calibration)
+        ]
+
+    async def _calibration(self, job: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
+        """Read the calibration a job was run with, and what its result says of that.
+
+        A result is good without it, so what keeps it away is a warning.
+        """
+        if job.get("calibration_data_url") is None:
+            return None, {}
+        try:
+            url = url_of(job, "calibration_data_url")
+            wire = self._platform.wire
+            reply = await wire.send("GET", url, is_bare=True, max_bytes=MOST_CALIBRATION_BYTES)
+            if not reply.is_success:
+                raise reply.failure()
+            calibration = json.loads(reply.kept)
+        except (ProviderError, ValueError) as error:
+            return None, {"warning": f"the calibration of {self._wanted} cannot be had: {error}"}
+        digest = sha256(json.dumps(calibration, sort_keys=True).encode()).hexdigest()
+        return calibration, {"calibration": digest[:16]}
 
     async def cancel(self, batch: Batch, job_ids: Sequence[str]) -> Sequence[Answer]:
         job_id = self._job_id(batch)
-        reply = await self._send("DELETE", self._sched(f"jobs/{job_id}"))
+        reply = await self._platform.send("DELETE", f"jobs/{job_id}")
         if reply.status != 409:  # not cancelable any more: its state says why
             expect(reply)
-        reply = await self._ask("GET", self._sched(f"jobs/{job_id}"))
-        return [self._answer(batch.orders[0], reply.object(), reply)]
+        return await self.poll([batch])  # the list alone tells what a job cost
 
     async def release(self, batch: Batch) -> Mapping[str, float]:
-        """The platform holds nothing for us once a job has ended."""
+        """Ask what a job cost that ended without a word on it; else there is nothing to do."""
+        job_id = self._job_id(batch)
+        if job_id not in self._uncharged:
+            return {}
+        self._uncharged.discard(job_id)
+        async with aclosing(self._rows(batch)) as rows:
+            async for row in rows:
+                kind = WORDS.get(word(row.get("status")).lower(), Strange)
+                if row.get("id") == job_id and (cost := _cost(row, kind)) is not None:
+                    return {batch.orders[0].id: cost}
         return {}
 
     async def aclose(self) -> None:
-        await self._wire.aclose()
+        await self._platform.wire.aclose()
 
-    # -- lists ----------------------------------------------------------------------------------
+    def jobs_at_cloud(self) -> Jobs:
+        """Return the jobs of the organization, whoever made them."""
+        return Jobs(self._platform, WORDS)
 
-    async def backends(self) -> Sequence[Mapping[str, Any]]:
-        """List all backend classes of the platform."""
-        url = f"{self._services.management}/v1/backends/classes"
-        return [row async for row in self._pages(url, "backend_classes")]
-
-    async def subcategories(self) -> Sequence[Mapping[str, Any]]:
-        """List what jobs can be for: the subcategories of all categories of the platform."""
-        found: list[Mapping[str, Any]] = []
-        async for category in self._pages(self._sched("jobs/categories"), "categories"):
-            path = f"jobs/categories/{quote(id_of(category))}/subcategories"
-            found += [row async for row in self._pages(self._sched(path), "categories")]
-        return found
-
-    async def _check_subcategory(self) -> None:
-        wanted = self._options.subcategory
-        rows = await self.subcategories()
-        if any(wanted in (row.get("short_code"), row.get("id")) for row in rows):
-            return
-        codes = [self._code(row) for row in rows]
-        raise Unfit(
-            f"open-quantum: {wanted!r} is no subcategory; write options: {{subcategory: …}}, "
-            f"such as {' or '.join(few(wanted, codes))}"
-        )
-
-    async def _find_backend(self) -> Mapping[str, Any]:
-        rows = await self.backends()
-        for row in rows:
-            names = (row.get("short_code"), row.get("id"), row.get("name"))
-            if self._wanted and self._wanted in names:
-                return row
-        codes = [self._code(row) for row in rows]
-        raise no_target("open-quantum", self._wanted, codes, noun="backend")
-
-    @staticmethod
-    def _code(row: Mapping[str, Any]) -> str:
-        return word(row.get("short_code")) or id_of(row)
-
-    async def _organization_id(self) -> str:
-        if self._organization is None:
-            wanted = self._options.organization or self._environ.get("OPENQUANTUM_ORGANIZATION_ID")
-            url = f"{self._services.management}/v1/users/organizations"
-            rows = [row async for row in self._pages(url, "organizations")]
-            fitting = [row for row in rows if wanted in (None, row.get("id"), row.get("name"))]
-            if len(fitting) != 1:
-                told = (f"{word(row.get('name'))} ({word(row.get('id'))})" for row in rows)
-                names = ", ".join(list(told)[:MOST_NAMES])
-                raise Unfit(
-                    f"open-quantum: whose credits are spent? write options: {{organization: …}}, "
-                    f"one of: {names or 'none, the account belongs to no organization'}"
-                )
-            self._organization = id_of(fitting[0])
-        return self._organization
-
-    async def _balance(self) -> Any:
-        organization = await self._organization_id()
-        url = f"{self._services.management}/v1/organizations/{organization}/transactions/balance"
-        return (await self._ask("GET", url)).object()
+    # -- jobs -----------------------------------------------------------------------------------
 
     def _rows(self, batch: Batch) -> AsyncGenerator[Mapping[str, Any], None]:
         """Walk the job list of the organization that pays for `batch`."""
-        organization = batch.composite.memo["organization_id"]
-        return self._pages(self._sched(f"organizations/{organization}/jobs"), "jobs")
-
-    async def _pages(self, url: str, key: str) -> AsyncGenerator[Mapping[str, Any], None]:
-        """Walk a list over all its pages."""
-        cursor: str | None = None
-        for _ in range(10_000):
-            params: dict[str, str | int] = {"limit": 50} | ({"cursor": cursor} if cursor else {})
-            answer = (await self._ask("GET", url, params=params)).object()
-            if not isinstance(answer.get(key), list):
-                raise Misspoke(f"open-quantum: GET {url}: no list of {key}: {answer!r:.120}")
-            for row in records(answer[key]):
-                yield row
-            before, cursor = cursor, record(answer.get("pagination")).get("next_cursor")
-            if not cursor:
-                return
-            if not isinstance(cursor, str) or cursor == before:
-                break
-        raise Misspoke(f"open-quantum: the list {key} has no end")
-
-    # -- requests -------------------------------------------------------------------------------
-
-    def _sched(self, path: str) -> str:
-        return f"{self._services.scheduler}/v1/{path}"
+        return self._platform.jobs(batch.composite.memo["organization_id"])
 
     def _job_name(self, batch: Batch) -> str:
         """Name a job uniquely over all runs, so that it can be found again."""
@@ -509,33 +504,36 @@ class OpenQuantum:
         assert job_id is not None, "the executor asks only about jobs that were taken"
         return job_id
 
-    def _answer(self, order: Order, job: Mapping[str, Any], reply: Reply) -> Answer:
+    def _answer(
+        self,
+        order: Order,
+        job: Mapping[str, Any],
+        reply: Reply,
+        row: Mapping[str, Any] | None = None,
+    ) -> Answer:
+        """Say what a job's record says; its row of the list, if at hand, says what it cost."""
         status = word(job.get("status"))
         kind = WORDS.get(status.lower(), Strange)
         is_lost = kind in (Failed, Cancelled)
         error = (said(job.get("message")) or "no reason given") if is_lost else ""
-        return kind(order.id, status, id_of(job), error=error, raw=reply.kept)
-
-    async def _ask(self, method: str, url: str, **request: Any) -> Reply:
-        reply = await self._send(method, url, **request)
-        expect(reply)
-        return reply
-
-    async def _send(self, method: str, url: str, **request: Any) -> Reply:
-        if self._account is None:
-            self._account = open_account(self._services, self._pointer, self._environ, self._wire)
-        return await self._account.send(lambda token: self._send_as(token, method, url, **request))
-
-    async def _send_as(self, token: Secret, method: str, url: str, **request: Any) -> Reply:
-        headers = {"authorization": f"Bearer {self._wire.reveal(token)}"}
-        if "content" in request:
-            headers["content-type"] = "application/json"
-        return await self._wire.send(method, url, headers=headers, **request)
+        cost = _cost(row or {}, kind)
+        if is_lost and cost is None:
+            self._uncharged.add(id_of(job))
+        return kind(order.id, status, id_of(job), error=error, cost=cost, raw=reply.kept)
 
 
 def open_driver(backend: Backend, *, name: str, surroundings: Surroundings) -> OpenQuantum:
     """Make the driver of an ``open-quantum`` backend."""
     return OpenQuantum(name, backend, surroundings)
+
+
+def _cost(row: Mapping[str, Any], kind: type[Answer]) -> float | None:
+    """Return what a job was charged that ended so; None: not told, or told before its end.
+
+    A row that lags tells what the job was to cost, not what is left of it.
+    """
+    is_up_to_date = WORDS.get(word(row.get("status")).lower()) is kind
+    return amount(row.get("credits_used")) if is_up_to_date and kind in ENDS else None
 
 
 def _words(value: Any) -> list[str]:

@@ -127,14 +127,18 @@ NOT_BOUGHT: Proofs = {
 
 
 def read_error(reply: Reply) -> tuple[str, str]:
-    """Return an error body's machine word and its text; ("", "") where there is none."""
+    """Return an error body's machine word and its text; ("", "") where there is none.
+
+    The text ends with the id of the request, which the platform's support asks for.
+    """
     if reply.is_success:
         return "", ""
     try:
         body = reply.object()
     except Misspoke:
         return "", ""
-    return word(body.get("type")), said(body.get("message"))
+    request = f" (request {told})" if (told := said(body.get("error_code"))) else ""
+    return word(body.get("type")), f"{said(body.get('message'))}{request}".strip()
 
 
 def expect(reply: Reply) -> None:
@@ -150,6 +154,19 @@ def id_of(row: Mapping[str, Any]) -> str:
     if value is None:
         raise Misspoke(f"open-quantum: an answer without an id: {said(dict(row), 200)}")
     return value
+
+
+def code_of(row: Mapping[str, Any]) -> str:
+    """Return a row's short code, by which people know it, or its id."""
+    return word(row.get("short_code")) or id_of(row)
+
+
+def closed(row: Mapping[str, Any]) -> str:
+    """Say in the platform's words why a backend class takes no jobs now; "": it takes them."""
+    status = word(row.get("status")) or "Online"
+    if status != "Online":
+        return status
+    return "Online and accepts no jobs" if row.get("accepting_jobs") is False else ""
 
 
 def url_of(row: Mapping[str, Any], key: str) -> str:
