@@ -50,7 +50,7 @@ class Watcher:
         numbers = {
             "done before": event.kept,
             "still in flight": event.resumed,
-            "earlier ones kept that the manifest no longer asks for": event.removed,
+            "earlier ones kept that are no part of this plan, nor of its report": event.removed,
         }
         parts = [f"{whole(number)} {said}" for said, number in numbers.items() if number]
         if parts:

@@ -38,7 +38,7 @@ class Options:
     """What a run takes beside its manifest.
 
     Attributes:
-        out: The run folder; None: ``runs/NAME`` under the current folder.
+        out: The run folder; None: ``runs/NAME`` under the project's root, the manifest's own.
         fresh: Set the old run folder aside and begin anew.
         only: "failed": only points that failed or were cancelled; "missing": only those never
             run; None: both.

@@ -56,7 +56,7 @@ from qbatch.plan.pinning.revision import revision_of
 from qbatch.plan.pricing.limits import check_units, dump_limits, limits_of
 from qbatch.providers import Driver, Surroundings, Target
 from qbatch.providers.kit.shared_rates import state_folder
-from qbatch.snapshot import Run, Snapshot, holder_of, set_aside
+from qbatch.snapshot import Run, Snapshot, check_owner, holder_of, run_folder_of, set_aside
 
 Work = Callable[[], Awaitable[Run]]
 
@@ -91,7 +91,7 @@ def run(manifest: Manifest | str | Path, options: Options) -> Run:
         TypeError: There is no such option, or the manifest is none.
         SourceErrors: The manifest or a circuit is wrong: all mistakes at once.
         ProviderError: A provider cannot be reached, or refuses the credentials.
-        SnapshotError: The run folder cannot be used.
+        SnapshotError: The run folder cannot be used, or is another manifest's.
         NotApproved: It would cost, and `approve` did not agree to that; nothing was bought.
         ConsentError: It would cost more than a limit allows; nothing was bought.
         OverBudget: A limit was reached before all was bought; its `run` has what there is.
@@ -201,7 +201,8 @@ async def run_async_with(source: Manifest | str | Path, options: Options) -> Run
     ensure_descriptors()
     plan = options.plan or _expand(source, options)
     manifest = plan.manifest
-    folder = Path(options.out) if options.out is not None else Path("runs") / manifest.name
+    folder = Path(options.out) if options.out is not None else run_folder_of(manifest)
+    check_owner(folder, manifest)
     holder = holder_of(folder)
     if holder is not None:
         raise RunLockedError(holder)
