@@ -21,6 +21,7 @@ The tree answers the caller's question "what can I do about it?":
     ├── SnapshotError      the run folder cannot be used
     │   ├── RunLockedError another runner holds it
     │   └── UnwritableError a file made of it cannot be written
+    ├── PointsFailed       points have no result, and `raise_for_error` was asked
     ├── ConsentError       nothing is spent or run without the person's word
     │   ├── NotApproved    it would cost, and nobody agreed to that
     │   └── OverBudget     a limit was reached before all was bought
@@ -195,6 +196,27 @@ class UnwritableError(SnapshotError):
     def __init__(self, problem: str, remedy: str) -> None:
         super().__init__(f"{problem}; {remedy}")
         self.problem = problem
+
+
+class PointsFailed(QbatchError):
+    """Points of a run failed, were cancelled or are held.
+
+    Args:
+        run: Name of the run.
+        num_points: Of the run.
+        points: These points, in plan order: each has `name`, `state` and `error`.
+    """
+
+    #: So many are named in the text.
+    NAMED = 20
+
+    def __init__(self, run: str, num_points: int, points: Sequence[Any]) -> None:
+        told = [f"  {one.name}: {one.state}: {one.error or 'no reason given'}" for one in points]
+        more = len(told) - self.NAMED
+        lines = told[: self.NAMED] + ([f"  and {more} more"] if more > 0 else [])
+        head = f"{run}: {len(told)} of {num_points} points came to nothing:"
+        super().__init__("\n".join([head, *lines]))
+        self.points = tuple(points)
 
 
 class ConsentError(QbatchError):

@@ -78,8 +78,8 @@ def _show(teller: Teller, offer: Offer) -> None:
     for notice in (*short, *notices(plan, targets)):
         teller.said(notice)
     if offer.costs:
-        points = sum(each.points for each in summary.backends if each.backend in offer.paid)
-        if offer.left.points < points:
+        shots = sum(each.shots for each in summary.backends if each.backend in offer.paid)
+        if offer.left.shots != shots:
             teller.said(f"of that is left to buy: {headline('', offer.left)}")
 
 

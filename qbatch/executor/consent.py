@@ -101,7 +101,7 @@ def offer_of(
         targets=targets,
         drivers=drivers,
         only=only,
-        pieces_of=pieces_of(jobs, WANTED[settings.only]),
+        pieces_of=pieces_of(jobs, targets, WANTED[settings.only]),
         limits=settings.limits,
         spent=spent,
         rates=settings.rates,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from qbatch.errors import SnapshotError
 from qbatch.job import JobState
-from qbatch.plan import jobs_in, pieces_of
+from qbatch.plan import jobs_in, states_left
 from qbatch.snapshot import Run
 
 if TYPE_CHECKING:
@@ -75,6 +75,7 @@ def _is_left_to_buy(
     for point, job in known.stored_points():
         if job.state is JobState.SUBMITTING and point.backend in clouds:
             return True  # it is sent again where its cloud does not have it
-    wanted = pieces_of(jobs_in(known), states)
+    jobs = jobs_in(known)
     points = (point for point in plan.bought(only) if point.backend in clouds)
-    return any(True for point in points for _ in wanted(point))
+    left = (states_left(jobs.get(point.id, ()), point.shots) for point in points)
+    return any(not found.isdisjoint(states) for found in left)

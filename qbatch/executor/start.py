@@ -28,16 +28,18 @@ from qbatch.errors import (
     RunLockedError,
     SelectionError,
     SnapshotError,
-    Unavailable,
 )
 from qbatch.executor.consent import agree, limits_agreed, offer_of, read_approval
 from qbatch.executor.copies import refuse_copy
+from qbatch.executor.describing import describe
 from qbatch.executor.descriptors import ensure_descriptors
 from qbatch.executor.engine import WANTED, Settings
-from qbatch.executor.events import Observer, Summary, Warned
+from qbatch.executor.events import Observer, Summary, Waiting, Warned
 from qbatch.executor.execute import Only, collapsed, execute
 from qbatch.executor.options import Options, Refresh, keywords
+from qbatch.executor.retry import Retry
 from qbatch.executor.stop import Stop, signals_raise, signals_to
+from qbatch.executor.waits import Waits
 from qbatch.manifest import Manifest
 from qbatch.manifest.paths import SettingValues, settings_of
 from qbatch.plan import (
@@ -134,7 +136,7 @@ def wait_described(driver: Driver) -> Target:
 
     async def ask() -> Target:
         try:
-            return await _describe(driver, Settings())
+            return await describe(driver, Retry(), Random(0), Waits())
         finally:
             await driver.aclose()
 
@@ -224,7 +226,7 @@ async def run_async_with(source: Manifest | str | Path, options: Options) -> Run
             drivers[name] = driver
         if not options.fresh:
             refuse_copy(folder, plan, drivers, only, WANTED[options.only])
-        targets = priced(await _describe_all(drivers, settings), plan)
+        targets = priced(await _describe_all(drivers, settings, around, options.observer), plan)
         check_targets(plan, targets, drivers)
         check_units(settings.limits, targets, settings.rates)
         before = None if options.fresh else folder
@@ -344,11 +346,15 @@ def _backends(plan: Plan, only: Only | None) -> dict[str, list[SettingValues]]:
     }
 
 
-async def _describe_all(drivers: Mapping[str, Driver], settings: Settings) -> dict[str, Target]:
+async def _describe_all(
+    drivers: Mapping[str, Driver], settings: Settings, around: Surroundings, observer: Observer
+) -> dict[str, Target]:
     targets: dict[str, Target] = {}
 
     async def ask(name: str) -> None:
-        targets[name] = await _describe(drivers[name], settings)
+        waits = Waits(around.now, lambda waits: observer(Waiting(name, waits)))
+        random = Random(settings.seed)
+        targets[name] = await describe(drivers[name], settings.retry, random, waits)
 
     try:
         async with trio.open_nursery() as nursery:
@@ -357,18 +363,6 @@ async def _describe_all(drivers: Mapping[str, Driver], settings: Settings) -> di
     except BaseExceptionGroup as group:
         raise collapsed(group) from None
     return {name: targets[name] for name in drivers}
-
-
-async def _describe(driver: Driver, settings: Settings) -> Target:
-    random, failures = Random(settings.seed), 0
-    while True:
-        try:
-            return await driver.describe()
-        except Unavailable as error:
-            failures += 1
-            if failures >= settings.retry.attempts:
-                raise
-            await trio.sleep(settings.retry.pause_s(failures, random, error.retry_after_s))
 
 
 async def _close(driver: Driver) -> None:

@@ -27,7 +27,7 @@ from qbatch.plan.pricing.summary import Kind, kind_of
 from qbatch.plan.select import select
 
 if TYPE_CHECKING:
-    from qbatch.plan.points import Plan
+    from qbatch.plan.plan import Plan
     from qbatch.providers import Price, Target
 
 FORMAT = 2

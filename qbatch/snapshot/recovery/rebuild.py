@@ -25,7 +25,7 @@ from dataclasses import replace
 from qbatch.job import ID_LOST, IN_FLIGHT, JobState
 from qbatch.purchase import ASKED, TABLE, Event
 from qbatch.snapshot import rows
-from qbatch.snapshot.reading import IDS, PIECES, PLACES, PLAN, POINTS, PURCHASES
+from qbatch.snapshot.reading import BOUNDS, IDS, PIECES, PLACES, PLAN, POINTS, PURCHASES
 from qbatch.snapshot.recovery.tables import Tables
 from qbatch.snapshot.schema import PRISTINE, crc_of, point_from_row, point_values
 
@@ -33,7 +33,8 @@ from qbatch.snapshot.schema import PRISTINE, crc_of, point_from_row, point_value
 _OF_MANIFEST = {"manifest", "manifest_path", "manifest_folder", "overrides"}
 _REWRITTEN = {
     *_OF_MANIFEST,
-    *("name", "axes", "targets", "run_folder", POINTS, PIECES, PLACES, PLAN, PURCHASES, IDS),
+    *("name", "axes", "targets", "run_folder", POINTS, PIECES, PLACES, PLAN),
+    *(PURCHASES, BOUNDS, IDS),
     *("limits", "versions", "selection", "calibrations", "started_at", "finished_at", "created_at"),
 }
 
