@@ -20,7 +20,7 @@ import click
 
 if TYPE_CHECKING:
     from qbatch.cli.board import Board
-    from qbatch.cli.pace import Pace
+    from qbatch.cli.pace import RunPace
     from qbatch.executor import BackendProgress, Cause, OpenWait
 
     Backends = Mapping[str, BackendProgress]
@@ -140,7 +140,7 @@ class LineTeller:
 
     def __init__(self, stream: IO[str]) -> None:
         self._outlet = Outlet(stream)
-        self._pace: Pace | None = None
+        self._pace: RunPace | None = None
         self._next = 0.0
         self._quiet = QUIET_S[0]
         self._name, self._total = "", 0
@@ -149,10 +149,10 @@ class LineTeller:
         self._told_waits: dict[tuple[str, Cause], _ToldWait] = {}
 
     def started(self, name: str, total: int, done: int = 0, ran_s: float = 0.0) -> None:
-        from qbatch.cli.pace import Pace
+        from qbatch.cli.pace import RunPace
 
         now = time.monotonic()
-        self._name, self._total, self._pace = name, total, Pace(total, now - ran_s, done)
+        self._name, self._total, self._pace = name, total, RunPace(total, now - ran_s, done)
         self._next = now + self._quiet
 
     def advanced(
@@ -162,7 +162,7 @@ class LineTeller:
 
         assert self._pace is not None
         now = time.monotonic()
-        pace = self._pace.text(done, now, is_held_up=is_held_up(self._waits))
+        pace = self._pace.text(done, now, backends, is_held_up=is_held_up(self._waits))
         if (done, failed, held) == self._told or (now < self._next and done < self._total):
             return
         self._told = (done, failed, held)

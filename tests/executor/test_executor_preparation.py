@@ -9,7 +9,7 @@ import trio
 from fake_drivers import FakeCloud, plan_of, play, raising
 
 from qbatch.errors import Refused, Unavailable
-from qbatch.executor import Cause, Retry, Stop, Waiting, Warned
+from qbatch.executor import Cause, Retry, Stop, Waiting
 from qbatch.job import JobState
 from qbatch.providers import Batch, Prepared
 from qbatch.snapshot import Run
@@ -46,10 +46,10 @@ def test_what_is_offline_takes_its_jobs_once_it_is_back_and_says_that_it_is_wait
     played = play(tmp_path, plan_of(3, "cloud"), cloud, retry=Retry(attempts=4, patience_s=600.0))
     assert played.summary.states == {JobState.COMPLETED: 3}
     assert played.summary.waits["cloud"][Cause.FULL].seconds > 6000
-    first = next(event for event in played.told(Waiting) if event.waits)
-    assert (first.backend, first.waits[0].cause) == ("cloud", Cause.FULL)
-    assert first.waits[0].why == "fake is Offline"
-    assert not played.told(Warned)
+    (told,) = played.told(Waiting)[0].waits
+    assert (told.cause, told.why, told.since) == (Cause.FULL, "fake is Offline", 1.8e9)
+    assert told.until is not None
+    assert 60 <= told.until - told.since < 61
 
 
 def test_what_stays_offline_is_waited_for_until_the_time_out(tmp_path: Path) -> None:
