@@ -271,8 +271,8 @@ def check_unneeded(
             if owner.is_needed:
                 raise ConsentError(
                     f"{account.name}: job {job.id} is not to be {_DONE[deed]}: {owner.folder} "
-                    f"still needs it for {owner.told_points}; `qbatch cancel {owner.folder}` "
-                    "gives it up"
+                    f"still needs it for {owner.told_points}; `qbatch fetch {owner.folder}` brings "
+                    f"its result home, `qbatch cancel {owner.folder}` gives it up"
                 )
 
 

@@ -137,7 +137,7 @@ def tell_one(account: Account, found: JobInFull, owners: Sequence[Owner], *, as_
         click.echo(json.dumps(facts, ensure_ascii=False))
         return
     job = found.job
-    said = f" ({job.status})" if job.state and job.status != job.state else ""
+    said = f" ({job.status})" if job.state and job.status.lower() != job.state else ""
     click.echo(f"{click.style(job.id, bold=True)} at {account.name}: {told_state(job)}{said}")
     for key in TOLD:
         value = getattr(job, key)

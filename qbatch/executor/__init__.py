@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from qbatch.executor.budget import Excess
+from qbatch.executor.consent import Approve
 from qbatch.executor.engine import Settings
 from qbatch.executor.events import (
     Event,
@@ -23,14 +24,17 @@ from qbatch.executor.retry import Retry
 from qbatch.executor.start import run, run_async, run_with, wait_described
 from qbatch.executor.stop import Stop
 from qbatch.executor.waits import Cause, Wait
+from qbatch.plan.pricing.offer import Offer
 
 __all__ = [
+    "Approve",
     "Cause",
     "Event",
     "Excess",
     "Finished",
     "JobMoved",
     "Observer",
+    "Offer",
     "Options",
     "Progress",
     "Retry",

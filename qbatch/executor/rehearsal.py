@@ -284,6 +284,7 @@ class _Stage:
             plan=self._plan,
             out=folder,
             surroundings=around,
+            approve=True,
             adapt=without_account,
             rehearsal={"queue_s": queue_s},
         )

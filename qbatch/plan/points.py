@@ -169,10 +169,6 @@ class Plan:
         """Return the backend of a layout's points, with what they change of it."""
         return self.manifest.backends[layout.backend].with_settings(layout.settings)
 
-    def setting_key(self, point: SweepPoint) -> str:
-        """Return the key of `setting` for a point of this plan: 16 hex digits."""
-        return point.setting
-
     def setting(self, key: str) -> dict[str, Any]:
         """Return what points share, as it is kept.
 

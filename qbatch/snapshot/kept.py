@@ -9,7 +9,7 @@ import json
 import zlib
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from qbatch.circuit.earlier import doubt
 from qbatch.job import JobState
@@ -25,9 +25,6 @@ from qbatch.snapshot.reading import (
 from qbatch.snapshot.schema import (
     StoredPoint,
 )
-
-if TYPE_CHECKING:
-    pass
 
 
 class Kept(Opened):

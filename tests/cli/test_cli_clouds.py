@@ -162,6 +162,22 @@ def test_backends_lists_the_targets_of_both_clouds_and_the_simulator(
     assert found["local"]
 
 
+def test_backends_tells_features_and_status_of_each_qpu(
+    qbatch: Call, clouds: dict[str, str]
+) -> None:
+    """P23: OQC's features and system status were shown nowhere."""
+    said = qbatch("backends", "--provider", "oqc", "--details")
+    assert said.code == 0
+    told = said.out[said.out.index("oqc: qpu:jp:3:673b1ad43c") :].splitlines()
+    assert "  record.name: OQC Toshiko Tokyo-1" in told
+    assert "  features.Maximum Shots x Repetition Period: 600 seconds" in told
+    assert any(line.startswith("  status.") and "ONLINE" in line for line in told)
+    (cloud,) = qbatch("backends", "--provider", "oqc", "--json").json
+    facts = {target["target"]: target["facts"] for target in cloud["targets"]}
+    assert facts["qpu:uk:2:d865b5a184"]["features"]["simulator"] is True
+    assert facts["qpu:uk:2:0f0f0f0f0f"]["status"]["statuses"][0]["status"] == "OFFLINE"
+
+
 def test_backends_prints_the_calibration_of_a_day(qbatch: Call, clouds: dict[str, str]) -> None:
     said = qbatch("backends", "--calibration", "2026-01-02")
     assert said.code == 0

@@ -153,7 +153,7 @@ def test_what_a_run_here_still_needs_is_left_alone(
         said = qbatch("jobs", "--provider", "scaleway", *deed, "--yes")
         assert said.code == 6
         assert "runs/there still needs it for bell" in said.err
-        assert "`qbatch cancel runs/there`" in said.err
+        assert "`qbatch cancel runs/there` gives it up" in said.err
     entry = ledger("scaleway")[one]
     assert entry["state"] == "queued"
     assert entry["name"].startswith("qbatch-")
@@ -230,3 +230,115 @@ def test_a_cloud_without_a_credential_is_told(
     said = qbatch("jobs", "--provider", "scaleway")
     assert said.code == 7
     assert "QISKIT_SCALEWAY_SECRET_KEY" in said.err
+
+
+# -- the other clouds -------------------------------------------------------------------------
+
+
+def run_at(qbatch: Call, manifest: Path, provider: str, target: str) -> None:
+    """Leave two jobs at a cloud, in runs/there."""
+    path = manifest.with_name("there.yaml")
+    at = f"provider: {provider}, target: {json.dumps(target)}"
+    path.write_text(MANIFEST.replace("provider: scaleway, target: QPU-GARNET-20PQ", at))
+    limit = ["--max-cost", "100credits"] if provider == "open-quantum" else []
+    assert qbatch("run", path, "--detach", "--yes", *limit).code == 9
+
+
+def test_where_there_is_no_list_the_jobs_of_run_folders_are_told(
+    qbatch: Call, clouds: None, manifest: Path, ledger: Callable[..., Any]
+) -> None:
+    run_at(qbatch, manifest, "marqov", "marqov-sim")
+    said = qbatch("jobs", "--provider", "marqov")
+    assert "marqov: Marqov documents no list of jobs; these are those that run folders" in said.err
+    first = qbatch("jobs", "--provider", "marqov", "--most", "1", "--json").json[0]
+    rest = qbatch("jobs", "--provider", "marqov", "--page", first["next"], "--json").json[0]
+    assert {job["id"] for job in (*first["jobs"], *rest["jobs"])} == ids_of()
+    assert ids_of() <= ledger("marqov").keys()
+
+
+def test_ibms_job_of_nobody_here_is_cancelled_then_deleted(
+    qbatch: Call, clouds: None, manifest: Path, tmp_path: Path
+) -> None:
+    run_at(qbatch, manifest, "ibm-direct-access", "emu_5q")
+    (job_id,) = ids_of()
+    at = ["jobs", "--provider", "ibm-direct-access"]
+    assert "runs/there still needs it for bell and 1 more" in qbatch(*at, "--delete", job_id).err
+    Path("runs").rename(tmp_path / "elsewhere")
+    said = qbatch(*at, "--delete", job_id, "--yes")
+    assert said.code == 1
+    assert "--cancel it first" in said.err
+    assert qbatch(*at, "--cancel", job_id, "--yes").code == 0
+    assert qbatch(*at, "--delete", job_id, "--yes").out == f"ibm-direct-access: {job_id}: gone\n"
+    assert job_id not in {job["id"] for job in listed(qbatch(*at, "--json"))}
+    assert qbatch(*at, "--show", job_id).code == 2
+
+
+@pytest.mark.parametrize(
+    ("provider", "target"), [("oqc", "qpu:uk:1:12345"), ("open-quantum", "ionq:forte-1")]
+)
+def test_other_lists_mark_the_jobs_of_run_folders(
+    qbatch: Call, clouds: None, manifest: Path, provider: str, target: str
+) -> None:
+    run_at(qbatch, manifest, provider, target)
+    jobs = listed(qbatch("jobs", "--provider", provider, "--json"))
+    assert {job["id"] for job in jobs if job["runs"]} == ids_of()
+    refused = qbatch("jobs", "--provider", provider, "--session", "s")
+    assert refused.code == 2
+    assert f"{provider}: its jobs cannot be sifted by --session; by --state" in refused.err
+
+
+def test_every_cloud_with_a_credential_is_listed(qbatch: Call, there: Path) -> None:
+    said = qbatch("jobs", "--json")
+    assert said.code == 0
+    assert {cloud["provider"] for cloud in said.json} == {
+        "scaleway", "oqc", "open-quantum", "marqov", "ibm-direct-access",
+    }  # fmt: skip
+    assert all(cloud["error"] is None for cloud in said.json)
+
+
+# -- doubles ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def faults(served: dict[str, str]) -> Iterator[Callable[..., None]]:
+    """Replace the fault script; all is well again after the test."""
+    origin = served["QBATCH_OQC_URL"].rpartition("/")[0]
+
+    def put(**script: Any) -> None:
+        body = json.dumps(script).encode()
+        request = urllib.request.Request(f"{origin}/-/faults", body, method="PUT")
+        with urllib.request.urlopen(request):
+            pass
+
+    yield put
+    put()
+
+
+def test_a_job_that_was_delivered_twice_is_told_priced_and_can_be_cancelled(
+    qbatch: Call,
+    clouds: None,
+    manifest: Path,
+    faults: Callable[..., None],
+    ledger: Callable[..., Any],
+) -> None:
+    path = manifest.with_name("there.yaml")
+    path.write_text(MANIFEST)
+    faults(requests=[{"method": "POST", "path": "*/jobs", "nth": 1, "again_s": 0}])
+    assert qbatch("run", path, "--detach", "--yes").code == 9
+    run = ["jobs", "--provider", "scaleway", "--tag", tag_of()]
+    jobs = listed(qbatch(*run, "--json"))
+    doubles = [job for job in jobs if any(each["double"] for each in job["runs"])]
+    assert len(jobs) == 3
+    (double,) = doubles
+    assert double["id"] not in ids_of()
+    assert double["name"] in {job["name"] for job in jobs if job["id"] in ids_of()}
+    said = qbatch(*run)
+    assert (
+        f"scaleway: job {double['id']} is a second job under the name of bell of runs/there; "
+        "not in its ledger"
+    ) in said.err
+    assert f"`qbatch jobs --provider scaleway --cancel {double['id']}` stops it" in said.err
+    assert qbatch("jobs", "--provider", "scaleway", "--cancel", double["id"], "-y").code == 0
+    states = {id_: ledger("scaleway")[id_]["state"] for id_ in (*ids_of(), double["id"])}
+    assert states.pop(double["id"]) == "cancelled"
+    assert set(states.values()) == {"queued"}

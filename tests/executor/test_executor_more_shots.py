@@ -19,11 +19,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from selling import CLOUD, LOCAL, WAVE, Shop, check_book, plan_of, stop_after
 
+from qbatch.cli.reasons import points_known
 from qbatch.exchange.exports import export
 from qbatch.executor import run
 from qbatch.job import CompositeJob, JobState
 from qbatch.manifest import parse_manifest
-from qbatch.plan import Why, jobs_in, pieces_of
+from qbatch.plan import Plan, ReasonCounts, Why, count_reasons, jobs_in, pieces_of
 from qbatch.providers import Target
 from qbatch.shots import missing
 from qbatch.snapshot import Run, Snapshot
@@ -264,13 +265,14 @@ def test_what_is_forgotten_is_gone_with_all_its_jobs(tmp_path: Path) -> None:
 
 
 def test_the_words_for_it(tmp_path: Path) -> None:
-    from qbatch.cli.reasons import explain
+    def why(plan: Plan) -> ReasonCounts:
+        return count_reasons(plan, points_known(tmp_path, plan), limit=9)
 
     play(tmp_path, plan_of([0.5], 100, CLOUD), Shop())
-    told = explain(plan_of([0.5], 250, CLOUD), tmp_path, None, limit=9)
+    told = why(plan_of([0.5], 250, CLOUD))
     assert [str(reason) for reason in told.first] == ["more shots: 100 of 250 done"]
     assert told.counts == {Why.MORE: 1}
-    told = explain(plan_of([0.5], 70, CLOUD), tmp_path, None, limit=9)
+    told = why(plan_of([0.5], 70, CLOUD))
     assert [str(reason) for reason in told.first] == ["done: 70 wanted, 100 used"]
 
 

@@ -134,11 +134,12 @@ def run(
     from qbatch.cli.consent import Consent
     from qbatch.cli.running import run_manifest
     from qbatch.cli.targets import expand_chosen
+    from qbatch.plan import load_plan
 
     return run_manifest(
         manifest,
         replace(options, plan=expand_chosen(manifest, options)),
-        Consent(saved_plan, frozen=frozen, yes=yes),
+        Consent(load_plan(saved_plan) if saved_plan else None, frozen=frozen, yes=yes),
         as_json=as_json,
         report=not no_report,
         check=check,

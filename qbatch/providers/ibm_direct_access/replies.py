@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from qbatch.errors import Misspoke
 from qbatch.providers import Cancelled, Done, Failed, Order, Price, Running, Target, Words
-from qbatch.providers.kit.untrusted import amount, record, records, redact, said, whole, word
+from qbatch.providers.kit.untrusted import amount, record, records, said, whole, word
 from qbatch.providers.kit.wire import Reply
 from qbatch.result import Counts
 
@@ -175,15 +175,6 @@ def read_array(item: Any) -> Bits:
         return np.frombuffer(body, np.uint8).reshape(int(shape[2]), int(shape[3]), order=order)
     except (TypeError, ValueError, binascii.Error, zlib.error) as error:
         raise Misspoke(f"ibm-direct-access: an array that cannot be read ({error})") from error
-
-
-def redacted(value: Any) -> Any:
-    """Return JSON without the queries of any URLs in it: signatures stand there."""
-    if isinstance(value, dict):
-        return {key: redacted(one) for key, one in value.items()}
-    if isinstance(value, list):
-        return [redacted(one) for one in value]
-    return redact(value) if isinstance(value, str) else value
 
 
 def read_error(reply: Reply) -> str:

@@ -82,6 +82,7 @@ from qbatch.providers.open_quantum.account import (
     URL_VARIABLES,
     read_account,
 )
+from qbatch.providers.open_quantum.jobs import Jobs
 from qbatch.providers.open_quantum.options import ANY_SUBCATEGORY, Options
 from qbatch.providers.open_quantum.platform import Platform
 from qbatch.providers.open_quantum.replies import (
@@ -482,6 +483,10 @@ class OpenQuantum:
 
     async def aclose(self) -> None:
         await self._platform.wire.aclose()
+
+    def jobs_at_cloud(self) -> Jobs:
+        """Return the jobs of the organization, whoever made them."""
+        return Jobs(self._platform, WORDS)
 
     # -- jobs -----------------------------------------------------------------------------------
 

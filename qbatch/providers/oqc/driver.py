@@ -69,6 +69,7 @@ from qbatch.providers.kit.untrusted import (
 )
 from qbatch.providers.kit.wire import Reply
 from qbatch.providers.oqc.config import encode_config
+from qbatch.providers.oqc.jobs import Jobs
 from qbatch.providers.oqc.options import Options
 from qbatch.providers.oqc.replies import (
     MAX_BYTES,
@@ -369,6 +370,10 @@ class Oqc:
 
     async def aclose(self) -> None:
         await self._service.wire.aclose()
+
+    def jobs_at_cloud(self) -> Jobs:
+        """Return the tasks of the account."""
+        return Jobs(self._service)
 
     # -- QPUs -----------------------------------------------------------------------------------
 

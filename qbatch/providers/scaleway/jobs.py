@@ -8,15 +8,24 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 import re
 import zlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any
 
 from qbatch.errors import Misspoke
-from qbatch.providers.kit.untrusted import decode, fit, number, record, records, redact, said, word
+from qbatch.providers.kit.asking import Send
+from qbatch.providers.kit.untrusted import (
+    decode,
+    fit,
+    number,
+    record,
+    records,
+    redacted,
+    said,
+    word,
+)
 from qbatch.providers.kit.wire import Reply
 from qbatch.providers.listing import (
     Claim,
@@ -40,12 +49,6 @@ MOST_BYTES = 16 * 2**20
 
 #: Where to go on: the page, and how many rows the pages before had.
 PAGE = re.compile(r"([1-9]\d{0,8})\.([1-9]\d{0,8})")
-
-
-class Send(Protocol):
-    """One request of the driver's, with its credential."""
-
-    def __call__(self, method: str, path: str, **request: Any) -> Awaitable[Reply]: ...
 
 
 class Jobs:
@@ -159,7 +162,7 @@ def read_job(row: Mapping[str, Any]) -> JobAtCloud:
         if created is None
         else datetime.fromtimestamp(created, UTC).isoformat(timespec="seconds"),
         claim=read_name(name),
-        raw=record(json.loads(redact(json.dumps(row)))),
+        raw=record(redacted(dict(row))),
     )
 
 
