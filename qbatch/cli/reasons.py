@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from qbatch.plan import Had, Plan, Stored
+    from qbatch.plan import Plan, Stored
     from qbatch.snapshot import Run
 
 
@@ -20,23 +20,6 @@ def points_known(folder: Path, plan: Plan) -> dict[str, Stored]:
     from qbatch.snapshot import is_run_folder
 
     return _stored(folder, plan) if is_run_folder(folder) else {}
-
-
-def jobs_known(folder: Path) -> dict[str, list[Had]]:
-    """The jobs of the points of a run folder; nothing where no step of a run is kept yet.
-
-    Whether it is damaged is told by who takes it, before anything is bought.
-    """
-    from qbatch.errors import SnapshotError
-    from qbatch.plan import jobs_in
-    from qbatch.snapshot import Run
-
-    try:
-        known = Run(folder)
-    except SnapshotError:
-        return {}
-    with known:
-        return jobs_in(known)
 
 
 def _stored(folder: Path, plan: Plan) -> dict[str, Stored]:

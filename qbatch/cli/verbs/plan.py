@@ -62,6 +62,7 @@ def plan(
         select,
     )
     from qbatch.plan.pricing.limits import limits_of, shortfalls
+    from qbatch.plan.pricing.offer import Offer
     from qbatch.report.files import replacing
     from qbatch.report.numbers import count_of
 
@@ -78,11 +79,17 @@ def plan(
     known = points_known(folder, made)
     told = count_reasons(made, known, only, limit=limit)
     wanted = pieces_of({id_: point.jobs for id_, point in known.items()}, targets)
+    offer = Offer(plan=made, targets=targets, only=only, pieces_of=wanted)
     left = made.summary(targets, only, drivers=drivers, pieces_of=wanted)
     if output is not None:
         with named_by_person(), replacing(output) as fresh:
             number = save_plan(
-                made, fresh, selection=expression or "", targets=targets, drivers=drivers
+                made,
+                fresh,
+                selection=expression or "",
+                targets=targets,
+                drivers=drivers,
+                adds=offer.adds,
             )
         click.echo(f"wrote {output}: {count_of(number, 'point')}", err=True)
     if as_json:

@@ -44,21 +44,15 @@ from qbatch.errors import (
 )
 from qbatch.manifest.models import Backend
 from qbatch.providers import (
-    ENDS,
     Answer,
     Batch,
-    Cancelled,
     Declined,
-    Done,
-    Failed,
     Fetched,
-    GivenBack,
     Intent,
     Missing,
     NotTaken,
     Order,
     Prepared,
-    Strange,
     Surroundings,
     Taken,
     Target,
@@ -66,7 +60,7 @@ from qbatch.providers import (
 )
 from qbatch.providers.kit.accounts import named
 from qbatch.providers.kit.proofs import refusal
-from qbatch.providers.kit.untrusted import redact, said, word
+from qbatch.providers.kit.untrusted import redact, word
 from qbatch.providers.scaleway.jobs import Jobs
 from qbatch.providers.scaleway.models import Models
 from qbatch.providers.scaleway.moments import read_instant, write_duration
@@ -77,7 +71,6 @@ from qbatch.providers.scaleway.replies import (
     LIVE,
     NO_GATES,
     NOT_BOUGHT,
-    WORDS,
     id_of,
     is_hourly,
     names_model,
@@ -87,6 +80,7 @@ from qbatch.providers.scaleway.replies import (
 from qbatch.providers.scaleway.results import read_result
 from qbatch.providers.scaleway.service import VENDOR, Service
 from qbatch.providers.scaleway.sessions import Sessions
+from qbatch.providers.scaleway.standing import answer_of, is_over, standing
 
 __all__ = ["VENDOR", "Scaleway", "open_driver"]
 
@@ -100,9 +94,6 @@ MODELS_AT_ONCE = 25
 #: Pause between looks for a job in doubt while others of its session run, and while it stops;
 #: and how long a job may be missing from lists before that proves something, seconds.
 LOOK_S, STOP_S, SETTLE_S = 15.0, 2.0, 60.0
-
-#: So long a job stands unfinished in a session that has ended, until nothing more is told of it.
-STRANDED_S = 5.0
 
 
 class Scaleway:
@@ -292,7 +283,7 @@ class Scaleway:
         Another session, under another key, is needed then: so says the memo `anew`.
         """
         live = [one for one in sessions if one.get("status") not in ENDED]
-        busy = [job for job in jobs if not _is_over(job)]
+        busy = [job for job in jobs if not is_over(job)]
         where = f"jobs of session {key} at {self._service.base}" if sessions else f"a session {key}"
         advice = f"look among the {where}"
         if live and busy:
@@ -311,7 +302,7 @@ class Scaleway:
             sessions = await self._sessions.of(key)
             jobs = {id_of(job): job for job in await self._sessions.jobs_in(sessions)}
             updates += await self._news(batch, sessions, jobs)
-            if any(not _is_over(job) for job in jobs.values()):
+            if any(not is_over(job) for job in jobs.values()):
                 for session in sessions:
                     await self._sessions.prolong(session)
         return updates
@@ -339,36 +330,15 @@ class Scaleway:
         self, order: Order, job: Mapping[str, Any], sessions: Sequence[Mapping[str, Any]]
     ) -> Answer:
         """Say where a job stands, given its sessions."""
+        if job.get("status") == "completed":
+            self._finished[id_of(job)] = job
         live = [id_of(one) for one in sessions if one.get("status") in LIVE]
-        if job.get("session_id") in live or job.get("status") in ("completed", "error"):
-            return self._answer(order, job)
-        return self._stranded_news(order, job)
+        return standing(order, job, live, self._cost_unbegun())
 
     async def _standing_elsewhere(self, order: Order, job: Mapping[str, Any]) -> Answer:
         """Say where a job stands that is in no session of ours: a person told its id."""
         session = await self._service.record(f"sessions/{word(job.get('session_id'))}")
         return self._standing(order, job, [] if session is None else [session])
-
-    def _stranded_news(self, order: Order, job: Mapping[str, Any]) -> Answer:
-        """Its session has ended under it: what never began is given back, the rest has failed.
-
-        It may still be told how it ended: that it is left so is settled by time.
-        """
-        answer, job_id = self._answer(order, job), id_of(job)
-        if isinstance(answer, Strange):
-            return answer
-        words = answer.error or "its session ended before it did"
-        settle_s = 0.0 if isinstance(answer, ENDS) else STRANDED_S
-        if read_instant(job.get("started_at")) is None:
-            return GivenBack(
-                order.id,
-                answer.status,
-                job_id,
-                error=words,
-                cost=self._cost_unbegun(),
-                settle_s=settle_s,
-            )
-        return Failed(order.id, answer.status, job_id, error=words, settle_s=settle_s)
 
     def _cost_unbegun(self) -> float | None:
         """What a job cost that never began, where circuits are paid for; None: `release` tells."""
@@ -376,23 +346,13 @@ class Scaleway:
             return None
         return None if is_hourly(self._platform.record) else 0.0
 
-    def _answer(self, order: Order, job: Mapping[str, Any]) -> Answer:
-        status = word(job.get("status"))
-        kind = WORDS.get(status, Strange)
-        is_lost = kind in (Failed, Cancelled)
-        if kind is Done:
-            self._finished[id_of(job)] = job
-        error = (said(job.get("progress_message")) or "no reason given") if is_lost else ""
-        raw = redact(json.dumps(job, ensure_ascii=False)).encode() if is_lost else b""
-        return kind(order.id, status, id_of(job), error=error, raw=raw)
-
     async def fetch(self, batch: Batch, job_ids: Sequence[str]) -> Sequence[Fetched]:
         """Download results; one whose rows lag behind its state is left out."""
         wanted, found = set(job_ids), []
         for order, job_id in zip(batch.orders, _ids(batch), strict=True):
             if order.id not in wanted or job_id is None:
                 continue
-            rows = await self.results(job_id)
+            rows = await self._service.results(job_id)
             texts = [text for row in rows if (text := await self._service.text_of(row))]
             if not texts:
                 continue
@@ -409,7 +369,7 @@ class Scaleway:
         for order, job_id in zip(batch.orders, _ids(batch), strict=True):
             if order.id in wanted and job_id is not None:
                 job = (await self._service.ask("POST", f"jobs/{job_id}/cancel", json={})).object()
-                updates.append(self._answer(order, job))
+                updates.append(answer_of(order, job))
         return updates
 
     async def release(self, batch: Batch) -> Mapping[str, float]:
@@ -428,7 +388,7 @@ class Scaleway:
         for order, job_id in zip(batch.orders, _ids(batch), strict=True):
             if job_id is not None:
                 tags = [*self._tags(), f"point:{order.id[:12]}", "saved"]
-                await self.update_job(job_id, name=order.name, tags=tags)
+                await self._service.update_job(job_id, name=order.name, tags=tags)
 
     async def leave(self, batches: Sequence[Batch]) -> None:
         """End sessions whose time is paid for; jobs in them that never began are given back."""
@@ -440,18 +400,6 @@ class Scaleway:
         await self._service.wire.aclose()
 
     # -- jobs of whatever session -----------------------------------------------------------------
-
-    async def results(self, job_id: str) -> Sequence[Mapping[str, Any]]:
-        """List the rows of a job's results, oldest first; before its end, those there are."""
-        return await self._service.results(job_id)
-
-    async def job_circuit(self, job_id: str) -> Mapping[str, Any]:
-        """Read the circuit that a job was posted with; {} for one that came as a model."""
-        return await self._service.job_circuit(job_id)
-
-    async def update_job(self, job_id: str, *, name: str, tags: Sequence[str]) -> None:
-        """Change how a job is called; only of one that is never to be looked for by its name."""
-        await self._service.update_job(job_id, name=name, tags=tags)
 
     def jobs_at_cloud(self) -> Jobs:
         """Return the jobs of the project, whoever made them."""
@@ -479,10 +427,6 @@ def open_driver(backend: Backend, *, name: str, surroundings: Surroundings) -> S
 
 def _ids(batch: Batch) -> Sequence[str | None]:
     return batch.provider_job_ids or [None] * len(batch.orders)
-
-
-def _is_over(job: Mapping[str, Any]) -> bool:
-    return WORDS.get(word(job.get("status"))) in ENDS
 
 
 def _is_unsent(error: ProviderError) -> bool:
