@@ -68,7 +68,7 @@ class Kept(Opened):
         """
         rows = self._large("raw", f"job IN {_marks(point)} ORDER BY at", _ordinals(point))
         with checked(self.path):
-            return [(row[2], zlib.decompress(row[-1])) for row in rows]
+            return [(kind, zlib.decompress(body)) for _, _, kind, *_, body in rows]
 
     def log_of(self, point: PointResult) -> str:
         """What the provider logged about `point`'s composite job; "" for nothing."""
