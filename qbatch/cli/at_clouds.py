@@ -17,7 +17,7 @@ from qbatch.notation import listed
 if TYPE_CHECKING:
     from qbatch.cli.cloud_jobs import Listing
     from qbatch.cli.clouds import Account
-    from qbatch.cli.whose import KnownJobs
+    from qbatch.executor.known_jobs import KnownJobs
     from qbatch.providers import Driver
     from qbatch.providers.listing import Deed, JobAtCloud, JobInFull, JobsAtCloud, Page
 
@@ -145,8 +145,8 @@ def jobs_of(driver: Driver, name: str) -> JobsAtCloud:
 def list_all(accounts: Sequence[Account], sieve: Sieve, folders: Sequence[Path]) -> list[Listing]:
     """Read a page of each cloud's list."""
     from qbatch.cli.cloud_jobs import Listing
-    from qbatch.cli.whose import find_known
     from qbatch.executor.enquire import enquire
+    from qbatch.executor.known_jobs import find_known
     from qbatch.providers.listing import Lists
 
     known = {
@@ -266,8 +266,8 @@ def check_unneeded(
     Raises:
         ConsentError: One does.
     """
-    for job in jobs:
-        for owner in known.owners(job, cloud):
+    for job, owners in zip(jobs, known.owners(jobs, cloud), strict=True):
+        for owner in owners:
             if owner.is_needed:
                 raise ConsentError(
                     f"{account.name}: job {job.id} is not to be {_DONE[deed]}: {owner.folder} "

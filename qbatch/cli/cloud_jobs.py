@@ -14,7 +14,7 @@ from qbatch.errors import ProviderError, SelectionError
 
 if TYPE_CHECKING:
     from qbatch.cli.clouds import Account
-    from qbatch.cli.whose import KnownJobs, Owner
+    from qbatch.executor.known_jobs import KnownJobs, Owner
     from qbatch.providers.listing import JobAtCloud, JobInFull, JobsAtCloud, Page
 
 #: Facts of a job that are told in a line each, where there are any.
@@ -41,7 +41,8 @@ class Listing:
         """Jobs, each with whose it is."""
         if isinstance(self.answer, Exception) or self.cloud is None:
             return []
-        return [(job, self.known.owners(job, self.cloud)) for job in self.answer.jobs]
+        jobs = self.answer.jobs
+        return [*zip(jobs, self.known.owners(jobs, self.cloud), strict=True)]
 
     @property
     def next(self) -> str:
