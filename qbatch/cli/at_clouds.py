@@ -126,6 +126,13 @@ def only_one(accounts: Sequence[Account]) -> Account:
     return account
 
 
+def command_for(account: Account, manifest: Path | None) -> str:
+    """Return the command by which a person asks this account."""
+    if manifest is not None and account.backends:
+        return f"qbatch jobs {manifest} --backend {account.backends[0]}"
+    return f"qbatch jobs --provider {account.provider}"
+
+
 def jobs_of(driver: Driver, name: str) -> JobsAtCloud:
     """Return the jobs of a driver's account.
 
@@ -142,7 +149,9 @@ def jobs_of(driver: Driver, name: str) -> JobsAtCloud:
 # -- lists ------------------------------------------------------------------------------------
 
 
-def list_all(accounts: Sequence[Account], sieve: Sieve, folders: Sequence[Path]) -> list[Listing]:
+def list_all(
+    accounts: Sequence[Account], manifest: Path | None, sieve: Sieve, folders: Sequence[Path]
+) -> list[Listing]:
     """Read a page of each cloud's list."""
     from qbatch.cli.cloud_jobs import Listing
     from qbatch.executor.enquire import enquire
@@ -172,7 +181,8 @@ def list_all(accounts: Sequence[Account], sieve: Sieve, folders: Sequence[Path])
         driver, answer = account.driver, pages.get(account.name, account.error)
         assert answer is not None, "what was not asked has an error"
         cloud = driver.jobs_at_cloud() if isinstance(driver, Lists) else None
-        listings.append(Listing(account, cloud, answer, known[account.provider]))
+        command = command_for(account, manifest)
+        listings.append(Listing(account, cloud, answer, known[account.provider], command))
     return listings
 
 
