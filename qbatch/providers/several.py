@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from qbatch.errors import ProviderError, Refused
 from qbatch.providers.contract import Leaves, Recalls, Repeats, Translates
+from qbatch.providers.listing import Lists
 
 if TYPE_CHECKING:
     from qbatch.manifest.paths import SettingValues
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
         Prepared,
         Target,
     )
+    from qbatch.providers.listing import JobsAtCloud
 
 #: What may differ between the targets of one backend's settings.
 _FREE = frozenset(
@@ -227,12 +229,21 @@ class _Leaving(_Several):
                 await driver.leave(theirs)
 
 
+class _Listing(_Several):
+    def jobs_at_cloud(self) -> JobsAtCloud:
+        """Return the jobs of the account, which is one for all settings."""
+        driver: Any = next(iter(self._drivers.values()))
+        found: JobsAtCloud = driver.jobs_at_cloud()
+        return found
+
+
 #: What a driver may offer beside `Driver` -> how several offer it.
 OFFERED: Mapping[type[Any], type[_Several]] = {
     Translates: _Translating,
     Recalls: _Recalling,
     Repeats: _Repeating,
     Leaves: _Leaving,
+    Lists: _Listing,
 }
 
 
