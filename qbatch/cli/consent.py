@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from qbatch.cli.quotes import quotes_table
 from qbatch.cli.reasons import jobs_known
 from qbatch.cli.runs import ask, folder_of
 from qbatch.cli.words import headline
@@ -23,12 +24,14 @@ from qbatch.plan import (
     write_lock,
 )
 from qbatch.plan.pricing.limits import limits_of, shortfalls, unlimited
+from qbatch.plan.pricing.quotes import sum_up
 from qbatch.report import check_template
 
 if TYPE_CHECKING:
     from qbatch.cli.progress import Teller
     from qbatch.executor import Options
     from qbatch.plan import Plan, PlanSummary, SavedPlan
+    from qbatch.plan.packing import PiecesOf
     from qbatch.plan.points import Only
     from qbatch.providers import Driver, Target
 
@@ -87,6 +90,8 @@ class Consent:
         if paid and (left := _left(plan, paid, only, options)).points:
             if left.points < sum(each.points for each in summary.backends if each.backend in paid):
                 teller.said(f"of that is left to buy: {headline('', left)}")
+            if table := quotes_table(sum_up(plan, paid, only, _wanted(plan, paid, options))):
+                teller.said(table)
             ask("Run it?", yes=self.yes)
         if not (self.frozen or options.overrides or only):
             _lock(plan, targets, drivers, teller)
@@ -124,7 +129,12 @@ def _left(
     plan: Plan, paid: Mapping[str, Target], only: Only | None, options: Options
 ) -> PlanSummary:
     """Sum up the points that may be bought now: those that the run folder does not have yet."""
+    return plan.summary(paid, only, pieces_of=_wanted(plan, paid, options))
+
+
+def _wanted(plan: Plan, paid: Mapping[str, Target], options: Options) -> PiecesOf:
+    """Say of a point what of it is to be bought: nothing where it is free."""
     folder = folder_of(plan.manifest, None if options.out is None else Path(options.out))
     jobs = {} if options.fresh else jobs_known(folder)
     wanted = pieces_of(jobs, WANTED[options.only])
-    return plan.summary(paid, only, pieces_of=lambda p: wanted(p) if p.backend in paid else ())
+    return lambda point: wanted(point) if point.backend in paid else ()

@@ -51,6 +51,8 @@ class Options:
         refresh_s: How often, seconds.
         approve: Called with plan, targets and drivers before anything is spent or written;
             raises `ConsentError` to refuse.
+        quote: Before `approve`, ask clouds that quote each job for what their plans and
+            priorities cost; the plan has it then.
         stop: By which the caller can ask the run to end; then signals are the caller's to
             judge, by `Summary.signal`.
         plan: The manifest's plan, where it was expanded already.
@@ -75,6 +77,7 @@ class Options:
     refresh: Refresh | None = None
     refresh_s: float = 5.0
     approve: Approve | None = None
+    quote: bool = False
     stop: Stop | None = None
     plan: Plan | None = None
     surroundings: Surroundings | None = None

@@ -13,7 +13,7 @@ import signal
 import sys
 import threading
 from collections.abc import Awaitable, Callable, Collection, Mapping
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -28,6 +28,7 @@ from qbatch.executor.engine import WANTED, Settings
 from qbatch.executor.events import Observer, Summary, Warned
 from qbatch.executor.execute import Only, collapsed, execute
 from qbatch.executor.options import Options, Refresh, keywords
+from qbatch.executor.quoting import ask_quotes
 from qbatch.executor.stop import Stop, signals_raise, signals_to
 from qbatch.job import JobState
 from qbatch.manifest import Manifest
@@ -42,6 +43,8 @@ from qbatch.plan import (
     priced,
     select,
 )
+from qbatch.plan.packing import PiecesOf
+from qbatch.plan.pinning.had import Had
 from qbatch.plan.pinning.lock import installed_versions
 from qbatch.plan.pinning.revision import revision_of
 from qbatch.plan.pricing.limits import check_planned, check_units, dump_limits, limits_of
@@ -206,6 +209,10 @@ async def run_async_with(source: Manifest | str | Path, options: Options) -> Run
         check_units(settings.limits, targets, settings.rates)
         if options.max_cost:
             check_planned(settings.limits, plan.summary(targets, only), settings.rates)
+        if options.quote:
+            left = _left_to_buy(folder, options)
+            for problem in await ask_quotes(plan, drivers, targets, only, left):
+                options.observer(Warned(problem))
         if options.approve is not None:
             with signals_raise():  # who is asked for the price may leave at once
                 options.approve(plan, targets, drivers)
@@ -320,6 +327,16 @@ def _refuse_copy(
         "Go on in one of them and remove the other, or rename it and never run it; "
         "to buy all of it again, run with another --out"
     )
+
+
+def _left_to_buy(folder: Path, options: Options) -> PiecesOf:
+    """Say of a point what of it is not in the run folder yet."""
+    had: dict[str, list[Had]] = {}
+    if not options.fresh:
+        # There is none yet, or it is damaged: taking it will tell.
+        with suppress(SnapshotError), Run(folder) as known:
+            had = jobs_in(known)
+    return pieces_of(had, WANTED[options.only])
 
 
 def _original_of(known: Run) -> Path | None:

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from qbatch.manifest.models import Backend, Manifest
     from qbatch.plan.factory import Factory
     from qbatch.plan.packing import PiecesOf
-    from qbatch.plan.pricing.summary import PlanSummary
-    from qbatch.providers import Target
+    from qbatch.plan.pricing.summary import Kind, PlanSummary
+    from qbatch.providers import Offer, Target
 
 #: Whether a point is meant.
 Only = Callable[[SweepPoint], bool]
@@ -43,6 +43,8 @@ class Plan:
         prices: What providers do not say, by the manifest's file of prices.
         shared: Id of a content that several places of the sweeps come to -> its shots: as many as
             the place that asks for most. It is bought once, and shown at each of them.
+        quotes: Kind of job and its shots -> what a cloud that quotes each job offers for one of
+            them; empty where none was asked.
     """
 
     def __init__(
@@ -61,6 +63,7 @@ class Plan:
         self.axes = tuple(axes)
         self.factory = factory
         self.shared: Mapping[str, int] = {}
+        self.quotes: Mapping[tuple[Kind, int], Sequence[Offer]] = {}
         self._variants: dict[int, Variants] = {}
 
     @cached_property

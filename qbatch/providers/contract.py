@@ -143,6 +143,21 @@ class Price:
 
 
 @dataclass(frozen=True, slots=True)
+class Offer:
+    """One of the ways in which a job can be bought.
+
+    Attributes:
+        title: As the provider calls it: "Public Plan, Standard Queue".
+        price: In the target's unit.
+        is_chosen: The backend's options choose it.
+    """
+
+    title: str
+    price: float
+    is_chosen: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Rate:
     """At most `calls` submissions (counted in `of`) in any `window_s` seconds."""
 
@@ -364,6 +379,19 @@ class Recalls(Protocol):
         The batch is prepared, and not sent from here. One that is there and cannot be followed
         under this batch is HELD, with where a person finds it; one that is not there is left out.
         """
+        ...
+
+
+@runtime_checkable
+class Offers(Protocol):
+    """What a driver offers whose cloud quotes each job, in several ways to buy it.
+
+    Its `prepare` may be called for what is never bought: it costs nothing and leaves nothing that
+    anybody has to put away.
+    """
+
+    def offers(self, batch: Batch) -> Sequence[Offer]:
+        """Say in what ways a job that is prepared can be bought. Pure: from the batch's memo."""
         ...
 
 

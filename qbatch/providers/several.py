@@ -14,7 +14,7 @@ from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
 from qbatch.errors import ProviderError, Refused
-from qbatch.providers.contract import Leaves, Recalls, Translates
+from qbatch.providers.contract import Leaves, Offers, Recalls, Translates
 
 if TYPE_CHECKING:
     from qbatch.manifest.paths import SettingValues
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         Driver,
         Fetched,
         Intent,
+        Offer,
         Order,
         Prepared,
         Target,
@@ -213,6 +214,13 @@ class _Recalling(_Several):
         return found
 
 
+class _Offering(_Several):
+    def offers(self, batch: Batch) -> Sequence[Offer]:
+        driver: Any = self._for(batch)
+        found: Sequence[Offer] = driver.offers(batch)
+        return found
+
+
 class _Leaving(_Several):
     async def leave(self, batches: Sequence[Batch]) -> None:
         for driver, theirs in self._grouped(batches):
@@ -224,6 +232,7 @@ class _Leaving(_Several):
 OFFERED: Mapping[type[Any], type[_Several]] = {
     Translates: _Translating,
     Recalls: _Recalling,
+    Offers: _Offering,
     Leaves: _Leaving,
 }
 
