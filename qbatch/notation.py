@@ -50,9 +50,31 @@ def nearest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
     from difflib import get_close_matches
 
     candidates = [name for name in known if len(name) <= 100][:1000]
+    also = [one for one in candidates if _is_called(one, name.casefold())]
+    if len(also) == 1:
+        return also[0]
     by_fold = {candidate.casefold(): candidate for candidate in reversed(candidates)}
     found = get_close_matches(name.casefold()[:100], by_fold, n=1, cutoff=cutoff)
     return by_fold[found[0]] if found else None
+
+
+#: What people call things that have another name here.
+_CALLED = {
+    "aer": "local",
+    "aer_simulator": "local",
+    "qiskit": "local",
+    "simulator": "local",
+    "scw": "scaleway",
+    "state_vector": "statevector",
+    "clifford": "stabilizer",
+}
+
+
+def _is_called(known: str, name: str) -> bool:
+    """Tell whether `name` is another word for a known name, its initials, or its first word."""
+    words = re.split(r"[-_ ]", known.casefold())
+    initials = "".join(word[:1] for word in words) if len(words) > 1 else ""
+    return _CALLED.get(name) == known or name in (initials, words[0] if len(words) > 1 else "")
 
 
 def nearest_few(name: str, known: Iterable[str]) -> list[str]:

@@ -2,7 +2,9 @@
 
 Rules: data alone; no clock, no storage, no network. Who talks to providers turns their words into
 an `Event`, looks it up here, writes down what the table says, and does what it says next. Only an
-event that proves that nothing was bought leads back to a purchase that may be made again.
+event that proves that nothing was bought leads back to a purchase that may be made again. What may
+have been bought stays bought and reserved while it is repeated: its provider promises that one key
+buys once.
 
 `Event`s of providers are the same whether they come as the answer to sending, to looking for a lost
 answer, or to asking for news.
@@ -12,7 +14,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Literal, NamedTuple
+
+#: Where a composite job is. created: preparing, nothing bought. submitting: the intent is durable,
+#: the outcome is not. submitted: answered. releasing: all results are here. closed: nothing left.
+Stage = Literal["created", "submitting", "submitted", "releasing", "closed"]
+
+#: Stages of a composite job that its provider is asked about; before them nothing was bought, and
+#: after them it has nothing of it any more, unless a person decides.
+ASKED: frozenset[Stage] = frozenset({"submitting", "submitted", "releasing"})
 
 
 class JobState(StrEnum):
@@ -31,12 +41,6 @@ class JobState(StrEnum):
     def is_final(self) -> bool:
         """True when nothing will happen to the job by itself any more."""
         return self in FINAL
-
-
-FINAL = frozenset({JobState.COMPLETED, JobState.FAILED, JobState.CANCELLED})
-
-#: States in which a provider may hold work of ours.
-IN_FLIGHT = frozenset({JobState.SUBMITTING, JobState.SUBMITTED, JobState.RUNNING, JobState.HELD})
 
 
 class Event(StrEnum):
@@ -63,6 +67,7 @@ class Event(StrEnum):
     GONE = "taken, and not there any more"
     UNCLEAR = "not clear yet whether it was taken"
     UNKNOWABLE = "nobody can tell whether it was taken"
+    REPEATABLE = "not clear whether it was taken; under one key its provider takes it once"
     STRANGE = "a word that is not known"
     TIMED_OUT = "no end within its time, and nobody confirms that it is cancelled"
     # what a person decides
@@ -89,6 +94,7 @@ class Next(StrEnum):
     SEND_ANEW = "send it, under another key"
     WAIT = "wait for the answer"
     LOOK = "look for it again"
+    REPEAT = "send the same again, which tells what became of it"
     POLL = "ask for news"
     FETCH = "fetch its result"
     ASK = "ask a person"
@@ -152,12 +158,14 @@ TABLE: Mapping[JobState, Mapping[Event, Row]] = {
     JobState.SUBMITTING: {
         **_IN_DOUBT,
         Event.UNCLEAR: Row(JobState.SUBMITTING, next=Next.LOOK),
+        Event.REPEATABLE: Row(JobState.SUBMITTING, next=Next.REPEAT),
     },
     JobState.SUBMITTED: _polled(JobState.SUBMITTED),
     JobState.RUNNING: _polled(JobState.RUNNING),
     JobState.HELD: {
         **_IN_DOUBT,
         Event.UNCLEAR: Row(JobState.HELD, next=Next.LOOK),
+        Event.REPEATABLE: Row(JobState.HELD, next=Next.REPEAT),
         Event.SAME_ACCOUNT: Row(JobState.HELD, next=Next.LOOK),
         Event.ADOPTED: Row(JobState.SUBMITTED, next=Next.POLL),
         Event.RESUBMITTED: Row(JobState.CREATED, Ledger.FREE, Next.SEND_ANEW),
@@ -173,6 +181,22 @@ def follows(state: JobState, event: Event) -> Row | None:
     """Return what follows from an event; None: it says nothing to a purchase that stands there."""
     return TABLE[state].get(event)
 
+
+def _states_with(event: Event) -> frozenset[JobState]:
+    return frozenset(state for state, rows in TABLE.items() if event in rows)
+
+
+#: States in which a provider may hold work of ours.
+IN_FLIGHT = _states_with(Event.TAKEN)
+
+#: Those of them of which news come without a person.
+AT_WORK = IN_FLIGHT - _states_with(Event.GIVEN_UP)
+
+#: States in which an attempt ended without a result.
+ENDED = _states_with(Event.AGAIN)
+
+#: States from which nothing leads but another attempt.
+FINAL = frozenset(state for state, rows in TABLE.items() if rows.keys() <= {Event.AGAIN})
 
 #: State -> the states that some event leads to.
 MOVES: Mapping[JobState, frozenset[JobState]] = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import itertools
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -24,6 +25,9 @@ from qbatch.providers import (
     answers,
 )
 from qbatch.purchase import (
+    ASKED,
+    AT_WORK,
+    ENDED,
     FINAL,
     IN_FLIGHT,
     MOVES,
@@ -33,6 +37,7 @@ from qbatch.purchase import (
     Ledger,
     Next,
     Row,
+    Stage,
     follows,
 )
 from qbatch.snapshot import JobRow
@@ -66,6 +71,14 @@ def test_nothing_that_may_be_bought_is_sent_again_without_a_proof() -> None:
     assert found == PROOFS
     back = {event for state, event, row in ROWS if state in IN_FLIGHT and row.state == "created"}
     assert back == PROOFS
+
+
+def test_p21_what_is_repeated_stays_where_it_is_and_reserved() -> None:
+    repeated = {(s, event, row) for s, event, row in ROWS if row.next is Next.REPEAT}
+    assert repeated == {
+        (state, Event.REPEATABLE, Row(state, Ledger.KEEP, Next.REPEAT))
+        for state in (JobState.SUBMITTING, JobState.HELD)
+    }
 
 
 def test_what_an_attempt_left_behind_is_never_sent_under_the_same_key() -> None:
@@ -129,6 +142,17 @@ def test_every_row_can_be_reached_and_every_word_is_used() -> None:
     assert {event for _, event, _ in ROWS} == set(Event)
     assert {row.ledger for _, _, row in ROWS} == set(Ledger)
     assert {row.next for _, _, row in ROWS} == set(Next)
+
+
+def test_the_table_says_where_news_are_had_and_where_a_person_is_asked() -> None:
+    assert {"submitting", "submitted", "running"} == AT_WORK
+    assert AT_WORK | {"held"} == IN_FLIGHT
+    assert {"failed", "cancelled"} == ENDED
+    assert ENDED | {"completed"} == FINAL
+
+
+def test_a_composite_job_is_asked_about_from_its_intent_on_until_it_is_over() -> None:
+    assert set(get_args(Stage)) - ASKED == {"created", "closed"}
 
 
 def test_moves_are_those_of_the_table() -> None:

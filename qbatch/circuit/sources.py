@@ -6,6 +6,7 @@ text does not change costs a dictionary look-up. Every mistake is a `CircuitErro
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ from qbatch.circuit.reading import facts_of
 from qbatch.circuit.text import Limits, Source, version_of
 from qbatch.errors import CircuitError, ConsentError, Place, SourceError, SourceErrors
 from qbatch.notation import did_you_mean, nearest
+from qbatch.project import may_name, outside
 
 #: What a parameter may be.
 Value = bool | int | float | str
@@ -192,7 +194,7 @@ def open_circuit(
     Args:
         name: In the manifest.
         spec: How to come by the circuit.
-        folder: The manifest's folder, in which every path has to stay.
+        folder: The manifest's folder; see `project` for where files may lie.
         place: Of the circuit's key in the manifest; for inline OpenQASM of the key ``qasm``.
         trust: Whether Python functions may run.
         values_hint: Some values of the sweep, used to find a template's free inputs.
@@ -320,15 +322,15 @@ def _inline(name: str, text: str, key: Place) -> Circuit:
 
 
 def _path_inside(file: str, folder: Path, place: Place) -> Path:
-    """Return the real path of a file, which has to be inside the manifest's folder."""
+    """Return the real path of a file, which has to be the manifest's to name; see `project`."""
     try:
         root = folder.resolve()
         path = (root / file).resolve()
         is_file = path.is_file()
     except (OSError, ValueError, RuntimeError) as error:
         raise CircuitError(place, f"{file!r} is no path: {error}") from error
-    if not path.is_relative_to(root):
-        raise CircuitError(place, f"{file} is outside the manifest's folder; copy it inside")
+    if not may_name(path, root):
+        raise CircuitError(place, f"{file} {outside(root)}")
     if path.is_dir():
         raise CircuitError(place, f"{file} is a folder; name a file in it")
     if not is_file:
@@ -342,11 +344,11 @@ def _nearest_file(path: Path, root: Path) -> str:
     except OSError:
         return ""
     near = nearest(path.name, names)
-    return f"; did you mean {path.parent.relative_to(root) / near}?" if near else ""
+    return f"; did you mean {os.path.relpath(path.parent / near, root)}?" if near else ""
 
 
 def _read(file: str, folder: Path, place: Place, at_most: int) -> str:
-    """Read a text file inside the manifest's folder."""
+    """Read a text file that the manifest may name."""
     path = _path_inside(file, folder, place)
     try:
         with path.open("rb") as stream:

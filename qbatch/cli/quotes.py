@@ -19,12 +19,12 @@ def quotes_table(quoted: Sequence[BackendQuotes]) -> str:
         [
             each.backend,
             whole(each.jobs) + ("" if each.jobs == each.of else f" of {whole(each.of)}"),
-            offer.title,
-            amount(offer.price, each.unit),
-            "chosen" if offer.is_chosen else "",
+            way.title,
+            amount(way.price, each.unit),
+            "chosen" if way.is_chosen else "",
         ]
         for each in quoted
-        for offer in each.offers
+        for way in each.quotes
     ]
     head = ["quoted by", "jobs", "plan and priority", "price", ""]
     return format_table(head, rows, indent="  ") if rows else ""
@@ -37,9 +37,9 @@ def quotes_facts(quoted: Sequence[BackendQuotes]) -> dict[str, Any]:
             "jobs": each.jobs,
             "of": each.of,
             "unit": each.unit,
-            "offers": [
-                {"title": offer.title, "price": offer.price, "chosen": offer.is_chosen}
-                for offer in each.offers
+            "quotes": [
+                {"title": way.title, "price": way.price, "chosen": way.is_chosen}
+                for way in each.quotes
             ],
         }
         for each in quoted

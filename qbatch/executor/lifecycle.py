@@ -4,7 +4,8 @@
 
 Rules: nothing that can spend is called before its intent is durable. An answer that was lost is
 looked for with `locate`, never sent again blindly: found is adopted, absent for certain is sent
-again, unknown is held for the person to decide. A result and the move to COMPLETED are one step.
+again, unknown is held for the person to decide; only where a provider takes one key once, the same
+is sent again to learn what became of it. A result and the move to COMPLETED are one step.
 """
 
 from __future__ import annotations
@@ -41,11 +42,12 @@ from qbatch.providers import (
     Batch,
     Missing,
     NotTaken,
+    Repeatable,
+    Repeats,
     Unclear,
 )
-from qbatch.purchase import Event
+from qbatch.purchase import Event, Stage
 from qbatch.snapshot import Entry, JobRow
-from qbatch.snapshot.store import Stage
 
 if TYPE_CHECKING:
     from qbatch.executor.engine import Engine
@@ -86,6 +88,7 @@ class Lifecycle:
     async def drive(self, active: ActiveJob) -> None:
         """Bring a composite job from wherever it stands to its end."""
         self._backend.enter(active)
+        self._engine.changes()
         self._engine.budget.expect(map(active.purchase, active.at_work))
         try:
             if active.ids_in(JobState.SUBMITTING, JobState.HELD):
@@ -238,11 +241,14 @@ class Lifecycle:
         active.turned_away += 1
         if not error.is_full:
             await self._backend.back_off(error, active.turned_away, active.turned_away_at)
-        elif now - active.turned_away_at > self._backend.timeout_s:
+        elif now - active.turned_away_at <= self._backend.timeout_s:
+            self._backend.turn_away(error)
+        elif self._backend.leaves_late:
+            self._backend.mark_late(active, f"not taken within {self._backend.timeout_s:g} s")
+            self._backend.turn_away(error)
+        else:
             reason = f"timed out: not taken within {self._backend.timeout_s:g} s: {error}"
             await self._fail(active, active.ids, reason)
-        else:
-            self._backend.turn_away(error)
 
     def _start_clock(self, active: ActiveJob, elapsed_s: float) -> None:
         left_s = self._backend.timeout_s - max(0.0, elapsed_s)
@@ -327,6 +333,9 @@ class Lifecycle:
             told = await self._backend.read(
                 lambda: self._backend.driver.locate(active.current(), intent)
             )
+            told = doubts.of_age(active, told, self._engine.snapshot.now())
+            if any(isinstance(answer, Repeatable) for answer in told):
+                told = await self._repeat(active, told)
         except (Refused, Misspoke) as error:
             failed = f"{reason}; looking for it failed: {error}"
             told = [Unclear(key, error=failed) for key in keys]
@@ -348,6 +357,21 @@ class Lifecycle:
         is_unclear = bool(active.reopened or active.ids_in(JobState.SUBMITTING))
         active.look_at = now + max(waits.values()) if is_unclear else math.inf
         await self._send_rest(active)
+
+    async def _repeat(self, active: ActiveJob, told: Sequence[Answer]) -> Sequence[Answer]:
+        """Send it again under its key; what is reserved for it stays reserved.
+
+        Args:
+            active: Its intent is durable.
+            told: What `locate` said.
+        """
+        driver, intent = self._backend.driver, active.intent
+        assert isinstance(driver, Repeats)
+        assert intent is not None
+        await self._backend.rates.wait_turn(len(active.ids))
+        if self._backend.is_closing:
+            await trio.sleep_forever()
+        return await self._backend.read(lambda: driver.repeat(active.current(), intent))
 
     # -- waiting and fetching -----------------------------------------------------------------
 
@@ -406,10 +430,17 @@ class Lifecycle:
         return (write,) if kept else ()
 
     async def _time_out(self, active: ActiveJob) -> None:
-        """Ask for the children to be stopped; those that nobody confirms are held."""
+        """Ask for the children to be stopped, where they are not left where they are.
+
+        Those that nobody confirms are held.
+        """
         unclear = active.ids_in(JobState.SUBMITTING)
         active.reopened.clear()
         if not active.at_work:
+            return
+        if self._backend.leaves_late and not unclear:
+            active.deadline = math.inf
+            self._backend.mark_late(active, f"no result within {self._backend.timeout_s:g} s")
             return
         if active.was_cancelled or unclear:
             advice = f"{too_late(self._backend)}, but the provider did not confirm it"

@@ -20,7 +20,7 @@ from qbatch.plan.packing import PiecesOf
 from qbatch.plan.points import Only
 from qbatch.plan.pricing.quotes import Question, questions
 from qbatch.plan.pricing.summary import Kind
-from qbatch.providers import Batch, Driver, Offer, Offers, Target
+from qbatch.providers import Batch, Driver, Quote, Quotes, Target
 
 #: Asked at once; clouds bound how fast they are asked.
 AT_ONCE = 4
@@ -64,11 +64,11 @@ async def ask_quotes(
     Returns:
         Why some jobs could not be quoted, in sentences.
     """
-    backends = [name for name in drivers if is_quoted(drivers[name], targets[name])]
-    if not backends:
+    quoting = {name: targets[name] for name in drivers if is_quoted(drivers[name], targets[name])}
+    asked = questions(plan, quoting, only, pieces_of) if quoting else []
+    if not asked:
         return []
-    asked = questions(plan, backends, only, pieces_of)
-    answers: dict[tuple[Kind, int], Sequence[Offer] | ProviderError] = {}
+    answers: dict[tuple[Kind, int], Sequence[Quote] | ProviderError] = {}
     limiter = trio.CapacityLimiter(AT_ONCE)
 
     async def ask(question: Question) -> None:
@@ -80,7 +80,7 @@ async def ask_quotes(
             for question in asked:
                 nursery.start_soon(ask, question)
     plan.quotes = {
-        key: offers for key, offers in answers.items() if not isinstance(offers, ProviderError)
+        key: told for key, told in answers.items() if not isinstance(told, ProviderError)
     }
     late = Unavailable(f"no answer within {LIMIT_S:g} s")
     ended = [(each, answers.get(each.key, late)) for each in asked]
@@ -89,10 +89,10 @@ async def ask_quotes(
 
 def is_quoted(driver: Driver, target: Target) -> bool:
     """Whether it can be asked for what jobs would cost."""
-    return target.price.quoted and isinstance(driver, Offers)
+    return target.price.quoted and isinstance(driver, Quotes)
 
 
-async def _answer(driver: Driver, question: Question) -> Sequence[Offer] | ProviderError:
+async def _answer(driver: Driver, question: Question) -> Sequence[Quote] | ProviderError:
     order, failures, random = question.order, 0, Random(0)
     batch = Batch(CompositeJob(order.id, question.kind[0], (order.id,), 1), (order,))
     while True:
@@ -108,8 +108,8 @@ async def _answer(driver: Driver, question: Question) -> Sequence[Offer] | Provi
             return error
         batch = replace(batch, composite=replace(batch.composite, memo=prepared.memo))
         if prepared.ready:
-            assert isinstance(driver, Offers)
-            return driver.offers(batch)
+            assert isinstance(driver, Quotes)
+            return driver.quotes(batch)
         await trio.sleep(prepared.again_s)
 
 

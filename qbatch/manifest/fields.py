@@ -44,6 +44,7 @@ from qbatch.manifest.columns import RESERVED
 from qbatch.manifest.nodes import Plain
 from qbatch.manifest.paths import TIMES
 from qbatch.notation import did_you_mean, listed
+from qbatch.project import may_name, outside
 
 #: A swept or fixed value: what an axis may hold.
 Value = bool | int | float | str
@@ -364,17 +365,30 @@ def check_url(value: str) -> str:
 
 
 def check_path(value: str, info: ValidationInfo) -> str:
-    """Return a path that stays, symbolic links followed, inside the manifest's folder."""
+    """Return a path of the manifest's folder or project, symbolic links followed; see `project`."""
     if not value or "\0" in value or "\n" in value:
         raise amiss("is no path; write a file's path relative to the manifest's folder")
     known = known_to(info)
     if value.startswith(("/", "~")) or ".." in value.split("/"):
         if inside := _inside(value, known):
             raise wrong(f"is written from elsewhere; write {inside!r}, from the manifest's folder")
-        raise wrong("lies outside the manifest's folder; copy it in and write its relative path")
+        if value.startswith(("/", "~")) or known.folder is None:
+            raise wrong(_told_outside(known))
+        if _is_barred(known.folder / value, known, known.folder):
+            raise wrong(_told_outside(known))
     if known.folder is not None and _leaves(value, known, known.folder):
-        raise wrong("lies outside the manifest's folder; copy it in and write its relative path")
+        raise wrong(_told_outside(known))
     return value
+
+
+def _told_outside(known: Known) -> str:
+    return outside((known.folder and known.resolved(known.folder)) or Path())
+
+
+def _is_barred(path: Path, known: Known, folder: Path) -> bool:
+    """Tell whether a file is none that a manifest in `folder` may name."""
+    home, there = known.resolved(folder), known.resolved(path)
+    return home is None or there is None or not may_name(there, home)
 
 
 def _inside(value: str, known: Known) -> str:
@@ -387,15 +401,14 @@ def _inside(value: str, known: Known) -> str:
 
 
 def _leaves(value: str, known: Known, folder: Path) -> bool:
-    """Say whether a path without ``..`` leaves the folder by a symbolic link."""
+    """Say whether a path leaves what the manifest may name by a symbolic link."""
     head, _, name = value.rpartition("/")
     home, inner = known.resolved(folder), known.resolved(folder / head)
-    if home is None or inner is None or not inner.is_relative_to(home):
+    if home is None or inner is None or not may_name(inner, home):
         return True
     if not os.path.islink(f"{inner}/{name}"):  # noqa: PTH114 (Path.is_symlink is 5 times slower)
         return False
-    target = known.resolved(inner / name)
-    return target is None or not target.is_relative_to(home)
+    return _is_barred(inner / name, known, folder)
 
 
 _RUN_NAME = re.compile(r"[^\W_][\w.+-]{0,99}")

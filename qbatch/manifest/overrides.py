@@ -173,6 +173,9 @@ def _axes_named(root: Node, name: str, top: Sequence[str]) -> list[Steps]:
         named = {kind: members.of(parts[kind][1]) if kind in parts else {} for kind in _AXES}
         axes.update(*named.values())
         found.append((*prefix, "zip" if name in named["zip"] else "matrix", name))
+    if name not in axes and name in known_keys(("sweep", "0")):
+        at = ".".join(prefixes[0])
+        raise refuse(Place(f"-S {name}"), f"{name} is a key of the sweep; write -S {at}.{name}=…")
     if name not in axes:
         raise refuse(
             Place(f"-S {name}"),
@@ -191,12 +194,22 @@ class _Value:
         self.origins = origins
 
     def at(self, loc: Steps) -> Node:
+        if _is_axis(loc):
+            self._refuse_call()
         is_list = "," in self.text and not self.text.lstrip().startswith(("[", "{"))
         if _is_axis(loc) and not self.text.lstrip().startswith(("[", "{")):
             return self.read(f"[{self.text}]")
         if is_list and _takes_list(loc):
             return self.read(f"[{self.text}]")
         return self.read(self.text)
+
+    def _refuse_call(self) -> None:
+        """Say how a spacing is written, where it is written as a call."""
+        name, bracket, rest = self.text.strip().partition("(")
+        if bracket and rest.endswith(")") and name in FORMS:
+            raise refuse(
+                Place(self.flag), f"write a spacing as {self.flag}='{{{name}: [{rest[:-1]}]}}'"
+            )
 
     def read(self, text: str) -> Node:
         try:

@@ -195,6 +195,8 @@ def _axis(part: Schema) -> Schema:
     for name in FORMS:
         form = properties[name].get("anyOf", [properties[name]])[0]
         form = {**form, "type": "array"} if "prefixItems" in form else form
+        if name == "range":  # without a step it is 1
+            form = {**form, "minItems": 2}
         forms.append(
             {
                 "type": "object",

@@ -63,6 +63,7 @@ FORMS = {
     "random": "{distribution: uniform, min: 0, max: 1, n: 10}",
     "from": "{file: angles.csv, column: gamma}",
 }
+_COUNTS = {"range": "two or three"}
 _HOW = "write a list of values, or one of {" + ": …}, {".join(FORMS) + ": …}"
 
 
@@ -143,6 +144,8 @@ class Axis(Model):
             raise wrong(one if data is not None else f"is empty; {_HOW}")
         if "target_se" in data:
             raise amiss(ADAPTIVE)
+        if isinstance(ends := data.get("range"), tuple | list) and len(ends) == 2:
+            data = {**data, "range": (*ends, 1)}
         _check_form(data)
         return data
 
@@ -172,7 +175,7 @@ def _check_form(data: Mapping[str, Any]) -> None:
     if isinstance(value, Mapping) != shape.startswith("{"):
         raise amiss(f"write {{{key}: {shape}}}")
     if shape.startswith("[") and not (isinstance(value, tuple | list) and len(value) == 3):
-        raise amiss(f"{key} takes three numbers; write {{{key}: {shape}}}")
+        raise amiss(f"{key} takes {_COUNTS.get(key, 'three')} numbers; write {{{key}: {shape}}}")
 
 
 def _check_differ(axes: Mapping[str, Axis]) -> Mapping[str, Axis]:
@@ -411,11 +414,6 @@ class Sweep(Model):
     repeat: Annotated[Whole, Field(ge=1, le=MAX_VALUES)] = 1
     order: Literal["interleave", "as-written", "random"] = "interleave"
     seed: Annotated[Whole, Field(ge=0, lt=2**63)] = 0
-
-    @property
-    def axis_names(self) -> frozenset[str]:
-        """Every name that a `where` of this sweep can use."""
-        return names_of_axes(self.__dict__)
 
     @model_validator(mode="wrap")
     @classmethod

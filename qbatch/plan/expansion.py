@@ -27,7 +27,7 @@ from qbatch.plan.geometry.sweep import Grid
 from qbatch.plan.geometry.where import choices, same
 from qbatch.plan.layout import full_text, text_writer
 from qbatch.plan.mistakes import MOST, Mistakes
-from qbatch.plan.points import Plan
+from qbatch.plan.plan import Plan
 from qbatch.plan.programs import check_programs
 from qbatch.plan.settings import check_setting_axes, check_settings, of_its_backend, repeated_rows
 from qbatch.providers import validate_settings
@@ -69,6 +69,7 @@ def expand(manifest: Manifest) -> Plan:
     check_programs(plan, mistakes)
     plan.shared = find_shared(plan, mistakes)
     mistakes.raise_if_any()
+    plan.remarks = tuple(mistakes.remarks)
     return plan
 
 
@@ -269,7 +270,8 @@ def _check_clause(grid: Grid, clause: Clause, mistakes: Mistakes) -> None:
                 return
     word = "exclude" if clause.kind == "exclude" else "where"
     name, problem = _why_nothing(clause.where, blocks)
-    mistakes.add((*clause.loc, name) if name else clause.loc, f"{word} matches no point: {problem}")
+    loc = (*clause.loc, name) if name else clause.loc
+    mistakes.add_unmatched(loc, f"{word} matches no point: {problem}")
 
 
 def _why_nothing(where: Where, blocks: Sequence[Block]) -> tuple[str, str]:
@@ -304,7 +306,8 @@ def _check_result_wheres(manifest: Manifest, drafts: Sequence[Draft], mistakes: 
                 mistakes.add((*loc, name), said + did_you_mean(name, names))
             elif not any(_is_among(choice, name, drafts) for choice in choices(wanted)):
                 asked = " or ".join(full_text(choice) for choice in choices(wanted))
-                mistakes.add((*loc, name), f"where matches no point: {name} is never {asked}")
+                problem = f"where matches no point: {name} is never {asked}"
+                mistakes.add_unmatched((*loc, name), problem)
 
 
 def _is_among(choice: Value, name: str, drafts: Sequence[Draft]) -> bool:

@@ -15,6 +15,8 @@ class Mistakes:
     def __init__(self, manifest: Manifest) -> None:
         self._manifest = manifest
         self._found: dict[str, SourceError] = {}
+        #: What is no mistake and should be known.
+        self.remarks: list[str] = []
 
     def __len__(self) -> int:
         return len(self._found)
@@ -27,6 +29,18 @@ class Mistakes:
         """Note a mistake at `loc` of the manifest."""
         place = self.place(*loc)
         self.note(ManifestError(place, problem, excerpt=self._manifest.excerpt(place)))
+
+    def add_unmatched(self, loc: tuple[str | int, ...], problem: str) -> None:
+        """Note a `where` without points: a mistake as written, but left out where `-S` made it so.
+
+        A small trial of a large manifest leaves out values that its checks, plots and overrides
+        speak of.
+        """
+        if not self._manifest.overrides:
+            self.add(loc, problem)
+            return
+        told = " ".join(f"-S {text}" for text in self._manifest.overrides)
+        self.remarks.append(f"left out with {told}: {self.place(*loc)}: {problem}")
 
     def note(self, error: SourceError | SourceErrors) -> None:
         """Note an error that knows its place, or all of a group; each only once."""

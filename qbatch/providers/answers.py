@@ -7,6 +7,7 @@ says how long it must, and the executor, which alone has a clock, waits and asks
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -144,6 +145,22 @@ class Unclear(Answer):
 
     again_s: float | None = None
     is_patient: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Repeatable(Answer):
+    """Whether it was taken is told by sending the same again (`Repeats`), and by nothing else.
+
+    Only of what its provider promises to take once under one key, however often it is sent, and
+    only for as long as that is trusted. `error` tells a person where to look otherwise.
+
+    Attributes:
+        life_s: So long after it was first sent, seconds; later nobody can tell.
+    """
+
+    event: ClassVar[Event] = Event.REPEATABLE
+
+    life_s: float = math.inf
 
 
 #: Answers after which nothing more comes of a job at its provider.

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 from qbatch.job import CompositeJob
 from qbatch.providers.answers import Answer
 from qbatch.providers.kit.permission import CredentialRule, Permission, read_permission
+from qbatch.shots import Bounds
 
 if TYPE_CHECKING:
     import httpx
@@ -143,8 +144,8 @@ class Price:
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
-    """One of the ways in which a job can be bought.
+class Quote:
+    """One of the ways in which a job can be bought, where its provider offers several.
 
     Attributes:
         title: As the provider calls it: "Public Plan, Standard Queue".
@@ -181,6 +182,9 @@ class Target:
 
     Attributes:
         name: The resolved target, as it goes into the lock file ("aer:automatic", "qpu:uk:2:…").
+        max_shots: Of one job; a point of more is cut into several.
+        min_shots: Of one job.
+        one_number_of_shots: Whether all jobs of a composite job must take as many shots.
         max_jobs: Children in one composite job.
         max_bytes: Size of one composite job as sent.
         job_bytes: What each job adds to that beside its program, about.
@@ -198,6 +202,7 @@ class Target:
     num_qubits: int | None = None
     max_shots: int | None = None
     min_shots: int = 1
+    one_number_of_shots: bool = False
     max_jobs: int = 1
     max_bytes: int | None = None
     job_bytes: int = 256
@@ -212,6 +217,11 @@ class Target:
     seconds_per_job: float | None = None
     seconds_per_shot: float = 0.0
     facts: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def bounds(self) -> Bounds:
+        """How many shots one job may take."""
+        return Bounds(self.min_shots, self.max_shots)
 
 
 @dataclass(frozen=True, slots=True)
@@ -383,14 +393,28 @@ class Recalls(Protocol):
 
 
 @runtime_checkable
-class Offers(Protocol):
+class Repeats(Protocol):
+    """What a driver offers whose cloud takes a purchase once, however often its key is sent."""
+
+    async def repeat(self, batch: Batch, intent: Intent) -> Sequence[Answer]:
+        """Send again, word for word, what was sent before, and say what became of it.
+
+        Asked only after `locate` answered `Repeatable`, and only by a run that may buy: what the
+        cloud took it answers with, what never reached it it takes now. Money is reserved for it as
+        before. Never answered with `NotTaken`; and a refusal of this sending is none of the first.
+        """
+        ...
+
+
+@runtime_checkable
+class Quotes(Protocol):
     """What a driver offers whose cloud quotes each job, in several ways to buy it.
 
     Its `prepare` may be called for what is never bought: it costs nothing and leaves nothing that
     anybody has to put away.
     """
 
-    def offers(self, batch: Batch) -> Sequence[Offer]:
+    def quotes(self, batch: Batch) -> Sequence[Quote]:
         """Say in what ways a job that is prepared can be bought. Pure: from the batch's memo."""
         ...
 

@@ -14,7 +14,7 @@ from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
 from qbatch.errors import ProviderError, Refused
-from qbatch.providers.contract import Leaves, Offers, Recalls, Translates
+from qbatch.providers.contract import Leaves, Quotes, Recalls, Repeats, Translates
 
 if TYPE_CHECKING:
     from qbatch.manifest.paths import SettingValues
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
         Driver,
         Fetched,
         Intent,
-        Offer,
         Order,
         Prepared,
+        Quote,
         Target,
     )
 
@@ -214,10 +214,17 @@ class _Recalling(_Several):
         return found
 
 
-class _Offering(_Several):
-    def offers(self, batch: Batch) -> Sequence[Offer]:
+class _Repeating(_Several):
+    async def repeat(self, batch: Batch, intent: Intent) -> Sequence[Answer]:
         driver: Any = self._for(batch)
-        found: Sequence[Offer] = driver.offers(batch)
+        found: Sequence[Answer] = await driver.repeat(batch, intent)
+        return found
+
+
+class _Quoting(_Several):
+    def quotes(self, batch: Batch) -> Sequence[Quote]:
+        driver: Any = self._for(batch)
+        found: Sequence[Quote] = driver.quotes(batch)
         return found
 
 
@@ -232,7 +239,8 @@ class _Leaving(_Several):
 OFFERED: Mapping[type[Any], type[_Several]] = {
     Translates: _Translating,
     Recalls: _Recalling,
-    Offers: _Offering,
+    Repeats: _Repeating,
+    Quotes: _Quoting,
     Leaves: _Leaving,
 }
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from qbatch.job import JobState
-from qbatch.plan.geometry.where import Narrowed, is_match, narrowed
+from qbatch.plan.geometry.where import Narrowed, is_match, is_void, narrowed
 from qbatch.plan.geometry.written import values_by_axis
 from qbatch.report.numbers import count_of
 from qbatch.report.rows import Point, Run, axes_of
@@ -107,7 +107,10 @@ def _not_measured(point: Point) -> str:
 
 
 def open_checks(run: Run) -> list[CheckResult]:
-    """Read the manifest's checks; nothing is judged yet."""
+    """Read the manifest's checks; nothing is judged yet.
+
+    Those that a `-S` left without points are left out.
+    """
     numbers = {name: float(value) for name, value in run.manifest.vars.items() if _is_real(value)}
     checks = run.manifest.checks
     values = values_by_axis(run.manifest) if any(check.where for check in checks) else {}
@@ -118,6 +121,7 @@ def open_checks(run: Run) -> list[CheckResult]:
             narrowed(check.where, values),
         )
         for check in checks
+        if not (run.manifest.overrides and is_void(check.where, values))
     ]
 
 

@@ -49,8 +49,8 @@ def test_paths_stay_inside_the_folder(tmp_path, file):
     write(tmp_path, "bell.qasm", BELL)
     (folder / "out").symlink_to(tmp_path)
     for kind in ("file", "template"):
-        assert "is outside the manifest's folder" in error_of(folder, **{kind: file})
-    assert "is outside" in error_of(folder, python=f"{file}:f", trust=True)
+        assert "lies outside the manifest's folder" in error_of(folder, **{kind: file})
+    assert "lies outside" in error_of(folder, python=f"{file}:f", trust=True)
 
 
 @pytest.mark.parametrize(

@@ -73,7 +73,7 @@ def test_a_repeated_key_is_the_same_job_and_another_body_a_conflict(run: Any, bo
 
 
 def test_native_submissions_pass_the_clients_own_checks(run: Any, bought: Any) -> None:
-    seen = run("native", native=True)
+    seen = run("native")
     assert [one["backend"] for one in seen["runtimes"]] == ["marqov-sim"]
     assert seen["same"]
     assert seen["end"][0] == "JobFailed"
@@ -105,7 +105,7 @@ KINDS = {
 
 
 def test_each_refusal_is_the_one_the_client_knows(run: Any, bought: Any) -> None:
-    seen = run("refusals", jobs=[{"wait_s": 60}])
+    seen = run("refusals", jobs=[{"wait_s": 60}], strict=True, native=False)
     assert {name: found[1:] for name, found in seen.items()} == REFUSALS
     assert {name: seen[name][0] for name in KINDS} == KINDS
     assert len(bought()) == 1

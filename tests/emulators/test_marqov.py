@@ -22,6 +22,7 @@ from qbatch.emulators.marqov import (
     TEAM,
 )
 from qbatch.emulators.marqov.scripts import djb2, with_measurements
+from qbatch.emulators.marqov.submissions import NO_PYTHON
 
 HEAD = 'OPENQASM 2.0;\ninclude "qelib1.inc";\n'
 BELL = HEAD + "qreg q[2]; creg c[2]; h q[0]; cx q[0],q[1]; measure q->c;"
@@ -71,6 +72,10 @@ class Platform:
         whole = {"backend": "marqov-sim", "params": {"shots": 1000, **params}} | body
         headers = {"idempotency-key": key} if key else {}
         return await self.call("POST", "jobs/submit", whole, status, headers=headers)
+
+    async def submit_native(self, status: int = 201, **changes: Any) -> Any:
+        headers = {"idempotency-key": "5d0b7f0a-6f0e-5d43-9c6e-1a1f4d1c2b3a"}
+        return await self.call("POST", "jobs/submit", native(**changes), status, headers=headers)
 
     async def submit_script(self, source: str = BELL, **params: Any) -> str:
         made = await self.submit({"script_id": await self.upload(source)}, **params)
@@ -252,7 +257,7 @@ async def test_a_free_script_runs_without_analysis(platform: Maker) -> None:
 
 
 async def test_a_paid_script_needs_its_own_analysis(platform: Maker) -> None:
-    on = platform()
+    on = platform(strict=True)
     script = await on.upload()
     body = {"script_id": script, "backend": "sv1"}
     assert code_of(await on.submit(body, 422)) == "analysis_required"
@@ -279,7 +284,7 @@ async def test_warnings_are_accepted_by_name(platform: Maker) -> None:
 
 
 async def test_openqasm_may_come_inline_where_it_is_free(platform: Maker) -> None:
-    on = platform()
+    on = platform(strict=True)
     inline = {"inline_code": BELL, "framework": "openqasm", "execution_mode": "direct"}
     await on.submit(inline)
     refusal = await on.submit(inline | {"backend": "sv1"}, 422)
@@ -290,10 +295,53 @@ async def test_openqasm_may_come_inline_where_it_is_free(platform: Maker) -> Non
 async def test_python_is_never_executed(platform: Maker, framework: str) -> None:
     on = platform()
     inline = {"inline_code": "raise SystemExit", "framework": framework}
-    assert code_of(await on.submit(inline, 422)) == "execution_unavailable"
-    script = {"script_id": await on.upload("raise SystemExit")}
-    assert code_of(await on.submit(script, 422)) == "execution_unavailable"
-    assert on.stage.ledger == []
+    for body in (inline, {"script_id": await on.upload("raise SystemExit")}):
+        made = await on.submit(body)
+        await trio.sleep(60)
+        answer = await on.status(made["job_id"])
+        assert (answer["status"], answer["result"]["error"]) == ("failed", NO_PYTHON)
+        on.set_switches(strict=True)
+        assert code_of(await on.submit(body, 422)) == "execution_unavailable"
+        on.set_switches()
+    assert len(on.stage.ledger) == 2
+
+
+async def test_p21_both_bodies_of_the_platforms_page_are_accepted(platform: Maker) -> None:
+    on = platform()
+    script = {"script_id": await on.upload(), "backend": "sv1", "execution_mode": "direct"}
+    inline = {"inline_code": "from qiskit import QuantumCircuit", "framework": "qiskit"}
+    for body in (script, inline | {"backend": "marqov-sim"}):
+        headers = {"idempotency-key": ""}
+        whole = body | {"params": {"shots": 1000}}
+        made = await on.call("POST", "jobs/submit", whole, 201, headers=headers)
+        assert set(made) == {"job_id"}
+    await trio.sleep(60)
+    states = [(one["state"], one["price"], one["execution_mode"]) for one in on.stage.ledger]
+    assert states == [("completed", 0.075, "direct"), ("failed", 0.0, "direct")]
+
+
+@pytest.mark.parametrize(
+    ("mode", "failures", "state", "attempts", "ends_s"),
+    [
+        ("direct", 1, "failed", 1, 16),
+        ("temporal", 1, "completed", 2, 16 + 1 + 4),
+        ("temporal", 2, "completed", 3, 16 + 1 + 4 + 2 + 4),
+        ("temporal", 9, "failed", 3, 16 + 1 + 4 + 2 + 4),
+        ("temporal", 0, "completed", 1, 16),
+    ],
+)
+async def test_p21_direct_fails_where_durable_tries_again(
+    platform: Maker, mode: str, failures: int, state: str, attempts: int, ends_s: float
+) -> None:
+    on = platform()
+    on.stage.set_faults(jobs=[{"fail": "the worker was lost", "times": failures}])
+    made = await on.submit({"script_slug": "bell-state", "execution_mode": mode})
+    await trio.sleep(ends_s - 0.5)
+    assert (await on.status(made["job_id"]))["status"] == "running"
+    await trio.sleep(1)
+    assert (await on.status(made["job_id"]))["status"] == state
+    (entry,) = on.stage.ledger
+    assert (entry["execution_mode"], entry["attempts"]) == (mode, attempts)
 
 
 async def test_a_ready_made_script_runs_by_slug(platform: Maker) -> None:
@@ -591,34 +639,71 @@ def native(**changes: Any) -> dict[str, Any]:
 
 
 async def test_native_submissions_are_admitted_with_a_receipt(platform: Maker) -> None:
-    on = platform(native=True)
+    on = platform()
     answer = await on.call("GET", "jobs/managed-runtimes", params={"team_id": TEAM})
     assert answer["runtimes"][0]["min_cap_cents"] == 11
-    receipt = await on.call("POST", "jobs/submit", native(), 201)
+    receipt = await on.submit_native()
     keys = {"protocol_version", "job_id", "submission_id", "source_sha256", "input_sha256"}
     assert set(receipt) == keys
     assert receipt["source_sha256"] == hashlib.sha256(b"run = 1").hexdigest()
     await trio.sleep(60)
-    assert "no Python" in (await on.status(receipt["job_id"]))["result"]["error"]
+    assert (await on.status(receipt["job_id"]))["result"]["error"] == NO_PYTHON
+
+
+async def test_p21_a_native_input_that_names_a_program_is_sampled(platform: Maker) -> None:
+    on = platform()
+    kwargs = {"program": FLIP, "shots": 70}
+    asked = json.dumps({"entrypoint": "run", "args": [], "kwargs": kwargs})
+    source = {"kind": "inline", "content": "# point-1\nrun = 1"}
+    receipt = await on.submit_native(input=asked, source=source)
+    assert receipt["input_sha256"] == hashlib.sha256(asked.encode()).hexdigest()
+    await trio.sleep(60)
+    answer = await on.status(receipt["job_id"])
+    assert answer["result"]["protocol_version"] == "marqov.managed-result/v1"
+    (output,) = answer["result"]["outputs"]
+    assert output["display"]["state"] == "available"
+    assert output["display"]["value"]["counts"] == {"001": 70}
+    (entry,) = on.stage.ledger
+    assert (entry["name"], entry["price"], entry["cap_cents"]) == ("point-1", 0.11, 100)
+
+
+@pytest.mark.parametrize("kwargs", [{"shots": 5}, {"program": BELL}, {"program": 1, "shots": 5}])
+async def test_a_native_input_without_program_or_shots_fails(platform: Maker, kwargs: Any) -> None:
+    on = platform()
+    asked = json.dumps({"entrypoint": "run", "args": [], "kwargs": kwargs})
+    receipt = await on.submit_native(input=asked)
+    await trio.sleep(60)
+    assert (await on.status(receipt["job_id"]))["result"]["error"] == NO_PYTHON
 
 
 async def test_native_keys_hold_even_where_others_are_ignored(platform: Maker) -> None:
-    on = platform(native=True, deduplicate="native")
-    headers = {"idempotency-key": "k"}
-    first, second = [
-        await on.call("POST", "jobs/submit", native(), 201, headers=headers) for _ in range(2)
-    ]
+    on = platform(deduplicate="native")
+    first, second = [await on.submit_native() for _ in range(2)]
     assert first == second
-    assert len(on.stage.ledger) == 1
+    assert code_of(await on.submit_native(409, cap_cents=99)) == "idempotency_conflict"
+    assert [one["submissions"] for one in on.stage.ledger] == [2]
+
+
+async def test_p21_a_native_key_is_a_uuid(platform: Maker) -> None:
+    on = platform()
+    for headers in ({}, {"idempotency-key": "k"}):
+        await on.call("POST", "jobs/submit", native(), 400, headers=headers)
+
+
+async def test_p21_funding_must_cover_the_cap(platform: Maker) -> None:
+    on = platform(job_usd=0.5)
+    assert code_of(await on.submit_native(402)) == "spend_limit_exceeded"
+    await on.submit_native(cap_cents=50)
+    assert [one["price"] for one in on.stage.ledger] == [0.11]
 
 
 async def test_where_managed_execution_is_not_enabled_nothing_is_admitted(
     platform: Maker,
 ) -> None:
-    on = platform()
+    on = platform(native=False)
     answer = await on.call("GET", "jobs/managed-runtimes", params={"team_id": TEAM})
     assert answer == {"runtimes": []}
-    refusal = await on.call("POST", "jobs/submit", native(), 503)
+    refusal = await on.submit_native(503)
     assert code_of(refusal) == "managed_execution_unavailable"
     for team, status in (("x", 400), ("00000000-0000-4000-8000-000000000000", 404)):
         await on.call("GET", "jobs/managed-runtimes", status=status, params={"team_id": team})
@@ -646,8 +731,8 @@ async def test_where_managed_execution_is_not_enabled_nothing_is_admitted(
     ],
 )
 async def test_the_native_body_is_closed(platform: Maker, changes: Any, status: int) -> None:
-    on = platform(native=True)
-    await on.call("POST", "jobs/submit", native(**changes), status)
+    on = platform()
+    await on.submit_native(status, **changes)
     assert on.stage.ledger == []
 
 

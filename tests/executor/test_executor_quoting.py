@@ -11,7 +11,7 @@ from trio.testing import MockClock
 from qbatch.errors import Misspoke, Refused, Unavailable
 from qbatch.executor.quoting import ask_quotes
 from qbatch.plan import Plan
-from qbatch.providers import Batch, Offer, Prepared, Price
+from qbatch.providers import Batch, Prepared, Price, Quote
 
 
 class Auction(FakeCloud):
@@ -27,8 +27,8 @@ class Auction(FakeCloud):
         offers = [["slow", 2.0 * order.shots, True], ["fast", 3.0 * order.shots, False]]
         return await self._call("prepare", lambda: Prepared({"offers": offers}))  # type: ignore[no-any-return]
 
-    def offers(self, batch: Batch) -> Sequence[Offer]:
-        return [Offer(*each) for each in batch.composite.memo["offers"]]
+    def quotes(self, batch: Batch) -> Sequence[Quote]:
+        return [Quote(*each) for each in batch.composite.memo["offers"]]
 
 
 def asked(plan: Plan, cloud: FakeCloud) -> list[str]:
@@ -42,7 +42,7 @@ def test_a_plan_knows_its_quotes_and_nothing_was_bought() -> None:
     cloud, plan = Auction(), plan_of(5, "cloud")
     assert asked(plan, cloud) == []
     ((_, shots),) = plan.quotes
-    assert plan.quotes[next(iter(plan.quotes))][0] == Offer("slow", 2.0 * shots, is_chosen=True)
+    assert plan.quotes[next(iter(plan.quotes))][0] == Quote("slow", 2.0 * shots, is_chosen=True)
     assert plan.summary({"cloud": cloud.target}).prices == {"credits": 5 * 2.0 * shots}
     assert cloud.ledger.calls == {"prepare": 1}
 

@@ -241,3 +241,17 @@ def test_times_have_units():
     assert axes_of(change(f"{path}=80us,0.1ms, 1e-5", text=VALID))[0][path] == (8e-5, 1e-4, 1e-5)
     spaced = change(f"{path}={{geomspace: [10us, 1ms, 3]}}", text=VALID).sweeps[0].matrix[path]
     assert spaced.geomspace == (1e-5, 1e-3, 3)
+
+
+@pytest.mark.parametrize(
+    ("flag", "told"),
+    [
+        ("repeat=4", "-S repeat: repeat is a key of the sweep; write -S sweep.repeat=…"),
+        ("gamma=linspace(0, pi, 3)", "write a spacing as -S gamma='{linspace: [0, pi, 3]}'"),
+    ],
+)
+def test_what_stands_elsewhere_or_is_a_call_is_told_with_its_remedy(flag, told):
+    """P29: both were answered with what is itself an error."""
+    assert told in refusal(flag, text=VALID)
+    change("sweep.repeat=4", text=VALID)
+    change("gamma={linspace: [0, pi, 3]}", text=VALID)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -58,9 +59,12 @@ def manifest_text(
     return yaml.safe_dump(whole, sort_keys=False)
 
 
-def plan_of(sweep: Any = None, *, folder: Path | None = None, **keys: Any) -> Plan:
-    """The plan of `manifest_text` of the same arguments."""
-    return expand(parse_manifest(manifest_text(sweep, **keys), file="m.yaml", folder=folder))
+def plan_of(
+    sweep: Any = None, *, folder: Path | None = None, flags: Sequence[str] = (), **keys: Any
+) -> Plan:
+    """The plan of `manifest_text` of the same arguments, changed by `-S` flags."""
+    text = manifest_text(sweep, **keys)
+    return expand(parse_manifest(text, file="m.yaml", folder=folder, overrides=flags))
 
 
 def mistakes_of(sweep: Any = None, *, folder: Path | None = None, **keys: Any) -> list[str]:

@@ -2,9 +2,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from plan_making import plan_of
 
 from qbatch.errors import Place, SourceError
 from qbatch.manifest.models import Axis
@@ -47,6 +49,28 @@ def test_linspace_includes_both_ends_exactly() -> None:
 def test_range_leaves_out_its_stop_also_when_missed_by_rounding(form, expected) -> None:
     assert values(range=form) == pytest.approx(expected)
     assert count_values(Axis.model_validate({"range": form})) == len(expected)
+
+
+def test_a_range_without_a_step_goes_up_by_one() -> None:
+    """P29."""
+    plan = plan_of({"matrix": {"gamma": {"range": [3, 6]}, "beta": [1]}})
+    assert [dict(point.parameters)["gamma"] for point in plan.points()] == [3, 4, 5]
+
+
+@given(st.integers(1, 10**6), st.integers(1, 10**6), st.integers(1, 40), st.integers(0, 9))
+def test_spaced_and_drawn_shots_are_the_nearest_whole_numbers(low, high, n, seed) -> None:
+    """P12; numpy's spacings are the independent answer."""
+    low, high = sorted((low, high))
+    for form, theirs in (
+        ({"linspace": (low, high, n)}, np.linspace(low, high, n)),
+        ({"geomspace": (low, high, n)}, np.geomspace(low, high, n)),
+    ):
+        found = np.array(values(name="shots", **form))
+        assert found.dtype.kind == "i"
+        assert np.all(np.abs(found - theirs) <= 0.5 + 1e-6)
+    if low < high:
+        drawn = draw(n, "loguniform", low, high, name="shots", seed=seed)
+        assert all(type(shots) is int and low <= shots <= high for shots in drawn)
 
 
 def test_integral_spacings_give_integers_for_templates_to_print() -> None:

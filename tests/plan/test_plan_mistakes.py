@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from plan_making import CHAIN, PAIR, mistakes_of, plan_of
 
+from qbatch.plan import remarks
+
 ALL = {"gamma": [0.5], "beta": [0.5]}
 
 
@@ -28,7 +30,7 @@ ALL = {"gamma": [0.5], "beta": [0.5]}
             {"zip": {"gamma": [1, 2, 3], "beta": {"linspace": [0, 1, 2]}}},
             "zipped axes differ in length: gamma 3, beta 2",
         ),
-        ({"matrix": {**ALL, "shots": {"linspace": [1, 2, 3]}}}, "1.5 is no whole number"),
+        ({"matrix": {**ALL, "shots": {"linspace": [0, 9, 3]}}}, "shots: 0 is no whole number"),
         (
             {"matrix": ALL, "exclude": [{"gamma": 0.7}]},
             "exclude matches no point: gamma is never 0.7 (it is 0.5)",
@@ -185,6 +187,34 @@ def test_a_check_at_a_point_that_is_not_there_is_refused() -> None:
         checks=[{"that": "z > 0", "where": {"shots": 300}}],
     )
     assert "where matches no point: shots is never 300" in found
+
+
+def test_a_where_that_an_override_leaves_without_points_is_left_out_and_said() -> None:
+    """P7: `-S shots=100` on a manifest whose check names 10000 was refused."""
+    sweep = {
+        "matrix": {"shots": [100, 200]},
+        "overrides": [{"where": {"shots": 200}, "set": {"shots": 7}}],
+        "exclude": [{"shots": 200}],
+    }
+    made = plan_of(
+        {**sweep, "exclude": []},
+        circuits={"pair": {"qasm": PAIR}},
+        analysis={"observables": {"z": "Z0"}},
+        checks=[{"that": "z > 0", "where": {"shots": 200}}],
+        report={"plots": [{"x": "shots", "y": "z", "where": {"shots": 200}}]},
+        flags=["sweep.matrix.shots=100"],
+    )
+    assert made.num_points == 1
+    assert [remark.split(":")[0] for remark in remarks(made)] == [
+        "left out with -S sweep.matrix.shots=100"
+    ] * 3
+    assert "where matches no point: shots is never 200" in remarks(made)[-1]
+    unknown = mistakes_of(
+        {**sweep, "overrides": [{"where": {"shoots": 1}, "set": {"shots": 7}}], "exclude": []},
+        circuits={"pair": {"qasm": PAIR}},
+        flags=["sweep.matrix.shots=100"],
+    )
+    assert "did you mean 'shots'?" in unknown[0]
 
 
 def test_a_check_may_ask_for_what_an_override_sets() -> None:

@@ -10,7 +10,7 @@ from qbatch.manifest import parse_manifest
 from qbatch.plan import Plan, expand
 from qbatch.plan.pricing import quotes
 from qbatch.plan.pricing.quotes import questions, sum_up
-from qbatch.providers import Offer, Price, Target
+from qbatch.providers import Price, Quote, Target
 
 MANIFEST = """\
 qbatch: 1
@@ -30,6 +30,7 @@ TARGETS = {
     "dear": Target("iqm:emerald", price=Price("credits", quoted=True, source="quoted")),
     "known": Target("qpu:uk:1", price=Price("usd", per_job=2.0)),
 }
+DEAR = {"dear": TARGETS["dear"]}
 
 #: Credits for one job by its shots, of each plan; what `auto` takes is the slow one.
 SLOW, FAST = {100: 3.0, 200: 5.0, 50: 2.0}, {100: 4.0, 200: 8.0, 50: 2.5}
@@ -43,16 +44,16 @@ def answered(plan: Plan) -> Plan:
     """The plan with all that is asked answered by the tables above."""
     plan.quotes = {
         each.key: (
-            Offer("fast", FAST[each.shots]),
-            Offer("slow", SLOW[each.shots], is_chosen=True),
+            Quote("fast", FAST[each.shots]),
+            Quote("slow", SLOW[each.shots], is_chosen=True),
         )
-        for each in questions(plan, ["dear"])
+        for each in questions(plan, DEAR)
     }
     return plan
 
 
 def test_one_job_of_each_circuit_and_number_of_shots_is_asked_about() -> None:
-    asked = questions(make_plan(), ["dear"])
+    asked = questions(make_plan(), DEAR)
     assert [(each.circuit, each.shots, each.jobs) for each in asked] == [
         ("flip", 100, 3), ("flip", 200, 3), ("stay", 50, 1)
     ]  # fmt: skip
@@ -73,9 +74,9 @@ def test_the_sum_of_each_plan_is_that_of_its_jobs_one_by_one() -> None:
     jobs = [point.shots for point in plan.points() if point.backend == "dear"]
     (summed,) = sum_up(plan, TARGETS)
     assert (summed.backend, summed.unit, summed.jobs, summed.of) == ("dear", "credits", 7, 7)
-    assert summed.offers == (
-        Offer("slow", sum(SLOW[shots] for shots in jobs), is_chosen=True),
-        Offer("fast", sum(FAST[shots] for shots in jobs)),
+    assert summed.quotes == (
+        Quote("slow", sum(SLOW[shots] for shots in jobs), is_chosen=True),
+        Quote("fast", sum(FAST[shots] for shots in jobs)),
     )
     summary = plan.summary(TARGETS)
     assert summary.prices == {"credits": 26.0, "usd": 12.0}
@@ -88,10 +89,10 @@ def test_of_what_is_left_only_that_is_asked_and_summed() -> None:
     def pieces_of(point: object) -> tuple[object, ...]:
         return (quotes_piece(point),) if getattr(point, "shots", 0) == 200 else ()
 
-    asked = questions(plan, ["dear"], pieces_of=pieces_of)  # type: ignore[arg-type]
+    asked = questions(plan, DEAR, pieces_of=pieces_of)  # type: ignore[arg-type]
     assert [(each.shots, each.jobs) for each in asked] == [(200, 3)]
     (summed,) = sum_up(plan, TARGETS, pieces_of=pieces_of)  # type: ignore[arg-type]
-    assert [offer.price for offer in summed.offers] == [15.0, 24.0]
+    assert [offer.price for offer in summed.quotes] == [15.0, 24.0]
 
 
 def quotes_piece(point: object) -> object:
@@ -105,7 +106,7 @@ def test_what_is_not_offered_for_every_job_is_left_out() -> None:
     first = next(iter(plan.quotes))
     plan.quotes = {**plan.quotes, first: plan.quotes[first][1:]}
     (summed,) = sum_up(plan, TARGETS)
-    assert [offer.title for offer in summed.offers] == ["slow"]
+    assert [offer.title for offer in summed.quotes] == ["slow"]
 
 
 def test_without_quotes_a_price_that_will_be_quoted_is_none() -> None:

@@ -390,8 +390,31 @@ async def test_openqasm_may_travel_within_the_submission(
 async def test_what_the_platform_does_not_execute_is_refused(talk: Maker, order: Maker) -> None:
     options = {"framework": "qiskit", "inline_code": "qc = QuantumCircuit(2)"}
     cloud = talk("marqov", target="marqov-sim", options=options)
+    cloud.set_faults(switches={"marqov": {"strict": True}})
     with pytest.raises(Refused, match="execution_unavailable"):
         await cloud.submit(await cloud.prepare(order()))
+
+
+@pytest.mark.parametrize(
+    ("target", "options"),
+    [
+        ("sv1", {"execution_mode": "direct"}),
+        ("sv1", {"execution_mode": "durable"}),
+        ("marqov-sim", {"framework": "qiskit", "inline_code": "from qiskit import QuantumCircuit"}),
+    ],
+)
+async def test_p21_bodies_as_the_platforms_page_shows_them_are_taken(
+    talk: Maker, order: Maker, target: str, options: dict[str, Any]
+) -> None:
+    cloud = talk("marqov", target=target, options=options)
+    batch = await cloud.prepare(order())
+    body = json.loads(cloud.driver.intend(batch).body)
+    mode = {"durable": "temporal"}.get(options.get("execution_mode"), "direct")
+    assert {"backend", "params"} < set(body)
+    assert body.get("execution_mode", "direct") == mode
+    assert ("script_id" in body) is not ("inline_code" in body)
+    await cloud.submit(batch)
+    assert [one["execution_mode"] for one in cloud.ledger] == [mode]
 
 
 async def test_a_ready_made_script_is_run_by_name(talk: Maker, order: Maker) -> None:

@@ -63,7 +63,7 @@ async def test_all_plans_and_priorities_are_told_and_one_of_them_is_chosen(
     half or all of that for a better place in the queue."""
     cloud = talk("open-quantum", target=TARGET, options={"queue_priority": "instant"})
     batch = await cloud.prepare(order(shots=2000))
-    assert [(each.title, each.price, each.is_chosen) for each in cloud.driver.offers(batch)] == [
+    assert [(each.title, each.price, each.is_chosen) for each in cloud.driver.quotes(batch)] == [
         ("Public Plan, Standard Queue", 163, False),
         ("Public Plan, Priority Queue", 163 + 82, False),
         ("Public Plan, Instant Queue", 2 * 163, True),

@@ -173,7 +173,7 @@ def test_what_drivers_offer_beside_the_rest_is_offered(protocol: Any) -> None:
     methods = [name for name in vars(protocol) if not name.startswith("_")]
     assert methods
 
-    async def noted(self: Fake, asked: Any) -> Any:
+    async def noted(self: Fake, asked: Any, *_: Any) -> Any:
         self.asked.append(("asked", asked))
         return ["news"]
 
@@ -184,8 +184,9 @@ def test_what_drivers_offer_beside_the_rest_is_offered(protocol: Any) -> None:
     asked = {"Translates": order(2), "Leaves": [batch(order(2))]}.get(
         protocol.__name__, batch(order(2))
     )
+    more = {"Repeats": [Intent("k", b"")]}.get(protocol.__name__, [])
     for name in methods:
-        found = getattr(driver, name)(asked)
+        found = getattr(driver, name)(asked, *more)
         trio.run(lambda found=found: found)
     assert made[settings(2)].asked == [("asked", asked)] * len(methods)
     assert not made[settings(1)].asked

@@ -69,7 +69,8 @@ def _facts(result: CheckResult) -> dict[str, Any]:
 
 def _tell(run: Run, results: list[CheckResult]) -> None:
     if not results:
-        click.echo(f"{run.name}: its manifest has no checks", err=True)
+        left_out = " left with points by its -S" if run.manifest.checks else ""
+        click.echo(f"{run.name}: its manifest has no checks{left_out}", err=True)
     for result in results:
         verdict = result.verdict.value
         word = click.style(verdict.ljust(9), fg=_COLOURS[verdict])

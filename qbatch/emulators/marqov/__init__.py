@@ -1,16 +1,20 @@
-"""Marqov, emulated: saved scripts, their analysis, jobs, budgets; newer and older API.
+"""Marqov, emulated: saved scripts, their analysis, native submissions, jobs, budgets.
 
 A job goes upload → execution options → analysis → submission → status (held back up to 22 s with
 ``wait``), and brings counts inside the status answer, leftmost character = bit 0. Ten submissions
 a minute per user and a hundred a day per team, then 429 with ``Retry-After``; beyond a budget 402
 with what remains. Errors are ``{"error": {"code", "message", "status"}}``. Only OpenQASM is run,
-2 or 3 by its header; a program without classical bits has all its qubits measured.
+2 or 3 by its header; a program without classical bits has all its qubits measured. The bodies that
+the platform's pages show are accepted; of their Python nothing is executed, and its job fails. How
+the modes ``direct`` and ``temporal`` differ, see `execution`; native submissions, see `native`.
 
 Where the real service is not known, or to try its older description, switches choose:
-``generation`` (new | old: flat errors ``{"error": text}``, 200 for a submission, inline OpenQASM
-on paid backends, no analysis needed), ``deduplicate`` by Idempotency-Key (all | native | none),
+``generation`` (new | old: flat errors ``{"error": text}``, 200 for a submission), ``strict`` (keys
+are also refused what the newest client says that the hosted service refuses them: Python, and on
+paid backends inline code and what has no analysis), ``deduplicate`` by Idempotency-Key (all |
+native | none),
 ``per_minute`` (10), ``per_day`` (100), ``job_usd`` (100), ``day_usd`` (100), ``month_usd`` (1000),
-``cancel`` (session | allow: for keys too), ``native`` (managed runtimes are enabled),
+``cancel`` (session | allow: for keys too), ``native`` (true: managed runtimes are enabled),
 ``silent_failures`` (no reason in a failed job), ``script_bytes``. Refused submissions and repeated
 keys count against no limit. Names of noise options are ours, see `physics`.
 """
@@ -69,4 +73,9 @@ def open_cloud(world: World) -> Cloud:
 
 def environment(url: str) -> dict[str, str]:
     """Return what the official client and qbatch read."""
-    return {"QBATCH_MARQOV_URL": url, "MARQOV_PLATFORM_URL": url, "MARQOV_PLATFORM_KEY": KEY}
+    return {
+        "QBATCH_MARQOV_URL": url,
+        "MARQOV_PLATFORM_URL": url,
+        "MARQOV_PLATFORM_KEY": KEY,
+        "MARQOV_TEAM_ID": TEAM,
+    }

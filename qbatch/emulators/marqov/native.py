@@ -1,20 +1,29 @@
 """Native submissions (``marqov.public-submission/v1``) of the emulated Marqov: the closed body.
 
-Only Python comes this way, and the emulator executes none: what is admitted ends as ``failed``.
+Only Python comes this way, and the emulator executes none. By our own convention ``kwargs`` of an
+input that hold ``program``, an OpenQASM text, and ``shots`` say what the source is to do: sample it
+and return ``{"counts": …}``. Whatever else is admitted ends as ``failed``. A job is charged 0.11
+USD, which is our choice too; funding must cover its cap.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
 from qbatch.emulators.marqov.access import Caller, Rejected, invalid, is_uuid, text_of, whole_of
-from qbatch.emulators.marqov.scripts import Scripts
+from qbatch.emulators.marqov.scripts import MOST_SHOTS, Scripts, is_openqasm
 
 SUBMISSION = "marqov.public-submission/v1"
 RECEIPT = "marqov.funded-admission-receipt/v1"
+RESULT = "marqov.managed-result/v1"
+DISPLAY = "marqov.task-display/v1"
+
+#: What a job is charged, USD.
+PRICE = 0.11
 MODELS = ("native_workflow", "single_task")
 MOST_BYTES = 2**20
 MOST_NESTING = 32
@@ -40,8 +49,25 @@ _KEYS = {
 }
 
 
-def read(asked: Mapping[str, Any], caller: Caller, scripts: Scripts) -> Mapping[str, Any]:
-    """Check a native body whole; return both digests and a name.
+@dataclass(frozen=True)
+class Submission:
+    """A native body that was found good.
+
+    Attributes:
+        name: A saved script's, or what the first line of an inline source says as a comment.
+        program: OpenQASM to sample; "": the emulator does not run it.
+    """
+
+    name: str
+    source_sha256: str
+    input_sha256: str
+    cap_cents: int
+    program: str
+    shots: int
+
+
+def read(asked: Mapping[str, Any], key: str, caller: Caller, scripts: Scripts) -> Submission:
+    """Check a native body whole, and its key.
 
     Raises:
         Rejected: Anything is missing, unknown, or out of range.
@@ -50,6 +76,8 @@ def read(asked: Mapping[str, Any], caller: Caller, scripts: Scripts) -> Mapping[
     missing = sorted(_KEYS - set(asked))
     if unknown or missing:
         raise invalid(f"unknown keys: {unknown}; missing keys: {missing}")
+    if not is_uuid(key):
+        raise invalid("Idempotency-Key must be a UUID")
     if not is_uuid(asked["team_id"]):
         raise invalid("team_id must be a UUID")
     if asked["team_id"] != caller.team:
@@ -61,11 +89,20 @@ def read(asked: Mapping[str, Any], caller: Caller, scripts: Scripts) -> Mapping[
     digest = sha256(content.encode()).hexdigest()
     if asked.get("source_sha256") not in (None, digest):
         raise Rejected(409, "analysis_mismatch", "the source is not the one that was meant")
-    return {
-        "name": name,
-        "source_sha256": digest,
-        "input_sha256": sha256(_input(asked).encode()).hexdigest(),
-    }
+    text = _input(asked)
+    program, shots = _to_sample(json.loads(text)["kwargs"])
+    input_digest = sha256(text.encode()).hexdigest()
+    return Submission(name, digest, input_digest, asked["cap_cents"], program, shots)
+
+
+def _to_sample(kwargs: Mapping[str, Any]) -> tuple[str, int]:
+    """Return the program and the shots that an input names, or "" and 0; see the module's head."""
+    program, shots = kwargs.get("program"), kwargs.get("shots")
+    if not isinstance(program, str) or not is_openqasm(program):
+        return "", 0
+    if isinstance(shots, bool) or not isinstance(shots, int) or not 1 <= shots <= MOST_SHOTS:
+        return "", 0
+    return program, shots
 
 
 def _check_runtime(asked: Mapping[str, Any]) -> None:
@@ -85,7 +122,8 @@ def _source(source: Any, caller: Caller, scripts: Scripts) -> tuple[str, str]:
         content = text_of(source, "content", MOST_BYTES)
         if "\0" in content or len(content.encode()) > MOST_BYTES:
             raise invalid("source.content is over 1 MiB or holds NUL")
-        return "native", content
+        first = content.partition("\n")[0]
+        return first.removeprefix("#").strip() if first.startswith("#") else "native", content
     if kind == "script" and set(source) == {"kind", "script_id"}:
         script = scripts.known(source["script_id"], caller)
         return script.name, script.content
@@ -115,12 +153,33 @@ def _depth(value: Any) -> int:
     return 1 + max(map(_depth, inner), default=0)
 
 
-def receipt(job_id: str, submission_id: str, facts: Mapping[str, Any]) -> dict[str, Any]:
+def receipt(job_id: str, submission_id: str, submission: Submission) -> dict[str, Any]:
     """Return the receipt: exactly these keys."""
     return {
         "protocol_version": RECEIPT,
         "job_id": job_id,
         "submission_id": submission_id,
-        "source_sha256": facts["source_sha256"],
-        "input_sha256": facts["input_sha256"],
+        "source_sha256": submission.source_sha256,
+        "input_sha256": submission.input_sha256,
     }
+
+
+def result(value: Mapping[str, Any], artifact_id: str, team: str) -> dict[str, Any]:
+    """Return the managed result of a workflow with one output."""
+    data = json.dumps(value).encode()
+    digest = sha256(data).hexdigest()
+    artifact = {
+        "artifact_id": artifact_id,
+        "team_id": team,
+        "schema": "python-value/v1",
+        "sha256": digest,
+        "size_bytes": len(data),
+    }
+    display = {
+        "protocol_version": DISPLAY,
+        "result_sha256": digest,
+        "state": "available",
+        "value": value,
+    }
+    output = {"task_key": "task_0001", "port": "result", "artifact": artifact, "display": display}
+    return {"protocol_version": RESULT, "outputs": [output]}

@@ -147,6 +147,11 @@ def find_checks(script: Script, backend: Backend, circuits: int) -> list[dict[st
     return checks
 
 
+def is_openqasm(source: str) -> bool:
+    """Tell whether a source is OpenQASM, and not Python."""
+    return bool(re.search(r"^\s*OPENQASM\b", source, re.MULTILINE))
+
+
 def registers_of(source: str) -> Mapping[str, int]:
     """Return the declared qubit registers and their sizes."""
     return {match[1] or match[4]: int(match[2] or match[3]) for match in _DECLARED.finditer(source)}

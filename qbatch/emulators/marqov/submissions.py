@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from math import ceil
 from typing import Any
@@ -27,6 +26,7 @@ from qbatch.emulators.marqov.access import (
     invalid,
     is_uuid,
     read_body,
+    stable_id,
     text_of,
     whole_of,
 )
@@ -37,6 +37,7 @@ from qbatch.emulators.marqov.catalogue import (
     find_backend,
     list_backends,
 )
+from qbatch.emulators.marqov.execution import DIRECT, MODES, RunJob, execute
 from qbatch.emulators.marqov.physics import (
     MOST_STATE_QUBITS,
     Channel,
@@ -48,14 +49,15 @@ from qbatch.emulators.marqov.physics import (
 from qbatch.emulators.marqov.scripts import (
     MOST_SHOTS,
     Scripts,
+    is_openqasm,
     registers_of,
     width_of,
     with_measurements,
 )
 from qbatch.emulators.simulation import Computation, Sample
 
-FRAMEWORKS = ("qiskit", "cirq", "pennylane", "openqasm", "marqov")
-MODES = ("direct", "temporal")
+QASM = "openqasm"
+FRAMEWORKS = ("qiskit", "cirq", "pennylane", QASM, "marqov")
 MOST_INLINE = 50_000
 
 #: Longest that a status answer is held back, seconds.
@@ -65,6 +67,8 @@ DAY_S = 86_400.0
 
 #: From a cancel to the state ``cancelled``, seconds.
 CANCELLING_S = 1.0
+
+NO_PYTHON = "the emulator executes no Python"
 
 WORDS = {
     Stage.QUEUED: "pending",
@@ -82,6 +86,8 @@ class Wanted:
     Attributes:
         source: OpenQASM to run; "" for what the emulator does not execute.
         refusal: Why it will not run, or "".
+        mode: One of `execution.MODES`.
+        most: The most that it may be charged, USD; 0: its price.
     """
 
     backend: Backend
@@ -90,6 +96,8 @@ class Wanted:
     source: str = ""
     price: float = 0.0
     refusal: str = ""
+    mode: str = DIRECT
+    most: float = 0.0
     noise: tuple[Channel, ...] = ()
     wants_state: bool = False
     facts: Mapping[str, Any] = field(default_factory=dict)
@@ -143,14 +151,19 @@ class Submissions:
             self.jobs[before[1]["job_id"]].submissions += 1
             return self._admitted(before[1])
         self._check_rate(caller)
-        wanted = self._native(asked, caller) if is_native else self._generic(asked, caller)
-        self._check_budget(caller, wanted.price)
+        wanted = self._wanted(asked, mark[1], caller, is_native=is_native)
+        self._check_budget(caller, max(wanted.price, wanted.most))
         job = self._accept(wanted, caller, mark[1])
         answer: dict[str, Any] = {"job_id": job.id}
         if is_native:
-            answer = native.receipt(job.id, self.world.new_id(), wanted.facts)
+            answer = native.receipt(job.id, self.world.new_id(), wanted.facts["native"])
         self._seen[mark] = (digest, answer)
         return self._admitted(answer)
+
+    @property
+    def _is_strict(self) -> bool:
+        """Switch ``strict``: keys are refused what the newest client says that they are."""
+        return bool(self.switch("strict", False)) and not self.access.is_old
 
     def _deduplicates(self, is_native: bool) -> bool:
         """Switch ``deduplicate``: all | native | none."""
@@ -191,25 +204,30 @@ class Submissions:
                 more = {"period": period, "limit_usd": limit, "remaining_usd": round(remaining, 6)}
                 raise Rejected(402, "spend_limit_exceeded", text, more={"budget": more})
 
-    def _native(self, asked: Mapping[str, Any], caller: Caller) -> Wanted:
-        """Admit a native submission; nothing runs it, since the emulator executes no Python."""
+    def _wanted(
+        self, asked: Mapping[str, Any], key: str, caller: Caller, *, is_native: bool
+    ) -> Wanted:
         if not caller.may_run:
             raise Rejected(403, "permission_denied", "the key may not run anything")
-        if not self.switch("native", False):
+        return self._native(asked, key, caller) if is_native else self._generic(asked, caller)
+
+    def _native(self, asked: Mapping[str, Any], key: str, caller: Caller) -> Wanted:
+        if not self.switch("native", True):
             text = "managed execution is not enabled for this team"
             raise Rejected(503, "managed_execution_unavailable", text)
-        facts = native.read(asked, caller, self.scripts)
+        found = native.read(asked, key, caller, self.scripts)
         return Wanted(
             find_backend(asked["backend"]),
-            shots=0,
-            name=facts["name"],
-            refusal="the emulator executes no Python",
-            facts=facts,
+            found.shots,
+            found.name,
+            found.program and with_measurements(found.program),
+            native.PRICE,
+            refusal="" if found.program else NO_PYTHON,
+            most=found.cap_cents / 100,
+            facts={"native": found, "cap_cents": found.cap_cents},
         )
 
     def _generic(self, asked: Mapping[str, Any], caller: Caller) -> Wanted:
-        if not caller.may_run:
-            raise Rejected(403, "permission_denied", "the key may not run anything")
         if "circuit" in asked:
             raise invalid("circuit bodies are not accepted; save a script")
         sources = [key for key in ("script_id", "script_slug", "inline_code") if key in asked]
@@ -219,19 +237,21 @@ class Submissions:
         check_settings(asked)
         name, source = self._source(asked, backend, params, caller)
         self._check_analysis(asked, backend, params)
-        if not re.search(r"^\s*OPENQASM\b", source, re.MULTILINE):
-            raise Rejected(422, "execution_unavailable", "only OpenQASM is run here")
-        noise, wants_state = read_physics(params, backend, source)
-        return Wanted(
+        wanted = Wanted(
             backend,
             params["shots"],
             name,
-            with_measurements(source),
-            backend.price(params["shots"], params.get("circuit_count", 1)),
-            noise=noise,
-            wants_state=wants_state,
-            facts={"mode": asked.get("execution_mode", "direct")},
+            price=backend.price(params["shots"], params.get("circuit_count", 1)),
+            mode=asked.get("execution_mode", DIRECT),
         )
+        is_inline_python = "inline_code" in asked and asked.get("framework", QASM) != QASM
+        if is_inline_python or not is_openqasm(source):
+            if self._is_strict:
+                raise Rejected(422, "execution_unavailable", "only OpenQASM is run here")
+            return replace(wanted, refusal=NO_PYTHON)
+        noise, wants_state = read_physics(params, backend, source)
+        source = with_measurements(source)
+        return replace(wanted, source=source, noise=noise, wants_state=wants_state)
 
     def _source(
         self, asked: Mapping[str, Any], backend: Backend, params: Mapping[str, Any], caller: Caller
@@ -248,9 +268,7 @@ class Submissions:
                 raise Rejected(404, "not_found", f"no script {slug!r}")
             return slug, STOCK_SCRIPTS[slug].replace("{theta}", str(params.get("theta", 0.0)))
         code = text_of(asked, "inline_code", MOST_INLINE)
-        if asked.get("framework", "openqasm") != "openqasm":
-            raise Rejected(422, "execution_unavailable", "Python is not executed here")
-        if not backend.is_free and not self.access.is_old:
+        if not backend.is_free and self._is_strict:
             raise Rejected(422, "script_required", "paid backends run saved scripts only")
         return "inline", code
 
@@ -259,7 +277,7 @@ class Submissions:
     ) -> None:
         given = asked.get("analysis_id")
         if given is None:
-            if not backend.is_free and not self.access.is_old:
+            if not backend.is_free and self._is_strict:
                 raise Rejected(422, "analysis_required", f"{backend.slug} needs an analysis_id")
             return
         found = self.scripts.analyses.get(str(given))
@@ -277,7 +295,12 @@ class Submissions:
     def _accept(self, wanted: Wanted, caller: Caller, key: str) -> Job:
         clock, job_id = self.world.clock, self.world.new_id()
         start_s, end_s = self.devices[wanted.backend.slug].schedule(1.0 + wanted.shots * 1e-4)
-        job = Job(
+        execution = execute(
+            wanted.mode,
+            lambda: self.world.faults.on_job(NAME, "job", wanted.name, clock.now_s()),
+            end_s - start_s,
+        )
+        job = RunJob(
             provider=NAME,
             id=job_id,
             key=key,
@@ -288,13 +311,14 @@ class Submissions:
             clock=clock,
             accepted_s=clock.now_s(),
             start_s=start_s,
-            end_s=end_s,
+            end_s=end_s + execution.later_s,
             sample=None if wanted.refusal else self._sample(wanted, job_id),
             refusal=wanted.refusal,
-            effects=self.world.faults.on_job(NAME, "job", wanted.name, clock.now_s()),
+            effects=execution.effects,
             facts={
                 "backend": wanted.backend,
                 "team": caller.team,
+                "execution": execution,
                 "noise": wanted.noise,
                 "state": self._state(wanted),
                 **wanted.facts,
@@ -383,7 +407,11 @@ class Submissions:
         counts = {
             format(outcome, f"0{num_bits}b")[::-1]: count for outcome, count in job.counts.items()
         }
-        return {"counts": dict(sorted(counts.items())), "shots": job.shots, "metadata": metadata}
+        found = {"counts": dict(sorted(counts.items())), "shots": job.shots, "metadata": metadata}
+        if "native" in job.facts:
+            artifact_id = stable_id(f"artifact:{job.id}")
+            return native.result(found, artifact_id, job.facts["team"])
+        return found
 
     async def cancel(self, request: Request) -> Response:
         """Refuse keys; a session may stop what waits. Switch ``cancel: allow`` lets keys too."""
@@ -402,7 +430,7 @@ class Submissions:
             raise invalid("team_id must be a UUID")
         if team != request.state.caller.team:
             raise Rejected(404, "not_found", "no such team")
-        return JSONResponse({"runtimes": native.RUNTIMES if self.switch("native", False) else []})
+        return JSONResponse({"runtimes": native.RUNTIMES if self.switch("native", True) else []})
 
 
 def _has_ended(job: Job) -> bool:

@@ -12,10 +12,12 @@ on the manifest, the root seed and the axis' name: the same on every machine and
   logarithm; `normal` with its mean in the middle and a standard deviation of (max - min) / 6, drawn
   again outside [min, max]; `integers` from min to max, both included, each at most once. A larger n
   keeps the values of a smaller one.
-- ``from {file, column}``: a column of a CSV file with a header line, inside the manifest's folder.
+- ``from {file, column}``: a column of a CSV file with a header line, in the manifest's folder or
+  project.
 
-Where the ends and all values between are integral, the values are integers (a template then
-prints 4, not 4.0).
+Shots that are spaced or drawn are rounded to whole numbers; in `matrix` those that then stand twice
+are there once. Where the ends and all values between are integral, the values are integers (a
+template then prints 4, not 4.0).
 """
 
 from __future__ import annotations
@@ -33,6 +35,7 @@ from qbatch.errors import ManifestError, Place, SourceError
 from qbatch.manifest.models import Axis, FileAxis, RandomAxis, Value
 from qbatch.notation import did_you_mean, listed
 from qbatch.plan.identity import EXACT
+from qbatch.project import may_name, outside
 
 #: Most values of an axis, and most points of a plan before exclusion and sampling.
 MAX_POINTS = 10_000_000
@@ -61,7 +64,7 @@ def expand_axis(name: str, axis: Axis, *, seed: int, folder: Path, place: Place)
         name: The axis', which decides its random values.
         axis: As written.
         seed: The sweep's root seed.
-        folder: The manifest's folder; a CSV file must lie inside.
+        folder: The manifest's folder; see `project` for where a CSV file may lie.
         place: Of the axis in the manifest, for errors.
 
     Raises:
@@ -72,6 +75,8 @@ def expand_axis(name: str, axis: Axis, *, seed: int, folder: Path, place: Place)
         if count is not None and count > MAX_POINTS:
             raise ValueError(f"{count:.3g} values are too many; the most is {MAX_POINTS:,}")
         values = _values(name, axis, seed, folder)
+        if name == "shots" and (axis.linspace or axis.geomspace or axis.random):
+            values = array("q", (round(float(value)) for value in values))
     except ValueError as error:
         raise ManifestError(place, f"sweep axis {name!r}: {error}") from error
     if not len(values):
@@ -221,9 +226,9 @@ _DRAWS: dict[str, Callable[[RandomAxis, Random], Iterator[float]]] = {
 
 
 def _column(axis: FileAxis, folder: Path) -> Sequence[Value]:
-    path = (folder / axis.file).resolve()
-    if not path.is_relative_to(folder.resolve()):
-        raise ValueError(f"{axis.file!r} lies outside the manifest's folder; copy it in")
+    path, folder = (folder / axis.file).resolve(), folder.resolve()
+    if not may_name(path, folder):
+        raise ValueError(f"{axis.file!r} {outside(folder)}")
     try:
         if path.stat().st_size > MAX_CSV_BYTES:
             raise ValueError(f"{axis.file!r} is larger than 256 MiB")

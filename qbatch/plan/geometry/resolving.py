@@ -124,6 +124,8 @@ def _columns(
         except SourceError as error:
             mistakes.note(error)
             continue
+        if name == "shots" and part == "matrix" and axis.values is None:
+            values = tuple(dict.fromkeys(values))
         checked = _checked(manifest, name, values, at, mistakes)
         if checked is not None:
             found[name] = checked

@@ -71,6 +71,15 @@ def narrowed(where: Where, axes: Mapping[str, Sequence[Value] | None]) -> Narrow
     return {name: narrowed_choices(wanted, axes.get(name) or ()) for name, wanted in where.items()}
 
 
+def is_void(where: Where, axes: Mapping[str, Sequence[Value] | None]) -> bool:
+    """Tell whether no point can match, given the values of the axes as far as they are known."""
+    return any(
+        not any(same(value, choice) for value in values for choice in choices(where[name]))
+        for name, values in axes.items()
+        if name in where and values is not None
+    )
+
+
 def is_match(where: Where | Narrowed, values: Mapping[str, Value]) -> bool:
     """Tell whether the point with these axis `values` matches; an axis it lacks never does."""
     return all(

@@ -7,16 +7,16 @@ the others. What is bought is quoted once more, job by job, and that is what cou
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from qbatch.plan.pricing.summary import Kind, any_order, count_jobs, kind_of
-from qbatch.providers import Offer, Order, Target
+from qbatch.providers import Order, Quote, Target
 
 if TYPE_CHECKING:
     from qbatch.plan.packing import PiecesOf
-    from qbatch.plan.points import Only, Plan
+    from qbatch.plan.points import Only, Points
 
 #: Questions to one backend; each may take its cloud some seconds.
 MOST_ASKED = 20
@@ -55,19 +55,19 @@ class BackendQuotes:
         unit: Of the prices.
         jobs: So many the prices are for.
         of: So many there are.
-        offers: What is offered for each of them, with the sum of its prices; the cheapest first.
+        quotes: What is offered for each of them, with the sum of its prices; the cheapest first.
     """
 
     backend: str
     unit: str
     jobs: int
     of: int
-    offers: tuple[Offer, ...]
+    quotes: tuple[Quote, ...]
 
 
 def questions(
-    plan: Plan,
-    backends: Collection[str],
+    plan: Points,
+    targets: Mapping[str, Target],
     only: Only | None = None,
     pieces_of: PiecesOf | None = None,
 ) -> list[Question]:
@@ -75,26 +75,26 @@ def questions(
 
     Args:
         plan: The plan.
-        backends: Names of those that are asked.
+        targets: Backend -> target, of those that are asked.
         only: Which points are meant; None: all.
         pieces_of: What of a point is left to buy; None: all of it.
     """
-    layouts = {kind_of(layout): layout for layout in plan.layouts() if layout.backend in backends}
+    layouts = {kind_of(layout): layout for layout in plan.layouts() if layout.backend in targets}
     found = [
         Question(kind, shots, jobs, any_order(layouts[kind], shots), layouts[kind].circuit)
-        for kind, counted in count_jobs(plan, only, pieces_of).items()
-        if kind[0] in backends
+        for kind, counted in count_jobs(plan, targets, only, pieces_of)[1].items()
+        if kind[0] in targets
         for shots, jobs in counted.items()
     ]
     asked: list[Question] = []
-    for name in backends:
+    for name in targets:
         ours = [each for each in found if each.kind[0] == name]
         asked += sorted(ours, key=lambda each: -each.jobs)[:MOST_ASKED]
     return asked
 
 
 def sum_up(
-    plan: Plan,
+    plan: Points,
     targets: Mapping[str, Target],
     only: Only | None = None,
     pieces_of: PiecesOf | None = None,
@@ -107,7 +107,7 @@ def sum_up(
         only: As for `questions`.
         pieces_of: The same.
     """
-    histogram = count_jobs(plan, only, pieces_of) if plan.quotes else {}
+    histogram = count_jobs(plan, targets, only, pieces_of)[1] if plan.quotes else {}
     found = []
     for name, target in targets.items() if plan.quotes else ():
         parts = [
@@ -116,25 +116,25 @@ def sum_up(
             if kind[0] == name
             for shots, jobs in counted.items()
         ]
-        quoted = [(offers, jobs) for offers, jobs in parts if offers]
+        quoted = [(quotes, jobs) for quotes, jobs in parts if quotes]
         if quoted:
             number, total = (sum(jobs for _, jobs in some) for some in (quoted, parts))
             found.append(BackendQuotes(name, target.price.unit, number, total, _sums(quoted)))
     return found
 
 
-def _sums(quoted: Sequence[tuple[Sequence[Offer], int]]) -> tuple[Offer, ...]:
+def _sums(quoted: Sequence[tuple[Sequence[Quote], int]]) -> tuple[Quote, ...]:
     """Sum prices up by what they are called; what is not offered for every job is left out."""
     prices: Counter[str] = Counter()
     offered: Counter[str] = Counter()
     chosen: Counter[str] = Counter()
-    for offers, jobs in quoted:
-        for title, offer in {each.title: each for each in offers}.items():
+    for quotes, jobs in quoted:
+        for title, offer in {each.title: each for each in quotes}.items():
             prices[title] += offer.price * jobs  # type: ignore[assignment]
             offered[title] += 1
             chosen[title] += offer.is_chosen
     everywhere = [title for title, number in offered.items() if number == len(quoted)]
     everywhere.sort(key=lambda title: prices[title])
     return tuple(
-        Offer(title, float(prices[title]), chosen[title] == len(quoted)) for title in everywhere
+        Quote(title, float(prices[title]), chosen[title] == len(quoted)) for title in everywhere
     )

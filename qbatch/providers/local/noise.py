@@ -38,6 +38,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
+from qbatch.project import may_name, outside
 from qbatch.providers.complaints import complaints
 from qbatch.providers.local.options import PlainData, wrong
 
@@ -222,9 +223,9 @@ def read_calibration(file: str, folder: Path) -> Calibration:
     Raises:
         ValueError: It cannot be read or is wrong; the text says where and why.
     """
-    path = (folder / file).resolve()
-    if not path.is_relative_to(folder.resolve()):
-        raise ValueError(f"calibration file {file!r} lies outside the manifest's folder")
+    path, folder = (folder / file).resolve(), folder.resolve()
+    if not may_name(path, folder):
+        raise ValueError(f"calibration file {file!r} {outside(folder)}")
     try:
         if path.stat().st_size > MAX_CALIBRATION_BYTES:
             raise ValueError(f"calibration file {file!r} is larger than 16 MiB")
