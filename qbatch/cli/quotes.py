@@ -37,7 +37,7 @@ def quotes_facts(quoted: Sequence[BackendQuotes]) -> dict[str, Any]:
             "jobs": each.jobs,
             "of": each.of,
             "unit": each.unit,
-            "quotes": [
+            "ways": [
                 {"title": way.title, "price": way.price, "chosen": way.is_chosen}
                 for way in each.quotes
             ],

@@ -359,7 +359,7 @@ def test_plan_and_run_show_what_every_plan_and_priority_would_cost_before_the_qu
         "forte 2 Private Plan, Standard Queue 34 credits",
     ]
     facts = json.loads(qbatch("plan", two_clouds, "--json").out)
-    assert facts["quotes"]["forte"]["offers"][0]["price"] == facts["prices"]["credits"] == 22
+    assert facts["quotes"]["forte"]["ways"][0]["price"] == facts["prices"]["credits"] == 22
     refused = qbatch("run", two_clouds)
     assert refused.code == 6
     assert refused.err.index("Public Plan, Instant Queue") < refused.err.index("Run it?")
