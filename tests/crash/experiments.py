@@ -50,12 +50,16 @@ class Experiment:
         points: 3 or 4.
         switches: How the emulated cloud behaves where its real answer is not known: as is worst for
             whoever sends twice.
+        row: What the proof's table calls it, where a cloud has several.
+        ends: Where its points may be when the same command was given again in fair weather.
     """
 
     cloud: str
     backend: str
     points: int
     switches: Mapping[str, Any] = field(default_factory=dict)
+    row: str = ""
+    ends: tuple[str, ...] = ("completed", "held")
 
     def write(self, folder: Path) -> None:
         """Write manifest and circuit into `folder`."""
@@ -91,6 +95,14 @@ EXPERIMENTS = {
         3,
         {"deduplicate": "none", "cancel": "allow"},
     ),
+    "marqov-native": Experiment(  # P21: one key admits once, so nothing may be held
+        "marqov",
+        "{provider: marqov, target: marqov-sim, options: {native: {cap_cents: 20}}}",
+        3,
+        {"deduplicate": "native", "cancel": "allow"},
+        row="marqov, natively",
+        ends=("completed",),
+    ),
     "scaleway": Experiment(
         "scaleway",
         "{provider: scaleway, target: QPU-GARNET-20PQ, limits: {jobs: 2}}",
@@ -98,6 +110,7 @@ EXPERIMENTS = {
     ),
 }
 
+#: What is proved: each cloud, and the other path of one that has two.
 CLOUDS = tuple(EXPERIMENTS)
 
 
@@ -107,6 +120,7 @@ SPENDING = {
     "open-quantum": ("/sched/v1/jobs",),
     "ibm-direct-access": ("/v1/jobs",),
     "marqov": ("/api/jobs/submit",),
+    "marqov-native": ("/api/jobs/submit",),
     "scaleway": ("*/jobs", "*/sessions"),
 }
 
@@ -136,6 +150,7 @@ VARIANTS = {
         _like("marqov", "{provider: marqov, target: marqov-sim}"),
         _like("marqov", "{provider: marqov, target: sv1, options: {on_unknown: resend}}"),
     ),
+    "marqov-native": (EXPERIMENTS["marqov-native"],),
     "scaleway": (
         EXPERIMENTS["scaleway"],
         _like("scaleway", "{provider: scaleway, target: EMU-AER-16C-128M, limits: {jobs: 2}}"),

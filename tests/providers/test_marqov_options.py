@@ -1,4 +1,4 @@
-"""P21: what Marqov's options ask for is checked when the manifest is read; `backends` shows tiers."""
+"""P21: Marqov's options are checked when the manifest is read, and `backends` shows tiers."""
 
 from __future__ import annotations
 
