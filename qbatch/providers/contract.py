@@ -195,6 +195,7 @@ class Target:
         pack_by: "circuit" when a composite job may hold (or profits from) one circuit text only.
         seconds_per_job: What a job takes beside its shots, for the plan's estimate; None: unknown.
         seconds_per_shot: Added for each shot.
+        tier: The group its provider lists it in, in the provider's words; "" where there are none.
         facts: Calibration and what else the provider said, JSON, for the snapshot and the report.
     """
 
@@ -216,6 +217,7 @@ class Target:
     pack_by: Literal["any", "circuit"] = "any"
     seconds_per_job: float | None = None
     seconds_per_shot: float = 0.0
+    tier: str = ""
     facts: Mapping[str, Any] = field(default_factory=dict)
 
     @property

@@ -40,6 +40,7 @@ _FREE = frozenset(
         "num_qubits",
         "seconds_per_job",
         "seconds_per_shot",
+        "tier",
         "online",
         "queue_depth",
         "next_window_at",
