@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from qbatch.errors import PointsFailed, QbatchError, SourceErrors
+    from qbatch.errors import NotApproved, OverBudget, PointsFailed, QbatchError, SourceErrors
     from qbatch.executor import run, run_async
     from qbatch.manifest import load_manifest
     from qbatch.plan import expand
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "NotApproved",
+    "OverBudget",
     "PointsFailed",
     "QbatchError",
     "SourceErrors",
@@ -36,6 +38,8 @@ __all__ = [
 
 #: Public name -> the module it lives in.
 _HOMES = {
+    "NotApproved": "qbatch.errors",
+    "OverBudget": "qbatch.errors",
     "PointsFailed": "qbatch.errors",
     "QbatchError": "qbatch.errors",
     "SourceErrors": "qbatch.errors",

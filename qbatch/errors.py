@@ -23,6 +23,8 @@ The tree answers the caller's question "what can I do about it?":
     │   └── UnwritableError a file made of it cannot be written
     ├── PointsFailed       points have no result, and `raise_for_error` was asked
     ├── ConsentError       nothing is spent or run without the person's word
+    │   ├── NotApproved    it would cost, and nobody agreed to that
+    │   └── OverBudget     a limit was reached before all was bought
     ├── ExtraError         a package is missing that an extra of qbatch brings
     ├── SelectionError     a point, run or flag named on the command line does not exist
     └── JobStateError      our bug
@@ -30,7 +32,7 @@ The tree answers the caller's question "what can I do about it?":
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -219,6 +221,34 @@ class PointsFailed(QbatchError):
 
 class ConsentError(QbatchError):
     """Refused for want of consent or budget (exit code 6)."""
+
+
+class NotApproved(ConsentError):
+    """A run would cost, and nobody agreed to that; nothing was bought.
+
+    Attributes:
+        offer: The plan and its price, a `qbatch.executor.Offer`; given as `approve` it is agreed
+            to.
+    """
+
+    def __init__(self, message: str, offer: Any) -> None:
+        super().__init__(message)
+        self.offer = offer
+
+
+class OverBudget(ConsentError):
+    """A limit was reached before all that was wanted was bought.
+
+    Attributes:
+        run: What there is, a `qbatch.snapshot.Run` opened for reading.
+        reasons: Backend -> which limit, and what the next purchase would have made of it.
+    """
+
+    def __init__(self, run: Any, reasons: Mapping[str, str]) -> None:
+        told = "; ".join(f"{backend}: {reason}" for backend, reason in reasons.items())
+        super().__init__(f"{run.folder}: not all was bought: {told}")
+        self.run = run
+        self.reasons = dict(reasons)
 
 
 class ExtraError(QbatchError):

@@ -93,6 +93,8 @@ class Moves:
             snapshot.bill(_entries_of(active, amounts), FINAL)
 
         await self._engine.journal.commit(write)
+        for row in rows:
+            self._backend.tally.note_cost(active.job(row.job.id), row.job)
         active.rows.update((row.job.id, row) for row in rows)
         self._count(active, FINAL, amounts)
 

@@ -24,7 +24,7 @@ from qbatch.snapshot.reading import (
     IDS,
     checked,
     counts_by_state,
-    jobs_by_state,
+    jobs_by_backend,
     read_fact,
 )
 from qbatch.snapshot.registration import Point, Registered, SettingOf
@@ -124,9 +124,9 @@ class Jobs(Composites):
         """Points of the plan in each state; states without points are left out."""
         return counts_by_state(self._reader, self.path)
 
-    def jobs_by_state(self) -> dict[JobState, int]:
-        """Jobs of the plan in each state; states without jobs are left out."""
-        return jobs_by_state(self._reader, self.path)
+    def jobs_by_backend(self) -> dict[tuple[str, JobState], int]:
+        """Jobs of the plan of each backend in each state; where there are none is left out."""
+        return jobs_by_backend(self._reader, self.path)
 
     def pieces_of(self, point_id: str) -> list[tuple[StoredPoint, JobRow]]:
         """What the plan needs of a point, each with its job, by the shots where it starts."""

@@ -48,6 +48,8 @@ class Experiment:
         cloud: Name of its provider.
         backend: As the manifest has it.
         points: 3 or 4.
+        shots: Of each.
+        pieces: So many jobs buy a point, as many shots does the target take at once.
         switches: How the emulated cloud behaves where its real answer is not known: as is worst for
             whoever sends twice.
     """
@@ -56,12 +58,19 @@ class Experiment:
     backend: str
     points: int
     switches: Mapping[str, Any] = field(default_factory=dict)
+    shots: int = SHOTS
+    pieces: int = 1
+
+    @property
+    def jobs(self) -> int:
+        """How many there are to buy."""
+        return self.points * self.pieces
 
     def write(self, folder: Path) -> None:
         """Write manifest and circuit into `folder`."""
         (folder / "turned.qasm").write_text(CIRCUIT)
         exclude = "[]" if self.points == 4 else "[{a: pi, b: pi}]"
-        text = MANIFEST.format(backend=self.backend, shots=SHOTS, exclude=exclude)
+        text = MANIFEST.format(backend=self.backend, shots=self.shots, exclude=exclude)
         (folder / "crash.yaml").write_text(text)
 
 
@@ -100,6 +109,25 @@ EXPERIMENTS = {
 
 CLOUDS = tuple(EXPERIMENTS)
 
+#: Targets that take 2,000 shots at once, and points of more.
+CUT = {
+    "cut-open-quantum": Experiment(
+        "open-quantum",
+        '{provider: open-quantum, target: "aqt:ibex-q1"}',
+        3,
+        {"second_create": "duplicate"},
+        shots=5000,
+        pieces=3,
+    ),
+    "cut-scaleway": Experiment(
+        "scaleway",
+        "{provider: scaleway, target: QPU-IBEX-12PQ, limits: {jobs: 4}}",
+        3,
+        shots=5000,
+        pieces=3,
+    ),
+}
+
 
 #: The calls that spend, which most faults are for.
 SPENDING = {
@@ -126,7 +154,11 @@ VARIANTS = {
         _like("oqc", resubmit="conflict"),
         _like("oqc", '{provider: oqc, target: "qpu:uk:2:d865b5a184"}', resubmit="twice"),
     ),
-    "open-quantum": (EXPERIMENTS["open-quantum"], _like("open-quantum", second_create="conflict")),
+    "open-quantum": (
+        EXPERIMENTS["open-quantum"],
+        _like("open-quantum", second_create="conflict"),
+        CUT["cut-open-quantum"],
+    ),
     "ibm-direct-access": (
         EXPERIMENTS["ibm-direct-access"],
         _like("ibm-direct-access", lane_held="until_ended"),
@@ -139,6 +171,7 @@ VARIANTS = {
     "scaleway": (
         EXPERIMENTS["scaleway"],
         _like("scaleway", "{provider: scaleway, target: EMU-AER-16C-128M, limits: {jobs: 2}}"),
+        CUT["cut-scaleway"],
     ),
 }
 

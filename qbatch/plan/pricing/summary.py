@@ -12,14 +12,14 @@ from math import ceil
 from typing import TYPE_CHECKING, Any
 
 from qbatch.manifest.paths import SettingValues
-from qbatch.plan.packing import PiecesOf, size_of
+from qbatch.plan.packing import PiecesOf, pack, size_of
 from qbatch.providers import Order, Price, Target
 from qbatch.shots import ANY, cut
 
 if TYPE_CHECKING:
     from qbatch.plan.identity import SweepPoint
     from qbatch.plan.layout import Layout
-    from qbatch.plan.points import Only, Plan
+    from qbatch.plan.points import Only, Points
 
 #: Backend, circuit text's SHA-256, what is changed of the backend.
 Kind = tuple[str, str, SettingValues]
@@ -127,7 +127,7 @@ class PlanSummary:
         }
 
 
-def priced(targets: Mapping[str, Target], plan: Plan) -> dict[str, Target]:
+def priced(targets: Mapping[str, Target], plan: Points) -> dict[str, Target]:
     """Return targets with the prices of the manifest's file where providers name none.
 
     Where a provider quotes each job, the file's price is what is expected until then.
@@ -170,7 +170,7 @@ def price_formula(price: Price) -> str:
 
 
 def summarise(
-    plan: Plan,
+    plan: Points,
     targets: Mapping[str, Target],
     only: Only | None,
     drivers: Mapping[str, object] | None = None,
@@ -208,7 +208,7 @@ def _cut(counted: Histogram, targets: Mapping[str, Target]) -> Histogram:
     return found
 
 
-def _left(plan: Plan, only: Only | None, pieces_of: PiecesOf) -> tuple[Counter[str], Histogram]:
+def _left(plan: Points, only: Only | None, pieces_of: PiecesOf) -> tuple[Counter[str], Histogram]:
     """Count by backend the points of which something is to be bought, and the jobs that do."""
     points: Counter[str] = Counter()
     jobs: Histogram = {}
@@ -220,19 +220,19 @@ def _left(plan: Plan, only: Only | None, pieces_of: PiecesOf) -> tuple[Counter[s
     return points, jobs
 
 
-def _kind_of_point(plan: Plan, point: SweepPoint) -> Kind:
+def _kind_of_point(plan: Points, point: SweepPoint) -> Kind:
     order = plan.order_of(point)
     return point.backend, order.circuit.sha256, order.settings
 
 
-def _num_points(plan: Plan, only: Only | None, bought: int) -> int:
+def _num_points(plan: Points, only: Only | None, bought: int) -> int:
     """Count the places that are meant; each is bought but for those that share a content."""
     if not plan.shared:
         return bought
     return plan.num_points if only is None else sum(map(only, plan.points()))
 
 
-def count_shots(plan: Plan, only: Only | None = None) -> Histogram:
+def count_shots(plan: Points, only: Only | None = None) -> Histogram:
     """Count points by kind and shots; by arithmetic where that is possible.
 
     Of those that come to one content the first counts alone.
@@ -244,14 +244,14 @@ def count_shots(plan: Plan, only: Only | None = None) -> Histogram:
     return _walked(plan, only)
 
 
-def _bought(plan: Plan, only: Only | None) -> Histogram:
+def _bought(plan: Points, only: Only | None) -> Histogram:
     found: Histogram = {}
     for point in plan.bought(only):
         found.setdefault(_kind_of_point(plan, point), Counter())[point.shots] += 1
     return found
 
 
-def _counted(plan: Plan) -> Histogram:
+def _counted(plan: Points) -> Histogram:
     names = plan.variant_names | {"shots"}
     found: Histogram = {}
     for grid in plan.grids:
@@ -264,7 +264,7 @@ def _counted(plan: Plan) -> Histogram:
     return found
 
 
-def _walked(plan: Plan, only: Only | None) -> Histogram:
+def _walked(plan: Points, only: Only | None) -> Histogram:
     found: Histogram = {}
     for layout, index in plan.rows():
         if only is None or only(layout.point_at(index)):
@@ -278,7 +278,7 @@ def kind_of(layout: Layout) -> Kind:
 
 
 def _backends(
-    plan: Plan,
+    plan: Points,
     points: Counter[str],
     counted: Histogram,
     targets: Mapping[str, Target],
@@ -316,7 +316,7 @@ def _backends(
 
 
 def _composites(
-    plan: Plan,
+    plan: Points,
     name: str,
     target: Target,
     parts: Histogram,
@@ -325,7 +325,7 @@ def _composites(
 ) -> int:
     """Count composite jobs: by arithmetic where only the number of jobs limits them."""
     if target.max_bytes is not None and not _surely_fits(plan, name, target):
-        return sum(1 for _ in plan.composites({name: target}, only, pieces_of=pieces_of))
+        return sum(1 for _ in pack(plan, {name: target}, only, pieces_of))
     ours = plan.manifest.backends[name].limits.jobs
     most = min(target.max_jobs, ours or target.max_jobs)
     packed: Counter[object] = Counter()
@@ -336,7 +336,7 @@ def _composites(
     return sum(ceil(count / most) for count in packed.values())
 
 
-def _surely_fits(plan: Plan, name: str, target: Target) -> bool:
+def _surely_fits(plan: Points, name: str, target: Target) -> bool:
     """Tell whether even a full composite job of the largest circuit is small enough."""
     largest = max(
         (
@@ -353,7 +353,7 @@ def _surely_fits(plan: Plan, name: str, target: Target) -> bool:
 
 
 def _seconds(
-    plan: Plan, name: str, target: Target, parts: Histogram, driver: object
+    plan: Points, name: str, target: Target, parts: Histogram, driver: object
 ) -> float | None:
     """Estimate by the target's own figures, or order by order where the driver can tell."""
     shots = sum(parts.values(), Counter[int]())

@@ -486,9 +486,7 @@ class OpenQuantum:
 
     def jobs_at_cloud(self) -> Jobs:
         """Return the jobs of the organization, whoever made them."""
-        platform = self._platform
-        read = partial(platform.wire.send, "GET", is_bare=True)
-        return Jobs(platform.send, platform.organization_id, read, WORDS)
+        return Jobs(self._platform, WORDS)
 
     # -- jobs -----------------------------------------------------------------------------------
 

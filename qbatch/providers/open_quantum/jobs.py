@@ -7,12 +7,11 @@ cancelled until they are handed over; nothing removes or renames them.
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from qbatch.errors import Misspoke
 from qbatch.providers import Words
-from qbatch.providers.kit.asking import Send
 from qbatch.providers.kit.instants import to_the_second
 from qbatch.providers.kit.untrusted import (
     amount,
@@ -24,7 +23,6 @@ from qbatch.providers.kit.untrusted import (
     said,
     word,
 )
-from qbatch.providers.kit.wire import Reply
 from qbatch.providers.listing import (
     Claim,
     Deed,
@@ -34,6 +32,7 @@ from qbatch.providers.listing import (
     Wanted,
     state_of,
 )
+from qbatch.providers.open_quantum.platform import Platform
 from qbatch.providers.open_quantum.replies import expect, id_of
 
 #: Names that the driver gives: run, point, generation.
@@ -44,10 +43,8 @@ class Jobs:
     """See `qbatch.providers.listing.JobsAtCloud`.
 
     Args:
-        send: The platform's: paths are below its scheduler.
-        organization: Finds the organization's id.
-        read: Asks a presigned URL, without the credential.
-        words: The platform's, as the driver reads them.
+        platform: The driver's.
+        words: Of jobs, as the driver reads them.
     """
 
     sifts: frozenset[str] = frozenset()
@@ -57,25 +54,15 @@ class Jobs:
         Deed.TAG: "jobs have no tags at Open Quantum",
     }
 
-    def __init__(
-        self,
-        send: Send,
-        organization: Callable[[], Awaitable[str]],
-        read: Callable[[str], Awaitable[Reply]],
-        words: Words,
-    ) -> None:
-        self._send = send
-        self._organization = organization
-        self._read = read
+    def __init__(self, platform: Platform, words: Words) -> None:
+        self._platform = platform
         self._words = words
 
     async def list_jobs(self, wanted: Wanted) -> Page:
-        url = f"organizations/{await self._organization()}/jobs"
+        path = f"organizations/{await self._platform.organization_id()}/jobs"
         params: dict[str, str | int] = {"limit": wanted.most}
         params |= {"cursor": wanted.page} if wanted.page else {}
-        reply = await self._send("GET", url, params=params)
-        expect(reply)
-        answer = reply.object()
+        answer = (await self._platform.ask("GET", path, params=params)).object()
         if not isinstance(answer.get("jobs"), list):
             raise Misspoke(f"open-quantum: no list of jobs: {said(answer, 120)}")
         following = record(answer.get("pagination")).get("next_cursor")
@@ -95,7 +82,7 @@ class Jobs:
         return JobInFull(job, circuit, (result,) if result else ())
 
     async def cancel_job(self, job_id: str) -> JobAtCloud | None:
-        reply = await self._send("DELETE", f"jobs/{job_id}")
+        reply = await self._platform.send("DELETE", f"jobs/{job_id}")
         if reply.status == 404:
             return None
         if reply.status != 409:  # it cannot be cancelled any more: its state says why
@@ -104,7 +91,7 @@ class Jobs:
         return None if row is None else self._row(row, {})
 
     async def _record(self, path: str) -> Mapping[str, Any] | None:
-        reply = await self._send("GET", path)
+        reply = await self._platform.send("GET", path)
         if reply.status == 404:
             return None
         expect(reply)
@@ -114,7 +101,7 @@ class Jobs:
         """Read what a presigned URL leads to; "" where there is none, or nothing any more."""
         if not isinstance(url, str) or not url.startswith(("http://", "https://")):
             return ""
-        reply = await self._read(url)
+        reply = await self._platform.wire.send("GET", url, is_bare=True)
         return fit(reply.kept.decode("utf-8", "replace")) if reply.is_success else ""
 
     def _row(self, row: Mapping[str, Any], named: Mapping[str, Any]) -> JobAtCloud:

@@ -376,11 +376,7 @@ class Oqc:
 
     def jobs_at_cloud(self) -> Jobs:
         """Return the tasks of the account."""
-        return Jobs(self._service.send, self._machines, expect, WORDS)
-
-    async def _machines(self) -> Mapping[str, str]:
-        """Where the tasks of each QPU are."""
-        return {str(qpu["id"]): url_of(qpu) for qpu in await self._service.qpus()}
+        return Jobs(self._service)
 
     # -- QPUs -----------------------------------------------------------------------------------
 

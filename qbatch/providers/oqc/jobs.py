@@ -9,15 +9,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from qbatch.errors import Misspoke, Refused
-from qbatch.providers import Words
-from qbatch.providers.kit.asking import Send
 from qbatch.providers.kit.instants import to_the_second
 from qbatch.providers.kit.untrusted import fit, identifier, record, records, redacted, word
-from qbatch.providers.kit.wire import Reply
 from qbatch.providers.listing import (
     Claim,
     Deed,
@@ -28,6 +25,8 @@ from qbatch.providers.listing import (
     page_of,
     state_of,
 )
+from qbatch.providers.oqc.replies import WORDS, expect, url_of
+from qbatch.providers.oqc.service import Service
 
 #: Tags that the driver gives: run, composite job and generation, point.
 TAG = re.compile(r"qbatch/(.+)/[0-9a-f]{12}\.(\d+)/([0-9a-f]{12})")
@@ -40,10 +39,7 @@ class Jobs:
     """See `qbatch.providers.listing.JobsAtCloud`. A tag is sifted by its beginning.
 
     Args:
-        send: The driver's.
-        machines: Returns the URL of each QPU of the account.
-        expect: Raises unless a reply is a success.
-        words: OQC's, as the driver reads them.
+        service: The driver's.
     """
 
     sifts = frozenset({"tag"})
@@ -53,28 +49,20 @@ class Jobs:
         Deed.TAG: "a task keeps the tag that it was sent with",
     }
 
-    def __init__(
-        self,
-        send: Send,
-        machines: Callable[[], Awaitable[Mapping[str, str]]],
-        expect: Callable[[Reply], None],
-        words: Words,
-    ) -> None:
-        self._send = send
-        self._machines = machines
-        self._expect = expect
-        self._words = words
+    def __init__(self, service: Service) -> None:
+        self._service = service
 
     async def list_jobs(self, wanted: Wanted) -> Page:
         found: dict[str, JobAtCloud] = {}
-        for qpu_id, url in (await self._machines()).items():
-            reply = await self._send("GET", f"{url}/tasks")
+        for qpu in await self._service.qpus():
+            url, qpu_id = url_of(qpu), str(qpu["id"])
+            reply = await self._service.send("GET", f"{url}/tasks")
             if reply.status in NO_LIST:
                 raise Refused(
                     f"oqc: {qpu_id} shows no list of its tasks ({reply.status}); OQC describes "
                     "none. A task whose id is known can be had with --show ID"
                 )
-            self._expect(reply)
+            expect(reply)
             rows = reply.json()
             if not isinstance(rows, list):
                 raise Misspoke(f"oqc: no list of tasks: {reply.excerpt()}")
@@ -100,16 +88,19 @@ class Jobs:
         if found is None:
             return None
         url, _ = found
-        self._expect(await self._send("POST", f"{url}/tasks/cancel_many", json={"tasks": [job_id]}))
+        expect(
+            await self._service.send("POST", f"{url}/tasks/cancel_many", json={"tasks": [job_id]})
+        )
         again = await self._find(job_id)
         return None if again is None else self._row(again[1], job_id)
 
     async def _find(self, job_id: str) -> tuple[str, Mapping[str, Any]] | None:
         """Find a task: its QPU's URL, and its record."""
-        for url in (await self._machines()).values():
-            reply = await self._send("GET", f"{url}/tasks/{job_id}/all_info")
+        for qpu in await self._service.qpus():
+            url = url_of(qpu)
+            reply = await self._service.send("GET", f"{url}/tasks/{job_id}/all_info")
             if reply.status != 404:
-                self._expect(reply)
+                expect(reply)
                 return url, reply.object()
         return None
 
@@ -121,7 +112,7 @@ class Jobs:
         return JobAtCloud(
             id=job_id,
             status=status,
-            state=state_of(self._words, status),
+            state=state_of(WORDS, status),
             target=word(facts.get("qpu_id")),
             tags=(tag,) if tag else (),
             created_at=to_the_second(facts.get("created_at")),
