@@ -276,6 +276,13 @@ async def test_a_job_has_the_limit_that_the_option_says(talk: Maker, order: Make
     assert job["max_duration"] == "90s"
 
 
+async def test_options_of_a_jobs_run_go_out_beside_its_shots(talk: Maker, order: Maker) -> None:
+    cloud = talk("scaleway", target=AER, options={"run": {"cudaq_target_option": "fp64"}})
+    (job,) = json.loads(cloud.driver.intend(await cloud.prepare(order(shots=7))).body)["jobs"]
+    sent = {"shots": 7, "options": {"memory": False, "cudaq_target_option": "fp64"}}
+    assert json.loads(job["parameters"]) == sent
+
+
 def test_where_and_how_long_make_no_other_point_and_what_runs_does(tmp_path: Any) -> None:
     plain = Backend(provider="scaleway", target=AER)
     same = plain.model_copy(update={"options": {"session_id": UUID, "max_duration": 5}})

@@ -185,7 +185,8 @@ class Scaleway:
 
     def _job(self, batch: Batch, order: Order, model_id: str) -> dict[str, Any]:
         name = self._job_name(batch, order)
-        parameters = {"shots": order.shots, "options": {"memory": self._options.memory}}
+        options = {"memory": self._options.memory, **self._options.run}
+        parameters = {"shots": order.shots, "options": options}
         job = {
             "name": name,
             "model_id": model_id,

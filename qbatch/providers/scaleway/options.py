@@ -71,6 +71,7 @@ class Options(BaseModel):
         simulator: Settings of the simulator: method, precision, seed_simulator, …
         noise_model: For Aer, as its NoiseModel.to_dict writes it.
         memory: Keep each shot in the raw reply, where the platform offers that.
+        run: Further options of each job's run, as the platform takes them: cudaq_target_option, …
         parameters: Settings of the platform's sessions.
         tags: On every session and job.
         tag_saved: Once its result is saved here, a job is renamed to its point and tagged "saved".
@@ -90,6 +91,7 @@ class Options(BaseModel):
     simulator: Mapping[str, Any] = Field(default_factory=dict)
     noise_model: Mapping[str, Any] | None = None
     memory: bool = False
+    run: Mapping[str, Any] = Field(default_factory=dict)
     parameters: Mapping[str, Any] | None = None
     tags: tuple[str, ...] = ()
     tag_saved: bool = False
