@@ -69,6 +69,7 @@ ACCOUNT_OPTIONS: Mapping[str, frozenset[str]] = {
 #: stand: no result depends on them, so no point's id does.
 LABEL_OPTIONS: Mapping[str, frozenset[str]] = {
     "oqc": frozenset({"tag", "hybrid_marker"}),
+    "scaleway": frozenset({"session_id", "max_duration"}),
 }
 
 #: Where third parties announce theirs: ``name = "module:open_driver"``, or the module alone.
