@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 from qbatch.job import CompositeJob
 from qbatch.providers.answers import Answer
 from qbatch.providers.kit.permission import CredentialRule, Permission, read_permission
+from qbatch.shots import Bounds
 
 if TYPE_CHECKING:
     import httpx
@@ -143,6 +144,21 @@ class Price:
 
 
 @dataclass(frozen=True, slots=True)
+class Quote:
+    """One of the ways in which a job can be bought, where its provider offers several.
+
+    Attributes:
+        title: As the provider calls it: "Public Plan, Standard Queue".
+        price: In the target's unit.
+        is_chosen: The backend's options choose it.
+    """
+
+    title: str
+    price: float
+    is_chosen: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Rate:
     """At most `calls` submissions (counted in `of`) in any `window_s` seconds."""
 
@@ -166,6 +182,9 @@ class Target:
 
     Attributes:
         name: The resolved target, as it goes into the lock file ("aer:automatic", "qpu:uk:2:…").
+        max_shots: Of one job; a point of more is cut into several.
+        min_shots: Of one job.
+        one_number_of_shots: Whether all jobs of a composite job must take as many shots.
         max_jobs: Children in one composite job.
         max_bytes: Size of one composite job as sent.
         job_bytes: What each job adds to that beside its program, about.
@@ -176,6 +195,7 @@ class Target:
         pack_by: "circuit" when a composite job may hold (or profits from) one circuit text only.
         seconds_per_job: What a job takes beside its shots, for the plan's estimate; None: unknown.
         seconds_per_shot: Added for each shot.
+        tier: The group its provider lists it in, in the provider's words; "" where there are none.
         facts: Calibration and what else the provider said, JSON, for the snapshot and the report.
     """
 
@@ -183,6 +203,7 @@ class Target:
     num_qubits: int | None = None
     max_shots: int | None = None
     min_shots: int = 1
+    one_number_of_shots: bool = False
     max_jobs: int = 1
     max_bytes: int | None = None
     job_bytes: int = 256
@@ -196,7 +217,13 @@ class Target:
     pack_by: Literal["any", "circuit"] = "any"
     seconds_per_job: float | None = None
     seconds_per_shot: float = 0.0
+    tier: str = ""
     facts: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def bounds(self) -> Bounds:
+        """How many shots one job may take."""
+        return Bounds(self.min_shots, self.max_shots)
 
 
 @dataclass(frozen=True, slots=True)
@@ -378,6 +405,19 @@ class Repeats(Protocol):
         cloud took it answers with, what never reached it it takes now. Money is reserved for it as
         before. Never answered with `NotTaken`; and a refusal of this sending is none of the first.
         """
+        ...
+
+
+@runtime_checkable
+class Quotes(Protocol):
+    """What a driver offers whose cloud quotes each job, in several ways to buy it.
+
+    Its `prepare` may be called for what is never bought: it costs nothing and leaves nothing that
+    anybody has to put away.
+    """
+
+    def quotes(self, batch: Batch) -> Sequence[Quote]:
+        """Say in what ways a job that is prepared can be bought. Pure: from the batch's memo."""
         ...
 
 

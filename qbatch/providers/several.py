@@ -14,7 +14,7 @@ from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
 from qbatch.errors import ProviderError, Refused
-from qbatch.providers.contract import Leaves, Recalls, Repeats, Translates
+from qbatch.providers.contract import Leaves, Quotes, Recalls, Repeats, Translates
 from qbatch.providers.listing import Lists
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         Intent,
         Order,
         Prepared,
+        Quote,
         Target,
     )
     from qbatch.providers.listing import JobsAtCloud
@@ -39,6 +40,7 @@ _FREE = frozenset(
         "num_qubits",
         "seconds_per_job",
         "seconds_per_shot",
+        "tier",
         "online",
         "queue_depth",
         "next_window_at",
@@ -222,6 +224,13 @@ class _Repeating(_Several):
         return found
 
 
+class _Quoting(_Several):
+    def quotes(self, batch: Batch) -> Sequence[Quote]:
+        driver: Any = self._for(batch)
+        found: Sequence[Quote] = driver.quotes(batch)
+        return found
+
+
 class _Leaving(_Several):
     async def leave(self, batches: Sequence[Batch]) -> None:
         for driver, theirs in self._grouped(batches):
@@ -242,6 +251,7 @@ OFFERED: Mapping[type[Any], type[_Several]] = {
     Translates: _Translating,
     Recalls: _Recalling,
     Repeats: _Repeating,
+    Quotes: _Quoting,
     Leaves: _Leaving,
     Lists: _Listing,
 }

@@ -14,6 +14,7 @@ from typing import Any
 from qbatch.errors import SelectionError, SnapshotError
 from qbatch.job import JobState
 from qbatch.purchase import ENDED
+from qbatch.shots import Bounds
 from qbatch.snapshot import attempts, database, registration
 from qbatch.snapshot.composites import Composites
 from qbatch.snapshot.faults import damaged, translated
@@ -23,7 +24,7 @@ from qbatch.snapshot.reading import (
     IDS,
     checked,
     counts_by_state,
-    jobs_by_state,
+    jobs_by_backend,
     read_fact,
 )
 from qbatch.snapshot.registration import Point, Registered, SettingOf
@@ -86,6 +87,7 @@ class Jobs(Composites):
         *,
         setting_of: SettingOf | None = None,
         former: Former | None = None,
+        bounds: Mapping[str, Bounds] | None = None,
     ) -> Registered:
         """Bring the points in line with a plan: one pass, one step; see `registration`.
 
@@ -93,6 +95,7 @@ class Jobs(Composites):
             points: In plan order.
             setting_of: Text of a point's `setting`.
             former: By what the points of a folder of a former version are known again.
+            bounds: Backend -> how many shots one job of it may take; of others, as before.
 
         Raises:
             SnapshotError: It is such a folder, and `former` is not given.
@@ -105,7 +108,7 @@ class Jobs(Composites):
                         "manifest converts them"
                     )
                 convert(self._db, former)
-            registered, resized = registration.register(self._db, points, setting_of)
+            registered, resized = registration.register(self._db, points, setting_of, bounds or {})
             for composite in self._prepared_of(resized):
                 self.set_stage(composite, "closed")
         if registered.added:
@@ -121,9 +124,9 @@ class Jobs(Composites):
         """Points of the plan in each state; states without points are left out."""
         return counts_by_state(self._reader, self.path)
 
-    def jobs_by_state(self) -> dict[JobState, int]:
-        """Jobs of the plan in each state; states without jobs are left out."""
-        return jobs_by_state(self._reader, self.path)
+    def jobs_by_backend(self) -> dict[tuple[str, JobState], int]:
+        """Jobs of the plan of each backend in each state; where there are none is left out."""
+        return jobs_by_backend(self._reader, self.path)
 
     def pieces_of(self, point_id: str) -> list[tuple[StoredPoint, JobRow]]:
         """What the plan needs of a point, each with its job, by the shots where it starts."""

@@ -9,7 +9,7 @@ import json
 import zlib
 from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from qbatch.circuit.earlier import doubt
 from qbatch.job import JobState
@@ -25,9 +25,6 @@ from qbatch.snapshot.reading import (
 from qbatch.snapshot.schema import (
     StoredPoint,
 )
-
-if TYPE_CHECKING:
-    pass
 
 
 class Kept(Opened):
@@ -71,7 +68,7 @@ class Kept(Opened):
         """
         rows = self._large("raw", f"job IN {_marks(point)} ORDER BY at", _ordinals(point))
         with checked(self.path):
-            return [(row[2], zlib.decompress(row[-1])) for row in rows]
+            return [(kind, zlib.decompress(body)) for _, _, kind, *_, body in rows]
 
     def log_of(self, point: PointResult) -> str:
         """What the provider logged about `point`'s composite job; "" for nothing."""

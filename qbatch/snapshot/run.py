@@ -11,8 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from datetime import datetime
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Self
 
+from qbatch.errors import PointsFailed
 from qbatch.job import JobState
 from qbatch.snapshot.faults import translated
 from qbatch.snapshot.held import Held, described
@@ -34,6 +35,10 @@ if TYPE_CHECKING:
     from qbatch.result import CountsArray, Estimate
 
 
+#: States of points that came to nothing, or of which nobody knows.
+LOST = frozenset({JobState.FAILED, JobState.CANCELLED, JobState.HELD})
+
+
 class Run(Listing):
     """A run folder, opened for reading.
 
@@ -51,6 +56,18 @@ class Run(Listing):
         """Points of the plan in each state; states without points are left out."""
         self._trust.check("jobs", "positions")
         return counts_by_state(self._db, self.path)
+
+    def raise_for_error(self) -> Self:
+        """Return this run, unless some of its points came to nothing.
+
+        Points that are not done yet, here or at their cloud, raise nothing.
+
+        Raises:
+            PointsFailed: Some failed, were cancelled or are held: all of them, each with its error.
+        """
+        if self.counts_by_state().keys() & LOST:
+            raise PointsFailed(self.name, len(self), [one for one in self if one.state in LOST])
+        return self
 
     def completed_since(self, moment: datetime) -> int:
         """How many points of the plan have results that came at `moment` or later."""

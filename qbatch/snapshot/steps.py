@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -37,6 +37,7 @@ from qbatch.snapshot.schema import (
     crc_of,
     dump,
 )
+from qbatch.snapshot.standing import remove_standing, write_standing
 from qbatch.snapshot.trust import (
     Trust,
 )
@@ -119,6 +120,10 @@ class Steps:
         finally:
             self._lock.release()
 
+    def save_standing(self, facts: Mapping[str, Any]) -> None:
+        """Let other processes read how far the run is; see `standing`."""
+        write_standing(self.folder, self._lock.note, facts)
+
     def _close_database(self) -> None:
         if self._is_closed:
             return
@@ -133,6 +138,7 @@ class Steps:
                 self._db.close()
             if not busy:
                 self._lock.mark("closed")
+        remove_standing(self.folder)  # not before it is known that this is our folder still
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

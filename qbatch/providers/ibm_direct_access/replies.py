@@ -252,6 +252,7 @@ def read_target(
         name=str(machine["name"]),
         num_qubits=whole(configuration.get("n_qubits")),
         max_shots=whole(configuration.get("max_shots")),
+        one_number_of_shots=True,
         max_jobs=MOST_PROGRAMS,
         max_bytes=MOST_INPUT_BYTES,
         job_bytes=64,

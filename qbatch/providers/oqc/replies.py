@@ -69,6 +69,12 @@ def read_features(value: Any) -> Mapping[str, Any]:
     return record(value)
 
 
+def read_facts(qpu: Mapping[str, Any]) -> dict[str, Any]:
+    """Read what else is told of a QPU: its record, and its features decoded."""
+    kept = {key: value for key, value in qpu.items() if key not in ("url", "feature_set")}
+    return {"record": kept, "features": dict(read_features(qpu.get("feature_set")))}
+
+
 def read_target(qpu: Mapping[str, Any], window_at: str | None, facts: Mapping[str, Any]) -> Target:
     """Read what a QPU is and takes."""
     features = read_features(qpu.get("feature_set"))
