@@ -127,10 +127,20 @@ def told_double(command: str, job: JobAtCloud, owner: Owner) -> str:
         job: At the cloud.
         owner: Whose name it bears.
     """
-    cost = told_cost(job) or "what it costs the cloud does not tell here"
+    cost = told_cost(job) or _noted_cost(owner) or "what it costs the cloud does not tell"
     is_over = job.state is not None and job.state.is_final
     stop = f"`{command} --cancel {job.id}` stops it"
     return f"job {job.id} is {owner}; {cost}" + ("" if is_over else f"; {stop}")
+
+
+def _noted_cost(owner: Owner) -> str:
+    """What the run said that a double costs; "" where it did not."""
+    from qbatch.report.numbers import amount
+
+    noted = owner.noted
+    if noted is None or noted.cost is None:
+        return ""
+    return f"{amount(noted.cost, noted.unit)} {noted.source}"
 
 
 def tell_one(

@@ -9,12 +9,13 @@ knows of: they are in no ledger.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qbatch.errors import SnapshotError, SourceErrors
 from qbatch.job import FINAL, IN_FLIGHT, Job, JobState
+from qbatch.snapshot.doubles import Double, read_doubles
 
 if TYPE_CHECKING:
     from qbatch.providers.listing import JobAtCloud, JobsAtCloud
@@ -58,6 +59,7 @@ class Owner:
         state: Where the run has it; None where it does not know of this one.
         is_needed: The run still waits for it.
         is_double: It bears the name of one of the run's jobs, and is not that job.
+        noted: What the run noted of it as a double; None: nothing yet.
     """
 
     folder: Path
@@ -66,6 +68,7 @@ class Owner:
     state: JobState | None
     is_needed: bool = False
     is_double: bool = False
+    noted: Double | None = None
 
     def __str__(self) -> str:
         """In words: ``runs/bell: theta=0.5 (submitted)``."""
@@ -90,6 +93,7 @@ class KnownJobs:
         by_id: The cloud's id -> jobs, of copies of a folder too.
         by_name: (Run id, beginning of a point's id) -> jobs.
         by_key: Key that we chose for a purchase -> its generation, and its jobs.
+        noted: What runs noted of doubles, by the cloud's id.
         ended: (Point's id, generation) -> ids that ended attempts had.
         unread: What is wrong with folders that cannot be read.
     """
@@ -98,6 +102,7 @@ class KnownJobs:
     by_name: dict[tuple[str, str], list[Known]] = field(default_factory=dict)
     by_key: dict[str, list[tuple[int, Known]]] = field(default_factory=dict)
     ended: dict[tuple[str, int], set[str]] = field(default_factory=dict)
+    noted: dict[str, Double] = field(default_factory=dict)
     unread: list[str] = field(default_factory=list)
 
     def owners(self, jobs: Sequence[JobAtCloud], cloud: JobsAtCloud) -> list[list[Owner]]:
@@ -123,7 +128,10 @@ class KnownJobs:
                 for known in _by_folder(named)
             ]
             meant |= {(each.id, generation) for each in named}
-        return [found[job.id] for job in jobs]
+        return [
+            [replace(owner, noted=self.noted.get(job.id)) for owner in found[job.id]]
+            for job in jobs
+        ]
 
     def _named(self, job: JobAtCloud) -> tuple[int, list[Known]]:
         """Which purchase its name or key says: the generation, and the jobs."""
@@ -217,6 +225,7 @@ def _add(found: KnownJobs, run: Run, provider: str) -> None:
         known = Known(of.folder, of.id, of.point, of.backend, job, is_ended=True)
         found.by_id.setdefault(attempt.provider_job_id, []).append(known)
         found.ended.setdefault((of.id, attempt.generation), set()).add(attempt.provider_job_id)
+    found.noted |= read_doubles(run.meta)
     for key, generation, ordinals in run.purchases():
         bought = [(generation, rows[ordinal]) for ordinal in ordinals if ordinal in rows]
         if bought:

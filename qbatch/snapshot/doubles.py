@@ -45,7 +45,7 @@ class Double:
 
         cost = "nobody tells what it costs"
         if self.cost is not None:
-            cost = f"{self.cost:g} {self.unit or 'free'} {self.source}"
+            cost = f"{self.cost:g} {self.unit} {self.source}" if self.cost else "free"
         return (
             f"job {self.id} ({self.status}) is a second one under the name of "
             f"{listed(self.points, 2)}, which the run did not order: not in the ledger; {cost}"
