@@ -10,19 +10,24 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from qbatch.errors import QbatchError, SourceErrors
+    from qbatch.errors import NotApproved, OverBudget, PointsFailed, QbatchError, SourceErrors
     from qbatch.executor import run, run_async
     from qbatch.manifest import load_manifest
     from qbatch.plan import expand
     from qbatch.report import render
+    from qbatch.result import bits
     from qbatch.snapshot import open_run
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "NotApproved",
+    "OverBudget",
+    "PointsFailed",
     "QbatchError",
     "SourceErrors",
     "__version__",
+    "bits",
     "expand",
     "load_manifest",
     "open_run",
@@ -33,8 +38,12 @@ __all__ = [
 
 #: Public name -> the module it lives in.
 _HOMES = {
+    "NotApproved": "qbatch.errors",
+    "OverBudget": "qbatch.errors",
+    "PointsFailed": "qbatch.errors",
     "QbatchError": "qbatch.errors",
     "SourceErrors": "qbatch.errors",
+    "bits": "qbatch.result",
     "expand": "qbatch.plan",
     "load_manifest": "qbatch.manifest",
     "open_run": "qbatch.snapshot",

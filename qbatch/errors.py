@@ -21,7 +21,10 @@ The tree answers the caller's question "what can I do about it?":
     ├── SnapshotError      the run folder cannot be used
     │   ├── RunLockedError another runner holds it
     │   └── UnwritableError a file made of it cannot be written
+    ├── PointsFailed       points have no result, and `raise_for_error` was asked
     ├── ConsentError       nothing is spent or run without the person's word
+    │   ├── NotApproved    it would cost, and nobody agreed to that
+    │   └── OverBudget     a limit was reached before all was bought
     ├── ExtraError         a package is missing that an extra of qbatch brings
     ├── SelectionError     a point, run or flag named on the command line does not exist
     └── JobStateError      our bug
@@ -29,8 +32,9 @@ The tree answers the caller's question "what can I do about it?":
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 
 class QbatchError(Exception):
@@ -194,8 +198,57 @@ class UnwritableError(SnapshotError):
         self.problem = problem
 
 
+class PointsFailed(QbatchError):
+    """Points of a run failed, were cancelled or are held.
+
+    Args:
+        run: Name of the run.
+        num_points: Of the run.
+        points: These points, in plan order: each has `name`, `state` and `error`.
+    """
+
+    #: So many are named in the text.
+    NAMED = 20
+
+    def __init__(self, run: str, num_points: int, points: Sequence[Any]) -> None:
+        told = [f"  {one.name}: {one.state}: {one.error or 'no reason given'}" for one in points]
+        more = len(told) - self.NAMED
+        lines = told[: self.NAMED] + ([f"  and {more} more"] if more > 0 else [])
+        head = f"{run}: {len(told)} of {num_points} points came to nothing:"
+        super().__init__("\n".join([head, *lines]))
+        self.points = tuple(points)
+
+
 class ConsentError(QbatchError):
     """Refused for want of consent or budget (exit code 6)."""
+
+
+class NotApproved(ConsentError):
+    """A run would cost, and nobody agreed to that; nothing was bought.
+
+    Attributes:
+        offer: The plan and its price, a `qbatch.executor.Offer`; given as `approve` it is agreed
+            to.
+    """
+
+    def __init__(self, message: str, offer: Any) -> None:
+        super().__init__(message)
+        self.offer = offer
+
+
+class OverBudget(ConsentError):
+    """A limit was reached before all that was wanted was bought.
+
+    Attributes:
+        run: What there is, a `qbatch.snapshot.Run` opened for reading.
+        reasons: Backend -> which limit, and what the next purchase would have made of it.
+    """
+
+    def __init__(self, run: Any, reasons: Mapping[str, str]) -> None:
+        told = "; ".join(f"{backend}: {reason}" for backend, reason in reasons.items())
+        super().__init__(f"{run.folder}: not all was bought: {told}")
+        self.run = run
+        self.reasons = dict(reasons)
 
 
 class ExtraError(QbatchError):

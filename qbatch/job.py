@@ -7,6 +7,7 @@ their own words to its states; a word they do not know leaves the job where it i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -22,6 +23,7 @@ __all__ = [
     "MOVES",
     "CompositeJob",
     "Job",
+    "JobError",
     "JobState",
     "check_move",
 ]  # fmt: skip
@@ -65,6 +67,11 @@ class Job:
     cost: float | None = None
     unit: str = ""
 
+    @property
+    def error_code(self) -> int | str | None:
+        """The cloud's own code of `error`, where it told one."""
+        return JobError.of(self.error).code
+
     def moved_to(self, state: JobState, **changes: Any) -> Job:
         """Return the job in `state`, with `changes` to other attributes.
 
@@ -74,6 +81,41 @@ class Job:
         if state is not self.state:
             check_move(self.state, state)
         return replace(self, state=state, **changes)
+
+
+@dataclass(frozen=True, slots=True)
+class JobError:
+    """Why a job came to nothing, was cancelled or is held.
+
+    A job keeps it as text, with the code at its end: what a driver writes as ``str(JobError(…))``
+    is read again by `JobError.of`.
+
+    Attributes:
+        message: The cloud's own words.
+        code: The cloud's own code, where it told one; a whole number wherever it is one.
+    """
+
+    message: str
+    code: int | str | None = None
+
+    @classmethod
+    def of(cls, text: str) -> JobError:
+        """Read what a job keeps.
+
+        >>> JobError.of("the fridge is warm (code 102)")
+        JobError(message='the fridge is warm', code=102)
+        """
+        found = _CODED.fullmatch(text)
+        if found is None:
+            return cls(text)
+        return cls(found[1], int(found[2]) if _WHOLE.fullmatch(found[2]) else found[2])
+
+    def __str__(self) -> str:
+        return self.message + ("" if self.code is None else f" (code {self.code})")
+
+
+_CODED = re.compile(r"(.*) \(code ([\w.:-]{1,64})\)", re.DOTALL)
+_WHOLE = re.compile("-?[0-9]{1,18}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Literal, NamedTuple
+
+#: Where a composite job is. created: preparing, nothing bought. submitting: the intent is durable,
+#: the outcome is not. submitted: answered. releasing: all results are here. closed: nothing left.
+Stage = Literal["created", "submitting", "submitted", "releasing", "closed"]
+
+#: Stages of a composite job that its provider is asked about; before them nothing was bought, and
+#: after them it has nothing of it any more, unless a person decides.
+ASKED: frozenset[Stage] = frozenset({"submitting", "submitted", "releasing"})
 
 
 class JobState(StrEnum):
@@ -33,12 +41,6 @@ class JobState(StrEnum):
     def is_final(self) -> bool:
         """True when nothing will happen to the job by itself any more."""
         return self in FINAL
-
-
-FINAL = frozenset({JobState.COMPLETED, JobState.FAILED, JobState.CANCELLED})
-
-#: States in which a provider may hold work of ours.
-IN_FLIGHT = frozenset({JobState.SUBMITTING, JobState.SUBMITTED, JobState.RUNNING, JobState.HELD})
 
 
 class Event(StrEnum):
@@ -179,6 +181,22 @@ def follows(state: JobState, event: Event) -> Row | None:
     """Return what follows from an event; None: it says nothing to a purchase that stands there."""
     return TABLE[state].get(event)
 
+
+def _states_with(event: Event) -> frozenset[JobState]:
+    return frozenset(state for state, rows in TABLE.items() if event in rows)
+
+
+#: States in which a provider may hold work of ours.
+IN_FLIGHT = _states_with(Event.TAKEN)
+
+#: Those of them of which news come without a person.
+AT_WORK = IN_FLIGHT - _states_with(Event.GIVEN_UP)
+
+#: States in which an attempt ended without a result.
+ENDED = _states_with(Event.AGAIN)
+
+#: States from which nothing leads but another attempt.
+FINAL = frozenset(state for state, rows in TABLE.items() if rows.keys() <= {Event.AGAIN})
 
 #: State -> the states that some event leads to.
 MOVES: Mapping[JobState, frozenset[JobState]] = {

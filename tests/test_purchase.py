@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import itertools
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -24,6 +25,9 @@ from qbatch.providers import (
     answers,
 )
 from qbatch.purchase import (
+    ASKED,
+    AT_WORK,
+    ENDED,
     FINAL,
     IN_FLIGHT,
     MOVES,
@@ -33,6 +37,7 @@ from qbatch.purchase import (
     Ledger,
     Next,
     Row,
+    Stage,
     follows,
 )
 from qbatch.snapshot import JobRow
@@ -137,6 +142,17 @@ def test_every_row_can_be_reached_and_every_word_is_used() -> None:
     assert {event for _, event, _ in ROWS} == set(Event)
     assert {row.ledger for _, _, row in ROWS} == set(Ledger)
     assert {row.next for _, _, row in ROWS} == set(Next)
+
+
+def test_the_table_says_where_news_are_had_and_where_a_person_is_asked() -> None:
+    assert {"submitting", "submitted", "running"} == AT_WORK
+    assert AT_WORK | {"held"} == IN_FLIGHT
+    assert {"failed", "cancelled"} == ENDED
+    assert ENDED | {"completed"} == FINAL
+
+
+def test_a_composite_job_is_asked_about_from_its_intent_on_until_it_is_over() -> None:
+    assert set(get_args(Stage)) - ASKED == {"created", "closed"}
 
 
 def test_moves_are_those_of_the_table() -> None:

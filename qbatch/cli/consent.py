@@ -1,39 +1,28 @@
-"""The person's word before anything is written or spent: what will run, and for how much."""
+"""The person's word before anything is written or spent: what will run, and for how much.
+
+What counts as consent is `executor.consent`'s; here it is shown, and asked for at the terminal.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qbatch.cli.reasons import jobs_known
-from qbatch.cli.runs import ask, folder_of
+from qbatch.cli.runs import ask
 from qbatch.cli.words import headline
-from qbatch.errors import ConsentError
+from qbatch.errors import NotApproved
 from qbatch.exchange.exports import check_packages
-from qbatch.executor.engine import WANTED
-from qbatch.plan import (
-    check_lock,
-    differences,
-    lock_path,
-    notices,
-    pieces_of,
-    select,
-    write_lock,
-)
-from qbatch.plan.pricing.limits import limits_of, shortfalls, unlimited
+from qbatch.executor.consent import agree, refuse_changes
+from qbatch.plan import check_lock, lock_path, notices, write_lock
+from qbatch.plan.pricing.limits import shortfalls, unlimited
 from qbatch.report import check_template
 
 if TYPE_CHECKING:
     from qbatch.cli.progress import Teller
-    from qbatch.executor import Options
-    from qbatch.plan import Plan, PlanSummary, SavedPlan
-    from qbatch.plan.points import Only
+    from qbatch.executor import Offer
+    from qbatch.plan import Plan, SavedPlan
     from qbatch.providers import Driver, Target
-
-#: Changes told when a plan is refused.
-MAX_CHANGES = 10
 
 
 @dataclass(frozen=True)
@@ -41,24 +30,16 @@ class Consent:
     """What the person asked for, held against the plan before anything is written or spent.
 
     Attributes:
-        saved_plan: The only plan that may run, or None.
+        saved: The only plan that may run, or None.
         frozen: Nothing may differ from the lock.
         yes: A price was agreed to beforehand.
     """
 
-    saved_plan: Path | None = None
+    saved: SavedPlan | None = None
     frozen: bool = False
     yes: bool = False
 
-    def give(
-        self,
-        saved: SavedPlan | None,
-        options: Options,
-        teller: Teller,
-        plan: Plan,
-        targets: Mapping[str, Target],
-        drivers: Mapping[str, Driver],
-    ) -> None:
+    def give(self, teller: Teller, offer: Offer) -> bool:
         """Show what will run and cost; go on, ask, or refuse.
 
         What was bought before is not asked about again. A plan that overrides changed, or a part of
@@ -68,36 +49,38 @@ class Consent:
             ConsentError: The plan is not the one agreed to, or the price was not.
             ExtraError: A file of the report could not be written at the end.
         """
+        plan, targets = offer.plan, offer.targets
         if template := plan.manifest.report.template:
             check_template(plan.manifest.folder, template)
         check_packages(plan.manifest.report.formats)
-        if saved is not None:
-            _refuse_changes(f"--plan {saved.path}", differences(saved, plan, targets, drivers))
         if self.frozen:
-            _refuse_changes(f"--frozen {lock_path(plan)}", _unlocked(plan, targets, drivers))
-        only = select(options.select, plan.axes, plan.manifest) if options.select else None
-        summary = plan.summary(targets, only)
-        teller.said(headline(plan.manifest.name, summary))
-        limits, rates = limits_of(plan.manifest, options.max_cost), plan.prices.rates
-        if left_open := unlimited(limits, targets, rates):
-            teller.said(left_open)
-        for notice in (*shortfalls(limits, summary, rates), *notices(plan, targets)):
-            teller.said(notice)
-        paid = {name: target for name, target in targets.items() if not target.price.is_free}
-        if paid and (left := _left(plan, paid, only, options)).points:
-            if left.points < sum(each.points for each in summary.backends if each.backend in paid):
-                teller.said(f"of that is left to buy: {headline('', left)}")
+            changed = _unlocked(plan, targets, offer.drivers)
+            refuse_changes(f"--frozen {lock_path(plan)}", changed)
+        _show(teller, offer)
+        self._agree(offer)
+        if not (self.frozen or plan.manifest.overrides or offer.only):
+            _lock(plan, targets, offer.drivers, teller)
+        return True
+
+    def _agree(self, offer: Offer) -> None:
+        try:
+            agree(self.saved or self.yes, offer)
+        except NotApproved:
             ask("Run it?", yes=self.yes)
-        if not (self.frozen or options.overrides or only):
-            _lock(plan, targets, drivers, teller)
 
 
-def _refuse_changes(what: str, lines: list[str]) -> None:
-    if not lines:
-        return
-    more = [f"and {len(lines) - MAX_CHANGES} more"] if len(lines) > MAX_CHANGES else []
-    told = "\n  ".join([*lines[:MAX_CHANGES], *more])
-    raise ConsentError(f"{what}: refused, for this has changed:\n  {told}")
+def _show(teller: Teller, offer: Offer) -> None:
+    plan, targets, summary = offer.plan, offer.targets, offer.summary
+    teller.said(headline(plan.manifest.name, summary))
+    if left_open := unlimited(offer.limits, targets, offer.rates):
+        teller.said(left_open)
+    short = shortfalls(offer.limits, offer.left, offer.rates, offer.spent) if offer.costs else []
+    for notice in (*short, *notices(plan, targets)):
+        teller.said(notice)
+    if offer.costs:
+        shots = sum(each.shots for each in summary.backends if each.backend in offer.paid)
+        if offer.left.shots != shots:
+            teller.said(f"of that is left to buy: {headline('', offer.left)}")
 
 
 def _unlocked(
@@ -118,13 +101,3 @@ def _lock(
         write_lock(plan, targets, drivers=drivers)
     except OSError as error:
         teller.said(f"{lock_path(plan)} cannot be written ({error.strerror}): --frozen needs it")
-
-
-def _left(
-    plan: Plan, paid: Mapping[str, Target], only: Only | None, options: Options
-) -> PlanSummary:
-    """Sum up the points that may be bought now: those that the run folder does not have yet."""
-    folder = folder_of(plan.manifest, None if options.out is None else Path(options.out))
-    jobs = {} if options.fresh else jobs_known(folder)
-    wanted = pieces_of(jobs, WANTED[options.only])
-    return plan.summary(paid, only, pieces_of=lambda p: wanted(p) if p.backend in paid else ())

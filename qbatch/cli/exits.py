@@ -38,6 +38,7 @@ _OF_ERROR: tuple[tuple[type[BaseException], Exit], ...] = (
     (errors.ProviderError, Exit.UNREACHABLE),
     (errors.SnapshotError, Exit.PENDING),
     (errors.ConsentError, Exit.NO_CONSENT),
+    (errors.PointsFailed, Exit.SOME_FAILED),
     (errors.SelectionError, Exit.USAGE),
     (errors.ExtraError, Exit.USAGE),
     (KeyboardInterrupt, Exit.INTERRUPTED),

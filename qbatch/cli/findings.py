@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -16,8 +17,8 @@ from qbatch.errors import ProviderError, SnapshotError
 
 if TYPE_CHECKING:
     from qbatch.manifest import Manifest
-    from qbatch.plan import Plan
-    from qbatch.providers import Surroundings, Target
+    from qbatch.plan.pricing.offer import Offer
+    from qbatch.providers import Surroundings
     from qbatch.snapshot import Run
 
 #: Free space below which a run may not get far, bytes.
@@ -226,7 +227,7 @@ def try_bit_order(manifest: Manifest, around: Surroundings, *, yes: bool) -> lis
         out=folder,
         fresh=_is_over(folder),
         surroundings=around,
-        approve=lambda plan, targets, _: _agree(plan, targets, yes=yes),
+        approve=partial(_agree, yes=yes),
     )
     with done:
         return list(_verdicts(test, done, around))
@@ -242,15 +243,16 @@ def _is_over(folder: Path) -> bool:
         return all(state.is_final for state in run.counts_by_state())
 
 
-def _agree(plan: Plan, targets: Mapping[str, Target], *, yes: bool) -> None:
+def _agree(offer: Offer, *, yes: bool) -> bool:
     import click
 
     from qbatch.cli.runs import ask
     from qbatch.cli.words import headline
 
-    click.echo(headline(plan.manifest.name, plan.summary(targets)), err=True)
-    if any(not target.price.is_free for target in targets.values()):
+    click.echo(headline(offer.plan.manifest.name, offer.summary), err=True)
+    if offer.costs:
         ask("Run the bit-order test?", yes=yes)
+    return True
 
 
 def _verdicts(test: Manifest, done: Run, around: Surroundings) -> Iterator[Finding]:

@@ -34,6 +34,7 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     },
     "Set-up": {
         "backends": ("backends", "List the targets of every configured cloud."),
+        "jobs": ("jobs", "List what stands at a cloud; show, cancel, delete, rename it."),
         "auth": ("auth", "Say where each credential comes from, and test it."),
         "doctor": ("doctor", "Check this machine, a run folder, the clouds, their bit order."),
         "emulate": ("emulate", "Serve emulated clouds on a loopback port."),

@@ -7,35 +7,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from qbatch.plan import Had, Plan, ReasonCounts, Stored
-    from qbatch.plan.points import Only
+    from qbatch.plan import Plan, Stored
     from qbatch.snapshot import Run
 
 
-def explain(plan: Plan, folder: Path, only: Only | None, *, limit: int) -> ReasonCounts:
-    """Say why the points would run or not: how many each, and the first `limit` in run order."""
-    from qbatch.plan import count_reasons
+def points_known(folder: Path, plan: Plan) -> dict[str, Stored]:
+    """The points of a run folder, by the ids a plan knows them by; nothing where there is none.
+
+    Raises:
+        SnapshotError: It is damaged.
+    """
     from qbatch.snapshot import is_run_folder
 
-    stored = _stored(folder, plan) if is_run_folder(folder) else {}
-    return count_reasons(plan, stored, only, limit=limit)
-
-
-def jobs_known(folder: Path) -> dict[str, list[Had]]:
-    """The jobs of the points of a run folder; nothing where no step of a run is kept yet.
-
-    Whether it is damaged is told by who takes it, before anything is bought.
-    """
-    from qbatch.errors import SnapshotError
-    from qbatch.plan import jobs_in
-    from qbatch.snapshot import Run
-
-    try:
-        known = Run(folder)
-    except SnapshotError:
-        return {}
-    with known:
-        return jobs_in(known)
+    return _stored(folder, plan) if is_run_folder(folder) else {}
 
 
 def _stored(folder: Path, plan: Plan) -> dict[str, Stored]:

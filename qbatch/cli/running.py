@@ -28,7 +28,6 @@ from qbatch.errors import ReportError
 from qbatch.executor import Excess, Options, Stop, Summary, run_with
 from qbatch.job import JobState
 from qbatch.notation import whole
-from qbatch.plan import load_plan
 from qbatch.report.numbers import count_of, duration
 
 if TYPE_CHECKING:
@@ -64,8 +63,7 @@ def run_manifest(
         report: Write it, during the run and after.
         check: A check that fails or is undecided is the exit code of a run that is done.
     """
-    saved = load_plan(consent.saved_plan) if consent.saved_plan else None
-    options = replace(options, select=_selection(options, saved))
+    options = replace(options, select=_selection(options, consent.saved))
     around = surroundings_for(manifest, options.overrides, trust=options.trust)
     with closing(open_teller(as_json=as_json)) as teller:
         watcher = Watcher(teller, as_json=as_json)
@@ -74,7 +72,7 @@ def run_manifest(
             surroundings=around,
             observer=watcher.observe,
             refresh=_refresh if report else None,
-            approve=partial(consent.give, saved, options, teller),
+            approve=partial(consent.give, teller),
             stop=Stop(),
             ask_more=partial(_ask_more, teller) if _is_asked(as_json) else None,
         )
@@ -173,6 +171,7 @@ def _facts(run: Run, summary: Summary) -> dict[str, Any]:
         "held": summary.held,
         "at_providers": dict(summary.at_providers),
         "over_budget": dict(summary.over_budget),
+        "left": dict(summary.left),
         "stopped": summary.stopped,
         "elapsed_s": round(summary.elapsed_s, 3),
     }
@@ -193,6 +192,10 @@ def _sentences(
         lines += found.lines()
     lines += [
         f"  {backend}: out of reach: {error}" for backend, error in summary.out_of_reach.items()
+    ]
+    lines += [
+        f"  {backend}: left: {reason}; `qbatch run` goes on from here"
+        for backend, reason in summary.left.items()
     ]
     lines += _failures(watcher.failures)
     if summary.failed:

@@ -6,10 +6,12 @@ the midst of a word. What goes elsewhere is as wide as it is.
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from qbatch.notation import unturned
 
@@ -80,3 +82,13 @@ def wrapped(line: str, further: str = FURTHER) -> str:
         return line
     text = line.lstrip(" ")
     return "\n".join(packed([text], width, line[: len(line) - len(text)], further))
+
+
+def flat(facts: Mapping[str, Any], within: str = "") -> Iterator[tuple[str, str]]:
+    """Facts a line each; those within others with a dotted name."""
+    for key, value in facts.items():
+        if isinstance(value, dict):
+            yield from flat(value, f"{within}{key}.")
+        else:
+            text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+            yield f"{within}{key}", " ".join(text.split())

@@ -19,8 +19,8 @@ def headline(name: str, summary: PlanSummary) -> str:
     from qbatch.report.numbers import count_of, duration
 
     points = count_of(summary.points, "point")
-    if shared := summary.points - summary.jobs:
-        points += f" ({whole(shared)} bought with another)"
+    if summary.shared:
+        points += f" ({whole(summary.shared)} bought with another)"
     parts = [points, count_of(summary.shots, "shot")]
     jobs = count_of(summary.jobs, "job")
     if summary.composite_jobs is not None:

@@ -22,7 +22,9 @@ Requests: `status` (refuse, or `when: after` the effect took place), `retry_afte
 `retry_after_form` (seconds | date), `drop` (before | after | midway: the connection ends),
 `torn` (JSON cut in half), `html` (a proxy's page with `status`, 502 by default), `late_s` (the
 answer comes so late, after the effect), `slow_s` (the effect itself comes so late, also when nobody
-waits for the answer any more), `expire_tokens` (issued | all, before the request is read).
+waits for the answer any more), `again_s` (so much later, at the next request from then on, the
+network delivers it once more, and nobody hears the answer), `expire_tokens` (issued | all, before
+the request is read).
 
 Jobs: `fail` (the reason) with `code`; `word` (an unknown state) with `for_s`; `hide_s` (from lists,
 and for preparations from look-ups); `lag_s` (results come so long after the state); `wait_s` (more
@@ -74,6 +76,7 @@ class RequestFault(Rule):
     html: bool = False
     late_s: float = 0.0
     slow_s: float = 0.0
+    again_s: float | None = None
     expire_tokens: str | None = None
 
     def __post_init__(self) -> None:

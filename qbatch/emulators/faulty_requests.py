@@ -53,8 +53,11 @@ class FaultyRequests:
         self._faults = faults
         self._clock = clock
         self._expire_tokens = expire_tokens
+        #: Copies of requests on their way: when they arrive, seconds, and what they are.
+        self._copies: list[tuple[float, Scope, list[Message]]] = []
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._deliver_copies()
         path = scope["path"].removeprefix(scope.get("root_path", ""))
         fault = self._faults().on_request(
             self._provider, scope["method"], path, self._clock.now_s()
@@ -62,6 +65,11 @@ class FaultyRequests:
         if fault is None:
             await self._app(scope, receive, send)
             return
+        if fault.again_s is not None:
+            messages = await _read(receive)
+            due_s = self._clock.now_s() + fault.again_s
+            self._copies.append((due_s, {**scope}, [*messages]))
+            receive = _giving(messages, receive)
         if fault.expire_tokens:
             self._expire_tokens(fault.expire_tokens == "all")
         if fault.drop == "before":
@@ -73,13 +81,21 @@ class FaultyRequests:
         await self._clock.sleep(fault.late_s)
         await self._spoil(fault, send, status, headers, body)
 
+    async def _deliver_copies(self) -> None:
+        """Let the application act on copies that have arrived; nobody hears what it says."""
+        now_s = self._clock.now_s()
+        arrived = [copy for copy in self._copies if copy[0] <= now_s]
+        self._copies = [copy for copy in self._copies if copy[0] > now_s]
+        for _, scope, messages in arrived:
+            await _ask(self._app, scope, _giving(messages, _nothing_more))
+
     async def _act(
         self, fault: RequestFault, scope: Scope, receive: Receive
     ) -> tuple[int, list[Any], bytes]:
         """Let the application act; one that is slow does so though its client may be gone."""
         if not fault.slow_s:
             return await _ask(self._app, scope, receive)
-        whole = await _read(receive)
+        whole = _giving(await _read(receive), receive)
         answer: tuple[int, list[Any], bytes] | None = None
         with trio.CancelScope(shield=True):
             await self._clock.sleep(fault.slow_s)
@@ -124,16 +140,26 @@ def _typed(kind: bytes) -> list[Any]:
     return [(b"content-type", kind)]
 
 
-async def _read(receive: Receive) -> Receive:
-    """Read all of a request, and return what gives it once more."""
+async def _read(receive: Receive) -> list[Message]:
+    """Read all of a request."""
     messages = [await receive()]
     while messages[-1].get("more_body"):
         messages.append(await receive())
+    return messages
+
+
+def _giving(messages: list[Message], receive: Receive) -> Receive:
+    """Return what gives these messages, and then what else comes."""
+    left = [*messages]
 
     async def again() -> Message:
-        return messages.pop(0) if messages else await receive()
+        return left.pop(0) if left else await receive()
 
     return again
+
+
+async def _nothing_more() -> Message:
+    return {"type": "http.disconnect"}
 
 
 async def _ask(app: App, scope: Scope, receive: Receive) -> tuple[int, list[Any], bytes]:

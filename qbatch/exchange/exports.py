@@ -2,16 +2,18 @@ r"""A run's results for other programs: one reading, written as it is read.
 
 ``csv``: one row per point, columns `id, point, state, circuit, backend, shots, repeat`, one per
 swept parameter, then NAME, NAME_se, NAME_low, NAME_high per analysed number, then `cost, unit,
-provider_job_id, error`, and where something may be billed `quoted, quoted_by, reserved, billed,
-billed_by, refunded, refunded_by` of all attempts together; RFC 4180, UTF-8, ``\n`` line ends,
-numbers to their last digit, empty where there is none. Text that a spreadsheet would take for a
-formula (it begins with ``=``, ``+``, ``-`` or ``@`` and is no number) has an apostrophe before it.
+provider_job_id, error, error_code`, and where something may be billed `quoted, quoted_by, reserved,
+billed, billed_by, refunded, refunded_by` of all attempts together; RFC 4180, UTF-8, ``\n`` line
+ends, numbers to their last digit, empty where there is none. Text that a spreadsheet would take
+for a formula (it begins with ``=``, ``+``, ``-`` or ``@`` and is no number) has an apostrophe
+before it.
 
 ``counts``: the long table `id, point, bitstring, count`, outcomes ascending as integers.
 
 ``json``: ``{"qbatch": 1, "run", "level", "points": [...]}``, a point a line: `id, point, state,
 circuit, backend, shots, repeat, parameters, estimates` (name -> value, se, low, high, and a
-distance's floor), `counts` (bitstring -> count, or null), `cost, unit, provider_job_id, error`.
+distance's floor), `counts` (bitstring -> count, or null), `cost, unit, provider_job_id, error,
+error_code`.
 
 ``ledger``: one row per purchase: `id, point, attempt, backend, unit, quoted, quoted_by, reserved,
 billed, billed_by, refunded, refunded_by`; billed is empty until a bill came.
@@ -153,7 +155,7 @@ class CsvRows:
                 row += (None, None, None, None)
             else:
                 row += (estimate.value, estimate.se, estimate.low, estimate.high)
-        row += (job.cost, _cell(job.unit), _cell(job.provider_job_id), _cell(job.error))
+        row += (job.cost, *map(_cell, (job.unit, job.provider_job_id, job.error, job.error_code)))
         if self._bought:
             nothing = (None,) * len(FIGURES)
             bought = nothing if point.same_as else self._bought.get(point.id, nothing)
@@ -216,6 +218,7 @@ def _facts(point: Point, floors: Floors) -> dict[str, Any]:
         "unit": job.unit,
         "provider_job_id": job.provider_job_id,
         "error": job.error,
+        "error_code": job.error_code,
     }
 
 

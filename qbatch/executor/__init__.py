@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 from qbatch.executor.budget import Excess
+from qbatch.executor.consent import Approve
 from qbatch.executor.engine import Settings
 from qbatch.executor.events import (
+    BackendProgress,
     Event,
     Finished,
     JobMoved,
@@ -15,6 +17,7 @@ from qbatch.executor.events import (
     Progress,
     Started,
     Summary,
+    Waiting,
     Warned,
 )
 from qbatch.executor.execute import execute
@@ -22,15 +25,20 @@ from qbatch.executor.options import Options
 from qbatch.executor.retry import Retry
 from qbatch.executor.start import run, run_async, run_with, wait_described
 from qbatch.executor.stop import Stop
-from qbatch.executor.waits import Cause, Wait
+from qbatch.executor.waits import Cause, OpenWait, Wait
+from qbatch.plan.pricing.offer import Offer
 
 __all__ = [
+    "Approve",
+    "BackendProgress",
     "Cause",
     "Event",
     "Excess",
     "Finished",
     "JobMoved",
     "Observer",
+    "Offer",
+    "OpenWait",
     "Options",
     "Progress",
     "Retry",
@@ -39,6 +47,7 @@ __all__ = [
     "Stop",
     "Summary",
     "Wait",
+    "Waiting",
     "Warned",
     "execute",
     "run",

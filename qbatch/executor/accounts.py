@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from qbatch.executor.active import AT_WORK, ActiveJob, Move
+from qbatch.executor.active import ActiveJob, Move
 from qbatch.executor.moves import Moves
 from qbatch.job import AWAY, CompositeJob, JobState
-from qbatch.purchase import Event
+from qbatch.purchase import IN_FLIGHT, Event
 from qbatch.snapshot import JobRow, Snapshot
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ async def hold_of_other_accounts(
             continue
         moves = [
             _held(active, key, memo[ACCOUNT], backend.account)
-            for key in active.ids_in(*AT_WORK, JobState.HELD)
+            for key in active.ids_in(*IN_FLIGHT)
             if active.job(key).state is not JobState.HELD or active.job(key).status == AWAY
         ]
         await Moves(engine, backend).commit(active, moves, note=Event.ELSEWHERE.value)

@@ -18,15 +18,11 @@ import trio
 from qbatch.errors import JobStateError, Refused
 from qbatch.job import JobState
 from qbatch.providers import Answer, Batch, Intent, Order
-from qbatch.purchase import Event, Ledger, follows
+from qbatch.purchase import AT_WORK, Event, Ledger, Stage, follows
 from qbatch.snapshot import JobRow
-from qbatch.snapshot.store import Stage
 
 if TYPE_CHECKING:
     from qbatch.job import Job
-
-#: States of a child that its provider is working on.
-AT_WORK = (JobState.SUBMITTING, JobState.SUBMITTED, JobState.RUNNING)
 
 MAX_ERROR_CHARS = 4_000
 
@@ -82,6 +78,7 @@ class ActiveJob:
             clock.
         reopened: Held children whose account is back, while they are looked for.
         was_cancelled: The time-out passed and cancelling was asked for.
+        is_late: The time-out passed, and it is left where it is.
         bought: Child -> generation under which it was last sent.
     """
 
@@ -104,6 +101,7 @@ class ActiveJob:
     said_at: dict[str, float] = field(default_factory=dict)
     reopened: set[str] = field(default_factory=set)
     was_cancelled: bool = False
+    is_late: bool = False
     bought: dict[str, int] = field(default_factory=dict)
     inbox: list[Answer] = field(default_factory=list)
     _gone: set[str] = field(default_factory=set)

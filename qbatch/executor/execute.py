@@ -31,12 +31,14 @@ from qbatch.executor.moves import Moves
 from qbatch.executor.pace import Slots
 from qbatch.executor.resume import Backlog, read_backlog
 from qbatch.executor.stop import Stop
-from qbatch.executor.waits import Cause, Waits
+from qbatch.executor.tally import Tally
+from qbatch.executor.waits import Cause
 from qbatch.job import JobState
 from qbatch.plan import Piece, Plan, SweepPoint
 from qbatch.plan.pinning.former import ids_of
 from qbatch.providers import Batch, Driver, Leaves, Target
-from qbatch.purchase import Event
+from qbatch.purchase import ENDED, Event
+from qbatch.shots import Bounds
 from qbatch.snapshot import Former, JobRow, Registered, Snapshot, StoredPoint, again
 from qbatch.snapshot.estimates import analysis_key
 
@@ -106,7 +108,8 @@ async def execute(
     execution = _Execution(engine, plan, only)
     started = trio.current_time()
     execution.note_plan(targets)
-    registered = await engine.offload(execution.register)
+    bounds = {name: target.bounds for name, target in targets.items()}
+    registered = await engine.offload(partial(execution.register, bounds))
     if engine.tally.total:
         await engine.offload(_import_numpy)
     backends = [execution.make_backend(name, drivers[name], targets[name]) for name in drivers]
@@ -181,22 +184,24 @@ class _Execution:
             targets=json.dumps(facts, default=str),
         )
 
-    def register(self) -> Registered:
+    def register(self, bounds: Mapping[str, Bounds]) -> Registered:
         """Bring the snapshot in line with the plan, and count what there is to do."""
-        plan, snapshot, tally = self._plan, self._engine.snapshot, self._engine.tally
+        plan, snapshot = self._plan, self._engine.snapshot
         registered = snapshot.register(
             plan.points(),
             setting_of=plan.setting_text,
             former=Former(lambda: (id_ for id_, _ in plan.ids_and_names()), ids_of),
+            bounds=bounds,
         )
         wanted = WANTED[self._engine.settings.only]
         if self._only is None:
-            tally.total = sum(n for state, n in snapshot.jobs_by_state().items() if state in wanted)
+            for (backend, state), number in snapshot.jobs_by_backend().items():
+                self._engine.expect(backend, number * (state in wanted))
             self._kept = snapshot.counts_by_state().get(JobState.COMPLETED, 0)
             return registered
         for point in plan.bought(self._only):
             states = [row.job.state for _, row in snapshot.pieces_of(point.id)]
-            tally.total += sum(state in wanted for state in states)
+            self._engine.expect(point.backend, sum(state in wanted for state in states))
             self._kept += all(state is JobState.COMPLETED for state in states)
         return registered
 
@@ -211,20 +216,20 @@ class _Execution:
         declared = self._plan.manifest.backends[name]
         ours = declared.limits.in_flight
         is_ours = ours is not None and ours < target.in_flight
-        engine, waits = self._engine, Waits()
-        if not driver.is_local:
-            engine.queues[name] = waits
-        backend = BackendRun(
+        engine = self._engine
+        backend = engine.backends[name] = BackendRun(
             name,
             driver,
             target,
             in_flight=target.in_flight if ours is None else min(ours, target.in_flight),
             limited_by=Cause.MANIFEST_LIMIT if is_ours else Cause.TARGET_LIMIT,
             timeout_s=declared.timeout_s,
+            leaves_late=declared.on_timeout == "leave",
             retry=engine.settings.retry,
             random=Random(engine.random.random()),
             tell=engine.tell,
-            waits=waits,
+            waits=engine.open_waits(name, is_local=driver.is_local),
+            tally=engine.tallies.setdefault(name, Tally()),
         )
         if target.rates:
             now = engine.snapshot.now()
@@ -243,7 +248,8 @@ class _Execution:
             nursery.start_soon(engine.journal.write_steps)
             try:
                 backlog = read_backlog(self._plan, engine, backends, self._is_wanted)
-                engine.tally.total += backlog.num_in_flight
+                for name, number in backlog.in_flight.items():
+                    self._engine.expect(name, number)
                 engine.tell(
                     Started(
                         self._plan.manifest.name,
@@ -251,7 +257,7 @@ class _Execution:
                         self._kept,
                         registered.added,
                         registered.removed,
-                        backlog.num_in_flight,
+                        backlog.in_flight.total(),
                     )
                 )
                 await engine.journal.commit(backlog.write)
@@ -266,6 +272,7 @@ class _Execution:
         async with trio.open_nursery() as watch:
             watch.start_soon(self._wind_down_when_asked, backends)
             watch.start_soon(self._cancel_when_asked_twice, backends)
+            watch.start_soon(self._engine.keep_standing)
             async with trio.open_nursery() as nursery:
                 for backend in backends:
                     nursery.start_soon(
@@ -290,6 +297,9 @@ class _Execution:
                 pollers.start_soon(backend.poll_forever)
                 if self._engine.settings.detach and not backend.driver.is_local:
                     pollers.start_soon(self._leave_when_sent, backend)
+                if not backend.driver.is_local:
+                    pollers.start_soon(self._leave_when_nothing_moves, backend)
+                    pollers.start_soon(self._leave_when_late, backend)
                 async with trio.open_nursery() as nursery:
                     start = partial(self._start, nursery, backend)
                     lifecycle = Lifecycle(self._engine, backend, start)
@@ -304,6 +314,25 @@ class _Execution:
         while not backend.has_sent_all:
             await trio.sleep(LOOK_S)
         await backend.wind_down(self._engine.settings.grace_s)
+
+    async def _leave_when_nothing_moves(self, backend: BackendRun) -> None:
+        """As long as the person would have it wait: it does not matter for what."""
+        limit_s = self._engine.settings.wait_s
+        while (end := backend.moved_at + limit_s) > trio.current_time():
+            await trio.sleep_until(end)
+        reason = f"nothing came on for {limit_s:g} s, the longest wait asked for"
+        await backend.leave_all(reason, self._engine.settings.grace_s)
+
+    async def _leave_when_late(self, backend: BackendRun) -> None:
+        """Once all that could still come took longer than a job may, where those are left."""
+        await backend.some_late.wait()
+        while not (
+            backend.has_only_late
+            and (backend.has_fed or backend.slots.is_full or self._engine.slots.is_full)
+        ):
+            await trio.sleep(LOOK_S)
+        reason = f"all that is in flight took longer than {backend.timeout_s:g} s"
+        await backend.leave_all(reason, self._engine.settings.grace_s)
 
     def _start(self, nursery: trio.Nursery, backend: BackendRun, active: ActiveJob) -> None:
         """Carry on with a part of a composite job that needs a composite job of its own."""
@@ -388,7 +417,7 @@ class _Execution:
         limit_s = SIGNALLED_S if engine.stop.signal is not None else LEAVE_S
         with trio.CancelScope(shield=True), trio.move_on_after(limit_s) as scope:
             async with trio.open_nursery() as nursery:
-                for backend in backends:
+                for backend in (one for one in backends if not one.left):
                     batches = [active.current() for active in backend.cut_off]
                     if batches and isinstance(backend.driver, Leaves):
                         nursery.start_soon(self._leave_one, backend, backend.driver, batches)
@@ -428,6 +457,7 @@ class _Execution:
             },
             elapsed_s=elapsed_s,
             waits={backend.name: backend.waits.totals() for backend in backends},
+            left={backend.name: backend.left for backend in backends if backend.left},
         )
         engine.tell(Finished(summary))
         return summary
@@ -435,6 +465,6 @@ class _Execution:
 
 def _fresh(row: JobRow) -> JobRow:
     """The row as its next attempt begins: a failed or cancelled job is bought anew."""
-    if row.job.state in (JobState.FAILED, JobState.CANCELLED):
+    if row.job.state in ENDED:
         return replace(row, job=again(row.job))
     return row

@@ -10,9 +10,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from qbatch.executor.active import ActiveJob, Move
-from qbatch.purchase import Ledger
+from qbatch.purchase import Ledger, Stage
 from qbatch.snapshot.ledger import NOT_BOUGHT
-from qbatch.snapshot.store import Stage
 
 if TYPE_CHECKING:
     from qbatch.executor.backend_run import BackendRun
@@ -94,6 +93,8 @@ class Moves:
             snapshot.bill(_entries_of(active, amounts), FINAL)
 
         await self._engine.journal.commit(write)
+        for row in rows:
+            self._backend.tally.note_cost(active.job(row.job.id), row.job)
         active.rows.update((row.job.id, row) for row in rows)
         self._count(active, FINAL, amounts)
 

@@ -13,11 +13,11 @@ import trio
 from qbatch import purchase
 from qbatch.errors import CredentialsError, OutOfFunds, TooLarge
 from qbatch.executor import doubts
-from qbatch.executor.active import AT_WORK, ActiveJob, Bill, Move
+from qbatch.executor.active import ActiveJob, Bill, Move
 from qbatch.executor.backend_run import BackendRun
 from qbatch.job import AWAY, JobState
 from qbatch.providers import Answer, Strange
-from qbatch.purchase import Event, Next
+from qbatch.purchase import AT_WORK, Event, Next
 
 #: Of a job that was found under a word that is not known.
 FOUND_UNCLEAR = "found, but its state is not known"

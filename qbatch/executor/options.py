@@ -18,11 +18,12 @@ from qbatch.notation import did_you_mean
 
 if TYPE_CHECKING:
     from qbatch.executor.budget import Excess
+    from qbatch.executor.consent import Approve
     from qbatch.executor.stop import Stop
     from qbatch.manifest import Manifest
     from qbatch.manifest.models import Backend
     from qbatch.plan import Plan
-    from qbatch.providers import Driver, Surroundings, Target
+    from qbatch.providers import Surroundings
     from qbatch.snapshot import Run
 
 P = ParamSpec("P")
@@ -30,7 +31,6 @@ Done = TypeVar("Done")
 Done_co = TypeVar("Done_co", covariant=True)
 
 Refresh = Callable[["Run"], None]
-Approve = Callable[["Plan", Mapping[str, "Target"], Mapping[str, "Driver"]], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +38,7 @@ class Options:
     """What a run takes beside its manifest.
 
     Attributes:
-        out: The run folder; None: ``runs/NAME`` under the current folder.
+        out: The run folder; None: ``runs/NAME`` under the project's root, the manifest's own.
         fresh: Set the old run folder aside and begin anew.
         only: "failed": only points that failed or were cancelled; "missing": only those never
             run; None: both.
@@ -49,15 +49,19 @@ class Options:
         observer: Told of every event (`qbatch.executor.events`), in the run's thread.
         refresh: Called with the run now and then while it goes on, in a thread.
         refresh_s: How often, seconds.
-        approve: Called with plan, targets and drivers before anything is spent or written;
-            raises `ConsentError` to refuse.
+        approve: What agrees to what the run costs: True (whatever it costs), a limit ("5usd",
+            {"credits": 40}), the file of a saved plan, the `offer` of a `NotApproved` error, or a
+            function that is shown the `Offer` before anything is written or spent, also where
+            that is free, and returns True to go on. None: only what is free, or what `max_cost`
+            bounds, is run.
         stop: By which the caller can ask the run to end; then signals are the caller's to
             judge, by `Summary.signal`.
         plan: The manifest's plan, where it was expanded already.
         surroundings: What drivers see of the world; a rehearsal gives its own.
         detach: Return once all that fits is submitted; results come by another call.
         max_cost: Unit -> most that the run may cost in all, earlier calls included. A plan
-            known to cost more is refused; where prices are quoted job by job, buying stops.
+            known to cost more is refused; where prices are quoted job by job, buying stops. With
+            a limit in each unit that is billed, it agrees to so much.
         ask_more: Where the manifest says ``on_exceed: ask``, called in a thread when a purchase
             would go beyond a limit; returns what the limit is from now on, or None to stop.
         adapt: What a driver is told of a backend of the manifest; None: all of it.

@@ -40,7 +40,9 @@ async def prepare(engine: Engine, backend: BackendRun, active: ActiveJob) -> Pre
         if prepared.ready:
             return prepared
         waited_s = trio.current_time() - began
-        if waited_s > backend.timeout_s:
+        if waited_s > backend.timeout_s and backend.leaves_late:
+            backend.mark_late(active, f"not prepared within {backend.timeout_s:g} s")
+        elif waited_s > backend.timeout_s:
             raise Refused(
                 f"{backend.name}: not prepared within {backend.timeout_s:g} s; nothing was bought"
             )

@@ -12,7 +12,7 @@ import secrets
 import signal
 import sys
 import threading
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
@@ -22,32 +22,41 @@ from random import Random
 
 import trio
 
-from qbatch.errors import QbatchError, RunLockedError, SnapshotError, Unavailable
+from qbatch.errors import (
+    OverBudget,
+    QbatchError,
+    RunLockedError,
+    SelectionError,
+    SnapshotError,
+)
+from qbatch.executor.consent import agree, limits_agreed, offer_of, read_approval
+from qbatch.executor.copies import refuse_copy
+from qbatch.executor.describing import describe
 from qbatch.executor.descriptors import ensure_descriptors
 from qbatch.executor.engine import WANTED, Settings
-from qbatch.executor.events import Observer, Summary, Warned
+from qbatch.executor.events import Observer, Summary, Waiting, Warned
 from qbatch.executor.execute import Only, collapsed, execute
 from qbatch.executor.options import Options, Refresh, keywords
+from qbatch.executor.retry import Retry
 from qbatch.executor.stop import Stop, signals_raise, signals_to
-from qbatch.job import JobState
+from qbatch.executor.waits import Waits
 from qbatch.manifest import Manifest
 from qbatch.manifest.paths import SettingValues, settings_of
 from qbatch.plan import (
     Plan,
+    SavedPlan,
     check_targets,
     expand,
     expand_file,
-    jobs_in,
-    pieces_of,
     priced,
     select,
 )
 from qbatch.plan.pinning.lock import installed_versions
 from qbatch.plan.pinning.revision import revision_of
-from qbatch.plan.pricing.limits import check_planned, check_units, dump_limits, limits_of
+from qbatch.plan.pricing.limits import check_units, dump_limits, limits_of
 from qbatch.providers import Driver, Surroundings, Target
 from qbatch.providers.kit.shared_rates import state_folder
-from qbatch.snapshot import Run, Snapshot, holder_of, set_aside
+from qbatch.snapshot import Run, Snapshot, check_owner, holder_of, run_folder_of, set_aside
 
 Work = Callable[[], Awaitable[Run]]
 
@@ -82,20 +91,34 @@ def run(manifest: Manifest | str | Path, options: Options) -> Run:
         TypeError: There is no such option, or the manifest is none.
         SourceErrors: The manifest or a circuit is wrong: all mistakes at once.
         ProviderError: A provider cannot be reached, or refuses the credentials.
-        SnapshotError: The run folder cannot be used.
-        ConsentError: `approve` refused.
+        SnapshotError: The run folder cannot be used, or is another manifest's.
+        NotApproved: It would cost, and `approve` did not agree to that; nothing was bought.
+        ConsentError: It would cost more than a limit allows; nothing was bought.
+        OverBudget: A limit was reached before all was bought; its `run` has what there is.
     """
-    return run_with(manifest, options)
+    return _all_bought(run_with(manifest, _as_agreed(options)))
 
 
 @keywords(Options)
 async def run_async(manifest: Manifest | str | Path, options: Options) -> Run:
     """`run` for code inside a running trio loop; the options are the same. Handles no signals."""
-    return await run_async_with(manifest, options)
+    return _all_bought(await run_async_with(manifest, _as_agreed(options)))
+
+
+def _all_bought(done: Run) -> Run:
+    """The run, where no limit kept it from buying what was wanted.
+
+    Raises:
+        OverBudget: One did.
+    """
+    summary: Summary = done.summary
+    if summary.over_budget:
+        raise OverBudget(done, summary.over_budget)
+    return done
 
 
 def run_with(manifest: Manifest | str | Path, options: Options) -> Run:
-    """`run`, its options as one value."""
+    """`run`, its options as one value, `approve` as `read_approval` returns it."""
     stop = options.stop or Stop()
     work = partial(run_async_with, manifest, replace(options, stop=stop))
     done = _run_in_thread(work, stop) if _is_in_a_loop() else trio.run(_with_signals, work, stop)
@@ -113,7 +136,7 @@ def wait_described(driver: Driver) -> Target:
 
     async def ask() -> Target:
         try:
-            return await _describe(driver, Settings())
+            return await describe(driver, Retry(), Random(0), Waits())
         finally:
             await driver.aclose()
 
@@ -172,13 +195,14 @@ def _raise_for_signal(stop: Stop) -> None:
 
 
 async def run_async_with(source: Manifest | str | Path, options: Options) -> Run:
-    """`run_async`, its options as one value."""
+    """`run_async`, its options as one value, `approve` as `read_approval` returns it."""
     from qbatch.providers import open_driver
 
     ensure_descriptors()
     plan = options.plan or _expand(source, options)
     manifest = plan.manifest
-    folder = Path(options.out) if options.out is not None else Path("runs") / manifest.name
+    folder = Path(options.out) if options.out is not None else run_folder_of(manifest)
+    check_owner(folder, manifest)
     holder = holder_of(folder)
     if holder is not None:
         raise RunLockedError(holder)
@@ -200,15 +224,15 @@ async def run_async_with(source: Manifest | str | Path, options: Options) -> Run
             )
             stack.push_async_callback(_close, driver)
             drivers[name] = driver
-        _refuse_copy(folder, plan, drivers, only, options)
-        targets = priced(await _describe_all(drivers, settings), plan)
+        if not options.fresh:
+            refuse_copy(folder, plan, drivers, only, WANTED[options.only])
+        targets = priced(await _describe_all(drivers, settings, around, options.observer), plan)
         check_targets(plan, targets, drivers)
         check_units(settings.limits, targets, settings.rates)
-        if options.max_cost:
-            check_planned(settings.limits, plan.summary(targets, only), settings.rates)
-        if options.approve is not None:
-            with signals_raise():  # who is asked for the price may leave at once
-                options.approve(plan, targets, drivers)
+        before = None if options.fresh else folder
+        offer = offer_of(before, plan, targets, drivers, only, settings)
+        with signals_raise():  # who is asked for the price may leave at once
+            agree(options.approve, offer)
         if options.fresh:
             _set_aside(folder, options.observer)
         with _open_snapshot(folder, manifest, drivers, around) as snapshot:
@@ -260,6 +284,21 @@ def _settings(options: Options, plan: Plan, around: Surroundings) -> Settings:
     return settings
 
 
+def _as_agreed(options: Options) -> Options:
+    """The options with what was agreed to: a limit bounds, a saved plan has its points chosen.
+
+    Raises:
+        SelectionError: There is no such plan, or a selection beside it.
+    """
+    approve = read_approval(options.approve)
+    options = replace(options, approve=approve, max_cost=limits_agreed(approve, options.max_cost))
+    if not isinstance(approve, SavedPlan):
+        return options
+    if options.select not in (None, approve.selection):
+        raise SelectionError(f"{approve.path}: a saved plan has its points chosen already")
+    return replace(options, select=approve.selection or None)
+
+
 def _run_id(folder: Path, options: Options) -> str:
     """The run folder's own id, or a new one; read before the folder is taken.
 
@@ -289,62 +328,6 @@ def _mixed(folder: Path, *, is_rehearsal: bool) -> str:
     return f"{folder}: this is a run, no rehearsal; name another folder with --out"
 
 
-def _refuse_copy(
-    folder: Path,
-    plan: Plan,
-    drivers: Mapping[str, Driver],
-    only: Only | None,
-    options: Options,
-) -> None:
-    """Refuse to buy in a copy while the run folder that it was copied from is still there.
-
-    Before the folder is taken, so that nobody is asked in vain; only runs in it change what it
-    says of itself.
-
-    Raises:
-        SnapshotError: Both would buy the same points, under the same names.
-    """
-    clouds = {name for name, driver in drivers.items() if not driver.is_local}
-    if options.fresh or not clouds:
-        return
-    try:
-        known = Run(folder)
-    except SnapshotError:  # there is none yet, or it is damaged: taking it will tell
-        return
-    with known:
-        other = _original_of(known)
-        if other is None or not _is_left_to_buy(known, plan, clouds, only, options):
-            return
-    raise SnapshotError(
-        f"{folder} is a copy of {other}, which is still there: both would buy the same points. "
-        "Go on in one of them and remove the other, or rename it and never run it; "
-        "to buy all of it again, run with another --out"
-    )
-
-
-def _original_of(known: Run) -> Path | None:
-    """The folder in which a run was before, where that is another one and still has it."""
-    noted = Path(known.meta.get("run_folder") or known.folder)
-    try:
-        if noted.samefile(known.folder):
-            return None
-        with Run(noted) as other:
-            return noted if other.meta.get("run_id") == known.meta.get("run_id") else None
-    except (OSError, SnapshotError):  # gone, or nothing that could go on
-        return None
-
-
-def _is_left_to_buy(
-    known: Run, plan: Plan, clouds: Collection[str], only: Only | None, options: Options
-) -> bool:
-    for point, job in known.stored_points():
-        if job.state is JobState.SUBMITTING and point.backend in clouds:
-            return True  # it is sent again where its cloud does not have it
-    wanted = pieces_of(jobs_in(known), WANTED[options.only])
-    points = (point for point in plan.bought(only) if point.backend in clouds)
-    return any(True for point in points for _ in wanted(point))
-
-
 def _backends(plan: Plan, only: Only | None) -> dict[str, list[SettingValues]]:
     """Backends with points to run, in the manifest's order, and how the points set them."""
     used = {(layout.backend, layout.settings): None for layout in plan.layouts()}
@@ -363,11 +346,15 @@ def _backends(plan: Plan, only: Only | None) -> dict[str, list[SettingValues]]:
     }
 
 
-async def _describe_all(drivers: Mapping[str, Driver], settings: Settings) -> dict[str, Target]:
+async def _describe_all(
+    drivers: Mapping[str, Driver], settings: Settings, around: Surroundings, observer: Observer
+) -> dict[str, Target]:
     targets: dict[str, Target] = {}
 
     async def ask(name: str) -> None:
-        targets[name] = await _describe(drivers[name], settings)
+        waits = Waits(around.now, lambda waits: observer(Waiting(name, waits)))
+        random = Random(settings.seed)
+        targets[name] = await describe(drivers[name], settings.retry, random, waits)
 
     try:
         async with trio.open_nursery() as nursery:
@@ -376,18 +363,6 @@ async def _describe_all(drivers: Mapping[str, Driver], settings: Settings) -> di
     except BaseExceptionGroup as group:
         raise collapsed(group) from None
     return {name: targets[name] for name in drivers}
-
-
-async def _describe(driver: Driver, settings: Settings) -> Target:
-    random, failures = Random(settings.seed), 0
-    while True:
-        try:
-            return await driver.describe()
-        except Unavailable as error:
-            failures += 1
-            if failures >= settings.retry.attempts:
-                raise
-            await trio.sleep(settings.retry.pause_s(failures, random, error.retry_after_s))
 
 
 async def _close(driver: Driver) -> None:

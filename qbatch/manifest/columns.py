@@ -21,7 +21,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 HEAD = ("id", "point", "state", "circuit", "backend", "shots", "repeat")
-TAIL = ("cost", "unit", "provider_job_id", "error")
+TAIL = ("cost", "unit", "provider_job_id", "error", "error_code")
 #: What a purchase was to cost, and did.
 FIGURES = ("quoted", "quoted_by", "reserved", "billed", "billed_by", "refunded", "refunded_by")
 DATASET = ("state", "counted", "outcomes")

@@ -415,11 +415,6 @@ class Sweep(Model):
     order: Literal["interleave", "as-written", "random"] = "interleave"
     seed: Annotated[Whole, Field(ge=0, lt=2**63)] = 0
 
-    @property
-    def axis_names(self) -> frozenset[str]:
-        """Every name that a `where` of this sweep can use."""
-        return names_of_axes(self.__dict__)
-
     @model_validator(mode="wrap")
     @classmethod
     def check_axes(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:

@@ -12,7 +12,7 @@ from qbatch.plan.geometry.where import is_match
 from qbatch.plan.identity import SweepPoint, canonical_json
 from qbatch.plan.packing import Piece
 from qbatch.plan.pinning.former import known_as
-from qbatch.plan.pinning.had import Had, jobs_in, pieces_of, to_buy
+from qbatch.plan.pinning.had import Had, jobs_in, pieces_of, states_left
 from qbatch.plan.pinning.lock import check_lock, lock_path, make_lock, read_lock, write_lock
 from qbatch.plan.pinning.reasons import (
     Change,
@@ -26,7 +26,7 @@ from qbatch.plan.pinning.reasons import (
     removed,
 )
 from qbatch.plan.pinning.saved import SavedPlan, differences, load_plan, save_plan
-from qbatch.plan.points import Plan
+from qbatch.plan.plan import Plan
 from qbatch.plan.pricing.summary import BackendSummary, PlanSummary, price_formula, priced
 from qbatch.plan.select import check_meant, select
 
@@ -69,6 +69,6 @@ __all__ = [
     "removed",
     "save_plan",
     "select",
-    "to_buy",
+    "states_left",
     "write_lock",
 ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Protocol
 
@@ -11,12 +10,13 @@ from qbatch.notation import did_you_mean, listed, shortened
 from qbatch.plan.mistakes import Mistakes
 from qbatch.plan.pricing.summary import Kind, any_order, count_shots, kind_of
 from qbatch.providers import Order, Target, depends_on_values, misfit
+from qbatch.shots import cut
 
 if TYPE_CHECKING:
     from qbatch.manifest.models import Backend
     from qbatch.manifest.paths import SettingValues
     from qbatch.plan.layout import Layout
-    from qbatch.plan.points import Plan
+    from qbatch.plan.plan import Plan
 
 
 #: Different values of one circuit that are looked at before a run; beyond, points fail one by one.
@@ -35,7 +35,7 @@ def check_targets(plan: Plan, targets: Mapping[str, Target], drivers: Mapping[st
     """See that every circuit can run on every backend it is planned for.
 
     Each circuit text is checked once for each backend and setting of it, with the largest number of
-    shots it is planned with, and with the values of one of its points.
+    shots that one of its jobs takes, and with the values of one of its points.
 
     Args:
         plan: The plan.
@@ -48,18 +48,21 @@ def check_targets(plan: Plan, targets: Mapping[str, Target], drivers: Mapping[st
     check_values(plan)
     mistakes = Mistakes(plan.manifest)
     histogram = count_shots(plan)
+    refused = set()
     for name, target in targets.items():
-        shots = sum((n for key, n in histogram.items() if key[0] == name), Counter[int]())
-        if shots and (problem := _shots_problem(shots, target)):
+        numbers = {n for key, counted in histogram.items() if key[0] == name for n in counted}
+        if problem := _shots_problem(numbers, target):
+            refused.add(name)
             mistakes.add(("backends", name), f"backend {name!r} ({target.name}): {problem}")
     for layout in _one_of_each(plan):
-        if layout.backend not in targets or layout.backend not in drivers:
+        if layout.backend not in targets.keys() & drivers.keys() - refused:
             continue
         counted = histogram.get(kind_of(layout))
         if not counted:
             continue
         target = targets[layout.backend]
-        problem = drivers[layout.backend].check(any_order(layout, max(counted)), target)
+        shots = max(size for number in counted for size, _ in cut(number, target.bounds))
+        problem = drivers[layout.backend].check(any_order(layout, shots), target)
         if problem is not None:
             said = f"circuit {layout.circuit!r} on backend {_as_set(layout)}: {problem}"
             mistakes.add(("circuits", layout.circuit), said)
@@ -112,12 +115,21 @@ def _values_of_each(
     yield from ((layout, rows.keys()) for layout, rows in found.values())
 
 
-def _shots_problem(shots: Counter[int], target: Target) -> str | None:
-    if min(shots) < target.min_shots:
-        return f"{min(shots)} shots are too few; it takes {target.min_shots} or more"
-    if target.max_shots is not None and max(shots) > target.max_shots:
-        return f"{max(shots)} shots are too many; it takes up to {target.max_shots}"
-    return None
+def _shots_problem(shots: Collection[int], target: Target) -> str | None:
+    """Say why not all of these points can be bought in jobs that the target takes."""
+    least, most = target.bounds
+    if not shots:
+        return None
+    if most is not None and most < least:
+        return f"it takes no jobs: each would have {least} shots or more, and {most} or fewer"
+    if min(shots) < least:
+        return f"{min(shots)} shots are too few; it takes {least} or more"
+    odd = next((n for n in sorted(shots) if not target.bounds.divides(n)), None)
+    if odd is None:
+        return None
+    jobs = target.bounds.jobs_for(odd)
+    near = f"{(jobs - 1) * (most or 0)} or {jobs * least}"
+    return f"{odd} shots cannot be divided into jobs of {least} to {most}; write {near}"
 
 
 def _one_of_each(plan: Plan) -> Iterator[Layout]:

@@ -1,7 +1,8 @@
 """Packing points into composite jobs under a target's limits, in memory that does not grow.
 
 Points come in run order. Each backend, with each setting of it (and, where its target packs by
-circuit, each circuit text), has one open composite job, closed when the next point would pass a
+circuit, each circuit text, where all its jobs must take as many shots, each number of shots) has
+one open composite job, closed when the next point would pass a
 limit; what is left open is closed at the end. Should more than `_MOST_OPEN` points wait in open
 composite jobs, the fullest is closed early. No point is lost, none repeated.
 """
@@ -16,9 +17,10 @@ from typing import TYPE_CHECKING
 from qbatch.job import CompositeJob
 from qbatch.plan.identity import SweepPoint
 from qbatch.providers import Batch, Order, Target
+from qbatch.shots import Bounds, job_id, missing
 
 if TYPE_CHECKING:
-    from qbatch.plan.points import Only, Plan
+    from qbatch.plan.points import Only, Points
 
 _MOST_OPEN = 100_000
 
@@ -76,7 +78,7 @@ PiecesOf = Callable[[SweepPoint], Iterable[Piece]]
 
 
 def pack(
-    plan: Plan, targets: Mapping[str, Target], only: Only | None, pieces_of: PiecesOf | None
+    plan: Points, targets: Mapping[str, Target], only: Only | None, pieces_of: PiecesOf | None
 ) -> Iterator[Batch]:
     """Yield batches; see `Plan.composites`."""
     waiting: dict[tuple[object, ...], _Open] = {}
@@ -85,7 +87,8 @@ def pack(
         target = targets[point.backend]
         order = replace(plan.order_of(point), id=piece.id, shots=piece.shots, start=piece.start)
         part = order.circuit.sha256 if target.pack_by == "circuit" else ""
-        key = (point.backend, order.settings, part, piece.generation)
+        shots = order.shots if target.one_number_of_shots else 0
+        key = (point.backend, order.settings, part, shots, piece.generation)
         if key not in waiting:
             limits = _limits(plan, point.backend, target)
             waiting[key] = _Open(point.backend, piece.generation, *limits)
@@ -103,15 +106,22 @@ def pack(
 
 
 def _pieces(
-    plan: Plan, targets: Mapping[str, Target], only: Only | None, pieces_of: PiecesOf | None
+    plan: Points, targets: Mapping[str, Target], only: Only | None, pieces_of: PiecesOf | None
 ) -> Iterator[tuple[SweepPoint, Piece]]:
     for point in plan.bought(only):
         if point.backend in targets:
-            for piece in pieces_of(point) if pieces_of else (Piece(point.id, point.shots),):
+            bounds = targets[point.backend].bounds
+            for piece in pieces_of(point) if pieces_of else all_of(point, bounds):
                 yield point, piece
 
 
-def _limits(plan: Plan, backend: str, target: Target) -> tuple[int, float]:
+def all_of(point: SweepPoint, bounds: Bounds) -> Iterator[Piece]:
+    """Yield the jobs that buy a point of which there is nothing yet."""
+    for start, shots in missing((), point.shots, bounds):
+        yield Piece(job_id(point.id, start), shots, start)
+
+
+def _limits(plan: Points, backend: str, target: Target) -> tuple[int, float]:
     ours = plan.manifest.backends[backend].limits.jobs
     most = target.max_jobs if ours is None else min(ours, target.max_jobs)
     return most, float("inf") if target.max_bytes is None else target.max_bytes

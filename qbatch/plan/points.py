@@ -1,7 +1,7 @@
-"""The plan: every point of a manifest, in run order, made when it is asked for.
+"""Every point of a manifest, in run order, made when it is asked for.
 
-A plan is pure: no clock, no network, no chance but the seed. Two plans of one manifest yield the
-same points in the same order. Its memory does not grow with the number of points.
+They are pure: no clock, no network, no chance but the seed. Two plans of one manifest yield the
+same points in the same order. Their memory does not grow with the number of points.
 """
 
 from __future__ import annotations
@@ -17,22 +17,19 @@ from qbatch.plan.geometry.grid import Block, Index
 from qbatch.plan.geometry.sweep import Grid, Variants
 from qbatch.plan.identity import SweepPoint, canonical_json
 from qbatch.plan.layout import Layout, ids_and_names, pins
-from qbatch.providers import Batch, Order
+from qbatch.providers import Order
 
 if TYPE_CHECKING:
     from qbatch.circuit import CircuitSource
     from qbatch.manifest.models import Backend, Manifest
     from qbatch.plan.factory import Factory
-    from qbatch.plan.packing import PiecesOf
-    from qbatch.plan.pricing.summary import PlanSummary
-    from qbatch.providers import Target
 
 #: Whether a point is meant.
 Only = Callable[[SweepPoint], bool]
 
 
-class Plan:
-    """Made by `expand`.
+class Points:
+    """The points of a manifest: all of a `Plan` but how they are packed and what they cost.
 
     Attributes:
         manifest: What it was made from.
@@ -169,10 +166,6 @@ class Plan:
         """Return the backend of a layout's points, with what they change of it."""
         return self.manifest.backends[layout.backend].with_settings(layout.settings)
 
-    def setting_key(self, point: SweepPoint) -> str:
-        """Return the key of `setting` for a point of this plan: 16 hex digits."""
-        return point.setting
-
     def setting(self, key: str) -> dict[str, Any]:
         """Return what points share, as it is kept.
 
@@ -197,41 +190,3 @@ class Plan:
             "repeat": point.repeat,
             **({"shots": point.shots} if point.has_shots_axis else {}),
         }
-
-    def composites(
-        self,
-        targets: Mapping[str, Target],
-        only: Only | None = None,
-        *,
-        pieces_of: PiecesOf | None = None,
-    ) -> Iterator[Batch]:
-        """Pack points into composite jobs under the targets' limits, lazily.
-
-        Args:
-            targets: Backend name -> target; points of other backends are left out.
-            only: Points to pack; None: all.
-            pieces_of: What is to be bought of a point now; None: all of it, for the first time.
-        """
-        from qbatch.plan.packing import pack
-
-        return pack(self, targets, only, pieces_of)
-
-    def summary(
-        self,
-        targets: Mapping[str, Target],
-        only: Only | None = None,
-        *,
-        drivers: Mapping[str, object] | None = None,
-        pieces_of: PiecesOf | None = None,
-    ) -> PlanSummary:
-        """Say how many points, shots and jobs there are, what they cost and how long they take.
-
-        Args:
-            targets: Backend name -> target.
-            only: Points that count; None: all.
-            drivers: Backend name -> driver; those that have `estimate_s` are asked for the time.
-            pieces_of: What is to be bought of a point now, each a job; None: all of it.
-        """
-        from qbatch.plan.pricing.summary import summarise
-
-        return summarise(self, targets, only, drivers, pieces_of)

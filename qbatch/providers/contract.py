@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 from qbatch.job import CompositeJob
 from qbatch.providers.answers import Answer
 from qbatch.providers.kit.permission import CredentialRule, Permission, read_permission
+from qbatch.shots import Bounds
 
 if TYPE_CHECKING:
     import httpx
@@ -166,6 +167,9 @@ class Target:
 
     Attributes:
         name: The resolved target, as it goes into the lock file ("aer:automatic", "qpu:uk:2:…").
+        max_shots: Of one job; a point of more is cut into several.
+        min_shots: Of one job.
+        one_number_of_shots: Whether all jobs of a composite job must take as many shots.
         max_jobs: Children in one composite job.
         max_bytes: Size of one composite job as sent.
         job_bytes: What each job adds to that beside its program, about.
@@ -184,6 +188,7 @@ class Target:
     num_qubits: int | None = None
     max_shots: int | None = None
     min_shots: int = 1
+    one_number_of_shots: bool = False
     max_jobs: int = 1
     max_bytes: int | None = None
     job_bytes: int = 256
@@ -199,6 +204,11 @@ class Target:
     seconds_per_shot: float = 0.0
     tier: str = ""
     facts: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def bounds(self) -> Bounds:
+        """How many shots one job may take."""
+        return Bounds(self.min_shots, self.max_shots)
 
 
 @dataclass(frozen=True, slots=True)

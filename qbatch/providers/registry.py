@@ -65,6 +65,12 @@ ACCOUNT_OPTIONS: Mapping[str, frozenset[str]] = {
     "scaleway": frozenset({"project_id"}),
 }
 
+#: Provider -> options that only label its jobs, or say where among a person's own things they
+#: stand: no result depends on them, so no point's id does.
+LABEL_OPTIONS: Mapping[str, frozenset[str]] = {
+    "oqc": frozenset({"tag", "hybrid_marker"}),
+}
+
 #: Where third parties announce theirs: ``name = "module:open_driver"``, or the module alone.
 ENTRY_POINTS = "qbatch.providers"
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from qbatch.report.judging import CheckResult, Judgement, judge_run, overall
-    from qbatch.report.overview import Overview, overview_of
+    from qbatch.report.overview import Overview
     from qbatch.report.template import check_template
     from qbatch.report.writing import FILES, render, write_report
 
@@ -23,7 +23,6 @@ __all__ = [
     "check_template",
     "judge_run",
     "overall",
-    "overview_of",
     "render",
     "write_report",
 ]
@@ -31,7 +30,7 @@ __all__ = [
 #: Module -> its public names.
 _MODULES = {
     "judging": ("CheckResult", "Judgement", "judge_run", "overall"),
-    "overview": ("Overview", "overview_of"),
+    "overview": ("Overview",),
     "template": ("check_template",),
     "writing": ("FILES", "render", "write_report"),
 }

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import platform
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,10 +25,10 @@ from qbatch.notation import listed, whole
 from qbatch.plan.pinning.revision import Revision
 from qbatch.plan.pricing.limits import taken
 from qbatch.report.agreement import Verdict as AgreementVerdict
-from qbatch.report.comparing import ALARM
+from qbatch.report.backend_facts import BackendFacts, backend_facts
 from qbatch.report.judging import CheckResult, Judgement
 from qbatch.report.numbers import amount, at_most, count_of, duration, percent
-from qbatch.report.overview import Extreme, Failure, Overview, Share
+from qbatch.report.overview import Extreme, Failure, Overview
 from qbatch.report.rows import Columns, Run
 from qbatch.result import Verdict
 from qbatch.snapshot import Total, total_up
@@ -89,32 +89,6 @@ REHEARSED = (
 )
 
 _PACKAGES = ("qbatch", "qiskit", "qiskit-aer", "numpy")
-_LONGEST_FACT = 160
-_MOST_FACTS = 24
-_LONGEST_LIST = 6
-#: Facts that differ between machines and change no result: a report does not depend on them.
-_OF_THE_MACHINE = frozenset({"workers"})
-
-
-@dataclass(frozen=True, slots=True)
-class BackendFacts:
-    """One backend as the report tells it.
-
-    Attributes:
-        name: In the manifest.
-        provider: Its provider.
-        target: As resolved by the provider, or as asked for.
-        settings: What the manifest says about it: (key, value as text).
-        facts: What the provider said about it: (key, value as text).
-        share: What it did.
-    """
-
-    name: str
-    provider: str
-    target: str
-    settings: tuple[tuple[str, str], ...]
-    facts: tuple[tuple[str, str], ...]
-    share: Share
 
 
 @dataclass(frozen=True)
@@ -211,7 +185,7 @@ class Content:
         """In the order of the manifest, those that have points."""
         shares = self.overview.backends
         return [
-            _backend(
+            backend_facts(
                 name,
                 backend,
                 self._settings(name, backend),
@@ -432,73 +406,6 @@ def where_text(where: Where, columns: Columns) -> str:
     return ", ".join(parts)
 
 
-def _backend(
-    name: str, backend: Backend, settings: Mapping[str, Any], described: Any, share: Share
-) -> BackendFacts:
-    said = dict(described) if isinstance(described, Mapping) else {}
-    facts = said.pop("facts", {})
-    target = str(said.pop("name", "") or backend.target or "")
-    return BackendFacts(
-        name,
-        backend.provider,
-        target,
-        tuple(_told({key: value for key, value in settings.items() if value})),
-        tuple(_told({"num_qubits": said.get("num_qubits"), **dict(facts)})),
-        share,
-    )
-
-
-def _told(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Each value as short text, those of inner maps under their paths; empty ones are left out."""
-    pairs = [(key, value) for key, value in _flat(values) if value is not None and value != ""]
-    for key, value in pairs[:_MOST_FACTS]:
-        text = _plainly(value)
-        yield key, text if len(text) <= _LONGEST_FACT else text[: _LONGEST_FACT - 1] + "…"
-    if len(pairs) > _MOST_FACTS:
-        yield "and", f"{len(pairs) - _MOST_FACTS} more, kept with the run"
-
-
-def _flat(values: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in values.items():
-        if hasattr(value, "model_dump"):
-            value = value.model_dump()
-        if key in _OF_THE_MACHINE:
-            continue
-        value = _read(value)
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{path}{key}.")
-        else:
-            yield f"{path}{key}", value
-
-
-def _read(value: Any) -> Any:
-    """A fact that is itself a JSON object, as some clouds give them, read; others as they are."""
-    if isinstance(value, str) and value.startswith("{"):
-        try:
-            return json.loads(value)
-        except ValueError:
-            return value
-    return value
-
-
-def _plainly(value: Any) -> str:
-    """A fact without the quotation marks of JSON; of a long list how it begins.
-
-    >>> _plainly(["a", True, 3]), _plainly(list(range(30)))
-    ('a, true, 3', '0, 1, 2, 3, 4, 5, … (30)')
-    >>> _plainly([{"name": "rx", "arity": 1}, {"name": "cz", "arity": 2}])
-    'rx, cz'
-    """
-    if isinstance(value, list | tuple):
-        first = ", ".join(map(_plainly, value[:_LONGEST_LIST]))
-        return first if len(value) <= _LONGEST_LIST else f"{first}, … ({len(value)})"
-    if isinstance(value, Mapping) and isinstance(value.get("name"), str):
-        return str(value["name"])
-    if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{key}: {_plainly(each)}" for key, each in value.items()) + "}"
-    return value if isinstance(value, str) else json.dumps(value, default=str)
-
-
 def _installed() -> dict[str, str]:
     found = {}
     for package in _PACKAGES:
@@ -507,46 +414,3 @@ def _installed() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
-
-
-def how_to_read(content: Content) -> list[str]:
-    """Paragraphs that say what the numbers mean."""
-    level = content.level
-    paragraphs = [
-        "0.9120(28) is the value 0.9120 with a standard error of 0.0028: the digits in parentheses "
-        "count in the last places shown. Where all shots agree there is no standard error: "
-        "1.000(+0−37) has an interval that reaches 0.037 below the value and not above it.",
-        f"[0.906, 0.917] is the {level} interval: of many such experiments about {level} have the "
-        "true value inside theirs. Intervals of what has two values (a probability, one product "
-        "of Z) are Wilson's; those of sums are empirical likelihood's, with the full variance of "
-        "the sum per shot. They keep a width even when all shots agree: a hundred equal shots "
-        "prove nothing to the last digit.",
-        "Bitstrings: the rightmost character is bit 0 of its register; the last register declared "
-        "stands leftmost. Z2 in an observable is classical bit 2, counted through the registers in "
-        "the order declared.",
-    ]
-    if content.manifest.checks:
-        paragraphs.append(
-            "Checks are judged on an interval, never on the value alone, and on one that is "
-            "wrong no oftener than its level says on either side (Clopper and Pearson's for what "
-            "has two values): it may be wider than the one told. x >= a passes when the "
-            "whole interval lies at or above a, fails when all of it lies below, and is undecided "
-            "in between: more shots would tell. x == a passes when a lies in the interval, that "
-            "is, when the shots are consistent with it."
-        )
-    if content.manifest.analysis.distribution is not None:
-        paragraphs.append(
-            "Distances of finitely many shots are never zero: the floor is what a perfect device "
-            "would show on average with as many shots. A distance near its floor says no more than "
-            "that. Intervals of distances are conservative."
-        )
-    if content.agreement:
-        paragraphs.append(
-            "Backends agree on a setting (a circuit with its parameters) when a test finds no "
-            "more between their shots than chance: Fisher's exact test for two backends and a "
-            "number of two values, else χ², whose tail is drawn at random where there are few "
-            "shots. All settings and numbers are corrected for together (Holm): were all backends "
-            f"alike, the chance that any is told to differ is {ALARM:.0%} at most. p is each "
-            "test's own. Where no result could have told backends apart, it says so."
-        )
-    return paragraphs

@@ -26,12 +26,12 @@ from qbatch.report.content import (
     OUTCOMES,
     TIME_HEADS,
     Content,
-    how_to_read,
     others_text,
     settings_text,
     shown,
     where_text,
 )
+from qbatch.report.how_to_read import how_to_read
 from qbatch.report.judging import CheckResult, Judgement
 from qbatch.report.numbers import count_of, interval, outcomes, p_cell, short
 from qbatch.report.overview import axis_values

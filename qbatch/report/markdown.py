@@ -18,12 +18,12 @@ from qbatch.report.content import (
     OUTCOMES,
     TIME_HEADS,
     Content,
-    how_to_read,
     others_text,
     settings_text,
     shown,
     where_text,
 )
+from qbatch.report.how_to_read import how_to_read
 from qbatch.report.numbers import count_of, full, outcomes, p_cell
 from qbatch.report.overview import axis_values
 from qbatch.report.rows import Columns, Floors, Point

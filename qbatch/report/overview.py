@@ -286,14 +286,6 @@ def common_words(point: Point) -> str:
     return _COUNTER.sub("circuit-…", words)
 
 
-def overview_of(run: Run) -> Overview:
-    """Read a run once."""
-    overview = Overview.of(run, Columns.of(run))
-    for point in run:
-        overview.add(point)
-    return overview
-
-
 def axis_values(point: Point, columns: Columns) -> list[Value | None]:
     """A point's values under the columns of a page's table."""
     values = axes_of(point)

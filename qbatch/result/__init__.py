@@ -7,17 +7,14 @@ from __future__ import annotations
 
 from qbatch.result.analysis import (
     AnalysisLike,
-    Scatter,
     analyse,
-    check_analysis,
     names_of,
     only,
-    scatter,
     shot_outcomes,
     shot_values,
     told_apart,
 )
-from qbatch.result.array import CountsArray, UnlikeRegistersError
+from qbatch.result.array import CountsArray, UnlikeRegistersError, bits
 from qbatch.result.check import Check, Verdict, explain, judge, margin, parse_check
 from qbatch.result.counts import Counts, Registers, pool
 from qbatch.result.distance import METRICS, distances, parse_distribution, sampling_floor
@@ -53,11 +50,10 @@ __all__ = [
     "NotationError",
     "Observable",
     "Registers",
-    "Scatter",
     "UnlikeRegistersError",
     "Verdict",
     "analyse",
-    "check_analysis",
+    "bits",
     "chi_squared_p",
     "distances",
     "expectation_value",
@@ -76,7 +72,6 @@ __all__ = [
     "pool",
     "probability",
     "sampling_floor",
-    "scatter",
     "shot_outcomes",
     "shot_values",
     "smallest_p",

@@ -1,17 +1,15 @@
-"""All numbers a manifest asks for of one point, by name; and what repeats say together."""
+"""All numbers a manifest asks for of one point, by name."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import fmean, stdev
 from typing import Protocol
 
-from qbatch.result.counts import Counts, Registers
-from qbatch.result.distance import distances, parse_distribution
+from qbatch.result.counts import Counts
+from qbatch.result.distance import distances
 from qbatch.result.estimate import Estimate, expectation_value, parse_pattern, probability
-from qbatch.result.homogeneity import DRAWS, Histogram, homogeneity_p
+from qbatch.result.homogeneity import Histogram
 from qbatch.result.observable import parse_observable
 
 
@@ -48,21 +46,6 @@ def names_of(analysis: AnalysisLike) -> tuple[str, ...]:
     """Names of all analysed numbers, as they head the columns of a results table."""
     metrics = analysis.distribution.metrics if analysis.distribution else ()
     return (*analysis.observables, *analysis.probabilities, *metrics)
-
-
-def check_analysis(analysis: AnalysisLike, registers: Registers) -> None:
-    """Read everything once against a circuit's registers, without counts.
-
-    Raises:
-        ValueError: Something cannot be read or does not fit; a `NotationError` knows its column.
-    """
-    num_bits = sum(bits for _, bits in registers)
-    for text in analysis.observables.values():
-        parse_observable(text, num_bits, registers)
-    for pattern in analysis.probabilities.values():
-        parse_pattern(pattern, registers)
-    if analysis.distribution is not None:
-        parse_distribution(analysis.distribution.target, registers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,49 +145,3 @@ def shot_outcomes(counts: Counts, target: Mapping[str, float]) -> Histogram:
         for number, bits in enumerate(told_apart(target), start=1)
     }
     return {0.0: counts.shots - sum(found.values()), **found}
-
-
-@dataclass(frozen=True, slots=True)
-class Scatter:
-    """How repeats of one point differ, against how shot noise alone would make them differ.
-
-    Attributes:
-        n: Repeats with shots, 2 or more.
-        mean: Over all shots.
-        sd: Standard deviation between the repeats' values.
-        shot_noise: What shot noise alone would make it, root mean square.
-        p_value: Probability that shot noise alone scatters them this much or more.
-    """
-
-    n: int
-    mean: float
-    sd: float
-    shot_noise: float
-    p_value: float
-
-    @property
-    def is_excessive(self) -> bool:
-        """True when shot noise hardly (p < 0.001) explains the scatter: something drifted."""
-        return self.p_value < 1e-3
-
-
-def scatter(repeats: Sequence[Histogram], draws: int = DRAWS) -> Scatter:
-    """Compare the scatter of repeats with their shot noise; right from one shot a repeat on.
-
-    Args:
-        repeats: Value -> shots of each, as `shot_values` gives them.
-        draws: As for `homogeneity_p`.
-
-    Raises:
-        ValueError: There are fewer than two repeats with shots.
-    """
-    filled = [repeat for repeat in repeats if sum(repeat.values())]
-    if len(filled) < 2:
-        raise ValueError("scatter needs two repeats or more")
-    sizes = [sum(repeat.values()) for repeat in filled]
-    means = [sum(v * n for v, n in r.items()) / s for r, s in zip(filled, sizes, strict=True)]
-    total = sum(sizes)
-    mean = sum(m * s for m, s in zip(means, sizes, strict=True)) / total
-    squares = sum((v - mean) ** 2 * n for repeat in filled for v, n in repeat.items())
-    noise = math.sqrt(squares / (total - 1) * fmean(1 / size for size in sizes))
-    return Scatter(len(filled), mean, stdev(means), noise, homogeneity_p(filled, draws))

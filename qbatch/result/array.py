@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from qbatch.errors import ExtraError
 from qbatch.result.counts import Counts, Registers, order_keys
@@ -75,8 +75,7 @@ class CountsArray:
         """
         import numpy as np
 
-        if bit_order not in ("right", "left"):
-            raise ValueError(f"bit_order: {bit_order!r} is none; write 'right' or 'left'")
+        _check_bit_order(bit_order)
         layout, chosen = _chosen(rows, register)
         num_bits = sum(bits for _, bits in layout)
         outcomes = np.concatenate([counts.outcomes for counts in chosen])
@@ -94,6 +93,20 @@ class CountsArray:
             labels = [label[::-1] for label in labels]
         said = names if names is not None else [str(number) for number in range(len(rows))]
         return cls(values, tuple(labels), tuple(said), bit_order)
+
+    def bits(self) -> npt.NDArray[Any]:
+        """The integer of each column's outcome: its bit k is classical bit k.
+
+        It is the same in either bit order of the labels, and `bits` gives it for one of them.
+
+        Returns:
+            int64; Python's integers, as objects, where there are more than 63 bits.
+        """
+        import numpy as np
+
+        found = [bits(label, bit_order=self.bit_order) for label in self.bitstrings]
+        width = len(self.bitstrings[0].replace(" ", "")) if self.bitstrings else 0
+        return np.array(found, dtype=np.int64 if width < 64 else object)
 
     def like(self, pattern: str) -> CountsArray:
         """Keep the columns whose label fits.
@@ -123,6 +136,9 @@ class CountsArray:
     def to_xarray(self) -> xr.DataArray:
         """Dimensions ``result`` and ``bitstring``, both labelled (needs the extra ``[data]``).
 
+        Along ``bitstring`` a second coordinate ``bit`` has the outcomes' integers (`bits`), up to
+        63 bits: ``.sel(bit=3)`` and ``.sel(bitstring="011")`` find the same column.
+
         Raises:
             ExtraError: xarray is not installed.
         """
@@ -130,13 +146,42 @@ class CountsArray:
             import xarray as xr
         except ImportError as error:
             raise ExtraError("xarray", "data") from error
-        return xr.DataArray(
+        found = xr.DataArray(
             self.values,
             dims=("result", "bitstring"),
             coords={"result": list(self.names), "bitstring": list(self.bitstrings)},
             name="counts",
             attrs={"bit_order": f"bit 0 {self.bit_order}most"},
         )
+        integers = self.bits()
+        if integers.dtype == object:
+            return found
+        return found.assign_coords(bit=("bitstring", integers)).set_xindex("bit")
+
+
+def bits(text: str, *, bit_order: BitOrder = "right") -> int:
+    """Return the integer of an outcome: its bit k is classical bit k.
+
+    Args:
+        text: Of 0 and 1; spaces between registers do not count.
+        bit_order: Where bit 0 stands: "right" as everywhere in qbatch, "left" as OQC writes.
+
+    Raises:
+        ValueError: It is empty or has other characters, or the bit order is none.
+
+    >>> bits("011"), bits("110", bit_order="left")
+    (3, 3)
+    """
+    _check_bit_order(bit_order)
+    plain = text.replace(" ", "")
+    if not plain or set(plain) - set("01"):
+        raise ValueError(f"{text!r} is no bitstring; write 0 or 1 for each bit")
+    return int(plain if bit_order == "right" else plain[::-1], 2)
+
+
+def _check_bit_order(bit_order: str) -> None:
+    if bit_order not in ("right", "left"):
+        raise ValueError(f"bit_order: {bit_order!r} is none; write 'right' or 'left'")
 
 
 def _chosen(rows: Sequence[Counts], register: str | None) -> tuple[Registers, list[Counts]]:

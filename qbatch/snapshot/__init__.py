@@ -3,18 +3,32 @@
 from __future__ import annotations
 
 from qbatch.snapshot.attempts import Attempt
-from qbatch.snapshot.folders import find_run_folder, is_run_folder, open_run, set_aside
+from qbatch.snapshot.composites import StoredComposite
+from qbatch.snapshot.folders import (
+    RUNS,
+    as_seen,
+    check_owner,
+    find_run_folder,
+    is_run_folder,
+    open_run,
+    owner_of,
+    project_root,
+    run_folder_of,
+    set_aside,
+)
 from qbatch.snapshot.former import Former
 from qbatch.snapshot.held import Held
+from qbatch.snapshot.jobs import NewResult
 from qbatch.snapshot.ledger import Entry, Purchase, Total, total_up
 from qbatch.snapshot.lock import holder_of
 from qbatch.snapshot.points import PointResult
 from qbatch.snapshot.registration import Registered
 from qbatch.snapshot.run import Run
 from qbatch.snapshot.schema import JobRow, StoredPoint
-from qbatch.snapshot.store import NewResult, Snapshot, StoredComposite, again
+from qbatch.snapshot.store import Snapshot, again
 
 __all__ = [
+    "RUNS",
     "Attempt",
     "Entry",
     "Former",
@@ -30,10 +44,15 @@ __all__ = [
     "StoredPoint",
     "Total",
     "again",
+    "as_seen",
+    "check_owner",
     "find_run_folder",
     "holder_of",
     "is_run_folder",
     "open_run",
+    "owner_of",
+    "project_root",
+    "run_folder_of",
     "set_aside",
     "total_up",
 ]

@@ -16,9 +16,6 @@ from qbatch.job import JobState
 from qbatch.snapshot import rows
 from qbatch.snapshot.schema import JobRow, Mismatch, crc_of
 
-#: States in which an attempt ends without a result.
-ENDED = (JobState.FAILED, JobState.CANCELLED)
-
 COLUMNS = rows.columns("attempts", rows.Attempt)
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from qbatch.circuit.earlier import MARK
 from qbatch.errors import ManifestError
-from qbatch.job import IN_FLIGHT, Job, JobState
+from qbatch.job import IN_FLIGHT, Job, JobError, JobState
 from qbatch.snapshot.attempts import Attempt, instant
 from qbatch.snapshot.estimates import read_estimates
 from qbatch.snapshot.reading import PRECEDENCE, checked
@@ -163,6 +163,11 @@ class PointResult:
     @property
     def state(self) -> JobState:
         return self.job.state
+
+    @property
+    def error(self) -> JobError | None:
+        """Why it failed, was cancelled or is held, with the cloud's code; None otherwise."""
+        return JobError.of(self.job.error) if self.job.error else None
 
     @property
     def attempt(self) -> Attempt:

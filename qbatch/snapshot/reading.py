@@ -25,6 +25,9 @@ PIECES = "pieces"
 #: How many places of the plan show a point that stands in it before.
 PLACES = "places"
 
+#: How many shots one job of each backend may take, as it was when the points were last placed.
+BOUNDS = "bounds"
+
 #: Of which kind the points' ids are: `BY_CONTENT`; missing: of a former kind.
 IDS, BY_CONTENT = "ids", "content"
 
@@ -162,6 +165,10 @@ _COUNT_JOBS = """
 SELECT state, count(*) FROM points JOIN jobs USING (ordinal)
 WHERE position IS NOT NULL {} GROUP BY state
 """
+_COUNT_BY_BACKEND = """
+SELECT backend, state, count(*) FROM points JOIN jobs USING (ordinal)
+WHERE position IS NOT NULL AND shots > 0 GROUP BY backend, state
+"""
 _COUNT_SEVERAL = f"""
 SELECT rank, count(*) FROM (
     SELECT min(CASE state {_RANKS} END) AS rank FROM points JOIN jobs USING (ordinal)
@@ -184,8 +191,8 @@ def counts_by_state(db: sqlite3.Connection, path: Path) -> dict[JobState, int]:
     return dict(counts)
 
 
-def jobs_by_state(db: sqlite3.Connection, path: Path) -> dict[JobState, int]:
-    """Jobs of the plan in each state; states without jobs are left out."""
+def jobs_by_backend(db: sqlite3.Connection, path: Path) -> dict[tuple[str, JobState], int]:
+    """Jobs of the plan of each backend in each state; where there are none is left out."""
     with translated(path), checked(path):
-        rows = db.execute(_COUNT_JOBS.format("AND shots > 0")).fetchall()
-        return {JobState(state): number for state, number in rows}
+        rows = db.execute(_COUNT_BY_BACKEND).fetchall()
+        return {(backend, JobState(state)): number for backend, state, number in rows}

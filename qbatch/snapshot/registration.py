@@ -1,22 +1,23 @@
 """Bringing the points of a snapshot in line with a plan: one pass, one step, constant memory.
 
 Points the snapshot knows keep all their state, new ones begin as `created`, those that are in the
-plan no more keep their rows and lose their position.
+plan no more keep their rows and lose their position. A point of more shots than one job may take
+has a row for each of its jobs; what is bought stays as it was cut.
 """
 
 from __future__ import annotations
 
 import itertools
+import json
 import sqlite3
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import Protocol
 
 from qbatch.job import IN_FLIGHT, JobState
-from qbatch.shots import missing
-from qbatch.snapshot.reading import PIECES, PLACES, PLAN, POINTS, read_fact, write_meta
+from qbatch.shots import ANY, Bounds, job_id, missing
+from qbatch.snapshot.reading import BOUNDS, PIECES, PLACES, PLAN, POINTS, read_fact, write_meta
 from qbatch.snapshot.schema import (
     POINT_COLUMNS,
     ROOM_BYTES,
@@ -83,7 +84,10 @@ BOUGHT = IN_FLIGHT | {JobState.COMPLETED}
 
 
 def register(
-    db: sqlite3.Connection, points: Iterable[Point], setting_of: SettingOf | None
+    db: sqlite3.Connection,
+    points: Iterable[Point],
+    setting_of: SettingOf | None,
+    bounds: Mapping[str, Bounds],
 ) -> tuple[Registered, set[int]]:
     """Do it, inside the caller's transaction.
 
@@ -91,12 +95,18 @@ def register(
         db: The writer.
         points: In plan order; never held in memory.
         setting_of: Text of a point's `setting`, kept to explain later changes; None: keep none.
+        bounds: Backend -> how many shots one job of it may take; where one is missing, as before.
 
     Returns:
         What was found, and the rows whose jobs, not bought yet, take other shots than before.
     """
     fresh = iter(points)
-    planned, first_changed = _skip_unchanged(db, fresh, has_settings=setting_of is not None)
+    former = _known_bounds(db)
+    bounds = {**former, **bounds}
+    if bounds == former and not _is_any_misfit(db, bounds):
+        planned, first_changed = _skip_unchanged(db, fresh, has_settings=setting_of is not None)
+    else:
+        planned, first_changed = 0, next(fresh, None)
     before, was_planned = _num_points(db)
     shown = _count(db, "SELECT count(*) FROM places")
     if first_changed is None and planned == was_planned + shown:
@@ -107,7 +117,7 @@ def register(
         "UPDATE points SET position = NULL, crc = crc & 0xFFFFFFFF WHERE position >= ?", (planned,)
     )
     db.execute("DELETE FROM places WHERE position >= ?", (planned,))
-    placing = _Placing(db, setting_of)
+    placing = _Placing(db, setting_of, bounds)
     if first_changed is not None:
         planned = placing.place(itertools.chain((first_changed,), fresh), planned)
     last = _count(db, "SELECT coalesce(max(ordinal), 0) FROM jobs")
@@ -117,8 +127,31 @@ def register(
         (ROOM_BYTES, last),
     )
     note_numbers(db)
+    write_meta(db, {BOUNDS: json.dumps(bounds)})
     after, now_planned = _num_points(db)
     return Registered(planned, after - before, after - now_planned), placing.resized
+
+
+def _known_bounds(db: sqlite3.Connection) -> dict[str, Bounds]:
+    told = json.loads(read_fact(db, BOUNDS) or "{}")
+    return {backend: Bounds(*numbers) for backend, numbers in told.items()}
+
+
+def _is_any_misfit(db: sqlite3.Connection, bounds: Mapping[str, Bounds]) -> bool:
+    """Whether a job would be bought with more or fewer shots than it may take.
+
+    It was on its way when other bounds held, and came to nothing since.
+    """
+    marks = ", ".join("?" * len(BOUGHT))
+    return any(
+        db.execute(
+            "SELECT 1 FROM points JOIN jobs USING (ordinal) WHERE backend = ? AND shots > 0"
+            " AND (shots < ? OR shots > ?) AND position IS NOT NULL"
+            f" AND state NOT IN ({marks}) LIMIT 1",
+            (backend, least, most, *(state.value for state in BOUGHT)),
+        ).fetchone()
+        for backend, (least, most) in bounds.items()
+    )
 
 
 def _num_points(db: sqlite3.Connection) -> tuple[int, int]:
@@ -222,9 +255,15 @@ class _Placing:
         resized: Rows whose jobs, not bought yet, take other shots than before.
     """
 
-    def __init__(self, db: sqlite3.Connection, setting_of: SettingOf | None) -> None:
+    def __init__(
+        self,
+        db: sqlite3.Connection,
+        setting_of: SettingOf | None,
+        bounds: Mapping[str, Bounds],
+    ) -> None:
         self._db = db
         self._setting_of = setting_of
+        self._bounds = bounds
         self._settings: set[str] = set()
         self._last = _count(db, "SELECT coalesce(max(ordinal), 0) FROM points")
         self._has_others = self._last > 0
@@ -257,11 +296,10 @@ class _Placing:
         What is bought stays as it is. What is missing is bought from the lowest free shots on; a
         row that there is for shots from there on is taken for it.
         """
-        if not known:
-            return [self._piece(point, 0, point.shots, None)]
         bought = [row for row in known if row.is_bought]
         free = {row.start: row for row in known if not row.is_bought}
-        runs = missing([(row.start, row.shots) for row in bought], point.shots)
+        bounds = self._bounds.get(point.backend, ANY)
+        runs = missing([(row.start, row.shots) for row in bought], point.shots, bounds)
         if not any(start == 0 for start, _ in (*((r.start, 0) for r in bought), *runs)):
             runs.append((0, 0))
         found = [self._piece(point, row.start, row.shots, row) for row in bought]
@@ -275,7 +313,7 @@ class _Placing:
     def _piece(self, point: Point, start: int, shots: int, known: _Known | None) -> StoredPoint:
         if known is None:
             self._last += 1
-            ordinal, id_, seed = self._last, piece_id(point.id, start), point.seed
+            ordinal, id_, seed = self._last, job_id(point.id, start), point.seed
         else:
             ordinal, id_ = known.ordinal, known.id
             seed = known.seed if known.is_bought else point.seed
@@ -294,13 +332,6 @@ class _Placing:
             start=start,
             wanted=None if start or shots == point.shots else point.shots,
         )
-
-
-def piece_id(point_id: str, start: int) -> str:
-    """Return the id of the job that buys shots of a point from `start` on: the point's, or made
-    of it.
-    """
-    return sha256(f"{point_id}/{start}".encode()).hexdigest() if start else point_id
 
 
 def _rows_of(db: sqlite3.Connection, points: Sequence[Point]) -> dict[str, list[_Known]]:

@@ -7,6 +7,7 @@ and only where it is asked for. The rows hold what SQLite gives back, checked by
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 
@@ -175,3 +176,8 @@ class Reply(NamedTuple):
 def columns(table: str, row: type[NamedTuple]) -> str:
     """What to select of a table, in the order of `row`."""
     return ", ".join(f"{table}.{name}" for name in row._fields)
+
+
+def among(words: Iterable[str]) -> str:
+    """What follows ``IN`` in SQL for some of our own words."""
+    return "({})".format(", ".join(f"'{word}'" for word in sorted(words)))

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from qbatch.errors import ExtraError, SelectionError
-from qbatch.manifest.columns import FIGURES
+from qbatch.manifest.columns import FIGURES, HEAD, TAIL
 from qbatch.snapshot.dimensions import axis_values, dimensions_of
 from qbatch.snapshot.ledger import figures_by_point
 
@@ -77,8 +77,7 @@ def to_dataframe(run: Run) -> pd.DataFrame:
             figures = _NO_FIGURES if point.same_as else bought.get(point.id, _NO_FIGURES)
             row |= zip(FIGURES, figures, strict=True)
     analyses = list(dict.fromkeys(itertools.chain.from_iterable(_analyses(row) for row in rows)))
-    head = ["id", "point", "state", "circuit", "backend", "shots", "repeat", *parameters]
-    columns = [*head, *analyses, "cost", "unit", "provider_job_id", "error"]
+    columns = [*HEAD, *parameters, *analyses, *TAIL]
     columns += FIGURES if bought else ()
     return pd.DataFrame(rows, columns=columns)
 
@@ -110,6 +109,7 @@ def row_of(point: PointResult) -> dict[str, Any]:
         "unit": point.job.unit,
         "provider_job_id": point.job.provider_job_id,
         "error": point.job.error,
+        "error_code": point.job.error_code,
         _ANALYSES: list(analyses),
     }
 

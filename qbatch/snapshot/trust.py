@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from qbatch.purchase import ASKED, AT_WORK, ENDED
 from qbatch.snapshot import attempts, ledger, rows
 from qbatch.snapshot.faults import translated
 from qbatch.snapshot.reading import check_planned, checked, num_planned, steady
@@ -151,7 +152,7 @@ LATEST_MOVES = Link(
 STAGES = Link(
     "moves of composite jobs",
     "SELECT 1 FROM jobs JOIN composites ON composites.ordinal = jobs.composite"
-    " WHERE state IN ('submitting', 'submitted', 'running') AND stage IN ('created', 'closed')",
+    f" WHERE state IN {rows.among(AT_WORK)} AND stage NOT IN {rows.among(ASKED)}",
 )
 
 #: Table -> how it is seen that rows of it are missing.
@@ -168,12 +169,12 @@ LINKS = {
     ),
     "intents": Link(
         "intents of composite jobs",
-        "SELECT 1 FROM composites WHERE stage IN ('submitting', 'submitted', 'releasing')"
+        f"SELECT 1 FROM composites WHERE stage IN {rows.among(ASKED)}"
         " AND sent_at IS NOT NULL AND ordinal NOT IN (SELECT composite FROM intents)",
     ),
     "attempts": Link(
         "attempts at points",
-        "SELECT 1 FROM events WHERE job IS NOT NULL AND state IN ('failed', 'cancelled')"
+        f"SELECT 1 FROM events WHERE job IS NOT NULL AND state IN {rows.among(ENDED)}"
         " AND job NOT IN (SELECT job FROM attempts)",
     ),
     "places": Link(

@@ -2,9 +2,11 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from qiskit import QuantumCircuit
 
 from qbatch.circuit import Circuit, CircuitSource, open_circuit, reading
 from qbatch.circuit.cache import FactsCache
+from qbatch.circuit.qasm.writer import Writer
 from qbatch.circuit.sources import circuit_of
 from qbatch.circuit.text import Source
 from qbatch.errors import Place
@@ -32,6 +34,10 @@ def circuit3(body: str) -> Circuit:
 
 def circuit2(body: str) -> Circuit:
     return circuit(QASM2 + body)
+
+
+def qasm2_text(made: QuantumCircuit, place: Place) -> str:
+    return Writer(made, "2.0", place).text()
 
 
 def opened(folder: Path, *, name: str = "c", hint: object = None, **spec: object) -> CircuitSource:

@@ -12,9 +12,9 @@ from qiskit.quantum_info import Operator
 
 from qbatch.circuit import Fit, bind, build, program_text
 from qbatch.circuit.program import FUNCTIONS
-from qbatch.circuit.qasm.writer import qasm2_text, qasm3_text
+from qbatch.circuit.qasm.writer import qasm3_text
 from qbatch.errors import CircuitError, Place
-from tests.circuit.conftest import circuit, circuit2, circuit3
+from tests.circuit.conftest import circuit, circuit2, circuit3, qasm2_text
 from tests.circuit.test_modifiers import same
 from tests.circuit.unitaries import GATES, Generator, NearCut
 

@@ -15,9 +15,9 @@ from qiskit.circuit.random import random_circuit
 from qiskit.quantum_info import Operator, Statevector, random_unitary
 
 from qbatch.circuit import Fit, Register, bind, build, program_text
-from qbatch.circuit.qasm.writer import qasm2_text, qasm3_text
+from qbatch.circuit.qasm.writer import qasm3_text
 from qbatch.errors import CircuitError, Place
-from tests.circuit.conftest import circuit, circuit2, circuit3
+from tests.circuit.conftest import circuit, circuit2, circuit3, qasm2_text
 
 HERE = Place("circuits.py", 7)
 WRITERS = {"2.0": qasm2_text, "3.0": qasm3_text}

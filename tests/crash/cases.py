@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from tests.crash.experiments import EXPERIMENTS, LONGEST_LAG_S, SPENDING, Experiment
+from tests.crash.experiments import CUT, EXPERIMENTS, LONGEST_LAG_S, SPENDING, Experiment
 from tests.crash.oracle import Verdict, entries_of, held_points, judge
 from tests.crash.world import Ended, Kill, Place, World, environ_of
 
@@ -165,7 +165,8 @@ class Stage:
 def play(world: World, case: Case) -> Played:
     """Play a case in fair weather."""
     with world.place() as place:
-        stage = Stage(world, place, EXPERIMENTS[case.cloud], str(case), _weather(case))
+        experiment = (EXPERIMENTS | CUT)[case.cloud]
+        stage = Stage(world, place, experiment, str(case), _weather(case))
         {"run": _run, "late": _late, "detach": _detach, "fetch": _fetch, "cancel": _cancel}[
             case.verb
         ](stage, case.kills)
@@ -176,8 +177,9 @@ def _weather(case: Case) -> Mapping[str, Any]:
     if case.verb == "cancel":  # in the queue for ever
         return {"jobs": [{"wait_s": 50_000}]}
     if case.verb == "late":
+        cloud = (EXPERIMENTS | CUT)[case.cloud].cloud
         late = {"method": "POST", "nth": [1, 2], "slow_s": LONGEST_LAG_S}
-        return {"requests": [{**late, "path": path} for path in SPENDING[case.cloud]]}
+        return {"requests": [{**late, "path": path} for path in SPENDING[cloud]]}
     return {}
 
 

@@ -111,3 +111,22 @@ async def test_faults_are_replaced_while_the_emulation_runs(stage: Maker) -> Non
 async def test_an_unknown_provider_is_named(stage: Maker) -> None:
     with pytest.raises(ValueError, match="no emulator for 'oqd'; there are: oqc, open-quantum"):
         stage("oqd")
+
+
+@pytest.mark.parametrize("again_s", [0, 75])
+async def test_a_request_that_the_network_repeats_acts_once_more_when_it_arrives(
+    stage: Maker, again_s: float
+) -> None:
+    """Nobody hears its answer; until it arrives there is one job."""
+    on = submitting(stage, again_s=again_s)
+    assert (await submit(on)).status_code == 200
+    assert len(on.ledger) == 1
+    if again_s:
+        await trio.sleep(again_s - 1)
+        await on.client.get("/oqc/admin/qpu")
+        assert len(on.ledger) == 1
+        await trio.sleep(2)
+    await on.client.get("/oqc/admin/qpu")
+    assert len(on.ledger) == 2
+    await on.client.get("/oqc/admin/qpu")
+    assert len(on.ledger) == 2

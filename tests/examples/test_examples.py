@@ -16,7 +16,8 @@ import pytest
 
 from qbatch import open_run
 from qbatch.cli import main
-from qbatch.report import overview_of
+from qbatch.report import Overview
+from qbatch.report.rows import Columns
 
 MANIFESTS = Path(__file__).parents[2] / "manifests"
 
@@ -224,7 +225,10 @@ def test_the_energy_of_hydrogen_follows_the_ansatz_to_its_ground_state(done: Ope
 def all_agree_on_the_turned_qubit(run: Any) -> None:
     holds_everywhere(estimates(run, "zz"), lambda v: -cos(v["theta"]))
     holds_everywhere(estimates(run, "high"), lambda v: sin(v["theta"] / 2) ** 2)
-    verdicts = overview_of(run).agreement.verdicts()
+    overview = Overview.of(run, Columns.of(run))
+    for point in run:
+        overview.add(point)
+    verdicts = overview.agreement.verdicts()
     assert [(one.number, one.settings) for one in verdicts] == [
         ("zz", 5),
         ("high", 5),

@@ -202,7 +202,7 @@ async def go_on(emulation: Emulation, folder: Path) -> Run:
         transport=emulation.transport(),
         is_virtual=True,
     )
-    return await run_async(folder / MANIFEST, out=folder, surroundings=around)
+    return await run_async(folder / MANIFEST, out=folder, surroundings=around, approve=True)
 
 
 def on_virtual_time(work: Callable[[], Awaitable[None]]) -> None:

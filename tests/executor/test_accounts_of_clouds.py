@@ -71,7 +71,9 @@ def go(provider: str, tmp_path: Path) -> Go:
         async def act() -> None:
             with trio.move_on_after(CUT_OFF_S if deaf_from else 86_400.0) as limit:
                 around = place.surroundings(wrap)
-                (await run_async(manifest_of(provider), out=tmp_path, surroundings=around)).close()
+                made = manifest_of(provider)
+                done = await run_async(made, out=tmp_path, surroundings=around, approve=True)
+                done.close()
             assert deaf_from or not limit.cancelled_caught
 
         trio.run(act, clock=place.clock)

@@ -47,7 +47,7 @@ def go(ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Go:
         return FakeCloud(ledger, works_s=0.0, poll_s=(0.01, 0.01))
 
     monkeypatch.setattr(providers, "open_driver", open_driver)
-    return lambda **options: run("m.yaml", **options)
+    return lambda **options: run("m.yaml", **{"approve": True, **options})
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def test_a_copy_buys_nothing_while_its_original_is_there(
 ) -> None:
     asked: list[Any] = []
     with pytest.raises(SnapshotError, match=f"^copy is a copy of .*{ORIGINAL}, which is still"):
-        go(out=COPY, approve=lambda *about: asked.append(about))
+        go(out=COPY, approve=lambda offer: asked.append(offer) or True)
     assert (len(ledger.jobs), asked) == (1, [])
     assert go().summary.completed == 4
     assert max(ledger.times_bought.values()) == 1

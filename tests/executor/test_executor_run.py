@@ -18,8 +18,8 @@ import trio
 from fake_drivers import FakeCloud, FakeLocal, plan_of
 
 from qbatch import executor, providers
-from qbatch.errors import ConsentError, CredentialsError, RunLockedError, SourceErrors, Unavailable
-from qbatch.executor import Options, Started, Warned, run, run_async, wait_described
+from qbatch.errors import CredentialsError, NotApproved, RunLockedError, SourceErrors, Unavailable
+from qbatch.executor import Offer, Options, Started, Warned, run, run_async, wait_described
 from qbatch.job import JobState
 from qbatch.providers import Surroundings, Target
 from qbatch.snapshot import Run, Snapshot
@@ -130,11 +130,15 @@ def test_overrides_are_part_of_the_run(manifest: Path, drivers: list[Any]) -> No
 
 
 def test_nothing_is_written_when_the_person_refuses(manifest: Path, drivers: list[Any]) -> None:
-    def refuse(plan: Any, targets: Any, drivers: Any) -> None:
-        raise ConsentError(f"no, not on {targets['sim'].name}")
+    seen: list[Offer] = []
 
-    with pytest.raises(ConsentError, match="not on fake"):
+    def refuse(offer: Offer) -> bool:
+        seen.append(offer)
+        return False
+
+    with pytest.raises(NotApproved):
         run(manifest, approve=refuse)
+    assert [offer.targets["sim"].name for offer in seen] == ["fake"]
     assert not Path("runs").exists()
 
 

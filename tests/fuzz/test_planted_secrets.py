@@ -157,8 +157,9 @@ def test_no_secret_is_kept_or_told_of_a_run_through_weather(
             lines.append(Gossip(inner, Random(provider)))
             return lines[-1]
 
-        def begin(*_: Any) -> None:
+        def begin(_: Any) -> bool:
             lines[-1].share = share
+            return True
 
         around = clouds.surroundings(wrap, environ)
         manifest = manifest_of(provider, timeout="30m")

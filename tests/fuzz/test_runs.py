@@ -52,8 +52,9 @@ def play(provider: str, seed: str, folder: Path) -> int:
         lines.append(Spoiling(inner))
         return lines[0]
 
-    def begin(*_: Any) -> None:
+    def begin(_: Any) -> bool:
         storm_over(provider, lines[0], random)
+        return True
 
     try:
         around = clouds.surroundings(wrap)

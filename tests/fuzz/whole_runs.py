@@ -156,7 +156,9 @@ class Clouds:
 
         async def act() -> Run:
             with trio.fail_after(MOST_RUN_S):
-                return await run_async(manifest, out=folder, surroundings=around, **options)
+                return await run_async(
+                    manifest, out=folder, surroundings=around, **{"approve": True, **options}
+                )
 
         return trio.run(act, clock=self.clock)
 

@@ -2,13 +2,14 @@ from __future__ import annotations
 
 from collections import Counter
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from plan_making import PAIR, WAVE, ids, plan_of
 
-from qbatch.plan import packing
+from qbatch.plan import packing, pieces_of
 from qbatch.plan.packing import Piece, composite_id, size_of
-from qbatch.providers import Target
+from qbatch.providers import Price, Target
 
 BACKENDS = {
     "a": {"provider": "local"},
@@ -29,6 +30,9 @@ targets = st.builds(
     max_jobs=st.integers(1, 7),
     max_bytes=st.none() | st.integers(1, 3000),
     pack_by=st.sampled_from(["any", "circuit"]),
+    max_shots=st.none() | st.integers(1, 6),
+    one_number_of_shots=st.booleans(),
+    price=st.just(Price("usd", per_job=1.0, per_shot=0.25, minimum=1.5, per_composite=0.5)),
 )
 
 
@@ -36,8 +40,16 @@ targets = st.builds(
 def test_packing_loses_no_point_repeats_none_and_keeps_every_limit(target, repeat) -> None:
     found = plan(repeat)
     batches = list(found.composites({"a": target, "b": target}))
-    assert Counter(o.id for b in batches for o in b.orders) == Counter(ids(found))
+    bought = Counter()
+    for order in (order for batch in batches for order in batch.orders):
+        bought.update((order.name, shot) for shot in range(order.start, order.start + order.shots))
+        assert order.shots <= (target.max_shots or 6)
+    assert bought == Counter((p.name, shot) for p in found.points() for shot in range(p.shots))
+    sent = [order.id for batch in batches for order in batch.orders]
+    assert len(set(sent)) == len(sent)
+    assert set(ids(found)) <= set(sent)
     for batch in batches:
+        assert not target.one_number_of_shots or len({o.shots for o in batch.orders}) == 1
         limit = min(target.max_jobs, 3) if batch.composite.backend == "b" else target.max_jobs
         assert len(batch.orders) <= limit
         size = sum(size_of(order, target) for order in batch.orders)
@@ -49,7 +61,15 @@ def test_packing_loses_no_point_repeats_none_and_keeps_every_limit(target, repea
 def test_the_summary_counts_the_composite_jobs_that_packing_makes(target) -> None:
     found = plan(2)
     both = {"a": target, "b": target}
-    assert found.summary(both).composite_jobs == len(list(found.composites(both)))
+    batches = list(found.composites(both))
+    orders = [order for batch in batches for order in batch.orders]
+    told = found.summary(both)
+    assert (told.composite_jobs, told.jobs) == (len(batches), len(orders))
+    assert (told.points, told.shots) == (found.num_points, sum(o.shots for o in orders))
+    bill = sum(max(1.5, 1 + 0.25 * order.shots) for order in orders) + 0.5 * len(batches)
+    assert told.prices == {"usd": pytest.approx(bill)}
+    left = found.summary(both, pieces_of=pieces_of({}, both))
+    assert left.to_dict() == {**told.to_dict(), "prices": {"usd": pytest.approx(bill)}}
 
 
 def test_a_composite_job_holds_one_backend_and_where_asked_one_circuit() -> None:

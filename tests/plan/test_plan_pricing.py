@@ -80,13 +80,46 @@ def test_each_circuit_is_checked_once_on_each_backend() -> None:
 
 
 def test_what_cannot_run_is_told_at_the_circuit_and_at_the_backend() -> None:
-    targets = {"a": Target("tiny", max_shots=500), "b": Target("t", min_shots=200)}
+    targets = {"a": Target("odd", min_shots=90, max_shots=160), "b": Target("t", min_shots=200)}
     with pytest.raises(SourceErrors) as raised:
         check_targets(plan(), targets, {"a": Driver("too wide"), "b": Driver()})
     text = "\n".join(map(str, raised.value.exceptions))
     assert "circuit 'pair' on backend 'a': too wide" in text
-    assert "backend 'a' (tiny): 1000 shots are too many; it takes up to 500" in text
     assert "100 shots are too few; it takes 200 or more" in text
+    assert "odd" not in text
+
+
+@pytest.mark.parametrize(
+    ("least", "most", "said"),
+    [
+        (90, 499, None),
+        (100, 100, None),
+        (10, 1, "it takes no jobs: each would have 10 shots or more, and 1 or fewer"),
+        (1, 0, "it takes no jobs: each would have 1 shots or more, and 0 or fewer"),
+        (90, 92, "100 shots cannot be divided into jobs of 90 to 92; write 92 or 180"),
+    ],
+)
+def test_shots_must_come_out_in_jobs_that_the_target_takes(
+    least: int, most: int, said: str | None
+) -> None:
+    targets = {"a": Target("odd", min_shots=least, max_shots=most)}
+    driver = Driver()
+    if said is None:
+        check_targets(plan(), targets, {"a": driver})
+        assert max(order.shots for order in driver.orders) <= most
+        return
+    with pytest.raises(SourceErrors) as raised:
+        check_targets(plan(), targets, {"a": driver})
+    assert f"backend 'a' (odd): {said}" in str(raised.value.exceptions[0])
+
+
+def test_each_job_of_a_point_has_its_price() -> None:
+    price = Price("usd", per_job=1.0, per_shot=0.01)
+    found = plan().summary(
+        {"a": Target("x", max_shots=400, price=price)}, lambda p: p.backend == "a"
+    )
+    assert (found.points, found.jobs, found.shots) == (6, 3 + 3 * 3, 3300)
+    assert found.prices == {"usd": pytest.approx(12 * 1.0 + 33)}
 
 
 def test_an_offline_backend_is_noticed_with_its_next_window() -> None:

@@ -190,9 +190,8 @@ async def test_a_session_whose_answer_was_lost_is_come_by_again(talk: Maker, ord
         await cloud.submit(batch)
     assert caught.value.unsent  # of jobs, that is
     await cloud.submit(batch)
-    listed = await cloud.driver._rows(
-        "sessions", "sessions", {"project_id": cloud.driver._project()}
-    )
+    service = cloud.driver._service
+    listed = await service.rows("sessions", "sessions", {"project_id": service.project()})
     assert len(listed) == 1
 
 
@@ -201,7 +200,7 @@ async def test_in_another_process_the_session_is_found_by_its_key(
 ) -> None:
     cloud = talk("scaleway", target=GARNET)
     batch = await cloud.submit(await cloud.prepare(order()))
-    cloud.driver._sessions.clear()
+    cloud.driver._sessions._opened.clear()
     (update,) = (await cloud.finish(batch)).values()
     assert isinstance(update, Done)
 
@@ -305,7 +304,7 @@ async def test_leaving_ends_a_session_only_where_its_time_is_paid_for(
         batch = await cloud.submit(await cloud.prepare(order()))
         await cloud.driver.leave([batch])
         await trio.sleep(10)
-        (session,) = await cloud.driver._sessions_of(cloud.driver._key_of(batch))
+        (session,) = await cloud.driver._sessions.of(cloud.driver._key_of(batch))
         assert (session["status"] == "stopped") is ends
 
 
@@ -317,10 +316,10 @@ async def test_release_ends_the_session_and_leaves_its_jobs_readable(
     batch = await cloud.submit(await cloud.prepare(wanted))
     await cloud.finish(batch)
     assert await release(cloud, batch) == {}
-    job = await cloud.driver._record(f"jobs/{batch.provider_job_ids[0]}")
+    job = await cloud.driver._service.record(f"jobs/{batch.provider_job_ids[0]}")
     assert job["name"] == "theta=0.5"
     assert "saved" in job["tags"]
-    (session,) = await cloud.driver._sessions_of(cloud.driver._key_of(batch))
+    (session,) = await cloud.driver._sessions.of(cloud.driver._key_of(batch))
     assert session["status"] in ("stopping", "stopped")
 
 
@@ -361,7 +360,7 @@ async def test_intermediate_results_are_read_and_the_last_row_counts(
     batch = await cloud.submit(await cloud.prepare(order()))
     await cloud.finish(batch)
     (fetched,) = await cloud.driver.fetch(batch, [batch.orders[0].id])
-    assert len(await cloud.driver.results(batch.provider_job_ids[0])) == 3
+    assert len(await cloud.driver._service.results(batch.provider_job_ids[0])) == 3
     assert len(json.loads(fetched.raw)) == 3
     assert fetched.counts.shots == 2000
 
@@ -371,7 +370,7 @@ async def test_the_circuit_of_a_job_that_came_as_a_model_is_not_in_the_job(
 ) -> None:
     cloud = talk("scaleway", target=GARNET)
     batch = await cloud.submit(await cloud.prepare(order()))
-    circuit = await cloud.driver.job_circuit(batch.provider_job_ids[0])
+    circuit = await cloud.driver._service.job_circuit(batch.provider_job_ids[0])
     assert not any(circuit.values())
 
 

@@ -12,7 +12,7 @@ import pytest
     "name",
     [
         "exchange.exports",
-        "report.content",
+        "report.backend_facts",
         "report.markdown",
         "report.numbers",
         "report.ticks",

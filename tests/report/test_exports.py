@@ -29,7 +29,7 @@ def test_csv_has_the_promised_columns(bell: Any) -> None:
     assert head == (
         "id,point,state,circuit,backend,shots,repeat,"
         "zz,zz_se,zz_low,zz_high,p00,p00_se,p00_low,p00_high,tvd,tvd_se,tvd_low,tvd_high,"
-        "cost,unit,provider_job_id,error"
+        "cost,unit,provider_job_id,error,error_code"
     )
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qbatch.manifest import parse_manifest
-from qbatch.plan.geometry.written import axis_writers
+from qbatch.plan.geometry.written import values_by_axis, writers_of
 from qbatch.report.numbers import full, interval, labels, p_text, plain, short, with_error
 from qbatch.result import Estimate, wilson
 
@@ -66,7 +66,8 @@ def test_an_axis_is_written_with_the_digits_it_needs(axis: str, expected: list[s
     manifest = parse_manifest(text)
     found = manifest.sweeps[0].matrix["x"].values
     assert found is not None
-    assert [axis_writers(manifest)["x"](value) for value in found] == expected
+    write = writers_of(values_by_axis(manifest))["x"]
+    assert [write(value) for value in found] == expected
 
 
 def test_long_labels_that_differ_are_never_cut_to_the_same() -> None:

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qbatch.result import Counts, CountsArray
+import qbatch
+from qbatch.result import Counts, CountsArray, bits
 
 ONE = Counts.from_dict([("c", 3)], {"100": 5, "011": 7})
 TWO = Counts.from_dict([("c", 3)], {"100": 1, "111": 2})
@@ -80,3 +81,56 @@ def test_as_xarray_both_dimensions_are_labelled() -> None:
     assert array.dims == ("result", "bitstring")
     assert int(array.sel(result="y", bitstring="111")) == 2
     assert array.dtype == np.int64
+
+
+def test_columns_have_the_integer_of_their_outcome_in_either_bit_order() -> None:
+    """P23: the integer bit coordinate was missing; bit k of it is classical bit k."""
+    for order in ("right", "left"):
+        array = CountsArray.of([ONE, TWO], bit_order=order)
+        assert array.bits().tolist() == [0b011, 0b100, 0b111]
+        assert array.bits().dtype == np.int64
+        for label, integer in zip(array.bitstrings, array.bits(), strict=True):
+            assert bits(label, bit_order=order) == integer
+    assert CountsArray.of([SPLIT]).bits().tolist() == [0b011, 0b100]
+
+
+@given(st.lists(st.integers(0, 2**100 - 1), min_size=1, max_size=5), st.sampled_from([63, 64, 101]))
+def test_integers_of_columns_are_those_that_were_counted(outcomes: list[int], width: int) -> None:
+    """P23."""
+    outcomes = [outcome % 2**width for outcome in outcomes]
+    array = CountsArray.of([Counts.from_ints([("c", width)], outcomes, [1] * len(outcomes))])
+    assert array.bits().tolist() == sorted(set(outcomes))
+    assert array.bits().dtype == (np.int64 if width < 64 else object)
+
+
+def test_a_column_is_selected_by_its_integer_or_its_label(tmp_path) -> None:
+    """P23."""
+    xarray = pytest.importorskip("xarray")
+    array = CountsArray.of([ONE, TWO], bit_order="left").to_xarray()
+    assert array.sel(bit=bits("110", bit_order="left")).values.tolist() == [7, 0]
+    assert array.sel(bitstring="110").values.tolist() == [7, 0]
+    array.to_netcdf(tmp_path / "c.nc", engine="h5netcdf")
+    with xarray.open_dataarray(tmp_path / "c.nc", engine="h5netcdf") as again:
+        assert again["bit"].values.tolist() == [3, 4, 7]
+
+
+def test_beyond_63_bits_an_array_has_labels_alone() -> None:
+    """P23: no file format has such integers."""
+    pytest.importorskip("xarray")
+    wide = Counts.from_ints([("c", 70)], [1 << 69], [5])
+    assert list(CountsArray.of([wide]).to_xarray().coords) == ["result", "bitstring"]
+
+
+@pytest.mark.parametrize(
+    ("text", "order", "integer"), [("011", "right", 3), ("110", "left", 3), ("01 1", "right", 3)]
+)
+def test_a_bitstring_is_an_integer(text: str, order, integer: int) -> None:
+    """P23."""
+    assert qbatch.bits(text, bit_order=order) == integer
+
+
+@pytest.mark.parametrize(("text", "order"), [("", "right"), ("0x1", "right"), ("01", "big")])
+def test_what_is_no_bitstring_is_no_integer(text: str, order) -> None:
+    """P23."""
+    with pytest.raises(ValueError, match=r"is no bitstring; write 0 or 1|bit_order: 'big' is none"):
+        bits(text, bit_order=order)

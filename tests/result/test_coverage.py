@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pytest
 
-from qbatch.result import scatter
+from qbatch.result import homogeneity_p
 from tests.result import coverage
 from tests.result.coverage import Case, Row
 
@@ -80,5 +80,5 @@ def test_shot_noise_is_called_excessive_as_rarely_as_said() -> None:
     for _ in range(DATA_SETS):
         ones = rng.binomial(400, 0.3, size=6)
         repeats = [{0.0: 400 - int(n), 1.0: int(n)} for n in ones]
-        excessive += scatter(repeats).p_value < 0.05
+        excessive += homogeneity_p(repeats) < 0.05
     assert 0.02 < excessive / DATA_SETS < 0.065

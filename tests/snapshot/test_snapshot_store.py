@@ -12,9 +12,9 @@ import pytest
 
 from qbatch.errors import SelectionError
 from qbatch.job import CompositeJob, JobState
+from qbatch.purchase import Stage
 from qbatch.result import Counts
 from qbatch.snapshot import Entry, JobRow, NewResult, Run, Snapshot, StoredPoint
-from qbatch.snapshot.store import Stage
 
 
 def points(*numbers: int, name: str = "i") -> Iterator[StoredPoint]:

@@ -51,11 +51,6 @@ _QISKITS = re.compile(rf"\b(?:{'|'.join(_SPELT)})(?=\()")
 _DEEPEST = 60
 
 
-def qasm2_text(circuit: QuantumCircuit, place: Place) -> str:
-    """Write a Qiskit circuit without free parameters as OpenQASM 2; errors are told at `place`."""
-    return Writer(circuit, "2.0", place).text()
-
-
 def qasm3_text(circuit: QuantumCircuit, place: Place) -> str:
     """Write a Qiskit circuit as OpenQASM 3, free parameters as inputs; errors are at `place`."""
     return Writer(circuit, "3.0", place).text()

@@ -28,12 +28,18 @@ Listed = dict[str, "Sequence[Target] | ProviderError"]
     callback=lambda _context, _option, value: _check_date(value),
     help="Print the targets' calibration of that day (YYYY-MM-DD) as JSON, where a cloud has one.",
 )
+@click.option(
+    "--details",
+    is_flag=True,
+    help="Tell also what each cloud says of its targets: features, status (--json does so anyway).",
+)
 @trust_option
 @json_option
 def backends(
     manifest: Path | None,
     provider: str | None,
     calibration: str | None,
+    details: bool,
     trust: bool,
     as_json: bool,
 ) -> int:
@@ -58,6 +64,8 @@ def backends(
         click.echo(json.dumps(facts, ensure_ascii=False))
     else:
         _tell(accounts, listed)
+        if details:
+            _tell_details(accounts, listed)
     return _code(accounts, listed)
 
 
@@ -126,6 +134,7 @@ def _target_facts(account: Account, target: Target) -> dict[str, Any]:
         "next_window_at": target.next_window_at,
         "price": price_in_words(price),
         "unit": price.unit,
+        "facts": dict(target.facts),
         "bits": kept_verdict(account, target),
     }
 
@@ -159,6 +168,20 @@ def _tell(accounts: Sequence[Account], listed: Listed) -> None:
         if error is not None:
             said = str(error).removeprefix(f"{account.provider}: ")
             click.echo(f"{click.style(account.name, bold=True)}: {said}", err=True)
+
+
+def _tell_details(accounts: Sequence[Account], listed: Listed) -> None:
+    """Tell what is known of each target, a fact a line."""
+    from qbatch.cli.tables import flat, wrapped
+
+    for account in accounts:
+        found = listed.get(account.name)
+        for target in () if found is None or isinstance(found, Exception) else found:
+            facts = list(flat(target.facts))
+            if facts:
+                click.echo(f"\n{click.style(f'{account.name}: {target.name}', bold=True)}")
+            for name, text in facts:
+                click.echo(wrapped(f"  {name}: {text}"))
 
 
 def _code(accounts: Sequence[Account], listed: Listed) -> int:

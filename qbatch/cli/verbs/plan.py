@@ -48,11 +48,12 @@ def plan(
     """Show what `qbatch run MANIFEST` would do, and why; run nothing."""
     from qbatch.cli.files import named_by_person
     from qbatch.cli.permits import surroundings_of
-    from qbatch.cli.reasons import explain, jobs_known
+    from qbatch.cli.reasons import points_known
     from qbatch.cli.runs import folder_of
     from qbatch.cli.targets import check_selection, describe, open_drivers
     from qbatch.plan import (
         check_targets,
+        count_reasons,
         expand_file,
         notices,
         pieces_of,
@@ -61,6 +62,7 @@ def plan(
         select,
     )
     from qbatch.plan.pricing.limits import limits_of, shortfalls
+    from qbatch.plan.pricing.offer import Offer
     from qbatch.report.files import replacing
     from qbatch.report.numbers import count_of
 
@@ -74,13 +76,20 @@ def plan(
     few = 0 if as_json else LISTED
     limit = made.num_points if all_points else few
     folder = folder_of(made.manifest, out)
-    told = explain(made, folder, only, limit=limit)
-    wanted = pieces_of(jobs_known(folder))
+    known = points_known(folder, made)
+    told = count_reasons(made, known, only, limit=limit)
+    wanted = pieces_of({id_: point.jobs for id_, point in known.items()}, targets)
+    offer = Offer(plan=made, targets=targets, only=only, pieces_of=wanted)
     left = made.summary(targets, only, drivers=drivers, pieces_of=wanted)
     if output is not None:
         with named_by_person(), replacing(output) as fresh:
             number = save_plan(
-                made, fresh, selection=expression or "", targets=targets, drivers=drivers
+                made,
+                fresh,
+                selection=expression or "",
+                targets=targets,
+                drivers=drivers,
+                adds=offer.adds,
             )
         click.echo(f"wrote {output}: {count_of(number, 'point')}", err=True)
     if as_json:

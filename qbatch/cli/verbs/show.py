@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
@@ -13,7 +13,7 @@ import click
 
 from qbatch.cli.completing import complete_points
 from qbatch.cli.options import json_option, only_expression_option, out_option, run_argument
-from qbatch.cli.tables import format_table, wrapped
+from qbatch.cli.tables import flat, format_table, wrapped
 from qbatch.job import JobState
 
 if TYPE_CHECKING:
@@ -85,6 +85,7 @@ def _facts(point: PointResult) -> dict[str, Any]:
         "parameters": dict(point.parameters),
         "estimates": {name: _number(each) for name, each in point.estimates.items()},
         "error": point.job.error,
+        "error_code": point.job.error_code,
     }
 
 
@@ -176,7 +177,7 @@ def _in_full(run: Run, point: PointResult, all_rows: bool) -> str:
         top = point.counts.top(len(point.counts) if all_rows else OUTCOMES)
         parts.append(format_table(["outcome", "count"], [[bits, whole(n)] for bits, n in top]))
     if point.facts:
-        parts.append(_pairs(dict(_flat(point.facts))))
+        parts.append(_pairs(dict(flat(point.facts))))
     if point.pieces or point.job.generation > 1:
         parts.append(_attempts(run, point))
     if log := run.log_of(point).strip():
@@ -218,13 +219,3 @@ def _attempts(run: Run, point: PointResult) -> str:
         for attempt in run.attempts_of(point)
     ]
     return format_table(head, rows)
-
-
-def _flat(facts: Mapping[str, Any], within: str = "") -> Iterator[tuple[str, str]]:
-    """Facts a line each; those within others with a dotted name."""
-    for key, value in facts.items():
-        if isinstance(value, dict):
-            yield from _flat(value, f"{within}{key}.")
-        else:
-            text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-            yield f"{within}{key}", " ".join(text.split())

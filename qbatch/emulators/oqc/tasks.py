@@ -18,6 +18,25 @@ from qbatch.emulators.oqc.qpus import NAME, Machines, Qpu
 from qbatch.emulators.simulation import by_register
 
 
+@dataclass(eq=False)
+class Execution(Job):
+    """A task's job; only time on the machine is billed."""
+
+    @property
+    def execute_s(self) -> float | None:
+        """Seconds on the machine; None: none, or not known yet."""
+        if self.stage is Stage.COMPLETED:
+            return round(self.shots * 200e-6, 6)
+        begins_s = self.start_s + self.effects.wait_s
+        if self.cancelled_s is None or self.cancelled_s <= begins_s:
+            return None
+        return round(self.cancelled_s - begins_s, 6)
+
+    def ledger_entry(self) -> dict[str, Any]:
+        is_billed = not self.stage.is_final or self.execute_s is not None
+        return super().ledger_entry() | {"price": self.price if is_billed else 0.0}
+
+
 @dataclass
 class Task:
     """A task id, and the job behind it once it was submitted."""
@@ -30,7 +49,7 @@ class Task:
     config_text: Any = None
     config: CompilerConfig = field(default_factory=CompilerConfig)
     hybrid_marker: str | None = None
-    job: Job | None = None
+    job: Execution | None = None
     is_cancelled: bool = False
 
     @property
@@ -136,7 +155,7 @@ class Tasks:
         self.machines.jobs[task.qpu.id].append(task.job)
         self.world.ledger.add(task.job)
 
-    def job_for(self, task: Task) -> Job:
+    def job_for(self, task: Task) -> Execution:
         clock, qpu, refusal = self.world.clock, task.qpu, ""
         try:
             task.config = read_config(task.config_text)
@@ -148,7 +167,7 @@ class Tasks:
         start_s, end_s = self.machines.devices[qpu.id].schedule(
             1.0 + shots * 200e-6, not_before_s=self.machines.window_s(qpu)
         )
-        return Job(
+        return Execution(
             provider=NAME,
             id=task.id,
             key=task.id,
@@ -237,9 +256,11 @@ class Tasks:
             record["task_error"] = {"error_code": 408, "error_message": "The task expired."}
         elif job.has_results:
             record |= self.outcome(task, job)
+        elif job.stage is Stage.CANCELLED:
+            record["execute_time"] = job.execute_s
         return record
 
-    def outcome(self, task: Task, job: Job) -> dict[str, Any]:
+    def outcome(self, task: Task, job: Execution) -> dict[str, Any]:
         assert job.sample is not None
         operations = job.sample.solution.operations
         strip = bool(self.world.faults.switch(NAME, "strip_zeros", False))
@@ -250,7 +271,7 @@ class Tasks:
                 "optimized_instruction_count": sum(operations.values()),
             },
             "compile_time": 0.05,
-            "execute_time": round(job.shots * 200e-6, 6),
+            "execute_time": job.execute_s,
         }
 
     def metadata(self, task: Task) -> dict[str, Any]:

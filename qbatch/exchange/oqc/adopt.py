@@ -254,9 +254,7 @@ def _earlier(job_id: str, generation: int, item: SavedResult | SavedError) -> Jo
     task_id = None if item.task_id is None else str(item.task_id)
     if isinstance(item, SavedResult):
         return Job(job_id, JobState.COMPLETED, generation, task_id, status="COMPLETED")
-    code = "" if item.error_code is None else f" (code {item.error_code})"
-    error = f"{item.error_message or 'no reason given'}{code}"
-    return Job(job_id, JobState.FAILED, generation, task_id, status="FAILED", error=error)
+    return Job(job_id, JobState.FAILED, generation, task_id, status="FAILED", error=str(item.told))
 
 
 def _told(saved: SavedJob, result: SavedResult) -> dict[str, Any]:

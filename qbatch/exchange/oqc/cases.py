@@ -154,8 +154,7 @@ def _state(saved: SavedJob) -> tuple[JobState, str]:
         error = saved.error or SavedError(error_message="no reason given")
         if saved.task_id is not None and _is_of_a_request(error.error_code):
             return JobState.SUBMITTED, ""
-        code = "" if error.error_code is None else f" (code {error.error_code})"
-        return JobState.FAILED, f"{error.error_message or 'no reason given'}{code}"
+        return JobState.FAILED, str(error.told)
     if saved.state == "CANCELLED":
         return JobState.CANCELLED, "cancelled in OQC's client"
     if saved.task_id is None:

@@ -9,7 +9,6 @@ A task whose outcome is not known is SUBMITTED: the client then asks for it and 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -25,7 +24,7 @@ from qbatch.exchange.oqc.format import (
     write_config,
     write_jobs,
 )
-from qbatch.job import JobState
+from qbatch.job import JobError, JobState
 from qbatch.manifest.models import Circuit as CircuitSpec
 from qbatch.manifest.paths import settings_of
 from qbatch.providers.oqc.options import Options
@@ -47,8 +46,6 @@ STATES: Mapping[JobState, SavedState] = {
     JobState.FAILED: "FAILED",
     JobState.CANCELLED: "CANCELLED",
 }
-
-_CODE = re.compile(r"(.*) \(code (-?\d+)\)", re.DOTALL)
 
 
 def oqc_snapshot(run: Run) -> tuple[str, int]:
@@ -193,10 +190,9 @@ def _head(job: SavedJob, attempt: Attempt) -> dict[str, Any]:
 
 
 def _error(job: SavedJob, attempt: Attempt) -> SavedError:
-    message, code = attempt.error, -1
-    if found := _CODE.fullmatch(attempt.error):
-        message, code = found[1], int(found[2])
-    return SavedError(**_head(job, attempt), error_code=code, error_message=message)
+    error = JobError.of(attempt.error)
+    code = error.code if isinstance(error.code, int) else -1
+    return SavedError(**_head(job, attempt), error_code=code, error_message=error.message)
 
 
 def _diagnostics(facts: Mapping[str, Any]) -> dict[str, Any]:

@@ -24,17 +24,15 @@ from uuid import UUID
 from pydantic import BaseModel, Field, ValidationError
 
 from qbatch.errors import Place, SourceError
+from qbatch.job import JobError
 from qbatch.providers.oqc.config import MITIGATION, TKET, encode_config
-from qbatch.providers.oqc.options import Options
+from qbatch.providers.oqc.options import Options, asks_for_counts
 
 #: What the service runs when a configuration names no number of shots, or there is none.
 DEFAULT_SHOTS = 1000
 
 #: Prefixes of ``compiler_config.config``'s type names in old files.
 _ALIASES = ("scc.compiler.config.", "qat.purr.compiler.config.")
-
-#: Bit of ``transforms`` that asks for counts.
-_BINARY_COUNT = 1
 
 
 class _Output(BaseModel):
@@ -62,6 +60,11 @@ class SavedError(_Output):
     kind: Literal["error"] = "error"
     error_code: int | None = None
     error_message: str | None = None
+
+    @property
+    def told(self) -> JobError:
+        """In our words."""
+        return JobError(self.error_message or "no reason given", self.error_code)
 
 
 SavedState = Literal["CREATED", "SUBMITTED", "RUNNING", "COMPLETED", "FAILED", "CANCELLED"]
@@ -213,22 +216,18 @@ def _named(option: str, values: Mapping[str, int], value: int | None) -> dict[st
 
 
 def _rest(shots: int, options: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str, Any]:
-    """The keys of `data` that the named options do not make."""
+    """The keys of `data` that the named options do not make.
+
+    A request for something else than counts is left out: what is bought from here asks for them.
+    """
     made = json.loads(encode_config(shots, Options.model_validate(options)))["$data"]
     return {
         key: _renamed(value)
         for key, value in data.items()
-        if key != "repeats" and _meaning(json.dumps(value)) != _meaning(json.dumps(made.get(key)))
+        if key != "repeats"
+        and (key != "results_format" or asks_for_counts(value))
+        and _meaning(json.dumps(value)) != _meaning(json.dumps(made.get(key)))
     }
-
-
-def asks_for_counts(text: str | None) -> bool:
-    """Tell whether a configuration asks for counts; none at all does."""
-    if text is None:
-        return True
-    found = (json.loads(text).get("$data") or {}).get("results_format") or {}
-    transforms = _value((found.get("$data") or {}).get("transforms"))
-    return bool((transforms or 0) & _BINARY_COUNT)
 
 
 def _name(tree: Mapping[str, Any]) -> str:

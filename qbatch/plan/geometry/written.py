@@ -21,15 +21,10 @@ if TYPE_CHECKING:
 MOST_VALUES = 20_000
 
 
-def axis_writers(manifest: Manifest) -> dict[str, Callable[[Value], str]]:
-    """Return for each axis how its values are written: short where that tells all apart."""
-    return writers_of(values_by_axis(manifest))
-
-
 def writers_of(
     values_of: Mapping[str, Sequence[Value] | None],
 ) -> dict[str, Callable[[Value], str]]:
-    """Return `axis_writers` of axes with these values."""
+    """Return for each axis how its values are written: short where that tells all apart."""
     return {
         name: full_text if values is None else text_writer(values)
         for name, values in values_of.items()

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from qbatch.job import IN_FLIGHT, Job, JobState
 from qbatch.plan.packing import Piece, PiecesOf
 from qbatch.plan.pinning.former import known_as
-from qbatch.shots import missing
+from qbatch.shots import ANY, Bounds, job_id, missing
 
 if TYPE_CHECKING:
     from qbatch.plan.identity import SweepPoint
+    from qbatch.providers import Target
 
 
 class Had(NamedTuple):
@@ -49,9 +50,15 @@ def jobs_in(run: Run) -> dict[str, list[Had]]:
     return found
 
 
-def to_buy(had: Sequence[Had], wanted: int) -> list[Had]:
-    """Return what is to be bought so that there are `wanted` shots, each as it stands now."""
-    runs = missing([(job.start, job.shots) for job in had if job.is_bought], wanted)
+def to_buy(had: Sequence[Had], wanted: int, bounds: Bounds = ANY) -> list[Had]:
+    """Return what is to be bought so that there are `wanted` shots, each as it stands now.
+
+    Args:
+        had: The jobs of the point.
+        wanted: In all.
+        bounds: Of one job.
+    """
+    runs = missing([(job.start, job.shots) for job in had if job.is_bought], wanted, bounds)
     free = {job.start: job.state for job in had if not job.is_bought}
     return [Had(start, n, free.get(start, JobState.CREATED)) for start, n in runs]
 
@@ -61,19 +68,38 @@ def done(had: Iterable[Had]) -> int:
     return sum(job.shots for job in had if job.state is JobState.COMPLETED)
 
 
+def states_left(had: Sequence[Had], wanted: int) -> set[JobState]:
+    """Return where the jobs stand that are to be bought so that there are `wanted` shots.
+
+    Whatever the target takes: also those are meant that will be cut otherwise than before.
+    """
+    runs = missing([(job.start, job.shots) for job in had if job.is_bought], wanted)
+    tried = [job for job in had if not job.is_bought and job.shots]
+    found: set[JobState] = set()
+    for start, number in runs:
+        there = [job for job in tried if start <= job.start < start + number]
+        found |= {job.state for job in there} or {JobState.CREATED}
+    return found
+
+
 def pieces_of(
-    jobs: Mapping[str, Sequence[Had]], states: Collection[JobState] | None = None
+    jobs: Mapping[str, Sequence[Had]],
+    targets: Mapping[str, Target],
+    states: Collection[JobState] | None = None,
 ) -> PiecesOf:
     """Return what says of a point which jobs a run would buy now.
 
     Args:
         jobs: Of the points that a run folder knows.
+        targets: Backend -> target; where one is missing, it takes any number of shots.
         states: Where these jobs stand; None: whether or not they were tried before.
     """
 
     def pieces(point: SweepPoint) -> Iterator[Piece]:
-        for job in to_buy(jobs.get(point.id, ()), point.shots):
+        target = targets.get(point.backend)
+        bounds = ANY if target is None else target.bounds
+        for job in to_buy(jobs.get(point.id, ()), point.shots, bounds):
             if states is None or job.state in states:
-                yield Piece(point.id, job.shots, job.start)
+                yield Piece(job_id(point.id, job.start), job.shots, job.start)
 
     return pieces

@@ -16,15 +16,17 @@ from enum import StrEnum
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from qbatch.job import IN_FLIGHT, JobState
+from qbatch.job import JobState
 from qbatch.manifest.models import Value
 from qbatch.manifest.paths import setting_axis
 from qbatch.notation import whole
 from qbatch.plan.identity import SweepPoint
-from qbatch.plan.pinning.had import Had, done, to_buy
+from qbatch.plan.pinning.had import Had, done, states_left
+from qbatch.purchase import AT_WORK
 
 if TYPE_CHECKING:
-    from qbatch.plan.points import Only, Plan
+    from qbatch.plan.plan import Plan
+    from qbatch.plan.points import Only
 
 #: Leaves in which a point may differ from another and still be called that one, changed.
 _NEAR = 2
@@ -84,11 +86,10 @@ class Stored:
 
     def why(self, wanted: int) -> Why:
         """Why it would run, or not, where so many shots are wanted."""
-        left = to_buy(self.jobs, wanted)
-        if not left:
+        states = states_left(self.jobs, wanted)
+        if not states:
             on_their_way = {job.state for job in self.jobs if job.is_bought} - {JobState.COMPLETED}
             return _OF_STATE[next((s for s in PRECEDENCE if s in on_their_way), JobState.COMPLETED)]
-        states = {job.state for job in left}
         state = next(state for state in PRECEDENCE if state in states)
         has_some = state is JobState.CREATED and any(job.is_bought for job in self.jobs)
         return Why.MORE if has_some else _OF_STATE[state]
@@ -165,7 +166,7 @@ _OF_STATE = {
     JobState.FAILED: Why.FAILED,
     JobState.CANCELLED: Why.CANCELLED,
     JobState.HELD: Why.HELD,
-    **dict.fromkeys(IN_FLIGHT - {JobState.HELD}, Why.IN_FLIGHT),
+    **dict.fromkeys(AT_WORK, Why.IN_FLIGHT),
 }
 
 

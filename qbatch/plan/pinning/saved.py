@@ -27,7 +27,7 @@ from qbatch.plan.pricing.summary import Kind, kind_of
 from qbatch.plan.select import select
 
 if TYPE_CHECKING:
-    from qbatch.plan.points import Plan
+    from qbatch.plan.plan import Plan
     from qbatch.providers import Price, Target
 
 FORMAT = 2
@@ -61,6 +61,12 @@ class SavedPlan:
     head: Mapping[str, Any]
     selection: str
     num_points: int
+
+    @property
+    def adds(self) -> tuple[int, Mapping[str, float]]:
+        """Jobs that it would have bought at backends that bill, and unit -> price, when saved."""
+        adds = self.head.get("offer") or {}
+        return int(adds.get("jobs", 0)), dict(adds.get("prices", {}))
 
     def pins(self) -> Iterator[Pin]:
         """Yield id, name and shots of every point, in run order."""
@@ -180,6 +186,7 @@ def save_plan(
     selection: str = "",
     targets: Mapping[str, Target] | None = None,
     drivers: Mapping[str, object] | None = None,
+    adds: tuple[int, Mapping[str, float]] = (0, {}),
 ) -> int:
     """Write a plan to a file, replacing it whole, and return how many points it has.
 
@@ -189,6 +196,7 @@ def save_plan(
         targets: Backend -> target; they and their prices are part of what was planned.
         drivers: As for `describe_targets`.
         selection: A ``-k`` expression; only the points it means are saved.
+        adds: What it would buy, as `Offer.adds`; whoever runs it agrees to so much.
 
     Raises:
         SelectionError: The selection cannot be read or means no point.
@@ -199,6 +207,7 @@ def save_plan(
         "qbatch-plan": FORMAT,
         "name": plan.manifest.name,
         "selection": selection,
+        "offer": {"jobs": adds[0], "prices": dict(adds[1])},
         "targets": describe_targets(plan, targets or {}, drivers or {}),
     }
     digest, number = hashlib.sha256(), 0

@@ -45,6 +45,11 @@ class Limit:
     amount: float
     backend: str | None = None
 
+    @property
+    def is_asked(self) -> bool:
+        """The person who runs it said so, now; a manifest may be a stranger's."""
+        return self.said_by == MAX_COST
+
 
 def parse_limits(texts: Iterable[str]) -> dict[str, float]:
     """Read ``--max-cost`` values: unit -> limit.
@@ -85,7 +90,7 @@ def check_units(limits: Sequence[Limit], targets: Mapping[str, Target], rates: R
     Raises:
         SelectionError: One does not.
     """
-    _check_max_cost([each for each in limits if each.said_by == MAX_COST], targets, rates)
+    _check_max_cost([each for each in limits if each.is_asked], targets, rates)
     for limit in limits:
         asked = [t for name, t in targets.items() if limit.backend in (None, name)]
         billed = {target.price.unit for target in asked if target.price.unit}
@@ -168,29 +173,47 @@ def planned(limit: Limit, plan: PlanSummary, rates: Rates) -> float:
     )
 
 
-def check_planned(limits: Iterable[Limit], plan: PlanSummary, rates: Rates) -> None:
-    """Refuse a plan that is known to cost more than ``--max-cost`` allows.
+def check_planned(
+    limits: Iterable[Limit], left: PlanSummary, rates: Rates, spent: Mapping[Limit, float]
+) -> None:
+    """Refuse what is known to go beyond a limit, before any of it is bought.
+
+    Args:
+        limits: Of what the run may cost in all.
+        left: What is left to buy of the plan.
+        rates: What is converted counts in the other unit.
+        spent: What counts against each limit already, in its unit.
 
     Raises:
-        ConsentError: It is.
+        ConsentError: It does.
     """
     for limit in limits:
-        price = planned(limit, plan, rates)
-        if limit.said_by == MAX_COST and price > limit.amount + SLACK:
+        price, before = planned(limit, left, rates), spent.get(limit, 0.0)
+        if price + before > limit.amount + SLACK:
+            after = f" after {before:g} {limit.unit} that count already" if before else ""
             raise ConsentError(
-                f"the plan costs {price:g} {limit.unit}, and {MAX_COST} allows "
+                f"the plan costs {price:g} {limit.unit}{after}, and {limit.said_by} allows "
                 f"{limit.amount:g} {limit.unit}; nothing was submitted"
             )
 
 
-def shortfalls(limits: Iterable[Limit], plan: PlanSummary, rates: Rates) -> list[str]:
-    """Say which limits a plan is known to go beyond, in sentences."""
-    return [
-        f"{limit.said_by} allows {limit.amount:g} {limit.unit}, and the plan costs "
-        f"{price:g} {limit.unit}: not all of it will be bought"
-        for limit in limits
-        if (price := planned(limit, plan, rates)) > limit.amount + SLACK
-    ]
+def shortfalls(
+    limits: Iterable[Limit],
+    left: PlanSummary,
+    rates: Rates,
+    spent: Mapping[Limit, float] | None = None,
+) -> list[str]:
+    """Say which limits a plan is known to go beyond, in sentences; see `check_planned`."""
+    told = []
+    for limit in limits:
+        price, before = planned(limit, left, rates), (spent or {}).get(limit, 0.0)
+        if price + before > limit.amount + SLACK:
+            after = f" beside {before:g} {limit.unit} that count already" if before else ""
+            told.append(
+                f"{limit.said_by} allows {limit.amount:g} {limit.unit}, and the plan costs "
+                f"{price:g} {limit.unit}{after}: not all of it will be bought"
+            )
+    return told
 
 
 def dump_limits(limits: Iterable[Limit], rates: Rates) -> str:

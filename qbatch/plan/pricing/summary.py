@@ -12,17 +12,19 @@ from math import ceil
 from typing import TYPE_CHECKING, Any
 
 from qbatch.manifest.paths import SettingValues
-from qbatch.plan.packing import Piece, PiecesOf, size_of
+from qbatch.plan.packing import PiecesOf, pack, size_of
 from qbatch.providers import Order, Price, Target
+from qbatch.shots import ANY, cut
 
 if TYPE_CHECKING:
+    from qbatch.plan.identity import SweepPoint
     from qbatch.plan.layout import Layout
-    from qbatch.plan.points import Only, Plan
+    from qbatch.plan.points import Only, Points
 
 #: Backend, circuit text's SHA-256, what is changed of the backend.
 Kind = tuple[str, str, SettingValues]
 
-#: Kind -> shots -> how many jobs
+#: Kind -> shots -> how many points, or jobs
 Histogram = dict[Kind, Counter[int]]
 
 
@@ -34,6 +36,7 @@ class BackendSummary:
         backend: Its name in the manifest.
         target: As resolved by the provider; "" when it was not asked.
         points: How many; of those that come to one content, the first.
+        jobs: How many; a point of more shots than the target takes at once is cut into several.
         shots: In all.
         composite_jobs: What is submitted; None when the target was not asked.
         price: In `unit`; None when the target was not asked.
@@ -47,6 +50,7 @@ class BackendSummary:
     backend: str
     target: str
     points: int
+    jobs: int
     shots: int
     composite_jobs: int | None
     price: float | None
@@ -65,13 +69,21 @@ class PlanSummary:
         points: How many.
         shots: In all.
         backends: The share of each backend that has points, in the manifest's order.
-        jobs: How many: places of the sweep that come to one content are bought once.
     """
 
     points: int
     shots: int
     backends: tuple[BackendSummary, ...]
-    jobs: int
+
+    @property
+    def jobs(self) -> int:
+        """How many jobs buy the points."""
+        return sum(each.jobs for each in self.backends)
+
+    @property
+    def shared(self) -> int:
+        """How many points come to the same content as one before, and are bought with it."""
+        return self.points - sum(each.points for each in self.backends)
 
     @property
     def composite_jobs(self) -> int | None:
@@ -115,7 +127,7 @@ class PlanSummary:
         }
 
 
-def priced(targets: Mapping[str, Target], plan: Plan) -> dict[str, Target]:
+def priced(targets: Mapping[str, Target], plan: Points) -> dict[str, Target]:
     """Return targets with the prices of the manifest's file where providers name none.
 
     Where a provider quotes each job, the file's price is what is expected until then.
@@ -158,48 +170,88 @@ def price_formula(price: Price) -> str:
 
 
 def summarise(
-    plan: Plan,
+    plan: Points,
     targets: Mapping[str, Target],
     only: Only | None,
     drivers: Mapping[str, object] | None = None,
     pieces_of: PiecesOf | None = None,
 ) -> PlanSummary:
     """Sum a plan up; see `Plan.summary`. Fast at any size, unless points are chosen one by one."""
-    histogram = _bought(plan, only, pieces_of) if pieces_of else count_shots(plan, only)
-    rows = tuple(_backends(plan, histogram, targets, only, drivers or {}, pieces_of))
-    jobs, shots = sum(row.points for row in rows), sum(row.shots for row in rows)
-    points = jobs if pieces_of else _num_points(plan, only, jobs)
-    return PlanSummary(points, shots, rows, jobs)
+    if pieces_of is None:
+        counted = count_shots(plan, only)
+        points = _points_of(counted)
+        jobs = _cut(counted, targets)
+    else:
+        points, jobs = _left(plan, only, pieces_of)
+    rows = tuple(_backends(plan, points, jobs, targets, only, drivers or {}, pieces_of))
+    bought, shots = points.total(), sum(row.shots for row in rows)
+    return PlanSummary(bought if pieces_of else _num_points(plan, only, bought), shots, rows)
 
 
-def _num_points(plan: Plan, only: Only | None, jobs: int) -> int:
-    """Count the places that are meant; each is a job's but for those that share one."""
+def _points_of(counted: Histogram) -> Counter[str]:
+    found: Counter[str] = Counter()
+    for (backend, *_), shots in counted.items():
+        found[backend] += shots.total()
+    return found
+
+
+def _cut(counted: Histogram, targets: Mapping[str, Target]) -> Histogram:
+    """Count the jobs that buy points of which there is nothing yet."""
+    found: Histogram = {}
+    for kind, shots in counted.items():
+        target = targets.get(kind[0])
+        bounds = ANY if target is None else target.bounds
+        jobs = found.setdefault(kind, Counter())
+        for number, points in shots.items():
+            for size, times in cut(number, bounds):
+                jobs[size] += times * points
+    return found
+
+
+def _left(plan: Points, only: Only | None, pieces_of: PiecesOf) -> tuple[Counter[str], Histogram]:
+    """Count by backend the points of which something is to be bought, and the jobs that do."""
+    points: Counter[str] = Counter()
+    jobs: Histogram = {}
+    for point in plan.bought(only):
+        if pieces := [*pieces_of(point)]:
+            points[point.backend] += 1
+            counted = jobs.setdefault(_kind_of_point(plan, point), Counter())
+            counted.update(piece.shots for piece in pieces)
+    return points, jobs
+
+
+def _kind_of_point(plan: Points, point: SweepPoint) -> Kind:
+    order = plan.order_of(point)
+    return point.backend, order.circuit.sha256, order.settings
+
+
+def _num_points(plan: Points, only: Only | None, bought: int) -> int:
+    """Count the places that are meant; each is bought but for those that share a content."""
     if not plan.shared:
-        return jobs
+        return bought
     return plan.num_points if only is None else sum(map(only, plan.points()))
 
 
-def count_shots(plan: Plan, only: Only | None = None) -> Histogram:
-    """Count jobs by kind and shots; by arithmetic where that is possible."""
+def count_shots(plan: Points, only: Only | None = None) -> Histogram:
+    """Count points by kind and shots; by arithmetic where that is possible.
+
+    Of those that come to one content the first counts alone.
+    """
     if plan.shared:
-        return _bought(plan, only, None)
+        return _bought(plan, only)
     if only is None and not any(grid.samples for grid in plan.grids):
         return _counted(plan)
     return _walked(plan, only)
 
 
-def _bought(plan: Plan, only: Only | None, pieces_of: PiecesOf | None) -> Histogram:
+def _bought(plan: Points, only: Only | None) -> Histogram:
     found: Histogram = {}
     for point in plan.bought(only):
-        pieces = pieces_of(point) if pieces_of else (Piece(point.id, point.shots),)
-        for piece in pieces:
-            order = plan.order_of(point)
-            kind = point.backend, order.circuit.sha256, order.settings
-            found.setdefault(kind, Counter())[piece.shots] += 1
+        found.setdefault(_kind_of_point(plan, point), Counter())[point.shots] += 1
     return found
 
 
-def _counted(plan: Plan) -> Histogram:
+def _counted(plan: Points) -> Histogram:
     names = plan.variant_names | {"shots"}
     found: Histogram = {}
     for grid in plan.grids:
@@ -212,7 +264,7 @@ def _counted(plan: Plan) -> Histogram:
     return found
 
 
-def _walked(plan: Plan, only: Only | None) -> Histogram:
+def _walked(plan: Points, only: Only | None) -> Histogram:
     found: Histogram = {}
     for layout, index in plan.rows():
         if only is None or only(layout.point_at(index)):
@@ -226,32 +278,35 @@ def kind_of(layout: Layout) -> Kind:
 
 
 def _backends(
-    plan: Plan,
-    histogram: Histogram,
+    plan: Points,
+    points: Counter[str],
+    counted: Histogram,
     targets: Mapping[str, Target],
     only: Only | None,
     drivers: Mapping[str, object],
     pieces_of: PiecesOf | None,
 ) -> Iterator[BackendSummary]:
     for name in plan.manifest.backends:
-        parts = {key: shots for key, shots in histogram.items() if key[0] == name}
+        parts = {key: shots for key, shots in counted.items() if key[0] == name}
         shots = sum(parts.values(), Counter[int]())
         if not shots:
             continue
-        points, total = shots.total(), sum(n * count for n, count in shots.items())
+        jobs, total = shots.total(), sum(n * count for n, count in shots.items())
+        numbers = points[name], jobs, total
         target = targets.get(name)
         if target is None:
-            yield BackendSummary(name, "", points, total, None, None, "", "", "", "", None)
+            yield BackendSummary(name, "", *numbers, None, None, "", "", "", "", None)
             continue
         composites = _composites(plan, name, target, parts, only, pieces_of)
-        jobs = sum(target.price.of_job(n) * count for n, count in shots.items())
+        price = sum(target.price.of_job(n) * count for n, count in shots.items())
         yield BackendSummary(
             backend=name,
             target=target.name,
-            points=points,
+            points=points[name],
+            jobs=jobs,
             shots=total,
             composite_jobs=composites,
-            price=jobs + target.price.per_composite * composites,
+            price=price + target.price.per_composite * composites,
             unit=target.price.unit,
             formula=price_formula(target.price),
             source=target.price.source,
@@ -261,7 +316,7 @@ def _backends(
 
 
 def _composites(
-    plan: Plan,
+    plan: Points,
     name: str,
     target: Target,
     parts: Histogram,
@@ -270,16 +325,18 @@ def _composites(
 ) -> int:
     """Count composite jobs: by arithmetic where only the number of jobs limits them."""
     if target.max_bytes is not None and not _surely_fits(plan, name, target):
-        return sum(1 for _ in plan.composites({name: target}, only, pieces_of=pieces_of))
+        return sum(1 for _ in pack(plan, {name: target}, only, pieces_of))
     ours = plan.manifest.backends[name].limits.jobs
     most = min(target.max_jobs, ours or target.max_jobs)
     packed: Counter[object] = Counter()
-    for (_, sha256, settings), shots in parts.items():
-        packed[settings, sha256 if target.pack_by == "circuit" else ""] += shots.total()
+    for (_, sha256, settings), counted in parts.items():
+        part = sha256 if target.pack_by == "circuit" else ""
+        for shots, count in counted.items():
+            packed[settings, part, shots if target.one_number_of_shots else 0] += count
     return sum(ceil(count / most) for count in packed.values())
 
 
-def _surely_fits(plan: Plan, name: str, target: Target) -> bool:
+def _surely_fits(plan: Points, name: str, target: Target) -> bool:
     """Tell whether even a full composite job of the largest circuit is small enough."""
     largest = max(
         (
@@ -296,7 +353,7 @@ def _surely_fits(plan: Plan, name: str, target: Target) -> bool:
 
 
 def _seconds(
-    plan: Plan, name: str, target: Target, parts: Histogram, driver: object
+    plan: Points, name: str, target: Target, parts: Histogram, driver: object
 ) -> float | None:
     """Estimate by the target's own figures, or order by order where the driver can tell."""
     shots = sum(parts.values(), Counter[int]())

@@ -62,6 +62,7 @@ from qbatch.providers import (
     Taken,
     Target,
 )
+from qbatch.providers.ibm_direct_access.jobs import Jobs
 from qbatch.providers.ibm_direct_access.options import Options
 from qbatch.providers.ibm_direct_access.replies import (
     USUAL_REP_DELAY_S,
@@ -77,7 +78,6 @@ from qbatch.providers.ibm_direct_access.replies import (
     read_reason,
     read_target,
     read_usage_s,
-    redacted,
 )
 from qbatch.providers.ibm_direct_access.storage import (
     STORE_VARIABLES,
@@ -97,7 +97,7 @@ from qbatch.providers.kit.credentials import (
 from qbatch.providers.kit.permission import Vendor
 from qbatch.providers.kit.proofs import Proofs, refusal
 from qbatch.providers.kit.targets import no_target
-from qbatch.providers.kit.untrusted import amount, identifier, record, said, whole, word
+from qbatch.providers.kit.untrusted import amount, identifier, record, redacted, said, whole, word
 from qbatch.providers.kit.wire import Reply, open_wire
 
 IAM_URL = "https://iam.cloud.ibm.com"
@@ -504,6 +504,10 @@ class IbmDirectAccess:
 
     async def aclose(self) -> None:
         await self._wire.aclose()
+
+    def jobs_at_cloud(self) -> Jobs:
+        """Return the jobs of the user, whoever made them."""
+        return Jobs(self._send)
 
     # -- machines -------------------------------------------------------------------------------
 

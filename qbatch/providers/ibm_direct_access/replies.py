@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from qbatch.errors import Misspoke
 from qbatch.providers import Cancelled, Done, Failed, Order, Price, Running, Target, Words
-from qbatch.providers.kit.untrusted import amount, record, records, redact, said, whole, word
+from qbatch.providers.kit.untrusted import amount, record, records, said, whole, word
 from qbatch.providers.kit.wire import Reply
 from qbatch.result import Counts
 
@@ -177,15 +177,6 @@ def read_array(item: Any) -> Bits:
         raise Misspoke(f"ibm-direct-access: an array that cannot be read ({error})") from error
 
 
-def redacted(value: Any) -> Any:
-    """Return JSON without the queries of any URLs in it: signatures stand there."""
-    if isinstance(value, dict):
-        return {key: redacted(one) for key, one in value.items()}
-    if isinstance(value, list):
-        return [redacted(one) for one in value]
-    return redact(value) if isinstance(value, str) else value
-
-
 def read_error(reply: Reply) -> str:
     """Return an error body's words, of the service or of IAM; "" for any other body."""
     if reply.is_success:
@@ -261,6 +252,7 @@ def read_target(
         name=str(machine["name"]),
         num_qubits=whole(configuration.get("n_qubits")),
         max_shots=whole(configuration.get("max_shots")),
+        one_number_of_shots=True,
         max_jobs=MOST_PROGRAMS,
         max_bytes=MOST_INPUT_BYTES,
         job_bytes=64,

@@ -9,8 +9,12 @@ from typing import TypeVar
 import trio
 
 from qbatch.errors import ProviderError
+from qbatch.providers.kit.wire import Reply
 
 T = TypeVar("T")
+
+#: One request of a driver's, with its credential: method, path or URL, and what goes with it.
+Send = Callable[..., Awaitable[Reply]]
 
 
 async def ask_all(

@@ -129,6 +129,15 @@ def redact(text: str) -> str:
     return _SIGNATURE.sub(r"\1…", text) if "=" in text else text
 
 
+def redacted(value: Any) -> Any:
+    """Return JSON without the queries of any URLs in it: signatures stand there."""
+    if isinstance(value, dict):
+        return {key: redacted(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [redacted(one) for one in value]
+    return redact(value) if isinstance(value, str) else value
+
+
 def said(value: Any, most: int = MOST_WORDS) -> str:
     """Return a cloud's own words, fit to be shown and kept; "" where there are none.
 

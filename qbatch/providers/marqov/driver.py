@@ -71,6 +71,7 @@ from qbatch.providers.kit.targets import no_target
 from qbatch.providers.kit.untrusted import amount, is_word, record, word
 from qbatch.providers.kit.wire import Reply, open_wire
 from qbatch.providers.marqov import native
+from qbatch.providers.marqov.jobs import Jobs
 from qbatch.providers.marqov.options import MOST_INLINE, Options
 from qbatch.providers.marqov.replies import (
     NOT_BOUGHT,
@@ -432,6 +433,10 @@ class Marqov:
 
     async def aclose(self) -> None:
         await self._wire.aclose()
+
+    def jobs_at_cloud(self) -> Jobs:
+        """Return the jobs of the key's team."""
+        return Jobs(self._send, self._url, f"{self._base}/jobs")
 
     # -- the catalogue --------------------------------------------------------------------------
 

@@ -82,6 +82,7 @@ from qbatch.providers.open_quantum.account import (
     URL_VARIABLES,
     read_account,
 )
+from qbatch.providers.open_quantum.jobs import Jobs
 from qbatch.providers.open_quantum.options import ANY_SUBCATEGORY, Options
 from qbatch.providers.open_quantum.platform import Platform
 from qbatch.providers.open_quantum.replies import (
@@ -469,8 +470,8 @@ class OpenQuantum:
 
     async def release(self, batch: Batch) -> Mapping[str, float]:
         """Ask what a job cost that ended without a word on it; else there is nothing to do."""
-        job_id = self._job_id(batch)
-        if job_id not in self._uncharged:
+        job_id = next(iter(batch.provider_job_ids), None)
+        if job_id is None or job_id not in self._uncharged:
             return {}
         self._uncharged.discard(job_id)
         async with aclosing(self._rows(batch)) as rows:
@@ -482,6 +483,10 @@ class OpenQuantum:
 
     async def aclose(self) -> None:
         await self._platform.wire.aclose()
+
+    def jobs_at_cloud(self) -> Jobs:
+        """Return the jobs of the organization, whoever made them."""
+        return Jobs(self._platform, WORDS)
 
     # -- jobs -----------------------------------------------------------------------------------
 

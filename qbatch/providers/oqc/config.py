@@ -44,7 +44,7 @@ def encode_config(shots: int, options: Options) -> str:
         "driven_reset": options.driven_reset,
         "enable_debug_info": False,
     }
-    config |= {**options.config, "repeats": shots}
+    config |= {**options.config.sent, "repeats": shots}
     if options.external:
         config |= {"noise": options.noise, "bond_dimension": options.bond_dimension}
         config["noise_model"] = options.noise_model and dict(options.noise_model)

@@ -18,6 +18,13 @@ The protocol, as its official client speaks it:
   twice the server's 30 s read time-out apart, was not, and the *same id* is sent again; 404 is for
   the person to look into.
 
+* Two labels of a person's go with a task: ``tag`` stands at the end of ours, by which a copy of the
+  run folder finds it, and ``hybrid_marker`` alone. A backend without a target runs on
+  ``OQC_DEVICE``, or on the account's only active QPU.
+* Of the formats of results only counts are documented, so nothing else is asked for.
+* A task's ``execute_time`` is what is billed: one that failed or was cancelled and whose record has
+  it as null cost nothing.
+
 Not verified against the live service: that an allocated id answers CREATED until it is submitted;
 whether one id submitted twice runs twice; the currency of ``price_per_shot`` (shown as "usd");
 what 429 carries. Where two readings were possible the careful one is taken.
@@ -29,11 +36,10 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from math import inf
 from typing import Any
 
 from qbatch.circuit import program_text
-from qbatch.errors import CredentialsError, Misspoke, Refused, TooLarge
+from qbatch.errors import Misspoke, Refused, TooLarge
 from qbatch.manifest.models import Backend
 from qbatch.providers import (
     ENDS,
@@ -47,48 +53,40 @@ from qbatch.providers import (
     Missing,
     Order,
     Prepared,
-    Price,
-    Running,
     Strange,
     Surroundings,
     Taken,
     Target,
     Unclear,
-    Words,
 )
-from qbatch.providers.kit.accounts import named, owner
 from qbatch.providers.kit.asking import ask_all
-from qbatch.providers.kit.bearer import Bearer
-from qbatch.providers.kit.credentials import Secret, find_address, read_environment, read_pointer
-from qbatch.providers.kit.permission import Vendor
 from qbatch.providers.kit.proofs import Proofs, refusal
 from qbatch.providers.kit.targets import no_target
 from qbatch.providers.kit.untrusted import (
-    decode,
     identifier,
-    is_word,
-    number,
-    record,
     records,
-    said,
-    whole,
     word,
 )
-from qbatch.providers.kit.wire import Reply, open_wire
+from qbatch.providers.kit.wire import Reply
 from qbatch.providers.oqc.config import encode_config
+from qbatch.providers.oqc.jobs import Jobs
 from qbatch.providers.oqc.options import Options
+from qbatch.providers.oqc.replies import (
+    MAX_BYTES,
+    WORDS,
+    expect,
+    read_error,
+    read_facts,
+    read_price,
+    read_target,
+    task_error,
+    url_of,
+)
 from qbatch.providers.oqc.results import read_results
+from qbatch.providers.oqc.service import TARGET_VARIABLE, VENDOR, Service
 
-BASE_URL = "https://cloud.oqc.app"
-URL_VARIABLES = ("QBATCH_OQC_URL", "OQC_URL")
-TOKEN_VARIABLES = ("OQC_AUTHENTICATION_TOKEN", "OQC_AUTH_TOKEN", "OQC_TOKEN")
-VENDOR = Vendor(("oqc.app",), URL_VARIABLES, (*TOKEN_VARIABLES, "OQC_PASSWORD"))
+__all__ = ["VENDOR", "Oqc", "open_driver"]
 
-#: Body of one submission, bytes; the service refuses 131,072 and its own client cuts here.
-MAX_BYTES = 100_000
-
-#: Of which a task takes about this much beside its program: configuration, ids, tag.
-JOB_BYTES = 1_500
 
 #: Of the tasks that have not ended, so many of the oldest, and of the others, are asked about.
 OLDEST, OTHERS = 4, 2
@@ -98,26 +96,6 @@ SETTLE_S = 60.0
 
 #: Errors of ``tasks/submit`` that prove that nothing was taken: none is needed, its ids tell.
 NOT_BOUGHT: Proofs = {}
-
-#: OQC's word -> ours. A word not here is never taken for an end.
-WORDS: Words = {
-    "created": Taken,
-    "submitted": Taken,
-    "queued": Taken,
-    "running": Running,
-    "in_progress": Running,
-    "completed": Done,
-    "succeeded": Done,
-    "done": Done,
-    "failed": Failed,
-    "error": Failed,
-    "expired": Failed,
-    "cancelled": Cancelled,
-    "canceled": Cancelled,
-}
-
-#: How long a token lives that was made by e-mail and password, seconds.
-LOGIN_LIFE_S = 86_400.0
 
 #: As long as any task id.
 _PLACEHOLDER = "00000000-0000-4000-8000-000000000000"
@@ -130,14 +108,11 @@ class Oqc:
 
     def __init__(self, name: str, backend: Backend, surroundings: Surroundings) -> None:
         self.name = name
-        self._wanted = backend.target
+        self._is_usual = backend.target is None and TARGET_VARIABLE in surroundings.environ
+        self._wanted = backend.target or surroundings.environ.get(TARGET_VARIABLE)
         self._options = Options.model_validate(dict(backend.options))
-        self._environ = surroundings.environ
         self._run_id = surroundings.run_id
-        self._pointer = backend.credentials
-        self._base = base_url(backend.url, self._environ)
-        self._wire = open_wire("oqc", surroundings)
-        self._bearer = Bearer(self._log_in)
+        self._service = Service(backend.url, backend.credentials, surroundings)
         self._qpu: Mapping[str, Any] | None = None
         #: Finished records seen by `poll`, until `fetch` takes them.
         self._finished: dict[str, Reply] = {}
@@ -154,32 +129,27 @@ class Oqc:
             Refused: No such QPU (with the nearest ids), or the token is not taken.
         """
         self._qpu = await self._find_qpu()
-        facts: dict[str, Any] = {"record": {k: v for k, v in self._qpu.items() if k != "url"}}
-        window_at = await self._next_window(self._qpu)
-        facts["calibration"] = await self._calibration(self._qpu)
-        facts["status"] = await self._told(self._qpu, "monitoring/statuses", {})
-        return _target(self._qpu, window_at, facts)
+        window_at = await self._service.next_window(self._qpu)
+        facts = read_facts(self._qpu)
+        facts["calibration"] = await self._service.calibration(self._qpu)
+        facts["status"] = await self._service.status(self._qpu)
+        return read_target(self._qpu, window_at, facts)
 
     async def list_targets(self) -> Sequence[Target]:
-        """List the QPUs of the account, each with its next window."""
+        """List the QPUs of the account, each with its features, next window and status."""
 
         async def ask(qpu: Mapping[str, Any]) -> Target:
+            facts = read_facts(qpu)
+            facts["status"] = await self._service.status(qpu)
             try:
-                return _target(qpu, await self._next_window(qpu), {})
+                return read_target(qpu, await self._service.next_window(qpu), facts)
             except (Refused, Misspoke):
-                return _target(qpu, None, {})
+                return read_target(qpu, None, facts)
 
-        found, failures = await ask_all([partial(ask, qpu) for qpu in await self.qpus()])
+        found, failures = await ask_all([partial(ask, qpu) for qpu in await self._service.qpus()])
         if failures:
             raise failures[0]
         return found
-
-    async def _next_window(self, qpu: Mapping[str, Any]) -> str | None:
-        if _features(qpu.get("feature_set")).get("always_on"):
-            return None
-        reply = await self._send("GET", f"{_url_of(qpu)}/windows/next")
-        _expect(reply)
-        return _window(reply)
 
     def credential_source(self) -> str:
         """Say where the credential comes from.
@@ -187,18 +157,14 @@ class Oqc:
         Raises:
             CredentialsError: There is none.
         """
-        if self._by_password():
-            return "env:OQC_EMAIL and env:OQC_PASSWORD"
-        return self._given_token().source
+        return self._service.credential_source()
 
     def base_urls(self) -> Sequence[str]:
-        return (self._base,)
+        return (self._service.base,)
 
     def account(self) -> str:
         """Name the user, as far as the credential tells."""
-        if self._by_password():
-            return named(self._base, f"user {self._environ['OQC_EMAIL']}")
-        return named(self._base, owner(self._given_token(), self._run_id))
+        return self._service.account()
 
     def check(self, order: Order, target: Target) -> str | None:
         facts = order.circuit.facts
@@ -238,24 +204,29 @@ class Oqc:
         return Intent(key=memo["task_ids"][0], body=body)
 
     def _body(self, batch: Batch, qpu_id: str, task_ids: Sequence[str]) -> bytes:
-        external = self._options.external
+        options = self._options
+        labels = {"hybrid_marker": options.hybrid_marker, "external_config": options.external}
+        more = {key: value for key, value in labels.items() if value}
+        end = f"/{options.tag}" if options.tag else ""
         tasks = [
             {
                 "program": program_text(order.circuit, order.parameters, "2.0", register="c"),
                 "qpu_id": qpu_id,
                 "config": encode_config(order.shots, self._options),
-                "tag": f"{self._tag(batch)}/{order.id[:12]}",
+                "tag": f"{self._tag(batch)}/{order.id[:12]}{end}",
                 "task_id": task_id,
-                **({"external_config": external} if external else {}),
+                **more,
             }
             for order, task_id in zip(batch.orders, task_ids, strict=True)
         ]
         return json.dumps({"tasks": tasks}, separators=(",", ":")).encode()
 
     async def submit(self, batch: Batch, intent: Intent) -> Sequence[Answer]:
-        reply = await self._send("POST", await self._url("tasks/submit"), content=intent.body)
+        reply = await self._service.send(
+            "POST", await self._url("tasks/submit"), content=intent.body
+        )
         if reply.status != 200:  # whatever it says, its tasks tell whether they were taken
-            raise refusal(reply, "", _words(reply), NOT_BOUGHT)
+            raise refusal(reply, "", read_error(reply), NOT_BOUGHT)
         return [
             Taken(order.id, "SUBMITTED", task_id)
             for order, task_id in zip(batch.orders, self._task_ids(batch), strict=True)
@@ -267,14 +238,14 @@ class Oqc:
         return [await self._locate_task(order, task_id) for order, task_id in pairs]
 
     async def _locate_task(self, order: Order, task_id: str) -> Answer:
-        reply = await self._send("GET", await self._url(f"tasks/{task_id}/status"))
+        reply = await self._service.send("GET", await self._url(f"tasks/{task_id}/status"))
         if reply.status == 404:
             return Unclear(
                 order.id,
                 error=f"OQC does not know its own task id {task_id}; look for it in the task list, "
                 "or ask OQC whether it was billed",
             )
-        _expect(reply)
+        expect(reply)
         status = word(reply.object().get("status"))
         if not status:
             raise Misspoke(f"oqc: task {task_id}: no status in {reply.excerpt()}")
@@ -288,13 +259,14 @@ class Oqc:
 
     async def recall(self, batch: Batch) -> Sequence[Answer]:
         """Look through the list of tasks for our tags; there may be no such list, or no tags."""
-        reply = await self._send("GET", await self._url("tasks"))
+        reply = await self._service.send("GET", await self._url("tasks"))
         rows = records(reply.json()) if reply.status == 200 else ()
         found: dict[str, Answer] = {}
         for order in batch.orders:
             sent = re.compile(
                 rf"qbatch/{re.escape(self._run_id)}/[0-9a-f]+"
-                rf"\.{batch.composite.generation}/{order.id[:12]}"
+                rf"\.{batch.composite.generation}/{order.id[:12]}(/.*)?",
+                re.DOTALL,
             )
             for row in rows:
                 task_id = word(row.get("id"))
@@ -338,11 +310,11 @@ class Oqc:
             at += size
 
     async def _news(self, order: Order, task_id: str) -> Answer:
-        reply = await self._send("GET", await self._url(f"tasks/{task_id}/all_info"))
+        reply = await self._service.send("GET", await self._url(f"tasks/{task_id}/all_info"))
         if reply.status == 404:
             error = f"OQC does not have task {task_id}, or not any more"
             return Missing(order.id, "404 not found", task_id, error=error, settle_s=SETTLE_S)
-        _expect(reply)
+        expect(reply)
         task = reply.object()
         status = word(task.get("status"))
         kind = WORDS.get(status.lower(), Strange)
@@ -350,11 +322,17 @@ class Oqc:
             self._finished[task_id] = reply
         if kind in ENDS:
             self._ended.add(task_id)
-        error = _task_error(task) if kind is Failed else ""
+        error = task_error(task) if kind is Failed else ""
         if status.upper() == "EXPIRED":
             error = f"EXPIRED: {error}"
         raw = reply.kept if kind is Failed else b""
-        return kind(order.id, status, task_id, error=error, raw=raw)
+        cost = 0.0 if kind in (Failed, Cancelled) and await self._never_ran(task) else None
+        return kind(order.id, status, task_id, error=error, raw=raw, cost=cost)
+
+    async def _never_ran(self, task: Mapping[str, Any]) -> bool:
+        """Whether the record of a task that has ended says that it has no billable time."""
+        is_told = "execute_time" in task and task["execute_time"] is None
+        return is_told and not read_price(await self._known_qpu()).is_free
 
     async def fetch(self, batch: Batch, job_ids: Sequence[str]) -> Sequence[Fetched]:
         """Download results; one that lags behind its completed task is left out."""
@@ -369,8 +347,8 @@ class Oqc:
     async def _result(self, order: Order, task_id: str) -> Fetched | None:
         reply = self._finished.pop(task_id, None)
         if reply is None:
-            reply = await self._send("GET", await self._url(f"tasks/{task_id}/all_info"))
-            _expect(reply)
+            reply = await self._service.send("GET", await self._url(f"tasks/{task_id}/all_info"))
+            expect(reply)
         task = reply.object()
         if task.get("results") is None:
             return None
@@ -394,29 +372,26 @@ class Oqc:
         return {}
 
     async def aclose(self) -> None:
-        await self._wire.aclose()
+        await self._service.wire.aclose()
+
+    def jobs_at_cloud(self) -> Jobs:
+        """Return the tasks of the account."""
+        return Jobs(self._service)
 
     # -- QPUs -----------------------------------------------------------------------------------
 
-    async def qpus(self) -> Sequence[Mapping[str, Any]]:
-        """List the QPU records of the account."""
-        reply = await self._send("GET", f"{self._base}/admin/qpu", params={"per_page": 1000})
-        _expect(reply)
-        items = reply.object().get("items")
-        if not isinstance(items, list) or not all(is_word(record(i).get("id")) for i in items):
-            raise Misspoke(f"oqc: the QPU list has no items with ids: {reply.excerpt()}")
-        return items
-
     async def _find_qpu(self) -> Mapping[str, Any]:
-        qpus = await self.qpus()
+        qpus = await self._service.qpus()
         for qpu in qpus:
             if self._wanted in (qpu["id"], qpu.get("name")):
                 return qpu
-        if self._wanted is None and len(qpus) == 1:
-            return qpus[0]
+        active = [qpu for qpu in qpus if qpu.get("active") is True]
+        if not self._wanted and len(active) == 1:
+            return active[0]
         ids = [str(qpu["id"]) for qpu in qpus]
         none = "(the account has none)"
-        raise no_target("oqc", self._wanted, ids, noun="QPU of this account", none=none)
+        noun = "QPU of this account" + (f" ({TARGET_VARIABLE})" if self._is_usual else "")
+        raise no_target("oqc", self._wanted, ids, noun=noun, none=none)
 
     async def _known_qpu(self) -> Mapping[str, Any]:
         if self._qpu is None:
@@ -424,7 +399,7 @@ class Oqc:
         return self._qpu
 
     async def _url(self, path: str) -> str:
-        return f"{_url_of(await self._known_qpu())}/{path}"
+        return f"{url_of(await self._known_qpu())}/{path}"
 
     async def calibrations(self, date: str | None = None) -> Mapping[str, Any]:
         """Read the calibration of every QPU of the account, as the service tells it.
@@ -435,22 +410,10 @@ class Oqc:
         Returns:
             QPU id -> JSON, or ``{"unavailable": why}``: a simulator has none.
         """
-        return {str(qpu["id"]): await self._calibration(qpu, date) for qpu in await self.qpus()}
-
-    async def _calibration(self, qpu: Mapping[str, Any], date: str | None = None) -> Any:
-        params = {"qpu_id": str(qpu["id"])} | ({} if date is None else {"date": date})
-        return await self._told(qpu, "monitoring/calibrations", params)
-
-    async def _told(self, qpu: Mapping[str, Any], path: str, params: Mapping[str, str]) -> Any:
-        """Ask for what a QPU may not have."""
-        try:
-            reply = await self._send("GET", f"{_url_of(qpu)}/{path}", params=params)
-            _expect(reply)
-            return reply.json()
-        except CredentialsError:
-            raise
-        except (Refused, Misspoke) as error:
-            return {"unavailable": str(error)}
+        return {
+            str(qpu["id"]): await self._service.calibration(qpu, date)
+            for qpu in await self._service.qpus()
+        }
 
     # -- requests -------------------------------------------------------------------------------
 
@@ -465,130 +428,11 @@ class Oqc:
         return [mine or theirs for mine, theirs in zip(known, allocated, strict=True)]
 
     async def _ask(self, method: str, path: str, **request: Any) -> Reply:
-        reply = await self._send(method, await self._url(path), **request)
-        _expect(reply)
+        reply = await self._service.send(method, await self._url(path), **request)
+        expect(reply)
         return reply
-
-    async def _send(self, method: str, url: str, **request: Any) -> Reply:
-        headers = {"content-type": "application/json"} if "content" in request else {}
-
-        async def send_as(token: Secret) -> Reply:
-            known = {"authentication-token": self._wire.reveal(token)}
-            return await self._wire.send(method, url, headers=headers | known, **request)
-
-        return await self._bearer.send(send_as)
-
-    def _by_password(self) -> bool:
-        """Tell whether e-mail and password are what we have."""
-        if self._pointer is not None or any(self._environ.get(name) for name in TOKEN_VARIABLES):
-            return False
-        return all(self._environ.get(name) for name in ("OQC_EMAIL", "OQC_PASSWORD"))
-
-    def _given_token(self) -> Secret:
-        if self._pointer is not None:
-            return read_pointer(self._pointer, self._environ)
-        return read_environment(TOKEN_VARIABLES, self._environ)
-
-    async def _log_in(self) -> tuple[Secret, float]:
-        if not self._by_password():
-            return self._given_token(), inf
-        email, password = self._environ["OQC_EMAIL"], Secret(self._environ["OQC_PASSWORD"], "env")
-        await self._wire.send("POST", f"{self._base}/admin/logout", json={})
-        reply = await self._wire.send(
-            "POST",
-            f"{self._base}/admin/login",
-            params={"include_auth_token": "true"},
-            json={"email": email, "password": self._wire.reveal(password)},
-            is_secret=True,
-        )
-        if reply.status != 200:
-            raise CredentialsError(f"oqc: OQC_EMAIL and OQC_PASSWORD are refused ({reply.status})")
-        user = record(record(reply.object().get("response")).get("user"))
-        token = user.get("authentication_token")
-        if not isinstance(token, str) or not token:
-            raise Misspoke("oqc: POST /admin/login: the reply holds no token")
-        return Secret(token, "env:OQC_EMAIL"), LOGIN_LIFE_S
 
 
 def open_driver(backend: Backend, *, name: str, surroundings: Surroundings) -> Oqc:
     """Make the driver of an ``oqc`` backend."""
     return Oqc(name, backend, surroundings)
-
-
-def base_url(url: str | None, environ: Mapping[str, str]) -> str:
-    """Return where the API is: the manifest's word, the environment's, or the cloud's own."""
-    return find_address(url, URL_VARIABLES, environ, BASE_URL)
-
-
-def _expect(reply: Reply) -> None:
-    """Raise unless the reply is OQC's only success, 200."""
-    if reply.status != 200:
-        raise reply.failure(_words(reply))
-
-
-def _words(reply: Reply) -> str:
-    try:
-        return said(record(reply.object().get("response")).get("errors"))
-    except Misspoke:
-        return ""
-
-
-def _task_error(task: Mapping[str, Any]) -> str:
-    error = record(task.get("task_error"))
-    if not error:
-        return "no reason given"
-    told, code = said(error.get("error_message")), said(error.get("error_code"))
-    return f"{told or 'no reason given'} (code {code or '?'})"
-
-
-def _features(value: Any) -> Mapping[str, Any]:
-    """Read a feature set: JSON text inside a string, or an object."""
-    if isinstance(value, str):
-        try:
-            value = decode(value)
-        except ValueError:
-            return {}
-    return record(value)
-
-
-def _target(qpu: Mapping[str, Any], window_at: str | None, facts: Mapping[str, Any]) -> Target:
-    features = _features(qpu.get("feature_set"))
-    return Target(
-        name=str(qpu["id"]),
-        num_qubits=whole(features.get("qubit_count")),
-        max_shots=whole(features.get("Maximum Shots")),
-        max_jobs=1_000,
-        max_bytes=MAX_BYTES,
-        in_flight=256,
-        poll_s=(0.2, 10.0),
-        price=_price(qpu),
-        online=bool(qpu.get("active")),
-        next_window_at=window_at,
-        facts=facts,
-    )
-
-
-def _url_of(qpu: Mapping[str, Any]) -> str:
-    url = qpu.get("url")
-    if not isinstance(url, str) or not url.startswith(("http://", "https://")):
-        raise Misspoke(f"oqc: QPU {qpu['id']} has no url")
-    return url.rstrip("/")
-
-
-def _window(reply: Reply) -> str | None:
-    """Read when the QPU next takes tasks; None: always, or not announced."""
-    window = record(record(reply.json()).get("next_window"))
-    return word(window.get("starting") or window.get("start_time")) or None
-
-
-def _price(qpu: Mapping[str, Any]) -> Price:
-    """Read the price; one that cannot be understood is no price of 0."""
-    told = {key: qpu.get(key) or 0 for key in ("price_per_shot", "price_per_task")}
-    prices = {key: number(value) for key, value in told.items()}
-    for key, price in prices.items():
-        if price is None or price < 0:
-            raise Misspoke(f"oqc: QPU {qpu['id']}: {key} is no price: {told[key]!r:.80}")
-    per_shot, per_job = (price or 0.0 for price in prices.values())
-    if not (per_shot or per_job):
-        return Price()
-    return Price(unit="usd", per_job=per_job, per_shot=per_shot, source="GET /admin/qpu")

@@ -5,13 +5,55 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from qbatch.manifest.fields import Whole
 
+#: Bits of ``transforms``: counts in place of shots, and arrays squashed to one bit each.
+_BINARY_COUNT, _SQUASH = 1, 4
+
+NOT_COUNTS = (
+    "asks for something else than counts, whose form OQC does not document: it would be paid for, "
+    "and could not be read; leave it out, and counts are asked for"
+)
+
+
+class Configuration(BaseModel):
+    """Further keys of the compiler configuration.
+
+    Attributes:
+        results_format: As OQC's client writes it; only where it asks for counts.
+    """
+
+    model_config = ConfigDict(extra="allow", frozen=True, strict=True)
+
+    results_format: Any = None
+
+    @field_validator("results_format")
+    @classmethod
+    def check_format(cls, value: Any) -> Any:
+        """See that counts are asked for."""
+        if not asks_for_counts(value):
+            raise ValueError(f"{str(value)[:60]!r} {NOT_COUNTS}")
+        return value
+
+    @property
+    def sent(self) -> dict[str, Any]:
+        """The keys that are written, as they are."""
+        return self.model_dump(exclude_unset=True)
+
+
+def asks_for_counts(results_format: Any) -> bool:
+    """Tell whether a ``results_format``, in OQC's tagged JSON, makes the service return counts."""
+    found = results_format
+    for key in ("$data", "transforms", "$value"):
+        found = found.get(key) if isinstance(found, Mapping) else None
+    is_flag = isinstance(found, int) and not isinstance(found, bool)
+    return is_flag and found & _BINARY_COUNT != 0 and found & _SQUASH == 0
+
 
 class Options(BaseModel):
-    """``options`` of an OQC backend: the compiler configuration.
+    """``options`` of an OQC backend: the compiler configuration, and labels of its tasks.
 
     Attributes:
         tket: Optimisation level of OQC's compiler; None leaves the service's default.
@@ -23,6 +65,8 @@ class Options(BaseModel):
         driven_reset: Reset qubits by pulses between shots instead of waiting.
         metrics: Ask for the optimised circuit and its instruction count.
         config: Further keys of the compiler configuration, sent as they are.
+        tag: A label of each task, behind the part of its tag by which qbatch finds it again.
+        hybrid_marker: Another label of each task, sent as it is.
         noise: Run a simulator with its noise.
         bond_dimension: Of a simulator that computes with tensor networks.
         noise_model: Of a simulator, as the service takes it.
@@ -38,7 +82,9 @@ class Options(BaseModel):
     post_selection: bool = False
     driven_reset: bool = False
     metrics: bool = True
-    config: Mapping[str, Any] = Field(default_factory=dict)
+    config: Configuration = Configuration()
+    tag: str = ""
+    hybrid_marker: str = ""
     noise: bool = False
     bond_dimension: Whole | None = Field(default=None, ge=1)
     noise_model: Mapping[str, Any] | None = None

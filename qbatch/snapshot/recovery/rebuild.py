@@ -23,9 +23,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from qbatch.job import ID_LOST, IN_FLIGHT, JobState
-from qbatch.purchase import TABLE, Event
+from qbatch.purchase import ASKED, TABLE, Event
 from qbatch.snapshot import rows
-from qbatch.snapshot.reading import IDS, PIECES, PLACES, PLAN, POINTS, PURCHASES
+from qbatch.snapshot.reading import BOUNDS, IDS, PIECES, PLACES, PLAN, POINTS, PURCHASES
 from qbatch.snapshot.recovery.tables import Tables
 from qbatch.snapshot.schema import PRISTINE, crc_of, point_from_row, point_values
 
@@ -33,12 +33,10 @@ from qbatch.snapshot.schema import PRISTINE, crc_of, point_from_row, point_value
 _OF_MANIFEST = {"manifest", "manifest_path", "manifest_folder", "overrides"}
 _REWRITTEN = {
     *_OF_MANIFEST,
-    *("name", "axes", "targets", "run_folder", POINTS, PIECES, PLACES, PLAN, PURCHASES, IDS),
+    *("name", "axes", "targets", "run_folder", POINTS, PIECES, PLACES, PLAN),
+    *(PURCHASES, BOUNDS, IDS),
     *("limits", "versions", "selection", "calibrations", "started_at", "finished_at", "created_at"),
 }
-
-#: Stages of a composite job that is asked about.
-_SENT = ("submitting", "submitted", "releasing")
 
 #: What the row of an attempt says of its job.
 _OF_ATTEMPT = ("provider_job_id", "status", "error", "cost", "unit")
@@ -244,7 +242,7 @@ class Rebuild:
 
     def _is_asked(self, sent: rows.Composite) -> bool:
         """Whether the next run asks about a composite job."""
-        return sent.stage in _SENT and sent.ordinal not in self._mute
+        return sent.stage in ASKED and sent.ordinal not in self._mute
 
     def _is_cared_for(self, row: rows.Job) -> bool:
         """Whether a job in flight is asked for by the next run, or by nobody before a person."""
@@ -336,7 +334,7 @@ class Rebuild:
             told = "records of composite jobs that are over: what is damaged is left out"
             self.told.append(told)
         for sent in [*composites.rows.values()]:
-            is_mute = sent.ordinal in self._mute and sent.stage in _SENT
+            is_mute = sent.ordinal in self._mute and sent.stage in ASKED
             if is_mute or not self.dropped.isdisjoint(json.loads(sent.jobs)):
                 self._set_stage(sent, "closed")
         for ordinal in intents.rows.keys() - composites.rows.keys():

@@ -1,0 +1,200 @@
+"""Consent: what counts as the person's word that a run may cost something.
+
+One rule for the command line, Python and saved plans. A run that would buy at a backend that bills
+needs one of:
+
+    True               ``--yes``             whatever it costs
+    a limit            ``--max-cost``        up to it, where every unit that is billed has one
+    a saved plan       ``run --plan FILE``   exactly that, at the prices it was saved with
+    an `Offer`                               the same, at no higher price than it was shown with
+    a function         the question asked    shown the `Offer`, it says yes or no
+
+A manifest's own budget is no consent: it limits, and may be a stranger's.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from itertools import zip_longest
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from qbatch.errors import ConsentError, NotApproved, SnapshotError
+from qbatch.executor.engine import WANTED, Settings
+from qbatch.plan import Had, SavedPlan, differences, jobs_in, load_plan, pieces_of
+from qbatch.plan.pricing.limits import (
+    SLACK,
+    Limit,
+    check_planned,
+    dump_limits,
+    parse_limits,
+    taken,
+    unlimited,
+)
+from qbatch.plan.pricing.offer import Offer, prices_in_words
+from qbatch.snapshot import Run
+
+if TYPE_CHECKING:
+    from qbatch.plan import Plan
+    from qbatch.plan.points import Only
+    from qbatch.providers import Driver, Target
+
+#: Changes told when a plan is refused.
+MAX_CHANGES = 10
+
+
+Approve = bool | str | Path | SavedPlan | Mapping[str, float] | Offer | Callable[[Offer], bool]
+
+
+def read_approval(approve: object) -> Approve | None:
+    """See that `approve` is something that one can agree by; text is read as limit or path.
+
+    Raises:
+        TypeError: It is not.
+        SelectionError: The saved plan cannot be read.
+    """
+    if isinstance(approve, str):
+        if re.match(r"\s*[\d.]", approve) and not Path(approve).exists():
+            return parse_limits([approve])
+        approve = Path(approve)
+    if isinstance(approve, Path):
+        return load_plan(approve)
+    if approve is None or isinstance(approve, (bool, SavedPlan, Mapping, Offer)):
+        return approve
+    if callable(approve):
+        return approve
+    raise TypeError(
+        f"approve: {approve!r} agrees to nothing; give True, a limit (approve={{'usd': 5}}), "
+        "a saved plan's file, the offer of a NotApproved error, or a function of an Offer"
+    )
+
+
+def limits_agreed(approve: Approve | None, max_cost: Mapping[str, float]) -> dict[str, float]:
+    """Unit -> the most that a run may cost: as ``max_cost`` says, and as was agreed to."""
+    agreed = approve if isinstance(approve, Mapping) else {}
+    return {
+        unit: min(limits[unit] for limits in (max_cost, agreed) if unit in limits)
+        for unit in {**max_cost, **agreed}
+    }
+
+
+def offer_of(
+    folder: Path | None,
+    plan: Plan,
+    targets: Mapping[str, Target],
+    drivers: Mapping[str, Driver],
+    only: Only | None,
+    settings: Settings,
+) -> Offer:
+    """What the run would buy beside what its folder has already; without one, all of it."""
+    jobs: Mapping[str, list[Had]] = {}
+    spent: dict[Limit, float] = {}
+    if folder is not None and any(not target.price.is_free for target in targets.values()):
+        with suppress(SnapshotError), Run(folder) as known:  # damaged: taking it will tell
+            jobs = jobs_in(known)
+            kept = dump_limits(settings.limits, settings.rates)
+            spent = dict(taken(kept, known.ledger()))
+    return Offer(
+        plan=plan,
+        targets=targets,
+        drivers=drivers,
+        only=only,
+        pieces_of=pieces_of(jobs, targets, WANTED[settings.only]),
+        limits=settings.limits,
+        spent=spent,
+        rates=settings.rates,
+    )
+
+
+def agree(approve: Approve | None, offer: Offer) -> None:
+    """Go on only where what a run costs was agreed to.
+
+    Args:
+        approve: As `read_approval` returned it.
+        offer: What would be bought. Its limits are those of `limits_agreed` too.
+
+    Raises:
+        NotApproved: Nobody agreed to a price, or to another one.
+        ConsentError: The plan is not the one agreed to, or it costs more than a limit allows.
+    """
+    if isinstance(approve, SavedPlan):
+        changed = differences(approve, offer.plan, offer.targets, offer.drivers)
+        refuse_changes(f"saved plan {approve.path}", changed)
+    asked = [limit for limit in offer.limits if limit.is_asked]
+    if offer.costs:
+        check_planned(asked, offer.left, offer.rates, offer.spent)
+    if callable(approve):
+        if not approve(offer):
+            raise NotApproved("nothing was done", offer)
+        return
+    if not offer.costs or approve is True:
+        return
+    if isinstance(approve, (SavedPlan, Offer)):
+        if isinstance(approve, Offer):
+            _refuse_another(approve, offer)
+        _refuse_dearer(approve, offer)
+        return
+    if not asked:
+        raise NotApproved(
+            f"{offer}: nobody agreed to that, and nothing was bought; agree with --yes or "
+            "--max-cost, from Python with approve=, which takes the `offer` of this error",
+            offer,
+        )
+    buying = {name: offer.paid[name] for name in _buying(offer)}
+    # What units are worth is said by a file beside the manifest: that is no word of the person.
+    if left_open := unlimited(asked, buying, rates={}):
+        raise NotApproved(f"{offer}: {left_open}; nothing was bought", offer)
+
+
+def refuse_changes(what: str, lines: list[str]) -> None:
+    """Refuse a plan that is not the one agreed to.
+
+    Raises:
+        ConsentError: There are changes.
+    """
+    if not lines:
+        return
+    more = [f"and {len(lines) - MAX_CHANGES} more"] if len(lines) > MAX_CHANGES else []
+    told = "\n  ".join([*lines[:MAX_CHANGES], *more])
+    raise ConsentError(f"{what}: refused, for this has changed:\n  {told}")
+
+
+def _buying(offer: Offer) -> list[str]:
+    return [each.backend for each in offer.left.backends if each.points]
+
+
+def _refuse_another(agreed: Offer, offer: Offer) -> None:
+    """See that an offer is of the plan, and at the prices, agreed to.
+
+    Raises:
+        NotApproved: It is not.
+    """
+    if any(old != new for old, new in zip_longest(agreed.plan.pins(), offer.plan.pins())):
+        raise NotApproved(f"{offer}: that is not the plan agreed to; nothing was bought", offer)
+    terms = {name: (each.name, each.price) for name, each in agreed.targets.items()}
+    for name, target in offer.paid.items():
+        if terms.get(name) != (target.name, target.price):
+            raise NotApproved(
+                f"{offer}: {name} is another target, or has another price, than agreed to; "
+                "nothing was bought",
+                offer,
+            )
+
+
+def _refuse_dearer(agreed: SavedPlan | Offer, offer: Offer) -> None:
+    """See that no more is to be bought than was agreed to: part of it may be bought since.
+
+    Raises:
+        NotApproved: It is.
+    """
+    jobs, prices = agreed.adds
+    is_more = offer.left.jobs > jobs or any(
+        price > prices.get(unit, -1.0) + SLACK for unit, price in offer.prices.items()
+    )
+    if is_more:
+        raise NotApproved(
+            f"{offer}: agreed to was {jobs} for {prices_in_words(prices)}; nothing was bought",
+            offer,
+        )

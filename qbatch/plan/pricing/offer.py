@@ -1,0 +1,95 @@
+"""An offer: a plan with what this call would buy of it, and for how much.
+
+It is what a person is shown before anything is written or spent, and what can be agreed to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from qbatch.plan.packing import PiecesOf
+    from qbatch.plan.plan import Plan
+    from qbatch.plan.points import Only
+    from qbatch.plan.pricing.limits import Limit, Rates
+    from qbatch.plan.pricing.summary import PlanSummary
+    from qbatch.providers import Driver, Target
+
+
+@dataclass(frozen=True, kw_only=True)
+class Offer:
+    """What a run would do and what that costs, before anything is written or spent.
+
+    Attributes:
+        plan: All of it.
+        targets: Backend -> what it is, with its price.
+        drivers: Backend -> its driver, open.
+        only: Points that were chosen; None: all.
+        pieces_of: What is left to buy of a point.
+        limits: All that bound the run.
+        spent: What counts against each limit already, in its unit.
+        rates: What units are worth.
+    """
+
+    plan: Plan
+    targets: Mapping[str, Target]
+    drivers: Mapping[str, Driver] = field(default_factory=dict, repr=False)
+    only: Only | None = field(default=None, repr=False)
+    pieces_of: PiecesOf | None = field(default=None, repr=False)
+    limits: tuple[Limit, ...] = ()
+    spent: Mapping[Limit, float] = field(default_factory=dict)
+    rates: Rates = field(default_factory=dict, repr=False)
+
+    @cached_property
+    def paid(self) -> dict[str, Target]:
+        """Backend -> target, of those that bill."""
+        return {name: each for name, each in self.targets.items() if not each.price.is_free}
+
+    @cached_property
+    def summary(self) -> PlanSummary:
+        """All that is planned, whether bought already or not."""
+        return self.plan.summary(self.targets, self.only)
+
+    @cached_property
+    def left(self) -> PlanSummary:
+        """What this call would buy at backends that bill."""
+        paid, wanted = self.paid, self.pieces_of
+        if wanted is None:
+            return self.plan.summary(
+                paid, lambda p: p.backend in paid and (self.only is None or self.only(p))
+            )
+        return self.plan.summary(
+            paid, self.only, pieces_of=lambda p: wanted(p) if p.backend in paid else ()
+        )
+
+    @property
+    def costs(self) -> bool:
+        """Whether this call would buy anything at a backend that bills."""
+        return bool(self.paid) and self.left.jobs > 0
+
+    @property
+    def prices(self) -> dict[str, float]:
+        """Unit -> what this call would add; 0 where nothing is known before each job is quoted."""
+        if not self.costs:
+            return {}
+        found = {each.unit: 0.0 for each in self.left.backends if each.unit}
+        return found | self.left.prices
+
+    @property
+    def adds(self) -> tuple[int, Mapping[str, float]]:
+        """Jobs that this call would buy at backends that bill, and `prices`."""
+        return (self.left.jobs, self.prices) if self.costs else (0, {})
+
+    def __str__(self) -> str:
+        jobs, prices = self.adds
+        told = f"{jobs} job{'s' if jobs > 1 else ''} for {prices_in_words(prices)}"
+        return f"{self.plan.manifest.name}: {told if jobs else 'nothing to buy'}"
+
+
+def prices_in_words(prices: Mapping[str, float]) -> str:
+    """Unit -> price as a person reads it: ``12 usd + credits as quoted``."""
+    told = [f"{price:g} {unit}" if price else f"{unit} as quoted" for unit, price in prices.items()]
+    return " + ".join(told) or "nothing"

@@ -1,0 +1,97 @@
+"""The jobs of an IBM Direct Access user, each of which holds a lane until it is deleted.
+
+The list comes whole. A job has no name and no tags; its id is chosen by who makes it, and is free
+again once the job is deleted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from qbatch.errors import Misspoke, Refused
+from qbatch.providers.ibm_direct_access.replies import WORDS, expect, read_error, read_usage_s
+from qbatch.providers.kit.asking import Send
+from qbatch.providers.kit.instants import to_the_second
+from qbatch.providers.kit.untrusted import identifier, record, records, redacted, said, word
+from qbatch.providers.listing import (
+    Deed,
+    JobAtCloud,
+    JobInFull,
+    Page,
+    Wanted,
+    page_of,
+    state_of,
+)
+
+
+class Jobs:
+    """See `qbatch.providers.listing.JobsAtCloud`.
+
+    Args:
+        send: The driver's.
+    """
+
+    sifts: frozenset[str] = frozenset()
+    lacks: Mapping[Deed, str] = {
+        Deed.RENAME: "jobs have no names at IBM Direct Access, only ids",
+        Deed.TAG: "jobs have no tags at IBM Direct Access",
+    }
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+
+    async def list_jobs(self, wanted: Wanted) -> Page:
+        reply = await self._send("GET", "jobs")
+        expect(reply)
+        rows = reply.object().get("jobs") or []  # an empty list may be null
+        if not isinstance(rows, list):
+            raise Misspoke(f"ibm-direct-access: no list of jobs: {reply.excerpt()}")
+        newest_first = [read_job(row) for row in reversed(records(rows))]
+        return page_of(newest_first, wanted, "ibm-direct-access")
+
+    async def show_job(self, job_id: str) -> JobInFull | None:
+        reply = await self._send("GET", f"jobs/{job_id}")
+        if reply.status == 404:
+            return None
+        expect(reply)
+        return JobInFull(read_job(reply.object()))
+
+    async def cancel_job(self, job_id: str) -> JobAtCloud | None:
+        reply = await self._send("POST", f"jobs/{job_id}/cancel")
+        if reply.status == 404:
+            return None
+        if reply.status != 409:  # it has ended already: its state says how
+            expect(reply)
+        found = await self.show_job(job_id)
+        return None if found is None else found.job
+
+    async def delete_job(self, job_id: str) -> None:
+        reply = await self._send("DELETE", f"jobs/{job_id}")
+        if reply.status == 409:
+            told = read_error(reply) or "it has not ended"
+            raise Refused(f"ibm-direct-access: job {job_id}: {told}; --cancel it first")
+        if reply.status != 404:
+            expect(reply)
+
+    def is_same(self, job: JobAtCloud, facts: Mapping[str, Any]) -> bool:
+        """Tell by when it was made, which the facts of a result keep."""
+        told = facts.get("created_time")
+        return told is None or told == job.raw.get("created_time")
+
+
+def read_job(row: Mapping[str, Any]) -> JobAtCloud:
+    """Read a job's record."""
+    job_id, status = identifier(row.get("id")), word(row.get("status"))
+    if job_id is None:
+        raise Misspoke(f"ibm-direct-access: a job without an id: {said(dict(row), 200)}")
+    return JobAtCloud(
+        id=job_id,
+        status=status,
+        state=state_of(WORDS, status),
+        target=word(row.get("backend")),
+        created_at=to_the_second(row.get("created_time")),
+        cost=read_usage_s(row),
+        unit="qpu_seconds",
+        raw=record(redacted(dict(row))),
+    )

@@ -1,0 +1,82 @@
+"""Jobs at Marqov, as far as an API key may ask about them: one by one, by their ids.
+
+The platform's pages name no call that lists jobs, and an API key cannot cancel; a person can do
+both in the browser.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+from uuid import NAMESPACE_URL, uuid5
+
+from qbatch.errors import Misspoke, Refused
+from qbatch.providers.kit.asking import Send
+from qbatch.providers.kit.instants import to_the_second
+from qbatch.providers.kit.untrusted import amount, identifier, record, redacted, said, word
+from qbatch.providers.listing import Deed, JobAtCloud, JobInFull, state_of
+from qbatch.providers.marqov.replies import WORDS, expect
+
+
+class Jobs:
+    """See `qbatch.providers.listing.JobsAtCloud`.
+
+    Args:
+        send: The driver's.
+        url: Returns the URL of a path of the API.
+        page: Where a person sees jobs.
+    """
+
+    sifts: frozenset[str] = frozenset()
+    lacks: Mapping[Deed, str] = {
+        Deed.LIST: "Marqov documents no list of jobs; these are those that run folders here know",
+        Deed.DELETE: "Marqov documents no call that removes a job",
+        Deed.RENAME: "jobs have no names at Marqov",
+        Deed.TAG: "jobs have no tags at Marqov",
+    }
+
+    def __init__(self, send: Send, url: Callable[[str], str], page: str) -> None:
+        self._send = send
+        self._url = url
+        self._page = page
+
+    async def show_job(self, job_id: str) -> JobInFull | None:
+        reply = await self._send("GET", self._url(f"jobs/{job_id}/status"))
+        if reply.status == 404:
+            return None
+        expect(reply)
+        row = reply.object()
+        result = row.get("result")
+        told = json.dumps(redacted(result), ensure_ascii=False) if result is not None else ""
+        return JobInFull(read_job(row), results=(told,) if told else ())
+
+    async def cancel_job(self, job_id: str) -> JobAtCloud | None:
+        key = str(uuid5(NAMESPACE_URL, f"qbatch/jobs/{job_id}/cancel"))
+        reply = await self._send("POST", self._url(f"jobs/{job_id}/cancel"), key=key)
+        if reply.status == 404:
+            return None
+        if reply.status == 403:
+            page = f"{self._page}/{job_id}"
+            raise Refused(f"marqov: an API key cannot cancel; cancel it in the browser: {page}")
+        if reply.status != 409:  # too late: its state says how it ended
+            expect(reply)
+        found = await self.show_job(job_id)
+        return None if found is None else found.job
+
+
+def read_job(row: Mapping[str, Any]) -> JobAtCloud:
+    """Read a status answer; its price is an estimate of the platform's."""
+    job_id, status = identifier(row.get("id")), word(row.get("status"))
+    if job_id is None:
+        raise Misspoke(f"marqov: a job without an id: {said(dict(row), 200)}")
+    return JobAtCloud(
+        id=job_id,
+        status=status,
+        state=state_of(WORDS, status),
+        target=word(row.get("backend")),
+        created_at=to_the_second(row.get("created_at")),
+        cost=amount(row.get("estimated_cost_usd")),
+        unit="usd",
+        raw=record(redacted(dict(row))),
+    )

@@ -1,0 +1,96 @@
+"""The platform that a backend names, with the project's bookings of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from qbatch.providers import Target
+from qbatch.providers.kit.targets import no_target
+from qbatch.providers.kit.untrusted import said
+from qbatch.providers.scaleway.moments import read_instant
+from qbatch.providers.scaleway.options import Options
+from qbatch.providers.scaleway.replies import id_of, is_hourly, read_price, read_target
+from qbatch.providers.scaleway.service import Service
+
+
+class Platform:
+    """One platform, read when it is first needed.
+
+    Attributes:
+        record: As the service tells it; {} before it was read.
+    """
+
+    def __init__(self, service: Service, wanted: str | None, options: Options) -> None:
+        self.record: Mapping[str, Any] = {}
+        self._service = service
+        self._wanted = wanted
+        self._options = options
+        self._bookings: Sequence[Mapping[str, Any]] = ()
+
+    async def read(self) -> Target:
+        """Read state, limits, prices, and the project's bookings of it.
+
+        Raises:
+            Refused: There is no such platform; the nearest names are told.
+        """
+        self.record = await self._find()
+        if self.record.get("is_bookable") is True:
+            params = {"project_id": self._service.project(), "platform_id": id_of(self.record)}
+            self._bookings = await self._service.rows("bookings", "bookings", params)
+        return self.target(self.record)
+
+    async def known(self) -> Mapping[str, Any]:
+        """Return its record."""
+        if not self.record:
+            self.record = await self._find()
+        return self.record
+
+    async def is_hourly(self) -> bool:
+        """Whether the time of its sessions is paid for."""
+        return is_hourly(await self.known())
+
+    async def _find(self) -> Mapping[str, Any]:
+        platforms = await self._service.platforms()
+        for platform in platforms:
+            if self._wanted and self._wanted in (platform["name"], platform.get("id")):
+                return platform
+        names = [str(one["name"]) for one in platforms]
+        raise no_target("scaleway", self._wanted, names, noun="platform")
+
+    def target(self, record: Mapping[str, Any]) -> Target:
+        """Say what a platform is and takes, this one or another."""
+        options = self._options
+        booked_s = options.booking.length_s if options.booking else 0.0
+        price = read_price(record, options.longest_session, booked_s)
+        slot = self._slot_now() if record is self.record else None
+        window_at = said(slot["finished_at"], 40) if slot else None
+        target = read_target(record, price, window_at, is_booked=options.booking is not None)
+        target.facts["bookings"] = [dict(one) for one in self._bookings]  # type: ignore[index]
+        return target
+
+    @property
+    def software(self) -> str:
+        """What computes there, in lower case."""
+        return str(self.record.get("backend_name") or "").lower()
+
+    def _slots(self) -> list[tuple[float, float, Mapping[str, Any]]]:
+        """Begin, end and record of the bookings that stand, soonest first."""
+        found = [
+            (read_instant(one.get("started_at")), read_instant(one.get("finished_at")), one)
+            for one in self._bookings
+            if one.get("status") in ("waiting", "validating", "validated")
+        ]
+        known = [(a, b, one) for a, b, one in found if a is not None and b is not None]
+        return sorted(known, key=lambda slot: slot[0])
+
+    def _slot_now(self) -> Mapping[str, Any] | None:
+        """The booking that has the machine now: other sessions wait until it ends."""
+        now_s = self._service.wire.now()
+        return next((one for a, b, one in self._slots() if a <= now_s < b), None)
+
+    def until_next_slot_s(self, most_s: float) -> float:
+        """Seconds until a booked slot begins, which ends sessions without one; `most_s` at most."""
+        now_s = self._service.wire.now()
+        begins = [a - now_s for a, _, _ in self._slots() if a > now_s]
+        return max(60.0, min([most_s, *begins]))

@@ -1,0 +1,193 @@
+"""Composite jobs in a run folder: what is sent together, its intent, and the ledger."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, get_args
+
+from qbatch.job import CompositeJob
+from qbatch.purchase import Stage
+from qbatch.snapshot import ledger
+from qbatch.snapshot.faults import translated
+from qbatch.snapshot.ledger import Entry
+from qbatch.snapshot.reading import (
+    PURCHASES,
+    checked,
+    read_fact,
+    write_meta,
+)
+from qbatch.snapshot.schema import (
+    Mismatch,
+    crc_of,
+    dump,
+)
+from qbatch.snapshot.steps import Steps
+from qbatch.snapshot.trust import (
+    COMPOSITE_COLUMNS,
+    NUM_COMPOSITE_COLUMNS,
+    check_composite,
+)
+
+_STAGES = frozenset(get_args(Stage))
+
+
+@dataclass(frozen=True, slots=True)
+class StoredComposite:
+    """A composite job as the snapshot keeps it.
+
+    Attributes:
+        ordinal: Its row.
+        children: Rows of its points, in the order sent.
+        sent_at: When its intent became durable; UTC, seconds since 1970.
+        intent: Key and exact bytes, once durable.
+    """
+
+    ordinal: int
+    stage: Stage
+    id: str
+    backend: str
+    generation: int
+    children: tuple[int, ...]
+    memo: Mapping[str, Any]
+    created_at: float
+    sent_at: float | None = None
+    intent: tuple[str, bytes] | None = None
+
+
+class Composites(Steps):
+    """What was sent together, and what it costs."""
+
+    def add_composite(self, composite: CompositeJob, children: Sequence[int]) -> int:
+        """Begin a composite job over the points at rows `children`; return its row."""
+        last = self._db.execute("SELECT coalesce(max(ordinal), 0) FROM composites").fetchone()
+        ordinal = int(last[0]) + 1
+        values = _composite_values(ordinal, composite, children)
+        stage = ("created", float(self.now()), None, None)
+        self._db.execute(
+            "INSERT INTO composites VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (*values, crc_of(values), *stage, crc_of((ordinal, *stage))),
+        )
+        return ordinal
+
+    def save_memo(self, ordinal: int, composite: CompositeJob, children: Sequence[int]) -> None:
+        """Keep what the driver wants remembered."""
+        values = _composite_values(ordinal, composite, children)
+        self._db.execute(
+            "UPDATE composites SET memo = ?, crc = ? WHERE ordinal = ?",
+            (values[-1], crc_of(values), ordinal),
+        )
+
+    def save_intent(self, ordinal: int, key: str, body: bytes) -> None:
+        """Keep what is about to be sent; the composite job is `submitting` from here on."""
+        now = float(self.now())
+        values = (ordinal, key, now, zlib.crc32(body))
+        self._db.execute(
+            "INSERT OR REPLACE INTO intents VALUES (?, ?, ?, ?, ?, ?)",
+            (*values, crc_of(values), body),
+        )
+        self._move(ordinal, "submitting", sent_at=now)
+
+    def set_stage(self, ordinal: int, stage: Stage) -> None:
+        """Say where a composite job is now."""
+        self._move(ordinal, stage, closed_at=float(self.now()) if stage == "closed" else None)
+
+    def _move(
+        self,
+        ordinal: int,
+        stage: Stage,
+        *,
+        sent_at: float | None = None,
+        closed_at: float | None = None,
+    ) -> None:
+        row = self._db.execute(
+            f"SELECT {COMPOSITE_COLUMNS} FROM composites WHERE ordinal = ?", (ordinal,)
+        ).fetchone()
+        check_composite(row)
+        values = (stage, row[9], row[10] if sent_at is None else sent_at, closed_at)
+        self._db.execute(
+            "UPDATE composites SET stage = ?, created_at = ?, sent_at = ?, closed_at = ?,"
+            " moved = ? WHERE ordinal = ?",
+            (*values, crc_of((ordinal, *values)), ordinal),
+        )
+
+    def open_composites(self) -> list[StoredComposite]:
+        """All composite jobs that are not closed, oldest first."""
+        self._trust.check("composites", "intents", "ledger", "attempts", "moves")
+        rows = self._rows(
+            f"SELECT {COMPOSITE_COLUMNS}, intents.key, intents.body_crc, intents.body"
+            " FROM composites LEFT JOIN intents ON intents.composite = composites.ordinal"
+            " WHERE stage <> 'closed' ORDER BY composites.ordinal"
+        )
+        with checked(self.path):
+            return [_composite(row) for row in rows]
+
+    def sent_since(self, backend: str, since: float) -> list[tuple[float, int]]:
+        """When composite jobs were sent to `backend` after `since`, and with how many children."""
+        self._trust.check("composites")
+        return self._rows(
+            "SELECT sent_at, num_jobs FROM composites WHERE backend = ? AND sent_at > ?"
+            " ORDER BY sent_at",
+            (backend, since),
+        )
+
+    def reserve(self, entries: Iterable[Entry]) -> None:
+        """Enter purchases into the ledger: in the same step as their intent."""
+        entries = list(entries)
+        if not entries:
+            return
+        known = [ledger.find(self._db, entry.ordinal, entry.generation) for entry in entries]
+        ledger.save(self._db, entries)
+        number = int(read_fact(self._db, PURCHASES) or 0) + known.count(None)
+        write_meta(self._db, {PURCHASES: str(number)})
+
+    def quoted(self, ordinal: int, generation: int) -> float | None:
+        """What a purchase was expected to cost; None: it is in no ledger."""
+        with translated(self.path), checked(self.path):
+            entry = ledger.find(self._db, ordinal, generation)
+        return None if entry is None else entry.quoted
+
+    def bill(self, bills: Mapping[tuple[int, int], float], source: str) -> None:
+        """Note what purchases were charged: (row of a point, generation) -> amount."""
+        ledger.bill(self._db, bills, source)
+
+    def ledger(self) -> list[Entry]:
+        """Every purchase so far, in flight or done."""
+        with translated(self.path), checked(self.path):
+            return list(ledger.read_all(self._reader))
+
+
+def _composite_values(
+    ordinal: int, composite: CompositeJob, children: Sequence[int]
+) -> tuple[Any, ...]:
+    """Columns ordinal, id, backend, generation, jobs, num_jobs, memo."""
+    jobs, memo = dump(list(children)), dump(composite.memo)
+    head = (ordinal, composite.id, composite.backend, composite.generation)
+    return (*head, jobs, len(children), memo)
+
+
+def _composite(row: Sequence[Any]) -> StoredComposite:
+    check_composite(row)
+    ordinal, key, backend, generation, jobs, _, memo, _, stage, created_at, sent_at = row[:11]
+    if stage not in _STAGES:
+        raise Mismatch(f"composite job row {ordinal}")
+    intent = None
+    intent_key, body_crc, body = row[NUM_COMPOSITE_COLUMNS:]
+    if intent_key is not None:
+        if zlib.crc32(body) != body_crc:
+            raise Mismatch(f"intent row {ordinal}")
+        intent = (intent_key, body)
+    return StoredComposite(
+        ordinal,
+        stage,
+        key,
+        backend,
+        generation,
+        tuple(json.loads(jobs)),
+        json.loads(memo),
+        created_at,
+        sent_at,
+        intent,
+    )

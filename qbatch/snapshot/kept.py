@@ -1,0 +1,156 @@
+"""What is kept of one point: how it ran, what its provider said, each move and each attempt.
+
+Rule: it is read where it is asked for, and checked as it is read.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from qbatch.circuit.earlier import doubt
+from qbatch.job import JobState
+from qbatch.snapshot import attempts
+from qbatch.snapshot.faults import damaged
+from qbatch.snapshot.opened import Opened
+from qbatch.snapshot.points import (
+    PointResult,
+)
+from qbatch.snapshot.reading import (
+    checked,
+)
+from qbatch.snapshot.schema import (
+    StoredPoint,
+)
+
+
+class Kept(Opened):
+    """What a folder keeps of each point beside its counts."""
+
+    def setting_of(self, point: PointResult | StoredPoint) -> dict[str, Any]:
+        """What `point` shares with others: ``{"backend": …, "circuit": text, "seed": …}``."""
+        body = self._large("settings", "key = ?", (point.setting,))
+        with checked(self.path):
+            setting: dict[str, Any] = json.loads(zlib.decompress(body[0][-1])) if body else {}
+        return setting
+
+    def circuit_of(self, point: PointResult) -> str | None:
+        """The circuit's text as `point` ran it, free parameters left in."""
+        return self.setting_of(point).get("circuit")
+
+    def doubt_of(self, point: PointResult) -> str:
+        """Say why a result simulated by an earlier version may be wrong; "" where it is not."""
+        if point.setting not in self._doubts:
+            self._doubts[point.setting] = doubt(self.circuit_of(point) or "")
+        return self._doubts[point.setting]
+
+    def statevector_of(self, ordinal: int) -> Any:
+        """The final state of the point at row `ordinal`, or None."""
+        rows = self._rows(
+            "SELECT statevector, vector_crc FROM results WHERE ordinal = ?", (ordinal,)
+        )
+        if not rows or rows[0][0] is None:
+            return None
+        packed, crc = rows[0]
+        if zlib.crc32(packed) != crc:
+            raise damaged(self.path, f"state vector of row {ordinal}")
+        import numpy as np
+
+        return np.frombuffer(packed, dtype=np.complex128)
+
+    def raw_of(self, point: PointResult) -> list[tuple[str, bytes]]:
+        """Every reply kept about `point`, as sent, oldest first.
+
+        Each with its kind: "update", "result", "log".
+        """
+        rows = self._large("raw", f"job IN {_marks(point)} ORDER BY at", _ordinals(point))
+        with checked(self.path):
+            return [(row[2], zlib.decompress(row[-1])) for row in rows]
+
+    def log_of(self, point: PointResult) -> str:
+        """What the provider logged about `point`'s composite job; "" for nothing."""
+        self._trust.check("jobs", "composites")
+        rows = self._large(
+            "raw",
+            "kind = 'log' AND job IN (SELECT value FROM json_each("
+            "(SELECT jobs FROM composites WHERE ordinal ="
+            " (SELECT composite FROM jobs WHERE ordinal = ?)))) ORDER BY at DESC LIMIT 1",
+            (point.ordinal,),
+        )
+        with checked(self.path):
+            return zlib.decompress(rows[0][-1]).decode("utf-8", "replace") if rows else ""
+
+    def history_of(self, point: PointResult) -> list[tuple[datetime, JobState, str]]:
+        """All moves of `point`'s jobs: when, to which state, why; oldest first."""
+        rows = self._rows(
+            f"SELECT at, state, note FROM events WHERE job IN {_marks(point)} ORDER BY seq",
+            _ordinals(point),
+            of=("events",),
+        )
+        return [
+            (datetime.fromtimestamp(at, UTC), JobState(state), note) for at, state, note in rows
+        ]
+
+    def attempts_of(self, point: PointResult) -> list[attempts.Attempt]:
+        """Every attempt at `point`, oldest first; the last is where its job stands.
+
+        Where several jobs bought shots of it, job after job.
+        """
+        if point.pieces:
+            return [each for piece in point.pieces for each in self.attempts_of(piece)]
+        rows = self._rows(
+            f"SELECT {attempts.COLUMNS} FROM attempts WHERE job = ? ORDER BY generation",
+            (point.ordinal,),
+            of=("attempts",),
+        )
+        with checked(self.path):
+            ended = [attempts.read(row) for row in rows]
+        if ended and ended[-1].generation == point.job.generation:
+            return ended
+        return [*ended, point.attempt]
+
+    def ended_attempts(self) -> Iterator[tuple[int, attempts.Attempt]]:
+        """Yield every attempt that another followed, with the row of its point."""
+        sql = f"SELECT {attempts.COLUMNS} FROM attempts ORDER BY job, generation"
+        rows = self._rows(sql, of=("attempts",))
+        with checked(self.path):
+            yield from ((row[0], attempts.read(row)) for row in rows)
+
+    def memo_of(self, point: PointResult) -> tuple[dict[str, Any], int]:
+        """What the driver remembers of `point`'s composite job, and its place among the children.
+
+        ``({}, 0)`` where it was in none yet.
+        """
+        rows = self._rows(
+            "SELECT memo, jobs FROM composites WHERE ordinal = "
+            "(SELECT composite FROM jobs WHERE ordinal = ?)",
+            (point.ordinal,),
+            of=("jobs", "composites"),
+        )
+        if not rows:
+            return {}, 0
+        with checked(self.path):
+            return json.loads(rows[0][0]), json.loads(rows[0][1]).index(point.ordinal)
+
+    def intent_key_of(self, point: PointResult) -> str | None:
+        """The key we chose for the purchase that `point`'s job was last part of, or None."""
+        rows = self._rows(
+            "SELECT key FROM intents WHERE composite = (SELECT composite FROM jobs"
+            " WHERE ordinal = ?)",
+            (point.ordinal,),
+            of=("jobs", "intents"),
+        )
+        return str(rows[0][0]) if rows else None
+
+
+def _ordinals(point: PointResult) -> list[int]:
+    """The rows of all of its jobs."""
+    return [piece.ordinal for piece in point.jobs]
+
+
+def _marks(point: PointResult) -> str:
+    """A list of as many parameters."""
+    return f"({', '.join('?' * len(point.jobs))})"

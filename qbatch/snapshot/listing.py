@@ -1,0 +1,240 @@
+"""The points of a run folder: in plan order, by name, by id, by place.
+
+Rules: points come lazily, a page at a time, so a run of any size needs the same memory; that none
+is missing is checked at the end. What a point holds is decoded in `points`.
+"""
+
+from __future__ import annotations
+
+import heapq
+import operator
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from qbatch.errors import SelectionError
+from qbatch.job import IN_FLIGHT, Job
+from qbatch.snapshot import database
+from qbatch.snapshot.faults import damaged, translated
+from qbatch.snapshot.kept import Kept
+from qbatch.snapshot.points import (
+    POSITION,
+    SELECT,
+    SELECT_PLACES,
+    PointResult,
+    as_one,
+    place_of,
+    read_points,
+)
+from qbatch.snapshot.reading import (
+    PLACES,
+    check_planned,
+    checked,
+    num_further,
+    read_fact,
+    steady,
+)
+from qbatch.snapshot.schema import (
+    JOB_COLUMNS,
+    NUM_PLACE_COLUMNS,
+    NUM_POINT_COLUMNS,
+    POINT_COLUMNS,
+    StoredPoint,
+    job_from_row,
+    point_from_row,
+)
+
+if TYPE_CHECKING:
+    pass
+
+
+#: Points read at once.
+PAGE = 256
+
+
+#: Characters of an id's beginning by which a point is found.
+SHORTEST_ID = 4
+
+
+HEX = "0123456789abcdef"
+
+
+class Listing(Kept):
+    """The points of a run folder, one by one."""
+
+    def __len__(self) -> int:
+        self._trust.check("positions", "places")
+        planned, further = self._numbers()[1], self._num_further()[1]
+        return planned - further + self._num_places()
+
+    def __iter__(self) -> Iterator[PointResult]:
+        """Yield the points of the plan, lazily, in plan order."""
+        points = self._placed_points()
+        if not self._num_places():
+            return (point for _, point in points)
+        both = heapq.merge(points, self._other_places(), key=operator.itemgetter(0))
+        return (point for _, point in both)
+
+    def __getitem__(self, key: str | int) -> PointResult:
+        """Find a point by its name, by the beginning of its id (4 digits or more), or by its place.
+
+        Args:
+            key: A number counts from 0 in plan order, or from the end where it is negative.
+
+        The id of a job that buys further shots of a point finds that job alone.
+
+        Raises:
+            IndexError: There is no such place.
+            SelectionError: There is no such point, or more than one.
+            TypeError: The key is something else.
+        """
+        if isinstance(key, int):
+            return self._at(key)
+        if not isinstance(key, str):
+            raise TypeError(f"a point is found by its name, id or place, not by {key!r}")
+        is_own = "points.position IS NOT NULL AND points.start = 0"
+        rows = self._rows(f"{SELECT} WHERE {is_own} AND points.name = ?", (key,))
+        if not rows and (places := self._rows(f"{SELECT_PLACES} WHERE places.name = ?", (key,))):
+            return self._at_places(places)[0]
+        if not rows:
+            rows = self._by_id(key.lower())
+        if not rows:
+            self._check_points()
+            raise SelectionError(f"{self.folder}: {_no_such_point(key)}")
+        if len(rows) > 1:
+            raise SelectionError(f"{self.folder}: {key!r} fits several points; give more digits")
+        is_piece = rows[0][POSITION + 2] > 0
+        return read_points(self, rows)[0] if is_piece else self._whole(rows)[0]
+
+    def removed(self) -> Iterator[PointResult]:
+        """Yield the points that were planned once and are in the plan no more."""
+        select = f"{SELECT} WHERE points.position IS NULL AND points.start = 0 AND"
+        further, planned_further = self._num_further()
+        unplanned = further - planned_further
+        number = lambda points, planned: points - planned - unplanned  # noqa: E731
+        for page in self._pages(select, "points.ordinal", 0, number):
+            yield from self._whole(page)
+
+    def stored_points(self) -> Iterator[tuple[StoredPoint, Job]]:
+        """Yield every job the folder knows with what it buys, without results: fast."""
+        select = (
+            f"SELECT {POINT_COLUMNS}, {JOB_COLUMNS} FROM points JOIN jobs USING (ordinal) WHERE"
+        )
+        for page in self._pages(select, "points.ordinal", 0, lambda points, _: points):
+            with checked(self.path):
+                for row in page:
+                    point = point_from_row(row[:NUM_POINT_COLUMNS])
+                    yield point, job_from_row(row[NUM_POINT_COLUMNS:], point.id).job
+
+    def in_flight(self) -> Iterator[PointResult]:
+        """Yield the jobs a provider may hold work for, removed points' too, each by itself."""
+        states = [state.value for state in IN_FLIGHT]
+        chosen = f"state IN ({', '.join('?' * len(states))})"
+        self._trust.check("jobs")
+        with translated(self.path), steady(self._db):
+            rows = self._rows(f"{SELECT} WHERE jobs.{chosen} ORDER BY ordinal", states)
+            ((number,),) = self._rows(f"SELECT count(*) FROM jobs WHERE {chosen}", states)
+        check_planned(len(rows), number, self.path)
+        yield from read_points(self, rows)
+
+    def _num_places(self) -> int:
+        """How many points of the plan are shown that stand in it before."""
+        with translated(self.path), checked(self.path):
+            return int(read_fact(self._db, PLACES) or 0)
+
+    def _num_further(self) -> tuple[int, int]:
+        """How many rows buy further shots of a point, and how many of them are planned."""
+        with translated(self.path), checked(self.path):
+            return num_further(self._db)
+
+    def _placed_points(self) -> Iterator[tuple[int, PointResult]]:
+        """Yield each point of the plan with its first position."""
+        select, further = f"{SELECT} WHERE points.start = 0 AND", self._num_further()[1]
+        number = lambda _, planned: planned - further  # noqa: E731
+        for page in self._pages(select, "points.position", POSITION, number):
+            yield from zip((row[POSITION] for row in page), self._whole(page), strict=True)
+
+    def _other_places(self) -> Iterator[tuple[int, PointResult]]:
+        """Yield the points that stand at further positions, once for each."""
+        self._trust.check("places")
+        select, at = f"{SELECT_PLACES} WHERE", -NUM_PLACE_COLUMNS
+        places = self._num_places()
+        for page in self._pages(select, "places.position", at, lambda *_: places):
+            yield from zip((row[at] for row in page), self._at_places(page), strict=True)
+
+    def _at_places(self, rows: Sequence[Sequence[Any]]) -> list[PointResult]:
+        """Read rows of `SELECT_PLACES`."""
+        points = self._whole([row[:-NUM_PLACE_COLUMNS] for row in rows])
+        with checked(self.path):
+            return [place_of(point, row) for point, row in zip(points, rows, strict=True)]
+
+    def _whole(self, rows: Sequence[Sequence[Any]]) -> list[PointResult]:
+        """Read points by their own rows, each with all of its jobs."""
+        points = read_points(self, rows)
+        if not self._num_further()[0]:
+            return [as_one(point, ()) for point in points]
+        marks = ", ".join("?" * len(points))
+        ids = [bytes.fromhex(point.id) for point in points]
+        further: dict[str, list[PointResult]] = {}
+        select = f"{SELECT} WHERE points.start > 0 AND points.content IN ({marks})"
+        for piece in read_points(self, self._rows(select, ids)):
+            further.setdefault(piece.id, []).append(piece)
+        return [as_one(point, further.get(point.id, ())) for point in points]
+
+    def _pages(
+        self, select: str, key: str, column: int, number: Callable[[int, int], int]
+    ) -> Iterator[list[Any]]:
+        """Yield rows, a page at a time, in the order of a key.
+
+        Args:
+            select: With its conditions; one on the key is added.
+            key: A whole number, 0 or more.
+            column: Where it stands.
+            number: How many rows there must be, given how many points there are and are planned.
+
+        Raises:
+            SnapshotError: There are fewer, in a plan that stayed the same meanwhile.
+        """
+        points, planned, plan = self._numbers()
+        found, last = 0, -1
+        while page := self._rows(f"{select} {key} > ? ORDER BY {key} LIMIT {PAGE}", (last,)):
+            last = page[-1][column]
+            found += len(page)
+            yield page
+        if self._numbers()[2] == plan:
+            check_planned(found, number(points, planned), self.path)
+
+    def _at(self, place: int) -> PointResult:
+        number = len(self)
+        offset = place + number if place < 0 else place
+        if not 0 <= offset < number:
+            raise IndexError(f"{self.folder}: there is no point {place}; there are {number}")
+        for select, key, read in (
+            (f"{SELECT} WHERE points.start = 0 AND", "points.position", self._whole),
+            (f"{SELECT_PLACES} WHERE", "places.position", self._at_places),
+        ):
+            if rows := self._rows(f"{select} {key} = ?", (offset,)):
+                return read(rows)[0]
+        raise damaged(self.path, f"no point stands at place {offset}")
+
+    def _check_points(self) -> None:
+        """Believe that there is no such point only where none can have been overlooked."""
+        with translated(self.path):
+            database.check_by(self._db, self.path, "integrity_check(points)")
+        self._trust.check("points", "positions")
+
+    def _by_id(self, prefix: str) -> list[Any]:
+        if not SHORTEST_ID <= len(prefix) <= 64 or set(prefix) - set(HEX):
+            return []
+        low, high = (bytes.fromhex(prefix.ljust(64, end)) for end in "0f")
+        sql = (
+            "((content IS NULL OR points.start > 0) AND points.id BETWEEN ?1 AND ?2)"
+            " OR (points.start = 0 AND content BETWEEN ?1 AND ?2)"
+        )
+        return self._rows(f"{SELECT} WHERE {sql} LIMIT 2", (low, high))
+
+
+def _no_such_point(key: str) -> str:
+    told = f"no point is called {key!r}"
+    if key and len(key) < SHORTEST_ID and not set(key.lower()) - set(HEX):
+        return f"{told}; of an id, write {SHORTEST_ID} characters or more"
+    return f"{told} or has such an id"
