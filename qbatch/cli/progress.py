@@ -29,14 +29,16 @@ MAX_TOLD = 10
 class Teller(Protocol):
     """What the verb `run` tells its progress to."""
 
-    def started(self, name: str, total: int, done: int = 0, ran_s: float = 0.0) -> None:
-        """`total` points are to be run, of which so many were done before the run began.
+    def started(
+        self, name: str, total: int, done: int = 0, ran_s: float = 0.0, unit: str = "point"
+    ) -> None:
+        """So many points, or jobs, are to be run, of which some were done before the run began.
 
         It began so many seconds ago.
         """
 
     def advanced(self, done: int, failed: int, held: int = 0) -> None:
-        """So many points are done, of which so many failed, and so many are held."""
+        """So many are done, of which so many failed, and so many are held."""
 
     def said(self, text: str) -> None:
         """Something a person should read, between the lines of progress."""
@@ -80,15 +82,16 @@ class Outlet:
 
 
 class Pace:
-    """Points per second and the time left, from what this process did.
+    """Points, or jobs, per second and the time left, from what this process did.
 
     >>> pace = Pace(100, now=0.0)
     >>> pace.text(done=25, now=5.0)
     '5.0 points/s, 15 s left'
     """
 
-    def __init__(self, total: int, now: float, done: int = 0) -> None:
+    def __init__(self, total: int, now: float, done: int = 0, unit: str = "point") -> None:
         self._total = total
+        self._unit = unit
         self._done_before = done
         self._started = now
 
@@ -100,20 +103,20 @@ class Pace:
         from qbatch.report.numbers import duration
 
         rate = new / elapsed
-        said = format_rate(rate)
+        said = format_rate(rate, self._unit)
         left = (self._total - done) / rate
         return f"{said}, {duration(left)} left" if done < self._total else said
 
 
-def format_rate(rate: float) -> str:
+def format_rate(rate: float, unit: str = "point") -> str:
     """``472 points/s``; below one a second, ``12 points/min``.
 
     >>> format_rate(0.2)
     '12 points/min'
     """
     if rate < 1:
-        return f"{rate * 60:.3g} points/min"
-    return f"{rate:,.0f} points/s" if rate >= 10 else f"{rate:.1f} points/s"
+        return f"{rate * 60:.3g} {unit}s/min"
+    return f"{rate:,.0f} {unit}s/s" if rate >= 10 else f"{rate:.1f} {unit}s/s"
 
 
 def format_trouble(failed: int, held: int) -> str:
@@ -136,12 +139,15 @@ class LineTeller:
         self._pace = Pace(0, 0.0)
         self._next = 0.0
         self._quiet = QUIET_S[0]
-        self._name, self._total = "", 0
+        self._name, self._total, self._unit = "", 0, ""
         self._told = (0, 0, 0)
 
-    def started(self, name: str, total: int, done: int = 0, ran_s: float = 0.0) -> None:
+    def started(
+        self, name: str, total: int, done: int = 0, ran_s: float = 0.0, unit: str = "point"
+    ) -> None:
         now = time.monotonic()
-        self._name, self._total, self._pace = name, total, Pace(total, now - ran_s, done)
+        self._name, self._total, self._unit = name, total, unit
+        self._pace = Pace(total, now - ran_s, done, unit)
         self._next = now + self._quiet
 
     def advanced(self, done: int, failed: int, held: int = 0) -> None:
@@ -153,7 +159,7 @@ class LineTeller:
         self._next = now + self._quiet
         from qbatch.notation import whole
 
-        parts = [f"{self._name}: {whole(done)}/{whole(self._total)} points"]
+        parts = [f"{self._name}: {whole(done)}/{whole(self._total)} {self._unit}s"]
         parts += [trouble] if (trouble := format_trouble(failed, held)) else []
         parts += [text] if (text := self._pace.text(done, now)) else []
         self._outlet.write(", ".join(parts))
@@ -177,8 +183,10 @@ class JsonTeller:
     def __init__(self, stream: IO[str]) -> None:
         self._outlet = Outlet(stream)
 
-    def started(self, name: str, total: int, done: int = 0, ran_s: float = 0.0) -> None:
-        self.event({"event": "started", "name": name, "points": total, "done": done})
+    def started(
+        self, name: str, total: int, done: int = 0, ran_s: float = 0.0, unit: str = "point"
+    ) -> None:
+        self.event({"event": "started", "name": name, f"{unit}s": total, "done": done})
 
     def advanced(self, done: int, failed: int, held: int = 0) -> None:
         self.event({"event": "progress", "done": done, "failed": failed, "held": held})
@@ -213,12 +221,15 @@ class BarTeller:
             refresh_per_second=8,
         )
         self._task: TaskID | None = None
-        self._total, self._pace = 0, Pace(0, 0.0)
+        self._total, self._unit, self._pace = 0, "", Pace(0, 0.0)
 
-    def started(self, name: str, total: int, done: int = 0, ran_s: float = 0.0) -> None:
+    def started(
+        self, name: str, total: int, done: int = 0, ran_s: float = 0.0, unit: str = "point"
+    ) -> None:
         with suppress(OSError):
             self._progress.start()
-        self._total, self._pace = total, Pace(total, time.monotonic() - ran_s, done)
+        self._total, self._unit = total, unit
+        self._pace = Pace(total, time.monotonic() - ran_s, done, unit)
         self._task = self._progress.add_task(
             name, total=total, completed=done, number=self._number(done), pace="", failed=""
         )
@@ -236,7 +247,7 @@ class BarTeller:
     def _number(self, done: int) -> str:
         from qbatch.notation import whole
 
-        return f"{whole(done)}/{whole(self._total)} points"
+        return f"{whole(done)}/{whole(self._total)} {self._unit}s"
 
     def said(self, text: str) -> None:
         from rich.text import Text

@@ -127,7 +127,8 @@ async def _run(
         engine = _make_engine(snapshot, manifest, observer)
         active_jobs = _read_active_jobs(engine, manifest)
         engine.tally.total = sum(len(f.at_work) + len(_held(f)) for f in _all(active_jobs))
-        engine.tell(Started(manifest.name, engine.tally.total))
+        unit = "job" if snapshot.has_pieces() else "point"
+        engine.tell(Started(manifest.name, engine.tally.total, unit=unit))
         visits = _Backends(engine, manifest, prices, around)
         started = trio.current_time()
         async with trio.open_nursery() as nursery:
@@ -147,6 +148,7 @@ async def _run(
                 n: k for n, f in active_jobs.items() if (k := sum(len(g.at_work) for g in f))
             },
             elapsed_s=trio.current_time() - started,
+            unit=unit,
         )
 
 

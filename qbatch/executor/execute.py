@@ -203,6 +203,11 @@ class _Execution:
             self._kept += all(state is JobState.COMPLETED for state in states)
         return registered
 
+    @property
+    def _unit(self) -> str:
+        """What is counted while it goes on."""
+        return "job" if self._engine.snapshot.has_pieces() else "point"
+
     def _is_chosen(self, point: SweepPoint) -> bool:
         return self._only is None or self._only(point)
 
@@ -255,6 +260,7 @@ class _Execution:
                         registered.added,
                         registered.removed,
                         backlog.num_in_flight,
+                        self._unit,
                     )
                 )
                 await engine.journal.commit(backlog.write)
@@ -431,6 +437,7 @@ class _Execution:
             },
             elapsed_s=elapsed_s,
             waits={backend.name: backend.waits.totals() for backend in backends},
+            unit=self._unit,
         )
         engine.tell(Finished(summary))
         return summary

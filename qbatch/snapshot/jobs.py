@@ -25,6 +25,7 @@ from qbatch.snapshot.reading import (
     checked,
     counts_by_state,
     jobs_by_state,
+    num_further,
     read_fact,
 )
 from qbatch.snapshot.registration import Point, Registered, SettingOf
@@ -127,6 +128,11 @@ class Jobs(Composites):
     def jobs_by_state(self) -> dict[JobState, int]:
         """Jobs of the plan in each state; states without jobs are left out."""
         return jobs_by_state(self._reader, self.path)
+
+    def has_pieces(self) -> bool:
+        """Whether several jobs buy a point of the plan."""
+        with translated(self.path), checked(self.path):
+            return num_further(self._reader)[1] > 0
 
     def pieces_of(self, point_id: str) -> list[tuple[StoredPoint, JobRow]]:
         """What the plan needs of a point, each with its job, by the shots where it starts."""
