@@ -319,4 +319,7 @@ def test_what_was_bought_of_a_cut_point_is_told(
     assert "more shots: 30 of 60 done" in planned.out
     assert "3/3 jobs, " in qbatch("run", manifest).err
     assert len(qbatch("show", "runs/pair", "--json").json_lines) == 1
-    assert qbatch("show", "runs/pair", "bell").out.count("completed") > 6  # each of its jobs
+    shown = qbatch("show", "runs/pair", "bell").out
+    assert [line.split()[:2] for line in shown.splitlines() if line.startswith("[")] == [
+        [f"[{start},", f"{start + 10})"] for start in range(0, 60, 10)
+    ]
