@@ -7,20 +7,34 @@ again and never ends the run; a line at most every `QUIET_S` seconds, however ma
 from __future__ import annotations
 
 import json
+import math
 import os
 import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from dataclasses import asdict
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
 import click
 
 if TYPE_CHECKING:
-    from rich.progress import TaskID
+    from qbatch.cli.board import Board
+    from qbatch.cli.pace import RunPace
+    from qbatch.executor import BackendProgress, Cause, OpenWait
+
+    Backends = Mapping[str, BackendProgress]
 
 #: Seconds between two lines of progress; doubled up to the second figure as the run goes on.
 QUIET_S = (1.0, 30.0)
+
+#: A wait for a limit that is known to end sooner is no line. After a line, there is no other of
+#: that cause for so long, each time for twice as long, but where the next pause is longer than
+#: that and more than twice as long as any before. Seconds.
+BRIEF_S, WAIT_QUIET_S = 10.0, 60.0
+
+#: Drawings at a terminal, per second.
+REDRAWS = 4
 
 #: Failures told one by one; more are only counted.
 MAX_TOLD = 10
@@ -37,8 +51,16 @@ class Teller(Protocol):
         It began so many seconds ago.
         """
 
-    def advanced(self, done: int, failed: int, held: int = 0) -> None:
-        """So many are done, of which so many failed, and so many are held."""
+    def advanced(
+        self, done: int, failed: int, held: int = 0, backends: Backends | None = None
+    ) -> None:
+        """So many points are done, of which so many failed, and so many are held.
+
+        And where that is known, how far each backend is.
+        """
+
+    def waiting(self, backend: str, waits: tuple[OpenWait, ...]) -> None:
+        """A backend waits for these from now on; (): for nothing."""
 
     def said(self, text: str) -> None:
         """Something a person should read, between the lines of progress."""
@@ -81,44 +103,6 @@ class Outlet:
             self._is_open = False
 
 
-class Pace:
-    """Points, or jobs, per second and the time left, from what this process did.
-
-    >>> pace = Pace(100, now=0.0)
-    >>> pace.text(done=25, now=5.0)
-    '5.0 points/s, 15 s left'
-    """
-
-    def __init__(self, total: int, now: float, done: int = 0, unit: str = "point") -> None:
-        self._total = total
-        self._unit = unit
-        self._done_before = done
-        self._started = now
-
-    def text(self, done: int, now: float) -> str:
-        """Rate and time left, or "" before the first new point."""
-        elapsed, new = now - self._started, done - self._done_before
-        if new <= 0 or elapsed <= 0:
-            return ""
-        from qbatch.report.numbers import duration
-
-        rate = new / elapsed
-        said = format_rate(rate, self._unit)
-        left = (self._total - done) / rate
-        return f"{said}, {duration(left)} left" if done < self._total else said
-
-
-def format_rate(rate: float, unit: str = "point") -> str:
-    """``472 points/s``; below one a second, ``12 points/min``.
-
-    >>> format_rate(0.2)
-    '12 points/min'
-    """
-    if rate < 1:
-        return f"{rate * 60:.3g} {unit}s/min"
-    return f"{rate:,.0f} {unit}s/s" if rate >= 10 else f"{rate:.1f} {unit}s/s"
-
-
 def format_trouble(failed: int, held: int) -> str:
     """What is not as it should be, or "".
 
@@ -131,27 +115,59 @@ def format_trouble(failed: int, held: int) -> str:
     return ", ".join([*parts, f"{whole(held)} held"] if held else parts)
 
 
+class _ToldWait:
+    """What was told of one backend's waits for one cause."""
+
+    def __init__(self) -> None:
+        self._until, self._quiet_s, self._longest_s = -math.inf, WAIT_QUIET_S, 0.0
+
+    def is_news(self, wait: OpenWait) -> bool:
+        """Whether to tell it; it is taken as told then."""
+        from qbatch.cli.waiting import ASKED_AGAIN
+
+        now, pause_s = time.monotonic(), 0.0
+        if wait.until is not None:
+            if wait.cause not in ASKED_AGAIN and wait.until - wait.since < BRIEF_S:
+                return False
+            pause_s = wait.until - time.time()
+        if now < self._until and pause_s <= max(2 * self._longest_s, WAIT_QUIET_S):
+            return False
+        self._until, self._quiet_s = now + self._quiet_s, 2 * self._quiet_s
+        self._longest_s = max(pause_s, self._longest_s)
+        return True
+
+
 class LineTeller:
     """One line per change, at most every few seconds: for logs and pipes."""
 
     def __init__(self, stream: IO[str]) -> None:
         self._outlet = Outlet(stream)
-        self._pace = Pace(0, 0.0)
+        self._pace: RunPace | None = None
         self._next = 0.0
         self._quiet = QUIET_S[0]
         self._name, self._total, self._unit = "", 0, ""
         self._told = (0, 0, 0)
+        self._waits: dict[str, tuple[OpenWait, ...]] = {}
+        self._told_waits: dict[tuple[str, Cause], _ToldWait] = {}
 
     def started(
         self, name: str, total: int, done: int = 0, ran_s: float = 0.0, unit: str = "point"
     ) -> None:
+        from qbatch.cli.pace import RunPace
+
         now = time.monotonic()
         self._name, self._total, self._unit = name, total, unit
-        self._pace = Pace(total, now - ran_s, done, unit)
+        self._pace = RunPace(total, now - ran_s, done, unit)
         self._next = now + self._quiet
 
-    def advanced(self, done: int, failed: int, held: int = 0) -> None:
+    def advanced(
+        self, done: int, failed: int, held: int = 0, backends: Backends | None = None
+    ) -> None:
+        from qbatch.cli.waiting import is_held_up
+
+        assert self._pace is not None
         now = time.monotonic()
+        pace = self._pace.text(done, now, backends, is_held_up=is_held_up(self._waits))
         if (done, failed, held) == self._told or (now < self._next and done < self._total):
             return
         self._told = (done, failed, held)
@@ -161,8 +177,18 @@ class LineTeller:
 
         parts = [f"{self._name}: {whole(done)}/{whole(self._total)} {self._unit}s"]
         parts += [trouble] if (trouble := format_trouble(failed, held)) else []
-        parts += [text] if (text := self._pace.text(done, now)) else []
+        parts += [pace] if pace else []
         self._outlet.write(", ".join(parts))
+
+    def waiting(self, backend: str, waits: tuple[OpenWait, ...]) -> None:
+        from qbatch.cli.waiting import format_wait
+
+        self._waits[backend] = waits
+        now = time.time()
+        for wait in waits:
+            told = self._told_waits.setdefault((backend, wait.cause), _ToldWait())
+            if told.is_news(wait):
+                self._outlet.write(f"{backend}: {format_wait(wait, now)}")
 
     def said(self, text: str) -> None:
         self._outlet.write(text)
@@ -188,8 +214,17 @@ class JsonTeller:
     ) -> None:
         self.event({"event": "started", "name": name, f"{unit}s": total, "done": done})
 
-    def advanced(self, done: int, failed: int, held: int = 0) -> None:
-        self.event({"event": "progress", "done": done, "failed": failed, "held": held})
+    def advanced(
+        self, done: int, failed: int, held: int = 0, backends: Backends | None = None
+    ) -> None:
+        facts = {"done": done, "failed": failed, "held": held}
+        told = {name: asdict(one) for name, one in (backends or {}).items()}
+        self.event({"event": "progress", **facts, **({"backends": told} if told else {})})
+
+    def waiting(self, backend: str, waits: tuple[OpenWait, ...]) -> None:
+        from qbatch.cli.waiting import facts_of
+
+        self.event({"event": "waiting", "backend": backend, "waits": facts_of(waits)})
 
     def said(self, text: str) -> None:
         self.event({"event": "message", "text": click.unstyle(text)})
@@ -205,67 +240,60 @@ class JsonTeller:
 
 
 class BarTeller:
-    """A bar with points done, rate and time left."""
+    """A bar with points done, rate and time left, and a line or two for each backend."""
 
     def __init__(self, stream: IO[str]) -> None:
         from rich.console import Console
-        from rich.progress import BarColumn, Progress, TextColumn
+        from rich.live import Live
 
-        self._progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=30),
-            TextColumn("{task.fields[number]}"),
-            TextColumn("{task.fields[pace]}"),
-            TextColumn("[red]{task.fields[failed]}"),
-            console=Console(file=stream, force_terminal=True, highlight=False, soft_wrap=True),
-            refresh_per_second=8,
+        self._console = Console(file=stream, force_terminal=True, highlight=False, soft_wrap=True)
+        self._live = Live(
+            console=self._console, refresh_per_second=REDRAWS, vertical_overflow="crop"
         )
-        self._task: TaskID | None = None
-        self._total, self._unit, self._pace = 0, "", Pace(0, 0.0)
+        self._board: Board | None = None
+        self._waits: dict[str, tuple[OpenWait, ...]] = {}
 
     def started(
         self, name: str, total: int, done: int = 0, ran_s: float = 0.0, unit: str = "point"
     ) -> None:
+        from qbatch.cli.board import Board
+
+        self._board = Board(name, total, done, time.monotonic() - ran_s, unit)
+        self._board.waits = self._waits
+        self._live.update(self._board)
         with suppress(OSError):
-            self._progress.start()
-        self._total, self._unit = total, unit
-        self._pace = Pace(total, time.monotonic() - ran_s, done, unit)
-        self._task = self._progress.add_task(
-            name, total=total, completed=done, number=self._number(done), pace="", failed=""
-        )
+            self._live.start()
 
-    def advanced(self, done: int, failed: int, held: int = 0) -> None:
-        assert self._task is not None
-        self._progress.update(
-            self._task,
-            completed=done,
-            number=self._number(done),
-            pace=self._pace.text(done, time.monotonic()),
-            failed=format_trouble(failed, held),
-        )
+    def advanced(
+        self, done: int, failed: int, held: int = 0, backends: Backends | None = None
+    ) -> None:
+        assert self._board is not None
+        self._board.advance(done)
+        self._board.trouble = format_trouble(failed, held)
+        self._board.backends = backends or {}
 
-    def _number(self, done: int) -> str:
-        from qbatch.notation import whole
-
-        return f"{whole(done)}/{whole(self._total)} {self._unit}s"
+    def waiting(self, backend: str, waits: tuple[OpenWait, ...]) -> None:
+        self._waits[backend] = waits
 
     def said(self, text: str) -> None:
         from rich.text import Text
 
         with suppress(OSError):
-            self._progress.console.print(Text.from_ansi(text))
+            self._console.print(Text.from_ansi(text))
 
     def event(self, facts: Mapping[str, Any]) -> None:
         return
 
     @contextmanager
     def aside(self) -> Iterator[None]:
-        self._progress.stop()
+        self._live.stop()
         try:
             yield
         finally:
-            self._progress.start()
+            self._live.start()
 
     def close(self) -> None:
+        if self._board is not None:
+            self._board.is_over = True
         with suppress(OSError):  # a terminal that is gone ends no run
-            self._progress.stop()
+            self._live.stop()

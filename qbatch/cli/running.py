@@ -74,6 +74,7 @@ def run_manifest(
             observer=watcher.observe,
             refresh=_refresh if report else None,
             approve=partial(consent.give, teller),
+            quote=not consent.yes and consent.saved is None,
             stop=Stop(),
             ask_more=partial(_ask_more, teller) if _is_asked(as_json) else None,
         )
@@ -172,6 +173,7 @@ def _facts(run: Run, summary: Summary) -> dict[str, Any]:
         "held": summary.held,
         "at_providers": dict(summary.at_providers),
         "over_budget": dict(summary.over_budget),
+        "left": dict(summary.left),
         "stopped": summary.stopped,
         "elapsed_s": round(summary.elapsed_s, 3),
     }
@@ -193,6 +195,10 @@ def _sentences(
         lines += found.lines()
     lines += [
         f"  {backend}: out of reach: {error}" for backend, error in summary.out_of_reach.items()
+    ]
+    lines += [
+        f"  {backend}: left: {reason}; `qbatch run` goes on from here"
+        for backend, reason in summary.left.items()
     ]
     lines += _failures(watcher.failures)
     if summary.failed:

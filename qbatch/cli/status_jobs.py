@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
@@ -12,7 +13,8 @@ import click
 from qbatch.job import JobState
 
 if TYPE_CHECKING:
-    from qbatch.snapshot import Held, PointResult
+    from qbatch.cli.waiting import Waits
+    from qbatch.snapshot import Held, PointResult, Run
 
 #: Held jobs told in full; `--json` has all.
 MAX_HELD = 10
@@ -36,6 +38,28 @@ def facts_of(held: Held) -> dict[str, Any]:
     """Return a held job as `--json` has it."""
     sent_at = held.sent_at and held.sent_at.isoformat(timespec="seconds")
     return {**asdict(held), "sent_at": sent_at}
+
+
+def waits_of(run: Run) -> Waits:
+    """Backend -> what its runner waits for now; nothing where there is no runner."""
+    standing = run.standing()
+    if standing is None:
+        return {}
+    from qbatch.cli.waiting import read_standing
+
+    found = read_standing(standing)
+    return {} if found is None else {name: theirs for name, theirs in found[1].items() if theirs}
+
+
+def tell_waits(waits: Waits) -> None:
+    """Tell what is waited for now, all of it."""
+    if not waits:
+        return
+    from qbatch.cli.waiting import format_wait
+
+    for backend, theirs in waits.items():
+        for wait in theirs:
+            click.echo(f"  {backend}: {format_wait(wait, time.time())}")
 
 
 def tell(folder: str, working: Mapping[str, int], waiting: Sequence[Held]) -> None:

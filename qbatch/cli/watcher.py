@@ -7,7 +7,7 @@ from dataclasses import asdict
 import click
 
 from qbatch.cli.progress import MAX_TOLD, Teller
-from qbatch.executor import Event, Finished, JobMoved, Progress, Started, Warned
+from qbatch.executor import Event, Finished, JobMoved, Progress, Started, Waiting, Warned
 from qbatch.job import JobState
 from qbatch.notation import whole
 
@@ -33,7 +33,10 @@ class Watcher:
             self._moved(event)
         elif isinstance(event, Progress):
             self.failed = event.failed
-            self._teller.advanced(event.done, event.failed, event.held)
+            if event.total:  # else nothing was said to have started
+                self._teller.advanced(event.done, event.failed, event.held, event.backends)
+        elif isinstance(event, Waiting):
+            self._teller.waiting(event.backend, event.waits)
         elif isinstance(event, Started):
             self._started(event)
         elif isinstance(event, Warned):
@@ -47,7 +50,7 @@ class Watcher:
         numbers = {
             "done before": event.kept,
             "still in flight": event.resumed,
-            "earlier ones kept that the manifest no longer asks for": event.removed,
+            "earlier ones kept that are no part of this plan, nor of its report": event.removed,
         }
         parts = [f"{whole(number)} {said}" for said, number in numbers.items() if number]
         if parts:

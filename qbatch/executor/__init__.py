@@ -9,6 +9,7 @@ from qbatch.executor.budget import Excess
 from qbatch.executor.consent import Approve
 from qbatch.executor.engine import Settings
 from qbatch.executor.events import (
+    BackendProgress,
     Event,
     Finished,
     JobMoved,
@@ -16,18 +17,21 @@ from qbatch.executor.events import (
     Progress,
     Started,
     Summary,
+    Waiting,
     Warned,
 )
 from qbatch.executor.execute import execute
 from qbatch.executor.options import Options
+from qbatch.executor.quoting import wait_quoted
 from qbatch.executor.retry import Retry
 from qbatch.executor.start import run, run_async, run_with, wait_described
 from qbatch.executor.stop import Stop
-from qbatch.executor.waits import Cause, Wait
+from qbatch.executor.waits import Cause, OpenWait, Wait
 from qbatch.plan.pricing.offer import Offer
 
 __all__ = [
     "Approve",
+    "BackendProgress",
     "Cause",
     "Event",
     "Excess",
@@ -35,6 +39,7 @@ __all__ = [
     "JobMoved",
     "Observer",
     "Offer",
+    "OpenWait",
     "Options",
     "Progress",
     "Retry",
@@ -43,10 +48,12 @@ __all__ = [
     "Stop",
     "Summary",
     "Wait",
+    "Waiting",
     "Warned",
     "execute",
     "run",
     "run_async",
     "run_with",
     "wait_described",
+    "wait_quoted",
 ]

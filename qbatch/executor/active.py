@@ -78,6 +78,7 @@ class ActiveJob:
             clock.
         reopened: Held children whose account is back, while they are looked for.
         was_cancelled: The time-out passed and cancelling was asked for.
+        is_late: The time-out passed, and it is left where it is.
         bought: Child -> generation under which it was last sent.
     """
 
@@ -100,6 +101,7 @@ class ActiveJob:
     said_at: dict[str, float] = field(default_factory=dict)
     reopened: set[str] = field(default_factory=set)
     was_cancelled: bool = False
+    is_late: bool = False
     bought: dict[str, int] = field(default_factory=dict)
     inbox: list[Answer] = field(default_factory=list)
     _gone: set[str] = field(default_factory=set)

@@ -21,6 +21,7 @@ from qbatch.executor.active import ActiveJob
 from qbatch.executor.events import Observer, Warned
 from qbatch.executor.pace import PollPace, RateLimit, Slots
 from qbatch.executor.retry import Backoff, Retry
+from qbatch.executor.tally import Tally
 from qbatch.executor.waits import Cause, Waits
 from qbatch.job import JobState
 from qbatch.providers import Answer, Driver, Missing, Strange, Target
@@ -30,12 +31,6 @@ T = TypeVar("T")
 
 #: Of trouble that lasts longer a person is told, seconds.
 TROUBLE_S = 30.0
-
-#: Longer pauses are told.
-LONG_PAUSE_S = 60.0
-
-#: Longer waits until a provider takes more are told, each twice as late after the last as that one.
-LONG_WAIT_S, QUIET_S = 10.0, 60.0
 
 #: What says that a job goes on as before, if it does.
 _GOES_ON = (Event.TAKEN, Event.RUNNING)
@@ -51,10 +46,12 @@ class BackendRun:
         in_flight: Composite jobs at once.
         limited_by: Whose limit that is.
         timeout_s: Of one job, seconds.
+        leaves_late: A job that took longer is left where it is, not cancelled.
         retry: When calls are made again.
         random: For jitter.
         tell: Where warnings go.
-        waits: Where is noted what held it up.
+        waits: Where is noted what holds it up.
+        tally: Where is counted how far it is.
     """
 
     def __init__(
@@ -66,10 +63,12 @@ class BackendRun:
         in_flight: int,
         limited_by: Cause,
         timeout_s: float,
+        leaves_late: bool,
         retry: Retry,
         random: Random,
         tell: Observer,
         waits: Waits,
+        tally: Tally,
     ) -> None:
         self.name = name
         self.driver = driver
@@ -77,15 +76,18 @@ class BackendRun:
         self.account = driver.account()
         self.target = target
         self.timeout_s = timeout_s
+        self.leaves_late = leaves_late
         self.retry = retry
         self.random = random
         self.slots = Slots(in_flight)
         self.waits = waits
+        self.tally = tally
+        tally.is_local = driver.is_local
         #: Shared by whatever asks anything.
         self.backoff = Backoff(waits, Cause.BACK_OFF)
         #: What submits waits for it too.
         self.submit_backoff = Backoff(waits, Cause.FULL)
-        self.rates = RateLimit(target.rates, waits, self._tell_wait)
+        self.rates = RateLimit(target.rates, waits)
         self.scope = trio.CancelScope()
         #: Of the limits on composite jobs in flight, the one that binds.
         self.limited_by = limited_by
@@ -96,6 +98,12 @@ class BackendRun:
         self.error: ProviderError | None = None
         #: Why nothing more is bought here; "" while that is not so.
         self.over_budget = ""
+        #: Why it was left before its end, with nothing lost; "" where it was not.
+        self.left = ""
+        #: When a job last came on, by the trio clock: taken, running or at its end.
+        self.moved_at = trio.current_time()
+        #: Set once some job took longer than its time-out, and is left where it is.
+        self.some_late = trio.Event()
         #: All composite jobs of the plan were started.
         self.has_fed = False
         self._turned_away = 0
@@ -105,8 +113,6 @@ class BackendRun:
         self._watched: dict[ActiveJob, None] = {}
         self._added = trio.Event()
         self._warned: set[str] = set()
-        self._told_wait_s = 0.0
-        self._quiet_s, self._quiet_until = QUIET_S, 0.0
         self._busy = 0
         self._is_closing = False
         self._idle = trio.Event()
@@ -129,6 +135,28 @@ class BackendRun:
             return False
         waiting = ("submitting",) if is_turned_away else ("created", "submitting")
         return all(active.stage not in waiting for active in active_jobs)
+
+    def mark_late(self, active: ActiveJob, why: str) -> None:
+        """A composite job took longer than its time-out, and is no reason to go on waiting."""
+        if active.is_late:
+            return
+        active.is_late = True
+        first = active.order(active.ids[0]).name
+        others = f" and {len(active.ids) - 1} more" if len(active.ids) > 1 else ""
+        self.warn(f"{first}{others}: {why}; left there, as on_timeout says")
+        self.some_late.set()
+
+    @property
+    def has_only_late(self) -> bool:
+        """All that is open took longer than its time-out."""
+        active_jobs = set(self._of_job.values())
+        return bool(active_jobs) and all(active.is_late for active in active_jobs)
+
+    async def leave_all(self, reason: str, grace_s: float) -> None:
+        """End this backend before its jobs end: all of them stay where they are."""
+        self.left = reason
+        self.warn(f"left: {reason}; its jobs stay where they are: run again to go on")
+        await self.wind_down(grace_s)
 
     def stop_buying(self, reason: str) -> None:
         """The budget is used up: what is bought is watched as before."""
@@ -225,7 +253,7 @@ class BackendRun:
 
     def pause(self, error: ProviderError, failures: int = 1) -> None:
         """Pause all calls for as long as `error` calls for."""
-        self.backoff.pause(self._pause_s(error, failures))
+        self.backoff.pause(self._pause_s(error, failures), str(error))
 
     def turn_away(self, error: Unavailable) -> None:
         """The provider answered that it takes no more for now: ask it again later, and less often.
@@ -234,40 +262,24 @@ class BackendRun:
         """
         self.has_answered = True
         self._turned_away += 1
-        if error.retry_after_s is None:
-            self.submit_backoff.pause(self._pause_s(error, self._turned_away))
-            return
-        wait_s = self.retry.pause_s(self._turned_away, self.random, error.retry_after_s)
-        self._tell_wait(str(error), wait_s)
-        self.submit_backoff.pause(wait_s)
-
-    def _tell_wait(self, why: str, wait_s: float) -> None:
-        """Say that submissions wait; not each time, for of a long run most of them may."""
-        now = trio.current_time()
-        is_news = wait_s > 2 * self._told_wait_s
-        if wait_s <= LONG_WAIT_S or (now < self._quiet_until and not is_news):
-            return
-        self._told_wait_s = max(wait_s, self._told_wait_s)
-        self._quiet_until, self._quiet_s = now + self._quiet_s, 2 * self._quiet_s
-        self.warn(f"{why}: waits {wait_s:.0f} s")
+        self.submit_backoff.pause(self._pause_s(error, self._turned_away), str(error))
 
     def let_in(self) -> None:
         """The provider answered a submission."""
         self._answered()
         self._turned_away = 0
+        self.submit_backoff.forget()
 
     def _pause_s(self, error: ProviderError, failures: int) -> float:
         asked_s = error.retry_after_s if isinstance(error, Unavailable) else None
-        pause_s = self.retry.pause_s(failures, self.random, asked_s)
-        if pause_s > LONG_PAUSE_S:
-            self.warn(f"{error}; trying again in {pause_s:.0f} s")
-        return pause_s
+        return self.retry.pause_s(failures, self.random, asked_s)
 
     # -- jobs and news ---------------------------------------------------------------------------
 
     def enter(self, active: ActiveJob) -> None:
         """News of the composite job's children goes to it from now on."""
         self._of_job.update(dict.fromkeys(active.ids, active))
+        self.tally.enter(active.job(key) for key in active.ids)
         if queued := self._queued(active):
             self.waits.begin(Cause.QUEUE, queued)
 
@@ -281,6 +293,8 @@ class BackendRun:
         for key in active.batch.composite.job_ids:
             if self._of_job.get(key) is active:
                 del self._of_job[key]
+        if not any(one.stage in ("created", "submitting") for one in self._of_job.values()):
+            self.submit_backoff.forget()
 
     def _queued(self, active: ActiveJob) -> int:
         return 0 if self.driver.is_local else len(active.ids_in(JobState.SUBMITTED))

@@ -18,11 +18,13 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from qbatch.errors import Misspoke, ProviderError, Refused, Unavailable
+from qbatch.errors import Misspoke, ProviderError, Refused
 from qbatch.executor.accounts import hold_of_other_accounts
 from qbatch.executor.active import ActiveJob
 from qbatch.executor.backend_run import BackendRun
+from qbatch.executor.describing import describe
 from qbatch.executor.descriptors import ensure_descriptors
+from qbatch.executor.doubles import Doubles
 from qbatch.executor.doubts import MAX_LOOKS
 from qbatch.executor.engine import Engine, Settings
 from qbatch.executor.events import Observer, Started, Summary
@@ -33,6 +35,7 @@ from qbatch.executor.lifecycle import CUT_OFF, Lifecycle
 from qbatch.executor.pace import PollPace, Slots
 from qbatch.executor.resume import stored_active
 from qbatch.executor.stop import Stop
+from qbatch.executor.tally import Tally
 from qbatch.executor.waits import Cause, Waits
 from qbatch.job import JobState
 from qbatch.providers import (
@@ -126,7 +129,9 @@ async def _run(
     with Snapshot(folder) as snapshot:
         engine = _make_engine(snapshot, manifest, observer)
         active_jobs = _read_active_jobs(engine, manifest)
-        engine.tally.total = sum(len(f.at_work) + len(_held(f)) for f in _all(active_jobs))
+        for name, theirs in active_jobs.items():
+            number = sum(len(active.at_work) + len(_held(active)) for active in theirs)
+            engine.expect(name, number)
         unit = "job" if snapshot.has_pieces() else "point"
         engine.tell(Started(manifest.name, engine.tally.total, unit=unit))
         visits = _Backends(engine, manifest, prices, around)
@@ -134,9 +139,12 @@ async def _run(
         async with trio.open_nursery() as nursery:
             nursery.start_soon(engine.journal.write_steps)
             try:
-                async with trio.open_nursery() as backends:
-                    for name, theirs in active_jobs.items():
-                        backends.start_soon(visits.visit, name, theirs, errand)
+                async with trio.open_nursery() as watch:
+                    watch.start_soon(engine.keep_standing)
+                    async with trio.open_nursery() as backends:
+                        for name, theirs in active_jobs.items():
+                            backends.start_soon(visits.visit, name, theirs, errand)
+                    watch.cancel_scope.cancel()
             finally:
                 engine.journal.close()
         return Summary(
@@ -150,10 +158,6 @@ async def _run(
             elapsed_s=trio.current_time() - started,
             unit=unit,
         )
-
-
-def _all(active_jobs: Mapping[str, Sequence[ActiveJob]]) -> Iterable[ActiveJob]:
-    return (active for theirs in active_jobs.values() for active in theirs)
 
 
 def _held(active: ActiveJob) -> list[str]:
@@ -222,9 +226,11 @@ class _Backends:
                 surroundings=self._surroundings,
                 settings={order.settings: None for f in active_jobs for order in f.batch.orders},
             )
-            target = await self._describe(driver)
+            waits = self._engine.open_waits(name, is_local=driver.is_local)
+            retry = self._engine.settings.retry
+            target = await describe(driver, retry, self._engine.random, waits)
             target = replace(target, price=self._prices.get(name, target.price))
-            backend = self._make_backend(name, driver, target)
+            backend = self._make_backend(name, driver, target, waits)
         except ProviderError as error:
             self.out_of_reach[name] = error
             if driver is not None:
@@ -236,36 +242,29 @@ class _Backends:
                 ours = await hold_of_other_accounts(self._engine, backend, active_jobs)
                 await collector.settle(ours)
                 await errand(collector, ours)
+                await Doubles(self._engine, self._manifest, [backend]).look()
         finally:
             await driver.aclose()
         if backend.error is not None:
             self.out_of_reach[name] = backend.error
 
-    async def _describe(self, driver: Driver) -> Target:
-        retry, failures = self._engine.settings.retry, 0
-        while True:
-            try:
-                return await driver.describe()
-            except Unavailable as error:
-                failures += 1
-                if failures >= retry.attempts:
-                    raise
-                pause_s = retry.pause_s(failures, self._engine.random, error.retry_after_s)
-                await trio.sleep(pause_s)
-
-    def _make_backend(self, name: str, driver: Driver, target: Target) -> BackendRun:
-        return BackendRun(
+    def _make_backend(self, name: str, driver: Driver, target: Target, waits: Waits) -> BackendRun:
+        engine, declared = self._engine, self._manifest.backends[name]
+        backend = engine.backends[name] = BackendRun(
             name,
             driver,
             target,
             in_flight=target.in_flight,
             limited_by=Cause.TARGET_LIMIT,
-            timeout_s=self._manifest.backends[name].timeout_s,
-            retry=self._engine.settings.retry,
-            random=Random(self._engine.random.random()),
-            tell=self._engine.tell,
-            waits=Waits(),
+            timeout_s=declared.timeout_s,
+            leaves_late=declared.on_timeout == "leave",
+            retry=engine.settings.retry,
+            random=Random(engine.random.random()),
+            tell=engine.tell,
+            waits=waits,
+            tally=engine.tallies.setdefault(name, Tally()),
         )
+        return backend
 
 
 def _let_be(active: ActiveJob) -> None:

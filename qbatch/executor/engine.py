@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from functools import partial
 from random import Random
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 import trio
 
 from qbatch.executor.active import ActiveJob
+from qbatch.executor.backend_run import BackendRun
 from qbatch.executor.budget import Budget, Excess
-from qbatch.executor.events import Event, JobMoved, Observer, Progress, Warned
+from qbatch.executor.events import Event, JobMoved, Observer, Progress, Waiting, Warned
 from qbatch.executor.journal import Journal
 from qbatch.executor.pace import Slots
 from qbatch.executor.retry import Retry
 from qbatch.executor.stop import Stop
-from qbatch.executor.waits import Cause, Waits
-from qbatch.job import Job, JobState
+from qbatch.executor.tally import Tally
+from qbatch.executor.waits import Cause, OpenWait, Waits
+from qbatch.job import JobState
 from qbatch.plan.pricing.limits import Limit, Rates
 from qbatch.purchase import ENDED
 from qbatch.snapshot import JobRow, Snapshot
@@ -28,8 +32,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-#: Progress is told this often at most, seconds.
-TELL_EVERY_S = 0.2
+#: Progress is told this often at most, and kept for other processes, seconds.
+TELL_EVERY_S, STANDING_S = 0.2, 1.0
 
 #: States a point may be run from, by the word of ``--only``.
 WANTED = {
@@ -52,6 +56,7 @@ class Settings:
         is_inline: The clock is virtual: no threads.
         grace_s: After the first request to stop, seconds for what is under way.
         detach: Leave once all that fits is submitted; results are fetched another time.
+        wait_s: A cloud where nothing came on for so long is left, seconds.
         limits: The most that all of the run may cost, earlier calls included.
         rates: By which amounts in other units count against them.
         ask_more: Asks a person what a limit is to be raised to, in a thread; None: nobody is there.
@@ -65,6 +70,7 @@ class Settings:
     is_inline: bool = False
     grace_s: float = 1.5
     detach: bool = False
+    wait_s: float = math.inf
     limits: tuple[Limit, ...] = ()
     rates: Rates = field(default_factory=dict)
     ask_more: Callable[[Excess], float | None] | None = None
@@ -74,37 +80,8 @@ class Settings:
         """The settings a manifest asks for."""
         run = manifest.run
         retry = Retry(run.retry.attempts, patience_s=run.retry.patience_s)
-        return cls(run.max_in_flight, run.fail_fast, retry)
-
-
-@dataclass
-class Tally:
-    """How far the run is.
-
-    Attributes:
-        total: Points to run.
-        completed: Of these, so far.
-        failed: Failed or cancelled, so far.
-        held: Ids of those that a person must decide about.
-    """
-
-    total: int = 0
-    completed: int = 0
-    failed: int = 0
-    held: set[str] = field(default_factory=set)
-
-    def count(self, before: JobState, job: Job) -> None:
-        """Take in a move."""
-        if job.state is JobState.HELD:
-            self.held.add(job.id)
-        else:
-            self.held.discard(job.id)
-        if job.state is before:
-            return
-        if job.state is JobState.COMPLETED:
-            self.completed += 1
-        elif job.state.is_final:
-            self.failed += 1
+        wait_s = math.inf if run.wait_s is None else run.wait_s
+        return cls(run.max_in_flight, run.fail_fast, retry, wait_s=wait_s)
 
 
 @dataclass
@@ -113,7 +90,10 @@ class Engine:
 
     Attributes:
         busy: Ids in composite jobs of the last run: they have a lifecycle already.
-        queues: Backend -> where its jobs' time in the provider's queue is noted; clouds only.
+        tally: How far the run is.
+        backends: Those of the run.
+        tallies: Backend -> how far it is.
+        waiting: Backend -> what holds it up now.
     """
 
     snapshot: Snapshot
@@ -128,8 +108,11 @@ class Engine:
     tally: Tally = field(default_factory=Tally)
     budget: Budget = field(default_factory=Budget)
     busy: set[str] = field(default_factory=set)
-    queues: dict[str, Waits] = field(default_factory=dict)
+    backends: dict[str, BackendRun] = field(default_factory=dict)
+    tallies: dict[str, Tally] = field(default_factory=dict)
+    waiting: dict[str, tuple[OpenWait, ...]] = field(default_factory=dict)
     _told_at: float = -1.0
+    _changed: trio.Event = field(default_factory=trio.Event)
     _asking: trio.Lock = field(default_factory=trio.Lock)
     _refused: set[Limit] = field(default_factory=set)
 
@@ -156,6 +139,23 @@ class Engine:
             self.budget.allow(excess.limit, amount)
             return True
 
+    def expect(self, backend: str, number: int) -> None:
+        """So many points more are to be run there."""
+        self.tally.total += number
+        self.tallies.setdefault(backend, Tally()).total += number
+
+    def open_waits(self, backend: str, *, is_local: bool) -> Waits:
+        """Where is noted what holds a backend up; a simulator's full cores are no news."""
+        if is_local:
+            return Waits()
+
+        def tell(waits: tuple[OpenWait, ...]) -> None:
+            self.waiting[backend] = waits
+            self.tell(Waiting(backend, waits))
+            self.changes()
+
+        return Waits(self.snapshot.now, tell)
+
     def tell(self, event: Event) -> None:
         """Tell the observer; a broken terminal does not end a run."""
         try:
@@ -170,13 +170,16 @@ class Engine:
     def note(self, active: ActiveJob, rows: Iterable[JobRow]) -> None:
         """Moves are durable: believe them, count them, tell them."""
         backend = active.batch.composite.backend
+        run_of, tally = self.backends[backend], self.tallies[backend]
         queued = 0
         for row in rows:
             job = row.job
-            before = active.job(job.id).state
+            before = active.job(job.id)
             active.rows[job.id] = row
             self.tally.count(before, job)
-            queued += (job.state is JobState.SUBMITTED) - (before is JobState.SUBMITTED)
+            if tally.count(before, job):
+                run_of.moved_at = trio.current_time()
+            queued += (job.state is JobState.SUBMITTED) - (before.state is JobState.SUBMITTED)
             name = active.order(job.id).name
             self.tell(
                 JobMoved(
@@ -185,8 +188,9 @@ class Engine:
             )
             if job.state is JobState.FAILED and self.settings.fail_fast:
                 self.stop.request(f"{name} failed, and fail_fast is set")
-        if queued and backend in self.queues:
-            self.queues[backend].begin(Cause.QUEUE, queued)
+        if queued and not run_of.driver.is_local:
+            run_of.waits.begin(Cause.QUEUE, queued)
+        self.changes()
         now = trio.current_time()
         if now - self._told_at >= TELL_EVERY_S:
             self._told_at = now
@@ -194,10 +198,31 @@ class Engine:
 
     def tell_progress(self) -> None:
         """Say how far the run is."""
+        self.tell(self._progress())
+
+    def changes(self) -> None:
+        """How far it is changes: `keep_standing` tells it soon."""
+        self._changed.set()
+
+    def _progress(self) -> Progress:
         tally = self.tally
         held = len(tally.held)
         done = tally.completed + tally.failed + held
-        self.tell(Progress(tally.total, done, tally.failed, held, self.slots.taken))
+        backends = {name: one.progress() for name, one in self.tallies.items()}
+        return Progress(tally.total, done, tally.failed, held, self.slots.taken, backends)
+
+    async def keep_standing(self) -> None:
+        """Tell how far the run is and what it waits for, to other processes too; for ever."""
+        while True:
+            await self._changed.wait()
+            self._changed = trio.Event()
+            self.tell_progress()
+            facts = {**asdict(self._progress()), "waiting": self._waiting_facts()}
+            await self.offload(partial(self.snapshot.save_standing, facts))
+            await trio.sleep(STANDING_S)
+
+    def _waiting_facts(self) -> dict[str, list[dict[str, object]]]:
+        return {name: [asdict(wait) for wait in waits] for name, waits in self.waiting.items()}
 
 
 def _nobody(event: Event) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from qbatch.errors import ProviderError
-from qbatch.executor.waits import Cause, Wait
+from qbatch.executor.waits import Cause, OpenWait, Wait
 from qbatch.job import JobState
 
 
@@ -57,6 +57,43 @@ class JobMoved:
 
 
 @dataclass(frozen=True, slots=True)
+class Waiting:
+    """What holds a backend up changed: told at once, for clouds.
+
+    Attributes:
+        waits: What does now, the most telling first; () when nothing does any more.
+    """
+
+    backend: str
+    waits: tuple[OpenWait, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BackendProgress:
+    """How far one backend is.
+
+    Attributes:
+        total: Points to run there.
+        in_flight: Jobs that are sent, or are being sent, and not at their ends.
+        queued: Of these, those not known to run.
+        completed, failed, held: Points at their ends, or for a person to decide about.
+        spent: What jobs turned out to cost since the run began, in `unit`.
+        unit: "" where nothing is billed.
+        is_local: It is the simulator of this machine.
+    """
+
+    total: int
+    in_flight: int = 0
+    queued: int = 0
+    completed: int = 0
+    failed: int = 0
+    held: int = 0
+    spent: float = 0.0
+    unit: str = ""
+    is_local: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Progress:
     """How far the run is; told a few times a second at most.
 
@@ -66,6 +103,7 @@ class Progress:
         failed: Of these, failed or cancelled.
         held: Of these, held.
         in_flight: Composite jobs open now.
+        backends: Backend -> how far it is.
     """
 
     total: int
@@ -73,6 +111,7 @@ class Progress:
     failed: int
     held: int
     in_flight: int
+    backends: Mapping[str, BackendProgress] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +145,7 @@ class Summary:
         over_budget: Backend -> why nothing more was bought there.
         elapsed_s: Seconds, on the run's own clock.
         waits: Backend -> what held it up, the longest first.
+        left: Backend -> why it was left before its end; its jobs stay where they are.
         unit: What `total` and `completed` count: "point" or "job".
     """
 
@@ -120,6 +160,7 @@ class Summary:
     over_budget: Mapping[str, str] = field(default_factory=dict)
     elapsed_s: float = 0.0
     waits: Mapping[str, Mapping[Cause, Wait]] = field(default_factory=dict)
+    left: Mapping[str, str] = field(default_factory=dict)
     unit: str = "point"
 
     @property
@@ -138,7 +179,7 @@ class Summary:
         return sum(number for state, number in self.states.items() if not state.is_final)
 
 
-Event = Started | JobMoved | Progress | Warned | Finished
+Event = Started | JobMoved | Waiting | Progress | Warned | Finished
 Observer = Callable[[Event], None]
 
 

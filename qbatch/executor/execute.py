@@ -23,6 +23,7 @@ from qbatch.executor.accounts import hold_of_other_accounts
 from qbatch.executor.active import ActiveJob
 from qbatch.executor.backend_run import BackendRun
 from qbatch.executor.budget import Budget
+from qbatch.executor.doubles import Doubles
 from qbatch.executor.engine import WANTED, Engine, Settings
 from qbatch.executor.events import Finished, Observer, Started, Summary, ignore
 from qbatch.executor.journal import Journal
@@ -31,7 +32,8 @@ from qbatch.executor.moves import Moves
 from qbatch.executor.pace import Slots
 from qbatch.executor.resume import Backlog, read_backlog
 from qbatch.executor.stop import Stop
-from qbatch.executor.waits import Cause, Waits
+from qbatch.executor.tally import Tally
+from qbatch.executor.waits import Cause
 from qbatch.job import JobState
 from qbatch.plan import Piece, Plan, SweepPoint
 from qbatch.plan.pinning.former import ids_of
@@ -185,7 +187,7 @@ class _Execution:
 
     def register(self, bounds: Mapping[str, Bounds]) -> Registered:
         """Bring the snapshot in line with the plan, and count what there is to do."""
-        plan, snapshot, tally = self._plan, self._engine.snapshot, self._engine.tally
+        plan, snapshot = self._plan, self._engine.snapshot
         registered = snapshot.register(
             plan.points(),
             setting_of=plan.setting_text,
@@ -194,12 +196,13 @@ class _Execution:
         )
         wanted = WANTED[self._engine.settings.only]
         if self._only is None:
-            tally.total = sum(n for state, n in snapshot.jobs_by_state().items() if state in wanted)
+            for (backend, state), number in snapshot.jobs_by_backend().items():
+                self._engine.expect(backend, number * (state in wanted))
             self._kept = snapshot.counts_by_state().get(JobState.COMPLETED, 0)
             return registered
         for point in plan.bought(self._only):
             states = [row.job.state for _, row in snapshot.pieces_of(point.id)]
-            tally.total += sum(state in wanted for state in states)
+            self._engine.expect(point.backend, sum(state in wanted for state in states))
             self._kept += all(state is JobState.COMPLETED for state in states)
         return registered
 
@@ -219,20 +222,20 @@ class _Execution:
         declared = self._plan.manifest.backends[name]
         ours = declared.limits.in_flight
         is_ours = ours is not None and ours < target.in_flight
-        engine, waits = self._engine, Waits()
-        if not driver.is_local:
-            engine.queues[name] = waits
-        backend = BackendRun(
+        engine = self._engine
+        backend = engine.backends[name] = BackendRun(
             name,
             driver,
             target,
             in_flight=target.in_flight if ours is None else min(ours, target.in_flight),
             limited_by=Cause.MANIFEST_LIMIT if is_ours else Cause.TARGET_LIMIT,
             timeout_s=declared.timeout_s,
+            leaves_late=declared.on_timeout == "leave",
             retry=engine.settings.retry,
             random=Random(engine.random.random()),
             tell=engine.tell,
-            waits=waits,
+            waits=engine.open_waits(name, is_local=driver.is_local),
+            tally=engine.tallies.setdefault(name, Tally()),
         )
         if target.rates:
             now = engine.snapshot.now()
@@ -251,7 +254,8 @@ class _Execution:
             nursery.start_soon(engine.journal.write_steps)
             try:
                 backlog = read_backlog(self._plan, engine, backends, self._is_wanted)
-                engine.tally.total += backlog.num_in_flight
+                for name, number in backlog.in_flight.items():
+                    self._engine.expect(name, number)
                 engine.tell(
                     Started(
                         self._plan.manifest.name,
@@ -259,22 +263,28 @@ class _Execution:
                         self._kept,
                         registered.added,
                         registered.removed,
-                        backlog.num_in_flight,
+                        backlog.in_flight.total(),
                         self._unit,
                     )
                 )
                 await engine.journal.commit(backlog.write)
-                await self._run_lanes(backends, backlog)
+                doubles = Doubles(engine, self._plan.manifest, backends)
+                await self._run_lanes(backends, backlog, doubles)
                 await self._put_local_back(backends)
                 await self._leave(backends)
+                await self._look_last(doubles)
             finally:
                 engine.journal.close()
         engine.tell_progress()
 
-    async def _run_lanes(self, backends: list[BackendRun], backlog: Backlog) -> None:
+    async def _run_lanes(
+        self, backends: list[BackendRun], backlog: Backlog, doubles: Doubles
+    ) -> None:
         async with trio.open_nursery() as watch:
             watch.start_soon(self._wind_down_when_asked, backends)
             watch.start_soon(self._cancel_when_asked_twice, backends)
+            watch.start_soon(self._engine.keep_standing)
+            watch.start_soon(doubles.look_forever)
             async with trio.open_nursery() as nursery:
                 for backend in backends:
                     nursery.start_soon(
@@ -299,6 +309,9 @@ class _Execution:
                 pollers.start_soon(backend.poll_forever)
                 if self._engine.settings.detach and not backend.driver.is_local:
                     pollers.start_soon(self._leave_when_sent, backend)
+                if not backend.driver.is_local:
+                    pollers.start_soon(self._leave_when_nothing_moves, backend)
+                    pollers.start_soon(self._leave_when_late, backend)
                 async with trio.open_nursery() as nursery:
                     start = partial(self._start, nursery, backend)
                     lifecycle = Lifecycle(self._engine, backend, start)
@@ -313,6 +326,25 @@ class _Execution:
         while not backend.has_sent_all:
             await trio.sleep(LOOK_S)
         await backend.wind_down(self._engine.settings.grace_s)
+
+    async def _leave_when_nothing_moves(self, backend: BackendRun) -> None:
+        """As long as the person would have it wait: it does not matter for what."""
+        limit_s = self._engine.settings.wait_s
+        while (end := backend.moved_at + limit_s) > trio.current_time():
+            await trio.sleep_until(end)
+        reason = f"nothing came on for {limit_s:g} s, the longest wait asked for"
+        await backend.leave_all(reason, self._engine.settings.grace_s)
+
+    async def _leave_when_late(self, backend: BackendRun) -> None:
+        """Once all that could still come took longer than a job may, where those are left."""
+        await backend.some_late.wait()
+        while not (
+            backend.has_only_late
+            and (backend.has_fed or backend.slots.is_full or self._engine.slots.is_full)
+        ):
+            await trio.sleep(LOOK_S)
+        reason = f"all that is in flight took longer than {backend.timeout_s:g} s"
+        await backend.leave_all(reason, self._engine.settings.grace_s)
 
     def _start(self, nursery: trio.Nursery, backend: BackendRun, active: ActiveJob) -> None:
         """Carry on with a part of a composite job that needs a composite job of its own."""
@@ -397,12 +429,26 @@ class _Execution:
         limit_s = SIGNALLED_S if engine.stop.signal is not None else LEAVE_S
         with trio.CancelScope(shield=True), trio.move_on_after(limit_s) as scope:
             async with trio.open_nursery() as nursery:
-                for backend in backends:
+                for backend in (one for one in backends if not one.left):
                     batches = [active.current() for active in backend.cut_off]
                     if batches and isinstance(backend.driver, Leaves):
                         nursery.start_soon(self._leave_one, backend, backend.driver, batches)
         if scope.cancelled_caught:
             engine.warn(f"not all was ended at the providers within {limit_s:g} s; run again")
+
+    async def _look_last(self, doubles: Doubles) -> None:
+        """See what else stands at the clouds; whoever asks for the end does not wait for it."""
+        if self._engine.stop.level:
+            return
+
+        async def leave() -> None:
+            await self._engine.stop.wait_once()
+            nursery.cancel_scope.cancel()
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(leave)
+            await doubles.look()
+            nursery.cancel_scope.cancel()
 
     async def _leave_one(self, backend: BackendRun, driver: Leaves, batches: list[Batch]) -> None:
         try:
@@ -437,6 +483,7 @@ class _Execution:
             },
             elapsed_s=elapsed_s,
             waits={backend.name: backend.waits.totals() for backend in backends},
+            left={backend.name: backend.left for backend in backends if backend.left},
             unit=self._unit,
         )
         engine.tell(Finished(summary))

@@ -88,6 +88,7 @@ class Lifecycle:
     async def drive(self, active: ActiveJob) -> None:
         """Bring a composite job from wherever it stands to its end."""
         self._backend.enter(active)
+        self._engine.changes()
         self._engine.budget.expect(map(active.purchase, active.at_work))
         try:
             if active.ids_in(JobState.SUBMITTING, JobState.HELD):
@@ -240,11 +241,14 @@ class Lifecycle:
         active.turned_away += 1
         if not error.is_full:
             await self._backend.back_off(error, active.turned_away, active.turned_away_at)
-        elif now - active.turned_away_at > self._backend.timeout_s:
+        elif now - active.turned_away_at <= self._backend.timeout_s:
+            self._backend.turn_away(error)
+        elif self._backend.leaves_late:
+            self._backend.mark_late(active, f"not taken within {self._backend.timeout_s:g} s")
+            self._backend.turn_away(error)
+        else:
             reason = f"timed out: not taken within {self._backend.timeout_s:g} s: {error}"
             await self._fail(active, active.ids, reason)
-        else:
-            self._backend.turn_away(error)
 
     def _start_clock(self, active: ActiveJob, elapsed_s: float) -> None:
         left_s = self._backend.timeout_s - max(0.0, elapsed_s)
@@ -329,6 +333,7 @@ class Lifecycle:
             told = await self._backend.read(
                 lambda: self._backend.driver.locate(active.current(), intent)
             )
+            told = doubts.of_age(active, told, self._engine.snapshot.now())
             if any(isinstance(answer, Repeatable) for answer in told):
                 told = await self._repeat(active, told)
         except (Refused, Misspoke) as error:
@@ -425,10 +430,17 @@ class Lifecycle:
         return (write,) if kept else ()
 
     async def _time_out(self, active: ActiveJob) -> None:
-        """Ask for the children to be stopped; those that nobody confirms are held."""
+        """Ask for the children to be stopped, where they are not left where they are.
+
+        Those that nobody confirms are held.
+        """
         unclear = active.ids_in(JobState.SUBMITTING)
         active.reopened.clear()
         if not active.at_work:
+            return
+        if self._backend.leaves_late and not unclear:
+            active.deadline = math.inf
+            self._backend.mark_late(active, f"no result within {self._backend.timeout_s:g} s")
             return
         if active.was_cancelled or unclear:
             advice = f"{too_late(self._backend)}, but the provider did not confirm it"

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from qbatch.executor.active import ActiveJob, Move
+from qbatch.executor.budget import AS_QUOTED
 from qbatch.purchase import Ledger, Stage
 from qbatch.snapshot.ledger import NOT_BOUGHT
 
@@ -93,6 +94,8 @@ class Moves:
             snapshot.bill(_entries_of(active, amounts), FINAL)
 
         await self._engine.journal.commit(write)
+        for row in rows:
+            self._backend.tally.note_cost(active.job(row.job.id), row.job)
         active.rows.update((row.job.id, row) for row in rows)
         self._count(active, FINAL, amounts)
 
@@ -103,7 +106,8 @@ class Moves:
         if source == NOT_BOUGHT:
             budget.release(purchases)
         else:
-            budget.settle(self._backend.name, unit, purchases)
+            is_quote = source == AS_QUOTED
+            budget.settle(self._backend.name, unit, purchases, is_quote=is_quote)
 
 
 def charged(moves: Iterable[Move]) -> Charges:

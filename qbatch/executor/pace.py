@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
 from random import Random
@@ -87,16 +87,12 @@ class RateLimit:
 
     Args:
         rates: The target's.
-        waits: Notes how long callers waited.
-        tell: Called before each wait with whose limit it is for, and with its seconds.
+        waits: Notes how long callers waited, and for whose limit.
     """
 
-    def __init__(
-        self, rates: Sequence[Rate], waits: Waits, tell: Callable[[str, float], None]
-    ) -> None:
+    def __init__(self, rates: Sequence[Rate], waits: Waits) -> None:
         self._windows = [Window(rate) for rate in rates]
         self._waits = waits
-        self._tell = tell
         self._turn = trio.Lock()
 
     def count_past(self, past: Iterable[tuple[float, int]]) -> None:
@@ -113,18 +109,18 @@ class RateLimit:
         if not self._windows:
             return
         async with self._turn:
-            while wait_s := self._wait_s(jobs):
-                with self._waits.waiting(Cause.RATE):
+            while limit := self._limit(jobs):
+                wait_s, rate = limit
+                with self._waits.waiting(Cause.RATE, why=f"takes {rate}", for_s=wait_s):
                     await trio.sleep(wait_s)
             self._note(jobs, trio.current_time())
 
-    def _wait_s(self, jobs: int) -> float:
+    def _limit(self, jobs: int) -> tuple[float, Rate] | None:
+        """Seconds until all rates allow it, and the one that does so last; None: now."""
         now = trio.current_time()
         waits = [(window.wait_s(jobs, now), window.rate) for window in self._windows]
         wait_s, rate = max(waits, key=itemgetter(0))
-        if wait_s:
-            self._tell(f"takes {rate}", wait_s)
-        return wait_s
+        return (wait_s, rate) if wait_s else None
 
 
 class Slots:

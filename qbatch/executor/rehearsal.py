@@ -29,7 +29,7 @@ from qbatch.executor.start import run_async_with
 from qbatch.executor.waits import Cause, Wait
 from qbatch.job import JobState
 from qbatch.providers import ACCOUNT_OPTIONS, Surroundings
-from qbatch.snapshot import Run, holder_of
+from qbatch.snapshot import Run, holder_of, run_folder_of
 
 if TYPE_CHECKING:
     from qbatch.emulators import Emulation
@@ -187,8 +187,8 @@ def rehearse(
 
     Args:
         plan: Of any manifest whose providers have emulators.
-        options: As for the run. Without `Options.out` the folder is ``runs/NAME.rehearsal`` under
-            the current one; an earlier rehearsal there is replaced.
+        options: As for the run. Without `Options.out` the folder is ``runs/NAME.rehearsal``
+            beside the run's own; an earlier rehearsal there is replaced.
         queues_s: How long every job queues, one pass each, in ascending order.
         seed: Of the emulated clouds; equal seeds give equal rehearsals.
 
@@ -198,7 +198,7 @@ def rehearse(
         SnapshotError: The folder is a real run's, or cannot be used.
     """
     options = options or Options()
-    folder = Path(options.out or Path("runs") / f"{plan.manifest.name}{SUFFIX}")
+    folder = Path(options.out or run_folder_of(plan.manifest, SUFFIX))
     _make_room(folder)
     stage = _Stage(plan, options, seed)
     passes = []

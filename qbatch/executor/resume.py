@@ -8,7 +8,7 @@ its points are packed anew; local work that was cut off is gone, and its points 
 from __future__ import annotations
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -43,12 +43,12 @@ class Backlog:
 
     Attributes:
         active_jobs: Backend -> active_jobs to carry on with.
-        num_in_flight: Jobs in them that were under way.
+        in_flight: Backend -> jobs in them that were under way.
     """
 
     snapshot: Snapshot
     active_jobs: dict[str, list[ActiveJob]] = field(default_factory=lambda: defaultdict(list))
-    num_in_flight: int = 0
+    in_flight: Counter[str] = field(default_factory=Counter)
     _closed: list[int] = field(default_factory=list)
     _anew: list[JobRow] = field(default_factory=list)
 
@@ -99,7 +99,7 @@ def read_backlog(
             left_s = _time_left_s(backend, active, stored, snapshot.now())
             active.deadline = trio.current_time() + left_s
             backlog.active_jobs[backend.name].append(active)
-            backlog.num_in_flight += len(live)
+            backlog.in_flight[stored.backend] += len(live)
             engine.busy.update(row.job.id for _, row in live)
     for name, number in lost.items():
         if number:
@@ -115,8 +115,11 @@ def _time_left_s(
 ) -> float:
     """Seconds until the time-out; enough to hear of what was done while we were away.
 
+    Where late jobs are left, it limits the waiting, and each run waits anew.
     A clock that was set back does not make the wait longer than the time-out.
     """
+    if backend.leaves_late:
+        return backend.timeout_s
     left_s = backend.timeout_s - max(0.0, now - (stored.sent_at or now))
     is_in_doubt = bool(active.ids_in(JobState.SUBMITTING, JobState.HELD))
     return max(left_s, 2 * backend.target.poll_s[1] + (DOUBT_S if is_in_doubt else NEWS_S))

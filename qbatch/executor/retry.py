@@ -65,10 +65,15 @@ class Backoff:
         self._is_troubled = False
         self._probe = trio.Lock()
 
-    def pause(self, for_s: float) -> None:
-        """No call is made for so many seconds from now."""
+    def pause(self, for_s: float, why: str) -> None:
+        """No call is made for so many seconds from now, for this reason."""
         self._is_troubled = True
         self._ends_at = max(self._ends_at, trio.current_time() + for_s)
+        self._waits.trouble(self._cause, why, self._ends_at - trio.current_time())
+
+    def forget(self) -> None:
+        """It is over, or nobody is left to try it."""
+        self._waits.trouble_ends(self._cause)
 
     async def wait(self) -> None:
         """Wait while it lasts; it may begin again later."""
@@ -96,5 +101,7 @@ class Backoff:
         try:
             yield
             self._is_troubled = trio.current_time() < self._ends_at
+            if not self._is_troubled:
+                self._waits.trouble_ends(self._cause)
         finally:
             self._probe.release()

@@ -28,16 +28,19 @@ from qbatch.errors import (
     RunLockedError,
     SelectionError,
     SnapshotError,
-    Unavailable,
 )
 from qbatch.executor.consent import agree, limits_agreed, offer_of, read_approval
 from qbatch.executor.copies import refuse_copy
+from qbatch.executor.describing import describe
 from qbatch.executor.descriptors import ensure_descriptors
 from qbatch.executor.engine import WANTED, Settings
-from qbatch.executor.events import Observer, Summary, Warned
+from qbatch.executor.events import Observer, Summary, Waiting, Warned
 from qbatch.executor.execute import Only, collapsed, execute
 from qbatch.executor.options import Options, Refresh, keywords
+from qbatch.executor.quoting import ask_quotes
+from qbatch.executor.retry import Retry
 from qbatch.executor.stop import Stop, signals_raise, signals_to
+from qbatch.executor.waits import Waits
 from qbatch.manifest import Manifest
 from qbatch.manifest.paths import SettingValues, settings_of
 from qbatch.plan import (
@@ -54,7 +57,7 @@ from qbatch.plan.pinning.revision import revision_of
 from qbatch.plan.pricing.limits import check_units, dump_limits, limits_of
 from qbatch.providers import Driver, Surroundings, Target
 from qbatch.providers.kit.shared_rates import state_folder
-from qbatch.snapshot import Run, Snapshot, holder_of, set_aside
+from qbatch.snapshot import Run, Snapshot, check_owner, holder_of, run_folder_of, set_aside
 
 Work = Callable[[], Awaitable[Run]]
 
@@ -89,7 +92,7 @@ def run(manifest: Manifest | str | Path, options: Options) -> Run:
         TypeError: There is no such option, or the manifest is none.
         SourceErrors: The manifest or a circuit is wrong: all mistakes at once.
         ProviderError: A provider cannot be reached, or refuses the credentials.
-        SnapshotError: The run folder cannot be used.
+        SnapshotError: The run folder cannot be used, or is another manifest's.
         NotApproved: It would cost, and `approve` did not agree to that; nothing was bought.
         ConsentError: It would cost more than a limit allows; nothing was bought.
         OverBudget: A limit was reached before all was bought; its `run` has what there is.
@@ -134,7 +137,7 @@ def wait_described(driver: Driver) -> Target:
 
     async def ask() -> Target:
         try:
-            return await _describe(driver, Settings())
+            return await describe(driver, Retry(), Random(0), Waits())
         finally:
             await driver.aclose()
 
@@ -199,7 +202,8 @@ async def run_async_with(source: Manifest | str | Path, options: Options) -> Run
     ensure_descriptors()
     plan = options.plan or _expand(source, options)
     manifest = plan.manifest
-    folder = Path(options.out) if options.out is not None else Path("runs") / manifest.name
+    folder = Path(options.out) if options.out is not None else run_folder_of(manifest)
+    check_owner(folder, manifest)
     holder = holder_of(folder)
     if holder is not None:
         raise RunLockedError(holder)
@@ -223,11 +227,14 @@ async def run_async_with(source: Manifest | str | Path, options: Options) -> Run
             drivers[name] = driver
         if not options.fresh:
             refuse_copy(folder, plan, drivers, only, WANTED[options.only])
-        targets = priced(await _describe_all(drivers, settings), plan)
+        targets = priced(await _describe_all(drivers, settings, around, options.observer), plan)
         check_targets(plan, targets, drivers)
         check_units(settings.limits, targets, settings.rates)
         before = None if options.fresh else folder
         offer = offer_of(before, plan, targets, drivers, only, settings)
+        if options.quote:
+            for problem in await ask_quotes(plan, drivers, targets, only, offer.pieces_of):
+                options.observer(Warned(problem))
         with signals_raise():  # who is asked for the price may leave at once
             agree(options.approve, offer)
         if options.fresh:
@@ -343,11 +350,15 @@ def _backends(plan: Plan, only: Only | None) -> dict[str, list[SettingValues]]:
     }
 
 
-async def _describe_all(drivers: Mapping[str, Driver], settings: Settings) -> dict[str, Target]:
+async def _describe_all(
+    drivers: Mapping[str, Driver], settings: Settings, around: Surroundings, observer: Observer
+) -> dict[str, Target]:
     targets: dict[str, Target] = {}
 
     async def ask(name: str) -> None:
-        targets[name] = await _describe(drivers[name], settings)
+        waits = Waits(around.now, lambda waits: observer(Waiting(name, waits)))
+        random = Random(settings.seed)
+        targets[name] = await describe(drivers[name], settings.retry, random, waits)
 
     try:
         async with trio.open_nursery() as nursery:
@@ -356,18 +367,6 @@ async def _describe_all(drivers: Mapping[str, Driver], settings: Settings) -> di
     except BaseExceptionGroup as group:
         raise collapsed(group) from None
     return {name: targets[name] for name in drivers}
-
-
-async def _describe(driver: Driver, settings: Settings) -> Target:
-    random, failures = Random(settings.seed), 0
-    while True:
-        try:
-            return await driver.describe()
-        except Unavailable as error:
-            failures += 1
-            if failures >= settings.retry.attempts:
-                raise
-            await trio.sleep(settings.retry.pause_s(failures, random, error.retry_after_s))
 
 
 async def _close(driver: Driver) -> None:

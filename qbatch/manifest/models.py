@@ -200,6 +200,8 @@ class Backend(Model):
         credentials: env:NAME, keyring:SERVICE/USER or file:PATH; never the secret itself.
         url: Base URL of the API in place of the provider's own.
         timeout_s: Longest wait for one job: 90s, 30m, 6h, 1h30m, 2d, or seconds.
+        on_timeout: cancel: cancelled at the provider, and the point fails; leave: the job stays
+            where it is, the point is pending, and the run ends when nothing else is to come.
     """
 
     provider: Text
@@ -211,6 +213,7 @@ class Backend(Model):
     credentials: Pointer | None = None
     url: Url | None = None
     timeout_s: Annotated[Seconds, Field(alias="timeout")] = 86_400.0
+    on_timeout: Literal["cancel", "leave"] = "cancel"
 
     @model_validator(mode="before")
     @classmethod
@@ -234,9 +237,13 @@ class Backend(Model):
     @model_validator(mode="wrap")
     @classmethod
     def check_local(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
-        """See that what only the simulator obeys is not ignored by a cloud."""
+        """See that what only the simulator, or only clouds, obey is not ignored."""
         mistakes = Mistakes()
-        if isinstance(data, Mapping) and data.get("provider") in PROVIDERS[1:]:
+        provider = data.get("provider") if isinstance(data, Mapping) else None
+        if provider == PROVIDERS[0] and data.get("on_timeout") == "leave":
+            said = "is for clouds: nobody else works on what the simulator leaves; remove it"
+            mistakes.add(("on_timeout", AT_KEY), amiss(said))
+        if provider in PROVIDERS[1:]:
             limits = data.get("limits")
             if "noise" in data:
                 mistakes.add(("noise", AT_KEY), amiss("is for provider local; remove it"))
@@ -300,12 +307,15 @@ class RunSettings(Model):
         max_in_flight: Composite jobs at once, over all backends.
         fail_fast: Stop at the first failed point.
         retry: How often what may pass is tried.
+        wait_s: Where nothing came on for so long at a cloud, it is left as by --detach: 2h, 30m;
+            null: waited for however long it takes.
         durability: full survives power loss, normal a killed process; full for clouds by default.
     """
 
     max_in_flight: Annotated[Whole, Field(ge=1)] = 50
     fail_fast: Flag = False
     retry: Retry = Retry()
+    wait_s: Annotated[Seconds | None, Field(alias="wait")] = None
     durability: Literal["full", "normal"] | None = None
 
 

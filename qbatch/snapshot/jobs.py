@@ -24,7 +24,7 @@ from qbatch.snapshot.reading import (
     IDS,
     checked,
     counts_by_state,
-    jobs_by_state,
+    jobs_by_backend,
     num_further,
     read_fact,
 )
@@ -125,9 +125,9 @@ class Jobs(Composites):
         """Points of the plan in each state; states without points are left out."""
         return counts_by_state(self._reader, self.path)
 
-    def jobs_by_state(self) -> dict[JobState, int]:
-        """Jobs of the plan in each state; states without jobs are left out."""
-        return jobs_by_state(self._reader, self.path)
+    def jobs_by_backend(self) -> dict[tuple[str, JobState], int]:
+        """Jobs of the plan of each backend in each state; where there are none is left out."""
+        return jobs_by_backend(self._reader, self.path)
 
     def has_pieces(self) -> bool:
         """Whether several jobs buy a point of the plan."""

@@ -6,7 +6,7 @@ Rule: nothing is shown that was not checked: see `trust`.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -28,6 +28,7 @@ from qbatch.snapshot.reading import (
     read_fact,
     read_meta,
 )
+from qbatch.snapshot.standing import read_standing
 from qbatch.snapshot.trust import RULES, Trust, check_large
 
 if TYPE_CHECKING:
@@ -167,6 +168,11 @@ class Opened:
             return holder_of(self.folder) is not None
         except SnapshotError:  # without locks there is no runner
             return False
+
+    def standing(self) -> Mapping[str, Any] | None:
+        """How far its runner is and what it waits for, as that told last; None without one."""
+        found = read_standing(self.folder)
+        return found if found is not None and self.is_running else None
 
     @property
     def is_rehearsal(self) -> bool:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from qbatch.job import JobState
-from qbatch.snapshot import paths
+from qbatch.snapshot import paths, rows
 from qbatch.snapshot.faults import damaged, translated
 from qbatch.snapshot.schema import Mismatch, crc_of
 
@@ -81,12 +81,13 @@ def read_fact(db: sqlite3.Connection, key: str) -> str | None:
     Raises:
         Mismatch: It is damaged.
     """
-    row = db.execute("SELECT value, crc FROM meta WHERE key = ?", (key,)).fetchone()
+    row = db.execute("SELECT key, value, crc FROM meta WHERE key = ?", (key,)).fetchone()
     if row is None:
         return None
-    if row[1] != crc_of((key, row[0])):
+    fact = rows.Fact._make(row)
+    if fact.crc != crc_of(fact[:-1]):
         raise Mismatch(f"fact {key!r}")
-    return paths.read(row[0]) if key in paths.FACTS else str(row[0])
+    return paths.read(fact.value) if key in paths.FACTS else str(fact.value)
 
 
 def write_meta(db: sqlite3.Connection, values: Mapping[str, str]) -> None:
@@ -165,6 +166,10 @@ _COUNT_JOBS = """
 SELECT state, count(*) FROM points JOIN jobs USING (ordinal)
 WHERE position IS NOT NULL {} GROUP BY state
 """
+_COUNT_BY_BACKEND = """
+SELECT backend, state, count(*) FROM points JOIN jobs USING (ordinal)
+WHERE position IS NOT NULL AND shots > 0 GROUP BY backend, state
+"""
 _COUNT_SEVERAL = f"""
 SELECT rank, count(*) FROM (
     SELECT min(CASE state {_RANKS} END) AS rank FROM points JOIN jobs USING (ordinal)
@@ -187,8 +192,8 @@ def counts_by_state(db: sqlite3.Connection, path: Path) -> dict[JobState, int]:
     return dict(counts)
 
 
-def jobs_by_state(db: sqlite3.Connection, path: Path) -> dict[JobState, int]:
-    """Jobs of the plan in each state; states without jobs are left out."""
+def jobs_by_backend(db: sqlite3.Connection, path: Path) -> dict[tuple[str, JobState], int]:
+    """Jobs of the plan of each backend in each state; where there are none is left out."""
     with translated(path), checked(path):
-        rows = db.execute(_COUNT_JOBS.format("AND shots > 0")).fetchall()
-        return {JobState(state): number for state, number in rows}
+        rows = db.execute(_COUNT_BY_BACKEND).fetchall()
+        return {(backend, JobState(state)): number for backend, state, number in rows}

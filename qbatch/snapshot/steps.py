@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +18,7 @@ from typing import Any, Self
 
 from qbatch.errors import SnapshotError
 from qbatch.snapshot import database, registration
+from qbatch.snapshot.doubles import DOUBLES, Double, dump_doubles, read_doubles
 from qbatch.snapshot.faults import damaged, translated, unusable
 from qbatch.snapshot.lock import Durability, RunLock
 from qbatch.snapshot.place import Place
@@ -36,6 +37,7 @@ from qbatch.snapshot.schema import (
     crc_of,
     dump,
 )
+from qbatch.snapshot.standing import remove_standing, write_standing
 from qbatch.snapshot.trust import (
     Trust,
 )
@@ -118,6 +120,10 @@ class Steps:
         finally:
             self._lock.release()
 
+    def save_standing(self, facts: Mapping[str, Any]) -> None:
+        """Let other processes read how far the run is; see `standing`."""
+        write_standing(self.folder, self._lock.note, facts)
+
     def _close_database(self) -> None:
         if self._is_closed:
             return
@@ -132,6 +138,7 @@ class Steps:
                 self._db.close()
             if not busy:
                 self._lock.mark("closed")
+        remove_standing(self.folder)  # not before it is known that this is our folder still
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -184,6 +191,11 @@ class Steps:
         known = json.loads(read_meta(self._db).get("calibrations", "{}"))
         if known.get(backend) != calibration:
             write_meta(self._db, {"calibrations": dump({**known, backend: calibration})})
+
+    def note_doubles(self, found: Iterable[Double]) -> None:
+        """Keep what is seen now of jobs that the run did not order, in the caller's transaction."""
+        known = read_doubles(read_meta(self._db)) | {each.id: each for each in found}
+        write_meta(self._db, {DOUBLES: dump_doubles(known)})
 
     def _rows(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
         with translated(self.path):

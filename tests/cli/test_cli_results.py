@@ -13,6 +13,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from xml.etree import ElementTree
 import pytest
 
 from qbatch.cli import progress, status_costs, words
+from qbatch.executor import BackendProgress, Cause, OpenWait, Progress
 from qbatch.job import JobState
 from qbatch.snapshot import Entry, Run, Snapshot, open_run, total_up
 
@@ -260,9 +262,9 @@ def test_a_lock_tells_apart_what_changed(qbatch: Call, done: Path) -> None:
     assert old != new
 
 
-@pytest.mark.parametrize(("days", "before"), [(-1, 0), (1, 3)])
+@pytest.mark.parametrize(("days", "to_run"), [(-1, 3), (1, 0)])
 def test_watching_tells_the_rate_of_the_run_itself(
-    days: int, before: int, qbatch: Call, done: Path, monkeypatch: pytest.MonkeyPatch
+    days: int, to_run: int, qbatch: Call, done: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """P35: it was another one than the runner's, counted from when somebody looked."""
     began = datetime.now(UTC) + timedelta(days=days)
@@ -275,8 +277,41 @@ def test_watching_tells_the_rate_of_the_run_itself(
     monkeypatch.setattr("qbatch.cli.verbs.status.LOOK_S", 0.0)
     qbatch("status", done, "--watch", "--json")
     ((name, total, at_first, ran_s),) = told
-    assert (name, total, at_first) == ("pair", 3, before)
+    assert (name, total, at_first) == ("pair", to_run, 0)
     assert ran_s == pytest.approx(-86_400 * days, abs=60)
+
+
+def test_status_says_what_a_runner_waits_for_and_watching_shows_its_numbers(
+    qbatch: Call, done: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """P19, P35: from another process, since when and until when, as the runner itself tells it."""
+    full = OpenWait(Cause.FULL, 1.8e9, 1.8e9 + 90, "409: 10 active jobs", 3)
+    backend = BackendProgress(9, in_flight=4, queued=1, completed=2)
+    facts = {
+        **asdict(Progress(9, 2, 0, 0, 4, {"ibm": backend})),
+        "waiting": {"ibm": [asdict(full)]},
+    }
+    monkeypatch.setattr("qbatch.cli.verbs.status.LOOK_S", 0.0)
+    with Snapshot(Path("runs/pair")) as snapshot:
+        snapshot.save_standing(facts)
+        told = qbatch("status", done).out
+        found = json.loads(qbatch("status", done, "--json").out)
+        looks = iter([True] * 4)
+        with monkeypatch.context() as patched:
+            patched.setattr(Run, "is_running", property(lambda _: next(looks, False)))
+            watched = qbatch("status", done, "--watch", "--json").out.splitlines()
+    assert "ibm: waits since 2027-01-15" in told
+    assert "for the provider to take more: 409: 10 active jobs" in told
+    (wait,) = found["waiting"]["ibm"]
+    assert (wait["since"], wait["until"]) == (
+        "2027-01-15T08:00:00+00:00",
+        "2027-01-15T08:01:30+00:00",
+    )
+    events = {event["event"]: event for event in map(json.loads, watched) if "event" in event}
+    assert events["started"]["points"] == 9
+    assert events["waiting"]["waits"] == [wait]
+    assert events["progress"]["backends"]["ibm"]["in_flight"] == 4
+    assert json.loads(qbatch("status", done, "--json").out)["waiting"] == {}
 
 
 def test_watching_a_run_that_nobody_runs_ends_at_once(qbatch: Call, done: Path) -> None:

@@ -54,6 +54,7 @@ def test_what_failed_is_counted_once() -> None:
         "stopped": "",
         "at_providers": {},
         "over_budget": {},
+        "left": {},
     }
     summary: Any = SimpleNamespace(**facts, **idle, failed=1, held=0, elapsed_s=1.0, unit="point")
     watcher: Any = SimpleNamespace(failures={(JobState.FAILED, "no laser"): ["x=1"]})

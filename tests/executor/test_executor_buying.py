@@ -22,7 +22,7 @@ from fake_drivers import (
 )
 
 from qbatch.errors import CredentialsError, Misspoke, OutOfFunds, Refused, Unavailable
-from qbatch.executor import JobMoved, Progress, Retry, Stop, Warned
+from qbatch.executor import Cause, JobMoved, Progress, Retry, Stop, Waiting, Warned
 from qbatch.job import JobState
 from qbatch.providers import Answer, Batch, Failed, GivenBack, Missing, NotTaken, Strange, Unclear
 from qbatch.snapshot import Run, Snapshot
@@ -258,7 +258,10 @@ def test_retry_after_is_honoured(tmp_path: Path) -> None:
     busy = raising(Unavailable("cloud: 429", retry_after_s=500.0, unsent=True))
     played = play(tmp_path, plan_of(1, "cloud"), faulty("submit", busy))
     assert played.elapsed_s >= 500
-    assert "trying again in" in played.told(Warned)[0].text
+    told = played.told(Waiting)[0].waits[0]
+    assert (told.cause, told.why) == (Cause.BACK_OFF, "cloud: 429")
+    assert told.until is not None
+    assert told.until - told.since >= 500
 
 
 def test_while_a_provider_says_busy_one_call_at_a_time_tries_it(tmp_path: Path) -> None:

@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
+from typing import Any
 
-from fake_drivers import FakeCloud, Fault, plan_of, play, raising, unsent
+import pytest
+import trio
+import trio.testing
+from fake_drivers import FakeCloud, FakeLocal, Fault, Play, plan_of, play, raising, unsent
 
 from qbatch.errors import Unavailable
-from qbatch.executor import Cause, JobMoved, Retry, Warned
+from qbatch.executor import (
+    BackendProgress,
+    Cause,
+    JobMoved,
+    OpenWait,
+    Progress,
+    Retry,
+    Stop,
+    Waiting,
+)
+from qbatch.executor.waits import Waits
 from qbatch.job import JobState
-from qbatch.providers import Rate
-from qbatch.snapshot import Run
+from qbatch.providers import Rate, Taken
+from qbatch.snapshot import Run, Snapshot
 
 
 def faulty(call: str, *faults: Fault) -> FakeCloud:
@@ -66,32 +81,213 @@ def test_what_held_a_run_up_is_told_in_the_end(tmp_path: Path) -> None:
     assert waits[Cause.TARGET_LIMIT].seconds >= 600
 
 
-def test_a_wait_for_a_limit_of_submissions_is_said_but_not_each_time(tmp_path: Path) -> None:
-    rates = (Rate(1, 5.0), Rate(10, 60.0))
-    cloud = FakeCloud(in_flight=50, works_s=1.0, rates=rates)
-    played = play(tmp_path, plan_of(200, "cloud"), cloud)
-    assert played.elapsed_s > 900
-    said = [event.text for event in played.told(Warned)]
-    assert said == ["cloud: takes 10 jobs a minute: waits 15 s"] * 5  # of 19 waits
-    brief = FakeCloud(in_flight=50, works_s=1.0, rates=(Rate(1, 5.0),))
-    assert play(tmp_path / "brief", plan_of(9, "cloud"), brief).told(Warned) == []
+def waits_told(played: Play) -> list[OpenWait]:
+    """What held the backend up first, at each telling; what a queue holds is left out."""
+    told = [event.waits for event in played.told(Waiting)]
+    found = [waits[0] for waits in told if waits and waits[0].cause is not Cause.QUEUE]
+    return list(dict.fromkeys(found))
 
 
-def test_a_wait_that_the_provider_names_is_said_once(tmp_path: Path) -> None:
-    full = raising(Unavailable("fake takes 10 jobs a minute", retry_after_s=45.0, is_full=True))
-    played = play(tmp_path, plan_of(3, "cloud"), faulty("submit", full, full, full))
-    (told,) = played.told(Warned)
-    assert told.text == "cloud: fake takes 10 jobs a minute: waits 45 s"
+def test_refusals_without_a_time_to_wait_are_told_at_once_as_one_wait(tmp_path: Path) -> None:
+    """P19: 19 refusals over 110 s, and not a line."""
+    full = raising(Unavailable("cloud: 429 Too Many Requests", is_full=True))
+    played = play(tmp_path, plan_of(1, "cloud"), faulty("submit", *[full] * 19))
+    told = waits_told(played)
+    assert [wait.times for wait in told] == list(range(1, 20))
+    assert {wait.since for wait in told} == {1.8e9}
+    assert {(wait.cause, wait.why) for wait in told} == {
+        (Cause.FULL, "cloud: 429 Too Many Requests")
+    }
+    assert all(wait.until is not None and wait.until > wait.since for wait in told)
+    assert played.told(Waiting)[-1].waits == ()
 
 
-def test_a_wait_much_longer_than_the_last_is_said_at_once(tmp_path: Path) -> None:
-    short, long = (
-        raising(Unavailable("fake: full", retry_after_s=wait_s, is_full=True))
-        for wait_s in (45.0, 40_000.0)
-    )
-    played = play(tmp_path, plan_of(1, "cloud"), faulty("submit", short, short, long))
-    said = [event.text for event in played.told(Warned)]
-    assert [text.partition(": waits ")[2] for text in said] == ["45 s", "40000 s"]
+@pytest.mark.parametrize(
+    "why",
+    ["409 JOB_LIMIT_REACHED: 10 active jobs", "423 lanes are taken", "the machine is offline"],
+)
+def test_whatever_the_provider_has_no_room_for_waits_alike(why: str, tmp_path: Path) -> None:
+    full = raising(Unavailable(f"cloud: {why}", retry_after_s=45.0, is_full=True))
+    (told,) = waits_told(play(tmp_path, plan_of(1, "cloud"), faulty("submit", full)))
+    assert (told.cause, told.why, told.since) == (Cause.FULL, f"cloud: {why}", 1.8e9)
+    assert told.until is not None
+    assert 45 <= told.until - told.since < 46
+
+
+def test_a_provider_that_does_not_answer_is_told_at_once(tmp_path: Path) -> None:
+    (told,) = waits_told(play(tmp_path, plan_of(1, "cloud"), faulty("submit", unsent)))
+    assert (told.cause, told.why) == (Cause.BACK_OFF, "cloud: connection refused")
+
+
+def test_a_limit_of_submissions_says_whose_it_is_and_until_when(tmp_path: Path) -> None:
+    cloud = FakeCloud(in_flight=50, works_s=1.0, rates=(Rate(10, 60.0),))
+    told = waits_told(play(tmp_path, plan_of(11, "cloud"), cloud))
+    assert [(wait.cause, wait.why) for wait in told] == [(Cause.RATE, "takes 10 jobs a minute")]
+    assert told[0].until == pytest.approx(1.8e9 + 60, abs=1)
+
+
+@pytest.mark.parametrize(
+    ("target", "run", "extra", "cause"),
+    [
+        (2, "", "", Cause.TARGET_LIMIT),
+        (9, "", ", limits: {in_flight: 2}", Cause.MANIFEST_LIMIT),
+        (9, "max_in_flight: 2", "", Cause.RUN_LIMIT),
+    ],
+)
+def test_a_limit_of_jobs_in_flight_is_told_as_soon_as_it_is_reached(
+    target: int, run: str, extra: str, cause: Cause, tmp_path: Path
+) -> None:
+    cloud = FakeCloud(in_flight=target, works_s=100.0)
+    told = waits_told(play(tmp_path, plan_of(3, "cloud", run=run, extra=extra), cloud))
+    assert (told[0].cause, told[0].since, told[0].until) == (cause, 1.8e9, None)
+
+
+def test_a_queue_is_a_wait_from_the_first_job_in_it(tmp_path: Path) -> None:
+    played = play(tmp_path, plan_of(1, "cloud"), FakeCloud(works_s=500.0))
+    first, last = played.told(Waiting)
+    assert [(wait.cause, wait.since) for wait in first.waits] == [(Cause.QUEUE, 1.8e9)]
+    assert last.waits == ()
+
+
+def test_a_simulator_whose_cores_are_all_at_work_is_no_wait(tmp_path: Path) -> None:
+    played = play(tmp_path, plan_of(40, "local"), FakeLocal(max_jobs=1, in_flight=1))
+    assert played.told(Waiting) == []
+
+
+def test_a_limit_that_holds_again_and_again_is_one_wait_and_a_later_one_another() -> None:
+    told: list[tuple[OpenWait, ...]] = []
+
+    async def main() -> None:
+        waits = Waits(trio.current_time, told.append)
+        for pause_s in (1.0, 1.0, 60.0):
+            with waits.waiting(Cause.TARGET_LIMIT):
+                await trio.sleep(5.0)
+            await trio.sleep(pause_s)
+        with waits.waiting(Cause.TARGET_LIMIT):
+            await trio.sleep(5.0)
+
+    trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
+    begun = [(waits[0].since, waits[0].times) for waits in told if waits]
+    assert begun == [(0.0, 1), (0.0, 2), (0.0, 3), (77.0, 1)]
+
+
+def test_a_cloud_where_nothing_came_on_for_as_long_as_asked_is_left_with_nothing_lost(
+    tmp_path: Path,
+) -> None:
+    """P40: an end that the person can set, whatever is waited for."""
+    cloud, full = FakeCloud(works_s=9_000.0), raising(Unavailable("cloud: full", is_full=True))
+    cloud.script["submit"] = [lambda act: act(), *[full] * 9999]
+    plan = plan_of(2, "cloud", run="wait: 1h")
+    played = play(tmp_path, plan, cloud)
+    assert 3600 <= played.elapsed_s < 3700
+    assert played.summary.states == {JobState.SUBMITTED: 1, JobState.CREATED: 1}
+    assert played.summary.at_providers == {"cloud": 1}
+    assert "nothing came on for 3600 s" in played.summary.left["cloud"]
+    assert cloud.ledger.calls["cancel"] == cloud.ledger.calls["leave"] == 0
+    cloud.script.clear()
+    again = play(tmp_path, plan, cloud, wait_s=math.inf)
+    assert again.summary.states == {JobState.COMPLETED: 2}
+    assert set(cloud.ledger.times_bought.values()) == {1}
+
+
+def test_a_cloud_where_jobs_come_on_is_not_left_however_long_it_takes(tmp_path: Path) -> None:
+    plan = plan_of(6, "cloud", run="wait: 1h")
+    played = play(tmp_path, plan, FakeCloud(in_flight=1, works_s=3_000.0))
+    assert (played.summary.completed, played.summary.left) == (6, {})
+    assert played.elapsed_s > 5 * 3600
+
+
+def test_a_job_that_is_late_is_left_where_it_is_and_the_others_go_on(tmp_path: Path) -> None:
+    """P24: `timeout` ended the job, where the clouds' own time-outs end the waiting."""
+    slow = FakeCloud(in_flight=2, works_s=100.0)
+    slow.said = {}
+    plan = plan_of(5, "cloud", extra=", timeout: 1h, on_timeout: leave")
+    late = next(iter(plan.points())).id
+    slow.said[late] = Taken(late, "SUBMITTED")
+    played = play(tmp_path, plan, slow)
+    assert played.summary.states == {JobState.SUBMITTED: 1, JobState.COMPLETED: 4}
+    assert 3600 <= played.elapsed_s < 3700
+    assert slow.ledger.calls["cancel"] == slow.ledger.calls["leave"] == 0
+    assert "took longer than 3600 s" in played.summary.left["cloud"]
+    slow.said.clear()
+    assert play(tmp_path, plan, slow).summary.states == {JobState.COMPLETED: 5}
+    assert set(slow.ledger.times_bought.values()) == {1}
+
+
+def test_each_run_waits_anew_for_a_late_job_that_is_left(tmp_path: Path) -> None:
+    plan = plan_of(1, "cloud", extra=", timeout: 1h, on_timeout: leave")
+    cloud = FakeCloud(works_s=1e9)
+    for _ in range(2):
+        assert 3600 <= play(tmp_path, plan, cloud).elapsed_s < 3700
+
+
+def test_late_jobs_that_fill_all_places_end_the_run_with_the_rest_pending(tmp_path: Path) -> None:
+    plan = plan_of(5, "cloud", extra=", timeout: 1h, on_timeout: leave")
+    played = play(tmp_path, plan, FakeCloud(in_flight=2, works_s=1e9))
+    assert played.summary.states == {JobState.SUBMITTED: 2, JobState.CREATED: 3}
+    assert played.elapsed_s < 3700
+
+
+def test_a_job_that_is_not_taken_in_time_is_left_for_another_run(tmp_path: Path) -> None:
+    full = raising(Unavailable("cloud: full", is_full=True))
+    cloud = faulty("submit", *[full] * 9999)
+    plan = plan_of(1, "cloud", extra=", timeout: 1h, on_timeout: leave")
+    played = play(tmp_path, plan, cloud)
+    assert played.summary.states == {JobState.CREATED: 1}
+    assert played.elapsed_s < 3800
+
+
+def test_progress_tells_how_far_each_backend_is(tmp_path: Path) -> None:
+    """P40: one bar is too little for clouds."""
+    plan = plan_of(4, "cloud", "local")
+    drivers = {"cloud": FakeCloud(in_flight=2, works_s=100.0), "local": FakeLocal()}
+    told = play(tmp_path, plan, drivers).told(Progress)
+    at_work = next(one.backends["cloud"] for one in told if one.backends["cloud"].queued == 2)
+    assert (at_work.total, at_work.in_flight, at_work.completed) == (4, 2, 0)
+    last = told[-1].backends
+    assert last["cloud"] == BackendProgress(4, completed=4, spent=4.0, unit="credits")
+    assert last["local"] == BackendProgress(4, completed=4, is_local=True)
+
+
+def test_progress_of_a_run_that_goes_on_knows_what_was_in_flight(tmp_path: Path) -> None:
+    plan, cloud = plan_of(3, "cloud", run="wait: 10m"), FakeCloud(in_flight=2, works_s=1000.0)
+    assert play(tmp_path, plan, cloud).summary.at_providers == {"cloud": 2}
+    told = play(tmp_path, plan, cloud, wait_s=math.inf).told(Progress)
+    assert max(one.backends["cloud"].in_flight for one in told) == 2
+    last = told[-1].backends["cloud"]
+    assert (last.total, last.in_flight, last.completed) == (3, 0, 3)
+
+
+def test_what_a_run_waits_for_can_be_read_beside_it_and_not_after_it(tmp_path: Path) -> None:
+    full = raising(Unavailable("cloud: 10 active jobs", retry_after_s=500.0, is_full=True))
+    found: list[Any] = []
+
+    async def look(stop: Stop) -> None:
+        await trio.sleep(100.0)
+        with Run(tmp_path) as run:
+            found.append(run.standing())
+
+    play(tmp_path, plan_of(2, "cloud"), faulty("submit", full), beside=[look])
+    (wait,) = [one for one in found[0]["waiting"]["cloud"] if one["cause"] == "full"]
+    assert (wait["why"], wait["since"]) == ("cloud: 10 active jobs", 1.8e9)
+    assert found[0]["backends"]["cloud"]["total"] == 2
+    assert not (tmp_path / "running.json").exists()
+
+
+def test_what_a_killed_run_told_is_believed_by_nobody(tmp_path: Path) -> None:
+    play(tmp_path, plan_of(1, "cloud"), FakeCloud())
+    with Snapshot(tmp_path) as snapshot:
+        snapshot.save_standing({"waiting": {}})
+        left = (tmp_path / "running.json").read_text()
+        with Run(tmp_path) as run:
+            assert run.standing() == {"waiting": {}}
+    (tmp_path / "running.json").write_text(left)
+    with Run(tmp_path) as run:
+        assert run.standing() is None
+    with Snapshot(tmp_path):  # another runner, as it would be: it began at another time
+        (tmp_path / "running.json").write_text(left.replace('"started_at": "2', '"started_at": "1'))
+        with Run(tmp_path) as run:
+            assert run.standing() is None
 
 
 def error_of(folder: Path) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -52,7 +53,7 @@ def retry(
         meta, folder = opened.meta, opened.folder
     if "manifest_path" not in meta:
         raise SelectionError(f"{folder}: the run never began; `qbatch run` its manifest")
-    manifest = _manifest(meta["manifest_folder"], meta["manifest_path"])
+    manifest = _manifest(run, folder, meta)
     if not manifest.is_file():
         raise SelectionError(f"{folder}: its manifest {manifest} is gone; put it back")
     overrides = tuple(json.loads(meta["overrides"]))
@@ -73,7 +74,13 @@ def retry(
     )
 
 
-def _manifest(folder: str, path: str) -> Path:
-    """The manifest of a run, short where the current folder holds it."""
-    full = Path(folder) / Path(path).name
+def _manifest(run: Path, folder: Path, meta: Mapping[str, str]) -> Path:
+    """The manifest that was named, else the run's; short where the current folder holds it."""
+    from qbatch.snapshot import owner_of
+
+    if run.is_file() and not run.resolve().is_relative_to(folder.resolve()):
+        return run
+    noted = Path(meta["manifest_folder"], Path(meta["manifest_path"]).name)
+    owner = owner_of(folder)
+    full = owner if owner is not None and owner.is_file() else noted
     return full.relative_to(Path.cwd()) if full.is_relative_to(Path.cwd()) else full

@@ -45,6 +45,11 @@ from qbatch.cli.options import (
     "--detach", is_flag=True, help="Submit what fits, then leave; `qbatch fetch` gets the results."
 )
 @click.option(
+    "--wait",
+    metavar="TIME",
+    help="Leave a cloud, as --detach does, where nothing came on for so long: 30m, 2h.",
+)
+@click.option(
     "--rehearse",
     is_flag=True,
     help="Run it against emulated clouds in virtual time: how long, how dear, what holds it up.",
@@ -78,6 +83,7 @@ def run(
     fresh: bool,
     max_cost: tuple[str, ...],
     detach: bool,
+    wait: str | None,
     rehearse: bool,
     queues_s: tuple[float, float] | None,
     check: bool,
@@ -100,7 +106,7 @@ def run(
         fresh=fresh,
         only=only,
         select=expression,
-        overrides=overrides,
+        overrides=(*overrides, *([f"run.wait={wait}"] if wait is not None else [])),
         trust=trust,
         fail_fast=fail_fast or None,
         max_cost=parse_limits(max_cost),

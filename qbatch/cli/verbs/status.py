@@ -13,6 +13,8 @@ import click
 from qbatch.cli.options import json_option, out_option
 
 if TYPE_CHECKING:
+    from qbatch.cli.waiting import Waits
+    from qbatch.executor import Progress
     from qbatch.snapshot import Run
 
 #: Seconds between two looks at a run that somebody watches.
@@ -34,22 +36,24 @@ def status(run: Path | None, out: Path | None, watch: bool, as_json: bool) -> in
 
     Exit code 0 when all is done, 1 when points failed, 9 while work is pending.
     """
+    from qbatch.cli import status_jobs
     from qbatch.cli.runs import exit_of, only_run, open_named
 
     opened = open_named(run or out or only_run(), out)
     if watch:
         _watch(opened, as_json=as_json)
-    facts = describe(opened)
+    waits = status_jobs.waits_of(opened)
+    facts = describe(opened, waits)
     if as_json:
         click.echo(json.dumps(facts, ensure_ascii=False))
     else:
-        _tell(opened, facts)
+        _tell(opened, facts, waits)
     return exit_of(opened.counts_by_state())
 
 
-def describe(run: Run) -> dict[str, Any]:
-    """What `--json` says about a run."""
-    from qbatch.cli import status_costs, status_jobs
+def describe(run: Run, waits: Waits) -> dict[str, Any]:
+    """What `--json` says about a run, and what its runner waits for."""
+    from qbatch.cli import status_costs, status_jobs, waiting
     from qbatch.cli.runs import exit_of
 
     states = run.counts_by_state()
@@ -61,6 +65,7 @@ def describe(run: Run) -> dict[str, Any]:
         "name": run.name,
         "folder": str(run.folder),
         "running": run.is_running,
+        "waiting": {name: waiting.facts_of(theirs) for name, theirs in waits.items()},
         "points": sum(states.values()),
         "states": {state.value: number for state, number in states.items()},
         "exit_code": int(exit_of(states)),
@@ -73,31 +78,48 @@ def describe(run: Run) -> dict[str, Any]:
 
 
 def _watch(run: Run, *, as_json: bool) -> None:
-    """Tell progress until no runner holds the folder."""
+    """Tell progress, as the runner itself tells it, until no runner holds the folder."""
     from contextlib import closing
 
     from qbatch.cli.progress import open_teller
-    from qbatch.job import JobState
 
     if not run.is_running:
         return
+    began = run.meta.get("started_at")
+    moment = datetime.fromisoformat(began) if began else datetime.now(UTC)
+    told: Waits = {}
     with closing(open_teller(as_json=as_json)) as teller:
-        states, began = run.counts_by_state(), run.meta.get("started_at")
-        before, ran_s = states.get(JobState.COMPLETED, 0), 0.0
-        if began:  # as the runner counts: what it did since it began
-            moment = datetime.fromisoformat(began)
-            before -= run.completed_since(moment)
-            ran_s = (datetime.now(UTC) - moment).total_seconds()
-        teller.started(run.name, sum(states.values()), before, ran_s)
-        while run.is_running:
-            states = run.counts_by_state()
-            failed, held = states.get(JobState.FAILED, 0), states.get(JobState.HELD, 0)
-            done = states.get(JobState.COMPLETED, 0) + failed + held
-            teller.advanced(done, failed, held)
+        progress, waits = _look(run, moment)
+        ran_s = (datetime.now(UTC) - moment).total_seconds()
+        teller.started(run.name, progress.total, 0, ran_s)
+        while True:
+            for backend, theirs in waits.items():
+                if told.get(backend) != theirs:
+                    teller.waiting(backend, theirs)
+            told = waits
+            teller.advanced(progress.done, progress.failed, progress.held, progress.backends)
             time.sleep(LOOK_S)
+            if not run.is_running:
+                return
+            progress, waits = _look(run, moment)
 
 
-def _tell(run: Run, facts: dict[str, Any]) -> None:
+def _look(run: Run, began: datetime) -> tuple[Progress, Waits]:
+    """How far the run is: as its runner tells, or by the results that came since it began."""
+    from qbatch.cli.waiting import read_standing
+    from qbatch.executor import Progress
+    from qbatch.job import JobState
+
+    if found := read_standing(run.standing()):
+        return found
+    states = run.counts_by_state()
+    before = states.get(JobState.COMPLETED, 0) - run.completed_since(began)
+    failed, held = states.get(JobState.FAILED, 0), states.get(JobState.HELD, 0)
+    done = states.get(JobState.COMPLETED, 0) - before + failed + held
+    return Progress(sum(states.values()) - before, done, failed, held, 0), {}
+
+
+def _tell(run: Run, facts: dict[str, Any], waits: Waits) -> None:
     from qbatch.cli import status_costs, status_jobs
     from qbatch.job import JobState
     from qbatch.notation import whole
@@ -110,6 +132,7 @@ def _tell(run: Run, facts: dict[str, Any]) -> None:
     click.echo(f"{click.style(run.name, bold=True)}: {word}; {points} in {run.folder}")
     for state, number in facts["states"].items():
         click.echo(f"  {state:<11}{whole(number):>8}")
+    status_jobs.tell_waits(waits)
     status_jobs.tell(facts["folder"], facts["at_providers"], run.held())
     for unit, cost in facts["spent"].items():
         click.echo(f"  {'spent':<11}{amount(cost, unit):>8}")

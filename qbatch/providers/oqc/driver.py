@@ -76,6 +76,7 @@ from qbatch.providers.oqc.replies import (
     WORDS,
     expect,
     read_error,
+    read_facts,
     read_price,
     read_target,
     task_error,
@@ -128,20 +129,22 @@ class Oqc:
             Refused: No such QPU (with the nearest ids), or the token is not taken.
         """
         self._qpu = await self._find_qpu()
-        facts: dict[str, Any] = {"record": {k: v for k, v in self._qpu.items() if k != "url"}}
         window_at = await self._service.next_window(self._qpu)
+        facts = read_facts(self._qpu)
         facts["calibration"] = await self._service.calibration(self._qpu)
         facts["status"] = await self._service.status(self._qpu)
         return read_target(self._qpu, window_at, facts)
 
     async def list_targets(self) -> Sequence[Target]:
-        """List the QPUs of the account, each with its next window."""
+        """List the QPUs of the account, each with its features, next window and status."""
 
         async def ask(qpu: Mapping[str, Any]) -> Target:
+            facts = read_facts(qpu)
+            facts["status"] = await self._service.status(qpu)
             try:
-                return read_target(qpu, await self._service.next_window(qpu), {})
+                return read_target(qpu, await self._service.next_window(qpu), facts)
             except (Refused, Misspoke):
-                return read_target(qpu, None, {})
+                return read_target(qpu, None, facts)
 
         found, failures = await ask_all([partial(ask, qpu) for qpu in await self._service.qpus()])
         if failures:
