@@ -372,3 +372,7 @@ def test_code_that_was_trusted_runs_again_as_long_as_it_is_the_same(
     assert qbatch("plan", "risky.yaml", "--trust").code == 0
     (tmp_path / "made.py").write_text(made + "# changed\n")
     assert qbatch("plan", "risky.yaml").code == 3
+    shown = qbatch("show", "runs/pair", "bell").out
+    assert [line.split()[:2] for line in shown.splitlines() if line.startswith("[")] == [
+        [f"[{start},", f"{start + 10})"] for start in range(0, 60, 10)
+    ]
