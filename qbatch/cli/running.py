@@ -73,6 +73,7 @@ def run_manifest(
             observer=watcher.observe,
             refresh=_refresh if report else None,
             approve=partial(consent.give, teller),
+            quote=not consent.yes and consent.saved is None,
             stop=Stop(),
             ask_more=partial(_ask_more, teller) if _is_asked(as_json) else None,
         )

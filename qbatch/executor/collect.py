@@ -24,6 +24,7 @@ from qbatch.executor.active import ActiveJob
 from qbatch.executor.backend_run import BackendRun
 from qbatch.executor.describing import describe
 from qbatch.executor.descriptors import ensure_descriptors
+from qbatch.executor.doubles import Doubles
 from qbatch.executor.doubts import MAX_LOOKS
 from qbatch.executor.engine import Engine, Settings
 from qbatch.executor.events import Observer, Started, Summary
@@ -239,6 +240,7 @@ class _Backends:
                 ours = await hold_of_other_accounts(self._engine, backend, active_jobs)
                 await collector.settle(ours)
                 await errand(collector, ours)
+                await Doubles(self._engine, self._manifest, [backend]).look()
         finally:
             await driver.aclose()
         if backend.error is not None:
