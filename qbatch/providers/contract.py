@@ -180,6 +180,7 @@ class Target:
         pack_by: "circuit" when a composite job may hold (or profits from) one circuit text only.
         seconds_per_job: What a job takes beside its shots, for the plan's estimate; None: unknown.
         seconds_per_shot: Added for each shot.
+        is_emulated: An emulator stands in for the cloud: what it bills is no money.
         facts: Calibration and what else the provider said, JSON, for the snapshot and the report.
     """
 
@@ -201,6 +202,7 @@ class Target:
     pack_by: Literal["any", "circuit"] = "any"
     seconds_per_job: float | None = None
     seconds_per_shot: float = 0.0
+    is_emulated: bool = False
     facts: Mapping[str, Any] = field(default_factory=dict)
 
     @property

@@ -97,7 +97,7 @@ def plan(
     else:
         _tell(made, summary, left, told)
         limits = limits_of(made.manifest, {})
-        for notice in (*shortfalls(limits, summary, made.prices.rates), *notices(made, targets)):
+        for notice in (*shortfalls(limits, left, made.prices.rates), *notices(made, targets)):
             click.echo(notice, err=True)
 
 
@@ -105,6 +105,7 @@ def _tell_json(
     made: Plan, summary: PlanSummary, left: PlanSummary, told: ReasonCounts, all_points: bool
 ) -> None:
     facts: dict[str, Any] = {"name": made.manifest.name, **summary.to_dict()}
+    facts |= {"prices": left.prices, "seconds": left.seconds}  # what is bought costs no more
     facts["would_run"] = sum(number for why, number in told.counts.items() if why.runs)
     facts["left"] = {"jobs": left.jobs, "shots": left.shots, "prices": left.prices}
     facts["why"] = {why.value: number for why, number in told.counts.items()}
@@ -136,7 +137,11 @@ def _tell(made: Plan, summary: PlanSummary, left: PlanSummary, told: ReasonCount
     from qbatch.cli.words import headline
     from qbatch.notation import whole
 
-    click.echo(wrapped(headline(made.manifest.name, summary)))
+    is_new = (left.jobs, left.shots) == (summary.jobs, summary.shots)
+    click.echo(wrapped(headline(made.manifest.name, summary, is_priced=is_new)))
+    if not is_new:
+        rest = f"of that is left to run: {headline('', left)}"
+        click.echo(wrapped(rest if left.jobs else "nothing is left to run"))
     rows = [
         [
             each.backend,
@@ -144,15 +149,15 @@ def _tell(made: Plan, summary: PlanSummary, left: PlanSummary, told: ReasonCount
             whole(each.points),
             whole(each.shots),
             "?" if each.composite_jobs is None else whole(each.composite_jobs),
-            _told_price(each) if each.price else _unpriced(each.unit),
+            (_told_price(each) if each.price else _unpriced(each.unit))
+            + (" (emulated)" if each.is_emulated and each.unit else ""),
             f"{each.formula} ({each.source})" if each.price else "",
         ]
-        for each in summary.backends
+        for each in left.backends
     ]
     head = ["backend", "target", "points", "shots", "composite jobs", "price", "formula"]
-    click.echo(format_table(head, rows, indent="  "))
-    if left.jobs and (left.jobs, left.shots) != (summary.jobs, summary.shots):
-        click.echo(f"of that is left to run: {headline('', left)}")
+    if rows:
+        click.echo(format_table(head, rows, indent="  "))
     _tell_reasons(told)
 
 

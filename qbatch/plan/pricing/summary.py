@@ -45,6 +45,7 @@ class BackendSummary:
         source: Where the price comes from.
         certainty: Whether the bill will be that price, about that, or at most that.
         seconds: Time its jobs take; None when nobody can tell.
+        is_emulated: An emulator stands in for the cloud: the price is no money.
     """
 
     backend: str
@@ -59,6 +60,7 @@ class BackendSummary:
     source: str
     certainty: str
     seconds: float | None
+    is_emulated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +106,11 @@ class PlanSummary:
         """Whether what is billed in `unit` will be its price ("exact"), "about" or "at most" it."""
         said = {each.certainty for each in self.backends if each.unit == unit and each.price}
         return said.pop() if len(said) == 1 else "about" if "about" in said else "at most"
+
+    def emulated(self, unit: str) -> str:
+        """Whether what is billed in `unit` is no money: "emulated", "in part emulated" or ""."""
+        said = {each.is_emulated for each in self.backends if each.unit == unit}
+        return "" if True not in said else "in part emulated" if False in said else "emulated"
 
     @property
     def seconds(self) -> float | None:
@@ -312,6 +319,7 @@ def _backends(
             source=target.price.source,
             certainty=target.price.certainty,
             seconds=_seconds(plan, name, target, parts, drivers.get(name)),
+            is_emulated=target.is_emulated,
         )
 
 
