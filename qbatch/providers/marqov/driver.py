@@ -131,7 +131,7 @@ class Marqov:
             Refused: No such backend (with the nearest names), or it is retired.
         """
         self._record = await self._find_backend()
-        target = read_target(self._record)
+        target = replace(read_target(self._record), is_emulated=self._wire.is_emulated)
         if self._options.native is None:
             return target
         team = native.find_team(self._options, self._environ)
