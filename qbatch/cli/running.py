@@ -80,7 +80,7 @@ def run_manifest(
         )
         done = run_with(manifest, attended)
     summary: Summary = done.summary
-    is_whole = options.select is None
+    is_whole = options.select is None and options.only is None and options.points is None
     code = _code(summary, watcher, is_whole=is_whole)
     try:
         written = _write_report(done) if report and summary.signal is None else []

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from qbatch.job import JobState
+from qbatch.purchase import PRECEDENCE
 from qbatch.snapshot import paths, rows
 from qbatch.snapshot.faults import damaged, translated
 from qbatch.snapshot.schema import Mismatch, crc_of
@@ -149,17 +150,6 @@ def check_planned(found: int, expected: int, path: Path) -> None:
         raise damaged(path, f"{found} of {expected} planned points are found")
 
 
-#: Where a point is, by where its jobs are: the first of these that one of them is in.
-PRECEDENCE = (
-    JobState.SUBMITTING,
-    JobState.SUBMITTED,
-    JobState.RUNNING,
-    JobState.HELD,
-    JobState.FAILED,
-    JobState.CANCELLED,
-    JobState.CREATED,
-    JobState.COMPLETED,
-)
 _RANKS = " ".join(f"WHEN '{state.value}' THEN {rank}" for rank, state in enumerate(PRECEDENCE))
 
 _COUNT_JOBS = """

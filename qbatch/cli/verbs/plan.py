@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -71,14 +72,19 @@ def plan(
     from qbatch.report.numbers import count_of
 
     made = expand_file(manifest, overrides=overrides, trust=trust)
-    check_selection(made, expression)
+    folder = folder_of(made.manifest, out)
+    check_selection(made, expression, folder)
     drivers = open_drivers(made, surroundings_of(made.manifest, trust=trust))
     targets = priced(describe(drivers), made)
     check_targets(made, targets, drivers)
-    only = None if expression is None else select(expression, made.axes, made.manifest)
+    only = None
+    if expression is not None:
+        from qbatch.executor.selecting import states_of
+
+        states = partial(states_of, folder)
+        only = select(expression, made.axes, made.manifest, states=states)
     few = 0 if as_json else LISTED
     limit = made.num_points if all_points else few
-    folder = folder_of(made.manifest, out)
     known = points_known(folder, made)
     told = count_reasons(made, known, only, limit=limit)
     wanted = pieces_of({id_: point.jobs for id_, point in known.items()}, targets)
