@@ -66,8 +66,9 @@ ACCOUNT_OPTIONS: Mapping[str, frozenset[str]] = {
 }
 
 #: Provider -> options that only label its jobs, or say where among a person's own things they
-#: stand: no result depends on them, so no point's id does.
+#: stand, or who pays and by which path: no result depends on them, so no point's id does.
 LABEL_OPTIONS: Mapping[str, frozenset[str]] = {
+    "marqov": frozenset({"native"}),
     "oqc": frozenset({"tag", "hybrid_marker"}),
 }
 
