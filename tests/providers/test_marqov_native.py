@@ -40,8 +40,8 @@ def cloud(talk: Maker) -> Maker:
     """Return a maker of talks: options beside the cap."""
 
     def make(cap: int = 50, target: str = "marqov-sim", **options: Any) -> Any:
-        chosen = {"cap_cents": cap, "team": TEAM}
-        return talk("marqov", target=target, options={"native": chosen, **options})
+        chosen = {"native": {"cap_cents": cap}, "team": TEAM}
+        return talk("marqov", target=target, options={**chosen, **options})
 
     return make
 
@@ -90,7 +90,7 @@ async def test_the_team_comes_from_the_environment_or_is_asked_for(
     driver = talk("marqov", target="marqov-sim", options={"native": {"cap_cents": 11}}).driver
     await driver.describe()
     monkeypatch.setattr(driver, "_environ", {**driver._environ, native.TEAM_VARIABLE: ""})
-    with pytest.raises(Unfit, match=r"write options\.native\.team, or set MARQOV_TEAM_ID"):
+    with pytest.raises(Unfit, match=r"write options\.team, or set MARQOV_TEAM_ID"):
         await driver.describe()
 
 

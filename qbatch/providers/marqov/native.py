@@ -110,11 +110,10 @@ def find_team(options: Options, environ: Mapping[str, str]) -> str:
     Raises:
         Unfit: Neither the options nor the environment name one.
     """
-    assert options.native is not None
-    team = str(options.native.team or environ.get(TEAM_VARIABLE, ""))
+    team = str(options.team or environ.get(TEAM_VARIABLE, ""))
     if not team:
         raise Unfit(
-            f"marqov: native submissions name the team that pays; write options.native.team, or "
+            f"marqov: native submissions name the team that pays; write options.team, or "
             f"set {TEAM_VARIABLE}"
         )
     return team

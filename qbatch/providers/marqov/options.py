@@ -21,13 +21,11 @@ class Native(BaseModel):
     Attributes:
         cap_cents: The most that one job may be charged, US cents, 1 to 10000; within what the
             team's runtime takes. Reserved for each job, as its price. There is no default.
-        team: UUID of the team that pays. None: MARQOV_TEAM_ID.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     cap_cents: Whole = Field(ge=1, le=10_000)
-    team: Annotated[UUID, Field(strict=False)] | None = None
 
 
 class Options(BaseModel):
@@ -50,6 +48,7 @@ class Options(BaseModel):
             same bytes once with the same key. Where the price is zero it is always sent again.
         native: Submit natively, where the platform has enabled that for your team: a lost answer is
             found by its key. No result depends on it: points stay those that they are.
+        team: Natively, UUID of the team that pays. None: MARQOV_TEAM_ID.
         entrypoint: Natively, the workflow to call in a script or code of your own: it gets shots,
             params and sweep values by name, and returns {"counts": {"01": 5, …}}, bit 0 leftmost.
     """
@@ -68,6 +67,7 @@ class Options(BaseModel):
     create_capsule: bool = False
     on_unknown: Literal["hold", "resend"] = "hold"
     native: Native | None = None
+    team: Annotated[UUID, Field(strict=False)] | None = None
     entrypoint: str | None = Field(default=None, pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,127}$")
 
     @field_validator("noise_model")
@@ -90,8 +90,9 @@ class Options(BaseModel):
             raise ValueError(f"{' and '.join(named)} exclude each other; keep one")
         if self.native is not None:
             self._check_native()
-        elif self.entrypoint is not None:
-            raise ValueError("entrypoint needs native: {cap_cents: …}; remove it")
+        elif self.entrypoint is not None or self.team is not None:
+            name = "team" if self.entrypoint is None else "entrypoint"
+            raise ValueError(f"{name} needs native: {{cap_cents: …}}; remove it")
         elif self.inline_code is not None and self.framework is None:
             raise ValueError("inline_code needs framework: qiskit, cirq, pennylane, …")
         if self.framework is not None and named and named != ["inline_code"]:
@@ -108,7 +109,7 @@ class Options(BaseModel):
         Raises:
             ValueError: Something is.
         """
-        taken = {"native", "entrypoint", "script_id", "inline_code", "params"}
+        taken = {"native", "team", "entrypoint", "script_id", "inline_code", "params"}
         foreign = self.model_fields_set - taken
         if foreign:
             raise ValueError(f"{min(foreign)} has no place in a native submission; remove one")
