@@ -71,6 +71,7 @@ ACCOUNT_OPTIONS: Mapping[str, frozenset[str]] = {
 LABEL_OPTIONS: Mapping[str, frozenset[str]] = {
     "marqov": frozenset({"native", "team"}),
     "oqc": frozenset({"tag", "hybrid_marker"}),
+    "scaleway": frozenset({"session_id", "max_duration"}),
 }
 
 #: Where third parties announce theirs: ``name = "module:open_driver"``, or the module alone.

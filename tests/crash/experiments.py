@@ -60,10 +60,10 @@ class Experiment:
     backend: str
     points: int
     switches: Mapping[str, Any] = field(default_factory=dict)
-    row: str = ""
-    ends: tuple[str, ...] = ("completed", "held")
     shots: int = SHOTS
     pieces: int = 1
+    row: str = ""
+    ends: tuple[str, ...] = ("completed", "held")
 
     @property
     def jobs(self) -> int:
