@@ -147,6 +147,11 @@ class PointResult:
         )
 
     @property
+    def own_id(self) -> str:
+        """Its id; of a job that buys further shots, the job's own, which finds that job alone."""
+        return self.job.id if self.start else self.id
+
+    @property
     def jobs(self) -> tuple[PointResult, ...]:
         """Each of its jobs alone."""
         return self.pieces or (self,)
