@@ -206,6 +206,11 @@ class _Execution:
             self._kept += all(state is JobState.COMPLETED for state in states)
         return registered
 
+    @property
+    def _unit(self) -> str:
+        """What is counted while it goes on."""
+        return "job" if self._engine.snapshot.has_pieces() else "point"
+
     def _is_chosen(self, point: SweepPoint) -> bool:
         return self._only is None or self._only(point)
 
@@ -259,6 +264,7 @@ class _Execution:
                         registered.added,
                         registered.removed,
                         backlog.in_flight.total(),
+                        self._unit,
                     )
                 )
                 await engine.journal.commit(backlog.write)
@@ -478,6 +484,7 @@ class _Execution:
             elapsed_s=elapsed_s,
             waits={backend.name: backend.waits.totals() for backend in backends},
             left={backend.name: backend.left for backend in backends if backend.left},
+            unit=self._unit,
         )
         engine.tell(Finished(summary))
         return summary

@@ -56,8 +56,8 @@ from qbatch.plan.pinning.lock import installed_versions
 from qbatch.plan.pinning.revision import revision_of
 from qbatch.plan.pricing.limits import check_units, dump_limits, limits_of
 from qbatch.providers import Driver, Surroundings, Target
-from qbatch.providers.kit.shared_rates import state_folder
 from qbatch.snapshot import Run, Snapshot, check_owner, holder_of, run_folder_of, set_aside
+from qbatch.state import state_folder
 
 Work = Callable[[], Awaitable[Run]]
 
@@ -207,7 +207,7 @@ async def run_async_with(source: Manifest | str | Path, options: Options) -> Run
     holder = holder_of(folder)
     if holder is not None:
         raise RunLockedError(holder)
-    only = select(options.select, plan.axes, plan.manifest) if options.select is not None else None
+    only = _chosen(options, plan)
     run_id = _run_id(folder, options)
     around = options.surroundings or _surroundings(options, manifest)
     around = replace(around, run_id=run_id)
@@ -330,6 +330,17 @@ def _mixed(folder: Path, *, is_rehearsal: bool) -> str:
             f"name another folder with --out"
         )
     return f"{folder}: this is a run, no rehearsal; name another folder with --out"
+
+
+def _chosen(options: Options, plan: Plan) -> Only | None:
+    """Which points are meant; None: all."""
+    meant = None
+    if options.select is not None:
+        meant = select(options.select, plan.axes, plan.manifest)
+    ids = options.points
+    if ids is None:
+        return meant
+    return lambda point: point.id in ids and (meant is None or meant(point))
 
 
 def _backends(plan: Plan, only: Only | None) -> dict[str, list[SettingValues]]:

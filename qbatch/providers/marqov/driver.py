@@ -66,7 +66,7 @@ from qbatch.providers.kit.asking import ask_all
 from qbatch.providers.kit.credentials import Secret, find_address, read_environment, read_pointer
 from qbatch.providers.kit.permission import Vendor
 from qbatch.providers.kit.proofs import refusal
-from qbatch.providers.kit.shared_rates import SharedRates, state_folder
+from qbatch.providers.kit.shared_rates import SharedRates
 from qbatch.providers.kit.targets import no_target
 from qbatch.providers.kit.untrusted import amount, is_word, record, word
 from qbatch.providers.kit.wire import Reply, open_wire
@@ -87,6 +87,7 @@ from qbatch.providers.marqov.replies import (
     read_state,
     read_target,
 )
+from qbatch.state import state_folder
 
 BASE_URL = "https://app.marqov.ai"
 URL_VARIABLES = ("QBATCH_MARQOV_URL", "MARQOV_PLATFORM_URL")
@@ -130,7 +131,7 @@ class Marqov:
             Refused: No such backend (with the nearest names), or it is retired.
         """
         self._record = await self._find_backend()
-        target = read_target(self._record)
+        target = replace(read_target(self._record), is_emulated=self._wire.is_emulated)
         if self._options.native is None:
             return target
         team = native.find_team(self._options, self._environ)
