@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
-from qbatch.cli.pace import Pace
+from qbatch.cli.pace import RunPace
 from qbatch.cli.waiting import Waits, format_wait, is_held_up
 from qbatch.executor import BackendProgress
 from qbatch.notation import whole
@@ -35,9 +35,11 @@ class Board:
         is_over: Nothing is waited for any more.
     """
 
-    def __init__(self, name: str, total: int, done: int, began: float) -> None:
+    def __init__(self, name: str, total: int, done: int, began: float, unit: str = "point") -> None:
         self._name, self._total, self._done, self._began = name, total, done, began
-        self._pace = Pace(total, began, done)
+        self._unit = unit
+        self._pace = RunPace(total, began, done, unit)
+        self._ended: dict[str, float] = {}
         self.trouble = ""
         self.backends: Mapping[str, BackendProgress] = {}
         self.waits: Waits = {}
@@ -56,8 +58,9 @@ class Board:
     def lines(self, width: int) -> Iterator[Text]:
         """Yield its lines; the bar is as long as there is room for."""
         now = time.monotonic()
-        pace = self._pace.text(self._done, now, is_held_up=is_held_up(self.waits))
-        parts = [f"{whole(self._done)}/{whole(self._total)} points", pace]
+        is_held = is_held_up(self.waits)
+        pace = self._pace.text(self._done, now, self.backends, is_held_up=is_held)
+        parts = [f"{whole(self._done)}/{whole(self._total)} {self._unit}s", pace]
         text = Text.assemble(*(f" {part}" for part in parts if part))
         if self.trouble:
             text.append(f" {self.trouble}", "red")
@@ -67,11 +70,17 @@ class Board:
         if len(shown) < 2 and all(one.is_local for one in shown.values()):
             return
         for name, one in list(shown.items())[:MOST_BACKENDS]:
-            yield Text(f"  {_short(name)}: {_standing(one)}, {duration(now - self._began)}")
+            yield Text(f"  {_short(name)}: {_standing(one)}, {self._elapsed(name, one, now)}")
             if not self.is_over:
                 yield from self._waiting(name)
         if len(shown) > MOST_BACKENDS:
             yield Text(f"  and {len(shown) - MOST_BACKENDS} more backends")
+
+    def _elapsed(self, name: str, one: BackendProgress, now: float) -> str:
+        """How long a backend is at work, or was until its last point."""
+        is_over = one.completed + one.failed >= one.total and not one.in_flight
+        end = self._ended.setdefault(name, now) if is_over else now
+        return duration(end - self._began)
 
     def _bar(self, room: int) -> Text:
         length = min(BAR, room)

@@ -54,7 +54,8 @@ def only_run() -> Path:
 
 def run_folders(out: Path | None = None) -> list[Path]:
     """Return the run folders of a project: the current folder, those in its ``runs``, and `out`."""
-    from qbatch.snapshot import RUNS, as_seen, is_run_folder, project_root
+    from qbatch.project import project_root
+    from qbatch.snapshot import RUNS, as_seen, is_run_folder
 
     runs = as_seen(project_root(Path()) / RUNS)
     found = [Path(), *sorted(path for path in runs.glob("*") if path.is_dir())]

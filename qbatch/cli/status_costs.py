@@ -16,6 +16,7 @@ def facts_of(run: Run) -> dict[str, Any]:
     """Return the ledger as `--json` has it: totals by backend and unit, budgets, and each job."""
     from qbatch.plan.pricing.limits import taken
     from qbatch.snapshot import total_up
+    from qbatch.snapshot.doubles import read_doubles
 
     purchases = run.ledger()
     totals = total_up(each.entry for each in purchases)
@@ -41,6 +42,7 @@ def facts_of(run: Run) -> dict[str, Any]:
             for limit, amount in taken(run.meta.get("limits"), purchases)
         ],
         "jobs": [{"id": each.id, "point": each.point, **_figures(each)} for each in purchases],
+        "beside": [asdict(each) for each in read_doubles(run.meta).values()],
     }
 
 
@@ -74,7 +76,10 @@ def tell(facts: dict[str, Any], targets: Mapping[str, Any]) -> None:
         facts: As `facts_of` returned them.
         targets: Backend -> what is kept of its target.
     """
+    from qbatch.cli.tables import wrapped
+    from qbatch.report.beside import notes_beside
     from qbatch.report.numbers import amount, at_most
+    from qbatch.snapshot.doubles import Double
 
     for total in facts["totals"]:
         name = total["backend"]
@@ -83,3 +88,5 @@ def tell(facts: dict[str, Any], targets: Mapping[str, Any]) -> None:
     for one in facts["budgets"]:
         taken, allowed = at_most(one["taken"], one["unit"]), amount(one["allowed"], one["unit"])
         click.echo(f"  {one['limit']}: {taken} of {allowed} taken")
+    for note in notes_beside(Double(**one) for one in facts["beside"]):
+        click.echo(wrapped(f"  {note}"))

@@ -65,5 +65,5 @@ def told_price(price: float, unit: str, certainty: str) -> str:
 
 def quoted_units(summary: PlanSummary) -> list[str]:
     """Units of the backends whose prices are known only once each job is quoted."""
-    units = [each.unit for each in summary.backends if each.unit and not each.price]
+    units = [each.unit for each in summary.backends if each.unit and each.price is None]
     return list(dict.fromkeys(units))

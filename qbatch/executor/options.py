@@ -54,6 +54,8 @@ class Options:
             function that is shown the `Offer` before anything is written or spent, also where
             that is free, and returns True to go on. None: only what is free, or what `max_cost`
             bounds, is run.
+        quote: Before it is shown the `Offer`, ask clouds that quote each job for what their plans
+            and priorities cost; the plan has it then.
         stop: By which the caller can ask the run to end; then signals are the caller's to
             judge, by `Summary.signal`.
         plan: The manifest's plan, where it was expanded already.
@@ -79,6 +81,7 @@ class Options:
     refresh: Refresh | None = None
     refresh_s: float = 5.0
     approve: Approve | None = None
+    quote: bool = False
     stop: Stop | None = None
     plan: Plan | None = None
     surroundings: Surroundings | None = None

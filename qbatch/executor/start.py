@@ -37,6 +37,7 @@ from qbatch.executor.engine import WANTED, Settings
 from qbatch.executor.events import Observer, Summary, Waiting, Warned
 from qbatch.executor.execute import Only, collapsed, execute
 from qbatch.executor.options import Options, Refresh, keywords
+from qbatch.executor.quoting import ask_quotes
 from qbatch.executor.retry import Retry
 from qbatch.executor.stop import Stop, signals_raise, signals_to
 from qbatch.executor.waits import Waits
@@ -231,6 +232,9 @@ async def run_async_with(source: Manifest | str | Path, options: Options) -> Run
         check_units(settings.limits, targets, settings.rates)
         before = None if options.fresh else folder
         offer = offer_of(before, plan, targets, drivers, only, settings)
+        if options.quote:
+            for problem in await ask_quotes(plan, drivers, targets, only, offer.pieces_of):
+                options.observer(Warned(problem))
         with signals_raise():  # who is asked for the price may leave at once
             agree(options.approve, offer)
         if options.fresh:

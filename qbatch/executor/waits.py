@@ -55,9 +55,9 @@ _DESCRIPTIONS = {
 }
 
 _AWAITED = {
-    Cause.TARGET_LIMIT: "room within the target's limit of jobs in flight",
-    Cause.MANIFEST_LIMIT: "room within the manifest's limits: in_flight",
-    Cause.RUN_LIMIT: "room within the run's max_in_flight",
+    Cause.TARGET_LIMIT: "room within the target's limit",
+    Cause.MANIFEST_LIMIT: "room within limits: in_flight",
+    Cause.RUN_LIMIT: "room within max_in_flight",
     Cause.RATE: "the limit of submissions per time",
     Cause.FULL: "the provider to take more",
     Cause.BACK_OFF: "the provider to answer",

@@ -11,13 +11,13 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from qbatch.manifest.paths import setting_axis, settings_of
+from qbatch.manifest.paths import SettingValues, setting_axis, settings_of
 from qbatch.manifest.prices import NO_PRICES, PriceList
 from qbatch.plan.geometry.grid import Block, Index
 from qbatch.plan.geometry.sweep import Grid, Variants
 from qbatch.plan.identity import SweepPoint, canonical_json
 from qbatch.plan.layout import Layout, ids_and_names, pins
-from qbatch.providers import Order
+from qbatch.providers import Order, Quote
 
 if TYPE_CHECKING:
     from qbatch.circuit import CircuitSource
@@ -41,6 +41,8 @@ class Points:
         shared: Id of a content that several places of the sweeps come to -> its shots: as many as
             the place that asks for most. It is bought once, and shown at each of them.
         remarks: What a person should know of it, a sentence each.
+        quotes: Backend, circuit text's SHA-256 and settings, with shots -> in what ways a cloud
+            that quotes each job would sell one of them; empty where none was asked.
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class Points:
         self.factory = factory
         self.shared: Mapping[str, int] = {}
         self.remarks: tuple[str, ...] = ()
+        self.quotes: Mapping[tuple[tuple[str, str, SettingValues], int], Sequence[Quote]] = {}
         self._variants: dict[int, Variants] = {}
 
     @cached_property

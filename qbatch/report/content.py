@@ -26,12 +26,14 @@ from qbatch.plan.pinning.revision import Revision
 from qbatch.plan.pricing.limits import taken
 from qbatch.report.agreement import Verdict as AgreementVerdict
 from qbatch.report.backend_facts import BackendFacts, backend_facts
+from qbatch.report.beside import notes_beside
 from qbatch.report.judging import CheckResult, Judgement
 from qbatch.report.numbers import amount, at_most, count_of, duration, emulated, percent
 from qbatch.report.overview import Extreme, Failure, Overview
 from qbatch.report.rows import Columns, Run
 from qbatch.result import Verdict
 from qbatch.snapshot import Total, total_up
+from qbatch.snapshot.doubles import read_doubles
 
 if TYPE_CHECKING:
     from qbatch.manifest.models import Backend, Manifest, Where
@@ -267,7 +269,8 @@ class Content:
         for limit, used in taken(self.run.meta.get("limits"), self.purchases):
             of = f"{at_most(used, limit.unit)} of {amount(limit.amount, limit.unit)}"
             notes.append(f"{limit.said_by}: {of} taken.")
-        return notes
+        beside = notes_beside(read_doubles(self.run.meta).values())
+        return notes + [f"{note[0].upper()}{note[1:]}." for note in beside[:MAX_HELD]]
 
     @property
     def held_note(self) -> str:

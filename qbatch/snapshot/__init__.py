@@ -12,7 +12,6 @@ from qbatch.snapshot.folders import (
     is_run_folder,
     open_run,
     owner_of,
-    project_root,
     run_folder_of,
     set_aside,
 )
@@ -51,7 +50,6 @@ __all__ = [
     "is_run_folder",
     "open_run",
     "owner_of",
-    "project_root",
     "run_folder_of",
     "set_aside",
     "total_up",

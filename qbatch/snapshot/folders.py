@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import tomllib
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qbatch.errors import SnapshotError, SourceErrors
 from qbatch.job import IN_FLIGHT
+from qbatch.project import project_root
 from qbatch.snapshot import database
 from qbatch.snapshot.faults import translated
 from qbatch.snapshot.lock import RunLock, read_note
@@ -84,26 +84,6 @@ def run_folder_of(manifest: Manifest, suffix: str = "") -> Path:
             if is_run_folder(other) and _is_same(owner_of(other) or "", manifest.path):
                 return as_seen(other)
     return as_seen(usual)
-
-
-def project_root(folder: Path) -> Path:
-    """Return the project that a manifest's folder belongs to, or that folder itself.
-
-    It is the nearest folder above that holds ``qbatch.toml``, a ``pyproject.toml`` with
-    ``[tool.qbatch]``, or ``.git``.
-    """
-    start = folder.resolve()
-    return next((each for each in (start, *start.parents) if _is_root(each)), start)
-
-
-def _is_root(folder: Path) -> bool:
-    if any((folder / name).exists() for name in ("qbatch.toml", ".git")):
-        return True
-    try:
-        told = tomllib.loads((folder / "pyproject.toml").read_text("utf-8"))
-    except (OSError, ValueError):  # there is none, or it says nothing that could be read
-        return False
-    return "qbatch" in told.get("tool", {})
 
 
 def check_owner(folder: Path, manifest: Manifest) -> None:

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from qbatch.manifest import load_manifest, parse_manifest
-from qbatch.snapshot import project_root, run_folder_of
+from qbatch.project import project_root
+from qbatch.snapshot import run_folder_of
 from tests.cli.conftest import CLOUDS, Call
 
 Ledger = Callable[[], list[dict[str, Any]]]

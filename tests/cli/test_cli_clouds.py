@@ -347,6 +347,42 @@ def test_a_plan_known_to_be_too_dear_is_refused_before_anything_is_submitted(
     assert not Path("runs").exists()
 
 
+def test_plan_and_run_show_what_every_plan_and_priority_would_cost_before_the_question(
+    qbatch: Call, clouds: dict[str, str], two_clouds: Path, ledger: Callable[[], list[Any]]
+) -> None:
+    """P20: two jobs at 3 + 0.08 x 100 credits each, and half or all of that more for priority."""
+    bought = len(ledger())
+    said = qbatch("plan", two_clouds)
+    assert "about 22 credits" in said.out.splitlines()[0]
+    rows = [line.split() for line in said.out.splitlines() if "Queue" in line]
+    assert [" ".join(row) for row in rows][:3] == [
+        "forte 2 Public Plan, Standard Queue 22 credits chosen",
+        "forte 2 Public Plan, Priority Queue 34 credits",
+        "forte 2 Private Plan, Standard Queue 34 credits",
+    ]
+    facts = json.loads(qbatch("plan", two_clouds, "--json").out)
+    assert facts["quotes"]["forte"]["ways"][0]["price"] == facts["prices"]["credits"] == 22
+    refused = qbatch("run", two_clouds)
+    assert refused.code == 6
+    assert refused.err.index("Public Plan, Instant Queue") < refused.err.index("Run it?")
+    assert len(ledger()) == bought
+
+
+def test_what_was_cancelled_is_refunded_and_nothing_more_is_to_come(
+    qbatch: Call, clouds: dict[str, str], two_clouds: Path, faults: Faults
+) -> None:  # P20
+    faults(jobs=[{"provider": "open-quantum", "wait_s": 300}])
+    limited = ("--yes", "--no-report", "-k", "backend=forte", "--max-cost", "22credits")
+    assert "2 jobs still at forte" in qbatch("run", two_clouds, "--detach", *limited).out
+    assert "at most 22 credits more to come" in qbatch("status", two_clouds).out
+    qbatch("cancel", two_clouds, "--yes", "--no-report")
+    told = qbatch("status", two_clouds).out
+    assert "more to come" not in told
+    assert "2 jobs not charged" in told
+    faults()
+    assert qbatch("run", two_clouds, *limited).code == 0  # the same budget pays for both again
+
+
 def test_quoted_prices_never_exceed_the_limit_also_over_two_runs(
     qbatch: Call, clouds: dict[str, str], two_clouds: Path, ledger: Callable[[], list[Any]]
 ) -> None:

@@ -16,7 +16,7 @@ from rich.console import Console
 
 from qbatch.cli import pace, progress
 from qbatch.cli.board import Board
-from qbatch.cli.pace import Pace, format_rate
+from qbatch.cli.pace import RunPace, format_rate
 from qbatch.cli.progress import BarTeller, JsonTeller, LineTeller, Outlet
 from qbatch.cli.waiting import facts_of, format_wait, read_standing
 from qbatch.executor import BackendProgress, Cause, OpenWait, Progress
@@ -137,7 +137,7 @@ def test_a_terminal_that_is_gone_does_not_fail_the_end(clock: list[float]) -> No
 
 def test_the_time_left_is_by_the_rate_of_late() -> None:
     """P40: "2–3 s left" for a minute, where the last points were the slow ones."""
-    quick = Pace(1002, now=0.0)
+    quick = RunPace(1002, now=0.0)
     assert quick.text(1000, now=10.0) == "100 points/s, 1 s left"
     assert quick.text(1000, now=20.0).endswith("10 s left")
     assert quick.text(1000, now=40.0) == ""
@@ -145,15 +145,23 @@ def test_the_time_left_is_by_the_rate_of_late() -> None:
 
 
 def test_a_rate_that_stays_tells_when_the_end_comes() -> None:
-    steady = Pace(600, now=0.0)
+    steady = RunPace(600, now=0.0)
     told = [steady.text(done, now=float(done)) for done in range(1, 601)]
     assert told[99] == "1.0 points/s, 8 min 20 s left"
     assert told[-2:] == ["1.0 points/s, 1 s left", "1.0 points/s"]
 
 
+def test_a_run_ends_with_the_slowest_of_its_backends() -> None:
+    pace = RunPace(82, now=0.0)
+    quick = BackendProgress(41, completed=41, is_local=True)
+    for done, now, said in ((0, 5.0, "8.2 points/s"), (10, 10.0, "5.1 points/s, 31 s left")):
+        backends = {"sim": quick, "ionq": BackendProgress(41, completed=done)}
+        assert pace.text(41 + done, now, backends) == said
+
+
 def test_no_time_is_told_while_a_limit_holds_the_run_up() -> None:
     """P40: at a rate limit "49/60 … 3 s left" for 25 s."""
-    limited = Pace(60, now=0.0)
+    limited = RunPace(60, now=0.0)
     assert limited.text(49, now=10.0, is_held_up=True) == "4.9 points/s"
 
 
@@ -293,6 +301,15 @@ def test_a_simulator_alone_is_one_line(clock: list[float]) -> None:
     board = Board("pair", 60, 0, 0.0)
     board.backends = {"sim": BackendProgress(60, completed=3, is_local=True)}
     assert len(shown(board)) == 1
+
+
+def test_the_time_of_a_backend_that_is_done_goes_on_no_more(clock: list[float]) -> None:
+    board = busy_board()
+    for now in (40.0, 50.0):
+        clock[0] = now
+        lines = shown(board)
+    assert lines[1].endswith("50 s")
+    assert lines[3].endswith("40 s")
 
 
 def test_the_time_waited_goes_on_while_nothing_happens(clock: list[float]) -> None:

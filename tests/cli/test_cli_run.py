@@ -56,7 +56,7 @@ def test_what_failed_is_counted_once() -> None:
         "over_budget": {},
         "left": {},
     }
-    summary: Any = SimpleNamespace(**facts, **idle, failed=1, held=0, elapsed_s=1.0)
+    summary: Any = SimpleNamespace(**facts, **idle, failed=1, held=0, elapsed_s=1.0, unit="point")
     watcher: Any = SimpleNamespace(failures={(JobState.FAILED, "no laser"): ["x=1"]})
     lines = list(map(click.unstyle, _sentences(run, summary, watcher, None, [])))
     assert [line for line in lines if "1 failed" in line] == ["  1 failed: no laser (x=1)"]
@@ -281,3 +281,43 @@ def test_a_template_that_fails_late_keeps_the_results_and_says_so(
 def add_template(manifest: Path, text: str) -> None:
     Path("own.md.j2").write_text(text)
     manifest.write_text(manifest.read_text() + "report: {template: own.md.j2, formats: [md]}\n")
+
+
+def test_points_that_are_cut_are_told_with_their_jobs(
+    qbatch: Call, manifest: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Points of 10, 20 and 40 shots, where a simulator takes 12 at once."""
+    monkeypatch.setattr("qbatch.providers.local.driver.MAX_SHOTS", 12)
+    assert qbatch("validate", manifest).code == 0
+    planned = qbatch("plan", manifest)
+    assert planned.out.startswith("pair: 3 points, 70 shots, 7 jobs in 1 composite job, free")
+    facts = qbatch("plan", manifest, "--json").json
+    assert (facts["points"], facts["jobs"], facts["left"]["jobs"]) == (3, 7, 7)
+    assert [(one["points"], one["jobs"]) for one in facts["backends"]] == [(3, 7)]
+    said = qbatch("run", manifest, "--json")
+    started = next(line for line in said.json_lines if line.get("event") == "started")
+    assert started["jobs"] == 7
+    shown = qbatch("show", "runs/pair", "--json").json_lines
+    assert {(row["shots"], row["used"], row["state"]) for row in shown} == {
+        (shots, shots, "completed") for shots in (10, 20, 40)
+    }
+    assert "done" in qbatch("status", "runs/pair").out
+    again = qbatch("run", manifest)
+    assert again.out.startswith("pair: nothing to do; 3 of 3 points done")
+
+
+def test_what_was_bought_of_a_cut_point_is_told(
+    qbatch: Call, manifest: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("qbatch.providers.local.driver.MAX_SHOTS", 12)
+    change(manifest, "matrix: {shots: [10, 20, 40]}", "matrix: {backend: [sim]}")
+    change(manifest, "analysis:", "shots: 30\nanalysis:")
+    first = qbatch("run", manifest)
+    assert "1 of 1 point done, 3 jobs now in " in first.out
+    change(manifest, "shots: 30", "shots: 60")
+    planned = qbatch("plan", manifest)
+    assert "of that is left to run: 1 point, 30 shots, 3 jobs in 1 composite job" in planned.out
+    assert "more shots: 30 of 60 done" in planned.out
+    assert "3/3 jobs, " in qbatch("run", manifest).err
+    assert len(qbatch("show", "runs/pair", "--json").json_lines) == 1
+    assert qbatch("show", "runs/pair", "bell").out.count("completed") > 6  # each of its jobs

@@ -115,7 +115,7 @@ class Stage:
         **more: Any,
     ) -> None:
         self.experiment = experiment
-        self.played = Played(name, experiment.cloud)
+        self.played = Played(name, experiment.row or experiment.cloud)
         self.folder = world.folder / name.replace(":", "-").replace(",", "-").replace("/", "-")
         self.folder.mkdir()
         self._world = world
@@ -186,7 +186,7 @@ def _weather(case: Case) -> Mapping[str, Any]:
 def _run(stage: Stage, kills: Sequence[Kill]) -> None:
     _kill(stage, RUN, kills)
     settle(stage, RUN, (DONE, PENDING))
-    stage.played.verdict = stage.judge({"completed", "held"})
+    stage.played.verdict = stage.judge(stage.experiment.ends)
     resolve_held(stage)
 
 
@@ -194,7 +194,7 @@ def _late(stage: Stage, kills: Sequence[Kill]) -> None:
     _kill(stage, RUN, kills)
     settle(stage, RUN, (DONE, PENDING))
     stage.let_arrive()
-    stage.played.verdict = stage.judge({"completed", "held"})
+    stage.played.verdict = stage.judge(stage.experiment.ends)
     resolve_held(stage)
 
 
@@ -202,7 +202,7 @@ def _detach(stage: Stage, kills: Sequence[Kill]) -> None:
     _kill(stage, DETACH, kills)
     stage.call(FETCH)
     settle(stage, RUN, (DONE, PENDING))
-    stage.played.verdict = stage.judge({"completed", "held"})
+    stage.played.verdict = stage.judge(stage.experiment.ends)
     resolve_held(stage)
 
 

@@ -52,6 +52,8 @@ class Experiment:
         pieces: So many jobs buy a point, as many shots does the target take at once.
         switches: How the emulated cloud behaves where its real answer is not known: as is worst for
             whoever sends twice.
+        row: What the proof's table calls it, where a cloud has several.
+        ends: Where its points may be when the same command was given again in fair weather.
     """
 
     cloud: str
@@ -60,6 +62,8 @@ class Experiment:
     switches: Mapping[str, Any] = field(default_factory=dict)
     shots: int = SHOTS
     pieces: int = 1
+    row: str = ""
+    ends: tuple[str, ...] = ("completed", "held")
 
     @property
     def jobs(self) -> int:
@@ -100,6 +104,14 @@ EXPERIMENTS = {
         3,
         {"deduplicate": "none", "cancel": "allow"},
     ),
+    "marqov-native": Experiment(  # P21: one key admits once, so nothing may be held
+        "marqov",
+        "{provider: marqov, target: marqov-sim, options: {native: {cap_cents: 20}}}",
+        3,
+        {"deduplicate": "native", "cancel": "allow"},
+        row="marqov, natively",
+        ends=("completed",),
+    ),
     "scaleway": Experiment(
         "scaleway",
         "{provider: scaleway, target: QPU-GARNET-20PQ, limits: {jobs: 2}}",
@@ -107,6 +119,7 @@ EXPERIMENTS = {
     ),
 }
 
+#: What is proved: each cloud, and the other path of one that has two.
 CLOUDS = tuple(EXPERIMENTS)
 
 #: Targets that take 2,000 shots at once, and points of more.
@@ -135,6 +148,7 @@ SPENDING = {
     "open-quantum": ("/sched/v1/jobs",),
     "ibm-direct-access": ("/v1/jobs",),
     "marqov": ("/api/jobs/submit",),
+    "marqov-native": ("/api/jobs/submit",),
     "scaleway": ("*/jobs", "*/sessions"),
 }
 
@@ -168,6 +182,7 @@ VARIANTS = {
         _like("marqov", "{provider: marqov, target: marqov-sim}"),
         _like("marqov", "{provider: marqov, target: sv1, options: {on_unknown: resend}}"),
     ),
+    "marqov-native": (EXPERIMENTS["marqov-native"],),
     "scaleway": (
         EXPERIMENTS["scaleway"],
         _like("scaleway", "{provider: scaleway, target: EMU-AER-16C-128M, limits: {jobs: 2}}"),

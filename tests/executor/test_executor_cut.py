@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +12,9 @@ import pytest
 from fake_drivers import play
 from selling import CLOUD, LOCAL, Shop, check_book, plan_of, stop_after
 
+from qbatch.exchange.exports import export
+from qbatch.exchange.oqc.export import oqc_snapshot
+from qbatch.exchange.oqc.format import read_config
 from qbatch.job import JobState
 from qbatch.plan import Plan, PlanSummary, jobs_in, pieces_of
 from qbatch.providers import Failed, Target
@@ -166,3 +172,28 @@ def test_a_simulator_that_takes_few_shots_counts_as_one_that_takes_all(
     with Run(tmp_path / "whole") as whole, Run(tmp_path / "cut") as cut:
         assert [point.counts for point in whole] == [point.counts for point in cut]
         assert [len(point.pieces) for point in cut] == [-(-point.shots // most) for point in cut]
+
+
+def test_oqcs_own_file_has_each_job_of_a_point(tmp_path: Path) -> None:
+    play(tmp_path, plan_of([0.5], 1000, CLOUD), Shop(max_shots=400))
+    with Run(tmp_path) as found:
+        text, _ = oqc_snapshot(found)
+    jobs = json.loads(text)["jobs"]
+    assert [read_config(job["config_json"]).shots for job in jobs] == [334, 333, 333]
+    assert [sum(job["result"]["data"]["c"].values()) for job in jobs] == [334, 333, 333]
+
+
+def test_all_exports_have_a_point_once_with_all_its_shots(tmp_path: Path) -> None:
+    """One row of 1,000 shots, whose outcomes add up to them, and the cost of three jobs."""
+    play(tmp_path, plan_of([0.5], 1000, CLOUD), Shop(max_shots=400))
+    with Run(tmp_path) as found:
+        (row,) = found.to_dataframe().to_dict("records")
+        assert (row["shots"], row["cost"], row["provider_job_id"].count(",")) == (1000, 3.0, 2)
+        for format_ in ("csv", "counts"):
+            out = io.StringIO()
+            export(found, format_, out)
+            rows = [*csv.DictReader(io.StringIO(out.getvalue()))]
+            total = sum(int(row["shots" if format_ == "csv" else "count"]) for row in rows)
+            assert total == 1000
+        (purchase, *others) = found.ledger()
+        assert (len(others), purchase.entry.counted) == (2, 1.0)

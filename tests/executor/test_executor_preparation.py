@@ -9,7 +9,7 @@ import trio
 from fake_drivers import FakeCloud, plan_of, play, raising
 
 from qbatch.errors import Refused, Unavailable
-from qbatch.executor import Cause, Retry, Stop, Warned
+from qbatch.executor import Cause, Retry, Stop, Waiting
 from qbatch.job import JobState
 from qbatch.providers import Batch, Prepared
 from qbatch.snapshot import Run
@@ -46,9 +46,10 @@ def test_what_is_offline_takes_its_jobs_once_it_is_back_and_says_that_it_is_wait
     played = play(tmp_path, plan_of(3, "cloud"), cloud, retry=Retry(attempts=4, patience_s=600.0))
     assert played.summary.states == {JobState.COMPLETED: 3}
     assert played.summary.waits["cloud"][Cause.FULL].seconds > 6000
-    said = [event.text for event in played.told(Warned)]
-    assert said[0] == "cloud: fake is Offline: waits 60 s"
-    assert len(said) < 20
+    (told,) = played.told(Waiting)[0].waits
+    assert (told.cause, told.why, told.since) == (Cause.FULL, "fake is Offline", 1.8e9)
+    assert told.until is not None
+    assert 60 <= told.until - told.since < 61
 
 
 def test_what_stays_offline_is_waited_for_until_the_time_out(tmp_path: Path) -> None:

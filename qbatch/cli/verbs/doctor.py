@@ -83,7 +83,8 @@ def _subject(subject: Path | None, *, trust: bool) -> tuple[Path, Manifest | Non
     """The run folder that is meant, and the manifest where one is named or kept."""
     from qbatch.cli.runs import folder_of, open_named
     from qbatch.manifest import load_manifest
-    from qbatch.snapshot import RUNS, project_root
+    from qbatch.project import project_root
+    from qbatch.snapshot import RUNS
 
     if subject is None:
         return project_root(Path()) / RUNS, None

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from math import ceil
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from qbatch.manifest.paths import SettingValues
 from qbatch.plan.packing import PiecesOf, pack, size_of
@@ -39,7 +39,8 @@ class BackendSummary:
         jobs: How many; a point of more shots than the target takes at once is cut into several.
         shots: In all.
         composite_jobs: What is submitted; None when the target was not asked.
-        price: In `unit`; None when the target was not asked.
+        price: In `unit`; None when the target was not asked, or quotes each job and was not asked
+            for that.
         unit: "" when free.
         formula: How the price comes about.
         source: Where the price comes from.
@@ -98,13 +99,15 @@ class PlanSummary:
         """Unit -> price of all backends that bill in it."""
         total: dict[str, float] = {}
         for each in self.backends:
-            if each.price and each.unit:
+            if each.price is not None and each.unit:
                 total[each.unit] = total.get(each.unit, 0.0) + each.price
         return total
 
     def certainty(self, unit: str) -> str:
         """Whether what is billed in `unit` will be its price ("exact"), "about" or "at most" it."""
-        said = {each.certainty for each in self.backends if each.unit == unit and each.price}
+        said = {
+            each.certainty for each in self.backends if each.unit == unit and each.price is not None
+        }
         return said.pop() if len(said) == 1 else "about" if "about" in said else "at most"
 
     def emulated(self, unit: str) -> str:
@@ -184,15 +187,20 @@ def summarise(
     pieces_of: PiecesOf | None = None,
 ) -> PlanSummary:
     """Sum a plan up; see `Plan.summary`. Fast at any size, unless points are chosen one by one."""
-    if pieces_of is None:
-        counted = count_shots(plan, only)
-        points = _points_of(counted)
-        jobs = _cut(counted, targets)
-    else:
-        points, jobs = _left(plan, only, pieces_of)
+    points, jobs = count_jobs(plan, targets, only, pieces_of)
     rows = tuple(_backends(plan, points, jobs, targets, only, drivers or {}, pieces_of))
     bought, shots = points.total(), sum(row.shots for row in rows)
     return PlanSummary(bought if pieces_of else _num_points(plan, only, bought), shots, rows)
+
+
+def count_jobs(
+    plan: Points, targets: Mapping[str, Target], only: Only | None, pieces_of: PiecesOf | None
+) -> tuple[Counter[str], Histogram]:
+    """Count the points of each backend, and the jobs that buy what is (left) to be bought."""
+    if pieces_of is not None:
+        return _left(plan, only, pieces_of)
+    counted = count_shots(plan, only)
+    return _points_of(counted), _cut(counted, targets)
 
 
 def _points_of(counted: Histogram) -> Counter[str]:
@@ -305,7 +313,7 @@ def _backends(
             yield BackendSummary(name, "", *numbers, None, None, "", "", "", "", None)
             continue
         composites = _composites(plan, name, target, parts, only, pieces_of)
-        price = sum(target.price.of_job(n) * count for n, count in shots.items())
+        price = _priced(plan, target.price, parts, composites)
         yield BackendSummary(
             backend=name,
             target=target.name,
@@ -313,14 +321,44 @@ def _backends(
             jobs=jobs,
             shots=total,
             composite_jobs=composites,
-            price=price + target.price.per_composite * composites,
+            price=price.amount,
             unit=target.price.unit,
-            formula=price_formula(target.price),
+            formula=price.formula,
             source=target.price.source,
-            certainty=target.price.certainty,
+            certainty=price.certainty,
             seconds=_seconds(plan, name, target, parts, drivers.get(name)),
             is_emulated=target.is_emulated,
         )
+
+
+class _Priced(NamedTuple):
+    amount: float | None
+    formula: str
+    certainty: str
+
+
+def _priced(plan: Points, price: Price, parts: Histogram, composites: int) -> _Priced:
+    """Price jobs as they were quoted, else by their target's formula, if it has one."""
+    if price.quoted and (quoted := _quoted(plan, parts)) is not None:
+        return _Priced(quoted, "as quoted now", "about")
+    if price.quoted and not (price.per_job or price.per_shot or price.minimum):
+        return _Priced(None, price_formula(price), price.certainty)
+    shots = sum(parts.values(), Counter[int]())
+    jobs = sum(price.of_job(n) * count for n, count in shots.items())
+    amount = jobs + price.per_composite * composites
+    return _Priced(amount, price_formula(price), price.certainty)
+
+
+def _quoted(plan: Points, parts: Histogram) -> float | None:
+    """Return what jobs cost as their backend's options choose; None: not all were quoted."""
+    total = 0.0
+    for kind, counted in parts.items():
+        for shots, jobs in counted.items():
+            chosen = [each for each in plan.quotes.get((kind, shots), ()) if each.is_chosen]
+            if not chosen:
+                return None
+            total += chosen[0].price * jobs
+    return total
 
 
 def _composites(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from qbatch.manifest.fields import Whole
+from qbatch.providers.marqov.noise import NOISY, STATES, check_noise
 
 #: Of code sent within a submission, characters.
 MOST_INLINE = 50_000
@@ -43,8 +44,9 @@ class Options(BaseModel):
         execution_mode: durable (the platform's "temporal") repeats tasks that fail.
         params: Further parameters of the run. Sweep values go there too where a script of your own
             runs: theta, graph_size, layers.
-        noise_model: For backends with noise, as the platform takes it.
-        statevector: Ask for the final state.
+        noise_model: For backends with noise: a list of channels, as {channel: Depolarizing,
+            probability: 0.01, qubits: [0]}, or t1, t2 and gate_time, in seconds.
+        statevector: Ask for the final state, where a backend gives it.
         accept_warnings: Ids of the analysis's warnings that you accept.
         create_capsule: Let the platform keep a capsule of each job.
         on_unknown: What becomes of a job whose submission was not answered: hold, or resend the
@@ -67,6 +69,14 @@ class Options(BaseModel):
     create_capsule: bool = False
     on_unknown: Literal["hold", "resend"] = "hold"
     native: Native | None = None
+
+    @field_validator("noise_model")
+    @classmethod
+    def check_noise_model(cls, value: Any) -> Any:
+        """See that it is written in the vendor's vocabulary."""
+        if value is not None:
+            check_noise(value)
+        return value
 
     @model_validator(mode="after")
     def check_source(self) -> Self:
@@ -105,6 +115,15 @@ class Options(BaseModel):
             raise ValueError("native.entrypoint needs script_id or inline_code; remove it")
         if not self.runs_own_code and self.params:
             raise ValueError("params go to a native workflow of your own; remove them")
+
+    def misfits(self, target: str | None) -> Iterator[tuple[tuple[str, ...], str]]:
+        """Yield what does not go with a target: its key, and what is wrong and how to mend it."""
+        if self.noise_model is not None and target not in NOISY:
+            names = " or ".join(NOISY)
+            yield ("noise_model",), f"noise_model is not for {target}; choose target {names}"
+        if self.statevector and target not in STATES:
+            names = " or ".join(STATES)
+            yield ("statevector",), f"statevector is not for {target}; choose target {names}"
 
     @property
     def runs_own_code(self) -> bool:

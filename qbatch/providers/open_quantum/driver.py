@@ -58,6 +58,7 @@ from qbatch.providers import (
     Order,
     Prepared,
     Price,
+    Quote,
     Running,
     Strange,
     Surroundings,
@@ -273,7 +274,7 @@ class OpenQuantum:
             raise Refused(f"open-quantum: preparation failed: {reason}")
         if answer.get("status") != "Completed":
             return Prepared(memo, ready=False, again_s=2.0)
-        choice = choose(
+        choice, pairs = choose(
             answer.get("quote"), self._options.execution_plan, self._options.queue_priority
         )
         chosen = {
@@ -281,8 +282,12 @@ class OpenQuantum:
             "priority_id": choice.priority_id,
             "credits": choice.total,
             "chosen": choice.title,
+            "offers": [[pair.title, pair.total, pair is choice] for pair in pairs],
         }
         return Prepared({**memo, **chosen}, quotes={batch.orders[0].id: choice.total})
+
+    def quotes(self, batch: Batch) -> Sequence[Quote]:
+        return [Quote(*each) for each in batch.composite.memo.get("offers", ())]
 
     async def _wait_for_backend(self) -> None:
         """See that a backend that was offline, or in maintenance, takes jobs by now."""

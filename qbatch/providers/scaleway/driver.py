@@ -18,6 +18,11 @@ The protocol, as its official clients speak it:
   are listed; a job that is not there may still be on its way, so the session is ended first, once
   the other jobs in it have: a stopped session takes no jobs, and what it does not list then, a
   minute later, was never taken.
+* A session of a person's own (``session_id``) is neither prolonged nor ended, and nothing but jobs
+  is put into it; a job in doubt there waits until it ends by itself. Which session a batch went to
+  stands in its memo. A model of a person's own (``model_id``) is posted in place of programs.
+* A job's record has a ``result_distribution``: its result, once it is finished. No client reads it
+  and no page tells its form; it is read as the list's rows are, where the list has none.
 * Success is 200, and 204 for deletions. 403 is also said of quotas. Errors are ``{"type",
   "message", …}``.
 
@@ -35,7 +40,6 @@ from dataclasses import replace
 from typing import Any
 
 from qbatch.errors import (
-    CircuitError,
     CredentialsError,
     Misspoke,
     ProviderError,
@@ -151,17 +155,15 @@ class Scaleway:
             return f"{facts.num_qubits} qubits; {target.name} has {target.num_qubits}"
         if facts.is_dynamic and self._platform.software == "cudaq":
             return f"{target.name} does not say which bits its results are, where some are reused"
-        try:
-            self._models.program(order)
-        except CircuitError as error:
-            return error.problem
-        return None
+        return self._models.misfit(order)
 
     async def prepare(self, batch: Batch) -> Prepared:
         """Upload the programs: free, and each only once."""
         memo = dict(batch.composite.memo)
         platform = await self._platform.known()
         memo["platform_id"] = id_of(platform)
+        if self._options.session_id is not None:
+            memo["session_id"] = str(self._options.session_id)
         models = memo.setdefault("models", [])
         for order in batch.orders[len(models) : len(models) + MODELS_AT_ONCE]:
             models.append(await self._models.upload(order))
@@ -170,7 +172,11 @@ class Scaleway:
     def intend(self, batch: Batch) -> Intent:
         """Describe the session and its jobs; each is one call."""
         memo, key = batch.composite.memo, self._key_of(batch)
-        session = self._sessions.body(key, memo["platform_id"], self._tags())
+        session = (
+            {"id": memo["session_id"]}
+            if "session_id" in memo
+            else self._sessions.body(key, memo["platform_id"], self._tags())
+        )
         jobs = [
             self._job(batch, order, model)
             for order, model in zip(batch.orders, memo["models"], strict=True)
@@ -180,7 +186,8 @@ class Scaleway:
 
     def _job(self, batch: Batch, order: Order, model_id: str) -> dict[str, Any]:
         name = self._job_name(batch, order)
-        parameters = {"shots": order.shots, "options": {"memory": self._options.memory}}
+        options = {"memory": self._options.memory, **self._options.run}
+        parameters = {"shots": order.shots, "options": options}
         job = {
             "name": name,
             "model_id": model_id,
@@ -188,14 +195,17 @@ class Scaleway:
             "parameters": json.dumps(parameters),
             "tags": [*self._tags(), f"point:{order.id[:12]}"],
         }
-        if self._options.max_job_duration is not None:
-            job["max_duration"] = write_duration(self._options.max_job_duration)
+        if self._options.max_duration is not None:
+            job["max_duration"] = write_duration(self._options.max_duration)
         return job
 
     async def submit(self, batch: Batch, intent: Intent) -> Sequence[Answer]:
         """Open the session, then post the jobs one after the other; stop at the first in doubt."""
         body = json.loads(intent.body)
-        session_id = await self._sessions.open(intent.key, body["session"])
+        if (session_id := _lent(batch)) is None:
+            session_id = await self._sessions.open(intent.key, body["session"])
+        else:
+            await self._sessions.check_lent(session_id, batch.composite.memo["platform_id"])
         updates: list[Answer] = []
         for at, (order, job) in enumerate(zip(batch.orders, body["jobs"], strict=True)):
             try:
@@ -229,7 +239,7 @@ class Scaleway:
 
     async def locate(self, batch: Batch, intent: Intent) -> Sequence[Answer]:
         """Look for the jobs in the session; one that is not there is certain once it is fenced."""
-        sessions = await self._sessions.of(intent.key)
+        sessions = await self._sessions_of(batch)
         jobs = await self._sessions.jobs_in(sessions)
         found: dict[str, Answer] = {}
         for order, job_id in zip(batch.orders, _ids(batch), strict=True):
@@ -241,9 +251,7 @@ class Scaleway:
             elif job_id is not None and (other := await self._service.record(f"jobs/{job_id}")):
                 found[order.id] = await self._standing_elsewhere(order, other)
         if len(found) < len(batch.orders):
-            memo = batch.composite.memo
-            anew = {**memo, "attempt": memo.get("attempt", 1) + 1}
-            answer = await self._fence(intent.key, sessions, jobs, anew)
+            answer = await self._fence(batch, sessions, jobs)
             found |= {
                 order.id: replace(answer, job_id=order.id)
                 for order in batch.orders
@@ -253,7 +261,7 @@ class Scaleway:
 
     async def recall(self, batch: Batch) -> Sequence[Answer]:
         """Look among all jobs of this run for the points, by their names."""
-        key, run = self._key_of(batch), f"qbatch-{re.escape(self._run_id)}"
+        run = f"qbatch-{re.escape(self._run_id)}"
         asked = {"project_id": self._service.project(), "tags": self._tags()[1]}
         jobs = await self._service.rows("jobs", "jobs", {**asked, "order_by": "created_at_asc"})
         found: list[Answer] = []
@@ -262,7 +270,7 @@ class Scaleway:
             ours = [job for job in jobs if re.fullmatch(name, word(job.get("name")))]
             here = [job for job in ours if job["name"] == self._job_name(batch, order)]
             if here:
-                found.append(self._standing(order, here[0], await self._sessions.of(key)))
+                found.append(self._standing(order, here[0], await self._sessions_of(batch)))
             elif ours:
                 job_id, session = id_of(ours[0]), word(ours[0].get("session_id"))
                 told = (
@@ -274,20 +282,26 @@ class Scaleway:
 
     async def _fence(
         self,
-        key: str,
+        batch: Batch,
         sessions: Sequence[Mapping[str, Any]],
         jobs: Sequence[Mapping[str, Any]],
-        anew: Mapping[str, Any],
     ) -> Answer:
         """Say of jobs that are in no list whether they were never taken; end the session for it.
 
-        Another session, under another key, is needed then: so says the memo `anew`.
+        Another session, under another key, is needed then: so says the memo. A session that is not
+        ours is not ended, but waited for.
         """
+        memo, key, lent = batch.composite.memo, self._key_of(batch), _lent(batch)
+        anew = {**memo, "attempt": memo.get("attempt", 1) + 1}
+        if lent is not None and not sessions:
+            return Unclear("", error=f"session {lent} was deleted, and what was in it with it")
         live = [one for one in sessions if one.get("status") not in ENDED]
         busy = [job for job in jobs if not is_over(job)]
-        where = f"jobs of session {key} at {self._service.base}" if sessions else f"a session {key}"
+        where = f"a session {key}"
+        if sessions:
+            where = f"jobs of session {lent or key} at {self._service.base}"
         advice = f"look among the {where}"
-        if live and busy:
+        if live and (busy or lent is not None):
             return Unclear("", error=advice, again_s=LOOK_S, is_patient=True)
         for session in live:
             await self._sessions.terminate(id_of(session))
@@ -299,11 +313,10 @@ class Scaleway:
         """List the jobs of each session; see to it that the session lasts as long as they do."""
         updates: list[Answer] = []
         for batch in batches:
-            key = self._key_of(batch)
-            sessions = await self._sessions.of(key)
+            sessions = await self._sessions_of(batch)
             jobs = {id_of(job): job for job in await self._sessions.jobs_in(sessions)}
             updates += await self._news(batch, sessions, jobs)
-            if any(not is_over(job) for job in jobs.values()):
+            if _lent(batch) is None and any(not is_over(job) for job in jobs.values()):
                 for session in sessions:
                     await self._sessions.prolong(session)
         return updates
@@ -355,15 +368,25 @@ class Scaleway:
                 continue
             rows = await self._service.results(job_id)
             texts = [text for row in rows if (text := await self._service.text_of(row))]
+            texts = texts or await self._distribution(job_id)
             if not texts:
                 continue
-            counts, facts = read_result(texts[-1], order)
+            is_own = self._options.model_id is None
+            counts, facts = read_result(texts[-1], order, is_own=is_own)
             job = self._finished.pop(job_id, {})
             keys = ("created_at", "started_at", "updated_at", "job_duration", "session_id")
             facts |= {key: job[key] for key in keys if job.get(key) is not None}
             raw = redact(json.dumps(texts, ensure_ascii=False)).encode()
             found.append(Fetched(order.id, counts, raw=raw, facts=facts))
         return found
+
+    async def _distribution(self, job_id: str) -> list[str]:
+        """Read the result that a job's record holds itself, where no list of results has it."""
+        known = self._finished.get(job_id, {})
+        if not known.get("result_distribution"):
+            known = await self._service.record(f"jobs/{job_id}") or {}
+        told = known.get("result_distribution")
+        return [told] if isinstance(told, str) and told else []
 
     async def cancel(self, batch: Batch, job_ids: Sequence[str]) -> Sequence[Answer]:
         wanted, updates = set(job_ids), []
@@ -375,10 +398,12 @@ class Scaleway:
 
     async def release(self, batch: Batch) -> Mapping[str, float]:
         """End the session; where its time is paid for, say what it came to."""
-        key = self._key_of(batch)
-        sessions = await self._sessions.end(key)
         if self._options.tag_saved:
             await self._tag_saved(batch)
+        if _lent(batch) is not None:
+            return {}
+        key = self._key_of(batch)
+        sessions = await self._sessions.end(key)
         cost = await self._sessions.bill(key, sessions)
         self._sessions.forget(key)
         return (
@@ -395,7 +420,8 @@ class Scaleway:
         """End sessions whose time is paid for; jobs in them that never began are given back."""
         if await self._platform.is_hourly():
             for batch in batches:
-                await self._sessions.leave(self._key_of(batch))
+                if _lent(batch) is None:
+                    await self._sessions.leave(self._key_of(batch))
 
     async def aclose(self) -> None:
         await self._service.wire.aclose()
@@ -405,6 +431,13 @@ class Scaleway:
     def jobs_at_cloud(self) -> Jobs:
         """Return the jobs of the project, whoever made them."""
         return Jobs(self._service.send, self._service.project, self._service.text_of)
+
+    async def _sessions_of(self, batch: Batch) -> Sequence[Mapping[str, Any]]:
+        """Read the sessions that a batch's jobs may be in, as they are now."""
+        if (lent := _lent(batch)) is None:
+            return await self._sessions.of(self._key_of(batch))
+        session = await self._service.record(f"sessions/{lent}")
+        return [] if session is None else [session]
 
     # -- names ----------------------------------------------------------------------------------
 
@@ -428,6 +461,12 @@ def open_driver(backend: Backend, *, name: str, surroundings: Surroundings) -> S
 
 def _ids(batch: Batch) -> Sequence[str | None]:
     return batch.provider_job_ids or [None] * len(batch.orders)
+
+
+def _lent(batch: Batch) -> str | None:
+    """The session of a person's own that a batch's jobs go to; None: one that is opened for it."""
+    session_id: str | None = batch.composite.memo.get("session_id")
+    return session_id
 
 
 def _is_unsent(error: ProviderError) -> bool:
