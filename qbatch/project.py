@@ -1,41 +1,39 @@
-"""Which files a manifest may name: those of its folder, and those of the project around it.
+"""The project that a manifest belongs to: where its runs are kept, and which files it may name.
 
-A stranger's manifest reads nothing else of the person's files. The project is the nearest folder
-upwards with a repository or a Python project in it, never the home folder or one that holds it;
-without one the manifest's folder stands alone. Outside the manifest's own folder hidden files and
-folders (`.env`, `.git`) are not reached.
+A stranger's manifest reads nothing of the person's files but those of its folder and of its
+project, and of these nothing hidden (`.env`, `.git`). Where the home folder is a project, or lies
+in one, a manifest's folder stands alone for that.
 """
 
 from __future__ import annotations
 
+import tomllib
 from functools import lru_cache
 from pathlib import Path
 
-#: What makes a folder a project's.
-MARKS = (".git", "pyproject.toml", "qbatch.toml")
+
+def project_root(folder: Path) -> Path:
+    """Return the project that a manifest's folder belongs to, or that folder itself.
+
+    It is the nearest folder upwards that holds ``qbatch.toml``, a ``pyproject.toml`` with
+    ``[tool.qbatch]``, or ``.git``.
+    """
+    return _root_of(folder.resolve())
 
 
 @lru_cache(maxsize=256)
-def project_of(folder: Path) -> Path:
-    """Return the folder of the project around a manifest's.
-
-    Args:
-        folder: The manifest's, with its symbolic links followed.
-    """
-    home = _home()
-    for each in (folder, *folder.parents):
-        if home is not None and home.is_relative_to(each):
-            break
-        if any((each / mark).exists() for mark in MARKS):
-            return each
-    return folder
+def _root_of(start: Path) -> Path:
+    return next((each for each in (start, *start.parents) if _is_root(each)), start)
 
 
-def _home() -> Path | None:
+def _is_root(folder: Path) -> bool:
+    if any((folder / name).exists() for name in ("qbatch.toml", ".git")):
+        return True
     try:
-        return Path.home().resolve()
-    except (RuntimeError, OSError):
-        return None
+        told = tomllib.loads((folder / "pyproject.toml").read_text("utf-8"))
+    except (OSError, ValueError):  # there is none, or it says nothing that could be read
+        return False
+    return "qbatch" in told.get("tool", {})
 
 
 def may_name(path: Path, folder: Path) -> bool:
@@ -47,10 +45,10 @@ def may_name(path: Path, folder: Path) -> bool:
     """
     if path.is_relative_to(folder):
         return True
-    project = project_of(folder)
-    if not path.is_relative_to(project):
+    root = _readable_root(folder)
+    if not path.is_relative_to(root):
         return False
-    return not any(part.startswith(".") for part in path.relative_to(project).parts)
+    return not any(part.startswith(".") for part in path.relative_to(root).parts)
 
 
 def outside(folder: Path) -> str:
@@ -59,9 +57,18 @@ def outside(folder: Path) -> str:
     Args:
         folder: The manifest's, with its symbolic links followed.
     """
-    if project_of(folder) == folder:
+    if _readable_root(folder) == folder:
         return "lies outside the manifest's folder; copy it in and write its relative path"
     return (
         "lies outside the manifest's project, or is hidden there; copy it in and write its "
         "relative path"
     )
+
+
+def _readable_root(folder: Path) -> Path:
+    root = project_root(folder)
+    try:
+        holds_home = Path.home().resolve().is_relative_to(root)
+    except (RuntimeError, OSError):  # nobody says where that is
+        holds_home = False
+    return folder if holds_home else root

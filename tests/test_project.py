@@ -8,7 +8,7 @@ import pytest
 
 from qbatch.errors import SourceErrors
 from qbatch.plan import expand_file
-from qbatch.project import MARKS, may_name, project_of
+from qbatch.project import may_name, project_root
 
 BELL = 'OPENQASM 2.0; include "qelib1.inc"; qreg q[1]; creg c[1]; h q[0]; measure q -> c;'
 
@@ -28,9 +28,12 @@ def write_manifest(folder: Path, circuit: str) -> Path:
     return path
 
 
-@pytest.mark.parametrize("mark", MARKS)
-def test_a_circuit_may_lie_anywhere_in_the_project(tmp_path: Path, mark: str) -> None:
-    (tmp_path / mark).touch()
+@pytest.mark.parametrize(
+    ("mark", "text"),
+    [("qbatch.toml", ""), (".git", ""), ("pyproject.toml", "[tool.qbatch]\n")],
+)
+def test_a_circuit_may_lie_anywhere_in_the_project(tmp_path: Path, mark: str, text: str) -> None:
+    (tmp_path / mark).write_text(text)
     (tmp_path / "circuits").mkdir()
     (tmp_path / "circuits" / "bell.qasm").write_text(BELL)
     manifest = write_manifest(tmp_path / "deep" / "experiments", "../../circuits/bell.qasm")
@@ -43,7 +46,7 @@ def test_a_circuit_may_lie_anywhere_in_the_project(tmp_path: Path, mark: str) ->
 def test_nothing_above_and_nothing_hidden_is_read(tmp_path: Path, circuit: str) -> None:
     project = tmp_path / "project"
     (project / ".hidden").mkdir(parents=True)
-    (project / "pyproject.toml").touch()
+    (project / "qbatch.toml").touch()
     (project / "to_above.qasm").symlink_to(tmp_path / "above.qasm")
     for path in (tmp_path / "above.qasm", project / ".hidden/bell.qasm", project / ".bell.qasm"):
         path.write_text(BELL)
@@ -53,6 +56,7 @@ def test_nothing_above_and_nothing_hidden_is_read(tmp_path: Path, circuit: str) 
 
 def test_without_a_project_the_folder_stands_alone(tmp_path: Path) -> None:
     (tmp_path / "bell.qasm").write_text(BELL)
+    (tmp_path / "pyproject.toml").write_text("[tool.other]\n")
     manifest = write_manifest(tmp_path / "experiments", "../bell.qasm")
     assert "lies outside the manifest's folder; copy it in" in mistake_of(manifest)
 
@@ -63,6 +67,6 @@ def test_the_home_folder_is_no_project(tmp_path: Path, monkeypatch: pytest.Monke
     (tmp_path / ".git").mkdir()
     folder = tmp_path / "Downloads"
     folder.mkdir()
-    assert project_of(folder) == folder
+    assert project_root(folder) == tmp_path
     assert not may_name(tmp_path / "letters.txt", folder)
     assert may_name(folder / ".config" / "x", folder)

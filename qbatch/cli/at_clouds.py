@@ -17,7 +17,7 @@ from qbatch.notation import listed
 if TYPE_CHECKING:
     from qbatch.cli.cloud_jobs import Listing
     from qbatch.cli.clouds import Account
-    from qbatch.cli.whose import KnownJobs
+    from qbatch.executor.known_jobs import KnownJobs
     from qbatch.providers import Driver
     from qbatch.providers.listing import Deed, JobAtCloud, JobInFull, JobsAtCloud, Page
 
@@ -126,6 +126,13 @@ def only_one(accounts: Sequence[Account]) -> Account:
     return account
 
 
+def command_for(account: Account, manifest: Path | None) -> str:
+    """Return the command by which a person asks this account."""
+    if manifest is not None and account.backends:
+        return f"qbatch jobs {manifest} --backend {account.backends[0]}"
+    return f"qbatch jobs --provider {account.provider}"
+
+
 def jobs_of(driver: Driver, name: str) -> JobsAtCloud:
     """Return the jobs of a driver's account.
 
@@ -142,11 +149,13 @@ def jobs_of(driver: Driver, name: str) -> JobsAtCloud:
 # -- lists ------------------------------------------------------------------------------------
 
 
-def list_all(accounts: Sequence[Account], sieve: Sieve, folders: Sequence[Path]) -> list[Listing]:
+def list_all(
+    accounts: Sequence[Account], manifest: Path | None, sieve: Sieve, folders: Sequence[Path]
+) -> list[Listing]:
     """Read a page of each cloud's list."""
     from qbatch.cli.cloud_jobs import Listing
-    from qbatch.cli.whose import find_known
     from qbatch.executor.enquire import enquire
+    from qbatch.executor.known_jobs import find_known
     from qbatch.providers.listing import Lists
 
     known = {
@@ -172,7 +181,8 @@ def list_all(accounts: Sequence[Account], sieve: Sieve, folders: Sequence[Path])
         driver, answer = account.driver, pages.get(account.name, account.error)
         assert answer is not None, "what was not asked has an error"
         cloud = driver.jobs_at_cloud() if isinstance(driver, Lists) else None
-        listings.append(Listing(account, cloud, answer, known[account.provider]))
+        command = command_for(account, manifest)
+        listings.append(Listing(account, cloud, answer, known[account.provider], command))
     return listings
 
 
@@ -266,8 +276,8 @@ def check_unneeded(
     Raises:
         ConsentError: One does.
     """
-    for job in jobs:
-        for owner in known.owners(job, cloud):
+    for job, owners in zip(jobs, known.owners(jobs, cloud), strict=True):
+        for owner in owners:
             if owner.is_needed:
                 raise ConsentError(
                     f"{account.name}: job {job.id} is not to be {_DONE[deed]}: {owner.folder} "

@@ -14,7 +14,7 @@ from qbatch.errors import ProviderError, SelectionError
 
 if TYPE_CHECKING:
     from qbatch.cli.clouds import Account
-    from qbatch.cli.whose import KnownJobs, Owner
+    from qbatch.executor.known_jobs import KnownJobs, Owner
     from qbatch.providers.listing import JobAtCloud, JobInFull, JobsAtCloud, Page
 
 #: Facts of a job that are told in a line each, where there are any.
@@ -29,19 +29,22 @@ class Listing:
         cloud: Its jobs; None where they cannot be had.
         answer: A page, or why there is none.
         known: The jobs of run folders here.
+        command: By which a person asks this account.
     """
 
     account: Account
     cloud: JobsAtCloud | None
     answer: Page | ProviderError | SelectionError
     known: KnownJobs
+    command: str
 
     @property
     def rows(self) -> list[tuple[JobAtCloud, list[Owner]]]:
         """Jobs, each with whose it is."""
         if isinstance(self.answer, Exception) or self.cloud is None:
             return []
-        return [(job, self.known.owners(job, self.cloud)) for job in self.answer.jobs]
+        jobs = self.answer.jobs
+        return [*zip(jobs, self.known.owners(jobs, self.cloud), strict=True)]
 
     @property
     def next(self) -> str:
@@ -89,9 +92,9 @@ def _tell(listing: Listing) -> None:
     for job, owners in rows:
         for owner in owners:
             if owner.is_double:
-                click.echo(wrapped(told_double(listing.account, job, owner)), err=True)
+                click.echo(wrapped(told_double(listing.command, job, owner)), err=True)
     if listing.next:
-        command = f"qbatch jobs {where(listing.account)} --page {listing.next}"
+        command = f"{listing.command} --page {listing.next}"
         click.echo(f"  there are more: `{command}`", err=True)
 
 
@@ -116,20 +119,33 @@ def told_cost(job: JobAtCloud) -> str:
     return "" if job.cost is None else amount(job.cost, job.unit)
 
 
-def told_double(account: Account, job: JobAtCloud, owner: Owner) -> str:
-    """Say of a job that was bought beside what a run knows of: which, how much, what to do."""
-    cost = told_cost(job) or "what it costs the cloud does not tell here"
+def told_double(command: str, job: JobAtCloud, owner: Owner) -> str:
+    """Say of a job that was bought beside what a run knows of: which, how much, what to do.
+
+    Args:
+        command: By which a person asks this account.
+        job: At the cloud.
+        owner: Whose name it bears.
+    """
+    cost = told_cost(job) or _noted_cost(owner) or "what it costs the cloud does not tell"
     is_over = job.state is not None and job.state.is_final
-    stop = f"`qbatch jobs {where(account)} --cancel {job.id}` stops it"
-    return f"{account.name}: job {job.id} is {owner}; {cost}" + ("" if is_over else f"; {stop}")
+    stop = f"`{command} --cancel {job.id}` stops it"
+    return f"job {job.id} is {owner}; {cost}" + ("" if is_over else f"; {stop}")
 
 
-def where(account: Account) -> str:
-    """The options by which a command means this account."""
-    return f"--provider {account.provider}"
+def _noted_cost(owner: Owner) -> str:
+    """What the run said that a double costs; "" where it did not."""
+    from qbatch.report.numbers import amount
+
+    noted = owner.noted
+    if noted is None or noted.cost is None:
+        return ""
+    return f"{amount(noted.cost, noted.unit)} {noted.source}"
 
 
-def tell_one(account: Account, found: JobInFull, owners: Sequence[Owner], *, as_json: bool) -> None:
+def tell_one(
+    account: Account, command: str, found: JobInFull, owners: Sequence[Owner], *, as_json: bool
+) -> None:
     """Tell all that is known of one job."""
     if as_json:
         facts = _facts(found.job, owners)
@@ -147,7 +163,7 @@ def tell_one(account: Account, found: JobInFull, owners: Sequence[Owner], *, as_
     if cost := told_cost(job):
         click.echo(f"  cost     {cost}")
     for owner in owners or ():
-        told = told_double(account, job, owner) if owner.is_double else f"of {owner}"
+        told = told_double(command, job, owner) if owner.is_double else f"of {owner}"
         click.echo(wrapped(f"  run      {told}"))
     if not owners:
         click.echo("  run      of no run folder here")

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from qbatch.cli.quotes import quotes_table
 from qbatch.cli.runs import ask
 from qbatch.cli.words import headline
 from qbatch.errors import NotApproved
@@ -16,6 +17,7 @@ from qbatch.exchange.exports import check_packages
 from qbatch.executor.consent import agree, refuse_changes
 from qbatch.plan import check_lock, lock_path, notices, write_lock
 from qbatch.plan.pricing.limits import shortfalls, unlimited
+from qbatch.plan.pricing.quotes import sum_up
 from qbatch.report import check_template
 
 if TYPE_CHECKING:
@@ -71,16 +73,19 @@ class Consent:
 
 def _show(teller: Teller, offer: Offer) -> None:
     plan, targets, summary = offer.plan, offer.targets, offer.summary
-    teller.said(headline(plan.manifest.name, summary))
+    shots = sum(each.shots for each in summary.backends if each.backend in offer.paid)
+    is_new = not offer.paid or offer.left.shots == shots
+    teller.said(headline(plan.manifest.name, summary, is_priced=is_new))
     if left_open := unlimited(offer.limits, targets, offer.rates):
         teller.said(left_open)
     short = shortfalls(offer.limits, offer.left, offer.rates, offer.spent) if offer.costs else []
     for notice in (*short, *notices(plan, targets)):
         teller.said(notice)
     if offer.costs:
-        shots = sum(each.shots for each in summary.backends if each.backend in offer.paid)
-        if offer.left.shots != shots:
+        if not is_new:
             teller.said(f"of that is left to buy: {headline('', offer.left)}")
+        if table := quotes_table(sum_up(plan, offer.paid, offer.only, offer.pieces_of)):
+            teller.said(table)
 
 
 def _unlocked(

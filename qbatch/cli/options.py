@@ -37,7 +37,7 @@ out_option = click.option(
     "--out",
     metavar="DIR",
     type=click.Path(path_type=Path, file_okay=False),
-    help="The run folder, instead of runs/NAME.",
+    help="The run folder, instead of runs/NAME of the project.",
 )
 
 only_expression_option = click.option(

@@ -39,7 +39,7 @@ def open_named(path: Path, out: Path | None = None) -> Run:
 
 
 def only_run() -> Path:
-    """Return the one run below the current folder.
+    """Return the one run of the project that the current folder is in.
 
     Raises:
         SelectionError: There is none, or more than one.
@@ -53,10 +53,12 @@ def only_run() -> Path:
 
 
 def run_folders(out: Path | None = None) -> list[Path]:
-    """Return the run folders of the current folder: itself, those in ``runs``, and `out`."""
-    from qbatch.snapshot import is_run_folder
+    """Return the run folders of a project: the current folder, those in its ``runs``, and `out`."""
+    from qbatch.project import project_root
+    from qbatch.snapshot import RUNS, as_seen, is_run_folder
 
-    found = [Path(), *sorted(path for path in Path("runs").glob("*") if path.is_dir())]
+    runs = as_seen(project_root(Path()) / RUNS)
+    found = [Path(), *sorted(path for path in runs.glob("*") if path.is_dir())]
     if out is not None and out.resolve() not in {path.resolve() for path in found}:
         found.append(out)
     return [path for path in found if is_run_folder(path)]
@@ -123,8 +125,16 @@ def _manifest_of(run: Run) -> Manifest | None:
 
 
 def folder_of(manifest: Manifest, out: Path | None) -> Path:
-    """Where the run of a manifest is kept: `out`, or ``runs/NAME`` of the current folder."""
-    return Path("runs") / manifest.name if out is None else out
+    """Where the run of a manifest is kept: `out`, or its own folder.
+
+    Raises:
+        SnapshotError: Another manifest's run is kept there.
+    """
+    from qbatch.snapshot import check_owner, run_folder_of
+
+    folder = run_folder_of(manifest) if out is None else out
+    check_owner(folder, manifest)
+    return folder
 
 
 def exit_of(states: Mapping[JobState, int]) -> Exit:

@@ -16,6 +16,7 @@ def facts_of(run: Run) -> dict[str, Any]:
     """Return the ledger as `--json` has it: totals by backend and unit, budgets, and each job."""
     from qbatch.plan.pricing.limits import taken
     from qbatch.snapshot import total_up
+    from qbatch.snapshot.doubles import read_doubles
 
     purchases = run.ledger()
     totals = total_up(each.entry for each in purchases)
@@ -41,6 +42,7 @@ def facts_of(run: Run) -> dict[str, Any]:
             for limit, amount in taken(run.meta.get("limits"), purchases)
         ],
         "jobs": [{"id": each.id, "point": each.point, **_figures(each)} for each in purchases],
+        "beside": [asdict(each) for each in read_doubles(run.meta).values()],
     }
 
 
@@ -67,12 +69,24 @@ def _said(total: Mapping[str, Any]) -> Iterator[str]:
         yield f"{count_of(free, 'job')} not charged"
 
 
-def tell(facts: dict[str, Any]) -> None:
-    """Tell what was spent, what may still be billed, and what budgets allow."""
+def tell(facts: dict[str, Any], targets: Mapping[str, Any]) -> None:
+    """Tell what was spent, what may still be billed, and what budgets allow.
+
+    Args:
+        facts: As `facts_of` returned them.
+        targets: Backend -> what is kept of its target.
+    """
+    from qbatch.cli.tables import wrapped
+    from qbatch.report.beside import notes_beside
     from qbatch.report.numbers import amount, at_most
+    from qbatch.snapshot.doubles import Double
 
     for total in facts["totals"]:
-        click.echo(f"  {total['backend']}: {', '.join(_said(total))}")
+        name = total["backend"]
+        mark = " (emulated)" if targets.get(name, {}).get("is_emulated") else ""
+        click.echo(f"  {name}{mark}: {', '.join(_said(total))}")
     for one in facts["budgets"]:
         taken, allowed = at_most(one["taken"], one["unit"]), amount(one["allowed"], one["unit"])
         click.echo(f"  {one['limit']}: {taken} of {allowed} taken")
+    for note in notes_beside(Double(**one) for one in facts["beside"]):
+        click.echo(wrapped(f"  {note}"))

@@ -6,7 +6,7 @@ none.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
 import click
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from qbatch.executor import Options
     from qbatch.manifest.paths import SettingValues
     from qbatch.plan import Plan
+    from qbatch.plan.packing import PiecesOf
+    from qbatch.plan.points import Only
     from qbatch.providers import Driver, Surroundings, Target
 
 
@@ -52,8 +54,10 @@ def expand_chosen(manifest: Path, options: Options) -> Plan | None:
     return plan
 
 
-def open_drivers(plan: Plan, around: Surroundings) -> dict[str, Driver]:
-    """Open a driver for each backend of a plan's manifest, set as the points set it.
+def open_drivers(
+    plan: Plan, around: Surroundings, names: Collection[str] | None = None
+) -> dict[str, Driver]:
+    """Open a driver for each backend of a plan's manifest (of those named), set as its points are.
 
     Raises:
         ProviderError: One cannot be had; credentials are missing, say.
@@ -73,12 +77,36 @@ def open_drivers(plan: Plan, around: Surroundings) -> dict[str, Driver]:
             settings=settings,
         )
         for name, settings in set_to.items()
+        if names is None or name in names
     }
 
 
 def describe(drivers: Mapping[str, Driver]) -> dict[str, Target]:
     """Ask each driver what its target is and takes now."""
     return {name: _describe(driver) for name, driver in drivers.items()}
+
+
+def quote(
+    plan: Plan,
+    targets: Mapping[str, Target],
+    only: Only | None,
+    pieces_of: PiecesOf,
+    *,
+    trust: bool,
+) -> list[str]:
+    """Ask clouds that quote each job what is left of a plan would cost; the plan has it then.
+
+    Returns:
+        Why some of it could not be quoted, in sentences.
+    """
+    quoting = [name for name, target in targets.items() if target.price.quoted]
+    if not quoting:
+        return []
+    from qbatch.cli.permits import surroundings_of
+    from qbatch.executor import wait_quoted
+
+    drivers = open_drivers(plan, surroundings_of(plan.manifest, trust=trust), quoting)
+    return wait_quoted(plan, drivers, targets, only, pieces_of)
 
 
 def _describe(driver: Driver) -> Target:

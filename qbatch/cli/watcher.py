@@ -25,7 +25,7 @@ class Watcher:
         self._as_json = as_json
         self._told = 0
         self.failed = 0
-        self.failures: dict[tuple[JobState, str], list[str]] = {}
+        self.failures: dict[tuple[JobState, str], dict[str, None]] = {}
 
     def observe(self, event: Event) -> None:
         """Take in one event of the executor."""
@@ -50,18 +50,19 @@ class Watcher:
         numbers = {
             "done before": event.kept,
             "still in flight": event.resumed,
-            "earlier ones kept that the manifest no longer asks for": event.removed,
+            "earlier ones kept that are no part of this plan, nor of its report": event.removed,
         }
         parts = [f"{whole(number)} {said}" for said, number in numbers.items() if number]
         if parts:
-            self._teller.said(f"{whole(event.total)} to run; {', '.join(parts)}")
+            jobs = f" {event.unit}s" if event.unit != "point" else ""
+            self._teller.said(f"{whole(event.total)}{jobs} to run; {', '.join(parts)}")
         if event.total:
-            self._teller.started(event.name, event.total)
+            self._teller.started(event.name, event.total, unit=event.unit)
 
     def _moved(self, event: JobMoved) -> None:
         is_bad = event.state in (JobState.FAILED, JobState.HELD)
         if is_bad:
-            self.failures.setdefault((event.state, event.error), []).append(event.name)
+            self.failures.setdefault((event.state, event.error), {})[event.name] = None
         if self._as_json:
             self._teller.event({"event": "job", **asdict(event)})
         elif is_bad:

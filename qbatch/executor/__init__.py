@@ -22,6 +22,7 @@ from qbatch.executor.events import (
 )
 from qbatch.executor.execute import execute
 from qbatch.executor.options import Options
+from qbatch.executor.quoting import wait_quoted
 from qbatch.executor.retry import Retry
 from qbatch.executor.start import run, run_async, run_with, wait_described
 from qbatch.executor.stop import Stop
@@ -54,4 +55,5 @@ __all__ = [
     "run_async",
     "run_with",
     "wait_described",
+    "wait_quoted",
 ]

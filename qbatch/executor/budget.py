@@ -3,6 +3,8 @@
 Rules: the most that a purchase may cost is reserved before its intent is written, in one step
 without waiting, so limits hold at any concurrency; what was billed takes its place. What was
 bought in the run folder before counts; what the provider certainly did not take is given back.
+A quote is believed as far as bills bear it out: by how much one went beyond its quote is reserved
+beside every later quote, and what is quoted at nothing is bought one at a time until a bill came.
 Units add up only where a dated price file converts them.
 """
 
@@ -10,18 +12,29 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import trio
 
 from qbatch.plan.pricing.limits import SLACK, Limit, Rates, factor_of
 from qbatch.providers import Order, Price
+from qbatch.snapshot.ledger import NOT_BOUGHT
 
 if TYPE_CHECKING:
     from qbatch.snapshot import Entry
 
+#: Who said what was billed, where no bill came.
+AS_QUOTED = "as quoted"
+
 #: A purchase: the point's id, and the generation of the attempt.
 Key = tuple[str, int]
+
+
+class Bid(NamedTuple):
+    """What a purchase is said to cost, and at most."""
+
+    quoted: float
+    most: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,15 +43,19 @@ class Excess:
 
     Attributes:
         may_pass: Bills that are awaited are likely to leave enough of what is reserved for them.
+        reason: Where it is none of these numbers.
     """
 
     limit: Limit
     asked: float
     total: float
     may_pass: bool = False
+    reason: str = ""
 
     def __str__(self) -> str:
         limit = self.limit
+        if self.reason:
+            return f"{self.reason}; {limit.said_by} allows {limit.amount:g} {limit.unit}"
         return (
             f"{self.asked:g} {limit.unit} more would make {self.total:g} {limit.unit}; "
             f"{limit.said_by} allows {limit.amount:g} {limit.unit}"
@@ -89,6 +106,12 @@ class Budget:
         self._awaited: dict[Key, float] = {}
         #: The same of purchases of earlier runs, until somebody awaits their bills.
         self._earlier: dict[Key, float] = {}
+        #: Purchase -> where, and what it was quoted at, until its bill came and nobody awaits more.
+        self._quoted: dict[Key, tuple[str, float]] = {}
+        #: Purchases that cost what they were quoted at, for want of a bill.
+        self._unbilled: set[Key] = set()
+        #: Backend -> the most that a bill went beyond its quote there; none before the first bill.
+        self._beyond: dict[str, float] = {}
         self._waiting = trio.lowlevel.ParkingLot()
 
     @property
@@ -100,13 +123,51 @@ class Budget:
         """Count what was bought before; `id_of` names the points at the entries' rows."""
         for entry in entries:
             key = (id_of[entry.ordinal], entry.generation)
+            self._quoted[key] = (entry.backend, entry.quoted)
+            self._take(entry.backend, entry.unit, {key: entry.counted})
             if entry.billed is None:
                 self._earlier[key] = _share(entry.reserved, entry.quoted)
-            self.settle(entry.backend, entry.unit, {key: entry.counted})
+            elif not entry.billed_by.startswith((AS_QUOTED, NOT_BOUGHT)):
+                self._note_bill(key, entry.billed)
 
     def taken(self, limit: Limit) -> float:
         """What counts against a limit now, in its unit."""
         return next(account.total for account in self._accounts if account.limit == limit)
+
+    def bid(
+        self, backend: str, unit: str, bids: Mapping[Key, Bid], *, is_certain: bool = True
+    ) -> dict[Key, float] | Excess:
+        """Reserve what purchases may be billed as far as earlier bills tell; see `reserve`.
+
+        Args:
+            backend: Where.
+            unit: Of the amounts.
+            bids: What each is said to cost.
+            is_certain: The quotes are what is likely billed; else nobody knows.
+
+        Returns:
+            What was reserved for each, or why nothing was.
+        """
+        concerned = self._concerned(backend, unit)
+        if concerned and self._is_unproved(backend, bids):
+            limit = concerned[0][0].limit
+            reason = f"what {backend} quotes at nothing is not billed yet"
+            return Excess(limit, 0.0, self.taken(limit), may_pass=True, reason=reason)
+        beyond = self._beyond.get(backend, 0.0) if concerned else 0.0
+        amounts = {key: bid.most + beyond for key, bid in bids.items()}
+        likely = {key: bid.quoted * is_certain + beyond for key, bid in bids.items()}
+        if excess := self.reserve(backend, unit, amounts, likely):
+            return excess
+        self._quoted |= {key: (backend, bid.quoted) for key, bid in bids.items()}
+        return amounts
+
+    def _is_unproved(self, backend: str, bids: Mapping[Key, Bid]) -> bool:
+        """Nothing is known of what comes of a quote of nothing, and one is on its way."""
+        if backend in self._beyond or all(bid.most for bid in bids.values()):
+            return False
+        return any(
+            self._quoted.get(key) == (backend, 0.0) for key in self._awaited if key not in bids
+        )
 
     def reserve(
         self,
@@ -136,7 +197,7 @@ class Budget:
                 )
                 may_pass = others - left + asked <= account.limit.amount + SLACK
                 return Excess(account.limit, asked, others + asked, may_pass)
-        self.settle(backend, unit, amounts)
+        self._take(backend, unit, amounts)
         likely = amounts if expected is None else expected
         self._awaited |= {key: _share(amounts[key], likely[key]) for key in amounts}
         return None
@@ -154,14 +215,42 @@ class Budget:
         """No bill is awaited for these any more: what is reserved for them stays so."""
         for key in keys:
             self._awaited.pop(key, None)
+            where = self._quoted.pop(key, None)
+            if where is not None and key in self._unbilled:
+                self._beyond.setdefault(where[0], 0.0)  # there is no other bill than the quote
+            self._unbilled.discard(key)
         self._waiting.unpark_all()
 
-    def settle(self, backend: str, unit: str, amounts: Mapping[Key, float]) -> None:
-        """Put what was billed in the place of what was reserved."""
+    def settle(
+        self, backend: str, unit: str, amounts: Mapping[Key, float], *, is_quote: bool = False
+    ) -> None:
+        """Put what was billed in the place of what was reserved.
+
+        Args:
+            backend: Where.
+            unit: Of the amounts.
+            amounts: What each purchase was billed.
+            is_quote: That is what it was quoted at, for no bill came with the result.
+        """
+        self._take(backend, unit, amounts)
+        for key, amount in amounts.items():
+            if is_quote:
+                self._unbilled.add(key)
+                self._awaited.update({key: 0.0} if key in self._awaited else {})
+            else:
+                self._note_bill(key, amount)
+                self._awaited.pop(key, None)
+        self._waiting.unpark_all()
+
+    def _take(self, backend: str, unit: str, amounts: Mapping[Key, float]) -> None:
         for account, factor in self._concerned(backend, unit):
             for key, amount in amounts.items():
                 account.take(key, factor * amount)
-        self.give_up_on(amounts)
+
+    def _note_bill(self, key: Key, amount: float) -> None:
+        if key in self._quoted:
+            backend, quoted = self._quoted[key]
+            self._beyond[backend] = max(self._beyond.get(backend, 0.0), amount - quoted)
 
     def release(self, keys: Iterable[Key]) -> None:
         """Give back what was certainly not bought."""
@@ -169,6 +258,7 @@ class Budget:
         for account in self._accounts:
             for key in keys:
                 account.drop(key)
+        self._unbilled.difference_update(keys)
         self.give_up_on(keys)
 
     def allow(self, limit: Limit, amount: float) -> None:

@@ -24,6 +24,7 @@ from qbatch.executor.active import ActiveJob
 from qbatch.executor.backend_run import BackendRun
 from qbatch.executor.describing import describe
 from qbatch.executor.descriptors import ensure_descriptors
+from qbatch.executor.doubles import Doubles
 from qbatch.executor.doubts import MAX_LOOKS
 from qbatch.executor.engine import Engine, Settings
 from qbatch.executor.events import Observer, Started, Summary
@@ -131,7 +132,8 @@ async def _run(
         for name, theirs in active_jobs.items():
             number = sum(len(active.at_work) + len(_held(active)) for active in theirs)
             engine.expect(name, number)
-        engine.tell(Started(manifest.name, engine.tally.total))
+        unit = "job" if snapshot.has_pieces() else "point"
+        engine.tell(Started(manifest.name, engine.tally.total, unit=unit))
         visits = _Backends(engine, manifest, prices, around)
         started = trio.current_time()
         async with trio.open_nursery() as nursery:
@@ -154,6 +156,7 @@ async def _run(
                 n: k for n, f in active_jobs.items() if (k := sum(len(g.at_work) for g in f))
             },
             elapsed_s=trio.current_time() - started,
+            unit=unit,
         )
 
 
@@ -239,6 +242,7 @@ class _Backends:
                 ours = await hold_of_other_accounts(self._engine, backend, active_jobs)
                 await collector.settle(ours)
                 await errand(collector, ours)
+                await Doubles(self._engine, self._manifest, [backend]).look()
         finally:
             await driver.aclose()
         if backend.error is not None:

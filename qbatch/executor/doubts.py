@@ -6,11 +6,13 @@ certain is never called not taken; what a driver says may be seen later is looke
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from qbatch.executor.active import ActiveJob
 from qbatch.job import ID_LOST
-from qbatch.providers import Answer, Missing, NotTaken, Strange, Unclear
+from qbatch.providers import Answer, Missing, NotTaken, Repeatable, Strange, Unclear
 from qbatch.purchase import Event
 
 #: How often `locate` is asked, where it says that looking again later may help.
@@ -41,6 +43,27 @@ def of_sending(answer: Answer) -> Event:
     if isinstance(answer, Missing) or (isinstance(answer, Strange) and not answer.provider_job_id):
         return Event.UNCLEAR
     return answer.event
+
+
+def of_age(active: ActiveJob, told: Sequence[Answer], now: float) -> Sequence[Answer]:
+    """What is said of sending children again, where their providers may have forgotten them.
+
+    Args:
+        active: Knows when they were sent.
+        told: Answers to `locate`.
+        now: UTC, seconds since 1970.
+    """
+    return [
+        Unclear(one.job_id, error=f"{one.error}; its key may be forgotten by now")
+        if isinstance(one, Repeatable) and _age_s(active, one, now) > one.life_s
+        else one
+        for one in told
+    ]
+
+
+def _age_s(active: ActiveJob, answer: Answer, now: float) -> float:
+    sent_at = active.rows[answer.job_id].submitted_at
+    return math.inf if sent_at is None else now - sent_at
 
 
 def of_looking(active: ActiveJob, answer: Answer, now: float) -> Seen:

@@ -23,6 +23,7 @@ from qbatch.executor.accounts import hold_of_other_accounts
 from qbatch.executor.active import ActiveJob
 from qbatch.executor.backend_run import BackendRun
 from qbatch.executor.budget import Budget
+from qbatch.executor.doubles import Doubles
 from qbatch.executor.engine import WANTED, Engine, Settings
 from qbatch.executor.events import Finished, Observer, Started, Summary, ignore
 from qbatch.executor.journal import Journal
@@ -205,6 +206,11 @@ class _Execution:
             self._kept += all(state is JobState.COMPLETED for state in states)
         return registered
 
+    @property
+    def _unit(self) -> str:
+        """What is counted while it goes on."""
+        return "job" if self._engine.snapshot.has_pieces() else "point"
+
     def _is_chosen(self, point: SweepPoint) -> bool:
         return self._only is None or self._only(point)
 
@@ -258,21 +264,27 @@ class _Execution:
                         registered.added,
                         registered.removed,
                         backlog.in_flight.total(),
+                        self._unit,
                     )
                 )
                 await engine.journal.commit(backlog.write)
-                await self._run_lanes(backends, backlog)
+                doubles = Doubles(engine, self._plan.manifest, backends)
+                await self._run_lanes(backends, backlog, doubles)
                 await self._put_local_back(backends)
                 await self._leave(backends)
+                await self._look_last(doubles)
             finally:
                 engine.journal.close()
         engine.tell_progress()
 
-    async def _run_lanes(self, backends: list[BackendRun], backlog: Backlog) -> None:
+    async def _run_lanes(
+        self, backends: list[BackendRun], backlog: Backlog, doubles: Doubles
+    ) -> None:
         async with trio.open_nursery() as watch:
             watch.start_soon(self._wind_down_when_asked, backends)
             watch.start_soon(self._cancel_when_asked_twice, backends)
             watch.start_soon(self._engine.keep_standing)
+            watch.start_soon(doubles.look_forever)
             async with trio.open_nursery() as nursery:
                 for backend in backends:
                     nursery.start_soon(
@@ -424,6 +436,20 @@ class _Execution:
         if scope.cancelled_caught:
             engine.warn(f"not all was ended at the providers within {limit_s:g} s; run again")
 
+    async def _look_last(self, doubles: Doubles) -> None:
+        """See what else stands at the clouds; whoever asks for the end does not wait for it."""
+        if self._engine.stop.level:
+            return
+
+        async def leave() -> None:
+            await self._engine.stop.wait_once()
+            nursery.cancel_scope.cancel()
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(leave)
+            await doubles.look()
+            nursery.cancel_scope.cancel()
+
     async def _leave_one(self, backend: BackendRun, driver: Leaves, batches: list[Batch]) -> None:
         try:
             await driver.leave(batches)
@@ -458,6 +484,7 @@ class _Execution:
             elapsed_s=elapsed_s,
             waits={backend.name: backend.waits.totals() for backend in backends},
             left={backend.name: backend.left for backend in backends if backend.left},
+            unit=self._unit,
         )
         engine.tell(Finished(summary))
         return summary

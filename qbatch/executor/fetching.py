@@ -15,6 +15,7 @@ import trio
 
 from qbatch.errors import Misspoke, ProviderError, Refused
 from qbatch.executor.active import ActiveJob, Bill, Move
+from qbatch.executor.budget import AS_QUOTED
 from qbatch.executor.moves import Moves
 from qbatch.providers import Fetched, Order
 from qbatch.purchase import Event
@@ -172,7 +173,7 @@ def _bill(engine: Engine, backend: BackendRun, active: ActiveJob, fetched: Fetch
         return None
     if price.quoted:
         quote = engine.snapshot.quoted(active.rows[key].ordinal, active.purchase(key)[1])
-        return None if quote is None else Bill(quote, "as quoted")
+        return None if quote is None else Bill(quote, AS_QUOTED)
     formula = price.of_job(active.order(key).shots)
     return Bill(formula, f"by formula: {price.source}") if formula else None
 

@@ -333,6 +333,7 @@ class Lifecycle:
             told = await self._backend.read(
                 lambda: self._backend.driver.locate(active.current(), intent)
             )
+            told = doubts.of_age(active, told, self._engine.snapshot.now())
             if any(isinstance(answer, Repeatable) for answer in told):
                 told = await self._repeat(active, told)
         except (Refused, Misspoke) as error:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from qbatch.executor.active import ActiveJob, Move
+from qbatch.executor.budget import AS_QUOTED
 from qbatch.purchase import Ledger, Stage
 from qbatch.snapshot.ledger import NOT_BOUGHT
 
@@ -105,7 +106,8 @@ class Moves:
         if source == NOT_BOUGHT:
             budget.release(purchases)
         else:
-            budget.settle(self._backend.name, unit, purchases)
+            is_quote = source == AS_QUOTED
+            budget.settle(self._backend.name, unit, purchases, is_quote=is_quote)
 
 
 def charged(moves: Iterable[Move]) -> Charges:

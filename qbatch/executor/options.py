@@ -6,7 +6,7 @@ rehearsal sets those that make it one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import update_wrapper
 from inspect import Parameter, Signature, getdoc, signature
@@ -38,11 +38,12 @@ class Options:
     """What a run takes beside its manifest.
 
     Attributes:
-        out: The run folder; None: ``runs/NAME`` under the current folder.
+        out: The run folder; None: ``runs/NAME`` under the project's root, the manifest's own.
         fresh: Set the old run folder aside and begin anew.
         only: "failed": only points that failed or were cancelled; "missing": only those never
             run; None: both.
         select: Only points this expression selects, as ``-k`` takes it.
+        points: Only points of these ids; None: all that `select` means.
         overrides: ``path=value`` each, as ``-S`` takes them.
         trust: Python circuits may run, and credentials may go wherever the manifest says.
         fail_fast: Stop at the first job that fails; None: as the manifest says.
@@ -54,6 +55,8 @@ class Options:
             function that is shown the `Offer` before anything is written or spent, also where
             that is free, and returns True to go on. None: only what is free, or what `max_cost`
             bounds, is run.
+        quote: Before it is shown the `Offer`, ask clouds that quote each job for what their plans
+            and priorities cost; the plan has it then.
         stop: By which the caller can ask the run to end; then signals are the caller's to
             judge, by `Summary.signal`.
         plan: The manifest's plan, where it was expanded already.
@@ -72,6 +75,7 @@ class Options:
     fresh: bool = False
     only: Literal["failed", "missing"] | None = None
     select: str | None = None
+    points: Collection[str] | None = None
     overrides: Sequence[str] = ()
     trust: bool = False
     fail_fast: bool | None = None
@@ -79,6 +83,7 @@ class Options:
     refresh: Refresh | None = None
     refresh_s: float = 5.0
     approve: Approve | None = None
+    quote: bool = False
     stop: Stop | None = None
     plan: Plan | None = None
     surroundings: Surroundings | None = None

@@ -12,7 +12,7 @@ from qbatch.errors import Refused, TooLarge, Unavailable
 from qbatch.executor.accounts import pinned
 from qbatch.executor.active import ActiveJob
 from qbatch.executor.backend_run import BackendRun
-from qbatch.executor.budget import expected_prices
+from qbatch.executor.budget import Bid, Excess, expected_prices
 from qbatch.executor.pace import MOST_S, SHARE
 from qbatch.executor.waits import Cause
 from qbatch.providers import Prepared
@@ -84,16 +84,19 @@ async def reserve(
     """
     price, orders = backend.target.price, [active.order(key) for key in active.ids]
     prices = expected_prices(orders, price, prepared.quotes)
-    most = {key: max(price, prepared.most.get(key, 0.0)) for key, price in prices.items()}
-    amounts = {active.purchase(key): amount for key, amount in most.items()}
+    bids = {
+        active.purchase(key): Bid(cost, max(cost, prepared.most.get(key, 0.0)))
+        for key, cost in prices.items()
+    }
     is_certain = price.certainty != "at most"
-    likely = {active.purchase(key): cost * is_certain for key, cost in prices.items()}
-    while excess := engine.budget.reserve(backend.name, price.unit, amounts, likely):
+    bid = partial(engine.budget.bid, backend.name, price.unit, bids, is_certain=is_certain)
+    while isinstance(reserved := bid(), Excess):
+        excess = reserved
         if excess.may_pass and not engine.settings.detach:
             with backend.waits.waiting(Cause.BUDGET):
                 await engine.budget.wait_for_change()
         elif not await engine.ask_more(excess):
-            if len(amounts) > 1 and not price.per_composite:
+            if len(bids) > 1 and not price.per_composite:
                 raise TooLarge(str(excess))
             backend.stop_buying(str(excess))
             return None
@@ -108,7 +111,7 @@ async def reserve(
             price.unit,
             quoted,
             by.get(key, price.source),
-            most[key],
+            reserved[active.purchase(key)],
         )
         for key, quoted in prices.items()
     ]

@@ -29,7 +29,7 @@ from qbatch.executor.start import run_async_with
 from qbatch.executor.waits import Cause, Wait
 from qbatch.job import JobState
 from qbatch.providers import ACCOUNT_OPTIONS, Surroundings
-from qbatch.snapshot import Run, holder_of
+from qbatch.snapshot import Run, holder_of, run_folder_of
 
 if TYPE_CHECKING:
     from qbatch.emulators import Emulation
@@ -57,7 +57,7 @@ class BackendPass:
     """One backend in one pass.
 
     Attributes:
-        jobs: Points.
+        jobs: Each buys a point, or a part of its shots.
         composite_jobs: Submitted together.
         states: State -> jobs, in the end.
         spent: Unit -> price of what the emulated cloud accepted.
@@ -187,8 +187,8 @@ def rehearse(
 
     Args:
         plan: Of any manifest whose providers have emulators.
-        options: As for the run. Without `Options.out` the folder is ``runs/NAME.rehearsal`` under
-            the current one; an earlier rehearsal there is replaced.
+        options: As for the run. Without `Options.out` the folder is ``runs/NAME.rehearsal``
+            beside the run's own; an earlier rehearsal there is replaced.
         queues_s: How long every job queues, one pass each, in ascending order.
         seed: Of the emulated clouds; equal seeds give equal rehearsals.
 
@@ -198,7 +198,7 @@ def rehearse(
         SnapshotError: The folder is a real run's, or cannot be used.
     """
     options = options or Options()
-    folder = Path(options.out or Path("runs") / f"{plan.manifest.name}{SUFFIX}")
+    folder = Path(options.out or run_folder_of(plan.manifest, SUFFIX))
     _make_room(folder)
     stage = _Stage(plan, options, seed)
     passes = []
@@ -366,13 +366,13 @@ def _backends(run: Run, bills: Bills, summary: Summary) -> dict[str, BackendPass
     spent: dict[str, dict[str, float]] = {}
     refused: dict[str, Counter[str]] = {}
     billed: set[str] = set()
-    for point in run:
-        name, job = point.backend, point.job
+    for part in (part for point in run if not point.same_as for part in point.jobs):
+        name, job = part.backend, part.job
         jobs[name] += 1
         states.setdefault(name, Counter())[job.state] += 1
         id_ = job.provider_job_id or ""
         unit, price = bills.get(id_, ("", 0.0))
-        if unit and id_ not in billed:  # several points may be one job there
+        if unit and id_ not in billed:  # several of our jobs may be one there
             billed.add(id_)
             bill = spent.setdefault(name, {})
             bill[unit] = bill.get(unit, 0.0) + price

@@ -37,6 +37,7 @@ from qbatch.executor.engine import WANTED, Settings
 from qbatch.executor.events import Observer, Summary, Waiting, Warned
 from qbatch.executor.execute import Only, collapsed, execute
 from qbatch.executor.options import Options, Refresh, keywords
+from qbatch.executor.quoting import ask_quotes
 from qbatch.executor.retry import Retry
 from qbatch.executor.stop import Stop, signals_raise, signals_to
 from qbatch.executor.waits import Waits
@@ -55,8 +56,8 @@ from qbatch.plan.pinning.lock import installed_versions
 from qbatch.plan.pinning.revision import revision_of
 from qbatch.plan.pricing.limits import check_units, dump_limits, limits_of
 from qbatch.providers import Driver, Surroundings, Target
-from qbatch.providers.kit.shared_rates import state_folder
-from qbatch.snapshot import Run, Snapshot, holder_of, set_aside
+from qbatch.snapshot import Run, Snapshot, check_owner, holder_of, run_folder_of, set_aside
+from qbatch.state import state_folder
 
 Work = Callable[[], Awaitable[Run]]
 
@@ -91,7 +92,7 @@ def run(manifest: Manifest | str | Path, options: Options) -> Run:
         TypeError: There is no such option, or the manifest is none.
         SourceErrors: The manifest or a circuit is wrong: all mistakes at once.
         ProviderError: A provider cannot be reached, or refuses the credentials.
-        SnapshotError: The run folder cannot be used.
+        SnapshotError: The run folder cannot be used, or is another manifest's.
         NotApproved: It would cost, and `approve` did not agree to that; nothing was bought.
         ConsentError: It would cost more than a limit allows; nothing was bought.
         OverBudget: A limit was reached before all was bought; its `run` has what there is.
@@ -201,11 +202,12 @@ async def run_async_with(source: Manifest | str | Path, options: Options) -> Run
     ensure_descriptors()
     plan = options.plan or _expand(source, options)
     manifest = plan.manifest
-    folder = Path(options.out) if options.out is not None else Path("runs") / manifest.name
+    folder = Path(options.out) if options.out is not None else run_folder_of(manifest)
+    check_owner(folder, manifest)
     holder = holder_of(folder)
     if holder is not None:
         raise RunLockedError(holder)
-    only = select(options.select, plan.axes, plan.manifest) if options.select is not None else None
+    only = _chosen(options, plan)
     run_id = _run_id(folder, options)
     around = options.surroundings or _surroundings(options, manifest)
     around = replace(around, run_id=run_id)
@@ -230,6 +232,9 @@ async def run_async_with(source: Manifest | str | Path, options: Options) -> Run
         check_units(settings.limits, targets, settings.rates)
         before = None if options.fresh else folder
         offer = offer_of(before, plan, targets, drivers, only, settings)
+        if options.quote:
+            for problem in await ask_quotes(plan, drivers, targets, only, offer.pieces_of):
+                options.observer(Warned(problem))
         with signals_raise():  # who is asked for the price may leave at once
             agree(options.approve, offer)
         if options.fresh:
@@ -325,6 +330,17 @@ def _mixed(folder: Path, *, is_rehearsal: bool) -> str:
             f"name another folder with --out"
         )
     return f"{folder}: this is a run, no rehearsal; name another folder with --out"
+
+
+def _chosen(options: Options, plan: Plan) -> Only | None:
+    """Which points are meant; None: all."""
+    meant = None
+    if options.select is not None:
+        meant = select(options.select, plan.axes, plan.manifest)
+    ids = options.points
+    if ids is None:
+        return meant
+    return lambda point: point.id in ids and (meant is None or meant(point))
 
 
 def _backends(plan: Plan, only: Only | None) -> dict[str, list[SettingValues]]:

@@ -26,7 +26,7 @@ from qbatch.plan.pinning.reasons import (
     removed,
 )
 from qbatch.plan.pinning.saved import SavedPlan, differences, load_plan, save_plan
-from qbatch.plan.points import Plan
+from qbatch.plan.plan import Plan
 from qbatch.plan.pricing.summary import BackendSummary, PlanSummary, price_formula, priced
 from qbatch.plan.select import check_meant, select
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from qbatch.manifest.models import Backend
     from qbatch.manifest.paths import SettingValues
     from qbatch.plan.layout import Layout
-    from qbatch.plan.points import Plan
+    from qbatch.plan.plan import Plan
 
 
 #: Different values of one circuit that are looked at before a run; beyond, points fail one by one.

@@ -27,7 +27,7 @@ from qbatch.plan.geometry.sweep import Grid
 from qbatch.plan.geometry.where import choices, same
 from qbatch.plan.layout import full_text, text_writer
 from qbatch.plan.mistakes import MOST, Mistakes
-from qbatch.plan.points import Plan
+from qbatch.plan.plan import Plan
 from qbatch.plan.programs import check_programs
 from qbatch.plan.settings import check_setting_axes, check_settings, of_its_backend, repeated_rows
 from qbatch.providers import validate_settings

@@ -20,7 +20,7 @@ from qbatch.providers import Batch, Order, Target
 from qbatch.shots import Bounds, job_id, missing
 
 if TYPE_CHECKING:
-    from qbatch.plan.points import Only, Plan
+    from qbatch.plan.points import Only, Points
 
 _MOST_OPEN = 100_000
 
@@ -78,7 +78,7 @@ PiecesOf = Callable[[SweepPoint], Iterable[Piece]]
 
 
 def pack(
-    plan: Plan, targets: Mapping[str, Target], only: Only | None, pieces_of: PiecesOf | None
+    plan: Points, targets: Mapping[str, Target], only: Only | None, pieces_of: PiecesOf | None
 ) -> Iterator[Batch]:
     """Yield batches; see `Plan.composites`."""
     waiting: dict[tuple[object, ...], _Open] = {}
@@ -106,7 +106,7 @@ def pack(
 
 
 def _pieces(
-    plan: Plan, targets: Mapping[str, Target], only: Only | None, pieces_of: PiecesOf | None
+    plan: Points, targets: Mapping[str, Target], only: Only | None, pieces_of: PiecesOf | None
 ) -> Iterator[tuple[SweepPoint, Piece]]:
     for point in plan.bought(only):
         if point.backend in targets:
@@ -121,7 +121,7 @@ def all_of(point: SweepPoint, bounds: Bounds) -> Iterator[Piece]:
         yield Piece(job_id(point.id, start), shots, start)
 
 
-def _limits(plan: Plan, backend: str, target: Target) -> tuple[int, float]:
+def _limits(plan: Points, backend: str, target: Target) -> tuple[int, float]:
     ours = plan.manifest.backends[backend].limits.jobs
     most = target.max_jobs if ours is None else min(ours, target.max_jobs)
     return most, float("inf") if target.max_bytes is None else target.max_bytes

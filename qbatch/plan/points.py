@@ -1,7 +1,7 @@
-"""The plan: every point of a manifest, in run order, made when it is asked for.
+"""Every point of a manifest, in run order, made when it is asked for.
 
-A plan is pure: no clock, no network, no chance but the seed. Two plans of one manifest yield the
-same points in the same order. Its memory does not grow with the number of points.
+They are pure: no clock, no network, no chance but the seed. Two plans of one manifest yield the
+same points in the same order. Their memory does not grow with the number of points.
 """
 
 from __future__ import annotations
@@ -11,28 +11,25 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from qbatch.manifest.paths import setting_axis, settings_of
+from qbatch.manifest.paths import SettingValues, setting_axis, settings_of
 from qbatch.manifest.prices import NO_PRICES, PriceList
 from qbatch.plan.geometry.grid import Block, Index
 from qbatch.plan.geometry.sweep import Grid, Variants
 from qbatch.plan.identity import SweepPoint, canonical_json
 from qbatch.plan.layout import Layout, ids_and_names, pins
-from qbatch.providers import Batch, Order
+from qbatch.providers import Order, Quote
 
 if TYPE_CHECKING:
     from qbatch.circuit import CircuitSource
     from qbatch.manifest.models import Backend, Manifest
     from qbatch.plan.factory import Factory
-    from qbatch.plan.packing import PiecesOf
-    from qbatch.plan.pricing.summary import PlanSummary
-    from qbatch.providers import Target
 
 #: Whether a point is meant.
 Only = Callable[[SweepPoint], bool]
 
 
-class Plan:
-    """Made by `expand`.
+class Points:
+    """The points of a manifest: all of a `Plan` but how they are packed and what they cost.
 
     Attributes:
         manifest: What it was made from.
@@ -44,6 +41,8 @@ class Plan:
         shared: Id of a content that several places of the sweeps come to -> its shots: as many as
             the place that asks for most. It is bought once, and shown at each of them.
         remarks: What a person should know of it, a sentence each.
+        quotes: Backend, circuit text's SHA-256 and settings, with shots -> in what ways a cloud
+            that quotes each job would sell one of them; empty where none was asked.
     """
 
     def __init__(
@@ -63,6 +62,7 @@ class Plan:
         self.factory = factory
         self.shared: Mapping[str, int] = {}
         self.remarks: tuple[str, ...] = ()
+        self.quotes: Mapping[tuple[tuple[str, str, SettingValues], int], Sequence[Quote]] = {}
         self._variants: dict[int, Variants] = {}
 
     @cached_property
@@ -193,41 +193,3 @@ class Plan:
             "repeat": point.repeat,
             **({"shots": point.shots} if point.has_shots_axis else {}),
         }
-
-    def composites(
-        self,
-        targets: Mapping[str, Target],
-        only: Only | None = None,
-        *,
-        pieces_of: PiecesOf | None = None,
-    ) -> Iterator[Batch]:
-        """Pack points into composite jobs under the targets' limits, lazily.
-
-        Args:
-            targets: Backend name -> target; points of other backends are left out.
-            only: Points to pack; None: all.
-            pieces_of: What is to be bought of a point now; None: all of it, for the first time.
-        """
-        from qbatch.plan.packing import pack
-
-        return pack(self, targets, only, pieces_of)
-
-    def summary(
-        self,
-        targets: Mapping[str, Target],
-        only: Only | None = None,
-        *,
-        drivers: Mapping[str, object] | None = None,
-        pieces_of: PiecesOf | None = None,
-    ) -> PlanSummary:
-        """Say how many points, shots and jobs there are, what they cost and how long they take.
-
-        Args:
-            targets: Backend name -> target.
-            only: Points that count; None: all.
-            drivers: Backend name -> driver; those that have `estimate_s` are asked for the time.
-            pieces_of: What is to be bought of a point now, each a job; None: all of it.
-        """
-        from qbatch.plan.pricing.summary import summarise
-
-        return summarise(self, targets, only, drivers, pieces_of)

@@ -10,7 +10,7 @@ from qbatch.plan.mistakes import Mistakes
 if TYPE_CHECKING:
     from qbatch.circuit import Circuit
     from qbatch.manifest.models import Analysis
-    from qbatch.plan.points import Plan
+    from qbatch.plan.plan import Plan
 
 Registers = tuple[tuple[str, int], ...]
 

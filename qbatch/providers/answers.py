@@ -7,6 +7,7 @@ says how long it must, and the executor, which alone has a clock, waits and asks
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -151,10 +152,15 @@ class Repeatable(Answer):
     """Whether it was taken is told by sending the same again (`Repeats`), and by nothing else.
 
     Only of what its provider promises to take once under one key, however often it is sent, and
-    only for as long as it promises that. `error` tells a person where to look meanwhile.
+    only for as long as that is trusted. `error` tells a person where to look otherwise.
+
+    Attributes:
+        life_s: So long after it was first sent, seconds; later nobody can tell.
     """
 
     event: ClassVar[Event] = Event.REPEATABLE
+
+    life_s: float = math.inf
 
 
 #: Answers after which nothing more comes of a job at its provider.

@@ -144,6 +144,21 @@ class Price:
 
 
 @dataclass(frozen=True, slots=True)
+class Quote:
+    """One of the ways in which a job can be bought, where its provider offers several.
+
+    Attributes:
+        title: As the provider calls it: "Public Plan, Standard Queue".
+        price: In the target's unit.
+        is_chosen: The backend's options choose it.
+    """
+
+    title: str
+    price: float
+    is_chosen: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Rate:
     """At most `calls` submissions (counted in `of`) in any `window_s` seconds."""
 
@@ -180,6 +195,8 @@ class Target:
         pack_by: "circuit" when a composite job may hold (or profits from) one circuit text only.
         seconds_per_job: What a job takes beside its shots, for the plan's estimate; None: unknown.
         seconds_per_shot: Added for each shot.
+        tier: The group its provider lists it in, in the provider's words; "" where there are none.
+        is_emulated: An emulator stands in for the cloud: what it bills is no money.
         facts: Calibration and what else the provider said, JSON, for the snapshot and the report.
     """
 
@@ -201,6 +218,8 @@ class Target:
     pack_by: Literal["any", "circuit"] = "any"
     seconds_per_job: float | None = None
     seconds_per_shot: float = 0.0
+    tier: str = ""
+    is_emulated: bool = False
     facts: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -388,6 +407,19 @@ class Repeats(Protocol):
         cloud took it answers with, what never reached it it takes now. Money is reserved for it as
         before. Never answered with `NotTaken`; and a refusal of this sending is none of the first.
         """
+        ...
+
+
+@runtime_checkable
+class Quotes(Protocol):
+    """What a driver offers whose cloud quotes each job, in several ways to buy it.
+
+    Its `prepare` may be called for what is never bought: it costs nothing and leaves nothing that
+    anybody has to put away.
+    """
+
+    def quotes(self, batch: Batch) -> Sequence[Quote]:
+        """Say in what ways a job that is prepared can be bought. Pure: from the batch's memo."""
         ...
 
 

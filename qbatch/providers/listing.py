@@ -8,7 +8,7 @@ what the cloud says; whether it is one of ours is judged by who knows the run fo
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Protocol, runtime_checkable
 
@@ -45,6 +45,9 @@ STATES: Mapping[type[Answer], JobState] = {
     Failed: JobState.FAILED,
     Cancelled: JobState.CANCELLED,
 }
+
+#: Pages of a list that are read where all of a run's jobs are meant.
+MOST_PAGES = 1_000
 
 
 def state_of(words: Words, status: str) -> JobState | None:
@@ -171,6 +174,20 @@ class HasList(Protocol):
 
 
 @runtime_checkable
+class TellsDoubles(Protocol):
+    """A cloud whose list shows what was bought under our names, also by no wish of ours."""
+
+    async def jobs_of_run(self, run_id: str, since: str) -> Sequence[JobAtCloud]:
+        """List all that may stand there under the names and ids of a run.
+
+        Args:
+            run_id: As in `Surroundings`.
+            since: When the run first sent anything; UTC, ISO 8601. What is older is not meant.
+        """
+        ...
+
+
+@runtime_checkable
 class Deletes(Protocol):
     """A cloud that removes jobs for good. Ids of removed jobs may be given again."""
 
@@ -205,6 +222,19 @@ class Lists(Protocol):
     def jobs_at_cloud(self) -> JobsAtCloud:
         """Return the jobs of the account."""
         ...
+
+
+async def all_pages(cloud: HasList, wanted: Wanted, since: str) -> list[JobAtCloud]:
+    """Read a list, newest first, to its end, or until a page whose jobs are all older."""
+    found: list[JobAtCloud] = []
+    for _ in range(MOST_PAGES):
+        page = await cloud.list_jobs(wanted)
+        young = [job for job in page.jobs if not job.created_at or job.created_at >= since]
+        found += young
+        if not page.next or (page.jobs and not young):
+            break
+        wanted = replace(wanted, page=page.next)
+    return found
 
 
 def page_of(jobs: Sequence[JobAtCloud], wanted: Wanted, cloud: str) -> Page:

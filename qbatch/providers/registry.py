@@ -2,9 +2,10 @@
 
 Rules: nothing of a provider is imported before it is asked for. A third party's package announces
 its driver by entry point; the module that the entry point names may hold a pydantic model
-`Options`, which is then checked as ours are: at its line, with the nearest known name; and a
-`VENDOR`, which says what hosts and variables are its cloud's. No driver is opened whose credential
-would go where the person does not allow: see `kit.permission`.
+`Options`, which is then checked as ours are: at its line, with the nearest known name, and where it
+has a method `misfits` against the backend's target; and a `VENDOR`, which says what hosts and
+variables are its cloud's. No driver is opened whose credential would go where the person does not
+allow: see `kit.permission`.
 """
 
 from __future__ import annotations
@@ -68,6 +69,7 @@ ACCOUNT_OPTIONS: Mapping[str, frozenset[str]] = {
 #: stand: no result depends on them, so no point's id does.
 LABEL_OPTIONS: Mapping[str, frozenset[str]] = {
     "oqc": frozenset({"tag", "hybrid_marker"}),
+    "scaleway": frozenset({"session_id", "max_duration"}),
 }
 
 #: Where third parties announce theirs: ``name = "module:open_driver"``, or the module alone.
@@ -205,7 +207,11 @@ def validate_settings(backend: Backend, folder: Path) -> list[tuple[Loc, str]]:
         return []
     from qbatch.providers.complaints import complaints_about
 
-    return [(("options", *loc), text) for loc, text in complaints_about(model, backend.options)]
+    found = complaints_about(model, backend.options)
+    if not found:
+        options: Any = model.model_validate(dict(backend.options))
+        found = [*options.misfits(backend.target)] if hasattr(options, "misfits") else []
+    return [(("options", *loc), text) for loc, text in found]
 
 
 def validate_changed(

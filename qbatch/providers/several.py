@@ -14,7 +14,8 @@ from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
 from qbatch.errors import ProviderError, Refused
-from qbatch.providers.contract import Leaves, Recalls, Repeats, Translates
+from qbatch.providers.contract import Leaves, Quotes, Recalls, Repeats, Translates
+from qbatch.providers.listing import Lists
 
 if TYPE_CHECKING:
     from qbatch.manifest.paths import SettingValues
@@ -26,8 +27,10 @@ if TYPE_CHECKING:
         Intent,
         Order,
         Prepared,
+        Quote,
         Target,
     )
+    from qbatch.providers.listing import JobsAtCloud
 
 #: What may differ between the targets of one backend's settings.
 _FREE = frozenset(
@@ -37,6 +40,7 @@ _FREE = frozenset(
         "num_qubits",
         "seconds_per_job",
         "seconds_per_shot",
+        "tier",
         "online",
         "queue_depth",
         "next_window_at",
@@ -220,6 +224,13 @@ class _Repeating(_Several):
         return found
 
 
+class _Quoting(_Several):
+    def quotes(self, batch: Batch) -> Sequence[Quote]:
+        driver: Any = self._for(batch)
+        found: Sequence[Quote] = driver.quotes(batch)
+        return found
+
+
 class _Leaving(_Several):
     async def leave(self, batches: Sequence[Batch]) -> None:
         for driver, theirs in self._grouped(batches):
@@ -227,12 +238,22 @@ class _Leaving(_Several):
                 await driver.leave(theirs)
 
 
+class _Listing(_Several):
+    def jobs_at_cloud(self) -> JobsAtCloud:
+        """Return the jobs of the account, which is one for all settings."""
+        driver: Any = next(iter(self._drivers.values()))
+        found: JobsAtCloud = driver.jobs_at_cloud()
+        return found
+
+
 #: What a driver may offer beside `Driver` -> how several offer it.
 OFFERED: Mapping[type[Any], type[_Several]] = {
     Translates: _Translating,
     Recalls: _Recalling,
     Repeats: _Repeating,
+    Quotes: _Quoting,
     Leaves: _Leaving,
+    Lists: _Listing,
 }
 
 

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from qbatch.snapshot.attempts import Attempt
 from qbatch.snapshot.composites import StoredComposite
-from qbatch.snapshot.folders import find_run_folder, is_run_folder, open_run, set_aside
+from qbatch.snapshot.folders import (
+    RUNS,
+    as_seen,
+    check_owner,
+    find_run_folder,
+    is_run_folder,
+    open_run,
+    owner_of,
+    run_folder_of,
+    set_aside,
+)
 from qbatch.snapshot.former import Former
 from qbatch.snapshot.held import Held
 from qbatch.snapshot.jobs import NewResult
@@ -17,6 +27,7 @@ from qbatch.snapshot.schema import JobRow, StoredPoint
 from qbatch.snapshot.store import Snapshot, again
 
 __all__ = [
+    "RUNS",
     "Attempt",
     "Entry",
     "Former",
@@ -32,10 +43,14 @@ __all__ = [
     "StoredPoint",
     "Total",
     "again",
+    "as_seen",
+    "check_owner",
     "find_run_folder",
     "holder_of",
     "is_run_folder",
     "open_run",
+    "owner_of",
+    "run_folder_of",
     "set_aside",
     "total_up",
 ]

@@ -76,20 +76,19 @@ def read(row: Sequence[Any]) -> Attempt:
     Raises:
         Mismatch: The row is damaged.
     """
-    *values, crc = row
-    if crc != crc_of(values):
-        raise Mismatch(f"attempt {values[1]} of row {values[0]}")
-    _, generation, state, provider_job_id, status, error, cost, unit, submitted, ended = values
+    ended = rows.Attempt._make(row)
+    if ended.crc != crc_of(ended[:-1]):
+        raise Mismatch(f"attempt {ended.generation} of row {ended.job}")
     return Attempt(
-        generation,
-        JobState(state),
-        provider_job_id,
-        status,
-        error,
-        cost,
-        unit,
-        instant(submitted),
-        instant(ended),
+        ended.generation,
+        JobState(ended.state),
+        ended.provider_job_id,
+        ended.status,
+        ended.error,
+        ended.cost,
+        ended.unit,
+        instant(ended.submitted_at),
+        instant(ended.ended_at),
     )
 
 

@@ -28,10 +28,10 @@ from qbatch.snapshot.steps import Steps
 from qbatch.snapshot.trust import (
     COMPOSITE_COLUMNS,
     NUM_COMPOSITE_COLUMNS,
-    check_composite,
+    checked_composite,
 )
 
-_STAGES = frozenset(get_args(Stage))
+STAGES: Sequence[Stage] = get_args(Stage)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +105,8 @@ class Composites(Steps):
         row = self._db.execute(
             f"SELECT {COMPOSITE_COLUMNS} FROM composites WHERE ordinal = ?", (ordinal,)
         ).fetchone()
-        check_composite(row)
-        values = (stage, row[9], row[10] if sent_at is None else sent_at, closed_at)
+        sent = checked_composite(row)
+        values = (stage, sent.created_at, sent.sent_at if sent_at is None else sent_at, closed_at)
         self._db.execute(
             "UPDATE composites SET stage = ?, created_at = ?, sent_at = ?, closed_at = ?,"
             " moved = ? WHERE ordinal = ?",
@@ -169,25 +169,25 @@ def _composite_values(
 
 
 def _composite(row: Sequence[Any]) -> StoredComposite:
-    check_composite(row)
-    ordinal, key, backend, generation, jobs, _, memo, _, stage, created_at, sent_at = row[:11]
-    if stage not in _STAGES:
-        raise Mismatch(f"composite job row {ordinal}")
+    sent = checked_composite(row)
+    stage = next((each for each in STAGES if each == sent.stage), None)
+    if stage is None:
+        raise Mismatch(f"composite job row {sent.ordinal}")
     intent = None
     intent_key, body_crc, body = row[NUM_COMPOSITE_COLUMNS:]
     if intent_key is not None:
         if zlib.crc32(body) != body_crc:
-            raise Mismatch(f"intent row {ordinal}")
+            raise Mismatch(f"intent row {sent.ordinal}")
         intent = (intent_key, body)
     return StoredComposite(
-        ordinal,
+        sent.ordinal,
         stage,
-        key,
-        backend,
-        generation,
-        tuple(json.loads(jobs)),
-        json.loads(memo),
-        created_at,
-        sent_at,
+        sent.id,
+        sent.backend,
+        sent.generation,
+        tuple(json.loads(sent.jobs)),
+        json.loads(sent.memo),
+        sent.created_at,
+        sent.sent_at,
         intent,
     )

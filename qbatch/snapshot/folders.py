@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from qbatch.errors import SnapshotError
+from qbatch.errors import SnapshotError, SourceErrors
 from qbatch.job import IN_FLIGHT
+from qbatch.project import project_root
 from qbatch.snapshot import database
 from qbatch.snapshot.faults import translated
 from qbatch.snapshot.lock import RunLock, read_note
 from qbatch.snapshot.run import Run
+
+if TYPE_CHECKING:
+    from qbatch.manifest import Manifest
+
+#: Where runs are kept, under the project's root.
+RUNS = "runs"
 
 
 def open_run(path: str | Path) -> Run:
     """Open a run for reading.
 
     Args:
-        path: A run folder, or a manifest: then its run under ``runs/`` of the current folder.
+        path: A run folder, or a manifest: then its run, see `run_folder_of`.
 
     Raises:
         SnapshotError: There is no run there, or it is damaged or newer than this qbatch.
@@ -30,10 +39,10 @@ def find_run_folder(path: Path, out: Path | None = None) -> Path:
 
     Args:
         path: As the person wrote it.
-        out: The run folder of a manifest, where it is not ``runs/<name>``.
+        out: The run folder of a manifest, where it is not its usual one.
 
     Raises:
-        SnapshotError: There is nothing at `path`.
+        SnapshotError: There is nothing at `path`, or its run folder is another manifest's.
         SourceErrors: It is a manifest, and wrong.
     """
     if path.is_dir():
@@ -46,7 +55,96 @@ def find_run_folder(path: Path, out: Path | None = None) -> Path:
         return out
     from qbatch.manifest import load_manifest
 
-    return Path("runs") / load_manifest(path).name
+    manifest = load_manifest(path)
+    folder = run_folder_of(manifest)
+    check_owner(folder, manifest)
+    return folder
+
+
+def run_folder_of(manifest: Manifest, suffix: str = "") -> Path:
+    """Where the run of a manifest is kept: the same from wherever it is called.
+
+    That is ``runs/NAME`` under the project's root, as a path from the current folder where it leads
+    no further up than to that root; of a manifest without a file, under the current folder.
+
+    Args:
+        manifest: Whose.
+        suffix: Of the folder's name.
+    """
+    name = manifest.name + suffix
+    if manifest.path is None:
+        return Path(RUNS) / name
+    start, root = manifest.folder.resolve(), project_root(manifest.folder)
+    usual = root / RUNS / name
+    if not is_run_folder(usual):
+        # It lies in its run folder (an import), the project had another root before, or an earlier
+        # version kept the run under the current folder.
+        others = [each / RUNS / name for each in (start, *start.parents, Path.cwd().resolve())]
+        for other in (start, *others):
+            if is_run_folder(other) and _is_same(owner_of(other) or "", manifest.path):
+                return as_seen(other)
+    return as_seen(usual)
+
+
+def check_owner(folder: Path, manifest: Manifest) -> None:
+    """See that a run folder is not another manifest's: each would take the other's points out.
+
+    A manifest that was moved or renamed, or whose project was copied, keeps its run.
+
+    Raises:
+        SnapshotError: It is another's, which is still there and still has that name.
+    """
+    from qbatch.manifest import load_manifest
+
+    if manifest.path is None or not is_run_folder(folder):
+        return
+    owner = owner_of(folder)
+    if owner is None or not owner.is_file() or _is_same(owner, manifest.path):
+        return
+    try:
+        if load_manifest(owner).name != manifest.name:
+            return
+    except SourceErrors:  # as it is now it is nobody's
+        return
+    raise SnapshotError(
+        f"{folder}: the run of {as_seen(owner.resolve())} is kept here, and {manifest.path} has "
+        f"the same name ({manifest.name}); give one of them another name, or this one a folder of "
+        "its own with --out DIR"
+    )
+
+
+def owner_of(folder: Path) -> Path | None:
+    """Return the manifest whose run a folder keeps; None where it does not tell.
+
+    Where a project was copied with its run, that is the copied manifest.
+    """
+    try:
+        with Run(folder) as known:
+            meta = known.meta
+    except SnapshotError:  # damaged: whoever reads or takes it will tell
+        return None
+    if "manifest_folder" not in meta or "manifest_path" not in meta:
+        return None
+    owner = Path(meta["manifest_folder"], Path(meta["manifest_path"]).name)
+    noted = meta.get("run_folder")
+    if noted is None or _is_same(noted, folder):
+        return owner
+    return Path(os.path.normpath(folder.resolve() / os.path.relpath(owner, noted)))
+
+
+def _is_same(one: str | Path, other: Path) -> bool:
+    try:
+        return Path(one).samefile(other)
+    except OSError:
+        return False
+
+
+def as_seen(path: Path) -> Path:
+    """An absolute path as one from the current folder, where both are in one project."""
+    here = Path.cwd().resolve()
+    if path.is_relative_to(project_root(here)):
+        return Path(os.path.relpath(path, here))
+    return path
 
 
 def is_run_folder(folder: Path) -> bool:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from qbatch.job import JobState
+from qbatch.snapshot import rows
 from qbatch.snapshot.reading import BY_CONTENT, IDS, write_meta
 from qbatch.snapshot.schema import (
     POINT_COLUMNS,
@@ -65,10 +66,10 @@ def convert(db: sqlite3.Connection, former: Former) -> None:
         if content == point.id or content in taken:
             continue
         taken.add(content)
-        values = point_values(replace(point, content=content), row[11])
+        values = point_values(replace(point, content=content), rows.Point._make(row).position)
         db.execute(
             "UPDATE points SET content = ?, crc = ? WHERE ordinal = ?",
-            (values[12], values[10], point.ordinal),
+            (values.content, values.crc, point.ordinal),
         )
     db.execute("DROP TABLE wanted")
     write_meta(db, {IDS: BY_CONTENT})

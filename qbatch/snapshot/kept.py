@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -68,7 +68,7 @@ class Kept(Opened):
         """
         rows = self._large("raw", f"job IN {_marks(point)} ORDER BY at", _ordinals(point))
         with checked(self.path):
-            return [(row[2], zlib.decompress(row[-1])) for row in rows]
+            return [(kind, zlib.decompress(body)) for _, _, kind, *_, body in rows]
 
     def log_of(self, point: PointResult) -> str:
         """What the provider logged about `point`'s composite job; "" for nothing."""
@@ -144,6 +144,26 @@ class Kept(Opened):
             of=("jobs", "intents"),
         )
         return str(rows[0][0]) if rows else None
+
+    def purchases(self) -> Iterator[tuple[str, int, list[int]]]:
+        """Yield the key of each composite job that was to be sent, its generation, its rows."""
+        rows = self._rows(
+            "SELECT key, generation, jobs FROM intents JOIN composites ON ordinal = composite"
+            " ORDER BY composite",
+            of=("intents", "composites"),
+        )
+        with checked(self.path):
+            yield from ((key, generation, json.loads(jobs)) for key, generation, jobs in rows)
+
+    def first_sent_at(self, backends: Collection[str]) -> float | None:
+        """When something was sent to one of these backends first; None: nothing was yet.
+
+        UTC, seconds since 1970.
+        """
+        marks = ", ".join("?" * len(backends))
+        sql = f"SELECT min(sent_at) FROM composites WHERE backend IN ({marks})"
+        ((at,),) = self._rows(sql, [*backends], of=("composites",))
+        return None if at is None else float(at)
 
 
 def _ordinals(point: PointResult) -> list[int]:

@@ -249,11 +249,11 @@ def read_purchases(db: sqlite3.Connection) -> Iterator[Purchase]:
         " ON points.ordinal = ledger.job ORDER BY points.position, ledger.job, ledger.generation"
     )
     for row in found:
-        entry, point = read(row[:NUM_COLUMNS]), row[NUM_COLUMNS:]
-        if point[0] is None:
+        entry, (ordinal, *_) = read(row[:NUM_COLUMNS]), row[NUM_COLUMNS:]
+        if ordinal is None:
             raise Mismatch(f"point row {entry.ordinal} is missing")
-        checked_point(point)
-        yield Purchase((point[12] or point[1]).hex(), point[2], entry)
+        point = checked_point(row[NUM_COLUMNS:])
+        yield Purchase((point.content or point.id).hex(), point.name, entry)
 
 
 def read_all(db: sqlite3.Connection) -> Iterator[Entry]:

@@ -20,6 +20,7 @@ from qbatch.snapshot.points import (
     POSITION,
     SELECT,
     SELECT_PLACES,
+    START,
     PointResult,
     as_one,
     place_of,
@@ -102,7 +103,7 @@ class Listing(Kept):
             raise SelectionError(f"{self.folder}: {_no_such_point(key)}")
         if len(rows) > 1:
             raise SelectionError(f"{self.folder}: {key!r} fits several points; give more digits")
-        is_piece = rows[0][POSITION + 2] > 0
+        is_piece = rows[0][START] > 0
         return read_points(self, rows)[0] if is_piece else self._whole(rows)[0]
 
     def removed(self) -> Iterator[PointResult]:

@@ -13,11 +13,12 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from qbatch.circuit.earlier import MARK
 from qbatch.errors import ManifestError
 from qbatch.job import IN_FLIGHT, Job, JobError, JobState
+from qbatch.snapshot import rows
 from qbatch.snapshot.attempts import Attempt, instant
 from qbatch.snapshot.estimates import read_estimates
 from qbatch.snapshot.reading import PRECEDENCE, checked
@@ -46,17 +47,17 @@ if TYPE_CHECKING:
     from qbatch.result import Counts, Estimate
 
 SELECT = (
-    f"SELECT {POINT_COLUMNS}, {JOB_COLUMNS}, results.at, results.counts, results.facts,"
-    " results.analysis, results.estimates, results.vector_crc, results.crc"
+    f"SELECT {POINT_COLUMNS}, {JOB_COLUMNS}, {rows.columns('results', rows.Result)}"
     " FROM points JOIN jobs USING (ordinal) LEFT JOIN results USING (ordinal)"
 )
 #: The points that stand at other places of the plan, too.
 SELECT_PLACES = SELECT.replace(" FROM points", f", {PLACE_COLUMNS} FROM points").replace(
     " LEFT JOIN", " JOIN places ON places.point = points.ordinal LEFT JOIN"
 )
-#: Where `points.position` stands in a row.
-POSITION = 11
+#: Where `points.position` and `points.start` stand in a row.
+POSITION, START = map(rows.Point._fields.index, ("position", "start"))
 _RESULT = NUM_POINT_COLUMNS + NUM_JOB_COLUMNS
+_END = _RESULT + len(rows.Result._fields)
 
 
 class Folder(Protocol):
@@ -275,19 +276,19 @@ class PointResult:
         return next((state for state in states if state is not None), None)
 
 
-def read_points(run: Folder, rows: Sequence[Sequence[Any]]) -> list[PointResult]:
+def read_points(run: Folder, found: Sequence[Sequence[Any]]) -> list[PointResult]:
     """Read rows of `SELECT`, each by itself.
 
     Raises:
         SnapshotError: One is damaged.
     """
     with checked(run.path):
-        checked_rows = [_checked(row) for row in rows]
-        parameters = decoded([row[8] for row in rows])
-        estimates = decoded([row[_RESULT + 4] or "null" for row in rows])
+        read = [_checked(row) for row in found]
+        parameters = decoded([each.point.parameters for each in read])
+        estimates = decoded([each.result.estimates or "null" for each in read])
     return [
-        _point(run, row, job, dict(pairs), numbers)
-        for row, job, pairs, numbers in zip(rows, checked_rows, parameters, estimates, strict=True)
+        _point(run, each, dict(pairs), numbers)
+        for each, pairs, numbers in zip(read, parameters, estimates, strict=True)
     ]
 
 
@@ -298,51 +299,56 @@ def place_of(point: PointResult, row: Sequence[Any]) -> PointResult:
     return replace(point, **place, job=job, same_as=point.name)
 
 
-def _checked(row: Sequence[Any]) -> Job:
-    """Return the job of a row, all of whose parts match their CRCs."""
-    checked_point(row)
-    job = checked_job(row[NUM_POINT_COLUMNS:_RESULT], row[1].hex())
+class _Read(NamedTuple):
+    """A row of `SELECT`; all that is in `result` is None where there is none."""
+
+    point: rows.Point
+    stored: rows.Job
+    job: Job
+    result: rows.Result
+
+
+def _checked(row: Sequence[Any]) -> _Read:
+    """Return the parts of a row, all of which match their CRCs."""
+    point, stored = checked_point(row), rows.Job._make(row[NUM_POINT_COLUMNS:_RESULT])
+    job, result = checked_job(stored, point.id.hex()), rows.Result._make(row[_RESULT:_END])
     if job.state is JobState.COMPLETED:
-        ordinal, (*values, crc) = row[0], row[_RESULT:]
-        if crc is None:
-            raise Mismatch(f"result row {ordinal} is missing")
-        if crc != result_crc(ordinal, *values):
-            raise Mismatch(f"result row {ordinal}")
-    return job
+        if result.crc is None:
+            raise Mismatch(f"result row {point.ordinal} is missing")
+        if result.crc != result_crc(*result[:-1]):
+            raise Mismatch(f"result row {point.ordinal}")
+    return _Read(point, stored, job, result)
 
 
 def _point(
     run: Folder,
-    row: Sequence[Any],
-    job: Job,
+    read: _Read,
     parameters: dict[str, bool | int | float | str],
     estimates: dict[str, list[float]],
 ) -> PointResult:
-    ordinal, _, name, circuit, backend, shots, repeat, seed, _, setting, _, position = row[:12]
-    own, start, wanted = row[12:NUM_POINT_COLUMNS]
-    at, counts, facts, analysis = row[_RESULT : _RESULT + 4]
-    is_measured = job.state is JobState.COMPLETED
+    point, result = read.point, read.result
+    is_measured = read.job.state is JobState.COMPLETED
     return PointResult(
-        job.id if own is None else own.hex(),
-        name,
-        circuit,
-        backend,
-        shots,
-        repeat,
-        seed,
+        read.job.id if point.content is None else point.content.hex(),
+        point.name,
+        point.circuit,
+        point.backend,
+        point.shots,
+        point.repeat,
+        point.seed,
         parameters,
-        job,
-        position is not None,
-        ordinal,
-        setting or "",
-        shots,
-        start,
-        wanted,
+        read.job,
+        point.position is not None,
+        point.ordinal,
+        point.setting or "",
+        point.shots,
+        point.start,
+        point.wanted,
         "",
         run,
-        row[NUM_POINT_COLUMNS + 9],
-        at,
-        (counts, facts, analysis, estimates) if is_measured else None,
+        read.stored.submitted_at,
+        result.at,
+        (result.counts, result.facts, result.analysis, estimates) if is_measured else None,
     )
 
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from qbatch.job import JobState
-from qbatch.snapshot import paths
+from qbatch.snapshot import paths, rows
 from qbatch.snapshot.faults import damaged, translated
 from qbatch.snapshot.schema import Mismatch, crc_of
 
@@ -81,12 +81,13 @@ def read_fact(db: sqlite3.Connection, key: str) -> str | None:
     Raises:
         Mismatch: It is damaged.
     """
-    row = db.execute("SELECT value, crc FROM meta WHERE key = ?", (key,)).fetchone()
+    row = db.execute("SELECT key, value, crc FROM meta WHERE key = ?", (key,)).fetchone()
     if row is None:
         return None
-    if row[1] != crc_of((key, row[0])):
+    fact = rows.Fact._make(row)
+    if fact.crc != crc_of(fact[:-1]):
         raise Mismatch(f"fact {key!r}")
-    return paths.read(row[0]) if key in paths.FACTS else str(row[0])
+    return paths.read(fact.value) if key in paths.FACTS else str(fact.value)
 
 
 def write_meta(db: sqlite3.Connection, values: Mapping[str, str]) -> None:

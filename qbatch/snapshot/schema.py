@@ -233,17 +233,19 @@ NUM_JOB_COLUMNS = len(rows.Job._fields)
 #: Bytes kept free in the row of a job that nothing has happened to.
 ROOM_BYTES = 64
 
-#: Columns after `ordinal` of such a job; its CRC is 0.
-PRISTINE = ("created", 1, None, None, "", "", None, "", None, 0.0)
+#: Columns of such a job between `ordinal` and its CRC, which is 0.
+_PRISTINE = ("created", 1, None, None, "", "", None, "", None, 0.0)
 
 POINT_COLUMNS = rows.columns("points", rows.Point)
 NUM_POINT_COLUMNS = len(rows.Point._fields)
+#: Its CRC is of the columns before, and of what stands behind if that says anything.
+_POINT_CRC = rows.Point._fields.index("crc")
 PLACE_COLUMNS = rows.columns("places", rows.Place)
 NUM_PLACE_COLUMNS = len(rows.Place._fields)
 
 
-def point_values(point: StoredPoint, position: int | None) -> tuple[Any, ...]:
-    """Columns `POINT_COLUMNS` of a point that stands at `position` of the plan; None: nowhere."""
+def point_values(point: StoredPoint, position: int | None) -> rows.Point:
+    """The row of a point that stands at `position` of the plan; None: nowhere."""
     values = (
         point.ordinal,
         bytes.fromhex(point.id),
@@ -258,7 +260,7 @@ def point_values(point: StoredPoint, position: int | None) -> tuple[Any, ...]:
     )
     content = bytes.fromhex(point.content) if point.content else None
     more = (content, point.start, point.wanted)
-    return (*values, _point_crc(values, position, more), position, *more)
+    return rows.Point(*values, _point_crc(values, position, more), position, *more)
 
 
 def parameters_text(point: Any) -> str:
@@ -294,32 +296,37 @@ def decoded(texts: Sequence[str]) -> list[Any]:
     return found
 
 
-def checked_point(row: Sequence[Any]) -> None:
-    """Raise `Mismatch` unless the columns `POINT_COLUMNS` at the head of `row` match their CRC."""
-    if row[10] != _point_crc(tuple(row[:10]), row[11], tuple(row[12:15])):
-        raise Mismatch(f"point row {row[0]}")
+def checked_point(row: Sequence[Any]) -> rows.Point:
+    """Read the columns `POINT_COLUMNS` at the head of `row`.
+
+    Raises:
+        Mismatch: They do not match their CRC.
+    """
+    point = rows.Point._make(row[:NUM_POINT_COLUMNS])
+    more = (point.content, point.start, point.wanted)
+    if point.crc != _point_crc(point[:_POINT_CRC], point.position, more):
+        raise Mismatch(f"point row {point.ordinal}")
+    return point
 
 
 def point_from_row(row: Sequence[Any]) -> StoredPoint:
     """Read the columns `POINT_COLUMNS`."""
-    checked_point(row)
-    ordinal, key, name, circuit, backend, shots, repeat, seed, parameters, setting = row[:10]
-    pairs = tuple((str(axis), value) for axis, value in json.loads(parameters))
+    point = checked_point(row)
     return StoredPoint(
-        key.hex(),
-        name,
-        circuit,
-        backend,
-        shots,
-        repeat,
-        pairs,
-        seed,
-        setting or "",
-        ordinal,
-        row[11] is not None,
-        "" if row[12] is None else row[12].hex(),
-        row[13],
-        row[14],
+        point.id.hex(),
+        point.name,
+        point.circuit,
+        point.backend,
+        point.shots,
+        point.repeat,
+        tuple((str(axis), value) for axis, value in json.loads(point.parameters)),
+        point.seed,
+        point.setting or "",
+        point.ordinal,
+        point.position is not None,
+        "" if point.content is None else point.content.hex(),
+        point.start,
+        point.wanted,
     )
 
 
@@ -332,34 +339,38 @@ def place_values(point: Any, ordinal: int, position: int) -> tuple[Any, ...]:
 
 def place_from_row(row: Sequence[Any]) -> dict[str, Any]:
     """What stands in the columns `PLACE_COLUMNS`, by name."""
-    if row[-1] != crc_of(row[:-1]):
-        raise Mismatch(f"place {row[0]}")
-    _, _, name, circuit, backend, shots, repeat, parameters, _ = row
-    return {
-        "name": name,
-        "circuit": circuit,
-        "backend": backend,
-        "shots": shots,
-        "repeat": repeat,
-        "parameters": dict(json.loads(parameters)),
+    place = rows.Place._make(row)
+    if place.crc != crc_of(place[:-1]):
+        raise Mismatch(f"place {place.position}")
+    told = {
+        name: getattr(place, name) for name in ("name", "circuit", "backend", "shots", "repeat")
     }
+    return {**told, "parameters": dict(json.loads(place.parameters))}
 
 
-def checked_job(row: Sequence[Any], job_id: str) -> Job:
-    """Read the job in the columns `JOB_COLUMNS`.
+def is_pristine(job: rows.Job) -> bool:
+    """Whether nothing has happened to a job."""
+    return job[1:-1] == _PRISTINE
+
+
+def checked_job(job: rows.Job, job_id: str) -> Job:
+    """Read the job in a row.
 
     Raises:
         Mismatch: They do not match their CRC.
     """
-    ordinal, state, generation, _, provider_job_id, status, error, cost, unit, _, _, crc = row
-    if crc != crc_of(row[:11]) and (crc or row[1:11] != PRISTINE):
-        raise Mismatch(f"job row {ordinal}")
-    return Job(job_id, JobState(state), generation, provider_job_id, status, error, cost, unit)
+    if job.crc != crc_of(job[:-1]) and (job.crc or not is_pristine(job)):
+        raise Mismatch(f"job row {job.ordinal}")
+    known = (job.provider_job_id, job.status, job.error, job.cost, job.unit)
+    return Job(job_id, JobState(job.state), job.generation, *known)
 
 
 def job_from_row(row: Sequence[Any], job_id: str) -> JobRow:
     """Read the columns `JOB_COLUMNS`."""
-    return JobRow(row[0], checked_job(row, job_id), row[3], row[9], row[10])
+    job = rows.Job._make(row)
+    return JobRow(
+        job.ordinal, checked_job(job, job_id), job.composite, job.submitted_at, job.updated_at
+    )
 
 
 def result_crc(

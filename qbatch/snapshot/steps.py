@@ -18,6 +18,7 @@ from typing import Any, Self
 
 from qbatch.errors import SnapshotError
 from qbatch.snapshot import database, registration
+from qbatch.snapshot.doubles import DOUBLES, Double, dump_doubles, read_doubles
 from qbatch.snapshot.faults import damaged, translated, unusable
 from qbatch.snapshot.lock import Durability, RunLock
 from qbatch.snapshot.place import Place
@@ -190,6 +191,11 @@ class Steps:
         known = json.loads(read_meta(self._db).get("calibrations", "{}"))
         if known.get(backend) != calibration:
             write_meta(self._db, {"calibrations": dump({**known, backend: calibration})})
+
+    def note_doubles(self, found: Iterable[Double]) -> None:
+        """Keep what is seen now of jobs that the run did not order, in the caller's transaction."""
+        known = read_doubles(read_meta(self._db)) | {each.id: each for each in found}
+        write_meta(self._db, {DOUBLES: dump_doubles(known)})
 
     def _rows(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
         with translated(self.path):

@@ -68,10 +68,18 @@ COMPOSITE_COLUMNS = rows.columns("composites", rows.Composite)
 NUM_COMPOSITE_COLUMNS = len(rows.Composite._fields)
 
 
-def check_composite(row: Row) -> None:
-    """Raise `Mismatch` unless the columns `COMPOSITE_COLUMNS` match their CRCs."""
-    if row[7] != crc_of(row[:7]) or row[12] != crc_of((row[0], *row[8:12])):
-        raise Mismatch(f"composite job row {row[0]}")
+def checked_composite(row: Row) -> rows.Composite:
+    """Read the columns `COMPOSITE_COLUMNS` at the head of `row`.
+
+    Raises:
+        Mismatch: They do not match their CRCs.
+    """
+    sent = rows.Composite._make(row[:NUM_COMPOSITE_COLUMNS])
+    moved = (sent.ordinal, sent.stage, sent.created_at, sent.sent_at, sent.closed_at)
+    settled = sent[: rows.Composite._fields.index("crc")]
+    if sent.crc != crc_of(settled) or sent.moved != crc_of(moved):
+        raise Mismatch(f"composite job row {sent.ordinal}")
+    return sent
 
 
 def _check_result(row: Row) -> None:
@@ -84,8 +92,8 @@ RULES = {
     "settings": Rule(rows.Setting, _by_crc("setting {0!r}"), large=("body", "body_crc")),
     "points": Rule(rows.Point, checked_point),
     "places": Rule(rows.Place, _by_crc("place {0}")),
-    "jobs": Rule(rows.Job, lambda row: checked_job(row, "")),
-    "composites": Rule(rows.Composite, check_composite),
+    "jobs": Rule(rows.Job, lambda row: checked_job(rows.Job._make(row), "")),
+    "composites": Rule(rows.Composite, checked_composite),
     "intents": Rule(rows.Intent, _by_crc("intent row {0}"), large=("body", "body_crc")),
     "events": Rule(rows.Move, _by_crc("event {0}")),
     "attempts": Rule(rows.Attempt, attempts.read, num_keys=2),

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
-from collections.abc import Callable
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -118,3 +123,100 @@ def set_state(done: Path, tmp_path: Path) -> Callable[..., str]:
         return point.id
 
     return put
+
+
+# -- two emulated clouds --------------------------------------------------------------------------
+
+Faults = Callable[..., None]
+
+CLOUDS = """\
+qbatch: 1
+name: clouds
+circuits: {bell: bell.qasm}
+backends:
+  toshiko: {provider: oqc, target: "qpu:uk:1:12345"}
+  forte: {provider: open-quantum, target: "ionq:forte-1"}
+sweep:
+  matrix: {backend: [toshiko, forte]}
+  repeat: 2
+shots: 100
+"""
+
+VENDORS = ("OQC_", "OPENQUANTUM_", "QBATCH_OQC", "QBATCH_OPEN_QUANTUM", "MARQOV", "SCW_", "IBM")
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """Both clouds, by `qbatch emulate`; the variables of its env file."""
+    env_file = tmp_path_factory.mktemp("emulated") / "clouds.env"
+    command = [sys.executable, "-m", "qbatch", "emulate", "oqc", "open-quantum"]
+    with subprocess.Popen(
+        [*command, "--queue-s", "1.5", "--seed", "1", "--env-file", str(env_file)],
+        stderr=subprocess.DEVNULL,
+    ) as emulator:
+        try:
+            deadline = time.monotonic() + 60
+            while not env_file.exists():
+                assert emulator.poll() is None
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+            lines = env_file.read_text().splitlines()
+            yield dict(line.split("=", 1) for line in lines)
+        finally:
+            emulator.terminate()
+
+
+@pytest.fixture
+def no_clouds(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No cloud's variable is set, and what is learned stays here."""
+    for name in [name for name in os.environ if name.startswith(VENDORS)]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("QBATCH_STATE_DIR", str(tmp_path / "state"))
+
+
+@pytest.fixture
+def clouds(
+    served: dict[str, str], monkeypatch: pytest.MonkeyPatch, no_clouds: None, faults: Faults
+) -> dict[str, str]:
+    """The environment of a person who uses the served clouds."""
+    for name, value in served.items():
+        monkeypatch.setenv(name, value)
+    faults()
+    return served
+
+
+def origin(served: dict[str, str]) -> str:
+    return served["QBATCH_OQC_URL"].rpartition("/")[0]
+
+
+@pytest.fixture
+def faults(served: dict[str, str]) -> Faults:
+    """Replace the fault script; without arguments all is well again."""
+
+    def put(**script: Any) -> None:
+        body = json.dumps(script).encode()
+        request = urllib.request.Request(f"{origin(served)}/-/faults", body, method="PUT")
+        with urllib.request.urlopen(request):
+            pass
+
+    return put
+
+
+@pytest.fixture
+def ledger(served: dict[str, str]) -> Callable[[], list[dict[str, Any]]]:
+    """What the clouds accepted."""
+
+    def read() -> list[dict[str, Any]]:
+        with urllib.request.urlopen(f"{origin(served)}/-/ledger") as reply:
+            entries: list[dict[str, Any]] = json.load(reply)
+        return entries
+
+    return read
+
+
+@pytest.fixture
+def two_clouds(manifest: Path) -> Path:
+    """Two points on each of two clouds."""
+    path = manifest.with_name("clouds.yaml")
+    path.write_text(CLOUDS)
+    return path

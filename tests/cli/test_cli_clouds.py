@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,101 +16,10 @@ from qbatch.job import JobState
 from qbatch.plan.pricing.limits import parse_limits
 from qbatch.result import Counts
 from qbatch.snapshot import Run, open_run
+from tests.cli.conftest import origin
 
 Call = Callable[..., Any]
 Faults = Callable[..., None]
-
-MANIFEST = """\
-qbatch: 1
-name: clouds
-circuits: {bell: bell.qasm}
-backends:
-  toshiko: {provider: oqc, target: "qpu:uk:1:12345"}
-  forte: {provider: open-quantum, target: "ionq:forte-1"}
-sweep:
-  matrix: {backend: [toshiko, forte]}
-  repeat: 2
-shots: 100
-"""
-
-VENDORS = ("OQC_", "OPENQUANTUM_", "QBATCH_OQC", "QBATCH_OPEN_QUANTUM", "MARQOV", "SCW_", "IBM")
-
-
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """Both clouds, by `qbatch emulate`; the variables of its env file."""
-    env_file = tmp_path_factory.mktemp("emulated") / "clouds.env"
-    command = [sys.executable, "-m", "qbatch", "emulate", "oqc", "open-quantum"]
-    with subprocess.Popen(
-        [*command, "--queue-s", "1.5", "--seed", "1", "--env-file", str(env_file)],
-        stderr=subprocess.DEVNULL,
-    ) as emulator:
-        try:
-            deadline = time.monotonic() + 60
-            while not env_file.exists():
-                assert emulator.poll() is None
-                assert time.monotonic() < deadline
-                time.sleep(0.05)
-            lines = env_file.read_text().splitlines()
-            yield dict(line.split("=", 1) for line in lines)
-        finally:
-            emulator.terminate()
-
-
-@pytest.fixture
-def no_clouds(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No cloud's variable is set, and what is learned stays here."""
-    for name in [name for name in os.environ if name.startswith(VENDORS)]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("QBATCH_STATE_DIR", str(tmp_path / "state"))
-
-
-@pytest.fixture
-def clouds(
-    served: dict[str, str], monkeypatch: pytest.MonkeyPatch, no_clouds: None, faults: Faults
-) -> dict[str, str]:
-    """The environment of a person who uses the served clouds."""
-    for name, value in served.items():
-        monkeypatch.setenv(name, value)
-    faults()
-    return served
-
-
-def origin(served: dict[str, str]) -> str:
-    return served["QBATCH_OQC_URL"].rpartition("/")[0]
-
-
-@pytest.fixture
-def faults(served: dict[str, str]) -> Faults:
-    """Replace the fault script; without arguments all is well again."""
-
-    def put(**script: Any) -> None:
-        body = json.dumps(script).encode()
-        request = urllib.request.Request(f"{origin(served)}/-/faults", body, method="PUT")
-        with urllib.request.urlopen(request):
-            pass
-
-    return put
-
-
-@pytest.fixture
-def ledger(served: dict[str, str]) -> Callable[[], list[dict[str, Any]]]:
-    """What the clouds accepted."""
-
-    def read() -> list[dict[str, Any]]:
-        with urllib.request.urlopen(f"{origin(served)}/-/ledger") as reply:
-            entries: list[dict[str, Any]] = json.load(reply)
-        return entries
-
-    return read
-
-
-@pytest.fixture
-def two_clouds(manifest: Path) -> Path:
-    """Two points on each of two clouds."""
-    path = manifest.with_name("clouds.yaml")
-    path.write_text(MANIFEST)
-    return path
 
 
 def states(folder: str = "runs/clouds") -> dict[str, int]:
@@ -402,7 +306,9 @@ def test_a_run_with_jobs_at_a_cloud_is_not_forgotten(qbatch: Call, held: Path) -
         qbatch("resolve", held, entry["id"], "--give-up")
     said = qbatch("forget", held)
     assert said.code == 6
-    assert "and with purchases of 0.26 USD that no budget will count any more" in said.err
+    assert (
+        "and with purchases of 0.26 USD (emulated) that no budget will count any more" in said.err
+    )
     assert qbatch("forget", held, "--yes").code == 0
 
 
@@ -439,6 +345,42 @@ def test_a_plan_known_to_be_too_dear_is_refused_before_anything_is_submitted(
     assert "the plan costs 0.26 usd" in said.err
     assert len(ledger()) == bought
     assert not Path("runs").exists()
+
+
+def test_plan_and_run_show_what_every_plan_and_priority_would_cost_before_the_question(
+    qbatch: Call, clouds: dict[str, str], two_clouds: Path, ledger: Callable[[], list[Any]]
+) -> None:
+    """P20: two jobs at 3 + 0.08 x 100 credits each, and half or all of that more for priority."""
+    bought = len(ledger())
+    said = qbatch("plan", two_clouds)
+    assert "about 22 credits" in said.out.splitlines()[0]
+    rows = [line.split() for line in said.out.splitlines() if "Queue" in line]
+    assert [" ".join(row) for row in rows][:3] == [
+        "forte 2 Public Plan, Standard Queue 22 credits chosen",
+        "forte 2 Public Plan, Priority Queue 34 credits",
+        "forte 2 Private Plan, Standard Queue 34 credits",
+    ]
+    facts = json.loads(qbatch("plan", two_clouds, "--json").out)
+    assert facts["quotes"]["forte"]["ways"][0]["price"] == facts["prices"]["credits"] == 22
+    refused = qbatch("run", two_clouds)
+    assert refused.code == 6
+    assert refused.err.index("Public Plan, Instant Queue") < refused.err.index("Run it?")
+    assert len(ledger()) == bought
+
+
+def test_what_was_cancelled_is_refunded_and_nothing_more_is_to_come(
+    qbatch: Call, clouds: dict[str, str], two_clouds: Path, faults: Faults
+) -> None:  # P20
+    faults(jobs=[{"provider": "open-quantum", "wait_s": 300}])
+    limited = ("--yes", "--no-report", "-k", "backend=forte", "--max-cost", "22credits")
+    assert "2 jobs still at forte" in qbatch("run", two_clouds, "--detach", *limited).out
+    assert "at most 22 credits more to come" in qbatch("status", two_clouds).out
+    qbatch("cancel", two_clouds, "--yes", "--no-report")
+    told = qbatch("status", two_clouds).out
+    assert "more to come" not in told
+    assert "2 jobs not charged" in told
+    faults()
+    assert qbatch("run", two_clouds, *limited).code == 0  # the same budget pays for both again
 
 
 def test_quoted_prices_never_exceed_the_limit_also_over_two_runs(

@@ -324,7 +324,8 @@ def test_a_job_that_was_delivered_twice_is_told_priced_and_can_be_cancelled(
     path = manifest.with_name("there.yaml")
     path.write_text(MANIFEST)
     faults(requests=[{"method": "POST", "path": "*/jobs", "nth": 1, "again_s": 0}])
-    assert qbatch("run", path, "--detach", "--yes").code == 9
+    told = qbatch("run", path, "--detach", "--yes")
+    assert told.code == 9
     run = ["jobs", "--provider", "scaleway", "--tag", tag_of()]
     jobs = listed(qbatch(*run, "--json"))
     doubles = [job for job in jobs if any(each["double"] for each in job["runs"])]
@@ -332,9 +333,14 @@ def test_a_job_that_was_delivered_twice_is_told_priced_and_can_be_cancelled(
     (double,) = doubles
     assert double["id"] not in ids_of()
     assert double["name"] in {job["name"] for job in jobs if job["id"] in ids_of()}
+    assert f"`qbatch jobs there.yaml --backend garnet --cancel {double['id']}` stops it" in told.err
+    (line,) = [line for line in qbatch("status", path).out.splitlines() if "beside" in line]
+    assert line == "  beside the ledger: 0.34 EUR for 1 job that the run did not order"
+    assert qbatch("status", path, "--json").json["ledger"]["beside"][0]["id"] == double["id"]
+    assert "Beside the ledger: 0.34 EUR for 1 job" in Path("runs/there/report.md").read_text()
     said = qbatch(*run)
     assert (
-        f"scaleway: job {double['id']} is a second job under the name of bell of runs/there; "
+        f"job {double['id']} is a second job under the name of bell of runs/there; "
         "not in its ledger"
     ) in said.err
     assert f"`qbatch jobs --provider scaleway --cancel {double['id']}` stops it" in said.err

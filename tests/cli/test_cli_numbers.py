@@ -128,10 +128,11 @@ def test_a_report_names_the_file_that_is_there_its_date_and_its_circuit(
     qbatch: Call, done: Path
 ) -> None:
     """P36: it said `qbatch run pair.yaml` of a file of another name, and held no circuit."""
-    (other := done.with_name("other.yaml")).write_text(done.read_text())
+    text = done.read_text().replace("name: pair", "name: another")
+    (other := done.with_name("other.yaml")).write_text(text)
     qbatch("run", other.name)
     for name in ("report.md", "report.html"):
-        page = Path("runs/pair", name).read_text("utf-8")
+        page = Path("runs/another", name).read_text("utf-8")
         assert "qbatch run other.yaml" in page
         assert re.search(r"The run was begun on \d{4}-\d\d-\d\d at \d\d:\d\d UTC\.", page)
         assert "cx q[0], q[1];" in page

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from tests.crash.experiments import EXPERIMENTS, LONGEST_LAG_S, SPENDING, Experiment
+from tests.crash.experiments import CUT, EXPERIMENTS, LONGEST_LAG_S, SPENDING, Experiment
 from tests.crash.oracle import Verdict, entries_of, held_points, judge
 from tests.crash.world import Ended, Kill, Place, World, environ_of
 
@@ -115,7 +115,7 @@ class Stage:
         **more: Any,
     ) -> None:
         self.experiment = experiment
-        self.played = Played(name, experiment.cloud)
+        self.played = Played(name, experiment.row or experiment.cloud)
         self.folder = world.folder / name.replace(":", "-").replace(",", "-").replace("/", "-")
         self.folder.mkdir()
         self._world = world
@@ -165,7 +165,8 @@ class Stage:
 def play(world: World, case: Case) -> Played:
     """Play a case in fair weather."""
     with world.place() as place:
-        stage = Stage(world, place, EXPERIMENTS[case.cloud], str(case), _weather(case))
+        experiment = (EXPERIMENTS | CUT)[case.cloud]
+        stage = Stage(world, place, experiment, str(case), _weather(case))
         {"run": _run, "late": _late, "detach": _detach, "fetch": _fetch, "cancel": _cancel}[
             case.verb
         ](stage, case.kills)
@@ -176,15 +177,16 @@ def _weather(case: Case) -> Mapping[str, Any]:
     if case.verb == "cancel":  # in the queue for ever
         return {"jobs": [{"wait_s": 50_000}]}
     if case.verb == "late":
+        cloud = (EXPERIMENTS | CUT)[case.cloud].cloud
         late = {"method": "POST", "nth": [1, 2], "slow_s": LONGEST_LAG_S}
-        return {"requests": [{**late, "path": path} for path in SPENDING[case.cloud]]}
+        return {"requests": [{**late, "path": path} for path in SPENDING[cloud]]}
     return {}
 
 
 def _run(stage: Stage, kills: Sequence[Kill]) -> None:
     _kill(stage, RUN, kills)
     settle(stage, RUN, (DONE, PENDING))
-    stage.played.verdict = stage.judge({"completed", "held"})
+    stage.played.verdict = stage.judge(stage.experiment.ends)
     resolve_held(stage)
 
 
@@ -192,7 +194,7 @@ def _late(stage: Stage, kills: Sequence[Kill]) -> None:
     _kill(stage, RUN, kills)
     settle(stage, RUN, (DONE, PENDING))
     stage.let_arrive()
-    stage.played.verdict = stage.judge({"completed", "held"})
+    stage.played.verdict = stage.judge(stage.experiment.ends)
     resolve_held(stage)
 
 
@@ -200,7 +202,7 @@ def _detach(stage: Stage, kills: Sequence[Kill]) -> None:
     _kill(stage, DETACH, kills)
     stage.call(FETCH)
     settle(stage, RUN, (DONE, PENDING))
-    stage.played.verdict = stage.judge({"completed", "held"})
+    stage.played.verdict = stage.judge(stage.experiment.ends)
     resolve_held(stage)
 
 

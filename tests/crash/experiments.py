@@ -48,20 +48,33 @@ class Experiment:
         cloud: Name of its provider.
         backend: As the manifest has it.
         points: 3 or 4.
+        shots: Of each.
+        pieces: So many jobs buy a point, as many shots does the target take at once.
         switches: How the emulated cloud behaves where its real answer is not known: as is worst for
             whoever sends twice.
+        row: What the proof's table calls it, where a cloud has several.
+        ends: Where its points may be when the same command was given again in fair weather.
     """
 
     cloud: str
     backend: str
     points: int
     switches: Mapping[str, Any] = field(default_factory=dict)
+    shots: int = SHOTS
+    pieces: int = 1
+    row: str = ""
+    ends: tuple[str, ...] = ("completed", "held")
+
+    @property
+    def jobs(self) -> int:
+        """How many there are to buy."""
+        return self.points * self.pieces
 
     def write(self, folder: Path) -> None:
         """Write manifest and circuit into `folder`."""
         (folder / "turned.qasm").write_text(CIRCUIT)
         exclude = "[]" if self.points == 4 else "[{a: pi, b: pi}]"
-        text = MANIFEST.format(backend=self.backend, shots=SHOTS, exclude=exclude)
+        text = MANIFEST.format(backend=self.backend, shots=self.shots, exclude=exclude)
         (folder / "crash.yaml").write_text(text)
 
 
@@ -91,6 +104,14 @@ EXPERIMENTS = {
         3,
         {"deduplicate": "none", "cancel": "allow"},
     ),
+    "marqov-native": Experiment(  # P21: one key admits once, so nothing may be held
+        "marqov",
+        "{provider: marqov, target: marqov-sim, options: {native: {cap_cents: 20}}}",
+        3,
+        {"deduplicate": "native", "cancel": "allow"},
+        row="marqov, natively",
+        ends=("completed",),
+    ),
     "scaleway": Experiment(
         "scaleway",
         "{provider: scaleway, target: QPU-GARNET-20PQ, limits: {jobs: 2}}",
@@ -98,7 +119,27 @@ EXPERIMENTS = {
     ),
 }
 
+#: What is proved: each cloud, and the other path of one that has two.
 CLOUDS = tuple(EXPERIMENTS)
+
+#: Targets that take 2,000 shots at once, and points of more.
+CUT = {
+    "cut-open-quantum": Experiment(
+        "open-quantum",
+        '{provider: open-quantum, target: "aqt:ibex-q1"}',
+        3,
+        {"second_create": "duplicate"},
+        shots=5000,
+        pieces=3,
+    ),
+    "cut-scaleway": Experiment(
+        "scaleway",
+        "{provider: scaleway, target: QPU-IBEX-12PQ, limits: {jobs: 4}}",
+        3,
+        shots=5000,
+        pieces=3,
+    ),
+}
 
 
 #: The calls that spend, which most faults are for.
@@ -107,6 +148,7 @@ SPENDING = {
     "open-quantum": ("/sched/v1/jobs",),
     "ibm-direct-access": ("/v1/jobs",),
     "marqov": ("/api/jobs/submit",),
+    "marqov-native": ("/api/jobs/submit",),
     "scaleway": ("*/jobs", "*/sessions"),
 }
 
@@ -126,7 +168,11 @@ VARIANTS = {
         _like("oqc", resubmit="conflict"),
         _like("oqc", '{provider: oqc, target: "qpu:uk:2:d865b5a184"}', resubmit="twice"),
     ),
-    "open-quantum": (EXPERIMENTS["open-quantum"], _like("open-quantum", second_create="conflict")),
+    "open-quantum": (
+        EXPERIMENTS["open-quantum"],
+        _like("open-quantum", second_create="conflict"),
+        CUT["cut-open-quantum"],
+    ),
     "ibm-direct-access": (
         EXPERIMENTS["ibm-direct-access"],
         _like("ibm-direct-access", lane_held="until_ended"),
@@ -136,9 +182,11 @@ VARIANTS = {
         _like("marqov", "{provider: marqov, target: marqov-sim}"),
         _like("marqov", "{provider: marqov, target: sv1, options: {on_unknown: resend}}"),
     ),
+    "marqov-native": (EXPERIMENTS["marqov-native"],),
     "scaleway": (
         EXPERIMENTS["scaleway"],
         _like("scaleway", "{provider: scaleway, target: EMU-AER-16C-128M, limits: {jobs: 2}}"),
+        CUT["cut-scaleway"],
     ),
 }
 

@@ -1,8 +1,9 @@
 """What came of a case, by the emulated clouds' own books; qbatch's journal is only held against it.
 
-Bought twice: a point with more than one accepted job, those aside that the cloud itself ended
-without a result. Lost: the cloud completed it and the run folder has no result and does not hold
-it. Wrong: a result that is not the one its point can give, or that another job gave.
+What jobs buy is judged, a point at a time where one job buys it, else a run of its shots. Bought
+twice: with more than one accepted job, those aside that the cloud itself ended without a result.
+Lost: the cloud completed it and the run folder has no result and does not hold it. Wrong: a result
+that is not the one its point can give, or that another job gave.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Any
 from qbatch.errors import SnapshotError
 from qbatch.job import JobState
 from qbatch.snapshot import PointResult, Run
-from tests.crash.experiments import SHOTS, Experiment, expected
+from tests.crash.experiments import Experiment, expected
 
 #: States of the ledger after which a point may be bought again.
 WITHOUT_RESULT = ("failed", "cancelled", "expired")
@@ -29,7 +30,7 @@ class Verdict:
     """What a case came to.
 
     Attributes:
-        points: Of the manifest.
+        points: Of the manifest, or runs of their shots where several jobs buy a point.
         bought: Jobs that the cloud accepted and did not end without a result, in points.
         states: State in the run folder -> points.
         twice, lost, wrong: See the module's head.
@@ -63,28 +64,36 @@ def judge(
         ledger: All that the cloud accepted.
         allowed: States in which points may be in the end.
     """
-    verdict = Verdict(experiment.points)
+    verdict = Verdict(experiment.jobs)
     try:
         run = Run(folder)
     except SnapshotError as error:
-        verdict.lost, verdict.words = experiment.points, [f"{error}; bought: {ledger}"]
+        verdict.lost, verdict.words = experiment.jobs, [f"{error}; bought: {ledger}"]
         return verdict
     with run:
-        points = {point.id: point for point in run}
+        jobs = {job.job.id: job for point in run for job in point.jobs}
         bought, strangers = _sorted_by_point(folder, experiment.cloud, run.meta["run_id"], ledger)
-        if len(points) != experiment.points:
-            verdict.lost += experiment.points - len(points)
-            verdict.words.append(f"the run folder has {len(points)} points")
+        if len(jobs) != experiment.jobs:
+            verdict.lost += experiment.jobs - len(jobs)
+            verdict.words.append(f"the run folder has {len(jobs)} points")
         for entry in strangers:
             verdict.twice += 1
             verdict.words.append(f"bought without an intent that tells of it: {entry}")
-        for point in points.values():
-            _judge_point(verdict, point, bought[point.id], allowed)
+        for id_, job in jobs.items():
+            shots = job.bought if experiment.pieces > 1 else experiment.shots
+            _judge_job(verdict, job, shots, bought[id_], allowed)
+        for point in run:
+            if point.pieces and point.state is JobState.COMPLETED:
+                _judge_counts(verdict, point, experiment.shots)
     return verdict
 
 
-def _judge_point(
-    verdict: Verdict, point: PointResult, entries: Sequence[Mapping[str, Any]], allowed: set[str]
+def _judge_job(
+    verdict: Verdict,
+    point: PointResult,
+    shots: int,
+    entries: Sequence[Mapping[str, Any]],
+    allowed: set[str],
 ) -> None:
     state = point.state.value
     verdict.states[state] = verdict.states.get(state, 0) + 1
@@ -105,23 +114,29 @@ def _judge_point(
         verdict.unexplained += 1
         verdict.words.append(f"{told}, without a reason")
     if point.state is JobState.COMPLETED:
-        _judge_result(verdict, point, live)
+        _judge_result(verdict, point, shots, live)
     elif point.state is not JobState.HELD and any(one["state"] == "completed" for one in live):
         verdict.lost += 1
         verdict.words.append(f"{told}, but the cloud completed it")
 
 
-def _judge_result(verdict: Verdict, point: PointResult, live: Sequence[Mapping[str, Any]]) -> None:
-    counts = point.counts
-    wanted = {expected(point.parameters): SHOTS}
-    if counts is None or counts.to_dict() != wanted:
-        verdict.wrong += 1
-        found = None if counts is None else counts.to_dict()
-        verdict.words.append(f"{point.name} has {found} instead of {wanted}")
+def _judge_result(
+    verdict: Verdict, point: PointResult, shots: int, live: Sequence[Mapping[str, Any]]
+) -> None:
+    _judge_counts(verdict, point, shots)
     if point.job.provider_job_id not in [entry["id"] for entry in live]:
         verdict.wrong += 1
         verdict.words.append(f"{point.name} is completed as {point.job.provider_job_id}, not as")
         verdict.words.extend(f"  {entry}" for entry in live)
+
+
+def _judge_counts(verdict: Verdict, point: PointResult, shots: int) -> None:
+    counts = point.counts
+    wanted = {expected(point.parameters): shots}
+    if counts is None or counts.to_dict() != wanted:
+        verdict.wrong += 1
+        found = None if counts is None else counts.to_dict()
+        verdict.words.append(f"{point.name} has {found} instead of {wanted}")
 
 
 def _sorted_by_point(
@@ -178,6 +193,7 @@ def entries_of(
 
 
 def held_points(folder: Path) -> list[str]:
-    """Return the ids of held points."""
+    """Return the ids of held points, or of those of their jobs that are held."""
     with Run(folder) as run:
-        return [point.id for point in run if point.state is JobState.HELD]
+        jobs = [job for point in run for job in point.jobs]
+        return [job.job.id for job in jobs if job.state is JobState.HELD]

@@ -190,7 +190,7 @@ def _of_each(read: Callable[[Run, Any], Any]) -> Read:
 def _status(run: Run) -> Any:
     from qbatch.cli.verbs.status import describe
 
-    return json.dumps({**describe(run), "folder": ""}, default=str)
+    return json.dumps({**describe(run, {}), "folder": ""}, default=str)
 
 
 #: Name -> what is read.

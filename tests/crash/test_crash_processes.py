@@ -19,6 +19,7 @@ CASES = (
     "run:ibm-direct-access:w18,h20",
     "run:marqov:h50",
     "run:marqov:w16",
+    "run:marqov-native:h40",
     "run:scaleway:h80",
     "run:scaleway:w17,w4",
     "fetch:oqc:h20",

@@ -11,8 +11,8 @@ import pytest
 
 from qbatch.job import JobState
 from qbatch.snapshot import Snapshot
-from tests.crash.cases import RUN, Case, Stage, play, play_all, say_nothing
-from tests.crash.experiments import EXPERIMENTS
+from tests.crash.cases import RUN, SOME_FAILED, Case, Stage, play, play_all, say_nothing
+from tests.crash.experiments import CUT, EXPERIMENTS
 from tests.crash.oracle import judge
 from tests.crash.storms import play_storm
 from tests.crash.world import Kill, World
@@ -20,12 +20,27 @@ from tests.crash.world import Kill, World
 
 def test_a_run_that_is_killed_anywhere_loses_nothing_and_buys_nothing_twice(world: World) -> None:
     names = ("run:oqc:h40", "run:scaleway:w9", "run:ibm-direct-access:h20,w3", "fetch:marqov:w5")
+    names += ("run:cut-scaleway:h24,w5", "run:cut-open-quantum:h30,w6", "run:marqov-native:h16,w4")
     plays = [partial(play, world, Case.read(name)) for name in names]
     plays += [partial(play_storm, world, 7, number) for number in (1, 5)]
     for played in play_all(world, plays, say_nothing, lambda _: False):
         assert played.kills > 0 or played.name.startswith("storm"), played.name
         assert played.is_good, played.told()
         assert played.verdict.twice == played.verdict.lost == played.verdict.wrong == 0
+
+
+def test_a_part_of_a_point_that_fails_is_bought_again_and_no_other(world: World) -> None:
+    with world.place() as place:
+        faults = {"jobs": [{"nth": 2, "fail": "laser off", "times": 1}]}
+        stage = Stage(world, place, CUT["cut-open-quantum"], "part", faults)
+        assert stage.call(RUN).code == SOME_FAILED
+        verdict = stage.judge({"completed", "failed"})
+        assert (verdict.words, verdict.states) == ([], {"completed": 8, "failed": 1})
+        assert len(place.ledger()) == 9
+        assert stage.call(("retry", "runs/crash", "--yes")).code == 0
+        assert stage.judge({"completed"}).words == []
+        assert len(place.ledger()) == 10
+        stage.close()
 
 
 def test_a_case_is_read_as_it_is_written() -> None:

@@ -111,6 +111,51 @@ def test_the_parts_of_a_composite_job_wait_for_each_others_bills(tmp_path: Path)
     assert not played.summary.over_budget
 
 
+QUOTED = Price("credits", quoted=True, source="quoted for each job")
+
+
+@pytest.mark.parametrize("in_flight", [1, 4, 16])
+def test_m6_what_is_quoted_at_nothing_and_billed_goes_beyond_no_limit_but_by_the_first_bill(
+    tmp_path: Path, in_flight: int
+) -> None:
+    cloud = FakeCloud(price=QUOTED, in_flight=in_flight)
+    cloud.quote, cloud.bill = 0.0, 19.0
+    played = play(tmp_path, plan_of(20, "cloud"), cloud, limits=(credits(50),))
+    assert len(cloud.ledger.jobs) == 2, "a third would make 57"
+    assert spent(tmp_path) == {"credits": 38.0}
+    assert "allows 50 credits" in played.summary.over_budget["cloud"]
+    again = play(tmp_path, plan_of(20, "cloud"), cloud, limits=(credits(50),))
+    assert again.summary.over_budget
+    assert len(cloud.ledger.jobs) == 2
+
+
+def test_m6_by_what_a_bill_went_beyond_its_quote_is_reserved_for_every_later_one(
+    tmp_path: Path,
+) -> None:
+    cloud = FakeCloud(price=QUOTED, in_flight=2)
+    cloud.quote, cloud.bill = 1.0, 10.0
+    play(tmp_path, plan_of(20, "cloud"), cloud, limits=(credits(50),))
+    assert spent(tmp_path)["credits"] <= 50
+    assert [entry.reserved for entry in ledger_of(tmp_path)] == [1.0, 1.0, 10.0, 10.0, 10.0]
+
+
+@pytest.mark.parametrize("bill", [0.0, None])
+def test_m6_what_is_quoted_at_nothing_and_costs_nothing_is_bought_side_by_side_after_the_first(
+    tmp_path: Path, bill: float | None
+) -> None:
+    cloud = FakeCloud(price=QUOTED, in_flight=16)
+    cloud.quote, cloud.bill = 0.0, bill
+    played = play(tmp_path, plan_of(17, "cloud"), cloud, limits=(credits(50),))
+    assert played.summary.completed == 17
+    assert played.elapsed_s < 4 * cloud.works_s
+
+
+def test_m6_without_a_limit_nothing_waits_for_a_bill(tmp_path: Path) -> None:
+    cloud = FakeCloud(price=QUOTED, in_flight=16)
+    cloud.quote, cloud.bill = 0.0, 19.0
+    assert play(tmp_path, plan_of(16, "cloud"), cloud).elapsed_s < 2 * cloud.works_s
+
+
 def test_what_a_person_says_was_not_taken_leaves_room_to_buy_it(tmp_path: Path) -> None:
     cloud, limits = FakeCloud(), (credits(2),)
     cloud.script["submit"] = [lost_before]

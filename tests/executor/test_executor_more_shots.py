@@ -9,52 +9,25 @@ import shutil
 import tempfile
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-import trio
-from fake_drivers import FakeCloud, play
+from fake_drivers import play
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from selling import CLOUD, LOCAL, WAVE, Shop, check_book, plan_of, stop_after
 
 from qbatch.cli.reasons import points_known
 from qbatch.exchange.exports import export
-from qbatch.executor import Stop, run
+from qbatch.executor import run
 from qbatch.job import CompositeJob, JobState
 from qbatch.manifest import parse_manifest
-from qbatch.plan import Plan, ReasonCounts, Why, count_reasons, expand, jobs_in, pieces_of
-from qbatch.providers import Answer, Batch, Failed, Intent, Target
+from qbatch.plan import Plan, ReasonCounts, Why, count_reasons, jobs_in, pieces_of
+from qbatch.providers import Target
 from qbatch.shots import missing
 from qbatch.snapshot import Run, Snapshot
-
-WAVE = """
-qbatch: 1
-name: more
-circuits:
-  wave:
-    qasm: |
-      OPENQASM 3.0;
-      include "stdgates.inc";
-      input float theta;
-      qubit[2] q;
-      bit[2] c;
-      rx(theta) q[0];
-      c = measure q;
-backends: {at: {BACKEND}}
-sweep: {matrix: {theta: THETAS}, seed: 7}
-shots: SHOTS
-analysis: {observables: {z: Z0}}
-"""
-LOCAL = "provider: local"
-CLOUD = 'provider: oqc, target: "cloud"'
-
-
-def plan_of(thetas: Sequence[float], shots: object, backend: str = LOCAL) -> Plan:
-    text = WAVE.replace("BACKEND", backend).replace("THETAS", str(list(thetas)))
-    return expand(parse_manifest(text.replace("SHOTS", str(shots)), folder=Path("/")))
-
 
 # -- which shots are missing --------------------------------------------------------------------
 
@@ -181,35 +154,6 @@ def test_a_preparation_for_other_shots_is_not_taken_up(
 # -- a cloud's own book ---------------------------------------------------------------------------
 
 
-class Shop(FakeCloud):
-    """A cloud that writes down which shots of which angle it accepted; some jobs fail there."""
-
-    def __init__(self, **target: object) -> None:
-        super().__init__(**target)
-        self.accepted: dict[float, list[tuple[int, int]]] = defaultdict(list)
-        self.failing: set[tuple[float, int]] = set()
-
-    async def submit(self, batch: Batch, intent: Intent) -> Sequence[Answer]:
-        updates = await super().submit(batch, intent)
-        for order in batch.orders:
-            theta = order.parameters["theta"]
-            if (theta, order.start) in self.failing:
-                failed = Failed(order.id, "FAILED", error="broken")
-                self.said[order.id] = failed
-            else:
-                self.said.pop(order.id, None)
-                self.accepted[theta].append((order.start, order.shots))
-        return updates
-
-
-def stop_after(seconds: float):  # type: ignore[no-untyped-def]
-    async def task(stop: Stop) -> None:
-        await trio.sleep(seconds)
-        stop.request("enough")
-
-    return task
-
-
 @dataclass
 class Model:
     """What a plain dictionary says that the cloud has sold."""
@@ -226,6 +170,7 @@ STEPS = st.lists(
         st.integers(1, 40),
         st.sampled_from([None, None, 0.0, 5.0, 40.0]),
         st.sets(st.tuples(st.sampled_from([0.5, 1.0, 1.5]), st.integers(0, 40)), max_size=3),
+        st.none() | st.integers(2, 15),
     ),
     min_size=1,
     max_size=6,
@@ -235,17 +180,18 @@ STEPS = st.lists(
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(STEPS, st.integers(1, 3))
 def test_a_cloud_sells_each_shot_once_whatever_is_asked_for_in_turn(
-    steps: list[tuple[list[float], int, float | None, set[tuple[float, int]]]], at_once: int
+    steps: list[tuple[list[float], int, float | None, set[tuple[float, int]], int | None]],
+    at_once: int,
 ) -> None:
-    """Shots up and down, values added and removed, runs cut off, jobs that fail.
+    """Shots up and down, values added and removed, runs cut off, jobs that fail, other limits.
 
     Of a step that was not cut off, and in which nothing failed, exactly what the dictionary misses
     is bought.
     """
     folder, shop, model = Path(tempfile.mkdtemp()), Shop(max_jobs=at_once), Model()
     try:
-        for thetas, shots, cut_off_s, failing in steps:
-            shop.failing = failing
+        for thetas, shots, cut_off_s, failing, most in steps:
+            shop.failing, shop.target = failing, replace(shop.target, max_shots=most)
             owed = model.missing(thetas, shots)
             before = {theta: sum(n for _, n in runs) for theta, runs in shop.accepted.items()}
             tasks = [] if cut_off_s is None else [stop_after(cut_off_s)]
@@ -260,25 +206,6 @@ def test_a_cloud_sells_each_shot_once_whatever_is_asked_for_in_turn(
         check_book(folder, shop, steps[-1][0])
     finally:
         shutil.rmtree(folder)
-
-
-def check_book(folder: Path, shop: Shop, thetas: Sequence[float]) -> None:
-    """No shot was sold twice, and the folder has just what the book has."""
-    for runs in shop.accepted.values():
-        shots = [shot for start, n in runs for shot in range(start, start + n)]
-        assert len(shots) == len(set(shots))
-    with Run(folder) as found:
-        assert [point.parameters["theta"] for point in found] == sorted(thetas, key=thetas.index)
-        for point in found:
-            counted = point.counts.shots if point.counts else 0
-            on_their_way = sum(
-                piece.bought
-                for piece in point.jobs
-                if piece.state not in (JobState.CREATED, JobState.FAILED, JobState.COMPLETED)
-            )
-            sold = sum(n for _, n in shop.accepted[float(point.parameters["theta"])])
-            assert counted + on_their_way == sold
-            assert sum(found.counts_by_state().values()) == len(found)
 
 
 def test_what_is_left_to_buy_is_known_beforehand(tmp_path: Path) -> None:

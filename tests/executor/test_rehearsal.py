@@ -188,12 +188,9 @@ def test_a_target_the_emulated_cloud_does_not_have_is_offered_and_said_to_be_ass
     assert done.assumed == {"a": "qpu:us:7:new", "emerald": "iqm:sirius"}
 
 
-@pytest.mark.parametrize(("qubits", "shots"), [(40, 100), (1, 200_000)])
-def test_what_a_target_cannot_take_is_refused_as_in_a_run(
-    tmp_path: Path, qubits: int, shots: int
-) -> None:
+def test_what_a_target_cannot_take_is_refused_as_in_a_run(tmp_path: Path) -> None:
     with pytest.raises(SourceErrors):
-        play(tmp_path, TOSHIKO, qubits=qubits, shots=shots)
+        play(tmp_path, TOSHIKO, qubits=40, shots=100)
 
 
 def test_a_provider_without_an_emulator_is_named(

@@ -28,7 +28,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from qbatch.executor import collect
 from qbatch.executor.engine import Settings
-from qbatch.executor.events import ignore
+from qbatch.executor.events import Event, Progress, ignore
 from qbatch.executor.journal import Journal
 from qbatch.executor.start import run_async
 from qbatch.job import IN_FLIGHT, JobState
@@ -239,7 +239,11 @@ class Purchases(RuleBasedStateMachine):
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(die)
                 done = await run_async(
-                    self.manifest, out=self.folder, surroundings=around, approve=True
+                    self.manifest,
+                    out=self.folder,
+                    surroundings=around,
+                    approve=True,
+                    observer=no_more_than_all,
                 )
                 done.close()
                 nursery.cancel_scope.cancel()
@@ -341,6 +345,12 @@ class Purchases(RuleBasedStateMachine):
         with Run(self.folder) as run:
             assert {point.state for point in run} <= allowed, [point.job for point in run]
             assert len(run) == 4
+
+
+def no_more_than_all(event: Event) -> None:
+    """What is told of the progress never goes beyond the whole."""
+    if isinstance(event, Progress):
+        assert event.done <= event.total, event
 
 
 class Standing:

@@ -56,6 +56,24 @@ async def test_a_quote_is_known_before_anything_is_bought(
     assert update.cost == quoted == cloud.ledger[0]["price"]
 
 
+async def test_all_plans_and_priorities_are_told_and_one_of_them_is_chosen(
+    talk: Callable[..., Any], order: Callable[..., Any]
+) -> None:
+    """P20: by the emulator's rule, 3 + 0.08 x 2000 credits, half as much again for privacy, and
+    half or all of that for a better place in the queue."""
+    cloud = talk("open-quantum", target=TARGET, options={"queue_priority": "instant"})
+    batch = await cloud.prepare(order(shots=2000))
+    assert [(each.title, each.price, each.is_chosen) for each in cloud.driver.quotes(batch)] == [
+        ("Public Plan, Standard Queue", 163, False),
+        ("Public Plan, Priority Queue", 163 + 82, False),
+        ("Public Plan, Instant Queue", 2 * 163, True),
+        ("Private Plan, Standard Queue", 245, False),
+        ("Private Plan, Priority Queue", 245 + 123, False),
+        ("Private Plan, Instant Queue", 2 * 245, False),
+    ]
+    assert cloud.ledger == []
+
+
 async def test_no_presigned_url_is_remembered(
     talk: Callable[..., Any], order: Callable[..., Any]
 ) -> None:
@@ -259,12 +277,12 @@ def test_one_url_serves_all_three_services() -> None:
 
 def test_auto_takes_the_lowest_total_not_the_cheapest_plan() -> None:
     quoted = [plan("A", 2, ("standard", 5)), plan("B", 3, ("standard", 0))]
-    assert choose(quoted, "auto", "auto").plan_id == "B"
+    assert choose(quoted, "auto", "auto")[0].plan_id == "B"
 
 
 def test_a_tie_goes_to_the_cheaper_plan_then_to_the_first() -> None:
     quoted = [plan("A", 3, ("x", 0)), plan("B", 1, ("y", 2)), plan("C", 1, ("z", 2))]
-    assert choose(quoted, "", "auto").plan_id == "B"
+    assert choose(quoted, "", "auto")[0].plan_id == "B"
 
 
 @pytest.mark.parametrize("quoted", [None, [], [plan("A", 1)], [plan("A", 1, ("x", 0))]])

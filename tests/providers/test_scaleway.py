@@ -360,7 +360,7 @@ async def test_intermediate_results_are_read_and_the_last_row_counts(
     batch = await cloud.submit(await cloud.prepare(order()))
     await cloud.finish(batch)
     (fetched,) = await cloud.driver.fetch(batch, [batch.orders[0].id])
-    assert len(await cloud.driver.results(batch.provider_job_ids[0])) == 3
+    assert len(await cloud.driver._service.results(batch.provider_job_ids[0])) == 3
     assert len(json.loads(fetched.raw)) == 3
     assert fetched.counts.shots == 2000
 
@@ -370,7 +370,7 @@ async def test_the_circuit_of_a_job_that_came_as_a_model_is_not_in_the_job(
 ) -> None:
     cloud = talk("scaleway", target=GARNET)
     batch = await cloud.submit(await cloud.prepare(order()))
-    circuit = await cloud.driver.job_circuit(batch.provider_job_ids[0])
+    circuit = await cloud.driver._service.job_circuit(batch.provider_job_ids[0])
     assert not any(circuit.values())
 
 

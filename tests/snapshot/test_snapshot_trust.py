@@ -248,12 +248,12 @@ def test_a_folder_without_a_run_is_told_how_to_make_one(tmp_path: Path) -> None:
         open_run(tmp_path / "nowhere")
 
 
-def test_a_manifest_stands_for_its_run_under_runs(tmp_path: Path) -> None:
+def test_a_manifest_stands_for_its_run_in_its_project(tmp_path: Path) -> None:
     manifest = tmp_path / "m.yaml"
     manifest.write_text(
         "qbatch: 1\nname: mine\ncircuits: {b: b.qasm}\nbackends: {s: {provider: local}}\n"
     )
-    assert find_run_folder(manifest) == Path("runs/mine")
+    assert find_run_folder(manifest) == tmp_path / "runs" / "mine"
     assert find_run_folder(manifest, tmp_path / "out") == tmp_path / "out"
     assert find_run_folder(tmp_path) == tmp_path
 

@@ -125,6 +125,7 @@ def _target_facts(account: Account, target: Target) -> dict[str, Any]:
     price = target.price
     return {
         "target": target.name,
+        "tier": target.tier,
         "state": "online" if target.online else "offline",
         "qubits": target.num_qubits,
         "min_shots": target.min_shots,
@@ -148,18 +149,19 @@ def price_in_words(price: Price) -> str:
 def _tell(accounts: Sequence[Account], listed: Listed) -> None:
     from qbatch.cli.tables import format_table
 
+    told = {each.name: listed.get(each.name) for each in accounts}
+    targets = {name: found for name, found in told.items() if isinstance(found, Sequence)}
+    has_tiers = any(target.tier for found in targets.values() for target in found)
+    tier = ["tier"] if has_tiers else []
     rows = []
     for account in accounts:
-        found = listed.get(account.name)
-        if found is None or isinstance(found, Exception):
-            continue
-        for target in found:
+        for target in targets.get(account.name, ()):
             facts = _target_facts(account, target)
-            cells = ("target", "state", "qubits", "max_shots", "queue", "next_window_at")
+            cells = ("target", *tier, "state", "qubits", "max_shots", "queue", "next_window_at")
             texts = ["" if facts[cell] is None else str(facts[cell]) for cell in cells]
             rows.append([account.name, *texts, facts["price"], facts["bits"] or ""])
-    head = ["cloud", "target", "state", "qubits", "max shots", "queue", "next window", "price"]
-    click.echo(format_table([*head, "bit order"], rows))
+    head = ["cloud", "target", *tier, "state", "qubits", "max shots", "queue", "next window"]
+    click.echo(format_table([*head, "price", "bit order"], rows))
     for account in accounts:
         found = listed.get(account.name)
         error = found if isinstance(found, Exception) else account.error

@@ -83,9 +83,11 @@ def _subject(subject: Path | None, *, trust: bool) -> tuple[Path, Manifest | Non
     """The run folder that is meant, and the manifest where one is named or kept."""
     from qbatch.cli.runs import folder_of, open_named
     from qbatch.manifest import load_manifest
+    from qbatch.project import project_root
+    from qbatch.snapshot import RUNS
 
     if subject is None:
-        return Path("runs"), None
+        return project_root(Path()) / RUNS, None
     if subject.is_file() and subject.suffix in (".yaml", ".yml", ".json"):
         manifest = load_manifest(subject, trust=trust)
         return folder_of(manifest, None), manifest

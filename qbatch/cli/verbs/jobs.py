@@ -84,13 +84,14 @@ def jobs(
 
     folders = run_folders(out)
     if not deeds.number:
-        listings = at_clouds.list_all(opened(), sieve, folders)
+        listings = at_clouds.list_all(opened(), manifest, sieve, folders)
         return cloud_jobs.tell_all(listings, as_json=as_json)
-    return _do(opened, deeds, folders, yes=yes, as_json=as_json)
+    return _do(opened, manifest, deeds, folders, yes=yes, as_json=as_json)
 
 
 def _do(
     opened: Callable[[], list[Account]],
+    manifest: Path | None,
     deeds: Deeds,
     folders: Sequence[Path],
     *,
@@ -100,13 +101,15 @@ def _do(
     """Look the jobs up, see that nobody here needs them, ask, and do it."""
     from qbatch.cli import at_clouds, cloud_jobs
     from qbatch.cli.runs import ask
-    from qbatch.cli.whose import find_known
+    from qbatch.executor.known_jobs import find_known
 
     account = at_clouds.only_one(opened())
     cloud, known = at_clouds.check(account, deeds), find_known(account.provider, folders)
     found = at_clouds.read_jobs(account, cloud, deeds.ids)
     if deeds.show:
-        cloud_jobs.tell_one(account, found[0], known.owners(found[0].job, cloud), as_json=as_json)
+        (owners,) = known.owners([found[0].job], cloud)
+        command = at_clouds.command_for(account, manifest)
+        cloud_jobs.tell_one(account, command, found[0], owners, as_json=as_json)
         return 0
     jobs = [each.job for each in found]
     at_clouds.check_unneeded(account, cloud, jobs, known, deeds.deed)

@@ -19,8 +19,11 @@ from qbatch.cli.options import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from qbatch.plan import BackendSummary, Plan, PlanSummary, ReasonCounts
     from qbatch.plan.pinning.reasons import Reason
+    from qbatch.plan.pricing.quotes import BackendQuotes
 
 #: Points listed, unless --all.
 LISTED = 20
@@ -50,7 +53,7 @@ def plan(
     from qbatch.cli.permits import surroundings_of
     from qbatch.cli.reasons import points_known
     from qbatch.cli.runs import folder_of
-    from qbatch.cli.targets import check_selection, describe, open_drivers
+    from qbatch.cli.targets import check_selection, describe, open_drivers, quote
     from qbatch.plan import (
         check_targets,
         count_reasons,
@@ -63,6 +66,7 @@ def plan(
     )
     from qbatch.plan.pricing.limits import limits_of, shortfalls
     from qbatch.plan.pricing.offer import Offer
+    from qbatch.plan.pricing.quotes import sum_up
     from qbatch.report.files import replacing
     from qbatch.report.numbers import count_of
 
@@ -72,13 +76,15 @@ def plan(
     targets = priced(describe(drivers), made)
     check_targets(made, targets, drivers)
     only = None if expression is None else select(expression, made.axes, made.manifest)
-    summary = made.summary(targets, only, drivers=drivers)
     few = 0 if as_json else LISTED
     limit = made.num_points if all_points else few
     folder = folder_of(made.manifest, out)
     known = points_known(folder, made)
     told = count_reasons(made, known, only, limit=limit)
     wanted = pieces_of({id_: point.jobs for id_, point in known.items()}, targets)
+    unquoted = quote(made, targets, only, wanted, trust=trust)
+    summary = made.summary(targets, only, drivers=drivers)
+    quoted = sum_up(made, targets, only, wanted)
     offer = Offer(plan=made, targets=targets, only=only, pieces_of=wanted)
     left = made.summary(targets, only, drivers=drivers, pieces_of=wanted)
     if output is not None:
@@ -93,20 +99,30 @@ def plan(
             )
         click.echo(f"wrote {output}: {count_of(number, 'point')}", err=True)
     if as_json:
-        _tell_json(made, summary, left, told, all_points)
+        _tell_json(made, summary, left, told, quoted, all_points)
     else:
-        _tell(made, summary, left, told)
+        _tell(made, summary, left, told, quoted)
         limits = limits_of(made.manifest, {})
-        for notice in (*shortfalls(limits, summary, made.prices.rates), *notices(made, targets)):
+        short = shortfalls(limits, left, made.prices.rates)
+        for notice in (*unquoted, *short, *notices(made, targets)):
             click.echo(notice, err=True)
 
 
 def _tell_json(
-    made: Plan, summary: PlanSummary, left: PlanSummary, told: ReasonCounts, all_points: bool
+    made: Plan,
+    summary: PlanSummary,
+    left: PlanSummary,
+    told: ReasonCounts,
+    quoted: Sequence[BackendQuotes],
+    all_points: bool,
 ) -> None:
+    from qbatch.cli.quotes import quotes_facts
+
     facts: dict[str, Any] = {"name": made.manifest.name, **summary.to_dict()}
+    facts |= {"prices": left.prices, "seconds": left.seconds}  # what is bought costs no more
     facts["would_run"] = sum(number for why, number in told.counts.items() if why.runs)
     facts["left"] = {"jobs": left.jobs, "shots": left.shots, "prices": left.prices}
+    facts["quotes"] = quotes_facts(quoted)
     facts["why"] = {why.value: number for why, number in told.counts.items()}
     if all_points:
         facts["list"] = [_facts(reason) for reason in told.first]
@@ -131,12 +147,23 @@ def _facts(reason: Reason) -> dict[str, Any]:
     }
 
 
-def _tell(made: Plan, summary: PlanSummary, left: PlanSummary, told: ReasonCounts) -> None:
+def _tell(
+    made: Plan,
+    summary: PlanSummary,
+    left: PlanSummary,
+    told: ReasonCounts,
+    quoted: Sequence[BackendQuotes],
+) -> None:
+    from qbatch.cli.quotes import quotes_table
     from qbatch.cli.tables import format_table, wrapped
     from qbatch.cli.words import headline
     from qbatch.notation import whole
 
-    click.echo(wrapped(headline(made.manifest.name, summary)))
+    is_new = (left.jobs, left.shots) == (summary.jobs, summary.shots)
+    click.echo(wrapped(headline(made.manifest.name, summary, is_priced=is_new)))
+    if not is_new:
+        rest = f"of that is left to run: {headline('', left)}"
+        click.echo(wrapped(rest if left.jobs else "nothing is left to run"))
     rows = [
         [
             each.backend,
@@ -144,15 +171,16 @@ def _tell(made: Plan, summary: PlanSummary, left: PlanSummary, told: ReasonCount
             whole(each.points),
             whole(each.shots),
             "?" if each.composite_jobs is None else whole(each.composite_jobs),
-            _told_price(each) if each.price else _unpriced(each.unit),
-            f"{each.formula} ({each.source})" if each.price else "",
+            _told_price(each),
+            f"{each.formula} ({each.source})" if each.price is not None and each.unit else "",
         ]
-        for each in summary.backends
+        for each in left.backends
     ]
     head = ["backend", "target", "points", "shots", "composite jobs", "price", "formula"]
-    click.echo(format_table(head, rows, indent="  "))
-    if left.jobs and (left.jobs, left.shots) != (summary.jobs, summary.shots):
-        click.echo(f"of that is left to run: {headline('', left)}")
+    if rows:
+        click.echo(format_table(head, rows, indent="  "))
+    if table := quotes_table(quoted):
+        click.echo(table)
     _tell_reasons(told)
 
 
@@ -160,12 +188,13 @@ def _told_price(summary: BackendSummary) -> str:
     """Without how sure it is: the formula beside it says so."""
     from qbatch.report.numbers import amount, at_most
 
+    if not summary.unit:
+        return "free"
+    mark = " (emulated)" if summary.is_emulated else ""
+    if summary.price is None:
+        return f"{summary.unit} as quoted{mark}"
     told = at_most if summary.certainty == "at most" else amount
-    return told(summary.price or 0.0, summary.unit)
-
-
-def _unpriced(unit: str) -> str:
-    return f"{unit} as quoted" if unit else "free"
+    return f"{told(summary.price, summary.unit)}{mark}"
 
 
 def _tell_reasons(told: ReasonCounts) -> None:

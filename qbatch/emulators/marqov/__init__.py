@@ -73,4 +73,9 @@ def open_cloud(world: World) -> Cloud:
 
 def environment(url: str) -> dict[str, str]:
     """Return what the official client and qbatch read."""
-    return {"QBATCH_MARQOV_URL": url, "MARQOV_PLATFORM_URL": url, "MARQOV_PLATFORM_KEY": KEY}
+    return {
+        "QBATCH_MARQOV_URL": url,
+        "MARQOV_PLATFORM_URL": url,
+        "MARQOV_PLATFORM_KEY": KEY,
+        "MARQOV_TEAM_ID": TEAM,
+    }

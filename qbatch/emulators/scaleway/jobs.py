@@ -274,7 +274,7 @@ class Jobs:
             "job_duration": write_duration(ended_s - job.begins_s)
             if began and stage.is_final
             else None,
-            "result_distribution": None,
+            "result_distribution": self.results.distribution(job),
             "model_id": job.model_id,
             "parameters": job.parameters,
         }

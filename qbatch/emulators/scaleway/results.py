@@ -3,7 +3,8 @@
 Switches ``intermediate_rows`` (0: so many rows with part of the shots come while a job runs),
 ``one_row_per_circuit`` (false: a job of several circuits has one row), ``compression`` (2),
 ``result_by_url_above`` (1,000,000 bytes), ``empty_result`` (null | "": what stands beside a URL),
-``mimiq_bit_0``, ``retention_s`` (results older than that are gone).
+``mimiq_bit_0``, ``retention_s`` (results older than that are gone), ``results_in`` (rows: the list
+and, within the same bound of bytes, the job's ``result_distribution``; distribution: that alone).
 """
 
 from __future__ import annotations
@@ -31,6 +32,9 @@ from qbatch.emulators.scaleway.flavours import (
 from qbatch.emulators.scaleway.lifecycle import Execution
 from qbatch.emulators.scaleway.moments import write_instant
 from qbatch.emulators.scaleway.storage import Storage
+
+#: Of a result that does not come by URL, bytes.
+MOST_INLINE = 1_000_000
 
 #: Rows of one job that come together differ in age by so much, seconds.
 TICK_S = 1e-3
@@ -70,8 +74,8 @@ class Results:
         stage, now_s = job.stage, self.world.clock.now_s()
         if job.odd_word is not None or stage in (Stage.QUEUED, Stage.FAILED, Stage.EXPIRED):
             return []
-        kept_s = self.switch("retention_s", inf)
-        if stage.is_final and now_s - job.ended_s > kept_s:
+        if self.is_gone(job):
+            kept_s = self.switch("retention_s", inf)
             raise Rejected(
                 410,
                 "resource_expired",
@@ -80,7 +84,21 @@ class Results:
                 resource_id=job.id,
                 expired_since=write_instant(self.world.clock, job.ended_s + kept_s),
             )
+        if self.switch("results_in", "rows") == "distribution":
+            return []
         return [*self._intermediate(job, now_s), *(self._final(job) if job.has_results else ())]
+
+    def distribution(self, job: Execution) -> str | None:
+        """Return the result as the job's record holds it: whole, once the job is finished."""
+        if job.odd_word is not None or not job.has_results or self.is_gone(job):
+            return None
+        text = self._kept_text(job, Row(job.ended_s, range(job.circuits), job.shots))
+        return text if len(text) <= self.switch("result_by_url_above", MOST_INLINE) else None
+
+    def is_gone(self, job: Execution) -> bool:
+        """Whether its results are older than they are kept."""
+        age_s = self.world.clock.now_s() - job.ended_s
+        return job.stage.is_final and age_s > self.switch("retention_s", inf)
 
     def _intermediate(self, job: Execution, now_s: float) -> list[Row]:
         number = int(self.switch("intermediate_rows", 0))
@@ -107,15 +125,19 @@ class Results:
     # -- on the wire -----------------------------------------------------------------------------
 
     def show(self, job: Execution, row: Row, request: Request) -> dict[str, Any]:
-        key = f"results/{job.id}/{row.shots}-{'-'.join(map(str, row.circuits))}"
-        text = self._texts.get(key) or self._text(job, row)
-        self._texts[key] = text
+        key, text = _key(job, row), self._kept_text(job, row)
         shown = {"job_id": job.id, "created_at": write_instant(self.world.clock, row.created_s)}
-        if len(text) <= self.switch("result_by_url_above", 1_000_000):
+        if len(text) <= self.switch("result_by_url_above", MOST_INLINE):
             return {**shown, "result": text, "url": None}
         self.storage.texts[key] = lambda: text
         url = self.storage.url(request, key)
         return {**shown, "result": self.switch("empty_result", None), "url": url}
+
+    def _kept_text(self, job: Execution, row: Row) -> str:
+        key = _key(job, row)
+        text = self._texts.get(key) or self._text(job, row)
+        self._texts[key] = text
+        return text
 
     def _text(self, job: Execution, row: Row) -> str:
         flavour = job.session.platform.flavour
@@ -137,3 +159,7 @@ class Results:
         sample = job.samples[at]
         most = None if number == job.shots else number
         return Shots(sample.solution, sample.counts, f"{job.id}/{at}", most)
+
+
+def _key(job: Execution, row: Row) -> str:
+    return f"results/{job.id}/{row.shots}-{'-'.join(map(str, row.circuits))}"

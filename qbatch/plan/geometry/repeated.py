@@ -24,7 +24,7 @@ from qbatch.plan.settings import concerns
 
 if TYPE_CHECKING:
     from qbatch.plan.mistakes import Mistakes
-    from qbatch.plan.points import Plan
+    from qbatch.plan.plan import Plan
 
 #: More of them are only counted.
 _SHOWN = 5

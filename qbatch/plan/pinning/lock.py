@@ -23,7 +23,7 @@ from qbatch.plan.pinning.reasons import changes, leaves
 from qbatch.plan.pinning.saved import describe, describe_targets
 
 if TYPE_CHECKING:
-    from qbatch.plan.points import Plan
+    from qbatch.plan.plan import Plan
     from qbatch.providers import Target
 
 FORMAT = 1

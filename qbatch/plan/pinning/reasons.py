@@ -25,7 +25,8 @@ from qbatch.plan.pinning.had import Had, done, states_left
 from qbatch.purchase import AT_WORK
 
 if TYPE_CHECKING:
-    from qbatch.plan.points import Only, Plan
+    from qbatch.plan.plan import Plan
+    from qbatch.plan.points import Only
 
 #: Leaves in which a point may differ from another and still be called that one, changed.
 _NEAR = 2

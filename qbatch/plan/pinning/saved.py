@@ -27,7 +27,7 @@ from qbatch.plan.pricing.summary import Kind, kind_of
 from qbatch.plan.select import select
 
 if TYPE_CHECKING:
-    from qbatch.plan.points import Plan
+    from qbatch.plan.plan import Plan
     from qbatch.providers import Price, Target
 
 FORMAT = 2
@@ -65,7 +65,7 @@ class SavedPlan:
     @property
     def adds(self) -> tuple[int, Mapping[str, float]]:
         """Jobs that it would have bought at backends that bill, and unit -> price, when saved."""
-        adds = self.head.get("adds") or {}
+        adds = self.head.get("offer") or {}
         return int(adds.get("jobs", 0)), dict(adds.get("prices", {}))
 
     def pins(self) -> Iterator[Pin]:
@@ -207,7 +207,7 @@ def save_plan(
         "qbatch-plan": FORMAT,
         "name": plan.manifest.name,
         "selection": selection,
-        "adds": {"jobs": adds[0], "prices": dict(adds[1])},
+        "offer": {"jobs": adds[0], "prices": dict(adds[1])},
         "targets": describe_targets(plan, targets or {}, drivers or {}),
     }
     digest, number = hashlib.sha256(), 0

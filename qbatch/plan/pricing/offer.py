@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from qbatch.plan.packing import PiecesOf
-    from qbatch.plan.points import Only, Plan
+    from qbatch.plan.plan import Plan
+    from qbatch.plan.points import Only
     from qbatch.plan.pricing.limits import Limit, Rates
     from qbatch.plan.pricing.summary import PlanSummary
     from qbatch.providers import Driver, Target

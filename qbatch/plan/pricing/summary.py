@@ -9,17 +9,17 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from math import ceil
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from qbatch.manifest.paths import SettingValues
-from qbatch.plan.packing import PiecesOf, size_of
+from qbatch.plan.packing import PiecesOf, pack, size_of
 from qbatch.providers import Order, Price, Target
 from qbatch.shots import ANY, cut
 
 if TYPE_CHECKING:
     from qbatch.plan.identity import SweepPoint
     from qbatch.plan.layout import Layout
-    from qbatch.plan.points import Only, Plan
+    from qbatch.plan.points import Only, Points
 
 #: Backend, circuit text's SHA-256, what is changed of the backend.
 Kind = tuple[str, str, SettingValues]
@@ -39,12 +39,14 @@ class BackendSummary:
         jobs: How many; a point of more shots than the target takes at once is cut into several.
         shots: In all.
         composite_jobs: What is submitted; None when the target was not asked.
-        price: In `unit`; None when the target was not asked.
+        price: In `unit`; None when the target was not asked, or quotes each job and was not asked
+            for that.
         unit: "" when free.
         formula: How the price comes about.
         source: Where the price comes from.
         certainty: Whether the bill will be that price, about that, or at most that.
         seconds: Time its jobs take; None when nobody can tell.
+        is_emulated: An emulator stands in for the cloud: the price is no money.
     """
 
     backend: str
@@ -59,6 +61,7 @@ class BackendSummary:
     source: str
     certainty: str
     seconds: float | None
+    is_emulated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,14 +99,21 @@ class PlanSummary:
         """Unit -> price of all backends that bill in it."""
         total: dict[str, float] = {}
         for each in self.backends:
-            if each.price and each.unit:
+            if each.price is not None and each.unit:
                 total[each.unit] = total.get(each.unit, 0.0) + each.price
         return total
 
     def certainty(self, unit: str) -> str:
         """Whether what is billed in `unit` will be its price ("exact"), "about" or "at most" it."""
-        said = {each.certainty for each in self.backends if each.unit == unit and each.price}
+        said = {
+            each.certainty for each in self.backends if each.unit == unit and each.price is not None
+        }
         return said.pop() if len(said) == 1 else "about" if "about" in said else "at most"
+
+    def emulated(self, unit: str) -> str:
+        """Whether what is billed in `unit` is no money: "emulated", "in part emulated" or ""."""
+        said = {each.is_emulated for each in self.backends if each.unit == unit}
+        return "" if True not in said else "in part emulated" if False in said else "emulated"
 
     @property
     def seconds(self) -> float | None:
@@ -127,7 +137,7 @@ class PlanSummary:
         }
 
 
-def priced(targets: Mapping[str, Target], plan: Plan) -> dict[str, Target]:
+def priced(targets: Mapping[str, Target], plan: Points) -> dict[str, Target]:
     """Return targets with the prices of the manifest's file where providers name none.
 
     Where a provider quotes each job, the file's price is what is expected until then.
@@ -170,22 +180,27 @@ def price_formula(price: Price) -> str:
 
 
 def summarise(
-    plan: Plan,
+    plan: Points,
     targets: Mapping[str, Target],
     only: Only | None,
     drivers: Mapping[str, object] | None = None,
     pieces_of: PiecesOf | None = None,
 ) -> PlanSummary:
     """Sum a plan up; see `Plan.summary`. Fast at any size, unless points are chosen one by one."""
-    if pieces_of is None:
-        counted = count_shots(plan, only)
-        points = _points_of(counted)
-        jobs = _cut(counted, targets)
-    else:
-        points, jobs = _left(plan, only, pieces_of)
+    points, jobs = count_jobs(plan, targets, only, pieces_of)
     rows = tuple(_backends(plan, points, jobs, targets, only, drivers or {}, pieces_of))
     bought, shots = points.total(), sum(row.shots for row in rows)
     return PlanSummary(bought if pieces_of else _num_points(plan, only, bought), shots, rows)
+
+
+def count_jobs(
+    plan: Points, targets: Mapping[str, Target], only: Only | None, pieces_of: PiecesOf | None
+) -> tuple[Counter[str], Histogram]:
+    """Count the points of each backend, and the jobs that buy what is (left) to be bought."""
+    if pieces_of is not None:
+        return _left(plan, only, pieces_of)
+    counted = count_shots(plan, only)
+    return _points_of(counted), _cut(counted, targets)
 
 
 def _points_of(counted: Histogram) -> Counter[str]:
@@ -208,7 +223,7 @@ def _cut(counted: Histogram, targets: Mapping[str, Target]) -> Histogram:
     return found
 
 
-def _left(plan: Plan, only: Only | None, pieces_of: PiecesOf) -> tuple[Counter[str], Histogram]:
+def _left(plan: Points, only: Only | None, pieces_of: PiecesOf) -> tuple[Counter[str], Histogram]:
     """Count by backend the points of which something is to be bought, and the jobs that do."""
     points: Counter[str] = Counter()
     jobs: Histogram = {}
@@ -220,19 +235,19 @@ def _left(plan: Plan, only: Only | None, pieces_of: PiecesOf) -> tuple[Counter[s
     return points, jobs
 
 
-def _kind_of_point(plan: Plan, point: SweepPoint) -> Kind:
+def _kind_of_point(plan: Points, point: SweepPoint) -> Kind:
     order = plan.order_of(point)
     return point.backend, order.circuit.sha256, order.settings
 
 
-def _num_points(plan: Plan, only: Only | None, bought: int) -> int:
+def _num_points(plan: Points, only: Only | None, bought: int) -> int:
     """Count the places that are meant; each is bought but for those that share a content."""
     if not plan.shared:
         return bought
     return plan.num_points if only is None else sum(map(only, plan.points()))
 
 
-def count_shots(plan: Plan, only: Only | None = None) -> Histogram:
+def count_shots(plan: Points, only: Only | None = None) -> Histogram:
     """Count points by kind and shots; by arithmetic where that is possible.
 
     Of those that come to one content the first counts alone.
@@ -244,14 +259,14 @@ def count_shots(plan: Plan, only: Only | None = None) -> Histogram:
     return _walked(plan, only)
 
 
-def _bought(plan: Plan, only: Only | None) -> Histogram:
+def _bought(plan: Points, only: Only | None) -> Histogram:
     found: Histogram = {}
     for point in plan.bought(only):
         found.setdefault(_kind_of_point(plan, point), Counter())[point.shots] += 1
     return found
 
 
-def _counted(plan: Plan) -> Histogram:
+def _counted(plan: Points) -> Histogram:
     names = plan.variant_names | {"shots"}
     found: Histogram = {}
     for grid in plan.grids:
@@ -264,7 +279,7 @@ def _counted(plan: Plan) -> Histogram:
     return found
 
 
-def _walked(plan: Plan, only: Only | None) -> Histogram:
+def _walked(plan: Points, only: Only | None) -> Histogram:
     found: Histogram = {}
     for layout, index in plan.rows():
         if only is None or only(layout.point_at(index)):
@@ -278,7 +293,7 @@ def kind_of(layout: Layout) -> Kind:
 
 
 def _backends(
-    plan: Plan,
+    plan: Points,
     points: Counter[str],
     counted: Histogram,
     targets: Mapping[str, Target],
@@ -298,7 +313,7 @@ def _backends(
             yield BackendSummary(name, "", *numbers, None, None, "", "", "", "", None)
             continue
         composites = _composites(plan, name, target, parts, only, pieces_of)
-        price = sum(target.price.of_job(n) * count for n, count in shots.items())
+        price = _priced(plan, target.price, parts, composites)
         yield BackendSummary(
             backend=name,
             target=target.name,
@@ -306,17 +321,48 @@ def _backends(
             jobs=jobs,
             shots=total,
             composite_jobs=composites,
-            price=price + target.price.per_composite * composites,
+            price=price.amount,
             unit=target.price.unit,
-            formula=price_formula(target.price),
+            formula=price.formula,
             source=target.price.source,
-            certainty=target.price.certainty,
+            certainty=price.certainty,
             seconds=_seconds(plan, name, target, parts, drivers.get(name)),
+            is_emulated=target.is_emulated,
         )
 
 
+class _Priced(NamedTuple):
+    amount: float | None
+    formula: str
+    certainty: str
+
+
+def _priced(plan: Points, price: Price, parts: Histogram, composites: int) -> _Priced:
+    """Price jobs as they were quoted, else by their target's formula, if it has one."""
+    if price.quoted and (quoted := _quoted(plan, parts)) is not None:
+        return _Priced(quoted, "as quoted now", "about")
+    if price.quoted and not (price.per_job or price.per_shot or price.minimum):
+        return _Priced(None, price_formula(price), price.certainty)
+    shots = sum(parts.values(), Counter[int]())
+    jobs = sum(price.of_job(n) * count for n, count in shots.items())
+    amount = jobs + price.per_composite * composites
+    return _Priced(amount, price_formula(price), price.certainty)
+
+
+def _quoted(plan: Points, parts: Histogram) -> float | None:
+    """Return what jobs cost as their backend's options choose; None: not all were quoted."""
+    total = 0.0
+    for kind, counted in parts.items():
+        for shots, jobs in counted.items():
+            chosen = [each for each in plan.quotes.get((kind, shots), ()) if each.is_chosen]
+            if not chosen:
+                return None
+            total += chosen[0].price * jobs
+    return total
+
+
 def _composites(
-    plan: Plan,
+    plan: Points,
     name: str,
     target: Target,
     parts: Histogram,
@@ -325,7 +371,7 @@ def _composites(
 ) -> int:
     """Count composite jobs: by arithmetic where only the number of jobs limits them."""
     if target.max_bytes is not None and not _surely_fits(plan, name, target):
-        return sum(1 for _ in plan.composites({name: target}, only, pieces_of=pieces_of))
+        return sum(1 for _ in pack(plan, {name: target}, only, pieces_of))
     ours = plan.manifest.backends[name].limits.jobs
     most = min(target.max_jobs, ours or target.max_jobs)
     packed: Counter[object] = Counter()
@@ -336,7 +382,7 @@ def _composites(
     return sum(ceil(count / most) for count in packed.values())
 
 
-def _surely_fits(plan: Plan, name: str, target: Target) -> bool:
+def _surely_fits(plan: Points, name: str, target: Target) -> bool:
     """Tell whether even a full composite job of the largest circuit is small enough."""
     largest = max(
         (
@@ -353,7 +399,7 @@ def _surely_fits(plan: Plan, name: str, target: Target) -> bool:
 
 
 def _seconds(
-    plan: Plan, name: str, target: Target, parts: Histogram, driver: object
+    plan: Points, name: str, target: Target, parts: Histogram, driver: object
 ) -> float | None:
     """Estimate by the target's own figures, or order by order where the driver can tell."""
     shots = sum(parts.values(), Counter[int]())

@@ -6,7 +6,7 @@ again once the job is deleted.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from qbatch.errors import Misspoke, Refused
@@ -20,6 +20,7 @@ from qbatch.providers.listing import (
     JobInFull,
     Page,
     Wanted,
+    all_pages,
     page_of,
     state_of,
 )
@@ -49,6 +50,10 @@ class Jobs:
             raise Misspoke(f"ibm-direct-access: no list of jobs: {reply.excerpt()}")
         newest_first = [read_job(row) for row in reversed(records(rows))]
         return page_of(newest_first, wanted, "ibm-direct-access")
+
+    async def jobs_of_run(self, run_id: str, since: str) -> Sequence[JobAtCloud]:
+        del run_id  # ids alone tell
+        return await all_pages(self, Wanted(most=1_000), since)
 
     async def show_job(self, job_id: str) -> JobInFull | None:
         reply = await self._send("GET", f"jobs/{job_id}")

@@ -12,6 +12,10 @@ The protocol, as its official client speaks it:
   promised, and nothing lists jobs or finds them by key: a lost answer stays unknown, and the job is
   held. Ours is a UUIDv5 of run id, job and generation. Only where the price is zero, or with
   ``on_unknown: resend``, the same bytes go out once more with the same key.
+* ``options.native``: the path that is promised to admit once under a key, see `native`: there a
+  lost answer is found by sending the same again. It is a person's choice, never ours: the client
+  too has no default for the team that pays and the cap, and a cap is charged where scripts run
+  free. The cap is the job's price, "at most"; money is reserved for all of it.
 * Ten submissions a minute per user and a hundred a day per team: 429 with ``Retry-After``. Spending
   beyond a budget: 402. Errors are ``{"error": {"code", "message"}}`` or, older,
   ``{"error": text}``.
@@ -29,6 +33,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from hashlib import sha256
 from typing import Any, Literal
@@ -49,6 +54,7 @@ from qbatch.providers import (
     NotTaken,
     Order,
     Prepared,
+    Repeatable,
     Strange,
     Surroundings,
     Taken,
@@ -60,10 +66,11 @@ from qbatch.providers.kit.asking import ask_all
 from qbatch.providers.kit.credentials import Secret, find_address, read_environment, read_pointer
 from qbatch.providers.kit.permission import Vendor
 from qbatch.providers.kit.proofs import refusal
-from qbatch.providers.kit.shared_rates import SharedRates, state_folder
+from qbatch.providers.kit.shared_rates import SharedRates
 from qbatch.providers.kit.targets import no_target
 from qbatch.providers.kit.untrusted import amount, is_word, record, word
 from qbatch.providers.kit.wire import Reply, open_wire
+from qbatch.providers.marqov import native
 from qbatch.providers.marqov.jobs import Jobs
 from qbatch.providers.marqov.options import MOST_INLINE, Options
 from qbatch.providers.marqov.replies import (
@@ -80,6 +87,7 @@ from qbatch.providers.marqov.replies import (
     read_state,
     read_target,
 )
+from qbatch.state import state_folder
 
 BASE_URL = "https://app.marqov.ai"
 URL_VARIABLES = ("QBATCH_MARQOV_URL", "MARQOV_PLATFORM_URL")
@@ -123,7 +131,12 @@ class Marqov:
             Refused: No such backend (with the nearest names), or it is retired.
         """
         self._record = await self._find_backend()
-        return read_target(self._record)
+        target = replace(read_target(self._record), is_emulated=self._wire.is_emulated)
+        if self._options.native is None:
+            return target
+        team = native.find_team(self._options, self._environ)
+        reply = await self._ask("GET", self._url("jobs/managed-runtimes"), params={"team_id": team})
+        return replace(target, price=native.read_price(reply, self._options, self._wanted))
 
     async def list_targets(self) -> Sequence[Target]:
         """List the catalogue, without what is retired."""
@@ -150,6 +163,9 @@ class Marqov:
         facts = order.circuit.facts
         if target.num_qubits is not None and facts.num_qubits > target.num_qubits:
             return f"{facts.num_qubits} qubits; {target.name} has {target.num_qubits}"
+        is_carried = self._options.native is None or self._options.runs_own_code
+        if facts.is_dynamic and not is_carried:
+            return "measured before its end; a native submission measures at the end only"
         return None
 
     async def prepare(self, batch: Batch) -> Prepared:
@@ -158,6 +174,8 @@ class Marqov:
         (order,) = batch.orders
         if "body" in memo:
             return self._ready(order, memo)
+        if self._options.native is not None:
+            return Prepared(memo | {"native": True, "body": await self._native_body(batch)})
         if self._options.script_id is not None:
             memo["script_id"] = str(self._options.script_id)
         elif not (self._options.is_inline or self._options.script_slug) and "script_id" not in memo:
@@ -178,6 +196,22 @@ class Marqov:
     def _ready(order: Order, memo: Mapping[str, Any]) -> Prepared:
         usd = memo.get("usd")
         return Prepared(memo, quotes={order.id: usd} if usd else {})
+
+    async def _native_body(self, batch: Batch) -> str:
+        """Write a native submission; a saved script is pinned to what it is now."""
+        (order,), digest, saved = batch.orders, None, self._options.script_id
+        if saved is not None:
+            url = self._url(f"scripts/{saved}/execution-options")
+            told = (await self._ask("GET", url, params={"shots": order.shots})).object()
+            digest = word(told.get("source_sha256")) or None
+        return native.write_body(
+            order,
+            self._options,
+            team=native.find_team(self._options, self._environ),
+            backend=self._wanted,
+            name=self._script_name(batch),
+            script_sha256=digest,
+        )
 
     async def _upload(self, batch: Batch) -> str:
         script = {
@@ -274,8 +308,26 @@ class Marqov:
             if shared is not None and error.unsent:
                 shared.give_back(now_s)
             raise
-        job_id = id_in(reply, "job_id")
+        is_native = native.is_native(intent.body)
+        job_id = native.read_receipt(reply, intent.body) if is_native else id_in(reply, "job_id")
         return [Taken(batch.orders[0].id, "pending", job_id)]
+
+    async def repeat(self, batch: Batch, intent: Intent) -> Sequence[Answer]:
+        """Send a native submission again. No refusal of it says what became of the first sending.
+
+        Raises:
+            Refused: The platform will not answer; whether it admitted the job stays open.
+        """
+        try:
+            return await self.submit(batch, intent)
+        except Unavailable as error:
+            if error.otherwise is not None:
+                raise error.otherwise from error
+            if not error.is_full:
+                raise
+            again_s = error.retry_after_s or RATES[0].window_s
+            order = batch.orders[0]
+            return [Unclear(order.id, error=str(error), again_s=again_s, is_patient=True)]
 
     def _shared_rates(self) -> SharedRates | None:
         """What all runs of this account share; a rehearsal shares nothing."""
@@ -285,10 +337,19 @@ class Marqov:
         return SharedRates(state_folder(self._environ), account, RATES)
 
     async def locate(self, batch: Batch, intent: Intent) -> Sequence[Answer]:
-        """Nothing finds a job without its id: whether to send again was decided beforehand."""
+        """Nothing finds a job without its id: whether to send again was decided beforehand.
+
+        A native submission is found by sending it again, for as long as its key is trusted.
+        """
         (order,), memo = batch.orders, batch.composite.memo
         if any(batch.provider_job_ids):
             return [await self._news(batch, 0)]
+        if memo.get("native"):
+            advice = (
+                f"not answered; look at {self._base}/jobs for {self._script_name(batch)}, a native "
+                f"submission under key {intent.key}"
+            )
+            return [Repeatable(order.id, error=advice, life_s=native.KEY_LIFE_S)]
         may_resend = memo.get("is_free") or self._options.on_unknown == "resend"
         if may_resend and not memo.get("resent"):
             return [NotTaken(order.id, memo={**memo, "resent": True})]
@@ -343,8 +404,9 @@ class Marqov:
         job = reply.object()
         if job.get("result") is None:  # completed, but not there yet
             return []
-        counts, facts = read_result(job["result"], order)
-        vector = read_state(job["result"], order) if self._options.statevector else None
+        result = native.read_output(job["result"], order)
+        counts, facts = read_result(result, order)
+        vector = read_state(result, order) if self._options.statevector else None
         facts |= {key: job[key] for key in ("created_at", "updated_at") if job.get(key)}
         facts |= {
             key: batch.composite.memo[key]

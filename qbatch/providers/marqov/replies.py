@@ -196,8 +196,24 @@ def read_target(backend: Mapping[str, Any]) -> Target:
         price=read_price(backend),
         online=backend.get("isAvailable") is not False
         and backend.get("status") in (None, "online"),
+        tier=_tier(backend),
         facts=dict(backend),
     )
+
+
+def _tier(backend: Mapping[str, Any]) -> str:
+    """Return the tier in which the platform's own form lists a backend.
+
+    The catalogue tells no tier; its provider and kind do, in words that were seen nowhere live. A
+    simulator of neither house is run by Amazon.
+    """
+    if backend.get("deviceType") == "qpu":
+        return "Quantum Hardware"
+    words = f"{backend.get('provider')} {backend['slug']}".lower()
+    if "brilliance" in words or words.split()[-1].startswith("qb-"):
+        return "Quantum Brilliance"
+    is_ours = "marqov" in words or backend["slug"] == "local"
+    return "Marqov Simulators" if is_ours else "Cloud Simulators"
 
 
 def read_price(backend: Mapping[str, Any]) -> Price:

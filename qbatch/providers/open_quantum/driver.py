@@ -58,6 +58,7 @@ from qbatch.providers import (
     Order,
     Prepared,
     Price,
+    Quote,
     Running,
     Strange,
     Surroundings,
@@ -163,7 +164,8 @@ class OpenQuantum:
         balance = {"balance": await self._platform.balance()}
         target = self._target(row, detail)
         self._basis = find_basis(record(detail.get("constraint_data")))
-        return replace(target, facts={**target.facts, **balance})
+        is_emulated = self._platform.wire.is_emulated
+        return replace(target, facts={**target.facts, **balance}, is_emulated=is_emulated)
 
     async def _look_up(self) -> Mapping[str, Any]:
         row = await self._platform.find_backend(self._wanted)
@@ -272,7 +274,7 @@ class OpenQuantum:
             raise Refused(f"open-quantum: preparation failed: {reason}")
         if answer.get("status") != "Completed":
             return Prepared(memo, ready=False, again_s=2.0)
-        choice = choose(
+        choice, pairs = choose(
             answer.get("quote"), self._options.execution_plan, self._options.queue_priority
         )
         chosen = {
@@ -280,8 +282,12 @@ class OpenQuantum:
             "priority_id": choice.priority_id,
             "credits": choice.total,
             "chosen": choice.title,
+            "offers": [[pair.title, pair.total, pair is choice] for pair in pairs],
         }
         return Prepared({**memo, **chosen}, quotes={batch.orders[0].id: choice.total})
+
+    def quotes(self, batch: Batch) -> Sequence[Quote]:
+        return [Quote(*each) for each in batch.composite.memo.get("offers", ())]
 
     async def _wait_for_backend(self) -> None:
         """See that a backend that was offline, or in maintenance, takes jobs by now."""
@@ -470,8 +476,8 @@ class OpenQuantum:
 
     async def release(self, batch: Batch) -> Mapping[str, float]:
         """Ask what a job cost that ended without a word on it; else there is nothing to do."""
-        job_id = self._job_id(batch)
-        if job_id not in self._uncharged:
+        job_id = next(iter(batch.provider_job_ids), None)
+        if job_id is None or job_id not in self._uncharged:
             return {}
         self._uncharged.discard(job_id)
         async with aclosing(self._rows(batch)) as rows:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,8 +43,11 @@ class Choice:
     title: str
 
 
-def choose(quoted: Any, plan: str, priority: str) -> Choice:
+def choose(quoted: Any, plan: str, priority: str) -> tuple[Choice, Sequence[Choice]]:
     """Choose from a quote as the official client does.
+
+    Returns:
+        What is chosen, and all that is offered.
 
     Raises:
         Refused: The quote offers no such pair.
@@ -63,7 +66,7 @@ def choose(quoted: Any, plan: str, priority: str) -> Choice:
             f"open-quantum: no quote for plan {plan!r} with priority {priority!r}; "
             f"offered: {offered or 'nothing'}"
         )
-    return min(fitting, key=lambda pair: (pair.total, pair.plan_price))
+    return min(fitting, key=lambda pair: (pair.total, pair.plan_price)), pairs
 
 
 def _wanted(word: str, known: Mapping[str, str]) -> str | None:

@@ -35,6 +35,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -76,6 +77,7 @@ from qbatch.providers.oqc.replies import (
     WORDS,
     expect,
     read_error,
+    read_facts,
     read_price,
     read_target,
     task_error,
@@ -128,20 +130,23 @@ class Oqc:
             Refused: No such QPU (with the nearest ids), or the token is not taken.
         """
         self._qpu = await self._find_qpu()
-        facts: dict[str, Any] = {"record": {k: v for k, v in self._qpu.items() if k != "url"}}
         window_at = await self._service.next_window(self._qpu)
+        facts = read_facts(self._qpu)
         facts["calibration"] = await self._service.calibration(self._qpu)
         facts["status"] = await self._service.status(self._qpu)
-        return read_target(self._qpu, window_at, facts)
+        target = read_target(self._qpu, window_at, facts)
+        return replace(target, is_emulated=self._service.wire.is_emulated)
 
     async def list_targets(self) -> Sequence[Target]:
-        """List the QPUs of the account, each with its next window."""
+        """List the QPUs of the account, each with its features, next window and status."""
 
         async def ask(qpu: Mapping[str, Any]) -> Target:
+            facts = read_facts(qpu)
+            facts["status"] = await self._service.status(qpu)
             try:
-                return read_target(qpu, await self._service.next_window(qpu), {})
+                return read_target(qpu, await self._service.next_window(qpu), facts)
             except (Refused, Misspoke):
-                return read_target(qpu, None, {})
+                return read_target(qpu, None, facts)
 
         found, failures = await ask_all([partial(ask, qpu) for qpu in await self._service.qpus()])
         if failures:

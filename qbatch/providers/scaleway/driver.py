@@ -18,6 +18,11 @@ The protocol, as its official clients speak it:
   are listed; a job that is not there may still be on its way, so the session is ended first, once
   the other jobs in it have: a stopped session takes no jobs, and what it does not list then, a
   minute later, was never taken.
+* A session of a person's own (``session_id``) is neither prolonged nor ended, and nothing but jobs
+  is put into it; a job in doubt there waits until it ends by itself. Which session a batch went to
+  stands in its memo. A model of a person's own (``model_id``) is posted in place of programs.
+* A job's record has a ``result_distribution``: its result, once it is finished. No client reads it
+  and no page tells its form; it is read as the list's rows are, where the list has none.
 * Success is 200, and 204 for deletions. 403 is also said of quotas. Errors are ``{"type",
   "message", …}``.
 
@@ -35,7 +40,6 @@ from dataclasses import replace
 from typing import Any
 
 from qbatch.errors import (
-    CircuitError,
     CredentialsError,
     Misspoke,
     ProviderError,
@@ -44,21 +48,15 @@ from qbatch.errors import (
 )
 from qbatch.manifest.models import Backend
 from qbatch.providers import (
-    ENDS,
     Answer,
     Batch,
-    Cancelled,
     Declined,
-    Done,
-    Failed,
     Fetched,
-    GivenBack,
     Intent,
     Missing,
     NotTaken,
     Order,
     Prepared,
-    Strange,
     Surroundings,
     Taken,
     Target,
@@ -66,7 +64,7 @@ from qbatch.providers import (
 )
 from qbatch.providers.kit.accounts import named
 from qbatch.providers.kit.proofs import refusal
-from qbatch.providers.kit.untrusted import redact, said, word
+from qbatch.providers.kit.untrusted import redact, word
 from qbatch.providers.scaleway.jobs import Jobs
 from qbatch.providers.scaleway.models import Models
 from qbatch.providers.scaleway.moments import read_instant, write_duration
@@ -77,7 +75,6 @@ from qbatch.providers.scaleway.replies import (
     LIVE,
     NO_GATES,
     NOT_BOUGHT,
-    WORDS,
     id_of,
     is_hourly,
     names_model,
@@ -87,6 +84,7 @@ from qbatch.providers.scaleway.replies import (
 from qbatch.providers.scaleway.results import read_result
 from qbatch.providers.scaleway.service import VENDOR, Service
 from qbatch.providers.scaleway.sessions import Sessions
+from qbatch.providers.scaleway.standing import answer_of, is_over, standing
 
 __all__ = ["VENDOR", "Scaleway", "open_driver"]
 
@@ -100,9 +98,6 @@ MODELS_AT_ONCE = 25
 #: Pause between looks for a job in doubt while others of its session run, and while it stops;
 #: and how long a job may be missing from lists before that proves something, seconds.
 LOOK_S, STOP_S, SETTLE_S = 15.0, 2.0, 60.0
-
-#: So long a job stands unfinished in a session that has ended, until nothing more is told of it.
-STRANDED_S = 5.0
 
 
 class Scaleway:
@@ -130,7 +125,8 @@ class Scaleway:
             Refused: No such platform (with the nearest names), or no project is named.
         """
         self._service.project()
-        return await self._platform.read()
+        target = await self._platform.read()
+        return replace(target, is_emulated=self._service.wire.is_emulated)
 
     async def list_targets(self) -> Sequence[Target]:
         """List the platforms."""
@@ -159,17 +155,15 @@ class Scaleway:
             return f"{facts.num_qubits} qubits; {target.name} has {target.num_qubits}"
         if facts.is_dynamic and self._platform.software == "cudaq":
             return f"{target.name} does not say which bits its results are, where some are reused"
-        try:
-            self._models.program(order)
-        except CircuitError as error:
-            return error.problem
-        return None
+        return self._models.misfit(order)
 
     async def prepare(self, batch: Batch) -> Prepared:
         """Upload the programs: free, and each only once."""
         memo = dict(batch.composite.memo)
         platform = await self._platform.known()
         memo["platform_id"] = id_of(platform)
+        if self._options.session_id is not None:
+            memo["session_id"] = str(self._options.session_id)
         models = memo.setdefault("models", [])
         for order in batch.orders[len(models) : len(models) + MODELS_AT_ONCE]:
             models.append(await self._models.upload(order))
@@ -178,7 +172,11 @@ class Scaleway:
     def intend(self, batch: Batch) -> Intent:
         """Describe the session and its jobs; each is one call."""
         memo, key = batch.composite.memo, self._key_of(batch)
-        session = self._sessions.body(key, memo["platform_id"], self._tags())
+        session = (
+            {"id": memo["session_id"]}
+            if "session_id" in memo
+            else self._sessions.body(key, memo["platform_id"], self._tags())
+        )
         jobs = [
             self._job(batch, order, model)
             for order, model in zip(batch.orders, memo["models"], strict=True)
@@ -188,7 +186,8 @@ class Scaleway:
 
     def _job(self, batch: Batch, order: Order, model_id: str) -> dict[str, Any]:
         name = self._job_name(batch, order)
-        parameters = {"shots": order.shots, "options": {"memory": self._options.memory}}
+        options = {"memory": self._options.memory, **self._options.run}
+        parameters = {"shots": order.shots, "options": options}
         job = {
             "name": name,
             "model_id": model_id,
@@ -196,14 +195,17 @@ class Scaleway:
             "parameters": json.dumps(parameters),
             "tags": [*self._tags(), f"point:{order.id[:12]}"],
         }
-        if self._options.max_job_duration is not None:
-            job["max_duration"] = write_duration(self._options.max_job_duration)
+        if self._options.max_duration is not None:
+            job["max_duration"] = write_duration(self._options.max_duration)
         return job
 
     async def submit(self, batch: Batch, intent: Intent) -> Sequence[Answer]:
         """Open the session, then post the jobs one after the other; stop at the first in doubt."""
         body = json.loads(intent.body)
-        session_id = await self._sessions.open(intent.key, body["session"])
+        if (session_id := _lent(batch)) is None:
+            session_id = await self._sessions.open(intent.key, body["session"])
+        else:
+            await self._sessions.check_lent(session_id, batch.composite.memo["platform_id"])
         updates: list[Answer] = []
         for at, (order, job) in enumerate(zip(batch.orders, body["jobs"], strict=True)):
             try:
@@ -237,7 +239,7 @@ class Scaleway:
 
     async def locate(self, batch: Batch, intent: Intent) -> Sequence[Answer]:
         """Look for the jobs in the session; one that is not there is certain once it is fenced."""
-        sessions = await self._sessions.of(intent.key)
+        sessions = await self._sessions_of(batch)
         jobs = await self._sessions.jobs_in(sessions)
         found: dict[str, Answer] = {}
         for order, job_id in zip(batch.orders, _ids(batch), strict=True):
@@ -249,9 +251,7 @@ class Scaleway:
             elif job_id is not None and (other := await self._service.record(f"jobs/{job_id}")):
                 found[order.id] = await self._standing_elsewhere(order, other)
         if len(found) < len(batch.orders):
-            memo = batch.composite.memo
-            anew = {**memo, "attempt": memo.get("attempt", 1) + 1}
-            answer = await self._fence(intent.key, sessions, jobs, anew)
+            answer = await self._fence(batch, sessions, jobs)
             found |= {
                 order.id: replace(answer, job_id=order.id)
                 for order in batch.orders
@@ -261,7 +261,7 @@ class Scaleway:
 
     async def recall(self, batch: Batch) -> Sequence[Answer]:
         """Look among all jobs of this run for the points, by their names."""
-        key, run = self._key_of(batch), f"qbatch-{re.escape(self._run_id)}"
+        run = f"qbatch-{re.escape(self._run_id)}"
         asked = {"project_id": self._service.project(), "tags": self._tags()[1]}
         jobs = await self._service.rows("jobs", "jobs", {**asked, "order_by": "created_at_asc"})
         found: list[Answer] = []
@@ -270,7 +270,7 @@ class Scaleway:
             ours = [job for job in jobs if re.fullmatch(name, word(job.get("name")))]
             here = [job for job in ours if job["name"] == self._job_name(batch, order)]
             if here:
-                found.append(self._standing(order, here[0], await self._sessions.of(key)))
+                found.append(self._standing(order, here[0], await self._sessions_of(batch)))
             elif ours:
                 job_id, session = id_of(ours[0]), word(ours[0].get("session_id"))
                 told = (
@@ -282,20 +282,26 @@ class Scaleway:
 
     async def _fence(
         self,
-        key: str,
+        batch: Batch,
         sessions: Sequence[Mapping[str, Any]],
         jobs: Sequence[Mapping[str, Any]],
-        anew: Mapping[str, Any],
     ) -> Answer:
         """Say of jobs that are in no list whether they were never taken; end the session for it.
 
-        Another session, under another key, is needed then: so says the memo `anew`.
+        Another session, under another key, is needed then: so says the memo. A session that is not
+        ours is not ended, but waited for.
         """
+        memo, key, lent = batch.composite.memo, self._key_of(batch), _lent(batch)
+        anew = {**memo, "attempt": memo.get("attempt", 1) + 1}
+        if lent is not None and not sessions:
+            return Unclear("", error=f"session {lent} was deleted, and what was in it with it")
         live = [one for one in sessions if one.get("status") not in ENDED]
-        busy = [job for job in jobs if not _is_over(job)]
-        where = f"jobs of session {key} at {self._service.base}" if sessions else f"a session {key}"
+        busy = [job for job in jobs if not is_over(job)]
+        where = f"a session {key}"
+        if sessions:
+            where = f"jobs of session {lent or key} at {self._service.base}"
         advice = f"look among the {where}"
-        if live and busy:
+        if live and (busy or lent is not None):
             return Unclear("", error=advice, again_s=LOOK_S, is_patient=True)
         for session in live:
             await self._sessions.terminate(id_of(session))
@@ -307,11 +313,10 @@ class Scaleway:
         """List the jobs of each session; see to it that the session lasts as long as they do."""
         updates: list[Answer] = []
         for batch in batches:
-            key = self._key_of(batch)
-            sessions = await self._sessions.of(key)
+            sessions = await self._sessions_of(batch)
             jobs = {id_of(job): job for job in await self._sessions.jobs_in(sessions)}
             updates += await self._news(batch, sessions, jobs)
-            if any(not _is_over(job) for job in jobs.values()):
+            if _lent(batch) is None and any(not is_over(job) for job in jobs.values()):
                 for session in sessions:
                     await self._sessions.prolong(session)
         return updates
@@ -339,36 +344,15 @@ class Scaleway:
         self, order: Order, job: Mapping[str, Any], sessions: Sequence[Mapping[str, Any]]
     ) -> Answer:
         """Say where a job stands, given its sessions."""
+        if job.get("status") == "completed":
+            self._finished[id_of(job)] = job
         live = [id_of(one) for one in sessions if one.get("status") in LIVE]
-        if job.get("session_id") in live or job.get("status") in ("completed", "error"):
-            return self._answer(order, job)
-        return self._stranded_news(order, job)
+        return standing(order, job, live, self._cost_unbegun())
 
     async def _standing_elsewhere(self, order: Order, job: Mapping[str, Any]) -> Answer:
         """Say where a job stands that is in no session of ours: a person told its id."""
         session = await self._service.record(f"sessions/{word(job.get('session_id'))}")
         return self._standing(order, job, [] if session is None else [session])
-
-    def _stranded_news(self, order: Order, job: Mapping[str, Any]) -> Answer:
-        """Its session has ended under it: what never began is given back, the rest has failed.
-
-        It may still be told how it ended: that it is left so is settled by time.
-        """
-        answer, job_id = self._answer(order, job), id_of(job)
-        if isinstance(answer, Strange):
-            return answer
-        words = answer.error or "its session ended before it did"
-        settle_s = 0.0 if isinstance(answer, ENDS) else STRANDED_S
-        if read_instant(job.get("started_at")) is None:
-            return GivenBack(
-                order.id,
-                answer.status,
-                job_id,
-                error=words,
-                cost=self._cost_unbegun(),
-                settle_s=settle_s,
-            )
-        return Failed(order.id, answer.status, job_id, error=words, settle_s=settle_s)
 
     def _cost_unbegun(self) -> float | None:
         """What a job cost that never began, where circuits are paid for; None: `release` tells."""
@@ -376,27 +360,19 @@ class Scaleway:
             return None
         return None if is_hourly(self._platform.record) else 0.0
 
-    def _answer(self, order: Order, job: Mapping[str, Any]) -> Answer:
-        status = word(job.get("status"))
-        kind = WORDS.get(status, Strange)
-        is_lost = kind in (Failed, Cancelled)
-        if kind is Done:
-            self._finished[id_of(job)] = job
-        error = (said(job.get("progress_message")) or "no reason given") if is_lost else ""
-        raw = redact(json.dumps(job, ensure_ascii=False)).encode() if is_lost else b""
-        return kind(order.id, status, id_of(job), error=error, raw=raw)
-
     async def fetch(self, batch: Batch, job_ids: Sequence[str]) -> Sequence[Fetched]:
         """Download results; one whose rows lag behind its state is left out."""
         wanted, found = set(job_ids), []
         for order, job_id in zip(batch.orders, _ids(batch), strict=True):
             if order.id not in wanted or job_id is None:
                 continue
-            rows = await self.results(job_id)
+            rows = await self._service.results(job_id)
             texts = [text for row in rows if (text := await self._service.text_of(row))]
+            texts = texts or await self._distribution(job_id)
             if not texts:
                 continue
-            counts, facts = read_result(texts[-1], order)
+            is_own = self._options.model_id is None
+            counts, facts = read_result(texts[-1], order, is_own=is_own)
             job = self._finished.pop(job_id, {})
             keys = ("created_at", "started_at", "updated_at", "job_duration", "session_id")
             facts |= {key: job[key] for key in keys if job.get(key) is not None}
@@ -404,20 +380,30 @@ class Scaleway:
             found.append(Fetched(order.id, counts, raw=raw, facts=facts))
         return found
 
+    async def _distribution(self, job_id: str) -> list[str]:
+        """Read the result that a job's record holds itself, where no list of results has it."""
+        known = self._finished.get(job_id, {})
+        if not known.get("result_distribution"):
+            known = await self._service.record(f"jobs/{job_id}") or {}
+        told = known.get("result_distribution")
+        return [told] if isinstance(told, str) and told else []
+
     async def cancel(self, batch: Batch, job_ids: Sequence[str]) -> Sequence[Answer]:
         wanted, updates = set(job_ids), []
         for order, job_id in zip(batch.orders, _ids(batch), strict=True):
             if order.id in wanted and job_id is not None:
                 job = (await self._service.ask("POST", f"jobs/{job_id}/cancel", json={})).object()
-                updates.append(self._answer(order, job))
+                updates.append(answer_of(order, job))
         return updates
 
     async def release(self, batch: Batch) -> Mapping[str, float]:
         """End the session; where its time is paid for, say what it came to."""
-        key = self._key_of(batch)
-        sessions = await self._sessions.end(key)
         if self._options.tag_saved:
             await self._tag_saved(batch)
+        if _lent(batch) is not None:
+            return {}
+        key = self._key_of(batch)
+        sessions = await self._sessions.end(key)
         cost = await self._sessions.bill(key, sessions)
         self._sessions.forget(key)
         return (
@@ -428,34 +414,30 @@ class Scaleway:
         for order, job_id in zip(batch.orders, _ids(batch), strict=True):
             if job_id is not None:
                 tags = [*self._tags(), f"point:{order.id[:12]}", "saved"]
-                await self.update_job(job_id, name=order.name, tags=tags)
+                await self._service.update_job(job_id, name=order.name, tags=tags)
 
     async def leave(self, batches: Sequence[Batch]) -> None:
         """End sessions whose time is paid for; jobs in them that never began are given back."""
         if await self._platform.is_hourly():
             for batch in batches:
-                await self._sessions.leave(self._key_of(batch))
+                if _lent(batch) is None:
+                    await self._sessions.leave(self._key_of(batch))
 
     async def aclose(self) -> None:
         await self._service.wire.aclose()
 
     # -- jobs of whatever session -----------------------------------------------------------------
 
-    async def results(self, job_id: str) -> Sequence[Mapping[str, Any]]:
-        """List the rows of a job's results, oldest first; before its end, those there are."""
-        return await self._service.results(job_id)
-
-    async def job_circuit(self, job_id: str) -> Mapping[str, Any]:
-        """Read the circuit that a job was posted with; {} for one that came as a model."""
-        return await self._service.job_circuit(job_id)
-
-    async def update_job(self, job_id: str, *, name: str, tags: Sequence[str]) -> None:
-        """Change how a job is called; only of one that is never to be looked for by its name."""
-        await self._service.update_job(job_id, name=name, tags=tags)
-
     def jobs_at_cloud(self) -> Jobs:
         """Return the jobs of the project, whoever made them."""
         return Jobs(self._service.send, self._service.project, self._service.text_of)
+
+    async def _sessions_of(self, batch: Batch) -> Sequence[Mapping[str, Any]]:
+        """Read the sessions that a batch's jobs may be in, as they are now."""
+        if (lent := _lent(batch)) is None:
+            return await self._sessions.of(self._key_of(batch))
+        session = await self._service.record(f"sessions/{lent}")
+        return [] if session is None else [session]
 
     # -- names ----------------------------------------------------------------------------------
 
@@ -481,8 +463,10 @@ def _ids(batch: Batch) -> Sequence[str | None]:
     return batch.provider_job_ids or [None] * len(batch.orders)
 
 
-def _is_over(job: Mapping[str, Any]) -> bool:
-    return WORDS.get(word(job.get("status"))) in ENDS
+def _lent(batch: Batch) -> str | None:
+    """The session of a person's own that a batch's jobs go to; None: one that is opened for it."""
+    session_id: str | None = batch.composite.memo.get("session_id")
+    return session_id
 
 
 def _is_unsent(error: ProviderError) -> bool:

@@ -34,6 +34,7 @@ from qbatch.providers.listing import (
     JobInFull,
     Page,
     Wanted,
+    all_pages,
     no_page,
     state_of,
 )
@@ -92,6 +93,9 @@ class Jobs:
         total = number(answer.get("total_count")) or 0.0
         has_more = bool(rows) and (page - 1) * size + len(rows) < total
         return Page(tuple(map(read_job, rows)), f"{page + 1}.{size}" if has_more else "")
+
+    async def jobs_of_run(self, run_id: str, since: str) -> Sequence[JobAtCloud]:
+        return await all_pages(self, Wanted(tag=f"run:{run_id}", most=100), since)
 
     async def show_job(self, job_id: str) -> JobInFull | None:
         row = await self._record("GET", f"jobs/{job_id}")

@@ -26,13 +26,27 @@ class Models:
         self._uploaded: dict[str, str] = {}
 
     async def upload(self, order: Order) -> str:
-        """Return the model of a program, uploaded when it is new."""
+        """Return the model of a program, uploaded when it is new.
+
+        Raises:
+            Refused: The program cannot be sent, or the model that the options name is not there.
+        """
+        if self._options.model_id is not None:
+            return await self._given(str(self._options.model_id))
         payload = self._payload(order)
         if payload not in self._uploaded:
             asked = {"project_id": self._service.project(), "payload": payload}
             model = (await self._service.ask("POST", "models", json=asked)).object()
             self._uploaded[payload] = id_of(model)
         return self._uploaded[payload]
+
+    async def _given(self, model_id: str) -> str:
+        """See that a model of the person's own is there."""
+        if model_id not in self._uploaded:
+            if await self._service.record(f"models/{model_id}") is None:
+                raise Refused(f"scaleway: there is no model {model_id}: see options.model_id")
+            self._uploaded[model_id] = model_id
+        return model_id
 
     def forget(self) -> None:
         """Let go of all: one of them is there no more."""
@@ -56,6 +70,18 @@ class Models:
             },
         }
         return json.dumps(payload, separators=(",", ":"))
+
+    def misfit(self, order: Order) -> str | None:
+        """Say why a program cannot be run, or None."""
+        if self._options.model_id is not None:
+            names = ", ".join(order.circuit.facts.parameters)
+            told = f"model {self._options.model_id} is one program, and runs without {names}"
+            return told if names else None
+        try:
+            self.program(order)
+        except CircuitError as error:
+            return error.problem
+        return None
 
     def program(self, order: Order) -> tuple[str, Literal["2.0", "3.0"]]:
         """Write a program in the OpenQASM that the platform reads.

@@ -3,12 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Annotated, Any, Self
+from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from qbatch.manifest.fields import Seconds
 from qbatch.providers.scaleway.moments import read_instant
+
+#: As Scaleway makes them.
+Id = Annotated[UUID, Field(strict=False)]
+
+#: Option -> options that say nothing beside it.
+OF_ITS_OWN: Mapping[str, tuple[str, ...]] = {
+    "model_id": ("simulator", "noise_model"),
+    "session_id": ("max_idle", "longest_session", "parameters", "booking"),
+}
 
 
 class Booking(BaseModel):
@@ -50,14 +67,19 @@ class Options(BaseModel):
             is paid for.
         longest_session: The longest that a session is kept where its time is paid for: with the
             price per hour, the most that it can cost.
-        max_job_duration: The longest that one job may run.
+        max_duration: The longest that one job may run.
         simulator: Settings of the simulator: method, precision, seed_simulator, …
         noise_model: For Aer, as its NoiseModel.to_dict writes it.
         memory: Keep each shot in the raw reply, where the platform offers that.
+        run: Further options of each job's run, as the platform takes them: cudaq_target_option, …
         parameters: Settings of the platform's sessions.
         tags: On every session and job.
         tag_saved: Once its result is saved here, a job is renamed to its point and tagged "saved".
         booking: A slot of the machine.
+        model_id: Run this uploaded model in place of the circuits, which then only say what bits
+            come back: it is one program, so nothing of a circuit can be swept.
+        session_id: Run the jobs in this session of your own, which keeps its limits and is neither
+            prolonged nor ended: its time is paid by whoever opened it.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -65,11 +87,29 @@ class Options(BaseModel):
     project_id: str | None = None
     max_idle: Seconds | None = None
     longest_session: Seconds = 3600.0
-    max_job_duration: Seconds | None = None
+    max_duration: Seconds | None = None
     simulator: Mapping[str, Any] = Field(default_factory=dict)
     noise_model: Mapping[str, Any] | None = None
     memory: bool = False
+    run: Mapping[str, Any] = Field(default_factory=dict)
     parameters: Mapping[str, Any] | None = None
     tags: tuple[str, ...] = ()
     tag_saved: bool = False
     booking: Booking | None = None
+    model_id: Id | None = None
+    session_id: Id | None = None
+
+    @field_validator("model_id", "session_id")
+    @classmethod
+    def check_alone(cls, value: UUID | None, info: ValidationInfo) -> UUID | None:
+        """See that nothing is said beside it that it has of its own."""
+        fields = cls.model_fields
+        for name in OF_ITS_OWN[str(info.field_name)]:
+            if value is not None and info.data.get(name) != fields[name].get_default(
+                call_default_factory=True
+            ):
+                raise ValueError(
+                    f"a {str(info.field_name).removesuffix('_id')} that is there already has its "
+                    f"own {name}: remove {name}, or {info.field_name}"
+                )
+        return value

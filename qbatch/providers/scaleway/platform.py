@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from qbatch.providers import Target
+from qbatch.errors import Misspoke, Unfit
+from qbatch.providers import Price, Target
 from qbatch.providers.kit.targets import no_target
 from qbatch.providers.kit.untrusted import said
 from qbatch.providers.scaleway.moments import read_instant
@@ -27,6 +28,8 @@ class Platform:
         self._wanted = wanted
         self._options = options
         self._bookings: Sequence[Mapping[str, Any]] = ()
+        #: The session of the person's own that the options name.
+        self._lent: Mapping[str, Any] | None = None
 
     async def read(self) -> Target:
         """Read state, limits, prices, and the project's bookings of it.
@@ -52,22 +55,52 @@ class Platform:
 
     async def _find(self) -> Mapping[str, Any]:
         platforms = await self._service.platforms()
+        if self._options.session_id is not None:
+            self._lent = await self._read_lent()
+            return self._of_session(self._lent, platforms)
         for platform in platforms:
             if self._wanted and self._wanted in (platform["name"], platform.get("id")):
                 return platform
         names = [str(one["name"]) for one in platforms]
         raise no_target("scaleway", self._wanted, names, noun="platform")
 
+    async def _read_lent(self) -> Mapping[str, Any]:
+        session_id = self._options.session_id
+        session = await self._service.record(f"sessions/{session_id}")
+        if session is None:
+            raise Unfit(f"scaleway: there is no session {session_id}; see options.session_id")
+        return session
+
+    def _of_session(
+        self, session: Mapping[str, Any], platforms: Sequence[Mapping[str, Any]]
+    ) -> Mapping[str, Any]:
+        """Return the platform of a session, which must be the wanted one where one is named."""
+        for platform in platforms:
+            name, id_ = platform["name"], platform.get("id")
+            if id_ is not None and id_ == session.get("platform_id"):
+                if self._wanted in (None, name, id_):
+                    return platform
+                told = f"session {session.get('id')} is on {name}, not on {self._wanted}"
+                raise Unfit(f"scaleway: {told}; write target: {name}, or none")
+        raise Misspoke(f"scaleway: session {session.get('id')} is on a platform that is not listed")
+
     def target(self, record: Mapping[str, Any]) -> Target:
         """Say what a platform is and takes, this one or another."""
         options = self._options
         booked_s = options.booking.length_s if options.booking else 0.0
         price = read_price(record, options.longest_session, booked_s)
+        if record is self.record and self._is_paid():
+            price = Price(source="the time of your own session, paid by who opened it")
         slot = self._slot_now() if record is self.record else None
         window_at = said(slot["finished_at"], 40) if slot else None
         target = read_target(record, price, window_at, is_booked=options.booking is not None)
         target.facts["bookings"] = [dict(one) for one in self._bookings]  # type: ignore[index]
         return target
+
+    def _is_paid(self) -> bool:
+        """Whether jobs cost nothing more, for the time of the person's own session is paid for."""
+        lent = self._lent
+        return lent is not None and (is_hourly(self.record) or bool(lent.get("booking_id")))
 
     @property
     def software(self) -> str:

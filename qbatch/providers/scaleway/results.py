@@ -56,12 +56,14 @@ def encode(text: str, serialization_format: int) -> dict[str, Any]:
     }
 
 
-def read_result(text: str, order: Order) -> tuple[Counts, dict[str, Any]]:
+def read_result(text: str, order: Order, *, is_own: bool = True) -> tuple[Counts, dict[str, Any]]:
     """Read the result of one program.
 
     Args:
         text: Of a result row, or of what its URL leads to.
-        order: Its circuit says how many bits; the program was sent with all of them in `REGISTER`.
+        order: Its circuit says how many bits.
+        is_own: The program was sent by us, with all bits in `REGISTER`; else it is a model of the
+            person's own, with the registers of the order's circuit.
 
     Returns:
         Counts, and as facts which kind of result it was.
@@ -77,7 +79,8 @@ def read_result(text: str, order: Order) -> tuple[Counts, dict[str, Any]]:
     if reader is None:
         raise Misspoke(f"{_about(order)}: a result of the unknown format {kind!r}")
     name, read = reader
-    counts: Counts = read(_json(_decoded(outer, order), order), order)
+    inner = _json(_decoded(outer, order), order)
+    counts: Counts = _read_cirq(inner, order, is_own) if name == "cirq" else read(inner, order)
     assumed = {"bit_order": "bit 0 first (assumed)"} if name in ("cudaq", "mimiq") else {}
     return counts, {"result_format": name, **assumed}
 
@@ -156,10 +159,10 @@ def _bits_of_word(key: str) -> str:
     return format(int(key, 16), "b")
 
 
-def _read_cirq(inner: Mapping[str, Any], order: Order) -> Counts:
+def _read_cirq(inner: Mapping[str, Any], order: Order, is_own: bool = True) -> Counts:
     """Read ``{"records": {"c_0": {"packed_digits": hex, "shape": [shots, 1, 1]}}}``.
 
-    Each key is a bit of the register, by its number, or the whole register, bit 0 first.
+    Each key is a bit of a register, by its number, or a whole register, bit 0 first.
     """
     import numpy as np
 
@@ -167,19 +170,47 @@ def _read_cirq(inner: Mapping[str, Any], order: Order) -> Counts:
     num_bits = order.circuit.facts.num_bits
     if not isinstance(records, dict) or not records:
         raise Misspoke(f"{_about(order)}: a result without records: {inner!r:.120}")
+    begins = {REGISTER: 0} if is_own else _begins(order)
     bits = np.zeros((order.shots, num_bits), dtype=np.uint8)
+    came = np.zeros(num_bits, dtype=bool)
     for key, record in records.items():
         block = _unpacked(record, order)
-        number = re.fullmatch(rf"(?:m_)?{REGISTER}_([0-9]{{1,9}})", key)
-        first = int(number[1]) if number else 0
-        if len(block) != order.shots or first + block.shape[1] > num_bits:
+        first = _first_bit(key, begins, block.shape[1] == num_bits and len(records) == 1)
+        past = num_bits + 1 if first is None else first + block.shape[1]
+        if first is None or len(block) != order.shots or past > num_bits or came[first:past].any():
             raise Misspoke(
                 f"{_about(order)}: {order.shots} shots of {num_bits} bits were ordered; "
-                f"{key!r} has {len(block)} of {block.shape[1]}"
+                f"{key!r:.80} has {len(block)} of {block.shape[1]}"
             )
-        bits[:, first : first + block.shape[1]] = block
+        bits[:, first:past] = block
+        came[first:past] = True
+    if missing := [
+        bit
+        for bit, at in enumerate(order.circuit.facts.terminal)
+        if at is not None and not came[bit]
+    ]:
+        raise Misspoke(f"{_about(order)}: bit {missing[0]} was measured and is in no record")
     registers = [(one.name, one.num_bits) for one in order.circuit.facts.registers]
     return Counts.from_shots(registers, np.packbits(bits, axis=1, bitorder="little"))
+
+
+def _begins(order: Order) -> dict[str, int]:
+    """Register of the order's circuit -> its first bit."""
+    begins, at = {}, 0
+    for register in order.circuit.facts.registers:
+        begins[register.name] = at
+        at += register.num_bits
+    return begins
+
+
+def _first_bit(key: str, begins: Mapping[str, int], is_all: bool) -> int | None:
+    """Say which bit a key's record begins with; None: nobody knows."""
+    if key.removeprefix("m_") in begins:
+        return begins[key.removeprefix("m_")]
+    named = re.fullmatch(r"(?:m_)?(.+)_([0-9]{1,9})", key)
+    if named is not None and named[1] in begins:
+        return begins[named[1]] + int(named[2])
+    return 0 if is_all else None
 
 
 def _unpacked(record: Any, order: Order) -> Rows:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from qbatch.errors import Refused, Unavailable
+from qbatch.providers.kit.untrusted import said
 from qbatch.providers.scaleway.moments import read_duration, read_instant, write_duration
 from qbatch.providers.scaleway.options import Options
 from qbatch.providers.scaleway.platform import Platform
@@ -97,6 +98,19 @@ class Sessions:
         if session.get("status") in ("stopping", *ENDED):
             raise Unavailable(f"scaleway: session {session_id} is ending", unsent=True)
         return session_id
+
+    async def check_lent(self, session_id: str, platform_id: str) -> None:
+        """See that a session of the person's own takes jobs; nothing is bought by that.
+
+        Raises:
+            Refused: It does not, and never will, or is on another platform.
+        """
+        session = await self._service.record(f"sessions/{session_id}") or {}
+        if session.get("platform_id") not in (None, platform_id):
+            raise Refused(f"scaleway: session {session_id} is on another platform than was planned")
+        if not session or session.get("status") in ("stopping", *ENDED):
+            told = f"is {said(session.get('status'))}" if session else "is not there"
+            raise Refused(f"scaleway: session {session_id} {told}; name another as session_id")
 
     # -- while they last ------------------------------------------------------------------------
 

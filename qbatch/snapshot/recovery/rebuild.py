@@ -27,7 +27,7 @@ from qbatch.purchase import ASKED, TABLE, Event
 from qbatch.snapshot import rows
 from qbatch.snapshot.reading import BOUNDS, IDS, PIECES, PLACES, PLAN, POINTS, PURCHASES
 from qbatch.snapshot.recovery.tables import Tables
-from qbatch.snapshot.schema import PRISTINE, crc_of, point_from_row, point_values
+from qbatch.snapshot.schema import crc_of, is_pristine, point_from_row, point_values
 
 #: Facts that are of no use without one another, and all that each run writes anew.
 _OF_MANIFEST = {"manifest", "manifest_path", "manifest_folder", "overrides"}
@@ -196,8 +196,8 @@ class Rebuild:
         for ordinal, row in self._points.items():
             if row.setting and row.setting not in settings.rows:
                 was_lost = True
-                values = point_values(replace(point_from_row(row), setting=""), row.position)
-                self._points[ordinal] = rows.Point(*values)
+                bare = replace(point_from_row(row), setting="")
+                self._points[ordinal] = point_values(bare, row.position)
                 if row.position is None:  # no run writes it again, and nothing is fetched without
                     self._mute.update(each.ordinal for each in self._sent.get(ordinal, ()))
         if not self.tables.places.is_whole:
@@ -237,7 +237,7 @@ class Rebuild:
         """Whether a job stands elsewhere than its latest move that is left says."""
         move = self._latest.get(row.ordinal)
         if move is None:
-            return row[1:11] != PRISTINE
+            return not is_pristine(row)
         return (row.updated_at, row.state) != (move.at, move.state)
 
     def _is_asked(self, sent: rows.Composite) -> bool:

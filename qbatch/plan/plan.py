@@ -1,0 +1,48 @@
+"""The plan: the points of a manifest, how they are packed, and what they amount to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from qbatch.plan.packing import PiecesOf, pack
+from qbatch.plan.points import Only, Points
+from qbatch.plan.pricing.summary import PlanSummary, summarise
+from qbatch.providers import Batch, Target
+
+
+class Plan(Points):
+    """Made by `expand`; its attributes are those of `Points`."""
+
+    def composites(
+        self,
+        targets: Mapping[str, Target],
+        only: Only | None = None,
+        *,
+        pieces_of: PiecesOf | None = None,
+    ) -> Iterator[Batch]:
+        """Pack points into composite jobs under the targets' limits, lazily.
+
+        Args:
+            targets: Backend name -> target; points of other backends are left out.
+            only: Points to pack; None: all.
+            pieces_of: What is to be bought of a point now; None: all of it, for the first time.
+        """
+        return pack(self, targets, only, pieces_of)
+
+    def summary(
+        self,
+        targets: Mapping[str, Target],
+        only: Only | None = None,
+        *,
+        drivers: Mapping[str, object] | None = None,
+        pieces_of: PiecesOf | None = None,
+    ) -> PlanSummary:
+        """Say how many points, shots and jobs there are, what they cost and how long they take.
+
+        Args:
+            targets: Backend name -> target.
+            only: Points that count; None: all.
+            drivers: Backend name -> driver; those that have `estimate_s` are asked for the time.
+            pieces_of: What is to be bought of a point now, each a job; None: all of it.
+        """
+        return summarise(self, targets, only, drivers, pieces_of)

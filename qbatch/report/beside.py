@@ -1,0 +1,28 @@
+"""What stands at clouds beside the ledger: bought under the run's names, and not ordered by it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from qbatch.notation import listed
+from qbatch.report.numbers import amount, count_of
+from qbatch.snapshot.doubles import Double, total_beside
+
+
+def notes_beside(doubles: Iterable[Double]) -> list[str]:
+    """Say what they cost together, then each by itself; [] where there are none."""
+    found = [*doubles]
+    if not found:
+        return []
+    costs = [amount(cost, unit) for unit, cost in total_beside(found).items()]
+    told = " + ".join(costs) or "nothing that anybody tells"
+    them = f"{count_of(len(found), 'job')} that the run did not order"
+    return [f"beside the ledger: {told} for {them}", *map(_note, found)]
+
+
+def _note(double: Double) -> str:
+    cost = "no price told"
+    if double.cost is not None:
+        cost = f"{amount(double.cost, double.unit)} {double.source}" if double.cost else "free"
+    named = listed(double.points, 2)
+    return f"{double.backend}: job {double.id} ({double.status}), also named {named}: {cost}"
