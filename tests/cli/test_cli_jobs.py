@@ -199,6 +199,7 @@ def test_what_scaleway_lacks_is_said_by_name(qbatch: Call, there: Path) -> None:
     [
         (["--show", "a", "--cancel", "b"], "say one of --show"),
         (["--show", "a", "--state", "failed"], "for the list alone"),
+        (["--provider", "scaleway", "--rename", "a", " "], "--rename needs a name"),
         (["--backend", "garnet"], "give the manifest too"),
         (["--show", "a"], "say which cloud with --provider or --backend"),
         (["--page", "2.1"], "say which cloud with --provider or --backend"),

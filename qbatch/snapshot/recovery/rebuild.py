@@ -25,6 +25,7 @@ from dataclasses import replace
 from qbatch.job import ID_LOST, IN_FLIGHT, JobState
 from qbatch.purchase import ASKED, TABLE, Event
 from qbatch.snapshot import rows
+from qbatch.snapshot.doubles import DOUBLES
 from qbatch.snapshot.reading import (
     BOUNDS,
     IDS,
@@ -43,7 +44,8 @@ _REWRITTEN = {
     *OF_MANIFEST,
     *("name", "axes", "targets", "run_folder", POINTS, PIECES, PLACES, PLAN),
     *(PURCHASES, BOUNDS, IDS),
-    *("limits", "versions", "selection", "calibrations", "started_at", "finished_at", "created_at"),
+    *("limits", "versions", "selection", "calibrations", DOUBLES),
+    *("started_at", "finished_at", "created_at"),
 }
 
 #: What the row of an attempt says of its job.
