@@ -80,7 +80,7 @@ def run_manifest(
         )
         done = run_with(manifest, attended)
     summary: Summary = done.summary
-    is_whole = options.select is None
+    is_whole = options.select is None and options.only is None and options.points is None
     code = _code(summary, watcher, is_whole=is_whole)
     try:
         written = _write_report(done) if report and summary.signal is None else []
@@ -188,8 +188,9 @@ def _sentences(
     if summary.total == 0:
         lines = [f"{name}: nothing to do; {whole(done)} of {count_of(total, 'point')} done"]
     else:
-        jobs = f" {summary.unit}s" if summary.unit != "point" else ""
-        now = f"{whole(summary.completed)}{jobs} now in {duration(summary.elapsed_s)}"
+        new = summary.completed
+        jobs = whole(new) if summary.unit == "point" else count_of(new, "job")
+        now = f"{jobs} now in {duration(summary.elapsed_s)}"
         lines = [f"{name}: {whole(done)} of {count_of(total, 'point')} done, {now}"]
     if found is not None:
         lines += found.lines()

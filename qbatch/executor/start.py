@@ -39,6 +39,7 @@ from qbatch.executor.execute import Only, collapsed, execute
 from qbatch.executor.options import Options, Refresh, keywords
 from qbatch.executor.quoting import ask_quotes
 from qbatch.executor.retry import Retry
+from qbatch.executor.selecting import chosen
 from qbatch.executor.stop import Stop, signals_raise, signals_to
 from qbatch.executor.waits import Waits
 from qbatch.manifest import Manifest
@@ -50,7 +51,6 @@ from qbatch.plan import (
     expand,
     expand_file,
     priced,
-    select,
 )
 from qbatch.plan.pinning.lock import installed_versions
 from qbatch.plan.pinning.revision import revision_of
@@ -207,7 +207,7 @@ async def run_async_with(source: Manifest | str | Path, options: Options) -> Run
     holder = holder_of(folder)
     if holder is not None:
         raise RunLockedError(holder)
-    only = _chosen(options, plan)
+    only = chosen(options, plan, folder)
     run_id = _run_id(folder, options)
     around = options.surroundings or _surroundings(options, manifest)
     around = replace(around, run_id=run_id)
@@ -330,17 +330,6 @@ def _mixed(folder: Path, *, is_rehearsal: bool) -> str:
             f"name another folder with --out"
         )
     return f"{folder}: this is a run, no rehearsal; name another folder with --out"
-
-
-def _chosen(options: Options, plan: Plan) -> Only | None:
-    """Which points are meant; None: all."""
-    meant = None
-    if options.select is not None:
-        meant = select(options.select, plan.axes, plan.manifest)
-    ids = options.points
-    if ids is None:
-        return meant
-    return lambda point: point.id in ids and (meant is None or meant(point))
 
 
 def _backends(plan: Plan, only: Only | None) -> dict[str, list[SettingValues]]:

@@ -320,7 +320,10 @@ def test_what_was_bought_of_a_cut_point_is_told(
     assert "more shots: 30 of 60 done" in planned.out
     assert "3/3 jobs, " in qbatch("run", manifest).err
     assert len(qbatch("show", "runs/pair", "--json").json_lines) == 1
-    assert qbatch("show", "runs/pair", "bell").out.count("completed") > 6  # each of its jobs
+    shown = qbatch("show", "runs/pair", "bell").out
+    assert [line.split()[:2] for line in shown.splitlines() if line.startswith("[")] == [
+        [f"[{start},", f"{start + 10})"] for start in range(0, 60, 10)
+    ]
 
 
 RISKY = """\
@@ -348,7 +351,7 @@ def test_retry_after_the_circuit_is_mended_runs_what_failed_as_it_is_now(
     retried = qbatch("retry", "risky.yaml")
     assert "1 of 2 points done, 1 now" in retried.out
     assert "1 point not run yet: `qbatch run` runs them" in retried.out
-    assert retried.code == qbatch("status", "risky.yaml").code == 9
+    assert (retried.code, qbatch("status", "risky.yaml").code) == (0, 9)  # all it was asked for
     assert "nothing to do" in qbatch("retry", "risky.yaml").out
     assert qbatch("run", "risky.yaml").code == 0
     assert qbatch("retry", "risky.yaml").code == qbatch("status", "risky.yaml").code == 0
@@ -372,7 +375,3 @@ def test_code_that_was_trusted_runs_again_as_long_as_it_is_the_same(
     assert qbatch("plan", "risky.yaml", "--trust").code == 0
     (tmp_path / "made.py").write_text(made + "# changed\n")
     assert qbatch("plan", "risky.yaml").code == 3
-    shown = qbatch("show", "runs/pair", "bell").out
-    assert [line.split()[:2] for line in shown.splitlines() if line.startswith("[")] == [
-        [f"[{start},", f"{start + 10})"] for start in range(0, 60, 10)
-    ]

@@ -78,7 +78,7 @@ def retry(
         max_cost=parse_limits(max_cost),
     )
     plan = expand_file(manifest, overrides=overrides, trust=trust)
-    check_selection(plan, expression)
+    check_selection(plan, expression, folder)
     options = replace(options, plan=plan)
     if mended := _mended(folder, plan):
         options = replace(options, only=None, points=mended)

@@ -131,7 +131,7 @@ class Marqov:
             Refused: No such backend (with the nearest names), or it is retired.
         """
         self._record = await self._find_backend()
-        target = read_target(self._record)
+        target = replace(read_target(self._record), is_emulated=self._wire.is_emulated)
         if self._options.native is None:
             return target
         team = native.find_team(self._options, self._environ)
@@ -172,10 +172,12 @@ class Marqov:
         """Save the script, have it analysed, and write the submission: all free, all repeatable."""
         memo = dict(batch.composite.memo)
         (order,) = batch.orders
-        if "body" in memo:
+        terms = native.terms(self._options, self._environ)
+        if "body" in memo and (memo.get("resent") or memo.get("native") == terms):
             return self._ready(order, memo)
-        if self._options.native is not None:
-            return Prepared(memo | {"native": True, "body": await self._native_body(batch)})
+        memo = {key: kept for key, kept in memo.items() if key not in ("body", "native")}
+        if terms is not None:
+            return Prepared(memo | {"native": terms, "body": await self._native_body(batch)})
         if self._options.script_id is not None:
             memo["script_id"] = str(self._options.script_id)
         elif not (self._options.is_inline or self._options.script_slug) and "script_id" not in memo:

@@ -125,7 +125,8 @@ class Scaleway:
             Refused: No such platform (with the nearest names), or no project is named.
         """
         self._service.project()
-        return await self._platform.read()
+        target = await self._platform.read()
+        return replace(target, is_emulated=self._service.wire.is_emulated)
 
     async def list_targets(self) -> Sequence[Target]:
         """List the platforms."""
