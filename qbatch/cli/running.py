@@ -80,7 +80,7 @@ def run_manifest(
         )
         done = run_with(manifest, attended)
     summary: Summary = done.summary
-    is_whole = options.select is None and options.only is None
+    is_whole = options.select is None and options.only is None and options.points is None
     code = _code(summary, watcher, is_whole=is_whole)
     try:
         written = _write_report(done) if report and summary.signal is None else []
@@ -222,6 +222,10 @@ def _sentences(
         f"  {backend}: nothing more was bought: {reason}"
         for backend, reason in summary.over_budget.items()
     ]
+    never_run = summary.states.get(JobState.CREATED, 0)
+    is_cut_off = summary.signal or summary.stopped or summary.over_budget or summary.left
+    if never_run and not (is_cut_off or summary.out_of_reach):
+        lines.append(f"  {count_of(never_run, 'point')} not run yet: `qbatch run` runs them")
     if summary.held:
         lines.append(f"  {whole(summary.held)} held: `qbatch status {run.folder}` says what to do")
     lines += [f"  {path}" for path in written]

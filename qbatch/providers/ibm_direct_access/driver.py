@@ -35,6 +35,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from hashlib import sha256
 from math import ceil
 from typing import Any
@@ -150,7 +151,8 @@ class IbmDirectAccess:
         self._objects.bucket()
         machine = await self._service.find_backend()
         self._status = _status_of(machine)
-        return await self._describe(machine)
+        target = await self._describe(machine)
+        return replace(target, is_emulated=self._service.wire.is_emulated)
 
     async def _describe(self, machine: Mapping[str, Any]) -> Target:
         name = str(machine["name"])
