@@ -35,9 +35,10 @@ class Board:
         is_over: Nothing is waited for any more.
     """
 
-    def __init__(self, name: str, total: int, done: int, began: float) -> None:
+    def __init__(self, name: str, total: int, done: int, began: float, unit: str = "point") -> None:
         self._name, self._total, self._done, self._began = name, total, done, began
-        self._pace = RunPace(total, began, done)
+        self._unit = unit
+        self._pace = RunPace(total, began, done, unit)
         self._ended: dict[str, float] = {}
         self.trouble = ""
         self.backends: Mapping[str, BackendProgress] = {}
@@ -59,7 +60,7 @@ class Board:
         now = time.monotonic()
         is_held = is_held_up(self.waits)
         pace = self._pace.text(self._done, now, self.backends, is_held_up=is_held)
-        parts = [f"{whole(self._done)}/{whole(self._total)} points", pace]
+        parts = [f"{whole(self._done)}/{whole(self._total)} {self._unit}s", pace]
         text = Text.assemble(*(f" {part}" for part in parts if part))
         if self.trouble:
             text.append(f" {self.trouble}", "red")

@@ -73,15 +73,16 @@ class Consent:
 
 def _show(teller: Teller, offer: Offer) -> None:
     plan, targets, summary = offer.plan, offer.targets, offer.summary
-    teller.said(headline(plan.manifest.name, summary))
+    shots = sum(each.shots for each in summary.backends if each.backend in offer.paid)
+    is_new = not offer.paid or offer.left.shots == shots
+    teller.said(headline(plan.manifest.name, summary, is_priced=is_new))
     if left_open := unlimited(offer.limits, targets, offer.rates):
         teller.said(left_open)
     short = shortfalls(offer.limits, offer.left, offer.rates, offer.spent) if offer.costs else []
     for notice in (*short, *notices(plan, targets)):
         teller.said(notice)
     if offer.costs:
-        shots = sum(each.shots for each in summary.backends if each.backend in offer.paid)
-        if offer.left.shots != shots:
+        if not is_new:
             teller.said(f"of that is left to buy: {headline('', offer.left)}")
         if table := quotes_table(sum_up(plan, offer.paid, offer.only, offer.pieces_of)):
             teller.said(table)

@@ -59,14 +59,15 @@ class RunPace:
         total: Points to be done.
         now: Seconds, of any clock that does not jump.
         done: Points done by then.
+        unit: What is counted, "point" or "job".
 
     >>> pace = RunPace(100, now=0.0)
     >>> pace.text(25, now=5.0)
     '5.0 points/s, 15 s left'
     """
 
-    def __init__(self, total: int, now: float, done: int = 0) -> None:
-        self._total, self._began = total, now
+    def __init__(self, total: int, now: float, done: int = 0, unit: str = "point") -> None:
+        self._total, self._began, self._unit = total, now, unit
         self._whole = Pace(now, done)
         self._of_backend: dict[str, Pace] = {}
 
@@ -94,15 +95,15 @@ class RunPace:
         if not rate:
             return ""
         is_known = 0 < left_s < math.inf and not is_held_up
-        return format_rate(rate) + (f", {duration(left_s)} left" if is_known else "")
+        return format_rate(rate, self._unit) + (f", {duration(left_s)} left" if is_known else "")
 
 
-def format_rate(rate: float) -> str:
+def format_rate(rate: float, unit: str = "point") -> str:
     """``472 points/s``; below one a second, ``12 points/min``.
 
     >>> format_rate(0.2)
     '12 points/min'
     """
     if rate < 1:
-        return f"{rate * 60:.3g} points/min"
-    return f"{rate:,.0f} points/s" if rate >= 10 else f"{rate:.1f} points/s"
+        return f"{rate * 60:.3g} {unit}s/min"
+    return f"{rate:,.0f} {unit}s/s" if rate >= 10 else f"{rate:.1f} {unit}s/s"

@@ -43,8 +43,10 @@ MAX_TOLD = 10
 class Teller(Protocol):
     """What the verb `run` tells its progress to."""
 
-    def started(self, name: str, total: int, done: int = 0, ran_s: float = 0.0) -> None:
-        """`total` points are to be run, of which so many were done before the run began.
+    def started(
+        self, name: str, total: int, done: int = 0, ran_s: float = 0.0, unit: str = "point"
+    ) -> None:
+        """So many points, or jobs, are to be run, of which some were done before the run began.
 
         It began so many seconds ago.
         """
@@ -143,16 +145,19 @@ class LineTeller:
         self._pace: RunPace | None = None
         self._next = 0.0
         self._quiet = QUIET_S[0]
-        self._name, self._total = "", 0
+        self._name, self._total, self._unit = "", 0, ""
         self._told = (0, 0, 0)
         self._waits: dict[str, tuple[OpenWait, ...]] = {}
         self._told_waits: dict[tuple[str, Cause], _ToldWait] = {}
 
-    def started(self, name: str, total: int, done: int = 0, ran_s: float = 0.0) -> None:
+    def started(
+        self, name: str, total: int, done: int = 0, ran_s: float = 0.0, unit: str = "point"
+    ) -> None:
         from qbatch.cli.pace import RunPace
 
         now = time.monotonic()
-        self._name, self._total, self._pace = name, total, RunPace(total, now - ran_s, done)
+        self._name, self._total, self._unit = name, total, unit
+        self._pace = RunPace(total, now - ran_s, done, unit)
         self._next = now + self._quiet
 
     def advanced(
@@ -170,7 +175,7 @@ class LineTeller:
         self._next = now + self._quiet
         from qbatch.notation import whole
 
-        parts = [f"{self._name}: {whole(done)}/{whole(self._total)} points"]
+        parts = [f"{self._name}: {whole(done)}/{whole(self._total)} {self._unit}s"]
         parts += [trouble] if (trouble := format_trouble(failed, held)) else []
         parts += [pace] if pace else []
         self._outlet.write(", ".join(parts))
@@ -204,8 +209,10 @@ class JsonTeller:
     def __init__(self, stream: IO[str]) -> None:
         self._outlet = Outlet(stream)
 
-    def started(self, name: str, total: int, done: int = 0, ran_s: float = 0.0) -> None:
-        self.event({"event": "started", "name": name, "points": total, "done": done})
+    def started(
+        self, name: str, total: int, done: int = 0, ran_s: float = 0.0, unit: str = "point"
+    ) -> None:
+        self.event({"event": "started", "name": name, f"{unit}s": total, "done": done})
 
     def advanced(
         self, done: int, failed: int, held: int = 0, backends: Backends | None = None
@@ -246,10 +253,12 @@ class BarTeller:
         self._board: Board | None = None
         self._waits: dict[str, tuple[OpenWait, ...]] = {}
 
-    def started(self, name: str, total: int, done: int = 0, ran_s: float = 0.0) -> None:
+    def started(
+        self, name: str, total: int, done: int = 0, ran_s: float = 0.0, unit: str = "point"
+    ) -> None:
         from qbatch.cli.board import Board
 
-        self._board = Board(name, total, done, time.monotonic() - ran_s)
+        self._board = Board(name, total, done, time.monotonic() - ran_s, unit)
         self._board.waits = self._waits
         self._live.update(self._board)
         with suppress(OSError):

@@ -20,7 +20,7 @@ def quotes_table(quoted: Sequence[BackendQuotes]) -> str:
             each.backend,
             whole(each.jobs) + ("" if each.jobs == each.of else f" of {whole(each.of)}"),
             way.title,
-            amount(way.price, each.unit),
+            amount(way.price, each.unit) + (" (emulated)" if each.is_emulated else ""),
             "chosen" if way.is_chosen else "",
         ]
         for each in quoted

@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import closing, suppress
 from dataclasses import replace
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -79,7 +80,7 @@ def run_manifest(
         )
         done = run_with(manifest, attended)
     summary: Summary = done.summary
-    is_whole = options.select is None and options.only is None
+    is_whole = options.select is None and options.only is None and options.points is None
     code = _code(summary, watcher, is_whole=is_whole)
     try:
         written = _write_report(done) if report and summary.signal is None else []
@@ -187,7 +188,9 @@ def _sentences(
     if summary.total == 0:
         lines = [f"{name}: nothing to do; {whole(done)} of {count_of(total, 'point')} done"]
     else:
-        now = f"{whole(summary.completed)} now in {duration(summary.elapsed_s)}"
+        new = summary.completed
+        jobs = whole(new) if summary.unit == "point" else count_of(new, "job")
+        now = f"{jobs} now in {duration(summary.elapsed_s)}"
         lines = [f"{name}: {whole(done)} of {count_of(total, 'point')} done, {now}"]
     if found is not None:
         lines += found.lines()
@@ -219,18 +222,22 @@ def _sentences(
         f"  {backend}: nothing more was bought: {reason}"
         for backend, reason in summary.over_budget.items()
     ]
+    never_run = summary.states.get(JobState.CREATED, 0)
+    is_cut_off = summary.signal or summary.stopped or summary.over_budget or summary.left
+    if never_run and not (is_cut_off or summary.out_of_reach):
+        lines.append(f"  {count_of(never_run, 'point')} not run yet: `qbatch run` runs them")
     if summary.held:
         lines.append(f"  {whole(summary.held)} held: `qbatch status {run.folder}` says what to do")
     lines += [f"  {path}" for path in written]
     return lines
 
 
-def _failures(failures: Mapping[tuple[JobState, str], list[str]]) -> list[str]:
+def _failures(failures: Mapping[tuple[JobState, str], Collection[str]]) -> list[str]:
     """What went wrong now, in the providers' words, the most frequent first."""
     told = sorted(failures.items(), key=lambda one: -len(one[1]))
     lines = []
     for (state, error), names in told[:MAX_FAILURES]:
-        points = ", ".join(names[:MAX_NAMES]) + (", …" if len(names) > MAX_NAMES else "")
+        points = ", ".join(islice(names, MAX_NAMES)) + (", …" if len(names) > MAX_NAMES else "")
         word = click.style(f"{whole(len(names))} {state.value}", fg="red")
         lines.append(f"  {word}: {error or 'no reason given'} ({points})")
     if len(told) > MAX_FAILURES:

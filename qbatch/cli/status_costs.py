@@ -69,15 +69,22 @@ def _said(total: Mapping[str, Any]) -> Iterator[str]:
         yield f"{count_of(free, 'job')} not charged"
 
 
-def tell(facts: dict[str, Any]) -> None:
-    """Tell what was spent, what may still be billed, and what budgets allow."""
+def tell(facts: dict[str, Any], targets: Mapping[str, Any]) -> None:
+    """Tell what was spent, what may still be billed, and what budgets allow.
+
+    Args:
+        facts: As `facts_of` returned them.
+        targets: Backend -> what is kept of its target.
+    """
     from qbatch.cli.tables import wrapped
     from qbatch.report.beside import notes_beside
     from qbatch.report.numbers import amount, at_most
     from qbatch.snapshot.doubles import Double
 
     for total in facts["totals"]:
-        click.echo(f"  {total['backend']}: {', '.join(_said(total))}")
+        name = total["backend"]
+        mark = " (emulated)" if targets.get(name, {}).get("is_emulated") else ""
+        click.echo(f"  {name}{mark}: {', '.join(_said(total))}")
     for one in facts["budgets"]:
         taken, allowed = at_most(one["taken"], one["unit"]), amount(one["allowed"], one["unit"])
         click.echo(f"  {one['limit']}: {taken} of {allowed} taken")

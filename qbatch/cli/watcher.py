@@ -10,6 +10,7 @@ from qbatch.cli.progress import MAX_TOLD, Teller
 from qbatch.executor import Event, Finished, JobMoved, Progress, Started, Waiting, Warned
 from qbatch.job import JobState
 from qbatch.notation import whole
+from qbatch.report.numbers import count_of
 
 
 class Watcher:
@@ -25,7 +26,7 @@ class Watcher:
         self._as_json = as_json
         self._told = 0
         self.failed = 0
-        self.failures: dict[tuple[JobState, str], list[str]] = {}
+        self.failures: dict[tuple[JobState, str], dict[str, None]] = {}
 
     def observe(self, event: Event) -> None:
         """Take in one event of the executor."""
@@ -54,14 +55,15 @@ class Watcher:
         }
         parts = [f"{whole(number)} {said}" for said, number in numbers.items() if number]
         if parts:
-            self._teller.said(f"{whole(event.total)} to run; {', '.join(parts)}")
+            total = whole(event.total) if event.unit == "point" else count_of(event.total, "job")
+            self._teller.said(f"{total} to run; {', '.join(parts)}")
         if event.total:
-            self._teller.started(event.name, event.total)
+            self._teller.started(event.name, event.total, unit=event.unit)
 
     def _moved(self, event: JobMoved) -> None:
         is_bad = event.state in (JobState.FAILED, JobState.HELD)
         if is_bad:
-            self.failures.setdefault((event.state, event.error), []).append(event.name)
+            self.failures.setdefault((event.state, event.error), {})[event.name] = None
         if self._as_json:
             self._teller.event({"event": "job", **asdict(event)})
         elif is_bad:

@@ -10,10 +10,13 @@ if TYPE_CHECKING:
     from qbatch.plan import PlanSummary
 
 
-def headline(name: str, summary: PlanSummary) -> str:
+def headline(name: str, summary: PlanSummary, *, is_priced: bool = True) -> str:
     """A plan in a line: ``bell: 18 points, 66 600 shots, 18 jobs in 2 composite jobs, free``.
 
-    With name "" without it.
+    Args:
+        name: "" for none.
+        summary: Of all, or of what this call would add.
+        is_priced: Nothing of it is bought already: say what it costs and how long it takes.
     """
     from qbatch.notation import whole
     from qbatch.report.numbers import count_of, duration
@@ -25,14 +28,25 @@ def headline(name: str, summary: PlanSummary) -> str:
     jobs = count_of(summary.jobs, "job")
     if summary.composite_jobs is not None:
         jobs += f" in {count_of(summary.composite_jobs, 'composite job')}"
+    if not is_priced:
+        return _named(name, [*parts, jobs])
     prices = [
-        told_price(price, unit, summary.certainty(unit)) for unit, price in summary.prices.items()
+        told_price(price, unit, summary.certainty(unit)) + _emulated(summary, unit)
+        for unit, price in summary.prices.items()
     ]
-    prices += [f"{unit} as quoted" for unit in quoted_units(summary)]
+    prices += [f"{unit} as quoted{_emulated(summary, unit)}" for unit in quoted_units(summary)]
     parts += [jobs, " + ".join(prices) or "free"]
     if summary.seconds is not None:
         parts.append(f"about {duration(summary.seconds)}")
+    return _named(name, parts)
+
+
+def _named(name: str, parts: list[str]) -> str:
     return (f"{click.style(name, bold=True)}: " if name else "") + ", ".join(parts)
+
+
+def _emulated(summary: PlanSummary, unit: str) -> str:
+    return f" ({told})" if (told := summary.emulated(unit)) else ""
 
 
 def told_price(price: float, unit: str, certainty: str) -> str:

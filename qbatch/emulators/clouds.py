@@ -21,7 +21,14 @@ from starlette.routing import Mount, Route, Router
 
 from qbatch.emulators.clock import Clock
 from qbatch.emulators.faults import Faults, FaultScriptError, read_faults
-from qbatch.emulators.faulty_requests import App, ConnectionDropped, FaultyRequests
+from qbatch.emulators.faulty_requests import (
+    App,
+    ConnectionDropped,
+    FaultyRequests,
+    Receive,
+    Scope,
+    Send,
+)
 from qbatch.emulators.jobs import Queueing
 from qbatch.emulators.ledger import Ledger
 from qbatch.emulators.simulation import Simulator
@@ -34,6 +41,10 @@ MODULES = {
     "scaleway": "qbatch.emulators.scaleway",
     "ibm-direct-access": "qbatch.emulators.ibm_direct_access",
 }
+
+
+#: Header by which every answer says that no cloud gave it.
+EMULATED = (b"x-emulated-by", b"qbatch")
 
 
 @dataclass
@@ -128,7 +139,7 @@ class Emulation:
             name: import_module(MODULES[name]).open_cloud(self.world)
             for name in dict.fromkeys(providers)
         }
-        self.app: App = Router([*self._own_routes(), *self._mounts()])
+        self.app: App = _saying_so(Router([*self._own_routes(), *self._mounts()]))
 
     def _own_routes(self) -> list[Route]:
         async def show_ledger(_: Request) -> Response:
@@ -178,6 +189,21 @@ class Emulation:
 
     def close(self) -> None:
         self.world.simulator.close()
+
+
+def _saying_so(app: App) -> App:
+    """Let every answer say that it is an emulator's: what is billed here is no money."""
+
+    async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
+        async def marked(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                headers = [*message.get("headers", ()), EMULATED]
+                message = {**message, "headers": headers}
+            await send(message)
+
+        await app(scope, receive, marked)
+
+    return wrapped
 
 
 class InProcessTransport(httpx.AsyncBaseTransport):

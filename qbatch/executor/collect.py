@@ -132,7 +132,8 @@ async def _run(
         for name, theirs in active_jobs.items():
             number = sum(len(active.at_work) + len(_held(active)) for active in theirs)
             engine.expect(name, number)
-        engine.tell(Started(manifest.name, engine.tally.total))
+        unit = "job" if snapshot.has_pieces() else "point"
+        engine.tell(Started(manifest.name, engine.tally.total, unit=unit))
         visits = _Backends(engine, manifest, prices, around)
         started = trio.current_time()
         async with trio.open_nursery() as nursery:
@@ -155,6 +156,7 @@ async def _run(
                 n: k for n, f in active_jobs.items() if (k := sum(len(g.at_work) for g in f))
             },
             elapsed_s=trio.current_time() - started,
+            unit=unit,
         )
 
 

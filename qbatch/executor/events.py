@@ -20,11 +20,12 @@ class Started:
 
     Attributes:
         name: The manifest's.
-        total: Points to run now.
+        total: Points to run now, or jobs where several of them buy a point.
         kept: Points of the selection that are completed already.
         added: Points the run folder did not know before.
         removed: Points the folder has and the plan has no more; they are kept.
         resumed: Jobs that were in flight when the last run ended.
+        unit: What `total` counts: "point" or "job".
     """
 
     name: str
@@ -33,6 +34,7 @@ class Started:
     added: int = 0
     removed: int = 0
     resumed: int = 0
+    unit: str = "point"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,7 @@ class Progress:
     """How far the run is; told a few times a second at most.
 
     Attributes:
-        total: Points to run.
+        total: What is to be run, in the unit of `Started`.
         done: Of these, completed, failed, cancelled or held by now.
         failed: Of these, failed or cancelled.
         held: Of these, held.
@@ -132,7 +134,7 @@ class Summary:
     """What a run came to.
 
     Attributes:
-        total: Points that were to be run.
+        total: Points that were to be run, or jobs where several of them buy a point.
         completed: Of these, completed now.
         states: State -> points, over the whole plan, at the end.
         removed: Points kept in the folder that the plan has no more.
@@ -144,6 +146,7 @@ class Summary:
         elapsed_s: Seconds, on the run's own clock.
         waits: Backend -> what held it up, the longest first.
         left: Backend -> why it was left before its end; its jobs stay where they are.
+        unit: What `total` and `completed` count: "point" or "job".
     """
 
     total: int = 0
@@ -158,6 +161,7 @@ class Summary:
     elapsed_s: float = 0.0
     waits: Mapping[str, Mapping[Cause, Wait]] = field(default_factory=dict)
     left: Mapping[str, str] = field(default_factory=dict)
+    unit: str = "point"
 
     @property
     def failed(self) -> int:

@@ -206,6 +206,11 @@ class _Execution:
             self._kept += all(state is JobState.COMPLETED for state in states)
         return registered
 
+    @property
+    def _unit(self) -> str:
+        """What is counted while it goes on."""
+        return "job" if self._engine.snapshot.has_pieces() else "point"
+
     def _is_chosen(self, point: SweepPoint) -> bool:
         return self._only is None or self._only(point)
 
@@ -259,6 +264,7 @@ class _Execution:
                         registered.added,
                         registered.removed,
                         backlog.in_flight.total(),
+                        self._unit,
                     )
                 )
                 await engine.journal.commit(backlog.write)
@@ -423,7 +429,7 @@ class _Execution:
         limit_s = SIGNALLED_S if engine.stop.signal is not None else LEAVE_S
         with trio.CancelScope(shield=True), trio.move_on_after(limit_s) as scope:
             async with trio.open_nursery() as nursery:
-                for backend in (one for one in backends if not one.left):
+                for backend in backends:
                     batches = [active.current() for active in backend.cut_off]
                     if batches and isinstance(backend.driver, Leaves):
                         nursery.start_soon(self._leave_one, backend, backend.driver, batches)
@@ -478,6 +484,7 @@ class _Execution:
             elapsed_s=elapsed_s,
             waits={backend.name: backend.waits.totals() for backend in backends},
             left={backend.name: backend.left for backend in backends if backend.left},
+            unit=self._unit,
         )
         engine.tell(Finished(summary))
         return summary

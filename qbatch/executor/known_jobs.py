@@ -172,7 +172,7 @@ def _by_folder(known: Iterable[Known]) -> list[list[Known]]:
 
 
 def _owner(known: Sequence[Known], *, is_double: bool) -> Owner:
-    first, points = known[0], tuple(each.point for each in known)
+    first, points = known[0], tuple(dict.fromkeys(each.point for each in known))
     if is_double:
         return Owner(first.folder, first.backend, points, None, is_double=True)
     needed = any(each.is_needed for each in known)

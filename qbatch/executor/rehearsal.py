@@ -57,7 +57,7 @@ class BackendPass:
     """One backend in one pass.
 
     Attributes:
-        jobs: Points.
+        jobs: Each buys a point, or a part of its shots.
         composite_jobs: Submitted together.
         states: State -> jobs, in the end.
         spent: Unit -> price of what the emulated cloud accepted.
@@ -366,13 +366,13 @@ def _backends(run: Run, bills: Bills, summary: Summary) -> dict[str, BackendPass
     spent: dict[str, dict[str, float]] = {}
     refused: dict[str, Counter[str]] = {}
     billed: set[str] = set()
-    for point in run:
-        name, job = point.backend, point.job
+    for part in (part for point in run if not point.same_as for part in point.jobs):
+        name, job = part.backend, part.job
         jobs[name] += 1
         states.setdefault(name, Counter())[job.state] += 1
         id_ = job.provider_job_id or ""
         unit, price = bills.get(id_, ("", 0.0))
-        if unit and id_ not in billed:  # several points may be one job there
+        if unit and id_ not in billed:  # several of our jobs may be one there
             billed.add(id_)
             bill = spent.setdefault(name, {})
             bill[unit] = bill.get(unit, 0.0) + price

@@ -196,6 +196,7 @@ class Target:
         seconds_per_job: What a job takes beside its shots, for the plan's estimate; None: unknown.
         seconds_per_shot: Added for each shot.
         tier: The group its provider lists it in, in the provider's words; "" where there are none.
+        is_emulated: An emulator stands in for the cloud: what it bills is no money.
         facts: Calibration and what else the provider said, JSON, for the snapshot and the report.
     """
 
@@ -218,6 +219,7 @@ class Target:
     seconds_per_job: float | None = None
     seconds_per_shot: float = 0.0
     tier: str = ""
+    is_emulated: bool = False
     facts: Mapping[str, Any] = field(default_factory=dict)
 
     @property

@@ -28,7 +28,7 @@ from qbatch.report.agreement import Verdict as AgreementVerdict
 from qbatch.report.backend_facts import BackendFacts, backend_facts
 from qbatch.report.beside import notes_beside
 from qbatch.report.judging import CheckResult, Judgement
-from qbatch.report.numbers import amount, at_most, count_of, duration, percent
+from qbatch.report.numbers import amount, at_most, count_of, duration, emulated, percent
 from qbatch.report.overview import Extreme, Failure, Overview
 from qbatch.report.rows import Columns, Run
 from qbatch.result import Verdict
@@ -179,7 +179,10 @@ class Content:
         if overview.checks:
             passed = sum(check.verdict is Verdict.PASS for check in overview.checks)
             tiles.append((f"{passed} / {len(overview.checks)}", "checks passed"))
-        tiles += [(amount(cost, unit), "spent") for unit, cost in self.spent.items()]
+        tiles += [
+            (amount(cost, unit), f"spent{emulated(self.run.targets, unit)}")
+            for unit, cost in self.spent.items()
+        ]
         return tiles
 
     @cached_property
@@ -256,7 +259,10 @@ class Content:
     @property
     def cost_notes(self) -> list[str]:
         """Who said what, and what budgets are taken."""
-        notes = []
+        targets = self.run.targets
+        names = dict.fromkeys(name for name, _ in self.totals)
+        told = [name for name in names if targets.get(name, {}).get("is_emulated")]
+        notes = [f"No money: {', '.join(told)} emulated."] if told else []
         for (backend, _), total in self.totals.items():
             if total.sources:
                 notes.append(f"{backend}: {'; '.join(total.sources)}.")

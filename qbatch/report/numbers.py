@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from decimal import ROUND_CEILING, Decimal
+from typing import Any
 
 from qbatch.notation import whole
 from qbatch.result import Counts, Estimate
@@ -195,6 +196,18 @@ def amount(cost: float, unit: str) -> str:
         text = f"{cost:.6f}".rstrip("0")
         return f"{text.ljust(text.index('.') + 3, '0')} {unit.upper()}"
     return f"{cost:.6g} {unit.replace('qpu_', 'QPU ').replace('_', ' ')}".strip()
+
+
+def emulated(targets: Mapping[str, Any], unit: str) -> str:
+    """Whether what is billed in a unit is no money: " (emulated)", " (in part emulated)" or "".
+
+    Args:
+        targets: Backend -> what is kept of its target, as `Run.targets` has it.
+        unit: Of the bills.
+    """
+    billing = [each for each in targets.values() if each.get("price", {}).get("unit") == unit]
+    said = {bool(each.get("is_emulated")) for each in billing}
+    return "" if True not in said else " (in part emulated)" if False in said else " (emulated)"
 
 
 def at_most(cost: float, unit: str) -> str:

@@ -25,6 +25,7 @@ from qbatch.snapshot.reading import (
     checked,
     counts_by_state,
     jobs_by_backend,
+    num_further,
     read_fact,
 )
 from qbatch.snapshot.registration import Point, Registered, SettingOf
@@ -127,6 +128,11 @@ class Jobs(Composites):
     def jobs_by_backend(self) -> dict[tuple[str, JobState], int]:
         """Jobs of the plan of each backend in each state; where there are none is left out."""
         return jobs_by_backend(self._reader, self.path)
+
+    def has_pieces(self) -> bool:
+        """Whether several jobs buy a point of the plan."""
+        with translated(self.path), checked(self.path):
+            return num_further(self._reader)[1] > 0
 
     def pieces_of(self, point_id: str) -> list[tuple[StoredPoint, JobRow]]:
         """What the plan needs of a point, each with its job, by the shots where it starts."""

@@ -306,7 +306,9 @@ def test_a_run_with_jobs_at_a_cloud_is_not_forgotten(qbatch: Call, held: Path) -
         qbatch("resolve", held, entry["id"], "--give-up")
     said = qbatch("forget", held)
     assert said.code == 6
-    assert "and with purchases of 0.26 USD that no budget will count any more" in said.err
+    assert (
+        "and with purchases of 0.26 USD (emulated) that no budget will count any more" in said.err
+    )
     assert qbatch("forget", held, "--yes").code == 0
 
 

@@ -56,7 +56,7 @@ def test_what_failed_is_counted_once() -> None:
         "over_budget": {},
         "left": {},
     }
-    summary: Any = SimpleNamespace(**facts, **idle, failed=1, held=0, elapsed_s=1.0)
+    summary: Any = SimpleNamespace(**facts, **idle, failed=1, held=0, elapsed_s=1.0, unit="point")
     watcher: Any = SimpleNamespace(failures={(JobState.FAILED, "no laser"): ["x=1"]})
     lines = list(map(click.unstyle, _sentences(run, summary, watcher, None, [])))
     assert [line for line in lines if "1 failed" in line] == ["  1 failed: no laser (x=1)"]
@@ -281,3 +281,97 @@ def test_a_template_that_fails_late_keeps_the_results_and_says_so(
 def add_template(manifest: Path, text: str) -> None:
     Path("own.md.j2").write_text(text)
     manifest.write_text(manifest.read_text() + "report: {template: own.md.j2, formats: [md]}\n")
+
+
+def test_points_that_are_cut_are_told_with_their_jobs(
+    qbatch: Call, manifest: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Points of 10, 20 and 40 shots, where a simulator takes 12 at once."""
+    monkeypatch.setattr("qbatch.providers.local.driver.MAX_SHOTS", 12)
+    assert qbatch("validate", manifest).code == 0
+    planned = qbatch("plan", manifest)
+    assert planned.out.startswith("pair: 3 points, 70 shots, 7 jobs in 1 composite job, free")
+    facts = qbatch("plan", manifest, "--json").json
+    assert (facts["points"], facts["jobs"], facts["left"]["jobs"]) == (3, 7, 7)
+    assert [(one["points"], one["jobs"]) for one in facts["backends"]] == [(3, 7)]
+    said = qbatch("run", manifest, "--json")
+    started = next(line for line in said.json_lines if line.get("event") == "started")
+    assert started["jobs"] == 7
+    shown = qbatch("show", "runs/pair", "--json").json_lines
+    assert {(row["shots"], row["used"], row["state"]) for row in shown} == {
+        (shots, shots, "completed") for shots in (10, 20, 40)
+    }
+    assert "done" in qbatch("status", "runs/pair").out
+    again = qbatch("run", manifest)
+    assert again.out.startswith("pair: nothing to do; 3 of 3 points done")
+
+
+def test_what_was_bought_of_a_cut_point_is_told(
+    qbatch: Call, manifest: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("qbatch.providers.local.driver.MAX_SHOTS", 12)
+    change(manifest, "matrix: {shots: [10, 20, 40]}", "matrix: {backend: [sim]}")
+    change(manifest, "analysis:", "shots: 30\nanalysis:")
+    first = qbatch("run", manifest)
+    assert "1 of 1 point done, 3 jobs now in " in first.out
+    change(manifest, "shots: 30", "shots: 60")
+    planned = qbatch("plan", manifest)
+    assert "of that is left to run: 1 point, 30 shots, 3 jobs in 1 composite job" in planned.out
+    assert "more shots: 30 of 60 done" in planned.out
+    assert "3/3 jobs, " in qbatch("run", manifest).err
+    assert len(qbatch("show", "runs/pair", "--json").json_lines) == 1
+    shown = qbatch("show", "runs/pair", "bell").out
+    assert [line.split()[:2] for line in shown.splitlines() if line.startswith("[")] == [
+        [f"[{start},", f"{start + 10})"] for start in range(0, 60, 10)
+    ]
+
+
+RISKY = """\
+qbatch: 1
+name: risky
+circuits: {turn: turn.qasm}
+backends: {sim: {provider: local}}
+shots: 100
+sweep: {matrix: {a: [0.5, 0]}}
+"""
+TURN = (
+    'OPENQASM 3.0; include "stdgates.inc"; input float a; qubit q; bit c; rx(ANGLE) q; '
+    "c = measure q;"
+)
+
+
+def test_retry_after_the_circuit_is_mended_runs_what_failed_as_it_is_now(
+    qbatch: Call, tmp_path: Path
+) -> None:
+    """P25: it said "nothing to do" and 0, while status said 9."""
+    (tmp_path / "risky.yaml").write_text(RISKY)
+    (tmp_path / "turn.qasm").write_text(TURN.replace("ANGLE", "1/a"))
+    assert qbatch("run", "risky.yaml").code == 1
+    (tmp_path / "turn.qasm").write_text(TURN.replace("ANGLE", "1/(a+1)"))
+    retried = qbatch("retry", "risky.yaml")
+    assert "1 of 2 points done, 1 now" in retried.out
+    assert "1 point not run yet: `qbatch run` runs them" in retried.out
+    assert (retried.code, qbatch("status", "risky.yaml").code) == (0, 9)  # all it was asked for
+    assert "nothing to do" in qbatch("retry", "risky.yaml").out
+    assert qbatch("run", "risky.yaml").code == 0
+    assert qbatch("retry", "risky.yaml").code == qbatch("status", "risky.yaml").code == 0
+
+
+def test_code_that_was_trusted_runs_again_as_long_as_it_is_the_same(
+    qbatch: Call, tmp_path: Path
+) -> None:
+    """P25: a finished Python run needed --trust again to be retried or planned."""
+    made = (
+        f"def build():\n    return {TURN.replace('input float a; ', '').replace('ANGLE', '1')!r}\n"
+    )
+    (tmp_path / "made.py").write_text(made)
+    text = RISKY.replace("turn.qasm", '{python: "made.py:build"}').split("sweep")[0]
+    (tmp_path / "risky.yaml").write_text(text)
+    assert qbatch("plan", "risky.yaml").code == 3
+    assert qbatch("run", "risky.yaml", "--trust").code == 0
+    assert [qbatch(verb, "risky.yaml").code for verb in ("plan", "retry", "run")] == [0, 0, 0]
+    (tmp_path / "beside.py").write_text("x = 1\n")  # it might import this
+    assert qbatch("plan", "risky.yaml").code == 3
+    assert qbatch("plan", "risky.yaml", "--trust").code == 0
+    (tmp_path / "made.py").write_text(made + "# changed\n")
+    assert qbatch("plan", "risky.yaml").code == 3

@@ -62,7 +62,6 @@ class Experiment:
     switches: Mapping[str, Any] = field(default_factory=dict)
     shots: int = SHOTS
     pieces: int = 1
-
     row: str = ""
     ends: tuple[str, ...] = ("completed", "held")
 

@@ -20,8 +20,7 @@ from tests.crash.world import Kill, World
 
 def test_a_run_that_is_killed_anywhere_loses_nothing_and_buys_nothing_twice(world: World) -> None:
     names = ("run:oqc:h40", "run:scaleway:w9", "run:ibm-direct-access:h20,w3", "fetch:marqov:w5")
-    names += ("run:cut-scaleway:h24,w5", "run:cut-open-quantum:h30,w6")
-    names += ("run:marqov-native:h16,w4",)
+    names += ("run:cut-scaleway:h24,w5", "run:cut-open-quantum:h30,w6", "run:marqov-native:h16,w4")
     plays = [partial(play, world, Case.read(name)) for name in names]
     plays += [partial(play_storm, world, 7, number) for number in (1, 5)]
     for played in play_all(world, plays, say_nothing, lambda _: False):

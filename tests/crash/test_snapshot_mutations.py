@@ -135,7 +135,7 @@ def examined(number: int, known_by_name: Mapping[str, Original], scratch: Path) 
 
 def _bytes_of(folder: Path) -> dict[str, bytes]:
     """What matters of a folder: not who held it last, nor what readers share in memory."""
-    others = ("snapshot.lock", "snapshot.db-shm")
+    others = ("snapshot.lock", "snapshot.db-shm", "running.json")
     return {one.name: one.read_bytes() for one in folder.iterdir() if one.name not in others}
 
 

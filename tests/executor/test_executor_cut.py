@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from fake_drivers import play
+from fake_drivers import at_once, lost_before, play
 from selling import CLOUD, LOCAL, Shop, check_book, plan_of, stop_after
 
+from qbatch.errors import SelectionError
+from qbatch.exchange.exports import export
+from qbatch.exchange.oqc.export import oqc_snapshot
+from qbatch.exchange.oqc.format import read_config
 from qbatch.job import JobState
 from qbatch.plan import Plan, PlanSummary, jobs_in, pieces_of
 from qbatch.providers import Failed, Target
@@ -166,3 +173,48 @@ def test_a_simulator_that_takes_few_shots_counts_as_one_that_takes_all(
     with Run(tmp_path / "whole") as whole, Run(tmp_path / "cut") as cut:
         assert [point.counts for point in whole] == [point.counts for point in cut]
         assert [len(point.pieces) for point in cut] == [-(-point.shots // most) for point in cut]
+
+
+def test_oqcs_own_file_has_each_job_of_a_point(tmp_path: Path) -> None:
+    play(tmp_path, plan_of([0.5], 1000, CLOUD), Shop(max_shots=400))
+    with Run(tmp_path) as found:
+        text, _ = oqc_snapshot(found)
+    jobs = json.loads(text)["jobs"]
+    assert [read_config(job["config_json"]).shots for job in jobs] == [334, 333, 333]
+    assert [sum(job["result"]["data"]["c"].values()) for job in jobs] == [334, 333, 333]
+
+
+def test_all_exports_have_a_point_once_with_all_its_shots(tmp_path: Path) -> None:
+    """One row of 1,000 shots, whose outcomes add up to them, and the cost of three jobs."""
+    play(tmp_path, plan_of([0.5], 1000, CLOUD), Shop(max_shots=400))
+    with Run(tmp_path) as found:
+        (row,) = found.to_dataframe().to_dict("records")
+        assert (row["shots"], row["cost"], row["provider_job_id"].count(",")) == (1000, 3.0, 2)
+        for format_ in ("csv", "counts"):
+            out = io.StringIO()
+            export(found, format_, out)
+            rows = [*csv.DictReader(io.StringIO(out.getvalue()))]
+            total = sum(int(row["shots" if format_ == "csv" else "count"]) for row in rows)
+            assert total == 1000
+        (purchase, *others) = found.ledger()
+        assert (len(others), purchase.entry.counted) == (2, 1.0)
+
+
+def test_held_jobs_of_a_point_are_told_apart_and_decided_one_by_one(tmp_path: Path) -> None:
+    plan, shop = plan_of([0.5], 300, CLOUD), Shop(max_shots=100)
+    shop.script["submit"] = [lost_before] * 3
+    shop.located = at_once()
+    play(tmp_path, plan, shop)
+    with Run(tmp_path) as found:
+        held = {one.id: one.shots for one in found.held()}
+        assert sorted(held.values()) == ["[0, 100)", "[100, 200)", "[200, 300)"]
+        assert [found[id_].own_id for id_ in held] == list(held)
+    first, *further = sorted(held, key=lambda id_: held[id_])
+    with Snapshot(tmp_path) as snapshot:
+        with pytest.raises(SelectionError, match="decide on those of further shots first"):
+            snapshot.resolve(first, JobState.CREATED)
+        for id_ in (*further, first):
+            snapshot.resolve(id_, JobState.CREATED, provider_job_id=None)
+    shop.located = None
+    play(tmp_path, plan, shop)
+    check_book(tmp_path, shop, [0.5])

@@ -293,7 +293,7 @@ async def test_objects_stay_or_go_as_asked(talk: Maker, order: Maker) -> None:
         batch = await cloud.submit(await cloud.prepare(order()))
         await cloud.finish(batch)
         await cloud.driver.release(batch)
-        assert await cloud.driver._has_results(batch.composite.memo["job_id"]) is keep
+        assert await cloud.driver._objects.has_results(batch.composite.memo["job_id"]) is keep
 
 
 async def test_a_token_that_ended_is_renewed_without_a_word(talk: Maker, order: Maker) -> None:

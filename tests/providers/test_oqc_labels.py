@@ -15,6 +15,7 @@ from qbatch.job import JobError
 from qbatch.manifest.models import Backend
 from qbatch.plan.identity import backend_identity
 from qbatch.providers import Cancelled, Failed, options_model
+from qbatch.providers.listing import Claim, Wanted
 from qbatch.providers.oqc.options import Options
 
 Maker = Callable[..., Any]
@@ -165,3 +166,14 @@ async def test_where_tasks_are_free_no_bill_is_told(talk: Maker, order: Maker) -
     batch = await cloud.submit(await cloud.prepare(order()))
     (update,) = await cloud.driver.cancel(batch, [batch.orders[0].id])
     assert update.cost is None
+
+
+async def test_a_labelled_task_is_known_as_ours_and_found_by_its_label(
+    talk: Maker, order: Maker
+) -> None:
+    cloud = talk("oqc", target=SIMULATOR, options={"tag": "exp-1/cell 0"})
+    batch = await cloud.submit(await cloud.prepare(order(name="c")))
+    listed = await cloud.driver.jobs_at_cloud().list_jobs(Wanted(tag="exp-1"))
+    (job,) = listed.jobs
+    assert (job.id, job.tags[1]) == (batch.provider_job_ids[0], "exp-1/cell 0")
+    assert job.claim == Claim("run1", batch.orders[0].id[:12], 1)

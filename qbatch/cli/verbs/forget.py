@@ -70,14 +70,15 @@ def _check_nothing_is_out(run: Run) -> None:
 
 def _told_cost(run: Run, ids: set[str] | None) -> str:
     """What purchases of these points cost, to be asked about; None: of all."""
-    from qbatch.report.numbers import amount
+    from qbatch.report.numbers import amount, emulated
     from qbatch.snapshot import total_up
 
     entries = [each.entry for each in run.ledger() if ids is None or each.id in ids]
     sums: dict[str, float] = {}
     for (_, unit), total in total_up(entries).items():
         sums[unit] = sums.get(unit, 0.0) + total.spent + total.outstanding
-    told = " + ".join(amount(cost, unit) for unit, cost in sums.items())
+    targets = run.targets
+    told = " + ".join(amount(cost, unit) + emulated(targets, unit) for unit, cost in sums.items())
     return f", and with purchases of {told} that no budget will count any more" if told else ""
 
 

@@ -123,7 +123,7 @@ def _tell(run: Run, facts: dict[str, Any], waits: Waits) -> None:
     from qbatch.cli import status_costs, status_jobs
     from qbatch.job import JobState
     from qbatch.notation import whole
-    from qbatch.report.numbers import amount, count_of
+    from qbatch.report.numbers import amount, count_of, emulated
 
     word = "running now" if facts["running"] else _verdict(run, facts["states"])
     points = count_of(facts["points"], "point")
@@ -135,8 +135,8 @@ def _tell(run: Run, facts: dict[str, Any], waits: Waits) -> None:
     status_jobs.tell_waits(waits)
     status_jobs.tell(facts["folder"], facts["at_providers"], run.held())
     for unit, cost in facts["spent"].items():
-        click.echo(f"  {'spent':<11}{amount(cost, unit):>8}")
-    status_costs.tell(facts["ledger"])
+        click.echo(f"  {'spent':<11}{amount(cost, unit):>8}{emulated(run.targets, unit)}")
+    status_costs.tell(facts["ledger"], run.targets)
     if facts["states"].get(JobState.FAILED):
         _tell_failed(run, facts["states"][JobState.FAILED])
 

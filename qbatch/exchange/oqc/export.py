@@ -74,6 +74,7 @@ class _Writer:
         self.left_out = 0
 
     def points(self) -> Iterator[PointResult]:
+        """Yield what tasks are of: points, or where several jobs buy one, each part alone."""
         backends = self._run.manifest.backends
         for point in self._run:
             if point.same_as:
@@ -82,9 +83,10 @@ class _Writer:
             if backend is not None and backend.provider != "oqc":
                 self.left_out += 1
             else:
-                yield point
+                yield from point.jobs
         # What cannot be said in a manifest leaves the plan with the first run of an imported one.
-        yield from (point for point in self._run.removed() if self._kept(point) is not None)
+        parts = (part for point in self._run.removed() for part in point.jobs)
+        yield from (part for part in parts if self._kept(part) is not None)
 
     def number_of(self, point: PointResult) -> float:
         kept = self._kept(point)

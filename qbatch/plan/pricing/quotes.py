@@ -56,6 +56,7 @@ class BackendQuotes:
         jobs: So many the prices are for.
         of: So many there are.
         quotes: What is offered for each of them, with the sum of its prices; the cheapest first.
+        is_emulated: An emulator stands in for the cloud: the prices are no money.
     """
 
     backend: str
@@ -63,6 +64,7 @@ class BackendQuotes:
     jobs: int
     of: int
     quotes: tuple[Quote, ...]
+    is_emulated: bool = False
 
 
 def questions(
@@ -119,7 +121,8 @@ def sum_up(
         quoted = [(quotes, jobs) for quotes, jobs in parts if quotes]
         if quoted:
             number, total = (sum(jobs for _, jobs in some) for some in (quoted, parts))
-            found.append(BackendQuotes(name, target.price.unit, number, total, _sums(quoted)))
+            unit, sums = target.price.unit, _sums(quoted)
+            found.append(BackendQuotes(name, unit, number, total, sums, target.is_emulated))
     return found
 
 

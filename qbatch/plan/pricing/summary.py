@@ -46,6 +46,7 @@ class BackendSummary:
         source: Where the price comes from.
         certainty: Whether the bill will be that price, about that, or at most that.
         seconds: Time its jobs take; None when nobody can tell.
+        is_emulated: An emulator stands in for the cloud: the price is no money.
     """
 
     backend: str
@@ -60,6 +61,7 @@ class BackendSummary:
     source: str
     certainty: str
     seconds: float | None
+    is_emulated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +109,11 @@ class PlanSummary:
             each.certainty for each in self.backends if each.unit == unit and each.price is not None
         }
         return said.pop() if len(said) == 1 else "about" if "about" in said else "at most"
+
+    def emulated(self, unit: str) -> str:
+        """Whether what is billed in `unit` is no money: "emulated", "in part emulated" or ""."""
+        said = {each.is_emulated for each in self.backends if each.unit == unit}
+        return "" if True not in said else "in part emulated" if False in said else "emulated"
 
     @property
     def seconds(self) -> float | None:
@@ -320,6 +327,7 @@ def _backends(
             source=target.price.source,
             certainty=price.certainty,
             seconds=_seconds(plan, name, target, parts, drivers.get(name)),
+            is_emulated=target.is_emulated,
         )
 
 

@@ -3,5 +3,8 @@
 driver     the protocol: one sampler job is one composite job
 options    what a person may write under ``options``
 replies    what the service answers, read and checked
+service    where it is, requests with the token, its machines
+objects    programs, results and logs in the bucket
+jobs       all jobs of the user, whoever made them
 storage    the S3-compatible bucket that programs and results travel through
 """

@@ -35,15 +35,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from hashlib import sha256
-from math import ceil, inf
-from typing import Any, Literal
+from math import ceil
+from typing import Any
 from uuid import UUID
 
 import trio
 
 from qbatch.circuit import Fit, program_text
-from qbatch.errors import CircuitError, CredentialsError, Misspoke, Refused, Unavailable
+from qbatch.errors import CircuitError, Misspoke, Refused, Unavailable
 from qbatch.manifest.models import Backend, Transpile
 from qbatch.providers import (
     ENDS,
@@ -63,6 +64,7 @@ from qbatch.providers import (
     Target,
 )
 from qbatch.providers.ibm_direct_access.jobs import Jobs
+from qbatch.providers.ibm_direct_access.objects import Objects, expect_object
 from qbatch.providers.ibm_direct_access.options import Options
 from qbatch.providers.ibm_direct_access.replies import (
     USUAL_REP_DELAY_S,
@@ -79,31 +81,20 @@ from qbatch.providers.ibm_direct_access.replies import (
     read_target,
     read_usage_s,
 )
-from qbatch.providers.ibm_direct_access.storage import (
-    STORE_VARIABLES,
-    Bucket,
-    open_bucket,
-    path_of,
+from qbatch.providers.ibm_direct_access.service import (
+    CRN,
+    ENDPOINT,
+    IAM_ENDPOINT,
+    KEY,
+    URL_VARIABLE,
+    Service,
 )
+from qbatch.providers.ibm_direct_access.storage import STORE_VARIABLES, path_of
 from qbatch.providers.kit.accounts import digest, named, subject
-from qbatch.providers.kit.bearer import Bearer
-from qbatch.providers.kit.credentials import (
-    Secret,
-    address,
-    find_address,
-    read_environment,
-    read_pointer,
-)
 from qbatch.providers.kit.permission import Vendor
 from qbatch.providers.kit.proofs import Proofs, refusal
-from qbatch.providers.kit.targets import no_target
-from qbatch.providers.kit.untrusted import amount, identifier, record, redacted, said, whole, word
-from qbatch.providers.kit.wire import Reply, open_wire
+from qbatch.providers.kit.untrusted import record, redacted, said, whole, word
 
-IAM_URL = "https://iam.cloud.ibm.com"
-URL_VARIABLE = "QBATCH_IBM_DIRECT_ACCESS_URL"
-ENDPOINT, IAM_ENDPOINT = "QRMI_IBM_QS_ENDPOINT", "QRMI_IBM_QS_IAM_ENDPOINT"
-KEY, CRN = "QRMI_IBM_QS_IAM_APIKEY", "QRMI_IBM_QS_SERVICE_CRN"
 VENDOR = Vendor(
     ("cloud.ibm.com", "quantum.ibm.com", "cloud-object-storage.appdomain.cloud"),
     (URL_VARIABLE, ENDPOINT, IAM_ENDPOINT, *STORE_VARIABLES),
@@ -134,17 +125,12 @@ class IbmDirectAccess:
 
     def __init__(self, name: str, backend: Backend, surroundings: Surroundings) -> None:
         self.name = name
-        self._wanted = backend.target
         self._options = Options.model_validate(dict(backend.options))
         self._transpile = backend.transpile or Transpile(optimization_level=2)
-        self._environ = surroundings.environ
         self._run_id = surroundings.run_id
         self._is_virtual = surroundings.is_virtual
-        self._pointer = backend.credentials
-        self._url_given = backend.url
-        self._wire = open_wire("ibm-direct-access", surroundings)
-        self._bearer = Bearer(self._issue_token)
-        self._bucket: Bucket | None = None
+        self._service = Service(backend, self._options, surroundings)
+        self._objects = Objects(self._options.storage, self._service)
         self._fit: Fit | None = None
         self._status = "online"
         #: Job id -> its record at its end, seen by `poll`.
@@ -162,23 +148,24 @@ class IbmDirectAccess:
         Raises:
             Refused: No such machine (with the nearest names), or no bucket is known.
         """
-        self._storage()
-        machine = await self._find_backend()
+        self._objects.bucket()
+        machine = await self._service.find_backend()
         self._status = _status_of(machine)
-        return await self._describe(machine)
+        target = await self._describe(machine)
+        return replace(target, is_emulated=self._service.wire.is_emulated)
 
     async def _describe(self, machine: Mapping[str, Any]) -> Target:
         name = str(machine["name"])
-        configuration = (await self._ask("GET", f"backends/{name}/configuration")).object()
-        properties = (await self._ask("GET", f"backends/{name}/properties")).object()
+        configuration = (await self._service.ask("GET", f"backends/{name}/configuration")).object()
+        properties = (await self._service.ask("GET", f"backends/{name}/properties")).object()
         target = read_target(machine, configuration, properties, await self._lanes(name))
-        if name == self._target_name:
+        if name == self._service.target_name:
             self._fit = self._make_fit(configuration, properties)
         return target
 
     async def _lanes(self, name: str) -> int | None:
         """Ask how many jobs the machine keeps for us; older services do not tell."""
-        reply = await self._send("GET", f"backends/{name}/lanes")
+        reply = await self._service.send("GET", f"backends/{name}/lanes")
         if reply.status == 404:
             return None
         expect(reply)
@@ -204,7 +191,7 @@ class IbmDirectAccess:
 
     async def list_targets(self) -> Sequence[Target]:
         """List the machines of the instance."""
-        return [await self._describe(machine) for machine in await self.backends()]
+        return [await self._describe(machine) for machine in await self._service.backends()]
 
     def credential_source(self) -> str:
         """Say where the API key comes from.
@@ -212,10 +199,10 @@ class IbmDirectAccess:
         Raises:
             CredentialsError: There is none.
         """
-        return self._secret().source
+        return self._service.secret().source
 
     def base_urls(self) -> Sequence[str]:
-        return (self._base, self._iam)
+        return (self._service.base, self._service.iam)
 
     def storage_urls(self) -> Sequence[str]:
         """Return where the bucket is.
@@ -223,18 +210,18 @@ class IbmDirectAccess:
         Raises:
             Refused: That is not known, or its keys are not.
         """
-        bucket = self._storage()
+        bucket = self._objects.bucket()
         return (bucket.endpoint, bucket.service_endpoint)
 
     def account(self) -> str:
         """Name the instance, and the user whom IAM says that the API key belongs to."""
-        crn = self._options.service_crn or self._variable(CRN)
-        token = self._bearer.known
+        crn = self._options.service_crn or self._service.variable(CRN)
+        token = self._service.bearer.known
         user = subject(token) if token else ""
         return named(
-            self._base,
+            self._service.base,
             f"instance {crn}" if crn else "",
-            user or f"credential {digest(self._secret(), self._run_id)}",
+            user or f"credential {digest(self._service.secret(), self._run_id)}",
         )
 
     def check(self, order: Order, target: Target) -> str | None:
@@ -265,7 +252,7 @@ class IbmDirectAccess:
         job_id = self._id_of(batch)
         if job_id not in self._written:
             document = await self._document(batch)
-            await self._put(f"input_{job_id}.json", document)
+            await self._objects.put(f"input_{job_id}.json", document)
             self._written.add(job_id)
         timeout_secs = self._timeout_secs(batch)
         caps = zip(batch.orders, _shared(timeout_secs, batch.orders), strict=True)
@@ -298,10 +285,10 @@ class IbmDirectAccess:
 
     def intend(self, batch: Batch) -> Intent:
         """Describe the job; in place of signed URLs stand those without a signature."""
-        job_id, bucket = batch.composite.memo["job_id"], self._storage()
+        job_id, bucket = batch.composite.memo["job_id"], self._objects.bucket()
         body = {
             "id": job_id,
-            "backend": self._target_name,
+            "backend": self._service.target_name,
             "program_id": "sampler",
             "timeout_secs": batch.composite.memo["timeout_secs"],
             "log_level": self._options.log_level,
@@ -314,7 +301,7 @@ class IbmDirectAccess:
 
     async def submit(self, batch: Batch, intent: Intent) -> Sequence[Answer]:
         await self._wait_for_machine()
-        reply = await self._send("POST", "jobs", content=self._signed(intent))
+        reply = await self._service.send("POST", "jobs", content=self._signed(intent))
         if reply.status == 409:
             return await self._adopt(batch, intent)
         if not reply.is_success:  # whatever it says, the job's id tells whether there is one
@@ -325,12 +312,12 @@ class IbmDirectAccess:
         """See that a machine that was offline, paused or reserved takes jobs by now."""
         if self._status == "online":
             return
-        machine = await self._find_backend()
+        machine = await self._service.find_backend()
         self._status = _status_of(machine)
         if self._status != "online":
             why = f": {told}" if (told := said(machine.get("message"))) else ""
             raise Unavailable(
-                f"ibm-direct-access: {self._target_name} is {self._status}{why}",
+                f"ibm-direct-access: {self._service.target_name} is {self._status}{why}",
                 retry_after_s=OFFLINE_S,
                 is_full=True,
             )
@@ -340,10 +327,10 @@ class IbmDirectAccess:
         body = json.loads(intent.body)
         for name, entry in body["storage"].items():
             del entry["url"]
-            entry["presigned_url"] = self._storage().presign(
+            entry["presigned_url"] = self._objects.bucket().presign(
                 "GET" if name == "input" else "PUT",
                 f"{name}_{intent.key}.json",
-                now_s=self._wire.now(),
+                now_s=self._service.wire.now(),
                 life_s=self._options.storage.url_life_s,
                 for_service=True,
             )
@@ -351,7 +338,7 @@ class IbmDirectAccess:
 
     async def _adopt(self, batch: Batch, intent: Intent) -> Sequence[Answer]:
         """A job with our id exists: an earlier try of ours, by all that we know of it."""
-        reply = await self._send("GET", f"jobs/{intent.key}")
+        reply = await self._service.send("GET", f"jobs/{intent.key}")
         if reply.status == 404:
             raise Unavailable(f"ibm-direct-access: job {intent.key}: 409, and then not found")
         expect(reply)
@@ -373,7 +360,7 @@ class IbmDirectAccess:
 
     async def poll(self, batches: Sequence[Batch]) -> Sequence[Answer]:
         """Read the list of all jobs; what it lacks is asked for singly."""
-        reply = await self._ask("GET", "jobs")
+        reply = await self._service.ask("GET", "jobs")
         rows = reply.object().get("jobs") or []  # an empty list may be null
         if not isinstance(rows, list):
             raise Misspoke(f"ibm-direct-access: no list of jobs: {reply.excerpt()}")
@@ -389,13 +376,13 @@ class IbmDirectAccess:
 
     async def _ask_for(self, batch: Batch) -> Sequence[Answer]:
         job_id = self._id_of(batch)
-        reply = await self._send("GET", f"jobs/{job_id}")
+        reply = await self._service.send("GET", f"jobs/{job_id}")
         if reply.status != 404:
             expect(reply)
             return await self._news(batch, reply.object())
-        if await self._has_results(job_id):
+        if await self._objects.has_results(job_id):
             return self._deleted(batch)
-        where = self._storage().url(f"results_{job_id}.json")
+        where = self._objects.bucket().url(f"results_{job_id}.json")
         error = f"IBM has no job {job_id}, nor are there results in {where}"
         return [
             Missing(order.id, "404 not found", error=error, settle_s=SETTLE_S, is_proof=True)
@@ -416,7 +403,7 @@ class IbmDirectAccess:
             self._ended[job_id] = job
         is_lost = kind in (Failed, Cancelled)
         kept = json.dumps(redacted(job), ensure_ascii=False).encode() if is_lost else b""
-        log = await self._log(job_id) if is_lost else b""
+        log = await self._objects.log(job_id) if is_lost else b""
         costs = _shared(read_usage_s(job) if is_over else None, batch.orders)
         return [
             kind(
@@ -435,10 +422,10 @@ class IbmDirectAccess:
         """Download the result document once, and read from it what is asked for."""
         job_id = self._id_of(batch)
         if job_id not in self._results:
-            reply = await self._get(f"results_{job_id}.json")
+            reply = await self._objects.get(f"results_{job_id}.json")
             if reply.status == 404:  # completed, but not there yet
                 return []
-            _expect_object(reply)
+            expect_object(reply)
             self._results[job_id] = read_programs(reply.json())
         rows = self._results[job_id]
         if len(rows) != len(batch.orders):
@@ -447,7 +434,7 @@ class IbmDirectAccess:
                 f"{len(rows)} results came"
             )
         job = self._ended.get(job_id, {})
-        log = await self._log(job_id) if batch.orders[0].id in job_ids else b""
+        log = await self._objects.log(job_id) if batch.orders[0].id in job_ids else b""
         costs = _shared(read_usage_s(job), batch.orders)
         wanted = set(job_ids)
         return [
@@ -479,128 +466,37 @@ class IbmDirectAccess:
                 f"ibm-direct-access: {len(batch.orders)} points are one job ({job_id}), which can "
                 f"only be cancelled as a whole; choose the other {len(others)} too, or wait"
             )
-        reply = await self._send("POST", f"jobs/{job_id}/cancel")
+        reply = await self._service.send("POST", f"jobs/{job_id}/cancel")
         if reply.status != 409:  # it has ended already: its state says how
             expect(reply)
-        reply = await self._ask("GET", f"jobs/{job_id}")
+        reply = await self._service.ask("GET", f"jobs/{job_id}")
         return await self._news(batch, reply.object())
 
     async def release(self, batch: Batch) -> Mapping[str, float]:
         """Delete the job, which frees its lane; all that it gave is saved."""
         job_id = self._id_of(batch)
         if not self._options.keep_jobs:
-            reply = await self._send("DELETE", f"jobs/{job_id}")
+            reply = await self._service.send("DELETE", f"jobs/{job_id}")
             if reply.status == 409:  # it runs still, though nobody waits for it any more
-                await self._send("POST", f"jobs/{job_id}/cancel")
+                await self._service.send("POST", f"jobs/{job_id}/cancel")
                 raise Unavailable(f"ibm-direct-access: job {job_id} ends before it is deleted")
             if reply.status != 404:
                 expect(reply)
         if not self._options.storage.keep_objects:
             for name in ("input", "results", "logs"):
-                await self._delete(f"{name}_{job_id}.json")
+                await self._objects.delete(f"{name}_{job_id}.json")
         for kept in (self._ended, self._results):
             kept.pop(job_id, None)
         return {}
 
     async def aclose(self) -> None:
-        await self._wire.aclose()
+        await self._service.wire.aclose()
 
     def jobs_at_cloud(self) -> Jobs:
         """Return the jobs of the user, whoever made them."""
-        return Jobs(self._send)
-
-    # -- machines -------------------------------------------------------------------------------
-
-    async def backends(self) -> Sequence[Mapping[str, Any]]:
-        """List the machines of the instance: name, state, message."""
-        reply = await self._ask("GET", "backends")
-        rows = reply.object().get("backends")
-        if not isinstance(rows, list) or not all(identifier(record(i).get("name")) for i in rows):
-            raise Misspoke(f"ibm-direct-access: no list of backends: {reply.excerpt()}")
-        return rows
-
-    async def _find_backend(self) -> Mapping[str, Any]:
-        machines = await self.backends()
-        if self._wanted is None and len(machines) == 1:
-            self._wanted = str(machines[0]["name"])
-        for machine in machines:
-            if machine["name"] == self._wanted:
-                return machine
-        names = [str(one["name"]) for one in machines]
-        noun, none = "backend of this instance", "(it has none)"
-        raise no_target("ibm-direct-access", self._wanted, names, noun=noun, none=none)
-
-    # -- storage --------------------------------------------------------------------------------
-
-    def _storage(self) -> Bucket:
-        if self._bucket is None:
-            given = self._options.storage.model_dump()
-            self._bucket = open_bucket(given, self._environ, self._prefix)
-            for key in (self._bucket.access_key, self._bucket.secret_key):
-                self._wire.reveal(key)  # a store says aloud what was wrong with a signature
-        return self._bucket
-
-    def _presigned(self, method: Literal["GET", "PUT", "DELETE"], key: str) -> str:
-        return self._storage().presign(method, key, now_s=self._wire.now(), life_s=900)
-
-    async def _put(self, key: str, content: bytes) -> None:
-        _expect_object(await self._wire.send("PUT", self._presigned("PUT", key), content=content))
-
-    async def _get(self, key: str) -> Reply:
-        return await self._wire.send("GET", self._presigned("GET", key))
-
-    async def _delete(self, key: str) -> None:
-        reply = await self._wire.send("DELETE", self._presigned("DELETE", key))
-        if reply.status != 404:
-            _expect_object(reply)
-
-    async def _has_results(self, job_id: str) -> bool:
-        reply = await self._get(f"results_{job_id}.json")
-        if reply.status == 404:
-            return False
-        _expect_object(reply)
-        return True
-
-    async def _log(self, job_id: str) -> bytes:
-        """Read what the service wrote about a job; b"" where it wrote nothing."""
-        reply = await self._get(f"logs_{job_id}.json")
-        return reply.kept if reply.is_success else b""
+        return Jobs(self._service.send)
 
     # -- requests -------------------------------------------------------------------------------
-
-    @property
-    def _prefix(self) -> str:
-        """Before the official client's variables, where they are set for each machine."""
-        return f"{self._wanted}_" if self._wanted else ""
-
-    @property
-    def _target_name(self) -> str:
-        return self._wanted or ""
-
-    def _variable(self, name: str) -> str | None:
-        found = (self._environ.get(one) for one in self._names(name))
-        return next((value for value in found if value), None)
-
-    def _names(self, name: str) -> tuple[str, str]:
-        """Variables that are read for one of the official client's, in their order."""
-        return (f"{self._prefix}{name}", name)
-
-    @property
-    def _base(self) -> str:
-        variables = (URL_VARIABLE, *self._names(ENDPOINT))
-        found = find_address(self._url_given, variables, self._environ, "")
-        if not found:
-            raise Refused(
-                "ibm-direct-access: where is the service? Each installation has its own address: "
-                f"write url: https://…, or set {ENDPOINT}"
-            )
-        return found
-
-    @property
-    def _iam(self) -> str:
-        if self._options.iam_endpoint:
-            return address(self._options.iam_endpoint, "options.iam_endpoint")
-        return find_address(None, self._names(IAM_ENDPOINT), self._environ, IAM_URL)
 
     def _id_of(self, batch: Batch) -> str:
         """Return the job's id: as a person told it, else the same in any process."""
@@ -611,72 +507,10 @@ class IbmDirectAccess:
         of = f"qbatch/{self._run_id}/{composite.id}/{composite.generation}"
         return str(UUID(bytes=sha256(of.encode()).digest()[:16], version=4))
 
-    async def _ask(self, method: str, path: str, **request: Any) -> Reply:
-        reply = await self._send(method, path, **request)
-        expect(reply)
-        return reply
-
-    async def _send(self, method: str, path: str, **request: Any) -> Reply:
-        url = f"{self._base}/v1/{path}"
-        headers = {"accept": "application/json"}
-        if crn := self._options.service_crn or self._variable(CRN):
-            headers["service-crn"] = crn
-        if self._options.api_version is not None:
-            headers["ibm-api-version"] = self._options.api_version
-        if "content" in request:
-            headers["content-type"] = "application/json"
-
-        async def send_as(token: Secret) -> Reply:
-            authorized = {**headers, "authorization": f"Bearer {self._wire.reveal(token)}"}
-            return await self._wire.send(method, url, headers=authorized, **request)
-
-        return await self._bearer.send(send_as)
-
-    def _secret(self) -> Secret:
-        if self._pointer is not None:
-            return read_pointer(self._pointer, self._environ)
-        return read_environment((f"{self._prefix}{KEY}", KEY), self._environ)
-
-    async def _issue_token(self) -> tuple[Secret, float]:
-        secret = self._secret()
-        if self._options.auth == "bearer":
-            return secret, inf
-        reply = await self._wire.send(
-            "POST",
-            f"{self._iam}/identity/token",
-            form={
-                "grant_type": "urn:ibm:params:oauth:grant-type:apikey",
-                "apikey": self._wire.reveal(secret),
-            },
-            headers={"accept": "application/json"},
-            deadline_s=20.0,
-            is_secret=True,
-        )
-        if reply.status in (400, 401, 403):
-            raise CredentialsError(
-                f"ibm-direct-access: IAM refuses the API key from {secret.source}: "
-                f"{read_error(reply) or reply.status}"
-            )
-        expect(reply)
-        answer = reply.object()
-        token, life_s = answer.get("access_token"), amount(answer.get("expires_in"))
-        if not isinstance(token, str) or not token or life_s is None:
-            raise Misspoke("ibm-direct-access: IAM gave no access_token with expires_in")
-        return Secret(token, secret.source), life_s
-
 
 def open_driver(backend: Backend, *, name: str, surroundings: Surroundings) -> IbmDirectAccess:
     """Make the driver of an ``ibm-direct-access`` backend."""
     return IbmDirectAccess(name, backend, surroundings)
-
-
-def _expect_object(reply: Reply) -> None:
-    """Raise unless the store did it; what it says is XML, of which the code is enough."""
-    if reply.is_success:
-        return
-    text = reply.content[:4_000].decode("utf-8", "replace")
-    code = word(text.partition("<Code>")[2].partition("</Code>")[0])
-    raise reply.failure(f"the bucket says {code or 'nothing that is known here'}")
 
 
 def _status_of(machine: Mapping[str, Any]) -> str:

@@ -63,6 +63,9 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 #: The longest wait a cloud may impose on us by Retry-After, seconds.
 MOST_RETRY_AFTER_S = 86_400.0
 
+#: Header by which an emulator says that it is one.
+EMULATED = "x-emulated-by"
+
 #: A shorter secret could be any word, and is not struck from answers.
 LEAST_SECRET = 8
 
@@ -238,6 +241,7 @@ class Wire:
         self._rule = rule or CredentialRule(provider)
         self._now = now
         self._ahead_s = 0.0
+        self._emulated: bool | None = None
         self.deadline_s = deadline_s
         self.max_bytes = max_bytes
         self._struck: dict[bytes, None] = {}
@@ -272,6 +276,11 @@ class Wire:
         text = secret.reveal()
         self._struck.update(dict.fromkeys(_spellings(text)))
         return text
+
+    @property
+    def is_emulated(self) -> bool:
+        """All answers so far said that they are an emulator's: what is billed there is no money."""
+        return self._emulated is True
 
     async def send(
         self,
@@ -410,6 +419,7 @@ class Wire:
                 f"unpacks to far more than the {received} that came"
             )
         headers = {name.lower(): value for name, value in response.headers.items()}
+        self._emulated = EMULATED in headers and self._emulated is not False
         status, at = response.status_code, self._now()
         self._ahead_s = _ahead_s(headers.get("date"), at)
         if not (is_secret and status < 300):  # a service may give the same token again

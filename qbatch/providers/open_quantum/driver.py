@@ -164,7 +164,8 @@ class OpenQuantum:
         balance = {"balance": await self._platform.balance()}
         target = self._target(row, detail)
         self._basis = find_basis(record(detail.get("constraint_data")))
-        return replace(target, facts={**target.facts, **balance})
+        is_emulated = self._platform.wire.is_emulated
+        return replace(target, facts={**target.facts, **balance}, is_emulated=is_emulated)
 
     async def _look_up(self) -> Mapping[str, Any]:
         row = await self._platform.find_backend(self._wanted)

@@ -35,6 +35,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -133,7 +134,8 @@ class Oqc:
         facts = read_facts(self._qpu)
         facts["calibration"] = await self._service.calibration(self._qpu)
         facts["status"] = await self._service.status(self._qpu)
-        return read_target(self._qpu, window_at, facts)
+        target = read_target(self._qpu, window_at, facts)
+        return replace(target, is_emulated=self._service.wire.is_emulated)
 
     async def list_targets(self) -> Sequence[Target]:
         """List the QPUs of the account, each with its features, next window and status."""

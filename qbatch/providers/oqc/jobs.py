@@ -29,14 +29,15 @@ from qbatch.providers.oqc.replies import WORDS, expect, url_of
 from qbatch.providers.oqc.service import Service
 
 #: Tags that the driver gives: run, composite job and generation, point.
-TAG = re.compile(r"qbatch/(.+)/[0-9a-f]{12}\.(\d+)/([0-9a-f]{12})")
+TAG = re.compile(r"qbatch/(.+?)/[0-9a-f]{12}\.(\d+)/([0-9a-f]{12})(?:/(.*))?", re.DOTALL)
 
 #: So a service answers that has no such list.
 NO_LIST = (404, 405, 410, 501)
 
 
 class Jobs:
-    """See `qbatch.providers.listing.JobsAtCloud`. A tag is sifted by its beginning.
+    """See `qbatch.providers.listing.JobsAtCloud`. A tag is sifted by its beginning, or by
+    that of the person's own part of it.
 
     Args:
         service: The driver's.
@@ -114,7 +115,7 @@ class Jobs:
             status=status,
             state=state_of(WORDS, status),
             target=word(facts.get("qpu_id")),
-            tags=(tag,) if tag else (),
+            tags=tuple(filter(None, (tag, found[4] if found else None))),
             created_at=to_the_second(facts.get("created_at")),
             claim=Claim(found[1], found[3], int(found[2])) if found else None,
             raw=record(redacted(dict(row))),

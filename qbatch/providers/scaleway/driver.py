@@ -125,7 +125,8 @@ class Scaleway:
             Refused: No such platform (with the nearest names), or no project is named.
         """
         self._service.project()
-        return await self._platform.read()
+        target = await self._platform.read()
+        return replace(target, is_emulated=self._service.wire.is_emulated)
 
     async def list_targets(self) -> Sequence[Target]:
         """List the platforms."""
@@ -419,8 +420,7 @@ class Scaleway:
         """End sessions whose time is paid for; jobs in them that never began are given back."""
         if await self._platform.is_hourly():
             for batch in batches:
-                if _lent(batch) is None:
-                    await self._sessions.leave(self._key_of(batch))
+                await self._sessions.leave(self._key_of(batch))
 
     async def aclose(self) -> None:
         await self._service.wire.aclose()

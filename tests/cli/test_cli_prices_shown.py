@@ -1,0 +1,56 @@
+"""M16: what is shown before buying is what this call would add; emulated money is called so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.conftest import Call
+
+Ledger = Callable[[], list[dict[str, Any]]]
+
+
+def bill(entries: list[dict[str, Any]], unit: str) -> float:
+    return sum(each["price"] for each in entries if each["unit"] == unit)
+
+
+def test_plan_shows_what_this_call_would_add_and_nothing_after_all_was_bought(
+    qbatch: Call, clouds: Any, two_clouds: Path, ledger: Ledger
+) -> None:
+    first = qbatch("plan", two_clouds, "--json").json
+    before = len(ledger())
+    assert qbatch("run", two_clouds, "-k", "backend=toshiko", "--yes", "--no-report").code == 0
+    assert first["prices"]["usd"] == pytest.approx(bill(ledger()[before:], "usd"))
+    part = qbatch("plan", two_clouds).out
+    assert "USD" not in part
+    assert "of that is left to run: 2 points, 200 shots, 2 jobs" in part
+    assert qbatch("run", two_clouds, "--yes", "--no-report").code == 0
+    whole = qbatch("plan", two_clouds)
+    assert "nothing is left to run" in whole.out
+    assert "USD" not in whole.out
+    assert "credits" not in whole.out
+    facts = qbatch("plan", two_clouds, "--json").json
+    assert (facts["points"], facts["prices"], facts["left"]["prices"]) == (4, {}, {})
+    top_up = qbatch("plan", two_clouds, "-S", "shots=300", "--json").json
+    before = len(ledger())
+    assert qbatch("run", two_clouds, "-S", "shots=300", "--yes", "--no-report").code == 0
+    assert top_up["prices"]["usd"] == pytest.approx(bill(ledger()[before:], "usd"))
+
+
+def test_a_run_at_emulated_clouds_says_so_wherever_it_names_money(
+    qbatch: Call, clouds: Any, two_clouds: Path
+) -> None:
+    money = ("USD", "credits")
+    plan, run = qbatch("plan", two_clouds), qbatch("run", two_clouds, "--yes")
+    status, dropped = qbatch("status", two_clouds), qbatch("forget", two_clouds)
+    report = Path("runs/clouds/report.md").read_text()
+    assert "Money: " not in report
+    told = [*plan.out.splitlines(), *run.err.splitlines(), *status.out.splitlines()]
+    for line in [*told, *dropped.err.splitlines()]:
+        if any(unit in line for unit in money) and "formula" not in line:
+            assert "emulated" in line, line
+    assert "No money: toshiko, forte emulated." in report
+    assert "toshiko (emulated): " in status.out
