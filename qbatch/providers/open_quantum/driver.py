@@ -232,6 +232,7 @@ class OpenQuantum:
             state=closed(row).lower(),
             queue_depth=whole(row.get("queue_depth")) or 0,
             facts={
+                "name": word(row.get("name")),
                 "constraints": constraints,
                 "configuration_schema": detail.get("configuration_schema"),
                 "status": status,
