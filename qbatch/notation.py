@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from typing import TypeGuard
 
 #: Inside a character class: controls but for tab and line ends, lone surrogates, and what turns
 #: the direction of a text or ends a line unseen.
@@ -109,3 +110,8 @@ def whole(number: int) -> str:
     True
     """
     return f"{number:,}".replace(",", "\u202f")
+
+
+def is_number(value: object) -> TypeGuard[float]:
+    """Whether a value is a number; what is true or false is none."""
+    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -43,6 +43,19 @@ class JobState(StrEnum):
         return self in FINAL
 
 
+#: Where a point is, by where its jobs are: the first of these that one of them is in.
+PRECEDENCE = (
+    JobState.SUBMITTING,
+    JobState.SUBMITTED,
+    JobState.RUNNING,
+    JobState.HELD,
+    JobState.FAILED,
+    JobState.CANCELLED,
+    JobState.CREATED,
+    JobState.COMPLETED,
+)
+
+
 class Event(StrEnum):
     """What happens to a purchase; the text is how the guide calls it."""
 

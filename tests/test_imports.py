@@ -31,6 +31,7 @@ LAYERS = {
     "arithmetic": 0,
     "notation": 0,
     "project": 0,
+    "state": 0,
     "shots": 0,
     "drafts": 0,
 }

@@ -14,6 +14,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Protocol
 
+from qbatch.circuit.allowed import allow, is_allowed
 from qbatch.circuit.circuit import Circuit
 from qbatch.circuit.reading import facts_of
 from qbatch.circuit.text import Limits, Source, version_of
@@ -196,13 +197,13 @@ def open_circuit(
         spec: How to come by the circuit.
         folder: The manifest's folder; see `project` for where files may lie.
         place: Of the circuit's key in the manifest; for inline OpenQASM of the key ``qasm``.
-        trust: Whether Python functions may run.
+        trust: Whether Python functions may run; those that did and are as they were may anyway.
         values_hint: Some values of the sweep, used to find a template's free inputs.
 
     Raises:
         CircuitError: With the place of the mistake.
         SourceErrors: There are several.
-        UntrustedCodeError: A Python function, and no trust.
+        UntrustedCodeError: A Python function that was never trusted, or was another then.
     """
     here = place or Place(f"<circuit {name}>")
     hint = values_hint or {}
@@ -286,7 +287,9 @@ def _from_function(
 ) -> CircuitSource:
     file, _, function = (spec.python or "").rpartition(":")
     path = _path_inside(file, folder, place)
-    if not trust:
+    if trust:
+        allow(path)
+    elif not is_allowed(path):
         raise UntrustedCodeError(
             place, f"circuit '{name}' runs code from {file}; read it, then allow it with --trust"
         )

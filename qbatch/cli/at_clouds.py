@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -207,11 +208,14 @@ async def _page(cloud: JobsAtCloud, name: str, sieve: Sieve, known: KnownJobs) -
 
 async def _page_of_known(cloud: JobsAtCloud, name: str, sieve: Sieve, known: KnownJobs) -> Page:
     """Ask one by one about the jobs that run folders here know, where a cloud has no list."""
+    from qbatch.providers.kit.asking import ask_all
     from qbatch.providers.listing import Page, begin_of
 
     ids, begin = known.ids(), begin_of(sieve.page, name)
     end = begin + sieve.most
-    found = [await cloud.show_job(one) for one in ids[begin:end]]
+    found, failures = await ask_all([partial(cloud.show_job, one) for one in ids[begin:end]])
+    if failures:
+        raise failures[0]
     jobs = tuple(each.job for each in found if each is not None and sieve.lets(each.job))
     return Page(jobs, str(end) if end < len(ids) else "")
 

@@ -9,7 +9,6 @@ Verdicts are kept per service and target in ``bits.json`` of the user's state fo
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import permutations
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from qbatch.drafts import draft_beside
+from qbatch.state import state_folder
 
 if TYPE_CHECKING:
     from qbatch.cli.clouds import Account
@@ -108,15 +108,6 @@ def _frequencies(counts: Mapping[str, int]) -> tuple[float, float, float]:
 
 
 # -- verdicts kept ------------------------------------------------------------------------------
-
-
-def state_folder() -> Path:
-    """Where qbatch keeps what it learned: ``QBATCH_STATE_DIR`` or the user's state folder."""
-    if own := os.environ.get("QBATCH_STATE_DIR"):
-        return Path(own)
-    if users := os.environ.get("XDG_STATE_HOME"):
-        return Path(users) / "qbatch"
-    return Path.home() / ".local" / "state" / "qbatch"
 
 
 def services_of(driver: Any) -> str:

@@ -215,8 +215,9 @@ def try_bit_order(manifest: Manifest, around: Surroundings, *, yes: bool) -> lis
     Raises:
         ConsentError: Its price was not agreed to.
     """
-    from qbatch.cli.bit_order import bits_manifest, state_folder
+    from qbatch.cli.bit_order import bits_manifest
     from qbatch.executor import run
+    from qbatch.state import state_folder
 
     if all(backend.provider == "local" for backend in manifest.backends.values()):
         return [Finding("note", "bit order", "the manifest has no cloud to test")]

@@ -80,7 +80,7 @@ def run_manifest(
         )
         done = run_with(manifest, attended)
     summary: Summary = done.summary
-    is_whole = options.select is None and options.only is None
+    is_whole = options.select is None and options.only is None and options.points is None
     code = _code(summary, watcher, is_whole=is_whole)
     try:
         written = _write_report(done) if report and summary.signal is None else []
@@ -188,8 +188,9 @@ def _sentences(
     if summary.total == 0:
         lines = [f"{name}: nothing to do; {whole(done)} of {count_of(total, 'point')} done"]
     else:
-        jobs = f" {summary.unit}s" if summary.unit != "point" else ""
-        now = f"{whole(summary.completed)}{jobs} now in {duration(summary.elapsed_s)}"
+        new = summary.completed
+        jobs = whole(new) if summary.unit == "point" else count_of(new, "job")
+        now = f"{jobs} now in {duration(summary.elapsed_s)}"
         lines = [f"{name}: {whole(done)} of {count_of(total, 'point')} done, {now}"]
     if found is not None:
         lines += found.lines()
@@ -221,6 +222,10 @@ def _sentences(
         f"  {backend}: nothing more was bought: {reason}"
         for backend, reason in summary.over_budget.items()
     ]
+    never_run = summary.states.get(JobState.CREATED, 0)
+    is_cut_off = summary.signal or summary.stopped or summary.over_budget or summary.left
+    if never_run and not (is_cut_off or summary.out_of_reach):
+        lines.append(f"  {count_of(never_run, 'point')} not run yet: `qbatch run` runs them")
     if summary.held:
         lines.append(f"  {whole(summary.held)} held: `qbatch status {run.folder}` says what to do")
     lines += [f"  {path}" for path in written]

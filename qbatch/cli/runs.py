@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
@@ -105,15 +105,26 @@ def choose(
     points = (run[name] for name in names) if names else iter(run)
     if expression is None:
         return points
-    from qbatch.plan.select import check_meant, select
+    from qbatch.plan.select import STATE, check_meant, select
 
     manifest = _manifest_of(run)
+    numbers = manifest.analysis.names if manifest is not None else ()
+    known = {*run.axes, STATE, *numbers}
     if is_exact:
-        known = (cast("SweepPoint", found.point) for found in run)
-        check_meant(expression, run.axes, known, manifest, is_exact=True)
-    is_wanted = select(expression, run.axes, manifest, is_exact=is_exact)
-    # A stored point has all the attributes of the plan's.
-    return (found for found in points if is_wanted(cast("SweepPoint", found.point)))
+        found_there = (cast("SweepPoint", _Seen(found)) for found in run)
+        check_meant(expression, known, found_there, manifest, is_exact=True)
+    is_wanted = select(expression, known, manifest, is_exact=is_exact)
+    return (found for found in points if is_wanted(cast("SweepPoint", _Seen(found))))
+
+
+class _Seen:
+    """A point of a run as ``-k`` sees it: all that the plan's has, where it is and its numbers."""
+
+    def __init__(self, found: PointResult) -> None:
+        self._found = found
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._found if name in ("state", "estimates") else self._found.point, name)
 
 
 def _manifest_of(run: Run) -> Manifest | None:

@@ -7,6 +7,8 @@ none.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -14,8 +16,6 @@ import click
 from qbatch.errors import Refused
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from qbatch.executor import Options
     from qbatch.manifest.paths import SettingValues
     from qbatch.plan import Plan
@@ -24,17 +24,24 @@ if TYPE_CHECKING:
     from qbatch.providers import Driver, Surroundings, Target
 
 
-def check_selection(plan: Plan, expression: str | None) -> None:
+def check_selection(plan: Plan, expression: str | None, folder: Path | None = None) -> None:
     """Say so where ``-k`` means no point of the plan.
+
+    Args:
+        plan: Of which points are chosen.
+        expression: None: all of them.
+        folder: Of the run, which says where points are; None: there is none.
 
     Raises:
         SelectionError: It cannot be read, or names a value that no point has.
     """
+    if expression is None:
+        return
+    from qbatch.executor.selecting import states_of
     from qbatch.plan import check_meant
 
-    if expression is not None and not check_meant(
-        expression, plan.axes, plan.points(), plan.manifest
-    ):
+    states = None if folder is None else partial(states_of, folder)
+    if not check_meant(expression, plan.axes, plan.points(), plan.manifest, states=states):
         click.echo(f"-k: {expression!r} means no point: the selection is empty", err=True)
 
 
@@ -47,10 +54,12 @@ def expand_chosen(manifest: Path, options: Options) -> Plan | None:
     """
     if options.select is None:
         return None
+    from qbatch.cli.runs import folder_of
     from qbatch.plan import expand_file
 
     plan = expand_file(manifest, overrides=options.overrides, trust=options.trust)
-    check_selection(plan, options.select)
+    out = None if options.out is None else Path(options.out)
+    check_selection(plan, options.select, folder_of(plan.manifest, out))
     return plan
 
 

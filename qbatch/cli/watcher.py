@@ -10,6 +10,7 @@ from qbatch.cli.progress import MAX_TOLD, Teller
 from qbatch.executor import Event, Finished, JobMoved, Progress, Started, Waiting, Warned
 from qbatch.job import JobState
 from qbatch.notation import whole
+from qbatch.report.numbers import count_of
 
 
 class Watcher:
@@ -54,8 +55,8 @@ class Watcher:
         }
         parts = [f"{whole(number)} {said}" for said, number in numbers.items() if number]
         if parts:
-            jobs = f" {event.unit}s" if event.unit != "point" else ""
-            self._teller.said(f"{whole(event.total)}{jobs} to run; {', '.join(parts)}")
+            total = whole(event.total) if event.unit == "point" else count_of(event.total, "job")
+            self._teller.said(f"{total} to run; {', '.join(parts)}")
         if event.total:
             self._teller.started(event.name, event.total, unit=event.unit)
 

@@ -18,7 +18,8 @@ class Clock:
     """Seconds since the emulation began, and the calendar time that belongs to them.
 
     Args:
-        began_at: Calendar time at second 0; now by default.
+        began_at: Calendar time at second 0; by default now, whenever that is asked for first: a
+            server that stood idle before is no calendar that is late.
         monotonic: Seconds from an arbitrary origin that never run backwards.
     """
 
@@ -27,7 +28,7 @@ class Clock:
         began_at: datetime | None = None,
         monotonic: Callable[[], float] = trio.current_time,
     ) -> None:
-        self.began_at = began_at or datetime.now(UTC)
+        self._began_at = began_at
         self._monotonic = monotonic
         self._origin: float | None = None
 
@@ -35,7 +36,15 @@ class Clock:
         """Return seconds since the first call."""
         if self._origin is None:
             self._origin = self._monotonic()
+            self._began_at = self._began_at or datetime.now(UTC)
         return self._monotonic() - self._origin
+
+    @property
+    def began_at(self) -> datetime:
+        """Calendar time at second 0."""
+        self.now_s()
+        assert self._began_at is not None
+        return self._began_at
 
     def at(self, seconds: float) -> datetime:
         """Return the UTC instant at `seconds` since the beginning."""

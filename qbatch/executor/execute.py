@@ -429,7 +429,7 @@ class _Execution:
         limit_s = SIGNALLED_S if engine.stop.signal is not None else LEAVE_S
         with trio.CancelScope(shield=True), trio.move_on_after(limit_s) as scope:
             async with trio.open_nursery() as nursery:
-                for backend in (one for one in backends if not one.left):
+                for backend in backends:
                     batches = [active.current() for active in backend.cut_off]
                     if batches and isinstance(backend.driver, Leaves):
                         nursery.start_soon(self._leave_one, backend, backend.driver, batches)

@@ -6,7 +6,7 @@ rehearsal sets those that make it one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import update_wrapper
 from inspect import Parameter, Signature, getdoc, signature
@@ -43,6 +43,7 @@ class Options:
         only: "failed": only points that failed or were cancelled; "missing": only those never
             run; None: both.
         select: Only points this expression selects, as ``-k`` takes it.
+        points: Only points of these ids; None: all that `select` means.
         overrides: ``path=value`` each, as ``-S`` takes them.
         trust: Python circuits may run, and credentials may go wherever the manifest says.
         fail_fast: Stop at the first job that fails; None: as the manifest says.
@@ -74,6 +75,7 @@ class Options:
     fresh: bool = False
     only: Literal["failed", "missing"] | None = None
     select: str | None = None
+    points: Collection[str] | None = None
     overrides: Sequence[str] = ()
     trust: bool = False
     fail_fast: bool | None = None

@@ -96,7 +96,7 @@ async def reserve(
             with backend.waits.waiting(Cause.BUDGET):
                 await engine.budget.wait_for_change()
         elif not await engine.ask_more(excess):
-            if len(bids) > 1 and not price.per_composite:
+            if len(bids) > 1 and price.per_composite < sum(prices.values()) / 2:
                 raise TooLarge(str(excess))
             backend.stop_buying(str(excess))
             return None

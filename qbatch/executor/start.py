@@ -39,6 +39,7 @@ from qbatch.executor.execute import Only, collapsed, execute
 from qbatch.executor.options import Options, Refresh, keywords
 from qbatch.executor.quoting import ask_quotes
 from qbatch.executor.retry import Retry
+from qbatch.executor.selecting import chosen
 from qbatch.executor.stop import Stop, signals_raise, signals_to
 from qbatch.executor.waits import Waits
 from qbatch.manifest import Manifest
@@ -50,14 +51,13 @@ from qbatch.plan import (
     expand,
     expand_file,
     priced,
-    select,
 )
 from qbatch.plan.pinning.lock import installed_versions
 from qbatch.plan.pinning.revision import revision_of
 from qbatch.plan.pricing.limits import check_units, dump_limits, limits_of
 from qbatch.providers import Driver, Surroundings, Target
-from qbatch.providers.kit.shared_rates import state_folder
 from qbatch.snapshot import Run, Snapshot, check_owner, holder_of, run_folder_of, set_aside
+from qbatch.state import state_folder
 
 Work = Callable[[], Awaitable[Run]]
 
@@ -207,7 +207,7 @@ async def run_async_with(source: Manifest | str | Path, options: Options) -> Run
     holder = holder_of(folder)
     if holder is not None:
         raise RunLockedError(holder)
-    only = select(options.select, plan.axes, plan.manifest) if options.select is not None else None
+    only = chosen(options, plan, folder)
     run_id = _run_id(folder, options)
     around = options.surroundings or _surroundings(options, manifest)
     around = replace(around, run_id=run_id)

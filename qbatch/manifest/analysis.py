@@ -6,6 +6,7 @@ manifest has.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
@@ -13,6 +14,7 @@ from pydantic import (
     Field,
     ModelWrapValidatorHandler,
     ValidationInfo,
+    WithJsonSchema,
     field_validator,
     model_validator,
 )
@@ -36,6 +38,25 @@ from qbatch.manifest.fields import (
 from qbatch.manifest.sweep import AnySweepWhere
 
 _METRICS = ("tvd", "hellinger", "fidelity")
+
+_NAMED = r"[^\W\d]\w*\s*=\s*[01*]+"
+_PATTERN = re.compile(rf"\s*(?:[01*][01* ]*|{_NAMED}\s*(?:,\s*{_NAMED}\s*)*)")
+_NO_PATTERN = 'is no pattern; write 0, 1 and *, as in "1*0", or registers by name, as in "all=0"'
+
+Pattern = Annotated[
+    Text,
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "pattern": "^[\\s\\w=,*]+$"},
+                {
+                    "type": "object",
+                    "additionalProperties": {"type": "string", "pattern": "^[01*]+$"},
+                },
+            ]
+        }
+    ),
+]
 
 
 class Intervals(Model):
@@ -82,15 +103,39 @@ class Analysis(Model):
 
     Attributes:
         observables: Name -> sum of products of Z; the index is the classical bit's number.
-        probabilities: Name -> pattern of 0, 1 and * (either).
+        probabilities: Name -> pattern of 0, 1 and * (either): of all bits, "1*0"; or of registers
+            by name, {a: "1", b: "0*"} or "a=1, b=0*", where `all` is every bit and one letter
+            stands for each bit of its register.
         distribution: To which the distance is taken.
         intervals: How wide intervals are.
     """
 
     observables: Mapping[Column, Text] = Field(default_factory=dict)
-    probabilities: Mapping[Column, Text] = Field(default_factory=dict)
+    probabilities: Mapping[Column, Pattern] = Field(default_factory=dict)
     distribution: Distribution | None = None
     intervals: Intervals = Intervals()
+
+    @field_validator("probabilities", mode="before")
+    @classmethod
+    def read_patterns(cls, patterns: Any) -> Any:
+        """Read patterns by register as the text that says the same."""
+        if not isinstance(patterns, Mapping):
+            return patterns
+        mistakes = Mistakes()
+        found = {}
+        for name, pattern in patterns.items():
+            if not isinstance(pattern, Mapping):
+                found[name] = pattern
+                continue
+            for register, letters in pattern.items():
+                if not isinstance(letters, str) or not letters:
+                    said = 'is no pattern of a register; write 0, 1 and * in quotes, as in "0*"'
+                    mistakes.add((name, register), wrong(said))
+            found[name] = ", ".join(
+                f"{register}={letters}" for register, letters in pattern.items()
+            )
+        mistakes.raise_any()
+        return found
 
     @field_validator("probabilities")
     @classmethod
@@ -98,8 +143,8 @@ class Analysis(Model):
         """See that patterns are made of 0, 1 and *."""
         mistakes = Mistakes()
         for name, pattern in patterns.items():
-            if not pattern.strip() or pattern.strip("01* "):
-                mistakes.add((name,), wrong('is no pattern; write 0, 1 and *, as in "1*0"'))
+            if _PATTERN.fullmatch(pattern) is None:
+                mistakes.add((name,), wrong(_NO_PATTERN))
         mistakes.raise_any()
         return patterns
 

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, get_args, get_origin
+from typing import Any, get_origin
 
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 from yaml.nodes import ScalarNode
 
 from qbatch.errors import ManifestError, Place, SourceError
-from qbatch.manifest.fields import AT_KEY, SECRET_KEY, Model
+from qbatch.manifest.fields import AT_KEY, SECRET_KEY, Model, models_in
 from qbatch.manifest.models import Manifest
 from qbatch.manifest.source import Loc, Source, Trace
 from qbatch.notation import did_you_mean, listed, shortened
@@ -184,9 +184,7 @@ def fields_of(model: type[Model]) -> dict[str, FieldInfo]:
 
 def model_in(annotation: Any) -> type[Model] | None:
     """Return the model that an annotation holds, at any depth."""
-    if isinstance(annotation, type) and issubclass(annotation, Model):
-        return annotation
-    return next((m for arg in get_args(annotation) if (m := model_in(arg))), None)
+    return next((m for m in models_in(annotation) if issubclass(m, Model)), None)
 
 
 def is_many(annotation: Any) -> bool:

@@ -165,3 +165,16 @@ def _untext_key(key: ScalarNode) -> str:
     kind = {"bool": "a boolean", "int": "a number", "float": "a number"}.get(key.tag, key.tag)
     name = shortened(key.value)
     return f'the key {name} reads as {kind}; write it in quotes: "{name}"'
+
+
+def read_data(source: Source) -> tuple[Any, list[ManifestError]]:
+    """Return a source's data, and what is wrong with how it is written.
+
+    Raises:
+        SourceErrors: It is more than can be read.
+    """
+    building = Construction(source)
+    try:
+        return building.build(source.root), building.mistakes
+    except TooMuchError as error:
+        raise source.refuse(source.place(error.node), error.problem) from error

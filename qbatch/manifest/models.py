@@ -200,8 +200,8 @@ class Backend(Model):
         credentials: env:NAME, keyring:SERVICE/USER or file:PATH; never the secret itself.
         url: Base URL of the API in place of the provider's own.
         timeout_s: Longest wait for one job: 90s, 30m, 6h, 1h30m, 2d, or seconds.
-        on_timeout: cancel: cancelled at the provider, and the point fails; leave: the job stays
-            where it is, the point is pending, and the run ends when nothing else is to come.
+        on_timeout: cancel: cancelled at the provider, and the point fails; leave: only the waiting
+            ends: the job stays where it is, the point is pending, and the next run takes it up.
     """
 
     provider: Text
@@ -307,8 +307,8 @@ class RunSettings(Model):
         max_in_flight: Composite jobs at once, over all backends.
         fail_fast: Stop at the first failed point.
         retry: How often what may pass is tried.
-        wait_s: Where nothing came on for so long at a cloud, it is left as by --detach: 2h, 30m;
-            null: waited for however long it takes.
+        wait_s: Longest wait for a cloud where nothing comes on, whatever it is for: 2h, 30m; then
+            it is left, its jobs stay there, and the next run takes them up. null: no limit.
         durability: full survives power loss, normal a killed process; full for clouds by default.
     """
 

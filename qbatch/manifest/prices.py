@@ -23,9 +23,8 @@ from pydantic import AfterValidator, Field, ValidationError, field_validator
 
 from qbatch.errors import SourceErrors
 from qbatch.manifest.complaints import complain, order_of
-from qbatch.manifest.construction import Construction
+from qbatch.manifest.construction import read_data
 from qbatch.manifest.fields import Identifier, Model, Real, Text, wrong
-from qbatch.manifest.nodes import TooMuchError
 from qbatch.manifest.source import Source, read_text
 
 _Amount = Annotated[Real, Field(ge=0)]
@@ -132,12 +131,7 @@ def load_prices(folder: Path, path: str | None) -> PriceList:
     if path is None:
         return NO_PRICES
     source = Source(path, read_text(folder / path, path), folder)
-    building = Construction(source)
-    try:
-        data = building.build(source.root)
-    except TooMuchError as error:
-        raise source.refuse(source.place(error.node), error.problem) from error
-    mistakes = building.mistakes
+    data, mistakes = read_data(source)
     try:
         prices = PriceList.model_validate(data)
     except ValidationError as error:

@@ -28,10 +28,10 @@ from qbatch.arithmetic import (
 )
 from qbatch.errors import ManifestError, Place, SourceErrors
 from qbatch.manifest.complaints import complain, order_of
-from qbatch.manifest.construction import Construction
+from qbatch.manifest.construction import read_data
 from qbatch.manifest.fields import AT_KEY, Known, Mistakes, wrong
 from qbatch.manifest.models import PROVIDERS, UNITS, Backend, Circuit, Manifest, Model
-from qbatch.manifest.nodes import Plain, TooMuchError
+from qbatch.manifest.nodes import Plain
 from qbatch.manifest.overrides import override
 from qbatch.manifest.paths import setting_axis
 from qbatch.manifest.source import Source, read_text
@@ -107,8 +107,8 @@ def load_sound_parts(
     """
     try:
         source = _open(path, overrides, trust=trust)
-        data = Construction(source).build(source.root)
-    except (SourceErrors, TooMuchError):
+        data, _ = read_data(source)
+    except SourceErrors:
         return None
     numbers, broken, _ = _evaluate_vars(data.get("vars"))
     known = _known(data, numbers, broken, source.folder)
@@ -154,12 +154,7 @@ def _without_collector() -> Iterator[None]:
 
 @_without_collector()
 def _read(source: Source) -> Manifest:
-    building = Construction(source)
-    try:
-        data = building.build(source.root)
-    except TooMuchError as error:
-        raise source.refuse(source.place(error.node), error.problem) from error
-    mistakes = building.mistakes
+    data, mistakes = read_data(source)
     manifest: Manifest | None = None
     numbers, broken, wrong_vars = _evaluate_vars(data.get("vars"))
     known = _known(data, numbers, broken, source.folder)

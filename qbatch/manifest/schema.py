@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, get_args
+from typing import Any
 
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
-from qbatch.manifest.fields import POINTER, Model
+from qbatch.manifest.fields import POINTER, Model, models_in
 from qbatch.manifest.models import PROVIDERS, Manifest
 from qbatch.manifest.sweep import FORMS
 
@@ -140,16 +140,9 @@ def _definitions(name: str, model: type[BaseModel]) -> Schema:
 def _models_by_name(model: type[BaseModel]) -> dict[str, type[BaseModel]]:
     found = {model.__name__: model}
     for info in model.model_fields.values():
-        for inner in _models_in(info.annotation):
+        for inner in models_in(info.annotation):
             found |= _models_by_name(inner)
     return found
-
-
-def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    for inner in get_args(annotation):
-        yield from _models_in(inner)
 
 
 def _models(model: type[Model]) -> Iterator[type[Model]]:

@@ -9,7 +9,7 @@ from qbatch import providers
 from qbatch.notation import did_you_mean, listed, shortened
 from qbatch.plan.mistakes import Mistakes
 from qbatch.plan.pricing.summary import Kind, any_order, count_shots, kind_of
-from qbatch.providers import Order, Target, depends_on_values, misfit
+from qbatch.providers import Cap, Order, Target, depends_on_values, misfit
 from qbatch.shots import cut
 
 if TYPE_CHECKING:
@@ -162,7 +162,8 @@ def remarks(plan: Plan) -> list[str]:
 def notices(plan: Plan, targets: Mapping[str, Target]) -> list[str]:
     """Say what a person should know of the plan's targets before they are used.
 
-    What is hardly meant in its circuits; which backends are offline, and until when; and which
+    What is hardly meant in its circuits; jobs that are expected to end before their time; which
+    backends are offline, and until when; and which
     prices of the manifest's file are of none of its targets, while a target has no price there: it
     may have been meant.
     """
@@ -171,8 +172,29 @@ def notices(plan: Plan, targets: Mapping[str, Target]) -> list[str]:
         target = targets.get(name)
         if target is not None and not target.online:
             until = f"; next window {target.next_window_at}" if target.next_window_at else ""
-            found.append(f"backend {name!r} ({target.name}) is offline{until}")
+            found.append(f"backend {name!r} ({target.name}) is {target.standing}{until}")
+        if target is not None and target.cap is not None:
+            found += _cut_off(plan, name, target, target.cap)
     return found
+
+
+def _cut_off(plan: Plan, name: str, target: Target, cap: Cap) -> Iterator[str]:
+    """Say so where a composite job is expected to use more than it may."""
+    shots = (n for kind, counted in count_shots(plan).items() if kind[0] == name for n in counted)
+    if target.price.of_composite([max(shots, default=0)] * target.max_jobs) <= cap.amount:
+        return
+    for batch in plan.composites({name: target}):
+        needed = target.price.of_composite(order.shots for order in batch.orders)
+        if needed > cap.amount:
+            first, more = batch.orders[0].name, len(batch.orders) - 1
+            others = f" and {more} more in one job" if more else ""
+            unit = target.price.unit.replace("_", " ").replace("qpu", "QPU")
+            yield (
+                f"backend {name!r} ({target.name}): {first}{others}: about {needed:.3g} {unit} "
+                f"are needed, and {cap.said_by} ends a job after {cap.amount:g}: it would be paid "
+                "for and give nothing; raise it, or take fewer shots or `limits: {jobs: …}`"
+            )
+            return
 
 
 def _stray_prices(plan: Plan, targets: Mapping[str, Target]) -> Iterator[str]:

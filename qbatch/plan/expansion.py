@@ -239,6 +239,8 @@ def _grid(each: Draft, mistakes: Mistakes) -> Grid:
     )
     for clause in clauses:
         _check_clause(grid, clause, mistakes)
+    for clause in clauses[len(excludes) + len(samples) :]:
+        _note_included(grid, clause, mistakes)
     if not mistakes and not any(count for *_, count in grid.groups()):
         mistakes.add((*each.loc, "exclude"), "nothing is left of this sweep; exclude less")
     return grid
@@ -272,6 +274,14 @@ def _check_clause(grid: Grid, clause: Clause, mistakes: Mistakes) -> None:
     name, problem = _why_nothing(clause.where, blocks)
     loc = (*clause.loc, name) if name else clause.loc
     mistakes.add_unmatched(loc, f"{word} matches no point: {problem}")
+
+
+def _note_included(grid: Grid, clause: Clause, mistakes: Mistakes) -> None:
+    """Say where an override changes points that are written whole in `include`."""
+    tallies = (tally for block in grid.blocks[1:] for tally in block.tally().items())
+    if number := sum(count for (mask, _), count in tallies if mask & clause.bit):
+        place, points = mistakes.place(*clause.loc), "point" if number == 1 else "points"
+        mistakes.remarks.append(f"{place}: this override changes {number} included {points} too")
 
 
 def _why_nothing(where: Where, blocks: Sequence[Block]) -> tuple[str, str]:

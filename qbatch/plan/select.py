@@ -5,10 +5,16 @@
     noisy                                  a word: the name holds it, or the id begins with it;
                                            to `forget` and `cancel`: the whole name, or the id
     backend=noisy,shots=1000#2             a point's name: commas mean `and`, #2 means repeat=2
+    n in (3, 4, 5)                         one of these; `not n in (3, 4)`
+    backend=ibm*                           * and ? in a word without quotes: any text, any letter
+    state=failed or zz<0.8                 of points that are in a run: where they are, see below
 
 Left of a comparison stands an axis, a parameter, or one of id, name, circuit, backend, shots,
-repeat, seed. A point that lacks it (another circuit's parameter) does not match. Words with spaces
-or signs stand in quotes. `not` binds closest, then `and`, then `or`.
+repeat, seed; where points of a run are chosen (`show`, `export`, `cancel`, …), `state` and the
+names of its numbers too, whose measured values count. `state` is known to `plan`, `run` and `retry`
+as well: "new" where the run has no such point. A point that lacks it (another circuit's parameter)
+does not match. Words with spaces or signs stand in quotes. `not` binds closest, then `and`, then
+`or`.
 
 A number equals the value of the axis that is just that number; where there is none, the value that
 is written so in names; where there is none either, all within a relative 1e-9 (``gamma=pi/2`` means
@@ -22,6 +28,7 @@ import operator
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import translate
 from functools import cached_property
 from typing import TYPE_CHECKING, NoReturn
 
@@ -41,6 +48,10 @@ if TYPE_CHECKING:
 
 Predicate = Callable[[SweepPoint], bool]
 
+#: Where the points of a plan are in its run folder, by id, and what is said of others.
+States = Callable[[], Mapping[str, str]]
+STATE, NEW = "state", "new"
+
 #: What can stand left of a comparison beside axes.
 FIELDS = ("id", "name", "circuit", "backend", "shots", "repeat", "seed")
 
@@ -58,6 +69,7 @@ _ORDERED: dict[str, Callable[[float, float], bool]] = {
     ">": operator.gt,
     ">=": operator.ge,
 }
+_PATTERN = re.compile(r"[*?]")
 _HEX = re.compile(r"[0-9a-f]{4,64}")
 _DEEPEST = 100
 
@@ -78,6 +90,7 @@ def select(
     manifest: Manifest | None = None,
     *,
     is_exact: bool = False,
+    states: States | None = None,
 ) -> Predicate:
     """Return a predicate over points.
 
@@ -86,13 +99,15 @@ def select(
         axes: Names that may be compared beside `FIELDS`; None: any.
         manifest: Whose axes tell which values there are; None: not known.
         is_exact: What is chosen is dropped or cancelled: a word is a point's whole name or the
-            beginning of its id, and ``~`` is refused.
+            beginning of its id, and ``~`` and patterns are refused.
+        states: Says where points of a plan are, by id; called when that is asked. None: points
+            tell it themselves, or nobody does.
 
     Raises:
         SelectionError: It cannot be read, or compares a name that does not exist; the text points
             at the place with a caret.
     """
-    return _Parser(expression, axes, manifest, is_exact=is_exact).parse()
+    return _Parser(expression, axes, manifest, is_exact=is_exact, states=states).parse()
 
 
 def check_meant(
@@ -102,6 +117,7 @@ def check_meant(
     manifest: Manifest | None = None,
     *,
     is_exact: bool = False,
+    states: States | None = None,
 ) -> bool:
     """Tell whether any of the points is meant.
 
@@ -111,12 +127,13 @@ def check_meant(
         points: Gone through until one is meant.
         manifest: As for `select`.
         is_exact: As for `select`.
+        states: As for `select`.
 
     Raises:
         SelectionError: None is, for a part of the expression fits no point at all; the text points
             at it and says which values there are.
     """
-    parser = _Parser(expression, axes, manifest, is_exact=is_exact)
+    parser = _Parser(expression, axes, manifest, is_exact=is_exact, states=states)
     is_meant = parser.parse()
     seen: dict[str, set[str]] = {part.name: set() for part in parser.parts if part.name}
     alone = dict.fromkeys(parser.parts, False)
@@ -126,7 +143,7 @@ def check_meant(
         for part in parser.parts:
             alone[part] = alone[part] or part.holds(point)
         for name, values in seen.items():
-            if len(values) < _MOST_VALUES and (value := value_of(point, name)) is not None:
+            if len(values) < _MOST_VALUES and (value := parser.value_of(point, name)) is not None:
                 values.add(value if isinstance(value, str) else short_text(value))
     for part in (part for part, fits in alone.items() if not fits):
         parser.refuse(part, sorted(seen.get(part.name, ()), key=lambda text: (len(text), text)))
@@ -155,8 +172,10 @@ class _Parser:
         manifest: Manifest | None = None,
         *,
         is_exact: bool = False,
+        states: States | None = None,
     ) -> None:
         self._is_exact = is_exact
+        self._states = states
         self._manifest = manifest
         self.parts: list[_Part] = []
         self._text = text
@@ -244,6 +263,8 @@ class _Parser:
         left = self._take("word") or self._take("quoted")
         if left is None or (left.kind == "word" and left.text in ("and", "or")):
             self._fail("a comparison or a word is missing here", column)
+        if self._take("word", "in"):
+            return self._among(left)
         sign = self._take("op")
         if sign is None:
             holds = _is_called(left.text) if self._is_exact else _holds(left.text)
@@ -254,6 +275,32 @@ class _Parser:
         self._check_name(left)
         near = right.text if sign.text in ("=", "==", "~") else ""
         return self._note(left.text, near, self._compare(left.text, sign, right), left)
+
+    def _among(self, left: _Token) -> Predicate:
+        """Read the values behind ``in``."""
+        opened = self._take("sign", "(")
+        if opened is None:
+            self._fail("values in parentheses follow 'in', as in n in (3, 4)", self._next.column)
+        self._check_name(left)
+        equal = _Token("op", "=", opened.column)
+        found: list[Predicate] = []
+        while value := self._take("word") or self._take("quoted"):
+            found.append(self._compare(left.text, equal, value))
+            if not self._take("sign", ","):
+                break
+        if not found or not self._take("sign", ")"):
+            self._fail("a value, or ')', is missing here", self._next.column)
+        return self._note(left.text, "", lambda point: any(one(point) for one in found), left)
+
+    def value_of(self, point: SweepPoint, name: str) -> Value | None:
+        """Return what a point has under a name; None where it has nothing."""
+        if name == STATE and self._states is not None and not hasattr(point, STATE):
+            return self._known_states.get(point.id, NEW)
+        return value_of(point, name)
+
+    @cached_property
+    def _known_states(self) -> Mapping[str, str]:
+        return self._states() if self._states is not None else {}
 
     def _note(self, name: str, value: str, holds: Predicate, first: _Token) -> Predicate:
         text = self._text[first.column : self._next.column].strip()
@@ -275,17 +322,22 @@ class _Parser:
         self._fail(f"no point has {part.text}{told}", part.column)
 
     def _check_name(self, name: _Token) -> None:
-        if self._axes is not None and name.text not in (known := {*FIELDS, *self._axes}):
+        fields = (*FIELDS, STATE) if self._states is not None else FIELDS
+        if self._axes is not None and name.text not in (known := {*fields, *self._axes}):
             said = f"there is no axis {name.text!r} ({listed(sorted(known))})"
             self._fail(said + did_you_mean(name.text, known), name.column)
 
     def _compare(self, name: str, sign: _Token, right: _Token) -> Predicate:
         if sign.text == "~" and self._is_exact:
             self._fail("what is dropped or cancelled is named exactly; write = or !=", sign.column)
+        value_of = self.value_of
         if sign.text == "~":
             text = right.text
             return lambda point: (v := value_of(point, name)) is not None and text in _shown(v)
         value = self._read(right, name)
+        is_word = right.kind == "word" and isinstance(value, str)
+        if is_word and _PATTERN.search(right.text) and sign.text in ("=", "==", "!="):
+            return self._matching(name, sign, right)
         if sign.text in ("=", "==", "!="):
             wanted, is_equal = sign.text != "!=", self._equality(name, value, right)
             return lambda point: (v := value_of(point, name)) is not None and is_equal(v) is wanted
@@ -295,6 +347,16 @@ class _Parser:
         return lambda point: (
             not isinstance(v := value_of(point, name), (str, bool, type(None)))
             and compare(v, limit)
+        )
+
+    def _matching(self, name: str, sign: _Token, right: _Token) -> Predicate:
+        """Compare a value's text with a pattern."""
+        if self._is_exact:
+            self._fail("what is dropped or cancelled is named exactly", right.column)
+        fits, wanted = re.compile(translate(right.text)).match, sign.text != "!="
+        of = self.value_of
+        return lambda point: (
+            (v := of(point, name)) is not None and (fits(_shown(v)) is not None) is wanted
         )
 
     def _read(self, token: _Token, name: str) -> Value:
@@ -334,6 +396,9 @@ def _is_called(text: str) -> Predicate:
 
 
 def _holds(text: str) -> Predicate:
+    if _PATTERN.search(text):
+        fits = re.compile(translate(text)).match
+        return lambda point: fits(point.name) is not None
     if _HEX.fullmatch(text):
         return lambda point: text in point.name or point.id.startswith(text)
     return lambda point: text in point.name
@@ -350,7 +415,10 @@ def value_of(point: SweepPoint, name: str) -> Value | None:
     if name in FIELDS:
         found: Value = getattr(point, name)
         return found
-    return None
+    if name == STATE:
+        return getattr(point, STATE, None)
+    number = getattr(point, "estimates", {}).get(name)
+    return None if number is None else number.value
 
 
 def _shown(value: Value) -> str:

@@ -29,6 +29,7 @@ from qbatch.providers.answers import (
 )
 from qbatch.providers.contract import (
     Batch,
+    Cap,
     Catalogue,
     Driver,
     Fetched,
@@ -70,6 +71,7 @@ __all__ = [
     "Answer",
     "Batch",
     "Cancelled",
+    "Cap",
     "Catalogue",
     "Declined",
     "Done",

@@ -7,9 +7,11 @@ misspelt key is told at the key, with the nearest known one.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, get_args
+from typing import Any
 
 from pydantic import BaseModel, ValidationError
+
+from qbatch.manifest.fields import models_in
 
 Loc = tuple[str | int, ...]
 
@@ -70,15 +72,8 @@ def _owner(loc: Loc, model: type[BaseModel]) -> type[BaseModel]:
     """Return the model that the last key of `loc` is, or should be, a field of."""
     for step in loc[:-1]:
         if isinstance(step, str) and step in model.model_fields:
-            model = next(_models_in(model.model_fields[step].annotation), model)
+            model = next(models_in(model.model_fields[step].annotation), model)
     return model
-
-
-def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    for part in get_args(annotation):
-        yield from _models_in(part)
 
 
 def _problem(kind: str, detail: Any, loc: Loc, owner: type[BaseModel]) -> str:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
@@ -142,6 +142,10 @@ class Price:
         """Price of one job of `shots` in `unit`."""
         return max(self.minimum, self.per_job + self.per_shot * shots)
 
+    def of_composite(self, shots: Iterable[int]) -> float:
+        """Price of one composite job, of the shots of its jobs."""
+        return self.per_composite + sum(map(self.of_job, shots))
+
 
 @dataclass(frozen=True, slots=True)
 class Quote:
@@ -177,6 +181,19 @@ class Rate:
 
 
 @dataclass(frozen=True, slots=True)
+class Cap:
+    """What ends a composite job before its time.
+
+    Attributes:
+        amount: What it may use, in the unit of the target's price.
+        said_by: Where that is set: ``options.timeout_secs``.
+    """
+
+    amount: float
+    said_by: str
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
     """A backend as its provider describes it now. None means: no limit known.
 
@@ -189,14 +206,16 @@ class Target:
         max_bytes: Size of one composite job as sent.
         job_bytes: What each job adds to that beside its program, about.
         in_flight: Composite jobs this target takes at once.
+        cap: What a composite job may use, where a person set that.
         poll_s: Shortest and longest pause between two polls, seconds; (0, 0) when `poll` itself
             waits for news.
+        state: The provider's word where it takes no jobs: "reserved", "paused". "": offline.
         next_window_at: UTC instant (ISO 8601) when an offline QPU next takes jobs.
         pack_by: "circuit" when a composite job may hold (or profits from) one circuit text only.
         seconds_per_job: What a job takes beside its shots, for the plan's estimate; None: unknown.
         seconds_per_shot: Added for each shot.
-        is_emulated: An emulator stands in for the cloud: what it bills is no money.
         tier: The group its provider lists it in, in the provider's words; "" where there are none.
+        is_emulated: An emulator stands in for the cloud: what it bills is no money.
         facts: Calibration and what else the provider said, JSON, for the snapshot and the report.
     """
 
@@ -209,18 +228,25 @@ class Target:
     max_bytes: int | None = None
     job_bytes: int = 256
     in_flight: int = 1
+    cap: Cap | None = None
     rates: tuple[Rate, ...] = ()
     poll_s: tuple[float, float] = (1.0, 10.0)
     price: Price = Price()
     online: bool = True
+    state: str = ""
     queue_depth: int | None = None
     next_window_at: str | None = None
     pack_by: Literal["any", "circuit"] = "any"
     seconds_per_job: float | None = None
     seconds_per_shot: float = 0.0
-    is_emulated: bool = False
     tier: str = ""
+    is_emulated: bool = False
     facts: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def standing(self) -> str:
+        """Whether it takes jobs, in a word."""
+        return "online" if self.online else self.state or "offline"
 
     @property
     def bounds(self) -> Bounds:

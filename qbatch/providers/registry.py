@@ -62,12 +62,14 @@ BUILT_IN: Mapping[str, Room] = {
 ACCOUNT_OPTIONS: Mapping[str, frozenset[str]] = {
     "open-quantum": frozenset({"organization"}),
     "ibm-direct-access": frozenset({"service_crn", "iam_endpoint", "auth", "storage"}),
+    "marqov": frozenset({"team"}),
     "scaleway": frozenset({"project_id"}),
 }
 
 #: Provider -> options that only label its jobs, or say where among a person's own things they
-#: stand: no result depends on them, so no point's id does.
+#: stand, or who pays and by which path: no result depends on them, so no point's id does.
 LABEL_OPTIONS: Mapping[str, frozenset[str]] = {
+    "marqov": frozenset({"native", "team"}),
     "oqc": frozenset({"tag", "hybrid_marker"}),
     "scaleway": frozenset({"session_id", "max_duration"}),
 }

@@ -43,7 +43,9 @@ _FREE = frozenset(
         "tier",
         "online",
         "queue_depth",
+        "state",
         "next_window_at",
+        "cap",
     }
 )
 
@@ -123,6 +125,8 @@ class _Several:
         for _, target in others:
             for each in fields(first):
                 ours, theirs = getattr(first, each.name), getattr(target, each.name)
+                if each.name == "price" and {ours.certainty, theirs.certainty} == {"about"}:
+                    continue  # an estimate is no term: the dearest is shown
                 if each.name not in _FREE and ours != theirs:
                     raise Refused(
                         f"{self.name}: its {each.name} depends on {axes}, {ours} or {theirs}; "
@@ -131,12 +135,15 @@ class _Several:
         all_targets = [target for _, target in targets]
         names = dict.fromkeys(target.name for target in all_targets)
         widths = [t.num_qubits for t in all_targets if t.num_qubits is not None]
+        caps = [target.cap for target in all_targets if target.cap is not None]
         times = [t.seconds_per_job for t in all_targets if t.seconds_per_job is not None]
         return replace(
             first,
             name=", ".join(names),
             facts=_shared([target.facts for target in all_targets]),
             num_qubits=min(widths, default=None),
+            cap=min(caps, key=lambda cap: cap.amount, default=None),
+            price=max((target.price for target in all_targets), key=lambda price: price.per_shot),
             seconds_per_job=max(times, default=None),
             seconds_per_shot=max(target.seconds_per_shot for target in all_targets),
         )

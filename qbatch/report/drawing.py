@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from matplotlib.figure import Figure as Sheet
 
+from qbatch.notation import is_number
 from qbatch.report.canvas import COLORS, DASHES, INK, MAX_FACETS, Canvas
 from qbatch.report.numbers import count_of, full, labels, percent, plain
-from qbatch.report.scales import Palette, Scale, in_order, is_number
+from qbatch.report.scales import Palette, Scale, in_order
 from qbatch.report.series import Mark
 from qbatch.result import Counts, wilson
 

@@ -18,7 +18,7 @@ from tempfile import SpooledTemporaryFile
 from typing import IO, TYPE_CHECKING, Any
 
 from qbatch.job import JobState
-from qbatch.notation import whole
+from qbatch.notation import is_number, whole
 from qbatch.report.content import (
     COST_HEADS,
     FOLDED_FROM,
@@ -76,7 +76,7 @@ class HtmlRows:
         names = self.columns.varied
         cells = [self._axis_cell(n, v) for n, v in zip(names, values, strict=True)]
         if self.number == 0:
-            self.numeric = {n for n, v in zip(names, values, strict=True) if _is_number(v)}
+            self.numeric = {n for n, v in zip(names, values, strict=True) if is_number(v)}
         if not cells:
             cells = [f"<td>{escape(point.name)}</td>"]
         job, estimates = point.job, point.estimates
@@ -104,7 +104,7 @@ class HtmlRows:
             return known
         if value is None:
             cell = "<td></td>"
-        elif _is_number(value):
+        elif is_number(value):
             cell = f'<td class="n" data-v="{value!r}">{self.columns.text(name, value)}</td>'
         else:
             cell = f"<td>{escape(self.columns.text(name, value))}</td>"
@@ -134,10 +134,6 @@ class HtmlRows:
     def close(self) -> None:
         """Let the temporary file go. Repeatable."""
         self._spool.close()
-
-
-def _is_number(value: Value | None) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def html_pieces(content: Content, rows: HtmlRows) -> Iterator[str]:

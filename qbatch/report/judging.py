@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from qbatch.job import JobState
+from qbatch.notation import is_number
 from qbatch.plan.geometry.where import Narrowed, is_match, is_void, narrowed
 from qbatch.plan.geometry.written import values_by_axis
 from qbatch.report.numbers import count_of
@@ -111,7 +112,7 @@ def open_checks(run: Run) -> list[CheckResult]:
 
     Those that a `-S` left without points are left out.
     """
-    numbers = {name: float(value) for name, value in run.manifest.vars.items() if _is_real(value)}
+    numbers = {name: float(value) for name, value in run.manifest.vars.items() if is_number(value)}
     checks = run.manifest.checks
     values = values_by_axis(run.manifest) if any(check.where for check in checks) else {}
     return [
@@ -123,10 +124,6 @@ def open_checks(run: Run) -> list[CheckResult]:
         for check in checks
         if not (run.manifest.overrides and is_void(check.where, values))
     ]
-
-
-def _is_real(value: Value) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def judge_run(run: Run) -> list[CheckResult]:

@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeGuard
+from typing import TYPE_CHECKING, Any, Protocol
 
+from qbatch.notation import is_number
 from qbatch.plan.geometry.written import values_by_axis, writers_of
 from qbatch.report.numbers import as_pi, parts_of_pi, plain
-from qbatch.result import Counts, Estimate, names_of, sampling_floor
+from qbatch.result import Counts, Estimate, sampling_floor
 
 if TYPE_CHECKING:
     from qbatch.job import Job
@@ -141,7 +142,7 @@ class Columns:
         """
         if value is None:
             return ""
-        if (parts := self.angles.get(name or "")) and _is_number(value):
+        if (parts := self.angles.get(name or "")) and is_number(value):
             return as_pi(float(value), parts)
         write = self.writers.get(name or "")
         return write(value) if write is not None and isinstance(value, float) else plain(value)
@@ -167,16 +168,12 @@ class Columns:
         return cls(
             tuple(axis for axis in POINT_AXES if several[axis]),
             tuple(dict.fromkeys(name for name in declared if name not in POINT_AXES)),
-            names_of(manifest.analysis),
+            manifest.analysis.names,
             manifest.analysis.intervals.level,
             writers_of(values),
             values,
             {name: parts for name, found in values.items() if (parts := parts_of_pi(found or ()))},
         )
-
-
-def _is_number(value: Value) -> TypeGuard[float]:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _swept(sweep: Sweep) -> Iterator[str]:

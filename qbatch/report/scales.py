@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from qbatch.notation import is_number
 from qbatch.report.canvas import COLORS, DASHES, HATCHES, INK, MARKERS, RAMP
 from qbatch.report.ticks import (
     Unit,
@@ -38,10 +39,6 @@ def in_order(values: Iterable[Value | None]) -> list[Value | None]:
     """Distinct values: numbers ascending, else as they first appear."""
     distinct = list(dict.fromkeys(values))
     return sorted(distinct) if all(map(is_number, distinct)) else distinct  # type: ignore[type-var]
-
-
-def is_number(value: Value | None) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from qbatch.job import JobState
 from qbatch.manifest.models import Plot
+from qbatch.notation import is_number
 from qbatch.plan.geometry.where import Narrowed, is_match, narrowed
 from qbatch.report.rows import POINT_AXES, Columns, Floors, Point, Run
 from qbatch.result import AnalysisLike, Counts, Estimate, analyse, only, pool
@@ -305,7 +306,7 @@ def _numeric_axes(manifest: Manifest) -> dict[str, int]:
 def _size(axis: Axis) -> int:
     """How many numbers an axis has; 0 where its values are no numbers."""
     if axis.values is not None:
-        numeric = all(isinstance(v, int | float) and not isinstance(v, bool) for v in axis.values)
+        numeric = all(map(is_number, axis.values))
         return len(axis.values) if numeric else 0
     if axis.range is not None:
         start, stop, step = axis.range

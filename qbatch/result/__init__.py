@@ -8,7 +8,6 @@ from __future__ import annotations
 from qbatch.result.analysis import (
     AnalysisLike,
     analyse,
-    names_of,
     only,
     shot_outcomes,
     shot_values,
@@ -62,7 +61,6 @@ __all__ = [
     "homogeneity_p",
     "judge",
     "margin",
-    "names_of",
     "only",
     "parse_check",
     "parse_distribution",

@@ -42,12 +42,6 @@ class AnalysisLike(Protocol):
     def intervals(self) -> IntervalsLike: ...
 
 
-def names_of(analysis: AnalysisLike) -> tuple[str, ...]:
-    """Names of all analysed numbers, as they head the columns of a results table."""
-    metrics = analysis.distribution.metrics if analysis.distribution else ()
-    return (*analysis.observables, *analysis.probabilities, *metrics)
-
-
 @dataclass(frozen=True, slots=True)
 class _Part:
     observables: Mapping[str, str]
@@ -75,7 +69,7 @@ def only(analysis: AnalysisLike, names: Collection[str | None]) -> AnalysisLike:
 
 
 def analyse(counts: Counts, analysis: AnalysisLike) -> dict[str, Estimate]:
-    """Compute every number that `analysis` names, in the order of `names_of`.
+    """Compute every number that `analysis` names, in the order of `Analysis.names`.
 
     Raises:
         ValueError: There are no shots, or something does not fit the registers.

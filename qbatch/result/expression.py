@@ -3,6 +3,10 @@
     sum      = ["+" | "-"] product {("+" | "-") product}
     product  = factor {["*"] factor | "/" factor}
     factor   = number | "pi" | "sqrt" "(" sum ")" | "Z" bit | "I" bit | "(" sum ")"
+             | "Z" "(" register "[" bit "]" ")" | "parity" "(" register | "all" ")"
+
+`Z2` counts through all registers, `Z(b[0])` within one; ``parity(b)`` is the product of Z over a
+register's bits, ``parity(all)`` over all bits there are, however many.
 
 Products go from left to right, so ``1/2 Z0`` is half of Z0. Only numbers divide. The value of each
 part is a polynomial: ascending bits of a product of Z -> coefficient, for Z Z = 1.
@@ -14,6 +18,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
+from qbatch.notation import did_you_mean, listed
 from qbatch.result.notation import NotationError
 
 Polynomial = dict[tuple[int, ...], float]
@@ -21,6 +26,8 @@ Polynomial = dict[tuple[int, ...], float]
 _TOKEN = re.compile(
     r"\s*(?:(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)"
     r"|(?P<word>pi|sqrt)(?![A-Za-z])"
+    r"|(?P<parity>parity)\s*\(\s*(?P<of>\w+)\s*\)"
+    r"|(?P<indexed>[A-Za-z])\s*\(\s*(?P<register>[^\W\d]\w*)\s*\[\s*(?P<index>\d{1,9})\s*\]\s*\)"
     r"|(?P<pauli>[A-Za-z])\s*_?(?P<bit>\d{1,9})"
     r"|(?P<sign>[+\-−])|(?P<times>[*·×])|(?P<over>[/÷])|(?P<open>\()|(?P<close>\)))"
 )
@@ -121,7 +128,7 @@ class _Reader:
                 )
             elif kind == "number":
                 raise NotationError(f"{token!r} needs + or - before it", column)
-            elif kind in ("pauli", "open", "word"):
+            elif kind in ("pauli", "indexed", "parity", "open", "word"):
                 value = self._times(value, self.factor(depth), column)
             else:
                 return value
@@ -132,6 +139,10 @@ class _Reader:
             return {(): float(token)}
         if kind == "pauli":
             return {_product_of(token, column, self._num_bits, self._registers): 1.0}
+        if kind == "indexed":
+            return {self._indexed(token, column): 1.0}
+        if kind == "parity":
+            return {tuple(self._bits_of(_inner(token), column, token)): 1.0}
         if kind == "word":
             return {(): math.pi if token == "pi" else self._root(depth, column)}
         if kind == "open":
@@ -140,6 +151,37 @@ class _Reader:
             raise NotationError(f"a factor is missing before {token!r}", column)
         problem = "something must follow here" if self._at > 1 else "an observable is missing"
         raise NotationError(f"{problem}; write for example Z0 Z1", column)
+
+    def _indexed(self, token: str, column: int) -> tuple[int, ...]:
+        """Read ``Z(a[0])``."""
+        register, _, index = _inner(token).rstrip("] \t\n").partition("[")
+        bits = self._bits_of(register.strip(), column, token, is_one=True)
+        if int(index) >= len(bits):
+            ends = f"0 to {len(bits) - 1}" if len(bits) > 1 else "0 alone"
+            raise NotationError(f"{token!r}: {register.strip()} has the bits {ends}", column)
+        pauli = token[0]
+        if pauli in "xXyY":
+            raise NotationError(_only_z(token), column)
+        if pauli not in "ZI":
+            raise NotationError(f"{token!r} is no Pauli over Z and I", column)
+        return (bits[int(index)],) if pauli == "Z" else ()
+
+    def _bits_of(self, name: str, column: int, token: str, *, is_one: bool = False) -> range:
+        """Return a register's classical bits; those of all registers under ``all``."""
+        start = 0
+        for register, size in self._registers:
+            if register == name:
+                return range(start, start + size)
+            start += size
+        if name == "all" and not is_one:
+            return range(self._num_bits)
+        known = [register for register, _ in self._registers]
+        has = f"there are {listed(known)}" if known else "the circuit has none"
+        raise NotationError(
+            f"{token!r}: {name!r} is no register of classical bits; {has}"
+            f"{did_you_mean(name, known)}",
+            column,
+        )
 
     def _inside(self, depth: int, column: int) -> Polynomial:
         if depth > _DEEPEST:
@@ -191,9 +233,15 @@ def _tokens(text: str) -> Iterator[_Token]:
         if match is None:
             column = at + len(text[at:]) - len(text[at:].lstrip()) + 1
             raise NotationError(_strange(text[column - 1 :]), column)
-        kind = "pauli" if match["pauli"] else str(match.lastgroup)
+        kinds = (name for name in ("pauli", "indexed", "parity") if match[name])
+        kind = next(kinds, str(match.lastgroup))
         yield kind, match[0].strip(), match.end() - len(match[0].lstrip()) + 1
         at = match.end()
+
+
+def _inner(token: str) -> str:
+    """Return what stands in a token's parentheses."""
+    return token[token.index("(") + 1 : token.rindex(")")].strip()
 
 
 def _strange(rest: str) -> str:

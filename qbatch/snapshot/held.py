@@ -23,8 +23,9 @@ class Held:
     """Everything needed to look one job up by hand.
 
     Attributes:
-        id: The point's.
-        point: Its name.
+        id: The point's; of a job that buys further shots of one, its own.
+        point: The point's name.
+        shots: Which of the point's shots it buys; "" where it buys all of them.
         backend: In the manifest.
         provider: Where to look; None: the manifest does not have the backend any more.
         target: As the provider resolved it.
@@ -37,6 +38,7 @@ class Held:
 
     id: str
     point: str
+    shots: str
     backend: str
     provider: str | None
     target: str | None
@@ -50,6 +52,7 @@ class Held:
     def traces(self) -> dict[str, str]:
         """What to look for, in words: what is known, by what it is."""
         found = {
+            "shots": self.shots,
             "where": " ".join(filter(None, (self.provider, self.target or self.backend))),
             "sent": self.sent_at and self.sent_at.isoformat(timespec="seconds"),
             "key": self.key,
@@ -77,9 +80,11 @@ def described(
         memo: Of its composite job, and its place among the children.
     """
     known, place = memo
+    is_part = point.start > 0 or point.wanted is not None
     return Held(
-        id=point.id,
+        id=point.own_id,
         point=point.name,
+        shots=f"[{point.start}, {point.start + point.bought})" if is_part else "",
         backend=point.backend,
         provider=backend.provider if backend else None,
         target=target,

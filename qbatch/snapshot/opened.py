@@ -21,6 +21,7 @@ from qbatch.snapshot.reading import (
     BY_CONTENT,
     IDS,
     NO_PLAN,
+    OF_MANIFEST,
     POINTS,
     check_number_of_points,
     checked,
@@ -106,20 +107,13 @@ class Opened:
     @cached_property
     def manifest(self) -> Manifest:
         """The manifest of the latest `run`, from the text kept with the results."""
-        from qbatch.manifest import parse_manifest
-
-        meta = self.meta
-        if "manifest" not in meta:
+        found = manifest_in(self.meta)
+        if found is None:
             raise SnapshotError(
                 f"{self.path}: its manifest is not kept here, for the run was cut off early or "
                 "mended; `qbatch run` with the manifest puts it back"
             )
-        return parse_manifest(
-            meta["manifest"],
-            file=meta["manifest_path"],
-            folder=Path(meta["manifest_folder"]),
-            overrides=json.loads(meta["overrides"]),
-        )
+        return found
 
     def analyse_as(self, manifest: Manifest) -> bool:
         """From now on take analysis, checks and report from `manifest`, not from what is kept.
@@ -196,3 +190,21 @@ class Opened:
         with translated(self.path), checked(self.path):
             planned, plan = num_planned(self._db)
             return int(read_fact(self._db, POINTS) or 0), planned, plan
+
+
+def manifest_in(facts: Mapping[str, str]) -> Manifest | None:
+    """Read the manifest that is kept with a run; None where it is not.
+
+    Raises:
+        SourceErrors: It is none that this qbatch reads.
+    """
+    from qbatch.manifest import parse_manifest
+
+    if not facts.keys() >= OF_MANIFEST:
+        return None
+    return parse_manifest(
+        facts["manifest"],
+        file=facts["manifest_path"],
+        folder=Path(facts["manifest_folder"]),
+        overrides=json.loads(facts["overrides"]),
+    )

@@ -5,7 +5,7 @@ together, and what few readers ask for (counts, facts, times) is decoded when it
 
 Of a point several jobs may have bought shots. They are of one distribution, so the jobs' counts
 add up, and so does what they cost. All shots that there are count, also where fewer are wanted. The
-point stands where that of its jobs stands which is furthest behind (`reading.PRECEDENCE`).
+point stands where that of its jobs stands which is furthest behind (`PRECEDENCE`).
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from qbatch.circuit.earlier import MARK
 from qbatch.errors import ManifestError
 from qbatch.job import IN_FLIGHT, Job, JobError, JobState
+from qbatch.purchase import PRECEDENCE
 from qbatch.snapshot import rows
 from qbatch.snapshot.attempts import Attempt, instant
 from qbatch.snapshot.estimates import read_estimates
-from qbatch.snapshot.reading import PRECEDENCE, checked
+from qbatch.snapshot.reading import checked
 from qbatch.snapshot.schema import (
     JOB_COLUMNS,
     NUM_JOB_COLUMNS,
@@ -144,6 +145,11 @@ class PointResult:
             self.start,
             self.wanted,
         )
+
+    @property
+    def own_id(self) -> str:
+        """Its id; of a job that buys further shots, the job's own, which finds that job alone."""
+        return self.job.id if self.start else self.id
 
     @property
     def jobs(self) -> tuple[PointResult, ...]:

@@ -6,11 +6,13 @@ import json
 import sqlite3
 import zlib
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from qbatch.job import JobState
+from qbatch.purchase import PRECEDENCE
 from qbatch.snapshot import paths, rows
 from qbatch.snapshot.faults import damaged, translated
 from qbatch.snapshot.schema import Mismatch, crc_of
@@ -18,6 +20,9 @@ from qbatch.snapshot.schema import Mismatch, crc_of
 #: Facts about the rows of points: how many there are; how many of them are planned, with a number
 #: that grows whenever that changes.
 POINTS, PLAN = "points", "plan"
+
+#: Facts that are of no use without one another.
+OF_MANIFEST = frozenset({"manifest", "manifest_path", "manifest_folder", "overrides"})
 
 #: How many rows buy further shots of a point; how many of them the plan needs: ``3/2``.
 PIECES = "pieces"
@@ -68,11 +73,22 @@ def read_meta(db: sqlite3.Connection) -> dict[str, str]:
         Mismatch: One is damaged.
     """
     found = {}
-    for key, value, crc in db.execute("SELECT key, value, crc FROM meta"):
-        if crc != crc_of((key, value)):
-            raise Mismatch(f"fact {key!r}")
-        found[key] = paths.read(value) if key in paths.FACTS else value
+    for row in db.execute("SELECT key, value, crc FROM meta"):
+        fact = _checked(row)
+        found[fact.key] = told_by(fact)
     return found
+
+
+def _checked(row: Sequence[Any]) -> rows.Fact:
+    fact = rows.Fact._make(row)
+    if fact.crc != crc_of(fact[:-1]):
+        raise Mismatch(f"fact {fact.key!r}")
+    return fact
+
+
+def told_by(fact: rows.Fact) -> str:
+    """What a fact says; of a path as it is on this machine."""
+    return paths.read(fact.value) if fact.key in paths.FACTS else fact.value
 
 
 def read_fact(db: sqlite3.Connection, key: str) -> str | None:
@@ -84,10 +100,7 @@ def read_fact(db: sqlite3.Connection, key: str) -> str | None:
     row = db.execute("SELECT key, value, crc FROM meta WHERE key = ?", (key,)).fetchone()
     if row is None:
         return None
-    fact = rows.Fact._make(row)
-    if fact.crc != crc_of(fact[:-1]):
-        raise Mismatch(f"fact {key!r}")
-    return paths.read(fact.value) if key in paths.FACTS else str(fact.value)
+    return told_by(_checked(row))
 
 
 def write_meta(db: sqlite3.Connection, values: Mapping[str, str]) -> None:
@@ -149,17 +162,6 @@ def check_planned(found: int, expected: int, path: Path) -> None:
         raise damaged(path, f"{found} of {expected} planned points are found")
 
 
-#: Where a point is, by where its jobs are: the first of these that one of them is in.
-PRECEDENCE = (
-    JobState.SUBMITTING,
-    JobState.SUBMITTED,
-    JobState.RUNNING,
-    JobState.HELD,
-    JobState.FAILED,
-    JobState.CANCELLED,
-    JobState.CREATED,
-    JobState.COMPLETED,
-)
 _RANKS = " ".join(f"WHEN '{state.value}' THEN {rank}" for rank, state in enumerate(PRECEDENCE))
 
 _COUNT_JOBS = """

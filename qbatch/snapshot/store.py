@@ -96,8 +96,11 @@ class Snapshot(Jobs):
         if not held:
             raise SelectionError(f"{own.job.id[:12]} is {own.job.state}, not held")
         if len(held) > 1:
-            ids = ", ".join(row.job.id[:12] for row in held)
-            raise SelectionError(f"{id_[:12]} has several held jobs ({ids}); name one of them")
+            others = ", ".join(row.job.id[:12] for row in held if row.job.id != own.job.id)
+            raise SelectionError(
+                f"{id_[:12]} has several held jobs: decide on those of further shots first, "
+                f"each by its id ({others})"
+            )
         return held[0]
 
     def _is_over(self, row: JobRow) -> bool:

@@ -210,6 +210,26 @@ def test_cancel_reaches_the_cloud_and_only_what_is_meant(
     assert "cancelled" not in (sorted([first, second])[1],)
 
 
+def test_cancel_reaches_all_jobs_of_a_point_that_is_cut(
+    qbatch: Call,
+    clouds: dict[str, str],
+    two_clouds: Path,
+    ledger: Callable[[], list[Any]],
+    faults: Faults,
+) -> None:
+    """OQC takes 100,000 shots at once: three jobs for each of two points."""
+    faults(jobs=[{"provider": "oqc", "wait_s": 300}])
+    two_clouds.write_text(two_clouds.read_text().replace("shots: 100", "shots: 250000"))
+    before = len(ledger())
+    qbatch("run", two_clouds, "--detach", "--yes", "--no-report", "-k", "backend=toshiko")
+    assert len(ledger()) == before + 6
+    said = qbatch("cancel", two_clouds, "-k", "repeat=1", "--yes", "--no-report")
+    assert said.code == 0
+    assert "asked about 6 jobs" in said.out
+    assert [job["state"] for job in ledger()[before:]].count("cancelled") == 3
+    faults()
+
+
 def test_nothing_in_flight_is_said(qbatch: Call, done: Path, no_clouds: None) -> None:
     assert "nothing is in flight" in qbatch("fetch", done).out
     assert "none of these points is in flight" in qbatch("cancel", done, "-k", "shots=10").err

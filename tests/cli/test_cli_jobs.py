@@ -199,6 +199,7 @@ def test_what_scaleway_lacks_is_said_by_name(qbatch: Call, there: Path) -> None:
     [
         (["--show", "a", "--cancel", "b"], "say one of --show"),
         (["--show", "a", "--state", "failed"], "for the list alone"),
+        (["--provider", "scaleway", "--rename", "a", " "], "--rename needs a name"),
         (["--backend", "garnet"], "give the manifest too"),
         (["--show", "a"], "say which cloud with --provider or --backend"),
         (["--page", "2.1"], "say which cloud with --provider or --backend"),
@@ -348,3 +349,16 @@ def test_a_job_that_was_delivered_twice_is_told_priced_and_can_be_cancelled(
     states = {id_: ledger("scaleway")[id_]["state"] for id_ in (*ids_of(), double["id"])}
     assert states.pop(double["id"]) == "cancelled"
     assert set(states.values()) == {"queued"}
+
+
+def test_a_double_that_comes_later_is_told_by_fetch(
+    qbatch: Call, clouds: None, manifest: Path, faults: Callable[..., None]
+) -> None:
+    path = manifest.with_name("there.yaml")
+    path.write_text(MANIFEST)
+    faults(requests=[{"method": "POST", "path": "*/jobs", "nth": 1, "again_s": 4}])
+    assert "second one" not in qbatch("run", path, "--detach", "--yes").err
+    assert "beside the ledger" not in qbatch("status", path).out
+    time.sleep(4)
+    assert "is a second one under the name of bell" in qbatch("fetch", path).err
+    assert "beside the ledger: 0.34 EUR for 1 job" in qbatch("status", path).out

@@ -105,3 +105,15 @@ def test_each_job_of_a_cut_point_costs_in_a_rehearsal(qbatch: Call, clouds: Path
     assert {name: one["jobs"] for name, one in backends.items()} == {"toshiko": 3, "emerald": 13}
     assert facts["spent"]["usd"] == pytest.approx([325, 325])  # 0.0013 a shot
     assert facts["spent"]["credits"] == [13 * 40, 13 * 40]  # 1 and 0.002 a shot, rounded up
+
+
+def test_a_job_at_ibm_has_one_number_of_shots(qbatch: Call, manifest: Path) -> None:
+    """Its runtime refuses a job whose programs take different ones."""
+    manifest.write_text(
+        "qbatch: 1\nname: pair\ncircuits: {bell: bell.qasm}\n"
+        "backends: {heron: {provider: ibm-direct-access, target: emu_5q, transpile: {}}}\n"
+        "sweep: {matrix: {shots: [100, 200]}, repeat: 3}\n"
+    )
+    facts = qbatch("run", manifest, "--rehearse", "--json").json_lines[-1]
+    heron = facts["passes"][0]["backends"]["heron"]
+    assert (heron["jobs"], heron["composite_jobs"]) == (6, 2)

@@ -181,7 +181,9 @@ def test_an_upper_bound_is_rounded_up_and_never_beyond_its_last_digit(
     sums = {"backend": "sv1", "unit": "usd", "billed": 0.0, "refunded": 0.0, "charged": 0}
     sums |= {"jobs": 1, "open": 1}
     for outstanding in (0.075, 0.07, 0.1 + 0.2):
-        status_costs.tell({"totals": [{**sums, "outstanding": outstanding}], "budgets": []})
+        status_costs.tell(
+            {"totals": [{**sums, "outstanding": outstanding}], "budgets": [], "beside": []}, {}
+        )
     told = re.findall(r"at most (\S+) USD more to come", capsys.readouterr().out)
     assert told == ["0.08", "0.07", "0.30"]
     assert words.told_price(0.0711, "usd", "at most") == "at most 0.08 USD"
@@ -207,7 +209,8 @@ def test_a_ledger_tells_of_how_many_jobs_each_sum_is(
     ((_, total),) = total_up(made).items()
     names = ("jobs", "open", "charged", "billed", "refunded", "outstanding")
     facts = {name: getattr(total, name) for name in names}
-    status_costs.tell({"totals": [{"backend": "oq", "unit": "credits", **facts}], "budgets": []})
+    totals = [{"backend": "oq", "unit": "credits", **facts}]
+    status_costs.tell({"totals": totals, "budgets": [], "beside": []}, {})
     assert capsys.readouterr().out.strip() == expected
 
 
@@ -512,3 +515,13 @@ def test_forgotten_points_are_gone_and_the_others_stay(qbatch: Call, done: Path)
 def test_a_whole_run_can_be_forgotten(qbatch: Call, done: Path) -> None:
     assert qbatch("forget", done, "--yes").code == 0
     assert not Path("runs/pair").exists()
+
+
+def test_points_are_shown_by_their_state_and_their_measured_numbers(
+    qbatch: Call, done: Path
+) -> None:
+    """P33: `-k` knew neither."""
+    rows = qbatch("show", "runs/pair", "-k", "zz>=0.9 and state=completed", "--json").json_lines
+    assert len(rows) == len(qbatch("show", "runs/pair", "--json").json_lines) > 0
+    assert not qbatch("show", "runs/pair", "-k", "zz<0.9", "--json").json_lines
+    assert "there is no axis 'zzz'" in qbatch("show", "runs/pair", "-k", "zzz<0.9").err

@@ -320,4 +320,58 @@ def test_what_was_bought_of_a_cut_point_is_told(
     assert "more shots: 30 of 60 done" in planned.out
     assert "3/3 jobs, " in qbatch("run", manifest).err
     assert len(qbatch("show", "runs/pair", "--json").json_lines) == 1
-    assert qbatch("show", "runs/pair", "bell").out.count("completed") > 6  # each of its jobs
+    shown = qbatch("show", "runs/pair", "bell").out
+    assert [line.split()[:2] for line in shown.splitlines() if line.startswith("[")] == [
+        [f"[{start},", f"{start + 10})"] for start in range(0, 60, 10)
+    ]
+
+
+RISKY = """\
+qbatch: 1
+name: risky
+circuits: {turn: turn.qasm}
+backends: {sim: {provider: local}}
+shots: 100
+sweep: {matrix: {a: [0.5, 0]}}
+"""
+TURN = (
+    'OPENQASM 3.0; include "stdgates.inc"; input float a; qubit q; bit c; rx(ANGLE) q; '
+    "c = measure q;"
+)
+
+
+def test_retry_after_the_circuit_is_mended_runs_what_failed_as_it_is_now(
+    qbatch: Call, tmp_path: Path
+) -> None:
+    """P25: it said "nothing to do" and 0, while status said 9."""
+    (tmp_path / "risky.yaml").write_text(RISKY)
+    (tmp_path / "turn.qasm").write_text(TURN.replace("ANGLE", "1/a"))
+    assert qbatch("run", "risky.yaml").code == 1
+    (tmp_path / "turn.qasm").write_text(TURN.replace("ANGLE", "1/(a+1)"))
+    retried = qbatch("retry", "risky.yaml")
+    assert "1 of 2 points done, 1 now" in retried.out
+    assert "1 point not run yet: `qbatch run` runs them" in retried.out
+    assert (retried.code, qbatch("status", "risky.yaml").code) == (0, 9)  # all it was asked for
+    assert "nothing to do" in qbatch("retry", "risky.yaml").out
+    assert qbatch("run", "risky.yaml").code == 0
+    assert qbatch("retry", "risky.yaml").code == qbatch("status", "risky.yaml").code == 0
+
+
+def test_code_that_was_trusted_runs_again_as_long_as_it_is_the_same(
+    qbatch: Call, tmp_path: Path
+) -> None:
+    """P25: a finished Python run needed --trust again to be retried or planned."""
+    made = (
+        f"def build():\n    return {TURN.replace('input float a; ', '').replace('ANGLE', '1')!r}\n"
+    )
+    (tmp_path / "made.py").write_text(made)
+    text = RISKY.replace("turn.qasm", '{python: "made.py:build"}').split("sweep")[0]
+    (tmp_path / "risky.yaml").write_text(text)
+    assert qbatch("plan", "risky.yaml").code == 3
+    assert qbatch("run", "risky.yaml", "--trust").code == 0
+    assert [qbatch(verb, "risky.yaml").code for verb in ("plan", "retry", "run")] == [0, 0, 0]
+    (tmp_path / "beside.py").write_text("x = 1\n")  # it might import this
+    assert qbatch("plan", "risky.yaml").code == 3
+    assert qbatch("plan", "risky.yaml", "--trust").code == 0
+    (tmp_path / "made.py").write_text(made + "# changed\n")
+    assert qbatch("plan", "risky.yaml").code == 3

@@ -9,6 +9,7 @@ import fence
 os.environ["NETRC"] = os.devnull  # an entry there would replace the API key
 
 import hashlib
+import json
 import time
 import uuid
 from collections.abc import Callable
@@ -128,25 +129,97 @@ def lost() -> Any:
         return {"first": how(order), "counts": order().result(timeout=30).counts}
 
 
+def order_natively(client: MarqovClient, **changes: Any) -> Job:
+    """Submit natively what the environment names, or code that nothing runs."""
+    asked = {
+        "team_id": TEAM,
+        "entrypoint": "run",
+        "cap_cents": 100,
+        "source": os.environ.get("SOURCE", "def run(): ..."),
+        "kwargs": json.loads(os.environ.get("KWARGS", "{}")),
+        "idempotency_key": os.environ["NATIVE_KEY"],
+    }
+    return client.submit_native(**asked | changes)
+
+
 def native() -> Any:
     """The closed body; the client itself checks receipt and digests."""
     with connect() as client:
-        key = "11111111-1111-4111-8111-111111111111"
-        jobs = [
-            client.submit_native(
-                team_id=TEAM,
-                entrypoint="run",
-                cap_cents=100,
-                source="def run(): ...",
-                idempotency_key=key,
-            )
-            for _ in range(2)
-        ]
+        jobs = [order_natively(client) for _ in range(2)]
         return {
             "runtimes": client.managed_runtimes(TEAM),
             "same": jobs[0].id == jobs[1].id,
             "end": how(lambda: jobs[0].result(timeout=30)),
+            "other": how(lambda: order_natively(client, cap_cents=99)),
         }
+
+
+def native_result() -> Any:
+    """The value of the one output of a workflow."""
+    with connect() as client:
+        result = order_natively(client).result(timeout=30)
+        (output,) = result.raw["outputs"]
+        return {"state": output["display"]["state"], "value": output["display"]["value"]}
+
+
+def native_lost() -> Any:
+    """An answer is lost; the same call again, in a process of its own, tells the admission."""
+    with connect() as client:
+        return {"first": how(lambda: order_natively(client))}
+
+
+def native_found() -> Any:
+    """What a later process is told under the same key."""
+    with connect() as client:
+        return {"job": order_natively(client).id}
+
+
+def native_caps() -> Any:
+    """Caps beyond the runtime's range, and beyond what is funded."""
+    with connect() as client:
+
+        def out_of_range() -> str:
+            try:
+                order_natively(client, cap_cents=10)
+            except ValueError as error:
+                return str(error)
+            return "no error"
+
+        return {"low": out_of_range(), "funds": how(lambda: order_natively(client))}
+
+
+def body() -> Any:
+    """The body that the client sends for what the environment names; nothing is asked."""
+    from marqov.platform import _native
+
+    made, _ = _native.build_public_submission(
+        team_id=TEAM,
+        entrypoint="run",
+        cap_cents=100,
+        script_id=None,
+        source=os.environ["SOURCE"],
+        args=(),
+        kwargs=json.loads(os.environ["KWARGS"]),
+        programming_model="native_workflow",
+        backend="marqov-sim",
+        source_sha256=None,
+    )
+    return made
+
+
+def program() -> Any:
+    """Run a workflow by the SDK: built as a graph, its task alone, as a worker gets it."""
+    import base64
+
+    import cloudpickle
+
+    found: dict[str, Any] = {"__name__": "submitted"}
+    exec(os.environ["SOURCE"], found)
+    captured = found["run"](**json.loads(os.environ["KWARGS"])).capture()
+    (node,) = captured.graph.nodes.values()
+    task = cloudpickle.loads(base64.b64decode(node.func_ref))
+    value = task(*node.args, **node.kwargs)
+    return captured.resolve_output({node.id: json.loads(json.dumps(value))})
 
 
 def refusals() -> Any:
@@ -216,6 +289,12 @@ SCENARIOS: dict[str, Callable[[], Any]] = {
     "keys": keys,
     "lost": lost,
     "native": native,
+    "native_result": native_result,
+    "native_lost": native_lost,
+    "native_found": native_found,
+    "native_caps": native_caps,
+    "body": body,
+    "program": program,
     "refusals": refusals,
     "one": one,
     "many": many,

@@ -58,3 +58,10 @@ async def test_jobs_start_after_the_queue_and_the_window() -> None:
 async def test_a_serial_device_queues_jobs_behind_each_other() -> None:
     device = Device(Clock(), Queueing(30, is_serial=True))
     assert [device.schedule(5.0) for _ in range(2)] == [(30.0, 35.0), (35.0, 40.0)]
+
+
+def test_a_server_that_stood_idle_is_not_late_by_the_calendar() -> None:
+    """P24: after 15 idle minutes a store that checks when requests are signed answered 403."""
+    clock = Clock(monotonic=lambda: 0.0)
+    asked_at = datetime.now(UTC)
+    assert clock.utc() >= asked_at

@@ -9,9 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from fake_drivers import play
+from fake_drivers import at_once, lost_before, play
 from selling import CLOUD, LOCAL, Shop, check_book, plan_of, stop_after
 
+from qbatch.errors import SelectionError
 from qbatch.exchange.exports import export
 from qbatch.exchange.oqc.export import oqc_snapshot
 from qbatch.exchange.oqc.format import read_config
@@ -197,3 +198,23 @@ def test_all_exports_have_a_point_once_with_all_its_shots(tmp_path: Path) -> Non
             assert total == 1000
         (purchase, *others) = found.ledger()
         assert (len(others), purchase.entry.counted) == (2, 1.0)
+
+
+def test_held_jobs_of_a_point_are_told_apart_and_decided_one_by_one(tmp_path: Path) -> None:
+    plan, shop = plan_of([0.5], 300, CLOUD), Shop(max_shots=100)
+    shop.script["submit"] = [lost_before] * 3
+    shop.located = at_once()
+    play(tmp_path, plan, shop)
+    with Run(tmp_path) as found:
+        held = {one.id: one.shots for one in found.held()}
+        assert sorted(held.values()) == ["[0, 100)", "[100, 200)", "[200, 300)"]
+        assert [found[id_].own_id for id_ in held] == list(held)
+    first, *further = sorted(held, key=lambda id_: held[id_])
+    with Snapshot(tmp_path) as snapshot:
+        with pytest.raises(SelectionError, match="decide on those of further shots first"):
+            snapshot.resolve(first, JobState.CREATED)
+        for id_ in (*further, first):
+            snapshot.resolve(id_, JobState.CREATED, provider_job_id=None)
+    shop.located = None
+    play(tmp_path, plan, shop)
+    check_book(tmp_path, shop, [0.5])

@@ -5,8 +5,10 @@ The cloud's own book is the judge: nothing is in it twice, whatever was lost, ki
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trio
@@ -25,14 +27,16 @@ class OnceCloud(FakeCloud):
     """Takes a purchase once under its key, and has no other look-up."""
 
     def __init__(self, *faults: object, **options: object) -> None:
+        life_s = options.pop("life_s", math.inf)
         super().__init__(**options)  # type: ignore[arg-type]
         self.script["submit"] = list(faults)  # type: ignore[arg-type]
         self.repeated: list[Intent] = []
+        self.life_s: Any = life_s
 
     async def locate(self, batch: Batch, intent: Intent) -> Sequence[Answer]:
         if any(batch.provider_job_ids):
             return await super().locate(batch, intent)
-        self.located = Repeatable("", error="look at the web page")
+        self.located = Repeatable("", error="look at the web page", life_s=self.life_s)
         found = await super().locate(batch, intent)
         self.located = None
         return found
@@ -131,6 +135,21 @@ def test_neither_fetch_nor_cancel_sends_anything_but_the_next_run_does(
     assert play(tmp_path, plan, cloud).summary.completed == 1
     assert set(cloud.ledger.times_bought.values()) == {1}
     assert {one.key for one in cloud.repeated} == {cloud.ledger.jobs[0].key}
+
+
+@pytest.mark.parametrize(("later_s", "held"), [(86_000.0, 0), (87_000.0, 1)])
+def test_a_key_is_sent_again_only_as_long_as_it_is_trusted(
+    tmp_path: Path, later_s: float, held: int
+) -> None:
+    cloud, plan = OnceCloud(lost_before, life_s=86_400.0), plan_of(1, "cloud")
+    cloud.script["repeat"] = [lost_before] * 40
+    play(tmp_path, plan, cloud, beside=[stopped(5)])  # type: ignore[list-item]
+    cloud.script["repeat"] = []
+    assert play(tmp_path, plan, cloud, clock_s=later_s).summary.held == held
+    assert len(cloud.ledger.jobs) == 1 - held
+    with Run(tmp_path) as run:
+        (point,) = run
+    assert ("its key may be forgotten by now" in point.job.error) is bool(held)
 
 
 def test_what_may_be_bought_counts_against_the_budget_while_it_is_sent_again(

@@ -110,9 +110,11 @@ def test_no_real_credential_address_or_account_is_read(
         "{service_crn: mine, storage: {endpoint: 'https://s3.example', bucket: mine}}}",
         "  d: {provider: scaleway, target: QPU-GARNET-20PQ, options: {project_id: mine}}",
         "  e: {provider: marqov, target: sv1, credentials: 'env:MY_MARQOV'}",
+        "  f: {provider: marqov, target: marqov-sim, options: {native: {cap_cents: 20}, team: "
+        "0f4c2d7e-5b1a-4c3e-9a8d-2e6f1b7c9d30}}",
     )
     done = play(tmp_path, *backends, points=1, queues_s=(5.0,))
-    assert done.summary.completed == 5
+    assert done.summary.completed == 6
     assert "MY_TOKEN" not in (done.folder / "rehearsal.json").read_text()
 
 

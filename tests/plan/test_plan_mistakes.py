@@ -217,6 +217,19 @@ def test_a_where_that_an_override_leaves_without_points_is_left_out_and_said() -
     assert "did you mean 'shots'?" in unknown[0]
 
 
+def test_an_override_that_changes_included_points_is_told() -> None:
+    """P33: it did so silently."""
+    point = {"circuit": "wave", "backend": "sim", "beta": 1}
+    sweep = {
+        "matrix": {"gamma": [0, 1], "beta": [1]},
+        "include": [{**point, "gamma": 2}, {**point, "gamma": 3}, {**point, "gamma": 4}],
+    }
+    change = {"where": {"gamma": [1, 2, 3]}, "set": {"shots": 7}}
+    (told,) = remarks(plan_of({**sweep, "overrides": [change]}))
+    assert told.endswith("this override changes 2 included points too")
+    assert not remarks(plan_of({**sweep, "overrides": [{**change, "where": {"gamma": 1}}]}))
+
+
 def test_a_check_may_ask_for_what_an_override_sets() -> None:
     plan_of(
         {"matrix": {"shots": [100]}, "overrides": [{"where": {"shots": 100}, "set": {"shots": 7}}]},

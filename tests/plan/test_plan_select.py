@@ -33,6 +33,14 @@ def chosen(expression: str, plan=PLAN) -> list[str]:
         ("not (backend=noisy or shots=100)", 2),
         ("backend=noisy or backend=ideal and shots=100", 6),
         ("backend!=noisy", 4),
+        ("backend in (noisy, 'ideal')", 8),
+        ("shots in (100, 7)", 4),
+        ("not shots in (10**2)", 4),
+        ("backend=no*", 4),
+        ("backend!=?deal", 4),
+        ("*noisy*#2", 2),
+        ("shots=10*10", 4),
+        ("shots=1?0", 4),
         ("shots<1000", 4),
         ("shots<=1e3", 8),
         ("repeat=2", 4),
@@ -178,3 +186,44 @@ def test_tiny_values_are_told_apart_as_others_are(written: str, names: list[str]
     plan = plan_of({"matrix": {"gamma": [1e-14, 2e-14, 3e-14], "beta": [1]}})
     found = chosen(f"gamma={written}", plan)
     assert [name.split("gamma=")[1].split(",")[0] for name in found] == names
+
+
+def test_where_points_are_is_asked_once_and_only_if_it_is_meant() -> None:
+    """P33."""
+    asked = []
+
+    def states() -> dict[str, str]:
+        asked.append(1)
+        return {point.id: "failed" for point in PLAN.points() if point.backend == "noisy"}
+
+    def count(expression: str) -> int:
+        meant = select(expression, PLAN.axes, PLAN.manifest, states=states)
+        return sum(map(meant, PLAN.points()))
+
+    assert count("shots=100") == 4
+    assert not asked
+    assert count("state=failed and shots=100") == 2
+    assert count("state in (new, completed)") == 4
+    assert len(asked) == 2
+    with pytest.raises(SelectionError, match="there is no axis 'state'"):
+        select("state=failed", PLAN.axes, PLAN.manifest)
+
+
+def test_what_is_dropped_takes_no_pattern() -> None:
+    with pytest.raises(SelectionError, match="named exactly"):
+        select("backend=no*", PLAN.axes, PLAN.manifest, is_exact=True)
+
+
+@pytest.mark.parametrize(
+    ("expression", "told"),
+    [
+        ("shots in 100", "values in parentheses follow 'in'"),
+        ("shots in ()", "a value, or ')', is missing"),
+        ("shots in (100", "a value, or ')', is missing"),
+        ("shoots in (100)", "did you mean 'shots'?"),
+    ],
+)
+def test_a_list_of_values_that_cannot_be_read_is_told(expression: str, told: str) -> None:
+    with pytest.raises(SelectionError) as caught:
+        select(expression, PLAN.axes, PLAN.manifest)
+    assert told in str(caught.value)

@@ -11,6 +11,8 @@ import pytest
 
 from qbatch.emulators.marqov import TEAM
 from qbatch.errors import Misspoke, Refused, Unavailable, Unfit
+from qbatch.manifest.models import Backend
+from qbatch.plan.identity import backend_identity
 from qbatch.providers import Failed, Missing, Repeatable, Repeats, Taken, Unclear
 from qbatch.providers.marqov import native
 from qbatch.providers.marqov.driver import Marqov
@@ -38,9 +40,8 @@ def cloud(talk: Maker) -> Maker:
     """Return a maker of talks: options beside the cap."""
 
     def make(cap: int = 50, target: str = "marqov-sim", **options: Any) -> Any:
-        entry = options.pop("entrypoint", None)
-        chosen = {"cap_cents": cap, "team": TEAM} | ({"entrypoint": entry} if entry else {})
-        return talk("marqov", target=target, options={"native": chosen, **options})
+        chosen = {"native": {"cap_cents": cap}, "team": TEAM}
+        return talk("marqov", target=target, options={**chosen, **options})
 
     return make
 
@@ -89,7 +90,7 @@ async def test_the_team_comes_from_the_environment_or_is_asked_for(
     driver = talk("marqov", target="marqov-sim", options={"native": {"cap_cents": 11}}).driver
     await driver.describe()
     monkeypatch.setattr(driver, "_environ", {**driver._environ, native.TEAM_VARIABLE: ""})
-    with pytest.raises(Unfit, match=r"write options\.native\.team, or set MARQOV_TEAM_ID"):
+    with pytest.raises(Unfit, match=r"write options\.team, or set MARQOV_TEAM_ID"):
         await driver.describe()
 
 
@@ -144,6 +145,38 @@ async def test_a_saved_script_is_pinned_to_what_it_is(
     body = json.loads(on.driver.intend(await on.prepare(order())).body)
     assert body["source"] == {"kind": "script", "script_id": script}
     assert len(body["source_sha256"]) == 64
+
+
+async def test_what_was_prepared_on_other_terms_is_prepared_anew(
+    talk: Maker, cloud: Maker, order: Maker
+) -> None:
+    first = await cloud(20).prepare(order())
+    for other, cap in ((cloud(30), 30), (talk("marqov", target="marqov-sim"), None)):
+        memo = (await other.driver.prepare(first)).memo
+        assert json.loads(memo.get("body", "{}")).get("cap_cents") == cap
+        assert ("native" in memo) is (cap is not None)
+    same = await cloud(20).driver.prepare(first)
+    assert same.memo == first.composite.memo
+
+
+async def test_neither_cap_nor_path_makes_another_point(tmp_path: Any) -> None:
+    def identity(**options: Any) -> Any:
+        backend = Backend(provider="marqov", target="marqov-sim", options=options)
+        return backend_identity(backend, tmp_path)
+
+    assert identity() == identity(native={"cap_cents": 20}) == identity(native={"cap_cents": 30})
+    assert identity(entrypoint="a") != identity(entrypoint="b")
+
+
+async def test_a_copy_of_the_run_folder_is_told_the_admission_of_the_other(
+    cloud: Maker, order: Maker
+) -> None:
+    on, copy = cloud(), cloud()
+    copy.driver._wire, copy.emulation = on.driver._wire, on.emulation
+    first = await on.submit(await on.prepare(order()))
+    second = await copy.submit(await copy.prepare(order()))
+    assert first.provider_job_ids == second.provider_job_ids
+    assert [entry["submissions"] for entry in on.ledger] == [2]
 
 
 # -- lost answers --------------------------------------------------------------------------------

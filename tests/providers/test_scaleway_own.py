@@ -122,7 +122,8 @@ async def test_a_job_in_doubt_waits_for_the_end_of_a_session_of_ones_own(
     intent = cloud.driver.intend(batch)
     with pytest.raises(Unavailable):
         await cloud.driver.submit(batch, intent)
-    began, answers = trio.current_time(), []
+    answers: list[Any] = []
+    began = trio.current_time()
     while not answers or isinstance(answers[-1], Unclear):
         answers.append((await cloud.located(batch, intent))[batch.orders[0].id])
         if trio.current_time() - began < 290:

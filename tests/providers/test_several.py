@@ -13,6 +13,7 @@ from qbatch.errors import Refused, Unavailable
 from qbatch.job import CompositeJob
 from qbatch.manifest.paths import SettingValues
 from qbatch.providers import Answer, Batch, Done, Driver, Intent, Order, Price, Target, contract
+from qbatch.providers.listing import Lists
 from qbatch.providers.several import open_several
 
 
@@ -206,3 +207,17 @@ def test_settings_of_one_account_only() -> None:
     made[settings(2)].target = replace(Target("t2"), facts={"account": "theirs"})
     with pytest.raises(Refused, match=r"b: its account depends on options\.x, ours or theirs"):
         driver.account()
+
+
+def test_the_jobs_of_the_account_are_those_of_any_setting() -> None:
+    class Listing(Fake):
+        def jobs_at_cloud(self) -> Any:
+            return self.target.name
+
+    def several(kind: type[Fake]) -> Any:
+        return open_several(
+            lambda one: kind(Target(f"t{one}")), [settings(1.0), settings(2.0)], "b"
+        )
+
+    assert several(Listing).jobs_at_cloud() == f"t{settings(1.0)}"
+    assert not isinstance(several(Fake), Lists)

@@ -11,7 +11,8 @@ import pytest
 from qbatch.providers import (
     Rate,
 )
-from qbatch.providers.kit.shared_rates import SharedRates, state_folder
+from qbatch.providers.kit.shared_rates import SharedRates
+from qbatch.state import state_folder
 
 RATES = (Rate(2, 60.0), Rate(3, 600.0))
 

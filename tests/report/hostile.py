@@ -181,6 +181,7 @@ def _held(point: FakePoint, texts: Sequence[str]) -> Held:
     return Held(
         id=point.id,
         point=point.name,
+        shots=every,
         backend=point.backend,
         provider=every,
         target=every,

@@ -254,6 +254,7 @@ def test_a_held_job_is_told_with_all_that_is_needed_to_look_it_up(bell: Any, for
         Held(
             id=point.id,
             point=point.name,
+            shots="[2000, 4000)",
             backend="noisy",
             provider="oqc",
             target="qpu:uk:1:12345",
@@ -265,7 +266,15 @@ def test_a_held_job_is_told_with_all_that_is_needed_to_look_it_up(bell: Any, for
         )
     ]
     text = render(bell, format)
-    said = ("1 job is held", "resolve", point.id[:8], "oqc qpu:uk:1:12345", "our-key", "task-1")
+    said = (
+        "1 job is held",
+        "resolve",
+        point.id[:8],
+        "oqc qpu:uk:1:12345",
+        "our-key",
+        "task-1",
+        "[2000, 4000)",
+    )
     assert [one for one in (*said, "2026-11-01T12:00:00+00:00") if one not in text] == []
     assert "<lost>" not in text
     assert "empty" not in text.partition("1 job is held")[2].partition("task-1")[0]

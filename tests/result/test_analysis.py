@@ -8,7 +8,6 @@ from qbatch.manifest.models import Analysis, Distribution
 from qbatch.result import (
     Counts,
     analyse,
-    names_of,
     shot_outcomes,
     shot_values,
     wilson,
@@ -24,7 +23,7 @@ ANALYSIS = Analysis(
 def test_every_named_number_comes_in_the_order_of_the_columns() -> None:
     counts = Counts.from_dict((("c", 2),), {"00": 480, "11": 500, "01": 20})
     found = analyse(counts, ANALYSIS)
-    assert tuple(found) == names_of(ANALYSIS) == ("zz", "p00", "tvd", "hellinger")
+    assert tuple(found) == ANALYSIS.names == ("zz", "p00", "tvd", "hellinger")
     assert found["zz"].value == pytest.approx(0.96)
     assert found["p00"] == wilson(480, 1000)
     assert found["tvd"].value == pytest.approx(0.02)

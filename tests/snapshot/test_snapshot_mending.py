@@ -15,6 +15,7 @@ from qbatch.errors import SnapshotError
 from qbatch.job import ID_LOST, CompositeJob, JobState
 from qbatch.result import Counts
 from qbatch.snapshot import Entry, JobRow, NewResult, PointResult, Run, Snapshot
+from qbatch.snapshot.doubles import Double, read_doubles
 from qbatch.snapshot.recovery.repair import diagnose, repair
 
 MANIFEST = """\
@@ -402,6 +403,17 @@ def test_facts_that_each_run_writes_are_left_out(tmp_path: Path) -> None:
     at_cloud(tmp_path, JobState.SUBMITTED)
     damage(tmp_path, "UPDATE meta SET value = 'other' WHERE key = 'name'")
     assert told(tmp_path) == ["name of the run: the next run writes them again"]
+
+
+def test_doubles_that_are_damaged_are_left_out_and_seen_again(tmp_path: Path) -> None:
+    at_cloud(tmp_path, JobState.SUBMITTED)
+    double = Double("j7", "b", ("p",), "waiting", False, "", 0.34, "eur", "by formula")
+    with Snapshot(tmp_path) as snapshot, snapshot.transaction():
+        snapshot.note_doubles([double])
+    with Run(tmp_path) as run:
+        assert read_doubles(run.meta) == {"j7": double}
+    damage(tmp_path, "UPDATE meta SET value = '[]' WHERE key = 'doubles'")
+    assert told(tmp_path) == ["doubles of the run: the next run writes them again"]
 
 
 def test_a_part_of_the_manifest_is_no_manifest(tmp_path: Path) -> None:

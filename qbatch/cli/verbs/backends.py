@@ -126,10 +126,13 @@ def _target_facts(account: Account, target: Target) -> dict[str, Any]:
     return {
         "target": target.name,
         "tier": target.tier,
-        "state": "online" if target.online else "offline",
+        "state": target.standing,
         "qubits": target.num_qubits,
         "min_shots": target.min_shots,
         "max_shots": target.max_shots,
+        "limits": limits_in_words(target),
+        "in_flight": target.in_flight,
+        "max_jobs": target.max_jobs,
         "queue": target.queue_depth,
         "next_window_at": target.next_window_at,
         "price": price_in_words(price),
@@ -137,6 +140,12 @@ def _target_facts(account: Account, target: Target) -> dict[str, Any]:
         "facts": dict(target.facts),
         "bits": kept_verdict(account, target),
     }
+
+
+def limits_in_words(target: Target) -> str:
+    """What it takes at once: ``5 at once of 100 points each, 10 jobs a minute``."""
+    of = f" of {target.max_jobs} points each" if target.max_jobs > 1 else ""
+    return ", ".join([f"{target.in_flight} at once{of}", *map(str, target.rates)])
 
 
 def price_in_words(price: Price) -> str:
@@ -157,10 +166,14 @@ def _tell(accounts: Sequence[Account], listed: Listed) -> None:
     for account in accounts:
         for target in targets.get(account.name, ()):
             facts = _target_facts(account, target)
-            cells = ("target", *tier, "state", "qubits", "max_shots", "queue", "next_window_at")
+            cells = (
+                *("target", *tier, "state", "qubits", "max_shots", "limits", "queue"),
+                "next_window_at",
+            )
             texts = ["" if facts[cell] is None else str(facts[cell]) for cell in cells]
             rows.append([account.name, *texts, facts["price"], facts["bits"] or ""])
-    head = ["cloud", "target", *tier, "state", "qubits", "max shots", "queue", "next window"]
+    head = ["cloud", "target", *tier, "state", "qubits", "max shots", "limits", "queue"]
+    head.append("next window")
     click.echo(format_table([*head, "price", "bit order"], rows))
     for account in accounts:
         found = listed.get(account.name)

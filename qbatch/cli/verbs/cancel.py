@@ -61,7 +61,8 @@ def cancel(
         meant = {each.job.id for each in opened.in_flight()}  # removed points too
         number = len(meant)
         if not is_all:
-            meant &= {each.job.id for each in choose(opened, points, expression, is_exact=True)}
+            found = choose(opened, points, expression, is_exact=True)
+            meant &= {part.job.id for each in found for part in each.jobs}
         if not is_all and not meant:
             click.echo("none of these points is in flight", err=True)
             return 0

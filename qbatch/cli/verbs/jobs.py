@@ -79,6 +79,9 @@ def jobs(
     if deeds.number and sieve.is_set:
         raise click.UsageError("--state, --tag, --session and --page are for the list alone")
 
+    if rename and not rename[1].strip():
+        raise click.UsageError("--rename needs a name")
+
     def opened() -> list[Account]:
         return at_clouds.open_accounts(manifest, provider, backend, trust=trust)
 

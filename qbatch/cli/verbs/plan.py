@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -71,14 +72,19 @@ def plan(
     from qbatch.report.numbers import count_of
 
     made = expand_file(manifest, overrides=overrides, trust=trust)
-    check_selection(made, expression)
+    folder = folder_of(made.manifest, out)
+    check_selection(made, expression, folder)
     drivers = open_drivers(made, surroundings_of(made.manifest, trust=trust))
     targets = priced(describe(drivers), made)
     check_targets(made, targets, drivers)
-    only = None if expression is None else select(expression, made.axes, made.manifest)
+    only = None
+    if expression is not None:
+        from qbatch.executor.selecting import states_of
+
+        states = partial(states_of, folder)
+        only = select(expression, made.axes, made.manifest, states=states)
     few = 0 if as_json else LISTED
     limit = made.num_points if all_points else few
-    folder = folder_of(made.manifest, out)
     known = points_known(folder, made)
     told = count_reasons(made, known, only, limit=limit)
     wanted = pieces_of({id_: point.jobs for id_, point in known.items()}, targets)
@@ -171,8 +177,7 @@ def _tell(
             whole(each.points),
             whole(each.shots),
             "?" if each.composite_jobs is None else whole(each.composite_jobs),
-            (_unpriced(each.unit) if each.price is None or not each.unit else _told_price(each))
-            + (" (emulated)" if each.is_emulated and each.unit else ""),
+            _told_price(each),
             f"{each.formula} ({each.source})" if each.price is not None and each.unit else "",
         ]
         for each in left.backends
@@ -189,12 +194,13 @@ def _told_price(summary: BackendSummary) -> str:
     """Without how sure it is: the formula beside it says so."""
     from qbatch.report.numbers import amount, at_most
 
+    if not summary.unit:
+        return "free"
+    mark = " (emulated)" if summary.is_emulated else ""
+    if summary.price is None:
+        return f"{summary.unit} as quoted{mark}"
     told = at_most if summary.certainty == "at most" else amount
-    return told(summary.price or 0.0, summary.unit)
-
-
-def _unpriced(unit: str) -> str:
-    return f"{unit} as quoted" if unit else "free"
+    return f"{told(summary.price, summary.unit)}{mark}"
 
 
 def _tell_reasons(told: ReasonCounts) -> None:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -19,6 +20,13 @@ from qbatch.cli.options import (
     trust_option,
     yes_option,
 )
+from qbatch.job import JobState
+
+if TYPE_CHECKING:
+    from qbatch.plan import Plan
+
+#: From which states points are retried.
+RETRIED = frozenset({JobState.FAILED, JobState.CANCELLED})
 
 
 @click.command()
@@ -40,13 +48,17 @@ def retry(
     yes: bool,
     as_json: bool,
 ) -> int:
-    """Run the failed and cancelled points of RUN again, as its manifest has them now."""
+    """Run the failed and cancelled points of RUN again, as its manifest has them now.
+
+    Points that the manifest has changed since they failed are run as they are now.
+    """
     from qbatch.cli.consent import Consent
     from qbatch.cli.running import run_manifest
     from qbatch.cli.runs import open_named
-    from qbatch.cli.targets import expand_chosen
+    from qbatch.cli.targets import check_selection
     from qbatch.errors import SelectionError
     from qbatch.executor import Options
+    from qbatch.plan import expand_file
     from qbatch.plan.pricing.limits import parse_limits
 
     with open_named(run, out) as opened:
@@ -65,13 +77,36 @@ def retry(
         trust=trust,
         max_cost=parse_limits(max_cost),
     )
+    plan = expand_file(manifest, overrides=overrides, trust=trust)
+    check_selection(plan, expression, folder)
+    options = replace(options, plan=plan)
+    if mended := _mended(folder, plan):
+        options = replace(options, only=None, points=mended)
     return run_manifest(
         manifest,
-        replace(options, plan=expand_chosen(manifest, options)),
+        options,
         Consent(yes=yes),
         as_json=as_json,
         report=not no_report,
     )
+
+
+def _mended(folder: Path, plan: Plan) -> frozenset[str]:
+    """All that is to be retried, by id, where some of it is another point by now; else none."""
+    from qbatch.cli.reasons import points_known
+    from qbatch.plan import Why, reasons
+
+    known = points_known(folder, plan)
+    if all(one.state not in RETRIED for one in known.values()):
+        return frozenset()
+    found = [*reasons(plan, known)]
+    changed = {
+        one.point.id
+        for one in found
+        if one.why is Why.CHANGED and known[one.before].state in RETRIED
+    }
+    failed = {one.point.id for one in found if one.why in (Why.FAILED, Why.CANCELLED)}
+    return frozenset(failed | changed) if changed else frozenset()
 
 
 def _manifest(run: Path, folder: Path, meta: Mapping[str, str]) -> Path:

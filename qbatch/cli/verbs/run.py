@@ -47,7 +47,7 @@ from qbatch.cli.options import (
 @click.option(
     "--wait",
     metavar="TIME",
-    help="Leave a cloud, as --detach does, where nothing came on for so long: 30m, 2h.",
+    help="Leave a cloud, and its jobs there, where nothing comes on for so long: 30m, 2h.",
 )
 @click.option(
     "--rehearse",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import asdict
-from itertools import islice
+from itertools import groupby, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -166,7 +166,7 @@ def _in_full(run: Run, point: PointResult, all_rows: bool) -> str:
         "seed": str(point.seed),
         **{_unlike(name, "seed", "attempt"): plain(v) for name, v in point.parameters.items()},
         "attempt": str(point.job.generation),
-        **({"job at the provider": point.job.provider_job_id} if point.job.provider_job_id else {}),
+        **_job_at_provider(point),
     }
     if (warning := point.warning) and "warning" not in point.facts:
         lines["warning"] = warning
@@ -182,13 +182,29 @@ def _in_full(run: Run, point: PointResult, all_rows: bool) -> str:
         parts.append(_attempts(run, point))
     if log := run.log_of(point).strip():
         parts.append(f"log of the provider\n{log}")
-    parts.append(
-        "\n".join(
-            f"{at:%Y-%m-%d %H:%M:%S} UTC  {state.value}{f'  {note}' if note else ''}"
-            for at, state, note in run.history_of(point)
-        )
-    )
+    parts.append("\n".join(_history(run, point)))
     return "\n\n".join(part for part in parts if part)
+
+
+def _job_at_provider(point: PointResult) -> dict[str, str]:
+    """The provider's id; of several jobs the table of attempts has them."""
+    id_ = point.job.provider_job_id
+    if id_ is None or point.pieces:
+        return {}
+    return {"job at the provider": id_}
+
+
+def _history(run: Run, point: PointResult) -> Iterator[str]:
+    """All moves; those of several jobs in one second are one line."""
+    from qbatch.report.numbers import count_of
+
+    lines = (
+        f"{at:%Y-%m-%d %H:%M:%S} UTC  {state.value}{f'  {note}' if note else ''}"
+        for at, state, note in run.history_of(point)
+    )
+    for line, same in groupby(lines):
+        number = sum(1 for _ in same)
+        yield f"{line}  ({count_of(number, 'job')})" if number > 1 else line
 
 
 def _unlike(parameter: str, *taken: str) -> str:
@@ -207,8 +223,11 @@ def _pairs(pairs: dict[str, str]) -> str:
 def _attempts(run: Run, point: PointResult) -> str:
     """Every attempt at a point, with what became of it."""
     head = ["attempt", "ended", "state", "job at the provider", "cost", "error"]
+    if point.pieces:
+        head.insert(0, "shots")
     rows = [
         [
+            *([f"[{part.start}, {part.start + part.bought})"] if point.pieces else []),
             str(attempt.generation),
             f"{attempt.ended_at:%Y-%m-%d %H:%M:%S}" if attempt.ended_at else "",
             attempt.state.value,
@@ -216,6 +235,7 @@ def _attempts(run: Run, point: PointResult) -> str:
             "" if attempt.cost is None else f"{attempt.cost:g} {attempt.unit}",
             attempt.error,
         ]
-        for attempt in run.attempts_of(point)
+        for part in point.jobs
+        for attempt in run.attempts_of(part)
     ]
     return format_table(head, rows)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from qbatch.job import IN_FLIGHT, Job, JobState
 from qbatch.plan.packing import Piece, PiecesOf
 from qbatch.plan.pinning.former import known_as
+from qbatch.purchase import PRECEDENCE
 from qbatch.shots import ANY, Bounds, job_id, missing
 
 if TYPE_CHECKING:
@@ -47,6 +48,15 @@ def jobs_in(run: Run) -> dict[str, list[Had]]:
     for point, job in run.stored_points():
         for id_ in known_as(run, point):
             found.setdefault(id_, []).append(Had(point.start, point.shots, job.state))
+    return found
+
+
+def states_in(run: Run) -> dict[str, str]:
+    """Return where each point that a run folder knows is: the state of its job furthest behind."""
+    found: dict[str, str] = {}
+    for id_, jobs in jobs_in(run).items():
+        states = {job.state for job in jobs}
+        found[id_] = next((one for one in PRECEDENCE if one in states), JobState.COMPLETED).value
     return found
 
 

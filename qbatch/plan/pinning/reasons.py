@@ -22,7 +22,7 @@ from qbatch.manifest.paths import setting_axis
 from qbatch.notation import whole
 from qbatch.plan.identity import SweepPoint
 from qbatch.plan.pinning.had import Had, done, states_left
-from qbatch.purchase import AT_WORK
+from qbatch.purchase import AT_WORK, PRECEDENCE
 
 if TYPE_CHECKING:
     from qbatch.plan.plan import Plan
@@ -33,12 +33,6 @@ _NEAR = 2
 
 #: How many points that are gone are compared with each new one; more are found by name only.
 _MOST_COMPARED = 200
-
-#: Which of a point's jobs is told of where they stand at different places.
-PRECEDENCE = (
-    *(JobState.HELD, JobState.SUBMITTING, JobState.SUBMITTED, JobState.RUNNING),
-    *(JobState.FAILED, JobState.CANCELLED, JobState.CREATED),
-)
 
 _ABSENT = "(none)"
 

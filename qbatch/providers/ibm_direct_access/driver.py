@@ -20,7 +20,9 @@ The protocol, as its official client speaks it:
   a digest of the key.
 * A machine has lanes. A job holds one until it is deleted, whatever its state: 429 when all are
   held. 423 while somebody else has the machine reserved.
-* ``usage.quantum_nanoseconds`` is what a job used; there is no price.
+* ``usage.quantum_nanoseconds`` is what a job used; there is no price, and how long a job will use
+  the machine is said nowhere. Planned are the pause between shots, 20 µs for a circuit and 2 s for
+  a job: a rule of thumb, also of our emulator; what is reserved is ``timeout_secs``.
 * Circuits must be in the machine's gates and coupling: they are translated here, once for each
   circuit, with its parameters free.
 * A result has a field for each classical register with the bits shot by shot, the highest byte
@@ -58,6 +60,7 @@ from qbatch.providers import (
     Missing,
     Order,
     Prepared,
+    Price,
     Strange,
     Surroundings,
     Taken,
@@ -67,7 +70,6 @@ from qbatch.providers.ibm_direct_access.jobs import Jobs
 from qbatch.providers.ibm_direct_access.objects import Objects, expect_object
 from qbatch.providers.ibm_direct_access.options import Options
 from qbatch.providers.ibm_direct_access.replies import (
-    USUAL_REP_DELAY_S,
     WORDS,
     expect,
     read_basis,
@@ -80,6 +82,7 @@ from qbatch.providers.ibm_direct_access.replies import (
     read_reason,
     read_target,
     read_usage_s,
+    status_of,
 )
 from qbatch.providers.ibm_direct_access.service import (
     CRN,
@@ -132,6 +135,7 @@ class IbmDirectAccess:
         self._service = Service(backend, self._options, surroundings)
         self._objects = Objects(self._options.storage, self._service)
         self._fit: Fit | None = None
+        self._price = Price()
         self._status = "online"
         #: Job id -> its record at its end, seen by `poll`.
         self._ended: dict[str, Mapping[str, Any]] = {}
@@ -150,7 +154,7 @@ class IbmDirectAccess:
         """
         self._objects.bucket()
         machine = await self._service.find_backend()
-        self._status = _status_of(machine)
+        self._status = status_of(machine)
         target = await self._describe(machine)
         return replace(target, is_emulated=self._service.wire.is_emulated)
 
@@ -158,9 +162,11 @@ class IbmDirectAccess:
         name = str(machine["name"])
         configuration = (await self._service.ask("GET", f"backends/{name}/configuration")).object()
         properties = (await self._service.ask("GET", f"backends/{name}/properties")).object()
-        target = read_target(machine, configuration, properties, await self._lanes(name))
+        lanes = await self._lanes(name)
+        target = read_target(machine, configuration, properties, lanes, self._options)
         if name == self._service.target_name:
             self._fit = self._make_fit(configuration, properties)
+            self._price = target.price
         return target
 
     async def _lanes(self, name: str) -> int | None:
@@ -268,7 +274,7 @@ class IbmDirectAccess:
                 "pubs": pubs,
                 "version": 2,
                 "support_qiskit": True,
-                "options": dict(self._options.sampler),
+                "options": self._options.sampler.sent,
             }
             return json.dumps(document, separators=(",", ":")).encode()
 
@@ -280,8 +286,8 @@ class IbmDirectAccess:
     def _timeout_secs(self, batch: Batch) -> int:
         if self._options.timeout_secs is not None:
             return self._options.timeout_secs
-        shots = sum(order.shots for order in batch.orders)
-        return min(max(LEAST_TIMEOUT_S, ceil(10 * shots * USUAL_REP_DELAY_S)), 604_800)
+        expected_s = self._price.of_composite(order.shots for order in batch.orders)
+        return min(max(LEAST_TIMEOUT_S, ceil(10 * expected_s)), 604_800)
 
     def intend(self, batch: Batch) -> Intent:
         """Describe the job; in place of signed URLs stand those without a signature."""
@@ -313,7 +319,7 @@ class IbmDirectAccess:
         if self._status == "online":
             return
         machine = await self._service.find_backend()
-        self._status = _status_of(machine)
+        self._status = status_of(machine)
         if self._status != "online":
             why = f": {told}" if (told := said(machine.get("message"))) else ""
             raise Unavailable(
@@ -511,10 +517,6 @@ class IbmDirectAccess:
 def open_driver(backend: Backend, *, name: str, surroundings: Surroundings) -> IbmDirectAccess:
     """Make the driver of an ``ibm-direct-access`` backend."""
     return IbmDirectAccess(name, backend, surroundings)
-
-
-def _status_of(machine: Mapping[str, Any]) -> str:
-    return "reserved" if machine.get("locked") is True else word(machine.get("status"))
 
 
 def _difference(job: Mapping[str, Any], body: Mapping[str, Any]) -> str:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field
 
 from qbatch.manifest.fields import Whole
+from qbatch.providers.ibm_direct_access.sampler import Sampler
 
 #: The longest life of a presigned URL that the signature's definition allows, seconds.
 MOST_LIFE_S = 604_800
-
-#: What `sampler` may set; shots are the plan's.
-SAMPLER_OPTIONS = ("dynamical_decoupling", "execution", "twirling", "simulator", "experimental")
 
 
 class Storage(BaseModel):
@@ -50,7 +47,8 @@ class Options(BaseModel):
         timeout_secs: Time on the machine after which a job is ended, and so the most that it can
             use of a budget. None: ten times what it is expected to need, five minutes at least.
         log_level: Of the logs kept with the results.
-        sampler: Further options of the sampler, checked by the service.
+        sampler: Further options of the sampler; what stands in them is checked before anything
+            is sent.
         initial_layout: The machine's qubit for each of the circuit's.
         noise_aware: Choose qubits and routes by the calibration's error rates; another calibration
             then gives another program.
@@ -66,17 +64,8 @@ class Options(BaseModel):
     storage: Storage = Storage()
     timeout_secs: Whole | None = Field(default=None, ge=1, le=604_800)
     log_level: Literal["debug", "info", "warning", "error", "critical"] = "warning"
-    sampler: Mapping[str, Any] = Field(default_factory=dict)
+    sampler: Sampler = Sampler()
     initial_layout: tuple[int, ...] = ()
     noise_aware: bool = False
     keep_jobs: bool = False
     api_version: str | None = Field(default=None, pattern=r"^\d{4}-\d{2}-\d{2}$")
-
-    @field_validator("sampler")
-    @classmethod
-    def check_sampler(cls, value: Mapping[str, Any]) -> Mapping[str, Any]:
-        """See that the service knows each key: it refuses others."""
-        for name in value:
-            if name not in SAMPLER_OPTIONS:
-                raise ValueError(f"sampler.{name} is not one of {', '.join(SAMPLER_OPTIONS)}")
-        return value

@@ -13,8 +13,9 @@ import zlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-from qbatch.errors import Misspoke
-from qbatch.providers import Cancelled, Done, Failed, Order, Price, Running, Target, Words
+from qbatch.errors import Misspoke, Unfit
+from qbatch.providers import Cancelled, Cap, Done, Failed, Order, Price, Running, Target, Words
+from qbatch.providers.ibm_direct_access.options import Options
 from qbatch.providers.kit.untrusted import amount, record, records, said, whole, word
 from qbatch.providers.kit.wire import Reply
 from qbatch.result import Counts
@@ -43,6 +44,10 @@ _BYTE_ROWS = re.compile(
 
 #: Between two shots, where the machine does not say, seconds.
 USUAL_REP_DELAY_S = 250e-6
+
+#: What a job is expected to use beside its shots, and a shot beside its repetition delay, seconds:
+#: assumed, for no document says it. Bills show whether they fit a machine.
+JOB_S, CIRCUIT_S = 2.0, 20e-6
 
 #: Programs in one job: IBM names no limit; a job is lost or done as a whole.
 MOST_PROGRAMS = 100
@@ -230,6 +235,7 @@ def read_target(
     configuration: Mapping[str, Any],
     properties: Mapping[str, Any],
     lanes: int | None,
+    options: Options,
 ) -> Target:
     """Read what a machine is and takes.
 
@@ -238,15 +244,18 @@ def read_target(
         configuration: Its configuration document.
         properties: Its calibration; {}: not told.
         lanes: Jobs it keeps for us at once, until they are deleted; None: not told.
+        options: Of the backend.
     """
-    delay_us = amount(configuration.get("default_rep_delay"))
-    delay_s = delay_us * 1e-6 if delay_us else USUAL_REP_DELAY_S
+    delay_s = read_rep_delay_s(configuration, options)
     price = Price(
         unit="qpu_seconds",
-        per_shot=delay_s,
-        source=f"{delay_s * 1e6:g} µs between shots; billed as used",
+        per_shot=delay_s + CIRCUIT_S,
+        per_composite=JOB_S,
+        source=f"{delay_s * 1e6:g} µs between shots, {CIRCUIT_S * 1e6:g} µs for a circuit and "
+        f"{JOB_S:g} s for a job assumed; billed as used",
         certainty="about",
     )
+    limit_s = options.timeout_secs
     status = word(machine.get("status"))
     return Target(
         name=str(machine["name"]),
@@ -259,7 +268,9 @@ def read_target(
         in_flight=lanes or 1,
         poll_s=(1.0, 10.0),
         price=price,
-        online=status == "online" and machine.get("locked") is not True,
+        cap=None if limit_s is None else Cap(limit_s, "options.timeout_secs"),
+        online=status_of(machine) == "online",
+        state=status_of(machine),
         facts={
             "status": status,
             "message": machine.get("message"),
@@ -271,6 +282,33 @@ def read_target(
             "properties": dict(properties),
         },
     )
+
+
+def status_of(machine: Mapping[str, Any]) -> str:
+    """Return the word for a machine's state; one that somebody else has reserved is "reserved"."""
+    return "reserved" if machine.get("locked") is True else word(machine.get("status"))
+
+
+def read_rep_delay_s(configuration: Mapping[str, Any], options: Options) -> float:
+    """Return the pause between two shots: the one that is asked for, else the machine's.
+
+    Raises:
+        Unfit: The machine does not have it.
+    """
+    asked_s = options.sampler.execution.rep_delay
+    if asked_s is None:
+        usual_us = amount(configuration.get("default_rep_delay"))
+        return usual_us * 1e-6 if usual_us else USUAL_REP_DELAY_S
+    told = configuration.get("rep_delay_range")
+    bounds = [amount(one) for one in told] if isinstance(told, list) else []
+    if len(bounds) == 2 and None not in bounds:
+        least_us, most_us = bounds
+        if not (least_us or 0) <= round(asked_s * 1e6, 6) <= (most_us or 0):
+            raise Unfit(
+                f"ibm-direct-access: sampler.execution.rep_delay: {asked_s:g} s is outside of the "
+                f"machine's range; write {least_us:g}e-6 to {most_us:g}e-6"
+            )
+    return asked_s
 
 
 def read_basis(configuration: Mapping[str, Any]) -> list[str]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import IO
@@ -21,19 +21,6 @@ from qbatch.providers import Rate
 
 #: Clocks may differ by so much, seconds, before an entry from the future is thrown away.
 TOLERANCE_S = 60.0
-
-
-def state_folder(environ: Mapping[str, str]) -> Path:
-    """Return where qbatch keeps what outlives a run: QBATCH_STATE_DIR, or the user's state folder.
-
-    >>> state_folder({"QBATCH_STATE_DIR": "/var/q"})
-    PosixPath('/var/q')
-    """
-    if own := environ.get("QBATCH_STATE_DIR"):
-        return Path(own)
-    if users := environ.get("XDG_STATE_HOME"):
-        return Path(users) / "qbatch"
-    return Path.home() / ".local" / "state" / "qbatch"
 
 
 class SharedRates:

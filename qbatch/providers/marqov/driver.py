@@ -66,7 +66,7 @@ from qbatch.providers.kit.asking import ask_all
 from qbatch.providers.kit.credentials import Secret, find_address, read_environment, read_pointer
 from qbatch.providers.kit.permission import Vendor
 from qbatch.providers.kit.proofs import refusal
-from qbatch.providers.kit.shared_rates import SharedRates, state_folder
+from qbatch.providers.kit.shared_rates import SharedRates
 from qbatch.providers.kit.targets import no_target
 from qbatch.providers.kit.untrusted import amount, is_word, record, word
 from qbatch.providers.kit.wire import Reply, open_wire
@@ -87,6 +87,7 @@ from qbatch.providers.marqov.replies import (
     read_state,
     read_target,
 )
+from qbatch.state import state_folder
 
 BASE_URL = "https://app.marqov.ai"
 URL_VARIABLES = ("QBATCH_MARQOV_URL", "MARQOV_PLATFORM_URL")
@@ -171,10 +172,12 @@ class Marqov:
         """Save the script, have it analysed, and write the submission: all free, all repeatable."""
         memo = dict(batch.composite.memo)
         (order,) = batch.orders
-        if "body" in memo:
+        terms = native.terms(self._options, self._environ)
+        if "body" in memo and (memo.get("resent") or memo.get("native") == terms):
             return self._ready(order, memo)
-        if self._options.native is not None:
-            return Prepared(memo | {"native": True, "body": await self._native_body(batch)})
+        memo = {key: kept for key, kept in memo.items() if key not in ("body", "native")}
+        if terms is not None:
+            return Prepared(memo | {"native": terms, "body": await self._native_body(batch)})
         if self._options.script_id is not None:
             memo["script_id"] = str(self._options.script_id)
         elif not (self._options.is_inline or self._options.script_slug) and "script_id" not in memo:

@@ -97,17 +97,23 @@ def run(program, shots, seed):
 '''
 
 
+def terms(options: Options, environ: Mapping[str, str]) -> dict[str, Any] | None:
+    """Return who pays and at most what, as a submission is remembered by; None: none is native."""
+    if options.native is None:
+        return None
+    return {"team": find_team(options, environ), "cap_cents": options.native.cap_cents}
+
+
 def find_team(options: Options, environ: Mapping[str, str]) -> str:
     """Return the team that pays.
 
     Raises:
         Unfit: Neither the options nor the environment name one.
     """
-    assert options.native is not None
-    team = str(options.native.team or environ.get(TEAM_VARIABLE, ""))
+    team = str(options.team or environ.get(TEAM_VARIABLE, ""))
     if not team:
         raise Unfit(
-            f"marqov: native submissions name the team that pays; write options.native.team, or "
+            f"marqov: native submissions name the team that pays; write options.team, or "
             f"set {TEAM_VARIABLE}"
         )
     return team
@@ -165,7 +171,7 @@ def write_body(
     kwargs: dict[str, Any] = {"shots": order.shots}
     if options.runs_own_code:
         kwargs |= {**options.params, **order.parameters}
-        entrypoint, source = options.native.entrypoint, options.inline_code
+        entrypoint, source = options.entrypoint, options.inline_code
     else:
         kwargs |= {"program": _program(order), "seed": order.seed}
         entrypoint, source = "run", PROGRAM

@@ -21,16 +21,11 @@ class Native(BaseModel):
     Attributes:
         cap_cents: The most that one job may be charged, US cents, 1 to 10000; within what the
             team's runtime takes. Reserved for each job, as its price. There is no default.
-        team: UUID of the team that pays. None: MARQOV_TEAM_ID.
-        entrypoint: The workflow to call in a script or code of your own: it gets shots, params and
-            sweep values by name, and returns {"counts": {"01": 5, …}}, bit 0 leftmost.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     cap_cents: Whole = Field(ge=1, le=10_000)
-    team: Annotated[UUID, Field(strict=False)] | None = None
-    entrypoint: str | None = Field(default=None, pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,127}$")
 
 
 class Options(BaseModel):
@@ -52,7 +47,10 @@ class Options(BaseModel):
         on_unknown: What becomes of a job whose submission was not answered: hold, or resend the
             same bytes once with the same key. Where the price is zero it is always sent again.
         native: Submit natively, where the platform has enabled that for your team: a lost answer is
-            found by its key.
+            found by its key. No result depends on it: points stay those that they are.
+        team: Natively, UUID of the team that pays. None: MARQOV_TEAM_ID.
+        entrypoint: Natively, the workflow to call in a script or code of your own: it gets shots,
+            params and sweep values by name, and returns {"counts": {"01": 5, …}}, bit 0 leftmost.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -69,6 +67,8 @@ class Options(BaseModel):
     create_capsule: bool = False
     on_unknown: Literal["hold", "resend"] = "hold"
     native: Native | None = None
+    team: Annotated[UUID, Field(strict=False)] | None = None
+    entrypoint: str | None = Field(default=None, pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,127}$")
 
     @field_validator("noise_model")
     @classmethod
@@ -89,7 +89,10 @@ class Options(BaseModel):
         if len(named) > 1:
             raise ValueError(f"{' and '.join(named)} exclude each other; keep one")
         if self.native is not None:
-            self._check_native(self.native)
+            self._check_native()
+        elif self.entrypoint is not None or self.team is not None:
+            name = "team" if self.entrypoint is None else "entrypoint"
+            raise ValueError(f"{name} needs native: {{cap_cents: …}}; remove it")
         elif self.inline_code is not None and self.framework is None:
             raise ValueError("inline_code needs framework: qiskit, cirq, pennylane, …")
         if self.framework is not None and named and named != ["inline_code"]:
@@ -100,19 +103,20 @@ class Options(BaseModel):
             raise ValueError("params.shots is set by the plan; remove it")
         return self
 
-    def _check_native(self, native: Native) -> None:
+    def _check_native(self) -> None:
         """See that nothing is asked for that a native submission, a closed body, has no place for.
 
         Raises:
             ValueError: Something is.
         """
-        foreign = {*self.model_fields_set} - {"native", "script_id", "inline_code", "params"}
+        taken = {"native", "team", "entrypoint", "script_id", "inline_code", "params"}
+        foreign = self.model_fields_set - taken
         if foreign:
             raise ValueError(f"{min(foreign)} has no place in a native submission; remove one")
-        if self.runs_own_code and native.entrypoint is None:
-            raise ValueError("native.entrypoint names the workflow to call; it is missing")
-        if not self.runs_own_code and native.entrypoint is not None:
-            raise ValueError("native.entrypoint needs script_id or inline_code; remove it")
+        if self.runs_own_code and self.entrypoint is None:
+            raise ValueError("entrypoint names the workflow to call; it is missing")
+        if not self.runs_own_code and self.entrypoint is not None:
+            raise ValueError("entrypoint needs script_id or inline_code; remove it")
         if not self.runs_own_code and self.params:
             raise ValueError("params go to a native workflow of your own; remove them")
 

@@ -229,6 +229,7 @@ class OpenQuantum:
             poll_s=(2.0, 60.0),
             price=Price(unit="credits", quoted=True, source="quoted by the platform for each job"),
             online=not closed(row),
+            state=closed(row).lower(),
             queue_depth=whole(row.get("queue_depth")) or 0,
             facts={
                 "constraints": constraints,

@@ -420,8 +420,7 @@ class Scaleway:
         """End sessions whose time is paid for; jobs in them that never began are given back."""
         if await self._platform.is_hourly():
             for batch in batches:
-                if _lent(batch) is None:
-                    await self._sessions.leave(self._key_of(batch))
+                await self._sessions.leave(self._key_of(batch))
 
     async def aclose(self) -> None:
         await self._service.wire.aclose()

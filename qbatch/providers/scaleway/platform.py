@@ -90,7 +90,9 @@ class Platform:
         booked_s = options.booking.length_s if options.booking else 0.0
         price = read_price(record, options.longest_session, booked_s)
         if record is self.record and self._is_paid():
-            price = Price(source="the time of your own session, paid by who opened it")
+            price = Price(
+                unit=price.unit, source="your own session's time is paid by who opened it"
+            )
         slot = self._slot_now() if record is self.record else None
         window_at = said(slot["finished_at"], 40) if slot else None
         target = read_target(record, price, window_at, is_booked=options.booking is not None)

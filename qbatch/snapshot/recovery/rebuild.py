@@ -25,17 +25,27 @@ from dataclasses import replace
 from qbatch.job import ID_LOST, IN_FLIGHT, JobState
 from qbatch.purchase import ASKED, TABLE, Event
 from qbatch.snapshot import rows
-from qbatch.snapshot.reading import BOUNDS, IDS, PIECES, PLACES, PLAN, POINTS, PURCHASES
+from qbatch.snapshot.doubles import DOUBLES
+from qbatch.snapshot.reading import (
+    BOUNDS,
+    IDS,
+    OF_MANIFEST,
+    PIECES,
+    PLACES,
+    PLAN,
+    POINTS,
+    PURCHASES,
+)
 from qbatch.snapshot.recovery.tables import Tables
 from qbatch.snapshot.schema import crc_of, is_pristine, point_from_row, point_values
 
-#: Facts that are of no use without one another, and all that each run writes anew.
-_OF_MANIFEST = {"manifest", "manifest_path", "manifest_folder", "overrides"}
+#: Facts that each run writes anew.
 _REWRITTEN = {
-    *_OF_MANIFEST,
+    *OF_MANIFEST,
     *("name", "axes", "targets", "run_folder", POINTS, PIECES, PLACES, PLAN),
     *(PURCHASES, BOUNDS, IDS),
-    *("limits", "versions", "selection", "calibrations", "started_at", "finished_at", "created_at"),
+    *("limits", "versions", "selection", "calibrations", DOUBLES),
+    *("started_at", "finished_at", "created_at"),
 }
 
 #: What the row of an attempt says of its job.
@@ -156,8 +166,8 @@ class Rebuild:
         facts = self.tables.meta
         if facts.is_whole:
             return
-        if not facts.rows.keys() >= _OF_MANIFEST:
-            for name in _OF_MANIFEST & facts.rows.keys():
+        if not facts.rows.keys() >= OF_MANIFEST:
+            for name in OF_MANIFEST & facts.rows.keys():
                 del facts.rows[name]
         lost = {*facts.damaged}
         if facts.is_torn or not lost <= _REWRITTEN or "run_id" not in facts.rows:

@@ -7,7 +7,6 @@ it under another name.
 
 from __future__ import annotations
 
-import json
 import shutil
 import sqlite3
 import tempfile
@@ -19,10 +18,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from qbatch.errors import QbatchError, SnapshotError
-from qbatch.snapshot import database, ledger, paths
+from qbatch.snapshot import database, ledger
 from qbatch.snapshot.examine import examine
 from qbatch.snapshot.faults import translated
 from qbatch.snapshot.lock import Note, RunLock, read_note
+from qbatch.snapshot.opened import manifest_in
+from qbatch.snapshot.reading import told_by
 from qbatch.snapshot.recovery.pages import make_one_file
 from qbatch.snapshot.recovery.rebuild import MENDED, MOVES_LOST, Rebuild
 from qbatch.snapshot.recovery.tables import Tables, key_of, open_copy, read_tables, whole_rows
@@ -110,19 +111,12 @@ def _rebuilt(folder: Path, note: Note, *, scratch: Path | None) -> Iterator[tupl
 
 def _backends(tables: Tables) -> dict[str, bool]:
     """Backend of the manifest -> whether it is this machine; nothing where the manifest is lost."""
-    from qbatch.manifest import parse_manifest
-
-    facts = {key: fact.value for key, fact in tables.meta.rows.items()}
     try:
-        manifest = parse_manifest(
-            facts["manifest"],
-            file=facts["manifest_path"],
-            folder=Path(paths.read(facts["manifest_folder"])),
-            overrides=json.loads(facts["overrides"]),
-        )
-    except (KeyError, QbatchError):
+        manifest = manifest_in({key: told_by(fact) for key, fact in tables.meta.rows.items()})
+    except QbatchError:
         return {}
-    return {name: each.provider == "local" for name, each in manifest.backends.items()}
+    backends = {} if manifest is None else manifest.backends
+    return {name: each.provider == "local" for name, each in backends.items()}
 
 
 def _num_lost_steps(tables: Tables, note: Note) -> int:
