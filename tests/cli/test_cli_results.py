@@ -458,7 +458,7 @@ def test_a_link_stays_and_its_target_is_written(qbatch: Call, done: Path) -> Non
     Path("link").symlink_to("target")
     assert qbatch("plan", done, "-o", "link").code == 0
     assert Path("link").is_symlink()
-    assert Path("target").read_text().startswith('{"backends"')
+    assert json.loads(Path("target").read_text().splitlines()[0])["backends"]
 
 
 def test_what_stdout_goes_to_is_written_where_it_stands(done: Path, tmp_path: Path) -> None:
