@@ -218,7 +218,9 @@ def test_each_run_waits_anew_for_a_late_job_that_is_left(tmp_path: Path) -> None
     plan = plan_of(1, "cloud", extra=", timeout: 1h, on_timeout: leave")
     cloud = FakeCloud(works_s=1e9)
     for _ in range(2):
-        assert 3600 <= play(tmp_path, plan, cloud).elapsed_s < 3700
+        played = play(tmp_path, plan, cloud)
+        assert 3600 <= played.elapsed_s < 3700
+        assert played.summary.at_providers == {"cloud": 1}
 
 
 def test_late_jobs_that_fill_all_places_end_the_run_with_the_rest_pending(tmp_path: Path) -> None:
