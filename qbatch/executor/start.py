@@ -382,7 +382,8 @@ def _set_aside(folder: Path, observer: Observer) -> None:
     text = f"the old run is in {new_folder}"
     if in_flight:
         text += (
-            f"; {in_flight} of its jobs may still be at a provider: `qbatch status {new_folder}`"
+            f"; {in_flight} of its jobs may still be at a provider: `qbatch fetch {new_folder}` "
+            f"brings their results home, `qbatch cancel {new_folder}` stops them"
         )
     observer(Warned(text))
 

@@ -5,14 +5,13 @@ The emulators' own books say what was bought; what the run ordered is one job fo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import trio
 
 from qbatch.executor.events import Event, Warned
-from qbatch.executor.start import run_async
 from qbatch.snapshot import Run
 from qbatch.snapshot.doubles import read_doubles
 from tests.fuzz.whole_runs import SPENDING, WORST, Clouds, manifest_of
@@ -36,10 +35,7 @@ def cloud(provider: str) -> Iterator[Clouds]:
     found.close()
 
 
-Go = Callable[..., list[str]]
-
-
-def go_on(place: Clouds, provider: str, folder: Path, *, detach: bool = False) -> list[str]:
+def go_on(place: Clouds, provider: str, folder: Path) -> list[str]:
     """Run the manifest to its end; return what was warned of."""
     warned: list[str] = []
 
@@ -47,20 +43,7 @@ def go_on(place: Clouds, provider: str, folder: Path, *, detach: bool = False) -
         if isinstance(event, Warned):
             warned.append(event.text)
 
-    async def act() -> None:
-        with trio.fail_after(86_400.0):
-            around = place.surroundings()
-            (
-                await run_async(
-                    manifest_of(provider),
-                    out=folder,
-                    surroundings=around,
-                    observer=observe,
-                    detach=detach,
-                )
-            ).close()
-
-    trio.run(act, clock=place.clock)
+    place.run(manifest_of(provider), folder, place.surroundings(), observer=observe).close()
     return warned
 
 
@@ -143,4 +126,16 @@ def test_a_packet_that_comes_late_under_a_free_id_at_ibm_is_told_by_the_next_run
     with Run(tmp_path) as run:
         (kept,) = read_doubles(run.meta).values()
         assert len(kept.points) == 4
+    cloud.close()
+
+
+def test_a_double_is_told_while_it_can_still_be_stopped(provider: str, tmp_path: Path) -> None:
+    """The queue is long: the run tells of it a minute after it began, not when all is over."""
+    cloud = Clouds(provider, queue_s=600.0)
+    delivered_twice(cloud, provider)
+    (text,) = [each for each in go_on(cloud, provider, tmp_path) if "second one" in each]
+    assert text.endswith("stops it")
+    with Run(tmp_path) as run:
+        (kept,) = read_doubles(run.meta).values()
+    assert kept.is_over  # as it was seen last
     cloud.close()

@@ -5,11 +5,16 @@ from __future__ import annotations
 import re
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from qbatch.cli.completing import complete_points
 from qbatch.cli.options import out_option, run_argument, yes_option
+
+if TYPE_CHECKING:
+    from qbatch.manifest import Manifest
+    from qbatch.snapshot import PointResult
 
 #: What clouds call jobs; it becomes a part of an address.
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,199}")
@@ -54,7 +59,7 @@ def resolve(
     if adopt is not None and not _ID.fullmatch(adopt.strip()):
         raise click.UsageError(f"{adopt!r} is no job's id; --adopt needs the one at the provider")
     with open_named(run, out) as opened:
-        found, folder = opened[point], opened.folder
+        found, folder, manifest = opened[point], opened.folder, opened.manifest
     if found.state is not JobState.HELD:
         raise SelectionError(f"{found.name} is {found.state}, not held: there is nothing to decide")
     if adopt is not None and sys.stdin.isatty():
@@ -72,8 +77,38 @@ def resolve(
         )
         click.echo(f"{found.name}: {_unpin(folder, found.own_id)}", err=True)
         return
+    if adopt is not None:
+        _look_up(folder, found, adopt.strip(), manifest)
     told = _decide(folder, found.own_id, adopt, resubmit=resubmit)
     click.echo(f"{found.name}: {told.format(folder=folder)}", err=True)
+
+
+def _look_up(folder: Path, found: PointResult, adopt: str, manifest: Manifest) -> None:
+    """See that the cloud knows the job, where it can be asked; say so where it cannot.
+
+    Raises:
+        SelectionError: It does not.
+    """
+    from qbatch.cli.permits import surroundings_of
+    from qbatch.errors import CredentialsError, ProviderError, Refused, SelectionError
+    from qbatch.executor.adopting import check_adopted
+
+    try:
+        is_known = check_adopted(
+            folder, found.own_id, adopt, surroundings_of(manifest, trust=manifest.trust)
+        )
+        why = "" if is_known else "nothing is left to ask its cloud with"
+    except CredentialsError as error:
+        why = str(error)
+    except Refused as error:
+        raise SelectionError(
+            f"{found.name}: {error}; it stays held: adopt it under the id that its cloud shows, or "
+            "--resubmit or --give-up"
+        ) from error
+    except ProviderError as error:
+        why = str(error)
+    if why:
+        click.echo(f"{found.name}: {adopt} was not looked up: {why}", err=True)
 
 
 def _unpin(folder: Path, id_: str) -> str:
