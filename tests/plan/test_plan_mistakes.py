@@ -127,6 +127,7 @@ def test_all_mistakes_are_told_at_once_in_the_order_of_the_file() -> None:
     ],
 )
 def test_a_repeated_point_is_told_with_both_places(sweep, count: int) -> None:
+    """P10: one place was named twice, and no partner."""
     found = mistakes_of(sweep)
     assert len(found) == 1 or count > 1
     assert "is made twice, here and at m.yaml:" in found[0]

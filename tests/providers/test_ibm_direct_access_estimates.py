@@ -86,6 +86,7 @@ async def test_a_time_limit_too_small_for_the_shots_is_told_by_the_plan_and_ends
 
 
 async def test_a_reserved_machine_is_shown_as_reserved(talk: Maker) -> None:
+    """P19: it was shown as offline."""
     cloud = talk("ibm-direct-access", target=TARGET)
     cloud.set_faults(switches={"ibm-direct-access": {"reservations": [{"backend": TARGET}]}})
     states = {target.name: target.standing for target in await cloud.driver.list_targets()}

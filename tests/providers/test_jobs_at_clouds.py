@@ -229,7 +229,7 @@ async def test_oqc_without_a_list_of_tasks_says_so(talk: Maker, order: Maker) ->
 
 
 async def test_a_deleted_job_frees_its_lane_at_ibm(talk: Maker, order: Maker) -> None:
-    """With one lane, another job is refused until the first is deleted."""
+    """P19: with one lane, another job is refused until the first is deleted."""
     cloud = await sent(talk, order, 1, provider="ibm-direct-access", queue_s=600.0)
     cloud.set_faults(switches={"ibm-direct-access": {"lanes": 1}})
     jobs, (entry,) = jobs_of(cloud), cloud.ledger
