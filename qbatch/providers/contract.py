@@ -163,6 +163,21 @@ class Quote:
 
 
 @dataclass(frozen=True, slots=True)
+class Choice:
+    """A value that an option of a backend may have, as its cloud lists it.
+
+    Attributes:
+        value: As it is written in a manifest.
+        name: What the cloud calls it.
+        group: Under which heading the cloud lists it; "" where there are none.
+    """
+
+    value: str
+    name: str = ""
+    group: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Rate:
     """At most `calls` submissions (counted in `of`) in any `window_s` seconds."""
 
@@ -488,4 +503,8 @@ class Catalogue(Protocol):
 
         Targets are as `Driver.describe` gives them, without what costs further calls.
         """
+        ...
+
+    async def choices(self) -> Mapping[str, Sequence[Choice]]:
+        """List, for options whose values only the cloud knows: option -> values."""
         ...

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from qbatch.cli.bit_order import judge, keep_verdicts
+from qbatch.errors import Refused
 from qbatch.job import JobState
 from qbatch.plan.pricing.limits import parse_limits
 from qbatch.result import Counts
@@ -80,6 +81,39 @@ def test_backends_tells_features_and_status_of_each_qpu(
     facts = {target["target"]: target["facts"] for target in cloud["targets"]}
     assert facts["qpu:uk:2:d865b5a184"]["features"]["simulator"] is True
     assert facts["qpu:uk:2:0f0f0f0f0f"]["status"]["statuses"][0]["status"] == "OFFLINE"
+
+
+def test_backends_tells_what_jobs_can_be_for_as_it_is_written_in_a_manifest(
+    qbatch: Call, clouds: dict[str, str]
+) -> None:
+    """Open Quantum's categories and subcategories, by the codes that its documents print."""
+    said = qbatch("backends", "--provider", "open-quantum", "--details")
+    assert said.code == 0
+    told = said.out[said.out.index("options: {subcategory: …}, one of:") :].splitlines()
+    assert len(told) == 1 + 9
+    assert told[-1] == "  Other: oth:oth (Other: oth)"
+    assert "chem:mgse (" in told[1]
+    assert "{subcategory" not in qbatch("backends", "--provider", "open-quantum").out
+    (cloud,) = qbatch("backends", "--provider", "open-quantum", "--json").json
+    assert {row["group"] for row in cloud["choices"]["subcategory"]} >= {"Chemistry", "Other"}
+    codes = {row["value"] for row in cloud["choices"]["subcategory"]}
+    assert {"crypto:shor", "math:hhl", "opt:qaoa", "phys:tin", "oth:oth"} < codes
+    (other,) = qbatch("backends", "--provider", "oqc", "--json").json
+    assert other["choices"] == {}
+
+
+def test_targets_are_listed_where_what_options_may_be_is_not(
+    qbatch: Call, clouds: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(self: object) -> None:
+        raise Refused("open-quantum: no categories for you")
+
+    monkeypatch.setattr("qbatch.providers.open_quantum.driver.OpenQuantum.choices", refuse)
+    said = qbatch("backends", "--provider", "open-quantum", "--details")
+    assert (said.code, "ionq:forte-1" in said.out) == (1, True)
+    assert "open-quantum: no categories for you" in said.err
+    (cloud,) = qbatch("backends", "--provider", "open-quantum", "--json").json
+    assert (cloud["error"], len(cloud["targets"])) == ("open-quantum: no categories for you", 6)
 
 
 def test_backends_prints_the_calibration_of_a_day(qbatch: Call, clouds: dict[str, str]) -> None:

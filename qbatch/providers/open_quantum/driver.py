@@ -48,6 +48,7 @@ from qbatch.providers import (
     Answer,
     Batch,
     Cancelled,
+    Choice,
     Failed,
     Fetched,
     Intent,
@@ -170,6 +171,15 @@ class OpenQuantum:
         if failures:
             raise failures[0]
         return found
+
+    async def choices(self) -> Mapping[str, Sequence[Choice]]:
+        """List what a job can be for."""
+        found = [
+            Choice(code_of(row), word(row.get("name")), word(category.get("name")))
+            for category, rows in await self._platform.categories()
+            for row in rows
+        ]
+        return {"subcategory": found}
 
     def credential_source(self) -> str:
         """Say where the credential comes from.
