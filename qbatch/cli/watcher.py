@@ -17,7 +17,7 @@ class Watcher:
     """Turns what the executor tells into what the person reads.
 
     Attributes:
-        failed: Points of this run that failed so far.
+        failed: Points of this run that failed, or were cancelled, so far.
         failures: (state, the provider's own words) -> the points' names.
     """
 
@@ -33,9 +33,9 @@ class Watcher:
         if isinstance(event, JobMoved):
             self._moved(event)
         elif isinstance(event, Progress):
-            self.failed = event.failed
+            self.failed = event.failed + event.cancelled
             if event.total:  # else nothing was said to have started
-                self._teller.advanced(event.done, event.failed, event.held, event.backends)
+                self._teller.advanced(event)
         elif isinstance(event, Waiting):
             self._teller.waiting(event.backend, event.waits)
         elif isinstance(event, Started):

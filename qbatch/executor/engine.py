@@ -207,9 +207,17 @@ class Engine:
     def _progress(self) -> Progress:
         tally = self.tally
         held = len(tally.held)
-        done = tally.completed + tally.failed + held
+        done = tally.completed + tally.failed + tally.cancelled + held
         backends = {name: one.progress() for name, one in self.tallies.items()}
-        return Progress(tally.total, done, tally.failed, held, self.slots.taken, backends)
+        return Progress(
+            tally.total,
+            done,
+            tally.failed,
+            held,
+            self.slots.taken,
+            backends,
+            cancelled=tally.cancelled,
+        )
 
     async def keep_standing(self) -> None:
         """Tell how far the run is and what it waits for, to other processes too; for ever."""

@@ -76,10 +76,11 @@ class BackendProgress:
         total: Points to run there.
         in_flight: Jobs that are sent, or are being sent, and not at their ends.
         queued: Of these, those not known to run.
-        completed, failed, held: Points at their ends, or for a person to decide about.
+        completed, failed, cancelled, held: Points at their ends, or for a person to decide about.
         spent: What jobs turned out to cost since the run began, in `unit`.
         unit: "" where nothing is billed.
         is_local: It is the simulator of this machine.
+        is_emulated: An emulator stands in for the cloud: what is spent is no money.
     """
 
     total: int
@@ -91,6 +92,8 @@ class BackendProgress:
     spent: float = 0.0
     unit: str = ""
     is_local: bool = False
+    cancelled: int = 0
+    is_emulated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +103,11 @@ class Progress:
     Attributes:
         total: What is to be run, in the unit of `Started`.
         done: Of these, completed, failed, cancelled or held by now.
-        failed: Of these, failed or cancelled.
+        failed: Of these, failed.
         held: Of these, held.
         in_flight: Composite jobs open now.
         backends: Backend -> how far it is.
+        cancelled: Of those done, cancelled.
     """
 
     total: int
@@ -112,6 +116,7 @@ class Progress:
     held: int
     in_flight: int
     backends: Mapping[str, BackendProgress] = field(default_factory=dict)
+    cancelled: int = 0
 
 
 @dataclass(frozen=True, slots=True)

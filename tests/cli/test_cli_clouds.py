@@ -236,9 +236,11 @@ def test_cancel_reaches_the_cloud_and_only_what_is_meant(
 ) -> None:
     qbatch("run", two_clouds, "--detach", "--yes", "--no-report", "-k", "backend=toshiko")
     assert qbatch("cancel", two_clouds, "-k", "repeat=1").code == 6
-    said = qbatch("cancel", two_clouds, "-k", "repeat=1", "--yes", "--no-report")
+    said = qbatch("cancel", two_clouds, "-k", "repeat=1", "--yes", "--no-report", "--json")
     assert said.code == 0
-    assert "1 cancelled: `qbatch run` would buy them again" in said.out
+    told = [json.loads(line) for line in said.out.splitlines()]
+    *_, last = [each for each in told if each["event"] == "progress"]
+    assert (last["done"], last["failed"], last["cancelled"]) == (1, 0, 1)
     *_, first, second = [job["state"] for job in ledger()]
     assert sorted([first, second])[0] == "cancelled"
     assert "cancelled" not in (sorted([first, second])[1],)
@@ -260,6 +262,7 @@ def test_cancel_reaches_all_jobs_of_a_point_that_is_cut(
     said = qbatch("cancel", two_clouds, "-k", "repeat=1", "--yes", "--no-report")
     assert said.code == 0
     assert "asked about 6 jobs" in said.out
+    assert "1 cancelled: `qbatch run` would buy them again" in said.out
     assert [job["state"] for job in ledger()[before:]].count("cancelled") == 3
     faults()
 
@@ -525,12 +528,18 @@ def test_a_budget_is_kept_and_shown_with_the_ledger(
     assert 0 < cost <= 0.2
     facts = qbatch("status", two_clouds, "--json").json["ledger"]
     assert facts["budgets"] == [
-        {"limit": "budget.total", "unit": "usd", "allowed": 0.2, "taken": pytest.approx(cost)}
+        {
+            "limit": "budget.total",
+            "backend": None,
+            "unit": "usd",
+            "allowed": 0.2,
+            "taken": pytest.approx(cost),
+        }
     ]
     assert len(facts["jobs"]) == len(bought)
     assert all(job["billed_by"] and job["quoted_by"] for job in facts["jobs"])
     assert "budget.total" in Path("runs/clouds/report.md").read_text("utf-8")
-    assert "budget.total: 0" in qbatch("status", two_clouds).out
+    assert "budget.total (emulated): 0" in qbatch("status", two_clouds).out
 
 
 def test_failures_are_told_again_at_the_end_in_the_clouds_own_words(

@@ -24,6 +24,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from qbatch.emulators.marqov import TEAM
 from qbatch.job import JobState
 from qbatch.manifest import parse_manifest
 from qbatch.plan.pricing.offer import Offer
@@ -55,8 +56,7 @@ BACKENDS = {
         "target: ionq-aria-1",
         "target: iqm-garnet",
         "target: quantinuum-h2",
-        "target: marqov-sim, options: {native: {cap_cents: 20}, team: "
-        "0f4c2d7e-5b1a-4c3e-9a8d-2e6f1b7c9d30}",
+        f"target: marqov-sim, options: {{native: {{cap_cents: 20}}, team: {TEAM}}}",
     ],
     "scaleway": [
         "target: QPU-GARNET-20PQ",
