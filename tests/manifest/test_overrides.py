@@ -249,11 +249,13 @@ def test_times_have_units():
     ("flag", "told"),
     [
         ("repeat=4", "-S repeat: repeat is a key of the sweep; write -S sweep.repeat=…"),
+        ("seed=4", "-S seed: seed is a key of the sweep; write -S sweep.seed=…"),
         ("gamma=linspace(0, pi, 3)", "write a spacing as -S gamma='{linspace: [0, pi, 3]}'"),
+        ("gamma=geomspace(1, 8, 4)", "write a spacing as -S gamma='{geomspace: [1, 8, 4]}'"),
     ],
 )
 def test_what_stands_elsewhere_or_is_a_call_is_told_with_its_remedy(flag, told):
     """P29: both were answered with what is itself an error."""
     assert told in refusal(flag, text=VALID)
-    change("sweep.repeat=4", text=VALID)
+    change("sweep.repeat=4", "sweep.seed=4", text=VALID)
     change("gamma={linspace: [0, pi, 3]}", text=VALID)

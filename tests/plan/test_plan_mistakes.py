@@ -71,6 +71,10 @@ ALL = {"gamma": [0.5], "beta": [0.5]}
             {"matrix": ALL, "include": [{"gamma": 1}]},
             "include takes whole points: 'wave' needs its parameter beta",
         ),
+        (  # P11: it said "has true twice"
+            {"matrix": {**ALL, "gamma": [1, True]}},
+            "gamma has 1 and true, which are equal; keep one of them",
+        ),
         ({"matrix": {**ALL, "gamma": ["a"]}}, "gamma of 'wave' takes numbers; 'a' is none"),
         ({"matrix": {**ALL, "gamma": [True]}}, "gamma of 'wave' takes numbers; True is none"),
     ],
