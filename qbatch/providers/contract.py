@@ -32,6 +32,10 @@ if TYPE_CHECKING:
     from qbatch.result import Counts
 
 
+def _nobody(batch: Batch, text: str) -> None:
+    del batch, text
+
+
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """All of the world outside that a driver may see: a rehearsal replaces it whole.
@@ -46,6 +50,8 @@ class Surroundings:
         now: The calendar; UTC, seconds since 1970.
         permission: What the person lets manifests do with credentials.
         rule: Where this backend's credential may go, for its wire; `open_driver` makes it.
+        tell: Told, in the cloud's words, what was done for a composite job inside one call
+            (uploaded, quoted). What the executor sees for itself is not told here.
     """
 
     environ: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -56,6 +62,7 @@ class Surroundings:
     now: Callable[[], float] = time.time
     permission: Permission = field(default_factory=Permission)
     rule: CredentialRule = field(default_factory=CredentialRule)
+    tell: Callable[[Batch, str], None] = _nobody
 
     @classmethod
     def of_this_process(cls, *, is_trusted: bool = False) -> Surroundings:

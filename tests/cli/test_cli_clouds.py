@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -189,6 +190,50 @@ def test_a_detached_run_leaves_its_jobs_at_the_clouds_and_fetch_brings_them_home
     home = qbatch("fetch", "runs/clouds", "--wait", "--no-report")
     assert home.code == 0
     assert states() == {"completed": 4}
+
+
+def test_verbose_tells_the_five_steps_of_a_job_with_its_ids(
+    qbatch: Call,
+    clouds: dict[str, str],
+    two_clouds: Path,
+    ledger: Callable[[], list[dict[str, Any]]],
+) -> None:
+    """Open Quantum's documents tell five: upload, preparation, quote, submission, result."""
+    two_clouds.write_text(two_clouds.read_text().replace("[toshiko, forte]", "[forte]"))
+    two_clouds.write_text(two_clouds.read_text().replace("repeat: 2", "repeat: 1"))
+    said = qbatch("run", two_clouds, "--yes", "--no-report", "-v")
+    assert said.code == 0
+    told = [line.partition(": ")[2] for line in said.err.splitlines() if line.startswith("forte:")]
+    steps = [line.partition(": ")[2] for line in told if line.endswith(" s)")]
+    patterns = (
+        r"circuit uploaded as [0-9a-f-]{36}, \d+ bytes",
+        r"preparation [0-9a-f-]{36} begun",
+        r"quoted: Public Plan, Standard Queue, 11 credits, of 6 ways to buy it",
+        r"prepared",
+        r"submitting",
+        r"submitted as [0-9a-f-]{36} \(Pending\)",
+        r"done at the cloud \(Completed\)",
+        r"result downloaded",
+        r"completed",
+    )
+    seen = [step for step in steps if not step.startswith(("running", "submitted ("))]
+    assert len(seen) == len(patterns)
+    for pattern, step in zip(patterns, seen, strict=True):
+        assert re.fullmatch(pattern + r" \(\d+(\.\d)? s\)", step)
+    assert seen[5].split()[2] in json.dumps(ledger()[-1])
+
+
+def test_steps_are_events_too_and_told_only_when_asked_for(
+    qbatch: Call, clouds: dict[str, str], two_clouds: Path
+) -> None:
+    left = qbatch("run", two_clouds, "--detach", "--yes", "--no-report", "--json")
+    assert left.code == 9
+    assert '"step"' not in left.out
+    home = qbatch("fetch", "runs/clouds", "--wait", "--no-report", "--json", "--verbose")
+    events = [json.loads(line) for line in home.out.splitlines()]
+    steps = [event for event in events if event["event"] == "step"]
+    assert {step["backend"] for step in steps} == {"toshiko", "forte"}
+    assert [step["text"] for step in steps].count("result downloaded") == 3
 
 
 def test_fetch_bills_at_the_prices_that_the_jobs_were_bought_at(
