@@ -78,7 +78,7 @@ class Board:
 
     def _elapsed(self, name: str, one: BackendProgress, now: float) -> str:
         """How long a backend is at work, or was until its last point."""
-        is_over = one.completed + one.failed >= one.total and not one.in_flight
+        is_over = one.completed + one.failed + one.cancelled >= one.total and not one.in_flight
         end = self._ended.setdefault(name, now) if is_over else now
         return duration(end - self._began)
 
@@ -101,8 +101,15 @@ def _short(name: str) -> str:
 
 def _standing(one: BackendProgress) -> str:
     running = one.in_flight - one.queued
-    numbers = {"running": running, "queued": one.queued, "failed": one.failed, "held": one.held}
+    numbers = {
+        "running": running,
+        "queued": one.queued,
+        "failed": one.failed,
+        "cancelled": one.cancelled,
+        "held": one.held,
+    }
     parts = [f"{whole(one.completed)}/{whole(one.total)} done"]
     parts += [f"{whole(number)} {word}" for word, number in numbers.items() if number]
-    parts += [f"{amount(one.spent, one.unit)} spent"] if one.unit else []
+    mark = " (emulated)" if one.is_emulated else ""
+    parts += [f"{amount(one.spent, one.unit)}{mark} spent"] if one.unit else []
     return ", ".join(parts)

@@ -90,7 +90,8 @@ class RunPace:
         lefts = [self._whole.left_s(done, self._total, now)]
         for name, one in (backends or {}).items():
             pace = self._of_backend.setdefault(name, Pace(self._began))
-            lefts.append(pace.left_s(one.completed + one.failed + one.held, one.total, now))
+            ended = one.completed + one.failed + one.cancelled + one.held
+            lefts.append(pace.left_s(ended, one.total, now))
         rate, left_s = self._whole.rate(done, now), max(lefts)
         if not rate:
             return ""

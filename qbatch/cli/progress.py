@@ -21,9 +21,7 @@ import click
 if TYPE_CHECKING:
     from qbatch.cli.board import Board
     from qbatch.cli.pace import RunPace
-    from qbatch.executor import BackendProgress, Cause, OpenWait
-
-    Backends = Mapping[str, BackendProgress]
+    from qbatch.executor import Cause, OpenWait, Progress
 
 #: Seconds between two lines of progress; doubled up to the second figure as the run goes on.
 QUIET_S = (1.0, 30.0)
@@ -51,13 +49,8 @@ class Teller(Protocol):
         It began so many seconds ago.
         """
 
-    def advanced(
-        self, done: int, failed: int, held: int = 0, backends: Backends | None = None
-    ) -> None:
-        """So many points are done, of which so many failed, and so many are held.
-
-        And where that is known, how far each backend is.
-        """
+    def advanced(self, progress: Progress) -> None:
+        """So far the run is, and where that is known, so far is each backend."""
 
     def waiting(self, backend: str, waits: tuple[OpenWait, ...]) -> None:
         """A backend waits for these from now on; (): for nothing."""
@@ -103,16 +96,16 @@ class Outlet:
             self._is_open = False
 
 
-def format_trouble(failed: int, held: int) -> str:
+def format_trouble(failed: int, cancelled: int, held: int) -> str:
     """What is not as it should be, or "".
 
-    >>> format_trouble(2, 1)
+    >>> format_trouble(2, 0, 1)
     '2 failed, 1 held'
     """
     from qbatch.notation import whole
 
-    parts = [f"{whole(failed)} failed"] if failed else []
-    return ", ".join([*parts, f"{whole(held)} held"] if held else parts)
+    numbers = {"failed": failed, "cancelled": cancelled, "held": held}
+    return ", ".join(f"{whole(number)} {word}" for word, number in numbers.items() if number)
 
 
 class _ToldWait:
@@ -146,7 +139,7 @@ class LineTeller:
         self._next = 0.0
         self._quiet = QUIET_S[0]
         self._name, self._total, self._unit = "", 0, ""
-        self._told = (0, 0, 0)
+        self._told = (0, "")
         self._waits: dict[str, tuple[OpenWait, ...]] = {}
         self._told_waits: dict[tuple[str, Cause], _ToldWait] = {}
 
@@ -160,23 +153,23 @@ class LineTeller:
         self._pace = RunPace(total, now - ran_s, done, unit)
         self._next = now + self._quiet
 
-    def advanced(
-        self, done: int, failed: int, held: int = 0, backends: Backends | None = None
-    ) -> None:
+    def advanced(self, progress: Progress) -> None:
         from qbatch.cli.waiting import is_held_up
 
         assert self._pace is not None
         now = time.monotonic()
+        done, backends = progress.done, progress.backends
         pace = self._pace.text(done, now, backends, is_held_up=is_held_up(self._waits))
-        if (done, failed, held) == self._told or (now < self._next and done < self._total):
+        trouble = format_trouble(progress.failed, progress.cancelled, progress.held)
+        if (done, trouble) == self._told or (now < self._next and done < self._total):
             return
-        self._told = (done, failed, held)
+        self._told = (done, trouble)
         self._quiet = min(self._quiet * 1.5, QUIET_S[1])
         self._next = now + self._quiet
         from qbatch.notation import whole
 
         parts = [f"{self._name}: {whole(done)}/{whole(self._total)} {self._unit}s"]
-        parts += [trouble] if (trouble := format_trouble(failed, held)) else []
+        parts += [trouble] if trouble else []
         parts += [pace] if pace else []
         self._outlet.write(", ".join(parts))
 
@@ -214,11 +207,10 @@ class JsonTeller:
     ) -> None:
         self.event({"event": "started", "name": name, f"{unit}s": total, "done": done})
 
-    def advanced(
-        self, done: int, failed: int, held: int = 0, backends: Backends | None = None
-    ) -> None:
-        facts = {"done": done, "failed": failed, "held": held}
-        told = {name: asdict(one) for name, one in (backends or {}).items()}
+    def advanced(self, progress: Progress) -> None:
+        names = ("done", "failed", "cancelled", "held")
+        facts = {name: getattr(progress, name) for name in names}
+        told = {name: asdict(one) for name, one in progress.backends.items()}
         self.event({"event": "progress", **facts, **({"backends": told} if told else {})})
 
     def waiting(self, backend: str, waits: tuple[OpenWait, ...]) -> None:
@@ -264,13 +256,11 @@ class BarTeller:
         with suppress(OSError):
             self._live.start()
 
-    def advanced(
-        self, done: int, failed: int, held: int = 0, backends: Backends | None = None
-    ) -> None:
+    def advanced(self, progress: Progress) -> None:
         assert self._board is not None
-        self._board.advance(done)
-        self._board.trouble = format_trouble(failed, held)
-        self._board.backends = backends or {}
+        self._board.advance(progress.done)
+        self._board.trouble = format_trouble(progress.failed, progress.cancelled, progress.held)
+        self._board.backends = progress.backends
 
     def waiting(self, backend: str, waits: tuple[OpenWait, ...]) -> None:
         self._waits[backend] = waits

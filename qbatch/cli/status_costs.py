@@ -38,7 +38,13 @@ def facts_of(run: Run) -> dict[str, Any]:
             for (backend, unit), total in totals.items()
         ],
         "budgets": [
-            {"limit": limit.said_by, "unit": limit.unit, "allowed": limit.amount, "taken": amount}
+            {
+                "limit": limit.said_by,
+                "backend": limit.backend,
+                "unit": limit.unit,
+                "allowed": limit.amount,
+                "taken": amount,
+            }
             for limit, amount in taken(run.meta.get("limits"), purchases)
         ],
         "jobs": [{"id": each.id, "point": each.point, **_figures(each)} for each in purchases],
@@ -78,15 +84,15 @@ def tell(facts: dict[str, Any], targets: Mapping[str, Any]) -> None:
     """
     from qbatch.cli.tables import wrapped
     from qbatch.report.beside import notes_beside
-    from qbatch.report.numbers import amount, at_most
+    from qbatch.report.numbers import amount, at_most, emulated_of
     from qbatch.snapshot.doubles import Double
 
     for total in facts["totals"]:
         name = total["backend"]
-        mark = " (emulated)" if targets.get(name, {}).get("is_emulated") else ""
-        click.echo(f"  {name}{mark}: {', '.join(_said(total))}")
+        click.echo(f"  {name}{emulated_of(targets, name)}: {', '.join(_said(total))}")
     for one in facts["budgets"]:
         taken, allowed = at_most(one["taken"], one["unit"]), amount(one["allowed"], one["unit"])
-        click.echo(f"  {one['limit']}: {taken} of {allowed} taken")
+        mark = emulated_of(targets, one["backend"])
+        click.echo(f"  {one['limit']}{mark}: {taken} of {allowed} taken")
     for note in notes_beside(Double(**one) for one in facts["beside"]):
         click.echo(wrapped(f"  {note}"))

@@ -16,7 +16,8 @@ distance's floor), `counts` (bitstring -> count, or null), `cost, unit, provider
 error_code`.
 
 ``ledger``: one row per purchase: `id, point, attempt, backend, unit, quoted, quoted_by, reserved,
-billed, billed_by, refunded, refunded_by`; billed is empty until a bill came.
+billed, billed_by, refunded, refunded_by, emulated`; billed is empty until a bill came, and
+emulated is yes where an emulator stands in for the cloud: that is no money.
 
 ``oqc-snapshot``: the points on OQC as that cloud's own client saves and loads them.
 
@@ -179,11 +180,13 @@ def _write_counts(run: Run, file: IO[str]) -> None:
 
 def _write_ledger(run: Run, file: IO[str]) -> None:
     writer = csv.writer(_Shown(file), lineterminator="\n")
-    writer.writerow(("id", "point", "attempt", "backend", "unit", *FIGURES))
+    writer.writerow(("id", "point", "attempt", "backend", "unit", *FIGURES, "emulated"))
+    targets = run.targets
     for each in run.ledger():
         entry = each.entry
         figures = (getattr(entry, name) for name in FIGURES)
-        row = (each.id, each.point, entry.generation, entry.backend, entry.unit, *figures)
+        no_money = "yes" if targets.get(entry.backend, {}).get("is_emulated") else ""
+        row = (each.id, each.point, entry.generation, entry.backend, entry.unit, *figures, no_money)
         writer.writerow(map(_cell, row))
 
 

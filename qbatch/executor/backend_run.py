@@ -82,7 +82,7 @@ class BackendRun:
         self.slots = Slots(in_flight)
         self.waits = waits
         self.tally = tally
-        tally.is_local = driver.is_local
+        tally.is_local, tally.is_emulated = driver.is_local, target.is_emulated
         #: Shared by whatever asks anything.
         self.backoff = Backoff(waits, Cause.BACK_OFF)
         #: What submits waits for it too.

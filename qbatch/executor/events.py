@@ -57,6 +57,22 @@ class JobMoved:
 
 
 @dataclass(frozen=True, slots=True)
+class Step:
+    """A step of a composite job's life at a cloud is done.
+
+    Attributes:
+        job: Its first point's readable name, and how many more it has.
+        text: What was done, with the ids that the cloud gave.
+        took_s: Seconds since the job's step before; 0 where this call knows of none.
+    """
+
+    backend: str
+    job: str
+    text: str
+    took_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Waiting:
     """What holds a backend up changed: told at once, for clouds.
 
@@ -76,10 +92,11 @@ class BackendProgress:
         total: Points to run there.
         in_flight: Jobs that are sent, or are being sent, and not at their ends.
         queued: Of these, those not known to run.
-        completed, failed, held: Points at their ends, or for a person to decide about.
+        completed, failed, cancelled, held: Points at their ends, or for a person to decide about.
         spent: What jobs turned out to cost since the run began, in `unit`.
         unit: "" where nothing is billed.
         is_local: It is the simulator of this machine.
+        is_emulated: An emulator stands in for the cloud: what is spent is no money.
     """
 
     total: int
@@ -91,6 +108,8 @@ class BackendProgress:
     spent: float = 0.0
     unit: str = ""
     is_local: bool = False
+    cancelled: int = 0
+    is_emulated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +119,11 @@ class Progress:
     Attributes:
         total: What is to be run, in the unit of `Started`.
         done: Of these, completed, failed, cancelled or held by now.
-        failed: Of these, failed or cancelled.
+        failed: Of these, failed.
         held: Of these, held.
         in_flight: Composite jobs open now.
         backends: Backend -> how far it is.
+        cancelled: Of those done, cancelled.
     """
 
     total: int
@@ -112,6 +132,7 @@ class Progress:
     held: int
     in_flight: int
     backends: Mapping[str, BackendProgress] = field(default_factory=dict)
+    cancelled: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +200,7 @@ class Summary:
         return sum(number for state, number in self.states.items() if not state.is_final)
 
 
-Event = Started | JobMoved | Waiting | Progress | Warned | Finished
+Event = Started | JobMoved | Step | Waiting | Progress | Warned | Finished
 Observer = Callable[[Event], None]
 
 

@@ -21,22 +21,25 @@ class Tally:
     Attributes:
         total: Points to run.
         completed: Of these, so far.
-        failed: Failed or cancelled, so far.
+        failed, cancelled: The same.
         held: Ids of those that a person must decide about.
         at_work: State -> jobs that a provider has, or is being sent.
         spent: What jobs turned out to cost since the run began.
         unit: Of that; "" where nothing is billed.
         is_local: It is that of the simulator of this machine.
+        is_emulated: An emulator stands in for the cloud.
     """
 
     total: int = 0
     completed: int = 0
     failed: int = 0
+    cancelled: int = 0
     held: set[str] = field(default_factory=set)
     at_work: Counter[JobState] = field(default_factory=Counter)
     spent: float = 0.0
     unit: str = ""
     is_local: bool = False
+    is_emulated: bool = False
 
     def enter(self, jobs: Iterable[Job]) -> None:
         """Take in jobs of the last run, as they are."""
@@ -55,6 +58,8 @@ class Tally:
         self.at_work[job.state] += job.state in AT_WORK
         if job.state is JobState.COMPLETED:
             self.completed += 1
+        elif job.state is JobState.CANCELLED:
+            self.cancelled += 1
         elif job.state.is_final:
             self.failed += 1
         return job.state in _COMES_ON
@@ -78,4 +83,6 @@ class Tally:
             self.spent,
             self.unit,
             self.is_local,
+            self.cancelled,
+            self.is_emulated,
         )

@@ -28,7 +28,15 @@ from qbatch.report.agreement import Verdict as AgreementVerdict
 from qbatch.report.backend_facts import BackendFacts, backend_facts
 from qbatch.report.beside import notes_beside
 from qbatch.report.judging import CheckResult, Judgement
-from qbatch.report.numbers import amount, at_most, count_of, duration, emulated, percent
+from qbatch.report.numbers import (
+    amount,
+    at_most,
+    count_of,
+    duration,
+    emulated,
+    emulated_of,
+    percent,
+)
 from qbatch.report.overview import Extreme, Failure, Overview
 from qbatch.report.rows import Columns, Run
 from qbatch.result import Verdict
@@ -268,7 +276,8 @@ class Content:
                 notes.append(f"{backend}: {'; '.join(total.sources)}.")
         for limit, used in taken(self.run.meta.get("limits"), self.purchases):
             of = f"{at_most(used, limit.unit)} of {amount(limit.amount, limit.unit)}"
-            notes.append(f"{limit.said_by}: {of} taken.")
+            mark = emulated_of(targets, limit.backend)
+            notes.append(f"{limit.said_by}{mark}: {of} taken.")
         beside = notes_beside(read_doubles(self.run.meta).values())
         return notes + [f"{note[0].upper()}{note[1:]}." for note in beside[:MAX_HELD]]
 

@@ -6,7 +6,7 @@ And how texts do that others wrote: nothing in them moves, hides or turns what s
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import ROUND_CEILING, Decimal
 from typing import Any
 
@@ -205,8 +205,21 @@ def emulated(targets: Mapping[str, Any], unit: str) -> str:
         targets: Backend -> what is kept of its target, as `Run.targets` has it.
         unit: Of the bills.
     """
-    billing = [each for each in targets.values() if each.get("price", {}).get("unit") == unit]
-    said = {bool(each.get("is_emulated")) for each in billing}
+    return _emulated(each for each in targets.values() if _unit_of(each) == unit)
+
+
+def emulated_of(targets: Mapping[str, Any], backend: str | None) -> str:
+    """`emulated` of all that a limit is about: a backend, or with None all that bill."""
+    about = targets.values() if backend is None else [targets.get(backend, {})]
+    return _emulated(each for each in about if _unit_of(each))
+
+
+def _unit_of(target: Mapping[str, Any]) -> str:
+    return str(target.get("price", {}).get("unit", ""))
+
+
+def _emulated(targets: Iterable[Mapping[str, Any]]) -> str:
+    said = {bool(each.get("is_emulated")) for each in targets}
     return "" if True not in said else " (in part emulated)" if False in said else " (emulated)"
 
 

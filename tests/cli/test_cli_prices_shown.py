@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,8 @@ def test_a_run_at_emulated_clouds_says_so_wherever_it_names_money(
     qbatch: Call, clouds: Any, two_clouds: Path
 ) -> None:
     money = ("USD", "credits")
+    text = two_clouds.read_text()
+    two_clouds.write_text(f"{text}budget: {{toshiko: {{usd: 5}}, total: {{credits: 90}}}}\n")
     plan, run = qbatch("plan", two_clouds), qbatch("run", two_clouds, "--yes")
     status, dropped = qbatch("status", two_clouds), qbatch("forget", two_clouds)
     report = Path("runs/clouds/report.md").read_text()
@@ -53,6 +56,14 @@ def test_a_run_at_emulated_clouds_says_so_wherever_it_names_money(
         if any(unit in line for unit in money) and "formula" not in line:
             assert "emulated" in line, line
     assert "No money: toshiko, forte emulated." in report
+    assert "budget.toshiko (emulated): 0.26 USD of 5.00 USD taken" in report
+    assert "budget.toshiko (emulated): 0.26 USD of 5.00 USD taken" in status.out
+    assert "budget.total (emulated): 22 credits of 90 credits taken" in status.out
+    bought = csv.DictReader(qbatch("export", two_clouds, "-f", "ledger").out.splitlines())
+    assert {(row["backend"], row["emulated"]) for row in bought} == {
+        ("toshiko", "yes"),
+        ("forte", "yes"),
+    }
     assert "toshiko (emulated): " in status.out
 
 

@@ -60,7 +60,7 @@ def test_a_thousand_fast_points_are_a_few_lines(clock: list[float]) -> None:
     teller.started("pair", 1000)
     for done in range(1, 1001):
         clock[0] = done / 200
-        teller.advanced(done, failed=0)
+        teller.advanced(Progress(1000, done, 0, 0, 0))
     lines = stream.getvalue().splitlines()
     assert 2 <= len(lines) <= 6
     assert lines[-1] == "pair: 1\u202f000/1\u202f000 points, 200 points/s"
@@ -68,16 +68,22 @@ def test_a_thousand_fast_points_are_a_few_lines(clock: list[float]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("failed", "held", "said"), [(1, 0, "1 failed"), (0, 1, "1 held"), (1, 1, "1 failed, 1 held")]
+    ("failed", "cancelled", "held", "said"),
+    [
+        (1, 0, 0, "1 failed"),
+        (0, 0, 1, "1 held"),
+        (0, 2, 0, "2 cancelled"),
+        (1, 1, 1, "1 failed, 1 cancelled, 1 held"),
+    ],
 )
-def test_failures_and_held_points_are_counted_in_the_line(
-    clock: list[float], failed: int, held: int, said: str
+def test_what_came_to_no_result_is_counted_in_the_line(
+    clock: list[float], failed: int, cancelled: int, held: int, said: str
 ) -> None:
     stream = io.StringIO()
     teller = LineTeller(stream)
     teller.started("pair", 2)
     clock[0] = 1.0
-    teller.advanced(2, failed, held)
+    teller.advanced(Progress(2, 2, failed, held, 0, cancelled=cancelled))
     assert stream.getvalue() == f"pair: 2/2 points, {said}, 2.0 points/s\n"
 
 
@@ -111,7 +117,7 @@ def test_a_bar_shows_points_done_rate_time_left_and_failures(clock: list[float])
     teller = BarTeller(stream)
     teller.started("pair", 1000, 200)
     clock[0] = 10.0
-    teller.advanced(600, failed=3)
+    teller.advanced(Progress(1000, 600, 3, 0, 0))
     teller.said("something to read")
     teller.close()
     shown = click.unstyle(stream.getvalue())
@@ -295,6 +301,19 @@ def test_no_line_is_longer_than_the_terminal(width: int, name: str, clock: list[
     lines = shown(board, width)
     assert len(lines) == 4
     assert max(map(len, lines)) <= width
+
+
+def test_what_an_emulated_cloud_bills_is_called_so_and_cancelled_points_are_not_failed(
+    clock: list[float],
+) -> None:
+    """M16: a run at an emulated cloud says so wherever it names money."""
+    clock[0] = 40.0
+    board = busy_board()
+    one = BackendProgress(9, 0, 0, 7, spent=2.5, unit="usd", cancelled=2, is_emulated=True)
+    board.backends = {"oqc": one}
+    assert shown(board)[1] == "  oqc: 7/9 done, 2 cancelled, 2.50 USD (emulated) spent, 40 s"
+    clock[0] = 50.0
+    assert shown(board)[1].endswith("40 s")  # it is over
 
 
 def test_a_simulator_alone_is_one_line(clock: list[float]) -> None:

@@ -97,7 +97,7 @@ def _watch(run: Run, *, as_json: bool) -> None:
                 if told.get(backend) != theirs:
                     teller.waiting(backend, theirs)
             told = waits
-            teller.advanced(progress.done, progress.failed, progress.held, progress.backends)
+            teller.advanced(progress)
             time.sleep(LOOK_S)
             if not run.is_running:
                 return
@@ -115,8 +115,10 @@ def _look(run: Run, began: datetime) -> tuple[Progress, Waits]:
     states = run.counts_by_state()
     before = states.get(JobState.COMPLETED, 0) - run.completed_since(began)
     failed, held = states.get(JobState.FAILED, 0), states.get(JobState.HELD, 0)
-    done = states.get(JobState.COMPLETED, 0) - before + failed + held
-    return Progress(sum(states.values()) - before, done, failed, held, 0), {}
+    cancelled = states.get(JobState.CANCELLED, 0)
+    done = states.get(JobState.COMPLETED, 0) - before + failed + cancelled + held
+    total = sum(states.values()) - before
+    return Progress(total, done, failed, held, 0, cancelled=cancelled), {}
 
 
 def _tell(run: Run, facts: dict[str, Any], waits: Waits) -> None:

@@ -48,6 +48,7 @@ from qbatch.providers import (
     Answer,
     Batch,
     Cancelled,
+    Choice,
     Failed,
     Fetched,
     Intent,
@@ -119,6 +120,7 @@ class OpenQuantum:
         self._options = Options.model_validate(dict(backend.options))
         self._environ = surroundings.environ
         self._run_id = surroundings.run_id
+        self._tell = surroundings.tell
         self._pointer = backend.credentials
         self._platform = Platform(backend, self._options.organization, surroundings)
         self._transpile = backend.transpile or Transpile()
@@ -170,6 +172,15 @@ class OpenQuantum:
         if failures:
             raise failures[0]
         return found
+
+    async def choices(self) -> Mapping[str, Sequence[Choice]]:
+        """List what a job can be for."""
+        found = [
+            Choice(code_of(row), word(row.get("name")), word(category.get("name")))
+            for category, rows in await self._platform.categories()
+            for row in rows
+        ]
+        return {"subcategory": found}
 
     def credential_source(self) -> str:
         """Say where the credential comes from.
@@ -268,6 +279,8 @@ class OpenQuantum:
             "chosen": choice.title,
             "offers": [[pair.title, pair.total, pair is choice] for pair in pairs],
         }
+        ways = f", of {len(pairs)} ways to buy it" if len(pairs) > 1 else ""
+        self._tell(batch, f"quoted: {choice.title}, {choice.total:g} credits{ways}")
         return Prepared({**memo, **chosen}, quotes={batch.orders[0].id: choice.total})
 
     def quotes(self, batch: Batch) -> Sequence[Quote]:
@@ -297,6 +310,7 @@ class OpenQuantum:
         )
         if not put.is_success:
             raise put.failure("the upload was not taken")
+        self._tell(batch, f"circuit uploaded as {id_of(ticket)}, {len(program)} bytes")
         name = self._job_name(batch)
         preparation = {
             "organization_id": await self._platform.organization_id(),
@@ -314,11 +328,12 @@ class OpenQuantum:
             self._closed = "not active"
             await self._wait_for_backend()
         expect(reply)
-        answer = reply.object()
+        preparation_id = id_of(reply.object())
+        self._tell(batch, f"preparation {preparation_id} begun")
         return {
             "name": name,
             "organization_id": preparation["organization_id"],
-            "preparation_id": id_of(answer),
+            "preparation_id": preparation_id,
         }
 
     def program(self, order: Order) -> str:
