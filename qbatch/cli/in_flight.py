@@ -30,6 +30,7 @@ def ask_clouds(
     *,
     as_json: bool,
     report: bool,
+    verbose: bool = False,
 ) -> int:
     """Do an errand at the clouds, tell what came of it, and return the exit code.
 
@@ -38,9 +39,10 @@ def ask_clouds(
         judge: Says the exit code of the run after it, where every cloud could be asked.
         as_json: JSON lines to stdout in place of words.
         report: Write it afterwards.
+        verbose: Tell each step of jobs at clouds.
     """
     with closing(open_teller(as_json=as_json)) as teller:
-        watcher = Watcher(teller, as_json=as_json)
+        watcher = Watcher(teller, as_json=as_json, verbose=verbose)
         done = errand(watcher.observe)
     summary: Summary = done.summary
     written = _write_report(done) if report and summary.total else []

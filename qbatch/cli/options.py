@@ -31,6 +31,13 @@ trust_option = click.option(
     help="Let the manifest run Python circuits here, and send credentials wherever it says.",
 )
 
+verbose_option = click.option(
+    "-v",
+    "--verbose",
+    is_flag=True,
+    help="Tell each step of each job at a cloud: ids, states, how long it took.",
+)
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Write JSON to stdout.")
 
 out_option = click.option(

@@ -56,6 +56,7 @@ def run_manifest(
     as_json: bool,
     report: bool,
     check: bool = False,
+    verbose: bool = False,
 ) -> int:
     """Run a manifest and return the exit code.
 
@@ -66,12 +67,13 @@ def run_manifest(
         as_json: JSON lines to stdout in place of words and bars.
         report: Write it, during the run and after.
         check: A check that fails or is undecided is the exit code of a run that is done.
+        verbose: Tell each step of jobs at clouds.
     """
     options = replace(options, select=_selection(options, consent.saved))
     around = surroundings_for(manifest, options.overrides, trust=options.trust)
     replaces, out = report and not options.fresh, Path(options.out) if options.out else None
     with closing(open_teller(as_json=as_json)) as teller:
-        watcher = Watcher(teller, as_json=as_json)
+        watcher = Watcher(teller, as_json=as_json, verbose=verbose)
         attended = replace(
             options,
             surroundings=around,

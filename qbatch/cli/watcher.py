@@ -7,23 +7,29 @@ from dataclasses import asdict
 import click
 
 from qbatch.cli.progress import MAX_TOLD, Teller
-from qbatch.executor import Event, Finished, JobMoved, Progress, Started, Waiting, Warned
+from qbatch.executor import Event, Finished, JobMoved, Progress, Started, Step, Waiting, Warned
 from qbatch.job import JobState
 from qbatch.notation import whole
-from qbatch.report.numbers import count_of
+from qbatch.report.numbers import count_of, duration
 
 
 class Watcher:
     """Turns what the executor tells into what the person reads.
+
+    Args:
+        teller: Where it is told.
+        as_json: Each move of a point is an event.
+        verbose: Steps of jobs at clouds are told, too.
 
     Attributes:
         failed: Points of this run that failed, or were cancelled, so far.
         failures: (state, the provider's own words) -> the points' names.
     """
 
-    def __init__(self, teller: Teller, *, as_json: bool) -> None:
+    def __init__(self, teller: Teller, *, as_json: bool, verbose: bool = False) -> None:
         self._teller = teller
         self._as_json = as_json
+        self._is_verbose = verbose
         self._told = 0
         self.failed = 0
         self.failures: dict[tuple[JobState, str], dict[str, None]] = {}
@@ -38,6 +44,9 @@ class Watcher:
                 self._teller.advanced(event)
         elif isinstance(event, Waiting):
             self._teller.waiting(event.backend, event.waits)
+        elif isinstance(event, Step):
+            if self._is_verbose:
+                self._step(event)
         elif isinstance(event, Started):
             self._started(event)
         elif isinstance(event, Warned):
@@ -46,6 +55,13 @@ class Watcher:
             self._teller.said(f"{click.style('warning:', fg='yellow')} {about}{event.text}")
         else:
             assert isinstance(event, Finished)
+
+    def _step(self, event: Step) -> None:
+        if self._as_json:
+            self._teller.event({"event": "step", **asdict(event), "took_s": round(event.took_s, 3)})
+            return
+        took = f"{event.took_s:.1f} s" if event.took_s < 10 else duration(event.took_s)
+        self._teller.said(f"{event.backend}: {event.job}: {event.text} ({took})")
 
     def _started(self, event: Started) -> None:
         numbers = {

@@ -12,6 +12,7 @@ from qbatch.errors import Refused
 from qbatch.executor.resume import stored_active
 from qbatch.job import JobState
 from qbatch.providers import Answer, Missing, NotTaken, open_driver
+from qbatch.purchase import Event
 from qbatch.snapshot import Run, Snapshot
 
 if TYPE_CHECKING:
@@ -42,9 +43,9 @@ def check_adopted(folder: Path, point_id: str, adopted: str, surroundings: Surro
     if active is None:
         return False
     (key,) = active.ids_in(JobState.HELD)
-    name, row = active.batch.composite.backend, active.rows[key]
-    job = row.job.moved_to(JobState.SUBMITTED, provider_job_id=adopted, status="", error="")
-    active.rows[key] = replace(row, job=job)
+    name = active.batch.composite.backend
+    adopting = active.happens(key, Event.ADOPTED, provider_job_id=adopted, status="", error="")
+    active.rows[key] = adopting.row
 
     async def ask() -> list[Answer]:
         driver = open_driver(

@@ -34,6 +34,7 @@ from qbatch.executor.journal import Journal
 from qbatch.executor.lifecycle import CUT_OFF, Lifecycle
 from qbatch.executor.pace import PollPace, Slots
 from qbatch.executor.resume import stored_active
+from qbatch.executor.steps import Steps
 from qbatch.executor.stop import Stop
 from qbatch.executor.tally import Tally
 from qbatch.executor.waits import Cause, Waits
@@ -134,6 +135,7 @@ async def _run(
             engine.expect(name, number)
         unit = "job" if snapshot.has_pieces() else "point"
         engine.tell(Started(manifest.name, engine.tally.total, unit=unit))
+        around = replace(around, tell=engine.steps.tell)
         visits = _Backends(engine, manifest, prices, around)
         started = trio.current_time()
         async with trio.open_nursery() as nursery:
@@ -177,6 +179,7 @@ def _make_engine(snapshot: Snapshot, manifest: Manifest, observer: Observer) -> 
         analysis_key(manifest.analysis),
         Slots(settings.max_in_flight),
         Random(settings.seed),
+        steps=Steps(observer),
     )
 
 

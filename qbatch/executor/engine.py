@@ -18,6 +18,7 @@ from qbatch.executor.events import Event, JobMoved, Observer, Progress, Waiting,
 from qbatch.executor.journal import Journal
 from qbatch.executor.pace import Slots
 from qbatch.executor.retry import Retry
+from qbatch.executor.steps import Steps, moves_in_words
 from qbatch.executor.stop import Stop
 from qbatch.executor.tally import Tally
 from qbatch.executor.waits import Cause, OpenWait, Waits
@@ -94,6 +95,7 @@ class Engine:
         backends: Those of the run.
         tallies: Backend -> how far it is.
         waiting: Backend -> what holds it up now.
+        steps: Tells the steps of jobs at clouds.
     """
 
     snapshot: Snapshot
@@ -105,6 +107,7 @@ class Engine:
     analysis_key: str
     slots: Slots
     random: Random
+    steps: Steps = field(default_factory=Steps)
     tally: Tally = field(default_factory=Tally)
     budget: Budget = field(default_factory=Budget)
     busy: set[str] = field(default_factory=set)
@@ -172,9 +175,11 @@ class Engine:
         backend = active.batch.composite.backend
         run_of, tally = self.backends[backend], self.tallies[backend]
         queued = 0
+        moved = []
         for row in rows:
             job = row.job
             before = active.job(job.id)
+            moved.append((before, job))
             active.rows[job.id] = row
             self.tally.count(before, job)
             if tally.count(before, job):
@@ -188,8 +193,11 @@ class Engine:
             )
             if job.state is JobState.FAILED and self.settings.fail_fast:
                 self.stop.request(f"{name} failed, and fail_fast is set")
-        if queued and not run_of.driver.is_local:
-            run_of.waits.begin(Cause.QUEUE, queued)
+        if not run_of.driver.is_local:
+            for text in moves_in_words(moved, len(active.rows)):
+                self.steps.tell(active.batch, text)
+            if queued:
+                run_of.waits.begin(Cause.QUEUE, queued)
         self.changes()
         now = trio.current_time()
         if now - self._told_at >= TELL_EVERY_S:

@@ -57,6 +57,22 @@ class JobMoved:
 
 
 @dataclass(frozen=True, slots=True)
+class Step:
+    """A step of a composite job's life at a cloud is done.
+
+    Attributes:
+        job: Its first point's readable name, and how many more it has.
+        text: What was done, with the ids that the cloud gave.
+        took_s: Seconds since the job's step before; 0 where this call knows of none.
+    """
+
+    backend: str
+    job: str
+    text: str
+    took_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Waiting:
     """What holds a backend up changed: told at once, for clouds.
 
@@ -184,7 +200,7 @@ class Summary:
         return sum(number for state, number in self.states.items() if not state.is_final)
 
 
-Event = Started | JobMoved | Waiting | Progress | Warned | Finished
+Event = Started | JobMoved | Step | Waiting | Progress | Warned | Finished
 Observer = Callable[[Event], None]
 
 

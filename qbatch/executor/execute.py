@@ -31,6 +31,7 @@ from qbatch.executor.lifecycle import Lifecycle
 from qbatch.executor.moves import Moves
 from qbatch.executor.pace import Slots
 from qbatch.executor.resume import Backlog, read_backlog
+from qbatch.executor.steps import Steps
 from qbatch.executor.stop import Stop
 from qbatch.executor.tally import Tally
 from qbatch.executor.waits import Cause
@@ -71,6 +72,7 @@ async def execute(
     observer: Observer = ignore,
     only: Only | None = None,
     stop: Stop | None = None,
+    steps: Steps | None = None,
 ) -> Summary:
     """Run what is missing of a plan; durable at every step.
 
@@ -83,6 +85,7 @@ async def execute(
         observer: Told of every move, in this thread; must return soon.
         only: Points to run; None: all. What is in flight is taken up in any case.
         stop: By which the run can be asked to end.
+        steps: To which the drivers tell theirs; None: they tell none.
 
     Returns:
         What it came to; jobs that fail are no exception.
@@ -104,6 +107,7 @@ async def execute(
         analysis_key(analysis),
         Slots(settings.max_in_flight),
         Random(settings.seed),
+        steps=steps or Steps(observer),
         budget=_open_budget(settings, snapshot),
     )
     execution = _Execution(engine, plan, only)

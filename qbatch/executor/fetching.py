@@ -58,7 +58,11 @@ async def fetch(engine: Engine, backend: BackendRun, active: ActiveJob, moves: M
     """
     with backend.busy():
         downloaded = Downloaded()
+        if not backend.driver.is_local:
+            engine.steps.tell(active.batch, _ended(active))
         await _download(backend, active, list(active.ripe), downloaded)
+        if downloaded.fetched and not backend.driver.is_local:
+            engine.steps.tell(active.batch, "result downloaded")
         good = _good_ones(backend, active, downloaded)
         answered = {one.job_id for one in downloaded.fetched} | {
             move.row.job.id for move in downloaded.moves
@@ -84,6 +88,14 @@ async def fetch(engine: Engine, backend: BackendRun, active: ActiveJob, moves: M
     if active.ripe and not all_moves:
         failures = max(active.doubts[key] for key in active.ripe)
         await trio.sleep(backend.retry.pause_s(failures, backend.random))
+
+
+def _ended(active: ActiveJob) -> str:
+    """Say that the cloud is done with children, in its words."""
+    said = ", ".join(sorted({update.status for update in active.ripe.values() if update.status}))
+    ended, total = len(active.ripe), len(active.rows)
+    of = f"{ended} of {total} " if ended < total else ""
+    return f"{of}done at the cloud" + (f" ({said})" if said else "")
 
 
 async def _download(

@@ -103,6 +103,7 @@ class Lifecycle:
             await self._release(active)
         finally:
             self._backend.leave(active)
+            self._engine.steps.end(active.batch)
             purchases = active.purchases()
             self._engine.budget.give_up_on(purchases)
             if active.stage == "created":

@@ -30,6 +30,8 @@ async def prepare(engine: Engine, backend: BackendRun, active: ActiveJob) -> Pre
         Unavailable: It takes no more for now.
     """
     began = trio.current_time()
+    if not backend.driver.is_local:
+        engine.steps.begin(active.batch)
     if active.turned_away:
         await backend.submit_backoff.wait()
     while True:
@@ -38,6 +40,8 @@ async def prepare(engine: Engine, backend: BackendRun, active: ActiveJob) -> Pre
             raise prepared
         active.remember(pinned(prepared.memo, backend.account))
         if prepared.ready:
+            if not backend.driver.is_local:
+                engine.steps.tell(active.batch, "prepared")
             return prepared
         waited_s = trio.current_time() - began
         if waited_s > backend.timeout_s and backend.leaves_late:

@@ -40,6 +40,7 @@ from qbatch.executor.options import Options, Refresh, keywords
 from qbatch.executor.quoting import ask_quotes
 from qbatch.executor.retry import Retry
 from qbatch.executor.selecting import chosen
+from qbatch.executor.steps import Steps
 from qbatch.executor.stop import Stop, signals_raise, signals_to
 from qbatch.executor.waits import Waits
 from qbatch.manifest import Manifest
@@ -210,7 +211,8 @@ async def run_async_with(source: Manifest | str | Path, options: Options) -> Run
     only = chosen(options, plan, folder)
     run_id = _run_id(folder, options)
     around = options.surroundings or _surroundings(options, manifest)
-    around = replace(around, run_id=run_id)
+    steps = Steps(options.observer)
+    around = replace(around, run_id=run_id, tell=steps.tell)
     settings = _settings(options, plan, around)
     async with AsyncExitStack() as stack:
         drivers = {}
@@ -254,6 +256,7 @@ async def run_async_with(source: Manifest | str | Path, options: Options) -> Run
                 observer=options.observer,
                 only=only,
                 stop=options.stop,
+                steps=steps,
             )
             summary = await _refreshing(work, folder, options, settings)
             snapshot.set_meta(finished_at=_now_text())

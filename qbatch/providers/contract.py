@@ -32,6 +32,10 @@ if TYPE_CHECKING:
     from qbatch.result import Counts
 
 
+def _nobody(batch: Batch, text: str) -> None:
+    del batch, text
+
+
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """All of the world outside that a driver may see: a rehearsal replaces it whole.
@@ -46,6 +50,8 @@ class Surroundings:
         now: The calendar; UTC, seconds since 1970.
         permission: What the person lets manifests do with credentials.
         rule: Where this backend's credential may go, for its wire; `open_driver` makes it.
+        tell: Told, in the cloud's words, what was done for a composite job inside one call
+            (uploaded, quoted). What the executor sees for itself is not told here.
     """
 
     environ: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -56,6 +62,7 @@ class Surroundings:
     now: Callable[[], float] = time.time
     permission: Permission = field(default_factory=Permission)
     rule: CredentialRule = field(default_factory=CredentialRule)
+    tell: Callable[[Batch, str], None] = _nobody
 
     @classmethod
     def of_this_process(cls, *, is_trusted: bool = False) -> Surroundings:
@@ -160,6 +167,21 @@ class Quote:
     title: str
     price: float
     is_chosen: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A value that an option of a backend may have, as its cloud lists it.
+
+    Attributes:
+        value: As it is written in a manifest.
+        name: What the cloud calls it.
+        group: Under which heading the cloud lists it; "" where there are none.
+    """
+
+    value: str
+    name: str = ""
+    group: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -488,4 +510,8 @@ class Catalogue(Protocol):
 
         Targets are as `Driver.describe` gives them, without what costs further calls.
         """
+        ...
+
+    async def choices(self) -> Mapping[str, Sequence[Choice]]:
+        """List, for options whose values only the cloud knows: option -> values."""
         ...

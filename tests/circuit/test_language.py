@@ -270,6 +270,9 @@ def test_a_text_without_a_version_is_openqasm_3_or_what_its_library_is_of():
         ("cnot q[0], q[1];", "did you mean 'cx'"),
         ("toffoli q[0], q[1], q[2];", "did you mean 'ccx'"),
         ("CZ q[0], q[1];", "did you mean 'cz'"),
+        ("foo q[0];", "'foo' is not defined as a gate$"),
+        ("fro q[0];", "'fro' is not defined as a gate$"),
+        ("end q[0];", "';' is missing here, before 'q'$"),
         ("const q[0];", "type"),
         ("qubit q;", "'q' is already defined"),
         ("rx(2im) q[0];", "complex numbers are not supported"),
@@ -285,6 +288,7 @@ def test_a_text_without_a_version_is_openqasm_3_or_what_its_library_is_of():
     ],
 )  # fmt: skip
 def test_what_has_no_meaning_is_told_on_its_line(body, problem):
+    """P41: `end` was said to be meant by `end`, `const` by `cnot`, and `for` by `foo`."""
     with pytest.raises(CircuitError, match=problem) as caught:
         circuit3(f"{Q3}\n{body}")
     assert str(caught.value).startswith("c.qasm:4:")

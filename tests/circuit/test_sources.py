@@ -63,6 +63,7 @@ def test_paths_stay_inside_the_folder(tmp_path, file):
     ],
 )
 def test_a_file_that_is_no_openqasm_is_told_how_it_is_written_of(tmp_path, file, text, hint):
+    """P30: a template's path was read as OpenQASM, without a hint."""
     assert hint in error_of(tmp_path, file=write(tmp_path, file, text))
 
 

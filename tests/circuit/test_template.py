@@ -21,6 +21,7 @@ def test_arguments_are_the_names_a_template_does_not_define():
 
 @pytest.mark.parametrize("name", ["tau", "e", "exp", "floor", "range", "namespace"])
 def test_a_name_that_nobody_gave_is_an_argument_whatever_the_language_calls_it(name):
+    """P26: `delay[{{ tau }}s]` was valid, with tau = 2π."""
     template = CompiledTemplate(f"delay[{{{{ {name} }}}}s] q;", "x")
     assert template.arguments == {name}
     assert template.render({name: 0.25}) == "delay[0.25s] q;"

@@ -141,6 +141,7 @@ def test_free_parameters_become_inputs_of_names_that_can_be_written():
 
 @pytest.mark.parametrize("name", ["x", "t", "cx", "end", "tau", "exp", "1st"])
 def test_a_free_parameter_is_never_renamed_in_silence(name):
+    """P30: `x` became `x_2`."""
     made = QuantumCircuit(1)
     made.rx(Parameter(name), 0)
     with pytest.raises(CircuitError, match=f"circuits.py:7: the parameter '{name}' has a name"):

@@ -30,6 +30,7 @@ def test_there_are_many_wrong_circuits():
 
 
 def test_mistakes_that_bring_no_others_about_are_told_at_once():
+    """P41: circuits told one mistake at a time."""
     body = (
         "qubit[2] q; bit[2] c;\nh r[0];\ncnott q[0], q[1];\nfoo q[0];\nfoo q[1];\n"
         "h q[7];\nx q[0] q[1];\nc[9] = measure q[0];\nc = measure q;\n"

@@ -86,6 +86,7 @@ def test_two_manifests_with_one_name_do_not_share_a_run(qbatch: Call, done: Path
 
 
 def test_a_trial_is_told_that_the_report_is_its_own(qbatch: Call, done: Path) -> None:
+    """P41: it said "kept that the manifest has no more", of points that the manifest has."""
     said = qbatch("run", done, "-S", "sweep.matrix.shots=11")
     assert "3 earlier ones kept that are no part of this plan, nor of its report" in said.err
     assert "nothing to do; 3 of 3" in qbatch("run", done).out

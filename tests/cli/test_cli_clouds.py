@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from qbatch.cli.bit_order import judge, keep_verdicts
+from qbatch.errors import Refused
 from qbatch.job import JobState
 from qbatch.plan.pricing.limits import parse_limits
 from qbatch.result import Counts
@@ -80,6 +82,39 @@ def test_backends_tells_features_and_status_of_each_qpu(
     facts = {target["target"]: target["facts"] for target in cloud["targets"]}
     assert facts["qpu:uk:2:d865b5a184"]["features"]["simulator"] is True
     assert facts["qpu:uk:2:0f0f0f0f0f"]["status"]["statuses"][0]["status"] == "OFFLINE"
+
+
+def test_backends_tells_what_jobs_can_be_for_as_it_is_written_in_a_manifest(
+    qbatch: Call, clouds: dict[str, str]
+) -> None:
+    """Open Quantum's categories and subcategories, by the codes that its documents print."""
+    said = qbatch("backends", "--provider", "open-quantum", "--details")
+    assert said.code == 0
+    told = said.out[said.out.index("options: {subcategory: …}, one of:") :].splitlines()
+    assert len(told) == 1 + 9
+    assert told[-1] == "  Other: oth:oth (Other: oth)"
+    assert "chem:mgse (" in told[1]
+    assert "{subcategory" not in qbatch("backends", "--provider", "open-quantum").out
+    (cloud,) = qbatch("backends", "--provider", "open-quantum", "--json").json
+    assert {row["group"] for row in cloud["choices"]["subcategory"]} >= {"Chemistry", "Other"}
+    codes = {row["value"] for row in cloud["choices"]["subcategory"]}
+    assert {"crypto:shor", "math:hhl", "opt:qaoa", "phys:tin", "oth:oth"} < codes
+    (other,) = qbatch("backends", "--provider", "oqc", "--json").json
+    assert other["choices"] == {}
+
+
+def test_targets_are_listed_where_what_options_may_be_is_not(
+    qbatch: Call, clouds: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(self: object) -> None:
+        raise Refused("open-quantum: no categories for you")
+
+    monkeypatch.setattr("qbatch.providers.open_quantum.driver.OpenQuantum.choices", refuse)
+    said = qbatch("backends", "--provider", "open-quantum", "--details")
+    assert (said.code, "ionq:forte-1" in said.out) == (1, True)
+    assert "open-quantum: no categories for you" in said.err
+    (cloud,) = qbatch("backends", "--provider", "open-quantum", "--json").json
+    assert (cloud["error"], len(cloud["targets"])) == ("open-quantum: no categories for you", 6)
 
 
 def test_backends_prints_the_calibration_of_a_day(qbatch: Call, clouds: dict[str, str]) -> None:
@@ -155,6 +190,50 @@ def test_a_detached_run_leaves_its_jobs_at_the_clouds_and_fetch_brings_them_home
     home = qbatch("fetch", "runs/clouds", "--wait", "--no-report")
     assert home.code == 0
     assert states() == {"completed": 4}
+
+
+def test_verbose_tells_the_five_steps_of_a_job_with_its_ids(
+    qbatch: Call,
+    clouds: dict[str, str],
+    two_clouds: Path,
+    ledger: Callable[[], list[dict[str, Any]]],
+) -> None:
+    """Open Quantum's documents tell five: upload, preparation, quote, submission, result."""
+    two_clouds.write_text(two_clouds.read_text().replace("[toshiko, forte]", "[forte]"))
+    two_clouds.write_text(two_clouds.read_text().replace("repeat: 2", "repeat: 1"))
+    said = qbatch("run", two_clouds, "--yes", "--no-report", "-v")
+    assert said.code == 0
+    told = [line.partition(": ")[2] for line in said.err.splitlines() if line.startswith("forte:")]
+    steps = [line.partition(": ")[2] for line in told if line.endswith(" s)")]
+    patterns = (
+        r"circuit uploaded as [0-9a-f-]{36}, \d+ bytes",
+        r"preparation [0-9a-f-]{36} begun",
+        r"quoted: Public Plan, Standard Queue, 11 credits, of 6 ways to buy it",
+        r"prepared",
+        r"submitting",
+        r"submitted as [0-9a-f-]{36} \(Pending\)",
+        r"done at the cloud \(Completed\)",
+        r"result downloaded",
+        r"completed",
+    )
+    seen = [step for step in steps if not step.startswith(("running", "submitted ("))]
+    assert len(seen) == len(patterns)
+    for pattern, step in zip(patterns, seen, strict=True):
+        assert re.fullmatch(pattern + r" \(\d+(\.\d)? s\)", step)
+    assert seen[5].split()[2] in json.dumps(ledger()[-1])
+
+
+def test_steps_are_events_too_and_told_only_when_asked_for(
+    qbatch: Call, clouds: dict[str, str], two_clouds: Path
+) -> None:
+    left = qbatch("run", two_clouds, "--detach", "--yes", "--no-report", "--json")
+    assert left.code == 9
+    assert '"step"' not in left.out
+    home = qbatch("fetch", "runs/clouds", "--wait", "--no-report", "--json", "--verbose")
+    events = [json.loads(line) for line in home.out.splitlines()]
+    steps = [event for event in events if event["event"] == "step"]
+    assert {step["backend"] for step in steps} == {"toshiko", "forte"}
+    assert [step["text"] for step in steps].count("result downloaded") == 3
 
 
 def test_fetch_bills_at_the_prices_that_the_jobs_were_bought_at(

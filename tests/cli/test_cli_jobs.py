@@ -1,4 +1,4 @@
-"""``qbatch jobs`` against emulators served on a loopback port, whose own books judge it."""
+"""P24: ``qbatch jobs`` against emulators served on a loopback port, whose own books judge it."""
 
 from __future__ import annotations
 
@@ -322,6 +322,7 @@ def test_a_job_that_was_delivered_twice_is_told_priced_and_can_be_cancelled(
     faults: Callable[..., None],
     ledger: Callable[..., Any],
 ) -> None:
+    """M9: nobody mentioned the second job, nor its price."""
     path = manifest.with_name("there.yaml")
     path.write_text(MANIFEST)
     faults(requests=[{"method": "POST", "path": "*/jobs", "nth": 1, "again_s": 0}])
@@ -354,6 +355,7 @@ def test_a_job_that_was_delivered_twice_is_told_priced_and_can_be_cancelled(
 def test_a_double_that_comes_later_is_told_by_fetch(
     qbatch: Call, clouds: None, manifest: Path, faults: Callable[..., None]
 ) -> None:
+    """M9: no later call noticed it."""
     path = manifest.with_name("there.yaml")
     path.write_text(MANIFEST)
     faults(requests=[{"method": "POST", "path": "*/jobs", "nth": 1, "again_s": 4}])

@@ -108,7 +108,7 @@ def test_each_job_of_a_cut_point_costs_in_a_rehearsal(qbatch: Call, clouds: Path
 
 
 def test_a_job_at_ibm_has_one_number_of_shots(qbatch: Call, manifest: Path) -> None:
-    """Its runtime refuses a job whose programs take different ones."""
+    """P19: its runtime refuses a job whose programs take different ones."""
     manifest.write_text(
         "qbatch: 1\nname: pair\ncircuits: {bell: bell.qasm}\n"
         "backends: {heron: {provider: ibm-direct-access, target: emu_5q, transpile: {}}}\n"

@@ -178,6 +178,7 @@ def test_doctor_says_in_words_that_a_folder_cannot_be_written(
 def test_an_upper_bound_is_rounded_up_and_never_beyond_its_last_digit(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
+    """P24: 0.075 USD was told as 0.07."""
     sums = {"backend": "sv1", "unit": "usd", "billed": 0.0, "refunded": 0.0, "charged": 0}
     sums |= {"jobs": 1, "open": 1}
     for outstanding in (0.075, 0.07, 0.1 + 0.2):
@@ -249,6 +250,7 @@ def test_jobs_of_this_machine_are_at_no_provider(
 
 
 def test_show_and_export_call_the_numbers_alike(qbatch: Call, done: Path) -> None:
+    """P41: `show` said numbers, `export` estimates."""
     shown = [json.loads(line) for line in qbatch("show", done, "--json").out.splitlines()]
     exported = json.loads(qbatch("export", done, "-f", "json").out)["points"]
     for one, other in zip(shown, exported, strict=True):

@@ -143,6 +143,7 @@ def test_neither_an_override_nor_a_saved_plan_leads_elsewhere(
 
 
 def test_what_the_person_configured_is_allowed(qbatch: Call, there: Host, tmp_path: Path) -> None:
+    """P5: the proxy that is used is said, too."""
     (tmp_path / "etc" / "qbatch").mkdir(parents=True)
     (tmp_path / "etc" / "qbatch" / "config.toml").write_text(
         f'[manifests]\ncredentials = ["file:{tmp_path}/token"]\nhosts = ["elsewhere.example"]\n'

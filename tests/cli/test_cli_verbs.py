@@ -107,6 +107,28 @@ def test_init_writes_a_manifest_that_is_valid(qbatch: Callable[..., Any]) -> Non
     assert Path("new/place/.gitignore").read_text() == "runs/\n"
 
 
+def test_init_writes_the_schema_that_its_manifest_names(qbatch: Callable[..., Any]) -> None:
+    """P12: editors were told of no schema."""
+    qbatch("init", "new")
+    first = Path("new/bell.yaml").read_text().splitlines()[0]
+    named = first.removeprefix("# yaml-language-server: $schema=")
+    assert Path("new", named).read_text() == qbatch("schema").out
+
+
+@pytest.mark.parametrize("root", [".", "new", "new/place"])
+def test_what_runs_write_is_ignored_where_it_is_written(
+    root: str, qbatch: Callable[..., Any]
+) -> None:
+    """P39: `runs/` was put where no .gitignore covered it."""
+    Path(root).mkdir(parents=True, exist_ok=True)
+    Path(root, "qbatch.toml").touch()
+    assert qbatch("init", "new/place").code == 0
+    assert qbatch("run", "new/place/bell.yaml", "-S", "shots=10").code == 0
+    assert Path(root, "runs", "my-bell").is_dir()
+    ignored = [path.parent for path in Path().rglob(".gitignore")]
+    assert ignored == [Path(root)]
+
+
 def test_init_never_overwrites(qbatch: Callable[..., Any]) -> None:
     Path("bell.yaml").write_text("mine")
     Path(".gitignore").write_text("*.pyc")

@@ -15,7 +15,6 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Self
 
 from tests.crash.experiments import CUT, EXPERIMENTS, LONGEST_LAG_S, SPENDING, Experiment
@@ -103,6 +102,10 @@ class Stage:
     Args:
         faults: The fault script, beside the experiment's own switches.
         more: For `Place.make`.
+
+    Attributes:
+        run_folder: Where the run is now.
+        elsewhere: Other places whose books count, too.
     """
 
     def __init__(
@@ -123,41 +126,75 @@ class Stage:
         self._environ = environ_of(experiment.cloud, place.origin)
         script = dict(faults or {})
         given: Mapping[str, Any] = script.get("switches", {}).get(experiment.cloud, {})
-        self._switches = {experiment.cloud: {**experiment.switches, **given}}
+        self._switches: dict[str, dict[str, Any]] = {
+            experiment.cloud: {**experiment.switches, **given}
+        }
+        self.run_folder = self.folder / "runs" / "crash"
+        self.elsewhere: list[Place] = []
         place.make([experiment.cloud], faults={**script, "switches": self._switches}, **more)
         experiment.write(self.folder)
 
-    @property
-    def run_folder(self) -> Path:
-        return self.folder / "runs" / "crash"
+    def make_another(self, place: Place) -> None:
+        """Let the same cloud begin at another address, with a book of its own."""
+        place.make([self.experiment.cloud], faults={"switches": self._switches})
+        self.elsewhere.append(place)
 
-    def call(self, arguments: Sequence[str], kill: Kill | None = None) -> Ended:
-        """Let a process of qbatch run, or be killed."""
-        ended = self._world.run(arguments, self.folder, self._environ, kill)
+    def call(
+        self,
+        arguments: Sequence[str],
+        kill: Kill | None = None,
+        *,
+        at: Place | None = None,
+        meanwhile: Callable[[], object] = lambda: None,
+    ) -> Ended:
+        """Let a process of qbatch run, or be killed.
+
+        Args:
+            at: Where its cloud is, if not at this stage's own place.
+            meanwhile: Called while it lives, or when it is over.
+        """
+        environ = self._environ if at is None else environ_of(self.experiment.cloud, at.origin)
+        wait_for_end = self._world.start(arguments, self.folder, environ, kill)
+        meanwhile()
+        ended = wait_for_end()
         self.played.processes += 1
         self.played.kills += ended.is_killed
         with (self.folder / "log").open("a") as log:
             log.write(f"=== {' '.join(arguments)} [{kill or ''}]: {ended.code}\n")
         return ended
 
+    def said(self) -> str:
+        """All that its processes said."""
+        return (self.folder / "log").read_text(errors="replace")
+
     def calm(self) -> None:
         """Let no fault strike any more."""
-        self._place.set_faults({"switches": self._switches})
+        self.set_faults({})
+
+    def switch(self, **switches: Any) -> None:
+        """Let the cloud behave so from the next fault script on."""
+        self._switches = {name: {**given, **switches} for name, given in self._switches.items()}
+
+    def set_faults(self, script: Mapping[str, Any]) -> None:
+        self._place.set_faults({**script, "switches": self._switches})
 
     def let_arrive(self) -> None:
         """Wait until whatever was sent counts, and can be found."""
         time.sleep(LONGEST_LAG_S / self._world.rate)
 
+    def ledger(self) -> list[dict[str, Any]]:
+        """The cloud's own book, or the books of all accounts."""
+        return [entry for place in (self._place, *self.elsewhere) for entry in place.ledger()]
+
     def judge(self, allowed: Iterable[str]) -> Verdict:
-        ledger = self._place.ledger()
-        return judge(self.run_folder, self.experiment, ledger, set(allowed))
+        return judge(self.run_folder, self.experiment, self.ledger(), set(allowed))
 
     def ledger_of(self, point_id: str) -> list[Mapping[str, Any]]:
         """What a person would find at the cloud under a held job's name."""
-        return entries_of(self.run_folder, self.experiment.cloud, self._place.ledger(), point_id)
+        return entries_of(self.run_folder, self.experiment.cloud, self.ledger(), point_id)
 
     def close(self) -> Played:
-        self.played.log = (self.folder / "log").read_text(errors="replace")
+        self.played.log = self.said()
         shutil.rmtree(self.folder)
         return self.played
 
@@ -247,8 +284,8 @@ def resolve_held(stage: Stage, allowed: Iterable[str] = ("completed",)) -> None:
         for point_id in held_points(stage.run_folder):
             found = stage.ledger_of(point_id)
             choice = ["--adopt", found[0]["id"]] if found else ["--resubmit"]
-            stage.call(["resolve", "runs/crash", point_id, *choice, "--yes"])
-        if stage.call(RUN).code == DONE:
+            stage.call(["resolve", str(stage.run_folder), point_id, *choice, "--yes"])
+        if stage.call((*RUN, "--out", str(stage.run_folder))).code == DONE:
             break
     after = stage.judge(allowed)
     stage.played.words += [f"after the person's word: {word}" for word in after.words]

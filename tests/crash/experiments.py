@@ -122,6 +122,9 @@ EXPERIMENTS = {
 #: What is proved: each cloud, and the other path of one that has two.
 CLOUDS = tuple(EXPERIMENTS)
 
+#: Clouds whose protocols can tell what became of a purchase: nobody is ever asked.
+CERTAIN = ("oqc", "ibm-direct-access", "scaleway")
+
 #: Targets that take 2,000 shots at once, and points of more.
 CUT = {
     "cut-open-quantum": Experiment(

@@ -19,7 +19,9 @@ from typing import Any
 from qbatch.errors import SnapshotError
 from qbatch.job import JobState
 from qbatch.snapshot import PointResult, Run
+from qbatch.snapshot.doubles import read_doubles
 from tests.crash.experiments import Experiment, expected
+from tests.crash.money import compare, split_doubles
 
 #: States of the ledger after which a point may be bought again.
 WITHOUT_RESULT = ("failed", "cancelled", "expired")
@@ -46,6 +48,8 @@ class Verdict:
     lost: int = 0
     wrong: int = 0
     unexplained: int = 0
+    noticed: int = 0
+    off: int = 0
     words: list[str] = field(default_factory=list)
 
     @property
@@ -72,7 +76,9 @@ def judge(
         return verdict
     with run:
         jobs = {job.job.id: job for point in run for job in point.jobs}
-        bought, strangers = _sorted_by_point(folder, experiment.cloud, run.meta["run_id"], ledger)
+        ordered, beside = split_doubles(ledger, read_doubles(run.meta))
+        verdict.noticed = len(beside)
+        bought, strangers = _sorted_by_point(folder, experiment.cloud, run.meta["run_id"], ordered)
         if len(jobs) != experiment.jobs:
             verdict.lost += experiment.jobs - len(jobs)
             verdict.words.append(f"the run folder has {len(jobs)} points")
@@ -85,6 +91,9 @@ def judge(
         for point in run:
             if point.pieces and point.state is JobState.COMPLETED:
                 _judge_counts(verdict, point, experiment.shots)
+        wrong_sums = compare(run, ledger)
+        verdict.off += len(wrong_sums)
+        verdict.words += wrong_sums
     return verdict
 
 

@@ -5,12 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tests.crash.cases import Played
-from tests.crash.experiments import CLOUDS
+from tests.crash.experiments import CERTAIN, CLOUDS
 from tests.crash.sweeps import KINDS, VERBS, sweep
 from tests.crash.world import World
-
-#: Clouds whose protocols can tell what became of a purchase: nobody is ever asked.
-CERTAIN = ("oqc", "ibm-direct-access", "scaleway")
 
 #: At least so many boundaries were met, of the journal and of HTTP.
 MET = {"run": (20, 60), "late": (7, 16), "detach": (12, 10), "fetch": (6, 15), "cancel": (6, 30)}

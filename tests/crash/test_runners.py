@@ -126,6 +126,7 @@ def begin_another_in_its_place(folder: Path) -> None:
 def test_a_runner_whose_folder_is_lost_buys_nothing_more_and_another_goes_on(
     lose: Callable[[Path], None], open_desk: OpenDesk, tmp_path: Path
 ) -> None:
+    """M3: it went on buying into the unlinked file, and all results were gone."""
     desk = open_desk(tmp_path / "here", queue_s=20.0)
     run = desk.start(*RUN, "-S", "backends.cloud.limits.in_flight=1")
     desk.wait_until(lambda _: desk.states().get(JobState.SUBMITTED) == 2)
@@ -191,6 +192,7 @@ def put_in_its_place(copy: Path, folder: Path) -> None:
 def test_what_was_bought_since_an_older_copy_is_taken_over_when_that_is_put_back(
     restore: Callable[[Path, Path], None], open_desk: OpenDesk, tmp_path: Path
 ) -> None:
+    """M5: the older folder bought again what it knew nothing of."""
     desk = open_desk(tmp_path / "here")
     desk.run(*RUN, "-k", "a=0")
     copy = shutil.copytree(desk.run_folder, tmp_path / "copy")

@@ -16,10 +16,10 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from itertools import count
 from pathlib import Path
 from typing import IO, Any, Self
@@ -114,7 +114,7 @@ class World:
         self._places: queue.Queue[Place] = queue.Queue()
         self._asked: dict[int, queue.Queue[Ended]] = {}
         self._numbers = count()
-        self._lock = threading.Lock()
+        self._lock, self._gathering = threading.Lock(), threading.Lock()
 
     def __enter__(self) -> Self:
         self.folder = Path(tempfile.mkdtemp(prefix="qbatch-crash-"))
@@ -155,6 +155,17 @@ class World:
         finally:
             self._places.put(place)
 
+    @contextmanager
+    def places(self, number: int) -> Iterator[list[Place]]:
+        """Have places to oneself; ask for all at once: one case at a time waits for several."""
+        with self._gathering:
+            places = [self._places.get() for _ in range(number)]
+        try:
+            yield places
+        finally:
+            for place in places:
+                self._places.put(place)
+
     def run(
         self,
         arguments: Sequence[str],
@@ -163,6 +174,16 @@ class World:
         kill: Kill | None = None,
     ) -> Ended:
         """Run ``qbatch ARGUMENTS`` in `folder` as a process, and wait for its end."""
+        return self.start(arguments, folder, environ, kill)()
+
+    def start(
+        self,
+        arguments: Sequence[str],
+        folder: Path,
+        environ: Mapping[str, str],
+        kill: Kill | None = None,
+    ) -> Callable[[], Ended]:
+        """Start ``qbatch ARGUMENTS`` in `folder`; return what waits for its end."""
         number, answer = next(self._numbers), queue.Queue[Ended]()
         own = {"QBATCH_STATE_DIR": str(folder / "state"), "QBATCH_CACHE_DIR": str(self.folder)}
         asked = {
@@ -180,7 +201,7 @@ class World:
             assert self._forking.stdin is not None
             self._forking.stdin.write(json.dumps(asked).encode() + b"\n")
             self._forking.stdin.flush()
-        return answer.get(timeout=LIMIT_S + 30)
+        return partial(answer.get, timeout=LIMIT_S + 30)
 
     def _listen(self) -> None:
         assert self._forking.stdout is not None

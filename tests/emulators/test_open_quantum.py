@@ -425,6 +425,14 @@ async def test_the_list_filters_by_status_and_hands_out_outputs(platform: Maker)
     assert (young["name"], young["output_data_url"]) == ("young", None)
 
 
+async def test_a_quote_may_be_false_and_what_is_paid_is_not(platform: Maker) -> None:
+    on = await platform(faults={"switches": {"open-quantum": {"quoted": 0}}})
+    preparation = await on.prepared()
+    assert {plan["price"] for plan in preparation["quote"]} == {0}
+    await on.create(preparation["id"])
+    assert [entry["price"] for entry in on.stage.ledger] == [3.0]
+
+
 async def test_only_a_pending_job_is_cancelled_and_refunded(platform: Maker) -> None:
     on = await platform()
     url = f"/mgmt/v1/organizations/{LAB}/transactions/balance"
@@ -434,6 +442,7 @@ async def test_only_a_pending_job_is_cancelled_and_refunded(platform: Maker) -> 
     await on.call("DELETE", f"/sched/v1/jobs/{job['id']}", status=204)
     assert (await on.job(job["id"]))["status"] == "Canceled"
     assert await on.call("GET", url) == before
+    assert [entry["price"] for entry in on.stage.ledger] == [0.0]
     refusal = await on.call("DELETE", f"/sched/v1/jobs/{job['id']}", status=409)
     assert refusal["type"] == "JOB_NOT_CANCELABLE"
 

@@ -1,4 +1,4 @@
-"""An answer is lost at one account, and the run goes on with another: bought once in sum.
+"""M4: an answer is lost at one account, and the run goes on with another: bought once in sum.
 
 Both are emulated clouds with books of their own; what counts is what both say together.
 """

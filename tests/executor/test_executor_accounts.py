@@ -1,4 +1,4 @@
-"""Purchases belong to the account they were made with."""
+"""M4: purchases belong to the account they were made with."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A copied run folder: it goes on where it is alone, and buys nothing beside its original."""
+"""M5: a copied run folder: it goes on where it is alone, and buys nothing beside its original."""
 
 from __future__ import annotations
 

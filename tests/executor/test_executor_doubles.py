@@ -1,4 +1,4 @@
-"""What a network buys by delivering a request twice is told, priced and kept with the run.
+"""M9: what a network buys by delivering a request twice is told, priced and kept with the run.
 
 The emulators' own books say what was bought; what the run ordered is one job for each point.
 """

@@ -1,4 +1,4 @@
-"""Settings as axes, run: each point's reaches the simulator, and each cloud's request."""
+"""P27: settings as axes, run: each point's reaches the simulator, and each cloud's request."""
 
 from __future__ import annotations
 

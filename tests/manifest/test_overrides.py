@@ -165,6 +165,7 @@ OF_NOISY = "backends.noisy.noise.readout"
 
 @pytest.mark.parametrize("values", ["0,0.1", "[0, 0.1]", " 0, 0.1"])
 def test_a_settings_path_is_an_axis_of_every_sweep(values):
+    """P27."""
     two = VALID.replace("sweep:\n", "sweep:\n- shots: 1\n").replace(
         "- shots: 1\n  matrix", "- matrix"
     )
@@ -237,6 +238,7 @@ def test_a_path_within_a_path_is_one_name():
 
 
 def test_times_have_units():
+    """P28: `80us` was no number."""
     path = "noise.thermal_relaxation.t1"
     assert axes_of(change(f"{path}=80us,0.1ms, 1e-5", text=VALID))[0][path] == (8e-5, 1e-4, 1e-5)
     spaced = change(f"{path}={{geomspace: [10us, 1ms, 3]}}", text=VALID).sweeps[0].matrix[path]
@@ -247,11 +249,13 @@ def test_times_have_units():
     ("flag", "told"),
     [
         ("repeat=4", "-S repeat: repeat is a key of the sweep; write -S sweep.repeat=…"),
+        ("seed=4", "-S seed: seed is a key of the sweep; write -S sweep.seed=…"),
         ("gamma=linspace(0, pi, 3)", "write a spacing as -S gamma='{linspace: [0, pi, 3]}'"),
+        ("gamma=geomspace(1, 8, 4)", "write a spacing as -S gamma='{geomspace: [1, 8, 4]}'"),
     ],
 )
 def test_what_stands_elsewhere_or_is_a_call_is_told_with_its_remedy(flag, told):
     """P29: both were answered with what is itself an error."""
     assert told in refusal(flag, text=VALID)
-    change("sweep.repeat=4", text=VALID)
+    change("sweep.repeat=4", "sweep.seed=4", text=VALID)
     change("gamma={linspace: [0, pi, 3]}", text=VALID)

@@ -122,6 +122,7 @@ def test_a_path_that_leaves_the_folder_by_a_symbolic_link_is_refused(tmp_path):
 
 
 def test_a_path_into_the_folder_from_elsewhere_is_told_as_it_is_from_there(tmp_path):
+    """P41: it said that the path lies outside."""
     (tmp_path / "sub").mkdir()
     (tmp_path / "sub" / "b.qasm").touch()
     path = tmp_path / "m.yaml"

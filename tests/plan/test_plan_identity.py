@@ -121,6 +121,7 @@ def test_what_can_change_a_result_changes_every_id(change: dict) -> None:
     ],
 )
 def test_how_a_circuit_is_written_is_no_part_of_the_id(text: str) -> None:
+    """M12: a comment or a blank line bought all points again."""
     other = plan_of(SWEEP, circuits={"wave": {"qasm": text}})
     assert text != WAVE
     assert ids(other) == ids(plan_of(SWEEP))
@@ -129,6 +130,7 @@ def test_how_a_circuit_is_written_is_no_part_of_the_id(text: str) -> None:
 
 
 def test_the_note_of_a_template_is_no_part_of_the_id(tmp_path: Path) -> None:
+    """M12."""
     (tmp_path / "chain.j2").write_text(CHAIN, "utf-8")
     (tmp_path / "noted.j2").write_text("{# a note #}\n" + CHAIN + "\n{# more #}\n", "utf-8")
     one, two = (

@@ -71,6 +71,10 @@ ALL = {"gamma": [0.5], "beta": [0.5]}
             {"matrix": ALL, "include": [{"gamma": 1}]},
             "include takes whole points: 'wave' needs its parameter beta",
         ),
+        (  # P11: it said "has true twice"
+            {"matrix": {**ALL, "gamma": [1, True]}},
+            "gamma has 1 and true, which are equal; keep one of them",
+        ),
         ({"matrix": {**ALL, "gamma": ["a"]}}, "gamma of 'wave' takes numbers; 'a' is none"),
         ({"matrix": {**ALL, "gamma": [True]}}, "gamma of 'wave' takes numbers; True is none"),
     ],
@@ -127,6 +131,7 @@ def test_all_mistakes_are_told_at_once_in_the_order_of_the_file() -> None:
     ],
 )
 def test_a_repeated_point_is_told_with_both_places(sweep, count: int) -> None:
+    """P10: one place was named twice, and no partner."""
     found = mistakes_of(sweep)
     assert len(found) == 1 or count > 1
     assert "is made twice, here and at m.yaml:" in found[0]

@@ -1,4 +1,4 @@
-"""Axes that are settings of backends: which points there are, as what content, and what is refused.
+"""P27: axes that are settings of backends: which points there are, and what is refused.
 
 The independent answer is the same experiment written by hand: a backend for each value.
 """

@@ -1,4 +1,4 @@
-"""Places of a sweep that come to one content: bought once, each with its name."""
+"""P10: places of a sweep that come to one content: bought once, each with its name."""
 
 from __future__ import annotations
 

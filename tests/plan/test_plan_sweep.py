@@ -189,12 +189,15 @@ def test_sweeps_of_different_seeds_have_names_of_their_own() -> None:
 
 
 def test_names_quote_text_that_could_be_taken_for_something_else(tmp_path) -> None:
+    """P11: the list ["true", true] read "has true twice"."""
     (tmp_path / "t.j2").write_text(PAIR + "// {{ word }} 100%\n", "utf-8")
-    words = ["plain", "a,b", "1", "p%q"]
+    words = ["plain", "a,b", "1", "p%q", 1, 2.5, "true", "false", False]
     plan = plan_of(
         {"matrix": {"word": words}}, folder=tmp_path, circuits={"c": {"template": "t.j2"}}
     )
-    assert names(plan) == ["word=plain", 'word="a,b"', 'word="1"', 'word="p%q"']
+    quoted = ["word=plain", 'word="a,b"', 'word="1"', 'word="p%q"', "word=1", "word=2.5"]
+    quoted += ['word="true"', 'word="false"', "word=false"]
+    assert names(plan) == quoted
 
 
 def test_orders_bind_every_free_parameter_as_a_number() -> None:

@@ -1,4 +1,4 @@
-"""Copies of a run folder, and older ones put back: nothing is bought twice where names tell."""
+"""M5: copies of a run folder, and older ones put back: nothing is bought twice where names tell."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A call that spends is answered as a refusal, before or after the cloud acted on it.
+"""M1: a call that spends is answered as a refusal, before or after the cloud acted on it.
 
 Statuses that say by themselves that the request was not carried out (401, 423, 429) are believed;
 every other one is played both ways, and the clouds' own books say what came of it.

@@ -34,7 +34,7 @@ DELAYS: dict[float | None, dict[str, Any]] = {
 async def test_the_price_that_is_shown_is_that_of_the_clouds_book(
     talk: Maker, order: Maker, shots: list[int], delay_s: float | None
 ) -> None:
-    """P19: 10 s were said and 12.8 billed, for 40,000 shots; circuits and jobs take time, too."""
+    """P19, M16: 10 s were said and 12.8 billed, for 40,000 shots; circuits and jobs take time."""
     cloud = talk("ibm-direct-access", target=TARGET, options=DELAYS[delay_s])
     target = await cloud.driver.describe()
     orders = [order(name=f"p{k:02}", shots=each) for k, each in enumerate(shots)]
@@ -86,6 +86,7 @@ async def test_a_time_limit_too_small_for_the_shots_is_told_by_the_plan_and_ends
 
 
 async def test_a_reserved_machine_is_shown_as_reserved(talk: Maker) -> None:
+    """P19: it was shown as offline."""
     cloud = talk("ibm-direct-access", target=TARGET)
     cloud.set_faults(switches={"ibm-direct-access": {"reservations": [{"backend": TARGET}]}})
     states = {target.name: target.standing for target in await cloud.driver.list_targets()}

@@ -210,6 +210,7 @@ async def test_open_quantum_tells_what_a_job_cost(talk: Maker, order: Maker) -> 
 async def test_oqcs_tasks_of_all_qpus_are_listed_and_sifted_by_tag(
     talk: Maker, order: Maker
 ) -> None:
+    """P23."""
     cloud = await sent(talk, order, 2, provider="oqc", queue_s=600.0)
     target = {"target": "qpu:uk:2:d865b5a184"}
     other = Talk("oqc", cloud.emulation, target, run_id="run2")
@@ -229,7 +230,7 @@ async def test_oqc_without_a_list_of_tasks_says_so(talk: Maker, order: Maker) ->
 
 
 async def test_a_deleted_job_frees_its_lane_at_ibm(talk: Maker, order: Maker) -> None:
-    """With one lane, another job is refused until the first is deleted."""
+    """P19: with one lane, another job is refused until the first is deleted."""
     cloud = await sent(talk, order, 1, provider="ibm-direct-access", queue_s=600.0)
     cloud.set_faults(switches={"ibm-direct-access": {"lanes": 1}})
     jobs, (entry,) = jobs_of(cloud), cloud.ledger
@@ -295,6 +296,7 @@ async def test_a_row_of_scaleways_says_what_its_record_says(talk: Maker, order: 
 
 
 async def test_scaleways_list_is_sifted_by_tag_and_by_session(talk: Maker, order: Maker) -> None:
+    """P22."""
     cloud = await sent(talk, order, 2)
     first = {entry["session"] for entry in cloud.ledger}
     tagged = Talk(
@@ -312,6 +314,7 @@ async def test_scaleways_list_is_sifted_by_tag_and_by_session(talk: Maker, order
 async def test_scaleway_shows_a_jobs_circuit_and_the_results_there_are(
     talk: Maker, order: Maker
 ) -> None:
+    """P22."""
     cloud = await sent(talk, order, 1)
     (entry,) = cloud.ledger
     jobs = jobs_of(cloud)
@@ -327,6 +330,7 @@ async def test_scaleway_shows_a_jobs_circuit_and_the_results_there_are(
 
 
 async def test_scaleway_renames_and_tags(talk: Maker, order: Maker) -> None:
+    """P22."""
     cloud = await sent(talk, order, 1)
     (entry,) = cloud.ledger
     jobs = jobs_of(cloud)

@@ -63,6 +63,7 @@ async def test_an_asymmetric_circuit_comes_back_in_our_bit_order(
 async def test_what_a_job_costs_is_known_before_and_billed_after(
     talk: Maker, order: Maker, target: str, usd: float
 ) -> None:
+    """M16."""
     cloud = talk("marqov", target=target)
     assert (await cloud.driver.describe()).price.of_job(2000) == pytest.approx(usd)
     batch = await cloud.prepare(order())

@@ -17,7 +17,7 @@ from qbatch.providers import (
     Running,
     Taken,
 )
-from qbatch.providers.open_quantum import driver
+from qbatch.providers.open_quantum import calibration
 from qbatch.providers.open_quantum.account import find_services, read_account
 from qbatch.providers.open_quantum.replies import choose, read_output
 
@@ -243,7 +243,7 @@ async def test_a_calibration_that_cannot_be_had_spoils_no_result(
 async def test_a_calibration_too_large_is_not_read_to_its_end(
     talk: Callable[..., Any], order: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:  # P20
-    monkeypatch.setattr(driver, "MOST_CALIBRATION_BYTES", 1000)
+    monkeypatch.setattr(calibration, "MOST_CALIBRATION_BYTES", 1000)
     (fetched,) = await talk("open-quantum", target=TARGET).run(order())
     assert "over 1000 bytes" in fetched.facts["warning"]
 

@@ -1,4 +1,4 @@
-"""Options are a contract: one model is read by driver, schema and `validate`, at their line."""
+"""P8 and P9: options are a contract: driver, schema and `validate` read one model."""
 
 from __future__ import annotations
 

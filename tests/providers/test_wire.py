@@ -179,6 +179,7 @@ def test_a_status_says_what_can_be_done_about_it(status: int, kind: type[Excepti
     ("status", "unsent"), [(429, True), (423, True), (500, False), (503, False)]
 )
 def test_only_a_plain_no_for_now_lets_a_purchase_be_sent_again(status: int, unsent: bool) -> None:
+    """M1."""
     failure = Reply("oqc", "POST /x", status, {}, b"").failure()
     assert isinstance(failure, Unavailable)
     assert failure.unsent is unsent

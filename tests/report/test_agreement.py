@@ -1,4 +1,4 @@
-"""Backends that ran the same settings, and repeats, are told to agree, to differ, or neither."""
+"""S5: backends that ran the same settings, and repeats, are said to agree, differ, or neither."""
 
 from __future__ import annotations
 

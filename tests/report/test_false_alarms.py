@@ -1,4 +1,4 @@
-"""Equal backends and repeats are told to differ as rarely as reports say, at all sizes."""
+"""S5: equal backends and repeats are told to differ as rarely as reports say, at all sizes."""
 
 from __future__ import annotations
 

@@ -86,6 +86,7 @@ def test_a_figure_shows_only_the_points_of_its_where(bell: Any) -> None:
 
 
 def test_pooled_repeats_are_as_certain_as_their_shots_together(bell: Any) -> None:
+    """S2."""
     where = {"shots": 100, "backend": "ideal"}
     both = [p.counts for p in bell.points if (p.shots, p.backend) == (100, "ideal")]
     expected = analyse(pool(both), bell.manifest.analysis)
@@ -98,7 +99,7 @@ def test_pooled_repeats_are_as_certain_as_their_shots_together(bell: Any) -> Non
 
 
 def test_ten_times_a_hundred_shots_are_a_thousand(bell: Any, make_run: Any) -> None:
-    """A Bell pair's 10 x 100 shots showed tvd .051 [.0325, .082]: the mean of ten biased ones."""
+    """S2: 10 x 100 shots of a Bell pair showed tvd .051 [.0325, .082]: ten biased ones."""
     rng, first = Random(4), bell.points[0]
     dealt = [sum(rng.random() < 0.5 for _ in range(100)) for _ in range(10)]
     bell.points = [replace(first, name=f"p#{i}", repeat=i) for i in range(1, 11)]
@@ -191,6 +192,7 @@ def test_lines_too_many_to_be_told_apart_say_in_what_they_differ(bell: Any) -> N
 def test_labels_and_units_of_axes_are_the_manifests(
     make_run: Any, bell_manifest: str, values: list[float], unit: str, expected: str
 ) -> None:
+    """P34: no labels or units could be given."""
     sweep = bell_manifest.replace("shots: [100, 1000]}", "shots: [100], t: [1.5, 2.5]}")
     told = f"report: {{labels: {{t: waiting time}}, units: {{t: '{unit or 1}'}}}}\n"
     run = make_run(sweep + (told if unit else told.partition(", units")[0] + "}\n"))

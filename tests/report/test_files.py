@@ -1,4 +1,4 @@
-"""Report files are whole or not there, however many write them at once."""
+"""P18 and S9: report files are whole or not there, however many write them at once."""
 
 from __future__ import annotations
 

@@ -19,6 +19,7 @@ errors = st.floats(1e-9, 10)
 
 @pytest.mark.parametrize("shots", [1, 2, 10, 100, 10_000])
 def test_shots_that_all_agree_tell_how_many_they_are(shots: int) -> None:
+    """S7: one shot read "1.00", a hundred "1.000"."""
     for successes in (0, shots):
         estimate = wilson(successes, shots)
         match = re.fullmatch(r"([01])\.(0+)\(\+(\d+)−(\d+)\)", short(estimate))
@@ -31,11 +32,13 @@ def test_shots_that_all_agree_tell_how_many_they_are(shots: int) -> None:
 
 
 def test_one_shot_and_a_hundred_read_differently() -> None:
+    """S7."""
     assert len({short(wilson(n, n)) for n in (1, 2, 5, 10, 30, 100, 1000)}) == 7
 
 
 @given(values, errors, errors)
 def test_nothing_is_minus_zero(value: float, se: float, width: float) -> None:
+    """S7: it said "-0.000(50)"."""
     estimate = Estimate(value, se, value - width, value + width)
     texts = (with_error(value, se), interval(value - width, value + width), full(estimate))
     texts += (short(Estimate(value, 0.0, value - width, value)),)
@@ -78,6 +81,7 @@ def test_long_labels_that_differ_are_never_cut_to_the_same() -> None:
 
 
 def test_no_p_value_is_printed_as_nothing() -> None:
+    """S6: reports said "p 0"."""
     assert [p_text(p) for p in (0.0, 1e-16, 1e-15, 0.5)] == [
         "p < 1e-15",
         "p < 1e-15",

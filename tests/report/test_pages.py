@@ -353,6 +353,7 @@ def test_equal_values_are_told_once(bell: Any) -> None:
 @pytest.mark.usefixtures("no_figures")
 @pytest.mark.parametrize(("number", "is_open"), [(59, True), (60, False)])
 def test_a_long_table_is_folded(bell: Any, number: int, is_open: bool) -> None:
+    """P34: all 441 points stood open."""
     bell.points = (bell.points * 8)[:number]
     assert ("<details open><summary>All" in render(bell, "html")) is is_open
     assert (f"<details><summary>All {number} points</summary>" not in render(bell, "md")) is is_open
@@ -413,6 +414,7 @@ def test_every_colour_of_a_figure_is_seen_in_the_dark() -> None:
 
 @pytest.mark.usefixtures("no_figures")
 def test_many_points_are_summed_up_by_their_highest_and_lowest(bell: Any) -> None:
+    """P34."""
     bell.points = bell.points * 5
     page = parsed(render(bell, "html")).text
     assert "zz, of 40 points" in page

@@ -102,7 +102,7 @@ def test_a_template_can_take_the_reports_place(make_run: Any, bell: Any) -> None
 
 @pytest.mark.usefixtures("no_figures")
 def test_the_decay_example_fits_points_whose_shots_all_agree(make_run: Any, bell: Any) -> None:
-    """Their standard error is 0, by which the template divided."""
+    """S8: their standard error is 0, by which the template divided."""
     source = Path(__file__).parents[2] / "manifests" / "rb_decay.md.j2"
     made = make_run(bell.manifest.text.replace("zz:", "z:").replace("zz ", "z "), bell.points)
     for point, length in zip(made.points, (2, 4, 8, 16, 32, 64, 96, 128), strict=True):
@@ -156,6 +156,7 @@ BOMBS = [
 def test_a_template_that_takes_too_much_is_told_before_it_does(
     make_run: Any, bell: Any, tmp_path: Path, text: str, problem: str
 ) -> None:
+    """M7."""
     (tmp_path / "own.md.j2").write_text(f"so\n{text}\n")
     if is_small := "steps" not in problem:
         tracemalloc.start()

@@ -1,4 +1,4 @@
-"""Bounds of observables are attained ones, found by trying every outcome in the test."""
+"""S1: bounds of observables are attained ones, found by trying every outcome in the test."""
 
 from __future__ import annotations
 

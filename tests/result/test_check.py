@@ -151,6 +151,7 @@ def test_numbers_may_use_the_manifests_variables() -> None:
 
 
 def test_a_claim_is_judged_on_the_interval_for_judging_not_on_the_one_told() -> None:
+    """S4."""
     estimate = Estimate(0.5, 0.05, 0.4, 0.6, judged_low=0.3, judged_high=0.7)
     verdicts = [judge(parse_check(f"p {claim}"), estimate) for claim in (">= 0.35", "<= 0.8")]
     assert verdicts == [Verdict.UNDECIDED, Verdict.PASS]

@@ -1,4 +1,4 @@
-"""Distances' floors and intervals are held against sums over every outcome, and brute force."""
+"""S3: distances' floors and intervals are held against sums over every outcome, and brute force."""
 
 from __future__ import annotations
 
@@ -141,6 +141,7 @@ def test_noise_outside_the_target_is_bounded_as_closely_as_a_proportion() -> Non
 
 
 def test_pooled_counts_have_the_same_distances_whatever_their_order() -> None:
+    """S2."""
     rng = np.random.default_rng(1)
     parts = [
         Counts.from_ints(C2, np.arange(4), rng.multinomial(100, [0.4, 0.1, 0.05, 0.45]))

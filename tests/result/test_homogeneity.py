@@ -1,4 +1,4 @@
-"""p-values of differences between groups of shots, held against scipy's own tests."""
+"""S5 and S6: p-values of differences between groups of shots, held against scipy's own tests."""
 
 from __future__ import annotations
 
@@ -91,6 +91,7 @@ def test_without_two_groups_or_two_values_nothing_differs(groups: Any) -> None:
 
 
 def test_chi_squared_is_right_in_both_tails() -> None:
+    """S6: Wilson and Hilferty made 1.1e-16 of 1.5e-23, and .95 of 1."""
     assert chi_squared_p(0, 1) == 1.0
     assert chi_squared_p(100, 1) == pytest.approx(math.erfc(math.sqrt(50)), rel=1e-9)
     for freedom in (1, 2, 5, 40):

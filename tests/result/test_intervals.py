@@ -1,4 +1,4 @@
-"""Intervals are what their definitions say, computed in the tests by other ways."""
+"""S1 and S4: intervals are what their definitions say, computed in the tests by other ways."""
 
 from __future__ import annotations
 
@@ -152,6 +152,7 @@ def one_sided_errors(
 
 @pytest.mark.parametrize("shots", [1, 2, 3, 7, 12])
 def test_judging_three_values_is_wrong_at_most_as_often_as_said(shots: int) -> None:
+    """S4."""
     values = np.array([-2.0, 1.0, 2.0])
     found = {}
     for ones in range(shots + 1):
@@ -172,6 +173,7 @@ def test_judging_three_values_is_wrong_at_most_as_often_as_said(shots: int) -> N
 
 @pytest.mark.parametrize("shots", [1, 5, 30])
 def test_judging_a_proportion_is_wrong_at_most_as_often_as_said(shots: int) -> None:
+    """S4."""
     ends = [wilson(ones, shots).judged for ones in range(shots + 1)]
     for p in np.linspace(0.001, 0.999, 199):
         chances = stats.binom.pmf(np.arange(shots + 1), shots, p)
@@ -195,6 +197,7 @@ def test_extreme_levels_and_samples_have_ordered_finite_ends(
 
 
 def test_pooled_counts_are_analysed_as_one_run_of_all_shots_is() -> None:
+    """S2."""
     rng = np.random.default_rng(2)
     observable = parse_observable("Z0 + 0.1 Z1 - 0.7 Z0 Z1", 2)
     parts = [

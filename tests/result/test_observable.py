@@ -78,6 +78,7 @@ def test_an_expectation_value_is_what_summing_by_hand_gives(
 def test_what_is_written_is_read(
     text: str, constant: float, products: dict[tuple[int, ...], float]
 ) -> None:
+    """S8: `Z0/2` was refused."""
     observable = parse_observable(text, 4)
     assert observable.constant == pytest.approx(constant)
     assert {bits: c for c, bits in observable.terms} == products
@@ -196,6 +197,7 @@ def test_adding_a_constant_moves_an_interval_and_changes_nothing_else() -> None:
 
 
 def test_a_circuit_without_classical_bits_is_told_so() -> None:
+    """P30: it said "classical bits 0 to -1"."""
     with pytest.raises(NotationError, match="the circuit has no classical bits"):
         parse_observable("Z0", 0)
 

@@ -1,4 +1,4 @@
-"""A run folder that is deleted, moved or replaced while it is held: nothing more is written."""
+"""M3: a run folder that is deleted, moved or replaced while it is held: nothing more is written."""
 
 from __future__ import annotations
 

@@ -188,6 +188,7 @@ def test_a_dataset_of_zipped_axes_is_read_back_from_its_file(tmp_path: Path) -> 
 
 
 def test_a_point_is_found_by_its_place(run: Run) -> None:
+    """P31: `run[0]` was an AttributeError."""
     points = list(run)
     assert [run[i].id for i in range(5)] == [point.id for point in points]
     assert run[-1].id == points[-1].id

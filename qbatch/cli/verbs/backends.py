@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,9 +15,22 @@ from qbatch.cli.options import json_option, trust_option
 if TYPE_CHECKING:
     from qbatch.cli.clouds import Account
     from qbatch.errors import ProviderError
-    from qbatch.providers import Driver, Price, Target
+    from qbatch.providers import Choice, Driver, Price, Target
 
 Listed = dict[str, "Sequence[Target] | ProviderError"]
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What options of a cloud's backends may be, as the cloud lists it.
+
+    Attributes:
+        of: Option -> its values.
+        error: Why they could not be listed; the targets are told all the same.
+    """
+
+    of: Mapping[str, Sequence[Choice]]
+    error: ProviderError | None = None
 
 
 @click.command()
@@ -31,7 +45,8 @@ Listed = dict[str, "Sequence[Target] | ProviderError"]
 @click.option(
     "--details",
     is_flag=True,
-    help="Tell also what each cloud says of its targets: features, status (--json does so anyway).",
+    help="Tell also what each cloud says of its targets (features, status), and what it lists "
+    "for options, such as Open Quantum's categories of jobs (--json does so anyway).",
 )
 @trust_option
 @json_option
@@ -58,15 +73,27 @@ def backends(
     usable = {each.name: each.driver for each in accounts if each.driver and not each.error}
     if calibration is not None:
         return _tell_calibrations(usable, None if calibration == "latest" else calibration)
-    listed: Listed = enquire(usable, list_targets)
+    choices: dict[str, Choices] = {}
+    names = {id(driver): name for name, driver in usable.items()}
+
+    async def ask(driver: Driver) -> Sequence[Target]:
+        found = await list_targets(driver)
+        if details or as_json:
+            choices[names[id(driver)]] = await _list_choices(driver)
+        return found
+
+    listed: Listed = enquire(usable, ask)
     if as_json:
-        facts = [_facts(account, listed.get(account.name)) for account in accounts]
+        none = Choices({})
+        facts = [
+            _facts(each, listed.get(each.name), choices.get(each.name, none)) for each in accounts
+        ]
         click.echo(json.dumps(facts, ensure_ascii=False))
     else:
         _tell(accounts, listed)
         if details:
-            _tell_details(accounts, listed)
-    return _code(accounts, listed)
+            _tell_details(accounts, listed, choices)
+    return _code(accounts, listed, choices)
 
 
 def _check_date(value: str | None) -> str | None:
@@ -107,8 +134,24 @@ async def list_targets(driver: Driver) -> Sequence[Target]:
     return found
 
 
-def _facts(account: Account, found: Sequence[Target] | ProviderError | None) -> dict[str, Any]:
-    error = found if isinstance(found, Exception) else account.error
+async def _list_choices(driver: Any) -> Choices:
+    """The values of options that a driver's cloud lists, where it does."""
+    from qbatch.errors import ProviderError, Unavailable
+
+    if not hasattr(driver, "choices"):
+        return Choices({})
+    try:
+        return Choices(await driver.choices())
+    except Unavailable:
+        raise  # asked again
+    except ProviderError as error:
+        return Choices({}, error)
+
+
+def _facts(
+    account: Account, found: Sequence[Target] | ProviderError | None, choices: Choices
+) -> dict[str, Any]:
+    error = found if isinstance(found, Exception) else account.error or choices.error
     targets = [] if found is None or isinstance(found, Exception) else found
     return {
         "provider": account.provider,
@@ -116,6 +159,7 @@ def _facts(account: Account, found: Sequence[Target] | ProviderError | None) -> 
         "credential": account.source,
         "error": None if error is None else str(error),
         "targets": [_target_facts(account, target) for target in targets],
+        "choices": {option: list(map(asdict, each)) for option, each in choices.of.items()},
     }
 
 
@@ -183,8 +227,10 @@ def _tell(accounts: Sequence[Account], listed: Listed) -> None:
             click.echo(f"{click.style(account.name, bold=True)}: {said}", err=True)
 
 
-def _tell_details(accounts: Sequence[Account], listed: Listed) -> None:
-    """Tell what is known of each target, a fact a line."""
+def _tell_details(
+    accounts: Sequence[Account], listed: Listed, choices: Mapping[str, Choices]
+) -> None:
+    """Tell what is known of each target, a fact a line, and what options may be."""
     from qbatch.cli.tables import flat, wrapped
 
     for account in accounts:
@@ -195,16 +241,40 @@ def _tell_details(accounts: Sequence[Account], listed: Listed) -> None:
                 click.echo(f"\n{click.style(f'{account.name}: {target.name}', bold=True)}")
             for name, text in facts:
                 click.echo(wrapped(f"  {name}: {text}"))
+        if account.name in choices:
+            _tell_choices(account, choices[account.name])
 
 
-def _code(accounts: Sequence[Account], listed: Listed) -> int:
+def _tell_choices(account: Account, choices: Choices) -> None:
+    """Tell what may be written under options, a group a line."""
+    from qbatch.cli.tables import wrapped
+
+    for option, values in choices.of.items():
+        heading = f"{account.name}: options: {{{option}: …}}"
+        click.echo(f"\n{click.style(heading, bold=True)}, one of:")
+        groups: dict[str, list[str]] = {}
+        for each in values:
+            text = f"{each.value} ({each.name})" if each.name else each.value
+            groups.setdefault(each.group, []).append(text)
+        for group, texts in groups.items():
+            click.echo(wrapped(f"  {f'{group}: ' if group else ''}{', '.join(texts)}"))
+    if choices.error is not None:
+        said = str(choices.error).removeprefix(f"{account.provider}: ")
+        click.echo(f"{click.style(account.name, bold=True)}: {said}", err=True)
+
+
+def _code(accounts: Sequence[Account], listed: Listed, choices: Mapping[str, Choices]) -> int:
     from qbatch.cli.exits import Exit, code_of
 
     codes = [
         code_of(error)
         for account in accounts
         if account.is_configured
-        for error in (listed.get(account.name), account.error)
+        for error in (listed.get(account.name), account.error, _error_of(choices, account))
         if isinstance(error, Exception)
     ]
     return min(codes, default=Exit.DONE)
+
+
+def _error_of(choices: Mapping[str, Choices], account: Account) -> ProviderError | None:
+    return choices[account.name].error if account.name in choices else None

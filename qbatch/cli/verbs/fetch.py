@@ -12,6 +12,7 @@ from qbatch.cli.options import (
     out_option,
     run_argument,
     trust_option,
+    verbose_option,
 )
 
 
@@ -21,9 +22,16 @@ from qbatch.cli.options import (
 @no_report_option
 @out_option
 @trust_option
+@verbose_option
 @json_option
 def fetch(
-    run: Path, wait: bool, no_report: bool, out: Path | None, trust: bool, as_json: bool
+    run: Path,
+    wait: bool,
+    no_report: bool,
+    out: Path | None,
+    trust: bool,
+    verbose: bool,
+    as_json: bool,
 ) -> int:
     """Ask the clouds about everything of RUN that is in flight, and download what is finished.
 
@@ -44,4 +52,5 @@ def fetch(
         judge_whole,
         as_json=as_json,
         report=not no_report,
+        verbose=verbose,
     )

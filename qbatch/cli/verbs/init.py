@@ -1,4 +1,4 @@
-"""``qbatch init``: a manifest that runs, its circuit, and the lines git should ignore."""
+"""``qbatch init``: a manifest that runs, its circuit and schema, and what git should ignore."""
 
 from __future__ import annotations
 
@@ -9,11 +9,16 @@ from pathlib import Path
 
 import click
 
+from qbatch.cli.verbs.schema import schema_text
 from qbatch.errors import SelectionError
+from qbatch.project import project_root
 
 _FILES = ("bell.yaml", "circuits/bell.qasm")
 
-#: What a run writes beside the manifest and git need not keep.
+#: What the first line of the manifest names, for editors.
+_SCHEMA = "manifest.v1.schema.json"
+
+#: What runs write at the root of the manifest's project and git need not keep.
 _IGNORED = ("runs/",)
 
 
@@ -22,16 +27,25 @@ _IGNORED = ("runs/",)
 def init(folder: Path) -> None:
     """Write a manifest to start from into FOLDER (here, if none is named).
 
-    Files that are there already stay as they are.
+    Files that are there already stay as they are; only the .gitignore of the project gets the
+    lines that it lacks.
     """
     for name in _FILES:
         text = resources.files("qbatch.cli").joinpath("starter", name).read_text("utf-8")
         with _told(folder / name):
             _say(folder / name, _write_new(folder / name, text))
-    with _told(folder / ".gitignore"):
-        _say(folder / ".gitignore", _ignore(folder / ".gitignore"))
+    with _told(folder / _SCHEMA):
+        _say(folder / _SCHEMA, _write_new(folder / _SCHEMA, schema_text()))
+    ignored = _shown(project_root(folder), folder) / ".gitignore"
+    with _told(ignored):
+        _say(ignored, _ignore(ignored))
     manifest = folder / _FILES[0]
     click.echo(f"\nNext:\n  qbatch plan {manifest}\n  qbatch run {manifest}", err=True)
+
+
+def _shown(root: Path, folder: Path) -> Path:
+    """Write the project's root as the folder is written, where it is that."""
+    return folder if root == folder.resolve() else root
 
 
 @contextmanager

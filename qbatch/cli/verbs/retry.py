@@ -18,6 +18,7 @@ from qbatch.cli.options import (
     out_option,
     run_argument,
     trust_option,
+    verbose_option,
     yes_option,
 )
 from qbatch.job import JobState
@@ -37,6 +38,7 @@ RETRIED = frozenset({JobState.FAILED, JobState.CANCELLED})
 @out_option
 @trust_option
 @yes_option
+@verbose_option
 @json_option
 def retry(
     run: Path,
@@ -46,6 +48,7 @@ def retry(
     out: Path | None,
     trust: bool,
     yes: bool,
+    verbose: bool,
     as_json: bool,
 ) -> int:
     """Run the failed and cancelled points of RUN again, as its manifest has them now.
@@ -88,6 +91,7 @@ def retry(
         Consent(yes=yes),
         as_json=as_json,
         report=not no_report,
+        verbose=verbose,
     )
 
 

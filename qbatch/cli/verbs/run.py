@@ -17,6 +17,7 @@ from qbatch.cli.options import (
     out_option,
     overrides_option,
     trust_option,
+    verbose_option,
     yes_option,
 )
 
@@ -71,6 +72,7 @@ from qbatch.cli.options import (
 @out_option
 @trust_option
 @yes_option
+@verbose_option
 @json_option
 def run(
     manifest: Path,
@@ -91,6 +93,7 @@ def run(
     out: Path | None,
     trust: bool,
     yes: bool,
+    verbose: bool,
     as_json: bool,
 ) -> int:
     """Run what is missing of MANIFEST, and write the report.
@@ -123,6 +126,7 @@ def run(
             "--detach": detach,
             "--fresh": fresh,
             "--check": check,
+            "--verbose": verbose,
         }
         for flag in (flag for flag, given in flags.items() if given):
             raise click.UsageError(
@@ -149,4 +153,5 @@ def run(
         as_json=as_json,
         report=not no_report,
         check=check,
+        verbose=verbose,
     )

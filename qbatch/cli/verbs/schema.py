@@ -20,12 +20,17 @@ def schema(output: Path | None) -> None:
     and as the first line of a manifest:
     # yaml-language-server: $schema=manifest.v1.schema.json
     """  # noqa: D301  (\b is click's word for "keep these lines")
-    import json
-
-    from qbatch.providers import manifest_schema
-
-    text = json.dumps(manifest_schema(), indent=2, ensure_ascii=False) + "\n"
+    text = schema_text()
     if output is None:
         click.echo(text, nl=False)
     else:
         write_text(output, text)
+
+
+def schema_text() -> str:
+    """The JSON Schema as a file has it."""
+    import json
+
+    from qbatch.providers import manifest_schema
+
+    return json.dumps(manifest_schema(), indent=2, ensure_ascii=False) + "\n"

@@ -14,7 +14,8 @@ are also refused what the newest client says that the hosted service refuses the
 paid backends inline code and what has no analysis), ``deduplicate`` by Idempotency-Key (all |
 native | none),
 ``per_minute`` (10), ``per_day`` (100), ``job_usd`` (100), ``day_usd`` (100), ``month_usd`` (1000),
-``cancel`` (session | allow: for keys too), ``native`` (true: managed runtimes are enabled),
+``cancel`` (session | allow: for keys too), ``quoted`` (1: so many times the price is what an
+analysis says), ``native`` (true: managed runtimes are enabled),
 ``silent_failures`` (no reason in a failed job), ``script_bytes``. Refused submissions and repeated
 keys count against no limit. Names of noise options are ours, see `physics`.
 """

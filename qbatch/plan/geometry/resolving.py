@@ -200,14 +200,17 @@ def _check_distinct(dimension: Dimension, loc: Loc, mistakes: Mistakes) -> None:
         suspects = find_repeated(hash(row) & (2**64 - 1) for row in rows)
         rows = zip(*dimension.columns, strict=True)
         rows = [row for row in rows if hash(row) & (2**64 - 1) in suspects] if suspects else []
-    seen: dict[object, int] = {}
-    for number, row in enumerate(rows):
-        if seen.setdefault(row, number) != number and isinstance(row, tuple):
-            shown = ", ".join(full_text(value) for value in row)
+    seen: dict[object, tuple[Value, ...]] = {}
+    for row in rows:
+        assert isinstance(row, tuple)
+        first = seen.setdefault(row, row)
+        if first is not row:
+            shown, before = (", ".join(map(full_text, values)) for values in (row, first))
             names = " and ".join(dimension.names)
             part = "zip" if len(dimension.names) > 1 else "matrix"
             at = (*loc, part, dimension.names[0])
-            mistakes.add(at, f"sweep axis {names} has {shown} twice; keep one of them")
+            has = f"{shown} twice" if shown == before else f"{before} and {shown}, which are equal"
+            mistakes.add(at, f"sweep axis {names} has {has}; keep one of them")
             return
 
 

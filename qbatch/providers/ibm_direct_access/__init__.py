@@ -4,6 +4,7 @@ driver     the protocol: one sampler job is one composite job
 options    what a person may write under ``options``
 sampler    of these, the sampler's own
 replies    what the service answers, read and checked
+fitting    what a machine is to the translation of circuits
 service    where it is, requests with the token, its machines
 objects    programs, results and logs in the bucket
 jobs       all jobs of the user, whoever made them

@@ -66,22 +66,21 @@ from qbatch.providers import (
     Taken,
     Target,
 )
+from qbatch.providers.ibm_direct_access.fitting import fit_of
 from qbatch.providers.ibm_direct_access.jobs import Jobs
 from qbatch.providers.ibm_direct_access.objects import Objects, expect_object
 from qbatch.providers.ibm_direct_access.options import Options
 from qbatch.providers.ibm_direct_access.replies import (
     WORDS,
+    difference,
     expect,
-    read_basis,
     read_counts,
-    read_coupling,
     read_error,
-    read_errors,
-    read_faulty,
     read_programs,
     read_reason,
     read_target,
     read_usage_s,
+    shared_out,
     status_of,
 )
 from qbatch.providers.ibm_direct_access.service import (
@@ -92,7 +91,7 @@ from qbatch.providers.ibm_direct_access.service import (
     URL_VARIABLE,
     Service,
 )
-from qbatch.providers.ibm_direct_access.storage import STORE_VARIABLES, path_of
+from qbatch.providers.ibm_direct_access.storage import STORE_VARIABLES
 from qbatch.providers.kit.accounts import digest, named, subject
 from qbatch.providers.kit.permission import Vendor
 from qbatch.providers.kit.proofs import Proofs, refusal
@@ -106,9 +105,6 @@ VENDOR = Vendor(
 
 #: A job may use the machine for so long at least, seconds.
 LEAST_TIMEOUT_S = 300
-
-#: Of a machine that is believed; and of one that says nothing of its coupling.
-MOST_QUBITS, MOST_UNCOUPLED = 10_000, 200
 
 #: Errors of ``POST /v1/jobs`` that prove that nothing was taken: none is needed, its id tells.
 NOT_BOUGHT: Proofs = {}
@@ -165,7 +161,7 @@ class IbmDirectAccess:
         lanes = await self._lanes(name)
         target = read_target(machine, configuration, properties, lanes, self._options)
         if name == self._service.target_name:
-            self._fit = self._make_fit(configuration, properties)
+            self._fit = fit_of(configuration, properties, self._options, self._transpile)
             self._price = target.price
         return target
 
@@ -176,24 +172,6 @@ class IbmDirectAccess:
             return None
         expect(reply)
         return whole(record(reply.object().get("hpc_workload_manager")).get("lanes"))
-
-    def _make_fit(self, configuration: Mapping[str, Any], properties: Mapping[str, Any]) -> Fit:
-        faulty, options = read_faulty(properties), self._options
-        pairs = read_coupling(configuration)
-        basis = read_basis(configuration)
-        num_qubits = whole(configuration.get("n_qubits")) or 0
-        if num_qubits > (MOST_QUBITS if pairs else MOST_UNCOUPLED):
-            raise Misspoke(f"ibm-direct-access: {num_qubits} qubits and {len(pairs)} couplings")
-        errors = read_errors(properties, num_qubits) if options.noise_aware else ()
-        return Fit(
-            tuple(basis),
-            tuple(pair for pair in pairs if not faulty & set(pair)),
-            num_qubits,
-            options.initial_layout,
-            tuple(one for one in errors if one[0] in (*basis, "measure")),
-            self._transpile.optimization_level,
-            self._transpile.seed or 0,
-        )
 
     async def list_targets(self) -> Sequence[Target]:
         """List the machines of the instance."""
@@ -261,7 +239,7 @@ class IbmDirectAccess:
             await self._objects.put(f"input_{job_id}.json", document)
             self._written.add(job_id)
         timeout_secs = self._timeout_secs(batch)
-        caps = zip(batch.orders, _shared(timeout_secs, batch.orders), strict=True)
+        caps = zip(batch.orders, shared_out(timeout_secs, batch.orders), strict=True)
         return Prepared(
             {"job_id": job_id, "timeout_secs": timeout_secs},
             most={order.id: cap for order, cap in caps if cap is not None},
@@ -349,9 +327,9 @@ class IbmDirectAccess:
             raise Unavailable(f"ibm-direct-access: job {intent.key}: 409, and then not found")
         expect(reply)
         job = reply.object()
-        if difference := _difference(job, json.loads(intent.body)):
+        if another := difference(job, json.loads(intent.body)):
             raise Refused(
-                f"ibm-direct-access: another job has the id {intent.key} ({difference}); "
+                f"ibm-direct-access: another job has the id {intent.key} ({another}); "
                 "`qbatch retry` sends it under a new one"
             )
         return await self._news(batch, job)
@@ -410,7 +388,7 @@ class IbmDirectAccess:
         is_lost = kind in (Failed, Cancelled)
         kept = json.dumps(redacted(job), ensure_ascii=False).encode() if is_lost else b""
         log = await self._objects.log(job_id) if is_lost else b""
-        costs = _shared(read_usage_s(job) if is_over else None, batch.orders)
+        costs = shared_out(read_usage_s(job) if is_over else None, batch.orders)
         return [
             kind(
                 order.id,
@@ -441,7 +419,7 @@ class IbmDirectAccess:
             )
         job = self._ended.get(job_id, {})
         log = await self._objects.log(job_id) if batch.orders[0].id in job_ids else b""
-        costs = _shared(read_usage_s(job), batch.orders)
+        costs = shared_out(read_usage_s(job), batch.orders)
         wanted = set(job_ids)
         return [
             Fetched(
@@ -517,22 +495,3 @@ class IbmDirectAccess:
 def open_driver(backend: Backend, *, name: str, surroundings: Surroundings) -> IbmDirectAccess:
     """Make the driver of an ``ibm-direct-access`` backend."""
     return IbmDirectAccess(name, backend, surroundings)
-
-
-def _difference(job: Mapping[str, Any], body: Mapping[str, Any]) -> str:
-    """Say in what a job record is not what we sent; "" where it is that."""
-    for key in ("backend", "program_id", "timeout_secs"):
-        if key in job and job[key] != body[key]:
-            return f"{key} {said(job[key])!r} instead of {body[key]!r}"
-    storage = record(job.get("storage"))
-    for name, entry in body["storage"].items():
-        url = record(storage.get(name)).get("presigned_url")
-        if isinstance(url, str) and path_of(url) != path_of(entry["url"]):
-            return f"its {name} is another object"
-    return ""
-
-
-def _shared(seconds: float | None, orders: Sequence[Order]) -> Sequence[float | None]:
-    """Share the time a job used among its programs, by their shots."""
-    shots = sum(order.shots for order in orders)
-    return [None if seconds is None else seconds * order.shots / shots for order in orders]

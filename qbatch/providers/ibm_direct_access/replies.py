@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from qbatch.errors import Misspoke, Unfit
 from qbatch.providers import Cancelled, Cap, Done, Failed, Order, Price, Running, Target, Words
 from qbatch.providers.ibm_direct_access.options import Options
+from qbatch.providers.ibm_direct_access.storage import path_of
 from qbatch.providers.kit.untrusted import amount, record, records, said, whole, word
 from qbatch.providers.kit.wire import Reply
 from qbatch.result import Counts
@@ -377,3 +378,22 @@ def _rate(entry: Mapping[str, Any], name: str) -> float | None:
     """Return the error rate in an entry of that name; None where it tells none."""
     rate = amount(entry.get("value")) if entry.get("name") == name else None
     return rate if rate is not None and rate <= 1 else None
+
+
+def difference(job: Mapping[str, Any], body: Mapping[str, Any]) -> str:
+    """Say in what a job record is not what we sent; "" where it is that."""
+    for key in ("backend", "program_id", "timeout_secs"):
+        if key in job and job[key] != body[key]:
+            return f"{key} {said(job[key])!r} instead of {body[key]!r}"
+    storage = record(job.get("storage"))
+    for name, entry in body["storage"].items():
+        url = record(storage.get(name)).get("presigned_url")
+        if isinstance(url, str) and path_of(url) != path_of(entry["url"]):
+            return f"its {name} is another object"
+    return ""
+
+
+def shared_out(seconds: float | None, orders: Sequence[Order]) -> Sequence[float | None]:
+    """Share the time a job used among its programs, by their shots."""
+    shots = sum(order.shots for order in orders)
+    return [None if seconds is None else seconds * order.shots / shots for order in orders]

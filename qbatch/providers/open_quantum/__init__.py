@@ -4,5 +4,6 @@ driver     the protocol
 options    what a person may write under ``options``
 replies    what the service answers, read and checked
 platform   requests with the token, and the platform's lists
+calibration  what comes with a completed job
 account    what is true of an organization and its prices
 """

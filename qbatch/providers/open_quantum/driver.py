@@ -38,19 +38,17 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from functools import partial
-from hashlib import sha256
 from typing import Any
 from urllib.parse import quote
 
 from qbatch.circuit import Fit, program_text
-from qbatch.errors import CircuitError, Misspoke, ProviderError, Refused, Unavailable
+from qbatch.errors import CircuitError, Misspoke, Refused, Unavailable
 from qbatch.manifest.models import Backend, Transpile
 from qbatch.providers import (
-    ENDS,
     Answer,
     Batch,
     Cancelled,
-    Done,
+    Choice,
     Failed,
     Fetched,
     Intent,
@@ -59,19 +57,15 @@ from qbatch.providers import (
     Prepared,
     Price,
     Quote,
-    Running,
     Strange,
     Surroundings,
-    Taken,
     Target,
-    Words,
 )
 from qbatch.providers.kit.accounts import named
 from qbatch.providers.kit.asking import ask_all
 from qbatch.providers.kit.permission import Vendor
 from qbatch.providers.kit.proofs import refusal
 from qbatch.providers.kit.untrusted import (
-    amount,
     record,
     said,
     whole,
@@ -83,20 +77,24 @@ from qbatch.providers.open_quantum.account import (
     URL_VARIABLES,
     read_account,
 )
+from qbatch.providers.open_quantum.calibration import read_calibration
 from qbatch.providers.open_quantum.jobs import Jobs
 from qbatch.providers.open_quantum.options import ANY_SUBCATEGORY, Options
 from qbatch.providers.open_quantum.platform import Platform
 from qbatch.providers.open_quantum.replies import (
     NOT_BOUGHT,
+    WORDS,
     choose,
     closed,
     code_of,
+    cost_of,
     expect,
     find_basis,
     id_of,
     read_error,
     read_output,
     url_of,
+    words_of,
 )
 
 VENDOR = Vendor(("openquantum.com",), URL_VARIABLES, CREDENTIAL_VARIABLES)
@@ -104,26 +102,11 @@ VENDOR = Vendor(("openquantum.com",), URL_VARIABLES, CREDENTIAL_VARIABLES)
 #: Active jobs per organization, as documented.
 MOST_ACTIVE = 10
 
-#: Of one calibration; it is kept with the run.
-MOST_CALIBRATION_BYTES = 4 * 2**20
-
 #: A backend that takes no jobs is asked again after so long, seconds.
 OFFLINE_S = 60.0
 
 #: A job whose creation was not confirmed is looked for so long, and so often, seconds.
 LAG_S, LOOK_S = 48.0, 12.0
-
-#: Open Quantum's word, in lower case -> ours. A word not here is never taken for an end.
-WORDS: Words = {
-    "created": Taken,
-    "pending": Taken,
-    "queued": Taken,
-    "running": Running,
-    "completed": Done,
-    "failed": Failed,
-    "canceled": Cancelled,
-    "cancelled": Cancelled,
-}
 
 
 class OpenQuantum:
@@ -137,6 +120,7 @@ class OpenQuantum:
         self._options = Options.model_validate(dict(backend.options))
         self._environ = surroundings.environ
         self._run_id = surroundings.run_id
+        self._tell = surroundings.tell
         self._pointer = backend.credentials
         self._platform = Platform(backend, self._options.organization, surroundings)
         self._transpile = backend.transpile or Transpile()
@@ -188,6 +172,15 @@ class OpenQuantum:
         if failures:
             raise failures[0]
         return found
+
+    async def choices(self) -> Mapping[str, Sequence[Choice]]:
+        """List what a job can be for."""
+        found = [
+            Choice(code_of(row), word(row.get("name")), word(category.get("name")))
+            for category, rows in await self._platform.categories()
+            for row in rows
+        ]
+        return {"subcategory": found}
 
     def credential_source(self) -> str:
         """Say where the credential comes from.
@@ -242,7 +235,7 @@ class OpenQuantum:
     def check(self, order: Order, target: Target) -> str | None:
         facts = order.circuit.facts
         constraints = record(target.facts.get("constraints"))
-        features = set(_words(constraints.get("features")))
+        features = set(words_of(constraints.get("features")))
         if target.num_qubits is not None and facts.num_qubits > target.num_qubits:
             return f"{facts.num_qubits} qubits; {target.name} has {target.num_qubits}"
         dynamic = {"mid_circuit_measure", "dynamic_circuits"}
@@ -250,7 +243,7 @@ class OpenQuantum:
             return f"{target.name} takes no mid-circuit measurement, reset or classical control"
         if facts.num_two_qubit_gates and self._basis and not {"cx", "cz"} & set(self._basis):
             return f"{target.name} has neither cnot nor cz, and no other way is known to qbatch"
-        formats = _words(constraints.get("supported_formats")) or ["qasm"]
+        formats = words_of(constraints.get("supported_formats")) or ["qasm"]
         if "qasm" not in formats:
             return f"{target.name} takes {', '.join(formats)}, no OpenQASM"
         return None
@@ -286,6 +279,8 @@ class OpenQuantum:
             "chosen": choice.title,
             "offers": [[pair.title, pair.total, pair is choice] for pair in pairs],
         }
+        ways = f", of {len(pairs)} ways to buy it" if len(pairs) > 1 else ""
+        self._tell(batch, f"quoted: {choice.title}, {choice.total:g} credits{ways}")
         return Prepared({**memo, **chosen}, quotes={batch.orders[0].id: choice.total})
 
     def quotes(self, batch: Batch) -> Sequence[Quote]:
@@ -315,6 +310,7 @@ class OpenQuantum:
         )
         if not put.is_success:
             raise put.failure("the upload was not taken")
+        self._tell(batch, f"circuit uploaded as {id_of(ticket)}, {len(program)} bytes")
         name = self._job_name(batch)
         preparation = {
             "organization_id": await self._platform.organization_id(),
@@ -332,11 +328,12 @@ class OpenQuantum:
             self._closed = "not active"
             await self._wait_for_backend()
         expect(reply)
-        answer = reply.object()
+        preparation_id = id_of(reply.object())
+        self._tell(batch, f"preparation {preparation_id} begun")
         return {
             "name": name,
             "organization_id": preparation["organization_id"],
-            "preparation_id": id_of(answer),
+            "preparation_id": preparation_id,
         }
 
     def program(self, order: Order) -> str:
@@ -427,7 +424,7 @@ class OpenQuantum:
         status = word(row.get("status"))
         kind = WORDS.get(status.lower(), Strange)
         if kind not in (Failed, Cancelled):
-            return kind(batch.orders[0].id, status, str(row["id"]), cost=_cost(row, kind))
+            return kind(batch.orders[0].id, status, str(row["id"]), cost=cost_of(row, kind))
         reply = await self._platform.ask("GET", f"jobs/{row['id']}")  # it has the reason
         return self._answer(batch.orders[0], reply.object(), reply, row)
 
@@ -445,29 +442,10 @@ class OpenQuantum:
         }
         facts["chosen"] = batch.composite.memo.get("chosen")
         counts = read_output(reply.object(), order)
-        calibration, told = await self._calibration(job)
+        calibration, told = await read_calibration(self._platform.wire, job, self._wanted)
         return [
             Fetched(order.id, counts, raw=reply.kept, facts=facts | told, calibration=calibration)
         ]
-
-    async def _calibration(self, job: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
-        """Read the calibration a job was run with, and what its result says of that.
-
-        A result is good without it, so what keeps it away is a warning.
-        """
-        if job.get("calibration_data_url") is None:
-            return None, {}
-        try:
-            url = url_of(job, "calibration_data_url")
-            wire = self._platform.wire
-            reply = await wire.send("GET", url, is_bare=True, max_bytes=MOST_CALIBRATION_BYTES)
-            if not reply.is_success:
-                raise reply.failure()
-            calibration = json.loads(reply.kept)
-        except (ProviderError, ValueError) as error:
-            return None, {"warning": f"the calibration of {self._wanted} cannot be had: {error}"}
-        digest = sha256(json.dumps(calibration, sort_keys=True).encode()).hexdigest()
-        return calibration, {"calibration": digest[:16]}
 
     async def cancel(self, batch: Batch, job_ids: Sequence[str]) -> Sequence[Answer]:
         job_id = self._job_id(batch)
@@ -485,7 +463,7 @@ class OpenQuantum:
         async with aclosing(self._rows(batch)) as rows:
             async for row in rows:
                 kind = WORDS.get(word(row.get("status")).lower(), Strange)
-                if row.get("id") == job_id and (cost := _cost(row, kind)) is not None:
+                if row.get("id") == job_id and (cost := cost_of(row, kind)) is not None:
                     return {batch.orders[0].id: cost}
         return {}
 
@@ -524,7 +502,7 @@ class OpenQuantum:
         kind = WORDS.get(status.lower(), Strange)
         is_lost = kind in (Failed, Cancelled)
         error = (said(job.get("message")) or "no reason given") if is_lost else ""
-        cost = _cost(row or {}, kind)
+        cost = cost_of(row or {}, kind)
         if is_lost and cost is None:
             self._uncharged.add(id_of(job))
         return kind(order.id, status, id_of(job), error=error, cost=cost, raw=reply.kept)
@@ -533,17 +511,3 @@ class OpenQuantum:
 def open_driver(backend: Backend, *, name: str, surroundings: Surroundings) -> OpenQuantum:
     """Make the driver of an ``open-quantum`` backend."""
     return OpenQuantum(name, backend, surroundings)
-
-
-def _cost(row: Mapping[str, Any], kind: type[Answer]) -> float | None:
-    """Return what a job was charged that ended so; None: not told, or told before its end.
-
-    A row that lags tells what the job was to cost, not what is left of it.
-    """
-    is_up_to_date = WORDS.get(word(row.get("status")).lower()) is kind
-    return amount(row.get("credits_used")) if is_up_to_date and kind in ENDS else None
-
-
-def _words(value: Any) -> list[str]:
-    """Return the words of a list; none for anything else."""
-    return [told for one in value if (told := word(one))] if isinstance(value, list) else []

@@ -45,12 +45,12 @@ class Platform:
         url = f"{self.services.management}/v1/backends/classes"
         return [row async for row in self.pages(url, "backend_classes")]
 
-    async def subcategories(self) -> Sequence[Mapping[str, Any]]:
-        """List what jobs can be for: the subcategories of all categories of the platform."""
-        found: list[Mapping[str, Any]] = []
+    async def categories(self) -> Sequence[tuple[Mapping[str, Any], Sequence[Mapping[str, Any]]]]:
+        """List what jobs can be for: each category of the platform with its subcategories."""
+        found = []
         async for category in self.pages("jobs/categories", "categories"):
             path = f"jobs/categories/{quote(id_of(category))}/subcategories"
-            found += [row async for row in self.pages(path, "categories")]
+            found.append((category, [row async for row in self.pages(path, "categories")]))
         return found
 
     async def find_backend(self, wanted: str) -> Mapping[str, Any]:
@@ -82,7 +82,7 @@ class Platform:
         Raises:
             Unfit: It does not.
         """
-        rows = await self.subcategories()
+        rows = [row for _, theirs in await self.categories() for row in theirs]
         if any(wanted in (row.get("short_code"), row.get("id")) for row in rows):
             return
         codes = [code_of(row) for row in rows]

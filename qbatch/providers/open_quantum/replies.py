@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from qbatch.errors import Misspoke, Refused
-from qbatch.providers import Order
+from qbatch.providers import ENDS, Answer, Cancelled, Done, Failed, Order, Running, Taken, Words
 from qbatch.providers.kit.proofs import Proofs
 from qbatch.providers.kit.tally import read_tally
 from qbatch.providers.kit.untrusted import amount, identifier, records, said, word
@@ -115,6 +115,18 @@ def read_output(output: Mapping[str, Any], order: Order) -> Counts:
     return read_tally("open-quantum", order, output, leftmost_is_bit_0=False)
 
 
+#: Open Quantum's word, in lower case -> ours. A word not here is never taken for an end.
+WORDS: Words = {
+    "created": Taken,
+    "pending": Taken,
+    "queued": Taken,
+    "running": Running,
+    "completed": Done,
+    "failed": Failed,
+    "canceled": Cancelled,
+    "cancelled": Cancelled,
+}
+
 #: Errors of ``POST /v1/jobs`` that are told before anything is done, by Open Quantum's types. A
 #: ``CONFLICT`` is none: it may mean that the job was bought before.
 NOT_BOUGHT: Proofs = {
@@ -178,3 +190,17 @@ def url_of(row: Mapping[str, Any], key: str) -> str:
     if not isinstance(value, str) or not value.startswith(("http://", "https://")):
         raise Misspoke(f"open-quantum: an answer without {key}")
     return value
+
+
+def cost_of(row: Mapping[str, Any], kind: type[Answer]) -> float | None:
+    """Return what a job was charged that ended so; None: not told, or told before its end.
+
+    A row that lags tells what the job was to cost, not what is left of it.
+    """
+    is_up_to_date = WORDS.get(word(row.get("status")).lower()) is kind
+    return amount(row.get("credits_used")) if is_up_to_date and kind in ENDS else None
+
+
+def words_of(value: Any) -> list[str]:
+    """Return the words of a list; none for anything else."""
+    return [told for one in value if (told := word(one))] if isinstance(value, list) else []

@@ -1,4 +1,4 @@
-"""Times of noise: how they are written, and what a person is told of how they were understood."""
+"""P28 and P38: times of noise: how they are written, and as what they were understood."""
 
 from __future__ import annotations
 
@@ -96,6 +96,7 @@ def test_a_unit_that_is_none_or_where_none_goes_is_refused(noise, place, said) -
 
 
 def test_lifetimes_in_the_wrong_unit_are_told_and_warned_of() -> None:
+    """P38: t1 = 50, meant in µs, ran without a word."""
     wrong = told("{thermal_relaxation: {t1: 50, t2: 30, gate_time: {one_qubit: 35ns}}}")
     assert wrong == [
         "t1 = 50 s, t2 = 30 s; gate times: one_qubit = 35 ns",
