@@ -25,7 +25,7 @@ KIND_HEADERS = (
     "results lost",
     "held",
     "doubles told",
-    "sums that are not the book's",
+    "sums off",
 )
 
 #: Kind -> what happens.
