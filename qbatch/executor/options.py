@@ -63,8 +63,8 @@ class Options:
         surroundings: What drivers see of the world; a rehearsal gives its own.
         detach: Return once all that fits is submitted; results come by another call.
         max_cost: Unit -> most that the run may cost in all, earlier calls included; or "5usd". A
-            plan known to cost more is refused; where prices are quoted job by job, buying stops. With
-            a limit in each unit that is billed, it agrees to so much.
+            plan known to cost more is refused; where prices are quoted job by job, buying stops.
+            With a limit in each unit that is billed, it agrees to so much.
         ask_more: Where the manifest says ``on_exceed: ask``, called in a thread when a purchase
             would go beyond a limit; returns what the limit is from now on, or None to stop.
         adapt: What a driver is told of a backend of the manifest; None: all of it.
