@@ -193,6 +193,11 @@ class Stage:
         """What a person would find at the cloud under a held job's name."""
         return entries_of(self.run_folder, self.experiment.cloud, self.ledger(), point_id)
 
+    def place_of(self, entry: Mapping[str, Any]) -> Place:
+        """In whose book it stands: a person decides there, with that account."""
+        places = (self._place, *self.elsewhere)
+        return next(one for one in places if entry["id"] in {row["id"] for row in one.ledger()})
+
     def close(self) -> Played:
         self.played.log = self.said()
         shutil.rmtree(self.folder)
@@ -284,8 +289,12 @@ def resolve_held(stage: Stage, allowed: Iterable[str] = ("completed",)) -> None:
         for point_id in held_points(stage.run_folder):
             found = stage.ledger_of(point_id)
             choice = ["--adopt", found[0]["id"]] if found else ["--resubmit"]
-            stage.call(["resolve", str(stage.run_folder), point_id, *choice, "--yes"])
-        if stage.call((*RUN, "--out", str(stage.run_folder))).code == DONE:
+            where = stage.place_of(found[0]) if found else None
+            stage.call(["resolve", str(stage.run_folder), point_id, *choice, "--yes"], at=where)
+        again = (*RUN, "--out", str(stage.run_folder))
+        for other in stage.elsewhere:
+            stage.call(again, at=other)
+        if stage.call(again).code == DONE:
             break
     after = stage.judge(allowed)
     stage.played.words += [f"after the person's word: {word}" for word in after.words]
