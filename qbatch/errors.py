@@ -211,12 +211,18 @@ class PointsFailed(QbatchError):
     NAMED = 20
 
     def __init__(self, run: str, num_points: int, points: Sequence[Any]) -> None:
-        told = [f"  {one.name}: {one.state}: {one.error or 'no reason given'}" for one in points]
+        told = [f"  {one.name}: {_told_end(one)}" for one in points]
         more = len(told) - self.NAMED
         lines = told[: self.NAMED] + ([f"  and {more} more"] if more > 0 else [])
         head = f"{run}: {len(told)} of {num_points} points came to nothing:"
         super().__init__("\n".join([head, *lines]))
         self.points = tuple(points)
+
+
+def _told_end(point: Any) -> str:
+    """How a point ended, and why; what a person cancelled needs no reason."""
+    why = point.error or ("" if point.state == "cancelled" else "no reason given")
+    return f"{point.state}: {why}" if why else f"{point.state}"
 
 
 class ConsentError(QbatchError):

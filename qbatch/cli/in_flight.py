@@ -31,6 +31,7 @@ def ask_clouds(
     as_json: bool,
     report: bool,
     verbose: bool = False,
+    cancels: bool = False,
 ) -> int:
     """Do an errand at the clouds, tell what came of it, and return the exit code.
 
@@ -40,6 +41,7 @@ def ask_clouds(
         as_json: JSON lines to stdout in place of words.
         report: Write it afterwards.
         verbose: Tell each step of jobs at clouds.
+        cancels: The errand is to cancel: say of how many it came to that, of none too.
     """
     with closing(open_teller(as_json=as_json)) as teller:
         watcher = Watcher(teller, as_json=as_json, verbose=verbose)
@@ -50,10 +52,11 @@ def ask_clouds(
     outlet = Outlet(sys.stdout)
     if as_json:
         facts = _facts(done, summary)
+        facts |= {"cancelled": len(watcher.cancelled)} if cancels else {}
         facts |= {"report": list(map(str, written)), "exit_code": int(code)}
         outlet.write(json.dumps({"event": "finished", **facts}, ensure_ascii=False))
         return code
-    for line in _sentences(done, summary):
+    for line in _sentences(done, summary, len(watcher.cancelled) if cancels else None):
         outlet.write(line)
     for path in written:
         outlet.write(f"  {path}")
@@ -93,7 +96,7 @@ def _facts(run: Run, summary: Summary) -> dict[str, object]:
     }
 
 
-def _sentences(run: Run, summary: Summary) -> list[str]:
+def _sentences(run: Run, summary: Summary, cancelled: int | None) -> list[str]:
     name = click.style(run.name, bold=True)
     states = summary.states
     total, done = sum(states.values()), states.get(JobState.COMPLETED, 0)
@@ -104,6 +107,8 @@ def _sentences(run: Run, summary: Summary) -> list[str]:
             f"{name}: asked about {count_of(summary.total, 'job')}, "
             f"{whole(summary.completed)} completed now"
         ]
+    if cancelled is not None:
+        lines[0] += f", {whole(cancelled)} cancelled" if cancelled else ", nothing was cancelled"
     lines[0] += f"; {whole(done)} of {count_of(total, 'point')} done"
     lines += [
         f"  {backend}: out of reach: {error}" for backend, error in summary.out_of_reach.items()

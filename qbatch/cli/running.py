@@ -252,6 +252,11 @@ def _sentences(
         lines.append(
             f"  {all_}`qbatch retry {run.folder}` runs what failed again, `qbatch status` lists it"
         )
+    if summary.cancelled:
+        them = "it" if summary.cancelled == 1 else "them"
+        lines.append(
+            f"  {whole(summary.cancelled)} cancelled: `qbatch retry {run.folder}` runs {them} again"
+        )
     if summary.signal is not None:
         stopped = signal.Signals(summary.signal).name
         lines.append(f"  stopped by {stopped}; the same command goes on from here")

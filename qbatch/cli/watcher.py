@@ -23,6 +23,7 @@ class Watcher:
 
     Attributes:
         failed: Points of this run that failed, or were cancelled, so far.
+        cancelled: Ids of jobs that were cancelled since.
         failures: (state, the provider's own words) -> the points' names.
     """
 
@@ -32,6 +33,7 @@ class Watcher:
         self._is_verbose = verbose
         self._told = 0
         self.failed = 0
+        self.cancelled: set[str] = set()
         self.failures: dict[tuple[JobState, str], dict[str, None]] = {}
 
     def observe(self, event: Event) -> None:
@@ -77,6 +79,8 @@ class Watcher:
             self._teller.started(event.name, event.total, unit=event.unit)
 
     def _moved(self, event: JobMoved) -> None:
+        if event.state is JobState.CANCELLED:
+            self.cancelled.add(event.id)
         is_bad = event.state in (JobState.FAILED, JobState.HELD)
         if is_bad:
             self.failures.setdefault((event.state, event.error), {})[event.name] = None

@@ -97,13 +97,19 @@ def cancel_run(
 ) -> Run:
     """Cancel jobs at their providers, and note what the providers say came of it.
 
-    Results of jobs that were done before they could be cancelled are fetched. See `fetch_run`.
+    Results of jobs that were done before they could be cancelled are fetched. Composite jobs
+    without a chosen job are not asked about. See `fetch_run`.
     """
-    return _collect(folder, partial(_Collector.cancel, chosen=chosen), observer, surroundings)
+    errand = partial(_Collector.cancel, chosen=chosen)
+    return _collect(folder, errand, observer, surroundings, chosen)
 
 
 def _collect(
-    folder: Path, errand: Errand, observer: Observer, surroundings: Surroundings | None
+    folder: Path,
+    errand: Errand,
+    observer: Observer,
+    surroundings: Surroundings | None,
+    chosen: Chosen = None,
 ) -> Run:
     ensure_descriptors()
     with Run(folder) as run:
@@ -111,7 +117,7 @@ def _collect(
     prices = {name: Price(**target["price"]) for name, target in known.items()}
     around = replace(surroundings or Surroundings.of_this_process(), run_id=run_id)
     try:
-        summary = trio.run(_run, folder, manifest, prices, around, errand, observer)
+        summary = trio.run(_run, folder, manifest, prices, around, errand, observer, chosen)
     except BaseExceptionGroup as group:
         raise collapsed(group) from None
     done = Run(folder)
@@ -126,10 +132,12 @@ async def _run(
     around: Surroundings,
     errand: Errand,
     observer: Observer,
+    chosen: Chosen,
 ) -> Summary:
     with Snapshot(folder) as snapshot:
         engine = _make_engine(snapshot, manifest, observer)
-        active_jobs = _read_active_jobs(engine, manifest)
+        in_flight = _read_active_jobs(engine, manifest)
+        active_jobs = _with_chosen(in_flight, chosen)
         for name, theirs in active_jobs.items():
             number = sum(len(active.at_work) + len(_held(active)) for active in theirs)
             engine.expect(name, number)
@@ -155,11 +163,22 @@ async def _run(
             states=snapshot.counts_by_state(),
             out_of_reach=visits.out_of_reach,
             at_providers={
-                n: k for n, f in active_jobs.items() if (k := sum(len(g.at_work) for g in f))
+                n: k for n, f in in_flight.items() if (k := sum(len(g.at_work) for g in f))
             },
             elapsed_s=trio.current_time() - started,
             unit=unit,
         )
+
+
+def _with_chosen(
+    in_flight: Mapping[str, Sequence[ActiveJob]], chosen: Chosen
+) -> dict[str, list[ActiveJob]]:
+    """Of each backend the composite jobs that have a chosen job; without any it is left out."""
+    found = {
+        name: [active for active in theirs if chosen is None or any(map(chosen, active.rows))]
+        for name, theirs in in_flight.items()
+    }
+    return {name: theirs for name, theirs in found.items() if theirs}
 
 
 def _held(active: ActiveJob) -> list[str]:

@@ -186,8 +186,13 @@ class Summary:
 
     @property
     def failed(self) -> int:
-        """Points of the plan that failed or were cancelled."""
-        return self.states.get(JobState.FAILED, 0) + self.states.get(JobState.CANCELLED, 0)
+        """Points of the plan that failed."""
+        return self.states.get(JobState.FAILED, 0)
+
+    @property
+    def cancelled(self) -> int:
+        """Points of the plan that were cancelled."""
+        return self.states.get(JobState.CANCELLED, 0)
 
     @property
     def held(self) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -310,6 +311,34 @@ def test_cancel_reaches_all_jobs_of_a_point_that_is_cut(
     assert "1 cancelled: `qbatch run` would buy them again" in said.out
     assert [job["state"] for job in ledger()[before:]].count("cancelled") == 3
     faults()
+
+
+def test_cancel_asks_only_the_clouds_of_what_is_meant(
+    qbatch: Call, clouds: dict[str, str], two_clouds: Path, faults: Faults
+) -> None:
+    faults(jobs=[{"provider": "oqc", "wait_s": 300}, {"provider": "open-quantum", "wait_s": 300}])
+    qbatch("run", two_clouds, "--detach", "--yes", "--no-report")
+    said = qbatch("cancel", two_clouds, "-k", "backend=toshiko", "--yes", "--no-report")
+    faults()
+    assert said.code == 0
+    assert "asked about 2 jobs, 0 completed now, 2 cancelled;" in said.out
+    assert "2 jobs still at forte" in said.out
+    assert "failed" not in said.out + said.err
+    assert states() == {"cancelled": 2, "submitted": 2}
+
+
+def test_cancel_says_that_all_was_done_before(
+    qbatch: Call, clouds: dict[str, str], two_clouds: Path, ledger: Callable[[], list[Any]]
+) -> None:
+    before = len(ledger())
+    qbatch("run", two_clouds, "--detach", "--yes", "--no-report", "-k", "backend=toshiko")
+    end = time.monotonic() + 20
+    while {job["state"] for job in ledger()[before:]} != {"completed"}:
+        assert time.monotonic() < end
+        time.sleep(0.1)
+    said = qbatch("cancel", two_clouds, "--yes", "--no-report")
+    assert "asked about 2 jobs, 2 completed now, nothing was cancelled;" in said.out
+    assert "nothing was cancelled" in qbatch("cancel", two_clouds, "--yes", "--no-report").out
 
 
 def test_nothing_in_flight_is_said(qbatch: Call, done: Path, no_clouds: None) -> None:

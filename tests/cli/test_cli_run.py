@@ -56,13 +56,25 @@ def test_what_failed_is_counted_once() -> None:
         "over_budget": {},
         "left": {},
     }
-    summary: Any = SimpleNamespace(**facts, **idle, failed=1, held=0, elapsed_s=1.0, unit="point")
+    summary: Any = SimpleNamespace(
+        **facts, **idle, failed=1, cancelled=0, held=0, elapsed_s=1.0, unit="point"
+    )
     watcher: Any = SimpleNamespace(failures={(JobState.FAILED, "no laser"): ["x=1"]})
     lines = list(map(click.unstyle, _sentences(run, summary, watcher, None, [])))
     assert [line for line in lines if "1 failed" in line] == ["  1 failed: no laser (x=1)"]
     summary.failed = 3
     told = "\n".join(_sentences(run, summary, watcher, None, []))
     assert "3 failed in all: `qbatch retry" in told
+
+
+def test_what_a_person_cancelled_is_not_called_failed(
+    qbatch: Call, done: Path, set_state: Callable[..., str]
+) -> None:
+    set_state(JobState.CANCELLED)
+    said = qbatch("run", done, "-k", "shots>=20", "--no-report")
+    assert said.code == 0
+    assert "  1 cancelled: `qbatch retry runs/pair` runs it again\n" in said.out
+    assert "failed" not in said.out + said.err
 
 
 def test_running_again_does_nothing_and_is_fine(qbatch: Call, done: Path) -> None:

@@ -78,6 +78,7 @@ def cancel(
         lambda after: _judge(after, meant),
         as_json=as_json,
         report=not no_report,
+        cancels=True,
     )
 
 
