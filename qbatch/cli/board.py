@@ -86,7 +86,7 @@ class Board:
         length = min(BAR, room)
         if length < 5:
             return Text("")
-        full = length * self._done // max(self._total, 1)
+        full = min(length * self._done // max(self._total, 1), length)
         return Text.assemble(" ", ("━" * full, "green"), ("━" * (length - full), "bright_black"))
 
     def _waiting(self, name: str) -> Iterator[Text]:

@@ -75,7 +75,7 @@ def tell_all(listings: Sequence[Listing], *, as_json: bool) -> int:
 
 def _tell(listing: Listing) -> None:
     name = listing.account.name
-    heading = click.style(name, bold=True)
+    heading = click.style(name, bold=True) + _mark(listing.account)
     if isinstance(listing.answer, Exception):
         told = str(listing.answer).removeprefix(f"{listing.account.provider}: ")
         click.echo(wrapped(f"{heading}: {told}"), err=True)
@@ -96,6 +96,15 @@ def _tell(listing: Listing) -> None:
     if listing.next:
         command = f"{listing.command} --page {listing.next}"
         click.echo(f"  there are more: `{command}`", err=True)
+
+
+def _mark(account: Account) -> str:
+    """What stands beside its name and its money where an emulator answers."""
+    from qbatch.providers.listing import TellsEmulated
+
+    driver = account.driver
+    is_emulated = isinstance(driver, TellsEmulated) and driver.is_emulated
+    return " (emulated)" if is_emulated else ""
 
 
 def _cells(job: JobAtCloud, owners: Sequence[Owner]) -> list[str]:
@@ -154,14 +163,15 @@ def tell_one(
         return
     job = found.job
     said = f" ({job.status})" if job.state and job.status.lower() != job.state else ""
-    click.echo(f"{click.style(job.id, bold=True)} at {account.name}: {told_state(job)}{said}")
+    where = f"{account.name}{_mark(account)}"
+    click.echo(f"{click.style(job.id, bold=True)} at {where}: {told_state(job)}{said}")
     for key in TOLD:
         value = getattr(job, key)
         if value:
             told = ", ".join(value) if isinstance(value, tuple) else value
             click.echo(wrapped(f"  {key.removesuffix('_at'):<9}{told}"))
     if cost := told_cost(job):
-        click.echo(f"  cost     {cost}")
+        click.echo(f"  cost     {cost}{_mark(account)}")
     for owner in owners or ():
         told = told_double(command, job, owner) if owner.is_double else f"of {owner}"
         click.echo(wrapped(f"  run      {told}"))

@@ -7,9 +7,10 @@ executor decides everything else, and what comes before is `consent`'s.
 from __future__ import annotations
 
 import json
+import shlex
 import signal
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import closing, suppress
 from dataclasses import replace
 from functools import partial
@@ -23,18 +24,20 @@ from qbatch.cli.exits import Exit, code_of
 from qbatch.cli.outcome import MOST_POINTS, Outcome, outcome_of
 from qbatch.cli.permits import surroundings_for
 from qbatch.cli.progress import Outlet, Teller, open_teller
-from qbatch.cli.runs import exit_of
+from qbatch.cli.runs import exit_of, folder_of
 from qbatch.cli.watcher import Watcher
-from qbatch.errors import ReportError
+from qbatch.errors import ReportError, SnapshotError
 from qbatch.executor import Excess, Options, Stop, Summary, run_with
 from qbatch.job import JobState
-from qbatch.notation import whole
+from qbatch.notation import listed, whole
 from qbatch.report.numbers import count_of, duration
+from qbatch.snapshot import Run
 
 if TYPE_CHECKING:
     from qbatch.cli.consent import Consent
+    from qbatch.executor import Offer
+    from qbatch.manifest import Manifest
     from qbatch.plan import SavedPlan
-    from qbatch.snapshot import Run
 
 FAILED = JobState.FAILED
 
@@ -68,6 +71,7 @@ def run_manifest(
     """
     options = replace(options, select=_selection(options, consent.saved))
     around = surroundings_for(manifest, options.overrides, trust=options.trust)
+    replaces, out = report and not options.fresh, Path(options.out) if options.out else None
     with closing(open_teller(as_json=as_json)) as teller:
         watcher = Watcher(teller, as_json=as_json, verbose=verbose)
         attended = replace(
@@ -75,7 +79,7 @@ def run_manifest(
             surroundings=around,
             observer=watcher.observe,
             refresh=_refresh if report else None,
-            approve=partial(consent.give, teller),
+            approve=partial(_give, consent, teller, out=out, replaces=replaces),
             quote=not consent.yes and consent.saved is None,
             stop=Stop(),
             ask_more=partial(_ask_more, teller) if _is_asked(as_json) else None,
@@ -153,6 +157,44 @@ def _code(summary: Summary, watcher: Watcher, *, is_whole: bool) -> int:
     if summary.completed >= summary.total:
         return Exit.DONE
     return Exit.SOME_FAILED if watcher.failed else Exit.PENDING
+
+
+def _give(
+    consent: Consent, teller: Teller, offer: Offer, *, out: Path | None, replaces: bool
+) -> bool:
+    """Have the person agree, who is told before whose report would be replaced."""
+    if replaces and (note := _trial_note(offer.plan.manifest, out)):
+        teller.said(note)
+    return consent.give(teller, offer)
+
+
+def _trial_note(manifest: Manifest, out: Path | None) -> str:
+    """Say that the report of a trial (``-S``) is to replace that of another plan; "" where not.
+
+    The points of both are kept side by side, each by its content.
+    """
+    from qbatch.report.writing import FILES
+
+    tried, folder = _changes(manifest.overrides), folder_of(manifest, out)
+    if not tried or not (folder / "snapshot.db").exists():
+        return ""
+    before: tuple[str, ...] = ()
+    with suppress(SnapshotError), Run(folder) as known:  # damaged: taking it will tell
+        before = _changes(json.loads(known.meta.get("overrides", "[]")))
+    there = [name for name in FILES.values() if (folder / name).exists()]
+    if before == tried or not there:
+        return ""
+    plan = f"-S {shlex.join(before)}" if before else "the manifest as written"
+    return (
+        f"{folder}: {listed(there)} now tell of {plan}, and will tell of this trial. No point is "
+        "lost: a run without these -S writes them as they were, and buys nothing twice. "
+        "--no-report leaves them alone"
+    )
+
+
+def _changes(overrides: Iterable[str]) -> tuple[str, ...]:
+    """Of ``-S``, those that change what is run, not how."""
+    return tuple(one for one in overrides if not one.startswith("run."))
 
 
 def _refresh(run: Run) -> None:

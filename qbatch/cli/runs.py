@@ -96,11 +96,11 @@ def choose(
         run: Whose points.
         names: Names or ids.
         expression: As ``-k`` takes it.
-        is_exact: They are dropped or cancelled: a part of a name names nothing, and what fits no
-            point at all is told.
+        is_exact: They are dropped or cancelled: a part of a name names nothing.
 
     Raises:
-        SelectionError: There is no point of that name, or the expression is none.
+        SelectionError: There is no point of that name, or the expression is none, or a part of it
+            fits no point at all.
     """
     points = (run[name] for name in names) if names else iter(run)
     if expression is None:
@@ -110,9 +110,8 @@ def choose(
     manifest = _manifest_of(run)
     numbers = manifest.analysis.names if manifest is not None else ()
     known = {*run.axes, STATE, *numbers}
-    if is_exact:
-        found_there = (cast("SweepPoint", _Seen(found)) for found in run)
-        check_meant(expression, known, found_there, manifest, is_exact=True)
+    there = (cast("SweepPoint", _Seen(found)) for found in run)
+    check_meant(expression, known, there, manifest, is_exact=is_exact)
     is_wanted = select(expression, known, manifest, is_exact=is_exact)
     return (found for found in points if is_wanted(cast("SweepPoint", _Seen(found))))
 

@@ -115,10 +115,7 @@ async def execute(
     execution.note_plan(targets)
     bounds = {name: target.bounds for name, target in targets.items()}
     registered = await engine.offload(partial(execution.register, bounds))
-    if engine.tally.total:
-        await engine.offload(_import_numpy)
     backends = [execution.make_backend(name, drivers[name], targets[name]) for name in drivers]
-    gc.freeze()  # qiskit and numpy are not looked through again: the loop would stall for 100 ms
     try:
         await execution.run(backends, registered)
     except BaseExceptionGroup as group:
@@ -190,25 +187,33 @@ class _Execution:
         )
 
     def register(self, bounds: Mapping[str, Bounds]) -> Registered:
-        """Bring the snapshot in line with the plan, and count what there is to do."""
-        plan, snapshot = self._plan, self._engine.snapshot
-        registered = snapshot.register(
+        """Bring the snapshot in line with the plan."""
+        plan = self._plan
+        return self._engine.snapshot.register(
             plan.points(),
             setting_of=plan.setting_text,
             former=Former(lambda: (id_ for id_, _ in plan.ids_and_names()), ids_of),
             bounds=bounds,
         )
+
+    def count(self, backlog: Backlog) -> None:
+        """Count what there is to do, and what is done; the backlog is written down.
+
+        What is in flight is in no state that a point may be run from, so nothing counts twice.
+        """
+        plan, snapshot = self._plan, self._engine.snapshot
+        for backend, number in backlog.in_flight.items():
+            self._engine.expect(backend, number)
         wanted = WANTED[self._engine.settings.only]
         if self._only is None:
             for (backend, state), number in snapshot.jobs_by_backend().items():
                 self._engine.expect(backend, number * (state in wanted))
             self._kept = snapshot.counts_by_state().get(JobState.COMPLETED, 0)
-            return registered
+            return
         for point in plan.bought(self._only):
             states = [row.job.state for _, row in snapshot.pieces_of(point.id)]
             self._engine.expect(point.backend, sum(state in wanted for state in states))
             self._kept += all(state is JobState.COMPLETED for state in states)
-        return registered
 
     @property
     def _unit(self) -> str:
@@ -258,8 +263,12 @@ class _Execution:
             nursery.start_soon(engine.journal.write_steps)
             try:
                 backlog = read_backlog(self._plan, engine, backends, self._is_wanted)
-                for name, number in backlog.in_flight.items():
-                    self._engine.expect(name, number)
+                await engine.journal.commit(backlog.write)
+                await engine.offload(partial(self.count, backlog))
+                if engine.tally.total:
+                    await engine.offload(_import_numpy)
+                # qiskit and numpy are not looked through again: the loop would stall for 100 ms
+                gc.freeze()
                 engine.tell(
                     Started(
                         self._plan.manifest.name,
@@ -271,7 +280,6 @@ class _Execution:
                         self._unit,
                     )
                 )
-                await engine.journal.commit(backlog.write)
                 doubles = Doubles(engine, self._plan.manifest, backends)
                 await self._run_lanes(backends, backlog, doubles)
                 await self._put_local_back(backends)

@@ -174,8 +174,8 @@ def _completed(engine: Engine, backend: BackendRun, active: ActiveJob, fetched: 
 def _bill(engine: Engine, backend: BackendRun, active: ActiveJob, fetched: Fetched) -> Bill | None:
     """What a completed job was charged, and who says so; None where that comes later.
 
-    Where the provider sends no bill it is what was quoted, or what the target's formula says, but
-    for what is billed by the composite job.
+    Where the provider sends no bill it is what was quoted, or what the target's formula says, with
+    the job's share of what its composite job costs; what only the composite job costs comes later.
     """
     price, key = backend.target.price, fetched.job_id
     for cost in (fetched.cost, active.ripe[key].cost, active.job(key).cost):
@@ -187,7 +187,8 @@ def _bill(engine: Engine, backend: BackendRun, active: ActiveJob, fetched: Fetch
         quote = engine.snapshot.quoted(active.rows[key].ordinal, active.purchase(key)[1])
         return None if quote is None else Bill(quote, AS_QUOTED)
     formula = price.of_job(active.order(key).shots)
-    return Bill(formula, f"by formula: {price.source}") if formula else None
+    share = price.per_composite / len(active.batch.orders)
+    return Bill(formula + share, f"by formula: {price.source}") if formula else None
 
 
 def _given_up(backend: BackendRun, active: ActiveJob, answered: set[str]) -> list[Move]:

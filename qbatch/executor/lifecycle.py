@@ -68,12 +68,12 @@ CANCEL_GRACE_S = 120.0
 
 
 class Lifecycle:
-    """Carries the composite jobs of one backend.
+    """Brings the composite jobs of one backend to their ends.
 
     Args:
         engine: What all backends share.
         backend: The backend.
-        start: Starts carrying another active of this backend.
+        start: Starts carrying another composite job of this backend.
     """
 
     def __init__(
@@ -271,7 +271,7 @@ class Lifecycle:
         await self._moves.commit(active, moves, stage="submitted", steps=steps)
 
     async def _send_rest(self, active: ActiveJob) -> None:
-        """Children proved not taken: all of them go again as they are, some as a new active.
+        """Children proved not taken: all of them go again as they are, some as a new composite job.
 
         So do children that the provider had and gave back: another purchase needs another key.
         """

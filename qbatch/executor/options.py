@@ -44,7 +44,7 @@ class Options:
             run; None: both.
         select: Only points this expression selects, as ``-k`` takes it.
         points: Only points of these ids; None: all that `select` means.
-        overrides: ``path=value`` each, as ``-S`` takes them.
+        overrides: ``path=value`` each, as ``-S`` takes them; or path -> value.
         trust: Python circuits may run, and credentials may go wherever the manifest says.
         fail_fast: Stop at the first job that fails; None: as the manifest says.
         observer: Told of every event (`qbatch.executor.events`), in the run's thread.
@@ -62,9 +62,9 @@ class Options:
         plan: The manifest's plan, where it was expanded already.
         surroundings: What drivers see of the world; a rehearsal gives its own.
         detach: Return once all that fits is submitted; results come by another call.
-        max_cost: Unit -> most that the run may cost in all, earlier calls included. A plan
-            known to cost more is refused; where prices are quoted job by job, buying stops. With
-            a limit in each unit that is billed, it agrees to so much.
+        max_cost: Unit -> most that the run may cost in all, earlier calls included; or "5usd". A
+            plan known to cost more is refused; where prices are quoted job by job, buying stops.
+            With a limit in each unit that is billed, it agrees to so much.
         ask_more: Where the manifest says ``on_exceed: ask``, called in a thread when a purchase
             would go beyond a limit; returns what the limit is from now on, or None to stop.
         adapt: What a driver is told of a backend of the manifest; None: all of it.
@@ -115,7 +115,8 @@ def keywords(
     ) -> TakesKeywords[P, Done]:
         def called(manifest: Manifest | str | Path, *args: P.args, **options: P.kwargs) -> Done:
             _check(function.__name__, manifest, options)
-            return function(manifest, make(*args, **options))
+            written: dict[str, Any] = {**options}
+            return function(manifest, make(*args, **_read(written)))
 
         update_wrapper(called, function)
         called.__doc__ = f"{getdoc(function)}\n\nOptions:\n{_listed()}"
@@ -144,6 +145,24 @@ def _check(verb: str, manifest: object, options: Mapping[str, object]) -> None:
             f"{verb}() takes a manifest's file, or what load_manifest returns, not a {kind}; write "
             "it to a file"
         )
+
+
+def _read(options: dict[str, Any]) -> dict[str, Any]:
+    """Read what may be written as on the command line: a limit "5usd", an override "shots=100".
+
+    Raises:
+        SelectionError: A limit is no amount with a unit.
+    """
+    from qbatch.plan.pricing.limits import parse_limits
+
+    limit, overrides = options.get("max_cost"), options.get("overrides")
+    if isinstance(limit, str):
+        options["max_cost"] = parse_limits([limit])
+    if isinstance(overrides, str):
+        options["overrides"] = (overrides,)
+    elif isinstance(overrides, Mapping):
+        options["overrides"] = tuple(f"{path}={value}" for path, value in overrides.items())
+    return options
 
 
 def _listed() -> str:

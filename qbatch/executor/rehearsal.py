@@ -17,7 +17,7 @@ import json
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,11 +25,12 @@ from typing import TYPE_CHECKING, Any
 from qbatch.errors import Refused, RunLockedError, SnapshotError
 from qbatch.executor.events import Summary
 from qbatch.executor.options import Options
+from qbatch.executor.selecting import chosen
 from qbatch.executor.start import run_async_with
 from qbatch.executor.waits import Cause, Wait
 from qbatch.job import JobState
 from qbatch.providers import ACCOUNT_OPTIONS, Surroundings
-from qbatch.snapshot import Run, holder_of, run_folder_of
+from qbatch.snapshot import PointResult, Run, holder_of, run_folder_of
 
 if TYPE_CHECKING:
     from qbatch.emulators import Emulation
@@ -183,7 +184,9 @@ def rehearse(
     queues_s: Sequence[float] = QUEUES_S,
     seed: int = 1,
 ) -> Rehearsal:
-    """Rehearse a plan: all of it, whatever was run of it before. Takes no consent: it is free.
+    """Rehearse a plan, whatever was run of it before: all of it, or what the options select.
+
+    Takes no consent: it is free.
 
     Args:
         plan: Of any manifest whose providers have emulators.
@@ -200,7 +203,7 @@ def rehearse(
     options = options or Options()
     folder = Path(options.out or run_folder_of(plan.manifest, SUFFIX))
     _make_room(folder)
-    stage = _Stage(plan, options, seed)
+    stage = _Stage(plan, options, folder, seed)
     passes = []
     with tempfile.TemporaryDirectory(prefix="qbatch-rehearsal-") as scratch:
         for at, queue_s in enumerate(queues_s):
@@ -249,11 +252,13 @@ def _make_room(folder: Path) -> None:
 class _Stage:
     """What the passes of one rehearsal share."""
 
-    def __init__(self, plan: Plan, options: Options, seed: int) -> None:
+    def __init__(self, plan: Plan, options: Options, folder: Path, seed: int) -> None:
         self._plan = plan
         self._options = options
         self._seed = seed
         self._wanted = _targets_by_provider(plan)
+        only = chosen(options, plan, folder)
+        self._chosen = None if only is None else {point.id for point in plan.bought(only)}
         self.targets: dict[str, str] = {}
         self.assumed: dict[str, str] = {}
         self.requests = 0
@@ -303,7 +308,8 @@ class _Stage:
         with done as run:
             self.targets = {name: facts["name"] for name, facts in run.targets.items()}
             summary: Summary = run.summary
-            backends = _backends(run, bills, summary)
+            meant = (point for point in run if self._chosen is None or point.id in self._chosen)
+            backends = _backends(meant, run.composites_by_stage(), bills, summary)
         return Pass(queue_s, summary.elapsed_s, time.perf_counter() - began, backends, summary)
 
 
@@ -359,14 +365,19 @@ def _bills(emulation: Emulation) -> Bills:
     }
 
 
-def _backends(run: Run, bills: Bills, summary: Summary) -> dict[str, BackendPass]:
-    """Read a finished pass, backend by backend."""
+def _backends(
+    points: Iterable[PointResult],
+    composites: Mapping[tuple[str, str], int],
+    bills: Bills,
+    summary: Summary,
+) -> dict[str, BackendPass]:
+    """Read the points of a finished pass that were meant, backend by backend."""
     jobs: Counter[str] = Counter()
     states: dict[str, Counter[JobState]] = {}
     spent: dict[str, dict[str, float]] = {}
     refused: dict[str, Counter[str]] = {}
     billed: set[str] = set()
-    for part in (part for point in run if not point.same_as for part in point.jobs):
+    for part in (part for point in points if not point.same_as for part in point.jobs):
         name, job = part.backend, part.job
         jobs[name] += 1
         states.setdefault(name, Counter())[job.state] += 1
@@ -379,7 +390,7 @@ def _backends(run: Run, bills: Bills, summary: Summary) -> dict[str, BackendPass
         if job.state is JobState.FAILED:
             refused.setdefault(name, Counter())[job.error] += 1
     sent: Counter[str] = Counter()
-    for (name, _), number in run.composites_by_stage().items():
+    for (name, _), number in composites.items():
         sent[name] += number
     return {
         name: BackendPass(

@@ -42,7 +42,7 @@ class Backlog:
     """What there is to take up.
 
     Attributes:
-        active_jobs: Backend -> active_jobs to carry on with.
+        active_jobs: Backend -> composite jobs to go on with.
         in_flight: Backend -> jobs in them that were under way.
     """
 

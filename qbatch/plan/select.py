@@ -5,7 +5,7 @@
     noisy                                  a word: the name holds it, or the id begins with it;
                                            to `forget` and `cancel`: the whole name, or the id
     backend=noisy,shots=1000#2             a point's name: commas mean `and`, #2 means repeat=2
-    n in (3, 4, 5)                         one of these; `not n in (3, 4)`
+    n=3,4,5                                one of these; also `n in (3, 4, 5)`, `not n in (3, 4)`
     backend=ibm*                           * and ? in a word without quotes: any text, any letter
     state=failed or zz<0.8                 of points that are in a run: where they are, see below
 
@@ -34,6 +34,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from qbatch.arithmetic import ExpressionError, evaluate
 from qbatch.errors import SelectionError
+from qbatch.job import JobState
 from qbatch.manifest.fields import as_written_time
 from qbatch.manifest.models import Value
 from qbatch.manifest.paths import is_time
@@ -145,7 +146,8 @@ def check_meant(
         for name, values in seen.items():
             if len(values) < _MOST_VALUES and (value := parser.value_of(point, name)) is not None:
                 values.add(value if isinstance(value, str) else short_text(value))
-    for part in (part for part, fits in alone.items() if not fits):
+    measured = {STATE} if manifest is None else {STATE, *manifest.analysis.names}
+    for part in (part for part, fits in alone.items() if not fits and part.name not in measured):
         parser.refuse(part, sorted(seen.get(part.name, ()), key=lambda text: (len(text), text)))
     return False
 
@@ -274,7 +276,34 @@ class _Parser:
             self._fail(f"a value is missing after {sign.text!r}", self._next.column)
         self._check_name(left)
         near = right.text if sign.text in ("=", "==", "~") else ""
-        return self._note(left.text, near, self._compare(left.text, sign, right), left)
+        holds = self._compare(left.text, sign, right)
+        if sign.text in ("=", "=="):
+            holds = self._or_others(left.text, sign, holds)
+        return self._note(left.text, near, holds, left)
+
+    def _or_others(self, name: str, sign: _Token, first: Predicate) -> Predicate:
+        """Read further values behind commas, as in ``shots=100,1000``: one of them, as in `-S`."""
+        found = [first]
+        while self._is_another_value():
+            self._take("sign", ",")
+            value = self._take("word") or self._take("quoted")
+            assert value is not None
+            found.append(self._compare(name, sign, value))
+        return first if len(found) == 1 else lambda point: any(one(point) for one in found)
+
+    def _is_another_value(self) -> bool:
+        """Tell whether a comma and a value follow that is no comparison, word or name itself."""
+        end = _Token("end", "", len(self._text))
+        comma, value, after, *_ = (*self._tokens[self._at : self._at + 3], end, end)
+        is_value = value.kind == "quoted" or (
+            value.kind == "word" and value.text not in ("not", "and", "or")
+        )
+        return (
+            (comma.kind, comma.text) == ("sign", ",")
+            and is_value
+            and after.kind != "op"
+            and not (after.kind == "word" and after.text == "in")
+        )
 
     def _among(self, left: _Token) -> Predicate:
         """Read the values behind ``in``."""
@@ -335,6 +364,8 @@ class _Parser:
             text = right.text
             return lambda point: (v := value_of(point, name)) is not None and text in _shown(v)
         value = self._read(right, name)
+        if name == STATE and not _PATTERN.search(right.text):
+            self._check_state(right)
         is_word = right.kind == "word" and isinstance(value, str)
         if is_word and _PATTERN.search(right.text) and sign.text in ("=", "==", "!="):
             return self._matching(name, sign, right)
@@ -348,6 +379,12 @@ class _Parser:
             not isinstance(v := value_of(point, name), (str, bool, type(None)))
             and compare(v, limit)
         )
+
+    def _check_state(self, word: _Token) -> None:
+        known = [*(state.value for state in JobState), NEW]
+        if word.text not in known:
+            said = f"{word.text!r} is no state ({listed(known)}){did_you_mean(word.text, known)}"
+            self._fail(said, word.column)
 
     def _matching(self, name: str, sign: _Token, right: _Token) -> Predicate:
         """Compare a value's text with a pattern."""

@@ -174,6 +174,16 @@ class HasList(Protocol):
 
 
 @runtime_checkable
+class TellsEmulated(Protocol):
+    """A driver that knows whether an emulator answers in the place of its cloud."""
+
+    @property
+    def is_emulated(self) -> bool:
+        """What is billed there is no money, as far as was answered so far."""
+        ...
+
+
+@runtime_checkable
 class TellsDoubles(Protocol):
     """A cloud whose list shows what was bought under our names, also by no wish of ours."""
 

@@ -151,10 +151,10 @@ def _source(driver: Any) -> str:
 
 def _addresses(driver: Any) -> Iterable[str]:
     """Yield where a driver's cloud is; nothing where it does not know: its wire checks again."""
-    for door in ("base_urls", "storage_urls"):
-        if hasattr(driver, door):
+    for method in ("base_urls", "storage_urls"):
+        if hasattr(driver, method):
             with suppress(ProviderError):  # told when it is needed
-                yield from getattr(driver, door)()
+                yield from getattr(driver, method)()
 
 
 def options_model(provider: str) -> type[BaseModel] | None:

@@ -101,16 +101,24 @@ def check_owner(folder: Path, manifest: Manifest) -> None:
     owner = owner_of(folder)
     if owner is None or not owner.is_file() or _is_same(owner, manifest.path):
         return
+    name = _name_of(folder)
     try:
-        if load_manifest(owner).name != manifest.name:
+        if load_manifest(owner).name != name:
             return
     except SourceErrors:  # as it is now it is nobody's
         return
-    raise SnapshotError(
-        f"{folder}: the run of {as_seen(owner.resolve())} is kept here, and {manifest.path} has "
-        f"the same name ({manifest.name}); give one of them another name, or this one a folder of "
-        "its own with --out DIR"
+    what = (
+        "give one of them another name, or this one" if name == manifest.name else "give this one"
     )
+    raise SnapshotError(
+        f"{folder}: the run {name} of {as_seen(owner.resolve())} is kept here, and {manifest.path} "
+        f"is another manifest; {what} a folder of its own with --out DIR"
+    )
+
+
+def _name_of(folder: Path) -> str:
+    with Run(folder) as known:
+        return known.name
 
 
 def owner_of(folder: Path) -> Path | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -109,8 +109,11 @@ class Steps:
         if error is None:
             self.close()
             return
-        with suppress(SnapshotError):  # what went wrong first is told
+        try:
             self.close()
+        except SnapshotError as found:  # what went wrong first is told
+            if self._lost and isinstance(error, SnapshotError):
+                raise found from error  # nothing was found in a folder that is not there
 
     def close(self) -> None:
         """Fold the journal in and let the next runner in. Repeatable."""

@@ -77,7 +77,7 @@ def test_two_manifests_with_one_name_do_not_share_a_run(qbatch: Call, done: Path
     for verb in ("run", "plan", "status", "show", "report", "retry"):
         said = qbatch(verb, other)
         assert (verb, said.code) == (verb, 9)
-        assert "runs/pair: the run of pair.yaml is kept here, and other.yaml has" in said.err
+        assert "runs/pair: the run pair of pair.yaml is kept here, and other.yaml" in said.err
     assert Path("runs/pair/report.md").read_text() == report
     assert qbatch("run", other, "--out", "aside", "--no-report").code == 0
     assert qbatch("run", other, "-S", "name=other", "--no-report").code == 0

@@ -111,8 +111,11 @@ def test_jobs_of_a_run_folder_are_listed_and_marked(
         assert run["folder"] == "runs/there"
         assert (run["state"], run["needed"], run["double"]) == ("submitted", True, False)
     said = qbatch("jobs", "--provider", "scaleway", "--tag", tag_of())
+    assert said.out.startswith("scaleway (emulated):\n")
     assert "runs/there: bell#2 (submitted)" in said.out
     assert "there are more" not in said.err
+    shown = qbatch("jobs", "--provider", "scaleway", "--show", jobs[0]["id"]).out
+    assert f"{jobs[0]['id']} at scaleway (emulated): submitted" in shown
 
 
 def test_jobs_that_no_run_folder_here_made_are_listed_unmarked(
@@ -250,7 +253,10 @@ def test_where_there_is_no_list_the_jobs_of_run_folders_are_told(
 ) -> None:
     run_at(qbatch, manifest, "marqov", "marqov-sim")
     said = qbatch("jobs", "--provider", "marqov")
-    assert "marqov: Marqov documents no list of jobs; these are those that run folders" in said.err
+    assert (
+        "marqov (emulated): Marqov documents no list of jobs; these are those that run folders"
+        in said.err
+    )
     first = qbatch("jobs", "--provider", "marqov", "--most", "1", "--json").json[0]
     rest = qbatch("jobs", "--provider", "marqov", "--page", first["next"], "--json").json[0]
     assert {job["id"] for job in (*first["jobs"], *rest["jobs"])} == ids_of()

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli.conftest import Call
+from tests.cli.conftest import Call, Faults
 
 Ledger = Callable[[], list[dict[str, Any]]]
 
@@ -65,3 +65,19 @@ def test_a_run_at_emulated_clouds_says_so_wherever_it_names_money(
         ("forte", "yes"),
     }
     assert "toshiko (emulated): " in status.out
+
+
+def test_retry_keeps_to_the_limit_that_it_is_given(
+    qbatch: Call, clouds: Any, two_clouds: Path, ledger: Ledger, faults: Faults
+) -> None:
+    """M6: `retry` took no `--max-cost`."""
+    faults(jobs=[{"provider": "oqc", "fail": "the fridge is warm"}])
+    some = ("-k", "backend=toshiko", "--no-report")
+    assert qbatch("run", two_clouds, *some, "--yes").code == 1
+    faults()
+    before = ledger()
+    refused = qbatch("retry", two_clouds, *some, "--max-cost", "0.01usd")
+    assert (refused.code, ledger()) == (6, before)
+    assert "--max-cost allows 0.01 usd; nothing was submitted" in refused.err
+    assert qbatch("retry", two_clouds, *some, "--max-cost", "50usd").code == 0
+    assert len(ledger()) == len(before) + 2

@@ -269,6 +269,13 @@ def shown(board: Board, width: int = 80) -> list[str]:
     return stream.getvalue().splitlines()
 
 
+def test_a_bar_never_outgrows_its_line() -> None:
+    board = Board("kill", 12, 0, 0.0)
+    board.advance(48)
+    assert "━" * 30 in shown(board, 100)[0]
+    assert "━" * 31 not in shown(board, 100)[0]
+
+
 def busy_board(name: str = "two_clouds") -> Board:
     board = Board(name, 60, 0, 0.0)
     board.advance(49)

@@ -117,3 +117,12 @@ def test_a_job_at_ibm_has_one_number_of_shots(qbatch: Call, manifest: Path) -> N
     facts = qbatch("run", manifest, "--rehearse", "--json").json_lines[-1]
     heron = facts["passes"][0]["backends"]["heron"]
     assert (heron["jobs"], heron["composite_jobs"]) == (6, 2)
+
+
+@pytest.mark.parametrize(("chosen", "jobs"), [("shots=100", 2), ("backend=toshiko", 2)])
+def test_what_was_asked_for_is_all_that_counts(
+    qbatch: Call, clouds: Path, chosen: str, jobs: int
+) -> None:
+    said = qbatch("run", clouds, "--rehearse", "--no-report", "-k", chosen)
+    assert said.code == 0
+    assert f"rehearsal of {jobs} jobs" in said.out

@@ -527,3 +527,34 @@ def test_points_are_shown_by_their_state_and_their_measured_numbers(
     assert len(rows) == len(qbatch("show", "runs/pair", "--json").json_lines) > 0
     assert not qbatch("show", "runs/pair", "-k", "zz<0.9", "--json").json_lines
     assert "there is no axis 'zzz'" in qbatch("show", "runs/pair", "-k", "zzz<0.9").err
+
+
+@pytest.mark.parametrize(
+    ("name", "begins"),
+    [
+        ("r.csv", b"id,"),
+        ("r.json", b"{"),
+        ("r.md", b"#"),
+        ("r.parquet", b"PAR1"),
+        ("r.nc", b"\x89HDF"),
+    ],
+)
+def test_a_file_is_written_in_the_format_of_its_name(
+    qbatch: Call, done: Path, name: str, begins: bytes
+) -> None:
+    """All but `-f` wrote CSV, also under the name of another format."""
+    assert qbatch("export", "runs/pair", "-o", name).code == 0
+    assert Path(name).read_bytes().startswith(begins)
+
+
+def test_a_format_that_no_name_tells_is_asked_for(qbatch: Call, done: Path) -> None:
+    said = qbatch("export", "runs/pair", "-o", "r.xlsx")
+    assert said.code == 2
+    assert "no format is known by '.xlsx'" in said.err
+    assert not Path("r.xlsx").exists()
+
+
+def test_a_value_that_no_point_has_is_told_by_verbs_that_read_too(qbatch: Call, done: Path) -> None:
+    said = qbatch("show", "runs/pair", "-k", "shots=11")
+    assert said.code != 0
+    assert "no point has shots=11" in said.err

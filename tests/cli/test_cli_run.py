@@ -375,3 +375,20 @@ def test_code_that_was_trusted_runs_again_as_long_as_it_is_the_same(
     assert qbatch("plan", "risky.yaml", "--trust").code == 0
     (tmp_path / "made.py").write_text(made + "# changed\n")
     assert qbatch("plan", "risky.yaml").code == 3
+
+
+def test_a_trial_says_before_it_begins_whose_report_it_replaces(
+    qbatch: Call, manifest: Path
+) -> None:
+    """M14: `-S` wrote over the report of the manifest without a word; its points were kept."""
+    report, note = Path("runs/pair/report.md"), "will tell of this trial"
+    assert note not in qbatch("run", manifest).err
+    whole = report.read_text()
+    trial = qbatch("run", manifest, "-S", "shots=7").err
+    assert "report.md, report.html, results.csv now tell of the manifest as written" in trial
+    assert trial.index(note) < trial.index("to run;")
+    assert report.read_text() != whole
+    assert note not in qbatch("run", manifest, "-S", "shots=7").err
+    assert "now tell of -S shots=7, and" in qbatch("run", manifest, "-S", "shots=8").err
+    for quiet in (["-S", "shots=9", "--no-report"], ["-S", "run.wait=2m"], ["--fresh"]):
+        assert note not in qbatch("run", manifest, *quiet).err

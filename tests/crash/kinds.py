@@ -264,7 +264,7 @@ def _copy_in_the_middle(stage: Stage, chance: Random) -> Path:
 
 #: Kind -> what is played, and at which clouds. A copy is another purchase where a cloud shows no
 #: names, which the guide says: Marqov's own path is left out there.
-KINDS: Mapping[str, tuple[Callable[[Stage, str, Random, World], None], tuple[str, ...]]] = {
+FAULT_KINDS: Mapping[str, tuple[Callable[[Stage, str, Random, World], None], tuple[str, ...]]] = {
     "refused": (_refused, CLOUDS),
     "doubled": (_doubled, (*TELLING, "marqov-native")),
     "account": (_account, CLOUDS),
@@ -278,7 +278,7 @@ KINDS: Mapping[str, tuple[Callable[[Stage, str, Random, World], None], tuple[str
 def play_kind(world: World, kind: str, cloud: str, seed: int, number: int) -> Played:
     """Play one case; all of it follows from its name."""
     name = f"{kind}:{cloud}:{seed}:{number}"
-    act, _ = KINDS[kind]
+    act, _ = FAULT_KINDS[kind]
     with world.places(2 if kind == "account" else 1) as (place, *others):
         stage = Stage(world, place, EXPERIMENTS[cloud], name, seed=number)
         for other in others:
@@ -292,13 +292,13 @@ def play_kinds(
     seed: int,
     numbers: Iterable[int],
     *,
-    kinds: Iterable[str] = tuple(KINDS),
+    kinds: Iterable[str] = tuple(FAULT_KINDS),
     cloud: str | None = None,
     tell: Tell = say_nothing,
     is_enough: Callable[[list[Played]], bool] = lambda _: False,
 ) -> list[Played]:
     """Play each kind at each cloud, number by number, until there is enough."""
-    chosen = [(kind, one) for kind in kinds for one in KINDS[kind][1] if cloud in (None, one)]
+    chosen = [(kind, one) for kind in kinds for one in FAULT_KINDS[kind][1] if cloud in (None, one)]
     plays = (
         partial(play_kind, world, kind, one, seed, number)
         for number in numbers

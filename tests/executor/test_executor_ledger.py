@@ -11,7 +11,7 @@ from qbatch.errors import JobStateError
 from qbatch.executor.active import ActiveJob, Bill
 from qbatch.executor.moves import charged
 from qbatch.job import CompositeJob, Job, JobState
-from qbatch.providers import Batch, GivenBack
+from qbatch.providers import Batch, GivenBack, Price
 from qbatch.purchase import TABLE, Event
 from qbatch.purchase import Ledger as Column
 from qbatch.snapshot import JobRow, Run
@@ -72,3 +72,15 @@ def test_what_a_cloud_had_and_gave_back_costs_what_it_says(
     first, second = entries(tmp_path)
     assert (first.billed, first.reserved) == (cost, 1.0)
     assert second.billed == 1.0
+
+
+def test_a_bill_by_formula_has_the_share_of_its_composite_job(tmp_path: Path) -> None:
+    """IBM tells nothing of a job that is deleted, and its 2 s for the job were paid, too."""
+    price = Price("qpu_seconds", per_shot=0.001, per_composite=2.0)
+    cloud = FakeCloud(Ledger(), max_jobs=2, price=price)
+    cloud.bill = None
+    plan = plan_of(2, "cloud")
+    play(tmp_path, plan, cloud)
+    found = entries(tmp_path)
+    assert [entry.billed for entry in found] == pytest.approx([e.quoted for e in found])
+    assert sum(entry.billed or 0.0 for entry in found) > 2.0

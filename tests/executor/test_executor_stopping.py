@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
 import trio
 from fake_drivers import FakeCloud, FakeLocal, Ledger, plan_of, play
 
 from qbatch.errors import Refused
-from qbatch.executor import Stop, Warned
+from qbatch.executor import Progress, Started, Stop, Warned
 from qbatch.job import JobState
 from qbatch.snapshot import Run, Snapshot
 
@@ -115,11 +117,32 @@ def test_local_jobs_in_flight_when_the_process_died_are_run_anew(tmp_path: Path)
     assert set(driver.computed.values()) == {1}
 
 
-def die_while_submitting(folder: Path, plan: Any, driver: Any) -> None:
+@pytest.mark.parametrize("selected", [None, lambda point: point.name.endswith(("1", "2"))])
+def test_after_a_crash_no_more_is_done_than_was_to_be_run(
+    tmp_path: Path, selected: Callable[[Any], bool] | None
+) -> None:
+    drivers = {"local": FakeLocal(max_jobs=4), "cloud": FakeCloud()}
+    plan = plan_of(4, *drivers)
+    for name, driver in drivers.items():
+        die_while_submitting(tmp_path, plan, driver, name)
+    played = play(tmp_path, plan, drivers, selected=selected)
+    told = [event for event in played.events if isinstance(event, Progress)]
+    each = [one for event in told for one in event.backends.values()]
+    assert all(event.done <= event.total for event in told)
+    assert all(one.completed + one.failed <= one.total for one in each)
+    chosen = [point for point in plan.points() if selected is None or selected(point)]
+    local = sum(point.backend == "local" for point in chosen)
+    (started,) = (event for event in played.events if isinstance(event, Started))
+    assert started.total == local + 4  # what a cloud may have is taken up in any case
+    assert (told[-1].done, told[-1].total) == (local + 4, local + 4)
+    assert played.summary.completed == played.summary.total == local + 4
+
+
+def die_while_submitting(folder: Path, plan: Any, driver: Any, backend: str = "") -> None:
     """Leave a snapshot as `kill -9` just after the intent leaves it."""
     with Snapshot(folder, now=lambda: 1.8e9) as snapshot:
         snapshot.register(plan.points())
-        only = {next(iter(plan.manifest.backends)): driver.target}
+        only = {backend or next(iter(plan.manifest.backends)): driver.target}
         for batch in plan.composites(only):
             rows = snapshot.jobs_of(batch.composite.job_ids)
             with snapshot.transaction():

@@ -224,3 +224,15 @@ def test_a_run_and_a_rehearsal_never_share_a_folder(tmp_path: Path) -> None:
         rehearse(expand(manifest), Options(out=tmp_path / "b"), queues_s=(1.0,))
     with Run(tmp_path / "b") as kept:
         assert not kept.is_rehearsal
+
+
+def test_a_selection_is_told_alone(tmp_path: Path) -> None:
+    facts = {"backends": f"{TOSHIKO}\n{EMERALD}", "points": 4, "qubits": 1, "shots": 100}
+    plan = expand(parse_manifest(MANIFEST % facts, folder=tmp_path))
+    done = rehearse(plan, Options(out=tmp_path / "trial.rehearsal", select="theta>=2"))
+    for one in done.passes:
+        assert {name: each.jobs for name, each in one.backends.items()} == {
+            "toshiko": 2,
+            "emerald": 2,
+        }
+        assert all(each.states == {JobState.COMPLETED: 2} for each in one.backends.values())

@@ -37,6 +37,11 @@ def chosen(expression: str, plan=PLAN) -> list[str]:
         ("shots in (100, 7)", 4),
         ("not shots in (10**2)", 4),
         ("backend=no*", 4),
+        ("shots=1000,100", 8),
+        ("shots=100,7 and backend=noisy", 2),
+        ("backend=noisy,'ideal',shots=100", 4),
+        ("shots=100,1000#2", 4),
+        ("noisy,shots=100", 2),
         ("backend!=?deal", 4),
         ("*noisy*#2", 2),
         ("shots=10*10", 4),
@@ -227,3 +232,8 @@ def test_a_list_of_values_that_cannot_be_read_is_told(expression: str, told: str
     with pytest.raises(SelectionError) as caught:
         select(expression, PLAN.axes, PLAN.manifest)
     assert told in str(caught.value)
+
+
+def test_a_state_that_is_none_is_told() -> None:
+    with pytest.raises(SelectionError, match=r"'completd' is no state .* did you mean 'completed'"):
+        select("state=completd", PLAN.axes, PLAN.manifest, states=dict)

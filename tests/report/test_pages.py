@@ -92,6 +92,22 @@ def test_markdown_says_what_was_measured(bell: Any) -> None:
 
 
 @pytest.mark.usefixtures("no_figures")
+def test_heads_of_the_table_of_checks_say_what_stands_below_them(bell: Any) -> None:
+    """P43: "where" and "points" stood above values and reasons."""
+    part = render(bell, "md").partition("## Checks")[2].partition("## ")[0]
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in part.splitlines()
+        if line.startswith("|")
+    ]
+    assert rows[0] == ["verdict", "claim", "where", "points"]
+    assert rows[2:] == [
+        ["✔ pass", "`zz >= 0.8`", "backend = noisy, shots = 1000", "2 points: 2 pass"],
+        ["✔ pass", "`zz == 1`", "backend = ideal", "4 points: 4 pass"],
+    ]
+
+
+@pytest.mark.usefixtures("no_figures")
 def test_every_column_of_a_markdown_table_is_as_wide_as_its_head(bell: Any) -> None:
     table = [line for line in render(bell, "md").splitlines() if line.startswith("| ideal   | 1")]
     assert len(table) == 4
@@ -414,7 +430,7 @@ def test_every_colour_of_a_figure_is_seen_in_the_dark() -> None:
 
 @pytest.mark.usefixtures("no_figures")
 def test_many_points_are_summed_up_by_their_highest_and_lowest(bell: Any) -> None:
-    """P34."""
+    """P34: "mean 0.1328 over 42 points" mixed unlike points."""
     bell.points = bell.points * 5
     page = parsed(render(bell, "html")).text
     assert "zz, of 40 points" in page

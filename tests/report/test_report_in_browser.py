@@ -55,6 +55,20 @@ addEventListener("load", () => {
 </script>
 """
 
+#: Tells, as the title of the page around, what goes beyond the window and cannot be moved into it.
+MEASURE = """\
+<script>
+addEventListener("load", () => {
+  for (const element of document.querySelectorAll("details")) element.open = true;
+  const moves = (element) => element && element !== document.body &&
+    (/auto|scroll/.test(getComputedStyle(element).overflowX) || moves(element.parentElement));
+  const cut = [...document.querySelectorAll("th, td, p, li, h1, h2, h3, dd, pre, svg")].filter(
+    (element) => element.getBoundingClientRect().right > innerWidth + 1 && !moves(element));
+  parent.document.title = `${innerWidth}: ${cut.map((element) => element.tagName)}`;
+});
+</script>
+"""
+
 POLICY = re.compile(r'<meta http-equiv="Content-Security-Policy" content="[^"]*">')
 
 #: Where a text stands on a page that escapes nothing.
@@ -106,8 +120,8 @@ def opened(chromium: str, page: Path, folder: Path) -> str:
     return done.stdout.decode("utf-8", "replace")
 
 
-def without_policy(page: Path) -> Path:
-    text, number = POLICY.subn(lambda _: PROD, page.read_text("utf-8"))
+def without_policy(page: Path, script: str = PROD) -> Path:
+    text, number = POLICY.subn(lambda _: script, page.read_text("utf-8"))
     assert number == 1
     bare = page.with_name(f"bare-{page.name}")
     bare.write_text(text, "utf-8")
@@ -170,3 +184,15 @@ def test_the_policy_alone_lets_nothing_run_or_be_asked(chromium: str, tmp_path: 
     assert len(re.findall("<(?:script|img|iframe|link|object|video|style)[ >]", found)) > 15
     assert "<title>OWNED" not in found
     assert asked == []
+
+
+@pytest.mark.parametrize("width", [420, 900, 1400])
+def test_no_column_is_cut_at_any_width(chromium: str, tmp_path: Path, width: int) -> None:
+    """P34: at 900 and 420 px columns were cut."""
+    write_report(run_of(words(len(payloads(""))), tmp_path), ("html",), tmp_path)
+    page = without_policy(tmp_path / "report.html", MEASURE)
+    frame = tmp_path / "frame.html"
+    inside = escape(page.read_text("utf-8"))
+    style = f"border: 0; width: {width}px; height: 900px"
+    frame.write_text(f'<!DOCTYPE html><title></title><iframe style="{style}" srcdoc="{inside}">')
+    assert f"<title>{width}: </title>" in opened(chromium, frame, tmp_path)

@@ -121,6 +121,20 @@ def test_what_is_moved_is_where_it_was_moved_to(
     assert is_all_there(tmp_path / "moved")
 
 
+def test_what_is_not_found_in_a_lost_folder_is_told_as_that(
+    held: Snapshot, folder: Path, tmp_path: Path
+) -> None:
+    """A reader of the path meets another folder, or none, before the next step is refused."""
+
+    def read() -> None:
+        with held:
+            Run(folder).close()
+
+    folder.rename(tmp_path / "moved")
+    folder.mkdir()
+    assert f"`--out {tmp_path / 'moved'}`" in refusal(read)
+
+
 def test_a_folder_that_is_lost_after_its_last_step_is_told_of_in_the_end(
     held: Snapshot, folder: Path
 ) -> None:

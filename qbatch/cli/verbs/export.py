@@ -16,6 +16,20 @@ if TYPE_CHECKING:
 _TEXT = ("csv", "counts", "json", "ledger", "md", "html", "oqc-snapshot")
 _BINARY = ("netcdf", "parquet", "capsule")
 
+#: How files of a format are called; without one, and to stdout, it is CSV.
+_ENDINGS = {
+    "": "csv",
+    ".csv": "csv",
+    ".txt": "csv",
+    ".json": "json",
+    ".md": "md",
+    ".html": "html",
+    ".htm": "html",
+    ".nc": "netcdf",
+    ".parquet": "parquet",
+    ".capsule": "capsule",
+}
+
 
 @click.command()
 @run_argument
@@ -24,20 +38,20 @@ _BINARY = ("netcdf", "parquet", "capsule")
     "--format",
     "format_",
     type=click.Choice((*_TEXT, *_BINARY)),
-    default="csv",
-    show_default=True,
-    help="csv: a row per point; counts: a row per outcome of each point; json: all of it; "
-    "ledger: a row per purchase; "
+    help="By default what the file's name ends in (.csv, .json, .md, .html, .nc, .parquet, "
+    ".capsule), else csv. csv: a row per point; counts: a row per outcome of each point; json: "
+    "all of it; ledger: a row per purchase; "
     "oqc-snapshot: the points on OQC, for OQC's own client; capsule: a sealed Marqov capsule, as a "
     "new folder or a .capsule file.",
 )
 @output_option("Write it there instead of to stdout; binary formats need it.")
 @out_option
-def export(run: Path, format_: str, output: Path | None, out: Path | None) -> None:
+def export(run: Path, format_: str | None, output: Path | None, out: Path | None) -> None:
     """Write RUN's results as a table or a document."""
     from qbatch.cli.files import named_by_person
     from qbatch.cli.runs import open_analysed
 
+    format_ = format_ or _format_of(output)
     opened = open_analysed(run, out)
     with named_by_person():
         _write(opened, format_, output)
@@ -45,6 +59,21 @@ def export(run: Path, format_: str, output: Path | None, out: Path | None) -> No
         _warn_of_oqc_client(opened)
     if output is not None:
         click.echo(f"wrote {output}", err=True)
+
+
+def _format_of(output: Path | None) -> str:
+    """Return the format that a file's name tells.
+
+    Raises:
+        UsageError: None is called so.
+    """
+    ending = "" if output is None else output.suffix.lower()
+    if ending not in _ENDINGS:
+        raise click.UsageError(
+            f"no format is known by {ending!r}; write -f FORMAT, or a name that ends in "
+            f"{', '.join(filter(None, _ENDINGS))}"
+        )
+    return _ENDINGS[ending]
 
 
 def _write(run: Run, format_: str, output: Path | None) -> None:

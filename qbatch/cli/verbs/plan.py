@@ -74,15 +74,16 @@ def plan(
     made = expand_file(manifest, overrides=overrides, trust=trust)
     folder = folder_of(made.manifest, out)
     check_selection(made, expression, folder)
-    drivers = open_drivers(made, surroundings_of(made.manifest, trust=trust))
-    targets = priced(describe(drivers), made)
-    check_targets(made, targets, drivers)
     only = None
     if expression is not None:
         from qbatch.executor.selecting import states_of
 
         states = partial(states_of, folder)
         only = select(expression, made.axes, made.manifest, states=states)
+    asked = None if only is None else {point.backend for point in made.bought(only)}
+    drivers = open_drivers(made, surroundings_of(made.manifest, trust=trust), asked)
+    targets = priced(describe(drivers), made)
+    check_targets(made, targets, drivers)
     few = 0 if as_json else LISTED
     limit = made.num_points if all_points else few
     known = points_known(folder, made)

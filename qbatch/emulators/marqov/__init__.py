@@ -7,6 +7,7 @@ with what remains. Errors are ``{"error": {"code", "message", "status"}}``. Only
 2 or 3 by its header; a program without classical bits has all its qubits measured. The bodies that
 the platform's pages show are accepted; of their Python nothing is executed, and its job fails. How
 the modes ``direct`` and ``temporal`` differ, see `execution`; native submissions, see `native`.
+``/jobs``, where people see their jobs in a browser, is a list as text here.
 
 Where the real service is not known, or to try its older description, switches choose:
 ``generation`` (new | old: flat errors ``{"error": text}``, 200 for a submission), ``strict`` (keys
@@ -63,10 +64,18 @@ def open_cloud(world: World) -> Cloud:
         for method, path, handler in [*scripts.table(), *submissions.table()]
     ]
     catalogue = access.answering(submissions.backends, is_public=True)
+    page = access.answering(submissions.page, is_public=True)
     rest = Route("/{path:path}", access.nowhere, methods=["GET", "POST", "PUT", "DELETE"])
     return Cloud(
         NAME,
-        Router([Route("/api/backends", catalogue, methods=["GET"]), *routes, rest]),
+        Router(
+            [
+                Route("/api/backends", catalogue, methods=["GET"]),
+                Route("/jobs", page, methods=["GET"]),
+                *routes,
+                rest,
+            ]
+        ),
         environment,
         lambda lasting: access.tokens.expire(lasting=lasting),
     )

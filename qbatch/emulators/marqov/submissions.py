@@ -10,7 +10,7 @@ from math import ceil
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from qbatch.emulators.clock import iso
 from qbatch.emulators.clouds import World
@@ -134,6 +134,15 @@ class Submissions:
         at_work = [job for job in self.jobs.values() if not job.stage.is_final]
         waiting = Counter(job.facts["backend"].slug for job in at_work)
         return JSONResponse(list_backends(self.world, waiting))
+
+    async def page(self, _: Request) -> Response:
+        """``GET /jobs``: the page on which people see their jobs; here as text, without a login."""
+        lines = [
+            f"{job.id}  {iso(self.world.clock.at(job.accepted_s))}  {self.word(job)}  "
+            f"{job.facts['backend'].slug}  {job.name}  key {job.key or '-'}"
+            for job in self.jobs.values()
+        ]
+        return PlainTextResponse("\n".join([*lines, f"{len(lines)} jobs (emulated)", ""]))
 
     # -- submission -----------------------------------------------------------------------------
 

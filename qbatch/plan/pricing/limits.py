@@ -64,7 +64,7 @@ def parse_limits(texts: Iterable[str]) -> dict[str, float]:
     for text in texts:
         match = re.fullmatch(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*([A-Za-z_]+)\s*", text)
         if match is None:
-            raise SelectionError(f"--max-cost {text!r} is no price; write 5usd or 40credits")
+            raise SelectionError(f"{text!r} is no price; write 5usd or 40credits")
         unit = match[2].lower()
         limits[unit] = min(float(match[1]), limits.get(unit, float("inf")))
     return limits

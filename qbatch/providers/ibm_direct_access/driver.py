@@ -476,6 +476,10 @@ class IbmDirectAccess:
     async def aclose(self) -> None:
         await self._service.wire.aclose()
 
+    @property
+    def is_emulated(self) -> bool:
+        return self._service.wire.is_emulated
+
     def jobs_at_cloud(self) -> Jobs:
         """Return the jobs of the user, whoever made them."""
         return Jobs(self._service.send)

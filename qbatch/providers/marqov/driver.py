@@ -437,6 +437,10 @@ class Marqov:
     async def aclose(self) -> None:
         await self._wire.aclose()
 
+    @property
+    def is_emulated(self) -> bool:
+        return self._wire.is_emulated
+
     def jobs_at_cloud(self) -> Jobs:
         """Return the jobs of the key's team."""
         return Jobs(self._send, self._url, f"{self._base}/jobs")

@@ -470,6 +470,10 @@ class OpenQuantum:
     async def aclose(self) -> None:
         await self._platform.wire.aclose()
 
+    @property
+    def is_emulated(self) -> bool:
+        return self._platform.wire.is_emulated
+
     def jobs_at_cloud(self) -> Jobs:
         """Return the jobs of the organization, whoever made them."""
         return Jobs(self._platform, WORDS)

@@ -53,6 +53,10 @@ class Platform:
             found.append((category, [row async for row in self.pages(path, "categories")]))
         return found
 
+    async def subcategories(self) -> Sequence[Mapping[str, Any]]:
+        """List the subcategories of all categories."""
+        return [row for _, theirs in await self.categories() for row in theirs]
+
     async def find_backend(self, wanted: str) -> Mapping[str, Any]:
         """Return the backend class of that short code or id, or of that name (any case).
 
@@ -82,7 +86,7 @@ class Platform:
         Raises:
             Unfit: It does not.
         """
-        rows = [row for _, theirs in await self.categories() for row in theirs]
+        rows = await self.subcategories()
         if any(wanted in (row.get("short_code"), row.get("id")) for row in rows):
             return
         codes = [code_of(row) for row in rows]

@@ -376,6 +376,10 @@ class Oqc:
     async def aclose(self) -> None:
         await self._service.wire.aclose()
 
+    @property
+    def is_emulated(self) -> bool:
+        return self._service.wire.is_emulated
+
     def jobs_at_cloud(self) -> Jobs:
         """Return the tasks of the account."""
         return Jobs(self._service)

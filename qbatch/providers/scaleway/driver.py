@@ -427,6 +427,10 @@ class Scaleway:
 
     # -- jobs of whatever session -----------------------------------------------------------------
 
+    @property
+    def is_emulated(self) -> bool:
+        return self._service.wire.is_emulated
+
     def jobs_at_cloud(self) -> Jobs:
         """Return the jobs of the project, whoever made them."""
         return Jobs(self._service.send, self._service.project, self._service.text_of)
