@@ -117,6 +117,8 @@ def _sentences(run: Run, summary: Summary, cancelled: int | None) -> list[str]:
         f"  {count_of(number, 'job')} still at {backend}"
         for backend, number in summary.at_providers.items()
     ]
+    if (in_part := run.in_part()).points:
+        lines.append(f"  {in_part}")
     if summary.held:
         lines.append(f"  {whole(summary.held)} held: `qbatch status {run.folder}` says what to do")
     for state, advice in _ADVICE.items():

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from qbatch.cli.exits import Exit
-from qbatch.job import JobState
 from qbatch.notation import whole
 from qbatch.report.judging import CheckResult, open_checks, overall
 from qbatch.report.numbers import outcomes, short
@@ -88,7 +87,7 @@ def outcome_of(run: Run) -> Outcome:
         values = axes_of(point)
         for check in checks:
             check.add(point, values)
-        if point.state is not JobState.COMPLETED:
+        if not point.done:
             continue
         measured += 1
         if measured <= FEW:

@@ -112,7 +112,8 @@ def run_manifest(
 
 def _outcome(run: Run, summary: Summary, *, check: bool) -> Outcome | None:
     """What was measured; None where nothing was, or it would take long and nobody asked."""
-    if summary.signal is not None or not summary.states.get(JobState.COMPLETED):
+    is_measured = summary.states.get(JobState.COMPLETED) or run.in_part().points
+    if summary.signal is not None or not is_measured:
         return None
     return outcome_of(run) if check or len(run) <= MOST_POINTS else None
 
@@ -274,7 +275,9 @@ def _sentences(
     never_run = summary.states.get(JobState.CREATED, 0)
     is_cut_off = summary.signal or summary.stopped or summary.over_budget or summary.left
     if never_run and not (is_cut_off or summary.out_of_reach):
-        lines.append(f"  {count_of(never_run, 'point')} not run yet: `qbatch run` runs them")
+        lines.append(f"  {count_of(never_run, 'point')} not done yet: `qbatch run` runs them")
+    if (in_part := run.in_part()).points:
+        lines.append(f"  {in_part}")
     if summary.held:
         lines.append(f"  {whole(summary.held)} held: `qbatch status {run.folder}` says what to do")
     lines += [f"  {path}" for path in written]

@@ -173,7 +173,8 @@ class Content:
         overview = self.overview
         told = f"{whole(overview.completed)} of {count_of(overview.points, 'point')} completed"
         rest = [f"{whole(n)} {state}" for state, n in self.states if state != JobState.COMPLETED]
-        return told + (f" ({', '.join(rest)})" if rest else "")
+        told += f" ({', '.join(rest)})" if rest else ""
+        return told + (f"; {overview.in_part}" if overview.in_part.points else "")
 
     @property
     def tiles(self) -> list[tuple[str, str]]:
@@ -239,7 +240,7 @@ class Content:
         for name, share in self.overview.backends.items():
             for unit, cost in sorted(share.cost.items()):
                 if name not in known:
-                    totals[name, unit] = Total(jobs=share.completed, billed=cost)
+                    totals[name, unit] = Total(jobs=share.measured, billed=cost)
         return totals
 
     @cached_property

@@ -84,8 +84,8 @@ class HtmlRows:
             cells.append("<td>completed</td>")
         else:
             why = f'<span class="why">{escape(job.error)}</span>' if job.error else ""
-            state = job.state.value
-            cells.append(f'<td><span class="chip small {state}">{state}</span>{why}</td>')
+            chip = f'<span class="chip small {job.state}">{point.state_in_words}</span>'
+            cells.append(f"<td>{chip}{why}</td>")
         for name in self.columns.numbers:
             estimate = estimates.get(name)
             cells.append("<td></td>" if estimate is None else self._number(name, estimate, point))

@@ -138,7 +138,7 @@ class MarkdownRows:
         values = axis_values(point, self.columns)
         texts = map(self.columns.text, self.columns.varied, values)
         row = [cell(text) for text in texts] or [cell(point.name)]
-        row.append(point.job.state.value)
+        row.append(point.state_in_words)
         estimates = point.estimates
         for name in self.columns.numbers:
             estimate = estimates.get(name)

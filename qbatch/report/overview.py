@@ -17,6 +17,7 @@ from qbatch.report.judging import CheckResult, open_checks
 from qbatch.report.rows import Columns, Point, Run, axes_of
 from qbatch.report.series import Series, open_series
 from qbatch.result import Estimate
+from qbatch.snapshot import InPart
 
 if TYPE_CHECKING:
     from qbatch.manifest.models import Value
@@ -64,13 +65,15 @@ class Share:
 
     Attributes:
         points: Asked of it.
-        completed: Of these.
+        completed: Of these, with all the shots that they ask for.
+        measured: Of these, with some of them at least.
         shots: Counted.
         cost: Unit -> cost as noted with the results.
     """
 
     points: int = 0
     completed: int = 0
+    measured: int = 0
     shots: int = 0
     cost: dict[str, float] = field(default_factory=dict)
 
@@ -176,6 +179,7 @@ class Overview:
     repeats: Repeats
     states: Counter[JobState] = field(default_factory=Counter)
     backends: dict[str, Share] = field(default_factory=dict)
+    in_part: InPart = field(default_factory=InPart)
     failures: dict[tuple[JobState, str], Failure] = field(default_factory=dict)
     untold: int = 0
     warnings: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -206,13 +210,16 @@ class Overview:
         share.points += 1
         if job.cost is not None and job.unit:
             share.cost[job.unit] = share.cost.get(job.unit, 0.0) + job.cost
-        if job.state is JobState.COMPLETED:
-            share.completed += 1
-            share.shots += point.sampled
+        share.completed += job.state is JobState.COMPLETED
+        if done := point.done:
+            share.measured += 1
+            if done < point.shots and job.state is not JobState.COMPLETED:
+                self.in_part = self.in_part.and_one(done, point.shots)
+            share.shots += done
             if warning := point.warning:
                 self._add_warning(point.backend, warning)
             self._add_numbers(point)
-        elif job.state in REMEDIES:
+        if job.state in REMEDIES:
             self._add_failure(point)
         if self.checks or self.series:
             values = axes_of(point)
@@ -256,7 +263,7 @@ class Overview:
 
     @property
     def completed(self) -> int:
-        """Points that were measured."""
+        """Points that have all the shots that they ask for."""
         return self.states[JobState.COMPLETED]
 
     @property

@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from qbatch.job import JobState
 from qbatch.manifest.models import Plot
 from qbatch.notation import is_number
 from qbatch.plan.geometry.where import Narrowed, is_match, narrowed
@@ -114,7 +113,7 @@ class Series:
         if self.dropped and not self.is_asked_for:
             self.dropped += 1
             return
-        if point.job.state is not JobState.COMPLETED or not is_match(self._where, values):
+        if not point.done or not is_match(self._where, values):
             return
         facet = values.get(self.plot.facet) if self.plot.facet else None
         color = values.get(self.plot.color) if self.plot.color else None

@@ -21,6 +21,7 @@ from qbatch.snapshot.jobs import NewResult
 from qbatch.snapshot.ledger import Entry, Purchase, Total, total_up
 from qbatch.snapshot.lock import holder_of
 from qbatch.snapshot.points import PointResult
+from qbatch.snapshot.reading import InPart
 from qbatch.snapshot.registration import Registered
 from qbatch.snapshot.run import Run
 from qbatch.snapshot.schema import JobRow, StoredPoint
@@ -32,6 +33,7 @@ __all__ = [
     "Entry",
     "Former",
     "Held",
+    "InPart",
     "JobRow",
     "NewResult",
     "PointResult",

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from qbatch.circuit.earlier import MARK
 from qbatch.errors import ManifestError
 from qbatch.job import IN_FLIGHT, Job, JobError, JobState
+from qbatch.notation import whole
 from qbatch.purchase import PRECEDENCE
 from qbatch.snapshot import rows
 from qbatch.snapshot.attempts import Attempt, instant
@@ -157,10 +158,19 @@ class PointResult:
         return self.pieces or (self,)
 
     @property
+    def done(self) -> int:
+        """Shots that there are, and that its numbers come from; 0 before it is measured."""
+        return sum(job.bought for job in self.jobs if job.state is JobState.COMPLETED)
+
+    @property
     def sampled(self) -> int:
         """Shots that its numbers come from; while there are none yet, those that are asked for."""
-        done = sum(job.bought for job in self.jobs if job.state is JobState.COMPLETED)
-        return done or self.shots
+        return self.done or self.shots
+
+    @property
+    def state_in_words(self) -> str:
+        """Its state; of a point that has some of its shots, not all of them, how many."""
+        return in_words(self.state, self.done, self.shots)
 
     @property
     def point_id(self) -> str:
@@ -372,6 +382,20 @@ def as_one(own: PointResult, further: Sequence[PointResult]) -> PointResult:
     pieces.sort(key=lambda piece: piece.start)
     job = _job_of([piece.job for piece in pieces], own.job.id)
     return replace(own, shots=wanted, job=job, pieces=tuple(pieces))
+
+
+def in_words(state: JobState, done: int, wanted: int) -> str:
+    """Return how points stand that are in a state and have so many of the shots they ask for.
+
+    >>> in_words(JobState.CREATED, 0, 700), in_words(JobState.CREATED, 300, 700)
+    ('created', 'more shots: 300 of 700 done')
+    >>> in_words(JobState.FAILED, 100, 400), in_words(JobState.COMPLETED, 700, 700)
+    ('failed: 100 of 400 done', 'completed')
+    """
+    if state is JobState.COMPLETED or not 0 < done < wanted:
+        return state.value
+    word = "more shots" if state is JobState.CREATED else state.value
+    return f"{word}: {whole(done)} of {whole(wanted)} done"
 
 
 def _is_part(piece: PointResult) -> bool:

@@ -9,9 +9,10 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from qbatch.job import JobState
+from qbatch.notation import whole
 from qbatch.purchase import PRECEDENCE
 from qbatch.snapshot import paths, rows
 from qbatch.snapshot.faults import damaged, translated
@@ -192,6 +193,46 @@ def counts_by_state(db: sqlite3.Connection, path: Path) -> dict[JobState, int]:
             counts[PRECEDENCE[rank]] += number
     check_planned(sum(counts.values()), expected - further, path)
     return dict(counts)
+
+
+class InPart(NamedTuple):
+    """Points that have some of the shots that they ask for, together.
+
+    Attributes:
+        points: How many.
+        done: Shots that they have.
+        wanted: Shots that they ask for.
+    """
+
+    points: int = 0
+    done: int = 0
+    wanted: int = 0
+
+    def and_one(self, done: int, wanted: int) -> InPart:
+        """Return the sum with one more point."""
+        return InPart(self.points + 1, self.done + done, self.wanted + wanted)
+
+    def __str__(self) -> str:
+        points = "1 point has" if self.points == 1 else f"{whole(self.points)} points have"
+        return f"{points} some of the shots wanted: {whole(self.done)} of {whole(self.wanted)} done"
+
+
+_IN_PART = """
+SELECT count(*), coalesce(sum(done), 0), coalesce(sum(wanted), 0) FROM (
+    SELECT sum(shots * (state = 'completed')) AS done,
+        max(iif(start = 0, coalesce(wanted, shots), 0)) AS wanted
+    FROM points JOIN jobs USING (ordinal)
+    WHERE position IN (SELECT position FROM points WHERE start > 0) GROUP BY position
+) WHERE 0 < done AND done < wanted
+"""
+
+
+def points_in_part(db: sqlite3.Connection, path: Path) -> InPart:
+    """Sum up the points of the plan that have some of their shots, not all."""
+    with translated(path), checked(path):
+        if not num_further(db)[1]:
+            return InPart()
+        return InPart(*db.execute(_IN_PART).fetchone())
 
 
 def jobs_by_backend(db: sqlite3.Connection, path: Path) -> dict[tuple[str, JobState], int]:

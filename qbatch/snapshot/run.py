@@ -23,8 +23,10 @@ from qbatch.snapshot.points import (
     PointResult,
 )
 from qbatch.snapshot.reading import (
+    InPart,
     checked,
     counts_by_state,
+    points_in_part,
 )
 from qbatch.snapshot.times import Times, read_times
 
@@ -56,6 +58,11 @@ class Run(Listing):
         """Points of the plan in each state; states without points are left out."""
         self._trust.check("jobs", "positions")
         return counts_by_state(self._db, self.path)
+
+    def in_part(self) -> InPart:
+        """Sum up the points of the plan that have some of the shots they ask for, not all."""
+        self._trust.check("jobs", "positions")
+        return points_in_part(self._db, self.path)
 
     def raise_for_error(self) -> Self:
         """Return this run, unless some of its points came to nothing.

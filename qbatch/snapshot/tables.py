@@ -242,7 +242,7 @@ def _told(estimate: Estimate) -> str:
 
 
 def _html_row(point: PointResult, names: list[str]) -> str:
-    cells = [point.name, point.job.error or point.state.value]
+    cells = [point.name, point.job.error or point.state_in_words]
     for name in names:
         estimate = point.estimates.get(name)
         cells.append("" if estimate is None else _told(estimate))

@@ -16,7 +16,7 @@ import pytest
 
 from qbatch.cli.running import _sentences
 from qbatch.job import JobState
-from qbatch.snapshot import open_run
+from qbatch.snapshot import InPart, open_run
 
 Call = Callable[..., Any]
 
@@ -46,7 +46,7 @@ def test_a_run_says_where_its_report_is_on_stdout_and_the_rest_on_stderr(
 
 def test_what_failed_is_counted_once() -> None:
     """P41: "1 failed" stood twice."""
-    run: Any = SimpleNamespace(name="pair", folder=Path("runs/pair"))
+    run: Any = SimpleNamespace(name="pair", folder=Path("runs/pair"), in_part=InPart)
     facts = {"total": 3, "completed": 2, "states": {JobState.COMPLETED: 2, JobState.FAILED: 1}}
     idle = {
         "out_of_reach": {},
@@ -362,7 +362,7 @@ def test_retry_after_the_circuit_is_mended_runs_what_failed_as_it_is_now(
     (tmp_path / "turn.qasm").write_text(TURN.replace("ANGLE", "1/(a+1)"))
     retried = qbatch("retry", "risky.yaml")
     assert "1 of 2 points done, 1 now" in retried.out
-    assert "1 point not run yet: `qbatch run` runs them" in retried.out
+    assert "1 point not done yet: `qbatch run` runs them" in retried.out
     assert (retried.code, qbatch("status", "risky.yaml").code) == (0, 9)  # all it was asked for
     assert "nothing to do" in qbatch("retry", "risky.yaml").out
     assert qbatch("run", "risky.yaml").code == 0

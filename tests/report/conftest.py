@@ -53,6 +53,14 @@ class FakePoint:
     same_as: str = ""
 
     @property
+    def done(self) -> int:
+        return self.sampled if self.job.state is JobState.COMPLETED else 0
+
+    @property
+    def state_in_words(self) -> str:
+        return self.job.state.value
+
+    @property
     def sampled(self) -> int:
         return self.shots if self.counts is None else self.counts.shots
 

@@ -125,7 +125,7 @@ def _tell_table(run: Run, points: Iterator[PointResult], limit: int | None) -> N
     shown = list(islice(points, limit))
     names = list(dict.fromkeys(name for point in shown for name in point.estimates))
     rows = [
-        [point.id[:8], point.name, point.state.value]
+        [point.id[:8], point.name, point.state_in_words]
         + [short(point.estimates[name]) if name in point.estimates else "" for name in names]
         + ([] if names else [outcomes(point.counts) if point.counts else ""])
         + [point.job.error]
@@ -157,7 +157,7 @@ def _in_full(run: Run, point: PointResult, all_rows: bool) -> str:
     lines = {
         "point": point.name,
         "id": point.id,
-        "state": point.state.value + (f": {point.job.error}" if point.job.error else ""),
+        "state": point.state_in_words + (f": {point.job.error}" if point.job.error else ""),
         **({"bought with": point.same_as} if point.same_as else {}),
         "circuit": point.circuit,
         "backend": point.backend,

@@ -68,6 +68,7 @@ def describe(run: Run, waits: Waits) -> dict[str, Any]:
         "waiting": {name: waiting.facts_of(theirs) for name, theirs in waits.items()},
         "points": sum(states.values()),
         "states": {state.value: number for state, number in states.items()},
+        "in_part": run.in_part()._asdict(),
         "exit_code": int(exit_of(states)),
         "spent": run.spent(),
         "at_providers": status_jobs.at_providers(flying, local),
@@ -134,6 +135,8 @@ def _tell(run: Run, facts: dict[str, Any], waits: Waits) -> None:
     click.echo(f"{click.style(run.name, bold=True)}: {word}; {points} in {run.folder}")
     for state, number in facts["states"].items():
         click.echo(f"  {state:<11}{whole(number):>8}")
+    if (in_part := run.in_part()).points:
+        click.echo(f"  {in_part}")
     status_jobs.tell_waits(waits)
     status_jobs.tell(facts["folder"], facts["at_providers"], run.held())
     for unit, cost in facts["spent"].items():
