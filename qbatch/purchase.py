@@ -202,6 +202,9 @@ def _states_with(event: Event) -> frozenset[JobState]:
 #: States in which a provider may hold work of ours.
 IN_FLIGHT = _states_with(Event.TAKEN)
 
+#: Where a job is whose shots are bought: they count, whatever a plan wants now.
+BOUGHT = IN_FLIGHT | {JobState.COMPLETED}
+
 #: Those of them of which news come without a person.
 AT_WORK = IN_FLIGHT - _states_with(Event.GIVEN_UP)
 

@@ -15,7 +15,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from qbatch.job import IN_FLIGHT, JobState
+from qbatch.job import JobState
+from qbatch.purchase import BOUGHT
 from qbatch.shots import ANY, Bounds, job_id, missing
 from qbatch.snapshot.reading import BOUNDS, PIECES, PLACES, PLAN, POINTS, read_fact, write_meta
 from qbatch.snapshot.schema import (
@@ -78,9 +79,6 @@ class Registered:
 
 #: Key of a setting -> its canonical text.
 SettingOf = Callable[[str], str]
-
-#: Where a job is whose shots are bought: they count, whatever the plan wants now.
-BOUGHT = IN_FLIGHT | {JobState.COMPLETED}
 
 
 def register(

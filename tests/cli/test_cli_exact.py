@@ -68,3 +68,24 @@ def test_the_question_says_how_many_of_how_many(qbatch: Call, done: Path) -> Non
 
 def test_what_only_shows_takes_a_part_of_a_name(qbatch: Call, done: Path) -> None:
     assert qbatch("show", done, "-k", "10").code == 0
+
+
+TWICE = """\
+qbatch: 1
+name: twice
+circuits:
+  one: {qasm: 'OPENQASM 3.0; qubit q; bit c; c = measure q;'}
+  same: {qasm: 'OPENQASM 3.0;  qubit q; bit c; c = measure q; // the same'}
+backends: {sim: {provider: local}}
+shots: 10
+"""
+
+
+def test_what_else_is_lost_where_places_share_their_jobs_is_told(
+    qbatch: Call, tmp_path: Path
+) -> None:
+    """It said "forgot 1 of 2 points", and both were gone."""
+    (tmp_path / "twice.yaml").write_text(TWICE)
+    assert qbatch("run", "twice.yaml", "--no-report").code == 0
+    said = qbatch("forget", "runs/twice", "-k", "circuit=same", "--yes")
+    assert "forgot 2 of 2 points, with circuit=one, which is bought with the same jobs," in said.err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,6 +36,7 @@ def forget(
     cost. Points that may still be at a provider are not forgotten.
     """
     from qbatch.cli.runs import ask, choose, open_named
+    from qbatch.notation import listed
     from qbatch.report.numbers import count_of
 
     with open_named(run, out) as opened:
@@ -47,13 +49,27 @@ def forget(
             click.echo(f"forgot {folder}", err=True)
             return
         chosen = opened.removed() if removed else choose(opened, points, expression, is_exact=True)
-        ids = list(dict.fromkeys(point.id for point in chosen))
+        named = [(point.id, point.name) for point in chosen]
+        ids = list(dict.fromkeys(id_ for id_, _ in named))
+        others = [] if removed else _other_places(opened, named)
         told = _told_cost(opened, set(ids))
+    part = f"{len(named) + len(others)} of {count_of(number, 'point')}"
+    if others:
+        part += f", with {listed(others, 3)}, which {_is_or_are(others)} bought with the same jobs,"
     if ids:
-        part = f"{len(ids)} of {count_of(number, 'point')}"
         ask(f"Forget {part} of {folder} with all results{told}?", yes=yes)
         _forget(folder, ids)
-    click.echo(f"forgot {len(ids)} of {count_of(number, 'point')} of {folder}", err=True)
+    click.echo(f"forgot {part} of {folder}", err=True)
+
+
+def _other_places(run: Run, named: Sequence[tuple[str, str]]) -> list[str]:
+    """Names of points that were not chosen and lose their results all the same."""
+    ids, chosen = {id_ for id_, _ in named}, set(named)
+    return [each.name for each in run if each.id in ids and (each.id, each.name) not in chosen]
+
+
+def _is_or_are(names: Sequence[str]) -> str:
+    return "is" if len(names) == 1 else "are"
 
 
 def _check_nothing_is_out(run: Run) -> None:

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from qbatch.job import IN_FLIGHT, Job, JobState
+from qbatch.job import Job, JobState
 from qbatch.plan.packing import Piece, PiecesOf
 from qbatch.plan.pinning.former import known_as
-from qbatch.purchase import PRECEDENCE
+from qbatch.purchase import BOUGHT, PRECEDENCE
 from qbatch.shots import ANY, Bounds, job_id, missing
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class Had(NamedTuple):
     @property
     def is_bought(self) -> bool:
         """Whether its shots are there, or may be on their way."""
-        return self.state is JobState.COMPLETED or self.state in IN_FLIGHT
+        return self.state in BOUGHT
 
 
 class Run(Protocol):
