@@ -264,9 +264,23 @@ def _put(node: Node, loc: Steps, done: Steps, value: _Value) -> Node:
         value.origins[id(child)] = value.flag
     new = _put(child, rest, (*done, name), value)
     key = value.scalar(name) if member is None or not rest else member[0]
-    entries = [(k, v) for k, v in node.value if k.tag == "merge" or k.value != name]
-    copied = MappingNode(node.tag, [*entries, (key, new)], node.start_mark, node.end_mark)
+    copied = MappingNode(
+        node.tag, _with_entry(node, name, (key, new)), node.start_mark, node.end_mark
+    )
     return _inherit(copied, node, value)
+
+
+def _with_entry(node: MappingNode, name: str, entry: tuple[Node, Node]) -> list[tuple[Node, Node]]:
+    """Return a map's entries with one put where its key stands, else at the end.
+
+    Axes keep their order, which is that in the names of points.
+    """
+    is_it = [key.tag != "merge" and key.value == name for key, _ in node.value]
+    if True not in is_it:
+        return [*node.value, entry]
+    at = is_it.index(True)
+    others = [one for one, is_same in zip(node.value, is_it, strict=True) if not is_same]
+    return [*others[:at], entry, *others[at:]]
 
 
 def _put_item(node: SequenceNode, loc: Steps, done: Steps, value: _Value) -> Node:

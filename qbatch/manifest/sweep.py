@@ -62,6 +62,7 @@ FORMS = {
     "range": "[start, stop, step]",
     "random": "{distribution: uniform, min: 0, max: 1, n: 10}",
     "from": "{file: angles.csv, column: gamma}",
+    "formula": "2*pi*tau",
 }
 _COUNTS = {"range": "two or three"}
 _HOW = "write a list of values, or one of {" + ": …}, {".join(FORMS) + ": …}"
@@ -119,7 +120,8 @@ class FileAxis(Model):
 class Axis(Model):
     """One axis in the form it was written; `plan` makes its values.
 
-    Exactly one attribute is set.
+    Exactly one attribute is set. A `formula` is no axis of its own: at each point it is worked out
+    from the point's values of one other axis (or of axes that are zipped), and from `vars`.
     """
 
     values: tuple[AxisValue, ...] | None = None
@@ -128,6 +130,7 @@ class Axis(Model):
     range: tuple[Numeric, Numeric, Numeric] | None = None
     random: RandomAxis | None = None
     from_file: FileAxis | None = Field(default=None, alias="from")
+    formula: Text | None = None
 
     @model_validator(mode="before")
     @classmethod

@@ -20,6 +20,7 @@ from qbatch.manifest.prices import NO_PRICES, PriceList, load_prices
 from qbatch.notation import did_you_mean, listed
 from qbatch.plan.factory import Factory, UnboundError, UnfitError
 from qbatch.plan.geometry.axes import MAX_POINTS
+from qbatch.plan.geometry.formulas import read_by_formulas
 from qbatch.plan.geometry.grid import Block, Clause, Dimension, Loc
 from qbatch.plan.geometry.repeated import find_shared
 from qbatch.plan.geometry.resolving import OWN, Draft, draft
@@ -171,6 +172,7 @@ def _check_names(each: Draft, sources: Mapping[str, CircuitSource], mistakes: Mi
     """See that every axis is a parameter of a circuit, and every circuit has its arguments."""
     circuits = [str(name) for name in dict.fromkeys(each.values_of("circuit"))]
     known = {p for name in circuits for p in sources[name].parameters}
+    known |= read_by_formulas(each.sweep)
     for part in ("matrix", "zip"):
         for name in getattr(each.sweep, part):
             if _is_parameter(name) and name not in known:
@@ -193,8 +195,9 @@ def _check_included(
     each: Draft, number: int, point: Mapping[str, Value], source: CircuitSource, mistakes: Mistakes
 ) -> None:
     loc = (*each.loc, "include", number)
+    known = source.parameters | read_by_formulas(each.sweep)
     for name in point:
-        if _is_parameter(name) and name not in source.parameters:
+        if _is_parameter(name) and name not in known:
             said = f"include: {name!r} {_no_parameter(name, [source.name], source.parameters)}"
             mistakes.add((*loc, name), said)
     set_later = {name for override in each.sweep.overrides for name in override.set}

@@ -18,6 +18,7 @@ from qbatch.manifest.models import Axis, Manifest, Sweep, Value
 from qbatch.notation import did_you_mean, listed
 from qbatch.plan.geometry.axes import MAX_POINTS, count_values, expand_axis
 from qbatch.plan.geometry.draw import find_repeated
+from qbatch.plan.geometry.formulas import add_formulas
 from qbatch.plan.geometry.grid import Dimension, Loc
 from qbatch.plan.layout import full_text
 from qbatch.plan.mistakes import Mistakes
@@ -85,6 +86,7 @@ def draft(manifest: Manifest, number: int, mistakes: Mistakes) -> Draft | None:
         dimensions.append(Dimension(tuple(zipped), tuple(zipped.values())))
     for dimension in dimensions:
         _check_distinct(dimension, loc, mistakes)
+    dimensions = add_formulas(manifest, sweep, dimensions, loc, mistakes)
     whole = _with_implied(manifest, dimensions)
     size = prod(map(len, whole)) * sweep.repeat
     if size > MAX_POINTS:
@@ -115,7 +117,8 @@ def _columns(
 ) -> dict[str, Sequence[Value]] | None:
     axes: Mapping[str, Axis] = getattr(sweep, part)
     found: dict[str, Sequence[Value]] = {}
-    for name, axis in axes.items():
+    written = {name: axis for name, axis in axes.items() if axis.formula is None}
+    for name, axis in written.items():
         at = (*loc, part, name)
         try:
             values = expand_axis(
@@ -129,7 +132,7 @@ def _columns(
         checked = _checked(manifest, name, values, at, mistakes)
         if checked is not None:
             found[name] = checked
-    return found if len(found) == len(axes) else None
+    return found if len(found) == len(written) else None
 
 
 def _checked(
