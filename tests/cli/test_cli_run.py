@@ -258,7 +258,7 @@ def test_a_signal_stops_a_run_with_its_code_and_leaves_what_is_done(
     with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as run:
         assert run.stdout is not None
         for line in run.stdout:
-            if '"completed"' in line:
+            if '"state": "completed"' in line:
                 run.send_signal(number)
                 break
         *_, last = run.stdout

@@ -195,10 +195,17 @@ def _read_intents(folder: Path) -> tuple[list[str], Mapping[str, set[str]]]:
 def entries_of(
     folder: Path, cloud: str, ledger: Sequence[Mapping[str, Any]], point_id: str
 ) -> list[Mapping[str, Any]]:
-    """Return the jobs that stand in the ledger for a point and may have a result."""
+    """Return the jobs that stand in the ledger for a point, those that may have a result first.
+
+    Of the others only those that the run does not know: one of them may be what it holds.
+    """
     with Run(folder) as run:
         bought, _ = _sorted_by_point(folder, cloud, run.meta["run_id"], ledger)
-    return [entry for entry in bought[point_id] if entry["state"] not in WITHOUT_RESULT]
+        known = {job.provider_job_id for point in run for job in run.attempts_of(point)}
+    entries = bought[point_id]
+    hopeful = [entry for entry in entries if entry["state"] not in WITHOUT_RESULT]
+    others = [entry for entry in entries if entry["state"] in WITHOUT_RESULT]
+    return [*hopeful, *(entry for entry in others if entry["id"] not in known)]
 
 
 def held_points(folder: Path) -> list[str]:

@@ -10,7 +10,7 @@ from tests.crash.sweeps import KINDS, VERBS, sweep
 from tests.crash.world import World
 
 #: At least so many boundaries were met, of the journal and of HTTP.
-MET = {"run": (20, 60), "late": (7, 16), "detach": (12, 10), "fetch": (6, 15), "cancel": (6, 30)}
+MET = {"run": (20, 45), "late": (7, 16), "detach": (12, 10), "fetch": (6, 15), "cancel": (6, 30)}
 
 
 def assert_good(played: list[Played]) -> None:

@@ -397,7 +397,11 @@ class Scaleway:
         return updates
 
     async def release(self, batch: Batch) -> Mapping[str, float]:
-        """End the session; where its time is paid for, say what it came to."""
+        """End the session; where its time is paid for, say what it came to.
+
+        It is shared out among the jobs that were in it: one that was never taken may be bought in
+        another session by now, and what is billed to it here would be lost there.
+        """
         if self._options.tag_saved:
             await self._tag_saved(batch)
         if _lent(batch) is not None:
@@ -405,10 +409,14 @@ class Scaleway:
         key = self._key_of(batch)
         sessions = await self._sessions.end(key)
         cost = await self._sessions.bill(key, sessions)
+        if cost is None:
+            self._sessions.forget(key)
+            return {}
+        names = {job.get("name") for job in await self._sessions.jobs_in(sessions)}
         self._sessions.forget(key)
-        return (
-            {} if cost is None else {order.id: cost / len(batch.orders) for order in batch.orders}
-        )
+        inside = [one for one in batch.orders if self._job_name(batch, one) in names]
+        sharing = inside or batch.orders
+        return {order.id: cost / len(sharing) for order in sharing}
 
     async def _tag_saved(self, batch: Batch) -> None:
         for order, job_id in zip(batch.orders, _ids(batch), strict=True):
