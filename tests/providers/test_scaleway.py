@@ -387,6 +387,22 @@ async def test_results_that_lag_are_left_out_until_they_are_there(
     assert len(await cloud.driver.fetch(batch, wanted)) == 1
 
 
+async def test_a_sessions_price_is_shared_by_the_jobs_that_were_in_it_alone(
+    talk: Maker, order: Maker
+) -> None:
+    """Half was billed to a job that was never taken, and lost when its own session was billed."""
+    cloud = talk("scaleway", queue_s=3000.0, target=AER)
+    await cloud.driver.describe()
+    one, never_taken = order(name="one"), order(name="two")
+    batch = await cloud.submit(await cloud.prepare(one))
+    await cloud.finish(batch)
+    both = replace(batch.composite, job_ids=(one.id, never_taken.id))
+    for known in ((), (*batch.provider_job_ids, None)):  # taken up, or watched from the beginning
+        as_made = replace(batch, composite=both, orders=(one, never_taken), provider_job_ids=known)
+        bill = await release(cloud, as_made)
+        assert bill == {one.id: pytest.approx(cloud.ledger[0]["price"], rel=1e-3)}
+
+
 async def test_answers_written_as_raw_protobuf_are_read_all_the_same(
     talk: Maker, order: Maker
 ) -> None:
