@@ -305,6 +305,6 @@ def _is_alive(pid: int) -> bool:
 def _who(path: Path, holder: Note) -> str:
     return (
         f"{path.parent}: another qbatch run holds this folder: process {holder.pid or '?'} "
-        f"on {holder.host or '?'}, since {holder.started_at or '?'}; wait for it, "
-        "stop it, or use --out DIR"
+        f"on {holder.host or '?'}, since {holder.started_at or '?'}; wait for it, or stop it "
+        "(Ctrl-C) and give this command again; another run takes a folder of its own with --out DIR"
     )
