@@ -8,6 +8,7 @@ from hashlib import sha256
 from typing import Any
 
 from qbatch.errors import ProviderError
+from qbatch.providers.kit.untrusted import decode
 from qbatch.providers.kit.wire import Wire
 from qbatch.providers.open_quantum.replies import url_of
 
@@ -29,7 +30,7 @@ async def read_calibration(
         reply = await wire.send("GET", url, is_bare=True, max_bytes=MOST_CALIBRATION_BYTES)
         if not reply.is_success:
             raise reply.failure()
-        calibration = json.loads(reply.kept)
+        calibration = decode(reply.kept)
     except (ProviderError, ValueError) as error:
         return None, {"warning": f"the calibration of {target} cannot be had: {error}"}
     digest = sha256(json.dumps(calibration, sort_keys=True).encode()).hexdigest()
