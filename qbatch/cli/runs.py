@@ -105,14 +105,13 @@ def choose(
     points = (run[name] for name in names) if names else iter(run)
     if expression is None:
         return points
-    from qbatch.plan.select import STATE, check_meant, select
+    from qbatch.plan.select import STATE, select_meant
 
     manifest = _manifest_of(run)
     numbers = manifest.analysis.names if manifest is not None else ()
     known = {*run.axes, STATE, *numbers}
     there = (cast("SweepPoint", _Seen(found)) for found in run)
-    check_meant(expression, known, there, manifest, is_exact=is_exact)
-    is_wanted = select(expression, known, manifest, is_exact=is_exact)
+    is_wanted = select_meant(expression, known, there, manifest, is_exact=is_exact)
     return (found for found in points if is_wanted(cast("SweepPoint", _Seen(found))))
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qbatch.errors import SnapshotError
-from qbatch.plan import check_meant, select, states_in
+from qbatch.plan import select_meant, states_in
 from qbatch.snapshot import Run
 
 if TYPE_CHECKING:
@@ -30,8 +30,7 @@ def chosen(options: Options, plan: Plan, folder: Path) -> Only | None:
     meant = None
     if options.select is not None:
         states = partial(states_of, folder)
-        check_meant(options.select, plan.axes, plan.points(), plan.manifest, states=states)
-        meant = select(options.select, plan.axes, plan.manifest, states=states)
+        meant = select_meant(options.select, plan.axes, plan.points(), plan.manifest, states=states)
     ids = options.points
     if ids is None:
         return meant

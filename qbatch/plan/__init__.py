@@ -28,7 +28,7 @@ from qbatch.plan.pinning.reasons import (
 from qbatch.plan.pinning.saved import SavedPlan, differences, load_plan, save_plan
 from qbatch.plan.plan import Plan
 from qbatch.plan.pricing.summary import BackendSummary, PlanSummary, price_formula, priced
-from qbatch.plan.select import check_meant, select
+from qbatch.plan.select import check_meant, select, select_meant
 
 __all__ = [
     "BackendSummary",
@@ -69,6 +69,7 @@ __all__ = [
     "removed",
     "save_plan",
     "select",
+    "select_meant",
     "states_in",
     "states_left",
     "write_lock",

@@ -135,7 +135,31 @@ def check_meant(
             at it and says which values there are.
     """
     parser = _Parser(expression, axes, manifest, is_exact=is_exact, states=states)
+    return _is_any_meant(parser, parser.parse(), points, manifest)
+
+
+def select_meant(
+    expression: str,
+    axes: Collection[str] | None,
+    points: Iterable[SweepPoint],
+    manifest: Manifest | None = None,
+    *,
+    is_exact: bool = False,
+    states: States | None = None,
+) -> Predicate:
+    """Return `select`'s predicate, held against the points as `check_meant` does.
+
+    Args and errors are those of `check_meant`; the expression is read, and `states` asked, once.
+    """
+    parser = _Parser(expression, axes, manifest, is_exact=is_exact, states=states)
     is_meant = parser.parse()
+    _is_any_meant(parser, is_meant, points, manifest)
+    return is_meant
+
+
+def _is_any_meant(
+    parser: _Parser, is_meant: Predicate, points: Iterable[SweepPoint], manifest: Manifest | None
+) -> bool:
     seen: dict[str, set[str]] = {part.name: set() for part in parser.parts if part.name}
     alone = dict.fromkeys(parser.parts, False)
     for point in points:
