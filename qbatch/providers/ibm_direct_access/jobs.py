@@ -13,7 +13,13 @@ from qbatch.errors import Misspoke, Refused
 from qbatch.providers.ibm_direct_access.replies import WORDS, expect, read_error, read_usage_s
 from qbatch.providers.kit.asking import Send
 from qbatch.providers.kit.instants import to_the_second
-from qbatch.providers.kit.untrusted import identifier, record, records, redacted, said, word
+from qbatch.providers.kit.untrusted import (
+    needed_id,
+    record,
+    records,
+    redacted,
+    word,
+)
 from qbatch.providers.listing import (
     Deed,
     JobAtCloud,
@@ -87,11 +93,9 @@ class Jobs:
 
 def read_job(row: Mapping[str, Any]) -> JobAtCloud:
     """Read a job's record."""
-    job_id, status = identifier(row.get("id")), word(row.get("status"))
-    if job_id is None:
-        raise Misspoke(f"ibm-direct-access: a job without an id: {said(dict(row), 200)}")
+    status = word(row.get("status"))
     return JobAtCloud(
-        id=job_id,
+        id=needed_id(row, "ibm-direct-access", "a job"),
         status=status,
         state=state_of(WORDS, status),
         target=word(row.get("backend")),

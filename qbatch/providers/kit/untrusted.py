@@ -13,6 +13,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
+from qbatch.errors import Misspoke
 from qbatch.notation import UNSHOWN
 
 #: Objects and lists within each other; deeper ones exhaust whoever walks through them later.
@@ -168,6 +169,23 @@ def identifier(value: Any) -> str | None:
     if not isinstance(value, str) or not _IDENTIFIER.fullmatch(value):
         return None
     return None if _NOT_IN_PATHS & set(value) else value
+
+
+def needed_id(row: Mapping[str, Any], cloud: str, what: str = "an answer") -> str:
+    """Return the ``id`` of a record, without which nothing can be done with it.
+
+    Args:
+        row: As a cloud sent it.
+        cloud: Its provider's name.
+        what: The record is.
+
+    Raises:
+        Misspoke: It has none.
+    """
+    value = identifier(row.get("id"))
+    if value is None:
+        raise Misspoke(f"{cloud}: {what} without an id: {said(dict(row), 200)}")
+    return value
 
 
 def number(value: Any) -> float | None:

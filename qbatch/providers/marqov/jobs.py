@@ -11,10 +11,16 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
-from qbatch.errors import Misspoke, Refused
+from qbatch.errors import Refused
 from qbatch.providers.kit.asking import Send
 from qbatch.providers.kit.instants import to_the_second
-from qbatch.providers.kit.untrusted import amount, identifier, record, redacted, said, word
+from qbatch.providers.kit.untrusted import (
+    amount,
+    needed_id,
+    record,
+    redacted,
+    word,
+)
 from qbatch.providers.listing import Deed, JobAtCloud, JobInFull, state_of
 from qbatch.providers.marqov.replies import WORDS, expect
 
@@ -67,11 +73,9 @@ class Jobs:
 
 def read_job(row: Mapping[str, Any]) -> JobAtCloud:
     """Read a status answer; its price is an estimate of the platform's."""
-    job_id, status = identifier(row.get("id")), word(row.get("status"))
-    if job_id is None:
-        raise Misspoke(f"marqov: a job without an id: {said(dict(row), 200)}")
+    status = word(row.get("status"))
     return JobAtCloud(
-        id=job_id,
+        id=needed_id(row, "marqov", "a job"),
         status=status,
         state=state_of(WORDS, status),
         target=word(row.get("backend")),

@@ -10,7 +10,7 @@ from qbatch.errors import Misspoke, Refused
 from qbatch.providers import ENDS, Answer, Cancelled, Done, Failed, Order, Running, Taken, Words
 from qbatch.providers.kit.proofs import Proofs
 from qbatch.providers.kit.tally import read_tally
-from qbatch.providers.kit.untrusted import amount, identifier, records, said, word
+from qbatch.providers.kit.untrusted import amount, identifier, needed_id, records, said, word
 from qbatch.providers.kit.wire import Reply
 from qbatch.result import Counts
 
@@ -165,10 +165,7 @@ def expect(reply: Reply) -> None:
 
 def id_of(row: Mapping[str, Any]) -> str:
     """Return the ``id`` of a record, without which nothing can be done with it."""
-    value = identifier(row.get("id"))
-    if value is None:
-        raise Misspoke(f"open-quantum: an answer without an id: {said(dict(row), 200)}")
-    return value
+    return needed_id(row, "open-quantum")
 
 
 def code_of(row: Mapping[str, Any]) -> str:

@@ -12,7 +12,15 @@ from typing import Any
 from qbatch.errors import Misspoke
 from qbatch.providers import Cancelled, Done, Failed, Price, Running, Taken, Target, Words
 from qbatch.providers.kit.proofs import Proofs
-from qbatch.providers.kit.untrusted import identifier, number, record, records, said, whole, word
+from qbatch.providers.kit.untrusted import (
+    needed_id,
+    number,
+    record,
+    records,
+    said,
+    whole,
+    word,
+)
 from qbatch.providers.kit.wire import Reply
 from qbatch.providers.scaleway.moments import read_instant
 
@@ -86,10 +94,7 @@ def expect(reply: Reply) -> None:
 
 def id_of(row: Mapping[str, Any]) -> str:
     """Return the ``id`` of a record, without which nothing can be done with it."""
-    value = identifier(row.get("id"))
-    if value is None:
-        raise Misspoke(f"scaleway: an answer without an id: {said(dict(row), 200)}")
-    return value
+    return needed_id(row, "scaleway")
 
 
 def read_money(value: Any) -> tuple[float, str]:
