@@ -5,9 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
-import sys
-import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -19,6 +16,7 @@ import pytest
 from qbatch.cli import main
 from qbatch.job import Job, JobState
 from qbatch.snapshot import Run, Snapshot
+from tests.emulated import emulating
 
 BELL = """\
 OPENQASM 3.0;
@@ -148,22 +146,9 @@ VENDORS = ("OQC_", "OPENQUANTUM_", "QBATCH_OQC", "QBATCH_OPEN_QUANTUM", "MARQOV"
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """Both clouds, by `qbatch emulate`; the variables of its env file."""
-    env_file = tmp_path_factory.mktemp("emulated") / "clouds.env"
-    command = [sys.executable, "-m", "qbatch", "emulate", "oqc", "open-quantum"]
-    with subprocess.Popen(
-        [*command, "--queue-s", "1.5", "--seed", "1", "--env-file", str(env_file)],
-        stderr=subprocess.DEVNULL,
-    ) as emulator:
-        try:
-            deadline = time.monotonic() + 60
-            while not env_file.exists():
-                assert emulator.poll() is None
-                assert time.monotonic() < deadline
-                time.sleep(0.05)
-            lines = env_file.read_text().splitlines()
-            yield dict(line.split("=", 1) for line in lines)
-        finally:
-            emulator.terminate()
+    folder = tmp_path_factory.mktemp("emulated")
+    with emulating(folder, "oqc", "open-quantum", "--queue-s", "1.5", "--seed", "1") as found:
+        yield found
 
 
 @pytest.fixture

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -15,6 +13,7 @@ from typing import Any
 import pytest
 
 from qbatch.snapshot import open_run
+from tests.emulated import emulating
 
 Call = Callable[..., Any]
 
@@ -36,21 +35,9 @@ VENDORS = ("OQC_", "OPENQUANTUM_", "QBATCH_", "MARQOV", "SCW_", "QISKIT_", "QRMI
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """All clouds, whose jobs wait for long; the variables of their env file."""
-    env_file = tmp_path_factory.mktemp("emulated") / "clouds.env"
-    command = [sys.executable, "-m", "qbatch", "emulate", "all", "--queue-s", "600"]
-    with subprocess.Popen(
-        [*command, "--env-file", str(env_file)], stderr=subprocess.DEVNULL
-    ) as emulator:
-        try:
-            deadline = time.monotonic() + 60
-            while not env_file.exists():
-                assert emulator.poll() is None
-                assert time.monotonic() < deadline
-                time.sleep(0.05)
-            lines = env_file.read_text().splitlines()
-            yield dict(line.split("=", 1) for line in lines)
-        finally:
-            emulator.terminate()
+    folder = tmp_path_factory.mktemp("emulated")
+    with emulating(folder, "all", "--queue-s", "600") as found:
+        yield found
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ import qbatch as library
 from qbatch.errors import CredentialsError, Elsewhere
 from tests.elsewhere import Elsewhere as Host
 from tests.elsewhere import elsewhere
+from tests.emulated import emulating
 
 Call = Callable[..., Any]
 
@@ -219,27 +220,13 @@ def forwarded(
     alone: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> Iterator[tuple[Host, str]]:
     """Marqov's emulator as a host elsewhere, and its key."""
-    env_file = tmp_path / "clouds.env"
-    command = [sys.executable, "-m", "qbatch", "emulate", "marqov", "--queue-s", "2"]
-    with subprocess.Popen(
-        [*command, "--env-file", str(env_file)], stderr=subprocess.DEVNULL
-    ) as run:
-        try:
-            deadline = time.monotonic() + 60
-            while not env_file.exists():
-                assert run.poll() is None
-                assert time.monotonic() < deadline
-                time.sleep(0.05)
-            told = dict(line.split("=", 1) for line in env_file.read_text().splitlines())
-            url = urlsplit(told["QBATCH_MARQOV_URL"])
-            key = told["MARQOV_PLATFORM_KEY"]
-            monkeypatch.setenv("MARQOV_PLATFORM_KEY", key)
-            with elsewhere(forward_to=url.port) as host:
-                for name, value in host.environ.items():
-                    monkeypatch.setenv(name, value)
-                yield host, f"url: 'https://elsewhere.example{url.path}'"
-        finally:
-            run.terminate()
+    with emulating(tmp_path, "marqov", "--queue-s", "2") as told:
+        url = urlsplit(told["QBATCH_MARQOV_URL"])
+        monkeypatch.setenv("MARQOV_PLATFORM_KEY", key := told["MARQOV_PLATFORM_KEY"])
+        with elsewhere(forward_to=url.port) as host:
+            for name, value in host.environ.items():
+                monkeypatch.setenv(name, value)
+            yield host, f"url: 'https://elsewhere.example{url.path}'"
 
 
 def test_fetch_cancel_retry_and_saved_plans_ask_as_run_does(
