@@ -222,7 +222,7 @@ def forwarded(
     """Marqov's emulator as a host elsewhere, and its key."""
     with emulating(tmp_path, "marqov", "--queue-s", "2") as told:
         url = urlsplit(told["QBATCH_MARQOV_URL"])
-        monkeypatch.setenv("MARQOV_PLATFORM_KEY", key := told["MARQOV_PLATFORM_KEY"])
+        monkeypatch.setenv("MARQOV_PLATFORM_KEY", told["MARQOV_PLATFORM_KEY"])
         with elsewhere(forward_to=url.port) as host:
             for name, value in host.environ.items():
                 monkeypatch.setenv(name, value)
