@@ -9,8 +9,9 @@ from tests.crash.experiments import CERTAIN, CLOUDS
 from tests.crash.sweeps import KINDS, VERBS, sweep
 from tests.crash.world import World
 
-#: At least so many boundaries were met, of the journal and of HTTP.
-MET = {"run": (20, 45), "late": (7, 16), "detach": (12, 10), "fetch": (6, 15), "cancel": (6, 30)}
+#: At least so many boundaries were met, of the journal and of HTTP: those of submissions, one poll
+#: and one collection each, since how often a process polls beyond that is up to the machine's pace.
+MET = {"run": (15, 24), "late": (5, 9), "detach": (9, 5), "fetch": (5, 8), "cancel": (5, 18)}
 
 
 def assert_good(played: list[Played]) -> None:
