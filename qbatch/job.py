@@ -1,7 +1,7 @@
 """A job on its way, and several that are sent together.
 
 Rules of this module: it knows no provider and no storage; a `Job` is a frozen value; every move
-goes through `Job.moved_to`, and is one of the purchase table's (`qbatch.purchase`). Providers map
+is one of the purchase table's (`qbatch.purchase`), mostly by `Job.after`. Providers map
 their own words to its states; a word they do not know leaves the job where it is.
 """
 
@@ -13,9 +13,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from qbatch.errors import JobStateError
-from qbatch.purchase import FINAL, IN_FLIGHT, MOVES, JobState
+from qbatch.purchase import FINAL, IN_FLIGHT, MOVES, Event, JobState, Next, follows
 
 __all__ = [
+    "ACCOUNT",
     "AWAY",
     "FINAL",
     "ID_LOST",
@@ -35,6 +36,16 @@ ID_LOST = "id lost"
 
 #: The `status` of a job that is held for its account is not there, until it was looked for again.
 AWAY = "another account"
+
+#: Where a composite job's memo names the account that it was made with.
+ACCOUNT = "account"
+
+#: What was said of a job is no part of it when it is sent again; nor, under another key, its cost.
+_UNSAID: Mapping[str, Any] = {"provider_job_id": None, "status": "", "error": ""}
+_LEFT_OUT: Mapping[Next, Mapping[str, Any]] = {
+    Next.SEND: _UNSAID,
+    Next.SEND_ANEW: {**_UNSAID, "cost": None, "unit": ""},
+}
 
 
 def check_move(old: JobState, new: JobState) -> None:
@@ -81,6 +92,22 @@ class Job:
         if state is not self.state:
             check_move(self.state, state)
         return replace(self, state=state, **changes)
+
+    def after(self, event: Event, **changes: Any) -> Job:
+        """Return the job as an event leaves it, with `changes` to other attributes.
+
+        Where the table has it sent under another key, it is the next generation.
+
+        Raises:
+            JobStateError: By the table that cannot happen to it.
+        """
+        row = follows(self.state, event)
+        if row is None:
+            raise JobStateError(f"{self.id[:12]} is {self.state}: {event.name} cannot happen to it")
+        known = dict(_LEFT_OUT.get(row.next, {}))
+        if row.next is Next.SEND_ANEW:
+            known["generation"] = self.generation + 1
+        return self.moved_to(row.state, **{**known, **changes})
 
 
 @dataclass(frozen=True, slots=True)

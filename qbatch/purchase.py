@@ -90,6 +90,10 @@ class Event(StrEnum):
     GIVEN_UP = "a person gives it up"
 
 
+#: What only a person may say.
+DECISIONS = frozenset({Event.SAME_ACCOUNT, Event.ADOPTED, Event.RESUBMITTED, Event.GIVEN_UP})
+
+
 class Ledger(StrEnum):
     """What the ledger does."""
 

@@ -12,16 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from qbatch.executor.active import ActiveJob, Move
 from qbatch.executor.moves import Moves
-from qbatch.job import AWAY, CompositeJob, JobState
+from qbatch.job import ACCOUNT, AWAY, JobState
 from qbatch.purchase import IN_FLIGHT, Event
-from qbatch.snapshot import JobRow, Snapshot
 
 if TYPE_CHECKING:
     from qbatch.executor.backend_run import BackendRun
     from qbatch.executor.engine import Engine
-
-#: Where a composite job's memo names the account.
-ACCOUNT = "account"
 
 
 def pinned(memo: Mapping[str, Any], account: str) -> Mapping[str, Any]:
@@ -72,26 +68,3 @@ def _told(made_with: str, present: str, waiting: int) -> str:
         f"{what} made with another account, {made_with}; the present one is {present}: run again "
         "with the first one's credentials and address to go on with them"
     )
-
-
-def unpin(snapshot: Snapshot, row: JobRow) -> str:
-    """Take the account that a job was made with for the present one, whatever that is.
-
-    The same then holds for all that was made with that account.
-
-    Args:
-        snapshot: The run folder, held.
-        row: The job.
-
-    Returns:
-        The account; "" where none is known.
-    """
-    every = snapshot.open_composites()
-    account = next((one.memo.get(ACCOUNT, "") for one in every if one.ordinal == row.composite), "")
-    with snapshot.transaction():
-        for one in every:
-            if account and one.memo.get(ACCOUNT) == account:
-                memo = {key: value for key, value in one.memo.items() if key != ACCOUNT}
-                known = CompositeJob(one.id, one.backend, (), one.generation, memo)
-                snapshot.save_memo(one.ordinal, known, one.children)
-    return account

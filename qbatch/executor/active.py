@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import trio
 
-from qbatch.errors import JobStateError, Refused
+from qbatch.errors import Refused
 from qbatch.job import JobState
 from qbatch.providers import Answer, Batch, Intent, Order
-from qbatch.purchase import AT_WORK, Event, Ledger, Stage, follows
+from qbatch.purchase import AT_WORK, TABLE, Event, Ledger, Stage
 from qbatch.snapshot import JobRow
 
 if TYPE_CHECKING:
@@ -171,24 +171,18 @@ class ActiveJob:
         Raises:
             JobStateError: By the table that cannot happen.
         """
-        job = self.job(key)
-        row = follows(job.state, event)
-        if row is None:
-            raise JobStateError(f"{key[:12]} is {job.state}: {event.name} cannot happen to it")
+        row, job = self.rows[key], self.job(key)
+        if "error" in changes:
+            changes["error"] = changes["error"][:MAX_ERROR_CHARS]
         if bill is None and job.cost is not None:
             bill = Bill(job.cost)
-        return Move(self._changed(key, row.state, changes), row.ledger, bill)
+        after = replace(row, job=job.after(event, **changes))
+        return Move(after, TABLE[job.state][event].ledger, bill)
 
     def noted(self, key: str, **changes: Any) -> JobRow:
         """The row of child `key` with other attributes, where it is."""
-        return self._changed(key, self.job(key).state, changes)
-
-    def _changed(self, key: str, state: JobState, changes: dict[str, Any]) -> JobRow:
-        if "error" in changes:
-            changes["error"] = changes["error"][:MAX_ERROR_CHARS]
         row = self.rows[key]
-        job = row.job.moved_to(state, **changes)
-        return JobRow(row.ordinal, job, row.composite, row.submitted_at, row.updated_at)
+        return replace(row, job=replace(row.job, **changes))
 
     def job(self, key: str) -> Job:
         """The durable state of child `key`."""

@@ -41,7 +41,7 @@ from qbatch.plan.pinning.former import ids_of
 from qbatch.providers import Batch, Driver, Leaves, Target
 from qbatch.purchase import ENDED, Event
 from qbatch.shots import Bounds
-from qbatch.snapshot import Former, JobRow, Registered, Snapshot, StoredPoint, again
+from qbatch.snapshot import Former, JobRow, Registered, Snapshot, StoredPoint
 from qbatch.snapshot.estimates import analysis_key
 
 #: Composite jobs taken from the plan at once.
@@ -505,5 +505,5 @@ class _Execution:
 def _fresh(row: JobRow) -> JobRow:
     """The row as its next attempt begins: a failed or cancelled job is bought anew."""
     if row.job.state in ENDED:
-        return replace(row, job=again(row.job))
+        return replace(row, job=row.job.after(Event.AGAIN))
     return row

@@ -226,7 +226,7 @@ class Lifecycle:
         active.said_at.clear()
         await self._take_answers(active, found)
         rest = active.ids_in(JobState.SUBMITTING)
-        moves = [active.happens(key, Event.NOT_TAKEN, error="") for key in rest]
+        moves = [active.happens(key, Event.NOT_TAKEN) for key in rest]
         await self._moves.commit(active, moves, note="not sent")
         await self._send_rest(active)
 
@@ -301,7 +301,7 @@ class Lifecycle:
         if reason:
             active.failures.append(reason)
         moves = [
-            active.happens(key, Event.NOT_TAKEN, provider_job_id=None)
+            active.happens(key, Event.NOT_TAKEN)
             for key in keys
             if active.job(key).state is JobState.SUBMITTING
         ]

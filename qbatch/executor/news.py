@@ -43,7 +43,7 @@ class News:
             return self._given_back(active, update)
         if event is Event.NOT_TAKEN:
             active.failures.append(update.error or "not taken yet")
-            return active.happens(key, event, provider_job_id=None, error="")
+            return active.happens(key, event)
         is_news = follows.state is not active.job(key).state or event in (
             Event.TAKEN,
             Event.RUNNING,
@@ -96,7 +96,7 @@ class News:
         refusal = active.refusal
         if refusal is None or isinstance(refusal, CredentialsError | OutOfFunds | TooLarge):
             active.failures.append(str(refusal or "the provider does not have it"))
-            return active.happens(key, Event.NOT_TAKEN, error="")
+            return active.happens(key, Event.NOT_TAKEN)
         return active.happens(key, Event.REFUSED, error=str(refusal))
 
     def changed(self, active: ActiveJob, update: Answer) -> Move | None:
@@ -113,16 +113,7 @@ class News:
     def _given_back(self, active: ActiveJob, update: Answer) -> Move:
         """The provider took it and will not do it: another purchase, with another key."""
         active.failures.append(update.error or "given back by the provider")
-        return active.happens(
-            update.job_id,
-            Event.GIVEN_BACK,
-            bill=_bill(update),
-            provider_job_id=None,
-            status="",
-            error="",
-            cost=None,
-            generation=active.job(update.job_id).generation + 1,
-        )
+        return active.happens(update.job_id, Event.GIVEN_BACK, bill=_bill(update))
 
 
 def too_late(backend: BackendRun) -> str:

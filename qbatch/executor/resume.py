@@ -18,11 +18,11 @@ import trio
 from qbatch.executor.accounts import is_foreign
 from qbatch.executor.active import ActiveJob
 from qbatch.executor.backend_run import BackendRun
-from qbatch.job import CompositeJob, Job, JobState
+from qbatch.job import CompositeJob, JobState
 from qbatch.manifest.paths import settings_of
 from qbatch.plan.identity import SweepPoint
 from qbatch.providers import Batch, Intent, Order
-from qbatch.purchase import IN_FLIGHT, TABLE, Event
+from qbatch.purchase import IN_FLIGHT, Event
 from qbatch.snapshot import JobRow, StoredComposite, StoredPoint
 
 if TYPE_CHECKING:
@@ -55,17 +55,13 @@ class Backlog:
     def close(self, stored: StoredComposite, anew: Sequence[JobRow] = ()) -> None:
         """Nothing is left of a composite job; the jobs in `anew` are `created` again."""
         self._closed.append(stored.ordinal)
-        self._anew += [replace(row, job=_cut_off(row.job)) for row in anew]
+        self._anew += [replace(row, job=row.job.after(Event.CUT_OFF)) for row in anew]
 
     def write(self) -> None:
         """Write down what was decided here; inside a transaction."""
         self.snapshot.save_jobs(self._anew, note=Event.CUT_OFF.value)
         for ordinal in self._closed:
             self.snapshot.set_stage(ordinal, "closed")
-
-
-def _cut_off(job: Job) -> Job:
-    return job.moved_to(TABLE[job.state][Event.CUT_OFF].state)
 
 
 #: Whether a point in this state is to be run now.

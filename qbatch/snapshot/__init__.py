@@ -25,7 +25,7 @@ from qbatch.snapshot.reading import InPart
 from qbatch.snapshot.registration import Registered
 from qbatch.snapshot.run import Run
 from qbatch.snapshot.schema import JobRow, StoredPoint
-from qbatch.snapshot.store import Snapshot, again
+from qbatch.snapshot.store import Snapshot
 
 __all__ = [
     "RUNS",
@@ -44,7 +44,6 @@ __all__ = [
     "StoredComposite",
     "StoredPoint",
     "Total",
-    "again",
     "as_seen",
     "check_owner",
     "find_run_folder",

@@ -14,9 +14,9 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from qbatch.errors import SelectionError
-from qbatch.job import Job, JobState
-from qbatch.purchase import ENDED, IN_FLIGHT, TABLE, Event
+from qbatch.errors import JobStateError, SelectionError
+from qbatch.job import ACCOUNT, CompositeJob, Job, JobState
+from qbatch.purchase import DECISIONS, ENDED, IN_FLIGHT, TABLE, Event, Ledger, Next
 from qbatch.snapshot import attempts, ledger, registration
 from qbatch.snapshot.jobs import Jobs
 from qbatch.snapshot.ledger import NOT_BOUGHT
@@ -52,7 +52,7 @@ class Snapshot(Jobs):
     def retry(self, point_ids: Iterable[str]) -> int:
         """Ask for another attempt at failed and cancelled jobs; return how many it took."""
         rows = [
-            replace(row, job=again(row.job))
+            replace(row, job=row.job.after(Event.AGAIN))
             for row in self.all_jobs_of(point_ids)
             if row.job.state in ENDED
         ]
@@ -60,28 +60,61 @@ class Snapshot(Jobs):
             self.save_jobs(rows, note="retry")
         return len(rows)
 
-    def resolve(self, point_id: str, state: JobState, **changes: Any) -> Job:
-        """Decide about a held job: SUBMITTED (with `provider_job_id`), CREATED or FAILED.
+    def resolve(self, point_id: str, decision: Event, **changes: Any) -> Job:
+        """Let a person decide about a held job; what follows is what the table of purchases says.
+
+        Args:
+            point_id: The job's, or its point's.
+            decision: One of `purchase.DECISIONS`; ADOPTED with its `provider_job_id`.
+            changes: To other attributes of the job.
 
         Raises:
-            SelectionError: It is not held; or it cannot be adopted, and the message says why.
+            SelectionError: It is not held; or that cannot be decided about it, and the message
+                says why.
         """
+        if decision not in DECISIONS:
+            raise JobStateError(f"{decision.name} is no decision of a person")
         row = self._held_job_of(point_id)
-        is_over = False
-        if state is JobState.SUBMITTED:
+        then, is_over = TABLE[row.job.state][decision], False
+        if decision is Event.ADOPTED:
             self._check_is_free(changes["provider_job_id"], row)
             is_over = self._is_over(row)
-        elif state is JobState.CREATED:
-            changes["generation"] = row.job.generation + 1
-        job = row.job.moved_to(state, **changes)
+        job = row.job.after(decision, **changes)
         with self.transaction():
+            if decision is Event.SAME_ACCOUNT:
+                self._take_for_present(row)
             if is_over and row.composite is not None:
                 self._move(row.composite, "submitted")
-            if state is JobState.CREATED:
+            if then.next is Next.SEND_ANEW:
                 attempts.save(self._db, [row], self.now())
+            if then.ledger is Ledger.FREE:
                 self.bill({(row.ordinal, row.job.generation): 0.0}, f"{NOT_BOUGHT}, says a person")
             self.save_jobs([replace(row, job=job)], note="resolved by hand")
         return job
+
+    def account_of(self, row: JobRow) -> str:
+        """The account that a job was made with; "": none is known."""
+        every = self.open_composites()
+        found = (one.memo.get(ACCOUNT, "") for one in every if one.ordinal == row.composite)
+        return str(next(found, ""))
+
+    def _take_for_present(self, row: JobRow) -> None:
+        """Take all that was made with a job's account for made with the present one.
+
+        Raises:
+            SelectionError: The account is not known.
+        """
+        account = self.account_of(row)
+        if not account:
+            raise SelectionError(
+                f"{row.job.id[:12]}: with which account it was made is not known: adopt it under "
+                "its id at the provider, or --resubmit it or --give-up"
+            )
+        for one in self.open_composites():
+            if one.memo.get(ACCOUNT) == account:
+                memo = {key: value for key, value in one.memo.items() if key != ACCOUNT}
+                known = CompositeJob(one.id, one.backend, (), one.generation, memo)
+                self.save_memo(one.ordinal, known, one.children)
 
     def _held_job_of(self, id_: str) -> JobRow:
         """The held job with this id, or of the point with this id.
@@ -175,16 +208,3 @@ class Snapshot(Jobs):
                 )
             found += [stored.ordinal] if mine else []
         return found
-
-
-def again(job: Job) -> Job:
-    """The next attempt at a job that failed or was cancelled."""
-    return job.moved_to(
-        TABLE[job.state][Event.AGAIN].state,
-        generation=job.generation + 1,
-        provider_job_id=None,
-        status="",
-        error="",
-        cost=None,
-        unit="",
-    )

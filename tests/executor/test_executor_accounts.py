@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 from fake_drivers import FakeCloud, Ledger, Play, plan_of, play
 
-from qbatch.executor.accounts import ACCOUNT, unpin
+from qbatch.errors import SelectionError
 from qbatch.executor.events import Warned
-from qbatch.job import JobState
+from qbatch.job import ACCOUNT, CompositeJob, JobState
 from qbatch.plan import Plan
 from qbatch.providers import Prepared
 from qbatch.providers.kit.accounts import digest, named, owner, subject
 from qbatch.providers.kit.credentials import Secret
+from qbatch.purchase import Event
 from qbatch.snapshot import Run, Snapshot
 
 OURS, THEIRS = "lab at cloud", "guests at cloud"
@@ -98,9 +99,11 @@ def test_back_at_its_account_it_is_found_and_taken_up(
 def test_what_was_made_before_accounts_were_noted_is_taken_up_by_any(
     left: Path, plan: Plan, ledger: Ledger
 ) -> None:
-    with Snapshot(left) as snapshot:
-        (row,) = snapshot.jobs_of([ledger.jobs[0].job_id])
-        assert unpin(snapshot, row) == OURS
+    with Snapshot(left) as snapshot, snapshot.transaction():
+        for one in snapshot.open_composites():
+            memo = {key: value for key, value in one.memo.items() if key != ACCOUNT}
+            known = CompositeJob(one.id, one.backend, (), one.generation, memo)
+            snapshot.save_memo(one.ordinal, known, one.children)
     play(left, plan, at(THEIRS, ledger))
     assert set(states(left)) == {"completed"}
     assert max(ledger.times_bought.values()) == 1
@@ -110,8 +113,11 @@ def test_a_person_says_that_the_account_is_the_same(left: Path, plan: Plan, ledg
     play(left, plan, at(THEIRS, Ledger()))
     with Snapshot(left) as snapshot:
         (row,) = snapshot.jobs_of([ledger.jobs[0].job_id])
-        assert unpin(snapshot, row) == OURS
-        assert unpin(snapshot, row) == ""
+        assert snapshot.account_of(row) == OURS
+        snapshot.resolve(row.job.id, Event.SAME_ACCOUNT)
+        assert snapshot.account_of(row) == ""
+        with pytest.raises(SelectionError, match="with which account it was made is not known"):
+            snapshot.resolve(row.job.id, Event.SAME_ACCOUNT)
     played = play(left, plan, at(THEIRS, ledger))
     assert set(states(left)) == {"completed"}
     assert not warnings(played)

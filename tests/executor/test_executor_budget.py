@@ -23,6 +23,7 @@ from qbatch.executor.budget import Budget, Excess, Key
 from qbatch.job import JobState
 from qbatch.plan.pricing.limits import Limit
 from qbatch.providers import Price
+from qbatch.purchase import Event
 from qbatch.snapshot import Entry, Run, Snapshot
 
 
@@ -164,7 +165,7 @@ def test_what_a_person_says_was_not_taken_leaves_room_to_buy_it(tmp_path: Path) 
     with Run(tmp_path) as run:
         (held,) = [point.id for point in run if point.state is JobState.HELD]
     with Snapshot(tmp_path) as snapshot:
-        snapshot.resolve(held, JobState.CREATED)
+        snapshot.resolve(held, Event.RESUBMITTED)
     cloud.located = None
     played = play(tmp_path, plan_of(2, "cloud"), cloud, limits=limits)
     assert played.summary.states == {JobState.COMPLETED: 2}

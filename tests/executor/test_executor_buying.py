@@ -25,6 +25,7 @@ from qbatch.errors import CredentialsError, Misspoke, OutOfFunds, Refused, Unava
 from qbatch.executor import Cause, JobMoved, Progress, Retry, Stop, Waiting, Warned
 from qbatch.job import JobState
 from qbatch.providers import Answer, Batch, Failed, GivenBack, Missing, NotTaken, Strange, Unclear
+from qbatch.purchase import Event
 from qbatch.snapshot import Run, Snapshot
 
 
@@ -123,7 +124,7 @@ def test_a_held_job_resolved_by_hand_is_bought_anew_under_another_key(tmp_path: 
     plan = plan_of(1, "cloud")
     play(tmp_path, plan, cloud)
     with Snapshot(tmp_path) as snapshot:
-        snapshot.resolve(next(plan.points()).id, JobState.CREATED)
+        snapshot.resolve(next(plan.points()).id, Event.RESUBMITTED)
     cloud.located = None
     assert play(tmp_path, plan, cloud).summary.states == {JobState.COMPLETED: 1}
     assert len({job.key for job in cloud.ledger.jobs}) == 2

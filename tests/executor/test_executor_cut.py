@@ -19,6 +19,7 @@ from qbatch.exchange.oqc.format import read_config
 from qbatch.job import JobState
 from qbatch.plan import Plan, PlanSummary, jobs_in, pieces_of
 from qbatch.providers import Failed, Target
+from qbatch.purchase import Event
 from qbatch.snapshot import Run, Snapshot
 
 
@@ -212,9 +213,9 @@ def test_held_jobs_of_a_point_are_told_apart_and_decided_one_by_one(tmp_path: Pa
     first, *further = sorted(held, key=lambda id_: held[id_])
     with Snapshot(tmp_path) as snapshot:
         with pytest.raises(SelectionError, match="decide on those of further shots first"):
-            snapshot.resolve(first, JobState.CREATED)
+            snapshot.resolve(first, Event.RESUBMITTED)
         for id_ in (*further, first):
-            snapshot.resolve(id_, JobState.CREATED, provider_job_id=None)
+            snapshot.resolve(id_, Event.RESUBMITTED)
     shop.located = None
     play(tmp_path, plan, shop)
     check_book(tmp_path, shop, [0.5])

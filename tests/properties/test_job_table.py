@@ -25,6 +25,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from qbatch.errors import JobStateError, SelectionError
 from qbatch.job import FINAL, IN_FLIGHT, MOVES, CompositeJob, Job, JobState
+from qbatch.purchase import Event
 from qbatch.result import Counts
 from qbatch.snapshot import JobRow, NewResult, Run, Snapshot, StoredPoint
 
@@ -32,8 +33,9 @@ KEYS = [hashlib.sha256(bytes([n])).hexdigest() for n in range(3)]
 POINTS = st.sampled_from(KEYS)
 STATES = st.sampled_from(list(JobState))
 
-#: What a person may decide about a held job.
-DECISIONS = st.sampled_from([JobState.SUBMITTED, JobState.FAILED, JobState.CREATED])
+#: What a person may decide about a held job, and what only happens to it.
+SAID = st.sampled_from([Event.ADOPTED, Event.GIVEN_UP, Event.RESUBMITTED, Event.SAME_ACCOUNT])
+EVENTS = st.sampled_from(list(Event))
 
 JOB_IDS = st.text("abc", min_size=1, max_size=3)
 
@@ -187,28 +189,38 @@ class JobTable(RuleBasedStateMachine):
         for key in chosen:
             self._expect(Job(key, generation=self.jobs[key].generation + 1))
 
-    @rule(data=st.data(), state=DECISIONS | STATES, job_id=JOB_IDS)
-    def resolve(self, data: st.DataObject, state: JobState, job_id: str) -> None:
+    @rule(data=st.data(), event=SAID | EVENTS, job_id=JOB_IDS)
+    def resolve(self, data: st.DataObject, event: Event, job_id: str) -> None:
         """Only what is held is a person's to decide, and only as the table has it."""
         held = [key for key in KEYS if self.jobs[key].state is JobState.HELD]
         key = data.draw(st.sampled_from(held or KEYS))
         job = self.jobs[key]
-        changes: dict[str, Any] = {"provider_job_id": job_id, "error": f"by hand: {state}"}
-        if job.state is not JobState.HELD:
+        changes: dict[str, Any] = {"provider_job_id": job_id, "error": f"by hand: {event.name}"}
+        states = {
+            Event.ADOPTED: JobState.SUBMITTED,
+            Event.GIVEN_UP: JobState.FAILED,
+            Event.RESUBMITTED: JobState.CREATED,
+        }
+        if event not in {*states, Event.SAME_ACCOUNT}:
+            with pytest.raises(JobStateError, match=f"{event.name} is no decision of a person"):
+                self.snapshot.resolve(key, event, **changes)
+        elif job.state is not JobState.HELD:
             with pytest.raises(SelectionError, match=f"is {job.state}, not held"):
-                self.snapshot.resolve(key, state, **changes)
-        elif state is JobState.SUBMITTING:
-            with pytest.raises(JobStateError):
-                self.snapshot.resolve(key, state, **changes)
-        elif state is JobState.SUBMITTED and self._is_of_another(key, job_id):
+                self.snapshot.resolve(key, event, **changes)
+        elif event is Event.SAME_ACCOUNT:
+            with pytest.raises(SelectionError, match="with which account it was made is not known"):
+                self.snapshot.resolve(key, event)
+        elif event is Event.ADOPTED and self._is_of_another(key, job_id):
             with pytest.raises(SelectionError, match=f"{job_id} is the job of"):
-                self.snapshot.resolve(key, state, **changes)
-        elif state in (JobState.SUBMITTED, JobState.FAILED, JobState.CREATED):
-            after = self.snapshot.resolve(key, state, **changes)
-            if state is JobState.CREATED:
-                self.ended[key][job.generation] = job
-                changes["generation"] = job.generation + 1
-            self._expect(replace(job, state=state, **changes))
+                self.snapshot.resolve(key, event, **changes)
+        elif event is Event.RESUBMITTED:
+            self.ended[key][job.generation] = job
+            after = self.snapshot.resolve(key, event)
+            self._expect(Job(key, generation=job.generation + 1))
+            assert after == self.jobs[key]
+        else:
+            after = self.snapshot.resolve(key, event, **changes)
+            self._expect(replace(job, state=states[event], **changes))
             assert after == self.jobs[key]
 
     def _is_of_another(self, key: str, job_id: str) -> bool:

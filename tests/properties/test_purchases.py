@@ -28,10 +28,12 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from qbatch.executor import collect
 from qbatch.executor.engine import Settings
-from qbatch.executor.events import Event, Progress, ignore
+from qbatch.executor.events import Event as Told
+from qbatch.executor.events import Progress, ignore
 from qbatch.executor.journal import Journal
 from qbatch.executor.start import run_async
 from qbatch.job import IN_FLIGHT, JobState
+from qbatch.purchase import Event
 from qbatch.snapshot import Run, Snapshot, faults
 from tests.fuzz.whole_runs import (
     MOST_RUN_S,
@@ -274,14 +276,13 @@ class Purchases(RuleBasedStateMachine):
         with Snapshot(self.folder) as snapshot:
             if choice == "adopt":
                 job_id = bought[-1]["id"]
-                snapshot.resolve(key, JobState.SUBMITTED, provider_job_id=job_id, error="")
+                snapshot.resolve(key, Event.ADOPTED, provider_job_id=job_id, error="")
                 return
             self.allowed[key] += 1
             if choice == "give up":  # the next run buys what has failed
-                snapshot.resolve(key, JobState.FAILED, error="given up by hand while it was held")
+                snapshot.resolve(key, Event.GIVEN_UP, error="given up by hand while it was held")
             else:
-                changes = {"provider_job_id": None, "status": "", "error": "", "cost": None}
-                snapshot.resolve(key, JobState.CREATED, **changes)
+                snapshot.resolve(key, Event.RESUBMITTED)
 
     def is_planned(self) -> bool:
         """The run folder knows what was wanted."""
@@ -347,7 +348,7 @@ class Purchases(RuleBasedStateMachine):
             assert len(run) == 4
 
 
-def no_more_than_all(event: Event) -> None:
+def no_more_than_all(event: Told) -> None:
     """What is told of the progress never goes beyond the whole."""
     if isinstance(event, Progress):
         assert event.done <= event.total, event

@@ -12,7 +12,7 @@ import pytest
 
 from qbatch.errors import SelectionError
 from qbatch.job import CompositeJob, JobState
-from qbatch.purchase import Stage
+from qbatch.purchase import Event, Stage
 from qbatch.result import Counts
 from qbatch.snapshot import Entry, JobRow, NewResult, Run, Snapshot, StoredPoint
 
@@ -213,10 +213,10 @@ def test_only_held_jobs_can_be_resolved(tmp_path: Path) -> None:
     with Snapshot(tmp_path) as snapshot:
         snapshot.register(points(1))
         with pytest.raises(SelectionError, match="created, not held"):
-            snapshot.resolve(key_of(1), JobState.CREATED)
+            snapshot.resolve(key_of(1), Event.RESUBMITTED)
         send(snapshot, 1)
         move(snapshot, 1, JobState.HELD)
-        resolved = snapshot.resolve(key_of(1), JobState.SUBMITTED, provider_job_id="c7")
+        resolved = snapshot.resolve(key_of(1), Event.ADOPTED, provider_job_id="c7")
         assert resolved.provider_job_id == "c7"
 
 
@@ -230,9 +230,9 @@ def test_a_job_that_is_another_points_is_not_adopted(tmp_path: Path) -> None:
         move(snapshot, 3, JobState.SUBMITTED, provider_job_id="c9")
         for taken, owner in (("c7", "i=2"), ("c9", "i=3")):
             with pytest.raises(SelectionError, match=f"{taken} is the job of {owner}"):
-                snapshot.resolve(key_of(1), JobState.SUBMITTED, provider_job_id=taken)
+                snapshot.resolve(key_of(1), Event.ADOPTED, provider_job_id=taken)
         move(snapshot, 3, provider_job_id="one for both")
-        snapshot.resolve(key_of(1), JobState.SUBMITTED, provider_job_id="one for both")
+        snapshot.resolve(key_of(1), Event.ADOPTED, provider_job_id="one for both")
 
 
 def test_an_adopted_job_is_asked_for_though_its_composite_job_was_over(tmp_path: Path) -> None:
@@ -240,11 +240,11 @@ def test_an_adopted_job_is_asked_for_though_its_composite_job_was_over(tmp_path:
         snapshot.register(points(1, 2))
         ordinal = send(snapshot, 1, stage="closed")
         move(snapshot, 1, JobState.HELD)
-        snapshot.resolve(key_of(1), JobState.SUBMITTED, provider_job_id="c7")
+        snapshot.resolve(key_of(1), Event.ADOPTED, provider_job_id="c7")
         assert [stored.ordinal for stored in snapshot.open_composites()] == [ordinal]
         move(snapshot, 2, JobState.SUBMITTING, JobState.HELD)
         with pytest.raises(SelectionError, match="cannot be adopted"):
-            snapshot.resolve(key_of(2), JobState.SUBMITTED, provider_job_id="c8")
+            snapshot.resolve(key_of(2), Event.ADOPTED, provider_job_id="c8")
 
 
 def test_what_a_person_says_was_not_bought_costs_nothing(tmp_path: Path) -> None:
@@ -253,7 +253,7 @@ def test_what_a_person_says_was_not_bought_costs_nothing(tmp_path: Path) -> None
         send(snapshot, 1)
         move(snapshot, 1, JobState.HELD)
         assert [entry.counted for entry in snapshot.ledger()] == [4.0]
-        snapshot.resolve(key_of(1), JobState.CREATED)
+        snapshot.resolve(key_of(1), Event.RESUBMITTED)
         (entry,) = snapshot.ledger()
     assert (entry.counted, entry.billed_by) == (0.0, "not bought, says a person")
 
@@ -266,7 +266,7 @@ def test_a_point_is_not_forgotten_while_others_wait_that_were_sent_with_it(tmp_p
         move(snapshot, 2, JobState.HELD)
         with pytest.raises(SelectionError, match="was sent together with points that are not over"):
             snapshot.forget([key_of(1)])
-        snapshot.resolve(key_of(2), JobState.FAILED, error="given up")
+        snapshot.resolve(key_of(2), Event.GIVEN_UP, error="given up")
         with snapshot.transaction():
             snapshot.set_stage(ordinal, "closed")
         assert snapshot.forget([key_of(1)]) == 1
@@ -322,7 +322,7 @@ def test_a_held_attempt_that_is_given_up_is_kept(tmp_path: Path) -> None:
     with Snapshot(tmp_path) as snapshot:
         snapshot.register(points(1))
         move(snapshot, 1, JobState.SUBMITTING, JobState.HELD, provider_job_id="a", error="lost")
-        snapshot.resolve(key_of(1), JobState.CREATED)
+        snapshot.resolve(key_of(1), Event.RESUBMITTED)
     with Run(tmp_path) as run:
         first, second = run.attempts_of(run["i=1"])
         assert (first.state, first.provider_job_id) == (JobState.HELD, "a")

@@ -75,11 +75,9 @@ def resolve(
             "with there may be bought again here. Is it the same?",
             yes=yes,
         )
-        click.echo(f"{found.name}: {_unpin(folder, found.own_id)}", err=True)
-        return
     if adopt is not None:
         _look_up(folder, found, adopt.strip(), manifest)
-    told = _decide(folder, found.own_id, adopt, resubmit=resubmit)
+    told = _decide(folder, found.own_id, adopt, resubmit=resubmit, same_account=same_account)
     click.echo(f"{found.name}: {told.format(folder=folder)}", err=True)
 
 
@@ -111,40 +109,28 @@ def _look_up(folder: Path, found: PointResult, adopt: str, manifest: Manifest) -
         click.echo(f"{found.name}: {adopt} was not looked up: {why}", err=True)
 
 
-def _unpin(folder: Path, id_: str) -> str:
-    """Write down that all that was made with a job's account is of the present one."""
-    from qbatch.errors import SelectionError
-    from qbatch.executor.accounts import unpin
-    from qbatch.snapshot import Snapshot
-
-    with Snapshot(folder) as snapshot:
-        (row,) = snapshot.jobs_of([id_])
-        account = unpin(snapshot, row)
-    if not account:
-        raise SelectionError(f"{id_[:8]}: with which account it was made is not known")
-    return f"what was made with {account} is looked for by the next `qbatch run`"
-
-
-def _decide(folder: Path, id_: str, adopt: str | None, *, resubmit: bool) -> str:
+def _decide(
+    folder: Path, id_: str, adopt: str | None, *, resubmit: bool, same_account: bool
+) -> str:
     """Write the decision down; return what follows from it."""
-    from qbatch.job import JobState
-    from qbatch.purchase import TABLE, Event
+    from qbatch.purchase import Event
     from qbatch.snapshot import Snapshot
 
-    decided = TABLE[JobState.HELD]
     with Snapshot(folder) as snapshot:
+        if same_account:
+            account = snapshot.account_of(*snapshot.jobs_of([id_]))
+            snapshot.resolve(id_, Event.SAME_ACCOUNT)
+            return f"what was made with {account} is looked for by the next `qbatch run`"
         if adopt is not None:
             adopted = adopt.strip()
-            changes = {"provider_job_id": adopted, "status": "", "error": ""}
-            snapshot.resolve(id_, decided[Event.ADOPTED].state, **changes)
+            snapshot.resolve(id_, Event.ADOPTED, provider_job_id=adopted, status="", error="")
             return (
                 f"adopted as {adopted}; `qbatch run`, or `qbatch fetch --wait {{folder}}`, brings "
                 "its result home, or holds it again if its cloud does not have it"
             )
         if resubmit:
-            again = {"provider_job_id": None, "status": "", "error": "", "cost": None}
-            snapshot.resolve(id_, decided[Event.RESUBMITTED].state, **again)
+            snapshot.resolve(id_, Event.RESUBMITTED)
             return "to be submitted again by `qbatch run`"
         told = "given up by hand while it was held"
-        snapshot.resolve(id_, decided[Event.GIVEN_UP].state, error=told)
+        snapshot.resolve(id_, Event.GIVEN_UP, error=told)
         return "given up: it counts as failed, and the next `qbatch run` buys it again"
