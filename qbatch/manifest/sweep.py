@@ -418,6 +418,11 @@ class Sweep(Model):
     order: Literal["interleave", "as-written", "random"] = "interleave"
     seed: Annotated[Whole, Field(ge=0, lt=2**63)] = 0
 
+    @property
+    def has_shots_axis(self) -> bool:
+        """Whether numbers of shots are experiments of their own: an axis, no mere setting."""
+        return "shots" in self.matrix or "shots" in self.zip
+
     @model_validator(mode="wrap")
     @classmethod
     def check_axes(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:

@@ -238,7 +238,7 @@ def _grid(each: Draft, mistakes: Mistakes) -> Grid:
         repeat=sweep.repeat,
         order=sweep.order,
         seed=sweep.seed,
-        has_shots_axis="shots" in sweep.matrix or "shots" in sweep.zip,
+        has_shots_axis=sweep.has_shots_axis,
     )
     for clause in clauses:
         _check_clause(grid, clause, mistakes)

@@ -118,6 +118,7 @@ class Columns:
         writers: Parameter -> how its values are written, so that each differs from the others.
         values: Axis -> the values asked for; None or missing where they are not known.
         angles: Axis -> into how many parts π is cut, where its values are multiples of one.
+        no_axes: Of POINT_AXES what no sweep sweeps and may differ all the same: shots.
     """
 
     axes: tuple[str, ...]
@@ -127,6 +128,7 @@ class Columns:
     writers: Mapping[str, Callable[[Value], str]] = field(default_factory=dict)
     values: Mapping[str, Sequence[Value] | None] = field(default_factory=dict)
     angles: Mapping[str, int] = field(default_factory=dict)
+    no_axes: frozenset[str] = frozenset()
 
     @property
     def varied(self) -> tuple[str, ...]:
@@ -177,6 +179,7 @@ class Columns:
             writers_of(values),
             values,
             {name: parts for name, found in values.items() if (parts := parts_of_pi(found or ()))},
+            frozenset() if any(s.has_shots_axis for s in manifest.sweeps) else frozenset({"shots"}),
         )
 
 

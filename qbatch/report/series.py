@@ -2,7 +2,8 @@
 
 Repeats of a setting are pooled: their counts are added up and then analysed, as if one point had
 had all the shots; each repeat stays visible as a faint dot. Points that share an x but differ in an
-axis that the figure does not show are never averaged: they make lines of their own.
+axis that the figure does not show are never averaged: they make lines of their own. Shots are such
+an axis only where they are swept; else they say how well a point is known.
 """
 
 from __future__ import annotations
@@ -153,7 +154,7 @@ class Series:
             y = 0.0
         if x is None or y is None or (number and estimate is None):
             return None
-        shown = {plot.x, plot.y, plot.color, plot.facet, "repeat"}
+        shown = {plot.x, plot.y, plot.color, plot.facet, "repeat", *self.columns.no_axes}
         hidden = {name: value for name, value in values.items() if name not in shown}
         rest: list[object] = [(name, type(value), value) for name, value in hidden.items()]
         packed = None

@@ -1,7 +1,8 @@
 """The dimensions of a run as one array: which axes its points differ in, and which go together.
 
-Rule: what the manifest sweeps is a dimension, however many values it has. Axes that it zips, in
+Rules: what the manifest sweeps is a dimension, however many values it has. Axes that it zips, in
 every sweep that has any of them, are one: crossed, they would be an array of mostly nothing.
+Shots that it does not sweep say how well a point is known, not which one it is.
 """
 
 from __future__ import annotations
@@ -82,7 +83,8 @@ def dimensions_of(run: Run) -> tuple[list[Dimension], dict[str, Value]]:
         one.sort()
         if len(one.places) == 1 and swept.isdisjoint(one.axes):
             constant |= {axis: one.column(axis)[0] for axis in one.axes}
-    return [one for one in found if constant.keys().isdisjoint(one.axes)], constant
+    none = constant.keys() | ({"shots"} - swept)
+    return [one for one in found if none.isdisjoint(one.axes)], constant
 
 
 def _found(run: Run) -> list[Dimension]:

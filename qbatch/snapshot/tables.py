@@ -120,6 +120,7 @@ def to_xarray(run: Run) -> xr.Dataset:
     Axes that are zipped with one another are one dimension, named after them (``n_theta``), on
     which each is a coordinate; ``sel(n=3)`` finds it there. An axis that the manifest sweeps is a
     dimension also where it has one value; what else has one value in all the run is an attribute.
+    Shots that differ and are no axis (by an override, say) are neither: ``counted`` tells them.
 
     Variables: per analysis NAME, NAME_se, NAME_low, NAME_high (float, NaN where a point is
     missing), and ``state`` (text, "" where missing), ``counted`` (shots counted) and ``outcomes``

@@ -171,6 +171,30 @@ def test_lines_that_differ_in_a_hidden_axis_have_colours_of_their_own(bell: Any)
     assert len(lines) == 5
 
 
+@pytest.mark.parametrize(("axis", "curves"), [("", 1), (", shots: [100, 1000]", 2)])
+def test_shots_make_curves_of_their_own_only_as_an_axis(
+    make_run: Any, bell_manifest: str, axis: str, curves: int
+) -> None:
+    """An override that takes more shots at some points leaves one curve, whose repeats pool."""
+    written = "matrix: {backend: [ideal, noisy], shots: [100, 1000]}"
+    more = f"""matrix: {{n: [0, 1, 2]{axis}}}
+  overrides: [{{where: {{n: 1}}, set: {{shots: 1000}}}}]"""
+    points = [
+        FakePoint(f"n={n},shots={s}" + "#2" * (r - 1), "ideal", s, r, parameters={"n": n})
+        for n, shots in enumerate([(100, 1000), (1000,), (100, 1000)])
+        for s in (shots if axis else shots[:1])
+        for r in (1, 2)
+    ]
+    text = bell_manifest.partition("checks:")[0].replace(written, more)
+    run = make_run(text, points)
+    for point in run.points:
+        run.measure(point.name, {"00": point.shots - 3, "01": 3})
+    series = series_of(run, x="n", y="zz")
+    assert len({mark.key for mark in series.pooled()}) == curves
+    assert [mark.shots for mark in series.pooled() if mark.x == 1] == [2000]
+    assert "shots" in Columns.of(run).varied  # the table tells them all the same
+
+
 def test_lines_too_many_to_be_told_apart_say_in_what_they_differ(bell: Any) -> None:
     first = bell.points[0]
     bell.points = [replace(first, name=str(n), parameters={"n": n, "k": 0}) for n in range(33)]

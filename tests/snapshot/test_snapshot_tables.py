@@ -136,6 +136,19 @@ def test_an_axis_of_one_value_is_a_dimension(tmp_path: Path) -> None:
     assert (data.attrs["backend"], data.attrs["shots"]) == ("sim", 1024)
 
 
+def test_shots_that_an_override_sets_are_no_dimension(tmp_path: Path) -> None:
+    """They say how well a point is known; as a dimension half of the array was NaN."""
+    pytest.importorskip("xarray")
+    sweep = (
+        "{matrix: {n: [1, 2], theta: [0.1, 0.2]}, overrides: [{where: {n: 2}, set: {shots: 50}}]}"
+    )
+    with run_with(tmp_path, sweep) as run:
+        data = run.to_xarray()
+    assert dict(data.sizes) == {"n": 2, "theta": 2}
+    assert data["counted"].sel(theta=0.2).values.tolist() == [1024, 50]
+    assert "shots" not in data.attrs
+
+
 def test_zipped_axes_are_one_dimension(tmp_path: Path) -> None:
     """P31: 64 points were 2 x 3 x 8 x 4 x 2 cells, mostly NaN."""
     pytest.importorskip("xarray")
