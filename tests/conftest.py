@@ -15,8 +15,9 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 @pytest.fixture(autouse=True, scope="session")
-def state_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Nothing that outlives a run is kept in the folder of the person who runs the tests."""
+def surroundings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What is kept beside runs goes elsewhere than the person's own, and no line is folded."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("QBATCH_STATE_DIR", str(tmp_path_factory.mktemp("state")))
+        patch.delenv("COLUMNS", raising=False)  # by which all talk would be folded
         yield

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from qbatch.cli.tables import format_table, wrapped
+from qbatch.cli.tables import format_table, say, tell
 from qbatch.errors import ProviderError, SelectionError
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def tell_all(listings: Sequence[Listing], *, as_json: bool) -> int:
         if not as_json:
             _tell(each)
         for told in each.known.unread:
-            click.echo(wrapped(f"not looked at: {told}"), err=True)
+            tell(f"not looked at: {told}")
     errors = [each.answer for each in listings if isinstance(each.answer, Exception)]
     return min(map(code_of, errors), default=Exit.DONE)
 
@@ -78,24 +78,24 @@ def _tell(listing: Listing) -> None:
     heading = click.style(name, bold=True) + _mark(listing.account)
     if isinstance(listing.answer, Exception):
         told = str(listing.answer).removeprefix(f"{listing.account.provider}: ")
-        click.echo(wrapped(f"{heading}: {told}"), err=True)
+        tell(f"{heading}: {told}")
         return
     rows = listing.rows
     if listing.note:
-        click.echo(wrapped(f"{heading}: {listing.note}"), err=True)
+        tell(f"{heading}: {listing.note}")
     if not rows:
-        click.echo(f"{heading}: no jobs", err=True)
+        tell(f"{heading}: no jobs")
         return
-    click.echo(f"{heading}:")
+    say(f"{heading}:")
     head = ["id", "state", "created", "cost", "job"]
     click.echo(format_table(head, [_cells(*row) for row in rows], indent="  "))
     for job, owners in rows:
         for owner in owners:
             if owner.is_double:
-                click.echo(wrapped(told_double(listing.command, job, owner)), err=True)
+                tell(told_double(listing.command, job, owner))
     if listing.next:
         command = f"{listing.command} --page {listing.next}"
-        click.echo(f"  there are more: `{command}`", err=True)
+        tell(f"  there are more: `{command}`")
 
 
 def _mark(account: Account) -> str:
@@ -164,19 +164,19 @@ def tell_one(
     job = found.job
     said = f" ({job.status})" if job.state and job.status.lower() != job.state else ""
     where = f"{account.name}{_mark(account)}"
-    click.echo(f"{click.style(job.id, bold=True)} at {where}: {told_state(job)}{said}")
+    say(f"{click.style(job.id, bold=True)} at {where}: {told_state(job)}{said}")
     for key in TOLD:
         value = getattr(job, key)
         if value:
             told = ", ".join(value) if isinstance(value, tuple) else value
-            click.echo(wrapped(f"  {key.removesuffix('_at'):<9}{told}"))
+            say(f"  {key.removesuffix('_at'):<9}{told}")
     if cost := told_cost(job):
-        click.echo(f"  cost     {cost}{_mark(account)}")
+        say(f"  cost     {cost}{_mark(account)}")
     for owner in owners or ():
         told = told_double(command, job, owner) if owner.is_double else f"of {owner}"
-        click.echo(wrapped(f"  run      {told}"))
+        say(f"  run      {told}")
     if not owners:
-        click.echo("  run      of no run folder here")
+        say("  run      of no run folder here")
     _tell_text("circuit", found.circuit)
     for at, text in enumerate(found.results, 1):
         _tell_text(f"result {at}" if len(found.results) > 1 else "result", text)
@@ -185,7 +185,7 @@ def tell_one(
 
 def _tell_text(what: str, text: str) -> None:
     if text:
-        click.echo(f"{what}:")
+        say(f"{what}:")
         click.echo("\n".join(f"  {line}" for line in text.rstrip().splitlines()))
 
 
@@ -198,13 +198,13 @@ def tell_done(account: Account, done: Mapping[str, Any], *, as_json: bool) -> in
         click.echo(json.dumps(facts, ensure_ascii=False))
     for id_, came in done.items():
         if isinstance(came, Exception):
-            click.echo(wrapped(f"{account.name}: {id_}: {came}"), err=True)
+            tell(f"{account.name}: {id_}: {came}")
         elif not as_json and came is None:
-            click.echo(f"{account.name}: {id_}: gone")
+            say(f"{account.name}: {id_}: gone")
         elif not as_json:
             tags = f", tags {', '.join(came.tags)}" if came.tags else ""
             name = f", named {came.name}" if came.name else ""
-            click.echo(wrapped(f"{account.name}: {id_}: {told_state(came)}{name}{tags}"))
+            say(f"{account.name}: {id_}: {told_state(came)}{name}{tags}")
     return min((code_of(e) for e in done.values() if isinstance(e, Exception)), default=Exit.DONE)
 
 

@@ -6,6 +6,7 @@ and how to report it.
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -14,8 +15,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+from qbatch.cli.tables import tell, width_of
+
 if TYPE_CHECKING:
     from qbatch.errors import SourceError
+
+
+#: Characters shown of a line that has a mistake: in any window, and in a wide one.
+LEAST_SHOWN, MOST_SHOWN = 40, 100
 
 
 class ErrorMessages:
@@ -64,23 +71,24 @@ def _tell(error: BaseException) -> int:
         _drop_closed_streams()
         return Exit.DONE
     if isinstance(error, click.Abort | KeyboardInterrupt):
-        click.echo("interrupted", err=True)
+        tell("interrupted")
         return Exit.INTERRUPTED
     if os.environ.get("QBATCH_DEBUG") == "1":
         sys.excepthook(type(error), error, error.__traceback__)
     if isinstance(error, click.ClickException):
-        error.show()
+        said = io.StringIO()
+        error.show(said)
+        tell(said.getvalue().removesuffix("\n"))
         return error.exit_code
     if isinstance(error, (SourceErrors, SourceError)):
         _tell_mistakes(mistakes_in(error))
     elif isinstance(error, QbatchError):
-        click.echo(f"{click.style('qbatch:', fg='red')} {error}", err=True)
+        tell(f"{click.style('qbatch:', fg='red')} {error}")
     elif isinstance(error, OSError) and _is_for_want_of_room(error):
         place = error.filename or "the output"
-        click.echo(
+        tell(
             f"{click.style('qbatch:', fg='red')} {place}: {error.strerror}; make room, then run "
-            "the same command again: what was finished is saved",
-            err=True,
+            "the same command again: what was finished is saved"
         )
         return Exit.PENDING
     else:
@@ -98,13 +106,13 @@ def mistakes_in(error: SourceError | ExceptionGroup[SourceError]) -> list[Source
 def _tell_mistakes(mistakes: Sequence[SourceError]) -> None:
     """Tell every mistake, each with its line, and how many there are."""
     for mistake in mistakes:
-        click.echo(describe(mistake), err=True)
+        tell(describe(mistake))
     from qbatch.errors import ReportError
 
     number = "1 mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
     is_late = any(isinstance(mistake, ReportError) for mistake in mistakes)
     end = "the results are kept: mend it, then `qbatch report`" if is_late else "nothing was run"
-    click.echo(f"{number}; {end}", err=True)
+    tell(f"{number}; {end}")
 
 
 def describe(error: SourceError) -> str:
@@ -113,18 +121,19 @@ def describe(error: SourceError) -> str:
     lines = [f"{place} {error.problem}"]
     if error.excerpt and error.place.line is not None:
         gutter = f"{error.place.line:>6} | "
-        text, caret = _fit(error.excerpt.rstrip("\r\n"), error.place.column)
+        room = max(LEAST_SHOWN, (width_of(sys.stderr) or MOST_SHOWN) - len(gutter) - len("……"))
+        text, caret = _fit(error.excerpt.rstrip("\r\n"), error.place.column, min(room, MOST_SHOWN))
         lines.append(gutter + text)
         if caret is not None:
             lines.append(" " * (len(gutter) - 2) + "| " + " " * caret + click.style("^", fg="red"))
     return "\n".join(lines)
 
 
-def _fit(line: str, column: int | None, width: int = 100) -> tuple[str, int | None]:
+def _fit(line: str, column: int | None, width: int) -> tuple[str, int | None]:
     """Cut a long line to a window around the column; the caret's offset in it, 0-based."""
     line = "".join(char if char.isprintable() else " " for char in line)
-    caret = None if column is None else column - 1
-    start = 0 if caret is None or caret < width - 20 else caret - width // 2
+    caret = None if column is None or column > len(line) + 1 else column - 1
+    start = 0 if caret is None or caret < width - min(20, width // 4) else caret - width // 2
     text = ("…" if start else "") + line[start : start + width]
     text += "…" if len(line) > start + width else ""
     return text, None if caret is None else caret - start + bool(start)
@@ -139,13 +148,12 @@ def _tell_bug(error: BaseException) -> None:
     where = (
         f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace is not None else "nowhere"
     )
-    click.echo(
+    tell(
         f"{click.style('qbatch: internal error:', fg='red')} {type(error).__name__}: {error}\n"
         f"  at {where} (qbatch {__version__}, Python {sys.version.split()[0]})\n"
         "  This is a bug in qbatch, not in your manifest. Run the same command again with\n"
         "  QBATCH_DEBUG=1 and report what it prints. What was finished is saved: `qbatch run`\n"
-        "  goes on from there.",
-        err=True,
+        "  goes on from there."
     )
 
 

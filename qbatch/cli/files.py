@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import click
-
+from qbatch.cli.tables import tell
 from qbatch.errors import SelectionError, UnwritableError
 
 
@@ -35,4 +34,4 @@ def write_text(path: Path, text: str) -> None:
 
     with named_by_person():
         write_pieces(path, [text])
-    click.echo(f"wrote {path}", err=True)
+    tell(f"wrote {path}")

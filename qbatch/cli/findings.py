@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from qbatch.cli.exits import Exit, code_of
+from qbatch.cli.tables import tell
 from qbatch.errors import ProviderError, SnapshotError
 
 if TYPE_CHECKING:
@@ -245,12 +246,11 @@ def _is_over(folder: Path) -> bool:
 
 
 def _agree(offer: Offer, *, yes: bool) -> bool:
-    import click
 
     from qbatch.cli.runs import ask
     from qbatch.cli.words import headline
 
-    click.echo(headline(offer.plan.manifest.name, offer.summary), err=True)
+    tell(headline(offer.plan.manifest.name, offer.summary))
     if offer.costs:
         ask("Run the bit-order test?", yes=yes)
     return True

@@ -57,9 +57,9 @@ def ask_clouds(
         outlet.write(json.dumps({"event": "finished", **facts}, ensure_ascii=False))
         return code
     for line in _sentences(done, summary, len(watcher.cancelled) if cancels else None):
-        outlet.write(line)
+        outlet.say(line)
     for path in written:
-        outlet.write(f"  {path}")
+        outlet.say(f"  {path}")
     return code
 
 

@@ -18,6 +18,8 @@ from typing import IO, TYPE_CHECKING, Any, Protocol
 
 import click
 
+from qbatch.cli.tables import wrapped
+
 if TYPE_CHECKING:
     from qbatch.cli.board import Board
     from qbatch.cli.pace import RunPace
@@ -84,6 +86,10 @@ class Outlet:
         self._stream = stream
         self._is_open = True
         self._is_plain = not stream.isatty() or bool(os.environ.get("NO_COLOR"))
+
+    def say(self, text: str) -> None:
+        """Write what a person reads, folded where there is no room."""
+        self.write(wrapped(text, stream=self._stream))
 
     def write(self, line: str) -> None:
         """Write a line, or nothing once nobody reads any more."""
@@ -171,7 +177,7 @@ class LineTeller:
         parts = [f"{self._name}: {whole(done)}/{whole(self._total)} {self._unit}s"]
         parts += [trouble] if trouble else []
         parts += [pace] if pace else []
-        self._outlet.write(", ".join(parts))
+        self._outlet.say(", ".join(parts))
 
     def waiting(self, backend: str, waits: tuple[OpenWait, ...]) -> None:
         from qbatch.cli.waiting import format_wait
@@ -181,10 +187,10 @@ class LineTeller:
         for wait in waits:
             told = self._told_waits.setdefault((backend, wait.cause), _ToldWait())
             if told.is_news(wait):
-                self._outlet.write(f"{backend}: {format_wait(wait, now)}")
+                self._outlet.say(f"{backend}: {format_wait(wait, now)}")
 
     def said(self, text: str) -> None:
-        self._outlet.write(text)
+        self._outlet.say(text)
 
     def event(self, facts: Mapping[str, Any]) -> None:
         return
@@ -238,6 +244,7 @@ class BarTeller:
         from rich.console import Console
         from rich.live import Live
 
+        self._stream = stream
         self._console = Console(file=stream, force_terminal=True, highlight=False, soft_wrap=True)
         self._live = Live(
             console=self._console, refresh_per_second=REDRAWS, vertical_overflow="crop"
@@ -269,7 +276,7 @@ class BarTeller:
         from rich.text import Text
 
         with suppress(OSError):
-            self._console.print(Text.from_ansi(text))
+            self._console.print(Text.from_ansi(wrapped(text, stream=self._stream)))
 
     def event(self, facts: Mapping[str, Any]) -> None:
         return

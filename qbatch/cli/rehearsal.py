@@ -51,7 +51,7 @@ def rehearse_manifest(
         outlet.write(json.dumps({**facts, "exit_code": int(code)}, ensure_ascii=False))
     else:
         for line in (*_sentences(done), *(f"  {path}" for path in written)):
-            outlet.write(line)
+            outlet.say(line)
     return code
 
 

@@ -25,6 +25,7 @@ from qbatch.cli.outcome import MOST_POINTS, Outcome, outcome_of
 from qbatch.cli.permits import surroundings_for
 from qbatch.cli.progress import Outlet, Teller, open_teller
 from qbatch.cli.runs import exit_of, folder_of
+from qbatch.cli.tables import tell
 from qbatch.cli.watcher import Watcher
 from qbatch.errors import ReportError, SnapshotError
 from qbatch.executor import Excess, Options, Stop, Summary, run_with
@@ -104,7 +105,7 @@ def run_manifest(
         outlet.write(json.dumps({**facts, "exit_code": int(code)}, ensure_ascii=False))
     else:
         for line in _sentences(done, summary, watcher, found, written):
-            outlet.write(line)
+            outlet.say(line)
     if mistake is not None:
         raise mistake
     return code
@@ -134,7 +135,7 @@ def _ask_more(teller: Teller, excess: Excess) -> float | None:
     """Ask what a limit is to be raised to; None: it stays."""
     limit = excess.limit
     with teller.aside(), suppress(click.Abort):  # Ctrl-D: no answer
-        click.echo(str(excess), err=True)
+        tell(str(excess))
         answer: float = click.prompt(
             f"New limit in {limit.unit}, or 0 to buy no more",
             default=0.0,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 
 from qbatch.cli.exits import Exit
+from qbatch.cli.tables import tell, wrapped
 from qbatch.errors import ConsentError, SelectionError, SnapshotError, SourceErrors
 from qbatch.job import JobState
 from qbatch.notation import listed
@@ -83,7 +84,7 @@ def open_analysed(path: Path, out: Path | None = None) -> Run:
         told = (
             f"{path}: it asks for other points now; told are those that ran (`qbatch run` goes on)"
         )
-        click.echo(told, err=True)
+        tell(told)
     return opened
 
 
@@ -190,7 +191,7 @@ def ask(question: str, *, yes: bool, flag: str = "--yes") -> None:
     if not sys.stdin.isatty():
         raise ConsentError(f"{question} Nobody is there to answer; say {flag} to go on")
     try:
-        is_agreed = click.confirm(question, err=True)
+        is_agreed = click.confirm(wrapped(question, stream=sys.stderr), err=True)
     except click.Abort:
         raise KeyboardInterrupt from None
     if not is_agreed:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-import click
+from qbatch.cli.tables import say
 
 if TYPE_CHECKING:
     from qbatch.snapshot import Purchase, Run
@@ -75,24 +75,23 @@ def _said(total: Mapping[str, Any]) -> Iterator[str]:
         yield f"{count_of(free, 'job')} not charged"
 
 
-def tell(facts: dict[str, Any], targets: Mapping[str, Any]) -> None:
+def tell_costs(facts: dict[str, Any], targets: Mapping[str, Any]) -> None:
     """Tell what was spent, what may still be billed, and what budgets allow.
 
     Args:
         facts: As `facts_of` returned them.
         targets: Backend -> what is kept of its target.
     """
-    from qbatch.cli.tables import wrapped
     from qbatch.report.beside import notes_beside
     from qbatch.report.numbers import amount, at_most, emulated_of
     from qbatch.snapshot.doubles import Double
 
     for total in facts["totals"]:
         name = total["backend"]
-        click.echo(f"  {name}{emulated_of(targets, name)}: {', '.join(_said(total))}")
+        say(f"  {name}{emulated_of(targets, name)}: {', '.join(_said(total))}")
     for one in facts["budgets"]:
         taken, allowed = at_most(one["taken"], one["unit"]), amount(one["allowed"], one["unit"])
         mark = emulated_of(targets, one["backend"])
-        click.echo(f"  {one['limit']}{mark}: {taken} of {allowed} taken")
+        say(f"  {one['limit']}{mark}: {taken} of {allowed} taken")
     for note in notes_beside(Double(**one) for one in facts["beside"]):
-        click.echo(wrapped(f"  {note}"))
+        say(f"  {note}")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from qbatch.cli.tables import say, tell
 from qbatch.job import JobState
 
 if TYPE_CHECKING:
@@ -59,25 +60,24 @@ def tell_waits(waits: Waits) -> None:
 
     for backend, theirs in waits.items():
         for wait in theirs:
-            click.echo(f"  {backend}: {format_wait(wait, time.time())}")
+            say(f"  {backend}: {format_wait(wait, time.time())}")
 
 
-def tell(folder: str, working: Mapping[str, int], waiting: Sequence[Held]) -> None:
+def tell_jobs(folder: str, working: Mapping[str, int], waiting: Sequence[Held]) -> None:
     """Tell what is at the providers, and each held job with its decision."""
     from qbatch.report.numbers import count_of
 
     for backend, number in working.items():
-        click.echo(f"  {count_of(number, 'job')} at {backend}")
+        say(f"  {count_of(number, 'job')} at {backend}")
     for one in waiting[:MAX_HELD]:
-        click.echo(f"  {click.style('held', fg='red')} {one.point}  ({one.id[:8]})")
+        say(f"  {click.style('held', fg='red')} {one.point}  ({one.id[:8]})")
         for name, text in {"why": one.why, **one.traces}.items():
-            click.echo(f"       {name + ':':<18}{text}")
+            say(f"       {name + ':':<18}{text}")
     if len(waiting) > MAX_HELD:
         more = len(waiting) - MAX_HELD
-        click.echo(f"  and {more} more held; `qbatch status {folder} --json` has all")
+        say(f"  and {more} more held; `qbatch status {folder} --json` has all")
     if waiting:
-        click.echo(
+        tell(
             f"look each up at its provider, then `qbatch resolve {folder} POINT` with "
-            "--adopt ID (it was taken), --resubmit (it was not), or --give-up",
-            err=True,
+            "--adopt ID (it was taken), --resubmit (it was not), or --give-up"
         )

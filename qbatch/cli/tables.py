@@ -1,17 +1,21 @@
-"""Tables and long lines for a terminal; files have writers of their own in `report`.
+"""Tables and long lines for people; files have writers of their own in `report`.
 
-Rule: at a terminal nothing is wider than it is, and a line ends after a space or a comma, never in
-the midst of a word. What goes elsewhere is as wide as it is.
+Rules: what is said (`say` to stdout, `tell` to stderr) is no wider than the terminal, and a line
+ends after a space or a comma, never in the midst of a word. What goes elsewhere is as wide as it
+is, unless the variable COLUMNS is set. Data (JSON, CSV, sources) goes whole wherever it goes, by
+`click.echo`.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import re
-import shutil
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import IO, Any
+
+import click
 
 from qbatch.notation import unturned
 
@@ -19,16 +23,31 @@ from qbatch.notation import unturned
 FURTHER = "    "
 
 
-def terminal_width() -> int | None:
-    """Characters in a line of the terminal that stdout is; None where it is none."""
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+#: Of a terminal that does not tell its own.
+USUAL_WIDTH = 80
+
+
+def width_of(stream: IO[str]) -> int | None:
+    """Characters that a line for people may have; None: any number.
+
+    As many as COLUMNS says, else as the terminal has that the stream is.
+    """
+    columns = os.environ.get("COLUMNS", "")
+    if re.fullmatch("0*[1-9][0-9]{0,3}", columns):
+        return int(columns)
+    if not stream.isatty():
+        return None
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or USUAL_WIDTH
+    except (OSError, ValueError):
+        return USUAL_WIDTH
 
 
 def format_table(head: list[str], rows: list[list[str]], *, indent: str = "") -> str:
     """A table whose columns stand one below the other; columns without any text are left out.
 
-    Cells of figures alone are set to the right; no text is changed. At a terminal that is too
-    narrow each row is told cell by cell, each with its head.
+    Cells of figures alone are set to the right; no text is changed. Where a line has no room for
+    it, each row is told cell by cell, each with its head.
     """
     from tabulate import tabulate
 
@@ -44,8 +63,8 @@ def format_table(head: list[str], rows: list[list[str]], *, indent: str = "") ->
         colalign=aligned or None,
     )
     lines = [indent + line.rstrip() for line in table.splitlines()]
-    width = terminal_width()
-    if width is not None and any(len(line) > width for line in lines):
+    width = width_of(sys.stdout)
+    if width is not None and any(_length(line) > width for line in lines):
         lines = [line for row in cells for line in _record(heads, row, width, indent)]
     return "\n".join(lines)
 
@@ -64,24 +83,57 @@ def packed(cells: Iterable[str], width: int, indent: str, further: str) -> Itera
     line = indent
     for cell in cells:
         gap = "" if not line.strip() else "  "
-        if gap and len(line) + len(gap) + len(cell) > width:
+        if gap and _length(line + gap + cell) > width:
             yield line
             line, gap = further, ""
         for part in re.findall(r"[^ ,]*[ ,]?", gap + cell):
-            if line.strip() and len(line) + len(part.rstrip()) > width:
+            if line.strip() and _length(line + part.rstrip()) > width:
                 yield line.rstrip()
                 line = further
             line += part
     yield line.rstrip()
 
 
-def wrapped(line: str, further: str = FURTHER) -> str:
-    """A line as the terminal has room for it: in several, where it is too long."""
-    width = terminal_width()
-    if width is None or len(line) <= width:
-        return line
+def _length(text: str) -> int:
+    """How much room a text takes at a terminal: colours none, some characters twice that of one."""
+    text = click.unstyle(text)
+    if text.isascii():
+        return len(text)
+    from rich.cells import cell_len
+
+    return cell_len(text)
+
+
+def wrapped(text: str, further: str = FURTHER, *, stream: IO[str] | None = None) -> str:
+    """A text whose lines are as wide as there is room: those that are too long become several.
+
+    Args:
+        text: One line or more.
+        further: Indentation of what goes on in a further line, beside that of the line itself.
+        stream: Where it goes; None: stdout.
+    """
+    width = width_of(stream or sys.stdout)
+    if width is None:
+        return text
+    return "\n".join(part for line in text.split("\n") for part in _folded(line, width, further))
+
+
+def _folded(line: str, width: int, further: str) -> Iterator[str]:
+    if _length(line) <= width:
+        return iter([line])
     text = line.lstrip(" ")
-    return "\n".join(packed([text], width, line[: len(line) - len(text)], further))
+    indent = line[: len(line) - len(text)]
+    return packed([text], width, indent, indent + further)
+
+
+def say(text: str, further: str = FURTHER) -> None:
+    """Write what a person asked for to stdout, folded where there is no room."""
+    click.echo(wrapped(text, further))
+
+
+def tell(text: str, further: str = FURTHER) -> None:
+    """Write talk to stderr, folded where there is no room."""
+    click.echo(wrapped(text, further, stream=sys.stderr), err=True)
 
 
 def flat(facts: Mapping[str, Any], within: str = "") -> Iterator[tuple[str, str]]:

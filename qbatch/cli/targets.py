@@ -11,8 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
-
+from qbatch.cli.tables import tell
 from qbatch.errors import Refused
 
 if TYPE_CHECKING:
@@ -42,7 +41,7 @@ def check_selection(plan: Plan, expression: str | None, folder: Path | None = No
 
     states = None if folder is None else partial(states_of, folder)
     if not check_meant(expression, plan.axes, plan.points(), plan.manifest, states=states):
-        click.echo(f"-k: {expression!r} means no point: the selection is empty", err=True)
+        tell(f"-k: {expression!r} means no point: the selection is empty")
 
 
 def expand_chosen(manifest: Path, options: Options) -> Plan | None:

@@ -182,7 +182,7 @@ def test_an_upper_bound_is_rounded_up_and_never_beyond_its_last_digit(
     sums = {"backend": "sv1", "unit": "usd", "billed": 0.0, "refunded": 0.0, "charged": 0}
     sums |= {"jobs": 1, "open": 1}
     for outstanding in (0.075, 0.07, 0.1 + 0.2):
-        status_costs.tell(
+        status_costs.tell_costs(
             {"totals": [{**sums, "outstanding": outstanding}], "budgets": [], "beside": []}, {}
         )
     told = re.findall(r"at most (\S+) USD more to come", capsys.readouterr().out)
@@ -211,7 +211,7 @@ def test_a_ledger_tells_of_how_many_jobs_each_sum_is(
     names = ("jobs", "open", "charged", "billed", "refunded", "outstanding")
     facts = {name: getattr(total, name) for name in names}
     totals = [{"backend": "oq", "unit": "credits", **facts}]
-    status_costs.tell({"totals": totals, "budgets": [], "beside": []}, {})
+    status_costs.tell_costs({"totals": totals, "budgets": [], "beside": []}, {})
     assert capsys.readouterr().out.strip() == expected
 
 

@@ -1,4 +1,7 @@
-"""P35: at a terminal of 80 columns `show` and `plan` wrapped in the midst of words."""
+"""P35: at a terminal of 80 columns `show` and `plan` wrapped in the midst of words.
+
+So did all talk: errors, remarks, what a run ends with. COLUMNS counted only at a terminal.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from qbatch import cli
 from qbatch.cli.tables import format_table, packed, wrapped
 from tests.cli.test_cli_results import change
 
@@ -24,7 +28,7 @@ def words(text: str) -> list[str]:
 
 @pytest.fixture
 def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("qbatch.cli.tables.terminal_width", lambda: 60)
+    monkeypatch.setenv("COLUMNS", "60")
 
 
 @given(st.lists(WORDS.map(", ".join), min_size=1, max_size=6), st.integers(20, 80))
@@ -64,3 +68,81 @@ def test_a_verb_breaks_no_word_of_a_narrow_terminal(
     assert max(map(len, said.splitlines())) <= 60
     for word in ("angle_of_the_first=0.125", "angle_of_the_second=0.25", "of_the_third=1"):
         assert word in words(said)
+
+
+def test_colours_take_no_room_and_wide_letters_take_two(narrow: None) -> None:
+    red = "\x1b[31mred\x1b[0m"
+    assert wrapped(f"{red} " * 15) == f"{red} " * 15
+    assert wrapped("量子 " * 13).splitlines() == [("量子 " * 12).rstrip(), "    量子"]
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        ("plan", "pair.yaml", "-S", "analysis.observables.zzz=Z0 Z9"),
+        ("plan", "pair.yaml", "-S", "shotss=10"),
+        ("plan", "pair.yaml", "--no-such-option"),
+        ("run", "pair.yaml", "-k", "shots=11"),
+        ("retry", "pair.yaml"),
+        ("status", "pair.yaml"),
+        ("check", "pair.yaml"),
+        ("validate", "none/of/the/folders/here/has/this/file.yaml"),
+        ("export", "runs/pair", "--format", "oqc-snapshot"),
+        ("resolve", "pair.yaml", "shots=10", "--give-up"),
+        ("forget", "pair.yaml"),
+    ],
+)
+def test_talk_is_folded_between_words(
+    call: tuple[str, ...], qbatch: Call, done: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = qbatch(*call)
+    monkeypatch.setenv("COLUMNS", "40")
+    folded = qbatch(*call)
+    assert folded.code == before.code
+    for text, whole in ((folded.out, before.out), (folded.err, before.err)):
+        beside = [line for line in text.splitlines() if "|" not in line and "^" not in line]
+        assert all(len(line) <= 40 or len(line.split()) == 1 for line in beside), text
+        asked = [line for line in whole.splitlines() if "|" not in line and "^" not in line]
+        assert words(" ".join(beside)) == words(" ".join(asked))
+
+
+def test_a_line_with_a_mistake_is_cut_to_the_room_around_it(
+    qbatch: Call, manifest: Path, narrow: None
+) -> None:
+    change(manifest, "name: pair", f"name: pair\ntags: [{'long, ' * 20}1]")
+    line, caret = [line for line in qbatch("plan", manifest).err.splitlines() if "|" in line]
+    assert max(len(line), len(caret)) <= 60
+    assert line[caret.index("^")] == "1"
+
+
+def test_no_caret_points_beyond_what_is_kept_of_a_line(qbatch: Call, manifest: Path) -> None:
+    change(manifest, "name: pair", f"name: pair\ntags: [{'long, ' * 40}1]")
+    (line,) = [line for line in qbatch("plan", manifest).err.splitlines() if "|" in line]
+    assert line.startswith("     3 | tags: [long, ")
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        ("export", "runs/pair", "--format", "csv"),
+        ("export", "runs/pair", "--format", "counts"),
+        ("export", "runs/pair", "--format", "json"),
+        ("show", "runs/pair", "--json"),
+        ("status", "pair.yaml", "--json"),
+        ("plan", "pair.yaml", "--json"),
+        ("check", "pair.yaml", "--json"),
+    ],
+)
+def test_data_goes_whole(
+    call: tuple[str, ...], qbatch: Call, done: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = qbatch(*call).out
+    monkeypatch.setenv("COLUMNS", "20")
+    assert qbatch(*call).out == before
+
+
+def test_all_talk_goes_through_what_folds_it() -> None:
+    """But the questions, which click asks."""
+    sources = (Path(cli.__file__).parent).rglob("*.py")
+    spoken = [path.name for path in sources if re.search(r"echo\(.*err=True", path.read_text())]
+    assert spoken == ["tables.py"]

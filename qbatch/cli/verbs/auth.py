@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from qbatch.cli.options import json_option, trust_option
+from qbatch.cli.tables import say, tell
 
 if TYPE_CHECKING:
     from qbatch.cli.clouds import Account
@@ -46,7 +47,7 @@ def auth(manifest: Path | None, trust: bool, as_json: bool) -> int:
         for verdict in verdicts:
             _tell(verdict)
         if not verdicts:
-            click.echo("the manifest uses no cloud: nothing to test", err=True)
+            tell("the manifest uses no cloud: nothing to test")
     return _code(verdicts, is_manifest=loaded is not None)
 
 
@@ -128,7 +129,7 @@ def _tell(verdict: Verdict) -> None:
         said.append(f"taken; {count_of(verdict.targets, 'target')}")
     elif verdict.advice:
         said.append(verdict.advice)
-    click.echo(f"{word} {account.name}: {': '.join(said)}")
+    say(f"{word} {account.name}: {': '.join(said)}")
 
 
 def _code(verdicts: list[Verdict], *, is_manifest: bool) -> int:

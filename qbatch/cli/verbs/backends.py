@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from qbatch.cli.options import json_option, trust_option
+from qbatch.cli.tables import flat, format_table, say, tell
 
 if TYPE_CHECKING:
     from qbatch.cli.clouds import Account
@@ -121,7 +122,7 @@ def _tell_calibrations(drivers: Mapping[str, Driver], date: str | None) -> int:
     click.echo(json.dumps(told, indent=2, ensure_ascii=False))
     errors = [each for each in answers.values() if isinstance(each, Exception)]
     for error in errors:
-        click.echo(str(error), err=True)
+        tell(str(error))
     return min(map(code_of, errors), default=Exit.DONE)
 
 
@@ -200,7 +201,6 @@ def price_in_words(price: Price) -> str:
 
 
 def _tell(accounts: Sequence[Account], listed: Listed) -> None:
-    from qbatch.cli.tables import format_table
 
     told = {each.name: listed.get(each.name) for each in accounts}
     targets = {name: found for name, found in told.items() if isinstance(found, Sequence)}
@@ -224,43 +224,39 @@ def _tell(accounts: Sequence[Account], listed: Listed) -> None:
         error = found if isinstance(found, Exception) else account.error
         if error is not None:
             said = str(error).removeprefix(f"{account.provider}: ")
-            click.echo(f"{click.style(account.name, bold=True)}: {said}", err=True)
+            tell(f"{click.style(account.name, bold=True)}: {said}")
 
 
 def _tell_details(
     accounts: Sequence[Account], listed: Listed, choices: Mapping[str, Choices]
 ) -> None:
     """Tell what is known of each target, a fact a line, and what options may be."""
-    from qbatch.cli.tables import flat, wrapped
-
     for account in accounts:
         found = listed.get(account.name)
         for target in () if found is None or isinstance(found, Exception) else found:
             facts = list(flat(target.facts))
             if facts:
-                click.echo(f"\n{click.style(f'{account.name}: {target.name}', bold=True)}")
+                say(f"\n{click.style(f'{account.name}: {target.name}', bold=True)}")
             for name, text in facts:
-                click.echo(wrapped(f"  {name}: {text}"))
+                say(f"  {name}: {text}")
         if account.name in choices:
             _tell_choices(account, choices[account.name])
 
 
 def _tell_choices(account: Account, choices: Choices) -> None:
     """Tell what may be written under options, a group a line."""
-    from qbatch.cli.tables import wrapped
-
     for option, values in choices.of.items():
         heading = f"{account.name}: options: {{{option}: …}}"
-        click.echo(f"\n{click.style(heading, bold=True)}, one of:")
+        say(f"\n{click.style(heading, bold=True)}, one of:")
         groups: dict[str, list[str]] = {}
         for each in values:
             text = f"{each.value} ({each.name})" if each.name else each.value
             groups.setdefault(each.group, []).append(text)
         for group, texts in groups.items():
-            click.echo(wrapped(f"  {f'{group}: ' if group else ''}{', '.join(texts)}"))
+            say(f"  {f'{group}: ' if group else ''}{', '.join(texts)}")
     if choices.error is not None:
         said = str(choices.error).removeprefix(f"{account.provider}: ")
-        click.echo(f"{click.style(account.name, bold=True)}: {said}", err=True)
+        tell(f"{click.style(account.name, bold=True)}: {said}")
 
 
 def _code(accounts: Sequence[Account], listed: Listed, choices: Mapping[str, Choices]) -> int:

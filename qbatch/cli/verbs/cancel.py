@@ -17,6 +17,7 @@ from qbatch.cli.options import (
     trust_option,
     yes_option,
 )
+from qbatch.cli.tables import tell
 
 if TYPE_CHECKING:
     from qbatch.cli.exits import Exit
@@ -64,7 +65,7 @@ def cancel(
             found = choose(opened, points, expression, is_exact=True)
             meant &= {part.job.id for each in found for part in each.jobs}
         if not is_all and not meant:
-            click.echo("none of these points is in flight", err=True)
+            tell("none of these points is in flight")
             return 0
         if meant:
             ask(f"Cancel {len(meant)} of {count_of(number, 'job')} of {folder}?", yes=yes)

@@ -10,6 +10,7 @@ import click
 
 from qbatch.cli.files import write_text
 from qbatch.cli.options import json_option, out_option, run_argument
+from qbatch.cli.tables import say, tell
 
 if TYPE_CHECKING:
     from qbatch.report.judging import CheckResult, Judgement
@@ -70,16 +71,16 @@ def _facts(result: CheckResult) -> dict[str, Any]:
 def _tell(run: Run, results: list[CheckResult]) -> None:
     if not results:
         left_out = " left with points by its -S" if run.manifest.checks else ""
-        click.echo(f"{run.name}: its manifest has no checks{left_out}", err=True)
+        tell(f"{run.name}: its manifest has no checks{left_out}")
     for result in results:
         verdict = result.verdict.value
         word = click.style(verdict.ljust(9), fg=_COLOURS[verdict])
-        click.echo(f"{word}  {result.check.text}{_where(result)}  ({result.summary})")
+        say(f"{word}  {result.check.text}{_where(result)}  ({result.summary})")
         bad = [one for one in result.judgements if one.verdict.value != "pass"]
         for one in bad[:MAX_TOLD]:
-            click.echo(f"           {one.verdict.value} {one.name}: {one.reason}")
+            say(f"           {one.verdict.value} {one.name}: {one.reason}")
         if len(bad) > MAX_TOLD:
-            click.echo("           and more: --json has them")
+            say("           and more: --json has them")
 
 
 def _where(result: CheckResult) -> str:

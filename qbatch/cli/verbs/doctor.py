@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from qbatch.cli.options import json_option, trust_option, yes_option
+from qbatch.cli.tables import say
 from qbatch.errors import SnapshotError
 
 if TYPE_CHECKING:
@@ -107,4 +108,4 @@ def _test_bits(manifest: Manifest, around: Surroundings, *, yes: bool) -> list[F
 def _tell(findings: list[Finding]) -> None:
     for each in findings:
         word = click.style(each.word.ljust(8), fg=_COLOURS[each.word])
-        click.echo(f"{word} {each.about + ':':<14} {each.said}")
+        say(f"{word} {each.about + ':':<14} {each.said}")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from qbatch.cli.options import out_option, output_option, run_argument
+from qbatch.cli.tables import tell
 
 if TYPE_CHECKING:
     from qbatch.snapshot import Run
@@ -58,7 +59,7 @@ def export(run: Path, format_: str | None, output: Path | None, out: Path | None
     if format_ == "oqc-snapshot":
         _warn_of_oqc_client(opened)
     if output is not None:
-        click.echo(f"wrote {output}", err=True)
+        tell(f"wrote {output}")
 
 
 def _format_of(output: Path | None) -> str:
@@ -95,7 +96,7 @@ def _seal(run: Run, path: Path) -> None:
     from qbatch.exchange.capsule import write_capsule
 
     click.echo(write_capsule(run, path))
-    click.echo("that is its id: keep it elsewhere, to verify the capsule against it", err=True)
+    tell("that is its id: keep it elsewhere, to verify the capsule against it")
 
 
 def _warn_of_oqc_client(run: Run) -> None:
@@ -107,9 +108,8 @@ def _warn_of_oqc_client(run: Run) -> None:
     if left_out := sum(
         point.backend in others for point, _ in run.stored_points() if point.in_plan
     ):
-        click.echo(f"{count_of(left_out, 'point')} of other providers left out", err=True)
-    click.echo(
+        tell(f"{count_of(left_out, 'point')} of other providers left out")
+    tell(
         "beware: execute() of OQC's client on the loaded jobs buys every finished one again; "
-        "read their outputs instead",
-        err=True,
+        "read their outputs instead"
     )

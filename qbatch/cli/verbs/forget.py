@@ -10,6 +10,7 @@ import click
 
 from qbatch.cli.completing import complete_points
 from qbatch.cli.options import only_expression_option, out_option, run_argument, yes_option
+from qbatch.cli.tables import tell
 
 if TYPE_CHECKING:
     from qbatch.snapshot import Run
@@ -46,7 +47,7 @@ def forget(
             told = _told_cost(opened, None)
             ask(f"Delete {folder} with its {count_of(number, 'point')}{told}?", yes=yes)
             _delete(folder)
-            click.echo(f"forgot {folder}", err=True)
+            tell(f"forgot {folder}")
             return
         chosen = opened.removed() if removed else choose(opened, points, expression, is_exact=True)
         named = [(point.id, point.name) for point in chosen]
@@ -59,7 +60,7 @@ def forget(
     if ids:
         ask(f"Forget {part} of {folder} with all results{told}?", yes=yes)
         _forget(folder, ids)
-    click.echo(f"forgot {part} of {folder}", err=True)
+    tell(f"forgot {part} of {folder}")
 
 
 def _other_places(run: Run, named: Sequence[tuple[str, str]]) -> list[str]:

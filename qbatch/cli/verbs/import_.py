@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from qbatch.cli.options import out_option
+from qbatch.cli.tables import say, tell
 from qbatch.job import IN_FLIGHT
 
 
@@ -28,9 +29,9 @@ def import_(file: Path, out: Path | None, register: str | None) -> None:
 
     adopted = adopt_oqc(file, out=out, register=register)
     for note in adopted.notes:
-        click.echo(f"{click.style('note:', fg='yellow')} {note}", err=True)
+        tell(f"{click.style('note:', fg='yellow')} {note}")
     states = ", ".join(f"{number} {state}" for state, number in adopted.states.items())
     total = count_of(sum(adopted.states.values()), "point")
-    click.echo(f"{adopted.folder}: {total}: {states}")
+    say(f"{adopted.folder}: {total}: {states}")
     if any(state in IN_FLIGHT for state in adopted.states):
-        click.echo(f"`qbatch fetch {adopted.folder}` asks for those in flight", err=True)
+        tell(f"`qbatch fetch {adopted.folder}` asks for those in flight")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from qbatch.cli.tables import tell
 from qbatch.cli.verbs.schema import schema_text
 from qbatch.errors import SelectionError
 from qbatch.project import project_root
@@ -40,7 +41,7 @@ def init(folder: Path) -> None:
     with _told(ignored):
         _say(ignored, _ignore(ignored))
     manifest = folder / _FILES[0]
-    click.echo(f"\nNext:\n  qbatch plan {manifest}\n  qbatch run {manifest}", err=True)
+    tell(f"\nNext:\n  qbatch plan {manifest}\n  qbatch run {manifest}")
 
 
 def _shown(root: Path, folder: Path) -> Path:
@@ -81,4 +82,4 @@ def _ignore(path: Path) -> bool:
 
 def _say(path: Path, written: bool) -> None:
     word = click.style("wrote", fg="green") if written else "kept "
-    click.echo(f"{word} {path}", err=True)
+    tell(f"{word} {path}")

@@ -18,6 +18,7 @@ from qbatch.cli.options import (
     overrides_option,
     trust_option,
 )
+from qbatch.cli.tables import format_table, say, tell
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -104,7 +105,7 @@ def plan(
                 drivers=drivers,
                 adds=offer.adds,
             )
-        click.echo(f"wrote {output}: {count_of(number, 'point')}", err=True)
+        tell(f"wrote {output}: {count_of(number, 'point')}")
     if as_json:
         _tell_json(made, summary, left, told, quoted, all_points)
     else:
@@ -112,7 +113,7 @@ def plan(
         limits = limits_of(made.manifest, {})
         short = shortfalls(limits, left, made.prices.rates)
         for notice in (*unquoted, *short, *notices(made, targets)):
-            click.echo(notice, err=True)
+            tell(notice)
 
 
 def _tell_json(
@@ -162,15 +163,14 @@ def _tell(
     quoted: Sequence[BackendQuotes],
 ) -> None:
     from qbatch.cli.quotes import quotes_table
-    from qbatch.cli.tables import format_table, wrapped
     from qbatch.cli.words import headline
     from qbatch.notation import whole
 
     is_new = (left.jobs, left.shots) == (summary.jobs, summary.shots)
-    click.echo(wrapped(headline(made.manifest.name, summary, is_priced=is_new)))
+    say(headline(made.manifest.name, summary, is_priced=is_new))
     if not is_new:
         rest = f"of that is left to run: {headline('', left)}"
-        click.echo(wrapped(rest if left.jobs else "nothing is left to run"))
+        say(rest if left.jobs else "nothing is left to run")
     rows = [
         [
             each.backend,
@@ -205,15 +205,14 @@ def _told_price(summary: BackendSummary) -> str:
 
 
 def _tell_reasons(told: ReasonCounts) -> None:
-    from qbatch.cli.tables import wrapped
     from qbatch.notation import whole
 
     words = (f"{whole(number)} {why.value}" for why, number in told.counts.items())
-    click.echo(wrapped("why: " + (", ".join(words) or "nothing")))
+    say("why: " + (", ".join(words) or "nothing"))
     width = max((len(reason.point.name) for reason in told.first), default=0)
     for reason in told.first:
         line = f"  {reason.point.id[:8]}  {reason.point.name.ljust(width)}  {reason}"
-        click.echo(wrapped(line, " " * 12))
+        say(line, " " * 12)
     more = told.counts.total() - len(told.first)
     if more:
-        click.echo(f"  and {whole(more)} more; --all lists them, -k selects")
+        say(f"  and {whole(more)} more; --all lists them, -k selects")

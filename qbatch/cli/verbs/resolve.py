@@ -11,6 +11,7 @@ import click
 
 from qbatch.cli.completing import complete_points
 from qbatch.cli.options import out_option, run_argument, yes_option
+from qbatch.cli.tables import tell
 
 if TYPE_CHECKING:
     from qbatch.manifest import Manifest
@@ -78,7 +79,7 @@ def resolve(
     if adopt is not None:
         _look_up(folder, found, adopt.strip(), manifest)
     told = _decide(folder, found.own_id, adopt, resubmit=resubmit, same_account=same_account)
-    click.echo(f"{found.name}: {told.format(folder=folder)}", err=True)
+    tell(f"{found.name}: {told.format(folder=folder)}")
 
 
 def _look_up(folder: Path, found: PointResult, adopt: str, manifest: Manifest) -> None:
@@ -106,7 +107,7 @@ def _look_up(folder: Path, found: PointResult, adopt: str, manifest: Manifest) -
     except ProviderError as error:
         why = str(error)
     if why:
-        click.echo(f"{found.name}: {adopt} was not looked up: {why}", err=True)
+        tell(f"{found.name}: {adopt} was not looked up: {why}")
 
 
 def _decide(

@@ -13,7 +13,7 @@ import click
 
 from qbatch.cli.completing import complete_points
 from qbatch.cli.options import json_option, only_expression_option, out_option, run_argument
-from qbatch.cli.tables import flat, format_table, wrapped
+from qbatch.cli.tables import flat, format_table, tell, wrapped
 from qbatch.job import JobState
 
 if TYPE_CHECKING:
@@ -135,11 +135,11 @@ def _tell_table(run: Run, points: Iterator[PointResult], limit: int | None) -> N
     click.echo(format_table(["id", "point", "state", *heads, "error"], rows))
     more = sum(1 for _ in points)
     if more:
-        click.echo(f"and {whole(more)} more: --all shows them, -k EXPR selects", err=True)
+        tell(f"and {whole(more)} more: --all shows them, -k EXPR selects")
     elif not shown:
-        click.echo("no such points", err=True)
+        tell("no such points")
     else:
-        click.echo(f"`qbatch show {run.folder} {shown[0].id[:8]}` shows one in full", err=True)
+        tell(f"`qbatch show {run.folder} {shown[0].id[:8]}` shows one in full")
 
 
 def _shots(point: PointResult) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from qbatch.cli.options import json_option, out_option
+from qbatch.cli.tables import say, tell
 
 if TYPE_CHECKING:
     from qbatch.cli.waiting import Waits
@@ -132,16 +133,16 @@ def _tell(run: Run, facts: dict[str, Any], waits: Waits) -> None:
     points = count_of(facts["points"], "point")
     if facts["forgotten"]:
         points += f", and {whole(facts['forgotten'])} forgotten (`qbatch run` runs them anew),"
-    click.echo(f"{click.style(run.name, bold=True)}: {word}; {points} in {run.folder}")
+    say(f"{click.style(run.name, bold=True)}: {word}; {points} in {run.folder}")
     for state, number in facts["states"].items():
-        click.echo(f"  {state:<11}{whole(number):>8}")
+        say(f"  {state:<11}{whole(number):>8}")
     if (in_part := run.in_part()).points:
-        click.echo(f"  {in_part}")
+        say(f"  {in_part}")
     status_jobs.tell_waits(waits)
-    status_jobs.tell(facts["folder"], facts["at_providers"], run.held())
+    status_jobs.tell_jobs(facts["folder"], facts["at_providers"], run.held())
     for unit, cost in facts["spent"].items():
-        click.echo(f"  {'spent':<11}{amount(cost, unit):>8}{emulated(run.targets, unit)}")
-    status_costs.tell(facts["ledger"], run.targets)
+        say(f"  {'spent':<11}{amount(cost, unit):>8}{emulated(run.targets, unit)}")
+    status_costs.tell_costs(facts["ledger"], run.targets)
     if facts["states"].get(JobState.FAILED):
         _tell_failed(run, facts["states"][JobState.FAILED])
 
@@ -168,7 +169,7 @@ def _tell_failed(run: Run, number: int) -> None:
 
     failed = (point for point in run if point.state is JobState.FAILED)
     for point in islice(failed, MAX_FAILED):
-        click.echo(f"  {click.style('failed', fg='red')} {point.name}: {point.job.error}")
+        say(f"  {click.style('failed', fg='red')} {point.name}: {point.job.error}")
     if number > MAX_FAILED:
-        click.echo(f"  and {number - MAX_FAILED} more; `qbatch show {run.folder} --state failed`")
-    click.echo(f"`qbatch retry {run.folder}` runs them again", err=True)
+        say(f"  and {number - MAX_FAILED} more; `qbatch show {run.folder} --state failed`")
+    tell(f"`qbatch retry {run.folder}` runs them again")

@@ -10,6 +10,7 @@ import click
 
 from qbatch.cli.error_messages import mistakes_in
 from qbatch.cli.options import json_option, manifest_argument, overrides_option, trust_option
+from qbatch.cli.tables import tell
 
 if TYPE_CHECKING:
     from qbatch.errors import SourceError as Mistake
@@ -43,8 +44,8 @@ def validate(manifest: Path, overrides: tuple[str, ...], trust: bool, as_json: b
         click.echo(json.dumps({"valid": True, "errors": [], "points": plan.num_points}))
     else:
         for remark in remarks(plan):
-            click.echo(remark, err=True)
-        click.echo(f"{manifest}: valid, {count_of(plan.num_points, 'point')}", err=True)
+            tell(remark)
+        tell(f"{manifest}: valid, {count_of(plan.num_points, 'point')}")
     return Exit.DONE
 
 
