@@ -12,15 +12,19 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from qbatch.circuit.allowed import allow, is_allowed
 from qbatch.circuit.circuit import Circuit
 from qbatch.circuit.reading import facts_of
 from qbatch.circuit.text import Limits, Source, version_of
 from qbatch.errors import CircuitError, ConsentError, Place, SourceError, SourceErrors
-from qbatch.notation import did_you_mean, nearest
+from qbatch.notation import did_you_mean, listed, nearest
 from qbatch.project import may_name, outside
+
+if TYPE_CHECKING:
+    from qbatch.circuit.function import CircuitFunction
+    from qbatch.circuit.template import CompiledTemplate
 
 #: What a parameter may be.
 Value = bool | int | float | str
@@ -89,6 +93,10 @@ class FixedSource:
         return self._circuit
 
 
+#: Makes the mistake at an argument that the manifest gives ("": where it gives them), of a problem.
+AtArgument = Callable[[str, str], SourceError]
+
+
 class Maker(Protocol):
     """Makes OpenQASM of values: a compiled template or a function."""
 
@@ -107,6 +115,7 @@ class MadeSource:
         optional: Arguments that the maker has defaults for.
         defaults: The values of ``with``.
         hint: Some values of the sweep.
+        at_argument: Knows where in the manifest ``with`` stands; None: it is not known.
     """
 
     def __init__(
@@ -118,8 +127,10 @@ class MadeSource:
         optional: frozenset[str] = frozenset(),
         defaults: Mapping[str, Value],
         hint: Mapping[str, Value],
+        at_argument: AtArgument | None = None,
     ) -> None:
         self.name = name
+        self._at_argument = at_argument
         self.arguments = maker.arguments
         self.required = maker.arguments - optional - defaults.keys()
         self.defaults = defaults
@@ -130,9 +141,9 @@ class MadeSource:
         if self.required <= hint.keys():
             inputs = self.circuit(hint).facts.parameters
         self.parameters = self.arguments | frozenset(inputs)
-        for given in defaults:
-            if given not in self.parameters:
-                raise self._unknown(given)
+        wrong = [self._unknown(given) for given in defaults if given not in self.parameters]
+        if wrong:
+            raise wrong[0] if len(wrong) == 1 else SourceErrors(f"circuit '{name}'", wrong)
 
     def circuit(self, values: Mapping[str, Value]) -> Circuit:
         """Return the circuit at `values`; names that are no arguments are ignored."""
@@ -154,26 +165,44 @@ class MadeSource:
     def _make(self, given: Mapping[str, Value]) -> Circuit:
         if missing := sorted(self.required - given.keys()):
             needs = ", ".join(f"'{name}'" for name in missing)
-            raise CircuitError(
-                self._place,
-                f"circuit '{self.name}' needs a value for {needs}; sweep it or give it in 'with'",
-            )
-        text = self._maker.render(given)
-        values = ", ".join(f"{name}={value}" for name, value in given.items())
+            said = f"circuit '{self.name}' needs a value for {needs}; sweep it or give it in 'with'"
+            raise self._mistake("", said)
+        values = ", ".join(f"{name}={value}" for name, value in given.items())[:200]
+        beside = self._where_given(given)
 
         def told(error: SourceError) -> CircuitError:
+            problem = f"with {values}: {error.problem}{beside}" if values else error.problem
+            return CircuitError(error.place, problem, excerpt=error.excerpt)
+
+        def told_of_text(error: SourceError) -> CircuitError:
             at = f"{error.place.line}:{error.place.column} of the text it makes"
-            problem = f"at {at}{f' with {values[:200]}' if values else ''}: {error.problem}"
+            problem = f"at {at}{f' with {values}' if values else ''}: {error.problem}{beside}"
             return CircuitError(Place(self._place.file), problem, excerpt=error.excerpt)
 
         with _retelling(told):
+            text = self._maker.render(given)
+        with _retelling(told_of_text):
             return circuit_of(self.name, Source(text, Place("", 1, 1)))
 
-    def _unknown(self, name: str) -> CircuitError:
+    def _mistake(self, argument: str, problem: str) -> SourceError:
+        if self._at_argument is None:
+            return CircuitError(self._place, problem)
+        return self._at_argument(argument, problem)
+
+    def _where_given(self, given: Mapping[str, Value]) -> str:
+        """Say which of the values are the manifest's own, and where they stand."""
+        own = [n for n, value in self.defaults.items() if repr(given.get(n)) == repr(value)]
+        if not own or self._at_argument is None:
+            return ""
+        place = self._at_argument(own[0] if len(own) == 1 else "", "").place
+        return f"; {listed(own)} {'is' if len(own) == 1 else 'are'} given at {place}"
+
+    def _unknown(self, name: str) -> SourceError:
         hint = did_you_mean(name, self.parameters)
         known = ", ".join(sorted(self.parameters)) or "none"
-        return CircuitError(
-            self._place, f"'with' gives '{name}', which is no argument here ({known}){hint}"
+        file = self._place.file
+        return self._mistake(
+            name, f"'with' gives '{name}', which is no argument of {file} ({known}){hint}"
         )
 
 
@@ -189,6 +218,7 @@ def open_circuit(
     place: Place | None = None,
     trust: bool = False,
     values_hint: Mapping[str, Value] | None = None,
+    at_argument: AtArgument | None = None,
 ) -> CircuitSource:
     """Open one circuit of a manifest.
 
@@ -199,9 +229,11 @@ def open_circuit(
         place: Of the circuit's key in the manifest; for inline OpenQASM of the key ``qasm``.
         trust: Whether Python functions may run; those that did and are as they were may anyway.
         values_hint: Some values of the sweep, used to find a template's free inputs.
+        at_argument: Makes the mistake at an argument that the manifest gives; None: it is told at
+            the template's or function's file.
 
     Raises:
-        CircuitError: With the place of the mistake.
+        SourceError: With the place of the mistake.
         SourceErrors: There are several.
         UntrustedCodeError: A Python function that was never trusted, or was another then.
     """
@@ -215,8 +247,8 @@ def open_circuit(
         with _hinting(_meant(spec.file, text)):
             return FixedSource(circuit_of(name, Source(text, Place(spec.file, 1, 1))))
     if spec.template is not None:
-        return _from_template(name, spec, folder, here, hint)
-    return _from_function(name, spec, folder, here, hint, trust)
+        return _from_template(name, spec, folder, here, hint, at_argument)
+    return _from_function(name, spec, folder, here, hint, trust, at_argument)
 
 
 @contextmanager
@@ -267,14 +299,18 @@ _TAG = re.compile(r"\{\{[^{};]+\}\}|\{%")
 
 
 def _from_template(
-    name: str, spec: CircuitSpec, folder: Path, place: Place, hint: Mapping[str, Value]
+    name: str,
+    spec: CircuitSpec,
+    folder: Path,
+    place: Place,
+    hint: Mapping[str, Value],
+    at_argument: AtArgument | None,
 ) -> CircuitSource:
     from qbatch.circuit.template import LONGEST_TEMPLATE, CompiledTemplate
 
     file = spec.template or ""
     maker = CompiledTemplate(_read(file, folder, place, LONGEST_TEMPLATE), file)
-    where, defaults = Place(file), spec.arguments
-    return MadeSource(name, maker, where, optional=maker.optional, defaults=defaults, hint=hint)
+    return _made(name, spec, maker, Place(file), hint, at_argument)
 
 
 def _from_function(
@@ -284,6 +320,7 @@ def _from_function(
     place: Place,
     hint: Mapping[str, Value],
     trust: bool,
+    at_argument: AtArgument | None,
 ) -> CircuitSource:
     file, _, function = (spec.python or "").rpartition(":")
     path = _path_inside(file, folder, place)
@@ -296,8 +333,26 @@ def _from_function(
     from qbatch.circuit.function import CircuitFunction
 
     maker = CircuitFunction(path, file, function)
-    where, defaults = Place(file, maker.line), spec.arguments
-    return MadeSource(name, maker, where, optional=maker.optional, defaults=defaults, hint=hint)
+    return _made(name, spec, maker, Place(file, maker.line), hint, at_argument)
+
+
+def _made(
+    name: str,
+    spec: CircuitSpec,
+    maker: CompiledTemplate | CircuitFunction,
+    place: Place,
+    hint: Mapping[str, Value],
+    at_argument: AtArgument | None,
+) -> MadeSource:
+    return MadeSource(
+        name,
+        maker,
+        place,
+        optional=maker.optional,
+        defaults=spec.arguments,
+        hint=hint,
+        at_argument=at_argument,
+    )
 
 
 def circuit_of(name: str, source: Source) -> Circuit:

@@ -8,6 +8,7 @@ where an earlier one failed that it builds on, so that no mistake is told twice.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -129,6 +130,7 @@ def _open(
                 place=place,
                 trust=manifest.trust,
                 values_hint=hint,
+                at_argument=partial(mistakes.at_argument, name),
             )
         except (SourceError, SourceErrors) as error:
             mistakes.note(error)

@@ -27,8 +27,16 @@ class Mistakes:
 
     def add(self, loc: tuple[str | int, ...], problem: str) -> None:
         """Note a mistake at `loc` of the manifest."""
+        self.note(self.at(loc, problem))
+
+    def at(self, loc: tuple[str | int, ...], problem: str) -> ManifestError:
+        """Return a mistake at `loc` of the manifest, which is not noted yet."""
         place = self.place(*loc)
-        self.note(ManifestError(place, problem, excerpt=self._manifest.excerpt(place)))
+        return ManifestError(place, problem, excerpt=self._manifest.excerpt(place))
+
+    def at_argument(self, circuit: str, argument: str, problem: str) -> ManifestError:
+        """Return a mistake at what the manifest gives a circuit; "": where it gives it values."""
+        return self.at(("circuits", circuit, "with", argument), problem)
 
     def add_unmatched(self, loc: tuple[str | int, ...], problem: str) -> None:
         """Note a `where` without points: a mistake as written, but left out where `-S` made it so.

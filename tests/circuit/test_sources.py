@@ -120,7 +120,7 @@ def test_with_may_give_an_input_its_value(tmp_path):
 def test_an_unknown_name_in_with_is_told_with_the_nearest(tmp_path):
     file = write(tmp_path, "t.j2", ROTATED)
     message = error_of(tmp_path, template=file, arguments={"n": 1, "k": 1, "thta": 2})
-    assert message.endswith("no argument here (k, n, theta); did you mean 'theta'?")
+    assert message.endswith("no argument of t.j2 (k, n, theta); did you mean 'theta'?")
 
 
 def test_a_text_is_made_once_for_equal_values_and_apart_for_others(tmp_path):

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from plan_making import CHAIN, PAIR, mistakes_of, plan_of
 
-from qbatch.plan import remarks
+from qbatch.errors import SourceErrors
+from qbatch.plan import expand_file, remarks
 
 ALL = {"gamma": [0.5], "beta": [0.5]}
 
@@ -278,3 +279,98 @@ def test_an_excluded_value_is_never_rendered(tmp_path: Path) -> None:
     sweep = {"matrix": {"n": [2, -1]}, "exclude": [{"n": -1}]}
     plan = plan_of(sweep, folder=tmp_path, circuits={"chain": {"template": "chain.j2"}})
     assert plan.num_points == 1
+
+
+TEMPLATE = (
+    "qubit[{{ n }}] q; bit[{{ n }}] c;\n{% for i in range(n) %}U(0, 0, 0) q[{{ i }}];{% endfor %}"
+)
+FUNCTION = """\
+def build(n, angle=0.1):
+    if n > 3:
+        raise ValueError("too many")
+    return f"qubit[{n}] q; bit[{n}] c; U({angle}, 0, 0) q[0];"
+"""
+MADE = """\
+qbatch: 1
+name: made
+circuits:
+  c:
+    SOURCE
+    with: {WITH}
+backends: {sim: {provider: local}}
+sweep: {matrix: {AXES}}
+"""
+IN_TEMPLATE, IN_FUNCTION = "template: t.qasm.j2", "python: c.py:build"
+
+
+@pytest.mark.parametrize("source", [IN_TEMPLATE, IN_FUNCTION])
+@pytest.mark.parametrize(
+    ("given", "axes", "expected"),
+    [
+        ("n: 2, m: 3", "", ["m.yaml:6:18: 'with' gives 'm', which is no argument of FILE (NAMES)"]),
+        (
+            "m: 3, k: 3",
+            "n: [2]",
+            ["m.yaml:6:12: 'with' gives 'm'", "m.yaml:6:18: 'with' gives 'k'"],
+        ),
+        ("", "", ["m.yaml:6:5: circuit 'c' needs a value for 'n'; sweep it or give it in 'with'"]),
+    ],
+)
+def test_what_with_gives_wrongly_is_told_at_its_place(
+    tmp_path: Path, source: str, given: str, axes: str, expected: list[str]
+) -> None:
+    file = source.split()[1].removesuffix(":build")
+    names = "angle, n" if source == IN_FUNCTION else "n"
+    wanted = [text.replace("FILE", file).replace("NAMES", names) for text in expected]
+    told = made_mistakes(tmp_path, source, given, axes)
+    assert len(told) == len(wanted)
+    assert all(line.startswith(text) for line, text in zip(told, wanted, strict=True)), told
+
+
+@pytest.mark.parametrize(
+    ("source", "given", "axes", "expected"),
+    [
+        (IN_FUNCTION, "", "n: [2, 4]", "c.py:3: with n=4: ValueError: too many"),
+        (
+            IN_FUNCTION,
+            "angle: 0.5",
+            "n: [3, 4]",
+            "c.py:3: with angle=0.5, n=4: ValueError: too many; angle is given at m.yaml:6:12",
+        ),
+        (
+            IN_FUNCTION,
+            "angle: x, n: y",
+            "",
+            "c.py:2: with angle=x, n=y: TypeError: '>' not supported between instances of 'str' and"
+            " 'int'; angle, n are given at m.yaml:6:5",
+        ),
+        (
+            IN_TEMPLATE,
+            "n: 2.5",
+            "",
+            "t.qasm.j2:2: with n=2.5: 'float' object cannot be interpreted as an integer; "
+            "n is given at m.yaml:6:12",
+        ),
+        (
+            IN_FUNCTION,
+            "n: 2",
+            "angle: [nothing]",
+            "c.py: at 1:25 of the text it makes with angle=nothing, n=2: 'nothing' is not defined "
+            "as a value; n is given at m.yaml:6:12",
+        ),
+    ],
+)
+def test_what_a_circuit_cannot_be_made_of_is_told_with_its_values(
+    tmp_path: Path, source: str, given: str, axes: str, expected: str
+) -> None:
+    assert made_mistakes(tmp_path, source, given, axes) == [expected]
+
+
+def made_mistakes(folder: Path, source: str, given: str, axes: str) -> list[str]:
+    (folder / "t.qasm.j2").write_text(TEMPLATE)
+    (folder / "c.py").write_text(FUNCTION)
+    text = MADE.replace("SOURCE", source).replace("WITH", given).replace("AXES", axes)
+    (folder / "m.yaml").write_text(text)
+    with pytest.raises(SourceErrors) as caught:
+        expand_file(folder / "m.yaml", trust=True)
+    return [str(one).replace(f"{folder}/", "") for one in caught.value.exceptions]
