@@ -77,8 +77,9 @@ def evaluate(text: str, names: Mapping[str, Number]) -> Number:
     text = text.replace(MINUS, "-")
     if text.isidentifier() and text not in names and text not in CONSTANTS:
         known = [*CONSTANTS, *names]
+        hint = did_you_mean(text, known)
         raise ExpressionError(
-            f"is no number; names of numbers are {', '.join(known)}{did_you_mean(text, known)}"
+            f"is no number; write a number, or the name of one ({', '.join(known)}){hint}"
         )
     if "^" in text:
         raise ExpressionError("has '^'; powers are written **")

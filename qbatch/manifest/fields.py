@@ -181,27 +181,41 @@ def check_beside(data: Any, handler: ModelWrapValidatorHandler[_M], mistakes: Mi
 
 def as_number(value: Any, info: ValidationInfo) -> Any:
     """Return a number; arithmetic is worked out."""
+    return _number(value, known_to(info), _NUMBER)
+
+
+#: What is to be written where there is none.
+_NUMBER, _WHOLE = "a number", "a whole number"
+
+
+def _number(value: Any, known: Known, wanted: str) -> Number:
     if type(value) is Plain:
-        return _evaluated(value, known_to(info))
+        return _evaluated(value, known, wanted)
     if not is_number(value):
-        raise wrong(f"{_kind_of(value)}; write a number")
+        raise wrong(f"{_kind_of(value)}; write {wanted}")
     if isinstance(value, float) and not math.isfinite(value):
-        raise wrong("is not finite; write a number")
+        raise wrong(f"is not finite; write {wanted}")
     if isinstance(value, int) and abs(value) > MAX_INTEGER:
+        if wanted == _WHOLE:
+            raise wrong(f"is too large; write {MAX_INTEGER} or less")
         raise wrong("is too large for an integer; write it as a float, as in 1e30")
     return value
 
 
-def _evaluated(text: Plain, known: Known) -> Number:
+def _evaluated(text: Plain, known: Known, wanted: str = _NUMBER) -> Number:
     if len(text) < MAX_LENGTH and _SEXAGESIMAL.fullmatch(text):
         raise wrong("is a string in YAML 1.2 (base 60 was YAML 1.1); write the number itself")
     if text.lower() in _YAML_1_1 and text not in {*known.vars, *known.broken}:
-        raise wrong("is a string in YAML 1.2, as are yes, no, on and off; write a number")
+        raise wrong(f"is a string in YAML 1.2, as are yes, no, on and off; write {wanted}")
     try:
         return evaluate(text, known.vars)
     except ExpressionError as error:
         if known.broken.intersection(names_in(text)):
             raise PydanticCustomError("silent", "{problem}", {"problem": "follows"}) from error
+        if wanted == _WHOLE and text.isidentifier():
+            named = f", or the name of one ({listed(known.vars)})" if known.vars else ""
+            hint = did_you_mean(text, known.vars)
+            raise wrong(f"is no number; write {wanted}{named}{hint}") from error
         raise wrong(str(error)) from error
 
 
@@ -216,10 +230,12 @@ def as_integer(value: Any, info: ValidationInfo) -> Any:
     """Return an integer; ``1e4`` is one."""
     if isinstance(value, Mapping) and "target_se" in value:
         raise amiss(ADAPTIVE)
-    number = as_number(value, info)
+    number = _number(value, known_to(info), _WHOLE)
     if isinstance(number, int):
         return number
-    if not number.is_integer() or abs(number) > MAX_INTEGER:
+    if number.is_integer() and abs(number) > MAX_INTEGER:
+        raise wrong(f"is too large; write {MAX_INTEGER} or less")
+    if not number.is_integer():
         raise wrong("is no integer; write a whole number")
     return int(number)
 

@@ -189,7 +189,9 @@ def test_a_provider_of_another_package_is_taken(monkeypatch):
 
 def test_one_mistake_in_vars_is_told_once_however_often_the_var_is_used():
     text = "vars: {n: x}\n" + HEAD + "shots: 2*n\nsweep: {matrix: {a: [n, n/2]}}\n"
-    assert mistakes(text) == ["<string>:1:11: vars.n: 'x' is no number; names of numbers are pi"]
+    assert mistakes(text) == [
+        "<string>:1:11: vars.n: 'x' is no number; write a number, or the name of one (pi)"
+    ]
 
 
 def test_places_are_of_keys_and_of_items():

@@ -118,8 +118,8 @@ def test_what_is_true_or_false_is_written_so(tmp_path, provider, name, value):
     ("provider", "options", "said"),
     [
         ("oqc", "{bond_dimension: 8.5}", "8.5 is no integer; write a whole number"),
-        ("oqc", "{bond_dimension: '8'}", "'8' is in quotes, and so a string; write a number"),
-        ("oqc", "{bond_dimension: true}", "True is a boolean; write a number"),
+        ("oqc", "{bond_dimension: '8'}", "'8' is in quotes, and so a string; write a whole number"),
+        ("oqc", "{bond_dimension: true}", "True is a boolean; write a whole number"),
         ("oqc", "{passive_reset_time: true}", "True is no number"),
         ("ibm-direct-access", "{timeout_secs: '60'}", "'60' is in quotes, and so a string"),
         ("ibm-direct-access", "{service_crn: 5}", "5 is no text"),

@@ -32,7 +32,7 @@ Where a backend transpiles, "as written" means as transpiled.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -67,9 +67,9 @@ class ReadoutError(PlainData):
 
 def _as_both(value: Any) -> Any:
     """Write a single probability out: 0s and 1s are misread alike."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, Mapping | ReadoutError):
         return value
-    if not 0 <= value <= 1:
+    if isinstance(value, bool | str) or not (isinstance(value, int | float) and 0 <= value <= 1):
         raise wrong(f"{value!r} is no probability; write a number from 0 to 1")
     return {"p01": value, "p10": value}
 
