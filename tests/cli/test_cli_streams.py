@@ -14,6 +14,7 @@ import pytest
 
 from qbatch.snapshot import open_run
 from qbatch.snapshot.paths import FACTS, kept, read
+from tests.cli.conftest import Call
 
 #: Python's own way to leave the locale's encoding as it is.
 BARE = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
@@ -38,8 +39,13 @@ def start(
 
 CLOSED = ["<&-", ">&-", "2>&-", "<&- >&-", "<&- >&- 2>&-"]
 
+#: Of those, with most of them left to the slow proofs: what costs seconds each.
+CLOSED_DEAR = [
+    one if one == CLOSED[-1] else pytest.param(one, marks=pytest.mark.slow) for one in CLOSED
+]
 
-@pytest.mark.parametrize("redirect", [">&-", "<&- >&- 2>&-"])
+
+@pytest.mark.parametrize("redirect", CLOSED_DEAR)
 def test_a_closed_stream_is_nobody(done: Path, tmp_path: Path, redirect: str) -> None:
     for verb in (
         "run",
@@ -52,7 +58,7 @@ def test_a_closed_stream_is_nobody(done: Path, tmp_path: Path, redirect: str) ->
         assert start(tmp_path, verb, str(done), redirect=redirect)[0] == 0, verb
 
 
-@pytest.mark.parametrize("redirect", CLOSED)
+@pytest.mark.parametrize("redirect", CLOSED_DEAR)
 def test_a_whole_run_needs_no_streams(manifest: Path, tmp_path: Path, redirect: str) -> None:
     assert start(tmp_path, "run", str(manifest), redirect=redirect)[0] == 0
     with open_run(tmp_path / "runs" / "pair") as run:
@@ -69,10 +75,12 @@ def test_help_needs_no_stream(tmp_path: Path, words: list[str]) -> None:
     assert start(tmp_path, *words, redirect=">&- 2>&-")[0] == (2 if words == ["nonsense"] else 0)
 
 
-@pytest.mark.parametrize("encoding", ["cp1252", "ascii"])
-def test_redirected_data_is_utf_8_as_in_a_file(done: Path, tmp_path: Path, encoding: str) -> None:
+@pytest.mark.parametrize("encoding", ["cp1252", pytest.param("ascii", marks=pytest.mark.slow)])
+def test_redirected_data_is_utf_8_as_in_a_file(
+    qbatch: Call, done: Path, tmp_path: Path, encoding: str
+) -> None:
     for form in ("md", "csv", "json"):
-        assert start(tmp_path, "export", str(done), "-f", form, "-o", "x")[0] == 0
+        assert qbatch("export", done, "-f", form, "-o", "x").code == 0
         code, said = start(tmp_path, "export", str(done), "-f", form, PYTHONIOENCODING=encoding)
         assert code == 0
         assert said == (tmp_path / "x").read_bytes()
@@ -111,7 +119,9 @@ def odd(request: pytest.FixtureRequest, manifest: Path, tmp_path: Path) -> bytes
     return folder
 
 
-@pytest.mark.parametrize("environ", [{}, BARE], ids=["utf-8", "C"])
+@pytest.mark.parametrize(
+    "environ", [pytest.param({}, marks=pytest.mark.slow), BARE], ids=["utf-8", "C"]
+)
 def test_running_and_reading_do_not_depend_on_names_and_locale(
     odd: bytes, environ: dict[str, str]
 ) -> None:
