@@ -115,7 +115,8 @@ def _collect(
     with Run(folder) as run:
         manifest, run_id, known = run.manifest, run.meta.get("run_id", ""), run.targets
     prices = {name: Price(**target["price"]) for name, target in known.items()}
-    around = replace(surroundings or Surroundings.of_this_process(), run_id=run_id)
+    around = surroundings or Surroundings.of_this_process()
+    around = replace(around, run_id=run_id, run_folder=folder.absolute())
     try:
         summary = trio.run(_run, folder, manifest, prices, around, errand, observer, chosen)
     except BaseExceptionGroup as group:
@@ -207,7 +208,7 @@ def _read_active_jobs(engine: Engine, manifest: Manifest) -> dict[str, list[Acti
     found: dict[str, list[ActiveJob]] = defaultdict(list)
     for stored in engine.snapshot.open_composites():
         declared = manifest.backends.get(stored.backend)
-        if stored.stage == "created" or (declared is not None and declared.provider == "local"):
+        if stored.stage == "created" or (declared is not None and declared.is_here):
             continue
         active = stored_active(engine.snapshot, stored)
         if declared is not None:

@@ -212,7 +212,7 @@ async def run_async_with(source: Manifest | str | Path, options: Options) -> Run
     run_id = _run_id(folder, options)
     around = options.surroundings or _surroundings(options, manifest)
     steps = Steps(options.observer)
-    around = replace(around, run_id=run_id, tell=steps.tell)
+    around = replace(around, run_id=run_id, run_folder=folder.absolute(), tell=steps.tell)
     settings = _settings(options, plan, around)
     async with AsyncExitStack() as stack:
         drivers = {}

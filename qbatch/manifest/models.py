@@ -195,6 +195,8 @@ class Backend(Model):
         target: The machine, as the provider names it.
         options: The provider's own settings.
         noise: depolarizing, readout, T1 and T2 … (local only).
+        engine: Where it is computed (local only): {processes: …}, {slurm: …} or {dask: …}; counts
+            are the same everywhere.
         limits: Upper limits of your own.
         transpile: How circuits are made to fit.
         credentials: env:NAME, keyring:SERVICE/USER or file:PATH; never the secret itself.
@@ -208,6 +210,7 @@ class Backend(Model):
     target: Text | None = None
     options: Options = Field(default_factory=dict)
     noise: Noise | None = None
+    engine: Options | None = None
     limits: Limits = Limits()
     transpile: Transpile | None = None
     credentials: Pointer | None = None
@@ -240,13 +243,16 @@ class Backend(Model):
         """See that what only the simulator, or only clouds, obey is not ignored."""
         mistakes = Mistakes()
         provider = data.get("provider") if isinstance(data, Mapping) else None
-        if provider == PROVIDERS[0] and data.get("on_timeout") == "leave":
+        is_here = provider == PROVIDERS[0] and not _leaves_jobs(data.get("engine"))
+        if is_here and data.get("on_timeout") == "leave":
             said = "is for clouds: nobody else works on what the simulator leaves; remove it"
             mistakes.add(("on_timeout", AT_KEY), amiss(said))
         if provider in PROVIDERS[1:]:
             limits = data.get("limits")
             if "noise" in data:
                 mistakes.add(("noise", AT_KEY), amiss("is for provider local; remove it"))
+            if "engine" in data:
+                mistakes.add(("engine", AT_KEY), amiss("is for provider local; remove it"))
             if data["provider"] in COMPILE_THEMSELVES and data.get("transpile") is not None:
                 said = f"{data['provider']} compiles programs itself; remove it"
                 mistakes.add(("transpile", AT_KEY), amiss(said))
@@ -256,6 +262,11 @@ class Backend(Model):
                         ("limits", name, AT_KEY), amiss("is for provider local; remove it")
                     )
         return check_beside(data, handler, mistakes)
+
+    @property
+    def is_here(self) -> bool:
+        """Whether it is computed for as long as the run goes on: nothing is left anywhere."""
+        return self.provider == PROVIDERS[0] and not _leaves_jobs(self.engine)
 
     def with_settings(self, settings: SettingValues) -> Backend:
         """Return it as if the manifest said so at each path within it.
@@ -279,6 +290,11 @@ class Backend(Model):
                 mistakes.add(error.args[0], amiss(said))
         mistakes.raise_any()
         return Backend.model_validate(data)
+
+
+def _leaves_jobs(engine: Any) -> bool:
+    """Whether an engine computes on while no run goes on: a batch system does."""
+    return isinstance(engine, Mapping) and "slurm" in engine
 
 
 def _installed_providers() -> frozenset[str]:

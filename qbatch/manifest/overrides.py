@@ -27,7 +27,8 @@ from qbatch.notation import did_you_mean, listed
 
 #: Maps in which a name that is not there yet may be put.
 _OPEN = frozenset(
-    {"matrix", "zip", "noise", "options", "observables", "probabilities", "target", "where", "set"}
+    {"matrix", "zip", "noise", "options", "engine", "observables", "probabilities", "target"}
+    | {"where", "set"}
 )
 _AXES = ("matrix", "zip")
 #: Maps whose keys are axes.

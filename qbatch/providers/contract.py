@@ -45,6 +45,7 @@ class Surroundings:
         transport: Where HTTP requests go; None: the network.
         run_id: Random per run folder; part of every key we choose at a cloud, so that two runs of
             one manifest never take each other's jobs for their own.
+        run_folder: Where the run is kept; None: nowhere yet, to plan alone.
         is_virtual: The clock is virtual: work must be done inline, never in threads or processes.
         folder: The manifest's, from which files that a backend names are read.
         now: The calendar; UTC, seconds since 1970.
@@ -57,6 +58,7 @@ class Surroundings:
     environ: Mapping[str, str] = field(default_factory=dict, repr=False)
     transport: httpx.AsyncBaseTransport | None = None
     run_id: str = ""
+    run_folder: Path | None = None
     is_virtual: bool = False
     folder: Path = field(default_factory=Path)
     now: Callable[[], float] = time.time

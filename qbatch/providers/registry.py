@@ -184,6 +184,8 @@ def manifest_schema() -> dict[str, Any]:
     models = {provider: options_model(provider) for provider in (*BUILT_IN, *_all_announced())}
     parts = {provider: {"options": model} for provider, model in models.items() if model}
     parts["local"]["noise"] = import_module("qbatch.providers.local.noise").Noise
+    engines = import_module("qbatch.providers.local.engines.options")
+    parts["local"]["engine"] = engines.EngineOptions
     return json_schema(parts)
 
 

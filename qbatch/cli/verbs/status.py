@@ -61,7 +61,7 @@ def describe(run: Run, waits: Waits) -> dict[str, Any]:
     flying = list(run.in_flight())
     is_kept = "manifest" in run.meta
     backends = run.manifest.backends if is_kept else {}
-    local = {name for name, backend in backends.items() if backend.provider == "local"}
+    local = {name for name, backend in backends.items() if backend.is_here}
     return {
         "name": run.name,
         "folder": str(run.folder),

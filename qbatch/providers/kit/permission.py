@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 CONFIGURATION = "QBATCH_CONFIG"
 
 #: Keys of its table ``[manifests]``.
-_KEYS = ("credentials", "hosts")
+_KEYS = ("credentials", "engines", "hosts")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +54,15 @@ class Permission:
     Attributes:
         hosts: Domains that any credential may be sent to, each with all below it.
         pointers: What a manifest may write under ``credentials``, beside a vendor's own variables.
+        engines: What a manifest may write under ``engine`` of what a shell or a batch system would
+            run, and of schedulers' addresses, word for word.
         is_trusted: This manifest may send them wherever it says.
         file: The configuration, for messages.
     """
 
     hosts: frozenset[str] = frozenset()
     pointers: frozenset[str] = frozenset()
+    engines: frozenset[str] = frozenset()
     is_trusted: bool = False
     file: Path = Path("~/.config/qbatch/config.toml")
 
@@ -90,6 +93,7 @@ def read_permission(environ: Mapping[str, str], *, is_trusted: bool = False) -> 
     return Permission(
         frozenset(host.lower().strip(".") for host in allowed["hosts"]),
         frozenset(map(_normal, allowed["credentials"])),
+        frozenset(allowed["engines"]),
         is_trusted,
         path,
     )
@@ -112,7 +116,7 @@ def _read_allowed(path: Path) -> dict[str, list[str]]:
         raise SourceError(place, "manifests: write a table, [manifests]")
     if unknown := [*(read.keys() - {"manifests"}), *(set(table) - set(_KEYS))]:
         raise SourceError(
-            place, f"unknown key {min(unknown)!r}; known are [manifests] with {' and '.join(_KEYS)}"
+            place, f"unknown key {min(unknown)!r}; known are [manifests] with {', '.join(_KEYS)}"
         )
     for key in _KEYS:
         value = table.get(key, [])

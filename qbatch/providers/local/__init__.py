@@ -5,8 +5,9 @@ plan, neither qiskit nor numpy is needed.
 
     options, noise, settings   what a person may write, checked
     method, work               arithmetic: which method, how much memory, how work is cut
-    driver, pool, process      this side: one driver a backend, one pool a run, one process a core
-    worker, engine             the other side
+    driver, opening, fit       this side: one driver a backend, and where it computes
+    engines                    what carries work to where it is computed, a room of its own
+    engine, results            the other side, and where counts stand in its answers
     prepare, channels          circuits made ready for Aer, noise put in
     translation, batching      gates that a method knows, and that one call may carry
     exact, points, failures    probabilities in one call or point by point; why there are none
@@ -25,13 +26,12 @@ if TYPE_CHECKING:
 
     from qbatch.circuit import Circuit
     from qbatch.manifest.models import Backend
-    from qbatch.providers import Surroundings
-    from qbatch.providers.local.driver import LocalDriver
+    from qbatch.providers import Driver, Surroundings
 
 __all__ = ["depends_on_values", "misfit", "open_driver", "remarks", "validate_settings"]
 
 
-def open_driver(backend: Backend, *, name: str, surroundings: Surroundings) -> LocalDriver:
+def open_driver(backend: Backend, *, name: str, surroundings: Surroundings) -> Driver:
     """Return the driver of a local backend.
 
     Args:
@@ -43,11 +43,9 @@ def open_driver(backend: Backend, *, name: str, surroundings: Surroundings) -> L
     Raises:
         Refused: The backend's settings are wrong.
     """
-    from qbatch.providers.local.driver import LocalDriver
+    from qbatch.providers.local.opening import open_simulator
 
-    return LocalDriver(
-        backend, name=name, folder=surroundings.folder, inline=surroundings.is_virtual
-    )
+    return open_simulator(backend, name, surroundings)
 
 
 def depends_on_values(backend: Backend) -> bool:

@@ -66,7 +66,7 @@ def simulate(chunk: Chunk) -> Answer:
     try:
         program, prepared = _prepared(chunk)
     except failures() as error:
-        return _failed(chunk, told(error), time.perf_counter() - began)
+        return failed_answer(chunk, told(error), time.perf_counter() - began)
     warning = ""
     try:
         if program.settings.method == "stim":
@@ -78,7 +78,7 @@ def simulate(chunk: Chunk) -> Answer:
         else:
             computed = [*_shot_by_shot(prepared, program, chunk.evolutions)]
     except failures() as error:
-        return _failed(chunk, told(error), time.perf_counter() - began)
+        return failed_answer(chunk, told(error), time.perf_counter() - began)
     return _answer(computed, program, warning)
 
 
@@ -202,7 +202,8 @@ def _answer(computed: Sequence[Computed], program: Program, warning: str) -> Ans
     )
 
 
-def _failed(chunk: Chunk, error: str, seconds: float) -> Answer:
+def failed_answer(chunk: Chunk, error: str, seconds: float = 0.0) -> Answer:
+    """Return the answer to a chunk of which nothing came."""
     import numpy as np
 
     job_ids = chunk.job_ids

@@ -67,6 +67,8 @@ def validate_settings(backend: Backend, folder: Path | None = None) -> list[tupl
                 told = "stabilizer knows relaxation with t2 <= t1 only; take automatic"
                 found.append((("options", "method"), told))
     problems += found
+    if backend.engine is not None:
+        problems += _engine_problems(backend)
     if backend.target is not None:
         problems.append(
             (("target",), "the local simulator has no targets; use options: {method: …}")
@@ -74,6 +76,25 @@ def validate_settings(backend: Backend, folder: Path | None = None) -> list[tupl
     if not problems:
         problems += _clashes(backend)
     return problems
+
+
+def _engine_problems(backend: Backend) -> Iterator[tuple[Loc, str]]:
+    from qbatch.providers.local.engines.options import EngineOptions
+
+    data = dict(backend.engine or {})
+    wrong = [(("engine", *loc), text) for loc, text in complaints_about(EngineOptions, data)]
+    yield from wrong
+    if wrong:
+        return
+    engine = EngineOptions.model_validate(data)
+    for limit, key in (("workers", "workers"), ("memory_gb", "memory")):
+        if getattr(backend.limits, limit) is None:
+            continue
+        if engine.processes is None:
+            said = f"is for engine: {{processes: …}}; the one here is {next(iter(data))}; remove it"
+            yield ("limits", limit), said
+        elif getattr(engine.processes, key) is not None:
+            yield ("engine", "processes", key), f"stands in limits.{limit} too; remove one"
 
 
 def _clashes(backend: Backend) -> Iterator[tuple[Loc, str]]:

@@ -39,8 +39,8 @@ from qbatch.providers import (
     Surroundings,
     open_driver,
 )
-from qbatch.providers.local import pool
 from qbatch.providers.local.driver import LocalDriver
+from qbatch.providers.local.engines import pool
 
 #: Takes some seconds shot by shot.
 LONG = FEEDBACK.replace("ry(theta)", "ry(2 * theta)")
@@ -287,7 +287,7 @@ def test_workers_end_with_the_trio_run_even_if_nobody_closes_the_driver():
     async def main():
         driver = open_local()
         await compute(driver, [batch(waves(1))])
-        return driver._workers.pids
+        return driver._work._engine.pids
 
     assert not any(map(alive, trio.run(main)))
 
@@ -299,7 +299,7 @@ def test_one_small_composite_job_starts_one_worker_that_parses_and_prepares_once
         await submit(driver, one)
         await wait_ended(driver, [one])
         answers = [driver._jobs[job_id].result.answer for job_id in one.composite.job_ids]
-        pids = driver._workers.pids
+        pids = driver._work._engine.pids
         await driver.aclose()
         return pids, answers
 
@@ -363,7 +363,7 @@ async def main():
     one = batch([order(LONG, 1, shots=LONG_SHOTS, theta=0.3)])
     await submit(driver, one)
     await wait_running(driver, one)
-    print(*driver._workers.pids, flush=True)
+    print(*driver._work._engine.pids, flush=True)
     await trio.sleep_forever()
 trio.run(main)
 """

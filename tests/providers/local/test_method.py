@@ -125,7 +125,7 @@ def test_more_shots_take_longer_only_where_each_is_simulated():
 
 
 def test_a_gpu_that_aer_lacks_is_refused_before_anything_runs():
-    from qbatch.providers.local.driver import missing_gpu
+    from qbatch.providers.local.fit import missing_gpu
 
     if missing_gpu() is None:
         pytest.skip("this Aer has a GPU")

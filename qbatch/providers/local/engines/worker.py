@@ -16,7 +16,7 @@ from typing import BinaryIO
 #: What the parent runs, with sys.path as argv[1] and its own process id as argv[2].
 COMMAND = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
-    "from qbatch.providers.local.worker import main; main(int(sys.argv[2]))"
+    "from qbatch.providers.local.engines.worker import main; main(int(sys.argv[2]))"
 )
 
 #: Set before numpy and Aer are imported: one thread, and none that waits by spinning.
@@ -35,11 +35,12 @@ def main(parent: int) -> None:
     """Serve until the parent closes its end or dies.
 
     Args:
-        parent: Its process id.
+        parent: Its process id; 0: a launcher's, which ends it with its pipes.
     """
     for name in ("SIGINT", "SIGHUP"):
         signal.signal(getattr(signal, name), signal.SIG_IGN)
-    _die_with(parent)
+    if parent:
+        _die_with(parent)
     inbox, outbox = _take_over_pipes()
     from qbatch.providers.local.engine import simulate, warm_up
     from qbatch.providers.local.work import frame_length, to_frame

@@ -15,15 +15,34 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import trio
 
+from qbatch.providers.local.engines.worker import COMMAND, ENVIRONMENT
 from qbatch.providers.local.work import frame_length
-from qbatch.providers.local.worker import COMMAND, ENVIRONMENT
 
 _PIPE_BYTES = 1 << 20
 _LAST_WORDS = 4000
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What a worker is.
+
+    Attributes:
+        code: What Python runs; see `worker.COMMAND`.
+        before: What is put before the interpreter: a launcher and its arguments, under which the
+            worker is no child of this process.
+    """
+
+    code: str = COMMAND
+    before: tuple[str, ...] = ()
+
+
+#: A child of this process.
+CHILD = Command()
 
 
 class EndedError(Exception):
@@ -34,10 +53,10 @@ class Process:
     """A running worker.
 
     Args:
-        command: What Python runs; see `worker.COMMAND`.
+        command: What it runs.
     """
 
-    def __init__(self, command: str = COMMAND) -> None:
+    def __init__(self, command: Command = CHILD) -> None:
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  (closed in `end`)
         self._popen = subprocess.Popen(
             _arguments(command),
@@ -133,11 +152,13 @@ class Process:
         return _cause(code, lines[-1] if lines else "")
 
 
-def _arguments(command: str) -> Sequence[str]:
+def _arguments(command: Command) -> Sequence[str]:
     paths = [os.path.abspath(path) for path in sys.path]  # noqa: PTH100  ("" is the current folder)
     # Files have one name, whatever the locale.
     names = ["-X", "utf8"] if sys.getfilesystemencoding() == "utf-8" else []
-    return [sys.executable, "-P", *names, "-c", command, json.dumps(paths), str(os.getpid())]
+    parent = 0 if command.before else os.getpid()
+    told = [json.dumps(paths), str(parent)]
+    return [*command.before, sys.executable, "-P", *names, "-c", command.code, *told]
 
 
 def _cause(code: int, last_line: str) -> str:

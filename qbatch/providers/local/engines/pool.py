@@ -10,27 +10,19 @@ from __future__ import annotations
 
 import math
 from collections import Counter, deque
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import trio
 
-from qbatch.providers.local.process import EndedError, Process
-from qbatch.providers.local.work import Answer, Chunk, to_frame
-from qbatch.providers.local.worker import COMMAND
+from qbatch.providers.local.engines.contract import Broken, Task
+from qbatch.providers.local.engines.process import CHILD, Command, EndedError, Process
+from qbatch.providers.local.work import Answer, to_frame
 
 #: A further worker starts once those there are have so much to do, seconds: it takes as long.
 WORTH_A_WORKER_S = 1.0
 
 #: A worker that is not ready by then will never be.
 START_UP_S = 120.0
-
-
-@dataclass(frozen=True, slots=True)
-class Broken:
-    """No answer: the worker ended or hung; `cause` says which."""
-
-    cause: str
 
 
 @dataclass(slots=True, eq=False)
@@ -48,24 +40,6 @@ class Share:
     running: int = 0
 
 
-@dataclass(slots=True, eq=False)
-class Task:
-    """A chunk on its way.
-
-    Attributes:
-        deadline_s: Seconds of computing after which its worker is taken to hang.
-        started: Called when a worker begins to compute it.
-        finished: Called with what came of it, unless it was cancelled.
-    """
-
-    chunk: Chunk
-    share: Share
-    deadline_s: float
-    started: Callable[[], None]
-    finished: Callable[[Answer | Broken], None]
-    scope: trio.CancelScope = field(default_factory=trio.CancelScope)
-
-
 class Pool:
     """Workers of one trio run; see `join`.
 
@@ -73,8 +47,9 @@ class Pool:
         command: What a worker runs.
     """
 
-    def __init__(self, command: str = COMMAND) -> None:
+    def __init__(self, command: Command = CHILD) -> None:
         self._command = command
+        self._share_of: dict[Task, Share] = {}
         self._queue: deque[Task] = deque()
         self._shares: set[Share] = set()
         #: How many workers a share may keep busy -> how many such shares.
@@ -106,8 +81,9 @@ class Pool:
         while self._workers:
             await self._all_ended.wait()
 
-    def put(self, task: Task, *, first: bool = False) -> None:
-        """Queue a task, `first`: before all others."""
+    def put(self, task: Task, share: Share, *, first: bool = False) -> None:
+        """Queue a task of a share, `first`: before all others."""
+        self._share_of[task] = share
         if first:
             self._queue.appendleft(task)
         else:
@@ -120,6 +96,7 @@ class Pool:
         """Forget a task; the worker that runs it ends."""
         if task in self._queue:
             self._queue.remove(task)
+            self._share_of.pop(task)
             self._pending_s -= task.chunk.seconds
         task.scope.cancel()
 
@@ -169,12 +146,13 @@ class Pool:
             await self._news.wait()
 
     def _may_start(self, task: Task) -> bool:
-        if task.share.running >= task.share.workers:
+        share = self._share_of[task]
+        if share.running >= share.workers:
             return False
-        return self._running == 0 or self._taken + task.chunk.memory <= task.share.memory
+        return self._running == 0 or self._taken + task.chunk.memory <= share.memory
 
     async def _perform(self, scope: trio.CancelScope, task: Task) -> None:
-        share, chunk = task.share, task.chunk
+        share, chunk = self._share_of.pop(task), task.chunk
         share.running += 1
         self._running += 1
         self._taken += chunk.memory
@@ -222,12 +200,48 @@ class Pool:
         return await process.end() if process else ""
 
 
-_current: trio.lowlevel.RunVar[Pool] = trio.lowlevel.RunVar("qbatch local workers")
+#: What workers run -> this trio run's pool of such.
+_current: trio.lowlevel.RunVar[dict[Command, Pool]] = trio.lowlevel.RunVar("qbatch local workers")
 
 
-def join(share: Share) -> Pool:
+def join(share: Share, command: Command = CHILD) -> Pool:
     """Return this trio run's pool, entered with `share`; made where there is none yet."""
-    pool = _current.get(None) or Pool()  # type: ignore[arg-type]
-    _current.set(pool)
+    pools = _current.get(None) or {}  # type: ignore[arg-type]
+    _current.set(pools)
+    pool = pools.setdefault(command, Pool(command))
     pool.enter(share)
     return pool
+
+
+class Processes:
+    """Workers of this machine as an engine; see `Engine`.
+
+    Args:
+        workers: Chunks that may be computed at once.
+        memory: Bytes that all that runs may take when a chunk starts.
+        command: What a worker is.
+    """
+
+    name = "processes"
+
+    def __init__(self, workers: int, memory: float = math.inf, command: Command = CHILD) -> None:
+        self.capacity = workers
+        self._share = Share(workers, memory)
+        self._pool = join(self._share, command)
+
+    @property
+    def pids(self) -> list[int]:
+        """Process ids of running workers."""
+        return self._pool.pids
+
+    async def begin(self) -> None:
+        """The first worker starts as the pool is joined."""
+
+    def put(self, task: Task, *, first: bool = False) -> None:
+        self._pool.put(task, self._share, first=first)
+
+    def drop(self, task: Task) -> None:
+        self._pool.drop(task)
+
+    async def leave(self) -> None:
+        await self._pool.leave(self._share)

@@ -7,11 +7,17 @@ a worker computes.
 from __future__ import annotations
 
 from qbatch.providers.local.engine import simulate
-from qbatch.providers.local.pool import Share, Task
+from qbatch.providers.local.engines.contract import Task
 
 
 class Inline:
-    """Takes the place of a pool."""
+    """See `Engine`."""
+
+    name = "inline"
+    capacity = 1
+
+    async def begin(self) -> None:
+        """Nothing has to begin."""
 
     def put(self, task: Task, *, first: bool = False) -> None:
         """Compute a task."""
@@ -21,5 +27,5 @@ class Inline:
     def drop(self, task: Task) -> None:
         """Nothing is ever under way."""
 
-    async def leave(self, share: Share) -> None:
+    async def leave(self) -> None:
         """Nothing has to end."""

@@ -1,0 +1,287 @@
+"""A local backend whose circuits a batch system simulates; see the room's head for the rules."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import trio
+
+from qbatch.errors import Refused, Unavailable, Unfit
+from qbatch.providers import (
+    Answer,
+    Batch,
+    Cancelled,
+    Done,
+    Failed,
+    Fetched,
+    GivenBack,
+    Intent,
+    NotTaken,
+    Order,
+    Prepared,
+    Running,
+    Strange,
+    Surroundings,
+    Taken,
+    Target,
+)
+from qbatch.providers.local.driver import target_of
+from qbatch.providers.local.engines.frames import FrameError, pack_work
+from qbatch.providers.local.engines.options import Slurm as Options
+from qbatch.providers.local.engines.options import memory_bytes
+from qbatch.providers.local.engines.slurm.commands import Seen, Slurm
+from qbatch.providers.local.engines.slurm.files import Files
+from qbatch.providers.local.engines.slurm.script import arguments_of, script_of
+from qbatch.providers.local.engines.slurm.states import REMEDIES, STATES
+from qbatch.providers.local.fit import Fit
+from qbatch.providers.local.results import Result, fetched, results_of
+from qbatch.providers.local.settings import Settings
+from qbatch.providers.local.work import cut
+
+#: Batch jobs at once, where the centre's own limit is not lower.
+IN_FLIGHT = 100
+
+#: Shortest and longest pause between two looks at the files, and between two at the queue, seconds.
+POLL_S = (1.0, 15.0)
+QUEUE_S = 5.0
+
+#: A file written on a node may be seen here so much later, seconds: until then a batch job that
+#: ended is not known to have left none.
+SHOWN_S = 30.0
+
+
+class SlurmDriver:
+    """Has a batch system simulate; see `qbatch.providers.Driver` for what each method promises.
+
+    Args:
+        name: The backend's.
+        settings: The backend's.
+        options: The engine's.
+        surroundings: Its run folder is where work, answers and logs stand.
+    """
+
+    is_local = False
+
+    def __init__(
+        self, name: str, settings: Settings, options: Options, surroundings: Surroundings
+    ) -> None:
+        self.name = name
+        self._settings = settings
+        self._options = options
+        self._run_folder = surroundings.run_folder
+        self._run_id = surroundings.run_id
+        self._slurm = Slurm(surroundings.environ)
+        memory = memory_bytes(options.memory) if options.memory else None
+        self._fit = Fit(settings, memory, "engine.slurm.memory allows", is_elsewhere=True)
+        #: Key -> job id -> what was computed, from when it was read until it is released.
+        self._results: dict[str, dict[str, Result]] = {}
+        self._told: dict[str, str] = {}
+        self._ids: dict[str, str] = {}
+        self._asked_at = -math.inf
+
+    # -- before anything is sent -------------------------------------------------------------------
+
+    async def describe(self) -> Target:
+        known = await self._slurm.configuration()
+        partitions = await self._slurm.partitions()
+        wanted = self._options.partition
+        for name in wanted.split(",") if wanted else ():
+            if name not in partitions:
+                there = ", ".join(sorted(partitions)) or "none"
+                raise Unfit(
+                    f"{self.name}: engine.slurm.partition: Slurm has no partition {name!r}; "
+                    f"there are {there}"
+                )
+        limit = known.get("MaxJobCount", "")
+        most = min(IN_FLIGHT, int(limit)) if limit.isdigit() else IN_FLIGHT
+        facts = {
+            "method": self._settings.options.method,
+            "engine": "slurm",
+            "cluster": known.get("ClusterName", ""),
+            "slurm_version": known.get("SLURM_VERSION", ""),
+            "max_jobs": limit,
+            "max_array_size": known.get("MaxArraySize", ""),
+            "accounting": known.get("AccountingStorageType", ""),
+        }
+        return target_of(
+            self._settings, self._options.cpus, in_flight=most, poll_s=POLL_S, facts=facts
+        )
+
+    def account(self) -> str:
+        """Nobody's: nothing is bought, and what is sent twice is computed twice."""
+        return ""
+
+    def check(self, order: Order, target: Target) -> str | None:
+        return self._fit.check(order, target)
+
+    def estimate_s(self, order: Order) -> float:
+        """About how long `order` keeps one batch job busy, seconds; the queue is not in it."""
+        return self._fit.core_s(order) / self._options.cpus
+
+    # -- the life of a composite job ---------------------------------------------------------------
+
+    async def prepare(self, batch: Batch) -> Prepared:
+        return Prepared(memo=batch.composite.memo)
+
+    def intend(self, batch: Batch) -> Intent:
+        return Intent(key=self._files(batch).key, body=b"")
+
+    async def submit(self, batch: Batch, intent: Intent) -> Sequence[Answer]:
+        files = self._files(batch)
+        if answers := await self._computed(batch):
+            return answers
+        work, digest = pack_work([*cut(batch.orders, self._settings)])
+        script = script_of(files, digest, self._options)
+        await trio.to_thread.run_sync(files.write, work, digest, script)
+        try:
+            id_ = await self._slurm.submit(arguments_of(files, self._options))
+        except Unavailable as error:
+            if error.is_full and not self._ids:
+                raise Refused(f"{error}; none of this run's are there") from error
+            raise
+        self._ids[files.key] = id_
+        return [Taken(order.id, "PENDING", id_) for order in batch.orders]
+
+    async def locate(self, batch: Batch, intent: Intent) -> Sequence[Answer]:
+        files = self._files(batch)
+        if answers := await self._computed(batch):
+            return answers
+        seen = await self._look([files.key])
+        if files.key in seen:
+            return self._as_seen(batch, seen[files.key])
+        return [NotTaken(job_id) for job_id in batch.composite.job_ids]
+
+    async def poll(self, batches: Sequence[Batch]) -> Sequence[Answer]:
+        answers: list[Answer] = []
+        rest: dict[str, Batch] = {}
+        for batch in batches:
+            if found := await self._computed(batch):
+                answers += found
+            else:
+                rest[self._files(batch).key] = batch
+        if not rest or trio.current_time() < self._asked_at + QUEUE_S:
+            return answers
+        try:
+            seen = await self._look(rest)
+        except Unavailable:
+            if answers:
+                return answers
+            raise
+        self._asked_at = trio.current_time()
+        for key, batch in rest.items():
+            answers += self._as_seen(batch, seen[key]) if key in seen else self._forgotten(batch)
+        return answers
+
+    async def _look(self, keys: Sequence[str] | Mapping[str, Batch]) -> dict[str, Seen]:
+        seen = await self._slurm.queue(keys)
+        lost = [key for key in keys if key not in seen]
+        if lost:
+            ids = [self._ids.get(key, "") for key in lost]
+            seen |= await self._slurm.history(lost, ids if all(ids) else ())
+        return seen
+
+    async def fetch(self, batch: Batch, job_ids: Sequence[str]) -> Sequence[Fetched]:
+        found = self._results.get(self._files(batch).key, {})
+        orders = {order.id: order for order in batch.orders}
+        if missing := [job_id for job_id in job_ids if job_id not in found]:
+            raise Refused(f"{self.name}: there is no result of job {missing[0][:12]} any more")
+        return [fetched(orders[job_id], found[job_id]) for job_id in job_ids]
+
+    async def cancel(self, batch: Batch, job_ids: Sequence[str]) -> Sequence[Answer]:
+        if answers := await self._computed(batch):
+            return answers
+        await self._slurm.cancel([self._files(batch).key])
+        chosen = frozenset(job_ids)
+        why = "its batch job was cancelled, for another point's sake"
+        return [
+            Cancelled(job_id, "CANCELLED") if job_id in chosen else GivenBack(job_id, error=why)
+            for job_id in batch.composite.job_ids
+        ]
+
+    async def release(self, batch: Batch) -> Mapping[str, float]:
+        files = self._files(batch)
+        self._results.pop(files.key, None)
+        self._told.pop(files.key, None)
+        self._ids.pop(files.key, None)
+        await trio.to_thread.run_sync(files.remove)
+        return {}
+
+    async def aclose(self) -> None:
+        """Nothing is open."""
+
+    # -- the files, which are the truth ------------------------------------------------------------
+
+    def _files(self, batch: Batch) -> Files:
+        if self._run_folder is None:
+            raise Refused(f"{self.name}: there is no run folder to put work into")
+        told = f"{self._run_id}:{batch.composite.id}:{batch.composite.generation}"
+        key = f"qbatch-{hashlib.sha256(told.encode()).hexdigest()[:24]}"
+        return Files(Path(self._run_folder) / "slurm", key)
+
+    async def _computed(self, batch: Batch) -> Sequence[Answer]:
+        """Say what the file of answers says of each job; nothing where there is none."""
+        files = self._files(batch)
+        if files.key not in self._results:
+            try:
+                parts = await trio.to_thread.run_sync(files.answers)
+            except FrameError as error:
+                files.set_aside()
+                why = f"{files.result.name} cannot count: {error}; it is computed again"
+                return [GivenBack(job_id, error=why) for job_id in batch.composite.job_ids]
+            if parts is None:
+                return ()
+            self._results[files.key] = {
+                job_id: one for part in parts for job_id, one in results_of(part.jobs, part.answer)
+            }
+        return [*self._ends(batch, self._results[files.key])]
+
+    def _ends(self, batch: Batch, results: Mapping[str, Result]) -> Iterator[Answer]:
+        for job_id in batch.composite.job_ids:
+            if (one := results.get(job_id)) is None:
+                yield Failed(job_id, "COMPLETED", error="the answers have nothing of this job")
+            elif one.error:
+                yield Failed(job_id, "COMPLETED", error=one.error)
+            else:
+                yield Done(job_id, "COMPLETED")
+
+    # -- what Slurm says ---------------------------------------------------------------------------
+
+    def _as_seen(self, batch: Batch, seen: Seen) -> Sequence[Answer]:
+        """Say what a batch job without a file of answers comes to; nothing where that is no news."""
+        files, job_ids = self._files(batch), batch.composite.job_ids
+        self._ids[files.key] = seen.id
+        meaning, told = STATES.get(seen.state), str(seen)
+        if meaning is None:
+            return [Strange(job_id, told, seen.id) for job_id in job_ids]
+        if meaning in ("queued", "running"):
+            if self._told.get(files.key) == told:
+                return ()
+            self._told[files.key] = told
+            kind = Taken if meaning == "queued" else Running
+            return [kind(job_id, told, seen.id) for job_id in job_ids]
+        self._told.pop(files.key, None)
+        why = self._why(seen, files)
+        if meaning == "failed":
+            return [Failed(i, told, seen.id, error=why, settle_s=POLL_S[0]) for i in job_ids]
+        if meaning == "cancelled":
+            return [Cancelled(job_id, told, seen.id, error=why) for job_id in job_ids]
+        if meaning == "ended":
+            why = f"{why}, and left no answers"
+        return [GivenBack(i, told, seen.id, error=why, settle_s=SHOWN_S) for i in job_ids]
+
+    def _why(self, seen: Seen, files: Files) -> str:
+        remedy = f"; {REMEDIES[seen.state]}" if seen.state in REMEDIES else ""
+        words = files.last_words()
+        log = f"; its log ends: {words}" if words else ""
+        return f"Slurm ended job {seen.id}: {seen}{remedy}{log}"
+
+    def _forgotten(self, batch: Batch) -> Sequence[Answer]:
+        """Neither queue nor accounting has it, and there is no file."""
+        files = self._files(batch)
+        self._told.pop(files.key, None)
+        settle_s = SHOWN_S if files.was_written else 0.0
+        why = "Slurm does not know it any more, and it left no answers"
+        return [GivenBack(i, error=why, settle_s=settle_s) for i in batch.composite.job_ids]

@@ -1,0 +1,60 @@
+"""Which driver a local backend has, and where it computes: by its ``engine``."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from qbatch.providers.local.driver import LocalDriver, Place
+from qbatch.providers.local.engines.inline import Inline
+from qbatch.providers.local.engines.options import EngineOptions, Processes, memory_bytes
+from qbatch.providers.local.engines.permission import check_permitted
+from qbatch.providers.local.method import machine_bytes, num_cores
+from qbatch.providers.local.settings import read_settings
+
+if TYPE_CHECKING:
+    from qbatch.manifest.models import Backend
+    from qbatch.providers import Driver, Surroundings
+    from qbatch.providers.local.engines.contract import Engine
+
+
+def open_simulator(backend: Backend, name: str, surroundings: Surroundings) -> Driver:
+    """Return the driver of a local backend.
+
+    Args:
+        backend: Of a manifest.
+        name: The backend's in the manifest.
+        surroundings: Under a virtual clock all is computed in this process, whatever the engine.
+
+    Raises:
+        Refused: The backend's settings are wrong, or its engine needs the person's word.
+    """
+    settings = read_settings(backend, surroundings.folder)
+    engine = EngineOptions.model_validate(dict(backend.engine or {"processes": {}}))
+    here = _here(backend, engine.processes or Processes())
+    if surroundings.is_virtual:
+        here = Place(Inline, here.capacity, here.memory, here.memory_source)
+        return LocalDriver(name, settings, here, backend.timeout_s)
+    check_permitted(name, engine, surroundings.permission)
+    if engine.slurm is not None:
+        from qbatch.providers.local.engines.slurm.driver import SlurmDriver
+
+        return SlurmDriver(name, settings, engine.slurm, surroundings)
+    return LocalDriver(name, settings, here, backend.timeout_s)
+
+
+def _here(backend: Backend, options: Processes) -> Place:
+    workers = options.workers or backend.limits.workers or num_cores()
+    limit = backend.limits.memory_gb
+    memory, source = machine_bytes(), "this machine has"
+    if limit:
+        memory, source = int(limit * 1e9), "limits.memory_gb allows"
+    elif options.memory:
+        memory, source = memory_bytes(options.memory), "engine.processes.memory allows"
+    return Place(partial(_processes, workers, memory), workers, memory, source)
+
+
+def _processes(workers: int, memory: int) -> Engine:
+    from qbatch.providers.local.engines import pool  # with trio, for which a plan need not wait
+
+    return pool.Processes(workers, memory)
