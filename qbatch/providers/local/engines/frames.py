@@ -97,10 +97,11 @@ def unpack_work(packed: bytes, digest: str) -> tuple[Chunk, ...]:
 
 def pack_answers(digest: str, parts: Sequence[Part]) -> bytes:
     """Return what came of the work with this digest."""
-    told, bodies = [], []
+    told: list[dict[str, Any]] = []
+    bodies: list[bytes] = []
     for part in parts:
         answer = part.answer
-        arrays = (answer.outcomes, answer.counts, *answer.statevectors)
+        arrays: list[npt.NDArray[Any]] = [answer.outcomes, answer.counts, *answer.statevectors]
         told.append(
             {
                 "jobs": part.jobs,

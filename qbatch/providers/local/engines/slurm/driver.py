@@ -149,6 +149,7 @@ class SlurmDriver:
         files = self._files(batch)
         if answers := await self._computed(batch):
             return answers
+        self._told.pop(files.key, None)
         seen = await self._look([files.key])
         if files.key in seen:
             return self._as_seen(batch, seen[files.key])
@@ -250,7 +251,7 @@ class SlurmDriver:
     # -- what Slurm says ---------------------------------------------------------------------------
 
     def _as_seen(self, batch: Batch, seen: Seen) -> Sequence[Answer]:
-        """Say what a batch job without a file of answers comes to; nothing where that is no news."""
+        """Say what a batch job without answers comes to; nothing where that is no news."""
         files, job_ids = self._files(batch), batch.composite.job_ids
         self._ids[files.key] = seen.id
         meaning, told = STATES.get(seen.state), str(seen)
