@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 #: Held jobs told in full; `--json` has all.
 MAX_HELD = 10
 
+#: Of a provider's words for where jobs are, the most frequent.
+MAX_WORDS = 4
+
 
 def at_providers(flying: Sequence[PointResult], local: Collection[str]) -> dict[str, int]:
     """Backend -> jobs its provider works on, those in the plan no more included.
@@ -33,6 +36,15 @@ def at_providers(flying: Sequence[PointResult], local: Collection[str]) -> dict[
             p.backend for p in flying if p.state is not JobState.HELD and p.backend not in local
         )
     )
+
+
+def words_of(flying: Sequence[PointResult], local: Collection[str]) -> dict[str, dict[str, int]]:
+    """Backend -> its provider's words for where jobs are -> how many; see `at_providers`."""
+    found: dict[str, Counter[str]] = {}
+    for p in flying:
+        if p.state is not JobState.HELD and p.backend not in local and p.job.status:
+            found.setdefault(p.backend, Counter())[p.job.status] += 1
+    return {backend: dict(words.most_common()) for backend, words in found.items()}
 
 
 def facts_of(held: Held) -> dict[str, Any]:
@@ -63,12 +75,14 @@ def tell_waits(waits: Waits) -> None:
             say(f"  {backend}: {format_wait(wait, time.time())}")
 
 
-def tell_jobs(folder: str, working: Mapping[str, int], waiting: Sequence[Held]) -> None:
-    """Tell what is at the providers, and each held job with its decision."""
+def tell_jobs(folder: str, facts: Mapping[str, Any], waiting: Sequence[Held]) -> None:
+    """Tell what is at the providers, in their words, and each held job with its decision."""
     from qbatch.report.numbers import count_of
 
-    for backend, number in working.items():
-        say(f"  {count_of(number, 'job')} at {backend}")
+    for backend, number in facts["at_providers"].items():
+        words = [*facts["words"].get(backend, {}).items()][:MAX_WORDS]
+        told = ", ".join(word if many == number else f"{many} {word}" for word, many in words)
+        say(f"  {count_of(number, 'job')} at {backend}{told and f': {told}'}")
     for one in waiting[:MAX_HELD]:
         say(f"  {click.style('held', fg='red')} {one.point}  ({one.id[:8]})")
         for name, text in {"why": one.why, **one.traces}.items():

@@ -118,7 +118,7 @@ def quote(
 
 
 def _describe(driver: Driver) -> Target:
-    if not driver.is_local:
+    if not driver.is_local or getattr(driver, "is_elsewhere", False):
         from qbatch.executor import wait_described
 
         return wait_described(driver)

@@ -73,6 +73,7 @@ def describe(run: Run, waits: Waits) -> dict[str, Any]:
         "exit_code": int(exit_of(states)),
         "spent": run.spent(),
         "at_providers": status_jobs.at_providers(flying, local),
+        "words": status_jobs.words_of(flying, local),
         "forgotten": int(run.meta.get("forgotten") or 0),
         "held": [status_jobs.facts_of(each) for each in run.held()],
         "ledger": status_costs.facts_of(run),
@@ -139,7 +140,7 @@ def _tell(run: Run, facts: dict[str, Any], waits: Waits) -> None:
     if (in_part := run.in_part()).points:
         say(f"  {in_part}")
     status_jobs.tell_waits(waits)
-    status_jobs.tell_jobs(facts["folder"], facts["at_providers"], run.held())
+    status_jobs.tell_jobs(facts["folder"], facts, run.held())
     for unit, cost in facts["spent"].items():
         say(f"  {'spent':<11}{amount(cost, unit):>8}{emulated(run.targets, unit)}")
     status_costs.tell_costs(facts["ledger"], run.targets)

@@ -122,11 +122,20 @@ class LocalDriver:
         self._news: dict[str, Answer] = {}
         self._event: trio.Event | None = None
         self._work: GivenOut | None = None
+        self._capacity = place.capacity
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether other machines compute, which are asked before anything is sent."""
+        return self._place.is_elsewhere
 
     # -- before anything runs ----------------------------------------------------------------------
 
     async def describe(self) -> Target:
-        return target_of(self._settings, self._place.capacity)
+        """Say what it takes; asks nobody where it computes on this machine."""
+        if self.is_elsewhere:
+            await self._begin()
+        return target_of(self._settings, self._capacity)
 
     async def list_targets(self) -> Sequence[Target]:
         """List the simulation methods, with the qubits that this machine's memory holds."""
@@ -152,7 +161,7 @@ class LocalDriver:
 
         Within a factor of three; points that share an evolution take less.
         """
-        return self._fit.core_s(order) / self._place.capacity
+        return self._fit.core_s(order) / self._capacity
 
     # -- the life of a composite job ---------------------------------------------------------------
 
@@ -176,8 +185,9 @@ class LocalDriver:
         if self._work is None:
             engine = self._place.engine()
             told = Told(self._started, self._take, self._fail)
-            self._work = GivenOut(engine, self._timeout_s, told)
             await engine.begin()
+            self._capacity = engine.capacity
+            self._work = GivenOut(engine, self._timeout_s, told)
         return self._work
 
     async def locate(self, batch: Batch, intent: Intent) -> Sequence[Answer]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ from qbatch.providers.local.driver import LocalDriver, Place
 from qbatch.providers.local.engines.inline import Inline
 from qbatch.providers.local.engines.options import EngineOptions, Processes, memory_bytes
 from qbatch.providers.local.engines.permission import check_permitted
+from qbatch.providers.local.engines.slurm.allocation import cpus_of, is_in_allocation
 from qbatch.providers.local.method import machine_bytes, num_cores
 from qbatch.providers.local.settings import read_settings
 
@@ -37,9 +39,15 @@ def open_simulator(backend: Backend, name: str, surroundings: Surroundings) -> D
         return LocalDriver(name, settings, here, backend.timeout_s)
     check_permitted(name, engine, surroundings.permission)
     if engine.slurm is not None:
+        if is_in_allocation(surroundings.environ):
+            cpus = cpus_of(surroundings.environ)
+            place = Place(partial(_steps, surroundings.environ), cpus, None, is_elsewhere=True)
+            return LocalDriver(name, settings, place, backend.timeout_s)
         from qbatch.providers.local.engines.slurm.driver import SlurmDriver
 
         return SlurmDriver(name, settings, engine.slurm, surroundings)
+    if engine.dask is not None:
+        here = Place(partial(_dask, engine.dask), 1, None, is_elsewhere=True)
     return LocalDriver(name, settings, here, backend.timeout_s)
 
 
@@ -52,6 +60,19 @@ def _here(backend: Backend, options: Processes) -> Place:
     elif options.memory:
         memory, source = memory_bytes(options.memory), "engine.processes.memory allows"
     return Place(partial(_processes, workers, memory), workers, memory, source)
+
+
+def _dask(address: str) -> Engine:
+    from qbatch.providers.local.engines import dask
+
+    return dask.Dask(address)
+
+
+def _steps(environ: Mapping[str, str]) -> Engine:
+    from qbatch.providers.local.engines import pool
+    from qbatch.providers.local.engines.slurm.steps import step_of
+
+    return pool.Processes(cpus_of(environ), command=step_of(environ))
 
 
 def _processes(workers: int, memory: int) -> Engine:

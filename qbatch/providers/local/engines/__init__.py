@@ -10,4 +10,6 @@ code of `qbatch.providers.local.engine`, so that counts are equal on all of them
     permission             which words of a manifest need the person's own
     inline                 in this process, for virtual clocks
     pool, process, worker  processes of this machine, or steps of an allocation
+    dask, dask_task        a Dask cluster, and what a worker of it does
+    slurm, node            batch jobs of a centre, and what one does on its node
 """

@@ -25,6 +25,8 @@ from qbatch.providers.local.work import frame_length
 
 _PIPE_BYTES = 1 << 20
 _LAST_WORDS = 4000
+#: For a launcher to end its worker, seconds.
+_LAUNCHER_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,7 @@ class Process:
     """
 
     def __init__(self, command: Command = CHILD) -> None:
+        self._is_launched = bool(command.before)
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  (closed in `end`)
         self._popen = subprocess.Popen(
             _arguments(command),
@@ -130,12 +133,20 @@ class Process:
     async def end(self) -> str:
         """Kill it unless it has ended by itself, and say how it ended."""
         with trio.CancelScope(shield=True):
+            if self._is_launched:
+                with trio.move_on_after(_LAUNCHER_S):
+                    self._popen.terminate()  # which the launcher passes on; it could not a kill
+                    await self._wait_closed()
             self.kill()
-            while await self._from.receive_some(_PIPE_BYTES):
-                pass  # the pipe closes when all its memory has been given back
+            await self._wait_closed()
             await self._from.aclose()
             await self._to.aclose()
         return self.close()
+
+    async def _wait_closed(self) -> None:
+        """Wait for the pipe, which closes when all its memory has been given back."""
+        while await self._from.receive_some(_PIPE_BYTES):
+            pass
 
     def kill(self) -> None:
         """Make it end now; a process that has ended by itself keeps its own reason."""

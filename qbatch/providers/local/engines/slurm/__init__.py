@@ -10,5 +10,5 @@ which is harmless.
     files      what stands in the run folder for a batch job
     script     the batch script
     driver     the driver
-    steps      inside an allocation: workers as steps of it
+    allocation, steps      inside an allocation: workers as steps of it
 """

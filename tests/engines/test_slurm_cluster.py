@@ -1,0 +1,113 @@
+"""Sweeps on a real Slurm: detached, fetched, cancelled, and with each part of it killed."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+from cluster import Cluster
+from sweeps import Commands, wait_for, write_sweep
+
+pytestmark = pytest.mark.slow
+
+ENGINE = {"partition": "cpu", "time": "10m", "cpus": 1, "memory": "800M"}
+
+#: 24 points, 6 to a batch job.
+BATCH_JOBS = 4
+
+
+@pytest.fixture
+def qbatch(cluster: Cluster, tmp_path: Path) -> Commands:
+    cluster.wait_idle()
+    write_sweep(tmp_path, slurm=ENGINE)
+    return Commands(tmp_path, cluster.environ)
+
+
+def results(qbatch: Commands) -> int:
+    return sum(qbatch.states().get(state, 0) for state in ("completed",))
+
+
+def test_what_was_left_comes_home_to_another_process(qbatch, cluster, expected):
+    before = len(cluster.jobs())
+    assert "24 jobs still at sim" in qbatch("run", "sweep.yaml", "--yes", "--detach", code=9)
+    assert len(cluster.jobs()) == before + BATCH_JOBS
+    qbatch("fetch", "sweep.yaml", "--wait")
+    assert qbatch.hash() == expected
+    assert not [*(qbatch.folder / "runs" / "sweep").glob("slurm/*")]
+
+
+def test_a_killed_runner_loses_nothing_and_sends_nothing_twice(qbatch, cluster, expected):
+    before = len(cluster.jobs())
+    runner = qbatch.start("run", "sweep.yaml", "--yes")
+    wait_for(lambda: len(cluster.jobs()) > before)
+    runner.kill()
+    runner.communicate()
+    qbatch("run", "sweep.yaml", "--yes")
+    assert qbatch.hash() == expected
+    assert len(cluster.jobs()) <= before + BATCH_JOBS + 1  # one may have been sent as it was killed
+
+
+def test_a_controller_that_is_killed_costs_time_alone(qbatch, cluster, expected):
+    runner = qbatch.start("run", "sweep.yaml", "--yes")
+    wait_for(lambda: cluster.jobs("RUNNING"))
+    cluster.kill("slurmctld")
+    time.sleep(3)
+    cluster.start_daemon("slurmctld")
+    said, _ = runner.communicate(timeout=240)
+    assert runner.returncode == 0, said
+    assert qbatch.hash() == expected
+
+
+def test_a_controller_that_forgot_all_costs_time_alone(qbatch, cluster, expected):
+    qbatch("run", "sweep.yaml", "--yes", "--detach", code=9)
+    cluster.kill("slurmctld")
+    cluster.start_daemon("slurmctld", "-c")
+    cluster.wait_idle()
+    for file in (qbatch.folder / "runs" / "sweep" / "slurm").glob("*.result"):
+        file.write_bytes(file.read_bytes()[:-1])
+    qbatch("run", "sweep.yaml", "--yes")
+    assert qbatch.hash() == expected
+
+
+def test_a_nodes_daemon_that_is_killed_costs_time_alone(qbatch, cluster, expected):
+    runner = qbatch.start("run", "sweep.yaml", "--yes")
+    wait_for(lambda: cluster.jobs("RUNNING"))
+    cluster.kill("n1")
+    time.sleep(3)
+    cluster.start_daemon("n1")
+    said, _ = runner.communicate(timeout=240)
+    assert runner.returncode == 0, said
+    assert qbatch.hash() == expected
+
+
+def test_an_engine_is_changed_half_way(qbatch, cluster, expected):
+    qbatch("run", "sweep.yaml", "--yes", "-k", "theta < 1")
+    some = qbatch.states()["completed"]
+    qbatch("run", "sweep.yaml", "--yes", "-S", "backends.sim.engine={processes: {workers: 1}}")
+    assert some < qbatch.states()["completed"] == 24
+    assert qbatch.hash() == expected
+
+
+def test_why_a_job_waits_is_shown_and_a_cancel_reaches_slurm(qbatch, cluster):
+    write_sweep(qbatch.folder, slurm={**ENGINE, "extra": ["--hold"]})
+    qbatch("run", "sweep.yaml", "--yes", "--detach", "--trust", code=9)
+    qbatch("fetch", "sweep.yaml", "--trust", code=9)
+    assert "24 jobs at sim: PENDING (JobHeldUser)" in qbatch("status", "sweep.yaml", code=9)
+    qbatch("cancel", "sweep.yaml", "--trust", "--yes", code=1)
+    assert not cluster.jobs("PENDING", "RUNNING")
+
+
+def test_a_batch_job_that_fails_tells_slurms_words_and_its_logs_end(qbatch):
+    setup = "echo 'no such module' >&2; exit 3"
+    write_sweep(qbatch.folder, points=2, slurm={**ENGINE, "setup": setup})
+    said = qbatch("run", "sweep.yaml", "--yes", "--trust", code=1)
+    assert "FAILED (NonZeroExitCode); its log ends: no such module" in said
+
+
+def test_inside_an_allocation_workers_are_steps_of_it(qbatch, cluster, expected):
+    before = len(cluster.jobs())
+    allocate = ("salloc", "--quiet", "--ntasks=2", "--mem=1600M")
+    qbatch("run", "sweep.yaml", "--yes", before=allocate)
+    assert qbatch.hash() == expected
+    assert len(cluster.jobs()) == before + 1
