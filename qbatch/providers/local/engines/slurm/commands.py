@@ -91,6 +91,10 @@ class Slurm:
             for name in some:
                 await self._run("scancel", f"--user={self._user}", f"--name={name}")
 
+    async def has_jobs(self) -> bool:
+        """Whether anything of the person's waits or runs."""
+        return bool((await self._run("squeue", "--noheader", f"--user={self._user}")).strip())
+
     async def queue(self, names: Iterable[str]) -> dict[str, Seen]:
         """Return what the controller knows of batch jobs, by name; it soon forgets those ended."""
         found: dict[str, Seen] = {}

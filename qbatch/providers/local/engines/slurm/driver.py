@@ -139,8 +139,8 @@ class SlurmDriver:
         try:
             id_ = await self._slurm.submit(arguments_of(files, self._options))
         except Unavailable as error:
-            if error.is_full and not self._ids:
-                raise Refused(f"{error}; none of this run's are there") from error
+            if error.is_full and not await self._slurm.has_jobs():
+                raise Refused(f"{error}; no job of yours is there that could end") from error
             raise
         self._ids[files.key] = id_
         return [Taken(order.id, "PENDING", id_) for order in batch.orders]

@@ -1,0 +1,322 @@
+"""The batch system's driver against commands that say what Slurm would: each of its words."""
+
+from __future__ import annotations
+
+import shlex
+import stat
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import trio
+from simulating import WAVE, batch, order, run, settings
+
+from qbatch.errors import Refused, Unavailable, Unfit
+from qbatch.manifest.models import Backend
+from qbatch.providers import (
+    Answer,
+    Cancelled,
+    Done,
+    Failed,
+    GivenBack,
+    NotTaken,
+    Running,
+    Strange,
+    Surroundings,
+    Taken,
+    open_driver,
+)
+from qbatch.providers.kit.permission import Permission
+from qbatch.providers.local.engine import simulate
+from qbatch.providers.local.engines.frames import Part, jobs_of, pack_answers, unpack_work
+from qbatch.providers.local.engines.slurm import driver as slurm_driver
+from qbatch.providers.local.engines.slurm.allocation import cpus_of
+from qbatch.providers.local.engines.slurm.driver import SlurmDriver
+from qbatch.providers.local.engines.slurm.states import STATES
+from qbatch.providers.local.engines.slurm.steps import step_of
+
+#: Prints what stands in FOLDER/NAME.out and notes its arguments; ends with FOLDER/NAME.rc.
+STAND_IN = """#!/bin/sh
+printf '%s\\n' "$*" >> {folder}/{name}.calls
+[ -f {folder}/{name}.err ] && cat {folder}/{name}.err >&2
+[ -f {folder}/{name}.out ] && cat {folder}/{name}.out
+[ -f {folder}/{name}.rc ] && exit "$(cat {folder}/{name}.rc)"
+exit 0
+"""
+COMMANDS = ("sbatch", "squeue", "sacct", "scancel", "sinfo", "scontrol")
+
+
+class Centre:
+    """Commands under a folder of their own, and a driver that uses them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder / "bin"
+        self.folder.mkdir()
+        for name in COMMANDS:
+            file = self.folder / name
+            file.write_text(STAND_IN.format(folder=self.folder, name=name))
+            file.chmod(file.stat().st_mode | stat.S_IXUSR)
+        self.run_folder = folder / "runs 100%"
+        self.says("sbatch", "4711")
+        self.says("sacct", "", "Slurm accounting storage is disabled", 1)
+        self.says("sinfo", "cpu|up")
+        self.says("scontrol", "ClusterName = here\nMaxJobCount = 50")
+
+    def says(self, name: str, out: str = "", error: str = "", code: int = 0) -> None:
+        (self.folder / f"{name}.out").write_text(out + "\n")
+        (self.folder / f"{name}.err").write_text(error)
+        (self.folder / f"{name}.rc").write_text(str(code))
+
+    def calls(self, name: str) -> list[str]:
+        file = self.folder / f"{name}.calls"
+        return file.read_text().splitlines() if file.exists() else []
+
+    def shows(self, key: str, state: str, reason: str = "None") -> None:
+        self.says("squeue", f"4711|{key}|{state}|{reason}")
+
+    def driver(self, path: str = ":/usr/bin:/bin", **slurm: object) -> SlurmDriver:
+        found = open_driver(
+            Backend(provider="local", engine={"slurm": slurm}),
+            name="hpc",
+            folder=Path(),
+            surroundings=Surroundings(
+                environ={"PATH": f"{self.folder}{path}"},
+                run_id="r",
+                run_folder=self.run_folder,
+                permission=Permission(is_trusted=True),
+            ),
+        )
+        assert isinstance(found, SlurmDriver)
+        return found
+
+
+@pytest.fixture
+def centre(tmp_path: Path) -> Centre:
+    return Centre(tmp_path)
+
+
+ORDERS = [order(WAVE, k, shots=100, theta=0.1 * k) for k in range(3)]
+BATCH = batch(ORDERS)
+
+
+def sent(driver: SlurmDriver) -> str:
+    """Send the batch, and return its key."""
+
+    async def send() -> str:
+        intent = driver.intend(BATCH)
+        answers = await driver.submit(BATCH, intent)
+        assert {type(one) for one in answers} == {Taken}
+        return intent.key
+
+    return trio.run(send)
+
+
+def polled(driver: SlurmDriver) -> Sequence[Answer]:
+    driver._asked_at = float("-inf")
+    return trio.run(driver.poll, [BATCH])
+
+
+def kinds(answers: Sequence[Answer]) -> set[type[Answer]]:
+    assert {one.job_id for one in answers} == {one.id for one in ORDERS}
+    return {type(one) for one in answers}
+
+
+def compute(centre: Centre, key: str) -> Path:
+    """Do what the node would."""
+    folder = centre.run_folder / "slurm"
+    digest = (folder / f"{key}.sha256").read_text()
+    chunks = unpack_work((folder / f"{key}.work").read_bytes(), digest)
+    parts = [Part(jobs_of(chunk), simulate(chunk)) for chunk in chunks]
+    result = folder / f"{key}.result"
+    result.write_bytes(pack_answers(digest, parts))
+    return result
+
+
+#: Slurm's word -> what is made of it where there are no answers.
+ENDS = {
+    "queued": Taken,
+    "running": Running,
+    "again": GivenBack,
+    "failed": Failed,
+    "cancelled": Cancelled,
+    "ended": GivenBack,
+}
+
+
+@pytest.mark.parametrize("word", [*STATES, "NOVEL"])
+def test_each_word_of_slurms_means_one_thing(centre, word):
+    driver = centre.driver()
+    centre.shows(sent(driver), word, "Because")
+    answers = polled(driver)
+    assert kinds(answers) == {ENDS[STATES[word]] if word in STATES else Strange}
+    assert answers[0].status == f"{word} (Because)"
+
+
+def test_a_whole_file_of_answers_counts_whatever_slurm_says(centre):
+    driver = centre.driver()
+    key = sent(driver)
+    compute(centre, key)
+    centre.shows(key, "FAILED", "NonZeroExitCode")
+    assert kinds(polled(driver)) == {Done}
+    found = trio.run(driver.fetch, BATCH, [one.id for one in ORDERS])
+    assert {one.job_id: one.counts for one in found} == run(ORDERS, settings())
+
+
+def test_a_torn_file_of_answers_is_computed_again(centre):
+    driver = centre.driver()
+    key = sent(driver)
+    result = compute(centre, key)
+    result.write_bytes(result.read_bytes()[:-9])
+    answers = polled(driver)
+    assert kinds(answers) == {GivenBack}
+    assert "cannot count: it is torn" in answers[0].error
+    assert not result.exists()
+
+
+def test_what_slurm_forgot_counts_as_lost_only_once_its_file_could_be_seen(centre):
+    driver = centre.driver()
+    sent(driver)
+    answers = polled(driver)
+    assert kinds(answers) == {GivenBack}
+    assert answers[0].settle_s == slurm_driver.SHOWN_S
+
+
+def test_what_was_never_sent_from_this_folder_is_sent_at_once(centre):
+    answers = polled(centre.driver())
+    assert kinds(answers) == {GivenBack}
+    assert answers[0].settle_s == 0
+
+
+def test_the_same_word_again_is_no_news(centre):
+    driver = centre.driver()
+    centre.shows(sent(driver), "PENDING", "Priority")
+    assert kinds(polled(driver)) == {Taken}
+    assert not polled(driver)
+    centre.shows(driver.intend(BATCH).key, "PENDING", "Resources")
+    assert polled(driver)[0].status == "PENDING (Resources)"
+
+
+def located(driver: SlurmDriver) -> Sequence[Answer]:
+    return trio.run(driver.locate, BATCH, driver.intend(BATCH))
+
+
+def test_a_lost_answer_is_looked_for_in_files_queue_and_accounting(centre):
+    driver = centre.driver()
+    assert kinds(located(driver)) == {NotTaken}
+    key = driver.intend(BATCH).key
+    centre.says("sacct", f"4711|{key}|CANCELLED by 1000|None")
+    assert kinds(located(centre.driver())) == {Cancelled}
+    centre.shows(key, "RUNNING")
+    assert kinds(located(centre.driver())) == {Running}
+    sent(driver)
+    compute(centre, key)
+    assert kinds(located(centre.driver())) == {Done}
+
+
+def test_of_two_jobs_of_one_name_the_one_that_goes_on_counts(centre):
+    driver = centre.driver()
+    key = sent(driver)
+    centre.says("squeue", f"1|{key}|NODE_FAIL|None\n2|{key}|PENDING|Priority\n3|{key}|FAILED|None")
+    assert kinds(polled(driver)) == {Taken}
+
+
+def test_a_failure_is_told_with_its_logs_end_and_what_to_do(centre):
+    driver = centre.driver()
+    key = sent(driver)
+    (centre.run_folder / "slurm" / f"{key}.log").write_text("one\nslurmstepd: DUE TO TIME LIMIT\n")
+    centre.shows(key, "TIMEOUT", "TimeLimit")
+    error = polled(driver)[0].error
+    assert "TIMEOUT (TimeLimit); raise engine.slurm.time" in error
+    assert error.endswith("its log ends: one / slurmstepd: DUE TO TIME LIMIT")
+
+
+def test_cancelling_some_points_gives_the_others_back(centre):
+    driver = centre.driver()
+    key = sent(driver)
+    answers = trio.run(driver.cancel, BATCH, [ORDERS[0].id])
+    assert [type(one) for one in answers] == [Cancelled, GivenBack, GivenBack]
+    assert f"--name={key}" in centre.calls("scancel")[0]
+
+
+def test_released_files_are_gone(centre):
+    driver = centre.driver()
+    compute(centre, sent(driver))
+    trio.run(driver.release, BATCH)
+    assert not (centre.run_folder / "slurm").exists()
+
+
+@pytest.mark.parametrize(
+    ("said", "kind"),
+    [
+        ("sbatch: error: Batch job submission failed: Invalid account", Refused),
+        ("sbatch: error: Unable to contact slurm controller (connect failure)", Unavailable),
+        ("sbatch: error: Socket timed out on send/recv operation", Unavailable),
+        ("sbatch: error: QOSMaxSubmitJobPerUserLimit", Refused),  # nothing of the person's is there
+    ],
+)
+def test_what_sbatch_refuses_is_told_in_its_words(centre, said, kind):
+    centre.says("sbatch", "", said, 1)
+    driver = centre.driver()
+    with pytest.raises(kind, match=said.rpartition(": ")[2].split("(")[0].strip()):
+        trio.run(driver.submit, BATCH, driver.intend(BATCH))
+
+
+def test_a_full_queue_is_waited_for_where_jobs_of_the_persons_are_in_it(centre):
+    driver = centre.driver()
+    centre.shows("another", "PENDING")
+    centre.says("sbatch", "", "sbatch: error: AssocMaxSubmitJobLimit", 1)
+    with pytest.raises(Unavailable) as caught:
+        trio.run(driver.submit, BATCH, driver.intend(BATCH))
+    assert caught.value.is_full
+
+
+def test_what_does_not_answer_keeps_no_answers_that_are_there(centre):
+    driver = centre.driver()
+    key = sent(driver)
+    compute(centre, key)
+    other = replace(BATCH, composite=replace(BATCH.composite, id="other"))
+    centre.says("squeue", "", "squeue: error: Unable to contact slurm controller", 1)
+    assert kinds(trio.run(driver.poll, [other, BATCH])) == {Done}
+
+
+def test_the_target_says_what_the_centre_allows(centre):
+    target = trio.run(centre.driver(partition="cpu").describe)
+    assert target.in_flight == 50
+    assert target.facts["cluster"] == "here"
+    with pytest.raises(Unfit, match="no partition 'gpu'; there are cpu"):
+        trio.run(centre.driver(partition="gpu").describe)
+
+
+def test_where_there_is_no_slurm_it_says_so(centre):
+    (centre.folder / "scontrol").unlink()
+    with pytest.raises(Unfit, match="run on a login node"):
+        trio.run(centre.driver(path="").describe)
+
+
+def test_every_name_and_value_is_an_argument_of_its_own(centre):
+    driver = centre.driver(
+        partition="cpu", time="90m", memory="2G", constraint="a&b", extra=["--comment=$(id); x"]
+    )
+    key = sent(driver)
+    (call,) = centre.calls("sbatch")
+    for argument in ("--time=90", "--mem=2097152K", "--constraint=a&b", "--comment=$(id); x"):
+        assert argument in call
+    assert "runs 100%%/slurm" in call  # in the log's name alone
+    script = (centre.run_folder / "slurm" / f"{key}.sh").read_text()
+    words = shlex.split(script.partition("exec \\\n")[2])
+    assert str(centre.run_folder / "slurm" / f"{key}.result") in words
+
+
+def test_the_persons_lines_come_before_the_interpreter_of_theirs(centre):
+    driver = centre.driver(setup="module load python\n", python="/opt/python")
+    script = (centre.run_folder / "slurm" / f"{sent(driver)}.sh").read_text()
+    lines = script.splitlines()
+    assert lines[2] == "module load python"
+    assert lines[4].startswith("/opt/python -P ")
+
+
+def test_a_step_has_its_share_of_an_allocation():
+    environ = {"SLURM_JOB_CPUS_PER_NODE": "4(x2),2", "SLURM_MEM_PER_NODE": "8000"}
+    assert cpus_of(environ) == 10
+    assert "--mem=2000" in step_of(environ).before
