@@ -34,6 +34,7 @@ GROUPS = (
     "reader",
     "transport",
     "signing",
+    "engines",
 )
 
 

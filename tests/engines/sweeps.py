@@ -41,14 +41,20 @@ RUN_S = 240.0
 
 
 def write_sweep(
-    folder: Path, *, points: int = 12, jobs: int = 6, shots: int = 20_000, **engine: Any
+    folder: Path,
+    *,
+    points: int = 12,
+    jobs: int = 6,
+    shots: int = 20_000,
+    in_flight: int = 64,
+    **engine: Any,
 ) -> Path:
     """Write a manifest of 2 × `points` points, `jobs` to a composite job."""
     file = folder / "sweep.yaml"
     file.write_text(
         f"qbatch: 1\nname: sweep\n{CIRCUITS}"
         "backends:\n  sim:\n    provider: local\n"
-        f"    engine: {json.dumps(engine)}\n    limits: {{jobs: {jobs}}}\n"
+        f"    engine: {json.dumps(engine)}\n    limits: {{jobs: {jobs}, in_flight: {in_flight}}}\n"
         "sweep:\n  matrix:\n    circuit: [exact, feedback]\n"
         f"    theta: {{linspace: [0.1, 3, {points}]}}\n  seed: 11\nshots: {shots}\n"
     )

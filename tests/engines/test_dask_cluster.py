@@ -3,58 +3,15 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from cluster import free_ports
+from dask_cluster import Cluster
 from sweeps import Commands, wait_for, write_sweep
 
 pytestmark = pytest.mark.slow
-
-
-class Cluster:
-    """A scheduler and two workers, each a process."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        (self._port,) = free_ports(1)
-        self.address = f"tcp://127.0.0.1:{self._port}"
-        self._processes: dict[str, subprocess.Popen[bytes]] = {}
-
-    def start(self, name: str, *, python: str = sys.executable) -> None:
-        place = ["--host", "127.0.0.1", "--port", str(self._port)]
-        work = [self.address, "--nthreads", "1", "--memory-limit", "0", "--death-timeout", "60"]
-        of = {"scheduler": ("dask_scheduler", place)}.get(name, ("dask_worker", work))
-        with (self._folder / f"{name}.log").open("ab") as log:
-            self._processes[name] = subprocess.Popen(
-                [python, "-m", f"distributed.cli.{of[0]}", *of[1], "--no-dashboard"],
-                stdout=log,
-                stderr=log,
-                cwd=self._folder,
-            )
-
-    def start_all(self) -> None:
-        for name in ("scheduler", "one", "two"):
-            self.start(name)
-        wait_for(lambda: self.told().count("Register worker") >= 2, 60)
-
-    def told(self) -> str:
-        log = self._folder / "scheduler.log"
-        return log.read_text() if log.exists() else ""
-
-    def kill(self, name: str) -> None:
-        process = self._processes.pop(name)
-        process.kill()
-        process.wait()
-
-    def stop(self) -> None:
-        for process in self._processes.values():
-            process.terminate()
-        for process in self._processes.values():
-            process.wait(timeout=30)
 
 
 @pytest.fixture
@@ -98,8 +55,9 @@ def test_a_worker_that_is_killed_costs_time_alone(qbatch, dask, expected):
 def test_a_scheduler_that_is_killed_costs_time_alone(qbatch, dask, expected):
     runner = qbatch.start("run", "sweep.yaml", "--yes", "--trust")
     wait_for(lambda: under_way(qbatch))
-    dask.kill("scheduler")
-    dask.start("scheduler")
+    dask.kill("scheduler")  # its workers end with it, as Dask has it
+    for name in ("scheduler", "one", "two"):
+        dask.start(name)
     said, _ = runner.communicate(timeout=200)
     assert runner.returncode == 0, said
     assert qbatch.hash() == expected

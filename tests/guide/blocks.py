@@ -136,6 +136,7 @@ _MADE: Mapping[str, Callable[[], str]] = {
         for name in BUILT_IN
     },
     "noise": lambda: _keys("local-noise", "key"),
+    "engine": lambda: _keys("local-engine", "key"),
     "proofs": _proofs,
     "vendors": _vendors,
     "toy driver": lambda: _toy("toy_cloud.py", "python"),
