@@ -26,6 +26,7 @@ from qbatch.providers.answers import (
     Taken,
     Unclear,
     Words,
+    kind_of,
 )
 from qbatch.providers.contract import (
     Batch,
@@ -103,6 +104,7 @@ __all__ = [
     "Unclear",
     "Words",
     "depends_on_values",
+    "kind_of",
     "manifest_schema",
     "misfit",
     "open_driver",

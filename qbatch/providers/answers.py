@@ -168,3 +168,8 @@ ENDS = (Done, Failed, Cancelled)
 
 #: A provider's word, in lower case -> what it says. A word that is in no such table is `Strange`.
 Words = Mapping[str, type[Answer]]
+
+
+def kind_of(words: Words, status: str) -> type[Answer]:
+    """Return what a provider's word says, however it is capitalised."""
+    return words.get(status.lower(), Strange)

@@ -119,6 +119,18 @@ class Batch:
     orders: tuple[Order, ...]
     provider_job_ids: tuple[str | None, ...] = ()
 
+    @property
+    def ids(self) -> Sequence[str | None]:
+        """The provider's id of each child; None where it is not known."""
+        return self.provider_job_ids or [None] * len(self.orders)
+
+    @property
+    def only_id(self) -> str:
+        """The provider's id of the one child that there is, once it was taken."""
+        (job_id,) = self.provider_job_ids
+        assert job_id is not None, "the executor asks only about jobs that were taken"
+        return job_id
+
 
 @dataclass(frozen=True, slots=True)
 class Price:

@@ -20,9 +20,9 @@ from qbatch.providers.answers import (
     Done,
     Failed,
     Running,
-    Strange,
     Taken,
     Words,
+    kind_of,
 )
 
 
@@ -52,7 +52,7 @@ MOST_PAGES = 1_000
 
 def state_of(words: Words, status: str) -> JobState | None:
     """Return what a status comes to in our words; None for one that is not known."""
-    return STATES.get(words.get(status.lower(), Strange))
+    return STATES.get(kind_of(words, status))
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,10 +61,10 @@ from qbatch.providers import (
     Order,
     Prepared,
     Price,
-    Strange,
     Surroundings,
     Taken,
     Target,
+    kind_of,
 )
 from qbatch.providers.ibm_direct_access.fitting import fit_of
 from qbatch.providers.ibm_direct_access.jobs import Jobs
@@ -95,6 +95,7 @@ from qbatch.providers.ibm_direct_access.storage import STORE_VARIABLES
 from qbatch.providers.kit.accounts import digest, named, subject
 from qbatch.providers.kit.permission import Vendor
 from qbatch.providers.kit.proofs import Proofs, refusal
+from qbatch.providers.kit.targets import too_wide
 from qbatch.providers.kit.untrusted import record, redacted, said, whole, word
 
 VENDOR = Vendor(
@@ -211,8 +212,8 @@ class IbmDirectAccess:
     def check(self, order: Order, target: Target) -> str | None:
         """Say why the machine cannot run it; translates the circuit, once for each text."""
         facts = order.circuit.facts
-        if target.num_qubits is not None and facts.num_qubits > target.num_qubits:
-            return f"{facts.num_qubits} qubits; {target.name} has {target.num_qubits}"
+        if (problem := too_wide(order, target)) is not None:
+            return problem
         if (given := len(self._options.initial_layout)) not in (0, facts.num_qubits):
             return f"initial_layout has {given} qubits, the circuit {facts.num_qubits}"
         try:
@@ -381,7 +382,7 @@ class IbmDirectAccess:
     async def _news(self, batch: Batch, job: Mapping[str, Any]) -> Sequence[Answer]:
         """Turn a job record into news of each of its programs, which share its fate."""
         job_id, status = self._id_of(batch), word(job.get("status"))
-        kind = WORDS.get(status.lower(), Strange)
+        kind = kind_of(WORDS, status)
         is_over = kind in ENDS
         if is_over:
             self._ended[job_id] = job

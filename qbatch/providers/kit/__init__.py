@@ -3,7 +3,7 @@
 wire           requests and answers, errors told apart, sizes and times bounded
 transport      the connections under it
 body           what comes over them, unpacked within bounds
-targets        what is said of a target that is not there
+targets        what is said of a target that is not there, and of what it does not take
 untrusted      reading what is not trusted
 bearer         tokens that expire and are renewed once for all
 credentials    where a credential comes from

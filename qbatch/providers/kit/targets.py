@@ -1,12 +1,16 @@
-"""What is said of a target, or of another name, that a cloud does not have."""
+"""What is said of a target that a cloud does not have, and of circuits that it does not take."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from qbatch.errors import Unfit
 from qbatch.notation import nearest_few
 from qbatch.providers.kit.untrusted import MOST_NAMES
+
+if TYPE_CHECKING:
+    from qbatch.providers import Order, Target
 
 
 def no_target(
@@ -23,6 +27,21 @@ def no_target(
     """
     shown = " or ".join(few(wanted or "", names)) or none
     return Unfit(f"{provider}: {wanted or 'no target'!r} is no {noun}; write target: {shown}")
+
+
+def too_wide(order: Order, target: Target) -> str | None:
+    """Say that a target has fewer qubits than a circuit needs, if it has."""
+    needed = order.circuit.facts.num_qubits
+    if target.num_qubits is None or needed <= target.num_qubits:
+        return None
+    return f"{needed} qubits; {target.name} has {target.num_qubits}"
+
+
+def too_dynamic(order: Order, target: Target) -> str | None:
+    """Say that a circuit goes on after a measurement, for a target that runs none such."""
+    if not order.circuit.facts.is_dynamic:
+        return None
+    return f"{target.name} takes no mid-circuit measurement, reset or classical control"
 
 
 def few(wanted: str, names: Sequence[str]) -> Sequence[str]:

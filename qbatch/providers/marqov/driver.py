@@ -55,11 +55,11 @@ from qbatch.providers import (
     Order,
     Prepared,
     Repeatable,
-    Strange,
     Surroundings,
     Taken,
     Target,
     Unclear,
+    kind_of,
 )
 from qbatch.providers.kit.accounts import named, owner
 from qbatch.providers.kit.asking import ask_all
@@ -67,7 +67,7 @@ from qbatch.providers.kit.credentials import Secret, find_address, read_environm
 from qbatch.providers.kit.permission import Vendor
 from qbatch.providers.kit.proofs import refusal
 from qbatch.providers.kit.shared_rates import SharedRates
-from qbatch.providers.kit.targets import no_target
+from qbatch.providers.kit.targets import no_target, too_wide
 from qbatch.providers.kit.untrusted import amount, is_word, record, word
 from qbatch.providers.kit.wire import Reply, open_wire
 from qbatch.providers.marqov import native
@@ -161,8 +161,8 @@ class Marqov:
 
     def check(self, order: Order, target: Target) -> str | None:
         facts = order.circuit.facts
-        if target.num_qubits is not None and facts.num_qubits > target.num_qubits:
-            return f"{facts.num_qubits} qubits; {target.name} has {target.num_qubits}"
+        if (problem := too_wide(order, target)) is not None:
+            return problem
         is_carried = self._options.native is None or self._options.runs_own_code
         if facts.is_dynamic and not is_carried:
             return "measured before its end; a native submission measures at the end only"
@@ -372,7 +372,7 @@ class Marqov:
         return updates
 
     async def _news(self, batch: Batch, wait_s: int) -> Answer:
-        (order,), job_id = batch.orders, self._job_id(batch)
+        (order,), job_id = batch.orders, batch.only_id
         reply = await self._status(job_id, wait_s)
         if reply.status == 404:
             error = f"Marqov does not have job {job_id}, or not any more"
@@ -380,7 +380,7 @@ class Marqov:
         expect(reply)
         job = reply.object()
         status = word(job.get("status"))
-        kind = WORDS.get(status.lower(), Strange)
+        kind = kind_of(WORDS, status)
         if kind is Done:
             self._finished[job_id] = reply
         is_lost = kind in (Failed, Cancelled)
@@ -398,7 +398,7 @@ class Marqov:
         return await self._send("GET", self._url(f"jobs/{job_id}/status"), params=params)
 
     async def fetch(self, batch: Batch, job_ids: Sequence[str]) -> Sequence[Fetched]:
-        (order,), job_id = batch.orders, self._job_id(batch)
+        (order,), job_id = batch.orders, batch.only_id
         reply = self._finished.pop(job_id, None)
         if reply is None:
             reply = await self._status(job_id)
@@ -420,7 +420,7 @@ class Marqov:
 
     async def cancel(self, batch: Batch, job_ids: Sequence[str]) -> Sequence[Answer]:
         """Ask for it, though the platform is known to refuse keys; a person can, in the browser."""
-        job_id = self._job_id(batch)
+        job_id = batch.only_id
         key = self._key_of(batch, "cancel")
         reply = await self._send("POST", self._url(f"jobs/{job_id}/cancel"), key=key)
         if reply.status == 403:
@@ -484,12 +484,6 @@ class Marqov:
         """Compute an Idempotency-Key, the same in any process."""
         of = f"qbatch/{self._run_id}/{batch.orders[0].id}/{batch.composite.generation}"
         return str(uuid5(NAMESPACE_URL, of if step == "submit" else f"{of}/{step}"))
-
-    @staticmethod
-    def _job_id(batch: Batch) -> str:
-        job_id = batch.provider_job_ids[0]
-        assert job_id is not None, "the executor asks only about jobs that were taken"
-        return job_id
 
     async def _post(self, batch: Batch, step: str, path: str, body: Any) -> Reply:
         return await self._ask("POST", self._url(path), json=body, key=self._key_of(batch, step))

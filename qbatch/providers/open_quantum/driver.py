@@ -57,14 +57,15 @@ from qbatch.providers import (
     Prepared,
     Price,
     Quote,
-    Strange,
     Surroundings,
     Target,
+    kind_of,
 )
 from qbatch.providers.kit.accounts import named
 from qbatch.providers.kit.asking import ask_all
 from qbatch.providers.kit.permission import Vendor
 from qbatch.providers.kit.proofs import refusal
+from qbatch.providers.kit.targets import too_dynamic, too_wide
 from qbatch.providers.kit.untrusted import (
     record,
     said,
@@ -236,11 +237,11 @@ class OpenQuantum:
         facts = order.circuit.facts
         constraints = record(target.facts.get("constraints"))
         features = set(words_of(constraints.get("features")))
-        if target.num_qubits is not None and facts.num_qubits > target.num_qubits:
-            return f"{facts.num_qubits} qubits; {target.name} has {target.num_qubits}"
+        if (problem := too_wide(order, target)) is not None:
+            return problem
         dynamic = {"mid_circuit_measure", "dynamic_circuits"}
-        if facts.is_dynamic and features and not features & dynamic:
-            return f"{target.name} takes no mid-circuit measurement, reset or classical control"
+        if features and not features & dynamic and (problem := too_dynamic(order, target)):
+            return problem
         if facts.num_two_qubit_gates and self._basis and not {"cx", "cz"} & set(self._basis):
             return f"{target.name} has neither cnot nor cz, and no other way is known to qbatch"
         formats = words_of(constraints.get("supported_formats")) or ["qasm"]
@@ -400,7 +401,7 @@ class OpenQuantum:
 
     async def poll(self, batches: Sequence[Batch]) -> Sequence[Answer]:
         """Read the organization's job list until all of ours were seen; ask singly for the rest."""
-        waiting = {self._job_id(batch): batch for batch in batches}
+        waiting = {batch.only_id: batch for batch in batches}
         updates: list[Answer] = []
         async with aclosing(self._rows(batches[0])) as rows:
             async for row in rows:
@@ -422,7 +423,7 @@ class OpenQuantum:
 
     async def _news(self, batch: Batch, row: Mapping[str, Any]) -> Answer:
         status = word(row.get("status"))
-        kind = WORDS.get(status.lower(), Strange)
+        kind = kind_of(WORDS, status)
         if kind not in (Failed, Cancelled):
             return kind(batch.orders[0].id, status, str(row["id"]), cost=cost_of(row, kind))
         reply = await self._platform.ask("GET", f"jobs/{row['id']}")  # it has the reason
@@ -430,7 +431,7 @@ class OpenQuantum:
 
     async def fetch(self, batch: Batch, job_ids: Sequence[str]) -> Sequence[Fetched]:
         (order,) = batch.orders
-        job = (await self._platform.ask("GET", f"jobs/{self._job_id(batch)}")).object()
+        job = (await self._platform.ask("GET", f"jobs/{batch.only_id}")).object()
         url = url_of(job, "output_data_url")
         reply = await self._platform.wire.send("GET", url, is_bare=True)
         if not reply.is_success:  # presigned URLs end; the next try reads a fresh one
@@ -448,7 +449,7 @@ class OpenQuantum:
         ]
 
     async def cancel(self, batch: Batch, job_ids: Sequence[str]) -> Sequence[Answer]:
-        job_id = self._job_id(batch)
+        job_id = batch.only_id
         reply = await self._platform.send("DELETE", f"jobs/{job_id}")
         if reply.status != 409:  # not cancelable any more: its state says why
             expect(reply)
@@ -462,7 +463,7 @@ class OpenQuantum:
         self._uncharged.discard(job_id)
         async with aclosing(self._rows(batch)) as rows:
             async for row in rows:
-                kind = WORDS.get(word(row.get("status")).lower(), Strange)
+                kind = kind_of(WORDS, word(row.get("status")))
                 if row.get("id") == job_id and (cost := cost_of(row, kind)) is not None:
                     return {batch.orders[0].id: cost}
         return {}
@@ -488,12 +489,6 @@ class OpenQuantum:
         """Name a job uniquely over all runs, so that it can be found again."""
         return f"qbatch-{self._run_id}-{batch.orders[0].id[:16]}-{batch.composite.generation}"
 
-    @staticmethod
-    def _job_id(batch: Batch) -> str:
-        job_id = batch.provider_job_ids[0]
-        assert job_id is not None, "the executor asks only about jobs that were taken"
-        return job_id
-
     def _answer(
         self,
         order: Order,
@@ -503,7 +498,7 @@ class OpenQuantum:
     ) -> Answer:
         """Say what a job's record says; its row of the list, if at hand, says what it cost."""
         status = word(job.get("status"))
-        kind = WORDS.get(status.lower(), Strange)
+        kind = kind_of(WORDS, status)
         is_lost = kind in (Failed, Cancelled)
         error = (said(job.get("message")) or "no reason given") if is_lost else ""
         cost = cost_of(row or {}, kind)

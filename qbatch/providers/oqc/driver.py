@@ -54,15 +54,15 @@ from qbatch.providers import (
     Missing,
     Order,
     Prepared,
-    Strange,
     Surroundings,
     Taken,
     Target,
     Unclear,
+    kind_of,
 )
 from qbatch.providers.kit.asking import ask_all
 from qbatch.providers.kit.proofs import Proofs, refusal
-from qbatch.providers.kit.targets import no_target
+from qbatch.providers.kit.targets import no_target, too_dynamic, too_wide
 from qbatch.providers.kit.untrusted import (
     identifier,
     records,
@@ -169,12 +169,7 @@ class Oqc:
         return self._service.account()
 
     def check(self, order: Order, target: Target) -> str | None:
-        facts = order.circuit.facts
-        if target.num_qubits is not None and facts.num_qubits > target.num_qubits:
-            return f"{facts.num_qubits} qubits; {target.name} has {target.num_qubits}"
-        if facts.is_dynamic:
-            return f"{target.name} takes no mid-circuit measurement, reset or classical control"
-        return None
+        return too_wide(order, target) or too_dynamic(order, target)
 
     async def prepare(self, batch: Batch) -> Prepared:
         """Allocate one task id per child: free, and what makes the purchase nameable."""
@@ -252,7 +247,7 @@ class Oqc:
         if not status:
             raise Misspoke(f"oqc: task {task_id}: no status in {reply.excerpt()}")
         if status.upper() != "CREATED":
-            kind = WORDS.get(status.lower(), Strange)
+            kind = kind_of(WORDS, status)
             if kind is Failed:  # its record has the reason
                 return await self._news(order, task_id)
             return kind(order.id, status, task_id)
@@ -319,7 +314,7 @@ class Oqc:
         expect(reply)
         task = reply.object()
         status = word(task.get("status"))
-        kind = WORDS.get(status.lower(), Strange)
+        kind = kind_of(WORDS, status)
         if kind is Done:
             self._finished[task_id] = reply
         if kind in ENDS:

@@ -64,6 +64,7 @@ from qbatch.providers import (
 )
 from qbatch.providers.kit.accounts import named
 from qbatch.providers.kit.proofs import refusal
+from qbatch.providers.kit.targets import too_wide
 from qbatch.providers.kit.untrusted import redact, word
 from qbatch.providers.scaleway.jobs import Jobs
 from qbatch.providers.scaleway.models import Models
@@ -151,8 +152,8 @@ class Scaleway:
         facts, technology = order.circuit.facts, target.facts.get("technology")
         if technology in NO_GATES:
             return f"{target.name} is {technology} and runs no gates"
-        if target.num_qubits is not None and facts.num_qubits > target.num_qubits:
-            return f"{facts.num_qubits} qubits; {target.name} has {target.num_qubits}"
+        if (problem := too_wide(order, target)) is not None:
+            return problem
         if facts.is_dynamic and self._platform.software == "cudaq":
             return f"{target.name} does not say which bits its results are, where some are reused"
         return self._models.misfit(order)
@@ -242,7 +243,7 @@ class Scaleway:
         sessions = await self._sessions_of(batch)
         jobs = await self._sessions.jobs_in(sessions)
         found: dict[str, Answer] = {}
-        for order, job_id in zip(batch.orders, _ids(batch), strict=True):
+        for order, job_id in zip(batch.orders, batch.ids, strict=True):
             name = self._job_name(batch, order)
             ours = [job for job in jobs if job.get("id") == job_id or job.get("name") == name]
             if ours:
@@ -328,7 +329,7 @@ class Scaleway:
         jobs: Mapping[str, Mapping[str, Any]],
     ) -> list[Answer]:
         updates: list[Answer] = []
-        for order, job_id in zip(batch.orders, _ids(batch), strict=True):
+        for order, job_id in zip(batch.orders, batch.ids, strict=True):
             if job_id is None:
                 continue
             if job_id in jobs:
@@ -363,7 +364,7 @@ class Scaleway:
     async def fetch(self, batch: Batch, job_ids: Sequence[str]) -> Sequence[Fetched]:
         """Download results; one whose rows lag behind its state is left out."""
         wanted, found = set(job_ids), []
-        for order, job_id in zip(batch.orders, _ids(batch), strict=True):
+        for order, job_id in zip(batch.orders, batch.ids, strict=True):
             if order.id not in wanted or job_id is None:
                 continue
             rows = await self._service.results(job_id)
@@ -390,7 +391,7 @@ class Scaleway:
 
     async def cancel(self, batch: Batch, job_ids: Sequence[str]) -> Sequence[Answer]:
         wanted, updates = set(job_ids), []
-        for order, job_id in zip(batch.orders, _ids(batch), strict=True):
+        for order, job_id in zip(batch.orders, batch.ids, strict=True):
             if order.id in wanted and job_id is not None:
                 job = (await self._service.ask("POST", f"jobs/{job_id}/cancel", json={})).object()
                 updates.append(answer_of(order, job))
@@ -419,7 +420,7 @@ class Scaleway:
         return {order.id: cost / len(sharing) for order in sharing}
 
     async def _tag_saved(self, batch: Batch) -> None:
-        for order, job_id in zip(batch.orders, _ids(batch), strict=True):
+        for order, job_id in zip(batch.orders, batch.ids, strict=True):
             if job_id is not None:
                 tags = [*self._tags(), f"point:{order.id[:12]}", "saved"]
                 await self._service.update_job(job_id, name=order.name, tags=tags)
@@ -468,10 +469,6 @@ class Scaleway:
 def open_driver(backend: Backend, *, name: str, surroundings: Surroundings) -> Scaleway:
     """Make the driver of a ``scaleway`` backend."""
     return Scaleway(name, backend, surroundings)
-
-
-def _ids(batch: Batch) -> Sequence[str | None]:
-    return batch.provider_job_ids or [None] * len(batch.orders)
 
 
 def _lent(batch: Batch) -> str | None:
