@@ -28,7 +28,8 @@ from qbatch.providers import (
     Unclear,
     open_driver,
 )
-from qbatch.providers.marqov.driver import Marqov, Options
+from qbatch.providers.marqov.driver import Marqov
+from qbatch.providers.marqov.options import Options
 from qbatch.providers.marqov.replies import read_price, read_result, read_state
 
 SUBMIT = "/api/jobs/submit"
@@ -137,7 +138,8 @@ async def test_what_is_free_by_the_catalogue_but_not_by_the_analysis_is_not_boug
     cloud = talk("marqov", target="sv1")
     await cloud.driver.describe()
     pricing = {"taskFee": 0, "perShot": 0, "minimumCost": 0}
-    cloud.driver._record = {**cloud.driver._record, "pricing": pricing}
+    service = cloud.driver._service
+    service._entry = {**service._entry, "pricing": pricing}
     with pytest.raises(Refused, match=r"asks 0\.075 usd"):
         await cloud.prepare(order())
 

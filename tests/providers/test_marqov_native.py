@@ -89,7 +89,8 @@ async def test_the_team_comes_from_the_environment_or_is_asked_for(
 ) -> None:
     driver = talk("marqov", target="marqov-sim", options={"native": {"cap_cents": 11}}).driver
     await driver.describe()
-    monkeypatch.setattr(driver, "_environ", {**driver._environ, native.TEAM_VARIABLE: ""})
+    service = driver._service
+    monkeypatch.setattr(service, "environ", {**service.environ, native.TEAM_VARIABLE: ""})
     with pytest.raises(Unfit, match=r"write options\.team, or set MARQOV_TEAM_ID"):
         await driver.describe()
 
@@ -141,7 +142,7 @@ async def test_a_saved_script_is_pinned_to_what_it_is(
     saver = talk("marqov", target="marqov-sim")
     script = (await saver.prepare(order())).composite.memo["script_id"]
     on = cloud(script_id=script, entrypoint="mine")
-    on.driver._wire, on.emulation = saver.driver._wire, saver.emulation
+    on.driver._service.wire, on.emulation = saver.driver._service.wire, saver.emulation
     body = json.loads(on.driver.intend(await on.prepare(order())).body)
     assert body["source"] == {"kind": "script", "script_id": script}
     assert len(body["source_sha256"]) == 64
@@ -172,7 +173,7 @@ async def test_a_copy_of_the_run_folder_is_told_the_admission_of_the_other(
     cloud: Maker, order: Maker
 ) -> None:
     on, copy = cloud(), cloud()
-    copy.driver._wire, copy.emulation = on.driver._wire, on.emulation
+    copy.driver._service.wire, copy.emulation = on.driver._service.wire, on.emulation
     first = await on.submit(await on.prepare(order()))
     second = await copy.submit(await copy.prepare(order()))
     assert first.provider_job_ids == second.provider_job_ids
@@ -278,7 +279,7 @@ async def test_what_was_bought_natively_is_found_when_the_manifest_says_otherwis
     batch = await lose(on, order(), drop="after")
     intent = on.driver.intend(batch)
     plain: Marqov = talk("marqov", target="marqov-sim").driver
-    plain._wire = on.driver._wire
+    plain._service.wire = on.driver._service.wire
     assert isinstance((await plain.locate(batch, intent))[0], Repeatable)
     (again,) = await plain.repeat(batch, intent)
     assert again.provider_job_id == on.ledger[0]["id"]

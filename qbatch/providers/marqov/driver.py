@@ -31,16 +31,11 @@ platform may repeat, and bill, a task by itself.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from hashlib import sha256
-from typing import Any, Literal
-from uuid import NAMESPACE_URL, uuid5
 
-from qbatch.circuit import program_text
-from qbatch.errors import Misspoke, Refused, Unavailable, Unfit
+from qbatch.errors import Unavailable
 from qbatch.manifest.models import Backend
 from qbatch.providers import (
     Answer,
@@ -61,44 +56,33 @@ from qbatch.providers import (
     Unclear,
     kind_of,
 )
-from qbatch.providers.kit.accounts import named, owner
 from qbatch.providers.kit.asking import ask_all
-from qbatch.providers.kit.credentials import Secret, find_address, read_environment, read_pointer
-from qbatch.providers.kit.permission import Vendor
 from qbatch.providers.kit.proofs import refusal
-from qbatch.providers.kit.shared_rates import SharedRates
-from qbatch.providers.kit.targets import no_target, too_wide
-from qbatch.providers.kit.untrusted import amount, is_word, record, word
-from qbatch.providers.kit.wire import Reply, open_wire
+from qbatch.providers.kit.targets import too_wide
+from qbatch.providers.kit.untrusted import amount, word
+from qbatch.providers.kit.wire import Reply
 from qbatch.providers.marqov import native
 from qbatch.providers.marqov.jobs import Jobs
-from qbatch.providers.marqov.options import MOST_INLINE, Options
+from qbatch.providers.marqov.options import Options
 from qbatch.providers.marqov.replies import (
     NOT_BOUGHT,
     RATES,
     WORDS,
     expect,
     id_in,
-    read_checks,
     read_error,
-    read_price,
     read_reason,
     read_result,
     read_state,
     read_target,
 )
-from qbatch.state import state_folder
+from qbatch.providers.marqov.service import VENDOR, Service
+from qbatch.providers.marqov.submissions import Submissions
 
-BASE_URL = "https://app.marqov.ai"
-URL_VARIABLES = ("QBATCH_MARQOV_URL", "MARQOV_PLATFORM_URL")
-KEY_VARIABLES = ("MARQOV_PLATFORM_KEY",)
-VENDOR = Vendor(("marqov.ai",), URL_VARIABLES, KEY_VARIABLES)
+__all__ = ["VENDOR", "Marqov", "open_driver"]
 
 #: How long one status answer may be held back, seconds.
 WAIT_S = 20
-
-#: Marqov's names of execution modes.
-MODES = {"direct": "direct", "durable": "temporal", "temporal": "temporal"}
 
 
 class Marqov:
@@ -108,17 +92,10 @@ class Marqov:
 
     def __init__(self, name: str, backend: Backend, surroundings: Surroundings) -> None:
         self.name = name
-        self._wanted = backend.target or ""
         self._options = Options.model_validate(dict(backend.options))
-        self._environ = surroundings.environ
-        self._run_id = surroundings.run_id
-        self._is_virtual = surroundings.is_virtual
         self._now = surroundings.now
-        self._pointer = backend.credentials
-        self._base = base_url(backend.url, self._environ)
-        self._wire = open_wire("marqov", surroundings)
-        self._key: Secret | None = None
-        self._record: Mapping[str, Any] | None = None
+        self._service = Service(backend, surroundings)
+        self._submissions = Submissions(self._service, self._options, surroundings.run_id)
         #: Status answers of completed jobs, until `fetch` takes them.
         self._finished: dict[str, Reply] = {}
 
@@ -130,19 +107,19 @@ class Marqov:
         Raises:
             Refused: No such backend (with the nearest names), or it is retired.
         """
-        self._record = await self._find_backend()
-        target = replace(read_target(self._record), is_emulated=self._wire.is_emulated)
+        entry = await self._service.find_entry()
+        target = replace(read_target(entry), is_emulated=self.is_emulated)
         if self._options.native is None:
             return target
-        team = native.find_team(self._options, self._environ)
-        reply = await self._ask("GET", self._url("jobs/managed-runtimes"), params={"team_id": team})
-        return replace(target, price=native.read_price(reply, self._options, self._wanted))
+        team = native.find_team(self._options, self._service.environ)
+        reply = await self._service.ask("GET", "jobs/managed-runtimes", params={"team_id": team})
+        price = native.read_price(reply, self._options, self._service.wanted)
+        return replace(target, price=price)
 
     async def list_targets(self) -> Sequence[Target]:
         """List the catalogue, without what is retired."""
-        return [
-            read_target(one) for one in await self.backends() if one.get("isRetired") is not True
-        ]
+        listed = await self._service.backends()
+        return [read_target(one) for one in listed if one.get("isRetired") is not True]
 
     def credential_source(self) -> str:
         """Say where the API key comes from.
@@ -150,14 +127,14 @@ class Marqov:
         Raises:
             CredentialsError: There is none.
         """
-        return self._secret().source
+        return self._service.secret().source
 
     def base_urls(self) -> Sequence[str]:
-        return (self._base,)
+        return (self._service.base,)
 
     def account(self) -> str:
         """Name the key by its digest: nothing tells its team."""
-        return named(self._base, owner(self._secret(), self._run_id))
+        return self._service.account()
 
     def check(self, order: Order, target: Target) -> str | None:
         facts = order.circuit.facts
@@ -170,138 +147,20 @@ class Marqov:
 
     async def prepare(self, batch: Batch) -> Prepared:
         """Save the script, have it analysed, and write the submission: all free, all repeatable."""
-        memo = dict(batch.composite.memo)
-        (order,) = batch.orders
-        terms = native.terms(self._options, self._environ)
-        if "body" in memo and (memo.get("resent") or memo.get("native") == terms):
-            return self._ready(order, memo)
-        memo = {key: kept for key, kept in memo.items() if key not in ("body", "native")}
-        if terms is not None:
-            return Prepared(memo | {"native": terms, "body": await self._native_body(batch)})
-        if self._options.script_id is not None:
-            memo["script_id"] = str(self._options.script_id)
-        elif not (self._options.is_inline or self._options.script_slug) and "script_id" not in memo:
-            memo["script_id"] = await self._upload(batch)
-            return Prepared(memo, ready=False)
-        if "script_id" in memo:
-            memo |= await self._analyse(batch, memo["script_id"])
-        memo["is_free"] = read_price(await self._known_record()).is_free
-        if memo["is_free"] and memo.get("usd"):
-            raise Refused(
-                f"marqov: {order.name}: {self._wanted} is free by the catalogue, but the analysis "
-                f"asks {memo['usd']:g} usd; nothing was sent"
-            )
-        memo["body"] = self._body(batch, memo)
-        return self._ready(order, memo)
-
-    @staticmethod
-    def _ready(order: Order, memo: Mapping[str, Any]) -> Prepared:
-        usd = memo.get("usd")
-        return Prepared(memo, quotes={order.id: usd} if usd else {})
-
-    async def _native_body(self, batch: Batch) -> str:
-        """Write a native submission; a saved script is pinned to what it is now."""
-        (order,), digest, saved = batch.orders, None, self._options.script_id
-        if saved is not None:
-            url = self._url(f"scripts/{saved}/execution-options")
-            told = (await self._ask("GET", url, params={"shots": order.shots})).object()
-            digest = word(told.get("source_sha256")) or None
-        return native.write_body(
-            order,
-            self._options,
-            team=native.find_team(self._options, self._environ),
-            backend=self._wanted,
-            name=self._script_name(batch),
-            script_sha256=digest,
-        )
-
-    async def _upload(self, batch: Batch) -> str:
-        script = {
-            "name": self._script_name(batch),
-            "description": batch.orders[0].name,
-            "script_content": self._source(batch),
-            "script_type": "script",
-        }
-        reply = await self._post(batch, "upload", "scripts/upload", script)
-        return id_in(reply, "script_id")
-
-    async def _analyse(self, batch: Batch, script_id: str) -> dict[str, Any]:
-        """Check that what was saved is what we sent, and ask what running it costs."""
-        (order,) = batch.orders
-        source = "" if self._options.script_id is not None else self._source(batch)
-        digest = sha256(source.encode()).hexdigest()
-        url = self._url(f"scripts/{script_id}/execution-options")
-        saved = (await self._ask("GET", url, params={"shots": order.shots})).object()
-        if source and saved.get("source_sha256") not in (None, digest):
-            raise Refused(f"marqov: {order.name}: the script was saved with other content")
-        asked = {
-            "backend": self._wanted,
-            "shots": order.shots,
-            "content": source,
-            "content_hash": digest,
-            "circuit_count": 1,
-        }
-        reply = await self._post(batch, "analyse", f"scripts/{script_id}/analyse", asked)
-        answer = reply.object()
-        if answer.get("can_run") is False:
-            raise Refused(f"marqov: {order.name}: cannot run: {read_checks(answer)}")
-        told = record(answer.get("cost")).get("total_usd")
-        usd = amount(told)
-        if usd is None and (told is not None or read_price(await self._known_record()).quoted):
-            raise Misspoke(f"marqov: {order.name}: an analysis without its cost: {told!r:.80}")
-        return {"analysis_id": id_in(reply, "analysis_id"), "usd": usd}
-
-    def _body(self, batch: Batch, memo: Mapping[str, Any]) -> str:
-        """Write the submission, which is kept as it is: it must never differ when sent again."""
-        options, (order,) = self._options, batch.orders
-        body: dict[str, Any] = {"backend": self._wanted, "params": self._params(order)}
-        if "script_id" in memo:
-            body["script_id"] = memo["script_id"]
-            body["analysis_id"] = memo["analysis_id"]
-            body["params"]["circuit_count"] = 1
-        elif options.script_slug is not None:
-            body["script_slug"] = options.script_slug
-        else:
-            body["inline_code"] = options.inline_code or self._source(batch)
-            body["framework"] = options.framework
-            if len(body["inline_code"]) > MOST_INLINE:
-                raise Refused(f"marqov: {order.name}: inline code ends at {MOST_INLINE} characters")
-        body["warn_check_ids"] = list(options.accept_warnings)
-        if options.execution_mode is not None:
-            body["execution_mode"] = MODES[options.execution_mode]
-        if options.create_capsule:
-            body |= {"create_capsule": True, "capsule_name": self._script_name(batch)}
-        return json.dumps(body, separators=(",", ":"))
-
-    def _params(self, order: Order) -> dict[str, Any]:
-        params: dict[str, Any] = {"shots": order.shots, **self._options.params}
-        if self._options.runs_own_code:
-            params |= order.parameters
-        if self._options.noise_model is not None:
-            params["noise_model"] = self._options.noise_model
-        if self._options.statevector:
-            params["extract_state_vector"] = True
-        return params
-
-    def _source(self, batch: Batch) -> str:
-        """Write the circuit, under a line by which a person finds the job again."""
-        (order,) = batch.orders
-        version: Literal["2.0", "3.0"] = "3.0" if order.circuit.facts.is_dynamic else "2.0"
-        text = program_text(order.circuit, order.parameters, version, register="c")
-        return f"// {self._script_name(batch)}\n{text}"
+        return await self._submissions.prepare(batch)
 
     def intend(self, batch: Batch) -> Intent:
         body: str = batch.composite.memo["body"]
-        return Intent(key=self._key_of(batch, "submit"), body=body.encode())
+        return Intent(key=self._submissions.key_of(batch, "submit"), body=body.encode())
 
     async def submit(self, batch: Batch, intent: Intent) -> Sequence[Answer]:
-        shared, now_s = self._shared_rates(), self._now()
+        shared, now_s = self._service.shared_rates(), self._now()
         if shared is not None and (wait_s := shared.take(now_s)):
             rate = next((each for each in RATES if wait_s <= each.window_s), RATES[-1])
             raise Unavailable(f"marqov takes {rate}", retry_after_s=wait_s, is_full=True)
         try:
-            reply = await self._send(
-                "POST", self._url("jobs/submit"), content=intent.body, key=intent.key
+            reply = await self._service.send(
+                "POST", "jobs/submit", content=intent.body, key=intent.key
             )
             code, words = read_error(reply)
             if not reply.is_success:
@@ -331,25 +190,18 @@ class Marqov:
             order = batch.orders[0]
             return [Unclear(order.id, error=str(error), again_s=again_s, is_patient=True)]
 
-    def _shared_rates(self) -> SharedRates | None:
-        """What all runs of this account share; a rehearsal shares nothing."""
-        if self._is_virtual:
-            return None
-        account = f"marqov {self._base} {self._secret().reveal()}"
-        return SharedRates(state_folder(self._environ), account, RATES)
-
     async def locate(self, batch: Batch, intent: Intent) -> Sequence[Answer]:
         """Nothing finds a job without its id: whether to send again was decided beforehand.
 
         A native submission is found by sending it again, for as long as its key is trusted.
         """
-        (order,), memo = batch.orders, batch.composite.memo
+        (order,), memo, name = batch.orders, batch.composite.memo, self._submissions.name_of(batch)
         if any(batch.provider_job_ids):
             return [await self._news(batch, 0)]
         if memo.get("native"):
             advice = (
-                f"not answered; look at {self._base}/jobs for {self._script_name(batch)}, a native "
-                f"submission under key {intent.key}"
+                f"not answered; look at {self._service.base}/jobs for {name}, a native submission "
+                f"under key {intent.key}"
             )
             return [Repeatable(order.id, error=advice, life_s=native.KEY_LIFE_S)]
         may_resend = memo.get("is_free") or self._options.on_unknown == "resend"
@@ -358,8 +210,8 @@ class Marqov:
         script = memo.get("script_id") or self._options.script_slug or "inline code"
         again = "sent twice with one key, and " if memo.get("resent") else ""
         advice = (
-            f"{again}not answered; look at {self._base}/jobs for a job of script {script} "
-            f"({self._script_name(batch)}, key {intent.key}): Marqov has no look-up"
+            f"{again}not answered; look at {self._service.base}/jobs for a job of script {script} "
+            f"({name}, key {intent.key}): Marqov has no look-up"
         )
         return [Unclear(order.id, error=advice)]
 
@@ -395,7 +247,7 @@ class Marqov:
 
     async def _status(self, job_id: str, wait_s: int = 0) -> Reply:
         params = {"wait": wait_s} if wait_s else {}
-        return await self._send("GET", self._url(f"jobs/{job_id}/status"), params=params)
+        return await self._service.send("GET", f"jobs/{job_id}/status", params=params)
 
     async def fetch(self, batch: Batch, job_ids: Sequence[str]) -> Sequence[Fetched]:
         (order,), job_id = batch.orders, batch.only_id
@@ -420,12 +272,7 @@ class Marqov:
 
     async def cancel(self, batch: Batch, job_ids: Sequence[str]) -> Sequence[Answer]:
         """Ask for it, though the platform is known to refuse keys; a person can, in the browser."""
-        job_id = batch.only_id
-        key = self._key_of(batch, "cancel")
-        reply = await self._send("POST", self._url(f"jobs/{job_id}/cancel"), key=key)
-        if reply.status == 403:
-            page = f"{self._base}/jobs/{job_id}"
-            raise Refused(f"marqov: an API key cannot cancel; cancel it in the browser: {page}")
+        reply = await self._service.cancel(batch.only_id, self._submissions.key_of(batch, "cancel"))
         if reply.status != 409:  # too late: its state says how it ended
             expect(reply)
         return [await self._news(batch, 0)]
@@ -435,86 +282,17 @@ class Marqov:
         return {}
 
     async def aclose(self) -> None:
-        await self._wire.aclose()
+        await self._service.wire.aclose()
 
     @property
     def is_emulated(self) -> bool:
-        return self._wire.is_emulated
+        return self._service.wire.is_emulated
 
     def jobs_at_cloud(self) -> Jobs:
         """Return the jobs of the key's team."""
-        return Jobs(self._send, self._url, f"{self._base}/jobs")
-
-    # -- the catalogue --------------------------------------------------------------------------
-
-    async def backends(self) -> Sequence[Mapping[str, Any]]:
-        """List the platform's backends, retired ones included."""
-        reply = await self._ask("GET", self._url("backends"))
-        items = reply.object().get("backends")
-        if not isinstance(items, list) or not all(is_word(record(i).get("slug")) for i in items):
-            raise Misspoke(f"marqov: no list of backends: {reply.excerpt()}")
-        return items
-
-    async def _find_backend(self) -> Mapping[str, Any]:
-        backends = await self.backends()
-        for one in backends:
-            if one["slug"] == self._wanted:
-                if one.get("isRetired") is True:
-                    raise Unfit(f"marqov: {self._wanted} is retired; choose another target")
-                return one
-        slugs = [str(one["slug"]) for one in backends if one.get("isRetired") is not True]
-        raise no_target("marqov", self._wanted, slugs, noun="backend")
-
-    async def _known_record(self) -> Mapping[str, Any]:
-        if self._record is None:
-            self._record = await self._find_backend()
-        return self._record
-
-    # -- requests -------------------------------------------------------------------------------
-
-    def _url(self, path: str) -> str:
-        return f"{self._base}/api/{path}"
-
-    def _script_name(self, batch: Batch) -> str:
-        """Name a script so that a person can tell whose job it is; at most 100 characters."""
-        job = f"{batch.orders[0].id[:16]}-{batch.composite.generation}"
-        return f"qbatch-{self._run_id}-{job}"[:100]
-
-    def _key_of(self, batch: Batch, step: str) -> str:
-        """Compute an Idempotency-Key, the same in any process."""
-        of = f"qbatch/{self._run_id}/{batch.orders[0].id}/{batch.composite.generation}"
-        return str(uuid5(NAMESPACE_URL, of if step == "submit" else f"{of}/{step}"))
-
-    async def _post(self, batch: Batch, step: str, path: str, body: Any) -> Reply:
-        return await self._ask("POST", self._url(path), json=body, key=self._key_of(batch, step))
-
-    async def _ask(self, method: str, url: str, **request: Any) -> Reply:
-        reply = await self._send(method, url, **request)
-        expect(reply)
-        return reply
-
-    async def _send(self, method: str, url: str, *, key: str = "", **request: Any) -> Reply:
-        headers = {"authorization": f"Bearer {self._wire.reveal(self._secret())}"}
-        if key:
-            headers["idempotency-key"] = key
-        if "content" in request:
-            headers["content-type"] = "application/json"
-        return await self._wire.send(method, url, headers=headers, **request)
-
-    def _secret(self) -> Secret:
-        if self._key is None:
-            if self._pointer is not None:
-                self._key = read_pointer(self._pointer, self._environ)
-            else:
-                self._key = read_environment(KEY_VARIABLES, self._environ)
-        return self._key
+        return Jobs(self._service)
 
 
 def open_driver(backend: Backend, *, name: str, surroundings: Surroundings) -> Marqov:
     """Make the driver of a ``marqov`` backend."""
     return Marqov(name, backend, surroundings)
-
-
-def base_url(url: str | None, environ: Mapping[str, str]) -> str:
-    """Return where the API is: the manifest's word, the environment's, or the cloud's own."""
-    return find_address(url, URL_VARIABLES, environ, BASE_URL)

@@ -7,12 +7,10 @@ both in the browser.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
-from qbatch.errors import Refused
-from qbatch.providers.kit.asking import Send
 from qbatch.providers.kit.instants import to_the_second
 from qbatch.providers.kit.untrusted import (
     amount,
@@ -23,15 +21,14 @@ from qbatch.providers.kit.untrusted import (
 )
 from qbatch.providers.listing import Deed, JobAtCloud, JobInFull, state_of
 from qbatch.providers.marqov.replies import WORDS, expect
+from qbatch.providers.marqov.service import Service
 
 
 class Jobs:
     """See `qbatch.providers.listing.JobsAtCloud`.
 
     Args:
-        send: The driver's.
-        url: Returns the URL of a path of the API.
-        page: Where a person sees jobs.
+        service: The driver's.
     """
 
     sifts: frozenset[str] = frozenset()
@@ -42,13 +39,11 @@ class Jobs:
         Deed.TAG: "jobs have no tags at Marqov",
     }
 
-    def __init__(self, send: Send, url: Callable[[str], str], page: str) -> None:
-        self._send = send
-        self._url = url
-        self._page = page
+    def __init__(self, service: Service) -> None:
+        self._service = service
 
     async def show_job(self, job_id: str) -> JobInFull | None:
-        reply = await self._send("GET", self._url(f"jobs/{job_id}/status"))
+        reply = await self._service.send("GET", f"jobs/{job_id}/status")
         if reply.status == 404:
             return None
         expect(reply)
@@ -59,12 +54,9 @@ class Jobs:
 
     async def cancel_job(self, job_id: str) -> JobAtCloud | None:
         key = str(uuid5(NAMESPACE_URL, f"qbatch/jobs/{job_id}/cancel"))
-        reply = await self._send("POST", self._url(f"jobs/{job_id}/cancel"), key=key)
+        reply = await self._service.cancel(job_id, key)
         if reply.status == 404:
             return None
-        if reply.status == 403:
-            page = f"{self._page}/{job_id}"
-            raise Refused(f"marqov: an API key cannot cancel; cancel it in the browser: {page}")
         if reply.status != 409:  # too late: its state says how it ended
             expect(reply)
         found = await self.show_job(job_id)
