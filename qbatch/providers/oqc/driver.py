@@ -34,7 +34,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -43,12 +43,8 @@ from qbatch.circuit import program_text
 from qbatch.errors import Misspoke, Refused, TooLarge
 from qbatch.manifest.models import Backend
 from qbatch.providers import (
-    ENDS,
     Answer,
     Batch,
-    Cancelled,
-    Done,
-    Failed,
     Fetched,
     Intent,
     Missing,
@@ -57,43 +53,25 @@ from qbatch.providers import (
     Surroundings,
     Taken,
     Target,
-    Unclear,
-    kind_of,
 )
 from qbatch.providers.kit.asking import ask_all
 from qbatch.providers.kit.proofs import Proofs, refusal
-from qbatch.providers.kit.targets import no_target, too_dynamic, too_wide
-from qbatch.providers.kit.untrusted import (
-    identifier,
-    records,
-    word,
-)
-from qbatch.providers.kit.wire import Reply
+from qbatch.providers.kit.targets import too_dynamic, too_wide
+from qbatch.providers.kit.untrusted import identifier, records, word
 from qbatch.providers.oqc.config import encode_config
 from qbatch.providers.oqc.jobs import Jobs
 from qbatch.providers.oqc.options import Options
+from qbatch.providers.oqc.qpu import Qpu
 from qbatch.providers.oqc.replies import (
     MAX_BYTES,
-    WORDS,
-    expect,
     read_error,
     read_facts,
-    read_price,
     read_target,
-    task_error,
-    url_of,
 )
-from qbatch.providers.oqc.results import read_results
-from qbatch.providers.oqc.service import TARGET_VARIABLE, VENDOR, Service
+from qbatch.providers.oqc.service import VENDOR, Service
+from qbatch.providers.oqc.tasks import Pair, Tasks
 
 __all__ = ["VENDOR", "Oqc", "open_driver"]
-
-
-#: Of the tasks that have not ended, so many of the oldest, and of the others, are asked about.
-OLDEST, OTHERS = 4, 2
-
-#: After a lost answer: how long the service may still be reading what we sent.
-SETTLE_S = 60.0
 
 #: Errors of ``tasks/submit`` that prove that nothing was taken: none is needed, its ids tell.
 NOT_BOUGHT: Proofs = {}
@@ -109,17 +87,11 @@ class Oqc:
 
     def __init__(self, name: str, backend: Backend, surroundings: Surroundings) -> None:
         self.name = name
-        self._is_usual = backend.target is None and TARGET_VARIABLE in surroundings.environ
-        self._wanted = backend.target or surroundings.environ.get(TARGET_VARIABLE)
         self._options = Options.model_validate(dict(backend.options))
         self._run_id = surroundings.run_id
         self._service = Service(backend.url, backend.credentials, surroundings)
-        self._qpu: Mapping[str, Any] | None = None
-        #: Finished records seen by `poll`, until `fetch` takes them.
-        self._finished: dict[str, Reply] = {}
-        #: Tasks that `poll` saw at their end, and where among the others it looks next.
-        self._ended: set[str] = set()
-        self._turn = 0
+        self._qpu = Qpu(self._service, backend.target, surroundings)
+        self._tasks = Tasks(self._qpu)
 
     # -- conversation ---------------------------------------------------------------------------
 
@@ -129,13 +101,13 @@ class Oqc:
         Raises:
             Refused: No such QPU (with the nearest ids), or the token is not taken.
         """
-        self._qpu = await self._find_qpu()
-        window_at = await self._service.next_window(self._qpu)
-        facts = read_facts(self._qpu)
-        facts["calibration"] = await self._service.calibration(self._qpu)
-        facts["status"] = await self._service.status(self._qpu)
-        target = read_target(self._qpu, window_at, facts)
-        return replace(target, is_emulated=self._service.wire.is_emulated)
+        qpu = await self._qpu.find()
+        window_at = await self._service.next_window(qpu)
+        facts = read_facts(qpu)
+        facts["calibration"] = await self._service.calibration(qpu)
+        facts["status"] = await self._service.status(qpu)
+        target = read_target(qpu, window_at, facts)
+        return replace(target, is_emulated=self.is_emulated)
 
     async def list_targets(self) -> Sequence[Target]:
         """List the QPUs of the account, each with its features, next window and status."""
@@ -175,13 +147,13 @@ class Oqc:
         """Allocate one task id per child: free, and what makes the purchase nameable."""
         if batch.composite.memo.get("task_ids"):
             return Prepared(batch.composite.memo)
-        qpu = await self._known_qpu()
+        qpu = await self._qpu.known()
         size = len(self._body(batch, str(qpu["id"]), [_PLACEHOLDER] * len(batch.orders)))
         if size > MAX_BYTES:
             raise TooLarge(
                 f"oqc: {len(batch.orders)} jobs make {size} bytes; OQC takes {MAX_BYTES} at once"
             )
-        reply = await self._ask(
+        reply = await self._qpu.ask(
             "POST",
             "tasks",
             json={"qpu_id": qpu["id"], "task_count": len(batch.orders), "tag": self._tag(batch)},
@@ -219,44 +191,18 @@ class Oqc:
         return json.dumps({"tasks": tasks}, separators=(",", ":")).encode()
 
     async def submit(self, batch: Batch, intent: Intent) -> Sequence[Answer]:
-        reply = await self._service.send(
-            "POST", await self._url("tasks/submit"), content=intent.body
-        )
+        reply = await self._qpu.send("POST", "tasks/submit", content=intent.body)
         if reply.status != 200:  # whatever it says, its tasks tell whether they were taken
             raise refusal(reply, "", read_error(reply), NOT_BOUGHT)
-        return [
-            Taken(order.id, "SUBMITTED", task_id)
-            for order, task_id in zip(batch.orders, self._task_ids(batch), strict=True)
-        ]
+        return [Taken(order.id, "SUBMITTED", task_id) for order, task_id in _pairs(batch)]
 
     async def locate(self, batch: Batch, intent: Intent) -> Sequence[Answer]:
         del intent  # the ids stand in the memo
-        pairs = zip(batch.orders, self._task_ids(batch), strict=True)
-        return [await self._locate_task(order, task_id) for order, task_id in pairs]
-
-    async def _locate_task(self, order: Order, task_id: str) -> Answer:
-        reply = await self._service.send("GET", await self._url(f"tasks/{task_id}/status"))
-        if reply.status == 404:
-            return Unclear(
-                order.id,
-                error=f"OQC does not know its own task id {task_id}; look for it in the task list, "
-                "or ask OQC whether it was billed",
-            )
-        expect(reply)
-        status = word(reply.object().get("status"))
-        if not status:
-            raise Misspoke(f"oqc: task {task_id}: no status in {reply.excerpt()}")
-        if status.upper() != "CREATED":
-            kind = kind_of(WORDS, status)
-            if kind is Failed:  # its record has the reason
-                return await self._news(order, task_id)
-            return kind(order.id, status, task_id)
-        advice = f"OQC task {task_id} was allocated; was it submitted?"
-        return Missing(order.id, status, error=advice, settle_s=SETTLE_S, is_proof=True)
+        return [await self._tasks.locate(*pair) for pair in _pairs(batch)]
 
     async def recall(self, batch: Batch) -> Sequence[Answer]:
         """Look through the list of tasks for our tags; there may be no such list, or no tags."""
-        reply = await self._service.send("GET", await self._url("tasks"))
+        reply = await self._qpu.send("GET", "tasks")
         rows = records(reply.json()) if reply.status == 200 else ()
         found: dict[str, Answer] = {}
         for order in batch.orders:
@@ -268,101 +214,26 @@ class Oqc:
             for row in rows:
                 task_id = word(row.get("id"))
                 if task_id and sent.fullmatch(word(row.get("tag"))):
-                    answer = await self._locate_task(order, task_id)
+                    answer = await self._tasks.locate(order, task_id)
                     if not isinstance(answer, Missing):
                         found[order.id] = answer
         return list(found.values())
 
     async def poll(self, batches: Sequence[Batch]) -> Sequence[Answer]:
-        updates: list[Answer] = []
-        for group in self._groups(batches):
-            before = len(self._ended)
-            news, failures = await ask_all([partial(self._news, *pair) for pair in group])
-            updates += news
-            if len(self._ended) - before < len(group):
-                break
-        if failures and not updates:
-            raise failures[0]
-        return updates
-
-    def _groups(self, batches: Sequence[Batch]) -> Iterator[list[tuple[Order, str]]]:
-        """Split tasks not known to have ended into groups to be asked about, one after the other.
-
-        There is no bulk call, and a QPU takes its tasks in order: where not all of the oldest have
-        ended, those behind them are left alone, but for a few, others each time.
-        """
-        all_tasks = [
-            pair
-            for batch in batches
-            for pair in zip(batch.orders, self._task_ids(batch), strict=True)
-        ]
-        waiting = [pair for pair in all_tasks if pair[1] not in self._ended] or all_tasks
-        size, at = OLDEST, OLDEST
-        behind = waiting[OLDEST:]
-        self._turn = (self._turn + OTHERS) % max(1, len(behind))
-        yield waiting[:OLDEST] + behind[self._turn : self._turn + OTHERS]
-        while at < len(waiting):
-            size *= 2
-            yield [pair for pair in waiting[at : at + size] if pair[1] not in self._ended]
-            at += size
-
-    async def _news(self, order: Order, task_id: str) -> Answer:
-        reply = await self._service.send("GET", await self._url(f"tasks/{task_id}/all_info"))
-        if reply.status == 404:
-            error = f"OQC does not have task {task_id}, or not any more"
-            return Missing(order.id, "404 not found", task_id, error=error, settle_s=SETTLE_S)
-        expect(reply)
-        task = reply.object()
-        status = word(task.get("status"))
-        kind = kind_of(WORDS, status)
-        if kind is Done:
-            self._finished[task_id] = reply
-        if kind in ENDS:
-            self._ended.add(task_id)
-        error = task_error(task) if kind is Failed else ""
-        if status.upper() == "EXPIRED":
-            error = f"EXPIRED: {error}"
-        raw = reply.kept if kind is Failed else b""
-        cost = 0.0 if kind in (Failed, Cancelled) and await self._never_ran(task) else None
-        return kind(order.id, status, task_id, error=error, raw=raw, cost=cost)
-
-    async def _never_ran(self, task: Mapping[str, Any]) -> bool:
-        """Whether the record of a task that has ended says that it has no billable time."""
-        is_told = "execute_time" in task and task["execute_time"] is None
-        return is_told and not read_price(await self._known_qpu()).is_free
+        return await self._tasks.poll([pair for batch in batches for pair in _pairs(batch)])
 
     async def fetch(self, batch: Batch, job_ids: Sequence[str]) -> Sequence[Fetched]:
         """Download results; one that lags behind its completed task is left out."""
         wanted = set(job_ids)
-        found = [
-            await self._result(order, task_id)
-            for order, task_id in zip(batch.orders, self._task_ids(batch), strict=True)
-            if order.id in wanted
-        ]
+        found = [await self._tasks.result(*pair) for pair in _pairs(batch) if pair[0].id in wanted]
         return [one for one in found if one is not None]
-
-    async def _result(self, order: Order, task_id: str) -> Fetched | None:
-        reply = self._finished.pop(task_id, None)
-        if reply is None:
-            reply = await self._service.send("GET", await self._url(f"tasks/{task_id}/all_info"))
-            expect(reply)
-        task = reply.object()
-        if task.get("results") is None:
-            return None
-        counts = read_results(task["results"], order)
-        keep = ("timings", "execution_metadata", "metadata", "compile_time", "execute_time")
-        facts = {key: task[key] for key in keep if task.get(key) is not None}
-        return Fetched(order.id, counts, raw=reply.kept, facts=facts)
 
     async def cancel(self, batch: Batch, job_ids: Sequence[str]) -> Sequence[Answer]:
         wanted = set(job_ids)
-        pairs = [
-            (order, task_id)
-            for order, task_id in zip(batch.orders, self._task_ids(batch), strict=True)
-            if order.id in wanted
-        ]
-        await self._ask("POST", "tasks/cancel_many", json={"tasks": [task for _, task in pairs]})
-        return [await self._news(order, task_id) for order, task_id in pairs]
+        pairs = [pair for pair in _pairs(batch) if pair[0].id in wanted]
+        asked = {"tasks": [task_id for _, task_id in pairs]}
+        await self._qpu.ask("POST", "tasks/cancel_many", json=asked)
+        return [await self._tasks.news(order, task_id) for order, task_id in pairs]
 
     async def release(self, batch: Batch) -> Mapping[str, float]:
         """Nothing is held for us at OQC once a task has ended."""
@@ -381,27 +252,6 @@ class Oqc:
 
     # -- QPUs -----------------------------------------------------------------------------------
 
-    async def _find_qpu(self) -> Mapping[str, Any]:
-        qpus = await self._service.qpus()
-        for qpu in qpus:
-            if self._wanted in (qpu["id"], qpu.get("name")):
-                return qpu
-        active = [qpu for qpu in qpus if qpu.get("active") is True]
-        if not self._wanted and len(active) == 1:
-            return active[0]
-        ids = [str(qpu["id"]) for qpu in qpus]
-        none = "(the account has none)"
-        noun = "QPU of this account" + (f" ({TARGET_VARIABLE})" if self._is_usual else "")
-        raise no_target("oqc", self._wanted, ids, noun=noun, none=none)
-
-    async def _known_qpu(self) -> Mapping[str, Any]:
-        if self._qpu is None:
-            self._qpu = await self._find_qpu()
-        return self._qpu
-
-    async def _url(self, path: str) -> str:
-        return f"{url_of(await self._known_qpu())}/{path}"
-
     async def calibrations(self, date: str | None = None) -> Mapping[str, Any]:
         """Read the calibration of every QPU of the account, as the service tells it.
 
@@ -416,24 +266,19 @@ class Oqc:
             for qpu in await self._service.qpus()
         }
 
-    # -- requests -------------------------------------------------------------------------------
+    # -- names ----------------------------------------------------------------------------------
 
     def _tag(self, batch: Batch) -> str:
         return f"qbatch/{self._run_id}/{batch.composite.id[:12]}.{batch.composite.generation}"
-
-    @staticmethod
-    def _task_ids(batch: Batch) -> Sequence[str]:
-        """Ids as allocated; a person may have adopted another."""
-        allocated: Sequence[str] = batch.composite.memo["task_ids"]
-        known = batch.provider_job_ids or [None] * len(allocated)
-        return [mine or theirs for mine, theirs in zip(known, allocated, strict=True)]
-
-    async def _ask(self, method: str, path: str, **request: Any) -> Reply:
-        reply = await self._service.send(method, await self._url(path), **request)
-        expect(reply)
-        return reply
 
 
 def open_driver(backend: Backend, *, name: str, surroundings: Surroundings) -> Oqc:
     """Make the driver of an ``oqc`` backend."""
     return Oqc(name, backend, surroundings)
+
+
+def _pairs(batch: Batch) -> Sequence[Pair]:
+    """Return each order with its task's id: as allocated; a person may have adopted another."""
+    allocated: Sequence[str] = batch.composite.memo["task_ids"]
+    ids = [mine or theirs for mine, theirs in zip(batch.ids, allocated, strict=True)]
+    return list(zip(batch.orders, ids, strict=True))
