@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import qbatch
+from qbatch.providers import BUILT_IN
 
 PACKAGE = Path(qbatch.__file__).parent
 
@@ -206,3 +207,23 @@ def _reached(graph: dict[str, set[str]], start: str) -> set[str]:
             seen.add(name)
             waiting.append(name)
     return seen
+
+
+def test_no_other_room_compares_a_providers_name() -> None:
+    """How one differs from another is asked of its `Room`; a cloud's own format knows its cloud."""
+    compared = [
+        f"{file.relative_to(PACKAGE.parent)}:{node.lineno}"
+        for file in sorted(PACKAGE.rglob("*.py"))
+        if part_of(file) not in {"providers", "emulators"}
+        for node in ast.walk(ast.parse(file.read_text("utf-8")))
+        if isinstance(node, ast.Compare) and _asks_for_a_provider(node)
+    ]
+    assert [one for one in compared if not one.startswith(("qbatch/exchange/oqc/",))] == []
+
+
+def _asks_for_a_provider(compare: ast.Compare) -> bool:
+    sides = [compare.left, *compare.comparators]
+    parts = [
+        part for side in sides for part in (side.elts if isinstance(side, ast.Tuple) else [side])
+    ]
+    return any(isinstance(part, ast.Constant) and part.value in BUILT_IN for part in parts)

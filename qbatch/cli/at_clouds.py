@@ -91,6 +91,7 @@ def open_accounts(
     from qbatch.cli.permits import surroundings_of
     from qbatch.manifest import load_manifest
     from qbatch.notation import did_you_mean
+    from qbatch.providers import is_local
 
     if backend is not None and manifest is None:
         raise SelectionError("--backend names one of a manifest: give the manifest too")
@@ -101,7 +102,7 @@ def open_accounts(
     accounts = find_accounts(loaded, surroundings_of(loaded, trust=trust), provider)
     if backend is not None:
         accounts = [each for each in accounts if backend in each.backends]
-    clouds = [each for each in accounts if each.provider != "local"]
+    clouds = [each for each in accounts if not is_local(each.provider)]
     if not clouds:
         raise SelectionError("local: this machine keeps no jobs; `qbatch status` tells of a run's")
     is_named = bool(provider or backend)

@@ -52,11 +52,12 @@ measure q[2] -> b[0];
 def bits_manifest(manifest: Manifest, shots: int = SHOTS) -> Manifest:
     """The self-test of a manifest's clouds, as a manifest of its own: one point per target."""
     from qbatch.manifest import parse_manifest
+    from qbatch.providers import is_local
 
     dumped = {
         name: backend.model_dump(mode="json", by_alias=True, exclude_unset=True)
         for name, backend in manifest.backends.items()
-        if backend.provider != "local"
+        if not is_local(backend.provider)
     }
     text = {
         "qbatch": 1,

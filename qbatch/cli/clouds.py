@@ -74,9 +74,9 @@ def find_accounts(
 
 def _key(backend: Backend) -> tuple[str | None, ...]:
     """What tells accounts apart."""
-    from qbatch.providers import ACCOUNT_OPTIONS
+    from qbatch.providers import account_options
 
-    names = sorted(ACCOUNT_OPTIONS.get(backend.provider, ()))
+    names = sorted(account_options(backend.provider))
     account = str([backend.options.get(name) for name in names])
     return (backend.provider, backend.url, backend.credentials, account)
 
@@ -87,7 +87,7 @@ def _known(provider: str | None) -> list[str]:
     from qbatch.errors import SelectionError
     from qbatch.providers import BUILT_IN, ENTRY_POINTS
 
-    built_in = [name for name, room in BUILT_IN.items() if find_spec(room.driver) is not None]
+    built_in = [name for name, package in BUILT_IN.items() if find_spec(package) is not None]
     known = [*built_in, *sorted({point.name for point in entry_points(group=ENTRY_POINTS)})]
     if provider is not None and provider not in known:
         raise SelectionError(f"there is no provider {provider!r}; known are {', '.join(known)}")

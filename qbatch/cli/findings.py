@@ -173,8 +173,9 @@ def look_at_clouds(manifest: Manifest | None, around: Surroundings) -> Iterator[
     from qbatch.cli.clouds import find_accounts
     from qbatch.cli.verbs.auth import examine
     from qbatch.executor.enquire import read_clocks
+    from qbatch.providers import is_local
 
-    accounts = [each for each in find_accounts(manifest, around) if each.provider != "local"]
+    accounts = [each for each in find_accounts(manifest, around) if not is_local(each.provider)]
     if manifest is not None:
         accounts = [each for each in accounts if each.backends]
     urls: list[str] = []
@@ -218,9 +219,10 @@ def try_bit_order(manifest: Manifest, around: Surroundings, *, yes: bool) -> lis
     """
     from qbatch.cli.bit_order import bits_manifest
     from qbatch.executor import run
+    from qbatch.providers import is_local
     from qbatch.state import state_folder
 
-    if all(backend.provider == "local" for backend in manifest.backends.values()):
+    if all(is_local(backend.provider) for backend in manifest.backends.values()):
         return [Finding("note", "bit order", "the manifest has no cloud to test")]
     test = bits_manifest(manifest)
     folder = state_folder() / "bits" / test.name

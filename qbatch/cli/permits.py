@@ -31,13 +31,13 @@ def surroundings_of(manifest: Manifest | None, *, trust: bool) -> Surroundings:
     Raises:
         SourceError: The person's configuration is wrong.
     """
-    from qbatch.providers import Surroundings
+    from qbatch.providers import Surroundings, is_local
 
     around = Surroundings.of_this_process(is_trusted=trust)
     if manifest is None or not _is_attended():
         return around
     for name, backend in manifest.backends.items():
-        if backend.provider != "local":
+        if not is_local(backend.provider):
             around = _ask_about(name, backend, manifest.folder, around)
     return around
 

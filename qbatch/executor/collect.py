@@ -206,12 +206,12 @@ def _make_engine(snapshot: Snapshot, manifest: Manifest, observer: Observer) -> 
 def _read_active_jobs(engine: Engine, manifest: Manifest) -> dict[str, list[ActiveJob]]:
     """Backend -> what a provider may hold for us there; what ran on this machine is not meant."""
     found: dict[str, list[ActiveJob]] = defaultdict(list)
+    here = {name for name, each in manifest.backends.items() if each.is_here}
     for stored in engine.snapshot.open_composites():
-        declared = manifest.backends.get(stored.backend)
-        if stored.stage == "created" or (declared is not None and declared.is_here):
+        if stored.stage == "created" or stored.backend in here:
             continue
         active = stored_active(engine.snapshot, stored)
-        if declared is not None:
+        if stored.backend in manifest.backends:
             found[stored.backend].append(active)
         elif number := len(active.at_work) + len(_held(active)):
             engine.warn(

@@ -29,7 +29,7 @@ from qbatch.executor.selecting import chosen
 from qbatch.executor.start import run_async_with
 from qbatch.executor.waits import Cause, Wait
 from qbatch.job import JobState
-from qbatch.providers import ACCOUNT_OPTIONS, Surroundings
+from qbatch.providers import Surroundings, account_options, is_local
 from qbatch.snapshot import PointResult, Run, holder_of, run_folder_of
 
 if TYPE_CHECKING:
@@ -219,7 +219,7 @@ def rehearse(
         tuple(passes),
         stage.targets,
         stage.assumed,
-        tuple(name for name in stage.targets if backends[name].provider == "local"),
+        tuple(name for name in stage.targets if is_local(backends[name].provider)),
         stage.requests,
     )
     if (folder / "snapshot.db").exists():
@@ -323,7 +323,7 @@ def _targets_by_provider(plan: Plan) -> dict[str, list[str]]:
 
     wanted: dict[str, list[str]] = {}
     for name, backend in plan.manifest.backends.items():
-        if backend.provider == "local":
+        if is_local(backend.provider):
             continue
         if backend.provider not in MODULES:
             raise Refused(
@@ -348,9 +348,9 @@ def _assumed(plan: Plan, emulation: Emulation) -> dict[str, str]:
 
 def without_account(backend: Backend) -> Backend:
     """The backend without what leads to a real account or address."""
-    if backend.provider == "local":
+    if is_local(backend.provider):
         return backend
-    account = ACCOUNT_OPTIONS.get(backend.provider, frozenset())
+    account = account_options(backend.provider)
     options = {key: value for key, value in backend.options.items() if key not in account}
     changes = {"credentials": None, "url": None, "options": options}
     return backend.model_copy(update=changes)

@@ -9,7 +9,7 @@ from qbatch import providers
 from qbatch.notation import did_you_mean, listed, shortened
 from qbatch.plan.mistakes import Mistakes
 from qbatch.plan.pricing.summary import Kind, any_order, count_shots, kind_of
-from qbatch.providers import Cap, Order, Target, depends_on_values, misfit
+from qbatch.providers import Cap, Order, Target, depends_on_values, is_local, misfit
 from qbatch.shots import cut
 
 if TYPE_CHECKING:
@@ -206,7 +206,7 @@ def _stray_prices(plan: Plan, targets: Mapping[str, Target]) -> Iterator[str]:
     unpriced = [
         target
         for name, names in named.items()
-        if plan.manifest.backends[name].provider != "local" and not names & prices.keys()
+        if not is_local(plan.manifest.backends[name].provider) and not names & prices.keys()
         for target in sorted(names)
     ]
     if not unpriced:

@@ -8,7 +8,7 @@ from. It is the SHA-256, as 64 lower-case hex digits, of this text in ASCII:
 written in one line, without any white space between tokens, where
 
 - `backend` has those of the keys noise, options, provider, target, transpile that the manifest
-  gives and that are not empty; options that only label jobs (`LABEL_OPTIONS`) are no part. A
+  gives and that are not empty; options that only label jobs (`Room.label_options`) are no part. A
   calibration file named in `noise` is replaced by the JSON it
   holds: its name and its white space do not matter, its numbers do;
 - `circuit` is the content of the program text with its free parameters, 64 hex digits, as
@@ -42,7 +42,7 @@ from typing import TYPE_CHECKING, Any
 
 from qbatch.manifest.models import Backend, Value
 from qbatch.project import may_name, outside
-from qbatch.providers import LABEL_OPTIONS
+from qbatch.providers import room_of
 
 if TYPE_CHECKING:
     from hashlib import _Hash
@@ -144,7 +144,7 @@ def backend_identity(backend: Backend, folder: Path) -> dict[str, Any]:
         key: _calibration(item, folder) if key in FILE_KEYS and isinstance(item, str) else item
         for key, item in backend.noise.items()
     }
-    labels = LABEL_OPTIONS.get(backend.provider, frozenset())
+    labels = room_of(backend.provider).label_options
     found = {
         "noise": noise,
         "options": {key: item for key, item in backend.options.items() if key not in labels},

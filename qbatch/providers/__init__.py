@@ -2,6 +2,7 @@
 
 answers       what a provider says of a job: one type, whatever was asked
 contract      what a driver is, and the values that go in and come out
+room          what a provider says of itself, for those who have no driver of it
 registry      which providers there are, and how drivers and options are found
 complaints    what is wrong with options, in words
 local         the embedded simulator
@@ -50,26 +51,26 @@ from qbatch.providers.contract import (
     Translates,
 )
 from qbatch.providers.registry import (
-    ACCOUNT_OPTIONS,
     BUILT_IN,
     ENTRY_POINTS,
-    LABEL_OPTIONS,
+    account_options,
     depends_on_values,
+    is_local,
     manifest_schema,
     misfit,
     open_driver,
     options_model,
     remarks,
+    room_of,
     validate_changed,
     validate_settings,
 )
+from qbatch.providers.room import Room
 
 __all__ = [
-    "ACCOUNT_OPTIONS",
     "BUILT_IN",
     "ENDS",
     "ENTRY_POINTS",
-    "LABEL_OPTIONS",
     "Answer",
     "Batch",
     "Cancelled",
@@ -95,6 +96,7 @@ __all__ = [
     "Recalls",
     "Repeatable",
     "Repeats",
+    "Room",
     "Running",
     "Strange",
     "Surroundings",
@@ -103,13 +105,16 @@ __all__ = [
     "Translates",
     "Unclear",
     "Words",
+    "account_options",
     "depends_on_values",
+    "is_local",
     "kind_of",
     "manifest_schema",
     "misfit",
     "open_driver",
     "options_model",
     "remarks",
+    "room_of",
     "validate_changed",
     "validate_settings",
 ]

@@ -3,9 +3,9 @@
 Rules: nothing of a provider is imported before it is asked for. A third party's package announces
 its driver by entry point; the module that the entry point names may hold a pydantic model
 `Options`, which is then checked as ours are: at its line, with the nearest known name, and where it
-has a method `misfits` against the backend's target; and a `VENDOR`, which says what hosts and
-variables are its cloud's. No driver is opened whose credential would go where the person does not
-allow: see `kit.permission`.
+has a method `misfits` against the backend's target; a `VENDOR`, which says what hosts and variables
+are its cloud's; and a `ROOM`, which says what else is to be known of it. No driver is opened whose
+credential would go where the person does not allow: see `kit.permission`.
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ from contextlib import suppress
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from qbatch.errors import CredentialsError, ProviderError, Refused, Unfit
 from qbatch.providers.contract import Driver, Surroundings
 from qbatch.providers.kit.permission import CredentialRule, Vendor
+from qbatch.providers.room import Judge, Loc, Room
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -30,52 +31,50 @@ if TYPE_CHECKING:
     from qbatch.manifest.models import Backend
     from qbatch.manifest.paths import SettingValues
 
-Loc = tuple[str | int, ...]
-
-
-class Room(NamedTuple):
-    """Where a provider of ours lives.
-
-    Attributes:
-        driver: Module with its factory ``open_driver(backend, *, name, surroundings)``.
-        options: Module with the model of what ``options`` may say, `Options`.
-    """
-
-    driver: str
-    options: str
-
-
-def _cloud(room: str) -> Room:
-    return Room(f"qbatch.providers.{room}.driver", f"qbatch.providers.{room}.options")
-
-
-BUILT_IN: Mapping[str, Room] = {
-    "local": Room("qbatch.providers.local", "qbatch.providers.local.options"),
-    "ibm-direct-access": _cloud("ibm_direct_access"),
-    "open-quantum": _cloud("open_quantum"),
-    "marqov": _cloud("marqov"),
-    "scaleway": _cloud("scaleway"),
-    "oqc": _cloud("oqc"),
-}
-
-#: Provider -> options that name an account, an address or a store of the person's own.
-ACCOUNT_OPTIONS: Mapping[str, frozenset[str]] = {
-    "open-quantum": frozenset({"organization"}),
-    "ibm-direct-access": frozenset({"service_crn", "iam_endpoint", "auth", "storage"}),
-    "marqov": frozenset({"team"}),
-    "scaleway": frozenset({"project_id"}),
-}
-
-#: Provider -> options that only label its jobs, or say where among a person's own things they
-#: stand, or who pays and by which path: no result depends on them, so no point's id does.
-LABEL_OPTIONS: Mapping[str, frozenset[str]] = {
-    "marqov": frozenset({"native", "team"}),
-    "oqc": frozenset({"tag", "hybrid_marker"}),
-    "scaleway": frozenset({"session_id", "max_duration"}),
+#: Ours, each with the package that holds its `ROOM`.
+BUILT_IN: Mapping[str, str] = {
+    "local": "qbatch.providers.local",
+    "ibm-direct-access": "qbatch.providers.ibm_direct_access",
+    "open-quantum": "qbatch.providers.open_quantum",
+    "marqov": "qbatch.providers.marqov",
+    "scaleway": "qbatch.providers.scaleway",
+    "oqc": "qbatch.providers.oqc",
 }
 
 #: Where third parties announce theirs: ``name = "module:open_driver"``, or the module alone.
 ENTRY_POINTS = "qbatch.providers"
+
+
+def room_of(provider: str) -> Room:
+    """Return what a provider says of itself.
+
+    Raises:
+        Refused: Nobody knows the provider, or its package cannot be loaded.
+    """
+    if provider in BUILT_IN:
+        ours: Room = import_module(BUILT_IN[provider]).ROOM
+        return ours
+    module = _announced(provider).module
+    found = getattr(_loaded(provider, module), "ROOM", None)
+    room = found if isinstance(found, Room) else Room()
+    return replace(room, driver=room.driver or module, options=room.options or module)
+
+
+def is_local(provider: str) -> bool:
+    """Whether it says that it is, see `Room`; one that cannot be asked counts as a cloud."""
+    return _room_if_known(provider).is_local
+
+
+def account_options(provider: str) -> frozenset[str]:
+    """Return which options name an account of the person's; see `Room`."""
+    return _room_if_known(provider).account_options
+
+
+def _room_if_known(provider: str) -> Room:
+    try:
+        return room_of(provider)
+    except Refused:
+        return Room()
 
 
 def open_driver(
@@ -110,6 +109,7 @@ def open_driver(
         )
         rule.check_pointer(changed.credentials)
         driver: Driver = opening(changed, name=name, surroundings=replace(around, rule=rule))
+        _check_is_local(changed.provider, driver)
         rule.source = _source(driver)
         for url in dict.fromkeys([*([changed.url] if changed.url else []), *_addresses(driver)]):
             rule.admit(url)
@@ -120,6 +120,15 @@ def open_driver(
     from qbatch.providers.several import open_several
 
     return open_several(open_one, settings, name)
+
+
+def _check_is_local(provider: str, driver: Driver) -> None:
+    """See that only drivers of local providers are local: each is asked at its time."""
+    if driver.is_local and not room_of(provider).is_local:
+        raise Refused(
+            f"{provider}: its driver says is_local, its package does not; write "
+            "ROOM = Room(is_local=True) beside open_driver"
+        )
 
 
 def _changed(backend: Backend, settings: SettingValues, name: str) -> Backend:
@@ -136,8 +145,7 @@ def _changed(backend: Backend, settings: SettingValues, name: str) -> Backend:
 
 def _vendor(provider: str) -> Vendor:
     """Return what belongs to a cloud; nothing of one whose package does not say."""
-    module = BUILT_IN[provider].driver if provider in BUILT_IN else _announced(provider).module
-    found = getattr(_loaded(provider, module), "VENDOR", None)
+    found = getattr(_loaded(provider, room_of(provider).driver), "VENDOR", None)
     return found if isinstance(found, Vendor) else Vendor()
 
 
@@ -163,13 +171,9 @@ def options_model(provider: str) -> type[BaseModel] | None:
     Raises:
         Refused: Nobody knows the provider, or its package cannot be loaded.
     """
-    if provider in BUILT_IN:
-        ours: type[BaseModel] = import_module(BUILT_IN[provider].options).Options
-        return ours
     from pydantic import BaseModel
 
-    found = _loaded(provider, _announced(provider).module)
-    model = getattr(found, "Options", None)
+    model = getattr(_loaded(provider, room_of(provider).options), "Options", None)
     return model if isinstance(model, type) and issubclass(model, BaseModel) else None
 
 
@@ -181,11 +185,15 @@ def manifest_schema() -> dict[str, Any]:
     """
     from qbatch.manifest import json_schema
 
-    models = {provider: options_model(provider) for provider in (*BUILT_IN, *_all_announced())}
-    parts = {provider: {"options": model} for provider, model in models.items() if model}
-    parts["local"]["noise"] = import_module("qbatch.providers.local.noise").Noise
-    engines = import_module("qbatch.providers.local.engines.options")
-    parts["local"]["engine"] = engines.EngineOptions
+    parts: dict[str, dict[str, type[BaseModel]]] = {}
+    for provider in (*BUILT_IN, *_all_announced()):
+        room, model = room_of(provider), options_model(provider)
+        if model is not None:
+            parts[provider] = {"options": model}
+        if room.noise:
+            parts.setdefault(provider, {})["noise"] = _loaded(provider, room.noise).Noise
+        if room.engines:
+            parts.setdefault(provider, {})["engine"] = _loaded(provider, room.engines).EngineOptions
     return json_schema(parts)
 
 
@@ -199,14 +207,13 @@ def validate_settings(backend: Backend, folder: Path) -> list[tuple[Loc, str]]:
     Returns:
         For each mistake its place within the backend, and what is wrong and how to mend it.
     """
-    if backend.provider == "local":
-        local = import_module(BUILT_IN["local"].driver)
-        problems: list[tuple[Loc, str]] = local.validate_settings(backend, folder)
-        return problems
     try:
+        judge = _judge(backend.provider)
         model = options_model(backend.provider)
     except Refused as error:
         return [(("provider",), str(error))]
+    if judge is not None:
+        return judge.validate_settings(backend, folder)
     if model is None:
         return []
     from qbatch.providers.complaints import complaints_about
@@ -227,7 +234,7 @@ def validate_changed(
     from qbatch.manifest.fields import AT_KEY
     from qbatch.providers.complaints import complaints
 
-    account = ACCOUNT_OPTIONS.get(backend.provider, frozenset())
+    account = account_options(backend.provider)
     problems: list[tuple[Loc, str]] = [
         (path, f"says whose account it is; write a backend for each {path[1]}")
         for path, _ in settings
@@ -243,10 +250,8 @@ def validate_changed(
 
 def depends_on_values(backend: Backend) -> bool:
     """Whether a backend can run some circuits at some values only; see `misfit`."""
-    if backend.provider != "local":
-        return False
-    found: bool = import_module(BUILT_IN["local"].driver).depends_on_values(backend)
-    return found
+    judge = _judge(backend.provider)
+    return judge is not None and judge.depends_on_values(backend)
 
 
 def misfit(
@@ -260,9 +265,9 @@ def misfit(
         circuit: With its free parameters.
         rows: A value for each of `circuit.facts.parameters`, point by point.
     """
-    local = import_module(BUILT_IN["local"].driver)
-    found: str | None = local.misfit(backend, folder, circuit, rows)
-    return found
+    judge = _judge(backend.provider)
+    assert judge is not None, "only who judges says that it depends on values"
+    return judge.misfit(backend, folder, circuit, rows)
 
 
 def remarks(backends: Sequence[Backend], folder: Path) -> list[str]:
@@ -272,16 +277,23 @@ def remarks(backends: Sequence[Backend], folder: Path) -> list[str]:
         backends: The backend in each of its settings, all valid.
         folder: The manifest's.
     """
-    ours = [backend for backend in backends if backend.provider == "local"]
-    if not ours:
-        return []
-    found: list[str] = import_module(BUILT_IN["local"].driver).remarks(ours, folder)
+    found: list[str] = []
+    for provider in dict.fromkeys(backend.provider for backend in backends):
+        if (judge := _judge(provider)) is not None:
+            theirs = [backend for backend in backends if backend.provider == provider]
+            found += judge.remarks(theirs, folder)
     return found
+
+
+def _judge(provider: str) -> Judge | None:
+    """Return who judges a provider's settings beyond the options' model, if anybody does."""
+    judge = _room_if_known(provider).judge
+    return _loaded(provider, judge) if judge else None
 
 
 def _factory(provider: str) -> Any:
     if provider in BUILT_IN:
-        return import_module(BUILT_IN[provider].driver).open_driver
+        return import_module(room_of(provider).driver).open_driver
     found = _loaded(provider, _announced(provider).value)
     return found if callable(found) else found.open_driver
 

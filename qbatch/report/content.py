@@ -24,6 +24,7 @@ from qbatch.manifest.paths import put, setting_axis
 from qbatch.notation import listed, whole
 from qbatch.plan.pinning.revision import Revision
 from qbatch.plan.pricing.limits import taken
+from qbatch.providers import is_local
 from qbatch.report.agreement import Verdict as AgreementVerdict
 from qbatch.report.backend_facts import BackendFacts, backend_facts
 from qbatch.report.beside import notes_beside
@@ -309,7 +310,7 @@ class Content:
     @cached_property
     def times(self) -> list[tuple[str, ...]]:
         """(backend, jobs, makespan, mean and longest queue, mean and longest until it was home)."""
-        clouds = [one.name for one in self.backends if one.provider != "local"]
+        clouds = [one.name for one in self.backends if not is_local(one.provider)]
         found = self.run.times(clouds)
         return [
             (name, whole(each.jobs), duration(each.makespan_s))

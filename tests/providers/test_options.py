@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 from importlib.metadata import EntryPoint, EntryPoints
 from pathlib import Path
 from textwrap import dedent
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import jsonschema
 import pytest
 from pydantic import BaseModel, ConfigDict
 
-from qbatch.errors import SourceErrors
+from qbatch.errors import Refused, SourceErrors
+from qbatch.manifest.models import Backend
 from qbatch.plan import expand_file
+from qbatch.plan.identity import backend_identity
 from qbatch.providers import (
     BUILT_IN,
+    Room,
+    is_local,
     manifest_schema,
+    open_driver,
     options_model,
+    room_of,
 )
 from qbatch.providers.registry import ENTRY_POINTS
 
@@ -200,3 +207,35 @@ def test_a_package_that_cannot_be_loaded_is_told_at_its_line(tmp_path, monkeypat
     [mistake] = mistakes_of(tmp_path, "toy", "{}")
     assert ":6:" in mistake
     assert "toy: its driver no_such_package cannot be loaded" in mistake
+
+
+@pytest.mark.usefixtures("toy")
+def test_a_third_party_says_of_itself_what_ours_say(monkeypatch):
+    assert not is_local("toy")
+    room = Room(is_local=True, label_options=frozenset({"speed"}))
+    monkeypatch.setattr(sys.modules["toy_cloud"], "ROOM", room, raising=False)
+    assert is_local("toy")
+    labelled = [Backend(provider="toy", options={"speed": n}) for n in (1, 2)]
+    assert backend_identity(labelled[0], Path()) == backend_identity(labelled[1], Path())
+
+
+@pytest.mark.usefixtures("toy")
+def test_only_drivers_of_local_providers_are_local(monkeypatch):
+    monkeypatch.setattr(
+        sys.modules["toy_cloud"], "open_driver", lambda *_, **__: SimpleNamespace(is_local=True)
+    )
+    with pytest.raises(Refused, match=r"toy: .* write ROOM = Room\(is_local=True\)"):
+        open_driver(Backend(provider="toy"), name="t", folder=Path())
+
+
+def test_a_provider_that_is_gone_counts_as_a_cloud():
+    assert not is_local("no-such-provider")
+
+
+@pytest.mark.parametrize("provider", [*BUILT_IN])
+def test_each_of_ours_is_as_local_as_its_drivers(provider):
+    driver = import_module(room_of(provider).driver)
+    kinds = [each for each in vars(driver).values() if hasattr(each, "is_local")]
+    if provider == "local":
+        kinds = [import_module("qbatch.providers.local.driver").LocalDriver]
+    assert {each.is_local for each in kinds if isinstance(each, type)} == {is_local(provider)}

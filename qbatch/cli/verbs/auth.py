@@ -34,10 +34,11 @@ def auth(manifest: Path | None, trust: bool, as_json: bool) -> int:
     from qbatch.cli.clouds import find_accounts
     from qbatch.cli.permits import surroundings_of
     from qbatch.manifest import load_manifest
+    from qbatch.providers import is_local
 
     loaded = None if manifest is None else load_manifest(manifest, trust=trust)
     around = surroundings_of(loaded, trust=trust)
-    clouds = [each for each in find_accounts(loaded, around) if each.provider != "local"]
+    clouds = [each for each in find_accounts(loaded, around) if not is_local(each.provider)]
     verdicts = examine(clouds)
     if loaded is not None:
         verdicts = [each for each in verdicts if each.account.backends]

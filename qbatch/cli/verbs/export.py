@@ -101,10 +101,10 @@ def _seal(run: Run, path: Path) -> None:
 
 def _warn_of_oqc_client(run: Run) -> None:
     """Say what is left out, and what OQC's client does with finished jobs."""
+    from qbatch.exchange.oqc.export import other_backends
     from qbatch.report.numbers import count_of
 
-    backends = run.manifest.backends.items()
-    others = {name for name, backend in backends if backend.provider != "oqc"}
+    others = other_backends(run)
     if left_out := sum(
         point.backend in others for point, _ in run.stored_points() if point.in_plan
     ):

@@ -67,6 +67,12 @@ def oqc_snapshot(run: Run) -> tuple[str, int]:
     return write_jobs([job for _, job in jobs]), writer.left_out
 
 
+def other_backends(run: Run) -> frozenset[str]:
+    """Return the backends whose points no file of OQC's can hold."""
+    backends = run.manifest.backends.items()
+    return frozenset(name for name, backend in backends if backend.provider != "oqc")
+
+
 class _Writer:
     def __init__(self, run: Run) -> None:
         self._run = run
@@ -75,12 +81,11 @@ class _Writer:
 
     def points(self) -> Iterator[PointResult]:
         """Yield what tasks are of: points, or where several jobs buy one, each part alone."""
-        backends = self._run.manifest.backends
+        others = other_backends(self._run)
         for point in self._run:
             if point.same_as:
                 continue
-            backend = backends.get(point.backend)
-            if backend is not None and backend.provider != "oqc":
+            if point.backend in others:
                 self.left_out += 1
             else:
                 yield from point.jobs

@@ -10,3 +10,11 @@ objects    programs, results and logs in the bucket
 jobs       all jobs of the user, whoever made them
 storage    the S3-compatible bucket that programs and results travel through
 """
+
+from qbatch.providers.room import Room
+
+ROOM = Room(
+    driver="qbatch.providers.ibm_direct_access.driver",
+    options="qbatch.providers.ibm_direct_access.options",
+    account_options=frozenset({"service_crn", "iam_endpoint", "auth", "storage"}),
+)

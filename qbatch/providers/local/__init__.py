@@ -21,6 +21,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from qbatch.providers.room import Room
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -28,7 +30,16 @@ if TYPE_CHECKING:
     from qbatch.manifest.models import Backend
     from qbatch.providers import Driver, Surroundings
 
-__all__ = ["depends_on_values", "misfit", "open_driver", "remarks", "validate_settings"]
+__all__ = ["ROOM", "depends_on_values", "misfit", "open_driver", "remarks", "validate_settings"]
+
+ROOM = Room(
+    driver="qbatch.providers.local",
+    options="qbatch.providers.local.options",
+    noise="qbatch.providers.local.noise",
+    engines="qbatch.providers.local.engines.options",
+    judge="qbatch.providers.local",
+    is_local=True,
+)
 
 
 def open_driver(backend: Backend, *, name: str, surroundings: Surroundings) -> Driver:

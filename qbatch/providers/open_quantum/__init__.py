@@ -7,3 +7,11 @@ platform   requests with the token, and the platform's lists
 calibration  what comes with a completed job
 account    what is true of an organization and its prices
 """
+
+from qbatch.providers.room import Room
+
+ROOM = Room(
+    driver="qbatch.providers.open_quantum.driver",
+    options="qbatch.providers.open_quantum.options",
+    account_options=frozenset({"organization"}),
+)

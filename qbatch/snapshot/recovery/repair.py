@@ -116,7 +116,7 @@ def _backends(tables: Tables) -> dict[str, bool]:
     except QbatchError:
         return {}
     backends = {} if manifest is None else manifest.backends
-    return {name: each.provider == "local" for name, each in backends.items()}
+    return {name: each.is_here for name, each in backends.items()}
 
 
 def _num_lost_steps(tables: Tables, note: Note) -> int:
