@@ -94,10 +94,15 @@ def packed(cells: Iterable[str], width: int, indent: str, further: str) -> Itera
     yield line.rstrip()
 
 
+#: Latin letters, dashes, quotation marks, the narrow space within numbers, arrows and mathematics
+#: take one character each.
+_NARROW = re.compile(r"[\x20-\x7e\u00a0-\u02ff\u2010-\u2027\u202f\u2190-\u22ff]*")
+
+
 def _length(text: str) -> int:
     """How much room a text takes at a terminal: colours none, some characters twice that of one."""
     text = click.unstyle(text)
-    if text.isascii():
+    if _NARROW.fullmatch(text):  # for most, without `rich`, which `plan` does not load
         return len(text)
     from rich.cells import cell_len
 
