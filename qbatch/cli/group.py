@@ -23,6 +23,7 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "show": ("show", "Show a run's points, or one point in full."),
         "export": ("export", "Write results as CSV, counts, JSON, or for OQC's client."),
         "import": ("import_", "Take over what OQC's own client saved."),
+        "merge": ("merge", "Put run folders of one manifest together."),
         "check": ("check", "Judge the manifest's checks on their intervals."),
     },
     "Control": {

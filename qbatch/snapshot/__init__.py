@@ -20,6 +20,7 @@ from qbatch.snapshot.held import Held
 from qbatch.snapshot.jobs import NewResult
 from qbatch.snapshot.ledger import Entry, Purchase, Total, total_up
 from qbatch.snapshot.lock import holder_of
+from qbatch.snapshot.merging import Merged, merge
 from qbatch.snapshot.points import PointResult
 from qbatch.snapshot.reading import InPart
 from qbatch.snapshot.registration import Registered
@@ -35,6 +36,7 @@ __all__ = [
     "Held",
     "InPart",
     "JobRow",
+    "Merged",
     "NewResult",
     "PointResult",
     "Purchase",
@@ -49,6 +51,7 @@ __all__ = [
     "find_run_folder",
     "holder_of",
     "is_run_folder",
+    "merge",
     "open_run",
     "owner_of",
     "run_folder_of",

@@ -284,7 +284,7 @@ class _Placing:
                     own[point.id] = next(piece.ordinal for piece in pieces if not piece.start)
                     rows += [point_values(piece, position) for piece in pieces]
                 position += 1
-            self._db.executemany(_PLACE, rows)
+            self._db.executemany(PLACE, rows)
             self._db.executemany("INSERT INTO places VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", places)
         return position
 
@@ -351,7 +351,8 @@ def _rows_of(db: sqlite3.Connection, points: Sequence[Point]) -> dict[str, list[
     return found
 
 
-_PLACE = """
+#: Writes a row of `points`, as `point_values` has it.
+PLACE = """
 INSERT INTO points(ordinal, id, name, circuit, backend, shots, repeat, seed, parameters, setting,
                    crc, position, content, start, wanted)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)

@@ -1,0 +1,448 @@
+"""Run folders of one manifest put together into a new one: by content, no purchase counted twice.
+
+Rules: what was measured of a content comes from the first folder that has it; shots that lie on
+those already there are not used, but what they cost counts. A purchase that stands in several
+folders (one is a copy of another) counts once: it is known by its provider's id, or by folder,
+job and attempt. What a provider may still hold is in no merged folder, so such folders are refused.
+The sources stay as they are, and the new folder has an identity of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import sqlite3
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from qbatch.drafts import draft_beside
+from qbatch.errors import SnapshotError
+from qbatch.job import IN_FLIGHT, CompositeJob, Job, JobState
+from qbatch.purchase import ASKED, ENDED
+from qbatch.snapshot import attempts, database, ledger, registration
+from qbatch.snapshot.attempts import Attempt
+from qbatch.snapshot.faults import translated
+from qbatch.snapshot.folders import is_run_folder
+from qbatch.snapshot.jobs import NewResult
+from qbatch.snapshot.ledger import Entry
+from qbatch.snapshot.lock import RunLock
+from qbatch.snapshot.reading import checked
+from qbatch.snapshot.run import Run
+from qbatch.snapshot.schema import (
+    JOB_COLUMNS,
+    NUM_POINT_COLUMNS,
+    POINT_COLUMNS,
+    ROOM_BYTES,
+    JobRow,
+    StoredPoint,
+    crc_of,
+    job_from_row,
+    point_from_row,
+    point_values,
+)
+from qbatch.snapshot.store import Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """What `merge` did.
+
+    Attributes:
+        taken: Jobs with results that were taken from other folders than the first.
+        spare: Results that are not used, for the same shots were there: what they cost counts.
+        repeated: Purchases that stood in several folders, and count once.
+    """
+
+    folder: Path
+    taken: int
+    spare: int
+    repeated: int
+
+
+def merge(folders: Sequence[Path], out: Path) -> Merged:
+    """Put run folders of one manifest together.
+
+    Args:
+        folders: Two or more; where several have the same shots, the first of them counts.
+        out: The new run folder.
+
+    Raises:
+        SnapshotError: They are not of one manifest, a provider may still hold jobs of one, or
+            there is something at `out`.
+        RunLockedError: A runner holds one.
+    """
+    if is_run_folder(out) or (out.exists() and (not out.is_dir() or any(out.iterdir()))):
+        raise SnapshotError(f"{out}: there is something already; name a new folder with -o")
+    draft = draft_beside(out.absolute())
+    with ExitStack() as stack:
+        sources = []
+        for folder in folders:
+            if not is_run_folder(folder):
+                raise SnapshotError(f"{folder}: no run is kept here")
+            stack.callback(RunLock(folder).release)
+            sources.append(stack.enter_context(_Source(folder)))
+        _check(sources)
+        draft.mkdir(parents=True)
+        first, *others = sources
+        first.copy_to(draft / database.NAME)
+        with _Target(draft, first) as target:
+            for source in others:
+                target.take(source)
+            target.become(out.absolute(), folders)
+            merged = Merged(out, target.taken, target.spare, target.repeated)
+    with translated(out):
+        if out.exists():
+            out.rmdir()
+        draft.rename(out)
+    return merged
+
+
+def _check(sources: Sequence[_Source]) -> None:
+    first = sources[0]
+    for source in sources:
+        if source.has_former_ids or not source.has_plan:
+            raise SnapshotError(
+                f"{source.folder}: it was cut off early, or written by an earlier qbatch; "
+                "`qbatch run` with its manifest goes on in it, then merge"
+            )
+        if source.meta.get("manifest") != first.meta.get("manifest"):
+            raise SnapshotError(
+                f"{source.folder}: it is of another manifest than {first.folder}, or of another "
+                "version of it; `qbatch run` in both with one manifest, then merge"
+            )
+        if source.is_rehearsal != first.is_rehearsal:
+            raise SnapshotError(
+                f"{source.folder}: of it and {first.folder} one is a rehearsal; those never mix"
+            )
+        if held := source.at_providers():
+            jobs = "1 job" if held == 1 else f"{held} jobs"
+            raise SnapshotError(
+                f"{source.folder}: {jobs} of it may still be at a provider, and only that folder "
+                f"knows of them: `qbatch fetch {source.folder}`, `cancel` or `resolve` first"
+            )
+
+
+#: A purchase: by its provider's id at a backend and its job, or by folder, job and attempt.
+_Key = tuple[str, str, str]
+
+
+#: Where an attempt has come to nothing yet; what is in flight here was computed by a dead run.
+_NOTHING_YET = IN_FLIGHT | {JobState.CREATED}
+
+
+@dataclass(slots=True)
+class _Purchase:
+    """An attempt at a job, with its entry in the ledger, where it has one."""
+
+    generation: int
+    attempt: Attempt | None
+    entry: Entry | None
+    keys: set[_Key]
+
+
+class _Source(Run):
+    """A run folder that is read, and held so that nothing changes in it."""
+
+    def copy_to(self, path: Path) -> None:
+        """Write a copy of its snapshot."""
+        with translated(path), closing(sqlite3.connect(path)) as copy:
+            self._db.backup(copy)
+
+    def at_providers(self) -> int:
+        """How many of its jobs a provider may hold; what was computed here ended with its run."""
+        here = {name for name, one in self.manifest.backends.items() if one.is_here}
+        flying = sum(
+            job.state in IN_FLIGHT
+            for point, job in self.stored_points()
+            if point.backend not in here
+        )
+        marks = ", ".join("?" * len(ASKED))
+        rows = self._rows(
+            f"SELECT backend, num_jobs FROM composites WHERE stage IN ({marks})",
+            sorted(ASKED),
+            of=("composites",),
+        )
+        sent = sum(int(number) for backend, number in rows if backend not in here)
+        return max(flying, sent)
+
+    def pieces(self) -> Iterator[tuple[StoredPoint, JobRow]]:
+        """Yield what each job buys, and the job."""
+        sql = (
+            f"SELECT {POINT_COLUMNS}, {JOB_COLUMNS} FROM points JOIN jobs USING (ordinal)"
+            " ORDER BY points.start, points.ordinal"
+        )
+        with checked(self.path):
+            for row in self._rows(sql, of=("points", "jobs")):
+                point = point_from_row(row[:NUM_POINT_COLUMNS])
+                yield point, job_from_row(row[NUM_POINT_COLUMNS:], point.id)
+
+    def purchases_of(self) -> dict[int, list[_Purchase]]:
+        """Row -> every attempt at its job that may have bought something, oldest first."""
+        entries = {(e.entry.ordinal, e.entry.generation): e.entry for e in self.ledger()}
+        ended = {(job, each.generation): each for job, each in self.ended_attempts()}
+        rows = {row.ordinal: (point, row) for point, row in self.pieces()}
+        found: dict[int, list[_Purchase]] = defaultdict(list)
+        current = {
+            (at, row.job.generation)
+            for at, (_, row) in rows.items()
+            if row.job.state not in _NOTHING_YET
+        }
+        for at, generation in sorted({*entries, *ended, *current}):
+            point, row = rows[at]
+            attempt = ended.get((at, generation))
+            is_current = generation == row.job.generation and row.job.state not in _NOTHING_YET
+            provider_id = attempt.provider_job_id if attempt is not None else None
+            if is_current:
+                provider_id = row.job.provider_job_id
+            keys = {(self.meta.get("run_id", ""), point.id, str(generation))}
+            if provider_id:
+                keys.add((point.backend, point.id, provider_id))
+            entry = entries.get((at, generation))
+            found[at].append(_Purchase(generation, attempt, entry, keys))
+        return found
+
+    def result_of(self, ordinal: int) -> NewResult:
+        """What a job measured."""
+        ((counts, facts, analysis, estimates, vector),) = self._rows(
+            "SELECT counts, facts, analysis, estimates, statevector FROM results WHERE ordinal = ?",
+            (ordinal,),
+            of=("results",),
+        )
+        return NewResult(counts, json.loads(facts), analysis, estimates, statevector=vector)
+
+    def replies_of(self, ordinal: int) -> list[Any]:
+        """Columns at, kind, body_crc and body of what its provider said."""
+        rows = self._large("raw", "job = ?", (ordinal,))
+        return [(at, kind, body_crc, body) for _, at, kind, body_crc, _, body in rows]
+
+    def setting_row(self, key: str) -> Any:
+        return self._large("settings", "key = ?", (key,))
+
+    def composite_row(self, ordinal: int | None) -> Any:
+        """Columns id, backend, generation, jobs, memo, sent_at, key and body; None for none."""
+        rows = self._rows(
+            "SELECT id, backend, generation, jobs, memo, sent_at, key, body FROM composites"
+            " LEFT JOIN intents ON composite = ordinal WHERE ordinal = ?",
+            (ordinal,),
+            of=("composites", "intents"),
+        )
+        return rows[0] if rows else None
+
+
+@dataclass(slots=True)
+class _Home:
+    """What the new folder has of one content."""
+
+    rows: dict[str, tuple[StoredPoint, JobRow]] = field(default_factory=dict)
+
+    def has_shots_of(self, start: int, shots: int) -> bool:
+        """Whether some of these shots are measured."""
+        return any(
+            point.start < start + shots and start < point.start + point.shots
+            for point, row in self.rows.values()
+            if row.job.state is JobState.COMPLETED
+        )
+
+
+class _Target(Snapshot):
+    """The new folder, which begins as a copy of the first."""
+
+    def __init__(self, folder: Path, first: _Source) -> None:
+        super().__init__(folder)
+        self.taken = self.spare = self.repeated = 0
+        self._homes: dict[str, _Home] = defaultdict(_Home)
+        for point, row in first.pieces():
+            self._homes[point.point_id].rows[point.id] = point, row
+        ((last,),) = self._rows("SELECT coalesce(max(ordinal), 0) FROM points")
+        self._last = int(last)
+        #: Purchases that count already, and row -> its latest attempt.
+        self._known: set[_Key] = set()
+        self._latest: dict[int, int] = {}
+        for ordinal, purchases in first.purchases_of().items():
+            self._known |= {key for each in purchases for key in each.keys}
+            self._latest[ordinal] = max(each.generation for each in purchases)
+
+    def become(self, folder: Path, sources: Sequence[Path]) -> None:
+        """Give it an identity of its own; what was only prepared is prepared anew."""
+        with self.transaction():
+            for (ordinal,) in self._db.execute(
+                "SELECT ordinal FROM composites WHERE stage = 'created'"
+            ).fetchall():
+                self.set_stage(ordinal, "closed")
+            registration.note_numbers(self._db)
+            ledger.note_number(self._db)
+        merged_from = json.dumps([str(each.absolute()) for each in sources])
+        self.set_meta(run_id=secrets.token_hex(8), run_folder=str(folder), merged=merged_from)
+
+    def take(self, source: _Source) -> None:
+        """Take what is not there yet, and what it cost; one step."""
+        purchases = source.purchases_of()
+        composites: dict[int, list[tuple[StoredPoint, int]]] = defaultdict(list)
+        with self.transaction():
+            for point, row in source.pieces():
+                ordinal = self._take_one(source, point, row, purchases.get(point.ordinal, ()))
+                if ordinal is not None and row.composite is not None:
+                    composites[row.composite].append((point, ordinal))
+            for at, children in composites.items():
+                self._keep_composite(source, at, children)
+
+    def _take_one(
+        self,
+        source: _Source,
+        point: StoredPoint,
+        row: JobRow,
+        purchases: Sequence[_Purchase],
+    ) -> int | None:
+        """Take one job and its history; return its row where its result is taken."""
+        home = self._homes[point.point_id]
+        new = [each for each in purchases if not each.keys & self._known]
+        self.repeated += len(purchases) - len(new)
+        is_done = row.job.state is JobState.COMPLETED
+        is_wanted = is_done and not home.has_shots_of(point.start, point.shots)
+        if is_done and not is_wanted and any(each.generation == row.job.generation for each in new):
+            self.spare += 1
+        if not (is_wanted or new):
+            return None
+        mine, known = self._row_for(source, home, point, is_wanted=is_wanted)
+        generations = self._keep_history(source, mine, row, new)
+        generation = generations.get(row.job.generation, self._latest.get(mine.ordinal, 0))
+        if is_wanted:
+            job = replace(row.job, id=mine.id, generation=max(1, generation))
+            self._keep_result(source, point.ordinal, mine.ordinal)
+            self.taken += 1
+        elif known.job.state in (JobState.CREATED, *ENDED):
+            job = _after_history(known.job, row.job, generation)
+        else:
+            return None
+        kept = JobRow(mine.ordinal, job, None, row.submitted_at)
+        self.save_jobs([kept], note=f"merged from {source.folder}")
+        home.rows[mine.id] = mine, kept
+        return mine.ordinal if is_wanted else None
+
+    def _row_for(
+        self, source: _Source, home: _Home, point: StoredPoint, *, is_wanted: bool
+    ) -> tuple[StoredPoint, JobRow]:
+        """Return the row that a job has here, made or changed where its result is taken."""
+        known = home.rows.get(point.id)
+        if known is not None and not is_wanted:
+            return known
+        if known is None and home.rows and not is_wanted:
+            return min(home.rows.values(), key=lambda each: each[0].start)
+        position = self._position_of(home)
+        if known is None:
+            self._last += 1
+            mine = replace(point, ordinal=self._last, in_plan=position is not None)
+            self._keep_setting(source, point.setting)
+        else:
+            mine = replace(known[0], shots=point.shots, seed=point.seed)
+        if mine.start == 0:
+            wanted = known and (known[0].wanted or known[0].shots)
+            mine = replace(mine, wanted=None if wanted in (None, mine.shots) else wanted)
+        self._db.execute(registration.PLACE, point_values(mine, position))
+        row = known[1] if known else JobRow(mine.ordinal, Job(mine.id))
+        if known is None:
+            self._begin_job(row)
+        home.rows[mine.id] = mine, row
+        return mine, row
+
+    def _begin_job(self, row: JobRow) -> None:
+        self._db.execute(
+            "INSERT INTO jobs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, zeroblob(?))",
+            (row.ordinal, *row.values(float(self.now())), ROOM_BYTES),
+        )
+
+    def _position_of(self, home: _Home) -> int | None:
+        """Where the content stands in the plan; further shots stand where its own row does."""
+        for point, _ in home.rows.values():
+            found = self._db.execute(
+                "SELECT position FROM points WHERE ordinal = ?", (point.ordinal,)
+            ).fetchone()
+            if found[0] is not None:
+                return int(found[0])
+        return None
+
+    def _keep_history(
+        self, source: _Source, mine: StoredPoint, row: JobRow, new: Sequence[_Purchase]
+    ) -> Mapping[int, int]:
+        """Keep attempts and what they cost; return which attempt each is here."""
+        latest = self._latest.get(mine.ordinal, 0)
+        numbers = {}
+        for each in new:
+            latest += 1
+            numbers[each.generation] = latest
+            self._known |= each.keys
+            if each.entry is not None:
+                entry = replace(each.entry, ordinal=mine.ordinal, generation=latest)
+                self.reserve([entry])
+            self._keep_attempt(mine, row, each, latest)
+        self._latest[mine.ordinal] = latest
+        return numbers
+
+    def _keep_attempt(
+        self, mine: StoredPoint, row: JobRow, purchase: _Purchase, generation: int
+    ) -> None:
+        ended, job = purchase.attempt, row.job
+        if ended is None:
+            return
+        told = Job(
+            mine.id,
+            ended.state,
+            generation,
+            ended.provider_job_id,
+            ended.status,
+            ended.error,
+            ended.cost,
+            ended.unit or job.unit,
+        )
+        at = None if ended.submitted_at is None else ended.submitted_at.timestamp()
+        until = self.now() if ended.ended_at is None else ended.ended_at.timestamp()
+        attempts.save(self._db, [JobRow(mine.ordinal, told, None, at)], until)
+
+    def _keep_result(self, source: _Source, theirs: int, ours: int) -> None:
+        self.save_result(ours, source.result_of(theirs))
+        for at, kind, body_crc, body in source.replies_of(theirs):
+            values = (ours, at, kind, body_crc)
+            self._db.execute(
+                "INSERT OR REPLACE INTO raw VALUES (?, ?, ?, ?, ?, ?)",
+                (*values, crc_of(values), body),
+            )
+
+    def _keep_setting(self, source: _Source, key: str) -> None:
+        for row in source.setting_row(key):
+            self._db.execute("INSERT OR IGNORE INTO settings VALUES (?, ?, ?, ?)", row)
+
+    def _keep_composite(
+        self, source: _Source, at: int, taken: Sequence[tuple[StoredPoint, int]]
+    ) -> None:
+        """Keep what was sent together, as something that is over, where all of it is here."""
+        found = source.composite_row(at)
+        if found is None:
+            return
+        id_, backend, generation, jobs, memo, sent_at, key, body = found
+        ours = {point.ordinal: ordinal for point, ordinal in taken}
+        children = [ours.get(child) for child in json.loads(jobs)]
+        whole = [child for child in children if child is not None]
+        if len(whole) < len(children):
+            return
+        told = CompositeJob(id_, backend, (), generation, json.loads(memo))
+        ordinal = self.add_composite(told, whole)
+        if key is not None:
+            self.save_intent(ordinal, key, body)
+        self._move(ordinal, "closed", sent_at=sent_at, closed_at=float(self.now()))
+        for home in (self._homes[point.point_id] for point, _ in taken):
+            for id_, (point, row) in home.rows.items():
+                if row.ordinal in whole:
+                    home.rows[id_] = point, replace(row, composite=ordinal)
+        rows = [self._homes[point.point_id].rows[point.id][1] for point, _ in taken]
+        self.save_jobs(rows, note=f"merged from {source.folder}")
+
+
+def _after_history(mine: Job, theirs: Job, generation: int) -> Job:
+    """Where a job without a result stands once another folder's attempts are counted with it."""
+    if theirs.state in ENDED:
+        return replace(theirs, id=mine.id, generation=generation)
+    return replace(mine, state=JobState.CREATED, generation=generation + 1)
