@@ -25,7 +25,6 @@ from qbatch.notation import did_you_mean, listed, shortened
 #: Known names that this version refuses: it never accepts and ignores.
 LATER = {
     "mitigation": "error mitigation is not part of this version of qbatch; remove it",
-    "engine": "engines (dask) are not part of this version of qbatch; remove it",
 }
 
 #: Fields that no key is named after.
