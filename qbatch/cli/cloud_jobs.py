@@ -75,7 +75,7 @@ def tell_all(listings: Sequence[Listing], *, as_json: bool) -> int:
 
 def _tell(listing: Listing) -> None:
     name = listing.account.name
-    heading = click.style(name, bold=True) + _mark(listing.account)
+    heading = click.style(name, bold=True) + listing.account.mark
     if isinstance(listing.answer, Exception):
         told = str(listing.answer).removeprefix(f"{listing.account.provider}: ")
         tell(f"{heading}: {told}")
@@ -96,15 +96,6 @@ def _tell(listing: Listing) -> None:
     if listing.next:
         command = f"{listing.command} --page {listing.next}"
         tell(f"  there are more: `{command}`")
-
-
-def _mark(account: Account) -> str:
-    """What stands beside its name and its money where an emulator answers."""
-    from qbatch.providers.listing import TellsEmulated
-
-    driver = account.driver
-    is_emulated = isinstance(driver, TellsEmulated) and driver.is_emulated
-    return " (emulated)" if is_emulated else ""
 
 
 def _cells(job: JobAtCloud, owners: Sequence[Owner]) -> list[str]:
@@ -163,7 +154,7 @@ def tell_one(
         return
     job = found.job
     said = f" ({job.status})" if job.state and job.status.lower() != job.state else ""
-    where = f"{account.name}{_mark(account)}"
+    where = f"{account.name}{account.mark}"
     say(f"{click.style(job.id, bold=True)} at {where}: {told_state(job)}{said}")
     for key in TOLD:
         value = getattr(job, key)
@@ -171,7 +162,7 @@ def tell_one(
             told = ", ".join(value) if isinstance(value, tuple) else value
             say(f"  {key.removesuffix('_at'):<9}{told}")
     if cost := told_cost(job):
-        say(f"  cost     {cost}{_mark(account)}")
+        say(f"  cost     {cost}{account.mark}")
     for owner in owners or ():
         told = told_double(command, job, owner) if owner.is_double else f"of {owner}"
         say(f"  run      {told}")

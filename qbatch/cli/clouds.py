@@ -43,6 +43,18 @@ class Account:
         """A credential is there, or a manifest asks for one."""
         return self.error is None or bool(self.backends)
 
+    @property
+    def is_emulated(self) -> bool:
+        """An emulator answers: what it says of money is of none."""
+        from qbatch.providers.listing import TellsEmulated
+
+        return isinstance(self.driver, TellsEmulated) and self.driver.is_emulated
+
+    @property
+    def mark(self) -> str:
+        """What stands beside its name and its money where an emulator answers; else ""."""
+        return " (emulated)" if self.is_emulated else ""
+
 
 def find_accounts(
     manifest: Manifest | None, around: Surroundings, provider: str | None = None

@@ -67,6 +67,9 @@ def test_backends_lists_the_targets_of_both_clouds_and_the_simulator(
     assert by_name["qpu:uk:1:12345"]["next_window_at"]
     assert "ionq:forte-1" in {target["target"] for target in found["open-quantum"]}
     assert found["local"]
+    assert {target["is_emulated"] for target in found["oqc"]} == {True}
+    (line,) = [line for line in qbatch("backends").out.splitlines() if "qpu:uk:1:12345" in line]
+    assert line.endswith("0.0013 x shots usd per job (emulated)")
 
 
 def test_backends_tells_features_and_status_of_each_qpu(

@@ -182,6 +182,7 @@ def _target_facts(account: Account, target: Target) -> dict[str, Any]:
         "next_window_at": target.next_window_at,
         "price": price_in_words(price),
         "unit": price.unit,
+        "is_emulated": account.is_emulated,
         "facts": dict(target.facts),
         "bits": kept_verdict(account, target),
     }
@@ -215,7 +216,8 @@ def _tell(accounts: Sequence[Account], listed: Listed) -> None:
                 "next_window_at",
             )
             texts = ["" if facts[cell] is None else str(facts[cell]) for cell in cells]
-            rows.append([account.name, *texts, facts["price"], facts["bits"] or ""])
+            price = facts["price"] + (account.mark if facts["unit"] else "")
+            rows.append([account.name, *texts, price, facts["bits"] or ""])
     head = ["cloud", "target", *tier, "state", "qubits", "max shots", "limits", "queue"]
     head.append("next window")
     click.echo(format_table([*head, "price", "bit order"], rows))

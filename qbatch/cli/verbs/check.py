@@ -72,10 +72,10 @@ def _tell(run: Run, results: list[CheckResult]) -> None:
     if not results:
         left_out = " left with points by its -S" if run.manifest.checks else ""
         tell(f"{run.name}: its manifest has no checks{left_out}")
-    for result in results:
+    for result, where in zip(results, _wheres(run, results), strict=True):
         verdict = result.verdict.value
         word = click.style(verdict.ljust(9), fg=_COLOURS[verdict])
-        say(f"{word}  {result.check.text}{_where(result)}  ({result.summary})")
+        say(f"{word}  {result.check.text}{where}  ({result.summary})")
         bad = [one for one in result.judgements if one.verdict.value != "pass"]
         for one in bad[:MAX_TOLD]:
             say(f"           {one.verdict.value} {one.name}: {one.reason}")
@@ -83,22 +83,28 @@ def _tell(run: Run, results: list[CheckResult]) -> None:
             say("           and more: --json has them")
 
 
-def _where(result: CheckResult) -> str:
+def _wheres(run: Run, results: list[CheckResult]) -> list[str]:
+    """Say which points each check is about, values as in the names of points."""
+    from qbatch.plan.geometry.written import values_by_axis, writers_of
     from qbatch.report.numbers import plain
 
-    parts = []
-    for axis, wanted in result.where.items():
-        values = wanted if isinstance(wanted, tuple | list) else (wanted,)
-        parts.append(f"{axis}={'|'.join(map(plain, values))}")
-    return f"  where {', '.join(parts)}" if parts else ""
+    writers = writers_of(values_by_axis(run.manifest))
+    told = []
+    for result in results:
+        parts = []
+        for axis, wanted in result.where.items():
+            values = wanted if isinstance(wanted, tuple | list) else (wanted,)
+            parts.append(f"{axis}={'|'.join(map(writers.get(axis, plain), values))}")
+        told.append(f"  where {', '.join(parts)}" if parts else "")
+    return told
 
 
 def _junit(run: Run, results: list[CheckResult]) -> str:
     from xml.etree import ElementTree
 
     suite = ElementTree.Element("testsuite", name=run.name, tests=str(len(results)))
-    for result in results:
-        name = result.check.text + _where(result)
+    for result, where in zip(results, _wheres(run, results), strict=True):
+        name = result.check.text + where
         case = ElementTree.SubElement(suite, "testcase", classname=run.name, name=name)
         verdict = result.verdict.value
         if verdict != "pass":
