@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import gc
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -34,7 +35,7 @@ from qbatch.manifest.models import PROVIDERS, UNITS, Backend, Circuit, Manifest,
 from qbatch.manifest.nodes import Plain
 from qbatch.manifest.overrides import override
 from qbatch.manifest.paths import setting_axis
-from qbatch.manifest.source import Source, read_text
+from qbatch.manifest.source import Source, read_text, refuse
 from qbatch.manifest.sweep import names_of_axes
 
 _M = TypeVar("_M", bound=Model)
@@ -62,7 +63,34 @@ def load_manifest(
 def _open(path: str | Path, overrides: Sequence[str], *, trust: bool) -> Source:
     path = Path(path)
     text, folder = read_text(path, str(path)), path.absolute().parent
+    if source := _circuit_source(path, text):
+        raise refuse(
+            Place(str(path)),
+            f"is a circuit, no manifest; name it in one, as in circuits: {{{_name_of(path)}: "
+            f"{source}}} (`qbatch init` writes a manifest to start from)",
+        )
     return Source(str(path), text, folder, path, tuple(overrides), trust=trust, override=override)
+
+
+_OPENQASM = re.compile(r"(?>\s+|//[^\n]*\n|/\*.*?\*/)*+OPENQASM\s+\d", re.DOTALL)
+
+
+def _circuit_source(path: Path, text: str) -> str:
+    """Say how a manifest names a file that is a circuit itself; "" where it is none."""
+    match path.suffix:
+        case ".qasm" | ".qasm2" | ".qasm3":
+            return path.name
+        case ".py":
+            return f'{{python: "{path.name}:FUNCTION"}}'
+        case ".j2" | ".jinja" | ".jinja2":
+            return f"{{template: {path.name}}}"
+    return path.name if _OPENQASM.match(text) else ""
+
+
+def _name_of(path: Path) -> str:
+    """Return a name for the circuit of a file: what of the file's name may be one."""
+    found = re.match(r"[A-Za-z_][\w-]*", path.name.partition(".")[0], re.ASCII)
+    return found[0] if found else "circuit"
 
 
 def parse_manifest(

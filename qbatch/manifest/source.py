@@ -18,6 +18,7 @@ from yaml.nodes import MappingNode, Node, SequenceNode
 from qbatch.errors import ManifestError, Place, SourceErrors
 from qbatch.manifest.nodes import Members, lines_of
 from qbatch.manifest.syntax import Unreadable, compose
+from qbatch.notation import listed
 
 #: A manifest is written by hand; data belong in a file that an axis reads by `from`.
 MAX_BYTES = 32 * 2**20
@@ -207,6 +208,8 @@ def read_text(path: Path, file: str) -> str:
             data = stream.read(MAX_BYTES + 1)
     except FileNotFoundError as error:
         raise refuse(Place(file), f"no such file{_nearest_file(path)}") from error
+    except IsADirectoryError as error:
+        raise refuse(Place(file), _told_folder(path)) from error
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise refuse(Place(file), f"cannot be read: {reason}") from error
@@ -225,11 +228,20 @@ def _too_large(size: int) -> str:
 def _nearest_file(path: Path) -> str:
     from qbatch.notation import did_you_mean
 
+    return did_you_mean(path.name, _manifests_in(path.parent))
+
+
+def _told_folder(path: Path) -> str:
+    """Say which file of a folder may be meant, of one that was named instead."""
+    names = _manifests_in(path)
+    return f"is a folder; name a manifest{f' in it: {listed(names)}' if names else ''}"
+
+
+def _manifests_in(folder: Path) -> list[str]:
     try:
-        names = [entry.name for entry in path.parent.iterdir() if entry.suffix in {".yaml", ".yml"}]
+        return sorted(one.name for one in folder.iterdir() if one.suffix in {".yaml", ".yml"})
     except OSError:
-        return ""
-    return did_you_mean(path.name, sorted(names))
+        return []
 
 
 def _decode(data: bytes, file: str) -> str:

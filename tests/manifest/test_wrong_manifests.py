@@ -73,7 +73,27 @@ def test_a_device_that_never_ends_is_refused():
 
 
 def test_a_folder_cannot_be_read_as_a_manifest(tmp_path):
-    assert mistakes_of(tmp_path) == ["cannot be read: Is a directory"]
+    assert mistakes_of(tmp_path) == ["is a folder; name a manifest"]
+    (tmp_path / "bell.yaml").touch()
+    (tmp_path / "notes.txt").touch()
+    assert mistakes_of(tmp_path) == ["is a folder; name a manifest in it: bell.yaml"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "source"),
+    [
+        ("bell.qasm", "qubit q;", "{bell: bell.qasm}"),
+        ("2 q.qasm", "qubit q;", "{circuit: 2 q.qasm}"),
+        ("ghz.qasm.j2", "OPENQASM 3.0;", "{ghz: {template: ghz.qasm.j2}}"),
+        ("made.py", "def build(): ...", '{made: {python: "made.py:FUNCTION"}}'),
+        ("bell.txt", "// a pair\n/* of qubits */ OPENQASM 2.0;", "{bell: bell.txt}"),
+    ],
+)
+def test_a_circuit_in_place_of_a_manifest_is_told_as_one(tmp_path, name, text, source):
+    path = tmp_path / name
+    path.write_text(text)
+    (told,) = mistakes_of(path)
+    assert told.startswith(f"is a circuit, no manifest; name it in one, as in circuits: {source} ")
 
 
 def test_a_missing_file_is_told_with_the_nearest_one(tmp_path):
