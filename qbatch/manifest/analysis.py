@@ -43,6 +43,32 @@ _NAMED = r"[^\W\d]\w*\s*=\s*[01*]+"
 _PATTERN = re.compile(rf"\s*(?:[01*][01* ]*|{_NAMED}\s*(?:,\s*{_NAMED}\s*)*)")
 _NO_PATTERN = 'is no pattern; write 0, 1 and *, as in "1*0", or registers by name, as in "all=0"'
 
+#: What stands for something in patterns elsewhere -> how it is written here.
+_ELSEWHERE = (
+    (r"[\"']", ""),
+    (r"^\s*P\s*\((.*)\)\s*$", r"\1"),
+    (r"^\s*\|(.*)[>\u27e9]\s*$", r"\1"),
+    (r"\ball\s+(?:0s?|zeros?|zeroes)\b", "all=0"),
+    (r"\ball\s+(?:1s?|ones?)\b", "all=1"),
+    (r"\s*(?:==|:)\s*", "="),
+    (r"\s+and\s+|\s*;\s*|\s*&+\s*", ", "),
+)
+_INDEXED = re.compile(r"\s*([^\W\d]\w*)\s*\[\s*\d+\s*\]\s*(?:==?|:)\s*\W?[01]")
+
+
+def _meant(pattern: str) -> str:
+    """Say how what is no pattern is probably written; "" where nobody knows."""
+    if found := _INDEXED.match(pattern):
+        register = found[1]
+        return f'; a bit is told by its place in its register, as in "{register}=*1" for bit 0'
+    text = pattern
+    for written, here in _ELSEWHERE:
+        text = re.sub(written, here, text)
+    if re.fullmatch(r"[01* xX?.]+", text):
+        text = re.sub(r"[xX?.]", "*", text)
+    return f'; did you mean "{text}"?' if _PATTERN.fullmatch(text) else ""
+
+
 Pattern = Annotated[
     Text,
     WithJsonSchema(
@@ -144,7 +170,7 @@ class Analysis(Model):
         mistakes = Mistakes()
         for name, pattern in patterns.items():
             if _PATTERN.fullmatch(pattern) is None:
-                mistakes.add((name,), wrong(_NO_PATTERN))
+                mistakes.add((name,), wrong(_NO_PATTERN + _meant(pattern)))
         mistakes.raise_any()
         return patterns
 

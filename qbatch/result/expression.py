@@ -244,7 +244,32 @@ def _inner(token: str) -> str:
     return token[token.index("(") + 1 : token.rindex(")")].strip()
 
 
+#: What is written elsewhere -> what may be meant by it here; groups are put in.
+_MEANT = (
+    (r"[zZ]\s*\(\s*([^\W\d]\w*)\s*\)", "Z({0}[0]), one bit, or parity({0}), all of {0}"),
+    (r"[zZ]\s*_?[\[({]\s*(\d+)\s*[\])}]", "Z{0}"),
+    (r"[zZ]?\s*([^\W\d]\w*)\s*\[\s*(\d+)\s*\]", "Z({0}[{1}])"),
+    (r"parity\s*\(\s*(\w+)\s*,\s*(\w+)\s*\)", "parity({0}) parity({1})"),
+    (r"parity\s*\(\s*\)", "parity(all)"),
+)
+_PAULI_STRING = re.compile(r"[ZI]{2,}(?![\w(\[])")
+
+
+def _meant(rest: str) -> str:
+    """Say what may be meant by what begins a text and cannot be read; "" where nobody knows."""
+    if found := _PAULI_STRING.match(rest):
+        letters = enumerate(reversed(found[0]))
+        product = " ".join(f"Z{bit}" for bit, letter in letters if letter == "Z")
+        return f"{found[0]!r} counts bits by their place; write {product or 'a number'}"
+    for written, here in _MEANT:
+        if found := re.match(written, rest):
+            return f"{found[0]!r} is not understood; did you mean {here.format(*found.groups())}?"
+    return ""
+
+
 def _strange(rest: str) -> str:
+    if meant := _meant(rest):
+        return meant
     if rest[0] in "zZiI":
         return f"{rest[0]!r} needs the number of a classical bit, as in Z0"
     if rest[0] in "xXyY":
@@ -267,6 +292,7 @@ def _product_of(
         raise NotationError(_only_z(token), column)
     if pauli not in "ZI":
         hint = f"; did you mean {pauli.upper()}{bit}?" if pauli in "zi" else ""
+        hint = f"; did you mean Z({pauli}[{bit}])?" if pauli in dict(registers) else hint
         raise NotationError(f"{token!r} is no Pauli over Z and I{hint}", column)
     if bit >= num_bits:
         raise NotationError(f"{token!r}: {_layout(num_bits, registers)}", column)

@@ -112,7 +112,8 @@ def test_what_is_written_is_read(
         ("50 % Z0", 4, "'%' is not understood"),
         ("Z0 * * Z1", 6, "a factor is missing"),
         ("1/0 Z0", 3, "divides by zero"),
-        ("ZZI", 1, "needs the number"),
+        ("ZZI", 1, "write Z1 Z2"),
+        ("Z0 + IZ", 6, "write Z0"),
     ],
 )
 def test_a_mistake_is_pointed_at(text: str, column: int, problem: str) -> None:
@@ -120,6 +121,25 @@ def test_a_mistake_is_pointed_at(text: str, column: int, problem: str) -> None:
         parse_observable(text, 4)
     assert caught.value.column == column
     assert problem in caught.value.problem
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("1 - Z(c)", "'Z(c)' is not understood; did you mean Z(c[0]), one bit, or parity(c),"),
+        ("parity(c, d)", "did you mean parity(c) parity(d)?"),
+        ("parity()", "did you mean parity(all)?"),
+        ("Z[2]", "did you mean Z2?"),
+        ("Z(2)", "did you mean Z2?"),
+        ("2 c[1]", "did you mean Z(c[1])?"),
+        ("Zc[1]", "did you mean Z(c[1])?"),
+        ("c1", "did you mean Z(c[1])?"),
+    ],
+)
+def test_what_is_written_elsewhere_is_told_as_it_is_written_here(text: str, meant: str) -> None:
+    with pytest.raises(NotationError) as caught:
+        parse_observable(text, 4, (("c", 3), ("d", 1)))
+    assert meant in caught.value.problem
 
 
 @pytest.mark.parametrize(
