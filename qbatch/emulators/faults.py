@@ -26,7 +26,7 @@ waits for the answer any more), `again_s` (so much later, at the next request fr
 network delivers it once more, and nobody hears the answer), `expire_tokens` (issued | all, before
 the request is read).
 
-Jobs: `fail` (the reason) with `code`; `word` (an unknown state) with `for_s`; `hide_s` (from lists,
+Jobs: `fail` (the reason), at IBM and OQC with the cloud's `code`; `word` (an unknown state) with `for_s`; `hide_s` (from lists,
 and for preparations from look-ups); `lag_s` (results come so long after the state); `wait_s` (more
 queue); `not_ready_s` (preparations: 425); `expires`; `ends_after_s` (sessions).
 """
@@ -86,6 +86,10 @@ class RequestFault(Rule):
         _check("expire_tokens", self.expire_tokens, (None, "issued", "all"))
 
 
+#: Clouds whose failed jobs have a code.
+CODED = ("ibm-direct-access", "oqc")
+
+
 @dataclass(frozen=True, kw_only=True)
 class JobFault(Rule):
     """What happens to a job; see the module's head."""
@@ -102,6 +106,11 @@ class JobFault(Rule):
     not_ready_s: float = 0.0
     expires: bool = False
     ends_after_s: float = inf
+
+    def __post_init__(self) -> None:
+        if self.code != JobFault.code and self.provider not in (None, *CODED):
+            told = f"{self.provider} tells no codes of failed jobs, only {' and '.join(CODED)} do"
+            raise FaultScriptError(f"code: {told}; leave it out")
 
 
 #: A job to which nothing happens.

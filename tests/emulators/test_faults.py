@@ -73,6 +73,10 @@ def test_a_switch_has_the_clouds_default_until_it_is_set() -> None:
             "drop: 'sometimes' is unknown; write one of before",
         ),
         ({"jobs": [{"when": "after"}]}, "jobs, entry 1: unknown key 'when'"),
+        (
+            {"jobs": [{"provider": "open-quantum", "fail": "laser off", "code": 7}]},
+            "code: open-quantum tells no codes of failed jobs, only ibm-direct-access and oqc do",
+        ),
         ([], "a fault script is an object, not list"),
     ],
 )

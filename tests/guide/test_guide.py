@@ -6,8 +6,10 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 from qbatch.cli.exits import Exit
+from qbatch.emulators import read_faults
 from tests.guide.blocks import GUIDE, MAKERS, made, names_in
 from tests.guide.rooms import HOME, measured, renewed
 
@@ -50,6 +52,14 @@ def test_every_table_that_can_be_made_stands_on_some_page():
 def test_every_exit_code_is_explained():
     codes = re.findall(r"^\| ([\d, ]+) \|", (GUIDE / "exit-codes.md").read_text("utf-8"), re.M)
     assert sorted(int(code) for row in codes for code in row.split(",")) == sorted(Exit)
+
+
+def test_the_fault_script_of_the_guide_is_one():
+    text = (GUIDE / "reliability.md").read_text("utf-8")
+    script = yaml.safe_load(re.search(r"^\$ cat faults.yaml\n(.*?)^\$ ", text, re.M | re.S)[1])
+    faults = read_faults(script)
+    assert len(faults.requests) == 3
+    assert faults.jobs[0].fail in text.partition("$ qbatch run")[2]
 
 
 def test_the_index_names_every_page():
