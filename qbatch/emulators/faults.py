@@ -26,9 +26,10 @@ waits for the answer any more), `again_s` (so much later, at the next request fr
 network delivers it once more, and nobody hears the answer), `expire_tokens` (issued | all, before
 the request is read).
 
-Jobs: `fail` (the reason), at IBM and OQC with the cloud's `code`; `word` (an unknown state) with `for_s`; `hide_s` (from lists,
-and for preparations from look-ups); `lag_s` (results come so long after the state); `wait_s` (more
-queue); `not_ready_s` (preparations: 425); `expires`; `ends_after_s` (sessions).
+Jobs: `fail` (the reason), at IBM and OQC with the cloud's `code`; `word` (an unknown state) with
+`for_s`; `hide_s` (from lists, and for preparations from look-ups); `lag_s` (results come so long
+after the state); `wait_s` (more queue); `not_ready_s` (preparations: 425); `expires`;
+`ends_after_s` (sessions).
 """
 
 from __future__ import annotations

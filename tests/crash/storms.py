@@ -16,6 +16,7 @@ from math import inf
 from random import Random
 from typing import Any
 
+from qbatch.emulators.faults import CODED
 from tests.crash.cases import (
     DETACH,
     DONE,
@@ -85,7 +86,7 @@ def _job_fault(chance: Random, cloud: str) -> dict[str, Any]:
         {"hide_s": chance.uniform(1, LONGEST_LAG_S)},
         {"lag_s": chance.uniform(1, 20)},
         {"wait_s": chance.uniform(1, 60)},
-        {"fail": "laser off", "code": 7, "times": 1},
+        {"fail": "laser off", **({"code": 7} if cloud in CODED else {}), "times": 1},
         {"expires": True, "times": 1},
     ]
     if cloud == "open-quantum":
