@@ -32,13 +32,11 @@ def rehearse_manifest(
     manifest: Path, options: Options, *, queues_s: Sequence[float], as_json: bool, report: bool
 ) -> int:
     """Rehearse a manifest and return the exit code, which is that of such a run."""
-    from qbatch.cli.targets import check_selection
     from qbatch.cli.watcher import Watcher
     from qbatch.executor.rehearsal import rehearse
     from qbatch.plan import expand_file
 
     plan = expand_file(manifest, overrides=options.overrides, trust=options.trust)
-    check_selection(plan, options.select)
     with closing(open_teller(as_json=as_json)) as teller:
         teller.said(BANNER)
         watcher = Watcher(teller, as_json=as_json)

@@ -112,7 +112,7 @@ def choose(
     numbers = manifest.analysis.names if manifest is not None else ()
     known = {*run.axes, STATE, *numbers}
     there = (cast("SweepPoint", _Seen(found)) for found in run)
-    is_wanted = select_meant(expression, known, there, manifest, is_exact=is_exact)
+    is_wanted = select_meant(expression, known, there, manifest, is_exact=is_exact).holds
     return (found for found in points if is_wanted(cast("SweepPoint", _Seen(found))))
 
 

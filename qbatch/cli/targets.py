@@ -7,7 +7,6 @@ none.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +14,6 @@ from qbatch.cli.tables import tell
 from qbatch.errors import Refused
 
 if TYPE_CHECKING:
-    from qbatch.executor import Options
     from qbatch.manifest.paths import SettingValues
     from qbatch.plan import Plan
     from qbatch.plan.packing import PiecesOf
@@ -23,43 +21,25 @@ if TYPE_CHECKING:
     from qbatch.providers import Driver, Surroundings, Target
 
 
-def check_selection(plan: Plan, expression: str | None, folder: Path | None = None) -> None:
-    """Say so where ``-k`` means no point of the plan.
+def chosen(plan: Plan, expression: str | None, folder: Path) -> Only | None:
+    """Return which points of a plan ``-k`` means, and say so where it means none; None: all.
 
     Args:
         plan: Of which points are chosen.
         expression: None: all of them.
-        folder: Of the run, which says where points are; None: there is none.
+        folder: Of the run, which says where points are.
 
     Raises:
         SelectionError: It cannot be read, or names a value that no point has.
     """
-    if expression is None:
-        return
-    from qbatch.executor.selecting import states_of
-    from qbatch.plan import check_meant
+    from qbatch.executor import Event, Options, Warned
+    from qbatch.executor.selecting import chosen
 
-    states = None if folder is None else partial(states_of, folder)
-    if not check_meant(expression, plan.axes, plan.points(), plan.manifest, states=states):
-        tell(f"-k: {expression!r} means no point: the selection is empty")
+    def observe(event: Event) -> None:
+        if isinstance(event, Warned):
+            tell(event.text)
 
-
-def expand_chosen(manifest: Path, options: Options) -> Plan | None:
-    """Expand a manifest of which ``-k`` chooses points, and check that; None without ``-k``.
-
-    Raises:
-        SourceErrors: It is wrong.
-        SelectionError: The expression is.
-    """
-    if options.select is None:
-        return None
-    from qbatch.cli.runs import folder_of
-    from qbatch.plan import expand_file
-
-    plan = expand_file(manifest, overrides=options.overrides, trust=options.trust)
-    out = None if options.out is None else Path(options.out)
-    check_selection(plan, options.select, folder_of(plan.manifest, out))
-    return plan
+    return chosen(Options(select=expression, observer=observe), plan, folder)
 
 
 def open_drivers(

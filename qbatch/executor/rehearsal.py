@@ -287,6 +287,8 @@ class _Stage:
         options = replace(
             self._options,
             plan=self._plan,
+            select=None,
+            points=self._chosen,  # as read once, for all passes
             out=folder,
             surroundings=around,
             approve=True,

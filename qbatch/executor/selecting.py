@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qbatch.errors import SnapshotError
+from qbatch.executor.events import Warned
 from qbatch.plan import select_meant, states_in
 from qbatch.snapshot import Run
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def chosen(options: Options, plan: Plan, folder: Path) -> Only | None:
-    """Return which points are meant; None: all.
+    """Return which points are meant; None: all. The observer is told where none is.
 
     Args:
         options: By their `select` and `points`.
@@ -30,7 +31,11 @@ def chosen(options: Options, plan: Plan, folder: Path) -> Only | None:
     meant = None
     if options.select is not None:
         states = partial(states_of, folder)
-        meant = select_meant(options.select, plan.axes, plan.points(), plan.manifest, states=states)
+        found = select_meant(options.select, plan.axes, plan.points(), plan.manifest, states=states)
+        meant = found.holds
+        if not found.is_any:
+            said = f"-k: {options.select!r} means no point: the selection is empty"
+            options.observer(Warned(said))
     ids = options.points
     if ids is None:
         return meant

@@ -28,7 +28,7 @@ from qbatch.plan.pinning.reasons import (
 from qbatch.plan.pinning.saved import SavedPlan, differences, load_plan, save_plan
 from qbatch.plan.plan import Plan
 from qbatch.plan.pricing.summary import BackendSummary, PlanSummary, price_formula, priced
-from qbatch.plan.select import check_meant, select, select_meant
+from qbatch.plan.select import select, select_meant
 
 __all__ = [
     "BackendSummary",
@@ -46,7 +46,6 @@ __all__ = [
     "Why",
     "canonical_json",
     "check_lock",
-    "check_meant",
     "check_targets",
     "check_values",
     "count_reasons",

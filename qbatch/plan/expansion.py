@@ -26,7 +26,7 @@ from qbatch.plan.geometry.grid import Block, Clause, Dimension, Loc
 from qbatch.plan.geometry.repeated import find_shared
 from qbatch.plan.geometry.resolving import OWN, Draft, draft
 from qbatch.plan.geometry.sweep import Grid
-from qbatch.plan.geometry.where import choices, same
+from qbatch.plan.geometry.where import choices, has_any
 from qbatch.plan.layout import full_text, text_writer
 from qbatch.plan.mistakes import MOST, Mistakes
 from qbatch.plan.plan import Plan
@@ -292,7 +292,7 @@ def _note_included(grid: Grid, clause: Clause, mistakes: Mistakes) -> None:
 def _why_nothing(where: Where, blocks: Sequence[Block]) -> tuple[str, str]:
     for name, wanted in where.items():
         values = [v for b in blocks if (found := b.find_axis(name)) for v in found[1]]
-        if not any(same(value, choice) for value in values for choice in choices(wanted)):
+        if not has_any(values, wanted):
             asked = " or ".join(full_text(choice) for choice in choices(wanted))
             shown = listed(dict.fromkeys(full_text(value) for value in values[:1000]))
             return name, f"{name} is never {asked} (it is {shown})"
@@ -319,14 +319,10 @@ def _check_result_wheres(manifest: Manifest, drafts: Sequence[Draft], mistakes: 
             if name not in names:
                 said = f"{name!r} is no axis of the sweep ({listed(sorted(names))})"
                 mistakes.add((*loc, name), said + did_you_mean(name, names))
-            elif not any(_is_among(choice, name, drafts) for choice in choices(wanted)):
+            elif not has_any((v for each in drafts for v in each.values_of(name)), wanted):
                 asked = " or ".join(full_text(choice) for choice in choices(wanted))
                 problem = f"where matches no point: {name} is never {asked}"
                 mistakes.add_unmatched((*loc, name), problem)
-
-
-def _is_among(choice: Value, name: str, drafts: Sequence[Draft]) -> bool:
-    return any(same(value, choice) for each in drafts for value in each.values_of(name))
 
 
 def _axes(drafts: Sequence[Draft]) -> tuple[str, ...]:

@@ -111,31 +111,17 @@ def select(
     return _Parser(expression, axes, manifest, is_exact=is_exact, states=states).parse()
 
 
-def check_meant(
-    expression: str,
-    axes: Collection[str] | None,
-    points: Iterable[SweepPoint],
-    manifest: Manifest | None = None,
-    *,
-    is_exact: bool = False,
-    states: States | None = None,
-) -> bool:
-    """Tell whether any of the points is meant.
+@dataclass(frozen=True, slots=True)
+class Meant:
+    """What an expression means among certain points.
 
-    Args:
-        expression: See this module's head.
-        axes: As for `select`.
-        points: Gone through until one is meant.
-        manifest: As for `select`.
-        is_exact: As for `select`.
-        states: As for `select`.
-
-    Raises:
-        SelectionError: None is, for a part of the expression fits no point at all; the text points
-            at it and says which values there are.
+    Attributes:
+        holds: Whether it means a point.
+        is_any: Whether it means any of them.
     """
-    parser = _Parser(expression, axes, manifest, is_exact=is_exact, states=states)
-    return _is_any_meant(parser, parser.parse(), points, manifest)
+
+    holds: Predicate
+    is_any: bool
 
 
 def select_meant(
@@ -146,15 +132,24 @@ def select_meant(
     *,
     is_exact: bool = False,
     states: States | None = None,
-) -> Predicate:
-    """Return `select`'s predicate, held against the points as `check_meant` does.
+) -> Meant:
+    """Return what an expression means, held against the points; it is read, and they are, once.
 
-    Args and errors are those of `check_meant`; the expression is read, and `states` asked, once.
+    Args:
+        expression: See this module's head.
+        axes: As for `select`.
+        points: Gone through until one is meant.
+        manifest: As for `select`.
+        is_exact: As for `select`.
+        states: As for `select`; asked once.
+
+    Raises:
+        SelectionError: None is meant, for a part of the expression fits no point at all; the text
+            points at it and says which values there are.
     """
     parser = _Parser(expression, axes, manifest, is_exact=is_exact, states=states)
     is_meant = parser.parse()
-    _is_any_meant(parser, is_meant, points, manifest)
-    return is_meant
+    return Meant(is_meant, _is_any_meant(parser, is_meant, points, manifest))
 
 
 def _is_any_meant(

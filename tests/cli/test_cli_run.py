@@ -132,13 +132,15 @@ def test_a_retry_knows_the_values_too(qbatch: Call, done: Path) -> None:
     assert "-k: no point has shots>40; there are 10, 20, 40" in said.err
 
 
-@pytest.mark.parametrize("verb", ["run", "plan"])
-def test_an_empty_selection_of_values_that_exist_is_told(
-    verb: str, qbatch: Call, done: Path
+@pytest.mark.parametrize("call", [("run",), ("plan",), ("run", "--rehearse"), ("retry",)])
+def test_an_empty_selection_of_values_that_exist_is_told_once(
+    call: tuple[str, ...], qbatch: Call, done: Path
 ) -> None:
-    said = qbatch(verb, done, "-k", "shots=10 and shots=20")
+    verb, *flags = call
+    said = qbatch(verb, done, "-k", "shots=10 and shots=20", *flags)
     assert said.code == 0
-    assert "-k: 'shots=10 and shots=20' means no point: the selection is empty" in said.err
+    told = "-k: 'shots=10 and shots=20' means no point: the selection is empty"
+    assert said.err.count(told) == 1
 
 
 def test_an_invalid_manifest_runs_nothing(qbatch: Call, manifest: Path) -> None:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from plan_making import PAIR, plan_of
 
 from qbatch.errors import SelectionError
-from qbatch.plan import check_meant, select
+from qbatch.plan import select, select_meant
 
 PLAN = plan_of(
     {"matrix": {"backend": ["ideal", "noisy"], "shots": [100, 1000]}, "repeat": 2},
@@ -158,7 +158,7 @@ def test_what_fits_no_point_is_told_with_the_values_that_there_are(
     expression: str, told: str
 ) -> None:
     with pytest.raises(SelectionError) as caught:
-        check_meant(expression, PLAN.axes, PLAN.points())
+        select_meant(expression, PLAN.axes, PLAN.points())
     assert told in str(caught.value)
 
 
@@ -172,7 +172,7 @@ def test_what_fits_no_point_is_told_with_the_values_that_there_are(
     ],
 )
 def test_values_that_exist_may_select_nothing_together(expression: str, is_any: bool) -> None:
-    assert check_meant(expression, PLAN.axes, PLAN.points()) is is_any
+    assert select_meant(expression, PLAN.axes, PLAN.points()).is_any is is_any
 
 
 def test_a_where_means_the_value_that_is_there_and_near_ones_only_without_it() -> None:

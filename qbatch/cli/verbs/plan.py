@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -55,7 +54,7 @@ def plan(
     from qbatch.cli.permits import surroundings_of
     from qbatch.cli.reasons import points_known
     from qbatch.cli.runs import folder_of
-    from qbatch.cli.targets import check_selection, describe, open_drivers, quote
+    from qbatch.cli.targets import chosen, describe, open_drivers, quote
     from qbatch.plan import (
         check_targets,
         count_reasons,
@@ -64,7 +63,6 @@ def plan(
         pieces_of,
         priced,
         save_plan,
-        select,
     )
     from qbatch.plan.pricing.limits import limits_of, shortfalls
     from qbatch.plan.pricing.offer import Offer
@@ -74,13 +72,7 @@ def plan(
 
     made = expand_file(manifest, overrides=overrides, trust=trust)
     folder = folder_of(made.manifest, out)
-    check_selection(made, expression, folder)
-    only = None
-    if expression is not None:
-        from qbatch.executor.selecting import states_of
-
-        states = partial(states_of, folder)
-        only = select(expression, made.axes, made.manifest, states=states)
+    only = chosen(made, expression, folder)
     asked = None if only is None else {point.backend for point in made.bought(only)}
     drivers = open_drivers(made, surroundings_of(made.manifest, trust=trust), asked)
     targets = priced(describe(drivers), made)

@@ -58,7 +58,6 @@ def retry(
     from qbatch.cli.consent import Consent
     from qbatch.cli.running import run_manifest
     from qbatch.cli.runs import open_named
-    from qbatch.cli.targets import check_selection
     from qbatch.errors import SelectionError
     from qbatch.executor import Options
     from qbatch.plan import expand_file
@@ -81,7 +80,6 @@ def retry(
         max_cost=parse_limits(max_cost),
     )
     plan = expand_file(manifest, overrides=overrides, trust=trust)
-    check_selection(plan, expression, folder)
     options = replace(options, plan=plan)
     if mended := _mended(folder, plan):
         options = replace(options, only=None, points=mended)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -143,12 +142,11 @@ def run(
         raise click.UsageError("--queue-s is for --rehearse only")
     from qbatch.cli.consent import Consent
     from qbatch.cli.running import run_manifest
-    from qbatch.cli.targets import expand_chosen
     from qbatch.plan import load_plan
 
     return run_manifest(
         manifest,
-        replace(options, plan=expand_chosen(manifest, options)),
+        options,
         Consent(load_plan(saved_plan) if saved_plan else None, frozen=frozen, yes=yes),
         as_json=as_json,
         report=not no_report,

@@ -74,10 +74,16 @@ def narrowed(where: Where, axes: Mapping[str, Sequence[Value] | None]) -> Narrow
 def is_void(where: Where, axes: Mapping[str, Sequence[Value] | None]) -> bool:
     """Tell whether no point can match, given the values of the axes as far as they are known."""
     return any(
-        not any(same(value, choice) for value in values for choice in choices(where[name]))
+        not has_any(values, where[name])
         for name, values in axes.items()
         if name in where and values is not None
     )
+
+
+def has_any(column: Iterable[Value], wanted: Value | tuple[Value, ...]) -> bool:
+    """Tell whether any of an axis' values is one that a `where` allows."""
+    allowed = choices(wanted)
+    return any(same(value, choice) for value in column for choice in allowed)
 
 
 def is_match(where: Where | Narrowed, values: Mapping[str, Value]) -> bool:
