@@ -46,7 +46,7 @@ class Place:
     """Where in a person's file something stands.
 
     Attributes:
-        file: Path as the person wrote it.
+        file: Path as the person wrote it; of what a flag put in, the flag.
         line: 1-based; None when the whole file is meant.
         column: 1-based; None when the whole line is meant.
     """
@@ -54,6 +54,11 @@ class Place:
     file: str
     line: int | None = None
     column: int | None = None
+
+    @property
+    def is_flag(self) -> bool:
+        """It is a flag of the command line (``-S shots``), no place in a file."""
+        return self.line is None and self.file.startswith("-S")
 
     def __str__(self) -> str:
         return ":".join(

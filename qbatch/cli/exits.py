@@ -46,5 +46,16 @@ _OF_ERROR: tuple[tuple[type[BaseException], Exit], ...] = (
 
 
 def code_of(error: BaseException) -> Exit:
-    """The exit code of an error; INTERNAL for one that qbatch never raises on purpose."""
+    """The exit code of an error; INTERNAL for one that qbatch never raises on purpose.
+
+    Where all that is wrong with a manifest was put in on the command line, that is wrong.
+    """
+    if isinstance(error, errors.SourceError | errors.SourceErrors) and _is_of_flags(error):
+        return Exit.USAGE
     return next((code for kind, code in _OF_ERROR if isinstance(error, kind)), Exit.INTERNAL)
+
+
+def _is_of_flags(error: errors.SourceError | ExceptionGroup[errors.SourceError]) -> bool:
+    if isinstance(error, errors.SourceError):
+        return error.place.is_flag
+    return all(map(_is_of_flags, error.exceptions))

@@ -32,6 +32,8 @@ def chosen(plan: Plan, expression: str | None, folder: Path) -> Only | None:
     Raises:
         SelectionError: It cannot be read, or names a value that no point has.
     """
+    if expression is None:
+        return None
     from qbatch.executor import Event, Options, Warned
     from qbatch.executor.selecting import chosen
 

@@ -254,7 +254,10 @@ def _put(node: Node, loc: Steps, done: Steps, value: _Value) -> Node:
     if isinstance(node, SequenceNode):
         return _put_item(node, loc, done, value)
     if not isinstance(node, MappingNode):
-        raise refuse(Place(value.flag), f"{_path(done)} is one value and has no {name!r} in it")
+        raise refuse(
+            Place(value.flag),
+            f"{_path(done)} is one value and has no {name!r} in it; write -S {_path(done)}=…",
+        )
     member = Members().of(node).get(name)
     if member is None and done == ("sweep",) and name == "0":
         return _put(node, rest, done, value)  # one sweep is the first of a list of one
@@ -310,6 +313,8 @@ def _is_null(node: Node) -> bool:
 
 def _check_new(node: MappingNode, name: str, done: Steps, flag: str) -> None:
     """See that a key which is not in the file may be put there."""
+    if done[:1] == ("budget",):  # names of backends and units, which its model looks at
+        return
     if model_at(done) is not None:
         names = sorted({*known_keys(done), *Members().of(node)})
         if name in names:
@@ -319,9 +324,8 @@ def _check_new(node: MappingNode, name: str, done: Steps, flag: str) -> None:
     else:
         names = [*Members().of(node)]
     where = f"{_path(done)} has" if done else "a manifest has"
-    raise refuse(
-        Place(flag), f"{where} no {name!r} ({listed(names, 20)}){did_you_mean(name, names)}"
-    )
+    there = listed(names, 20) or "there is nothing in it"
+    raise refuse(Place(flag), f"{where} no {name!r} ({there}){did_you_mean(name, names)}")
 
 
 def _path(loc: Steps) -> str:

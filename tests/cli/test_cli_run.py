@@ -143,6 +143,42 @@ def test_an_empty_selection_of_values_that_exist_is_told_once(
     assert said.err.count(told) == 1
 
 
+@pytest.mark.parametrize("verb", ["run", "plan", "validate"])
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("shots", "-S shots: is no path=value; write -S shots=1000"),
+        ("shots=", "-S shots: sweep.matrix.shots: is an empty axis"),
+        ("shots=many", "-S shots: sweep.matrix.shots[0]: 'many' is no number; write a whole"),
+        ("shots={a", "-S shots: the value is no YAML"),
+        ("bakends.sim.target=x", "no 'bakends' (analysis, backends, budget"),
+        ("backends.sim.limits.workers=[1]", "-S backends.sim.limits.workers: "),
+        ("backends.sim.options.method=none", "-S backends.sim.options.method: 'none' is none of"),
+        ("circuits.bell.file=x", "circuits.bell is one value and has no 'file' in it; write -S "),
+        ("vars.x=3", "vars has no 'x' (there is nothing in it)"),
+        ("budget.sum.usd=3", "-S budget.sum.usd: budget.sum: 'sum' is no backend"),
+        ("theta=0,pi", "'theta' is no key and no axis"),
+    ],
+)
+def test_what_is_wrong_on_the_command_line_alone_is_wrong_usage(
+    verb: str, override: str, said: str, qbatch: Call, manifest: Path
+) -> None:
+    found = qbatch(verb, manifest, "-S", override)
+    assert said in found.err
+    assert found.code == 2
+
+
+def test_a_manifest_that_is_wrong_itself_stays_invalid_under_a_wrong_flag(
+    qbatch: Call, manifest: Path
+) -> None:
+    change(manifest, "seed: 1", "seed: x")
+    assert qbatch("plan", manifest, "-S", "shots=many").code == 3
+
+
+def test_a_budget_may_be_given_on_the_command_line(qbatch: Call, manifest: Path) -> None:
+    assert qbatch("plan", manifest, "-S", "budget.total.usd=3").code == 0
+
+
 def test_an_invalid_manifest_runs_nothing(qbatch: Call, manifest: Path) -> None:
     change(manifest, "shots: [10", "shots: [0")
     said = qbatch("run", manifest)

@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 def validate(manifest: Path, overrides: tuple[str, ...], trust: bool, as_json: bool) -> int:
     """Say everything that is wrong with MANIFEST and its circuits; run nothing.
 
-    Exit code 0 when it is valid, 3 when not.
+    Exit code 0 when it is valid, 3 when not, 2 when all that is wrong is what -S sets.
     """
-    from qbatch.cli.exits import Exit
+    from qbatch.cli.exits import Exit, code_of
     from qbatch.errors import SourceError, SourceErrors
     from qbatch.plan import remarks
     from qbatch.report.numbers import count_of
@@ -39,7 +39,7 @@ def validate(manifest: Path, overrides: tuple[str, ...], trust: bool, as_json: b
             raise
         mistakes = [_mistake(mistake) for mistake in mistakes_in(error)]
         click.echo(json.dumps({"valid": False, "errors": mistakes}, ensure_ascii=False))
-        return Exit.INVALID
+        return code_of(error)
     if as_json:
         click.echo(json.dumps({"valid": True, "errors": [], "points": plan.num_points}))
     else:
