@@ -42,7 +42,9 @@ def main() -> int:
     parser.add_argument("--only-kinds", action="store_true", help="what goes wrong beside kills")
     parser.add_argument("--cloud", choices=CLOUDS, help="this one only")
     parser.add_argument("--no-clients", action="store_true", help="leave official clients out")
-    parser.add_argument("--places", type=int, default=6, metavar="N", help="cases at once")
+    parser.add_argument(
+        "--places", type=int, default=12, metavar="N", help="cases at once, if they wait"
+    )
     parser.add_argument(
         "--case", metavar="NAME", help="play this case alone, and show what it said"
     )

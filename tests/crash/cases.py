@@ -308,17 +308,21 @@ def play_all(
     plays: Iterable[Callable[[], Played]],
     tell: Tell,
     is_enough: Callable[[list[Played]], bool],
+    *,
+    is_idle: bool = False,
 ) -> list[Played]:
-    """Play cases, as many at once as there are places, until there are enough or no more.
+    """Play cases, several at once, until there are enough or no more.
 
     Args:
         plays: Each plays one.
         tell: Called with each as it ends.
         is_enough: Asked after each; the latest stands last. Those under way are played to the end.
+        is_idle: The cases wait rather than compute: as many at once as there are places, not half.
     """
+    at_once = world.num_places if is_idle else (world.num_places + 1) // 2
     waiting, done, is_over = iter(plays), list[Played](), False
-    with ThreadPoolExecutor(world.num_places) as pool:
-        first = itertools.islice(waiting, world.num_places)
+    with ThreadPoolExecutor(at_once) as pool:
+        first = itertools.islice(waiting, at_once)
         under_way = {pool.submit(one) for one in first}
         while under_way:
             ended, under_way = wait(under_way, return_when=FIRST_COMPLETED)

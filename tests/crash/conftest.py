@@ -15,12 +15,12 @@ from tests.crash.world import SlowWorld, World
 
 @pytest.fixture(scope="session")
 def world() -> Iterator[World]:
-    with World(num_places=4) as world:
+    with World(num_places=8) as world:
         yield world
 
 
 @pytest.fixture(scope="session")
 def slow_world() -> Iterator[SlowWorld]:
     """Real time, and real command lines."""
-    with SlowWorld(num_places=5) as world:
+    with SlowWorld(num_places=10) as world:
         yield world

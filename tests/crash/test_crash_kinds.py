@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from functools import partial
 from itertools import count
 
@@ -12,6 +11,7 @@ from tests.crash.cases import Played, play_all, say_nothing
 from tests.crash.kinds import FAULT_KINDS, TELLING, play_kind, play_kinds
 from tests.crash.test_crash_boundaries import assert_good
 from tests.crash.world import World
+from tests.proving import for_a_while
 
 SEED = 1
 
@@ -28,7 +28,7 @@ QUICK = (
 )
 
 #: Each kind is played so often at each cloud, and more while its seconds last.
-LEAST, SPARE_S = 3, 20.0
+LEAST, SPARE_S = 3, 8.0
 
 
 def sums_of(played: list[Played]) -> tuple[int, int]:
@@ -50,12 +50,9 @@ def test_a_case_of_each_kind_loses_nothing_and_its_ledger_is_the_book(world: Wor
 def test_each_kind_at_each_cloud_loses_nothing_and_its_ledger_is_the_book(
     world: World, kind: str
 ) -> None:
-    clouds, began = FAULT_KINDS[kind][1], time.monotonic()
-
-    def is_enough(done: list[Played]) -> bool:
-        return len(done) >= LEAST * len(clouds) and time.monotonic() > began + SPARE_S
-
-    played = play_kinds(world, SEED, count(), kinds=[kind], is_enough=is_enough)
+    clouds = FAULT_KINDS[kind][1]
+    numbers = for_a_while(count(), LEAST, SPARE_S)
+    played = play_kinds(world, SEED, numbers, kinds=[kind])
     assert_good(played)
     assert len(played) >= LEAST * len(clouds)
     bought, noticed = sums_of(played)

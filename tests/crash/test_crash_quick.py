@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,9 @@ from tests.crash.cases import RUN, SOME_FAILED, Case, Stage, play, play_all, say
 from tests.crash.experiments import CUT, EXPERIMENTS
 from tests.crash.oracle import judge
 from tests.crash.storms import play_storm
+from tests.crash.sweeps import LEAP, Walk
 from tests.crash.world import Kill, World
+from tests.proving import Allowance
 
 
 def test_a_run_that_is_killed_anywhere_loses_nothing_and_buys_nothing_twice(world: World) -> None:
@@ -47,6 +50,22 @@ def test_a_case_is_read_as_it_is_written() -> None:
     case = Case("run", "oqc", (Kill("h", 12), Kill("w", 4)))
     assert str(case) == "run:oqc:h12,w4"
     assert Case.read(str(case)) == case
+
+
+@pytest.mark.parametrize("step", [1, 2, 3])
+@pytest.mark.parametrize("seconds", [0.0, inf])
+def test_a_walk_meets_all_boundaries_or_each_third_and_the_last(step: int, seconds: float) -> None:
+    for last in range(1, 40):
+        walk, met = Walk(step, Allowance(seconds)), []
+        for at in walk:
+            if at > last:
+                walk.end = min(walk.end, at)
+            else:
+                met.append(at)
+        all_of_them = range(1, last + 1, step)
+        assert len(met) == len(set(met))
+        assert seconds == 0 or set(met) == set(all_of_them)
+        assert {*all_of_them[::LEAP], all_of_them[-1]} <= set(met) <= set(all_of_them)
 
 
 @pytest.fixture

@@ -104,7 +104,7 @@ class World:
     """Places and processes. Use it as a context.
 
     Args:
-        num_places: So many cases at once.
+        num_places: So many cases at once, if they only wait; half of that if they compute.
         rate: How fast time runs.
     """
 

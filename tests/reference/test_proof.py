@@ -6,7 +6,6 @@ least `LEAST` of a share's programs must have been held against the reference by
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -14,18 +13,18 @@ from comparing import compare
 from generator import generate
 from tree import Program
 
+from tests.proving import for_a_while
+
 PROGRAMS, SHARES = 5_000, 10
-SHARE_S, LEAST = 25.0, PROGRAMS // SHARES * 2 // 5
+SHARE_S, LEAST = 16.0, PROGRAMS // SHARES * 2 // 5
 
 #: Programs on which every subject is tried, at least and at most, and how long.
 WHOLE_LEAST, WHOLE_MOST, WHOLE_S = 30, 100, 25.0
 
 
 def _for_a_while(seed: int, least: int, most: int, seconds: float) -> Iterator[tuple[int, Program]]:
-    end = time.monotonic() + seconds
-    for number in range(most):
-        if number < least or time.monotonic() < end:
-            yield number, generate(seed, number)
+    for number in for_a_while(range(most), least, seconds):
+        yield number, generate(seed, number)
 
 
 @pytest.mark.slow
