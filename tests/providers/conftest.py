@@ -118,11 +118,13 @@ class Talk:
     async def finish(self, batch: Batch) -> dict[str, Answer]:
         """Poll until every child is at its end."""
         ended: dict[str, Answer] = {}
+        pause_s = 1.0
         while len(ended) < len(batch.orders):
             for update in await self.driver.poll([batch]):
                 if isinstance(update, ENDS):
                     ended[update.job_id] = update
-            await trio.sleep(1)
+            await trio.sleep(pause_s)
+            pause_s = min(15.0, pause_s * 1.1)  # of an hour in the queue, not every second
         return ended
 
     async def run(self, *orders: Order) -> list[Fetched]:
