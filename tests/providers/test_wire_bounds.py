@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import gzip
 import json
 import logging
 import random
+import struct
 import tracemalloc
 import zlib
 from collections.abc import Callable, Mapping
@@ -70,11 +72,17 @@ def test_a_bomb_is_unpacked_no_further_than_the_bound(body: bytes) -> None:
 
 
 def packed(piece: bytes, size: int) -> bytes:
-    """`piece` again and again, to `size` bytes, packed without ever being whole."""
-    packer = zlib.compressobj(9, zlib.DEFLATED, 31)
+    """`piece` again and again, to `size` bytes: one block is packed, and repeated as it is."""
+    packer = zlib.compressobj(9, zlib.DEFLATED, -15)
     block = piece * (2**20 // len(piece))
-    parts = [packer.compress(block) for _ in range(size // len(block))]
-    return b"".join((*parts, packer.flush()))
+    repeated, times = packer.compress(block) + packer.flush(zlib.Z_FULL_FLUSH), size // len(block)
+    checksum = functools.reduce(lambda crc, _: zlib.crc32(block, crc), range(times), 0)
+    head, end = gzip.compress(b"", mtime=0)[:10], b"\x03\x00"
+    return head + repeated * times + end + struct.pack("<II", checksum, times * len(block))
+
+
+def test_a_packed_block_that_is_repeated_is_gzip() -> None:
+    assert gzip.decompress(packed(b'"aa",', 3 * 2**20)) == (b'"aa",' * (2**20 // 5)) * 3
 
 
 @pytest.mark.parametrize(
