@@ -109,19 +109,19 @@ def test_of_many_points_a_run_tells_the_ends_of_each_number(qbatch: Call, done: 
 
 @pytest.mark.parametrize(("that", "code"), [("zz >= 0.3", 0), ("zz <= 0.1", 5), ("z == 0.5", 5)])
 def test_a_check_that_fails_is_the_exit_code_where_it_is_asked_for(
-    that: str, code: int, qbatch: Call, manifest: Path
+    that: str, code: int, qbatch: Call, done: Path
 ) -> None:
-    change(manifest, "zz >= 0.3", that)
-    assert qbatch("run", manifest).code == 0
-    assert qbatch("run", manifest, "--check").code == code
-    finished = qbatch("run", manifest, "--check", "--json").json_lines[-1]
+    change(done, "zz >= 0.3", that)
+    assert qbatch("run", done).code == 0
+    assert qbatch("run", done, "--check").code == code
+    finished = qbatch("run", done, "--check", "--json").json_lines[-1]
     assert finished["exit_code"] == code
     assert finished["checks"][0]["verdict"] == ("fail" if code else "pass")
 
 
-def test_an_undecided_check_is_exit_code_four(qbatch: Call, manifest: Path) -> None:
-    change(manifest, "zz >= 0.3", "z >= 0")
-    assert qbatch("run", manifest, "--check").code == 4
+def test_an_undecided_check_is_exit_code_four(qbatch: Call, done: Path) -> None:
+    change(done, "zz >= 0.3", "z >= 0")
+    assert qbatch("run", done, "--check").code == 4
 
 
 def test_a_report_names_the_file_that_is_there_its_date_and_its_circuit(
