@@ -200,15 +200,25 @@ def at_a_terminal(folder: Path, answer: str, *arguments: str) -> tuple[int, str]
     return running.returncode, said.decode().replace("\r\n", "\n")
 
 
-@pytest.mark.parametrize(("answer", "leaves"), [("y", True), ("n", False)])
-@pytest.mark.parametrize("verb", ["plan", "run", "auth", "backends", "doctor"])
+#: Each verb asks; the other answer to each is a slow proof, since each is a process.
+ASKED = {"plan": "n", "run": "y", "auth": "n", "backends": "y", "doctor": "n"}
+
+
+@pytest.mark.parametrize(
+    ("verb", "answer"),
+    [
+        pytest.param(verb, answer, marks=[] if answer == daily else pytest.mark.slow)
+        for verb, daily in ASKED.items()
+        for answer in "yn"
+    ],
+)
 def test_the_question_names_host_and_credential(
-    there: Host, tmp_path: Path, verb: str, answer: str, leaves: bool
+    there: Host, tmp_path: Path, verb: str, answer: str
 ) -> None:
     code, said = at_a_terminal(tmp_path, answer, verb, str(write(tmp_path, AWAY)))
     question = "send the credential from env:MARQOV_PLATFORM_KEY to elsewhere.example? [y/N]"
     assert f"Backend there: {question}" in said
-    if leaves:
+    if answer == "y":
         assert SECRETS["MARQOV_PLATFORM_KEY"].encode() in there.heard
     else:
         assert not has_left(there)

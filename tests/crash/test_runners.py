@@ -121,7 +121,13 @@ def begin_another_in_its_place(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "lose", [delete, move, put_a_copy_in_its_place, begin_another_in_its_place]
+    "lose",
+    [
+        delete,
+        pytest.param(move, marks=pytest.mark.slow),
+        pytest.param(put_a_copy_in_its_place, marks=pytest.mark.slow),
+        begin_another_in_its_place,
+    ],
 )
 def test_a_runner_whose_folder_is_lost_buys_nothing_more_and_another_goes_on(
     lose: Callable[[Path], None], open_desk: OpenDesk, tmp_path: Path
@@ -188,7 +194,9 @@ def put_in_its_place(copy: Path, folder: Path) -> None:
     shutil.copytree(copy, folder)
 
 
-@pytest.mark.parametrize("restore", [put_back, put_in_its_place])
+@pytest.mark.parametrize(
+    "restore", [put_back, pytest.param(put_in_its_place, marks=pytest.mark.slow)]
+)
 def test_what_was_bought_since_an_older_copy_is_taken_over_when_that_is_put_back(
     restore: Callable[[Path, Path], None], open_desk: OpenDesk, tmp_path: Path
 ) -> None:

@@ -30,7 +30,9 @@ def run(folder: Path, limits: str, verb: str = "run") -> subprocess.CompletedPro
     )
 
 
-@pytest.mark.parametrize("limit", [16, 24, 40, 63])
+@pytest.mark.parametrize(
+    "limit", [16, *(pytest.param(n, marks=pytest.mark.slow) for n in (24, 40)), 63]
+)
 def test_few_open_files_are_told_before_anything_is_begun(tmp_path: Path, limit: int) -> None:
     (tmp_path / "few.yaml").write_text(MANIFEST)
     said = run(tmp_path, f"-n {limit}")
@@ -40,7 +42,7 @@ def test_few_open_files_are_told_before_anything_is_begun(tmp_path: Path, limit:
     assert not (tmp_path / "runs").exists()
 
 
-@pytest.mark.parametrize("limits", ["-n 64", "-Sn 16"])
+@pytest.mark.parametrize("limits", [pytest.param("-n 64", marks=pytest.mark.slow), "-Sn 16"])
 def test_enough_is_enough_and_a_soft_limit_is_raised(tmp_path: Path, limits: str) -> None:
     (tmp_path / "few.yaml").write_text(MANIFEST)
     assert run(tmp_path, limits).returncode == 0

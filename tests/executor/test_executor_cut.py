@@ -161,7 +161,7 @@ def test_what_is_forgotten_is_gone_with_all_its_jobs_and_bought_again(tmp_path: 
     assert shop.sold == {0.5: sorted(jobs * 2), 1.5: jobs}
 
 
-@pytest.mark.parametrize("most", [1, 7, 999])
+@pytest.mark.parametrize("most", [1, pytest.param(7, marks=pytest.mark.slow), 999])
 def test_a_simulator_that_takes_few_shots_counts_as_one_that_takes_all(
     most: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

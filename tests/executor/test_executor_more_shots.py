@@ -64,7 +64,15 @@ def ones_by_numpy(theta: float, seed: int, shots: int) -> int:
     return int((uniforms >= math.cos(theta / 2) ** 2).sum())
 
 
-@pytest.mark.parametrize("cuts", [[4000], [1000, 4000], [1, 2, 999, 4000], [1000, 300, 4000]])
+@pytest.mark.parametrize(
+    "cuts",
+    [
+        [4000],
+        pytest.param([1000, 4000], marks=pytest.mark.slow),
+        [1, 2, 999, 4000],
+        pytest.param([1000, 300, 4000], marks=pytest.mark.slow),
+    ],
+)
 def test_pieces_give_the_counts_that_all_at_once_would_have_given(
     cuts: list[int], tmp_path: Path
 ) -> None:
