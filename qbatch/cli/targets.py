@@ -100,7 +100,7 @@ def quote(
 
 
 def _describe(driver: Driver) -> Target:
-    if not driver.is_local or getattr(driver, "is_elsewhere", False):
+    if not driver.is_local or getattr(driver, "is_asked", False):
         from qbatch.executor import wait_described
 
         return wait_described(driver)

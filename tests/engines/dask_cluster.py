@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -19,8 +20,13 @@ class Cluster:
         self.address = f"tcp://127.0.0.1:{self._port}"
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
 
-    def start(self, name: str) -> None:
-        """Start the scheduler, or a worker; once more, where it has ended."""
+    def start(self, name: str, *, path: Path | None = None) -> None:
+        """Start the scheduler, or a worker; once more, where it has ended.
+
+        Args:
+            name: "scheduler", or a worker's.
+            path: What comes first on its Python's path.
+        """
         if before := self._processes.pop(name, None):
             before.terminate()
             before.wait(timeout=30)
@@ -33,6 +39,7 @@ class Cluster:
                 stdout=log,
                 stderr=log,
                 cwd=self._folder,
+                env={**os.environ, **({"PYTHONPATH": str(path)} if path else {})},
             )
 
     def start_all(self, workers: int = 2) -> None:

@@ -72,6 +72,17 @@ def test_a_killed_runner_loses_nothing(qbatch, expected):
     assert qbatch.hash() == expected
 
 
+def test_a_worker_with_another_version_is_refused_by_name(qbatch, dask, tmp_path):
+    other = tmp_path / "other" / "qiskit_aer-0.1.dist-info"
+    other.mkdir(parents=True)
+    (other / "METADATA").write_text("Metadata-Version: 2.1\nName: qiskit-aer\nVersion: 0.1\n")
+    dask.start("one", path=other.parent)
+    wait_for(lambda: dask.told().count("Register worker") >= 3, 60)
+    said = " ".join(qbatch("run", "sweep.yaml", "--yes", "--trust", code=3).split())
+    assert "dask: worker tcp://127.0.0.1:" in said
+    assert "qiskit-aer is 0.1 there and " in said
+
+
 def test_a_scheduler_that_is_not_there_is_named(tmp_path):
     pytest.importorskip("distributed")
     (port,) = free_ports(1)

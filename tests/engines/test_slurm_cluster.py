@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from pathlib import Path
 
@@ -72,6 +74,38 @@ def test_a_nodes_daemon_that_is_killed_costs_time_alone(qbatch, cluster, expecte
     cluster.kill("n1")
     time.sleep(3)
     cluster.start_daemon("n1")
+    said, _ = runner.communicate(timeout=240)
+    assert runner.returncode == 0, said
+    assert qbatch.hash() == expected
+
+
+def command_of(pid: str) -> list[str]:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")
+    except OSError:
+        return []
+
+
+def workers_of(folder: Path) -> list[int]:
+    """Processes that compute chunks for batch jobs of a folder."""
+    commands = {each.name: command_of(each.name) for each in Path("/proc").glob("[0-9]*")}
+    nodes = {
+        pid
+        for pid, words in commands.items()
+        if any("engines.node" in word for word in words) and str(folder) in " ".join(words)
+    }
+    return [
+        int(pid)
+        for pid, words in commands.items()
+        if any("engines.worker" in word for word in words) and nodes.intersection(words)
+    ]
+
+
+def test_a_worker_that_is_killed_on_its_node_costs_time_alone(qbatch, expected):
+    runner = qbatch.start("run", "sweep.yaml", "--yes")
+    wait_for(lambda: workers_of(qbatch.folder))
+    for pid in workers_of(qbatch.folder):
+        os.kill(pid, signal.SIGKILL)
     said, _ = runner.communicate(timeout=240)
     assert runner.returncode == 0, said
     assert qbatch.hash() == expected

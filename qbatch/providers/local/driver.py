@@ -89,6 +89,7 @@ class Place:
         memory: Bytes that one simulation may take there; None: not known.
         memory_source: Who says so.
         is_elsewhere: On other machines than this.
+        is_asked: The engine has to be asked what it takes, before anything is sent.
     """
 
     engine: Callable[[], Engine]
@@ -96,6 +97,7 @@ class Place:
     memory: int | None
     memory_source: str = "this machine has"
     is_elsewhere: bool = False
+    is_asked: bool = False
 
 
 class LocalDriver:
@@ -125,15 +127,15 @@ class LocalDriver:
         self._capacity = place.capacity
 
     @property
-    def is_elsewhere(self) -> bool:
-        """Whether other machines compute, which are asked before anything is sent."""
-        return self._place.is_elsewhere
+    def is_asked(self) -> bool:
+        """Whether describing it asks other machines."""
+        return self._place.is_asked
 
     # -- before anything runs ----------------------------------------------------------------------
 
     async def describe(self) -> Target:
         """Say what it takes; asks nobody where it computes on this machine."""
-        if self.is_elsewhere:
+        if self.is_asked:
             await self._begin()
         return target_of(self._settings, self._capacity)
 

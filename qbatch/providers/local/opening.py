@@ -47,7 +47,7 @@ def open_simulator(backend: Backend, name: str, surroundings: Surroundings) -> D
 
         return SlurmDriver(name, settings, engine.slurm, surroundings)
     if engine.dask is not None:
-        here = Place(partial(_dask, engine.dask), 1, None, is_elsewhere=True)
+        here = Place(partial(_dask, engine.dask), 1, None, is_elsewhere=True, is_asked=True)
     return LocalDriver(name, settings, here, backend.timeout_s)
 
 

@@ -36,10 +36,10 @@ LOOK_S = 2.0
 #: For each worker so many chunks are with the scheduler, so that none waits for the next.
 AHEAD = 3
 
-#: Asked of every worker, in words that need nothing of ours there.
+#: Asked of every worker, in words that need nothing of ours there; the first on its path counts.
 _VERSIONS = (
     "{each.metadata['Name'].lower(): each.version for each in "
-    "__import__('importlib.metadata').metadata.distributions() "
+    "reversed([*__import__('importlib.metadata').metadata.distributions()]) "
     "if (each.metadata['Name'] or '').lower() in NAMES}"
 )
 

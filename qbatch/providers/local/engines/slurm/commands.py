@@ -19,6 +19,8 @@ ANSWER_S = 60.0
 #: So many names are asked about by one command.
 MOST_NAMES = 500
 
+_ELSEWHERE = "run on a login node of the centre"
+
 #: What Slurm says when it takes no more for now.
 _FULL = (
     "QOSMaxSubmitJobPerUserLimit",
@@ -161,9 +163,7 @@ class Slurm:
                     env=self._environ,
                 )
         except FileNotFoundError as error:
-            raise Unfit(
-                f"slurm: there is no {command} on this machine; run on a login node of the centre"
-            ) from error
+            raise Unfit(f"slurm: there is no {command} on this machine; {_ELSEWHERE}") from error
         except trio.TooSlowError as error:
             raise Unavailable(f"slurm: {command} did not answer within {ANSWER_S:g} s") from error
         if done.returncode:
@@ -174,6 +174,8 @@ class Slurm:
 def _failure(command: str, done: subprocess.CompletedProcess[bytes]) -> ProviderError:
     lines = done.stderr.decode(errors="replace").strip().splitlines()
     said = "; ".join(dict.fromkeys(re.sub(r"^\w+: (error: )?", "", each) for each in lines[-4:]))
+    if "configuration source" in said:
+        return Unfit(f"slurm: {command} knows no controller on this machine; {_ELSEWHERE}")
     told = f"slurm: {command}: {said or f'exit code {done.returncode}'}"
     if any(words in said for words in _UNANSWERED):
         return Unavailable(told)
