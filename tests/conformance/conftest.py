@@ -24,7 +24,6 @@ from environments import CannotBuild, Environment
 
 HERE = Path(__file__).parent
 SCENARIO_LIMIT_S = 120
-NOT_RUN: dict[str, str] = {}
 
 
 class Served:
@@ -82,10 +81,9 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
         try:
             python = environment.build()
         except CannotBuild as error:
-            NOT_RUN[environment.name] = str(error)
             if os.environ.get("CI"):
                 pytest.fail(f"conformance of {environment.name} cannot run: {error}")
-            pytest.skip(f"NOT RUN: {error}")
+            pytest.skip(f"NOT RUN: the official client of {environment.name}: {error}")
         command = [str(python), "-W", "ignore::UserWarning", str(HERE / script), scenario]
         shut = {"HOME": str(tmp_path_factory.mktemp("home")), "NO_PROXY": "127.0.0.1"}
         done = subprocess.run(
@@ -103,5 +101,8 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    for name, reason in NOT_RUN.items():
-        terminalreporter.write_line(f"NOT RUN: the official client of {name}: {reason}", red=True)
+    skipped = terminalreporter.getreports("skipped")
+    reasons = dict.fromkeys(str(report.longrepr[2]).partition(": ")[2] for report in skipped)
+    for reason in reasons:
+        if reason.startswith("NOT RUN"):
+            terminalreporter.write_line(reason, red=True)

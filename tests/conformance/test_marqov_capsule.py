@@ -42,7 +42,7 @@ def program() -> Callable[..., tuple[int, str]]:
     except CannotBuild as error:
         if os.environ.get("CI"):
             pytest.fail(f"the capsule program cannot run: {error}")
-        pytest.skip(f"NOT RUN: {error}")
+        pytest.skip(f"NOT RUN: the capsule program: {error}")
 
     def run(*arguments: Any) -> tuple[int, str]:
         line = [str(command), *map(str, arguments)]

@@ -18,7 +18,7 @@ def test_a_careful_user_of_an_official_client_buys_some_jobs_twice(cloud: str) -
     except CannotBuild as error:
         if os.environ.get("CI"):
             pytest.fail(f"the official client of {cloud} cannot run: {error}")
-        pytest.skip(f"NOT RUN: {error}")
+        pytest.skip(f"NOT RUN: the official client of {cloud}: {error}")
     assert told.kills == told.cases - 2  # the last one was through, another lost an answer
     assert told.kills > 20
     assert told.lost == 0
