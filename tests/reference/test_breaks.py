@@ -63,6 +63,26 @@ def _turned(key: str) -> str:
     return " ".join(word[::-1] for word in key.split(" "))
 
 
+def a_turn_backwards() -> Subject:
+    """Let numpy turn rx the wrong way, unguarded (the guard refuses: ``test_fused``)."""
+    whole = SUBJECTS["automatic"]
+
+    def answer(*asked: object) -> Answer:
+        from qbatch.providers.local import engine
+        from qbatch.providers.local.fused.matrices import GATES
+
+        right, guarded = GATES["rx"], engine.held
+        engine.forget()
+        GATES["rx"], engine.held = (lambda theta: right(-theta)), (lambda *_: None)  # type: ignore
+        try:
+            return whole.answer(*asked)  # type: ignore[arg-type]
+        finally:
+            GATES["rx"], engine.held = right, guarded  # type: ignore[index]
+            engine.forget()
+
+    return replace(whole, answer=answer)
+
+
 def disagreements(subject: Subject) -> Sequence[Disagreement]:
     found = []
     for number in range(PROGRAMS):
@@ -76,7 +96,9 @@ def disagreements(subject: Subject) -> Sequence[Disagreement]:
     return found
 
 
-@pytest.mark.parametrize("broken", [an_angle_dropped, a_phase_dropped, a_bit_order_swapped])
+@pytest.mark.parametrize(
+    "broken", [an_angle_dropped, a_phase_dropped, a_bit_order_swapped, a_turn_backwards]
+)
 def test_a_fault_made_on_purpose_is_seen_and_shown_in_a_few_lines(
     broken: Callable[[], Subject],
 ) -> None:

@@ -35,7 +35,7 @@ IDS = 2
 MOST_IDS = 500
 
 #: Distributions whose version can change a result.
-PINNED = ("qbatch", "qiskit", "qiskit-aer")
+PINNED = ("qbatch", "qiskit", "qiskit-aer", "numpy")
 
 _MODULUS = 1 << 256
 

@@ -129,6 +129,8 @@ def describe_targets(
         if name in targets:
             target = targets[name]
             found[name] = {"target": target.name, "price": _price(target.price)}
+            if rule := target.facts.get("rule"):
+                found[name]["rule"] = rule
             if programs := _programs(plan, name, drivers.get(name)):
                 found[name]["programs"] = programs
     return found

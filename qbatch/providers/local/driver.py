@@ -34,6 +34,7 @@ from qbatch.providers import (
 from qbatch.providers.local.engines.frames import jobs_of
 from qbatch.providers.local.engines.given_out import GivenOut, Told
 from qbatch.providers.local.fit import Fit
+from qbatch.providers.local.method import RULE
 from qbatch.providers.local.options import Method
 from qbatch.providers.local.results import Result, fetched, results_of
 from qbatch.providers.local.work import cut
@@ -288,6 +289,6 @@ def target_of(settings: Settings, capacity: int, **more: Any) -> Target:
         "max_jobs": MAX_JOBS,
         "in_flight": max(4, 3 * capacity),
         "poll_s": (0.0, 0.0),
-        "facts": {"method": method, "workers": capacity},
+        "facts": {"method": method, "workers": capacity, "rule": RULE},
     }
     return Target(**{**told, **more})

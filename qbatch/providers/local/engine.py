@@ -14,6 +14,7 @@ import pickle
 import time
 from collections import Counter, OrderedDict
 from collections.abc import Iterator, Sequence
+from importlib.metadata import version
 from typing import Any
 
 from qbatch.circuit import parses
@@ -21,7 +22,10 @@ from qbatch.circuit.earlier import MARK
 from qbatch.circuit.facts import FORMAT
 from qbatch.providers.local.exact import evaluate
 from qbatch.providers.local.failures import failures, told, told_of
-from qbatch.providers.local.guard import checked
+from qbatch.providers.local.fused.answers import evaluate as evaluate_fused
+from qbatch.providers.local.fused.program import Fused
+from qbatch.providers.local.fused.program import prepare as prepare_fused
+from qbatch.providers.local.guard import checked, held
 from qbatch.providers.local.points import bound
 from qbatch.providers.local.prepare import Prepared, preparations, prepare
 from qbatch.providers.local.tableau import in_tableau_gates
@@ -69,8 +73,10 @@ def simulate(chunk: Chunk) -> Answer:
         return failed_answer(chunk, told(error), time.perf_counter() - began)
     warning = ""
     try:
-        if program.settings.method == "stim":
+        if program.settings.library == "stim":
             computed = [*_clifford(prepared, chunk.evolutions)]
+        elif program.settings.library == "numpy":
+            computed = [*_fused(chunk, program, prepared)]
         elif prepared.measured is not None:
             prepared = _checked(chunk, program, prepared)
             warning = prepared.warning
@@ -85,10 +91,12 @@ def simulate(chunk: Chunk) -> Answer:
 def _prepared(chunk: Chunk) -> tuple[Program, Any]:
     if chunk.key not in _programs:
         program: Program = pickle.loads(chunk.program)
-        if program.settings.method == "stim":
+        if program.settings.library == "stim":
             from qbatch.providers.local import clifford
 
             _programs[chunk.key] = program, clifford.prepare(program)
+        elif program.settings.library == "numpy":
+            _programs[chunk.key] = program, prepare_fused(program)
         else:
             _programs[chunk.key] = program, prepare(program)
         if len(_programs) > _KEPT:
@@ -104,6 +112,13 @@ def _checked(chunk: Chunk, program: Program, prepared: Prepared) -> Prepared:
         _programs[chunk.key] = program, prepared
         _checked_keys.add(chunk.key)
     return prepared
+
+
+def _fused(chunk: Chunk, program: Program, fused: Fused) -> Iterator[Computed]:
+    if chunk.key not in _checked_keys:
+        held(fused, program, [one.values for one in chunk.evolutions])
+        _checked_keys.add(chunk.key)
+    return evaluate_fused(fused, chunk.evolutions)
 
 
 # -- shots simulated by Aer -----------------------------------------------------------------------
@@ -222,7 +237,7 @@ def failed_answer(chunk: Chunk, error: str, seconds: float = 0.0) -> Answer:
 
 def _facts(program: Program) -> dict[str, Any]:
     settings = program.settings
-    if settings.method == "stim":
+    if settings.library == "stim":
         import stim
 
         return {
@@ -233,6 +248,17 @@ def _facts(program: Program) -> dict[str, Any]:
         }
     import numpy
     import qiskit
+
+    if settings.library == "numpy":
+        return {
+            MARK: FORMAT,
+            "engine": "numpy",
+            "engine_version": numpy.__version__,
+            "versions": {"qiskit": qiskit.__version__, "qbatch": version("qbatch")},
+            "method": settings.method,
+            "precision": "double",
+            "device": "CPU",
+        }
     import qiskit_aer
 
     return {

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from qbatch.errors import Refused
 from qbatch.providers.local.failures import failures, told, told_of
 from qbatch.providers.local.points import bound
-from qbatch.providers.local.prepare import Prepared
+from qbatch.providers.local.prepare import Looked, Prepared
 from qbatch.providers.local.sampling import cumulative, draw, misread, to_rows
 from qbatch.providers.local.work import Computed, Drawn, Evolution, Sampling
 
@@ -102,14 +102,37 @@ def _computed(prepared: Prepared, evolution: Evolution, data: Data, seconds: flo
             raise Refused(data)
         distribution = cumulative(misread(probabilities_of(prepared, data), prepared.flips))
     except Refused as error:
-        return Computed(
-            tuple(Drawn(each.job_id, error=str(error)) for each in evolution.samplings), seconds
-        )
-    drawn = tuple(_drawn(prepared, distribution, each) for each in evolution.samplings)
-    return Computed(drawn, seconds, data.get("statevector"))
+        return failed(evolution, str(error), seconds)
+    return sampled(evolution, distribution, prepared.positions, seconds, data.get("statevector"))
 
 
-def probabilities_of(prepared: Prepared, data: Mapping[str, Any]) -> npt.NDArray[np.float64]:
+def failed(evolution: Evolution, error: str, seconds: float) -> Computed:
+    """Say that all jobs of an evolution failed."""
+    drawn = tuple(Drawn(each.job_id, error=error) for each in evolution.samplings)
+    return Computed(drawn, seconds)
+
+
+def sampled(
+    evolution: Evolution,
+    distribution: npt.NDArray[np.float64],
+    positions: Sequence[int | None],
+    seconds: float,
+    statevector: Any = None,
+) -> Computed:
+    """Draw the samples of an evolution's jobs.
+
+    Args:
+        evolution: Whose they are.
+        distribution: From `cumulative`.
+        positions: Classical bit -> measured qubit.
+        seconds: That the evolution took.
+        statevector: Where it is kept.
+    """
+    drawn = tuple(_drawn(positions, distribution, each) for each in evolution.samplings)
+    return Computed(drawn, seconds, statevector)
+
+
+def probabilities_of(prepared: Looked, data: Mapping[str, Any]) -> npt.NDArray[np.float64]:
     """Return the probabilities of the measured qubits' outcomes.
 
     Raises:
@@ -122,10 +145,12 @@ def probabilities_of(prepared: Prepared, data: Mapping[str, Any]) -> npt.NDArray
     probabilities = np.asarray(data["probabilities"], np.float64)
     total = float(probabilities.sum())
     if not abs(total - 1) <= SUM_ERROR[prepared.precision]:
-        raise Refused(f"local: Aer's probabilities add up to {total:g}, not to 1; not sampled")
+        raise Refused(f"local: probabilities add up to {total:g}, not to 1; not sampled")
     return probabilities
 
 
-def _drawn(prepared: Prepared, distribution: npt.NDArray[np.float64], sampling: Sampling) -> Drawn:
+def _drawn(
+    positions: Sequence[int | None], distribution: npt.NDArray[np.float64], sampling: Sampling
+) -> Drawn:
     outcomes, counts = draw(distribution, sampling.shots, sampling.seed, sampling.start)
-    return Drawn(sampling.job_id, to_rows(outcomes, prepared.positions), counts)
+    return Drawn(sampling.job_id, to_rows(outcomes, positions), counts)

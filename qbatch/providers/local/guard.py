@@ -25,8 +25,18 @@ from qbatch.providers.local import plain, verdicts
 from qbatch.providers.local.batching import installed, is_open
 from qbatch.providers.local.exact import data_apart, data_together, probabilities_of
 from qbatch.providers.local.failures import failures
+from qbatch.providers.local.fused.answers import probabilities_at
+from qbatch.providers.local.fused.program import Fused
+from qbatch.providers.local.plain import plain_s
 from qbatch.providers.local.points import assigned
-from qbatch.providers.local.prepare import Prepared, as_written, written_bits
+from qbatch.providers.local.prepare import (
+    QUICK_S,
+    Looked,
+    Prepared,
+    as_written,
+    prepare,
+    written_bits,
+)
 from qbatch.providers.local.verdicts import Verdict
 from qbatch.providers.local.work import Program
 
@@ -68,6 +78,47 @@ def checked(prepared: Prepared, program: Program, points: Sequence[Values]) -> P
         verdicts.keep(key, verdict)
     together = prepared.together if verdict.together else None
     return replace(prepared, together=together, warning=verdict.warning)
+
+
+def held(fused: Fused, program: Program, points: Sequence[Values]) -> None:
+    """Hold what `fused` computes against one point computed by itself.
+
+    By `plain`, or where that takes long by Aer, bound by assignment.
+
+    Args:
+        fused: Of the program, not looked at yet.
+        program: Whose key the verdict is kept by.
+        points: Values asked for, at least one.
+
+    Raises:
+        Refused: The numbers disagree.
+    """
+    key = verdicts.key_of(program.key, ("numpy",))
+    if verdicts.read(key) is not None:
+        return
+    found = []
+    for values in _tried(fused, points):
+        answer = _of_plain_or_aer(fused, program, values)
+        if answer is not None:
+            found.append((values, answer))
+    if not found:
+        return
+    data = [{"probabilities": row} for row in probabilities_at(fused, [v for v, _ in found])]
+    if difference := _first_wrong(fused, data, found):
+        raise Refused(
+            f"local: circuit {program.circuit.name!r}: numpy computes it wrongly ({difference}); "
+            "no number is given; options: {method: statevector} (or density_matrix) computes by Aer"
+        )
+    verdicts.keep(key, Verdict(together=True))
+
+
+def _of_plain_or_aer(fused: Fused, program: Program, values: Values) -> tuple[Any, Any] | None:
+    mixed = fused.stages.values == 4
+    if plain_s(fused.stages.num_sites, len(fused.circuit.data), mixed=mixed) <= QUICK_S:
+        return _independent(fused, program, values)
+    by_aer = prepare(replace(program, settings=replace(program.settings, library="aer")))
+    (data,) = data_apart(by_aer, [values])
+    return None if isinstance(data, str) else (probabilities_of(by_aer, data), None)
 
 
 def judge(prepared: Prepared, program: Program, points: Sequence[Values]) -> Verdict | None:
@@ -119,7 +170,7 @@ def _said(prepared: Prepared, program: Program) -> str:
 # -- which points ----------------------------------------------------------------------------------
 
 
-def _tried(prepared: Prepared, points: Sequence[Values]) -> Iterator[Values]:
+def _tried(prepared: Looked, points: Sequence[Values]) -> Iterator[Values]:
     """The point that hides least; one of ours too, where it hides something."""
     used = [index for index, parameter in enumerate(prepared.parameters) if parameter is not None]
     best = max(points, key=lambda values: _worth(values, used))
@@ -143,7 +194,7 @@ def _worth(values: Values, used: Sequence[int]) -> int:
 # -- the independent route -------------------------------------------------------------------------
 
 
-def _independent(prepared: Prepared, program: Program, values: Values) -> tuple[Any, Any] | None:
+def _independent(prepared: Looked, program: Program, values: Values) -> tuple[Any, Any] | None:
     """Return probabilities as `prepared` orders them, and the state if it is kept.
 
     None where the point has no angles, or no result.
@@ -162,7 +213,7 @@ def _independent(prepared: Prepared, program: Program, values: Values) -> tuple[
     return plain.distribution(at_point, qubits, mixed=mixed), state
 
 
-def _qubits(prepared: Prepared, circuit: QuantumCircuit) -> list[int]:
+def _qubits(prepared: Looked, circuit: QuantumCircuit) -> list[int]:
     """Qubits of `circuit` in the order of the prepared one's, which transpiling may have moved."""
     written = written_bits(circuit)
     return [
@@ -170,7 +221,7 @@ def _qubits(prepared: Prepared, circuit: QuantumCircuit) -> list[int]:
     ]
 
 
-def _first_wrong(prepared: Prepared, found: Sequence[Any], answers: Sequence[Any]) -> str:
+def _first_wrong(prepared: Looked, found: Sequence[Any], answers: Sequence[Any]) -> str:
     """Say how the first point that disagrees does; "" when all agree."""
     for data, (values, answer) in zip(found, answers, strict=True):
         if difference := _difference(prepared, data, *answer):
@@ -180,7 +231,7 @@ def _first_wrong(prepared: Prepared, found: Sequence[Any], answers: Sequence[Any
     return ""
 
 
-def _difference(prepared: Prepared, data: Any, wanted: Any, state: Any) -> str:
+def _difference(prepared: Looked, data: Any, wanted: Any, state: Any) -> str:
     import numpy as np
 
     if isinstance(data, str):

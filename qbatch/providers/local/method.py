@@ -1,7 +1,7 @@
 """Which method simulates a circuit, what memory and about what time it takes: arithmetic only.
 
 Rules: the choice follows from the circuit and the backend's settings alone, never from the machine,
-the number of shots or what else runs, so that results are the same everywhere.
+what is installed, the number of shots or what else runs, so that results are the same everywhere.
 
 ``method: automatic`` chooses
 
@@ -11,6 +11,10 @@ the number of shots or what else runs, so that results are the same everywhere.
   circuit and noise are Clifford, otherwise ``statevector`` (one random course a shot);
 - for circuits that act on what they measured: ``stabilizer`` where circuit and noise are Clifford
   and qubits are more than 12, otherwise ``statevector``.
+
+Which library computes is a rule as well (`choose_library`): with ``method: automatic`` and double
+precision on the CPU, numpy (`fused`) computes the probabilities of state vectors up to 16 qubits
+and of density matrices; a method that is named is Aer's (or stim's), and so is all else.
 """
 
 from __future__ import annotations
@@ -22,6 +26,9 @@ from pathlib import Path
 from qbatch.circuit import CircuitFacts
 from qbatch.providers.local.settings import Settings
 
+#: Of the rules below, as a lock pins it; raise it whenever a circuit's method or library changes.
+RULE = "2: numpy up to 16 qubits"
+
 #: Up to here the exact density matrix is quicker than 1,024 random courses.
 DENSITY_MATRIX_QUBITS = 9
 
@@ -30,6 +37,9 @@ STABILIZER_QUBITS = 12
 
 #: Measured qubits up to which all outcomes' probabilities are computed and sampled by us.
 EXACT_QUBITS = 24
+
+#: Qubits up to which numpy computes state vectors, where probabilities are computed.
+FUSED_QUBITS = 16
 
 #: Gates that Aer's tableau takes as they are.
 CLIFFORD_GATES = frozenset(
@@ -55,9 +65,28 @@ def choose_method(facts: CircuitFacts, settings: Settings) -> str:
     return "statevector"
 
 
+def choose_library(facts: CircuitFacts, settings: Settings) -> str:
+    """Return the library that computes a circuit: "numpy", "stim" or "aer".
+
+    Args:
+        facts: Of the circuit.
+        settings: With the method chosen.
+    """
+    options = settings.options
+    if settings.method == "stim":
+        return "stim"
+    if options.method != "automatic" or options.precision != "double" or options.device != "CPU":
+        return "aer"
+    if options.statevector or not is_exact(facts, settings):
+        return "aer"
+    small = settings.method == "density_matrix" or facts.num_qubits <= FUSED_QUBITS
+    return "numpy" if small else "aer"
+
+
 def settled(facts: CircuitFacts, settings: Settings) -> Settings:
-    """Return the settings with the method chosen for a circuit."""
-    return replace(settings, method=choose_method(facts, settings))
+    """Return the settings with method and library chosen for a circuit."""
+    chosen = replace(settings, method=choose_method(facts, settings))
+    return replace(chosen, library=choose_library(facts, chosen))
 
 
 def is_exact(facts: CircuitFacts, settings: Settings) -> bool:
@@ -116,6 +145,10 @@ def evolution_s(facts: CircuitFacts, settings: Settings, shots: int) -> float:
     """
     gates = facts.num_gates + 1
     amplitudes = 2.0 ** min(facts.num_qubits, 200)
+    if settings.library == "numpy":
+        if settings.method == "density_matrix":
+            return 1e-4 + gates * (2.5e-6 + 2e-9 * amplitudes**2)
+        return 8e-5 + gates * (2e-7 + 1e-9 * amplitudes)
     if is_exact(facts, settings):
         if settings.method == "density_matrix":
             return 5e-4 + gates * (1e-5 + 1.9e-8 * amplitudes**2)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     Complex = npt.NDArray[np.complex128]
 
 #: What takes no part: a qubit is reset only before its first gate, in |0>.
-_NOTHING = frozenset({"barrier", "delay", "reset", "measure"})
+NOTHING = frozenset({"barrier", "delay", "reset", "measure"})
 
 #: About how long a matrix takes: a constant, and for each entry of the state, seconds.
 _STEP_S, _ENTRY_S = 3e-5, 1.5e-8
@@ -93,7 +93,7 @@ def _evolved(
     """Apply a circuit whose qubit k is `places[k]`; with `columns`, to a density matrix."""
     for item in circuit.data:
         operation = item.operation
-        if operation.name in _NOTHING:
+        if operation.name in NOTHING:
             continue
         on = [places[circuit.find_bit(qubit).index] for qubit in item.qubits]
         if operation.name in CHANNELS:

@@ -6,9 +6,10 @@ for Aer. A circuit for many points in one call exists beside the one that is bou
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from qbatch.circuit import build
 from qbatch.errors import Refused
@@ -39,6 +40,12 @@ _preparations = 0
 def preparations() -> int:
     """How many programs this process has prepared."""
     return _preparations
+
+
+def counted_preparation() -> None:
+    """Count one more."""
+    global _preparations
+    _preparations += 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +84,21 @@ class Prepared:
     is_resynthesised: bool = False
 
 
+class Looked(Protocol):
+    """What `guard` reads of a circuit made ready, whichever library computes it; see `Prepared`."""
+
+    @property
+    def parameters(self) -> Sequence[Any]: ...
+    @property
+    def measured(self) -> tuple[int, ...] | None: ...
+    @property
+    def positions(self) -> tuple[int | None, ...]: ...
+    @property
+    def precision(self) -> str: ...
+    @property
+    def is_resynthesised(self) -> bool: ...
+
+
 def prepare(program: Program, batched: frozenset[str] | None = None) -> Prepared:
     """Make a program ready.
 
@@ -89,8 +111,7 @@ def prepare(program: Program, batched: frozenset[str] | None = None) -> Prepared
         CircuitError, Refused: It cannot be built or simulated as asked.
         QiskitError: Qiskit cannot translate it.
     """
-    global _preparations
-    _preparations += 1
+    counted_preparation()
     settings = program.settings
     circuit = as_written(program)
     if is_exact(program.circuit.facts, settings):
@@ -121,15 +142,12 @@ def as_written(program: Program) -> QuantumCircuit:
 
 def _exact(circuit: QuantumCircuit, program: Program, gates: frozenset[str]) -> Prepared:
     settings = program.settings
-    written = written_bits(circuit)
-    measured = tuple(sorted(set(written.values())))
-    bare = _without_measurements(circuit)
-    evolution = _saving(translated(bare, settings.method), measured, settings)
-    places = {qubit: index for index, qubit in enumerate(measured)}
+    read = reading(circuit, settings)
+    bare = without_measurements(circuit)
+    evolution = _saving(translated(bare, settings.method), read.measured, settings)
     noise = settings.noise
-    errors = [noise.readout_of(qubit) if noise else None for qubit in measured]
     is_quick = bool(evolution.parameters) and _is_quick(evolution, noise)
-    together = _together(bare, evolution, measured, settings, gates) if is_quick else None
+    together = _together(bare, evolution, read.measured, settings, gates) if is_quick else None
     return Prepared(
         circuit=evolution,
         parameters=_parameters(circuit, program),
@@ -137,13 +155,33 @@ def _exact(circuit: QuantumCircuit, program: Program, gates: frozenset[str]) -> 
         together=together,
         gates=gates,
         is_quick=is_quick,
-        measured=measured,
-        positions=tuple(
-            places[written[bit]] if bit in written else None for bit in range(circuit.num_clbits)
-        ),
-        flips=tuple((error.p01, error.p10) if error else None for error in errors),
+        measured=read.measured,
+        positions=read.positions,
+        flips=read.flips,
         precision=settings.options.precision,
         is_resynthesised=settings.transpile is not None,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How qubits end in bits; as `Prepared` has it."""
+
+    measured: tuple[int, ...]
+    positions: tuple[int | None, ...]
+    flips: tuple[tuple[float, float] | None, ...]
+
+
+def reading(circuit: QuantumCircuit, settings: Settings) -> Reading:
+    """Say which qubits a circuit's measurements read, into which bits, and how often wrongly."""
+    written = written_bits(circuit)
+    measured = tuple(sorted(set(written.values())))
+    places = {qubit: index for index, qubit in enumerate(measured)}
+    errors = [settings.noise.readout_of(q) if settings.noise else None for q in measured]
+    return Reading(
+        measured,
+        tuple(places[written[b]] if b in written else None for b in range(circuit.num_clbits)),
+        tuple((error.p01, error.p10) if error else None for error in errors),
     )
 
 
@@ -197,7 +235,7 @@ def written_bits(circuit: QuantumCircuit) -> dict[int, int]:
     }
 
 
-def _without_measurements(circuit: QuantumCircuit) -> QuantumCircuit:
+def without_measurements(circuit: QuantumCircuit) -> QuantumCircuit:
     bare = circuit.copy_empty_like()
     for item in circuit.data:
         if not _is_measure(item):

@@ -26,6 +26,7 @@ class Settings:
 
     Attributes:
         method: As chosen for one circuit; "automatic" before that.
+        library: That computes it, by the same rule: "aer", "numpy" (`fused`) or "stim".
         transpile: (optimization level, seed), None: circuits run as written.
     """
 
@@ -33,12 +34,19 @@ class Settings:
     noise: NoiseModel | None = None
     transpile: tuple[int, int] | None = None
     method: str = "automatic"
+    library: str = "aer"
 
     @property
     def key(self) -> str:
         """Equal for equal settings."""
         noise = self.noise.model_dump_json() if self.noise else ""
-        told = (self.options.model_dump_json(), noise, repr(self.transpile), self.method)
+        told = (
+            self.options.model_dump_json(),
+            noise,
+            repr(self.transpile),
+            self.method,
+            self.library,
+        )
         return hashlib.sha256("\n".join(told).encode()).hexdigest()
 
 

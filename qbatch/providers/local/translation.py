@@ -89,6 +89,40 @@ def translated(
     return told
 
 
+def in_matrices(
+    circuit: QuantumCircuit, open_gates: frozenset[str], most_qubits: int
+) -> QuantumCircuit:
+    """Replace gates by their definitions until each has a matrix, or is one of `open_gates`.
+
+    Args:
+        circuit: Of standard gates, and of the person's own.
+        open_gates: That may keep open angles.
+        most_qubits: Gates on more are replaced too.
+
+    Raises:
+        Refused: A gate has no definition.
+    """
+
+    def stays(operation: Any) -> bool:
+        if operation.name in _KEPT:
+            return True
+        if not is_standard(operation) or operation.num_qubits > most_qubits:
+            return False
+        return operation.name in open_gates if is_open(operation) else _has_matrix(operation)
+
+    return _expanded(circuit, stays)
+
+
+def _has_matrix(operation: Any) -> bool:
+    from qiskit.exceptions import QiskitError
+
+    try:
+        operation.to_matrix()
+    except (QiskitError, AttributeError):
+        return False
+    return True
+
+
 def _expanded(circuit: QuantumCircuit, stays: Callable[[Any], bool]) -> QuantumCircuit:
     from qiskit.converters import circuit_to_dag, dag_to_circuit
 

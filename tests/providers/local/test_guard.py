@@ -17,6 +17,7 @@ from qbatch.providers.local import batching, engine, guard, plain, verdicts
 from qbatch.providers.local.batching import installed
 from qbatch.providers.local.engine import simulate
 from qbatch.providers.local.prepare import Prepared, as_written, prepare
+from qbatch.providers.local.settings import Settings
 from qbatch.providers.local.verdicts import Verdict
 from qbatch.providers.local.work import Program, cut, settled
 
@@ -36,6 +37,13 @@ def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def program(text: str, **backend: object) -> Program:
     made = circuit(text)
     return Program(made, settled(made.facts, settings(**backend)))
+
+
+def AER(**backend: object) -> Settings:  # noqa: N802
+    """Settings by which Aer computes: a method that is named is its."""
+    noisy = "noise" in backend
+    method = "density_matrix" if noisy else "statevector"
+    return settings(**{"options": {"method": method}, **backend})
 
 
 def judged(text: str, points: list[tuple[float, ...]], gates: frozenset[str] | None = None, **more):
@@ -104,13 +112,13 @@ def test_a_wrong_row_of_the_table_is_found_whatever_points_are_asked_for(points,
 def test_the_run_says_so_and_gives_the_right_numbers(monkeypatch):
     monkeypatch.setitem(batching.PROVEN, installed(), WRONG)
     orders = [order(CRY, k, shots=20_000, a=a) for k, a in enumerate((0.0, 0.5, math.pi / 2))]
-    [chunk] = cut(orders, settings())
+    [chunk] = cut(orders, AER())
     for _ in range(2):  # the second time it is known from the disk
         engine.forget()
         answer = simulate(chunk)
         assert not answer.errors
         assert "cry" in answer.facts["warning"]
-        for one, found in run(orders, settings()).items():
+        for one, found in run(orders, AER()).items():
             a = next(each.parameters["a"] for each in orders if each.id == one)
             ones = sum(n for key, n in found.to_dict().items() if key[0] == "1")
             assert ones / 20_000 == pytest.approx(math.sin(a) ** 2, abs=0.02)
@@ -135,7 +143,7 @@ def test_what_disagrees_both_ways_is_never_reported():
 
 
 def test_nothing_is_said_where_nothing_is_wrong():
-    [chunk] = cut([order(ANSATZ, k, a=0.1 * k, b=0.7) for k in range(4)], settings())
+    [chunk] = cut([order(ANSATZ, k, a=0.1 * k, b=0.7) for k in range(4)], AER())
     assert "warning" not in simulate(chunk).facts
 
 
@@ -158,7 +166,7 @@ def looked_at(monkeypatch: pytest.MonkeyPatch) -> list[Program]:
 def again(text: str = ANSATZ, **backend: object) -> None:
     engine.forget()
     names = circuit(text).facts.parameters
-    run([order(text, 1, **dict.fromkeys(names, 0.4))], settings(**backend))
+    run([order(text, 1, **dict.fromkeys(names, 0.4))], AER(**backend))
 
 
 def test_a_circuit_is_looked_at_once_for_each_target(monkeypatch):

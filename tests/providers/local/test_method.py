@@ -169,7 +169,8 @@ def test_noisy_circuits_are_estimated_by_what_they_took(
         f"ry(0.5) q[0]; {(chain + turns) * layers} c = measure q;"
     ).facts
     noise = {"depolarizing": {"one_qubit": 0.001, "two_qubit": 0.01}, "readout": 0.01}
-    told = evolution_s(facts, settled(facts, settings(noise=noise)), shots)
+    options = {"method": "density_matrix" if num_qubits <= 9 else "automatic"}
+    told = evolution_s(facts, settled(facts, settings(noise=noise, options=options)), shots)
     assert seconds / 2 < told < seconds * 2
 
 

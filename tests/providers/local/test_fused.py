@@ -1,0 +1,188 @@
+"""What numpy computes for small circuits, beside Qiskit's matrices and Aer bound one by one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from qiskit.circuit import Parameter
+from qiskit.circuit.library import CU3Gate, get_standard_gate_name_mapping
+from simulating import ANSATZ, HEAD, circuit, counts, failure, order, run, settings
+
+from qbatch.providers.local import engine, guard
+from qbatch.providers.local.exact import data_of, probabilities_of
+from qbatch.providers.local.fused import matrices
+from qbatch.providers.local.fused.angles import angle_of
+from qbatch.providers.local.fused.answers import probabilities_at
+from qbatch.providers.local.fused.matrices import GATES, superoperators, transfer
+from qbatch.providers.local.fused.program import prepare
+from qbatch.providers.local.method import settled
+from qbatch.providers.local.prepare import prepare as prepare_for_aer
+from qbatch.providers.local.work import Program
+
+NOISE = {"depolarizing": {"one_qubit": 0.03, "two_qubit": 0.08}, "readout": 0.02}
+RELAXING = {
+    "thermal_relaxation": {
+        "t1": 9e-6,
+        "t2": 12e-6,
+        "gate_time": {"one_qubit": 2e-7, "two_qubit": 5e-7, "measure": 1e-6},
+    }
+}
+#: Free and fixed gates of one to three qubits, expressions, qubits that nothing reads.
+MIXED = HEAD + (
+    "input float a; input float b; qubit[5] q; bit[3] c;\n"
+    "h q[0]; cx q[0], q[3]; cp(a*b) q[1], q[3]; cry(sin(a)) q[2], q[4]; ccx q[0], q[2], q[4];\n"
+    "u3(a, b, a-b) q[1]; crz(0.3*a) q[4], q[0]; swap q[1], q[4]; t q[2];\n"
+    "cu(a, b, 0.2, 0.1) q[0], q[2];\n"
+    "sx q[3]; cz q[0], q[3]; x q[2]; y q[1]; crx(b) q[1], q[0]; p(a) q[0]; h q[0]; h q[1];\n"
+    "ctrl @ ry(a) q[0], q[3];\nc[0] = measure q[3]; c[2] = measure q[0];\n"
+)
+
+
+@pytest.fixture(autouse=True)
+def fresh(monkeypatch, tmp_path):
+    monkeypatch.setenv("QBATCH_CACHE_DIR", str(tmp_path / "cache"))
+    engine.forget()
+    yield
+    engine.forget()
+
+
+def program(text: str, **backend: object) -> Program:
+    made = circuit(text)
+    return Program(made, settled(made.facts, settings(**backend)))
+
+
+@pytest.mark.parametrize("name", GATES)
+def test_a_gate_with_free_angles_is_qiskits_matrix_at_every_point(name: str) -> None:
+    gate = get_standard_gate_name_mapping().get(name) or CU3Gate(*map(Parameter, "abc"))
+    angles = np.random.default_rng(7).uniform(-7, 7, (len(gate.params), 9))
+    found = GATES[name](*angles)
+    for at in range(9):
+        bound = gate.base_class(*angles[:, at].tolist())
+        wanted = np.asarray(bound.to_matrix())
+        phase = (
+            wanted.reshape(-1)[np.abs(wanted).argmax()]
+            / found[at].reshape(-1)[np.abs(wanted).argmax()]
+        )
+        assert found[at] * phase == pytest.approx(wanted, abs=1e-14)
+        if name.startswith("c") or name in ("p", "u1"):
+            assert phase == pytest.approx(1)
+
+
+@pytest.mark.parametrize("noise", [None, NOISE, RELAXING], ids=["ideal", "depolarizing", "t1"])
+@pytest.mark.parametrize("text", [ANSATZ, MIXED], ids=["ansatz", "mixed"])
+def test_probabilities_are_those_of_aer_bound_one_by_one(text: str, noise: object) -> None:
+    made = program(text, **({"noise": noise} if noise else {}))
+    points = np.random.default_rng(3).uniform(-4, 4, (5, 2)).tolist()
+    by_aer = prepare_for_aer(made, frozenset())
+    wanted = [probabilities_of(by_aer, data) for data in data_of(by_aer, points)]
+    assert probabilities_at(prepare(made), points) == pytest.approx(np.array(wanted), abs=1e-12)
+
+
+@pytest.mark.parametrize("noise", [None, NOISE], ids=["ideal", "depolarizing"])
+def test_a_point_has_the_same_bits_alone_and_among_others(noise: object) -> None:
+    fused = prepare(program(MIXED, **({"noise": noise} if noise else {})))
+    points = np.random.default_rng(9).uniform(-4, 4, (41, 2)).tolist()
+    together = probabilities_at(fused, points)
+    for at in (0, 7, 40):
+        assert np.array_equal(probabilities_at(fused, points[at : at + 1])[0], together[at])
+    assert np.array_equal(probabilities_at(fused, points[5:19]), together[5:19])
+
+
+def test_counts_are_those_that_aer_would_give() -> None:
+    orders = [order(ANSATZ, k, a=0.1 * k, b=0.7) for k in range(20)]
+    assert run(orders, settings()) == run(orders, settings(options={"method": "statevector"}))
+
+
+def test_shots_bought_later_continue_the_sample_whichever_library_computed_the_first() -> None:
+    at_once = counts(order(MIXED, 3, a=0.4, b=1.1, shots=4000), settings()).to_dict()
+    first = order(MIXED, 3, a=0.4, b=1.1, shots=1000)
+    rest = order(MIXED, 3, a=0.4, b=1.1, shots=3000)
+    rest = replace(rest, start=1000)
+    early = counts(first, settings(options={"method": "statevector"})).to_dict()
+    late = counts(rest, settings()).to_dict()
+    assert {k: early.get(k, 0) + late.get(k, 0) for k in {*early, *late}} == at_once
+
+
+def test_a_point_without_finite_angles_fails_by_itself_as_when_bound() -> None:
+    text = HEAD + "input float a; qubit[1] q; bit[1] c;\nry(1/a) q[0]; c = measure q;\n"
+    orders = [order(text, 1, a=0.0), order(text, 2, a=0.5)]
+    found = run(orders, settings())
+    assert found[orders[0].id] == failure(orders[0], settings(options={"method": "statevector"}))
+    assert not isinstance(found[orders[1].id], str)
+
+
+def test_an_angle_is_a_sum_only_where_it_is_one() -> None:
+    a, b = Parameter("a"), Parameter("b")
+    columns = {a: 0, b: 1}
+    values = np.array([[0.5, -2.0], [2000.0, 3.0]])
+    assert angle_of(0.3 * a + 2 * b - 1.5, columns).expression is None
+    for expression in (a * b, (a - 1000).abs(), (a - 1000).sign(), a.sin(), 0.3 * a + 2 * b - 1.5):
+        wanted = [
+            expression.bind({p: row[columns[p]] for p in expression.parameters}).numeric()
+            for row in values.tolist()
+        ]
+        assert angle_of(expression, columns).at(values) == pytest.approx(wanted)
+
+
+def test_pauli_numbers_of_a_unitary_are_a_rotation() -> None:
+    quarter = transfer(superoperators(GATES["rx"](np.array([np.pi / 2]))))[0]
+    turned = [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 0, -1], [0, 0, 1, 0]]  # Y to Z, Z to −Y
+    assert quarter == pytest.approx(np.array(turned), abs=1e-15)
+
+
+LIBRARIES = [
+    ({}, "numpy"),
+    ({"noise": NOISE}, "numpy"),
+    ({"options": {"method": "statevector"}}, "aer"),
+    ({"options": {"method": "density_matrix"}, "noise": NOISE}, "aer"),
+    ({"options": {"precision": "single"}}, "aer"),
+    ({"options": {"statevector": True}}, "aer"),
+    ({"options": {"method": "stim"}}, "stim"),
+]
+
+
+@pytest.mark.parametrize(("backend", "library"), LIBRARIES)
+def test_the_library_follows_from_circuit_and_settings(backend, library) -> None:
+    facts = circuit(ANSATZ).facts
+    assert settled(facts, settings(**backend)).library == library
+
+
+@pytest.mark.parametrize(("qubits", "library"), [(16, "numpy"), (17, "aer")])
+def test_wide_circuits_are_left_to_aer(qubits: int, library: str) -> None:
+    text = HEAD + f"qubit[{qubits}] q; bit[{qubits}] c; h q; t q[0]; c = measure q;\n"
+    assert settled(circuit(text).facts, settings()).library == library
+
+
+def test_a_wrong_sign_is_found_before_a_number_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    right = matrices.GATES["rx"]
+    monkeypatch.setitem(matrices.GATES, "rx", lambda theta: right(-theta))  # type: ignore[arg-type]
+    text = (
+        HEAD + "input float a; qubit[1] q; bit[1] c;\nh q[0]; s q[0]; rx(a) q[0]; c = measure q;\n"
+    )
+    said = failure(order(text, 1, a=0.5), settings())
+    assert "numpy computes it wrongly" in said
+    assert "no number is given" in said
+    assert "method: statevector" in said
+
+
+def test_a_circuit_is_held_against_a_plain_computation_once(monkeypatch) -> None:
+    seen = []
+    whole = guard._of_plain_or_aer
+    monkeypatch.setattr(guard, "_of_plain_or_aer", lambda *a: seen.append(a) or whole(*a))
+    for _ in range(2):
+        engine.forget()
+        run([order(ANSATZ, k, a=0.1 * k, b=0.7) for k in range(4)], settings())
+    assert len(seen) == 1
+
+
+def test_a_large_circuit_is_held_against_aer(monkeypatch) -> None:
+    monkeypatch.setattr(guard, "QUICK_S", 0.0)
+    right = matrices.GATES["ry"]
+    one = order(ANSATZ, 1, a=0.4, b=0.7)
+    assert run([one], settings()) == run([one], settings(options={"method": "statevector"}))
+    engine.forget()
+    monkeypatch.setenv("QBATCH_CACHE_DIR", "/nonexistent")
+    monkeypatch.setitem(matrices.GATES, "ry", lambda theta: right(theta + 0.1))  # type: ignore[arg-type]
+    assert "numpy computes it wrongly" in failure(one, settings())
