@@ -25,6 +25,7 @@ GROUPS = (
     "manifest",
     "plan",
     "sweep",
+    "simulators",
     "small_jobs",
     "durable",
     "report",

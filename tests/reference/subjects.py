@@ -177,7 +177,7 @@ def _backend(method: str, level: int, noise: str) -> tuple[Any, Any, Any]:
     import trio
 
     from qbatch.manifest.models import Backend
-    from qbatch.providers.local.driver import LocalDriver
+    from qbatch.providers import Surroundings, open_driver
     from qbatch.providers.local.settings import read_settings
 
     asked: dict[str, Any] = {"options": {"method": method}}
@@ -186,7 +186,8 @@ def _backend(method: str, level: int, noise: str) -> tuple[Any, Any, Any]:
     if noise:
         asked["noise"] = NOISES[noise].declared
     backend = Backend.model_validate({"provider": "local", **asked})
-    driver = LocalDriver(backend, name="local", folder=_folder(), inline=True)
+    surroundings = Surroundings(is_virtual=True)
+    driver = open_driver(backend, name="local", folder=_folder(), surroundings=surroundings)
     return driver, trio.run(driver.describe), read_settings(backend, _folder())
 
 

@@ -1,13 +1,14 @@
-"""The embedded simulator: qiskit-aer in worker processes of our own (and stim for those who ask).
+"""The embedded simulator: numpy, qiskit-aer, stim, in worker processes of our own.
 
 Public: `open_driver` and `validate_settings`. Everything heavy is imported where it is used: to
 plan, neither qiskit nor numpy is needed.
 
     options, noise, settings   what a person may write, checked
-    method, work               arithmetic: which method, how much memory, how work is cut
+    method, work               arithmetic: method and library, how much memory, how work is cut
     driver, opening, fit       this side: one driver a backend, and where it computes
     engines                    what carries work to where it is computed, a room of its own
     engine, results            the other side, and where counts stand in its answers
+    fused                      small circuits at many points in numpy, a room of its own
     prepare, channels          circuits made ready for Aer, noise put in
     translation, batching      gates that a method knows, and that one call may carry
     exact, points, failures    probabilities in one call or point by point; why there are none
