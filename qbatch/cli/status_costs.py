@@ -54,8 +54,8 @@ def facts_of(run: Run) -> dict[str, Any]:
 
 def _figures(purchase: Purchase) -> dict[str, Any]:
     facts = asdict(purchase.entry)
-    del facts["ordinal"]
-    return facts
+    del facts["ordinal"], facts["composite"]
+    return {**facts, "purchase": purchase.key, "account": purchase.account}
 
 
 def _said(total: Mapping[str, Any]) -> Iterator[str]:

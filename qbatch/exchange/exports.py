@@ -10,14 +10,17 @@ before it.
 
 ``counts``: the long table `id, point, bitstring, count`, outcomes ascending as integers.
 
-``json``: ``{"qbatch": 1, "run", "level", "points": [...]}``, a point a line: `id, point, state,
-circuit, backend, shots, repeat, parameters, estimates` (name -> value, se, low, high, and a
+``json``: ``{"qbatch": 1, "run", "level", "points": [...], "purchases": [...]}``, a point a line:
+`id, point, state, circuit, backend, shots, repeat, parameters, estimates` (name -> value, se, low, high, and a
 distance's floor), `counts` (bitstring -> count, or null), `cost, unit, provider_job_id, error,
-error_code`.
+error_code`. A purchase has the columns of ``ledger`` by name, null where that is empty.
 
 ``ledger``: one row per purchase: `id, point, attempt, backend, unit, quoted, quoted_by, reserved,
-billed, billed_by, refunded, refunded_by, emulated`; billed is empty until a bill came, and
-emulated is yes where an emulator stands in for the cloud: that is no money.
+billed, billed_by, refunded, refunded_by, emulated, start, shots, setting, purchase, account`;
+billed is empty until a bill came, and emulated is yes where an emulator stands in for the cloud:
+that is no money. It bought shots [start, start + shots) of the point's sample, as was asked for
+then, in the setting with that key, under the key `purchase` that was sent to the provider; empty
+where an earlier version did not keep it.
 
 ``oqc-snapshot``: the points on OQC as that cloud's own client saves and loads them.
 
@@ -178,16 +181,29 @@ def _write_counts(run: Run, file: IO[str]) -> None:
             )
 
 
-def _write_ledger(run: Run, file: IO[str]) -> None:
-    writer = csv.writer(_Shown(file), lineterminator="\n")
-    writer.writerow(("id", "point", "attempt", "backend", "unit", *FIGURES, "emulated"))
+#: What a purchase was of.
+_BOUGHT = ("start", "shots", "setting", "purchase", "account")
+
+#: Columns of the ledger.
+_LEDGER = ("id", "point", "attempt", "backend", "unit", *FIGURES, "emulated", *_BOUGHT)
+
+
+def _ledger_rows(run: Run) -> Iterator[tuple[Any, ...]]:
+    """Yield each purchase, as `_LEDGER` names what is told of it."""
     targets = run.targets
     for each in run.ledger():
         entry = each.entry
         figures = (getattr(entry, name) for name in FIGURES)
         no_money = "yes" if targets.get(entry.backend, {}).get("is_emulated") else ""
-        row = (each.id, each.point, entry.generation, entry.backend, entry.unit, *figures, no_money)
-        writer.writerow(map(_cell, row))
+        bought = (entry.start, entry.shots, entry.setting, each.key, each.account)
+        row = (each.id, each.point, entry.generation, entry.backend, entry.unit)
+        yield (*row, *figures, no_money, *bought)
+
+
+def _write_ledger(run: Run, file: IO[str]) -> None:
+    writer = csv.writer(_Shown(file), lineterminator="\n")
+    writer.writerow(_LEDGER)
+    writer.writerows(map(_cell, row) for row in _ledger_rows(run))
 
 
 def _write_json(run: Run, file: IO[str]) -> None:
@@ -198,6 +214,12 @@ def _write_json(run: Run, file: IO[str]) -> None:
         file.write(
             (",\n" if number else "\n") + json.dumps(_facts(point, floors), ensure_ascii=False)
         )
+    file.write('\n], "purchases": [')
+    for number, row in enumerate(_ledger_rows(run)):
+        told = {
+            name: None if value == "" else value for name, value in zip(_LEDGER, row, strict=True)
+        }
+        file.write((",\n" if number else "\n") + json.dumps(told, ensure_ascii=False))
     file.write("\n]}\n")
 
 

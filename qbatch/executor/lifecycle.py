@@ -169,7 +169,7 @@ class Lifecycle:
             write_memo(self._engine.snapshot, active)
             assert active.ordinal is not None
             self._engine.snapshot.save_intent(active.ordinal, intent.key, intent.body)
-            self._engine.snapshot.reserve(entries)
+            self._engine.snapshot.reserve(entries, active.ordinal)
             rows[:] = [JobRow(row.ordinal, row.job, active.ordinal, now) for row in rows]
             self._engine.snapshot.save_jobs(rows)
 

@@ -14,14 +14,15 @@ from typing import Any
 
 from qbatch.job import JobState
 from qbatch.snapshot import rows
-from qbatch.snapshot.schema import JobRow, Mismatch, crc_of
+from qbatch.snapshot.bought import Bought, bought_by, checked_purchase, purchase_values
+from qbatch.snapshot.schema import JobRow
 
 COLUMNS = rows.columns("attempts", rows.Attempt)
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One purchase of a point.
+    """One purchase of a point; None in the last four: an earlier version did not keep it.
 
     Attributes:
         generation: 1 for the first.
@@ -32,6 +33,10 @@ class Attempt:
         cost: In `unit`, once known.
         submitted_at: UTC, or None.
         ended_at: UTC; None while it is under way.
+        composite: Row of the composite job it was sent in; None also where it was not sent.
+        start: So many shots of the point's sample come before those that it bought.
+        shots: How many it bought, or was to buy: its point may ask for others now.
+        setting: Key of the setting it was bought in, "" when none was kept.
     """
 
     generation: int
@@ -43,19 +48,36 @@ class Attempt:
     unit: str
     submitted_at: datetime | None
     ended_at: datetime | None
+    composite: int | None = None
+    start: int | None = None
+    shots: int | None = None
+    setting: str | None = None
 
 
 def save(db: sqlite3.Connection, ended: Iterable[JobRow], now: float) -> None:
-    """Keep how these attempts ended, inside the caller's transaction."""
+    """Keep how these attempts ended, inside the caller's transaction.
+
+    What one bought stays as it was told first: its point may ask for others since.
+    """
+    told = ((row, _told(db, row) or bought_by(db, row.ordinal, row.composite)) for row in ended)
     db.executemany(
-        "INSERT OR REPLACE INTO attempts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [_values(row, now) for row in ended],
+        f"INSERT OR REPLACE INTO attempts VALUES ({rows.marks(rows.Attempt)})",
+        [purchase_values(_values(row, now), bought) for row, bought in told],
     )
+
+
+def _told(db: sqlite3.Connection, row: JobRow) -> Bought | None:
+    """What an attempt bought, as it was told before; None: it was not yet."""
+    found = db.execute(
+        f"SELECT {COLUMNS} FROM attempts WHERE job = ? AND generation = ?",
+        (row.ordinal, row.job.generation),
+    ).fetchone()
+    return None if found is None else checked_purchase(found, "attempt")[1]
 
 
 def _values(row: JobRow, now: float) -> tuple[Any, ...]:
     job = row.job
-    values = (
+    return (
         row.ordinal,
         job.generation,
         job.state.value,
@@ -67,7 +89,6 @@ def _values(row: JobRow, now: float) -> tuple[Any, ...]:
         None if row.submitted_at is None else float(row.submitted_at),
         float(now),
     )
-    return (*values, crc_of(values))
 
 
 def read(row: Sequence[Any]) -> Attempt:
@@ -76,9 +97,8 @@ def read(row: Sequence[Any]) -> Attempt:
     Raises:
         Mismatch: The row is damaged.
     """
+    checked_purchase(row, "attempt")
     ended = rows.Attempt._make(row)
-    if ended.crc != crc_of(ended[:-1]):
-        raise Mismatch(f"attempt {ended.generation} of row {ended.job}")
     return Attempt(
         ended.generation,
         JobState(ended.state),
@@ -89,6 +109,10 @@ def read(row: Sequence[Any]) -> Attempt:
         ended.unit,
         instant(ended.submitted_at),
         instant(ended.ended_at),
+        ended.composite,
+        ended.start,
+        ended.shots,
+        ended.setting,
     )
 
 

@@ -133,15 +133,13 @@ class Composites(Steps):
             (backend, since),
         )
 
-    def reserve(self, entries: Iterable[Entry]) -> None:
-        """Enter purchases into the ledger: in the same step as their intent."""
+    def reserve(self, entries: Iterable[Entry], composite: int) -> None:
+        """Enter purchases into the ledger: in the same step as the intent they are made by."""
         entries = list(entries)
         if not entries:
             return
-        known = [ledger.find(self._db, entry.ordinal, entry.generation) for entry in entries]
-        ledger.save(self._db, entries)
-        number = int(read_fact(self._db, PURCHASES) or 0) + known.count(None)
-        write_meta(self._db, {PURCHASES: str(number)})
+        new = ledger.reserve(self._db, entries, composite)
+        write_meta(self._db, {PURCHASES: str(int(read_fact(self._db, PURCHASES) or 0) + new)})
 
     def quoted(self, ordinal: int, generation: int) -> float | None:
         """What a purchase was expected to cost; None: it is in no ledger."""

@@ -22,10 +22,10 @@ from qbatch.drafts import draft_beside
 from qbatch.errors import SnapshotError
 from qbatch.snapshot import faults
 from qbatch.snapshot.faults import translated
+from qbatch.snapshot.former import note_bought
 from qbatch.snapshot.lock import Durability, Note, read_note
 from qbatch.snapshot.schema import (
     APPLICATION_ID,
-    FORMER_VERSION,
     FORMER_VIEWS,
     PAGE_BYTES,
     SCHEMA_VERSION,
@@ -40,6 +40,9 @@ MAX_CHECKED_BYTES = 64 << 20
 
 #: How long to wait for a writer where readers and writers wait for one another, seconds.
 PATIENCE_S = 30.0
+
+#: Where the head of the file says in which version its tables are.
+_VERSION = slice(60, 64)
 
 _ABOUT_PURCHASES = ("meta", "settings", "composites", "intents", "attempts", "ledger")
 
@@ -62,9 +65,9 @@ def open_writer(folder: Path, durability: Durability, note: Note) -> sqlite3.Con
         is_new = note.journal == "new" and (not path.exists() or _is_unborn(path))
         if not is_new:
             with closing(open_reader(folder)) as reader:
-                is_former = version_of(reader) == FORMER_VERSION
-            if is_former:
-                _upgrade(path)
+                version = version_of(reader)
+            if version in FORMER_VIEWS:
+                _upgrade(path, version)
         connection = _connect(path, "rwc")
         try:
             if is_new:
@@ -244,8 +247,8 @@ def _check_version(connection: sqlite3.Connection, path: Path) -> None:
             f"{path}: written by a newer qbatch (snapshot version {version}; this qbatch reads "
             f"up to {SCHEMA_VERSION}); upgrade qbatch, or use --out DIR"
         )
-    if version == FORMER_VERSION:
-        for view in FORMER_VIEWS:
+    if version in FORMER_VIEWS:
+        for view in FORMER_VIEWS[version]:
             connection.execute(view)
     elif version < SCHEMA_VERSION:
         raise SnapshotError(
@@ -260,10 +263,18 @@ def version_of(connection: sqlite3.Connection) -> int:
     return int(connection.execute("PRAGMA main.user_version").fetchone()[0])
 
 
-def _upgrade(path: Path) -> None:
-    """Write a snapshot of the former version anew, row by row as it is, in place of the old file.
+def version_in(path: Path) -> int:
+    """The same, of a file that may be damaged, as its head says."""
+    with path.open("rb") as file:
+        head = file.read(_VERSION.stop)
+    return int.from_bytes(head[_VERSION], "big")
 
-    It is the one or the other at any moment; readers that have the old one open keep it.
+
+def _upgrade(path: Path, version: int) -> None:
+    """Write a snapshot of a former version anew, row by row as it is, in place of the old file.
+
+    What each attempt bought is noted with it. The file is the one or the other at any moment;
+    readers that have the old one open keep it.
     """
     with closing(_connect(path, "rw")) as old:
         old.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -271,14 +282,14 @@ def _upgrade(path: Path) -> None:
         tables = [row[0] for row in found]
     fresh = draft_beside(path)
     try:
-        _copy_tables(path, fresh, tables)
+        _copy_tables(path, fresh, tables, version)
         fresh.replace(path)
     finally:
         fresh.unlink(missing_ok=True)
     sync_folder(path.parent)
 
 
-def _copy_tables(path: Path, fresh: Path, tables: Iterable[str]) -> None:
+def _copy_tables(path: Path, fresh: Path, tables: Iterable[str], version: int) -> None:
     with closing(make_new(fresh)) as new:
         new.execute("PRAGMA synchronous=FULL")
         new.execute("ATTACH ? AS old", (path.resolve().as_uri(),))
@@ -286,6 +297,7 @@ def _copy_tables(path: Path, fresh: Path, tables: Iterable[str]) -> None:
         for name in tables:
             columns = ", ".join(row[1] for row in new.execute(f"PRAGMA old.table_info({name})"))
             new.execute(f"INSERT INTO main.{name}({columns}) SELECT {columns} FROM old.{name}")
+        note_bought(new, version)
         new.execute("COMMIT")
         new.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 

@@ -1,8 +1,12 @@
-"""Points of a folder that an earlier version of qbatch began: their ids are made anew.
+"""A folder that an earlier version of qbatch began: its points' ids are made anew, and what its
+attempts bought is noted.
 
 The id under which a job was sent stays for life: its names and keys at the provider come from it.
 Beside it stands, as `content`, the id that the point has now, by which the plan finds it again; so
 nothing is bought twice. What the content may be is told by the plan (`qbatch.plan.pinning.former`).
+
+What an attempt bought is told by its point's row where that cannot have changed since: never before
+version 3, and then not while it is bought. Of others only the first shot is certain.
 """
 
 from __future__ import annotations
@@ -15,15 +19,25 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from qbatch.job import JobState
+from qbatch.purchase import BOUGHT
 from qbatch.snapshot import rows
+from qbatch.snapshot.bought import UNTOLD, Bought, purchase_values
 from qbatch.snapshot.reading import BY_CONTENT, IDS, write_meta
 from qbatch.snapshot.schema import (
+    JOB_COLUMNS,
+    NUM_POINT_COLUMNS,
     POINT_COLUMNS,
     Mismatch,
     StoredPoint,
+    checked_point,
+    job_from_row,
     point_from_row,
     point_values,
 )
+from qbatch.snapshot.trust import COMPOSITE_COLUMNS, RULES, checked_composite
+
+#: The last version in which what a row buys never changed.
+_FIXED_SHOTS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,3 +101,59 @@ def _content_of(db: sqlite3.Connection, former: Former, point: StoredPoint, stat
         if db.execute("SELECT 1 FROM wanted WHERE id = ?", key).fetchone() is not None:
             return id_
     return as_axis if "shots=" in point.name else as_number
+
+
+def note_bought(db: sqlite3.Connection, version: int) -> None:
+    """Note what each attempt and each purchase bought, as far as it is certain.
+
+    Rows that are damaged stay so, and are refused where they are read.
+
+    Args:
+        db: With the tables as they are now, inside the caller's transaction.
+        version: In which it was written.
+    """
+    sent = _sent_in(db)
+    for table in ("attempts", "ledger"):
+        rule, noted = RULES[table], []
+        at = rule.kind._fields.index("crc")
+        for row in db.execute(f"SELECT {rule.columns} FROM {table}"):
+            try:
+                rule.check(row)
+                if row[at + 1 :] != UNTOLD:
+                    continue
+                bought = _bought_by(db, version, row[0], row[1], sent.get((row[0], row[1])))
+            except ValueError:
+                continue
+            noted.append(purchase_values(row[:at], bought))
+        db.executemany(f"REPLACE INTO {table} VALUES ({rows.marks(rule.kind)})", noted)
+
+
+def _sent_in(db: sqlite3.Connection) -> dict[tuple[int, int], int]:
+    """(Row of a point, generation) -> row of the composite job it was sent in last."""
+    found: dict[tuple[int, int], int] = {}
+    for row in db.execute(f"SELECT {COMPOSITE_COLUMNS} FROM composites ORDER BY ordinal"):
+        try:
+            sent = checked_composite(row)
+        except ValueError:
+            continue
+        if sent.sent_at is not None:
+            for child in json.loads(sent.jobs):
+                found[child, sent.generation] = sent.ordinal
+    return found
+
+
+def _bought_by(
+    db: sqlite3.Connection, version: int, ordinal: int, generation: int, composite: int | None
+) -> Bought:
+    row = db.execute(
+        f"SELECT {POINT_COLUMNS}, {JOB_COLUMNS} FROM points JOIN jobs USING (ordinal)"
+        " WHERE points.ordinal = ?",
+        (ordinal,),
+    ).fetchone()
+    if row is None:
+        return Bought(composite)
+    point, job = checked_point(row), job_from_row(row[NUM_POINT_COLUMNS:], "").job
+    is_still_bought = job.generation == generation and job.state in BOUGHT
+    if version > _FIXED_SHOTS and not is_still_bought:
+        return Bought(composite, point.start)
+    return Bought(composite, point.start, point.shots, point.setting or "")

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from qbatch.circuit.earlier import doubt
-from qbatch.job import JobState
+from qbatch.job import ACCOUNT, JobState
 from qbatch.snapshot import attempts
 from qbatch.snapshot.faults import damaged
 from qbatch.snapshot.opened import Opened
@@ -30,9 +30,12 @@ from qbatch.snapshot.schema import (
 class Kept(Opened):
     """What a folder keeps of each point beside its counts."""
 
-    def setting_of(self, point: PointResult | StoredPoint) -> dict[str, Any]:
-        """What `point` shares with others: ``{"backend": …, "circuit": text, "seed": …}``."""
-        body = self._large("settings", "key = ?", (point.setting,))
+    def setting_of(self, point: PointResult | StoredPoint | attempts.Attempt) -> dict[str, Any]:
+        """What `point` shares with others: ``{"backend": …, "circuit": text, "seed": …}``.
+
+        Of an attempt: as it was then.
+        """
+        body = self._large("settings", "key = ?", (point.setting or "",))
         with checked(self.path):
             setting: dict[str, Any] = json.loads(zlib.decompress(body[0][-1])) if body else {}
         return setting
@@ -134,6 +137,17 @@ class Kept(Opened):
             return {}, 0
         with checked(self.path):
             return json.loads(rows[0][0]), json.loads(rows[0][1]).index(point.ordinal)
+
+    def purchase_of(self, attempt: attempts.Attempt) -> tuple[str, str]:
+        """The key under which an attempt was sent, and the account with which; "" where unknown."""
+        rows = self._rows(
+            "SELECT coalesce(key, ''), memo FROM composites LEFT JOIN intents"
+            " ON composite = ordinal WHERE ordinal = ?",
+            (attempt.composite,),
+            of=("composites", "intents"),
+        )
+        with checked(self.path):
+            return (rows[0][0], json.loads(rows[0][1]).get(ACCOUNT, "")) if rows else ("", "")
 
     def intent_key_of(self, point: PointResult) -> str | None:
         """The key we chose for the purchase that `point`'s job was last part of, or None."""

@@ -7,14 +7,17 @@ it certainly did not sell is billed with nothing. Units stand beside the figures
 
 from __future__ import annotations
 
+import itertools
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from qbatch.job import ACCOUNT
 from qbatch.snapshot import rows
+from qbatch.snapshot.bought import Bought, bought_by, checked_purchase, purchase_values
 from qbatch.snapshot.reading import PURCHASES, write_meta
-from qbatch.snapshot.schema import POINT_COLUMNS, Mismatch, checked_point, crc_of
+from qbatch.snapshot.schema import POINT_COLUMNS, Mismatch, checked_point
 
 COLUMNS = rows.columns("ledger", rows.Purchase)
 NUM_COLUMNS = len(rows.Purchase._fields)
@@ -25,7 +28,7 @@ NOT_BOUGHT = "not bought"
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One purchase, in `unit`.
+    """One purchase, in `unit`; the last four are entered as it is made, see `Bought`.
 
     Attributes:
         ordinal: Row of its point.
@@ -37,6 +40,10 @@ class Entry:
         billed_by: Who said so.
         refunded: Of that, given back.
         refunded_by: Who said so.
+        composite: Row of the composite job it was made with.
+        start: So many shots of the point's sample come before those that it buys.
+        shots: How many it buys.
+        setting: Key of the setting it buys them in.
     """
 
     ordinal: int
@@ -50,6 +57,10 @@ class Entry:
     billed_by: str = ""
     refunded: float = 0.0
     refunded_by: str = ""
+    composite: int | None = None
+    start: int | None = None
+    shots: int | None = None
+    setting: str | None = None
 
     @property
     def counted(self) -> float:
@@ -64,11 +75,15 @@ class Purchase:
     Attributes:
         id: The point's.
         point: Its name.
+        key: Under which it was sent, "" where that is not known.
+        account: With which it was made, "" where that was not noted.
     """
 
     id: str
     point: str
     entry: Entry
+    key: str = ""
+    account: str = ""
 
 
 @dataclass(slots=True)
@@ -160,12 +175,36 @@ def _figures(entries: Sequence[Entry]) -> tuple[Any, ...]:
     )
 
 
-def save(db: sqlite3.Connection, entries: Iterable[Entry]) -> None:
-    """Write entries, inside the caller's transaction; a purchase that is tried again replaces."""
+def reserve(db: sqlite3.Connection, entries: Iterable[Entry], composite: int) -> int:
+    """Enter purchases that are made now, inside the caller's transaction.
+
+    A purchase that is tried again replaces what was entered.
+
+    Args:
+        db: The writer.
+        entries: What they cost.
+        composite: Row of the composite job they are sent in.
+
+    Returns:
+        How many are new.
+    """
+    bought = [
+        replace(entry, **bought_by(db, entry.ordinal, composite)._asdict()) for entry in entries
+    ]
+    known = [find(db, entry.ordinal, entry.generation) for entry in bought]
+    _save(db, bought)
+    return known.count(None)
+
+
+def _save(db: sqlite3.Connection, entries: Iterable[Entry]) -> None:
     db.executemany(
-        "INSERT OR REPLACE INTO ledger VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [(*(values := _values(entry)), crc_of(values)) for entry in entries],
+        f"INSERT OR REPLACE INTO ledger VALUES ({rows.marks(rows.Purchase)})",
+        [purchase_values(_values(entry), _bought(entry)) for entry in entries],
     )
+
+
+def _bought(entry: Entry) -> Bought:
+    return Bought(entry.composite, entry.start, entry.shots, entry.setting)
 
 
 def note_number(db: sqlite3.Connection) -> None:
@@ -214,7 +253,7 @@ def bill(
             back = entry.billed - amount
             entry = replace(entry, refunded=back, refunded_by=source if back else "")
         changed.append(entry)
-    save(db, changed)
+    _save(db, changed)
     return {(entry.ordinal, entry.generation): entry.counted for entry in changed}
 
 
@@ -232,10 +271,7 @@ def read(row: Sequence[Any]) -> Entry:
     Raises:
         Mismatch: The row is damaged.
     """
-    *values, crc = row
-    if crc != crc_of(values):
-        raise Mismatch(f"ledger entry {values[1]} of row {values[0]}")
-    return Entry(*values)
+    return Entry(*itertools.chain(*checked_purchase(row, "ledger entry")))
 
 
 def read_purchases(db: sqlite3.Connection) -> Iterator[Purchase]:
@@ -245,15 +281,19 @@ def read_purchases(db: sqlite3.Connection) -> Iterator[Purchase]:
         Mismatch: One is damaged, or its point is not there.
     """
     found = db.execute(
-        f"SELECT {COLUMNS}, {POINT_COLUMNS} FROM ledger LEFT JOIN points"
-        " ON points.ordinal = ledger.job ORDER BY points.position, ledger.job, ledger.generation"
+        f"SELECT {COLUMNS}, {POINT_COLUMNS}, coalesce(intents.key, ''),"
+        f" coalesce(json_extract(composites.memo, '$.{ACCOUNT}'), '')"
+        " FROM ledger LEFT JOIN points ON points.ordinal = ledger.job"
+        " LEFT JOIN composites ON composites.ordinal = ledger.composite"
+        " LEFT JOIN intents ON intents.composite = ledger.composite"
+        " ORDER BY points.position, ledger.job, ledger.generation"
     )
-    for row in found:
+    for *row, key, account in found:
         entry, (ordinal, *_) = read(row[:NUM_COLUMNS]), row[NUM_COLUMNS:]
         if ordinal is None:
             raise Mismatch(f"point row {entry.ordinal} is missing")
         point = checked_point(row[NUM_COLUMNS:])
-        yield Purchase((point.content or point.id).hex(), point.name, entry)
+        yield Purchase((point.content or point.id).hex(), point.name, entry, key, account)
 
 
 def read_all(db: sqlite3.Connection) -> Iterator[Entry]:

@@ -95,6 +95,7 @@ class PointResult:
         bought: Shots that its job buys; where it has several `pieces`, the first one.
         start: So many shots of its sample come before those.
         wanted: As in `StoredPoint`.
+        composite: Row of the composite job it was sent in last.
         same_as: Name of the place before it in the plan that comes to the same content: the job is
             that one's, and its cost is told there alone; "" for the first or only one.
         pieces: Where several jobs bought shots of it: each alone, by where it starts; else empty.
@@ -115,6 +116,7 @@ class PointResult:
     bought: int
     start: int
     wanted: int | None
+    composite: int | None
     same_as: str
     _run: Folder
     _submitted_at: float | None
@@ -200,6 +202,10 @@ class PointResult:
             job.unit,
             self.submitted_at,
             self.completed_at,
+            self.composite,
+            self.start,
+            self.bought,
+            self.setting,
         )
 
     @property
@@ -360,6 +366,7 @@ def _point(
         point.shots,
         point.start,
         point.wanted,
+        read.stored.composite,
         "",
         run,
         read.stored.submitted_at,

@@ -131,6 +131,10 @@ class Attempt(NamedTuple):
     submitted_at: float | None
     ended_at: float
     crc: int
+    composite: int | None = None
+    start: int | None = None
+    shots: int | None = None
+    setting: str | None = None
 
 
 class Purchase(NamedTuple):
@@ -148,6 +152,10 @@ class Purchase(NamedTuple):
     refunded: float
     refunded_by: str
     crc: int
+    composite: int | None = None
+    start: int | None = None
+    shots: int | None = None
+    setting: str | None = None
 
 
 class Result(NamedTuple):
@@ -176,6 +184,11 @@ class Reply(NamedTuple):
 def columns(table: str, row: type[NamedTuple]) -> str:
     """What to select of a table, in the order of `row`."""
     return ", ".join(f"{table}.{name}" for name in row._fields)
+
+
+def marks(row: type[NamedTuple]) -> str:
+    """A parameter for each of its columns."""
+    return ", ".join("?" * len(row._fields))
 
 
 def among(words: Iterable[str]) -> str:

@@ -107,7 +107,7 @@ class Run(Listing):
 
     def ledger(self) -> list[Purchase]:
         """Every purchase that may be billed, in the order of the points, then of the attempts."""
-        self._trust.check("ledger")
+        self._trust.check("ledger", "composites", "intents")
         with translated(self.path), checked(self.path):
             return list(read_purchases(self._db))
 

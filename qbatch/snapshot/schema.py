@@ -1,4 +1,4 @@
-"""The tables of ``snapshot.db``, version 3, and how a row is turned into a value and back.
+"""The tables of ``snapshot.db``, version 4, and how a row is turned into a value and back.
 
 Rules: a row that changes is small and never shares a page with one that does not (`jobs` beside
 `points`, `intents` beside `composites`), and no index stands on anything that changes: so a step
@@ -17,25 +17,14 @@ from typing import Any
 from qbatch.job import Job, JobState
 from qbatch.snapshot import rows
 
-SCHEMA_VERSION = 3
-
-#: Can be read as it is, and is written anew, as the version above, by the next run (`upgrade`).
-FORMER_VERSION = 2
+SCHEMA_VERSION = 4
 
 APPLICATION_ID = 0x71626368
 
 #: Small pages: a step dirties two or three of them, and each is written whole.
 PAGE_BYTES = 2048
 
-_PLACES = """\
-CREATE TABLE places(
-    position INTEGER PRIMARY KEY, point INTEGER NOT NULL, name TEXT NOT NULL,
-    circuit TEXT NOT NULL, backend TEXT NOT NULL, shots INTEGER NOT NULL, repeat INTEGER NOT NULL,
-    parameters TEXT NOT NULL, crc INTEGER NOT NULL
-) STRICT
-"""
-
-TABLES = f"""
+TABLES = """
 CREATE TABLE meta(
     key TEXT PRIMARY KEY, value TEXT NOT NULL, crc INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
@@ -58,7 +47,11 @@ CREATE INDEX points_by_position ON points(position) WHERE position IS NOT NULL;
 CREATE INDEX points_by_content ON points(content) WHERE content IS NOT NULL;
 
 -- Where else in the plan a point stands: places of the sweep that come to one content.
-{_PLACES};
+CREATE TABLE places(
+    position INTEGER PRIMARY KEY, point INTEGER NOT NULL, name TEXT NOT NULL,
+    circuit TEXT NOT NULL, backend TEXT NOT NULL, shots INTEGER NOT NULL, repeat INTEGER NOT NULL,
+    parameters TEXT NOT NULL, crc INTEGER NOT NULL
+) STRICT;
 
 -- What many points share (circuit text, backend settings), deflated JSON. It goes into their ids.
 CREATE TABLE settings(
@@ -92,19 +85,22 @@ CREATE TABLE events(
     note TEXT NOT NULL, crc INTEGER NOT NULL
 ) STRICT;
 
--- Attempts that ended without a result, written as they end.
+-- Attempts that ended without a result, written as they end. From `composite` on: what was bought,
+-- as it was then, for a point may ask for others now. NULL: an earlier version did not keep it.
 CREATE TABLE attempts(
     job INTEGER NOT NULL, generation INTEGER NOT NULL, state TEXT NOT NULL, provider_job_id TEXT,
     status TEXT NOT NULL, error TEXT NOT NULL, cost REAL, unit TEXT NOT NULL, submitted_at REAL,
-    ended_at REAL NOT NULL, crc INTEGER NOT NULL, PRIMARY KEY (job, generation)
+    ended_at REAL NOT NULL, crc INTEGER NOT NULL, composite INTEGER, start INTEGER, shots INTEGER,
+    setting TEXT, PRIMARY KEY (job, generation)
 ) STRICT, WITHOUT ROWID;
 
--- What purchases cost: an entry per attempt that may be billed.
+-- What purchases cost: an entry per attempt that may be billed. From `composite` on as in attempts.
 CREATE TABLE ledger(
     job INTEGER NOT NULL, generation INTEGER NOT NULL, backend TEXT NOT NULL, unit TEXT NOT NULL,
     quoted REAL NOT NULL, quoted_by TEXT NOT NULL, reserved REAL NOT NULL, billed REAL,
     billed_by TEXT NOT NULL, refunded REAL NOT NULL, refunded_by TEXT NOT NULL,
-    crc INTEGER NOT NULL, PRIMARY KEY (job, generation)
+    crc INTEGER NOT NULL, composite INTEGER, start INTEGER, shots INTEGER, setting TEXT,
+    PRIMARY KEY (job, generation)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE results(
@@ -121,22 +117,21 @@ CREATE TABLE raw(
 """
 
 
-#: What a reader of the former version sees in place of what that did not have.
-FORMER_VIEWS = (
+_BOUGHT = tuple(
+    f"CREATE TEMP VIEW {table} AS SELECT *, NULL AS composite, NULL AS start, NULL AS shots,"
+    f" NULL AS setting FROM main.{table}"
+    for table in ("attempts", "ledger")
+)
+_POINTS = (
     "CREATE TEMP VIEW points AS SELECT *, NULL AS content, 0 AS start, NULL AS wanted"
     " FROM main.points",
     "CREATE TEMP VIEW places AS SELECT 0 AS position, 0 AS point, '' AS name, '' AS circuit,"
     " '' AS backend, 0 AS shots, 0 AS repeat, '' AS parameters, 0 AS crc WHERE 0",
 )
 
-#: What makes its tables those of now.
-FORMER_CHANGES = (
-    "ALTER TABLE main.points ADD COLUMN content BLOB",
-    "ALTER TABLE main.points ADD COLUMN start INTEGER NOT NULL DEFAULT 0",
-    "ALTER TABLE main.points ADD COLUMN wanted INTEGER",
-    _PLACES,
-    f"PRAGMA main.user_version={SCHEMA_VERSION}",
-)
+#: A version that can be read as it is, and is written anew by the next run -> what its readers see
+#: in place of what its tables do not have.
+FORMER_VIEWS = {2: (*_POINTS, *_BOUGHT), 3: _BOUGHT}
 
 
 class Mismatch(ValueError):
@@ -146,6 +141,17 @@ class Mismatch(ValueError):
 def crc_of(values: Sequence[Any]) -> int:
     """Check value of a row, from the exact values SQLite gives back."""
     return zlib.crc32(repr(tuple(values)).encode("utf-8", "surrogatepass"))
+
+
+def crc_with_more(before: Sequence[Any], more: tuple[Any, ...], silent: tuple[Any, ...]) -> int:
+    """Check value of a row whose last columns came with a later version.
+
+    Args:
+        before: The columns that there always were.
+        more: The others.
+        silent: What stands in these where they say nothing, as in the rows of before.
+    """
+    return crc_of(before if more == silent else (*before, *more))
 
 
 def dump(value: Any) -> str:
@@ -273,8 +279,8 @@ _NO_MORE = (None, 0, None)
 
 
 def _point_crc(values: Sequence[Any], position: object, more: tuple[Any, ...]) -> int:
-    """Check value of a point; `more` stands in it where it says anything."""
-    return crc_of(values if more == _NO_MORE else (*values, *more)) + _placed(position)
+    """Check value of a point."""
+    return crc_with_more(values, more, _NO_MORE) + _placed(position)
 
 
 def _placed(position: object) -> int:

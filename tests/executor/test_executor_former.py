@@ -18,6 +18,7 @@ from qbatch.job import JobState
 from qbatch.manifest import parse_manifest
 from qbatch.plan import Plan, expand, known_as
 from qbatch.snapshot import Run, Snapshot
+from qbatch.snapshot.schema import SCHEMA_VERSION
 
 DUMPS = Path(__file__).parent / "former"
 
@@ -103,7 +104,7 @@ def test_a_run_converts_it_and_runs_nothing_again(name: str, text: str, tmp_path
         } == counts
         assert {point.name: point.job for point in after} == jobs
         assert not after.has_former_ids
-    assert version_of(folder) == 3
+    assert version_of(folder) == SCHEMA_VERSION
 
 
 def test_a_new_value_is_all_that_runs(tmp_path: Path) -> None:

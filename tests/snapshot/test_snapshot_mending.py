@@ -64,7 +64,7 @@ def send(snapshot: Snapshot, *states: JobState, **changes: object) -> JobRow:
         ordinal = snapshot.add_composite(composite, [row.ordinal])
         snapshot.save_intent(ordinal, "key", b"body")
         snapshot.reserve(
-            [Entry(row.ordinal, row.job.generation, "cloud", "EUR", 3.0, "quote", 4.0)]
+            [Entry(row.ordinal, row.job.generation, "cloud", "EUR", 3.0, "quote", 4.0)], ordinal
         )
     for state in (JobState.SUBMITTING, *states):
         row = replace(row, composite=ordinal, submitted_at=5.0, job=row.job.moved_to(state))

@@ -49,7 +49,9 @@ def send(snapshot: Snapshot, *ns: int, key: str = "key", stage: Stage = "submitt
         composite = CompositeJob(f"c{ns}", "cloud", tuple(map(key_of, ns)))
         ordinal = snapshot.add_composite(composite, [row.ordinal for row in rows])
         snapshot.save_intent(ordinal, key, b"body")
-        snapshot.reserve([Entry(row.ordinal, 1, "cloud", "EUR", 3.0, "quote", 4.0) for row in rows])
+        snapshot.reserve(
+            [Entry(row.ordinal, 1, "cloud", "EUR", 3.0, "quote", 4.0) for row in rows], ordinal
+        )
         snapshot.save_jobs(
             [
                 replace(row, job=row.job.moved_to(JobState.SUBMITTING), composite=ordinal)
@@ -327,6 +329,18 @@ def test_a_held_attempt_that_is_given_up_is_kept(tmp_path: Path) -> None:
         first, second = run.attempts_of(run["i=1"])
         assert (first.state, first.provider_job_id) == (JobState.HELD, "a")
         assert second.generation == 2
+
+
+def test_an_attempt_that_is_told_again_keeps_what_it_was_to_buy(tmp_path: Path) -> None:
+    with Snapshot(tmp_path) as snapshot:
+        snapshot.register(points(1))
+        move(snapshot, 1, JobState.SUBMITTING, JobState.FAILED, error="no")
+        snapshot.register(replace(point, shots=700) for point in points(1))
+        move(snapshot, 1, error="no, for want of credit")
+    with Run(tmp_path) as run:
+        (ended,) = run.attempts_of(run["i=1"])
+        assert (ended.shots, ended.error) == (100, "no, for want of credit")
+        assert run["i=1"].shots == 700
 
 
 def test_a_forgotten_point_takes_its_attempts_along(tmp_path: Path) -> None:

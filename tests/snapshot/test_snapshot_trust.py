@@ -93,7 +93,7 @@ def test_a_newer_snapshot_is_refused_with_both_versions(finished: Path) -> None:
     with sqlite3.connect(finished / DB) as db:
         db.execute("PRAGMA user_version=99")
     db.close()
-    with pytest.raises(SnapshotError, match=r"newer qbatch .snapshot version 99; .* up to 3"):
+    with pytest.raises(SnapshotError, match=r"newer qbatch .snapshot version 99; .* up to 4"):
         Snapshot(finished)
     with pytest.raises(SnapshotError, match="newer qbatch"):
         Run(finished)

@@ -18,7 +18,7 @@ from qbatch.job import JobState
 
 if TYPE_CHECKING:
     from qbatch.result import Estimate
-    from qbatch.snapshot import PointResult, Run
+    from qbatch.snapshot import Attempt, PointResult, Run
 
 #: Rows of the table, unless --all.
 ROWS = 40
@@ -108,7 +108,7 @@ def _facts_in_full(run: Run, point: PointResult) -> dict[str, Any]:
         "unit": point.job.unit,
         "counts": None if point.counts is None else point.counts.to_dict(),
         "facts": point.facts,
-        "attempts": [asdict(attempt) for attempt in run.attempts_of(point)],
+        "attempts": [_facts_of_attempt(run, each) for each in run.attempts_of(point)],
         "history": [
             {"at": at.isoformat(), "state": state.value, "note": note}
             for at, state, note in run.history_of(point)
@@ -116,6 +116,13 @@ def _facts_in_full(run: Run, point: PointResult) -> dict[str, Any]:
         "circuit_text": run.circuit_of(point),
         "log": run.log_of(point),
     }
+
+
+def _facts_of_attempt(run: Run, attempt: Attempt) -> dict[str, Any]:
+    facts = asdict(attempt)
+    del facts["composite"]
+    key, account = run.purchase_of(attempt)
+    return {**facts, "purchase": key, "account": account}
 
 
 def _tell_table(run: Run, points: Iterator[PointResult], limit: int | None) -> None:
@@ -222,12 +229,10 @@ def _pairs(pairs: dict[str, str]) -> str:
 
 def _attempts(run: Run, point: PointResult) -> str:
     """Every attempt at a point, with what became of it."""
-    head = ["attempt", "ended", "state", "job at the provider", "cost", "error"]
-    if point.pieces:
-        head.insert(0, "shots")
+    head = ["shots", "attempt", "ended", "state", "job at the provider", "cost", "error"]
     rows = [
         [
-            *([f"[{part.start}, {part.start + part.bought})"] if point.pieces else []),
+            _shots_of(attempt),
             str(attempt.generation),
             f"{attempt.ended_at:%Y-%m-%d %H:%M:%S}" if attempt.ended_at else "",
             attempt.state.value,
@@ -235,7 +240,14 @@ def _attempts(run: Run, point: PointResult) -> str:
             "" if attempt.cost is None else f"{attempt.cost:g} {attempt.unit}",
             attempt.error,
         ]
-        for part in point.jobs
-        for attempt in run.attempts_of(part)
+        for attempt in run.attempts_of(point)
     ]
     return format_table(head, rows)
+
+
+def _shots_of(attempt: Attempt) -> str:
+    """Which shots of the sample it bought: ``[1000, 4000)``; ``[0, ?)`` in folders of before."""
+    if attempt.start is None:
+        return "?"
+    end = "?" if attempt.shots is None else attempt.start + attempt.shots
+    return f"[{attempt.start}, {end})"

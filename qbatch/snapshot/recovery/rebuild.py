@@ -21,10 +21,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import TypeVar
 
 from qbatch.job import ID_LOST, IN_FLIGHT, JobState
 from qbatch.purchase import ASKED, TABLE, Event
 from qbatch.snapshot import rows
+from qbatch.snapshot.bought import Bought, purchase_values
 from qbatch.snapshot.doubles import DOUBLES
 from qbatch.snapshot.reading import (
     BOUNDS,
@@ -38,6 +40,8 @@ from qbatch.snapshot.reading import (
 )
 from qbatch.snapshot.recovery.tables import Tables
 from qbatch.snapshot.schema import crc_of, is_pristine, point_from_row, point_values
+
+_Purchase = TypeVar("_Purchase", rows.Attempt, rows.Purchase)
 
 #: Facts that each run writes anew.
 _REWRITTEN = {
@@ -350,8 +354,17 @@ class Rebuild:
         for ordinal in intents.rows.keys() - composites.rows.keys():
             del intents.rows[ordinal]
         for ordinal, row in self._jobs.items():
-            if row.composite is not None and row.composite not in composites.rows:
+            if self._is_lost(row.composite):
                 self._jobs[ordinal] = _sealed(row._replace(composite=None), row.updated_at)
+        for ended, attempt in self.tables.attempts.rows.items():
+            if self._is_lost(attempt.composite):
+                self.tables.attempts.rows[ended] = _of_no_composite(attempt)
+        for paid, entry in self.tables.ledger.rows.items():
+            if self._is_lost(entry.composite):
+                self.tables.ledger.rows[paid] = _of_no_composite(entry)
+
+    def _is_lost(self, composite: int | None) -> bool:
+        return composite is not None and composite not in self._composites
 
     def _set_stage(self, sent: rows.Composite, stage: str) -> None:
         moved = (stage, sent.created_at, sent.sent_at, None)
@@ -379,6 +392,13 @@ def _blank(ordinal: int, generation: int, sent: rows.Composite | None) -> rows.J
     """The row of a job of which nothing else is known."""
     composite, sent_at = (None, None) if sent is None else (sent.ordinal, sent.sent_at)
     return rows.Job(ordinal, "", generation, composite, None, "", "", None, "", sent_at, 0.0, 0)
+
+
+def _of_no_composite(row: _Purchase) -> _Purchase:
+    """The row of an attempt or a purchase without its composite job, whose own row is lost."""
+    at = row._fields.index("crc")
+    bought = Bought(None, row.start, row.shots, row.setting)
+    return row._replace(composite=None, crc=purchase_values(row[:at], bought)[at])
 
 
 def _sealed(row: rows.Job, now: float) -> rows.Job:

@@ -21,6 +21,7 @@ from qbatch.errors import QbatchError, SnapshotError
 from qbatch.snapshot import database, ledger
 from qbatch.snapshot.examine import examine
 from qbatch.snapshot.faults import translated
+from qbatch.snapshot.former import note_bought
 from qbatch.snapshot.lock import Note, RunLock, read_note
 from qbatch.snapshot.opened import manifest_in
 from qbatch.snapshot.reading import told_by
@@ -28,10 +29,13 @@ from qbatch.snapshot.recovery.pages import make_one_file
 from qbatch.snapshot.recovery.rebuild import MENDED, MOVES_LOST, Rebuild
 from qbatch.snapshot.recovery.tables import Tables, key_of, open_copy, read_tables, whole_rows
 from qbatch.snapshot.registration import note_numbers
-from qbatch.snapshot.schema import crc_of
+from qbatch.snapshot.schema import FORMER_VIEWS, crc_of
 from qbatch.snapshot.trust import RULES
 
 _SCRATCH = ".mending-"
+
+#: A former version whose tables lie elsewhere in the file than those of now.
+NOT_MENDED = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +100,11 @@ def _rebuilt(folder: Path, note: Note, *, scratch: Path | None) -> Iterator[tupl
     path = folder / database.NAME
     if not path.exists():
         raise SnapshotError(f"{path}: it is missing; restore the folder from a copy")
+    version = database.version_in(path)
+    if version == NOT_MENDED:
+        told = f"damage of a folder of an earlier qbatch (snapshot version {version}) is not mended"
+        yield path, Verdict(refused=(told,))
+        return
     with translated(path), tempfile.TemporaryDirectory(prefix=_SCRATCH, dir=scratch) as place:
         copy, mended = Path(place) / "damaged.db", Path(place) / database.NAME
         is_doubtful = make_one_file(path, copy)
@@ -104,7 +113,7 @@ def _rebuilt(folder: Path, note: Note, *, scratch: Path | None) -> Iterator[tupl
             lost = _num_lost_steps(tables, note)
             rebuild = Rebuild(tables, _backends(tables), lost_steps=lost, now=time.time())
             if not rebuild.refused:
-                _write(db, mended, rebuild, note)
+                _write(db, mended, rebuild, note, version)
                 rebuild.refused += _look_through(mended.parent)
         yield mended, Verdict(rebuild.told, rebuild.refused)
 
@@ -130,7 +139,9 @@ def _num_lost_steps(tables: Tables, note: Note) -> int:
     return note.steps - max((*events.rows, *seen), default=0)
 
 
-def _write(old: sqlite3.Connection, target: Path, rebuild: Rebuild, note: Note) -> None:
+def _write(
+    old: sqlite3.Connection, target: Path, rebuild: Rebuild, note: Note, version: int
+) -> None:
     """Make the mended snapshot; it has more steps than the damaged one had."""
     note_of_step = MENDED if rebuild.tables.events.is_whole else MOVES_LOST
     with closing(database.make_new(target)) as new:
@@ -143,6 +154,8 @@ def _write(old: sqlite3.Connection, target: Path, rebuild: Rebuild, note: Note) 
             steps += 1
             row = (steps, *move)
             new.execute("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?)", (*row, crc_of(row)))
+        if version in FORMER_VIEWS:
+            note_bought(new, version)
         note_numbers(new)
         ledger.note_number(new)
         new.execute("COMMIT")

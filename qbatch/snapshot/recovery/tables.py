@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from qbatch.snapshot import database, rows
-from qbatch.snapshot.schema import FORMER_CHANGES, FORMER_VERSION
+from qbatch.snapshot import rows
 from qbatch.snapshot.trust import RULES, Row, check_large
 
 _Kind = TypeVar("_Kind")
@@ -125,10 +124,7 @@ def _all_rows(db: sqlite3.Connection, name: str, table: Table[Any]) -> Iterator[
 
 
 def open_copy(path: Path) -> sqlite3.Connection:
-    """Open a copy; texts that are none are read all the same, former tables as those of now."""
+    """Open a copy; texts that are none are read all the same."""
     db = sqlite3.connect(path, isolation_level=None)
-    if database.version_of(db) == FORMER_VERSION:
-        for change in FORMER_CHANGES:
-            db.execute(change)
     db.text_factory = lambda text: text.decode("utf-8", "surrogateescape")
     return db
