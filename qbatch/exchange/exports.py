@@ -11,9 +11,10 @@ before it.
 ``counts``: the long table `id, point, bitstring, count`, outcomes ascending as integers.
 
 ``json``: ``{"qbatch": 1, "run", "level", "points": [...], "purchases": [...]}``, a point a line:
-`id, point, state, circuit, backend, shots, repeat, parameters, estimates` (name -> value, se, low, high, and a
-distance's floor), `counts` (bitstring -> count, or null), `cost, unit, provider_job_id, error,
-error_code`. A purchase has the columns of ``ledger`` by name, null where that is empty.
+`id, point, state, circuit, backend, shots, repeat, parameters, estimates` (name -> value, se, low,
+high, and a distance's floor), `counts` (bitstring -> count, or null), `cost, unit,
+provider_job_id, error, error_code`. A purchase has the columns of ``ledger`` by name, null where
+that is empty.
 
 ``ledger``: one row per purchase: `id, point, attempt, backend, unit, quoted, quoted_by, reserved,
 billed, billed_by, refunded, refunded_by, emulated, start, shots, setting, purchase, account`;
