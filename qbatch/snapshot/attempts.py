@@ -59,10 +59,15 @@ def save(db: sqlite3.Connection, ended: Iterable[JobRow], now: float) -> None:
 
     What one bought stays as it was told first: its point may ask for others since.
     """
-    told = ((row, _told(db, row) or bought_by(db, row.ordinal, row.composite)) for row in ended)
-    db.executemany(
+    for row in ended:
+        keep(db, row, now, _told(db, row) or bought_by(db, row.ordinal, row.composite))
+
+
+def keep(db: sqlite3.Connection, row: JobRow, now: float, bought: Bought) -> None:
+    """Keep how an attempt ended and what it bought, inside the caller's transaction."""
+    db.execute(
         f"INSERT OR REPLACE INTO attempts VALUES ({rows.marks(rows.Attempt)})",
-        [purchase_values(_values(row, now), bought) for row, bought in told],
+        purchase_values(_values(row, now), bought),
     )
 
 

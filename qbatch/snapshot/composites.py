@@ -135,10 +135,13 @@ class Composites(Steps):
 
     def reserve(self, entries: Iterable[Entry], composite: int) -> None:
         """Enter purchases into the ledger: in the same step as the intent they are made by."""
-        entries = list(entries)
+        self.enter(ledger.as_bought(self._db, entries, composite))
+
+    def enter(self, entries: Sequence[Entry]) -> None:
+        """Enter purchases into the ledger as they are told."""
         if not entries:
             return
-        new = ledger.reserve(self._db, entries, composite)
+        new = ledger.enter(self._db, entries)
         write_meta(self._db, {PURCHASES: str(int(read_fact(self._db, PURCHASES) or 0) + new)})
 
     def quoted(self, ordinal: int, generation: int) -> float | None:

@@ -175,24 +175,18 @@ def _figures(entries: Sequence[Entry]) -> tuple[Any, ...]:
     )
 
 
-def reserve(db: sqlite3.Connection, entries: Iterable[Entry], composite: int) -> int:
-    """Enter purchases that are made now, inside the caller's transaction.
+def as_bought(db: sqlite3.Connection, entries: Iterable[Entry], composite: int) -> list[Entry]:
+    """Return entries with what is bought by them now, in a composite job."""
+    return [replace(one, **bought_by(db, one.ordinal, composite)._asdict()) for one in entries]
+
+
+def enter(db: sqlite3.Connection, entries: Sequence[Entry]) -> int:
+    """Enter purchases, inside the caller's transaction; return how many are new.
 
     A purchase that is tried again replaces what was entered.
-
-    Args:
-        db: The writer.
-        entries: What they cost.
-        composite: Row of the composite job they are sent in.
-
-    Returns:
-        How many are new.
     """
-    bought = [
-        replace(entry, **bought_by(db, entry.ordinal, composite)._asdict()) for entry in entries
-    ]
-    known = [find(db, entry.ordinal, entry.generation) for entry in bought]
-    _save(db, bought)
+    known = [find(db, entry.ordinal, entry.generation) for entry in entries]
+    _save(db, entries)
     return known.count(None)
 
 

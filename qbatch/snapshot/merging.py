@@ -25,6 +25,7 @@ from qbatch.job import IN_FLIGHT, CompositeJob, Job, JobState
 from qbatch.purchase import ASKED, ENDED
 from qbatch.snapshot import attempts, database, ledger, registration
 from qbatch.snapshot.attempts import Attempt
+from qbatch.snapshot.bought import Bought
 from qbatch.snapshot.faults import translated
 from qbatch.snapshot.folders import is_run_folder
 from qbatch.snapshot.jobs import NewResult
@@ -377,7 +378,7 @@ class _Target(Snapshot):
             self._known |= each.keys
             if each.entry is not None:
                 entry = replace(each.entry, ordinal=mine.ordinal, generation=latest)
-                self.reserve([entry])
+                self.enter([replace(entry, composite=None)])
             self._keep_attempt(mine, row, each, latest)
         self._latest[mine.ordinal] = latest
         return numbers
@@ -400,7 +401,8 @@ class _Target(Snapshot):
         )
         at = None if ended.submitted_at is None else ended.submitted_at.timestamp()
         until = self.now() if ended.ended_at is None else ended.ended_at.timestamp()
-        attempts.save(self._db, [JobRow(mine.ordinal, told, None, at)], until)
+        bought = Bought(None, ended.start, ended.shots, ended.setting)
+        attempts.keep(self._db, JobRow(mine.ordinal, told, None, at), until, bought)
 
     def _keep_result(self, source: _Source, theirs: int, ours: int) -> None:
         self.save_result(ours, source.result_of(theirs))

@@ -71,7 +71,7 @@ class Folder:
             )
             snapshot.save_intent(composite, "key", b"body")
             snapshot.reserve(
-                [Entry(row.ordinal, job.generation, "cloud", "eur", 3.0, "quote", 4.0)]
+                [Entry(row.ordinal, job.generation, "cloud", "eur", 3.0, "quote", 4.0)], composite
             )
             job = job.moved_to(JobState.SUBMITTING).moved_to(
                 JobState.SUBMITTED, provider_job_id=provider_id
@@ -162,13 +162,18 @@ def test_one_job_of_the_cloud_that_both_know_counts_once(tmp_path: Path) -> None
 
 
 def test_a_failure_here_and_a_result_there_are_both_told(tmp_path: Path) -> None:
-    one, two = Folder(tmp_path / "one"), Folder(tmp_path / "two")
+    one, two = Folder(tmp_path / "one", shots=100), Folder(tmp_path / "two", shots=250)
     one.buy(0, JobState.FAILED, cost=1.0)
     two.buy(0, JobState.FAILED, cost=2.0)
     two.buy(0)
     with merged(tmp_path, one, two) as run:
-        states = [each.state for each in run.attempts_of(run["i=0"])]
-        assert states == [JobState.FAILED, JobState.FAILED, JobState.COMPLETED]
+        told = [(each.state, each.start, each.shots) for each in run.attempts_of(run["i=0"])]
+        assert told == [
+            (JobState.FAILED, 0, 100),
+            (JobState.FAILED, 0, 250),
+            (JobState.COMPLETED, 0, 250),
+        ]
+        assert [each.entry.shots for each in run.ledger()] == [100, 250, 250]
         assert run["i=0"].facts["from"] == "two"
     assert spent(tmp_path / "merged") == 6.0
 
