@@ -5,24 +5,24 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
 
 from qbatch.result import homogeneity_p
+from tests.proving import Allowance
 from tests.result import coverage
 from tests.result.coverage import Case, Row
 
 #: Data sets of each number, and how many once `LONG_S` have gone by: a slow machine proves less.
-DATA_SETS, LEAST, LONG_S = 2000, 500, 20.0
+DATA_SETS, LEAST, LONG_S = 2000, 500, 15.0
 
 
 def measured(cases: Callable[[], Iterator[Case]]) -> list[Row]:
-    end = time.monotonic() + LONG_S
+    allowance = Allowance(LONG_S)
     return [
-        coverage.run(case, n, 1, DATA_SETS if time.monotonic() < end else LEAST, 0)
+        coverage.run(case, n, 1, LEAST if allowance.is_spent else DATA_SETS, 0)
         for case in cases()
         for n in case.shots
     ]
