@@ -161,6 +161,7 @@ def test_validating_and_planning_a_known_circuit_load_nothing_heavy(
 ) -> None:
     monkeypatch.setenv("QBATCH_CACHE_DIR", str(tmp_path))
     manifest = str(PACKAGE.parent / "manifests" / "bell.yaml")
+    monkeypatch.setenv("COLUMNS", "40")  # lines are measured and folded
     call = f"from qbatch.cli import main; main([{verb!r}, {manifest!r}])"
     loaded_after(call)  # now the circuit's facts are known
     assert loaded_after(call).isdisjoint({*HEAVY, "asyncio"} - {"pydantic", "yaml"})

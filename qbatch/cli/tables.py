@@ -14,6 +14,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from typing import IO, Any
+from unicodedata import combining, east_asian_width
 
 import click
 
@@ -104,9 +105,13 @@ def _length(text: str) -> int:
     text = click.unstyle(text)
     if _NARROW.fullmatch(text):  # for most, without `rich`, which `plan` does not load
         return len(text)
-    from rich.cells import cell_len
+    return sum(_room(char) for char in text)
 
-    return cell_len(text)
+
+def _room(char: str) -> int:
+    if combining(char):
+        return 0
+    return 2 if east_asian_width(char) in "WF" else 1
 
 
 def wrapped(text: str, further: str = FURTHER, *, stream: IO[str] | None = None) -> str:
