@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qbatch.errors import ConsentError, ProviderError, SelectionError
+from qbatch.errors import ConsentError, CredentialsError, ProviderError, SelectionError
 from qbatch.notation import listed
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def open_accounts(
     is_named = bool(provider or backend)
     usable = [each for each in clouds if each.is_configured or is_named]
     if not usable:
-        raise SelectionError("no cloud has a credential here; `qbatch auth` says what to set")
+        raise CredentialsError("no cloud has a credential here; `qbatch auth` says what to set")
     return usable
 
 

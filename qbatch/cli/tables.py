@@ -13,6 +13,7 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from typing import IO, Any
 from unicodedata import combining, east_asian_width
 
@@ -142,8 +143,12 @@ def say(text: str, further: str = FURTHER) -> None:
 
 
 def tell(text: str, further: str = FURTHER) -> None:
-    """Write talk to stderr, folded where there is no room."""
-    click.echo(wrapped(text, further, stream=sys.stderr), err=True)
+    """Write talk to stderr, folded where there is no room.
+
+    A log on a disk that is full, or that nobody reads any more, ends nothing.
+    """
+    with suppress(OSError):
+        click.echo(wrapped(text, further, stream=sys.stderr), err=True)
 
 
 def flat(facts: Mapping[str, Any], within: str = "") -> Iterator[tuple[str, str]]:

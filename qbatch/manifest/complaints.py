@@ -18,7 +18,7 @@ from yaml.nodes import ScalarNode
 
 from qbatch.errors import ManifestError, Place, SourceError
 from qbatch.manifest.fields import AT_KEY, SECRET_KEY, Model, models_in
-from qbatch.manifest.models import Manifest
+from qbatch.manifest.models import CIRCUIT_SOURCES, Manifest
 from qbatch.manifest.source import Loc, Source, Trace
 from qbatch.notation import did_you_mean, listed, shortened
 
@@ -87,6 +87,10 @@ def _problem(kind: str, context: Mapping[str, Any], trace: Trace) -> str:
         return "is empty; fill it in or remove the line"
     if kind == "greater_than_equal" and context["ge"] == 1:
         return "is too few; write 1 or more"
+    if kind == "tuple_type" and isinstance(trace.value, ScalarNode):
+        return f"is no list; write [{shortened(trace.value.value)}]"
+    if kind == "model_type" and len(trace.steps) == 2 and trace.steps[0] == "circuits":
+        return f"is no circuit; write a path, or a map with one of {listed(CIRCUIT_SOURCES)}"
     if kind == "literal_error" and trace.steps == ("qbatch",):
         return "is no version of the manifest that this qbatch reads; write 1"
     if kind == "literal_error":

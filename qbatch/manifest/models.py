@@ -102,7 +102,7 @@ UNITS = ("usd", "eur", "credits", "qpu_seconds")
 COMPILE_THEMSELVES = ("marqov", "scaleway", "oqc")
 
 _LOCAL_LIMITS = ("workers", "memory_gb")
-_SOURCES = ("file", "qasm", "template", "python")
+CIRCUIT_SOURCES = ("file", "qasm", "template", "python")
 
 
 class Circuit(Model):
@@ -147,10 +147,10 @@ class Circuit(Model):
     @model_validator(mode="after")
     def check_one_source(self) -> Self:
         """See that there is exactly one source, and that `with` is not ignored."""
-        named = [source for source in _SOURCES if getattr(self, source) is not None]
+        named = [source for source in CIRCUIT_SOURCES if getattr(self, source) is not None]
         if len(named) != 1:
             found = f"has {' and '.join(named)}" if named else "has no source"
-            raise amiss(f"{found}; write exactly one of {', '.join(_SOURCES)}")
+            raise amiss(f"{found}; write exactly one of {', '.join(CIRCUIT_SOURCES)}")
         if self.arguments and named[0] in ("file", "qasm"):
             raise amiss(
                 f"'with' is for template and python; to set an input of {named[0]}, sweep it over "

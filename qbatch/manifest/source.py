@@ -207,7 +207,8 @@ def read_text(path: Path, file: str) -> str:
         with path.open("rb") as stream:
             data = stream.read(MAX_BYTES + 1)
     except FileNotFoundError as error:
-        raise refuse(Place(file), f"no such file{_nearest_file(path)}") from error
+        told = f"leads to {path.readlink()}, which is not there" if path.is_symlink() else ""
+        raise refuse(Place(file), told or f"no such file{_nearest_file(path)}") from error
     except IsADirectoryError as error:
         raise refuse(Place(file), _told_folder(path)) from error
     except (OSError, ValueError) as error:

@@ -91,6 +91,9 @@ def parse_check(
     Raises:
         NotationError: It cannot be read, or the name is unknown.
     """
+    if turned := re.search("=[<>]", text):
+        right = turned[0][::-1]
+        raise NotationError(f"{turned[0]!r} compares nothing; write {right}", turned.start() + 1)
     parts = _OPERATOR.split(text)
     columns = [1 + sum(map(len, parts[:i])) for i in range(len(parts))]
     if len(parts) not in (3, 5):
@@ -125,7 +128,7 @@ def _parse_name(side: str, column: int, names: Collection[str] | None) -> tuple[
         raise NotationError(f"{what} of an observable, probability or distance", column)
     if names is not None and match["name"] not in names:
         hint = did_you_mean(match["name"], names, cutoff=0.5)
-        known = ", ".join(sorted(names)) or "none"
+        known = ", ".join(sorted(names)) or "nothing is; write analysis: …"
         raise NotationError(f"{match['name']!r} is not analysed ({known}){hint}", column)
     return match["name"], match["abs"] is not None
 

@@ -70,6 +70,15 @@ def test_nobody_gives_no_consent(done: Path, tmp_path: Path, redirect: str) -> N
     assert start(tmp_path, "forget", str(done), redirect=redirect)[0] == 6
 
 
+def test_a_log_on_a_full_disk_ends_nothing(done: Path, tmp_path: Path) -> None:
+    for verb in ("validate", "show", "run", "export"):
+        assert start(tmp_path, verb, str(done), redirect="2>/dev/full")[0] == 0, verb
+    assert start(tmp_path, "init", "new", redirect="2>/dev/full")[0] == 0
+    assert start(tmp_path, "plan", "none.yaml", redirect="2>/dev/full")[0] == 3
+    for verb in ("plan", "export"):  # what was asked for is not there
+        assert start(tmp_path, verb, str(done), redirect=">/dev/full 2>&1")[0] == 9, verb
+
+
 @pytest.mark.parametrize("words", [["--help"], ["--version"], ["schema"], ["nonsense"]])
 def test_help_needs_no_stream(tmp_path: Path, words: list[str]) -> None:
     assert start(tmp_path, *words, redirect=">&- 2>&-")[0] == (2 if words == ["nonsense"] else 0)

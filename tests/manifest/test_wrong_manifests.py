@@ -96,6 +96,11 @@ def test_a_circuit_in_place_of_a_manifest_is_told_as_one(tmp_path, name, text, s
     assert told.startswith(f"is a circuit, no manifest; name it in one, as in circuits: {source} ")
 
 
+def test_a_link_that_leads_nowhere_is_told_as_one(tmp_path):
+    (tmp_path / "m.yaml").symlink_to("bell.yaml")
+    assert mistakes_of(tmp_path / "m.yaml") == ["leads to bell.yaml, which is not there"]
+
+
 def test_a_missing_file_is_told_with_the_nearest_one(tmp_path):
     (tmp_path / "bell.yaml").write_text(HEAD)
     assert mistakes_of(tmp_path / "bel.yaml") == ["no such file; did you mean 'bell.yaml'?"]

@@ -128,6 +128,8 @@ def test_opposite_claims_are_never_both_true(number: float, width: float) -> Non
         ("zz >= ", "column 6: '' is no number"),
         ("zz >= zz", "column 7: 'zz' is no number"),
         ("zy >= 1", "'zy' is not analysed .*did you mean 'zz'"),
+        ("zz => 1", "column 4: '=>' compares nothing; write >="),
+        ("0 =< zz", "column 3: '=<' compares nothing; write <="),
         ("zz + p00 > 1", "'zz \\+ p00' is no name"),
         ("1 < 2", "is no name"),
         (" >= 2", "a name is missing"),
