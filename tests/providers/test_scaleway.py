@@ -274,7 +274,7 @@ async def test_what_a_session_left_behind_must_last_to_count(
     cloud = talk("scaleway", queue_s=600.0, target=GARNET)
     batch = await cloud.submit(await cloud.prepare(order()))
     job = {"id": batch.provider_job_ids[0], "status": word, "session_id": "gone"}
-    answer = cloud.driver._standing(batch.orders[0], job, [])
+    answer = cloud.driver._posted.standing_of(batch.orders[0], job, [])
     if word == "melting":
         assert isinstance(answer, Strange)
     else:
@@ -304,7 +304,7 @@ async def test_leaving_ends_a_session_only_where_its_time_is_paid_for(
         batch = await cloud.submit(await cloud.prepare(order()))
         await cloud.driver.leave([batch])
         await trio.sleep(10)
-        (session,) = await cloud.driver._sessions.of(cloud.driver._key_of(batch))
+        (session,) = await cloud.driver._sessions.of(cloud.driver._names.key_of(batch))
         assert (session["status"] == "stopped") is ends
 
 
@@ -319,7 +319,7 @@ async def test_release_ends_the_session_and_leaves_its_jobs_readable(
     job = await cloud.driver._service.record(f"jobs/{batch.provider_job_ids[0]}")
     assert job["name"] == "theta=0.5"
     assert "saved" in job["tags"]
-    (session,) = await cloud.driver._sessions.of(cloud.driver._key_of(batch))
+    (session,) = await cloud.driver._sessions.of(cloud.driver._names.key_of(batch))
     assert session["status"] in ("stopping", "stopped")
 
 

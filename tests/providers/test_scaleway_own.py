@@ -323,8 +323,11 @@ async def test_a_record_that_says_nonsense_is_misspoken(talk: Maker, order: Make
     batch = await cloud.submit(await cloud.prepare(order()))
     await cloud.finish(batch)
     job_id = batch.provider_job_ids[0]
-    known = cloud.driver._finished[job_id]
-    cloud.driver._finished[job_id] = {**known, "result_distribution": '{"00": 1000, "11": 1000}'}
+    known = cloud.driver._posted.finished[job_id]
+    cloud.driver._posted.finished[job_id] = {
+        **known,
+        "result_distribution": '{"00": 1000, "11": 1000}',
+    }
     with pytest.raises(Misspoke, match="unknown format None"):
         await cloud.driver.fetch(batch, [batch.orders[0].id])
 

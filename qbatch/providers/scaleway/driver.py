@@ -34,7 +34,6 @@ session time is rounded, and the bit order of CUDA-Q's and MIMIQ's results.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -53,14 +52,12 @@ from qbatch.providers import (
     Declined,
     Fetched,
     Intent,
-    Missing,
     NotTaken,
     Order,
     Prepared,
     Surroundings,
     Taken,
     Target,
-    Unclear,
 )
 from qbatch.providers.kit.accounts import named
 from qbatch.providers.kit.proofs import refusal
@@ -68,16 +65,15 @@ from qbatch.providers.kit.targets import too_wide
 from qbatch.providers.kit.untrusted import redact, word
 from qbatch.providers.scaleway.jobs import Jobs
 from qbatch.providers.scaleway.models import Models
-from qbatch.providers.scaleway.moments import read_instant, write_duration
+from qbatch.providers.scaleway.moments import write_duration
+from qbatch.providers.scaleway.names import Names
 from qbatch.providers.scaleway.options import Options
 from qbatch.providers.scaleway.platform import Platform
+from qbatch.providers.scaleway.posted import Posted, lent_session
 from qbatch.providers.scaleway.replies import (
-    ENDED,
-    LIVE,
     NO_GATES,
     NOT_BOUGHT,
     id_of,
-    is_hourly,
     names_model,
     read_error,
     read_type,
@@ -85,7 +81,7 @@ from qbatch.providers.scaleway.replies import (
 from qbatch.providers.scaleway.results import read_result
 from qbatch.providers.scaleway.service import VENDOR, Service
 from qbatch.providers.scaleway.sessions import Sessions
-from qbatch.providers.scaleway.standing import answer_of, is_over, standing
+from qbatch.providers.scaleway.standing import answer_of, is_over
 
 __all__ = ["VENDOR", "Scaleway", "open_driver"]
 
@@ -96,10 +92,6 @@ SESSION_GONE = (404, 409, 410, 412)
 #: Models uploaded in one step.
 MODELS_AT_ONCE = 25
 
-#: Pause between looks for a job in doubt while others of its session run, and while it stops;
-#: and how long a job may be missing from lists before that proves something, seconds.
-LOOK_S, STOP_S, SETTLE_S = 15.0, 2.0, 60.0
-
 
 class Scaleway:
     """Speaks to one platform. See `qbatch.providers.Driver` for what each method promises."""
@@ -109,13 +101,12 @@ class Scaleway:
     def __init__(self, name: str, backend: Backend, surroundings: Surroundings) -> None:
         self.name = name
         self._options = options = Options.model_validate(dict(backend.options))
-        self._run_id = surroundings.run_id
+        self._names = Names(surroundings.run_id, options.tags)
         self._service = Service(backend.url, backend.credentials, options.project_id, surroundings)
         self._platform = Platform(self._service, backend.target, options)
         self._sessions = Sessions(self._service, self._platform, options, backend.timeout_s)
         self._models = Models(self._service, self._platform, options)
-        #: Records of completed jobs, until `fetch` takes them.
-        self._finished: dict[str, Mapping[str, Any]] = {}
+        self._posted = Posted(self._service, self._platform, self._sessions, self._names, options)
 
     # -- conversation ---------------------------------------------------------------------------
 
@@ -172,11 +163,11 @@ class Scaleway:
 
     def intend(self, batch: Batch) -> Intent:
         """Describe the session and its jobs; each is one call."""
-        memo, key = batch.composite.memo, self._key_of(batch)
+        memo, key = batch.composite.memo, self._names.key_of(batch)
         session = (
             {"id": memo["session_id"]}
             if "session_id" in memo
-            else self._sessions.body(key, memo["platform_id"], self._tags())
+            else self._sessions.body(key, memo["platform_id"], [*self._names.tags])
         )
         jobs = [
             self._job(batch, order, model)
@@ -186,7 +177,7 @@ class Scaleway:
         return Intent(key=key, body=json.dumps(body, separators=(",", ":")).encode())
 
     def _job(self, batch: Batch, order: Order, model_id: str) -> dict[str, Any]:
-        name = self._job_name(batch, order)
+        name = self._names.job_name(batch, order)
         options = {"memory": self._options.memory, **self._options.run}
         parameters = {"shots": order.shots, "options": options}
         job = {
@@ -194,7 +185,7 @@ class Scaleway:
             "model_id": model_id,
             "circuit": {},
             "parameters": json.dumps(parameters),
-            "tags": [*self._tags(), f"point:{order.id[:12]}"],
+            "tags": self._names.job_tags(order),
         }
         if self._options.max_duration is not None:
             job["max_duration"] = write_duration(self._options.max_duration)
@@ -203,7 +194,7 @@ class Scaleway:
     async def submit(self, batch: Batch, intent: Intent) -> Sequence[Answer]:
         """Open the session, then post the jobs one after the other; stop at the first in doubt."""
         body = json.loads(intent.body)
-        if (session_id := _lent(batch)) is None:
+        if (session_id := lent_session(batch)) is None:
             session_id = await self._sessions.open(intent.key, body["session"])
         else:
             await self._sessions.check_lent(session_id, batch.composite.memo["platform_id"])
@@ -240,126 +231,23 @@ class Scaleway:
 
     async def locate(self, batch: Batch, intent: Intent) -> Sequence[Answer]:
         """Look for the jobs in the session; one that is not there is certain once it is fenced."""
-        sessions = await self._sessions_of(batch)
-        jobs = await self._sessions.jobs_in(sessions)
-        found: dict[str, Answer] = {}
-        for order, job_id in zip(batch.orders, batch.ids, strict=True):
-            name = self._job_name(batch, order)
-            ours = [job for job in jobs if job.get("id") == job_id or job.get("name") == name]
-            if ours:
-                first = min(ours, key=lambda job: read_instant(job.get("created_at")) or 0.0)
-                found[order.id] = self._standing(order, first, sessions)
-            elif job_id is not None and (other := await self._service.record(f"jobs/{job_id}")):
-                found[order.id] = await self._standing_elsewhere(order, other)
-        if len(found) < len(batch.orders):
-            answer = await self._fence(batch, sessions, jobs)
-            found |= {
-                order.id: replace(answer, job_id=order.id)
-                for order in batch.orders
-                if order.id not in found
-            }
-        return list(found.values())
+        return await self._posted.locate(batch)
 
     async def recall(self, batch: Batch) -> Sequence[Answer]:
         """Look among all jobs of this run for the points, by their names."""
-        run = f"qbatch-{re.escape(self._run_id)}"
-        asked = {"project_id": self._service.project(), "tags": self._tags()[1]}
-        jobs = await self._service.rows("jobs", "jobs", {**asked, "order_by": "created_at_asc"})
-        found: list[Answer] = []
-        for order in batch.orders:
-            name = rf"{run}-[0-9a-f]{{12}}-{batch.composite.generation}\.\d+-{order.id[:16]}"
-            ours = [job for job in jobs if re.fullmatch(name, word(job.get("name")))]
-            here = [job for job in ours if job["name"] == self._job_name(batch, order)]
-            if here:
-                found.append(self._standing(order, here[0], await self._sessions_of(batch)))
-            elif ours:
-                job_id, session = id_of(ours[0]), word(ours[0].get("session_id"))
-                told = (
-                    f"another copy of this run folder bought it, as job {job_id} of session "
-                    f"{session}: its result is to be had there"
-                )
-                found.append(Unclear(order.id, "", job_id, error=told))
-        return found
-
-    async def _fence(
-        self,
-        batch: Batch,
-        sessions: Sequence[Mapping[str, Any]],
-        jobs: Sequence[Mapping[str, Any]],
-    ) -> Answer:
-        """Say of jobs that are in no list whether they were never taken; end the session for it.
-
-        Another session, under another key, is needed then: so says the memo. A session that is not
-        ours is not ended, but waited for.
-        """
-        memo, key, lent = batch.composite.memo, self._key_of(batch), _lent(batch)
-        anew = {**memo, "attempt": memo.get("attempt", 1) + 1}
-        if lent is not None and not sessions:
-            return Unclear("", error=f"session {lent} was deleted, and what was in it with it")
-        live = [one for one in sessions if one.get("status") not in ENDED]
-        busy = [job for job in jobs if not is_over(job)]
-        where = f"a session {key}"
-        if sessions:
-            where = f"jobs of session {lent or key} at {self._service.base}"
-        advice = f"look among the {where}"
-        if live and (busy or lent is not None):
-            return Unclear("", error=advice, again_s=LOOK_S, is_patient=True)
-        for session in live:
-            await self._sessions.terminate(id_of(session))
-        if live:
-            return Unclear("", error=advice, again_s=STOP_S, is_patient=True)
-        return Missing("", error=advice, settle_s=SETTLE_S, is_proof=True, memo=anew)
+        return await self._posted.recall(batch)
 
     async def poll(self, batches: Sequence[Batch]) -> Sequence[Answer]:
         """List the jobs of each session; see to it that the session lasts as long as they do."""
         updates: list[Answer] = []
         for batch in batches:
-            sessions = await self._sessions_of(batch)
+            sessions = await self._posted.sessions_of(batch)
             jobs = {id_of(job): job for job in await self._sessions.jobs_in(sessions)}
-            updates += await self._news(batch, sessions, jobs)
-            if _lent(batch) is None and any(not is_over(job) for job in jobs.values()):
+            updates += await self._posted.news(batch, sessions, jobs)
+            if lent_session(batch) is None and any(not is_over(job) for job in jobs.values()):
                 for session in sessions:
                     await self._sessions.prolong(session)
         return updates
-
-    async def _news(
-        self,
-        batch: Batch,
-        sessions: Sequence[Mapping[str, Any]],
-        jobs: Mapping[str, Mapping[str, Any]],
-    ) -> list[Answer]:
-        updates: list[Answer] = []
-        for order, job_id in zip(batch.orders, batch.ids, strict=True):
-            if job_id is None:
-                continue
-            if job_id in jobs:
-                updates.append(self._standing(order, jobs[job_id], sessions))
-            elif (job := await self._service.record(f"jobs/{job_id}")) is not None:
-                updates.append(await self._standing_elsewhere(order, job))
-            else:
-                error = f"Scaleway took it as job {job_id} and does not have that job any more"
-                updates.append(Missing(order.id, "404", job_id, error=error, settle_s=SETTLE_S))
-        return updates
-
-    def _standing(
-        self, order: Order, job: Mapping[str, Any], sessions: Sequence[Mapping[str, Any]]
-    ) -> Answer:
-        """Say where a job stands, given its sessions."""
-        if job.get("status") == "completed":
-            self._finished[id_of(job)] = job
-        live = [id_of(one) for one in sessions if one.get("status") in LIVE]
-        return standing(order, job, live, self._cost_unbegun())
-
-    async def _standing_elsewhere(self, order: Order, job: Mapping[str, Any]) -> Answer:
-        """Say where a job stands that is in no session of ours: a person told its id."""
-        session = await self._service.record(f"sessions/{word(job.get('session_id'))}")
-        return self._standing(order, job, [] if session is None else [session])
-
-    def _cost_unbegun(self) -> float | None:
-        """What a job cost that never began, where circuits are paid for; None: `release` tells."""
-        if not self._platform.record or self._options.booking is not None:
-            return None
-        return None if is_hourly(self._platform.record) else 0.0
 
     async def fetch(self, batch: Batch, job_ids: Sequence[str]) -> Sequence[Fetched]:
         """Download results; one whose rows lag behind its state is left out."""
@@ -369,25 +257,17 @@ class Scaleway:
                 continue
             rows = await self._service.results(job_id)
             texts = [text for row in rows if (text := await self._service.text_of(row))]
-            texts = texts or await self._distribution(job_id)
+            texts = texts or await self._posted.distribution(job_id)
             if not texts:
                 continue
             is_own = self._options.model_id is None
             counts, facts = read_result(texts[-1], order, is_own=is_own)
-            job = self._finished.pop(job_id, {})
+            job = self._posted.finished.pop(job_id, {})
             keys = ("created_at", "started_at", "updated_at", "job_duration", "session_id")
             facts |= {key: job[key] for key in keys if job.get(key) is not None}
             raw = redact(json.dumps(texts, ensure_ascii=False)).encode()
             found.append(Fetched(order.id, counts, raw=raw, facts=facts))
         return found
-
-    async def _distribution(self, job_id: str) -> list[str]:
-        """Read the result that a job's record holds itself, where no list of results has it."""
-        known = self._finished.get(job_id, {})
-        if not known.get("result_distribution"):
-            known = await self._service.record(f"jobs/{job_id}") or {}
-        told = known.get("result_distribution")
-        return [told] if isinstance(told, str) and told else []
 
     async def cancel(self, batch: Batch, job_ids: Sequence[str]) -> Sequence[Answer]:
         wanted, updates = set(job_ids), []
@@ -405,9 +285,9 @@ class Scaleway:
         """
         if self._options.tag_saved:
             await self._tag_saved(batch)
-        if _lent(batch) is not None:
+        if lent_session(batch) is not None:
             return {}
-        key = self._key_of(batch)
+        key = self._names.key_of(batch)
         sessions = await self._sessions.end(key)
         cost = await self._sessions.bill(key, sessions)
         if cost is None:
@@ -415,21 +295,21 @@ class Scaleway:
             return {}
         names = {job.get("name") for job in await self._sessions.jobs_in(sessions)}
         self._sessions.forget(key)
-        inside = [one for one in batch.orders if self._job_name(batch, one) in names]
+        inside = [one for one in batch.orders if self._names.job_name(batch, one) in names]
         sharing = inside or batch.orders
         return {order.id: cost / len(sharing) for order in sharing}
 
     async def _tag_saved(self, batch: Batch) -> None:
         for order, job_id in zip(batch.orders, batch.ids, strict=True):
             if job_id is not None:
-                tags = [*self._tags(), f"point:{order.id[:12]}", "saved"]
+                tags = [*self._names.job_tags(order), "saved"]
                 await self._service.update_job(job_id, name=order.name, tags=tags)
 
     async def leave(self, batches: Sequence[Batch]) -> None:
         """End sessions whose time is paid for; jobs in them that never began are given back."""
         if await self._platform.is_hourly():
             for batch in batches:
-                await self._sessions.leave(self._key_of(batch))
+                await self._sessions.leave(self._names.key_of(batch))
 
     async def aclose(self) -> None:
         await self._service.wire.aclose()
@@ -444,37 +324,10 @@ class Scaleway:
         """Return the jobs of the project, whoever made them."""
         return Jobs(self._service.send, self._service.project, self._service.text_of)
 
-    async def _sessions_of(self, batch: Batch) -> Sequence[Mapping[str, Any]]:
-        """Read the sessions that a batch's jobs may be in, as they are now."""
-        if (lent := _lent(batch)) is None:
-            return await self._sessions.of(self._key_of(batch))
-        session = await self._service.record(f"sessions/{lent}")
-        return [] if session is None else [session]
-
-    # -- names ----------------------------------------------------------------------------------
-
-    def _key_of(self, batch: Batch) -> str:
-        """Name the session uniquely over all runs, so that it can be found again."""
-        composite = batch.composite
-        attempt = composite.memo.get("attempt", 1)
-        return f"qbatch-{self._run_id}-{composite.id[:12]}-{composite.generation}.{attempt}"
-
-    def _job_name(self, batch: Batch, order: Order) -> str:
-        return f"{self._key_of(batch)}-{order.id[:16]}"
-
-    def _tags(self) -> list[str]:
-        return ["qbatch", f"run:{self._run_id}", *self._options.tags]
-
 
 def open_driver(backend: Backend, *, name: str, surroundings: Surroundings) -> Scaleway:
     """Make the driver of a ``scaleway`` backend."""
     return Scaleway(name, backend, surroundings)
-
-
-def _lent(batch: Batch) -> str | None:
-    """The session of a person's own that a batch's jobs go to; None: one that is opened for it."""
-    session_id: str | None = batch.composite.memo.get("session_id")
-    return session_id
 
 
 def _is_unsent(error: ProviderError) -> bool:
