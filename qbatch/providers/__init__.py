@@ -1,7 +1,9 @@
 """Where circuits are computed: one `Driver` per backend of a manifest.
 
 answers       what a provider says of a job: one type, whatever was asked
-contract      what a driver is, and the values that go in and come out
+contract      what a driver is
+batch         the values that go into it and come out
+target        a backend as its provider describes it
 room          what a provider says of itself, for those who have no driver of it
 registry      which providers there are, and how drivers and options are found
 complaints    what is wrong with options, in words
@@ -29,25 +31,21 @@ from qbatch.providers.answers import (
     Words,
     kind_of,
 )
-from qbatch.providers.contract import (
+from qbatch.providers.batch import (
     Batch,
-    Cap,
-    Catalogue,
-    Choice,
-    Driver,
     Fetched,
     Intent,
-    Leaves,
     Order,
     Prepared,
-    Price,
-    Quote,
+)
+from qbatch.providers.contract import (
+    Catalogue,
+    Driver,
+    Leaves,
     Quotes,
-    Rate,
     Recalls,
     Repeats,
     Surroundings,
-    Target,
     Translates,
 )
 from qbatch.providers.registry import (
@@ -66,6 +64,14 @@ from qbatch.providers.registry import (
     validate_settings,
 )
 from qbatch.providers.room import Room
+from qbatch.providers.target import (
+    Cap,
+    Choice,
+    Price,
+    Quote,
+    Rate,
+    Target,
+)
 
 __all__ = [
     "BUILT_IN",

@@ -20,17 +20,10 @@ from qbatch.providers.listing import Lists
 if TYPE_CHECKING:
     from qbatch.manifest.paths import SettingValues
     from qbatch.providers.answers import Answer
-    from qbatch.providers.contract import (
-        Batch,
-        Driver,
-        Fetched,
-        Intent,
-        Order,
-        Prepared,
-        Quote,
-        Target,
-    )
+    from qbatch.providers.batch import Batch, Fetched, Intent, Order, Prepared
+    from qbatch.providers.contract import Driver
     from qbatch.providers.listing import JobsAtCloud
+    from qbatch.providers.target import Quote, Target
 
 #: What may differ between the targets of one backend's settings.
 _FREE = frozenset(

@@ -20,7 +20,8 @@ import json
 import os
 import time
 import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -324,9 +325,14 @@ class Wire:
         else:
             self._rule.check(request.url)
         limit_s = self.deadline_s if deadline_s is None else deadline_s
+        with self._translated(asked, url, limit_s), trio.fail_after(limit_s):
+            return await self._exchange(request, asked, is_secret, max_bytes or self.max_bytes)
+
+    @contextmanager
+    def _translated(self, asked: str, url: str, limit_s: float) -> Iterator[None]:
+        """Say what went wrong with an exchange in words of ours, without a secret."""
         try:
-            with trio.fail_after(limit_s):
-                return await self._exchange(request, asked, is_secret, max_bytes or self.max_bytes)
+            yield
         except trio.TooSlowError as error:
             raise Unavailable(
                 f"{self.provider}: {asked}: no complete answer within {limit_s:g} s"
