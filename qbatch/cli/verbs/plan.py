@@ -20,11 +20,13 @@ from qbatch.cli.options import (
 from qbatch.cli.tables import format_table, say, tell
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from qbatch.plan import BackendSummary, Plan, PlanSummary, ReasonCounts
     from qbatch.plan.pinning.reasons import Reason
+    from qbatch.plan.pricing.offer import Offer
     from qbatch.plan.pricing.quotes import BackendQuotes
+    from qbatch.providers import Driver
 
 #: Points listed, unless --all.
 LISTED = 20
@@ -50,7 +52,6 @@ def plan(
     as_json: bool,
 ) -> None:
     """Show what `qbatch run MANIFEST` would do, and why; run nothing."""
-    from qbatch.cli.files import named_by_person
     from qbatch.cli.permits import surroundings_of
     from qbatch.cli.reasons import points_known
     from qbatch.cli.runs import folder_of
@@ -62,13 +63,10 @@ def plan(
         notices,
         pieces_of,
         priced,
-        save_plan,
     )
     from qbatch.plan.pricing.limits import limits_of, shortfalls
     from qbatch.plan.pricing.offer import Offer
     from qbatch.plan.pricing.quotes import sum_up
-    from qbatch.report.files import replacing
-    from qbatch.report.numbers import count_of
 
     made = expand_file(manifest, overrides=overrides, trust=trust)
     folder = folder_of(made.manifest, out)
@@ -88,16 +86,7 @@ def plan(
     offer = Offer(plan=made, targets=targets, only=only, pieces_of=wanted)
     left = made.summary(targets, only, drivers=drivers, pieces_of=wanted)
     if output is not None:
-        with named_by_person(), replacing(output) as fresh:
-            number = save_plan(
-                made,
-                fresh,
-                selection=expression or "",
-                targets=targets,
-                drivers=drivers,
-                adds=offer.adds,
-            )
-        tell(f"wrote {output}: {count_of(number, 'point')}")
+        _save(offer, output, expression or "", drivers)
     if as_json:
         _tell_json(made, summary, left, told, quoted, all_points)
     else:
@@ -106,6 +95,24 @@ def plan(
         short = shortfalls(limits, left, made.prices.rates)
         for notice in (*unquoted, *short, *notices(made, targets)):
             tell(notice)
+
+
+def _save(offer: Offer, output: Path, selection: str, drivers: Mapping[str, Driver]) -> None:
+    from qbatch.cli.files import named_by_person
+    from qbatch.plan import save_plan
+    from qbatch.report.files import replacing
+    from qbatch.report.numbers import count_of
+
+    with named_by_person(), replacing(output) as fresh:
+        number = save_plan(
+            offer.plan,
+            fresh,
+            selection=selection,
+            targets=offer.targets,
+            drivers=drivers,
+            adds=offer.adds,
+        )
+    tell(f"wrote {output}: {count_of(number, 'point')}")
 
 
 def _tell_json(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -19,6 +20,9 @@ from qbatch.cli.options import (
     verbose_option,
     yes_option,
 )
+
+if TYPE_CHECKING:
+    from qbatch.executor import Options
 
 
 @click.command()
@@ -115,9 +119,6 @@ def run(
         detach=detach,
     )
     if rehearse:
-        from qbatch.cli.rehearsal import rehearse_manifest
-        from qbatch.executor.rehearsal import QUEUES_S
-
         flags = {
             "--only": only,
             "--plan": saved_plan,
@@ -127,17 +128,8 @@ def run(
             "--check": check,
             "--verbose": verbose,
         }
-        for flag in (flag for flag, given in flags.items() if given):
-            raise click.UsageError(
-                f"--rehearse runs all of a manifest in a folder of its own; leave {flag} out"
-            )
-        return rehearse_manifest(
-            manifest,
-            options,
-            queues_s=sorted(queues_s or QUEUES_S),
-            as_json=as_json,
-            report=not no_report,
-        )
+        _refuse(flags)
+        return _rehearse(manifest, options, queues_s, as_json=as_json, report=not no_report)
     if queues_s:
         raise click.UsageError("--queue-s is for --rehearse only")
     from qbatch.cli.consent import Consent
@@ -152,4 +144,28 @@ def run(
         report=not no_report,
         check=check,
         verbose=verbose,
+    )
+
+
+def _refuse(flags: Mapping[str, object]) -> None:
+    """See that none was given that a rehearsal could not obey."""
+    for flag in (flag for flag, given in flags.items() if given):
+        raise click.UsageError(
+            f"--rehearse runs all of a manifest in a folder of its own; leave {flag} out"
+        )
+
+
+def _rehearse(
+    manifest: Path,
+    options: Options,
+    queues_s: tuple[float, float] | None,
+    *,
+    as_json: bool,
+    report: bool,
+) -> int:
+    from qbatch.cli.rehearsal import rehearse_manifest
+    from qbatch.executor.rehearsal import QUEUES_S
+
+    return rehearse_manifest(
+        manifest, options, queues_s=sorted(queues_s or QUEUES_S), as_json=as_json, report=report
     )
