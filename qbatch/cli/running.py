@@ -10,7 +10,7 @@ import json
 import shlex
 import signal
 import sys
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import replace
 from functools import partial
@@ -97,18 +97,25 @@ def run_manifest(
     found = _outcome(done, summary, check=check)
     if check and found is not None and code == Exit.DONE:
         code = found.exit_code
-    outlet = Outlet(sys.stdout)
     if as_json:
-        facts = {"event": "finished", **_facts(done, summary), "report": list(map(str, written))}
-        if found is not None:
-            facts["checks"] = found.facts()
-        outlet.write(json.dumps({**facts, "exit_code": int(code)}, ensure_ascii=False))
+        _tell_json(done, summary, found, written, code)
     else:
+        outlet = Outlet(sys.stdout)
         for line in _sentences(done, summary, watcher, found, written):
             outlet.say(line)
     if mistake is not None:
         raise mistake
     return code
+
+
+def _tell_json(
+    run: Run, summary: Summary, found: Outcome | None, written: Sequence[Path], code: int
+) -> None:
+    facts = {"event": "finished", **_facts(run, summary), "report": list(map(str, written))}
+    if found is not None:
+        facts["checks"] = found.facts()
+    line = json.dumps({**facts, "exit_code": int(code)}, ensure_ascii=False)
+    Outlet(sys.stdout).write(line)
 
 
 def _outcome(run: Run, summary: Summary, *, check: bool) -> Outcome | None:
@@ -225,19 +232,35 @@ def _facts(run: Run, summary: Summary) -> dict[str, Any]:
     }
 
 
+def _first_line(run: Run, summary: Summary) -> str:
+    name, total = click.style(run.name, bold=True), sum(summary.states.values())
+    done = f"{whole(summary.states.get(JobState.COMPLETED, 0))} of {count_of(total, 'point')} done"
+    if summary.total == 0:
+        return f"{name}: nothing to do; {done}"
+    new = summary.completed
+    jobs = whole(new) if summary.unit == "point" else count_of(new, "job")
+    return f"{name}: {done}, {jobs} now in {duration(summary.elapsed_s)}"
+
+
+def _to_retry(run: Run, summary: Summary, watcher: Watcher) -> Iterator[str]:
+    """Say how what failed or was cancelled is run again."""
+    if summary.failed:
+        told = sum(len(names) for (state, _), names in watcher.failures.items() if state is FAILED)
+        all_ = "" if told == summary.failed else f"{whole(summary.failed)} failed in all: "
+        yield (
+            f"  {all_}`qbatch retry {run.folder}` runs what failed again, `qbatch status` lists it"
+        )
+    if summary.cancelled:
+        them = "it" if summary.cancelled == 1 else "them"
+        yield (
+            f"  {whole(summary.cancelled)} cancelled: `qbatch retry {run.folder}` runs {them} again"
+        )
+
+
 def _sentences(
     run: Run, summary: Summary, watcher: Watcher, found: Outcome | None, written: list[Path]
 ) -> list[str]:
-    name = click.style(run.name, bold=True)
-    total = sum(summary.states.values())
-    done = summary.states.get(JobState.COMPLETED, 0)
-    if summary.total == 0:
-        lines = [f"{name}: nothing to do; {whole(done)} of {count_of(total, 'point')} done"]
-    else:
-        new = summary.completed
-        jobs = whole(new) if summary.unit == "point" else count_of(new, "job")
-        now = f"{jobs} now in {duration(summary.elapsed_s)}"
-        lines = [f"{name}: {whole(done)} of {count_of(total, 'point')} done, {now}"]
+    lines = [_first_line(run, summary)]
     if found is not None:
         lines += found.lines()
     lines += [
@@ -248,17 +271,7 @@ def _sentences(
         for backend, reason in summary.left.items()
     ]
     lines += _failures(watcher.failures)
-    if summary.failed:
-        told = sum(len(names) for (state, _), names in watcher.failures.items() if state is FAILED)
-        all_ = "" if told == summary.failed else f"{whole(summary.failed)} failed in all: "
-        lines.append(
-            f"  {all_}`qbatch retry {run.folder}` runs what failed again, `qbatch status` lists it"
-        )
-    if summary.cancelled:
-        them = "it" if summary.cancelled == 1 else "them"
-        lines.append(
-            f"  {whole(summary.cancelled)} cancelled: `qbatch retry {run.folder}` runs {them} again"
-        )
+    lines += _to_retry(run, summary, watcher)
     if summary.signal is not None:
         stopped = signal.Signals(summary.signal).name
         lines.append(f"  stopped by {stopped}; the same command goes on from here")
