@@ -11,18 +11,20 @@ import pytest
 from qbatch.manifest import load_manifest, parse_manifest
 from qbatch.project import project_root
 from qbatch.snapshot import run_folder_of
-from tests.cli.conftest import CLOUDS, Call
+from tests.cli.conftest import CLOUDS, Call, Faults
 
 Ledger = Callable[[], list[dict[str, Any]]]
 
 
 @pytest.fixture
-def project(manifest: Path, tmp_path: Path) -> Path:
-    """A project's folder ``manifests`` with a manifest of four points on two clouds."""
+def project(manifest: Path, tmp_path: Path, clouds: Any, faults: Faults) -> Path:
+    """A project's folder ``manifests`` with a manifest of two points at a cloud that is quick."""
+    faults(jobs=[{"wait_s": 0.1}])
     folder = tmp_path / "manifests"
     folder.mkdir()
     (tmp_path / "bell.qasm").rename(folder / "bell.qasm")
-    (folder / "clouds.yaml").write_text(CLOUDS)
+    text = CLOUDS.replace("[toshiko, forte]", "[toshiko]")
+    (folder / "clouds.yaml").write_text(text)
     return folder
 
 
