@@ -13,7 +13,18 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from qbatch.errors import JobStateError
-from qbatch.purchase import FINAL, IN_FLIGHT, MOVES, Event, JobState, Next, follows
+from qbatch.purchase import (
+    COMPOSITES,
+    FINAL,
+    IN_FLIGHT,
+    MOVES,
+    CompositeEvent,
+    Event,
+    JobState,
+    Next,
+    Stage,
+    follows,
+)
 
 __all__ = [
     "ACCOUNT",
@@ -27,6 +38,7 @@ __all__ = [
     "JobError",
     "JobState",
     "check_move",
+    "stage_after",
 ]  # fmt: skip
 
 
@@ -52,6 +64,20 @@ def check_move(old: JobState, new: JobState) -> None:
     """Raise `JobStateError` unless the table allows `old` -> `new`."""
     if new not in MOVES[old]:
         raise JobStateError(f"a job cannot move from {old} to {new}")
+
+
+def stage_after(stage: Stage, *events: CompositeEvent) -> Stage:
+    """Return where events, one after the other, lead a composite job.
+
+    Raises:
+        JobStateError: By the table of purchases that cannot happen to it.
+    """
+    for event in events:
+        after = COMPOSITES[stage].get(event)
+        if after is None:
+            raise JobStateError(f"a composite job is {stage}: {event.name} cannot happen to it")
+        stage = after
+    return stage
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,8 @@
 """What becomes of a purchase: where it stands × what happens to it, in one table.
 
+Of what is sent together, a composite job, a second one says how far it is as a whole; what that
+comes to by its jobs is told by what is next for each of them.
+
 Rules: data alone; no clock, no storage, no network. Who talks to providers turns their words into
 an `Event`, looks it up here, writes down what the table says, and does what it says next. Only an
 event that proves that nothing was bought leads back to a purchase that may be made again. What may
@@ -12,7 +15,7 @@ answer, or to asking for news.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from enum import StrEnum
 from typing import Literal, NamedTuple
 
@@ -67,6 +70,7 @@ class Event(StrEnum):
     ELSEWHERE = "it was made with another account than the present one"
     CUT_OFF = "it was computed on this machine, by a process that has ended"
     AGAIN = "another attempt is asked for"
+    TAKEN_UP = "a run takes it up where it stands"
     # what its provider says
     TAKEN = "taken, waits"
     RUNNING = "runs"
@@ -162,6 +166,7 @@ def _polled(state: JobState) -> Mapping[Event, Row]:
         Event.DONE: Row(state, next=Next.FETCH),
         Event.MISSING: Row(state, next=Next.POLL),
         Event.STRANGE: Row(state, next=Next.POLL),
+        Event.TAKEN_UP: Row(state, next=Next.POLL),
     }
 
 
@@ -171,10 +176,13 @@ TABLE: Mapping[JobState, Mapping[Event, Row]] = {
         Event.SENT: Row(JobState.SUBMITTING, Ledger.RESERVE, Next.WAIT),
         Event.UNFIT: Row(JobState.FAILED, Ledger.FREE),
         Event.CANCELLED: Row(JobState.CANCELLED),
+        Event.TAKEN_UP: Row(JobState.CREATED, next=Next.SEND),
     },
     JobState.SUBMITTING: {
         **_IN_DOUBT,
+        Event.UNFIT: Row(JobState.FAILED, Ledger.FREE),
         Event.UNCLEAR: Row(JobState.SUBMITTING, next=Next.LOOK),
+        Event.TAKEN_UP: Row(JobState.SUBMITTING, next=Next.LOOK),
         Event.REPEATABLE: Row(JobState.SUBMITTING, next=Next.REPEAT),
     },
     JobState.SUBMITTED: _polled(JobState.SUBMITTED),
@@ -182,6 +190,7 @@ TABLE: Mapping[JobState, Mapping[Event, Row]] = {
     JobState.HELD: {
         **_IN_DOUBT,
         Event.UNCLEAR: Row(JobState.HELD, next=Next.LOOK),
+        Event.TAKEN_UP: Row(JobState.HELD, next=Next.LOOK),
         Event.REPEATABLE: Row(JobState.HELD, next=Next.REPEAT),
         Event.SAME_ACCOUNT: Row(JobState.HELD, next=Next.LOOK),
         Event.ADOPTED: Row(JobState.SUBMITTED, next=Next.POLL),
@@ -197,6 +206,12 @@ TABLE: Mapping[JobState, Mapping[Event, Row]] = {
 def follows(state: JobState, event: Event) -> Row | None:
     """Return what follows from an event; None: it says nothing to a purchase that stands there."""
     return TABLE[state].get(event)
+
+
+def begins(state: JobState) -> Next:
+    """Return what is next for a purchase as a run takes it up, where it stands."""
+    row = follows(state, Event.TAKEN_UP)
+    return Next.NOTHING if row is None else row.next
 
 
 def _states_with(event: Event) -> frozenset[JobState]:
@@ -222,3 +237,61 @@ FINAL = frozenset(state for state, rows in TABLE.items() if rows.keys() <= {Even
 MOVES: Mapping[JobState, frozenset[JobState]] = {
     state: frozenset(row.state for row in rows.values()) - {state} for state, rows in TABLE.items()
 }
+
+
+class CompositeEvent(StrEnum):
+    """What happens to a composite job as a whole; the text is how the guide calls it."""
+
+    SENT = "its intent is on the disk, and the call that spends begins"
+    ANSWERED = "its provider has said something of it"
+    NOT_TAKEN = "nothing of it was taken, and all of it is sent again, as it is"
+    ENDED = "all of its jobs are at their ends, or go on in others"
+    RELEASED = "nothing is left of it at its provider"
+    REOPENED = "one of its jobs is asked for again"
+    PASSED_ON = "others are sent in its place"
+    UNWANTED = "it was only prepared, and is not wanted as it is any more"
+    CUT_OFF = "it was computed on this machine, by a process that has ended"
+    MUTE = "nothing is left to ask its provider with"
+
+
+#: What happens to a composite job that its provider is asked about.
+_ASKED: Mapping[CompositeEvent, Stage] = {
+    CompositeEvent.ANSWERED: "submitted",
+    CompositeEvent.NOT_TAKEN: "created",
+    CompositeEvent.ENDED: "releasing",
+    CompositeEvent.RELEASED: "closed",
+    CompositeEvent.REOPENED: "submitted",
+    CompositeEvent.CUT_OFF: "closed",
+    CompositeEvent.MUTE: "closed",
+}
+
+#: Where a composite job is -> what happens to it -> where it is then. What is not here cannot be.
+COMPOSITES: Mapping[Stage, Mapping[CompositeEvent, Stage]] = {
+    "created": {
+        CompositeEvent.SENT: "submitting",
+        CompositeEvent.NOT_TAKEN: "created",
+        CompositeEvent.ENDED: "releasing",
+        CompositeEvent.PASSED_ON: "closed",
+        CompositeEvent.UNWANTED: "closed",
+        CompositeEvent.CUT_OFF: "closed",
+        CompositeEvent.MUTE: "closed",
+    },
+    "submitting": _ASKED,
+    "submitted": _ASKED,
+    "releasing": _ASKED,
+    "closed": {CompositeEvent.RELEASED: "closed", CompositeEvent.REOPENED: "submitted"},
+}
+
+
+def comes_to(then: Collection[Next], *, is_whole: bool) -> CompositeEvent | None:
+    """Return what a composite job comes to by its jobs; None: to nothing yet.
+
+    Args:
+        then: What is next for each of the jobs that it answers for.
+        is_whole: It answers for all that it was made of.
+    """
+    if all(each is Next.NOTHING for each in then):
+        return CompositeEvent.ENDED
+    if is_whole and all(each is Next.SEND for each in then):
+        return CompositeEvent.NOT_TAKEN
+    return None

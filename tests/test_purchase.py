@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import qbatch
 from qbatch.executor import doubts
 from qbatch.executor.active import ActiveJob
-from qbatch.job import CompositeJob, Job
+from qbatch.job import CompositeJob, Job, stage_after
 from qbatch.providers import (
     Answer,
     Batch,
@@ -27,17 +29,21 @@ from qbatch.providers import (
 from qbatch.purchase import (
     ASKED,
     AT_WORK,
+    COMPOSITES,
     ENDED,
     FINAL,
     IN_FLIGHT,
     MOVES,
     TABLE,
+    CompositeEvent,
     Event,
     JobState,
     Ledger,
     Next,
     Row,
     Stage,
+    begins,
+    comes_to,
     follows,
 )
 from qbatch.snapshot import JobRow
@@ -61,6 +67,9 @@ PROOFS = {
     Event.RESUBMITTED,  # a person says that it was not taken
     Event.CUT_OFF,  # it was computed here, and what computed it has ended
 }
+#: What makes a purchase once more.
+AGAIN = {Next.SEND, Next.SEND_ANEW}
+
 #: What only a person may do.
 DECISIONS = {Event.ADOPTED, Event.RESUBMITTED, Event.GIVEN_UP, Event.SAME_ACCOUNT}
 
@@ -82,8 +91,33 @@ def test_p21_what_is_repeated_stays_where_it_is_and_reserved() -> None:
 
 
 def test_what_an_attempt_left_behind_is_never_sent_under_the_same_key() -> None:
-    sent_again = {event for _, event, row in ROWS if row.next is Next.SEND}
+    sent_again = {
+        event for state, event, row in ROWS if row.next is Next.SEND and state in IN_FLIGHT
+    }
     assert sent_again == {Event.NOT_TAKEN, Event.CUT_OFF}  # of which nothing is left
+    others = {(state, event) for state, event, row in ROWS if row.next is Next.SEND}
+    others -= {(state, event) for state in IN_FLIGHT for event in sent_again}
+    assert others == {(JobState.CREATED, Event.TAKEN_UP)}
+
+
+def test_what_a_run_takes_up_is_asked_about_before_anything_else_is_done() -> None:
+    taken_up = {state: row for state, event, row in ROWS if event is Event.TAKEN_UP}
+    assert set(taken_up) == IN_FLIGHT | {JobState.CREATED}
+    assert all(row == Row(state, Ledger.KEEP, row.next) for state, row in taken_up.items())
+    asked = {state: row.next for state, row in taken_up.items() if state in IN_FLIGHT}
+    assert asked == {
+        JobState.SUBMITTING: Next.LOOK,
+        JobState.SUBMITTED: Next.POLL,
+        JobState.RUNNING: Next.POLL,
+        JobState.HELD: Next.LOOK,
+    }
+    assert {begins(state) for state in FINAL} == {Next.NOTHING}
+    assert begins(JobState.CREATED) is Next.SEND
+
+
+def test_nothing_is_next_for_what_is_at_its_end_and_for_nothing_else() -> None:
+    assert all((row.next is Next.NOTHING) == (row.state in FINAL) for _, _, row in ROWS)
+    assert all((row.next in AGAIN) == (row.state is JobState.CREATED) for _, _, row in ROWS)
 
 
 def test_nothing_is_called_free_that_may_have_been_bought() -> None:
@@ -151,8 +185,99 @@ def test_the_table_says_where_news_are_had_and_where_a_person_is_asked() -> None
     assert ENDED | {"completed"} == FINAL
 
 
+# -- composite jobs -----------------------------------------------------------------------------
+
+MOVED = [
+    (stage, event, after) for stage, rows in COMPOSITES.items() for event, after in rows.items()
+]
+
+#: Written out here by hand: what cannot be. All else stands in the table.
+IMPOSSIBLE = {
+    "created": {"ANSWERED", "RELEASED", "REOPENED"},  # nothing of it was sent
+    "submitting": {"SENT", "PASSED_ON", "UNWANTED"},  # its provider may have it
+    "submitted": {"SENT", "PASSED_ON", "UNWANTED"},
+    "releasing": {"SENT", "PASSED_ON", "UNWANTED"},
+    "closed": {event.name for event in CompositeEvent} - {"RELEASED", "REOPENED"},
+}
+
+
 def test_a_composite_job_is_asked_about_from_its_intent_on_until_it_is_over() -> None:
     assert set(get_args(Stage)) - ASKED == {"created", "closed"}
+    assert {(stage, event) for stage, event, after in MOVED if after == "submitting"} == {
+        ("created", CompositeEvent.SENT)
+    }
+
+
+def test_whatever_can_happen_to_a_composite_job_is_in_the_table_and_nothing_else() -> None:
+    assert set(COMPOSITES) == set(get_args(Stage))
+    for stage, rows in COMPOSITES.items():
+        assert {event.name for event in CompositeEvent} - {e.name for e in rows} == IMPOSSIBLE[
+            stage
+        ]
+
+
+def test_every_row_of_a_composite_job_can_be_reached() -> None:
+    reached: set[str] = {"created"}
+    for _ in COMPOSITES:
+        reached |= {after for stage, _, after in MOVED if stage in reached}
+    assert reached == set(get_args(Stage))
+
+
+def test_what_may_be_at_a_provider_is_put_back_or_left_for_a_reason_alone() -> None:
+    left = {
+        (event, after) for stage, event, after in MOVED if stage in ASKED and after not in ASKED
+    }
+    assert left == {
+        (CompositeEvent.NOT_TAKEN, "created"),  # each of its jobs certainly was not taken
+        (CompositeEvent.RELEASED, "closed"),
+        (CompositeEvent.CUT_OFF, "closed"),
+        (CompositeEvent.MUTE, "closed"),
+    }
+
+
+@given(st.lists(st.sampled_from(list(Next)), max_size=6), st.booleans())
+def test_what_a_composite_job_comes_to_is_told_by_all_of_its_jobs(
+    then: list[Next], is_whole: bool
+) -> None:
+    found = comes_to(then, is_whole=is_whole)
+    if set(then) <= {Next.NOTHING}:
+        assert found is CompositeEvent.ENDED
+    elif set(then) == {Next.SEND} and is_whole:
+        assert found is CompositeEvent.NOT_TAKEN
+    else:
+        assert found is None
+
+
+@given(st.data())
+def test_any_history_of_a_composite_job_s_jobs_leads_through_stages_that_are_there(
+    data: st.DataObject,
+) -> None:
+    """Its jobs go where their table leads them; it is never put back, or over, before all are."""
+    jobs = dict.fromkeys("abc", JobState.CREATED)
+    then = {key: begins(state) for key, state in jobs.items()}
+    stage: Stage = "created"
+    for _ in range(data.draw(st.integers(1, 20))):
+        if stage == "created":
+            happened, events = CompositeEvent.SENT, dict.fromkeys(jobs, Event.SENT)
+        else:
+            happened = CompositeEvent.ANSWERED
+            keys = data.draw(st.sets(st.sampled_from("abc")))
+            events = {
+                key: data.draw(st.sampled_from(list(TABLE[jobs[key]])))
+                for key in sorted(keys)
+                if jobs[key] in IN_FLIGHT
+            }
+        for key, event in events.items():
+            row = TABLE[jobs[key]][event]
+            jobs[key], then[key] = row.state, row.next
+        stage = stage_after(stage, happened)
+        if (event := comes_to(list(then.values()), is_whole=True)) is not None:
+            stage = stage_after(stage, event)
+        states = set(jobs.values())
+        assert (stage == "releasing") == (states <= FINAL)
+        assert stage != "created" or states == {JobState.CREATED}
+        if stage == "releasing" or any(then[key] is Next.SEND_ANEW for key in then):
+            return  # over, or parted with
 
 
 def test_moves_are_those_of_the_table() -> None:
@@ -205,7 +330,7 @@ def test_whatever_a_driver_says_has_a_row_in_the_table(call: str) -> None:
 def test_what_drivers_may_say_is_all_that_the_table_knows_of_providers() -> None:
     by_providers = set(Event) - DECISIONS
     by_providers -= {Event.SENT, Event.UNFIT, Event.STORED, Event.UNREADABLE, Event.AGAIN}
-    by_providers -= {Event.ELSEWHERE, Event.CUT_OFF, Event.TIMED_OUT}
+    by_providers -= {Event.ELSEWHERE, Event.CUT_OFF, Event.TIMED_OUT, Event.TAKEN_UP}
     told = {event for events in SAID.values() for _, _, event in events}
     told |= {kind.event for kind in KINDS}
     assert told == by_providers

@@ -18,7 +18,19 @@ import trio
 from qbatch.errors import Refused
 from qbatch.job import JobState
 from qbatch.providers import Answer, Batch, Intent, Order
-from qbatch.purchase import AT_WORK, TABLE, Event, Ledger, Stage
+from qbatch.purchase import (
+    AT_WORK,
+    TABLE,
+    CompositeEvent,
+    Event,
+    Ledger,
+    Next,
+    Row,
+    Stage,
+    begins,
+    comes_to,
+    follows,
+)
 from qbatch.snapshot import JobRow
 
 if TYPE_CHECKING:
@@ -63,8 +75,8 @@ class ActiveJob:
         intent: What was or is about to be sent.
         deadline: When its children have been at work for too long; trio clock.
         not_before: The provider asked not to be asked earlier; trio clock.
-        look_at: When to look again for children of which is unclear whether they were taken; trio
-            clock.
+        then: Child -> what is next for it, by the table of purchases.
+        look_at: When to look for children of which that is next; trio clock.
         looks: How often that was done since it was sent.
         doubt: Why it is unclear.
         refusal: What the provider said to it, if it turns out that nothing was bought.
@@ -76,7 +88,6 @@ class ActiveJob:
         doubts: Child -> how often in a row the provider said it knows nothing of it.
         said_at: Child -> since when something is said of it that counts only if it lasts; trio
             clock.
-        reopened: Held children whose account is back, while they are looked for.
         was_cancelled: The time-out passed and cancelling was asked for.
         is_late: The time-out passed, and it is left where it is.
         bought: Child -> generation under which it was last sent.
@@ -89,7 +100,8 @@ class ActiveJob:
     intent: Intent | None = None
     deadline: float = math.inf
     not_before: float = -math.inf
-    look_at: float = math.inf
+    then: dict[str, Next] = field(default_factory=dict)
+    look_at: float = -math.inf
     looks: int = 0
     doubt: str = ""
     refusal: Refused | None = None
@@ -99,7 +111,6 @@ class ActiveJob:
     ripe: dict[str, Answer] = field(default_factory=dict)
     doubts: Counter[str] = field(default_factory=Counter)
     said_at: dict[str, float] = field(default_factory=dict)
-    reopened: set[str] = field(default_factory=set)
     was_cancelled: bool = False
     is_late: bool = False
     bought: dict[str, int] = field(default_factory=dict)
@@ -109,6 +120,8 @@ class ActiveJob:
 
     def __post_init__(self) -> None:
         self._orders = {order.id: order for order in self.batch.orders}
+        for key, row in self.rows.items():
+            self.then.setdefault(key, begins(row.job.state))
 
     @property
     def ids(self) -> list[str]:
@@ -127,15 +140,19 @@ class ActiveJob:
         """Children the provider still has work to do for, or results to give."""
         return self.ids_in(*AT_WORK)
 
-    @property
-    def is_open(self) -> bool:
-        """Whether news of some child is waited for."""
-        return bool(self.reopened or self.at_work)
+    def ids_then(self, *nexts: Next) -> list[str]:
+        """Of these, the children of which one of `nexts` is next."""
+        return [key for key in self.ids if self.then[key] in nexts]
 
     @property
-    def at_provider(self) -> list[str]:
-        """Of these, the children that the provider certainly has."""
-        return self.ids_in(JobState.SUBMITTED, JobState.RUNNING)
+    def is_whole(self) -> bool:
+        """Whether it still answers for all its children."""
+        return not self._gone
+
+    @property
+    def comes_to(self) -> CompositeEvent | None:
+        """What it comes to as a whole, by what is next for its children."""
+        return comes_to({self.then[key] for key in self.ids}, is_whole=self.is_whole)
 
     def current(self) -> Batch:
         """The batch with the provider's ids as known now; none of children that are with another.
@@ -177,7 +194,27 @@ class ActiveJob:
         if bill is None and job.cost is not None:
             bill = Bill(job.cost)
         after = replace(row, job=job.after(event, **changes))
-        return Move(after, TABLE[job.state][event].ledger, bill)
+        told = TABLE[job.state][event]
+        self.then[key] = told.next
+        return Move(after, told.ledger, bill)
+
+    def hears(self, answer: Answer, event: Event) -> Row | None:
+        """Note what is next for a child that an answer speaks of; None: it says nothing to it.
+
+        Args:
+            answer: The provider's.
+            event: What it says by now.
+        """
+        key = answer.job_id
+        row = follows(self.job(key).state, event)
+        if row is None:
+            return None
+        self.then[key] = row.next
+        if row.next is Next.FETCH:
+            self.ripe[key] = answer
+        else:
+            self.ripe.pop(key, None)
+        return row
 
     def noted(self, key: str, **changes: Any) -> JobRow:
         """The row of child `key` with other attributes, where it is."""

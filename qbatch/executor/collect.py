@@ -7,7 +7,6 @@ its jobs where they are and keeps no other from being asked.
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -31,7 +30,8 @@ from qbatch.executor.events import Observer, Started, Summary
 from qbatch.executor.execute import collapsed
 from qbatch.executor.fetching import fetch
 from qbatch.executor.journal import Journal
-from qbatch.executor.lifecycle import CUT_OFF, Lifecycle
+from qbatch.executor.lifecycle import Lifecycle
+from qbatch.executor.looking import Asking
 from qbatch.executor.pace import PollPace, Slots
 from qbatch.executor.resume import stored_active
 from qbatch.executor.steps import Steps
@@ -40,15 +40,13 @@ from qbatch.executor.tally import Tally
 from qbatch.executor.waits import Cause, Waits
 from qbatch.job import JobState
 from qbatch.providers import (
-    Answer,
     Driver,
     Price,
-    Repeatable,
     Surroundings,
     Target,
-    Unclear,
     open_driver,
 )
+from qbatch.purchase import Next
 from qbatch.snapshot import Run, Snapshot
 from qbatch.snapshot.estimates import analysis_key
 
@@ -57,9 +55,6 @@ if TYPE_CHECKING:
 
 #: How long `cancel` waits for the providers' word, seconds.
 CONFIRM_S = 30.0
-
-#: What to do about a purchase of which only sending it again tells.
-FOUND_BY_RUN = "`qbatch run` sends the same again under its key, which finds it"
 
 #: Which of a run's points are meant, by id; None: all.
 Chosen = Callable[[str], bool] | None
@@ -261,7 +256,7 @@ class _Backends:
             return
         try:
             with backend.scope:
-                collector = _Collector(self._engine, backend, _let_be)
+                collector = _Collector(self._engine, backend)
                 ours = await hold_of_other_accounts(self._engine, backend, active_jobs)
                 await collector.settle(ours)
                 await errand(collector, ours)
@@ -298,24 +293,17 @@ def _let_be(active: ActiveJob) -> None:
 class _Collector(Lifecycle):
     """A lifecycle that sends nothing."""
 
+    def __init__(self, engine: Engine, backend: BackendRun) -> None:
+        super().__init__(engine, backend, _let_be)
+        self._looking = Asking(engine, backend)
+
     async def settle(self, active_jobs: Iterable[ActiveJob]) -> None:
         """Find out what became of whatever was being sent, or is held."""
         for active in active_jobs:
             self._backend.enter(active)
-            if active.ids_in(JobState.SUBMITTING, JobState.HELD):
-                await self._look(active, CUT_OFF, also_held=True)
-            while active.look_at < math.inf and active.looks < MAX_LOOKS:
+            while active.ids_then(Next.LOOK) and active.looks < MAX_LOOKS:
                 await trio.sleep_until(active.look_at)
-                await self._look(active, active.doubt)
-
-    async def _repeat(self, active: ActiveJob, told: Sequence[Answer]) -> Sequence[Answer]:
-        """Hold it: what never reached its provider would be bought by that."""
-        return [
-            Unclear(one.job_id, error=f"{one.error}; {FOUND_BY_RUN}")
-            if isinstance(one, Repeatable)
-            else one
-            for one in told
-        ]
+                await self._look(active)
 
     async def bring_home(self, active_jobs: Sequence[ActiveJob], *, wait: bool) -> None:
         """Poll, once or until all are at their ends; download what is finished."""
@@ -351,9 +339,9 @@ class _Collector(Lifecycle):
     async def _ask(self, active_jobs: Sequence[ActiveJob]) -> None:
         """One poll for all, and whatever follows from it."""
         for active in active_jobs:
-            if active.look_at <= trio.current_time():
-                await self._look(active, active.doubt)
-        open_ones = [active for active in active_jobs if active.at_provider]
+            if active.ids_then(Next.LOOK) and active.look_at <= trio.current_time():
+                await self._look(active)
+        open_ones = [active for active in active_jobs if active.ids_then(Next.POLL)]
         if open_ones:
             await self._poll(open_ones)
         for active in active_jobs:
@@ -370,7 +358,7 @@ class _Collector(Lifecycle):
             await self._take_news(active, news)
 
     async def _finish(self, active: ActiveJob) -> None:
-        while active.ripe:
+        while active.ids_then(Next.FETCH):
             await fetch(self._engine, self._backend, active, self._moves)
         if not active.at_work and active.stage not in ("created", "closed"):
             await self._release(active)

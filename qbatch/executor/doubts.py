@@ -10,8 +10,9 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from qbatch.errors import CredentialsError, OutOfFunds, TooLarge
 from qbatch.executor.active import ActiveJob
-from qbatch.job import ID_LOST
+from qbatch.job import AWAY, ID_LOST, Job, JobState
 from qbatch.providers import Answer, Missing, NotTaken, Repeatable, Strange, Unclear
 from qbatch.purchase import Event
 
@@ -20,6 +21,9 @@ MAX_LOOKS = 5
 
 #: So many polls in a row, over so many seconds, must say that a job is lost before it is held.
 MAX_DOUBTS, DOUBT_S = 3, 120.0
+
+#: What a provider said to what it did not take, and may not say to the next attempt.
+PASSING = (CredentialsError, OutOfFunds, TooLarge)
 
 #: Added to a pause after which something is settled, so that it is then, seconds.
 SLACK_S = 0.1
@@ -61,6 +65,13 @@ def of_age(active: ActiveJob, told: Sequence[Answer], now: float) -> Sequence[An
     ]
 
 
+def of_repeating(told: Sequence[Answer]) -> Sequence[Answer]:
+    """What was said when it was sent again; that this would tell is no answer to it."""
+    return [
+        Unclear(one.job_id, error=one.error) if isinstance(one, Repeatable) else one for one in told
+    ]
+
+
 def _age_s(active: ActiveJob, answer: Answer, now: float) -> float:
     sent_at = active.rows[answer.job_id].submitted_at
     return math.inf if sent_at is None else now - sent_at
@@ -74,15 +85,24 @@ def of_looking(active: ActiveJob, answer: Answer, now: float) -> Seen:
         answer: Of one of its children.
         now: Seconds of any clock that goes on.
     """
+    seen = _seen(active, answer, now)
+    was_looked_for = _was_looked_for(active.job(answer.job_id))
+    return Seen(Event.UNKNOWABLE) if was_looked_for and seen.event is Event.UNCLEAR else seen
+
+
+def _was_looked_for(job: Job) -> bool:
+    """Whether looking for it came to nothing before: a run looks once more, and does not wait."""
+    return job.state is JobState.HELD and job.status != AWAY
+
+
+def _seen(active: ActiveJob, answer: Answer, now: float) -> Seen:
     left_s = _left_s(active, answer, now)
     if left_s > 0:
         look_s = answer.look_s if isinstance(answer, Missing) else None
         pause_s = left_s if look_s is None else min(left_s, look_s)
         return Seen(Event.UNCLEAR, pause_s + SLACK_S)
-    job = active.job(answer.job_id)
-    was_taken = job.provider_job_id is not None or job.status == ID_LOST
     if isinstance(answer, NotTaken) or (isinstance(answer, Missing) and answer.is_proof):
-        return Seen(Event.GONE if was_taken else Event.NOT_TAKEN)
+        return Seen(_of_absence(active, active.job(answer.job_id)))
     if isinstance(answer, Unclear) and (answer.is_patient or active.looks < MAX_LOOKS):
         event = Event.UNKNOWABLE if answer.again_s is None else Event.UNCLEAR
         return Seen(event, answer.again_s)
@@ -91,6 +111,15 @@ def of_looking(active: ActiveJob, answer: Answer, now: float) -> Seen:
     if isinstance(answer, Strange) and not answer.provider_job_id:
         return Seen(Event.UNKNOWABLE)
     return Seen(answer.event)
+
+
+def _of_absence(active: ActiveJob, job: Job) -> Event:
+    """What it comes to that a child is not there, and that this is a proof."""
+    if job.provider_job_id is not None or job.status == ID_LOST:
+        return Event.GONE
+    if active.refusal is None or isinstance(active.refusal, PASSING):
+        return Event.NOT_TAKEN
+    return Event.REFUSED
 
 
 def of_news(active: ActiveJob, answer: Answer, now: float) -> Event | None:

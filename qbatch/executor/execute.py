@@ -39,7 +39,7 @@ from qbatch.job import JobState
 from qbatch.plan import Piece, Plan, SweepPoint
 from qbatch.plan.pinning.former import ids_of
 from qbatch.providers import Batch, Driver, Leaves, Target
-from qbatch.purchase import ENDED, Event
+from qbatch.purchase import ENDED, CompositeEvent, Event
 from qbatch.shots import Bounds
 from qbatch.snapshot import Former, JobRow, Registered, Snapshot, StoredPoint
 from qbatch.snapshot.estimates import analysis_key
@@ -428,9 +428,9 @@ class _Execution:
             if not backend.driver.is_local:
                 continue
             for active in list(backend.cut_off):
-                moves = [active.happens(key, Event.CUT_OFF, status="") for key in active.at_work]
+                moves = [active.happens(key, Event.CUT_OFF) for key in active.at_work]
                 await Moves(self._engine, backend).commit(
-                    active, moves, stage="closed", note=Event.CUT_OFF.value
+                    active, moves, happened=CompositeEvent.CUT_OFF, note=Event.CUT_OFF.value
                 )
 
     async def _leave(self, backends: list[BackendRun]) -> None:

@@ -6,12 +6,15 @@ the row says. Jobs and ledger change in one step, and only what is durable is be
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from qbatch.executor.active import ActiveJob, Move
 from qbatch.executor.budget import AS_QUOTED
-from qbatch.purchase import Ledger, Stage
+from qbatch.executor.journal import Step
+from qbatch.job import stage_after
+from qbatch.providers import Answer
+from qbatch.purchase import CompositeEvent, Ledger
 from qbatch.snapshot.ledger import NOT_BOUGHT
 
 if TYPE_CHECKING:
@@ -37,28 +40,24 @@ class Moves:
         active: ActiveJob,
         moves: Iterable[Move],
         *,
-        stage: Stage | None = None,
+        happened: CompositeEvent | None = None,
         note: str = "",
-        steps: Sequence[Callable[[], None]] = (),
+        steps: Sequence[Step] = (),
     ) -> None:
         """Make moves durable; then, and only then, believe them.
 
         Args:
             active: Whose children move.
             moves: What happened to them.
-            stage: Of the composite job as a whole from then on; None: as before.
+            happened: To the composite job as a whole; None: only to them.
             note: Why.
             steps: To be written in the same step.
         """
         moves = list(moves)
         rows = [move.row for move in moves]
-        after = {key: active.job(key).state for key in active.ids}
-        after.update((row.job.id, row.job.state) for row in rows)
-        if stage != "created" and all(state.is_final for state in after.values()):
-            is_over = stage == "closed" or self._backend.driver.is_local
-            stage = "closed" if is_over else "releasing"
-
-        is_new_stage = stage is not None and stage != active.stage
+        events = self._events(active, happened)
+        stage = stage_after(active.stage, *events)
+        is_new_stage = stage != active.stage
         if not rows and not is_new_stage:
             return
 
@@ -68,15 +67,45 @@ class Moves:
             self._engine.snapshot.save_jobs(rows, note=note)
             for source, amounts in charges.items():
                 self._engine.snapshot.bill(_entries_of(active, amounts), source)
-            if stage is not None and is_new_stage and active.ordinal is not None:
-                self._engine.snapshot.set_stage(active.ordinal, stage)
+            if is_new_stage and active.ordinal is not None:
+                self._engine.snapshot.happens(active.ordinal, *events)
 
         await self._engine.journal.commit(write, *steps)
         for source, amounts in charges.items():
             self._count(active, source, amounts)
-        if stage is not None:
-            active.stage = stage
+        active.stage = stage
         self._engine.note(active, rows)
+
+    def _events(
+        self, active: ActiveJob, happened: CompositeEvent | None
+    ) -> Sequence[CompositeEvent]:
+        """What happens to a composite job as a whole, one after the other.
+
+        Of what it came to on this machine nothing is left to be released.
+        """
+        events = [] if happened is None else [happened]
+        if stage_after(active.stage, *events) == "closed":
+            return events
+        if (then := active.comes_to) is not None:
+            events.append(then)
+        if then is CompositeEvent.ENDED and self._backend.driver.is_local:
+            events.append(CompositeEvent.RELEASED)
+        return events
+
+    def replies(self, active: ActiveJob, updates: Iterable[Answer]) -> Sequence[Step]:
+        """The step that keeps what the provider sent along with its news."""
+        kept = [
+            (active.rows[update.job_id].ordinal, kind, body)
+            for update in updates
+            for kind, body in (("update", update.raw), ("log", update.log))
+            if body
+        ]
+
+        def write() -> None:
+            for ordinal, kind, body in kept:
+                self._engine.snapshot.save_raw(ordinal, kind, body)
+
+        return (write,) if kept else ()
 
     async def settle(self, active: ActiveJob, bill: Mapping[str, float]) -> None:
         """Keep what children turned out to cost; where they are does not change by it."""

@@ -10,8 +10,6 @@ from dataclasses import replace
 
 import trio
 
-from qbatch import purchase
-from qbatch.errors import CredentialsError, OutOfFunds, TooLarge
 from qbatch.executor import doubts
 from qbatch.executor.active import ActiveJob, Bill, Move
 from qbatch.executor.backend_run import BackendRun
@@ -32,22 +30,15 @@ class News:
     def entered(self, active: ActiveJob, update: Answer, event: Event) -> Move | None:
         """Where the table of purchases puts a child; None: it stays where it is."""
         key = update.job_id
-        follows = purchase.follows(active.job(key).state, event)
         if isinstance(update, Strange):
             self._backend.warn_of_word(update.status, active.order(key).name)
-        if follows is None:
+        row = active.hears(update, event)
+        if row is None:
             return None
-        if follows.next is Next.FETCH:
-            active.ripe[key] = update
-        if follows.next is Next.SEND_ANEW:
-            return self._given_back(active, update)
-        if event is Event.NOT_TAKEN:
-            active.failures.append(update.error or "not taken yet")
-            return active.happens(key, event)
-        is_news = follows.state is not active.job(key).state or event in (
-            Event.TAKEN,
-            Event.RUNNING,
-        )
+        if row.next in (Next.SEND, Next.SEND_ANEW):
+            active.failures.append(update.error or event.value)
+            return active.happens(key, event, bill=_bill(update))
+        is_news = row.state is not active.job(key).state or event in (Event.TAKEN, Event.RUNNING)
         return self._moved(active, update, event) if is_news else None
 
     def _moved(self, active: ActiveJob, update: Answer, event: Event) -> Move:
@@ -65,25 +56,24 @@ class News:
 
     def located(self, active: ActiveJob, answer: Answer, event: Event) -> Move | None:
         """What looking for a lost answer does to a child; None: nothing yet, or nothing new."""
-        key = answer.job_id
-        if event is Event.NOT_TAKEN:
-            return self._not_taken(active, key)
-        if event is Event.UNCLEAR:
+        row = active.hears(answer, event)
+        if row is None or row.next in (Next.LOOK, Next.REPEAT):
             return None
-        if event is Event.GONE:
-            known = active.job(key).provider_job_id
-            told = f" as {known}" if known else ""
-            advice = f"the provider took it{told} and does not have it any more"
-            return self._kept(active, key, event, advice)
-        if event is Event.UNKNOWABLE:
-            advice = FOUND_UNCLEAR if isinstance(answer, Strange) else answer.error
-            return self._kept(active, key, event, advice)
-        move = self.entered(active, answer, event)
-        return move or self._kept(active, key, Event.UNKNOWABLE, FOUND_UNCLEAR)
+        if row.next is Next.ASK:
+            return self._kept(active, answer, event)
+        if event in (Event.NOT_TAKEN, Event.REFUSED):
+            return self._absent(active, answer.job_id, event)
+        return self.entered(active, answer, event)
 
-    def _kept(self, active: ActiveJob, key: str, event: Event, advice: str) -> Move | None:
+    def _kept(self, active: ActiveJob, answer: Answer, event: Event) -> Move | None:
         """Hold a child for a person, or say that it is held still."""
-        job = active.job(key)
+        key = answer.job_id
+        job, advice = active.job(key), answer.error
+        if event is Event.GONE:
+            told = f" as {job.provider_job_id}" if job.provider_job_id else ""
+            advice = f"the provider took it{told} and does not have it any more"
+        elif isinstance(answer, Strange):
+            advice = FOUND_UNCLEAR
         if job.state is JobState.HELD:
             self._backend.warn(f"{active.order(key).name}: still held: {advice}")
             if job.status != AWAY:
@@ -91,13 +81,13 @@ class News:
         status = "" if job.status == AWAY else job.status
         return active.happens(key, event, status=status, error=advice)
 
-    def _not_taken(self, active: ActiveJob, key: str) -> Move:
-        """Nothing was bought: send it again, unless the provider said that it will not have it."""
-        refusal = active.refusal
-        if refusal is None or isinstance(refusal, CredentialsError | OutOfFunds | TooLarge):
-            active.failures.append(str(refusal or "the provider does not have it"))
-            return active.happens(key, Event.NOT_TAKEN)
-        return active.happens(key, Event.REFUSED, error=str(refusal))
+    def _absent(self, active: ActiveJob, key: str, event: Event) -> Move:
+        """Nothing was bought; what the provider said to it as it was sent tells why."""
+        told = str(active.refusal or "the provider does not have it")
+        if event is Event.REFUSED:
+            return active.happens(key, event, error=told)
+        active.failures.append(told)
+        return active.happens(key, event)
 
     def changed(self, active: ActiveJob, update: Answer) -> Move | None:
         """What news does to a child; None: nothing."""
@@ -109,11 +99,6 @@ class News:
         if event is Event.CANCELLED and active.was_cancelled:
             update, event = replace(update, error=too_late(self._backend)), Event.FAILED
         return self.entered(active, update, event)
-
-    def _given_back(self, active: ActiveJob, update: Answer) -> Move:
-        """The provider took it and will not do it: another purchase, with another key."""
-        active.failures.append(update.error or "given back by the provider")
-        return active.happens(update.job_id, Event.GIVEN_BACK, bill=_bill(update))
 
 
 def too_late(backend: BackendRun) -> str:

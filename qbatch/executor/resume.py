@@ -22,7 +22,7 @@ from qbatch.job import CompositeJob, JobState
 from qbatch.manifest.paths import settings_of
 from qbatch.plan.identity import SweepPoint
 from qbatch.providers import Batch, Intent, Order
-from qbatch.purchase import IN_FLIGHT, Event
+from qbatch.purchase import IN_FLIGHT, CompositeEvent, Event
 from qbatch.snapshot import JobRow, StoredComposite, StoredPoint
 
 if TYPE_CHECKING:
@@ -49,19 +49,21 @@ class Backlog:
     snapshot: Snapshot
     active_jobs: dict[str, list[ActiveJob]] = field(default_factory=lambda: defaultdict(list))
     in_flight: Counter[str] = field(default_factory=Counter)
-    _closed: list[int] = field(default_factory=list)
+    _over: list[tuple[int, CompositeEvent]] = field(default_factory=list)
     _anew: list[JobRow] = field(default_factory=list)
 
-    def close(self, stored: StoredComposite, anew: Sequence[JobRow] = ()) -> None:
+    def close(
+        self, stored: StoredComposite, why: CompositeEvent, anew: Sequence[JobRow] = ()
+    ) -> None:
         """Nothing is left of a composite job; the jobs in `anew` are `created` again."""
-        self._closed.append(stored.ordinal)
+        self._over.append((stored.ordinal, why))
         self._anew += [replace(row, job=row.job.after(Event.CUT_OFF)) for row in anew]
 
     def write(self) -> None:
         """Write down what was decided here; inside a transaction."""
         self.snapshot.save_jobs(self._anew, note=Event.CUT_OFF.value)
-        for ordinal in self._closed:
-            self.snapshot.set_stage(ordinal, "closed")
+        for ordinal, why in self._over:
+            self.snapshot.happens(ordinal, why)
 
 
 #: Whether a point in this state is to be run now.
@@ -82,14 +84,14 @@ def read_backlog(
         if backend is None:
             lost[stored.backend] += len(live)
         elif backend.driver.is_local:
-            backlog.close(stored, [row for _, row in live])
+            backlog.close(stored, CompositeEvent.CUT_OFF, [row for _, row in live])
         elif stored.stage == "created":
             is_ours = not is_foreign(stored.memo, backend.account)
             if is_ours and (active := _prepared(plan, stored, children, wants)):
                 backlog.active_jobs[backend.name].append(active)
                 engine.busy.update(active.rows)
             else:
-                backlog.close(stored)
+                backlog.close(stored, CompositeEvent.UNWANTED)
         else:
             active = _sent(plan, snapshot, stored, children)
             left_s = _time_left_s(backend, active, stored, snapshot.now())

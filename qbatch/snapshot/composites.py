@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, get_args
 
-from qbatch.job import CompositeJob
-from qbatch.purchase import Stage
-from qbatch.snapshot import ledger
+from qbatch.job import CompositeJob, stage_after
+from qbatch.purchase import CompositeEvent, Stage
+from qbatch.snapshot import ledger, rows
 from qbatch.snapshot.faults import translated
 from qbatch.snapshot.ledger import Entry
 from qbatch.snapshot.reading import (
@@ -88,24 +88,25 @@ class Composites(Steps):
             "INSERT OR REPLACE INTO intents VALUES (?, ?, ?, ?, ?, ?)",
             (*values, crc_of(values), body),
         )
-        self._move(ordinal, "submitting", sent_at=now)
+        self.happens(ordinal, CompositeEvent.SENT, sent_at=now)
 
-    def set_stage(self, ordinal: int, stage: Stage) -> None:
-        """Say where a composite job is now."""
-        self._move(ordinal, stage, closed_at=float(self.now()) if stage == "closed" else None)
+    def happens(self, ordinal: int, *events: CompositeEvent, sent_at: float | None = None) -> None:
+        """Let events happen to a composite job, as the table of purchases has them.
 
-    def _move(
-        self,
-        ordinal: int,
-        stage: Stage,
-        *,
-        sent_at: float | None = None,
-        closed_at: float | None = None,
-    ) -> None:
+        Args:
+            ordinal: Its row.
+            events: One after the other.
+            sent_at: When it was sent, as far as that is new; UTC, seconds since 1970.
+
+        Raises:
+            JobStateError: By the table that cannot happen to it.
+        """
         row = self._db.execute(
             f"SELECT {COMPOSITE_COLUMNS} FROM composites WHERE ordinal = ?", (ordinal,)
         ).fetchone()
         sent = checked_composite(row)
+        stage = stage_after(_stage_of(sent), *events)
+        closed_at = float(self.now()) if stage == "closed" else None
         values = (stage, sent.created_at, sent.sent_at if sent_at is None else sent_at, closed_at)
         self._db.execute(
             "UPDATE composites SET stage = ?, created_at = ?, sent_at = ?, closed_at = ?,"
@@ -116,13 +117,13 @@ class Composites(Steps):
     def open_composites(self) -> list[StoredComposite]:
         """All composite jobs that are not closed, oldest first."""
         self._trust.check("composites", "intents", "ledger", "attempts", "moves")
-        rows = self._rows(
+        found = self._rows(
             f"SELECT {COMPOSITE_COLUMNS}, intents.key, intents.body_crc, intents.body"
             " FROM composites LEFT JOIN intents ON intents.composite = composites.ordinal"
             " WHERE stage <> 'closed' ORDER BY composites.ordinal"
         )
         with checked(self.path):
-            return [_composite(row) for row in rows]
+            return [_composite(row) for row in found]
 
     def sent_since(self, backend: str, since: float) -> list[tuple[float, int]]:
         """When composite jobs were sent to `backend` after `since`, and with how many children."""
@@ -169,11 +170,15 @@ def _composite_values(
     return (*head, jobs, len(children), memo)
 
 
-def _composite(row: Sequence[Any]) -> StoredComposite:
-    sent = checked_composite(row)
+def _stage_of(sent: rows.Composite) -> Stage:
     stage = next((each for each in STAGES if each == sent.stage), None)
     if stage is None:
         raise Mismatch(f"composite job row {sent.ordinal}")
+    return stage
+
+
+def _composite(row: Sequence[Any]) -> StoredComposite:
+    sent = checked_composite(row)
     intent = None
     intent_key, body_crc, body = row[NUM_COMPOSITE_COLUMNS:]
     if intent_key is not None:
@@ -182,7 +187,7 @@ def _composite(row: Sequence[Any]) -> StoredComposite:
         intent = (intent_key, body)
     return StoredComposite(
         sent.ordinal,
-        stage,
+        _stage_of(sent),
         sent.id,
         sent.backend,
         sent.generation,

@@ -13,7 +13,7 @@ from typing import Any
 
 from qbatch.errors import SelectionError, SnapshotError
 from qbatch.job import JobState
-from qbatch.purchase import ENDED
+from qbatch.purchase import ENDED, CompositeEvent
 from qbatch.shots import Bounds
 from qbatch.snapshot import attempts, database, registration
 from qbatch.snapshot.composites import Composites
@@ -111,7 +111,7 @@ class Jobs(Composites):
                 convert(self._db, former)
             registered, resized = registration.register(self._db, points, setting_of, bounds or {})
             for composite in self._prepared_of(resized):
-                self.set_stage(composite, "closed")
+                self.happens(composite, CompositeEvent.UNWANTED)
         if registered.added:
             database.checkpoint(self._db, self.path)
         return registered

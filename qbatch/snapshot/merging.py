@@ -22,7 +22,7 @@ from typing import Any
 from qbatch.drafts import draft_beside
 from qbatch.errors import SnapshotError
 from qbatch.job import IN_FLIGHT, CompositeJob, Job, JobState
-from qbatch.purchase import ASKED, ENDED
+from qbatch.purchase import ASKED, ENDED, CompositeEvent
 from qbatch.snapshot import attempts, database, ledger, registration
 from qbatch.snapshot.attempts import Attempt
 from qbatch.snapshot.bought import Bought
@@ -273,7 +273,7 @@ class _Target(Snapshot):
             for (ordinal,) in self._db.execute(
                 "SELECT ordinal FROM composites WHERE stage = 'created'"
             ).fetchall():
-                self.set_stage(ordinal, "closed")
+                self.happens(ordinal, CompositeEvent.UNWANTED)
             registration.note_numbers(self._db)
             ledger.note_number(self._db)
         merged_from = json.dumps([str(each.absolute()) for each in sources])
@@ -432,9 +432,11 @@ class _Target(Snapshot):
             return
         told = CompositeJob(id_, backend, (), generation, json.loads(memo))
         ordinal = self.add_composite(told, whole)
+        is_over = CompositeEvent.MUTE
         if key is not None:
             self.save_intent(ordinal, key, body)
-        self._move(ordinal, "closed", sent_at=sent_at, closed_at=float(self.now()))
+            is_over = CompositeEvent.RELEASED
+        self.happens(ordinal, is_over, sent_at=sent_at)
         for home in (self._homes[point.point_id] for point, _ in taken):
             for id_, (point, row) in home.rows.items():
                 if row.ordinal in whole:

@@ -16,7 +16,7 @@ from typing import Any
 
 from qbatch.errors import JobStateError, SelectionError
 from qbatch.job import ACCOUNT, CompositeJob, Job, JobState
-from qbatch.purchase import DECISIONS, ENDED, IN_FLIGHT, TABLE, Event, Ledger, Next
+from qbatch.purchase import DECISIONS, ENDED, IN_FLIGHT, TABLE, CompositeEvent, Event, Ledger, Next
 from qbatch.snapshot import attempts, ledger, registration
 from qbatch.snapshot.jobs import Jobs
 from qbatch.snapshot.ledger import NOT_BOUGHT
@@ -75,16 +75,15 @@ class Snapshot(Jobs):
         if decision not in DECISIONS:
             raise JobStateError(f"{decision.name} is no decision of a person")
         row = self._held_job_of(point_id)
-        then, is_over = TABLE[row.job.state][decision], False
+        then = TABLE[row.job.state][decision]
         if decision is Event.ADOPTED:
-            self._check_is_free(changes["provider_job_id"], row)
-            is_over = self._is_over(row)
+            self._check_can_be_adopted(row, changes["provider_job_id"])
         job = row.job.after(decision, **changes)
         with self.transaction():
             if decision is Event.SAME_ACCOUNT:
                 self._take_for_present(row)
-            if is_over and row.composite is not None:
-                self._move(row.composite, "submitted")
+            if decision is Event.ADOPTED and row.composite is not None:
+                self.happens(row.composite, CompositeEvent.REOPENED)
             if then.next is Next.SEND_ANEW:
                 attempts.save(self._db, [row], self.now())
             if then.ledger is Ledger.FREE:
@@ -136,14 +135,15 @@ class Snapshot(Jobs):
             )
         return held[0]
 
-    def _is_over(self, row: JobRow) -> bool:
-        """Whether the composite job of a job that is to be adopted is closed.
+    def _check_can_be_adopted(self, row: JobRow, provider_job_id: str) -> None:
+        """Refuse what another point's job is, and what nothing is left of to ask its provider with.
 
         Raises:
-            SelectionError: Nothing is left of it to ask its provider with.
+            SelectionError: That it is.
         """
+        self._check_is_free(provider_job_id, row)
         found = self._row(
-            "SELECT stage FROM composites JOIN intents ON composite = ordinal WHERE ordinal = ?",
+            "SELECT 1 FROM composites JOIN intents ON composite = ordinal WHERE ordinal = ?",
             (row.composite,),
         )
         if found is None:
@@ -151,7 +151,6 @@ class Snapshot(Jobs):
                 f"{row.job.id[:12]} cannot be adopted, for how it was sent is not known here any "
                 "more: --resubmit it or --give-up"
             )
-        return bool(found[0] == "closed")
 
     def _check_is_free(self, provider_job_id: str, row: JobRow) -> None:
         """Refuse another point's job; one under a key of ours is of all that were sent in it."""
@@ -184,7 +183,7 @@ class Snapshot(Jobs):
         prepared = self._prepared_with(rows)
         with self.transaction():
             for composite in prepared:
-                self.set_stage(composite, "closed")
+                self.happens(composite, CompositeEvent.UNWANTED)
             ordinals = [(row.ordinal,) for row in rows]
             for table, column in _TABLES_OF_A_POINT:
                 self._db.executemany(f"DELETE FROM {table} WHERE {column} = ?", ordinals)

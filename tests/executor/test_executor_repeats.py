@@ -17,6 +17,7 @@ from fake_drivers import FakeCloud, lost_after, lost_before, plan_of, play, rais
 from qbatch.errors import Misspoke, Refused, Unavailable
 from qbatch.executor import Stop, collect
 from qbatch.executor.events import ignore
+from qbatch.executor.looking import FOUND_BY_RUN
 from qbatch.job import JobState
 from qbatch.plan.pricing.limits import Limit
 from qbatch.providers import Answer, Batch, Intent, NotTaken, Price, Repeatable
@@ -130,7 +131,7 @@ def test_neither_fetch_nor_cancel_sends_anything_but_the_next_run_does(
     with Run(tmp_path) as run:
         (point,) = run
         assert point.state is JobState.HELD
-        assert point.job.error == f"look at the web page; {collect.FOUND_BY_RUN}"
+        assert point.job.error == f"look at the web page; {FOUND_BY_RUN}"
     assert reserved(tmp_path) == [1.0]
     assert play(tmp_path, plan, cloud).summary.completed == 1
     assert set(cloud.ledger.times_bought.values()) == {1}

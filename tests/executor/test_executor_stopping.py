@@ -188,7 +188,7 @@ def sent_earlier(folder: Path, by_s: float) -> None:
     with Snapshot(folder) as snapshot, snapshot.transaction():
         (stored,) = snapshot.open_composites()
         assert stored.sent_at is not None
-        snapshot._move(stored.ordinal, stored.stage, sent_at=stored.sent_at - by_s)
+        snapshot.happens(stored.ordinal, sent_at=stored.sent_at - by_s)
 
 
 def test_a_time_out_counts_from_the_submission_not_from_the_restart(tmp_path: Path) -> None:

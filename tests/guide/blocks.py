@@ -16,7 +16,7 @@ from typing import Any
 import qbatch
 from qbatch.providers import BUILT_IN, manifest_schema
 from qbatch.providers.kit.proofs import UNSERVED
-from qbatch.purchase import MOVES, TABLE, JobState
+from qbatch.purchase import COMPOSITES, MOVES, TABLE, JobState
 from tests.guide.rooms import renewed
 
 GUIDE = Path(qbatch.__file__).parent / "guide"
@@ -96,6 +96,33 @@ def _diagram() -> str:
     return "```mermaid\n" + "\n".join(lines) + "\n```\n"
 
 
+def _composites() -> str:
+    """The table of composite jobs, whole; rows that several stages share stand once."""
+
+    def rows() -> Iterator[tuple[str, ...]]:
+        together: dict[tuple[str, str], list[str]] = {}
+        for stage, events in COMPOSITES.items():
+            for event, after in events.items():
+                together.setdefault((event.value, after), []).append(stage)
+        for (event, after), stages in together.items():
+            yield ", ".join(f"`{stage}`" for stage in stages), event, f"`{after}`"
+
+    return _table(("stands at", "what happens", "then at"), rows())
+
+
+def _stages() -> str:
+    """Which stage leads to which, as Mermaid draws it."""
+    lines = ["stateDiagram-v2", "    [*] --> created"]
+    lines += [
+        f"    {old} --> {new}"
+        for old, rows in COMPOSITES.items()
+        for new in COMPOSITES
+        if new in rows.values() and new != old
+    ]
+    lines.append("    closed --> [*]")
+    return "```mermaid\n" + "\n".join(lines) + "\n```\n"
+
+
 def _proofs() -> str:
     """Each cloud's answers that are believed to have bought nothing."""
 
@@ -143,6 +170,8 @@ _MADE: Mapping[str, Callable[[], str]] = {
     "toy project": lambda: _toy("pyproject.toml", "toml"),
     "diagram": _diagram,
     "states": _states,
+    "stages": _stages,
+    "composites": _composites,
 }
 
 #: Name -> what makes a table of what stands there now.

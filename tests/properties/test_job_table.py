@@ -25,7 +25,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from qbatch.errors import JobStateError, SelectionError
 from qbatch.job import FINAL, IN_FLIGHT, MOVES, CompositeJob, Job, JobState
-from qbatch.purchase import Event
+from qbatch.purchase import CompositeEvent, Event
 from qbatch.result import Counts
 from qbatch.snapshot import JobRow, NewResult, Run, Snapshot, StoredPoint
 
@@ -243,7 +243,7 @@ class JobTable(RuleBasedStateMachine):
                 self.snapshot.forget(keys)
         with self.snapshot.transaction():
             for one in sent:
-                self.snapshot.set_stage(one.ordinal, "closed")
+                self.snapshot.happens(one.ordinal, CompositeEvent.RELEASED)
         assert self.snapshot.forget(keys) == len(keys)
         assert self.snapshot.register(_points()).added == len(keys)
         for key in keys:

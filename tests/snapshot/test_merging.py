@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from qbatch.errors import RunLockedError, SnapshotError
 from qbatch.job import CompositeJob, JobState
-from qbatch.purchase import Event
+from qbatch.purchase import CompositeEvent, Event
 from qbatch.result import Counts
 from qbatch.snapshot import Entry, NewResult, Run, Snapshot, StoredPoint, merge
 
@@ -82,7 +82,7 @@ class Folder:
                 return
             snapshot.save_jobs([replace(row, job=job.moved_to(end, cost=cost, unit="eur"))])
             snapshot.bill({(row.ordinal, job.generation): cost}, "the cloud")
-            snapshot.set_stage(composite, "closed")
+            snapshot.happens(composite, CompositeEvent.RELEASED)
             if end is JobState.COMPLETED:
                 ones = hash_of(self.path.name, n, point.start) % (point.shots + 1)
                 counts = Counts.from_dict([("c", 1)], {"0": point.shots - ones, "1": ones})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +13,7 @@ from test_snapshot_store import complete, key_of, move, points
 
 from qbatch.errors import SnapshotError
 from qbatch.job import ID_LOST, CompositeJob, JobState
+from qbatch.purchase import CompositeEvent
 from qbatch.result import Counts
 from qbatch.snapshot import Entry, JobRow, NewResult, PointResult, Run, Snapshot
 from qbatch.snapshot.doubles import Double, read_doubles
@@ -77,6 +78,15 @@ def send(snapshot: Snapshot, *states: JobState, **changes: object) -> JobRow:
     return row
 
 
+#: By what a composite job comes to a stage from its being sent.
+TO: Mapping[str, Sequence[CompositeEvent]] = {
+    "submitting": (),
+    "submitted": (CompositeEvent.ANSWERED,),
+    "releasing": (CompositeEvent.ENDED,),
+    "closed": (CompositeEvent.ENDED, CompositeEvent.RELEASED),
+}
+
+
 def at_cloud(folder: Path, *states: JobState, stage: str = "", **changes: object) -> None:
     """A run of which the first point was sent to the cloud, and came to a state."""
     with begin(folder, backend="cloud", clouds=CLOUD) as snapshot:
@@ -84,7 +94,7 @@ def at_cloud(folder: Path, *states: JobState, stage: str = "", **changes: object
         if stage:
             assert row.composite is not None
             with snapshot.transaction():
-                snapshot.set_stage(row.composite, stage)  # type: ignore[arg-type]
+                snapshot.happens(row.composite, *TO[stage])
 
 
 def done_here(folder: Path) -> None:

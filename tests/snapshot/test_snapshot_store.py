@@ -12,7 +12,7 @@ import pytest
 
 from qbatch.errors import SelectionError
 from qbatch.job import CompositeJob, JobState
-from qbatch.purchase import Event, Stage
+from qbatch.purchase import CompositeEvent, Event, Stage
 from qbatch.result import Counts
 from qbatch.snapshot import Entry, JobRow, NewResult, Run, Snapshot, StoredPoint
 
@@ -42,6 +42,10 @@ def move(snapshot: Snapshot, n: int, *states: JobState, **changes: object) -> Jo
     return row
 
 
+#: By what a composite job comes to a stage from its being sent.
+TO = {"submitted": CompositeEvent.ANSWERED, "closed": CompositeEvent.RELEASED}
+
+
 def send(snapshot: Snapshot, *ns: int, key: str = "key", stage: Stage = "submitting") -> int:
     """Send points together; return their composite job's row."""
     rows = snapshot.jobs_of([key_of(n) for n in ns])
@@ -59,7 +63,7 @@ def send(snapshot: Snapshot, *ns: int, key: str = "key", stage: Stage = "submitt
             ]
         )
         if stage != "submitting":
-            snapshot.set_stage(ordinal, stage)
+            snapshot.happens(ordinal, TO[stage])
     return ordinal
 
 
@@ -178,7 +182,7 @@ def test_a_composite_job_comes_back_with_memo_and_intent_until_it_is_closed(tmp_
         assert [point.id for point, _ in snapshot.rows_at(found.children)] == [key_of(1), key_of(2)]
         assert snapshot.sent_since("sim", 49.0) == [(50.0, 2)]
         with snapshot.transaction():
-            snapshot.set_stage(ordinal, "closed")
+            snapshot.happens(ordinal, CompositeEvent.RELEASED)
         assert snapshot.open_composites() == []
 
 
@@ -270,7 +274,7 @@ def test_a_point_is_not_forgotten_while_others_wait_that_were_sent_with_it(tmp_p
             snapshot.forget([key_of(1)])
         snapshot.resolve(key_of(2), Event.GIVEN_UP, error="given up")
         with snapshot.transaction():
-            snapshot.set_stage(ordinal, "closed")
+            snapshot.happens(ordinal, CompositeEvent.RELEASED)
         assert snapshot.forget([key_of(1)]) == 1
 
 

@@ -18,6 +18,7 @@ from test_snapshot_store import complete, key_of, move, points, send
 
 from qbatch.errors import RunLockedError, SnapshotError
 from qbatch.job import JobState
+from qbatch.purchase import CompositeEvent
 from qbatch.snapshot import Run, Snapshot, database, find_run_folder, holder_of, open_run, set_aside
 from qbatch.snapshot.database import open_writer
 from qbatch.snapshot.examine import examine
@@ -321,7 +322,7 @@ def test_a_composite_job_that_was_put_back_is_not_taken_for_one_not_sent(tmp_pat
         ordinal = send(snapshot, 1)
         move(snapshot, 1, JobState.SUBMITTED)
         with snapshot.transaction():
-            snapshot.set_stage(ordinal, "closed")
+            snapshot.happens(ordinal, CompositeEvent.RELEASED)
     with Snapshot(tmp_path) as snapshot, pytest.raises(SnapshotError, match="moves of composite"):
         snapshot.open_composites()
     with pytest.raises(SnapshotError, match="moves of composite"):

@@ -34,6 +34,7 @@ from qbatch.plan.identity import id_of, seed_of, short_key
 from qbatch.plan.packing import composite_id
 from qbatch.plan.pinning.lock import installed_versions
 from qbatch.providers import Fetched
+from qbatch.purchase import CompositeEvent
 from qbatch.snapshot import JobRow, Snapshot
 from qbatch.snapshot.estimates import analysis_key
 
@@ -294,7 +295,7 @@ def _write_composite(snapshot: Snapshot, cases: Sequence[Case]) -> None:
     ]
     snapshot.save_intent(ordinal, task_ids[0], json.dumps({"tasks": tasks}).encode())
     if cases[0].state is not JobState.SUBMITTING:
-        snapshot.set_stage(ordinal, "submitted")
+        snapshot.happens(ordinal, CompositeEvent.ANSWERED)
     snapshot.save_jobs([replace(row, composite=ordinal) for row in rows], note="in flight")
 
 

@@ -24,7 +24,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from qbatch.job import ID_LOST, IN_FLIGHT, JobState
-from qbatch.purchase import ASKED, TABLE, Event
+from qbatch.purchase import ASKED, COMPOSITES, TABLE, CompositeEvent, Event
 from qbatch.snapshot import rows
 from qbatch.snapshot.bought import Bought, purchase_values
 from qbatch.snapshot.doubles import DOUBLES
@@ -301,15 +301,20 @@ class Rebuild:
     def _fetch_again(self, point: rows.Point, row: rows.Job) -> None:
         """A completed job has lost its result."""
         sent = self._composites.get(row.composite or 0)
+        is_known = row.provider_job_id is not None
         if self._is_local(point.backend):
             is_planned = point.position is not None
             then = "computed again" if is_planned else "lost, and in the plan no more"
             self._begin_anew(point, f"its result is damaged: {then}")
-        elif sent is None or sent.ordinal in self._mute or row.provider_job_id is None:
-            self._hold(point, row, f"its result was damaged; {LOOK_UP}")
-        else:
+        elif is_known and sent is not None and self._is_reopened(sent):
             self._put(point, row, Event.TAKEN, "its result is damaged: fetched again")
-            self._set_stage(sent, "submitted")
+        else:
+            self._hold(point, row, f"its result was damaged; {LOOK_UP}")
+
+    def _is_reopened(self, sent: rows.Composite) -> bool:
+        """Let a composite job be asked about again, if anything is left to ask with."""
+        is_mute = sent.ordinal in self._mute
+        return not is_mute and self._happens(sent, CompositeEvent.REOPENED)
 
     def _begin_anew(self, point: rows.Point, told: str) -> None:
         """Nothing of it is at a provider, or was ever bought."""
@@ -350,7 +355,7 @@ class Rebuild:
         for sent in [*composites.rows.values()]:
             is_mute = sent.ordinal in self._mute and sent.stage in ASKED
             if is_mute or not self.dropped.isdisjoint(json.loads(sent.jobs)):
-                self._set_stage(sent, "closed")
+                self._happens(sent, CompositeEvent.MUTE)
         for ordinal in intents.rows.keys() - composites.rows.keys():
             del intents.rows[ordinal]
         for ordinal, row in self._jobs.items():
@@ -366,10 +371,16 @@ class Rebuild:
     def _is_lost(self, composite: int | None) -> bool:
         return composite is not None and composite not in self._composites
 
-    def _set_stage(self, sent: rows.Composite, stage: str) -> None:
+    def _happens(self, sent: rows.Composite, event: CompositeEvent) -> bool:
+        """Let an event happen to a composite job; tell whether it can, by the table."""
+        rows_of = (after for at, after in COMPOSITES.items() if at == sent.stage)
+        stage = next(rows_of, {}).get(event)
+        if stage is None:
+            return False
         moved = (stage, sent.created_at, sent.sent_at, None)
         crc = crc_of((sent.ordinal, *moved))
         self._composites[sent.ordinal] = sent._replace(stage=stage, closed_at=None, moved=crc)
+        return True
 
     def _judge_history(self) -> None:
         """Tell what is missing of it; where no move says where a job stands, make one."""
