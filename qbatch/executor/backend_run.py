@@ -1,39 +1,69 @@
 """One backend of a run: its driver, its limits, its composite jobs in flight, its poller.
 
-Rules: one poller asks for everything in flight; all calls share one back-off, so a provider in
-trouble is not stormed; a provider out of reach is given up by itself, and its jobs stay where they
-are.
+Rules: all calls share one back-off, so a provider in trouble is not stormed; a provider out of
+reach is given up by itself, and its jobs stay where they are.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
+from dataclasses import dataclass
 from random import Random
-from typing import NoReturn, TypeVar
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 import trio
 
-from qbatch.errors import CredentialsError, Misspoke, ProviderError, Refused, Unavailable
+from qbatch.errors import CredentialsError, Misspoke, ProviderError, Unavailable
 from qbatch.executor.active import ActiveJob
 from qbatch.executor.events import Observer, Warned
-from qbatch.executor.pace import PollPace, RateLimit, Slots
+from qbatch.executor.pace import RateLimit, Slots
+from qbatch.executor.polling import Poller
 from qbatch.executor.retry import Backoff, Retry
 from qbatch.executor.tally import Tally
 from qbatch.executor.waits import Cause, Waits
 from qbatch.job import JobState
-from qbatch.providers import Answer, Driver, Missing, Strange, Target
-from qbatch.purchase import AT_WORK, Event, follows
+from qbatch.providers import Driver, Target
+
+if TYPE_CHECKING:
+    from qbatch.manifest.models import Backend
 
 T = TypeVar("T")
 
 #: Of trouble that lasts longer a person is told, seconds.
 TROUBLE_S = 30.0
 
-#: What says that a job goes on as before, if it does.
-_GOES_ON = (Event.TAKEN, Event.RUNNING)
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How a backend is used.
+
+    Attributes:
+        in_flight: Composite jobs at once.
+        limited_by: Whose limit that is.
+        timeout_s: Of one job, seconds.
+        leaves_late: A job that took longer is left where it is, not cancelled.
+        retry: When calls are made again.
+    """
+
+    in_flight: int
+    limited_by: Cause
+    timeout_s: float
+    leaves_late: bool
+    retry: Retry
+
+    @classmethod
+    def of(cls, declared: Backend, target: Target, retry: Retry) -> Terms:
+        """The terms that a manifest sets for a backend, within what its target takes."""
+        ours = declared.limits.in_flight
+        is_ours = ours is not None and ours < target.in_flight
+        return cls(
+            target.in_flight if ours is None else min(ours, target.in_flight),
+            Cause.MANIFEST_LIMIT if is_ours else Cause.TARGET_LIMIT,
+            declared.timeout_s,
+            declared.on_timeout == "leave",
+            retry,
+        )
 
 
 class BackendRun:
@@ -43,11 +73,7 @@ class BackendRun:
         name: The backend's name in the manifest.
         driver: Speaks to it.
         target: What it takes.
-        in_flight: Composite jobs at once.
-        limited_by: Whose limit that is.
-        timeout_s: Of one job, seconds.
-        leaves_late: A job that took longer is left where it is, not cancelled.
-        retry: When calls are made again.
+        terms: How it is used.
         random: For jitter.
         tell: Where warnings go.
         waits: Where is noted what holds it up.
@@ -59,12 +85,8 @@ class BackendRun:
         name: str,
         driver: Driver,
         target: Target,
+        terms: Terms,
         *,
-        in_flight: int,
-        limited_by: Cause,
-        timeout_s: float,
-        leaves_late: bool,
-        retry: Retry,
         random: Random,
         tell: Observer,
         waits: Waits,
@@ -75,11 +97,11 @@ class BackendRun:
         #: With which everything is bought here.
         self.account = driver.account()
         self.target = target
-        self.timeout_s = timeout_s
-        self.leaves_late = leaves_late
-        self.retry = retry
+        self.timeout_s = terms.timeout_s
+        self.leaves_late = terms.leaves_late
+        self.retry = terms.retry
         self.random = random
-        self.slots = Slots(in_flight)
+        self.slots = Slots(terms.in_flight)
         self.waits = waits
         self.tally = tally
         tally.is_local, tally.is_emulated = driver.is_local, target.is_emulated
@@ -90,7 +112,7 @@ class BackendRun:
         self.rates = RateLimit(target.rates, waits)
         self.scope = trio.CancelScope()
         #: Of the limits on composite jobs in flight, the one that binds.
-        self.limited_by = limited_by
+        self.limited_by = terms.limited_by
         #: Active jobs that were left with children at work when the backend ended.
         self.cut_off: list[ActiveJob] = []
         self.has_answered = False
@@ -108,10 +130,7 @@ class BackendRun:
         self.has_fed = False
         self._turned_away = 0
         self._tell = tell
-        self._pace = PollPace(target.poll_s, random)
-        self._of_job: dict[str, ActiveJob] = {}
-        self._watched: dict[ActiveJob, None] = {}
-        self._added = trio.Event()
+        self.poller = Poller(self, target.poll_s, random)
         self._warned: set[str] = set()
         self._busy = 0
         self._is_closing = False
@@ -127,7 +146,7 @@ class BackendRun:
     @property
     def has_sent_all(self) -> bool:
         """Whatever the target takes now is there: what is left waits for room, or for nothing."""
-        active_jobs = set(self._of_job.values())
+        active_jobs = self.poller.active_jobs
         is_turned_away = self._turned_away > 0
         if not (self.has_fed or self.slots.is_full or is_turned_away or self.over_budget):
             return False
@@ -149,7 +168,7 @@ class BackendRun:
     @property
     def has_only_late(self) -> bool:
         """All that is open took longer than its time-out."""
-        active_jobs = set(self._of_job.values())
+        active_jobs = self.poller.active_jobs
         return bool(active_jobs) and all(active.is_late for active in active_jobs)
 
     async def leave_all(self, reason: str, grace_s: float) -> None:
@@ -274,11 +293,11 @@ class BackendRun:
         asked_s = error.retry_after_s if isinstance(error, Unavailable) else None
         return self.retry.pause_s(failures, self.random, asked_s)
 
-    # -- jobs and news ---------------------------------------------------------------------------
+    # -- its composite jobs --------------------------------------------------------------------
 
     def enter(self, active: ActiveJob) -> None:
         """News of the composite job's children goes to it from now on."""
-        self._of_job.update(dict.fromkeys(active.ids, active))
+        self.poller.enter(active)
         self.tally.enter(active.job(key) for key in active.ids)
         if queued := self._queued(active):
             self.waits.begin(Cause.QUEUE, queued)
@@ -289,117 +308,9 @@ class BackendRun:
             self.cut_off.append(active)
             if queued := self._queued(active):
                 self.waits.end(Cause.QUEUE, queued)
-        self.unwatch(active)
-        for key in active.batch.composite.job_ids:
-            if self._of_job.get(key) is active:
-                del self._of_job[key]
-        if not any(one.stage in ("created", "submitting") for one in self._of_job.values()):
+        self.poller.leave(active)
+        if not any(one.stage in ("created", "submitting") for one in self.poller.active_jobs):
             self.submit_backoff.forget()
 
     def _queued(self, active: ActiveJob) -> int:
         return 0 if self.driver.is_local else len(active.ids_in(JobState.SUBMITTED))
-
-    def watch(self, active: ActiveJob) -> None:
-        """Ask for news of it from now on."""
-        if active in self._watched:
-            return
-        self._watched[active] = None
-        self._pace.news()
-        self._added.set()
-
-    def unwatch(self, active: ActiveJob) -> None:
-        """Ask about it no more."""
-        self._watched.pop(active, None)
-
-    async def poll_forever(self) -> None:
-        """Ask for news of everything in flight, with as few calls as the driver needs."""
-        while True:
-            due = await self._wait_due()
-            try:
-                num_news = await self.ask(due)
-            except Misspoke as error:
-                self.warn(f"{error}", once=str(error))
-                continue
-            except Refused as error:
-                await self.give_up(error)
-            if num_news:
-                self._pace.news()
-
-    async def ask(self, active_jobs: Collection[ActiveJob]) -> int:
-        """Ask for news of jobs and hand it to those it concerns; return how much there was.
-
-        Raises:
-            Refused: The provider will not be asked.
-            Misspoke: It answered nonsense, again and again.
-        """
-        batches = [active.current() for active in active_jobs]
-        sent_in = Counter(key for batch in batches for key in batch.composite.job_ids)
-        updates = await self.read(partial(self.driver.poll, batches))
-        return sum(
-            self._deliver(update)
-            for update in updates
-            if not self._is_of_another(update, active_jobs, sent_in)
-        )
-
-    async def _wait_due(self) -> list[ActiveJob]:
-        """Pause, then return the composite jobs that may be asked about."""
-        while True:
-            while not self._watched:
-                self._added = trio.Event()
-                await self._added.wait()
-            self._added = trio.Event()
-            with trio.move_on_after(self._pace.next_s()):
-                await self._added.wait()
-                await trio.sleep(self._pace.next_s())
-            now = trio.current_time()
-            due = [active for active in self._watched if active.not_before <= now]
-            if due:
-                return due
-            if self._watched:
-                await trio.sleep_until(min(active.not_before for active in self._watched))
-
-    def _is_of_another(
-        self, update: Answer, asked: Collection[ActiveJob], sent_in: Mapping[str, int]
-    ) -> bool:
-        """Whether news is of an earlier purchase of its point, from one that is not over.
-
-        Drivers are asked about whole batches, those children that were bought anew among them.
-        """
-        active = self._of_job.get(update.job_id)
-        if active is None:
-            return False
-        known = active.job(update.job_id).provider_job_id
-        if update.provider_job_id in (None, known):
-            return False
-        return known is not None or sent_in[update.job_id] > (active in asked)
-
-    def _deliver(self, update: Answer) -> bool:
-        """Hand an update to its composite job; tell whether it is news."""
-        active = self._of_job.get(update.job_id)
-        if active is None:
-            return False
-        job = active.job(update.job_id)
-        if update.not_before_s > 0:
-            active.not_before = trio.current_time() + update.not_before_s
-        if isinstance(update, Strange):
-            self.warn_of_word(update.status, active.order(update.job_id).name)
-            return False
-        if job.state not in AT_WORK or update.job_id in active.ripe:
-            return False
-        is_missing = isinstance(update, Missing)
-        if not is_missing:
-            active.doubts.pop(update.job_id, None)
-        if not is_missing and update.settle_s <= 0:
-            active.said_at.pop(update.job_id, None)
-        row = follows(job.state, update.event)
-        is_as_before = row is not None and row.state is job.state and update.event in _GOES_ON
-        if is_as_before and update.status in ("", job.status):
-            return False
-        active.deliver(update)
-        return update.settle_s <= 0 and not is_missing
-
-    def warn_of_word(self, status: str, name: str) -> None:
-        """Say that the provider used a word we do not know; the job stays where it is."""
-        self.warn(
-            f"unknown status {status!r} (of {name}); the job is kept where it is", once=status
-        )

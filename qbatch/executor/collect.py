@@ -20,7 +20,7 @@ import trio
 from qbatch.errors import Misspoke, ProviderError, Refused
 from qbatch.executor.accounts import hold_of_other_accounts
 from qbatch.executor.active import ActiveJob
-from qbatch.executor.backend_run import BackendRun
+from qbatch.executor.backend_run import BackendRun, Terms
 from qbatch.executor.describing import describe
 from qbatch.executor.descriptors import ensure_descriptors
 from qbatch.executor.doubles import Doubles
@@ -37,7 +37,7 @@ from qbatch.executor.resume import stored_active
 from qbatch.executor.steps import Steps
 from qbatch.executor.stop import Stop
 from qbatch.executor.tally import Tally
-from qbatch.executor.waits import Cause, Waits
+from qbatch.executor.waits import Waits
 from qbatch.job import JobState
 from qbatch.providers import (
     Driver,
@@ -272,11 +272,7 @@ class _Backends:
             name,
             driver,
             target,
-            in_flight=target.in_flight,
-            limited_by=Cause.TARGET_LIMIT,
-            timeout_s=declared.timeout_s,
-            leaves_late=declared.on_timeout == "leave",
-            retry=engine.settings.retry,
+            Terms.of(declared, target, engine.settings.retry),
             random=Random(engine.random.random()),
             tell=engine.tell,
             waits=waits,
@@ -349,7 +345,7 @@ class _Collector(Lifecycle):
 
     async def _poll(self, active_jobs: Sequence[ActiveJob]) -> None:
         try:
-            await self._backend.ask(active_jobs)
+            await self._backend.poller.ask(active_jobs)
         except (Refused, Misspoke) as error:
             self._backend.warn(f"asking failed: {error}")
             return

@@ -9,57 +9,47 @@ What was in flight when the last run ended is taken up before anything new is se
 from __future__ import annotations
 
 import gc
-import itertools
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict
 from functools import partial
 from random import Random
 
 import trio
 
-from qbatch.errors import ProviderError, QbatchError
+from qbatch.errors import QbatchError
 from qbatch.executor.accounts import hold_of_other_accounts
 from qbatch.executor.active import ActiveJob
-from qbatch.executor.backend_run import BackendRun
+from qbatch.executor.backend_run import BackendRun, Terms
 from qbatch.executor.budget import Budget
 from qbatch.executor.doubles import Doubles
 from qbatch.executor.engine import WANTED, Engine, Settings
 from qbatch.executor.events import Finished, Observer, Started, Summary, ignore
+from qbatch.executor.feeding import feed
 from qbatch.executor.journal import Journal
+from qbatch.executor.leaving import (
+    leave,
+    leave_when_late,
+    leave_when_nothing_moves,
+    leave_when_sent,
+    look_last,
+    put_local_back,
+)
 from qbatch.executor.lifecycle import Lifecycle
-from qbatch.executor.moves import Moves
 from qbatch.executor.pace import Slots
 from qbatch.executor.resume import Backlog, read_backlog
 from qbatch.executor.steps import Steps
 from qbatch.executor.stop import Stop
 from qbatch.executor.tally import Tally
-from qbatch.executor.waits import Cause
 from qbatch.job import JobState
-from qbatch.plan import Piece, Plan, SweepPoint
+from qbatch.plan import Plan, SweepPoint
 from qbatch.plan.pinning.former import ids_of
-from qbatch.providers import Batch, Driver, Leaves, Target
-from qbatch.purchase import ENDED, CompositeEvent, Event
+from qbatch.providers import Driver, Target
 from qbatch.shots import Bounds
-from qbatch.snapshot import Former, JobRow, Registered, Snapshot, StoredPoint
+from qbatch.snapshot import Former, Registered, Snapshot
 from qbatch.snapshot.estimates import analysis_key
 
-#: Composite jobs taken from the plan at once.
-READ_AHEAD = 8
-
-#: So many wanted points are looked up at once; more are looked up one by one as they come.
-MOST_WANTED_IN_MEMORY = 10_000
-
-#: How long drivers may take to end what costs by being left, and after a signal, seconds.
-LEAVE_S, SIGNALLED_S = 20.0, 0.8
-
-#: Pause between two looks whether all is sent, where a run is to be left then, seconds.
-LOOK_S = 0.2
-
 Only = Callable[[SweepPoint], bool]
-
-#: What the plan needs of a point, each part with its job.
-Pieces = Sequence[tuple[StoredPoint, JobRow]]
 
 
 async def execute(
@@ -96,20 +86,8 @@ async def execute(
     settings = settings or Settings.of(plan.manifest)
     stop = stop or Stop()
     stop.attach()
-    analysis = plan.manifest.analysis
-    engine = Engine(
-        snapshot,
-        Journal(snapshot, is_inline=settings.is_inline),
-        settings,
-        stop,
-        observer,
-        analysis,
-        analysis_key(analysis),
-        Slots(settings.max_in_flight),
-        Random(settings.seed),
-        steps=steps or Steps(observer),
-        budget=_open_budget(settings, snapshot),
-    )
+    steps = steps or Steps(observer)
+    engine = _make_engine(plan, snapshot, settings, stop, observer, steps)
     execution = _Execution(engine, plan, only)
     started = trio.current_time()
     execution.note_plan(targets)
@@ -123,6 +101,30 @@ async def execute(
     finally:
         gc.unfreeze()
     return execution.summary(backends, registered, trio.current_time() - started)
+
+
+def _make_engine(
+    plan: Plan,
+    snapshot: Snapshot,
+    settings: Settings,
+    stop: Stop,
+    observer: Observer,
+    steps: Steps,
+) -> Engine:
+    analysis = plan.manifest.analysis
+    return Engine(
+        snapshot,
+        Journal(snapshot, is_inline=settings.is_inline),
+        settings,
+        stop,
+        observer,
+        analysis,
+        analysis_key(analysis),
+        Slots(settings.max_in_flight),
+        Random(settings.seed),
+        steps=steps,
+        budget=_open_budget(settings, snapshot),
+    )
 
 
 def _open_budget(settings: Settings, snapshot: Snapshot) -> Budget:
@@ -228,19 +230,12 @@ class _Execution:
 
     def make_backend(self, name: str, driver: Driver, target: Target) -> BackendRun:
         """Make what runs one backend."""
-        declared = self._plan.manifest.backends[name]
-        ours = declared.limits.in_flight
-        is_ours = ours is not None and ours < target.in_flight
-        engine = self._engine
+        declared, engine = self._plan.manifest.backends[name], self._engine
         backend = engine.backends[name] = BackendRun(
             name,
             driver,
             target,
-            in_flight=target.in_flight if ours is None else min(ours, target.in_flight),
-            limited_by=Cause.MANIFEST_LIMIT if is_ours else Cause.TARGET_LIMIT,
-            timeout_s=declared.timeout_s,
-            leaves_late=declared.on_timeout == "leave",
-            retry=engine.settings.retry,
+            Terms.of(declared, target, engine.settings.retry),
             random=Random(engine.random.random()),
             tell=engine.tell,
             waits=engine.open_waits(name, is_local=driver.is_local),
@@ -282,9 +277,9 @@ class _Execution:
                 )
                 doubles = Doubles(engine, self._plan.manifest, backends)
                 await self._run_lanes(backends, backlog, doubles)
-                await self._put_local_back(backends)
-                await self._leave(backends)
-                await self._look_last(doubles)
+                await put_local_back(engine, backends)
+                await leave(engine, backends)
+                await look_last(engine, doubles)
             finally:
                 engine.journal.close()
         engine.tell_progress()
@@ -318,45 +313,22 @@ class _Execution:
     async def _run_backend(self, backend: BackendRun, resumed: Iterable[ActiveJob]) -> None:
         with backend.scope:
             async with trio.open_nursery() as pollers:
-                pollers.start_soon(backend.poll_forever)
+                pollers.start_soon(backend.poller.poll_forever)
                 if self._engine.settings.detach and not backend.driver.is_local:
-                    pollers.start_soon(self._leave_when_sent, backend)
+                    pollers.start_soon(leave_when_sent, self._engine, backend)
                 if not backend.driver.is_local:
-                    pollers.start_soon(self._leave_when_nothing_moves, backend)
-                    pollers.start_soon(self._leave_when_late, backend)
+                    pollers.start_soon(leave_when_nothing_moves, self._engine, backend)
+                    pollers.start_soon(leave_when_late, self._engine, backend)
                 async with trio.open_nursery() as nursery:
                     start = partial(self._start, nursery, backend)
                     lifecycle = Lifecycle(self._engine, backend, start)
                     for active in await hold_of_other_accounts(self._engine, backend, resumed):
                         self._occupy(backend)
                         nursery.start_soon(self._drive, lifecycle, backend, active)
-                    await self._feed(nursery, lifecycle, backend)
+                    async for active in feed(self._engine, self._plan, self._only, backend):
+                        nursery.start_soon(self._drive, lifecycle, backend, active)
                     backend.has_fed = True
                 pollers.cancel_scope.cancel()
-
-    async def _leave_when_sent(self, backend: BackendRun) -> None:
-        while not backend.has_sent_all:
-            await trio.sleep(LOOK_S)
-        await backend.wind_down(self._engine.settings.grace_s)
-
-    async def _leave_when_nothing_moves(self, backend: BackendRun) -> None:
-        """As long as the person would have it wait: it does not matter for what."""
-        limit_s = self._engine.settings.wait_s
-        while (end := backend.moved_at + limit_s) > trio.current_time():
-            await trio.sleep_until(end)
-        reason = f"nothing came on for {limit_s:g} s, the longest wait asked for"
-        await backend.leave_all(reason, self._engine.settings.grace_s)
-
-    async def _leave_when_late(self, backend: BackendRun) -> None:
-        """Once all that could still come took longer than a job may, where those are left."""
-        await backend.some_late.wait()
-        while not (
-            backend.has_only_late
-            and (backend.has_fed or backend.slots.is_full or self._engine.slots.is_full)
-        ):
-            await trio.sleep(LOOK_S)
-        reason = f"all that is in flight took longer than {backend.timeout_s:g} s"
-        await backend.leave_all(reason, self._engine.settings.grace_s)
 
     def _start(self, nursery: trio.Nursery, backend: BackendRun, active: ActiveJob) -> None:
         """Carry on with a part of a composite job that needs a composite job of its own."""
@@ -375,98 +347,7 @@ class _Execution:
             backend.slots.free()
             self._engine.slots.free()
 
-    async def _feed(self, nursery: trio.Nursery, lifecycle: Lifecycle, backend: BackendRun) -> None:
-        """Start new composite jobs as slots become free, until the plan is through."""
-        packing = self._packed(backend)
-        most = 1 if self._engine.settings.is_inline else READ_AHEAD
-        # In a thread: a long stretch of finished points may have to be skipped.
-        while ready := await self._engine.offload(lambda: list(itertools.islice(packing, most))):
-            for active in ready:
-                if backend.over_budget:
-                    return
-                await backend.slots.take(backend.waits, backend.limited_by)
-                try:
-                    await self._engine.slots.take(backend.waits, Cause.RUN_LIMIT)
-                except trio.Cancelled:
-                    backend.slots.free()
-                    raise
-                nursery.start_soon(self._drive, lifecycle, backend, active)
-
-    def _packed(self, backend: BackendRun) -> Iterator[ActiveJob]:
-        """Pack what is wanted of a backend's points, lazily."""
-        rows: dict[str, JobRow] = {}
-        wanted = WANTED[self._engine.settings.only]
-        few = self._engine.snapshot.few_in(wanted, MOST_WANTED_IN_MEMORY)
-        batches = self._plan.composites(
-            {backend.name: backend.target},
-            self._only,
-            pieces_of=partial(self._pieces_of, rows, few),
-        )
-        for batch in batches:
-            yield ActiveJob(batch, {key: rows.pop(key) for key in batch.composite.job_ids})
-
-    def _pieces_of(
-        self, rows: dict[str, JobRow], few: Mapping[str, Pieces] | None, point: SweepPoint
-    ) -> Iterator[Piece]:
-        """Yield what is to be bought of a point; note in `rows` how its next attempt begins.
-
-        Where only a `few` are left of a long plan, they are known beforehand.
-        """
-        engine = self._engine
-        pieces = engine.snapshot.pieces_of(point.id) if few is None else few.get(point.id, ())
-        for part, row in pieces:
-            if part.id in engine.busy or row.job.state not in WANTED[engine.settings.only]:
-                continue
-            fresh = rows[part.id] = _fresh(row)
-            yield Piece(part.id, part.shots, part.start, fresh.job.generation)
-
     # -- after --------------------------------------------------------------------------------
-
-    async def _put_local_back(self, backends: list[BackendRun]) -> None:
-        """Local work that was cut off is gone: its jobs are `created` again."""
-        for backend in backends:
-            if not backend.driver.is_local:
-                continue
-            for active in list(backend.cut_off):
-                moves = [active.happens(key, Event.CUT_OFF) for key in active.at_work]
-                await Moves(self._engine, backend).commit(
-                    active, moves, happened=CompositeEvent.CUT_OFF, note=Event.CUT_OFF.value
-                )
-
-    async def _leave(self, backends: list[BackendRun]) -> None:
-        """Let drivers stop what would cost by being left; whoever asked twice waits no more."""
-        engine = self._engine
-        if engine.settings.detach or engine.stop.level > 1:
-            return
-        limit_s = SIGNALLED_S if engine.stop.signal is not None else LEAVE_S
-        with trio.CancelScope(shield=True), trio.move_on_after(limit_s) as scope:
-            async with trio.open_nursery() as nursery:
-                for backend in backends:
-                    batches = [active.current() for active in backend.cut_off]
-                    if batches and isinstance(backend.driver, Leaves):
-                        nursery.start_soon(self._leave_one, backend, backend.driver, batches)
-        if scope.cancelled_caught:
-            engine.warn(f"not all was ended at the providers within {limit_s:g} s; run again")
-
-    async def _look_last(self, doubles: Doubles) -> None:
-        """See what else stands at the clouds; whoever asks for the end does not wait for it."""
-        if self._engine.stop.level:
-            return
-
-        async def leave() -> None:
-            await self._engine.stop.wait_once()
-            nursery.cancel_scope.cancel()
-
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(leave)
-            await doubles.look()
-            nursery.cancel_scope.cancel()
-
-    async def _leave_one(self, backend: BackendRun, driver: Leaves, batches: list[Batch]) -> None:
-        try:
-            await driver.leave(batches)
-        except ProviderError as error:
-            backend.warn(f"what is left there may go on costing: {error}; run again to end it")
 
     def summary(
         self, backends: list[BackendRun], registered: Registered, elapsed_s: float
@@ -500,10 +381,3 @@ class _Execution:
         )
         engine.tell(Finished(summary))
         return summary
-
-
-def _fresh(row: JobRow) -> JobRow:
-    """The row as its next attempt begins: a failed or cancelled job is bought anew."""
-    if row.job.state in ENDED:
-        return replace(row, job=row.job.after(Event.AGAIN))
-    return row

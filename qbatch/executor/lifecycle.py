@@ -75,9 +75,9 @@ class Lifecycle:
         """
         then = {active.then[key] for key in active.ids}
         if Next.POLL in then:
-            self._backend.watch(active)
+            self._backend.poller.watch(active)
         if then & {Next.SEND, Next.SEND_ANEW}:
-            self._backend.unwatch(active)
+            self._backend.poller.unwatch(active)
             return await self._sending.send(active)
         if Next.FETCH in then:
             await self._fetch(active)
@@ -86,7 +86,7 @@ class Lifecycle:
         elif not then <= {Next.NOTHING, Next.ASK}:
             await self._wait(active)
         else:
-            self._backend.unwatch(active)
+            self._backend.poller.unwatch(active)
             await self._release(active)
             return False
         return True

@@ -31,7 +31,7 @@ class News:
         """Where the table of purchases puts a child; None: it stays where it is."""
         key = update.job_id
         if isinstance(update, Strange):
-            self._backend.warn_of_word(update.status, active.order(key).name)
+            self._backend.poller.warn_of_word(update.status, active.order(key).name)
         row = active.hears(update, event)
         if row is None:
             return None

@@ -1,0 +1,103 @@
+"""What is to be bought of a plan, packed into composite jobs as there is room for them.
+
+Rule: lazy. A composite job is packed when it is about to be started; what was bought meanwhile, or
+is in flight from the last run, is left out.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+import trio
+
+from qbatch.executor.active import ActiveJob
+from qbatch.executor.engine import WANTED, Engine
+from qbatch.executor.waits import Cause
+from qbatch.plan import Piece, Plan, SweepPoint
+from qbatch.purchase import ENDED, Event
+from qbatch.snapshot import JobRow, StoredPoint
+
+if TYPE_CHECKING:
+    from qbatch.executor.backend_run import BackendRun
+
+#: Composite jobs taken from the plan at once.
+READ_AHEAD = 8
+
+#: So many wanted points are looked up at once; more are looked up one by one as they come.
+MOST_WANTED_IN_MEMORY = 10_000
+
+#: What the plan needs of a point, each part with its job.
+Pieces = Sequence[tuple[StoredPoint, JobRow]]
+
+#: Row of a job -> how its next attempt begins.
+Rows = dict[str, JobRow]
+
+
+async def feed(
+    engine: Engine,
+    plan: Plan,
+    only: Callable[[SweepPoint], bool] | None,
+    backend: BackendRun,
+) -> AsyncIterator[ActiveJob]:
+    """Yield new composite jobs of a backend, each with its slots taken, until the plan is through.
+
+    Args:
+        engine: What all backends share.
+        plan: What is wanted.
+        only: Points to run; None: all.
+        backend: The backend.
+    """
+    packing = _packed(engine, plan, only, backend)
+    most = 1 if engine.settings.is_inline else READ_AHEAD
+    # In a thread: a long stretch of finished points may have to be skipped.
+    while ready := await engine.offload(lambda: list(itertools.islice(packing, most))):
+        for active in ready:
+            if backend.over_budget:
+                return
+            await backend.slots.take(backend.waits, backend.limited_by)
+            try:
+                await engine.slots.take(backend.waits, Cause.RUN_LIMIT)
+            except trio.Cancelled:
+                backend.slots.free()
+                raise
+            yield active
+
+
+def _packed(
+    engine: Engine,
+    plan: Plan,
+    only: Callable[[SweepPoint], bool] | None,
+    backend: BackendRun,
+) -> Iterator[ActiveJob]:
+    """Pack what is wanted of a backend's points, lazily."""
+    rows: Rows = {}
+    few = engine.snapshot.few_in(WANTED[engine.settings.only], MOST_WANTED_IN_MEMORY)
+    pieces_of = partial(_pieces_of, engine, rows, few)
+    for batch in plan.composites({backend.name: backend.target}, only, pieces_of=pieces_of):
+        yield ActiveJob(batch, {key: rows.pop(key) for key in batch.composite.job_ids})
+
+
+def _pieces_of(
+    engine: Engine, rows: Rows, few: Mapping[str, Pieces] | None, point: SweepPoint
+) -> Iterator[Piece]:
+    """Yield what is to be bought of a point; note in `rows` how its next attempt begins.
+
+    Where only a `few` are left of a long plan, they are known beforehand.
+    """
+    pieces = engine.snapshot.pieces_of(point.id) if few is None else few.get(point.id, ())
+    for part, row in pieces:
+        if part.id in engine.busy or row.job.state not in WANTED[engine.settings.only]:
+            continue
+        fresh = rows[part.id] = _fresh(row)
+        yield Piece(part.id, part.shots, part.start, fresh.job.generation)
+
+
+def _fresh(row: JobRow) -> JobRow:
+    """The row as its next attempt begins: a failed or cancelled job is bought anew."""
+    if row.job.state in ENDED:
+        return replace(row, job=row.job.after(Event.AGAIN))
+    return row
