@@ -97,9 +97,11 @@ class BackendRun:
         #: With which everything is bought here.
         self.account = driver.account()
         self.target = target
-        self.timeout_s = terms.timeout_s
-        self.leaves_late = terms.leaves_late
-        self.retry = terms.retry
+        self.timeout_s, self.leaves_late, self.retry = (
+            terms.timeout_s,
+            terms.leaves_late,
+            terms.retry,
+        )
         self.random = random
         self.slots = Slots(terms.in_flight)
         self.waits = waits

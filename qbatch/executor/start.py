@@ -196,18 +196,48 @@ def _raise_for_signal(stop: Stop) -> None:
 # -- the run itself -------------------------------------------------------------------------------
 
 
-async def run_async_with(source: Manifest | str | Path, options: Options) -> Run:
-    """`run_async`, its options as one value, `approve` as `read_approval` returns it."""
-    from qbatch.providers import open_driver
+def _free_folder(manifest: Manifest, options: Options) -> Path:
+    """Return the run folder of a manifest.
 
-    ensure_descriptors()
-    plan = options.plan or _expand(source, options)
-    manifest = plan.manifest
+    Raises:
+        SnapshotError: It is another manifest's.
+        RunLockedError: Another runner holds it.
+    """
     folder = Path(options.out) if options.out is not None else run_folder_of(manifest)
     check_owner(folder, manifest)
     holder = holder_of(folder)
     if holder is not None:
         raise RunLockedError(holder)
+    return folder
+
+
+def _open_drivers(
+    stack: AsyncExitStack, plan: Plan, only: Only | None, options: Options, around: Surroundings
+) -> dict[str, Driver]:
+    """Open the drivers of a plan's backends; the stack closes them."""
+    from qbatch.providers import open_driver
+
+    drivers = {}
+    for name, set_to in _backends(plan, only).items():
+        backend = plan.manifest.backends[name]
+        driver = open_driver(
+            options.adapt(backend) if options.adapt else backend,
+            name=name,
+            folder=plan.manifest.folder,
+            surroundings=around,
+            settings=set_to,
+        )
+        stack.push_async_callback(_close, driver)
+        drivers[name] = driver
+    return drivers
+
+
+async def run_async_with(source: Manifest | str | Path, options: Options) -> Run:
+    """`run_async`, its options as one value, `approve` as `read_approval` returns it."""
+    ensure_descriptors()
+    plan = options.plan or _expand(source, options)
+    manifest = plan.manifest
+    folder = _free_folder(manifest, options)
     only = chosen(options, plan, folder)
     run_id = _run_id(folder, options)
     around = options.surroundings or _surroundings(options, manifest)
@@ -215,18 +245,7 @@ async def run_async_with(source: Manifest | str | Path, options: Options) -> Run
     around = replace(around, run_id=run_id, run_folder=folder.absolute(), tell=steps.tell)
     settings = _settings(options, plan, around)
     async with AsyncExitStack() as stack:
-        drivers = {}
-        for name, set_to in _backends(plan, only).items():
-            backend = manifest.backends[name]
-            driver = open_driver(
-                options.adapt(backend) if options.adapt else backend,
-                name=name,
-                folder=manifest.folder,
-                surroundings=around,
-                settings=set_to,
-            )
-            stack.push_async_callback(_close, driver)
-            drivers[name] = driver
+        drivers = _open_drivers(stack, plan, only, options, around)
         if not options.fresh:
             refuse_copy(folder, plan, drivers, only, WANTED[options.only])
         targets = priced(await _describe_all(drivers, settings, around, options.observer), plan)
