@@ -7,7 +7,8 @@ import itertools
 import pytest
 
 from qbatch.errors import JobStateError
-from qbatch.job import FINAL, IN_FLIGHT, MOVES, Job, JobState, check_move
+from qbatch.job import FINAL, IN_FLIGHT, MOVES, Job, JobState, check_move, stage_after
+from qbatch.purchase import CompositeEvent, Event
 
 PAIRS = list(itertools.product(JobState, JobState))
 
@@ -56,3 +57,28 @@ def test_nothing_is_submitted_without_the_state_that_says_so() -> None:
     first = {new for new in MOVES[JobState.CREATED] if new in IN_FLIGHT}
     assert first == {JobState.SUBMITTING}
     check_move(JobState.SUBMITTING, JobState.HELD)
+
+
+def test_what_is_sent_again_keeps_its_key_and_nothing_that_was_said_of_it() -> None:
+    job = Job("a", JobState.SUBMITTING, 2, "c7", "LOST", "no answer")
+    assert job.after(Event.NOT_TAKEN) == Job("a", generation=2)
+
+
+@pytest.mark.parametrize(
+    ("state", "event"),
+    [
+        (JobState.FAILED, Event.AGAIN),
+        (JobState.HELD, Event.RESUBMITTED),
+        (JobState.RUNNING, Event.GIVEN_BACK),
+    ],
+)
+def test_another_purchase_begins_blank_under_another_key(state: JobState, event: Event) -> None:
+    job = Job("a", state, 2, "c7", "ERROR", "too hot", 3.0, "usd")
+    assert job.after(event) == Job("a", generation=3)
+
+
+def test_what_the_table_does_not_know_cannot_happen() -> None:
+    with pytest.raises(JobStateError, match="a is completed: TAKEN cannot happen to it"):
+        Job("a", JobState.COMPLETED).after(Event.TAKEN)
+    with pytest.raises(JobStateError, match="is created: ANSWERED cannot happen to it"):
+        stage_after("created", CompositeEvent.ANSWERED)
