@@ -65,7 +65,21 @@ def texts(values: Sequence[Any], write: Callable[[Any], str]) -> Sequence[str]:
     """Return the text of each value."""
     if len(values) > _LONGEST_TABLE:
         return Texts(values, write)
+    if write in (bound_text, full_text) and _all_floats(values):
+        return _float_texts(values)
     return [write(value) for value in values]
+
+
+def _all_floats(values: Iterable[Any]) -> bool:
+    return set(map(type, values)) == {float}
+
+
+def _float_texts(values: Sequence[float]) -> list[str]:
+    """Return `number_text` of each: its repr, but where that ends like a whole number's."""
+    return [
+        number_text(value) if text[-2:] == ".0" else text
+        for text, value in zip(map(repr, values), values, strict=True)
+    ]
 
 
 def bound_text(value: Value) -> str:
@@ -93,8 +107,9 @@ def text_writer(values: Iterable[Value]) -> Callable[[Value], str]:
     seen = list(islice(values, _LONGEST_SHORT + 1))
     if len(seen) > _LONGEST_SHORT:
         return full_text
-    full = {full_text(value) for value in seen}
-    return short_text if len({short_text(value) for value in seen}) == len(full) else full_text
+    # equal floats have equal texts and others others, so they need not be written to be told apart
+    full = len(set(seen)) if _all_floats(seen) else len({full_text(value) for value in seen})
+    return short_text if len({short_text(value) for value in seen}) == full else full_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,10 +261,11 @@ class TextTables:
         self._made: dict[tuple[str, Callable[[Any], str]], Sequence[str]] = {}
 
     def __call__(self, name: str, column: Column, write: Callable[[Any], str]) -> Sequence[str]:
-        key = (name, write)
-        if key not in self._made:
-            self._made[key] = texts(column.values, write)
-        return self._made[key]
+        if write is full_text and len(column.values) <= _LONGEST_TABLE:
+            write = bound_text if _all_floats(column.values) else write  # the same for floats
+        if (name, write) not in self._made:
+            self._made[name, write] = texts(column.values, write)
+        return self._made[name, write]
 
 
 def _literal(text: str) -> str:
