@@ -155,7 +155,7 @@ def _evolutions(program: Program, orders: Iterable[Order]) -> Iterator[Evolution
     names = program.circuit.facts.parameters
     shared: dict[tuple[float, ...], list[Sampling]] = {}
     for order in orders:
-        values = tuple(float(order.parameters[name]) for name in names)
+        values = tuple(map(float, map(order.parameters.__getitem__, names)))
         sampling = Sampling(order.id, order.shots, order.seed, order.start)
         shared.setdefault(values, []).append(sampling)
     exact = is_exact(program.circuit.facts, program.settings)
