@@ -75,13 +75,16 @@ def _counted(distribution: Floats, uniforms: Floats) -> tuple[Ints, Ints]:
 
     uniforms.sort()
     if len(distribution) <= len(uniforms):
-        below = np.searchsorted(uniforms, distribution, side="left")
-        often = np.diff(below, prepend=0)
-        came = np.flatnonzero(often)
+        often = np.searchsorted(uniforms, distribution, side="left")
+        often[1:] -= often[:-1].copy()
+        came = often.nonzero()[0]
         return came, often[came]
     drawn = np.searchsorted(distribution, uniforms, side="right")
-    starts = np.flatnonzero(np.diff(drawn, prepend=-1))
-    return drawn[starts], np.diff(starts, append=len(drawn))
+    starts = np.concatenate(([0], (drawn[1:] != drawn[:-1]).nonzero()[0] + 1))
+    counts = np.empty_like(starts)
+    counts[:-1] = starts[1:] - starts[:-1]
+    counts[-1] = len(drawn) - starts[-1]
+    return drawn[starts], counts
 
 
 def _added(outcomes: Ints, counts: Ints, came: Ints, often: Ints) -> tuple[Ints, Ints]:

@@ -52,6 +52,17 @@ def test_the_algorithm_is_the_documented_one():
     }
 
 
+@given(weights, st.integers(1, 80), seeds)
+@settings(deadline=None)
+def test_counting_sorted_numbers_counts_what_each_stands_for(weights, shots, seed):
+    distribution = cumulative(np.array(weights))
+    uniforms = np.random.Generator(np.random.PCG64(seed)).random(shots)
+    drawn = [int((distribution <= uniform).sum()) for uniform in uniforms]
+    outcomes, counts = draw(distribution, shots, seed)
+    wanted = sorted({each: drawn.count(each) for each in drawn}.items())
+    assert list(zip(outcomes.tolist(), counts.tolist(), strict=True)) == wanted
+
+
 def test_more_shots_than_a_block_continue_the_same_stream(monkeypatch):
     distribution = cumulative(np.ones(8))
     whole = draw(distribution, 1000, 3)
