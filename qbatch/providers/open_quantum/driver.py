@@ -37,12 +37,9 @@ import json
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
-from functools import partial
 from typing import Any
-from urllib.parse import quote
 
-from qbatch.circuit import Fit, program_text
-from qbatch.errors import CircuitError, Misspoke, Refused, Unavailable
+from qbatch.errors import Misspoke, Unavailable
 from qbatch.manifest.models import Backend, Transpile
 from qbatch.providers import (
     Answer,
@@ -55,21 +52,18 @@ from qbatch.providers import (
     Missing,
     Order,
     Prepared,
-    Price,
     Quote,
     Surroundings,
     Target,
     kind_of,
 )
 from qbatch.providers.kit.accounts import named
-from qbatch.providers.kit.asking import ask_all
 from qbatch.providers.kit.permission import Vendor
 from qbatch.providers.kit.proofs import refusal
 from qbatch.providers.kit.targets import too_dynamic, too_wide
 from qbatch.providers.kit.untrusted import (
     record,
     said,
-    whole,
     word,
 )
 from qbatch.providers.kit.wire import Reply
@@ -78,19 +72,18 @@ from qbatch.providers.open_quantum.account import (
     URL_VARIABLES,
     read_account,
 )
+from qbatch.providers.open_quantum.backend_class import BackendClass
 from qbatch.providers.open_quantum.calibration import read_calibration
 from qbatch.providers.open_quantum.jobs import Jobs
 from qbatch.providers.open_quantum.options import ANY_SUBCATEGORY, Options
 from qbatch.providers.open_quantum.platform import Platform
+from qbatch.providers.open_quantum.preparations import Preparations
 from qbatch.providers.open_quantum.replies import (
     NOT_BOUGHT,
     WORDS,
-    choose,
-    closed,
     code_of,
     cost_of,
     expect,
-    find_basis,
     id_of,
     read_error,
     read_output,
@@ -99,12 +92,6 @@ from qbatch.providers.open_quantum.replies import (
 )
 
 VENDOR = Vendor(("openquantum.com",), URL_VARIABLES, CREDENTIAL_VARIABLES)
-
-#: Active jobs per organization, as documented.
-MOST_ACTIVE = 10
-
-#: A backend that takes no jobs is asked again after so long, seconds.
-OFFLINE_S = 60.0
 
 #: A job whose creation was not confirmed is looked for so long, and so often, seconds.
 LAG_S, LOOK_S = 48.0, 12.0
@@ -117,21 +104,17 @@ class OpenQuantum:
 
     def __init__(self, name: str, backend: Backend, surroundings: Surroundings) -> None:
         self.name = name
-        self._wanted = backend.target or ""
         self._options = Options.model_validate(dict(backend.options))
         self._environ = surroundings.environ
-        self._run_id = surroundings.run_id
-        self._tell = surroundings.tell
         self._pointer = backend.credentials
         self._platform = Platform(backend, self._options.organization, surroundings)
-        self._transpile = backend.transpile or Transpile()
+        transpile = backend.transpile or Transpile()
+        self._backend = BackendClass(self._platform, backend.target or "", transpile)
+        self._preparations = Preparations(
+            self._platform, self._backend, self._options, surroundings.run_id, surroundings.tell
+        )
         #: Jobs that ended, of which the list did not tell the cost yet.
         self._uncharged: set[str] = set()
-        #: As the platform knows the backend, once it was looked up.
-        self._code = ""
-        #: What it says where it takes no jobs; "" where it does, as far as is known.
-        self._closed = ""
-        self._basis: tuple[str, ...] = ()
 
     # -- conversation ---------------------------------------------------------------------------
 
@@ -142,37 +125,16 @@ class OpenQuantum:
             Refused: No such backend or subcategory (with the nearest codes), or no organization to
                 bill.
         """
-        row = await self._look_up()
+        target = await self._backend.describe()
         if self._options.subcategory != ANY_SUBCATEGORY:
             await self._platform.check_subcategory(self._options.subcategory)
-        detail = await self._details(row)
         balance = {"balance": await self._platform.balance()}
-        target = self._target(row, detail)
-        self._basis = find_basis(record(detail.get("constraint_data")))
-        is_emulated = self._platform.wire.is_emulated
-        return replace(target, facts={**target.facts, **balance}, is_emulated=is_emulated)
-
-    async def _look_up(self) -> Mapping[str, Any]:
-        row = await self._platform.find_backend(self._wanted)
-        self._code = code_of(row)
-        self._closed = closed(row)
-        return row
+        facts = {**target.facts, **balance}
+        return replace(target, facts=facts, is_emulated=self.is_emulated)
 
     async def list_targets(self) -> Sequence[Target]:
         """List the backend classes of the platform, each with its limits."""
-
-        async def ask(row: Mapping[str, Any]) -> Target:
-            try:
-                return self._target(row, await self._details(row))
-            except (Refused, Misspoke):
-                return self._target(row, {})
-
-        found, failures = await ask_all(
-            [partial(ask, row) for row in await self._platform.backends()]
-        )
-        if failures:
-            raise failures[0]
-        return found
+        return await self._backend.list_all()
 
     async def choices(self) -> Mapping[str, Sequence[Choice]]:
         """List what a job can be for."""
@@ -204,45 +166,17 @@ class OpenQuantum:
         assert organization is not None, "`describe` has found it"
         return named(self._platform.services.scheduler, f"organization {organization}")
 
-    async def _details(self, row: Mapping[str, Any]) -> Mapping[str, Any]:
-        path = f"backends/classes/{quote(code_of(row), safe=':')}"
-        return (await self._platform.ask("GET", path)).object()
-
-    def _target(self, row: Mapping[str, Any], detail: Mapping[str, Any]) -> Target:
-        constraints = record(detail.get("constraint_data"))
-        limits = record(constraints.get("limits"))
-        status = row.get("status")
-        return Target(
-            name=code_of(row),
-            num_qubits=whole(limits.get("max_qubits_per_job"))
-            or whole(constraints.get("n_qubits")),
-            min_shots=whole(limits.get("min_shots")) or 1,
-            max_shots=whole(limits.get("max_shots")),
-            max_jobs=1,
-            in_flight=MOST_ACTIVE,
-            poll_s=(2.0, 60.0),
-            price=Price(unit="credits", quoted=True, source="quoted by the platform for each job"),
-            online=not closed(row),
-            state=closed(row).lower(),
-            queue_depth=whole(row.get("queue_depth")) or 0,
-            facts={
-                "name": word(row.get("name")),
-                "constraints": constraints,
-                "configuration_schema": detail.get("configuration_schema"),
-                "status": status,
-            },
-        )
-
     def check(self, order: Order, target: Target) -> str | None:
         facts = order.circuit.facts
         constraints = record(target.facts.get("constraints"))
+        basis = set(self._backend.basis)
         features = set(words_of(constraints.get("features")))
         if (problem := too_wide(order, target)) is not None:
             return problem
         dynamic = {"mid_circuit_measure", "dynamic_circuits"}
         if features and not features & dynamic and (problem := too_dynamic(order, target)):
             return problem
-        if facts.num_two_qubit_gates and self._basis and not {"cx", "cz"} & set(self._basis):
+        if facts.num_two_qubit_gates and basis and not {"cx", "cz"} & basis:
             return f"{target.name} has neither cnot nor cz, and no other way is known to qbatch"
         formats = words_of(constraints.get("supported_formats")) or ["qasm"]
         if "qasm" not in formats:
@@ -251,91 +185,12 @@ class OpenQuantum:
 
     async def prepare(self, batch: Batch) -> Prepared:
         """Upload, prepare, and read the quote: all free, all repeatable."""
-        memo = batch.composite.memo
-        if "plan_id" in memo:
-            return Prepared(memo, quotes={batch.orders[0].id: memo["credits"]})
-        if "preparation_id" not in memo:
-            if not self._code:
-                await self.describe()
-            await self._wait_for_backend()
-            return Prepared(await self._begin(batch), ready=False, again_s=0.5)
-        url = f"jobs/prepare/{memo['preparation_id']}"
-        reply = await self._platform.send("GET", url)
-        if reply.status in (404, 425):  # known to appear late
-            return Prepared(memo, ready=False, again_s=2.0)
-        expect(reply)
-        answer = reply.object()
-        if answer.get("status") == "Failed":
-            reason = said(answer.get("message")) or "no reason given"
-            raise Refused(f"open-quantum: preparation failed: {reason}")
-        if answer.get("status") != "Completed":
-            return Prepared(memo, ready=False, again_s=2.0)
-        choice, pairs = choose(
-            answer.get("quote"), self._options.execution_plan, self._options.queue_priority
-        )
-        chosen = {
-            "plan_id": choice.plan_id,
-            "priority_id": choice.priority_id,
-            "credits": choice.total,
-            "chosen": choice.title,
-            "offers": [[pair.title, pair.total, pair is choice] for pair in pairs],
-        }
-        ways = f", of {len(pairs)} ways to buy it" if len(pairs) > 1 else ""
-        self._tell(batch, f"quoted: {choice.title}, {choice.total:g} credits{ways}")
-        return Prepared({**memo, **chosen}, quotes={batch.orders[0].id: choice.total})
+        if "preparation_id" not in batch.composite.memo and not self._backend.code:
+            await self.describe()
+        return await self._preparations.prepare(batch)
 
     def quotes(self, batch: Batch) -> Sequence[Quote]:
         return [Quote(*each) for each in batch.composite.memo.get("offers", ())]
-
-    async def _wait_for_backend(self) -> None:
-        """See that a backend that was offline, or in maintenance, takes jobs by now."""
-        if not self._closed:
-            return
-        await self._look_up()
-        if self._closed:
-            raise Unavailable(
-                f"open-quantum: {self._code} is {self._closed}",
-                retry_after_s=OFFLINE_S,
-                is_full=True,
-            )
-
-    async def _begin(self, batch: Batch) -> Mapping[str, Any]:
-        (order,) = batch.orders
-        ticket = (await self._platform.ask("POST", "jobs/upload")).object()
-        try:
-            program = self.program(order).encode()
-        except CircuitError as error:
-            raise Refused(f"open-quantum: {error}") from error
-        put = await self._platform.wire.send(
-            "PUT", url_of(ticket, "url"), content=program, is_bare=True
-        )
-        if not put.is_success:
-            raise put.failure("the upload was not taken")
-        self._tell(batch, f"circuit uploaded as {id_of(ticket)}, {len(program)} bytes")
-        name = self._job_name(batch)
-        preparation = {
-            "organization_id": await self._platform.organization_id(),
-            "backend_class_id": self._code,
-            "name": name,
-            "upload_endpoint_id": id_of(ticket),
-            "job_subcategory_id": self._options.subcategory,
-            "shots": order.shots,
-            "configuration_data": {**self._options.configuration, "shots": order.shots},
-            "submitted_with": "qbatch",
-            "input_format": "qasm",
-        }
-        reply = await self._platform.send("POST", "jobs/prepare", json=preparation)
-        if read_error(reply)[0] == "RESOURCE_NOT_ACTIVE":  # of what, only the list tells
-            self._closed = "not active"
-            await self._wait_for_backend()
-        expect(reply)
-        preparation_id = id_of(reply.object())
-        self._tell(batch, f"preparation {preparation_id} begun")
-        return {
-            "name": name,
-            "organization_id": preparation["organization_id"],
-            "preparation_id": preparation_id,
-        }
 
     def program(self, order: Order) -> str:
         """Write the program as it is sent.
@@ -343,12 +198,7 @@ class OpenQuantum:
         Raises:
             CircuitError: It cannot be translated to the backend's gates.
         """
-        fit, values = self._fit(), order.parameters
-        return program_text(order.circuit, values, "2.0", register="c", fit=fit)
-
-    def _fit(self) -> Fit | None:
-        level, seed = self._transpile.optimization_level, self._transpile.seed or 0
-        return Fit(self._basis, optimization_level=level, seed=seed) if self._basis else None
+        return self._backend.program(order)
 
     def intend(self, batch: Batch) -> Intent:
         memo = batch.composite.memo
@@ -443,7 +293,7 @@ class OpenQuantum:
         }
         facts["chosen"] = batch.composite.memo.get("chosen")
         counts = read_output(reply.object(), order)
-        calibration, told = await read_calibration(self._platform.wire, job, self._wanted)
+        calibration, told = await read_calibration(self._platform.wire, job, self._backend.wanted)
         return [
             Fetched(order.id, counts, raw=reply.kept, facts=facts | told, calibration=calibration)
         ]
@@ -484,10 +334,6 @@ class OpenQuantum:
     def _rows(self, batch: Batch) -> AsyncGenerator[Mapping[str, Any], None]:
         """Walk the job list of the organization that pays for `batch`."""
         return self._platform.jobs(batch.composite.memo["organization_id"])
-
-    def _job_name(self, batch: Batch) -> str:
-        """Name a job uniquely over all runs, so that it can be found again."""
-        return f"qbatch-{self._run_id}-{batch.orders[0].id[:16]}-{batch.composite.generation}"
 
     def _answer(
         self,
