@@ -6,6 +6,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -77,14 +78,21 @@ def part_of(file: Path) -> str:
     return "" if top in {"__init__", "__main__"} else top
 
 
+@cache
+def imports_in(file: Path) -> list[ast.Import | ast.ImportFrom]:
+    """Every import in a file, those inside functions too."""
+    nodes = ast.walk(ast.parse(file.read_text("utf-8")))
+    return [node for node in nodes if isinstance(node, ast.Import | ast.ImportFrom)]
+
+
 def imported_by(file: Path) -> Iterator[tuple[int, str]]:
-    """(line, dotted name) of every import in a file, those inside functions too."""
-    for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+    """(line, dotted name) of every import in a file."""
+    for node in imports_in(file):
         if isinstance(node, ast.Import):
             yield from ((node.lineno, alias.name) for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module == "qbatch":
+        elif node.level == 0 and node.module == "qbatch":
             yield from ((node.lineno, f"qbatch.{alias.name}") for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
+        else:
             assert node.level == 0, f"{file}:{node.lineno}: write absolute imports"
             yield node.lineno, node.module or ""
 
@@ -191,10 +199,10 @@ def _module_of(file: Path) -> str:
 def _targets(file: Path, files: dict[str, Path]) -> set[str]:
     """Modules that a file imports from; a package's own page counts only for what it defines."""
     found = set()
-    for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+    for node in imports_in(file):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
+        elif node.module:
             names = {f"{node.module}.{alias.name}" for alias in node.names}
             found |= {name for name in names if name in files} or {node.module}
     return {name for name in found if name in files and files[name].name != "__init__.py"}
