@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import csv
 import re
+import shutil
 from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from qbatch.cli import main
 from qbatch.job import JobState
 from qbatch.snapshot import InPart, open_run
+from tests.cli.conftest import Said
 
 Call = Callable[..., Any]
 
@@ -31,12 +36,25 @@ report: {plots: [{x: t, y: z, color: backend}]}
 TOLD = "2 points have some of the shots wanted: 600 of 1\u202f400 done"
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Said]:
+    """A folder with a run that took only half of the points from 300 shots to 700; what it said."""
+    folder, out, err = tmp_path_factory.mktemp("more"), StringIO(), StringIO()
+    (folder / "more.yaml").write_text(MANIFEST.replace("'", '\\"'))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        assert main(["run", "more.yaml"]) == 0
+        with redirect_stdout(out), redirect_stderr(err):
+            code = main(["run", "more.yaml", "-S", "shots=700", "-k", "backend=a"])
+    return folder, Said(code, out.getvalue(), err.getvalue())
+
+
 @pytest.fixture
-def more(qbatch: Call) -> Any:
-    """What was said by a run that took only half of the points from 300 shots to 700."""
-    Path("more.yaml").write_text(MANIFEST.replace("'", '\\"'))
-    assert qbatch("run", "more.yaml").code == 0
-    return qbatch("run", "more.yaml", "-S", "shots=700", "-k", "backend=a")
+def more(made: tuple[Path, Said], qbatch: Call, tmp_path: Path) -> Said:
+    """What that run said; a copy of its folder is the current one."""
+    folder, said = made
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    return said
 
 
 def test_the_run_and_status_say_what_there_is(qbatch: Call, more: Any) -> None:
