@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from hashlib import sha256
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, TypeVar
 
 #: (start, number).
 Shots = tuple[int, int]
@@ -31,6 +31,11 @@ class Bounds(NamedTuple):
 
     least: int = 1
     most: int | None = None
+
+    @property
+    def is_possible(self) -> bool:
+        """Whether there is any number that a job may take."""
+        return self.most is None or self.most >= self.least
 
     def jobs_for(self, shots: int) -> int:
         """Return how few jobs may take so many shots."""
@@ -74,6 +79,39 @@ def missing(had: Iterable[Shots], wanted: int, bounds: Bounds = ANY) -> list[Sho
             left -= times * size
         at = at if start is None else start + number
     return found
+
+
+class Job(Protocol):
+    """A job that there is of a sample."""
+
+    @property
+    def start(self) -> int: ...
+    @property
+    def shots(self) -> int: ...
+    @property
+    def is_bought(self) -> bool: ...
+
+
+_Job = TypeVar("_Job", bound=Job)
+
+
+def to_buy(
+    had: Iterable[_Job], wanted: int, bounds: Bounds = ANY
+) -> list[tuple[Shots, _Job | None]]:
+    """Return what is to be bought so that there are `wanted` shots: a run for each job.
+
+    What is bought counts, whatever is wanted now. A job that there is, and that is not bought, buys
+    the run that begins where it does; beside the others stands None.
+
+    Args:
+        had: The jobs of the sample.
+        wanted: In all.
+        bounds: Of one job.
+    """
+    had = list(had)
+    runs = missing([(job.start, job.shots) for job in had if job.is_bought], wanted, bounds)
+    free = {job.start: job for job in had if not job.is_bought}
+    return [(run, free.get(run[0])) for run in runs]
 
 
 def job_id(point_id: str, start: int) -> str:

@@ -15,7 +15,7 @@ A manifest's own budget is no consent: it limits, and may be a stranger's.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from itertools import zip_longest
 from pathlib import Path
@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 
 from qbatch.errors import ConsentError, NotApproved, SnapshotError
 from qbatch.executor.engine import WANTED, Settings
-from qbatch.plan import Had, SavedPlan, differences, jobs_in, load_plan, pieces_of
+from qbatch.plan import Had, SavedPlan, begun, differences, jobs_in, load_plan, pieces_of
 from qbatch.plan.pricing.limits import (
     SLACK,
     Limit,
@@ -78,6 +78,13 @@ def limits_agreed(approve: Approve | None, max_cost: Mapping[str, float]) -> dic
         unit: min(limits[unit] for limits in (max_cost, agreed) if unit in limits)
         for unit in {**max_cost, **agreed}
     }
+
+
+def begun_in(folder: Path) -> Collection[str]:
+    """The points of which a run folder has shots, or may have."""
+    with suppress(SnapshotError), Run(folder) as known:  # damaged: taking it will tell
+        return begun(jobs_in(known))
+    return ()
 
 
 def offer_of(

@@ -29,7 +29,7 @@ from qbatch.errors import (
     SelectionError,
     SnapshotError,
 )
-from qbatch.executor.consent import agree, limits_agreed, offer_of, read_approval
+from qbatch.executor.consent import agree, begun_in, limits_agreed, offer_of, read_approval
 from qbatch.executor.copies import refuse_copy
 from qbatch.executor.describing import describe
 from qbatch.executor.descriptors import ensure_descriptors
@@ -249,7 +249,7 @@ async def run_async_with(source: Manifest | str | Path, options: Options) -> Run
         if not options.fresh:
             refuse_copy(folder, plan, drivers, only, WANTED[options.only])
         targets = priced(await _describe_all(drivers, settings, around, options.observer), plan)
-        check_targets(plan, targets, drivers)
+        check_targets(plan, targets, drivers, None if options.fresh else lambda: begun_in(folder))
         check_units(settings.limits, targets, settings.rates)
         before = None if options.fresh else folder
         offer = offer_of(before, plan, targets, drivers, only, settings)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Protocol
 
 from qbatch import providers
@@ -31,16 +31,24 @@ class Checks(Protocol):
         ...
 
 
-def check_targets(plan: Plan, targets: Mapping[str, Target], drivers: Mapping[str, Checks]) -> None:
+def check_targets(
+    plan: Plan,
+    targets: Mapping[str, Target],
+    drivers: Mapping[str, Checks],
+    begun: Callable[[], Collection[str]] | None = None,
+) -> None:
     """See that every circuit can run on every backend it is planned for.
 
     Each circuit text is checked once for each backend and setting of it, with the largest number of
-    shots that one of its jobs takes, and with the values of one of its points.
+    shots that one of its jobs takes, and with the values of one of its points. Numbers of shots are
+    those of points that begin: where some are bought, a job of further ones is made long enough.
 
     Args:
         plan: The plan.
         targets: Backend -> target.
         drivers: Backend -> driver.
+        begun: Returns the ids of points of which shots are bought; asked where that matters. None:
+            there are none.
 
     Raises:
         SourceErrors: Everything that cannot run, at the circuit's or backend's place.
@@ -51,7 +59,12 @@ def check_targets(plan: Plan, targets: Mapping[str, Target], drivers: Mapping[st
     refused = set()
     for name, target in targets.items():
         numbers = {n for key, counted in histogram.items() if key[0] == name for n in counted}
-        if problem := _shots_problem(numbers, target):
+        problem = _shots_problem(numbers, target)
+        if problem and begun is not None and target.bounds.is_possible:
+            there = begun()
+            fresh = (p for p in plan.bought(None) if p.backend == name and p.id not in there)
+            problem = _shots_problem({point.shots for point in fresh}, target)
+        if problem:
             refused.add(name)
             mistakes.add(("backends", name), f"backend {name!r} ({target.name}): {problem}")
     for layout in _one_of_each(plan):
@@ -120,10 +133,11 @@ def _shots_problem(shots: Collection[int], target: Target) -> str | None:
     least, most = target.bounds
     if not shots:
         return None
-    if most is not None and most < least:
+    if not target.bounds.is_possible:
         return f"it takes no jobs: each would have {least} shots or more, and {most} or fewer"
     if min(shots) < least:
-        return f"{min(shots)} shots are too few; it takes {least} or more"
+        told = f"{min(shots)} shots are too few; it takes {least} or more"
+        return f"{told}: write `shots: {least}`, or more"
     odd = next((n for n in sorted(shots) if not target.bounds.divides(n)), None)
     if odd is None:
         return None

@@ -17,7 +17,7 @@ from typing import Protocol
 
 from qbatch.job import JobState
 from qbatch.purchase import BOUGHT
-from qbatch.shots import ANY, Bounds, job_id, missing
+from qbatch.shots import ANY, Bounds, job_id, to_buy
 from qbatch.snapshot.reading import BOUNDS, PIECES, PLACES, PLAN, POINTS, read_fact, write_meta
 from qbatch.snapshot.schema import (
     POINT_COLUMNS,
@@ -291,18 +291,15 @@ class _Placing:
     def _pieces(self, point: Point, known: Sequence[_Known]) -> list[StoredPoint]:
         """Return what jobs buy of a point, or bought: its own row, and those of further shots.
 
-        What is bought stays as it is. What is missing is bought from the lowest free shots on; a
-        row that there is for shots from there on is taken for it.
+        What is bought stays as it is. Where nothing from the first shot on is bought, or to be, the
+        point's own row buys nothing.
         """
-        bought = [row for row in known if row.is_bought]
-        free = {row.start: row for row in known if not row.is_bought}
-        bounds = self._bounds.get(point.backend, ANY)
-        runs = missing([(row.start, row.shots) for row in bought], point.shots, bounds)
-        if not any(start == 0 for start, _ in (*((r.start, 0) for r in bought), *runs)):
-            runs.append((0, 0))
-        found = [self._piece(point, row.start, row.shots, row) for row in bought]
-        for start, shots in runs:
-            row = free.get(start)
+        found = [self._piece(point, row.start, row.shots, row) for row in known if row.is_bought]
+        runs = to_buy(known, point.shots, self._bounds.get(point.backend, ANY))
+        if not any(start == 0 for start in (*(p.start for p in found), *(r[0] for r, _ in runs))):
+            own = next((row for row in known if not row.start), None)
+            runs.append(((0, 0), own))
+        for (start, shots), row in runs:
             if row is not None and row.shots != shots:
                 self.resized.add(row.ordinal)
             found.append(self._piece(point, start, shots, row))

@@ -12,12 +12,12 @@ import pytest
 from fake_drivers import at_once, lost_before, play
 from selling import CLOUD, LOCAL, Shop, check_book, plan_of, stop_after
 
-from qbatch.errors import SelectionError
+from qbatch.errors import SelectionError, SourceErrors
 from qbatch.exchange.exports import export
 from qbatch.exchange.oqc.export import oqc_snapshot
 from qbatch.exchange.oqc.format import read_config
 from qbatch.job import JobState
-from qbatch.plan import Plan, PlanSummary, jobs_in, pieces_of
+from qbatch.plan import Plan, PlanSummary, begun, check_targets, jobs_in, pieces_of
 from qbatch.providers import Failed, Target
 from qbatch.purchase import Event
 from qbatch.snapshot import Run, Snapshot
@@ -118,6 +118,33 @@ def test_a_little_more_is_bought_where_less_is_missing_than_a_job_must_take(tmp_
     for shots in (400, 410, 460, 455):
         play(tmp_path, plan_of([0.5], shots, CLOUD), shop)
     assert shop.sold[0.5] == [(0, 400), (400, 50), (450, 50)]
+    check_book(tmp_path, shop, [0.5])
+
+
+def test_what_is_bought_of_a_point_may_be_fewer_than_a_job_must_take(tmp_path: Path) -> None:
+    """A target's least number is that of a job to be bought, not of a point."""
+    shop = Shop()
+    play(tmp_path, plan_of([0.5], 30, CLOUD), shop)
+    shop.target = replace(shop.target, min_shots=50)
+
+    def check(thetas: list[float], shots: int, *, known: bool = True) -> None:
+        with Run(tmp_path) as found:
+            there = begun(jobs_in(found)) if known else set()
+        plan = plan_of(thetas, shots, CLOUD)
+        check_targets(plan, {"at": shop.target}, {"at": shop}, lambda: there)
+
+    check([0.5], 30)
+    check([0.5], 40)
+    too_few = "40 shots are too few; it takes 50 or more: write `shots: 50`, or more"
+    with pytest.raises(SourceErrors) as refused:
+        check([0.5], 40, known=False)
+    assert too_few in str(refused.value.exceptions[0])
+    with pytest.raises(SourceErrors) as refused:
+        check([0.5, 1.5], 40)
+    assert too_few in str(refused.value.exceptions[0])
+    for shots in (30, 40):
+        play(tmp_path, plan_of([0.5], shots, CLOUD), shop)
+    assert shop.sold[0.5] == [(0, 30), (30, 50)]
     check_book(tmp_path, shop, [0.5])
 
 

@@ -57,6 +57,7 @@ def plan(
     from qbatch.cli.runs import folder_of
     from qbatch.cli.targets import chosen, describe, open_drivers, quote
     from qbatch.plan import (
+        begun,
         check_targets,
         count_reasons,
         expand_file,
@@ -74,10 +75,12 @@ def plan(
     asked = None if only is None else {point.backend for point in made.bought(only)}
     drivers = open_drivers(made, surroundings_of(made.manifest, trust=trust), asked)
     targets = priced(describe(drivers), made)
-    check_targets(made, targets, drivers)
+    known = points_known(folder, made)
+    check_targets(
+        made, targets, drivers, lambda: begun({id_: one.jobs for id_, one in known.items()})
+    )
     few = 0 if as_json else LISTED
     limit = made.num_points if all_points else few
-    known = points_known(folder, made)
     told = count_reasons(made, known, only, limit=limit)
     wanted = pieces_of({id_: point.jobs for id_, point in known.items()}, targets)
     unquoted = quote(made, targets, only, wanted, trust=trust)

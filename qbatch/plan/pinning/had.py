@@ -1,7 +1,6 @@
 """What a run folder has of a point's shots, and what a run would buy of it.
 
-The same rule by which the folder places what a plan asks for (`snapshot.registration`): what is
-bought counts, whatever is wanted now; what is missing is taken from the lowest free shots on.
+By the rule by which the folder places what a plan asks for: `qbatch.shots.to_buy`.
 """
 
 from __future__ import annotations
@@ -9,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from qbatch import shots
 from qbatch.job import Job, JobState
 from qbatch.plan.packing import Piece, PiecesOf
 from qbatch.plan.pinning.former import known_as
@@ -68,9 +68,13 @@ def to_buy(had: Sequence[Had], wanted: int, bounds: Bounds = ANY) -> list[Had]:
         wanted: In all.
         bounds: Of one job.
     """
-    runs = missing([(job.start, job.shots) for job in had if job.is_bought], wanted, bounds)
-    free = {job.start: job.state for job in had if not job.is_bought}
-    return [Had(start, n, free.get(start, JobState.CREATED)) for start, n in runs]
+    found = shots.to_buy(had, wanted, bounds)
+    return [Had(*run, job.state if job else JobState.CREATED) for run, job in found]
+
+
+def begun(jobs: Mapping[str, Sequence[Had]]) -> set[str]:
+    """Return the points of which shots are there, or may be on their way."""
+    return {id_ for id_, had in jobs.items() if any(job.is_bought for job in had)}
 
 
 def done(had: Iterable[Had]) -> int:
