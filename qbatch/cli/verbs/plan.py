@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -171,7 +172,8 @@ def _tell(
     is_new = (left.jobs, left.shots) == (summary.jobs, summary.shots)
     say(headline(made.manifest.name, summary, is_priced=is_new))
     if not is_new:
-        rest = f"of that is left to run: {headline('', left)}"
+        places = sum(number for why, number in told.counts.items() if why.runs)
+        rest = f"of that is left to run: {headline('', replace(left, points=places))}"
         say(rest if left.jobs else "nothing is left to run")
     rows = [
         [
