@@ -238,4 +238,4 @@ def _no_such_point(key: str) -> str:
     told = f"no point is called {key!r}"
     if key and len(key) < SHORTEST_ID and not set(key.lower()) - set(HEX):
         return f"{told}; of an id, write {SHORTEST_ID} characters or more"
-    return f"{told} or has such an id"
+    return f"{told} or has such an id; `qbatch show RUN` lists them"

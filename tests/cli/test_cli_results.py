@@ -365,7 +365,7 @@ def test_a_short_beginning_of_an_id_is_told_to_be_too_short(qbatch: Call, done: 
     said = qbatch("show", done, "9bd")
     assert said.code == 2
     assert "no point is called '9bd'; of an id, write 4 characters or more" in said.err
-    assert "or has such an id" in qbatch("show", done, "ffff0000").err
+    assert "or has such an id; `qbatch show RUN` lists them" in qbatch("show", done, "ffff0000").err
 
 
 def test_csv_has_the_columns_of_the_design(qbatch: Call, done: Path) -> None:
