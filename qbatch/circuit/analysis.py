@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from qbatch.circuit.facts import CircuitFacts
 from qbatch.circuit.program import (
+    Delay,
     Gate,
     GateDefinition,
     If,
@@ -16,6 +17,7 @@ from qbatch.circuit.program import (
     Reset,
     While,
     evaluate,
+    names_in,
 )
 from qbatch.circuit.qasm.conditions import bits_of
 from qbatch.circuit.qasm.names import BUILTIN, CLIFFORD, CONTROLLED, QELIB1, STDGATES
@@ -41,6 +43,8 @@ def analyse(program: Program) -> CircuitFacts:
         terminal=() if dynamic else tuple(walk.holder.get(b) for b in range(program.num_bits)),
         remarks=tuple(program.remarks),
         content=program.content,
+        durations=tuple(name for name in program.inputs if name in walk.durations),
+        has_delay=walk.has_delay,
     )
 
 
@@ -53,6 +57,7 @@ class _Walk:
         touched: Qubits that a gate has acted on.
         measured: Qubits that have been measured.
         holder: Classical bit -> the qubit measured into it last.
+        durations: Inputs that delays depend on.
     """
 
     program: Program
@@ -64,6 +69,8 @@ class _Walk:
     touched: set[int] = field(default_factory=set)
     measured: set[int] = field(default_factory=set)
     holder: dict[int, int] = field(default_factory=dict)
+    durations: set[str] = field(default_factory=set)
+    has_delay: bool = False
 
     def __post_init__(self) -> None:
         self.levels = [0] * (self.program.num_qubits + self.program.num_bits)
@@ -76,6 +83,9 @@ class _Walk:
                 self.measure(operation)
             elif isinstance(operation, Reset):
                 self.reset(operation.qubit)
+            elif isinstance(operation, Delay):
+                self.has_delay = True
+                self.durations |= names_in(operation.duration)
             elif isinstance(operation, If | While):
                 self.control(operation)
 

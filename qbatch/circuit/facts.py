@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 #: Raise it whenever the meaning of a fact changes: cached facts of another format are not read.
-FORMAT = 8
+FORMAT = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,8 @@ class CircuitFacts:
         content: SHA-256 of what the text says, whatever way it is written (`qasm.content`), 64 hex
             digits.
         remarks: What is legal and hardly meant, a sentence each.
+        durations: Of `parameters`, those that the length of some delay depends on.
+        has_delay: It has a delay somewhere, which OpenQASM 2 does not know.
     """
 
     num_qubits: int
@@ -62,6 +64,8 @@ class CircuitFacts:
     terminal: tuple[int | None, ...]
     content: str
     remarks: tuple[str, ...] = ()
+    durations: tuple[str, ...] = ()
+    has_delay: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON data that `from_json` reads."""

@@ -71,7 +71,7 @@ def _in_numbers_or_basis(circuit: QuantumCircuit, basis: tuple[str, ...]) -> Qua
         if isinstance(operation, ControlFlowOp):
             blocks = [_in_numbers_or_basis(block, basis) for block in operation.blocks]
             found.append(operation.replace_blocks(blocks), item.qubits, item.clbits)
-        elif operation.name in basis or not _is_free(operation):
+        elif operation.name in (*basis, "delay") or not _is_free(operation):
             found.append(item)
         else:
             parts = _parts(operation, basis)

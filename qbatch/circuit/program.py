@@ -110,6 +110,15 @@ def _apply_symbolically(function: str, args: list[Any]) -> Any:
     return method()
 
 
+def names_in(number: Number) -> frozenset[str]:
+    """Return the inputs that an expression depends on."""
+    if not isinstance(number, Expr):
+        return frozenset()
+    if number.op == "name":
+        return frozenset(number.args)
+    return frozenset().union(*map(names_in, number.args))
+
+
 class Modifier(NamedTuple):
     """``ctrl(n) @``, ``negctrl(n) @``, ``inv @`` or ``pow(x) @``."""
 
@@ -157,9 +166,9 @@ class Barrier:
 
 @dataclass(slots=True)
 class Delay:
-    """`duration` in `unit`: "dt", "ns", "us", "ms" or "s"."""
+    """`duration` in `unit`: "dt", "ns", "us", "ms" or "s"; in "s" where it depends on inputs."""
 
-    duration: float
+    duration: Number
     unit: str
     qubits: tuple[int, ...]
 

@@ -90,9 +90,12 @@ def bind(circuit: Circuit, values: Mapping[str, float]) -> QuantumCircuit:
 
     built = build(circuit)
     try:
-        return built.assign_parameters({p: float(values[p.name]) for p in built.parameters})
+        bound = built.assign_parameters({p: float(values[p.name]) for p in built.parameters})
+        for item in bound.data if circuit.facts.durations else ():
+            item.operation  # noqa: B018 - Qiskit sees only now whether a delay is a time
     except (QiskitError, ArithmeticError, ValueError, TypeError) as error:
         raise CircuitError(Place(circuit.name), f"cannot be bound: {error}") from error
+    return bound
 
 
 def _build(program: Program, source: Source) -> QuantumCircuit:

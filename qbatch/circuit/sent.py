@@ -71,12 +71,16 @@ class _Text:
 
     def __init__(self, writer: Writer) -> None:
         self._pieces = re.split("\0\\d+\0", text := writer.text())
-        self._angles = [writer.holes[int(n)] for n in re.findall("\0(\\d+)\0", text)]
+        numbers = [*map(int, re.findall("\0(\\d+)\0", text))]
+        self._angles = [(writer.holes[n], n in writer.lengths) for n in numbers]
 
     def fill(self, values: Mapping[str, float]) -> str:
         parts = [self._pieces[0]]
-        for angle, piece in zip(self._angles, self._pieces[1:], strict=True):
-            parts += (decimal(_bound(angle, values)), piece)
+        for (angle, is_length), piece in zip(self._angles, self._pieces[1:], strict=True):
+            number = _bound(angle, values)
+            if is_length and number < 0:
+                raise ValueError(f"a delay of {number:g} is not possible")
+            parts += (decimal(number), piece)
         return "".join(parts)
 
 

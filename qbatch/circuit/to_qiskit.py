@@ -107,10 +107,13 @@ class _Builder:
             elif isinstance(op, Barrier):
                 circuit.barrier(op.qubits)
             elif isinstance(op, Delay):
-                duration = int(op.duration) if op.unit == "dt" else op.duration
-                circuit.delay(duration, op.qubits, unit=op.unit)
+                self._append_delay(circuit, op, values)
             else:
                 self._append_block(circuit, op, values)
+
+    def _append_delay(self, circuit: QuantumCircuit, op: Delay, values: Mapping[str, Any]) -> None:
+        duration = _finite(evaluate(op.duration, values))
+        circuit.delay(int(duration) if op.unit == "dt" else duration, op.qubits, unit=op.unit)
 
     def _append_block(
         self, circuit: QuantumCircuit, op: Operation, values: Mapping[str, Any]

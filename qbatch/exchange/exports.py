@@ -2,19 +2,19 @@ r"""A run's results for other programs: one reading, written as it is read.
 
 ``csv``: one row per point, columns `id, point, state, circuit, backend, shots, repeat`, one per
 swept parameter, then NAME, NAME_se, NAME_low, NAME_high per analysed number, then `cost, unit,
-provider_job_id, error, error_code`, and where something may be billed `quoted, quoted_by, reserved,
-billed, billed_by, refunded, refunded_by` of all attempts together; RFC 4180, UTF-8, ``\n`` line
-ends, numbers to their last digit, empty where there is none. Text that a spreadsheet would take
-for a formula (it begins with ``=``, ``+``, ``-`` or ``@`` and is no number) has an apostrophe
-before it.
+provider_job_id, error, error_code, emulated` (yes where an emulator stood in for the cloud), and
+where something may be billed `quoted, quoted_by, reserved, billed, billed_by, refunded,
+refunded_by` of all attempts together; RFC 4180, UTF-8, ``\n`` line ends, numbers to their last
+digit, times in seconds, empty where there is none. Text that a spreadsheet would take for a formula
+(it begins with ``=``, ``+``, ``-`` or ``@`` and is no number) has an apostrophe before it.
 
 ``counts``: the long table `id, point, bitstring, count`, outcomes ascending as integers.
 
-``json``: ``{"qbatch": 1, "run", "level", "points": [...], "purchases": [...]}``, a point a line:
-`id, point, state, circuit, backend, shots, repeat, parameters, estimates` (name -> value, se, low,
-high, and a distance's floor), `counts` (bitstring -> count, or null), `cost, unit,
-provider_job_id, error, error_code`. A purchase has the columns of ``ledger`` by name, null where
-that is empty.
+``json``: ``{"qbatch": 1, "run", "level", "units", "points": [...], "purchases": [...]}``, a point a
+line: `id, point, state, circuit, backend, shots, repeat, parameters, estimates` (name -> value, se,
+low, high, and a distance's floor), `counts` (bitstring -> count, or null), `cost, unit,
+provider_job_id, error, error_code, emulated`. `units` has those of axes and numbers that have one.
+A purchase has the columns of ``ledger`` by name, null where that is empty.
 
 ``ledger``: one row per purchase: `id, point, attempt, backend, unit, quoted, quoted_by, reserved,
 billed, billed_by, refunded, refunded_by, emulated, start, shots, setting, purchase, account`;
@@ -32,7 +32,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -121,9 +121,17 @@ class CsvRows:
         columns: Which parameters and numbers there are.
         file: Where to; its lines end as written.
         purchases: All of the run.
+        emulated: Its emulated backends.
     """
 
-    def __init__(self, columns: Columns, file: IO[str], purchases: Iterable[Purchase] = ()) -> None:
+    def __init__(
+        self,
+        columns: Columns,
+        file: IO[str],
+        purchases: Iterable[Purchase] = (),
+        emulated: Collection[str] = (),
+    ) -> None:
+        self._emulated = emulated
         self._bought = figures_by_point(purchases)
         self._parameters = columns.parameters
         self._numbers = columns.numbers
@@ -161,6 +169,7 @@ class CsvRows:
             else:
                 row += (estimate.value, estimate.se, estimate.low, estimate.high)
         row += (job.cost, *map(_cell, (job.unit, job.provider_job_id, job.error, job.error_code)))
+        row.append("yes" if point.backend in self._emulated else "")
         if self._bought:
             nothing = (None,) * len(FIGURES)
             bought = nothing if point.same_as else self._bought.get(point.id, nothing)
@@ -169,7 +178,7 @@ class CsvRows:
 
 
 def _write_csv(run: Run, file: IO[str]) -> None:
-    CsvRows(Columns.of(run), file, run.ledger()).add_all(run)
+    CsvRows(Columns.of(run), file, run.ledger(), run.emulated).add_all(run)
 
 
 def _write_counts(run: Run, file: IO[str]) -> None:
@@ -191,11 +200,11 @@ _LEDGER = ("id", "point", "attempt", "backend", "unit", *FIGURES, "emulated", *_
 
 def _ledger_rows(run: Run) -> Iterator[tuple[Any, ...]]:
     """Yield each purchase, as `_LEDGER` names what is told of it."""
-    targets = run.targets
+    emulated = run.emulated
     for each in run.ledger():
         entry = each.entry
         figures = (getattr(entry, name) for name in FIGURES)
-        no_money = "yes" if targets.get(entry.backend, {}).get("is_emulated") else ""
+        no_money = "yes" if entry.backend in emulated else ""
         bought = (entry.start, entry.shots, entry.setting, each.key, each.account)
         row = (each.id, each.point, entry.generation, entry.backend, entry.unit)
         yield (*row, *figures, no_money, *bought)
@@ -208,13 +217,18 @@ def _write_ledger(run: Run, file: IO[str]) -> None:
 
 
 def _write_json(run: Run, file: IO[str]) -> None:
-    head = {"qbatch": 1, "run": run.name, "level": run.manifest.analysis.intervals.level}
+    manifest = run.manifest
+    head = {
+        "qbatch": 1,
+        "run": run.name,
+        "level": manifest.analysis.intervals.level,
+        "units": dict(manifest.units),
+    }
     file.write(json.dumps(head, ensure_ascii=False)[:-1] + ', "points": [')
-    floors = Floors(run.manifest)
+    floors, emulated = Floors(manifest), run.emulated
     for number, point in enumerate(run):
-        file.write(
-            (",\n" if number else "\n") + json.dumps(_facts(point, floors), ensure_ascii=False)
-        )
+        facts = {**_facts(point, floors), "emulated": point.backend in emulated}
+        file.write((",\n" if number else "\n") + json.dumps(facts, ensure_ascii=False))
     file.write('\n], "purchases": [')
     for number, row in enumerate(_ledger_rows(run)):
         told = {

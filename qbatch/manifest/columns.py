@@ -21,7 +21,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 HEAD = ("id", "point", "state", "circuit", "backend", "shots", "repeat")
-TAIL = ("cost", "unit", "provider_job_id", "error", "error_code")
+#: `emulated`: an emulator stood in for the cloud, so the numbers are of no machine and no money.
+TAIL = ("cost", "unit", "provider_job_id", "error", "error_code", "emulated")
 #: What a purchase was to cost, and did.
 FIGURES = ("quoted", "quoted_by", "reserved", "billed", "billed_by", "refunded", "refunded_by")
 DATASET = ("state", "counted", "outcomes")

@@ -261,7 +261,9 @@ def as_text(value: Any) -> Any:
 
 
 def as_value(value: Any, info: ValidationInfo) -> Value:
-    """Return what an axis may hold; unquoted arithmetic is worked out."""
+    """Return what an axis may hold; unquoted arithmetic and times (``80us``) are worked out."""
+    if type(value) is Plain:
+        value = as_written_time(value)
     if type(value) is Plain:
         names = known_to(info)
         if is_arithmetic(value, {**names.vars, **dict.fromkeys(names.broken, 1)}):
@@ -290,6 +292,11 @@ def as_seconds(value: Any, info: ValidationInfo) -> Any:
 #: Units of times that circuits know too -> what a number is followed by to be one of seconds.
 _UNITS = {"s": "", "ms": "e-3", "us": "e-6", "µs": "e-6", "μs": "e-6", "ns": "e-9", "ps": "e-12"}
 _TIME = re.compile(r"([-+]?(?:\d+\.?\d*|\.\d+))\s*(s|ms|us|µs|μs|ns|ps)")
+
+
+def is_written_time(value: Any) -> bool:
+    """Tell whether a value is a number with a unit of time."""
+    return isinstance(value, str) and _TIME.fullmatch(value.strip()) is not None
 
 
 def as_written_time(value: Any) -> Any:

@@ -53,7 +53,7 @@ from qbatch.manifest.fields import (
     unknown,
     wrong,
 )
-from qbatch.manifest.paths import SettingValues, put
+from qbatch.manifest.paths import SettingValues, is_time, put
 from qbatch.manifest.source import Source
 from qbatch.manifest.sweep import (
     Axis,
@@ -418,6 +418,22 @@ class Manifest(Model):
     def trust(self) -> bool:
         """True when Python circuits may run."""
         return self._source.trust if self._source else False
+
+    @property
+    def times(self) -> frozenset[str]:
+        """Axes whose values are seconds: written with a unit, or settings that are times."""
+        return frozenset(
+            name
+            for sweep in self.sweeps
+            for axes in (sweep.matrix, sweep.zip)
+            for name, axis in axes.items()
+            if axis.is_time or is_time(name)
+        )
+
+    @property
+    def units(self) -> Mapping[str, str]:
+        """Axis or number -> its unit, as the report says or as its values are written."""
+        return {**dict.fromkeys(sorted(self.times), "s"), **self.report.units}
 
     def place_of(self, *loc: str | int) -> Place:
         """Return where something stands: its key, or the item itself in a list.

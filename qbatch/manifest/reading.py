@@ -30,7 +30,7 @@ from qbatch.arithmetic import (
 from qbatch.errors import ManifestError, Place, SourceErrors
 from qbatch.manifest.complaints import complain, order_of
 from qbatch.manifest.construction import read_data
-from qbatch.manifest.fields import AT_KEY, Known, Mistakes, wrong
+from qbatch.manifest.fields import AT_KEY, Known, Mistakes, as_written_time, wrong
 from qbatch.manifest.models import PROVIDERS, UNITS, Backend, Circuit, Manifest, Model
 from qbatch.manifest.nodes import Plain
 from qbatch.manifest.overrides import override
@@ -255,7 +255,8 @@ def _evaluate_vars(written: Any) -> tuple[dict[str, Number], frozenset[str], Mis
     numbers: dict[str, Number] = {}
     broken: set[str] = set()
     mistakes = Mistakes()
-    for name, value in _map(written).items():
+    for name, text in _map(written).items():
+        value = as_written_time(text) if type(text) is Plain else text
         if name in CONSTANTS or name in FUNCTIONS:
             mistakes.add(("vars", name, AT_KEY), wrong("has a meaning already; choose another"))
         elif type(value) is Plain and broken.intersection(names_in(value)):

@@ -17,6 +17,7 @@ from pydantic import (
     Field,
     ModelWrapValidatorHandler,
     PlainValidator,
+    PrivateAttr,
     ValidationInfo,
     WithJsonSchema,
     model_validator,
@@ -43,10 +44,12 @@ from qbatch.manifest.fields import (
     as_written_time,
     check_beside,
     check_column,
+    is_written_time,
     known_to,
     unknown,
     wrong,
 )
+from qbatch.manifest.nodes import Plain
 from qbatch.manifest.paths import PARTS, is_time, setting_axis
 from qbatch.notation import did_you_mean, listed, nearest, shortened
 
@@ -124,6 +127,8 @@ class Axis(Model):
     from the point's values of one other axis (or of axes that are zipped), and from `vars`.
     """
 
+    _is_time: bool = PrivateAttr(default=False)
+
     values: tuple[AxisValue, ...] | None = None
     linspace: tuple[Real, Real, Whole] | None = None
     geomspace: tuple[Real, Real, Whole] | None = None
@@ -151,6 +156,24 @@ class Axis(Model):
             data = {**data, "range": (*ends, 1)}
         _check_form(data)
         return data
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def read_times(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        """Read numbers with a unit of time (``80us``) as seconds, and note that they were such."""
+        if isinstance(data, Axis):
+            return handler(data)
+        is_time = any(map(is_written_time, _numbers_of(data)))
+        if isinstance(data, Mapping):
+            data = {form: _in_seconds(ends) for form, ends in data.items()}
+        axis = handler(data)
+        axis._is_time = is_time
+        return axis
+
+    @property
+    def is_time(self) -> bool:
+        """Whether its values were written with a unit of time: they are seconds."""
+        return self._is_time
 
     @model_validator(mode="after")
     def check_values(self) -> Self:
@@ -246,9 +269,22 @@ def _name_values(axes: Any) -> Any:
 def _named(name: str, axis: Any) -> Any:
     if isinstance(axis, tuple | list) and (name in AXES or is_time(name)):
         return tuple([OnAxis(name, value) for value in axis])
-    if isinstance(axis, Mapping) and is_time(name):
-        return {form: _in_seconds(ends) for form, ends in axis.items()}
     return axis
+
+
+def _numbers_of(axis: Any) -> Iterator[Any]:
+    """Yield what stands in an axis as written, wherever numbers may."""
+    if isinstance(axis, tuple | list):
+        for value in axis:
+            inner = value.value if type(value) is OnAxis else value
+            if type(inner) is Plain:
+                yield inner
+    elif isinstance(axis, Mapping):
+        for ends in axis.values():
+            if isinstance(ends, Mapping):
+                yield from ends.values()
+            elif isinstance(ends, tuple | list):
+                yield from ends
 
 
 def _in_seconds(ends: Any) -> Any:

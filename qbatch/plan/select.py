@@ -421,12 +421,18 @@ class _Parser:
             return token.text
         if token.text in ("true", "false"):
             return token.text == "true"
-        if is_time(name) and isinstance(time_s := as_written_time(token.text), float):
-            return time_s
+        if name in self._times or is_time(name):
+            time_s = as_written_time(token.text)
+            if isinstance(time_s, float):
+                return time_s
         try:
             return evaluate(token.text, {} if self._manifest is None else self._manifest.vars)
         except ExpressionError:
             return token.text
+
+    @cached_property
+    def _times(self) -> frozenset[str]:
+        return frozenset() if self._manifest is None else self._manifest.times
 
     @cached_property
     def _values(self) -> Mapping[str, Sequence[Value] | None]:

@@ -69,7 +69,7 @@ class Canvas:
 
     def unit(self, name: str | None) -> str:
         """The unit of an axis or number; "" where the manifest gives none."""
-        return self.manifest.report.units.get(name or "", "")
+        return self.manifest.units.get(name or "", "")
 
     def with_unit(self, name: str | None, unit: str | None = None) -> str:
         """An axis label with its unit, or with `unit`."""

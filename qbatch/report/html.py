@@ -172,7 +172,7 @@ def html_pieces(content: Content, rows: HtmlRows) -> Iterator[str]:
         count_of=count_of,
         many=content.overview.points > MANY_POINTS,
         folded=rows.number >= FOLDED_FROM,
-        axes=[(name, name in rows.numeric) for name in axes],
+        axes=[(content.columns.head(name), name in rows.numeric) for name in axes],
         rows=rows.chunks(),
         reading=how_to_read(content),
     )

@@ -124,7 +124,8 @@ class MarkdownRows:
     def head(self) -> list[str]:
         """Of the table."""
         numbers = self.columns.numbers or (OUTCOMES,)
-        return [*map(cell, self.columns.varied or ["point"]), "state", *map(cell, numbers)]
+        axes = [*map(self.columns.head, self.columns.varied)] or ["point"]
+        return [*map(cell, axes), "state", *map(cell, numbers)]
 
     def has_room_for(self, rows: int) -> bool:
         """Whether none of so many rows is left out."""

@@ -86,6 +86,8 @@ class Run(Protocol):
     @property
     def targets(self) -> Mapping[str, Any]: ...
     @property
+    def emulated(self) -> Collection[str]: ...
+    @property
     def meta(self) -> Mapping[str, str]: ...
     def times(self, backends: Collection[str]) -> Mapping[str, Times]: ...
     def ledger(self) -> Sequence[Purchase]: ...
@@ -119,6 +121,7 @@ class Columns:
         values: Axis -> the values asked for; None or missing where they are not known.
         angles: Axis -> into how many parts π is cut, where its values are multiples of one.
         no_axes: Of POINT_AXES what no sweep sweeps and may differ all the same: shots.
+        units: Axis -> its unit, where it has one.
     """
 
     axes: tuple[str, ...]
@@ -129,6 +132,7 @@ class Columns:
     values: Mapping[str, Sequence[Value] | None] = field(default_factory=dict)
     angles: Mapping[str, int] = field(default_factory=dict)
     no_axes: frozenset[str] = frozenset()
+    units: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def varied(self) -> tuple[str, ...]:
@@ -140,6 +144,11 @@ class Columns:
         """Parameters for which one value is asked for."""
         found = {name: set(self.values.get(name) or ()) for name in self.parameters}
         return {name: next(iter(values)) for name, values in found.items() if len(values) == 1}
+
+    def head(self, axis: str) -> str:
+        """What stands above an axis' values: its name, and its unit."""
+        unit = self.units.get(axis, "")
+        return f"{axis} ({unit})" if unit else axis
 
     def text(self, name: str | None, value: Value | None) -> str:
         """A value of an axis, in as many digits as tell it from the axis' other values.
@@ -180,6 +189,7 @@ class Columns:
             values,
             {name: parts for name, found in values.items() if (parts := parts_of_pi(found or ()))},
             frozenset() if any(s.has_shots_axis for s in manifest.sweeps) else frozenset({"shots"}),
+            manifest.units,
         )
 
 

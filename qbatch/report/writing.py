@@ -133,7 +133,7 @@ def _write_pages(run: Run, wanted: Sequence[str], folder: Path) -> list[Path]:
         has_table = "csv" in wanted or is_cut
         if has_table:
             with replacing_text(table) as file:
-                reading.read(CsvRows(reading.columns, file, run.ledger()).add)
+                reading.read(CsvRows(reading.columns, file, run.ledger(), run.emulated).add)
         else:
             reading.read()
         drawn = [figure for figure in reading.content.figures if figure.svg]

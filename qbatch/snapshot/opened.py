@@ -185,6 +185,11 @@ class Opened:
                 found[name].setdefault("facts", {})["calibration"] = calibration
         return found
 
+    @property
+    def emulated(self) -> frozenset[str]:
+        """Backends for which an emulator stood in for the cloud."""
+        return frozenset(name for name, it in self.targets.items() if it.get("is_emulated"))
+
     def _numbers(self) -> tuple[int, int, str]:
         """How many rows of points there are, how many are planned, and in which plan."""
         with translated(self.path), checked(self.path):

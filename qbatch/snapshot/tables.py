@@ -8,7 +8,7 @@ from __future__ import annotations
 import html
 import itertools
 import math
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from qbatch.errors import ExtraError, SelectionError
@@ -47,6 +47,8 @@ class Run(Protocol):
     def name(self) -> str: ...
     @property
     def manifest(self) -> Manifest: ...
+    @property
+    def emulated(self) -> Collection[str]: ...
     def __iter__(self) -> Iterator[PointResult]: ...
     def __len__(self) -> int: ...
     def ledger(self) -> list[Purchase]: ...
@@ -68,11 +70,12 @@ def to_dataframe(run: Run) -> pd.DataFrame:
         import pandas as pd
     except ImportError as error:
         raise ExtraError("pandas", "data") from error
-    parameters = parameter_names(run)
+    parameters, emulated = parameter_names(run), run.emulated
     bought = figures_by_point(run.ledger())
     rows = []
     for point in run:
         rows.append(row := row_of(point))
+        row["emulated"] = point.backend in emulated
         if bought:
             figures = _NO_FIGURES if point.same_as else bought.get(point.id, _NO_FIGURES)
             row |= zip(FIGURES, figures, strict=True)
@@ -124,7 +127,8 @@ def to_xarray(run: Run) -> xr.Dataset:
 
     Variables: per analysis NAME, NAME_se, NAME_low, NAME_high (float, NaN where a point is
     missing), and ``state`` (text, "" where missing), ``counted`` (shots counted) and ``outcomes``
-    (distinct bitstrings seen).
+    (distinct bitstrings seen). Coordinates have their unit as an attribute, and where an emulator
+    stood in for clouds the attribute ``emulated`` of the dataset names these backends.
 
     Raises:
         ExtraError: xarray is not installed.
@@ -148,20 +152,25 @@ def to_xarray(run: Run) -> xr.Dataset:
             if name not in arrays:
                 arrays[name] = np.full(shape, np.nan)
             arrays[name][where] = value
-    names = _names(dimensions, arrays)
+    names, units = _names(dimensions, arrays), run.manifest.units
+    emulated = {"emulated": ", ".join(sorted(run.emulated))} if run.emulated else {}
     made = xr.Dataset(
         {name: (names, array) for name, array in arrays.items()},
         coords={
-            axis: (name, _coordinate(one.column(axis)))
+            axis: (name, _coordinate(one.column(axis)), _unit(axis, units))
             for name, one in zip(names, dimensions, strict=True)
             for axis in one.axes
         },
-        attrs={"run": run.name, **constant},
+        attrs={"run": run.name, **emulated, **constant},
     )
     zipped = (axis for one in dimensions if len(one.axes) > 1 for axis in one.axes)
     for axis in zipped:
         made = made.set_xindex(axis)
     return made
+
+
+def _unit(axis: str, units: Mapping[str, str]) -> dict[str, str]:
+    return {"units": units[axis]} if axis in units else {}
 
 
 def _names(dimensions: Sequence[Dimension], taken: Collection[str]) -> tuple[str, ...]:

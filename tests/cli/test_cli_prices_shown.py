@@ -64,6 +64,8 @@ def test_a_run_at_emulated_clouds_says_so_wherever_it_names_money(
         ("toshiko", "yes"),
         ("forte", "yes"),
     }
+    results = csv.DictReader(Path("runs/clouds/results.csv").read_text().splitlines())
+    assert {row["emulated"] for row in results} == {"yes"}
     assert "toshiko (emulated): " in status.out
 
 

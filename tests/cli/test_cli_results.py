@@ -372,7 +372,8 @@ def test_csv_has_the_columns_of_the_design(qbatch: Call, done: Path) -> None:
     rows = list(csv.reader(io.StringIO(qbatch("export", done).out)))
     numbers = [f"{name}{end}" for name in ("zz", "z") for end in ("", "_se", "_low", "_high")]
     front = ["id", "point", "state", "circuit", "backend", "shots", "repeat"]
-    assert rows[0] == [*front, *numbers, "cost", "unit", "provider_job_id", "error", "error_code"]
+    tail = ["cost", "unit", "provider_job_id", "error", "error_code", "emulated"]
+    assert rows[0] == [*front, *numbers, *tail]
     assert len(rows) == 4
 
 

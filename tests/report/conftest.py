@@ -87,6 +87,10 @@ class FakeRun:
     #: Circuit -> its text.
     texts: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def emulated(self) -> set[str]:
+        return {name for name, target in self.targets.items() if target.get("is_emulated")}
+
     def ledger(self) -> list[Any]:
         return self.bought
 

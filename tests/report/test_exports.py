@@ -29,7 +29,7 @@ def test_csv_has_the_promised_columns(bell: Any) -> None:
     assert head == (
         "id,point,state,circuit,backend,shots,repeat,"
         "zz,zz_se,zz_low,zz_high,p00,p00_se,p00_low,p00_high,tvd,tvd_se,tvd_low,tvd_high,"
-        "cost,unit,provider_job_id,error,error_code"
+        "cost,unit,provider_job_id,error,error_code,emulated"
     )
 
 
@@ -133,6 +133,17 @@ def test_json_is_one_document_with_everything(bell: Any) -> None:
     assert set(first["estimates"]["zz"]) == {"value", "se", "low", "high"}
     assert 0 < first["estimates"]["tvd"]["floor"] < 0.1
     assert (second["state"], second["counts"], second["error"]) == ("failed", None, "no")
+
+
+def test_every_format_tells_what_an_emulator_made(bell: Any) -> None:
+    bell.targets = {"noisy": {"is_emulated": True}, "ideal": {"is_emulated": False}}
+    rows = list(csv.DictReader(io.StringIO(exported(bell, "csv"))))
+    assert {(row["backend"], row["emulated"]) for row in rows} == {("noisy", "yes"), ("ideal", "")}
+    points = json.loads(exported(bell, "json"))["points"]
+    assert {(point["backend"], point["emulated"]) for point in points} == {
+        ("noisy", True),
+        ("ideal", False),
+    }
 
 
 @pytest.mark.parametrize(("name", "ending"), [("netcdf", "nc"), ("parquet", "parquet")])

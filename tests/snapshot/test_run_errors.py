@@ -70,9 +70,9 @@ def test_tables_and_json_have_the_code_of_its_own(opened: Opener, tmp_path: Path
     run = opened(2, p0=(JobState.FAILED, "too warm (code 102)"))
     export(run, "csv", tmp_path / "r.csv")
     head, first, second = (tmp_path / "r.csv").read_text().splitlines()
-    assert head.endswith(",error,error_code")
-    assert first.endswith(",too warm (code 102),102")
-    assert second.endswith(",,")
+    assert head.endswith(",error,error_code,emulated")
+    assert first.endswith(",too warm (code 102),102,")
+    assert second.endswith(",,,")
     export(run, "json", tmp_path / "r.json")
     told = json.loads((tmp_path / "r.json").read_text())["points"]
     assert [one["error_code"] for one in told] == [102, None]

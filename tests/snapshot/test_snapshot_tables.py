@@ -69,7 +69,7 @@ def test_a_data_frame_has_the_columns_of_the_csv_file(run: Run) -> None:
     assert list(frame.columns) == [
         *("id", "point", "state", "circuit", "backend", "shots", "repeat", "theta"),
         *("p1", "p1_se", "p1_low", "p1_high"),
-        *("cost", "unit", "provider_job_id", "error", "error_code"),
+        *("cost", "unit", "provider_job_id", "error", "error_code", "emulated"),
     ]
     assert frame["p1"][:4].tolist() == [0.1] * 4
     assert math.isnan(frame["p1"][4])

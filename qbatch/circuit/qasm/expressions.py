@@ -15,7 +15,8 @@ from qbatch.circuit.qasm.conditions import JOINED, UnfitError, Word, cast, combi
 from qbatch.circuit.qasm.folding import finite, fold
 from qbatch.circuit.qasm.members import ENDS, Members
 from qbatch.circuit.qasm.names import CONSTANTS, REFUSED
-from qbatch.circuit.qasm.symbols import Bits, Qubits, Symbol, Variable
+from qbatch.circuit.qasm.symbols import Bits, Qubits, Symbol, Time, Variable
+from qbatch.circuit.qasm.times import in_seconds, on_times
 from qbatch.circuit.qasm.tokens import NESTING, Token
 from qbatch.circuit.text import Limits, Source
 
@@ -112,6 +113,8 @@ class Reader(Members, ABC):
             return self._finite(float(token.text.replace("_", "")), token)
         if token.kind == "id":
             return self._named(token)
+        if token.kind == "duration":
+            return self._time(token)
         if token.text == "(":
             inner = self.expression()
             self.expect(")")
@@ -129,9 +132,13 @@ class Reader(Members, ABC):
         self.at -= 1
         if token.kind == "imaginary":
             raise self.error("complex numbers are not supported; write angles, which are real")
-        if token.kind == "duration":
-            raise self.error("a duration is no number; it stands only in delay[…]")
         raise self.error(f"expected a value, found {self.found}")
+
+    def _time(self, token: Token) -> Time:
+        try:
+            return in_seconds(token.text)
+        except UnfitError as error:
+            raise self.error(str(error), token) from None
 
     def _named(self, token: Token) -> Symbol:
         name = token.text
@@ -153,7 +160,7 @@ class Reader(Members, ABC):
             symbol = self._bits_within(symbol, token)
         return symbol if isinstance(symbol, Word) else self._bit_of(symbol, None, token)
 
-    def _bit_of(self, value: Number, width: int | None, token: Token) -> Number:
+    def _bit_of(self, value: Number | Time, width: int | None, token: Token) -> Number | Time:
         """Read the index after a number, if there is one: ``n[0]`` is its lowest bit."""
         if self.token.text != "[":
             return value
@@ -228,7 +235,7 @@ class Reader(Members, ABC):
 
     def _number_as(self, value: Symbol, token: Token, width: int | None) -> Symbol:
         kind = token.text
-        if isinstance(value, Qubits | Bits | Word | Variable):
+        if isinstance(value, Qubits | Bits | Word | Variable | Time):
             raise self.error(f"{kind}() takes a number", token)
         if isinstance(value, Expr):
             if kind not in ("float", "angle"):
@@ -279,6 +286,8 @@ class Reader(Members, ABC):
         value = self.expression()
         if isinstance(value, Word):
             raise self.error("a number is needed here; what was measured is none", token)
+        if isinstance(value, Time):
+            raise self.error("a duration is no number; it stands only in delay[…]", token)
         if isinstance(value, bool | Qubits | Bits | Variable):
             raise self.error("a number is needed here", token)
         if isinstance(value, int) and abs(value) >= 2**63:
@@ -312,6 +321,8 @@ class Reader(Members, ABC):
         """Apply an operator or a function, at once where all is known."""
         if any(isinstance(arg, Qubits | Bits | Variable) for arg in args):
             raise self.error(f"'{operator}' takes numbers", token)
+        if any(isinstance(arg, Time) for arg in args):
+            return self._combine_times(operator, args, token)
         if any(isinstance(arg, Word) for arg in args):
             return self._combine_bits(operator, args, token)
         trees = [arg for arg in args if isinstance(arg, Expr)]
@@ -327,6 +338,14 @@ class Reader(Members, ABC):
         if depth > 4 * NESTING:
             raise self.error("this expression is too long", token)
         return Expr(operator, args, depth)
+
+    def _combine_times(self, operator: str, args: tuple[Symbol, ...], token: Token) -> Symbol:
+        try:
+            numbers, is_time = on_times(operator, args)
+        except UnfitError as error:
+            raise self.error(str(error), token) from None
+        value = self.combined(operator, numbers, token)
+        return Time(value) if is_time else value  # type: ignore[arg-type]
 
     def _combine_bits(self, operator: str, args: tuple[Symbol, ...], token: Token) -> Word:
         for arg in args:

@@ -143,7 +143,6 @@ REFUSED: Mapping[str, str] = {
     "defcalgrammar": "brings pulses, which are not executed; write gates",
     "array": "is not supported; write registers, or a constant for each element",
     "complex": "is not supported; write angles, which are real",
-    "duration": "is not supported; write the time where it is needed: delay[100ns] q;",
     "stretch": "is not supported; write the time where it is needed: delay[100ns] q;",
     "durationof": "is not supported; write the time where it is needed: delay[100ns] q;",
     "nop": "is not supported; leave it out",

@@ -19,13 +19,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 
-from qbatch.circuit.program import Barrier, Delay, Program, Reset
+from qbatch.circuit.program import Barrier, Delay, Number, Program, Reset
 from qbatch.circuit.qasm.content import content_of
 from qbatch.circuit.qasm.discarded import settle
 from qbatch.circuit.qasm.names import QELIB1, REFUSED, STDGATES
 from qbatch.circuit.qasm.registers import Jump
 from qbatch.circuit.qasm.subroutines import Subroutines
-from qbatch.circuit.qasm.symbols import Bits, Variable
+from qbatch.circuit.qasm.symbols import Bits, Time, Variable
+from qbatch.circuit.qasm.times import split
 from qbatch.circuit.qasm.tokens import Token
 from qbatch.circuit.text import Limits, Source, version_of
 from qbatch.errors import CircuitError, SourceErrors
@@ -193,15 +194,27 @@ class Parser(Subroutines):
 
     def _delay(self, token: Token) -> None:
         self.expect("[")
-        duration = self.token
-        self.at += 1
-        if duration.kind != "duration":
-            raise self.error("a duration such as 100ns is needed here", duration)
+        first, unit = self.token, "s"
+        if first.kind == "duration" and self.tokens[self.at + 1].text == "]":
+            self.at += 1
+            digits, unit = split(first.text)
+            duration: Number = float(digits)
+        else:
+            duration = self._seconds()
         self.expect("]")
-        digits = duration.text.rstrip("dtnsuµμm ")
-        unit = duration.text[len(digits) :].strip().replace("µ", "u").replace("μ", "u")
-        self.block.append(Delay(float(digits), unit, self.several(token)))
+        self.block.append(Delay(duration, unit, self.several(token)))
         self.expect(";")
+
+    def _seconds(self) -> Number:
+        """Read how long a delay is."""
+        token = self.token
+        value = self.expression()
+        if not isinstance(value, Time):
+            of = f", and {value:g} has no unit" if isinstance(value, int | float) else ""
+            raise self.error(f"a duration such as 100ns is needed here{of}", token)
+        if isinstance(value.seconds, int | float) and value.seconds < 0:
+            raise self.error(f"a delay of {value.seconds:g} s is not possible", token)
+        return value.seconds
 
 
 _Handler = Callable[[Parser, Token], None]
@@ -233,7 +246,7 @@ _STATEMENTS_3: dict[str, _Handler] = (
         "box": Parser.read_box, "switch": Parser.read_switch, "def": Parser.read_def,
         "return": Parser.read_return,
     }
-    | dict.fromkeys(("float", "angle", "int", "uint", "bool"), Parser.read_variable)
+    | dict.fromkeys(("float", "angle", "int", "uint", "bool", "duration"), Parser.read_variable)
     | dict.fromkeys(("break", "continue", "end"), Parser.read_jump)
     | dict.fromkeys(REFUSED, Parser._refuse)
 )  # fmt: skip

@@ -13,7 +13,7 @@ from qbatch.circuit.program import Expr, Number
 from qbatch.circuit.qasm.conditions import UnfitError, Word, cast
 from qbatch.circuit.qasm.names import KEYWORDS, KEYWORDS_2, REFUSED
 from qbatch.circuit.qasm.references import References
-from qbatch.circuit.qasm.symbols import Bits, Qubits, Symbol, Variable
+from qbatch.circuit.qasm.symbols import Bits, Qubits, Symbol, Time, Variable
 from qbatch.circuit.qasm.tokens import Token
 from qbatch.circuit.text import Limits, Source
 
@@ -173,6 +173,8 @@ class Names(References, ABC):
         token = self.name("a type")
         if token.text in REFUSED:
             raise self.error(f"'{token.text}' {REFUSED[token.text]}", token)
+        if token.text == "duration":
+            return token.text, None
         if token.text not in ("float", "angle", "int", "uint", "bool"):
             raise self.error(f"the type '{token.text}' is not supported here", token)
         width = None
@@ -192,13 +194,14 @@ class Names(References, ABC):
         else:
             kind, _ = self.type_name()
         name = self.name("the name of the input")
-        if kind not in ("float", "angle"):
+        if kind not in ("float", "angle", "duration"):
             raise self.error(
-                f"input '{name.text}' is of type {kind}; only float and angle inputs can be bound "
-                "(a template variable can change a circuit's shape)",
+                f"input '{name.text}' is of type {kind}; only float, angle and duration inputs can "
+                "be bound (a template variable can change a circuit's shape)",
                 token,
             )
-        self.declare(name, Expr("name", (name.text,)))
+        value = Expr("name", (name.text,))
+        self.declare(name, Time(value) if kind == "duration" else value)
         self.out.inputs.append(name.text)
         self.expect(";")
 
@@ -215,7 +218,8 @@ class Names(References, ABC):
         start = self.token
         value = self.fitted(kind, width, self.expression(), name, start)
         self.declare(name, value)
-        if not self.in_block and not isinstance(value, Expr):
+        is_open = isinstance(value.seconds if isinstance(value, Time) else value, Expr)
+        if not self.in_block and not is_open:
             self.constants[name.text] = value
         self.expect(";")
 
@@ -233,7 +237,7 @@ class Names(References, ABC):
 
     def fitted(
         self, kind: str, width: int | None, value: Symbol, name: Token, start: Token
-    ) -> Number | Word:
+    ) -> Number | Word | Time:
         """Return a value as one of a type.
 
         Args:
@@ -251,6 +255,10 @@ class Names(References, ABC):
                 "themselves, in a condition",
                 start,
             )
+        if isinstance(value, Time) and kind == "duration":
+            return value
+        if isinstance(value, Time):
+            raise self.error("a duration is no number; it stands only in delay[…]", start)
         if not isinstance(value, int | float | Expr):
             raise self.error("a number is needed here", start)
         if kind == "bool" and not isinstance(value, Expr):

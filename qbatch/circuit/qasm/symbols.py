@@ -24,6 +24,13 @@ class Bits:
     indexable: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class Time:
+    """A duration: seconds, or an expression over inputs that are durations in seconds."""
+
+    seconds: Number
+
+
 @dataclass(slots=True)
 class Variable:
     """A classical variable, whose value is known at each place of the text.
@@ -37,9 +44,10 @@ class Variable:
 
     kind: str
     width: int | None
-    value: Number | None
+    value: Number | Time | None
     depth: int
 
 
-#: What a name in scope may stand for: a number, an input, quantum or classical bits, their values.
-Symbol = int | float | Expr | Qubits | Bits | Word | Variable
+#: What a name in scope may stand for: a number, an input, a duration, quantum or classical bits,
+#: their values.
+Symbol = int | float | Expr | Time | Qubits | Bits | Word | Variable

@@ -103,6 +103,7 @@ class Writer:
 
     Attributes:
         holes: The angles of the holes, by N.
+        lengths: Those N that are lengths of delays.
     """
 
     def __init__(
@@ -121,6 +122,7 @@ class Writer:
         self.version = version
         self.place = place
         self.holes: list[Any] = []
+        self.lengths: set[int] = set()
         self._make_holes = holes
         self._is_physical = is_physical
         library = _LIBRARY[version]
@@ -249,10 +251,18 @@ class Writer:
     def _delay(self, op: Any, qubit: str) -> str:
         if self.version == "2.0":
             raise self._error("OpenQASM 2 has no delay")
+        if getattr(op.duration, "parameters", None):
+            return self._open_delay(op, qubit)
         if op.unit not in ("dt", "ns", "us", "ms", "s"):
             return f"delay[{decimal(float(op.duration) * 1000)}ns] {qubit};"
         amount = op.duration if op.unit == "dt" else decimal(op.duration)
         return f"delay[{amount}{op.unit}] {qubit};"
+
+    def _open_delay(self, op: Any, qubit: str) -> str:
+        """Write a delay whose length depends on parameters: numbers, times one of its unit."""
+        length = self._angle(op.duration)
+        self.lengths.add(len(self.holes) - 1)
+        return f"delay[{length if self._make_holes else f'({length}) * 1'}{op.unit}] {qubit};"
 
     def _gate(self, op: Any, qubits: Sequence[str], clbits: Sequence[str]) -> Iterable[str]:
         name = self._native_name(op)

@@ -70,7 +70,7 @@ def _around(operation: Any, on: tuple[int, ...], noise: NoiseModel) -> Iterator[
     from qiskit.circuit import Gate
 
     if operation.name == "delay":
-        if noise.relaxation or noise.calibration:
+        if noise.relaxes:
             yield from _relaxations(on, _delay_s(operation), noise)
     elif operation.name == "measure":
         yield from _relaxations(on, _measure_s(noise), noise)

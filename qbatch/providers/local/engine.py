@@ -26,8 +26,7 @@ from qbatch.providers.local.fused.answers import evaluate as evaluate_fused
 from qbatch.providers.local.fused.program import Fused
 from qbatch.providers.local.fused.program import prepare as prepare_fused
 from qbatch.providers.local.guard import checked, held
-from qbatch.providers.local.points import bound
-from qbatch.providers.local.prepare import Prepared, preparations, prepare
+from qbatch.providers.local.prepare import Prepared, bound, preparations, prepare
 from qbatch.providers.local.tableau import in_tableau_gates
 from qbatch.providers.local.work import (
     Answer,

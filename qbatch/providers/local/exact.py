@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from qbatch.errors import Refused
 from qbatch.providers.local.failures import failures, told, told_of
-from qbatch.providers.local.points import bound
-from qbatch.providers.local.prepare import Looked, Prepared
+from qbatch.providers.local.prepare import Looked, Prepared, bound
 from qbatch.providers.local.sampling import cumulative, draw, misread, to_rows
 from qbatch.providers.local.work import Computed, Drawn, Evolution, Sampling
 

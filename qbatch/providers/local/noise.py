@@ -279,6 +279,11 @@ class NoiseModel(PlainData):
         return bool(strong or self.relaxation or self.calibration)
 
     @property
+    def relaxes(self) -> bool:
+        """Whether qubits may relax in a delay."""
+        return bool(self.relaxation or self.calibration)
+
+    @property
     def is_clifford(self) -> bool:
         """Whether Paulis and resets make it up: relaxation with t2 > t1 needs more."""
         known: Sequence[Relaxation | QubitCalibration] = ()

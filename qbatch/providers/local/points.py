@@ -1,4 +1,4 @@
-"""One point of a circuit: its values put in by assignment, the slow way that is always right."""
+"""Values put into a circuit by assignment, the slow way that is always right."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from qbatch.errors import Refused
-from qbatch.providers.local.prepare import Prepared
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
@@ -16,24 +15,18 @@ if TYPE_CHECKING:
 _HERE = "at this point's values; leave the point out"
 
 
-def bound(prepared: Prepared, values: Sequence[float]) -> QuantumCircuit:
-    """Return the circuit at these values.
-
-    Raises:
-        Refused: An angle is no finite real number there.
-    """
-    return assigned(prepared.circuit, prepared.parameters, values)
-
-
 def assigned(
     circuit: QuantumCircuit, parameters: Sequence[Any], values: Sequence[float]
 ) -> QuantumCircuit:
-    """Return `circuit` at `values`; see `bound`.
+    """Return `circuit` at `values`.
 
     Args:
         circuit: With free parameters.
         parameters: Its own, in the order of `values`; None: it does not use that one.
         values: One for each of `parameters`.
+
+    Raises:
+        Refused: An angle is no finite real number there, or a delay no time.
     """
     from qiskit.exceptions import QiskitError
 
@@ -43,12 +36,14 @@ def assigned(
         return circuit
     try:
         made = circuit.assign_parameters(pairs)
+        bound = [(item.operation.name, item.operation.params) for item in made.data]
     except (QiskitError, ArithmeticError, TypeError, ValueError) as error:
-        raise Refused(f"local: an angle is no real number {_HERE}") from error
-    for item in made.data:
-        for angle in item.operation.params:
+        what = "a delay is no time" if "Delay" in str(error) else "an angle is no real number"
+        raise Refused(f"local: {what} {_HERE}") from error
+    for name, angles in bound:
+        for angle in angles:
             if isinstance(angle, int | float | complex) and not _is_angle(angle):
-                raise Refused(f"local: an angle of {item.operation.name} is {angle} {_HERE}")
+                raise Refused(f"local: an angle of {name} is {angle} {_HERE}")
     return made
 
 

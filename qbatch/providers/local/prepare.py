@@ -17,6 +17,7 @@ from qbatch.providers.local.batching import batched_gates, can_carry, has_open_p
 from qbatch.providers.local.channels import with_channels
 from qbatch.providers.local.method import is_exact
 from qbatch.providers.local.plain import plain_s
+from qbatch.providers.local.points import assigned
 from qbatch.providers.local.translation import translated, transpiler, written_out
 from qbatch.providers.local.work import Program
 
@@ -128,16 +129,35 @@ def prepare(program: Program, batched: frozenset[str] | None = None) -> Prepared
     )
 
 
+def bound(prepared: Prepared, values: Sequence[float]) -> QuantumCircuit:
+    """Return the circuit of one point, see `assigned`."""
+    return assigned(prepared.circuit, prepared.parameters, values)
+
+
 def as_written(program: Program) -> QuantumCircuit:
     """Return the circuit in gates of Qiskit's library, noise put in, before it is said for Aer."""
     settings = program.settings
-    circuit = build(program.circuit)
+    circuit = _in_time(build(program.circuit), program)
     if settings.transpile:
         circuit = transpiler(*settings.transpile).run(circuit)
     noise = settings.noise
     if noise and noise.acts_on_gates:
         return with_channels(written_out(circuit, max_qubits=2), noise)
     return written_out(circuit)
+
+
+def _in_time(circuit: QuantumCircuit, program: Program) -> QuantumCircuit:
+    """Return the circuit with the lengths of its delays, where qubits relax in them.
+
+    Raises:
+        Refused: One is no length.
+    """
+    if not program.durations:
+        return circuit
+    values, names = dict(program.durations), [parameter.name for parameter in circuit.parameters]
+    lengths = [values.get(name) for name in names]
+    kept = [p for p, length in zip(circuit.parameters, lengths, strict=True) if length is not None]
+    return assigned(circuit, kept, [length for length in lengths if length is not None])
 
 
 def _exact(circuit: QuantumCircuit, program: Program, gates: frozenset[str]) -> Prepared:

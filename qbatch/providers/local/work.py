@@ -61,15 +61,22 @@ class Evolution(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A circuit and how to simulate it."""
+    """A circuit and how to simulate it.
+
+    Attributes:
+        durations: Parameters that delays depend on -> values: how far qubits relax is told by
+            channels, which have no free parameters.
+    """
 
     circuit: Circuit
     settings: Settings
+    durations: tuple[tuple[str, float], ...] = ()
 
     @property
     def key(self) -> str:
         """Equal for equal work."""
-        return f"{self.circuit.sha256}:{self.settings.key}"
+        told = "".join(f":{name}={value!r}" for name, value in self.durations)
+        return f"{self.circuit.sha256}:{self.settings.key}{told}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,12 +149,14 @@ class Answer:
 
 def cut(orders: Sequence[Order], settings: Settings) -> Iterator[Chunk]:
     """Cut orders into chunks of about `CHUNK_S`, jobs of the same bound circuit together."""
-    by_circuit: dict[str, list[Order]] = {}
+    by_circuit: dict[tuple[str, tuple[float, ...]], list[Order]] = {}
     for order in orders:
-        by_circuit.setdefault(order.circuit.sha256, []).append(order)
-    for group in by_circuit.values():
+        lengths = tuple(float(order.parameters[n]) for n in order.circuit.facts.durations)
+        by_circuit.setdefault((order.circuit.sha256, lengths), []).append(order)
+    for (_, lengths), group in by_circuit.items():
         circuit = group[0].circuit
-        program = Program(circuit, settled(circuit.facts, settings))
+        durations = tuple(zip(circuit.facts.durations, lengths, strict=True))
+        program = Program(circuit, settled(circuit.facts, settings), durations)
         yield from _chunks_of(program, _evolutions(program, group))
 
 

@@ -143,6 +143,8 @@ class Marqov:
         is_carried = self._options.native is None or self._options.runs_own_code
         if facts.is_dynamic and not is_carried:
             return "measured before its end; a native submission measures at the end only"
+        if facts.has_delay and not self._options.runs_own_code:
+            return "no page of Marqov's tells of delays; its circuits are sent without any"
         return None
 
     async def prepare(self, batch: Batch) -> Prepared:

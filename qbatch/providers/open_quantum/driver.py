@@ -176,6 +176,8 @@ class OpenQuantum:
         dynamic = {"mid_circuit_measure", "dynamic_circuits"}
         if features and not features & dynamic and (problem := too_dynamic(order, target)):
             return problem
+        if facts.has_delay:
+            return "programs go to Open Quantum as OpenQASM 2, which has no delay"
         if facts.num_two_qubit_gates and basis and not {"cx", "cz"} & basis:
             return f"{target.name} has neither cnot nor cz, and no other way is known to qbatch"
         formats = words_of(constraints.get("supported_formats")) or ["qasm"]

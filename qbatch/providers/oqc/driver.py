@@ -141,7 +141,11 @@ class Oqc:
         return self._service.account()
 
     def check(self, order: Order, target: Target) -> str | None:
-        return too_wide(order, target) or too_dynamic(order, target)
+        if (problem := too_wide(order, target) or too_dynamic(order, target)) is not None:
+            return problem
+        if order.circuit.facts.has_delay:
+            return "programs go to OQC as OpenQASM 2, which has no delay"
+        return None
 
     async def prepare(self, batch: Batch) -> Prepared:
         """Allocate one task id per child: free, and what makes the purchase nameable."""

@@ -1,0 +1,79 @@
+"""P28: a number with a unit of time is a number of seconds, wherever a manifest takes values."""
+
+import pickle
+
+import pytest
+
+from qbatch.errors import SourceErrors
+from qbatch.manifest import Manifest, parse_manifest
+
+HEAD = """\
+qbatch: 1
+name: test
+vars: {step: 5ns}
+circuits: {t: {template: t.qasm.j2, with: {hold: 3us}}}
+backends: {ideal: {provider: local}}
+"""
+
+
+def read(sweep: str, more: str = "") -> Manifest:
+    return parse_manifest(f"{HEAD}sweep: {sweep}\n{more}")
+
+
+@pytest.mark.parametrize(
+    ("written", "values"),
+    [
+        ("[80us, 5ns, 0.1 ms, 1s, 2e-6]", (8e-5, 5e-9, 1e-4, 1.0, 2e-6)),
+        ("[µ, 80µs]", ("µ", 8e-5)),
+        ("['80us', \"5ns\"]", ("80us", "5ns")),
+        ("[80usec, 8 0us, us]", ("80usec", "8 0us", "us")),
+        ("[step, 2*step]", (5e-9, 1e-8)),
+    ],
+)
+def test_unquoted_values_with_a_unit_are_seconds(written: str, values: tuple[object, ...]) -> None:
+    assert read(f"{{matrix: {{tau: {written}}}}}").sweeps[0].matrix["tau"].values == values
+
+
+def test_ends_of_a_spacing_are_seconds_too() -> None:
+    axes = read(
+        "{matrix: {a: {linspace: [0us, 100us, 3]}, b: {geomspace: [1ns, 1ms, 4]},"
+        " c: {range: [0s, 5ns, 1ns]}, d: {random: {min: 1us, max: 2us, n: 2}}}}"
+    ).sweeps[0]
+    assert axes.matrix["a"].linspace == (0.0, 1e-4, 3)
+    assert axes.matrix["b"].geomspace == (1e-9, 1e-3, 4)
+    assert axes.matrix["c"].range == (0.0, 5e-9, 1e-9)
+    drawn = axes.matrix["d"].random
+    assert drawn is not None
+    assert (drawn.min, drawn.max) == (1e-6, 2e-6)
+
+
+def test_wheres_points_and_arguments_take_times() -> None:
+    made = read(
+        "{matrix: {tau: [1us, 2us]}, exclude: [{tau: 2us}], include: [{tau: 7us, circuit: t,"
+        " backend: ideal}], overrides: [{where: {tau: 1us}, set: {hold: 4us}}]}"
+    )
+    sweep = made.sweeps[0]
+    assert sweep.exclude[0] == {"tau": 2e-6}
+    assert sweep.include[0]["tau"] == 7e-6
+    assert sweep.overrides[0].set == {"hold": 4e-6}
+    assert made.circuits["t"].arguments == {"hold": 3e-6}
+    assert made.vars == {"step": 5e-9}
+
+
+def test_axes_of_times_have_seconds_as_their_unit() -> None:
+    made = read(
+        "[{matrix: {a: [1us, 0.5], b: [1, 2], c: {linspace: [0s, 1, 3]}, d: ['1us']}},"
+        " {zip: {e: [1ns], noise.thermal_relaxation.t1: [3]}}]",
+        "report: {units: {c: ms, b: Hz}}\n",
+    )
+    t1 = "noise.thermal_relaxation.t1"
+    assert made.times == {"a", "c", "e", t1}
+    assert made.units == {"a": "s", "b": "Hz", "c": "ms", "e": "s", t1: "s"}
+    again = pickle.loads(pickle.dumps(made))
+    assert again.units == made.units
+
+
+def test_what_stands_twice_in_two_units_is_told() -> None:
+    with pytest.raises(SourceErrors) as caught:
+        read("{matrix: {tau: [1us, 1000ns]}}")
+    assert "stands twice on this axis" in str(caught.value.exceptions[0])
