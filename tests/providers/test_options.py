@@ -68,6 +68,8 @@ def mistakes_of(folder: Path, provider: str, options: str) -> list[str]:
         ("scaleway", "{max_idle: soon}", "7:15:", "'soon' is no duration; write 90s, 30m,"),
         ("scaleway", "{booking: {starts_at: x}}", "7:15:", "ends_at is missing; write it"),
         ("open-quantum", "{queue_prioritty: auto}", "7:15:", "did you mean 'queue_priority'?"),
+        ("open-quantum", "{queue_priority: standart}", "7:15:", "did you mean 'standard'?"),
+        ("open-quantum", "{execution_plan: cheap}", "7:15:", "one of auto, public, private"),
         ("open-quantum", "{configuration: 3}", "7:15:", "3 is no map; write keys and values"),
         ("ibm-direct-access", "{log_levle: debug}", "7:15:", "did you mean 'log_level'?"),
         ("ibm-direct-access", "{log_level: verbose}", "7:15:", "none of debug, info, warning,"),
