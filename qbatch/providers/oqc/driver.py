@@ -26,8 +26,10 @@ The protocol, as its official client speaks it:
   it as null cost nothing.
 
 Not verified against the live service: that an allocated id answers CREATED until it is submitted;
-whether one id submitted twice runs twice; the currency of ``price_per_shot`` (shown as "usd");
-what 429 carries. Where two readings were possible the careful one is taken.
+whether one id submitted twice runs twice: ids are allocated before, so a second delivery names the
+same task, and neither a list nor its record would tell of a second run; the
+currency of ``price_per_shot`` (shown as "usd"); what 429 carries; that a null ``execute_time`` is
+no bill. Where two readings were possible the careful one is taken.
 """
 
 from __future__ import annotations
