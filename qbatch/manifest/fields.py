@@ -317,6 +317,11 @@ def as_time(value: Any, info: ValidationInfo) -> Any:
     return found
 
 
+def as_setting(value: Any, info: ValidationInfo) -> Value:
+    """Return what a setting may be: as `as_value`, but what ``5us`` means is up to the setting."""
+    return str(value) if is_written_time(value) else as_value(value, info)
+
+
 def plain_data(value: Any) -> Any:
     """Return nested data with strings as strings."""
     return _nested(value, lambda item, _: str(item) if type(item) is Plain else item)
@@ -328,7 +333,7 @@ def noise_data(value: Any, info: ValidationInfo) -> Any:
     def convert(item: Any, loc: tuple[str | int, ...]) -> Any:
         if ("noise", *loc) in TIMES:
             return as_time(item, info)
-        return as_value(item, info) if type(item) is Plain else item
+        return as_setting(item, info) if type(item) is Plain else item
 
     return _nested(value, convert)
 

@@ -38,6 +38,7 @@ from qbatch.manifest.fields import (
     Whole,
     amiss,
     as_integer,
+    as_setting,
     as_text,
     as_time,
     as_value,
@@ -242,7 +243,9 @@ def as_axis_value(axis: str, value: Any, info: ValidationInfo) -> Value:
             raise wrong("is too few; write 1 or more")
         return shots
     if axis not in ("circuit", "backend"):
-        return as_time(value, info) if is_time(axis) else as_value(value, info)
+        if is_time(axis):
+            return as_time(value, info)
+        return as_value(value, info) if setting_axis(axis) is None else as_setting(value, info)
     name: str = as_text(value)
     known = known_to(info)
     names = known.circuits if axis == "circuit" else known.backends
@@ -267,7 +270,7 @@ def _name_values(axes: Any) -> Any:
 
 
 def _named(name: str, axis: Any) -> Any:
-    if isinstance(axis, tuple | list) and (name in AXES or is_time(name)):
+    if isinstance(axis, tuple | list) and (name in AXES or "." in name):
         return tuple([OnAxis(name, value) for value in axis])
     return axis
 
@@ -276,9 +279,8 @@ def _numbers_of(axis: Any) -> Iterator[Any]:
     """Yield what stands in an axis as written, wherever numbers may."""
     if isinstance(axis, tuple | list):
         for value in axis:
-            inner = value.value if type(value) is OnAxis else value
-            if type(inner) is Plain:
-                yield inner
+            if type(value) is Plain:
+                yield value
     elif isinstance(axis, Mapping):
         for ends in axis.values():
             if isinstance(ends, Mapping):

@@ -276,7 +276,7 @@ def test_a_text_without_a_version_is_openqasm_3_or_what_its_library_is_of():
         ("const q[0];", "type"),
         ("qubit q;", "'q' is already defined"),
         ("rx(2im) q[0];", "complex numbers are not supported"),
-        ("duration d = 10ns;", "'duration' is not supported"),
+        ("stretch d;", "'stretch' is not supported"),
         ("input int n;", "only float, angle and duration inputs"),
         ("input bit n;", "only float, angle and duration inputs"),
         ("const complex z = 1;", "'complex' is not supported"),

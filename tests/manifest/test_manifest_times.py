@@ -60,6 +60,13 @@ def test_wheres_points_and_arguments_take_times() -> None:
     assert made.vars == {"step": 5e-9}
 
 
+def test_a_setting_that_is_no_time_is_left_to_its_own_rules() -> None:
+    made = read("{matrix: {noise.readout: [5us], options.max_idle: [90s], circuit: [t]}}")
+    assert made.sweeps[0].matrix["noise.readout"].values == ("5us",)
+    assert made.sweeps[0].matrix["options.max_idle"].values == ("90s",)
+    assert made.times == frozenset()
+
+
 def test_axes_of_times_have_seconds_as_their_unit() -> None:
     made = read(
         "[{matrix: {a: [1us, 0.5], b: [1, 2], c: {linspace: [0s, 1, 3]}, d: ['1us']}},"
