@@ -244,7 +244,8 @@ def as_axis_value(axis: str, value: Any, info: ValidationInfo) -> Value:
         return shots
     if axis not in ("circuit", "backend"):
         if is_time(axis):
-            return as_time(value, info)
+            time_s: float = as_time(value, info)
+            return time_s
         return as_value(value, info) if setting_axis(axis) is None else as_setting(value, info)
     name: str = as_text(value)
     known = known_to(info)
