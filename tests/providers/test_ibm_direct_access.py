@@ -91,7 +91,7 @@ async def test_the_body_has_signed_urls_that_live_as_long_as_asked(
     options = {"storage": {"url_life_s": 7200}}
     cloud = talk("ibm-direct-access", target=SMALL, options=options)
     batch = await cloud.prepare(order())
-    body = json.loads(cloud.driver._signed(cloud.driver.intend(batch)))
+    body = json.loads(cloud.driver._submissions.signed(cloud.driver.intend(batch)))
     for name in ("input", "results", "logs"):
         asked = parse_qs(urlsplit(body["storage"][name]["presigned_url"]).query)
         assert asked["X-Amz-Expires"] == ["7200"]

@@ -39,13 +39,9 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from hashlib import sha256
-from math import ceil
 from typing import Any
 from uuid import UUID
 
-import trio
-
-from qbatch.circuit import Fit, program_text
 from qbatch.errors import CircuitError, Misspoke, Refused, Unavailable
 from qbatch.manifest.models import Backend, Transpile
 from qbatch.providers import (
@@ -60,14 +56,13 @@ from qbatch.providers import (
     Missing,
     Order,
     Prepared,
-    Price,
     Surroundings,
     Taken,
     Target,
     kind_of,
 )
-from qbatch.providers.ibm_direct_access.fitting import fit_of
 from qbatch.providers.ibm_direct_access.jobs import Jobs
+from qbatch.providers.ibm_direct_access.machine import Machine
 from qbatch.providers.ibm_direct_access.objects import Objects, expect_object
 from qbatch.providers.ibm_direct_access.options import Options
 from qbatch.providers.ibm_direct_access.replies import (
@@ -78,10 +73,8 @@ from qbatch.providers.ibm_direct_access.replies import (
     read_error,
     read_programs,
     read_reason,
-    read_target,
     read_usage_s,
     shared_out,
-    status_of,
 )
 from qbatch.providers.ibm_direct_access.service import (
     CRN,
@@ -92,11 +85,12 @@ from qbatch.providers.ibm_direct_access.service import (
     Service,
 )
 from qbatch.providers.ibm_direct_access.storage import STORE_VARIABLES
+from qbatch.providers.ibm_direct_access.submissions import Submissions
 from qbatch.providers.kit.accounts import digest, named, subject
 from qbatch.providers.kit.permission import Vendor
 from qbatch.providers.kit.proofs import Proofs, refusal
 from qbatch.providers.kit.targets import too_wide
-from qbatch.providers.kit.untrusted import record, redacted, said, whole, word
+from qbatch.providers.kit.untrusted import record, redacted, word
 
 VENDOR = Vendor(
     ("cloud.ibm.com", "quantum.ibm.com", "cloud-object-storage.appdomain.cloud"),
@@ -104,14 +98,8 @@ VENDOR = Vendor(
     (KEY,),
 )
 
-#: A job may use the machine for so long at least, seconds.
-LEAST_TIMEOUT_S = 300
-
 #: Errors of ``POST /v1/jobs`` that prove that nothing was taken: none is needed, its id tells.
 NOT_BOUGHT: Proofs = {}
-
-#: A machine that takes no jobs is asked again after so long, seconds.
-OFFLINE_S = 60.0
 
 #: After a lost answer: how long what we sent may still be on its way, seconds. Its id alone would
 #: keep a second one out, but is free again as soon as the job is done and deleted.
@@ -126,14 +114,18 @@ class IbmDirectAccess:
     def __init__(self, name: str, backend: Backend, surroundings: Surroundings) -> None:
         self.name = name
         self._options = Options.model_validate(dict(backend.options))
-        self._transpile = backend.transpile or Transpile(optimization_level=2)
         self._run_id = surroundings.run_id
-        self._is_virtual = surroundings.is_virtual
         self._service = Service(backend, self._options, surroundings)
         self._objects = Objects(self._options.storage, self._service)
-        self._fit: Fit | None = None
-        self._price = Price()
-        self._status = "online"
+        transpile = backend.transpile or Transpile(optimization_level=2)
+        self._machine = Machine(self._service, self._options, transpile)
+        self._submissions = Submissions(
+            self._service,
+            self._machine,
+            self._objects,
+            self._options,
+            is_virtual=surroundings.is_virtual,
+        )
         #: Job id -> its record at its end, seen by `poll`.
         self._ended: dict[str, Mapping[str, Any]] = {}
         #: Job id -> what its result document holds for each program.
@@ -150,33 +142,12 @@ class IbmDirectAccess:
             Refused: No such machine (with the nearest names), or no bucket is known.
         """
         self._objects.bucket()
-        machine = await self._service.find_backend()
-        self._status = status_of(machine)
-        target = await self._describe(machine)
-        return replace(target, is_emulated=self._service.wire.is_emulated)
-
-    async def _describe(self, machine: Mapping[str, Any]) -> Target:
-        name = str(machine["name"])
-        configuration = (await self._service.ask("GET", f"backends/{name}/configuration")).object()
-        properties = (await self._service.ask("GET", f"backends/{name}/properties")).object()
-        lanes = await self._lanes(name)
-        target = read_target(machine, configuration, properties, lanes, self._options)
-        if name == self._service.target_name:
-            self._fit = fit_of(configuration, properties, self._options, self._transpile)
-            self._price = target.price
-        return target
-
-    async def _lanes(self, name: str) -> int | None:
-        """Ask how many jobs the machine keeps for us; older services do not tell."""
-        reply = await self._service.send("GET", f"backends/{name}/lanes")
-        if reply.status == 404:
-            return None
-        expect(reply)
-        return whole(record(reply.object().get("hpc_workload_manager")).get("lanes"))
+        target = await self._machine.describe()
+        return replace(target, is_emulated=self.is_emulated)
 
     async def list_targets(self) -> Sequence[Target]:
         """List the machines of the instance."""
-        return [await self._describe(machine) for machine in await self._service.backends()]
+        return await self._machine.list_all()
 
     def credential_source(self) -> str:
         """Say where the API key comes from.
@@ -228,98 +199,37 @@ class IbmDirectAccess:
         Raises:
             CircuitError: It cannot be translated to the machine's gates and coupling.
         """
-        return program_text(order.circuit, order.parameters, "3.0", fit=self._fit)
+        return self._machine.program(order)
 
     async def prepare(self, batch: Batch) -> Prepared:
         """Write the programs into the bucket: free, and the same whenever it is repeated."""
-        if self._fit is None:
+        if self._machine.fit is None:
             await self.describe()
         job_id = self._id_of(batch)
         if job_id not in self._written:
-            document = await self._document(batch)
+            document = await self._submissions.document(batch)
             await self._objects.put(f"input_{job_id}.json", document)
             self._written.add(job_id)
-        timeout_secs = self._timeout_secs(batch)
+        timeout_secs = self._submissions.timeout_secs(batch)
         caps = zip(batch.orders, shared_out(timeout_secs, batch.orders), strict=True)
         return Prepared(
             {"job_id": job_id, "timeout_secs": timeout_secs},
             most={order.id: cap for order, cap in caps if cap is not None},
         )
 
-    async def _document(self, batch: Batch) -> bytes:
-        def write() -> bytes:
-            pubs = [[self.program(order), None, order.shots] for order in batch.orders]
-            document = {
-                "pubs": pubs,
-                "version": 2,
-                "support_qiskit": True,
-                "options": self._options.sampler.sent,
-            }
-            return json.dumps(document, separators=(",", ":")).encode()
-
-        try:
-            return write() if self._is_virtual else await trio.to_thread.run_sync(write)
-        except CircuitError as error:
-            raise Refused(f"ibm-direct-access: {error}") from error
-
-    def _timeout_secs(self, batch: Batch) -> int:
-        if self._options.timeout_secs is not None:
-            return self._options.timeout_secs
-        expected_s = self._price.of_composite(order.shots for order in batch.orders)
-        return min(max(LEAST_TIMEOUT_S, ceil(10 * expected_s)), 604_800)
-
     def intend(self, batch: Batch) -> Intent:
         """Describe the job; in place of signed URLs stand those without a signature."""
-        job_id, bucket = batch.composite.memo["job_id"], self._objects.bucket()
-        body = {
-            "id": job_id,
-            "backend": self._service.target_name,
-            "program_id": "sampler",
-            "timeout_secs": batch.composite.memo["timeout_secs"],
-            "log_level": self._options.log_level,
-            "storage": {
-                name: {"type": "s3_compatible", "url": bucket.url(f"{name}_{job_id}.json")}
-                for name in ("input", "results", "logs")
-            },
-        }
-        return Intent(key=job_id, body=json.dumps(body, separators=(",", ":")).encode())
+        body = self._submissions.body(batch)
+        return Intent(key=batch.composite.memo["job_id"], body=body)
 
     async def submit(self, batch: Batch, intent: Intent) -> Sequence[Answer]:
-        await self._wait_for_machine()
-        reply = await self._service.send("POST", "jobs", content=self._signed(intent))
+        await self._machine.wait_until_open()
+        reply = await self._service.send("POST", "jobs", content=self._submissions.signed(intent))
         if reply.status == 409:
             return await self._adopt(batch, intent)
         if not reply.is_success:  # whatever it says, the job's id tells whether there is one
             raise refusal(reply, "", read_error(reply), NOT_BOUGHT)
         return [Taken(order.id, "Running", intent.key) for order in batch.orders]
-
-    async def _wait_for_machine(self) -> None:
-        """See that a machine that was offline, paused or reserved takes jobs by now."""
-        if self._status == "online":
-            return
-        machine = await self._service.find_backend()
-        self._status = status_of(machine)
-        if self._status != "online":
-            why = f": {told}" if (told := said(machine.get("message"))) else ""
-            raise Unavailable(
-                f"ibm-direct-access: {self._service.target_name} is {self._status}{why}",
-                retry_after_s=OFFLINE_S,
-                is_full=True,
-            )
-
-    def _signed(self, intent: Intent) -> bytes:
-        """Return the body with URLs signed now: an earlier signature may have ended."""
-        body = json.loads(intent.body)
-        for name, entry in body["storage"].items():
-            del entry["url"]
-            entry["presigned_url"] = self._objects.bucket().presign(
-                "GET" if name == "input" else "PUT",
-                f"{name}_{intent.key}.json",
-                now_s=self._service.wire.now(),
-                life_s=self._options.storage.url_life_s,
-                for_service=True,
-            )
-        return json.dumps(body, separators=(",", ":")).encode()
 
     async def _adopt(self, batch: Batch, intent: Intent) -> Sequence[Answer]:
         """A job with our id exists: an earlier try of ours, by all that we know of it."""
