@@ -18,7 +18,7 @@ def facts_of(run: Run) -> dict[str, Any]:
     from qbatch.snapshot import total_up
     from qbatch.snapshot.doubles import read_doubles
 
-    purchases = run.ledger()
+    purchases, doubles = run.ledger(), read_doubles(run.meta).values()
     totals = total_up(each.entry for each in purchases)
     return {
         "totals": [
@@ -45,10 +45,10 @@ def facts_of(run: Run) -> dict[str, Any]:
                 "allowed": limit.amount,
                 "taken": amount,
             }
-            for limit, amount in taken(run.meta.get("limits"), purchases)
+            for limit, amount in taken(run.meta.get("limits"), purchases, doubles)
         ],
         "jobs": [{"id": each.id, "point": each.point, **_figures(each)} for each in purchases],
-        "beside": [asdict(each) for each in read_doubles(run.meta).values()],
+        "beside": [asdict(each) for each in doubles],
     }
 
 

@@ -43,6 +43,7 @@ from qbatch.notation import visible
 from qbatch.report.files import replacing, replacing_text
 from qbatch.report.numbers import plain
 from qbatch.report.rows import Columns, Floors, Point, Run
+from qbatch.snapshot.doubles import read_doubles
 from qbatch.snapshot.ledger import figures_by_point
 
 if TYPE_CHECKING:
@@ -195,11 +196,11 @@ def _write_counts(run: Run, file: IO[str]) -> None:
 _BOUGHT = ("start", "shots", "setting", "purchase", "account")
 
 #: Columns of the ledger.
-_LEDGER = ("id", "point", "attempt", "backend", "unit", *FIGURES, "emulated", *_BOUGHT)
+_LEDGER = ("id", "point", "attempt", "backend", "unit", *FIGURES, "emulated", *_BOUGHT, "double")
 
 
 def _ledger_rows(run: Run) -> Iterator[tuple[Any, ...]]:
-    """Yield each purchase, as `_LEDGER` names what is told of it."""
+    """Yield each purchase, as `_LEDGER` names what is told of it, then each double."""
     emulated = run.emulated
     for each in run.ledger():
         entry = each.entry
@@ -207,7 +208,18 @@ def _ledger_rows(run: Run) -> Iterator[tuple[Any, ...]]:
         no_money = "yes" if entry.backend in emulated else ""
         bought = (entry.start, entry.shots, entry.setting, each.key, each.account)
         row = (each.id, each.point, entry.generation, entry.backend, entry.unit)
-        yield (*row, *figures, no_money, *bought)
+        yield (*row, *figures, no_money, *bought, "")
+    yield from _double_rows(run, emulated)
+
+
+def _double_rows(run: Run, emulated: Collection[str]) -> Iterator[tuple[Any, ...]]:
+    """Yield each job that the run did not order: what it is said to cost, and its id."""
+    for double in read_doubles(run.meta).values():
+        known = {"billed": double.cost, "billed_by": double.source}
+        figures = (known.get(name, "") for name in FIGURES)
+        no_money = "yes" if double.backend in emulated else ""
+        head = ("", ", ".join(double.points), "", double.backend, double.unit)
+        yield (*head, *figures, no_money, *("" for _ in _BOUGHT), double.id)
 
 
 def _write_ledger(run: Run, file: IO[str]) -> None:

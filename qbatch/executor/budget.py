@@ -3,6 +3,7 @@
 Rules: the most that a purchase may cost is reserved before its intent is written, in one step
 without waiting, so limits hold at any concurrency; what was billed takes its place. What was
 bought in the run folder before counts; what the provider certainly did not take is given back.
+A job that nobody ordered (a double) counts from when it is seen, as far as its cost is told.
 A quote is believed as far as bills bear it out: by how much one went beyond its quote is reserved
 beside every later quote, and what is quoted at nothing is bought one at a time until a bill came.
 Units add up only where a dated price file converts them.
@@ -22,6 +23,7 @@ from qbatch.snapshot.ledger import NOT_BOUGHT
 
 if TYPE_CHECKING:
     from qbatch.snapshot import Entry
+    from qbatch.snapshot.doubles import Double
 
 #: Who said what was billed, where no bill came.
 AS_QUOTED = "as quoted"
@@ -129,6 +131,13 @@ class Budget:
                 self._earlier[key] = _share(entry.reserved, entry.quoted)
             elif not entry.billed_by.startswith((AS_QUOTED, NOT_BOUGHT)):
                 self._note_bill(key, entry.billed)
+
+    def count_doubles(self, doubles: Iterable[Double]) -> None:
+        """Count what is told now of jobs that the run did not order; each as it was told last."""
+        for each in doubles:
+            if each.cost is not None:
+                self._take(each.backend, each.unit, {(f"double {each.id}", 0): each.cost})
+        self._waiting.unpark_all()
 
     def taken(self, limit: Limit) -> float:
         """What counts against a limit now, in its unit."""

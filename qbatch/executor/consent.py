@@ -35,6 +35,7 @@ from qbatch.plan.pricing.limits import (
 )
 from qbatch.plan.pricing.offer import Offer, prices_in_words
 from qbatch.snapshot import Run
+from qbatch.snapshot.doubles import read_doubles
 
 if TYPE_CHECKING:
     from qbatch.plan import Plan
@@ -102,7 +103,8 @@ def offer_of(
         with suppress(SnapshotError), Run(folder) as known:  # damaged: taking it will tell
             jobs = jobs_in(known)
             kept = dump_limits(settings.limits, settings.rates)
-            spent = dict(taken(kept, known.ledger()))
+            doubles = read_doubles(known.meta).values()
+            spent = dict(taken(kept, known.ledger(), doubles))
     return Offer(
         plan=plan,
         targets=targets,

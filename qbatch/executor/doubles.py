@@ -2,7 +2,7 @@
 
 A network may deliver a request twice, or so late that its id is free again. Nothing here stops such
 a job: it is told with its price and the command that does, and kept with the run, so that reports
-and `status` tell of it from then on.
+and `status` tell of it from then on. What it costs counts against budgets from when it is seen.
 
 Rules: a run's clouds are asked once it has sent something, now and then while it goes on, and once
 as it ends. A cloud that cannot be asked stops nothing.
@@ -104,7 +104,7 @@ class Doubles:
         backend = by_name.get(owner.backend, backends[0])
         price, cost, source = backend.target.price, job.cost, "by the cloud"
         if cost is None and not (price.quoted or price.per_composite):
-            cost, source = price.of_job(shots), "by formula"
+            cost, source = 0.0 if job.never_began else price.of_job(shots), "by formula"
         return Double(
             id=job.id,
             backend=backend.name,
@@ -129,6 +129,7 @@ class Doubles:
             backend = next(each for each in backends if each.name == double.backend)
             backend.warn(f"{double}; {self._remedy(double)}")
         await self._engine.journal.commit(partial(snapshot.note_doubles, found))
+        self._engine.budget.count_doubles(found)
 
     def _remedy(self, double: Double) -> str:
         """The command that stops it, or shows it."""

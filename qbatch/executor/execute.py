@@ -47,6 +47,7 @@ from qbatch.plan.pinning.former import ids_of
 from qbatch.providers import Driver, Target
 from qbatch.shots import Bounds
 from qbatch.snapshot import Former, Registered, Snapshot
+from qbatch.snapshot.doubles import read_doubles
 from qbatch.snapshot.estimates import analysis_key
 
 Only = Callable[[SweepPoint], bool]
@@ -133,6 +134,7 @@ def _open_budget(settings: Settings, snapshot: Snapshot) -> Budget:
         entries = snapshot.ledger()
         rows = snapshot.rows_at({entry.ordinal for entry in entries})
         budget.count(entries, {row.ordinal: row.job.id for _, row in rows})
+        budget.count_doubles(read_doubles(snapshot.meta()).values())
     return budget
 
 

@@ -84,6 +84,7 @@ class JobAtCloud:
         session: Its id; "" where there are none.
         created_at: UTC, ISO 8601, to the second; "" where it is not told.
         cost: What it cost so far, in `unit`; None: not told.
+        never_began: It ended before it began, at a cloud that bills what ran.
         unit: As in `Job`.
         claim: What its name says, where that is one of qbatch's.
         raw: The record as received, redacted.
@@ -101,6 +102,7 @@ class JobAtCloud:
     unit: str = ""
     claim: Claim | None = None
     raw: Mapping[str, Any] = field(default_factory=dict)
+    never_began: bool = False
 
 
 @dataclass(frozen=True, slots=True)

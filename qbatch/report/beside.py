@@ -17,7 +17,8 @@ def notes_beside(doubles: Iterable[Double]) -> list[str]:
     costs = [amount(cost, unit) for unit, cost in total_beside(found).items()]
     told = " + ".join(costs) or "nothing that anybody tells"
     them = f"{count_of(len(found), 'job')} that the run did not order"
-    return [f"beside the ledger: {told} for {them}", *map(_note, found)]
+    counted = "; sums and budgets count it" if costs else ""
+    return [f"beside the ledger: {told} for {them}{counted}", *map(_note, found)]
 
 
 def _note(double: Double) -> str:

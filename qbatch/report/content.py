@@ -42,7 +42,7 @@ from qbatch.report.overview import Extreme, Failure, Overview
 from qbatch.report.rows import Columns, Run
 from qbatch.result import Verdict
 from qbatch.snapshot import Total, total_up
-from qbatch.snapshot.doubles import read_doubles
+from qbatch.snapshot.doubles import Double, read_doubles
 
 if TYPE_CHECKING:
     from qbatch.manifest.models import Backend, Manifest, Where
@@ -234,6 +234,11 @@ class Content:
         return self.run.ledger()
 
     @cached_property
+    def doubles(self) -> Sequence[Double]:
+        """What stands at clouds under the run's names, and was not ordered."""
+        return [*read_doubles(self.run.meta).values()]
+
+    @cached_property
     def totals(self) -> dict[tuple[str, str], Total]:
         """(backend, unit) -> what it cost; by the ledger, else as noted with the results."""
         totals = total_up(each.entry for each in self.purchases)
@@ -242,6 +247,9 @@ class Content:
             for unit, cost in sorted(share.cost.items()):
                 if name not in known:
                     totals[name, unit] = Total(jobs=share.measured, billed=cost)
+        for each in self.doubles:
+            beside = totals.setdefault((f"{each.backend}, not ordered", each.unit), Total())
+            beside.jobs, beside.billed = beside.jobs + 1, beside.billed + (each.cost or 0.0)
         return totals
 
     @cached_property
@@ -276,11 +284,11 @@ class Content:
         for (backend, _), total in self.totals.items():
             if total.sources:
                 notes.append(f"{backend}: {'; '.join(total.sources)}.")
-        for limit, used in taken(self.run.meta.get("limits"), self.purchases):
+        for limit, used in taken(self.run.meta.get("limits"), self.purchases, self.doubles):
             of = f"{at_most(used, limit.unit)} of {amount(limit.amount, limit.unit)}"
             mark = emulated_of(targets, limit.backend)
             notes.append(f"{limit.said_by}{mark}: {of} taken.")
-        beside = notes_beside(read_doubles(self.run.meta).values())
+        beside = notes_beside(self.doubles)
         return notes + [f"{note[0].upper()}{note[1:]}." for note in beside[:MAX_HELD]]
 
     @property

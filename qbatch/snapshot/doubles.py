@@ -1,7 +1,7 @@
 """Jobs that stand at a cloud under a run's names, and that none of its jobs accounts for.
 
 They are kept among the facts of the run as a whole, by the cloud's id: no table of jobs, and no
-ledger, has a row for what the run did not order.
+ledger, has a row for what the run did not order. What they cost counts in sums and budgets.
 """
 
 from __future__ import annotations
@@ -45,7 +45,9 @@ class Double:
 
         cost = "nobody tells what it costs"
         if self.cost is not None:
-            cost = f"{self.cost:g} {self.unit} {self.source}" if self.cost else "free"
+            cost = "free"
+        if self.cost:
+            cost = f"{self.cost:g} {self.unit} {self.source}, which budgets count"
         return (
             f"job {self.id} ({self.status}) is a second one under the name of "
             f"{listed(self.points, 2)}, which the run did not order: not in the ledger; {cost}"

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal, Self
 
 from qbatch.errors import PointsFailed
 from qbatch.job import JobState
+from qbatch.snapshot.doubles import read_doubles, total_beside
 from qbatch.snapshot.faults import translated
 from qbatch.snapshot.held import Held, described
 from qbatch.snapshot.ledger import Purchase, read_purchases, total_up
@@ -89,7 +90,8 @@ class Run(Listing):
     def spent(self) -> dict[str, float]:
         """Unit -> what all attempts cost so far, also of points in the plan no more.
 
-        By the ledger where a job stands in it, else by what was noted beside its result.
+        By the ledger where a job stands in it, else by what was noted beside its result; and what
+        stands at clouds under the run's names without its order.
         """
         rows = self._rows(
             "WITH bought AS (SELECT DISTINCT job FROM ledger) SELECT unit, sum(cost) FROM ("
@@ -103,6 +105,8 @@ class Run(Listing):
         for (_, unit), total in total_up(each.entry for each in self.ledger()).items():
             if total.jobs > total.open:
                 spent[unit] = spent.get(unit, 0.0) + total.spent
+        for unit, cost in total_beside(read_doubles(self.meta).values()).items():
+            spent[unit] = spent.get(unit, 0.0) + cost
         return spent
 
     def ledger(self) -> list[Purchase]:

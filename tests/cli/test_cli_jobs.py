@@ -330,7 +330,10 @@ def test_a_job_that_was_delivered_twice_is_told_priced_and_can_be_cancelled(
     assert double["name"] in {job["name"] for job in jobs if job["id"] in ids_of()}
     assert f"`qbatch jobs there.yaml --backend garnet --cancel {double['id']}` stops it" in told.err
     (line,) = [line for line in qbatch("status", path).out.splitlines() if "beside" in line]
-    assert line == "  beside the ledger: 0.34 EUR for 1 job that the run did not order"
+    assert line == (
+        "  beside the ledger: 0.34 EUR for 1 job that the run did not order; "
+        "sums and budgets count it"
+    )
     assert qbatch("status", path, "--json").json["ledger"]["beside"][0]["id"] == double["id"]
     assert "Beside the ledger: 0.34 EUR for 1 job" in Path("runs/there/report.md").read_text()
     said = qbatch(*run)

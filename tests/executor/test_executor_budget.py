@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import trio
+import trio.testing
 from fake_drivers import (
     FakeCloud,
     at_once,
@@ -25,6 +28,7 @@ from qbatch.plan.pricing.limits import Limit
 from qbatch.providers import Price
 from qbatch.purchase import Event
 from qbatch.snapshot import Entry, Run, Snapshot
+from qbatch.snapshot.doubles import Double
 
 
 def credits(amount: float, backend: str | None = None) -> Limit:
@@ -263,6 +267,26 @@ def test_a_reservation_is_all_or_none_and_not_counted_twice() -> None:
     assert budget.reserve("q", "usd", {("c", 1): 3.0}) is None
     assert budget.taken(limit) == 7.0
     assert budget.reserve("q", "credits", {("x", 1): 99.0}) is None  # not limited
+
+
+def test_a_double_counts_as_it_was_told_last_and_who_waits_is_woken() -> None:
+    limit = Limit("--max-cost", "usd", 10)
+    budget = Budget([limit])
+    double = Double("d7", "q", ("a",), "queued", False, "", 6.0, "usd", "by the cloud")
+    budget.count_doubles([double])
+    budget.count_doubles([double])  # seen again
+    assert budget.taken(limit) == 6.0
+    assert isinstance(budget.reserve("q", "usd", {("a", 1): 5.0}), Excess)
+
+    async def free() -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(budget.wait_for_change)
+            await trio.testing.wait_all_tasks_blocked()
+            budget.count_doubles([replace(double, cost=0.0, status="cancelled", is_over=True)])
+
+    trio.run(free)
+    assert budget.reserve("q", "usd", {("a", 1): 5.0}) is None
+    assert budget.taken(limit) == 5.0
 
 
 def test_once_a_limit_is_exceeded_even_what_is_quoted_at_nothing_is_refused() -> None:

@@ -5,13 +5,22 @@ The emulators' own books say what was bought; what the run ordered is one job fo
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import trio
 
+from qbatch.errors import ConsentError, OverBudget
+from qbatch.exchange.exports import export
 from qbatch.executor.events import Event, Warned
+from qbatch.manifest import parse_manifest
+from qbatch.manifest.models import Manifest
+from qbatch.plan.pricing.limits import taken
+from qbatch.providers import open_driver
+from qbatch.providers.listing import Lists
 from qbatch.snapshot import Run
 from qbatch.snapshot.doubles import read_doubles
 from tests.fuzz.whole_runs import SPENDING, WORST, Clouds, manifest_of
@@ -21,6 +30,9 @@ LATE_S = 200.0
 
 #: What each cloud says, or its price list, of one job of the manifest's.
 COSTS = {"scaleway": ("eur", "by formula"), "open-quantum": ("credits", "by the cloud")}
+
+#: Of one job of the manifest's, by the clouds' own books.
+PRICES = {"scaleway": 0.34, "open-quantum": 11.0}
 
 
 @pytest.fixture(params=COSTS)
@@ -74,9 +86,18 @@ def test_a_job_bought_by_a_repeated_request_is_told_once_with_its_price(
     with Run(tmp_path) as run:
         (kept,) = read_doubles(run.meta).values()
         assert {point.state.value for point in run} == {"completed"}
+        spent = run.spent()
     unit, source = COSTS[provider]
     assert (kept.id, kept.unit, kept.source) == (double, unit, source)
     assert kept.cost == pytest.approx(book[double]["price"])
+    assert spent == {unit: pytest.approx(sum(entry["price"] for entry in cloud.ledger()))}
+    assert f"{kept.cost:g} {unit} {source}, which budgets count" in text
+    exported = io.StringIO()
+    with Run(tmp_path) as run:
+        export(run, "ledger", exported)
+    rows = [*csv.DictReader(io.StringIO(exported.getvalue()))]
+    assert [row["double"] for row in rows] == [""] * 4 + [double]
+    assert sum(float(row["billed"]) for row in rows) == pytest.approx(spent[unit])
 
 
 def test_a_run_without_doubles_tells_of_none(provider: str, cloud: Clouds, tmp_path: Path) -> None:
@@ -105,6 +126,62 @@ def test_one_that_comes_when_the_run_is_over_is_told_by_the_next(
     assert double in text
     again = [each for each in go_on(cloud, provider, tmp_path) if "second one" in each]
     assert again == ([] if "Completed" in text else [text])
+
+
+def one_after_the_other(provider: str, unit: str, most: float) -> Manifest:
+    """The manifest, with a budget, and one job at a time."""
+    text = manifest_of(provider).text.replace("2h}", "2h, limits: {in_flight: 1, jobs: 1}}")
+    return parse_manifest(f"{text}budget: {{total: {{{unit}: {most}}}}}\n", folder=Path("/"))
+
+
+def test_a_budget_that_a_double_exhausts_buys_nothing_more(provider: str, tmp_path: Path) -> None:
+    """What nobody ordered passed every limit; it counts once, in later runs too."""
+    cloud = Clouds(provider, queue_s=600.0)
+    delivered_twice(cloud, provider, nth=1)
+    (unit, _), price = COSTS[provider], PRICES[provider]
+    manifest = one_after_the_other(provider, unit, 3 * price)
+    for _ in range(2):
+        with pytest.raises(OverBudget, match=r"budget\.total allows"):
+            cloud.run(manifest, tmp_path, cloud.surroundings())
+        assert len(cloud.ledger()) == 3  # two of four points, and the double
+        with Run(tmp_path) as run:
+            ((limit, amount),) = taken(
+                run.meta["limits"], run.ledger(), read_doubles(run.meta).values()
+            )
+            assert amount == run.spent()[unit] == pytest.approx(limit.amount)
+    with pytest.raises(ConsentError, match="that count already"):
+        cloud.run(manifest, tmp_path, cloud.surroundings(), max_cost={unit: 2.5 * price})
+    cloud.close()
+
+
+def test_a_double_that_is_cancelled_without_a_bill_counts_no_more(
+    provider: str, tmp_path: Path
+) -> None:
+    cloud = Clouds(provider, queue_s=600.0)
+    delivered_twice(cloud, provider)
+    unit, _ = COSTS[provider]
+    manifest, around = manifest_of(provider), cloud.surroundings()
+    with cloud.run(manifest, tmp_path, around, detach=True) as run:
+        (double,) = read_doubles(run.meta).values()
+        assert double.cost
+
+    async def cancel() -> None:
+        backend = manifest.backends[provider]
+        driver = open_driver(backend, name=provider, folder=tmp_path, surroundings=around)
+        await driver.describe()
+        assert isinstance(driver, Lists)
+        await driver.jobs_at_cloud().cancel_job(double.id)
+        await driver.aclose()
+
+    trio.run(cancel, clock=cloud.clock)
+    go_on(cloud, provider, tmp_path)
+    book = {entry["id"]: entry for entry in cloud.ledger()}
+    assert (book[double.id]["state"], book[double.id]["price"]) == ("cancelled", 0.0)
+    with Run(tmp_path) as run:
+        (kept,) = read_doubles(run.meta).values()
+        assert (kept.cost, kept.is_over) == (0.0, True)
+        assert run.spent() == {unit: pytest.approx(sum(one["price"] for one in book.values()))}
+    cloud.close()
 
 
 def test_a_packet_that_comes_late_under_a_free_id_at_ibm_is_told_by_the_next_run(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,7 @@ from qbatch.plan.pricing.limits import (
 )
 from qbatch.providers import Price, Target
 from qbatch.snapshot import Entry, Purchase
+from qbatch.snapshot.doubles import Double
 
 MANIFEST = """\
 qbatch: 1
@@ -148,8 +150,11 @@ def test_what_is_taken_of_limits_can_be_told_from_what_was_kept() -> None:
     kept = dump_limits(limits, {("credits", "usd"): 0.01})
     entry = Entry(0, 1, "q", "credits", 4.0, "by quote", 6.0)
     bought = [Purchase("", "", entry), Purchase("", "", Entry(1, 1, "p", "usd", 1, "", 1, 0.5))]
-    assert taken(kept, bought) == [(limits[0], 0.56), (limits[1], 6.0)]
-    assert taken(None, bought) == []
+    assert taken(kept, bought, []) == [(limits[0], 0.56), (limits[1], 6.0)]
+    double = Double("d7", "p", ("theta=1",), "queued", False, "", 0.25, "usd", "by the cloud")
+    unpriced = replace(double, id="d8", cost=None)
+    assert taken(kept, bought, [double, unpriced]) == [(limits[0], 0.81), (limits[1], 6.0)]
+    assert taken(None, bought, [double]) == []
 
 
 def of_flag(**amounts: float) -> list[Limit]:

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from qbatch.manifest import Manifest
     from qbatch.plan.pricing.summary import PlanSummary
     from qbatch.providers import Target
-    from qbatch.snapshot import Entry, Purchase
+    from qbatch.snapshot import Purchase
+    from qbatch.snapshot.doubles import Double
 
 #: The flag that limits a run beside its manifest.
 MAX_COST = "--max-cost"
@@ -226,24 +227,29 @@ def dump_limits(limits: Iterable[Limit], rates: Rates) -> str:
     )
 
 
-def taken(kept: str | None, purchases: Iterable[Purchase]) -> list[tuple[Limit, float]]:
+def taken(
+    kept: str | None, purchases: Iterable[Purchase], doubles: Iterable[Double]
+) -> list[tuple[Limit, float]]:
     """Return each limit of the latest run with what counts against it, in its unit.
 
     Args:
         kept: What `dump_limits` made; None: nothing was kept.
         purchases: All of the run.
+        doubles: What it did not order, and stands there under its names: it costs as much.
     """
     found = json.loads(kept or "{}")
     rates = {(one, other): worth for one, other, worth in found.get("rates", ())}
-    entries = [each.entry for each in purchases]
-    return [
-        (limit, sum(_counted(limit, entry, rates) for entry in entries))
-        for limit in (Limit(**each) for each in found.get("limits", ()))
-    ]
+    counted = [(e.backend, e.unit, e.counted) for e in (each.entry for each in purchases)]
+    counted += [(each.backend, each.unit, each.cost or 0.0) for each in doubles]
+    limits = [Limit(**each) for each in found.get("limits", ())]
+    return [(limit, _counted(limit, counted, rates)) for limit in limits]
 
 
-def _counted(limit: Limit, entry: Entry, rates: Rates) -> float:
-    return entry.counted * (factor_of(limit, entry.backend, entry.unit, rates) or 0.0)
+def _counted(limit: Limit, costs: Iterable[tuple[str, str, float]], rates: Rates) -> float:
+    """Sum up what counts of (backend, unit, cost)."""
+    return sum(
+        cost * (factor_of(limit, backend, unit, rates) or 0.0) for backend, unit, cost in costs
+    )
 
 
 def factor_of(limit: Limit, backend: str, unit: str, rates: Rates) -> float | None:

@@ -28,7 +28,8 @@ The protocol, as its official clients speak it:
 
 Not verified against the live service: anything at all. By its documents not certain are whether
 lists may lag behind what they list, when a session becomes idle, what cancelled jobs cost, how
-session time is rounded, and the bit order of CUDA-Q's and MIMIQ's results.
+session time is rounded, and the bit order of CUDA-Q's and MIMIQ's results. Where circuits are paid
+for, a job that never began is taken to cost nothing.
 """
 
 from __future__ import annotations

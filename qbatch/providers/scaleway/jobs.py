@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from qbatch.errors import Misspoke
+from qbatch.providers import Cancelled
 from qbatch.providers.kit.asking import Send
 from qbatch.providers.kit.untrusted import (
     decode,
@@ -166,6 +167,7 @@ def read_job(row: Mapping[str, Any]) -> JobAtCloud:
         if created is None
         else datetime.fromtimestamp(created, UTC).isoformat(timespec="seconds"),
         claim=read_name(name),
+        never_began=WORDS.get(status) is Cancelled and read_instant(row.get("started_at")) is None,
         raw=record(redacted(dict(row))),
     )
 
