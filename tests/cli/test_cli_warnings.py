@@ -30,7 +30,7 @@ qbatch: 1
 name: turned
 circuits: {turned: turned.qasm}
 backends:
-  sim: {provider: local, limits: {workers: 2}}
+  sim: {provider: local, options: {method: statevector}, limits: {workers: 2}}
 sweep: {matrix: {a: {linspace: [0, 3, 40]}}}
 report: {formats: [md, html]}
 """

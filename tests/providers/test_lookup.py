@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from importlib.metadata import EntryPoint, EntryPoints
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -18,8 +19,16 @@ def announce(monkeypatch, value: str) -> None:
     monkeypatch.setattr("importlib.metadata.entry_points", lambda group: points.select(group=group))
 
 
-def make(backend: Backend, *, name: str, surroundings: Surroundings) -> tuple[str, Path]:
-    return name, surroundings.folder
+class Theirs(NamedTuple):
+    """As much of a driver as finding one asks of it."""
+
+    name: str
+    folder: Path
+    is_local: bool = False
+
+
+def make(backend: Backend, *, name: str, surroundings: Surroundings) -> Theirs:
+    return Theirs(name, surroundings.folder)
 
 
 def open_theirs() -> object:
@@ -29,13 +38,13 @@ def open_theirs() -> object:
 def test_a_third_partys_driver_is_found_by_its_entry_point(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "their_package", SimpleModule())
     announce(monkeypatch, "their_package:make")
-    assert open_theirs() == ("b", Path("here"))
+    assert open_theirs() == Theirs("b", Path("here"))
 
 
 def test_an_entry_point_may_name_a_module(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "their_package", SimpleModule())
     announce(monkeypatch, "their_package")
-    assert open_theirs() == ("b", Path("here"))
+    assert open_theirs() == Theirs("b", Path("here"))
 
 
 class SimpleModule:

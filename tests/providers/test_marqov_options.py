@@ -156,7 +156,9 @@ def test_backends_shows_tiers_where_there_are_any(
     capsys: pytest.CaptureFixture[str], tier: str, *, shown: bool
 ) -> None:
     account: Any = type(
-        "Account", (), {"name": "m", "provider": "m", "error": None, "driver": None}
+        "Account",
+        (),
+        {"name": "m", "provider": "m", "error": None, "driver": None, "is_emulated": False},
     )
     _tell([account], {"m": [Target("t", tier=tier)]})
     said = capsys.readouterr().out
