@@ -21,6 +21,7 @@ from qbatch.errors import Misspoke, ProviderError, Refused
 from qbatch.executor.accounts import hold_of_other_accounts
 from qbatch.executor.active import ActiveJob
 from qbatch.executor.backend_run import BackendRun, Terms
+from qbatch.executor.bills import Unbilled, ask_for_bills, read_unbilled
 from qbatch.executor.describing import describe
 from qbatch.executor.descriptors import ensure_descriptors
 from qbatch.executor.doubles import Doubles
@@ -80,7 +81,8 @@ def fetch_run(
     Raises:
         SnapshotError: The run folder cannot be used.
     """
-    return _collect(folder, partial(_Collector.bring_home, wait=wait), observer, surroundings)
+    errand = partial(_Collector.bring_home, wait=wait)
+    return _collect(folder, errand, observer, surroundings, with_bills=True)
 
 
 def cancel_run(
@@ -105,6 +107,8 @@ def _collect(
     observer: Observer,
     surroundings: Surroundings | None,
     chosen: Chosen = None,
+    *,
+    with_bills: bool = False,
 ) -> Run:
     ensure_descriptors()
     with Run(folder) as run:
@@ -113,7 +117,9 @@ def _collect(
     around = surroundings or Surroundings.of_this_process()
     around = replace(around, run_id=run_id, run_folder=folder.absolute())
     try:
-        summary = trio.run(_run, folder, manifest, prices, around, errand, observer, chosen)
+        summary = trio.run(
+            _run, folder, manifest, prices, around, errand, observer, chosen, with_bills
+        )
     except BaseExceptionGroup as group:
         raise collapsed(group) from None
     done = Run(folder)
@@ -129,6 +135,7 @@ async def _run(
     errand: Errand,
     observer: Observer,
     chosen: Chosen,
+    with_bills: bool,
 ) -> Summary:
     with Snapshot(folder) as snapshot:
         engine = _make_engine(snapshot, manifest, observer)
@@ -140,7 +147,9 @@ async def _run(
         unit = "job" if snapshot.has_pieces() else "point"
         engine.tell(Started(manifest.name, engine.tally.total, unit=unit))
         around = replace(around, tell=engine.steps.tell)
-        visits = _Backends(engine, manifest, prices, around)
+        there = [name for name, each in manifest.backends.items() if not each.is_here]
+        unbilled = read_unbilled(snapshot, there) if with_bills else {}
+        visits = _Backends(engine, manifest, prices, around, unbilled)
         started = trio.current_time()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(engine.journal.write_steps)
@@ -148,7 +157,8 @@ async def _run(
                 async with trio.open_nursery() as watch:
                     watch.start_soon(engine.keep_standing)
                     async with trio.open_nursery() as backends:
-                        for name, theirs in active_jobs.items():
+                        for name in {**active_jobs, **unbilled}:
+                            theirs = active_jobs.get(name, [])
                             backends.start_soon(visits.visit, name, theirs, errand)
                     watch.cancel_scope.cancel()
             finally:
@@ -225,24 +235,27 @@ class _Backends:
         manifest: Manifest,
         prices: Mapping[str, Price],
         surroundings: Surroundings,
+        unbilled: Mapping[str, Sequence[Unbilled]],
     ) -> None:
         self._engine = engine
         self._manifest = manifest
+        self._unbilled = unbilled
         #: Those that the jobs were bought at.
         self._prices = prices
         self._surroundings = surroundings
         self.out_of_reach: dict[str, ProviderError] = {}
 
     async def visit(self, name: str, active_jobs: Sequence[ActiveJob], errand: Errand) -> None:
-        """See to one backend's composite jobs."""
-        driver = None
+        """See to one backend's composite jobs, and to bills that it owes."""
+        driver, unbilled = None, self._unbilled.get(name, ())
+        batches = [f.batch for f in active_jobs] + [each.batch for each in unbilled]
         try:
             driver = open_driver(
                 self._manifest.backends[name],
                 name=name,
                 folder=self._manifest.folder,
                 surroundings=self._surroundings,
-                settings={order.settings: None for f in active_jobs for order in f.batch.orders},
+                settings={order.settings: None for batch in batches for order in batch.orders},
             )
             waits = self._engine.open_waits(name, is_local=driver.is_local)
             retry = self._engine.settings.retry
@@ -250,7 +263,7 @@ class _Backends:
             target = replace(target, price=self._prices.get(name, target.price))
             backend = self._make_backend(name, driver, target, waits)
         except ProviderError as error:
-            self.out_of_reach[name] = error
+            self._miss(name, error, is_needed=bool(active_jobs))
             if driver is not None:
                 await driver.aclose()
             return
@@ -260,11 +273,19 @@ class _Backends:
                 ours = await hold_of_other_accounts(self._engine, backend, active_jobs)
                 await collector.settle(ours)
                 await errand(collector, ours)
+                await ask_for_bills(self._engine, backend, unbilled)
                 await Doubles(self._engine, self._manifest, [backend]).look()
         finally:
             await driver.aclose()
         if backend.error is not None:
-            self.out_of_reach[name] = backend.error
+            self._miss(name, backend.error, is_needed=bool(active_jobs))
+
+    def _miss(self, name: str, error: ProviderError, *, is_needed: bool) -> None:
+        """A provider cannot be asked; where only bills are due, that is told and no more."""
+        if is_needed:
+            self.out_of_reach[name] = error
+        else:
+            self._engine.warn(f"{name} cannot be asked for bills that are due: {error}")
 
     def _make_backend(self, name: str, driver: Driver, target: Target, waits: Waits) -> BackendRun:
         engine, declared = self._engine, self._manifest.backends[name]

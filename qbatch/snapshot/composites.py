@@ -116,14 +116,36 @@ class Composites(Steps):
 
     def open_composites(self) -> list[StoredComposite]:
         """All composite jobs that are not closed, oldest first."""
+        return self._composites_where("stage <> 'closed'")
+
+    def unbilled_composites(self) -> list[StoredComposite]:
+        """Those that are closed, and whose purchases are not all billed, oldest first."""
+        return self._composites_where(
+            "stage = 'closed' AND ordinal IN (SELECT composite FROM ledger WHERE billed IS NULL)"
+        )
+
+    def _composites_where(self, condition: str) -> list[StoredComposite]:
         self._trust.check("composites", "intents", "ledger", "attempts", "moves")
         found = self._rows(
             f"SELECT {COMPOSITE_COLUMNS}, intents.key, intents.body_crc, intents.body"
             " FROM composites LEFT JOIN intents ON intents.composite = composites.ordinal"
-            " WHERE stage <> 'closed' ORDER BY composites.ordinal"
+            f" WHERE {condition} ORDER BY composites.ordinal"
         )
         with checked(self.path):
             return [_composite(row) for row in found]
+
+    def unbilled(self, composite: int) -> dict[int, tuple[int, str]]:
+        """What of it is not billed: row of a point -> generation, and the provider's id."""
+        self._trust.check("ledger", "attempts", "jobs")
+        found = self._rows(
+            "SELECT ledger.job, ledger.generation,"
+            " coalesce(attempts.provider_job_id, jobs.provider_job_id) FROM ledger"
+            " LEFT JOIN attempts USING (job, generation) LEFT JOIN jobs"
+            " ON jobs.ordinal = ledger.job AND jobs.generation = ledger.generation"
+            " WHERE ledger.composite = ? AND ledger.billed IS NULL",
+            (composite,),
+        )
+        return {int(row): (int(generation), str(id_)) for row, generation, id_ in found if id_}
 
     def sent_since(self, backend: str, since: float) -> list[tuple[float, int]]:
         """When composite jobs were sent to `backend` after `since`, and with how many children."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import time
@@ -516,6 +517,40 @@ def test_what_was_cancelled_is_refunded_and_nothing_more_is_to_come(
     assert "2 jobs not charged" in told
     faults()
     assert qbatch("run", two_clouds, *limited).code == 0  # the same budget pays for both again
+
+
+def test_a_refund_that_the_list_tells_late_is_brought_by_fetch(
+    qbatch: Call,
+    clouds: dict[str, str],
+    two_clouds: Path,
+    faults: Faults,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nothing is in flight then, and it was told for good that more is to come."""
+    faults(jobs=[{"provider": "open-quantum", "wait_s": 300, "hide_s": 300}])
+    qbatch("run", two_clouds, "--detach", "--yes", "--no-report", "-k", "backend=forte")
+    qbatch("cancel", two_clouds, "--yes", "--no-report")
+    assert qbatch("fetch", two_clouds, "--no-report").code == 1
+    assert "at most 22 credits more to come" in qbatch("status", two_clouds).out
+    faults()  # the list has them
+    one = ("--yes", "--no-report", "-k", "backend=forte#1")
+    assert qbatch("run", two_clouds, *one).code == 0  # of one of them it was an earlier attempt
+    assert "at most 22 credits more to come" in qbatch("status", two_clouds).out
+    with monkeypatch.context() as without:
+        for name in [name for name in os.environ if name.startswith("OPENQUANTUM_")]:
+            without.delenv(name)
+        said = qbatch("fetch", two_clouds, "--no-report")
+        assert said.code == 1  # nothing is lost by it
+        assert "forte cannot be asked for bills that are due" in said.err
+    assert qbatch("fetch", two_clouds, "--no-report").code == 1
+    told = qbatch("status", two_clouds).out
+    assert "more to come" not in told
+    assert "11 credits billed for 1 job, 2 jobs not charged" in told.replace(" (emulated)", "")
+    after = qbatch("status", two_clouds, "--json").json
+    states = {name: number for name, number in after["states"].items() if number}
+    assert states == {"created": 2, "cancelled": 1, "completed": 1}
+    bills = [(each["generation"], each["billed"]) for each in after["ledger"]["jobs"]]
+    assert sorted(bills) == [(1, 0.0), (1, 0.0), (2, 11.0)]
 
 
 def test_quoted_prices_never_exceed_the_limit_also_over_two_runs(
