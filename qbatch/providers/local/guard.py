@@ -34,6 +34,7 @@ from qbatch.providers.local.prepare import (
     Looked,
     Prepared,
     as_written,
+    in_time,
     prepare,
     written_bits,
 )
@@ -201,7 +202,7 @@ def _independent(prepared: Looked, program: Program, values: Values) -> tuple[An
     """
     noise = program.settings.noise
     mixed = noise is not None and noise.acts_on_gates
-    circuit = as_written(program) if mixed else build(program.circuit)
+    circuit = as_written(program) if mixed else in_time(build(program.circuit), program)
     by_name = {parameter.name: parameter for parameter in circuit.parameters}
     parameters = [by_name.get(name) for name in program.circuit.facts.parameters]
     try:

@@ -137,7 +137,7 @@ def bound(prepared: Prepared, values: Sequence[float]) -> QuantumCircuit:
 def as_written(program: Program) -> QuantumCircuit:
     """Return the circuit in gates of Qiskit's library, noise put in, before it is said for Aer."""
     settings = program.settings
-    circuit = _in_time(build(program.circuit), program)
+    circuit = in_time(build(program.circuit), program)
     if settings.transpile:
         circuit = transpiler(*settings.transpile).run(circuit)
     noise = settings.noise
@@ -146,7 +146,7 @@ def as_written(program: Program) -> QuantumCircuit:
     return written_out(circuit)
 
 
-def _in_time(circuit: QuantumCircuit, program: Program) -> QuantumCircuit:
+def in_time(circuit: QuantumCircuit, program: Program) -> QuantumCircuit:
     """Return the circuit with the lengths of its delays, where qubits relax in them.
 
     Raises:

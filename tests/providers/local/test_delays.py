@@ -10,6 +10,11 @@ RAMSEY = (
     HEAD + "input duration tau; input float phi;\nqubit q; bit c;\n"
     "h q; delay[tau] q; rz(phi) q; h q;\nc = measure q;\n"
 )
+#: The delay's length is also the angle by which a drive beside the qubit's frequency turns it.
+DETUNED = HEAD + (
+    "input float a; input duration tau; qubit q; bit c;\n"
+    "rx(a) q; h q; delay[tau] q; rz(pi*(tau/1us)) q; h q;\nc = measure q;\n"
+)
 #: A bit read early decides what follows, so that Aer simulates the shots.
 AFTER_FEEDBACK = (
     HEAD + "input duration tau;\nqubit q; bit early; bit c;\n"
@@ -77,3 +82,18 @@ def test_a_delay_below_nothing_is_told(noise):
     using = settings(noise=noise) if noise else settings()
     told = failure(order(DECAY, 1, tau=-1e-6), using)
     assert told == "local: a delay is no time at this point's values; leave the point out"
+
+
+@pytest.mark.parametrize("method", ["automatic", "statevector"])
+def test_a_delay_that_is_an_angle_too_turns_by_it_where_a_plain_angle_stands_beside(
+    method, monkeypatch, tmp_path
+):
+    monkeypatch.setenv("QBATCH_CACHE_DIR", str(tmp_path))  # no earlier look at the circuit counts
+    using = settings(options={"method": method})
+    times = (0.25e-6, 0.5e-6, 1e-6)
+    orders = [order(DETUNED, n, shots=SHOTS, a=0.0, tau=tau) for n, tau in enumerate(times)]
+    found = run(orders, using)
+    for one, tau in zip(orders, times, strict=True):
+        wanted = (1 - math.cos(math.pi * tau / 1e-6)) / 2
+        assert not isinstance(found[one.id], str), found[one.id]
+        assert share(found[one.id]) == near(wanted), tau
