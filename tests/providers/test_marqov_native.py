@@ -8,6 +8,7 @@ from hashlib import sha256
 from typing import Any
 
 import pytest
+import trio
 
 from qbatch.emulators.marqov import TEAM
 from qbatch.errors import Misspoke, Refused, Unavailable, Unfit
@@ -221,6 +222,27 @@ async def test_a_lost_answer_is_found_by_its_key(
     assert isinstance(again, Taken)
     assert again.provider_job_id == once_more.provider_job_id == entry["id"]
     assert entry["key"] == intent.key
+
+
+@pytest.mark.parametrize(("takes", "admitted"), [("native", 1), ("none", 2)])
+@pytest.mark.parametrize("again_s", [0.0, 30.0])
+async def test_what_a_network_delivers_twice_is_admitted_once(
+    cloud: Maker, order: Maker, takes: str, admitted: int, again_s: float
+) -> None:
+    """M9: no list would show a second job, so the promise about keys is all that there is.
+
+    Where the platform broke it, the second delivery would be another job.
+    """
+    on = cloud()
+    batch = await on.prepare(order())
+    on.set_faults(requests=lost(again_s=again_s), switches={"marqov": {"deduplicate": takes}})
+    intent = on.driver.intend(batch)
+    (answer,) = await on.driver.submit(batch, intent)
+    await trio.sleep(2 * again_s)
+    await on.driver.describe()  # with the next request the emulator takes the delivery that is due
+    assert isinstance(answer, Taken)
+    assert [entry["key"] for entry in on.ledger] == [intent.key] * admitted
+    assert answer.provider_job_id in {entry["id"] for entry in on.ledger}
 
 
 @pytest.mark.parametrize(

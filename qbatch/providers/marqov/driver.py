@@ -11,7 +11,8 @@ The protocol, as its official client speaks it:
 * Every POST carries an ``Idempotency-Key``. Whether the platform obeys it for scripts is not
   promised, and nothing lists jobs or finds them by key: a lost answer stays unknown, and the job is
   held. Ours is a UUIDv5 of run id, job and generation. Only where the price is zero, or with
-  ``on_unknown: resend``, the same bytes go out once more with the same key.
+  ``on_unknown: resend``, the same bytes go out once more with the same key. A script that a network
+  delivers twice may so run, and be billed, twice; without a list nobody here sees the second job.
 * ``options.native``: the path that is promised to admit once under a key, see `native`: there a
   lost answer is found by sending the same again. It is a person's choice, never ours: the client
   too has no default for the team that pays and the cap, and a cap is charged where scripts run
