@@ -221,6 +221,18 @@ def test_of_two_jobs_of_one_name_the_one_that_goes_on_counts(centre):
     assert kinds(polled(driver)) == {Taken}
 
 
+@pytest.mark.parametrize("older", [word for word, meaning in STATES.items() if meaning == "again"])
+@pytest.mark.parametrize("newest_first", [True, False])
+def test_of_two_jobs_that_ended_the_newer_counts(centre, older, newest_first):
+    driver = centre.driver()
+    key = sent(driver)
+    lines = [f"99|{key}|{older}|None", f"100|{key}|CANCELLED|None"]
+    centre.says("squeue", "\n".join(lines[::-1] if newest_first else lines))
+    assert kinds(polled(driver)) == {Cancelled}
+    centre.says("squeue", f"99|{key}|CANCELLED|None\n100|{key}|{older}|None")
+    assert kinds(polled(driver)) == {GivenBack}
+
+
 def test_a_failure_is_told_with_its_logs_end_and_what_to_do(centre):
     driver = centre.driver()
     key = sent(driver)

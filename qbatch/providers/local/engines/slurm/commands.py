@@ -11,7 +11,7 @@ from typing import NamedTuple
 import trio
 
 from qbatch.errors import Misspoke, ProviderError, Refused, Unavailable, Unfit
-from qbatch.providers.local.engines.slurm.states import STATES, is_older
+from qbatch.providers.local.engines.slurm.states import rank
 
 #: A command that takes longer is not answered, seconds.
 ANSWER_S = 60.0
@@ -199,9 +199,13 @@ def _merge(found: dict[str, Seen], out: str) -> None:
 
 
 def _matters_more(one: Seen, other: Seen) -> bool:
-    if one.state not in STATES or other.state not in STATES:
-        return one.state in STATES
-    return is_older(STATES[other.state], STATES[one.state])
+    return (rank(one.state), _number(one)) > (rank(other.state), _number(other))
+
+
+def _number(seen: Seen) -> int:
+    """Return a job's number, which grows with each job that is sent: "4711", or "4711_3"."""
+    found = re.match(r"\d+", seen.id)
+    return int(found[0]) if found else 0
 
 
 def _parted(names: Iterable[str]) -> Iterable[list[str]]:

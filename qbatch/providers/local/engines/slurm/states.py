@@ -45,10 +45,11 @@ REMEDIES: Mapping[str, str] = {
     "DEADLINE": "ask the centre's people about the deadline",
 }
 
-#: Of several jobs of one name: the first of these that one of them is.
-PRECEDENCE: tuple[Meaning, ...] = ("running", "queued", "ended", "failed", "again", "cancelled")
+#: Of several jobs of one name: one that goes on counts, the first of these; else the newest does.
+GOING_ON: tuple[Meaning, ...] = ("running", "queued")
 
 
-def is_older(one: Meaning, other: Meaning) -> bool:
-    """Whether the first says less of where the work is than the second."""
-    return PRECEDENCE.index(one) > PRECEDENCE.index(other)
+def rank(state: str) -> int:
+    """How much a job in Slurm's `state` says of where the work is; 0 where it goes on no more."""
+    meaning = STATES.get(state)
+    return len(GOING_ON) - GOING_ON.index(meaning) if meaning in GOING_ON else 0
