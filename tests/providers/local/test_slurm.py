@@ -233,6 +233,57 @@ def test_of_two_jobs_that_ended_the_newer_counts(centre, older, newest_first):
     assert kinds(polled(driver)) == {GivenBack}
 
 
+def planted(centre: Centre, key: str, name: str) -> Path:
+    """Make a file of the person's, and a link to it where the batch job's file would be."""
+    own = centre.run_folder / "own.txt"
+    own.parent.mkdir(exist_ok=True)
+    own.write_text("mine\n")
+    link = centre.run_folder / "slurm" / f"{key}.{name}"
+    link.parent.mkdir(exist_ok=True)
+    link.symlink_to(own)
+    return own
+
+
+@pytest.mark.parametrize("name", ["work", "sh", "sha256", "log"])
+def test_nothing_is_written_through_a_link_that_was_planted(centre, name):
+    driver = centre.driver()
+    key = driver.intend(BATCH).key
+    own = planted(centre, key, name)
+    assert sent(driver) == key
+    assert not (centre.run_folder / "slurm" / f"{key}.{name}").is_symlink()
+    assert own.read_text() == "mine\n"
+
+
+def test_a_log_that_is_a_link_is_not_read(centre):
+    driver = centre.driver()
+    key = sent(driver)
+    planted(centre, key, "log")
+    centre.shows(key, "TIMEOUT")
+    assert "mine" not in polled(driver)[0].error
+
+
+def test_answers_that_are_a_link_do_not_count(centre):
+    driver = centre.driver()
+    result = compute(centre, sent(driver))
+    result.symlink_to(result.rename(centre.run_folder / "elsewhere"))
+    answers = polled(driver)
+    assert kinds(answers) == {GivenBack}
+    assert "cannot count: it is a symbolic link to" in answers[0].error
+    assert not result.exists()
+
+
+def test_a_folder_that_is_a_link_is_not_written_to(centre, tmp_path):
+    driver = centre.driver()
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    centre.run_folder.mkdir()
+    (centre.run_folder / "slurm").symlink_to(elsewhere)
+    with pytest.raises(Refused, match=r"is a symbolic link to .*elsewhere"):
+        trio.run(driver.submit, BATCH, driver.intend(BATCH))
+    assert not [*elsewhere.iterdir()]
+    assert not centre.calls("sbatch")
+
+
 def test_a_failure_is_told_with_its_logs_end_and_what_to_do(centre):
     driver = centre.driver()
     key = sent(driver)

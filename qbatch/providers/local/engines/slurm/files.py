@@ -1,12 +1,17 @@
-"""What stands in the run folder for one batch job: its work, its script, its answers, its log."""
+"""What stands in the run folder for one batch job: its work, its script, its answers, its log.
+
+Rule: a run folder may be a stranger's, so nothing is read or written here through a symbolic link.
+"""
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
 from qbatch.drafts import draft_beside
+from qbatch.errors import Refused
 from qbatch.providers.local.engines.frames import FrameError, Part, unpack_answers
 
 #: Of a log, so much of its end is read, bytes; and told, lines.
@@ -49,8 +54,20 @@ class Files(NamedTuple):
         return self.script.exists()
 
     def write(self, work: bytes, digest: str, script: str) -> None:
-        """Write what a batch job needs; the script last."""
+        """Write what a batch job needs; the script last.
+
+        Raises:
+            Refused: The folder is a link, and would lead what is written elsewhere.
+        """
+        if self.folder.is_symlink():
+            raise Refused(
+                f"slurm: {self.folder} is a symbolic link to {self.folder.readlink()}, and "
+                "batch jobs write there: nothing was sent; remove the link, or link the run's "
+                "folder as a whole"
+            )
         self.folder.mkdir(parents=True, exist_ok=True)
+        if self.log.is_symlink():  # Slurm would append to what it leads to
+            self.log.unlink()
         _put(self.work, work)
         _put(self.digest, digest.encode())
         _put(self.script, script.encode())
@@ -62,10 +79,12 @@ class Files(NamedTuple):
             FrameError: What there is cannot count.
         """
         try:
-            frame = self.result.read_bytes()
-            digest = self.digest.read_text("ascii")
+            frame = _read(self.result)
+            digest = _read(self.digest).decode("ascii")
         except FileNotFoundError:
             return None
+        except _LinkError as error:
+            raise FrameError(str(error)) from error
         try:
             return unpack_answers(frame, digest)
         except (ValueError, KeyError, TypeError) as error:
@@ -79,9 +98,7 @@ class Files(NamedTuple):
     def last_words(self) -> str:
         """Return the end of the log, in one line; "" where there is none."""
         try:
-            with self.log.open("rb") as file:
-                file.seek(max(0, self.log.stat().st_size - _LOG_BYTES))
-                lines = file.read().decode(errors="replace").strip().splitlines()
+            lines = _read(self.log, _LOG_BYTES).decode(errors="replace").strip().splitlines()
         except OSError:
             return ""
         return " / ".join(line.strip() for line in lines[-_LOG_LINES:] if line.strip())
@@ -92,6 +109,20 @@ class Files(NamedTuple):
             path.unlink(missing_ok=True)
         with suppress(OSError):  # others are still there
             self.folder.rmdir()
+
+
+class _LinkError(OSError):
+    """What should be a file is a link."""
+
+
+def _read(path: Path, most: int | None = None) -> bytes:
+    """Return a file's bytes, or the last `most` of them; a link is not followed."""
+    if path.is_symlink():
+        raise _LinkError(f"it is a symbolic link to {path.readlink()}")
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
+        if most is not None:
+            file.seek(max(0, os.fstat(file.fileno()).st_size - most))
+        return file.read()
 
 
 def _put(path: Path, content: bytes) -> None:
