@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
+import os
 import shlex
 import stat
+import subprocess
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import trio
+import trio.testing
 from simulating import WAVE, batch, order, run, settings
 
 from qbatch.errors import Refused, Unavailable, Unfit
@@ -29,12 +33,15 @@ from qbatch.providers import (
 )
 from qbatch.providers.kit.permission import Permission
 from qbatch.providers.local.engine import simulate
+from qbatch.providers.local.engines.contract import Task
 from qbatch.providers.local.engines.frames import Part, jobs_of, pack_answers, unpack_work
+from qbatch.providers.local.engines.node import engine_of, memory_of
 from qbatch.providers.local.engines.slurm import driver as slurm_driver
 from qbatch.providers.local.engines.slurm.allocation import cpus_of
 from qbatch.providers.local.engines.slurm.driver import SlurmDriver
 from qbatch.providers.local.engines.slurm.states import STATES
 from qbatch.providers.local.engines.slurm.steps import step_of
+from qbatch.providers.local.work import cut
 
 #: Prints what stands in FOLDER/NAME.out and notes its arguments; ends with FOLDER/NAME.rc.
 STAND_IN = """#!/bin/sh
@@ -377,6 +384,68 @@ def test_the_persons_lines_come_before_the_interpreter_of_theirs(centre):
     lines = script.splitlines()
     assert lines[2] == "module load python"
     assert lines[4].startswith("/opt/python -P ")
+
+
+def ran(centre: Centre, key: str, **environ: str) -> str:
+    """Run a batch job's script as Slurm would; what it said."""
+    script = centre.run_folder / "slurm" / f"{key}.sh"
+    done = subprocess.run(
+        ["bash", script], env={**os.environ, **environ}, capture_output=True, text=True, check=False
+    )
+    return done.stderr
+
+
+def test_a_script_that_is_run_leaves_the_answers(centre):
+    driver = centre.driver(memory="1G")
+    assert not ran(centre, sent(driver))
+    assert kinds(polled(driver)) == {Done}
+    found = trio.run(driver.fetch, BATCH, [one.id for one in ORDERS])
+    assert {one.job_id: one.counts for one in found} == run(ORDERS, settings())
+
+
+#: What a state of 28 qubits takes: 2**28 amplitudes of 16 bytes.
+WIDE = 2**28 * 16
+
+
+@pytest.mark.parametrize(("memory", "at_once"), [(9 * 2**30, 2), (6 * 2**30, 1), (2**30, 1)])
+def test_workers_of_a_batch_job_share_its_memory(memory, at_once):
+    tasks = [
+        Task(replace(chunk, memory=WIDE, seconds=60.0), 60.0, lambda: None, lambda _: None)
+        for one in ORDERS
+        for chunk in cut([one], settings())
+    ]
+
+    async def most_at_once() -> int:
+        engine = engine_of(2, str(memory))
+        for task in tasks:
+            engine.put(task)
+        await trio.testing.wait_all_tasks_blocked()
+        running = engine._share.running
+        for task in tasks:
+            engine.drop(task)
+        await engine.leave()
+        return running
+
+    assert trio.run(most_at_once) == at_once
+
+
+def test_a_script_says_how_much_memory_its_workers_share(centre):
+    driver = centre.driver(memory="8G")
+    script = (centre.run_folder / "slurm" / f"{sent(driver)}.sh").read_text()
+    assert str(8 * 2**30) in shlex.split(script.partition("exec \\\n")[2])
+
+
+@pytest.mark.parametrize(
+    ("environ", "shared"),
+    [
+        ({"SLURM_MEM_PER_NODE": "8192"}, 8 * 2**30),
+        ({"SLURM_MEM_PER_CPU": "1024", "SLURM_CPUS_ON_NODE": "8"}, 8 * 2**30),
+        ({"SLURM_MEM_PER_NODE": "0"}, math.inf),
+        ({}, math.inf),
+    ],
+)
+def test_without_a_word_of_the_manifests_slurms_own_counts(environ, shared):
+    assert memory_of(environ) == shared
 
 
 def test_a_step_has_its_share_of_an_allocation():

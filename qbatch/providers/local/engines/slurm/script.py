@@ -21,6 +21,7 @@ def script_of(files: Files, digest: str, options: Slurm) -> str:
         options.python or sys.executable,
         *("-P", "-X", "utf8", "-c", COMMAND, paths),
         *(str(files.work), digest, str(files.result), str(options.cpus)),
+        str(memory_bytes(options.memory)) if options.memory else "",
         json.dumps(versions()),
     ]
     lines = ["#!/bin/bash", "# a composite job of qbatch", options.setup.rstrip(), "exec \\"]
