@@ -43,6 +43,7 @@ from qbatch.arithmetic import (
 from qbatch.manifest.columns import RESERVED
 from qbatch.manifest.nodes import Plain
 from qbatch.manifest.paths import TIMES
+from qbatch.manifest.times import as_unquoted_time, as_written_time, is_written_time
 from qbatch.notation import did_you_mean, listed
 from qbatch.project import may_name, outside
 
@@ -262,8 +263,7 @@ def as_text(value: Any) -> Any:
 
 def as_value(value: Any, info: ValidationInfo) -> Value:
     """Return what an axis may hold; unquoted arithmetic and times (``80us``) are worked out."""
-    if type(value) is Plain:
-        value = as_written_time(value)
+    value = as_unquoted_time(value)
     if type(value) is Plain:
         names = known_to(info)
         if is_arithmetic(value, {**names.vars, **dict.fromkeys(names.broken, 1)}):
@@ -287,26 +287,6 @@ def as_seconds(value: Any, info: ValidationInfo) -> Any:
         if _SEXAGESIMAL.fullmatch(value) or not is_arithmetic(value, known_to(info).vars):
             raise wrong("is no duration; write 90s, 30m, 6h, 1h30m, 2d or a number of seconds")
     return as_number(value, info)
-
-
-#: Units of times that circuits know too -> what a number is followed by to be one of seconds.
-_UNITS = {"s": "", "ms": "e-3", "us": "e-6", "µs": "e-6", "μs": "e-6", "ns": "e-9", "ps": "e-12"}
-_TIME = re.compile(r"([-+]?(?:\d+\.?\d*|\.\d+))\s*(s|ms|us|µs|μs|ns|ps)")
-
-
-def is_written_time(value: Any) -> bool:
-    """Tell whether a value is a number with a unit of time."""
-    return isinstance(value, str) and _TIME.fullmatch(value.strip()) is not None
-
-
-def as_written_time(value: Any) -> Any:
-    """Return a number with a unit of time (``80us``) in seconds, anything else as it is.
-
-    >>> as_written_time("35 ns"), as_written_time("0.1ms"), as_written_time("pi")
-    (3.5e-08, 0.0001, 'pi')
-    """
-    match = _TIME.fullmatch(value.strip()) if isinstance(value, str) else None
-    return value if match is None else float(match[1] + _UNITS[match[2]])
 
 
 def as_time(value: Any, info: ValidationInfo) -> Any:

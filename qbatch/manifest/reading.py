@@ -30,13 +30,14 @@ from qbatch.arithmetic import (
 from qbatch.errors import ManifestError, Place, SourceErrors
 from qbatch.manifest.complaints import complain, order_of
 from qbatch.manifest.construction import read_data
-from qbatch.manifest.fields import AT_KEY, Known, Mistakes, as_written_time, wrong
+from qbatch.manifest.fields import AT_KEY, Known, Mistakes, wrong
 from qbatch.manifest.models import PROVIDERS, UNITS, Backend, Circuit, Manifest, Model
 from qbatch.manifest.nodes import Plain
 from qbatch.manifest.overrides import override
 from qbatch.manifest.paths import setting_axis
 from qbatch.manifest.source import Source, read_text, refuse
 from qbatch.manifest.sweep import names_of_axes
+from qbatch.manifest.times import as_unquoted_time
 
 _M = TypeVar("_M", bound=Model)
 
@@ -256,7 +257,7 @@ def _evaluate_vars(written: Any) -> tuple[dict[str, Number], frozenset[str], Mis
     broken: set[str] = set()
     mistakes = Mistakes()
     for name, text in _map(written).items():
-        value = as_written_time(text) if type(text) is Plain else text
+        value = as_unquoted_time(text)
         if name in CONSTANTS or name in FUNCTIONS:
             mistakes.add(("vars", name, AT_KEY), wrong("has a meaning already; choose another"))
         elif type(value) is Plain and broken.intersection(names_in(value)):

@@ -42,16 +42,14 @@ from qbatch.manifest.fields import (
     as_text,
     as_time,
     as_value,
-    as_written_time,
     check_beside,
     check_column,
-    is_written_time,
     known_to,
     unknown,
     wrong,
 )
-from qbatch.manifest.nodes import Plain
 from qbatch.manifest.paths import PARTS, is_time, setting_axis
+from qbatch.manifest.times import as_unquoted_time, is_unquoted_time
 from qbatch.notation import did_you_mean, listed, nearest, shortened
 
 #: A `where`: axis name -> value or list of values; a point matches when each named axis does.
@@ -164,9 +162,9 @@ class Axis(Model):
         """Read numbers with a unit of time (``80us``) as seconds, and note that they were such."""
         if isinstance(data, Axis):
             return handler(data)
-        is_time = any(map(is_written_time, _numbers_of(data)))
+        is_time = any(map(is_unquoted_time, _numbers_of(data)))
         if isinstance(data, Mapping):
-            data = {form: _in_seconds(ends) for form, ends in data.items()}
+            data = {form: _in_seconds(form, ends) for form, ends in data.items()}
         axis = handler(data)
         axis._is_time = is_time
         return axis
@@ -279,23 +277,23 @@ def _named(name: str, axis: Any) -> Any:
 def _numbers_of(axis: Any) -> Iterator[Any]:
     """Yield what stands in an axis as written, wherever numbers may."""
     if isinstance(axis, tuple | list):
-        for value in axis:
-            if type(value) is Plain:
-                yield value
+        yield from axis
     elif isinstance(axis, Mapping):
-        for ends in axis.values():
+        for form, ends in axis.items():
+            if form == "from":
+                continue
             if isinstance(ends, Mapping):
                 yield from ends.values()
             elif isinstance(ends, tuple | list):
                 yield from ends
 
 
-def _in_seconds(ends: Any) -> Any:
+def _in_seconds(form: str, ends: Any) -> Any:
     """Return a spacing's ends with times that have a unit as numbers; the rest is left as it is."""
     if isinstance(ends, tuple | list):
-        return tuple([as_written_time(end) for end in ends])
-    if isinstance(ends, Mapping):
-        return {key: as_written_time(end) for key, end in ends.items()}
+        return tuple([as_unquoted_time(end) for end in ends])
+    if isinstance(ends, Mapping) and form != "from":
+        return {key: as_unquoted_time(end) for key, end in ends.items()}
     return ends
 
 

@@ -35,9 +35,9 @@ from typing import TYPE_CHECKING, NoReturn
 from qbatch.arithmetic import ExpressionError, evaluate
 from qbatch.errors import SelectionError
 from qbatch.job import JobState
-from qbatch.manifest.fields import as_written_time
 from qbatch.manifest.models import Value
 from qbatch.manifest.paths import is_time
+from qbatch.manifest.times import as_written_time
 from qbatch.notation import did_you_mean, listed
 from qbatch.plan.geometry.where import same
 from qbatch.plan.geometry.written import values_by_axis

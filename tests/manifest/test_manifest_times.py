@@ -84,3 +84,20 @@ def test_what_stands_twice_in_two_units_is_told() -> None:
     with pytest.raises(SourceErrors) as caught:
         read("{matrix: {tau: [1us, 1000ns]}}")
     assert "stands twice on this axis" in str(caught.value.exceptions[0])
+
+
+def test_a_column_named_like_a_time_is_a_name() -> None:
+    for column in ("'10us'", "10us"):
+        made = read(f"{{matrix: {{a: {{from: {{file: d.csv, column: {column}}}}}}}}}")
+        found = made.sweeps[0].matrix["a"].from_file
+        assert found is not None
+        assert found.column == "10us"
+        assert made.times == frozenset()
+
+
+def test_ends_in_quotes_are_no_times() -> None:
+    with pytest.raises(SourceErrors) as caught:
+        read("{matrix: {a: {linspace: [0, '10us', 3]}, b: {random: {min: 0, max: '1s', n: 2}}}}")
+    told = [str(error) for error in caught.value.exceptions]
+    assert "'10us' is in quotes, and so a string" in told[0]
+    assert "'1s' is in quotes, and so a string" in told[1]

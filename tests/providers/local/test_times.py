@@ -14,8 +14,8 @@ from pydantic.fields import FieldInfo
 
 from qbatch.errors import SourceErrors
 from qbatch.manifest import parse_manifest
-from qbatch.manifest.fields import as_written_time
 from qbatch.manifest.paths import TIMES
+from qbatch.manifest.times import as_written_time
 from qbatch.providers import remarks
 from qbatch.providers.local.noise import Lifetime, Noise, Seconds
 from qbatch.providers.local.times import time_text
