@@ -14,6 +14,7 @@ import pickle
 import time
 from collections import Counter, OrderedDict
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from typing import Any
 
@@ -107,15 +108,18 @@ def _prepared(chunk: Chunk) -> tuple[Program, Any]:
 def _checked(chunk: Chunk, program: Program, prepared: Prepared) -> Prepared:
     """Hold a circuit against a plain computation before its first point is answered here."""
     if chunk.key not in _checked_keys:
-        prepared = checked(prepared, program, [one.values for one in chunk.evolutions])
+        found = checked(prepared, program, [one.values for one in chunk.evolutions])
+        if found is None:
+            return replace(prepared, together=None)
+        prepared = found
         _programs[chunk.key] = program, prepared
         _checked_keys.add(chunk.key)
     return prepared
 
 
 def _fused(chunk: Chunk, program: Program, fused: Fused) -> Iterator[Computed]:
-    if chunk.key not in _checked_keys:
-        held(fused, program, [one.values for one in chunk.evolutions])
+    points = [one.values for one in chunk.evolutions]
+    if chunk.key not in _checked_keys and held(fused, program, points):
         _checked_keys.add(chunk.key)
     return evaluate_fused(fused, chunk.evolutions)
 

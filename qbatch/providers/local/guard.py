@@ -15,8 +15,9 @@ circuits with feedback, and methods that simulate shots are always bound by assi
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from qbatch.circuit import build
@@ -46,6 +47,9 @@ if TYPE_CHECKING:
 
 Values = Sequence[float]
 
+#: A point's probabilities, and its state if it is kept; None: it has no angles, or no result.
+Route = Callable[[Values], tuple[Any, Any] | None]
+
 #: By how much probabilities and amplitudes may differ, in double and in single precision.
 TOLERANCE = {"double": 1e-9, "single": 1e-4}
 
@@ -57,8 +61,10 @@ RESYNTHESISED = 5e-4
 _NEAR = 1e-3
 
 
-def checked(prepared: Prepared, program: Program, points: Sequence[Values]) -> Prepared:
+def checked(prepared: Prepared, program: Program, points: Sequence[Values]) -> Prepared | None:
     """Return what is to be computed with: together if that is right, else point by point.
+
+    None: at none of these points could it be told, so that it is to be asked again.
 
     Args:
         prepared: Of the program, not looked at yet.
@@ -75,16 +81,17 @@ def checked(prepared: Prepared, program: Program, points: Sequence[Values]) -> P
     if verdict is None:
         verdict = judge(prepared, program, points)
         if verdict is None:
-            return replace(prepared, together=None)
+            return None
         verdicts.keep(key, verdict)
     together = prepared.together if verdict.together else None
     return replace(prepared, together=together, warning=verdict.warning)
 
 
-def held(fused: Fused, program: Program, points: Sequence[Values]) -> None:
+def held(fused: Fused, program: Program, points: Sequence[Values]) -> bool:
     """Hold what `fused` computes against one point computed by itself.
 
-    By `plain`, or where that takes long by Aer, bound by assignment.
+    By `plain`, or where that takes long by Aer, bound by assignment. False: at none of these points
+    are there angles, so that it is to be asked again.
 
     Args:
         fused: Of the program, not looked at yet.
@@ -96,14 +103,10 @@ def held(fused: Fused, program: Program, points: Sequence[Values]) -> None:
     """
     key = verdicts.key_of(program.key, ("numpy",))
     if verdicts.read(key) is not None:
-        return
-    found = []
-    for values in _tried(fused, points):
-        answer = _of_plain_or_aer(fused, program, values)
-        if answer is not None:
-            found.append((values, answer))
+        return True
+    found = _answers(fused, points, _of_plain_or_aer(fused, program))
     if not found:
-        return
+        return False
     data = [{"probabilities": row} for row in probabilities_at(fused, [v for v, _ in found])]
     if difference := _first_wrong(fused, data, found):
         raise Refused(
@@ -111,15 +114,20 @@ def held(fused: Fused, program: Program, points: Sequence[Values]) -> None:
             "no number is given; options: {method: statevector} (or density_matrix) computes by Aer"
         )
     verdicts.keep(key, Verdict(together=True))
+    return True
 
 
-def _of_plain_or_aer(fused: Fused, program: Program, values: Values) -> tuple[Any, Any] | None:
+def _of_plain_or_aer(fused: Fused, program: Program) -> Route:
     mixed = fused.stages.values == 4
     if plain_s(fused.stages.num_sites, len(fused.circuit.data), mixed=mixed) <= QUICK_S:
-        return _independent(fused, program, values)
+        return _independent(fused, program)
     by_aer = prepare(replace(program, settings=replace(program.settings, library="aer")))
-    (data,) = data_apart(by_aer, [values])
-    return None if isinstance(data, str) else (probabilities_of(by_aer, data), None)
+
+    def answer(values: Values) -> tuple[Any, Any] | None:
+        (data,) = data_apart(by_aer, [values])
+        return None if isinstance(data, str) else (probabilities_of(by_aer, data), None)
+
+    return answer
 
 
 def judge(prepared: Prepared, program: Program, points: Sequence[Values]) -> Verdict | None:
@@ -131,11 +139,7 @@ def judge(prepared: Prepared, program: Program, points: Sequence[Values]) -> Ver
     Raises:
         Refused: Neither way agrees with it.
     """
-    answers = [
-        (values, answer)
-        for values in _tried(prepared, points)
-        if (answer := _independent(prepared, program, values)) is not None
-    ]
+    answers = _answers(prepared, points, _independent(prepared, program))
     if not answers:
         return None
     asked = [values for values, _ in answers]
@@ -144,7 +148,7 @@ def judge(prepared: Prepared, program: Program, points: Sequence[Values]) -> Ver
         found = data_together(prepared, asked)
         if found is not None and not _first_wrong(prepared, found, answers):
             return Verdict(together=True)
-        warning = _said(prepared, program)
+        warning = _said(prepared, program, answers[0])
     if _first_wrong(prepared, data_apart(prepared, asked), answers):
         told = warning or f"circuit {program.circuit.name!r}"
         raise Refused(f"local: {told}; bound one by one it is wrong too: no number is given")
@@ -153,14 +157,19 @@ def judge(prepared: Prepared, program: Program, points: Sequence[Values]) -> Ver
     return Verdict(False, warning)
 
 
-def _said(prepared: Prepared, program: Program) -> str:
-    """Say what is wrong: at a point of ours, so that all workers say the same."""
-    ours = _ours(len(prepared.parameters))
+def _said(prepared: Prepared, program: Program, answered: tuple[Values, Any]) -> str:
+    """Say what is wrong: at a point of ours, so that all workers say the same.
+
+    Where ours has no angles, at the one answered.
+    """
+    values = _ours(len(prepared.parameters))
+    answer = _independent(prepared, program)(values)
+    if answer is None:
+        values, answer = answered
     detail = "it gives no results"
-    if (found := data_together(prepared, [ours, ours])) is not None:
-        answer = _independent(prepared, program, ours)
-        detail = _first_wrong(prepared, found, [(ours, answer)] * 2) if answer is not None else ""
-    named = ", ".join(suspects(prepared, [ours, ours])) or "not found by trying each by itself"
+    if (found := data_together(prepared, [values, values])) is not None:
+        detail = _first_wrong(prepared, found, [(values, answer)] * 2)
+    named = ", ".join(suspects(prepared, [values, values])) or "not found by trying each by itself"
     aer, _ = installed()
     return (
         f"circuit {program.circuit.name!r}: qiskit-aer {aer} computes many points in one call "
@@ -169,6 +178,15 @@ def _said(prepared: Prepared, program: Program) -> str:
 
 
 # -- which points ----------------------------------------------------------------------------------
+
+
+def _answers(prepared: Looked, points: Sequence[Values], route: Route) -> list[tuple[Values, Any]]:
+    """Return the points to try with what they have; where none has angles, the first other."""
+    tried = [*_tried(prepared, points)]
+    found = [(values, answer) for values in tried if (answer := route(values)) is not None]
+    others = (values for values in points if values not in tried)
+    left = ((values, answer) for values in others if (answer := route(values)) is not None)
+    return found or [*islice(left, 1)]
 
 
 def _tried(prepared: Looked, points: Sequence[Values]) -> Iterator[Values]:
@@ -195,23 +213,24 @@ def _worth(values: Values, used: Sequence[int]) -> int:
 # -- the independent route -------------------------------------------------------------------------
 
 
-def _independent(prepared: Looked, program: Program, values: Values) -> tuple[Any, Any] | None:
-    """Return probabilities as `prepared` orders them, and the state if it is kept.
-
-    None where the point has no angles, or no result.
-    """
+def _independent(prepared: Looked, program: Program) -> Route:
+    """Return what gives probabilities as `prepared` orders them, and the state if it is kept."""
     noise = program.settings.noise
     mixed = noise is not None and noise.acts_on_gates
     circuit = as_written(program) if mixed else in_time(build(program.circuit), program)
     by_name = {parameter.name: parameter for parameter in circuit.parameters}
     parameters = [by_name.get(name) for name in program.circuit.facts.parameters]
-    try:
-        at_point = assigned(circuit, parameters, values)
-    except Refused:
-        return None
     qubits = _qubits(prepared, circuit)
-    state = plain.final_state(at_point) if program.settings.options.statevector else None
-    return plain.distribution(at_point, qubits, mixed=mixed), state
+
+    def answer(values: Values) -> tuple[Any, Any] | None:
+        try:
+            at_point = assigned(circuit, parameters, values)
+        except Refused:
+            return None
+        state = plain.final_state(at_point) if program.settings.options.statevector else None
+        return plain.distribution(at_point, qubits, mixed=mixed), state
+
+    return answer
 
 
 def _qubits(prepared: Looked, circuit: QuantumCircuit) -> list[int]:

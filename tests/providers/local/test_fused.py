@@ -186,3 +186,19 @@ def test_a_large_circuit_is_held_against_aer(monkeypatch) -> None:
     monkeypatch.setenv("QBATCH_CACHE_DIR", "/nonexistent")
     monkeypatch.setitem(matrices.GATES, "ry", lambda theta: right(theta + 0.1))  # type: ignore[arg-type]
     assert "numpy computes it wrongly" in failure(one, settings())
+
+
+@pytest.mark.parametrize("points", [(1.3, 3.0, 5.0), (1.3, 1.4, 3.0)], ids=str)
+@pytest.mark.parametrize("together", [True, False], ids=["one chunk", "chunk by chunk"])
+def test_a_point_without_angles_hides_no_wrong_gate(points, together, monkeypatch) -> None:
+    right = matrices.GATES["rx"]
+    monkeypatch.setitem(matrices.GATES, "rx", lambda theta: right(theta + 0.2))  # type: ignore[arg-type]
+    text = HEAD + "input float a; qubit q; bit c;\nrx(sqrt(a-2)) q; c = measure q;\n"
+    orders = [order(text, k, a=a) for k, a in enumerate(points)]
+    batches = [orders] if together else [[one] for one in orders]
+    found = {key: told for some in batches for key, told in run(some, settings()).items()}
+    for one in orders:
+        told = found[one.id]
+        wanted = "no number is given" if together or one.parameters["a"] > 2 else "leave the point"
+        assert isinstance(told, str)
+        assert wanted in told

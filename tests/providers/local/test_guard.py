@@ -142,6 +142,27 @@ def test_what_disagrees_both_ways_is_never_reported():
         guard.judge(replace(ready, circuit=zero), made, [(0.4,)])
 
 
+ROOT = CRY.replace("(a)", "(sqrt(a - 2))")
+
+
+@pytest.mark.parametrize("points", [[1.3, 3.0], [1.3, 1.4, 3.0]], ids=str)
+def test_a_point_without_angles_hides_no_wrong_row(points, monkeypatch):
+    monkeypatch.setitem(batching.PROVEN, installed(), WRONG)
+    [chunk] = cut([order(ROOT, k, a=a) for k, a in enumerate(points)], AER())
+    answer = simulate(chunk)
+    assert len(answer.errors) == len(points) - 1
+    assert "at a = 3 P(" in answer.facts["warning"]
+    assert "gate: cry;" in answer.facts["warning"]
+
+
+def test_a_circuit_that_had_no_angles_yet_is_looked_at_where_it_has(monkeypatch):
+    monkeypatch.setitem(batching.PROVEN, installed(), WRONG)
+    [first] = cut([order(ROOT, 1, a=1.3)], AER())
+    [later] = cut([order(ROOT, 2, a=3.0)], AER())
+    assert "warning" not in simulate(first).facts
+    assert "gate: cry;" in simulate(later).facts["warning"]
+
+
 def test_nothing_is_said_where_nothing_is_wrong():
     [chunk] = cut([order(ANSATZ, k, a=0.1 * k, b=0.7) for k in range(4)], AER())
     assert "warning" not in simulate(chunk).facts
