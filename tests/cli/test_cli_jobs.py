@@ -335,7 +335,10 @@ def test_a_job_that_was_delivered_twice_is_told_priced_and_can_be_cancelled(
         "sums and budgets count it"
     )
     assert qbatch("status", path, "--json").json["ledger"]["beside"][0]["id"] == double["id"]
-    assert "Beside the ledger: 0.34 EUR for 1 job" in Path("runs/there/report.md").read_text()
+    report = Path("runs/there/report.md").read_text()
+    assert "Beside the ledger: 0.34 EUR for 1 job" in report
+    rows = [line.split("|")[1:3] for line in report.splitlines() if line.startswith("| garnet")]
+    assert [name.strip() for name, _ in rows][-1] == "garnet, not ordered"
     said = qbatch(*run)
     assert (
         f"job {double['id']} is a second job under the name of bell of runs/there; "
