@@ -99,7 +99,8 @@ def offer_of(
     """What the run would buy beside what its folder has already; without one, all of it."""
     jobs: Mapping[str, list[Had]] = {}
     spent: dict[Limit, float] = {}
-    if folder is not None and any(not target.price.is_free for target in targets.values()):
+    shown = (target for target in targets.values() if target.takes or not target.price.is_free)
+    if folder is not None and any(shown):
         with suppress(SnapshotError), Run(folder) as known:  # damaged: taking it will tell
             jobs = jobs_in(known)
             kept = dump_limits(settings.limits, settings.rates)

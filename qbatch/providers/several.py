@@ -39,6 +39,7 @@ _FREE = frozenset(
         "state",
         "next_window_at",
         "cap",
+        "takes",
     }
 )
 
@@ -133,6 +134,7 @@ class _Several:
         return replace(
             first,
             name=", ".join(names),
+            takes=" or ".join(dict.fromkeys(t.takes for t in all_targets if t.takes)),
             facts=_shared([target.facts for target in all_targets]),
             num_qubits=min(widths, default=None),
             cap=min(caps, key=lambda cap: cap.amount, default=None),

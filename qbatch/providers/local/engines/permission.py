@@ -1,8 +1,8 @@
 """Which words of a manifest's ``engine`` need the person's own: what a shell runs, and doors.
 
-Rules: a manifest may be a stranger's. Lines for a shell, options of a batch system, an interpreter
-and a scheduler's address are used only with ``--trust``, or where the person's own configuration
-lists them, word for word.
+Rules: a manifest may be a stranger's. Lines for a shell, options of a batch system, whose hours it
+uses, an interpreter and a scheduler's address are used only with ``--trust``, or where the person's
+own configuration lists them, word for word.
 """
 
 from __future__ import annotations
@@ -48,5 +48,9 @@ def _open_doors(options: EngineOptions) -> Iterator[tuple[str, str, str]]:
             yield "slurm.setup", slurm.setup, "would be run by a shell"
         if slurm.python is not None:
             yield "slurm.python", slurm.python, "would be run on the nodes"
+        if slurm.account is not None:
+            yield "slurm.account", slurm.account, "would be charged with a centre's hours"
+        if slurm.qos is not None:
+            yield "slurm.qos", slurm.qos, "would be asked of a centre, and may be charged higher"
         for text in slurm.extra:
             yield "slurm.extra", text, "would be given to sbatch"

@@ -107,7 +107,12 @@ class SlurmDriver:
             "accounting": known.get("AccountingStorageType", ""),
         }
         return target_of(
-            self._settings, self._options.cpus, in_flight=most, poll_s=POLL_S, facts=facts
+            self._settings,
+            self._options.cpus,
+            in_flight=most,
+            poll_s=POLL_S,
+            takes=self._options.takes,
+            facts=facts,
         )
 
     def account(self) -> str:
