@@ -11,38 +11,27 @@ from __future__ import annotations
 
 import json
 import secrets
-import sqlite3
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from qbatch.drafts import draft_beside
 from qbatch.errors import SnapshotError
-from qbatch.job import IN_FLIGHT, CompositeJob, Job, JobState
-from qbatch.purchase import ASKED, ENDED, CompositeEvent
+from qbatch.job import CompositeJob, Job, JobState
+from qbatch.purchase import ENDED, CompositeEvent
 from qbatch.snapshot import attempts, database, ledger, registration
-from qbatch.snapshot.attempts import Attempt
 from qbatch.snapshot.bought import Bought
 from qbatch.snapshot.faults import translated
 from qbatch.snapshot.folders import is_run_folder
-from qbatch.snapshot.jobs import NewResult
-from qbatch.snapshot.ledger import Entry
 from qbatch.snapshot.lock import RunLock
-from qbatch.snapshot.reading import checked
-from qbatch.snapshot.run import Run
+from qbatch.snapshot.merge_sources import Key, PastAttempt, Source, check_sources
 from qbatch.snapshot.schema import (
-    JOB_COLUMNS,
-    NUM_POINT_COLUMNS,
-    POINT_COLUMNS,
     ROOM_BYTES,
     JobRow,
     StoredPoint,
     crc_of,
-    job_from_row,
-    point_from_row,
     point_values,
 )
 from qbatch.snapshot.store import Snapshot
@@ -85,8 +74,8 @@ def merge(folders: Sequence[Path], out: Path) -> Merged:
             if not is_run_folder(folder):
                 raise SnapshotError(f"{folder}: no run is kept here")
             stack.callback(RunLock(folder).release)
-            sources.append(stack.enter_context(_Source(folder)))
-        _check(sources)
+            sources.append(stack.enter_context(Source(folder)))
+        check_sources(sources)
         draft.mkdir(parents=True)
         first, *others = sources
         first.copy_to(draft / database.NAME)
@@ -100,138 +89,6 @@ def merge(folders: Sequence[Path], out: Path) -> Merged:
             out.rmdir()
         draft.rename(out)
     return merged
-
-
-def _check(sources: Sequence[_Source]) -> None:
-    first = sources[0]
-    for source in sources:
-        if source.has_former_ids or not source.has_plan:
-            raise SnapshotError(
-                f"{source.folder}: it was cut off early, or written by an earlier qbatch; "
-                "`qbatch run` with its manifest goes on in it, then merge"
-            )
-        if source.meta.get("manifest") != first.meta.get("manifest"):
-            raise SnapshotError(
-                f"{source.folder}: it is of another manifest than {first.folder}, or of another "
-                "version of it; `qbatch run` in both with one manifest, then merge"
-            )
-        if source.is_rehearsal != first.is_rehearsal:
-            raise SnapshotError(
-                f"{source.folder}: of it and {first.folder} one is a rehearsal; those never mix"
-            )
-        if held := source.at_providers():
-            jobs = "1 job" if held == 1 else f"{held} jobs"
-            raise SnapshotError(
-                f"{source.folder}: {jobs} of it may still be at a provider, and only that folder "
-                f"knows of them: `qbatch fetch {source.folder}`, `cancel` or `resolve` first"
-            )
-
-
-#: A purchase: by its provider's id at a backend and its job, or by folder, job and attempt.
-_Key = tuple[str, str, str]
-
-
-#: Where an attempt has come to nothing yet; what is in flight here was computed by a dead run.
-_NOTHING_YET = IN_FLIGHT | {JobState.CREATED}
-
-
-@dataclass(slots=True)
-class _Purchase:
-    """An attempt at a job, with its entry in the ledger, where it has one."""
-
-    generation: int
-    attempt: Attempt | None
-    entry: Entry | None
-    keys: set[_Key]
-
-
-class _Source(Run):
-    """A run folder that is read, and held so that nothing changes in it."""
-
-    def copy_to(self, path: Path) -> None:
-        """Write a copy of its snapshot."""
-        with translated(path), closing(sqlite3.connect(path)) as copy:
-            self._db.backup(copy)
-
-    def at_providers(self) -> int:
-        """How many of its jobs a provider may hold; what was computed here ended with its run."""
-        here = {name for name, one in self.manifest.backends.items() if one.is_here}
-        flying = sum(
-            job.state in IN_FLIGHT
-            for point, job in self.stored_points()
-            if point.backend not in here
-        )
-        marks = ", ".join("?" * len(ASKED))
-        rows = self._rows(
-            f"SELECT backend, num_jobs FROM composites WHERE stage IN ({marks})",
-            sorted(ASKED),
-            of=("composites",),
-        )
-        sent = sum(int(number) for backend, number in rows if backend not in here)
-        return max(flying, sent)
-
-    def pieces(self) -> Iterator[tuple[StoredPoint, JobRow]]:
-        """Yield what each job buys, and the job."""
-        sql = (
-            f"SELECT {POINT_COLUMNS}, {JOB_COLUMNS} FROM points JOIN jobs USING (ordinal)"
-            " ORDER BY points.start, points.ordinal"
-        )
-        with checked(self.path):
-            for row in self._rows(sql, of=("points", "jobs")):
-                point = point_from_row(row[:NUM_POINT_COLUMNS])
-                yield point, job_from_row(row[NUM_POINT_COLUMNS:], point.id)
-
-    def purchases_of(self) -> dict[int, list[_Purchase]]:
-        """Row -> every attempt at its job that may have bought something, oldest first."""
-        entries = {(e.entry.ordinal, e.entry.generation): e.entry for e in self.ledger()}
-        ended = {(job, each.generation): each for job, each in self.ended_attempts()}
-        rows = {row.ordinal: (point, row) for point, row in self.pieces()}
-        found: dict[int, list[_Purchase]] = defaultdict(list)
-        current = {
-            (at, row.job.generation)
-            for at, (_, row) in rows.items()
-            if row.job.state not in _NOTHING_YET
-        }
-        for at, generation in sorted({*entries, *ended, *current}):
-            point, row = rows[at]
-            attempt = ended.get((at, generation))
-            is_current = generation == row.job.generation and row.job.state not in _NOTHING_YET
-            provider_id = attempt.provider_job_id if attempt is not None else None
-            if is_current:
-                provider_id = row.job.provider_job_id
-            keys = {(self.meta.get("run_id", ""), point.id, str(generation))}
-            if provider_id:
-                keys.add((point.backend, point.id, provider_id))
-            entry = entries.get((at, generation))
-            found[at].append(_Purchase(generation, attempt, entry, keys))
-        return found
-
-    def result_of(self, ordinal: int) -> NewResult:
-        """What a job measured."""
-        ((counts, facts, analysis, estimates, vector),) = self._rows(
-            "SELECT counts, facts, analysis, estimates, statevector FROM results WHERE ordinal = ?",
-            (ordinal,),
-            of=("results",),
-        )
-        return NewResult(counts, json.loads(facts), analysis, estimates, statevector=vector)
-
-    def replies_of(self, ordinal: int) -> list[Any]:
-        """Columns at, kind, body_crc and body of what its provider said."""
-        rows = self._large("raw", "job = ?", (ordinal,))
-        return [(at, kind, body_crc, body) for _, at, kind, body_crc, _, body in rows]
-
-    def setting_row(self, key: str) -> Any:
-        return self._large("settings", "key = ?", (key,))
-
-    def composite_row(self, ordinal: int | None) -> Any:
-        """Columns id, backend, generation, jobs, memo, sent_at, key and body; None for none."""
-        rows = self._rows(
-            "SELECT id, backend, generation, jobs, memo, sent_at, key, body FROM composites"
-            " LEFT JOIN intents ON composite = ordinal WHERE ordinal = ?",
-            (ordinal,),
-            of=("composites", "intents"),
-        )
-        return rows[0] if rows else None
 
 
 @dataclass(slots=True)
@@ -252,7 +109,7 @@ class _Home:
 class _Target(Snapshot):
     """The new folder, which begins as a copy of the first."""
 
-    def __init__(self, folder: Path, first: _Source) -> None:
+    def __init__(self, folder: Path, first: Source) -> None:
         super().__init__(folder)
         self.taken = self.spare = self.repeated = 0
         self._homes: dict[str, _Home] = defaultdict(_Home)
@@ -261,7 +118,7 @@ class _Target(Snapshot):
         ((last,),) = self._rows("SELECT coalesce(max(ordinal), 0) FROM points")
         self._last = int(last)
         #: Purchases that count already, and row -> its latest attempt.
-        self._known: set[_Key] = set()
+        self._known: set[Key] = set()
         self._latest: dict[int, int] = {}
         for ordinal, purchases in first.purchases_of().items():
             self._known |= {key for each in purchases for key in each.keys}
@@ -279,7 +136,7 @@ class _Target(Snapshot):
         merged_from = json.dumps([str(each.absolute()) for each in sources])
         self.set_meta(run_id=secrets.token_hex(8), run_folder=str(folder), merged=merged_from)
 
-    def take(self, source: _Source) -> None:
+    def take(self, source: Source) -> None:
         """Take what is not there yet, and what it cost; one step."""
         purchases = source.purchases_of()
         composites: dict[int, list[tuple[StoredPoint, int]]] = defaultdict(list)
@@ -293,10 +150,10 @@ class _Target(Snapshot):
 
     def _take_one(
         self,
-        source: _Source,
+        source: Source,
         point: StoredPoint,
         row: JobRow,
-        purchases: Sequence[_Purchase],
+        purchases: Sequence[PastAttempt],
     ) -> int | None:
         """Take one job and its history; return its row where its result is taken."""
         home = self._homes[point.point_id]
@@ -325,7 +182,7 @@ class _Target(Snapshot):
         return mine.ordinal if is_wanted else None
 
     def _row_for(
-        self, source: _Source, home: _Home, point: StoredPoint, *, is_wanted: bool
+        self, source: Source, home: _Home, point: StoredPoint, *, is_wanted: bool
     ) -> tuple[StoredPoint, JobRow]:
         """Return the row that a job has here, made or changed where its result is taken."""
         known = home.rows.get(point.id)
@@ -367,7 +224,7 @@ class _Target(Snapshot):
         return None
 
     def _keep_history(
-        self, source: _Source, mine: StoredPoint, row: JobRow, new: Sequence[_Purchase]
+        self, source: Source, mine: StoredPoint, row: JobRow, new: Sequence[PastAttempt]
     ) -> Mapping[int, int]:
         """Keep attempts and what they cost; return which attempt each is here."""
         latest = self._latest.get(mine.ordinal, 0)
@@ -384,7 +241,7 @@ class _Target(Snapshot):
         return numbers
 
     def _keep_attempt(
-        self, mine: StoredPoint, row: JobRow, purchase: _Purchase, generation: int
+        self, mine: StoredPoint, row: JobRow, purchase: PastAttempt, generation: int
     ) -> None:
         ended, job = purchase.attempt, row.job
         if ended is None:
@@ -404,7 +261,7 @@ class _Target(Snapshot):
         bought = Bought(None, ended.start, ended.shots, ended.setting)
         attempts.keep(self._db, JobRow(mine.ordinal, told, None, at), until, bought)
 
-    def _keep_result(self, source: _Source, theirs: int, ours: int) -> None:
+    def _keep_result(self, source: Source, theirs: int, ours: int) -> None:
         self.save_result(ours, source.result_of(theirs))
         for at, kind, body_crc, body in source.replies_of(theirs):
             values = (ours, at, kind, body_crc)
@@ -413,12 +270,12 @@ class _Target(Snapshot):
                 (*values, crc_of(values), body),
             )
 
-    def _keep_setting(self, source: _Source, key: str) -> None:
+    def _keep_setting(self, source: Source, key: str) -> None:
         for row in source.setting_row(key):
             self._db.execute("INSERT OR IGNORE INTO settings VALUES (?, ?, ?, ?)", row)
 
     def _keep_composite(
-        self, source: _Source, at: int, taken: Sequence[tuple[StoredPoint, int]]
+        self, source: Source, at: int, taken: Sequence[tuple[StoredPoint, int]]
     ) -> None:
         """Keep what was sent together, as something that is over, where all of it is here."""
         found = source.composite_row(at)
