@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import shutil
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -76,6 +77,7 @@ def merge(folders: Sequence[Path], out: Path) -> Merged:
             stack.callback(RunLock(folder).release)
             sources.append(stack.enter_context(Source(folder)))
         check_sources(sources)
+        stack.callback(shutil.rmtree, draft, ignore_errors=True)
         draft.mkdir(parents=True)
         first, *others = sources
         first.copy_to(draft / database.NAME)
@@ -84,10 +86,10 @@ def merge(folders: Sequence[Path], out: Path) -> Merged:
                 target.take(source)
             target.become(out.absolute(), folders)
             merged = Merged(out, target.taken, target.spare, target.repeated)
-    with translated(out):
-        if out.exists():
-            out.rmdir()
-        draft.rename(out)
+        with translated(out):
+            if out.exists():
+                out.rmdir()
+            draft.rename(out)
     return merged
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+import sqlite3
 from collections import Counter
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -260,6 +262,18 @@ def test_a_folder_that_a_runner_holds_is_refused(tmp_path: Path) -> None:
     one, two = Folder(tmp_path / "one"), Folder(tmp_path / "two")
     with Snapshot(two.path), pytest.raises(RunLockedError):
         merge([one.path, two.path], tmp_path / "merged")
+
+
+def test_a_merge_that_fails_leaves_nothing(tmp_path: Path) -> None:
+    one, two = Folder(tmp_path / "one"), Folder(tmp_path / "two")
+    one.buy(0)
+    two.buy(1)
+    with closing(sqlite3.connect(two.path / "snapshot.db")) as db:
+        db.execute("UPDATE ledger SET quoted = quoted + 1")
+        db.commit()
+    with pytest.raises(SnapshotError, match="ledger"):
+        merge([one.path, two.path], tmp_path / "merged")
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["one", "two"]
 
 
 def test_nothing_is_written_over(tmp_path: Path) -> None:
