@@ -34,9 +34,8 @@ from qbatch.snapshot.schema import (
     point_from_row,
 )
 
-#: A purchase: by its provider's id at a backend and its job, or by folder, job and attempt.
+#: A purchase: backend, job and its provider's id; where it has none, folder, job and attempt.
 Key = tuple[str, str, str]
-
 
 #: Where an attempt has come to nothing yet; what is in flight here was computed by a dead run.
 _NOTHING_YET = IN_FLIGHT | {JobState.CREATED}
@@ -49,7 +48,7 @@ class PastAttempt:
     generation: int
     attempt: Attempt | None
     entry: Entry | None
-    keys: set[Key]
+    key: Key
 
 
 class Source(Run):
@@ -106,11 +105,11 @@ class Source(Run):
             provider_id = attempt.provider_job_id if attempt is not None else None
             if is_current:
                 provider_id = row.job.provider_job_id
-            keys = {(self.meta.get("run_id", ""), point.id, str(generation))}
+            key = self.meta.get("run_id", ""), point.id, f"attempt {generation}"
             if provider_id:
-                keys.add((point.backend, point.id, provider_id))
+                key = point.backend, point.id, provider_id
             entry = entries.get((at, generation))
-            found[at].append(PastAttempt(generation, attempt, entry, keys))
+            found[at].append(PastAttempt(generation, attempt, entry, key))
         return found
 
     def result_of(self, ordinal: int) -> NewResult:

@@ -2,9 +2,9 @@
 
 Rules: what was measured of a content comes from the first folder that has it; shots that lie on
 those already there are not used, but what they cost counts. A purchase that stands in several
-folders (one is a copy of another) counts once: it is known by its provider's id, or by folder,
-job and attempt. What a provider may still hold is in no merged folder, so such folders are refused.
-The sources stay as they are, and the new folder has an identity of its own.
+folders (one is a copy of another) counts once: it is known by its provider's id; where there is
+none, by folder, job and attempt. What a provider may still hold is in no merged folder, so such
+folders are refused. The sources stay as they are, and the new folder has an identity of its own.
 """
 
 from __future__ import annotations
@@ -123,7 +123,7 @@ class _Target(Snapshot):
         self._known: set[Key] = set()
         self._latest: dict[int, int] = {}
         for ordinal, purchases in first.purchases_of().items():
-            self._known |= {key for each in purchases for key in each.keys}
+            self._known |= {each.key for each in purchases}
             self._latest[ordinal] = max(each.generation for each in purchases)
 
     def become(self, folder: Path, sources: Sequence[Path]) -> None:
@@ -159,7 +159,7 @@ class _Target(Snapshot):
     ) -> int | None:
         """Take one job and its history; return its row where its result is taken."""
         home = self._homes[point.point_id]
-        new = [each for each in purchases if not each.keys & self._known]
+        new = [each for each in purchases if each.key not in self._known]
         self.repeated += len(purchases) - len(new)
         is_done = row.job.state is JobState.COMPLETED
         is_wanted = is_done and not home.has_shots_of(point.start, point.shots)
@@ -234,7 +234,7 @@ class _Target(Snapshot):
         for each in new:
             latest += 1
             numbers[each.generation] = latest
-            self._known |= each.keys
+            self._known.add(each.key)
             if each.entry is not None:
                 entry = replace(each.entry, ordinal=mine.ordinal, generation=latest)
                 self.enter([replace(entry, composite=None)])

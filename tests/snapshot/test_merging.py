@@ -96,6 +96,13 @@ class Folder:
             snapshot.register(points(4, shots), setting_of=lambda _: "{}")
 
 
+def copied(folder: Folder, path: Path) -> Folder:
+    shutil.copytree(folder.path, path)
+    copy = object.__new__(Folder)
+    copy.path = path
+    return copy
+
+
 def hash_of(*told: object) -> int:
     return int.from_bytes(hashlib.sha256(repr(told).encode()).digest()[:4], "big")
 
@@ -152,6 +159,34 @@ def test_a_purchase_in_a_copy_counts_once(tmp_path: Path) -> None:
         assert run.counts_by_state() == {JobState.COMPLETED: 3, JobState.CREATED: 1}
         assert len(run.attempts_of(run["i=0"])) == 2
     assert spent(tmp_path / "merged") == 1.0 + 3.0 + 3.0 + 5.0
+
+
+def test_what_copies_bought_apart_counts_twice(tmp_path: Path) -> None:
+    one = Folder(tmp_path / "one")
+    two, three = copied(one, tmp_path / "two"), copied(one, tmp_path / "three")
+    one.buy(0, at="A", cost=3.0)
+    two.buy(0, at="B", cost=5.0)
+    three.buy(0, JobState.FAILED, at="C", cost=1.5)
+    merge([one.path, two.path, three.path], tmp_path / "merged")
+    with Run(tmp_path / "merged") as run:
+        assert run["i=0"].facts["from"] == "one"
+        assert [each.entry.billed for each in run.ledger()] == [3.0, 5.0, 1.5]
+
+
+@pytest.mark.parametrize("ended_first", [True, False])
+def test_what_one_copy_never_sent_hides_no_purchase_of_another(
+    tmp_path: Path, ended_first: bool
+) -> None:
+    one = Folder(tmp_path / "one")
+    two = copied(one, tmp_path / "two")
+    with Snapshot(one.path) as snapshot, snapshot.transaction():
+        ((_, row),) = snapshot.pieces_of(id_of(0))
+        snapshot.save_jobs([replace(row, job=row.job.moved_to(JobState.CANCELLED))])
+    two.buy(0, at="B", cost=5.0)
+    order = (one, two) if ended_first else (two, one)
+    with merged(tmp_path, *order) as run:
+        assert run["i=0"].job.provider_job_id == "B"
+    assert spent(tmp_path / "merged") == 5.0
 
 
 def test_one_job_of_the_cloud_that_both_know_counts_once(tmp_path: Path) -> None:
