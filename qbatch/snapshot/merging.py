@@ -23,6 +23,7 @@ from qbatch.errors import SnapshotError
 from qbatch.job import CompositeJob, Job, JobState
 from qbatch.purchase import ENDED, CompositeEvent
 from qbatch.snapshot import attempts, database, ledger, registration
+from qbatch.snapshot.attempts import Attempt
 from qbatch.snapshot.bought import Bought
 from qbatch.snapshot.faults import translated
 from qbatch.snapshot.folders import is_run_folder
@@ -196,9 +197,9 @@ class _Target(Snapshot):
         if known is None:
             self._last += 1
             mine = replace(point, ordinal=self._last, in_plan=position is not None)
-            self._keep_setting(source, point.setting)
         else:
-            mine = replace(known[0], shots=point.shots, seed=point.seed)
+            mine = replace(known[0], shots=point.shots, seed=point.seed, setting=point.setting)
+        self._keep_setting(source, point.setting)
         if mine.start == 0:
             wanted = known and (known[0].wanted or known[0].shots)
             mine = replace(mine, wanted=None if wanted in (None, mine.shots) else wanted)
@@ -236,18 +237,19 @@ class _Target(Snapshot):
             numbers[each.generation] = latest
             self._known.add(each.key)
             if each.entry is not None:
+                self._keep_setting(source, each.entry.setting)
                 entry = replace(each.entry, ordinal=mine.ordinal, generation=latest)
                 self.enter([replace(entry, composite=None)])
-            self._keep_attempt(mine, row, each, latest)
+            if each.attempt is not None:
+                self._keep_setting(source, each.attempt.setting)
+                self._keep_attempt(mine, row, each.attempt, latest)
         self._latest[mine.ordinal] = latest
         return numbers
 
     def _keep_attempt(
-        self, mine: StoredPoint, row: JobRow, purchase: PastAttempt, generation: int
+        self, mine: StoredPoint, row: JobRow, ended: Attempt, generation: int
     ) -> None:
-        ended, job = purchase.attempt, row.job
-        if ended is None:
-            return
+        job = row.job
         told = Job(
             mine.id,
             ended.state,
@@ -272,8 +274,8 @@ class _Target(Snapshot):
                 (*values, crc_of(values), body),
             )
 
-    def _keep_setting(self, source: Source, key: str) -> None:
-        for row in source.setting_row(key):
+    def _keep_setting(self, source: Source, key: str | None) -> None:
+        for row in source.setting_row(key) if key else ():
             self._db.execute("INSERT OR IGNORE INTO settings VALUES (?, ?, ?, ?)", row)
 
     def _keep_composite(

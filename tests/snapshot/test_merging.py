@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
 import sqlite3
 from collections import Counter
@@ -42,17 +43,22 @@ def points(number: int, shots: int = 100) -> list[StoredPoint]:
 class Folder:
     """A run folder in which points of the cloud are bought as told."""
 
-    def __init__(self, path: Path, number: int = 4, *, shots: int = 100, run_id: str = "") -> None:
+    def __init__(
+        self, path: Path, number: int = 4, *, shots: int = 100, setting: str = "s"
+    ) -> None:
         self.path = path
         with Snapshot(path) as snapshot:
-            snapshot.register(points(number, shots), setting_of=lambda _: "{}")
+            snapshot.register(
+                [replace(each, setting=setting) for each in points(number, shots)],
+                setting_of=lambda key: json.dumps({"of": key}),
+            )
             snapshot.set_meta(
                 name="m",
                 manifest=MANIFEST,
                 manifest_path="m.yaml",
                 manifest_folder=str(path.parent),
                 overrides="[]",
-                run_id=run_id or path.name,
+                run_id=path.name,
             )
 
     def buy(
@@ -213,6 +219,27 @@ def test_a_failure_here_and_a_result_there_are_both_told(tmp_path: Path) -> None
         assert [each.entry.shots for each in run.ledger()] == [100, 250, 250]
         assert run["i=0"].facts["from"] == "two"
     assert spent(tmp_path / "merged") == 6.0
+
+
+@pytest.mark.parametrize("end", [JobState.FAILED, JobState.COMPLETED])
+def test_an_attempt_comes_with_the_setting_it_was_bought_in(tmp_path: Path, end: JobState) -> None:
+    one, two = Folder(tmp_path / "one"), Folder(tmp_path / "two", setting="t")
+    one.buy(0)
+    two.buy(0, end)
+    with merged(tmp_path, one, two) as run:
+        (_, theirs) = [each.entry for each in run.ledger()]
+        assert theirs.setting == "t"
+        for attempt in run.attempts_of(run["i=0"])[:-1]:
+            assert run.setting_of(attempt) == {"of": attempt.setting}
+    with Snapshot(tmp_path / "merged") as snapshot:
+        assert snapshot.setting("t") == '{"of": "t"}'
+
+
+def test_a_result_comes_with_the_setting_it_was_measured_in(tmp_path: Path) -> None:
+    one, two = Folder(tmp_path / "one"), Folder(tmp_path / "two", setting="t")
+    two.buy(0)
+    with merged(tmp_path, one, two) as run:
+        assert run.setting_of(run["i=0"]) == {"of": "t"}
 
 
 def test_further_shots_of_another_folder_add_up(tmp_path: Path) -> None:
