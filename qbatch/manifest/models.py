@@ -422,13 +422,9 @@ class Manifest(Model):
     @property
     def times(self) -> frozenset[str]:
         """Axes whose values are seconds: written with a unit, or settings that are times."""
-        return frozenset(
-            name
-            for sweep in self.sweeps
-            for axes in (sweep.matrix, sweep.zip)
-            for name, axis in axes.items()
-            if axis.is_time or is_time(name)
-        )
+        named = {name for sweep in self.sweeps for name in (*sweep.matrix, *sweep.zip)}
+        written = {name for sweep in self.sweeps for name in sweep.times}
+        return frozenset(written | {name for name in named if is_time(name)})
 
     @property
     def units(self) -> Mapping[str, str]:

@@ -24,10 +24,12 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from qbatch.arithmetic import is_arithmetic
 from qbatch.manifest.fields import (
     ADAPTIVE,
     AT_KEY,
     AXES,
+    Known,
     LocalPath,
     Mistakes,
     Model,
@@ -49,7 +51,7 @@ from qbatch.manifest.fields import (
     wrong,
 )
 from qbatch.manifest.paths import PARTS, is_time, setting_axis
-from qbatch.manifest.times import as_unquoted_time, is_unquoted_time
+from qbatch.manifest.times import Loc, as_unquoted_time, find_stray, is_unquoted_time, values_of
 from qbatch.notation import did_you_mean, listed, nearest, shortened
 
 #: A `where`: axis name -> value or list of values; a point matches when each named axis does.
@@ -126,8 +128,6 @@ class Axis(Model):
     from the point's values of one other axis (or of axes that are zipped), and from `vars`.
     """
 
-    _is_time: bool = PrivateAttr(default=False)
-
     values: tuple[AxisValue, ...] | None = None
     linspace: tuple[Real, Real, Whole] | None = None
     geomspace: tuple[Real, Real, Whole] | None = None
@@ -159,20 +159,10 @@ class Axis(Model):
     @model_validator(mode="wrap")
     @classmethod
     def read_times(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
-        """Read numbers with a unit of time (``80us``) as seconds, and note that they were such."""
-        if isinstance(data, Axis):
-            return handler(data)
-        is_time = any(map(is_unquoted_time, _numbers_of(data)))
+        """Read numbers with a unit of time (``80us``) as seconds."""
         if isinstance(data, Mapping):
             data = {form: _in_seconds(form, ends) for form, ends in data.items()}
-        axis = handler(data)
-        axis._is_time = is_time
-        return axis
-
-    @property
-    def is_time(self) -> bool:
-        """Whether its values were written with a unit of time: they are seconds."""
-        return self._is_time
+        return handler(data)
 
     @model_validator(mode="after")
     def check_values(self) -> Self:
@@ -272,20 +262,6 @@ def _named(name: str, axis: Any) -> Any:
     if isinstance(axis, tuple | list) and (name in AXES or "." in name):
         return tuple([OnAxis(name, value) for value in axis])
     return axis
-
-
-def _numbers_of(axis: Any) -> Iterator[Any]:
-    """Yield what stands in an axis as written, wherever numbers may."""
-    if isinstance(axis, tuple | list):
-        yield from axis
-    elif isinstance(axis, Mapping):
-        for form, ends in axis.items():
-            if form == "from":
-                continue
-            if isinstance(ends, Mapping):
-                yield from ends.values()
-            elif isinstance(ends, tuple | list):
-                yield from ends
 
 
 def _in_seconds(form: str, ends: Any) -> Any:
@@ -455,6 +431,16 @@ class Sweep(Model):
     order: Literal["interleave", "as-written", "random"] = "interleave"
     seed: Annotated[Whole, Field(ge=0, lt=2**63)] = 0
 
+    _times: Mapping[str, tuple[Loc, str]] = PrivateAttr(default_factory=dict)
+
+    @property
+    def times(self) -> Mapping[str, tuple[Loc, str]]:
+        """Axis that was written with a unit of time, and so is seconds -> its first such value.
+
+        Each with its place in the sweep.
+        """
+        return self._times
+
     @property
     def has_shots_axis(self) -> bool:
         """Whether numbers of shots are experiments of their own: an axis, no mere setting."""
@@ -462,13 +448,67 @@ class Sweep(Model):
 
     @model_validator(mode="wrap")
     @classmethod
-    def check_axes(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+    def check_axes(
+        cls, data: Any, handler: ModelWrapValidatorHandler[Self], info: ValidationInfo
+    ) -> Self:
         """See that zipped axes fit together and that each `where` names axes of this sweep."""
+        if not isinstance(data, Mapping):
+            return handler(data)
         mistakes = Mistakes()
-        if isinstance(data, Mapping):
-            _check_zip(_map(data.get("matrix")), _map(data.get("zip")), mistakes)
-            _check_wheres(data, mistakes)
-        return check_beside(data, handler, mistakes)
+        _check_zip(_map(data.get("matrix")), _map(data.get("zip")), mistakes)
+        _check_wheres(data, mistakes)
+        times = _times_of(data)
+        for name in times:
+            _check_units(name, data, times[name][1], known_to(info), mistakes)
+        sweep = check_beside(data, handler, mistakes)
+        sweep._times = times
+        return sweep
+
+
+def _written(sweep: Mapping[str, Any]) -> Iterator[tuple[str, Loc, Any]]:
+    """Yield axis, place and what is written of every value that a sweep gives."""
+    for part in ("matrix", "zip"):
+        for name, axis in _map(sweep.get(part)).items():
+            yield from ((name, (part, name, *at), value) for at, value in values_of(axis))
+    for i, point in enumerate(_list(sweep.get("include"))):
+        yield from ((name, ("include", i, name), value) for name, value in _map(point).items())
+    for i, each in enumerate(_list(sweep.get("overrides"))):
+        for name, value in _entries(each, "set").items():
+            yield name, ("overrides", i, "set", name), value
+
+
+def _times_of(sweep: Mapping[str, Any]) -> dict[str, tuple[Loc, str]]:
+    """Return each axis that is given times with a unit, and the first of them with its place."""
+    times: dict[str, tuple[Loc, str]] = {}
+    for name, loc, value in _written(sweep):
+        if is_unquoted_time(value) and name not in times and _takes_times(name, loc):
+            times[name] = (loc, str(value))
+    return times
+
+
+def _takes_times(axis: str, loc: Loc) -> bool:
+    """Tell whether times become seconds there; lists of a setting are read by its own rules."""
+    is_spacing = len(loc) == 4 and loc[0] in ("matrix", "zip") and loc[2] != "values"
+    return axis not in AXES and (setting_axis(axis) is None or is_time(axis) or is_spacing)
+
+
+def _check_units(
+    axis: str, sweep: Mapping[str, Any], time: str, known: Known, mistakes: Mistakes
+) -> None:
+    """See that nothing on an axis of times lacks its unit, nor is text."""
+    names = {**known.vars, **dict.fromkeys(known.broken, 1)}
+    values = (
+        (loc, value)
+        for name, loc, value in _written(sweep)
+        if name == axis and not (is_time(axis) and isinstance(value, str))
+    )
+    if stray := find_stray(values, time, lambda text: is_arithmetic(text, names)):
+        mistakes.add(stray[0], wrong(stray[1]))
+    for part in ("matrix", "zip"):
+        ends = _map(_map(sweep.get(part)).get(axis)).get("range")
+        if isinstance(ends, tuple | list) and len(ends) == 2:
+            said = "a range of times needs its step, which would be 1 second; write it as third"
+            mistakes.add((part, axis, "range"), amiss(said))
 
 
 def names_of_axes(sweep: Mapping[str, Any]) -> frozenset[str]:

@@ -23,11 +23,11 @@ def read(sweep: str, more: str = "") -> Manifest:
 @pytest.mark.parametrize(
     ("written", "values"),
     [
-        ("[80us, 5ns, 0.1 ms, 1s, 2e-6]", (8e-5, 5e-9, 1e-4, 1.0, 2e-6)),
-        ("[µ, 80µs]", ("µ", 8e-5)),
+        ("[80us, 5ns, 0.1 ms, 1s, 0]", (8e-5, 5e-9, 1e-4, 1.0, 0)),
+        ("[0.0, 80µs]", (0.0, 8e-5)),
         ("['80us', \"5ns\"]", ("80us", "5ns")),
-        ("[80usec, 8 0us, us]", ("80usec", "8 0us", "us")),
-        ("[step, 2*step]", (5e-9, 1e-8)),
+        ("[80usec, 8 0us, us, µ]", ("80usec", "8 0us", "us", "µ")),
+        ("[step, 2*step, 7ns]", (5e-9, 1e-8, 7e-9)),
     ],
 )
 def test_unquoted_values_with_a_unit_are_seconds(written: str, values: tuple[object, ...]) -> None:
@@ -69,7 +69,7 @@ def test_a_setting_that_is_no_time_is_left_to_its_own_rules() -> None:
 
 def test_axes_of_times_have_seconds_as_their_unit() -> None:
     made = read(
-        "[{matrix: {a: [1us, 0.5], b: [1, 2], c: {linspace: [0s, 1, 3]}, d: ['1us']}},"
+        "[{matrix: {a: [1us, 0.0], b: [1, 2], c: {linspace: [0, 1s, 3]}, d: ['1us']}},"
         " {zip: {e: [1ns], noise.thermal_relaxation.t1: [3]}}]",
         "report: {units: {c: ms, b: Hz}}\n",
     )
@@ -101,3 +101,45 @@ def test_ends_in_quotes_are_no_times() -> None:
     told = [str(error) for error in caught.value.exceptions]
     assert "'10us' is in quotes, and so a string" in told[0]
     assert "'1s' is in quotes, and so a string" in told[1]
+
+
+@pytest.mark.parametrize(
+    ("sweep", "told"),
+    [
+        ("matrix: {t: [20us, 50, 0us]}", "6:25: sweep.matrix.t[1]: 50 has no unit, and 20us"),
+        ("zip: {t: [50, 0, 20us]}", "sweep.zip.t[0]: 50 has no unit, and 20us beside it has one"),
+        ("matrix: {t: [20us, 2*25]}", "'2*25' has no unit"),
+        ("matrix: {t: {linspace: [0us, 50, 3]}}", "50 has no unit, and 0us"),
+        ("matrix: {t: {range: [0, 20us, 5]}}", "5 has no unit, and 20us"),
+        ("matrix: {t: {random: {min: 1us, max: 2, n: 5}}}", "2 has no unit, and 1us"),
+        ("matrix: {noise.thermal_relaxation.t1: [80us, 50]}", "50 has no unit, and 80us"),
+        (
+            "matrix: {t: [20us]}, include: [{t: 50, circuit: t, backend: ideal}]",
+            "sweep.include[0].t: 50 has no unit, and 20us",
+        ),
+        (
+            "matrix: {t: [20us]}, overrides: [{where: {t: 20us}, set: {t: 50}}]",
+            "sweep.overrides[0].set.t: 50 has no unit, and 20us",
+        ),
+        ("matrix: {t: {range: [0us, 100us]}}", "a range of times needs its step"),
+        (
+            "matrix: {t: [1s, 2s, 2p]}",
+            "'2p' is no time, and 1s beside it is read as 1 second; write \"1s\" in quotes if",
+        ),
+        ("matrix: {t: ['80us', 5ns]}", "'80us' is no time, and 5ns beside it"),
+        ("matrix: {t: [80us, true]}", "true is no time, and 80us"),
+    ],
+)
+def test_an_axis_of_times_has_nothing_else(sweep: str, told: str) -> None:
+    with pytest.raises(SourceErrors) as caught:
+        read(f"{{{sweep}}}")
+    (mistake,) = caught.value.exceptions
+    assert told in str(mistake)
+
+
+def test_wheres_may_name_times_by_their_seconds() -> None:
+    made = read("{matrix: {t: [20us, 50us]}, exclude: [{t: 2e-5}]}")
+    assert made.sweeps[0].exclude[0] == {"t": 2e-5}
+    made = read("{matrix: {t: [2e-5, 5e-5]}, exclude: [{t: 20us}]}")
+    assert made.sweeps[0].exclude[0] == {"t": 2e-5}
+    assert made.times == frozenset()
