@@ -101,7 +101,7 @@ def register(
     fresh = iter(points)
     former = _known_bounds(db)
     bounds = {**former, **bounds}
-    if bounds == former and not _is_any_misfit(db, bounds):
+    if bounds == former and not (_is_any_misfit(db, bounds) or _is_any_cut_left(db)):
         planned, first_changed = _skip_unchanged(db, fresh, has_settings=setting_of is not None)
     else:
         planned, first_changed = 0, next(fresh, None)
@@ -150,6 +150,24 @@ def _is_any_misfit(db: sqlite3.Connection, bounds: Mapping[str, Bounds]) -> bool
         ).fetchone()
         for backend, (least, most) in bounds.items()
     )
+
+
+def _is_any_cut_left(db: sqlite3.Connection) -> bool:
+    """Whether a job is still to be bought of a point that is cut, or planned with other shots.
+
+    Since it was cut, others of the point may have come to nothing, or been had from elsewhere: what
+    is missing now is told by `to_buy` alone, here as where a price is agreed to.
+    """
+    marks = ", ".join("?" * len(BOUGHT))
+    found = db.execute(
+        "SELECT 1 FROM points JOIN jobs USING (ordinal)"
+        f" WHERE shots > 0 AND position IS NOT NULL AND state NOT IN ({marks})"
+        " AND (start > 0 OR wanted IS NOT NULL OR EXISTS ("
+        "SELECT 1 FROM points AS further WHERE further.start > 0 AND further.shots > 0"
+        " AND further.content = coalesce(points.content, points.id))) LIMIT 1",
+        [state.value for state in BOUGHT],
+    )
+    return found.fetchone() is not None
 
 
 def _num_points(db: sqlite3.Connection) -> tuple[int, int]:
