@@ -488,8 +488,8 @@ def _times_of(sweep: Mapping[str, Any]) -> dict[str, tuple[Loc, str]]:
 
 def _takes_times(axis: str, loc: Loc) -> bool:
     """Tell whether times become seconds there; lists of a setting are read by its own rules."""
-    is_spacing = len(loc) == 4 and loc[0] in ("matrix", "zip") and loc[2] != "values"
-    return axis not in AXES and (setting_axis(axis) is None or is_time(axis) or is_spacing)
+    is_spacing = loc[0] in ("matrix", "zip") and loc[2] != "values"
+    return axis not in AXES and (setting_axis(axis) is None or is_spacing)
 
 
 def _check_units(
@@ -497,11 +497,7 @@ def _check_units(
 ) -> None:
     """See that nothing on an axis of times lacks its unit, nor is text."""
     names = {**known.vars, **dict.fromkeys(known.broken, 1)}
-    values = (
-        (loc, value)
-        for name, loc, value in _written(sweep)
-        if name == axis and not (is_time(axis) and isinstance(value, str))
-    )
+    values = ((loc, value) for name, loc, value in _written(sweep) if name == axis)
     if stray := find_stray(values, time, lambda text: is_arithmetic(text, names)):
         mistakes.add(stray[0], wrong(stray[1]))
     for part in ("matrix", "zip"):

@@ -106,13 +106,16 @@ def test_ends_in_quotes_are_no_times() -> None:
 @pytest.mark.parametrize(
     ("sweep", "told"),
     [
-        ("matrix: {t: [20us, 50, 0us]}", "6:25: sweep.matrix.t[1]: 50 has no unit, and 20us"),
+        ("matrix: {t: [20us, 50, 0us]}", "6:28: sweep.matrix.t[1]: 50 has no unit, and 20us"),
         ("zip: {t: [50, 0, 20us]}", "sweep.zip.t[0]: 50 has no unit, and 20us beside it has one"),
         ("matrix: {t: [20us, 2*25]}", "'2*25' has no unit"),
         ("matrix: {t: {linspace: [0us, 50, 3]}}", "50 has no unit, and 0us"),
         ("matrix: {t: {range: [0, 20us, 5]}}", "5 has no unit, and 20us"),
         ("matrix: {t: {random: {min: 1us, max: 2, n: 5}}}", "2 has no unit, and 1us"),
-        ("matrix: {noise.thermal_relaxation.t1: [80us, 50]}", "50 has no unit, and 80us"),
+        (
+            "matrix: {noise.thermal_relaxation.t1: {linspace: [20us, 50, 3]}}",
+            "50 has no unit, and 20us",
+        ),
         (
             "matrix: {t: [20us]}, include: [{t: 50, circuit: t, backend: ideal}]",
             "sweep.include[0].t: 50 has no unit, and 20us",
