@@ -115,7 +115,7 @@ def _collect(
         manifest, run_id, known = run.manifest, run.meta.get("run_id", ""), run.targets
     prices = {name: Price(**target["price"]) for name, target in known.items()}
     around = surroundings or Surroundings.of_this_process()
-    around = replace(around, run_id=run_id, run_folder=folder.absolute())
+    around = replace(around, run_id=run_id, run_folder=folder.absolute(), only_sees=True)
     try:
         summary = trio.run(
             _run, folder, manifest, prices, around, errand, observer, chosen, with_bills

@@ -260,6 +260,7 @@ class _Execution:
             nursery.start_soon(engine.journal.write_steps)
             try:
                 backlog = read_backlog(self._plan, engine, backends, self._is_wanted)
+                await backlog.forsake(backends)
                 await engine.journal.commit(backlog.write)
                 await engine.offload(partial(self.count, backlog))
                 if engine.tally.total:

@@ -2,7 +2,8 @@
 
 Rules: what a provider may hold is taken up whatever the plan says now; a composite job that was
 only being prepared is taken up if all its points are still wanted and the account is the same, else
-its points are packed anew; local work that was cut off is gone, and its points are run anew.
+its points are packed anew; local work that was cut off is gone, and its points are run anew; what a
+backend sent elsewhere, that now computes here, is stopped there first.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from qbatch.executor.backend_run import BackendRun
 from qbatch.job import CompositeJob, JobState
 from qbatch.manifest.paths import settings_of
 from qbatch.plan.identity import SweepPoint
-from qbatch.providers import Batch, Intent, Order
+from qbatch.providers import Batch, Forsakes, Intent, Order
 from qbatch.purchase import IN_FLIGHT, CompositeEvent, Event
 from qbatch.snapshot import JobRow, StoredComposite, StoredPoint
 
@@ -44,11 +45,15 @@ class Backlog:
     Attributes:
         active_jobs: Backend -> composite jobs to go on with.
         in_flight: Backend -> jobs in them that were under way.
+        forsaken: Backend that computes here -> what was sent and is begun anew.
     """
 
     snapshot: Snapshot
     active_jobs: dict[str, list[ActiveJob]] = field(default_factory=lambda: defaultdict(list))
     in_flight: Counter[str] = field(default_factory=Counter)
+    forsaken: dict[str, list[tuple[CompositeJob, Intent]]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
     _over: list[tuple[int, CompositeEvent]] = field(default_factory=list)
     _anew: list[JobRow] = field(default_factory=list)
 
@@ -58,6 +63,13 @@ class Backlog:
         """Nothing is left of a composite job; the jobs in `anew` are `created` again."""
         self._over.append((stored.ordinal, why))
         self._anew += [replace(row, job=row.job.after(Event.CUT_OFF)) for row in anew]
+
+    async def forsake(self, backends: Sequence[BackendRun]) -> None:
+        """Have stopped what is done elsewhere of what is begun anew here; before `write`."""
+        for backend in backends:
+            driver, sent = backend.driver, self.forsaken.get(backend.name)
+            if sent and isinstance(driver, Forsakes) and (told := await driver.forsake(sent)):
+                backend.warn(told)
 
     def write(self) -> None:
         """Write down what was decided here; inside a transaction."""
@@ -85,6 +97,10 @@ def read_backlog(
             lost[stored.backend] += len(live)
         elif backend.driver.is_local:
             backlog.close(stored, CompositeEvent.CUT_OFF, [row for _, row in live])
+            if live and stored.intent is not None:
+                ids = tuple(point.id for point, _ in children)
+                sent = _composite(stored, ids), Intent(*stored.intent)
+                backlog.forsaken[stored.backend].append(sent)
         elif stored.stage == "created":
             is_ours = not is_foreign(stored.memo, backend.account)
             if is_ours and (active := _prepared(plan, stored, children, wants)):
@@ -166,9 +182,13 @@ def _taken_up(stored: StoredComposite, orders: Sequence[Order], children: Childr
 
 def _active(stored: StoredComposite, orders: Sequence[Order], rows: Sequence[JobRow]) -> ActiveJob:
     ids = tuple(order.id for order in orders)
-    composite = CompositeJob(stored.id, stored.backend, ids, stored.generation, stored.memo)
     by_id = {row.job.id: row for row in rows}
-    return ActiveJob(Batch(composite, tuple(orders)), by_id, stored.ordinal, stored.stage)
+    batch = Batch(_composite(stored, ids), tuple(orders))
+    return ActiveJob(batch, by_id, stored.ordinal, stored.stage)
+
+
+def _composite(stored: StoredComposite, job_ids: tuple[str, ...]) -> CompositeJob:
+    return CompositeJob(stored.id, stored.backend, job_ids, stored.generation, stored.memo)
 
 
 def _order(plan: Plan, point: StoredPoint) -> Order:

@@ -41,6 +41,7 @@ from qbatch.providers.batch import (
 from qbatch.providers.contract import (
     Catalogue,
     Driver,
+    Forsakes,
     Leaves,
     Quotes,
     Recalls,
@@ -88,6 +89,7 @@ __all__ = [
     "Driver",
     "Failed",
     "Fetched",
+    "Forsakes",
     "GivenBack",
     "Intent",
     "Leaves",

@@ -27,6 +27,8 @@ from qbatch.providers.target import Choice, Quote, Target
 if TYPE_CHECKING:
     import httpx
 
+    from qbatch.job import CompositeJob
+
 
 def _nobody(batch: Batch, text: str) -> None:
     del batch, text
@@ -43,6 +45,7 @@ class Surroundings:
             one manifest never take each other's jobs for their own.
         run_folder: Where the run is kept; None: nowhere yet, to plan alone.
         is_virtual: The clock is virtual: work must be done inline, never in threads or processes.
+        only_sees: What was sent before is seen to (fetched, cancelled), and nothing is computed.
         folder: The manifest's, from which files that a backend names are read.
         now: The calendar; UTC, seconds since 1970.
         permission: What the person lets manifests do with credentials.
@@ -56,6 +59,7 @@ class Surroundings:
     run_id: str = ""
     run_folder: Path | None = None
     is_virtual: bool = False
+    only_sees: bool = False
     folder: Path = field(default_factory=Path)
     now: Callable[[], float] = time.time
     permission: Permission = field(default_factory=Permission)
@@ -220,6 +224,19 @@ class Leaves(Protocol):
         """The run ends while these are in flight, and is not detached: stop what costs by that.
 
         Nothing is lost: what comes of their jobs is told by `locate` and `poll` in the next run.
+        """
+        ...
+
+
+@runtime_checkable
+class Forsakes(Protocol):
+    """What a driver offers whose backend may have sent jobs elsewhere, as it was set before."""
+
+    async def forsake(self, sent: Sequence[tuple[CompositeJob, Intent]]) -> str:
+        """Stop what others still do for composite jobs that were sent, and begin anew here.
+
+        Returns:
+            What a person should know of it; "" where nobody did anything.
         """
         ...
 

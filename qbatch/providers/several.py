@@ -14,10 +14,11 @@ from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
 from qbatch.errors import ProviderError, Refused
-from qbatch.providers.contract import Leaves, Quotes, Recalls, Repeats, Translates
+from qbatch.providers.contract import Forsakes, Leaves, Quotes, Recalls, Repeats, Translates
 from qbatch.providers.listing import Lists
 
 if TYPE_CHECKING:
+    from qbatch.job import CompositeJob
     from qbatch.manifest.paths import SettingValues
     from qbatch.providers.answers import Answer
     from qbatch.providers.batch import Batch, Fetched, Intent, Order, Prepared
@@ -240,6 +241,14 @@ class _Leaving(_Several):
                 await driver.leave(theirs)
 
 
+class _Forsaking(_Several):
+    async def forsake(self, sent: Sequence[tuple[CompositeJob, Intent]]) -> str:
+        """Where jobs were sent is no matter of a setting: one driver knows of all."""
+        driver: Any = next(iter(self._drivers.values()))
+        told: str = await driver.forsake(sent)
+        return told
+
+
 class _Listing(_Several):
     def jobs_at_cloud(self) -> JobsAtCloud:
         """Return the jobs of the account, which is one for all settings."""
@@ -255,6 +264,7 @@ OFFERED: Mapping[type[Any], type[_Several]] = {
     Repeats: _Repeating,
     Quotes: _Quoting,
     Leaves: _Leaving,
+    Forsakes: _Forsaking,
     Lists: _Listing,
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,62 @@ def centre(tmp_path: Path, manifest: Path, monkeypatch: pytest.MonkeyPatch) -> S
     monkeypatch.setenv("PATH", f"{made.folder}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("COLUMNS", "200")
     return made
+
+
+@pytest.fixture
+def keys(qbatch, centre) -> list[str]:
+    """The names of two batch jobs that were sent, and left."""
+    assert qbatch("run", "sweep.yaml", "--trust", "--detach").code == 9
+    return [re.findall(r"--job-name=(\S+)", call)[0] for call in centre.calls("sbatch")]
+
+
+def elsewhere(name: str, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the backend compute by another engine than the one that was sent to."""
+    if name == "salloc":
+        monkeypatch.setenv("SLURM_JOB_ID", "1")
+        monkeypatch.setenv("SLURM_JOB_CPUS_PER_NODE", "1")
+    else:
+        here = "    engine: {processes: {workers: 1}}\n"
+        path.write_text(re.sub(r"    engine: .*\n", here, path.read_text()))
+
+
+def cancelled(centre: SlurmCommands) -> list[str]:
+    return [re.findall(r"--name=(\S+)", call)[0] for call in centre.calls("scancel")]
+
+
+@pytest.mark.parametrize("how", ["processes", "salloc"])
+def test_batch_jobs_of_an_engine_that_was_left_are_cancelled(
+    qbatch, centre, keys, how, tmp_path, monkeypatch
+):
+    srun = centre.folder / "srun"  # a step on this machine: options end with the interpreter
+    srun.write_text('#!/bin/sh\nwhile [ "${1#-}" != "$1" ]; do shift; done\nexec "$@"\n')
+    srun.chmod(0o755)
+    elsewhere(how, tmp_path / "sweep.yaml", monkeypatch)
+    said = qbatch("run", "sweep.yaml", "--trust", "--no-report")
+    assert said.code == 0
+    assert "hpc: 2 batch jobs that this run had sent to Slurm were cancelled" in said.err
+    assert sorted(cancelled(centre)) == sorted(keys)
+    assert not (tmp_path / "runs" / "sweep" / "slurm").exists()
+    qbatch("run", "sweep.yaml", "--trust", "--no-report")
+    assert len(cancelled(centre)) == 2
+
+
+def test_where_there_is_no_slurm_it_says_how_to_cancel(qbatch, centre, keys, tmp_path, monkeypatch):
+    elsewhere("processes", tmp_path / "sweep.yaml", monkeypatch)
+    (centre.folder / "scancel").unlink()
+    monkeypatch.setenv("PATH", str(centre.folder))
+    said = qbatch("run", "sweep.yaml", "--no-report")
+    assert said.code == 0
+    assert "2 batch jobs of this run may still be queued" in said.err
+    assert f"for key in {' '.join(keys)}; do scancel --name=$key; done" in said.err
+
+
+def test_what_is_cancelled_from_within_an_allocation_is_cancelled_at_the_centre(
+    qbatch, centre, keys, tmp_path, monkeypatch
+):
+    elsewhere("salloc", tmp_path / "sweep.yaml", monkeypatch)
+    qbatch("cancel", "sweep.yaml", "--trust", "--yes", "--no-report")
+    assert sorted(cancelled(centre)) == sorted(keys)
 
 
 def test_a_plan_says_what_it_asks_of_the_centre(qbatch, centre):

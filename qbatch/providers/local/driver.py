@@ -8,13 +8,13 @@ out once more, each evolution by itself, before its jobs fail; no other job does
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, get_args
 
 from qbatch.errors import Refused
-from qbatch.job import JobState
+from qbatch.job import CompositeJob, JobState
 from qbatch.providers import (
     Answer,
     Batch,
@@ -60,6 +60,9 @@ WORTH_TELLING_S = 0.5
 #: News of a job just submitted may come before the executor asks for it; then it asks again soon.
 UNASKED_S = 0.05
 
+
+#: As in `qbatch.providers.Forsakes`.
+Forsake = Callable[[Sequence[tuple[CompositeJob, Intent]]], Awaitable[str]]
 
 #: Where a job stands -> how that is said.
 _KINDS: Mapping[JobState, type[Answer]] = {
@@ -109,15 +112,24 @@ class LocalDriver:
         settings: The backend's.
         place: Where.
         timeout_s: Seconds of computing after which a worker is taken to hang.
+        forsake: Stops what another engine of the backend's was sent; None: there was none.
     """
 
     is_local = True
 
-    def __init__(self, name: str, settings: Settings, place: Place, timeout_s: float) -> None:
+    def __init__(
+        self,
+        name: str,
+        settings: Settings,
+        place: Place,
+        timeout_s: float,
+        forsake: Forsake | None = None,
+    ) -> None:
         self.name = name
         self._settings = settings
         self._place = place
         self._timeout_s = timeout_s
+        self._forsake = forsake
         self._fit = Fit(
             settings, place.memory, place.memory_source, is_elsewhere=place.is_elsewhere
         )
@@ -245,6 +257,9 @@ class LocalDriver:
             self._jobs.pop(job_id, None)
             self._news.pop(job_id, None)
         return {}
+
+    async def forsake(self, sent: Sequence[tuple[CompositeJob, Intent]]) -> str:
+        return await self._forsake(sent) if self._forsake is not None else ""
 
     async def aclose(self) -> None:
         work, self._work = self._work, None

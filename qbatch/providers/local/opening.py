@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -15,8 +15,9 @@ from qbatch.providers.local.method import machine_bytes, num_cores
 from qbatch.providers.local.settings import read_settings
 
 if TYPE_CHECKING:
+    from qbatch.job import CompositeJob
     from qbatch.manifest.models import Backend
-    from qbatch.providers import Driver, Surroundings
+    from qbatch.providers import Driver, Intent, Surroundings
     from qbatch.providers.local.engines.contract import Engine
 
 
@@ -37,18 +38,19 @@ def open_simulator(backend: Backend, name: str, surroundings: Surroundings) -> D
     if surroundings.is_virtual:
         here = Place(Inline, here.capacity, here.memory, here.memory_source)
         return LocalDriver(name, settings, here, backend.timeout_s)
+    forsake = partial(_forsake, surroundings)
     check_permitted(name, engine, surroundings.permission)
     if engine.slurm is not None:
-        if is_in_allocation(surroundings.environ):
+        if is_in_allocation(surroundings.environ) and not surroundings.only_sees:
             cpus = cpus_of(surroundings.environ)
             place = Place(partial(_steps, surroundings.environ), cpus, None, is_elsewhere=True)
-            return LocalDriver(name, settings, place, backend.timeout_s)
+            return LocalDriver(name, settings, place, backend.timeout_s, forsake)
         from qbatch.providers.local.engines.slurm.driver import SlurmDriver
 
         return SlurmDriver(name, settings, engine.slurm, surroundings)
     if engine.dask is not None:
         here = Place(partial(_dask, engine.dask), 1, None, is_elsewhere=True, is_asked=True)
-    return LocalDriver(name, settings, here, backend.timeout_s)
+    return LocalDriver(name, settings, here, backend.timeout_s, forsake)
 
 
 def _here(backend: Backend, options: Processes) -> Place:
@@ -60,6 +62,12 @@ def _here(backend: Backend, options: Processes) -> Place:
     elif options.memory:
         memory, source = memory_bytes(options.memory), "engine.processes.memory allows"
     return Place(partial(_processes, workers, memory), workers, memory, source)
+
+
+async def _forsake(surroundings: Surroundings, sent: Sequence[tuple[CompositeJob, Intent]]) -> str:
+    from qbatch.providers.local.engines.slurm.former import forsake
+
+    return await forsake(surroundings, sent)
 
 
 def _dask(address: str) -> Engine:

@@ -10,5 +10,6 @@ which is harmless.
     files      what stands in the run folder for a batch job
     script     the batch script
     driver     the driver
+    former     batch jobs of a backend that computes elsewhere now
     allocation, steps      inside an allocation: workers as steps of it
 """

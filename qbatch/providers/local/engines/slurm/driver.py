@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 
 import trio
 
@@ -33,7 +31,7 @@ from qbatch.providers.local.engines.frames import FrameError, pack_work
 from qbatch.providers.local.engines.options import Slurm as Options
 from qbatch.providers.local.engines.options import memory_bytes
 from qbatch.providers.local.engines.slurm.commands import Seen, Slurm
-from qbatch.providers.local.engines.slurm.files import Files
+from qbatch.providers.local.engines.slurm.files import Files, files_of
 from qbatch.providers.local.engines.slurm.script import arguments_of, script_of
 from qbatch.providers.local.engines.slurm.states import REMEDIES, STATES
 from qbatch.providers.local.fit import Fit
@@ -223,9 +221,7 @@ class SlurmDriver:
     def _files(self, batch: Batch) -> Files:
         if self._run_folder is None:
             raise Refused(f"{self.name}: there is no run folder to put work into")
-        told = f"{self._run_id}:{batch.composite.id}:{batch.composite.generation}"
-        key = f"qbatch-{hashlib.sha256(told.encode()).hexdigest()[:24]}"
-        return Files(Path(self._run_folder) / "slurm", key)
+        return files_of(self._run_folder, self._run_id, batch.composite)
 
     async def _computed(self, batch: Batch) -> Sequence[Answer]:
         """Say what the file of answers says of each job; nothing where there is none."""

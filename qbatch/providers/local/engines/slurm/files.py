@@ -5,17 +5,28 @@ Rule: a run folder may be a stranger's, so nothing is read or written here throu
 
 from __future__ import annotations
 
+import hashlib
 import os
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from qbatch.drafts import draft_beside
 from qbatch.errors import Refused
 from qbatch.providers.local.engines.frames import FrameError, Part, unpack_answers
 
+if TYPE_CHECKING:
+    from qbatch.job import CompositeJob
+
 #: Of a log, so much of its end is read, bytes; and told, lines.
 _LOG_BYTES, _LOG_LINES = 4096, 4
+
+
+def files_of(run_folder: Path, run_id: str, composite: CompositeJob) -> Files:
+    """Return the files of the batch job that a composite job is."""
+    told = f"{run_id}:{composite.id}:{composite.generation}"
+    key = f"qbatch-{hashlib.sha256(told.encode()).hexdigest()[:24]}"
+    return Files(run_folder / "slurm", key)
 
 
 class Files(NamedTuple):
