@@ -141,7 +141,7 @@ class Source(Run):
 
 
 def check_sources(sources: Sequence[Source]) -> None:
-    first = sources[0]
+    first, asked = sources[0], dict[str, Source]()
     for source in sources:
         if source.has_former_ids or not source.has_plan:
             raise SnapshotError(
@@ -157,6 +157,13 @@ def check_sources(sources: Sequence[Source]) -> None:
             raise SnapshotError(
                 f"{source.folder}: of it and {first.folder} one is a rehearsal; those never mix"
             )
+        for name in source.targets:
+            other = asked.setdefault(name, source)
+            if (name in source.emulated) != (name in other.emulated):
+                raise SnapshotError(
+                    f"{source.folder}: of it and {other.folder} one had an emulator in place of "
+                    f"the cloud of backend {name!r}; those never mix"
+                )
         if held := source.at_providers():
             jobs = "1 job" if held == 1 else f"{held} jobs"
             raise SnapshotError(

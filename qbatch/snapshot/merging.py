@@ -34,6 +34,7 @@ from qbatch.snapshot.schema import (
     JobRow,
     StoredPoint,
     crc_of,
+    dump,
     point_values,
 )
 from qbatch.snapshot.store import Snapshot
@@ -142,6 +143,7 @@ class _Target(Snapshot):
     def take(self, source: Source) -> None:
         """Take what is not there yet, and what it cost; one step."""
         purchases = source.purchases_of()
+        self._keep_targets(source)
         composites: dict[int, list[tuple[StoredPoint, int]]] = defaultdict(list)
         with self.transaction():
             for point, row in source.pieces():
@@ -150,6 +152,13 @@ class _Target(Snapshot):
                     composites[row.composite].append((point, ordinal))
             for at, children in composites.items():
                 self._keep_composite(source, at, children)
+
+    def _keep_targets(self, source: Source) -> None:
+        """Keep what providers said of backends that are not known here."""
+        for fact in ("targets", "calibrations"):
+            ours, theirs = (json.loads(of.get(fact, "{}")) for of in (self.meta(), source.meta))
+            if theirs.keys() - ours.keys():
+                self.set_meta(**{fact: dump({**theirs, **ours})})
 
     def _take_one(
         self,

@@ -320,6 +320,34 @@ def test_a_rehearsal_is_not_mixed_with_a_run(tmp_path: Path) -> None:
         merge([one.path, two.path], tmp_path / "merged")
 
 
+def note_targets(folder: Folder, **emulated: bool) -> None:
+    with Snapshot(folder.path) as snapshot:
+        told = {
+            name: {"name": folder.path.name, "is_emulated": it} for name, it in emulated.items()
+        }
+        snapshot.set_meta(targets=json.dumps(told))
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (1, 0, 2), (2, 1, 0)])
+def test_what_an_emulator_sold_is_not_mixed_with_what_its_cloud_did(
+    tmp_path: Path, order: tuple[int, ...]
+) -> None:
+    folders = [Folder(tmp_path / name) for name in ("one", "two", "three")]
+    note_targets(folders[1], cloud=True, sim=False)
+    note_targets(folders[2], cloud=False)
+    with pytest.raises(SnapshotError, match="an emulator in place of the cloud of backend 'cloud'"):
+        merge([folders[at].path for at in order], tmp_path / "merged")
+
+
+def test_a_backend_that_only_another_folder_asked_stays_what_it_was(tmp_path: Path) -> None:
+    one, two = Folder(tmp_path / "one"), Folder(tmp_path / "two")
+    note_targets(one, sim=False)
+    note_targets(two, sim=False, cloud=True)
+    with merged(tmp_path, one, two) as run:
+        assert run.emulated == {"cloud"}
+        assert [each["name"] for _, each in sorted(run.targets.items())] == ["two", "one"]
+
+
 def test_a_folder_that_a_runner_holds_is_refused(tmp_path: Path) -> None:
     one, two = Folder(tmp_path / "one"), Folder(tmp_path / "two")
     with Snapshot(two.path), pytest.raises(RunLockedError):
