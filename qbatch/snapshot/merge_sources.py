@@ -19,6 +19,7 @@ from qbatch.errors import SnapshotError
 from qbatch.job import IN_FLIGHT, JobState
 from qbatch.purchase import ASKED
 from qbatch.snapshot.attempts import Attempt
+from qbatch.snapshot.doubles import read_doubles
 from qbatch.snapshot.faults import translated
 from qbatch.snapshot.jobs import NewResult
 from qbatch.snapshot.ledger import Entry
@@ -169,4 +170,18 @@ def check_sources(sources: Sequence[Source]) -> None:
             raise SnapshotError(
                 f"{source.folder}: {jobs} of it may still be at a provider, and only that folder "
                 f"knows of them: `qbatch fetch {source.folder}`, `cancel` or `resolve` first"
+            )
+    _check_doubles(sources)
+
+
+def _check_doubles(sources: Sequence[Source]) -> None:
+    doubles = [(source, each) for source in sources for each in read_doubles(source.meta).values()]
+    over = {double.id for _, double in doubles if double.is_over}
+    for source, double in doubles:
+        if double.id not in over:
+            manifest = source.meta.get("manifest_path", "MANIFEST")
+            raise SnapshotError(
+                f"{source.folder}: {double}; it may run still, and only from that folder it is "
+                f"seen: wait, or stop it (`qbatch jobs {manifest} --backend {double.backend} "
+                f"--cancel {double.id}`), let `qbatch run` look there again, then merge"
             )

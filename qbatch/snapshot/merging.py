@@ -25,10 +25,12 @@ from qbatch.purchase import ENDED, CompositeEvent
 from qbatch.snapshot import attempts, database, ledger, registration
 from qbatch.snapshot.attempts import Attempt
 from qbatch.snapshot.bought import Bought
+from qbatch.snapshot.doubles import DOUBLES, dump_doubles, read_doubles
 from qbatch.snapshot.faults import translated
 from qbatch.snapshot.folders import is_run_folder
 from qbatch.snapshot.lock import RunLock
 from qbatch.snapshot.merge_sources import Key, PastAttempt, Source, check_sources
+from qbatch.snapshot.reading import write_meta
 from qbatch.snapshot.schema import (
     ROOM_BYTES,
     JobRow,
@@ -116,6 +118,7 @@ class _Target(Snapshot):
     def __init__(self, folder: Path, first: Source) -> None:
         super().__init__(folder)
         self.taken = self.spare = self.repeated = 0
+        self._doubles = read_doubles(first.meta)
         self._homes: dict[str, _Home] = defaultdict(_Home)
         for point, row in first.pieces():
             self._homes[point.point_id].rows[point.id] = point, row
@@ -135,6 +138,7 @@ class _Target(Snapshot):
                 "SELECT ordinal FROM composites WHERE stage = 'created'"
             ).fetchall():
                 self.happens(ordinal, CompositeEvent.UNWANTED)
+            self._keep_doubles()
             registration.note_numbers(self._db)
             ledger.note_number(self._db)
         merged_from = json.dumps([str(each.absolute()) for each in sources])
@@ -143,6 +147,9 @@ class _Target(Snapshot):
     def take(self, source: Source) -> None:
         """Take what is not there yet, and what it cost; one step."""
         purchases = source.purchases_of()
+        self._doubles |= {
+            id_: each for id_, each in read_doubles(source.meta).items() if each.is_over
+        }
         self._keep_targets(source)
         composites: dict[int, list[tuple[StoredPoint, int]]] = defaultdict(list)
         with self.transaction():
@@ -152,6 +159,14 @@ class _Target(Snapshot):
                     composites[row.composite].append((point, ordinal))
             for at, children in composites.items():
                 self._keep_composite(source, at, children)
+
+    def _keep_doubles(self) -> None:
+        """Keep what no folder ordered; what one copy bought may be a double to another."""
+        bought = {(backend, id_) for backend, _, id_ in self._known}
+        doubles = {
+            id_: each for id_, each in self._doubles.items() if (each.backend, id_) not in bought
+        }
+        write_meta(self._db, {DOUBLES: dump_doubles(doubles)})
 
     def _keep_targets(self, source: Source) -> None:
         """Keep what providers said of backends that are not known here."""

@@ -20,6 +20,7 @@ from qbatch.job import CompositeJob, JobState
 from qbatch.purchase import CompositeEvent, Event
 from qbatch.result import Counts
 from qbatch.snapshot import Entry, NewResult, Run, Snapshot, StoredPoint, merge
+from qbatch.snapshot.doubles import Double
 
 MANIFEST = """\
 qbatch: 1
@@ -302,6 +303,41 @@ def test_what_may_be_at_a_provider_is_never_lost(tmp_path: Path, which: int, end
     with pytest.raises(SnapshotError, match="1 job of it may still be at a provider"):
         merge([one.path for one in both], tmp_path / "merged")
     assert not [*tmp_path.glob("*merged*")]
+
+
+def note_double(folder: Folder, id_: str, cost: float, *, is_over: bool = True) -> None:
+    with Snapshot(folder.path) as snapshot, snapshot.transaction():
+        snapshot.note_doubles(
+            [Double(id_, "cloud", ("i=0",), "DONE", is_over, "", cost, "eur", "by the cloud")]
+        )
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_a_double_that_runs_still_is_never_lost(tmp_path: Path, which: int) -> None:
+    both = [Folder(tmp_path / "one"), Folder(tmp_path / "two")]
+    note_double(both[which], "again", 3.0, is_over=False)
+    with pytest.raises(SnapshotError, match=r"job again .* may run still, .* --cancel again"):
+        merge([one.path for one in both], tmp_path / "merged")
+
+
+def test_what_doubles_of_every_folder_cost_counts_once(tmp_path: Path) -> None:
+    one, two = Folder(tmp_path / "one"), Folder(tmp_path / "two")
+    note_double(one, "a", 0.5, is_over=False)
+    note_double(two, "a", 1.0)
+    note_double(two, "b", 2.0)
+    with merged(tmp_path, one, two) as run:
+        assert run.spent() == {"eur": 3.0}
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_what_one_copy_bought_is_no_double_any_more(tmp_path: Path, order: tuple[int, int]) -> None:
+    one = Folder(tmp_path / "one")
+    folders = [one, copied(one, tmp_path / "two")]
+    one.buy(0, at="A", cost=3.0)
+    folders[1].buy(0, at="B", cost=5.0)
+    note_double(one, "B", 5.0)
+    with merged(tmp_path, *(folders[at] for at in order)) as run:
+        assert run.spent() == {"eur": 8.0}
 
 
 def test_folders_of_other_manifests_are_refused(tmp_path: Path) -> None:
