@@ -50,12 +50,15 @@ class Merged:
         taken: Jobs with results that were taken from other folders than the first.
         spare: Results that are not used, for the same shots were there: what they cost counts.
         repeated: Purchases that stood in several folders, and count once.
+        copies: Folders of which another copy may exist: what that one buys is not known in the
+            new folder, and not found at its cloud from there.
     """
 
     folder: Path
     taken: int
     spare: int
     repeated: int
+    copies: tuple[Path, ...] = ()
 
 
 def merge(folders: Sequence[Path], out: Path) -> Merged:
@@ -74,11 +77,13 @@ def merge(folders: Sequence[Path], out: Path) -> Merged:
         raise SnapshotError(f"{out}: there is something already; name a new folder with -o")
     draft = draft_beside(out.absolute())
     with ExitStack() as stack:
-        sources = []
+        sources, copies = [], []
         for folder in folders:
             if not is_run_folder(folder):
                 raise SnapshotError(f"{folder}: no run is kept here")
-            stack.callback(RunLock(folder).release)
+            lock = RunLock(folder)
+            stack.callback(lock.release)
+            copies += [folder] if lock.note.is_copy else []
             sources.append(stack.enter_context(Source(folder)))
         check_sources(sources)
         stack.callback(shutil.rmtree, draft, ignore_errors=True)
@@ -89,7 +94,7 @@ def merge(folders: Sequence[Path], out: Path) -> Merged:
             for source in others:
                 target.take(source)
             target.become(out.absolute(), folders)
-            merged = Merged(out, target.taken, target.spare, target.repeated)
+            merged = Merged(out, target.taken, target.spare, target.repeated, copies=tuple(copies))
         with translated(out):
             if out.exists():
                 out.rmdir()

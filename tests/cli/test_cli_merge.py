@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,10 @@ def test_shards_are_one_run_as_if_it_had_been_made_at_once(qbatch: Call) -> None
     said = qbatch("merge", "a", "b", "-o", "c")
     assert said.code == 9
     assert "1 job taken from b; 1 not used, for these shots were there" in said.out
+    assert (
+        "go on only in c: what runs in the old folders from now on is not known there" in said.out
+    )
+    assert "copy" not in said.err
     assert qbatch("run", "pair.yaml", "--out", "c", "--no-report").code == 0
     assert qbatch("export", "c", "--format", "counts").out == whole
 
@@ -33,3 +38,13 @@ def test_what_cannot_be_merged_is_said(qbatch: Call) -> None:
     said = qbatch("merge", "a", "a", "-o", "a")
     assert said.code != 0
     assert not Path("c").exists()
+
+
+def test_a_copy_is_warned_of(qbatch: Call) -> None:
+    Path("bell.qasm").write_text(BELL)
+    Path("pair.yaml").write_text(MANIFEST)
+    assert qbatch("run", "pair.yaml", "-k", "shots=10", "--out", "a", "--no-report").code == 0
+    shutil.copytree("a", "b")
+    said = qbatch("merge", "a", "b", "-o", "c")
+    assert "warning: b may be a copy of another run folder" in said.err
+    assert "a may be" not in said.err

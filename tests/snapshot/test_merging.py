@@ -288,6 +288,12 @@ def test_a_merged_folder_has_an_identity_of_its_own(tmp_path: Path) -> None:
         assert run.meta["run_folder"] == str(tmp_path / "merged")
 
 
+def test_copies_are_told(tmp_path: Path) -> None:
+    one = Folder(tmp_path / "one")
+    two = copied(one, tmp_path / "two")
+    assert merge([one.path, two.path], tmp_path / "merged").copies == (two.path,)
+
+
 # -- what is refused -------------------------------------------------------------------------------
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from qbatch.cli.tables import say
+from qbatch.cli.tables import say, tell
 
 
 @click.command()
@@ -43,6 +43,13 @@ def merge(folders: tuple[Path, ...], output: Path) -> int:
     if merged.repeated:
         told += f"; {count_of(merged.repeated, 'attempt')} in several folders, counted once"
     say(f"{output}: {told}")
+    warning = click.style("warning:", fg="yellow")
+    for copy in merged.copies:
+        tell(
+            f"{warning} {copy} may be a copy of another run folder: what that one bought meanwhile "
+            f"is not known in {output}, and not looked for; if it is none of these, merge it too"
+        )
+    say(f"go on only in {output}: what runs in the old folders from now on is not known there")
     with open_named(output) as opened:
         states = opened.counts_by_state()
     say(", ".join(f"{number} {state}" for state, number in states.items()))
