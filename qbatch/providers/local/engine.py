@@ -41,10 +41,14 @@ from qbatch.providers.local.work import (
 
 logging.getLogger("qiskit_aer").addHandler(logging.NullHandler())
 
-#: Prepared programs kept.
+#: Prepared programs kept, and their bytes.
 _KEPT = 256
+_KEPT_BYTES = 256 << 20
 
 _programs: OrderedDict[str, tuple[Program, Any]] = OrderedDict()
+
+#: Bytes of those of them that numpy computes, by key.
+_num_bytes: dict[str, int] = {}
 
 #: Keys of those of them that were looked at by `guard`.
 _checked_keys: set[str] = set()
@@ -61,6 +65,7 @@ def warm_up() -> None:
 def forget() -> None:
     """Forget all programs, as a fresh process."""
     _programs.clear()
+    _num_bytes.clear()
     _checked_keys.clear()
 
 
@@ -96,13 +101,24 @@ def _prepared(chunk: Chunk) -> tuple[Program, Any]:
 
             _programs[chunk.key] = program, clifford.prepare(program)
         elif program.settings.library == "numpy":
-            _programs[chunk.key] = program, prepare_fused(program)
+            fused = prepare_fused(program)
+            _programs[chunk.key] = program, fused
+            _num_bytes[chunk.key] = fused.num_bytes
         else:
             _programs[chunk.key] = program, prepare(program)
-        if len(_programs) > _KEPT:
-            _checked_keys.discard(_programs.popitem(last=False)[0])
+        _make_room()
     _programs.move_to_end(chunk.key)
     return _programs[chunk.key]
+
+
+def _make_room() -> None:
+    """Drop the programs used longest ago while they are too many or too large; keep the last."""
+    while len(_programs) > 1:
+        if len(_programs) <= _KEPT and sum(_num_bytes.values()) <= _KEPT_BYTES:
+            return
+        key, _ = _programs.popitem(last=False)
+        _checked_keys.discard(key)
+        _num_bytes.pop(key, None)
 
 
 def _checked(chunk: Chunk, program: Program, prepared: Prepared) -> Prepared:

@@ -41,6 +41,11 @@ EXACT_QUBITS = 24
 #: Qubits up to which numpy computes state vectors, where probabilities are computed.
 FUSED_QUBITS = 16
 
+#: Bytes that numpy keeps of one circuit's stages (`fused.stages`) at most, and what one entry of
+#: a state takes there at most (its place and its factor), by a site's values.
+STAGES_BYTES = 128 << 20
+ENTRY_BYTES = {2: 24, 4: 16}
+
 #: Gates that Aer's tableau takes as they are.
 CLIFFORD_GATES = frozenset(
     ("cx", "CX", "cy", "cz", "h", "id", "s", "sdg", "swap", "sx", "sxdg", "x", "y", "z")
@@ -111,7 +116,8 @@ def memory_bytes(facts: CircuitFacts, settings: Settings) -> int | None:
     """Bytes one simulation takes at most, beside its process; None: not known beforehand.
 
     Amplitudes take 16 bytes (8 in single precision), a density matrix has 4**n of them;
-    probabilities stand there three times while they are sampled.
+    probabilities stand there three times while they are sampled; numpy keeps what its stages do to
+    a state's entries.
     """
     amplitude = 8 if settings.options.precision == "single" else 16
     num_qubits = facts.num_qubits
@@ -125,7 +131,20 @@ def memory_bytes(facts: CircuitFacts, settings: Settings) -> int | None:
         return None
     probabilities = 24 << num_measured(facts) if is_exact(facts, settings) else 0
     kept = 2 * state if settings.options.statevector else 0
-    return state + probabilities + kept
+    stages = _stages_bytes(facts, settings) if settings.library == "numpy" else 0
+    return state + probabilities + kept + stages
+
+
+def _stages_bytes(facts: CircuitFacts, settings: Settings) -> int:
+    """Bytes that numpy keeps of a circuit's stages at most, and those of one that it makes.
+
+    A gate, its depolarizing and its relaxation begin a stage each at most, as do three gates that
+    one is replaced by; a gate of the person's own counts as one.
+    """
+    values = 4 if settings.method == "density_matrix" else 2
+    one: int = ENTRY_BYTES[values] * values**facts.num_qubits
+    stages = 3 * facts.depth + 1
+    return min(STAGES_BYTES, stages * one) + 2 * one
 
 
 def result_bytes(facts: CircuitFacts, settings: Settings, shots: int) -> int:

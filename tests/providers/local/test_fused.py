@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import random
+import tracemalloc
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -12,14 +15,14 @@ from simulating import ANSATZ, HEAD, circuit, counts, failure, order, run, setti
 
 from qbatch.providers.local import engine, guard
 from qbatch.providers.local.exact import data_of, probabilities_of
-from qbatch.providers.local.fused import matrices
+from qbatch.providers.local.fused import matrices, stages
 from qbatch.providers.local.fused.angles import angle_of
 from qbatch.providers.local.fused.answers import probabilities_at
 from qbatch.providers.local.fused.matrices import GATES, superoperators, transfer
-from qbatch.providers.local.fused.program import prepare
-from qbatch.providers.local.method import settled
+from qbatch.providers.local.fused.program import Fused, prepare
+from qbatch.providers.local.method import memory_bytes, settled
 from qbatch.providers.local.prepare import prepare as prepare_for_aer
-from qbatch.providers.local.work import Program
+from qbatch.providers.local.work import Program, cut
 
 NOISE = {"depolarizing": {"one_qubit": 0.03, "two_qubit": 0.08}, "readout": 0.02}
 RELAXING = {
@@ -202,3 +205,99 @@ def test_a_point_without_angles_hides_no_wrong_gate(points, together, monkeypatc
         wanted = "no number is given" if together or one.parameters["a"] > 2 else "leave the point"
         assert isinstance(told, str)
         assert wanted in told
+
+
+# -- memory ----------------------------------------------------------------------------------------
+
+
+def layered(qubits: int, layers: int, seed: int | None = None) -> str:
+    """Turns and cx in pairs, layer by layer; with a seed other pairs in each layer."""
+    draw, body = random.Random(seed), ""
+    for _ in range(layers):
+        places = list(range(qubits))
+        if seed is not None:
+            draw.shuffle(places)
+        body += "ry(a) q; "
+        body += " ".join(
+            f"cx q[{x}], q[{y}];" for x, y in zip(places[::2], places[1::2], strict=False)
+        )
+        body += "\n"
+    return HEAD + f"input float a; qubit[{qubits}] q; bit[{qubits}] c;\n{body}c = measure q;\n"
+
+
+def peak_of(work: Callable[[], object]) -> int:
+    """Bytes that Python and numpy held more than before, at most, while `work` ran."""
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        work()
+        return tracemalloc.get_traced_memory()[1] - before
+    finally:
+        tracemalloc.stop()
+
+
+def test_equal_layers_take_the_memory_of_one() -> None:
+    few, many = (prepare(program(layered(7, n), noise=NOISE)).num_bytes for n in (5, 50))
+    assert few > 16 * 4**7
+    assert many < 1.1 * few
+
+
+@pytest.mark.parametrize("noise", [None, NOISE, RELAXING], ids=["ideal", "depolarizing", "t1"])
+def test_where_shuffles_are_not_kept_the_numbers_are_the_same(noise, monkeypatch) -> None:
+    made = program(layered(6, 8, seed=1), **({"noise": noise} if noise else {}))
+    points = [[0.3], [1.9], [-2.0]]
+    kept = prepare(made)
+    size = 24 * 2**6 if noise is None else 16 * 4**6
+    for room in (0, 2 * size):
+        monkeypatch.setattr(stages, "STAGES_BYTES", room)
+        remade = prepare(made)
+        shuffles = [stage.shuffle.kept for stage in remade.stages.stages]
+        assert shuffles.count(None) >= 3
+        assert sum(each.num_bytes for each in shuffles if each is not None) <= room
+        assert np.array_equal(probabilities_at(remade, points), probabilities_at(kept, points))
+
+
+def test_what_a_circuit_takes_is_told() -> None:
+    made = program(layered(8, 6, seed=2), noise=NOISE)
+    prepare(made)
+    kept: list[Fused] = []
+    tracemalloc.start()
+    try:
+        kept.append(prepare(made))
+        held = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    assert kept[0].num_bytes == pytest.approx(held, rel=0.1)
+
+
+def test_programs_kept_are_bounded_by_their_memory(monkeypatch) -> None:
+    one = prepare(program(layered(5, 3, seed=0), noise=NOISE)).num_bytes
+    monkeypatch.setattr(engine, "_KEPT_BYTES", 5 * one // 2)
+    orders = [order(layered(5, 3, seed=k), k, a=0.4) for k in range(4)]
+    run(orders, settings(noise=NOISE))
+    kept = [fused.num_bytes for _, fused in engine._programs.values()]
+    assert one < sum(kept) <= 5 * one // 2
+    assert engine._checked_keys == engine._programs.keys() == engine._num_bytes.keys()
+    [last] = cut(orders[-1:], settings(noise=NOISE))
+    assert last.key in engine._programs
+    monkeypatch.setattr(engine, "_KEPT_BYTES", 0)
+    run([order(layered(5, 3, seed=4), 4, a=0.4)], settings(noise=NOISE))
+    assert len(engine._programs) == 1
+
+
+@pytest.mark.parametrize("noise", [NOISE, RELAXING, None], ids=["depolarizing", "t1", "ideal"])
+def test_the_memory_estimate_holds(noise: object) -> None:
+    qubits = 12 if noise is None else 8
+    made = program(layered(qubits, 12, seed=5), **({"noise": noise} if noise else {}))
+    probabilities_at(prepare(program(ANSATZ)), [[0.1, 0.2]])
+    peak = peak_of(lambda: probabilities_at(prepare(made), [[0.3]]))
+    told = memory_bytes(made.circuit.facts, made.settings)
+    assert told is not None
+    assert peak <= told
+
+
+def test_the_memory_estimate_of_a_deep_circuit_is_bounded() -> None:
+    made = program(layered(9, 60), noise=NOISE)
+    told = memory_bytes(made.circuit.facts, made.settings)
+    assert told is not None
+    assert 128 << 20 < told < 160 << 20

@@ -88,7 +88,7 @@ def test_the_persons_own_limit_counts():
 
 def test_a_density_matrix_needs_the_square():
     facts = circuit(ghz(9)).facts
-    noisy = settled(facts, settings(noise=TWO_QUBIT))
+    noisy = settled(facts, settings(noise=TWO_QUBIT, options={"method": "density_matrix"}))
     assert memory_bytes(facts, noisy) == 16 * 4**9 + 24 * 2**9
 
 

@@ -119,10 +119,11 @@ def _evolved(staged: Staged, matrices: Sequence[Sequence[Matrix]], here: slice) 
             own = matrix if len(matrix) == 1 else matrix[here]
             split = state.reshape(points, own.shape[-1], -1).transpose(0, 2, 1)
             state = np.matmul(split, own.transpose(0, 2, 1)).reshape(points, -1)
-        if stage.shuffle.source is not None:
-            state = state[:, stage.shuffle.source]
-        if stage.shuffle.weights is not None:
-            state = state * stage.shuffle.weights
+        entries = stage.shuffle.entries()
+        if entries.source is not None:
+            state = state[:, entries.source]
+        if entries.weights is not None:
+            state = state * entries.weights
     return state
 
 

@@ -51,6 +51,11 @@ class Fused:
     is_resynthesised: bool
     precision: str = "double"
 
+    @property
+    def num_bytes(self) -> int:
+        """Bytes it takes beside its circuit."""
+        return self.stages.num_bytes
+
 
 def prepare(program: Program) -> Fused:
     """Make a program ready.

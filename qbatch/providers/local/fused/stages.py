@@ -5,16 +5,18 @@ P, which are real). Each operation goes into the earliest stage that its sites a
 entry in each row (cx, x, cz, swap, their noise) joins the stage's shuffle, where it costs nothing;
 what is left joins the stage's matrices, which are multiplied before the state is touched.
 
-Rules: nothing here depends on values; `evolution` walks the stages.
+Rules: nothing here depends on values; `evolution` walks the stages. A shuffle takes as much as a
+state, so equal ones are kept once, and past `STAGES_BYTES` none is kept.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from qbatch.providers.local.fused.angles import Angle
+from qbatch.providers.local.method import ENTRY_BYTES, STAGES_BYTES
 
 if TYPE_CHECKING:
     import numpy as np
@@ -58,11 +60,40 @@ class Block:
 
 
 @dataclass(frozen=True, slots=True)
-class Shuffle:
+class Entries:
     """New entry i is weights[i] times the old one at source[i]; None: as it is."""
 
     source: Ints | None
     weights: Matrix | None
+
+    @property
+    def num_bytes(self) -> int:
+        return sum(each.nbytes for each in (self.source, self.weights) if each is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class Shuffle:
+    """What is done to a state's entries one by one.
+
+    Attributes:
+        rows: Of each operation: its sites, and for each row of its matrix the column of the one
+            entry and that entry.
+        values: Of a site.
+        before: Sites from the highest place down.
+        after: The same, then.
+        kept: What it comes to; None: that is made whenever it is asked for, as a circuit's all
+            would take too much memory.
+    """
+
+    rows: tuple[tuple[tuple[int, ...], Ints, Matrix], ...]
+    values: int
+    before: tuple[int, ...]
+    after: tuple[int, ...]
+    kept: Entries | None = None
+
+    def entries(self) -> Entries:
+        """Return what it comes to."""
+        return _entries(self) if self.kept is None else self.kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +124,15 @@ class Staged:
     num_measured: int
     stages: tuple[Stage, ...]
 
+    @property
+    def num_bytes(self) -> int:
+        """Bytes of its matrices and of what its shuffles come to, as far as these are kept."""
+        kept = {id(s.shuffle.kept): s.shuffle.kept for s in self.stages if s.shuffle.kept}
+        blocks = [block for s in self.stages for group in s.groups for block in group]
+        matrices = {id(each.matrix): each.matrix for b in blocks for each in b.operations}
+        told: int = sum(matrix.nbytes for matrix in matrices.values() if matrix is not None)
+        return told + sum(entries.num_bytes for entries in kept.values())
+
 
 @dataclass(slots=True)
 class _Slot:
@@ -117,12 +157,13 @@ def staged(
     starts = [_layout(groups, num_sites) for groups in grouped]
     last = [site for site in range(num_sites) if site not in measured]
     starts.append([*last, *reversed(measured)])
-    stages = []
+    shuffles = []
     for at, slot in enumerate(slots):
         moved = sum(len(block.sites) for group in grouped[at] for block in group)
         layout = starts[at][moved:] + starts[at][:moved]
-        stages.append(Stage(grouped[at], _shuffle(slot.shuffled, values, layout, starts[at + 1])))
-    return Staged(values, num_sites, len(measured), tuple(stages))
+        shuffles.append(_shuffle(slot.shuffled, values, layout, starts[at + 1]))
+    stages = tuple(map(Stage, grouped, _kept(shuffles)))
+    return Staged(values, num_sites, len(measured), stages)
 
 
 # -- which stage -----------------------------------------------------------------------------------
@@ -202,16 +243,36 @@ def _layout(groups: Sequence[Sequence[Block]], num_sites: int) -> list[int]:
 def _shuffle(
     operations: Sequence[Operation], values: int, before: Sequence[int], after: Sequence[int]
 ) -> Shuffle:
-    import numpy as np
-
-    size = values ** len(before)
-    source, weights = np.arange(size), np.ones(size)
-    shape = [values] * len(before)
+    rows = []
     for operation in operations:
         told = _one_a_row(operation)
         assert told is not None
-        entries, factors = told
-        axes = [list(before).index(site) for site in reversed(operation.sites)]
+        rows.append((operation.sites, *told))
+    return Shuffle(tuple(rows), values, tuple(before), tuple(after))
+
+
+def _kept(shuffles: Iterable[Shuffle]) -> Iterator[Shuffle]:
+    """Keep what shuffles come to, equal ones once, as long as there is room."""
+    room, known = STAGES_BYTES, dict[object, Entries]()
+    for shuffle in shuffles:
+        told = [(sites, source.tobytes(), w.tobytes()) for sites, source, w in shuffle.rows]
+        key = tuple(told), shuffle.before, shuffle.after
+        size: int = ENTRY_BYTES[shuffle.values] * shuffle.values ** len(shuffle.before)
+        if key not in known and size <= room:
+            known[key] = _entries(shuffle)
+            room -= known[key].num_bytes
+        yield replace(shuffle, kept=known.get(key))
+
+
+def _entries(shuffle: Shuffle) -> Entries:
+    import numpy as np
+
+    values, before = shuffle.values, list(shuffle.before)
+    size = values ** len(before)
+    source, weights = np.arange(size), np.ones(size)
+    shape = [values] * len(before)
+    for sites, entries, factors in shuffle.rows:
+        axes = [before.index(site) for site in reversed(sites)]
         front = range(len(axes))
 
         def split(
@@ -224,10 +285,10 @@ def _shuffle(
 
         source = joined(split(source)[entries])
         weights = joined(factors[:, None] * split(weights)[entries])
-    order = [list(before).index(site) for site in after]
+    order = [before.index(site) for site in shuffle.after]
     source = source.reshape(shape).transpose(order).reshape(-1)
     weights = weights.reshape(shape).transpose(order).reshape(-1)
     if not np.iscomplexobj(weights) or not weights.imag.any():
         weights = weights.real.copy()
     moved = bool((source != np.arange(size)).any())
-    return Shuffle(source if moved else None, weights if (weights != 1).any() else None)
+    return Entries(source if moved else None, weights if (weights != 1).any() else None)
