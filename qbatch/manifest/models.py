@@ -64,6 +64,7 @@ from qbatch.manifest.sweep import (
     Sweep,
     Where,
 )
+from qbatch.manifest.times import is_unquoted_time
 
 __all__ = [
     "PROVIDERS",
@@ -121,6 +122,23 @@ class Circuit(Model):
     template: LocalPath | None = None
     python: Text | None = None
     arguments: Mapping[str, Swept] = Field(default_factory=dict, alias="with")
+
+    _times: Mapping[str, str] = PrivateAttr(default_factory=dict)
+
+    @property
+    def times(self) -> Mapping[str, str]:
+        """Argument that was written with a unit of time, and so is seconds -> as written."""
+        return self._times
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def note_times(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        """Keep which arguments are times."""
+        circuit = handler(data)
+        given = data.get("with") if isinstance(data, Mapping) else None
+        if isinstance(given, Mapping):
+            circuit._times = {n: str(time) for n, time in given.items() if is_unquoted_time(time)}
+        return circuit
 
     @model_validator(mode="before")
     @classmethod

@@ -9,6 +9,7 @@ from qbatch import providers
 from qbatch.notation import did_you_mean, listed, shortened
 from qbatch.plan.mistakes import Mistakes
 from qbatch.plan.pricing.summary import Kind, PlanSummary, any_order, count_shots, kind_of
+from qbatch.plan.times import times_as_numbers
 from qbatch.providers import Cap, Order, Target, depends_on_values, is_local, misfit
 from qbatch.shots import cut
 
@@ -170,7 +171,7 @@ def remarks(plan: Plan) -> list[str]:
     for name, backends in settings.items():
         found = providers.remarks([*backends.values()], plan.manifest.folder)
         told |= {f"backend {name!r}: {said}": None for said in found}
-    return [*told]
+    return [*told, *times_as_numbers(plan)]
 
 
 def notices(plan: Plan, targets: Mapping[str, Target]) -> list[str]:

@@ -91,9 +91,11 @@ class Points:
             )
         return self._variants[id(block)]
 
-    def layouts(self) -> Iterator[Layout]:
-        """Yield the layout of every variant, before sampling."""
+    def layouts(self, sweep: int | None = None) -> Iterator[Layout]:
+        """Yield the layout of every variant (of one sweep, by its number), before sampling."""
         for grid in self.grids:
+            if sweep is not None and grid.number != sweep:
+                continue
             for block, mask, values, _ in grid.groups(self.variant_names):
                 yield self.factory.layout(grid, block, values, mask)
 
