@@ -177,10 +177,10 @@ def remarks(plan: Plan) -> list[str]:
 def notices(plan: Plan, targets: Mapping[str, Target]) -> list[str]:
     """Say what a person should know of the plan's targets before they are used.
 
-    What is hardly meant in its circuits; jobs that are expected to end before their time; which
-    backends are offline, and until when; and which
-    prices of the manifest's file are of none of its targets, while a target has no price there: it
-    may have been meant.
+    What is hardly meant in its circuits; what their drivers remark; jobs that are expected to end
+    before their time; which backends are offline, and until when; and which prices of the
+    manifest's file are of none of its targets, while a target has no price there: it may have been
+    meant.
     """
     found = [*remarks(plan), *_stray_prices(plan, targets)]
     for name in plan.manifest.backends:
@@ -188,6 +188,8 @@ def notices(plan: Plan, targets: Mapping[str, Target]) -> list[str]:
         if target is not None and not target.online:
             until = f"; next window {target.next_window_at}" if target.next_window_at else ""
             found.append(f"backend {name!r} ({target.name}) is {target.standing}{until}")
+        if target is not None and target.remark:
+            found.append(f"backend {name!r}: {target.remark}")
         if target is not None and target.cap is not None:
             found += _cut_off(plan, name, target, target.cap)
     return found

@@ -41,6 +41,7 @@ _FREE = frozenset(
         "next_window_at",
         "cap",
         "takes",
+        "remark",
     }
 )
 
@@ -136,6 +137,7 @@ class _Several:
             first,
             name=", ".join(names),
             takes=" or ".join(dict.fromkeys(t.takes for t in all_targets if t.takes)),
+            remark="; ".join(dict.fromkeys(t.remark for t in all_targets if t.remark)),
             facts=_shared([target.facts for target in all_targets]),
             num_qubits=min(widths, default=None),
             cap=min(caps, key=lambda cap: cap.amount, default=None),

@@ -131,6 +131,7 @@ class Target:
         is_emulated: An emulator stands in for the cloud: what it bills is no money.
         takes: What composite jobs take of machines that are shared and not billed here, in words:
             "batch jobs of 4 cpus for 2h each, on account q123"; "" for nothing.
+        remark: What a person should know before it is used; "" for nothing.
         facts: Calibration and what else the provider said, JSON, for the snapshot and the report.
     """
 
@@ -157,6 +158,7 @@ class Target:
     tier: str = ""
     is_emulated: bool = False
     takes: str = ""
+    remark: str = ""
     facts: Mapping[str, Any] = field(default_factory=dict)
 
     @property

@@ -94,6 +94,17 @@ def test_what_is_cancelled_from_within_an_allocation_is_cancelled_at_the_centre(
     assert sorted(cancelled(centre)) == sorted(keys)
 
 
+def test_inside_an_allocation_it_names_what_is_not_used(qbatch, centre, tmp_path, monkeypatch):
+    file = tmp_path / "sweep.yaml"
+    elsewhere("salloc", file, monkeypatch)
+    said = qbatch("plan", "sweep.yaml", "--trust").err
+    assert "backend 'hpc': inside an allocation of Slurm's" in said
+    assert "of engine.slurm is not used: time, cpus, account, qos; ask" in said
+    assert "batch jobs" not in said
+    file.write_text(re.sub(r"slurm: {.*}}", "slurm: {cpus: 1}}", file.read_text()))
+    assert "allocation" not in qbatch("plan", "sweep.yaml", "--trust").err
+
+
 def test_a_plan_says_what_it_asks_of_the_centre(qbatch, centre):
     said = qbatch("plan", "sweep.yaml", "--trust")
     assert f"backend 'hpc': up to 2 {TAKES}" in said.err

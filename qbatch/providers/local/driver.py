@@ -94,6 +94,7 @@ class Place:
         memory_source: Who says so.
         is_elsewhere: On other machines than this.
         is_asked: The engine has to be asked what it takes, before anything is sent.
+        remark: As in `Target`.
     """
 
     engine: Callable[[], Engine]
@@ -102,6 +103,7 @@ class Place:
     memory_source: str = "this machine has"
     is_elsewhere: bool = False
     is_asked: bool = False
+    remark: str = ""
 
 
 class LocalDriver:
@@ -150,7 +152,7 @@ class LocalDriver:
         """Say what it takes; asks nobody where it computes on this machine."""
         if self.is_asked:
             await self._begin()
-        return target_of(self._settings, self._capacity)
+        return target_of(self._settings, self._capacity, remark=self._place.remark)
 
     async def list_targets(self) -> Sequence[Target]:
         """List the simulation methods, with the qubits that this machine's memory holds."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from qbatch.providers.local.driver import LocalDriver, Place
 from qbatch.providers.local.engines.inline import Inline
-from qbatch.providers.local.engines.options import EngineOptions, Processes, memory_bytes
+from qbatch.providers.local.engines.options import EngineOptions, Processes, Slurm, memory_bytes
 from qbatch.providers.local.engines.permission import check_permitted
 from qbatch.providers.local.engines.slurm.allocation import cpus_of, is_in_allocation
 from qbatch.providers.local.method import machine_bytes, num_cores
@@ -42,8 +42,7 @@ def open_simulator(backend: Backend, name: str, surroundings: Surroundings) -> D
     check_permitted(name, engine, surroundings.permission)
     if engine.slurm is not None:
         if is_in_allocation(surroundings.environ) and not surroundings.only_sees:
-            cpus = cpus_of(surroundings.environ)
-            place = Place(partial(_steps, surroundings.environ), cpus, None, is_elsewhere=True)
+            place = _allocated(surroundings.environ, engine.slurm)
             return LocalDriver(name, settings, place, backend.timeout_s, forsake)
         from qbatch.providers.local.engines.slurm.driver import SlurmDriver
 
@@ -62,6 +61,21 @@ def _here(backend: Backend, options: Processes) -> Place:
     elif options.memory:
         memory, source = memory_bytes(options.memory), "engine.processes.memory allows"
     return Place(partial(_processes, workers, memory), workers, memory, source)
+
+
+def _allocated(environ: Mapping[str, str], options: Slurm) -> Place:
+    unused = ", ".join(options.given)
+    remark = (
+        f"inside an allocation of Slurm's workers are steps of it, so of engine.slurm is not used: "
+        f"{unused}; ask for it with salloc or sbatch"
+    )
+    return Place(
+        partial(_steps, environ),
+        cpus_of(environ),
+        None,
+        is_elsewhere=True,
+        remark=remark if unused else "",
+    )
 
 
 async def _forsake(surroundings: Surroundings, sent: Sequence[tuple[CompositeJob, Intent]]) -> str:

@@ -134,6 +134,16 @@ class Slurm(PlainData):
     extra: tuple[Annotated[str, AfterValidator(_argument)], ...] = ()
 
     @property
+    def given(self) -> list[str]:
+        """Name the settings that are not as they would be anyway.
+
+        >>> Slurm(cpus=4, time="2h", setup="").given
+        ['time', 'cpus']
+        """
+        fields = type(self).model_fields
+        return [name for name, field in fields.items() if getattr(self, name) != field.default]
+
+    @property
     def takes(self) -> str:
         """Say what the batch jobs take of a centre, in words, options of sbatch included.
 
