@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -18,7 +17,7 @@ from qbatch.executor.active import ActiveJob
 from qbatch.executor.engine import WANTED, Engine
 from qbatch.executor.waits import Cause
 from qbatch.plan import Piece, Plan, SweepPoint
-from qbatch.purchase import ENDED, Event
+from qbatch.purchase import ENDED
 from qbatch.snapshot import JobRow, StoredPoint
 
 if TYPE_CHECKING:
@@ -92,12 +91,5 @@ def _pieces_of(
     for part, row in pieces:
         if part.id in engine.busy or row.job.state not in WANTED[engine.settings.only]:
             continue
-        fresh = rows[part.id] = _fresh(row)
+        fresh = rows[part.id] = engine.snapshot.again(row) if row.job.state in ENDED else row
         yield Piece(part.id, part.shots, part.start, fresh.job.generation)
-
-
-def _fresh(row: JobRow) -> JobRow:
-    """The row as its next attempt begins: a failed or cancelled job is bought anew."""
-    if row.job.state in ENDED:
-        return replace(row, job=row.job.after(Event.AGAIN))
-    return row

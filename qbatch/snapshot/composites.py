@@ -167,6 +167,18 @@ class Composites(Steps):
         new = ledger.enter(self._db, entries)
         write_meta(self._db, {PURCHASES: str(int(read_fact(self._db, PURCHASES) or 0) + new)})
 
+    def next_attempt(self, ordinal: int, generation: int) -> int:
+        """The number of the attempt after `generation` at the job in a row: none has it yet.
+
+        A folder that was put together from others may have later ones, of which nothing was used.
+        """
+        (latest,) = self._row(
+            "SELECT coalesce(max(generation), 0) FROM (SELECT generation FROM ledger WHERE job = ?1"
+            " UNION ALL SELECT generation FROM attempts WHERE job = ?1)",
+            (ordinal,),
+        )
+        return max(generation, int(latest)) + 1
+
     def quoted(self, ordinal: int, generation: int) -> float | None:
         """What a purchase was expected to cost; None: it is in no ledger."""
         with translated(self.path), checked(self.path):

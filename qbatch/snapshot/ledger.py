@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from qbatch.errors import JobStateError
 from qbatch.job import ACCOUNT
 from qbatch.snapshot import rows
 from qbatch.snapshot.bought import Bought, bought_by, checked_purchase, purchase_values
@@ -183,9 +184,18 @@ def as_bought(db: sqlite3.Connection, entries: Iterable[Entry], composite: int) 
 def enter(db: sqlite3.Connection, entries: Sequence[Entry]) -> int:
     """Enter purchases, inside the caller's transaction; return how many are new.
 
-    A purchase that is tried again replaces what was entered.
+    A purchase that is tried again replaces what was entered, for it cost nothing.
+
+    Raises:
+        JobStateError: One that was charged has this number.
     """
     known = [find(db, entry.ordinal, entry.generation) for entry in entries]
+    for each in known:
+        if each is not None and each.billed is not None and each.counted > 0:
+            raise JobStateError(
+                f"attempt {each.generation} of row {each.ordinal} is billed with {each.counted:g} "
+                f"{each.unit}: it is not entered anew; report this, nothing was bought"
+            )
     _save(db, entries)
     return known.count(None)
 

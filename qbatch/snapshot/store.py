@@ -51,14 +51,15 @@ class Snapshot(Jobs):
 
     def retry(self, point_ids: Iterable[str]) -> int:
         """Ask for another attempt at failed and cancelled jobs; return how many it took."""
-        rows = [
-            replace(row, job=row.job.after(Event.AGAIN))
-            for row in self.all_jobs_of(point_ids)
-            if row.job.state in ENDED
-        ]
+        rows = [self.again(row) for row in self.all_jobs_of(point_ids) if row.job.state in ENDED]
         with self.transaction():
             self.save_jobs(rows, note="retry")
         return len(rows)
+
+    def again(self, row: JobRow) -> JobRow:
+        """Return a failed or cancelled job as its next attempt begins."""
+        generation = self.next_attempt(row.ordinal, row.job.generation)
+        return replace(row, job=row.job.after(Event.AGAIN, generation=generation))
 
     def resolve(self, point_id: str, decision: Event, **changes: Any) -> Job:
         """Let a person decide about a held job; what follows is what the table of purchases says.
@@ -76,6 +77,8 @@ class Snapshot(Jobs):
             raise JobStateError(f"{decision.name} is no decision of a person")
         row = self._held_job_of(point_id)
         then = TABLE[row.job.state][decision]
+        if then.next is Next.SEND_ANEW:
+            changes["generation"] = self.next_attempt(row.ordinal, row.job.generation)
         if decision is Event.ADOPTED:
             self._check_can_be_adopted(row, changes["provider_job_id"])
         job = row.job.after(decision, **changes)

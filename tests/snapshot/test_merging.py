@@ -196,6 +196,27 @@ def test_what_one_copy_never_sent_hides_no_purchase_of_another(
     assert spent(tmp_path / "merged") == 5.0
 
 
+@pytest.mark.parametrize("decision", [Event.RESUBMITTED, Event.GIVEN_UP])
+def test_what_was_not_used_stays_paid_for_when_its_point_is_bought_again(
+    tmp_path: Path, decision: Event
+) -> None:
+    one, two = Folder(tmp_path / "one"), Folder(tmp_path / "two")
+    one.buy(0, cost=3.0)
+    two.buy(0, cost=5.0)
+    merged(tmp_path, one, two).close()
+    one.path = tmp_path / "merged"
+    with Snapshot(one.path) as snapshot:
+        ((_, row),) = snapshot.pieces_of(id_of(0))  # its result was lost, as `doctor` has it
+        with snapshot.transaction():
+            snapshot.save_jobs([replace(row, job=replace(row.job, state=JobState.HELD))])
+        snapshot.resolve(id_of(0), decision)
+        snapshot.retry([id_of(0)])
+    one.buy(0, cost=7.0)
+    with Run(one.path) as run:
+        counted = [each.entry.counted for each in run.ledger()]
+    assert counted == [0.0 if decision is Event.RESUBMITTED else 3.0, 5.0, 7.0]
+
+
 def test_one_job_of_the_cloud_that_both_know_counts_once(tmp_path: Path) -> None:
     one, two = Folder(tmp_path / "one"), Folder(tmp_path / "two")
     one.buy(0, at="same")

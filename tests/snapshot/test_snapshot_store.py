@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from qbatch.errors import SelectionError
+from qbatch.errors import JobStateError, SelectionError
 from qbatch.job import CompositeJob, JobState
 from qbatch.purchase import CompositeEvent, Event, Stage
 from qbatch.result import Counts
@@ -355,3 +355,17 @@ def test_a_forgotten_point_takes_its_attempts_along(tmp_path: Path) -> None:
         snapshot.register(points(1, 2))
     with Run(tmp_path) as run:
         assert [attempt.error for attempt in run.attempts_of(run["i=1"])] == [""]
+
+
+def test_no_entry_takes_the_place_of_one_that_is_billed(tmp_path: Path) -> None:
+    with Snapshot(tmp_path) as snapshot:
+        snapshot.register(points(1))
+        ordinal = send(snapshot, 1)
+        anew = Entry(1, 1, "cloud", "EUR", 9.0, "quote", 9.0)
+        with snapshot.transaction():
+            snapshot.bill({(1, 1): 0.0}, "not bought")
+            snapshot.reserve([anew], ordinal)
+            snapshot.bill({(1, 1): 2.0}, "the cloud")
+        with pytest.raises(JobStateError, match="billed with 2 EUR"), snapshot.transaction():
+            snapshot.reserve([anew], ordinal)
+        assert [each.billed for each in snapshot.ledger()] == [2.0]
