@@ -39,6 +39,7 @@ async def test_the_price_that_is_shown_is_that_of_the_clouds_book(
     target = await cloud.driver.describe()
     orders = [order(name=f"p{k:02}", shots=each) for k, each in enumerate(shots)]
     said = target.price.of_composite(shots)
+    assert "delays in circuits not counted" in target.price.source
     batch = await cloud.submit(await cloud.prepare(*orders))
     ended = await cloud.finish(batch)
     billed = cloud.ledger[0]["price"]

@@ -45,7 +45,8 @@ class Options(BaseModel):
         auth: iam, or bearer: the credential is the token itself.
         storage: The bucket.
         timeout_secs: Time on the machine after which a job is ended, and so the most that it can
-            use of a budget. None: ten times what it is expected to need, five minutes at least.
+            use of a budget. None: ten times what it is expected to need, five minutes at least;
+            delays in circuits are not expected: write it where they take milliseconds a shot.
         log_level: Of the logs kept with the results.
         sampler: Further options of the sampler; what stands in them is checked before anything
             is sent.

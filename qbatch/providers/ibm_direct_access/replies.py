@@ -253,7 +253,7 @@ def read_target(
         per_shot=delay_s + CIRCUIT_S,
         per_composite=JOB_S,
         source=f"{delay_s * 1e6:g} µs between shots, {CIRCUIT_S * 1e6:g} µs for a circuit and "
-        f"{JOB_S:g} s for a job assumed; billed as used",
+        f"{JOB_S:g} s for a job assumed, delays in circuits not counted; billed as used",
         certainty="about",
     )
     limit_s = options.timeout_secs
