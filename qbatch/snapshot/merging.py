@@ -13,7 +13,7 @@ import json
 import secrets
 import shutil
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -129,11 +129,11 @@ class _Target(Snapshot):
             self._homes[point.point_id].rows[point.id] = point, row
         ((last,),) = self._rows("SELECT coalesce(max(ordinal), 0) FROM points")
         self._last = int(last)
-        #: Purchases that count already, and row -> its latest attempt.
-        self._known: set[Key] = set()
+        #: Purchases that count already -> row and attempt here; row -> its latest attempt.
+        self._known: dict[Key, tuple[int, int]] = {}
         self._latest: dict[int, int] = {}
         for ordinal, purchases in first.purchases_of().items():
-            self._known |= {each.key for each in purchases}
+            self._known |= {each.key: (ordinal, each.generation) for each in purchases}
             self._latest[ordinal] = max(each.generation for each in purchases)
 
     def become(self, folder: Path, sources: Sequence[Path]) -> None:
@@ -191,6 +191,7 @@ class _Target(Snapshot):
         home = self._homes[point.point_id]
         new = [each for each in purchases if each.key not in self._known]
         self.repeated += len(purchases) - len(new)
+        self._bill_known(purchases)
         is_done = row.job.state is JobState.COMPLETED
         is_wanted = is_done and not home.has_shots_of(point.start, point.shots)
         if is_done and not is_wanted and any(each.generation == row.job.generation for each in new):
@@ -198,10 +199,10 @@ class _Target(Snapshot):
         if not (is_wanted or new):
             return None
         mine, known = self._row_for(source, home, point, is_wanted=is_wanted)
-        generations = self._keep_history(source, mine, row, new)
-        generation = generations.get(row.job.generation, self._latest.get(mine.ordinal, 0))
+        self._keep_history(source, mine, row, new)
+        generation = self._number_of(mine, row, new)
         if is_wanted:
-            job = replace(row.job, id=mine.id, generation=max(1, generation))
+            job = replace(row.job, id=mine.id, generation=generation)
             self._keep_result(source, point.ordinal, mine.ordinal)
             self.taken += 1
         elif known.job.state in (JobState.CREATED, *ENDED):
@@ -212,6 +213,27 @@ class _Target(Snapshot):
         self.save_jobs([kept], note=f"merged from {source.folder}")
         home.rows[mine.id] = mine, kept
         return mine.ordinal if is_wanted else None
+
+    def _bill_known(self, purchases: Sequence[PastAttempt]) -> None:
+        """Take over what a purchase that counts already was charged, if it is not known here."""
+        for each in purchases:
+            if each.key in self._known and each.entry is not None and each.entry.billed is not None:
+                entry = ledger.find(self._db, *self._known[each.key])
+                if entry is not None and entry.billed is None:
+                    self.bill({self._known[each.key]: each.entry.counted}, each.entry.billed_by)
+
+    def _number_of(self, mine: StoredPoint, row: JobRow, new: Sequence[PastAttempt]) -> int:
+        """Which attempt here another folder's job is at.
+
+        A new one, too, where what it bought counts already, as what came to nothing in a copy.
+        """
+        for each in new:
+            if each.generation == row.job.generation:
+                return self._known[each.key][1]
+        latest = self._latest.get(mine.ordinal, 0)
+        if row.job.state in (JobState.COMPLETED, *ENDED):
+            latest = self._latest[mine.ordinal] = latest + 1
+        return latest
 
     def _row_for(
         self, source: Source, home: _Home, point: StoredPoint, *, is_wanted: bool
@@ -257,14 +279,12 @@ class _Target(Snapshot):
 
     def _keep_history(
         self, source: Source, mine: StoredPoint, row: JobRow, new: Sequence[PastAttempt]
-    ) -> Mapping[int, int]:
-        """Keep attempts and what they cost; return which attempt each is here."""
+    ) -> None:
+        """Keep attempts and what they cost."""
         latest = self._latest.get(mine.ordinal, 0)
-        numbers = {}
         for each in new:
             latest += 1
-            numbers[each.generation] = latest
-            self._known.add(each.key)
+            self._known[each.key] = mine.ordinal, latest
             if each.entry is not None:
                 self._keep_setting(source, each.entry.setting)
                 entry = replace(each.entry, ordinal=mine.ordinal, generation=latest)
@@ -273,7 +293,6 @@ class _Target(Snapshot):
                 self._keep_setting(source, each.attempt.setting)
                 self._keep_attempt(mine, row, each.attempt, latest)
         self._latest[mine.ordinal] = latest
-        return numbers
 
     def _keep_attempt(
         self, mine: StoredPoint, row: JobRow, ended: Attempt, generation: int

@@ -63,7 +63,12 @@ class Folder:
             )
 
     def buy(
-        self, n: int, end: JobState | None = JobState.COMPLETED, *, cost: float = 3.0, at: str = ""
+        self,
+        n: int,
+        end: JobState | None = JobState.COMPLETED,
+        *,
+        cost: float | None = 3.0,
+        at: str = "",
     ) -> None:
         """Buy what the plan still wants of a point; `at`: the cloud's id."""
         with Snapshot(self.path) as snapshot, snapshot.transaction():
@@ -90,7 +95,8 @@ class Folder:
             if end is None:
                 return
             snapshot.save_jobs([replace(row, job=job.moved_to(end, cost=cost, unit="eur"))])
-            snapshot.bill({(row.ordinal, job.generation): cost}, "the cloud")
+            if cost is not None:
+                snapshot.bill({(row.ordinal, job.generation): cost}, "the cloud")
             snapshot.happens(composite, CompositeEvent.RELEASED)
             if end is JobState.COMPLETED:
                 ones = hash_of(self.path.name, n, point.start) % (point.shots + 1)
@@ -224,6 +230,22 @@ def test_one_job_of_the_cloud_that_both_know_counts_once(tmp_path: Path) -> None
     with merged(tmp_path, one, two) as run:
         assert run["i=0"].state is JobState.COMPLETED
     assert spent(tmp_path / "merged") == 3.0
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_a_job_that_one_copy_gave_up_is_what_the_other_got_of_it(
+    tmp_path: Path, order: tuple[int, int]
+) -> None:
+    one = Folder(tmp_path / "one")
+    folders = [one, copied(one, tmp_path / "two")]
+    one.buy(0, JobState.FAILED, at="A", cost=None)
+    folders[1].buy(0, at="A", cost=2.0)
+    with merged(tmp_path, *(folders[at] for at in order)) as run:
+        attempt = run.attempts_of(run["i=0"])[-1]
+        assert (attempt.state, attempt.provider_job_id) == (JobState.COMPLETED, "A")
+        assert run.spent() == {"eur": 2.0}
+        assert [each.entry.billed for each in run.ledger()] == [2.0]
+        assert shots_of(run)["i=0"] == 100
 
 
 def test_a_failure_here_and_a_result_there_are_both_told(tmp_path: Path) -> None:
