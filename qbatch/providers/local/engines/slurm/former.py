@@ -27,7 +27,7 @@ async def forsake(surroundings: Surroundings, sent: Sequence[tuple[CompositeJob,
     ours = [files for files, intent in known if intent.key == files.key]
     if not ours:
         return ""
-    keys = [files.key for files in ours]
+    keys = sorted(files.key for files in ours)
     batch_jobs = f"{len(keys)} batch job{'s' if len(keys) > 1 else ''}"
     try:
         await Slurm(surroundings.environ).cancel(keys)
