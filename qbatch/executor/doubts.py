@@ -41,9 +41,11 @@ class Seen(NamedTuple):
 
 
 def of_sending(answer: Answer) -> Event:
-    """What an answer to `submit` says of one job."""
+    """What an answer to `submit`, or to `recall`, says of one job."""
     if isinstance(answer, Unclear):
         return Event.UNKNOWABLE if answer.again_s is None else Event.UNCLEAR
+    if answer.settle_s > 0:  # it is looked for until then
+        return Event.UNCLEAR
     if isinstance(answer, Missing) or (isinstance(answer, Strange) and not answer.provider_job_id):
         return Event.UNCLEAR
     return answer.event

@@ -37,6 +37,9 @@ if TYPE_CHECKING:
     from qbatch.executor.backend_run import BackendRun
     from qbatch.executor.engine import Engine
 
+#: Why the outcome of a purchase is not known that was made elsewhere.
+BOUGHT_BY_COPY = "another copy of this run folder bought it, and what became of it is not clear"
+
 
 class Sending:
     """Sends the composite jobs of one backend.
@@ -171,9 +174,13 @@ class Sending:
         self.part_with(active)
 
     async def _take_over(self, active: ActiveJob, found: Sequence[Answer]) -> None:
-        """Children that another copy of the run folder bought are ours; the others are sent."""
+        """Children that another copy of the run folder bought are ours; the others are sent.
+
+        What is not clear of one that is there is looked for: it is never sent for that.
+        """
         await self._take_answers(active, found)
-        rest = active.ids_in(JobState.SUBMITTING)
+        active.doubt = BOUGHT_BY_COPY
+        rest = active.ids_then(Next.WAIT)
         moves = [active.happens(key, Event.NOT_TAKEN) for key in rest]
         await self._moves.commit(active, moves, note="not sent")
         self.part_with(active)

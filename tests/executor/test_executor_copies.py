@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_drivers import FakeCloud, FakeLocal, Ledger
+from fake_drivers import Bought, FakeCloud, FakeLocal, Ledger, plan_of, play
 
 from qbatch import providers
 from qbatch.errors import SnapshotError
 from qbatch.executor import run
+from qbatch.executor.doubts import of_sending
+from qbatch.job import JobState
+from qbatch.plan.pricing.limits import Limit
+from qbatch.providers import Answer, Batch, Failed, GivenBack, Missing, Unclear
+from qbatch.purchase import Event
 from qbatch.snapshot import Run
 
 TEXT = """
@@ -104,3 +110,52 @@ def test_a_folder_reached_by_another_path_is_no_copy(go: Go, copied: None) -> No
 
 def test_a_copy_may_begin_anew(go: Go, copied: None, ledger: Ledger) -> None:
     assert go(out=COPY, fresh=True).summary.completed == 6
+
+
+# -- what another copy bought ---------------------------------------------------------------------
+
+
+class Recalling(FakeCloud):
+    """A cloud that shows what another copy bought, and says something of the first child of it."""
+
+    def __init__(self, recalled: Answer, **target: Any) -> None:
+        super().__init__(**target)
+        self.recalled = recalled
+
+    async def recall(self, batch: Batch) -> Sequence[Answer]:
+        first = batch.orders[0].id
+        return [replace(self.recalled, job_id=first)] if self.ledger.of(first) else []
+
+
+@pytest.mark.parametrize(
+    "recalled",
+    [
+        Unclear("", error="its list is behind", again_s=5.0),
+        GivenBack("", "cancelling", "c0", error="its session ended", settle_s=5.0),
+        Failed("", "cancelling", "c0", error="its session ended", settle_s=5.0),
+        Missing("", error="its list is behind", settle_s=5.0, is_proof=True),
+    ],
+)
+@pytest.mark.parametrize("at_once", [1, 2])
+def test_what_another_copy_bought_is_not_bought_anew_while_it_is_unclear(
+    recalled: Answer, at_once: int, tmp_path: Path
+) -> None:
+    """Of two that are sent together the other one was not bought there: it is, here, once."""
+    plan, cloud = plan_of(at_once, "cloud"), Recalling(recalled, max_jobs=at_once)
+    first, *_ = [point.id for point in plan.points()]
+    play(tmp_path / "a", plan, cloud, limits=(Limit("budget", "credits", 0.5),))
+    assert cloud.ledger.jobs == []
+    (tmp_path / "a").rename(tmp_path / "away")
+    shutil.copytree(tmp_path / "away", tmp_path / "b")
+    cloud.ledger.jobs.append(Bought(first, "its key", "c0", 0.0))
+    played = play(tmp_path / "b", plan, cloud)
+    assert played.summary.states == {JobState.COMPLETED: at_once}
+    assert cloud.ledger.times_bought == dict.fromkeys([p.id for p in plan.points()], 1)
+
+
+@pytest.mark.parametrize("kind", [GivenBack, Failed])
+def test_what_counts_only_if_it_lasts_does_not_count_as_it_is_said_first(
+    kind: type[Answer],
+) -> None:
+    assert of_sending(kind("j", settle_s=5.0)) is Event.UNCLEAR
+    assert of_sending(kind("j")) is kind("j").event
