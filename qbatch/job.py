@@ -105,6 +105,11 @@ class Job:
     unit: str = ""
 
     @property
+    def was_taken(self) -> bool:
+        """Whether its provider is known to have it, or to have had it: it may be billed."""
+        return self.provider_job_id is not None or self.cost is not None or self.status == ID_LOST
+
+    @property
     def error_code(self) -> int | str | None:
         """The cloud's own code of `error`, where it told one."""
         return JobError.of(self.error).code

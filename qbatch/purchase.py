@@ -5,8 +5,9 @@ comes to by its jobs is told by what is next for each of them.
 
 Rules: data alone; no clock, no storage, no network. Who talks to providers turns their words into
 an `Event`, looks it up here, writes down what the table says, and does what it says next. Only an
-event that proves that nothing was bought leads back to a purchase that may be made again. What may
-have been bought stays bought and reserved while it is repeated: its provider promises that one key
+event that proves that nothing was bought leads back to a purchase that may be made again, or a
+person who buys it again, knowing that it is paid for twice: that counts twice. What may have been
+bought stays bought and reserved while it is repeated: its provider promises that one key
 buys once.
 
 `Event`s of providers are the same whether they come as the answer to sending, to looking for a lost
@@ -91,11 +92,20 @@ class Event(StrEnum):
     SAME_ACCOUNT = "a person says that its account is the present one"
     ADOPTED = "a person says under which id it is there"
     RESUBMITTED = "a person says that it was not taken"
+    BOUGHT_AGAIN = "a person buys it again, though it was taken"
     GIVEN_UP = "a person gives it up"
 
 
 #: What only a person may say.
-DECISIONS = frozenset({Event.SAME_ACCOUNT, Event.ADOPTED, Event.RESUBMITTED, Event.GIVEN_UP})
+DECISIONS = frozenset(
+    {
+        Event.SAME_ACCOUNT,
+        Event.ADOPTED,
+        Event.RESUBMITTED,
+        Event.BOUGHT_AGAIN,
+        Event.GIVEN_UP,
+    }
+)
 
 
 class Ledger(StrEnum):
@@ -195,6 +205,7 @@ TABLE: Mapping[JobState, Mapping[Event, Row]] = {
         Event.SAME_ACCOUNT: Row(JobState.HELD, next=Next.LOOK),
         Event.ADOPTED: Row(JobState.SUBMITTED, next=Next.POLL),
         Event.RESUBMITTED: Row(JobState.CREATED, Ledger.FREE, Next.SEND_ANEW),
+        Event.BOUGHT_AGAIN: Row(JobState.CREATED, next=Next.SEND_ANEW),
         Event.GIVEN_UP: Row(JobState.FAILED),
     },
     JobState.COMPLETED: {},

@@ -65,13 +65,20 @@ PROOFS = {
     Event.NOT_TAKEN,  # the provider proves that it never had it
     Event.GIVEN_BACK,  # the provider says that it will not do it
     Event.RESUBMITTED,  # a person says that it was not taken
+    Event.BOUGHT_AGAIN,  # a person pays for it twice
     Event.CUT_OFF,  # it was computed here, and what computed it has ended
 }
 #: What makes a purchase once more.
 AGAIN = {Next.SEND, Next.SEND_ANEW}
 
 #: What only a person may do.
-DECISIONS = {Event.ADOPTED, Event.RESUBMITTED, Event.GIVEN_UP, Event.SAME_ACCOUNT}
+DECISIONS = {
+    Event.ADOPTED,
+    Event.RESUBMITTED,
+    Event.BOUGHT_AGAIN,
+    Event.GIVEN_UP,
+    Event.SAME_ACCOUNT,
+}
 
 
 def test_nothing_that_may_be_bought_is_sent_again_without_a_proof() -> None:

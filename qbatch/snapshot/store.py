@@ -64,6 +64,9 @@ class Snapshot(Jobs):
     def resolve(self, point_id: str, decision: Event, **changes: Any) -> Job:
         """Let a person decide about a held job; what follows is what the table of purchases says.
 
+        What is known to have been taken is BOUGHT_AGAIN where RESUBMITTED was decided: it stays
+        billed, or reserved.
+
         Args:
             point_id: The job's, or its point's.
             decision: One of `purchase.DECISIONS`; ADOPTED with its `provider_job_id`.
@@ -76,6 +79,8 @@ class Snapshot(Jobs):
         if decision not in DECISIONS:
             raise JobStateError(f"{decision.name} is no decision of a person")
         row = self._held_job_of(point_id)
+        if decision is Event.RESUBMITTED and row.job.was_taken:
+            decision = Event.BOUGHT_AGAIN
         then = TABLE[row.job.state][decision]
         if then.next is Next.SEND_ANEW:
             changes["generation"] = self.next_attempt(row.ordinal, row.job.generation)

@@ -21,7 +21,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from qbatch.errors import Refused
+from qbatch.errors import Misspoke, Refused
 from qbatch.executor.budget import Budget, Excess, Key
 from qbatch.job import JobState
 from qbatch.plan.pricing.limits import Limit
@@ -174,6 +174,19 @@ def test_what_a_person_says_was_not_taken_leaves_room_to_buy_it(tmp_path: Path) 
     played = play(tmp_path, plan_of(2, "cloud"), cloud, limits=limits)
     assert played.summary.states == {JobState.COMPLETED: 2}
     assert spent(tmp_path) == {"credits": 2.0}
+
+
+def test_what_was_taken_and_is_bought_again_takes_room_twice(tmp_path: Path) -> None:
+    plan, cloud = plan_of(1, "cloud"), FakeCloud()
+    cloud.script["fetch"] = [raising(Misspoke("no result in it"))] * 20
+    assert play(tmp_path, plan, cloud, limits=(credits(1),)).summary.held == 1
+    with Snapshot(tmp_path) as snapshot:
+        snapshot.resolve(next(plan.points()).id, Event.RESUBMITTED)
+    cloud.script.clear()
+    play(tmp_path, plan, cloud, limits=(credits(1),))
+    assert len(cloud.ledger.jobs) == 1
+    assert play(tmp_path, plan, cloud, limits=(credits(2),)).summary.completed == 1
+    assert [entry.counted for entry in ledger_of(tmp_path)] == [1.0, 1.0]
 
 
 def test_a_composite_job_with_one_price_for_all_is_not_split(tmp_path: Path) -> None:

@@ -34,7 +34,15 @@ POINTS = st.sampled_from(KEYS)
 STATES = st.sampled_from(list(JobState))
 
 #: What a person may decide about a held job, and what only happens to it.
-SAID = st.sampled_from([Event.ADOPTED, Event.GIVEN_UP, Event.RESUBMITTED, Event.SAME_ACCOUNT])
+SAID = st.sampled_from(
+    [
+        Event.ADOPTED,
+        Event.GIVEN_UP,
+        Event.RESUBMITTED,
+        Event.BOUGHT_AGAIN,
+        Event.SAME_ACCOUNT,
+    ]
+)
 EVENTS = st.sampled_from(list(Event))
 
 JOB_IDS = st.text("abc", min_size=1, max_size=3)
@@ -200,6 +208,7 @@ class JobTable(RuleBasedStateMachine):
             Event.ADOPTED: JobState.SUBMITTED,
             Event.GIVEN_UP: JobState.FAILED,
             Event.RESUBMITTED: JobState.CREATED,
+            Event.BOUGHT_AGAIN: JobState.CREATED,
         }
         if event not in {*states, Event.SAME_ACCOUNT}:
             with pytest.raises(JobStateError, match=f"{event.name} is no decision of a person"):
@@ -213,7 +222,7 @@ class JobTable(RuleBasedStateMachine):
         elif event is Event.ADOPTED and self._is_of_another(key, job_id):
             with pytest.raises(SelectionError, match=f"{job_id} is the job of"):
                 self.snapshot.resolve(key, event, **changes)
-        elif event is Event.RESUBMITTED:
+        elif event in (Event.RESUBMITTED, Event.BOUGHT_AGAIN):
             self.ended[key][job.generation] = job
             after = self.snapshot.resolve(key, event)
             self._expect(Job(key, generation=job.generation + 1))

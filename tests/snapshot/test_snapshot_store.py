@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from qbatch.errors import JobStateError, SelectionError
-from qbatch.job import CompositeJob, JobState
+from qbatch.job import ID_LOST, CompositeJob, JobState
 from qbatch.purchase import CompositeEvent, Event, Stage
 from qbatch.result import Counts
 from qbatch.snapshot import Entry, JobRow, NewResult, Run, Snapshot, StoredPoint
@@ -54,7 +54,11 @@ def send(snapshot: Snapshot, *ns: int, key: str = "key", stage: Stage = "submitt
         ordinal = snapshot.add_composite(composite, [row.ordinal for row in rows])
         snapshot.save_intent(ordinal, key, b"body")
         snapshot.reserve(
-            [Entry(row.ordinal, 1, "cloud", "EUR", 3.0, "quote", 4.0) for row in rows], ordinal
+            [
+                Entry(row.ordinal, row.job.generation, "cloud", "EUR", 3.0, "quote", 4.0)
+                for row in rows
+            ],
+            ordinal,
         )
         snapshot.save_jobs(
             [
@@ -369,3 +373,30 @@ def test_no_entry_takes_the_place_of_one_that_is_billed(tmp_path: Path) -> None:
         with pytest.raises(JobStateError, match="billed with 2 EUR"), snapshot.transaction():
             snapshot.reserve([anew], ordinal)
         assert [each.billed for each in snapshot.ledger()] == [2.0]
+
+
+@pytest.mark.parametrize(
+    "known",
+    [
+        {"provider_job_id": "a"},  # not there any more, or late
+        {"cost": 3.0, "unit": "usd"},
+        {"status": ID_LOST},
+    ],
+)
+def test_what_was_taken_counts_twice_where_a_person_buys_it_again(
+    known: dict[str, object], tmp_path: Path
+) -> None:
+    with Snapshot(tmp_path) as snapshot:
+        snapshot.register(points(1))
+        send(snapshot, 1)
+        move(snapshot, 1, JobState.HELD, error="its result cannot be read", **known)
+        if "cost" in known:
+            with snapshot.transaction():
+                snapshot.bill({(1, 1): 3.0}, "told by the provider")
+        before = snapshot.ledger()
+        assert snapshot.resolve(key_of(1), Event.RESUBMITTED).generation == 2
+        assert snapshot.ledger() == before
+        send(snapshot, 1)
+        first = 3.0 if "cost" in known else 4.0
+        assert [entry.counted for entry in snapshot.ledger()] == [first, 4.0]
+        assert [entry.refunded for entry in snapshot.ledger()] == [0.0, 0.0]

@@ -25,7 +25,11 @@ _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,199}")
 @run_argument
 @click.argument("point", shell_complete=complete_points)
 @click.option("--adopt", metavar="ID", help="It was taken: ID is its job at the provider.")
-@click.option("--resubmit", is_flag=True, help="It was not taken: `qbatch run` buys it again.")
+@click.option(
+    "--resubmit",
+    is_flag=True,
+    help="`qbatch run` buys it again: what is known to have been taken is paid for twice.",
+)
 @click.option("--give-up", is_flag=True, help="Count it as failed: `qbatch run` buys it again.")
 @click.option(
     "--same-account",
@@ -130,8 +134,10 @@ def _decide(
                 "its result home, or holds it again if its cloud does not have it"
             )
         if resubmit:
+            (held,) = snapshot.jobs_of([id_])
             snapshot.resolve(id_, Event.RESUBMITTED)
-            return "to be submitted again by `qbatch run`"
+            counts = "; it was taken, so what it cost counts twice" if held.job.was_taken else ""
+            return f"to be submitted again by `qbatch run`{counts}"
         told = "given up by hand while it was held"
         snapshot.resolve(id_, Event.GIVEN_UP, error=told)
         return "given up: it counts as failed, and the next `qbatch run` buys it again"
