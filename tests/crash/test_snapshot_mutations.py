@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
@@ -28,6 +28,7 @@ from qbatch.job import IN_FLIGHT, JobState
 from qbatch.providers import NotTaken, Unclear
 from qbatch.snapshot import Run
 from qbatch.snapshot.examine import examine
+from qbatch.snapshot.ledger import Purchase
 from qbatch.snapshot.recovery.repair import Verdict, repair
 from tests.crash import mutating, played_runs
 from tests.crash.played_runs import Played, read_all
@@ -46,6 +47,7 @@ RUNS: Mapping[str, tuple[Callable[[Path], Played], Mapping[mutating.Mutation, in
 
 #: Words of a repair about points that it cannot name.
 OF_LOST = "planned again by the next run"
+OF_COMPOSITES = "records of composite jobs"
 
 
 #: What a mended folder may refuse until it is run again.
@@ -205,8 +207,28 @@ def _compared(known: Original, folder: Path, told: Iterable[str]) -> Iterator[st
         ):
             yield f"{point.name} was {point.job}, is {one.job}, and that is not told"
     with Run(folder) as run:
-        if run.ledger() != known.truth["ledger"]:
+        ledger = run.ledger()
+    if ledger != known.truth["ledger"]:
+        is_told = _is_told(OF_COMPOSITES, told)
+        if not is_told or [*map(_paid, ledger)] != [*map(_paid, known.truth["ledger"])]:
             yield "the ledger is another one"
+        yield from _otherwise_sent(ledger, known.truth["ledger"])
+
+
+def _paid(purchase: Purchase) -> Purchase:
+    """A purchase without how it was sent: its composite job's own record says that."""
+    entry = replace(purchase.entry, composite=None)
+    return replace(purchase, entry=entry, key="", account="")
+
+
+def _otherwise_sent(found: Iterable[Purchase], known: Iterable[Purchase]) -> Iterator[str]:
+    """Say what is told wrongly of how purchases were sent; it may be unknown."""
+    for one, was in zip(found, known, strict=True):
+        is_lost = one.entry.composite is None
+        if not is_lost and one.entry.composite != was.entry.composite:
+            yield f"{one.point} was bought in composite job {was.entry.composite}"
+        if one.key not in ("", was.key) or one.account not in ("", was.account):
+            yield f"{one.point} was bought as {was.account}, under {was.key}"
 
 
 def _compared_later(known: Original, folder: Path, told: Iterable[str]) -> Iterator[str]:
