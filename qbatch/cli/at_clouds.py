@@ -6,11 +6,11 @@ needs is never touched, and nothing is stopped or removed without the person's w
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from qbatch.errors import ConsentError, CredentialsError, ProviderError, SelectionError
 from qbatch.notation import listed
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from qbatch.executor.known_jobs import KnownJobs
     from qbatch.providers import Driver
     from qbatch.providers.listing import Deed, JobAtCloud, JobInFull, JobsAtCloud, Page
+
+T = TypeVar("T")
 
 #: Options of the list -> what they are called in `Wanted`.
 SIFTS = ("tag", "session")
@@ -214,23 +216,34 @@ async def _page_of_known(cloud: JobsAtCloud, name: str, sieve: Sieve, known: Kno
 
     ids, begin = known.ids(), begin_of(sieve.page, name)
     end = begin + sieve.most
-    found, failures = await ask_all([partial(cloud.show_job, one) for one in ids[begin:end]])
+    found, failures = await ask_all([partial(cloud.find_job, one) for one in ids[begin:end]])
     if failures:
         raise failures[0]
-    jobs = tuple(each.job for each in found if each is not None and sieve.lets(each.job))
+    jobs = tuple(each for each in found if each is not None and sieve.lets(each))
     return Page(jobs, str(end) if end < len(ids) else "")
 
 
 # -- deeds ------------------------------------------------------------------------------------
 
 
-def read_jobs(account: Account, cloud: JobsAtCloud, ids: Sequence[str]) -> list[JobInFull]:
-    """Read jobs in full.
+def show_job(account: Account, cloud: JobsAtCloud, job_id: str) -> JobInFull:
+    """Read all that the cloud tells of a job; errors as `find_jobs`."""
+    return _read(account, cloud.show_job, [job_id])[0]
+
+
+def find_jobs(account: Account, cloud: JobsAtCloud, ids: Sequence[str]) -> list[JobAtCloud]:
+    """Read the records of jobs.
 
     Raises:
         SelectionError: One is not there.
         ProviderError: The cloud cannot tell.
     """
+    return _read(account, cloud.find_job, ids)
+
+
+def _read(
+    account: Account, read: Callable[[str], Awaitable[T | None]], ids: Sequence[str]
+) -> list[T]:
     from qbatch.executor.enquire import enquire
     from qbatch.providers.kit.untrusted import identifier
 
@@ -239,8 +252,8 @@ def read_jobs(account: Account, cloud: JobsAtCloud, ids: Sequence[str]) -> list[
             raise SelectionError(f"{one!r} is no job's id")
     assert account.driver is not None
 
-    async def ask(_: Driver) -> list[JobInFull | None]:
-        return [await cloud.show_job(one) for one in ids]
+    async def ask(_: Driver) -> list[T | None]:
+        return [await read(one) for one in ids]
 
     answer = enquire({account.name: account.driver}, ask)[account.name]
     if isinstance(answer, ProviderError):

@@ -150,6 +150,7 @@ def tell_one(
     if as_json:
         facts = _facts(found.job, owners)
         facts |= {"raw": found.job.raw, "circuit": found.circuit, "results": [*found.results]}
+        facts |= {"log": found.log, "elsewhere": {**found.elsewhere}}
         click.echo(json.dumps(facts, ensure_ascii=False))
         return
     job = found.job
@@ -168,9 +169,12 @@ def tell_one(
         say(f"  run      {told}")
     if not owners:
         say("  run      of no run folder here")
+    for what, place in found.elsewhere.items():
+        say(f"  {what:<9}not here: {place}")
     _tell_text("circuit", found.circuit)
     for at, text in enumerate(found.results, 1):
         _tell_text(f"result {at}" if len(found.results) > 1 else "result", text)
+    _tell_text("log", found.log)
     _tell_text("as told", json.dumps(job.raw, indent=2, ensure_ascii=False))
 
 

@@ -113,11 +113,15 @@ class JobInFull:
         job: Its record.
         circuit: As it was sent, where the cloud gives it back; else "".
         results: What is there of them now, as text, oldest first.
+        log: What the cloud wrote about it while it ran, where it gives that.
+        elsewhere: Circuit, result or log that could not be had: where it lies, and why not.
     """
 
     job: JobAtCloud
     circuit: str = ""
     results: tuple[str, ...] = ()
+    log: str = ""
+    elsewhere: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +160,10 @@ class JobsAtCloud(Protocol):
     sifts: frozenset[str]
     #: What the cloud does not have, each with the reason; all else it offers.
     lacks: Mapping[Deed, str]
+
+    async def find_job(self, job_id: str) -> JobAtCloud | None:
+        """Read a job's record."""
+        ...
 
     async def show_job(self, job_id: str) -> JobInFull | None:
         """Read all that the cloud tells of a job."""

@@ -108,13 +108,13 @@ def _do(
 
     account = at_clouds.only_one(opened())
     cloud, known = at_clouds.check(account, deeds), find_known(account.provider, folders)
-    found = at_clouds.read_jobs(account, cloud, deeds.ids)
     if deeds.show:
-        (owners,) = known.owners([found[0].job], cloud)
+        found = at_clouds.show_job(account, cloud, deeds.show)
+        (owners,) = known.owners([found.job], cloud)
         command = at_clouds.command_for(account, manifest)
-        cloud_jobs.tell_one(account, command, found[0], owners, as_json=as_json)
+        cloud_jobs.tell_one(account, command, found, owners, as_json=as_json)
         return 0
-    jobs = [each.job for each in found]
+    jobs = at_clouds.find_jobs(account, cloud, deeds.ids)
     at_clouds.check_unneeded(account, cloud, jobs, known, deeds.deed)
     if deeds.cancel or deeds.delete:
         verb = "Cancel" if deeds.cancel else "Delete for good"

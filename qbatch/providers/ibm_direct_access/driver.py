@@ -61,6 +61,7 @@ from qbatch.providers import (
     Target,
     kind_of,
 )
+from qbatch.providers.ibm_direct_access.documents import Documents
 from qbatch.providers.ibm_direct_access.jobs import Jobs
 from qbatch.providers.ibm_direct_access.machine import Machine
 from qbatch.providers.ibm_direct_access.objects import Objects, expect_object
@@ -393,7 +394,7 @@ class IbmDirectAccess:
 
     def jobs_at_cloud(self) -> Jobs:
         """Return the jobs of the user, whoever made them."""
-        return Jobs(self._service.send)
+        return Jobs(self._service.send, Documents(self._objects))
 
     # -- requests -------------------------------------------------------------------------------
 

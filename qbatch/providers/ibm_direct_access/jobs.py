@@ -1,7 +1,7 @@
 """The jobs of an IBM Direct Access user, each of which holds a lane until it is deleted.
 
 The list comes whole. A job has no name and no tags; its id is chosen by who makes it, and is free
-again once the job is deleted.
+again once the job is deleted. Its circuits and results are objects in a bucket: see `documents`.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from qbatch.errors import Misspoke, Refused
+from qbatch.providers.ibm_direct_access.documents import Documents
 from qbatch.providers.ibm_direct_access.replies import WORDS, expect, read_error, read_usage_s
 from qbatch.providers.kit.asking import Send
 from qbatch.providers.kit.instants import to_the_second
@@ -37,6 +38,7 @@ class Jobs:
 
     Args:
         send: The driver's.
+        documents: Of the bucket.
     """
 
     sifts: frozenset[str] = frozenset()
@@ -45,8 +47,9 @@ class Jobs:
         Deed.TAG: "jobs have no tags at IBM Direct Access",
     }
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, send: Send, documents: Documents) -> None:
         self._send = send
+        self._documents = documents
 
     async def list_jobs(self, wanted: Wanted) -> Page:
         reply = await self._send("GET", "jobs")
@@ -61,12 +64,20 @@ class Jobs:
         del run_id  # ids alone tell
         return await all_pages(self, Wanted(most=1_000), since)
 
+    async def find_job(self, job_id: str) -> JobAtCloud | None:
+        row = await self._record(job_id)
+        return None if row is None else read_job(row)
+
     async def show_job(self, job_id: str) -> JobInFull | None:
+        row = await self._record(job_id)
+        return None if row is None else await self._documents.read(read_job(row), row)
+
+    async def _record(self, job_id: str) -> Mapping[str, Any] | None:
         reply = await self._send("GET", f"jobs/{job_id}")
         if reply.status == 404:
             return None
         expect(reply)
-        return JobInFull(read_job(reply.object()))
+        return reply.object()
 
     async def cancel_job(self, job_id: str) -> JobAtCloud | None:
         reply = await self._send("POST", f"jobs/{job_id}/cancel")
@@ -74,8 +85,7 @@ class Jobs:
             return None
         if reply.status != 409:  # it has ended already: its state says how
             expect(reply)
-        found = await self.show_job(job_id)
-        return None if found is None else found.job
+        return await self.find_job(job_id)
 
     async def delete_job(self, job_id: str) -> None:
         reply = await self._send("DELETE", f"jobs/{job_id}")

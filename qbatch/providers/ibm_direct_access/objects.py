@@ -38,8 +38,9 @@ class Objects:
             await self._service.wire.send("PUT", self._presigned("PUT", key), content=content)
         )
 
-    async def get(self, key: str) -> Reply:
-        return await self._service.wire.send("GET", self._presigned("GET", key))
+    async def get(self, key: str, *, max_bytes: int | None = None) -> Reply:
+        url = self._presigned("GET", key)
+        return await self._service.wire.send("GET", url, max_bytes=max_bytes)
 
     async def delete(self, key: str) -> None:
         reply = await self._service.wire.send("DELETE", self._presigned("DELETE", key))

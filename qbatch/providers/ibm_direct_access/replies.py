@@ -38,6 +38,9 @@ WORDS: Words = {
 #: Of one array in a result, decompressed, bytes.
 MOST_BYTES = 256 * 2**20
 
+#: Of one register, where nobody here knows how many it has.
+MOST_BITS = 10_000
+
 #: NumPy's head of an array of bytes in rows; it is not read by NumPy, which trusts its size.
 _BYTE_ROWS = re.compile(
     rb"\{'descr': '\|u1', 'fortran_order': (False|True), 'shape': \((\d{1,12}), (\d{1,12})\), \}\s*"
@@ -82,21 +85,46 @@ def read_counts(row: Any, order: Order) -> Counts:
         Misspoke: A register is missing or has another width, or there are not as many shots as
             were ordered.
     """
-    import numpy as np
-
-    fields = _fields(row)
+    fields, about = _fields(row), f"ibm-direct-access: {order.name}"
     registers = [(register.name, register.num_bits) for register in order.circuit.facts.registers]
-    named = _by_register(fields, registers, order)
-    columns = [_bits(field, bits, order) for field, (_, bits) in zip(named, registers, strict=True)]
+    named = _by_register(fields, registers, about)
+    columns = [_bits(field, bits, about) for field, (_, bits) in zip(named, registers, strict=True)]
     if {len(one) for one in columns} != {order.shots}:
         shots = " and ".join(str(len(one)) for one in columns)
-        raise Misspoke(f"{_about(order)}: {order.shots} shots were ordered, {shots} came")
-    whole = np.packbits(np.concatenate(columns, axis=1), axis=1, bitorder="little")
-    return Counts.from_shots(registers, whole)
+        raise Misspoke(f"{about}: {order.shots} shots were ordered, {shots} came")
+    return _counted(registers, columns)
 
 
-def _about(order: Order) -> str:
-    return f"ibm-direct-access: {order.name}"
+def count_registers(row: Any, about: str) -> Counts:
+    """Count the shots of a program that nobody here sent, by the registers that came.
+
+    Args:
+        row: As for `read_counts`.
+        about: Begins messages.
+
+    Raises:
+        Misspoke: There is a register without its bits, or with other shots than the rest.
+    """
+    fields = _fields(row)
+    registers = [(name, _width(held, about)) for name, held in fields.items()]
+    columns = [_bits(fields[name], num_bits, about) for name, num_bits in registers]
+    if len({len(one) for one in columns}) != 1:
+        raise Misspoke(f"{about}: its registers have not the same shots")
+    return _counted(registers, columns)
+
+
+def _width(field: Any, about: str) -> int:
+    num_bits = whole(record(_value(field, "BitArray")).get("num_bits"))
+    if num_bits is None or num_bits > MOST_BITS:
+        raise Misspoke(f"{about}: a register came as {field!r:.80}")
+    return num_bits
+
+
+def _counted(registers: Sequence[tuple[str, int]], columns: Sequence[Bits]) -> Counts:
+    import numpy as np
+
+    together = np.packbits(np.concatenate(columns, axis=1), axis=1, bitorder="little")
+    return Counts.from_shots(registers, together)
 
 
 def _value(item: Any, *types: str) -> Any:
@@ -116,36 +144,36 @@ def _fields(row: Any) -> Mapping[str, Any]:
 
 
 def _by_register(
-    fields: Mapping[str, Any], registers: Sequence[tuple[str, int]], order: Order
+    fields: Mapping[str, Any], registers: Sequence[tuple[str, int]], about: str
 ) -> Sequence[Any]:
     """Return each register's field: by name, or where names had to be changed, by place."""
     if all(name in fields for name, _ in registers):
         return [fields[name] for name, _ in registers]
     if len(fields) != len(registers):
-        raise Misspoke(f"{_about(order)}: the result has registers {', '.join(fields)}")
+        raise Misspoke(f"{about}: the result has registers {', '.join(fields)}")
     return list(fields.values())
 
 
-def _bits(field: Any, num_bits: int, order: Order) -> Bits:
+def _bits(field: Any, num_bits: int, about: str) -> Bits:
     """Return one register's bits, shots x num_bits, column j = bit j."""
     import numpy as np
 
     held = _value(field, "BitArray")
     if not isinstance(held, dict) or held.get("num_bits") != num_bits:
-        raise Misspoke(f"{_about(order)}: a register of {num_bits} bits came as {field!r:.80}")
+        raise Misspoke(f"{about}: a register of {num_bits} bits came as {field!r:.80}")
     if "samples" in held:
-        rows = _rows_of_words(held["samples"], num_bits, order)
+        rows = _rows_of_words(held["samples"], num_bits, about)
     else:
         rows = read_array(held.get("array"))
         if rows.shape[1] != (num_bits + 7) // 8:
-            raise Misspoke(f"{_about(order)}: {num_bits} bits came in {rows.shape[1]} bytes")
+            raise Misspoke(f"{about}: {num_bits} bits came in {rows.shape[1]} bytes")
     bits = np.unpackbits(rows[:, ::-1], axis=1, bitorder="little")
     if bits[:, num_bits:].any():
-        raise Misspoke(f"{_about(order)}: a shot has more than {num_bits} bits")
+        raise Misspoke(f"{about}: a shot has more than {num_bits} bits")
     return bits[:, :num_bits]
 
 
-def _rows_of_words(words: Any, num_bits: int, order: Order) -> Bits:
+def _rows_of_words(words: Any, num_bits: int, about: str) -> Bits:
     """Read shots as hexadecimal words; the highest byte first, as arrays have them."""
     import numpy as np
 
@@ -153,7 +181,7 @@ def _rows_of_words(words: Any, num_bits: int, order: Order) -> Bits:
     try:
         joined = b"".join(int(word, 16).to_bytes(num_bytes, "big") for word in words)
     except (TypeError, ValueError, OverflowError) as error:
-        raise Misspoke(f"{_about(order)}: {words!r:.80} are no shots") from error
+        raise Misspoke(f"{about}: {words!r:.80} are no shots") from error
     return np.frombuffer(joined, np.uint8).reshape(-1, num_bytes)
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Literal
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 import httpx
 
@@ -87,6 +87,29 @@ class Bucket:
         """Return the unsigned URL under which the service knows an object."""
         return f"{self.service_endpoint}/{quote(self.name)}/{quote(key, safe='/~')}"
 
+    def key_of(self, url: str) -> str | None:
+        """Return the key of an object by its URL, signed or not; None where it lies elsewhere."""
+        there = _address_of(url)
+        for endpoint in (self.endpoint, self.service_endpoint):
+            base = _address_of(endpoint)
+            hosts = {
+                (base[0], base[1]): f"{base[2]}/{quote(self.name)}/",
+                (base[0], f"{self.name}.{base[1]}"): f"{base[2]}/",  # the bucket as a host
+            }
+            begin = hosts.get(there[:2])
+            if begin is not None and there[2].startswith(begin):
+                return unquote(there[2].removeprefix(begin)) or None
+        return None
+
+
+def _address_of(url: str) -> tuple[str, str, str]:
+    """Return scheme, host with port, and path of a URL; ("", "", "") where it is none."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return ("", "", "")
+    return (parts.scheme, parts.netloc.lower(), parts.path)
+
 
 def as_sent(url: str) -> str:
     """Return a base URL as requests name it: what is signed is what is sent.
@@ -110,10 +133,7 @@ def as_sent(url: str) -> str:
 
 def path_of(url: str) -> str:
     """Return the path of a URL; "" where it is none."""
-    try:
-        return urlsplit(url).path
-    except ValueError:
-        return ""
+    return _address_of(url)[2]
 
 
 def open_bucket(

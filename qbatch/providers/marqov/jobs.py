@@ -42,6 +42,10 @@ class Jobs:
     def __init__(self, service: Service) -> None:
         self._service = service
 
+    async def find_job(self, job_id: str) -> JobAtCloud | None:
+        found = await self.show_job(job_id)
+        return None if found is None else found.job
+
     async def show_job(self, job_id: str) -> JobInFull | None:
         reply = await self._service.send("GET", f"jobs/{job_id}/status")
         if reply.status == 404:
@@ -59,8 +63,7 @@ class Jobs:
             return None
         if reply.status != 409:  # too late: its state says how it ended
             expect(reply)
-        found = await self.show_job(job_id)
-        return None if found is None else found.job
+        return await self.find_job(job_id)
 
 
 def read_job(row: Mapping[str, Any]) -> JobAtCloud:

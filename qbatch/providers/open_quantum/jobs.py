@@ -75,13 +75,21 @@ class Jobs:
         del run_id  # the list cannot be sifted; names tell
         return await all_pages(self, Wanted(most=100), since)
 
+    async def find_job(self, job_id: str) -> JobAtCloud | None:
+        row = await self._record(f"jobs/{job_id}")
+        return None if row is None else await self._named(row)
+
+    async def _named(self, row: Mapping[str, Any]) -> JobAtCloud:
+        """Read a record together with its preparation, which has the name."""
+        prepared_as = identifier(row.get("job_preparation_id"))
+        prepared = await self._record(f"jobs/prepare/{prepared_as}") if prepared_as else None
+        return self._row(row, prepared or {})
+
     async def show_job(self, job_id: str) -> JobInFull | None:
         row = await self._record(f"jobs/{job_id}")
         if row is None:
             return None
-        prepared_as = identifier(row.get("job_preparation_id"))
-        prepared = await self._record(f"jobs/prepare/{prepared_as}") if prepared_as else None
-        job = self._row(row, prepared or {})
+        job = await self._named(row)
         circuit = await self._text(row.get("input_data_url"))
         result = await self._text(row.get("output_data_url"))
         return JobInFull(job, circuit, (result,) if result else ())

@@ -73,6 +73,10 @@ class Jobs:
         newest_first = sorted(fitting, key=lambda job: job.created_at, reverse=True)
         return page_of(newest_first, wanted, "oqc")
 
+    async def find_job(self, job_id: str) -> JobAtCloud | None:
+        found = await self._find(job_id)
+        return None if found is None else self._row(found[1], job_id)
+
     async def show_job(self, job_id: str) -> JobInFull | None:
         found = await self._find(job_id)
         if found is None:
@@ -92,8 +96,7 @@ class Jobs:
         expect(
             await self._service.send("POST", f"{url}/tasks/cancel_many", json={"tasks": [job_id]})
         )
-        again = await self._find(job_id)
-        return None if again is None else self._row(again[1], job_id)
+        return await self.find_job(job_id)
 
     async def _find(self, job_id: str) -> tuple[str, Mapping[str, Any]] | None:
         """Find a task: its QPU's URL, and its record."""

@@ -98,6 +98,10 @@ class Jobs:
     async def jobs_of_run(self, run_id: str, since: str) -> Sequence[JobAtCloud]:
         return await all_pages(self, Wanted(tag=f"run:{run_id}", most=100), since)
 
+    async def find_job(self, job_id: str) -> JobAtCloud | None:
+        row = await self._record("GET", f"jobs/{job_id}")
+        return None if row is None else read_job(row)
+
     async def show_job(self, job_id: str) -> JobInFull | None:
         row = await self._record("GET", f"jobs/{job_id}")
         if row is None:
