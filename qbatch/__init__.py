@@ -10,7 +10,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from qbatch.errors import NotApproved, OverBudget, PointsFailed, QbatchError, SourceErrors
+    from qbatch.errors import (
+        NotAgreed,
+        NotApproved,
+        OverBudget,
+        PointsFailed,
+        QbatchError,
+        SourceErrors,
+    )
     from qbatch.executor import run, run_async
     from qbatch.manifest import load_manifest
     from qbatch.plan import expand
@@ -21,6 +28,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "NotAgreed",
     "NotApproved",
     "OverBudget",
     "PointsFailed",
@@ -38,6 +46,7 @@ __all__ = [
 
 #: Public name -> the module it lives in.
 _HOMES = {
+    "NotAgreed": "qbatch.errors",
     "NotApproved": "qbatch.errors",
     "OverBudget": "qbatch.errors",
     "PointsFailed": "qbatch.errors",

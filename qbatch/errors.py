@@ -247,12 +247,12 @@ class NotApproved(ConsentError):
         self.offer = offer
 
 
-class OverBudget(ConsentError):
-    """A limit was reached before all that was wanted was bought.
+class NotAllBought(ConsentError):
+    """Less was bought than was wanted.
 
     Attributes:
         run: What there is, a `qbatch.snapshot.Run` opened for reading.
-        reasons: Backend -> which limit, and what the next purchase would have made of it.
+        reasons: Backend -> why.
     """
 
     def __init__(self, run: Any, reasons: Mapping[str, str]) -> None:
@@ -260,6 +260,14 @@ class OverBudget(ConsentError):
         super().__init__(f"{run.folder}: not all was bought: {told}")
         self.run = run
         self.reasons = dict(reasons)
+
+
+class OverBudget(NotAllBought):
+    """A limit was reached; `reasons` say which, and what one more purchase would make of it."""
+
+
+class NotAgreed(NotAllBought):
+    """The rest was no part of what was agreed to; `reasons` name it."""
 
 
 class ExtraError(QbatchError):

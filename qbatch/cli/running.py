@@ -158,7 +158,7 @@ def _code(summary: Summary, watcher: Watcher, *, is_whole: bool) -> int:
         return 128 + summary.signal
     if summary.out_of_reach:
         return min(code_of(error) for error in summary.out_of_reach.values())
-    if summary.over_budget:
+    if summary.over_budget or summary.not_agreed:
         return Exit.NO_CONSENT
     if is_whole:
         return exit_of(summary.states)
@@ -226,6 +226,7 @@ def _facts(run: Run, summary: Summary) -> dict[str, Any]:
         "held": summary.held,
         "at_providers": dict(summary.at_providers),
         "over_budget": dict(summary.over_budget),
+        "not_agreed": dict(summary.not_agreed),
         "left": dict(summary.left),
         "stopped": summary.stopped,
         "elapsed_s": round(summary.elapsed_s, 3),
@@ -286,8 +287,10 @@ def _sentences(
         f"  {backend}: nothing more was bought: {reason}"
         for backend, reason in summary.over_budget.items()
     ]
+    lines += [f"  {backend}: {told}" for backend, told in summary.not_agreed.items()]
     never_run = summary.states.get(JobState.CREATED, 0)
     is_cut_off = summary.signal or summary.stopped or summary.over_budget or summary.left
+    is_cut_off = is_cut_off or summary.not_agreed
     if never_run and not (is_cut_off or summary.out_of_reach):
         lines.append(f"  {count_of(never_run, 'point')} not done yet: `qbatch run` runs them")
     if (in_part := run.in_part()).points:

@@ -6,7 +6,7 @@ reach is given up by itself, and its jobs stay where they are.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from random import Random
@@ -122,6 +122,8 @@ class BackendRun:
         self.error: ProviderError | None = None
         #: Why nothing more is bought here; "" while that is not so.
         self.over_budget = ""
+        #: Point -> why a job of it was not bought, for nobody agreed to that.
+        self.not_agreed: dict[str, str] = {}
         #: Why it was left before its end, with nothing lost; "" where it was not.
         self.left = ""
         #: When a job last came on, by the trio clock: taken, running or at its end.
@@ -184,6 +186,24 @@ class BackendRun:
         if not self.over_budget:
             self.over_budget = reason
             self.warn(f"nothing more is bought: {reason}")
+
+    def hold_back(self, names: Mapping[str, str]) -> None:
+        """Of some points jobs are not bought: point -> why, for nobody agreed to that."""
+        self.not_agreed.update(names)
+        self.warn(self.told_not_agreed, once="not agreed")
+
+    @property
+    def told_not_agreed(self) -> str:
+        """What was not bought, for nobody agreed to it; "" where there is nothing."""
+        if not self.not_agreed:
+            return ""
+        name, why = next(iter(self.not_agreed.items()))
+        more = len(self.not_agreed) - 1
+        others = f", and {more} more" if more else ""
+        return (
+            f"not bought, for nobody agreed to it: {name} ({why}){others}; run again to be shown "
+            "what is left to buy"
+        )
 
     @contextmanager
     def busy(self) -> Iterator[None]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 import trio
 
 from qbatch.executor.active import ActiveJob
+from qbatch.executor.agreed import Agreed
 from qbatch.executor.backend_run import BackendRun
 from qbatch.executor.budget import Budget, Excess
 from qbatch.executor.events import Event, JobMoved, Observer, Progress, Waiting, Warned
@@ -96,6 +97,7 @@ class Engine:
         tallies: Backend -> how far it is.
         waiting: Backend -> what holds it up now.
         steps: Tells the steps of jobs at clouds.
+        agreed: What may be bought; None: whatever the plan lacks.
     """
 
     snapshot: Snapshot
@@ -108,6 +110,7 @@ class Engine:
     slots: Slots
     random: Random
     steps: Steps = field(default_factory=Steps)
+    agreed: Agreed | None = None
     tally: Tally = field(default_factory=Tally)
     budget: Budget = field(default_factory=Budget)
     busy: set[str] = field(default_factory=set)

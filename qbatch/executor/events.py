@@ -164,6 +164,7 @@ class Summary:
         stopped: Why the run was stopped before its end; "" when it was not.
         signal: The signal that stopped it, or None.
         over_budget: Backend -> why nothing more was bought there.
+        not_agreed: Backend -> what was not bought there, for nobody agreed to it.
         elapsed_s: Seconds, on the run's own clock.
         waits: Backend -> what held it up, the longest first.
         left: Backend -> why it was left before its end; its jobs stay where they are.
@@ -179,6 +180,7 @@ class Summary:
     stopped: str = ""
     signal: int | None = None
     over_budget: Mapping[str, str] = field(default_factory=dict)
+    not_agreed: Mapping[str, str] = field(default_factory=dict)
     elapsed_s: float = 0.0
     waits: Mapping[str, Mapping[Cause, Wait]] = field(default_factory=dict)
     left: Mapping[str, str] = field(default_factory=dict)

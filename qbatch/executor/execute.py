@@ -20,6 +20,7 @@ import trio
 from qbatch.errors import QbatchError
 from qbatch.executor.accounts import hold_of_other_accounts
 from qbatch.executor.active import ActiveJob
+from qbatch.executor.agreed import Agreed
 from qbatch.executor.backend_run import BackendRun, Terms
 from qbatch.executor.budget import Budget
 from qbatch.executor.doubles import Doubles
@@ -64,6 +65,7 @@ async def execute(
     only: Only | None = None,
     stop: Stop | None = None,
     steps: Steps | None = None,
+    agreed: Agreed | None = None,
 ) -> Summary:
     """Run what is missing of a plan; durable at every step.
 
@@ -77,6 +79,7 @@ async def execute(
         only: Points to run; None: all. What is in flight is taken up in any case.
         stop: By which the run can be asked to end.
         steps: To which the drivers tell theirs; None: they tell none.
+        agreed: What may be bought; None: whatever the plan lacks, for which the caller answers.
 
     Returns:
         What it came to; jobs that fail are no exception.
@@ -89,6 +92,7 @@ async def execute(
     stop.attach()
     steps = steps or Steps(observer)
     engine = _make_engine(plan, snapshot, settings, stop, observer, steps)
+    engine.agreed = agreed
     execution = _Execution(engine, plan, only)
     started = trio.current_time()
     execution.note_plan(targets)
@@ -376,6 +380,9 @@ class _Execution:
             signal=engine.stop.signal,
             over_budget={
                 backend.name: backend.over_budget for backend in backends if backend.over_budget
+            },
+            not_agreed={
+                backend.name: told for backend in backends if (told := backend.told_not_agreed)
             },
             elapsed_s=elapsed_s,
             waits={backend.name: backend.waits.totals() for backend in backends},

@@ -114,7 +114,10 @@ def read_backlog(
             active.deadline = trio.current_time() + left_s
             backlog.active_jobs[backend.name].append(active)
             backlog.in_flight[stored.backend] += len(live)
-            engine.busy.update(row.job.id for _, row in live)
+            in_flight = {row.job.id for _, row in live}
+            engine.busy.update(in_flight)
+            if engine.agreed is not None:
+                engine.agreed.take_up(in_flight)
     for name, number in lost.items():
         if number:
             engine.warn(

@@ -1,7 +1,8 @@
 """What spends: sending a composite job, and what comes of that.
 
-Rules: nothing that can spend is called before its intent is durable. What is certainly not taken is
-sent again, as it is or in parts; of what got no answer the next thing is to look for it.
+Rules: nothing that can spend is called before its intent is durable, and no intent is made of what
+nobody agreed to. What is certainly not taken is sent again, as it is or in parts; of what got no
+answer the next thing is to look for it.
 """
 
 from __future__ import annotations
@@ -39,6 +40,9 @@ if TYPE_CHECKING:
 
 #: Why the outcome of a purchase is not known that was made elsewhere.
 BOUGHT_BY_COPY = "another copy of this run folder bought it, and what became of it is not clear"
+
+#: Why a composite job is not sent as it was prepared.
+NOT_AGREED = "nobody agreed to all of it"
 
 
 class Sending:
@@ -87,6 +91,8 @@ class Sending:
                     if backend.is_closing:
                         await trio.sleep_forever()
                     found = await recalled(engine, backend, active)
+                    if await self._hold_back(active, entries, found):
+                        break
                     await self._intend(active, entries)
                     await (self._take_over(active, found) if found else self._submit(active))
             except TooLarge as error:
@@ -99,6 +105,30 @@ class Sending:
             except Unavailable as error:  # it takes nothing to prepare for now
                 await self._turned_away(active, error)
         return active.stage != "created"
+
+    async def _hold_back(
+        self, active: ActiveJob, entries: Sequence[Entry], found: Sequence[Answer]
+    ) -> bool:
+        """Leave what nobody agreed to as it is, and have the others sent; False: all is agreed to.
+
+        What is held back stands in no composite job any more, so that the next run offers it. What
+        was `found` is bought already.
+        """
+        engine, backend, bought = self._engine, self._backend, {each.job_id for each in found}
+        if engine.agreed is None:
+            return False
+        told = engine.agreed.beyond(backend, active, entries, engine.snapshot)
+        beyond = {key: why for key, why in told.items() if key not in bought}
+        if not beyond:
+            return False
+        engine.budget.release(map(active.purchase, active.ids))
+        backend.hold_back({active.order(key).name: why for key, why in beyond.items()})
+        rest = [key for key in active.ids if key not in beyond]
+        if rest:
+            self._start(_split(active, rest))
+        active.split_off(beyond)
+        await self._moves.commit(active, (), happened=CompositeEvent.UNWANTED, note=NOT_AGREED)
+        return True
 
     async def _halve(self, active: ActiveJob, reason: str) -> None:
         """The provider takes fewer at once; nothing was bought: two go on in its place."""

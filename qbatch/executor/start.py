@@ -23,12 +23,14 @@ from random import Random
 import trio
 
 from qbatch.errors import (
+    NotAgreed,
     OverBudget,
     QbatchError,
     RunLockedError,
     SelectionError,
     SnapshotError,
 )
+from qbatch.executor.agreed import Agreed
 from qbatch.executor.consent import agree, begun_in, limits_agreed, offer_of, read_approval
 from qbatch.executor.copies import refuse_copy
 from qbatch.executor.describing import describe
@@ -96,6 +98,8 @@ def run(manifest: Manifest | str | Path, options: Options) -> Run:
         SnapshotError: The run folder cannot be used, or is another manifest's.
         NotApproved: It would cost, and `approve` did not agree to that; nothing was bought.
         ConsentError: It would cost more than a limit allows; nothing was bought.
+        NotAgreed: Something was not bought, for it was no part of what was agreed to: another
+            runner changed the run folder meanwhile. Its `run` has what there is.
         OverBudget: A limit was reached before all was bought; its `run` has what there is.
     """
     return _all_bought(run_with(manifest, _as_agreed(options)))
@@ -108,12 +112,15 @@ async def run_async(manifest: Manifest | str | Path, options: Options) -> Run:
 
 
 def _all_bought(done: Run) -> Run:
-    """The run, where no limit kept it from buying what was wanted.
+    """The run, where all that was wanted could be bought.
 
     Raises:
-        OverBudget: One did.
+        NotAgreed: Something of it was not agreed to.
+        OverBudget: A limit was in the way.
     """
     summary: Summary = done.summary
+    if summary.not_agreed:
+        raise NotAgreed(done, summary.not_agreed)
     if summary.over_budget:
         raise OverBudget(done, summary.over_budget)
     return done
@@ -258,6 +265,7 @@ async def run_async_with(source: Manifest | str | Path, options: Options) -> Run
                 options.observer(Warned(problem))
         with signals_raise():  # who is asked for the price may leave at once
             agree(options.approve, offer)
+        agreed = Agreed.to(offer)
         if options.fresh:
             _set_aside(folder, options.observer)
         with _open_snapshot(folder, manifest, drivers, around) as snapshot:
@@ -276,6 +284,7 @@ async def run_async_with(source: Manifest | str | Path, options: Options) -> Run
                 only=only,
                 stop=options.stop,
                 steps=steps,
+                agreed=agreed,
             )
             summary = await _refreshing(work, folder, options, settings)
             snapshot.set_meta(finished_at=_now_text())

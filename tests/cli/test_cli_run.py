@@ -54,6 +54,7 @@ def test_what_failed_is_counted_once() -> None:
         "stopped": "",
         "at_providers": {},
         "over_budget": {},
+        "not_agreed": {},
         "left": {},
     }
     summary: Any = SimpleNamespace(

@@ -349,12 +349,14 @@ def play(
     Args:
         drivers: By backend, or the one driver of the plan's one backend.
         beside: Tasks that run beside it, given its `Stop`.
-        settings: Of `Settings`, `selected` points, and `clock_s` by which the calendar is wrong.
+        settings: Of `Settings`, `selected` points, `agreed` to, and `clock_s` by which the calendar
+            is wrong.
     """
     if not isinstance(drivers, Mapping):
         drivers = {next(iter(plan.manifest.backends)): drivers}
     events: list[Event] = []
     selected, clock_s = settings.pop("selected", None), settings.pop("clock_s", 0.0)
+    agreed = settings.pop("agreed", None)
 
     async def main() -> Play:
         stop = Stop()
@@ -374,6 +376,7 @@ def play(
                     observer=events.append,
                     only=selected,
                     stop=stop,
+                    agreed=agreed,
                 )
                 nursery.cancel_scope.cancel()
             return Play(summary, events, trio.current_time() - began)

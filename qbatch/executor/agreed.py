@@ -1,0 +1,162 @@
+"""What was agreed to, held against each purchase just before it is sent.
+
+An `Offer` says what a run would buy of its plan, as the run folder was when the person was asked.
+Until the folder is taken another runner may have changed it, and a plan, a price, an account need
+not be what they were. So nothing is bought that lies outside of what was offered: other shots, or a
+second job for the same ones; another content, backend, target or account; a higher price.
+
+Rules: shots are counted only where they cost, or where others wait for the machine; what is in
+flight as the folder is taken was agreed to when it was sent, and may be sent again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from qbatch.plan.packing import all_of
+from qbatch.plan.pricing.limits import SLACK
+from qbatch.shots import Shots
+
+if TYPE_CHECKING:
+    from qbatch.executor.active import ActiveJob
+    from qbatch.executor.backend_run import BackendRun
+    from qbatch.plan.pricing.offer import Offer
+    from qbatch.providers import Order, Price, Target
+    from qbatch.snapshot import Entry, Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """Where something may be bought.
+
+    Attributes:
+        target: Its name.
+        account: With which.
+        price: Of a job; free where nothing may be billed.
+        counts_shots: Only the shots that were offered may be bought.
+    """
+
+    target: str
+    account: str
+    price: Price
+    counts_shots: bool
+
+    @classmethod
+    def of(cls, target: Target, account: str) -> Terms:
+        """The terms of a target as it was offered."""
+        return cls(
+            target.name, account, target.price, bool(target.takes) or not target.price.is_free
+        )
+
+
+@dataclass(eq=False)
+class Agreed:
+    """What may be bought.
+
+    Attributes:
+        terms: Backend -> its terms.
+        offered: Backend and content -> the shots of each job that was offered.
+    """
+
+    terms: Mapping[str, Terms]
+    offered: Mapping[tuple[str, str], tuple[Shots, ...]]
+    #: Jobs that were in flight.
+    _sent: set[str] = field(default_factory=set)
+    #: Backend, content and first shot of what was offered -> the job that buys of it.
+    _used: dict[tuple[str, str, int], str] = field(default_factory=dict)
+
+    @classmethod
+    def to(cls, offer: Offer) -> Agreed:
+        """What an offer says."""
+        terms = {
+            name: Terms.of(target, offer.drivers[name].account())
+            for name, target in offer.targets.items()
+        }
+        counted = {name for name, each in terms.items() if each.counts_shots}
+        offered: dict[tuple[str, str], tuple[Shots, ...]] = {}
+        for point in offer.plan.bought(offer.only) if counted else ():
+            if point.backend in counted:
+                bounds = offer.targets[point.backend].bounds
+                pieces = offer.pieces_of(point) if offer.pieces_of else all_of(point, bounds)
+                if runs := tuple((piece.start, piece.shots) for piece in pieces):
+                    offered[point.backend, point.id] = runs
+        return cls(terms, offered)
+
+    def take_up(self, ids: Iterable[str]) -> None:
+        """Jobs that are in flight were agreed to when they were sent."""
+        self._sent.update(ids)
+
+    def beyond(
+        self,
+        backend: BackendRun,
+        active: ActiveJob,
+        entries: Iterable[Entry],
+        snapshot: Snapshot,
+    ) -> dict[str, str]:
+        """Say of each child that may not be bought as it is about to be why not.
+
+        Args:
+            backend: Where.
+            active: The composite job.
+            entries: Its purchases, as the ledger would have them.
+            snapshot: Knows which points they are of.
+        """
+        terms = self.terms.get(backend.name)
+        if why := _other_terms(terms, backend):
+            return dict.fromkeys(active.ids, why)
+        assert terms is not None
+        quoted = {entry.ordinal: entry.quoted for entry in entries}
+        number = len(active.ids)
+        found = {}
+        for key in active.ids:
+            order, ordinal = active.order(key), active.rows[key].ordinal
+            why = _dearer(terms.price, order, number, quoted.get(ordinal, 0.0))
+            if not why and terms.counts_shots and key not in self._sent:
+                why = self._other_shots(backend.name, order, ordinal, snapshot)
+            if why:
+                found[key] = why
+        return found
+
+    def _other_shots(self, backend: str, order: Order, ordinal: int, snapshot: Snapshot) -> str:
+        """Say why an order buys other shots than were offered; "" where it does not."""
+        content, end = order.id, order.start + order.shots
+        if (backend, content) not in self.offered:  # further shots: the job has an id of its own
+            ((point, _),) = snapshot.rows_at([ordinal])
+            content = point.point_id
+        for start, shots in self.offered.get((backend, content), ()):
+            if start <= order.start and end <= start + shots:
+                by = self._used.setdefault((backend, content, start), order.id)
+                return "" if by == order.id else "a second job for shots that are bought"
+        return f"its shots {order.start + 1} to {end} were not offered"
+
+
+def _other_terms(terms: Terms | None, backend: BackendRun) -> str:
+    """Say why nothing may be bought at a backend as it is; "" where something may."""
+    if terms is None:
+        return "nothing was offered there"
+    if terms.target != backend.target.name:
+        return f"its target is {backend.target.name}, offered was {terms.target}"
+    if terms.account != backend.account:
+        return f"its account is {backend.account or 'none'}, offered was {terms.account or 'none'}"
+    if terms.price != backend.target.price:
+        return "its price is another one than was offered"
+    return ""
+
+
+def _dearer(price: Price, order: Order, number: int, quoted: float) -> str:
+    """Say why a job costs more than was offered; "" where it does not, or is quoted one by one.
+
+    Args:
+        price: As offered.
+        order: The job.
+        number: Of jobs that are sent with it.
+        quoted: What it would cost.
+    """
+    if price.quoted:
+        return ""
+    most = 0.0 if price.is_free else price.of_job(order.shots) + price.per_composite / number
+    if quoted <= most + SLACK:
+        return ""
+    return f"it costs {quoted:g} {price.unit}, offered was {most:g}".replace("  ", " ")
