@@ -7,6 +7,7 @@ the row says. Jobs and ledger change in one step, and only what is durable is be
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from qbatch.executor.active import ActiveJob, Move
@@ -53,7 +54,7 @@ class Moves:
             note: Why.
             steps: To be written in the same step.
         """
-        moves = list(moves)
+        moves = [self._numbered(active, move) for move in moves]
         rows = [move.row for move in moves]
         events = self._events(active, happened)
         stage = stage_after(active.stage, *events)
@@ -75,6 +76,14 @@ class Moves:
             self._count(active, source, amounts)
         active.stage = stage
         self._engine.note(active, rows)
+
+    def _numbered(self, active: ActiveJob, move: Move) -> Move:
+        """A move to another attempt takes a number that no earlier purchase has."""
+        row, before = move.row, active.job(move.row.job.id)
+        if row.job.generation == before.generation:
+            return move
+        generation = self._engine.snapshot.next_attempt(row.ordinal, before.generation)
+        return move._replace(row=replace(row, job=replace(row.job, generation=generation)))
 
     def _events(
         self, active: ActiveJob, happened: CompositeEvent | None

@@ -14,7 +14,7 @@ from qbatch.job import CompositeJob, Job, JobState
 from qbatch.providers import Batch, GivenBack, Price
 from qbatch.purchase import TABLE, Event
 from qbatch.purchase import Ledger as Column
-from qbatch.snapshot import JobRow, Run
+from qbatch.snapshot import JobRow, Run, Snapshot
 from qbatch.snapshot.ledger import NOT_BOUGHT, Entry
 
 ROWS = [(state, event) for state, rows in TABLE.items() for event in rows]
@@ -72,6 +72,21 @@ def test_what_a_cloud_had_and_gave_back_costs_what_it_says(
     first, second = entries(tmp_path)
     assert (first.billed, first.reserved) == (cost, 1.0)
     assert second.billed == 1.0
+
+
+def test_what_was_given_back_is_bought_under_a_number_that_no_purchase_has(tmp_path: Path) -> None:
+    """A folder that was put together from others may have purchases of which nothing is used."""
+    plan, cloud = plan_of(1, "cloud"), FakeCloud(Ledger())
+    (key,) = (point.id for point in plan.points())
+    with Snapshot(tmp_path) as snapshot:
+        snapshot.register(plan.points(), setting_of=plan.setting_text)
+        with snapshot.transaction():
+            snapshot.enter([Entry(1, 2, "cloud", "credits", 7.0, "another folder", 7.0, 7.0, "it")])
+    cloud.script["poll"] = [lambda act: [GivenBack(key, error="the session ended")]]
+    assert play(tmp_path, plan, cloud).summary.completed == 1
+    told = [(entry.generation, entry.billed, entry.billed_by) for entry in entries(tmp_path)]
+    assert told[1] == (2, 7.0, "it")
+    assert [generation for generation, _, _ in told] == [1, 2, 3]
 
 
 def test_a_bill_by_formula_has_the_share_of_its_composite_job(tmp_path: Path) -> None:
