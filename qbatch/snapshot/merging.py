@@ -1,10 +1,11 @@
 """Run folders of one manifest put together into a new one: by content, no purchase counted twice.
 
 Rules: what was measured of a content comes from the first folder that has it; shots that lie on
-those already there are not used, but what they cost counts. A purchase that stands in several
-folders (one is a copy of another) counts once: it is known by its provider's id; where there is
-none, by folder, job and attempt. What a provider may still hold is in no merged folder, so such
-folders are refused. The sources stay as they are, and the new folder has an identity of its own.
+those already there are not used, but what they cost counts. Where a job stands then is what the
+table of purchases says to its end in the other folder. A purchase that stands in several folders
+(one is a copy of another) counts once: it is known by its provider's id; where there is none, by
+folder, job and attempt. What a provider may still hold is in no merged folder, so such folders are
+refused. The sources stay as they are, and the new folder has an identity of its own.
 """
 
 from __future__ import annotations
@@ -15,13 +16,14 @@ import shutil
 from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
+from typing import Any
 
 from qbatch.drafts import draft_beside
 from qbatch.errors import SnapshotError
 from qbatch.job import CompositeJob, Job, JobState
-from qbatch.purchase import ENDED, CompositeEvent
+from qbatch.purchase import ENDED, CompositeEvent, Event
 from qbatch.snapshot import attempts, database, ledger, registration
 from qbatch.snapshot.attempts import Attempt
 from qbatch.snapshot.bought import Bought
@@ -40,6 +42,13 @@ from qbatch.snapshot.schema import (
     point_values,
 )
 from qbatch.snapshot.store import Snapshot
+
+#: Where another folder's attempt came to its end -> what happened to it there.
+_END = {
+    JobState.COMPLETED: Event.STORED,
+    JobState.FAILED: Event.FAILED,
+    JobState.CANCELLED: Event.CANCELLED,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +211,7 @@ class _Target(Snapshot):
         self._keep_history(source, mine, row, new)
         generation = self._number_of(mine, row, new)
         if is_wanted:
-            job = replace(row.job, id=mine.id, generation=generation)
+            job = _ended_as(known.job, row.job, generation)
             self._keep_result(source, point.ordinal, mine.ordinal)
             self.taken += 1
         elif known.job.state in (JobState.CREATED, *ENDED):
@@ -357,5 +366,18 @@ class _Target(Snapshot):
 def _after_history(mine: Job, theirs: Job, generation: int) -> Job:
     """Where a job without a result stands once another folder's attempts are counted with it."""
     if theirs.state in ENDED:
-        return replace(theirs, id=mine.id, generation=generation)
-    return replace(mine, state=JobState.CREATED, generation=generation + 1)
+        return _ended_as(mine, theirs, generation)
+    job = mine.after(Event.AGAIN) if mine.state in ENDED else mine
+    return replace(job, generation=generation + 1)
+
+
+def _ended_as(mine: Job, theirs: Job, generation: int) -> Job:
+    """A job without a result as another folder's attempt at it leaves it."""
+    job = mine.after(Event.AGAIN) if mine.state in ENDED else mine
+    told = replace(theirs, id=mine.id, generation=generation)
+    return job.after(Event.SENT).after(_END[theirs.state], **_said_in(told))
+
+
+def _said_in(job: Job) -> dict[str, Any]:
+    """What a job says beside where it is."""
+    return {each.name: getattr(job, each.name) for each in fields(job) if each.name != "state"}
