@@ -28,7 +28,6 @@ from qbatch.purchase import (
 
 __all__ = [
     "ACCOUNT",
-    "AWAY",
     "FINAL",
     "ID_LOST",
     "IN_FLIGHT",
@@ -47,7 +46,7 @@ __all__ = [
 ID_LOST = "id lost"
 
 #: The `status` of a job that is held for its account is not there, until it was looked for again.
-AWAY = "another account"
+_ELSEWHERE = "another account"
 
 #: Where a composite job's memo names the account that it was made with.
 ACCOUNT = "account"
@@ -110,6 +109,11 @@ class Job:
         return self.provider_job_id is not None or self.cost is not None or self.status == ID_LOST
 
     @property
+    def is_held_for_account(self) -> bool:
+        """Whether it is held for its account alone: nobody has looked for it since."""
+        return self.state is JobState.HELD and self.status == _ELSEWHERE
+
+    @property
     def error_code(self) -> int | str | None:
         """The cloud's own code of `error`, where it told one."""
         return JobError.of(self.error).code
@@ -127,7 +131,8 @@ class Job:
     def after(self, event: Event, **changes: Any) -> Job:
         """Return the job as an event leaves it, with `changes` to other attributes.
 
-        Where the table has it sent under another key, it is the next generation.
+        Where the table has it sent under another key, it is the next generation. That it is held
+        for its account holds until something else happens than that a person vouches for it.
 
         Raises:
             JobStateError: By the table that cannot happen to it.
@@ -138,7 +143,11 @@ class Job:
         known = dict(_LEFT_OUT.get(row.next, {}))
         if row.next is Next.SEND_ANEW:
             known["generation"] = self.generation + 1
-        return self.moved_to(row.state, **{**known, **changes})
+        after = self.moved_to(row.state, **{**known, **changes})
+        if event is Event.ELSEWHERE:
+            return replace(after, status=_ELSEWHERE)
+        is_over = after.status == _ELSEWHERE and event is not Event.SAME_ACCOUNT
+        return replace(after, status="") if is_over else after
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import pytest
 
 from qbatch.errors import JobStateError
 from qbatch.job import FINAL, IN_FLIGHT, MOVES, Job, JobState, check_move, stage_after
-from qbatch.purchase import CompositeEvent, Event
+from qbatch.purchase import TABLE, CompositeEvent, Event
 
 PAIRS = list(itertools.product(JobState, JobState))
 
@@ -82,3 +82,22 @@ def test_what_the_table_does_not_know_cannot_happen() -> None:
         Job("a", JobState.COMPLETED).after(Event.TAKEN)
     with pytest.raises(JobStateError, match="is created: ANSWERED cannot happen to it"):
         stage_after("created", CompositeEvent.ANSWERED)
+
+
+#: What happens to a held job that leaves it held for its account alone.
+STILL_THERE = {Event.ELSEWHERE, Event.SAME_ACCOUNT}
+
+
+@pytest.mark.parametrize("event", sorted(TABLE[JobState.HELD]))
+def test_a_job_is_held_for_its_account_until_it_was_looked_for(event: Event) -> None:
+    job = Job("a", JobState.RUNNING, status="QUEUED").after(Event.ELSEWHERE)
+    assert job.is_held_for_account
+    after = job.after(event, status=job.status)  # as whoever knows of no better word
+    assert after.is_held_for_account == (event in STILL_THERE)
+    assert (after.status == job.status) == (event in STILL_THERE)
+
+
+def test_a_job_that_is_held_for_another_reason_is_not_held_for_its_account() -> None:
+    job = Job("a", JobState.SUBMITTING).after(Event.UNKNOWABLE, status="LOST")
+    assert not job.is_held_for_account
+    assert not job.after(Event.SAME_ACCOUNT).is_held_for_account

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from qbatch.executor.active import ActiveJob, Move
 from qbatch.executor.moves import Moves
-from qbatch.job import ACCOUNT, AWAY, JobState
+from qbatch.job import ACCOUNT, JobState
 from qbatch.purchase import IN_FLIGHT, Event
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ async def hold_of_other_accounts(
         moves = [
             _held(active, key, memo[ACCOUNT], backend.account)
             for key in active.ids_in(*IN_FLIGHT)
-            if active.job(key).state is not JobState.HELD or active.job(key).status == AWAY
+            if active.job(key).state is not JobState.HELD or active.job(key).is_held_for_account
         ]
         await Moves(engine, backend).commit(active, moves, note=Event.ELSEWHERE.value)
         waiting = len(active.ids_in(JobState.HELD))
@@ -59,7 +59,7 @@ def _held(active: ActiveJob, key: str, made_with: str, present: str) -> Move:
         f"made with another account, {made_with}; the present one is {present}: run with the first "
         "one to go on with it, or say `qbatch resolve RUN POINT --same-account` if both are one"
     )
-    return active.happens(key, Event.ELSEWHERE, status=AWAY, error=reason)
+    return active.happens(key, Event.ELSEWHERE, error=reason)
 
 
 def _told(made_with: str, present: str, waiting: int) -> str:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from qbatch.errors import CredentialsError, OutOfFunds, TooLarge
 from qbatch.executor.active import ActiveJob
-from qbatch.job import AWAY, ID_LOST, Job, JobState
+from qbatch.job import ID_LOST, Job, JobState
 from qbatch.providers import Answer, Missing, NotTaken, Repeatable, Strange, Unclear
 from qbatch.purchase import Event
 
@@ -94,7 +94,7 @@ def of_looking(active: ActiveJob, answer: Answer, now: float) -> Seen:
 
 def _was_looked_for(job: Job) -> bool:
     """Whether looking for it came to nothing before: a run looks once more, and does not wait."""
-    return job.state is JobState.HELD and job.status != AWAY
+    return job.state is JobState.HELD and not job.is_held_for_account
 
 
 def _seen(active: ActiveJob, answer: Answer, now: float) -> Seen:

@@ -13,7 +13,7 @@ import trio
 from qbatch.executor import doubts
 from qbatch.executor.active import ActiveJob, Bill, Move
 from qbatch.executor.backend_run import BackendRun
-from qbatch.job import AWAY, JobState
+from qbatch.job import JobState
 from qbatch.providers import Answer, Strange
 from qbatch.purchase import AT_WORK, Event, Next
 
@@ -76,10 +76,9 @@ class News:
             advice = FOUND_UNCLEAR
         if job.state is JobState.HELD:
             self._backend.warn(f"{active.order(key).name}: still held: {advice}")
-            if job.status != AWAY:
+            if not job.is_held_for_account:
                 return None
-        status = "" if job.status == AWAY else job.status
-        return active.happens(key, event, status=status, error=advice)
+        return active.happens(key, event, error=advice)
 
     def _absent(self, active: ActiveJob, key: str, event: Event) -> Move:
         """Nothing was bought; what the provider said to it as it was sent tells why."""
