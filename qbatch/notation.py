@@ -61,11 +61,6 @@ def nearest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
 
 #: What people call things that have another name here.
 _CALLED = {
-    "aer": "local",
-    "aer_simulator": "local",
-    "qiskit": "local",
-    "simulator": "local",
-    "scw": "scaleway",
     "state_vector": "statevector",
     "clifford": "stabilizer",
 }

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from qbatch.manifest.models import PROVIDERS
 from qbatch.notation import nearest
+from qbatch.providers import BUILT_IN
 
 METHODS = ("automatic", "statevector", "density_matrix", "stabilizer", "matrix_product_state")
 
@@ -13,11 +13,8 @@ METHODS = ("automatic", "statevector", "density_matrix", "stabilizer", "matrix_p
 @pytest.mark.parametrize(
     ("name", "known", "meant"),
     [
-        ("aer", PROVIDERS, "local"),
-        ("Qiskit", PROVIDERS, "local"),
-        ("ibm", PROVIDERS, "ibm-direct-access"),
-        ("scw", PROVIDERS, "scaleway"),
-        ("openquantum", PROVIDERS, "open-quantum"),
+        ("ibm", BUILT_IN, "ibm-direct-access"),
+        ("openquantum", BUILT_IN, "open-quantum"),
         ("mps", METHODS, "matrix_product_state"),
         ("MPS", METHODS, "matrix_product_state"),
         ("density", METHODS, "density_matrix"),

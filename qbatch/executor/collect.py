@@ -45,6 +45,7 @@ from qbatch.providers import (
     Price,
     Surroundings,
     Target,
+    is_here,
     open_driver,
 )
 from qbatch.purchase import Next
@@ -147,7 +148,7 @@ async def _run(
         unit = "job" if snapshot.has_pieces() else "point"
         engine.tell(Started(manifest.name, engine.tally.total, unit=unit))
         around = replace(around, tell=engine.steps.tell)
-        there = [name for name, each in manifest.backends.items() if not each.is_here]
+        there = [name for name, each in manifest.backends.items() if not is_here(each)]
         unbilled = read_unbilled(snapshot, there) if with_bills else {}
         visits = _Backends(engine, manifest, prices, around, unbilled)
         started = trio.current_time()
@@ -211,7 +212,7 @@ def _make_engine(snapshot: Snapshot, manifest: Manifest, observer: Observer) -> 
 def _read_active_jobs(engine: Engine, manifest: Manifest) -> dict[str, list[ActiveJob]]:
     """Backend -> what a provider may hold for us there; what ran on this machine is not meant."""
     found: dict[str, list[ActiveJob]] = defaultdict(list)
-    here = {name for name, each in manifest.backends.items() if each.is_here}
+    here = {name for name, each in manifest.backends.items() if is_here(each)}
     for stored in engine.snapshot.open_composites():
         if stored.stage == "created" or stored.backend in here:
             continue

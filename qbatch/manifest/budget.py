@@ -62,9 +62,5 @@ class Budget(Model):
             for name in known.backends.intersection(_OWN):
                 told = "is what a backend is named too; rename the backend to give it a budget"
                 mistakes.add((name, AT_KEY), amiss(told))
-        for name, amounts in {**limits, "total": data.get("total")}.items():
-            for unit in amounts if isinstance(amounts, Mapping) else ():
-                if known.units is not None and unit not in known.units:
-                    mistakes.add((name, unit, AT_KEY), unknown("unit", unit, known.units))
         own = {name: value for name, value in data.items() if name in _OWN}
         return check_beside({**own, "backends": limits}, handler, mistakes)

@@ -94,7 +94,6 @@ class Known:
         folder: The manifest's; paths are checked against it.
         axes: Of all sweeps together.
         estimates: Names of all numbers of the analysis.
-        units: That any of the providers bills in.
     """
 
     vars: Mapping[str, Number] = field(default_factory=dict)
@@ -102,7 +101,6 @@ class Known:
     folder: Path | None = None
     circuits: frozenset[str] | None = None
     backends: frozenset[str] | None = None
-    units: frozenset[str] | None = None
     axes: frozenset[str] | None = None
     estimates: frozenset[str] | None = None
     _resolved: dict[Path, Path | None] = field(default_factory=dict, repr=False)

@@ -50,7 +50,6 @@ from qbatch.manifest.fields import (
     amiss,
     check_beside,
     check_path,
-    unknown,
     wrong,
 )
 from qbatch.manifest.paths import SettingValues, is_time, put
@@ -67,7 +66,6 @@ from qbatch.manifest.sweep import (
 from qbatch.manifest.times import is_unquoted_time
 
 __all__ = [
-    "PROVIDERS",
     "Analysis",
     "Axis",
     "Backend",
@@ -93,16 +91,6 @@ __all__ = [
     "Where",
 ]
 
-#: Built in; others come by the entry point group `qbatch.providers`.
-PROVIDERS = ("local", "open-quantum", "ibm-direct-access", "marqov", "scaleway", "oqc")
-
-#: What the built-in providers bill in.
-UNITS = ("usd", "eur", "credits", "qpu_seconds")
-
-#: Clouds that compile programs themselves: `transpile` would do nothing there.
-COMPILE_THEMSELVES = ("marqov", "scaleway", "oqc")
-
-_LOCAL_LIMITS = ("workers", "memory_gb")
 CIRCUIT_SOURCES = ("file", "qasm", "template", "python")
 
 
@@ -206,7 +194,7 @@ class Transpile(Model):
 
 
 class Backend(Model):
-    """Where circuits run. `options` and `noise` are checked by the provider's own models.
+    """Where circuits run. What only a provider knows is checked by `providers.validate_settings`.
 
     Attributes:
         provider: local, open-quantum, ibm-direct-access, marqov, scaleway, oqc, or a plug-in's.
@@ -244,48 +232,6 @@ class Backend(Model):
             raise wrong("is no backend; write {provider: …}")
         return data
 
-    @field_validator("provider")
-    @classmethod
-    def check_provider(cls, name: str) -> str:
-        """See that the provider is built in, or installed as an entry point."""
-        if name in PROVIDERS:
-            return name
-        installed = _installed_providers()
-        if name not in installed:
-            raise unknown("provider", name, {*PROVIDERS, *installed})
-        return name
-
-    @model_validator(mode="wrap")
-    @classmethod
-    def check_local(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
-        """See that what only the simulator, or only clouds, obey is not ignored."""
-        mistakes = Mistakes()
-        provider = data.get("provider") if isinstance(data, Mapping) else None
-        is_here = provider == PROVIDERS[0] and not _leaves_jobs(data.get("engine"))
-        if is_here and data.get("on_timeout") == "leave":
-            said = "is for clouds: nobody else works on what the simulator leaves; remove it"
-            mistakes.add(("on_timeout", AT_KEY), amiss(said))
-        if provider in PROVIDERS[1:]:
-            limits = data.get("limits")
-            if "noise" in data:
-                mistakes.add(("noise", AT_KEY), amiss("is for provider local; remove it"))
-            if "engine" in data:
-                mistakes.add(("engine", AT_KEY), amiss("is for provider local; remove it"))
-            if data["provider"] in COMPILE_THEMSELVES and data.get("transpile") is not None:
-                said = f"{data['provider']} compiles programs itself; remove it"
-                mistakes.add(("transpile", AT_KEY), amiss(said))
-            for name in ("workers", "memory_gb"):
-                if isinstance(limits, Mapping) and name in limits:
-                    mistakes.add(
-                        ("limits", name, AT_KEY), amiss("is for provider local; remove it")
-                    )
-        return check_beside(data, handler, mistakes)
-
-    @property
-    def is_here(self) -> bool:
-        """Whether it is computed for as long as the run goes on: nothing is left anywhere."""
-        return self.provider == PROVIDERS[0] and not _leaves_jobs(self.engine)
-
     def with_settings(self, settings: SettingValues) -> Backend:
         """Return it as if the manifest said so at each path within it.
 
@@ -308,18 +254,6 @@ class Backend(Model):
                 mistakes.add(error.args[0], amiss(said))
         mistakes.raise_any()
         return Backend.model_validate(data)
-
-
-def _leaves_jobs(engine: Any) -> bool:
-    """Whether an engine computes on while no run goes on: a batch system does."""
-    return isinstance(engine, Mapping) and "slurm" in engine
-
-
-def _installed_providers() -> frozenset[str]:
-    """Return the names of providers that other packages bring; looked up only when needed."""
-    from importlib.metadata import entry_points
-
-    return frozenset(entry_points(group="qbatch.providers").names)
 
 
 class Retry(Model):

@@ -28,10 +28,11 @@ from qbatch.arithmetic import (
     names_in,
 )
 from qbatch.errors import ManifestError, Place, SourceErrors
+from qbatch.manifest.budget import Budget
 from qbatch.manifest.complaints import complain, order_of
 from qbatch.manifest.construction import read_data
 from qbatch.manifest.fields import AT_KEY, Known, Mistakes, wrong
-from qbatch.manifest.models import PROVIDERS, UNITS, Backend, Circuit, Manifest, Model
+from qbatch.manifest.models import Backend, Circuit, Manifest, Model
 from qbatch.manifest.nodes import Plain
 from qbatch.manifest.overrides import override
 from qbatch.manifest.paths import setting_axis
@@ -121,7 +122,7 @@ def parse_manifest(
 def load_sound_parts(
     path: str | Path, *, overrides: Sequence[str] = (), trust: bool = False
 ) -> Manifest | None:
-    """Read of a wrong manifest the circuits and backends that are right by themselves.
+    """Read of a wrong manifest the circuits, backends and budget that are right by themselves.
 
     They can be looked into, so that their mistakes need not wait until the others are mended.
     Backends that an axis sets are left out: what they lack, the axis may say.
@@ -152,6 +153,7 @@ def load_sound_parts(
             for name, backend in backends.items()
             if not any(axis.concerns(name) for axis in axes)
         },
+        budget=_sound(Budget, {"budget": data.get("budget", {})}, known).get("budget", Budget()),
     )
     manifest._source = source
     return manifest
@@ -230,12 +232,7 @@ def _known(
         backends=frozenset(_map(backends)),
         axes=frozenset(_axes(data.get("sweep"))),
         estimates=frozenset(map(str, estimates)),
-        units=frozenset(UNITS) if all(map(_is_built_in, _map(backends).values())) else None,
     )
-
-
-def _is_built_in(backend: Any) -> bool:
-    return _map(backend).get("provider", "local") in PROVIDERS
 
 
 def _axes(sweeps: Any) -> set[str]:

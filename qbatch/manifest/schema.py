@@ -16,7 +16,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from qbatch.manifest.fields import POINTER, Model, models_in
-from qbatch.manifest.models import PROVIDERS, Manifest
+from qbatch.manifest.models import Manifest
 from qbatch.manifest.sweep import FORMS
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -85,7 +85,7 @@ def generate(parts: Mapping[str, Mapping[str, type[BaseModel]]]) -> Schema:
     budget["additionalProperties"] = budget["properties"].pop("backends")["additionalProperties"]
     _add_parts(definitions, parts)
     backend = definitions["Backend"]["properties"]
-    backend["provider"]["examples"] = [*PROVIDERS]
+    backend["provider"]["examples"] = [*parts]
     backend["credentials"]["pattern"] = f"^({POINTER.pattern})$"
     backend["url"]["pattern"] = "^https?://"
     for owner, key in ((schema, "sweep"), (definitions["Sweep"], "sample")):

@@ -32,7 +32,7 @@ from qbatch.plan.mistakes import MOST, Mistakes
 from qbatch.plan.plan import Plan
 from qbatch.plan.programs import check_programs
 from qbatch.plan.settings import check_setting_axes, check_settings, of_its_backend, repeated_rows
-from qbatch.providers import validate_settings
+from qbatch.providers import tells_units, units, validate_settings
 
 if TYPE_CHECKING:
     from qbatch.circuit import CircuitSource
@@ -50,6 +50,7 @@ def expand(manifest: Manifest) -> Plan:
     sets_backends = any(setting_axis(name) for each in drafts for name in _axes([each]))
     if not sets_backends:
         _check_backends(manifest, mistakes)
+    _check_budget(manifest, mistakes)
     prices = _prices(manifest, mistakes)
     mistakes.raise_if_any()
     _check_parameters(sources, mistakes)
@@ -106,6 +107,7 @@ def _check_parts(manifest: Manifest, mistakes: Mistakes) -> None:
     plain = {name: spec for name, spec in manifest.circuits.items() if not spec.arguments}
     _open(manifest.model_copy(update={"circuits": plain}), (), mistakes)
     _check_backends(manifest, mistakes)
+    _check_budget(manifest, mistakes)
 
 
 def _open(
@@ -142,6 +144,18 @@ def _check_backends(manifest: Manifest, mistakes: Mistakes) -> None:
     for name, backend in manifest.backends.items():
         for loc, problem in validate_settings(backend, manifest.folder):
             mistakes.add(("backends", name, *loc), problem)
+
+
+def _check_budget(manifest: Manifest, mistakes: Mistakes) -> None:
+    """See that somebody could bill in each unit of the budget, where all providers say theirs."""
+    providers = {backend.provider for backend in manifest.backends.values()}
+    if not all(map(tells_units, providers)):
+        return
+    known = sorted(units(providers))
+    for name, amounts in {**manifest.budget.backends, "total": manifest.budget.total}.items():
+        for unit in amounts.keys() - known:
+            said = f"{unit!r} is no unit ({listed(known)}){did_you_mean(unit, known)}"
+            mistakes.add(("budget", name, unit), said)
 
 
 def _prices(manifest: Manifest, mistakes: Mistakes) -> PriceList:

@@ -6,6 +6,7 @@ batch         the values that go into it and come out
 target        a backend as its provider describes it
 room          what a provider says of itself, for those who have no driver of it
 registry      which providers there are, and how drivers and options are found
+validation    what is wrong with a backend's settings, as its provider says
 complaints    what is wrong with options, in words
 local         the embedded simulator
 kit           what drivers of clouds share
@@ -53,16 +54,14 @@ from qbatch.providers.registry import (
     BUILT_IN,
     ENTRY_POINTS,
     account_options,
-    depends_on_values,
+    is_here,
     is_local,
     manifest_schema,
-    misfit,
     open_driver,
     options_model,
-    remarks,
     room_of,
-    validate_changed,
-    validate_settings,
+    tells_units,
+    units,
 )
 from qbatch.providers.room import Room
 from qbatch.providers.target import (
@@ -72,6 +71,13 @@ from qbatch.providers.target import (
     Quote,
     Rate,
     Target,
+)
+from qbatch.providers.validation import (
+    depends_on_values,
+    misfit,
+    remarks,
+    validate_changed,
+    validate_settings,
 )
 
 __all__ = [
@@ -115,6 +121,7 @@ __all__ = [
     "Words",
     "account_options",
     "depends_on_values",
+    "is_here",
     "is_local",
     "kind_of",
     "manifest_schema",
@@ -123,6 +130,8 @@ __all__ = [
     "options_model",
     "remarks",
     "room_of",
+    "tells_units",
+    "units",
     "validate_changed",
     "validate_settings",
 ]

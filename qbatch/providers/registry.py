@@ -10,7 +10,7 @@ credential would go where the person does not allow: see `kit.permission`.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from importlib import import_module
@@ -18,16 +18,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qbatch.errors import CredentialsError, ProviderError, Refused, Unfit
+from qbatch.notation import did_you_mean, listed, shortened
 from qbatch.providers.contract import Driver, Surroundings
 from qbatch.providers.kit.permission import CredentialRule, Vendor
-from qbatch.providers.room import Judge, Loc, Room
+from qbatch.providers.room import Room
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
     from pydantic import BaseModel
 
-    from qbatch.circuit import Circuit
     from qbatch.manifest.models import Backend
     from qbatch.manifest.paths import SettingValues
 
@@ -55,22 +55,40 @@ def room_of(provider: str) -> Room:
         ours: Room = import_module(BUILT_IN[provider]).ROOM
         return ours
     module = _announced(provider).module
-    found = getattr(_loaded(provider, module), "ROOM", None)
+    found = getattr(loaded(provider, module), "ROOM", None)
     room = found if isinstance(found, Room) else Room()
     return replace(room, driver=room.driver or module, options=room.options or module)
 
 
 def is_local(provider: str) -> bool:
     """Whether it says that it is, see `Room`; one that cannot be asked counts as a cloud."""
-    return _room_if_known(provider).is_local
+    return room_if_known(provider).is_local
+
+
+def is_here(backend: Backend) -> bool:
+    """Whether it is computed for as long as the run goes on: nothing is left anywhere."""
+    room = room_if_known(backend.provider)
+    return room.is_local and not room.lasting_engines & (backend.engine or {}).keys()
+
+
+def units(providers: Iterable[str] = ()) -> frozenset[str]:
+    """Return what these bill in, and ours; see `Room`."""
+    return frozenset().union(*(room_if_known(each).units for each in {*BUILT_IN, *providers}))
+
+
+def tells_units(provider: str) -> bool:
+    """Whether all that it may bill in is known; see `Room`."""
+    room = room_if_known(provider)
+    return room.is_local or bool(room.units)
 
 
 def account_options(provider: str) -> frozenset[str]:
     """Return which options name an account of the person's; see `Room`."""
-    return _room_if_known(provider).account_options
+    return room_if_known(provider).account_options
 
 
-def _room_if_known(provider: str) -> Room:
+def room_if_known(provider: str) -> Room:
+    """Do as `room_of`; of one that cannot be asked nothing is known."""
     try:
         return room_of(provider)
     except Refused:
@@ -145,7 +163,7 @@ def _changed(backend: Backend, settings: SettingValues, name: str) -> Backend:
 
 def _vendor(provider: str) -> Vendor:
     """Return what belongs to a cloud; nothing of one whose package does not say."""
-    found = getattr(_loaded(provider, room_of(provider).driver), "VENDOR", None)
+    found = getattr(loaded(provider, room_of(provider).driver), "VENDOR", None)
     return found if isinstance(found, Vendor) else Vendor()
 
 
@@ -173,7 +191,7 @@ def options_model(provider: str) -> type[BaseModel] | None:
     """
     from pydantic import BaseModel
 
-    model = getattr(_loaded(provider, room_of(provider).options), "Options", None)
+    model = getattr(loaded(provider, room_of(provider).options), "Options", None)
     return model if isinstance(model, type) and issubclass(model, BaseModel) else None
 
 
@@ -185,116 +203,28 @@ def manifest_schema() -> dict[str, Any]:
     """
     from qbatch.manifest import json_schema
 
-    parts: dict[str, dict[str, type[BaseModel]]] = {}
-    for provider in (*BUILT_IN, *_all_announced()):
-        room, model = room_of(provider), options_model(provider)
-        if model is not None:
-            parts[provider] = {"options": model}
-        if room.noise:
-            parts.setdefault(provider, {})["noise"] = _loaded(provider, room.noise).Noise
-        if room.engines:
-            parts.setdefault(provider, {})["engine"] = _loaded(provider, room.engines).EngineOptions
-    return json_schema(parts)
+    return json_schema({each: models_of(each) for each in (*BUILT_IN, *_all_announced())})
 
 
-def validate_settings(backend: Backend, folder: Path) -> list[tuple[Loc, str]]:
-    """Say what is wrong with a backend's own settings; pure, and no driver is opened.
+def models_of(provider: str) -> dict[str, type[BaseModel]]:
+    """Return the models of what a provider takes: of its options, its noise, its engine.
 
-    Args:
-        backend: Of a manifest.
-        folder: The manifest's.
-
-    Returns:
-        For each mistake its place within the backend, and what is wrong and how to mend it.
+    Raises:
+        Refused: Nobody knows the provider, or its package cannot be loaded.
     """
-    try:
-        judge = _judge(backend.provider)
-        model = options_model(backend.provider)
-    except Refused as error:
-        return [(("provider",), str(error))]
-    if judge is not None:
-        return judge.validate_settings(backend, folder)
-    if model is None:
-        return []
-    from qbatch.providers.complaints import complaints_about
-
-    found = complaints_about(model, backend.options)
-    if not found:
-        options: Any = model.model_validate(dict(backend.options))
-        found = [*options.misfits(backend.target)] if hasattr(options, "misfits") else []
-    return [(("options", *loc), text) for loc, text in found]
-
-
-def validate_changed(
-    backend: Backend, settings: SettingValues, folder: Path
-) -> list[tuple[Loc, str]]:
-    """Say what is wrong with a backend once `settings` are set, as `validate_settings` does."""
-    from pydantic import ValidationError
-
-    from qbatch.manifest.fields import AT_KEY
-    from qbatch.providers.complaints import complaints
-
-    account = account_options(backend.provider)
-    problems: list[tuple[Loc, str]] = [
-        (path, f"says whose account it is; write a backend for each {path[1]}")
-        for path, _ in settings
-        if path[0] == "options" and path[1] in account
-    ]
-    try:
-        changed = backend.with_settings(settings)
-    except ValidationError as error:
-        found = complaints(error, type(backend), dict(settings))
-        return problems + [(tuple(s for s in loc if s != AT_KEY), text) for loc, text in found]
-    return problems + validate_settings(changed, folder)
-
-
-def depends_on_values(backend: Backend) -> bool:
-    """Whether a backend can run some circuits at some values only; see `misfit`."""
-    judge = _judge(backend.provider)
-    return judge is not None and judge.depends_on_values(backend)
-
-
-def misfit(
-    backend: Backend, folder: Path, circuit: Circuit, rows: Iterable[Sequence[float]]
-) -> str | None:
-    """Say why a backend cannot run a circuit at some of its points, or None; pure.
-
-    Args:
-        backend: For which `depends_on_values` holds.
-        folder: The manifest's.
-        circuit: With its free parameters.
-        rows: A value for each of `circuit.facts.parameters`, point by point.
-    """
-    judge = _judge(backend.provider)
-    assert judge is not None, "only who judges says that it depends on values"
-    return judge.misfit(backend, folder, circuit, rows)
-
-
-def remarks(backends: Sequence[Backend], folder: Path) -> list[str]:
-    """Say how settings of a backend were understood, and what of it is hardly meant; pure.
-
-    Args:
-        backends: The backend in each of its settings, all valid.
-        folder: The manifest's.
-    """
-    found: list[str] = []
-    for provider in dict.fromkeys(backend.provider for backend in backends):
-        if (judge := _judge(provider)) is not None:
-            theirs = [backend for backend in backends if backend.provider == provider]
-            found += judge.remarks(theirs, folder)
+    room, options = room_of(provider), options_model(provider)
+    found = {} if options is None else {"options": options}
+    if room.noise:
+        found["noise"] = loaded(provider, room.noise).Noise
+    if room.engines:
+        found["engine"] = loaded(provider, room.engines).EngineOptions
     return found
-
-
-def _judge(provider: str) -> Judge | None:
-    """Return who judges a provider's settings beyond the options' model, if anybody does."""
-    judge = _room_if_known(provider).judge
-    return _loaded(provider, judge) if judge else None
 
 
 def _factory(provider: str) -> Any:
     if provider in BUILT_IN:
         return import_module(room_of(provider).driver).open_driver
-    found = _loaded(provider, _announced(provider).value)
+    found = loaded(provider, _announced(provider).value)
     return found if callable(found) else found.open_driver
 
 
@@ -307,12 +237,19 @@ def _all_announced() -> dict[str, EntryPoint]:
 def _announced(provider: str) -> EntryPoint:
     announced = _all_announced()
     if provider not in announced:
-        known = ", ".join([*BUILT_IN, *sorted(announced)])
-        raise Unfit(f"{provider}: no such provider; known are {known}")
+        raise Unfit(_no_provider(provider, {*BUILT_IN, *announced}))
     return announced[provider]
 
 
-def _loaded(provider: str, value: str) -> Any:
+def _no_provider(name: str, known: Collection[str]) -> str:
+    rooms = {each: room_if_known(each) for each in known}
+    meant = [each for each, room in rooms.items() if name.casefold() in room.also_called]
+    names = sorted(known)
+    hint = did_you_mean(name, meant, 0) or did_you_mean(name, names)
+    return f"{shortened(name)!r} is no provider ({listed(names)}){hint}"
+
+
+def loaded(provider: str, value: str) -> Any:
     """Load what an entry point names: ``module``, or ``module:attribute``."""
     module, _, attribute = value.partition(":")
     try:

@@ -39,6 +39,11 @@ class Room:
         label_options: Options that only label its jobs, or say where among a person's own things
             they stand, or who pays and by which path: no result depends on them, so no point's id
             does.
+        limits: Of a backend's ``limits`` those that it obeys beside in_flight and jobs.
+        lasting_engines: Of its engines those whose jobs go on while no run does.
+        compiles: Its cloud compiles programs by itself: ``transpile`` would do nothing.
+        units: What it bills in; empty: it does not say, or bills nothing.
+        also_called: What people write where they mean it.
     """
 
     driver: str = ""
@@ -49,6 +54,11 @@ class Room:
     is_local: bool = False
     account_options: frozenset[str] = frozenset()
     label_options: frozenset[str] = frozenset()
+    limits: frozenset[str] = frozenset()
+    lasting_engines: frozenset[str] = frozenset()
+    compiles: bool = False
+    units: frozenset[str] = frozenset()
+    also_called: frozenset[str] = frozenset()
 
 
 class Judge(Protocol):

@@ -17,6 +17,7 @@ from typing import Any
 
 from qbatch.errors import SnapshotError
 from qbatch.job import IN_FLIGHT, JobState
+from qbatch.providers import is_here
 from qbatch.purchase import ASKED
 from qbatch.snapshot.attempts import Attempt
 from qbatch.snapshot.doubles import read_doubles
@@ -62,7 +63,7 @@ class Source(Run):
 
     def at_providers(self) -> int:
         """How many of its jobs a provider may hold; what was computed here ended with its run."""
-        here = {name for name, one in self.manifest.backends.items() if one.is_here}
+        here = {name for name, one in self.manifest.backends.items() if is_here(one)}
         flying = sum(
             job.state in IN_FLIGHT
             for point, job in self.stored_points()

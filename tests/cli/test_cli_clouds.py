@@ -578,7 +578,7 @@ def test_a_limit_that_is_no_price_is_a_usage_error(qbatch: Call, done: Path, tex
 def test_a_limit_in_a_unit_nobody_bills_in_is_a_usage_error(qbatch: Call, done: Path) -> None:
     said = qbatch("run", done, "--max-cost", "5euro")
     assert said.code == 2
-    assert "units are usd, eur, credits, qpu_seconds" in said.err
+    assert "units are credits, eur, qpu_seconds, usd" in said.err
 
 
 def test_a_unit_without_limit_is_told_before_the_question_and_a_limit_of_nothing_refused(

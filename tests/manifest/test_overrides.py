@@ -90,8 +90,8 @@ def test_what_an_anchor_shares_is_changed_in_one_place_only():
 
 
 def test_a_merged_key_is_overridden():
-    told = refusal("backends.noisy.provider=locl", text=VALID)
-    assert told.startswith("-S backends.noisy.provider: backends.noisy.provider: 'locl' is no")
+    backends = change("backends.noisy.provider=oqc", text=VALID).backends
+    assert [backends[name].provider for name in ("ideal", "noisy")] == ["local", "oqc"]
 
 
 def test_later_overrides_win():

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from qbatch.errors import SourceErrors
 from qbatch.manifest import load_manifest
+from qbatch.plan import expand_file
 
 FOLDER = Path(__file__).parent.parent / "manifests"
 WRONG = sorted(FOLDER.glob("*.yaml"))
+#: What only a provider can tell is wrong.
+SETTINGS = sorted((FOLDER / "settings").glob("*.yaml"))
 HEAD = "qbatch: 1\nname: wrong\ncircuits: {a: a.qasm}\nbackends: {sim: {provider: local}}\n"
 
 
-def mistakes_of(path: Path) -> list[str]:
+def mistakes_of(path: Path, read: Callable[[Path], object] = load_manifest) -> list[str]:
     with pytest.raises(SourceErrors) as caught:
-        load_manifest(path)
+        read(path)
     return [str(error).removeprefix(f"{path}:").strip() for error in caught.value.exceptions]
 
 
@@ -24,12 +28,12 @@ def test_there_are_enough_wrong_manifests():
     assert len(WRONG) >= 50
 
 
-@pytest.mark.parametrize("path", WRONG, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [*WRONG, *SETTINGS], ids=lambda path: path.stem)
 def test_a_wrong_manifest_says_all_that_is_wrong_and_where(path):
     lines = path.read_bytes().decode("utf-8", "replace").splitlines()
     expected = [line.removeprefix("# expect: ") for line in lines if line.startswith("# expect: ")]
     assert expected
-    assert mistakes_of(path) == expected
+    assert mistakes_of(path, expand_file if path in SETTINGS else load_manifest) == expected
 
 
 @pytest.mark.parametrize("path", WRONG, ids=lambda path: path.stem)

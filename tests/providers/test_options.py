@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from importlib import import_module
 from importlib.metadata import EntryPoint, EntryPoints
 from pathlib import Path
@@ -25,6 +26,7 @@ from qbatch.providers import (
     open_driver,
     options_model,
     room_of,
+    validate_settings,
 )
 from qbatch.providers.registry import ENTRY_POINTS
 
@@ -219,6 +221,63 @@ def test_a_third_party_says_of_itself_what_ours_say(monkeypatch):
     assert is_local("toy")
     labelled = [Backend(provider="toy", options={"speed": n}) for n in (1, 2)]
     assert backend_identity(labelled[0], Path()) == backend_identity(labelled[1], Path())
+
+
+@pytest.mark.usefixtures("toy")
+def test_a_third_party_says_what_it_obeys_and_what_it_bills_in(tmp_path, monkeypatch):
+    def mistakes(room: Room) -> list[str]:
+        monkeypatch.setattr(sys.modules["toy_cloud"], "ROOM", room, raising=False)
+        backend = Backend(
+            provider="toy",
+            noise={"sped": 1},
+            engine={"speed": 2},
+            limits={"workers": 2, "in_flight": 1},
+            transpile={"seed": 1},
+            on_timeout="leave",
+        )
+        found = validate_settings(backend, tmp_path)
+        return [".".join(map(str, loc)) for loc, _ in found]
+
+    assert mistakes(Room()) == ["noise", "engine", "limits.workers"]
+    assert mistakes(Room(compiles=True)) == ["noise", "engine", "transpile", "limits.workers"]
+    theirs = Room(
+        noise="toy_cloud", engines="toy_cloud", limits=frozenset({"workers"}), is_local=True
+    )
+    monkeypatch.setattr(sys.modules["toy_cloud"], "Noise", Options, raising=False)
+    monkeypatch.setattr(sys.modules["toy_cloud"], "EngineOptions", Options, raising=False)
+    assert mistakes(theirs) == ["noise.sped", "on_timeout"]
+    assert mistakes(replace(theirs, lasting_engines=frozenset({"speed"}))) == ["noise.sped"]
+
+
+@pytest.mark.usefixtures("toy")
+def test_a_third_party_says_in_which_units_a_budget_of_it_is(tmp_path, monkeypatch):
+    file = tmp_path / "m.yaml"
+    file.write_text(
+        f"qbatch: 1\nname: m\ncircuits: {{c: {{qasm: '{CIRCUIT}'}}}}\n"
+        "backends: {b: {provider: toy}}\nbudget: {total: {cowrie: 5}}\n"
+    )
+    expand_file(file)  # it does not say in which
+    room = Room(units=frozenset({"cowries"}), also_called=frozenset({"tin toy"}))
+    monkeypatch.setattr(sys.modules["toy_cloud"], "ROOM", room, raising=False)
+    with pytest.raises(SourceErrors) as told:
+        expand_file(file)
+    [mistake] = map(str, told.value.exceptions)
+    assert "m.yaml:5:18: 'cowrie' is no unit (cowries, credits, eur," in mistake
+    assert mistake.endswith("did you mean 'cowries'?")
+
+
+@pytest.mark.usefixtures("toy")
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [("aer", "local"), ("Qiskit", "local"), ("scw", "scaleway"), ("tin toy", "toy"), ("x", "")],
+)
+def test_a_provider_may_be_meant_by_another_word(tmp_path, monkeypatch, written, meant):
+    """P42: `provider: aer` got no hint."""
+    room = Room(also_called=frozenset({"tin toy"}))
+    monkeypatch.setattr(sys.modules["toy_cloud"], "ROOM", room, raising=False)
+    [mistake] = mistakes_of(tmp_path, written, "{}")
+    assert f"'{written}' is no provider (ibm-direct-access, local," in mistake
+    assert mistake.endswith(f"did you mean '{meant}'?" if meant else ", toy)")
 
 
 @pytest.mark.usefixtures("toy")

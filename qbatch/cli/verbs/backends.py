@@ -47,7 +47,7 @@ class Choices:
     "--details",
     is_flag=True,
     help="Tell also what each cloud says of its targets (features, status), and what it lists "
-    "for options, such as Open Quantum's categories of jobs (--json does so anyway).",
+    "for options, such as categories of jobs (--json does so anyway).",
 )
 @trust_option
 @json_option

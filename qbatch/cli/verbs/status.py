@@ -56,12 +56,13 @@ def describe(run: Run, waits: Waits) -> dict[str, Any]:
     """What `--json` says about a run, and what its runner waits for."""
     from qbatch.cli import status_costs, status_jobs, waiting
     from qbatch.cli.runs import exit_of
+    from qbatch.providers import is_here
 
     states = run.counts_by_state()
     flying = list(run.in_flight())
     is_kept = "manifest" in run.meta
     backends = run.manifest.backends if is_kept else {}
-    local = {name for name, backend in backends.items() if backend.is_here}
+    local = {name for name, backend in backends.items() if is_here(backend)}
     return {
         "name": run.name,
         "folder": str(run.folder),

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from qbatch.errors import ConsentError, SelectionError
-from qbatch.manifest.models import UNITS
+from qbatch.providers import units
 
 if TYPE_CHECKING:
     from qbatch.manifest import Manifest
@@ -95,7 +95,7 @@ def check_units(limits: Sequence[Limit], targets: Mapping[str, Target], rates: R
     for limit in limits:
         asked = [t for name, t in targets.items() if limit.backend in (None, name)]
         billed = {target.price.unit for target in asked if target.price.unit}
-        known = {*billed, *(UNITS if limit.backend is None else ())}
+        known = billed if limit.backend is not None else billed | units()
         if not asked or limit.unit in known or any((u, limit.unit) in rates for u in billed):
             continue
         if limit.backend is not None and not billed:
@@ -103,10 +103,9 @@ def check_units(limits: Sequence[Limit], targets: Mapping[str, Target], rates: R
         who = (
             "nobody bills" if limit.backend is None else f"backend {limit.backend!r} does not bill"
         )
-        units = ", ".join(dict.fromkeys((*UNITS, *billed)) if limit.backend is None else billed)
         raise SelectionError(
             f"{limit.said_by}: {limit.amount:g} {limit.unit} limits nothing: {who} in "
-            f"{limit.unit!r}; units are {units}"
+            f"{limit.unit!r}; units are {', '.join(sorted(known))}"
         )
 
 
@@ -123,8 +122,8 @@ def _check_max_cost(limits: Sequence[Limit], targets: Mapping[str, Target], rate
     }
     if not billed.keys() - set().union(*bounded.values()):
         return
-    for limit, units in bounded.items():
-        if not units:
+    for limit, theirs in bounded.items():
+        if not theirs:
             raise SelectionError(
                 f"{MAX_COST} {limit.amount:g} {_spoken(limit.unit)} bounds nothing here: this plan "
                 f"is billed in {_in_words(map(_spoken, billed))}"

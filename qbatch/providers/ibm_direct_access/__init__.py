@@ -19,4 +19,5 @@ ROOM = Room(
     driver="qbatch.providers.ibm_direct_access.driver",
     options="qbatch.providers.ibm_direct_access.options",
     account_options=frozenset({"service_crn", "iam_endpoint", "auth", "storage"}),
+    units=frozenset({"qpu_seconds"}),
 )

@@ -40,6 +40,9 @@ ROOM = Room(
     engines="qbatch.providers.local.engines.options",
     judge="qbatch.providers.local",
     is_local=True,
+    limits=frozenset({"workers", "memory_gb"}),
+    lasting_engines=frozenset({"slurm"}),
+    also_called=frozenset({"aer", "aer_simulator", "qiskit", "simulator"}),
 )
 
 

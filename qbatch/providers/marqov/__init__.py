@@ -17,4 +17,6 @@ ROOM = Room(
     options="qbatch.providers.marqov.options",
     account_options=frozenset({"team"}),
     label_options=frozenset({"native", "team"}),
+    compiles=True,
+    units=frozenset({"usd"}),
 )

@@ -17,4 +17,5 @@ ROOM = Room(
     driver="qbatch.providers.open_quantum.driver",
     options="qbatch.providers.open_quantum.options",
     account_options=frozenset({"organization"}),
+    units=frozenset({"credits"}),
 )

@@ -17,4 +17,6 @@ ROOM = Room(
     driver="qbatch.providers.oqc.driver",
     options="qbatch.providers.oqc.options",
     label_options=frozenset({"tag", "hybrid_marker"}),
+    compiles=True,
+    units=frozenset({"usd"}),
 )

@@ -22,4 +22,7 @@ ROOM = Room(
     options="qbatch.providers.scaleway.options",
     account_options=frozenset({"project_id"}),
     label_options=frozenset({"session_id", "max_duration"}),
+    compiles=True,
+    units=frozenset({"eur"}),
+    also_called=frozenset({"scw"}),
 )

@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from qbatch.errors import QbatchError, SnapshotError
+from qbatch.providers import is_here
 from qbatch.snapshot import database, ledger
 from qbatch.snapshot.examine import examine
 from qbatch.snapshot.faults import translated
@@ -125,7 +126,7 @@ def _backends(tables: Tables) -> dict[str, bool]:
     except QbatchError:
         return {}
     backends = {} if manifest is None else manifest.backends
-    return {name: each.is_here for name, each in backends.items()}
+    return {name: is_here(each) for name, each in backends.items()}
 
 
 def _num_lost_steps(tables: Tables, note: Note) -> int:
