@@ -160,15 +160,18 @@ def _probabilities_drawn() -> Iterator[None]:
 
     from qbatch.providers.local import exact
 
-    def draw(distribution: Any, shots: int, seed: int, start: int = 0) -> tuple[Any, Any]:
-        shares = np.diff(distribution, prepend=0.0)
-        return np.arange(len(shares)), np.rint(shares * EXACT).astype(np.int64)
+    def draw_all(probabilities: Any, runs: Any) -> tuple[Any, Any, Any]:
+        shares = np.maximum([probabilities[run.row] for run in runs], 0.0)
+        often = np.rint(shares / shares.sum(axis=1, keepdims=True) * EXACT).astype(np.int64)
+        num_runs, size = often.shape
+        outcomes = np.tile(np.arange(size), num_runs)
+        return outcomes, often.reshape(-1), np.full(num_runs, size)
 
-    usual, exact.draw = exact.draw, draw
+    usual, exact.draw_all = exact.draw_all, draw_all
     try:
         yield
     finally:
-        exact.draw = usual
+        exact.draw_all = usual
 
 
 @cache

@@ -15,7 +15,8 @@ import time
 from collections import Counter, OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from importlib.metadata import version
+from functools import cache
+from importlib import metadata
 from typing import Any
 
 from qbatch.circuit import parses
@@ -254,6 +255,12 @@ def failed_answer(chunk: Chunk, error: str, seconds: float = 0.0) -> Answer:
     )
 
 
+@cache
+def _version(package: str) -> str:
+    """Return a package's version; reading it takes as long as computing ten small points."""
+    return metadata.version(package)
+
+
 def _facts(program: Program) -> dict[str, Any]:
     settings = program.settings
     if settings.library == "stim":
@@ -273,7 +280,7 @@ def _facts(program: Program) -> dict[str, Any]:
             MARK: FORMAT,
             "engine": "numpy",
             "engine_version": numpy.__version__,
-            "versions": {"qiskit": qiskit.__version__, "qbatch": version("qbatch")},
+            "versions": {"qiskit": qiskit.__version__, "qbatch": _version("qbatch")},
             "method": settings.method,
             "precision": "double",
             "device": "CPU",

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 from qbatch.errors import Refused
 from qbatch.providers.local.failures import failures, told, told_of
 from qbatch.providers.local.prepare import Looked, Prepared, bound
-from qbatch.providers.local.sampling import cumulative, draw, misread, to_rows
-from qbatch.providers.local.work import Computed, Drawn, Evolution, Sampling
+from qbatch.providers.local.sampling import Run, draw_all, misread, to_rows
+from qbatch.providers.local.work import Computed, Drawn, Evolution
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,11 +31,31 @@ Data = Mapping[str, Any] | str
 
 def evaluate(prepared: Prepared, evolutions: Sequence[Evolution]) -> Iterator[Computed]:
     """Compute evolutions and draw their samples."""
+    import numpy as np
+
     began = time.perf_counter()
     data = data_of(prepared, [evolution.values for evolution in evolutions])
     share = (time.perf_counter() - began) / len(evolutions)
-    for evolution, found in zip(evolutions, data, strict=True):
-        yield _computed(prepared, evolution, found, share)
+    found = [_probabilities(prepared, each) for each in data]
+    good = [one for one, each in zip(evolutions, found, strict=True) if not isinstance(each, str)]
+    rows = [each for each in found if not isinstance(each, str)]
+    drawn = sampled(good, np.array(rows), prepared.positions, share) if rows else iter(())
+    for evolution, each, told_ in zip(evolutions, found, data, strict=True):
+        if isinstance(each, str):
+            yield failed(evolution, each, share)
+        else:
+            state = told_.get("statevector") if isinstance(told_, Mapping) else None
+            yield next(drawn) if state is None else next(drawn)._replace(statevector=state)
+
+
+def _probabilities(prepared: Prepared, data: Data) -> npt.NDArray[np.float64] | str:
+    """Return a point's probabilities as they are read, or why there are none."""
+    if isinstance(data, str):
+        return data
+    try:
+        return misread(probabilities_of(prepared, data), prepared.flips)
+    except Refused as error:
+        return str(error)
 
 
 def data_of(prepared: Prepared, points: Sequence[Sequence[float]]) -> list[Data]:
@@ -95,16 +115,6 @@ def _run(prepared: Prepared, circuits: Sequence[Any]) -> list[Data]:
     return [data for circuit in circuits for data in _run(prepared, [circuit])]
 
 
-def _computed(prepared: Prepared, evolution: Evolution, data: Data, seconds: float) -> Computed:
-    try:
-        if isinstance(data, str):
-            raise Refused(data)
-        distribution = cumulative(misread(probabilities_of(prepared, data), prepared.flips))
-    except Refused as error:
-        return failed(evolution, str(error), seconds)
-    return sampled(evolution, distribution, prepared.positions, seconds, data.get("statevector"))
-
-
 def failed(evolution: Evolution, error: str, seconds: float) -> Computed:
     """Say that all jobs of an evolution failed."""
     drawn = tuple(Drawn(each.job_id, error=error) for each in evolution.samplings)
@@ -112,23 +122,34 @@ def failed(evolution: Evolution, error: str, seconds: float) -> Computed:
 
 
 def sampled(
-    evolution: Evolution,
-    distribution: npt.NDArray[np.float64],
+    evolutions: Sequence[Evolution],
+    probabilities: npt.NDArray[np.float64],
     positions: Sequence[int | None],
     seconds: float,
-    statevector: Any = None,
-) -> Computed:
-    """Draw the samples of an evolution's jobs.
+) -> Iterator[Computed]:
+    """Draw the samples of evolutions' jobs.
 
     Args:
-        evolution: Whose they are.
-        distribution: From `cumulative`.
+        evolutions: One or more.
+        probabilities: Of each, as they are read: shape (evolutions, 2**measured).
         positions: Classical bit -> measured qubit.
-        seconds: That the evolution took.
-        statevector: Where it is kept.
+        seconds: That each evolution took.
     """
-    drawn = tuple(_drawn(positions, distribution, each) for each in evolution.samplings)
-    return Computed(drawn, seconds, statevector)
+    runs = [
+        Run(row, sampling.shots, sampling.seed, sampling.start)
+        for row, evolution in enumerate(evolutions)
+        for sampling in evolution.samplings
+    ]
+    outcomes, counts, sizes = draw_all(probabilities, runs)
+    rows, start = to_rows(outcomes, positions), 0
+    of_each = iter(sizes.tolist())
+    for evolution in evolutions:
+        drawn = []
+        for sampling in evolution.samplings:
+            end = start + next(of_each)
+            drawn.append(Drawn(sampling.job_id, rows[start:end], counts[start:end]))
+            start = end
+        yield Computed(tuple(drawn), seconds)
 
 
 def probabilities_of(prepared: Looked, data: Mapping[str, Any]) -> npt.NDArray[np.float64]:
@@ -146,10 +167,3 @@ def probabilities_of(prepared: Looked, data: Mapping[str, Any]) -> npt.NDArray[n
     if not abs(total - 1) <= SUM_ERROR[prepared.precision]:
         raise Refused(f"local: probabilities add up to {total:g}, not to 1; not sampled")
     return probabilities
-
-
-def _drawn(
-    positions: Sequence[int | None], distribution: npt.NDArray[np.float64], sampling: Sampling
-) -> Drawn:
-    outcomes, counts = draw(distribution, sampling.shots, sampling.seed, sampling.start)
-    return Drawn(sampling.job_id, to_rows(outcomes, positions), counts)

@@ -11,7 +11,8 @@ the point's seed, and on nothing else. The algorithm, so that anyone can repeat 
 3. Each counts for the first outcome whose cumulative probability exceeds it.
 
 Counting is quicker from sorted numbers: outcome k or an earlier one comes as often as there are
-numbers below the k-th border, which is the same by every comparison that is made.
+numbers below the k-th border, which is the same by every comparison that is made. So is drawing for
+many jobs together (`draw_all`), which is held against `draw` by the tests.
 
 A last-bit difference between two machines' floating point moves a border by about 1e-16: the same
 counts come out unless a random number falls right into that gap.
@@ -19,8 +20,11 @@ counts come out unless a random number falls right into that gap.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from qbatch.providers.local.seeds import states_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,17 +36,34 @@ if TYPE_CHECKING:
 #: Random numbers in memory at once.
 _BLOCK = 1 << 20
 
+#: Random numbers, and borders of distributions, that are drawn together: what a core's cache holds.
+_TOGETHER = 1 << 16
+
+
+class Run(NamedTuple):
+    """What is drawn of one distribution of several.
+
+    Attributes:
+        row: Which.
+        shots, seed, start: As `draw` has them.
+    """
+
+    row: int
+    shots: int
+    seed: int
+    start: int = 0
+
 
 def cumulative(probabilities: npt.NDArray[Any]) -> Floats:
-    """Return the cumulative distribution of weights, whose last entry is 1.
+    """Return the cumulative distributions of weights, whose last entries are 1.
 
     Args:
-        probabilities: Shape (k,); need not sum up to 1 exactly.
+        probabilities: Shape (..., k); need not sum up to 1 exactly.
     """
     import numpy as np
 
-    sums = np.cumsum(np.maximum(probabilities, 0.0, dtype=np.float64))
-    sums /= sums[-1]
+    sums = np.cumsum(np.maximum(probabilities, 0.0, dtype=np.float64), axis=-1)
+    sums /= sums[..., -1:]
     return sums
 
 
@@ -67,6 +88,83 @@ def draw(distribution: Floats, shots: int, seed: int, start: int = 0) -> tuple[I
         came, often = _counted(distribution, generator.random(min(_BLOCK, shots - at)))
         outcomes, counts = _added(outcomes, counts, came, often)
     return outcomes, counts
+
+
+def draw_all(probabilities: Floats, runs: Sequence[Run]) -> tuple[Ints, Ints, Ints]:
+    """Draw outcomes of many jobs: of each what `draw` draws.
+
+    Args:
+        probabilities: Shape (rows, k).
+        runs: One or more; rows ascending.
+
+    Returns:
+        The outcomes that came and how often each, job after job, both of shape (sum of sizes,);
+        and how many different outcomes each job has, shape (runs,).
+    """
+    import numpy as np
+
+    parts = []
+    for group in _groups(runs, probabilities.shape[1]):
+        first, last = group[0].row, group[-1].row
+        distributions = cumulative(probabilities[first : last + 1])
+        if len(group) == 1:
+            _, shots, seed, start = group[0]
+            outcomes, counts = draw(distributions[0], shots, seed, start)
+            parts.append((outcomes, counts, np.array([len(outcomes)])))
+        else:
+            borders = [distributions[run.row - first] for run in group]
+            parts.append(_counted_all(borders, _numbers(group)))
+    outcomes, counts, sizes = (np.concatenate(part) for part in zip(*parts, strict=True))
+    return outcomes, counts, sizes
+
+
+def _groups(runs: Sequence[Run], size: int) -> Iterator[Sequence[Run]]:
+    """Cut runs into those that are drawn together: of equal shots, not too much at once."""
+    begin = 0
+    for at, (run, then) in enumerate(pairwise(runs), 1):
+        is_full = (at + 1 - begin) * (run.shots + size) > _TOGETHER
+        if is_full or then.shots != run.shots:
+            yield runs[begin:at]
+            begin = at
+    yield runs[begin:]
+
+
+def _numbers(runs: Sequence[Run]) -> Floats:
+    """Return the random numbers of runs of equal shots, shape (runs, shots)."""
+    import numpy as np
+
+    bits = np.random.PCG64(0)
+    generator = np.random.Generator(bits)
+    numbers = np.empty((len(runs), runs[0].shots))
+    for row, run, state in zip(numbers, runs, states_of([r.seed for r in runs]), strict=True):
+        bits.state = state
+        if run.start:
+            bits.advance(run.start)
+        generator.random(out=row)
+    return numbers
+
+
+def _counted_all(borders: Sequence[Floats], numbers: Floats) -> tuple[Ints, Ints, Ints]:
+    """Return what `_counted` does of each row of numbers, and how many outcomes that are."""
+    import numpy as np
+
+    numbers.sort(axis=1)
+    size, shape = len(borders[0]), numbers.shape
+    if size <= shape[1]:
+        often = np.empty((len(borders), size), np.intp)
+        for row, border, own in zip(often, borders, numbers, strict=True):
+            row[:] = own.searchsorted(border, side="left")
+        often[:, 1:] -= often[:, :-1].copy()
+        came = often.reshape(-1).nonzero()[0]
+        return came % size, often.reshape(-1)[came], np.count_nonzero(often, axis=1)
+    drawn = np.empty(shape, np.intp)
+    for row, border, own in zip(drawn, borders, numbers, strict=True):
+        row[:] = border.searchsorted(own, side="right")
+    is_first = np.ones(shape, bool)
+    np.not_equal(drawn[:, 1:], drawn[:, :-1], out=is_first[:, 1:])
+    starts = is_first.reshape(-1).nonzero()[0]
+    counts = np.diff(starts, append=drawn.size)
+    return drawn.reshape(-1)[starts], counts, np.count_nonzero(is_first, axis=1)
 
 
 def _counted(distribution: Floats, uniforms: Floats) -> tuple[Ints, Ints]:

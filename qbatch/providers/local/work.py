@@ -101,8 +101,7 @@ class Chunk:
         return tuple(s.job_id for evolution in self.evolutions for s in evolution.samplings)
 
 
-@dataclass(frozen=True, slots=True)
-class Drawn:
+class Drawn(NamedTuple):
     """Counts of one job, or why there are none."""
 
     job_id: str
@@ -111,8 +110,7 @@ class Drawn:
     error: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Computed:
+class Computed(NamedTuple):
     """What came of one evolution."""
 
     drawn: tuple[Drawn, ...]

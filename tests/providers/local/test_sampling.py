@@ -2,10 +2,19 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from qbatch.providers.local.sampling import count_rows, cumulative, draw, misread, to_rows
+from qbatch.providers.local.sampling import (
+    Run,
+    count_rows,
+    cumulative,
+    draw,
+    draw_all,
+    misread,
+    to_rows,
+)
+from qbatch.providers.local.seeds import states_of
 
 seeds = st.integers(0, 2**63 - 1)
 weights = st.lists(st.floats(0, 1), min_size=1, max_size=40).filter(lambda w: sum(w) > 0.01)
@@ -68,6 +77,43 @@ def test_more_shots_than_a_block_continue_the_same_stream(monkeypatch):
     whole = draw(distribution, 1000, 3)
     monkeypatch.setattr("qbatch.providers.local.sampling._BLOCK", 7)
     assert np.array_equal(draw(distribution, 1000, 3), whole)
+
+
+@given(st.lists(st.integers(0, 2**64 - 1), min_size=1, max_size=30))
+@example([0, 1, 2**32 - 1, 2**32, 2**63 - 1, 2**64 - 1])
+@settings(deadline=None)
+def test_states_are_those_that_numpy_seeds_its_generator_with(numbers):
+    assert list(states_of(numbers)) == [np.random.PCG64(number).state for number in numbers]
+
+
+@st.composite
+def several(draw):
+    """Distributions, and runs of them: some of equal shots beside each other, some not."""
+    num_rows, size = draw(st.integers(1, 6)), draw(st.sampled_from([1, 2, 3, 16, 257, 1024]))
+    generator = np.random.default_rng(draw(seeds))
+    probabilities = generator.exponential(size=(num_rows, size))
+    probabilities[generator.random((num_rows, size)) < 0.3] = 0
+    probabilities[:, draw(st.integers(0, size - 1))] += 1e-3
+    rows = sorted(draw(st.lists(st.integers(0, num_rows - 1), min_size=1, max_size=12)))
+    shots = st.sampled_from([1, 2, 100, 300, 2000])
+    starts = st.just(0) | st.integers(1, 10**6)
+    return probabilities, [Run(row, draw(shots), draw(seeds), draw(starts)) for row in rows]
+
+
+@given(several(), st.sampled_from([1, 700, 1 << 16]))
+@settings(deadline=None)
+def test_what_is_drawn_for_many_is_what_is_drawn_for_each(case, together):
+    probabilities, runs = case
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("qbatch.providers.local.sampling._TOGETHER", together)
+        outcomes, counts, sizes = draw_all(probabilities, runs)
+    ends = np.cumsum(sizes)
+    assert len(sizes) == len(runs)
+    assert len(outcomes) == len(counts) == ends[-1]
+    for run, start, end in zip(runs, ends - sizes, ends, strict=True):
+        own = draw(cumulative(probabilities[run.row]), run.shots, run.seed, run.start)
+        assert np.array_equal(outcomes[start:end], own[0])
+        assert np.array_equal(counts[start:end], own[1])
 
 
 def test_frequencies_follow_the_probabilities():

@@ -11,12 +11,12 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from qbatch.errors import Refused
-from qbatch.providers.local.exact import failed, probabilities_of, sampled
+from qbatch.providers.local.exact import SUM_ERROR, failed, probabilities_of, sampled
 from qbatch.providers.local.failures import failures, told
 from qbatch.providers.local.fused.evolution import probabilities
 from qbatch.providers.local.fused.program import Fused
 from qbatch.providers.local.points import assigned
-from qbatch.providers.local.sampling import cumulative, misread
+from qbatch.providers.local.sampling import misread
 from qbatch.providers.local.work import Computed, Evolution
 
 if TYPE_CHECKING:
@@ -38,14 +38,29 @@ def evaluate(fused: Fused, evolutions: Sequence[Evolution]) -> Iterator[Computed
     found = probabilities_at(fused, [evolution.values for evolution in evolutions])
     read = misread(found, fused.flips)
     share = (time.perf_counter() - began) / len(evolutions)
-    for evolution, row, seen in zip(evolutions, found, read, strict=True):
-        try:
-            _refuse_no_numbers(fused, evolution, row)
-            probabilities_of(fused, {"probabilities": row})
-        except failures() as error:
-            yield failed(evolution, told(error), share)
-        else:
-            yield sampled(evolution, cumulative(seen), fused.positions, share)
+    totals = found.sum(axis=1)
+    suspect = ~(abs(totals - 1) <= SUM_ERROR[fused.precision])
+    if not suspect.any():
+        yield from sampled(evolutions, read, fused.positions, share)
+        return
+    why = [
+        _why_not(fused, evolution, row) if is_suspect else ""
+        for evolution, row, is_suspect in zip(evolutions, found, suspect, strict=True)
+    ]
+    good = [at for at, reason in enumerate(why) if not reason]
+    drawn = sampled([evolutions[at] for at in good], read[good], fused.positions, share)
+    for evolution, reason in zip(evolutions, why, strict=True):
+        yield failed(evolution, reason, share) if reason else next(drawn)
+
+
+def _why_not(fused: Fused, evolution: Evolution, row: npt.NDArray[np.float64]) -> str:
+    """Say why a point cannot be sampled; "" where it can."""
+    try:
+        _refuse_no_numbers(fused, evolution, row)
+        probabilities_of(fused, {"probabilities": row})
+    except failures() as error:
+        return told(error)
+    return ""
 
 
 def _refuse_no_numbers(fused: Fused, evolution: Evolution, row: npt.NDArray[np.float64]) -> None:
