@@ -69,15 +69,15 @@ def a_turn_backwards() -> Subject:
 
     def answer(*asked: object) -> Answer:
         from qbatch.providers.local import engine
-        from qbatch.providers.local.fused.matrices import GATES
+        from qbatch.providers.local.fused.matrices import CELLS
 
-        right, guarded = GATES["rx"], engine.held
+        right, guarded = CELLS["rx"], engine.held
         engine.forget()
-        GATES["rx"], engine.held = (lambda theta: right(-theta)), (lambda *_: None)  # type: ignore
+        CELLS["rx"], engine.held = (lambda theta: right(-theta)), (lambda *_: None)  # type: ignore
         try:
             return whole.answer(*asked)  # type: ignore[arg-type]
         finally:
-            GATES["rx"], engine.held = right, guarded  # type: ignore[index]
+            CELLS["rx"], engine.held = right, guarded  # type: ignore[index]
             engine.forget()
 
     return replace(whole, answer=answer)

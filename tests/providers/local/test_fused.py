@@ -15,8 +15,8 @@ from simulating import ANSATZ, HEAD, circuit, counts, failure, order, run, setti
 
 from qbatch.providers.local import engine, guard
 from qbatch.providers.local.exact import data_of, probabilities_of
-from qbatch.providers.local.fused import matrices, stages
-from qbatch.providers.local.fused.angles import angle_of
+from qbatch.providers.local.fused import evolution, matrices, stages
+from qbatch.providers.local.fused.angles import angle_of, angles_at
 from qbatch.providers.local.fused.answers import probabilities_at
 from qbatch.providers.local.fused.matrices import GATES, superoperators, transfer
 from qbatch.providers.local.fused.program import Fused, prepare
@@ -93,6 +93,37 @@ def test_a_point_has_the_same_bits_alone_and_among_others(noise: object) -> None
     assert np.array_equal(probabilities_at(fused, points[5:19]), together[5:19])
 
 
+#: Layers whose products are made entry by entry, and others that are multiplied as matrices.
+LAYERS = HEAD + (
+    "input float a; input float b; qubit[4] q; bit[4] c;\n"
+    "ry(a) q; rz(b) q; cx q[0], q[1]; rx(a) q; rz(2*b) q; cx q[2], q[3];\n"
+    "h q; p(a) q; cx q[1], q[2]; rz(a) q[0]; ry(b) q[0]; rz(a*b) q[0]; u3(a, b, a) q[1];\n"
+    "cp(a) q[2], q[3]; sx q[1]; x q[1]; t q[0]; u2(a, b) q[0]; rx(0.3) q[3]; cx q[0], q[3];\n"
+    "s q; rx(b) q; sdg q; c = measure q;\n"
+)
+
+
+@pytest.mark.parametrize("text", [ANSATZ, MIXED, LAYERS], ids=["ansatz", "mixed", "layers"])
+def test_blocks_made_together_have_the_bits_of_matrices_multiplied_one_by_one(text: str) -> None:
+    fused = prepare(program(text))
+    values = np.random.default_rng(5).uniform(-7, 7, (23, len(fused.parameters)))
+    made = evolution.matrices_of(fused.stages, values)
+    for stage, matrices_ in zip(fused.stages.stages, made, strict=True):
+        for group, found in zip(stage.groups, matrices_, strict=True):
+            wanted = evolution.one_by_one(group, fused.stages, values)
+            assert np.array_equal(np.broadcast_to(found, np.shape(wanted)), wanted)
+
+
+def test_many_angles_are_what_each_is_by_itself() -> None:
+    a, b = Parameter("a"), Parameter("b")
+    values = np.random.default_rng(2).uniform(-7, 7, (31, 2))
+    sums = [angle_of(each, {a: 0, b: 1}) for each in (a, 0.3 * b - 1.5, -a / 7, b + 0.1)]
+    others = [angle_of(each, {a: 0, b: 1}) for each in (a * b, a + b, 0.25, a)]
+    for angles in (sums, others):
+        wanted = np.array([each.at(values) for each in angles])
+        assert np.array_equal(angles_at(angles, values), wanted)
+
+
 def test_counts_are_those_that_aer_would_give() -> None:
     orders = [order(ANSATZ, k, a=0.1 * k, b=0.7) for k in range(20)]
     assert run(orders, settings()) == run(orders, settings(options={"method": "statevector"}))
@@ -159,8 +190,8 @@ def test_wide_circuits_are_left_to_aer(qubits: int, library: str) -> None:
 
 
 def test_a_wrong_sign_is_found_before_a_number_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
-    right = matrices.GATES["rx"]
-    monkeypatch.setitem(matrices.GATES, "rx", lambda theta: right(-theta))  # type: ignore[arg-type]
+    right = matrices.CELLS["rx"]
+    monkeypatch.setitem(matrices.CELLS, "rx", lambda theta: right(-theta))  # type: ignore[arg-type]
     text = (
         HEAD + "input float a; qubit[1] q; bit[1] c;\nh q[0]; s q[0]; rx(a) q[0]; c = measure q;\n"
     )
@@ -182,20 +213,20 @@ def test_a_circuit_is_held_against_a_plain_computation_once(monkeypatch) -> None
 
 def test_a_large_circuit_is_held_against_aer(monkeypatch) -> None:
     monkeypatch.setattr(guard, "QUICK_S", 0.0)
-    right = matrices.GATES["ry"]
+    right = matrices.CELLS["ry"]
     one = order(ANSATZ, 1, a=0.4, b=0.7)
     assert run([one], settings()) == run([one], settings(options={"method": "statevector"}))
     engine.forget()
     monkeypatch.setenv("QBATCH_CACHE_DIR", "/nonexistent")
-    monkeypatch.setitem(matrices.GATES, "ry", lambda theta: right(theta + 0.1))  # type: ignore[arg-type]
+    monkeypatch.setitem(matrices.CELLS, "ry", lambda theta: right(theta + 0.1))  # type: ignore[arg-type]
     assert "numpy computes it wrongly" in failure(one, settings())
 
 
 @pytest.mark.parametrize("points", [(1.3, 3.0, 5.0), (1.3, 1.4, 3.0)], ids=str)
 @pytest.mark.parametrize("together", [True, False], ids=["one chunk", "chunk by chunk"])
 def test_a_point_without_angles_hides_no_wrong_gate(points, together, monkeypatch) -> None:
-    right = matrices.GATES["rx"]
-    monkeypatch.setitem(matrices.GATES, "rx", lambda theta: right(theta + 0.2))  # type: ignore[arg-type]
+    right = matrices.CELLS["rx"]
+    monkeypatch.setitem(matrices.CELLS, "rx", lambda theta: right(theta + 0.2))  # type: ignore[arg-type]
     text = HEAD + "input float a; qubit q; bit c;\nrx(sqrt(a-2)) q; c = measure q;\n"
     orders = [order(text, k, a=a) for k, a in enumerate(points)]
     batches = [orders] if together else [[one] for one in orders]

@@ -7,7 +7,7 @@ What is none is evaluated point by point, by Qiskit. What is no finite real numb
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -61,6 +61,21 @@ class Angle:
         except (CircuitError, ArithmeticError, TypeError, ValueError):
             return math.nan
         return math.nan if isinstance(value, complex) else float(value)
+
+
+def angles_at(angles: Sequence[Angle], values: Floats) -> Floats:
+    """Return each of many angles at each point: what `Angle.at` returns.
+
+    Shape (angles, points).
+    """
+    import numpy as np
+
+    if not all(each.expression is None and len(each.slopes) == 1 for each in angles):
+        return np.array([each.at(values) for each in angles])
+    slopes = [each.slopes[0] for each in angles]
+    weights = np.array([weight for _, weight in slopes])[:, None]
+    constants = np.array([each.constant for each in angles])[:, None]
+    return constants + weights * values.T[[column for column, _ in slopes]]
 
 
 def angle_of(value: Any, columns: Mapping[Any, int]) -> Angle:

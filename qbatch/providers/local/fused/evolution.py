@@ -6,10 +6,18 @@ points; sums go over a point's own entries. So each point has the same bits alon
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 from qbatch.providers.local.fused.matrices import GATES, kronecker, superoperators, transfer
+from qbatch.providers.local.fused.single_sites import (
+    Parts,
+    beside,
+    parts_of,
+    single_sites,
+    whole,
+)
 from qbatch.providers.local.fused.stages import Block, Operation, Staged
 
 if TYPE_CHECKING:
@@ -45,7 +53,7 @@ def probabilities(staged: Staged, values: Floats) -> Floats:
     with np.errstate(invalid="ignore"):  # an angle that is no number is no mistake of ours
         for start in range(0, len(values), many):
             part = values[start : start + many]
-            matrices = [[_group(group, staged, part) for group in s.groups] for s in staged.stages]
+            matrices = matrices_of(staged, part)
             for at in range(0, len(part), few):
                 here = slice(at, min(at + few, len(part)))
                 state = _evolved(staged, matrices, here)
@@ -62,12 +70,30 @@ def _matrix_bytes(staged: Staged, entry: int) -> int:
 # -- matrices --------------------------------------------------------------------------------------
 
 
-def _group(group: Sequence[Block], staged: Staged, values: Floats) -> Matrix:
+def matrices_of(staged: Staged, values: Floats) -> list[list[Matrix]]:
+    """Return the matrix of each group of each stage, of shape (points or 1, size, size)."""
+    groups = [group for stage in staged.stages for group in stage.groups]
+    if staged.values == 2:
+        own = single_sites((block for group in groups for block in group), values)
+        made = iter([_side_by_side(group, staged, values, own) for group in groups])
+    else:
+        made = iter([one_by_one(group, staged, values) for group in groups])
+    return [[next(made) for _ in stage.groups] for stage in staged.stages]
+
+
+def _side_by_side(
+    group: Sequence[Block], staged: Staged, values: Floats, own: Mapping[int, Parts]
+) -> Matrix:
+    """Return what `one_by_one` does; `own` has the matrices of blocks on one site."""
+    if len(group) == 1 and id(group[0]) not in own:
+        return _block(group[0], staged, values)
+    parts = [own.get(id(each)) or parts_of(_block(each, staged, values)) for each in group]
+    return whole(reduce(beside, parts))
+
+
+def one_by_one(group: Sequence[Block], staged: Staged, values: Floats) -> Matrix:
     """Return the matrix of blocks side by side, the first in the highest digits."""
-    matrix = _block(group[0], staged, values)
-    for block in group[1:]:
-        matrix = kronecker(matrix, _block(block, staged, values))
-    return matrix
+    return reduce(kronecker, (_block(block, staged, values) for block in group))
 
 
 def _block(block: Block, staged: Staged, values: Floats) -> Matrix:

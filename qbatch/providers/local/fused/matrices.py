@@ -20,9 +20,10 @@ if TYPE_CHECKING:
 
 #: A cell of a matrix: row, column, real part, imaginary part (0.0 where there is none).
 Cell = tuple[int, int, "Floats | float", "Floats | float"]
+Cells = Sequence[Cell]
 
 
-def _filled(points: int, size: int, cells: Sequence[Cell]) -> Complex:
+def _filled(points: int, size: int, cells: Cells) -> Complex:
     import numpy as np
 
     matrix = np.zeros((points, size, size), np.complex128)
@@ -38,58 +39,56 @@ def _halves(theta: Floats) -> tuple[Floats, Floats]:
     return np.cos(theta / 2), np.sin(theta / 2)
 
 
-def _rx(theta: Floats) -> Complex:
+def _rx(theta: Floats) -> Cells:
     c, s = _halves(theta)
-    return _filled(len(theta), 2, [(0, 0, c, 0), (0, 1, 0, -s), (1, 0, 0, -s), (1, 1, c, 0)])
+    return [(0, 0, c, 0), (0, 1, 0, -s), (1, 0, 0, -s), (1, 1, c, 0)]
 
 
-def _ry(theta: Floats) -> Complex:
+def _ry(theta: Floats) -> Cells:
     c, s = _halves(theta)
-    return _filled(len(theta), 2, [(0, 0, c, 0), (0, 1, -s, 0), (1, 0, s, 0), (1, 1, c, 0)])
+    return [(0, 0, c, 0), (0, 1, -s, 0), (1, 0, s, 0), (1, 1, c, 0)]
 
 
-def _rz(theta: Floats) -> Complex:
+def _rz(theta: Floats) -> Cells:
     c, s = _halves(theta)
-    return _filled(len(theta), 2, [(0, 0, c, -s), (1, 1, c, s)])
+    return [(0, 0, c, -s), (1, 1, c, s)]
 
 
-def _p(phi: Floats) -> Complex:
+def _p(phi: Floats) -> Cells:
     import numpy as np
 
-    return _filled(len(phi), 2, [(0, 0, 1, 0), (1, 1, np.cos(phi), np.sin(phi))])
+    return [(0, 0, 1, 0), (1, 1, np.cos(phi), np.sin(phi))]
 
 
-def _u(theta: Floats, phi: Floats, lam: Floats) -> Complex:
+def _u(theta: Floats, phi: Floats, lam: Floats) -> Cells:
     import numpy as np
 
     c, s = _halves(theta)
     both = phi + lam
-    cells: list[Cell] = [
+    return [
         (0, 0, c, 0),
         (0, 1, -s * np.cos(lam), -s * np.sin(lam)),
         (1, 0, s * np.cos(phi), s * np.sin(phi)),
         (1, 1, c * np.cos(both), c * np.sin(both)),
     ]
-    return _filled(len(theta), 2, cells)
 
 
-def _u2(phi: Floats, lam: Floats) -> Complex:
+def _u2(phi: Floats, lam: Floats) -> Cells:
     import numpy as np
 
     return _u(np.full(len(phi), np.pi / 2), phi, lam)
 
 
-def _r(theta: Floats, phi: Floats) -> Complex:
+def _r(theta: Floats, phi: Floats) -> Cells:
     import numpy as np
 
     c, s = _halves(theta)
-    cells: list[Cell] = [
+    return [
         (0, 0, c, 0),
         (0, 1, -s * np.sin(phi), -s * np.cos(phi)),
         (1, 0, s * np.sin(phi), -s * np.cos(phi)),
         (1, 1, c, 0),
     ]
-    return _filled(len(theta), 2, cells)
 
 
 def _rotating(theta: Floats, signs: Mapping[tuple[int, int], int]) -> Complex:
@@ -129,12 +128,26 @@ def _controlled(gate: Callable[..., Complex]) -> Callable[..., Complex]:
     return matrix
 
 
+#: Gates on one qubit whose angles may be free: their cells that are not 0 throughout.
+CELLS: Mapping[str, Callable[..., Cells]] = {
+    "rx": _rx, "ry": _ry, "rz": _rz, "p": _p, "u1": _p, "u": _u, "u3": _u, "u2": _u2, "r": _r,
+}  # fmt: skip
+
+
+def _whole(name: str) -> Callable[..., Complex]:
+    """Return the gate as a matrix."""
+    return lambda *angles: _filled(len(angles[0]), 2, CELLS[name](*angles))
+
+
+_ONE = {name: _whole(name) for name in CELLS}
+
 #: Gates whose angles may be free here; others with such are replaced by their definitions.
 GATES: Mapping[str, Callable[..., Complex]] = {
-    "rx": _rx, "ry": _ry, "rz": _rz, "p": _p, "u1": _p, "u": _u, "u3": _u, "u2": _u2, "r": _r,
+    **_ONE,
     "rxx": _rxx, "ryy": _ryy, "rzx": _rzx, "rzz": _rzz,
-    "crx": _controlled(_rx), "cry": _controlled(_ry), "crz": _controlled(_rz),
-    "cp": _controlled(_p), "cu1": _controlled(_p), "cu3": _controlled(_u),
+    "crx": _controlled(_ONE["rx"]), "cry": _controlled(_ONE["ry"]),
+    "crz": _controlled(_ONE["rz"]), "cp": _controlled(_ONE["p"]),
+    "cu1": _controlled(_ONE["p"]), "cu3": _controlled(_ONE["u"]),
 }  # fmt: skip
 
 
