@@ -202,6 +202,16 @@ def _damping(t1: float, t2: float, time_s: float) -> Any:
     return Instruction("kraus", 1, 0, [term.astype(complex) for term in terms if term.any()])
 
 
+def identity(channel: Any) -> object:
+    """Return what is equal for equal channels of a circuit, as long as the circuit is there.
+
+    A circuit that is bound has copies of its instructions, which share what they were made of.
+    """
+    if channel.name == "kraus":
+        return tuple(matrix.tobytes() for matrix in channel.params)
+    return id(channel._quantum_error)
+
+
 def superoperator(channel: Any) -> Any:
     """Return a channel's superoperator, nothing left out of it."""
     from qiskit.quantum_info import Kraus, SuperOp

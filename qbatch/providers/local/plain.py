@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from qbatch.errors import Refused
-from qbatch.providers.local.channels import CHANNELS, superoperator
+from qbatch.providers.local.channels import CHANNELS, identity, superoperator
 
 if TYPE_CHECKING:
     import numpy as np
@@ -88,7 +88,7 @@ def _evolved(
     circuit: QuantumCircuit,
     places: Sequence[int],
     columns: int | None,
-    seen: dict[int, Complex],
+    seen: dict[object, Complex],
 ) -> Complex:
     """Apply a circuit whose qubit k is `places[k]`; with `columns`, to a density matrix."""
     for item in circuit.data:
@@ -127,13 +127,14 @@ def matrix_of(operation: Any) -> Complex | None:
 
 
 def _channelled(
-    state: Complex, channel: Any, on: list[int], columns: int | None, seen: dict[int, Complex]
+    state: Complex, channel: Any, on: list[int], columns: int | None, seen: dict[object, Complex]
 ) -> Complex:
     if columns is None:
         raise Refused("local: a state vector passes no channel")
-    if id(channel) not in seen:
-        seen[id(channel)] = superoperator(channel).data
-    return applied(state, seen[id(channel)], [*on, *(qubit + columns for qubit in on)])
+    key = identity(channel)
+    if key not in seen:
+        seen[key] = superoperator(channel).data
+    return applied(state, seen[key], [*on, *(qubit + columns for qubit in on)])
 
 
 def applied(state: Complex, matrix: Complex, qubits: Sequence[int]) -> Complex:

@@ -267,3 +267,15 @@ def test_a_wait_of_twenty_lifetimes_is_no_disagreement() -> None:
         "thermal_relaxation": {"t1": 2e-5, "t2": 1.5e-5},
     }
     assert judged(text, [(1.3,), (0.2,)], noise=noise) == Verdict(together=True)
+
+
+def test_equal_channels_of_a_bound_circuit_are_worked_out_once(monkeypatch) -> None:
+    noisy = as_written(program(ANSATZ, noise={**NOISE, **RELAXING}))
+    values = np.random.default_rng(4).uniform(-3, 3, len(noisy.parameters))
+    bound = noisy.assign_parameters(values.tolist())
+    told = [item.operation for item in bound.data if item.operation.name in plain.CHANNELS]
+    different = {plain.superoperator(each).data.tobytes() for each in told}
+    made, whole = [], plain.superoperator
+    monkeypatch.setattr(plain, "superoperator", lambda each: made.append(each) or whole(each))
+    plain.distribution(bound, [0, 1], mixed=True)
+    assert len(made) == len(different) < len(told)
