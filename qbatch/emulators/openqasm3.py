@@ -61,23 +61,26 @@ def _converter() -> Any:
             return expr.lift(bits)
 
         def _equality(self, node: Any, context: Any) -> Any:
-            from qiskit.circuit import Clbit
-            from qiskit.circuit.classical import expr
-
             sides = [
                 self._resolve_generic(side, context, strict=True)[0]
                 for side in (node.lhs, node.rhs)
             ]
             if isinstance(sides[0], bool | int):
                 sides.reverse()
-            bits = [sides[0]] if isinstance(sides[0], Clbit) else [*sides[0]]
-            value = int(sides[1])
-            if value < 0 or value >> len(bits):
-                return expr.lift(False)
-            told = [
-                expr.lift(bit) if value >> at & 1 else expr.logic_not(bit)
-                for at, bit in enumerate(bits)
-            ]
-            return reduce(expr.logic_and, told)
+            return _equal(sides[0], int(sides[1]))
 
     return Converter()
+
+
+def _equal(bits: Any, value: int) -> Any:
+    """Say that a bit or a register is `value`, by its single bits."""
+    from qiskit.circuit import Clbit
+    from qiskit.circuit.classical import expr
+
+    bits = [bits] if isinstance(bits, Clbit) else [*bits]
+    if value < 0 or value >> len(bits):
+        return expr.lift(False)
+    told = [
+        expr.lift(bit) if value >> at & 1 else expr.logic_not(bit) for at, bit in enumerate(bits)
+    ]
+    return reduce(expr.logic_and, told)

@@ -21,8 +21,8 @@ from qbatch.emulators.marqov import (
     STRANGER_KEY,
     TEAM,
 )
+from qbatch.emulators.marqov.requests import NO_PYTHON
 from qbatch.emulators.marqov.scripts import djb2, with_measurements
-from qbatch.emulators.marqov.submissions import NO_PYTHON
 
 HEAD = 'OPENQASM 2.0;\ninclude "qelib1.inc";\n'
 BELL = HEAD + "qreg q[2]; creg c[2]; h q[0]; cx q[0],q[1]; measure q->c;"

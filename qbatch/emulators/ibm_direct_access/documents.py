@@ -98,6 +98,13 @@ def configuration(backend: Backend) -> dict[str, Any]:
             "min_length": 16,
             "pulse_alignment": 8,
         },
+        **_pulses(backend),
+    }
+
+
+def _pulses(backend: Backend) -> dict[str, Any]:
+    """What the configuration says below the level of gates."""
+    return {
         "dt": 0.5,
         "dtm": 0.5,
         "meas_levels": [1, 2],

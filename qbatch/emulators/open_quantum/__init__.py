@@ -70,24 +70,26 @@ class Discovery:
         rows = [
             {"id": stable_id(f"provider:{code}"), "name": name, "description": name}
             | {"short_code": code}
-            for code, name in dict.fromkeys(backend.vendor for backend in self.orders.backends)
+            for code, name in dict.fromkeys(
+                backend.vendor for backend in self.orders.machines.backends
+            )
         ]
         return page_of_rows(request, "providers", rows)
 
     async def backends(self, request: Request) -> Response:
         wanted = request.query_params.get("provider_id")
         rows = [
-            self.orders.now(backend).row(self.queue_depth(backend))
-            for backend in self.orders.backends
+            self.orders.machines.now(backend).row(self.queue_depth(backend))
+            for backend in self.orders.machines.backends
             if wanted in (None, backend.vendor[0], stable_id(f"provider:{backend.vendor[0]}"))
         ]
         return page_of_rows(request, "backend_classes", rows)
 
     async def backend(self, request: Request) -> Response:
-        backend = self.orders.find_backend(request.path_params["id"])
+        backend = self.orders.machines.find(request.path_params["id"])
         if backend is None:
             raise Rejected(404, "NOT_FOUND", "no such backend")
-        return JSONResponse(self.orders.now(backend).detail(self.queue_depth(backend)))
+        return JSONResponse(self.orders.machines.now(backend).detail(self.queue_depth(backend)))
 
     def queue_depth(self, backend: Backend) -> int:
         return sum(job.facts["preparation"].backend is backend for job in self.orders.active())
