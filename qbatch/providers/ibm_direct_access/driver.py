@@ -88,6 +88,7 @@ from qbatch.providers.ibm_direct_access.service import (
 from qbatch.providers.ibm_direct_access.storage import STORE_VARIABLES
 from qbatch.providers.ibm_direct_access.submissions import Submissions
 from qbatch.providers.kit.accounts import digest, named, subject
+from qbatch.providers.kit.cloud import SpeaksToCloud
 from qbatch.providers.kit.permission import Vendor
 from qbatch.providers.kit.proofs import Proofs, refusal
 from qbatch.providers.kit.targets import too_wide
@@ -107,16 +108,14 @@ NOT_BOUGHT: Proofs = {}
 SETTLE_S = 60.0
 
 
-class IbmDirectAccess:
+class IbmDirectAccess(SpeaksToCloud):
     """Speaks to one machine. See `qbatch.providers.Driver` for what each method promises."""
 
-    is_local = False
-
     def __init__(self, name: str, backend: Backend, surroundings: Surroundings) -> None:
-        self.name = name
         self._options = Options.model_validate(dict(backend.options))
         self._run_id = surroundings.run_id
         self._service = Service(backend, self._options, surroundings)
+        super().__init__(name, self._service)
         self._objects = Objects(self._options.storage, self._service)
         transpile = backend.transpile or Transpile(optimization_level=2)
         self._machine = Machine(self._service, self._options, transpile)
@@ -149,17 +148,6 @@ class IbmDirectAccess:
     async def list_targets(self) -> Sequence[Target]:
         """List the machines of the instance."""
         return await self._machine.list_all()
-
-    def credential_source(self) -> str:
-        """Say where the API key comes from.
-
-        Raises:
-            CredentialsError: There is none.
-        """
-        return self._service.secret().source
-
-    def base_urls(self) -> Sequence[str]:
-        return (self._service.base, self._service.iam)
 
     def storage_urls(self) -> Sequence[str]:
         """Return where the bucket is.
@@ -384,13 +372,6 @@ class IbmDirectAccess:
         for kept in (self._ended, self._results):
             kept.pop(job_id, None)
         return {}
-
-    async def aclose(self) -> None:
-        await self._service.wire.aclose()
-
-    @property
-    def is_emulated(self) -> bool:
-        return self._service.wire.is_emulated
 
     def jobs_at_cloud(self) -> Jobs:
         """Return the jobs of the user, whoever made them."""

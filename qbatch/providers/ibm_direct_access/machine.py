@@ -6,17 +6,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from qbatch.circuit import Fit, program_text
-from qbatch.errors import Unavailable
 from qbatch.manifest.models import Transpile
 from qbatch.providers import Order, Price, Target
 from qbatch.providers.ibm_direct_access.fitting import fit_of
 from qbatch.providers.ibm_direct_access.options import Options
 from qbatch.providers.ibm_direct_access.replies import expect, read_target, status_of
 from qbatch.providers.ibm_direct_access.service import Service
+from qbatch.providers.kit.targets import takes_no_jobs
 from qbatch.providers.kit.untrusted import record, said, whole
-
-#: A machine that takes no jobs is asked again after so long, seconds.
-OFFLINE_S = 60.0
 
 
 class Machine:
@@ -79,10 +76,8 @@ class Machine:
         self._status = status_of(machine)
         if self._status != "online":
             why = f": {told}" if (told := said(machine.get("message"))) else ""
-            raise Unavailable(
-                f"ibm-direct-access: {self._service.target_name} is {self._status}{why}",
-                retry_after_s=OFFLINE_S,
-                is_full=True,
+            raise takes_no_jobs(
+                "ibm-direct-access", self._service.target_name, f"{self._status}{why}"
             )
 
     def program(self, order: Order) -> str:

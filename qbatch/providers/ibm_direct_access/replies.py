@@ -275,15 +275,6 @@ def read_target(
         lanes: Jobs it keeps for us at once, until they are deleted; None: not told.
         options: Of the backend.
     """
-    delay_s = read_rep_delay_s(configuration, options)
-    price = Price(
-        unit="qpu_seconds",
-        per_shot=delay_s + CIRCUIT_S,
-        per_composite=JOB_S,
-        source=f"{delay_s * 1e6:g} µs between shots, {CIRCUIT_S * 1e6:g} µs for a circuit and "
-        f"{JOB_S:g} s for a job assumed, delays in circuits not counted; billed as used",
-        certainty="about",
-    )
     limit_s = options.timeout_secs
     status = word(machine.get("status"))
     return Target(
@@ -296,7 +287,7 @@ def read_target(
         job_bytes=64,
         in_flight=lanes or 1,
         poll_s=(1.0, 10.0),
-        price=price,
+        price=_estimate(read_rep_delay_s(configuration, options)),
         cap=None if limit_s is None else Cap(limit_s, "options.timeout_secs"),
         online=status_of(machine) == "online",
         state=status_of(machine),
@@ -310,6 +301,18 @@ def read_target(
             "processor": configuration.get("processor_type"),
             "properties": dict(properties),
         },
+    )
+
+
+def _estimate(delay_s: float) -> Price:
+    """Return what jobs are expected to use, by the pause between shots."""
+    return Price(
+        unit="qpu_seconds",
+        per_shot=delay_s + CIRCUIT_S,
+        per_composite=JOB_S,
+        source=f"{delay_s * 1e6:g} µs between shots, {CIRCUIT_S * 1e6:g} µs for a circuit and "
+        f"{JOB_S:g} s for a job assumed, delays in circuits not counted; billed as used",
+        certainty="about",
     )
 
 

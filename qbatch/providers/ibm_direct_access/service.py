@@ -16,8 +16,7 @@ from qbatch.providers.kit.credentials import (
     Secret,
     address,
     find_address,
-    read_environment,
-    read_pointer,
+    find_credential,
 )
 from qbatch.providers.kit.targets import no_target
 from qbatch.providers.kit.untrusted import amount, identifier, record
@@ -142,15 +141,20 @@ class Service:
 
         return await self.bearer.send(send_as)
 
+    @property
+    def urls(self) -> Sequence[str]:
+        return (
+            self.base,
+            self.iam,
+        )
+
     def secret(self) -> Secret:
         """Read the API key.
 
         Raises:
             CredentialsError: There is none.
         """
-        if self._pointer is not None:
-            return read_pointer(self._pointer, self.environ)
-        return read_environment((f"{self.prefix}{KEY}", KEY), self.environ)
+        return find_credential(self._pointer, self._names(KEY), self.environ)
 
     async def _issue_token(self) -> tuple[Secret, float]:
         secret = self.secret()

@@ -1,5 +1,6 @@
 """What drivers of clouds share; no cloud is named here.
 
+cloud          what is alike in every driver: its service, its end
 wire           requests and answers, errors told apart, sizes and times bounded
 transport      the connections under it
 body           what comes over them, unpacked within bounds

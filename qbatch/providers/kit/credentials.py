@@ -54,6 +54,19 @@ def read_pointer(pointer: str, environ: Mapping[str, str]) -> Secret:
     )
 
 
+def find_credential(
+    pointer: str | None, variables: Sequence[str], environ: Mapping[str, str]
+) -> Secret:
+    """Return the credential that a manifest points to, else the first that a variable holds.
+
+    Raises:
+        CredentialsError: There is none; the message names the variables to set.
+    """
+    if pointer is not None:
+        return read_pointer(pointer, environ)
+    return read_environment(variables, environ)
+
+
 def read_environment(names: Sequence[str], environ: Mapping[str, str]) -> Secret:
     """Return the first of the variables `names` that is set and not empty.
 

@@ -46,7 +46,6 @@ from qbatch.providers import (
     Failed,
     Fetched,
     Intent,
-    Missing,
     NotTaken,
     Order,
     Prepared,
@@ -58,8 +57,9 @@ from qbatch.providers import (
     kind_of,
 )
 from qbatch.providers.kit.asking import ask_all
+from qbatch.providers.kit.cloud import SpeaksToCloud
 from qbatch.providers.kit.proofs import refusal
-from qbatch.providers.kit.targets import too_wide
+from qbatch.providers.kit.targets import job_is_gone, too_wide
 from qbatch.providers.kit.untrusted import amount, word
 from qbatch.providers.kit.wire import Reply
 from qbatch.providers.marqov import native
@@ -86,16 +86,14 @@ __all__ = ["VENDOR", "Marqov", "open_driver"]
 WAIT_S = 20
 
 
-class Marqov:
+class Marqov(SpeaksToCloud):
     """Speaks to one backend. See `qbatch.providers.Driver` for what each method promises."""
 
-    is_local = False
-
     def __init__(self, name: str, backend: Backend, surroundings: Surroundings) -> None:
-        self.name = name
         self._options = Options.model_validate(dict(backend.options))
         self._now = surroundings.now
         self._service = Service(backend, surroundings)
+        super().__init__(name, self._service)
         self._submissions = Submissions(self._service, self._options, surroundings.run_id)
         #: Status answers of completed jobs, until `fetch` takes them.
         self._finished: dict[str, Reply] = {}
@@ -121,17 +119,6 @@ class Marqov:
         """List the catalogue, without what is retired."""
         listed = await self._service.backends()
         return [read_target(one) for one in listed if one.get("isRetired") is not True]
-
-    def credential_source(self) -> str:
-        """Say where the API key comes from.
-
-        Raises:
-            CredentialsError: There is none.
-        """
-        return self._service.secret().source
-
-    def base_urls(self) -> Sequence[str]:
-        return (self._service.base,)
 
     def account(self) -> str:
         """Name the key by its digest: nothing tells its team."""
@@ -230,8 +217,7 @@ class Marqov:
         (order,), job_id = batch.orders, batch.only_id
         reply = await self._status(job_id, wait_s)
         if reply.status == 404:
-            error = f"Marqov does not have job {job_id}, or not any more"
-            return Missing(order.id, "404 not found", job_id, error=error)
+            return job_is_gone(order, "Marqov", job_id)
         expect(reply)
         job = reply.object()
         status = word(job.get("status"))
@@ -283,13 +269,6 @@ class Marqov:
     async def release(self, batch: Batch) -> Mapping[str, float]:
         """The platform holds nothing for us once a job has ended; scripts stay, by its design."""
         return {}
-
-    async def aclose(self) -> None:
-        await self._service.wire.aclose()
-
-    @property
-    def is_emulated(self) -> bool:
-        return self._service.wire.is_emulated
 
     def jobs_at_cloud(self) -> Jobs:
         """Return the jobs of the key's team."""

@@ -12,7 +12,7 @@ from qbatch.errors import Misspoke, Refused, Unfit
 from qbatch.manifest.models import Backend
 from qbatch.providers import Surroundings
 from qbatch.providers.kit.accounts import named, owner
-from qbatch.providers.kit.credentials import Secret, find_address, read_environment, read_pointer
+from qbatch.providers.kit.credentials import Secret, find_address, find_credential
 from qbatch.providers.kit.permission import Vendor
 from qbatch.providers.kit.shared_rates import SharedRates
 from qbatch.providers.kit.targets import no_target
@@ -48,6 +48,10 @@ class Service:
 
     # -- who asks -------------------------------------------------------------------------------
 
+    @property
+    def urls(self) -> Sequence[str]:
+        return (self.base,)
+
     def secret(self) -> Secret:
         """Return the API key.
 
@@ -55,10 +59,7 @@ class Service:
             CredentialsError: There is none.
         """
         if self._key is None:
-            if self._pointer is not None:
-                self._key = read_pointer(self._pointer, self.environ)
-            else:
-                self._key = read_environment(KEY_VARIABLES, self.environ)
+            self._key = find_credential(self._pointer, KEY_VARIABLES, self.environ)
         return self._key
 
     def account(self) -> str:

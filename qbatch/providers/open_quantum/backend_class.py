@@ -8,19 +8,17 @@ from typing import Any
 from urllib.parse import quote
 
 from qbatch.circuit import Fit, program_text
-from qbatch.errors import Misspoke, Refused, Unavailable
+from qbatch.errors import Misspoke, Refused
 from qbatch.manifest.models import Transpile
 from qbatch.providers import Order, Price, Target
 from qbatch.providers.kit.asking import ask_all
+from qbatch.providers.kit.targets import takes_no_jobs
 from qbatch.providers.kit.untrusted import record, whole, word
 from qbatch.providers.open_quantum.platform import Platform
 from qbatch.providers.open_quantum.replies import closed, code_of, find_basis
 
 #: Active jobs per organization, as documented.
 MOST_ACTIVE = 10
-
-#: A backend that takes no jobs is asked again after so long, seconds.
-OFFLINE_S = 60.0
 
 
 class BackendClass:
@@ -89,11 +87,7 @@ class BackendClass:
             return
         await self._look_up()
         if self._closed:
-            raise Unavailable(
-                f"open-quantum: {self.code} is {self._closed}",
-                retry_after_s=OFFLINE_S,
-                is_full=True,
-            )
+            raise takes_no_jobs("open-quantum", self.code, self._closed)
 
     def program(self, order: Order) -> str:
         """Write the program as it is sent.

@@ -58,9 +58,10 @@ from qbatch.providers import (
     kind_of,
 )
 from qbatch.providers.kit.accounts import named
+from qbatch.providers.kit.cloud import SpeaksToCloud
 from qbatch.providers.kit.permission import Vendor
 from qbatch.providers.kit.proofs import refusal
-from qbatch.providers.kit.targets import too_dynamic, too_wide
+from qbatch.providers.kit.targets import job_is_gone, too_dynamic, too_wide
 from qbatch.providers.kit.untrusted import (
     record,
     said,
@@ -70,7 +71,6 @@ from qbatch.providers.kit.wire import Reply
 from qbatch.providers.open_quantum.account import (
     CREDENTIAL_VARIABLES,
     URL_VARIABLES,
-    read_account,
 )
 from qbatch.providers.open_quantum.backend_class import BackendClass
 from qbatch.providers.open_quantum.calibration import read_calibration
@@ -97,17 +97,13 @@ VENDOR = Vendor(("openquantum.com",), URL_VARIABLES, CREDENTIAL_VARIABLES)
 LAG_S, LOOK_S = 48.0, 12.0
 
 
-class OpenQuantum:
+class OpenQuantum(SpeaksToCloud):
     """Speaks to one backend class. See `qbatch.providers.Driver` for what each method promises."""
 
-    is_local = False
-
     def __init__(self, name: str, backend: Backend, surroundings: Surroundings) -> None:
-        self.name = name
         self._options = Options.model_validate(dict(backend.options))
-        self._environ = surroundings.environ
-        self._pointer = backend.credentials
         self._platform = Platform(backend, self._options.organization, surroundings)
+        super().__init__(name, self._platform)
         transpile = backend.transpile or Transpile()
         self._backend = BackendClass(self._platform, backend.target or "", transpile)
         self._preparations = Preparations(
@@ -144,21 +140,6 @@ class OpenQuantum:
             for row in rows
         ]
         return {"subcategory": found}
-
-    def credential_source(self) -> str:
-        """Say where the credential comes from.
-
-        Raises:
-            CredentialsError: There is none.
-        """
-        client, token = read_account(self._pointer, self._environ)
-        secret = token or (client and client[1])
-        assert secret is not None
-        return secret.source
-
-    def base_urls(self) -> Sequence[str]:
-        services = self._platform.services
-        return (services.identity, services.management, services.scheduler)
 
     def account(self) -> str:
         """Name the organization, which pays and owns whoever of it asks."""
@@ -265,9 +246,8 @@ class OpenQuantum:
         for job_id, batch in waiting.items():
             reply = await self._platform.send("GET", f"jobs/{job_id}")
             if reply.status == 404:
-                error = f"Open Quantum does not have job {job_id}, or not any more"
-                key = batch.orders[0].id
-                updates.append(Missing(key, "404 not found", job_id, error=error, settle_s=LAG_S))
+                gone = job_is_gone(batch.orders[0], "Open Quantum", job_id, settle_s=LAG_S)
+                updates.append(gone)
                 continue
             expect(reply)
             updates.append(self._answer(batch.orders[0], reply.object(), reply))
@@ -319,13 +299,6 @@ class OpenQuantum:
                 if row.get("id") == job_id and (cost := cost_of(row, kind)) is not None:
                     return {batch.orders[0].id: cost}
         return {}
-
-    async def aclose(self) -> None:
-        await self._platform.wire.aclose()
-
-    @property
-    def is_emulated(self) -> bool:
-        return self._platform.wire.is_emulated
 
     def jobs_at_cloud(self) -> Jobs:
         """Return the jobs of the organization, whoever made them."""

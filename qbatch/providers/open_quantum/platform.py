@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote
 
 from qbatch.errors import Misspoke, Unfit
@@ -15,7 +15,7 @@ from qbatch.providers.kit.credentials import Secret
 from qbatch.providers.kit.targets import few, no_target
 from qbatch.providers.kit.untrusted import MOST_NAMES, record, records, word
 from qbatch.providers.kit.wire import Reply, open_wire
-from qbatch.providers.open_quantum.account import find_services, open_account
+from qbatch.providers.open_quantum.account import find_services, open_account, read_account
 from qbatch.providers.open_quantum.replies import code_of, expect, id_of
 
 
@@ -37,6 +37,19 @@ class Platform:
         self._account: Bearer | None = None
         #: Whose credits are spent, once that was asked.
         self.organization: str | None = None
+
+    @property
+    def urls(self) -> Sequence[str]:
+        return (self.services.identity, self.services.management, self.services.scheduler)
+
+    def secret(self) -> Secret:
+        """Read the credential: a client's secret, or a token.
+
+        Raises:
+            CredentialsError: There is none.
+        """
+        client, token = read_account(self._pointer, self._environ)
+        return client[1] if client else cast(Secret, token)
 
     # -- lists ----------------------------------------------------------------------------------
 

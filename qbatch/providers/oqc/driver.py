@@ -57,6 +57,7 @@ from qbatch.providers import (
     Target,
 )
 from qbatch.providers.kit.asking import ask_all
+from qbatch.providers.kit.cloud import SpeaksToCloud
 from qbatch.providers.kit.proofs import Proofs, refusal
 from qbatch.providers.kit.targets import too_dynamic, too_wide
 from qbatch.providers.kit.untrusted import identifier, records, word
@@ -82,16 +83,14 @@ NOT_BOUGHT: Proofs = {}
 _PLACEHOLDER = "00000000-0000-4000-8000-000000000000"
 
 
-class Oqc:
+class Oqc(SpeaksToCloud):
     """Speaks to one QPU. See `qbatch.providers.Driver` for what each method promises."""
 
-    is_local = False
-
     def __init__(self, name: str, backend: Backend, surroundings: Surroundings) -> None:
-        self.name = name
         self._options = Options.model_validate(dict(backend.options))
         self._run_id = surroundings.run_id
         self._service = Service(backend.url, backend.credentials, surroundings)
+        super().__init__(name, self._service)
         self._qpu = Qpu(self._service, backend.target, surroundings)
         self._tasks = Tasks(self._qpu)
 
@@ -126,17 +125,6 @@ class Oqc:
         if failures:
             raise failures[0]
         return found
-
-    def credential_source(self) -> str:
-        """Say where the credential comes from.
-
-        Raises:
-            CredentialsError: There is none.
-        """
-        return self._service.credential_source()
-
-    def base_urls(self) -> Sequence[str]:
-        return (self._service.base,)
 
     def account(self) -> str:
         """Name the user, as far as the credential tells."""
@@ -244,13 +232,6 @@ class Oqc:
     async def release(self, batch: Batch) -> Mapping[str, float]:
         """Nothing is held for us at OQC once a task has ended."""
         return {}
-
-    async def aclose(self) -> None:
-        await self._service.wire.aclose()
-
-    @property
-    def is_emulated(self) -> bool:
-        return self._service.wire.is_emulated
 
     def jobs_at_cloud(self) -> Jobs:
         """Return the tasks of the account."""

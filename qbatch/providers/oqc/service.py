@@ -13,7 +13,7 @@ from qbatch.errors import CredentialsError, Misspoke, Refused
 from qbatch.providers import Surroundings
 from qbatch.providers.kit.accounts import named, owner
 from qbatch.providers.kit.bearer import Bearer
-from qbatch.providers.kit.credentials import Secret, find_address, read_environment, read_pointer
+from qbatch.providers.kit.credentials import Secret, find_address, find_credential
 from qbatch.providers.kit.permission import Vendor
 from qbatch.providers.kit.untrusted import is_word, record
 from qbatch.providers.kit.wire import Reply, open_wire
@@ -49,21 +49,25 @@ class Service:
 
     # -- who asks -------------------------------------------------------------------------------
 
-    def credential_source(self) -> str:
-        """Say where the credential comes from.
+    @property
+    def urls(self) -> Sequence[str]:
+        return (self.base,)
+
+    def secret(self) -> Secret:
+        """Read the token, or the password that brings one.
 
         Raises:
             CredentialsError: There is none.
         """
         if self._by_password():
-            return "env:OQC_EMAIL and env:OQC_PASSWORD"
-        return self._given_token().source
+            return Secret(self._environ["OQC_PASSWORD"], "env:OQC_EMAIL and env:OQC_PASSWORD")
+        return find_credential(self._pointer, TOKEN_VARIABLES, self._environ)
 
     def account(self) -> str:
         """Name the user, as far as the credential tells."""
         if self._by_password():
             return named(self.base, f"user {self._environ['OQC_EMAIL']}")
-        return named(self.base, owner(self._given_token(), self._run_id))
+        return named(self.base, owner(self.secret(), self._run_id))
 
     def _by_password(self) -> bool:
         """Tell whether e-mail and password are what we have."""
@@ -71,15 +75,10 @@ class Service:
             return False
         return all(self._environ.get(name) for name in ("OQC_EMAIL", "OQC_PASSWORD"))
 
-    def _given_token(self) -> Secret:
-        if self._pointer is not None:
-            return read_pointer(self._pointer, self._environ)
-        return read_environment(TOKEN_VARIABLES, self._environ)
-
     async def _log_in(self) -> tuple[Secret, float]:
         if not self._by_password():
-            return self._given_token(), inf
-        email, password = self._environ["OQC_EMAIL"], Secret(self._environ["OQC_PASSWORD"], "env")
+            return self.secret(), inf
+        email, password = self._environ["OQC_EMAIL"], self.secret()
         await self.wire.send("POST", f"{self.base}/admin/logout", json={})
         reply = await self.wire.send(
             "POST",

@@ -20,6 +20,7 @@ from qbatch.providers import (
     kind_of,
 )
 from qbatch.providers.kit.asking import ask_all
+from qbatch.providers.kit.targets import job_is_gone
 from qbatch.providers.kit.untrusted import word
 from qbatch.providers.kit.wire import Reply
 from qbatch.providers.oqc.qpu import Qpu
@@ -109,8 +110,7 @@ class Tasks:
         """Say where a task stands."""
         reply = await self._qpu.send("GET", f"tasks/{task_id}/all_info")
         if reply.status == 404:
-            error = f"OQC does not have task {task_id}, or not any more"
-            return Missing(order.id, "404 not found", task_id, error=error, settle_s=SETTLE_S)
+            return job_is_gone(order, "OQC", task_id, noun="task", settle_s=SETTLE_S)
         expect(reply)
         task = reply.object()
         status = word(task.get("status"))

@@ -61,6 +61,7 @@ from qbatch.providers import (
     Target,
 )
 from qbatch.providers.kit.accounts import named
+from qbatch.providers.kit.cloud import SpeaksToCloud
 from qbatch.providers.kit.proofs import refusal
 from qbatch.providers.kit.targets import too_wide
 from qbatch.providers.kit.untrusted import redact, word
@@ -94,16 +95,14 @@ SESSION_GONE = (404, 409, 410, 412)
 MODELS_AT_ONCE = 25
 
 
-class Scaleway:
+class Scaleway(SpeaksToCloud):
     """Speaks to one platform. See `qbatch.providers.Driver` for what each method promises."""
 
-    is_local = False
-
     def __init__(self, name: str, backend: Backend, surroundings: Surroundings) -> None:
-        self.name = name
         self._options = options = Options.model_validate(dict(backend.options))
         self._names = Names(surroundings.run_id, options.tags)
         self._service = Service(backend.url, backend.credentials, options.project_id, surroundings)
+        super().__init__(name, self._service)
         self._platform = Platform(self._service, backend.target, options)
         self._sessions = Sessions(self._service, self._platform, options, backend.timeout_s)
         self._models = Models(self._service, self._platform, options)
@@ -119,22 +118,11 @@ class Scaleway:
         """
         self._service.project()
         target = await self._platform.read()
-        return replace(target, is_emulated=self._service.wire.is_emulated)
+        return replace(target, is_emulated=self.is_emulated)
 
     async def list_targets(self) -> Sequence[Target]:
         """List the platforms."""
         return [self._platform.target(one) for one in await self._service.platforms()]
-
-    def credential_source(self) -> str:
-        """Say where the secret key comes from.
-
-        Raises:
-            CredentialsError: There is none.
-        """
-        return self._service.secret().source
-
-    def base_urls(self) -> Sequence[str]:
-        return (self._service.base,)
 
     def account(self) -> str:
         """Name the project, which pays and owns whatever key is used."""
@@ -312,14 +300,7 @@ class Scaleway:
             for batch in batches:
                 await self._sessions.leave(self._names.key_of(batch))
 
-    async def aclose(self) -> None:
-        await self._service.wire.aclose()
-
     # -- jobs of whatever session -----------------------------------------------------------------
-
-    @property
-    def is_emulated(self) -> bool:
-        return self._service.wire.is_emulated
 
     def jobs_at_cloud(self) -> Jobs:
         """Return the jobs of the project, whoever made them."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from qbatch.errors import CredentialsError, Misspoke, Unavailable
 from qbatch.providers import Surroundings
-from qbatch.providers.kit.credentials import Secret, find_address, read_environment, read_pointer
+from qbatch.providers.kit.credentials import Secret, find_address, find_credential
 from qbatch.providers.kit.permission import Vendor
 from qbatch.providers.kit.untrusted import is_word, number
 from qbatch.providers.kit.wire import Reply, open_wire
@@ -60,15 +60,17 @@ class Service:
             )
         return found
 
+    @property
+    def urls(self) -> Sequence[str]:
+        return (self.base,)
+
     def secret(self) -> Secret:
         """Find the secret key.
 
         Raises:
             CredentialsError: There is none.
         """
-        if self._pointer is not None:
-            return read_pointer(self._pointer, self._environ)
-        return read_environment(KEY_VARIABLES, self._environ)
+        return find_credential(self._pointer, KEY_VARIABLES, self._environ)
 
     # -- requests -------------------------------------------------------------------------------
 
