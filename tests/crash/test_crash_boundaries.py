@@ -17,7 +17,7 @@ from tests.crash.world import World
 MET = {"run": (12, 20), "late": (9, 17), "detach": (8, 12), "fetch": (4, 7), "cancel": (4, 15)}
 
 #: So long is a sweep; every third boundary is met even if that takes longer.
-SWEEP_S = 12.0
+SWEEP_S = 4.0
 
 
 def assert_good(played: list[Played]) -> None:

@@ -41,9 +41,9 @@ def judge_failure(error: ProviderError, secrets: Collection[str]) -> None:
 
 def judge(outcome: Any, orders: Mapping[str, Any], secrets: Collection[str]) -> None:
     """Fail unless what a call returned is what its protocol promises."""
-    for text in walk(outcome):
-        assert not tell_tales(text, secrets)
-        text.encode()
+    text = "\n".join(walk(outcome))
+    assert not tell_tales(text, secrets)
+    text.encode()
     for one in _ones(outcome):
         _JUDGES[type(one)](one, orders)
 

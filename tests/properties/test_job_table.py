@@ -342,5 +342,5 @@ TestJobTable.settings = settings(max_examples=40, stateful_step_count=25, deadli
 @pytest.mark.slow
 def test_the_table_holds_through_longer_histories() -> None:
     case = type("Longer", (JobTable,), {}).TestCase
-    case.settings = settings(max_examples=150, stateful_step_count=50, deadline=None)
+    case.settings = settings(max_examples=100, stateful_step_count=50, deadline=None)
     case("runTest").runTest()

@@ -50,7 +50,7 @@ QUIET = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_to
 EVERYDAY = settings(
     max_examples=4, stateful_step_count=7, deadline=None, suppress_health_check=QUIET
 )
-DEEP = settings(EVERYDAY, max_examples=60, stateful_step_count=14)
+DEEP = settings(EVERYDAY, max_examples=40, stateful_step_count=14)
 
 #: How long a request is on its way there and back, seconds: a kill may fall into either.
 WAY_S = 0.05
