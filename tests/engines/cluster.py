@@ -9,10 +9,13 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
-COMMANDS = ("slurmctld", "slurmd", "sbatch", "squeue", "scancel", "sinfo", "salloc")
+COMMANDS = ("slurmctld", "slurmd", "sbatch", "squeue", "scancel", "sinfo", "scontrol", "salloc")
+DAEMONS = ("slurmctld", "n1", "n2")
 
 #: How long Slurm may take for what it does at once, seconds.
 SOON_S = 60.0
@@ -39,7 +42,7 @@ SelectTypeParameters=CR_Core_Memory
 AccountingStorageType=accounting_storage/none
 JobAcctGatherType=jobacct_gather/none
 SlurmdTimeout=10
-MinJobAge=300
+MinJobAge=3600
 KillWait=2
 SlurmdParameters=config_overrides
 NodeName=n1 NodeHostname=localhost NodeAddr=127.0.0.1 Port={n1} CPUs=2 RealMemory=4000
@@ -85,18 +88,25 @@ class Cluster:
         return {**os.environ, "SLURM_CONF": str(self.configuration)}
 
     def start(self) -> None:
-        for name in ("slurmctld", "n1", "n2"):
-            self.start_daemon(name)
-        self.wait_idle()
+        self.clean()
 
     def start_daemon(self, name: str, *more: str) -> None:
-        """Start the controller, or the daemon of a node."""
+        """Start the controller, and wait until it answers; or the daemon of a node."""
+        end = time.monotonic() + SOON_S
+        daemon = self._daemons[name] = self._spawn(name, *more)
+        while name == "slurmctld" and "UP" not in self.run("scontrol", "ping"):
+            assert time.monotonic() < end, self.told()
+            time.sleep(0.1)
+            if daemon.poll() is not None:  # what is left of the one that was killed has its port
+                daemon = self._daemons[name] = self._spawn(name, *more)
+
+    def _spawn(self, name: str, *more: str) -> subprocess.Popen[bytes]:
         program = "slurmctld" if name == "slurmctld" else "slurmd"
         node = [] if program == "slurmctld" else ["-N", name]
         path = _path_of(program)
         assert path is not None
         with (self.folder / f"{name}.out").open("ab") as log:
-            self._daemons[name] = subprocess.Popen(
+            return subprocess.Popen(
                 [path, "-D", *node, *more], stdout=log, stderr=log, env=self.environ
             )
 
@@ -117,15 +127,57 @@ class Cluster:
         which = f"--states={','.join(states) or 'all'}"
         return self.run("squeue", "--noheader", which, "--format=%j").split()
 
-    def wait_idle(self) -> None:
-        """Wait until both nodes take work, and nothing is in the queue."""
+    def clean(self) -> None:
+        """See that all daemons run, both nodes take work, and nothing is left of former jobs."""
+        for name in DAEMONS:
+            if name not in self._daemons:
+                self.start_daemon(name)
         end = time.monotonic() + SOON_S
-        while True:
-            nodes = self.run("sinfo", "--noheader", "--Node", "--format=%t").split()
-            if nodes == ["idle", "idle"] and not self.run("squeue", "--noheader"):
-                return
-            assert time.monotonic() < end, (nodes, self.told())
+        while not self._is_clean():
+            assert time.monotonic() < end, (self.states(), self._steps(), self.told())
+            self.run("scancel", f"--user={os.getuid()}")
+            for name, state in self.states().items():
+                if state.startswith(("drain", "down")):
+                    self.run("scontrol", "update", f"nodename={name}", "state=resume")
             time.sleep(0.2)
+
+    def _is_clean(self) -> bool:
+        are_idle = self.states() == {"n1": "idle", "n2": "idle"}
+        return are_idle and not self.run("squeue", "--noheader") and not self._steps()
+
+    def states(self) -> dict[str, str]:
+        """Slurm's word for each node: "idle", "mixed", "drained", "down*"."""
+        rows = self.run("sinfo", "--noheader", "--Node", "--format=%N %T").splitlines()
+        return dict(row.split() for row in rows)
+
+    def _steps(self) -> list[Path]:
+        """Sockets of what runs on the nodes, whether the controller knows it or not."""
+        return [*self.folder.glob("n?/n?_*")]
+
+    def forget_jobs(self) -> None:
+        """Kill the controller, and start one that knows of no job, and numbers from 1."""
+        self.kill("slurmctld")
+        for file in (self.folder / "state").glob("job_state*"):
+            file.unlink()
+        self.start_daemon("slurmctld")
+
+    @contextmanager
+    def hung(self, node: str) -> Iterator[None]:
+        """Have what runs on a node end without a result, and without the node noticing it."""
+        ours = {f"SLURM_CONF={self.configuration}", f"SLURMD_NODENAME={node}"}
+        known = _processes()
+        jobs = [each for each in known.values() if ours <= each.environ]
+        steps = {each.parent for each in jobs if known[each.parent].name == "slurmstepd"}
+        assert steps
+        for pid in steps:
+            os.kill(pid, signal.SIGSTOP)
+        for each in jobs:
+            os.kill(each.pid, signal.SIGKILL)
+        try:
+            yield
+        finally:
+            for pid in steps:
+                os.kill(pid, signal.SIGCONT)
 
     def told(self) -> str:
         """What the daemons said last."""
@@ -135,9 +187,30 @@ class Cluster:
     def stop(self) -> None:
         self.run("scancel", f"--user={os.getuid()}")
         end = time.monotonic() + SOON_S
-        while self.run("squeue", "--noheader") and time.monotonic() < end:
+        while (self.run("squeue", "--noheader") or self._steps()) and time.monotonic() < end:
             time.sleep(0.2)
         for daemon in self._daemons.values():
             daemon.terminate()
         for daemon in self._daemons.values():
             daemon.wait(timeout=SOON_S)
+
+
+class Process(NamedTuple):
+    pid: int
+    parent: int
+    name: str
+    environ: frozenset[str]
+
+
+def _processes() -> dict[int, Process]:
+    found = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            stat = (folder / "stat").read_text()
+            environ = (folder / "environ").read_bytes().decode(errors="replace")
+        except OSError:  # it ended meanwhile
+            continue
+        name, _, rest = stat.partition("(")[2].rpartition(")")
+        pid = int(folder.name)
+        found[pid] = Process(pid, int(rest.split()[1]), name, frozenset(environ.split("\0")))
+    return found

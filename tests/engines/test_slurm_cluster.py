@@ -21,7 +21,7 @@ BATCH_JOBS = 4
 
 @pytest.fixture
 def qbatch(cluster: Cluster, tmp_path: Path) -> Commands:
-    cluster.wait_idle()
+    cluster.clean()
     write_sweep(tmp_path, slurm=ENGINE)
     return Commands(tmp_path, cluster.environ)
 
@@ -61,11 +61,23 @@ def test_a_controller_that_forgot_all_costs_time_alone(qbatch, cluster, expected
     qbatch("run", "sweep.yaml", "--yes", "--detach", code=9)
     cluster.kill("slurmctld")
     cluster.start_daemon("slurmctld", "-c")
-    cluster.wait_idle()
     for file in (qbatch.folder / "runs" / "sweep" / "slurm").glob("*.result"):
         file.write_bytes(file.read_bytes()[:-1])
     qbatch("run", "sweep.yaml", "--yes")
     assert qbatch.hash() == expected
+
+
+def test_numbers_that_are_given_twice_cost_time_alone(qbatch, cluster, expected):
+    cluster.forget_jobs()
+    cluster.clean()
+    qbatch("run", "sweep.yaml", "--yes", "--detach", code=9)
+    wait_for(lambda: workers_of(qbatch.folder))
+    with cluster.hung("n1"):
+        cluster.forget_jobs()
+        qbatch("run", "sweep.yaml", "--yes")
+        assert cluster.states()["n1"].startswith("drain")
+    assert qbatch.hash() == expected
+    assert not cluster.jobs("PENDING")  # of those that Slurm held, too
 
 
 def test_a_nodes_daemon_that_is_killed_costs_time_alone(qbatch, cluster, expected):

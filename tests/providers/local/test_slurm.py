@@ -176,6 +176,61 @@ def test_the_same_word_again_is_no_news(centre):
     assert polled(driver)[0].status == "PENDING (Resources)"
 
 
+HELD = [
+    ("PENDING", "launch failed requeued held"),  # as seen on Slurm 22.05
+    ("COMPLETING", "launch failed requeued held"),
+    ("PENDING", "launch_failed_requeued_held"),
+    ("PENDING", "JobHoldMaxRequeue"),
+]
+
+
+@pytest.mark.parametrize(("state", "reason"), HELD)
+def test_what_slurm_holds_because_it_could_not_start_it_is_sent_anew(centre, state, reason):
+    driver = centre.driver()
+    centre.shows(sent(driver), state, reason)
+    centre.says("sinfo", "n1|drained|Duplicate jobid")
+    answers = polled(driver)
+    assert kinds(answers) == {GivenBack}
+    assert {each.settle_s for each in answers} == {0.0}
+    told = f"Slurm holds job 4711: {state} ({reason}); nodes out of use: n1 drained: Duplicate"
+    assert answers[0].error.startswith(told)
+
+
+def test_what_a_person_holds_stays_where_it_is(centre):
+    driver = centre.driver()
+    centre.shows(sent(driver), "PENDING", "JobHeldUser")
+    assert kinds(polled(driver)) == {Taken}
+
+
+@pytest.mark.parametrize(("state", "reason"), HELD)
+def test_a_held_job_that_was_sent_anew_is_cancelled(centre, state, reason):
+    driver = centre.driver()
+    key = sent(driver)
+    centre.shows(key, state, reason)
+    polled(driver)
+    trio.run(driver.aclose)
+    assert [f"--name={key}" in call for call in centre.calls("scancel")] == [True]
+
+
+@pytest.mark.parametrize(("state", "calls"), [("PENDING", 1), ("RUNNING", 0), ("COMPLETED", 0)])
+def test_what_is_queued_again_though_its_answers_are_there_is_cancelled(centre, state, calls):
+    driver = centre.driver()
+    key = sent(driver)
+    compute(centre, key)
+    assert kinds(polled(driver)) == {Done}
+    trio.run(driver.release, BATCH)
+    centre.shows(key, state)
+    trio.run(driver.aclose)
+    assert len(centre.calls("scancel")) == calls
+
+
+def test_a_controller_that_is_away_at_the_end_spoils_nothing(centre):
+    driver = centre.driver()
+    trio.run(driver.release, BATCH)
+    centre.says("squeue", "", "squeue: error: Unable to contact slurm controller", 1)
+    trio.run(driver.aclose)
+
+
 def located(driver: SlurmDriver) -> Sequence[Answer]:
     return trio.run(driver.locate, BATCH, driver.intend(BATCH))
 
@@ -328,6 +383,13 @@ def test_the_target_says_what_the_centre_allows(centre):
     assert target.facts["cluster"] == "here"
     with pytest.raises(Unfit, match="no partition 'gpu'; there are cpu"):
         trio.run(centre.driver(partition="gpu").describe)
+
+
+def test_nodes_that_take_no_work_are_told_in_slurms_words(centre):
+    out = "n[1-2]|drained|disk | full"
+    centre.says("sinfo", f"cpu|up\n{out}\n{out}")
+    target = trio.run(centre.driver().describe)
+    assert target.facts["nodes_out"] == "n[1-2] drained: disk | full"
 
 
 def test_where_there_is_no_slurm_it_says_so(centre):

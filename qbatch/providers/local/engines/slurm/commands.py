@@ -11,7 +11,7 @@ from typing import NamedTuple
 import trio
 
 from qbatch.errors import Misspoke, ProviderError, Refused, Unavailable, Unfit
-from qbatch.providers.local.engines.slurm.states import rank
+from qbatch.providers.local.engines.slurm.states import is_held, rank
 
 #: A command that takes longer is not answered, seconds.
 ANSWER_S = 60.0
@@ -56,6 +56,11 @@ class Seen(NamedTuple):
     name: str
     state: str
     reason: str = ""
+
+    @property
+    def is_held(self) -> bool:
+        """Slurm could not start it, and holds it until a person lets it go on."""
+        return is_held(self.state, self.reason)
 
     def __str__(self) -> str:
         """In Slurm's own words."""
@@ -150,6 +155,13 @@ class Slurm:
         return {
             name: state for name, _, state in (line.partition("|") for line in out.splitlines())
         }
+
+    async def nodes_out(self) -> str:
+        """Return which nodes take no work, and why, in Slurm's words; "" where all do."""
+        out = await self._run("sinfo", "--noheader", "--list-reasons", "--format=%N|%T|%E")
+        lines = dict.fromkeys(line for line in out.splitlines() if line.count("|") >= 2)
+        rows = (line.split("|", 2) for line in lines)
+        return "; ".join(f"{nodes} {state}: {why}" for nodes, state, why in rows)
 
     async def _run(self, command: str, *arguments: str) -> str:
         try:

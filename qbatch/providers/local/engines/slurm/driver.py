@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 
 import trio
 
-from qbatch.errors import Refused, Unavailable, Unfit
+from qbatch.errors import ProviderError, Refused, Unavailable, Unfit
 from qbatch.providers import (
     Answer,
     Batch,
@@ -79,6 +80,8 @@ class SlurmDriver:
         self._told: dict[str, str] = {}
         self._ids: dict[str, str] = {}
         self._asked_at = -math.inf
+        #: Keys of batch jobs that nobody waits for any more, and that Slurm may start all the same.
+        self._left: set[str] = set()
 
     # -- before anything is sent -------------------------------------------------------------------
 
@@ -103,6 +106,7 @@ class SlurmDriver:
             "max_jobs": limit,
             "max_array_size": known.get("MaxArraySize", ""),
             "accounting": known.get("AccountingStorageType", ""),
+            "nodes_out": await self._slurm.nodes_out(),
         }
         return target_of(
             self._settings,
@@ -169,18 +173,26 @@ class SlurmDriver:
         if not rest or trio.current_time() < self._asked_at + QUEUE_S:
             return answers
         try:
-            seen = await self._look(rest)
+            seen = await self._look(rest, self._left)
         except Unavailable:
             if answers:
                 return answers
             raise
         self._asked_at = trio.current_time()
+        await self._stop_what_was_left(seen)
         for key, batch in rest.items():
-            answers += self._as_seen(batch, seen[key]) if key in seen else self._forgotten(batch)
+            if key not in seen:
+                answers += self._forgotten(batch)
+            elif seen[key].is_held:
+                answers += await self._given_up(batch, seen[key])
+            else:
+                answers += self._as_seen(batch, seen[key])
         return answers
 
-    async def _look(self, keys: Sequence[str] | Mapping[str, Batch]) -> dict[str, Seen]:
-        seen = await self._slurm.queue(keys)
+    async def _look(
+        self, keys: Sequence[str] | Mapping[str, Batch], left: Collection[str] = ()
+    ) -> dict[str, Seen]:
+        seen = await self._slurm.queue([*keys, *left])
         lost = [key for key in keys if key not in seen]
         if lost:
             ids = [self._ids.get(key, "") for key in lost]
@@ -210,11 +222,23 @@ class SlurmDriver:
         self._results.pop(files.key, None)
         self._told.pop(files.key, None)
         self._ids.pop(files.key, None)
+        self._left.add(files.key)
         await trio.to_thread.run_sync(files.remove)
         return {}
 
     async def aclose(self) -> None:
-        """Nothing is open."""
+        """Cancel what Slurm queued again though its answers are there; nothing is open."""
+        if self._left:
+            with suppress(ProviderError):
+                await self._stop_what_was_left(await self._slurm.queue(self._left))
+
+    async def _stop_what_was_left(self, seen: Mapping[str, Seen]) -> None:
+        """Cancel what waits of the batch jobs that are of no use; one that runs is at its end."""
+        there = [seen[key] for key in self._left & seen.keys()]
+        waits = [one.name for one in there if STATES.get(one.state) == "queued" or one.is_held]
+        with suppress(ProviderError):
+            await self._slurm.cancel(sorted(waits))
+            self._left = {one.name for one in there if STATES.get(one.state) == "running"}
 
     # -- the files, which are the truth ------------------------------------------------------------
 
@@ -273,6 +297,15 @@ class SlurmDriver:
         if meaning == "ended":
             why = f"{why}, and left no answers"
         return [GivenBack(i, told, seen.id, error=why, settle_s=SHOWN_S) for i in job_ids]
+
+    async def _given_up(self, batch: Batch, seen: Seen) -> Sequence[Answer]:
+        """Slurm could not start it, and holds it until a person lets it go on: it is sent anew."""
+        files = self._files(batch)
+        self._told.pop(files.key, None)
+        self._left.add(files.key)
+        out = await self._slurm.nodes_out()
+        why = f"Slurm holds job {seen.id}: {seen}" + (f"; nodes out of use: {out}" if out else "")
+        return [GivenBack(i, str(seen), seen.id, error=why) for i in batch.composite.job_ids]
 
     def _why(self, seen: Seen, files: Files) -> str:
         remedy = f"; {REMEDIES[seen.state]}" if seen.state in REMEDIES else ""

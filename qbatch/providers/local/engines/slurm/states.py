@@ -38,6 +38,10 @@ STATES: Mapping[str, Meaning] = {
     "COMPLETED": "ended",
 }
 
+#: Why a job does not go on that Slurm could not start, through no fault of the job's, and holds
+#: until a person lets it. Older Slurms write these words with "_".
+HELD = frozenset({"launch failed requeued held", "JobHoldMaxRequeue"})
+
 #: What a person may do about an end.
 REMEDIES: Mapping[str, str] = {
     "TIMEOUT": "raise engine.slurm.time, or put fewer points into a batch job: limits: {jobs: …}",
@@ -47,6 +51,15 @@ REMEDIES: Mapping[str, str] = {
 
 #: Of several jobs of one name: one that goes on counts, the first of these; else the newest does.
 GOING_ON: tuple[Meaning, ...] = ("running", "queued")
+
+
+def is_held(state: str, reason: str) -> bool:
+    """Whether Slurm holds a job that it could not start, until a person lets it go on.
+
+    >>> is_held("PENDING", "launch_failed_requeued_held"), is_held("PENDING", "JobHeldUser")
+    (True, False)
+    """
+    return STATES.get(state) in GOING_ON and reason.replace("_", " ") in HELD
 
 
 def rank(state: str) -> int:
