@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,44 @@ def test_batch_jobs_of_an_engine_that_was_left_are_cancelled(
     assert not (tmp_path / "runs" / "sweep" / "slurm").exists()
     qbatch("run", "sweep.yaml", "--trust", "--no-report")
     assert len(cancelled(centre)) == 2
+
+
+@pytest.fixture
+def copy(qbatch, centre, keys, tmp_path) -> Path:
+    """A copy of the run's folder, in which nothing was done yet; Slurm has the original's jobs."""
+    centre.says("squeue", "\n".join(f"4711|{key}|PENDING|Priority" for key in keys))
+    return Path(shutil.copytree(tmp_path / "runs" / "sweep", tmp_path / "copy"))
+
+
+def test_a_copy_with_another_engine_leaves_the_batch_jobs_of_the_original(
+    qbatch, centre, keys, copy, tmp_path, monkeypatch
+):
+    elsewhere("processes", tmp_path / "sweep.yaml", monkeypatch)
+    said = qbatch("run", "sweep.yaml", "--out", "copy", "--no-report")
+    assert said.code == 0
+    assert not centre.calls("scancel")
+    assert "2 batch jobs of Slurm's were sent from another folder" in " ".join(said.err.split())
+    by_hand = f"for key in {' '.join(sorted(keys))}; do scancel --name=$key; done"
+    assert by_hand in " ".join(said.err.split())
+    original = qbatch("run", "sweep.yaml", "--no-report")
+    assert "2 batch jobs that this run had sent to Slurm were cancelled" in original.err
+    assert sorted(cancelled(centre)) == sorted(keys)
+
+
+def test_a_copy_cancels_none_of_the_originals_batch_jobs(qbatch, centre, keys, copy):
+    qbatch("cancel", "copy", "--trust", "--yes", "--no-report")
+    assert cancelled(centre)
+    assert not {*cancelled(centre)} & {*keys}
+
+
+def test_a_folder_that_was_moved_sends_its_own_batch_jobs(qbatch, centre, keys, copy, tmp_path):
+    (tmp_path / "runs").rename(tmp_path / "former")
+    qbatch("fetch", "copy", "--trust", "--no-report")
+    assert qbatch("run", "sweep.yaml", "--trust", "--detach", "--out", "copy").code == 9
+    calls = centre.calls("sbatch")[len(keys) :]
+    own = [re.findall(r"--job-name=(\S+)", call)[0] for call in calls]
+    assert len(own) == len(keys)
+    assert not {*own} & {*keys}
 
 
 def test_where_there_is_no_slurm_it_says_how_to_cancel(qbatch, centre, keys, tmp_path, monkeypatch):

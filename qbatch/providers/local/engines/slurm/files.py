@@ -1,6 +1,8 @@
 """What stands in the run folder for one batch job: its work, its script, its answers, its log.
 
-Rule: a run folder may be a stranger's, so nothing is read or written here through a symbolic link.
+Rules: a run folder may be a stranger's, so nothing is read or written here through a symbolic link.
+Where it is, is part of each name: a batch job writes to the folder that it was sent from, and a
+copy of that folder, or one that was moved, neither takes nor cancels it.
 """
 
 from __future__ import annotations
@@ -22,11 +24,21 @@ if TYPE_CHECKING:
 _LOG_BYTES, _LOG_LINES = 4096, 4
 
 
+#: What the names of all batch jobs of ours begin with.
+_PREFIX = "qbatch-"
+
+
 def files_of(run_folder: Path, run_id: str, composite: CompositeJob) -> Files:
-    """Return the files of the batch job that a composite job is."""
-    told = f"{run_id}:{composite.id}:{composite.generation}"
-    key = f"qbatch-{hashlib.sha256(told.encode()).hexdigest()[:24]}"
+    """Return the files of the batch job that a composite job is, sent from this folder."""
+    place = os.path.realpath(run_folder)
+    told = f"{run_id}:{place}:{composite.id}:{composite.generation}"
+    key = f"{_PREFIX}{hashlib.sha256(told.encode(errors='surrogateescape')).hexdigest()[:24]}"
     return Files(run_folder / "slurm", key)
+
+
+def is_key(name: str) -> bool:
+    """Whether a batch job of some run of qbatch's may have this name."""
+    return name.startswith(_PREFIX)
 
 
 class Files(NamedTuple):

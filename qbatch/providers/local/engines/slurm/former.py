@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from qbatch.errors import ProviderError
 from qbatch.providers.local.engines.slurm.commands import Slurm
-from qbatch.providers.local.engines.slurm.files import files_of
+from qbatch.providers.local.engines.slurm.files import Files, files_of, is_key
+from qbatch.providers.local.engines.slurm.states import rank
 
 if TYPE_CHECKING:
     from qbatch.job import CompositeJob
@@ -17,32 +18,61 @@ if TYPE_CHECKING:
 async def forsake(surroundings: Surroundings, sent: Sequence[tuple[CompositeJob, Intent]]) -> str:
     """Cancel the batch jobs that composite jobs were sent as; see `qbatch.providers.Forsakes`.
 
-    Only the names count that this run gives: what another engine had is none of Slurm's. Their
-    files go away, so that a batch job that could not be cancelled ends as it begins.
+    Only the names count that this run gives in this folder: what another engine had is none of
+    Slurm's, and what another folder sent is that folder's. Their files go away, so that a batch job
+    that could not be cancelled ends as it begins.
     """
     folder = surroundings.run_folder
     if folder is None:
         return ""
-    known = [(files_of(folder, surroundings.run_id, one), intent) for one, intent in sent]
-    ours = [files for files, intent in known if intent.key == files.key]
+    slurm = Slurm(surroundings.environ)
+    known = [(files_of(folder, surroundings.run_id, one), intent.key) for one, intent in sent]
+    ours = [files for files, key in known if files.key == key]
+    others = [key for files, key in known if files.key != key and is_key(key)]
+    told = [await _cancel(slurm, ours), await _leave(slurm, others)]
+    return "; ".join(filter(None, told))
+
+
+async def _cancel(slurm: Slurm, ours: Sequence[Files]) -> str:
     if not ours:
         return ""
     keys = sorted(files.key for files in ours)
-    batch_jobs = f"{len(keys)} batch job{'s' if len(keys) > 1 else ''}"
     try:
-        await Slurm(surroundings.environ).cancel(keys)
+        await slurm.cancel(keys)
         told = (
-            f"{batch_jobs} that this run had sent to Slurm were cancelled: their points are "
+            f"{_batch_jobs(keys)} that this run had sent to Slurm were cancelled: their points are "
             "computed here, by another engine"
         )
     except ProviderError as error:
         told = (
-            f"{batch_jobs} of this run may still be queued, and their points are computed here, by "
-            f"another engine ({error}); cancel them on a login node: {_by_hand(keys)}"
+            f"{_batch_jobs(keys)} of this run may still be queued, and their points are computed "
+            f"here, by another engine ({error}); cancel them on a login node: {_by_hand(keys)}"
         )
     for files in ours:
         files.remove()
     return told
+
+
+async def _leave(slurm: Slurm, others: Sequence[str]) -> str:
+    """Say which batch jobs go on that were sent before this folder was copied, or was moved."""
+    if not others:
+        return ""
+    try:
+        seen = await slurm.queue(others)
+    except ProviderError:
+        return ""
+    keys = sorted(key for key, one in seen.items() if rank(one.state))
+    if not keys:
+        return ""
+    return (
+        f"{_batch_jobs(keys)} of Slurm's were sent from another folder, of which this one is a "
+        "copy, or which it was before it was moved: they are left as they are, and their points "
+        f"are computed here; if nobody waits for them, cancel them: {_by_hand(keys)}"
+    )
+
+
+def _batch_jobs(keys: Sequence[str]) -> str:
+    return f"{len(keys)} batch job{'s' if len(keys) > 1 else ''}"
 
 
 def _by_hand(keys: Sequence[str]) -> str:
