@@ -1,7 +1,8 @@
-"""Bills that were not told as jobs ended: asked for when nothing else is to be done about them.
+"""Bills that were not told as jobs ended: asked for by `fetch`, and by a run before it buys.
 
-Rules: only what the ledger has no bill of is asked about, at the account that paid for it. Nothing
-moves: what is told about a job is its bill alone.
+Rules: only what the ledger has no bill of is asked about, at the account that paid for it, and once
+in a call: with one request where a cloud has a list. Nothing moves: what is told about a job is its
+bill alone.
 """
 
 from __future__ import annotations
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
     from qbatch.providers import Batch
     from qbatch.snapshot import Snapshot
 
+
+#: Composite jobs that a run asks about at each backend, the newest: some clouds are asked about
+#: one by one, and some never tell.
+MOST_IN_RUN = 50
 
 #: Answers whose cost is what a job was billed.
 OVER = (*ENDS, GivenBack)

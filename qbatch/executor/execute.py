@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import gc
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from random import Random
@@ -22,6 +22,7 @@ from qbatch.executor.accounts import hold_of_other_accounts
 from qbatch.executor.active import ActiveJob
 from qbatch.executor.agreed import Agreed
 from qbatch.executor.backend_run import BackendRun, Terms
+from qbatch.executor.bills import MOST_IN_RUN, Unbilled, ask_for_bills, read_unbilled
 from qbatch.executor.budget import Budget
 from qbatch.executor.doubles import Doubles
 from qbatch.executor.engine import WANTED, Engine, Settings
@@ -294,6 +295,8 @@ class _Execution:
     async def _run_lanes(
         self, backends: list[BackendRun], backlog: Backlog, doubles: Doubles
     ) -> None:
+        clouds = [backend.name for backend in backends if not backend.driver.is_local]
+        unbilled = read_unbilled(self._engine.snapshot, clouds)
         async with trio.open_nursery() as watch:
             watch.start_soon(self._wind_down_when_asked, backends)
             watch.start_soon(self._cancel_when_asked_twice, backends)
@@ -301,9 +304,8 @@ class _Execution:
             watch.start_soon(doubles.look_forever)
             async with trio.open_nursery() as nursery:
                 for backend in backends:
-                    nursery.start_soon(
-                        self._run_backend, backend, backlog.active_jobs[backend.name]
-                    )
+                    resumed, owing = backlog.active_jobs[backend.name], unbilled.get(backend.name)
+                    nursery.start_soon(self._run_backend, backend, resumed, owing or ())
             watch.cancel_scope.cancel()
 
     async def _wind_down_when_asked(self, backends: list[BackendRun]) -> None:
@@ -317,7 +319,9 @@ class _Execution:
         for backend in backends:
             backend.scope.cancel()
 
-    async def _run_backend(self, backend: BackendRun, resumed: Iterable[ActiveJob]) -> None:
+    async def _run_backend(
+        self, backend: BackendRun, resumed: Iterable[ActiveJob], unbilled: Sequence[Unbilled]
+    ) -> None:
         with backend.scope:
             async with trio.open_nursery() as pollers:
                 pollers.start_soon(backend.poller.poll_forever)
@@ -332,6 +336,8 @@ class _Execution:
                     for active in await hold_of_other_accounts(self._engine, backend, resumed):
                         self._occupy(backend)
                         nursery.start_soon(self._drive, lifecycle, backend, active)
+                    if unbilled:  # before anything is bought: what is given back may be spent
+                        await ask_for_bills(self._engine, backend, unbilled[-MOST_IN_RUN:])
                     async for active in feed(self._engine, self._plan, self._only, backend):
                         nursery.start_soon(self._drive, lifecycle, backend, active)
                     backend.has_fed = True

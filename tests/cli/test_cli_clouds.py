@@ -524,18 +524,21 @@ def test_a_refund_that_the_list_tells_late_is_brought_by_fetch(
     clouds: dict[str, str],
     two_clouds: Path,
     faults: Faults,
+    ledger: Callable[[], list[Any]],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Nothing is in flight then, and it was told for good that more is to come."""
-    faults(jobs=[{"provider": "open-quantum", "wait_s": 300, "hide_s": 300}])
+    hidden = {"provider": "open-quantum", "wait_s": 300, "hide_s": 300}
+    faults(jobs=[hidden])
     qbatch("run", two_clouds, "--detach", "--yes", "--no-report", "-k", "backend=forte")
     qbatch("cancel", two_clouds, "--yes", "--no-report")
     assert qbatch("fetch", two_clouds, "--no-report").code == 1
     assert "at most 22 credits more to come" in qbatch("status", two_clouds).out
-    faults()  # the list has them
+    faults(jobs=[hidden | {"name": entry["name"]} for entry in ledger()])
     one = ("--yes", "--no-report", "-k", "backend=forte#1")
     assert qbatch("run", two_clouds, *one).code == 0  # of one of them it was an earlier attempt
     assert "at most 22 credits more to come" in qbatch("status", two_clouds).out
+    faults()  # the list has them
     with monkeypatch.context() as without:
         for name in [name for name in os.environ if name.startswith("OPENQUANTUM_")]:
             without.delenv(name)
@@ -551,6 +554,24 @@ def test_a_refund_that_the_list_tells_late_is_brought_by_fetch(
     assert states == {"created": 2, "cancelled": 1, "completed": 1}
     bills = [(each["generation"], each["billed"]) for each in after["ledger"]["jobs"]]
     assert sorted(bills) == [(1, 0.0), (1, 0.0), (2, 11.0)]
+
+
+def test_a_refund_that_the_list_tells_late_is_brought_by_a_run_before_it_buys(
+    qbatch: Call, clouds: dict[str, str], two_clouds: Path, faults: Faults
+) -> None:
+    """Without it the limit, which pays for two, would be taken by what was cancelled."""
+    limited = ("--yes", "--no-report", "-k", "backend=forte", "--max-cost", "22credits")
+    faults(jobs=[{"provider": "open-quantum", "wait_s": 300, "hide_s": 300}])
+    qbatch("run", two_clouds, "--detach", *limited)
+    qbatch("cancel", two_clouds, "--yes", "--no-report")
+    qbatch("fetch", two_clouds, "--no-report")
+    assert "at most 22 credits more to come" in qbatch("status", two_clouds).out
+    faults()  # the list has them
+    said = qbatch("run", two_clouds, *limited)
+    assert said.code == 0, said.err
+    told = qbatch("status", two_clouds).out.replace(" (emulated)", "")
+    assert "22 credits billed for 2 jobs, 2 jobs not charged" in told
+    assert "more to come" not in told
 
 
 def test_quoted_prices_never_exceed_the_limit_also_over_two_runs(
