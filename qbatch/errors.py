@@ -12,7 +12,8 @@ The tree answers the caller's question "what can I do about it?":
     ├── ProviderError      the cloud said no, nothing, or nonsense
     │   ├── Refused        do not retry
     │   │   ├── CredentialsError
-    │   │   │   └── Elsewhere  it would go where the person did not say that it may
+    │   │   │   └── NotAllowed     a manifest asks for what the person did not allow to it
+    │   │   │       └── Elsewhere  a credential would go where it may not
     │   │   ├── OutOfFunds nothing more can be bought
     │   │   ├── TooLarge   fewer jobs at once may pass
     │   │   └── Unfit      the manifest asks for what is not there: mend it
@@ -22,7 +23,7 @@ The tree answers the caller's question "what can I do about it?":
     │   ├── RunLockedError another runner holds it
     │   └── UnwritableError a file made of it cannot be written
     ├── PointsFailed       points have no result, and `raise_for_error` was asked
-    ├── ConsentError       nothing is spent or run without the person's word
+    ├── ConsentError       nothing is spent or run without the person's word (NotAllowed, too)
     │   ├── NotApproved    it would cost, and nobody agreed to that
     │   └── OverBudget     a limit was reached before all was bought
     ├── ExtraError         a package is missing that an extra of qbatch brings
@@ -105,6 +106,10 @@ class SourceErrors(ExceptionGroup[SourceError], QbatchError):
         return SourceErrors(self.message, excs)
 
 
+class ConsentError(QbatchError):
+    """Refused for want of consent or budget (exit code 6)."""
+
+
 class ProviderError(QbatchError):
     """Talking to a provider went wrong; the text starts with the provider's name."""
 
@@ -117,7 +122,11 @@ class CredentialsError(Refused):
     """No credential, or one the provider does not take."""
 
 
-class Elsewhere(CredentialsError):
+class NotAllowed(CredentialsError, ConsentError):
+    """A manifest names a secret, a door or a line for a shell that is the person's to allow."""
+
+
+class Elsewhere(NotAllowed):
     """A credential would leave for a host that is neither its vendor's nor allowed.
 
     Args:
@@ -228,10 +237,6 @@ def _told_end(point: Any) -> str:
     """How a point ended, and why; what a person cancelled needs no reason."""
     why = point.error or ("" if point.state == "cancelled" else "no reason given")
     return f"{point.state}: {why}" if why else f"{point.state}"
-
-
-class ConsentError(QbatchError):
-    """Refused for want of consent or budget (exit code 6)."""
 
 
 class NotApproved(ConsentError):

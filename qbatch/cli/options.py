@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 
 import click
 
+from qbatch.cli.amounts import Price
+
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 #: A manifest file. That it exists is the loader's business: it says so with the usual words.
@@ -62,6 +64,7 @@ max_cost_option = click.option(
     "--max-cost",
     "max_cost",
     metavar="PRICE",
+    type=Price(),
     multiple=True,
     help="Most that the run may cost in all, as in 5usd or 40credits. Repeatable.",
 )

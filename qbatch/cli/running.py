@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from qbatch.cli.amounts import Number
 from qbatch.cli.exits import Exit, code_of
 from qbatch.cli.outcome import MOST_POINTS, Outcome, outcome_of
 from qbatch.cli.permits import surroundings_for
@@ -146,7 +147,7 @@ def _ask_more(teller: Teller, excess: Excess) -> float | None:
         answer: float = click.prompt(
             f"New limit in {limit.unit}, or 0 to buy no more",
             default=0.0,
-            type=click.FloatRange(min=0),
+            type=Number(0),
             err=True,
         )
         return answer if answer > limit.amount else None

@@ -61,6 +61,9 @@ AXES = ("circuit", "backend", "shots")
 
 _YAML_1_1 = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
 _SEXAGESIMAL = re.compile(r"[-+]?\d+(:[0-5]?\d)+(\.\d*)?")
+#: How durations are written, for messages.
+DURATIONS = "write 90s, 30m, 6h, 1h30m, 2d or a number of seconds"
+
 _DURATION = re.compile(
     r"(?=\d)(?:(?P<d>\d+(?:\.\d+)?)d)?\s*(?:(?P<h>\d+(?:\.\d+)?)h)?\s*"
     r"(?:(?P<m>\d+(?:\.\d+)?)m)?\s*(?:(?P<s>\d+(?:\.\d+)?)s)?"
@@ -278,13 +281,19 @@ def as_value(value: Any, info: ValidationInfo) -> Value:
 def as_seconds(value: Any, info: ValidationInfo) -> Any:
     """Return a duration in seconds: ``90s``, ``30m``, ``6h``, ``1h30m``, ``2d``, or a number."""
     if isinstance(value, str) and len(value) < MAX_LENGTH:
-        match = _DURATION.fullmatch(value.strip())
-        if match:
-            parts = match.groupdict().items()
-            return as_number(sum(_SECONDS[unit] * float(n) for unit, n in parts if n), info)
+        if (found := duration_s(value)) is not None:
+            return as_number(found, info)
         if _SEXAGESIMAL.fullmatch(value) or not is_arithmetic(value, known_to(info).vars):
-            raise wrong("is no duration; write 90s, 30m, 6h, 1h30m, 2d or a number of seconds")
+            raise wrong(f"is no duration; {DURATIONS}")
     return as_number(value, info)
+
+
+def duration_s(text: str) -> float | None:
+    """Read ``90s`` or ``1h30m``; None for what is written otherwise."""
+    match = _DURATION.fullmatch(text.strip())
+    if match is None:
+        return None
+    return sum(_SECONDS[unit] * float(n) for unit, n in match.groupdict().items() if n)
 
 
 def as_time(value: Any, info: ValidationInfo) -> Any:

@@ -117,7 +117,7 @@ def test_no_flag_lets_a_manifest_name_what_is_not_its_vendors(
     path = write(tmp_path, f"{AWAY}, credentials: '{pointer}'")
     said = qbatch(word, path, *flags, "--trust")
     assert not has_left(there)
-    assert said.code == 7
+    assert said.code == 6
     assert f"{pointer}: a manifest may not name that" in said.out + said.err
 
 

@@ -161,6 +161,6 @@ def test_a_run_says_it_before_anything_is_sent_and_no_more_once_all_is(qbatch, c
 
 def test_whose_hours_are_used_is_the_persons_to_say(qbatch, centre):
     said = qbatch("run", "sweep.yaml", "--yes", "--detach")
-    assert said.code == 7
+    assert said.code == 6
     assert "engine.slurm.account: 'q123' would be charged with a centre's hours" in said.err
     assert not centre.calls("sbatch")

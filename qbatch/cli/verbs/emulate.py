@@ -6,18 +6,22 @@ from pathlib import Path
 
 import click
 
+from qbatch.cli.amounts import Number
+
 
 @click.command()
 @click.argument("providers", nargs=-1, required=True, metavar="PROVIDER…|all")
 @click.option(
     "--port",
-    type=click.IntRange(0, 65535),
+    metavar="N",
+    type=Number(0, 65535, is_whole=True),
     default=0,
     help="On 127.0.0.1; left out, a free one is taken.",
 )
 @click.option(
     "--queue-s",
-    type=click.FloatRange(min=0),
+    metavar="S",
+    type=Number(0),
     default=3.0,
     show_default=True,
     help="Seconds a job waits before it runs.",
@@ -34,7 +38,7 @@ import click
     type=click.Path(path_type=Path, dir_okay=False),
     help="Gets the NAME=VALUE lines a run needs: URLs and dummy credentials.",
 )
-@click.option("--seed", type=int, help="Makes ids repeatable.")
+@click.option("--seed", type=Number(0, is_whole=True), metavar="N", help="Makes ids repeatable.")
 def emulate(
     providers: tuple[str, ...],
     port: int,

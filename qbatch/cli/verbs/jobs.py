@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from qbatch.cli.amounts import Number
 from qbatch.cli.options import json_option, trust_option, yes_option
 
 if TYPE_CHECKING:
@@ -27,7 +28,11 @@ STATES = ("submitted", "running", "completed", "failed", "cancelled", "unknown")
 @click.option("--session", default="", metavar="ID", help="Only jobs of this session.")
 @click.option("--page", default="", metavar="NEXT", help="Go on where the page before ended.")
 @click.option(
-    "--most", type=click.IntRange(1, 1000), default=50, metavar="N", help="Jobs on a page (50)."
+    "--most",
+    type=Number(1, 1000, is_whole=True),
+    default=50,
+    metavar="N",
+    help="Jobs on a page (50).",
 )
 @click.option("--show", metavar="ID", help="Tell all that the cloud has of one job.")
 @click.option("--cancel", multiple=True, metavar="ID", help="Stop a job. Repeatable.")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from qbatch.cli.amounts import Duration, Number
 from qbatch.cli.options import (
     json_option,
     manifest_argument,
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
 @click.option(
     "--wait",
     metavar="TIME",
+    type=Duration(),
     help="Leave a cloud, and its jobs there, where nothing comes on for so long: 30m, 2h.",
 )
 @click.option(
@@ -62,7 +64,7 @@ if TYPE_CHECKING:
     "--queue-s",
     "queues_s",
     metavar="SHORT LONG",
-    type=click.FloatRange(min=0),
+    type=Number(0),
     nargs=2,
     help="With --rehearse: seconds a job queues at least and at most, instead of 60 and 3600.",
 )

@@ -20,7 +20,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qbatch.errors import CredentialsError, Elsewhere, Place, SourceError
+from qbatch.errors import Elsewhere, NotAllowed, Place, SourceError
 
 if TYPE_CHECKING:
     import httpx
@@ -182,7 +182,7 @@ class CredentialRule:
         """See that a manifest may point there.
 
         Raises:
-            CredentialsError: It may not.
+            NotAllowed: It may not.
         """
         if pointer is None or _normal(pointer) in self.permission.pointers:
             return
@@ -191,7 +191,7 @@ class CredentialRule:
         if kind == "env" and any(_is_own(name, one) for one in own):
             return
         theirs = f" (it may name {', '.join(own)})" if own else ""
-        raise CredentialsError(
+        raise NotAllowed(
             f"{self.provider}: credentials: {pointer}: a manifest may not name that{theirs}; if "
             f"it is meant for manifests, write credentials = [{pointer!r}] under [manifests] in "
             f"{self.permission.file}"

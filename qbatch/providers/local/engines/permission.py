@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from qbatch.errors import CredentialsError
+from qbatch.errors import NotAllowed
 
 if TYPE_CHECKING:
     from qbatch.providers.kit.permission import Permission
@@ -26,13 +26,13 @@ def check_permitted(name: str, options: EngineOptions, permission: Permission) -
         permission: What the person lets manifests do.
 
     Raises:
-        CredentialsError: There is a word that it needs.
+        NotAllowed: There is a word that it needs.
     """
     if permission.is_trusted:
         return
     for key, text, what in _open_doors(options):
         if text not in permission.engines:
-            raise CredentialsError(
+            raise NotAllowed(
                 f"{name}: engine.{key}: {text!r} {what}, and a manifest may be a stranger's: "
                 f"nothing was done. If you want that, say --trust, or write engines = [{text!r}] "
                 f"under [manifests] in {permission.file}"
