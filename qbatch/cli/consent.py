@@ -15,7 +15,7 @@ from qbatch.cli.words import headline
 from qbatch.errors import NotApproved
 from qbatch.exchange.exports import check_packages
 from qbatch.executor.consent import agree, refuse_changes
-from qbatch.plan import check_lock, lock_path, notices, shares, write_lock
+from qbatch.plan import check_lock, lock_path, notices, write_lock
 from qbatch.plan.pricing.limits import shortfalls, unlimited
 from qbatch.plan.pricing.quotes import sum_up
 from qbatch.report import check_template
@@ -79,8 +79,7 @@ def _show(teller: Teller, offer: Offer) -> None:
     if left_open := unlimited(offer.limits, targets, offer.rates):
         teller.said(left_open)
     short = shortfalls(offer.limits, offer.left, offer.rates, offer.spent) if offer.costs else []
-    shared = shares(offer.shared, targets) if offer.shared else []
-    for notice in (*shared, *short, *notices(plan, targets)):
+    for notice in (*offer.shares, *short, *notices(plan, targets)):
         teller.said(notice)
     if offer.costs:
         if not is_new:

@@ -263,6 +263,9 @@ async def run_async_with(source: Manifest | str | Path, options: Options) -> Run
         if options.quote:
             for problem in await ask_quotes(plan, drivers, targets, only, offer.pieces_of):
                 options.observer(Warned(problem))
+        if not callable(options.approve):  # else the offer is shown
+            for line in offer.shares:
+                options.observer(Warned(line))
         with signals_raise():  # who is asked for the price may leave at once
             agree(options.approve, offer)
         agreed = Agreed.to(offer)

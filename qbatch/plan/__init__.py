@@ -6,7 +6,7 @@ what ``-k`` understands, `saved` and `lock` what is written to files.
 
 from __future__ import annotations
 
-from qbatch.plan.checking import check_targets, check_values, notices, remarks, shares
+from qbatch.plan.checking import check_targets, check_values, notices, remarks
 from qbatch.plan.expansion import expand, expand_file
 from qbatch.plan.geometry.where import is_match
 from qbatch.plan.identity import SweepPoint, canonical_json
@@ -70,7 +70,6 @@ __all__ = [
     "save_plan",
     "select",
     "select_meant",
-    "shares",
     "states_in",
     "states_left",
     "write_lock",

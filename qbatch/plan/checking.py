@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from qbatch import providers
 from qbatch.notation import did_you_mean, listed, shortened
 from qbatch.plan.mistakes import Mistakes
-from qbatch.plan.pricing.summary import Kind, PlanSummary, any_order, count_shots, kind_of
+from qbatch.plan.pricing.summary import Kind, any_order, count_shots, kind_of
 from qbatch.plan.times import times_as_numbers
 from qbatch.providers import Cap, Order, Target, depends_on_values, is_local, misfit
 from qbatch.shots import cut
@@ -193,20 +193,6 @@ def notices(plan: Plan, targets: Mapping[str, Target]) -> list[str]:
         if target is not None and target.cap is not None:
             found += _cut_off(plan, name, target, target.cap)
     return found
-
-
-def shares(left: PlanSummary, targets: Mapping[str, Target]) -> list[str]:
-    """Say what of a plan is asked of machines that are shared, and not billed here.
-
-    Args:
-        left: What is still to be sent.
-        targets: Of its backends.
-    """
-    return [
-        f"backend {each.backend!r}: up to {each.composite_jobs} {target.takes}"
-        for each in left.backends
-        if (target := targets.get(each.backend)) and target.takes and each.composite_jobs
-    ]
 
 
 def _cut_off(plan: Plan, name: str, target: Target, cap: Cap) -> Iterator[str]:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+import qbatch as library
+from qbatch.executor.events import Event, Warned
 from tests.slurm_commands import SlurmCommands
 
 SWEEP = """\
@@ -157,6 +159,21 @@ def test_a_run_says_it_before_anything_is_sent_and_no_more_once_all_is(qbatch, c
     assert len(centre.calls("sbatch")) == 2
     assert "up to" not in qbatch("run", "sweep.yaml", "--trust", "--detach").err
     assert len(centre.calls("sbatch")) == 2
+
+
+def test_python_is_told_what_is_asked_of_the_centre(centre, tmp_path):
+    seen: list[Event] = []
+    library.run(tmp_path / "sweep.yaml", trust=True, detach=True, observer=seen.append)
+    assert f"backend 'hpc': up to 2 {TAKES}" in [e.text for e in seen if isinstance(e, Warned)]
+    assert len(centre.calls("sbatch")) == 2
+
+
+def test_who_is_asked_in_python_sees_what_is_asked_of_the_centre(centre, tmp_path):
+    with pytest.raises(library.NotApproved) as caught:
+        library.run(tmp_path / "sweep.yaml", trust=True, approve=lambda offer: not offer.shares)
+    assert caught.value.offer.shares == [f"backend 'hpc': up to 2 {TAKES}"]
+    assert TAKES in str(caught.value.offer)
+    assert not centre.calls("sbatch")
 
 
 def test_whose_hours_are_used_is_the_persons_to_say(qbatch, centre):

@@ -65,10 +65,9 @@ def plan(
         notices,
         pieces_of,
         priced,
-        shares,
     )
     from qbatch.plan.pricing.limits import limits_of, shortfalls
-    from qbatch.plan.pricing.offer import Offer
+    from qbatch.plan.pricing.offer import Offer, shares
     from qbatch.plan.pricing.quotes import sum_up
 
     made = expand_file(manifest, overrides=overrides, trust=trust)

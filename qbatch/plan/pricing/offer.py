@@ -79,6 +79,11 @@ class Offer:
         )
 
     @property
+    def shares(self) -> list[str]:
+        """Say what this call asks of machines that are shared and not billed, a line for each."""
+        return shares(self.shared, self.targets) if self.shared is not None else []
+
+    @property
     def costs(self) -> bool:
         """Whether this call would buy anything at a backend that bills."""
         return bool(self.paid) and self.left.jobs > 0
@@ -99,7 +104,22 @@ class Offer:
     def __str__(self) -> str:
         jobs, prices = self.adds
         told = f"{jobs} job{'s' if jobs > 1 else ''} for {prices_in_words(prices)}"
-        return f"{self.plan.manifest.name}: {told if jobs else 'nothing to buy'}"
+        bought = f"{self.plan.manifest.name}: {told if jobs else 'nothing to buy'}"
+        return "; ".join([bought, *self.shares])
+
+
+def shares(left: PlanSummary, targets: Mapping[str, Target]) -> list[str]:
+    """Say what of a plan is asked of machines that are shared, and not billed here.
+
+    Args:
+        left: What is still to be sent.
+        targets: Of its backends.
+    """
+    return [
+        f"backend {each.backend!r}: up to {each.composite_jobs} {target.takes}"
+        for each in left.backends
+        if (target := targets.get(each.backend)) and target.takes and each.composite_jobs
+    ]
 
 
 def prices_in_words(prices: Mapping[str, float]) -> str:
