@@ -53,14 +53,15 @@ def open_simulator(backend: Backend, name: str, surroundings: Surroundings) -> D
 
 
 def _here(backend: Backend, options: Processes) -> Place:
-    workers = options.workers or backend.limits.workers or num_cores()
+    threads = options.threads
+    workers = options.workers or backend.limits.workers or max(1, num_cores() // threads)
     limit = backend.limits.memory_gb
     memory, source = machine_bytes(), "this machine has"
     if limit:
         memory, source = int(limit * 1e9), "limits.memory_gb allows"
     elif options.memory:
         memory, source = memory_bytes(options.memory), "engine.processes.memory allows"
-    return Place(partial(_processes, workers, memory), workers, memory, source)
+    return Place(partial(_processes, workers, memory, threads), workers, memory, source)
 
 
 def _allocated(environ: Mapping[str, str], options: Slurm) -> Place:
@@ -97,7 +98,8 @@ def _steps(environ: Mapping[str, str]) -> Engine:
     return pool.Processes(cpus_of(environ), command=step_of(environ))
 
 
-def _processes(workers: int, memory: int) -> Engine:
+def _processes(workers: int, memory: int, threads: int) -> Engine:
     from qbatch.providers.local.engines import pool  # with trio, for which a plan need not wait
+    from qbatch.providers.local.engines.process import Command
 
-    return pool.Processes(workers, memory)
+    return pool.Processes(workers, memory, Command(threads=threads))

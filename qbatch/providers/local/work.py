@@ -35,6 +35,9 @@ CHUNK_EVOLUTIONS = 128
 ANSWER_BYTES = 4 << 20
 HELD_BYTES = 64 << 20
 
+#: The environment variable that says how many threads a worker may use.
+THREADS = "QBATCH_WORKER_THREADS"
+
 _LENGTH = struct.Struct("<Q")
 
 

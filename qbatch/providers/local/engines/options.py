@@ -90,15 +90,19 @@ Size = Annotated[str, AfterValidator(_memory)]
 
 
 class Processes(PlainData):
-    """Worker processes of this machine, one thread each.
+    """Worker processes of this machine.
 
     Attributes:
-        workers: How many at once; None: as `limits.workers` says, else one per core.
+        workers: How many at once; None: as `limits.workers` says, else as many as there are cores
+            for their threads.
+        threads: Of each worker, where counts are the same with any number of them: for ideal
+            circuits that Aer computes and that measure all qubits; else it has one.
         memory: What all that runs may take together: 8G; None: as `limits.memory_gb` says, else
             all of the machine's.
     """
 
     workers: Annotated[int, Field(ge=1, le=1024)] | None = None
+    threads: Annotated[int, Field(ge=1, le=1024)] = 1
     memory: Size | None = None
 
 

@@ -21,7 +21,7 @@ from typing import Any
 import trio
 
 from qbatch.providers.local.engines.worker import COMMAND, ENVIRONMENT
-from qbatch.providers.local.work import frame_length
+from qbatch.providers.local.work import THREADS, frame_length
 
 _PIPE_BYTES = 1 << 20
 _LAST_WORDS = 4000
@@ -37,10 +37,18 @@ class Command:
         code: What Python runs; see `worker.COMMAND`.
         before: What is put before the interpreter: a launcher and its arguments, under which the
             worker is no child of this process.
+        threads: That it may use where they change no bit of what it computes.
     """
 
     code: str = COMMAND
     before: tuple[str, ...] = ()
+    threads: int = 1
+
+    @property
+    def environ(self) -> dict[str, str]:
+        """Environment variables of the worker."""
+        threads = {name: str(self.threads) for name in ("OMP_NUM_THREADS", THREADS)}
+        return {**os.environ, **ENVIRONMENT, **threads}
 
 
 #: A child of this process.
@@ -66,7 +74,7 @@ class Process:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._stderr,
-            env={**os.environ, **ENVIRONMENT},
+            env=command.environ,
             bufsize=0,
             pipesize=_PIPE_BYTES,
             process_group=0,  # a terminal's Ctrl-C is for the parent

@@ -19,9 +19,8 @@ COMMAND = (
     "from qbatch.providers.local.engines.worker import main; main(int(sys.argv[2]))"
 )
 
-#: Set before numpy and Aer are imported: one thread, and none that waits by spinning.
+#: Set before numpy and Aer are imported: one thread beside Aer's, and none that waits by spinning.
 ENVIRONMENT = {
-    "OMP_NUM_THREADS": "1",
     "OMP_WAIT_POLICY": "passive",
     "OPENBLAS_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
