@@ -29,6 +29,10 @@ from qbatch.providers.local.fused.program import Fused
 from qbatch.providers.local.fused.program import prepare as prepare_fused
 from qbatch.providers.local.guard import checked, held
 from qbatch.providers.local.prepare import Prepared, bound, preparations, prepare
+from qbatch.providers.local.stabilizers.check import hold
+from qbatch.providers.local.stabilizers.program import Stabilized
+from qbatch.providers.local.stabilizers.program import evaluate as evaluate_stabilized
+from qbatch.providers.local.stabilizers.program import prepare as prepare_stabilized
 from qbatch.providers.local.tableau import in_tableau_gates
 from qbatch.providers.local.work import (
     Answer,
@@ -81,6 +85,8 @@ def simulate(chunk: Chunk) -> Answer:
     try:
         if program.settings.library == "stim":
             computed = [*_clifford(prepared, chunk.evolutions)]
+        elif _is_stabilized(program):
+            computed = [*_stabilized(chunk, program, prepared)]
         elif program.settings.library == "numpy":
             computed = [*_fused(chunk, program, prepared)]
         elif prepared.measured is not None:
@@ -101,6 +107,8 @@ def _prepared(chunk: Chunk) -> tuple[Program, Any]:
             from qbatch.providers.local import clifford
 
             _programs[chunk.key] = program, clifford.prepare(program)
+        elif _is_stabilized(program):
+            _programs[chunk.key] = program, prepare_stabilized(program)
         elif program.settings.library == "numpy":
             fused = prepare_fused(program)
             _programs[chunk.key] = program, fused
@@ -139,6 +147,17 @@ def _fused(chunk: Chunk, program: Program, fused: Fused) -> Iterator[Computed]:
     if chunk.key not in _checked_keys and held(fused, program, points):
         _checked_keys.add(chunk.key)
     return evaluate_fused(fused, chunk.evolutions)
+
+
+def _is_stabilized(program: Program) -> bool:
+    return program.settings.library == "numpy" and program.settings.method == "stabilizer"
+
+
+def _stabilized(chunk: Chunk, program: Program, made: Stabilized) -> Iterator[Computed]:
+    if chunk.key not in _checked_keys:
+        hold(made, program)
+        _checked_keys.add(chunk.key)
+    return evaluate_stabilized(made, chunk.evolutions)
 
 
 # -- shots simulated by Aer -----------------------------------------------------------------------

@@ -125,7 +125,7 @@ def prepare(program: Program, batched: frozenset[str] | None = None) -> Prepared
     return Prepared(
         circuit=single if in_tableau else translated(single, settings.method),
         parameters=_parameters(circuit, program),
-        simulator=_simulator(settings, readout),
+        simulator=simulator_of(settings, readout),
         in_tableau=in_tableau,
     )
 
@@ -172,7 +172,7 @@ def _exact(circuit: QuantumCircuit, program: Program, gates: frozenset[str]) -> 
     return Prepared(
         circuit=evolution,
         parameters=_parameters(circuit, program),
-        simulator=_simulator(settings, threads=_threads(circuit, read.measured, settings)),
+        simulator=simulator_of(settings, threads=_threads(circuit, read.measured, settings)),
         together=together,
         gates=gates,
         is_quick=is_quick,
@@ -323,7 +323,12 @@ def _threads(circuit: QuantumCircuit, measured: Sequence[int], settings: Setting
     return int(os.environ.get(THREADS, "1")) if is_whole else 1
 
 
-def _simulator(settings: Settings, noise_model: Any = None, threads: int = 1) -> Any:
+def simulator_of(settings: Settings, noise_model: Any = None, threads: int = 1) -> Any:
+    """Return an AerSimulator.
+
+    Raises:
+        Refused: It has no such device.
+    """
     from qiskit_aer import AerSimulator
 
     options = settings.options

@@ -245,12 +245,13 @@ def to_rows(outcomes: Ints, positions: Sequence[int | None]) -> npt.NDArray[np.u
 
 
 def count_rows(
-    rows: npt.NDArray[np.uint8],
+    rows: npt.NDArray[np.uint8], often: Ints | None = None
 ) -> tuple[npt.NDArray[np.uint8], Ints]:
     """Count equal rows, one a shot.
 
     Args:
         rows: Shape (shots, num_bytes), each as in `Counts.outcomes`.
+        often: Shots that each row stands for, shape (shots,); None: one.
 
     Returns:
         Distinct rows in some fixed order, and how often each came.
@@ -266,5 +267,8 @@ def count_rows(
     new = np.ones(shots, dtype=bool)
     new[1:] = (words[1:] != words[:-1]).any(axis=1)
     starts = np.flatnonzero(new)
-    counts = np.diff(starts, append=shots).astype(np.int64)
+    if often is None:
+        counts = np.diff(starts, append=shots).astype(np.int64)
+    else:
+        counts = np.add.reduceat(often[order], starts)
     return np.ascontiguousarray(words[starts].view(np.uint8)[:, :num_bytes]), counts

@@ -17,6 +17,7 @@ from qbatch.providers import Order
 from qbatch.providers.local.method import (
     evolution_s,
     is_exact,
+    is_numbered,
     memory_bytes,
     num_measured,
     result_bytes,
@@ -168,9 +169,9 @@ def _evolutions(program: Program, orders: Iterable[Order]) -> Iterator[Evolution
         values = tuple(map(float, map(order.parameters.__getitem__, names)))
         sampling = Sampling(order.id, order.shots, order.seed, order.start)
         shared.setdefault(values, []).append(sampling)
-    exact = is_exact(program.circuit.facts, program.settings)
+    shared_by_all = is_numbered(program.circuit.facts, program.settings)
     for values, samplings in shared.items():
-        if exact:
+        if shared_by_all:
             yield Evolution(values, tuple(samplings))
         else:
             yield from (Evolution(values, (sampling,)) for sampling in samplings)
