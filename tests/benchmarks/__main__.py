@@ -36,6 +36,7 @@ GROUPS = (
     "transport",
     "signing",
     "engines",
+    "scaling",
 )
 
 

@@ -1,0 +1,132 @@
+"""What each stage of a run costs a point, as points become more, and how large the folder is.
+
+    python -m tests.benchmarks scaling                      # 1,000 to 100,000 points, minutes
+    QBATCH_SCALING=1000000 python -m tests.benchmarks scaling   # up to a million, half an hour
+
+The provider answers at once, so that what is measured is qbatch alone: planning, packing, and from
+the intent of a job to its result on the disk, with journal and analysis. Stages are told in seconds
+of this process's processor, which a busy machine stretches less; what waits for the disk in time.
+A stage that costs as much a point at 100,000 as at 1,000 grows as the points do; the guide's page on
+scaling goes on from that.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from measuring import Row
+
+#: Points of the largest run; those before are each a tenth.
+MOST = int(os.environ.get("QBATCH_SCALING", "100000"))
+
+#: Points of which each is a composite job of its own.
+ALONE = 1_000
+
+
+def measure() -> Iterator[Row]:
+    sys.path.insert(0, str(Path(__file__).parents[1] / "executor"))
+    sizes = [size for size in (1_000, 10_000, 100_000, 1_000_000) if size <= MOST]
+    first: Mapping[str, float] = {}
+    _stages(100)  # imports
+    for size in sizes:
+        seconds = _stages(size)
+        for stage, took in seconds.items():
+            beside = first.get(stage, 0.0)
+            yield Row(
+                "K18",
+                f"{size:,} points, {stage}",
+                _each(took, size, stage),
+                f"the same at {sizes[0]:,}" if beside else "",
+                _each(beside, 1, stage) if beside else "",
+                f"{took / size / beside:.2f} x" if beside else "",
+                "<= 1.5 x" if beside else "",
+            )
+        if not first:
+            first = {stage: took / size for stage, took in seconds.items()}
+    yield from _alone()
+
+
+def _each(took: float, size: int, stage: str) -> str:
+    return f"{took / size:,.0f} B" if "folder" in stage else f"{took / size * 1e6:,.0f} µs"
+
+
+def _stages(size: int) -> dict[str, float]:
+    """Return seconds of each stage; bytes of the folder."""
+    from fake_drivers import FakeLocal, plan_of
+
+    from qbatch.report import write_report
+    from qbatch.snapshot import open_run
+
+    with tempfile.TemporaryDirectory() as name:
+        folder, driver = Path(name) / "run", FakeLocal(max_jobs=256)
+        plan = plan_of(size, "local")
+        found = {
+            "planned": _seconds(lambda: sum(1 for _ in plan.points())),
+            "planned and packed": _seconds(
+                lambda: sum(1 for _ in plan.composites({"local": driver.target}))
+            ),
+            "submitted, answered, recorded": _seconds(lambda: _run(plan, folder, driver)),
+        }
+        run = open_run(folder)
+        found["read, with estimates"] = _seconds(lambda: [bool(p.estimates) for p in run] and None)
+        for format_ in ("csv", "html"):
+            found[f"report as {format_}"] = _seconds(
+                lambda format_=format_: write_report(run, formats=(format_,))
+            )
+        found["run folder"] = sum(
+            file.stat().st_size for file in folder.glob("snapshot.db*") if file.is_file()
+        )
+    return found
+
+
+def _run(plan: Any, folder: Path, driver: Any, durability: Any = "normal") -> None:
+    import trio
+
+    from qbatch.executor import execute
+    from qbatch.snapshot import Snapshot
+
+    async def work() -> None:
+        with Snapshot(folder, durability=durability) as snapshot:
+            snapshot.set_meta(run_id="bench", versions="{}", selection="")
+            await execute(plan, snapshot, {"local": driver}, {"local": driver.target})
+
+    trio.run(work)
+
+
+def _alone() -> Iterator[Row]:
+    """Jobs that nothing is shared with, which clouds without batches have."""
+    from fake_drivers import FakeLocal, plan_of
+
+    figures = []
+    for max_jobs, durability in ((256, "full"), (1, "full"), (1, "normal")):
+        with tempfile.TemporaryDirectory() as name:
+            driver = FakeLocal(max_jobs=max_jobs, in_flight=100)
+            plan, folder = plan_of(ALONE, "local"), Path(name) / "run"
+            took = _seconds(
+                lambda p=plan, f=folder, d=driver, k=durability: _run(p, f, d, k),
+                time.perf_counter,
+            )
+            figures.append(took / ALONE)
+    shared, synced, unsynced = figures
+    for what, took in (("fsynced", synced), ("without fsync", unsynced)):
+        yield Row(
+            "K18",
+            f"{ALONE:,} points, each a composite job of its own, recorded {what}",
+            f"{took * 1e6:,.0f} µs",
+            "256 in a composite job, fsynced",
+            f"{shared * 1e6:,.0f} µs",
+            f"{took / shared:.1f} x",
+            "",
+        )
+
+
+def _seconds(work: Callable[[], object], clock: Callable[[], float] = time.process_time) -> float:
+    start = clock()
+    work()
+    return clock() - start
