@@ -6,8 +6,8 @@
 The provider answers at once, so that what is measured is qbatch alone: planning, packing, and from
 the intent of a job to its result on the disk, with journal and analysis. Stages are told in seconds
 of this process's processor, which a busy machine stretches less; what waits for the disk in time.
-A stage that costs as much a point at 100,000 as at 1,000 grows as the points do; the guide's page on
-scaling goes on from that.
+A stage that costs as much a point at 100,000 as at 1,000 grows as the points do; the guide goes on
+from that ("Past what fits here").
 """
 
 from __future__ import annotations
