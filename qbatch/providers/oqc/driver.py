@@ -60,7 +60,8 @@ from qbatch.providers.kit.asking import ask_all
 from qbatch.providers.kit.cloud import SpeaksToCloud
 from qbatch.providers.kit.proofs import Proofs, refusal
 from qbatch.providers.kit.targets import too_dynamic, too_wide
-from qbatch.providers.kit.untrusted import identifier, records, word
+from qbatch.providers.kit.untrusted import records, word
+from qbatch.providers.oqc.allocating import Allocation
 from qbatch.providers.oqc.config import encode_config
 from qbatch.providers.oqc.jobs import Jobs
 from qbatch.providers.oqc.options import Options
@@ -93,6 +94,7 @@ class Oqc(SpeaksToCloud):
         super().__init__(name, self._service)
         self._qpu = Qpu(self._service, backend.target, surroundings)
         self._tasks = Tasks(self._qpu)
+        self._allocation = Allocation(self._qpu, f"qbatch/{self._run_id}")
 
     # -- conversation ---------------------------------------------------------------------------
 
@@ -147,19 +149,8 @@ class Oqc(SpeaksToCloud):
             raise TooLarge(
                 f"oqc: {len(batch.orders)} jobs make {size} bytes; OQC takes {MAX_BYTES} at once"
             )
-        reply = await self._qpu.ask(
-            "POST",
-            "tasks",
-            json={"qpu_id": qpu["id"], "task_count": len(batch.orders), "tag": self._tag(batch)},
-        )
-        told = reply.json()
-        ids = {one for each in told if (one := identifier(each))} if isinstance(told, list) else ()
-        if len(ids) != len(batch.orders) or len(told) != len(ids):
-            raise Misspoke(
-                f"oqc: asked for {len(batch.orders)} task ids, got {reply.excerpt()}",
-                raw=reply.excerpt(2_000),
-            )
-        return Prepared({"task_ids": list(told), "qpu_id": qpu["id"]})
+        ids = await self._allocation.take(len(batch.orders))
+        return Prepared({"task_ids": list(ids), "qpu_id": qpu["id"]})
 
     def intend(self, batch: Batch) -> Intent:
         memo = batch.composite.memo
