@@ -17,7 +17,7 @@ import trio
 from qbatch.errors import CredentialsError, Misspoke, ProviderError, Unavailable
 from qbatch.executor.active import ActiveJob
 from qbatch.executor.events import Observer, Warned
-from qbatch.executor.pace import RateLimit, Slots
+from qbatch.executor.pace import PollPace, RateLimit, Slots
 from qbatch.executor.polling import Poller
 from qbatch.executor.retry import Backoff, Retry
 from qbatch.executor.tally import Tally
@@ -134,7 +134,7 @@ class BackendRun:
         self.has_fed = False
         self._turned_away = 0
         self._tell = tell
-        self.poller = Poller(self, target.poll_s, random)
+        self.poller = Poller(self, PollPace(target.poll_s, random, target.soonest_s))
         self._warned: set[str] = set()
         self._busy = 0
         self._is_closing = False

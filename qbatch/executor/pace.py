@@ -23,8 +23,38 @@ GROWTH = 1.5
 #: seconds: after an hour in a queue, three minutes more do not matter, but requests do.
 SHARE, MOST_S = 0.05, 300.0
 
+#: Most times in a row that a first pause must be long enough before a shorter one is tried.
+MOST_TRIED = 16
+
 #: Pauses of a driver whose `poll` waits by itself, after an answer without news.
 IDLE_S = (0.002, 0.1)
+
+
+class FirstPause:
+    """The pause after news, as short as jobs that were just sent are known to be over.
+
+    It is halved while most of what is asked about after it is over already, and doubled
+    where it is not; each time it takes twice as many such polls until a shorter one is tried.
+
+    Args:
+        soonest_s: The shortest that it may be, seconds.
+        usual_s: The longest, by which it begins.
+    """
+
+    def __init__(self, soonest_s: float, usual_s: float) -> None:
+        self._soonest, self._usual = soonest_s, usual_s
+        self.pause_s = usual_s
+        self._wanted, self._found = 1, 0
+
+    def judge(self, *, was_late: bool) -> None:
+        """Learn from a poll after this pause; `was_late`: most of what was asked was over."""
+        if was_late:
+            self._found += 1
+            if self._found >= self._wanted:
+                self.pause_s, self._found = max(self.pause_s / 2, self._soonest), 0
+        elif self.pause_s < self._usual:
+            self.pause_s, self._found = min(2 * self.pause_s, self._usual), 0
+            self._wanted = min(2 * self._wanted, MOST_TRIED)
 
 
 class PollPace:
@@ -33,18 +63,27 @@ class PollPace:
     Args:
         poll_s: Shortest and longest, seconds; (0, 0) when `poll` itself waits for news.
         random: For the jitter of ±10 % that keeps runs from asking in step.
+        soonest_s: How short the first pause after news may become where jobs are over as soon;
+            None: not shorter than the shortest.
     """
 
-    def __init__(self, poll_s: tuple[float, float], random: Random) -> None:
+    def __init__(
+        self, poll_s: tuple[float, float], random: Random, soonest_s: float | None = None
+    ) -> None:
         self.waits_itself = poll_s[1] <= 0
         self._shortest, self._longest = IDLE_S if self.waits_itself else poll_s
         self._random = random
-        self._pause = 0.0 if self.waits_itself else self._shortest
+        usual = 0.0 if self.waits_itself else self._shortest
+        self._first = FirstPause(usual if soonest_s is None else min(soonest_s, usual), usual)
+        self._pause = usual
+        self._is_first = True
+        self._was_first = False
         self._waited = 0.0
 
     def next_s(self) -> float:
         """Seconds to wait before the next poll; each call makes the one after longer."""
         pause = self._pause
+        self._was_first, self._is_first = self._is_first, False
         self._waited += pause
         longest = self._longest
         if not self.waits_itself:
@@ -55,7 +94,13 @@ class PollPace:
     def news(self) -> None:
         """Something happened: ask soon again."""
         self._waited = 0.0
-        self._pause = 0.0 if self.waits_itself else self._shortest
+        self._pause = self._first.pause_s
+        self._is_first = True
+
+    def heard(self, num_over: int, num_told: int) -> None:
+        """A poll told of so many jobs, so many of which were over: learn how soon to ask."""
+        if self._was_first and num_told:
+            self._first.judge(was_late=2 * num_over > num_told)
 
 
 @dataclass

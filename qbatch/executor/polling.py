@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from functools import partial
-from random import Random
 from typing import NoReturn, Protocol, TypeVar
 
 import trio
@@ -17,8 +16,8 @@ import trio
 from qbatch.errors import Misspoke, ProviderError, Refused
 from qbatch.executor.active import ActiveJob
 from qbatch.executor.pace import PollPace
-from qbatch.providers import Answer, Driver, Missing, Strange
-from qbatch.purchase import AT_WORK, Event, follows
+from qbatch.providers import ENDS, Answer, Driver, Missing, Strange
+from qbatch.purchase import AT_WORK, Event, Next, follows
 
 T = TypeVar("T")
 
@@ -46,13 +45,12 @@ class Poller:
 
     Args:
         backend: The backend.
-        poll_s: The shortest and the longest pause between two polls, seconds.
-        random: For jitter.
+        pace: The pauses between two polls.
     """
 
-    def __init__(self, backend: Asked, poll_s: tuple[float, float], random: Random) -> None:
+    def __init__(self, backend: Asked, pace: PollPace) -> None:
         self._backend = backend
-        self._pace = PollPace(poll_s, random)
+        self._pace = pace
         #: Job id -> the composite job that answers for it.
         self._of_job: dict[str, ActiveJob] = {}
         self._watched: dict[ActiveJob, None] = {}
@@ -110,6 +108,7 @@ class Poller:
         batches = [active.current() for active in active_jobs]
         sent_in = Counter(key for batch in batches for key in batch.composite.job_ids)
         updates = await self._backend.read(partial(self._backend.driver.poll, batches))
+        self._pace.heard(sum(isinstance(update, ENDS) for update in updates), len(updates))
         return sum(
             self._deliver(update)
             for update in updates
@@ -127,11 +126,12 @@ class Poller:
                 await self._added.wait()
                 await trio.sleep(self._pace.next_s())
             now = trio.current_time()
-            due = [active for active in self._watched if active.not_before <= now]
+            asked = [active for active in self._watched if active.ids_then(Next.POLL)]
+            due = [active for active in asked if active.not_before <= now]
             if due:
                 return due
-            if self._watched:
-                await trio.sleep_until(min(active.not_before for active in self._watched))
+            if asked:
+                await trio.sleep_until(min(active.not_before for active in asked))
 
     def _is_of_another(
         self, update: Answer, asked: Collection[ActiveJob], sent_in: Mapping[str, int]

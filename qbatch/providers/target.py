@@ -122,6 +122,8 @@ class Target:
         cap: What a composite job may use, where a person set that.
         poll_s: Shortest and longest pause between two polls, seconds; (0, 0) when `poll` itself
             waits for news.
+        soonest_s: How soon after news, or after jobs were sent, it may be asked where those before
+            were over as soon, seconds; None: after the shortest pause.
         state: The provider's word where it takes no jobs: "reserved", "paused". "": offline.
         next_window_at: UTC instant (ISO 8601) when an offline QPU next takes jobs.
         pack_by: "circuit" when a composite job may hold (or profits from) one circuit text only.
@@ -147,6 +149,7 @@ class Target:
     cap: Cap | None = None
     rates: tuple[Rate, ...] = ()
     poll_s: tuple[float, float] = (1.0, 10.0)
+    soonest_s: float | None = None
     price: Price = Price()
     online: bool = True
     state: str = ""
