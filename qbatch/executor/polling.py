@@ -16,7 +16,7 @@ import trio
 from qbatch.errors import Misspoke, ProviderError, Refused
 from qbatch.executor.active import ActiveJob
 from qbatch.executor.pace import PollPace
-from qbatch.providers import ENDS, Answer, Driver, Missing, Strange
+from qbatch.providers import ENDS, Answer, Driver, Missing, Part, Strange
 from qbatch.purchase import AT_WORK, Event, Next, follows
 
 T = TypeVar("T")
@@ -105,15 +105,25 @@ class Poller:
             Refused: The provider will not be asked.
             Misspoke: It answered nonsense, again and again.
         """
+        num_news = 0
+        while True:
+            found, is_part = await self._ask_once(active_jobs)
+            num_news += found
+            if not (found and is_part):
+                return num_news
+
+    async def _ask_once(self, active_jobs: Collection[ActiveJob]) -> tuple[int, bool]:
+        """Ask; return how much news there was, and whether there may be more at once."""
         batches = [active.current() for active in active_jobs]
         sent_in = Counter(key for batch in batches for key in batch.composite.job_ids)
         updates = await self._backend.read(partial(self._backend.driver.poll, batches))
         self._pace.heard(sum(isinstance(update, ENDS) for update in updates), len(updates))
-        return sum(
+        num_news = sum(
             self._deliver(update)
             for update in updates
             if not self._is_of_another(update, active_jobs, sent_in)
         )
+        return num_news, isinstance(updates, Part)
 
     async def _wait_due(self) -> list[ActiveJob]:
         """Pause, then return the composite jobs that may be asked about."""

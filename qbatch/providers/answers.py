@@ -163,6 +163,14 @@ class Repeatable(Answer):
     life_s: float = math.inf
 
 
+class Part(list[Answer]):
+    """Those answers to `poll` that are there already: it is asked again, at once, for the others.
+
+    Where jobs are asked about one by one and many are over, the first results need not wait for the
+    last answer. It holds at least one end of a job that was not told before.
+    """
+
+
 #: Answers after which nothing more comes of a job at its provider.
 ENDS = (Done, Failed, Cancelled)
 

@@ -135,7 +135,8 @@ class Driver(Protocol):
     async def poll(self, batches: Sequence[Batch]) -> Sequence[Answer]:
         """Ask for news of everything in flight with as few calls as the provider allows.
 
-        May wait for the first news where `Target.poll_s` is (0, 0).
+        May wait for the first news where `Target.poll_s` is (0, 0). May answer in parts: see
+        `answers.Part`.
         """
         ...
 

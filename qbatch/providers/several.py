@@ -14,6 +14,7 @@ from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
 from qbatch.errors import ProviderError, Refused
+from qbatch.providers.answers import Part
 from qbatch.providers.contract import Forsakes, Leaves, Quotes, Recalls, Repeats, Translates
 from qbatch.providers.listing import Lists
 
@@ -180,9 +181,13 @@ class _Several:
         failures: list[ProviderError] = []
         for driver, theirs in groups:
             try:
-                updates += await driver.poll(theirs)
+                told = await driver.poll(theirs)
             except ProviderError as error:
                 failures.append(error)
+            else:
+                updates += told
+                if isinstance(told, Part) and not failures:  # else one would be asked again at once
+                    return Part(updates)
         if failures and not updates:
             raise failures[0]
         return updates

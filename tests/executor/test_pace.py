@@ -13,7 +13,8 @@ from fake_drivers import FakeCloud, plan_of, play
 
 from qbatch.errors import Unavailable
 from qbatch.executor.pace import PollPace
-from qbatch.providers import Answer, Batch, Fetched
+from qbatch.providers import Answer, Batch, Done, Fetched, Part
+from qbatch.snapshot import Run
 
 SOON = {"poll_s": (1.0, 10.0), "soonest_s": 0.05}
 
@@ -83,3 +84,28 @@ def test_nothing_is_asked_about_jobs_whose_results_are_being_downloaded(tmp_path
     cloud = SlowResults(works_s=0.0, poll_s=(1.0, 1.0))
     play(tmp_path, plan_of(3, "cloud"), cloud)
     assert cloud.ledger.calls["poll"] == 1
+
+
+class OneByOne(FakeCloud):
+    """One that is asked about a job after the other, a second each, and tells what it knows."""
+
+    def __init__(self, **target: Any) -> None:
+        super().__init__(**target)
+        self.told: set[str] = set()
+
+    async def poll(self, batches: Sequence[Batch]) -> Sequence[Answer]:
+        updates = await super().poll(batches)
+        new = [one for one in updates if isinstance(one, Done) and one.job_id not in self.told]
+        await trio.sleep(1)
+        self.told.update(one.job_id for one in new[:1])
+        return Part(new[:1]) if len(new) > 1 else new or updates
+
+
+def test_results_told_in_parts_are_recorded_as_they_are_told(tmp_path: Path) -> None:
+    cloud = OneByOne(works_s=100.0, max_jobs=20, in_flight=1, poll_s=(10.0, 10.0))
+    played = play(tmp_path, plan_of(20, "cloud"), cloud)
+    with Run(tmp_path) as run:
+        at = sorted(point.completed_at.timestamp() for point in run if point.completed_at)
+    assert len(at) == 20
+    assert [round(later - at[0]) for later in at] == [*range(20)]
+    assert played.elapsed_s < 160

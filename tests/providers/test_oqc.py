@@ -15,6 +15,7 @@ from qbatch.providers import (
     Done,
     Failed,
     Missing,
+    Part,
     Running,
     Strange,
     Taken,
@@ -23,6 +24,7 @@ from qbatch.providers import (
 from qbatch.providers.oqc.config import encode_config
 from qbatch.providers.oqc.options import Options
 from qbatch.providers.oqc.results import read_results
+from qbatch.providers.oqc.tasks import PART
 
 QPU = "qpu:uk:2:d865b5a184"
 
@@ -287,3 +289,21 @@ async def test_a_result_that_lags_behind_its_state_is_left_out_until_it_is_there
     await trio.sleep(25)
     (fetched,) = await one.driver.fetch(batch, [wanted.id])
     assert fetched.counts.shots == wanted.shots
+
+
+async def test_of_many_that_are_over_the_first_are_told_before_the_last_are_asked_about(
+    talk: Callable[..., Any], order: Callable[..., Any]
+) -> None:
+    cloud = talk("oqc", queue_s=0.0, target=QPU)
+    orders = [order(name=f"{number:03}", shots=10) for number in range(200)]
+    batches = [
+        await cloud.submit(await cloud.prepare(*orders[start : start + 50]))
+        for start in range(0, 200, 50)
+    ]
+    await trio.sleep(1_000)
+    parts = [await cloud.driver.poll(batches) for _ in range(3)]
+    assert [isinstance(part, Part) for part in parts] == [True, True, False]
+    assert all(PART <= len(part) <= 2 * PART for part in parts[:2])
+    told = [answer.job_id for part in parts for answer in part]
+    assert sorted(told) == [one.id for one in orders]
+    assert {type(answer) for part in parts for answer in part} == {Done}

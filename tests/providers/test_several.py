@@ -12,7 +12,18 @@ import trio
 from qbatch.errors import Refused, Unavailable
 from qbatch.job import CompositeJob
 from qbatch.manifest.paths import SettingValues
-from qbatch.providers import Answer, Batch, Done, Driver, Intent, Order, Price, Target, contract
+from qbatch.providers import (
+    Answer,
+    Batch,
+    Done,
+    Driver,
+    Intent,
+    Order,
+    Part,
+    Price,
+    Target,
+    contract,
+)
 from qbatch.providers.listing import Lists
 from qbatch.providers.several import open_several
 
@@ -121,6 +132,28 @@ def test_all_are_asked_for_news_and_one_that_fails_takes_none_from_the_others() 
 
     trio.run(act)
     assert made[settings(1)].asked[0] == ("poll", [("a",), ("c",)])
+
+
+class InParts(Fake):
+    """A driver that tells of one job at a time."""
+
+    async def poll(self, batches: Sequence[Batch]) -> Sequence[Answer]:
+        told = await super().poll(batches)
+        return Part(told[:1]) if len(told) > 1 else told
+
+
+def test_a_part_of_the_news_is_told_at_once_unless_a_driver_failed() -> None:
+    driver, made = opened(InParts)
+    both = [batch(order(1, "a")), batch(order(2, "b"), order(2, "c"))]
+
+    async def act() -> None:
+        news = await driver.poll(both)
+        assert isinstance(news, Part)
+        assert [update.job_id for update in news] == ["a", "b"]
+        made[settings(1)].failure = Unavailable("down", retry_after_s=60)
+        assert not isinstance(await driver.poll(both), Part)
+
+    trio.run(act)
 
 
 def test_where_drivers_wait_for_news_the_first_to_have_some_ends_the_wait() -> None:

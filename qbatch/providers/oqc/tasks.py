@@ -16,6 +16,7 @@ from qbatch.providers import (
     Fetched,
     Missing,
     Order,
+    Part,
     Unclear,
     kind_of,
 )
@@ -29,6 +30,9 @@ from qbatch.providers.oqc.results import read_results
 
 #: Of the tasks that have not ended, so many of the oldest, and of the others, are asked about.
 OLDEST, OTHERS = 4, 2
+
+#: When so many have answered that they ended, this is told before the others are asked.
+PART = 64
 
 #: After a lost answer: how long the service may still be reading what we sent.
 SETTLE_S = 60.0
@@ -51,6 +55,8 @@ class Tasks:
         #: Those that were seen at their end, and where among the others it is looked next.
         self._ended: set[str] = set()
         self._turn = 0
+        #: How many of the oldest are asked about first: more, where a part was told of before.
+        self._oldest = OLDEST
 
     async def locate(self, order: Order, task_id: str) -> Answer:
         """Say whether a task was taken that was allocated."""
@@ -76,31 +82,38 @@ class Tasks:
     async def poll(self, tasks: Sequence[Pair]) -> Sequence[Answer]:
         """Ask about the oldest, and about those behind them once these have ended.
 
+        Returns:
+            What was told; a `Part` where many have ended and others may have.
+
         Raises:
             ProviderError: Nothing could be asked.
         """
         updates: list[Answer] = []
-        for group in self._groups(tasks):
+        groups, self._oldest = self._groups(tasks, self._oldest), OLDEST
+        for group in groups:
             before = len(self._ended)
             news, failures = await ask_all([partial(self.news, *pair) for pair in group])
             updates += news
             if len(self._ended) - before < len(group):
                 break
+            if len(updates) >= PART and any(task_id not in self._ended for _, task_id in tasks):
+                self._oldest = PART
+                return Part(updates)
         if failures and not updates:
             raise failures[0]
         return updates
 
-    def _groups(self, tasks: Sequence[Pair]) -> Iterator[Sequence[Pair]]:
+    def _groups(self, tasks: Sequence[Pair], oldest: int) -> Iterator[Sequence[Pair]]:
         """Split tasks not known to have ended into groups to be asked about, one after the other.
 
         There is no bulk call, and a QPU takes its tasks in order: where not all of the oldest have
         ended, those behind them are left alone, but for a few, others each time.
         """
         waiting = [pair for pair in tasks if pair[1] not in self._ended] or tasks
-        size, at = OLDEST, OLDEST
-        behind = waiting[OLDEST:]
+        size, at = oldest, oldest
+        behind = waiting[oldest:]
         self._turn = (self._turn + OTHERS) % max(1, len(behind))
-        yield [*waiting[:OLDEST], *behind[self._turn : self._turn + OTHERS]]
+        yield [*waiting[:oldest], *behind[self._turn : self._turn + OTHERS]]
         while at < len(waiting):
             size *= 2
             yield [pair for pair in waiting[at : at + size] if pair[1] not in self._ended]
