@@ -90,14 +90,15 @@ class Moves:
     ) -> Sequence[CompositeEvent]:
         """What happens to a composite job as a whole, one after the other.
 
-        Of what it came to on this machine nothing is left to be released.
+        Where nothing is kept for it, what it came to leaves nothing to be released.
         """
         events = [] if happened is None else [happened]
         if stage_after(active.stage, *events) == "closed":
             return events
         if (then := active.comes_to) is not None:
             events.append(then)
-        if then is CompositeEvent.ENDED and self._backend.driver.is_local:
+        keeps = self._backend.target.keeps and not self._backend.driver.is_local
+        if then is CompositeEvent.ENDED and not keeps:
             events.append(CompositeEvent.RELEASED)
         return events
 

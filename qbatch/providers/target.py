@@ -124,6 +124,8 @@ class Target:
             waits for news.
         soonest_s: How soon after news, or after jobs were sent, it may be asked where those before
             were over as soon, seconds; None: after the shortest pause.
+        keeps: Whether something is kept there for a composite job (a session, a lane, objects, a
+            bill that comes last) until `Driver.release`; where not, it is over with its last job.
         state: The provider's word where it takes no jobs: "reserved", "paused". "": offline.
         next_window_at: UTC instant (ISO 8601) when an offline QPU next takes jobs.
         pack_by: "circuit" when a composite job may hold (or profits from) one circuit text only.
@@ -150,6 +152,7 @@ class Target:
     rates: tuple[Rate, ...] = ()
     poll_s: tuple[float, float] = (1.0, 10.0)
     soonest_s: float | None = None
+    keeps: bool = True
     price: Price = Price()
     online: bool = True
     state: str = ""

@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from fake_drivers import FakeCloud, FakeLocal, Ledger, counts_of, plan_of, play
+from fake_drivers import FakeCloud, FakeLocal, Ledger, counts_of, plan_of, play, raising
 
+from qbatch.errors import Refused
 from qbatch.executor import Finished, JobMoved, Progress, Started, Warned
 from qbatch.job import JobState
 from qbatch.providers import Rate
-from qbatch.snapshot import Run
+from qbatch.snapshot import Run, Snapshot
 
 
 def test_every_point_of_a_plan_is_run_and_its_counts_are_stored(tmp_path: Path) -> None:
@@ -173,3 +174,15 @@ def test_a_failing_observer_does_not_end_the_run(tmp_path: Path) -> None:
 
 def test_a_run_without_trouble_warns_of_nothing(tmp_path: Path) -> None:
     assert not play(tmp_path, plan_of(4, "cloud"), FakeCloud()).told(Warned)
+
+
+@pytest.mark.parametrize("keeps", [True, False])
+def test_where_nothing_is_kept_a_composite_job_is_closed_with_its_last_result(
+    tmp_path: Path, keeps: bool
+) -> None:
+    """A release that the cloud refuses leaves it open only where there is something to release."""
+    cloud = FakeCloud(max_jobs=2, keeps=keeps)
+    cloud.script["release"] = [raising(Refused("cloud: no"))] * 2
+    assert play(tmp_path, plan_of(4, "cloud"), cloud).summary.completed == 4
+    with Snapshot(tmp_path) as snapshot:
+        assert [one.stage for one in snapshot.open_composites()] == ["releasing"] * 2 * keeps

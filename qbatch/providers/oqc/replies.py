@@ -92,6 +92,7 @@ def read_target(qpu: Mapping[str, Any], window_at: str | None, facts: Mapping[st
         in_flight=256,
         poll_s=(0.2, 10.0),
         soonest_s=SOONEST_S,
+        keeps=False,
         price=read_price(qpu),
         online=bool(qpu.get("active")),
         next_window_at=window_at,
