@@ -61,11 +61,11 @@ def _written(read, values):
 
 
 def test_random_programs_are_the_unitaries_numpy_says_at_every_value():
-    assert list(differences(range(200), written=False)) == []
+    assert list(differences(range(80), written=False)) == []
 
 
 def test_random_programs_are_written_as_what_they_are():
-    assert list(differences(range(1000, 1020), written=True)) == []
+    assert list(differences(range(1000, 1008), written=True)) == []
 
 
 @pytest.mark.slow

@@ -120,15 +120,15 @@ def test_each_gate_of_stdgates_is_what_its_definition_there_says(name, way):
 @pytest.mark.parametrize("version", ["2.0", "3.0"])
 def test_random_programs_sent_use_the_library_as_printed(version):
     checked = 0
-    for read, values, matrix in random_programs(range(40_000, 40_024)):
+    for read, values, matrix in random_programs(range(40_000, 40_012)):
         text = program_text(read, values, version)
         assert same(build(circuit(with_library(text))), matrix), text
         checked += 1
-    assert checked > 18
+    assert checked > 8
 
 
 def test_random_openqasm_2_programs_are_read_and_sent_as_what_they_are():
-    for read, values, matrix in random_programs(range(43_000, 43_030), version="2.0"):
+    for read, values, matrix in random_programs(range(43_000, 43_012), version="2.0"):
         assert same(bind(read, values), matrix)
         for version in ("2.0", "3.0"):
             text = program_text(read, values, version)

@@ -35,7 +35,7 @@ from tests.crash.played_runs import Played, read_all
 from tests.executor.fake_drivers import FakeCloud, Ledger, lost_before, plan_of, play
 
 #: Cases of the everyday run, of each slow test, and how many slow tests there are.
-FEW, SHARE, SHARES = 42, 75, 16
+FEW, SHARE, SHARES = 20, 75, 16
 
 #: Name -> how it is played, and what happens to it.
 RUNS: Mapping[str, tuple[Callable[[Path], Played], Mapping[mutating.Mutation, int]]] = {

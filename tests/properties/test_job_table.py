@@ -336,7 +336,7 @@ def _points() -> Iterator[StoredPoint]:
 
 
 TestJobTable = JobTable.TestCase
-TestJobTable.settings = settings(max_examples=40, stateful_step_count=25, deadline=None)
+TestJobTable.settings = settings(max_examples=15, stateful_step_count=25, deadline=None)
 
 
 @pytest.mark.slow
