@@ -27,6 +27,8 @@ _CUT = "@@qbatch@@"
 _UNSTEADY = (
     (r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "ID"),
     (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(Z|\+00:00)", "DATE"),
+    (r"\d{4}-\d\d-\d\d \d\d:\d\d\b", "DATE"),
+    (r"\b[0-9a-f]{12,16}\b", "ID"),
     (r"127\.0\.0\.1:\d+", "HOST"),
     (r"\bin \d+(\.\d+)? s\b", "in T"),
     (r"\babout \d+(\.\d+)? s\b", "about T"),
