@@ -8,6 +8,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -136,10 +137,30 @@ class Cluster:
         while not self._is_clean():
             assert time.monotonic() < end, (self.states(), self._steps(), self.told())
             self.run("scancel", f"--user={os.getuid()}")
-            for name, state in self.states().items():
-                if state.startswith(("drain", "down")):
-                    self.run("scontrol", "update", f"nodename={name}", "state=resume")
+            self._resume()
             time.sleep(0.2)
+
+    @contextmanager
+    def operated(self) -> Iterator[None]:
+        """Have an operator there, who lets drained nodes take work once nothing runs on them."""
+        is_over = threading.Event()
+
+        def operate() -> None:
+            while not is_over.wait(1.0):
+                self._resume()
+
+        operator = threading.Thread(target=operate)
+        operator.start()
+        try:
+            yield
+        finally:
+            is_over.set()
+            operator.join()
+
+    def _resume(self) -> None:
+        for name, state in self.states().items():
+            if state.startswith(("drain", "down")) and not self._steps(name):
+                self.run("scontrol", "update", f"nodename={name}", "state=resume")
 
     def _is_clean(self) -> bool:
         are_idle = self.states() == {"n1": "idle", "n2": "idle"}
@@ -150,9 +171,9 @@ class Cluster:
         rows = self.run("sinfo", "--noheader", "--Node", "--format=%N %T").splitlines()
         return dict(row.split() for row in rows)
 
-    def _steps(self) -> list[Path]:
-        """Sockets of what runs on the nodes, whether the controller knows it or not."""
-        return [*self.folder.glob("n?/n?_*")]
+    def _steps(self, node: str = "n?") -> list[Path]:
+        """Sockets of what runs on a node, or on all, whether the controller knows it or not."""
+        return [*self.folder.glob(f"{node}/n?_*")]
 
     def forget_jobs(self) -> None:
         """Kill the controller, and start one that knows of no job, and numbers from 1."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,10 +21,11 @@ BATCH_JOBS = 4
 
 
 @pytest.fixture
-def qbatch(cluster: Cluster, tmp_path: Path) -> Commands:
+def qbatch(cluster: Cluster, tmp_path: Path) -> Iterator[Commands]:
     cluster.clean()
     write_sweep(tmp_path, slurm=ENGINE)
-    return Commands(tmp_path, cluster.environ)
+    with cluster.operated():
+        yield Commands(tmp_path, cluster.environ)
 
 
 def test_what_was_left_comes_home_to_another_process(qbatch, cluster, expected):
@@ -68,6 +70,7 @@ def test_a_controller_that_forgot_all_costs_time_alone(qbatch, cluster, expected
 
 
 def test_numbers_that_are_given_twice_cost_time_alone(qbatch, cluster, expected):
+    write_sweep(qbatch.folder, slurm=ENGINE, jobs=12)  # two batch jobs, for which n1 has room
     cluster.forget_jobs()
     cluster.clean()
     qbatch("run", "sweep.yaml", "--yes", "--detach", code=9)
