@@ -16,6 +16,8 @@ pytestmark = pytest.mark.slow
 
 ENGINE = {"partition": "cpu", "time": "10m", "cpus": 1, "memory": "800M"}
 
+NO_LOG = "--output=/dev/null"
+
 #: 24 points, 6 to a batch job.
 BATCH_JOBS = 4
 
@@ -89,6 +91,17 @@ def test_a_nodes_daemon_that_is_killed_costs_time_alone(qbatch, cluster, expecte
     cluster.kill("n1")
     time.sleep(3)
     cluster.start_daemon("n1")
+    said, _ = runner.communicate(timeout=240)
+    assert runner.returncode == 0, said
+    assert qbatch.hash() == expected
+
+
+def test_batch_jobs_that_make_room_for_others_cost_time_alone(qbatch, cluster, expected):
+    write_sweep(qbatch.folder, slurm=ENGINE, jobs=12)
+    runner = qbatch.start("run", "sweep.yaml", "--yes")
+    wait_for(lambda: cluster.jobs("RUNNING"))
+    cluster.run("sbatch", "--partition=urgent", "--nodes=2", "--exclusive", "--wrap=true", NO_LOG)
+    wait_for(lambda: cluster.jobs("PREEMPTED"))
     said, _ = runner.communicate(timeout=240)
     assert runner.returncode == 0, said
     assert qbatch.hash() == expected

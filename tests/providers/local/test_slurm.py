@@ -359,13 +359,54 @@ def test_what_sbatch_refuses_is_told_in_its_words(centre, said, kind):
         trio.run(driver.submit, BATCH, driver.intend(BATCH))
 
 
-def test_a_full_queue_is_waited_for_where_jobs_of_the_persons_are_in_it(centre):
+#: Slurm's general words about limits, which follow the name of the one.
+VIOLATES = (
+    "sbatch: error: Batch job submission failed: Job violates accounting/QOS policy "
+    "(job submit limit, user's size and/or time limits)"
+)
+
+
+@pytest.mark.parametrize(
+    "limit",
+    [
+        "AssocMaxSubmitJobLimit",
+        "AssocGrpSubmitJobsLimit",
+        "QOSMaxSubmitJobPerUserLimit",
+        "QOSMaxSubmitJobPerAccountLimit",
+        "QOSGrpSubmitJobsLimit",
+        "",
+    ],
+)
+def test_a_full_queue_is_waited_for_where_jobs_of_the_persons_are_in_it(centre, limit):
     driver = centre.driver()
     centre.shows("another", "PENDING")
-    centre.says("sbatch", "", "sbatch: error: AssocMaxSubmitJobLimit", 1)
+    centre.says("sbatch", "", f"sbatch: error: {limit}\n{VIOLATES}" if limit else VIOLATES, 1)
     with pytest.raises(Unavailable) as caught:
         trio.run(driver.submit, BATCH, driver.intend(BATCH))
     assert caught.value.is_full
+    assert limit in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "limit", ["QOSMaxWallDurationPerJobLimit", "AssocMaxCpuPerJobLimit", "QOSMaxMemoryPerJob"]
+)
+def test_a_job_that_is_too_large_for_a_limit_is_not_waited_for(centre, limit):
+    driver = centre.driver()
+    centre.shows("another", "PENDING")
+    centre.says("sbatch", "", f"sbatch: error: {limit}\n{VIOLATES}", 1)
+    with pytest.raises(Refused, match=limit):
+        trio.run(driver.submit, BATCH, driver.intend(BATCH))
+
+
+@pytest.mark.parametrize(
+    "reason", ["AssocMaxJobsLimit", "QOSMaxJobsPerUserLimit", "AssocGrpCpuLimit", "Resources"]
+)
+def test_limits_on_what_runs_are_waited_for_and_told(centre, reason):
+    driver = centre.driver()
+    centre.shows(sent(driver), "PENDING", reason)
+    answers = polled(driver)
+    assert kinds(answers) == {Taken}
+    assert answers[0].status == f"PENDING ({reason})"
 
 
 def test_what_does_not_answer_keeps_no_answers_that_are_there(centre):

@@ -21,10 +21,13 @@ MOST_NAMES = 500
 
 _ELSEWHERE = "run on a login node of the centre"
 
-#: What Slurm says when it takes no more for now.
+#: A limit that Slurm names: of those, the numbers of jobs that may be sent are reached for now, and
+#: all others are of the job's size, which no waiting changes. Its general words name all at once.
+_LIMIT = re.compile(r"\b(?:QOS|Assoc)\w+")
+_OF_JOBS = "SubmitJob"
+
+#: What it says, without naming one, when it takes no more for now.
 _FULL = (
-    "QOSMaxSubmitJobPerUserLimit",
-    "AssocMaxSubmitJobLimit",
     "MaxSubmitJob",
     "temporarily unable to accept job",
     "Resource temporarily unavailable",
@@ -191,9 +194,16 @@ def _failure(command: str, done: subprocess.CompletedProcess[bytes]) -> Provider
     told = f"slurm: {command}: {said or f'exit code {done.returncode}'}"
     if any(words in said for words in _UNANSWERED):
         return Unavailable(told)
-    if command == "sbatch" and any(words in said for words in _FULL):
+    if command == "sbatch" and _is_full(said):
         return Unavailable(told, is_full=True)
     return Refused(told)
+
+
+def _is_full(said: str) -> bool:
+    """Whether Slurm takes no more for now, and will when jobs of the person's have ended."""
+    if limits := _LIMIT.findall(said):
+        return all(_OF_JOBS in limit for limit in limits)
+    return any(words in said for words in _FULL)
 
 
 def _merge(found: dict[str, Seen], out: str) -> None:
