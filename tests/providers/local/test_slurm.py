@@ -38,7 +38,7 @@ from qbatch.providers.local.engines.node import engine_of, memory_of
 from qbatch.providers.local.engines.slurm import driver as slurm_driver
 from qbatch.providers.local.engines.slurm.allocation import cpus_of
 from qbatch.providers.local.engines.slurm.driver import SlurmDriver
-from qbatch.providers.local.engines.slurm.states import STATES
+from qbatch.providers.local.engines.slurm.states import GOING_ON, STATES
 from qbatch.providers.local.engines.slurm.steps import step_of
 from qbatch.providers.local.work import cut
 from tests.slurm_commands import SlurmCommands
@@ -246,6 +246,23 @@ def test_a_lost_answer_is_looked_for_in_files_queue_and_accounting(centre):
     sent(driver)
     compute(centre, key)
     assert kinds(located(centre.driver())) == {Done}
+
+
+@pytest.mark.parametrize("word", [w for w, meaning in STATES.items() if meaning in GOING_ON])
+def test_what_accounting_alone_takes_for_queued_or_running_is_forgotten(centre, word):
+    driver = centre.driver()
+    centre.says("sacct", f"4711|{sent(driver)}|{word}|None")
+    answers = polled(driver)
+    assert kinds(answers) == {GivenBack}
+    assert answers[0].settle_s == slurm_driver.SHOWN_S
+
+
+def test_of_a_job_that_was_requeued_accountings_last_word_counts(centre):
+    driver = centre.driver()
+    key = sent(driver)
+    words = ("REQUEUED", "NODE_FAIL", "REQUEUED", "TIMEOUT")  # as sacct of Slurm 22.05 shows them
+    centre.says("sacct", "\n".join(f"4711|{key}|{word}|None" for word in words))
+    assert kinds(polled(driver)) == {Failed}
 
 
 def test_of_two_jobs_of_one_name_the_one_that_goes_on_counts(centre):

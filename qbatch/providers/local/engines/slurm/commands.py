@@ -121,7 +121,11 @@ class Slurm:
         return found
 
     async def history(self, names: Iterable[str], job_ids: Iterable[str]) -> dict[str, Seen]:
-        """Return what accounting knows of batch jobs, by name; nothing where there is none."""
+        """Return how batch jobs ended, by name, as accounting has it; nothing where there is none.
+
+        What it takes for queued or running counts for nothing: it keeps that of a job whose
+        controller has forgotten it, and shows each time that a job was requeued beside its end.
+        """
         if self._has_accounting is False:
             return {}
         found: dict[str, Seen] = {}
@@ -143,7 +147,7 @@ class Slurm:
                 raise
             self._has_accounting = False
             return {}
-        _merge(found, out)
+        _merge(found, out, ended=True)
         return found
 
     async def configuration(self) -> dict[str, str]:
@@ -206,8 +210,14 @@ def _is_full(said: str) -> bool:
     return any(words in said for words in _FULL)
 
 
-def _merge(found: dict[str, Seen], out: str) -> None:
-    """Read lines of id, name, state and reason; of several of one name the one that matters."""
+def _merge(found: dict[str, Seen], out: str, *, ended: bool = False) -> None:
+    """Read lines of id, name, state and reason; of several of one name the one that matters.
+
+    Args:
+        found: Name -> what is known already; changed.
+        out: The lines.
+        ended: Jobs that go on are passed over.
+    """
     for line in out.splitlines():
         fields = line.strip().split("|")
         if len(fields) != 4:
@@ -215,13 +225,16 @@ def _merge(found: dict[str, Seen], out: str) -> None:
         job_id, name, said, reason = fields
         state = said.split(" ")[0].rstrip("+")  # "CANCELLED by 1000"
         seen = Seen(job_id, name, state, "" if reason in ("None", "(null)") else reason)
+        if ended and rank(state):
+            continue
         before = found.get(name)
         if before is None or _matters_more(seen, before):
             found[name] = seen
 
 
 def _matters_more(one: Seen, other: Seen) -> bool:
-    return (rank(one.state), _number(one)) > (rank(other.state), _number(other))
+    """Whether one job says more than another that was told before; of equals the later does."""
+    return (rank(one.state), _number(one)) >= (rank(other.state), _number(other))
 
 
 def _number(seen: Seen) -> int:
