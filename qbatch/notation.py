@@ -51,12 +51,18 @@ def nearest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
     from difflib import get_close_matches
 
     candidates = [name for name in known if len(name) <= 100][:1000]
-    also = [one for one in candidates if _is_called(one, name.casefold())]
-    if len(also) == 1:
-        return also[0]
     by_fold = {candidate.casefold(): candidate for candidate in reversed(candidates)}
-    found = get_close_matches(name.casefold()[:100], by_fold, n=1, cutoff=cutoff)
+    found = get_close_matches(name.casefold()[:100], by_fold, n=1, cutoff=max(cutoff, _MISSPELT))
+    if not found:
+        also = [one for one in candidates if _is_called(one, name.casefold())]
+        if len(also) == 1:
+            return also[0]
+        found = get_close_matches(name.casefold()[:100], by_fold, n=1, cutoff=cutoff)
     return by_fold[found[0]] if found else None
+
+
+#: From here on two names are one and the same, misspelt: no other word for it is thought of.
+_MISSPELT = 0.85
 
 
 #: What people call things that have another name here.

@@ -15,6 +15,7 @@ METHODS = ("automatic", "statevector", "density_matrix", "stabilizer", "matrix_p
     [
         ("ibm", BUILT_IN, "ibm-direct-access"),
         ("openquantum", BUILT_IN, "open-quantum"),
+        ("tag", ("tag_saved", "tags"), "tags"),
         ("mps", METHODS, "matrix_product_state"),
         ("MPS", METHODS, "matrix_product_state"),
         ("density", METHODS, "density_matrix"),

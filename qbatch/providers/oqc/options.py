@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    field_validator,
+    model_validator,
+)
 
-from qbatch.manifest.fields import Whole
+from qbatch.manifest.fields import Mistakes, Whole, amiss, check_beside
+from qbatch.notation import nearest
 
 #: Bits of ``transforms``: counts in place of shots, and arrays squashed to one bit each.
 _BINARY_COUNT, _SQUASH = 1, 4
@@ -18,8 +26,18 @@ NOT_COUNTS = (
 )
 
 
+#: What OQC's compiler is known to read of its configuration.
+COMPILER_KEYS = (
+    *("active_calibrations", "driven_reset", "enable_debug_info", "error_mitigation", "metrics"),
+    *("optimizations", "passive_reset_time", "post_selection", "pre_selection"),
+    *("repeats", "repetition_period", "results_format"),
+)
+
+
 class Configuration(BaseModel):
-    """Further keys of the compiler configuration.
+    """Further keys of the compiler configuration, those that qbatch does not know included.
+
+    One that is nearly a known one is that, misspelt: it would be sent, ignored and paid for.
 
     Attributes:
         results_format: As OQC's client writes it; only where it asks for counts.
@@ -28,6 +46,16 @@ class Configuration(BaseModel):
     model_config = ConfigDict(extra="allow", frozen=True, strict=True)
 
     results_format: Any = None
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def refuse_misspelt(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        """Refuse a key that is nearly one of the compiler's."""
+        mistakes = Mistakes()
+        for key in data if isinstance(data, Mapping) else ():
+            if key not in COMPILER_KEYS and (meant := nearest(str(key), COMPILER_KEYS, 0.85)):
+                mistakes.add((key,), amiss(f"unknown key {key!r}; did you mean {meant!r}?"))
+        return check_beside(data, handler, mistakes)
 
     @field_validator("results_format")
     @classmethod
