@@ -9,12 +9,11 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
-    ModelWrapValidatorHandler,
     field_validator,
     model_validator,
 )
 
-from qbatch.manifest.fields import Mistakes, Whole, amiss, check_beside
+from qbatch.manifest.fields import Mistakes, Whole, amiss
 from qbatch.notation import nearest
 
 #: Bits of ``transforms``: counts in place of shots, and arrays squashed to one bit each.
@@ -47,15 +46,15 @@ class Configuration(BaseModel):
 
     results_format: Any = None
 
-    @model_validator(mode="wrap")
-    @classmethod
-    def refuse_misspelt(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+    @model_validator(mode="after")
+    def refuse_misspelt(self) -> Self:
         """Refuse a key that is nearly one of the compiler's."""
         mistakes = Mistakes()
-        for key in data if isinstance(data, Mapping) else ():
-            if key not in COMPILER_KEYS and (meant := nearest(str(key), COMPILER_KEYS, 0.85)):
+        for key in self.model_extra or {}:
+            if key not in COMPILER_KEYS and (meant := nearest(key, COMPILER_KEYS, 0.85)):
                 mistakes.add((key,), amiss(f"unknown key {key!r}; did you mean {meant!r}?"))
-        return check_beside(data, handler, mistakes)
+        mistakes.raise_any()
+        return self
 
     @field_validator("results_format")
     @classmethod
