@@ -46,6 +46,7 @@ class Excess:
     Attributes:
         may_pass: Bills that are awaited are likely to leave enough of what is reserved for them.
         reason: Where it is none of these numbers.
+        awaited: What bills that are awaited are likely to leave of the total.
     """
 
     limit: Limit
@@ -53,6 +54,12 @@ class Excess:
     total: float
     may_pass: bool = False
     reason: str = ""
+    awaited: float = 0.0
+
+    def leaves(self, share: float) -> bool:
+        """Whether the limit leaves room for so much of what was asked, once bills have come."""
+        others = self.total - self.asked - self.awaited
+        return others + share * self.asked <= self.limit.amount + SLACK
 
     def __str__(self) -> str:
         limit = self.limit
@@ -205,7 +212,7 @@ class Budget:
                     if key not in amounts
                 )
                 may_pass = others - left + asked <= account.limit.amount + SLACK
-                return Excess(account.limit, asked, others + asked, may_pass)
+                return Excess(account.limit, asked, others + asked, may_pass, awaited=left)
         self._take(backend, unit, amounts)
         likely = amounts if expected is None else expected
         self._awaited |= {key: _share(amounts[key], likely[key]) for key in amounts}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -12,10 +12,10 @@ from qbatch.errors import Refused, TooLarge, Unavailable
 from qbatch.executor.accounts import pinned
 from qbatch.executor.active import ActiveJob
 from qbatch.executor.backend_run import BackendRun
-from qbatch.executor.budget import Bid, Excess, expected_prices
+from qbatch.executor.budget import Bid, Excess, Key, expected_prices
 from qbatch.executor.pace import MOST_S, SHARE
 from qbatch.executor.waits import Cause
-from qbatch.providers import Prepared
+from qbatch.providers import Prepared, Price
 from qbatch.snapshot import Entry, Snapshot
 
 if TYPE_CHECKING:
@@ -75,6 +75,25 @@ def write_memo(snapshot: Snapshot, active: ActiveJob) -> None:
         snapshot.save_memo(active.ordinal, composite, children)
 
 
+def _may_fit_in_part(
+    excess: Excess,
+    price: Price,
+    prices: Mapping[str, float],
+    bids: Mapping[Key, Bid],
+    least: float,
+) -> bool:
+    """Whether halves of a composite job may fit a budget that it does not, and are worth it.
+
+    Not where most of its price is its own, which each half would cost again; nor where the budget
+    leaves less than the smallest part would be reserved: each try is an upload.
+    """
+    if price.per_composite >= sum(prices.values()) / 2:
+        return False
+    own = price.per_composite * (1 - 1 / len(prices))
+    smallest = max(least, min(prices.values()) + own)
+    return excess.leaves(smallest / sum(bid.most for bid in bids.values()))
+
+
 async def reserve(
     engine: Engine, backend: BackendRun, active: ActiveJob, prepared: Prepared
 ) -> Sequence[Entry] | None:
@@ -100,7 +119,7 @@ async def reserve(
             with backend.waits.waiting(Cause.BUDGET):
                 await engine.budget.wait_for_change()
         elif not await engine.ask_more(excess):
-            if len(bids) > 1 and price.per_composite < sum(prices.values()) / 2:
+            if len(bids) > 1 and _may_fit_in_part(excess, price, prices, bids, prepared.least):
                 raise TooLarge(str(excess))
             backend.stop_buying(str(excess))
             return None

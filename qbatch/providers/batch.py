@@ -76,6 +76,8 @@ class Prepared:
         again_s: Pause before that, seconds.
         quotes: Job id -> firm price in the target's unit, where the provider quotes one.
         most: Job id -> the most that it can be billed, where its price is an estimate.
+        least: The most that any composite job here can be billed comes to this at least, however
+            small it is: where a budget leaves less, no part of it is tried.
     """
 
     memo: Mapping[str, Any]
@@ -83,6 +85,7 @@ class Prepared:
     again_s: float = 0.0
     quotes: Mapping[str, float] = field(default_factory=dict)
     most: Mapping[str, float] = field(default_factory=dict)
+    least: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -228,6 +228,8 @@ class FakeCloud:
         self.final_bill = 0.0
         #: The most that each job may cost; 0: what its price is.
         self.most = 0.0
+        #: What the most of any composite job comes to at least.
+        self.least = 0.0
         #: What `prepare` quotes for each job, and `fetch` says that it cost.
         self.quote: float | None = None
         self.bill: float | None = 1.0
@@ -254,7 +256,9 @@ class FakeCloud:
     async def prepare(self, batch: Batch) -> Prepared:
         most = dict.fromkeys(batch.composite.job_ids, self.most)
         quotes = {} if self.quote is None else dict.fromkeys(most, self.quote)
-        prepared = Prepared({"upload": batch.composite.id}, quotes=quotes, most=most)
+        prepared = Prepared(
+            {"upload": batch.composite.id}, quotes=quotes, most=most, least=self.least
+        )
         return await self._call("prepare", lambda: prepared)  # type: ignore[no-any-return]
 
     def intend(self, batch: Batch) -> Intent:

@@ -195,6 +195,24 @@ def test_a_composite_job_with_one_price_for_all_is_not_split(tmp_path: Path) -> 
     assert len(cloud.ledger.jobs) == 6
 
 
+@pytest.mark.parametrize(("budget", "most", "least"), [(0.5, 0.0, 0.0), (50.0, 10.0, 60.0)])
+def test_a_budget_that_no_part_would_fit_is_not_tried_with_halves(
+    tmp_path: Path, budget: float, most: float, least: float
+) -> None:
+    """Each try is an upload; IBM reserves 300 s for the smallest job, so a thousand were made."""
+    cloud = FakeCloud(max_jobs=16)
+    cloud.most, cloud.least = most, least
+    play(tmp_path, plan_of(16, "cloud"), cloud, limits=(credits(budget),))
+    assert (cloud.ledger.calls["prepare"], len(cloud.ledger.jobs)) == (1, 0)
+
+
+def test_a_budget_that_a_part_fits_buys_that_part(tmp_path: Path) -> None:
+    cloud = FakeCloud(max_jobs=16)
+    play(tmp_path, plan_of(16, "cloud"), cloud, limits=(credits(7),))
+    assert len(cloud.ledger.jobs) == 7
+    assert cloud.ledger.calls["submit"] <= 3  # 4, 2 and 1
+
+
 def test_a_held_job_keeps_its_reservation(tmp_path: Path) -> None:
     cloud = FakeCloud(in_flight=1)
     cloud.script["submit"] = [lost_after]

@@ -204,6 +204,7 @@ class IbmDirectAccess(SpeaksToCloud):
         return Prepared(
             {"job_id": job_id, "timeout_secs": timeout_secs},
             most={order.id: cap for order, cap in caps if cap is not None},
+            least=self._submissions.least_timeout_s,
         )
 
     def intend(self, batch: Batch) -> Intent:

@@ -66,6 +66,12 @@ class Submissions:
         except CircuitError as error:
             raise Refused(f"ibm-direct-access: {error}") from error
 
+    @property
+    def least_timeout_s(self) -> int:
+        """For how long a job of one program may use the machine at most, seconds."""
+        fixed = self._options.timeout_secs
+        return LEAST_TIMEOUT_S if fixed is None else fixed
+
     def timeout_secs(self, batch: Batch) -> int:
         """Return for how long a job may use the machine at most, seconds."""
         if self._options.timeout_secs is not None:
