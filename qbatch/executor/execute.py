@@ -203,6 +203,7 @@ class _Execution:
             setting_of=plan.setting_text,
             former=Former(lambda: (id_ for id_, _ in plan.ids_and_names()), ids_of),
             bounds=bounds,
+            identities=plan.identities(),
         )
 
     def count(self, backlog: Backlog) -> None:

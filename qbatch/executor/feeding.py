@@ -76,8 +76,15 @@ def _packed(
     rows: Rows = {}
     few = engine.snapshot.few_in(WANTED[engine.settings.only], MOST_WANTED_IN_MEMORY)
     pieces_of = partial(_pieces_of, engine, rows, few)
-    for batch in plan.composites({backend.name: backend.target}, only, pieces_of=pieces_of):
+    places = None if few is None else _places_of(engine, few)
+    targets = {backend.name: backend.target}
+    for batch in plan.composites(targets, only, pieces_of=pieces_of, places=places):
         yield ActiveJob(batch, {key: rows.pop(key) for key in batch.composite.job_ids})
+
+
+def _places_of(engine: Engine, few: Mapping[str, Pieces]) -> set[int]:
+    """Where in the plan these points stand: the others need not be made again."""
+    return engine.snapshot.places_of(row.ordinal for pieces in few.values() for _, row in pieces)
 
 
 def _pieces_of(

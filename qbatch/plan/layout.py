@@ -279,6 +279,15 @@ def ids_and_names(rows: Iterator[tuple[Layout, Index]]) -> Iterator[tuple[str, s
 
 def pins(rows: Iterator[tuple[Layout, Index]]) -> Iterator[tuple[str, str, int]]:
     """Yield id, name and shots of each point, without making the points."""
+    return ((told[0].hex(), told[1], told[4]) for told in identities(rows))
+
+
+#: Of a point: its id, name, circuit, backend, shots, and the key of its setting.
+Identity = tuple[bytes, str, str, str, int, str]
+
+
+def identities(rows: Iterator[tuple[Layout, Index]]) -> Iterator[Identity]:
+    """Yield what tells each point from what it was in a former plan, without making the points."""
     for layout, index in rows:
         digest = layout.prefix.copy()
         rest = layout.id_format % tuple([column[index[at]] for at, column in layout.id_columns])
@@ -286,4 +295,5 @@ def pins(rows: Iterator[tuple[Layout, Index]]) -> Iterator[tuple[str, str, int]]
         name = layout.name_format % tuple([c[index[at]] for at, c in layout.name_columns])
         at, shots = layout.shots
         copy = f"{name}#{index[-1] + 1}" if index[-1] else name
-        yield digest.hexdigest(), copy, shots[index[at]]
+        told = (digest.digest(), copy, layout.circuit, layout.backend)
+        yield (*told, shots[index[at]], layout.setting)

@@ -78,12 +78,16 @@ PiecesOf = Callable[[SweepPoint], Iterable[Piece]]
 
 
 def pack(
-    plan: Points, targets: Mapping[str, Target], only: Only | None, pieces_of: PiecesOf | None
+    plan: Points,
+    targets: Mapping[str, Target],
+    only: Only | None,
+    pieces_of: PiecesOf | None,
+    places: Iterable[int] | None = None,
 ) -> Iterator[Batch]:
     """Yield batches; see `Plan.composites`."""
     waiting: dict[tuple[object, ...], _Open] = {}
     num_waiting = 0
-    for point, piece in _pieces(plan, targets, only, pieces_of):
+    for point, piece in _pieces(plan, targets, only, pieces_of, places):
         target = targets[point.backend]
         order = replace(plan.order_of(point), id=piece.id, shots=piece.shots, start=piece.start)
         part = order.circuit.sha256 if target.pack_by == "circuit" else ""
@@ -106,9 +110,13 @@ def pack(
 
 
 def _pieces(
-    plan: Points, targets: Mapping[str, Target], only: Only | None, pieces_of: PiecesOf | None
+    plan: Points,
+    targets: Mapping[str, Target],
+    only: Only | None,
+    pieces_of: PiecesOf | None,
+    places: Iterable[int] | None,
 ) -> Iterator[tuple[SweepPoint, Piece]]:
-    for point in plan.bought(only):
+    for point in plan.bought(only, places=places):
         if point.backend in targets:
             bounds = targets[point.backend].bounds
             for piece in pieces_of(point) if pieces_of else all_of(point, bounds):

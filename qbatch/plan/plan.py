@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from qbatch.plan.packing import PiecesOf, pack
 from qbatch.plan.points import Only, Points
@@ -19,6 +19,7 @@ class Plan(Points):
         only: Only | None = None,
         *,
         pieces_of: PiecesOf | None = None,
+        places: Iterable[int] | None = None,
     ) -> Iterator[Batch]:
         """Pack points into composite jobs under the targets' limits, lazily.
 
@@ -26,8 +27,10 @@ class Plan(Points):
             targets: Backend name -> target; points of other backends are left out.
             only: Points to pack; None: all.
             pieces_of: What is to be bought of a point now; None: all of it, for the first time.
+            places: Where the points stand of which something may have to be bought, counted from 0
+                in run order; None: anywhere.
         """
-        return pack(self, targets, only, pieces_of)
+        return pack(self, targets, only, pieces_of, places)
 
     def summary(
         self,

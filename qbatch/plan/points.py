@@ -6,17 +6,18 @@ same points in the same order. Their memory does not grow with the number of poi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from itertools import islice
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from qbatch.manifest.paths import SettingValues, setting_axis, settings_of
 from qbatch.manifest.prices import NO_PRICES, PriceList
 from qbatch.plan.geometry.grid import Block, Index
 from qbatch.plan.geometry.sweep import Grid, Variants
 from qbatch.plan.identity import SweepPoint, canonical_json
-from qbatch.plan.layout import Layout, ids_and_names, pins
+from qbatch.plan.layout import Identity, Layout, identities, ids_and_names, pins
 from qbatch.providers import Order, Quote
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 #: Whether a point is meant.
 Only = Callable[[SweepPoint], bool]
+
+_T = TypeVar("_T")
 
 
 class Points:
@@ -117,6 +120,17 @@ class Points:
         points = (layout.point_at(index) for layout, index in self.rows())
         return self._tell_shared(points) if self.shared else points
 
+    def points_at(self, places: Iterable[int]) -> Iterator[SweepPoint]:
+        """Yield the points at these places of the run order, counted from 0, in that order.
+
+        Others are not made; where places share a content, all are looked through.
+        """
+        if self.shared:
+            yield from _chosen(self.points(), places)
+        else:
+            for layout, index in _chosen(self.rows(), places):
+                yield layout.point_at(index)
+
     def _tell_shared(self, points: Iterator[SweepPoint]) -> Iterator[SweepPoint]:
         first: dict[str, str] = {}
         for point in points:
@@ -126,12 +140,22 @@ class Points:
                 point = replace(point, shots=shots, same_as=same_as)
             yield point
 
-    def bought(self, only: Only | None = None) -> Iterator[SweepPoint]:
+    def bought(
+        self, only: Only | None = None, *, places: Iterable[int] | None = None
+    ) -> Iterator[SweepPoint]:
         """Yield what has to be bought for the points that are meant: of each content one point.
 
         Where several places come to one content, it is bought for the first of them, also where
         only another one is meant, with the shots of the one that asks for most.
+
+        Args:
+            only: Points that are meant; None: all.
+            places: Where the points stand that may have to be bought, first places all of them,
+                counted from 0 in run order; None: anywhere.
         """
+        if places is not None and not self.shared:
+            yield from filter(only, self.points_at(places)) if only else self.points_at(places)
+            return
         first: dict[str, SweepPoint] = {}
         told: set[str] = set()
         for point in self.points():
@@ -147,6 +171,13 @@ class Points:
     def ids_and_names(self, grid: Grid | None = None) -> Iterator[tuple[str, str]]:
         """Yield id and name of every point (of one sweep), in run order; faster than `points`."""
         return ids_and_names(grid.rows(self._tables(grid)) if grid else self.rows())
+
+    def identities(self) -> Iterator[Identity] | None:
+        """Yield what tells each point from a former one, in run order; faster than `points`.
+
+        None where places share a content: whose shots are a point's own is told by `points` alone.
+        """
+        return None if self.shared else identities(self.rows())
 
     def pins(self, grid: Grid | None = None) -> Iterator[tuple[str, str, int]]:
         """Yield id, name and shots of every point (of one sweep), in run order."""
@@ -195,3 +226,11 @@ class Points:
             "repeat": point.repeat,
             **({"shots": point.shots} if point.has_shots_axis else {}),
         }
+
+
+def _chosen(found: Iterator[_T], places: Iterable[int]) -> Iterator[_T]:
+    """Yield what stands at these places, counted from 0."""
+    past = 0
+    for place in sorted(places):
+        yield from islice(found, place - past, place - past + 1)
+        past = place + 1

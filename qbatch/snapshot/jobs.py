@@ -89,6 +89,7 @@ class Jobs(Composites):
         setting_of: SettingOf | None = None,
         former: Former | None = None,
         bounds: Mapping[str, Bounds] | None = None,
+        identities: Iterable[registration.Identity] | None = None,
     ) -> Registered:
         """Bring the points in line with a plan: one pass, one step; see `registration`.
 
@@ -97,6 +98,7 @@ class Jobs(Composites):
             setting_of: Text of a point's `setting`.
             former: By what the points of a folder of a former version are known again.
             bounds: Backend -> how many shots one job of it may take; of others, as before.
+            identities: Of all the points, where they are made faster than the points.
 
         Raises:
             SnapshotError: It is such a folder, and `former` is not given.
@@ -109,7 +111,9 @@ class Jobs(Composites):
                         "manifest converts them"
                     )
                 convert(self._db, former)
-            registered, resized = registration.register(self._db, points, setting_of, bounds or {})
+            registered, resized = registration.register(
+                self._db, points, setting_of, bounds or {}, identities
+            )
             for composite in self._prepared_of(resized):
                 self.happens(composite, CompositeEvent.UNWANTED)
         if registered.added:
@@ -213,6 +217,15 @@ class Jobs(Composites):
                 piece = _point_and_job(row)
                 found.setdefault(piece[0].point_id, []).append(piece)
         return found
+
+    def places_of(self, ordinals: Iterable[int]) -> set[int]:
+        """Where the points of these rows stand in the plan, counted from 0."""
+        rows = self._rows(
+            "SELECT position FROM points WHERE position IS NOT NULL"
+            " AND ordinal IN (SELECT value FROM json_each(?))",
+            (json.dumps(list(ordinals)),),
+        )
+        return {int(position) for (position,) in rows}
 
     def rows_at(self, ordinals: Iterable[int]) -> list[tuple[StoredPoint, JobRow]]:
         """Points and jobs at these rows, in their order."""

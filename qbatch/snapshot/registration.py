@@ -77,6 +77,9 @@ class Registered:
     removed: int
 
 
+#: Of a point: its id, name, circuit, backend, shots, and the key of its setting.
+Identity = tuple[bytes, str, str, str, int, str]
+
 #: Key of a setting -> its canonical text.
 SettingOf = Callable[[str], str]
 
@@ -86,6 +89,7 @@ def register(
     points: Iterable[Point],
     setting_of: SettingOf | None,
     bounds: Mapping[str, Bounds],
+    identities: Iterable[Identity] | None = None,
 ) -> tuple[Registered, set[int]]:
     """Do it, inside the caller's transaction.
 
@@ -94,6 +98,7 @@ def register(
         points: In plan order; never held in memory.
         setting_of: Text of a point's `setting`, kept to explain later changes; None: keep none.
         bounds: Backend -> how many shots one job of it may take; where one is missing, as before.
+        identities: Of all the points, where they are made faster than the points.
 
     Returns:
         What was found, and the rows whose jobs, not bought yet, take other shots than before.
@@ -102,7 +107,12 @@ def register(
     former = _known_bounds(db)
     bounds = {**former, **bounds}
     if bounds == former and not (_is_any_misfit(db, bounds) or _is_any_cut_left(db)):
-        planned, first_changed = _skip_unchanged(db, fresh, has_settings=setting_of is not None)
+        told = _told(fresh, identities, has_settings=setting_of is not None)
+        planned, changed = _skip_unchanged(db, told)
+        if changed is not None and changed[1] is None:
+            fresh = itertools.islice(fresh, planned, None)
+            changed = changed[0], next(fresh)
+        first_changed = None if changed is None else changed[1]
     else:
         planned, first_changed = 0, next(fresh, None)
     before, was_planned = _num_points(db)
@@ -206,30 +216,43 @@ def _check_indexes(db: sqlite3.Connection) -> None:
         raise Mismatch(verdict)
 
 
+def _told(
+    points: Iterator[Point], identities: Iterable[Identity] | None, *, has_settings: bool
+) -> Iterator[tuple[Identity, Point | None]]:
+    """Yield the identity of each point, with the point where it had to be made for that."""
+    found: Iterator[tuple[Identity, Point | None]]
+    if identities is not None:
+        found = ((identity, None) for identity in identities)
+    else:
+        found = ((_identity_of(point), point) for point in points)
+    if has_settings:
+        return found
+    return (((*identity[:-1], ""), point) for identity, point in found)
+
+
 def _skip_unchanged(
-    db: sqlite3.Connection, fresh: Iterator[Point], *, has_settings: bool
-) -> tuple[int, Point | None]:
-    """Return how many points stand where they stood, and the first of `fresh` that does not.
+    db: sqlite3.Connection, told: Iterator[tuple[Identity, Point | None]]
+) -> tuple[int, tuple[Identity, Point | None] | None]:
+    """Return how many points stand where they stood, and the first of `told` that does not.
 
     Raises:
         Mismatch: It does not because its row is damaged.
     """
     known = db.execute(_PLANNED)
     same = 0
-    for point in fresh:
+    for each in told:
         row = known.fetchone()
-        setting = point.setting if has_settings else ""
-        if row is None or row[:7] != _facts_of(point, setting, same):
+        if row is None or row[:6] != each[0] or row[6] != same:
             known.close()
             if row is not None:
                 _check_row(db, row[7])
-            return same, point
+            return same, each
         same += 1
     known.close()
     return same, None
 
 
-#: The points of the plan in order, with what `_facts_of` returns, and their rows.
+#: The points of the plan in order, with their identities, positions and rows.
 _PLANNED = """
 SELECT coalesce(content, id), name, circuit, backend, coalesce(wanted, shots), setting,
     position AS at, ordinal
@@ -241,10 +264,10 @@ ORDER BY at
 """
 
 
-def _facts_of(point: Point, setting: str, position: int) -> tuple[object, ...]:
+def _identity_of(point: Point) -> Identity:
     """Its id, and what may change without it."""
     told = (point.name, point.circuit, point.backend, point.shots)
-    return bytes.fromhex(point.id), *told, setting, position
+    return (bytes.fromhex(point.id), *told, point.setting)
 
 
 def _check_row(db: sqlite3.Connection, ordinal: int) -> None:
