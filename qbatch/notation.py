@@ -18,6 +18,9 @@ UNSHOWN = (
 )
 _UNSHOWN = re.compile(f"[{UNSHOWN}]")
 
+#: What may be shown of ASCII.
+_PLAIN = bytes([*b"\t\n\r", *range(0x20, 0x7F)])
+
 #: Of these, those that no program of ours writes on purpose: a colour begins with a control.
 _TURNING = re.compile("[\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
@@ -28,7 +31,13 @@ def visible(text: str) -> str:
     >>> visible("\x1b[31mred \u202eder")
     '�[31mred �der'
     """
-    return text if text.isascii() and text.isprintable() else _UNSHOWN.sub("\ufffd", text)
+    if text.isascii() and text.isprintable():
+        return text
+    # Of long texts nearly all is plain: it is taken out at once, and what is left looked through.
+    rest = text.encode("utf-8", "surrogatepass").translate(None, _PLAIN)
+    if not rest or not _UNSHOWN.search(rest.decode("utf-8", "surrogatepass")):
+        return text
+    return _UNSHOWN.sub("\ufffd", text)
 
 
 def unturned(text: str) -> str:

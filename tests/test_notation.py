@@ -1,10 +1,14 @@
-"""Names that are not known, and what was probably meant."""
+"""Names that are not known and what was probably meant, and what of a text is shown."""
 
 from __future__ import annotations
 
-import pytest
+import re
 
-from qbatch.notation import nearest
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from qbatch.notation import UNSHOWN, nearest, visible
 from qbatch.providers import BUILT_IN
 
 METHODS = ("automatic", "statevector", "density_matrix", "stabilizer", "matrix_product_state")
@@ -28,3 +32,10 @@ METHODS = ("automatic", "statevector", "density_matrix", "stabilizer", "matrix_p
 def test_initials_first_words_and_other_words_are_known(name, known, meant) -> None:
     """P42: `provider: aer` and `method: mps` got no hint."""
     assert nearest(name, known) == meant
+
+
+@given(st.text(st.characters(exclude_categories=()), max_size=40))
+def test_what_is_not_shown_is_replaced_wherever_it_stands(text: str) -> None:
+    shown = visible(text)
+    assert shown == re.sub(f"[{UNSHOWN}]", "\ufffd", text)
+    assert visible(f"plain\t{text}\n") == f"plain\t{shown}\n"

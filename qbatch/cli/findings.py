@@ -109,7 +109,7 @@ def _look_at_durability(place: Path) -> Finding:
 
 def look_at_run(folder: Path, *, repair: bool = False) -> Iterator[Finding]:
     """Every page, row and result of the run folder, where there is one; mended, if asked for."""
-    from qbatch.snapshot import holder_of, is_run_folder
+    from qbatch.snapshot import bulk, holder_of, is_run_folder
     from qbatch.snapshot.examine import examine
 
     if not is_run_folder(folder):
@@ -130,6 +130,11 @@ def look_at_run(folder: Path, *, repair: bool = False) -> Iterator[Finding]:
             return
     said = f"{found.points} points, {found.results} results, {found.replies} replies: all whole"
     yield Finding("ok", "snapshot", said)
+    if not bulk.is_whole(folder):
+        said = (
+            f"{bulk.NAME} is damaged: nothing is lost, the next report makes it anew from the rows"
+        )
+        yield Finding("note", "pages", said)
     if holder := holder_of(folder):
         yield Finding("note", "runner", holder)
 

@@ -31,22 +31,26 @@ where an earlier version did not keep it.
 from __future__ import annotations
 
 import csv
+import io
 import json
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from qbatch.errors import ExtraError, SelectionError
+from qbatch.job import JobState
 from qbatch.manifest.columns import FIGURES, table_columns
 from qbatch.notation import visible
 from qbatch.report.files import replacing, replacing_text
 from qbatch.report.numbers import plain
-from qbatch.report.rows import Columns, Floors, Point, Run
+from qbatch.report.rows import Columns, Floors, Point, Run, stretches
+from qbatch.snapshot.bulk import Page
 from qbatch.snapshot.doubles import read_doubles
 from qbatch.snapshot.ledger import figures_by_point
 
 if TYPE_CHECKING:
+    from qbatch.manifest.models import Value
     from qbatch.result import Estimate
     from qbatch.snapshot import Purchase
 
@@ -96,6 +100,9 @@ class _Shown:
         return self._file.write(visible(text))
 
 
+#: Texts of numbers that are kept.
+MOST_CELLS = 10_000
+
 #: With what a cell begins that a spreadsheet computes, or runs.
 _FORMULA = frozenset("=+-@\t\r")
 
@@ -113,6 +120,27 @@ def _cell(value: Any) -> Any:
     except ValueError:
         return f"'{value}"
     return value
+
+
+def _value_cell(value: Value | None) -> Any:
+    """The cell of a swept value."""
+    if value.__class__ is float:
+        return value
+    return ("true" if value else "false") if value.__class__ is bool else _cell(value)
+
+
+class _Floats(dict[float, str]):
+    """Cells of floats by the floats, of which many are the same ones again and again."""
+
+    def __missing__(self, number: float) -> str:
+        text = repr(number)
+        if number and len(self) < MOST_CELLS:  # 0.0 and -0.0 are one key
+            self[number] = text
+        return text
+
+    def cells(self, column: Sequence[Any]) -> Iterable[Any]:
+        """The cells of a column; 1 and 1.0 are one key, so they are not mixed."""
+        return map(self.__getitem__, column) if set(map(type, column)) == {float} else column
 
 
 class CsvRows:
@@ -136,18 +164,46 @@ class CsvRows:
         self._bought = figures_by_point(purchases)
         self._parameters = columns.parameters
         self._numbers = columns.numbers
-        self._writer = csv.writer(_Shown(file), lineterminator="\n")
-        self._writer.writerow(
-            table_columns(columns.parameters, columns.numbers, billed=bool(self._bought))
-        )
+        self._file = file
+        self._floats = _Floats()
+        head = table_columns(columns.parameters, columns.numbers, billed=bool(self._bought))
+        self._write([head])
 
-    def add(self, point: Point) -> None:
-        """Write one point."""
-        self._writer.writerow(self._row(point))
+    def add_all(self, points: Sequence[Point]) -> None:
+        """Write points."""
+        self._write(self._rows_of(points) if isinstance(points, Page) else map(self._row, points))
 
-    def add_all(self, points: Iterable[Point]) -> None:
-        """Write many points."""
-        self._writer.writerows(map(self._row, points))
+    def _write(self, rows: Iterable[Iterable[Any]]) -> None:
+        out = io.StringIO()
+        csv.writer(out, lineterminator="\n").writerows(rows)
+        self._file.write(visible(out.getvalue()))
+
+    def _rows_of(self, page: Page) -> Iterator[tuple[Any, ...]]:
+        """The same as `_row` of each of its points."""
+        size, get, cells = len(page), page.column, self._floats.cells
+        columns: list[Iterable[Any]] = [
+            page.ids,
+            map(_cell, get("name")),
+            [JobState.COMPLETED] * size,
+            map(_cell, get("circuit")),
+            map(_cell, get("backend")),
+            get("shots"),
+            get("repeat"),
+        ]
+        empty = [None] * size
+        swept = (page.parameters.get(name, empty) for name in self._parameters)
+        columns += (map(_value_cell, values) for values in swept)
+        for name in self._numbers:
+            fields = page.estimates.get(name, [(None,) * 4] * size)
+            columns += map(cells, list(zip(*fields, strict=True))[:4])
+        columns += (get("cost"), map(_cell, get("unit")), map(_cell, get("provider_job_id")))
+        columns += ([""] * size, [None] * size)
+        columns.append(["yes" if name in self._emulated else "" for name in get("backend")])
+        if self._bought:
+            nothing = (None,) * len(FIGURES)
+            bought = [self._bought.get(id_, nothing) for id_ in page.ids]
+            columns += (map(_cell, column) for column in zip(*bought, strict=True))
+        return zip(*columns, strict=True)
 
     def _row(self, point: Point) -> list[Any]:
         job, parameters, estimates = point.job, point.parameters, point.estimates
@@ -160,9 +216,7 @@ class CsvRows:
             point.sampled,
             point.repeat,
         ]
-        for name in self._parameters:
-            value = parameters.get(name)
-            row.append(("true" if value else "false") if value.__class__ is bool else _cell(value))
+        row += (_value_cell(parameters.get(name)) for name in self._parameters)
         for name in self._numbers:
             estimate = estimates.get(name)
             if estimate is None:
@@ -179,7 +233,9 @@ class CsvRows:
 
 
 def _write_csv(run: Run, file: IO[str]) -> None:
-    CsvRows(Columns.of(run), file, run.ledger(), run.emulated).add_all(run)
+    written = CsvRows(Columns.of(run), file, run.ledger(), run.emulated)
+    for points in stretches(run):
+        written.add_all(points)
 
 
 def _write_counts(run: Run, file: IO[str]) -> None:

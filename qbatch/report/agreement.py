@@ -59,6 +59,11 @@ class Agreement:
         self._comparison = Comparison(manifest.analysis) if len(manifest.backends) > 1 else None
         self._columns = columns
 
+    @property
+    def compares(self) -> bool:
+        """Whether there is anything to compare."""
+        return self._comparison is not None
+
     def add(self, point: Point) -> None:
         """Take in one measured point."""
         if self._comparison is not None and point.counts is not None:
@@ -93,6 +98,11 @@ class Repeats:
     def __init__(self, manifest: Manifest, columns: Columns) -> None:
         has_any = "repeat" in columns.axes and bool(columns.numbers)
         self._comparison = Comparison(manifest.analysis) if has_any else None
+
+    @property
+    def compares(self) -> bool:
+        """Whether there is anything to compare."""
+        return self._comparison is not None
 
     def add(self, point: Point) -> None:
         """Take in one measured point."""

@@ -313,6 +313,8 @@ class Content:
     @cached_property
     def held(self) -> Sequence[Held]:
         """Jobs that a person must look up, as many as a page has room for."""
+        if self.run.is_plan_alone and not self.overview.states[JobState.HELD]:
+            return ()  # every job was read for the overview
         return self.run.held()[:MAX_HELD]
 
     @cached_property

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from html import escape
 from pathlib import Path
@@ -35,19 +35,22 @@ from qbatch.report.how_to_read import how_to_read
 from qbatch.report.judging import CheckResult, Judgement
 from qbatch.report.numbers import count_of, interval, outcomes, p_cell, short
 from qbatch.report.overview import axis_values
-from qbatch.report.rows import Columns, Floors, Point
+from qbatch.report.rows import POINT_AXES, Columns, Floors, Point
+from qbatch.result import Estimate
+from qbatch.snapshot.bulk import Page
 
 if TYPE_CHECKING:
     from jinja2 import Template
 
     from qbatch.manifest.models import Value
-    from qbatch.result import Estimate
 
 _MARKS = {"pass": "✔", "fail": "✘", "undecided": "?"}
 _FOLDER = Path(__file__).parent / "page"
 _IN_MEMORY = 2 << 20
 _CHUNK = 1 << 16
 _ROWS_AT_ONCE = 256
+#: Cells kept, for they come again.
+_MOST_CELLS = 10_000
 
 
 class HtmlRows:
@@ -66,9 +69,56 @@ class HtmlRows:
         self._floors = floors
         self._waiting: list[str] = []
         self._axis_cells: dict[tuple[str, type, Value | None], str] = {}
+        self._number_cells: dict[tuple[Any, ...], str] = {}
         self._spool: IO[str] = SpooledTemporaryFile(  # noqa: SIM115 - closed by `close`
             _IN_MEMORY, "w+", encoding="utf-8", newline="\n"
         )
+
+    def add_all(self, points: Sequence[Point]) -> None:
+        """Take in points."""
+        if isinstance(points, Page) and self.number:
+            self._add_page(points)
+            return
+        for point in points:
+            self.add(point)
+
+    def _add_page(self, page: Page) -> None:
+        """Take in a page, which is done: a column of cells after the other."""
+        names = page.column("name")
+        titles = list(map(escape, names))
+        cells = [self._axis_cells_of(name, page) for name in self.columns.varied]
+        cells = cells or [[f"<td>{title}</td>" for title in titles]]
+        cells.append(["<td>completed</td>"] * len(page))
+        cells += [self._numbers_of(name, page) for name in self.columns.numbers]
+        if not self.columns.numbers:
+            cells.append([self._outcomes(point) for point in page])
+        rows = zip(page.ids, titles, map("".join, zip(*cells, strict=True)), strict=True)
+        self._waiting += [
+            f'<tr id="p-{id_[:16]}" title="{title}">{row}</tr>\n' for id_, title, row in rows
+        ]
+        self.number += len(page)
+        self._flush()
+
+    def _axis_cells_of(self, name: str, page: Page) -> list[str]:
+        values = page.column(name) if name in POINT_AXES else page.parameters.get(name)
+        if values is None:
+            return [self._axis_cell(name, None)] * len(page)
+        return [self._axis_cell(name, value) for value in values]
+
+    def _numbers_of(self, name: str, page: Page) -> list[str]:
+        """The cells of an analysed number; points with as many shots often have the same one."""
+        found, made, cells = page.estimates.get(name), self._number_cells, []
+        if found is None:
+            return ["<td></td>"] * len(page)
+        for fields, shots in zip(found, page.column("shots"), strict=True):
+            cell = made.get((name, fields, shots))
+            if cell is None or not fields[0]:  # 0.0 and -0.0 are one key, and read otherwise
+                if len(made) >= _MOST_CELLS:
+                    made.clear()
+                cell = self._number(name, Estimate(*fields), shots)
+                made[name, fields, shots] = cell
+            cells.append(cell)
+        return cells
 
     def add(self, point: Point) -> None:
         """Take in one point."""
@@ -88,10 +138,11 @@ class HtmlRows:
             cells.append(f"<td>{chip}{why}</td>")
         for name in self.columns.numbers:
             estimate = estimates.get(name)
-            cells.append("<td></td>" if estimate is None else self._number(name, estimate, point))
+            cells.append(
+                "<td></td>" if estimate is None else self._number(name, estimate, point.sampled)
+            )
         if not self.columns.numbers:
-            told = outcomes(point.counts) if point.counts else ""
-            cells.append(f'<td class="outcomes">{told}</td>')
+            cells.append(self._outcomes(point))
         title = escape(point.name)
         self._waiting.append(f'<tr id="p-{point.id[:16]}" title="{title}">{"".join(cells)}</tr>\n')
         self.number += 1
@@ -108,12 +159,16 @@ class HtmlRows:
             cell = f'<td class="n" data-v="{value!r}">{self.columns.text(name, value)}</td>'
         else:
             cell = f"<td>{escape(self.columns.text(name, value))}</td>"
-        if len(self._axis_cells) < 10_000:
+        if len(self._axis_cells) < _MOST_CELLS:
             self._axis_cells[name, value.__class__, value] = cell
         return cell
 
-    def _number(self, name: str, estimate: Estimate, point: Point) -> str:
-        estimate = self._floors.beside(name, estimate, point.sampled)
+    def _outcomes(self, point: Point) -> str:
+        told = outcomes(point.counts) if point.counts else ""
+        return f'<td class="outcomes">{told}</td>'
+
+    def _number(self, name: str, estimate: Estimate, shots: int) -> str:
+        estimate = self._floors.beside(name, estimate, shots)
         below = interval(estimate.low, estimate.high)
         if estimate.floor is not None:
             below += f", floor {estimate.floor:.2g}"

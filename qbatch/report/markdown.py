@@ -7,6 +7,7 @@ markup nor links.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -130,6 +131,13 @@ class MarkdownRows:
     def has_room_for(self, rows: int) -> bool:
         """Whether none of so many rows is left out."""
         return self._limit is None or rows <= self._limit
+
+    def add_all(self, points: Sequence[Point]) -> None:
+        """Take in points; those without room are not looked at."""
+        room = len(points) if self._limit is None else max(0, self._limit - len(self.rows))
+        for point in itertools.islice(points, room) if room else ():
+            self.add(point)
+        self.left_out += max(0, len(points) - room)
 
     def add(self, point: Point) -> None:
         """Take in one point."""

@@ -8,8 +8,11 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import reduce
+from operator import add
+from typing import TYPE_CHECKING, Any
 
 from qbatch.job import JobState
 from qbatch.report.agreement import Agreement, Repeats
@@ -18,6 +21,7 @@ from qbatch.report.rows import Columns, Point, Run, axes_of
 from qbatch.report.series import Series, open_series
 from qbatch.result import Estimate
 from qbatch.snapshot import InPart
+from qbatch.snapshot.bulk import Page
 
 if TYPE_CHECKING:
     from qbatch.manifest.models import Value
@@ -78,7 +82,7 @@ class Share:
     cost: dict[str, float] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Extreme:
     """A point that stands out by one of its numbers.
 
@@ -116,6 +120,21 @@ class NumberSummary:
         _keep(self._highest, estimate.value, point, estimate)
         _keep(self._lowest, -estimate.value, point, estimate)
 
+    def add_all(self, page: Page, fields: Sequence[tuple[Any, ...]]) -> None:
+        """Take in a page's points, with the arguments of their estimates."""
+        values = [each[0] for each in fields]
+        self.points += len(values)
+        self.total = reduce(add, values, self.total)
+        numbers = Counter(values)
+        most = sorted(numbers)
+        for kept, sign, keys in (
+            (self._highest, 1.0, most[-MAX_EXTREMES:]),
+            (self._lowest, -1.0, most[:MAX_EXTREMES]),
+        ):
+            for value in keys:
+                place = values.index(value)
+                _keep_all(kept, sign * value, numbers[value], page, place, fields[place])
+
     @property
     def mean(self) -> float:
         """Mean of the values, of whatever points."""
@@ -144,7 +163,7 @@ def _keep(kept: dict[float, Extreme], key: float, point: Point, estimate: Estima
     """Keep the largest keys, and how many points have each; the first of them is told."""
     known = kept.get(key)
     if known is not None:
-        kept[key] = replace(known, others=known.others + 1)
+        known.others += 1
         return
     if len(kept) >= MAX_EXTREMES:
         least = min(kept)
@@ -152,6 +171,23 @@ def _keep(kept: dict[float, Extreme], key: float, point: Point, estimate: Estima
             return
         del kept[least]
     kept[key] = Extreme(point.id, point.name, estimate)
+
+
+def _keep_all(
+    kept: dict[float, Extreme], key: float, number: int, page: Page, place: int, fields: Any
+) -> None:
+    """Keep a key that so many points of a page have, the first of them at a place."""
+    known = kept.get(key)
+    if known is not None:
+        known.others += number
+        return
+    if len(kept) >= MAX_EXTREMES:
+        least = min(kept)
+        if key <= least:
+            return
+        del kept[least]
+    estimate = Estimate(*fields)
+    kept[key] = Extreme(page.ids[place], page.column("name")[place], estimate, number - 1)
 
 
 @dataclass(slots=True)
@@ -197,6 +233,43 @@ class Overview:
             Agreement(run.manifest, columns),
             Repeats(run.manifest, columns),
         )
+
+    def add_all(self, points: Sequence[Point]) -> None:
+        """Take in points, in order."""
+        if isinstance(points, Page) and self._takes_columns():
+            self._add_page(points)
+            return
+        for point in points:
+            self.add(point)
+
+    def _takes_columns(self) -> bool:
+        """Whether nothing is asked of each point by itself."""
+        is_compared = self.agreement.compares or self.repeats.compares
+        return not self.checks and not is_compared and all(one.is_full for one in self.series)
+
+    def _add_page(self, page: Page) -> None:
+        self.states[JobState.COMPLETED] += len(page)
+        self._digest.update("".join(page.ids).encode())
+        for name in dict.fromkeys(page.column("circuit")):
+            if name not in self.circuits:
+                self.circuits[name] = page[page.column("circuit").index(name)]
+        shares = self._shares_of(page)
+        for share, shots, cost, unit in zip(
+            shares, page.column("shots"), page.column("cost"), page.column("unit"), strict=True
+        ):
+            share.points += 1
+            share.completed += 1
+            share.measured += 1
+            share.shots += shots
+            if cost is not None and unit:
+                share.cost[unit] = share.cost.get(unit, 0.0) + cost
+        for name, fields in page.estimates.items():
+            self.numbers.setdefault(name, NumberSummary()).add_all(page, fields)
+        for series in self.series:
+            series.leave_out(len(page))
+
+    def _shares_of(self, page: Page) -> list[Share]:
+        return [self.backends.setdefault(name, Share()) for name in page.column("backend")]
 
     def add(self, point: Point) -> None:
         """Take in one point."""

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from qbatch.notation import is_number
 from qbatch.plan.geometry.written import values_by_axis, writers_of
@@ -88,6 +89,8 @@ class Run(Protocol):
     @property
     def emulated(self) -> Collection[str]: ...
     @property
+    def is_plan_alone(self) -> bool: ...
+    @property
     def meta(self) -> Mapping[str, str]: ...
     def times(self, backends: Collection[str]) -> Mapping[str, Times]: ...
     def ledger(self) -> Sequence[Purchase]: ...
@@ -95,6 +98,20 @@ class Run(Protocol):
     def circuit_of(self, point: Any) -> str | None: ...
     def __len__(self) -> int: ...
     def __iter__(self) -> Iterator[Point]: ...
+
+
+@runtime_checkable
+class InStretches(Protocol):
+    """A run that is read in stretches (`snapshot.Run.stretches`)."""
+
+    def stretches(self) -> Iterator[Sequence[Point]]: ...
+
+
+def stretches(run: Run) -> Iterator[Sequence[Point]]:
+    """Read a run once, many points at a time."""
+    if isinstance(run, InStretches):
+        return run.stretches()
+    return ([point] for point in run)
 
 
 def axes_of(point: Point) -> dict[str, Value]:
@@ -108,7 +125,7 @@ def axes_of(point: Point) -> dict[str, Value]:
     }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Columns:
     """What heads a results table.
 
@@ -134,12 +151,12 @@ class Columns:
     no_axes: frozenset[str] = frozenset()
     units: Mapping[str, str] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def varied(self) -> tuple[str, ...]:
         """Axes and parameters that points differ in: the columns of a page's table."""
         return (*self.axes, *(name for name in self.parameters if name not in self.constant))
 
-    @property
+    @cached_property
     def constant(self) -> dict[str, Value]:
         """Parameters for which one value is asked for."""
         found = {name: set(self.values.get(name) or ()) for name in self.parameters}

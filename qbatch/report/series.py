@@ -111,8 +111,8 @@ class Series:
 
     def add(self, point: Point, values: Mapping[str, Value]) -> None:
         """Take in one point, whose axes are `values`, if the figure is about it."""
-        if self.dropped and not self.is_asked_for:
-            self.dropped += 1
+        if self.is_full:
+            self.leave_out(1)
             return
         if not point.done or not is_match(self._where, values):
             return
@@ -126,6 +126,15 @@ class Series:
         elif (mark := self._mark(point, values, facet, color)) is not None:
             self.marks.append(mark)
             self._bytes += len(mark.packed or b"")
+
+    @property
+    def is_full(self) -> bool:
+        """Whether all further points are left out, whatever they are."""
+        return self.dropped > 0 and not self.is_asked_for
+
+    def leave_out(self, points: int) -> None:
+        """Note that so many further points are left out."""
+        self.dropped += points
 
     @property
     def _most_marks(self) -> int:

@@ -22,7 +22,7 @@ from qbatch.report.files import make_folder, replacing_text, write_pieces
 from qbatch.report.html import HtmlRows, html_pieces
 from qbatch.report.markdown import MarkdownRows, markdown_lines
 from qbatch.report.overview import Overview
-from qbatch.report.rows import Columns, Floors, Point, Run
+from qbatch.report.rows import Columns, Floors, Point, Run, stretches
 from qbatch.report.template import output_name, render_template
 
 #: Format -> file name in the run folder.
@@ -37,6 +37,9 @@ FILES = {
 FIGURES = "figures"
 _PAGES = frozenset({"md", "html"})
 _WRITING = Lock()
+
+#: Takes in points, of whatever number.
+Taker = Callable[[Sequence[Point]], None]
 
 
 def write_report(
@@ -92,9 +95,9 @@ class _Reading:
         self.overview = Overview.of(run, self.columns)
         self.markdown = MarkdownRows(self.columns, floors)
         self.html = HtmlRows(self.columns, floors)
-        pages = {"md": self.markdown.add, "html": self.html.add}
-        self._takers: list[Callable[[Point], None]] = [
-            self.overview.add,
+        pages = {"md": self.markdown.add_all, "html": self.html.add_all}
+        self._takers: list[Taker] = [
+            self.overview.add_all,
             *(add for name, add in pages.items() if name in wanted),
         ]
 
@@ -104,12 +107,12 @@ class _Reading:
     def __exit__(self, *_: object) -> None:
         self.html.close()
 
-    def read(self, *takers: Callable[[Point], None]) -> None:
+    def read(self, *takers: Taker) -> None:
         """Read the run once, for the pages and for `takers`."""
         all_takers = (*self._takers, *takers)
-        for point in self.run:
+        for points in stretches(self.run):
             for take in all_takers:
-                take(point)
+                take(points)
 
     @cached_property
     def content(self) -> Content:
@@ -133,7 +136,7 @@ def _write_pages(run: Run, wanted: Sequence[str], folder: Path) -> list[Path]:
         has_table = "csv" in wanted or is_cut
         if has_table:
             with replacing_text(table) as file:
-                reading.read(CsvRows(reading.columns, file, run.ledger(), run.emulated).add)
+                reading.read(CsvRows(reading.columns, file, run.ledger(), run.emulated).add_all)
         else:
             reading.read()
         drawn = [figure for figure in reading.content.figures if figure.svg]

@@ -7,6 +7,7 @@ is missing is checked at the end. What a point holds is decoded in `points`.
 from __future__ import annotations
 
 import heapq
+import itertools
 import operator
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from qbatch.errors import SelectionError
 from qbatch.job import IN_FLIGHT, Job
 from qbatch.snapshot import database
+from qbatch.snapshot.bulk import CHECKS, FROM_POINTS, PAGE, Pages
 from qbatch.snapshot.faults import damaged, translated
 from qbatch.snapshot.kept import Kept
 from qbatch.snapshot.points import (
@@ -21,6 +23,7 @@ from qbatch.snapshot.points import (
     SELECT,
     SELECT_PLACES,
     START,
+    Packed,
     PointResult,
     as_one,
     place_of,
@@ -48,8 +51,8 @@ if TYPE_CHECKING:
     pass
 
 
-#: Points read at once.
-PAGE = 256
+#: Points read at once, one by one.
+ROWS = 256
 
 
 #: Characters of an id's beginning by which a point is found.
@@ -74,6 +77,52 @@ class Listing(Kept):
             return (point for _, point in points)
         both = heapq.merge(points, self._other_places(), key=operator.itemgetter(0))
         return (point for _, point in both)
+
+    @property
+    def is_plan_alone(self) -> bool:
+        """Whether each job is the only one of a point of the plan."""
+        points, planned, _ = self._numbers()
+        return points == planned and not self._num_further()[0]
+
+    def stretches(self) -> Iterator[Sequence[PointResult]]:
+        """Yield the points of the plan, in plan order, many at once.
+
+        Where finished points are kept as columns (`bulk.Page`) they are read from these; else from
+        their rows, and kept so, where the run is long and its folder takes a file.
+        """
+        _, planned, plan = self._numbers()
+        if planned < FROM_POINTS or self._num_places() or self._num_further()[0]:
+            points = iter(self)
+            while stretch := list(itertools.islice(points, PAGE)):
+                yield stretch
+            return
+        found = 0
+        with Pages(self, self.folder) as pages:
+            for first in range(0, planned, PAGE):
+                size = min(PAGE, planned - first)
+                page = self._stretch(pages, first, size)
+                found += len(page)
+                yield page
+            if self._numbers()[2] == plan:
+                check_planned(found, planned, self.path)
+                pages.finish()
+
+    def _stretch(self, pages: Pages, first: int, size: int) -> Sequence[PointResult]:
+        between = (first, first + size)
+        page = pages.read(first, size, lambda: str(self._rows(CHECKS, between)[0][0]))
+        if page is not None:
+            return page
+        where = "points.position >= ? AND points.position < ? ORDER BY points.position"
+        rows = self._rows(f"{SELECT} WHERE {where}", between)
+        points = self._whole(rows)
+        if len(points) == size:
+            pages.keep(first, rows, points)
+        return points
+
+    def result_at(self, ordinal: int) -> Packed | None:
+        """What is kept of a job's result, by the row of its point."""
+        points = read_points(self, self._rows(f"{SELECT} WHERE points.ordinal = ?", (ordinal,)))
+        return points[0]._packed if points else None
 
     def __getitem__(self, key: str | int) -> PointResult:
         """Find a point by its name, by the beginning of its id (4 digits or more), or by its place.
@@ -197,7 +246,7 @@ class Listing(Kept):
         """
         points, planned, plan = self._numbers()
         found, last = 0, -1
-        while page := self._rows(f"{select} {key} > ? ORDER BY {key} LIMIT {PAGE}", (last,)):
+        while page := self._rows(f"{select} {key} > ? ORDER BY {key} LIMIT {ROWS}", (last,)):
             last = page[-1][column]
             found += len(page)
             yield page

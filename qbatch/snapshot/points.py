@@ -73,6 +73,11 @@ class Folder(Protocol):
     def analysis_key(self) -> str: ...
     def doubt_of(self, point: PointResult) -> str: ...
     def statevector_of(self, ordinal: int) -> Any: ...
+    def result_at(self, ordinal: int) -> Packed | None: ...
+
+
+#: Of a result: counts, facts, key of the analysis, and the numbers by it.
+Packed = tuple[bytes, str, str, dict[str, list[float]]]
 
 
 @dataclass(slots=True, eq=False)
@@ -121,7 +126,7 @@ class PointResult:
     _run: Folder
     _submitted_at: float | None
     _completed_at: float | None
-    _packed: tuple[bytes, str, str, dict[str, list[float]]] | None
+    _packed: Packed | None
     _counts: Counts | None = None
     _estimates: dict[str, Estimate] | None = None
     pieces: tuple[PointResult, ...] = ()
@@ -162,7 +167,9 @@ class PointResult:
     @property
     def done(self) -> int:
         """Shots that there are, and that its numbers come from; 0 before it is measured."""
-        return sum(job.bought for job in self.jobs if job.state is JobState.COMPLETED)
+        if not self.pieces:
+            return self.bought if self.job.state is JobState.COMPLETED else 0
+        return sum(job.bought for job in self.pieces if job.state is JobState.COMPLETED)
 
     @property
     def sampled(self) -> int:
@@ -224,12 +231,16 @@ class PointResult:
         """True counts, our bit order, of all its jobs so far; None before one is completed."""
         if self._counts is None and self.pieces:
             self._counts = self._pooled()
-        elif self._counts is None and self._packed is not None:
+        elif self._counts is None and (packed := self._result()) is not None:
             from qbatch.result import Counts
 
             with checked(self._run.path):
-                self._counts = Counts.unpack(self._packed[0])
+                self._counts = Counts.unpack(packed[0])
         return self._counts
+
+    def _result(self) -> Packed | None:
+        """What is kept of its result."""
+        return self._packed
 
     def _pooled(self) -> Counts | None:
         from qbatch.result import pool
@@ -242,10 +253,8 @@ class PointResult:
         """What the provider said about how it ran: timings, method, versions."""
         if self.pieces:
             return _facts_of(self.pieces)
-        if self._packed is None:
-            return {}
-        facts: Mapping[str, Any] = json.loads(self._packed[1])
-        return facts
+        packed = self._result()
+        return {} if packed is None else json.loads(packed[1])
 
     @property
     def warning(self) -> str:
@@ -275,9 +284,15 @@ class PointResult:
             return self._analysed()
         if self._packed is None:
             return {}
-        if self._packed[2] == self._run.analysis_key:
+        if self.has_kept_estimates:
             return read_estimates(self._packed[3])
         return self._analysed()
+
+    @property
+    def has_kept_estimates(self) -> bool:
+        """Whether its numbers were kept beside its result, by the analysis that holds now."""
+        packed = self._packed
+        return not self.pieces and packed is not None and packed[2] == self._run.analysis_key
 
     def _analysed(self) -> dict[str, Estimate]:
         from qbatch.result import analyse
@@ -296,6 +311,30 @@ class PointResult:
         """Final state, complex128, length 2**num_qubits, index bit k = qubit k; or None."""
         states = (self._run.statevector_of(piece.ordinal) for piece in self.jobs)
         return next((state for state in states if state is not None), None)
+
+
+class PagedPoint(PointResult):
+    """A point of a page of `bulk`, which is done: what no page holds is read when asked for."""
+
+    __slots__ = ()
+
+    def _result(self) -> Packed | None:
+        if self._packed is None:
+            self._packed = self._run.result_at(self.ordinal)
+        return self._packed
+
+    @property
+    def warning(self) -> str:
+        return ""  # else it would have no page
+
+
+def parts_of(row: Sequence[Any]) -> tuple[rows.Point, rows.Job, rows.Result]:
+    """The rows of the tables that a row of `SELECT` is of."""
+    return (
+        rows.Point._make(row[:NUM_POINT_COLUMNS]),
+        rows.Job._make(row[NUM_POINT_COLUMNS:_RESULT]),
+        rows.Result._make(row[_RESULT:_END]),
+    )
 
 
 def read_points(run: Folder, found: Sequence[Sequence[Any]]) -> list[PointResult]:

@@ -49,8 +49,6 @@ class Times:
 
 def read_times(db: sqlite3.Connection, backends: Collection[str]) -> dict[str, Times]:
     """Read the times of these backends; one without completed jobs is left out."""
-    if not backends:
-        return {}
     rows = db.execute(_QUERY.format(", ".join("?" * len(backends))), list(backends)).fetchall()
     return {
         backend: Times(

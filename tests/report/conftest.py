@@ -94,6 +94,8 @@ class FakeRun:
     def ledger(self) -> list[Any]:
         return self.bought
 
+    is_plan_alone = False
+
     def held(self) -> list[Any]:
         return self.doubtful
 

@@ -88,7 +88,9 @@ def plan(
     summary = made.summary(targets, only, drivers=drivers)
     quoted = sum_up(made, targets, only, wanted)
     offer = Offer(plan=made, targets=targets, only=only, pieces_of=wanted)
-    left = made.summary(targets, only, drivers=drivers, pieces_of=wanted)
+    left = summary
+    if known or made.shared:  # else all of it is left, which is counted without its points
+        left = made.summary(targets, only, drivers=drivers, pieces_of=wanted)
     if output is not None:
         _save(offer, output, expression or "", drivers)
     if as_json:
