@@ -2,9 +2,9 @@
 
 Rules: the rows of ``snapshot.db`` are the truth and this file is made of them, by whoever reads all
 points for a report; without it a report takes longer and says the same. A page is believed where
-its digest holds and the check values of its rows are as they were when it was made: so what changed
-since, in the rows or in the page, is read from the rows. Only stretches of points that are done,
-with nothing to remark on, have one; memory is that of one page.
+its digest holds, which is also of its rows' check values and of the analysis its numbers are by: so
+what changed since, in the rows or in the page, is read from the rows. Only stretches of points that
+are done, with nothing to remark on, have one; memory is that of one page.
 """
 
 from __future__ import annotations
@@ -162,6 +162,7 @@ class Pages:
         self._draft: IO[bytes] | None = None
         self._kept = len(_BEGIN)
         self._is_readonly = False
+        self._num_pages = 0
 
     def __enter__(self) -> Self:
         with suppress(OSError):
@@ -192,13 +193,14 @@ class Pages:
             return None
         *_, length, digest = self._next
         body = self._old.read(length)
-        if _digest(first, checks(), body) != digest:
+        if self._digest(first, checks(), body) != digest:
             self._begin()
             self._read_head()
             return None
         if self._draft is not None:
             self._write(_HEAD.pack(first, size, length, digest) + body)
         self._kept = self._old.tell()
+        self._num_pages += 1
         self._read_head()
         return Page(self._run, json.loads(body), size)
 
@@ -209,15 +211,23 @@ class Pages:
         body = _body_of(found, points)
         if body is not None:
             self._begin()
+            self._num_pages += 1
             checks = ",".join(map(_check_of, found))
-            head = _HEAD.pack(first, len(points), len(body), _digest(first, checks, body))
+            head = _HEAD.pack(first, len(points), len(body), self._digest(first, checks, body))
             self._write(head + body)
+
+    def _digest(self, first: int, checks: str, body: bytes) -> bytes:
+        """Of a page, the check values of its rows, and the analysis that its numbers are by."""
+        told = f"{first} {self._run.analysis_key} {checks}\n"
+        found = hashlib.blake2b(told.encode(), digest_size=16)
+        found.update(body)
+        return found.digest()
 
     def finish(self) -> None:
         """Put what was kept in place: all has been read."""
         if self._next is not None:
             self._begin()
-        if self._draft is None:
+        if self._draft is None or not self._num_pages:
             return
         with suppress(OSError):
             self._draft.close()
@@ -290,12 +300,6 @@ def is_whole(folder: Path) -> bool:
     except OSError:
         return False
     return True
-
-
-def _digest(first: int, checks: str, body: bytes) -> bytes:
-    found = hashlib.blake2b(f"{first} {checks}\n".encode(), digest_size=16)
-    found.update(body)
-    return found.digest()
 
 
 def _check_of(row: Sequence[Any]) -> str:

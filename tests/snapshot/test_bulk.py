@@ -187,3 +187,21 @@ def test_a_reader_that_stops_leaves_the_pages_as_they_were(folder: Path) -> None
         stretches.close()  # type: ignore[attr-defined]
     assert path.read_bytes() == cut
     assert [each.name for each in folder.iterdir() if each.name.endswith(".new")] == []
+
+
+def test_numbers_by_another_analysis_are_not_taken_from_pages(folder: Path) -> None:
+    def numbers(*, by_pages: bool) -> list[str]:
+        with Run(folder) as run:
+            analysis = run.manifest.analysis
+            wider = analysis.intervals.model_copy(update={"level": 0.5})
+            other = analysis.model_copy(update={"intervals": wider})
+            run.analyse_as(run.manifest.model_copy(update={"analysis": other}))
+            stretches = run.stretches() if by_pages else [run]
+            return [repr(point.estimates) for each in stretches for point in each]
+
+    good = (folder / NAME).read_bytes()
+    found = numbers(by_pages=True)
+    assert found == numbers(by_pages=False)
+    assert (folder / NAME).read_bytes() == good  # a trial leaves them to the next report
+    with Run(folder) as run:
+        assert found != [repr(point.estimates) for point in run]
