@@ -153,7 +153,10 @@ class Columns:
 
     @cached_property
     def varied(self) -> tuple[str, ...]:
-        """Axes and parameters that points differ in: the columns of a page's table."""
+        """Axes and parameters that points differ in: the columns of a page's table.
+
+        Asked for at every point, and made from all values: kept.
+        """
         return (*self.axes, *(name for name in self.parameters if name not in self.constant))
 
     @cached_property
