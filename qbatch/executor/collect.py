@@ -145,7 +145,7 @@ async def _run(
         for name, theirs in active_jobs.items():
             number = sum(len(active.at_work) + len(_held(active)) for active in theirs)
             engine.expect(name, number)
-        unit = "job" if snapshot.has_pieces() else "point"
+        unit = "point" if snapshot.has_a_job_for_each_point() else "job"
         engine.tell(Started(manifest.name, engine.tally.total, unit=unit))
         around = replace(around, tell=engine.steps.tell)
         there = [name for name, each in manifest.backends.items() if not is_here(each)]

@@ -155,9 +155,9 @@ class Summary:
     """What a run came to.
 
     Attributes:
-        total: Points that were to be run, or jobs where several of them buy a point.
+        total: Points that were to be run; jobs, where several buy a point or points share one.
         completed: Of these, completed now.
-        states: State -> points, over the whole plan, at the end.
+        states: State -> points, over the whole plan, each of its places, at the end.
         removed: Points kept in the folder that the plan has no more.
         out_of_reach: Backend -> why it was given up; its jobs stay where they are.
         at_providers: Backend -> jobs a provider may still hold (submitting, submitted, running).

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import gc
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
@@ -220,15 +221,21 @@ class _Execution:
                 self._engine.expect(backend, number * (state in wanted))
             self._kept = snapshot.counts_by_state().get(JobState.COMPLETED, 0)
             return
+        places = Counter(
+            point.id
+            for point in (plan.points() if plan.shared else ())
+            if point.id in plan.shared and self._only(point)
+        )
         for point in plan.bought(self._only):
             states = [row.job.state for _, row in snapshot.pieces_of(point.id)]
             self._engine.expect(point.backend, sum(state in wanted for state in states))
-            self._kept += all(state is JobState.COMPLETED for state in states)
+            is_done = all(state is JobState.COMPLETED for state in states)
+            self._kept += is_done * places.get(point.id, 1)
 
     @property
     def _unit(self) -> str:
         """What is counted while it goes on."""
-        return "job" if self._engine.snapshot.has_pieces() else "point"
+        return "point" if self._engine.snapshot.has_a_job_for_each_point() else "job"
 
     def _is_chosen(self, point: SweepPoint) -> bool:
         return self._only is None or self._only(point)

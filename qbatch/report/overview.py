@@ -71,7 +71,7 @@ class Share:
         points: Asked of it.
         completed: Of these, with all the shots that they ask for.
         measured: Of these, with some of them at least.
-        shots: Counted.
+        shots: Counted; none for a point whose shots another one was bought with.
         cost: Unit -> cost as noted with the results.
     """
 
@@ -287,8 +287,9 @@ class Overview:
         if done := point.done:
             share.measured += 1
             if done < point.shots and job.state is not JobState.COMPLETED:
-                self.in_part = self.in_part.and_one(done, point.shots)
-            share.shots += done
+                is_counted = bool(point.same_as)
+                self.in_part = self.in_part.and_one(done, point.shots, is_counted=is_counted)
+            share.shots += 0 if point.same_as else done
             if warning := point.warning:
                 self._add_warning(point.backend, warning)
             self._add_numbers(point)

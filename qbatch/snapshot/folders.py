@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qbatch.errors import SnapshotError, SourceErrors
-from qbatch.job import IN_FLIGHT
 from qbatch.project import project_root
 from qbatch.snapshot import database
 from qbatch.snapshot.faults import translated
@@ -188,6 +187,6 @@ def set_aside(folder: Path) -> tuple[Path, int] | None:
 def _num_in_flight(folder: Path) -> int:
     try:
         with Run(folder) as run:
-            return sum(n for state, n in run.counts_by_state().items() if state in IN_FLIGHT)
+            return sum(1 for _ in run.in_flight())
     except SnapshotError:
         return 0

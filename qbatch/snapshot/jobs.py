@@ -26,6 +26,7 @@ from qbatch.snapshot.reading import (
     counts_by_state,
     jobs_by_backend,
     num_further,
+    num_shown,
     read_fact,
 )
 from qbatch.snapshot.registration import Point, Registered, SettingOf
@@ -133,10 +134,10 @@ class Jobs(Composites):
         """Jobs of the plan of each backend in each state; where there are none is left out."""
         return jobs_by_backend(self._reader, self.path)
 
-    def has_pieces(self) -> bool:
-        """Whether several jobs buy a point of the plan."""
+    def has_a_job_for_each_point(self) -> bool:
+        """Whether each point of the plan is bought by one job, and by none that others share."""
         with translated(self.path), checked(self.path):
-            return num_further(self._reader)[1] > 0
+            return not (num_further(self._reader)[1] or num_shown(self._reader))
 
     def pieces_of(self, point_id: str) -> list[tuple[StoredPoint, JobRow]]:
         """What the plan needs of a point, each with its job, by the shots where it starts."""

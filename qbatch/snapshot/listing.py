@@ -10,7 +10,7 @@ import heapq
 import itertools
 import operator
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from qbatch.errors import SelectionError
 from qbatch.job import IN_FLIGHT, Job
@@ -30,11 +30,10 @@ from qbatch.snapshot.points import (
     read_points,
 )
 from qbatch.snapshot.reading import (
-    PLACES,
     check_planned,
     checked,
     num_further,
-    read_fact,
+    num_shown,
     steady,
 )
 from qbatch.snapshot.schema import (
@@ -46,10 +45,6 @@ from qbatch.snapshot.schema import (
     job_from_row,
     point_from_row,
 )
-
-if TYPE_CHECKING:
-    pass
-
 
 #: Points read at once, one by one.
 ROWS = 256
@@ -189,7 +184,7 @@ class Listing(Kept):
     def _num_places(self) -> int:
         """How many points of the plan are shown that stand in it before."""
         with translated(self.path), checked(self.path):
-            return int(read_fact(self._db, PLACES) or 0)
+            return num_shown(self._db)
 
     def _num_further(self) -> tuple[int, int]:
         """How many rows buy further shots of a point, and how many of them are planned."""

@@ -153,6 +153,15 @@ def num_further(db: sqlite3.Connection) -> tuple[int, int]:
     return int(everywhere), int(planned)
 
 
+def num_shown(db: sqlite3.Connection) -> int:
+    """At how many places of the plan a point stands that stands in it before.
+
+    Raises:
+        Mismatch: The fact is damaged.
+    """
+    return int(read_fact(db, PLACES) or 0)
+
+
 def check_planned(found: int, expected: int, path: Path) -> None:
     """Refuse to show fewer points than are planned.
 
@@ -167,31 +176,45 @@ _RANKS = " ".join(f"WHEN '{state.value}' THEN {rank}" for rank, state in enumera
 
 _COUNT_JOBS = """
 SELECT state, count(*) FROM points JOIN jobs USING (ordinal)
-WHERE position IS NOT NULL {} GROUP BY state
+WHERE points.position IS NOT NULL {} GROUP BY state
 """
 _COUNT_BY_BACKEND = """
 SELECT backend, state, count(*) FROM points JOIN jobs USING (ordinal)
 WHERE position IS NOT NULL AND shots > 0 GROUP BY backend, state
 """
+_COUNT_PLACES = """
+SELECT state, count(*) FROM places JOIN points ON points.ordinal = places.point
+JOIN jobs ON jobs.ordinal = places.point WHERE points.position IS NOT NULL {} GROUP BY state
+"""
+
+#: Row of a point -> at how many further places of the plan it stands.
+_SHOWN = "(SELECT point, count(*) AS shown FROM places GROUP BY point)"
+
 _COUNT_SEVERAL = f"""
-SELECT rank, count(*) FROM (
-    SELECT min(CASE state {_RANKS} END) AS rank FROM points JOIN jobs USING (ordinal)
-    WHERE position IN (SELECT position FROM points WHERE start > 0) AND shots > 0 GROUP BY position
-) GROUP BY rank
+SELECT rank, sum(1 + coalesce(shown, 0)) FROM (
+    SELECT min(iif(shots > 0, CASE state {_RANKS} END, NULL)) AS rank,
+        max(iif(start = 0, ordinal, 0)) AS own
+    FROM points JOIN jobs USING (ordinal)
+    WHERE position IN (SELECT position FROM points WHERE start > 0) GROUP BY position
+) LEFT JOIN {_SHOWN} ON point = own GROUP BY rank
 """
 
 
 def counts_by_state(db: sqlite3.Connection, path: Path) -> dict[JobState, int]:
-    """Points of the plan in each state; states without points are left out."""
+    """Points of the plan in each state, each place of it; states without points are left out."""
+    sole = (
+        "AND points.position NOT IN"
+        " (SELECT position FROM points WHERE start > 0 AND position IS NOT NULL)"
+    )
+    counts: Counter[JobState] = Counter()
     with translated(path), checked(path), steady(db):
-        expected = num_planned(db)[0]
-        further = num_further(db)[1]
-        sole = "AND position NOT IN (SELECT position FROM points WHERE start > 0 AND position >= 0)"
-        rows = db.execute(_COUNT_JOBS.format(sole if further else "")).fetchall()
-        counts = Counter({JobState(state): number for state, number in rows})
+        expected, further, shown = num_planned(db)[0], num_further(db)[1], num_shown(db)
+        for sql in (_COUNT_JOBS, _COUNT_PLACES) if shown else (_COUNT_JOBS,):
+            for state, number in db.execute(sql.format(sole if further else "")):
+                counts[JobState(state)] += number
         for rank, number in db.execute(_COUNT_SEVERAL) if further else ():
             counts[PRECEDENCE[rank]] += number
-    check_planned(sum(counts.values()), expected - further, path)
+    check_planned(sum(counts.values()), expected - further + shown, path)
     return dict(counts)
 
 
@@ -199,7 +222,7 @@ class InPart(NamedTuple):
     """Points that have some of the shots that they ask for, together.
 
     Attributes:
-        points: How many.
+        points: How many; each place of the plan. Their shots are bought once, and count once.
         done: Shots that they have.
         wanted: Shots that they ask for.
     """
@@ -208,8 +231,10 @@ class InPart(NamedTuple):
     done: int = 0
     wanted: int = 0
 
-    def and_one(self, done: int, wanted: int) -> InPart:
-        """Return the sum with one more point."""
+    def and_one(self, done: int, wanted: int, *, is_counted: bool = False) -> InPart:
+        """Return the sum with one more point, whose shots may be counted already."""
+        if is_counted:
+            return self._replace(points=self.points + 1)
         return InPart(self.points + 1, self.done + done, self.wanted + wanted)
 
     def __str__(self) -> str:
@@ -217,13 +242,15 @@ class InPart(NamedTuple):
         return f"{points} some of the shots wanted: {whole(self.done)} of {whole(self.wanted)} done"
 
 
-_IN_PART = """
-SELECT count(*), coalesce(sum(done), 0), coalesce(sum(wanted), 0) FROM (
+_IN_PART = f"""
+SELECT coalesce(sum(1 + coalesce(shown, 0)), 0), coalesce(sum(done), 0), coalesce(sum(wanted), 0)
+FROM (
     SELECT sum(shots * (state = 'completed')) AS done,
-        max(iif(start = 0, coalesce(wanted, shots), 0)) AS wanted
+        max(iif(start = 0, coalesce(wanted, shots), 0)) AS wanted,
+        max(iif(start = 0, ordinal, 0)) AS own
     FROM points JOIN jobs USING (ordinal)
     WHERE position IN (SELECT position FROM points WHERE start > 0) GROUP BY position
-) WHERE 0 < done AND done < wanted
+) LEFT JOIN {_SHOWN} ON point = own WHERE 0 < done AND done < wanted
 """
 
 

@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import csv
 import io
+import re
+import shutil
+import tempfile
+from collections import Counter
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from qbatch.errors import SelectionError
 from qbatch.executor import run
 from qbatch.manifest import parse_manifest
 from qbatch.plan import expand
+from qbatch.plan.pricing.limits import Limit
+from qbatch.providers import Failed
 from qbatch.snapshot import Run, Snapshot
 from tests.cli.conftest import Call
+from tests.executor.fake_drivers import FakeCloud, play
 
 MANIFEST = """
 qbatch: 1
@@ -108,3 +117,85 @@ def test_what_is_left_is_counted_in_places_as_well(tmp_path: Path, qbatch: Call)
     told = qbatch("plan", str(path)).out
     assert "of that is left to run: 6 points (2 bought with another), 120 shots, 4 jobs" in told
     assert "6 more shots" in told
+
+
+TURNS = """
+qbatch: 1
+name: turns
+circuits:
+  turn: {qasm: &turn "OPENQASM 3.0; include 'stdgates.inc'; input float a; qubit[2] q; bit[2] c;
+    rx(a) q[0]; c = measure q;"}
+  same: {qasm: "OPENQASM 3.0; include 'stdgates.inc'; input float a; qubit[2] q; bit[2] c;
+    /* as it is written elsewhere */ rx(a) q[0]; c = measure q;"}
+  flip: {qasm: "OPENQASM 3.0; include 'stdgates.inc'; qubit[2] q; bit[2] c; x q[0]; c = measure q;"}
+backends: {one: {provider: oqc, target: t}, two: {provider: oqc, target: t}}
+sweep: {matrix: {circuit: [CIRCUITS], backend: [BACKENDS], a: [ANGLES]}}
+shots: SHOTS
+report: {formats: [md]}
+"""
+
+
+def subsets(*words: str) -> st.SearchStrategy[str]:
+    chosen = st.lists(st.sampled_from(words), min_size=1, max_size=len(words), unique=True)
+    return chosen.map(", ".join)
+
+
+@settings(
+    max_examples=5,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+@given(
+    st.sampled_from(["turn", "turn, same", "flip, turn", "turn, same, flip"]),
+    subsets("one", "two"),
+    subsets("0.5", "1.5", "2.5"),
+    st.sampled_from([100, 250]),
+    st.integers(0, 20),
+    st.integers(0, 2),
+)
+def test_all_verbs_count_the_same_points(
+    qbatch: Call, circuits: str, backends: str, angles: str, shots: int, most: int, failing: int
+) -> None:
+    """However many places share a content, and however far each is bought."""
+    text = TURNS.replace("CIRCUITS", circuits).replace("BACKENDS", backends)
+    text = text.replace("ANGLES", angles).replace("SHOTS", str(shots))
+    plan = expand(parse_manifest(text, folder=Path("/")))
+    cloud = FakeCloud(works_s=1.0, max_shots=100)
+    ids = list(dict.fromkeys(id_ for id_, _ in plan.ids_and_names()))
+    cloud.said = {id_: Failed(id_, "FAILED", error="broken") for id_ in ids[:failing]}
+    drivers = dict.fromkeys(backends.split(", "), cloud)
+    folder = Path(tempfile.mkdtemp()) / "run"
+    try:
+        limits = (Limit("budget", "credits", most),)
+        done = play(folder, plan, drivers, limits=limits).summary
+        planned = plan.summary(dict.fromkeys(drivers, cloud.target))
+        assert done.total == planned.jobs
+        assert done.unit == ("point" if planned.jobs == plan.num_points == len(ids) else "job")
+        with Run(folder) as run:
+            points = list(run)
+            part = run.in_part()
+        bought = sum(point.done for point in points if not point.same_as)
+        states = {state.value: n for state, n in Counter(point.state for point in points).items()}
+        assert sum(states.values()) == plan.num_points == planned.points
+        assert {state.value: n for state, n in done.states.items()} == states
+        told = qbatch("status", str(folder), "--json").json
+        assert (told["points"], told["states"]) == (plan.num_points, states)
+        begun = [point for point in points if 0 < point.done < point.shots]
+        assert (part.points, part.done, part.wanted) == (
+            len(begun),
+            sum(point.done for point in begun if not point.same_as),
+            sum(point.shots for point in begun if not point.same_as),
+        )
+        rows = csv.DictReader(io.StringIO(qbatch("export", str(folder), "--format", "csv").out))
+        assert Counter(row["state"] for row in rows) == states
+        qbatch("report", str(folder))
+        page = (folder / "report.md").read_text("utf-8").replace("\u202f", "").replace("\xa0", "")
+        head = re.search(r"\*\*(\d+) of (\d+) points? completed[^*]*\*\* ([\d ]+) shots", page)
+        assert head is not None
+        assert [int(each.replace(" ", "")) for each in head.groups()] == [
+            states.get("completed", 0),
+            plan.num_points,
+            bought,
+        ]
+    finally:
+        shutil.rmtree(folder.parent)
