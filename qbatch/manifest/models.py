@@ -23,6 +23,7 @@ from pydantic import (
 
 from qbatch.errors import Place
 from qbatch.manifest.analysis import Analysis, Check, Distribution, Intervals, Plot, Report
+from qbatch.manifest.axes import Axis, FileAxis, RandomAxis
 from qbatch.manifest.budget import Budget
 from qbatch.manifest.columns import RESERVED, clashes, named_numbers, swept_names
 from qbatch.manifest.fields import (
@@ -54,15 +55,7 @@ from qbatch.manifest.fields import (
 )
 from qbatch.manifest.paths import SettingValues, is_time, put
 from qbatch.manifest.source import Source
-from qbatch.manifest.sweep import (
-    Axis,
-    FileAxis,
-    Override,
-    RandomAxis,
-    Sample,
-    Sweep,
-    Where,
-)
+from qbatch.manifest.sweep import Override, Sample, Sweep, Where
 from qbatch.manifest.times import is_unquoted_time
 
 __all__ = [

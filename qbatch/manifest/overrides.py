@@ -18,11 +18,11 @@ import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from qbatch.errors import Place
+from qbatch.manifest.axes import FORMS
 from qbatch.manifest.complaints import fields_of, is_many, is_map, known_keys, model_at
 from qbatch.manifest.nodes import Members, TooMuchError, compose_node
 from qbatch.manifest.paths import SettingAxis, setting_axis
 from qbatch.manifest.source import refuse
-from qbatch.manifest.sweep import FORMS
 from qbatch.notation import did_you_mean, listed
 
 #: Maps in which a name that is not there yet may be put.

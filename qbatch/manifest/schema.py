@@ -15,9 +15,9 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
+from qbatch.manifest.axes import FORMS
 from qbatch.manifest.fields import POINTER, Model, models_in
 from qbatch.manifest.models import Manifest
-from qbatch.manifest.sweep import FORMS
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 #: Arithmetic and durations, loosely: an editor sees misspelt words, `validate` sees all.
