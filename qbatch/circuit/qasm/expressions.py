@@ -1,23 +1,21 @@
 """Reading expressions: angles, sizes, conditions.
 
-Rules: numbers are folded at once (`folding`); what names an input stays an `Expr`, what names
-measured bits a `Word`.
+Rules: what operators come to is `operators`'; what names measured bits is a `Word`.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, MutableMapping, Sequence
-from functools import reduce
+from collections.abc import Mapping, MutableMapping
 
 from qbatch.circuit.program import FUNCTIONS, Expr, Number
-from qbatch.circuit.qasm.conditions import JOINED, UnfitError, Word, cast, combine, rotated
-from qbatch.circuit.qasm.folding import finite, fold
-from qbatch.circuit.qasm.members import ENDS, Members
+from qbatch.circuit.qasm.conditions import JOINED, UnfitError, Word, cast, rotated
+from qbatch.circuit.qasm.members import ENDS
 from qbatch.circuit.qasm.names import CONSTANTS, REFUSED
+from qbatch.circuit.qasm.operators import Operators
 from qbatch.circuit.qasm.symbols import Bits, Qubits, Symbol, Time, Variable
-from qbatch.circuit.qasm.times import in_seconds, on_times
-from qbatch.circuit.qasm.tokens import NESTING, Token
+from qbatch.circuit.qasm.times import in_seconds
+from qbatch.circuit.qasm.tokens import Token
 from qbatch.circuit.text import Limits, Source
 
 #: OpenQASM 3, from loose to tight.
@@ -27,28 +25,14 @@ _PRECEDENCE = {
 }  # fmt: skip
 _UNARY = 11
 _PRECEDENCE_2 = {"==": 6, "+": 9, "-": 9, "*": 10, "/": 10, "^": 12}
-#: Qiskit's parameters have no truth and no bits.
-_ON_BITS = frozenset(
-    {"==", "!=", "<", ">", "<=", ">=", "&&", "||", "!", "&", "|", "^", "~", "<<", ">>"}
-)
-
 #: Types by which a value can be converted: ``uint[4](c)``.
 _CASTS = frozenset({"bool", "bit", "int", "uint", "float", "angle"})
 
 
-#: Not every number has a value of these.
-_PARTIAL = frozenset({"/", "**", "sqrt", "ln", "log", "arcsin", "arccos", "asin", "acos", "exp"})
-
-#: Words that could be read in the time that an operation takes for each of its bits.
-PER_BIT = 5
-
 _ROTATIONS = frozenset({"rotl", "rotr"})
 
-#: Qiskit's parameters cannot do these.
-_NUMBERS_ONLY = frozenset({"%", "mod", "floor", "ceiling"})
 
-
-class Reader(Members, ABC):
+class Reader(Operators, ABC):
     """Reads expressions; knows the names in scope.
 
     Attributes:
@@ -60,20 +44,11 @@ class Reader(Members, ABC):
 
     def __init__(self, source: Source) -> None:
         super().__init__(source)
-        self.version = "3.0"
         self.symbols: MutableMapping[str, Symbol] = {}
         self.constants: dict[str, Symbol] = {}
         self.hidden: Mapping[str, Symbol] = {}
         self.unset: dict[int, int] = {}
-        self.may_fail = False
-        self.num_reread = 0
         self.num_bits_read = 0
-
-    def spend(self, words: int, token: Token) -> None:
-        """Count what takes time and leaves nothing that is counted elsewhere."""
-        self.num_reread += words
-        if self.num_reread > Limits.REREAD:
-            raise self.error("this takes too long to write out: fewer rounds, calls or bits", token)
 
     @abstractmethod
     def value_of_call(self, token: Token) -> Symbol | None:
@@ -100,7 +75,7 @@ class Reader(Members, ABC):
             chain = [left, right]
             while operator in JOINED and self.take(operator):
                 chain.append(self.expression(precedence))
-            left = self._joined(operator, chain, token)
+            left = self.joined(operator, chain, token)
         self.nesting -= 1
         return left
 
@@ -110,7 +85,7 @@ class Reader(Members, ABC):
         if token.kind == "int":
             return self.literal_integer(token)
         if token.kind == "real":
-            return self._finite(float(token.text.replace("_", "")), token)
+            return self.finite(float(token.text.replace("_", "")), token)
         if token.kind == "id":
             return self._named(token)
         if token.kind == "duration":
@@ -282,7 +257,7 @@ class Reader(Members, ABC):
         token = self.tokens[self.at]
         if token.kind == "real" and self.tokens[self.at + 1].text in ENDS:
             self.at += 1
-            return self._finite(float(token.text.replace("_", "")), token)
+            return self.finite(float(token.text.replace("_", "")), token)
         value = self.expression()
         if isinstance(value, Word):
             raise self.error("a number is needed here; what was measured is none", token)
@@ -309,65 +284,3 @@ class Reader(Members, ABC):
         if not isinstance(value, int):
             raise self.error(f"{what} must be an integer, not {value}", token)
         return value
-
-    # -- folding
-
-    def _joined(self, operator: str, chain: Sequence[Symbol], token: Token) -> Symbol:
-        if len(chain) == 2 or any(isinstance(arg, Word) for arg in chain):
-            return self.combined(operator, tuple(chain), token)
-        return reduce(lambda left, right: self.combined(operator, (left, right), token), chain)
-
-    def combined(self, operator: str, args: tuple[Symbol, ...], token: Token) -> Symbol:
-        """Apply an operator or a function, at once where all is known."""
-        if any(isinstance(arg, Qubits | Bits | Variable) for arg in args):
-            raise self.error(f"'{operator}' takes numbers", token)
-        if any(isinstance(arg, Time) for arg in args):
-            return self._combine_times(operator, args, token)
-        if any(isinstance(arg, Word) for arg in args):
-            return self._combine_bits(operator, args, token)
-        trees = [arg for arg in args if isinstance(arg, Expr)]
-        if not trees:
-            return self._fold(operator, args, token)  # type: ignore[arg-type]
-        if operator in _ON_BITS:
-            raise self.error(f"'{operator}' on an input is not supported", token)
-        if operator in _NUMBERS_ONLY:
-            raise self.error(f"{operator} of an input is not supported", token)
-        if operator in _PARTIAL and not (operator == "/" and not isinstance(args[1], Expr)):
-            self.may_fail = True
-        depth = 1 + max(tree.depth for tree in trees)
-        if depth > 4 * NESTING:
-            raise self.error("this expression is too long", token)
-        return Expr(operator, args, depth)
-
-    def _combine_times(self, operator: str, args: tuple[Symbol, ...], token: Token) -> Symbol:
-        try:
-            numbers, is_time = on_times(operator, args)
-        except UnfitError as error:
-            raise self.error(str(error), token) from None
-        value = self.combined(operator, numbers, token)
-        return Time(value) if is_time else value  # type: ignore[arg-type]
-
-    def _combine_bits(self, operator: str, args: tuple[Symbol, ...], token: Token) -> Word:
-        for arg in args:
-            if isinstance(arg, Word):
-                self.spend(PER_BIT * len(arg.bits), token)
-            if isinstance(arg, Expr):
-                raise self.error("a condition cannot mix measured bits and inputs", token)
-            if not isinstance(arg, Word | int):
-                raise self.error(f"bits are whole numbers, {arg} is none", token)
-        try:
-            return combine(operator, args)  # type: ignore[arg-type]
-        except UnfitError as error:
-            raise self.error(str(error), token) from None
-
-    def _fold(self, operator: str, args: tuple[int | float, ...], token: Token) -> int | float:
-        try:
-            return fold(operator, args, whole_division=self.version == "3.0")
-        except UnfitError as error:
-            raise self.error(str(error), token) from error
-
-    def _finite(self, value: int | float, token: Token) -> int | float:
-        try:
-            return finite(value)
-        except UnfitError as error:
-            raise self.error(str(error), token) from None

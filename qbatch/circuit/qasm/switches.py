@@ -9,7 +9,7 @@ from typing import NamedTuple
 from qbatch.circuit.program import If, Operation
 from qbatch.circuit.qasm.blocks import Blocks
 from qbatch.circuit.qasm.conditions import Formula, UnfitError, Word, any_of, combine
-from qbatch.circuit.qasm.expressions import PER_BIT
+from qbatch.circuit.qasm.operators import PER_BIT
 from qbatch.circuit.qasm.tokens import Token
 
 

@@ -13,11 +13,12 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from qbatch.circuit.program import FUNCTIONS
 from qbatch.circuit.qasm.names import BUILTIN, CONSTANTS, KEYWORDS, PAPER, QELIB1, STDGATES
+from qbatch.circuit.qasm.written_conditions import Conditions
 from qbatch.circuit.unitaries.pairs import exact_pair, is_pair
 from qbatch.errors import CircuitError, Place
 
@@ -163,6 +164,7 @@ class Writer:
             sizes = self._partition(circuit.cregs, circuit.clbits, "c", self._cregs)
         self._bits = self._lay_out(sizes, bit_word)
         self._bit_names = dict(zip(circuit.clbits, self._bits, strict=True))
+        self._conditions = Conditions(self._bit_names, self._cregs, self.place)
         self._lone_bits = {
             register[0]: name
             for register in circuit.cregs
@@ -363,7 +365,7 @@ class Writer:
             yield from self._old_if(op, blocks)
             return
         word = "if" if op.name == "if_else" else "while"
-        yield f"{word} ({self._condition(op.condition)}) {{"
+        yield f"{word} ({self._conditions.text(op.condition)}) {{"
         yield from (f"  {line}" for line in blocks[0])
         if len(blocks) > 1:
             yield "} else {"
@@ -380,61 +382,3 @@ class Writer:
         if op.name != "if_else" or name is None or not single:
             raise self._error("OpenQASM 2 has no such condition: only if (register == number)")
         yield from (f"if ({name} == {int(op.condition[1])}) {line}" for line in blocks[0])
-
-    def _condition(self, condition: Any) -> str:
-        if isinstance(condition, tuple):
-            wires, value = condition
-            if getattr(wires, "name", None) in self._cregs or wires in self._bit_names:
-                return f"{self._wire(wires)} == {int(value)}"
-            bits = [f"{self._wire(bit)} == {value >> n & 1}" for n, bit in enumerate(wires)]
-            return " && ".join(bits)
-        return self._expression(condition)
-
-    def _wire(self, wires: Any) -> str:
-        from qiskit.circuit import Clbit
-
-        if isinstance(wires, Clbit):
-            if wires not in self._bit_names:
-                raise self._error("a condition inside a block on a bit of its own")
-            bit: str = self._bit_names[wires]
-            return bit
-        name = self._cregs.get(str(wires.name))
-        if name is None:
-            raise self._error(f"a condition on register '{wires.name}' cannot be written")
-        return name
-
-    def _expression(self, node: Any) -> str:
-        from qiskit.circuit.classical import expr
-
-        if isinstance(node, expr.Var) and not node.standalone:
-            return self._wire(node.var)
-        if isinstance(node, expr.Value):
-            return f"{int(node.value)}"
-        if isinstance(node, expr.Cast):
-            return self._cast(node)
-        if isinstance(node, expr.Unary):
-            return f"{_UNARY[str(node.op.name)]}({self._expression(node.operand)})"
-        if isinstance(node, expr.Binary) and node.op.name in _BINARY:
-            left, right = self._expression(node.left), self._expression(node.right)
-            return f"({left} {_BINARY[str(node.op.name)]} {right})"
-        if isinstance(node, expr.Index) and isinstance(node.index, expr.Value):
-            return f"({self._expression(node.target)})[{int(node.index.value)}]"
-        raise self._error("this condition cannot be written as OpenQASM")
-
-    def _cast(self, node: Any) -> str:
-        """Write a conversion out, since ``~`` and ``<<`` depend on the width."""
-        inner = self._expression(node.operand)
-        width = getattr(node.type, "width", None)
-        if width is None:
-            return f"bool({inner})"
-        if width < getattr(node.operand.type, "width", 1):
-            raise self._error("a condition that drops bits of a number cannot be written")
-        return f"uint[{width}]({inner})"
-
-
-_UNARY: Mapping[str, str] = {"BIT_NOT": "~", "LOGIC_NOT": "!", "NEGATE": "-"}
-_BINARY: Mapping[str, str] = {
-    "BIT_AND": "&", "BIT_OR": "|", "BIT_XOR": "^", "LOGIC_AND": "&&", "LOGIC_OR": "||",
-    "EQUAL": "==", "NOT_EQUAL": "!=", "LESS": "<", "LESS_EQUAL": "<=", "GREATER": ">",
-    "GREATER_EQUAL": ">=", "SHIFT_LEFT": "<<", "SHIFT_RIGHT": ">>",
-}  # fmt: skip
