@@ -10,8 +10,7 @@ Rules:
   its intent is whole. Where all moves are whole and none says that its provider had it, it is sent
   again if its provider never took it; else it is `ID_LOST`, and a person decides.
 * What this machine computed is computed again: the seed is the point's own, so the numbers are too.
-* What is lost of the run as a whole (its id, its ledger, its last steps, points) cannot be held:
-  nothing is mended, unless nothing in the run costs anything.
+* What is lost of the run as a whole (`losses`) cannot be held.
 * What the next run writes anyway (manifest, settings) is left out. So is what only tells how things
   came about (moves, replies). The person is told of both.
 """
@@ -27,30 +26,11 @@ from qbatch.job import ID_LOST, IN_FLIGHT, JobState
 from qbatch.purchase import ASKED, COMPOSITES, TABLE, CompositeEvent, Event
 from qbatch.snapshot import rows
 from qbatch.snapshot.bought import Bought, purchase_values
-from qbatch.snapshot.doubles import DOUBLES
-from qbatch.snapshot.reading import (
-    BOUNDS,
-    IDS,
-    OF_MANIFEST,
-    PIECES,
-    PLACES,
-    PLAN,
-    POINTS,
-    PURCHASES,
-)
+from qbatch.snapshot.recovery.losses import PLANNED_AGAIN, Losses
 from qbatch.snapshot.recovery.tables import Tables
 from qbatch.snapshot.schema import crc_of, is_pristine, point_from_row, point_values
 
 _Purchase = TypeVar("_Purchase", rows.Attempt, rows.Purchase)
-
-#: Facts that each run writes anew.
-_REWRITTEN = {
-    *OF_MANIFEST,
-    *("name", "axes", "targets", "run_folder", POINTS, PIECES, PLACES, PLAN),
-    *(PURCHASES, BOUNDS, IDS),
-    *("limits", "versions", "selection", "calibrations", DOUBLES),
-    *("started_at", "finished_at", "created_at"),
-}
 
 #: What the row of an attempt says of its job.
 _OF_ATTEMPT = ("provider_job_id", "status", "error", "cost", "unit")
@@ -59,8 +39,6 @@ _OF_ATTEMPT = ("provider_job_id", "status", "error", "cost", "unit")
 MENDED = "mended by doctor"
 MOVES_LOST = f"{MENDED}; moves of jobs were lost"
 
-FREE = "what is missing cost nothing, and is computed or written again"
-PLANNED_AGAIN = "planned again by the next run"
 LOOK_UP = "look it up at its provider"
 UNFETCHABLE = (
     "how it was sent is damaged, so it cannot be fetched here; restore the folder from a copy, or "
@@ -92,8 +70,6 @@ class Rebuild:
         self, tables: Tables, backends: Mapping[str, bool], *, lost_steps: int = 0, now: float
     ) -> None:
         self.tables, self.now, self._backends = tables, now, backends
-        self.told: list[str] = []
-        self.refused: list[str] = []
         self.dropped: set[int] = set()
         self.moves: dict[int, tuple[JobState, float]] = {}
         self._jobs, self._points = tables.jobs.rows, tables.points.rows
@@ -111,8 +87,10 @@ class Rebuild:
         used |= {each.backend for each in self._composites.values()}
         used |= {each.backend for each in tables.ledger.rows.values()}
         self._is_all_local = bool(backends) and all(map(self._is_local, {*used, *backends}))
+        losses = Losses(tables, self._is_all_local)
+        losses.judge(lost_steps)
+        self.told, self.refused = losses.told, losses.refused
         self._read_moves()
-        self._judge_run(lost_steps)
         self._judge_points()
         self._judge_jobs()
         self._judge_composites()
@@ -137,49 +115,6 @@ class Rebuild:
 
     def _is_local(self, backend: str) -> bool:
         return self._backends.get(backend, False)
-
-    # -- the run as a whole -------------------------------------------------------------------
-
-    def _lose(self, what: str, why: str, then: str = FREE) -> None:
-        """Something of the run as a whole is lost: it matters where anything was bought."""
-        if self._is_all_local:
-            self.told.append(f"{what}: {then}")
-        else:
-            self.refused.append(f"{what}: {why}")
-
-    def _judge_run(self, lost_steps: int) -> None:
-        tables, untold = self.tables, "entries are damaged, so what was bought cannot be told"
-        if lost_steps > 0:
-            steps = "step is" if lost_steps == 1 else f"{lost_steps} steps are"
-            self._lose(f"the last {steps} missing", "something may have been bought in them")
-        if tables.jobs.is_torn and not tables.events.is_whole:
-            self._lose("jobs and their moves are damaged", "where they stood is not known")
-        self._judge_facts()
-        noted = tables.fact(PURCHASES)
-        is_short = noted is not None and int(noted) != len(tables.ledger.rows)
-        if is_short or not tables.ledger.is_whole:
-            self._lose("the ledger", untold)
-        if not tables.attempts.is_whole:
-            self._lose("earlier attempts", untold)
-        noted, known = tables.fact(POINTS), len(self._jobs.keys() | self._points.keys())
-        is_torn = tables.points.is_torn and tables.jobs.is_torn
-        if known < int(noted) if noted is not None else is_torn:
-            self._lose("points that cannot be found", "they may have been bought", PLANNED_AGAIN)
-
-    def _judge_facts(self) -> None:
-        facts = self.tables.meta
-        if facts.is_whole:
-            return
-        if not facts.rows.keys() >= OF_MANIFEST:
-            for name in OF_MANIFEST & facts.rows.keys():
-                del facts.rows[name]
-        lost = {*facts.damaged}
-        if facts.is_torn or not lost <= _REWRITTEN or "run_id" not in facts.rows:
-            self._lose("facts of the run", "lost, and its id, by which purchases are known")
-        elif lost:
-            self.told.append(
-                f"{', '.join(sorted(lost))} of the run: the next run writes them again"
-            )
 
     # -- points -------------------------------------------------------------------------------
 
