@@ -71,42 +71,41 @@ def run_manifest(
         check: A check that fails or is undecided is the exit code of a run that is done.
         verbose: Tell each step of jobs at clouds.
     """
-    options = replace(options, select=_selection(options, consent.saved))
-    around = surroundings_for(manifest, options.overrides, trust=options.trust)
-    replaces, out = report and not options.fresh, Path(options.out) if options.out else None
+    options = replace(
+        options,
+        select=_selection(options, consent.saved),
+        surroundings=surroundings_for(manifest, options.overrides, trust=options.trust),
+        refresh=_refresh if report else None,
+        quote=not consent.yes and consent.saved is None,
+        stop=Stop(),
+    )
     with closing(open_teller(as_json=as_json)) as teller:
         watcher = Watcher(teller, as_json=as_json, verbose=verbose)
-        attended = replace(
-            options,
-            surroundings=around,
-            observer=watcher.observe,
-            refresh=_refresh if report else None,
-            approve=partial(_give, consent, teller, out=out, replaces=replaces),
-            quote=not consent.yes and consent.saved is None,
-            stop=Stop(),
-            ask_more=partial(_ask_more, teller) if _is_asked(as_json) else None,
-        )
+        approve = partial(_give, consent, teller, options, report=report)
+        ask_more = partial(_ask_more, teller) if _is_asked(as_json) else None
+        attended = replace(options, observer=watcher.observe, approve=approve, ask_more=ask_more)
         done = run_with(manifest, attended)
     summary: Summary = done.summary
-    is_whole = options.select is None and options.only is None and options.points is None
-    code = _code(summary, watcher, is_whole=is_whole)
-    try:
-        written = _write_report(done) if report and summary.signal is None else []
-        mistake = None
-    except ReportError as error:
-        written, mistake, code = [], error, int(code_of(error))
+    code = _code(summary, watcher, options)
+    written, mistake = _try_report(done) if report and summary.signal is None else ([], None)
+    if mistake is not None:
+        code = int(code_of(mistake))
     found = _outcome(done, summary, check=check)
     if check and found is not None and code == Exit.DONE:
         code = found.exit_code
     if as_json:
         _tell_json(done, summary, found, written, code)
     else:
-        outlet = Outlet(sys.stdout)
-        for line in _sentences(done, summary, watcher, found, written):
-            outlet.say(line)
+        _say(_sentences(done, summary, watcher, found, written))
     if mistake is not None:
         raise mistake
     return code
+
+
+def _say(lines: Iterable[str]) -> None:
+    outlet = Outlet(sys.stdout)
+    for line in lines:
+        outlet.say(line)
 
 
 def _tell_json(
@@ -154,14 +153,14 @@ def _ask_more(teller: Teller, excess: Excess) -> float | None:
     return None
 
 
-def _code(summary: Summary, watcher: Watcher, *, is_whole: bool) -> int:
+def _code(summary: Summary, watcher: Watcher, options: Options) -> int:
     if summary.signal is not None:
         return 128 + summary.signal
     if summary.out_of_reach:
         return min(code_of(error) for error in summary.out_of_reach.values())
     if summary.over_budget or summary.not_agreed:
         return Exit.NO_CONSENT
-    if is_whole:
+    if options.select is None and options.only is None and options.points is None:
         return exit_of(summary.states)
     if summary.completed >= summary.total:
         return Exit.DONE
@@ -169,10 +168,11 @@ def _code(summary: Summary, watcher: Watcher, *, is_whole: bool) -> int:
 
 
 def _give(
-    consent: Consent, teller: Teller, offer: Offer, *, out: Path | None, replaces: bool
+    consent: Consent, teller: Teller, options: Options, offer: Offer, *, report: bool
 ) -> bool:
     """Have the person agree, who is told before whose report would be replaced."""
-    if replaces and (note := _trial_note(offer.plan.manifest, out)):
+    out = Path(options.out) if options.out else None
+    if report and not options.fresh and (note := _trial_note(offer.plan.manifest, out)):
         teller.said(note)
     return consent.give(teller, offer)
 
@@ -214,6 +214,14 @@ def _write_report(run: Run) -> list[Path]:
     from qbatch.report import write_report
 
     return write_report(run)
+
+
+def _try_report(run: Run) -> tuple[list[Path], ReportError | None]:
+    """Write the report; return its files, or why it could not be written."""
+    try:
+        return _write_report(run), None
+    except ReportError as error:
+        return [], error
 
 
 def _facts(run: Run, summary: Summary) -> dict[str, Any]:

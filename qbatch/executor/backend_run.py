@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass, field
 from random import Random
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
@@ -66,10 +66,11 @@ class Terms:
         )
 
 
+@dataclass(eq=False)
 class BackendRun:
     """See the module's head.
 
-    Args:
+    Attributes:
         name: The backend's name in the manifest.
         driver: Speaks to it.
         target: What it takes.
@@ -78,67 +79,55 @@ class BackendRun:
         tell: Where warnings go.
         waits: Where is noted what holds it up.
         tally: Where is counted how far it is.
+        account: With which everything is bought here.
+        backoff: Shared by whatever asks anything.
+        submit_backoff: What submits waits for it too.
+        cut_off: Active jobs that were left with children at work when the backend ended.
+        over_budget: Why nothing more is bought here; "" while that is not so.
+        not_agreed: Point -> why a job of it was not bought, for nobody agreed to that.
+        left: Why it was left before its end, with nothing lost; "" where it was not.
+        moved_at: When a job last came on, by the trio clock: taken, running or at its end.
+        some_late: Set once some job took longer than its time-out, and is left where it is.
+        has_fed: All composite jobs of the plan were started.
     """
 
-    def __init__(
-        self,
-        name: str,
-        driver: Driver,
-        target: Target,
-        terms: Terms,
-        *,
-        random: Random,
-        tell: Observer,
-        waits: Waits,
-        tally: Tally,
-    ) -> None:
-        self.name = name
-        self.driver = driver
-        #: With which everything is bought here.
+    name: str
+    driver: Driver
+    target: Target
+    terms: Terms
+    _: KW_ONLY
+    random: Random
+    tell: Observer
+    waits: Waits
+    tally: Tally
+    scope: trio.CancelScope = field(default_factory=trio.CancelScope, init=False)
+    cut_off: list[ActiveJob] = field(default_factory=list, init=False)
+    has_answered: bool = field(default=False, init=False)
+    error: ProviderError | None = field(default=None, init=False)
+    over_budget: str = field(default="", init=False)
+    not_agreed: dict[str, str] = field(default_factory=dict, init=False)
+    left: str = field(default="", init=False)
+    moved_at: float = field(default_factory=trio.current_time, init=False)
+    some_late: trio.Event = field(default_factory=trio.Event, init=False)
+    has_fed: bool = field(default=False, init=False)
+    _is_out_of_reach: bool = field(default=False, init=False)
+    _turned_away: int = field(default=0, init=False)
+    _warned: set[str] = field(default_factory=set, init=False)
+    _busy: int = field(default=0, init=False)
+    _is_closing: bool = field(default=False, init=False)
+    _idle: trio.Event = field(default_factory=trio.Event, init=False)
+
+    def __post_init__(self) -> None:
+        driver, target, terms = self.driver, self.target, self.terms
         self.account = driver.account()
-        self.target = target
-        self.timeout_s, self.leaves_late, self.retry = (
-            terms.timeout_s,
-            terms.leaves_late,
-            terms.retry,
-        )
-        self.random = random
+        self.timeout_s, self.leaves_late = terms.timeout_s, terms.leaves_late
+        self.retry, self.limited_by = terms.retry, terms.limited_by
         self.slots = Slots(terms.in_flight)
-        self.waits = waits
-        self.tally = tally
-        tally.is_local, tally.is_emulated = driver.is_local, target.is_emulated
-        #: Shared by whatever asks anything.
-        self.backoff = Backoff(waits, Cause.BACK_OFF)
-        #: What submits waits for it too.
-        self.submit_backoff = Backoff(waits, Cause.FULL)
-        self.rates = RateLimit(target.rates, waits)
-        self.scope = trio.CancelScope()
-        #: Of the limits on composite jobs in flight, the one that binds.
-        self.limited_by = terms.limited_by
-        #: Active jobs that were left with children at work when the backend ended.
-        self.cut_off: list[ActiveJob] = []
-        self.has_answered = False
-        self._is_out_of_reach = False
-        self.error: ProviderError | None = None
-        #: Why nothing more is bought here; "" while that is not so.
-        self.over_budget = ""
-        #: Point -> why a job of it was not bought, for nobody agreed to that.
-        self.not_agreed: dict[str, str] = {}
-        #: Why it was left before its end, with nothing lost; "" where it was not.
-        self.left = ""
-        #: When a job last came on, by the trio clock: taken, running or at its end.
-        self.moved_at = trio.current_time()
-        #: Set once some job took longer than its time-out, and is left where it is.
-        self.some_late = trio.Event()
-        #: All composite jobs of the plan were started.
-        self.has_fed = False
-        self._turned_away = 0
-        self._tell = tell
-        self.poller = Poller(self, PollPace(target.poll_s, random, target.soonest_s))
-        self._warned: set[str] = set()
-        self._busy = 0
-        self._is_closing = False
-        self._idle = trio.Event()
+        self.tally.is_local, self.tally.is_emulated = driver.is_local, target.is_emulated
+        self.backoff = Backoff(self.waits, Cause.BACK_OFF)
+        self.submit_backoff = Backoff(self.waits, Cause.FULL)
+        self.rates = RateLimit(target.rates, self.waits)
+        self.poller = Poller(self, PollPace(target.poll_s, self.random, target.soonest_s))
 
     # -- coming to an end ---------------------------------------------------------------------
 
@@ -239,9 +228,7 @@ class BackendRun:
             return
         if once:
             self._warned.add(once)
-        self._tell(
-            Warned(text if text.startswith(self.name) else f"{self.name}: {text}", self.name)
-        )
+        self.tell(Warned(text if text.startswith(self.name) else f"{self.name}: {text}", self.name))
 
     # -- calls --------------------------------------------------------------------------------
 

@@ -89,11 +89,9 @@ async def execute(
     Raises:
         SnapshotError: The run folder cannot be written any more.
     """
-    settings = settings or Settings.of(plan.manifest)
-    stop = stop or Stop()
+    settings, stop = settings or Settings.of(plan.manifest), stop or Stop()
     stop.attach()
-    steps = steps or Steps(observer)
-    engine = _make_engine(plan, snapshot, settings, stop, observer, steps)
+    engine = _make_engine(plan, snapshot, settings, stop, observer, steps or Steps(observer))
     engine.agreed = agreed
     execution = _Execution(engine, plan, only)
     started = trio.current_time()

@@ -58,6 +58,7 @@ from qbatch.plan import (
 from qbatch.plan.pinning.lock import installed_versions
 from qbatch.plan.pinning.revision import revision_of
 from qbatch.plan.pricing.limits import check_units, dump_limits, limits_of
+from qbatch.plan.pricing.offer import Offer
 from qbatch.providers import Driver, Surroundings, Target
 from qbatch.snapshot import Run, Snapshot, check_owner, holder_of, run_folder_of, set_aside
 from qbatch.state import state_folder
@@ -258,14 +259,8 @@ async def run_async_with(source: Manifest | str | Path, options: Options) -> Run
         targets = priced(await _describe_all(drivers, settings, around, options.observer), plan)
         check_targets(plan, targets, drivers, None if options.fresh else lambda: begun_in(folder))
         check_units(settings.limits, targets, settings.rates)
-        before = None if options.fresh else folder
-        offer = offer_of(before, plan, targets, drivers, only, settings)
-        if options.quote:
-            for problem in await ask_quotes(plan, drivers, targets, only, offer.pieces_of):
-                options.observer(Warned(problem))
-        if not callable(options.approve):  # else the offer is shown
-            for line in offer.shares:
-                options.observer(Warned(line))
+        offer = offer_of(None if options.fresh else folder, plan, targets, drivers, only, settings)
+        await _tell_before(offer, options)
         with signals_raise():  # who is asked for the price may leave at once
             agree(options.approve, offer)
         agreed = Agreed.to(offer)
@@ -294,6 +289,18 @@ async def run_async_with(source: Manifest | str | Path, options: Options) -> Run
     done = Run(folder)
     done.summary = summary
     return done
+
+
+async def _tell_before(offer: Offer, options: Options) -> None:
+    """Tell what is to be known before the person agrees."""
+    lines: list[str] = []
+    if options.quote:
+        terms = offer.plan, offer.drivers, offer.targets, offer.only, offer.pieces_of
+        lines += await ask_quotes(*terms)
+    if not callable(options.approve):  # else the offer is shown
+        lines += offer.shares
+    for line in lines:
+        options.observer(Warned(line))
 
 
 def _surroundings(options: Options, manifest: Manifest) -> Surroundings:

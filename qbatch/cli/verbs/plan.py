@@ -21,7 +21,7 @@ from qbatch.cli.options import (
 from qbatch.cli.tables import format_table, say, tell
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from qbatch.plan import BackendSummary, Plan, PlanSummary, ReasonCounts
     from qbatch.plan.pinning.reasons import Reason
@@ -62,33 +62,27 @@ def plan(
         check_targets,
         count_reasons,
         expand_file,
-        notices,
         pieces_of,
         priced,
     )
-    from qbatch.plan.pricing.limits import limits_of, shortfalls
-    from qbatch.plan.pricing.offer import Offer, shares
+    from qbatch.plan.pricing.offer import Offer
     from qbatch.plan.pricing.quotes import sum_up
 
     made = expand_file(manifest, overrides=overrides, trust=trust)
     folder = folder_of(made.manifest, out)
     only = chosen(made, expression, folder)
-    asked = None if only is None else {point.backend for point in made.bought(only)}
+    asked = only and {point.backend for point in made.bought(only)}
     drivers = open_drivers(made, surroundings_of(made.manifest, trust=trust), asked)
     targets = priced(describe(drivers), made)
     known = points_known(folder, made)
-    check_targets(
-        made, targets, drivers, lambda: begun({id_: one.jobs for id_, one in known.items()})
-    )
-    few = 0 if as_json else LISTED
-    limit = made.num_points if all_points else few
-    told = count_reasons(made, known, only, limit=limit)
-    wanted = pieces_of({id_: point.jobs for id_, point in known.items()}, targets)
-    unquoted = quote(made, targets, only, wanted, trust=trust)
-    summary = made.summary(targets, only, drivers=drivers)
+    jobs = {id_: point.jobs for id_, point in known.items()}
+    check_targets(made, targets, drivers, lambda: begun(jobs))
+    told = count_reasons(made, known, only, limit=_limit(made, all_points, as_json))
+    wanted = pieces_of(jobs, targets)
+    problems = quote(made, targets, only, wanted, trust=trust)
     quoted = sum_up(made, targets, only, wanted)
     offer = Offer(plan=made, targets=targets, only=only, pieces_of=wanted)
-    left = summary
+    summary = left = made.summary(targets, only, drivers=drivers)
     if known or made.shared:  # else all of it is left, which is counted without its points
         left = made.summary(targets, only, drivers=drivers, pieces_of=wanted)
     if output is not None:
@@ -97,10 +91,26 @@ def plan(
         _tell_json(made, summary, left, told, quoted, all_points)
     else:
         _tell(made, summary, left, told, quoted)
-        limits = limits_of(made.manifest, {})
-        short = shortfalls(limits, left, made.prices.rates)
-        for notice in (*unquoted, *shares(left, targets), *short, *notices(made, targets)):
-            tell(notice)
+        for line in (*problems, *_notices(offer, left)):
+            tell(line)
+
+
+def _limit(plan: Plan, all_points: bool, as_json: bool) -> int:
+    """How many points are listed."""
+    if all_points:
+        return plan.num_points
+    return 0 if as_json else LISTED
+
+
+def _notices(offer: Offer, left: PlanSummary) -> Iterator[str]:
+    """What a person should know of a plan, and of what is left to buy of it."""
+    from qbatch.plan import notices
+    from qbatch.plan.pricing.limits import limits_of, shortfalls
+    from qbatch.plan.pricing.offer import shares
+
+    yield from shares(left, offer.targets)
+    yield from shortfalls(limits_of(offer.plan.manifest, {}), left, offer.plan.prices.rates)
+    yield from notices(offer.plan, offer.targets)
 
 
 def _save(offer: Offer, output: Path, selection: str, drivers: Mapping[str, Driver]) -> None:

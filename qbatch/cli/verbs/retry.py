@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -71,26 +70,20 @@ def retry(
     if not manifest.is_file():
         raise SelectionError(f"{folder}: its manifest {manifest} is gone; put it back")
     overrides = tuple(json.loads(meta["overrides"]))
+    plan = expand_file(manifest, overrides=overrides, trust=trust)
+    mended = _mended(folder, plan)
     options = Options(
         out=folder,
-        only="failed",
+        only=None if mended else "failed",
+        points=mended or None,
         select=expression,
         overrides=overrides,
         trust=trust,
         max_cost=parse_limits(max_cost),
+        plan=plan,
     )
-    plan = expand_file(manifest, overrides=overrides, trust=trust)
-    options = replace(options, plan=plan)
-    if mended := _mended(folder, plan):
-        options = replace(options, only=None, points=mended)
-    return run_manifest(
-        manifest,
-        options,
-        Consent(yes=yes),
-        as_json=as_json,
-        report=not no_report,
-        verbose=verbose,
-    )
+    consent, report = Consent(yes=yes), not no_report
+    return run_manifest(manifest, options, consent, as_json=as_json, report=report, verbose=verbose)
 
 
 def _mended(folder: Path, plan: Plan) -> frozenset[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -23,7 +22,19 @@ from qbatch.cli.options import (
 )
 
 if TYPE_CHECKING:
+    from qbatch.cli.consent import Consent
     from qbatch.executor import Options
+
+#: Parameter -> flag, of those that a rehearsal could not obey.
+NOT_REHEARSED = {
+    "only": "--only",
+    "saved_plan": "--plan",
+    "frozen": "--frozen",
+    "detach": "--detach",
+    "fresh": "--fresh",
+    "check": "--check",
+    "verbose": "--verbose",
+}
 
 
 @click.command()
@@ -106,6 +117,7 @@ def run(
     Running again does only what is missing. One Ctrl-C stops submitting and saves, two leave at
     once; `qbatch run` goes on from there.
     """
+    from qbatch.cli.running import run_manifest
     from qbatch.executor import Options
     from qbatch.plan.pricing.limits import parse_limits
 
@@ -114,47 +126,40 @@ def run(
         fresh=fresh,
         only=only,
         select=expression,
-        overrides=(*overrides, *([f"run.wait={wait}"] if wait is not None else [])),
+        overrides=overrides if wait is None else (*overrides, f"run.wait={wait}"),
         trust=trust,
         fail_fast=fail_fast or None,
         max_cost=parse_limits(max_cost),
         detach=detach,
     )
+    _check_flags()
     if rehearse:
-        flags = {
-            "--only": only,
-            "--plan": saved_plan,
-            "--frozen": frozen,
-            "--detach": detach,
-            "--fresh": fresh,
-            "--check": check,
-            "--verbose": verbose,
-        }
-        _refuse(flags)
         return _rehearse(manifest, options, queues_s, as_json=as_json, report=not no_report)
-    if queues_s:
-        raise click.UsageError("--queue-s is for --rehearse only")
-    from qbatch.cli.consent import Consent
-    from qbatch.cli.running import run_manifest
-    from qbatch.plan import load_plan
-
+    consent, report = _consent(saved_plan, frozen=frozen, yes=yes), not no_report
     return run_manifest(
-        manifest,
-        options,
-        Consent(load_plan(saved_plan) if saved_plan else None, frozen=frozen, yes=yes),
-        as_json=as_json,
-        report=not no_report,
-        check=check,
-        verbose=verbose,
+        manifest, options, consent, as_json=as_json, report=report, check=check, verbose=verbose
     )
 
 
-def _refuse(flags: Mapping[str, object]) -> None:
-    """See that none was given that a rehearsal could not obey."""
-    for flag in (flag for flag, given in flags.items() if given):
-        raise click.UsageError(
-            f"--rehearse runs all of a manifest in a folder of its own; leave {flag} out"
-        )
+def _consent(saved_plan: Path | None, *, frozen: bool, yes: bool) -> Consent:
+    from qbatch.cli.consent import Consent
+    from qbatch.plan import load_plan
+
+    return Consent(load_plan(saved_plan) if saved_plan else None, frozen=frozen, yes=yes)
+
+
+def _check_flags() -> None:
+    """See that no flag was given that a rehearsal, or anything else, could not obey."""
+    given = click.get_current_context().params
+    if not given["rehearse"]:
+        if given["queues_s"]:
+            raise click.UsageError("--queue-s is for --rehearse only")
+        return
+    for name, flag in NOT_REHEARSED.items():
+        if given[name]:
+            raise click.UsageError(
+                f"--rehearse runs all of a manifest in a folder of its own; leave {flag} out"
+            )
 
 
 def _rehearse(

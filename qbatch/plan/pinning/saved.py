@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice, zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from qbatch.drafts import draft_beside
 from qbatch.errors import SelectionError
@@ -212,25 +212,30 @@ def save_plan(
         "offer": {"jobs": adds[0], "prices": dict(adds[1])},
         "targets": describe_targets(plan, targets or {}, drivers or {}),
     }
-    digest, number = hashlib.sha256(), 0
     part = draft_beside(path)
-    points = selected(plan, selection)
     try:
         with part.open("w", encoding="utf-8", newline="\n") as file:
             file.write(canonical_json({**head, **describe(plan)}) + "\n")
-            while chunk := list(islice(points, _LINES_AT_ONCE)):
-                lines = [f"{id_} {shots} {name}\n" for id_, name, shots in chunk]
-                text = "".join(lines)
-                digest.update(text.encode())
-                number += len(lines)
-                file.write(text)
-            file.write(canonical_json({"points": number, "digest": digest.hexdigest()}) + "\n")
+            number = _write_points(file, selected(plan, selection))
         if not number:
             raise SelectionError(f"-k: {selection!r} means no point of {plan.manifest.name}")
         part.replace(path)
     finally:
         with suppress(OSError):
             part.unlink(missing_ok=True)
+    return number
+
+
+def _write_points(file: TextIO, points: Iterator[Pin]) -> int:
+    """Write the points' lines, and the last line; return how many there are."""
+    digest, number = hashlib.sha256(), 0
+    while chunk := list(islice(points, _LINES_AT_ONCE)):
+        lines = [f"{id_} {shots} {name}\n" for id_, name, shots in chunk]
+        text = "".join(lines)
+        digest.update(text.encode())
+        number += len(lines)
+        file.write(text)
+    file.write(canonical_json({"points": number, "digest": digest.hexdigest()}) + "\n")
     return number
 
 
