@@ -128,16 +128,21 @@ def register(
     placing = _Placing(db, setting_of, bounds)
     if first_changed is not None:
         planned = placing.place(itertools.chain((first_changed,), fresh), planned)
+    _begin_jobs(db)
+    note_numbers(db)
+    write_meta(db, {BOUNDS: json.dumps(bounds)})
+    after, now_planned = _num_points(db)
+    return Registered(planned, after - before, after - now_planned), placing.resized
+
+
+def _begin_jobs(db: sqlite3.Connection) -> None:
+    """Give each new row of a point its job."""
     last = _count(db, "SELECT coalesce(max(ordinal), 0) FROM jobs")
     db.execute(
         "INSERT INTO jobs SELECT ordinal, 'created', 1, NULL, NULL, '', '', NULL, '', NULL,"
         " 0.0, 0, zeroblob(?) FROM points WHERE ordinal > ?",
         (ROOM_BYTES, last),
     )
-    note_numbers(db)
-    write_meta(db, {BOUNDS: json.dumps(bounds)})
-    after, now_planned = _num_points(db)
-    return Registered(planned, after - before, after - now_planned), placing.resized
 
 
 def _known_bounds(db: sqlite3.Connection) -> dict[str, Bounds]:

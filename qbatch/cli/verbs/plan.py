@@ -57,22 +57,15 @@ def plan(
     from qbatch.cli.reasons import points_known
     from qbatch.cli.runs import folder_of
     from qbatch.cli.targets import chosen, describe, open_drivers, quote
-    from qbatch.plan import (
-        begun,
-        check_targets,
-        count_reasons,
-        expand_file,
-        pieces_of,
-        priced,
-    )
+    from qbatch.plan import begun, check_targets, count_reasons, expand_file, pieces_of, priced
     from qbatch.plan.pricing.offer import Offer
     from qbatch.plan.pricing.quotes import sum_up
 
     made = expand_file(manifest, overrides=overrides, trust=trust)
-    folder = folder_of(made.manifest, out)
+    folder, around = folder_of(made.manifest, out), surroundings_of(made.manifest, trust=trust)
     only = chosen(made, expression, folder)
     asked = only and {point.backend for point in made.bought(only)}
-    drivers = open_drivers(made, surroundings_of(made.manifest, trust=trust), asked)
+    drivers = open_drivers(made, around, asked)
     targets = priced(describe(drivers), made)
     known = points_known(folder, made)
     jobs = {id_: point.jobs for id_, point in known.items()}
