@@ -18,7 +18,7 @@ from qbatch.executor.engine import WANTED, Engine
 from qbatch.executor.waits import Cause
 from qbatch.plan import Piece, Plan, SweepPoint
 from qbatch.purchase import ENDED
-from qbatch.snapshot import JobRow, StoredPoint
+from qbatch.snapshot import JobRow, StoredPart, StoredPoint
 
 if TYPE_CHECKING:
     from qbatch.executor.backend_run import BackendRun
@@ -30,7 +30,7 @@ READ_AHEAD = 8
 MOST_WANTED_IN_MEMORY = 10_000
 
 #: What the plan needs of a point, each part with its job.
-Pieces = Sequence[tuple[StoredPoint, JobRow]]
+Pieces = Sequence[tuple[StoredPoint | StoredPart, JobRow]]
 
 #: Row of a job -> how its next attempt begins.
 Rows = dict[str, JobRow]

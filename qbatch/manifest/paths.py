@@ -80,7 +80,8 @@ def settings_of(values: Iterable[tuple[str, Any]]) -> SettingValues:
     >>> settings_of([("theta", 0.5), ("noise.readout", 0.1)])
     ((('noise', 'readout'), 0.1),)
     """
-    found = ((axis.path, value) for name, value in values if (axis := setting_axis(name)))
+    dotted = [pair for pair in values if "." in pair[0]]  # no parameter of a circuit is
+    found = ((axis.path, value) for name, value in dotted if (axis := setting_axis(name)))
     return tuple(sorted(found, key=itemgetter(0)))
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -366,7 +367,7 @@ def _factory(
 ) -> Factory:
     axes = _axes(drafts)
     writers = {
-        name: text_writer(value for each in drafts for value in each.values_of(name))
+        name: text_writer(chain.from_iterable([each.values_of(name) for each in drafts]))
         for name in axes
     }
     seeds = {each.sweep.seed for each in drafts}

@@ -17,6 +17,7 @@ from qbatch.circuit.facts import FORMAT
 from qbatch.errors import QbatchError
 from qbatch.manifest.models import Value
 from qbatch.manifest.paths import SettingValues, setting_axis, settings_of
+from qbatch.plan.columns import Columns
 from qbatch.plan.geometry.grid import Block
 from qbatch.plan.geometry.resolving import OWN
 from qbatch.plan.geometry.sweep import Grid, column_of
@@ -208,6 +209,8 @@ class Factory:
             _located(columns["shots"]),
             has_shots_axis,
             parameters,
+            tuple(name for name, _, _ in parameters),
+            Columns([(at, values) for _, at, values in parameters], tables.rows),
             frozenset(idle),
             settings,
         )

@@ -14,14 +14,16 @@ out. Where no axis is swept the name is the circuit's.
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
-from typing import TYPE_CHECKING, Any, overload
+from itertools import islice, pairwise
+from typing import TYPE_CHECKING, Any, cast, overload
 
 from qbatch.manifest.models import Value
 from qbatch.manifest.paths import SettingValues
+from qbatch.plan.columns import Columns, RowTables
 from qbatch.plan.geometry.grid import Index
 from qbatch.plan.identity import SweepPoint, number_text, seed_of
 
@@ -65,8 +67,11 @@ def texts(values: Sequence[Any], write: Callable[[Any], str]) -> Sequence[str]:
     """Return the text of each value."""
     if len(values) > _LONGEST_TABLE:
         return Texts(values, write)
-    if write in (bound_text, full_text) and _all_floats(values):
-        return _float_texts(values)
+    if _all_floats(values):
+        if write in (bound_text, full_text):
+            return _float_texts(values)
+        if write is short_text:
+            return [f"{value + 0.0:.6g}" for value in values]
     return [write(value) for value in values]
 
 
@@ -76,10 +81,13 @@ def _all_floats(values: Iterable[Any]) -> bool:
 
 def _float_texts(values: Sequence[float]) -> list[str]:
     """Return `number_text` of each: its repr, but where that ends like a whole number's."""
-    return [
-        number_text(value) if text[-2:] == ".0" else text
-        for text, value in zip(map(repr, values), values, strict=True)
-    ]
+    found = list(map(repr, values))
+    if ".0," in ",".join((*found, "")):
+        found = [
+            number_text(value) if text[-2:] == ".0" else text
+            for text, value in zip(found, values, strict=True)
+        ]
+    return found
 
 
 def bound_text(value: Value) -> str:
@@ -107,9 +115,21 @@ def text_writer(values: Iterable[Value]) -> Callable[[Value], str]:
     seen = list(islice(values, _LONGEST_SHORT + 1))
     if len(seen) > _LONGEST_SHORT:
         return full_text
-    # equal floats have equal texts and others others, so they need not be written to be told apart
-    full = len(set(seen)) if _all_floats(seen) else len({full_text(value) for value in seen})
+    if _all_floats(seen) and all(map(math.isfinite, cast("list[float]", seen))):
+        return short_text if _are_apart(sorted(set(cast("list[float]", seen)))) else full_text
+    full = len({full_text(value) for value in seen})
     return short_text if len({short_text(value) for value in seen}) == full else full_text
+
+
+def _are_apart(ascending: Sequence[float]) -> bool:
+    """Tell whether six digits tell different numbers apart.
+
+    Rounding keeps their order, so only neighbours may have the same text; and those only where they
+    are no further apart than one step of the sixth digit, a hundred thousandth at most.
+    """
+    pairs = pairwise(ascending)
+    close = [(a, b) for a, b in pairs if b - a <= 0.51e-5 * (abs(a) + abs(b))]
+    return all(short_text(a) != short_text(b) for a, b in close)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,11 +152,12 @@ class Layout:
     Attributes:
         setting: Key of `Plan.setting`.
         prefix: SHA-256 up to the first parameter.
-        id_format: %-format of the rest; `id_columns` fill it: (position, texts).
+        id_format: %-format of the rest; `id_columns` fill it.
         name_format: Likewise, without the copy's number.
         shots: (position or -1, values); -1: all points have values[0].
         has_shots_axis: They are part of the id.
         parameters: (name, position or -1, values), in the order of `SweepPoint.parameters`.
+        parameter_names, parameter_columns: The same.
         idle: Those of them that make no difference to the circuit.
         settings: What its points change of their backend.
     """
@@ -148,25 +169,27 @@ class Layout:
     seed: int
     prefix: _Hash
     id_format: str
-    id_columns: list[tuple[int, Sequence[str]]]
+    id_columns: Columns
     name_format: str
-    name_columns: list[tuple[int, Sequence[str]]]
+    name_columns: Columns
     shots: tuple[int, Sequence[int]]
     has_shots_axis: bool
     parameters: tuple[tuple[str, int, Sequence[Value]], ...]
+    parameter_names: tuple[str, ...]
+    parameter_columns: Columns
     idle: frozenset[str]
     settings: SettingValues = ()
 
     def id_at(self, index: Index) -> str:
         """Return the id of the point at `index`, whose last entry counts its copies from 0."""
         digest = self.prefix.copy()
-        rest = self.id_format % tuple([column[index[at]] for at, column in self.id_columns])
+        rest = self.id_format % self.id_columns.at(index)
         digest.update(rest.encode())
         return digest.hexdigest()
 
     def name_at(self, index: Index) -> str:
         """Return the name of the point at `index`."""
-        name = self.name_format % tuple([column[index[at]] for at, column in self.name_columns])
+        name = self.name_format % self.name_columns.at(index)
         return f"{name}#{index[-1] + 1}" if index[-1] else name
 
     def shots_at(self, index: Index) -> int:
@@ -185,7 +208,7 @@ class Layout:
             self.backend,
             shots[index[at]],
             index[-1] + 1,
-            tuple([(name, values[index[at]]) for name, at, values in self.parameters]),
+            tuple(zip(self.parameter_names, self.parameter_columns.at(index), strict=True)),
             seed_of(id_),
             self.setting,
             self.has_shots_axis,
@@ -197,8 +220,8 @@ def id_format(
     shots: Column | None,
     seed: int,
     copies: Sequence[str],
-    texts_of: TextsOf,
-) -> tuple[str, list[tuple[int, Sequence[str]]]]:
+    texts_of: TextTables,
+) -> tuple[str, Columns]:
     """Return the format of all that follows the prefix, and the columns that fill it.
 
     Args:
@@ -222,15 +245,15 @@ def id_format(
     )
     columns.append((-1, copies))
     last = "" if shots is None else f',"shots":{slot("shots", shots, str)}'
-    return f'{body}}},"repeat":%s,"seed":{seed}{last}}}', columns
+    return f'{body}}},"repeat":%s,"seed":{seed}{last}}}', Columns(columns, texts_of.rows)
 
 
 def name_format(
     axes: Mapping[str, Column],
     writers: Mapping[str, Callable[[Any], str]],
     otherwise: str,
-    texts_of: TextsOf,
-) -> tuple[str, list[tuple[int, Sequence[str]]]]:
+    texts_of: TextTables,
+) -> tuple[str, Columns]:
     """Return the format of the points' names, and the columns that fill it.
 
     Args:
@@ -248,16 +271,18 @@ def name_format(
         else:
             parts.append(_literal(name) + "=%s")
             columns.append((column.position, texts_of(name, column, write)))
-    return ",".join(parts) or _literal(otherwise), columns
-
-
-TextsOf = Callable[[str, Column, Callable[[Any], str]], Sequence[str]]
+    return ",".join(parts) or _literal(otherwise), Columns(columns, texts_of.rows)
 
 
 class TextTables:
-    """The texts of one block's columns, made once for all its layouts."""
+    """The texts of one block's columns, made once for all its layouts.
+
+    Attributes:
+        rows: Makes rows of columns, those of texts and others.
+    """
 
     def __init__(self) -> None:
+        self.rows = RowTables()
         self._made: dict[tuple[str, Callable[[Any], str]], Sequence[str]] = {}
 
     def __call__(self, name: str, column: Column, write: Callable[[Any], str]) -> Sequence[str]:
@@ -290,9 +315,9 @@ def identities(rows: Iterator[tuple[Layout, Index]]) -> Iterator[Identity]:
     """Yield what tells each point from what it was in a former plan, without making the points."""
     for layout, index in rows:
         digest = layout.prefix.copy()
-        rest = layout.id_format % tuple([column[index[at]] for at, column in layout.id_columns])
+        rest = layout.id_format % layout.id_columns.at(index)
         digest.update(rest.encode())
-        name = layout.name_format % tuple([c[index[at]] for at, c in layout.name_columns])
+        name = layout.name_format % layout.name_columns.at(index)
         at, shots = layout.shots
         copy = f"{name}#{index[-1] + 1}" if index[-1] else name
         told = (digest.digest(), copy, layout.circuit, layout.backend)

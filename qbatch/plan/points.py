@@ -187,12 +187,14 @@ class Points:
         """Return what a driver needs to know to run `point`."""
         source = self.sources[point.circuit]
         values = dict(point.parameters)
-        circuit = source.circuit({n: values[n] for n in sorted(values) if n in source.arguments})
+        given = sorted(source.arguments & values.keys())
+        circuit = source.circuit({name: values[name] for name in given})
+        names = circuit.facts.parameters
         return Order(
             id=point.id,
             name=point.name,
             circuit=circuit,
-            parameters={name: float(values[name]) for name in circuit.facts.parameters},
+            parameters=dict(zip(names, map(float, map(values.__getitem__, names)), strict=True)),
             shots=point.shots,
             seed=point.seed,
             settings=settings_of(point.parameters),

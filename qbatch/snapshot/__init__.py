@@ -25,7 +25,7 @@ from qbatch.snapshot.points import PointResult
 from qbatch.snapshot.reading import InPart
 from qbatch.snapshot.registration import Registered
 from qbatch.snapshot.run import Run
-from qbatch.snapshot.schema import JobRow, StoredPoint
+from qbatch.snapshot.schema import JobRow, StoredPart, StoredPoint
 from qbatch.snapshot.store import Snapshot
 
 __all__ = [
@@ -44,6 +44,7 @@ __all__ = [
     "Run",
     "Snapshot",
     "StoredComposite",
+    "StoredPart",
     "StoredPoint",
     "Total",
     "as_seen",

@@ -35,11 +35,13 @@ from qbatch.snapshot.schema import (
     NUM_POINT_COLUMNS,
     POINT_COLUMNS,
     JobRow,
+    StoredPart,
     StoredPoint,
     checked_point,
     crc_of,
     dump,
     job_from_row,
+    part_from_row,
     point_from_row,
     result_crc,
 )
@@ -199,7 +201,7 @@ class Jobs(Composites):
 
     def few_in(
         self, states: Collection[JobState], most: int
-    ) -> dict[str, list[tuple[StoredPoint, JobRow]]] | None:
+    ) -> dict[str, list[tuple[StoredPart, JobRow]]] | None:
         """What the plan needs of points, with jobs in one of `states`, by the points' ids.
 
         None when there are more than `most`.
@@ -212,11 +214,12 @@ class Jobs(Composites):
         )
         if len(rows) > most:
             return None
-        found: dict[str, list[tuple[StoredPoint, JobRow]]] = {}
+        found: dict[str, list[tuple[StoredPart, JobRow]]] = {}
         with checked(self.path):
             for row in rows:
-                piece = _point_and_job(row)
-                found.setdefault(piece[0].point_id, []).append(piece)
+                part = part_from_row(row)
+                job = job_from_row(row[NUM_POINT_COLUMNS:], part.id)
+                found.setdefault(part.point_id, []).append((part, job))
         return found
 
     def places_of(self, ordinals: Iterable[int]) -> set[int]:

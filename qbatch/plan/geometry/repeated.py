@@ -118,7 +118,7 @@ def _digests(plan: Plan) -> Iterator[tuple[int, _Place]]:
                 if mask & block.excluded or not grid.is_kept(block, index, mask):
                     continue
                 layout, at = find(index, mask), (*index, 0)
-                rest = layout.id_format % tuple([column[at[i]] for i, column in layout.id_columns])
+                rest = layout.id_format % layout.id_columns.at(at)
                 place = _Place(grid, block, layout, index)
                 yield hash((layout.setting, rest)) & _WORD, place
 
@@ -164,7 +164,7 @@ def _has_blurred(grid: Grid) -> bool:
         for block in grid.blocks
         for dimension in block.dimensions
         for column in dimension.columns
-        if isinstance(column, list | tuple)
+        if isinstance(column, list | tuple) and int in set(map(type, column))
         for value in column
     )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from math import prod
 from operator import gt, lt
 
@@ -56,12 +56,12 @@ class Draft:
         return tuple(name for dimension in self.dimensions for name in dimension.names)
 
     def values_of(self, name: str) -> Iterator[Value]:
-        """Yield every value that a point may have on the axis `name`, repeatedly perhaps."""
-        for dimension in self.dimensions:
-            if name in dimension.names:
-                yield from dimension.column(name)
-        yield from (point[name] for _, point in self.included if name in point)
-        yield from (o.set[name] for o in self.sweep.overrides if name in o.set)
+        """Return every value that a point may have on the axis `name`, repeatedly perhaps."""
+        return chain(
+            *(each.column(name) for each in self.dimensions if name in each.names),
+            (point[name] for _, point in self.included if name in point),
+            (o.set[name] for o in self.sweep.overrides if name in o.set),
+        )
 
 
 def draft(manifest: Manifest, number: int, mistakes: Mistakes) -> Draft | None:

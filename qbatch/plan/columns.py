@@ -1,0 +1,64 @@
+"""Columns of values or texts, of which each point of a block has one row.
+
+Rule: axes that are zipped together are read as whole rows, which are made once for all points and
+shared by all that read the same columns; one by one, each point would look up each of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import takewhile
+from typing import Any
+
+from qbatch.plan.geometry.grid import Index
+
+#: (position in a point's index, values); position -1 always gives the one value there is.
+Located = tuple[int, Sequence[Any]]
+
+#: Fewer columns of one position are looked up one by one.
+_FEWEST = 4
+
+#: Cells of rows made beforehand, and how many such tables of a block there are, at most.
+_MOST_CELLS, _MOST_TABLES = 1 << 20, 8
+
+Row = tuple[Any, ...]
+
+#: Makes rows of columns, or finds those made before; None: they would take too much memory.
+RowsOf = Callable[[Sequence[Sequence[Any]]], Sequence[Row] | None]
+
+
+class RowTables:
+    """The rows of one block's columns, made once for all its layouts."""
+
+    def __init__(self) -> None:
+        #: By the columns' ids, with the columns themselves, so that these last.
+        self._made: dict[tuple[int, ...], tuple[Sequence[Sequence[Any]], Sequence[Row]]] = {}
+
+    def __call__(self, columns: Sequence[Sequence[Any]]) -> Sequence[Row] | None:
+        key = tuple(map(id, columns))
+        if key not in self._made:
+            cells = len(columns) * len(columns[0])
+            if cells > _MOST_CELLS or len(self._made) >= _MOST_TABLES:
+                return None
+            self._made[key] = columns, list(zip(*columns, strict=True))
+        return self._made[key][1]
+
+
+class Columns:
+    """Some columns, in order."""
+
+    __slots__ = ("_position", "_rest", "_rows")
+
+    def __init__(self, columns: Sequence[Located], rows_of: RowsOf) -> None:
+        self._position = columns[0][0] if columns else -1
+        together = list(takewhile(lambda each: each[0] == self._position, columns))
+        rows = None
+        if self._position >= 0 and len(together) >= _FEWEST:
+            rows = rows_of([values for _, values in together])
+        self._rows = rows
+        self._rest = tuple(columns if rows is None else columns[len(together) :])
+
+    def at(self, index: Index) -> Row:
+        """Return what the point at `index` has in each column."""
+        rest = tuple([column[index[at]] for at, column in self._rest])
+        return rest if self._rows is None else self._rows[index[self._position]] + rest
