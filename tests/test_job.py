@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import fields, replace
 
 import pytest
 
@@ -101,3 +102,17 @@ def test_a_job_that_is_held_for_another_reason_is_not_held_for_its_account() -> 
     job = Job("a", JobState.SUBMITTING).after(Event.UNKNOWABLE, status="LOST")
     assert not job.is_held_for_account
     assert not job.after(Event.SAME_ACCOUNT).is_held_for_account
+
+
+def test_a_changed_job_is_what_replacing_its_attributes_gives() -> None:
+    job = Job("a" * 64, JobState.RUNNING, 2, "id", "queued", "why", 1.5, "credits")
+    others = Job("b" * 64, JobState.FAILED, 3, None, "", "no", None, "")
+    for each in fields(Job):
+        value = getattr(others, each.name)
+        assert job.with_changes(**{each.name: value}) == replace(job, **{each.name: value})
+    assert (
+        job.with_changes(**{each.name: getattr(others, each.name) for each in fields(Job)})
+        == others
+    )
+    with pytest.raises(TypeError, match="colour"):
+        job.with_changes(colour="red")

@@ -193,7 +193,7 @@ class ActiveJob:
             changes["error"] = changes["error"][:MAX_ERROR_CHARS]
         if bill is None and job.cost is not None:
             bill = Bill(job.cost)
-        after = replace(row, job=job.after(event, **changes))
+        after = row.with_job(job.after(event, **changes))
         told = TABLE[job.state][event]
         self.then[key] = told.next
         return Move(after, told.ledger, bill)
@@ -219,7 +219,7 @@ class ActiveJob:
     def noted(self, key: str, **changes: Any) -> JobRow:
         """The row of child `key` with other attributes, where it is."""
         row = self.rows[key]
-        return replace(row, job=replace(row.job, **changes))
+        return row.with_job(row.job.with_changes(**changes))
 
     def job(self, key: str) -> Job:
         """The durable state of child `key`."""

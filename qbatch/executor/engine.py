@@ -177,7 +177,7 @@ class Engine:
         """Moves are durable: believe them, count them, tell them."""
         backend = active.batch.composite.backend
         run_of, tally = self.backends[backend], self.tallies[backend]
-        queued = 0
+        queued, comes_on = 0, False
         moved = []
         for row in rows:
             job = row.job
@@ -185,8 +185,7 @@ class Engine:
             moved.append((before, job))
             active.rows[job.id] = row
             self.tally.count(before, job)
-            if tally.count(before, job):
-                run_of.moved_at = trio.current_time()
+            comes_on |= tally.count(before, job)
             queued += (job.state is JobState.SUBMITTED) - (before.state is JobState.SUBMITTED)
             name = active.order(job.id).name
             self.tell(
@@ -196,6 +195,8 @@ class Engine:
             )
             if job.state is JobState.FAILED and self.settings.fail_fast:
                 self.stop.request(f"{name} failed, and fail_fast is set")
+        if comes_on:
+            run_of.moved_at = trio.current_time()
         if not run_of.driver.is_local:
             for text in moves_in_words(moved, len(active.rows)):
                 self.steps.tell(active.batch, text)

@@ -7,7 +7,6 @@ the row says. Jobs and ledger change in one step, and only what is durable is be
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from qbatch.executor.active import ActiveJob, Move
@@ -83,7 +82,7 @@ class Moves:
         if row.job.generation == before.generation:
             return move
         generation = self._engine.snapshot.next_attempt(row.ordinal, before.generation)
-        return move._replace(row=replace(row, job=replace(row.job, generation=generation)))
+        return move._replace(row=row.with_job(row.job.with_changes(generation=generation)))
 
     def _events(
         self, active: ActiveJob, happened: CompositeEvent | None

@@ -47,22 +47,26 @@ class Tally:
 
     def count(self, before: Job, job: Job) -> bool:
         """Take in a move; return whether the provider did something about the job."""
-        self.note_cost(before, job)
-        if job.state is JobState.HELD:
+        if job.cost is not None:
+            self.note_cost(before, job)
+        state, was = job.state, before.state
+        if state is JobState.HELD:
             self.held.add(job.id)
-        else:
+        elif self.held:
             self.held.discard(job.id)
-        if job.state is before.state:
+        if state is was:
             return False
-        self.at_work[before.state] -= before.state in AT_WORK
-        self.at_work[job.state] += job.state in AT_WORK
-        if job.state is JobState.COMPLETED:
+        if was in AT_WORK:
+            self.at_work[was] -= 1
+        if state in AT_WORK:
+            self.at_work[state] += 1
+        if state is JobState.COMPLETED:
             self.completed += 1
-        elif job.state is JobState.CANCELLED:
+        elif state is JobState.CANCELLED:
             self.cancelled += 1
-        elif job.state.is_final:
+        elif state.is_final:
             self.failed += 1
-        return job.state in _COMES_ON
+        return state in _COMES_ON
 
     def note_cost(self, before: Job, job: Job) -> None:
         """Take in what a job turned out to cost."""

@@ -14,6 +14,7 @@ import struct
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from qbatch.errors import SnapshotError
@@ -36,7 +37,11 @@ _SMALLEST_DEFLATED = 200
 
 
 def _check_registers(registers: Iterable[tuple[str, int]]) -> Registers:
-    checked = tuple((str(name), int(num_bits)) for name, num_bits in registers)
+    return _checked(tuple([(str(name), int(num_bits)) for name, num_bits in registers]))
+
+
+@lru_cache(maxsize=1024)
+def _checked(checked: Registers) -> Registers:
     names = [name for name, _ in checked]
     if len(set(names)) != len(names):
         raise ValueError(f"counts: a register is named twice: {', '.join(names)}")
@@ -61,14 +66,14 @@ def order_keys(outcomes: Bytes) -> npt.NDArray[Any]:
     return highest_first.view(f"S{num_bytes}")[:, 0]  # missing trailing zeros compare as zeros
 
 
-def _canonical(outcomes: Bytes, counts: Ints) -> tuple[Bytes, Ints]:
+def _canonical(outcomes: Bytes, counts: Ints, least: int) -> tuple[Bytes, Ints]:
     """Drop what never came, merge equal outcomes, sort."""
     import numpy as np
 
-    if len(counts) and not counts.all():
+    if least == 0:
         outcomes, counts = outcomes[counts != 0], counts[counts != 0]
     keys = order_keys(outcomes)
-    if len(keys) < 2 or bool(np.all(keys[1:] > keys[:-1])):
+    if len(keys) < 2 or bool((keys[1:] > keys[:-1]).all()):
         return outcomes, counts
     order = np.argsort(keys, kind="stable")
     keys, outcomes, counts = keys[order], outcomes[order], counts[order]
@@ -113,11 +118,12 @@ class Counts:
         if counts.ndim != 1 or (counts.size and counts.dtype.kind not in "iu"):
             raise ValueError(f"counts: {counts.dtype} is no count; expected whole numbers of shots")
         counts = counts.astype(np.int64)
-        if counts.size and int(counts.min()) < 0:
-            raise ValueError(f"counts: {counts.min()} shots is impossible; expected 0 or more")
+        least = int(counts.min()) if counts.size else 1
+        if least < 0:
+            raise ValueError(f"counts: {least} shots is impossible; expected 0 or more")
         if num_bits % 8 and outcomes.size and int(outcomes[:, -1].max()) >> (num_bits % 8):
             raise ValueError(f"counts: an outcome sets a bit beyond the {num_bits} declared")
-        outcomes, counts = _canonical(outcomes, counts)
+        outcomes, counts = _canonical(outcomes, counts, least)
         outcomes = np.array(outcomes, dtype=np.uint8, order="C")
         outcomes.flags.writeable = counts.flags.writeable = False
         object.__setattr__(self, "registers", registers)
@@ -369,7 +375,8 @@ def _parse_body(body: bytes) -> tuple[Registers, Bytes, Ints]:
     return tuple(registers), outcomes, numbers.astype(np.int64)
 
 
-def _columns(registers: Registers) -> list[int]:
+@lru_cache(maxsize=1024)
+def _columns(registers: Registers) -> Sequence[int]:
     """Column in the text of each classical bit."""
     columns: list[int] = []
     right = sum(bits for _, bits in registers) + len(registers) - 1
@@ -377,6 +384,13 @@ def _columns(registers: Registers) -> list[int]:
         columns.extend(right - 1 - bit for bit in range(num_bits))
         right -= num_bits + 1
     return columns
+
+
+@lru_cache(maxsize=1024)
+def _gaps(registers: Registers) -> Sequence[int]:
+    """Columns in the text where the spaces between registers are."""
+    columns = _columns(registers)
+    return sorted(set(range(len(columns) + len(registers) - 1)) - set(columns))
 
 
 def rows_of_text(registers: Registers, keys: Sequence[str]) -> Bytes:
@@ -393,9 +407,10 @@ def rows_of_text(registers: Registers, keys: Sequence[str]) -> Bytes:
         raise ValueError("counts: a bitstring has other characters than 0, 1, space") from error
     text = np.frombuffer(joined, dtype=np.uint8).reshape(len(keys), spaced_width)
     columns = _columns(registers)
-    gaps = sorted(set(range(spaced_width)) - set(columns))
     bits = text[:, columns] - np.uint8(ord("0"))
-    wrong = (bits > 1).any(axis=1) | (text[:, gaps] != ord(" ")).any(axis=1)
+    wrong = (bits > 1).any(axis=1)
+    if len(registers) > 1:
+        wrong |= (text[:, _gaps(registers)] != ord(" ")).any(axis=1)
     if wrong.any():
         raise ValueError(_misfit(registers, keys[int(np.argmax(wrong))]))
     return np.packbits(bits, axis=1, bitorder="little")
