@@ -127,7 +127,7 @@ def told_double(command: str, job: JobAtCloud, owner: Owner) -> str:
         job: At the cloud.
         owner: Whose name it bears.
     """
-    cost = told_cost(job) or _noted_cost(owner) or "what it costs the cloud does not tell"
+    cost = told_cost(job) or _noted_cost(owner) or "price not known"
     is_over = job.state is not None and job.state.is_final
     stop = f"`{command} --cancel {job.id}` stops it"
     return f"job {job.id} is {owner}; {cost}" + ("" if is_over else f"; {stop}")

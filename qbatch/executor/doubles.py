@@ -2,7 +2,8 @@
 
 A network may deliver a request twice, or so late that its id is free again. Nothing here stops such
 a job: it is told with its price and the command that does, and kept with the run, so that reports
-and `status` tell of it from then on. What it costs counts against budgets from when it is seen.
+and `status` tell of it from then on. What it costs counts against budgets from when it is seen: as
+its cloud tells, or by formula; until then, as its twin was quoted.
 
 Rules: a run's clouds are asked once it has sent something, now and then while it goes on, and once
 as it ends. A cloud that cannot be asked stops nothing.
@@ -10,24 +11,34 @@ as it ends. A cloud that cannot be asked stops nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import trio
 
 from qbatch.errors import ProviderError
 from qbatch.executor.known_jobs import KnownJobs, Owner, find_known
+from qbatch.job import JobState
 from qbatch.providers.listing import JobAtCloud, JobsAtCloud, Lists, TellsDoubles
 from qbatch.snapshot import Run
-from qbatch.snapshot.doubles import Double, read_doubles
+from qbatch.snapshot.doubles import (
+    BY_CLOUD,
+    BY_FORMULA,
+    BY_PERSON,
+    Double,
+    figure_of_twin,
+    read_doubles,
+)
 
 if TYPE_CHECKING:
     from qbatch.executor.backend_run import BackendRun
     from qbatch.executor.engine import Engine
     from qbatch.manifest import Manifest
+    from qbatch.providers.target import Price
+    from qbatch.snapshot.ledger import Entry
 
 #: The first look of a run, and the longest pause between two, seconds.
 FIRST_S, LONGEST_S = 60.0, 3600.0
@@ -37,6 +48,21 @@ LIMIT_S = 30.0
 
 #: By so much a cloud's clock may be behind ours.
 SKEW = timedelta(hours=1)
+
+
+class _Found(NamedTuple):
+    """A double, as it was found.
+
+    Attributes:
+        owner: Whose it would be.
+        shots: Of its points.
+        twins: The purchases whose name it bears.
+    """
+
+    job: JobAtCloud
+    owner: Owner
+    shots: int
+    twins: Sequence[Entry]
 
 
 class Doubles:
@@ -95,39 +121,26 @@ class Doubles:
         judge = partial(_judge, folder, provider, jobs, cloud)
         found = await self._engine.offload(judge)
         if found:
-            await self._tell(backends, [self._double(backends, *each) for each in found])
+            known = read_doubles(self._engine.snapshot.meta())
+            await self._tell(backends, [_double(backends, known, each) for each in found], known)
 
-    def _double(
-        self, backends: Sequence[BackendRun], job: JobAtCloud, owner: Owner, shots: int
-    ) -> Double:
-        by_name = {backend.name: backend for backend in backends}
-        backend = by_name.get(owner.backend, backends[0])
-        price, cost, source = backend.target.price, job.cost, "by the cloud"
-        if cost is None and not (price.quoted or price.per_composite):
-            cost, source = 0.0 if job.never_began else price.of_job(shots), "by formula"
-        return Double(
-            id=job.id,
-            backend=backend.name,
-            points=owner.points,
-            status=job.status,
-            is_over=job.state is not None and job.state.is_final,
-            created_at=job.created_at,
-            cost=cost,
-            unit=price.unit if job.cost is None else job.unit,
-            source="" if cost is None else source,
-        )
-
-    async def _tell(self, backends: Sequence[BackendRun], found: Sequence[Double]) -> None:
+    async def _tell(
+        self,
+        backends: Sequence[BackendRun],
+        found: Sequence[Double],
+        known: Mapping[str, Double],
+    ) -> None:
         """Tell of each once in a run, and no more once it was seen at its end; keep all."""
-        snapshot = self._engine.snapshot
-        known = read_doubles(snapshot.meta())
         for double in found:
             before = known.get(double.id)
-            if double.id in self._told or (before is not None and before.is_over):
+            against = "" if before is None else _told_otherwise(before, double)
+            is_old = before is not None and before.is_over and not against
+            if double.id in self._told or is_old:
                 continue
             self._told.add(double.id)
             backend = next(each for each in backends if each.name == double.backend)
-            backend.warn(f"{double}; {self._remedy(double)}")
+            backend.warn(f"{double}; {against}{self._remedy(double)}")
+        snapshot = self._engine.snapshot
         await self._engine.journal.commit(partial(snapshot.note_doubles, found))
         self._engine.budget.count_doubles(found)
 
@@ -139,6 +152,46 @@ class Doubles:
         deed = "--show" if double.is_over else "--cancel"
         does = "shows it" if double.is_over else "stops it"
         return f"`qbatch jobs {where} {deed} {double.id}` {does}"
+
+
+def _double(backends: Sequence[BackendRun], known: Mapping[str, Double], found: _Found) -> Double:
+    job, owner = found.job, found.owner
+    by_name = {backend.name: backend for backend in backends}
+    backend = by_name.get(owner.backend, backends[0])
+    cost, unit, source = _figure(found, backend.target.price)
+    double = Double(
+        id=job.id,
+        backend=backend.name,
+        points=owner.points,
+        status=job.status,
+        is_over=job.state is not None and job.state.is_final,
+        created_at=job.created_at,
+        cost=cost,
+        unit=unit,
+        source=source,
+    )
+    return double.seen_after(known.get(job.id), has_run=job.state is JobState.COMPLETED)
+
+
+def _figure(found: _Found, price: Price) -> tuple[float | None, str, str]:
+    """What it costs, the unit, and who says so."""
+    job = found.job
+    if job.cost is not None:
+        return job.cost, job.unit, BY_CLOUD
+    if job.never_began:
+        return 0.0, price.unit, BY_CLOUD
+    if not (price.quoted or price.per_composite):
+        return price.of_job(found.shots), price.unit, BY_FORMULA
+    return figure_of_twin(found.twins) or (None, price.unit, "")
+
+
+def _told_otherwise(before: Double, now: Double) -> str:
+    """Say that the cloud tells otherwise than a person did; "" where it does not."""
+    if before.source != BY_PERSON or before.cost is None:
+        return ""
+    if now.is_over and (now.source == BY_PERSON or now.cost == before.cost):
+        return ""
+    return f"a person told that it is over at {before.cost:g} {before.unit}, which counts no more; "
 
 
 def _sent_since(folder: Path, backends: Sequence[str]) -> tuple[str, str | None]:
@@ -153,8 +206,8 @@ def _sent_since(folder: Path, backends: Sequence[str]) -> tuple[str, str | None]
 
 def _judge(
     folder: Path, provider: str, jobs: Sequence[JobAtCloud], cloud: JobsAtCloud
-) -> list[tuple[JobAtCloud, Owner, int]]:
-    """Return the doubles among jobs, each with whose it would be, and its shots."""
+) -> list[_Found]:
+    """Return the doubles among jobs."""
     known: KnownJobs = find_known(provider, [folder])
     owned = known.owners(jobs, cloud)
     found = [
@@ -167,4 +220,13 @@ def _judge(
         return []
     with Run(folder) as run:
         shots = {point.name: point.shots for point, _ in run.stored_points()}
-    return [(job, owner, sum(shots[name] for name in owner.points)) for job, owner in found]
+        entries = {(one.ordinal, one.generation): one for one in (e.entry for e in run.ledger())}
+    return [
+        _Found(
+            job,
+            owner,
+            sum(shots[name] for name in owner.points),
+            [entries[twin] for twin in owner.twins if twin in entries],
+        )
+        for job, owner in found
+    ]

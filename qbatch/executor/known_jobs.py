@@ -31,12 +31,14 @@ class Known:
 
     Attributes:
         id: By which its run finds it.
+        row: Of its point.
         point: Its name.
         is_ended: It was an attempt that another followed, or that ended without a result.
     """
 
     folder: Path
     id: str
+    row: int
     point: str
     backend: str
     job: Job
@@ -60,6 +62,7 @@ class Owner:
         is_needed: The run still waits for it.
         is_double: It bears the name of one of the run's jobs, and is not that job.
         noted: What the run noted of it as a double; None: nothing yet.
+        twins: Rows and attempts of the purchases whose name a double bears.
     """
 
     folder: Path
@@ -69,6 +72,7 @@ class Owner:
     is_needed: bool = False
     is_double: bool = False
     noted: Double | None = None
+    twins: tuple[tuple[int, int], ...] = ()
 
     def __str__(self) -> str:
         """In words: ``runs/bell: theta=0.5 (submitted)``."""
@@ -124,7 +128,7 @@ class KnownJobs:
                 continue
             generation, named = self._named(job)
             found[job.id] = [
-                _owner(known, is_double=self._is_double(known[0], generation, meant))
+                _owner(known, generation, is_double=self._is_double(known[0], generation, meant))
                 for known in _by_folder(named)
             ]
             meant |= {(each.id, generation) for each in named}
@@ -171,10 +175,11 @@ def _by_folder(known: Iterable[Known]) -> list[list[Known]]:
     return [*folders.values()]
 
 
-def _owner(known: Sequence[Known], *, is_double: bool) -> Owner:
+def _owner(known: Sequence[Known], generation: int | None = None, *, is_double: bool) -> Owner:
     first, points = known[0], tuple(dict.fromkeys(each.point for each in known))
     if is_double:
-        return Owner(first.folder, first.backend, points, None, is_double=True)
+        twins = tuple((each.row, generation or each.job.generation) for each in known)
+        return Owner(first.folder, first.backend, points, None, is_double=True, twins=twins)
     needed = any(each.is_needed for each in known)
     return Owner(first.folder, first.backend, points, first.job.state, is_needed=needed)
 
@@ -213,7 +218,9 @@ def _add(found: KnownJobs, run: Run, provider: str) -> None:
     for point, job in run.stored_points():
         if point.backend not in backends:
             continue
-        known = rows[point.ordinal] = Known(run.folder, point.id, point.name, point.backend, job)
+        known = rows[point.ordinal] = Known(
+            run.folder, point.id, point.ordinal, point.name, point.backend, job
+        )
         found.by_name.setdefault((run_id, point.id[:SHORTEST]), []).append(known)
         if job.provider_job_id is not None:
             found.by_id.setdefault(job.provider_job_id, []).append(known)
@@ -222,7 +229,7 @@ def _add(found: KnownJobs, run: Run, provider: str) -> None:
             continue
         of = rows[ordinal]
         job = Job(of.job.id, attempt.state, attempt.generation, attempt.provider_job_id)
-        known = Known(of.folder, of.id, of.point, of.backend, job, is_ended=True)
+        known = Known(of.folder, of.id, of.row, of.point, of.backend, job, is_ended=True)
         found.by_id.setdefault(attempt.provider_job_id, []).append(known)
         found.ended.setdefault((of.id, attempt.generation), set()).add(attempt.provider_job_id)
     found.noted |= read_doubles(run.meta)

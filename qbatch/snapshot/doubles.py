@@ -1,17 +1,27 @@
 """Jobs that stand at a cloud under a run's names, and that none of its jobs accounts for.
 
 They are kept among the facts of the run as a whole, by the cloud's id: no table of jobs, and no
-ledger, has a row for what the run did not order. What they cost counts in sums and budgets.
+ledger, has a row for what the run did not order. What they cost counts in sums and budgets. Until
+somebody tells it, what their twins may cost counts in its place: a twin is the purchase that the
+run did make under the same name.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from qbatch.snapshot.ledger import Entry
 
 #: Among the facts of a run.
 DOUBLES = "doubles"
+
+#: Who says what one costs; of the twin also what was said of it, see `figure_of_twin`.
+BY_CLOUD, BY_FORMULA, BY_PERSON = "by the cloud", "by formula", "as a person told"
+AS_TWIN = "as its twin was"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +35,8 @@ class Double:
         status: The cloud's word.
         is_over: It costs no more than it did.
         created_at: UTC, ISO 8601; "" where it is not told.
-        cost: In `unit`; None: nobody tells.
-        source: Who says so: by the cloud, by formula; "" where nobody does.
+        cost: In `unit`; None: it is not known.
+        source: Who says so; "" where nobody does.
     """
 
     id: str
@@ -43,15 +53,75 @@ class Double:
         """In words, with its price."""
         from qbatch.notation import listed
 
-        cost = "nobody tells what it costs"
+        cost = "price not known, so budgets cannot count it"
         if self.cost is not None:
             cost = "free"
-        if self.cost:
+        if self.cost or self.is_guess:
             cost = f"{self.cost:g} {self.unit} {self.source}, which budgets count"
         return (
             f"job {self.id} ({self.status}) is a second one under the name of "
             f"{listed(self.points, 2)}, which the run did not order: not in the ledger; {cost}"
         )
+
+    @property
+    def is_guess(self) -> bool:
+        """Whether what its twin may cost stands for what it costs."""
+        return self.source.startswith(AS_TWIN)
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether it is over, at a price that is neither a guess nor a person's word."""
+        is_told = self.cost is not None and not self.is_guess and self.source != BY_PERSON
+        return self.is_over and is_told
+
+    def resolved(self, cost: float) -> Double:
+        """Return it as over, at what a person tells that it cost."""
+        return replace(self, is_over=True, cost=cost, source=BY_PERSON)
+
+    def seen_after(self, before: Double | None, *, has_run: bool) -> Double:
+        """Return it as it counts, seen now: with a figure told before, where there is none now.
+
+        What its cloud tells goes before what a person told. That a person told it free is not
+        kept of one that gave a result.
+
+        Args:
+            before: As it was known; None: it was not.
+            has_run: It is completed, so it was not free for want of a beginning.
+        """
+        if before is None or before.cost is None or before.created_at != self.created_at:
+            return self
+        told = before.source == BY_CLOUD or (
+            before.source == BY_PERSON and self.is_over and (before.cost > 0 or not has_run)
+        )
+        if self.source == BY_CLOUD or not told:
+            return self
+        return replace(self, cost=before.cost, unit=before.unit, source=before.source)
+
+
+def figure_of_twin(entries: Iterable[Entry]) -> tuple[float, str, str] | None:
+    """Return the most that is known of what twins may cost: amount, unit and source.
+
+    None: nothing was quoted, reserved or billed, or not in one unit.
+    """
+    twins = [*entries]
+    units = {each.unit for each in twins}
+    if len(units) != 1:
+        return None
+    figures = {
+        "quoted": sum(each.quoted for each in twins),
+        "reserved": sum(each.reserved for each in twins),
+        "billed": sum(each.billed or 0.0 for each in twins),
+    }
+    most = max(figures, key=lambda name: figures[name])
+    return figures[most], units.pop(), f"{AS_TWIN} {most}"
+
+
+def better_told(one: Double | None, other: Double) -> Double:
+    """Choose what is known better of one that two folders know."""
+    if one is None or not one.is_over:
+        return other
+    ranks = [(each.is_settled, each.source == BY_PERSON) for each in (one, other)]
+    return one if ranks[0] > ranks[1] else other
 
 
 def read_doubles(meta: Mapping[str, str]) -> dict[str, Double]:

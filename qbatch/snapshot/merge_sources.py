@@ -184,5 +184,7 @@ def _check_doubles(sources: Sequence[Source]) -> None:
             raise SnapshotError(
                 f"{source.folder}: {double}; it may run still, and only from that folder it is "
                 f"seen: wait, or stop it (`qbatch jobs {manifest} --backend {double.backend} "
-                f"--cancel {double.id}`), let `qbatch run` look there again, then merge"
+                f"--cancel {double.id}`), let `qbatch run` look there again, then merge; where its "
+                f"cloud cannot be asked any more, `qbatch resolve {source.folder} --double "
+                f"{double.id} --cost N` says that it is over, and for how much"
             )

@@ -27,7 +27,7 @@ from qbatch.purchase import ENDED, CompositeEvent, Event
 from qbatch.snapshot import attempts, database, ledger, registration
 from qbatch.snapshot.attempts import Attempt
 from qbatch.snapshot.bought import Bought
-from qbatch.snapshot.doubles import DOUBLES, dump_doubles, read_doubles
+from qbatch.snapshot.doubles import DOUBLES, better_told, dump_doubles, read_doubles
 from qbatch.snapshot.faults import translated
 from qbatch.snapshot.folders import is_run_folder
 from qbatch.snapshot.lock import RunLock
@@ -162,7 +162,9 @@ class _Target(Snapshot):
         """Take what is not there yet, and what it cost; one step."""
         purchases = source.purchases_of()
         self._doubles |= {
-            id_: each for id_, each in read_doubles(source.meta).items() if each.is_over
+            id_: better_told(self._doubles.get(id_), each)
+            for id_, each in read_doubles(source.meta).items()
+            if each.is_over
         }
         self._keep_targets(source)
         composites: dict[int, list[tuple[StoredPoint, int]]] = defaultdict(list)

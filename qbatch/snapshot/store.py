@@ -10,6 +10,7 @@ or a manifest; the moves of a job were checked by `job` before they come here.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
@@ -18,6 +19,7 @@ from qbatch.errors import JobStateError, SelectionError
 from qbatch.job import ACCOUNT, CompositeJob, Job, JobState
 from qbatch.purchase import DECISIONS, ENDED, IN_FLIGHT, TABLE, CompositeEvent, Event, Ledger, Next
 from qbatch.snapshot import attempts, ledger, registration
+from qbatch.snapshot.doubles import Double, read_doubles
 from qbatch.snapshot.jobs import Jobs
 from qbatch.snapshot.ledger import NOT_BOUGHT
 from qbatch.snapshot.schema import (
@@ -98,6 +100,42 @@ class Snapshot(Jobs):
                 self.bill({(row.ordinal, row.job.generation): 0.0}, f"{NOT_BOUGHT}, says a person")
             self.save_jobs([replace(row, job=job)], note="resolved by hand")
         return job
+
+    def resolve_double(self, id_: str, cost: float) -> Double:
+        """Let a person say that a job which the run did not order is over, and what it cost.
+
+        Args:
+            id_: The cloud's.
+            cost: In its unit; 0 where it never ran.
+
+        Raises:
+            SelectionError: There is none under this id; its cloud told its end and price already;
+                or in which unit it is billed is not known.
+        """
+        if not (math.isfinite(cost) and cost >= 0):
+            raise ValueError(f"{cost} is no price; say 0 or more")
+        known = read_doubles(self.meta())
+        if id_ not in known:
+            there = ", ".join(known) or "none"
+            raise SelectionError(
+                f"{self.folder}: {id_} is no job that the run did not order; of these it knows "
+                f"{there}"
+            )
+        double = known[id_]
+        if double.is_settled:
+            raise SelectionError(
+                f"{self.folder}: job {id_} is over already ({double.status}), at {double.cost:g} "
+                f"{double.unit} {double.source}: there is nothing to decide"
+            )
+        if cost and not double.unit:
+            raise SelectionError(
+                f"{self.folder}: job {id_} has no unit that {cost:g} could be in: nothing is "
+                "billed there; say --cost none"
+            )
+        told = double.resolved(cost)
+        with self.transaction():
+            self.note_doubles([told])
+        return told
 
     def account_of(self, row: JobRow) -> str:
         """The account that a job was made with; "": none is known."""

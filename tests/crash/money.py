@@ -11,7 +11,7 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any
 
 from qbatch.snapshot import Run
-from qbatch.snapshot.doubles import read_doubles
+from qbatch.snapshot.doubles import Double, read_doubles
 from qbatch.snapshot.ledger import total_up
 
 #: Half of a hundredth of each unit: usd, eur, credits, seconds of a QPU.
@@ -40,9 +40,16 @@ def compare(run: Run, ledger: Sequence[Mapping[str, Any]]) -> list[str]:
     prices = {entry["id"]: entry["price"] for entry in beside}
     for double in doubles.values():
         price = prices.get(double.id)
-        if price is None or (double.cost is not None and abs(double.cost - price) > NEARLY):
+        if price is None or not _may_be(double, price):
             words.append(f"told beside the ledger: {double}; the cloud's book: {price}")
     return words
+
+
+def _may_be(double: Double, price: float) -> bool:
+    """Whether the book may have it at this price: at what is told, or at most at a guess."""
+    if double.cost is None:
+        return True
+    return double.is_guess * -double.cost - NEARLY <= price - double.cost <= NEARLY
 
 
 def split_doubles(

@@ -8,12 +8,14 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trio
 
-from qbatch.errors import ConsentError, OverBudget
+from qbatch.errors import ConsentError, OverBudget, SelectionError
 from qbatch.exchange.exports import export
 from qbatch.executor.events import Event, Warned
 from qbatch.manifest import parse_manifest
@@ -21,8 +23,10 @@ from qbatch.manifest.models import Manifest
 from qbatch.plan.pricing.limits import taken
 from qbatch.providers import open_driver
 from qbatch.providers.listing import Lists
-from qbatch.snapshot import Run
-from qbatch.snapshot.doubles import read_doubles
+from qbatch.report.beside import notes_beside
+from qbatch.snapshot import Run, Snapshot
+from qbatch.snapshot.doubles import Double, figure_of_twin, read_doubles
+from qbatch.snapshot.ledger import Entry
 from tests.fuzz.whole_runs import SPENDING, WORST, Clouds, manifest_of
 
 #: So late a packet comes: the run is over, and its token still taken, seconds.
@@ -215,4 +219,155 @@ def test_a_double_is_told_while_it_can_still_be_stopped(provider: str, tmp_path:
     with Run(tmp_path) as run:
         (kept,) = read_doubles(run.meta).values()
     assert kept.is_over  # as it was seen last
+    cloud.close()
+
+
+# -- whose price nobody tells ----------------------------------------------------------------------
+
+OPEN_QUANTUM = {"second_create": "duplicate", "quoted": 2}
+
+
+def untold(place: Clouds, *, nth: int = 2) -> None:
+    """The request is delivered twice, quotes are twice the price, and bills are not told."""
+    rule = {"method": "POST", "path": SPENDING["open-quantum"], "nth": nth, "again_s": 0.0}
+    switches = {"open-quantum": {**OPEN_QUANTUM, "tells_credits": False}}
+    place.set_faults(requests=[rule], switches=switches)
+
+
+def told_at_last(place: Clouds) -> None:
+    place.set_faults(switches={"open-quantum": OPEN_QUANTUM})
+
+
+def double_of(folder: Path) -> Double:
+    with Run(folder) as run:
+        (double,) = read_doubles(run.meta).values()
+        return double
+
+
+def test_a_double_counts_as_its_twin_was_quoted_until_its_cloud_tells(tmp_path: Path) -> None:
+    """It counted nothing; a quote here is twice the price that is paid."""
+    cloud = Clouds("open-quantum", queue_s=3.0)
+    untold(cloud)
+    (text,) = [t for t in go_on(cloud, "open-quantum", tmp_path) if "second one" in t]
+    assert "; 22 credits as its twin was quoted, which budgets count; " in text
+    double = double_of(tmp_path)
+    assert (double.cost, double.unit, double.source) == (22.0, "credits", "as its twin was quoted")
+    assert double.is_over
+    with Run(tmp_path) as run:
+        assert run.spent() == {"credits": 5 * 22.0}
+        assert [*notes_beside([double])] == [
+            "beside the ledger: 22 credits for 1 job that the run did not order; "
+            "sums and budgets count it",
+            f"open-quantum: job {double.id} (Completed), also named {double.points[0]}: "
+            "22 credits as its twin was quoted",
+        ]
+    told_at_last(cloud)
+    go_on(cloud, "open-quantum", tmp_path)
+    assert (double_of(tmp_path).cost, double_of(tmp_path).source) == (11.0, "by the cloud")
+    (price,) = [entry["price"] for entry in cloud.ledger() if entry["id"] == double.id]
+    with Run(tmp_path) as run:  # what was ordered is billed as quoted, for want of a bill
+        assert run.spent() == {"credits": 4 * 22.0 + price}
+    untold(cloud)  # what was told once is not guessed again
+    go_on(cloud, "open-quantum", tmp_path)
+    assert (double_of(tmp_path).cost, double_of(tmp_path).source) == (11.0, "by the cloud")
+    cloud.close()
+
+
+def test_a_budget_counts_a_double_whose_price_nobody_tells(tmp_path: Path) -> None:
+    cloud = Clouds("open-quantum", queue_s=600.0)
+    untold(cloud, nth=1)
+    manifest = one_after_the_other("open-quantum", "credits", 3 * 22.0)
+    for _ in range(2):
+        with pytest.raises(OverBudget, match=r"budget\.total allows"):
+            cloud.run(manifest, tmp_path, cloud.surroundings())
+        assert len(cloud.ledger()) == 3  # two of four points, and the double
+        with Run(tmp_path) as run:
+            (double,) = doubles = read_doubles(run.meta).values()
+            ((limit, amount),) = taken(run.meta["limits"], run.ledger(), doubles)
+            assert amount == pytest.approx(limit.amount)
+            assert double.cost == 22.0
+    cloud.close()
+
+
+def entry_of(ordinal: int, **figures: Any) -> Entry:
+    return Entry(ordinal, 1, "q", **{"unit": "usd", "quoted_by": "q", **figures})
+
+
+def test_of_twins_the_most_that_is_known_counts_and_is_said() -> None:
+    one = entry_of(1, quoted=2.0, reserved=2.0)
+    assert figure_of_twin([one, one]) == (4.0, "usd", "as its twin was quoted")
+    more = replace(one, reserved=3.0)
+    assert figure_of_twin([one, more]) == (5.0, "usd", "as its twin was reserved")
+    assert figure_of_twin([replace(more, billed=9.0)]) == (9.0, "usd", "as its twin was billed")
+    assert figure_of_twin([]) is None
+    assert figure_of_twin([one, replace(one, unit="eur")]) is None
+
+
+def test_a_double_without_any_price_says_so() -> None:
+    unknown = Double("d7", "q", ("a",), "queued", False, "", None, "usd", "")
+    assert "price not known, so budgets cannot count it" in str(unknown)
+    first, each = notes_beside([unknown])
+    assert first == "beside the ledger: price not known for 1 job that the run did not order"
+    assert each.endswith("also named a: price not known")
+    first, *_ = notes_beside([unknown, replace(unknown, id="d8", cost=2.0, source="by formula")])
+    assert first == (
+        "beside the ledger: 2.00 USD for 2 jobs that the run did not order, 1 of them at a price "
+        "not known; sums and budgets count it"
+    )
+
+
+# -- that a person says is over --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("cost", [3.0, 0.0])
+def test_what_its_cloud_tells_goes_before_what_a_person_told(cost: float, tmp_path: Path) -> None:
+    cloud = Clouds("open-quantum", queue_s=3.0)
+    untold(cloud)
+    go_on(cloud, "open-quantum", tmp_path)
+    with Snapshot(tmp_path) as snapshot:
+        told = snapshot.resolve_double(double_of(tmp_path).id, cost)
+    assert told == double_of(tmp_path)
+    assert (told.cost, told.source, told.is_over) == (cost, "as a person told", True)
+    with Run(tmp_path) as run:
+        assert run.spent() == {"credits": 4 * 22.0 + cost}
+    again = [t for t in go_on(cloud, "open-quantum", tmp_path) if "second one" in t]
+    if cost:  # its cloud tells no price still
+        assert not again
+        assert double_of(tmp_path) == told
+    else:  # what gave a result was not free for want of a beginning
+        assert (
+            f"a person told that it is over at {cost:g} credits, which counts no more" in again[0]
+        )
+        assert double_of(tmp_path).cost == 22.0
+        return
+    told_at_last(cloud)
+    (text,) = [t for t in go_on(cloud, "open-quantum", tmp_path) if "second one" in t]
+    assert "; a person told that it is over at 3 credits, which counts no more; " in text
+    assert (double_of(tmp_path).cost, double_of(tmp_path).source) == (11.0, "by the cloud")
+    (price,) = [entry["price"] for entry in cloud.ledger() if entry["id"] == told.id]
+    with Run(tmp_path) as run:
+        assert run.spent() == {"credits": 4 * 22.0 + price}
+    with Snapshot(tmp_path) as snapshot, pytest.raises(SelectionError, match="is over already"):
+        snapshot.resolve_double(double_of(tmp_path).id, 3.0)
+    cloud.close()
+
+
+def test_one_that_runs_still_is_not_over_because_a_person_said_so(tmp_path: Path) -> None:
+    cloud = Clouds("scaleway", queue_s=600.0)
+    delivered_twice(cloud, "scaleway")
+    manifest, around = manifest_of("scaleway"), cloud.surroundings()
+    cloud.run(manifest, tmp_path, around, detach=True).close()
+    with Snapshot(tmp_path) as snapshot:
+        snapshot.resolve_double(double_of(tmp_path).id, 5.0)
+    warned: list[str] = []
+
+    def observe(event: Event) -> None:
+        if isinstance(event, Warned):
+            warned.append(event.text)
+
+    cloud.run(manifest, tmp_path, around, detach=True, observer=observe).close()
+    assert "a person told that it is over at 5 eur, which counts no more" in "".join(warned)
+    double = double_of(tmp_path)
+    assert (double.is_over, double.source) == (False, "by formula")
+    assert double.cost == pytest.approx(0.34)
     cloud.close()

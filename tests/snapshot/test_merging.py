@@ -20,7 +20,7 @@ from qbatch.job import CompositeJob, JobState
 from qbatch.purchase import CompositeEvent, Event
 from qbatch.result import Counts
 from qbatch.snapshot import Entry, NewResult, Run, Snapshot, StoredPoint, merge
-from qbatch.snapshot.doubles import Double
+from qbatch.snapshot.doubles import Double, read_doubles
 
 MANIFEST = """\
 qbatch: 1
@@ -367,6 +367,34 @@ def test_a_double_that_runs_still_is_never_lost(tmp_path: Path, which: int) -> N
     note_double(both[which], "again", 3.0, is_over=False)
     with pytest.raises(SnapshotError, match=r"job again .* may run still, .* --cancel again"):
         merge([one.path for one in both], tmp_path / "merged")
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_a_double_that_a_person_says_is_over_is_no_obstacle(tmp_path: Path, which: int) -> None:
+    """Its account is gone, so that nobody could ever see it at its end."""
+    both = [Folder(tmp_path / "one"), Folder(tmp_path / "two")]
+    note_double(both[which], "again", 3.0, is_over=False)
+    with pytest.raises(SnapshotError, match=r"`qbatch resolve \S+ --double again --cost N`"):
+        merge([one.path for one in both], tmp_path / "merged")
+    with Snapshot(both[which].path) as snapshot:
+        snapshot.resolve_double("again", 4.0)
+    with merged(tmp_path, *both) as run:
+        (kept,) = read_doubles(run.meta).values()
+        assert (kept.cost, kept.source) == (4.0, "as a person told")
+        assert run.spent() == {"eur": 4.0}
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_of_one_double_in_two_folders_its_cloud_is_believed(
+    tmp_path: Path, order: tuple[int, int]
+) -> None:
+    both = [Folder(tmp_path / "one"), Folder(tmp_path / "two")]
+    note_double(both[0], "again", 3.0, is_over=False)
+    with Snapshot(both[0].path) as snapshot:
+        snapshot.resolve_double("again", 4.0)
+    note_double(both[1], "again", 5.0)
+    with merged(tmp_path, *(both[at] for at in order)) as run:
+        assert run.spent() == {"eur": 5.0}
 
 
 def test_what_doubles_of_every_folder_cost_counts_once(tmp_path: Path) -> None:

@@ -1,7 +1,8 @@
-"""``qbatch resolve``: the person's decision about a held job."""
+"""``qbatch resolve``: the person's decision about a held job, or one that nobody ordered."""
 
 from __future__ import annotations
 
+import math
 import re
 import sys
 from pathlib import Path
@@ -23,7 +24,7 @@ _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,199}")
 
 @click.command()
 @run_argument
-@click.argument("point", shell_complete=complete_points)
+@click.argument("point", required=False, shell_complete=complete_points)
 @click.option("--adopt", metavar="ID", help="It was taken: ID is its job at the provider.")
 @click.option(
     "--resubmit",
@@ -36,15 +37,27 @@ _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,199}")
     is_flag=True,
     help="The account it was made with is the present one (a renewed credential, a moved address).",
 )
+@click.option(
+    "--double",
+    metavar="ID",
+    help="Instead of POINT: the job ID, which RUN did not order, is over; say for how much.",
+)
+@click.option(
+    "--cost",
+    metavar="N",
+    help="What --double ID was billed, in its unit; none: it never ran.",
+)
 @out_option
 @yes_option
 def resolve(
     run: Path,
-    point: str,
+    point: str | None,
     adopt: str | None,
     resubmit: bool,
     give_up: bool,
     same_account: bool,
+    double: str | None,
+    cost: str | None,
     out: Path | None,
     yes: bool,
 ) -> None:
@@ -52,12 +65,23 @@ def resolve(
 
     POINT is named as `qbatch status` shows it, or by the beginning of its id; look the job up at
     the provider first. Only the person decides: nothing held is ever bought again by itself.
+
+    With --double ID --cost N: about a job that RUN did not order, at a cloud that cannot be asked
+    any more. What a later look at the cloud tells goes before.
     """
     from qbatch.cli.runs import ask, open_named
     from qbatch.errors import SelectionError
     from qbatch.job import JobState
 
-    if [adopt is not None, resubmit, give_up, same_account].count(True) != 1:
+    is_decided = [adopt is not None, resubmit, give_up, same_account].count(True)
+    if double is not None or cost is not None:
+        if double is None or cost is None or point is not None or is_decided:
+            raise click.UsageError("--double ID goes with --cost N, without POINT and the others")
+        _decide_double(run, out, double.strip(), _read_cost(cost), yes=yes)
+        return
+    if point is None:
+        raise click.UsageError("say which POINT, or --double ID --cost N")
+    if is_decided != 1:
         raise click.UsageError(
             "say exactly one of --adopt ID, --resubmit, --give-up, --same-account"
         )
@@ -84,6 +108,42 @@ def resolve(
         _look_up(folder, found, adopt.strip(), manifest)
     told = _decide(folder, found.own_id, adopt, resubmit=resubmit, same_account=same_account)
     tell(f"{found.name}: {told.format(folder=folder)}")
+
+
+def _read_cost(text: str) -> float:
+    """Read a price that a person tells; "none": it never ran.
+
+    Raises:
+        UsageError: It is none.
+    """
+    if text.strip().lower() == "none":
+        return 0.0
+    try:
+        cost = float(text)
+    except ValueError:
+        cost = math.nan
+    if not (math.isfinite(cost) and cost >= 0):
+        raise click.UsageError(
+            f"--cost: {text!r} is no price; write a number, 0 or more, or none where it never ran"
+        )
+    return cost
+
+
+def _decide_double(run: Path, out: Path | None, id_: str, cost: float, *, yes: bool) -> None:
+    """Write down that a job which the run did not order is over, and for how much."""
+    from qbatch.cli.runs import ask, open_named
+    from qbatch.report.numbers import amount
+    from qbatch.snapshot import Snapshot
+    from qbatch.snapshot.doubles import read_doubles
+
+    with open_named(run, out) as opened:
+        folder, known = opened.folder, read_doubles(opened.meta).get(id_)
+    if known is not None and not known.is_over and sys.stdin.isatty():
+        ask(f"If job {id_} runs still, what it costs counts no more. Is it over?", yes=yes)
+    with Snapshot(folder) as snapshot:
+        told = snapshot.resolve_double(id_, cost)
+    price = amount(cost, told.unit) if cost else "free"
+    tell(f"{told.backend}: job {id_} is over, {price} {told.source}; its cloud's word goes before")
 
 
 def _look_up(folder: Path, found: PointResult, adopt: str, manifest: Manifest) -> None:

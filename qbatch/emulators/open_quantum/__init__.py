@@ -7,7 +7,8 @@ no blanks. Error bodies have ``status_code, message, type, error_code``.
 Where the real service is not known, switches of the fault script choose: ``second_create``
 (conflict | duplicate: a job from a used preparation), ``active_limit`` (10), ``credits`` and
 ``spark_credits`` of the first organization, ``token_life_s`` (300), ``quoted`` (1: so many times
-the price is what a quote says; what is paid stays the price); ``outages``, a list of
+the price is what a quote says; what is paid stays the price), ``tells_credits`` (true; false: jobs
+do not say what was paid); ``outages``, a list of
 objects with ``from_s``, ``until_s`` (emulation time; default always), ``backend`` (short code;
 default all) and ``status`` (Offline | Maintenance). A cancelled job is refunded, a failed one is
 not.

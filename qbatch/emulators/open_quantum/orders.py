@@ -222,6 +222,10 @@ class Orders:
         return page(request, "jobs", ids, lambda one: self._row(self.jobs[one], request))
 
     def _row(self, job: Job, request: Request) -> dict[str, Any]:
+        row = self._kept_row(job, request)
+        return row if self.switch("tells_credits", True) else {**row, "credits_used": None}
+
+    def _kept_row(self, job: Job, request: Request) -> dict[str, Any]:
         signed_s, row = self._kept_rows.get(job.id, (-inf, {}))
         if self.world.clock.now_s() - signed_s < URL_LIFE_S / 2:
             return row
