@@ -19,9 +19,15 @@ if TYPE_CHECKING:
 #: Among the facts of a run.
 DOUBLES = "doubles"
 
-#: Who says what one costs; of the twin also what was said of it, see `figure_of_twin`.
+#: Who says what one costs.
 BY_CLOUD, BY_FORMULA, BY_PERSON = "by the cloud", "by formula", "as a person told"
-AS_TWIN = "as its twin was"
+
+#: What is known of its twin, which stands for it until somebody says.
+AS_TWIN = {
+    "quoted": "as its twin was quoted",
+    "reserved": "as was reserved for its twin",
+    "billed": "as its twin was billed",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +72,7 @@ class Double:
     @property
     def is_guess(self) -> bool:
         """Whether what its twin may cost stands for what it costs."""
-        return self.source.startswith(AS_TWIN)
+        return self.source in AS_TWIN.values()
 
     @property
     def is_settled(self) -> bool:
@@ -113,7 +119,7 @@ def figure_of_twin(entries: Iterable[Entry]) -> tuple[float, str, str] | None:
         "billed": sum(each.billed or 0.0 for each in twins),
     }
     most = max(figures, key=lambda name: figures[name])
-    return figures[most], units.pop(), f"{AS_TWIN} {most}"
+    return figures[most], units.pop(), AS_TWIN[most]
 
 
 def better_told(one: Double | None, other: Double) -> Double:

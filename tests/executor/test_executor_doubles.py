@@ -297,7 +297,7 @@ def test_of_twins_the_most_that_is_known_counts_and_is_said() -> None:
     one = entry_of(1, quoted=2.0, reserved=2.0)
     assert figure_of_twin([one, one]) == (4.0, "usd", "as its twin was quoted")
     more = replace(one, reserved=3.0)
-    assert figure_of_twin([one, more]) == (5.0, "usd", "as its twin was reserved")
+    assert figure_of_twin([one, more]) == (5.0, "usd", "as was reserved for its twin")
     assert figure_of_twin([replace(more, billed=9.0)]) == (9.0, "usd", "as its twin was billed")
     assert figure_of_twin([]) is None
     assert figure_of_twin([one, replace(one, unit="eur")]) is None
@@ -314,6 +314,39 @@ def test_a_double_without_any_price_says_so() -> None:
         "beside the ledger: 2.00 USD for 2 jobs that the run did not order, 1 of them at a price "
         "not known; sums and budgets count it"
     )
+
+
+def test_what_waits_at_ibm_counts_as_all_points_of_its_twin_until_it_is_over(
+    tmp_path: Path,
+) -> None:
+    """One job there is of several points; what it used is told when it has run."""
+    cloud = Clouds("ibm-direct-access", queue_s=100.0)
+    delivered_twice(cloud, "ibm-direct-access", again_s=LATE_S, nth=1)
+    go_on(cloud, "ibm-direct-access", tmp_path)
+
+    async def wait() -> None:
+        await trio.sleep(LATE_S / 2)  # beside the queue's: it has come, and waits in its turn
+
+    trio.run(wait, clock=cloud.clock)
+    (text,) = [t for t in go_on(cloud, "ibm-direct-access", tmp_path) if "second one" in t]
+    double = double_of(tmp_path)
+    assert (double.is_over, double.is_guess, len(double.points)) == (False, True, 4)
+    with Run(tmp_path) as run:
+        twins = [each.entry for each in run.ledger()]
+        assert double.cost == pytest.approx(sum(each.reserved for each in twins))
+    assert f"qpu_seconds {double.source}, which budgets count" in text
+    for _ in range(2):
+        trio.run(wait, clock=cloud.clock)
+    go_on(cloud, "ibm-direct-access", tmp_path)
+    last = double_of(tmp_path)
+    assert (last.is_over, last.source) == (True, "by the cloud")
+    book = [entry["price"] for entry in cloud.ledger()]
+    assert last.cost == pytest.approx(book[-1])
+    assert double.cost is not None
+    assert last.cost <= double.cost
+    with Run(tmp_path) as run:
+        assert run.spent() == {"qpu_seconds": pytest.approx(sum(book))}
+    cloud.close()
 
 
 # -- that a person says is over --------------------------------------------------------------------
