@@ -418,14 +418,14 @@ def test_code_that_was_trusted_runs_again_as_long_as_it_is_the_same(
     (tmp_path / "made.py").write_text(made)
     text = RISKY.replace("turn.qasm", '{python: "made.py:build"}').split("sweep")[0]
     (tmp_path / "risky.yaml").write_text(text)
-    assert qbatch("plan", "risky.yaml").code == 3
+    assert qbatch("plan", "risky.yaml").code == 6
     assert qbatch("run", "risky.yaml", "--trust").code == 0
     assert [qbatch(verb, "risky.yaml").code for verb in ("plan", "retry", "run")] == [0, 0, 0]
     (tmp_path / "beside.py").write_text("x = 1\n")  # it might import this
-    assert qbatch("plan", "risky.yaml").code == 3
+    assert qbatch("plan", "risky.yaml").code == 6
     assert qbatch("plan", "risky.yaml", "--trust").code == 0
     (tmp_path / "made.py").write_text(made + "# changed\n")
-    assert qbatch("plan", "risky.yaml").code == 3
+    assert qbatch("plan", "risky.yaml").code == 6
 
 
 def test_a_trial_says_before_it_begins_whose_report_it_replaces(

@@ -62,5 +62,5 @@ def test_a_package_that_cannot_be_loaded_is_told(monkeypatch):
 def test_an_unknown_provider_is_told_with_those_that_are_known(monkeypatch):
     announce(monkeypatch, "their_package")
     backend = Backend.model_construct(provider="nowhere")  # a manifest would have refused it
-    with pytest.raises(Refused, match=r"nowhere: no such provider; known are local, .*theirs"):
+    with pytest.raises(Refused, match=r"'nowhere' is no provider \(.*local, .*theirs\)"):
         open_driver(backend, name="b", folder=Path())

@@ -57,8 +57,8 @@ class Verdict:
     """What came of testing an account.
 
     Attributes:
-        word: "ok", "none" (no credential), "withheld" (it may not go there), "refused", "out of
-            reach".
+        word: "ok", "none" (no credential), "withheld" (it may not be read, or not go there),
+            "refused", "out of reach".
         targets: Machines it may run on, once it was taken.
         error: What is wrong.
     """
@@ -111,9 +111,9 @@ def examine(accounts: list[Account]) -> list[Verdict]:
 
 
 def _word(account: Account, error: Exception | None) -> str:
-    from qbatch.errors import CredentialsError, Elsewhere, Refused
+    from qbatch.errors import CredentialsError, NotAllowed, Refused
 
-    if isinstance(error, Elsewhere):
+    if isinstance(error, NotAllowed):
         return "withheld"
     if isinstance(error, CredentialsError):
         return "refused" if account.source else "none"
