@@ -31,4 +31,4 @@ def _note(double: Double) -> str:
         is_plain = not double.cost and not double.is_guess
         cost = f"free {double.source}" if is_plain else told
     named = listed(double.points, 2)
-    return f"{double.backend}: job {double.id} ({double.status}), also named {named}: {cost}"
+    return f"{double.backend}: job {double.id} ({double.told_status}), also named {named}: {cost}"

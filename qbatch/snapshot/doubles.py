@@ -65,9 +65,14 @@ class Double:
         if self.cost or self.is_guess:
             cost = f"{self.cost:g} {self.unit} {self.source}, which budgets count"
         return (
-            f"job {self.id} ({self.status}) is a second one under the name of "
+            f"job {self.id} ({self.told_status}) is a second one under the name of "
             f"{listed(self.points, 2)}, which the run did not order: not in the ledger; {cost}"
         )
+
+    @property
+    def told_status(self) -> str:
+        """The cloud's word, which is an old one where a person has told since that it is over."""
+        return self.status + (" when last seen" if self.source == BY_PERSON else "")
 
     @property
     def is_guess(self) -> bool:

@@ -44,7 +44,7 @@ def test_a_person_says_what_a_double_cost(
         f"sim: job d7 is over, {told}; its cloud's word goes before\n",
     )
     lines = qbatch("status", doubled).out.splitlines()
-    assert f"  sim: job d7 (queued), also named shots=10: {told}" in lines
+    assert f"  sim: job d7 (queued when last seen), also named shots=10: {told}" in lines
     assert any(f"beside the ledger: {sum_} for 3 jobs" in line for line in lines)
     facts = qbatch("status", doubled, "--json").json["ledger"]["beside"][0]
     assert (facts["is_over"], facts["source"]) == (True, "as a person told")
