@@ -36,6 +36,10 @@ TABLEAU = frozenset({"stabilizer"})
 #: one call, which would save them next to nothing, seconds.
 QUICK_S = 0.5
 
+#: Instructions up to which Aer joins gates in one thread for certain. In several it joins others:
+#: from 10,000 on with Aer 0.18, whatever is saved included; half of it is a margin.
+JOINED_SERIALLY = 5_000
+
 _preparations = 0
 
 
@@ -169,10 +173,12 @@ def _exact(circuit: QuantumCircuit, program: Program, gates: frozenset[str]) -> 
     noise = settings.noise
     is_quick = bool(evolution.parameters) and _is_quick(evolution, noise)
     together = _together(bare, evolution, read.measured, settings, gates) if is_quick else None
+    is_whole = len(read.measured) == circuit.num_qubits
+    computed = [each for each in (evolution, together) if each is not None]
     return Prepared(
         circuit=evolution,
         parameters=_parameters(circuit, program),
-        simulator=simulator_of(settings, threads=_threads(circuit, read.measured, settings)),
+        simulator=simulator_of(settings, threads=_threads(computed, settings) if is_whole else 1),
         together=together,
         gates=gates,
         is_quick=is_quick,
@@ -312,15 +318,17 @@ def _readout_model(noise: NoiseModel | None, num_qubits: int) -> Any:
     return model
 
 
-def _threads(circuit: QuantumCircuit, measured: Sequence[int], settings: Settings) -> int:
-    """How many threads may compute a circuit with the same bits as one.
+def _threads(circuits: Sequence[QuantumCircuit], settings: Settings) -> int:
+    """How many threads may compute circuits that measure all qubits, with the same bits as one.
 
-    Amplitudes, and the probabilities of all qubits, are the same whatever threads there are: each
-    is computed by one of them. Those of some qubits are sums over the others, whose last bits
-    depend on how many add (seen with Aer 0.18 over generated circuits of 12 to 17 qubits).
+    Amplitudes, and the probabilities of all qubits, are the same whatever threads there are, as
+    long as Aer joins the same gates: each is computed by one of them. Those of some qubits are sums
+    over the others, whose last bits depend on how many add (seen with Aer 0.18 over generated
+    circuits of 12 to 17 qubits).
     """
-    is_whole = settings.method == "statevector" and len(measured) == circuit.num_qubits
-    return int(os.environ.get(THREADS, "1")) if is_whole else 1
+    is_long = any(len(circuit.data) >= JOINED_SERIALLY for circuit in circuits)
+    is_same = settings.method == "statevector" and not is_long
+    return int(os.environ.get(THREADS, "1")) if is_same else 1
 
 
 def simulator_of(settings: Settings, noise_model: Any = None, threads: int = 1) -> Any:

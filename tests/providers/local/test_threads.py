@@ -56,6 +56,31 @@ def test_probabilities_of_all_qubits_are_the_same_bit_for_bit_with_several_threa
     assert by_one.tobytes() == by_several.tobytes()
 
 
+def long(num_qubits: int, num_gates: int) -> str:
+    """Write a circuit of so many gates that measures all qubits."""
+    rng = random.Random(num_gates)
+    lines = [f"{HEAD}qubit[{num_qubits}] q; bit[{num_qubits}] c;"]
+    for _ in range(num_gates):
+        one, other = rng.sample(range(num_qubits), 2)
+        gate = rng.choice([f"rx({rng.uniform(-7, 7)})", f"ry({rng.uniform(-7, 7)})", "cx"])
+        lines.append(f"cx q[{one}], q[{other}];" if gate == "cx" else f"{gate} q[{one}];")
+    return "\n".join([*lines, "c = measure q;"])
+
+
+def test_probabilities_of_long_circuits_are_the_same_bit_for_bit(monkeypatch):
+    """Where Aer joins gates in several threads, it joins others than in one."""
+    text = long(SERIAL_QUBITS + 1, 12_000)
+    one, by_one = computed(text, 1, monkeypatch)
+    only, by_several = computed(text, 2, monkeypatch)
+    assert by_one.tobytes() == by_several.tobytes()
+    assert (one, only) == (1, 1)
+
+
+def test_circuits_have_several_threads_below_5000_instructions(monkeypatch):
+    assert threads_of(long(3, 4_998), AER, monkeypatch) == 2  # and what is saved
+    assert threads_of(long(3, 4_999), AER, monkeypatch) == 1
+
+
 def threads_of(text: str, using: Settings, monkeypatch: pytest.MonkeyPatch) -> int:
     monkeypatch.setenv(THREADS, "2")
     made = circuit(text)

@@ -96,7 +96,8 @@ class Processes(PlainData):
         workers: How many at once; None: as `limits.workers` says, else as many as there are cores
             for their threads.
         threads: Of each worker, where counts are the same with any number of them: for ideal
-            circuits that Aer computes and that measure all qubits; else it has one.
+            circuits that Aer computes, that measure all qubits and have fewer than 5,000 gates;
+            else it has one.
         memory: What all that runs may take together: 8G; None: as `limits.memory_gb` says, else
             all of the machine's.
     """
