@@ -23,7 +23,7 @@ from typing import Any
 from qbatch.drafts import draft_beside
 from qbatch.errors import SnapshotError
 from qbatch.job import CompositeJob, Job, JobState
-from qbatch.purchase import ENDED, CompositeEvent, Event
+from qbatch.purchase import ENDED, IN_FLIGHT, CompositeEvent, Event
 from qbatch.snapshot import attempts, database, ledger, registration
 from qbatch.snapshot.attempts import Attempt
 from qbatch.snapshot.bought import Bought
@@ -135,6 +135,8 @@ class _Target(Snapshot):
         self._doubles = read_doubles(first.meta)
         self._homes: dict[str, _Home] = defaultdict(_Home)
         for point, row in first.pieces():
+            if row.job.state in IN_FLIGHT:  # computed here, by a run that has ended
+                row = replace(row, job=row.job.after(Event.CUT_OFF), composite=None)
             self._homes[point.point_id].rows[point.id] = point, row
         ((last,),) = self._rows("SELECT coalesce(max(ordinal), 0) FROM points")
         self._last = int(last)

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from qbatch.job import IN_FLIGHT, JobState
+from qbatch.snapshot import Run
 from tests.cli.conftest import BELL, MANIFEST
 
 Call = Callable[..., Any]
@@ -48,3 +54,36 @@ def test_a_copy_is_warned_of(qbatch: Call) -> None:
     said = qbatch("merge", "a", "b", "-o", "c")
     assert "warning: b may be a copy of another run folder" in said.err
     assert "a may be" not in said.err
+
+
+#: Runs a manifest into a folder, and is gone as it begins to compute.
+KILLED = """\
+import os, sys, qbatch
+from qbatch.executor.events import JobMoved
+
+def observe(event):
+    if isinstance(event, JobMoved) and event.state.value in ("submitting", "running"):
+        os._exit(9)
+
+qbatch.run(sys.argv[1], out=sys.argv[2], observer=observe)
+"""
+
+
+@pytest.mark.parametrize("order", [("a", "b"), ("b", "a")])
+def test_what_was_cut_off_here_takes_the_results_of_another_folder(
+    qbatch: Call, order: tuple[str, str]
+) -> None:
+    Path("bell.qasm").write_text(BELL)
+    Path("pair.yaml").write_text(MANIFEST)
+    killed = subprocess.run([sys.executable, "-c", KILLED, "pair.yaml", "a"], check=False)
+    assert killed.returncode == 9
+    with Run(Path("a")) as run:
+        assert any(point.job.state in IN_FLIGHT for point in run)
+    assert qbatch("run", "pair.yaml", "--out", "b", "--no-report").code == 0
+    said = qbatch("merge", *order, "-o", "c")
+    assert said.code == 0
+    with Run(Path("c")) as run:
+        assert run.counts_by_state() == {JobState.COMPLETED: 3}
+    whole = qbatch("export", "b", "--format", "counts").out
+    assert qbatch("run", "pair.yaml", "--out", "c", "--no-report").code == 0
+    assert qbatch("export", "c", "--format", "counts").out == whole
