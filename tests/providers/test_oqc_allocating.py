@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import trio
 
-from qbatch.errors import Misspoke, ProviderError, Refused, Unavailable
+from qbatch.errors import CredentialsError, Misspoke, ProviderError, Refused, Unavailable
 from qbatch.providers.kit.wire import Reply
 from qbatch.providers.oqc.allocating import MOST_IDS, Allocation
 
@@ -21,15 +21,25 @@ class Desk:
         most: More at once are refused.
         failures: Raised by the first requests instead.
         short: Ids that every answer lacks.
+        gives: So many at most, though more are asked for.
+        bears: More at once break it.
     """
 
     def __init__(
-        self, *, most: int = 10_000, failures: tuple[ProviderError, ...] = (), short: int = 0
+        self,
+        *,
+        most: int = 10_000,
+        failures: tuple[ProviderError, ...] = (),
+        short: int = 0,
+        gives: int = 10_000,
+        bears: int = 10_000,
     ) -> None:
         self.asked: list[int] = []
         self._most = most
         self._failures = list(failures)
         self._short = short
+        self._gives = gives
+        self._bears = bears
         self._numbers = itertools.count()
 
     async def known(self) -> dict[str, Any]:
@@ -44,7 +54,10 @@ class Desk:
             raise self._failures.pop(0)
         if count > self._most:
             raise Refused(f"at most {self._most}")
-        return reply([f"id-{next(self._numbers)}" for _ in range(count - self._short)])
+        if count > self._bears:
+            raise Unavailable("500 Internal Server Error")
+        given = min(count - self._short, self._gives)
+        return reply([f"id-{next(self._numbers)}" for _ in range(given)])
 
 
 def reply(ids: list[str]) -> Reply:
@@ -96,7 +109,7 @@ async def test_a_request_is_for_no_more_ids_than_it_may() -> None:
     assert sorted(desk.asked) == [MOST_IDS // 3, 3 * (MOST_IDS // 3), 2 * MOST_IDS]
 
 
-@pytest.mark.parametrize("failure", [Unavailable("busy", retry_after_s=60), Misspoke("what?")])
+@pytest.mark.parametrize("failure", [Unavailable("busy", retry_after_s=60), CredentialsError("?")])
 async def test_a_failure_is_told_to_all_that_asked_and_nobody_asks_on(
     failure: ProviderError,
 ) -> None:
@@ -112,6 +125,58 @@ async def test_where_several_at_once_are_refused_each_asks_by_itself() -> None:
     assert isinstance(got[2], Refused)
     assert desk.asked[0] == 6
     assert sorted(desk.asked[1:]) == [1, 2, 3]
+
+
+async def test_a_service_that_gives_fewer_than_asked_for_costs_nobody_its_ids() -> None:
+    desk = Desk(gives=50)
+    got: list[Any] = await take(desk, *[40] * 8, 51)
+    assert [len(ids) for ids in got[:8]] == [40] * 8
+    assert len({one for ids in got[:8] for one in ids}) == 8 * 40
+    assert isinstance(got[8], Misspoke)
+    assert sorted(desk.asked) == [*[40] * 8, 51, 371]
+
+
+async def test_a_service_that_breaks_at_large_numbers_is_asked_for_fewer_next_time() -> None:
+    desk = Desk(bears=50)
+    allocation: Any = Allocation(desk, "qbatch/run1")  # type: ignore[arg-type]
+    failures: list[int] = []
+
+    async def want() -> None:
+        for attempt in itertools.count():
+            try:
+                assert len(await allocation.take(20)) == 20
+                break
+            except Unavailable:
+                failures.append(attempt)
+                await trio.sleep(10)  # all ask again at the same time
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(40):
+            nursery.start_soon(want)
+    assert max(failures) == 1
+    assert desk.asked[:2] == [800, 100]
+    assert {*desk.asked[2:]} <= {100, 20}
+    assert desk.asked.count(20) == 40
+
+
+async def test_a_limit_of_requests_makes_them_no_smaller() -> None:
+    desk = Desk(failures=(Unavailable("429", is_full=True, retry_after_s=60),))
+    allocation: Any = Allocation(desk, "qbatch/run1")  # type: ignore[arg-type]
+    outcomes: list[str] = []
+
+    async def want() -> None:
+        for _ in range(2):
+            try:
+                await allocation.take(1)
+                outcomes.append("ids")
+            except Unavailable:
+                outcomes.append("wait")
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(5):
+            nursery.start_soon(want)
+    assert outcomes == ["wait"] * 5 + ["ids"] * 5
+    assert desk.asked == [5, 5]
 
 
 async def test_too_few_ids_are_given_to_nobody() -> None:

@@ -2,8 +2,10 @@
 
 Rules: an id is free and names nothing before it is submitted, so who asked for it does not matter;
 while one request is on its way those that come wait for the next. A failure is everybody's that
-asked by it, and a pause that the service wants is kept by all. Where several at once are refused,
-each composite job asks by itself from then on.
+asked by it, and a pause that the service wants is kept by all. A service may set the number asked
+for at once a limit that it tells nobody: where several at once are refused, or get an answer that
+makes no sense, each composite job asks by itself from then on; where they get none, all wait, and
+then fewer go together.
 """
 
 from __future__ import annotations
@@ -13,12 +15,15 @@ from dataclasses import dataclass
 
 import trio
 
-from qbatch.errors import CredentialsError, Misspoke, ProviderError, Refused
+from qbatch.errors import CredentialsError, Misspoke, ProviderError, Unavailable
 from qbatch.providers.kit.untrusted import identifier
 from qbatch.providers.oqc.qpu import Qpu
 
 #: The most ids asked for by one request, unless one composite job wants more.
 MOST_IDS = 1_000
+
+#: After a request for several to which there was no answer, so many times fewer ids go together.
+FEWER = 8
 
 
 @dataclass(eq=False)
@@ -43,7 +48,7 @@ class Allocation:
         self._tag = tag
         self._waiting: list[_Want] = []
         self._turn = trio.Lock()
-        self._is_shared = True
+        self._most = MOST_IDS
 
     async def take(self, count: int) -> Sequence[str]:
         """Return so many new ids.
@@ -69,9 +74,9 @@ class Allocation:
 
     def _next_group(self, first: _Want) -> Sequence[_Want]:
         """Take those out of the queue that go with the next request."""
-        group, room = [first], MOST_IDS - first.count
+        group, room = [first], self._most - first.count
         for want in self._waiting:
-            if want is not first and self._is_shared and want.count <= room:
+            if want is not first and want.count <= room:
                 group.append(want)
                 room -= want.count
         self._waiting = [want for want in self._waiting if want not in group]
@@ -79,18 +84,24 @@ class Allocation:
 
     async def _ask(self, group: Sequence[_Want]) -> None:
         """Allocate ids for a group; those of it that got none for another's sake ask again."""
+        count = sum(want.count for want in group)
         try:
-            ids = await self._allocate(sum(want.count for want in group))
+            ids = await self._allocate(count)
         except ProviderError as error:
-            is_for_one = isinstance(error, Refused) and not isinstance(error, CredentialsError)
-            if is_for_one and len(group) > 1:
-                self._is_shared = False
-                return
-            for want in group:
+            is_told = len(group) == 1 or isinstance(error, (CredentialsError, Unavailable))
+            if len(group) > 1 and not isinstance(error, CredentialsError):
+                self._most = self._fewer(count, error)
+            for want in group if is_told else ():
                 want.error = error
             return
         for want in group:
             want.ids, ids = ids[: want.count], ids[want.count :]
+
+    def _fewer(self, count: int, error: ProviderError) -> int:
+        """Say how many ids may go together once a request for so many of several has failed."""
+        if not isinstance(error, Unavailable):
+            return 0
+        return self._most if error.is_full else count // FEWER
 
     async def _allocate(self, count: int) -> Sequence[str]:
         qpu = await self._qpu.known()
