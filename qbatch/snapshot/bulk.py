@@ -217,8 +217,8 @@ class Pages:
             self._write(head + body)
 
     def _digest(self, first: int, checks: str, body: bytes) -> bytes:
-        """Of a page, the check values of its rows, and the analysis that its numbers are by."""
-        told = f"{first} {self._run.analysis_key} {checks}\n"
+        """Of a page, its rows' check values, and what was made of them by: analysis and doubts."""
+        told = f"{first} {self._run.analysis_key} {MARK} {checks}\n"
         found = hashlib.blake2b(told.encode(), digest_size=16)
         found.update(body)
         return found.digest()

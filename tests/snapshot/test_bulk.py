@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from functools import partial
@@ -205,3 +207,28 @@ def test_numbers_by_another_analysis_are_not_taken_from_pages(folder: Path) -> N
     assert (folder / NAME).read_bytes() == good  # a trial leaves them to the next report
     with Run(folder) as run:
         assert found != [repr(point.estimates) for point in run]
+
+
+#: Tells how many pages a later version believes, which tells wrong results by another mark.
+LATER = """\
+import sys
+from pathlib import Path
+from qbatch.circuit import earlier
+earlier.MARK = "later"
+from qbatch.snapshot import Run
+from qbatch.snapshot.bulk import Page
+with Run(Path(sys.argv[1])) as run:
+    print(sum(isinstance(each, Page) for each in run.stretches()))
+"""
+
+
+def test_pages_by_another_rule_of_doubt_are_not_believed(folder: Path) -> None:
+    def pages_of_a_later_version() -> int:
+        done = subprocess.run(
+            [sys.executable, "-c", LATER, folder], capture_output=True, text=True, check=True
+        )
+        return int(done.stdout)
+
+    assert pages_of_a_later_version() == 0  # read from the rows, and made anew
+    assert pages_of_a_later_version() == all_pages()
+    assert in_bulk(folder) == (by_rows(folder), 0)
