@@ -1,8 +1,8 @@
 """What was found of circuits computed in one call, kept on disk: a second run need not look again.
 
-Rules: one small file each, found only under the very circuit, settings and versions it was made
-with, and only if it is whole (it carries its own digest). It never gets in the way: a file that
-cannot be read or written is gone past, and the circuit is looked at again.
+Rules: one small file each, found only under the very circuit, settings, versions and code it was
+made with, and only if it is whole (it carries its own digest). It never gets in the way: a file
+that cannot be read or written is gone past, and the circuit is looked at again.
 """
 
 from __future__ import annotations
@@ -10,19 +10,24 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import cache
 from importlib.metadata import version
+from importlib.resources import files
+from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from qbatch.circuit.cache import cache_folder
 from qbatch.circuit.facts import FORMAT as READER
 from qbatch.drafts import draft_beside
 
-#: Raise it whenever the meaning of a verdict, or how circuits are made ready, changes.
-FORMAT = 1
+#: Raise it whenever the meaning of a verdict changes.
+FORMAT = 2
+
+#: Packages whose code builds circuits, makes them ready, computes them, and looks at what comes.
+PACKAGES = ("qbatch.circuit", "qbatch.providers.local")
 
 #: In one of 256 folders; then it is begun anew.
 _MOST_FILES = 400
@@ -48,8 +53,29 @@ def key_of(program: str, gates: Iterable[str]) -> str:
         program: Its key.
         gates: That one call was to carry.
     """
-    told = (FORMAT, READER, program, sorted(gates), _versions(), platform.machine())
+    code = code_of(PACKAGES)
+    told = (FORMAT, READER, code, program, sorted(gates), _versions(), platform.machine())
     return hashlib.sha256(json.dumps(told).encode()).hexdigest()
+
+
+@cache
+def code_of(packages: tuple[str, ...]) -> str:
+    """Return a digest of packages' sources, with those of the packages inside them."""
+    found = hashlib.sha256()
+    for package in packages:
+        for name, content in _sources(files(package), package):
+            found.update(f"{name} {len(content)}\n".encode())
+            found.update(content)
+    return found.hexdigest()
+
+
+def _sources(folder: Traversable, name: str) -> Iterator[tuple[str, bytes]]:
+    for each in sorted(folder.iterdir(), key=lambda found: found.name):
+        if each.is_dir():
+            if each.name != "__pycache__":
+                yield from _sources(each, f"{name}/{each.name}")
+        elif each.name.endswith((".py", ".pyc")):  # the latter where sources are not installed
+            yield f"{name}/{each.name}", each.read_bytes()
 
 
 @cache

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import sys
+from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -279,3 +281,45 @@ def test_equal_channels_of_a_bound_circuit_are_worked_out_once(monkeypatch) -> N
     monkeypatch.setattr(plain, "superoperator", lambda each: made.append(each) or whole(each))
     plain.distribution(bound, [0, 1], mixed=True)
     assert len(made) == len(different) < len(told)
+
+
+CHANGES = [
+    ("fused/stages.py", b"Y = 2\n"),
+    ("fused/new.py", b""),
+    ("prepare.py", b"X = 2\n"),
+    ("fused/__pycache__/stages.pyc", None),
+    ("fused/notes.txt", None),
+]
+
+
+@pytest.mark.parametrize(("name", "content"), CHANGES)
+def test_a_verdict_is_of_the_code_that_was_looked_at(name, content, tmp_path, monkeypatch):
+    """None: no code, so that the verdict holds."""
+    package = tmp_path / "computing_in_test"
+    (package / "fused" / "__pycache__").mkdir(parents=True)
+    for file, text in (("__init__.py", ""), ("prepare.py", "X = 1"), ("fused/stages.py", "Y = 1")):
+        (package / file).write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, package.name, raising=False)
+    monkeypatch.setattr(verdicts, "PACKAGES", (package.name,))
+    verdicts.code_of.cache_clear()
+    key = verdicts.key_of("program", ())
+    verdicts.keep(key, Verdict(together=True))
+    verdicts.code_of.cache_clear()
+    assert verdicts.read(verdicts.key_of("program", ())) == Verdict(together=True)
+    (package / name).write_bytes(content if content is not None else b"other")
+    verdicts.code_of.cache_clear()
+    assert (verdicts.key_of("program", ()) == key) is (content is None)
+
+
+def test_the_code_that_verdicts_are_of_is_that_which_computes():
+    local = Path(batching.__file__).parent
+    computing = ["exact.py", "prepare.py", "tableau.py", "fused/stages.py", "stabilizers/draws.py"]
+    names = {name for package in verdicts.PACKAGES for name, _ in sources(package)}
+    assert all((local / name).is_file() for name in computing)
+    assert {f"qbatch.providers.local/{name}" for name in computing} <= names
+    assert "qbatch.circuit/to_qiskit.py" in names
+
+
+def sources(package: str):
+    return verdicts._sources(files(package), package)
