@@ -114,16 +114,6 @@ def is_exact(facts: CircuitFacts, settings: Settings) -> bool:
     return settings.method == "density_matrix" or (settings.method == "statevector" and not noisy)
 
 
-def is_numbered(facts: CircuitFacts, settings: Settings) -> bool:
-    """Whether shot i of a sample is the same whatever it is bought in, so that jobs share one.
-
-    Args:
-        facts: Of the circuit.
-        settings: With method and library chosen.
-    """
-    return is_exact(facts, settings) or settings.library == "numpy"
-
-
 def num_measured(facts: CircuitFacts) -> int:
     """How many qubits' final measurements end in a classical bit."""
     return len({qubit for qubit in facts.terminal if qubit is not None})

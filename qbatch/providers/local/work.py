@@ -17,7 +17,6 @@ from qbatch.providers import Order
 from qbatch.providers.local.method import (
     evolution_s,
     is_exact,
-    is_numbered,
     memory_bytes,
     num_measured,
     result_bytes,
@@ -169,7 +168,8 @@ def _evolutions(program: Program, orders: Iterable[Order]) -> Iterator[Evolution
         values = tuple(map(float, map(order.parameters.__getitem__, names)))
         sampling = Sampling(order.id, order.shots, order.seed, order.start)
         shared.setdefault(values, []).append(sampling)
-    shared_by_all = is_numbered(program.circuit.facts, program.settings)
+    # Samples of Clifford circuits are drawn shot by shot: jobs share next to nothing there.
+    shared_by_all = is_exact(program.circuit.facts, program.settings)
     for values, samplings in shared.items():
         if shared_by_all:
             yield Evolution(values, tuple(samplings))

@@ -24,7 +24,7 @@ from qbatch.providers.local.stabilizers import check, draws, support
 from qbatch.providers.local.stabilizers.draws import Misread, Outcomes, sample, to_row
 from qbatch.providers.local.stabilizers.program import Stabilized, evaluate, prepare
 from qbatch.providers.local.stabilizers.support import WORDS, Support, support_of
-from qbatch.providers.local.work import Evolution, Program, Sampling
+from qbatch.providers.local.work import CHUNK_S, Evolution, Program, Sampling, cut
 
 ONE_QUBIT = ["id", "h", "s", "sdg", "z", "x", "y", "sx"]
 TURNS = ["rx(pi/2)", "ry(-pi/2)", "rz(3*pi/2)", "u3(pi/2, 0, pi)", "p(pi)", "inv @ sx"]
@@ -259,6 +259,24 @@ def test_a_misread_bit_is_the_one_that_its_number_says() -> None:
     assert dict(zip(found[:, 0].tolist(), often.tolist(), strict=True)) == wanted
 
 
+def test_jobs_of_one_wide_circuit_are_cut_and_drawn_alike() -> None:
+    """Each takes its own time, however equal their circuits."""
+    text = spread(40)
+    many = list(cut([order(text, k, shots=200_000) for k in range(30)], settings()))
+    assert len(many) > 10
+    assert all(chunk.seconds <= CHUNK_S or len(chunk.job_ids) == 1 for chunk in many)
+    few = [order(text, k, shots=500) for k in range(5)]
+    (together,) = cut(few, settings())
+    assert [len(evolution.samplings) for evolution in together.evolutions] == [1] * 5
+    _, made = made_of(text)
+    jobs = tuple(Sampling(one.id, one.shots, one.seed, one.start) for one in few)
+    (shared,) = evaluate(made, [Evolution((), jobs)])
+    found = run(few, settings())
+    for drawn in shared.drawn:
+        assert np.array_equal(found[drawn.job_id].outcomes, drawn.outcomes)
+        assert np.array_equal(found[drawn.job_id].counts, drawn.counts)
+
+
 # -- the rule, and the guard -----------------------------------------------------------------------
 
 DEPOLARIZING = {"depolarizing": {"one_qubit": 0.01}}
@@ -308,8 +326,6 @@ def test_the_result_says_who_computed() -> None:
 
 
 def engine_chunks(text: str):
-    from qbatch.providers.local.work import cut
-
     return cut([order(text)], settings())
 
 
