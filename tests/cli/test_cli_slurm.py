@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -115,6 +116,18 @@ def test_a_folder_that_was_moved_sends_its_own_batch_jobs(qbatch, centre, keys, 
     own = [re.findall(r"--job-name=(\S+)", call)[0] for call in calls]
     assert len(own) == len(keys)
     assert not {*own} & {*keys}
+
+
+def test_what_was_computed_before_a_project_was_renamed_is_not_computed_again(
+    qbatch, centre, keys, tmp_path
+):
+    folder = tmp_path / "runs" / "sweep" / "slurm"
+    for key in keys:
+        subprocess.run(["bash", folder / f"{key}.sh"], check=True)
+    (tmp_path / "runs").rename(tmp_path / "former")
+    assert qbatch("fetch", "former/sweep", "--trust", "--no-report").code == 0
+    assert len(centre.calls("sbatch")) == len(keys)
+    assert qbatch("status", "former/sweep", "--json").json["states"] == {"completed": 3}
 
 
 def test_where_there_is_no_slurm_it_says_how_to_cancel(qbatch, centre, keys, tmp_path, monkeypatch):

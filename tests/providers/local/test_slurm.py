@@ -19,6 +19,7 @@ from qbatch.errors import Refused, Unavailable, Unfit
 from qbatch.manifest.models import Backend
 from qbatch.providers import (
     Answer,
+    Batch,
     Cancelled,
     Done,
     Failed,
@@ -151,6 +152,56 @@ def test_a_torn_file_of_answers_is_computed_again(centre):
     assert kinds(answers) == {GivenBack}
     assert "cannot count: it is torn" in answers[0].error
     assert not result.exists()
+
+
+def moved(centre: Centre, driver: SlurmDriver, name: str) -> tuple[SlurmDriver, Batch]:
+    """Prepare and send the batch, have it computed, rename its folder; who goes on, and with what.
+
+    Slurm knows it no more.
+    """
+    prepared = trio.run(driver.prepare, BATCH)
+    remembered = replace(BATCH, composite=replace(BATCH.composite, memo=prepared.memo))
+    compute(centre, sent(driver))
+    centre.run_folder = centre.run_folder.rename(centre.run_folder.with_name(name))
+    return centre.driver(), remembered
+
+
+@pytest.mark.parametrize("ask", ["poll", "locate", "submit"])
+def test_answers_in_a_folder_that_was_moved_count(centre, ask):
+    driver, remembered = moved(centre, centre.driver(), "renamed")
+    intent = driver.intend(remembered)
+    if ask == "poll":
+        answers = trio.run(driver.poll, [remembered])
+    else:
+        answers = trio.run(getattr(driver, ask), remembered, intent)
+    assert kinds(answers) == {Done}
+    assert len(centre.calls("sbatch")) == 1
+    found = trio.run(driver.fetch, remembered, [one.id for one in ORDERS])
+    assert {one.job_id: one.counts for one in found} == run(ORDERS, settings())
+    trio.run(driver.release, remembered)
+    assert not (centre.run_folder / "slurm").exists()
+
+
+def test_torn_answers_in_a_folder_that_was_moved_are_computed_again(centre):
+    driver, remembered = moved(centre, centre.driver(), "renamed")
+    (result,) = (centre.run_folder / "slurm").glob("*.result")
+    result.write_bytes(result.read_bytes()[:-9])
+    assert kinds(trio.run(driver.poll, [remembered])) == {GivenBack}
+    assert not result.exists()
+
+
+@pytest.mark.parametrize("name", ["../own", "qbatch-../../own", 7, "qbatch-" + "0" * 24 + "/x"])
+def test_a_memo_that_names_no_batch_job_leads_nowhere(centre, name):
+    driver = centre.driver()
+    memo = trio.run(driver.prepare, BATCH).memo
+    strange = dict.fromkeys(memo, name)
+    remembered = replace(BATCH, composite=replace(BATCH.composite, memo=strange))
+    own = centre.run_folder / "own.result"
+    own.parent.mkdir()
+    own.write_text("mine")
+    assert kinds(trio.run(driver.poll, [remembered])) == {GivenBack}
+    trio.run(driver.release, remembered)
+    assert own.read_text() == "mine"
 
 
 def test_what_slurm_forgot_counts_as_lost_only_once_its_file_could_be_seen(centre):

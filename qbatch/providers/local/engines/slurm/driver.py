@@ -28,11 +28,11 @@ from qbatch.providers import (
     Target,
 )
 from qbatch.providers.local.driver import target_of
-from qbatch.providers.local.engines.frames import FrameError, pack_work
+from qbatch.providers.local.engines.frames import FrameError, Part, pack_work
 from qbatch.providers.local.engines.options import Slurm as Options
 from qbatch.providers.local.engines.options import memory_bytes
 from qbatch.providers.local.engines.slurm.commands import Seen, Slurm
-from qbatch.providers.local.engines.slurm.files import Files, files_of
+from qbatch.providers.local.engines.slurm.files import Files, files_of, former_files, with_key
 from qbatch.providers.local.engines.slurm.script import arguments_of, script_of
 from qbatch.providers.local.engines.slurm.states import REMEDIES, STATES
 from qbatch.providers.local.fit import Fit
@@ -131,7 +131,7 @@ class SlurmDriver:
     # -- the life of a composite job ---------------------------------------------------------------
 
     async def prepare(self, batch: Batch) -> Prepared:
-        return Prepared(memo=batch.composite.memo)
+        return Prepared(memo=with_key(batch.composite.memo, self._files(batch)))
 
     def intend(self, batch: Batch) -> Intent:
         return Intent(key=self._files(batch).key, body=b"")
@@ -224,6 +224,8 @@ class SlurmDriver:
         self._ids.pop(files.key, None)
         self._left.add(files.key)
         await trio.to_thread.run_sync(files.remove)
+        if former := former_files(files, batch.composite.memo):
+            await trio.to_thread.run_sync(former.remove)
         return {}
 
     async def aclose(self) -> None:
@@ -257,6 +259,8 @@ class SlurmDriver:
                 files.set_aside()
                 why = f"{files.result.name} cannot count: {error}; it is computed again"
                 return [GivenBack(job_id, error=why) for job_id in batch.composite.job_ids]
+            if parts is None and (former := former_files(files, batch.composite.memo)):
+                parts = await trio.to_thread.run_sync(_left_answers, former)
             if parts is None:
                 return ()
             self._results[files.key] = {
@@ -320,3 +324,12 @@ class SlurmDriver:
         settle_s = SHOWN_S if files.was_written else 0.0
         why = "Slurm does not know it any more, and it left no answers"
         return [GivenBack(i, error=why, settle_s=settle_s) for i in batch.composite.job_ids]
+
+
+def _left_answers(former: Files) -> tuple[Part, ...] | None:
+    """Return answers to work that was sent when the folder had another path, where they count."""
+    try:
+        return former.answers()
+    except FrameError:
+        former.set_aside()
+        return None

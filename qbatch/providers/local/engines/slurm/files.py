@@ -2,16 +2,19 @@
 
 Rules: a run folder may be a stranger's, so nothing is read or written here through a symbolic link.
 Where it is, is part of each name: a batch job writes to the folder that it was sent from, and a
-copy of that folder, or one that was moved, neither takes nor cancels it.
+copy of that folder, or one that was moved, neither takes nor cancels it. Answers that stand in the
+folder count wherever it is now.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import re
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from qbatch.drafts import draft_beside
 from qbatch.errors import Refused
@@ -26,6 +29,10 @@ _LOG_BYTES, _LOG_LINES = 4096, 4
 
 #: What the names of all batch jobs of ours begin with.
 _PREFIX = "qbatch-"
+_NAME = re.compile(rf"{_PREFIX}[0-9a-f]{{24}}")
+
+#: In a composite job's memo: the name of the batch job that it was prepared as.
+_KEY = "batch_job"
 
 
 def files_of(run_folder: Path, run_id: str, composite: CompositeJob) -> Files:
@@ -36,9 +43,21 @@ def files_of(run_folder: Path, run_id: str, composite: CompositeJob) -> Files:
     return Files(run_folder / "slurm", key)
 
 
+def with_key(memo: Mapping[str, Any], files: Files) -> Mapping[str, Any]:
+    """Return a composite job's memo in which stands by what name its answers are known."""
+    return {**memo, _KEY: files.key}
+
+
+def former_files(files: Files, memo: Mapping[str, Any]) -> Files | None:
+    """Return the files in the same folder of a batch job that was sent when it had another path."""
+    key = memo.get(_KEY)
+    is_other = isinstance(key, str) and is_key(key) and key != files.key
+    return files._replace(key=key) if is_other else None
+
+
 def is_key(name: str) -> bool:
     """Whether a batch job of some run of qbatch's may have this name."""
-    return name.startswith(_PREFIX)
+    return _NAME.fullmatch(name) is not None
 
 
 class Files(NamedTuple):
