@@ -275,6 +275,25 @@ def test_what_is_queued_again_though_its_answers_are_there_is_cancelled(centre, 
     assert len(centre.calls("scancel")) == calls
 
 
+def test_what_is_released_while_slurm_is_asked_of_others_is_cancelled_later(centre):
+    driver = centre.driver()
+    other = batch(ORDERS, "other")
+    key, other_key = (driver.intend(one).key for one in (BATCH, other))
+
+    async def ask_and_release() -> None:
+        await driver.release(BATCH)
+        centre.shows(key, "PENDING")
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(driver.aclose)
+            await trio.testing.wait_all_tasks_blocked()  # for Slurm's answer
+            await driver.release(other)
+        centre.shows(other_key, "PENDING")
+        await driver.aclose()
+
+    trio.run(ask_and_release)
+    assert [call.partition("--name=")[2] for call in centre.calls("scancel")] == [key, other_key]
+
+
 def test_a_controller_that_is_away_at_the_end_spoils_nothing(centre):
     driver = centre.driver()
     trio.run(driver.release, BATCH)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from contextlib import suppress
 
 import trio
@@ -172,14 +172,15 @@ class SlurmDriver:
                 rest[self._files(batch).key] = batch
         if not rest or trio.current_time() < self._asked_at + QUEUE_S:
             return answers
+        left = frozenset(self._left)
         try:
-            seen = await self._look(rest, self._left)
+            seen = await self._look(rest, left)
         except Unavailable:
             if answers:
                 return answers
             raise
         self._asked_at = trio.current_time()
-        await self._stop_what_was_left(seen)
+        await self._stop_what_was_left(left, seen)
         for key, batch in rest.items():
             if key not in seen:
                 answers += self._forgotten(batch)
@@ -230,17 +231,20 @@ class SlurmDriver:
 
     async def aclose(self) -> None:
         """Cancel what Slurm queued again though its answers are there; nothing is open."""
-        if self._left:
+        if left := frozenset(self._left):
             with suppress(ProviderError):
-                await self._stop_what_was_left(await self._slurm.queue(self._left))
+                await self._stop_what_was_left(left, await self._slurm.queue(left))
 
-    async def _stop_what_was_left(self, seen: Mapping[str, Seen]) -> None:
-        """Cancel what waits of the batch jobs that are of no use; one that runs is at its end."""
-        there = [seen[key] for key in self._left & seen.keys()]
+    async def _stop_what_was_left(self, left: Set[str], seen: Mapping[str, Seen]) -> None:
+        """Cancel what waits of the batch jobs that are of no use; one that runs is at its end.
+
+        Others may be left while Slurm is asked: those are not over.
+        """
+        there = [seen[key] for key in left & seen.keys()]
         waits = [one.name for one in there if STATES.get(one.state) == "queued" or one.is_held]
         with suppress(ProviderError):
             await self._slurm.cancel(sorted(waits))
-            self._left = {one.name for one in there if STATES.get(one.state) == "running"}
+            self._left -= left - {one.name for one in there if STATES.get(one.state) == "running"}
 
     # -- the files, which are the truth ------------------------------------------------------------
 
