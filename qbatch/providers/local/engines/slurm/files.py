@@ -51,8 +51,9 @@ def with_key(memo: Mapping[str, Any], files: Files) -> Mapping[str, Any]:
 def former_files(files: Files, memo: Mapping[str, Any]) -> Files | None:
     """Return the files in the same folder of a batch job that was sent when it had another path."""
     key = memo.get(_KEY)
-    is_other = isinstance(key, str) and is_key(key) and key != files.key
-    return files._replace(key=key) if is_other else None
+    if not isinstance(key, str) or not is_key(key) or key == files.key:
+        return None
+    return files._replace(key=key)
 
 
 def is_key(name: str) -> bool:
