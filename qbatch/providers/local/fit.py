@@ -50,13 +50,13 @@ class Fit:
         self._memory = memory
         self._memory_source = memory_source
         self._is_elsewhere = is_elsewhere
-        self._verdicts: dict[str, str | None] = {}
+        self._verdicts: dict[tuple[str, int], str | None] = {}
 
     def check(self, order: Order, target: Target) -> str | None:
         """See `Driver.check`."""
-        key = order.circuit.sha256
+        key = (order.circuit.sha256, order.shots)
         if key not in self._verdicts:
-            self._verdicts[key] = self._refusal(order.circuit.facts, target)
+            self._verdicts[key] = self._refusal(order.circuit.facts, order.shots, target)
         return self._verdicts[key]
 
     def core_s(self, order: Order) -> float:
@@ -64,7 +64,7 @@ class Fit:
         facts = order.circuit.facts
         return evolution_s(facts, settled(facts, self._settings), order.shots)
 
-    def _refusal(self, facts: CircuitFacts, target: Target) -> str | None:
+    def _refusal(self, facts: CircuitFacts, shots: int, target: Target) -> str | None:
         on_gpu = self._settings.options.device == "GPU" and not self._is_elsewhere
         if on_gpu and (missing := missing_gpu()):
             return missing
@@ -80,15 +80,20 @@ class Fit:
                     f"statevector: true keeps at most {STATEVECTOR_QUBITS} qubits; "
                     f"it has {facts.num_qubits}"
                 )
-        return self._too_large(facts)
+        return self._too_large(facts, shots)
 
-    def _too_large(self, facts: CircuitFacts) -> str | None:
-        settings = settled(facts, self._settings)
-        needed = memory_bytes(facts, settings)
-        if needed is None or self._memory is None or needed <= self._memory:
+    def _too_large(self, facts: CircuitFacts, shots: int) -> str | None:
+        settings, memory = settled(facts, self._settings), self._memory
+        needed = memory_bytes(facts, settings, shots)
+        if needed is None or memory is None or needed <= memory:
             return None
+        told = f"need {readable_bytes(needed)}; {self._memory_source} {readable_bytes(memory)}"
+        if (memory_bytes(facts, settings) or 0) <= memory:
+            return (
+                f"{shots:,} shots of {facts.num_bits} bits {told}; take fewer shots, "
+                "or raise limits.memory_gb"
+            )
         return (
-            f"{facts.num_qubits} qubits by {settings.method} need {readable_bytes(needed)}; "
-            f"{self._memory_source} {readable_bytes(self._memory)}; take fewer qubits, "
+            f"{facts.num_qubits} qubits by {settings.method} {told}; take fewer qubits, "
             "method: matrix_product_state, or raise limits.memory_gb"
         )

@@ -48,6 +48,9 @@ FUSED_QUBITS = 16
 STAGES_BYTES = 128 << 20
 ENTRY_BYTES = {2: 24, 4: 16}
 
+#: Rows of a Clifford circuit's outcomes that numpy draws at once, at most.
+DRAWN_ROWS = 1 << 20
+
 #: Gates that Aer's tableau takes as they are.
 CLIFFORD_GATES = frozenset(
     ("cx", "CX", "cy", "cz", "h", "id", "s", "sdg", "swap", "sx", "sxdg", "x", "y", "z")
@@ -119,12 +122,17 @@ def num_measured(facts: CircuitFacts) -> int:
     return len({qubit for qubit in facts.terminal if qubit is not None})
 
 
-def memory_bytes(facts: CircuitFacts, settings: Settings) -> int | None:
+def memory_bytes(facts: CircuitFacts, settings: Settings, shots: int = 0) -> int | None:
     """Bytes one simulation takes at most, beside its process; None: not known beforehand.
 
     Amplitudes take 16 bytes (8 in single precision), a density matrix has 4**n of them;
     probabilities stand there three times while they are sampled; numpy keeps what its stages do to
-    a state's entries.
+    a state's entries, and the rows it draws of a Clifford circuit.
+
+    Args:
+        facts: Of the circuit.
+        settings: With method and library chosen.
+        shots: Of one job.
     """
     amplitude = 8 if settings.options.precision == "single" else 16
     num_qubits = facts.num_qubits
@@ -138,9 +146,26 @@ def memory_bytes(facts: CircuitFacts, settings: Settings) -> int | None:
         return None
     probabilities = 24 << num_measured(facts) if is_exact(facts, settings) else 0
     kept = 2 * state if settings.options.statevector else 0
-    by_stages = settings.library == "numpy" and settings.method != "stabilizer"
-    stages = _stages_bytes(facts, settings) if by_stages else 0
-    return state + probabilities + kept + stages
+    by_numpy = 0
+    if settings.library == "numpy":
+        drawn = settings.method == "stabilizer"
+        by_numpy = _rows_bytes(facts, shots) if drawn else _stages_bytes(facts, settings)
+    return state + probabilities + kept + by_numpy
+
+
+def _rows_bytes(facts: CircuitFacts, shots: int) -> int:
+    """Bytes that rows take while they are drawn (`stabilizers.draws`), however few are distinct.
+
+    Of one, its bytes and those of the words it is sorted by stand there twice, beside six numbers
+    that count and order it; so they do once more in the block that is drawn, with two numbers and
+    with those that chance gave.
+    """
+    num_bytes = (facts.num_bits + 7) // 8
+    row = 2 * (num_bytes + 8 * -(-num_bytes // 8))
+    measured = num_measured(facts)
+    kept = min(shots, 3 << min(measured, 62))
+    numbers = min(shots * (1 + measured), DRAWN_ROWS)
+    return kept * (row + 48) + min(shots, DRAWN_ROWS) * (row + 16) + numbers * 8
 
 
 def _stages_bytes(facts: CircuitFacts, settings: Settings) -> int:

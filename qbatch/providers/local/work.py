@@ -180,13 +180,14 @@ def _evolutions(program: Program, orders: Iterable[Order]) -> Iterator[Evolution
 def _chunks_of(program: Program, evolutions: Iterable[Evolution]) -> Iterator[Chunk]:
     facts, settings = program.circuit.facts, program.settings
     packed = pickle.dumps(program, pickle.HIGHEST_PROTOCOL)
-    memory = memory_bytes(facts, settings) or 0
     held = 8 << num_measured(facts) if is_exact(facts, settings) else 0
     most = max(1, min(CHUNK_EVOLUTIONS, HELD_BYTES // max(held, 1)))
     taken: list[Evolution] = []
     seconds, size = 0.0, 0
 
     def chunk() -> Chunk:
+        shots = max(s.shots for evolution in taken for s in evolution.samplings)
+        memory = memory_bytes(facts, settings, shots) or 0
         return Chunk(program.key, packed, tuple(taken), seconds, memory)
 
     for evolution in evolutions:

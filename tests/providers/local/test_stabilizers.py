@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+import tracemalloc
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -15,10 +16,12 @@ from qiskit.quantum_info import Statevector
 from simulating import HEAD, circuit, counts, failure, order, run, settings
 
 from qbatch.circuit import build
+from qbatch.providers import Target
 from qbatch.providers.local import engine
+from qbatch.providers.local.fit import Fit
 from qbatch.providers.local.fused.answers import evaluate as evaluate_fused
 from qbatch.providers.local.fused.program import prepare as prepare_fused
-from qbatch.providers.local.method import choose_library, settled
+from qbatch.providers.local.method import choose_library, memory_bytes, settled
 from qbatch.providers.local.plain import marginal
 from qbatch.providers.local.stabilizers import check, draws, support
 from qbatch.providers.local.stabilizers.draws import Misread, Outcomes, sample, to_row
@@ -275,6 +278,59 @@ def test_jobs_of_one_wide_circuit_are_cut_and_drawn_alike() -> None:
     for drawn in shared.drawn:
         assert np.array_equal(found[drawn.job_id].outcomes, drawn.outcomes)
         assert np.array_equal(found[drawn.job_id].counts, drawn.counts)
+
+
+# -- memory ----------------------------------------------------------------------------------------
+
+MISREAD = {"noise": {"readout": 0.02}}
+
+
+@pytest.mark.parametrize(
+    ("text", "shots", "backend"),
+    [
+        (spread(70), 300_000, {}),
+        (spread(33), 300_000, {}),
+        (spread(200), 100_000, {}),
+        (spread(70), 100_000, MISREAD),
+        (spread(13), 3_000_000, {}),
+    ],
+)
+def test_drawing_takes_no_more_memory_than_is_told(text, shots, backend) -> None:
+    program, made = made_of(text, **backend)
+    told = memory_bytes(program.circuit.facts, program.settings, shots)
+    sample(made.outcomes, 100, 1)
+    tracemalloc.start()
+    _, often = sample(made.outcomes, shots, 1)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert often.sum() == shots
+    assert peak <= told <= 4 * peak
+    chunk = next(cut([order(text, shots=shots)], settings(**backend)))
+    assert chunk.memory == told
+
+
+def test_few_outcomes_of_many_shots_take_no_memory(monkeypatch) -> None:
+    """Blocks are merged as they come."""
+    _, made = made_of(spread(8))
+    whole = sample(made.outcomes, 50_000, 3)
+    monkeypatch.setattr(draws, "_BLOCK", 100)
+    tracemalloc.start()
+    found = sample(made.outcomes, 50_000, 3)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 200_000  # 500 blocks of 100 rows took 2.3 MB
+    assert np.array_equal(found[0], whole[0])
+    assert np.array_equal(found[1], whole[1])
+
+
+def test_shots_that_take_too_much_memory_are_refused() -> None:
+    fit = Fit(settings(), 100_000_000)
+    target = Target("local")
+    assert fit.check(order(spread(70), shots=100_000), target) is None
+    said = fit.check(order(spread(70), shots=2_000_000), target)
+    assert said is not None
+    assert said.startswith("2,000,000 shots of 70 bits need 0.3 GB; this machine has 0.1 GB; ")
+    assert "take fewer shots" in said
 
 
 # -- the rule, and the guard -----------------------------------------------------------------------

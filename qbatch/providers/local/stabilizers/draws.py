@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from qbatch.providers.local.method import DRAWN_ROWS
 from qbatch.providers.local.sampling import count_rows
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     Words = npt.NDArray[np.uint64]
 
 #: Random numbers in memory at once, about.
-_BLOCK = 1 << 20
+_BLOCK = DRAWN_ROWS
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +69,20 @@ def sample(outcomes: Outcomes, shots: int, seed: int, start: int = 0) -> tuple[R
     Returns:
         Distinct rows, and how often each came.
     """
+    bits = 8 * len(outcomes.origin) if outcomes.misread else len(outcomes.directions)
+    found: list[tuple[Rows, Ints]] = []
+    waiting = 0
+    for numbers in _numbers(outcomes, shots, seed, start):
+        found.append(_counted(outcomes, numbers))
+        waiting += len(found[-1][0])
+        if waiting >= 1 << bits:  # many of them are equal
+            found, waiting = [_merged(found)], 0
+    return _merged(found)
+
+
+def _merged(found: Sequence[tuple[Rows, Ints]]) -> tuple[Rows, Ints]:
     import numpy as np
 
-    found = [_counted(outcomes, numbers) for numbers in _numbers(outcomes, shots, seed, start)]
     if len(found) == 1:
         return found[0]
     rows, counts = (np.concatenate(parts) for parts in zip(*found, strict=True))
