@@ -34,6 +34,7 @@ from qbatch.plan.identity import id_of, seed_of, short_key
 from qbatch.plan.packing import composite_id
 from qbatch.plan.pinning.lock import installed_versions
 from qbatch.providers import Fetched
+from qbatch.providers.oqc.memo import OqcMemo
 from qbatch.purchase import CompositeEvent
 from qbatch.snapshot import JobRow, Snapshot
 from qbatch.snapshot.estimates import analysis_key
@@ -286,7 +287,7 @@ def _write_composite(snapshot: Snapshot, cases: Sequence[Case]) -> None:
     rows = [case.row for case in cases if case.row is not None]
     task_ids = [str(case.saved.task_id) for case in cases]
     ids = tuple(row.job.id for row in rows)
-    memo = {"task_ids": task_ids, "qpu_id": cases[0].wish.target}
+    memo: OqcMemo = {"task_ids": task_ids, "qpu_id": cases[0].wish.target}
     composite = CompositeJob(composite_id(ids, 1), cases[0].wish.backend, ids, 1, memo)
     ordinal = snapshot.add_composite(composite, [row.ordinal for row in rows])
     tasks = [

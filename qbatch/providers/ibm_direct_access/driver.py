@@ -64,6 +64,7 @@ from qbatch.providers import (
 from qbatch.providers.ibm_direct_access.documents import Documents
 from qbatch.providers.ibm_direct_access.jobs import Jobs
 from qbatch.providers.ibm_direct_access.machine import Machine
+from qbatch.providers.ibm_direct_access.memo import IbmMemo
 from qbatch.providers.ibm_direct_access.objects import Objects, expect_object
 from qbatch.providers.ibm_direct_access.options import Options
 from qbatch.providers.ibm_direct_access.replies import (
@@ -89,6 +90,7 @@ from qbatch.providers.ibm_direct_access.storage import STORE_VARIABLES
 from qbatch.providers.ibm_direct_access.submissions import Submissions
 from qbatch.providers.kit.accounts import digest, named, subject
 from qbatch.providers.kit.cloud import SpeaksToCloud
+from qbatch.providers.kit.memo import memo_of
 from qbatch.providers.kit.permission import Vendor
 from qbatch.providers.kit.proofs import Proofs, refusal
 from qbatch.providers.kit.targets import too_wide
@@ -201,8 +203,9 @@ class IbmDirectAccess(SpeaksToCloud):
             self._written.add(job_id)
         timeout_secs = self._submissions.timeout_secs(batch)
         caps = zip(batch.orders, shared_out(timeout_secs, batch.orders), strict=True)
+        memo: IbmMemo = {"job_id": job_id, "timeout_secs": timeout_secs}
         return Prepared(
-            {"job_id": job_id, "timeout_secs": timeout_secs},
+            memo,
             most={order.id: cap for order, cap in caps if cap is not None},
             least=self._submissions.least_timeout_s,
         )
@@ -210,7 +213,7 @@ class IbmDirectAccess(SpeaksToCloud):
     def intend(self, batch: Batch) -> Intent:
         """Describe the job; in place of signed URLs stand those without a signature."""
         body = self._submissions.body(batch)
-        return Intent(key=batch.composite.memo["job_id"], body=body)
+        return Intent(key=memo_of(batch.composite, IbmMemo, "job_id")["job_id"], body=body)
 
     async def submit(self, batch: Batch, intent: Intent) -> Sequence[Answer]:
         await self._machine.wait_until_open()

@@ -10,9 +10,11 @@ import trio
 from qbatch.errors import CircuitError, Refused
 from qbatch.providers import Batch, Intent
 from qbatch.providers.ibm_direct_access.machine import Machine
+from qbatch.providers.ibm_direct_access.memo import IbmMemo
 from qbatch.providers.ibm_direct_access.objects import Objects
 from qbatch.providers.ibm_direct_access.options import Options
 from qbatch.providers.ibm_direct_access.service import Service
+from qbatch.providers.kit.memo import memo_of
 
 #: A job may use the machine for so long at least, seconds.
 LEAST_TIMEOUT_S = 300
@@ -81,12 +83,13 @@ class Submissions:
 
     def body(self, batch: Batch) -> bytes:
         """Describe the job; in place of signed URLs stand those without a signature."""
-        job_id, bucket = batch.composite.memo["job_id"], self._objects.bucket()
+        memo = memo_of(batch.composite, IbmMemo, "job_id", "timeout_secs")
+        job_id, bucket = memo["job_id"], self._objects.bucket()
         body = {
             "id": job_id,
             "backend": self._service.target_name,
             "program_id": "sampler",
-            "timeout_secs": batch.composite.memo["timeout_secs"],
+            "timeout_secs": memo["timeout_secs"],
             "log_level": self._options.log_level,
             "storage": {
                 name: {"type": "s3_compatible", "url": bucket.url(f"{name}_{job_id}.json")}

@@ -58,12 +58,14 @@ from qbatch.providers import (
 )
 from qbatch.providers.kit.asking import ask_all
 from qbatch.providers.kit.cloud import SpeaksToCloud
+from qbatch.providers.kit.memo import memo_of
 from qbatch.providers.kit.proofs import refusal
 from qbatch.providers.kit.targets import job_is_gone, too_wide
 from qbatch.providers.kit.untrusted import amount, word
 from qbatch.providers.kit.wire import Reply
 from qbatch.providers.marqov import native
 from qbatch.providers.marqov.jobs import Jobs
+from qbatch.providers.marqov.memo import MarqovMemo
 from qbatch.providers.marqov.options import Options
 from qbatch.providers.marqov.replies import (
     NOT_BOUGHT,
@@ -140,7 +142,7 @@ class Marqov(SpeaksToCloud):
         return await self._submissions.prepare(batch)
 
     def intend(self, batch: Batch) -> Intent:
-        body: str = batch.composite.memo["body"]
+        body = memo_of(batch.composite, MarqovMemo, "body")["body"]
         return Intent(key=self._submissions.key_of(batch, "submit"), body=body.encode())
 
     async def submit(self, batch: Batch, intent: Intent) -> Sequence[Answer]:
@@ -185,9 +187,10 @@ class Marqov(SpeaksToCloud):
 
         A native submission is found by sending it again, for as long as its key is trusted.
         """
-        (order,), memo, name = batch.orders, batch.composite.memo, self._submissions.name_of(batch)
+        (order,), name = batch.orders, self._submissions.name_of(batch)
         if any(batch.provider_job_ids):
             return [await self._news(batch, 0)]
+        memo = memo_of(batch.composite, MarqovMemo)
         if memo.get("native"):
             advice = (
                 f"not answered; look at {self._service.base}/jobs for {name}, a native submission "
@@ -196,7 +199,8 @@ class Marqov(SpeaksToCloud):
             return [Repeatable(order.id, error=advice, life_s=native.KEY_LIFE_S)]
         may_resend = memo.get("is_free") or self._options.on_unknown == "resend"
         if may_resend and not memo.get("resent"):
-            return [NotTaken(order.id, memo={**memo, "resent": True})]
+            once_more: MarqovMemo = {**memo, "resent": True}
+            return [NotTaken(order.id, memo=once_more)]
         script = memo.get("script_id") or self._options.script_slug or "inline code"
         again = "sent twice with one key, and " if memo.get("resent") else ""
         advice = (
@@ -251,11 +255,11 @@ class Marqov(SpeaksToCloud):
         counts, facts = read_result(result, order)
         vector = read_state(result, order) if self._options.statevector else None
         facts |= {key: job[key] for key in ("created_at", "updated_at") if job.get(key)}
-        facts |= {
-            key: batch.composite.memo[key]
-            for key in ("script_id", "analysis_id")
-            if key in batch.composite.memo
-        }
+        memo = memo_of(batch.composite, MarqovMemo)
+        if "script_id" in memo:
+            facts["script_id"] = memo["script_id"]
+        if "analysis_id" in memo:
+            facts["analysis_id"] = memo["analysis_id"]
         cost = amount(job.get("estimated_cost_usd"))
         return [Fetched(order.id, counts, reply.kept, facts=facts, statevector=vector, cost=cost)]
 

@@ -20,6 +20,7 @@ from qbatch.errors import Misspoke, Refused, Unfit
 from qbatch.providers import Order, Price
 from qbatch.providers.kit.untrusted import identifier, is_word, record, records, said, whole
 from qbatch.providers.kit.wire import Reply
+from qbatch.providers.marqov.memo import Terms
 from qbatch.providers.marqov.options import Options
 
 SUBMISSION = "marqov.public-submission/v1"
@@ -97,11 +98,11 @@ def run(program, shots, seed):
 '''
 
 
-def terms(options: Options, environ: Mapping[str, str]) -> dict[str, Any] | None:
+def terms(options: Options, environ: Mapping[str, str]) -> Terms | None:
     """Return who pays and at most what, as a submission is remembered by; None: none is native."""
     if options.native is None:
         return None
-    return {"team": find_team(options, environ), "cap_cents": options.native.cap_cents}
+    return Terms(team=find_team(options, environ), cap_cents=options.native.cap_cents)
 
 
 def find_team(options: Options, environ: Mapping[str, str]) -> str:

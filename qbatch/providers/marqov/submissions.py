@@ -14,9 +14,11 @@ from uuid import NAMESPACE_URL, uuid5
 from qbatch.circuit import program_text
 from qbatch.errors import Misspoke, Refused
 from qbatch.providers import Batch, Order, Prepared
+from qbatch.providers.kit.memo import memo_of
 from qbatch.providers.kit.untrusted import amount, record, word
 from qbatch.providers.kit.wire import Reply
 from qbatch.providers.marqov import native
+from qbatch.providers.marqov.memo import MarqovMemo
 from qbatch.providers.marqov.options import MOST_INLINE, Options
 from qbatch.providers.marqov.replies import id_in, read_checks, read_price
 from qbatch.providers.marqov.service import Service
@@ -51,26 +53,28 @@ class Submissions:
 
     async def prepare(self, batch: Batch) -> Prepared:
         """Save the script, have it analysed, and write the submission: all free, all repeatable."""
-        memo = dict(batch.composite.memo)
+        memo = memo_of(batch.composite, MarqovMemo)
         (order,) = batch.orders
         terms = native.terms(self._options, self._service.environ)
         if "body" in memo and (memo.get("resent") or memo.get("native") == terms):
             return _ready(order, memo)
-        memo = {key: kept for key, kept in memo.items() if key not in ("body", "native")}
+        memo.pop("body", None)
+        memo.pop("native", None)
         if terms is not None:
-            return Prepared(memo | {"native": terms, "body": await self._native_body(batch)})
+            memo["native"], memo["body"] = terms, await self._native_body(batch)
+            return Prepared(memo)
         if self._options.script_id is not None:
             memo["script_id"] = str(self._options.script_id)
         elif not (self._options.is_inline or self._options.script_slug) and "script_id" not in memo:
             memo["script_id"] = await self._upload(batch)
             return Prepared(memo, ready=False)
         if "script_id" in memo:
-            memo |= await self._analyse(batch, memo["script_id"])
+            memo.update(await self._analyse(batch, memo["script_id"]))
         memo["is_free"] = read_price(await self._service.entry()).is_free
-        if memo["is_free"] and memo.get("usd"):
+        if memo["is_free"] and (usd := memo.get("usd")):
             raise Refused(
                 f"marqov: {order.name}: {self._service.wanted} is free by the catalogue, but the "
-                f"analysis asks {memo['usd']:g} usd; nothing was sent"
+                f"analysis asks {usd:g} usd; nothing was sent"
             )
         memo["body"] = self._body(batch, memo)
         return _ready(order, memo)
@@ -104,7 +108,7 @@ class Submissions:
         reply = await self._post(batch, "upload", "scripts/upload", script)
         return id_in(reply, "script_id")
 
-    async def _analyse(self, batch: Batch, script_id: str) -> dict[str, Any]:
+    async def _analyse(self, batch: Batch, script_id: str) -> MarqovMemo:
         """Check that what was saved is what we sent, and ask what running it costs."""
         (order,) = batch.orders
         source = "" if self._options.script_id is not None else self._source(batch)
@@ -132,7 +136,7 @@ class Submissions:
     async def _post(self, batch: Batch, step: str, path: str, body: Any) -> Reply:
         return await self._service.ask("POST", path, json=body, key=self.key_of(batch, step))
 
-    def _body(self, batch: Batch, memo: Mapping[str, Any]) -> str:
+    def _body(self, batch: Batch, memo: MarqovMemo) -> str:
         options, (order,) = self._options, batch.orders
         body: dict[str, Any] = {"backend": self._service.wanted, "params": self._params(order)}
         if "script_id" in memo:
@@ -171,6 +175,6 @@ class Submissions:
         return f"// {self.name_of(batch)}\n{text}"
 
 
-def _ready(order: Order, memo: Mapping[str, Any]) -> Prepared:
+def _ready(order: Order, memo: MarqovMemo) -> Prepared:
     usd = memo.get("usd")
     return Prepared(memo, quotes={order.id: usd} if usd else {})

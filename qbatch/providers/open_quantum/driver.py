@@ -59,6 +59,7 @@ from qbatch.providers import (
 )
 from qbatch.providers.kit.accounts import named
 from qbatch.providers.kit.cloud import SpeaksToCloud
+from qbatch.providers.kit.memo import memo_of
 from qbatch.providers.kit.permission import Vendor
 from qbatch.providers.kit.proofs import refusal
 from qbatch.providers.kit.targets import job_is_gone, too_dynamic, too_wide
@@ -75,6 +76,7 @@ from qbatch.providers.open_quantum.account import (
 from qbatch.providers.open_quantum.backend_class import BackendClass
 from qbatch.providers.open_quantum.calibration import read_calibration
 from qbatch.providers.open_quantum.jobs import Jobs
+from qbatch.providers.open_quantum.memo import BEGUN, QUOTED, OpenQuantumMemo
 from qbatch.providers.open_quantum.options import ANY_SUBCATEGORY, Options
 from qbatch.providers.open_quantum.platform import Platform
 from qbatch.providers.open_quantum.preparations import Preparations
@@ -168,12 +170,14 @@ class OpenQuantum(SpeaksToCloud):
 
     async def prepare(self, batch: Batch) -> Prepared:
         """Upload, prepare, and read the quote: all free, all repeatable."""
-        if "preparation_id" not in batch.composite.memo and not self._backend.code:
+        memo = memo_of(batch.composite, OpenQuantumMemo)
+        if "preparation_id" not in memo and not self._backend.code:
             await self.describe()
         return await self._preparations.prepare(batch)
 
     def quotes(self, batch: Batch) -> Sequence[Quote]:
-        return [Quote(*each) for each in batch.composite.memo.get("offers", ())]
+        memo = memo_of(batch.composite, OpenQuantumMemo)
+        return [Quote(*each) for each in memo.get("offers", ())]
 
     def program(self, order: Order) -> str:
         """Write the program as it is sent.
@@ -184,7 +188,7 @@ class OpenQuantum(SpeaksToCloud):
         return self._backend.program(order)
 
     def intend(self, batch: Batch) -> Intent:
-        memo = batch.composite.memo
+        memo = memo_of(batch.composite, OpenQuantumMemo, *QUOTED)
         body = {
             "job_preparation_id": memo["preparation_id"],
             "execution_plan_id": memo["plan_id"],
@@ -207,9 +211,9 @@ class OpenQuantum(SpeaksToCloud):
 
     async def locate(self, batch: Batch, intent: Intent) -> Sequence[Answer]:
         (order,) = batch.orders
-        memo = batch.composite.memo
         if any(batch.provider_job_ids):
             return await self.poll([batch])
+        memo = memo_of(batch.composite, OpenQuantumMemo, *BEGUN)
         named = [row async for row in self._rows(batch) if row.get("name") == intent.key]
         for row in named:
             reply = await self._platform.ask("GET", f"jobs/{id_of(row)}")
@@ -224,7 +228,8 @@ class OpenQuantum(SpeaksToCloud):
 
     async def recall(self, batch: Batch) -> Sequence[Answer]:
         """Look for a job of this name, whichever preparation it came from."""
-        (order,), name = batch.orders, batch.composite.memo["name"]
+        (order,) = batch.orders
+        name = memo_of(batch.composite, OpenQuantumMemo, "name")["name"]
         async with aclosing(self._rows(batch)) as rows:
             async for row in rows:
                 if row.get("name") == name:
@@ -273,7 +278,7 @@ class OpenQuantum(SpeaksToCloud):
             for key in ("submitted_at", "transaction_id", "proof")
             if job.get(key) is not None
         }
-        facts["chosen"] = batch.composite.memo.get("chosen")
+        facts["chosen"] = memo_of(batch.composite, OpenQuantumMemo).get("chosen")
         counts = read_output(reply.object(), order)
         calibration, told = await read_calibration(self._platform.wire, job, self._backend.wanted)
         return [
@@ -308,7 +313,8 @@ class OpenQuantum(SpeaksToCloud):
 
     def _rows(self, batch: Batch) -> AsyncGenerator[Mapping[str, Any], None]:
         """Walk the job list of the organization that pays for `batch`."""
-        return self._platform.jobs(batch.composite.memo["organization_id"])
+        memo = memo_of(batch.composite, OpenQuantumMemo, "organization_id")
+        return self._platform.jobs(memo["organization_id"])
 
     def _answer(
         self,

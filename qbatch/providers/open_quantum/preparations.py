@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from qbatch.errors import CircuitError, Refused
 from qbatch.providers import Batch, Prepared
+from qbatch.providers.kit.memo import memo_of
 from qbatch.providers.kit.untrusted import said
 from qbatch.providers.open_quantum.backend_class import BackendClass
+from qbatch.providers.open_quantum.memo import QUOTED, OpenQuantumMemo
 from qbatch.providers.open_quantum.options import Options
 from qbatch.providers.open_quantum.platform import Platform
 from qbatch.providers.open_quantum.replies import choose, expect, id_of, read_error, url_of
@@ -41,8 +43,9 @@ class Preparations:
 
     async def prepare(self, batch: Batch) -> Prepared:
         """Upload, prepare, and read the quote, a step at a time: all repeatable."""
-        memo = batch.composite.memo
+        memo = memo_of(batch.composite, OpenQuantumMemo)
         if "plan_id" in memo:
+            memo = memo_of(batch.composite, OpenQuantumMemo, *QUOTED)
             return Prepared(memo, quotes={batch.orders[0].id: memo["credits"]})
         if "preparation_id" not in memo:
             await self._backend.wait_until_open()
@@ -57,25 +60,24 @@ class Preparations:
             raise Refused(f"open-quantum: preparation failed: {reason}")
         if answer.get("status") != "Completed":
             return Prepared(memo, ready=False, again_s=2.0)
-        return self._quoted(batch, answer.get("quote"))
+        return self._quoted(batch, memo, answer.get("quote"))
 
-    def _quoted(self, batch: Batch, quote: Any) -> Prepared:
+    def _quoted(self, batch: Batch, memo: OpenQuantumMemo, quote: Any) -> Prepared:
         """Choose from a quote, by the options."""
         choice, pairs = choose(quote, self._options.execution_plan, self._options.queue_priority)
-        chosen = {
+        chosen: OpenQuantumMemo = {
+            **memo,
             "plan_id": choice.plan_id,
             "priority_id": choice.priority_id,
             "credits": choice.total,
             "chosen": choice.title,
-            "offers": [[pair.title, pair.total, pair is choice] for pair in pairs],
+            "offers": [(pair.title, pair.total, pair is choice) for pair in pairs],
         }
         ways = f", of {len(pairs)} ways to buy it" if len(pairs) > 1 else ""
         self._tell(batch, f"quoted: {choice.title}, {choice.total:g} credits{ways}")
-        return Prepared(
-            {**batch.composite.memo, **chosen}, quotes={batch.orders[0].id: choice.total}
-        )
+        return Prepared(chosen, quotes={batch.orders[0].id: choice.total})
 
-    async def _begin(self, batch: Batch) -> Mapping[str, Any]:
+    async def _begin(self, batch: Batch) -> OpenQuantumMemo:
         (order,) = batch.orders
         ticket = (await self._platform.ask("POST", "jobs/upload")).object()
         try:
@@ -88,9 +90,9 @@ class Preparations:
         if not put.is_success:
             raise put.failure("the upload was not taken")
         self._tell(batch, f"circuit uploaded as {id_of(ticket)}, {len(program)} bytes")
-        name = self._job_name(batch)
+        name, organization_id = self._job_name(batch), await self._platform.organization_id()
         preparation = {
-            "organization_id": await self._platform.organization_id(),
+            "organization_id": organization_id,
             "backend_class_id": self._backend.code,
             "name": name,
             "upload_endpoint_id": id_of(ticket),
@@ -109,7 +111,7 @@ class Preparations:
         self._tell(batch, f"preparation {preparation_id} begun")
         return {
             "name": name,
-            "organization_id": preparation["organization_id"],
+            "organization_id": organization_id,
             "preparation_id": preparation_id,
         }
 

@@ -58,12 +58,14 @@ from qbatch.providers import (
 )
 from qbatch.providers.kit.asking import ask_all
 from qbatch.providers.kit.cloud import SpeaksToCloud
+from qbatch.providers.kit.memo import memo_of
 from qbatch.providers.kit.proofs import Proofs, refusal
 from qbatch.providers.kit.targets import too_dynamic, too_wide
 from qbatch.providers.kit.untrusted import records, word
 from qbatch.providers.oqc.allocating import Allocation
 from qbatch.providers.oqc.config import encode_config
 from qbatch.providers.oqc.jobs import Jobs
+from qbatch.providers.oqc.memo import OqcMemo
 from qbatch.providers.oqc.options import Options
 from qbatch.providers.oqc.qpu import Qpu
 from qbatch.providers.oqc.replies import (
@@ -141,8 +143,9 @@ class Oqc(SpeaksToCloud):
 
     async def prepare(self, batch: Batch) -> Prepared:
         """Allocate one task id per child: free, and what makes the purchase nameable."""
-        if batch.composite.memo.get("task_ids"):
-            return Prepared(batch.composite.memo)
+        memo = memo_of(batch.composite, OqcMemo)
+        if memo.get("task_ids"):
+            return Prepared(memo)
         qpu = await self._qpu.known()
         size = len(self._body(batch, str(qpu["id"]), [_PLACEHOLDER] * len(batch.orders)))
         if size > MAX_BYTES:
@@ -150,10 +153,11 @@ class Oqc(SpeaksToCloud):
                 f"oqc: {len(batch.orders)} jobs make {size} bytes; OQC takes {MAX_BYTES} at once"
             )
         ids = await self._allocation.take(len(batch.orders))
-        return Prepared({"task_ids": list(ids), "qpu_id": qpu["id"]})
+        allocated: OqcMemo = {"task_ids": list(ids), "qpu_id": str(qpu["id"])}
+        return Prepared(allocated)
 
     def intend(self, batch: Batch) -> Intent:
-        memo = batch.composite.memo
+        memo = memo_of(batch.composite, OqcMemo, "task_ids", "qpu_id")
         body = self._body(batch, memo["qpu_id"], memo["task_ids"])
         return Intent(key=memo["task_ids"][0], body=body)
 
@@ -257,6 +261,6 @@ def open_driver(backend: Backend, *, name: str, surroundings: Surroundings) -> O
 
 def _pairs(batch: Batch) -> Sequence[Pair]:
     """Return each order with its task's id: as allocated; a person may have adopted another."""
-    allocated: Sequence[str] = batch.composite.memo["task_ids"]
+    allocated = memo_of(batch.composite, OqcMemo, "task_ids")["task_ids"]
     ids = [mine or theirs for mine, theirs in zip(batch.ids, allocated, strict=True)]
     return list(zip(batch.orders, ids, strict=True))

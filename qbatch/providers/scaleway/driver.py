@@ -62,10 +62,12 @@ from qbatch.providers import (
 )
 from qbatch.providers.kit.accounts import named
 from qbatch.providers.kit.cloud import SpeaksToCloud
+from qbatch.providers.kit.memo import memo_of
 from qbatch.providers.kit.proofs import refusal
 from qbatch.providers.kit.targets import too_wide
 from qbatch.providers.kit.untrusted import redact, word
 from qbatch.providers.scaleway.jobs import Jobs
+from qbatch.providers.scaleway.memo import ScalewayMemo
 from qbatch.providers.scaleway.models import Models
 from qbatch.providers.scaleway.moments import write_duration
 from qbatch.providers.scaleway.names import Names
@@ -140,7 +142,7 @@ class Scaleway(SpeaksToCloud):
 
     async def prepare(self, batch: Batch) -> Prepared:
         """Upload the programs: free, and each only once."""
-        memo = dict(batch.composite.memo)
+        memo = memo_of(batch.composite, ScalewayMemo)
         platform = await self._platform.known()
         memo["platform_id"] = id_of(platform)
         if self._options.session_id is not None:
@@ -152,7 +154,8 @@ class Scaleway(SpeaksToCloud):
 
     def intend(self, batch: Batch) -> Intent:
         """Describe the session and its jobs; each is one call."""
-        memo, key = batch.composite.memo, self._names.key_of(batch)
+        memo = memo_of(batch.composite, ScalewayMemo, "platform_id", "models")
+        key = self._names.key_of(batch)
         session = (
             {"id": memo["session_id"]}
             if "session_id" in memo
@@ -186,7 +189,8 @@ class Scaleway(SpeaksToCloud):
         if (session_id := lent_session(batch)) is None:
             session_id = await self._sessions.open(intent.key, body["session"])
         else:
-            await self._sessions.check_lent(session_id, batch.composite.memo["platform_id"])
+            memo = memo_of(batch.composite, ScalewayMemo, "platform_id")
+            await self._sessions.check_lent(session_id, memo["platform_id"])
         updates: list[Answer] = []
         for at, (order, job) in enumerate(zip(batch.orders, body["jobs"], strict=True)):
             try:

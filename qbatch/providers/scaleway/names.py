@@ -6,6 +6,8 @@ import re
 from collections.abc import Sequence
 
 from qbatch.providers import Batch, Order
+from qbatch.providers.kit.memo import memo_of
+from qbatch.providers.scaleway.memo import ScalewayMemo
 
 
 class Names:
@@ -23,7 +25,7 @@ class Names:
     def key_of(self, batch: Batch) -> str:
         """Name the session uniquely over all runs."""
         composite = batch.composite
-        attempt = composite.memo.get("attempt", 1)
+        attempt = memo_of(composite, ScalewayMemo).get("attempt", 1)
         return f"{self.run}-{composite.id[:12]}-{composite.generation}.{attempt}"
 
     def job_name(self, batch: Batch, order: Order) -> str:

@@ -7,7 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 from qbatch.providers import Answer, Batch, Missing, Order, Unclear
+from qbatch.providers.kit.memo import memo_of
 from qbatch.providers.kit.untrusted import word
+from qbatch.providers.scaleway.memo import ScalewayMemo
 from qbatch.providers.scaleway.moments import read_instant
 from qbatch.providers.scaleway.names import Names
 from qbatch.providers.scaleway.options import Options
@@ -109,8 +111,9 @@ class Posted:
         Another session, under another key, is needed then: so says the memo. A session that is not
         ours is not ended, but waited for.
         """
-        memo, key, lent = batch.composite.memo, self._names.key_of(batch), lent_session(batch)
-        anew = {**memo, "attempt": memo.get("attempt", 1) + 1}
+        memo, key = memo_of(batch.composite, ScalewayMemo), self._names.key_of(batch)
+        lent = memo.get("session_id")
+        anew: ScalewayMemo = {**memo, "attempt": memo.get("attempt", 1) + 1}
         if lent is not None and not sessions:
             return Unclear("", error=f"session {lent} was deleted, and what was in it with it")
         live = [one for one in sessions if one.get("status") not in ENDED]
@@ -178,5 +181,4 @@ class Posted:
 
 def lent_session(batch: Batch) -> str | None:
     """The session of a person's own that a batch's jobs go to; None: one that is opened for it."""
-    session_id: str | None = batch.composite.memo.get("session_id")
-    return session_id
+    return memo_of(batch.composite, ScalewayMemo).get("session_id")
