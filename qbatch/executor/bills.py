@@ -2,37 +2,45 @@
 
 Rules: only what the ledger has no bill of is asked about, at the account that paid for it, and once
 in a call: with one request where a cloud has a list. Nothing moves: what is told about a job is its
-bill alone.
+bill alone. Bills are a courtesy: what cannot be read or asked about is told, and stops nothing.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from qbatch.errors import Misspoke, Refused
+import trio
+
+from qbatch.errors import CredentialsError, Misspoke, ProviderError, QbatchError, Refused
 from qbatch.executor.accounts import is_foreign
 from qbatch.executor.moves import Moves
 from qbatch.executor.resume import stored_active
 from qbatch.providers import ENDS, GivenBack
+from qbatch.providers.answers import Part
 
 if TYPE_CHECKING:
     from qbatch.executor.active import ActiveJob
     from qbatch.executor.backend_run import BackendRun
     from qbatch.executor.engine import Engine
-    from qbatch.providers import Batch
+    from qbatch.providers import Answer, Batch
     from qbatch.snapshot import Snapshot
-
+    from qbatch.snapshot.composites import StoredComposite
 
 #: Composite jobs that a run asks about at each backend, the newest: some clouds are asked about
 #: one by one, and some never tell.
 MOST_IN_RUN = 50
 
+#: How long a run asks one backend before it buys there, seconds.
+LIMIT_S = 30.0
+
 #: Answers whose cost is what a job was billed.
 OVER = (*ENDS, GivenBack)
+
+#: Makes a call: again where that may help, or once.
+Read = Callable[[Callable[[], Awaitable[Sequence["Answer"]]]], Awaitable[Sequence["Answer"]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,43 +56,133 @@ class Unbilled:
     batch: Batch
 
 
-def read_unbilled(snapshot: Snapshot, backends: Iterable[str]) -> dict[str, list[Unbilled]]:
-    """Read what is over and not billed at these backends."""
-    found: dict[str, list[Unbilled]] = defaultdict(list)
-    wanted = {*backends}
-    for stored in snapshot.unbilled_composites():
-        purchases = snapshot.unbilled(stored.ordinal)
-        if stored.backend not in wanted or not purchases:
+def read_unbilled(
+    snapshot: Snapshot,
+    backends: Iterable[str],
+    warn: Callable[[str], object],
+    most: int | None = None,
+) -> dict[str, list[Unbilled]]:
+    """Read what is over and not billed at these backends.
+
+    Args:
+        snapshot: Knows it.
+        backends: Their names.
+        warn: Told once where some of it cannot be read: that is left out.
+        most: Composite jobs of each, the newest; None: all.
+    """
+    found: dict[str, list[Unbilled]] = {name: [] for name in backends}
+    failures: list[QbatchError] = []
+    for stored in reversed(snapshot.unbilled_composites()):
+        theirs = found.get(stored.backend)
+        if theirs is None or (most is not None and len(theirs) >= most):
             continue
-        active = stored_active(snapshot, stored)
-        rows = [active.rows[key].ordinal for key in active.batch.composite.job_ids]
-        ids = tuple(purchases[row][1] if row in purchases else None for row in rows)
-        active.bought = {
-            key: purchases[row][0]
-            for key, row in zip(active.batch.composite.job_ids, rows, strict=True)
-            if row in purchases
-        }
-        found[stored.backend].append(Unbilled(active, replace(active.batch, provider_job_ids=ids)))
-    return found
+        try:
+            unbilled = _read(snapshot, stored)
+        except QbatchError as error:
+            failures.append(error)
+        else:
+            theirs += [unbilled] if unbilled else []
+    if failures:
+        number = (
+            f"{len(failures)} jobs that are over" if len(failures) > 1 else "a job that is over"
+        )
+        warn(f"nobody is asked what {number} cost, for it cannot be read here: {failures[0]}")
+    return {name: theirs[::-1] for name, theirs in found.items() if theirs}
+
+
+def _read(snapshot: Snapshot, stored: StoredComposite) -> Unbilled | None:
+    purchases = snapshot.unbilled(stored.ordinal)
+    if not purchases:
+        return None
+    active = stored_active(snapshot, stored)
+    keys = active.batch.composite.job_ids
+    rows = [active.rows[key].ordinal for key in keys]
+    ids = tuple(purchases[row][1] if row in purchases else None for row in rows)
+    active.bought = {
+        key: purchases[row][0] for key, row in zip(keys, rows, strict=True) if row in purchases
+    }
+    return Unbilled(active, replace(active.batch, provider_job_ids=ids))
 
 
 async def ask_for_bills(engine: Engine, backend: BackendRun, unbilled: Sequence[Unbilled]) -> None:
-    """Ask once what these cost, and keep what is told."""
-    ours = [each for each in unbilled if not is_foreign(each.batch.composite.memo, backend.account)]
-    if not ours:
-        return
-    poll = partial(backend.driver.poll, [each.batch for each in ours])
+    """Ask what these cost, again where that may help, and keep what is told."""
+    told: list[Answer] = []
     try:
-        answers = await backend.read(poll)
+        await _ask(backend, unbilled, backend.read, told)
     except (Refused, Misspoke) as error:
         backend.warn(f"asking what was billed failed: {error}")
-        return
+    await _keep(engine, backend, unbilled, told)
+
+
+async def ask_before_buying(
+    engine: Engine, backend: BackendRun, unbilled: Sequence[Unbilled]
+) -> None:
+    """Ask once what these cost, for as long as `LIMIT_S`, and keep what is told.
+
+    What is given back may be spent. But buying does not depend on it: only where the credentials
+    are refused nothing else would work either.
+    """
+    told: list[Answer] = []
+    refused: CredentialsError | None = None
+    with trio.move_on_after(LIMIT_S) as scope:
+        try:
+            await _ask(backend, unbilled, _once, told)
+        except CredentialsError as error:
+            refused = error
+        except ProviderError as error:
+            backend.warn(f"asking what was billed failed: {error}")
+    if scope.cancelled_caught:
+        backend.warn(f"not told within {LIMIT_S:g} s what was billed; the run goes on without it")
+    await _keep(engine, backend, unbilled, told)
+    if refused is not None:
+        await backend.give_up(refused)
+
+
+async def _once(call: Callable[[], Awaitable[Sequence[Answer]]]) -> Sequence[Answer]:
+    return await call()
+
+
+async def _ask(
+    backend: BackendRun, unbilled: Sequence[Unbilled], read: Read, told: list[Answer]
+) -> None:
+    """Add to `told` what is answered, part by part, while each brings a job that is over."""
+    asked = [
+        each.batch
+        for each in unbilled
+        if not is_foreign(each.batch.composite.memo, backend.account)
+    ]
+    while asked:
+        answers = await read(partial(backend.driver.poll, asked))
+        told += answers
+        over = {answer.provider_job_id for answer in answers if isinstance(answer, OVER)}
+        if not (isinstance(answers, Part) and over):
+            return
+        before = _number_of_ids(asked)
+        asked = [rest for batch in asked if (rest := _without(batch, over))]
+        if _number_of_ids(asked) == before:
+            return
+
+
+def _number_of_ids(batches: Iterable[Batch]) -> int:
+    return sum(id_ is not None for batch in batches for id_ in batch.provider_job_ids)
+
+
+def _without(batch: Batch, over: set[str | None]) -> Batch | None:
+    """The batch without the ids of what is over; None: nothing else is left of it."""
+    ids = tuple(None if id_ in over else id_ for id_ in batch.provider_job_ids)
+    return replace(batch, provider_job_ids=ids) if any(ids) else None
+
+
+async def _keep(
+    engine: Engine, backend: BackendRun, unbilled: Iterable[Unbilled], answers: Iterable[Answer]
+) -> None:
+    """Keep what answers say that was billed; nothing is asked about of other accounts."""
     told = {
         (answer.job_id, answer.provider_job_id): answer.cost
         for answer in answers
         if isinstance(answer, OVER) and answer.cost is not None and answer.settle_s <= 0
     }
-    for each in ours:
+    for each in unbilled if told else ():
         known = zip(each.batch.composite.job_ids, each.batch.provider_job_ids, strict=True)
         bill = {key: told[key, id_] for key, id_ in known if (key, id_) in told}
         await Moves(engine, backend).settle(each.active, bill)

@@ -149,7 +149,7 @@ async def _run(
         engine.tell(Started(manifest.name, engine.tally.total, unit=unit))
         around = replace(around, tell=engine.steps.tell)
         there = [name for name, each in manifest.backends.items() if not is_here(each)]
-        unbilled = read_unbilled(snapshot, there) if with_bills else {}
+        unbilled = read_unbilled(snapshot, there, engine.warn) if with_bills else {}
         visits = _Backends(engine, manifest, prices, around, unbilled)
         started = trio.current_time()
         async with trio.open_nursery() as nursery:

@@ -23,7 +23,7 @@ from qbatch.executor.accounts import hold_of_other_accounts
 from qbatch.executor.active import ActiveJob
 from qbatch.executor.agreed import Agreed
 from qbatch.executor.backend_run import BackendRun, Terms
-from qbatch.executor.bills import MOST_IN_RUN, Unbilled, ask_for_bills, read_unbilled
+from qbatch.executor.bills import MOST_IN_RUN, Unbilled, ask_before_buying, read_unbilled
 from qbatch.executor.budget import Budget
 from qbatch.executor.doubles import Doubles
 from qbatch.executor.engine import WANTED, Engine, Settings
@@ -302,7 +302,12 @@ class _Execution:
         self, backends: list[BackendRun], backlog: Backlog, doubles: Doubles
     ) -> None:
         clouds = [backend.name for backend in backends if not backend.driver.is_local]
-        unbilled = read_unbilled(self._engine.snapshot, clouds)
+        engine = self._engine
+        unread: list[str] = []
+        read = partial(read_unbilled, engine.snapshot, clouds, unread.append, MOST_IN_RUN)
+        unbilled = await engine.offload(read)  # circuits are parsed
+        for text in unread:
+            engine.warn(text)
         async with trio.open_nursery() as watch:
             watch.start_soon(self._wind_down_when_asked, backends)
             watch.start_soon(self._cancel_when_asked_twice, backends)
@@ -343,7 +348,7 @@ class _Execution:
                         self._occupy(backend)
                         nursery.start_soon(self._drive, lifecycle, backend, active)
                     if unbilled:  # before anything is bought: what is given back may be spent
-                        await ask_for_bills(self._engine, backend, unbilled[-MOST_IN_RUN:])
+                        await ask_before_buying(self._engine, backend, unbilled)
                     async for active in feed(self._engine, self._plan, self._only, backend):
                         nursery.start_soon(self._drive, lifecycle, backend, active)
                     backend.has_fed = True
