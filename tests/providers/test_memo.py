@@ -108,3 +108,8 @@ def test_the_memo_of_another_driver_is_told() -> None:
 def test_every_key_is_known_here_and_that_of_the_account_to_all(kind: Any) -> None:
     assert set(get_type_hints(kind)) - set(get_type_hints(Memo)) == set(KINDS[kind])
     assert ACCOUNT in get_type_hints(Memo)
+
+
+def test_nothing_is_taken_for_what_it_resembles() -> None:
+    with pytest.raises(SnapshotError, match="'timeout_secs' is '300'"):
+        memo_of(remembering({"job_id": "5f7d", "timeout_secs": "300"}), IbmMemo)
