@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import random
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -24,6 +24,7 @@ from qbatch.providers.local.fused.program import prepare as prepare_fused
 from qbatch.providers.local.method import choose_library, memory_bytes, settled
 from qbatch.providers.local.plain import marginal
 from qbatch.providers.local.stabilizers import check, draws, support
+from qbatch.providers.local.stabilizers import program as stabilizers_program
 from qbatch.providers.local.stabilizers.draws import Misread, Outcomes, sample, to_row
 from qbatch.providers.local.stabilizers.program import Stabilized, evaluate, prepare
 from qbatch.providers.local.stabilizers.support import WORDS, Support, support_of
@@ -373,6 +374,41 @@ def test_outcomes_too_many_are_found_by_qiskits_tableau() -> None:
     with pytest.raises(Exception, match=r"2\*\*2 outcomes, by Qiskit 2\*\*1"):
         check.hold(more, program)
     check.hold(made, program)
+
+
+def test_rows_that_are_not_the_outcomes_are_not_given(monkeypatch) -> None:
+    """Of a circuit whose outcomes are all there are, so that any row drawn is one of them."""
+
+    def broken(outcome: int, positions: Sequence[int | None]) -> bytes:
+        return to_row(outcome & ~4, positions)
+
+    monkeypatch.setattr(stabilizers_program, "to_row", broken)
+    said = failure(order(spread(13)), settings())
+    assert "computed wrongly (rows are not the outcomes they stand for)" in said
+
+
+def test_rows_drawn_that_should_never_come_are_not_given(monkeypatch) -> None:
+    monkeypatch.setattr(draws, "_table", lambda directions: np.full((256, 2), 3, np.uint8))
+    said = failure(order(ghz(13)), settings())
+    assert "computed wrongly (it draws 0001100000011, which should never come)" in said
+
+
+def test_bits_that_nothing_is_written_to_stay_0() -> None:
+    text = ghz(13).replace("bit[13] c", "bit[14] c").replace("c = m", "c[1:13] = m")
+    program, made = made_of(text)
+    assert made.positions[0] is None
+    check.hold(made, program)
+    origin = made.outcomes.origin | np.array([1, 0], np.uint8)
+    wrong = replace(made, outcomes=replace(made.outcomes, origin=origin))
+    with pytest.raises(Exception, match="rows are not the outcomes they stand for"):
+        check.hold(wrong, replace(program, durations=(("other", 1.0),)))
+
+
+def test_a_circuit_that_measures_nothing_is_held_too() -> None:
+    text = ghz(13).replace("c = measure q;\n", "")
+    program, made = made_of(text)
+    check.hold(made, program)
+    assert counts(order(text, shots=100), settings()).to_dict() == {"0" * 13: 100}
 
 
 def test_the_result_says_who_computed() -> None:

@@ -2,7 +2,8 @@
 
 Aer's tableau draws `SHOTS` of its own, which must all be among the outcomes; and Qiskit's tableau
 must have as many free bits. A set of outcomes that is no larger than it should be and holds none
-too few is the right one: a sum that is missing is met by every second shot.
+too few is the right one: a sum that is missing is met by every second shot. What samples are drawn
+from, rows of classical bits, is read back and must be those outcomes; so must `SHOTS` rows drawn.
 
 Rules: as in `guard`: once for each circuit, settings and versions, kept on disk.
 """
@@ -18,6 +19,7 @@ from qbatch.providers.local import verdicts
 from qbatch.providers.local.failures import told_of
 from qbatch.providers.local.plain import NOTHING
 from qbatch.providers.local.prepare import simulator_of, without_measurements
+from qbatch.providers.local.stabilizers.draws import sample
 from qbatch.providers.local.stabilizers.program import Stabilized
 from qbatch.providers.local.tableau import PRIMITIVE, in_tableau_gates
 from qbatch.providers.local.translation import is_standard
@@ -26,6 +28,8 @@ from qbatch.providers.local.work import Program
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
+
+    from qbatch.providers.local.stabilizers.draws import Rows
 
 #: Of Aer's; outcomes that should be there and are not escape all of them once in 2**SHOTS circuits.
 SHOTS = 32
@@ -57,17 +61,40 @@ def _is_primitive(circuit: QuantumCircuit) -> bool:
 
 def _difference(made: Stabilized, circuit: QuantumCircuit, drawn: Iterable[int]) -> str:
     for bits in drawn:
-        outcome = sum(
-            1 << place
-            for bit, place in enumerate(made.positions)
-            if place is not None and bits >> bit & 1
-        )
-        if not made.support.contains(outcome):
+        if not made.support.contains(_outcome(bits, made.positions)):
             return f"Aer draws {bits:0{len(made.positions)}b}, which should never come"
     wanted, found = free_bits(circuit, made.measured), len(made.support.directions)
     if found != wanted:
         return f"2**{found} outcomes, by Qiskit 2**{wanted}"
+    return _difference_of_rows(made)
+
+
+def _difference_of_rows(made: Stabilized) -> str:
+    """Hold the rows that samples are made of, and some drawn, against the outcomes."""
+    rows = _numbers_of((made.outcomes.origin, *made.outcomes.directions))
+    wanted = [made.support.origin, *made.support.directions]
+    if [_outcome(row, made.positions) for row in rows] != wanted:
+        return "rows are not the outcomes they stand for"
+    drawn, _ = sample(replace(made.outcomes, misread=()), SHOTS, 1)
+    for row in _numbers_of(drawn):
+        if not made.support.contains(_outcome(row, made.positions)):
+            return f"it draws {row:0{len(made.positions)}b}, which should never come"
     return ""
+
+
+def _numbers_of(rows: Iterable[Rows]) -> list[int]:
+    return [int.from_bytes(row.tobytes(), "little") for row in rows]
+
+
+def _outcome(bits: int, positions: Iterable[int | None]) -> int:
+    """Return the outcome that classical bits tell; -1, which never comes, where others are set."""
+    outcome = 0
+    for bit, place in enumerate(positions):
+        if bits >> bit & 1:
+            if place is None:
+                return -1
+            outcome |= 1 << place
+    return outcome
 
 
 def _of_aer(circuit: QuantumCircuit, program: Program) -> list[int]:
@@ -76,7 +103,8 @@ def _of_aer(circuit: QuantumCircuit, program: Program) -> list[int]:
     result = simulator_of(plain).run(circuit, shots=SHOTS, seed_simulator=1).result()
     if not result.success:
         raise Refused(f"local: nothing to hold it against: {told_of(result, 0)}")
-    return [int(outcome, 16) for outcome in result.data(0)["counts"]]
+    counts = result.data(0).get("counts", {})  # none where nothing is measured
+    return [int(outcome, 16) for outcome in counts]
 
 
 def free_bits(circuit: QuantumCircuit, measured: Iterable[int]) -> int:
