@@ -28,6 +28,9 @@ from qbatch.snapshot.points import Folder, PagedPoint, PointResult, parts_of
 if TYPE_CHECKING:
     from qbatch.result import Estimate
 
+#: Raise it whenever what stands in a column, or how `Estimate`s are made, changes.
+FORMAT = 1
+
 #: In the run folder.
 NAME = "points.pages"
 
@@ -218,7 +221,7 @@ class Pages:
 
     def _digest(self, first: int, checks: str, body: bytes) -> bytes:
         """Of a page, its rows' check values, and what was made of them by: analysis and doubts."""
-        told = f"{first} {self._run.analysis_key} {MARK} {checks}\n"
+        told = f"{first} {_columns()} {self._run.analysis_key} {MARK} {checks}\n"
         found = hashlib.blake2b(told.encode(), digest_size=16)
         found.update(body)
         return found.digest()
@@ -345,6 +348,13 @@ def _is_plain(point: PointResult, parts: tuple[rows.Point, rows.Job, rows.Result
     facts = result.facts
     is_doubtful = '"engine"' in facts and f'"{MARK}"' not in facts
     return not is_doubtful and '"warning"' not in facts and point.has_kept_estimates
+
+
+def _columns() -> str:
+    """Which columns the code makes and reads."""
+    from qbatch.result import Estimate
+
+    return ",".join((str(FORMAT), *_COLUMNS, *_OF_JOB, *Estimate.__slots__))
 
 
 def _fields_of(estimate: Estimate) -> tuple[float | None, ...]:

@@ -18,7 +18,8 @@ from qbatch.cli.findings import look_at_run
 from qbatch.errors import SnapshotError
 from qbatch.executor import execute
 from qbatch.report import render, write_report
-from qbatch.snapshot import Run, Snapshot
+from qbatch.result import Estimate
+from qbatch.snapshot import Run, Snapshot, bulk
 from qbatch.snapshot.bulk import FROM_POINTS, NAME, PAGE, Page, is_whole
 from tests.executor.fake_drivers import FakeLocal, plan_of
 
@@ -146,6 +147,20 @@ def test_pages_of_another_run_are_not_believed(folder: Path, tmp_path: Path) -> 
     found, pages = in_bulk(other)
     assert pages == 0
     assert found == by_rows(other)
+
+
+@pytest.mark.parametrize("changed", ["a field of numbers", "a column", "the format"])
+def test_pages_made_by_other_code_are_read_from_the_rows(folder, changed, monkeypatch) -> None:
+    if changed == "a field of numbers":
+        monkeypatch.setattr(Estimate, "__slots__", Estimate.__slots__[:-1])
+    elif changed == "a column":
+        monkeypatch.setattr(bulk, "_COLUMNS", bulk._COLUMNS[:-1])
+    else:
+        monkeypatch.setattr(bulk, "FORMAT", bulk.FORMAT + 1)
+    with Run(folder) as run:
+        assert not isinstance(next(iter(run.stretches())), Page)
+    monkeypatch.undo()
+    assert in_bulk(folder)[1] == all_pages()
 
 
 def test_what_a_run_changed_since_is_read_from_the_rows(folder: Path) -> None:
