@@ -159,7 +159,8 @@ class HtmlRows:
             cell = f'<td class="n" data-v="{value!r}">{self.columns.text(name, value)}</td>'
         else:
             cell = f"<td>{escape(self.columns.text(name, value))}</td>"
-        if len(self._axis_cells) < _MOST_CELLS:
+        is_zero = isinstance(value, float) and not value  # 0.0 and -0.0 are one key
+        if not is_zero and len(self._axis_cells) < _MOST_CELLS:
             self._axis_cells[name, value.__class__, value] = cell
         return cell
 

@@ -18,7 +18,7 @@ from qbatch.job import Job, JobState
 from qbatch.plan.pricing.limits import Limit, dump_limits
 from qbatch.report import render, write_report
 from qbatch.report.canvas import COLORS, RAMP
-from qbatch.report.html import _asset
+from qbatch.report.html import HtmlRows, _asset
 from qbatch.report.markdown import MarkdownRows
 from qbatch.report.rows import Columns, Floors
 from qbatch.snapshot import Entry, Held, Purchase
@@ -322,6 +322,17 @@ def test_all_markdown_rows_can_be_had(bell: Any) -> None:
     for point in bell.points * 300:
         rows.add(point)
     assert len(list(rows.lines())) == 2402
+
+
+def test_zero_and_minus_zero_are_written_as_they_are(bell: Any) -> None:
+    """They are equal, and so are the keys of cells that are kept."""
+    columns = Columns(axes=(), parameters=("theta",), numbers=(), level=0.95)
+    rows = HtmlRows(columns, Floors(bell.manifest))
+    for theta in (0.0, -0.0, 0.0, 0, False):
+        rows.add(replace(bell.points[0], parameters={"theta": theta}))
+    found = re.findall('data-v="([^"]*)"', "".join(rows.chunks()))
+    rows.close()
+    assert found == ["0.0", "-0.0", "0.0", "0"]
 
 
 @pytest.mark.usefixtures("no_figures")
