@@ -30,6 +30,7 @@ from qbatch.cli.tables import tell
 from qbatch.cli.watcher import Watcher
 from qbatch.errors import ReportError, SnapshotError
 from qbatch.executor import Excess, Options, Stop, Summary, run_with
+from qbatch.executor.consent import Asking
 from qbatch.job import JobState
 from qbatch.notation import listed, whole
 from qbatch.report.numbers import count_of, duration
@@ -81,7 +82,8 @@ def run_manifest(
     )
     with closing(open_teller(as_json=as_json)) as teller:
         watcher = Watcher(teller, as_json=as_json, verbose=verbose)
-        approve = partial(_give, consent, teller, options, report=report)
+        give = partial(_give, consent, teller, options, report=report)
+        approve = Asking(give, consent.saved or consent.yes)
         ask_more = partial(_ask_more, teller) if _is_asked(as_json) else None
         attended = replace(options, observer=watcher.observe, approve=approve, ask_more=ask_more)
         done = run_with(manifest, attended)

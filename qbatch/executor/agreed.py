@@ -62,14 +62,16 @@ class Agreed:
 
     terms: Mapping[str, Terms]
     offered: Mapping[tuple[str, str], tuple[Shots, ...]]
+    #: Whatever a provider quotes was agreed to; limits hold it.
+    at_any_price: bool = False
     #: Jobs that were in flight.
     _sent: set[str] = field(default_factory=set)
     #: Backend, content and first shot of what was offered -> the job that buys of it.
     _used: dict[tuple[str, str, int], str] = field(default_factory=dict)
 
     @classmethod
-    def to(cls, offer: Offer) -> Agreed:
-        """What an offer says."""
+    def to(cls, offer: Offer, *, at_any_price: bool = False) -> Agreed:
+        """What an offer says; at its prices, or whatever a provider quotes."""
         terms = {
             name: Terms.of(target, offer.drivers[name].account())
             for name, target in offer.targets.items()
@@ -82,7 +84,7 @@ class Agreed:
                 pieces = offer.pieces_of(point) if offer.pieces_of else all_of(point, bounds)
                 if runs := tuple((piece.start, piece.shots) for piece in pieces):
                     offered[point.backend, point.id] = runs
-        return cls(terms, offered)
+        return cls(terms, offered, at_any_price)
 
     def take_up(self, ids: Iterable[str]) -> None:
         """Jobs that are in flight were agreed to when they were sent."""
@@ -112,7 +114,9 @@ class Agreed:
         found = {}
         for key in active.ids:
             order, ordinal = active.order(key), active.rows[key].ordinal
-            why = _dearer(terms.price, order, number, quoted.get(ordinal, 0.0))
+            why = ""
+            if not self.at_any_price:
+                why = _dearer(terms.price, order, number, quoted.get(ordinal, 0.0))
             if not why and terms.counts_shots and key not in self._sent:
                 why = self._other_shots(backend.name, order, ordinal, snapshot)
             if why:

@@ -17,11 +17,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qbatch.errors import ConsentError, NotApproved, SnapshotError
+from qbatch.executor.agreed import Agreed
 from qbatch.executor.engine import WANTED, Settings
 from qbatch.plan import Had, SavedPlan, begun, differences, jobs_in, load_plan, pieces_of
 from qbatch.plan.pricing.limits import (
@@ -47,6 +49,23 @@ MAX_CHANGES = 10
 
 
 Approve = bool | str | Path | SavedPlan | Mapping[str, float] | Offer | Callable[[Offer], bool]
+
+
+@dataclass(frozen=True)
+class Asking:
+    """A question that is asked only where a word that was given beforehand does not agree.
+
+    Attributes:
+        question: Is shown the offer; says yes or no.
+        word: What was given.
+    """
+
+    question: Callable[[Offer], bool]
+    word: SavedPlan | bool
+
+    def __call__(self, offer: Offer) -> bool:
+        """Ask it."""
+        return self.question(offer)
 
 
 def read_approval(approve: object) -> Approve | None:
@@ -156,6 +175,30 @@ def agree(approve: Approve | None, offer: Offer) -> None:
     # What units are worth is said by a file beside the manifest: that is no word of the person.
     if left_open := unlimited(asked, buying, rates={}):
         raise NotApproved(f"{offer}: {left_open}; nothing was bought", offer)
+
+
+def agreed_to(approve: Approve | None, offer: Offer) -> Agreed:
+    """`agree`, and return what may be bought by that.
+
+    Raises:
+        NotApproved: As `agree` does.
+        ConsentError: The same.
+    """
+    agree(approve, offer)
+    return Agreed.to(offer, at_any_price=is_at_any_price(approve, offer))
+
+
+def is_at_any_price(approve: Approve | None, offer: Offer) -> bool:
+    """Whether what was agreed to holds for any quote: whatever it costs, or up to a limit."""
+    if isinstance(approve, Asking):
+        return is_at_any_price(approve.word, offer)
+    if approve is True:
+        return True
+    if isinstance(approve, (SavedPlan, Offer)) or callable(approve):
+        return False
+    asked = [limit for limit in offer.limits if limit.is_asked]
+    buying = {name: offer.paid[name] for name in _buying(offer)} if offer.costs else {}
+    return bool(asked) and not unlimited(asked, buying, rates={})
 
 
 def refuse_changes(what: str, lines: list[str]) -> None:

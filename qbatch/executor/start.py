@@ -30,8 +30,7 @@ from qbatch.errors import (
     SelectionError,
     SnapshotError,
 )
-from qbatch.executor.agreed import Agreed
-from qbatch.executor.consent import agree, begun_in, limits_agreed, offer_of, read_approval
+from qbatch.executor.consent import agreed_to, begun_in, limits_agreed, offer_of, read_approval
 from qbatch.executor.copies import refuse_copy
 from qbatch.executor.describing import describe
 from qbatch.executor.descriptors import ensure_descriptors
@@ -262,8 +261,7 @@ async def run_async_with(source: Manifest | str | Path, options: Options) -> Run
         offer = offer_of(None if options.fresh else folder, plan, targets, drivers, only, settings)
         await _tell_before(offer, options)
         with signals_raise():  # who is asked for the price may leave at once
-            agree(options.approve, offer)
-        agreed = Agreed.to(offer)
+            agreed = agreed_to(options.approve, offer)
         if options.fresh:
             _set_aside(folder, options.observer)
         with _open_snapshot(folder, manifest, drivers, around) as snapshot:

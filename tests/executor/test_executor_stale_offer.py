@@ -219,3 +219,31 @@ def test_on_the_command_line_that_is_told_with_exit_code_6(
     assert shop.sold == {0.2: [(0, 100)]}
     with Run(Path("run")) as run:
         assert run.counts_by_state()[JobState.FAILED] == 1
+
+
+@pytest.mark.parametrize("word", [True, {"credits": 5.0}])
+def test_whatever_is_quoted_is_bought_where_that_was_agreed_to(shop: Shop, word: Any) -> None:
+    shop.quote = 1.25
+    qbatch.run("m.yaml", out="run", approve=word).close()
+    assert 0.2 in shop.sold
+
+
+def test_a_quote_above_the_price_that_a_person_was_shown_is_held_back(shop: Shop) -> None:
+    shop.quote = 1.25
+    with pytest.raises(NotAgreed, match=r"it costs 1\.25 credits, offered was 1"):
+        qbatch.run("m.yaml", out="run", approve=lambda offer: True)
+    assert shop.sold == {}
+
+
+@pytest.mark.parametrize(
+    ("word", "most"), [({"yes": True}, {}), ({}, {"max_cost": {"credits": 5.0}})]
+)
+def test_with_yes_or_a_limit_the_command_line_buys_whatever_is_quoted(
+    shop: Shop, word: Any, most: Any
+) -> None:
+    shop.quote = 1.25
+    code = run_manifest(
+        Path("m.yaml"), Options(out="run", **most), Consent(**word), as_json=False, report=False
+    )
+    assert code == 0
+    assert 0.2 in shop.sold
