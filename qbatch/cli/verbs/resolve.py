@@ -69,7 +69,7 @@ def resolve(
     With --double ID --cost N: about a job that RUN did not order, at a cloud that cannot be asked
     any more. What a later look at the cloud tells goes before.
     """
-    from qbatch.cli.runs import ask, open_named
+    from qbatch.cli.runs import open_named
     from qbatch.errors import SelectionError
     from qbatch.job import JobState
 
@@ -91,23 +91,32 @@ def resolve(
         found, folder, manifest = opened[point], opened.folder, opened.manifest
     if found.state is not JobState.HELD:
         raise SelectionError(f"{found.name} is {found.state}, not held: there is nothing to decide")
-    if adopt is not None and sys.stdin.isatty():
-        ask(
-            f"What job {adopt.strip()} gave is taken for the result of {found.name}. Is it?",
-            yes=yes,
-        )
-    if resubmit:
-        ask(f"If {found.name} was taken after all, it is paid twice. Submit it again?", yes=yes)
-    if same_account:
-        ask(
-            f"If the account is another one after all, what {found.name} and others were made "
-            "with there may be bought again here. Is it the same?",
-            yes=yes,
-        )
+    _ask_for(found.name, adopt, resubmit=resubmit, same_account=same_account, yes=yes)
     if adopt is not None:
         _look_up(folder, found, adopt.strip(), manifest)
     told = _decide(folder, found.own_id, adopt, resubmit=resubmit, same_account=same_account)
     tell(f"{found.name}: {told.format(folder=folder)}")
+
+
+def _ask_for(
+    name: str, adopt: str | None, *, resubmit: bool, same_account: bool, yes: bool
+) -> None:
+    """Have what a decision may cost agreed to."""
+    from qbatch.cli.runs import ask
+
+    if adopt is not None and sys.stdin.isatty():
+        ask(
+            f"What job {adopt.strip()} gave is taken for the result of {name}. Is it?",
+            yes=yes,
+        )
+    if resubmit:
+        ask(f"If {name} was taken after all, it is paid twice. Submit it again?", yes=yes)
+    if same_account:
+        ask(
+            f"If the account is another one after all, what {name} and others were made "
+            "with there may be bought again here. Is it the same?",
+            yes=yes,
+        )
 
 
 def _read_cost(text: str) -> float:
