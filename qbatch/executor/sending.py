@@ -93,7 +93,8 @@ class Sending:
                     found = await recalled(engine, backend, active)
                     if await self._hold_back(active, entries, found):
                         break
-                    await self._intend(active, entries)
+                    left = {active.rows[key].ordinal for key in active.ids}
+                    await self._intend(active, [one for one in entries if one.ordinal in left])
                     await (self._take_over(active, found) if found else self._submit(active))
             except TooLarge as error:
                 await self._halve(active, str(error))
@@ -112,7 +113,7 @@ class Sending:
         """Leave what nobody agreed to as it is, and have the others sent; False: all is agreed to.
 
         What is held back stands in no composite job any more, so that the next run offers it. What
-        was `found` is bought already.
+        was `found` is bought already, under the name of this one: that goes on with the others.
         """
         engine, backend, bought = self._engine, self._backend, {each.job_id for each in found}
         if engine.agreed is None:
@@ -121,8 +122,11 @@ class Sending:
         beyond = {key: why for key, why in told.items() if key not in bought}
         if not beyond:
             return False
-        engine.budget.release(map(active.purchase, active.ids))
+        engine.budget.release(map(active.purchase, beyond if found else active.ids))
         backend.hold_back({active.order(key).name: why for key, why in beyond.items()})
+        if found:
+            active.split_off(beyond)
+            return False
         rest = [key for key in active.ids if key not in beyond]
         if rest:
             self._start(_split(active, rest))

@@ -14,10 +14,14 @@ from fake_drivers import Bought, FakeCloud, FakeLocal, Ledger, plan_of, play
 from qbatch import providers
 from qbatch.errors import SnapshotError
 from qbatch.executor import run
+from qbatch.executor.agreed import Agreed
+from qbatch.executor.consent import offer_of
 from qbatch.executor.doubts import of_sending
+from qbatch.executor.engine import Settings
 from qbatch.job import JobState
+from qbatch.plan.packing import composite_id
 from qbatch.plan.pricing.limits import Limit
-from qbatch.providers import Answer, Batch, Failed, GivenBack, Missing, Unclear
+from qbatch.providers import Answer, Batch, Done, Failed, GivenBack, Missing, Unclear
 from qbatch.purchase import Event
 from qbatch.snapshot import Run
 
@@ -159,3 +163,21 @@ def test_what_counts_only_if_it_lasts_does_not_count_as_it_is_said_first(
 ) -> None:
     assert of_sending(kind("j", settle_s=5.0)) is Event.UNCLEAR
     assert of_sending(kind("j")) is kind("j").event
+
+
+def test_what_a_copy_bought_keeps_its_name_where_others_sent_with_it_are_held_back(
+    tmp_path: Path,
+) -> None:
+    """The other one was not offered: it is neither bought, nor the cloud's job released by it."""
+    plan, cloud = plan_of(2, "cloud"), Recalling(Done("", "done", "c0"), max_jobs=2)
+    first, other = [point.id for point in plan.points()]
+    play(tmp_path / "a", plan, cloud, limits=(Limit("budget", "credits", 0.5),))
+    (tmp_path / "a").rename(tmp_path / "away")
+    shutil.copytree(tmp_path / "away", tmp_path / "b")
+    cloud.ledger.jobs.append(Bought(first, "its key", "c0", 0.0))
+    drivers, targets = {"cloud": cloud}, {"cloud": cloud.target}
+    offer = offer_of(None, plan, targets, drivers, lambda p: p.id == first, Settings())
+    played = play(tmp_path / "b", plan, cloud, agreed=Agreed.to(offer))
+    assert played.summary.states == {JobState.COMPLETED: 1, JobState.CREATED: 1}
+    assert set(cloud.ledger.released) == {composite_id((first, other), 1)}
+    assert len(cloud.ledger.jobs) == 1
