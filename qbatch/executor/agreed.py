@@ -163,4 +163,5 @@ def _dearer(price: Price, order: Order, number: int, quoted: float) -> str:
     most = 0.0 if price.is_free else price.of_job(order.shots) + price.per_composite / number
     if quoted <= most + SLACK:
         return ""
-    return f"it costs {quoted:g} {price.unit}, offered was {most:g}".replace("  ", " ")
+    told = f"it costs {quoted:g} {price.unit}, offered was {most:g}".replace("  ", " ")
+    return f"{told}; --yes or --max-cost buys at such a quote"
