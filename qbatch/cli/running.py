@@ -82,10 +82,15 @@ def run_manifest(
     )
     with closing(open_teller(as_json=as_json)) as teller:
         watcher = Watcher(teller, as_json=as_json, verbose=verbose)
-        give = partial(_give, consent, teller, options, report=report)
-        approve = Asking(give, consent.saved or consent.yes)
-        ask_more = partial(_ask_more, teller) if _is_asked(as_json) else None
-        attended = replace(options, observer=watcher.observe, approve=approve, ask_more=ask_more)
+        approve = Asking(
+            partial(_give, consent, teller, options, report=report), consent.saved or consent.yes
+        )
+        attended = replace(
+            options,
+            observer=watcher.observe,
+            approve=approve,
+            ask_more=partial(_ask_more, teller) if _is_asked(as_json) else None,
+        )
         done = run_with(manifest, attended)
     summary: Summary = done.summary
     code = _code(summary, watcher, options)
@@ -95,13 +100,25 @@ def run_manifest(
     found = _outcome(done, summary, check=check)
     if check and found is not None and code == Exit.DONE:
         code = found.exit_code
-    if as_json:
-        _tell_json(done, summary, found, written, code)
-    else:
-        _say(_sentences(done, summary, watcher, found, written))
+    _tell(done, summary, found, written, None if as_json else watcher, code)
     if mistake is not None:
         raise mistake
     return code
+
+
+def _tell(
+    run: Run,
+    summary: Summary,
+    found: Outcome | None,
+    written: list[Path],
+    watcher: Watcher | None,
+    code: int,
+) -> None:
+    """Say what came of a run: in words, or as JSON where there is no watcher for them."""
+    if watcher is None:
+        _tell_json(run, summary, found, written, code)
+    else:
+        _say(_sentences(run, summary, watcher, found, written))
 
 
 def _say(lines: Iterable[str]) -> None:
