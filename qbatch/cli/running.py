@@ -82,21 +82,17 @@ def run_manifest(
     )
     with closing(open_teller(as_json=as_json)) as teller:
         watcher = Watcher(teller, as_json=as_json, verbose=verbose)
-        approve = Asking(
-            partial(_give, consent, teller, options, report=report), consent.saved or consent.yes
-        )
+        give = partial(_give, consent, teller, options, report=report)
         attended = replace(
             options,
             observer=watcher.observe,
-            approve=approve,
+            approve=Asking(give, consent.saved or consent.yes),
             ask_more=partial(_ask_more, teller) if _is_asked(as_json) else None,
         )
         done = run_with(manifest, attended)
     summary: Summary = done.summary
-    code = _code(summary, watcher, options)
     written, mistake = _try_report(done) if report and summary.signal is None else ([], None)
-    if mistake is not None:
-        code = int(code_of(mistake))
+    code = _code(summary, watcher, options) if mistake is None else int(code_of(mistake))
     found = _outcome(done, summary, check=check)
     if check and found is not None and code == Exit.DONE:
         code = found.exit_code
