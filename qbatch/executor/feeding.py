@@ -76,15 +76,21 @@ def _packed(
     rows: Rows = {}
     few = engine.snapshot.few_in(WANTED[engine.settings.only], MOST_WANTED_IN_MEMORY)
     pieces_of = partial(_pieces_of, engine, rows, few)
-    places = None if few is None else _places_of(engine, few)
+    places = None if few is None else _places_of(engine, plan, few)
     targets = {backend.name: backend.target}
     for batch in plan.composites(targets, only, pieces_of=pieces_of, places=places):
         yield ActiveJob(batch, {key: rows.pop(key) for key in batch.composite.job_ids})
 
 
-def _places_of(engine: Engine, few: Mapping[str, Pieces]) -> set[int]:
-    """Where in the plan these points stand: the others need not be made again."""
-    return engine.snapshot.places_of(row.ordinal for pieces in few.values() for _, row in pieces)
+def _places_of(engine: Engine, plan: Plan, few: Mapping[str, Pieces]) -> set[int] | None:
+    """Where in the plan these points stand: the others need not be made again.
+
+    None where a place that is kept is another point's, as in a damaged folder: then all points
+    are looked through, so that none is left out in silence.
+    """
+    rows = (row.ordinal for pieces in few.values() for _, row in pieces)
+    places = engine.snapshot.places_of(rows)
+    return places if plan.ids_at(places) >= few.keys() else None
 
 
 def _pieces_of(

@@ -131,6 +131,10 @@ class Points:
             for layout, index in _chosen(self.rows(), places):
                 yield layout.point_at(index)
 
+    def ids_at(self, places: Iterable[int]) -> set[str]:
+        """The ids of the points at these places of the run order, counted from 0."""
+        return {told[0].hex() for told in identities(_chosen(self.rows(), places))}
+
     def _tell_shared(self, points: Iterator[SweepPoint]) -> Iterator[SweepPoint]:
         first: dict[str, str] = {}
         for point in points:

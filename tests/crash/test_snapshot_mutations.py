@@ -287,6 +287,11 @@ def test_a_sample_of_damaged_folders_is_mended_or_refused_and_never_believed(
     judge([do_case(number) for number in range(FEW)])
 
 
+def test_a_point_whose_place_is_damaged_is_not_left_out(do_case: Callable[[int], Case]) -> None:
+    """A bit of its position made it another point's; the run ended without it, and said nothing."""
+    assert do_case(162).words == []
+
+
 @pytest.mark.parametrize("is_taken", [False, True])
 def test_a_job_whose_row_is_lost_is_bought_only_if_its_provider_never_took_it(
     is_taken: bool, tmp_path: Path
