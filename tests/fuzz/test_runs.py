@@ -5,7 +5,7 @@ What says "not executed" and lies (429 after the fact) is left out: clouds are b
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -14,6 +14,7 @@ import httpx
 import pytest
 import trio
 
+from qbatch.errors import NotAgreed
 from qbatch.job import JobState
 from qbatch.report import write_report
 from qbatch.snapshot import Run
@@ -59,8 +60,9 @@ def play(provider: str, seed: str, folder: Path) -> int:
     try:
         around = clouds.surroundings(wrap)
         manifest = manifest_of(provider, beside)
-        with clouds.run(manifest, folder, around, approve=begin) as run:
-            judge(run, clouds.ledger(), run.summary.out_of_reach)
+        with as_agreed(lambda: clouds.run(manifest, folder, around, approve=begin)) as run:
+            left = {*run.summary.out_of_reach, *run.summary.not_agreed}
+            judge(run, clouds.ledger(), left)
             assert all(p.state is JobState.COMPLETED for p in run if p.backend == beside)
             write_report(run, ("md", "html", "csv", "json"))
         for _ in range(2):  # what the first one finds cancelled is bought by the second
@@ -73,7 +75,16 @@ def play(provider: str, seed: str, folder: Path) -> int:
     return lines[0].spoilt
 
 
-def judge(run: Run, ledger: list[dict[str, Any]], out_of_reach: Collection[str] = ()) -> None:
+def as_agreed(begin: Callable[[], Run]) -> Run:
+    """A run, also where a spoilt quote is above the price that was agreed to: it buys no more."""
+    try:
+        return begin()
+    except NotAgreed as error:
+        run: Run = error.run
+        return run
+
+
+def judge(run: Run, ledger: list[dict[str, Any]], left: Collection[str] = ()) -> None:
     bought = times_bought(run, ledger)
     for point in run:
         if point.state is JobState.COMPLETED:
@@ -82,7 +93,7 @@ def judge(run: Run, ledger: list[dict[str, Any]], out_of_reach: Collection[str] 
         elif point.state in (JobState.FAILED, JobState.CANCELLED, JobState.HELD):
             assert point.job.error
         else:
-            assert point.backend in out_of_reach, point.job
+            assert point.backend in left, point.job
         assert bought[point.id] <= point.job.generation
 
 
