@@ -159,33 +159,31 @@ class NumberSummary:
         return [*(("highest", one) for one in highest), *(("lowest", one) for one in lowest)]
 
 
-def _keep(kept: dict[float, Extreme], key: float, point: Point, estimate: Estimate) -> None:
-    """Keep the largest keys, and how many points have each; the first of them is told."""
-    known = kept.get(key)
-    if known is not None:
-        known.others += 1
-        return
+def _is_new(kept: dict[float, Extreme], key: float, number: int) -> bool:
+    """Count points that have a key; say whether it is one to keep, for which room was made."""
+    if key in kept:
+        kept[key].others += number
+        return False
     if len(kept) >= MAX_EXTREMES:
         least = min(kept)
         if key <= least:
-            return
+            return False
         del kept[least]
-    kept[key] = Extreme(point.id, point.name, estimate)
+    return True
+
+
+def _keep(kept: dict[float, Extreme], key: float, point: Point, estimate: Estimate) -> None:
+    """Keep the largest keys, and how many points have each; the first of them is told."""
+    if _is_new(kept, key, 1):
+        kept[key] = Extreme(point.id, point.name, estimate)
 
 
 def _keep_all(
     kept: dict[float, Extreme], key: float, number: int, page: Page, place: int, fields: Any
 ) -> None:
     """Keep a key that so many points of a page have, the first of them at a place."""
-    known = kept.get(key)
-    if known is not None:
-        known.others += number
+    if not _is_new(kept, key, number):
         return
-    if len(kept) >= MAX_EXTREMES:
-        least = min(kept)
-        if key <= least:
-            return
-        del kept[least]
     estimate = Estimate(*fields)
     kept[key] = Extreme(page.ids[place], page.column("name")[place], estimate, number - 1)
 
