@@ -26,6 +26,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from qbatch.errors import SnapshotError
 from qbatch.executor import collect
 from qbatch.executor.engine import Settings
 from qbatch.executor.events import Event as Told
@@ -286,14 +287,26 @@ class Purchases(RuleBasedStateMachine):
 
     def is_planned(self) -> bool:
         """The run folder knows what was wanted."""
-        if not (self.folder / "snapshot.db").exists():
+        if not self.is_begun():
             return False
         with Run(self.folder) as run:
             return "manifest" in run.meta
 
+    def is_begun(self) -> bool:
+        """The run folder has a first step: a kill before it leaves a file that holds no run."""
+        if not (self.folder / "snapshot.db").exists():
+            return False
+        try:
+            Run(self.folder).close()
+        except SnapshotError as error:
+            if "no run here yet" not in str(error):
+                raise
+            return False
+        return True
+
     def held(self) -> list[str]:
         """Points about which a person has to decide."""
-        if not (self.folder / "snapshot.db").exists():
+        if not self.is_begun():
             return []
         with Run(self.folder) as run:
             return [point.id for point in run if point.state is JobState.HELD]
@@ -306,7 +319,7 @@ class Purchases(RuleBasedStateMachine):
 
     @invariant()
     def the_books_agree(self) -> None:
-        if not (self.folder / "snapshot.db").exists():
+        if not self.is_begun():
             assert self.clouds.ledger() == []
             return
         with Run(self.folder) as run:
