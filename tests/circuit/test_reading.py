@@ -11,6 +11,7 @@ from qbatch.circuit.qasm.parser import parse
 from qbatch.circuit.text import Source
 from qbatch.errors import CircuitError, Place, SourceErrors
 from tests.circuit.conftest import QASM2, QASM3, circuit3
+from tests.daily import mostly_slow
 
 HERE = Place("c.qasm", 1, 1)
 
@@ -96,18 +97,21 @@ def test_a_mistake_carries_its_line():
 
 @pytest.mark.parametrize(
     "text",
-    [
-        f"{QASM3}qubit[9999] r; " + "h r;" * 101,
-        f"{QASM3}qubit[9999] r; bit[9999] c; " + "c = measure r;" * 101,
-        f"{QASM3}const int x = {'-' * 100_000}1;",
-        f"{QASM3}{'{' * 100_000}",
-        f"{QASM3}input float a; qubit q; rx({'a+' * 100_000}a) q;",
-        f"{QASM3}qubit[10000] q; box {{ {'box {' * 60}",
-        f"{QASM3}gate g q {{ x q; }} qubit q; pow(1e6) @ pow(1e6) @ g q;",
-        f"{QASM3}qubit[60] q; ctrl(50) @ ctrl(50) @ x q;",
-        f"{QASM3}const int x = 2 ** 62 * 2 ** 62;",
-        "OPENQASM 3.0;" + " " * (8 * 2**20),
-    ],
+    mostly_slow(
+        [
+            f"{QASM3}qubit[9999] r; " + "h r;" * 101,
+            f"{QASM3}qubit[9999] r; bit[9999] c; " + "c = measure r;" * 101,
+            f"{QASM3}const int x = {'-' * 100_000}1;",
+            f"{QASM3}{'{' * 100_000}",
+            f"{QASM3}input float a; qubit q; rx({'a+' * 100_000}a) q;",
+            f"{QASM3}qubit[10000] q; box {{ {'box {' * 60}",
+            f"{QASM3}gate g q {{ x q; }} qubit q; pow(1e6) @ pow(1e6) @ g q;",
+            f"{QASM3}qubit[60] q; ctrl(50) @ ctrl(50) @ x q;",
+            f"{QASM3}const int x = 2 ** 62 * 2 ** 62;",
+            "OPENQASM 3.0;" + " " * (8 * 2**20),
+        ],
+        daily=4,
+    ),
 )
 def test_no_text_however_made_takes_for_ever(text):
     assert error_of(text)

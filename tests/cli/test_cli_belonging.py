@@ -72,6 +72,7 @@ def test_a_pyproject_of_something_else_is_no_root(tmp_path: Path) -> None:
         assert project_root(tmp_path / "a") == tmp_path / "a"
 
 
+@pytest.mark.slow
 def test_two_manifests_with_one_name_do_not_share_a_run(qbatch: Call, done: Path) -> None:
     other = Path("other.yaml")
     other.write_text(done.read_text().replace("[10, 20, 40]", "[11]"))

@@ -21,6 +21,7 @@ from qbatch.plan.pricing.limits import parse_limits
 from qbatch.result import Counts
 from qbatch.snapshot import Run, open_run
 from tests.cli.conftest import origin
+from tests.daily import mostly_slow
 
 Call = Callable[..., Any]
 Faults = Callable[..., None]
@@ -763,7 +764,7 @@ def test_a_verdict_of_an_emulator_is_not_taken_for_the_clouds(no_clouds: None) -
     assert {each["verdict"] for each in kept.values()} == {"ok", "reversed"}
 
 
-@pytest.mark.parametrize("verb", ["run", "plan"])
+@pytest.mark.parametrize("verb", mostly_slow(["run", "plan"]))
 @pytest.mark.parametrize(("backend", "target"), [("forte", "ionq:fort"), ("toshiko", "qpu:none")])
 def test_a_target_that_is_none_is_a_mistake_of_the_manifest(
     verb: str, backend: str, target: str, qbatch: Call, two_clouds: Path, clouds: dict[str, str]

@@ -273,6 +273,7 @@ def test_only_missing_leaves_failed_points_alone(
     assert said.json_lines[-1]["total"] == 0
 
 
+@pytest.mark.slow
 def test_a_closed_stdout_does_not_end_a_run(done: Path, manifest: Path, tmp_path: Path) -> None:
     command = f"{sys.executable} -m qbatch run pair.yaml --fresh; echo code $? >&2"
     ended = subprocess.run(
@@ -428,6 +429,7 @@ def test_code_that_was_trusted_runs_again_as_long_as_it_is_the_same(
     assert qbatch("plan", "risky.yaml").code == 6
 
 
+@pytest.mark.slow
 def test_a_trial_says_before_it_begins_whose_report_it_replaces(
     qbatch: Call, manifest: Path
 ) -> None:

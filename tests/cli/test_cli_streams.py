@@ -46,6 +46,7 @@ CLOSED_DEAR = [
 
 
 @pytest.mark.parametrize("redirect", CLOSED_DEAR)
+@pytest.mark.slow
 def test_a_closed_stream_is_nobody(done: Path, tmp_path: Path, redirect: str) -> None:
     for verb in (
         "run",
@@ -70,6 +71,7 @@ def test_nobody_gives_no_consent(done: Path, tmp_path: Path, redirect: str) -> N
     assert start(tmp_path, "forget", str(done), redirect=redirect)[0] == 6
 
 
+@pytest.mark.slow
 def test_a_log_on_a_full_disk_ends_nothing(done: Path, tmp_path: Path) -> None:
     for verb in ("validate", "show", "run", "export"):
         assert start(tmp_path, verb, str(done), redirect="2>/dev/full")[0] == 0, verb
@@ -131,6 +133,7 @@ def odd(request: pytest.FixtureRequest, manifest: Path, tmp_path: Path) -> bytes
 @pytest.mark.parametrize(
     "environ", [pytest.param({}, marks=pytest.mark.slow), BARE], ids=["utf-8", "C"]
 )
+@pytest.mark.slow
 def test_running_and_reading_do_not_depend_on_names_and_locale(
     odd: bytes, environ: dict[str, str]
 ) -> None:
@@ -173,6 +176,7 @@ c = measure q;
 """
 
 
+@pytest.mark.slow
 def test_nothing_that_turns_a_line_reaches_a_terminal_or_a_table(tmp_path: Path) -> None:
     """M8: U+202E of a manifest's values was shown, and written to results.csv."""
     (tmp_path / "odd.yaml").write_text(ODD)

@@ -15,6 +15,7 @@ import pytest
 
 import qbatch as package
 from qbatch.cli.group import SECTIONS
+from tests.daily import mostly_slow
 
 ROOT = Path(__file__).parents[2]
 
@@ -115,7 +116,7 @@ def test_init_writes_the_schema_that_its_manifest_names(qbatch: Callable[..., An
     assert Path("new", named).read_text() == qbatch("schema").out
 
 
-@pytest.mark.parametrize("root", [".", "new", "new/place"])
+@pytest.mark.parametrize("root", mostly_slow(["new", ".", "new/place"]))
 def test_what_runs_write_is_ignored_where_it_is_written(
     root: str, qbatch: Callable[..., Any]
 ) -> None:

@@ -187,6 +187,7 @@ def read_only(folder: Path) -> Iterator[None]:
             file.chmod(0o600)
 
 
+@pytest.mark.slow
 def test_a_read_only_folder_is_read_and_not_run(finished: Path) -> None:
     def qbatch(*arguments: str) -> tuple[int, str]:
         done = subprocess.run(

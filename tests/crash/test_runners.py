@@ -65,6 +65,7 @@ def many_pairs(open_desk: OpenDesk, folder: Path, pairs: int) -> None:
         two_at_once(open_desk(folder / str(number), queue_s=FOR_EVER_S))
 
 
+@pytest.mark.slow
 def test_of_two_runners_one_works_and_the_other_says_who(
     open_desk: OpenDesk, tmp_path: Path
 ) -> None:
@@ -126,7 +127,7 @@ def begin_another_in_its_place(folder: Path) -> None:
         delete,
         pytest.param(move, marks=pytest.mark.slow),
         pytest.param(put_a_copy_in_its_place, marks=pytest.mark.slow),
-        begin_another_in_its_place,
+        pytest.param(begin_another_in_its_place, marks=pytest.mark.slow),
     ],
 )
 def test_a_runner_whose_folder_is_lost_buys_nothing_more_and_another_goes_on(
@@ -194,9 +195,8 @@ def put_in_its_place(copy: Path, folder: Path) -> None:
     shutil.copytree(copy, folder)
 
 
-@pytest.mark.parametrize(
-    "restore", [put_back, pytest.param(put_in_its_place, marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize("restore", [put_back, put_in_its_place])
+@pytest.mark.slow
 def test_what_was_bought_since_an_older_copy_is_taken_over_when_that_is_put_back(
     restore: Callable[[Path, Path], None], open_desk: OpenDesk, tmp_path: Path
 ) -> None:

@@ -19,6 +19,7 @@ import pytest
 from qbatch.job import JobState
 from qbatch.snapshot import holder_of
 from tests.crash.command_lines import FOR_EVER_S, RUN, Desk, OpenDesk, desks, ended
+from tests.daily import mostly_slow
 
 #: In which a run that was asked to stop must be over, seconds.
 AT_ONCE_S = 2.0
@@ -62,7 +63,8 @@ def stopped_by(number: signal.Signals, run: Any, times: int = 1) -> tuple[int, s
 
 
 @pytest.mark.parametrize(
-    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+    ("number", "code"),
+    mostly_slow([(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]),
 )
 def test_a_signal_stops_buying_and_says_what_still_runs(
     number: signal.Signals, code: int, desk: Desk
@@ -158,6 +160,7 @@ def test_a_question_can_be_left_unanswered(number: signal.Signals, code: int, de
     assert not desk.run_folder.exists()
 
 
+@pytest.mark.slow
 def test_a_terminal_that_is_closed_stops_the_run_as_a_signal_does(desk: Desk) -> None:
     run, ours = at_terminal(desk, *RUN, *TWO, is_deaf=False)
     desk.wait_until(has_half)

@@ -281,6 +281,7 @@ def judge(cases: Sequence[Case]) -> None:
     assert sum(case.mended is not None for case in noticed) >= len(noticed) / 3
 
 
+@pytest.mark.slow
 def test_a_sample_of_damaged_folders_is_mended_or_refused_and_never_believed(
     do_case: Callable[[int], Case],
 ) -> None:

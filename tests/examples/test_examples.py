@@ -97,7 +97,17 @@ def test_every_manifest_says_what_to_expect_and_is_tested_here(path: Path) -> No
     assert f'done("{path.stem}")' in Path(__file__).read_text("utf-8")
 
 
-@pytest.mark.parametrize("path", sorted(MANIFESTS.glob("*.yaml")), ids=lambda path: path.stem)
+#: Of those that take seconds, the checks too are left to the slow proofs.
+LONG = ("five_clouds", "ghz_noise", "rb_decay")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param(path, marks=[pytest.mark.slow] * (path.stem in LONG), id=path.stem)
+        for path in sorted(MANIFESTS.glob("*.yaml"))
+    ],
+)
 def test_the_checks_of_every_manifest_pass(path: Path, done: Open) -> None:
     assert main(["check", str(done(path.stem).folder)]) == 0
 
@@ -115,6 +125,7 @@ def test_a_hundred_times_the_shots_give_a_tenth_of_the_interval(done: Open) -> N
     assert (few.high - few.low) / (many.high - many.low) == pytest.approx(10, rel=0.1)
 
 
+@pytest.mark.slow
 def test_noise_tears_the_ends_of_a_ghz_chain_apart_gate_by_gate(done: Open) -> None:
     noise = {"ideal": (0.0, 0.0), "good": (0.01, 0.01), "poor": (0.05, 0.02)}
 
@@ -199,6 +210,7 @@ def fit_decay(found: Any) -> tuple[float, float, float]:
     return -slope, 1 / sqrt(spread), y0 - slope * x0
 
 
+@pytest.mark.slow
 def test_benchmarking_finds_the_gate_error_put_in_whatever_the_readout(done: Open) -> None:
     rate, se, intercept = fit_decay(estimates(done("rb_decay"), "z"))
     assert abs(rate + log(1 - 0.01)) < SIGMAS * se
@@ -206,6 +218,7 @@ def test_benchmarking_finds_the_gate_error_put_in_whatever_the_readout(done: Ope
     assert exp(intercept) == pytest.approx(1 - 2 * 0.05, abs=0.005)
 
 
+@pytest.mark.slow
 def test_the_report_of_benchmarking_sets_the_fit_beside_the_value_put_in(done: Open) -> None:
     page = (done("rb_decay").folder / "rb_decay.md").read_text("utf-8")
     rows = re.findall(r"^\| (\w+) error .* \| ([\d.]+) ± ([\d.]+) \| ([\d.]+) \|$", page, re.M)
@@ -244,12 +257,14 @@ def test_two_clouds_and_the_simulator_measure_the_same_physics(done: Open) -> No
     all_agree_on_the_turned_qubit(run)
 
 
+@pytest.mark.slow
 def test_five_clouds_and_the_simulator_measure_the_same_physics(done: Open) -> None:
     run = done("five_clouds")
     assert {point.backend for point in run} == set(run.manifest.backends)
     all_agree_on_the_turned_qubit(run)
 
 
+@pytest.mark.slow
 def test_the_report_of_five_clouds_tells_money_by_unit_and_time_by_cloud(done: Open) -> None:
     run = done("five_clouds")
     page = (run.folder / "report.md").read_text("utf-8")

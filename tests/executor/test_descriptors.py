@@ -43,6 +43,7 @@ def test_few_open_files_are_told_before_anything_is_begun(tmp_path: Path, limit:
 
 
 @pytest.mark.parametrize("limits", [pytest.param("-n 64", marks=pytest.mark.slow), "-Sn 16"])
+@pytest.mark.slow
 def test_enough_is_enough_and_a_soft_limit_is_raised(tmp_path: Path, limits: str) -> None:
     (tmp_path / "few.yaml").write_text(MANIFEST)
     assert run(tmp_path, limits).returncode == 0

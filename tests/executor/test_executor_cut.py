@@ -21,6 +21,7 @@ from qbatch.plan import Plan, PlanSummary, begun, check_targets, jobs_in, pieces
 from qbatch.providers import Failed, Target
 from qbatch.purchase import Event
 from qbatch.snapshot import Run, Snapshot
+from tests.daily import mostly_slow
 
 
 def left_of(plan: Plan, folder: Path, target: Target) -> PlanSummary:
@@ -188,7 +189,7 @@ def test_what_is_forgotten_is_gone_with_all_its_jobs_and_bought_again(tmp_path: 
     assert shop.sold == {0.5: sorted(jobs * 2), 1.5: jobs}
 
 
-@pytest.mark.parametrize("most", [1, pytest.param(7, marks=pytest.mark.slow), 999])
+@pytest.mark.parametrize("most", mostly_slow([1, 7, 999]))
 def test_a_simulator_that_takes_few_shots_counts_as_one_that_takes_all(
     most: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -89,6 +89,7 @@ def test_pieces_give_the_counts_that_all_at_once_would_have_given(
     assert [piece.start for piece in points[0].pieces] == starts
 
 
+@pytest.mark.slow
 def test_how_many_workers_and_jobs_at_once_changes_no_count(tmp_path: Path) -> None:
     limits = LOCAL + ", limits: {workers: 2, jobs: 1}"
     for shots, backend in (700, limits), (2000, LOCAL):
@@ -99,6 +100,7 @@ def test_how_many_workers_and_jobs_at_once_changes_no_count(tmp_path: Path) -> N
             assert point.counts.to_dict()["01"] == ones_by_numpy(theta, point.seed, 2000)
 
 
+@pytest.mark.slow
 def test_where_aer_samples_the_pieces_are_independent_and_repeatable(tmp_path: Path) -> None:
     dynamic = WAVE.replace(
         "c = measure q;", "c = measure q; reset q; rx(theta) q[0]; c = measure q;"
@@ -284,6 +286,7 @@ def test_the_words_for_it(tmp_path: Path) -> None:
     assert [str(reason) for reason in told.first] == ["done: 70 wanted, 100 used"]
 
 
+@pytest.mark.slow
 def test_tables_say_from_how_many_shots_their_numbers_come(tmp_path: Path) -> None:
     """The standard error of z, worked out from the column `shots`, is the one beside it."""
     for shots in (400, 100, 600):

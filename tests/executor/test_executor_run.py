@@ -25,6 +25,7 @@ from qbatch.providers import Surroundings, Target
 from qbatch.snapshot import Run, Snapshot
 from qbatch.snapshot.database import open_writer
 from qbatch.snapshot.lock import Note
+from tests.daily import mostly_slow
 
 TEXT = """
 qbatch: 1
@@ -247,11 +248,13 @@ def signalled(folder: Path, number: int, times: int) -> tuple[int, float]:
 
 @pytest.mark.parametrize(
     ("number", "times", "status"),
-    [
-        (signal.SIGINT, 1, -signal.SIGINT),
-        (signal.SIGINT, 3, -signal.SIGINT),
-        (signal.SIGTERM, 1, 128 + signal.SIGTERM),
-    ],
+    mostly_slow(
+        [
+            (signal.SIGINT, 1, -signal.SIGINT),
+            (signal.SIGINT, 3, -signal.SIGINT),
+            (signal.SIGTERM, 1, 128 + signal.SIGTERM),
+        ]
+    ),
 )
 def test_a_signal_ends_a_run_soon_and_leaves_the_folder_in_order(
     tmp_path: Path, number: int, times: int, status: int

@@ -18,6 +18,7 @@ import trio
 from trio.testing import MockClock
 
 from qbatch.errors import ProviderError
+from tests.daily import mostly_slow
 from tests.fuzz.judging import judge, judge_failure, orders_of
 from tests.fuzz.scenes import BACKENDS, CALLS, Stage, make_call, spoiler
 from tests.proving import Allowance
@@ -118,7 +119,7 @@ def bounded_memory() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("nothing_runs")
-@pytest.mark.parametrize("provider", BACKENDS)
+@pytest.mark.parametrize("provider", mostly_slow(BACKENDS, daily=2))
 def test_a_sample_of_spoilt_answers_ends_in_errors_we_know(provider: str) -> None:
     calls = [call for name, call in CELLS if name == provider]
     assert storm(provider, calls, FEW, FEW, 0.0) >= FEW * len(calls)

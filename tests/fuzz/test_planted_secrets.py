@@ -32,6 +32,7 @@ from qbatch.providers import open_driver
 from qbatch.providers.ibm_direct_access.storage import open_bucket
 from qbatch.report import write_report
 from qbatch.snapshot import Run
+from tests.daily import mostly_slow
 from tests.fuzz.mutations import Answer, echo
 from tests.fuzz.scenes import AUTHORISING, SECRET_NAMES, Spoiling
 from tests.fuzz.whole_runs import TARGETS, Clouds, manifest_of
@@ -134,7 +135,7 @@ ACCOUNTS = [
 ]
 
 
-@pytest.mark.parametrize(("provider", "unset"), ACCOUNTS)
+@pytest.mark.parametrize(("provider", "unset"), mostly_slow(ACCOUNTS, daily=2))
 def test_no_secret_is_kept_or_told_of_a_run_through_weather(
     provider: str, unset: Sequence[str], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

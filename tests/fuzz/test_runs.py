@@ -18,6 +18,7 @@ from qbatch.errors import NotAgreed
 from qbatch.job import JobState
 from qbatch.report import write_report
 from qbatch.snapshot import Run
+from tests.daily import mostly_slow
 from tests.fuzz.mutations import Answer, spoil
 from tests.fuzz.scenes import Spoiling, secrets_of
 from tests.fuzz.test_calls import SEED
@@ -97,7 +98,7 @@ def judge(run: Run, ledger: list[dict[str, Any]], left: Collection[str] = ()) ->
         assert bought[point.id] <= point.job.generation
 
 
-@pytest.mark.parametrize("number", range(FEW))
+@pytest.mark.parametrize("number", mostly_slow(range(FEW)))
 @pytest.mark.parametrize("provider", PROVIDERS)
 def test_a_storm_over_one_cloud_spoils_nothing_else(
     provider: str, number: int, tmp_path: Path

@@ -105,6 +105,7 @@ def test_a_bomb_costs_no_more_than_it_may(piece: bytes, size: int) -> None:
 
 
 @pytest.mark.parametrize("is_packed", [False, True])
+@pytest.mark.slow
 def test_a_large_answer_that_is_none_is_read(is_packed: bool) -> None:
     rng = random.Random(5)
     counts = {f"{rng.getrandbits(36):036b}": 1 for _ in range(200_000)}

@@ -11,6 +11,8 @@ from generator import generate
 from grammar import tokens_of
 from subjects import SUBJECTS, Answer, Subject
 
+from tests.daily import mostly_slow
+
 PROGRAMS, ENOUGH = 150, 4
 
 
@@ -97,7 +99,8 @@ def disagreements(subject: Subject) -> Sequence[Disagreement]:
 
 
 @pytest.mark.parametrize(
-    "broken", [an_angle_dropped, a_phase_dropped, a_bit_order_swapped, a_turn_backwards]
+    "broken",
+    mostly_slow([a_phase_dropped, an_angle_dropped, a_bit_order_swapped, a_turn_backwards]),
 )
 def test_a_fault_made_on_purpose_is_seen_and_shown_in_a_few_lines(
     broken: Callable[[], Subject],

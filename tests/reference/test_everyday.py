@@ -14,11 +14,13 @@ from generator import QELIB1, STDGATES, generate
 from grammar import tokens_of
 from subjects import SUBJECTS
 
+from tests.daily import mostly_slow
+
 SEED = 20
 PROGRAMS, SHARE = 60, 15
 
 
-@pytest.mark.parametrize("first", range(0, PROGRAMS, SHARE))
+@pytest.mark.parametrize("first", mostly_slow(range(0, PROGRAMS, SHARE), daily=2))
 def test_programs_give_what_the_reference_says(first: int) -> None:
     numbers = range(first, first + SHARE)
     made = ((number, generate(SEED, number)) for number in numbers)

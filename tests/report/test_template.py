@@ -10,6 +10,7 @@ import pytest
 
 from qbatch.errors import ReportError, SourceError
 from qbatch.report import check_template, write_report
+from tests.daily import mostly_slow
 
 
 def written(make_run: Any, bell: Any, text: str, name: str = "own.md.j2") -> str:
@@ -155,7 +156,7 @@ BOMBS = [
 ]
 
 
-@pytest.mark.parametrize(("text", "problem"), BOMBS)
+@pytest.mark.parametrize(("text", "problem"), mostly_slow(BOMBS, daily=8))
 @pytest.mark.usefixtures("no_figures")
 def test_a_template_that_takes_too_much_is_told_before_it_does(
     make_run: Any, bell: Any, tmp_path: Path, text: str, problem: str
