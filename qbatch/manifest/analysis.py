@@ -39,19 +39,37 @@ from qbatch.manifest.sweep import AnySweepWhere
 
 _METRICS = ("tvd", "hellinger", "fidelity")
 
-_NAMED = r"[^\W\d]\w*\s*=\s*[01*]+"
-_PATTERN = re.compile(rf"\s*(?:[01*][01* ]*|{_NAMED}\s*(?:,\s*{_NAMED}\s*)*)")
+_NAMED = (
+    r"(?:[^\W\d]\w*\s*=\s*[01*]+"
+    r"|(?:weight|parity)\s*\(\s*[^\W\d]\w*\s*\)\s*(?:[<>]=?|==?)\s*\d{1,9})"
+)
+_ONE = rf"\s*(?:[01*][01* ]*|{_NAMED}\s*(?:,\s*{_NAMED}\s*)*)"
+_PATTERN = re.compile(rf"{_ONE}(?:\|{_ONE})*")
 _NO_PATTERN = 'is no pattern; write 0, 1 and *, as in "1*0", or registers by name, as in "all=0"'
+
+
+def _weight_of(found: re.Match[str]) -> str:
+    return f"weight({found[1] or 'all'})"
+
 
 #: What stands for something in patterns elsewhere -> how it is written here.
 _ELSEWHERE = (
     (r"[\"']", ""),
-    (r"^\s*P\s*\((.*)\)\s*$", r"\1"),
-    (r"^\s*\|(.*)[>\u27e9]\s*$", r"\1"),
+    (r"\bP\s*\(((?:[^()]|\([^()]*\))*)\)", r"\1"),
+    (r"\|\s*([01]+)\s*[>\u27e9]", r"\1"),
     (r"\ball\s+(?:0s?|zeros?|zeroes)\b", "all=0"),
     (r"\ball\s+(?:1s?|ones?)\b", "all=1"),
+    (r"\s*(?:(?<![<>])=>|≥)\s*", ">="),
+    (r"\s*(?:=<|≤)\s*", "<="),
     (r"\s*(?:==|:)\s*", "="),
     (r"\s+and\s+|\s*;\s*|\s*&+\s*", ", "),
+    (r"\s+or\s+|\s*\|\|\s*|\s*\u222a\s*", " | "),
+    (r"\b(\w+)\s*\.\s*(weight|parity)\b", r"\2(\1)"),
+    (r"\b(weight|parity)\s*(?:\(\s*\))?\s*(?=[<>=])", r"\1(all)"),
+    (r"\b(?:hamming[ _]?weight|hw|ones)\s*(?:\(\s*(\w*)\s*\))?\s*(?=[<>=])", _weight_of),
+    (r"\s*\+\s*", " | "),
+    (r"\beven\b", "0"),
+    (r"\bodd\b", "1"),
 )
 _INDEXED = re.compile(r"\s*([^\W\d]\w*)\s*\[\s*\d+\s*\]\s*(?:==?|:)\s*\W?[01]")
 
@@ -74,7 +92,7 @@ Pattern = Annotated[
     WithJsonSchema(
         {
             "anyOf": [
-                {"type": "string", "pattern": "^[\\s\\w=,*]+$"},
+                {"type": "string", "pattern": "^[\\s\\w=,*|()<>]+$"},
                 {
                     "type": "object",
                     "additionalProperties": {"type": "string", "pattern": "^[01*]+$"},
@@ -131,7 +149,8 @@ class Analysis(Model):
         observables: Name -> sum of products of Z; the index is the classical bit's number.
         probabilities: Name -> pattern of 0, 1 and * (either): of all bits, "1*0"; or of registers
             by name, {a: "1", b: "0*"} or "a=1, b=0*", where `all` is every bit and one letter
-            stands for each bit of its register.
+            stands for each bit of its register; or of how many bits are 1, "weight(all)<=1",
+            "parity(a)=0". Patterns joined by | are one number: "all=0 | all=1".
         distribution: To which the distance is taken.
         intervals: How wide intervals are.
     """

@@ -62,8 +62,8 @@ def _readings(
 
 def _check_target(target: Iterable[str], registers: Registers) -> None:
     """Check what `result.parse_distribution` would, without loading numpy."""
-    from qbatch.result import parse_pattern
+    from qbatch.result import parse_bits
 
-    outcomes = [tuple(parse_pattern(bits, registers).items()) for bits in target]
+    outcomes = [tuple(parse_bits(bits, registers).items()) for bits in target]
     if len(set(outcomes)) < len(outcomes):
         raise ValueError("a bitstring stands twice")

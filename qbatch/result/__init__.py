@@ -20,7 +20,6 @@ from qbatch.result.distance import METRICS, distances, parse_distribution, sampl
 from qbatch.result.estimate import (
     Estimate,
     expectation_value,
-    parse_pattern,
     probability,
     wilson,
 )
@@ -35,6 +34,7 @@ from qbatch.result.homogeneity import (
 )
 from qbatch.result.notation import NotationError, parse_number
 from qbatch.result.observable import Observable, parse_observable
+from qbatch.result.pattern import parse_bits, parse_pattern
 
 __all__ = [
     "DRAWS",
@@ -62,6 +62,7 @@ __all__ = [
     "judge",
     "margin",
     "only",
+    "parse_bits",
     "parse_check",
     "parse_distribution",
     "parse_number",

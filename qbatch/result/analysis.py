@@ -8,9 +8,10 @@ from typing import Protocol
 
 from qbatch.result.counts import Counts
 from qbatch.result.distance import distances
-from qbatch.result.estimate import Estimate, expectation_value, parse_pattern, probability
+from qbatch.result.estimate import Estimate, expectation_value, probability
 from qbatch.result.homogeneity import Histogram
 from qbatch.result.observable import parse_observable
+from qbatch.result.pattern import count_matches
 
 
 class TargetLike(Protocol):
@@ -108,16 +109,6 @@ def shot_values(counts: Counts, analysis: AnalysisLike) -> dict[str, Histogram]:
         ones = count_matches(counts, pattern)
         found[name] = {0.0: counts.shots - ones, 1.0: ones}
     return found
-
-
-def count_matches(counts: Counts, pattern: str) -> int:
-    """Count the shots whose outcome fits a pattern."""
-    import numpy as np
-
-    matches = np.ones(len(counts), dtype=bool)
-    for bit, value in parse_pattern(pattern, counts.registers).items():
-        matches &= counts.bit(bit) == value
-    return int(counts.counts[matches].sum())
 
 
 def _histogram(values: Sequence[float], counts: Counts) -> Histogram:

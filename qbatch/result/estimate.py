@@ -12,12 +12,9 @@ error is the plain √(s²/n), zero when all shots agree.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import accumulate
 from typing import TYPE_CHECKING
 
-from qbatch.notation import did_you_mean, listed
 from qbatch.result.intervals import (
     Interval,
     clopper_pearson,
@@ -25,7 +22,7 @@ from qbatch.result.intervals import (
     normal_quantile,
     wilson_interval,
 )
-from qbatch.result.notation import NotationError
+from qbatch.result.pattern import count_matches
 
 if TYPE_CHECKING:
     import numpy as np
@@ -158,79 +155,10 @@ def _mean(values: Floats, counts: Ints, bounds: Interval, level: float) -> Estim
 
 
 def probability(counts: Counts, pattern: str, level: float = 0.95) -> Estimate:
-    """Estimate the probability of the outcomes that match `pattern`, with Wilson's interval.
+    """Estimate the probability of the outcomes that fit `pattern`, with Wilson's interval.
 
     Raises:
         NotationError: The pattern does not fit the registers.
         ValueError: There are no shots.
     """
-    import numpy as np
-
-    wanted = parse_pattern(pattern, counts.registers)
-    matches = np.ones(len(counts), dtype=bool)
-    for bit, value in wanted.items():
-        matches &= counts.bit(bit) == value
-    return wilson(int(counts.counts[matches].sum()), counts.shots, level)
-
-
-def parse_pattern(pattern: str, registers: Sequence[tuple[str, int]]) -> dict[int, int]:
-    """Read a pattern of ``0``, ``1`` and ``*`` (either), written as a bitstring is.
-
-    Spaces between registers may be left out. By name it fits circuits of any width: ``all=0`` means
-    that every bit is 0, ``a=1, b=0*`` what registers a and b are, whatever others there are. One
-    letter stands for every bit of its register.
-
-    Returns:
-        Classical bit -> 0 or 1, for each bit that must have a certain value.
-
-    Raises:
-        NotationError: Other characters, another width, or spaces elsewhere than between registers.
-
-    >>> parse_pattern("1 0*", [("a", 2), ("b", 1)])
-    {1: 0, 2: 1}
-    >>> parse_pattern("b=1, a=0", [("a", 2), ("b", 1)])
-    {2: 1, 0: 0, 1: 0}
-    """
-    if "=" in pattern:
-        return _parse_named(pattern, registers)
-    strange = next((i for i, letter in enumerate(pattern) if letter not in "01* "), None)
-    if strange is not None:
-        raise NotationError(f"{pattern[strange]!r} is none of 0, 1 and *", strange + 1)
-    num_bits = sum(bits for _, bits in registers)
-    letters = pattern.replace(" ", "")
-    words = [len(word) for word in pattern.split(" ")]
-    sizes = [bits for _, bits in reversed(registers)]
-    if len(letters) != num_bits or (" " in pattern and words != sizes):
-        layout = " ".join(f"{name}[{bits}]" for name, bits in reversed(registers))
-        raise NotationError(
-            f"{pattern!r} has {len(letters)} of {num_bits} bits or a misplaced space; "
-            f"write one 0, 1 or * for each bit of {layout}, bit 0 rightmost"
-        )
-    return {bit: int(letter) for bit, letter in enumerate(reversed(letters)) if letter in "01"}
-
-
-def _parse_named(pattern: str, registers: Sequence[tuple[str, int]]) -> dict[int, int]:
-    firsts = accumulate((bits for _, bits in registers), initial=0)
-    starts = {name: first for (name, _), first in zip(registers, firsts, strict=False)}
-    sizes = {"all": sum(bits for _, bits in registers), **dict(registers)}
-    found: dict[int, int] = {}
-    for part in pattern.split(","):
-        name, equals, letters = (word.strip() for word in part.partition("="))
-        if name not in sizes:
-            known = [register for register, _ in registers]
-            raise NotationError(
-                f"{name!r} is no register of classical bits; there are {listed(known)}, and all of "
-                f"them are called all{did_you_mean(name, known)}"
-            )
-        size = sizes[name]
-        if not equals or not letters or letters.strip("01*") or len(letters) not in (1, size):
-            one = f", or one for all {size}" if size > 1 else ""
-            raise NotationError(
-                f"{part.strip()!r}: write one 0, 1 or * for each bit of {name}[{size}]{one}, as in "
-                f"{name}={'0' * min(size, 8)}"
-            )
-        for at, letter in enumerate(reversed(letters * (size if len(letters) == 1 else 1))):
-            bit = starts.get(name, 0) + at
-            if letter in "01" and found.setdefault(bit, int(letter)) != int(letter):
-                raise NotationError(f"{pattern!r} asks bit {bit} to be both 0 and 1")
-    return found
+    return wilson(count_matches(counts, pattern), counts.shots, level)

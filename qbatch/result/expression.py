@@ -3,10 +3,11 @@
     sum      = ["+" | "-"] product {("+" | "-") product}
     product  = factor {["*"] factor | "/" factor}
     factor   = number | "pi" | "sqrt" "(" sum ")" | "Z" bit | "I" bit | "(" sum ")"
-             | "Z" "(" register "[" bit "]" ")" | "parity" "(" register | "all" ")"
+             | "Z" "(" register "[" bit "]" ")" | ("parity" | "weight") "(" register | "all" ")"
 
 `Z2` counts through all registers, `Z(b[0])` within one; ``parity(b)`` is the product of Z over a
-register's bits, ``parity(all)`` over all bits there are, however many.
+register's bits, ``parity(all)`` over all bits there are, however many; ``weight(b)`` is the number
+of a register's bits that are 1, the sum of (1 - Z)/2 over them.
 
 Products go from left to right, so ``1/2 Z0`` is half of Z0. Only numbers divide. The value of each
 part is a polynomial: ascending bits of a product of Z -> coefficient, for Z Z = 1.
@@ -26,7 +27,7 @@ Polynomial = dict[tuple[int, ...], float]
 _TOKEN = re.compile(
     r"\s*(?:(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)"
     r"|(?P<word>pi|sqrt)(?![A-Za-z])"
-    r"|(?P<parity>parity)\s*\(\s*(?P<of>\w+)\s*\)"
+    r"|(?P<parity>parity|weight)\s*\(\s*(?P<of>\w+)\s*\)"
     r"|(?P<indexed>[A-Za-z])\s*\(\s*(?P<register>[^\W\d]\w*)\s*\[\s*(?P<index>\d{1,9})\s*\]\s*\)"
     r"|(?P<pauli>[A-Za-z])\s*_?(?P<bit>\d{1,9})"
     r"|(?P<sign>[+\-−])|(?P<times>[*·×])|(?P<over>[/÷])|(?P<open>\()|(?P<close>\)))"
@@ -142,7 +143,8 @@ class _Reader:
         if kind == "indexed":
             return {self._indexed(token, column): 1.0}
         if kind == "parity":
-            return {tuple(self._bits_of(_inner(token), column, token)): 1.0}
+            bits = self._bits_of(_inner(token), column, token)
+            return _weight(bits) if token.startswith("weight") else {tuple(bits): 1.0}
         if kind == "word":
             return {(): math.pi if token == "pi" else self._root(depth, column)}
         if kind == "open":
@@ -219,6 +221,11 @@ class _Reader:
         return {product: coefficient / number for product, coefficient in value.items()}
 
 
+def _weight(bits: Sequence[int]) -> Polynomial:
+    """Return the number of bits that are 1."""
+    return {(): len(bits) / 2, **{(bit,): -0.5 for bit in bits}}
+
+
 def _number(value: Mapping[tuple[int, ...], float], column: int, problem: str) -> float:
     if any(value[product] for product in value if product):
         raise NotationError(f"{problem}; a product of Z stands here", column)
@@ -250,7 +257,8 @@ _MEANT = (
     (r"[zZ]\s*_?[\[({]\s*(\d+)\s*[\])}]", "Z{0}"),
     (r"[zZ]?\s*([^\W\d]\w*)\s*\[\s*(\d+)\s*\]", "Z({0}[{1}])"),
     (r"parity\s*\(\s*(\w+)\s*,\s*(\w+)\s*\)", "parity({0}) parity({1})"),
-    (r"parity\s*\(\s*\)", "parity(all)"),
+    (r"weight\s*\(\s*(\w+)\s*,\s*(\w+)\s*\)", "weight({0}) + weight({1})"),
+    (r"(parity|weight)\s*(?:\(\s*\)|(?!\())", "{0}(all)"),
 )
 _PAULI_STRING = re.compile(r"[ZI]{2,}(?![\w(\[])")
 

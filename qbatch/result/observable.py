@@ -5,8 +5,8 @@ both: ``3 - 0.5 Z0 Z1 - 0.5*Z1*Z2``. Coefficients are numbers, fractions (``1/3`
 ``sqrt(2)``; a product may be divided by a number (``Z0/2``), and parentheses are multiplied out
 (``(Z0 + Z1)/2``, ``2 (Z0 - Z1)``, ``(1 + Z0)(1 + Z1)/4``). `Z2` is classical bit 2, counted through
 the registers in the order declared; `Z(b[0])` is bit 0 of register b, ``parity(b)`` and
-``parity(all)`` the products over a register and over all bits; `I2` is 1. Equal terms are added up,
-``Z0 Z0`` is 1.
+``parity(all)`` the products over a register and over all bits, ``weight(b)`` and ``weight(all)``
+how many of them are 1; `I2` is 1. Equal terms are added up, ``Z0 Z0`` is 1.
 """
 
 from __future__ import annotations
