@@ -43,6 +43,7 @@ _NUMBER = r"0[xX][0-9a-fA-F]+|0[oO][0-7]+|(?:\d[\d_]*\.?[\d_]*|\.\d[\d_]*)(?:[eE
 _TOKEN = re.compile(
     rf"\s*(?:(?P<number>{_NUMBER})(?![\w.])|(?P<name>[^\W\d]\w*)|(?P<operator>\*\*|//|[-+*/%^()]))"
 )
+NO_OPERATOR = "has an operator other than + - * / // % **"
 _DATE = re.compile(r"\d{4}-\d{1,2}-\d{1,2}")
 
 _BINARY: Mapping[type[ast.operator], Callable[[Any, Any], Any]] = {
@@ -72,8 +73,6 @@ def evaluate(text: str, names: Mapping[str, Number]) -> Number:
     Raises:
         ExpressionError: It is no arithmetic, or it has no finite real value.
     """
-    if len(text) > MAX_LENGTH:
-        raise ExpressionError(f"is longer than {MAX_LENGTH} characters")
     text = text.replace(MINUS, "-")
     if text.isidentifier() and text not in names and text not in CONSTANTS:
         known = [*CONSTANTS, *names]
@@ -81,21 +80,32 @@ def evaluate(text: str, names: Mapping[str, Number]) -> Number:
         raise ExpressionError(
             f"is no number; write a number, or the name of one ({', '.join(known)}){hint}"
         )
-    if "^" in text:
-        raise ExpressionError("has '^'; powers are written **")
-    tokens = _tokens(text)
-    if tokens is None:
-        raise ExpressionError(_why_unreadable(text))
+    tree = tree_of(text)
     try:
-        tree = ast.parse(text.strip(), mode="eval")
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        raise ExpressionError(_why_unreadable(text)) from error
-    try:
-        return _storable(_value(tree.body, names, 0))
+        return _storable(_value(tree, names, 0))
     except ZeroDivisionError as error:
         raise ExpressionError("divides by zero") from error
     except OverflowError as error:
         raise ExpressionError("is too large for a number") from error
+
+
+def tree_of(text: str) -> ast.expr:
+    """Read an expression's form; what its nodes mean, and which may stand, is up to who walks it.
+
+    Raises:
+        ExpressionError: It is too long, or has characters or an order that arithmetic has not.
+    """
+    if len(text) > MAX_LENGTH:
+        raise ExpressionError(f"is longer than {MAX_LENGTH} characters")
+    text = text.replace(MINUS, "-")
+    if "^" in text:
+        raise ExpressionError("has '^'; powers are written **")
+    if _tokens(text) is None:
+        raise ExpressionError(_why_unreadable(text))
+    try:
+        return ast.parse(text.strip(), mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        raise ExpressionError(_why_unreadable(text)) from error
 
 
 def is_arithmetic(text: str, names: Mapping[str, Number]) -> bool:
@@ -189,7 +199,7 @@ def _binary(op: ast.operator, left: Number, right: Number) -> Number:
     if isinstance(op, ast.Pow):
         return _power(left, right)
     if type(op) not in _BINARY:
-        raise ExpressionError("has an operator other than + - * / // % **")
+        raise ExpressionError(NO_OPERATOR)
     return _bounded(_BINARY[type(op)](left, right))
 
 

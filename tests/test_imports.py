@@ -32,6 +32,7 @@ LAYERS = {
     "result": 1,
     "errors": 0,
     "arithmetic": 0,
+    "formula": 0,
     "notation": 0,
     "project": 0,
     "state": 0,
