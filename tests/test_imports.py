@@ -25,6 +25,7 @@ LAYERS = {
     "plan": 3,
     "providers": 3,
     "snapshot": 3,
+    "across": 3,
     "manifest": 2,
     "job": 2,
     "purchase": 1,

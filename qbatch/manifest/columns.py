@@ -37,6 +37,10 @@ OWN_AXES = ("circuit", "backend", "shots", "repeat")
 #: Ending of a number's column -> what stands there.
 ENDS = {"": "value", "_se": "standard error", "_low": "interval", "_high": "interval"}
 
+#: Parts of an analysis that are made of several points: no column of a point, and nothing that is
+#: kept beside its result.
+ACROSS_POINTS = {"derived", "expected", "fits"}
+
 Loc = tuple[str | int, ...]
 
 

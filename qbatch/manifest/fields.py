@@ -96,7 +96,8 @@ class Known:
         broken: Vars whose own value is wrong: numbers made of them are not complained about again.
         folder: The manifest's; paths are checked against it.
         axes: Of all sweeps together.
-        estimates: Names of all numbers of the analysis.
+        estimates: Names of all numbers of the analysis, which each point has.
+        across: Names of all numbers across points.
     """
 
     vars: Mapping[str, Number] = field(default_factory=dict)
@@ -106,6 +107,7 @@ class Known:
     backends: frozenset[str] | None = None
     axes: frozenset[str] | None = None
     estimates: frozenset[str] | None = None
+    across: frozenset[str] = frozenset()
     _resolved: dict[Path, Path | None] = field(default_factory=dict, repr=False)
 
     def resolved(self, path: Path) -> Path | None:

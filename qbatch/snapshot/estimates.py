@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Any
 
+from qbatch.manifest.columns import ACROSS_POINTS
 from qbatch.snapshot.schema import dump
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ METHOD = 2
 
 def analysis_key(analysis: Analysis) -> str:
     """Return 16 hex digits that stand for `analysis` and the method."""
-    text = f"{METHOD} {analysis.model_dump_json()}"
+    text = f"{METHOD} {analysis.model_dump_json(exclude=ACROSS_POINTS)}"
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

@@ -1,0 +1,173 @@
+"""The points of a run, as numbers across points are made from them.
+
+Rules: points are taken in one by one while a run is read for something else, too, so that a report
+reads it once. Kept are those that have numbers to give or should have: a few hundred bytes each,
+and the packed counts that its result has anyway; from `MOST_POINTS` on no more are kept, and what
+would be made of them is undecided, with that reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Protocol
+
+from qbatch.manifest.columns import OWN_AXES
+from qbatch.result import Counts, Estimate, analyse, only
+
+if TYPE_CHECKING:
+    from qbatch.job import Job
+    from qbatch.manifest.models import Manifest, Value
+
+#: Points kept at most.
+MOST_POINTS = 100_000
+
+
+class Point(Protocol):
+    """What is asked of a point (`snapshot.PointResult`)."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def circuit(self) -> str: ...
+    @property
+    def backend(self) -> str: ...
+    @property
+    def shots(self) -> int: ...
+    @property
+    def sampled(self) -> int: ...
+    @property
+    def done(self) -> int: ...
+    @property
+    def repeat(self) -> int: ...
+    @property
+    def parameters(self) -> Mapping[str, Value]: ...
+    @property
+    def job(self) -> Job: ...
+    @property
+    def counts(self) -> Counts | None: ...
+    @property
+    def estimates(self) -> Mapping[str, Estimate]: ...
+
+
+class Run(Protocol):
+    """What is asked of a run (`snapshot.Run`)."""
+
+    @property
+    def manifest(self) -> Manifest: ...
+    def __iter__(self) -> Iterator[Any]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One point with its numbers.
+
+    Attributes:
+        id: The point's; points of one id are one purchase, and share their shots.
+        name: The point's.
+        axes: Axis -> value: circuit, backend, shots, repeat and every parameter.
+        estimates: Number of the analysis -> estimate; empty before it is measured.
+        shots: That its numbers come from; 0 before it is measured.
+        reason: Why there are no numbers; "" where there are.
+    """
+
+    id: str
+    name: str
+    axes: Mapping[str, Value]
+    estimates: Mapping[str, Estimate]
+    shots: int
+    reason: str
+    _point: Point = field(repr=False, compare=False)
+
+    @property
+    def counts(self) -> Counts | None:
+        """Of all its shots, unpacked when asked for; None before it is measured."""
+        return self._point.counts
+
+    @classmethod
+    def of(cls, point: Point) -> Measured:
+        """Take what is needed of a point."""
+        own = {axis: getattr(point, axis) for axis in OWN_AXES}
+        job = point.job
+        reason = "" if point.done else f"{job.state}{f': {job.error}' if job.error else ''}"
+        estimates = point.estimates if point.done else {}
+        axes = {**own, **point.parameters}
+        return cls(point.id, point.name, axes, estimates, point.done, reason, point)
+
+
+class Points:
+    """The measured points of a run, and those that are to be.
+
+    Args:
+        manifest: The run's.
+    """
+
+    def __init__(self, manifest: Manifest) -> None:
+        self.manifest = manifest
+        self.found: list[Measured] = []
+        #: Points that were not kept, for there are too many.
+        self.left_out = 0
+
+    def add_all(self, points: Iterable[Point]) -> None:
+        """Take in points of the plan, in order."""
+        for point in points:
+            self.add(point)
+
+    def add(self, point: Point) -> None:
+        """Take in a point of the plan."""
+        if len(self.found) < MOST_POINTS:
+            self.found.append(Measured.of(point))
+        else:
+            self.left_out += 1
+
+    def __iter__(self) -> Iterator[Measured]:
+        return iter(self.found)
+
+    def __len__(self) -> int:
+        return len(self.found)
+
+    @cached_property
+    def axes(self) -> tuple[str, ...]:
+        """Axes that tell the points apart, in the order of tables.
+
+        Where no sweep sweeps the shots, they say how well a point is known, not which one it is.
+        """
+        are_swept = any(sweep.has_shots_axis for sweep in self.manifest.sweeps)
+        names = dict.fromkeys(axis for point in self.found for axis in point.axes)
+        return tuple(name for name in names if are_swept or name != "shots")
+
+    def at_level(
+        self, point: Measured, names: Sequence[str], level: float
+    ) -> Mapping[str, Estimate]:
+        """Return some of a point's numbers with intervals of another level, from its counts.
+
+        Numbers that cannot be made from the point's counts alone are left out.
+        """
+        wanted = only(self.manifest.analysis, set(names))
+        counts = point.counts
+        if counts is None:
+            return {}
+        found = analyse(counts, _AtLevel(wanted, _Level(level)))
+        return {
+            name: each
+            for name, each in found.items()
+            if name in point.estimates and each.value == point.estimates[name].value
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class _Level:
+    level: float
+
+
+class _AtLevel:
+    """An analysis with intervals of another level."""
+
+    def __init__(self, analysis: Any, intervals: _Level) -> None:
+        self.observables: Mapping[str, str] = analysis.observables
+        self.probabilities: Mapping[str, str] = analysis.probabilities
+        self.distribution = analysis.distribution
+        self.intervals = intervals

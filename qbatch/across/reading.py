@@ -1,0 +1,40 @@
+"""All numbers across points of one run: the door for reports, checks, files and Python."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+
+from qbatch.across.numbers import AcrossNumber
+from qbatch.across.points import Points, Run
+
+
+class Across:
+    """The numbers across points of a run, each made when it is first asked for.
+
+    Args:
+        points: All of the run's plan.
+    """
+
+    def __init__(self, points: Points) -> None:
+        self.points = points
+
+    @cached_property
+    def numbers(self) -> tuple[AcrossNumber, ...]:
+        """All of them, in the order of the manifest."""
+        return ()
+
+    def named(self, name: str) -> Iterator[AcrossNumber]:
+        """Yield those of one name: one for each group."""
+        return (number for number in self.numbers if number.name == name)
+
+
+def read_across(run: Run) -> Across:
+    """Read a run once for the numbers across its points.
+
+    Args:
+        run: From `open_run`.
+    """
+    points = Points(run.manifest)
+    points.add_all(run)
+    return Across(points)
