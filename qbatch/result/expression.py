@@ -1,16 +1,18 @@
-"""Reads sums of products of Z: what a person may write, and where it is wrong.
+"""Reads sums of products of Paulis: what a person may write, and where it is wrong.
 
     sum      = ["+" | "-"] product {("+" | "-") product}
     product  = factor {["*"] factor | "/" factor}
-    factor   = number | "pi" | "sqrt" "(" sum ")" | "Z" bit | "I" bit | "(" sum ")"
-             | "Z" "(" register "[" bit "]" ")" | ("parity" | "weight") "(" register | "all" ")"
+    factor   = number | "pi" | "sqrt" "(" sum ")" | pauli bit | "(" sum ")"
+             | pauli "(" register "[" bit "]" ")" | ("parity" | "weight") "(" register | "all" ")"
+    pauli    = "Z" | "I", and where more than counts are asked for "X" | "Y" (`qbatch.result.pauli`)
 
 `Z2` counts through all registers, `Z(b[0])` within one; ``parity(b)`` is the product of Z over a
 register's bits, ``parity(all)`` over all bits there are, however many; ``weight(b)`` is the number
 of a register's bits that are 1, the sum of (1 - Z)/2 over them.
 
 Products go from left to right, so ``1/2 Z0`` is half of Z0. Only numbers divide. The value of each
-part is a polynomial: ascending bits of a product of Z -> coefficient, for Z Z = 1.
+part is a polynomial: ascending bits of a product of Z -> coefficient, for Z Z = 1. A reader of more
+Paulis (`SumReader.paulis`) writes its products as such tuples too, and says how they multiply.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from typing import ClassVar
 
 from qbatch.notation import did_you_mean, listed
 from qbatch.result.notation import NotationError
@@ -41,6 +44,7 @@ _MOST_PRODUCTS = 200_000
 _ROUNDING = 8 * 2.0**-52
 
 _Token = tuple[str, str, int]
+_Term = tuple[float, tuple[int, ...]]
 
 
 def read_sum(text: str, num_bits: int, registers: Sequence[tuple[str, int]] = ()) -> Polynomial:
@@ -50,16 +54,7 @@ def read_sum(text: str, num_bits: int, registers: Sequence[tuple[str, int]] = ()
         NotationError: It cannot be read, names a bit that the circuit does not have, is not finite,
             or is too long to be multiplied out.
     """
-    if len(text) > LONGEST:
-        raise NotationError(f"{len(text)} characters are too many; write {LONGEST} or fewer")
-    reader = _Reader([*_tokens(text), ("end", "", len(text) + 1)], num_bits, registers)
-    found = reader.sum(0)
-    kind, token, column = reader.next
-    if kind != "end":
-        raise NotationError(f"{token!r} closes nothing", column)
-    if not math.isfinite(2 * sum(map(abs, found.values()))):
-        raise NotationError("the coefficients add up to what is not finite")
-    return found
+    return SumReader(text, num_bits, registers).whole()
 
 
 class _Sum:
@@ -80,15 +75,42 @@ class _Sum:
         }
 
 
-class _Reader:
-    """Goes through the tokens once."""
+class SumReader:
+    """Goes through the tokens once.
 
-    def __init__(
-        self, tokens: Sequence[_Token], num_bits: int, registers: Sequence[tuple[str, int]]
-    ) -> None:
-        self._tokens, self._at = tokens, 0
+    Attributes:
+        paulis: Letters that may be written.
+
+    Raises:
+        NotationError: As `read_sum`.
+    """
+
+    paulis: ClassVar[str] = "ZI"
+
+    def __init__(self, text: str, num_bits: int, registers: Sequence[tuple[str, int]]) -> None:
+        if len(text) > LONGEST:
+            raise NotationError(f"{len(text)} characters are too many; write {LONGEST} or fewer")
+        self._tokens, self._at = [*_tokens(text, self.paulis), ("end", "", len(text) + 1)], 0
         self._num_bits, self._registers = num_bits, registers
         self._products = 0
+
+    def whole(self) -> Polynomial:
+        """Read all there is."""
+        found = self.sum(0)
+        kind, token, column = self.next
+        if kind != "end":
+            raise NotationError(f"{token!r} closes nothing", column)
+        if not math.isfinite(2 * sum(map(abs, found.values()))):
+            raise NotationError("the coefficients add up to what is not finite")
+        return found
+
+    def one(self, pauli: str, bits: Sequence[int]) -> tuple[int, ...]:
+        """Return the product of one Pauli over ascending bits."""
+        return tuple(bits) if pauli == "Z" else ()
+
+    def multiplied(self, first: tuple[int, ...], second: tuple[int, ...]) -> _Term:
+        """Multiply two products: their sign, and what product they are."""
+        return 1.0, tuple(sorted({*first} ^ {*second}))
 
     @property
     def next(self) -> _Token:
@@ -139,12 +161,12 @@ class _Reader:
         if kind == "number":
             return {(): float(token)}
         if kind == "pauli":
-            return {_product_of(token, column, self._num_bits, self._registers): 1.0}
+            return {self._numbered(token, column): 1.0}
         if kind == "indexed":
             return {self._indexed(token, column): 1.0}
         if kind == "parity":
             bits = self._bits_of(_inner(token), column, token)
-            return _weight(bits) if token.startswith("weight") else {tuple(bits): 1.0}
+            return self._weight(bits) if token.startswith("weight") else {self.one("Z", bits): 1.0}
         if kind == "word":
             return {(): math.pi if token == "pi" else self._root(depth, column)}
         if kind == "open":
@@ -154,6 +176,10 @@ class _Reader:
         problem = "something must follow here" if self._at > 1 else "an observable is missing"
         raise NotationError(f"{problem}; write for example Z0 Z1", column)
 
+    def _weight(self, bits: Sequence[int]) -> Polynomial:
+        """Return the number of bits that are 1."""
+        return {(): len(bits) / 2, **{self.one("Z", [bit]): -0.5 for bit in bits}}
+
     def _indexed(self, token: str, column: int) -> tuple[int, ...]:
         """Read ``Z(a[0])``."""
         register, _, index = _inner(token).rstrip("] \t\n").partition("[")
@@ -161,12 +187,21 @@ class _Reader:
         if int(index) >= len(bits):
             ends = f"0 to {len(bits) - 1}" if len(bits) > 1 else "0 alone"
             raise NotationError(f"{token!r}: {register.strip()} has the bits {ends}", column)
-        pauli = token[0]
-        if pauli in "xXyY":
-            raise NotationError(_only_z(token), column)
-        if pauli not in "ZI":
-            raise NotationError(f"{token!r} is no Pauli over Z and I", column)
-        return (bits[int(index)],) if pauli == "Z" else ()
+        if token[0] not in self.paulis:
+            raise NotationError(_no_pauli(token, self.paulis), column)
+        return self.one(token[0], [bits[int(index)]])
+
+    def _numbered(self, token: str, column: int) -> tuple[int, ...]:
+        """Read ``Z2``."""
+        pauli, bit = token[0], int(token[1:].strip(" _\t\n"))
+        if pauli not in self.paulis:
+            meant = f"{pauli.upper()}{bit}" if pauli.upper() in self.paulis else ""
+            meant = f"Z({pauli}[{bit}])" if pauli in dict(self._registers) else meant
+            problem = _no_pauli(token, self.paulis)
+            raise NotationError(f"{problem}; did you mean {meant}?" if meant else problem, column)
+        if bit >= self._num_bits:
+            raise NotationError(f"{token!r}: {_layout(self._num_bits, self._registers)}", column)
+        return self.one(pauli, [bit])
 
     def _bits_of(self, name: str, column: int, token: str, *, is_one: bool = False) -> range:
         """Return a register's classical bits; those of all registers under ``all``."""
@@ -211,7 +246,8 @@ class _Reader:
         total = _Sum()
         for first, a in left.items():
             for second, b in right.items():
-                total.add(tuple(sorted({*first} ^ {*second})), a * b)
+                sign, product = self.multiplied(first, second)
+                total.add(product, sign * (a * b))
         return total.settled()
 
     def _over(self, value: Polynomial, divisor: Polynomial, column: int) -> Polynomial:
@@ -221,25 +257,20 @@ class _Reader:
         return {product: coefficient / number for product, coefficient in value.items()}
 
 
-def _weight(bits: Sequence[int]) -> Polynomial:
-    """Return the number of bits that are 1."""
-    return {(): len(bits) / 2, **{(bit,): -0.5 for bit in bits}}
-
-
 def _number(value: Mapping[tuple[int, ...], float], column: int, problem: str) -> float:
     if any(value[product] for product in value if product):
         raise NotationError(f"{problem}; a product of Z stands here", column)
     return value.get((), 0.0)
 
 
-def _tokens(text: str) -> Iterator[_Token]:
+def _tokens(text: str, paulis: str) -> Iterator[_Token]:
     """(kind, token, 1-based column) of each token."""
     at, end = 0, len(text.rstrip())
     while at < end:
         match = _TOKEN.match(text, at)
         if match is None:
             column = at + len(text[at:]) - len(text[at:].lstrip()) + 1
-            raise NotationError(_strange(text[column - 1 :]), column)
+            raise NotationError(_strange(text[column - 1 :], paulis), column)
         kinds = (name for name in ("pauli", "indexed", "parity") if match[name])
         kind = next(kinds, str(match.lastgroup))
         yield kind, match[0].strip(), match.end() - len(match[0].lstrip()) + 1
@@ -251,60 +282,59 @@ def _inner(token: str) -> str:
     return token[token.index("(") + 1 : token.rindex(")")].strip()
 
 
-#: What is written elsewhere -> what may be meant by it here; groups are put in.
+#: What is written elsewhere -> what may be meant by it here; LETTERS stands for those of Paulis.
 _MEANT = (
-    (r"[zZ]\s*\(\s*([^\W\d]\w*)\s*\)", "Z({0}[0]), one bit, or parity({0}), all of {0}"),
-    (r"[zZ]\s*_?[\[({]\s*(\d+)\s*[\])}]", "Z{0}"),
-    (r"[zZ]?\s*([^\W\d]\w*)\s*\[\s*(\d+)\s*\]", "Z({0}[{1}])"),
-    (r"parity\s*\(\s*(\w+)\s*,\s*(\w+)\s*\)", "parity({0}) parity({1})"),
-    (r"weight\s*\(\s*(\w+)\s*,\s*(\w+)\s*\)", "weight({0}) + weight({1})"),
-    (r"(parity|weight)\s*(?:\(\s*\)|(?!\())", "{0}(all)"),
+    (
+        r"(?P<pauli>[zZ])\s*\(\s*(?P<name>[^\W\d]\w*)\s*\)",
+        "Z({name}[0]), one bit, or parity({name}), all of {name}",
+    ),
+    (r"(?P<pauli>[LETTERS])\s*\(\s*(?P<name>[^\W\d]\w*)\s*\)", "{pauli}({name}[0])"),
+    (r"(?P<pauli>[LETTERS])\s*_?[\[({]\s*(?P<bit>\d+)\s*[\])}]", "{pauli}{bit}"),
+    (
+        r"(?P<pauli>[LETTERS])?\s*(?P<name>[^\W\d]\w*)\s*\[\s*(?P<bit>\d+)\s*\]",
+        "{pauli}({name}[{bit}])",
+    ),
+    (r"parity\s*\(\s*(?P<name>\w+)\s*,\s*(?P<next>\w+)\s*\)", "parity({name}) parity({next})"),
+    (
+        r"weight\s*\(\s*(?P<name>\w+)\s*,\s*(?P<next>\w+)\s*\)",
+        "weight({name}) + weight({next})",
+    ),
+    (r"(?P<name>parity|weight)\s*(?:\(\s*\)|(?!\())", "{name}(all)"),
 )
-_PAULI_STRING = re.compile(r"[ZI]{2,}(?![\w(\[])")
 
 
-def _meant(rest: str) -> str:
+def _meant(rest: str, paulis: str) -> str:
     """Say what may be meant by what begins a text and cannot be read; "" where nobody knows."""
-    if found := _PAULI_STRING.match(rest):
+    if found := re.match(rf"[{paulis}]{{2,}}(?![\w(\[])", rest):
         letters = enumerate(reversed(found[0]))
-        product = " ".join(f"Z{bit}" for bit, letter in letters if letter == "Z")
+        product = " ".join(f"{letter}{bit}" for bit, letter in letters if letter != "I")
         return f"{found[0]!r} counts bits by their place; write {product or 'a number'}"
+    letters_of_both = "".join(f"{pauli}{pauli.lower()}" for pauli in paulis if pauli != "I")
     for written, here in _MEANT:
-        if found := re.match(written, rest):
-            return f"{found[0]!r} is not understood; did you mean {here.format(*found.groups())}?"
+        if found := re.match(written.replace("LETTERS", letters_of_both), rest):
+            words = {**found.groupdict(), "pauli": (found.groupdict().get("pauli") or "Z").upper()}
+            return f"{found[0]!r} is not understood; did you mean {here.format(**words)}?"
     return ""
 
 
-def _strange(rest: str) -> str:
-    if meant := _meant(rest):
+def _strange(rest: str, paulis: str) -> str:
+    if meant := _meant(rest, paulis):
         return meant
-    if rest[0] in "zZiI":
-        return f"{rest[0]!r} needs the number of a classical bit, as in Z0"
+    if rest[0].upper() in paulis:
+        return f"{rest[0]!r} needs the number of a classical bit, as in {rest[0].upper()}0"
     if rest[0] in "xXyY":
-        return _only_z(rest[0])
+        return _no_pauli(rest[0], paulis)
     return f"{rest[0]!r} is not understood; write for example 3 - 0.5 Z0 Z1"
 
 
-def _only_z(pauli: str) -> str:
-    return (
-        f"{pauli!r}: counts tell Z and I only; "
-        f"rotate the qubit in the circuit before its measurement and write Z"
-    )
-
-
-def _product_of(
-    token: str, column: int, num_bits: int, registers: Sequence[tuple[str, int]]
-) -> tuple[int, ...]:
-    pauli, bit = token[0], int(token[1:].strip(" _\t\n"))
-    if pauli in "xXyY":
-        raise NotationError(_only_z(token), column)
-    if pauli not in "ZI":
-        hint = f"; did you mean {pauli.upper()}{bit}?" if pauli in "zi" else ""
-        hint = f"; did you mean Z({pauli}[{bit}])?" if pauli in dict(registers) else hint
-        raise NotationError(f"{token!r} is no Pauli over Z and I{hint}", column)
-    if bit >= num_bits:
-        raise NotationError(f"{token!r}: {_layout(num_bits, registers)}", column)
-    return (bit,) if pauli == "Z" else ()
+def _no_pauli(token: str, paulis: str) -> str:
+    """Say why a token that begins with a letter is no Pauli here."""
+    if token[0] in "xXyY" and token[0].upper() not in paulis:
+        return (
+            f"{token!r}: counts tell Z and I only; "
+            f"rotate the qubit in the circuit before its measurement and write Z"
+        )
+    return f"{token!r} is no Pauli over {listed([*paulis[:-1]])} and {paulis[-1]}"
 
 
 def _layout(num_bits: int, registers: Sequence[tuple[str, int]]) -> str:
