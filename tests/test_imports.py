@@ -34,6 +34,7 @@ LAYERS = {
     "errors": 0,
     "arithmetic": 0,
     "formula": 0,
+    "curves": 1,
     "notation": 0,
     "project": 0,
     "state": 0,
@@ -54,7 +55,7 @@ HOMES = {
     "rich": {"cli"},
     "sqlite3": {"snapshot", "circuit"},  # the run folder; the cache of circuit facts
     "matplotlib": {"report"},
-    "scipy": {"result", "report", "circuit"},
+    "scipy": {"result", "report", "circuit", "across"},
     "qiskit_aer": {"providers", "emulators"},
     "starlette": {"emulators"},
     "hypercorn": {"emulators", "cli"},
