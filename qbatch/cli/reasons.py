@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from qbatch.plan import Plan, Stored
     from qbatch.snapshot import Run
 
@@ -20,6 +22,16 @@ def points_known(folder: Path, plan: Plan) -> dict[str, Stored]:
     from qbatch.snapshot import is_run_folder
 
     return _stored(folder, plan) if is_run_folder(folder) else {}
+
+
+def recall(folder: Path, plan: Plan, now: Callable[[], float]) -> None:
+    """Let a plan know what clouds quoted lately above what a person was shown."""
+    from qbatch.snapshot import Run, is_run_folder
+    from qbatch.snapshot.quotes import recalled_prices
+
+    if is_run_folder(folder):
+        with Run(folder) as run:
+            plan.recalled = recalled_prices(run.meta, now())
 
 
 def _stored(folder: Path, plan: Plan) -> dict[str, Stored]:

@@ -13,10 +13,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from qbatch.plan.packing import all_of
 from qbatch.plan.pricing.limits import SLACK
+from qbatch.plan.pricing.summary import Kind, shown_quotes
 from qbatch.shots import Shots
 
 if TYPE_CHECKING:
@@ -51,6 +52,18 @@ class Terms:
         )
 
 
+class Beyond(NamedTuple):
+    """Why a job may not be bought as it is about to be.
+
+    Attributes:
+        why: In words.
+        quote: What it would cost alone, where that is more than was offered; else None.
+    """
+
+    why: str
+    quote: float | None = None
+
+
 @dataclass(eq=False)
 class Agreed:
     """What may be bought.
@@ -58,10 +71,12 @@ class Agreed:
     Attributes:
         terms: Backend -> its terms.
         offered: Backend and content -> the shots of each job that was offered.
+        shown: Kind and shots of a job -> the quote that the offer's price was made of.
     """
 
     terms: Mapping[str, Terms]
     offered: Mapping[tuple[str, str], tuple[Shots, ...]]
+    shown: Mapping[tuple[Kind, int], float] = field(default_factory=dict)
     #: Whatever a provider quotes was agreed to; limits hold it.
     at_any_price: bool = False
     #: Jobs that were in flight.
@@ -84,7 +99,7 @@ class Agreed:
                 pieces = offer.pieces_of(point) if offer.pieces_of else all_of(point, bounds)
                 if runs := tuple((piece.start, piece.shots) for piece in pieces):
                     offered[point.backend, point.id] = runs
-        return cls(terms, offered, at_any_price)
+        return cls(terms, offered, shown_quotes(offer.plan), at_any_price)
 
     def take_up(self, ids: Iterable[str]) -> None:
         """Jobs that are in flight were agreed to when they were sent."""
@@ -96,7 +111,7 @@ class Agreed:
         active: ActiveJob,
         entries: Iterable[Entry],
         snapshot: Snapshot,
-    ) -> dict[str, str]:
+    ) -> dict[str, Beyond]:
         """Say of each child that may not be bought as it is about to be why not.
 
         Args:
@@ -107,21 +122,44 @@ class Agreed:
         """
         terms = self.terms.get(backend.name)
         if why := _other_terms(terms, backend):
-            return dict.fromkeys(active.ids, why)
+            return dict.fromkeys(active.ids, Beyond(why))
         assert terms is not None
-        quoted = {entry.ordinal: entry.quoted for entry in entries}
-        number = len(active.ids)
+        share = terms.price.per_composite / len(active.ids)
+        quoted = {entry.ordinal: entry.quoted - share for entry in entries}
         found = {}
         for key in active.ids:
             order, ordinal = active.order(key), active.rows[key].ordinal
-            why = ""
+            dearer = None
             if not self.at_any_price:
-                why = _dearer(terms.price, order, number, quoted.get(ordinal, 0.0))
-            if not why and terms.counts_shots and key not in self._sent:
+                dearer = self._dearer(backend.name, order, quoted.get(ordinal, 0.0), share)
+            if dearer is not None:
+                found[key] = dearer
+            elif terms.counts_shots and key not in self._sent:
                 why = self._other_shots(backend.name, order, ordinal, snapshot)
-            if why:
-                found[key] = why
+                found |= {key: Beyond(why)} if why else {}
         return found
+
+    def _dearer(self, backend: str, order: Order, quoted: float, share: float) -> Beyond | None:
+        """Say why a job costs more than was offered; None where it does not.
+
+        Where no price was shown for it beforehand, whatever is quoted was agreed to.
+
+        Args:
+            backend: Where.
+            order: The job.
+            quoted: What it would cost alone.
+            share: What it would bear of the composite job's own price.
+        """
+        price = self.terms[backend].price
+        shown = self.shown.get(((backend, order.circuit.sha256, order.settings), order.shots))
+        if price.quoted and shown is None:
+            return None
+        listed = 0.0 if price.is_free else price.of_job(order.shots)
+        most = (shown or 0.0) if price.quoted else max(listed, shown or 0.0)
+        if quoted <= most + SLACK:
+            return None
+        told = f"it costs {quoted + share:g} {price.unit}, offered was {most + share:g}"
+        return Beyond(f"{told}; --yes or --max-cost buys at such a quote", quoted)
 
     def _other_shots(self, backend: str, order: Order, ordinal: int, snapshot: Snapshot) -> str:
         """Say why an order buys other shots than were offered; "" where it does not."""
@@ -147,21 +185,3 @@ def _other_terms(terms: Terms | None, backend: BackendRun) -> str:
     if terms.price != backend.target.price:
         return "its price is another one than was offered"
     return ""
-
-
-def _dearer(price: Price, order: Order, number: int, quoted: float) -> str:
-    """Say why a job costs more than was offered; "" where it does not, or is quoted one by one.
-
-    Args:
-        price: As offered.
-        order: The job.
-        number: Of jobs that are sent with it.
-        quoted: What it would cost.
-    """
-    if price.quoted:
-        return ""
-    most = 0.0 if price.is_free else price.of_job(order.shots) + price.per_composite / number
-    if quoted <= most + SLACK:
-        return ""
-    told = f"it costs {quoted:g} {price.unit}, offered was {most:g}".replace("  ", " ")
-    return f"{told}; --yes or --max-cost buys at such a quote"

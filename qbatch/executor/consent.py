@@ -15,6 +15,7 @@ A manifest's own budget is no consent: it limits, and may be a stranger's.
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -38,6 +39,7 @@ from qbatch.plan.pricing.limits import (
 from qbatch.plan.pricing.offer import Offer, prices_in_words
 from qbatch.snapshot import Run
 from qbatch.snapshot.doubles import read_doubles
+from qbatch.snapshot.quotes import recalled_prices
 
 if TYPE_CHECKING:
     from qbatch.plan import Plan
@@ -114,8 +116,12 @@ def offer_of(
     drivers: Mapping[str, Driver],
     only: Only | None,
     settings: Settings,
+    now: Callable[[], float] = time.time,
 ) -> Offer:
-    """What the run would buy beside what its folder has already; without one, all of it."""
+    """What the run would buy beside what its folder has already; without one, all of it.
+
+    The plan knows then what was quoted lately above what was shown; `now` says when that was.
+    """
     jobs: Mapping[str, list[Had]] = {}
     spent: dict[Limit, float] = {}
     shown = (target for target in targets.values() if target.takes or not target.price.is_free)
@@ -125,6 +131,7 @@ def offer_of(
             kept = dump_limits(settings.limits, settings.rates)
             doubles = read_doubles(known.meta).values()
             spent = dict(taken(kept, known.ledger(), doubles))
+            plan.recalled = recalled_prices(known.meta, now())
     return Offer(
         plan=plan,
         targets=targets,
@@ -199,6 +206,15 @@ def is_at_any_price(approve: Approve | None, offer: Offer) -> bool:
     asked = [limit for limit in offer.limits if limit.is_asked]
     buying = {name: offer.paid[name] for name in _buying(offer)} if offer.costs else {}
     return bool(asked) and not unlimited(asked, buying, rates={})
+
+
+def is_at_quotes(approve: Approve | None, offer: Offer) -> bool:
+    """Whether what was agreed to has a price that was made of quotes: they are asked for anew."""
+    word = approve.word if isinstance(approve, Asking) else approve
+    if not isinstance(word, (SavedPlan, Offer)):
+        return False
+    quoted = {target.price.unit for target in offer.paid.values() if target.price.quoted}
+    return any(price and unit in quoted for unit, price in word.adds[1].items())
 
 
 def refuse_changes(what: str, lines: list[str]) -> None:

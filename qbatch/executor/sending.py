@@ -8,7 +8,8 @@ answer the next thing is to look for it.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import trio
@@ -33,8 +34,10 @@ from qbatch.plan.packing import composite_id
 from qbatch.providers import Answer, Batch, Unclear
 from qbatch.purchase import CompositeEvent, Event, Next
 from qbatch.snapshot import Entry, JobRow
+from qbatch.snapshot.quotes import Recalled
 
 if TYPE_CHECKING:
+    from qbatch.executor.agreed import Beyond
     from qbatch.executor.backend_run import BackendRun
     from qbatch.executor.engine import Engine
 
@@ -123,7 +126,8 @@ class Sending:
         if not beyond:
             return False
         engine.budget.release(map(active.purchase, beyond if found else active.ids))
-        backend.hold_back({active.order(key).name: why for key, why in beyond.items()})
+        backend.hold_back({active.order(key).name: each.why for key, each in beyond.items()})
+        await self._recall(active, beyond)
         if found:
             active.split_off(beyond)
             return False
@@ -133,6 +137,24 @@ class Sending:
         active.split_off(beyond)
         await self._moves.commit(active, (), happened=CompositeEvent.UNWANTED, note=NOT_AGREED)
         return True
+
+    async def _recall(self, active: ActiveJob, beyond: Mapping[str, Beyond]) -> None:
+        """Keep quotes for which jobs are held back, so that the next offer shows them."""
+        snapshot = self._engine.snapshot
+        told = [
+            Recalled(
+                self._backend.name,
+                active.order(key).circuit.sha256,
+                active.order(key).settings,
+                active.order(key).shots,
+                each.quote,
+                snapshot.now(),
+            )
+            for key, each in beyond.items()
+            if each.quote is not None
+        ]
+        if told:
+            await self._engine.journal.commit(partial(snapshot.note_quotes, told))
 
     async def _halve(self, active: ActiveJob, reason: str) -> None:
         """The provider takes fewer at once; nothing was bought: two go on in its place."""

@@ -30,7 +30,14 @@ from qbatch.errors import (
     SelectionError,
     SnapshotError,
 )
-from qbatch.executor.consent import agreed_to, begun_in, limits_agreed, offer_of, read_approval
+from qbatch.executor.consent import (
+    agreed_to,
+    begun_in,
+    is_at_quotes,
+    limits_agreed,
+    offer_of,
+    read_approval,
+)
 from qbatch.executor.copies import refuse_copy
 from qbatch.executor.describing import describe
 from qbatch.executor.descriptors import ensure_descriptors
@@ -258,7 +265,8 @@ async def run_async_with(source: Manifest | str | Path, options: Options) -> Run
         targets = priced(await _describe_all(drivers, settings, around, options.observer), plan)
         check_targets(plan, targets, drivers, None if options.fresh else lambda: begun_in(folder))
         check_units(settings.limits, targets, settings.rates)
-        offer = offer_of(None if options.fresh else folder, plan, targets, drivers, only, settings)
+        known = None if options.fresh else folder
+        offer = offer_of(known, plan, targets, drivers, only, settings, around.now)
         await _tell_before(offer, options)
         with signals_raise():  # who is asked for the price may leave at once
             agreed = agreed_to(options.approve, offer)
@@ -292,7 +300,7 @@ async def run_async_with(source: Manifest | str | Path, options: Options) -> Run
 async def _tell_before(offer: Offer, options: Options) -> None:
     """Tell what is to be known before the person agrees."""
     lines: list[str] = []
-    if options.quote:
+    if options.quote or is_at_quotes(options.approve, offer):
         terms = offer.plan, offer.drivers, offer.targets, offer.only, offer.pieces_of
         lines += await ask_quotes(*terms)
     if not callable(options.approve):  # else the offer is shown

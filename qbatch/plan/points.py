@@ -46,6 +46,7 @@ class Points:
         remarks: What a person should know of it, a sentence each.
         quotes: Backend, circuit text's SHA-256 and settings, with shots -> in what ways a cloud
             that quotes each job would sell one of them; empty where none was asked.
+        recalled: By the same, what a cloud quoted for one of them lately, and that held it back.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class Points:
         self.shared: Mapping[str, int] = {}
         self.remarks: tuple[str, ...] = ()
         self.quotes: Mapping[tuple[tuple[str, str, SettingValues], int], Sequence[Quote]] = {}
+        self.recalled: Mapping[tuple[tuple[str, str, SettingValues], int], float] = {}
         self._variants: dict[int, Variants] = {}
 
     @cached_property

@@ -22,6 +22,7 @@ from qbatch.snapshot.doubles import DOUBLES, Double, dump_doubles, read_doubles
 from qbatch.snapshot.faults import damaged, translated, unusable
 from qbatch.snapshot.lock import Durability, RunLock
 from qbatch.snapshot.place import Place
+from qbatch.snapshot.quotes import QUOTES, Recalled, dump_quotes, read_quotes
 from qbatch.snapshot.reading import (
     BY_CONTENT,
     IDS,
@@ -199,6 +200,11 @@ class Steps:
         """Keep what is seen now of jobs that the run did not order, in the caller's transaction."""
         known = read_doubles(read_meta(self._db)) | {each.id: each for each in found}
         write_meta(self._db, {DOUBLES: dump_doubles(known)})
+
+    def note_quotes(self, told: Iterable[Recalled]) -> None:
+        """Keep quotes that held jobs back, inside the caller's transaction."""
+        known = read_quotes(read_meta(self._db), self.now())
+        write_meta(self._db, {QUOTES: dump_quotes(known, told)})
 
     def _rows(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
         with translated(self.path):

@@ -54,7 +54,7 @@ def plan(
 ) -> None:
     """Show what `qbatch run MANIFEST` would do, and why; run nothing."""
     from qbatch.cli.permits import surroundings_of
-    from qbatch.cli.reasons import points_known
+    from qbatch.cli.reasons import points_known, recall
     from qbatch.cli.runs import folder_of
     from qbatch.cli.targets import chosen, describe, open_drivers, quote
     from qbatch.plan import begun, check_targets, count_reasons, expand_file, pieces_of, priced
@@ -72,6 +72,7 @@ def plan(
     check_targets(made, targets, drivers, lambda: begun(jobs))
     told = count_reasons(made, known, only, limit=_limit(made, all_points, as_json))
     wanted = pieces_of(jobs, targets)
+    recall(folder, made, around.now)
     problems = quote(made, targets, only, wanted, trust=trust)
     quoted = sum_up(made, targets, only, wanted)
     offer = Offer(plan=made, targets=targets, only=only, pieces_of=wanted)

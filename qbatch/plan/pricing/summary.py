@@ -339,26 +339,38 @@ class _Priced(NamedTuple):
 
 def _priced(plan: Points, price: Price, parts: Histogram, composites: int) -> _Priced:
     """Price jobs as they were quoted, else by their target's formula, if it has one."""
-    if price.quoted and (quoted := _quoted(plan, parts)) is not None:
-        return _Priced(quoted, "as quoted now", "about")
+    quotes = [
+        (price.of_job(shots), shown_quote(plan, kind, shots), jobs)
+        for kind, counted in parts.items()
+        for shots, jobs in counted.items()
+    ]
+    if price.quoted and all(quote is not None for _, quote, _ in quotes):
+        total = sum((quote or 0.0) * jobs for _, quote, jobs in quotes)
+        return _Priced(total, "as quoted now" if plan.quotes else "as quoted before", "about")
     if price.quoted and not (price.per_job or price.per_shot or price.minimum):
         return _Priced(None, price_formula(price), price.certainty)
-    shots = sum(parts.values(), Counter[int]())
-    jobs = sum(price.of_job(n) * count for n, count in shots.items())
-    amount = jobs + price.per_composite * composites
-    return _Priced(amount, price_formula(price), price.certainty)
+    amount = price.per_composite * composites
+    amount += sum(max(listed, quote or 0.0) * jobs for listed, quote, jobs in quotes)
+    is_more = any(quote and quote > listed for listed, quote, _ in quotes)
+    formula = price_formula(price) + (", or as quoted before" if is_more else "")
+    return _Priced(amount, formula, price.certainty)
 
 
-def _quoted(plan: Points, parts: Histogram) -> float | None:
-    """Return what jobs cost as their backend's options choose; None: not all were quoted."""
-    total = 0.0
-    for kind, counted in parts.items():
-        for shots, jobs in counted.items():
-            chosen = [each for each in plan.quotes.get((kind, shots), ()) if each.is_chosen]
-            if not chosen:
-                return None
-            total += chosen[0].price * jobs
-    return total
+def shown_quote(plan: Points, kind: Kind, shots: int) -> float | None:
+    """Return the quote that a person is shown for one job of a kind; None: there is none.
+
+    As the backend's options choose from what was asked now; but where another job of the kind was
+    quoted above that and held back, as that was.
+    """
+    before = plan.recalled.get((kind, shots))
+    chosen = [each.price for each in plan.quotes.get((kind, shots), ()) if each.is_chosen]
+    return max((each for each in (*chosen[:1], before) if each is not None), default=None)
+
+
+def shown_quotes(plan: Points) -> dict[tuple[Kind, int], float]:
+    """Return `shown_quote` of every kind and number of shots that has one."""
+    found = {key: shown_quote(plan, *key) for key in {**plan.quotes, **plan.recalled}}
+    return {key: quote for key, quote in found.items() if quote is not None}
 
 
 def _composites(
