@@ -29,10 +29,17 @@ BANNER = "rehearsal: emulated clouds, virtual clock; nothing is sent, nothing is
 
 
 def rehearse_manifest(
-    manifest: Path, options: Options, *, queues_s: Sequence[float], as_json: bool, report: bool
+    manifest: Path,
+    options: Options,
+    *,
+    queues_s: Sequence[float],
+    noise: bool,
+    as_json: bool,
+    report: bool,
 ) -> int:
     """Rehearse a manifest and return the exit code, which is that of such a run."""
     from qbatch.cli.watcher import Watcher
+    from qbatch.emulators import USUAL
     from qbatch.executor.rehearsal import rehearse
     from qbatch.plan import expand_file
 
@@ -40,7 +47,8 @@ def rehearse_manifest(
     with closing(open_teller(as_json=as_json)) as teller:
         teller.said(BANNER)
         watcher = Watcher(teller, as_json=as_json)
-        done = rehearse(plan, replace(options, observer=watcher.observe), queues_s=queues_s)
+        watched = replace(options, observer=watcher.observe)
+        done = rehearse(plan, watched, queues_s=queues_s, noise=USUAL if noise else None)
     code = _code(done)
     written = _write_report(done) if report else []
     outlet = Outlet(sys.stdout)
@@ -81,6 +89,8 @@ def _sentences(done: Rehearsal) -> Iterator[str]:
     yield f"  {_assumption(done)}"
     if done.uncounted:
         yield f"  This machine's own simulators take no time in it: {', '.join(done.uncounted)}."
+    if done.noise is not None:
+        yield f"  Noise is on: the clouds' {done.noise}; their simulators have none."
     for name, target in done.assumed.items():
         yield (
             f"  {name}: {target} is none of the emulated cloud's usual machines; "

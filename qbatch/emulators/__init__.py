@@ -8,13 +8,16 @@ of qbatch.
 from qbatch.emulators.clouds import MODULES, Emulation
 from qbatch.emulators.faults import Faults, FaultScriptError, load_faults, read_faults
 from qbatch.emulators.jobs import Queueing
+from qbatch.emulators.noise import USUAL, Noise
 from qbatch.emulators.serving import host, serve
 
 __all__ = [
     "MODULES",
+    "USUAL",
     "Emulation",
     "FaultScriptError",
     "Faults",
+    "Noise",
     "Queueing",
     "host",
     "load_faults",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from qbatch.emulators import MODULES, FaultScriptError, serve
+from qbatch.emulators import MODULES, USUAL, FaultScriptError, serve
 
 
 def main() -> int:
@@ -16,6 +16,7 @@ def main() -> int:
     parser.add_argument("--queue-s", type=float, default=3.0, help="seconds a job waits")
     parser.add_argument("--faults", help="a fault script, YAML or JSON")
     parser.add_argument("--seed", type=int, help="makes ids repeatable")
+    parser.add_argument("--noise", action="store_true", help="machines are noisy")
     asked = parser.parse_args()
     try:
         serve(
@@ -25,6 +26,7 @@ def main() -> int:
             asked.faults,
             asked.queue_s,
             seed=asked.seed,
+            noise=USUAL if asked.noise else None,
         )
     except (FaultScriptError, OSError) as error:
         print(f"emulate: {error}", file=sys.stderr)

@@ -31,6 +31,7 @@ from qbatch.emulators.faulty_requests import (
 )
 from qbatch.emulators.jobs import Queueing
 from qbatch.emulators.ledger import Ledger
+from qbatch.emulators.noise import Noise, read_noise
 from qbatch.emulators.simulation import Simulator
 
 #: Provider -> the module that emulates it.
@@ -56,6 +57,7 @@ class World:
         random: Source of ids and other free choices; seeded in rehearsals and tests.
         targets: Provider -> machines to offer beside the cloud's usual ones, by the name a client
             asks for; each cloud gives them limits and prices like those of its own.
+        noise: Of the machines of clouds whose switch says nothing else; None: there is none.
     """
 
     clock: Clock
@@ -65,6 +67,11 @@ class World:
     faults: Faults = field(default_factory=Faults)
     random: random.Random = field(default_factory=random.Random)
     targets: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    noise: Noise | None = None
+
+    def noise_of(self, provider: str) -> Noise | None:
+        """Return the noise of a cloud's machines as it is now; simulators have none."""
+        return read_noise(self.faults.switch(provider, "noise", self.noise))
 
     def new_id(self) -> str:
         """Return a fresh UUID, version 4."""
@@ -107,6 +114,7 @@ class Emulation:
         inline: Simulate where asked, for virtual clocks and in-process use; False starts a worker.
         seed: Makes ids and draws repeatable; None: ids are fresh, draws still repeat per id.
         targets: Provider -> machines to offer beside the cloud's usual ones, see `World`.
+        noise: Of all clouds' machines; a fault script's switch of a cloud wins.
 
     Raises:
         ValueError: A provider has no emulator.
@@ -122,6 +130,7 @@ class Emulation:
         inline: bool = True,
         seed: int | None = None,
         targets: Mapping[str, Sequence[str]] | None = None,
+        noise: Noise | None = None,
     ) -> None:
         unknown = [name for name in providers if name not in MODULES]
         if unknown:
@@ -134,6 +143,7 @@ class Emulation:
             faults=faults or Faults(),
             random=random.Random(seed),
             targets=targets or {},
+            noise=noise,
         )
         self.clouds: dict[str, Cloud] = {
             name: import_module(MODULES[name]).open_cloud(self.world)

@@ -13,6 +13,7 @@ A script is YAML or JSON, an object with four optional keys; an unknown word is 
       - {name: "*noisy*", word: MELTING, for_s: 30}
     switches:                     # how a cloud behaves where its real answer is not known
       open-quantum: {second_create: duplicate, credits: 10}
+      oqc: {noise: true}          # machines are noisy, in every cloud: see `noise`
 
 To match: `provider` (name), `method`, `path` (glob, without the cloud's prefix), `name` and `kind`
 (of jobs: job, preparation, session), `nth` (number or list, counted from 1 among the matches),
@@ -41,6 +42,8 @@ from fnmatch import fnmatchcase
 from math import inf
 from pathlib import Path
 from typing import Any, TypeVar
+
+from qbatch.emulators.noise import NoiseError, read_noise
 
 R = TypeVar("R", bound="Rule")
 
@@ -207,8 +210,22 @@ def read_faults(script: Mapping[str, Any] | None) -> Faults:
         seed=script.get("seed", 0),
         requests=_rules(RequestFault, "requests", script.get("requests") or ()),
         jobs=_rules(JobFault, "jobs", script.get("jobs") or ()),
-        switches=script.get("switches") or {},
+        switches=_switches(script.get("switches") or {}),
     )
+
+
+def _switches(switches: Any) -> Mapping[str, Mapping[str, Any]]:
+    """Check what is said of noise, the one switch that every cloud has."""
+    if not isinstance(switches, Mapping) or not all(
+        isinstance(own, Mapping) for own in switches.values()
+    ):
+        raise FaultScriptError("switches: not an object of objects; write {oqc: {noise: true}}")
+    for provider, own in switches.items():
+        try:
+            read_noise(own.get("noise"))
+        except NoiseError as error:
+            raise FaultScriptError(f"switches.{provider}.{error}") from error
+    return switches
 
 
 def _rules(kind: type[R], where: str, entries: Sequence[Any]) -> tuple[R, ...]:

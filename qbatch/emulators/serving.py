@@ -25,6 +25,7 @@ from qbatch.emulators.clouds import Emulation
 from qbatch.emulators.faults import Faults, load_faults
 from qbatch.emulators.faulty_requests import App, ConnectionDropped, Receive, Scope, Send
 from qbatch.emulators.jobs import Queueing
+from qbatch.emulators.noise import Noise
 
 #: The connection whose request is being answered, so that a fault can end it.
 CONNECTION: ContextVar[trio.SocketStream] = ContextVar("CONNECTION")
@@ -38,6 +39,7 @@ def serve(
     queue_s: float = 3.0,
     *,
     seed: int | None = None,
+    noise: Noise | None = None,
 ) -> None:
     """Serve emulated clouds until SIGINT or SIGTERM.
 
@@ -48,6 +50,7 @@ def serve(
         faults: A fault script or its file.
         queue_s: Seconds a job waits before it runs.
         seed: Makes ids repeatable.
+        noise: Of the clouds' machines, where the fault script says nothing else.
 
     Raises:
         ValueError: Unknown provider.
@@ -58,7 +61,14 @@ def serve(
 
     names = list(MODULES) if "all" in providers else list(providers)
     script = load_faults(faults) if isinstance(faults, (str, Path)) else faults
-    emulation = Emulation(names, queueing=Queueing(queue_s), faults=script, inline=False, seed=seed)
+    emulation = Emulation(
+        names,
+        queueing=Queueing(queue_s),
+        faults=script,
+        inline=False,
+        seed=seed,
+        noise=noise,
+    )
     try:
         trio.run(_serve_until_signal, emulation, port, env_file)
     finally:
@@ -72,7 +82,9 @@ async def _serve_until_signal(emulation: Emulation, port: int, env_file: str | P
             if env_file is not None:
                 write_environment(env_file, emulation.environment(origin))
             for name in emulation.clouds:
-                print(f"{name}: {origin}/{name}", file=sys.stderr, flush=True)
+                own = emulation.world.noise_of(name)
+                said = f" ({own})" if own else ""
+                print(f"{name}: {origin}/{name}{said}", file=sys.stderr, flush=True)
             async for _ in signals:
                 nursery.cancel_scope.cancel()
                 break

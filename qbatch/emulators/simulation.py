@@ -18,10 +18,12 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field, replace
-from functools import cache
 from hashlib import sha256
 from multiprocessing.connection import wait
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from qbatch.emulators.aer import aer, for_aer
+from qbatch.emulators.noise import Noise, flipped, in_matrices, noisy, readout_model
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
@@ -34,6 +36,9 @@ MOST_EXACT_BITS = 14
 
 #: Above so many qubits a state vector does not fit; Aer then chooses a method by itself.
 MOST_EXACT_QUBITS = 24
+
+#: Above so many qubits a density matrix of a noisy circuit takes too long.
+MOST_NOISY_QUBITS = 10
 
 #: Circuits whose solution is kept.
 MOST_KEPT = 8_192
@@ -116,16 +121,16 @@ def _with_standard_gates(text: str) -> str:
     return f'{text[:at]}\ninclude "stdgates.inc";\n{text[at:]}'
 
 
-def solve(text: str, max_qubits: int) -> Solution:
+def solve(text: str, max_qubits: int, noise: Noise | None = None) -> Solution:
     """Parse and, where it can be done once for all, simulate. Never raises for bad programs."""
     try:
         circuit = read_program(text)
     except ProgramError as error:
         return Solution(error=str(error))
-    return solve_circuit(circuit, max_qubits)
+    return solve_circuit(circuit, max_qubits, noise)
 
 
-def solve_circuit(circuit: QuantumCircuit, max_qubits: int) -> Solution:
+def solve_circuit(circuit: QuantumCircuit, max_qubits: int, noise: Noise | None = None) -> Solution:
     """Simulate what can be done once for all of a circuit without open parameters."""
     measured = _measured_qubits(circuit)
     facts = Solution(
@@ -145,10 +150,10 @@ def solve_circuit(circuit: QuantumCircuit, max_qubits: int) -> Solution:
     if (
         measured is None
         or len(measured) > MOST_EXACT_BITS
-        or compact.num_qubits > MOST_EXACT_QUBITS
+        or compact.num_qubits > (MOST_NOISY_QUBITS if noise else MOST_EXACT_QUBITS)
     ):
         return facts
-    outcomes, probabilities = _exact(compact, measured)
+    outcomes, probabilities = _exact(compact, measured, noise)
     return replace(facts, outcomes=outcomes, probabilities=probabilities)
 
 
@@ -229,7 +234,7 @@ def _measured_qubits(circuit: QuantumCircuit) -> dict[int, int] | None:
 
 
 def _exact(
-    circuit: QuantumCircuit, qubit_of: Mapping[int, int]
+    circuit: QuantumCircuit, qubit_of: Mapping[int, int], noise: Noise | None
 ) -> tuple[tuple[int, ...], tuple[float, ...]]:
     from qiskit import QuantumCircuit
 
@@ -238,9 +243,12 @@ def _exact(
     for one in circuit.data:
         if one.operation.name not in {"measure", "barrier", "reset"}:
             bare.append(one.operation, [circuit.find_bit(qubit).index for qubit in one.qubits])
-    bare = for_aer(bare)
+    bare = in_matrices(noisy(for_aer(bare), noise)) if noise else for_aer(bare)
     bare.save_probabilities([qubit_of[bit] for bit in bits])
-    values = _aer().run(bare).result().data(0)["probabilities"]
+    method = {"method": "density_matrix"} if noise else {}
+    values = aer().run(bare, **method).result().data(0)["probabilities"]
+    if noise:
+        values = flipped(values, noise.readout)
     outcomes, probabilities = [], []
     for index, probability in enumerate(values):
         if probability > 1e-12:
@@ -250,57 +258,21 @@ def _exact(
     return tuple(outcomes), tuple(one / total for one in probabilities)
 
 
-def simulate_shots(text: str, shots: int, seed: int) -> dict[int, int]:
+def simulate_shots(text: str, shots: int, seed: int, noise: Noise | None = None) -> dict[int, int]:
     """Simulate every shot; for dynamic and wide circuits. Returns outcome -> count."""
-    return simulate_circuit(read_program(text), shots, seed)
+    return simulate_circuit(read_program(text), shots, seed, noise)
 
 
-def simulate_circuit(circuit: QuantumCircuit, shots: int, seed: int) -> dict[int, int]:
+def simulate_circuit(
+    circuit: QuantumCircuit, shots: int, seed: int, noise: Noise | None = None
+) -> dict[int, int]:
     """Simulate every shot of a circuit without open parameters. Returns outcome -> count."""
     bare = for_aer(_compact(circuit))
-    result = _aer().run(bare, shots=shots, seed_simulator=seed % 2**31).result()
+    more = {"noise_model": readout_model(noise.readout)} if noise and noise.readout else {}
+    if noise:
+        bare = noisy(bare, noise)
+    result = aer().run(bare, shots=shots, seed_simulator=seed % 2**31, **more).result()
     return {int(word, 16): int(count) for word, count in result.data(0)["counts"].items()}
-
-
-def for_aer(circuit: QuantumCircuit) -> QuantumCircuit:
-    """Spell out gates that Aer does not know; the usual circuit is returned as it is."""
-    if _operations(circuit) <= _native_operations():
-        return circuit
-    from qiskit import transpile
-    from qiskit.circuit.library import get_standard_gate_name_mapping
-
-    basis = sorted(_native_operations() & set(get_standard_gate_name_mapping()))
-    return transpile(circuit, basis_gates=basis, optimization_level=0)
-
-
-def _operations(circuit: QuantumCircuit) -> set[str]:
-    names = set()
-    for one in circuit.data:
-        names.add(one.operation.name if _is_of_qiskit(one.operation) else "a gate of their own")
-        for block in getattr(one.operation, "blocks", ()):
-            names |= _operations(block)
-    return names
-
-
-def _is_of_qiskit(operation: Any) -> bool:
-    """Whether it is what its name says to Aer: a program may call a gate of its own `unitary`."""
-    kind = getattr(operation, "base_class", type(operation))
-    return bool(kind.__module__.startswith(("qiskit.circuit.", "qiskit_aer.", "qiskit.qasm"))) and (
-        kind.__name__ not in ("Gate", "Instruction")
-    )
-
-
-@cache
-def _native_operations() -> frozenset[str]:
-    names = {*_aer().configuration().basis_gates, *_aer().configuration().custom_instructions}
-    return frozenset(names | {"measure", "reset", "barrier", "delay"})
-
-
-@cache
-def _aer() -> Any:
-    from qiskit_aer import AerSimulator
-
-    return AerSimulator(max_parallel_threads=1)
 
 
 def draw(solution: Solution, shots: int, seed: int) -> dict[int, int]:
@@ -351,13 +323,19 @@ class Sample:
     """The shots of one job."""
 
     def __init__(
-        self, simulator: Simulator, text: str, max_qubits: int, shots: int, seed: int
+        self,
+        simulator: Simulator,
+        text: str,
+        max_qubits: int,
+        shots: int,
+        seed: int,
+        noise: Noise | None = None,
     ) -> None:
-        self._solution = simulator.solve(text, max_qubits)
+        self._solution = simulator.solve(text, max_qubits, noise)
         self._shots = shots
         self._seed = seed
         self._simulated = Computation(
-            lambda: simulator.call(simulate_shots, text, shots, seed),
+            lambda: simulator.call(simulate_shots, text, shots, seed, noise),
         )
 
     @property
@@ -389,7 +367,7 @@ class Simulator:
 
     def __init__(self, *, inline: bool, seed: int = 0) -> None:
         self._seed = seed
-        self._kept: dict[tuple[str, int], Computation[Solution]] = {}
+        self._kept: dict[tuple[str, int, Noise | None], Computation[Solution]] = {}
         self._pool = None if inline else _new_pool()
 
     @property
@@ -397,18 +375,22 @@ class Simulator:
         """Computes where asked; there is no worker."""
         return self._pool is None
 
-    def solve(self, text: str, max_qubits: int) -> Computation[Solution]:
+    def solve(
+        self, text: str, max_qubits: int, noise: Noise | None = None
+    ) -> Computation[Solution]:
         """Compile and simulate what does not depend on shots."""
-        key = (sha256(text.encode()).hexdigest(), max_qubits)
+        key = (sha256(text.encode()).hexdigest(), max_qubits, noise)
         if key not in self._kept:
             if len(self._kept) >= MOST_KEPT:
                 self._kept.pop(next(iter(self._kept)))
-            self._kept[key] = Computation(lambda: self.call(solve, text, max_qubits))
+            self._kept[key] = Computation(lambda: self.call(solve, text, max_qubits, noise))
         return self._kept[key]
 
-    def sample(self, text: str, max_qubits: int, shots: int, salt: str) -> Sample:
+    def sample(
+        self, text: str, max_qubits: int, shots: int, salt: str, noise: Noise | None = None
+    ) -> Sample:
         """Begin a job's simulation; `salt` (its id) makes its draw its own."""
-        sample = Sample(self, text, max_qubits, shots, self.seed_of(salt))
+        sample = Sample(self, text, max_qubits, shots, self.seed_of(salt), noise)
         if self._pool is not None:
             _ = sample.is_done  # starts the worker on it
         return sample
@@ -455,7 +437,7 @@ def prepare_worker() -> None:
         threading.Thread(
             target=lambda: wait([parent.sentinel]) and os._exit(0), daemon=True
         ).start()
-    _aer()
+    aer()
 
 
 def bitstrings(counts: Mapping[int, int], num_bits: int) -> dict[str, int]:

@@ -33,7 +33,7 @@ from qbatch.providers import Surroundings, account_options, is_local
 from qbatch.snapshot import PointResult, Run, holder_of, run_folder_of
 
 if TYPE_CHECKING:
-    from qbatch.emulators import Emulation
+    from qbatch.emulators import Emulation, Noise
     from qbatch.manifest.models import Backend
     from qbatch.plan import Plan
 
@@ -106,6 +106,7 @@ class Rehearsal:
             prices are made up.
         uncounted: Backends on this machine; the time they take is not in the makespan.
         requests: To emulated clouds, over all passes.
+        noise: Of their machines; None: there was none.
     """
 
     name: str
@@ -115,6 +116,7 @@ class Rehearsal:
     assumed: Mapping[str, str] = field(default_factory=dict)
     uncounted: tuple[str, ...] = ()
     requests: int = 0
+    noise: Noise | None = None
 
     @property
     def makespan_s(self) -> tuple[float, float]:
@@ -154,6 +156,7 @@ class Rehearsal:
             "assumed": dict(self.assumed),
             "uncounted": list(self.uncounted),
             "requests": self.requests,
+            "noise": None if self.noise is None else asdict(self.noise),
             "passes": [_pass_facts(one) for one in self.passes],
         }
 
@@ -183,6 +186,7 @@ def rehearse(
     *,
     queues_s: Sequence[float] = QUEUES_S,
     seed: int = 1,
+    noise: Noise | None = None,
 ) -> Rehearsal:
     """Rehearse a plan, whatever was run of it before: all of it, or what the options select.
 
@@ -194,6 +198,7 @@ def rehearse(
             beside the run's own; an earlier rehearsal there is replaced.
         queues_s: How long every job queues, one pass each, in ascending order.
         seed: Of the emulated clouds; equal seeds give equal rehearsals.
+        noise: Of their machines, `qbatch.emulators.USUAL` or one of your own; None: there is none.
 
     Raises:
         SourceErrors: What every cloud would refuse at once: circuits too wide, shots over limits.
@@ -203,7 +208,7 @@ def rehearse(
     options = options or Options()
     folder = Path(options.out or run_folder_of(plan.manifest, SUFFIX))
     _make_room(folder)
-    stage = _Stage(plan, options, folder, seed)
+    stage = _Stage(plan, options, folder, seed, noise)
     passes = []
     with tempfile.TemporaryDirectory(prefix="qbatch-rehearsal-") as scratch:
         for at, queue_s in enumerate(queues_s):
@@ -221,11 +226,17 @@ def rehearse(
         stage.assumed,
         tuple(name for name in stage.targets if is_local(backends[name].provider)),
         stage.requests,
+        noise,
     )
-    if (folder / "snapshot.db").exists():
-        text = json.dumps(done.to_dict(), ensure_ascii=False, indent=2)
-        (folder / "rehearsal.json").write_text(text + "\n", encoding="utf-8")
+    _write_facts(done)
     return done
+
+
+def _write_facts(done: Rehearsal) -> None:
+    """Keep what came of it beside the last pass, where there is one."""
+    if (done.folder / "snapshot.db").exists():
+        text = json.dumps(done.to_dict(), ensure_ascii=False, indent=2)
+        (done.folder / "rehearsal.json").write_text(text + "\n", encoding="utf-8")
 
 
 def _make_room(folder: Path) -> None:
@@ -252,10 +263,13 @@ def _make_room(folder: Path) -> None:
 class _Stage:
     """What the passes of one rehearsal share."""
 
-    def __init__(self, plan: Plan, options: Options, folder: Path, seed: int) -> None:
+    def __init__(
+        self, plan: Plan, options: Options, folder: Path, seed: int, noise: Noise | None
+    ) -> None:
         self._plan = plan
         self._options = options
         self._seed = seed
+        self._noise = noise
         self._wanted = _targets_by_provider(plan)
         only = chosen(options, plan, folder)
         self._chosen = None if only is None else {point.id for point in plan.bought(only)}
@@ -268,15 +282,7 @@ class _Stage:
         import trio
         import trio.testing
 
-        from qbatch.emulators import Emulation, Queueing
-
-        emulation = Emulation(
-            list(self._wanted),
-            queueing=Queueing(queue_s, is_serial=True),
-            inline=True,
-            seed=self._seed,
-            targets=self._wanted,
-        )
+        emulation = self._emulate(queue_s)
         transport = emulation.transport()
         around = Surroundings(
             environ=emulation.environment(ORIGIN),
@@ -293,7 +299,7 @@ class _Stage:
             surroundings=around,
             approve=True,
             adapt=without_account,
-            rehearsal={"queue_s": queue_s},
+            rehearsal={"queue_s": queue_s, **({"noise": str(self._noise)} if self._noise else {})},
         )
         began = time.perf_counter()
 
@@ -313,6 +319,18 @@ class _Stage:
             meant = (point for point in run if self._chosen is None or point.id in self._chosen)
             backends = _backends(meant, run.composites_by_stage(), bills, summary)
         return Pass(queue_s, summary.elapsed_s, time.perf_counter() - began, backends, summary)
+
+    def _emulate(self, queue_s: float) -> Emulation:
+        from qbatch.emulators import Emulation, Queueing
+
+        return Emulation(
+            list(self._wanted),
+            queueing=Queueing(queue_s, is_serial=True),
+            inline=True,
+            seed=self._seed,
+            targets=self._wanted,
+            noise=self._noise,
+        )
 
 
 def _targets_by_provider(plan: Plan) -> dict[str, list[str]]:

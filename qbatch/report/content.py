@@ -142,7 +142,10 @@ class Content:
     @cached_property
     def banner(self) -> str:
         """What must be read before any number: that it comes from a rehearsal; else ""."""
-        return REHEARSED if "rehearsal" in self.run.meta else ""
+        if "rehearsal" not in self.run.meta:
+            return ""
+        noise = json.loads(self.run.meta["rehearsal"]).get("noise")
+        return f"{REHEARSED} Noise is on: {noise}." if noise else REHEARSED
 
     @property
     def warnings(self) -> list[str]:

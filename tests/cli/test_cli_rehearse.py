@@ -55,6 +55,21 @@ def test_its_report_says_on_top_that_it_is_a_rehearsal(
     assert not (tmp_path / "qbatch.lock").exists()
 
 
+def test_noise_is_told_where_it_is_on(qbatch: Call, clouds: Path, tmp_path: Path) -> None:
+    said = qbatch("run", clouds, "--rehearse", "--noise", "--queue-s", "5", "5")
+    noise = "machines depolarize with 0.001 after a gate, with 0.01 after one on two qubits"
+    assert said.code == 0
+    assert f"Noise is on: the clouds' {noise}" in said.out
+    page = (tmp_path / "runs" / "pair.rehearsal" / "report.md").read_text()
+    assert f"Noise is on: {noise}" in page
+    facts = qbatch(
+        "run", clouds, "--rehearse", "--noise", "--json", "--no-report", "--queue-s", "5", "5"
+    ).json_lines[-1]
+    assert facts["noise"] == {"one_qubit": 0.001, "two_qubit": 0.01, "readout": 0.02}
+    refused = qbatch("run", clouds, "--noise")
+    assert (refused.code, "--noise is for --rehearse only" in refused.err) == (2, True)
+
+
 def test_json_ends_with_all_of_it(qbatch: Call, clouds: Path) -> None:
     said = qbatch("run", clouds, "--rehearse", "--json", "--no-report", "--queue-s", "10", "5")
     facts = said.json_lines[-1]

@@ -39,6 +39,11 @@ from qbatch.cli.amounts import Number
     help="Gets the NAME=VALUE lines a run needs: URLs and dummy credentials.",
 )
 @click.option("--seed", type=Number(0, is_whole=True), metavar="N", help="Makes ids repeatable.")
+@click.option(
+    "--noise",
+    is_flag=True,
+    help="Their machines are noisy: 0.001 and 0.01 depolarize after gates, 0.02 of bits flip.",
+)
 def emulate(
     providers: tuple[str, ...],
     port: int,
@@ -46,6 +51,7 @@ def emulate(
     faults: Path | None,
     env_file: Path | None,
     seed: int | None,
+    noise: bool,
 ) -> None:
     """Serve emulated clouds on 127.0.0.1 until Ctrl-C; circuits are executed for real.
 
@@ -54,13 +60,14 @@ def emulate(
     set -a; . ./clouds.env; set +a
     qbatch backends
     """  # noqa: D301  (\b is click's word for "keep these lines")
-    from qbatch.emulators import MODULES, FaultScriptError, serve
+    from qbatch.emulators import MODULES, USUAL, FaultScriptError, serve
 
     for name in providers:
         if name != "all" and name not in MODULES:
             raise click.UsageError(f"there is no emulator of {name!r}{_nearest(name, [*MODULES])}")
     try:
-        serve(providers, port, env_file, faults, queue_s, seed=seed)
+        noise_model = USUAL if noise else None
+        serve(providers, port, env_file, faults, queue_s, seed=seed, noise=noise_model)
     except FaultScriptError as error:
         raise click.UsageError(str(error)) from error
     except (OSError, ExceptionGroup) as error:

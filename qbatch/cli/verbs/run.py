@@ -80,6 +80,11 @@ NOT_REHEARSED = {
     help="With --rehearse: seconds a job queues at least and at most, instead of 60 and 3600.",
 )
 @click.option(
+    "--noise",
+    is_flag=True,
+    help="With --rehearse: the emulated machines are noisy, so that there is something to mend.",
+)
+@click.option(
     "--check",
     is_flag=True,
     help="Where all is done, exit code 5 if a check fails, 4 if one is undecided.",
@@ -104,6 +109,7 @@ def run(
     wait: str | None,
     rehearse: bool,
     queues_s: tuple[float, float] | None,
+    noise: bool,
     check: bool,
     no_report: bool,
     out: Path | None,
@@ -133,12 +139,11 @@ def run(
         detach=detach,
     )
     _check_flags()
+    told = {"as_json": as_json, "report": not no_report}
     if rehearse:
-        return _rehearse(manifest, options, queues_s, as_json=as_json, report=not no_report)
-    consent, report = _consent(saved_plan, frozen=frozen, yes=yes), not no_report
-    return run_manifest(
-        manifest, options, consent, as_json=as_json, report=report, check=check, verbose=verbose
-    )
+        return _rehearse(manifest, options, queues_s, noise=noise, **told)
+    consent = _consent(saved_plan, frozen=frozen, yes=yes)
+    return run_manifest(manifest, options, consent, check=check, verbose=verbose, **told)
 
 
 def _consent(saved_plan: Path | None, *, frozen: bool, yes: bool) -> Consent:
@@ -154,6 +159,11 @@ def _check_flags() -> None:
     if not given["rehearse"]:
         if given["queues_s"]:
             raise click.UsageError("--queue-s is for --rehearse only")
+        if given["noise"]:
+            raise click.UsageError(
+                "--noise is for --rehearse only; simulators of this machine have `noise` in the "
+                "manifest"
+            )
         return
     for name, flag in NOT_REHEARSED.items():
         if given[name]:
@@ -167,6 +177,7 @@ def _rehearse(
     options: Options,
     queues_s: tuple[float, float] | None,
     *,
+    noise: bool,
     as_json: bool,
     report: bool,
 ) -> int:
@@ -174,5 +185,10 @@ def _rehearse(
     from qbatch.executor.rehearsal import QUEUES_S
 
     return rehearse_manifest(
-        manifest, options, queues_s=sorted(queues_s or QUEUES_S), as_json=as_json, report=report
+        manifest,
+        options,
+        queues_s=sorted(queues_s or QUEUES_S),
+        noise=noise,
+        as_json=as_json,
+        report=report,
     )

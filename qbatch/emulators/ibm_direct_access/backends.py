@@ -153,7 +153,8 @@ class Backends:
 
     async def show_properties(self, request: Request) -> Response:
         backend = self.known(request.path_params["name"])
-        return JSONResponse(properties(backend, self.world.clock.began_at))
+        began_at, noise = self.world.clock.began_at, self.world.noise_of(NAME)
+        return JSONResponse(properties(backend, began_at, noise))
 
     async def show_lanes(self, request: Request) -> Response:
         self.known(request.path_params["name"])

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from qbatch.emulators.ibm_direct_access.payload import Pub, Values
 from qbatch.emulators.ibm_direct_access.typed import InputError, inflated, unwrapped
+from qbatch.emulators.noise import Noise
 from qbatch.emulators.simulation import Solution, solve_circuit
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ class Machine:
     max_shots: int
     basis: frozenset[str] | None
     edges: frozenset[tuple[int, int]]
+    noise: Noise | None = None
 
 
 @dataclass(frozen=True)
@@ -289,6 +291,8 @@ def bound(read: Read, row: Sequence[float]) -> QuantumCircuit:
 
 
 @lru_cache(maxsize=8_192)
-def solution_of(source: Source, row: tuple[float, ...], qubits: int) -> Solution:
+def solution_of(
+    source: Source, row: tuple[float, ...], qubits: int, noise: Noise | None
+) -> Solution:
     """Simulate, once for all, what a circuit with these values gives."""
-    return solve_circuit(bound(read_circuit(source), row), qubits)
+    return solve_circuit(bound(read_circuit(source), row), qubits, noise)

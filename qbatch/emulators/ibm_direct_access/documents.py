@@ -7,12 +7,13 @@ and time steps, GHz for frequencies.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from qbatch.emulators.clock import iso
+from qbatch.emulators.noise import Noise
 
 #: Gate name -> its parameters, its definition and its length in nanoseconds.
 GATES: dict[str, tuple[tuple[str, ...], str, int]] = {
@@ -119,8 +120,10 @@ def _pulses(backend: Backend) -> dict[str, Any]:
     }
 
 
-def properties(backend: Backend, calibrated_at: datetime) -> dict[str, Any]:
-    """Return ``/properties``."""
+def properties(
+    backend: Backend, calibrated_at: datetime, noise: Noise | None = None
+) -> dict[str, Any]:
+    """Return ``/properties``; where there is noise, the errors are its own."""
     date = iso(calibrated_at)
 
     def value(name: str, unit: str, number: float) -> dict[str, Any]:
@@ -136,9 +139,7 @@ def properties(backend: Backend, calibrated_at: datetime) -> dict[str, Any]:
                 value("T2", "us", 90.0 + 5 * (at % 13)),
                 value("frequency", "GHz", _ghz(at)),
                 value("anharmonicity", "GHz", -0.31),
-                value("readout_error", "", 0.01 + 0.001 * (at % 7)),
-                value("prob_meas0_prep1", "", 0.012 + 0.001 * (at % 7)),
-                value("prob_meas1_prep0", "", 0.008 + 0.001 * (at % 7)),
+                *_readout(at, noise, value),
                 value("readout_length", "ns", READOUT_NS),
                 value("operational", "", 1),
             ]
@@ -150,7 +151,7 @@ def properties(backend: Backend, calibrated_at: datetime) -> dict[str, Any]:
                 "name": f"{name}{'_'.join(map(str, place))}",
                 "qubits": list(place),
                 "parameters": [
-                    value("gate_error", "", _error(name, place)),
+                    value("gate_error", "", _error(name, place, noise)),
                     value("gate_length", "ns", GATES[name][2]),
                 ],
             }
@@ -159,6 +160,22 @@ def properties(backend: Backend, calibrated_at: datetime) -> dict[str, Any]:
         ],
         "general": [],
     }
+
+
+def _readout(
+    qubit: int, noise: Noise | None, value: Callable[[str, str, float], dict[str, Any]]
+) -> list[dict[str, Any]]:
+    if noise is not None:
+        mean = one_as_zero = zero_as_one = noise.readout
+    else:
+        mean, one_as_zero, zero_as_one = (
+            least + 0.001 * (qubit % 7) for least in (0.01, 0.012, 0.008)
+        )
+    return [
+        value("readout_error", "", mean),
+        value("prob_meas0_prep1", "", one_as_zero),
+        value("prob_meas1_prep0", "", zero_as_one),
+    ]
 
 
 def _gate(backend: Backend, name: str) -> dict[str, Any]:
@@ -175,7 +192,10 @@ def _ghz(qubit: int) -> float:
     return round(4.6 + 0.03 * (qubit % 17), 3)
 
 
-def _error(gate: str, place: Sequence[int]) -> float:
+def _error(gate: str, place: Sequence[int], noise: Noise | None) -> float:
+    """Return a gate's average infidelity: (1 - 1/d) times a depolarizing channel's parameter."""
+    if noise is not None:
+        return noise.one_qubit / 2 if len(place) == 1 else 0.75 * noise.two_qubit
     if gate == "rz":
         return 0.0
     usual = 2e-4 if len(place) == 1 else 7e-3

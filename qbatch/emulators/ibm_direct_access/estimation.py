@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from qbatch.emulators.aer import for_aer
 from qbatch.emulators.ibm_direct_access import typed
 from qbatch.emulators.ibm_direct_access.circuits import (
     Machine,
@@ -20,7 +21,8 @@ from qbatch.emulators.ibm_direct_access.circuits import (
 )
 from qbatch.emulators.ibm_direct_access.payload import MOST_POINTS
 from qbatch.emulators.ibm_direct_access.typed import InputError
-from qbatch.emulators.simulation import for_aer
+from qbatch.emulators.noise import Noise, in_matrices, noisy
+from qbatch.emulators.simulation import MOST_NOISY_QUBITS
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
@@ -58,7 +60,8 @@ def estimate(ready: Ready, machine: Machine, rng: np.random.Generator) -> Estima
         raise InputError(f"{ready.where}: more than {MOST_POINTS} values")
     evs, variances = np.zeros(both.shape), np.zeros(both.shape)
     exact = [
-        dict(zip(words, expectations(ready.source, row, tuple(words)), strict=True)) for row in rows
+        dict(zip(words, expectations(ready.source, row, tuple(words), machine.noise), strict=True))
+        for row in rows
     ]
     for at, (point, observable) in enumerate(both):
         for word, coefficient in observable.items():
@@ -95,9 +98,12 @@ def _measured(exact: float, word: str, shots: int, rng: np.random.Generator) -> 
 
 @lru_cache(maxsize=8_192)
 def expectations(
-    source: Source, row: tuple[float, ...], words: tuple[str, ...]
+    source: Source, row: tuple[float, ...], words: tuple[str, ...], noise: Noise | None = None
 ) -> tuple[float, ...]:
-    """Return exact expectation values; letters beyond the circuit act on qubits left alone."""
+    """Return exact expectation values; letters beyond the circuit act on qubits left alone.
+
+    Each letter's bit may be flipped as it is read, which shrinks the value by 1 - 2e.
+    """
     circuit = bound(read_circuit(source), row)
     touched = sorted(
         {
@@ -114,9 +120,10 @@ def expectations(
     ]
     wanted = [at for at, found in enumerate(still) if not found & {"X", "Y"}]
     values = [0.0] * len(words)
-    computed = _compute(_narrow(circuit, touched), [letters[at] for at in wanted])
+    computed = _compute(_narrow(circuit, touched), [letters[at] for at in wanted], noise)
+    kept = 1 - 2 * noise.readout if noise else 1.0
     for at, value in zip(wanted, computed, strict=True):
-        values[at] = value
+        values[at] = value * kept ** len(words[at].replace("I", ""))
     return tuple(values)
 
 
@@ -131,8 +138,13 @@ def _narrow(circuit: QuantumCircuit, touched: Sequence[int]) -> QuantumCircuit:
     return narrow
 
 
-def _compute(circuit: QuantumCircuit, letters: Sequence[Sequence[str]]) -> list[float]:
-    """Return the expectation values of Pauli letters, the first for qubit 0."""
+def _compute(
+    circuit: QuantumCircuit, letters: Sequence[Sequence[str]], noise: Noise | None
+) -> list[float]:
+    """Return the expectation values of Pauli letters, the first for qubit 0.
+
+    Those of noisy circuits on many qubits are means over `RESET_RUNS` runs.
+    """
     from qiskit.quantum_info import Pauli
     from qiskit_aer import AerSimulator
 
@@ -141,11 +153,19 @@ def _compute(circuit: QuantumCircuit, letters: Sequence[Sequence[str]]) -> list[
     asked = [word for word in distinct if word not in values]
     if asked:
         circuit, aer = for_aer(circuit), AerSimulator(max_parallel_threads=1)
+        is_averaged = "reset" in circuit.count_ops()
+        if noise:
+            circuit = noisy(circuit, noise)
+            if circuit.num_qubits <= MOST_NOISY_QUBITS:
+                circuit = in_matrices(circuit)
+                aer.set_options(method="density_matrix")
+            else:
+                is_averaged = True
         for word in asked:
             circuit.save_expectation_value(
                 Pauli(word[::-1]), list(range(circuit.num_qubits)), label=word
             )
-        shots = RESET_RUNS if "reset" in circuit.count_ops() else 1
+        shots = RESET_RUNS if is_averaged else 1
         data = aer.run(circuit, shots=shots, seed_simulator=1).result().data(0)
         values |= {word: float(data[word]) for word in asked}
     return [values["".join(one)] for one in letters]

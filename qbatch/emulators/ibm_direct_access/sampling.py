@@ -81,13 +81,14 @@ def _draw(
 ) -> tuple[Sequence[int], NDArray[np.intp]]:
     """Return outcomes, and for every shot which of them it was."""
     row, shots = ready.row(index), ready.pub.shots
-    solution = solution_of(ready.source, row, machine.qubits)
+    solution = solution_of(ready.source, row, machine.qubits, machine.noise)
     if solution.error:
         raise InputError(f"{ready.where}: {solution.error}")
     if solution.probabilities is not None:
         picks = rng.choice(len(solution.outcomes), size=shots, p=solution.probabilities)
         return solution.outcomes, picks
-    counts = simulate_circuit(bound(ready.read, row), shots, int(rng.integers(2**31)))
+    seed = int(rng.integers(2**31))
+    counts = simulate_circuit(bound(ready.read, row), shots, seed, machine.noise)
     outcomes = list(counts)
     picks = np.repeat(np.arange(len(outcomes)), list(counts.values()))
     return outcomes, rng.permutation(picks)

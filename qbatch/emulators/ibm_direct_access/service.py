@@ -158,10 +158,11 @@ class Service:
         simulator = self.world.simulator
         is_strict = self.switch("isa", "strict") == "strict"
         basis = frozenset(backend.basis) if is_strict else None
+        noise = self.world.noise_of(NAME)
         task = Task(
             wanted.program_id,
             content,
-            Machine(backend.qubits, backend.max_shots, basis, frozenset(backend.edges)),
+            Machine(backend.qubits, backend.max_shots, basis, frozenset(backend.edges), noise),
             simulator.seed_of(wanted.id),
             at,
             float(wanted.timeout_secs),

@@ -157,7 +157,8 @@ class Submissions:
     def _sample(self, wanted: Wanted, job_id: str) -> Sample:
         simulator, qubits = self.world.simulator, wanted.backend.qubits
         if not wanted.noise:
-            return simulator.sample(wanted.source, qubits, wanted.shots, job_id)
+            noise = self.world.noise_of(NAME) if wanted.backend.kind == "qpu" else None
+            return simulator.sample(wanted.source, qubits, wanted.shots, job_id, noise)
         seed = int.from_bytes(sha256(job_id.encode()).digest()[:6], "big")
         sample = NoisySample(simulator, wanted.source, qubits, wanted.shots, seed, wanted.noise)
         if not simulator.is_inline:

@@ -126,7 +126,11 @@ class Orders:
             start_s=start_s,
             end_s=end_s,
             sample=self.world.simulator.sample(
-                preparation.program, backend.qubits, preparation.shots, job_id
+                preparation.program,
+                backend.qubits,
+                preparation.shots,
+                job_id,
+                self.world.noise_of(NAME) if backend.kind == "QPU" else None,
             ),
             effects=self.world.faults.on_job(NAME, "job", preparation.name, clock.now_s()),
             facts={

@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, Response
 
 from qbatch.emulators.clouds import World, own_url
 from qbatch.emulators.jobs import Device, Job
+from qbatch.emulators.noise import Noise
 from qbatch.emulators.oqc.access import Handler, Rejected, read_body
 
 NAME = "oqc"
@@ -87,6 +88,10 @@ class Machines:
         self.jobs: dict[str, list[Job]] = {qpu.id: [] for qpu in self.qpus}
         self._by_name = {name: qpu for qpu in self.qpus for name in (qpu.id, qpu.segment)}
 
+    def noise_of(self, qpu: Qpu) -> Noise | None:
+        """Return a machine's noise as it is now."""
+        return None if qpu.simulator else self.world.noise_of(NAME)
+
     def table(self) -> list[tuple[str, str, Handler]]:
         return [
             ("GET", "/admin/qpu", self.list_qpus),
@@ -142,11 +147,21 @@ class Machines:
 
     async def show_calibration(self, request: Request) -> Response:
         date = request.query_params.get("date") or self.world.clock.utc().strftime("%Y-%m-%d")
-        return JSONResponse(_calibration(self.qpu_of(request), date))
+        return JSONResponse(self.calibration(self.qpu_of(request), date))
 
     async def show_benchmarks_v4(self, request: Request) -> Response:
         date = self.world.clock.utc().strftime("%Y-%m-%d")
-        return JSONResponse({"data": _calibration(self.qpu_of(request), date)})
+        return JSONResponse({"data": self.calibration(self.qpu_of(request), date)})
+
+    def calibration(self, qpu: Qpu, date: str) -> dict[str, Any]:
+        """Return what is measured of a machine; where it has noise, the errors are its own."""
+        noise = self.noise_of(qpu)
+        readout = 0.02 if noise is None else noise.readout
+        qubits = [
+            {"qubit": at, "T1_us": 40.0 + at % 7, "T2_us": 30.0 + at % 5, "readout_error": readout}
+            for at in range(qpu.qubits)
+        ]
+        return {"qpu_id": qpu.id, "date": date, "qubits": qubits}
 
     async def search_benchmarks_v4(self, request: Request) -> Response:
         raise Rejected(501, "Search by date is not implemented.")
@@ -214,14 +229,3 @@ class Machines:
 
 def _status(qpu: Qpu) -> dict[str, str]:
     return {"qpu_id": qpu.id, "status": "ONLINE" if qpu.active else "OFFLINE"}
-
-
-def _calibration(qpu: Qpu, date: str) -> dict[str, Any]:
-    return {
-        "qpu_id": qpu.id,
-        "date": date,
-        "qubits": [
-            {"qubit": at, "T1_us": 40.0 + at % 7, "T2_us": 30.0 + at % 5, "readout_error": 0.02}
-            for at in range(qpu.qubits)
-        ],
-    }

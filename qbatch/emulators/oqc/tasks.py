@@ -181,7 +181,9 @@ class Tasks:
             end_s=end_s,
             sample=None
             if refusal
-            else self.world.simulator.sample(task.program, qpu.qubits, shots, task.id),
+            else self.world.simulator.sample(
+                task.program, qpu.qubits, shots, task.id, self.machines.noise_of(qpu)
+            ),
             refusal=refusal,
             effects=self.world.faults.on_job(NAME, "job", task.tag or "", clock.now_s()),
         )

@@ -2,7 +2,7 @@
 
 A computation goes model → session → job → rows of results; a job of one circuit or several, its
 result inline or behind a signed URL, written as the machine writes it (`flavours`). Success is 200
-or 204 alone. Machines compute without noise, but for a noise model that comes with the job to an
+or 204 alone. Noise is what the switch `noise` says of machines, and what comes with a job to an
 Aer platform. QPUs cost by circuit and shot; simulators and booked slots by time, which the ledger
 shares equally among a session's jobs, so far. A session without a job stands in no ledger.
 

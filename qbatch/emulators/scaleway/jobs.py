@@ -155,6 +155,7 @@ class Jobs:
         )
         effects = self.world.faults.on_job(NAME, "job", name, clock.now_s())
         runs = not work.refusal and not effects.fail
+        noise = self.world.noise_of(NAME) if platform.type == "qpu" else None
         self._namesakes[name] += 1
         job = Execution(
             provider=NAME,
@@ -175,7 +176,7 @@ class Jobs:
             circuits=circuits,
             memory=work.parameters.memory,
             samples=[
-                sample_of(self.world.simulator, platform, work.payload, at, shots, job_id)
+                sample_of(self.world.simulator, platform, work.payload, at, shots, job_id, noise)
                 for at in range(circuits * runs)
             ],
         )

@@ -11,9 +11,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from qbatch.emulators.aer import for_aer
+from qbatch.emulators.noise import Noise
 from qbatch.emulators.scaleway.encoding import Payload, Program
 from qbatch.emulators.scaleway.platforms import Platform
-from qbatch.emulators.simulation import Computation, Sample, Simulator, for_aer, read_program
+from qbatch.emulators.simulation import Computation, Sample, Simulator, read_program
 
 if TYPE_CHECKING:
     from qiskit.circuit import Instruction
@@ -115,14 +117,15 @@ def sample_of(
     at: int,
     shots: int,
     job_id: str,
+    noise: Noise | None = None,
 ) -> Sample:
-    """Begin the simulation of one of a job's programs."""
+    """Begin the simulation of one of a job's programs; `noise` is the platform's own."""
     text = runnable(payload.programs[at])
     seed = payload.options.get("seed_simulator") if platform.backend == "aer" else None
     settings = settings_for(payload) if platform.backend == "aer" else None
     salt = f"{job_id}/{at}" if seed is None else f"seed {seed}/{at}"
     if settings is None:
-        return simulator.sample(text, platform.qubits, shots, salt)
+        return simulator.sample(text, platform.qubits, shots, salt, noise)
     drawn = simulator.seed_of(salt)
     sample = TunedSample(simulator, text, platform.qubits, shots, drawn, settings)
     if not simulator.is_inline:
