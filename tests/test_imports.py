@@ -18,7 +18,8 @@ from qbatch.providers import BUILT_IN, is_local, options_model, room_of
 PACKAGE = Path(qbatch.__file__).parent
 
 LAYERS = {
-    "cli": 5,
+    "cli": 6,
+    "difference": 5,
     "executor": 4,
     "report": 4,
     "exchange": 4,
@@ -49,13 +50,13 @@ HOMES = {
     "pydantic_core": {"manifest", "snapshot", "providers", "exchange"},
     "trio": {"executor", "providers", "emulators"},
     "httpx": {"providers", "emulators", "executor"},
-    "jinja2": {"circuit", "report"},
+    "jinja2": {"circuit", "report", "difference"},
     "tabulate": {"report", "cli"},
     "click": {"cli"},
     "rich": {"cli"},
     "sqlite3": {"snapshot", "circuit"},  # the run folder; the cache of circuit facts
-    "matplotlib": {"report"},
-    "scipy": {"result", "report", "circuit", "across"},
+    "matplotlib": {"report", "difference"},
+    "scipy": {"result", "report", "circuit", "across", "difference"},
     "qiskit_aer": {"providers", "emulators"},
     "starlette": {"emulators"},
     "hypercorn": {"emulators", "cli"},

@@ -24,6 +24,7 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "export": ("export", "Write results as CSV, counts, JSON, or for OQC's client."),
         "import": ("import_", "Take over what OQC's own client saved."),
         "merge": ("merge", "Put run folders of one manifest together."),
+        "diff": ("diff", "Say which numbers changed between two runs."),
         "check": ("check", "Judge the manifest's checks on their intervals."),
     },
     "Control": {

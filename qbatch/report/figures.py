@@ -76,7 +76,24 @@ def draw(series: Series, manifest: Manifest, number: int) -> Figure:
             "one register layout); name a where to choose."
         )
     svg = _with_titles(_with_own_ids(svg, f"f{number}-"), canvas.titles, f"f{number}-")
-    caption = " ".join(canvas.caption)
+    return _on_a_page(svg, slug, title, " ".join(canvas.caption), number)
+
+
+def picture(drawn: Callable[[], Any], title: str, caption: str, number: int) -> Figure:
+    """Make a figure of a sheet that matplotlib draws.
+
+    Args:
+        drawn: Makes the sheet, inside this module's settings.
+        title: Above it.
+        caption: What it shows, in words.
+        number: Counted from 1; makes ids unique in a page.
+    """
+    slug = f"figure-{number}"
+    svg = _with_own_ids(_to_svg(drawn, slug), f"f{number}-")
+    return _on_a_page(svg, slug, title, caption, number)
+
+
+def _on_a_page(svg: str, slug: str, title: str, caption: str, number: int) -> Figure:
     svg = visible(_with_description(svg, title, caption, f"f{number}-"))
     standing = svg.replace(INK, "#222222").replace(PAPER, "#ffffff")
     inline = svg[svg.index("<svg") :].replace(INK, "currentColor").replace(PAPER, "none")

@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import cache
 from html import escape
 from pathlib import Path
@@ -201,14 +202,14 @@ def html_pieces(content: Content, rows: HtmlRows) -> Iterator[str]:
     """
     from markupsafe import Markup
 
-    style, script = _asset("page.css"), _asset("sort.js")
+    style, script = inlined("page.css"), inlined("sort.js")
     axes = content.columns.varied or ["point"]
     return _template().generate(
         content=content,
-        style=Markup(style),
-        script=Markup(script),
-        style_hash=_hash(style),
-        script_hash=_hash(script),
+        style=style.markup,
+        script=script.markup,
+        style_hash=style.digest,
+        script_hash=script.digest,
         states_bar=Markup(_states_bar(content)),
         sections=_sections(content),
         marks=_MARKS,
@@ -245,6 +246,22 @@ def _template() -> Template:
         keep_trailing_newline=True,
     )
     return environment.get_template("page.html.j2")
+
+
+@dataclass(frozen=True, slots=True)
+class Inlined:
+    """A text that stands inside a page, and what its Content-Security-Policy allows it by."""
+
+    markup: str
+    digest: str
+
+
+def inlined(name: str) -> Inlined:
+    """Return one of this package's own style sheets or scripts, to stand inside a page."""
+    from markupsafe import Markup
+
+    text = _asset(name)
+    return Inlined(Markup(text), _hash(text))
 
 
 @cache

@@ -11,12 +11,17 @@ import click
 from qbatch.cli.files import write_text
 from qbatch.cli.options import json_option, out_option, run_argument
 from qbatch.cli.tables import say, tell
+from qbatch.cli.verbs.diff import exit_of, tell_difference
 
 if TYPE_CHECKING:
+    from qbatch.difference import Difference
     from qbatch.report.judging import CheckResult, Judgement
     from qbatch.snapshot import Run
 
 _COLOURS = {"pass": "green", "fail": "red", "undecided": "yellow"}
+
+#: A comparison's word -> the verdict of a check.
+_VERDICTS = {"changed": "fail", "undecided": "undecided"}
 
 #: Points told of each check that does not pass.
 MAX_TOLD = 5
@@ -30,9 +35,17 @@ MAX_TOLD = 5
     type=click.Path(path_type=Path, dir_okay=False),
     help="Also write a JUnit file, a test case for each check.",
 )
+@click.option(
+    "--against",
+    metavar="RUN",
+    help="Also compare with another run, or a file of `qbatch export`, as `qbatch diff` does: what "
+    "changed fails.",
+)
 @out_option
 @json_option
-def check(run: Path, junit: Path | None, out: Path | None, as_json: bool) -> int:
+def check(
+    run: Path, junit: Path | None, against: str | None, out: Path | None, as_json: bool
+) -> int:
     """Judge the checks of RUN's manifest, each on the interval of every point it is about.
 
     Exit code 0 when all pass, 5 when one fails, 4 when none fails but one is undecided: more shots
@@ -45,14 +58,36 @@ def check(run: Path, junit: Path | None, out: Path | None, as_json: bool) -> int
     opened = open_analysed(run, out)
     check_points(opened)
     results = judge_run(opened)
+    found = None if against is None else _compared(against, run, opened)
     if as_json:
-        click.echo(json.dumps([_facts(result) for result in results], ensure_ascii=False))
+        click.echo(json.dumps(_document(results, found), ensure_ascii=False))
     else:
         _tell(opened, results)
+        if found is not None:
+            tell_difference(found)
     if junit is not None:
-        write_text(junit, _junit(opened, results))
+        write_text(junit, _junit(opened, results, found))
     verdicts = {"pass": Exit.DONE, "fail": Exit.CHECKS_FAILED, "undecided": Exit.UNDECIDED}
-    return verdicts[overall(results)]
+    codes = {verdicts[overall(results)], Exit.DONE if found is None else exit_of(found)}
+    return next(code for code in (Exit.CHECKS_FAILED, Exit.UNDECIDED, Exit.DONE) if code in codes)
+
+
+def _compared(against: str, name: Path, run: Run) -> Difference:
+    """Compare a run with another, from which changes are counted."""
+    from qbatch.cli.runs import open_analysed
+    from qbatch.difference import compare, open_side, side_of
+
+    return compare(open_side(against, open_analysed), side_of(str(name), run))
+
+
+def _document(results: list[CheckResult], found: Difference | None) -> Any:
+    """What `--json` writes: a list of checks, or with a comparison both by name."""
+    checks = [_facts(result) for result in results]
+    if found is None:
+        return checks
+    from qbatch.difference.telling import as_json
+
+    return {"checks": checks, "diff": as_json(found)}
 
 
 def _facts(result: CheckResult) -> dict[str, Any]:
@@ -99,10 +134,10 @@ def _wheres(run: Run, results: list[CheckResult]) -> list[str]:
     return told
 
 
-def _junit(run: Run, results: list[CheckResult]) -> str:
+def _junit(run: Run, results: list[CheckResult], found: Difference | None) -> str:
     from xml.etree import ElementTree
 
-    suite = ElementTree.Element("testsuite", name=run.name, tests=str(len(results)))
+    suite = ElementTree.Element("testsuite", name=run.name)
     for result, where in zip(results, _wheres(run, results), strict=True):
         name = result.check.text + where
         case = ElementTree.SubElement(suite, "testcase", classname=run.name, name=name)
@@ -111,9 +146,18 @@ def _junit(run: Run, results: list[CheckResult]) -> str:
             kind = "failure" if verdict == "fail" else "skipped"
             told = ElementTree.SubElement(case, kind, message=f"{verdict}: {result.summary}")
             told.text = "\n".join(map(_line, result.judgements))
-    number = [result.verdict.value for result in results]
-    suite.set("failures", str(number.count("fail")))
-    suite.set("skipped", str(number.count("undecided")))
+    verdicts = [result.verdict.value for result in results]
+    for number, changes in ({} if found is None else found.numbers).items():
+        case = ElementTree.SubElement(suite, "testcase", classname=run.name, name=f"same {number}")
+        words = {one.word.value for one in changes}
+        verdict = next((v for w, v in _VERDICTS.items() if w in words), "pass")
+        verdicts.append(verdict)
+        if verdict != "pass":
+            kind = "failure" if verdict == "fail" else "skipped"
+            ElementTree.SubElement(case, kind, message=f"{number}: {', '.join(sorted(words))}")
+    suite.set("tests", str(len(verdicts)))
+    suite.set("failures", str(verdicts.count("fail")))
+    suite.set("skipped", str(verdicts.count("undecided")))
     return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"
 
 

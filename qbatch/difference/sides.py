@@ -1,0 +1,195 @@
+"""One side of a comparison: what its points ask, what they measured, and what is known of it.
+
+A side is a run folder (or a manifest, whose run is meant), a file that `qbatch export` wrote as
+JSON or CSV, or ``REV:path`` of such a file in git. Of a run every shot is known; an exported file
+tells each number with its standard error and interval, and they are compared by these.
+
+Points are matched by what they ask: circuit, backend and parameters by their names. Repeats of a
+point are put together. Shots say only how well a number is known, unless points differ in them
+alone: then they are what is asked, too. Seeds, dates and point ids are nothing that is asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from qbatch.difference.facts import facts_of
+from qbatch.errors import SelectionError
+from qbatch.manifest.models import Value
+from qbatch.report.numbers import plain
+from qbatch.result import Counts, Estimate, pool
+
+if TYPE_CHECKING:
+    from qbatch.manifest.models import Analysis
+    from qbatch.snapshot import Run
+
+#: Points of a side; more are refused.
+MOST_POINTS = 200_000
+
+
+class Asked(NamedTuple):
+    """What a point asks.
+
+    Attributes:
+        circuit: Name.
+        backend: Name.
+        parameters: Names and values, by name.
+        shots: Where points of a side differ in them alone, else None.
+    """
+
+    circuit: str
+    backend: str
+    parameters: tuple[tuple[str, Value], ...]
+    shots: int | None = None
+
+    @property
+    def values(self) -> dict[str, Value]:
+        """All of it by name."""
+        values = {"circuit": self.circuit, "backend": self.backend, **dict(self.parameters)}
+        return values if self.shots is None else values | {"shots": self.shots}
+
+    def __str__(self) -> str:
+        return named(self, self.values)
+
+
+@dataclass(slots=True)
+class Measured:
+    """What came of one thing asked, of each of its repeats.
+
+    Attributes:
+        shots: Of each repeat.
+        estimates: Of each repeat: number -> estimate.
+        counts: Of each repeat; empty where an exported file tells no shots.
+        ids: Of the points.
+    """
+
+    shots: list[int] = field(default_factory=list)
+    estimates: list[Mapping[str, Estimate]] = field(default_factory=list)
+    counts: list[Counts] = field(default_factory=list)
+    ids: set[str] = field(default_factory=set)
+
+    def add(self, one: Told) -> None:
+        self.shots.append(one.shots)
+        self.estimates.append(one.estimates)
+        if one.counts is not None:
+            self.counts.append(one.counts)
+        self.ids.add(one.id)
+
+    def pooled(self) -> Counts | None:
+        """All repeats' shots together; None where they are not known, or of unlike registers."""
+        if not self.counts or len({one.registers for one in self.counts}) > 1:
+            return None
+        return pool(self.counts)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One point as a side tells it.
+
+    Attributes:
+        id: Of the point.
+        asked: With its shots, whether or not they are what is asked.
+        shots: That there are.
+        estimates: Number -> estimate.
+        counts: None where they are not told.
+    """
+
+    id: str
+    asked: Asked
+    shots: int
+    estimates: Mapping[str, Estimate]
+    counts: Counts | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One of two things compared.
+
+    Attributes:
+        name: As the person wrote it.
+        told: Its points that were measured.
+        unmeasured: How many were not.
+        level: Of its intervals.
+        analysis: What its numbers mean; None where an exported file does not tell.
+        facts: Dotted name -> what is known of it beside its numbers.
+    """
+
+    name: str
+    told: Sequence[Told]
+    unmeasured: int
+    level: float
+    analysis: Analysis | None
+    facts: Mapping[str, Any]
+
+    @property
+    def differs_in_shots(self) -> bool:
+        """Whether some of its points differ in nothing but their shots."""
+        seen: dict[Asked, set[int | None]] = {}
+        for one in self.told:
+            seen.setdefault(one.asked._replace(shots=None), set()).add(one.asked.shots)
+        return any(len(shots) > 1 for shots in seen.values())
+
+    def by_what_is_asked(self, *, with_shots: bool) -> dict[Asked, Measured]:
+        """Put the repeats of each thing asked together, in the order told."""
+        found: dict[Asked, Measured] = {}
+        for one in self.told:
+            asked = one.asked if with_shots else one.asked._replace(shots=None)
+            found.setdefault(asked, Measured()).add(one)
+        return found
+
+
+def side_of(name: str, run: Run) -> Side:
+    """Read a run as one side.
+
+    Raises:
+        SelectionError: It has more than `MOST_POINTS` measured points.
+        SnapshotError: The run folder is damaged.
+    """
+    manifest = run.manifest
+    told: list[Told] = []
+    unmeasured = 0
+    for point in run:
+        counts = point.counts
+        if counts is None or not counts.shots:
+            unmeasured += 1
+            continue
+        parameters = tuple(sorted(point.parameters.items()))
+        asked = Asked(point.circuit, point.backend, parameters, point.shots)
+        told.append(Told(point.id, asked, counts.shots, point.estimates, counts))
+        check_number(name, told)
+    level = manifest.analysis.intervals.level
+    return Side(name, told, unmeasured, level, manifest.analysis, facts_of(run))
+
+
+def check_number(name: str, told: Sequence[Any]) -> None:
+    """See that points are not too many.
+
+    Raises:
+        SelectionError: They are.
+    """
+    if len(told) > MOST_POINTS:
+        raise SelectionError(
+            f"{name}: has more than {MOST_POINTS:,} measured points; compare parts of it"
+        )
+
+
+def only_in(here: Iterable[Asked], there: Mapping[Asked, Any]) -> list[Asked]:
+    """Return what is asked here and not there."""
+    return [asked for asked in here if asked not in there]
+
+
+def spread(asked: Iterable[Asked]) -> dict[str, list[Value]]:
+    """Return the values that each part of what is asked takes."""
+    found: dict[str, dict[Value, None]] = {}
+    for one in asked:
+        for name, value in one.values.items():
+            found.setdefault(name, {})[value] = None
+    return {name: list(values) for name, values in found.items()}
+
+
+def named(asked: Asked, parts: Collection[str]) -> str:
+    """Name what is asked by some of its parts; by its circuit where it has none of them."""
+    told = [f"{name}={plain(value)}" for name, value in asked.values.items() if name in parts]
+    return ",".join(told) or asked.circuit

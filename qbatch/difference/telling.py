@@ -1,0 +1,149 @@
+"""A difference in words for a terminal, and as JSON."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any
+
+from qbatch.difference.facts import differing
+from qbatch.difference.judging import Difference, NumberChange, Word
+from qbatch.difference.sides import Asked, named
+from qbatch.report.numbers import count_of, interval, p_text, with_error
+from qbatch.result import Estimate
+
+#: Points told of each number, and of each side alone.
+MOST_TOLD = 5
+#: Facts told; JSON and the page have all.
+MOST_FACTS = 20
+
+
+def lines(found: Difference) -> Iterator[tuple[str, str]]:
+    """Yield (word, line) of what a person is told; the word is "" where a line has none."""
+    here, there = found.sides
+    yield "", f"A  {here.name}: {count_of(len(here.told), 'measured point')}"
+    yield "", f"B  {there.name}: {count_of(len(there.told), 'measured point')}"
+    yield from (("", line) for line in _facts(found))
+    compared = len({one.asked for one in found.changes})
+    yield (
+        "",
+        f"{count_of(len(found.changes), 'comparison')} at {count_of(compared, 'point')} that both "
+        f"have; all together {found.error_rate:.3g} chance of any false alarm (Holm)",
+    )
+    if found.alike:
+        yield (
+            "",
+            f"{count_of(found.alike, 'point')} with one id and equal counts: a simulator drew the "
+            "same shots; another seed draws others",
+        )
+    for number, changes in found.numbers.items():
+        yield from _number(number, changes, found.varied)
+    for number, why in found.left_out.items():
+        yield "", f"           {number} {why}"
+    for side, only in zip("AB", found.only, strict=True):
+        if only:
+            yield "", f"only in {side}: {_asked(only)}"
+
+
+def _facts(found: Difference) -> Iterator[str]:
+    here, there = found.sides
+    facts = list(differing(here.facts, there.facts))
+    if not here.facts or not there.facts:
+        yield "An exported file tells nothing of manifest, versions and calibration."
+    for name, one, other in facts[:MOST_FACTS]:
+        yield f"   {name}: {one} → {other}"
+    if len(facts) > MOST_FACTS:
+        yield f"   and {len(facts) - MOST_FACTS} more: --json has them"
+
+
+def _number(
+    number: str, changes: Sequence[NumberChange], varied: Collection[str]
+) -> Iterator[tuple[str, str]]:
+    words = Counter(one.word for one in changes)
+    word = next(word for word in Word if words[word])
+    told = ", ".join(f"{words[each]} {each}" for each in Word if words[each])
+    seen = sorted(one.detectable for one in changes)
+    power = f"{seen[0]:.2g}" if len(seen) == 1 else f"{seen[0]:.2g} to {seen[-1]:.2g}"
+    yield (
+        word,
+        f"{number}  ({told}; a change of {power} would have been seen 4 times out of 5)",
+    )
+    notable = [one for one in changes if one.word is word and word is not Word.SAME]
+    notable.sort(key=lambda one: (one.p_value, -abs(one.change)))
+    for one in notable[:MOST_TOLD]:
+        yield "", f"           {sentence(one, varied)}"
+    if len(notable) > MOST_TOLD:
+        yield "", f"           and {len(notable) - MOST_TOLD} more: --json has them"
+
+
+def sentence(one: NumberChange, varied: Collection[str]) -> str:
+    """One comparison in a line, its point by the parts that vary."""
+    number = f"{one.number} " if one.number.startswith("P(") else ""
+    why = f"; {one.reason}" if one.reason else ""
+    values = f"{number}{_value(one.here)} → {_value(one.there)}"
+    change = f"{one.change:+.3g} {interval(one.low, one.high)}"
+    return f"{named(one.asked, varied)}: {values}, change {change}, {p_text(one.p_value)}{why}"
+
+
+def _value(estimate: Estimate) -> str:
+    return with_error(estimate.value, estimate.se)
+
+
+def _asked(only: Sequence[Asked]) -> str:
+    more = f", and {len(only) - MOST_TOLD} more" if len(only) > MOST_TOLD else ""
+    return "; ".join(map(str, only[:MOST_TOLD])) + more
+
+
+def as_json(found: Difference) -> dict[str, Any]:
+    """All of it, for programs."""
+    here, there = found.sides
+    return {
+        "qbatch": 1,
+        "a": here.name,
+        "b": there.name,
+        "verdict": found.word.value,
+        "error_rate": found.error_rate,
+        "level": [here.level, there.level],
+        "facts": [
+            {"name": name, "a": one, "b": other}
+            for name, one, other in differing(here.facts, there.facts)
+        ],
+        "changes": [_change(one) for one in found.changes],
+        "only": {
+            side: [_point(asked) for asked in only]
+            for side, only in zip("ab", found.only, strict=True)
+        },
+        "not_compared": dict(found.left_out),
+        "equal_counts": found.alike,
+    }
+
+
+def _change(one: NumberChange) -> dict[str, Any]:
+    return {
+        "number": one.number,
+        **_point(one.asked),
+        "verdict": one.word.value,
+        "reason": one.reason,
+        "a": _estimate(one.here),
+        "b": _estimate(one.there),
+        "shots": list(one.shots),
+        "change": one.change,
+        "low": one.low,
+        "high": one.high,
+        "p_value": one.p_value,
+        "detectable": one.detectable,
+    }
+
+
+def _point(asked: Asked) -> dict[str, Any]:
+    shots = {} if asked.shots is None else {"shots_asked": asked.shots}
+    return {
+        "circuit": asked.circuit,
+        "backend": asked.backend,
+        "parameters": dict(asked.parameters),
+        **shots,
+    }
+
+
+def _estimate(one: Estimate) -> dict[str, float]:
+    return {"value": one.value, "se": one.se, "low": one.low, "high": one.high}
