@@ -187,16 +187,16 @@ def _included(
             yield number, whole
 
 
-def _is_monotonic(values: Sequence[Value]) -> bool:
-    """Tell whether values made by us (numbers) rise or fall all along, and so never repeat."""
+def _never_repeats(values: Sequence[Value]) -> bool:
+    """Tell whether that is known: numbers made by us rise or fall all along, others are few."""
     if not isinstance(values, (array, range)):
-        return False
+        return len(values) <= _LONG and len(set(values)) == len(values)
     after = islice(values, 1, None)
     return all(map(lt if values[0] < values[-1] else gt, values, after))
 
 
 def _check_distinct(dimension: Dimension, loc: Loc, mistakes: Mistakes) -> None:
-    if any(map(_is_monotonic, dimension.columns)):
+    if any(map(_never_repeats, dimension.columns)):
         return
     rows: Iterable[object] = zip(*dimension.columns, strict=True)
     if len(dimension) > _LONG:
