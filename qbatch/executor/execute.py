@@ -198,7 +198,7 @@ class _Execution:
         """Bring the snapshot in line with the plan."""
         plan = self._plan
         return self._engine.snapshot.register(
-            plan.points(),
+            plan.points(are_written=True),
             setting_of=plan.setting_text,
             former=Former(lambda: (id_ for id_, _ in plan.ids_and_names()), ids_of),
             bounds=bounds,

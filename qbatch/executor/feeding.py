@@ -22,6 +22,7 @@ from qbatch.snapshot import JobRow, StoredPart, StoredPoint
 
 if TYPE_CHECKING:
     from qbatch.executor.backend_run import BackendRun
+    from qbatch.providers import Batch
 
 #: Composite jobs taken from the plan at once.
 READ_AHEAD = 8
@@ -76,21 +77,35 @@ def _packed(
     rows: Rows = {}
     few = engine.snapshot.few_in(WANTED[engine.settings.only], MOST_WANTED_IN_MEMORY)
     pieces_of = partial(_pieces_of, engine, rows, few)
-    places = None if few is None else _places_of(engine, plan, few)
-    targets = {backend.name: backend.target}
-    for batch in plan.composites(targets, only, pieces_of=pieces_of, places=places):
+    compose = partial(plan.composites, {backend.name: backend.target}, pieces_of=pieces_of)
+    batches = compose(only) if few is None else _few_packed(engine, compose, only, few)
+    for batch in batches:
         yield ActiveJob(batch, {key: rows.pop(key) for key in batch.composite.job_ids})
 
 
-def _places_of(engine: Engine, plan: Plan, few: Mapping[str, Pieces]) -> set[int] | None:
-    """Where in the plan these points stand: the others need not be made again.
+def _few_packed(
+    engine: Engine,
+    compose: Callable[..., Iterator[Batch]],
+    only: Callable[[SweepPoint], bool] | None,
+    few: Mapping[str, Pieces],
+) -> Iterator[Batch]:
+    """Pack these points; the others of the plan need not be made for that.
 
-    None where a place that is kept is another point's, as in a damaged folder: then all points
-    are looked through, so that none is left out in silence.
+    Where a place that is kept is another point's, as in a damaged folder, all points are looked
+    through, so that none is left out in silence.
     """
+    met: set[str] = set()
+
+    def is_meant(point: SweepPoint) -> bool:
+        met.add(point.id)
+        return only is None or only(point)
+
     rows = (row.ordinal for pieces in few.values() for _, row in pieces)
-    places = engine.snapshot.places_of(rows)
-    return places if plan.ids_at(places) >= few.keys() else None
+    yield from compose(is_meant, places=engine.snapshot.places_of(rows))
+    if few.keys() <= met:
+        return
+    past = frozenset(met)
+    yield from compose(lambda point: point.id not in past and is_meant(point))
 
 
 def _pieces_of(

@@ -29,7 +29,15 @@ from qbatch.plan.identity import (
     prefix_hash,
     short_key,
 )
-from qbatch.plan.layout import Column, Layout, TextTables, full_text, id_format, name_format
+from qbatch.plan.layout import (
+    Column,
+    Layout,
+    TextTables,
+    full_text,
+    id_format,
+    name_format,
+    written_format,
+)
 from qbatch.plan.settings import concerns
 
 if TYPE_CHECKING:
@@ -195,7 +203,8 @@ class Factory:
         names = name_format(shown, self._writers, full_text(circuit), tables)
         seeded = f"{names[0]},seed={grid.seed}" if self._shows_seed else names[0]
         order = [name for name in (*self._axes, *sorted(used)) if name in used]
-        parameters = tuple((name, *_located(used[name])) for name in dict.fromkeys(order))
+        swept = [(name, used[name]) for name in dict.fromkeys(order)]
+        parameters = tuple((name, *_located(column)) for name, column in swept)
         return Layout(
             circuit,
             backend,
@@ -211,6 +220,7 @@ class Factory:
             parameters,
             tuple(name for name, _, _ in parameters),
             Columns([(at, values) for _, at, values in parameters], tables.rows),
+            *written_format(swept, tables),
             frozenset(idle),
             settings,
         )

@@ -36,7 +36,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -75,6 +75,7 @@ class SweepPoint:
         has_shots_axis: `shots` is the value of an axis, and so part of the id.
         same_as: Name of the place before it in the plan that comes to the same content, and is
             bought for both; "" for the first or only one.
+        written: Its parameters as JSON, ``[["a",0.5]]``, where they were written beforehand.
     """
 
     id: str
@@ -88,6 +89,7 @@ class SweepPoint:
     setting: str = ""
     has_shots_axis: bool = False
     same_as: str = ""
+    written: str = field(default="", compare=False, repr=False)
 
 
 def seed_of(id_: str) -> int:

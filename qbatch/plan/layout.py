@@ -18,7 +18,8 @@ import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice, pairwise
+from itertools import islice
+from operator import sub
 from typing import TYPE_CHECKING, Any, cast, overload
 
 from qbatch.manifest.models import Value
@@ -110,6 +111,11 @@ def short_text(value: Value) -> str:
     return f"{value + 0.0:.6g}" if isinstance(value, float) else full_text(value)
 
 
+def json_text(value: Value) -> str:
+    """Return a value as JSON writes it; a whole float keeps its point."""
+    return json.dumps(value, ensure_ascii=False)
+
+
 def text_writer(values: Iterable[Value]) -> Callable[[Value], str]:
     """Return the shortest way of writing all these values of one axis that tells them apart."""
     seen = list(islice(values, _LONGEST_SHORT + 1))
@@ -127,8 +133,12 @@ def _are_apart(ascending: Sequence[float]) -> bool:
     Rounding keeps their order, so only neighbours may have the same text; and those only where they
     are no further apart than one step of the sixth digit, a hundred thousandth at most.
     """
-    pairs = pairwise(ascending)
-    close = [(a, b) for a, b in pairs if b - a <= 0.51e-5 * (abs(a) + abs(b))]
+    if len(ascending) < 2:
+        return True
+    step = 1.02e-5 * max(abs(ascending[0]), abs(ascending[-1]))
+    gaps = map(sub, islice(ascending, 1, None), ascending)
+    suspects = ((ascending[at], ascending[at + 1]) for at, gap in enumerate(gaps) if gap <= step)
+    close = ((a, b) for a, b in suspects if b - a <= 0.51e-5 * (abs(a) + abs(b)))
     return all(short_text(a) != short_text(b) for a, b in close)
 
 
@@ -158,6 +168,7 @@ class Layout:
         has_shots_axis: They are part of the id.
         parameters: (name, position or -1, values), in the order of `SweepPoint.parameters`.
         parameter_names, parameter_columns: The same.
+        written_format: %-format of `SweepPoint.written`; `written_columns` fill it.
         idle: Those of them that make no difference to the circuit.
         settings: What its points change of their backend.
     """
@@ -177,6 +188,8 @@ class Layout:
     parameters: tuple[tuple[str, int, Sequence[Value]], ...]
     parameter_names: tuple[str, ...]
     parameter_columns: Columns
+    written_format: str
+    written_columns: Columns
     idle: frozenset[str]
     settings: SettingValues = ()
 
@@ -197,8 +210,8 @@ class Layout:
         at, values = self.shots
         return values[index[at]]
 
-    def point_at(self, index: Index) -> SweepPoint:
-        """Return the point at `index`."""
+    def point_at(self, index: Index, *, is_written: bool = False) -> SweepPoint:
+        """Return the point at `index`, on request with its parameters written."""
         id_ = self.id_at(index)
         at, shots = self.shots
         return SweepPoint(
@@ -212,6 +225,7 @@ class Layout:
             seed_of(id_),
             self.setting,
             self.has_shots_axis,
+            written=self.written_format % self.written_columns.at(index) if is_written else "",
         )
 
 
@@ -274,6 +288,27 @@ def name_format(
     return ",".join(parts) or _literal(otherwise), Columns(columns, texts_of.rows)
 
 
+def written_format(
+    parameters: Sequence[tuple[str, Column]], texts_of: TextTables
+) -> tuple[str, Columns]:
+    """Return the format of the points' parameters as JSON, and the columns that fill it.
+
+    Args:
+        parameters: Each with its column, in the order of `SweepPoint.parameters`.
+        texts_of: (axis, column, writer) -> the texts of the column.
+    """
+    columns: list[tuple[int, Sequence[str]]] = []
+    parts = []
+    for name, column in parameters:
+        told = json.dumps(name, ensure_ascii=False)
+        if column.position is None:
+            parts.append(_literal(f"[{told},{json_text(column.values[0])}]"))
+        else:
+            parts.append(f"[{_literal(told)},%s]")
+            columns.append((column.position, texts_of(name, column, json_text)))
+    return f"[{','.join(parts)}]", Columns(columns, texts_of.rows)
+
+
 class TextTables:
     """The texts of one block's columns, made once for all its layouts.
 
@@ -289,8 +324,20 @@ class TextTables:
         if write is full_text and len(column.values) <= _LONGEST_TABLE:
             write = bound_text if _all_floats(column.values) else write  # the same for floats
         if (name, write) not in self._made:
-            self._made[name, write] = texts(column.values, write)
+            is_short = write is json_text and len(column.values) <= _LONGEST_TABLE
+            if is_short and _are_no_whole_floats(column.values):
+                self._made[name, write] = self(name, column, bound_text)  # the same for such
+            else:
+                self._made[name, write] = texts(column.values, write)
         return self._made[name, write]
+
+
+def _are_no_whole_floats(values: Sequence[Any]) -> bool:
+    return (
+        _all_floats(values)
+        and all(map(math.isfinite, values))
+        and not any(map(float.is_integer, values))
+    )
 
 
 def _literal(text: str) -> str:

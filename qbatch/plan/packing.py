@@ -89,7 +89,9 @@ def pack(
     num_waiting = 0
     for point, piece in _pieces(plan, targets, only, pieces_of, places):
         target = targets[point.backend]
-        order = replace(plan.order_of(point), id=piece.id, shots=piece.shots, start=piece.start)
+        order = plan.order_of(point)
+        if piece.start or (piece.id, piece.shots) != (order.id, order.shots):
+            order = replace(order, id=piece.id, shots=piece.shots, start=piece.start)
         part = order.circuit.sha256 if target.pack_by == "circuit" else ""
         shots = order.shots if target.one_number_of_shots else 0
         key = (point.backend, order.settings, part, shots, piece.generation)

@@ -117,9 +117,9 @@ class Points:
                 elif grid.order != "interleave" and not copy:
                     yield from grid.rows(tables[grid.number])
 
-    def points(self) -> Iterator[SweepPoint]:
-        """Yield every point, in run order."""
-        points = (layout.point_at(index) for layout, index in self.rows())
+    def points(self, *, are_written: bool = False) -> Iterator[SweepPoint]:
+        """Yield every point, in run order, on request with its parameters written."""
+        points = (layout.point_at(i, is_written=are_written) for layout, i in self.rows())
         return self._tell_shared(points) if self.shared else points
 
     def points_at(self, places: Iterable[int]) -> Iterator[SweepPoint]:
@@ -132,10 +132,6 @@ class Points:
         else:
             for layout, index in _chosen(self.rows(), places):
                 yield layout.point_at(index)
-
-    def ids_at(self, places: Iterable[int]) -> set[str]:
-        """The ids of the points at these places of the run order, counted from 0."""
-        return {told[0].hex() for told in identities(_chosen(self.rows(), places))}
 
     def _tell_shared(self, points: Iterator[SweepPoint]) -> Iterator[SweepPoint]:
         first: dict[str, str] = {}
@@ -196,11 +192,12 @@ class Points:
         given = sorted(source.arguments & values.keys())
         circuit = source.circuit({name: values[name] for name in given})
         names = circuit.facts.parameters
+        bound = values.values() if tuple(values) == names else map(values.__getitem__, names)
         return Order(
             id=point.id,
             name=point.name,
             circuit=circuit,
-            parameters=dict(zip(names, map(float, map(values.__getitem__, names)), strict=True)),
+            parameters=dict(zip(names, map(float, bound), strict=True)),
             shots=point.shots,
             seed=point.seed,
             settings=settings_of(point.parameters),

@@ -26,6 +26,7 @@ from qbatch.snapshot.schema import (
     StoredPoint,
     checked_point,
     crc_of,
+    parameters_text,
     place_values,
     point_values,
 )
@@ -328,7 +329,8 @@ class _Placing:
                 else:
                     pieces = self._pieces(point, known.get(point.id, ()))
                     own[point.id] = next(piece.ordinal for piece in pieces if not piece.start)
-                    rows += [point_values(piece, position) for piece in pieces]
+                    told = parameters_text(point)
+                    rows += [point_values(piece, position, told) for piece in pieces]
                 position += 1
             self._db.executemany(PLACE, rows)
             self._db.executemany("INSERT INTO places VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", places)

@@ -265,8 +265,14 @@ PLACE_COLUMNS = rows.columns("places", rows.Place)
 NUM_PLACE_COLUMNS = len(rows.Place._fields)
 
 
-def point_values(point: StoredPoint, position: int | None) -> rows.Point:
-    """The row of a point that stands at `position` of the plan; None: nowhere."""
+def point_values(point: StoredPoint, position: int | None, parameters: str = "") -> rows.Point:
+    """The row of a point that stands at `position` of the plan; None: nowhere.
+
+    Args:
+        point: The point.
+        position: Counted from 0.
+        parameters: Its `parameters_text`, where that is known.
+    """
     values = (
         point.ordinal,
         bytes.fromhex(point.id),
@@ -276,7 +282,7 @@ def point_values(point: StoredPoint, position: int | None) -> rows.Point:
         point.shots,
         point.repeat,
         point.seed,
-        parameters_text(point),
+        parameters or parameters_text(point),
         point.setting,
     )
     content = bytes.fromhex(point.content) if point.content else None
@@ -286,6 +292,8 @@ def point_values(point: StoredPoint, position: int | None) -> rows.Point:
 
 def parameters_text(point: Any) -> str:
     """A point's parameters as they are kept: compact JSON."""
+    if written := getattr(point, "written", ""):
+        return str(written)
     if not point.parameters:
         return "[]"
     names, values = zip(*point.parameters, strict=True)

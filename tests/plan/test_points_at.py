@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -61,3 +62,30 @@ def test_identities_are_those_of_the_points(name: str) -> None:
     found = plan.identities()
     assert found is not None
     assert list(found) == told
+
+
+#: Whole and other floats, such as JSON writes in their own way, beside what is no float.
+WRITTEN = """
+sweep:
+  zip:
+    s: [0.5, 1.0, -0.0, 1e16, 1e300, 3.25]
+    t: [1, 2, 3, 4, 5, 6]
+    u: [0.1, 0.2, 0.30000000000000004, 1e-7, -2.5, 7.125]
+    v: [1.5, 2.5, 3.5, 4.5, 5.5, 6.5]
+  matrix: {backend: [one, two], w: [0.25, 4.0]}
+  repeat: 2
+"""
+FIVE = "".join(f"      input float {name};\n" for name in "stuvw")
+
+
+@pytest.mark.parametrize("longest", [3, 65_536])
+def test_parameters_are_written_as_they_are_kept(longest: int, monkeypatch) -> None:
+    monkeypatch.setattr("qbatch.plan.layout._LONGEST_TABLE", longest)
+    head = HEAD.replace("      input float theta;\n", FIVE).replace("rx(theta)", "rx(s+t+u+v+w)")
+    plan = expand(parse_manifest(head + WRITTEN, folder=Path("/")))
+    points = list(plan.points(are_written=True))
+    assert points == list(plan.points())
+    assert len({point.written for point in points}) == 6 * 2
+    for point in points:
+        assert len(point.parameters) == 5
+        assert point.written == json.dumps(point.parameters, separators=(",", ":"))

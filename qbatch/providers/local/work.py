@@ -165,7 +165,9 @@ def _evolutions(program: Program, orders: Iterable[Order]) -> Iterator[Evolution
     names = program.circuit.facts.parameters
     shared: dict[tuple[float, ...], list[Sampling]] = {}
     for order in orders:
-        values = tuple(map(float, map(order.parameters.__getitem__, names)))
+        bound = order.parameters
+        in_order = bound.values() if tuple(bound) == names else map(bound.__getitem__, names)
+        values = tuple(map(float, in_order))
         sampling = Sampling(order.id, order.shots, order.seed, order.start)
         shared.setdefault(values, []).append(sampling)
     # Samples of Clifford circuits are drawn shot by shot: jobs share next to nothing there.
