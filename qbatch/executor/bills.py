@@ -1,8 +1,10 @@
 """Bills that were not told as jobs ended: asked for by `fetch`, and by a run before it buys.
 
-Rules: only what the ledger has no bill of is asked about, at the account that paid for it, and once
-in a call: with one request where a cloud has a list. Nothing moves: what is told about a job is its
-bill alone. Bills are a courtesy: what cannot be read or asked about is told, and stops nothing.
+Rules: only what the ledger has no bill of is asked about (a quote in its place is none), at the
+account that paid for it, and once in a call: with one request where a cloud has a list. Nothing
+moves: what is told about a job is its bill alone. Bills are a courtesy: what cannot be read or
+asked about is told, and stops nothing. A run asks ever less often about what is not told
+(`snapshot.asked`); `fetch`, which a person calls, asks about all.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from qbatch.executor.moves import Moves
 from qbatch.executor.resume import stored_active
 from qbatch.providers import ENDS, GivenBack
 from qbatch.providers.answers import Part
+from qbatch.snapshot.asked import OLDEST_S, read_asked
 
 if TYPE_CHECKING:
     from qbatch.executor.active import ActiveJob
@@ -29,8 +32,8 @@ if TYPE_CHECKING:
     from qbatch.snapshot import Snapshot
     from qbatch.snapshot.composites import StoredComposite
 
-#: Composite jobs that a run asks about at each backend, the newest: some clouds are asked about
-#: one by one, and some never tell.
+#: Composite jobs that a run asks about at each backend, the newest of those that are due: some
+#: clouds are asked about one by one.
 MOST_IN_RUN = 50
 
 #: How long a run asks one backend before it buys there, seconds.
@@ -60,7 +63,8 @@ def read_unbilled(
     snapshot: Snapshot,
     backends: Iterable[str],
     warn: Callable[[str], object],
-    most: int | None = None,
+    *,
+    is_run: bool = False,
 ) -> dict[str, list[Unbilled]]:
     """Read what is over and not billed at these backends.
 
@@ -68,26 +72,42 @@ def read_unbilled(
         snapshot: Knows it.
         backends: Their names.
         warn: Told once where some of it cannot be read: that is left out.
-        most: Composite jobs of each, the newest; None: all.
+        is_run: Only what a run is to ask about now, `MOST_IN_RUN` composite jobs of each.
     """
-    found: dict[str, list[Unbilled]] = {name: [] for name in backends}
+    chosen = _due(snapshot, backends) if is_run else _all(snapshot, backends)
+    found: dict[str, list[Unbilled]] = {}
     failures: list[QbatchError] = []
-    for stored in reversed(snapshot.unbilled_composites()):
-        theirs = found.get(stored.backend)
-        if theirs is None or (most is not None and len(theirs) >= most):
-            continue
+    for stored in snapshot.composites_at(chosen) if chosen else ():
         try:
             unbilled = _read(snapshot, stored)
         except QbatchError as error:
             failures.append(error)
         else:
-            theirs += [unbilled] if unbilled else []
+            found.setdefault(stored.backend, []).extend([unbilled] if unbilled else [])
     if failures:
         number = (
             f"{len(failures)} jobs that are over" if len(failures) > 1 else "a job that is over"
         )
         warn(f"nobody is asked what {number} cost, for it cannot be read here: {failures[0]}")
-    return {name: theirs[::-1] for name, theirs in found.items() if theirs}
+    return {name: theirs for name, theirs in found.items() if theirs}
+
+
+def _all(snapshot: Snapshot, backends: Iterable[str]) -> list[int]:
+    names = {*backends}
+    return [row for row, backend in snapshot.unbilled_composites() if backend in names]
+
+
+def _due(snapshot: Snapshot, backends: Iterable[str]) -> list[int]:
+    """Choose the newest of which the next question is due."""
+    now, asked = snapshot.now(), read_asked(snapshot.meta())
+    chosen: dict[str, list[int]] = {name: [] for name in backends}
+    for row, backend in snapshot.unbilled_composites(now - OLDEST_S):
+        theirs, before = chosen.get(backend), asked.get(row)
+        if theirs is None or len(theirs) >= MOST_IN_RUN:
+            continue
+        if before is None or before.is_due(now):
+            theirs.append(row)
+    return [row for theirs in chosen.values() for row in theirs]
 
 
 def _read(snapshot: Snapshot, stored: StoredComposite) -> Unbilled | None:
@@ -122,6 +142,8 @@ async def ask_before_buying(
     What is given back may be spent. But buying does not depend on it: only where the credentials
     are refused nothing else would work either.
     """
+    rows = [each.active.ordinal for each in unbilled if each.active.ordinal is not None]
+    await engine.journal.commit(partial(engine.snapshot.note_asked, rows))
     told: list[Answer] = []
     refused: CredentialsError | None = None
     with trio.move_on_after(LIMIT_S) as scope:

@@ -19,14 +19,11 @@ import trio
 
 from qbatch.plan.pricing.limits import SLACK, Limit, Rates, factor_of
 from qbatch.providers import Order, Price
-from qbatch.snapshot.ledger import NOT_BOUGHT
+from qbatch.snapshot.ledger import AS_QUOTED, NOT_BOUGHT
 
 if TYPE_CHECKING:
     from qbatch.snapshot import Entry
     from qbatch.snapshot.doubles import Double
-
-#: Who said what was billed, where no bill came.
-AS_QUOTED = "as quoted"
 
 #: A purchase: the point's id, and the generation of the attempt.
 Key = tuple[str, int]

@@ -23,7 +23,7 @@ from qbatch.executor.accounts import hold_of_other_accounts
 from qbatch.executor.active import ActiveJob
 from qbatch.executor.agreed import Agreed
 from qbatch.executor.backend_run import BackendRun, Terms
-from qbatch.executor.bills import MOST_IN_RUN, Unbilled, ask_before_buying, read_unbilled
+from qbatch.executor.bills import Unbilled, ask_before_buying, read_unbilled
 from qbatch.executor.budget import Budget
 from qbatch.executor.doubles import Doubles
 from qbatch.executor.engine import WANTED, Engine, Settings
@@ -304,7 +304,7 @@ class _Execution:
         clouds = [backend.name for backend in backends if not backend.driver.is_local]
         engine = self._engine
         unread: list[str] = []
-        read = partial(read_unbilled, engine.snapshot, clouds, unread.append, MOST_IN_RUN)
+        read = partial(read_unbilled, engine.snapshot, clouds, unread.append, is_run=True)
         unbilled = await engine.offload(read)  # circuits are parsed
         for text in unread:
             engine.warn(text)

@@ -15,12 +15,12 @@ import trio
 
 from qbatch.errors import Misspoke, ProviderError, Refused
 from qbatch.executor.active import ActiveJob, Bill, Move
-from qbatch.executor.budget import AS_QUOTED
 from qbatch.executor.moves import Moves
 from qbatch.providers import Fetched, Order
 from qbatch.purchase import Event
 from qbatch.snapshot import NewResult
 from qbatch.snapshot.estimates import dump_estimates
+from qbatch.snapshot.ledger import AS_QUOTED
 
 if TYPE_CHECKING:
     from qbatch.executor.backend_run import BackendRun

@@ -10,12 +10,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from qbatch.executor.active import ActiveJob, Move
-from qbatch.executor.budget import AS_QUOTED
 from qbatch.executor.journal import Step
-from qbatch.job import stage_after
+from qbatch.job import JobState, stage_after
 from qbatch.providers import Answer
 from qbatch.purchase import CompositeEvent, Ledger
-from qbatch.snapshot.ledger import NOT_BOUGHT
+from qbatch.snapshot.ledger import AS_QUOTED, NOT_BOUGHT
 
 if TYPE_CHECKING:
     from qbatch.executor.backend_run import BackendRun
@@ -122,9 +121,9 @@ class Moves:
         children = [key for key in bill if key in active.rows]
         if not children:
             return
-        rows = [
-            active.noted(key, cost=bill[key], unit=unit) for key in children if key in active.ids
-        ]
+        mine = [key for key in children if key in active.ids]
+        over = [key for key in children if key not in mine and _has_result(active, key)]
+        rows = [active.noted(key, cost=bill[key], unit=unit) for key in (*mine, *over)]
         amounts = {key: bill[key] for key in children}
 
         def write() -> None:
@@ -132,7 +131,7 @@ class Moves:
             snapshot.bill(_entries_of(active, amounts), FINAL)
 
         await self._engine.journal.commit(write)
-        for row in rows:
+        for row in rows[: len(mine)]:
             self._backend.tally.note_cost(active.job(row.job.id), row.job)
         active.rows.update((row.job.id, row) for row in rows)
         self._count(active, FINAL, amounts)
@@ -146,6 +145,12 @@ class Moves:
         else:
             is_quote = source == AS_QUOTED
             budget.settle(self._backend.name, unit, purchases, is_quote=is_quote)
+
+
+def _has_result(active: ActiveJob, key: str) -> bool:
+    """Whether the result of a child is what this purchase bought."""
+    job = active.job(key)
+    return job.state is JobState.COMPLETED and job.generation == active.purchase(key)[1]
 
 
 def charged(moves: Iterable[Move]) -> Charges:

@@ -11,12 +11,14 @@ from typing import Any, get_args
 from qbatch.job import CompositeJob, stage_after
 from qbatch.purchase import CompositeEvent, Stage
 from qbatch.snapshot import ledger, rows
+from qbatch.snapshot.asked import ASKED, OLDEST_S, dump_asked, read_asked
 from qbatch.snapshot.faults import translated
 from qbatch.snapshot.ledger import Entry
 from qbatch.snapshot.reading import (
     PURCHASES,
     checked,
     read_fact,
+    read_meta,
     write_meta,
 )
 from qbatch.snapshot.schema import (
@@ -32,6 +34,9 @@ from qbatch.snapshot.trust import (
 )
 
 STAGES: Sequence[Stage] = get_args(Stage)
+
+#: Of which purchases their provider told no bill.
+_UNBILLED = f"(ledger.billed IS NULL OR ledger.billed_by = '{ledger.AS_QUOTED}')"
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,11 +123,30 @@ class Composites(Steps):
         """All composite jobs that are not closed, oldest first."""
         return self._composites_where("stage <> 'closed'")
 
-    def unbilled_composites(self) -> list[StoredComposite]:
-        """Those that are closed, and whose purchases are not all billed, oldest first."""
-        return self._composites_where(
-            "stage = 'closed' AND ordinal IN (SELECT composite FROM ledger WHERE billed IS NULL)"
+    def unbilled_composites(self, since: float = 0.0) -> list[tuple[int, str]]:
+        """Row and backend of those that are closed and not all billed, the newest first.
+
+        Args:
+            since: Only those sent no earlier; UTC, seconds since 1970.
+        """
+        self._trust.check("composites", "ledger")
+        return self._rows(
+            "SELECT ordinal, backend FROM composites WHERE stage = 'closed'"
+            " AND coalesce(sent_at, created_at) >= ? AND ordinal IN"
+            f" (SELECT composite FROM ledger WHERE {_UNBILLED}) ORDER BY ordinal DESC",
+            (since,),
         )
+
+    def composites_at(self, ordinals: Iterable[int]) -> list[StoredComposite]:
+        """The composite jobs in these rows, oldest first."""
+        return self._composites_where(f"composites.ordinal IN ({','.join(map(str, ordinals))})")
+
+    def note_asked(self, ordinals: Iterable[int]) -> None:
+        """Note that their bills were asked for now, inside the caller's transaction."""
+        meta, now = read_meta(self._db), float(self.now())
+        unbilled = {row for row, _ in self.unbilled_composites(now - OLDEST_S)}
+        told = dump_asked(read_asked(meta), ordinals, unbilled, now)
+        write_meta(self._db, {ASKED: told})
 
     def _composites_where(self, condition: str) -> list[StoredComposite]:
         self._trust.check("composites", "intents", "ledger", "attempts", "moves")
@@ -135,14 +159,14 @@ class Composites(Steps):
             return [_composite(row) for row in found]
 
     def unbilled(self, composite: int) -> dict[int, tuple[int, str]]:
-        """What of it is not billed: row of a point -> generation, and the provider's id."""
+        """What of it has no bill: row of a point -> generation, and the provider's id."""
         self._trust.check("ledger", "attempts", "jobs")
         found = self._rows(
             "SELECT ledger.job, ledger.generation,"
             " coalesce(attempts.provider_job_id, jobs.provider_job_id) FROM ledger"
             " LEFT JOIN attempts USING (job, generation) LEFT JOIN jobs"
             " ON jobs.ordinal = ledger.job AND jobs.generation = ledger.generation"
-            " WHERE ledger.composite = ? AND ledger.billed IS NULL",
+            f" WHERE ledger.composite = ? AND {_UNBILLED}",
             (composite,),
         )
         return {int(row): (int(generation), str(id_)) for row, generation, id_ in found if id_}

@@ -26,6 +26,9 @@ NUM_COLUMNS = len(rows.Purchase._fields)
 #: Where a bill says that nothing was bought.
 NOT_BOUGHT = "not bought"
 
+#: Who said what was billed, where no bill came: the quote stands for it until one does.
+AS_QUOTED = "as quoted"
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -236,7 +239,7 @@ def _values(entry: Entry) -> tuple[Any, ...]:
 def bill(
     db: sqlite3.Connection, bills: Mapping[tuple[int, int], float], source: str
 ) -> dict[tuple[int, int], float]:
-    """Note what purchases were charged; less than before is a refund.
+    """Note what purchases were charged; less than before is a refund, but of a quote.
 
     Args:
         db: The writer, inside the caller's transaction.
@@ -251,7 +254,8 @@ def bill(
         entry = find(db, *key)
         if entry is None:
             continue
-        if entry.billed is None or amount > entry.billed:
+        is_quote = entry.billed_by == AS_QUOTED != source
+        if entry.billed is None or is_quote or amount > entry.billed:
             entry = replace(entry, billed=amount, billed_by=source, refunded=0.0, refunded_by="")
         elif amount != entry.counted:
             back = entry.billed - amount

@@ -265,8 +265,9 @@ def test_a_double_counts_as_its_twin_was_quoted_until_its_cloud_tells(tmp_path: 
     go_on(cloud, "open-quantum", tmp_path)
     assert (double_of(tmp_path).cost, double_of(tmp_path).source) == (11.0, "by the cloud")
     (price,) = [entry["price"] for entry in cloud.ledger() if entry["id"] == double.id]
-    with Run(tmp_path) as run:  # what was ordered is billed as quoted, for want of a bill
-        assert run.spent() == {"credits": 4 * 22.0 + price}
+    with Run(tmp_path) as run:  # what was ordered has its bills by now, too
+        assert run.spent() == {"credits": 4 * 11.0 + price}
+    assert sum(entry["price"] for entry in cloud.ledger()) == 5 * 11.0
     untold(cloud)  # what was told once is not guessed again
     go_on(cloud, "open-quantum", tmp_path)
     assert (double_of(tmp_path).cost, double_of(tmp_path).source) == (11.0, "by the cloud")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from qbatch.executor.bills import LIMIT_S, MOST_IN_RUN
 from qbatch.providers import Answer, Batch, Failed, Price
 from qbatch.providers.answers import Part
 from qbatch.snapshot import Run
+from qbatch.snapshot.asked import ASKED, FIRST_S, OLDEST_S, Asked, dump_asked, read_asked
+from tests.fuzz.whole_runs import Clouds, manifest_of
 
 
 class Late(FakeCloud):
@@ -141,3 +144,68 @@ def test_what_cannot_be_read_of_an_old_job_stops_no_buying(tmp_path: Path) -> No
     told = warnings(played)
     assert "nobody is asked what 2 jobs that are over cost, for it cannot be read here" in told
     assert "is missing" in told
+
+
+def test_who_never_tells_is_asked_ever_less_often() -> None:
+    """With a run every hour, for as long as a job is asked about."""
+    known: dict[int, Asked] = {}
+    asked = []
+    for hour in range(int(OLDEST_S // 3600)):
+        now = 1.8e9 + 3600.0 * hour
+        if 7 not in known or known[7].is_due(now):
+            asked.append(hour)
+            known = read_asked({ASKED: dump_asked(known, [7], {7}, now)})
+    pauses = [later - earlier for earlier, later in pairwise(asked)]
+    assert pauses[:6] == [1, 1, 1, 2, 3, 6], "10 min, 20, 40 and so on, to the next run"
+    assert pauses == sorted(pauses)
+    assert pauses[-1] == 7 * 24
+    assert len(asked) == 14
+    assert dump_asked(known, [], set(), now) == "{}", "what is billed is forgotten"
+
+
+def test_a_clock_that_was_set_back_puts_no_question_off() -> None:
+    assert Asked(5, 2e9).is_due(1.8e9)
+
+
+def test_after_a_month_a_run_asks_no_more(tmp_path: Path) -> None:
+    cloud = Late()
+    begin(tmp_path, cloud, 1)
+    play(tmp_path, plan_of(1, "cloud"), cloud, only="missing", clock_s=OLDEST_S + 60.0)
+    assert cloud.asked == []
+
+
+def test_what_is_asked_about_rarely_leaves_room_for_others(tmp_path: Path) -> None:
+    cloud, points = Late(), MOST_IN_RUN + 3
+    begin(tmp_path, cloud, points)
+    cloud.is_late = True
+    for _ in range(3):
+        play(tmp_path, plan_of(points, "cloud"), cloud, only="missing")
+    assert cloud.asked == [MOST_IN_RUN, 3]
+    cloud.is_late = False
+    play(tmp_path, plan_of(points, "cloud"), cloud, only="missing", clock_s=FIRST_S)
+    assert cloud.asked[2:] == [MOST_IN_RUN]
+
+
+def test_a_bill_that_is_told_late_takes_the_place_of_the_quote_once(tmp_path: Path) -> None:
+    """Quoted at 16.5 credits each, billed with 11: that is no refund, and nobody asks again."""
+    clouds = Clouds("open-quantum")
+    try:
+        clouds.set_faults(switches={"open-quantum": {"quoted": 1.5, "tells_credits": False}})
+        manifest, around = manifest_of("open-quantum"), clouds.surroundings()
+        with clouds.run(manifest, tmp_path, around) as run:
+            assert {(each.entry.billed, each.entry.billed_by) for each in run.ledger()} == {
+                (16.5, "as quoted")
+            }
+            assert [point.job.cost for point in run] == [16.5] * 4
+        clouds.set_faults(switches={"open-quantum": {"quoted": 1.5}})
+        for _ in range(2):
+            with clouds.run(manifest, tmp_path, around) as run:
+                entries = [each.entry for each in run.ledger()]
+                assert [point.job.cost for point in run] == [11.0] * 4
+                assert run.spent() == {"credits": 44.0}
+                assert run.summary.total == 0
+            assert {(e.quoted, e.billed, e.refunded) for e in entries} == {(16.5, 11.0, 0.0)}
+            assert {e.billed_by for e in entries} == {"told by the provider in the end"}
+        assert len(clouds.ledger()) == 4
+    finally:
+        clouds.close()
