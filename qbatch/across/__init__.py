@@ -10,8 +10,8 @@ content id, is kept nowhere, and buys nothing.
 
 from __future__ import annotations
 
-from qbatch.across.numbers import AcrossNumber
+from qbatch.across.numbers import AcrossNumber, across_facts
 from qbatch.across.points import Measured, Points
 from qbatch.across.reading import Across, read_across
 
-__all__ = ["Across", "AcrossNumber", "Measured", "Points", "read_across"]
+__all__ = ["Across", "AcrossNumber", "Measured", "Points", "across_facts", "read_across"]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from qbatch.result import Estimate
 
@@ -19,17 +19,31 @@ class AcrossNumber:
     Attributes:
         name: As checks call it: ``S``, ``t1.tau``.
         group: Axis -> value: which points it is of, where there is one for each value.
+        label: The same as text: "backend=ideal"; "" where there is one number.
         estimate: Value and intervals; None where it is undecided.
         reason: Why it is undecided; "" where it is not.
         points: Names of the points that it is made from.
-        place: Of a largest or smallest: axis -> where it was found.
-        note: What a reader should know of it; "" for nothing.
+        note: What a reader should know of it, as where a largest is; "" for nothing.
     """
 
     name: str
     group: Mapping[str, Value]
+    label: str
     estimate: Estimate | None
     reason: str = ""
     points: tuple[str, ...] = ()
-    place: Mapping[str, Value] = field(default_factory=dict)
     note: str = ""
+
+
+def across_facts(number: AcrossNumber) -> dict[str, Any]:
+    """Return a number across points as files have it; null where it is undecided."""
+    estimate = number.estimate
+    ends = ("value", "se", "low", "high")
+    return {
+        "name": number.name,
+        "group": dict(number.group),
+        **{end: None if estimate is None else getattr(estimate, end) for end in ends},
+        "reason": number.reason,
+        "note": number.note,
+        "points": list(number.points),
+    }

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
-from qbatch.manifest.columns import OWN_AXES
-from qbatch.result import Counts, Estimate, analyse, only
+from qbatch.manifest.columns import ACROSS_POINTS, OWN_AXES
+from qbatch.result import Counts, Estimate, NotationError, analyse, only
 
 if TYPE_CHECKING:
     from qbatch.job import Job
@@ -53,6 +53,25 @@ class Point(Protocol):
     def estimates(self) -> Mapping[str, Estimate]: ...
 
 
+class Planned(Protocol):
+    """What is asked of a point that is only planned (`plan.SweepPoint`)."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def circuit(self) -> str: ...
+    @property
+    def backend(self) -> str: ...
+    @property
+    def shots(self) -> int: ...
+    @property
+    def repeat(self) -> int: ...
+    @property
+    def parameters(self) -> Sequence[tuple[str, Value]]: ...
+
+
 class Run(Protocol):
     """What is asked of a run (`snapshot.Run`)."""
 
@@ -80,12 +99,12 @@ class Measured:
     estimates: Mapping[str, Estimate]
     shots: int
     reason: str
-    _point: Point = field(repr=False, compare=False)
+    _point: Point | None = field(repr=False, compare=False)
 
     @property
     def counts(self) -> Counts | None:
         """Of all its shots, unpacked when asked for; None before it is measured."""
-        return self._point.counts
+        return None if self._point is None else self._point.counts
 
     @classmethod
     def of(cls, point: Point) -> Measured:
@@ -96,6 +115,12 @@ class Measured:
         estimates = point.estimates if point.done else {}
         axes = {**own, **point.parameters}
         return cls(point.id, point.name, axes, estimates, point.done, reason, point)
+
+
+def needs_points(manifest: Manifest) -> bool:
+    """Whether a manifest asks for anything across points."""
+    analysis = manifest.analysis
+    return any(getattr(analysis, part, None) for part in ACROSS_POINTS)
 
 
 class Points:
@@ -123,6 +148,12 @@ class Points:
         else:
             self.left_out += 1
 
+    def add_planned(self, point: Planned) -> None:
+        """Take in a point that is not bought yet."""
+        own = {axis: getattr(point, axis) for axis in OWN_AXES}
+        axes = {**own, **dict(point.parameters)}
+        self.found.append(Measured(point.id, point.name, axes, {}, 0, "planned", None))
+
     def __iter__(self) -> Iterator[Measured]:
         return iter(self.found)
 
@@ -139,6 +170,16 @@ class Points:
         names = dict.fromkeys(axis for point in self.found for axis in point.axes)
         return tuple(name for name in names if are_swept or name != "shots")
 
+    @cached_property
+    def varied(self) -> tuple[str, ...]:
+        """Of `axes` those on which the points have different values, or some have none."""
+        seen: dict[str, set[tuple[bool, Value | None]]] = {axis: set() for axis in self.axes}
+        for point in self.found:
+            for axis, values in seen.items():
+                value = point.axes.get(axis)
+                values.add((value.__class__ is bool, value))
+        return tuple(axis for axis, values in seen.items() if len(values) > 1)
+
     def at_level(
         self, point: Measured, names: Sequence[str], level: float
     ) -> Mapping[str, Estimate]:
@@ -150,7 +191,10 @@ class Points:
         counts = point.counts
         if counts is None:
             return {}
-        found = analyse(counts, _AtLevel(wanted, _Level(level)))
+        try:
+            found = analyse(counts, _AtLevel(wanted, _Level(level)))
+        except NotationError:  # these counts alone do not tell it
+            return {}
         return {
             name: each
             for name, each in found.items()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cached_property
 
+from qbatch.across.derived import derived_numbers
 from qbatch.across.numbers import AcrossNumber
 from qbatch.across.points import Points, Run
 
@@ -20,9 +21,14 @@ class Across:
         self.points = points
 
     @cached_property
+    def derived(self) -> tuple[AcrossNumber, ...]:
+        """Derived numbers, in the order of the manifest."""
+        return tuple(derived_numbers(self.points))
+
+    @property
     def numbers(self) -> tuple[AcrossNumber, ...]:
         """All of them, in the order of the manifest."""
-        return ()
+        return self.derived
 
     def named(self, name: str) -> Iterator[AcrossNumber]:
         """Yield those of one name: one for each group."""

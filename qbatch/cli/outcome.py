@@ -11,13 +11,14 @@ import click
 
 from qbatch.cli.exits import Exit
 from qbatch.notation import whole
-from qbatch.report.judging import CheckResult, open_checks, overall
+from qbatch.report.judging import CheckResult, Judging, overall
 from qbatch.report.numbers import outcomes, short
 from qbatch.report.overview import NumberSummary
 from qbatch.report.rows import axes_of
 from qbatch.result import Verdict
 
 if TYPE_CHECKING:
+    from qbatch.across import AcrossNumber
     from qbatch.report.rows import Point
     from qbatch.snapshot import Run
 
@@ -26,6 +27,9 @@ FEW = 4
 
 #: Numbers told.
 MOST_NUMBERS = 6
+
+#: Numbers across points told.
+MOST_ACROSS = 12
 
 #: Points read for it, where nobody asked whether the checks pass.
 MOST_POINTS = 20_000
@@ -47,12 +51,14 @@ class Outcome:
         numbers: Name -> its ends.
         first: The first points measured.
         measured: How many are.
+        across: Numbers made of several points.
     """
 
     checks: list[CheckResult]
     numbers: dict[str, NumberSummary] = field(default_factory=dict)
     first: Sequence[Point] = ()
     measured: int = 0
+    across: Sequence[AcrossNumber] = ()
 
     @property
     def exit_code(self) -> Exit:
@@ -77,16 +83,14 @@ class Outcome:
         told = _by_point(self.first) if few or not self.numbers else _by_number(self.numbers)
         if not self.numbers and not few:
             told.append(f"  and {whole(self.measured - FEW)} more points")
-        return [*told, *map(_verdict, self.checks)]
+        return [*told, *_across(self.across), *map(_verdict, self.checks)]
 
 
 def outcome_of(run: Run) -> Outcome:
     """Read a run once."""
-    checks, numbers, first, measured = open_checks(run), dict[str, NumberSummary](), [], 0
+    judging, numbers, first, measured = Judging(run), dict[str, NumberSummary](), [], 0
     for point in run:
-        values = axes_of(point)
-        for check in checks:
-            check.add(point, values)
+        judging.add(point, axes_of(point))
         if not point.done:
             continue
         measured += 1
@@ -94,7 +98,9 @@ def outcome_of(run: Run) -> Outcome:
             first.append(point)
         for name, estimate in point.estimates.items():
             numbers.setdefault(name, NumberSummary()).add(point, estimate)
-    return Outcome(checks, numbers, first, measured)
+    across = judging.finish()
+    made = [] if across is None else across.numbers
+    return Outcome(judging.results, numbers, first, measured, made)
 
 
 def _by_point(points: Sequence[Point]) -> list[str]:
@@ -121,6 +127,19 @@ def _by_number(numbers: dict[str, NumberSummary]) -> list[str]:
         lines.append(f"  {name.ljust(width)}  {told}")
     if len(numbers) > MOST_NUMBERS:
         lines.append(f"  and {len(numbers) - MOST_NUMBERS} more numbers")
+    return lines
+
+
+def _across(numbers: Sequence[AcrossNumber]) -> list[str]:
+    width = max((len(number.name) for number in numbers), default=0)
+    lines = []
+    for number in numbers[:MOST_ACROSS]:
+        at = f" at {number.label}" if number.label else ""
+        told = f"undecided: {number.reason}" if number.estimate is None else short(number.estimate)
+        note = f" ({number.note})" if number.note else ""
+        lines.append(f"  {number.name.ljust(width)}  {told}{at}{note}")
+    if len(numbers) > MOST_ACROSS:
+        lines.append(f"  and {len(numbers) - MOST_ACROSS} more numbers across points")
     return lines
 
 

@@ -10,11 +10,13 @@ digit, times in seconds, empty where there is none. Text that a spreadsheet woul
 
 ``counts``: the long table `id, point, bitstring, count`, outcomes ascending as integers.
 
-``json``: ``{"qbatch": 1, "run", "level", "units", "points": [...], "purchases": [...]}``, a point a
-line: `id, point, state, circuit, backend, shots, repeat, parameters, estimates` (name -> value, se,
-low, high, and a distance's floor), `counts` (bitstring -> count, or null), `cost, unit,
-provider_job_id, error, error_code, emulated`. `units` has those of axes and numbers that have one.
-A purchase has the columns of ``ledger`` by name, null where that is empty.
+``json``: ``{"qbatch": 1, "run", "level", "units", "points": [...], "across": [...], "purchases":
+[...]}``, a point a line: `id, point, state, circuit, backend, shots, repeat, parameters, estimates`
+(name -> value, se, low, high, and a distance's floor), `counts` (bitstring -> count, or null),
+`cost, unit, provider_job_id, error, error_code, emulated`. `units` has those of axes and numbers
+that have one. `across` has the numbers across points, a line each: `name, group` (axis -> value),
+`value, se, low, high` (null where it is undecided), `reason` (why it is), `note, points` (their
+names). A purchase has the columns of ``ledger`` by name, null where that is empty.
 
 ``ledger``: one row per purchase: `id, point, attempt, backend, unit, quoted, quoted_by, reserved,
 billed, billed_by, refunded, refunded_by, emulated, start, shots, setting, purchase, account`;
@@ -38,6 +40,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from qbatch.across import Across, Points, across_facts
+from qbatch.across.points import needs_points
 from qbatch.errors import ExtraError, SelectionError
 from qbatch.job import JobState
 from qbatch.manifest.columns import FIGURES, table_columns
@@ -294,8 +298,15 @@ def _write_json(run: Run, file: IO[str]) -> None:
     }
     file.write(json.dumps(head, ensure_ascii=False)[:-1] + ', "points": [')
     floors, emulated = Floors(manifest), run.emulated
+    gathered = Points(manifest)
     for number, point in enumerate(run):
+        if needs_points(manifest):
+            gathered.add(point)
         facts = {**_facts(point, floors), "emulated": point.backend in emulated}
+        file.write((",\n" if number else "\n") + json.dumps(facts, ensure_ascii=False))
+    file.write('\n], "across": [')
+    for number, made in enumerate(Across(gathered).numbers):
+        facts = across_facts(made)
         file.write((",\n" if number else "\n") + json.dumps(facts, ensure_ascii=False))
     file.write('\n], "purchases": [')
     for number, row in enumerate(_ledger_rows(run)):

@@ -20,6 +20,7 @@ from pydantic import (
 )
 
 from qbatch.manifest.columns import RESERVED, clashes, named_numbers
+from qbatch.manifest.derived import Derived, check_derived
 from qbatch.manifest.fields import (
     AT_KEY,
     AXES,
@@ -152,12 +153,14 @@ class Analysis(Model):
             stands for each bit of its register; or of how many bits are 1, "weight(all)<=1",
             "parity(a)=0". Patterns joined by | are one number: "all=0 | all=1".
         distribution: To which the distance is taken.
+        derived: Name -> formula of numbers at several points: ``zz[phi=0] - zz[phi=pi/2]``.
         intervals: How wide intervals are.
     """
 
     observables: Mapping[Column, Text] = Field(default_factory=dict)
     probabilities: Mapping[Column, Pattern] = Field(default_factory=dict)
     distribution: Distribution | None = None
+    derived: Mapping[Column, Derived] = Field(default_factory=dict)
     intervals: Intervals = Intervals()
 
     @field_validator("probabilities", mode="before")
@@ -193,6 +196,15 @@ class Analysis(Model):
         mistakes.raise_any()
         return patterns
 
+    @field_validator("derived")
+    @classmethod
+    def check_formulas(
+        cls, derived: Mapping[str, Derived], info: ValidationInfo
+    ) -> Mapping[str, Derived]:
+        """See that formulas name numbers and axes that there are."""
+        check_derived(derived, known_to(info))
+        return derived
+
     @model_validator(mode="wrap")
     @classmethod
     def check_names(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
@@ -201,7 +213,7 @@ class Analysis(Model):
         taken: set[str] = (
             set(_METRICS) if isinstance(data, Mapping) and "distribution" in data else set()
         )
-        for kind in ("observables", "probabilities"):
+        for kind in ("observables", "probabilities", "derived"):
             named = data.get(kind) if isinstance(data, Mapping) else None
             for name in named if isinstance(named, Mapping) else ():
                 if name in taken:
@@ -215,7 +227,7 @@ class Analysis(Model):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Names of all numbers, as they head columns."""
+        """Names of all numbers that each point has, as they head columns."""
         metrics = self.distribution.metrics if self.distribution else ()
         return (*self.observables, *self.probabilities, *metrics)
 
@@ -239,7 +251,8 @@ class Check(Model):
 
         known = known_to(info)
         try:
-            parse_check(text, known.estimates, known.vars)
+            numbers = None if known.estimates is None else known.estimates | known.across
+            parse_check(text, numbers, known.vars)
         except NotationError as error:
             raise amiss(error.problem) from error
         return text
@@ -324,7 +337,8 @@ class Report(Model):
         known = known_to(info)
         if known.axes is None or known.estimates is None:
             return texts
-        kind, columns = "axis or number", {*AXES, "repeat", *known.axes, *known.estimates}
+        kind = "axis or number"
+        columns = {*AXES, "repeat", *known.axes, *known.estimates, *known.across}
         mistakes = Mistakes()
         for name in texts:
             if name not in columns:

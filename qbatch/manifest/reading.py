@@ -232,6 +232,7 @@ def _known(
         backends=frozenset(_map(backends)),
         axes=frozenset(_axes(data.get("sweep"))),
         estimates=frozenset(map(str, estimates)),
+        across=frozenset(map(str, _map(analysis.get("derived")))),
     )
 
 

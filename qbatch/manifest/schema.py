@@ -81,6 +81,12 @@ def generate(parts: Mapping[str, Mapping[str, type[BaseModel]]]) -> Schema:
             _circuit(definitions["Circuit"]),
         ]
     }
+    definitions["Derived"] = {
+        "anyOf": [
+            {"type": "string", "description": "Its formula."},
+            definitions["Derived"],
+        ]
+    }
     budget = definitions["Budget"]
     budget["additionalProperties"] = budget["properties"].pop("backends")["additionalProperties"]
     _add_parts(definitions, parts)

@@ -20,6 +20,7 @@ from qbatch.manifest.models import Manifest, Value, Where
 from qbatch.manifest.paths import setting_axis
 from qbatch.manifest.prices import NO_PRICES, PriceList, load_prices
 from qbatch.notation import did_you_mean, listed
+from qbatch.plan.across import check_derived
 from qbatch.plan.factory import Factory, UnboundError, UnfitError
 from qbatch.plan.geometry.axes import MAX_POINTS
 from qbatch.plan.geometry.formulas import read_by_formulas
@@ -72,6 +73,8 @@ def expand(manifest: Manifest) -> Plan:
     mistakes.raise_if_any()
     check_programs(plan, mistakes)
     plan.shared = find_shared(plan, mistakes)
+    mistakes.raise_if_any()
+    check_derived(plan, mistakes)
     mistakes.raise_if_any()
     plan.remarks = tuple(mistakes.remarks)
     return plan

@@ -25,6 +25,7 @@ from qbatch.notation import listed, whole
 from qbatch.plan.pinning.revision import Revision
 from qbatch.plan.pricing.limits import taken
 from qbatch.providers import is_local
+from qbatch.report.across import AcrossRow, derived_rows, formulas
 from qbatch.report.agreement import Verdict as AgreementVerdict
 from qbatch.report.backend_facts import BackendFacts, backend_facts
 from qbatch.report.beside import notes_beside
@@ -367,6 +368,17 @@ class Content:
     def agreement(self) -> list[AgreementVerdict]:
         """Whether the backends measure the same, number by number."""
         return self.overview.agreement.verdicts()
+
+    @cached_property
+    def derived(self) -> list[AcrossRow]:
+        """Derived numbers, a row each."""
+        across = self.overview.across
+        return [] if across is None else derived_rows(across, self.manifest)
+
+    @property
+    def formulas(self) -> list[tuple[str, str]]:
+        """(name, formula) of each derived number."""
+        return formulas(self.manifest)
 
     @cached_property
     def repeats_note(self) -> str:

@@ -20,6 +20,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from qbatch.job import JobState
 from qbatch.notation import is_number, whole
+from qbatch.report.across import HEADS
 from qbatch.report.content import (
     COST_HEADS,
     FOLDED_FROM,
@@ -226,6 +227,7 @@ def html_pieces(content: Content, rows: HtmlRows) -> Iterator[str]:
         others_text=others_text,
         time_heads=TIME_HEADS,
         cost_heads=COST_HEADS,
+        across_heads=HEADS,
         count_of=count_of,
         many=content.overview.points > MANY_POINTS,
         folded=rows.number >= FOLDED_FROM,
@@ -282,6 +284,7 @@ def _sections(content: Content) -> list[tuple[str, str]]:
         "held": content.held,
         "checks": overview.checks,
         "figures": content.figures,
+        "across": content.derived,
         "results": True,
         "agreement": content.agreement,
         "backends": True,
@@ -289,7 +292,7 @@ def _sections(content: Content) -> list[tuple[str, str]]:
         "time": content.times,
         "reproduce": True,
     }
-    titles = {"held": "Held jobs"}
+    titles = {"held": "Held jobs", "across": "Across points"}
     named = [(name, titles.get(name, name.capitalize())) for name, there in has.items() if there]
     return [*named, ("reading", "How to read this")]
 

@@ -1,4 +1,4 @@
-"""A manifest's checks, judged point by point while a run is read."""
+"""A manifest's checks, judged while a run is read: point by point, and of all points at its end."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from qbatch.across import Across, AcrossNumber, Points
+from qbatch.across.points import needs_points
 from qbatch.job import JobState
 from qbatch.notation import is_number
 from qbatch.plan.geometry.where import Narrowed, is_match, is_void, narrowed
@@ -18,19 +20,23 @@ from qbatch.report.rows import Point, Run, axes_of
 from qbatch.result import Check, Estimate, Verdict, explain, judge, margin, parse_check
 
 if TYPE_CHECKING:
+    from qbatch.manifest.models import Check as CheckModel
     from qbatch.manifest.models import Value, Where
 
 #: Judgements kept of each verdict; the rest is only counted.
 MAX_KEPT = 20
 
+#: What a number across points is of, where there is one for the whole run.
+ALL_POINTS = "all points together"
+
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """One check at one point.
+    """One check at one point, or of one number across points.
 
     Attributes:
-        id: The point's.
-        name: The point's.
+        id: The point's; "" of a number across points.
+        name: The point's, or which points the number is of.
         verdict: Judged on the interval.
         estimate: What was measured; None when nothing was.
         reason: Why.
@@ -53,6 +59,7 @@ class CheckResult:
         check: What is claimed.
         where: Of which points.
         meant: The same, given which values the axes have.
+        is_across: Whether it is about a number across points.
         numbers: Verdict -> how many points.
         kept: Judgements of each verdict, those nearest to failing first; see `margin`.
     """
@@ -60,6 +67,7 @@ class CheckResult:
     check: Check
     where: Where
     meant: Narrowed
+    is_across: bool = False
     numbers: Counter[Verdict] = field(default_factory=Counter)
     kept: dict[Verdict, list[Judgement]] = field(default_factory=dict)
 
@@ -82,21 +90,32 @@ class CheckResult:
     def summary(self) -> str:
         """How many points passed, failed, or are undecided."""
         words = [f"{n} {verdict}" for verdict in Verdict if (n := self.numbers[verdict])]
-        points = count_of(self.numbers.total(), "point")
-        return f"{points}: {', '.join(words)}" if words else "no point"
+        what = "value" if self.is_across else "point"
+        points = count_of(self.numbers.total(), what)
+        return f"{points}: {', '.join(words)}" if words else f"no {what}"
 
     def add(self, point: Point, values: Mapping[str, Value]) -> None:
         """Judge at `point`, whose axes are `values`, if the check is about it."""
-        if not is_match(self.meant, values):
+        if self.is_across or not is_match(self.meant, values):
             return
         estimate = point.estimates.get(self.check.name)
+        self._judge(point.id, point.name, estimate, "" if estimate else _not_measured(point))
+
+    def add_across(self, number: AcrossNumber) -> None:
+        """Judge a number across points, if the check is about it."""
+        meant = {axis: choice for axis, choice in self.meant.items() if axis in number.group}
+        if number.name == self.check.name and is_match(meant, number.group):
+            name = number.label or ALL_POINTS
+            self._judge("", name, number.estimate, f"undecided: {number.reason}")
+
+    def _judge(self, id_: str, name: str, estimate: Estimate | None, reason: str) -> None:
         verdict = Verdict.UNDECIDED if estimate is None else judge(self.check, estimate)
         self.numbers[verdict] += 1
         kept = self.kept.setdefault(verdict, [])
         away = math.inf if estimate is None else margin(self.check, estimate)
         if len(kept) < MAX_KEPT or away < kept[-1].margin:
-            reason = _not_measured(point) if estimate is None else explain(self.check, estimate)
-            one = Judgement(point.id, point.name, verdict, estimate, reason, away)
+            reason = reason if estimate is None else explain(self.check, estimate)
+            one = Judgement(id_, name, verdict, estimate, reason, away)
             insort(kept, one, key=lambda each: each.margin)
             del kept[MAX_KEPT:]
 
@@ -112,7 +131,7 @@ def open_checks(run: Run) -> list[CheckResult]:
 
     Those that a `-S` left without points are left out.
     """
-    numbers = {name: float(value) for name, value in run.manifest.vars.items() if is_number(value)}
+    numbers = _vars(run)
     checks = run.manifest.checks
     values = values_by_axis(run.manifest) if any(check.where for check in checks) else {}
     return [
@@ -120,20 +139,63 @@ def open_checks(run: Run) -> list[CheckResult]:
             parse_check(check.that, variables=numbers),
             check.where,
             narrowed(check.where, values),
+            _is_across(run, check),
         )
         for check in checks
         if not (run.manifest.overrides and is_void(check.where, values))
     ]
 
 
+def _is_across(run: Run, check: CheckModel) -> bool:
+    return parse_check(check.that, variables=_vars(run)).name not in run.manifest.analysis.names
+
+
+def _vars(run: Run) -> dict[str, float]:
+    return {name: float(value) for name, value in run.manifest.vars.items() if is_number(value)}
+
+
+class Judging:
+    """Judges a run's checks as its points are read.
+
+    Args:
+        run: Whose checks.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self.results = open_checks(run)
+        self._points = Points(run.manifest) if needs_points(run.manifest) else None
+
+    @property
+    def wants_points(self) -> bool:
+        """Whether anything is asked of single points."""
+        return bool(self.results) or self._points is not None
+
+    def add(self, point: Point, values: Mapping[str, Value]) -> None:
+        """Take in a point, whose axes are `values`."""
+        for result in self.results:
+            result.add(point, values)
+        if self._points is not None:
+            self._points.add(point)
+
+    def finish(self) -> Across | None:
+        """Judge what is about all points; return what there is across them, None for nothing."""
+        if self._points is None:
+            return None
+        found = Across(self._points)
+        for number in found.numbers:
+            for result in self.results:
+                if result.is_across:
+                    result.add_across(number)
+        return found
+
+
 def judge_run(run: Run) -> list[CheckResult]:
     """Judge every check of the run's manifest at every point it is about."""
-    results = open_checks(run)
-    for point in run if results else ():
-        values = axes_of(point)
-        for result in results:
-            result.add(point, values)
-    return results
+    judging = Judging(run)
+    for point in run if judging.results else ():
+        judging.add(point, axes_of(point))
+    judging.finish()
+    return judging.results
 
 
 def overall(results: Iterable[CheckResult]) -> Verdict:

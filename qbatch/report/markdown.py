@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from qbatch.notation import whole
+from qbatch.report.across import HEADS
 from qbatch.report.content import (
     COST_HEADS,
     FOLDED_FROM,
@@ -191,6 +192,7 @@ def markdown_lines(content: Content, rows: MarkdownRows, figures: str = "figures
     yield from _failures(content)
     yield from _held(content)
     yield from _figures(content, figures)
+    yield from _across(content)
     yield from _results(content, rows)
     yield from _agreement(content)
     yield from _backends(content)
@@ -282,6 +284,16 @@ def _results(content: Content, rows: MarkdownRows) -> Iterator[str]:
         yield from (f"… and {whole(rows.left_out)} more rows: all are in `results.csv`.", "")
     if content.repeats_note:
         yield from (cell(content.repeats_note), "")
+
+
+def _across(content: Content) -> Iterator[str]:
+    if not content.derived:
+        return
+    yield from ("## Across points", "")
+    yield from table(HEADS, [[cell(text) for text in row.cells] for row in content.derived])
+    yield ""
+    yield from (f"- {line(name)} = {code(formula)}" for name, formula in content.formulas)
+    yield ""
 
 
 def _agreement(content: Content) -> Iterator[str]:

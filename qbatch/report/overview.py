@@ -14,9 +14,10 @@ from functools import reduce
 from operator import add
 from typing import TYPE_CHECKING, Any
 
+from qbatch.across import Across
 from qbatch.job import JobState
 from qbatch.report.agreement import Agreement, Repeats
-from qbatch.report.judging import CheckResult, open_checks
+from qbatch.report.judging import CheckResult, Judging
 from qbatch.report.rows import Columns, Point, Run, axes_of
 from qbatch.report.series import Series, open_series
 from qbatch.result import Estimate
@@ -200,14 +201,15 @@ class Overview:
         warnings: (backend, what it warned of) -> points.
         numbers: Analysed name -> its summary.
         circuits: Name -> the first point that runs it.
-        checks: Judged.
+        across: What is made of several points, when all is read; None where nothing is asked for.
+        judging: Judges the checks, those of numbers across points at the end.
         series: What the figures draw.
         repeats: Whether repeats measure the same.
         agreement: Whether the backends measure the same.
     """
 
     columns: Columns
-    checks: list[CheckResult]
+    judging: Judging
     series: list[Series]
     agreement: Agreement
     repeats: Repeats
@@ -219,6 +221,7 @@ class Overview:
     warnings: Counter[tuple[str, str]] = field(default_factory=Counter)
     numbers: dict[str, NumberSummary] = field(default_factory=dict)
     circuits: dict[str, Point] = field(default_factory=dict)
+    across: Across | None = None
     _digest: hashlib._Hash = field(default_factory=hashlib.sha256)
 
     @classmethod
@@ -226,7 +229,7 @@ class Overview:
         """Begin; nothing is read yet."""
         return cls(
             columns,
-            open_checks(run),
+            Judging(run),
             open_series(run, columns),
             Agreement(run.manifest, columns),
             Repeats(run.manifest, columns),
@@ -243,7 +246,11 @@ class Overview:
     def _takes_columns(self) -> bool:
         """Whether nothing is asked of each point by itself."""
         is_compared = self.agreement.compares or self.repeats.compares
-        return not self.checks and not is_compared and all(one.is_full for one in self.series)
+        return (
+            not self.judging.wants_points
+            and not is_compared
+            and all(one.is_full for one in self.series)
+        )
 
     def _add_page(self, page: Page) -> None:
         self.states[JobState.COMPLETED] += len(page)
@@ -293,10 +300,9 @@ class Overview:
             self._add_numbers(point)
         if job.state in REMEDIES:
             self._add_failure(point)
-        if self.checks or self.series:
+        if self.judging.wants_points or self.series:
             values = axes_of(point)
-            for check in self.checks:
-                check.add(point, values)
+            self.judging.add(point, values)
             for series in self.series:
                 series.add(point, values)
 
@@ -327,6 +333,15 @@ class Overview:
         failure.backends.add(point.backend)
         if len(failure.names) < 5:
             failure.names.append(point.name)
+
+    @property
+    def checks(self) -> list[CheckResult]:
+        """Judged; those of numbers across points when all is read."""
+        return self.judging.results
+
+    def finish(self) -> None:
+        """Make what is made of all points."""
+        self.across = self.judging.finish()
 
     @property
     def points(self) -> int:

@@ -113,6 +113,7 @@ class _Reading:
         for points in stretches(self.run):
             for take in all_takers:
                 take(points)
+        self.overview.finish()
 
     @cached_property
     def content(self) -> Content:

@@ -32,6 +32,7 @@ from qbatch.result.homogeneity import (
     homogeneity_p,
     smallest_p,
 )
+from qbatch.result.joint import correlations, weighted_sum
 from qbatch.result.notation import NotationError, parse_number
 from qbatch.result.observable import Observable, parse_observable
 from qbatch.result.pattern import parse_bits, parse_pattern
@@ -54,6 +55,7 @@ __all__ = [
     "analyse",
     "bits",
     "chi_squared_p",
+    "correlations",
     "distances",
     "expectation_value",
     "explain",
@@ -75,5 +77,6 @@ __all__ = [
     "shot_values",
     "smallest_p",
     "told_apart",
+    "weighted_sum",
     "wilson",
 ]

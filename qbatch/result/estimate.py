@@ -122,18 +122,41 @@ def expectation_value(counts: Counts, observable: Observable, level: float = 0.9
     Raises:
         ValueError: There are no shots, or the level is impossible.
     """
-    shots = counts.shots
+    is_two_valued, bounds = observable.reach.is_two_valued, observable.bounds
+    values = observable.values(counts)
+    return mean_of_shots(values, counts.counts, bounds, level, is_two_valued=is_two_valued)
+
+
+def mean_of_shots(
+    values: Floats,
+    counts: Ints,
+    bounds: Interval,
+    level: float = 0.95,
+    *,
+    is_two_valued: bool = False,
+) -> Estimate:
+    """Estimate the mean of what shots are worth.
+
+    Args:
+        values: Of each outcome, within `bounds`.
+        counts: How many shots had each outcome.
+        bounds: No shot is worth less or more.
+        level: Confidence of the interval.
+        is_two_valued: Whether shots can be worth nothing but the two bounds.
+
+    Raises:
+        ValueError: There are no shots, or the level is impossible.
+    """
+    shots = int(counts.sum())
     if shots < 1:
         raise ValueError("no shots, no estimate")
     normal_quantile(level)
-    bottom, top = bounds = observable.bounds
+    bottom, top = bounds
     if bottom == top:
         return Estimate(bottom, 0.0, bottom, bottom)
-    values = observable.values(counts)
-    if observable.reach.is_two_valued:
-        successes = int(counts.counts[values > (bottom + top) / 2].sum())
-        return _proportion(successes, shots, bounds, level)
-    return _mean(*_distinct(values.clip(bottom, top), counts.counts), bounds, level)
+    if is_two_valued:
+        return _proportion(int(counts[values > (bottom + top) / 2].sum()), shots, bounds, level)
+    return _mean(*_distinct(values.clip(bottom, top), counts), bounds, level)
 
 
 def _distinct(values: Floats, counts: Ints) -> tuple[Floats, Ints]:

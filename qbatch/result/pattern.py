@@ -95,12 +95,21 @@ def count_matches(counts: Counts, pattern: str) -> int:
     Raises:
         NotationError: The pattern does not fit the registers.
     """
+    return int(counts.counts[matches_of(counts, pattern)].sum())
+
+
+def matches_of(counts: Counts, pattern: str) -> npt.NDArray[np.bool_]:
+    """Say which outcomes fit a pattern, in the order of ``counts.outcomes``.
+
+    Raises:
+        NotationError: The pattern does not fit the registers.
+    """
     import numpy as np
 
     found = np.zeros(len(counts), dtype=bool)
     for outcomes in parse_pattern(pattern, counts.registers):
         found |= outcomes.matches(counts)
-    return int(counts.counts[found].sum())
+    return found
 
 
 def parse_pattern(pattern: str, registers: Registers) -> tuple[Outcomes, ...]:

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
+    from qbatch.across import AcrossNumber
     from qbatch.result import CountsArray, Estimate
 
 
@@ -169,6 +170,15 @@ class Run(Listing):
         from qbatch.snapshot.tables import counts_array
 
         return counts_array(self, register, bit_order, points)
+
+    def derived(self) -> list[AcrossNumber]:
+        """The manifest's derived numbers, each for each of its groups; see `AcrossNumber`.
+
+        What is made of points that are not all measured has no estimate, and says why.
+        """
+        from qbatch.across import read_across
+
+        return list(read_across(self).derived)
 
     def to_dataframe(self) -> pd.DataFrame:
         """One row per point, columns as in ``results.csv`` (needs the extra ``[data]``)."""

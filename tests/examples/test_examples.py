@@ -275,3 +275,22 @@ def test_the_report_of_five_clouds_tells_money_by_unit_and_time_by_cloud(done: O
     assert [name for name in run.manifest.backends if f"| {name} " in times] == [
         "forte", "rensselaer", "sv1", "garnet", "toshiko",
     ]  # fmt: skip
+
+
+def test_the_chsh_value_of_four_points_has_two_root_two_in_its_interval(done: Open) -> None:
+    found = {one.label: one for one in done("chsh_angles").derived() if one.name == "S"}
+    wanted = {"backend=ideal": 2 * sqrt(2), "backend=noisy": 0.95 * 0.94**2 * 2 * sqrt(2)}
+    assert found.keys() == wanted.keys()
+    for label, truth in wanted.items():
+        estimate = found[label].estimate
+        assert estimate is not None
+        assert estimate.low <= truth <= estimate.high
+        assert estimate.low > 2
+        # Four independent numbers of 20,000 shots, each worth 1 or -1 with mean truth/4.
+        assert estimate.se == pytest.approx(sqrt(4 * (1 - (truth / 4) ** 2) / 20_000), rel=0.02)
+
+
+def test_a_ratio_of_derived_numbers_is_what_the_noise_leaves(done: Open) -> None:
+    (kept,) = [one for one in done("chsh_angles").derived() if one.name == "kept"]
+    assert kept.estimate is not None
+    assert kept.estimate.low <= 0.95 * 0.94**2 <= kept.estimate.high

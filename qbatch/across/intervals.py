@@ -1,0 +1,331 @@
+"""Intervals of numbers across points.
+
+==================  ==============================================================================
+weighted sums       MOVER (Newcombe 1998; Zou and Donner 2008): from the value to each end it is
+                    the root of the sum of squares of what its parts have there, √Σ(cᵢ(xᵢ - lᵢ))²,
+                    each by its own interval: asymmetric ones stay so, and where all shots agree a
+                    width is left. Numbers of the same counts are first added up shot by shot
+                    (`result.weighted_sum`), so that all dependence is in one part.
+other functions     quantiles over draws: each source is drawn from two half normal distributions
+                    that have its interval's ends, numbers of the same counts together by their
+                    correlations; the function is computed at each draw
+largest, smallest   of k: from the largest lower end of intervals that are all right together
+                    (each side left out by 1/k of its share, Bonferroni), to the largest upper
+                    end: never shorter than it should be. The value itself, the largest of k
+                    measured ones, is on average too large.
+==================  ==============================================================================
+
+Points of different contents are independent, repeats among them. Where parts share points and their
+dependence is not known (an extreme and one of its points; a distance and a probability of the same
+counts) a weighted sum takes the worst, and any other function is undecided.
+
+Claims are judged on the same, made of the parts' intervals for judging.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import NormalDist
+from typing import TYPE_CHECKING, Any
+
+from qbatch.across.quantity import Extreme, Number, Quantity, Source, UndecidedError
+from qbatch.notation import is_number
+from qbatch.result import Estimate, correlations, weighted_sum
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from qbatch.across.points import Points
+    from qbatch.manifest.models import Value
+
+    Floats = npt.NDArray[np.float64]
+
+#: Draws for one number that is no weighted sum.
+DRAWS = 20_000
+
+#: From what draws begin: equal runs give equal intervals.
+SEED = 20_261_130
+
+#: How far two values of the same number may lie apart, in units of their size.
+_SAME = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A part of a weighted sum, independent of the others.
+
+    Attributes:
+        ids: Of the points it is made from.
+        se: Standard error, its weight in it.
+        ends: Distances to low, high, judged low and judged high, each 0 or more.
+    """
+
+    ids: frozenset[str]
+    se: float
+    ends: tuple[float, ...]
+
+
+class Intervals:
+    """Makes estimates of quantities.
+
+    Args:
+        points: What their sources are of.
+    """
+
+    def __init__(self, points: Points) -> None:
+        self._points = points
+        self._analysis = points.manifest.analysis
+        self.level = self._analysis.intervals.level
+        self._known: dict[tuple[Source, float], Estimate] = {}
+
+    def estimate(self, quantity: Quantity, level: float | None = None) -> Estimate:
+        """Estimate a quantity.
+
+        Args:
+            quantity: What to estimate.
+            level: Of its interval; None: the manifest's.
+
+        Raises:
+            UndecidedError: It has no value, or its interval cannot be told.
+        """
+        level = self.level if level is None else level
+        values = {source: self._of_source(source, level).value for source in quantity.sources}
+        value = float(quantity.at(values))
+        if not math.isfinite(value):
+            raise UndecidedError("it has no finite value")
+        if quantity.weights is None:
+            return self._drawn(quantity, value, level)
+        return self._summed(quantity.weights, value, level)
+
+    def best_of(self, extreme: Extreme) -> Value | None:
+        """Return the value of the axis at which the measured extreme is.
+
+        Raises:
+            UndecidedError: One of its members has no value.
+        """
+        sign = 1.0 if extreme.function in ("max", "argmax") else -1.0
+        return max(extreme.members, key=lambda one: sign * self.estimate(one[1]).value)[0]
+
+    # -- sources -------------------------------------------------------------------------------
+
+    def _of_source(self, source: Source, level: float) -> Estimate:
+        key = source, level
+        if key not in self._known:
+            self._known[key] = (
+                self._of_number(source, level)
+                if isinstance(source, Number)
+                else self._of_extreme(source, level)
+            )
+        return self._known[key]
+
+    def _of_number(self, number: Number, level: float) -> Estimate:
+        told = number.point.estimates[number.name]
+        if level == self.level:
+            return told
+        found = self._points.at_level(number.point, [number.name], level).get(number.name)
+        return _stretched(told, self.level, level) if found is None else found
+
+    def _of_extreme(self, extreme: Extreme, level: float) -> Estimate:
+        sign = 1.0 if extreme.function in ("max", "argmax") else -1.0
+        members = [(place, part) for place, part in extreme.members]
+        told = [_turned(self.estimate(part, level), sign) for _, part in members]
+        among = 1 - (1 - level) / len(members)
+        ends = [_turned(self.estimate(part, among), sign) for _, part in members]
+        best = max(range(len(told)), key=lambda at: told[at].value)
+        low, judged_low = max(one.low for one in ends), max(one.judged[0] for one in ends)
+        if extreme.function in ("max", "min"):
+            found = Estimate(
+                told[best].value,
+                told[best].se,
+                low,
+                max(one.high for one in told),
+                judged_low=judged_low,
+                judged_high=max(one.judged[1] for one in told),
+            )
+            return _turned(found, sign)
+        places = [place for place, _ in members]
+        near = [place for place, one in zip(places, told, strict=True) if one.high >= low]
+        judged = [
+            place for place, one in zip(places, told, strict=True) if one.judged[1] >= judged_low
+        ]
+        return _place(places[best], near, judged, level)
+
+    # -- weighted sums -------------------------------------------------------------------------
+
+    def _summed(self, weights: Mapping[Source, float], value: float, level: float) -> Estimate:
+        parts = _independent(self._parts(weights, level))
+        reach = [math.sqrt(sum(part.ends[end] ** 2 for part in parts)) for end in range(4)]
+        return Estimate(
+            value,
+            math.sqrt(sum(part.se**2 for part in parts)),
+            value - reach[0],
+            value + reach[1],
+            judged_low=value - max(reach[2], reach[0]),
+            judged_high=value + max(reach[3], reach[1]),
+        )
+
+    def _parts(self, weights: Mapping[Source, float], level: float) -> Iterable[_Part]:
+        by_id: dict[str, dict[Number, float]] = {}
+        for source, weight in weights.items():
+            if isinstance(source, Number):
+                by_id.setdefault(source.id, {})[source] = weight
+            else:
+                ids = frozenset(id_ for _, part in source.members for id_ in part.ids)
+                yield _scaled(self._of_source(source, level), weight, ids)
+        for id_, numbers in by_id.items():
+            yield from self._of_point(id_, numbers, level)
+
+    def _of_point(self, id_: str, numbers: Mapping[Number, float], level: float) -> Iterable[_Part]:
+        """Yield what one point gives to a sum: one part, or some that depend on one another."""
+        single = [
+            _scaled(self._of_source(number, level), weight, frozenset({id_}))
+            for number, weight in numbers.items()
+        ]
+        if len(single) == 1:
+            yield from single
+            return
+        point = next(iter(numbers)).point
+        by_name = {number.name: weight for number, weight in numbers.items()}
+        found = None
+        if point.counts is not None:
+            found = weighted_sum(point.counts, self._analysis, by_name, level)
+        known = sum(weight * point.estimates[name].value for name, weight in by_name.items())
+        size = sum(abs(weight) for weight in by_name.values())
+        if found is None or abs(found.value - known) > _SAME * (size + abs(known)):
+            yield from single  # of one id: the worst is taken
+        else:
+            yield _scaled(found, 1.0, frozenset({id_}))
+
+    # -- any other function --------------------------------------------------------------------
+
+    def _drawn(self, quantity: Quantity, value: float, level: float) -> Estimate:
+        import numpy as np
+
+        normal = self._normal_draws(quantity.sources)
+        z = NormalDist().inv_cdf((1 + level) / 2)
+        tail = (1 - level) / 2
+        ends: list[float] = []
+        deviation = 0.0
+        for judged in (False, True):
+            drawn = {}
+            for source, draws in normal.items():
+                told = self._of_source(source, level)
+                low, high = told.judged if judged else (told.low, told.high)
+                sizes = np.where(draws < 0, told.value - low, high - told.value) / z
+                drawn[source] = told.value + draws * sizes
+            found = np.asarray(quantity.at(drawn), dtype=float)
+            found = found[np.isfinite(found)]
+            if len(found) < DRAWS * 0.999:
+                raise UndecidedError("it has no finite value at some of what its numbers may be")
+            ends += np.quantile(found, [tail, 1 - tail]).tolist()
+            if not judged:
+                first, last = np.quantile(found, [0.158655, 0.841345])
+                deviation = float(last - first) / 2
+        low, high, least, most = ends
+        return Estimate(
+            value,
+            deviation,
+            min(low, value),
+            max(high, value),
+            judged_low=min(low, least, value),
+            judged_high=max(high, most, value),
+        )
+
+    def _normal_draws(self, sources: Sequence[Source]) -> dict[Source, Floats]:
+        """Draw a standard normal variable for each source, as they depend on one another."""
+        import numpy as np
+
+        generator = np.random.default_rng(SEED)
+        drawn: dict[Source, Floats] = {}
+        by_id: dict[str, list[Number]] = {}
+        for source in sources:
+            drawn[source] = generator.standard_normal(DRAWS)
+            if isinstance(source, Number):
+                by_id.setdefault(source.id, []).append(source)
+        for numbers in by_id.values():
+            if len(numbers) > 1:
+                rows = np.array([drawn[number] for number in numbers])
+                drawn |= zip(numbers, self._root(numbers) @ rows, strict=True)
+        return drawn
+
+    def _root(self, numbers: Sequence[Number]) -> Floats:
+        """Return a matrix that makes independent draws depend as these numbers do."""
+        import numpy as np
+
+        names = [number.name for number in numbers]
+        counts = numbers[0].point.counts
+        found = None if counts is None else correlations(counts, self._analysis, names)
+        if found is None:
+            said = " and ".join(names)
+            raise UndecidedError(f"how {said} of the same shots depend on each other is not known")
+        sizes, vectors = np.linalg.eigh(found)
+        root: Floats = vectors * np.sqrt(np.clip(sizes, 0.0, None))
+        return root
+
+
+def _scaled(estimate: Estimate, weight: float, ids: frozenset[str]) -> _Part:
+    value = estimate.value
+    below, above = value - estimate.low, estimate.high - value
+    least, most = value - estimate.judged[0], estimate.judged[1] - value
+    ends = (below, above, least, most) if weight >= 0 else (above, below, most, least)
+    size = abs(weight)
+    return _Part(ids, size * estimate.se, tuple(size * end for end in ends))
+
+
+def _independent(parts: Iterable[_Part]) -> list[_Part]:
+    """Join parts that share a point: their distances add up, which is the worst there can be."""
+    found: list[_Part] = []
+    for part in parts:
+        shared = [one for one in found if not part.ids.isdisjoint(one.ids)]
+        for one in shared:
+            found.remove(one)
+            ends = tuple(first + second for first, second in zip(part.ends, one.ends, strict=True))
+            part = _Part(part.ids | one.ids, part.se + one.se, ends)
+        found.append(part)
+    return found
+
+
+def _turned(estimate: Estimate, sign: float) -> Estimate:
+    """Return an estimate of the same number with this sign."""
+    if sign > 0:
+        return estimate
+    least, most = estimate.judged
+    return Estimate(
+        -estimate.value,
+        estimate.se,
+        -estimate.high,
+        -estimate.low,
+        judged_low=-most,
+        judged_high=-least,
+    )
+
+
+def _place(best: Any, near: Sequence[Any], judged: Sequence[Any], level: float) -> Estimate:
+    """Estimate where an extreme is: from the first to the last place that may have it."""
+    if not all(map(is_number, [best, *near, *judged])):
+        raise UndecidedError("its axis has values that are no numbers")
+    low, high = float(min(near)), float(max(near))
+    z = NormalDist().inv_cdf((1 + level) / 2)
+    least, most = float(min(judged)), float(max(judged))
+    return Estimate(
+        float(best),
+        (high - low) / 2 / z,
+        low,
+        high,
+        judged_low=min(low, least),
+        judged_high=max(high, most),
+    )
+
+
+def _stretched(estimate: Estimate, level: float, to: float) -> Estimate:
+    """Return an estimate at another level where its counts cannot be asked: rather too wide."""
+    inverse = NormalDist().inv_cdf
+    factor = (inverse((1 + to) / 2) / inverse((1 + level) / 2)) ** 2
+    value, (least, most) = estimate.value, estimate.judged
+    low, high, judged_low, judged_high = (
+        value + factor * (end - value) for end in (estimate.low, estimate.high, least, most)
+    )
+    return Estimate(value, estimate.se, low, high, judged_low=judged_low, judged_high=judged_high)

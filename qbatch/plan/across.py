@@ -1,0 +1,49 @@
+"""Numbers across points held against the points of a plan, before any of them is bought."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qbatch.notation import listed
+
+if TYPE_CHECKING:
+    from qbatch.manifest.models import Manifest
+    from qbatch.plan.mistakes import Mistakes
+    from qbatch.plan.plan import Plan
+
+
+def check_derived(plan: Plan, mistakes: Mistakes) -> None:
+    """See that each derived number means something for the points that there will be."""
+    manifest = plan.manifest
+    if not manifest.analysis.derived:
+        return
+    from qbatch.across.derived import axes_left
+    from qbatch.across.points import MOST_POINTS, Points
+    from qbatch.result import parse_check
+
+    if plan.num_points > MOST_POINTS:
+        said = f"{plan.num_points:,} points are too many for derived numbers"
+        mistakes.add(("analysis", "derived"), f"{said} (at most {MOST_POINTS:,})")
+        return
+    points = Points(manifest)
+    for point in plan.points():
+        points.add_planned(point)
+    found = axes_left(points)
+    for name, derived in manifest.analysis.derived.items():
+        error = found[name]
+        if isinstance(error, tuple):
+            continue
+        add = mistakes.add_unmatched if error.is_void else mistakes.add
+        add(("analysis", "derived", name), f"analysis.derived.{name}: {derived.value!r}: {error}")
+    for number, check in enumerate(manifest.checks):
+        name = parse_check(check.that, variables=_vars(manifest)).name
+        if isinstance(left := found.get(name), tuple):
+            for axis in check.where:
+                if axis in points.varied and axis not in left:
+                    has = f"it has a value for each {listed(left)}" if left else "it is one number"
+                    loc = ("checks", number, "where", axis)
+                    mistakes.add(loc, f"{name} is not of one {axis}; {has}")
+
+
+def _vars(manifest: Manifest) -> dict[str, float]:
+    return {name: float(value) for name, value in manifest.vars.items()}

@@ -1,0 +1,231 @@
+"""Derived numbers: values and intervals against published and closed answers; what is refused."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.stats import norm
+
+from qbatch.across import AcrossNumber
+from qbatch.errors import SourceErrors
+from qbatch.plan import expand
+from qbatch.result import wilson
+from tests.across.made import across_of, manifest_of, ones
+
+P = {"p": "1"}
+
+
+def made(
+    formula: Any, matrix: Any, counts: Any, repeat: int = 1, **analysis: Any
+) -> list[AcrossNumber]:
+    given = {"probabilities": P, **analysis, "derived": {"D": formula}}
+    return list(across_of(manifest_of(given, matrix, repeat), counts).derived)
+
+
+def test_a_difference_of_proportions_has_newcombes_interval() -> None:
+    """Newcombe, Statistics in Medicine 17, 873 (1998), method 10: 56/70 - 48/80, and others."""
+    published = [
+        ((56, 70), (48, 80), (0.0524, 0.3339)),
+        ((9, 10), (3, 10), (0.1705, 0.8090)),
+        ((10, 10), (0, 20), (0.6791, 1.0)),
+        ((0, 10), (0, 10), (-0.2775, 0.2775)),
+    ]
+    for (a, m), (b, n), (low, high) in published:
+        counts = {(0,): ones(a, m), (1,): ones(b, n)}
+        (found,) = made("p[x=0] - p[x=1]", {"x": [0, 1]}, counts)
+        assert found.estimate is not None
+        assert found.estimate.value == pytest.approx(a / m - b / n)
+        assert (found.estimate.low, found.estimate.high) == pytest.approx((low, high), abs=6e-5)
+
+
+def test_what_is_not_named_stays_an_axis() -> None:
+    counts = {
+        (backend, x): ones(number, 100)
+        for (backend, x), number in {
+            ("one", 0): 80,
+            ("one", 1): 30,
+            ("two", 0): 60,
+            ("two", 1): 50,
+        }.items()
+    }
+    found = made("p[x=0] - p[x=1]", {"backend": ["one", "two"], "x": [0, 1]}, counts)
+    told = [(one.label, round(one.estimate.value, 6)) for one in found if one.estimate]
+    assert told == [("backend=one", 0.5), ("backend=two", 0.1)]
+
+
+def test_a_mean_over_repeats_is_of_independent_ones() -> None:
+    numbers = (50, 60, 55, 45)
+    counts = {(0, at): ones(number, 100) for at, number in enumerate(numbers, start=1)}
+    (found,) = made("mean(p, over=repeat)", {"x": [0]}, counts, repeat=4)
+    estimate = found.estimate
+    assert estimate is not None
+    each = [wilson(number, 100) for number in numbers]
+    assert estimate.value == pytest.approx(np.mean([one.value for one in each]))
+    assert estimate.se == pytest.approx(math.sqrt(sum(one.se**2 for one in each)) / 4)
+    below = math.sqrt(sum((one.value - one.low) ** 2 for one in each)) / 4
+    assert estimate.value - estimate.low == pytest.approx(below)
+
+
+def test_numbers_of_the_same_shots_are_dependent() -> None:
+    """p and 1 - p add up to 1, whatever the shots."""
+    counts = {(0,): ones(30, 100)}
+    (found,) = made("p + q", {"x": [0]}, counts, probabilities={"p": "1", "q": "0"})
+    assert found.estimate is not None
+    assert (found.estimate.low, found.estimate.value, found.estimate.high) == (1, 1, 1)
+    (twice,) = made("p - p", {"x": [0]}, counts)
+    assert twice.estimate is not None
+    assert (twice.estimate.low, twice.estimate.high) == (0, 0)
+
+
+def test_a_share_among_the_shots_kept_is_a_proportion_of_them() -> None:
+    """P(11)/P(1*) of the same shots: a proportion among 620, with its closed interval."""
+    counts = {(0,): {"00": 300, "01": 80, "10": 120, "11": 500}}
+    (found,) = made("both / first", {"x": [0]}, counts, probabilities={"both": "11", "first": "1*"})
+    alone = wilson(500, 620)
+    assert found.estimate is not None
+    assert found.estimate.value == pytest.approx(alone.value)
+    assert found.estimate.low == pytest.approx(alone.low, abs=1.5e-3)
+    assert found.estimate.high == pytest.approx(alone.high, abs=1.5e-3)
+    assert found.estimate.se == pytest.approx(alone.se, rel=0.05)
+
+
+def test_a_root_of_squares_has_the_gradients_error_where_shots_are_many() -> None:
+    counts = {(0,): ones(70_000, 100_000), (1,): ones(40_000, 100_000)}
+    (found,) = made("sqrt(p[x=0]**2 + p[x=1]**2)", {"x": [0, 1]}, counts)
+    p, q = 0.7, 0.4
+    size = math.hypot(p, q)
+    se = math.sqrt(p**2 * p * (1 - p) + q**2 * q * (1 - q)) / size / math.sqrt(100_000)
+    assert found.estimate is not None
+    assert found.estimate.value == pytest.approx(size)
+    assert found.estimate.se == pytest.approx(se, rel=0.03)
+    z = norm.ppf(0.975)
+    assert found.estimate.high - found.estimate.low == pytest.approx(2 * z * se, rel=0.03)
+
+
+def test_the_largest_is_told_with_its_place_and_an_end_for_all() -> None:
+    numbers = {0: 40, 1: 90, 2: 85}
+    counts = {(x,): ones(number, 100) for x, number in numbers.items()}
+    matrix = {"x": [0, 1, 2]}
+    (found,) = made("max(p, over=x)", matrix, counts)
+    estimate = found.estimate
+    assert estimate is not None
+    assert (estimate.value, found.note) == (0.9, "largest of 3, at x=1")
+    assert estimate.high == wilson(90, 100).high
+    assert estimate.low == pytest.approx(wilson(90, 100, 1 - 0.05 / 3).low)
+    (place,) = made("argmax(p, over=x)", matrix, counts)
+    assert place.estimate is not None
+    assert (place.estimate.low, place.estimate.value, place.estimate.high) == (1, 1, 2)
+    (least,) = made("min(p, over=x)", matrix, counts)
+    assert least.estimate is not None
+    assert (least.estimate.value, least.note) == (0.4, "smallest of 3, at x=0")
+    assert least.estimate.high == pytest.approx(wilson(40, 100, 1 - 0.05 / 3).high)
+
+
+def test_a_point_that_is_not_measured_leaves_it_undecided_never_made_of_the_others() -> None:
+    counts = {(0,): ones(80, 100), (2,): ones(1, 100)}
+    for formula in ("mean(p, over=x)", "max(p, over=x)", "p[x=0] - p[x=1]"):
+        (found,) = made(formula, {"x": [0, 1, 2]}, counts)
+        assert found.estimate is None
+        assert "x=1" in found.reason
+        assert "is not measured (created)" in found.reason
+
+
+@pytest.mark.parametrize(
+    ("formula", "said"),
+    [
+        ("1 / (p[x=0] - p[x=1])", "divides by what may be 0"),
+        ("sqrt(p[x=0] - 0.5)", "the square root of what is or may be negative"),
+        ("1 / (p[x=0] - p[x=0])", "divides by 0"),
+    ],
+)
+def test_what_has_no_value_is_undecided(formula: str, said: str) -> None:
+    (found,) = made(formula, {"x": [0, 1]}, {(0,): ones(50, 100), (1,): ones(48, 100)})
+    assert found.estimate is None
+    assert said in found.reason
+
+
+def test_each_at_a_reference_point_is_asked_for_by_name() -> None:
+    counts = {(x,): ones(number, 100) for x, number in ((0, 50), (1, 70))}
+    formula = {"value": "p - p[x=0]", "by": ["x"]}
+    found = made(formula, {"x": [0, 1]}, counts)
+    told = [(one.group["x"], one.estimate.value) for one in found if one.estimate]
+    assert told == [(0, 0.0), (1, pytest.approx(0.2))]
+
+
+def test_a_derived_number_may_name_those_above_it_and_vars() -> None:
+    manifest = manifest_of(
+        {
+            "probabilities": P,
+            "derived": {"d": "p[x=0] - p[x=1]", "half": "k * d"},
+        },
+        {"x": [0, 1]},
+        vars={"k": 0.5},
+    )
+    counts = {(0,): ones(80, 100), (1,): ones(30, 100)}
+    found = {one.name: one.estimate for one in across_of(manifest, counts).derived}
+    assert found["half"] is not None
+    assert found["d"] is not None
+    assert found["half"].high == pytest.approx(found["d"].high / 2)
+
+
+@pytest.mark.parametrize(
+    ("formula", "said"),
+    [
+        ("p[x=0] - q[x=1]", "'q' is no number of the analysis (p)"),
+        ("p[z=0] - p[x=1]", "'z' is no axis"),
+        ("p[x=0] - p[x=5]", "p[x=5]: x is never that (it is 0, 1)"),
+        (
+            "p[x=0] - p",
+            "name a value in brackets, or, where each is meant, say so with by: [backend, x]",
+        ),
+        ("p[x=0] - p[backend=one]", "name these axes in brackets on both sides"),
+        ("argmax(p[x=0], over=backend)", "'one' is no number on that axis"),
+        ("p[x=ideal]", "x is never that"),
+        ("p[backend=thre]", "'thre' is no backend (one, two)"),
+        ("median(p, over=x)", "calls median"),
+        ("p[x=0", "bracket"),
+        ("3 + 4", "names no number of the analysis"),
+        ({"value": "p[x=0]", "by": ["x"]}, "it differs along backend, too"),
+        ({"value": "p[x=0]", "by": ["backnd"]}, "did you mean 'backend'?"),
+    ],
+)
+def test_what_means_nothing_is_refused_before_anything_is_bought(formula: Any, said: str) -> None:
+    analysis = {"probabilities": P, "derived": {"D": formula}}
+    matrix = {"backend": ["one", "two"], "x": [0, 1], "y": [0]}
+    with pytest.raises(SourceErrors) as caught:
+        expand(manifest_of(analysis, matrix))
+    told = str(caught.value.exceptions[0])
+    assert said in told
+    assert "derived.D" in told
+
+
+def test_a_check_speaks_of_axes_that_a_derived_number_has_left() -> None:
+    analysis = {"probabilities": P, "derived": {"D": "p[x=0] - p[x=1]"}}
+    matrix = {"backend": ["one", "two"], "x": [0, 1], "y": [0]}
+    for where in ({"backend": "one"}, {"y": 0}, {}):
+        checks = [{"that": "D > 0", "where": where}]
+        assert expand(manifest_of(analysis, matrix, checks=checks)).num_points == 4
+    checks = [{"that": "D > 0", "where": {"x": 1}}]
+    with pytest.raises(SourceErrors) as caught:
+        expand(manifest_of(analysis, matrix, checks=checks))
+    assert "D is not of one x; it has a value for each backend" in str(caught.value.exceptions[0])
+
+
+def test_a_name_is_one_number_alone() -> None:
+    with pytest.raises(SourceErrors) as caught:
+        manifest_of({"probabilities": P, "derived": {"p": "p[x=0]"}}, {"x": [0]})
+    assert "names two numbers" in str(caught.value.exceptions[0])
+
+
+def test_zipped_axes_are_named_by_one_of_them() -> None:
+    from qbatch.manifest import parse_manifest
+    from tests.across.made import MANIFEST
+
+    text = "sweep: {zip: {x: [0, 1], y: [5, 6]}}\nanalysis: {probabilities: {p: '1'}, derived: "
+    plan = expand(
+        parse_manifest(f"{MANIFEST}{text}{{D: '{{}}'}}}}".replace("{}", "p[x=0] - p[x=1]"))
+    )
+    assert plan.num_points == 4
