@@ -33,9 +33,8 @@ where an earlier version did not keep it.
 from __future__ import annotations
 
 import csv
-import io
 import json
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -43,20 +42,16 @@ from typing import IO, TYPE_CHECKING, Any
 from qbatch.across import Across, Points, across_facts
 from qbatch.across.points import needs_points
 from qbatch.errors import ExtraError, SelectionError
-from qbatch.job import JobState
-from qbatch.manifest.columns import FIGURES, table_columns
+from qbatch.exchange.csv_rows import CsvRows, cell
+from qbatch.manifest.columns import FIGURES
 from qbatch.notation import visible
 from qbatch.report.files import replacing, replacing_text
 from qbatch.report.numbers import plain
 from qbatch.report.rows import Columns, Floors, Point, Run, stretches
-from qbatch.snapshot.bulk import Page
 from qbatch.snapshot.doubles import read_doubles
-from qbatch.snapshot.ledger import figures_by_point
 
 if TYPE_CHECKING:
-    from qbatch.manifest.models import Value
     from qbatch.result import Estimate
-    from qbatch.snapshot import Purchase
 
 #: Formats that are text and can go to a stream.
 TEXT_FORMATS = ("csv", "counts", "json", "ledger", "oqc-snapshot")
@@ -104,138 +99,6 @@ class _Shown:
         return self._file.write(visible(text))
 
 
-#: Texts of numbers that are kept.
-MOST_CELLS = 10_000
-
-#: With what a cell begins that a spreadsheet computes, or runs.
-_FORMULA = frozenset("=+-@\t\r")
-
-
-def _cell(value: Any) -> Any:
-    """A cell of a CSV file that shows what it holds.
-
-    >>> _cell("=1+1"), _cell("-XX"), _cell("-0.5"), _cell(-0.5), _cell("a=1")
-    ("'=1+1", "'-XX", '-0.5', -0.5, 'a=1')
-    """
-    if not isinstance(value, str) or value[:1] not in _FORMULA:
-        return value
-    try:
-        float(value)
-    except ValueError:
-        return f"'{value}"
-    return value
-
-
-def _value_cell(value: Value | None) -> Any:
-    """The cell of a swept value."""
-    if value.__class__ is float:
-        return value
-    return ("true" if value else "false") if value.__class__ is bool else _cell(value)
-
-
-class _Floats(dict[float, str]):
-    """Cells of floats by the floats, of which many are the same ones again and again."""
-
-    def __missing__(self, number: float) -> str:
-        text = repr(number)
-        if number and len(self) < MOST_CELLS:  # 0.0 and -0.0 are one key
-            self[number] = text
-        return text
-
-    def cells(self, column: Sequence[Any]) -> Iterable[Any]:
-        """The cells of a column; 1 and 1.0 are one key, so they are not mixed."""
-        return map(self.__getitem__, column) if set(map(type, column)) == {float} else column
-
-
-class CsvRows:
-    """The rows of ``results.csv``, written as they come.
-
-    Args:
-        columns: Which parameters and numbers there are.
-        file: Where to; its lines end as written.
-        purchases: All of the run.
-        emulated: Its emulated backends.
-    """
-
-    def __init__(
-        self,
-        columns: Columns,
-        file: IO[str],
-        purchases: Iterable[Purchase] = (),
-        emulated: Collection[str] = (),
-    ) -> None:
-        self._emulated = emulated
-        self._bought = figures_by_point(purchases)
-        self._parameters = columns.parameters
-        self._numbers = columns.numbers
-        self._file = file
-        self._floats = _Floats()
-        head = table_columns(columns.parameters, columns.numbers, billed=bool(self._bought))
-        self._write([head])
-
-    def add_all(self, points: Sequence[Point]) -> None:
-        """Write points."""
-        self._write(self._rows_of(points) if isinstance(points, Page) else map(self._row, points))
-
-    def _write(self, rows: Iterable[Iterable[Any]]) -> None:
-        out = io.StringIO()
-        csv.writer(out, lineterminator="\n").writerows(rows)
-        self._file.write(visible(out.getvalue()))
-
-    def _rows_of(self, page: Page) -> Iterator[tuple[Any, ...]]:
-        """The same as `_row` of each of its points."""
-        size, get, cells = len(page), page.column, self._floats.cells
-        columns: list[Iterable[Any]] = [
-            page.ids,
-            map(_cell, get("name")),
-            [JobState.COMPLETED] * size,
-            map(_cell, get("circuit")),
-            map(_cell, get("backend")),
-            get("shots"),
-            get("repeat"),
-        ]
-        empty = [None] * size
-        swept = (page.parameters.get(name, empty) for name in self._parameters)
-        columns += (map(_value_cell, values) for values in swept)
-        for name in self._numbers:
-            fields = page.estimates.get(name, [(None,) * 4] * size)
-            columns += map(cells, list(zip(*fields, strict=True))[:4])
-        columns += (get("cost"), map(_cell, get("unit")), map(_cell, get("provider_job_id")))
-        columns += ([""] * size, [None] * size)
-        columns.append(["yes" if name in self._emulated else "" for name in get("backend")])
-        if self._bought:
-            nothing = (None,) * len(FIGURES)
-            bought = [self._bought.get(id_, nothing) for id_ in page.ids]
-            columns += (map(_cell, column) for column in zip(*bought, strict=True))
-        return zip(*columns, strict=True)
-
-    def _row(self, point: Point) -> list[Any]:
-        job, parameters, estimates = point.job, point.parameters, point.estimates
-        row = [
-            point.id,
-            _cell(point.name),
-            job.state,
-            _cell(point.circuit),
-            _cell(point.backend),
-            point.sampled,
-            point.repeat,
-        ]
-        row += (_value_cell(parameters.get(name)) for name in self._parameters)
-        for name in self._numbers:
-            estimate = estimates.get(name)
-            if estimate is None:
-                row += (None, None, None, None)
-            else:
-                row += (estimate.value, estimate.se, estimate.low, estimate.high)
-        row += (job.cost, *map(_cell, (job.unit, job.provider_job_id, job.error, job.error_code)))
-        row.append("yes" if point.backend in self._emulated else "")
-        if self._bought:
-            nothing = (None,) * len(FIGURES)
-            bought = nothing if point.same_as else self._bought.get(point.id, nothing)
-            row += map(_cell, bought)
-        return row
-
-
 def _write_csv(run: Run, file: IO[str]) -> None:
     written = CsvRows(Columns.of(run), file, run.ledger(), run.emulated)
     for points in stretches(run):
@@ -248,7 +111,7 @@ def _write_counts(run: Run, file: IO[str]) -> None:
     for point in run:
         if point.counts is not None:
             writer.writerows(
-                (point.id, _cell(point.name), bits, n) for bits, n in point.counts.to_dict().items()
+                (point.id, cell(point.name), bits, n) for bits, n in point.counts.to_dict().items()
             )
 
 
@@ -285,7 +148,7 @@ def _double_rows(run: Run, emulated: Collection[str]) -> Iterator[tuple[Any, ...
 def _write_ledger(run: Run, file: IO[str]) -> None:
     writer = csv.writer(_Shown(file), lineterminator="\n")
     writer.writerow(_LEDGER)
-    writer.writerows(map(_cell, row) for row in _ledger_rows(run))
+    writer.writerows(map(cell, row) for row in _ledger_rows(run))
 
 
 def _write_json(run: Run, file: IO[str]) -> None:

@@ -34,6 +34,7 @@ from qbatch.report.content import (
     where_text,
 )
 from qbatch.report.how_to_read import how_to_read
+from qbatch.report.joining import Texts, joined
 from qbatch.report.judging import CheckResult, Judgement
 from qbatch.report.numbers import count_of, interval, outcomes, p_cell, short
 from qbatch.report.overview import axis_values
@@ -86,26 +87,29 @@ class HtmlRows:
 
     def _add_page(self, page: Page) -> None:
         """Take in a page, which is done: a column of cells after the other."""
-        names = page.column("name")
-        titles = list(map(escape, names))
+        titles = page.of("name").changed(escape)
         cells = [self._axis_cells_of(name, page) for name in self.columns.varied]
         cells = cells or [[f"<td>{title}</td>" for title in titles]]
-        cells.append(["<td>completed</td>"] * len(page))
+        cells.append("<td>completed</td>")
         cells += [self._numbers_of(name, page) for name in self.columns.numbers]
         if not self.columns.numbers:
             cells.append([self._outcomes(point) for point in page])
-        rows = zip(page.ids, titles, map("".join, zip(*cells, strict=True)), strict=True)
-        self._waiting += [
-            f'<tr id="p-{id_[:16]}" title="{title}">{row}</tr>\n' for id_, title, row in rows
-        ]
+        ids = [id_[:16] for id_ in page.ids]
+        row = ('<tr id="p-', ids, '" title="', titles, '">', *cells, "</tr>\n")
+        self._waiting.append(joined(row, len(page)))
         self.number += len(page)
         self._flush()
 
-    def _axis_cells_of(self, name: str, page: Page) -> list[str]:
-        values = page.column(name) if name in POINT_AXES else page.parameters.get(name)
-        if values is None:
-            return [self._axis_cell(name, None)] * len(page)
-        return [self._axis_cell(name, value) for value in values]
+    def _axis_cells_of(self, name: str, page: Page) -> Texts:
+        column = page.of(name) if name in POINT_AXES else page.parameters.get(name)
+        if column is None or column.only:
+            return self._axis_cell(name, column.only[0] if column is not None else None)
+        if column.texts is None or name in self.columns.angles:
+            return [self._axis_cell(name, value) for value in column.values]
+        if not column.is_of_numbers:
+            return [f"<td>{text}</td>" for text in column.changed(escape)]
+        shown = zip(column.texts, self.columns.texts(name, column.values), strict=True)
+        return [f'<td class="n" data-v="{exact}">{text}</td>' for exact, text in shown]
 
     def _numbers_of(self, name: str, page: Page) -> list[str]:
         """The cells of an analysed number; points with as many shots often have the same one."""

@@ -6,13 +6,14 @@ Rules: constant memory but for what figures draw; no clock, so that equal runs g
 from __future__ import annotations
 
 import hashlib
+import itertools
 import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import reduce
 from operator import add
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from qbatch.across import Across
 from qbatch.job import JobState
@@ -23,6 +24,7 @@ from qbatch.report.series import Series, open_series
 from qbatch.result import Estimate
 from qbatch.snapshot import InPart
 from qbatch.snapshot.bulk import Page
+from qbatch.snapshot.column import Column
 
 if TYPE_CHECKING:
     from qbatch.manifest.models import Value
@@ -121,9 +123,9 @@ class NumberSummary:
         _keep(self._highest, estimate.value, point, estimate)
         _keep(self._lowest, -estimate.value, point, estimate)
 
-    def add_all(self, page: Page, fields: Sequence[tuple[Any, ...]]) -> None:
+    def add_all(self, page: Page, fields: Sequence[Column]) -> None:
         """Take in a page's points, with the arguments of their estimates."""
-        values = [each[0] for each in fields]
+        values = fields[0].values
         self.points += len(values)
         self.total = reduce(add, values, self.total)
         numbers = Counter(values)
@@ -134,7 +136,7 @@ class NumberSummary:
         ):
             for value in keys:
                 place = values.index(value)
-                _keep_all(kept, sign * value, numbers[value], page, place, fields[place])
+                _keep_all(kept, sign * value, numbers[value], page, place, fields)
 
     @property
     def mean(self) -> float:
@@ -180,12 +182,17 @@ def _keep(kept: dict[float, Extreme], key: float, point: Point, estimate: Estima
 
 
 def _keep_all(
-    kept: dict[float, Extreme], key: float, number: int, page: Page, place: int, fields: Any
+    kept: dict[float, Extreme],
+    key: float,
+    number: int,
+    page: Page,
+    place: int,
+    fields: Sequence[Column],
 ) -> None:
     """Keep a key that so many points of a page have, the first of them at a place."""
     if not _is_new(kept, key, number):
         return
-    estimate = Estimate(*fields)
+    estimate = Estimate(*(field.values[place] for field in fields))
     kept[key] = Extreme(page.ids[place], page.column("name")[place], estimate, number - 1)
 
 
@@ -258,23 +265,29 @@ class Overview:
         for name in dict.fromkeys(page.column("circuit")):
             if name not in self.circuits:
                 self.circuits[name] = page[page.column("circuit").index(name)]
-        shares = self._shares_of(page)
-        for share, shots, cost, unit in zip(
-            shares, page.column("shots"), page.column("cost"), page.column("unit"), strict=True
-        ):
-            share.points += 1
-            share.completed += 1
-            share.measured += 1
-            share.shots += shots
-            if cost is not None and unit:
-                share.cost[unit] = share.cost.get(unit, 0.0) + cost
-        for name, fields in page.estimates.items():
+        self._add_shares(page)
+        for name, fields in page.fields.items():
             self.numbers.setdefault(name, NumberSummary()).add_all(page, fields)
         for series in self.series:
             series.leave_out(len(page))
 
-    def _shares_of(self, page: Page) -> list[Share]:
-        return [self.backends.setdefault(name, Share()) for name in page.column("backend")]
+    def _add_shares(self, page: Page) -> None:
+        names, shots = page.column("backend"), page.column("shots")
+        for name, number in Counter(names).items():
+            share = self.backends.setdefault(name, Share())
+            share.points += number
+            share.completed += number
+            share.measured += number
+            is_all = number == len(page)
+            share.shots += sum(
+                shots if is_all else itertools.compress(shots, map(name.__eq__, names))
+            )
+        if page.of("cost").only == (None,) or page.of("unit").only == ("",):
+            return
+        for name, cost, unit in zip(names, page.column("cost"), page.column("unit"), strict=True):
+            if cost is not None and unit:
+                costs = self.backends[name].cost
+                costs[unit] = costs.get(unit, 0.0) + cost
 
     def add(self, point: Point) -> None:
         """Take in one point."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from qbatch.notation import is_number
 from qbatch.plan.geometry.written import values_by_axis, writers_of
+from qbatch.plan.layout import texts
 from qbatch.report.numbers import as_pi, parts_of_pi, plain
 from qbatch.result import Counts, Estimate, sampling_floor
 
@@ -181,6 +182,12 @@ class Columns:
             return as_pi(float(value), parts)
         write = self.writers.get(name or "")
         return write(value) if write is not None and isinstance(value, float) else plain(value)
+
+    def texts(self, name: str, values: Sequence[float]) -> Sequence[str]:
+        """`text` of numbers of one kind, where no part of π is one of them."""
+        write = self.writers.get(name)
+        is_written = write is not None and isinstance(values[0], float)
+        return texts(values, write if is_written and write is not None else plain)
 
     def setting(self, point: Point) -> str:
         """A point's circuit and parameters: "circuit, gamma=0.1"."""

@@ -14,7 +14,8 @@ from threading import Lock
 from typing import Self
 
 from qbatch.errors import SelectionError
-from qbatch.exchange.exports import BINARY_FORMATS, CsvRows, export
+from qbatch.exchange.csv_rows import CsvRows
+from qbatch.exchange.exports import BINARY_FORMATS, export
 from qbatch.notation import visible
 from qbatch.report.content import Content
 from qbatch.report.figures import draw_figures

@@ -23,13 +23,14 @@ from qbatch.circuit.earlier import MARK
 from qbatch.drafts import draft_beside
 from qbatch.job import Job, JobState
 from qbatch.snapshot import rows
+from qbatch.snapshot.column import Column, packed
 from qbatch.snapshot.points import Folder, PagedPoint, PointResult, parts_of
 
 if TYPE_CHECKING:
     from qbatch.result import Estimate
 
 #: Raise it whenever what stands in a column, or how `Estimate`s are made, changes.
-FORMAT = 1
+FORMAT = 2
 
 #: In the run folder.
 NAME = "points.pages"
@@ -40,7 +41,7 @@ PAGE = 512
 #: Runs with fewer points are read from their rows: the file would save nothing.
 FROM_POINTS = 1_000
 
-_BEGIN = b"qbatch: points as columns, 1\n"
+_BEGIN = b"qbatch: points as columns, 2\n"
 #: Of a page: the first point's place, how many points, bytes of the columns, digest of all.
 _HEAD = struct.Struct("<QIIxxxx16s")
 #: More is no page of ours.
@@ -60,6 +61,8 @@ _COLUMNS = (
     "composite",
 )
 _OF_JOB = ("generation", "provider_job_id", "status", "cost", "unit")
+#: What of a page has columns by names of the run's own.
+_OF_COLUMNS = ("parameters", "estimates")
 
 #: The check values of a page's rows, in the order of the points.
 CHECKS = """
@@ -82,32 +85,44 @@ class Page(Sequence[PointResult]):
         self._body = body
         self._size = size
 
-    def column(self, name: str) -> list[Any]:
+    def of(self, name: str) -> Column:
         """An attribute of the points, or of their jobs."""
-        return _expanded(self._body[name], self._size)
+        return self._columns[name]
 
-    def only(self, name: str) -> tuple[Any, ...]:
-        """The one value that an attribute has in all points; empty where there are several."""
-        found = self._body[name]
-        return tuple(found) if len(found) == 1 else ()
+    def column(self, name: str) -> list[Any]:
+        """The values of an attribute."""
+        return self._columns[name].values
 
     @cached_property
+    def _columns(self) -> dict[str, Column]:
+        named = (name for name in self._body if name not in _OF_COLUMNS)
+        return {name: Column(self._body[name], self._size) for name in named}
+
+    @property
     def ids(self) -> list[str]:
         """The points' ids."""
         return self.column("id")
 
     @cached_property
-    def parameters(self) -> dict[str, list[Any]]:
+    def parameters(self) -> dict[str, Column]:
         """Swept parameter -> its values."""
         found = self._body["parameters"].items()
-        return {name: _expanded(values, self._size) for name, values in found}
+        return {name: Column(kept, self._size) for name, kept in found}
+
+    @cached_property
+    def fields(self) -> dict[str, list[Column]]:
+        """Analysed number -> the arguments of `Estimate`, each a column."""
+        return {
+            name: [Column(each, self._size) for each in kept]
+            for name, kept in self._body["estimates"].items()
+        }
 
     @cached_property
     def estimates(self) -> dict[str, list[tuple[Any, ...]]]:
-        """Analysed number -> arguments of `Estimate`."""
+        """Analysed number -> the arguments of `Estimate`, of each point together."""
         return {
-            name: list(zip(*(_expanded(each, self._size) for each in fields), strict=True))
-            for name, fields in self._body["estimates"].items()
+            name: list(zip(*(each.values for each in columns), strict=True))
+            for name, columns in self.fields.items()
         }
 
     def __len__(self) -> int:
@@ -131,7 +146,8 @@ class Page(Sequence[PointResult]):
         of_job = (get("generation"), get("provider_job_id"), get("status"), always(""))
         jobs = map(Job, ids, done, *of_job, get("cost"), get("unit"))
         told = (get(name) for name in ("name", "circuit", "backend"))
-        asked = (shots, get("repeat"), get("seed"), self._dicts(self.parameters), jobs)
+        swept = {name: column.values for name, column in self.parameters.items()}
+        asked = (shots, get("repeat"), get("seed"), self._dicts(swept), jobs)
         placed = (always(True), get("ordinal"), get("setting"), shots, always(0), always(None))
         kept = (always(self._run), get("submitted_at"), get("at"), always(None), always(None))
         estimates = self._dicts(
@@ -326,13 +342,13 @@ def _body_of(found: Sequence[Sequence[Any]], points: Sequence[PointResult]) -> b
         "submitted_at": [job.submitted_at for _, job, _ in parts],
         "at": [result.at for *_, result in parts],
     }
-    body: dict[str, Any] = {name: _packed(values) for name, values in columns.items()}
+    body: dict[str, Any] = {name: packed(values) for name, values in columns.items()}
     body["parameters"] = {
-        name: _packed([point.parameters[name] for point in points]) for name in names
+        name: packed([point.parameters[name] for point in points]) for name in names
     }
     estimates = {name: [point.estimates[name] for point in points] for name in numbers}
     body["estimates"] = {
-        name: [_packed(list(column)) for column in zip(*map(_fields_of, found), strict=True)]
+        name: [packed(list(column)) for column in zip(*map(_fields_of, found), strict=True)]
         for name, found in estimates.items()
     }
     text = json.dumps(body, separators=(",", ":"), ensure_ascii=False)
@@ -359,15 +375,3 @@ def _columns() -> str:
 
 def _fields_of(estimate: Estimate) -> tuple[float | None, ...]:
     return tuple([getattr(estimate, name) for name in estimate.__slots__])
-
-
-def _packed(column: list[Any]) -> list[Any]:
-    """A column, short where all values are one: equal, and written alike."""
-    first = column[0]
-    if any(value != first for value in column):
-        return column
-    return column[:1] if len(set(map(repr, column))) == 1 else column
-
-
-def _expanded(column: list[Any], size: int) -> list[Any]:
-    return column * size if len(column) == 1 else column

@@ -11,8 +11,9 @@ import pytest
 @pytest.mark.parametrize(
     "name",
     [
-        "exchange.exports",
+        "exchange.csv_rows",
         "report.backend_facts",
+        "report.joining",
         "report.markdown",
         "report.numbers",
         "report.ticks",
@@ -20,6 +21,7 @@ import pytest
         "result.estimate",
         "result.intervals",
         "result.notation",
+        "snapshot.column",
     ],
 )
 def test_examples_hold(name: str) -> None:
