@@ -42,7 +42,7 @@ def _stored(folder: Path, plan: Plan) -> dict[str, Stored]:
     jobs = jobs_in(run)
     planned = {id_ for id_, _ in plan.ids_and_names()} if run.has_former_ids else set()
     found: dict[str, Stored] = {}
-    for points in (run, run.removed()):
+    for points in (run.settings(), run.removed()):
         for point in points:
             if point.same_as:
                 continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
+from qbatch.bases import BASIS
 from qbatch.cli.exits import Exit
 from qbatch.cli.tables import tell, wrapped
 from qbatch.errors import ConsentError, SelectionError, SnapshotError, SourceErrors
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
     from qbatch.manifest import Manifest
     from qbatch.plan import SweepPoint
     from qbatch.snapshot import PointResult, Run
+
+#: What an expression holds that chooses settings, not points.
+_BASIS = re.compile(rf"\b{BASIS}\b")
 
 
 def open_named(path: Path, out: Path | None = None) -> Run:
@@ -93,6 +98,8 @@ def choose(
 ) -> Iterator[PointResult]:
     """Yield the points named, or all of the plan; of these, what the expression selects.
 
+    Settings are yielded each alone where they are dropped or cancelled, or selected by their basis.
+
     Args:
         run: Whose points.
         names: Names or ids.
@@ -103,15 +110,19 @@ def choose(
         SelectionError: There is no point of that name, or the expression is none, or a part of it
             fits no point at all.
     """
+    has_settings = run.has_settings and (is_exact or bool(_BASIS.search(expression or "")))
     points = (run[name] for name in names) if names else iter(run)
+    if has_settings:
+        points = (setting for point in points for setting in point.each_setting)
     if expression is None:
         return points
     from qbatch.plan.select import STATE, select_meant
 
     manifest = _manifest_of(run)
     numbers = manifest.analysis.names if manifest is not None else ()
-    known = {*run.axes, STATE, *numbers}
-    there = (cast("SweepPoint", _Seen(found)) for found in run)
+    known = {*run.axes, STATE, *numbers, *([BASIS] if has_settings else [])}
+    every = run.settings() if has_settings else iter(run)
+    there = (cast("SweepPoint", _Seen(found)) for found in every)
     is_wanted = select_meant(expression, known, there, manifest, is_exact=is_exact).holds
     return (found for found in points if is_wanted(cast("SweepPoint", _Seen(found))))
 

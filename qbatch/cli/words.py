@@ -24,6 +24,8 @@ def headline(name: str, summary: PlanSummary, *, is_priced: bool = True) -> str:
     points = count_of(summary.points, "point")
     if summary.shared:
         points += f" ({whole(summary.shared)} bought with another)"
+    if summary.settings > summary.points - summary.shared:
+        points += f" in {count_of(summary.settings, 'setting')}"
     parts = [points, count_of(summary.shots, "shot")]
     jobs = count_of(summary.jobs, "job")
     if summary.composite_jobs is not None:

@@ -106,7 +106,7 @@ class _Content:
     def files(self) -> Iterator[tuple[str, bytes]]:
         """Yield relative paths and contents."""
         rows = []
-        for point in self._run:
+        for point in self._run.settings():
             if point.same_as:  # a capsule has one entry for each id
                 continue
             source, circuit = self._source(point)

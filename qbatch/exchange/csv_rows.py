@@ -18,7 +18,7 @@ from qbatch.report.joining import Texts, joined
 from qbatch.report.rows import Columns, Point
 from qbatch.snapshot.bulk import Page
 from qbatch.snapshot.column import Column
-from qbatch.snapshot.ledger import figures_by_point
+from qbatch.snapshot.ledger import figures_by_point, figures_of
 
 if TYPE_CHECKING:
     from qbatch.manifest.models import Value
@@ -136,9 +136,7 @@ class CsvRows:
         row += (job.cost, *map(cell, (job.unit, job.provider_job_id, job.error, job.error_code)))
         row.append("yes" if point.backend in self._emulated else "")
         if self._bought:
-            nothing = (None,) * len(FIGURES)
-            bought = nothing if point.same_as else self._bought.get(point.id, nothing)
-            row += map(cell, bought)
+            row += map(cell, figures_of(self._bought, point.each_setting))
         return row
 
 

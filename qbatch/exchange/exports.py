@@ -108,10 +108,10 @@ def _write_csv(run: Run, file: IO[str]) -> None:
 def _write_counts(run: Run, file: IO[str]) -> None:
     writer = csv.writer(_Shown(file), lineterminator="\n")
     writer.writerow(("id", "point", "bitstring", "count"))
-    for point in run:
-        if point.counts is not None:
+    for one in (setting for point in run for setting in point.each_setting):
+        if one.counts is not None:
             writer.writerows(
-                (point.id, cell(point.name), bits, n) for bits, n in point.counts.to_dict().items()
+                (one.id, cell(one.name), bits, n) for bits, n in one.counts.to_dict().items()
             )
 
 
@@ -196,11 +196,23 @@ def _facts(point: Point, floors: Floors) -> dict[str, Any]:
             for name, estimate in point.estimates.items()
         },
         "counts": None if counts is None else counts.to_dict(),
+        **({"settings": [*map(_facts_of_setting, point.settings)]} if point.settings else {}),
         "cost": job.cost,
         "unit": job.unit,
         "provider_job_id": job.provider_job_id,
         "error": job.error,
         "error_code": job.error_code,
+    }
+
+
+def _facts_of_setting(setting: Point) -> dict[str, Any]:
+    counts = setting.counts
+    return {
+        "basis": setting.basis,
+        "id": setting.id,
+        "state": setting.job.state,
+        "shots": setting.sampled,
+        "counts": None if counts is None else counts.to_dict(),
     }
 
 

@@ -14,10 +14,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
+from itertools import groupby
 from random import Random
 
 import trio
 
+from qbatch.bases import point_of
 from qbatch.errors import QbatchError
 from qbatch.executor.accounts import hold_of_other_accounts
 from qbatch.executor.active import ActiveJob
@@ -203,6 +205,7 @@ class _Execution:
             former=Former(lambda: (id_ for id_, _ in plan.ids_and_names()), ids_of),
             bounds=bounds,
             identities=plan.identities(),
+            has_bases=plan.has_bases,
         )
 
     def count(self, backlog: Backlog) -> None:
@@ -224,11 +227,15 @@ class _Execution:
             for point in (plan.points() if plan.shared else ())
             if point.id in plan.shared and self._only(point)
         )
-        for point in plan.bought(self._only):
-            states = [row.job.state for _, row in snapshot.pieces_of(point.id)]
-            self._engine.expect(point.backend, sum(state in wanted for state in states))
-            is_done = all(state is JobState.COMPLETED for state in states)
-            self._kept += is_done * places.get(point.id, 1)
+        bought = plan.bought(self._only)
+        for _, settings in groupby(bought, key=lambda each: point_of(each.name)):
+            shown, is_done = 1, True
+            for point in settings:
+                states = [row.job.state for _, row in snapshot.pieces_of(point.id)]
+                self._engine.expect(point.backend, sum(state in wanted for state in states))
+                is_done &= all(state is JobState.COMPLETED for state in states)
+                shown = places.get(point.id, 1)
+            self._kept += is_done * shown
 
     @property
     def _unit(self) -> str:

@@ -316,7 +316,8 @@ class _Stage:
         with done as run:
             self.targets = {name: facts["name"] for name, facts in run.targets.items()}
             summary: Summary = run.summary
-            meant = (point for point in run if self._chosen is None or point.id in self._chosen)
+            settings = run.settings()
+            meant = (one for one in settings if self._chosen is None or one.id in self._chosen)
             backends = _backends(meant, run.composites_by_stage(), bills, summary)
         return Pass(queue_s, summary.elapsed_s, time.perf_counter() - began, backends, summary)
 

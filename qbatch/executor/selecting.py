@@ -31,7 +31,8 @@ def chosen(options: Options, plan: Plan, folder: Path) -> Only | None:
     meant = None
     if options.select is not None:
         states = partial(states_of, folder)
-        found = select_meant(options.select, plan.axes, plan.points(), plan.manifest, states=states)
+        points = plan.points()
+        found = select_meant(options.select, plan.names, points, plan.manifest, states=states)
         meant = found.holds
         if not found.is_any:
             said = f"-k: {options.select!r} means no point: the selection is empty"

@@ -58,6 +58,13 @@ class Columns:
         self._rows = rows
         self._rest = tuple(columns if rows is None else columns[len(together) :])
 
+    def and_last(self, column: Sequence[Any]) -> Columns:
+        """Return these columns with one more, that has the same value in each row."""
+        found = Columns((), lambda _: None)
+        found._position, found._rows = self._position, self._rows
+        found._rest = (*self._rest, (-1, column))
+        return found
+
     def at(self, index: Index) -> Row:
         """Return what the point at `index` has in each column."""
         rest = tuple([column[index[at]] for at, column in self._rest])

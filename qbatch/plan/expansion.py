@@ -13,6 +13,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from qbatch.bases import BASIS
 from qbatch.errors import SourceError, SourceErrors
 from qbatch.manifest import load_manifest, load_sound_parts
 from qbatch.manifest.columns import OWN_AXES, RESERVED
@@ -21,6 +22,7 @@ from qbatch.manifest.paths import setting_axis
 from qbatch.manifest.prices import NO_PRICES, PriceList, load_prices
 from qbatch.notation import did_you_mean, listed
 from qbatch.plan.across import check_derived
+from qbatch.plan.bases import UnmeasuredError, may_rotate
 from qbatch.plan.factory import Factory, UnboundError, UnfitError
 from qbatch.plan.geometry.axes import MAX_POINTS
 from qbatch.plan.geometry.formulas import read_by_formulas
@@ -56,6 +58,8 @@ def expand(manifest: Manifest) -> Plan:
     prices = _prices(manifest, mistakes)
     mistakes.raise_if_any()
     _check_parameters(sources, mistakes)
+    if may_rotate(manifest):
+        _check_basis(sources, drafts, mistakes)
     mistakes.raise_if_any()
     for each in drafts:
         _check_names(each, sources, mistakes)
@@ -186,6 +190,20 @@ def _check_parameters(sources: Mapping[str, CircuitSource], mistakes: Mistakes) 
                 continue
             said = f"circuit {name!r}: its parameter {parameter!r} {what}; rename it in the circuit"
             mistakes.add(("circuits", name), said)
+
+
+def _check_basis(
+    sources: Mapping[str, CircuitSource], drafts: Sequence[Draft], mistakes: Mistakes
+) -> None:
+    """See that no parameter or axis is named as what tells the settings of a point apart."""
+    said = f"the name {BASIS!r} tells in which basis a point is measured, for X or Y is asked for"
+    for name, source in sources.items():
+        if BASIS in source.parameters:
+            mistakes.add(("circuits", name), f"circuit {name!r}: {said}; rename its parameter")
+    for each in drafts:
+        for part in ("matrix", "zip"):
+            if BASIS in getattr(each.sweep, part):
+                mistakes.add((*each.loc, part, BASIS), f"{said}; rename the axis")
 
 
 def _check_names(each: Draft, sources: Mapping[str, CircuitSource], mistakes: Mistakes) -> None:
@@ -395,6 +413,8 @@ def _check_layouts(plan: Plan, mistakes: Mistakes) -> None:
                 plan.factory.layout(grid, block, values, mask)
             except UnboundError as error:
                 unbound[error.circuit] = error.names
+            except UnmeasuredError as error:
+                mistakes.add(("analysis", "observables", error.name), error.problem)
             except UnfitError as error:
                 part = "zip" if error.name in plan.manifest.sweeps[grid.number].zip else "matrix"
                 mistakes.add(("sweep", grid.number, part, error.name), error.problem)

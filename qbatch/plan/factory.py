@@ -10,13 +10,14 @@ import json
 import math
 from array import array
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from qbatch.circuit.facts import FORMAT
 from qbatch.errors import QbatchError
 from qbatch.manifest.models import Value
 from qbatch.manifest.paths import SettingValues, setting_axis, settings_of
+from qbatch.plan.bases import Measurements, may_rotate
 from qbatch.plan.columns import Columns
 from qbatch.plan.geometry.grid import Block
 from qbatch.plan.geometry.resolving import OWN
@@ -30,6 +31,7 @@ from qbatch.plan.identity import (
     short_key,
 )
 from qbatch.plan.layout import (
+    Always,
     Column,
     Layout,
     TextTables,
@@ -119,6 +121,9 @@ class Factory:
         axes: Those that names show, in order.
         writers: Axis -> how names write its values.
         shows_seed: Whether names tell sweeps apart by their seeds.
+
+    Attributes:
+        measurements: In which bases circuits are measured; None: all are as they are written.
     """
 
     def __init__(
@@ -135,6 +140,7 @@ class Factory:
         self._writers = writers
         self._shows_seed = shows_seed
         self._manifest = manifest
+        self.measurements = Measurements(manifest) if may_rotate(manifest) else None
         #: What counts for ids, and its canonical JSON.
         self._backends: dict[tuple[str, SettingValues], tuple[Mapping[str, Any], str]] = {}
         for name in manifest.backends:
@@ -166,13 +172,34 @@ class Factory:
             UnboundError: Parameters lack a value.
             UnfitError: A parameter's value is no number.
             CircuitError: The circuit cannot be made at these values.
+            UnmeasuredError: An observable cannot be had of the circuit.
         """
         key = (id(block), mask & grid.override_bits, *values.items())
         if key not in self._layouts:
             if len(self._layouts) >= _MOST_LAYOUTS:
                 self._layouts.clear()
-            self._layouts[key] = self._make(grid, block, values, mask)
+            self._layouts[key] = self._measured(self._make(grid, block, values, mask))
         return self._layouts[key]
+
+    def _program(self, source: CircuitSource, given: Mapping[str, Value]) -> Circuit:
+        made = source.circuit(given)
+        return made if self.measurements is None else self.measurements.whole(made)
+
+    def _measured(self, layout: Layout) -> Layout:
+        """Return a layout with those of its points' settings, where these are not as written."""
+        if self.measurements is None:
+            return layout
+        found = self.measurements.of(layout.program)
+        if [each.basis for each in found] == [""]:
+            return layout
+        backend, settings = layout.backend, layout.settings
+        measured = []
+        for basis, program in found:
+            key = self._setting(backend, settings, program, layout.seed)
+            prefix = prefix_hash(self._backend(backend, settings)[1], program.facts.content)
+            setting = layout.in_basis(basis, program, key, prefix) if basis else layout
+            measured.append(setting)
+        return replace(layout, measured=tuple(measured))
 
     def _make(self, grid: Grid, block: Block, values: Mapping[str, Value], mask: int) -> Layout:
         changed = grid.overridden(mask)
@@ -183,7 +210,7 @@ class Factory:
         ours = {n: v for n, v in fixed.items() if concerns(n, backend)}
         settings = settings_of(ours.items())
         given = {n: c.values[0] for n, c in columns.items() if n in source.arguments}
-        program = source.circuit({name: given[name] for name in sorted(given)})
+        program = self._program(source, {name: given[name] for name in sorted(given)})
         free = _free(source, program, columns)
         used = {n: columns[n] for n in (*given, *ours)} | free
         idle = {
@@ -293,20 +320,5 @@ def _check_numbers(circuit: str, name: str, column: Column) -> None:
 def _located(column: Column) -> tuple[int, Sequence[Any]]:
     """Return a column as (position, values), where -1 is a position that always gives the one."""
     if column.position is None:
-        return -1, _Always(column.values[0])
+        return -1, Always(column.values[0])
     return column.position, column.values
-
-
-class _Always(Sequence[Any]):
-    """A column of one value, whatever the row."""
-
-    __slots__ = ("_value",)
-
-    def __init__(self, value: Any) -> None:
-        self._value = value
-
-    def __len__(self) -> int:
-        return 1
-
-    def __getitem__(self, index: Any) -> Any:
-        return self._value

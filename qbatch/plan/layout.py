@@ -17,11 +17,12 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from operator import sub
 from typing import TYPE_CHECKING, Any, cast, overload
 
+from qbatch.bases import BASIS, in_basis
 from qbatch.manifest.models import Value
 from qbatch.manifest.paths import SettingValues
 from qbatch.plan.columns import Columns, RowTables
@@ -171,6 +172,8 @@ class Layout:
         written_format: %-format of `SweepPoint.written`; `written_columns` fill it.
         idle: Those of them that make no difference to the circuit.
         settings: What its points change of their backend.
+        measured: Where its points have settings in other bases: the layout of each setting, as
+            the circuit is written first, if they have that one at all; else empty.
     """
 
     circuit: str
@@ -192,6 +195,34 @@ class Layout:
     written_columns: Columns
     idle: frozenset[str]
     settings: SettingValues = ()
+    measured: tuple[Layout, ...] = ()
+
+    @property
+    def each(self) -> tuple[Layout, ...]:
+        """The layout of each setting of its points."""
+        return self.measured or (self,)
+
+    def in_basis(self, basis: str, program: Circuit, setting: str, prefix: _Hash) -> Layout:
+        """Return the layout of its points' settings in a basis.
+
+        Args:
+            basis: Its text, not "".
+            program: What is sent for them.
+            setting: Key of `Plan.setting`.
+            prefix: As for a layout.
+        """
+        parameters = (*self.parameters, (BASIS, -1, Always(basis)))
+        return replace(
+            self,
+            program=program,
+            setting=setting,
+            prefix=prefix,
+            name_format=in_basis(self.name_format, basis),
+            parameters=parameters,
+            parameter_names=(*self.parameter_names, BASIS),
+            parameter_columns=self.parameter_columns.and_last(Always(basis)),
+            written_format=_and_last(self.written_format, f'["{BASIS}","{basis}"]'),
+        )
 
     def id_at(self, index: Index) -> str:
         """Return the id of the point at `index`, whose last entry counts its copies from 0."""
@@ -227,6 +258,28 @@ class Layout:
             self.has_shots_axis,
             written=self.written_format % self.written_columns.at(index) if is_written else "",
         )
+
+
+class Always(Sequence[Any]):
+    """A column of one value, whatever the row."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: Any) -> None:
+        self._value = value
+
+    def __len__(self) -> int:
+        return 1
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._value
+
+
+def in_settings(rows: Iterator[tuple[Layout, Index]]) -> Iterator[tuple[Layout, Index]]:
+    """Yield layout and index of each setting of points, those of one point behind one another."""
+    for layout, index in rows:
+        for setting in layout.each:
+            yield setting, index
 
 
 def id_format(
@@ -307,6 +360,11 @@ def written_format(
             parts.append(f"[{_literal(told)},%s]")
             columns.append((column.position, texts_of(name, column, json_text)))
     return f"[{','.join(parts)}]", Columns(columns, texts_of.rows)
+
+
+def _and_last(written: str, item: str) -> str:
+    """Return a written list with one more item."""
+    return f"{written[:-1]}{',' if written != '[]' else ''}{item}]"
 
 
 class TextTables:

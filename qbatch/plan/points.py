@@ -1,5 +1,8 @@
 """Every point of a manifest, in run order, made when it is asked for.
 
+A point that is measured in several settings stands here once for each of them, one behind the
+other: each is a content of its own, and what is said of a point holds for each.
+
 They are pure: no clock, no network, no chance but the seed. Two plans of one manifest yield the
 same points in the same order. Their memory does not grow with the number of points.
 """
@@ -12,12 +15,13 @@ from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from qbatch.bases import BASIS
 from qbatch.manifest.paths import SettingValues, setting_axis, settings_of
 from qbatch.manifest.prices import NO_PRICES, PriceList
 from qbatch.plan.geometry.grid import Block, Index
 from qbatch.plan.geometry.sweep import Grid, Variants
 from qbatch.plan.identity import SweepPoint, canonical_json
-from qbatch.plan.layout import Identity, Layout, identities, ids_and_names, pins
+from qbatch.plan.layout import Identity, Layout, identities, ids_and_names, in_settings, pins
 from qbatch.providers import Order, Quote
 
 if TYPE_CHECKING:
@@ -75,6 +79,23 @@ class Points:
         """How many points there are, worked out without making them; each place counts."""
         return sum(grid.count_kept() * grid.repeat for grid in self.grids)
 
+    @property
+    def has_bases(self) -> bool:
+        """Whether some points may have settings in bases of their own."""
+        return self.factory.measurements is not None
+
+    @cached_property
+    def num_settings(self) -> int:
+        """How many settings the points have in all."""
+        if not self.has_bases:
+            return self.num_points
+        return sum(1 for _ in self.rows())
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What points can be chosen by: the axes, and the basis of a setting."""
+        return (*self.axes, BASIS) if self.has_bases else self.axes
+
     @cached_property
     def variant_names(self) -> frozenset[str]:
         """Axes that decide circuit text and backend, with its settings."""
@@ -97,7 +118,15 @@ class Points:
         return self._variants[id(block)]
 
     def layouts(self, sweep: int | None = None) -> Iterator[Layout]:
-        """Yield the layout of every variant (of one sweep, by its number), before sampling."""
+        """Yield the layout of every variant (of one sweep, by its number), before sampling.
+
+        Of points with several settings that of each.
+        """
+        for layout in self.variant_layouts(sweep):
+            yield from layout.each
+
+    def variant_layouts(self, sweep: int | None = None) -> Iterator[Layout]:
+        """Yield the layout of every variant, whatever settings its points have."""
         for grid in self.grids:
             if sweep is not None and grid.number != sweep:
                 continue
@@ -108,7 +137,14 @@ class Points:
         return {id(block): self.variants(grid, block) for block in grid.blocks}
 
     def rows(self) -> Iterator[tuple[Layout, Index]]:
-        """Yield layout and index of every point, in run order."""
+        """Yield layout and index of every point, in run order, once for each of its settings."""
+        return in_settings(self._places()) if self.has_bases else self._places()
+
+    def _rows_of(self, grid: Grid) -> Iterator[tuple[Layout, Index]]:
+        rows = grid.rows(self._tables(grid))
+        return in_settings(rows) if self.has_bases else rows
+
+    def _places(self) -> Iterator[tuple[Layout, Index]]:
         tables = {grid.number: self._tables(grid) for grid in self.grids}
         for copy in range(max((grid.repeat for grid in self.grids), default=0)):
             for grid in self.grids:
@@ -172,7 +208,7 @@ class Points:
 
     def ids_and_names(self, grid: Grid | None = None) -> Iterator[tuple[str, str]]:
         """Yield id and name of every point (of one sweep), in run order; faster than `points`."""
-        return ids_and_names(grid.rows(self._tables(grid)) if grid else self.rows())
+        return ids_and_names(self._rows_of(grid) if grid else self.rows())
 
     def identities(self) -> Iterator[Identity] | None:
         """Yield what tells each point from a former one, in run order; faster than `points`.
@@ -183,7 +219,7 @@ class Points:
 
     def pins(self, grid: Grid | None = None) -> Iterator[tuple[str, str, int]]:
         """Yield id, name and shots of every point (of one sweep), in run order."""
-        return pins(grid.rows(self._tables(grid)) if grid else self.rows())
+        return pins(self._rows_of(grid) if grid else self.rows())
 
     def order_of(self, point: SweepPoint) -> Order:
         """Return what a driver needs to know to run `point`."""
@@ -191,6 +227,9 @@ class Points:
         values = dict(point.parameters)
         given = sorted(source.arguments & values.keys())
         circuit = source.circuit({name: values[name] for name in given})
+        if self.factory.measurements is not None:
+            basis = str(values.get(BASIS, ""))
+            circuit = self.factory.measurements.program(circuit, basis)
         names = circuit.facts.parameters
         bound = values.values() if tuple(values) == names else map(values.__getitem__, names)
         return Order(

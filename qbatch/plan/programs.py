@@ -41,10 +41,11 @@ def _readings(
     analysis: Analysis,
 ) -> Iterator[tuple[tuple[str | int, ...], Callable[[Registers], Any]]]:
     """Yield for each item of the analysis its place and what reads it for given registers."""
-    from qbatch.result import parse_observable, parse_pattern
+    from qbatch.result import parse_pattern
+    from qbatch.result.pauli import parse_pauli
 
     def observable(text: str) -> Callable[[Registers], Any]:
-        return lambda registers: parse_observable(text, sum(n for _, n in registers), registers)
+        return lambda registers: parse_pauli(text, sum(n for _, n in registers), registers)
 
     def pattern(text: str) -> Callable[[Registers], Any]:
         return lambda registers: parse_pattern(text, registers)

@@ -33,6 +33,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, NoReturn
 
 from qbatch.arithmetic import ExpressionError, evaluate
+from qbatch.bases import point_of
 from qbatch.errors import SelectionError
 from qbatch.job import JobState
 from qbatch.manifest.models import Value
@@ -452,9 +453,12 @@ class _Parser:
 
 
 def _is_called(text: str) -> Predicate:
+    def is_named(point: SweepPoint) -> bool:
+        return text in (point.name, point_of(point.name))
+
     if _HEX.fullmatch(text):
-        return lambda point: point.name == text or point.id.startswith(text)
-    return lambda point: point.name == text
+        return lambda point: is_named(point) or point.id.startswith(text)
+    return is_named
 
 
 def _holds(text: str) -> Predicate:

@@ -21,7 +21,7 @@ from qbatch.result import (
     Histogram,
     family,
     homogeneity_p,
-    parse_observable,
+    observables_over_z,
     shot_outcomes,
     shot_values,
     smallest_p,
@@ -171,8 +171,8 @@ class Comparison:
 
     def _histograms(self, counts: Counts) -> Iterator[tuple[str, Histogram]]:
         yield from shot_values(counts, self._analysis).items()
-        for name, text in self._analysis.observables.items():
-            if len(parse_observable(text, counts.num_bits, counts.registers).terms) > 1:
+        for name, observable in observables_over_z(counts, self._analysis):
+            if len(observable.terms) > 1:
                 self._sums.add(name)
         if self._analysis.distribution is not None:
             yield OUTCOMES, shot_outcomes(counts, self._analysis.distribution.target)

@@ -17,7 +17,7 @@ from qbatch.manifest.models import Plot
 from qbatch.notation import is_number
 from qbatch.plan.geometry.where import Narrowed, is_match, narrowed
 from qbatch.report.rows import POINT_AXES, Columns, Floors, Point, Run
-from qbatch.result import AnalysisLike, Counts, Estimate, analyse, only, pool
+from qbatch.result import AnalysisLike, Counts, Estimate, analyse_settings, only, pool
 
 if TYPE_CHECKING:
     from qbatch.manifest.models import Axis, Manifest, Value
@@ -51,7 +51,7 @@ class Mark:
         estimate: The analysed number drawn; None where only axes are.
         shots: Of the point.
         name: Of the point.
-        packed: Its counts, kept only where it may have repeats to be pooled with.
+        packed: Its counts by basis, kept only where it may have repeats to be pooled with.
     """
 
     facet: Value | None
@@ -62,7 +62,7 @@ class Mark:
     estimate: Estimate | None
     shots: int
     name: str
-    packed: bytes | None = None
+    packed: tuple[tuple[str, bytes], ...] = ()
 
     @property
     def key(self) -> Key:
@@ -125,7 +125,7 @@ class Series:
             self._drop()
         elif (mark := self._mark(point, values, facet, color)) is not None:
             self.marks.append(mark)
-            self._bytes += len(mark.packed or b"")
+            self._bytes += sum(len(each) for _, each in mark.packed)
 
     @property
     def is_full(self) -> bool:
@@ -166,10 +166,10 @@ class Series:
         shown = {plot.x, plot.y, plot.color, plot.facet, "repeat", *self.columns.no_axes}
         hidden = {name: value for name, value in values.items() if name not in shown}
         rest: list[object] = [(name, type(value), value) for name, value in hidden.items()]
-        packed = None
-        if self._may_pool and point.counts is not None:
-            packed = point.counts.pack()
-            rest.append(point.counts.registers)
+        packed: tuple[tuple[str, bytes], ...] = ()
+        if self._may_pool and (counts := point.counts_by_basis):
+            packed = tuple((basis, found.pack()) for basis, found in counts.items())
+            rest.append(next(iter(counts.values())).registers)
         number_of_rest = self._rests.setdefault(tuple(rest), len(self._rests))
         if number_of_rest == len(self._hidden):
             self._hidden.append(hidden)
@@ -199,10 +199,11 @@ class Series:
         return [mark for group in groups.values() for mark in self._pooled(group)]
 
     def _pooled(self, marks: list[Mark]) -> list[Mark]:
-        packed = [mark.packed for mark in marks if mark.packed is not None]
-        if len(marks) == 1 or len(packed) < len(marks):
+        bases = [[basis for basis, _ in mark.packed] for mark in marks]
+        if len(marks) == 1 or not bases[0] or any(each != bases[0] for each in bases):
             return marks
-        counts = pool([Counts.unpack(each) for each in packed])
+        packed = zip(*(mark.packed for mark in marks), strict=True)
+        counts = {each[0][0]: pool([Counts.unpack(one) for _, one in each]) for each in packed}
         name = f"{marks[0].name.rpartition('#')[0] or marks[0].name}, {len(marks)} repeats"
         return [_pooled(marks[0], name, counts, self)]
 
@@ -242,12 +243,13 @@ class Series:
             self.dropped += 1
 
 
-def _pooled(first: Mark, name: str, counts: Counts, series: Series) -> Mark:
+def _pooled(first: Mark, name: str, counts: Mapping[str, Counts], series: Series) -> Mark:
     """The mark of all shots of a setting's repeats, analysed as if they were one point's."""
-    found = analyse(counts, series.analysis)
+    found = analyse_settings(counts, [*counts], series.analysis)
+    shots = min(each.shots for each in counts.values())
     estimate = found.get(series.number) if series.number else None
     if estimate is not None and series.number is not None:
-        estimate = series.floors.beside(series.number, estimate, counts.shots)
+        estimate = series.floors.beside(series.number, estimate, shots)
     x, y = (
         found[axis].value if axis in found and is_number else place
         for axis, place, is_number in (
@@ -255,7 +257,7 @@ def _pooled(first: Mark, name: str, counts: Counts, series: Series) -> Mark:
             (series.plot.y, first.y, series.measures("y")),
         )
     )
-    return replace(first, x=x, y=y, estimate=estimate, shots=counts.shots, name=name, packed=None)
+    return replace(first, x=x, y=y, estimate=estimate, shots=shots, name=name, packed=())
 
 
 def open_series(run: Run, columns: Columns) -> list[Series]:

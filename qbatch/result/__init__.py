@@ -8,6 +8,7 @@ from __future__ import annotations
 from qbatch.result.analysis import (
     AnalysisLike,
     analyse,
+    observables_over_z,
     only,
     shot_outcomes,
     shot_values,
@@ -36,6 +37,7 @@ from qbatch.result.joint import correlations, weighted_sum
 from qbatch.result.notation import NotationError, parse_number
 from qbatch.result.observable import Observable, parse_observable
 from qbatch.result.pattern import parse_bits, parse_pattern
+from qbatch.result.settings import analyse_settings
 
 __all__ = [
     "DRAWS",
@@ -53,6 +55,7 @@ __all__ = [
     "UnlikeRegistersError",
     "Verdict",
     "analyse",
+    "analyse_settings",
     "bits",
     "chi_squared_p",
     "correlations",
@@ -63,6 +66,7 @@ __all__ = [
     "homogeneity_p",
     "judge",
     "margin",
+    "observables_over_z",
     "only",
     "parse_bits",
     "parse_check",

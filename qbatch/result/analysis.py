@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from qbatch.notation import listed
 from qbatch.result.counts import Counts
 from qbatch.result.distance import distances
 from qbatch.result.estimate import Estimate, expectation_value, probability
+from qbatch.result.grouping import AS_WRITTEN, split
 from qbatch.result.homogeneity import Histogram
-from qbatch.result.observable import parse_observable
+from qbatch.result.notation import NotationError
+from qbatch.result.observable import Observable, parse_observable
 from qbatch.result.pattern import count_matches
+from qbatch.result.pauli import parse_pauli
 
 
 class TargetLike(Protocol):
@@ -69,17 +73,43 @@ def only(analysis: AnalysisLike, names: Collection[str | None]) -> AnalysisLike:
     )
 
 
+def without_observables(analysis: AnalysisLike) -> AnalysisLike:
+    """Return an analysis with those of its numbers alone that speak of outcomes."""
+    return _Part({}, analysis.probabilities, analysis.distribution, analysis.intervals)
+
+
+def observables_over_z(counts: Counts, analysis: AnalysisLike) -> Iterator[tuple[str, Observable]]:
+    """Yield the observables that counts of a circuit as it is written tell, with their names.
+
+    Raises:
+        ValueError: One does not fit the registers.
+    """
+    for name, text in analysis.observables.items():
+        if not ("X" in text or "Y" in text):
+            yield name, parse_observable(text, counts.num_bits, counts.registers)
+        elif (whole := parse_pauli(text, counts.num_bits, counts.registers)).is_z_only:
+            yield name, split(whole, (AS_WRITTEN,))[0]
+
+
 def analyse(counts: Counts, analysis: AnalysisLike) -> dict[str, Estimate]:
     """Compute every number that `analysis` names, in the order of `Analysis.names`.
 
+    Args:
+        counts: Of a circuit measured as it is written.
+        analysis: What is asked for.
+
     Raises:
-        ValueError: There are no shots, or something does not fit the registers.
+        ValueError: There are no shots, something does not fit the registers, or an observable has
+            to be measured in another basis.
     """
     level = analysis.intervals.level
-    found = {}
-    for name, text in analysis.observables.items():
-        observable = parse_observable(text, counts.num_bits, counts.registers)
-        found[name] = expectation_value(counts, observable, level)
+    found = {
+        name: expectation_value(counts, observable, level)
+        for name, observable in observables_over_z(counts, analysis)
+    }
+    if missing := analysis.observables.keys() - found.keys():
+        problem = "is not measured; `qbatch run` measures it"
+        raise NotationError(f"{listed(sorted(missing))} {problem}")
     for name, pattern in analysis.probabilities.items():
         found[name] = probability(counts, pattern, level)
     if analysis.distribution is not None:
@@ -96,14 +126,14 @@ MAX_OUTCOMES = 32
 def shot_values(counts: Counts, analysis: AnalysisLike) -> dict[str, Histogram]:
     """Tell how many shots were worth what, for each number that is a mean over shots.
 
-    Distances are no such means: they are left out; see `shot_outcomes`.
+    Distances are no such means: they are left out; see `shot_outcomes`. So are observables that are
+    measured in other bases than as the circuit is written.
 
     Raises:
         ValueError: Something does not fit the registers.
     """
     found: dict[str, Histogram] = {}
-    for name, text in analysis.observables.items():
-        observable = parse_observable(text, counts.num_bits, counts.registers)
+    for name, observable in observables_over_z(counts, analysis):
         found[name] = _histogram(observable.values(counts).tolist(), counts)
     for name, pattern in analysis.probabilities.items():
         ones = count_matches(counts, pattern)

@@ -24,7 +24,8 @@ from qbatch.drafts import draft_beside
 from qbatch.job import Job, JobState
 from qbatch.snapshot import rows
 from qbatch.snapshot.column import Column, packed
-from qbatch.snapshot.points import Folder, PagedPoint, PointResult, parts_of
+from qbatch.snapshot.point_rows import parts_of
+from qbatch.snapshot.points import Folder, PagedPoint, PointResult
 
 if TYPE_CHECKING:
     from qbatch.result import Estimate

@@ -26,6 +26,7 @@ from qbatch.snapshot.reading import (
     counts_by_state,
     jobs_by_backend,
     num_further,
+    num_settings,
     num_shown,
     read_fact,
 )
@@ -93,6 +94,7 @@ class Jobs(Composites):
         former: Former | None = None,
         bounds: Mapping[str, Bounds] | None = None,
         identities: Iterable[registration.Identity] | None = None,
+        has_bases: bool = False,
     ) -> Registered:
         """Bring the points in line with a plan: one pass, one step; see `registration`.
 
@@ -102,6 +104,7 @@ class Jobs(Composites):
             former: By what the points of a folder of a former version are known again.
             bounds: Backend -> how many shots one job of it may take; of others, as before.
             identities: Of all the points, where they are made faster than the points.
+            has_bases: Some of them may be settings in bases of their own.
 
         Raises:
             SnapshotError: It is such a folder, and `former` is not given.
@@ -115,7 +118,7 @@ class Jobs(Composites):
                     )
                 convert(self._db, former)
             registered, resized = registration.register(
-                self._db, points, setting_of, bounds or {}, identities
+                self._db, points, setting_of, bounds or {}, identities, has_bases=has_bases
             )
             for composite in self._prepared_of(resized):
                 self.happens(composite, CompositeEvent.UNWANTED)
@@ -139,7 +142,8 @@ class Jobs(Composites):
     def has_a_job_for_each_point(self) -> bool:
         """Whether each point of the plan is bought by one job, and by none that others share."""
         with translated(self.path), checked(self.path):
-            return not (num_further(self._reader)[1] or num_shown(self._reader))
+            settings = num_settings(self._reader) or (0, 0)
+            return not (num_further(self._reader)[1] or num_shown(self._reader) or settings[0])
 
     def pieces_of(self, point_id: str) -> list[tuple[StoredPoint, JobRow]]:
         """What the plan needs of a point, each with its job, by the shots where it starts."""

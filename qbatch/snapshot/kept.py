@@ -100,10 +100,10 @@ class Kept(Opened):
     def attempts_of(self, point: PointResult) -> list[attempts.Attempt]:
         """Every attempt at `point`, oldest first; the last is where its job stands.
 
-        Where several jobs bought shots of it, job after job.
+        Where several jobs bought shots of it, or of its settings, job after job.
         """
-        if point.pieces:
-            return [each for piece in point.pieces for each in self.attempts_of(piece)]
+        if parts := point.settings or point.pieces:
+            return [each for part in parts for each in self.attempts_of(part)]
         rows = self._rows(
             f"SELECT {attempts.COLUMNS} FROM attempts WHERE job = ? ORDER BY generation",
             (point.ordinal,),

@@ -11,7 +11,7 @@ import itertools
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Protocol
 
 from qbatch.errors import JobStateError
 from qbatch.job import ACCOUNT
@@ -155,12 +155,42 @@ def total_up(entries: Iterable[Entry]) -> dict[tuple[str, str], Total]:
     return totals
 
 
+class Told(Protocol):
+    """A setting of a point (`PointResult`), as figures are told of it."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def same_as(self) -> str: ...
+
+
 def figures_by_point(purchases: Iterable[Purchase]) -> dict[str, tuple[Any, ...]]:
     """Point's id -> `FIGURES` of all attempts at it."""
     found: dict[str, list[Entry]] = {}
     for each in purchases:
         found.setdefault(each.id, []).append(each.entry)
     return {id_: _figures(entries) for id_, entries in found.items()}
+
+
+def figures_of(bought: Mapping[str, tuple[Any, ...]], settings: Iterable[Told]) -> tuple[Any, ...]:
+    """Return `FIGURES` of a point, of all its settings together; Nones where it cost nothing.
+
+    Args:
+        bought: As `figures_by_point`.
+        settings: Of the point; what others are bought with is told there.
+    """
+    found = [bought[each.id] for each in settings if not each.same_as and each.id in bought]
+    if len(found) == 1:
+        return found[0]
+    return tuple(map(_together, zip(*found, strict=True))) if found else (None,) * 7
+
+
+def _together(values: Sequence[Any]) -> Any:
+    """Return a sum of amounts, or each of several words once."""
+    told = [value for value in values if value is not None]
+    if any(isinstance(value, str) for value in told):
+        return "; ".join(dict.fromkeys(value for value in told if value))
+    return sum(told) if told else None
 
 
 def _figures(entries: Sequence[Entry]) -> tuple[Any, ...]:

@@ -10,29 +10,32 @@ import heapq
 import itertools
 import operator
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
+from qbatch.bases import point_of
 from qbatch.errors import SelectionError
 from qbatch.job import IN_FLIGHT, Job
 from qbatch.snapshot import database
 from qbatch.snapshot.bulk import CHECKS, FROM_POINTS, PAGE, Pages
 from qbatch.snapshot.faults import damaged, translated
 from qbatch.snapshot.kept import Kept
-from qbatch.snapshot.points import (
+from qbatch.snapshot.point_rows import (
     POSITION,
     SELECT,
     SELECT_PLACES,
     START,
-    Packed,
-    PointResult,
     as_one,
     place_of,
     read_points,
 )
+from qbatch.snapshot.points import Packed, PointResult
 from qbatch.snapshot.reading import (
     check_planned,
     checked,
+    name_points,
     num_further,
+    num_settings,
     num_shown,
     steady,
 )
@@ -45,6 +48,7 @@ from qbatch.snapshot.schema import (
     job_from_row,
     point_from_row,
 )
+from qbatch.snapshot.settings import as_point, as_points, as_settings
 
 #: Points read at once, one by one.
 ROWS = 256
@@ -63,10 +67,27 @@ class Listing(Kept):
     def __len__(self) -> int:
         self._trust.check("positions", "places")
         planned, further = self._numbers()[1], self._num_further()[1]
-        return planned - further + self._num_places()
+        return planned - further + self._num_places() - self._num_settings()[0]
 
     def __iter__(self) -> Iterator[PointResult]:
         """Yield the points of the plan, lazily, in plan order."""
+        return as_points(self.settings()) if self.has_settings else self._each()
+
+    def settings(self) -> Iterator[PointResult]:
+        """Yield each setting of each point of the plan alone, lazily, in plan order."""
+        return as_settings(self._each()) if self.has_settings else self._each()
+
+    @property
+    def num_settings(self) -> int:
+        """How many settings the points of the plan have in all."""
+        return len(self) + self._num_settings()[0]
+
+    @property
+    def has_settings(self) -> bool:
+        """Whether some point of the plan has a setting in another basis than as it is written."""
+        return self._num_settings()[1] > 0
+
+    def _each(self) -> Iterator[PointResult]:
         points = self._placed_points()
         if not self._num_places():
             return (point for _, point in points)
@@ -77,7 +98,7 @@ class Listing(Kept):
     def is_plan_alone(self) -> bool:
         """Whether each job is the only one of a point of the plan."""
         points, planned, _ = self._numbers()
-        return points == planned and not self._num_further()[0]
+        return points == planned and not self._num_further()[0] and not self.has_settings
 
     def stretches(self) -> Iterator[Sequence[PointResult]]:
         """Yield the points of the plan, in plan order, many at once.
@@ -86,7 +107,8 @@ class Listing(Kept):
         their rows, and kept so, where the run is long and its folder takes a file.
         """
         _, planned, plan = self._numbers()
-        if planned < FROM_POINTS or self._num_places() or self._num_further()[0]:
+        is_plain = not (self._num_places() or self._num_further()[0] or self.has_settings)
+        if planned < FROM_POINTS or not is_plain:
             points = iter(self)
             while stretch := list(itertools.islice(points, PAGE)):
                 yield stretch
@@ -125,7 +147,8 @@ class Listing(Kept):
         Args:
             key: A number counts from 0 in plan order, or from the end where it is negative.
 
-        The id of a job that buys further shots of a point finds that job alone.
+        The id of a job that buys further shots of a point finds that job alone; so do name and id
+        of a setting, but for those that its point has as well.
 
         Raises:
             IndexError: There is no such place.
@@ -136,6 +159,32 @@ class Listing(Kept):
             return self._at(key)
         if not isinstance(key, str):
             raise TypeError(f"a point is found by its name, id or place, not by {key!r}")
+        if not self.has_settings:
+            return self._found(key)
+        if settings := self._settings_of(key):
+            return as_point(settings)
+        found = self._found(key)
+        settings = () if found.start else self._settings_of(point_of(found.name))
+        if settings and settings[0].name == found.name:
+            return as_point(settings)
+        return replace(found, is_setting=True)
+
+    def _settings_of(self, name: str) -> Sequence[PointResult]:
+        """The settings of the point of that name, in their order; empty where there is none."""
+        name_points(self._db)
+        is_of = "point_of(points.name) = ?"
+        own = f"points.position IS NOT NULL AND points.start = 0 AND {is_of}"
+        rows = self._rows(f"{SELECT} WHERE {own} ORDER BY points.position", (name,))
+        found = list(zip((row[POSITION] for row in rows), self._whole(rows), strict=True))
+        if self._num_places():
+            places = f"{SELECT_PLACES} WHERE {is_of.replace('points', 'places')}"
+            rows = self._rows(f"{places} ORDER BY places.position", (name,))
+            at = -NUM_PLACE_COLUMNS
+            found += zip((row[at] for row in rows), self._at_places(rows), strict=True)
+        return [*as_settings(each for _, each in sorted(found, key=operator.itemgetter(0)))]
+
+    def _found(self, key: str) -> PointResult:
+        """Find a row of the plan by its name, or by the beginning of its id."""
         is_own = "points.position IS NOT NULL AND points.start = 0"
         rows = self._rows(f"{SELECT} WHERE {is_own} AND points.name = ?", (key,))
         if not rows and (places := self._rows(f"{SELECT_PLACES} WHERE places.name = ?", (key,))):
@@ -156,8 +205,9 @@ class Listing(Kept):
         further, planned_further = self._num_further()
         unplanned = further - planned_further
         number = lambda points, planned: points - planned - unplanned  # noqa: E731
+        had_settings = self._had_settings
         for page in self._pages(select, "points.ordinal", 0, number):
-            yield from self._whole(page)
+            yield from as_settings(self._whole(page)) if had_settings else self._whole(page)
 
     def stored_points(self) -> Iterator[tuple[StoredPoint, Job]]:
         """Yield every job the folder knows with what it buys, without results: fast."""
@@ -179,12 +229,24 @@ class Listing(Kept):
             rows = self._rows(f"{SELECT} WHERE jobs.{chosen} ORDER BY ordinal", states)
             ((number,),) = self._rows(f"SELECT count(*) FROM jobs WHERE {chosen}", states)
         check_planned(len(rows), number, self.path)
-        yield from read_points(self, rows)
+        points = read_points(self, rows)
+        yield from as_settings(points) if self._had_settings else points
 
     def _num_places(self) -> int:
         """How many points of the plan are shown that stand in it before."""
         with translated(self.path), checked(self.path):
             return num_shown(self._db)
+
+    def _num_settings(self) -> tuple[int, int]:
+        """How many rows of the plan are further settings, and how many in another basis."""
+        with translated(self.path), checked(self.path):
+            return num_settings(self._db) or (0, 0)
+
+    @property
+    def _had_settings(self) -> bool:
+        """Whether a plan of this folder ever had points with settings in other bases."""
+        with translated(self.path), checked(self.path):
+            return num_settings(self._db) is not None
 
     def _num_further(self) -> tuple[int, int]:
         """How many rows buy further shots of a point, and how many of them are planned."""
@@ -253,6 +315,8 @@ class Listing(Kept):
         offset = place + number if place < 0 else place
         if not 0 <= offset < number:
             raise IndexError(f"{self.folder}: there is no point {place}; there are {number}")
+        if self.has_settings:
+            return next(itertools.islice(self, offset, None))
         for select, key, read in (
             (f"{SELECT} WHERE points.start = 0 AND", "points.position", self._whole),
             (f"{SELECT_PLACES} WHERE", "places.position", self._at_places),

@@ -1,43 +1,31 @@
-"""One point of a run as it is read, and how rows become points.
+"""One point of a run as it is read.
 
-Rules: this is done a hundred thousand times for a report, so a page of rows is checked and decoded
-together, and what few readers ask for (counts, facts, times) is decoded when it is asked for.
+Rule: this is done a hundred thousand times for a report, so what few readers ask for (counts,
+facts, times) is decoded when it is asked for.
 
 Of a point several jobs may have bought shots. They are of one distribution, so the jobs' counts
 add up, and so does what they cost. All shots that there are count, also where fewer are wanted. The
-point stands where that of its jobs stands which is furthest behind (`PRECEDENCE`).
+point stands where that of its jobs stands which is furthest behind (`PRECEDENCE`). How rows become
+points: see `point_rows`, and `settings` for a point that is measured in several.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
 
+from qbatch.bases import BASIS
 from qbatch.circuit.earlier import MARK
 from qbatch.errors import ManifestError
-from qbatch.job import IN_FLIGHT, Job, JobError, JobState
+from qbatch.job import Job, JobError, JobState
 from qbatch.notation import whole
-from qbatch.purchase import PRECEDENCE
-from qbatch.snapshot import rows
 from qbatch.snapshot.attempts import Attempt, instant
 from qbatch.snapshot.estimates import read_estimates
 from qbatch.snapshot.reading import checked
 from qbatch.snapshot.schema import (
-    JOB_COLUMNS,
-    NUM_JOB_COLUMNS,
-    NUM_PLACE_COLUMNS,
-    NUM_POINT_COLUMNS,
-    PLACE_COLUMNS,
-    POINT_COLUMNS,
-    Mismatch,
     StoredPoint,
-    checked_job,
-    checked_point,
-    decoded,
-    place_from_row,
-    result_crc,
 )
 
 if TYPE_CHECKING:
@@ -47,19 +35,6 @@ if TYPE_CHECKING:
 
     from qbatch.manifest import Manifest
     from qbatch.result import Counts, Estimate
-
-SELECT = (
-    f"SELECT {POINT_COLUMNS}, {JOB_COLUMNS}, {rows.columns('results', rows.Result)}"
-    " FROM points JOIN jobs USING (ordinal) LEFT JOIN results USING (ordinal)"
-)
-#: The points that stand at other places of the plan, too.
-SELECT_PLACES = SELECT.replace(" FROM points", f", {PLACE_COLUMNS} FROM points").replace(
-    " LEFT JOIN", " JOIN places ON places.point = points.ordinal LEFT JOIN"
-)
-#: Where `points.position` and `points.start` stand in a row.
-POSITION, START = map(rows.Point._fields.index, ("position", "start"))
-_RESULT = NUM_POINT_COLUMNS + NUM_JOB_COLUMNS
-_END = _RESULT + len(rows.Result._fields)
 
 
 class Folder(Protocol):
@@ -104,6 +79,9 @@ class PointResult:
         same_as: Name of the place before it in the plan that comes to the same content: the job is
             that one's, and its cost is told there alone; "" for the first or only one.
         pieces: Where several jobs bought shots of it: each alone, by where it starts; else empty.
+        settings: Where it is measured in several settings, or in another basis than as its circuit
+            is written: each alone; else empty. Shots are those of each.
+        is_setting: It is a setting alone, which has those numbers only that come of it alone.
     """
 
     id: str
@@ -130,6 +108,8 @@ class PointResult:
     _counts: Counts | None = None
     _estimates: dict[str, Estimate] | None = None
     pieces: tuple[PointResult, ...] = ()
+    settings: tuple[PointResult, ...] = ()
+    is_setting: bool = False
 
     def __repr__(self) -> str:
         return f"<PointResult {self.name!r}: {self.state}>"
@@ -162,14 +142,36 @@ class PointResult:
     @property
     def jobs(self) -> tuple[PointResult, ...]:
         """Each of its jobs alone."""
+        if self.settings:
+            return tuple(job for setting in self.settings for job in setting.jobs)
         return self.pieces or (self,)
 
     @property
+    def each_setting(self) -> tuple[PointResult, ...]:
+        """Each of its settings alone; where it has one, as its circuit is written, itself."""
+        return self.settings or (self,)
+
+    @property
+    def basis(self) -> str:
+        """In which basis a setting is measured; "" as its circuit is written, and for a point."""
+        return str(self.parameters.get(BASIS, "")) if self.is_setting else ""
+
+    @property
     def done(self) -> int:
-        """Shots that there are, and that its numbers come from; 0 before it is measured."""
+        """Shots that there are, and that its numbers come from; 0 before it is measured.
+
+        Of a point in several settings the fewest that one of them has.
+        """
+        if self.settings:
+            return min(setting.done for setting in self.settings)
         if not self.pieces:
             return self.bought if self.job.state is JobState.COMPLETED else 0
         return sum(job.bought for job in self.pieces if job.state is JobState.COMPLETED)
+
+    @property
+    def counted(self) -> int:
+        """Shots that there are of all its settings, those left out that others are bought with."""
+        return sum(each.done for each in self.each_setting if not each.same_as)
 
     @property
     def sampled(self) -> int:
@@ -228,7 +230,12 @@ class PointResult:
 
     @property
     def counts(self) -> Counts | None:
-        """True counts, our bit order, of all its jobs so far; None before one is completed."""
+        """True counts, our bit order, of all its jobs so far; None before one is completed.
+
+        Of a point in several settings those of its circuit as it is written; None without that.
+        """
+        if self.settings:
+            return self.counts_by_basis.get("")
         if self._counts is None and self.pieces:
             self._counts = self._pooled()
         elif self._counts is None and (packed := self._result()) is not None:
@@ -237,6 +244,12 @@ class PointResult:
             with checked(self._run.path):
                 self._counts = Counts.unpack(packed[0])
         return self._counts
+
+    @property
+    def counts_by_basis(self) -> dict[str, Counts]:
+        """Basis -> counts of that setting, if it has some; "" as the circuit is written."""
+        found = ((each.basis, each.counts) for each in self.each_setting)
+        return {basis: counts for basis, counts in found if counts is not None}
 
     def _result(self) -> Packed | None:
         """What is kept of its result."""
@@ -251,6 +264,8 @@ class PointResult:
     @property
     def facts(self) -> Mapping[str, Any]:
         """What the provider said about how it ran: timings, method, versions."""
+        if self.settings:
+            return _facts_by_setting(self.settings)
         if self.pieces:
             return _facts_of(self.pieces)
         packed = self._result()
@@ -259,8 +274,8 @@ class PointResult:
     @property
     def warning(self) -> str:
         """What the provider warned of with the result, or why it is doubtful; "" for neither."""
-        if self.pieces:
-            return next((piece.warning for piece in self.pieces if piece.warning), "")
+        if parts := self.settings or self.pieces:
+            return next((part.warning for part in parts if part.warning), "")
         if self._packed is None:
             return ""
         if '"warning"' in self._packed[1]:
@@ -280,7 +295,7 @@ class PointResult:
         return self._estimates
 
     def _read_estimates(self) -> dict[str, Estimate]:
-        if self.pieces:
+        if self.settings or self.pieces:
             return self._analysed()
         if self._packed is None:
             return {}
@@ -292,23 +307,34 @@ class PointResult:
     def has_kept_estimates(self) -> bool:
         """Whether its numbers were kept beside its result, by the analysis that holds now."""
         packed = self._packed
-        return not self.pieces and packed is not None and packed[2] == self._run.analysis_key
+        if self.settings or self.pieces or self.basis or packed is None:
+            return False
+        return packed[2] == self._run.analysis_key
 
     def _analysed(self) -> dict[str, Estimate]:
-        from qbatch.result import analyse
+        from qbatch.result import analyse, analyse_settings
 
-        if self.counts is None:
+        counts, manifest = self.counts_by_basis, self._run.manifest
+        if not counts:
             return {}
-        manifest = self._run.manifest
         try:
-            return analyse(self.counts, manifest.analysis)
+            if self.settings or self.is_setting:
+                bases = [each.basis for each in self.each_setting]
+                return analyse_settings(counts, bases, manifest.analysis)
+            return analyse(counts[""], manifest.analysis)
         except ValueError as error:
             said = f"does not fit the results of {self.name}: {error}"
             raise ManifestError(manifest.place_of("analysis"), said) from error
 
     @property
     def statevector(self) -> Any:
-        """Final state, complex128, length 2**num_qubits, index bit k = qubit k; or None."""
+        """Final state, complex128, length 2**num_qubits, index bit k = qubit k; or None.
+
+        Of a point in several settings that of its circuit as it is written.
+        """
+        if self.settings:
+            own = next((each for each in self.settings if not each.basis), None)
+            return None if own is None else own.statevector
         states = (self._run.statevector_of(piece.ordinal) for piece in self.jobs)
         return next((state for state in states if state is not None), None)
 
@@ -328,108 +354,6 @@ class PagedPoint(PointResult):
         return ""  # else it would have no page
 
 
-def parts_of(row: Sequence[Any]) -> tuple[rows.Point, rows.Job, rows.Result]:
-    """The rows of the tables that a row of `SELECT` is of."""
-    return (
-        rows.Point._make(row[:NUM_POINT_COLUMNS]),
-        rows.Job._make(row[NUM_POINT_COLUMNS:_RESULT]),
-        rows.Result._make(row[_RESULT:_END]),
-    )
-
-
-def read_points(run: Folder, found: Sequence[Sequence[Any]]) -> list[PointResult]:
-    """Read rows of `SELECT`, each by itself.
-
-    Raises:
-        SnapshotError: One is damaged.
-    """
-    with checked(run.path):
-        read = [_checked(row) for row in found]
-        parameters = decoded([each.point.parameters for each in read])
-        estimates = decoded([each.result.estimates or "null" for each in read])
-    return [
-        _point(run, each, dict(pairs), numbers)
-        for each, pairs, numbers in zip(read, parameters, estimates, strict=True)
-    ]
-
-
-def place_of(point: PointResult, row: Sequence[Any]) -> PointResult:
-    """Return a point as it stands at another place of the plan, of a row of `SELECT_PLACES`."""
-    place = place_from_row(row[-NUM_PLACE_COLUMNS:])
-    job = replace(point.job, cost=None)  # told once, where it was bought
-    return replace(point, **place, job=job, same_as=point.name)
-
-
-class _Read(NamedTuple):
-    """A row of `SELECT`; all that is in `result` is None where there is none."""
-
-    point: rows.Point
-    stored: rows.Job
-    job: Job
-    result: rows.Result
-
-
-def _checked(row: Sequence[Any]) -> _Read:
-    """Return the parts of a row, all of which match their CRCs."""
-    point, stored = checked_point(row), rows.Job._make(row[NUM_POINT_COLUMNS:_RESULT])
-    job, result = checked_job(stored, point.id.hex()), rows.Result._make(row[_RESULT:_END])
-    if job.state is JobState.COMPLETED:
-        if result.crc is None:
-            raise Mismatch(f"result row {point.ordinal} is missing")
-        if result.crc != result_crc(*result[:-1]):
-            raise Mismatch(f"result row {point.ordinal}")
-    return _Read(point, stored, job, result)
-
-
-def _point(
-    run: Folder,
-    read: _Read,
-    parameters: dict[str, bool | int | float | str],
-    estimates: dict[str, list[float]],
-) -> PointResult:
-    point, result = read.point, read.result
-    is_measured = read.job.state is JobState.COMPLETED
-    return PointResult(
-        read.job.id if point.content is None else point.content.hex(),
-        point.name,
-        point.circuit,
-        point.backend,
-        point.shots,
-        point.repeat,
-        point.seed,
-        parameters,
-        read.job,
-        point.position is not None,
-        point.ordinal,
-        point.setting or "",
-        point.shots,
-        point.start,
-        point.wanted,
-        read.stored.composite,
-        "",
-        run,
-        read.stored.submitted_at,
-        result.at,
-        (result.counts, result.facts, result.analysis, estimates) if is_measured else None,
-    )
-
-
-def as_one(own: PointResult, further: Sequence[PointResult]) -> PointResult:
-    """Return a point as a whole.
-
-    Args:
-        own: Its own row.
-        further: The rows of its further shots.
-    """
-    wanted = own.bought if own.wanted is None else own.wanted
-    pieces = [each for each in (own, *further) if each.bought and _is_part(each)]
-    if not pieces or pieces == [own]:
-        return own if wanted == own.shots else replace(own, shots=wanted)
-    pieces.sort(key=lambda piece: piece.start)
-    job = _job_of([piece.job for piece in pieces], own.job.id)
-    return replace(own, shots=wanted, job=job, pieces=tuple(pieces))
-
-
 def in_words(state: JobState, done: int, wanted: int) -> str:
     """Return how points stand that are in a state and have so many of the shots they ask for.
 
@@ -444,23 +368,11 @@ def in_words(state: JobState, done: int, wanted: int) -> str:
     return f"{word}: {whole(done)} of {whole(wanted)} done"
 
 
-def _is_part(piece: PointResult) -> bool:
-    """Whether a job is one of its point's: what is not bought, and not needed, is none."""
-    return piece.in_plan or piece.state is JobState.COMPLETED or piece.state in IN_FLIGHT
-
-
-def _job_of(jobs: Sequence[Job], id_: str) -> Job:
-    deciding = next(job for state in PRECEDENCE for job in jobs if job.state is state)
-    costs = [job.cost for job in jobs if job.cost is not None]
-    ids = [job.provider_job_id for job in jobs if job.provider_job_id is not None]
-    return replace(
-        deciding,
-        id=id_,
-        generation=max(job.generation for job in jobs),
-        provider_job_id=",".join(dict.fromkeys(ids)) or None,
-        cost=sum(costs) if costs else None,
-        unit=next((job.unit for job in jobs if job.unit), ""),
-    )
+def _facts_by_setting(settings: Sequence[PointResult]) -> Mapping[str, Any]:
+    """What is told of the first of the settings, and of the others by their bases."""
+    first, *others = settings
+    further = {each.basis: each.facts for each in others if each.facts}
+    return {**first.facts, **({"settings": further} if further else {})}
 
 
 def _facts_of(pieces: Sequence[PointResult]) -> Mapping[str, Any]:

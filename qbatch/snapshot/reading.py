@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from qbatch.bases import point_of
 from qbatch.job import JobState
 from qbatch.notation import whole
 from qbatch.purchase import PRECEDENCE
@@ -30,6 +31,10 @@ PIECES = "pieces"
 
 #: How many places of the plan show a point that stands in it before.
 PLACES = "places"
+
+#: How many rows of the plan are further settings of a point; how many are in another basis than as
+#: the circuit is written: ``24/36``; missing where no plan ever had such.
+SETTINGS = "settings"
 
 #: How many shots one job of each backend may take, as it was when the points were last placed.
 BOUNDS = "bounds"
@@ -162,6 +167,26 @@ def num_shown(db: sqlite3.Connection) -> int:
     return int(read_fact(db, PLACES) or 0)
 
 
+def num_settings(db: sqlite3.Connection) -> tuple[int, int] | None:
+    """How many rows of the plan are further settings of a point, and how many in another basis.
+
+    None: no plan ever had a setting in another basis than as its circuit is written.
+
+    Raises:
+        Mismatch: The fact is damaged.
+    """
+    told = read_fact(db, SETTINGS)
+    if told is None:
+        return None
+    further, _, rotated = told.partition("/")
+    return int(further), int(rotated)
+
+
+def name_points(db: sqlite3.Connection) -> None:
+    """Let statements of a connection ask for the point of a setting, by its name."""
+    db.create_function("point_of", 1, point_of, deterministic=True)
+
+
 def check_planned(found: int, expected: int, path: Path) -> None:
     """Refuse to show fewer points than are planned.
 
@@ -208,6 +233,8 @@ def counts_by_state(db: sqlite3.Connection, path: Path) -> dict[JobState, int]:
     )
     counts: Counter[JobState] = Counter()
     with translated(path), checked(path), steady(db):
+        if (settings := num_settings(db)) is not None and settings[1]:
+            return _points_by_state(db)
         expected, further, shown = num_planned(db)[0], num_further(db)[1], num_shown(db)
         for sql in (_COUNT_JOBS, _COUNT_PLACES) if shown else (_COUNT_JOBS,):
             for state, number in db.execute(sql.format(sole if further else "")):
@@ -216,6 +243,26 @@ def counts_by_state(db: sqlite3.Connection, path: Path) -> dict[JobState, int]:
             counts[PRECEDENCE[rank]] += number
     check_planned(sum(counts.values()), expected - further + shown, path)
     return dict(counts)
+
+
+_COUNT_BY_POINT = f"""
+SELECT rank, count(*) FROM (
+    SELECT min(CASE state {_RANKS} END) AS rank FROM (
+        SELECT point_of(name) AS point, state FROM points JOIN jobs USING (ordinal)
+        WHERE position IS NOT NULL AND shots > 0
+        UNION ALL SELECT point_of(places.name), state
+        FROM places JOIN points AS own ON own.ordinal = places.point
+        JOIN points AS piece ON piece.position = own.position
+        JOIN jobs ON jobs.ordinal = piece.ordinal WHERE piece.shots > 0
+    ) GROUP BY point
+) GROUP BY rank
+"""
+
+
+def _points_by_state(db: sqlite3.Connection) -> dict[JobState, int]:
+    """Points in each state, of which some have several settings."""
+    name_points(db)
+    return {PRECEDENCE[rank]: number for rank, number in db.execute(_COUNT_BY_POINT)}
 
 
 class InPart(NamedTuple):

@@ -18,7 +18,18 @@ from typing import Protocol
 from qbatch.job import JobState
 from qbatch.purchase import BOUGHT
 from qbatch.shots import ANY, Bounds, job_id, to_buy
-from qbatch.snapshot.reading import BOUNDS, PIECES, PLACES, PLAN, POINTS, read_fact, write_meta
+from qbatch.snapshot.reading import (
+    BOUNDS,
+    PIECES,
+    PLACES,
+    PLAN,
+    POINTS,
+    SETTINGS,
+    name_points,
+    num_settings,
+    read_fact,
+    write_meta,
+)
 from qbatch.snapshot.schema import (
     POINT_COLUMNS,
     ROOM_BYTES,
@@ -91,6 +102,8 @@ def register(
     setting_of: SettingOf | None,
     bounds: Mapping[str, Bounds],
     identities: Iterable[Identity] | None = None,
+    *,
+    has_bases: bool = False,
 ) -> tuple[Registered, set[int]]:
     """Do it, inside the caller's transaction.
 
@@ -100,9 +113,10 @@ def register(
         setting_of: Text of a point's `setting`, kept to explain later changes; None: keep none.
         bounds: Backend -> how many shots one job of it may take; where one is missing, as before.
         identities: Of all the points, where they are made faster than the points.
+        has_bases: Some may be settings in bases of their own.
 
     Returns:
-        What was found, and the rows whose jobs, not bought yet, take other shots than before.
+        What was found; rows whose jobs, not bought yet, take other shots than before.
     """
     fresh = iter(points)
     former = _known_bounds(db)
@@ -117,23 +131,28 @@ def register(
     else:
         planned, first_changed = 0, next(fresh, None)
     before, was_planned = _num_points(db)
-    shown = _count(db, "SELECT count(*) FROM places")
-    if first_changed is None and planned == was_planned + shown:
+    had = was_planned + _count(db, "SELECT count(*) FROM places")
+    if first_changed is None and planned == had:
         return Registered(planned, 0, before - was_planned), set()
     if before:
         _check_indexes(db)
-    db.execute(
-        "UPDATE points SET position = NULL, crc = crc & 0xFFFFFFFF WHERE position >= ?", (planned,)
-    )
-    db.execute("DELETE FROM places WHERE position >= ?", (planned,))
+    _clear_places(db, planned)
     placing = _Placing(db, setting_of, bounds)
     if first_changed is not None:
         planned = placing.place(itertools.chain((first_changed,), fresh), planned)
     _begin_jobs(db)
-    note_numbers(db)
+    note_numbers(db, has_bases=has_bases)
     write_meta(db, {BOUNDS: json.dumps(bounds)})
     after, now_planned = _num_points(db)
     return Registered(planned, after - before, after - now_planned), placing.resized
+
+
+def _clear_places(db: sqlite3.Connection, first: int) -> None:
+    """Take points out of the plan from a place on."""
+    db.execute(
+        "UPDATE points SET position = NULL, crc = crc & 0xFFFFFFFF WHERE position >= ?", (first,)
+    )
+    db.execute("DELETE FROM places WHERE position >= ?", (first,))
 
 
 def _begin_jobs(db: sqlite3.Connection) -> None:
@@ -194,8 +213,13 @@ def _num_points(db: sqlite3.Connection) -> tuple[int, int]:
     return found
 
 
-def note_numbers(db: sqlite3.Connection) -> None:
-    """Note how many rows of points there are, and that the plan is another one."""
+def note_numbers(db: sqlite3.Connection, *, has_bases: bool = False) -> None:
+    """Note how many rows of points there are, and that the plan is another one.
+
+    Args:
+        db: The writer.
+        has_bases: Some may be settings in bases of their own; once one was, they are looked for.
+    """
     known = read_fact(db, PLAN)
     serial = 0 if known is None else int(known.partition("/")[2]) + 1
     rows, planned = db.execute("SELECT count(*), count(position) FROM points").fetchone()
@@ -204,7 +228,20 @@ def note_numbers(db: sqlite3.Connection) -> None:
     )
     shown = _count(db, "SELECT count(*) FROM places")
     facts = {POINTS: str(rows), PLAN: f"{planned}/{serial}", PIECES: further, PLACES: str(shown)}
+    if has_bases or num_settings(db) is not None:
+        name_points(db)
+        further, rotated = db.execute(_COUNT_SETTINGS).fetchone()
+        if rotated or num_settings(db) is not None:
+            facts[SETTINGS] = f"{further}/{rotated}"
     write_meta(db, facts)
+
+
+#: How many rows of the plan are further settings of a point, and how many in another basis.
+_COUNT_SETTINGS = """
+SELECT count(*) - count(DISTINCT point_of(name)), coalesce(sum(point_of(name) <> name), 0) FROM (
+    SELECT name FROM points WHERE position IS NOT NULL AND start = 0
+    UNION ALL SELECT name FROM places)
+"""
 
 
 def _count(db: sqlite3.Connection, sql: str) -> int:

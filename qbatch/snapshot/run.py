@@ -64,7 +64,17 @@ class Run(Listing):
     def in_part(self) -> InPart:
         """Sum up the points of the plan that have some of the shots they ask for, not all."""
         self._trust.check("jobs", "positions")
+        if self.has_settings:
+            return self._in_part_by_point()
         return points_in_part(self._db, self.path)
+
+    def _in_part_by_point(self) -> InPart:
+        found = InPart()
+        for point in self:
+            if point.state is not JobState.COMPLETED and point.counted:
+                asked = sum(each.shots for each in point.each_setting if not each.same_as)
+                found = found.and_one(point.counted, asked)
+        return found
 
     def raise_for_error(self) -> Self:
         """Return this run, unless some of its points came to nothing.

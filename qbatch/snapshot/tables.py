@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 from qbatch.errors import ExtraError, SelectionError
 from qbatch.manifest.columns import FIGURES, HEAD, TAIL
 from qbatch.snapshot.dimensions import axis_values, dimensions_of
-from qbatch.snapshot.ledger import figures_by_point
+from qbatch.snapshot.ledger import figures_by_point, figures_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,9 +32,6 @@ MAX_HTML_ROWS = 20
 
 #: Cells of an xarray dataset; a sparse sweep of many axes can ask for more than a machine has.
 MAX_CELLS = 50_000_000
-
-#: Of a point that cost nothing.
-_NO_FIGURES = (None,) * len(FIGURES)
 
 #: In a row: which of its columns are of analyses. No name of a column can be this.
 _ANALYSES = "columns of analyses"
@@ -77,8 +74,7 @@ def to_dataframe(run: Run) -> pd.DataFrame:
         rows.append(row := row_of(point))
         row["emulated"] = point.backend in emulated
         if bought:
-            figures = _NO_FIGURES if point.same_as else bought.get(point.id, _NO_FIGURES)
-            row |= zip(FIGURES, figures, strict=True)
+            row |= zip(FIGURES, figures_of(bought, point.each_setting), strict=True)
     analyses = list(dict.fromkeys(itertools.chain.from_iterable(_analyses(row) for row in rows)))
     columns = [*HEAD, *parameters, *analyses, *TAIL]
     columns += FIGURES if bought else ()
@@ -222,8 +218,10 @@ def _cells_of(point: PointResult) -> dict[str, Any]:
     cells: dict[str, Any] = {"state": point.state.value}
     row = row_of(point)
     cells.update({name: row[name] for name in row[_ANALYSES]})
+    if point.settings:
+        cells["counted"] = sum(counts.shots for counts in point.counts_by_basis.values())
     if point.counts is not None:
-        cells["counted"] = point.counts.shots
+        cells.setdefault("counted", point.counts.shots)
         cells["outcomes"] = len(point.counts)
     return cells
 

@@ -51,10 +51,24 @@ class FakePoint:
     job: Job = field(default_factory=lambda: Job(""))
     warning: str = ""
     same_as: str = ""
+    settings: tuple[FakePoint, ...] = ()
+    basis: str = ""
+
+    @property
+    def each_setting(self) -> tuple[FakePoint, ...]:
+        return self.settings or (self,)
+
+    @property
+    def counts_by_basis(self) -> dict[str, Counts]:
+        return {} if self.counts is None else {"": self.counts}
 
     @property
     def done(self) -> int:
         return self.sampled if self.job.state is JobState.COMPLETED else 0
+
+    @property
+    def counted(self) -> int:
+        return 0 if self.same_as else self.done
 
     @property
     def state_in_words(self) -> str:

@@ -92,7 +92,7 @@ def plan(
 def _limit(plan: Plan, all_points: bool, as_json: bool) -> int:
     """How many points are listed."""
     if all_points:
-        return plan.num_points
+        return plan.num_settings
     return 0 if as_json else LISTED
 
 
@@ -122,7 +122,8 @@ def _save(offer: Offer, output: Path, selection: str, drivers: Mapping[str, Driv
             drivers=drivers,
             adds=offer.adds,
         )
-    tell(f"wrote {output}: {count_of(number, 'point')}")
+    noun = "setting" if number > offer.plan.num_points else "point"
+    tell(f"wrote {output}: {count_of(number, noun)}")
 
 
 def _tell_json(
@@ -134,12 +135,16 @@ def _tell_json(
     all_points: bool,
 ) -> None:
     from qbatch.cli.quotes import quotes_facts
+    from qbatch.plan.measured import bases_of_circuits
 
     facts: dict[str, Any] = {"name": made.manifest.name, **summary.to_dict()}
     facts |= {"prices": left.prices, "seconds": left.seconds}  # what is bought costs no more
     facts["would_run"] = sum(number for why, number in told.counts.items() if why.runs)
     facts["left"] = {"jobs": left.jobs, "shots": left.shots, "prices": left.prices}
     facts["quotes"] = quotes_facts(quoted)
+    if bases := bases_of_circuits(made):
+        facts["settings"] = summary.settings
+        facts["bases"] = bases
     facts["why"] = {why.value: number for why, number in told.counts.items()}
     if all_points:
         facts["list"] = [_facts(reason) for reason in told.first]
@@ -174,13 +179,19 @@ def _tell(
     from qbatch.cli.quotes import quotes_table
     from qbatch.cli.words import headline
     from qbatch.notation import whole
+    from qbatch.plan.measured import many_settings, told_settings
 
+    for line in many_settings(made):
+        say(click.style(line, fg="yellow"))
     is_new = (left.jobs, left.shots) == (summary.jobs, summary.shots)
     say(headline(made.manifest.name, summary, is_priced=is_new))
     if not is_new:
         places = sum(number for why, number in told.counts.items() if why.runs)
-        rest = f"of that is left to run: {headline('', replace(left, points=places))}"
+        points = left.points if made.has_bases else places
+        rest = f"of that is left to run: {headline('', replace(left, points=points))}"
         say(rest if left.jobs else "nothing is left to run")
+    for line in told_settings(made):
+        say(line)
     rows = [
         [
             each.backend,
@@ -198,7 +209,7 @@ def _tell(
         click.echo(format_table(head, rows, indent="  "))
     if table := quotes_table(quoted):
         click.echo(table)
-    _tell_reasons(told)
+    _tell_reasons(told, "setting" if summary.settings > summary.points else "")
 
 
 def _told_price(summary: BackendSummary) -> str:
@@ -214,11 +225,11 @@ def _told_price(summary: BackendSummary) -> str:
     return f"{told(summary.price, summary.unit)}{mark}"
 
 
-def _tell_reasons(told: ReasonCounts) -> None:
+def _tell_reasons(told: ReasonCounts, of: str) -> None:
     from qbatch.notation import whole
 
     words = (f"{whole(number)} {why.value}" for why, number in told.counts.items())
-    say("why: " + (", ".join(words) or "nothing"))
+    say(f"why{f', of each {of}' if of else ''}: " + (", ".join(words) or "nothing"))
     width = max((len(reason.point.name) for reason in told.first), default=0)
     for reason in told.first:
         line = f"  {reason.point.id[:8]}  {reason.point.name.ljust(width)}  {reason}"

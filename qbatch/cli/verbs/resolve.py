@@ -16,7 +16,7 @@ from qbatch.cli.tables import tell
 
 if TYPE_CHECKING:
     from qbatch.manifest import Manifest
-    from qbatch.snapshot import PointResult
+    from qbatch.snapshot import PointResult, Run
 
 #: What clouds call jobs; it becomes a part of an address.
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,199}")
@@ -88,7 +88,7 @@ def resolve(
     if adopt is not None and not _ID.fullmatch(adopt.strip()):
         raise click.UsageError(f"{adopt!r} is no job's id; --adopt needs the one at the provider")
     with open_named(run, out) as opened:
-        found, folder, manifest = opened[point], opened.folder, opened.manifest
+        found, folder, manifest = _named(opened, point), opened.folder, opened.manifest
     if found.state is not JobState.HELD:
         raise SelectionError(f"{found.name} is {found.state}, not held: there is nothing to decide")
     _ask_for(found.name, adopt, resubmit=resubmit, same_account=same_account, yes=yes)
@@ -96,6 +96,24 @@ def resolve(
         _look_up(folder, found, adopt.strip(), manifest)
     told = _decide(folder, found.own_id, adopt, resubmit=resubmit, same_account=same_account)
     tell(f"{found.name}: {told.format(folder=folder)}")
+
+
+def _named(run: Run, point: str) -> PointResult:
+    """Return the point that was named; of several settings the one that is held.
+
+    Raises:
+        SelectionError: Several of its settings are.
+    """
+    from qbatch.errors import SelectionError
+    from qbatch.job import JobState
+
+    found = run[point]
+    held = [each for each in found.settings if each.state is JobState.HELD]
+    if len(held) > 1:
+        names = ", ".join(each.id[:8] for each in held)
+        said = f"{len(held)} settings of it are held; name one of them by its id"
+        raise SelectionError(f"{found.name}: {said}: {names}")
+    return held[0] if held else found
 
 
 def _ask_for(

@@ -80,12 +80,25 @@ def _facts(point: PointResult) -> dict[str, Any]:
         "circuit": point.circuit,
         "backend": point.backend,
         "shots": point.shots,
-        "used": 0 if point.counts is None else point.counts.shots,
+        "used": point.done,
         "repeat": point.repeat,
         "parameters": dict(point.parameters),
         "estimates": {name: _number(each) for name, each in point.estimates.items()},
         "error": point.job.error,
         "error_code": point.job.error_code,
+        **({"settings": [*map(_facts_of_setting, point.settings)]} if point.settings else {}),
+    }
+
+
+def _facts_of_setting(setting: PointResult) -> dict[str, Any]:
+    counts = setting.counts
+    return {
+        "basis": setting.basis,
+        "id": setting.id,
+        "state": setting.state.value,
+        "used": setting.done,
+        "counts": None if counts is None else counts.to_dict(),
+        "error": setting.job.error,
     }
 
 
@@ -152,9 +165,10 @@ def _tell_table(run: Run, points: Iterator[PointResult], limit: int | None) -> N
 def _shots(point: PointResult) -> str:
     from qbatch.notation import whole
 
-    used = 0 if point.counts is None else point.counts.shots
+    used = point.done
     told = f" wanted, {whole(used)} used" if used not in (0, point.shots) else ""
-    return f"{whole(point.shots)}{told}"
+    several = f", in each of {len(point.settings)} settings" if len(point.settings) > 1 else ""
+    return f"{whole(point.shots)}{told}{several}"
 
 
 def _in_full(run: Run, point: PointResult, all_rows: bool) -> str:
@@ -180,12 +194,14 @@ def _in_full(run: Run, point: PointResult, all_rows: bool) -> str:
     parts = [_pairs(lines)]
     if point.estimates:
         parts.append(_pairs({name: full(each) for name, each in point.estimates.items()}))
+    if point.settings:
+        parts.append(_settings(point))
     if point.counts is not None:
         top = point.counts.top(len(point.counts) if all_rows else OUTCOMES)
         parts.append(format_table(["outcome", "count"], [[bits, whole(n)] for bits, n in top]))
     if point.facts:
         parts.append(_pairs(dict(flat(point.facts))))
-    if point.pieces or point.job.generation > 1:
+    if point.pieces or point.settings or point.job.generation > 1:
         parts.append(_attempts(run, point))
     if log := run.log_of(point).strip():
         parts.append(f"log of the provider\n{log}")
@@ -193,10 +209,28 @@ def _in_full(run: Run, point: PointResult, all_rows: bool) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
+def _settings(point: PointResult) -> str:
+    """What a point is measured in; each is shown in full by its id."""
+    from qbatch.bases import AS_WRITTEN
+    from qbatch.report.numbers import outcomes
+
+    rows = [
+        [
+            each.basis or AS_WRITTEN,
+            each.id[:8],
+            each.state_in_words,
+            outcomes(each.counts) if each.counts else "",
+            each.job.error,
+        ]
+        for each in point.settings
+    ]
+    return format_table(["measured in", "id", "state", "most frequent outcomes", "error"], rows)
+
+
 def _job_at_provider(point: PointResult) -> dict[str, str]:
     """The provider's id; of several jobs the table of attempts has them."""
     id_ = point.job.provider_job_id
-    if id_ is None or point.pieces:
+    if id_ is None or point.pieces or point.settings:
         return {}
     return {"job at the provider": id_}
 

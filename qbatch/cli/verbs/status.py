@@ -69,6 +69,7 @@ def describe(run: Run, waits: Waits) -> dict[str, Any]:
         "running": run.is_running,
         "waiting": {name: waiting.facts_of(theirs) for name, theirs in waits.items()},
         "points": sum(states.values()),
+        **({"settings": run.num_settings} if run.has_settings else {}),
         "states": {state.value: number for state, number in states.items()},
         "in_part": run.in_part()._asdict(),
         "exit_code": int(exit_of(states)),
@@ -133,6 +134,8 @@ def _tell(run: Run, facts: dict[str, Any], waits: Waits) -> None:
 
     word = "running now" if facts["running"] else _verdict(run, facts["states"])
     points = count_of(facts["points"], "point")
+    if facts.get("settings", 0) > facts["points"]:
+        points += f" in {count_of(facts['settings'], 'setting')}"
     if facts["forgotten"]:
         points += f", and {whole(facts['forgotten'])} forgotten (`qbatch run` runs them anew),"
     say(f"{click.style(run.name, bold=True)}: {word}; {points} in {run.folder}")

@@ -140,6 +140,7 @@ def _write(
         snapshot.register(
             chain(plan.points(), extra),
             setting_of=lambda key: settings.get(key) or plan.setting_text(key),
+            has_bases=plan.has_bases,
         )
         rows = snapshot.jobs_of(points[case.number][0].id for case in cases)
         with snapshot.transaction():

@@ -117,10 +117,11 @@ def _digests(plan: Plan) -> Iterator[tuple[int, _Place]]:
                 mask = block.mask(index)
                 if mask & block.excluded or not grid.is_kept(block, index, mask):
                     continue
-                layout, at = find(index, mask), (*index, 0)
-                rest = layout.id_format % layout.id_columns.at(at)
-                place = _Place(grid, block, layout, index)
-                yield hash((layout.setting, rest)) & _WORD, place
+                at = (*index, 0)
+                for layout in find(index, mask).each:
+                    rest = layout.id_format % layout.id_columns.at(at)
+                    place = _Place(grid, block, layout, index)
+                    yield hash((layout.setting, rest)) & _WORD, place
 
 
 def _is_surely_distinct(plan: Plan) -> bool:
@@ -148,7 +149,7 @@ def _is_grid_distinct(plan: Plan, grid: Grid) -> bool:
         # What another backend's axis would repeat is excluded, see `repeated_rows`.
         asked = {n for n in swept & set(block.names) if concerns(n, layout.backend)}
         idle = asked - _used(layout)
-        if idle or variants.setdefault(layout.setting, variant) != variant:
+        if idle or layout.measured or variants.setdefault(layout.setting, variant) != variant:
             return False
     rows = [row for block in included for row in _rows(block)]
     return len(set(map(frozenset, rows))) == len(rows) and not any(_has(matrix, r) for r in rows)
@@ -227,5 +228,6 @@ def _reach(plan: Plan, grid: Grid) -> set[tuple[str, object]]:
         layout = plan.factory.layout(grid, block, variant, mask)
         at, column = layout.shots
         shots = values["shots"] if at >= 0 else column[0]
-        found.add((layout.setting, shots if layout.has_shots_axis else None))
+        for setting in layout.each:
+            found.add((setting.setting, shots if layout.has_shots_axis else None))
     return found

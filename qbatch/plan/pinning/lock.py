@@ -80,7 +80,7 @@ def make_lock(
         for id_, name, wanted in plan.pins(grid):
             total, number = (total + int(id_, 16) * wanted) % _MODULUS, number + 1
             shots += wanted
-            if plan.num_points <= MOST_IDS:
+            if plan.num_settings <= MOST_IDS:
                 ids[name] = id_
         sweeps.append({"points": number, "shots": shots, "digest": f"{total:064x}"})
     return {

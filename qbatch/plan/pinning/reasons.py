@@ -192,7 +192,7 @@ class ReasonCounts:
     """The reasons of a whole plan, summed up.
 
     Attributes:
-        counts: How many points there are of each kind.
+        counts: How many points there are of each kind; each setting of a point counts.
         first: The reasons of the first points in run order.
     """
 
@@ -219,7 +219,7 @@ def count_reasons(
         return ReasonCounts(counts, first)
     first = tuple(islice(reasons(plan, stored), limit))
     if not stored:
-        return ReasonCounts(Counter({Why.NEW: plan.num_points}), first)
+        return ReasonCounts(Counter({Why.NEW: plan.num_settings}), first)
     return ReasonCounts(_counted(plan, stored), first)
 
 

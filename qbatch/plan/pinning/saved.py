@@ -54,7 +54,7 @@ class SavedPlan:
         path: The file.
         head: What `describe` returned when it was saved.
         selection: The ``-k`` expression it was saved with; "" for all points.
-        num_points: How many points it has.
+        num_points: How many points it has; each setting of a point counts.
     """
 
     path: Path
@@ -177,7 +177,7 @@ def selected(plan: Plan, selection: str) -> Iterator[Pin]:
     """
     if not selection:
         return plan.pins()
-    is_meant = select(selection, plan.axes, plan.manifest)
+    is_meant = select(selection, plan.names, plan.manifest)
     return ((point.id, point.name, point.shots) for point in plan.points() if is_meant(point))
 
 

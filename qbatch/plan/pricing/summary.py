@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from math import ceil
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from qbatch.bases import point_of
 from qbatch.manifest.paths import SettingValues
 from qbatch.plan.packing import PiecesOf, pack, size_of
 from qbatch.providers import Order, Price, Target
@@ -36,6 +37,7 @@ class BackendSummary:
         backend: Its name in the manifest.
         target: As resolved by the provider; "" when it was not asked.
         points: How many; of those that come to one content, the first.
+        settings: In how many settings they are measured, in all; as many, where each has one.
         jobs: How many; a point of more shots than the target takes at once is cut into several.
         shots: In all.
         composite_jobs: What is submitted; None when the target was not asked.
@@ -52,6 +54,7 @@ class BackendSummary:
     backend: str
     target: str
     points: int
+    settings: int
     jobs: int
     shots: int
     composite_jobs: int | None
@@ -82,6 +85,11 @@ class PlanSummary:
     def jobs(self) -> int:
         """How many jobs buy the points."""
         return sum(each.jobs for each in self.backends)
+
+    @property
+    def settings(self) -> int:
+        """In how many settings the points are measured, those bought with another left out."""
+        return sum(each.settings for each in self.backends)
 
     @property
     def shared(self) -> int:
@@ -187,8 +195,9 @@ def summarise(
     pieces_of: PiecesOf | None = None,
 ) -> PlanSummary:
     """Sum a plan up; see `Plan.summary`. Fast at any size, unless points are chosen one by one."""
-    points, jobs = count_jobs(plan, targets, only, pieces_of)
-    rows = tuple(_backends(plan, points, jobs, targets, only, drivers or {}, pieces_of))
+    settings, jobs = count_jobs(plan, targets, only, pieces_of)
+    points = _count_points(plan, only, pieces_of) if plan.has_bases else settings
+    rows = tuple(_backends(plan, points, settings, jobs, targets, only, drivers or {}, pieces_of))
     bought, shots = points.total(), sum(row.shots for row in rows)
     return PlanSummary(bought if pieces_of else _num_points(plan, only, bought), shots, rows)
 
@@ -196,7 +205,7 @@ def summarise(
 def count_jobs(
     plan: Points, targets: Mapping[str, Target], only: Only | None, pieces_of: PiecesOf | None
 ) -> tuple[Counter[str], Histogram]:
-    """Count the points of each backend, and the jobs that buy what is (left) to be bought."""
+    """Count the settings of each backend, and the jobs that buy what is (left) to be bought."""
     if pieces_of is not None:
         return _left(plan, only, pieces_of)
     counted = count_shots(plan, only)
@@ -207,6 +216,18 @@ def _points_of(counted: Histogram) -> Counter[str]:
     found: Counter[str] = Counter()
     for (backend, *_), shots in counted.items():
         found[backend] += shots.total()
+    return found
+
+
+def _count_points(plan: Points, only: Only | None, pieces_of: PiecesOf | None) -> Counter[str]:
+    """Count by backend the points of which a setting is meant, or something is to be bought."""
+    found: Counter[str] = Counter()
+    last = ""
+    for each in plan.bought(only):
+        point = point_of(each.name)
+        if point != last and (pieces_of is None or any(True for _ in pieces_of(each))):
+            last = point
+            found[each.backend] += 1
     return found
 
 
@@ -224,7 +245,7 @@ def _cut(counted: Histogram, targets: Mapping[str, Target]) -> Histogram:
 
 
 def _left(plan: Points, only: Only | None, pieces_of: PiecesOf) -> tuple[Counter[str], Histogram]:
-    """Count by backend the points of which something is to be bought, and the jobs that do."""
+    """Count by backend the settings of which something is to be bought, and the jobs that do."""
     points: Counter[str] = Counter()
     jobs: Histogram = {}
     for point in plan.bought(only):
@@ -244,7 +265,9 @@ def _num_points(plan: Points, only: Only | None, bought: int) -> int:
     """Count the places that are meant; each is bought but for those that share a content."""
     if not plan.shared:
         return bought
-    return plan.num_points if only is None else sum(map(only, plan.points()))
+    if only is None:
+        return plan.num_points
+    return len({point_of(point.name) for point in plan.points() if only(point)})
 
 
 def count_shots(plan: Points, only: Only | None = None) -> Histogram:
@@ -275,7 +298,8 @@ def _counted(plan: Points) -> Histogram:
             layout = plan.factory.layout(grid, block, variant, mask)
             at, column = layout.shots
             shots = int(values["shots"]) if at >= 0 else column[0]
-            found.setdefault(kind_of(layout), Counter())[shots] += count * grid.repeat
+            for setting in layout.each:
+                found.setdefault(kind_of(setting), Counter())[shots] += count * grid.repeat
     return found
 
 
@@ -295,6 +319,7 @@ def kind_of(layout: Layout) -> Kind:
 def _backends(
     plan: Points,
     points: Counter[str],
+    settings: Counter[str],
     counted: Histogram,
     targets: Mapping[str, Target],
     only: Only | None,
@@ -307,7 +332,7 @@ def _backends(
         if not shots:
             continue
         jobs, total = shots.total(), sum(n * count for n, count in shots.items())
-        numbers = points[name], jobs, total
+        numbers = points[name], settings[name], jobs, total
         target = targets.get(name)
         if target is None:
             yield BackendSummary(name, "", *numbers, None, None, "", "", "", "", None)
@@ -318,6 +343,7 @@ def _backends(
             backend=name,
             target=target.name,
             points=points[name],
+            settings=settings[name],
             jobs=jobs,
             shots=total,
             composite_jobs=composites,

@@ -157,7 +157,7 @@ def _write(
             new.execute("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?)", (*row, crc_of(row)))
         if version in FORMER_VIEWS:
             note_bought(new, version)
-        note_numbers(new)
+        note_numbers(new, has_bases=True)
         ledger.note_number(new)
         new.execute("COMMIT")
         new.execute("PRAGMA wal_checkpoint(TRUNCATE)")

@@ -1,0 +1,53 @@
+"""All numbers a manifest asks for of a point that is measured in several settings, by name.
+
+What speaks of outcomes (probabilities, distances) is of the setting in which the circuit is
+measured as it is written; an observable is of those settings that its terms need.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from qbatch.result.analysis import AnalysisLike, analyse, without_observables
+from qbatch.result.combined import expectation_of
+from qbatch.result.counts import Counts
+from qbatch.result.estimate import Estimate
+from qbatch.result.grouping import Basis, split
+from qbatch.result.pauli import PauliSum, parse_pauli
+
+
+def analyse_settings(
+    counts: Mapping[str, Counts], bases: Sequence[str], analysis: AnalysisLike
+) -> dict[str, Estimate]:
+    """Compute every number of `analysis` that these counts tell, in the order of its names.
+
+    Args:
+        counts: Basis -> counts, of settings that have some; at least one.
+        bases: Of all settings of the point.
+        analysis: Numbers that need a setting which is not there, or has no counts, are left out.
+
+    Raises:
+        ValueError: Something does not fit the registers.
+    """
+    some = next(iter(counts.values()))
+    registers, level = some.registers, analysis.intervals.level
+    ordered = [Basis.parse(basis) for basis in bases]
+    found = {}
+    for name, text in analysis.observables.items():
+        whole = parse_pauli(text, some.num_bits, registers)
+        needed = _needed(whole, ordered)
+        if needed is not None and all(basis.text in counts for basis in needed):
+            told = {basis: counts[basis.text] for basis in needed} or {Basis.parse(""): some}
+            found[name] = expectation_of(whole, told, level)
+    if "" in counts:
+        found |= analyse(counts[""], without_observables(analysis))
+    return found
+
+
+def _needed(whole: PauliSum, bases: Sequence[Basis]) -> list[Basis] | None:
+    """Return the bases of which some term is told; None where one is told by none."""
+    try:
+        parts = split(whole, bases)
+    except ValueError:
+        return None
+    return [basis for basis, part in zip(bases, parts, strict=True) if part.terms]

@@ -1,0 +1,48 @@
+"""A point that is measured in several settings: how their rows become one point.
+
+Each setting has a row of its own, with a name by which its point is known (`qbatch.bases`). They
+stand behind one another in the plan. The point stands where that of its settings stands which is
+furthest behind, costs what they cost together, and has the numbers that their counts give.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import groupby
+
+from qbatch.bases import BASIS, point_of
+from qbatch.snapshot.point_rows import job_of
+from qbatch.snapshot.points import PointResult
+
+
+def as_settings(points: Iterable[PointResult]) -> Iterator[PointResult]:
+    """Yield points of which each is a setting, alone."""
+    return (replace(point, is_setting=True) for point in points)
+
+
+def as_points(settings: Iterable[PointResult]) -> Iterator[PointResult]:
+    """Yield the points that these settings are of, which are sorted by their place in the plan."""
+    for _, together in groupby(settings, key=lambda each: point_of(each.name)):
+        yield as_point([*together])
+
+
+def as_point(settings: Sequence[PointResult]) -> PointResult:
+    """Return the point of which these are all settings."""
+    first = settings[0]
+    if len(settings) == 1 and not first.basis:
+        return replace(first, is_setting=False)
+    same_as = first.same_as if all(each.same_as for each in settings) else ""
+    return replace(
+        first,
+        name=point_of(first.name),
+        parameters={name: v for name, v in first.parameters.items() if name != BASIS},
+        job=job_of([each.job for each in settings], first.job.id),
+        same_as=point_of(same_as),
+        pieces=(),
+        settings=tuple(settings),
+        is_setting=False,
+        _packed=None,
+        _counts=None,
+        _estimates=None,
+    )
