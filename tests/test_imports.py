@@ -40,6 +40,7 @@ LAYERS = {
     "project": 0,
     "state": 0,
     "shots": 0,
+    "bases": 0,
     "drafts": 0,
 }
 
