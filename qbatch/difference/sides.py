@@ -93,7 +93,7 @@ class Told:
         asked: With its shots, whether or not they are what is asked.
         shots: That there are.
         estimates: Number -> estimate.
-        counts: None where they are not told.
+        counts: None where they are not told, or are of several settings.
     """
 
     id: str
@@ -151,13 +151,13 @@ def side_of(name: str, run: Run) -> Side:
     told: list[Told] = []
     unmeasured = 0
     for point in run:
-        counts = point.counts
-        if counts is None or not counts.shots:
+        if not point.done:
             unmeasured += 1
             continue
+        counts = None if point.settings else point.counts  # one setting's tell not all numbers
         parameters = tuple(sorted(point.parameters.items()))
         asked = Asked(point.circuit, point.backend, parameters, point.shots)
-        told.append(Told(point.id, asked, counts.shots, point.estimates, counts))
+        told.append(Told(point.id, asked, point.sampled, point.estimates, counts))
         check_number(name, told)
     level = manifest.analysis.intervals.level
     return Side(name, told, unmeasured, level, manifest.analysis, facts_of(run))

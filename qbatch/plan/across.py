@@ -26,7 +26,7 @@ def check_derived(plan: Plan, mistakes: Mistakes) -> None:
         mistakes.add(("analysis", "derived"), f"{said} (at most {MOST_POINTS:,})")
         return
     points = Points(manifest)
-    for point in plan.points():
+    for point in plan.points_once():
         points.add_planned(point)
     found = axes_left(points)
     for name, derived in manifest.analysis.derived.items():

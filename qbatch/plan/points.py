@@ -158,6 +158,10 @@ class Points:
         points = (layout.point_at(i, is_written=are_written) for layout, i in self.rows())
         return self._tell_shared(points) if self.shared else points
 
+    def points_once(self) -> Iterator[SweepPoint]:
+        """Yield every point once, in run order, whatever settings it is measured in."""
+        return (layout.point_at(index) for layout, index in self._places())
+
     def points_at(self, places: Iterable[int]) -> Iterator[SweepPoint]:
         """Yield the points at these places of the run order, counted from 0, in that order.
 

@@ -16,6 +16,7 @@ import trio
 import yaml
 from fake_drivers import FakeCloud, play
 
+from qbatch.difference import compare, side_of
 from qbatch.exchange.exports import export
 from qbatch.executor import Options, Stop, run
 from qbatch.executor.rehearsal import rehearse
@@ -263,6 +264,27 @@ def test_what_a_plan_needs_as_it_is_written_no_more_leaves_it(tmp_path: Path) ->
         assert all(point.counts is None and point.estimates.keys() == {"energy"} for point in found)
         assert [found[k].name for k in range(2)] == ["theta=0.3", "theta=1.2"]
         assert found["theta=0.3"].settings
+
+
+def test_numbers_across_points_are_of_points_not_of_their_settings(tmp_path: Path) -> None:
+    gap = {"gap": "energy[theta=1.2] - energy[theta=0.3]"}
+    plan = plan_of(500, backends=CLOUD, derived=gap)
+    play(tmp_path, plan, FakeCloud())
+    with Run(tmp_path) as found:
+        first, second = (point.estimates["energy"].value for point in found)
+        (told,) = found.derived()
+    assert told.estimate.value == pytest.approx(second - first)
+
+
+def test_runs_in_several_settings_are_compared_by_their_numbers(tmp_path: Path) -> None:
+    sides = []
+    for name, shots in (("a", 500), ("b", 700)):
+        play(tmp_path / name, plan_of(shots, backends=CLOUD, more={"zz": "Z0 Z1"}), FakeCloud())
+        with Run(tmp_path / name) as found:
+            sides.append(side_of(name, found))
+    assert [len(side.told) for side in sides] == [2, 2]
+    found = compare(*sides)
+    assert found.numbers.keys() == {"energy", "zz"}
 
 
 # -- what readers see -----------------------------------------------------------------------------
