@@ -199,6 +199,14 @@ def test_the_chsh_value_follows_bobs_angle_under_noise_too(done: Open) -> None:
     )
 
 
+def test_the_chsh_value_from_two_bases_follows_the_entanglement(done: Open) -> None:
+    shrunk = {"ideal": 1.0, "noisy": (1 - 0.05) * (1 - 2 * 0.03) ** 2}
+    holds_everywhere(
+        estimates(done("chsh_bases"), "S"),
+        lambda v: shrunk[v["backend"]] * sqrt(2) * (1 + sin(v["theta"])),
+    )
+
+
 def fit_decay(found: Any) -> tuple[float, float, float]:
     """Weighted line through ln z over length: (rate, its standard error, ln z at length 0)."""
     rows = [(v["length"], log(e.value), (e.value / e.se) ** 2) for v, e in found]
