@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from functools import cached_property
 
 from qbatch.across.derived import derived_numbers
+from qbatch.across.fits import Fitted, read_fits
 from qbatch.across.numbers import AcrossNumber
 from qbatch.across.points import Points, Run
 
@@ -25,10 +26,16 @@ class Across:
         """Derived numbers, in the order of the manifest."""
         return tuple(derived_numbers(self.points))
 
+    @cached_property
+    def fits(self) -> tuple[Fitted, ...]:
+        """Fits, each for each of its groups, in the order of the manifest."""
+        return tuple(read_fits(self.points))
+
     @property
     def numbers(self) -> tuple[AcrossNumber, ...]:
         """All of them, in the order of the manifest."""
-        return self.derived
+        fitted = (number for one in self.fits for number in one.numbers())
+        return (*self.derived, *fitted)
 
     def named(self, name: str) -> Iterator[AcrossNumber]:
         """Yield those of one name: one for each group."""

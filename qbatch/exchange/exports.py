@@ -10,11 +10,13 @@ digit, times in seconds, empty where there is none. Text that a spreadsheet woul
 
 ``counts``: the long table `id, point, bitstring, count`, outcomes ascending as integers.
 
-``json``: ``{"qbatch": 1, "run", "level", "units", "points": [...], "across": [...], "purchases":
-[...]}``, a point a line: `id, point, state, circuit, backend, shots, repeat, parameters, estimates`
-(name -> value, se, low, high, and a distance's floor), `counts` (bitstring -> count, or null),
-`cost, unit, provider_job_id, error, error_code, emulated`. `units` has those of axes and numbers
-that have one. `across` has the numbers across points, a line each: `name, group` (axis -> value),
+``json``: ``{"qbatch": 1, "run", "level", "units", "points": [...], "fits": [...], "across": [...],
+"purchases": [...]}``, a point a line: `id, point, state, circuit, backend, shots, repeat,
+parameters, estimates` (name -> value, se, low, high, and a distance's floor), `counts` (bitstring ->
+count, or null), `cost, unit, provider_job_id, error, error_code, emulated`. `units` has those of axes
+and numbers that have one. `fits` has a line for each fit and group, with `parameters` (name -> value,
+se, low, high, unit), `covariance`, `chi2, dof, p, verdict`. `across` has the numbers across points,
+a line each: `name, group` (axis -> value),
 `value, se, low, high` (null where it is undecided), `reason` (why it is), `note, points` (their
 names). A purchase has the columns of ``ledger`` by name, null where that is empty.
 
@@ -24,6 +26,10 @@ billed is empty until a bill came, and emulated is yes where an emulator stands 
 that is no money. It bought shots [start, start + shots) of the point's sample, as was asked for
 then, in the setting with that key, under the key `purchase` that was sent to the provider; empty
 where an earlier version did not keep it.
+
+``fits``: one row per parameter of each fit and group: `fit, group` (as text), `parameter, unit,
+value, se, low, high, chi2, dof, p, scale` (what errors were multiplied by), `verdict, reason,
+points, missing`; numbers are empty where a fit is undecided. Fixed parameters are not there.
 
 ``oqc-snapshot``: the points on OQC as that cloud's own client saves and loads them.
 
@@ -39,7 +45,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from qbatch.across import Across, Points, across_facts
+from qbatch.across import Across, Points, across_facts, read_across
+from qbatch.across.fit_facts import FIT_COLUMNS, fit_facts, fit_rows
 from qbatch.across.points import needs_points
 from qbatch.errors import ExtraError, SelectionError
 from qbatch.exchange.csv_rows import CsvRows, cell
@@ -54,7 +61,7 @@ if TYPE_CHECKING:
     from qbatch.result import Estimate
 
 #: Formats that are text and can go to a stream.
-TEXT_FORMATS = ("csv", "counts", "json", "ledger", "oqc-snapshot")
+TEXT_FORMATS = ("csv", "counts", "json", "ledger", "fits", "oqc-snapshot")
 #: Formats that need a file.
 BINARY_FORMATS = ("netcdf", "parquet")
 #: Formats that make a folder, or a file of the packed folder.
@@ -66,8 +73,8 @@ def export(run: Run, format: str, out: IO[str] | Path) -> None:
 
     Args:
         run: Read once.
-        format: csv, counts, json, ledger, oqc-snapshot; with a path also capsule, and netcdf and
-            parquet, which need the extra ``[data]``.
+        format: csv, counts, json, ledger, fits, oqc-snapshot; with a path also capsule, and netcdf
+            and parquet, which need the extra ``[data]``.
         out: An open text stream, or the path of a file, which is replaced whole.
 
     Raises:
@@ -151,6 +158,13 @@ def _write_ledger(run: Run, file: IO[str]) -> None:
     writer.writerows(map(cell, row) for row in _ledger_rows(run))
 
 
+def _write_fits(run: Run, file: IO[str]) -> None:
+    writer = csv.writer(_Shown(file), lineterminator="\n")
+    writer.writerow(FIT_COLUMNS)
+    fitted = read_across(run).fits
+    writer.writerows(map(_cell, row) for row in fit_rows(fitted, run.manifest))
+
+
 def _write_json(run: Run, file: IO[str]) -> None:
     manifest = run.manifest
     head = {
@@ -167,8 +181,13 @@ def _write_json(run: Run, file: IO[str]) -> None:
             gathered.add(point)
         facts = {**_facts(point, floors), "emulated": point.backend in emulated}
         file.write((",\n" if number else "\n") + json.dumps(facts, ensure_ascii=False))
+    across = Across(gathered)
+    file.write('\n], "fits": [')
+    for number, fitted in enumerate(across.fits):
+        facts = fit_facts(fitted, manifest)
+        file.write((",\n" if number else "\n") + json.dumps(facts, ensure_ascii=False))
     file.write('\n], "across": [')
-    for number, made in enumerate(Across(gathered).numbers):
+    for number, made in enumerate(across.numbers):
         facts = across_facts(made)
         file.write((",\n" if number else "\n") + json.dumps(facts, ensure_ascii=False))
     file.write('\n], "purchases": [')
@@ -234,6 +253,7 @@ _WRITERS: dict[str, Callable[[Run, IO[str]], None]] = {
     "counts": _write_counts,
     "json": _write_json,
     "ledger": _write_ledger,
+    "fits": _write_fits,
     "oqc-snapshot": _write_oqc_snapshot,
 }
 

@@ -36,6 +36,7 @@ from qbatch.manifest.fields import (
     unknown,
     wrong,
 )
+from qbatch.manifest.fits import Fit, check_fits
 from qbatch.manifest.sweep import AnySweepWhere
 
 _METRICS = ("tvd", "hellinger", "fidelity")
@@ -154,6 +155,7 @@ class Analysis(Model):
             "parity(a)=0". Patterns joined by | are one number: "all=0 | all=1".
         distribution: To which the distance is taken.
         derived: Name -> formula of numbers at several points: ``zz[phi=0] - zz[phi=pi/2]``.
+        fits: Name -> curve fitted to a number along an axis; its parameters are ``NAME.tau``.
         intervals: How wide intervals are.
     """
 
@@ -161,7 +163,15 @@ class Analysis(Model):
     probabilities: Mapping[Column, Pattern] = Field(default_factory=dict)
     distribution: Distribution | None = None
     derived: Mapping[Column, Derived] = Field(default_factory=dict)
+    fits: Mapping[Column, Fit] = Field(default_factory=dict)
     intervals: Intervals = Intervals()
+
+    @field_validator("fits")
+    @classmethod
+    def check_fits_made(cls, fits: Mapping[str, Fit], info: ValidationInfo) -> Mapping[str, Fit]:
+        """See that fits name numbers and axes that there are."""
+        check_fits(fits, known_to(info))
+        return fits
 
     @field_validator("probabilities", mode="before")
     @classmethod
@@ -213,7 +223,7 @@ class Analysis(Model):
         taken: set[str] = (
             set(_METRICS) if isinstance(data, Mapping) and "distribution" in data else set()
         )
-        for kind in ("observables", "probabilities", "derived"):
+        for kind in ("observables", "probabilities", "derived", "fits"):
             named = data.get(kind) if isinstance(data, Mapping) else None
             for name in named if isinstance(named, Mapping) else ():
                 if name in taken:

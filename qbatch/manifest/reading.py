@@ -32,6 +32,7 @@ from qbatch.manifest.budget import Budget
 from qbatch.manifest.complaints import complain, order_of
 from qbatch.manifest.construction import read_data
 from qbatch.manifest.fields import AT_KEY, Known, Mistakes, wrong
+from qbatch.manifest.fits import fit_names
 from qbatch.manifest.models import Backend, Circuit, Manifest, Model
 from qbatch.manifest.nodes import Plain
 from qbatch.manifest.overrides import override
@@ -232,8 +233,15 @@ def _known(
         backends=frozenset(_map(backends)),
         axes=frozenset(_axes(data.get("sweep"))),
         estimates=frozenset(map(str, estimates)),
-        across=frozenset(map(str, _map(analysis.get("derived")))),
+        across=frozenset(_across(analysis)),
     )
+
+
+def _across(analysis: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what is named of numbers across points."""
+    yield from map(str, _map(analysis.get("derived")))
+    for name, fit in _map(analysis.get("fits")).items():
+        yield from fit_names(str(name), fit)
 
 
 def _axes(sweeps: Any) -> set[str]:

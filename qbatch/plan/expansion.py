@@ -24,6 +24,7 @@ from qbatch.notation import did_you_mean, listed
 from qbatch.plan.across import check_derived
 from qbatch.plan.bases import UnmeasuredError, may_rotate
 from qbatch.plan.factory import Factory, UnboundError, UnfitError
+from qbatch.plan.fits import check_fits
 from qbatch.plan.geometry.axes import MAX_POINTS
 from qbatch.plan.geometry.formulas import read_by_formulas
 from qbatch.plan.geometry.grid import Block, Clause, Dimension, Loc
@@ -66,6 +67,7 @@ def expand(manifest: Manifest) -> Plan:
         check_setting_axes(each, manifest, mistakes)
     grids = [_grid(each, mistakes) for each in drafts]
     _check_result_wheres(manifest, drafts, mistakes)
+    check_fits(manifest, drafts, mistakes)
     mistakes.raise_if_any()
     if sets_backends:
         check_settings(manifest, grids, mistakes)
@@ -342,6 +344,10 @@ def _check_result_wheres(manifest: Manifest, drafts: Sequence[Draft], mistakes: 
     wheres: list[tuple[Where, Loc]] = [
         *checks,
         *((plot.where, ("report", "plots", i, "where")) for i, plot in plots),
+        *(
+            (fit.where, ("analysis", "fits", n, "where"))
+            for n, fit in manifest.analysis.fits.items()
+        ),
     ]
     if not any(where for where, _ in wheres):
         return

@@ -10,6 +10,7 @@ from qbatch.report.numbers import labels
 from qbatch.report.series import Series
 
 if TYPE_CHECKING:
+    from qbatch.across.fits import Fitted
     from qbatch.manifest.models import Manifest, Value
 
 #: Okabe and Ito's colours, told apart with any colour vision, on white and on dark grey.
@@ -45,12 +46,14 @@ class Canvas:
         manifest: For the words on the axes.
         titles: Id of a group of marks -> tooltip of each, in the order drawn.
         caption: Sentences, added to while drawing.
+        fits: Curves of the run; those of this figure's axes are drawn.
     """
 
     series: Series
     manifest: Manifest
     titles: dict[str, list[str]]
     caption: list[str]
+    fits: Sequence[Fitted] = ()
 
     def label(self, name: str | None) -> str:
         """An axis label: the name, and what it stands for."""

@@ -29,6 +29,7 @@ from qbatch.report.across import AcrossRow, derived_rows, formulas
 from qbatch.report.agreement import Verdict as AgreementVerdict
 from qbatch.report.backend_facts import BackendFacts, backend_facts
 from qbatch.report.beside import notes_beside
+from qbatch.report.fits import FitTable, fit_tables
 from qbatch.report.judging import CheckResult, Judgement
 from qbatch.report.numbers import (
     amount,
@@ -368,6 +369,11 @@ class Content:
     def agreement(self) -> list[AgreementVerdict]:
         """Whether the backends measure the same, number by number."""
         return self.overview.agreement.verdicts()
+
+    @cached_property
+    def fits(self) -> list[FitTable]:
+        """Fits, a table each."""
+        return fit_tables(self.overview.fits, self.manifest)
 
     @cached_property
     def derived(self) -> list[AcrossRow]:

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure as Sheet
 
 from qbatch.notation import is_number
 from qbatch.report.canvas import COLORS, DASHES, INK, MAX_FACETS, Canvas
+from qbatch.report.curves import curves_of, describe_curves, draw_curves
 from qbatch.report.numbers import count_of, full, labels, percent, plain
 from qbatch.report.scales import Palette, Scale, in_order
 from qbatch.report.series import Mark
@@ -116,6 +117,7 @@ def _draw_lines(canvas: Canvas, sheet: Sheet, panels: Panels) -> None:
     along_y = Scale.of(mark.y for mark in marks)
     marks, pooled, by = _told_apart(canvas, marks, pooled)
     palette = Palette((mark.color for mark in marks), partial(canvas.labels, plot.color))
+    curves = [] if along_x.words or along_y.words else curves_of(canvas, marks)
     for facet, axes in panels:
         here = [mark for mark in marks if mark.facet == facet]
         means = [mark for mark in pooled if mark.facet == facet]
@@ -130,11 +132,18 @@ def _draw_lines(canvas: Canvas, sheet: Sheet, panels: Panels) -> None:
             )
             color = line[0].color
             aside = 0.0 if along_x.words is None else palette.aside(color)
-            _draw_line(canvas, axes, line, along_x, along_y, palette.line(color), aside)
+            is_fitted = any(line[0].key in drawn.keys for drawn in curves)
+            style = palette.line(color)
+            _draw_line(canvas, axes, line, along_x, along_y, style, aside, joined=not is_fitted)
         _draw_floor(axes, means, along_x)
+        draw_curves(canvas, axes, [one for one in curves if one.facet == facet], palette)
     _set_axes(canvas, panels, marks, along_x, along_y)
     palette.add_legend(sheet, by, of_lines=True)
-    _describe_lines(canvas, marks, pooled, f"{palette.told('dash')} for each {by}" if by else "")
+    fitted = {key for drawn in curves for key in drawn.keys}
+    shaded = "Bars" if all(mark.key in fitted for mark in pooled) else "Shaded"
+    stroke = f"{palette.told('dash')} for each {by}" if by else ""
+    _describe_lines(canvas, marks, pooled, stroke, shaded)
+    describe_curves(canvas, curves)
 
 
 def _told_apart(
@@ -187,11 +196,13 @@ def _draw_line(
     along_y: Scale,
     style: dict[str, Any],
     aside: float,
+    *,
+    joined: bool,
 ) -> None:
     xs = [along_x.place(mark.x) + aside for mark in line]
     ys = [along_y.place(mark.y) for mark in line]
     low, high = _ends(canvas, line)
-    joined = along_x.words is None and len(line) > 1
+    joined = joined and along_x.words is None and len(line) > 1
     if low and joined:
         axes.fill_between(xs, low, high, color=style["color"], alpha=0.18, linewidth=0)
     if low and (not joined or len(line) <= 40):
@@ -248,7 +259,9 @@ def _draw_floor(axes: Axes, means: list[Mark], along_x: Scale) -> None:
         axes.plot(xs, ys, color=INK, alpha=0.6, linestyle=(0, (4, 3)), linewidth=1, label="_")
 
 
-def _describe_lines(canvas: Canvas, marks: list[Mark], pooled: list[Mark], stroke: str) -> None:
+def _describe_lines(
+    canvas: Canvas, marks: list[Mark], pooled: list[Mark], stroke: str, shaded: str
+) -> None:
     plot = canvas.series.plot
     what = f"{canvas.label(plot.y)} against {canvas.label(plot.x)}"
     coloured = f", {stroke}" if stroke else ""
@@ -259,7 +272,7 @@ def _describe_lines(canvas: Canvas, marks: list[Mark], pooled: list[Mark], strok
         "se": "± one standard error",
     }
     if plot.band in bands and canvas.series.number:
-        canvas.caption.append(f"Shaded: {bands[plot.band]}.")
+        canvas.caption.append(f"{shaded}: {bands[plot.band]}.")
     if len(pooled) < len(marks):
         canvas.caption.append(
             "Repeats are pooled: their counts are added up, then analysed. Each is a faint dot."

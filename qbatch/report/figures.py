@@ -22,6 +22,7 @@ from qbatch.report.numbers import count_of
 from qbatch.report.series import MAX_MARKS, Series
 
 if TYPE_CHECKING:
+    from qbatch.across.fits import Fitted
     from qbatch.manifest.models import Manifest
 
 
@@ -46,18 +47,23 @@ class Figure:
     note: str = ""
 
 
-def draw_figures(all_series: Sequence[Series], manifest: Manifest) -> list[Figure]:
+def draw_figures(
+    all_series: Sequence[Series], manifest: Manifest, fits: Sequence[Fitted] = ()
+) -> list[Figure]:
     """Draw every figure of a report."""
-    return [draw(series, manifest, number) for number, series in enumerate(all_series, start=1)]
+    return [
+        draw(series, manifest, number, fits) for number, series in enumerate(all_series, start=1)
+    ]
 
 
-def draw(series: Series, manifest: Manifest, number: int) -> Figure:
+def draw(series: Series, manifest: Manifest, number: int, fits: Sequence[Fitted] = ()) -> Figure:
     """Draw one figure.
 
     Args:
         series: What to draw.
         manifest: For the words on the axes.
         number: Counted from 1; makes ids and file names unique in a page.
+        fits: Of the run, for curves through the points.
     """
     title = series.plot.title or _title(series)
     slug = re.sub(r"[^a-z0-9]+", "-", f"figure-{number}-{_title(series)}".lower()).strip("-")[:60]
@@ -68,7 +74,7 @@ def draw(series: Series, manifest: Manifest, number: int) -> Figure:
         return Figure(slug, title, note, note=note)
     from qbatch.report import drawing  # brings matplotlib
 
-    canvas = Canvas(series, manifest, {}, [])
+    canvas = Canvas(series, manifest, {}, [], fits)
     svg = _to_svg(lambda: drawing.draw(canvas), slug)
     if series.dropped:
         canvas.caption.append(

@@ -288,6 +288,7 @@ def _sections(content: Content) -> list[tuple[str, str]]:
         "held": content.held,
         "checks": overview.checks,
         "figures": content.figures,
+        "fits": content.fits,
         "across": content.derived,
         "results": True,
         "agreement": content.agreement,

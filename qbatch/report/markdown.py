@@ -192,6 +192,7 @@ def markdown_lines(content: Content, rows: MarkdownRows, figures: str = "figures
     yield from _failures(content)
     yield from _held(content)
     yield from _figures(content, figures)
+    yield from _fits(content)
     yield from _across(content)
     yield from _results(content, rows)
     yield from _agreement(content)
@@ -284,6 +285,17 @@ def _results(content: Content, rows: MarkdownRows) -> Iterator[str]:
         yield from (f"… and {whole(rows.left_out)} more rows: all are in `results.csv`.", "")
     if content.repeats_note:
         yield from (cell(content.repeats_note), "")
+
+
+def _fits(content: Content) -> Iterator[str]:
+    if content.fits:
+        yield from ("## Fits", "")
+    for each in content.fits:
+        yield from (f"### {cell(each.title)}", "", code(each.formula), "")
+        yield from table(each.head, [[cell(text) for text in row] for row in each.rows])
+        yield ""
+        if each.note:
+            yield from (each.note, "")
 
 
 def _across(content: Content) -> Iterator[str]:

@@ -27,6 +27,7 @@ from qbatch.snapshot.bulk import Page
 from qbatch.snapshot.column import Column
 
 if TYPE_CHECKING:
+    from qbatch.across.fits import Fitted
     from qbatch.manifest.models import Value
 
 #: Highest and lowest values kept of each analysed number.
@@ -355,6 +356,11 @@ class Overview:
     def finish(self) -> None:
         """Make what is made of all points."""
         self.across = self.judging.finish()
+
+    @property
+    def fits(self) -> Sequence[Fitted]:
+        """Curves, fitted when all is read."""
+        return () if self.across is None else self.across.fits
 
     @property
     def points(self) -> int:

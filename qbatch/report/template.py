@@ -16,6 +16,8 @@ automatically. It gets:
                                 estimates[NAME].value, .se, .low, .high; may be gone through
                                 several times
     numbers                     NAME -> points, mean, highest[], lowest[] (each name, estimate)
+    fits                        each name, group, label, parameters[NAME] (as estimates are),
+                                verdict, quality, points
     checks                      each check.text, verdict, summary, judgements[]
     failures                    each state, error, number, names, remedy
     backends                    each name, provider, target, settings, facts, share.points/.shots
@@ -232,6 +234,7 @@ def _context(content: Content, figures: str) -> dict[str, Any]:
         "shots": overview.shots,
         "points": Points(content.run),
         "numbers": overview.numbers,
+        "fits": overview.fits,
         "checks": overview.checks,
         "failures": list(overview.failures.values()),
         "backends": content.backends,

@@ -119,7 +119,7 @@ class _Reading:
     @cached_property
     def content(self) -> Content:
         """All that is said besides the rows; draws the figures."""
-        figures = draw_figures(self.overview.series, self.run.manifest)
+        figures = draw_figures(self.overview.series, self.run.manifest, self.overview.fits)
         return Content(self.run, self.columns, self.overview, tuple(figures))
 
     def pieces(self, name: str) -> Iterator[str]:

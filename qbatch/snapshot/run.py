@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from qbatch.across import AcrossNumber
+    from qbatch.across.fits import Fitted
     from qbatch.result import CountsArray, Estimate
 
 
@@ -189,6 +190,25 @@ class Run(Listing):
         from qbatch.across import read_across
 
         return list(read_across(self).derived)
+
+    def fits(self) -> list[Fitted]:
+        """The manifest's fits, each for each of its groups; see `Fitted`.
+
+        One that the points do not allow has no solution, and says why.
+        """
+        from qbatch.across import read_across
+
+        return list(read_across(self).fits)
+
+    def fits_to_dataframe(self) -> pd.DataFrame:
+        """One row per fitted parameter and group (needs the extra ``[data]``).
+
+        Columns as in ``export --format fits``; NaN where a fit is undecided.
+        """
+        from qbatch.across.fit_facts import FIT_COLUMNS, fit_rows
+        from qbatch.snapshot.tables import frame_of
+
+        return frame_of(fit_rows(self.fits(), self.manifest), FIT_COLUMNS)
 
     def to_dataframe(self) -> pd.DataFrame:
         """One row per point, columns as in ``results.csv`` (needs the extra ``[data]``)."""

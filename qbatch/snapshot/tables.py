@@ -81,6 +81,19 @@ def to_dataframe(run: Run) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
+def frame_of(rows: Iterable[Sequence[Any]], columns: Sequence[str]) -> pd.DataFrame:
+    """Return rows as a table.
+
+    Raises:
+        ExtraError: pandas is not installed.
+    """
+    try:
+        import pandas as pd
+    except ImportError as error:
+        raise ExtraError("pandas", "data") from error
+    return pd.DataFrame(list(rows), columns=list(columns))
+
+
 def _analyses(row: dict[str, Any]) -> list[str]:
     names: list[str] = row.pop(_ANALYSES)
     return names

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from math import atan2, cos, exp, hypot, log, pi, sin, sqrt
+from math import atan2, cos, exp, hypot, log, pi, remainder, sin, sqrt
 from pathlib import Path
 from typing import Any
 
@@ -233,6 +233,43 @@ def test_the_report_of_benchmarking_sets_the_fit_beside_the_value_put_in(done: O
     assert [row[0] for row in rows] == ["gate", "readout"]
     for _, fitted, se, put_in in rows:
         assert abs(float(fitted) - float(put_in)) < SIGMAS * float(se)
+
+
+def fitted(run: Any, name: str) -> dict[str, Any]:
+    """Parameter -> estimate of the one fit of a run."""
+    (one,) = (each for each in run.fits() if each.name == name)
+    assert one.verdict == "good"
+    return dict(one.parameters)
+
+
+@pytest.mark.slow
+def test_the_fit_of_benchmarking_holds_the_error_put_in(done: Open) -> None:
+    found = fitted(done("rb_decay"), "decay")
+    for name, put_in in (("p", 0.99), ("epc", 0.005), ("a", 0.9)):
+        assert found[name].low <= put_in <= found[name].high
+    assert found["epc"].se < 0.05 * 0.005
+
+
+def test_an_excited_qubit_decays_in_the_time_put_in(done: Open) -> None:
+    run = done("t1")
+    holds_everywhere(estimates(run, "p1"), lambda v: 0.03 + 0.94 * exp(-v["wait"] / 50e-6))
+    found = fitted(run, "decay")
+    for name, put_in in (("tau", 50e-6), ("a", 0.94), ("c", 0.03)):
+        assert found[name].low <= put_in <= found[name].high
+    assert found["tau"].se < 0.05 * 50e-6
+
+
+def test_ramsey_fringes_have_the_t2_and_the_detuning_put_in(done: Open) -> None:
+    run = done("ramsey")
+    found = estimates(run, "p1")
+    holds_everywhere(
+        found, lambda v: 0.5 - 0.5 * exp(-v["wait"] / 30e-6) * cos(2 * pi * 100e3 * v["wait"])
+    )
+    parameters = fitted(run, "fringes")
+    for name, put_in in (("tau", 30e-6), ("f", 100e3), ("a", 0.5), ("c", 0.5)):
+        assert parameters[name].low <= put_in <= parameters[name].high
+    phase = parameters["phi"]
+    assert phase.low <= phase.value + remainder(pi - phase.value, 2 * pi) <= phase.high
 
 
 def test_the_energy_of_hydrogen_follows_the_ansatz_to_its_ground_state(done: Open) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import qbatch
+from qbatch.curves import CURVES
 from qbatch.providers import BUILT_IN, manifest_schema
 from qbatch.providers.kit.proofs import UNSERVED
 from qbatch.purchase import COMPOSITES, MOVES, TABLE, JobState
@@ -151,6 +152,17 @@ def _vendors() -> str:
     return _table(("provider", "hosts and all below", "or where these say", "credentials"), rows())
 
 
+def _curves() -> str:
+    """The curves that can be fitted."""
+
+    def rows() -> Iterator[tuple[str, ...]]:
+        for curve in CURVES.values():
+            told = ("; ".join(f"`{each.name}`: {each.means}" for each in curve.parameters),)
+            yield f"`{curve.name}`", f"`{curve.formula.text}`", *told
+
+    return _table(("model", "curve", "its parameters"), rows())
+
+
 def _toy(file: str, language: str) -> str:
     """A file of the package by which the tests add a cloud."""
     text = (Path(__file__).parents[1] / "providers" / "toy_cloud" / file).read_text("utf-8")
@@ -166,6 +178,7 @@ _MADE: Mapping[str, Callable[[], str]] = {
     "engine": lambda: _keys("local-engine", "key"),
     "proofs": _proofs,
     "vendors": _vendors,
+    "curves": _curves,
     "toy driver": lambda: _toy("toy_cloud.py", "python"),
     "toy project": lambda: _toy("pyproject.toml", "toml"),
     "diagram": _diagram,

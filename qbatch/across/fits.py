@@ -1,0 +1,247 @@
+"""Fits of a run: each curve of the manifest, fitted once for each group of points.
+
+Points that share all axes but x and repeat are a group, or those that share the axes of `by`;
+repeats, and what else a group has at one x, are points of their own. Axes that x decides (zipped
+with it, or computed from it) part no groups. Fitted are the points that are measured; how many are
+not is said beside the fit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from qbatch.across.fitting import NoFitError, Solution, data_of, fit
+from qbatch.across.numbers import AcrossNumber
+from qbatch.across.points import MOST_POINTS, Measured, Points
+from qbatch.arithmetic import names_in
+from qbatch.curves import EPC, Curve, error_per_clifford
+from qbatch.notation import is_number, shortened
+from qbatch.plan.geometry.where import is_match, narrowed
+from qbatch.plan.geometry.written import values_by_axis, writers_of
+from qbatch.result import Estimate
+from qbatch.result.intervals import normal_quantile
+from qbatch.snapshot.dimensions import zipped
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from qbatch.manifest.fits import Fit
+    from qbatch.manifest.models import Manifest, Value
+
+    Floats = npt.NDArray[np.float64]
+
+#: Fits made of one run; a fit takes some hundredths of a second.
+MOST_FITS = 2_000
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """One curve fitted to one group of points, or why it is not.
+
+    Attributes:
+        name: Of the fit.
+        spec: What the manifest says of it.
+        curve: That was fitted.
+        group: Axis -> value that its points share and other groups' do not.
+        label: The same as text: "backend=ideal"; "" where there is one group.
+        points: Names of the points that were fitted.
+        x: Where they are.
+        missing: Points of the group that are not measured.
+        solution: The fit; None where there is none.
+        reason: Why there is none; "" where there is.
+    """
+
+    name: str
+    spec: Fit
+    curve: Curve
+    group: Mapping[str, Value]
+    label: str
+    points: tuple[str, ...]
+    x: tuple[float, ...]
+    missing: int
+    solution: Solution | None
+    reason: str = ""
+
+    @cached_property
+    def parameters(self) -> Mapping[str, Estimate]:
+        """Parameter -> value, error, interval; with the error per Clifford of "rb"."""
+        if self.solution is None:
+            return {}
+        found = dict(self.solution.parameters)
+        if self.curve.name == "rb" and "p" in found:
+            found[EPC] = _per_clifford(found["p"], self.spec.qubits)
+        return found
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the parameters that it has, or would have."""
+        free = (name for name in self.curve.names if name not in self.spec.fixed)
+        return (*free, *((EPC,) if self.curve.name == "rb" and "p" not in self.spec.fixed else ()))
+
+    @property
+    def verdict(self) -> str:
+        """How well the curve describes the points: good, poor, exact or undecided."""
+        if self.solution is None:
+            return "undecided"
+        if self.solution.p is None:
+            return "exact"
+        return "poor" if self.solution.is_poor else "good"
+
+    @property
+    def quality(self) -> str:
+        """The same in a sentence, with χ² and what became of the errors."""
+        if self.solution is None:
+            return f"undecided: {self.reason}"
+        missing = self.missing_text
+        solution = self.solution
+        if solution.p is None:
+            return f"as many points as parameters: nothing is left to judge the curve by{missing}"
+        said = f"{self.verdict}: χ² = {solution.chi2:.3g} for {solution.dof}, p = {solution.p:.2g}"
+        if solution.is_poor:
+            said += f"; errors are multiplied by {solution.scale:.2g}"
+        return said + missing
+
+    @property
+    def missing_text(self) -> str:
+        """How many points are not measured; "" where all are."""
+        return f"; {self.missing} more not measured" if self.missing else ""
+
+    def numbers(self) -> Iterator[AcrossNumber]:
+        """Yield its parameters as numbers across points: ``t1.tau``."""
+        for name in self.names:
+            estimate = self.parameters.get(name)
+            note = self.quality if self.verdict in ("poor", "exact") or self.missing else ""
+            yield AcrossNumber(
+                f"{self.name}.{name}",
+                self.group,
+                self.label,
+                estimate,
+                self.reason,
+                self.points,
+                note=note if estimate is not None else "",
+            )
+
+
+def _per_clifford(p: Estimate, qubits: int) -> Estimate:
+    """The error per Clifford falls as p rises: its interval's ends change places."""
+    slope = error_per_clifford(0.0, qubits)
+    low, value, high = (error_per_clifford(each, qubits) for each in (p.high, p.value, p.low))
+    return Estimate(value, slope * p.se, low, high)
+
+
+def read_fits(points: Points) -> Iterator[Fitted]:
+    """Fit every curve of the manifest to each of its groups, in order."""
+    manifest = points.manifest
+    specs = manifest.analysis.fits
+    if not specs:
+        return
+    writers = writers_of(values_by_axis(manifest))
+    room = MOST_FITS
+    for name, spec in specs.items():
+        curve = spec.curve(manifest.vars)
+        if points.left_out:
+            number = f"{len(points) + points.left_out:,}"
+            said = f"{number} points are too many to fit (at most {MOST_POINTS:,})"
+            yield Fitted(name, spec, curve, {}, "", (), (), 0, None, said)
+            continue
+        groups = list(_groups(points, spec))
+        room -= len(groups)
+        if room < 0:
+            said = f"{len(groups):,} groups, and {MOST_FITS:,} fits are made at most; write by"
+            yield Fitted(name, spec, curve, {}, "", (), (), 0, None, said)
+            continue
+        if not groups:
+            yield Fitted(name, spec, curve, {}, "", (), (), 0, None, "no point matches its where")
+        for group, members in groups:
+            label = ",".join(
+                f"{axis}={_text(writers, axis, value)}" for axis, value in group.items()
+            )
+            yield _fitted(name, spec, curve, group, label, members, manifest)
+
+
+def _text(writers: Mapping[str, Callable[[Value], str]], axis: str, value: Value) -> str:
+    """A value as it is written in the names of points."""
+    return writers[axis](value) if axis in writers else str(value)
+
+
+def _groups(points: Points, spec: Fit) -> Iterator[tuple[dict[str, Value], list[Measured]]]:
+    """Yield the points of each group, with the axes that tell the groups apart."""
+    manifest = points.manifest
+    meant = narrowed(spec.where, values_by_axis(manifest))
+    there = {point.id: point for point in points if is_match(meant, point.axes)}
+    here = [point for point in there.values() if spec.x in point.axes]
+    if spec.by is None:
+        decided = {"repeat", *_moving_with(spec.x, manifest)}
+        axes = [axis for axis in points.axes if axis not in decided]
+    else:
+        axes = list(spec.by)
+    groups: dict[tuple[object, ...], list[Measured]] = {}
+    for point in here:
+        key = tuple((type(point.axes.get(axis)), point.axes.get(axis)) for axis in axes)
+        groups.setdefault(key, []).append(point)
+    for members in groups.values():
+        first = members[0].axes
+        group = {
+            axis: first[axis]
+            for i, axis in enumerate(axes)
+            if axis in first and len({key[i] for key in groups}) > 1
+        }
+        yield group, members
+
+
+def _moving_with(x: str, manifest: Manifest) -> set[str]:
+    """Axes that move together with x: zipped with it, computed from it, or what it is made of."""
+    links = [set(together) for together in zipped(manifest)]
+    for sweep in manifest.sweeps:
+        for name, axis in {**sweep.matrix, **sweep.zip}.items():
+            if axis.formula is not None:
+                links.append({name, *names_in(axis.formula)} - manifest.vars.keys())
+    found = {x}
+    while more := [link for link in links if link & found and not link <= found]:
+        found |= set().union(*more)
+    return found
+
+
+def _fitted(
+    name: str,
+    spec: Fit,
+    curve: Curve,
+    group: Mapping[str, Value],
+    label: str,
+    members: Sequence[Measured],
+    manifest: Manifest,
+) -> Fitted:
+    measured = [point for point in members if spec.y in point.estimates and point.shots > 0]
+    missing = len(members) - len(measured)
+
+    def made(solution: Solution | None, reason: str = "") -> Fitted:
+        names: tuple[str, ...] = ()
+        x: tuple[float, ...] = ()
+        if solution is not None:
+            names = tuple(point.name for point in measured)
+            x = tuple(float(point.axes[spec.x]) for point in measured)
+        return Fitted(name, spec, curve, group, label, names, x, missing, solution, reason)
+
+    if not measured:
+        first = next((point.reason for point in members if point.reason), "not analysed")
+        return made(None, f"none of {len(members)} points is measured ({first})")
+    for point in measured:
+        if not is_number(point.axes[spec.x]):
+            said = f"{spec.x} is {shortened(repr(point.axes[spec.x]))} at {point.name}: no number"
+            return made(None, said)
+    z = normal_quantile(manifest.analysis.intervals.level)
+    data = data_of(
+        [float(point.axes[spec.x]) for point in measured],
+        [point.estimates[spec.y] for point in measured],
+        [point.shots for point in measured],
+        z,
+    )
+    try:
+        return made(fit(curve, data, start=spec.start, fixed=spec.fixed, z=z))
+    except NoFitError as error:
+        more = f" ({missing} more points are not measured)" if missing else ""
+        return made(None, f"{error}{more}")
