@@ -12,13 +12,13 @@ digit, times in seconds, empty where there is none. Text that a spreadsheet woul
 
 ``json``: ``{"qbatch": 1, "run", "level", "units", "points": [...], "fits": [...], "across": [...],
 "purchases": [...]}``, a point a line: `id, point, state, circuit, backend, shots, repeat,
-parameters, estimates` (name -> value, se, low, high, and a distance's floor), `counts` (bitstring ->
-count, or null), `cost, unit, provider_job_id, error, error_code, emulated`. `units` has those of axes
-and numbers that have one. `fits` has a line for each fit and group, with `parameters` (name -> value,
-se, low, high, unit), `covariance`, `chi2, dof, p, verdict`. `across` has the numbers across points,
-a line each: `name, group` (axis -> value),
-`value, se, low, high` (null where it is undecided), `reason` (why it is), `note, points` (their
-names). A purchase has the columns of ``ledger`` by name, null where that is empty.
+parameters, estimates` (name -> value, se, low, high, and a distance's floor), `counts` (bitstring
+-> count, or null), `cost, unit, provider_job_id, error, error_code, emulated`. `units` has those of
+axes and numbers that have one. `fits` has a line for each fit and group, with `parameters` (name ->
+value, se, low, high, unit), `covariance`, `chi2, dof, p, verdict`. `across` has the numbers across
+points, a line each: `name, group` (axis -> value), `value, se, low, high` (null where it is
+undecided), `reason` (why it is), `note, points` (their names).
+A purchase has the columns of ``ledger`` by name, null where that is empty.
 
 ``ledger``: one row per purchase: `id, point, attempt, backend, unit, quoted, quoted_by, reserved,
 billed, billed_by, refunded, refunded_by, emulated, start, shots, setting, purchase, account`;
