@@ -162,7 +162,7 @@ def _write_fits(run: Run, file: IO[str]) -> None:
     writer = csv.writer(_Shown(file), lineterminator="\n")
     writer.writerow(FIT_COLUMNS)
     fitted = read_across(run).fits
-    writer.writerows(map(_cell, row) for row in fit_rows(fitted, run.manifest))
+    writer.writerows(map(cell, row) for row in fit_rows(fitted, run.manifest))
 
 
 def _write_json(run: Run, file: IO[str]) -> None:
