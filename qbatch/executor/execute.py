@@ -30,7 +30,7 @@ from qbatch.executor.budget import Budget
 from qbatch.executor.doubles import Doubles
 from qbatch.executor.engine import WANTED, Engine, Settings
 from qbatch.executor.events import Finished, Observer, Started, Summary, ignore
-from qbatch.executor.feeding import feed
+from qbatch.executor.feeding import Few, feed, read_few
 from qbatch.executor.journal import Journal
 from qbatch.executor.leaving import (
     leave,
@@ -177,6 +177,7 @@ class _Execution:
         self._plan = plan
         self._only = only
         self._kept = 0
+        self._few: Few | None = None
 
     # -- before -------------------------------------------------------------------------------
 
@@ -315,6 +316,7 @@ class _Execution:
         unbilled = await engine.offload(read)  # circuits are parsed
         for text in unread:
             engine.warn(text)
+        self._few = await engine.offload(partial(read_few, engine))
         async with trio.open_nursery() as watch:
             watch.start_soon(self._wind_down_when_asked, backends)
             watch.start_soon(self._cancel_when_asked_twice, backends)
@@ -356,7 +358,9 @@ class _Execution:
                         nursery.start_soon(self._drive, lifecycle, backend, active)
                     if unbilled:  # before anything is bought: what is given back may be spent
                         await ask_before_buying(self._engine, backend, unbilled)
-                    async for active in feed(self._engine, self._plan, self._only, backend):
+                    async for active in feed(
+                        self._engine, self._plan, self._only, backend, self._few
+                    ):
                         nursery.start_soon(self._drive, lifecycle, backend, active)
                     backend.has_fed = True
                 pollers.cancel_scope.cancel()

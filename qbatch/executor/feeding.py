@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import trio
 
@@ -37,11 +37,34 @@ Pieces = Sequence[tuple[StoredPoint | StoredPart, JobRow]]
 Rows = dict[str, JobRow]
 
 
+class Few(NamedTuple):
+    """The points of a plan of which something is wanted, where those are few.
+
+    Attributes:
+        pieces: By the points' ids; see `Snapshot.few_in`.
+        places: Where they stand in the plan, counted from 0.
+    """
+
+    pieces: Mapping[str, Pieces]
+    places: frozenset[int]
+
+
+def read_few(engine: Engine) -> Few | None:
+    """Look up what is wanted, once for all backends of a run; None where that is too much."""
+    snapshot = engine.snapshot
+    pieces = snapshot.few_in(WANTED[engine.settings.only], MOST_WANTED_IN_MEMORY)
+    if pieces is None:
+        return None
+    rows = (row.ordinal for some in pieces.values() for _, row in some)
+    return Few(pieces, frozenset(snapshot.places_of(rows)))
+
+
 async def feed(
     engine: Engine,
     plan: Plan,
     only: Callable[[SweepPoint], bool] | None,
     backend: BackendRun,
+    few: Few | None,
 ) -> AsyncIterator[ActiveJob]:
     """Yield new composite jobs of a backend, each with its slots taken, until the plan is through.
 
@@ -50,8 +73,9 @@ async def feed(
         plan: What is wanted.
         only: Points to run; None: all.
         backend: The backend.
+        few: What `read_few` found as the run began.
     """
-    packing = _packed(engine, plan, only, backend)
+    packing = _packed(engine, plan, only, backend, few)
     most = 1 if engine.settings.is_inline else READ_AHEAD
     # In a thread: a long stretch of finished points may have to be skipped.
     while ready := await engine.offload(lambda: list(itertools.islice(packing, most))):
@@ -72,22 +96,21 @@ def _packed(
     plan: Plan,
     only: Callable[[SweepPoint], bool] | None,
     backend: BackendRun,
+    few: Few | None,
 ) -> Iterator[ActiveJob]:
     """Pack what is wanted of a backend's points, lazily."""
     rows: Rows = {}
-    few = engine.snapshot.few_in(WANTED[engine.settings.only], MOST_WANTED_IN_MEMORY)
     pieces_of = partial(_pieces_of, engine, rows, few)
     compose = partial(plan.composites, {backend.name: backend.target}, pieces_of=pieces_of)
-    batches = compose(only) if few is None else _few_packed(engine, compose, only, few)
+    batches = compose(only) if few is None else _few_packed(compose, only, few)
     for batch in batches:
         yield ActiveJob(batch, {key: rows.pop(key) for key in batch.composite.job_ids})
 
 
 def _few_packed(
-    engine: Engine,
     compose: Callable[..., Iterator[Batch]],
     only: Callable[[SweepPoint], bool] | None,
-    few: Mapping[str, Pieces],
+    few: Few,
 ) -> Iterator[Batch]:
     """Pack these points; the others of the plan need not be made for that.
 
@@ -100,22 +123,19 @@ def _few_packed(
         met.add(point.id)
         return only is None or only(point)
 
-    rows = (row.ordinal for pieces in few.values() for _, row in pieces)
-    yield from compose(is_meant, places=engine.snapshot.places_of(rows))
-    if few.keys() <= met:
+    yield from compose(is_meant, places=few.places)
+    if few.pieces.keys() <= met:
         return
     past = frozenset(met)
     yield from compose(lambda point: point.id not in past and is_meant(point))
 
 
-def _pieces_of(
-    engine: Engine, rows: Rows, few: Mapping[str, Pieces] | None, point: SweepPoint
-) -> Iterator[Piece]:
+def _pieces_of(engine: Engine, rows: Rows, few: Few | None, point: SweepPoint) -> Iterator[Piece]:
     """Yield what is to be bought of a point; note in `rows` how its next attempt begins.
 
     Where only a `few` are left of a long plan, they are known beforehand.
     """
-    pieces = engine.snapshot.pieces_of(point.id) if few is None else few.get(point.id, ())
+    pieces = engine.snapshot.pieces_of(point.id) if few is None else few.pieces.get(point.id, ())
     for part, row in pieces:
         if part.id in engine.busy or row.job.state not in WANTED[engine.settings.only]:
             continue
