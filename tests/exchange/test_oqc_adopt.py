@@ -12,15 +12,15 @@ import trio
 from trio.testing import MockClock
 
 from qbatch.emulators import Emulation, Queueing
-from qbatch.errors import SelectionError, SourceError
+from qbatch.errors import SelectionError, SnapshotError, SourceError
 from qbatch.exchange.oqc.adopt import MANIFEST, adopt_oqc
 from qbatch.exchange.oqc.export import oqc_snapshot
 from qbatch.exchange.oqc.format import write_config
 from qbatch.executor.start import run_async
-from qbatch.job import JobState
+from qbatch.job import CompositeJob, JobState
 from qbatch.providers import Surroundings
 from qbatch.providers.oqc.options import Options
-from qbatch.snapshot import Run
+from qbatch.snapshot import Run, Snapshot
 
 QPU = "qpu:uk:2:d865b5a184"
 HEAD = 'OPENQASM 2.0; include "qelib1.inc"; '
@@ -115,6 +115,24 @@ def test_what_is_in_flight_stands_in_a_composite_job(
     run = adopted(tmp_path, job(state, task_id=IDS[5]))
     assert run.composites_by_stage() == {("d865b5a184", stage): 1}
     assert run.memo_of(next(iter(run))) == ({"task_ids": [IDS[5]], "qpu_id": QPU}, 0)
+
+
+def test_an_id_that_was_to_be_used_is_written_from_a_memo_that_is_one(tmp_path: Path) -> None:
+    adopted(tmp_path, job("CREATED", task_id=IDS[5])).close()
+    with Snapshot(tmp_path / "run") as snapshot, snapshot.transaction():
+        (stored,) = snapshot.open_composites()
+        ((_, row),) = snapshot.rows_at(stored.children)
+        sent_anew = row.job.with_changes(provider_job_id=None, generation=2)
+        snapshot.save_jobs([row.with_job(sent_anew)])
+    with Run(tmp_path / "run") as run:
+        (written,) = json.loads(oqc_snapshot(run)[0])["jobs"]
+    assert written["task_id"] == IDS[5]
+    with Snapshot(tmp_path / "run") as snapshot, snapshot.transaction():
+        other = {"task_ids": IDS[5]}  # each letter of it would be an id
+        composite = CompositeJob(stored.id, stored.backend, (), stored.generation, other)
+        snapshot.save_memo(stored.ordinal, composite, stored.children)
+    with Run(tmp_path / "run") as run, pytest.raises(SnapshotError, match="'task_ids' is "):
+        oqc_snapshot(run)
 
 
 def test_earlier_outputs_are_attempts(tmp_path: Path) -> None:

@@ -27,6 +27,8 @@ from qbatch.exchange.oqc.format import (
 from qbatch.job import JobError, JobState
 from qbatch.manifest.models import Circuit as CircuitSpec
 from qbatch.manifest.paths import settings_of
+from qbatch.providers.kit.memo import read_memo
+from qbatch.providers.oqc.memo import OqcMemo
 from qbatch.providers.oqc.options import Options
 
 if TYPE_CHECKING:
@@ -181,7 +183,8 @@ class _Writer:
         if point.job.provider_job_id is not None or point.state is JobState.CREATED:
             return point.job.provider_job_id
         memo, at = self._run.memo_of(point)
-        ids = memo.get("task_ids", [])
+        whose = f"composite job of {point.name} at backend {point.backend!r}"
+        ids = read_memo(memo, OqcMemo, whose).get("task_ids", [])
         return ids[at] if at < len(ids) else None
 
 

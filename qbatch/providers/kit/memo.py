@@ -7,6 +7,7 @@ does not have are kept as they are: a newer qbatch, or another part of this one,
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from typing import Any, TypeVar, cast
 
@@ -44,15 +45,31 @@ def memo_of(composite: CompositeJob, kind: type[AnyMemo], *needed: str) -> AnyMe
         SnapshotError: What stands in the run folder is no such memo. Nothing follows from that for
             the purchase, so the run ends rather than judge it.
     """
+    whose = f"composite job {composite.id[:12]} of backend {composite.backend!r}"
+    memo = read_memo(composite.memo, kind, whose)
+    if missing := [key for key in needed if key not in memo]:
+        raise _damaged(whose, f"{', '.join(map(repr, missing))} not there")
+    return memo
+
+
+def read_memo(memo: Mapping[str, Any], kind: type[AnyMemo], whose: str) -> AnyMemo:
+    """Return a memo that stands in a run folder as a driver declares it: a copy.
+
+    Args:
+        memo: As it stands there.
+        kind: The driver's type.
+        whose: For people.
+
+    Raises:
+        SnapshotError: It is no such memo; see `memo_of`.
+    """
     try:
-        memo: AnyMemo = _adapter(cast(Any, kind)).validate_python(composite.memo)
+        found: AnyMemo = _adapter(cast(Any, kind)).validate_python(memo)
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False)[0]
         key = ".".join(map(str, first["loc"])) or "memo"
-        raise _damaged(composite, f"{key!r} is {first['input']!r:.60}") from error
-    if missing := [key for key in needed if key not in memo]:
-        raise _damaged(composite, f"{', '.join(map(repr, missing))} not there")
-    return memo
+        raise _damaged(whose, f"{key!r} is {first['input']!r:.60}") from error
+    return found
 
 
 @cache
@@ -60,10 +77,9 @@ def _adapter(kind: type[Any]) -> TypeAdapter[Any]:
     return TypeAdapter(kind)
 
 
-def _damaged(composite: CompositeJob, what: str) -> SnapshotError:
+def _damaged(whose: str, what: str) -> SnapshotError:
     return SnapshotError(
-        f"composite job {composite.id[:12]} of backend {composite.backend!r}: what the run folder "
-        f"remembers of it (its memo) is damaged, or another driver's: {what}; nothing more was "
-        "sent. Look for its jobs at the cloud before anything is bought again; `qbatch doctor` "
-        "says what can be mended, else restore the folder from a copy"
+        f"{whose}: what the run folder remembers of it (its memo) is damaged, or another driver's: "
+        f"{what}; nothing more was sent. Look for its jobs at the cloud before anything is bought "
+        "again; `qbatch doctor` says what can be mended, else restore the folder from a copy"
     )
