@@ -16,9 +16,8 @@ def facts_of(run: Run) -> dict[str, Any]:
     """Return the ledger as `--json` has it: totals by backend and unit, budgets, and each job."""
     from qbatch.plan.pricing.limits import taken
     from qbatch.snapshot import total_up
-    from qbatch.snapshot.doubles import read_doubles
 
-    purchases, doubles = run.ledger(), read_doubles(run.meta).values()
+    purchases, doubles = run.ledger(), run.doubles()
     totals = total_up(each.entry for each in purchases)
     return {
         "totals": [

@@ -55,7 +55,6 @@ from qbatch.notation import visible
 from qbatch.report.files import replacing, replacing_text
 from qbatch.report.numbers import plain
 from qbatch.report.rows import Columns, Floors, Point, Run, stretches
-from qbatch.snapshot.doubles import read_doubles
 
 if TYPE_CHECKING:
     from qbatch.result import Estimate
@@ -144,7 +143,7 @@ def _ledger_rows(run: Run) -> Iterator[tuple[Any, ...]]:
 
 def _double_rows(run: Run, emulated: Collection[str]) -> Iterator[tuple[Any, ...]]:
     """Yield each job that the run did not order: what it is said to cost, and its id."""
-    for double in read_doubles(run.meta).values():
+    for double in run.doubles():
         known = {"billed": double.cost, "billed_by": double.source}
         figures = (known.get(name, "") for name in FIGURES)
         no_money = "yes" if double.backend in emulated else ""

@@ -38,7 +38,6 @@ from qbatch.plan.pricing.limits import (
 )
 from qbatch.plan.pricing.offer import Offer, prices_in_words
 from qbatch.snapshot import Run
-from qbatch.snapshot.doubles import read_doubles
 from qbatch.snapshot.quotes import recalled_prices
 
 if TYPE_CHECKING:
@@ -129,8 +128,7 @@ def offer_of(
         with suppress(SnapshotError), Run(folder) as known:  # damaged: taking it will tell
             jobs = jobs_in(known)
             kept = dump_limits(settings.limits, settings.rates)
-            doubles = read_doubles(known.meta).values()
-            spent = dict(taken(kept, known.ledger(), doubles))
+            spent = dict(taken(kept, known.ledger(), known.doubles()))
             plan.recalled = recalled_prices(known.meta, now())
     return Offer(
         plan=plan,

@@ -52,7 +52,7 @@ from qbatch.plan.pinning.former import ids_of
 from qbatch.providers import Driver, Target
 from qbatch.shots import Bounds
 from qbatch.snapshot import Former, Registered, Snapshot
-from qbatch.snapshot.doubles import read_doubles
+from qbatch.snapshot.doubles import read_doubles, with_figures
 from qbatch.snapshot.estimates import analysis_key
 
 Only = Callable[[SweepPoint], bool]
@@ -140,7 +140,9 @@ def _open_budget(settings: Settings, snapshot: Snapshot) -> Budget:
         entries = snapshot.ledger()
         rows = snapshot.rows_at({entry.ordinal for entry in entries})
         budget.count(entries, {row.ordinal: row.job.id for _, row in rows})
-        budget.count_doubles(read_doubles(snapshot.meta()).values())
+        names = {row.ordinal: point.name for point, row in rows}
+        bought = ((names[entry.ordinal], entry) for entry in entries)
+        budget.count_doubles(with_figures(read_doubles(snapshot.meta()).values(), bought))
     return budget
 
 

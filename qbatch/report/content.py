@@ -44,7 +44,7 @@ from qbatch.report.overview import Extreme, Failure, Overview
 from qbatch.report.rows import Columns, Run
 from qbatch.result import Verdict
 from qbatch.snapshot import Total, total_up
-from qbatch.snapshot.doubles import Double, read_doubles
+from qbatch.snapshot.doubles import Double
 
 if TYPE_CHECKING:
     from qbatch.manifest.models import Backend, Manifest, Where
@@ -241,7 +241,7 @@ class Content:
     @cached_property
     def doubles(self) -> Sequence[Double]:
         """What stands at clouds under the run's names, and was not ordered."""
-        return [*read_doubles(self.run.meta).values()]
+        return self.run.doubles()
 
     @cached_property
     def totals(self) -> dict[tuple[str, str], Total]:

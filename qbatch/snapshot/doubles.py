@@ -127,6 +127,40 @@ def figure_of_twin(entries: Iterable[Entry]) -> tuple[float, str, str] | None:
     return figures[most], units.pop(), AS_TWIN[most]
 
 
+def with_figures(doubles: Iterable[Double], bought: Iterable[tuple[str, Entry]]) -> list[Double]:
+    """Return doubles as they count: one of which nobody tells a figure, as its twins may cost.
+
+    A folder of an earlier qbatch says of such a one only that its price is not known. Which attempt
+    was its twin is not told there: the dearest at each of its points stands for it.
+
+    Args:
+        doubles: As they are kept.
+        bought: Names of points, each with a purchase.
+    """
+    found = [*doubles]
+    if all(each.cost is not None for each in found):
+        return found
+    dearest: dict[tuple[str, str], Entry] = {}
+    for point, entry in bought:
+        key = entry.backend, point
+        if key not in dearest or _most(entry) > _most(dearest[key]):
+            dearest[key] = entry
+    return [each if each.cost is not None else _figured(each, dearest) for each in found]
+
+
+def _most(entry: Entry) -> float:
+    return max(entry.quoted, entry.reserved, entry.billed or 0.0)
+
+
+def _figured(double: Double, dearest: Mapping[tuple[str, str], Entry]) -> Double:
+    at = [(double.backend, point) for point in double.points]
+    figure = figure_of_twin([dearest[key] for key in at if key in dearest])
+    if figure is None:
+        return double
+    cost, unit, source = figure
+    return replace(double, cost=cost, unit=unit, source=source)
+
+
 def better_told(one: Double | None, other: Double) -> Double:
     """Choose what is known better of one that two folders know."""
     if one is None or not one.is_over:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal, Self
 
 from qbatch.errors import PointsFailed
 from qbatch.job import JobState
-from qbatch.snapshot.doubles import read_doubles, total_beside
+from qbatch.snapshot.doubles import Double, read_doubles, total_beside, with_figures
 from qbatch.snapshot.faults import translated
 from qbatch.snapshot.held import Held, described
 from qbatch.snapshot.ledger import Purchase, read_purchases, total_up
@@ -117,9 +117,15 @@ class Run(Listing):
         for (_, unit), total in total_up(each.entry for each in self.ledger()).items():
             if total.jobs > total.open:
                 spent[unit] = spent.get(unit, 0.0) + total.spent
-        for unit, cost in total_beside(read_doubles(self.meta).values()).items():
+        for unit, cost in total_beside(self.doubles()).items():
             spent[unit] = spent.get(unit, 0.0) + cost
         return spent
+
+    def doubles(self) -> list[Double]:
+        """What stands at clouds under the run's names and was not ordered, as it counts."""
+        known = read_doubles(self.meta).values()
+        bought = ((each.point, each.entry) for each in (self.ledger() if known else ()))
+        return with_figures(known, bought)
 
     def ledger(self) -> list[Purchase]:
         """Every purchase that may be billed, in the order of the points, then of the attempts."""

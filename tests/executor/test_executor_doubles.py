@@ -304,6 +304,31 @@ def test_of_twins_the_most_that_is_known_counts_and_is_said() -> None:
     assert figure_of_twin([one, replace(one, unit="eur")]) is None
 
 
+def test_what_a_folder_of_before_keeps_without_a_price_counts_as_its_twin(tmp_path: Path) -> None:
+    """It counted nothing in sums, budgets and offers until its cloud was looked at again."""
+    cloud = Clouds("open-quantum", queue_s=600.0)
+    untold(cloud, nth=1)
+    manifest = one_after_the_other("open-quantum", "credits", 3 * 22.0)
+    with pytest.raises(OverBudget):
+        cloud.run(manifest, tmp_path, cloud.surroundings())
+    sold = len(cloud.ledger())
+    kept = double_of(tmp_path)
+    with Snapshot(tmp_path) as snapshot, snapshot.transaction():
+        snapshot.note_doubles([replace(kept, cost=None, source="")])
+    with Run(tmp_path) as run:
+        (counted,) = run.doubles()
+        assert counted == kept
+        assert run.spent()["credits"] == sum(e.entry.counted for e in run.ledger()) + 22.0
+    cloud.set_faults(  # nobody may look: what was bought must count all the same
+        requests=[{"method": "GET", "path": "/mgmt/v1/organizations/*/jobs", "status": 503}],
+        switches={"open-quantum": {**OPEN_QUANTUM, "tells_credits": False}},
+    )
+    with pytest.raises(OverBudget, match=r"budget\.total allows"):
+        cloud.run(manifest, tmp_path, cloud.surroundings())
+    assert len(cloud.ledger()) == sold
+    cloud.close()
+
+
 def test_a_double_without_any_price_says_so() -> None:
     unknown = Double("d7", "q", ("a",), "queued", False, "", None, "usd", "")
     assert "price not known, so budgets cannot count it" in str(unknown)

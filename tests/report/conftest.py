@@ -14,6 +14,7 @@ from qbatch.job import Job, JobState
 from qbatch.manifest import parse_manifest
 from qbatch.manifest.models import Manifest
 from qbatch.result import Counts, Estimate, analyse
+from qbatch.snapshot.doubles import read_doubles
 
 BELL = """\
 qbatch: 1
@@ -107,6 +108,9 @@ class FakeRun:
 
     def ledger(self) -> list[Any]:
         return self.bought
+
+    def doubles(self) -> list[Any]:
+        return [*read_doubles(self.meta).values()]
 
     is_plan_alone = False
 

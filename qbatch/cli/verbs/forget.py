@@ -89,14 +89,14 @@ def _told_cost(run: Run, ids: set[str] | None) -> str:
     """What purchases of these points cost, to be asked about; None: of all."""
     from qbatch.report.numbers import amount, emulated
     from qbatch.snapshot import total_up
-    from qbatch.snapshot.doubles import read_doubles, total_beside
+    from qbatch.snapshot.doubles import total_beside
 
     entries = [each.entry for each in run.ledger() if ids is None or each.id in ids]
     sums: dict[str, float] = {}
     for (_, unit), total in total_up(entries).items():
         sums[unit] = sums.get(unit, 0.0) + total.spent + total.outstanding
     if ids is None:
-        for unit, cost in total_beside(read_doubles(run.meta).values()).items():
+        for unit, cost in total_beside(run.doubles()).items():
             sums[unit] = sums.get(unit, 0.0) + cost
     targets = run.targets
     told = " + ".join(amount(cost, unit) + emulated(targets, unit) for unit, cost in sums.items())
