@@ -217,6 +217,15 @@ def test_parameters_that_are_not_told_apart_are_no_numbers() -> None:
         fitted(shape, [1, 2, 3], points, start={"a": 1.0, "b": 1.0})
 
 
+def test_places_that_lie_close_together_hide_no_frequency() -> None:
+    """Of two points as close as can be a step says nothing of how fast a wave may be."""
+    rng = np.random.default_rng(4)
+    x = np.sort(np.append(rng.uniform(0, 10, 40), [3.0, 3.0 + 1e-9]))
+    points = gaussian_points((0.4 * np.cos(2 * np.pi * 1.3 * x + 0.5) + 0.5).tolist(), [0.01] * 42)
+    found = fitted(CURVES["sinusoid"], x.tolist(), points)
+    assert found.values == pytest.approx({"a": 0.4, "f": 1.3, "phi": 0.5, "c": 0.5}, rel=1e-3)
+
+
 def test_a_formula_begins_where_it_is_told() -> None:
     x = np.linspace(0, 3, 25)
     points = gaussian_points((0.4 * np.cos(2.3 * x) + 0.5).tolist(), [0.01] * 25)

@@ -117,10 +117,13 @@ def _times(x: Floats) -> Iterator[tuple[float, ...]]:
 
 
 def _frequencies(x: Floats) -> list[float]:
-    least, whole = _span(x)
-    highest = 0.5 / least
-    number = min(_MOST_FREQUENCIES, max(2, math.ceil(_PER_PERIOD * highest * whole)))
-    return [highest * (i + 0.5) / number for i in range(number)]
+    import numpy as np
+
+    _, whole = _span(x)
+    steps = np.diff(np.unique(x))
+    step = float(np.median(steps)) if len(steps) else 1.0
+    number = min(_MOST_FREQUENCIES, max(2, math.ceil(_PER_PERIOD * 0.5 * whole / step)))
+    return [(i + 0.5) / (_PER_PERIOD * whole) for i in range(number)]
 
 
 def _waves(x: Floats) -> Iterator[tuple[float, ...]]:
