@@ -37,6 +37,7 @@ from qbatch.manifest.fields import (
     wrong,
 )
 from qbatch.manifest.fits import Fit, check_fits
+from qbatch.manifest.hamiltonians import read_files
 from qbatch.manifest.sweep import AnySweepWhere
 
 _METRICS = ("tvd", "hellinger", "fidelity")
@@ -105,6 +106,24 @@ Pattern = Annotated[
 ]
 
 
+Observable = Annotated[
+    Text,
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string"},
+                {
+                    "type": "object",
+                    "additionalProperties": False,
+                    "required": ["file"],
+                    "properties": {"file": {"type": "string"}},
+                },
+            ]
+        }
+    ),
+]
+
+
 class Intervals(Model):
     """How wide intervals are.
 
@@ -148,7 +167,8 @@ class Analysis(Model):
     """Counts to numbers.
 
     Attributes:
-        observables: Name -> sum of products of Z; the index is the classical bit's number.
+        observables: Name -> sum of products of X, Y and Z, the index is the classical bit's number;
+            or {file: hamiltonian.json}, a file of terms (JSON, OpenFermion's text, CSV).
         probabilities: Name -> pattern of 0, 1 and * (either): of all bits, "1*0"; or of registers
             by name, {a: "1", b: "0*"} or "a=1, b=0*", where `all` is every bit and one letter
             stands for each bit of its register; or of how many bits are 1, "weight(all)<=1",
@@ -159,7 +179,7 @@ class Analysis(Model):
         intervals: How wide intervals are.
     """
 
-    observables: Mapping[Column, Text] = Field(default_factory=dict)
+    observables: Mapping[Column, Observable] = Field(default_factory=dict)
     probabilities: Mapping[Column, Pattern] = Field(default_factory=dict)
     distribution: Distribution | None = None
     derived: Mapping[Column, Derived] = Field(default_factory=dict)
@@ -172,6 +192,12 @@ class Analysis(Model):
         """See that fits name numbers and axes that there are."""
         check_fits(fits, known_to(info))
         return fits
+
+    @field_validator("observables", mode="before")
+    @classmethod
+    def read_hamiltonians(cls, observables: Any, info: ValidationInfo) -> Any:
+        """Read observables in files as the text that says the same."""
+        return read_files(observables, info)
 
     @field_validator("probabilities", mode="before")
     @classmethod

@@ -82,6 +82,15 @@ def write_term(term: Term) -> str:
     return " ".join(f"{letter}{bit}" for bit, letter in term) or "1"
 
 
+def write_sum(whole: PauliSum) -> str:
+    """Write a sum as `parse_pauli` reads it, to the last digit: ``- 0.5 X0 Y1 + 2``."""
+    told = [
+        f"{'-' if found < 0 else '+'} {abs(found)!r}{f' {write_term(term)}' if term else ''}"
+        for term, found in whole.terms.items()
+    ]
+    return " ".join(told) or "0"
+
+
 @lru_cache(maxsize=1024)
 def parse_pauli(text: str, num_bits: int, registers: tuple[tuple[str, int], ...] = ()) -> PauliSum:
     """Read a sum of products of X, Y and Z.
