@@ -16,14 +16,7 @@ from qbatch.manifest import Manifest, parse_manifest
 from qbatch.plan import save_plan
 from tests.fuzz.whole_runs import TARGETS, Clouds
 from tests.fuzz.whole_runs import manifest_of as free_manifest_of
-
-UNITS = {
-    "oqc": "usd",
-    "open-quantum": "credits",
-    "marqov": "usd",
-    "scaleway": "eur",
-    "ibm-direct-access": "qpu_seconds",
-}
+from tests.properties.priced import UNITS
 
 
 def manifest_of(provider: str, shots: int = 100) -> Manifest:

@@ -16,19 +16,14 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qbatch.errors import OverBudget
 from qbatch.manifest import parse_manifest
 from tests.fuzz.whole_runs import TARGETS, Clouds
+from tests.properties.priced import EVERYDAY, SWITCHES, UNITS
 
-EVERYDAY = settings(
-    max_examples=3,
-    deadline=None,
-    phases=[Phase.explicit, Phase.generate],
-    suppress_health_check=[HealthCheck.too_slow],
-)
 DEEP = settings(EVERYDAY, max_examples=15)
 
 #: Rounding of sums.
@@ -56,19 +51,11 @@ shots: {shots}
 budget: {{one: {{{unit}: {budget!r}}}}}
 """
 
-UNITS = {
-    "oqc": "usd",
-    "open-quantum": "credits",
-    "marqov": "usd",
-    "scaleway": "eur",
-    "ibm-direct-access": "qpu_seconds",
-}
-
 
 @contextmanager
 def at(provider: str) -> Iterator[tuple[Clouds, Path]]:
     clouds, folder = Clouds(provider), Path(tempfile.mkdtemp(prefix="qbatch-budgets-"))
-    clouds.set_faults(switches={"marqov": {"job_usd": 1e6, "day_usd": 1e6, "month_usd": 1e6}})
+    clouds.set_faults(switches=SWITCHES)
     try:
         yield clouds, folder
     finally:

@@ -21,7 +21,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qbatch.emulators.marqov import TEAM
@@ -29,14 +29,8 @@ from qbatch.job import JobState
 from qbatch.manifest import parse_manifest
 from qbatch.plan.pricing.offer import Offer
 from tests.fuzz.whole_runs import Clouds
+from tests.properties.priced import EVERYDAY, SWITCHES
 
-QUIET = [HealthCheck.too_slow]
-EVERYDAY = settings(
-    max_examples=3,
-    deadline=None,
-    phases=[Phase.explicit, Phase.generate],
-    suppress_health_check=QUIET,
-)
 DEEP = settings(EVERYDAY, max_examples=25)
 
 #: Cloud -> backends that are bought at: target and options.
@@ -112,9 +106,6 @@ sweep:
 
 #: Few and many, and more than some machines take at once.
 SHOTS = st.integers(100, 3_000) | st.integers(100, 45_000)
-
-#: Marqov's spending limits, out of the way.
-SWITCHES = {"marqov": {"job_usd": 1e6, "day_usd": 1e6, "month_usd": 1e6}}
 
 
 @st.composite
