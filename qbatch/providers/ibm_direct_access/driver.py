@@ -23,6 +23,8 @@ The protocol, as its official client speaks it:
 * ``usage.quantum_nanoseconds`` is what a job used; there is no price, and how long a job will use
   the machine is said nowhere. Planned are the pause between shots, 20 µs for a circuit and 2 s for
   a job: a rule of thumb, also of our emulator; what is reserved is ``timeout_secs``.
+  A job that never ran tells none, and others may tell none either: so a cancelled job without it is
+  never taken for free, a double's no more than ours; a person can say so (`resolve --cost none`).
 * Circuits must be in the machine's gates and coupling: they are translated here, once for each
   circuit, with its parameters free.
 * A result has a field for each classical register with the bits shot by shot, the highest byte
