@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 #: Columns up to this length have their texts made once, longer ones as they are needed.
 _LONGEST_TABLE = 65_536
 
+#: Texts of a longer column that are made together where they are read one after the other.
+_TEXTS_AT_ONCE = 1_024
+
 #: Six digits are tried on axes with at most so many values.
 _LONGEST_SHORT = 20_000
 
@@ -44,13 +47,15 @@ _WORD = re.compile(r"[A-Za-z_][\w.:+/-]*", re.ASCII)
 
 
 class Texts(Sequence[str]):
-    """The texts of a long column, made one by one."""
+    """The texts of a long column, made as they are asked for: one, or where they follow, many."""
 
-    __slots__ = ("_values", "_write")
+    __slots__ = ("_latest", "_values", "_write")
 
     def __init__(self, values: Sequence[Any], write: Callable[[Any], str]) -> None:
         self._values = values
         self._write = write
+        #: What was made last, and where that begins; one value, for threads may read at once.
+        self._latest: tuple[int, Sequence[str]] = (0, ())
 
     def __len__(self) -> int:
         return len(self._values)
@@ -58,11 +63,26 @@ class Texts(Sequence[str]):
     @overload
     def __getitem__(self, index: int) -> str: ...
     @overload
-    def __getitem__(self, index: slice) -> list[str]: ...
-    def __getitem__(self, index: int | slice) -> str | list[str]:
+    def __getitem__(self, index: slice) -> Sequence[str]: ...
+    def __getitem__(self, index: int | slice) -> str | Sequence[str]:
         if isinstance(index, slice):
             return [self._write(value) for value in self._values[index]]
-        return self._write(self._values[index])
+        first, found = self._latest
+        at = index - first
+        if not 0 <= at < len(found):
+            return self._made(index, is_next=at == len(found))
+        return found[at]
+
+    def _made(self, index: int, *, is_next: bool) -> str:
+        if not is_next or index >= len(self._values):
+            text = self._write(self._values[index])
+            if index >= 0:
+                self._latest = index, (text,)
+            return text
+        number = min(_TEXTS_AT_ONCE, _LONGEST_TABLE)
+        found = texts(self._values[index : index + number], self._write)
+        self._latest = index, found
+        return found[0]
 
 
 def texts(values: Sequence[Any], write: Callable[[Any], str]) -> Sequence[str]:
