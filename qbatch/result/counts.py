@@ -18,6 +18,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from qbatch.errors import SnapshotError
+from qbatch.result.few import read_few
 
 if TYPE_CHECKING:
     import numpy as np
@@ -146,11 +147,23 @@ class Counts:
         import numpy as np
 
         declared = _check_registers(registers)
+        if len(declared) == 1 and (few := read_few(declared[0][1], counts)) is not None:
+            return cls._of(declared, *few)
         for shots in counts.values():
             if isinstance(shots, bool) or not hasattr(shots, "__index__"):
                 raise ValueError(f"counts: {shots!r} is no count; expected a whole number of shots")
         numbers = np.fromiter(counts.values(), dtype=np.int64, count=len(counts))
         return cls(declared, rows_of_text(declared, list(counts)), numbers)
+
+    @classmethod
+    def _of(cls, registers: Registers, outcomes: Bytes, counts: Ints) -> Counts:
+        """Make counts of what is known to be as they are kept."""
+        made = object.__new__(cls)
+        outcomes.flags.writeable = counts.flags.writeable = False
+        object.__setattr__(made, "registers", registers)
+        object.__setattr__(made, "outcomes", outcomes)
+        object.__setattr__(made, "counts", counts)
+        return made
 
     @classmethod
     def from_ints(
