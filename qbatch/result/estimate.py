@@ -13,8 +13,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from qbatch.result.few import FEW
 from qbatch.result.intervals import (
     Interval,
     clopper_pearson,
@@ -78,6 +80,7 @@ def wilson(successes: int, shots: int, level: float = 0.95) -> Estimate:
     return _proportion(successes, shots, (0.0, 1.0), level)
 
 
+@lru_cache(maxsize=4096)  # a sweep of 1,000 shots has no more than 1,001 of them
 def _proportion(successes: int, shots: int, bounds: Interval, level: float) -> Estimate:
     """Estimate the mean of what is worth bounds[1] `successes` times and bounds[0] otherwise."""
     if shots < 1:
@@ -123,6 +126,9 @@ def expectation_value(counts: Counts, observable: Observable, level: float = 0.9
         ValueError: There are no shots, or the level is impossible.
     """
     is_two_valued, bounds = observable.reach.is_two_valued, observable.bounds
+    is_product = is_two_valued and len(observable.terms) == 1
+    if is_product and len(counts) <= FEW and bounds[0] < bounds[1]:
+        return _proportion(_successes(counts, observable), counts.shots, bounds, level)
     values = observable.values(counts)
     return mean_of_shots(values, counts.counts, bounds, level, is_two_valued=is_two_valued)
 
@@ -157,6 +163,18 @@ def mean_of_shots(
     if is_two_valued:
         return _proportion(int(counts[values > (bottom + top) / 2].sum()), shots, bounds, level)
     return _mean(*_distinct(values.clip(bottom, top), counts), bounds, level)
+
+
+def _successes(counts: Counts, observable: Observable) -> int:
+    """Count the shots worth the most of a product of Z, of a few outcomes one by one."""
+    ((coefficient, bits),) = observable.terms
+    mask = sum(1 << bit for bit in bits)
+    shots = [0, 0]
+    for outcome, times in counts.to_ints().items():
+        shots[(outcome & mask).bit_count() & 1] += times
+    middle = sum(observable.bounds) / 2
+    worth = (observable.constant + coefficient, observable.constant - coefficient)
+    return sum(times for each, times in zip(worth, shots, strict=True) if each > middle)
 
 
 def _distinct(values: Floats, counts: Ints) -> tuple[Floats, Ints]:
