@@ -22,6 +22,7 @@ def check_fits(manifest: Manifest, drafts: Sequence[Draft], mistakes: Mistakes) 
 
     Too few because of a ``-S`` is no mistake but a remark: the fit will be undecided.
     """
+    _check_wheres(manifest, mistakes)
     for name, fit in manifest.analysis.fits.items():
         loc = ("analysis", "fits", name)
         values = list(dict.fromkeys(_values(fit, drafts)))
@@ -33,6 +34,22 @@ def check_fits(manifest: Manifest, drafts: Sequence[Draft], mistakes: Mistakes) 
         free = [each for each in fit.curve(manifest.vars).names if each not in fit.fixed]
         if 0 < len(values) < len(free):  # a where that matches nothing is told already
             mistakes.add_unmatched((*loc, "x"), _too_few(fit, len(values), free))
+
+
+def _check_wheres(manifest: Manifest, mistakes: Mistakes) -> None:
+    """See that checks of parameters choose among fits, by axes that have a fit for each value."""
+    from qbatch.result import parse_check
+
+    numbers = {name: float(value) for name, value in manifest.vars.items()}
+    for number, check in enumerate(manifest.checks if manifest.analysis.fits else ()):
+        name = parse_check(check.that, variables=numbers).name
+        fit = manifest.analysis.fits.get(name.partition(".")[0])
+        if fit is None or "." not in name:
+            continue
+        for axis in check.where.keys() - fit.where.keys():
+            if axis in (fit.x, "repeat") if fit.by is None else axis not in fit.by:
+                said = f"{name} is not of one {axis}: all of its values are fitted together"
+                mistakes.add(("checks", number, "where", axis), said)
 
 
 def _too_few(fit: Fit, number: int, free: Sequence[str]) -> str:

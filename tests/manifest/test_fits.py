@@ -99,6 +99,28 @@ def test_checks_name_the_parameters_that_are_fitted() -> None:
     assert "'t1.b' is not analysed" in found[1]
 
 
+@pytest.mark.parametrize(
+    ("by", "axis", "is_told"),
+    [
+        ("", "theta: 0", True),
+        ("", "repeat: 1", True),
+        ("", "backend: l", False),
+        (", by: [backend]", "backend: l", False),
+        (", by: []", "backend: l", True),
+    ],
+)
+def test_a_check_chooses_among_fits_by_axes_that_part_them(
+    by: str, axis: str, is_told: bool
+) -> None:
+    fit = f"{{model: line, x: theta, y: p1{by}}}"
+    checks = f"checks: [{{that: t1.a > 0, where: {{{axis}}}}}]\n"
+    if not is_told:
+        expand(manifest(fit, checks))
+        return
+    (found,) = mistakes(fit, checks)
+    assert "t1.a is not of one" in found
+
+
 def test_plots_draw_no_parameter() -> None:
     fit = "{model: line, x: theta, y: p1}"
     (found,) = mistakes(fit, "report: {plots: [{x: theta, y: t1.a}]}\n")
