@@ -41,7 +41,7 @@ def forget(
     from qbatch.report.numbers import count_of
 
     with open_named(run, out) as opened:
-        folder, number = opened.folder, len(opened)
+        folder, number, noun = opened.folder, len(opened), "point"
         if not (points or expression or removed):
             _check_nothing_is_out(opened)
             told = _told_cost(opened, None)
@@ -54,7 +54,9 @@ def forget(
         ids = list(dict.fromkeys(id_ for id_, _ in named))
         others = [] if removed else _other_places(opened, named)
         told = _told_cost(opened, set(ids))
-    part = f"{len(named) + len(others)} of {count_of(number, 'point')}"
+        if opened.has_settings:
+            number, noun = opened.num_settings, "setting"
+    part = f"{len(named) + len(others)} of {count_of(number, noun)}"
     if others:
         part += f", with {listed(others, 3)}, which {_is_or_are(others)} bought with the same jobs,"
     if ids:
@@ -66,7 +68,8 @@ def forget(
 def _other_places(run: Run, named: Sequence[tuple[str, str]]) -> list[str]:
     """Names of points that were not chosen and lose their results all the same."""
     ids, chosen = {id_ for id_, _ in named}, set(named)
-    return [each.name for each in run if each.id in ids and (each.id, each.name) not in chosen]
+    every = run.settings()
+    return [each.name for each in every if each.id in ids and (each.id, each.name) not in chosen]
 
 
 def _is_or_are(names: Sequence[str]) -> str:
