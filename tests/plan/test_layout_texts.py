@@ -20,6 +20,7 @@ def orders() -> dict[str, Sequence[int]]:
         "one after the other": range(3_000),
         "from the end": range(2_999, -1, -1),
         "counted from the end": range(-1, -3_001, -1),
+        "counted from the end, forwards": range(-3_000, 0),
         "at random": shuffled,
         "some left out": range(0, 3_000, 3),
         "each twice": sorted([*range(3_000), *range(3_000)]),
