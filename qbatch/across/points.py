@@ -215,3 +215,4 @@ class _AtLevel:
         self.probabilities: Mapping[str, str] = analysis.probabilities
         self.distribution = analysis.distribution
         self.intervals = intervals
+        self.own: Mapping[str, Any] = analysis.own

@@ -1,54 +1,33 @@
 """Circuits from Python functions: the person's own code, run only where it is trusted.
 
 Rules: a function is called with its arguments by name and returns a Qiskit circuit or OpenQASM
-text. Whatever goes wrong in it is a `CircuitError` at its last line in the person's file; there is
-no traceback.
+text. What goes wrong in it: see `code`.
 """
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from hashlib import sha256
-from importlib.util import module_from_spec, spec_from_file_location
-from inspect import Parameter, signature
+from collections.abc import Mapping
+from inspect import Parameter
 from pathlib import Path
-from traceback import extract_tb
-from typing import Any
 
+from qbatch.circuit.code import CodeFunction
 from qbatch.circuit.qasm.writer import qasm3_text
-from qbatch.errors import CircuitError, Place
-from qbatch.notation import did_you_mean
+from qbatch.errors import CircuitError
 
 
-class CircuitFunction:
-    """A function that makes a circuit.
+class CircuitFunction(CodeFunction):
+    """A function that makes a circuit; takes and raises what `CodeFunction` does.
 
     Attributes:
         arguments: Its parameters' names.
         optional: Those that have a default.
-        line: Where it is defined in the file, if known.
-
-    Args:
-        path: The file.
-        file: As the person wrote it.
-        name: The function's.
-
-    Raises:
-        CircuitError: The file cannot be run or has no such function.
     """
 
     def __init__(self, path: Path, file: str, name: str) -> None:
-        self._path = path
-        self._file = file
-        self._name = name
-        self._function = self._load()
-        parameters = self._parameters()
-        self.arguments = frozenset(parameters)
-        self.line = self._definition().line
+        super().__init__(path, file, name)
+        self.arguments = frozenset(self.parameters)
         self.optional = frozenset(
-            name for name, p in parameters.items() if p.default is not Parameter.empty
+            name for name, p in self.parameters.items() if p.default is not Parameter.empty
         )
 
     def render(self, values: Mapping[str, object]) -> str:
@@ -57,8 +36,7 @@ class CircuitFunction:
         Raises:
             CircuitError: At the line where it failed.
         """
-        with self._explained():
-            result = self._function(**values)
+        result = self.call(**values)
         if isinstance(result, str):
             return result
         from qiskit import QuantumCircuit
@@ -70,63 +48,3 @@ class CircuitFunction:
                 "return a Qiskit circuit or OpenQASM text",
             )
         return qasm3_text(result, self._definition())
-
-    def _load(self) -> Callable[..., Any]:
-        name = f"_qbatch_circuits_{sha256(str(self._path).encode()).hexdigest()[:16]}"
-        spec = spec_from_file_location(name, self._path)
-        if spec is None or spec.loader is None:
-            raise CircuitError(Place(self._file), "is no Python file")
-        module = module_from_spec(spec)
-        sys.modules[name] = module
-        sys.path.insert(0, str(self._path.parent))
-        try:
-            with self._explained():
-                spec.loader.exec_module(module)
-        finally:
-            sys.path.remove(str(self._path.parent))
-        function = getattr(module, self._name, None)
-        if not callable(function):
-            known = [key for key, value in vars(module).items() if callable(value)]
-            hint = did_you_mean(self._name, known)
-            raise CircuitError(Place(self._file), f"has no function '{self._name}'{hint}")
-        found: Callable[..., Any] = function
-        return found
-
-    def _parameters(self) -> Mapping[str, Parameter]:
-        with self._explained():
-            parameters = signature(self._function).parameters
-        for parameter in parameters.values():
-            if parameter.kind not in (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY):
-                raise CircuitError(
-                    self._definition(),
-                    f"{self._name}() takes '{parameter}'; every argument needs a name of its own",
-                )
-        return parameters
-
-    def _definition(self) -> Place:
-        code = getattr(self._function, "__code__", None)
-        return Place(self._file, code.co_firstlineno if code else None)
-
-    @contextmanager
-    def _explained(self) -> Iterator[None]:
-        """Tell the person where in their file something went wrong."""
-        try:
-            yield
-        except CircuitError:
-            raise
-        except SyntaxError as error:
-            line = error.lineno if error.filename == str(self._path) else None
-            raise self._error(line, f"{error.msg}") from error
-        # whatever the person's code raises is the person's, never ours
-        except (Exception, SystemExit) as error:
-            frames = extract_tb(error.__traceback__)
-            lines = [f.lineno for f in frames if f.filename == str(self._path)]
-            problem = f"{type(error).__name__}: {error}"[:500]
-            raise self._error(lines[-1] if lines else None, problem) from error
-
-    def _error(self, line: int | None, problem: str) -> CircuitError:
-        excerpt = ""
-        if line is not None:
-            lines = self._path.read_text("utf-8", errors="replace").splitlines()
-            excerpt = lines[line - 1][:200] if 0 < line <= len(lines) else ""
-        return CircuitError(Place(self._file, line), problem, excerpt=excerpt)

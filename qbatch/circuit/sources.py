@@ -313,6 +313,29 @@ def _from_template(
     return _made(name, spec, maker, Place(file), hint, at_argument)
 
 
+def permitted(what: str, file: str, folder: Path, place: Place, *, trust: bool) -> Path:
+    """Return the path of a Python file that may run.
+
+    Args:
+        what: That runs it, as it is told.
+        file: As the manifest names it.
+        folder: The manifest's.
+        place: Of what runs it, in the manifest.
+        trust: Whether it may run from now on, as it is.
+
+    Raises:
+        SourceError: There is no such file, or the manifest may not name it.
+        UntrustedCodeError: It was never trusted, or was another then.
+    """
+    path = _path_inside(file, folder, place)
+    if trust:
+        allow(path)
+    elif not is_allowed(path):
+        said = f"{what} runs code from {file}; read it, then allow it with --trust"
+        raise UntrustedCodeError(place, said)
+    return path
+
+
 def _from_function(
     name: str,
     spec: CircuitSpec,
@@ -323,13 +346,7 @@ def _from_function(
     at_argument: AtArgument | None,
 ) -> CircuitSource:
     file, _, function = (spec.python or "").rpartition(":")
-    path = _path_inside(file, folder, place)
-    if trust:
-        allow(path)
-    elif not is_allowed(path):
-        raise UntrustedCodeError(
-            place, f"circuit '{name}' runs code from {file}; read it, then allow it with --trust"
-        )
+    path = permitted(f"circuit '{name}'", file, folder, place, trust=trust)
     from qbatch.circuit.function import CircuitFunction
 
     maker = CircuitFunction(path, file, function)

@@ -171,6 +171,7 @@ def _write_json(run: Run, file: IO[str]) -> None:
         "run": run.name,
         "level": manifest.analysis.intervals.level,
         "units": dict(manifest.units),
+        **({"analyses": json.loads(noted)} if (noted := run.meta.get("analyses")) else {}),
     }
     file.write(json.dumps(head, ensure_ascii=False)[:-1] + ', "points": [')
     floors, emulated = Floors(manifest), run.emulated

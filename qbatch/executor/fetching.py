@@ -208,7 +208,8 @@ async def _pack_all(engine: Engine, fetched: Sequence[Fetched]) -> list[NewResul
     def pack() -> list[NewResult]:
         return [pack_result(one, analysis, key) for one in fetched]
 
-    return pack() if len(fetched) <= FEW else await engine.offload(pack)
+    is_quick = len(fetched) <= FEW and not analysis.own
+    return pack() if is_quick else await engine.offload(pack)
 
 
 def pack_result(fetched: Fetched, analysis: Analysis, analysis_key: str) -> NewResult:
@@ -229,4 +230,6 @@ def pack_result(fetched: Fetched, analysis: Analysis, analysis_key: str) -> NewR
         estimates = analyse(fetched.counts, analysis)
     except ValueError:  # the reader meets it again, and can say so
         return result
+    if any(number not in estimates for own in analysis.own.values() for number in own.returns):
+        return result  # as above
     return replace(result, analysis=analysis_key, estimates=dump_estimates(estimates))

@@ -7,15 +7,13 @@ written before the plan is known to be valid, and nothing is spent before it was
 
 from __future__ import annotations
 
-import json
 import secrets
 import signal
 import sys
 import threading
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import asdict, replace
-from datetime import UTC, datetime
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -44,6 +42,7 @@ from qbatch.executor.descriptors import ensure_descriptors
 from qbatch.executor.engine import WANTED, Settings
 from qbatch.executor.events import Observer, Summary, Waiting, Warned
 from qbatch.executor.execute import Only, collapsed, execute
+from qbatch.executor.noting import note_run, now_text
 from qbatch.executor.options import Options, Refresh, keywords
 from qbatch.executor.quoting import ask_quotes
 from qbatch.executor.retry import Retry
@@ -61,8 +60,6 @@ from qbatch.plan import (
     expand_file,
     priced,
 )
-from qbatch.plan.pinning.lock import installed_versions
-from qbatch.plan.pinning.revision import revision_of
 from qbatch.plan.pricing.limits import check_units, dump_limits, limits_of
 from qbatch.plan.pricing.offer import Offer
 from qbatch.providers import Driver, Surroundings, Target
@@ -273,7 +270,7 @@ async def run_async_with(source: Manifest | str | Path, options: Options) -> Run
         if options.fresh:
             _set_aside(folder, options.observer)
         with _open_snapshot(folder, manifest, drivers, around) as snapshot:
-            _note_run(snapshot, options, run_id, manifest)
+            note_run(snapshot, options, run_id, manifest)
             if not (around.is_virtual or all(driver.is_local for driver in drivers.values())):
                 snapshot.count_elsewhere(state_folder(around.environ) / "runs" / run_id)
             snapshot.set_meta(limits=dump_limits(settings.limits, settings.rates))
@@ -291,7 +288,7 @@ async def run_async_with(source: Manifest | str | Path, options: Options) -> Run
                 agreed=agreed,
             )
             summary = await _refreshing(work, folder, options, settings)
-            snapshot.set_meta(finished_at=_now_text())
+            snapshot.set_meta(finished_at=now_text())
     done = Run(folder)
     done.summary = summary
     return done
@@ -443,33 +440,6 @@ def _open_snapshot(
     if not around.is_virtual:
         return Snapshot(folder, durability=durability, now=around.now)
     return Snapshot(folder, durability="normal", now=around.now)
-
-
-def _note_run(snapshot: Snapshot, options: Options, run_id: str, manifest: Manifest) -> None:
-    known = snapshot.meta().get("run_id", run_id)
-    if known != run_id:
-        raise RunLockedError(f"{snapshot.folder}: another run began here just now; run again")
-    snapshot.set_meta(
-        run_id=run_id,
-        run_folder=str(snapshot.folder.resolve()),
-        versions=json.dumps(installed_versions()),
-        selection=options.select or "",
-        started_at=_now_text(),
-        finished_at="",
-        forgotten="",
-        revision=_revision(manifest),
-        **({} if options.rehearsal is None else {"rehearsal": json.dumps(options.rehearsal)}),
-    )
-
-
-def _revision(manifest: Manifest) -> str:
-    """The git revision of a manifest, as JSON; "" without one."""
-    found = revision_of(manifest.path) if manifest.path is not None else None
-    return "" if found is None else json.dumps(asdict(found))
-
-
-def _now_text() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 async def _refreshing(

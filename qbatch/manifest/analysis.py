@@ -38,6 +38,7 @@ from qbatch.manifest.fields import (
 )
 from qbatch.manifest.fits import Fit, check_fits
 from qbatch.manifest.hamiltonians import read_files
+from qbatch.manifest.own import OwnAnalysis
 from qbatch.manifest.sweep import AnySweepWhere
 
 _METRICS = ("tvd", "hellinger", "fidelity")
@@ -174,6 +175,7 @@ class Analysis(Model):
             stands for each bit of its register; or of how many bits are 1, "weight(all)<=1",
             "parity(a)=0". Patterns joined by | are one number: "all=0 | all=1".
         distribution: To which the distance is taken.
+        own: Name -> a function of yours that makes numbers of a point's counts.
         derived: Name -> formula of numbers at several points: ``zz[phi=0] - zz[phi=pi/2]``.
         fits: Name -> curve fitted to a number along an axis; its parameters are ``NAME.tau``.
         intervals: How wide intervals are.
@@ -182,6 +184,7 @@ class Analysis(Model):
     observables: Mapping[Column, Observable] = Field(default_factory=dict)
     probabilities: Mapping[Column, Pattern] = Field(default_factory=dict)
     distribution: Distribution | None = None
+    own: Mapping[Column, OwnAnalysis] = Field(default_factory=dict)
     derived: Mapping[Column, Derived] = Field(default_factory=dict)
     fits: Mapping[Column, Fit] = Field(default_factory=dict)
     intervals: Intervals = Intervals()
@@ -255,17 +258,30 @@ class Analysis(Model):
                 if name in taken:
                     mistakes.add((kind, name, AT_KEY), wrong("names two numbers; rename one"))
                 taken.add(name)
+        of_own = named_numbers({"own": data.get("own")} if isinstance(data, Mapping) else {})
+        for number, (_, *own) in of_own.items():
+            if number in taken:
+                said = f"{number!r} names two numbers; rename one, or write numbers: […]"
+                mistakes.add((*own, AT_KEY), amiss(said))
         numbers = named_numbers(data)
         for name, problem in clashes((), list(numbers)):
             if name not in RESERVED:  # of these, each is told at its name
                 mistakes.add((*numbers[name][1:], AT_KEY), wrong(problem))
         return check_beside(data, handler, mistakes)
 
+    @model_validator(mode="after")
+    def name_own(self) -> Self:
+        """Tell own analyses what they are called."""
+        for name, own in self.own.items():
+            own.settle(name)
+        return self
+
     @property
     def names(self) -> tuple[str, ...]:
         """Names of all numbers that each point has, as they head columns."""
         metrics = self.distribution.metrics if self.distribution else ()
-        return (*self.observables, *self.probabilities, *metrics)
+        own = (number for each in self.own.values() for number in each.returns)
+        return (*self.observables, *self.probabilities, *metrics, *own)
 
 
 class Check(Model):

@@ -135,4 +135,8 @@ def named_numbers(analysis: Any) -> dict[str, Loc]:
         for metric in metrics:
             if isinstance(metric, str):
                 found.setdefault(metric, ("analysis", "distribution"))
+    for name, own in _map(_part(analysis, "own")).items():
+        loc = ("analysis", "own", str(name))
+        for number in _list(_part(own, "numbers")) or (name,):
+            found.setdefault(str(number), loc)
     return found

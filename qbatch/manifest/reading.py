@@ -29,6 +29,7 @@ from qbatch.arithmetic import (
 )
 from qbatch.errors import ManifestError, Place, SourceErrors
 from qbatch.manifest.budget import Budget
+from qbatch.manifest.columns import named_numbers
 from qbatch.manifest.complaints import complain, order_of
 from qbatch.manifest.construction import read_data
 from qbatch.manifest.fields import AT_KEY, Known, Mistakes, wrong
@@ -36,6 +37,7 @@ from qbatch.manifest.fits import fit_names
 from qbatch.manifest.models import Backend, Circuit, Manifest, Model
 from qbatch.manifest.nodes import Plain
 from qbatch.manifest.overrides import override
+from qbatch.manifest.own import Home
 from qbatch.manifest.paths import setting_axis
 from qbatch.manifest.source import Source, read_text, refuse
 from qbatch.manifest.sweep import names_of_axes
@@ -203,6 +205,8 @@ def _read(source: Source) -> Manifest:
     if mistakes or manifest is None:
         raise _together(source, mistakes)
     manifest._source = source
+    for own in manifest.analysis.own.values():
+        own.come_home(Home(source.folder, source.trust))
     return manifest
 
 
@@ -221,10 +225,6 @@ def _known(
 ) -> Known:
     """Gather the names that values may refer to, from whatever of the data has the right shape."""
     analysis, backends = _map(data.get("analysis")), data.get("backends")
-    metrics = _map(analysis.get("distribution")).get("metrics", ("tvd",))
-    estimates = [*_map(analysis.get("observables")), *_map(analysis.get("probabilities"))]
-    if "distribution" in analysis:
-        estimates += [name for name in _list(metrics) if isinstance(name, str)]
     return Known(
         vars=numbers,
         broken=broken,
@@ -232,7 +232,7 @@ def _known(
         circuits=frozenset(_map(data.get("circuits"))),
         backends=frozenset(_map(backends)),
         axes=frozenset(_axes(data.get("sweep"))),
-        estimates=frozenset(map(str, estimates)),
+        estimates=frozenset(named_numbers(analysis)),
         across=frozenset(_across(analysis)),
     )
 

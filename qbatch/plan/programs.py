@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from qbatch.errors import SourceError
 from qbatch.plan.mistakes import Mistakes
 
 if TYPE_CHECKING:
@@ -27,6 +28,11 @@ def check_programs(plan: Plan, mistakes: Mistakes) -> None:
             mistakes.add(("circuits", program.name), said)
         registers = tuple((r.name, r.num_bits) for r in program.facts.registers)
         seen.setdefault(registers, program)
+    for name, own in plan.manifest.analysis.own.items():
+        try:
+            own.open(mistakes.place("analysis", "own", name))
+        except SourceError as error:
+            mistakes.note(error)
     for loc, read in _readings(plan.manifest.analysis):
         for registers, program in seen.items():
             try:

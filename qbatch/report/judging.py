@@ -122,7 +122,7 @@ class CheckResult:
 
 def _not_measured(point: Point) -> str:
     if point.job.state is JobState.COMPLETED:
-        return "not analysed"
+        return "; ".join(["not analysed", *point.undecided.values()])
     return f"not measured: {point.job.state}" + (f": {point.job.error}" if point.job.error else "")
 
 

@@ -384,6 +384,8 @@ def _reproduce(content: Content) -> Iterator[str]:
     yield f"- versions: {cell(versions)}"
     if content.revision:
         yield f"- git: {cell(content.revision)}"
+    for analysis in content.analyses:
+        yield f"- analysis {cell(analysis)}"
     yield f"- root seed: {content.seeds}"
     yield f"- points (SHA-256 over their ids): {code(content.overview.points_digest)}"
     if content.circuits:

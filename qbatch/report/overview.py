@@ -312,6 +312,8 @@ class Overview:
             if warning := point.warning:
                 self._add_warning(point.backend, warning)
             self._add_numbers(point)
+            for name, why in point.undecided.items():
+                self._add_warning(point.backend, f"analysis {name!r} gave no numbers: {why}")
         if job.state in REMEDIES:
             self._add_failure(point)
         if self.judging.wants_points or self.series:

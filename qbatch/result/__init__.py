@@ -36,6 +36,7 @@ from qbatch.result.homogeneity import (
 from qbatch.result.joint import correlations, weighted_sum
 from qbatch.result.notation import NotationError, parse_number
 from qbatch.result.observable import Observable, parse_observable
+from qbatch.result.own import AnalysisFunction, OwnNumbersError, measure_own
 from qbatch.result.pattern import parse_bits, parse_pattern
 from qbatch.result.settings import analyse_settings
 
@@ -43,6 +44,7 @@ __all__ = [
     "DRAWS",
     "FEW_DRAWS",
     "METRICS",
+    "AnalysisFunction",
     "AnalysisLike",
     "Check",
     "Counts",
@@ -51,6 +53,7 @@ __all__ = [
     "Histogram",
     "NotationError",
     "Observable",
+    "OwnNumbersError",
     "Registers",
     "UnlikeRegistersError",
     "Verdict",
@@ -66,6 +69,7 @@ __all__ = [
     "homogeneity_p",
     "judge",
     "margin",
+    "measure_own",
     "observables_over_z",
     "only",
     "parse_bits",

@@ -14,6 +14,7 @@ from qbatch.result.grouping import AS_WRITTEN, split
 from qbatch.result.homogeneity import Histogram
 from qbatch.result.notation import NotationError
 from qbatch.result.observable import Observable, parse_observable
+from qbatch.result.own import OwnLike, measure_own
 from qbatch.result.pattern import count_matches
 from qbatch.result.pauli import parse_pauli
 
@@ -45,6 +46,8 @@ class AnalysisLike(Protocol):
     def distribution(self) -> TargetLike | None: ...
     @property
     def intervals(self) -> IntervalsLike: ...
+    @property
+    def own(self) -> Mapping[str, OwnLike]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,7 @@ class _Part:
     probabilities: Mapping[str, str]
     distribution: TargetLike | None
     intervals: IntervalsLike
+    own: Mapping[str, OwnLike]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +74,15 @@ def only(analysis: AnalysisLike, names: Collection[str | None]) -> AnalysisLike:
         {name: text for name, text in analysis.probabilities.items() if name in names},
         _Metrics(whole.target, metrics) if whole is not None and metrics else None,
         analysis.intervals,
+        {name: own for name, own in analysis.own.items() if {*own.returns} & {*names}},
     )
 
 
 def without_observables(analysis: AnalysisLike) -> AnalysisLike:
     """Return an analysis with those of its numbers alone that speak of outcomes."""
-    return _Part({}, analysis.probabilities, analysis.distribution, analysis.intervals)
+    return _Part(
+        {}, analysis.probabilities, analysis.distribution, analysis.intervals, analysis.own
+    )
 
 
 def observables_over_z(counts: Counts, analysis: AnalysisLike) -> Iterator[tuple[str, Observable]]:
@@ -93,6 +100,8 @@ def observables_over_z(counts: Counts, analysis: AnalysisLike) -> Iterator[tuple
 
 def analyse(counts: Counts, analysis: AnalysisLike) -> dict[str, Estimate]:
     """Compute every number that `analysis` names, in the order of `Analysis.names`.
+
+    Those that an own analysis fails to give are left out; see `measure_own`.
 
     Args:
         counts: Of a circuit measured as it is written.
@@ -116,7 +125,7 @@ def analyse(counts: Counts, analysis: AnalysisLike) -> dict[str, Estimate]:
         target, metrics = analysis.distribution.target, analysis.distribution.metrics
         for name, (estimate, _) in distances(counts, target, metrics, level).items():
             found[name] = estimate
-    return found
+    return found | measure_own(counts, analysis.own, level)[0]
 
 
 #: Outcomes of a target told apart by `shot_values`; rarer ones are one.

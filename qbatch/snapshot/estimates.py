@@ -23,9 +23,18 @@ if TYPE_CHECKING:
 METHOD = 2
 
 
-def analysis_key(analysis: Analysis) -> str:
-    """Return 16 hex digits that stand for `analysis` and the method."""
-    text = f"{METHOD} {analysis.model_dump_json(exclude=ACROSS_POINTS)}"
+def analysis_key(analysis: Analysis, noted: Mapping[str, Mapping[str, str]] | None = None) -> str:
+    """Return 16 hex digits that stand for `analysis`, the method, and what own analyses are.
+
+    Args:
+        analysis: The manifest's.
+        noted: Own analysis -> what it was when the run began: where its file is not to be had any
+            more, what was kept by it then still holds.
+    """
+    left_out = ACROSS_POINTS if analysis.own else {*ACROSS_POINTS, "own"}
+    text = f"{METHOD} {analysis.model_dump_json(exclude=left_out)}"
+    for name, own in analysis.own.items():
+        text += f" {own.sha256() or (noted or {}).get(name, {}).get('sha256', '')}"
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

@@ -137,7 +137,13 @@ class Opened:
     @cached_property
     def analysis_key(self) -> str:
         """Which stored estimates are of the manifest's own analysis."""
-        return analysis_key(self.manifest.analysis)
+        return analysis_key(self.manifest.analysis, self.analyses)
+
+    @property
+    def analyses(self) -> dict[str, dict[str, str]]:
+        """Own analysis -> what it was when the run began: its function, version, SHA-256."""
+        found: dict[str, dict[str, str]] = json.loads(self.meta.get("analyses") or "{}")
+        return found
 
     @cached_property
     def axes(self) -> tuple[str, ...]:

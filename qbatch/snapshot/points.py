@@ -327,6 +327,19 @@ class PointResult:
             raise ManifestError(manifest.place_of("analysis"), said) from error
 
     @property
+    def undecided(self) -> Mapping[str, str]:
+        """Own analyses that gave no numbers here -> why; asked once more."""
+        analysis = self._run.manifest.analysis
+        if not analysis.own or not self.done or self.has_kept_estimates:
+            return {}
+        from qbatch.result import measure_own
+
+        there = self.estimates.keys()
+        missing = {name: own for name, own in analysis.own.items() if not there >= {*own.returns}}
+        counts = self.counts_by_basis.get("") if missing else None
+        return {} if counts is None else measure_own(counts, missing, analysis.intervals.level)[1]
+
+    @property
     def statevector(self) -> Any:
         """Final state, complex128, length 2**num_qubits, index bit k = qubit k; or None.
 

@@ -50,6 +50,7 @@ class FakePoint:
     counts: Counts | None = None
     estimates: Mapping[str, Estimate] = field(default_factory=dict)
     job: Job = field(default_factory=lambda: Job(""))
+    undecided: Mapping[str, str] = field(default_factory=dict)
     warning: str = ""
     same_as: str = ""
     settings: tuple[FakePoint, ...] = ()

@@ -84,6 +84,7 @@ def _facts(point: PointResult) -> dict[str, Any]:
         "repeat": point.repeat,
         "parameters": dict(point.parameters),
         "estimates": {name: _number(each) for name, each in point.estimates.items()},
+        **({"undecided": dict(point.undecided)} if point.undecided else {}),
         "error": point.job.error,
         "error_code": point.job.error_code,
         **({"settings": [*map(_facts_of_setting, point.settings)]} if point.settings else {}),
@@ -191,6 +192,8 @@ def _in_full(run: Run, point: PointResult, all_rows: bool) -> str:
     }
     if (warning := point.warning) and "warning" not in point.facts:
         lines["warning"] = warning
+    for name, why in point.undecided.items():
+        lines[f"no numbers of {name}"] = why
     parts = [_pairs(lines)]
     if point.estimates:
         parts.append(_pairs({name: full(each) for name, each in point.estimates.items()}))

@@ -1,0 +1,54 @@
+"""What is noted of a run as a whole: which it is, when it ran, by what versions."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from datetime import UTC, datetime
+
+from qbatch.errors import RunLockedError
+from qbatch.executor.options import Options
+from qbatch.manifest import Manifest
+from qbatch.plan.pinning.lock import installed_versions
+from qbatch.plan.pinning.revision import revision_of
+from qbatch.snapshot import Snapshot
+
+
+def note_run(snapshot: Snapshot, options: Options, run_id: str, manifest: Manifest) -> None:
+    """Note what a run is as a whole, now that its folder is taken.
+
+    Raises:
+        RunLockedError: Another run began in it.
+    """
+    known = snapshot.meta().get("run_id", run_id)
+    if known != run_id:
+        raise RunLockedError(f"{snapshot.folder}: another run began here just now; run again")
+    snapshot.set_meta(
+        run_id=run_id,
+        run_folder=str(snapshot.folder.resolve()),
+        versions=json.dumps(installed_versions()),
+        selection=options.select or "",
+        started_at=now_text(),
+        finished_at="",
+        forgotten="",
+        revision=_revision(manifest),
+        analyses=_analyses(manifest),
+        **({} if options.rehearsal is None else {"rehearsal": json.dumps(options.rehearsal)}),
+    )
+
+
+def _analyses(manifest: Manifest) -> str:
+    """What own analyses are now, as JSON; "" without one."""
+    found = {name: own.facts() for name, own in manifest.analysis.own.items()}
+    return json.dumps(found) if found else ""
+
+
+def _revision(manifest: Manifest) -> str:
+    """The git revision of a manifest, as JSON; "" without one."""
+    found = revision_of(manifest.path) if manifest.path is not None else None
+    return "" if found is None else json.dumps(asdict(found))
+
+
+def now_text() -> str:
+    """Write the present instant; UTC, ISO 8601."""
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,244 @@
+"""Own analyses: a person's function from a point's counts to named numbers with errors.
+
+Rules: code beside the manifest runs only where it was trusted, as that of circuits does; what is
+installed is trusted already. What a function is belongs to no content: another one buys nothing
+again, it only makes other numbers of the counts that are there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from inspect import Parameter, getsourcefile
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Self
+
+from pydantic import Field, PrivateAttr, ValidationInfo, field_validator, model_validator
+
+from qbatch.errors import CircuitError, Place, SourceError
+from qbatch.manifest.fields import Column, Model, Swept, Text, amiss, check_path, wrong
+from qbatch.notation import did_you_mean, listed
+
+if TYPE_CHECKING:
+    from qbatch.circuit.code import CodeFunction
+    from qbatch.result import Counts
+
+#: Group of entry points by which a package offers analyses.
+GROUP = "qbatch.analyses"
+
+#: Own functions are called one after the other: they need not know of threads.
+_ONE_AT_A_TIME = Lock()
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """Where a manifest stands.
+
+    Attributes:
+        folder: Its folder.
+        trust: Whether code beside it may run that was never allowed before.
+    """
+
+    folder: Path
+    trust: bool
+
+
+class OwnAnalysis(Model):
+    """A function from a point's counts to numbers: exactly one of python, installed.
+
+    Attributes:
+        python: ``FILE.py:FUNCTION``, called with the counts; runs only with --trust.
+        installed: Name under which a package offers one (entry point `qbatch.analyses`).
+        numbers: Names of what it returns; left out: the one that the analysis is called.
+        arguments: What it is given by name.
+    """
+
+    python: Text | None = None
+    installed: Text | None = None
+    numbers: tuple[Column, ...] = ()
+    arguments: Mapping[str, Swept] = Field(default_factory=dict, alias="with")
+
+    _name: str = PrivateAttr(default="")
+    _home: Home | None = PrivateAttr(default=None)
+    _opened: CodeFunction | None = PrivateAttr(default=None)
+    _refusal: str = PrivateAttr(default="")
+
+    @field_validator("python")
+    @classmethod
+    def check_function(cls, value: str | None, info: ValidationInfo) -> str | None:
+        """See that it names a file inside the folder and a function."""
+        if value is None:
+            return None
+        file, _, function = value.rpartition(":")
+        if not file.endswith(".py") or not function.isidentifier():
+            raise wrong("is no function in a file; write FILE.py:FUNCTION")
+        check_path(file, info)
+        return value
+
+    @model_validator(mode="after")
+    def check_one_source(self) -> Self:
+        """See that there is one function."""
+        if (self.python is None) == (self.installed is None):
+            raise amiss('write one of python: "FILE.py:FUNCTION" and installed: NAME')
+        return self
+
+    @property
+    def returns(self) -> Sequence[str]:
+        """Names of its numbers."""
+        return self.numbers or (self._name,)
+
+    def settle(self, name: str) -> None:
+        """Tell it what it is called."""
+        self._name = name
+
+    def come_home(self, home: Home) -> None:
+        """Tell it where its manifest stands, so that its file can be found."""
+        self._home = home
+
+    def open(self, place: Place) -> CodeFunction:
+        """Load the function and see that it takes what it will be given.
+
+        Args:
+            place: Of the analysis in the manifest.
+
+        Raises:
+            SourceError: It is not there, cannot be loaded, or takes other arguments.
+            UntrustedCodeError: It may not run.
+        """
+        if self._opened is None:
+            found = self._load(place)
+            _check_arguments(found, self.arguments, place)
+            self._opened = found
+        return self._opened
+
+    def _load(self, place: Place) -> CodeFunction:
+        if self.installed is not None:
+            return _installed(self.installed, place)
+        from qbatch.circuit.code import CodeFunction
+        from qbatch.circuit.sources import permitted
+
+        file, _, function = (self.python or "").rpartition(":")
+        home = self._home or Home(Path(), trust=False)
+        what = f"analysis {self._name!r}"
+        path = permitted(what, file, home.folder, place, trust=home.trust)
+        return CodeFunction(path, file, function)
+
+    def measure(self, counts: Counts, level: float) -> Any:
+        """Call the function.
+
+        Raises:
+            OwnNumbersError: It cannot be called, or raised.
+        """
+        from qbatch.result import OwnNumbersError
+
+        with _ONE_AT_A_TIME:
+            function = self._found()
+            named = dict(self.arguments)
+            if "level" in function.parameters:
+                named.setdefault("level", level)
+            try:
+                return function.call(counts, **named)
+            except CircuitError as error:
+                raise OwnNumbersError(str(error)) from error
+
+    def _found(self) -> CodeFunction:
+        """Load the function once; where it may not run, look once, too."""
+        from qbatch.result import OwnNumbersError
+
+        if not self._refusal:
+            try:
+                return self.open(Place(f"analysis {self._name!r}"))
+            except SourceError as error:
+                self._refusal = error.problem
+        raise OwnNumbersError(self._refusal)
+
+    def facts(self) -> dict[str, str]:
+        """Return what it is, as noted with a run: its name, version, and its file's SHA-256."""
+        place = Place(f"analysis {self._name!r}")
+        function = self.open(place)
+        told = {"python": self.python} if self.python else {"installed": str(self.installed)}
+        version = function.version or _version_of(self.installed)
+        return {**told, "version": version, "sha256": self.sha256()}
+
+    def told(self, noted: Mapping[str, str]) -> str:
+        """Say what it is; `noted` are its facts when the run began."""
+        digest = self.sha256() or noted.get("sha256", "")
+        version = noted.get("version", "") if noted.get("sha256") == digest else ""
+        function = self.python or f"installed {self.installed}"
+        return f"{f'{function} {version}'.strip()}, SHA-256 {digest or 'unknown'}"
+
+    def sha256(self) -> str:
+        """Return the SHA-256 of its file as it is now; "" where that is not to be had."""
+        path = self._file()
+        try:
+            return "" if path is None else sha256(path.read_bytes()).hexdigest()
+        except OSError:
+            return ""
+
+    def _file(self) -> Path | None:
+        if self.python is not None:
+            file, _, _ = self.python.rpartition(":")
+            return None if self._home is None else self._home.folder / file
+        try:
+            function = _installed(self.installed or "", Place(""))
+        except CircuitError:
+            return None
+        return function.path
+
+
+def _installed(name: str, place: Place) -> CodeFunction:
+    """Load what a package offers.
+
+    Raises:
+        CircuitError: No package does, or it cannot be loaded.
+    """
+    from importlib.metadata import entry_points
+
+    from qbatch.circuit.code import CodeFunction
+
+    offered = {each.name: each for each in entry_points(group=GROUP)}
+    if name not in offered:
+        known = f"there are {listed(sorted(offered))}" if offered else "none is installed"
+        said = f"no installed package offers an analysis {name!r}; {known}"
+        raise CircuitError(place, f"{said}{did_you_mean(name, offered)}")
+    try:
+        function = offered[name].load()
+    # whatever a package raises as it is loaded is the package's, never ours
+    except Exception as error:
+        said = f"the installed analysis {name!r} cannot be loaded: {type(error).__name__}: {error}"
+        raise CircuitError(place, said[:500]) from error
+    if not callable(function):
+        raise CircuitError(place, f"the installed analysis {name!r} is no function")
+    try:
+        path = Path(getsourcefile(function) or "")
+    except TypeError:
+        path = Path()
+    return CodeFunction(path, path.name or name, offered[name].attr, function)
+
+
+def _version_of(installed: str | None) -> str:
+    """Return the version of the package that offers an analysis; "" where nobody knows."""
+    from importlib.metadata import entry_points
+
+    found = (each.dist for each in entry_points(group=GROUP) if each.name == installed)
+    return next((package.version for package in found if package is not None), "")
+
+
+def _check_arguments(function: CodeFunction, given: Mapping[str, Any], place: Place) -> None:
+    if not function.parameters:
+        raise CircuitError(place, "the function takes nothing; its first argument is the counts")
+    _, *rest = function.parameters
+    if unknown := [name for name in given if name not in rest]:
+        known = listed(rest) if rest else "none beside the counts"
+        hint = did_you_mean(unknown[0], rest)
+        said = f"'with' gives {unknown[0]!r}, which is no argument ({known}){hint}"
+        raise CircuitError(place, said)
+    needed = [
+        name
+        for name in rest
+        if function.parameters[name].default is Parameter.empty and name not in (*given, "level")
+    ]
+    if needed:
+        raise CircuitError(place, f"the function needs {listed(needed)}; write with: {{…}}")

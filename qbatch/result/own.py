@@ -1,0 +1,129 @@
+"""Numbers that a person's own function makes of counts.
+
+A function takes a point's counts, and what else it is given by name, and returns its numbers, each
+with an error: an `Estimate`, or the value and its standard error, from which the interval is made
+as of a normal distribution. How often that interval holds the truth is the function's own matter.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+from qbatch.notation import did_you_mean, listed
+from qbatch.result.estimate import Estimate
+from qbatch.result.intervals import normal_quantile
+
+if TYPE_CHECKING:
+    from qbatch.result.counts import Counts
+
+#: A number: an estimate, or (value, standard error).
+Number = Estimate | tuple[float, float]
+
+
+class AnalysisFunction(Protocol):
+    """What may stand in ``analysis: {own: …}``, or be an entry point of `qbatch.analyses`.
+
+    The counts come first, arguments of ``with`` by name; one that is called `level` is given the
+    level of the manifest's intervals. A function of one number may return it without its name.
+    """
+
+    def __call__(
+        self, counts: Counts, /, *args: Any, **named: Any
+    ) -> Mapping[str, Number] | Number:
+        """Return each number by its name."""
+        ...
+
+
+class OwnNumbersError(Exception):
+    """An own analysis gives no numbers at a point; the message says where it stands, and why."""
+
+
+class OwnLike(Protocol):
+    """`manifest.own.OwnAnalysis`, as far as it is needed here."""
+
+    @property
+    def returns(self) -> Sequence[str]: ...
+
+    def measure(self, counts: Counts, level: float) -> Any:
+        """Call the function.
+
+        Raises:
+            OwnNumbersError: It cannot be called, or raised.
+        """
+        ...
+
+
+def measure_own(
+    counts: Counts, analyses: Mapping[str, OwnLike], level: float
+) -> tuple[dict[str, Estimate], dict[str, str]]:
+    """Compute the numbers of own analyses; and tell those that gave none: name -> why."""
+    found: dict[str, Estimate] = {}
+    failed = {}
+    for name, own in analyses.items():
+        try:
+            found |= own_numbers(own, counts, level)
+        except OwnNumbersError as error:
+            failed[name] = str(error)
+    return found, failed
+
+
+def own_numbers(own: OwnLike, counts: Counts, level: float) -> dict[str, Estimate]:
+    """Return an own analysis' numbers, in the order in which the manifest names them.
+
+    Raises:
+        OwnNumbersError: The function raised, or returned other numbers than the manifest names, or
+            what is no number.
+    """
+    names = list(own.returns)
+    answer = own.measure(counts, level)
+    if not isinstance(answer, Mapping):
+        if len(names) > 1:
+            raise OwnNumbersError(
+                f"it returned a {type(answer).__name__}; return {listed(names)} by name"
+            )
+        answer = {names[0]: answer}
+    for name in answer:
+        if name not in names:
+            hint = did_you_mean(str(name), names)
+            raise OwnNumbersError(
+                f"it returned {name!r}, which `numbers` does not name ({listed(names)}){hint}"
+            )
+    if missing := [name for name in names if name not in answer]:
+        raise OwnNumbersError(f"it returned no {listed(missing)}, which `numbers` names")
+    return {name: _estimate(name, answer[name], level) for name in names}
+
+
+def _estimate(name: str, found: Any, level: float) -> Estimate:
+    if isinstance(found, Estimate):
+        made = found
+    else:
+        value, se = _pair(name, found)
+        away = normal_quantile(level) * se
+        made = Estimate(value, se, value - away, value + away)
+    ends = (made.value, made.se, made.low, made.high, *made.judged)
+    if not all(map(math.isfinite, ends)):
+        raise OwnNumbersError(f"{name} is {made.value:g} ± {made.se:g}, which is not finite")
+    if made.se < 0 or not made.low <= made.value <= made.high:
+        raise OwnNumbersError(
+            f"{name} is {made.value:g} ± {made.se:g} in [{made.low:g}, {made.high:g}]; the error "
+            "must not be negative, and the interval must hold the value"
+        )
+    return made
+
+
+def _pair(name: str, found: Any) -> tuple[float, float]:
+    try:
+        value, se = found
+        return _real(value), _real(se)
+    except (TypeError, ValueError) as error:
+        raise OwnNumbersError(
+            f"{name} is {str(found)[:60]!r}; return an Estimate, or (value, standard error)"
+        ) from error
+
+
+def _real(number: Any) -> float:
+    if isinstance(number, bool | str | bytes):
+        raise TypeError("no number")
+    return float(number)
