@@ -392,7 +392,12 @@ def definitions(analysis: Analysis | None) -> dict[str, str]:
     metrics: dict[str, str] = {}
     if target is not None:
         metrics = {str(metric): str(dict(target.target)) for metric in target.metrics}
-    return {**analysis.observables, **analysis.probabilities, **metrics}
+    own = {
+        number: each.python or f"installed {each.installed}"
+        for each in analysis.own.values()
+        for number in each.returns
+    }
+    return {**analysis.observables, **analysis.probabilities, **metrics, **own}
 
 
 def _numbers(measured: Iterable[Measured]) -> dict[str, None]:

@@ -400,13 +400,6 @@ class Content:
         return {"python": platform.python_version(), **_installed()}
 
     @property
-    def analyses(self) -> list[str]:
-        """What the manifest's own analyses are: function, version, SHA-256 of its file."""
-        noted = json.loads(self.run.meta.get("analyses") or "{}")
-        own = self.manifest.analysis.own.items()
-        return [f"{name}: {each.told(noted.get(name, {}))}" for name, each in own]
-
-    @property
     def command(self) -> str:
         """What to type to run it again."""
         manifest, path = self.manifest, Path(self.run.meta.get("manifest_path", "<string>"))
@@ -472,3 +465,10 @@ def _installed() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
+
+
+def analyses_of(run: Run) -> list[str]:
+    """Return what the manifest's own analyses are: function, version, SHA-256 of its file."""
+    noted = json.loads(run.meta.get("analyses") or "{}")
+    own = run.manifest.analysis.own.items()
+    return [f"{name}: {each.told(noted.get(name, {}))}" for name, each in own]

@@ -20,6 +20,7 @@ from qbatch.report.content import (
     OUTCOMES,
     TIME_HEADS,
     Content,
+    analyses_of,
     others_text,
     settings_text,
     shown,
@@ -384,7 +385,7 @@ def _reproduce(content: Content) -> Iterator[str]:
     yield f"- versions: {cell(versions)}"
     if content.revision:
         yield f"- git: {cell(content.revision)}"
-    for analysis in content.analyses:
+    for analysis in analyses_of(content.run):
         yield f"- analysis {cell(analysis)}"
     yield f"- root seed: {content.seeds}"
     yield f"- points (SHA-256 over their ids): {code(content.overview.points_digest)}"
