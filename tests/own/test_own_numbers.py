@@ -11,7 +11,7 @@ import pytest
 
 from qbatch.errors import SourceErrors
 from qbatch.manifest import parse_manifest
-from qbatch.result import Counts, Estimate, OwnNumbersError, analyse_all
+from qbatch.result import Counts, Estimate, OwnNumbersError, analyse, measure_own
 from qbatch.result.own import own_numbers
 from qbatch.snapshot.estimates import analysis_key
 
@@ -88,8 +88,8 @@ analysis:
 def test_one_that_fails_leaves_the_others_as_they_are() -> None:
     manifest = parse_manifest(MANIFEST.replace("OWN", "{w: {installed: nowhere}}"))
     assert manifest.analysis.names == ("zz", "w")
-    found, failed = analyse_all(COUNTS, manifest.analysis)
-    assert {*found} == {"zz"}
+    assert {*analyse(COUNTS, manifest.analysis)} == {"zz"}
+    _, failed = measure_own(COUNTS, manifest.analysis.own, 0.95)
     assert "no installed package offers an analysis 'nowhere'" in failed["w"]
 
 
