@@ -20,6 +20,7 @@ PACKAGE = Path(qbatch.__file__).parent
 LAYERS = {
     "cli": 6,
     "difference": 5,
+    "archive": 5,
     "executor": 4,
     "report": 4,
     "exchange": 4,

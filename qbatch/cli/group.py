@@ -24,6 +24,8 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "export": ("export", "Write results as CSV, counts, JSON, or for OQC's client."),
         "import": ("import_", "Take over what OQC's own client saved."),
         "merge": ("merge", "Put run folders of one manifest together."),
+        "archive": ("archive", "Write a run as one file that proves itself."),
+        "verify": ("verify", "Check an archive, offline."),
         "diff": ("diff", "Say which numbers changed between two runs."),
         "check": ("check", "Judge the manifest's checks on their intervals."),
     },

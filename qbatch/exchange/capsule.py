@@ -15,7 +15,6 @@ from __future__ import annotations
 import gzip
 import json
 import platform
-import re
 import shutil
 import tarfile
 import unicodedata
@@ -34,6 +33,7 @@ from qbatch import __version__
 from qbatch.circuit import open_circuit
 from qbatch.drafts import draft_beside
 from qbatch.errors import SnapshotError
+from qbatch.exchange.secrets import scan
 from qbatch.job import JobState
 from qbatch.manifest.models import Circuit
 from qbatch.report.files import check_folder, replacing, unwritable
@@ -54,14 +54,6 @@ STATUSES = {
 #: What a comparison with another run should ask for.
 VERIFICATION = {"epsilon": 0.05, "min_shots": 100, "tolerance_regime": "strict"}
 
-#: Keys of clouds, by their looks.
-_SECRETS = re.compile(
-    r"marqey_(live|test)_\w{8,}|\bAKIA[0-9A-Z]{16}\b|\beyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]{5,}"
-    r"|-----BEGIN [A-Z ]*PRIVATE KEY-----|\bbearer\s+[\w.-]{16,}"
-    r"|\bauthentication-token\W+[\w-]{16,}",
-    re.IGNORECASE,
-)
-
 #: May not stand raw in a manifest, though JSON allows it.
 _UNWRITABLE = {at: f"\\u{at:04x}" for at in (*range(0x7F, 0xA0), 0x2028, 0x2029, 0xFEFF)}
 
@@ -79,7 +71,7 @@ def write_capsule(run: Run, path: Path) -> str:
     """
     content = _Content(run)
     files = dict(content.files())
-    _scan(files)
+    scan(files, "capsule")
     checksums = write_checksums(files)
     manifest = content.manifest("sha256:" + sha256(checksums).hexdigest())
     files[".checksums"] = checksums
@@ -233,15 +225,6 @@ def _environment() -> dict[str, Any]:
         with suppress(PackageNotFoundError):
             packages[name] = version(name)
     return {"python": platform.python_version(), "system": platform.system(), "packages": packages}
-
-
-def _scan(files: Mapping[str, bytes]) -> None:
-    for path, body in files.items():
-        if _SECRETS.search(body.decode("utf-8", "replace")):
-            raise SnapshotError(
-                f"{path} of the capsule would hold what looks like a credential; nothing was "
-                "written. Take it out of the manifest, and change it at its provider"
-            )
 
 
 def write_checksums(files: Mapping[str, bytes]) -> bytes:

@@ -143,3 +143,25 @@ def test_check_against_a_run_fails_where_numbers_changed(
     assert found["diff"]["verdict"] == "changed"
     assert found["checks"][0]["verdict"] == "pass"
     assert isinstance(qbatch("check", here, "--json").json, list)
+
+
+def test_numbers_over_several_bases_are_compared(qbatch: Call, tmp_path: Path) -> None:
+    text = """\
+qbatch: 1
+name: xx
+circuits: {bell: bell.qasm}
+backends: {sim: {provider: local, noise: {readout: 0.01}, limits: {workers: 1}}}
+shots: 2000
+analysis: {observables: {e: 0.5 X0 X1 - 0.5 Y0 Y1}}
+"""
+    (tmp_path / "bell.qasm").write_text(BELL)
+    (tmp_path / "xx.yaml").write_text(text)
+    assert qbatch("run", "xx.yaml", "--no-report").code == 0
+    (tmp_path / "xx.yaml").write_text(text.replace("0.01", "0.2"))
+    assert qbatch("run", "xx.yaml", "--no-report", "--out", "poor").code == 0
+    assert qbatch("diff", "runs/xx", "runs/xx").code == 0
+    found = qbatch("diff", "runs/xx", "poor", "--json")
+    assert found.code == 5
+    (one,) = found.json["changes"]
+    assert one["number"] == "e"
+    assert one["change"] == pytest.approx(0.6**2 - 0.98**2, abs=0.1)

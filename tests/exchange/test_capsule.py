@@ -13,8 +13,9 @@ import pytest
 
 from qbatch import open_run
 from qbatch.errors import SelectionError, SnapshotError
-from qbatch.exchange.capsule import _SECRETS, canonical, capsule_id, pack, write_capsule
+from qbatch.exchange.capsule import canonical, capsule_id, pack, write_capsule
 from qbatch.exchange.exports import export
+from qbatch.exchange.secrets import SECRETS
 from qbatch.executor import run as run_manifest
 
 MANIFEST = """\
@@ -113,7 +114,7 @@ def test_what_looks_like_a_key_is_not_written(tmp_path: Path) -> None:
     ],
 )
 def test_keys_are_known_by_their_looks(text: str, found: bool) -> None:
-    assert bool(_SECRETS.search(text)) is found
+    assert bool(SECRETS.search(text)) is found
 
 
 @pytest.mark.parametrize(

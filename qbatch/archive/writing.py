@@ -1,0 +1,169 @@
+"""A run to an archive: a zip file that is an RO-Crate."""
+
+from __future__ import annotations
+
+import io
+import json
+import platform
+from collections.abc import Iterator
+from importlib.metadata import distributions
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qbatch import __version__
+from qbatch.archive.contents import (
+    CIRCUITS,
+    ENVIRONMENT,
+    LEDGER,
+    LOCK,
+    MANIFEST,
+    POINTS,
+    RESULTS,
+    SETTINGS,
+    TABLE,
+    archive_digest,
+    digest_of,
+)
+from qbatch.errors import ExtraError, SelectionError
+from qbatch.exchange.secrets import scan
+from qbatch.report import render
+from qbatch.report.files import replacing
+
+if TYPE_CHECKING:
+    from qbatch.snapshot import Run
+
+#: What stands beside each file in the metadata.
+_TYPES = {
+    ".json": "application/json",
+    ".csv": "text/csv",
+    ".md": "text/markdown",
+    ".html": "text/html",
+    ".yaml": "application/yaml",
+    ".qasm": "text/plain",
+    ".lock": "text/plain",
+}
+
+
+def write_archive(run: Run, path: Path) -> str:
+    """Write `run` as an archive and return its digest, 64 hex digits.
+
+    Args:
+        run: Read several times.
+        path: Of the zip file, which is replaced whole.
+
+    Raises:
+        SelectionError: The name does not end in ``.zip``, or no point has a result.
+        SnapshotError: A file would hold what looks like a credential; nothing was written.
+        UnwritableError: The file cannot be written.
+        ExtraError: rocrate is missing.
+    """
+    try:
+        from rocrate.rocrate import ROCrate
+    except ImportError as error:
+        raise ExtraError("rocrate", "archive") from error
+    if path.suffix.lower() != ".zip":
+        raise SelectionError(f"{path}: an archive is a zip file; name one that ends in .zip")
+    files = dict(_files(run))
+    scan(files, "archive")
+    crate = ROCrate()
+    digests = {name: digest_of(body) for name, body in files.items()}
+    _describe(crate, run, digests)
+    for name, body in files.items():
+        kind = _TYPES.get(Path(name).suffix, "application/octet-stream")
+        facts = {
+            "sha256": digests[name],
+            "encodingFormat": kind,
+            "contentSize": str(len(body)),
+            "name": name,
+        }
+        crate.add_file(io.BytesIO(body), name, properties=facts)
+    with replacing(path) as fresh:
+        crate.write_zip(fresh)
+    return archive_digest(digests)
+
+
+def _describe(crate: Any, run: Run, digests: dict[str, str]) -> None:
+    """Say what the run was, and what made it (the profile "Process Run Crate")."""
+    from rocrate.model.contextentity import ContextEntity
+
+    crate.name = run.name
+    crate.description = run.manifest.description or f"Results of the qbatch manifest {run.name}"
+    crate.root_dataset["identifier"] = f"sha256:{archive_digest(digests)}"
+    software = {"@type": "SoftwareApplication", "name": "qbatch", "version": __version__}
+    qbatch = crate.add(ContextEntity(crate, "#qbatch", properties=software))
+    facts = {"name": f"qbatch run {run.meta.get('manifest_path', run.name)}"}
+    for key, fact in (("startTime", "started_at"), ("endTime", "finished_at")):
+        if run.meta.get(fact):
+            facts[key] = run.meta[fact]
+    made = [{"@id": name} for name in digests if name not in (MANIFEST, LOCK)]
+    crate.add_action(qbatch, object=[{"@id": MANIFEST}], result=made, properties=facts)
+
+
+def _files(run: Run) -> Iterator[tuple[str, bytes]]:
+    """Yield name and content of each file.
+
+    Raises:
+        SelectionError: No point has a result.
+    """
+    settings, points = _points(run)
+    if not points:
+        raise SelectionError(f"{run.folder}: no point has a result yet; there is nothing to keep")
+    yield MANIFEST, run.manifest.text.encode()
+    lock = run.manifest.folder / LOCK
+    if lock.is_file():
+        yield LOCK, lock.read_bytes()
+    for key, setting in settings.items():
+        text = setting.pop("circuit")
+        setting["circuit_file"] = f"{CIRCUITS}/{key}.qasm"
+        yield setting["circuit_file"], text.encode()
+    yield SETTINGS, _json(settings)
+    yield POINTS, _json(points)
+    yield RESULTS, render(run, "json").encode()
+    yield TABLE, render(run, "csv").encode()
+    if run.ledger():
+        yield LEDGER, render(run, "ledger").encode()
+    for form in ("md", "html"):
+        yield f"report.{form}", render(run, form).encode()
+    yield ENVIRONMENT, _json(_environment(run))
+
+
+def _points(run: Run) -> tuple[dict[str, dict[str, Any]], dict[str, dict[str, Any]]]:
+    """Return settings by key, and what is needed to make each measured point's id."""
+    settings: dict[str, dict[str, Any]] = {}
+    points: dict[str, dict[str, Any]] = {}
+    for point in (part for whole in run if not whole.same_as for part in whole.each_setting):
+        if point.counts is None:
+            continue
+        if point.setting and point.setting not in settings:
+            settings[point.setting] = dict(run.setting_of(point))
+        pieces = point.pieces or (point,)
+        points[point.id] = {
+            "setting": point.setting,
+            "repeat": point.repeat,
+            "jobs": [
+                [one.start, one.bought] for one in pieces if one.job.state.value == "completed"
+            ],
+        }
+    return settings, points
+
+
+def _environment(run: Run) -> dict[str, Any]:
+    packages = {one.metadata["Name"]: one.version for one in distributions()}
+    lines = [f"{name}=={packages[name]}" for name in sorted(packages, key=str.lower)]
+    return {
+        "ran_with": json.loads(run.meta.get("versions", "{}")),
+        "revision": run.meta.get("revision", ""),
+        "overrides": list(run.manifest.overrides),
+        "archived_with": {
+            "qbatch": __version__,
+            "python": platform.python_version(),
+            "system": platform.system(),
+            "machine": platform.machine(),
+            "packages": lines,
+            "packages_sha256": digest_of("\n".join(lines).encode()),
+        },
+    }
+
+
+def _json(value: Any) -> bytes:
+    return (json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
