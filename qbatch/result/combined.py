@@ -1,53 +1,22 @@
 """A sum of Paulis from the counts of several bases: a sum of means that are independent.
 
-Each basis's part is a mean over its own shots (`expectation_value`): the covariances of terms that
-are told by the same counts are in its variance, exactly, and in its interval. The parts are
-independent, so variances add up, and the interval of the sum is made of the intervals of the parts
-by the squares of their arms (MOVER: Zou and Donner 2008):
-
-    low = Σ valueᵢ - √Σ (valueᵢ - lowᵢ)²,    high = Σ valueᵢ + √Σ (highᵢ - valueᵢ)²
-
-for the intervals that are told and those that claims are judged on. Arms that differ stay so, and
-a part of which all shots agree keeps its width.
+Each basis's part is a mean over its own shots: the covariances of terms that are told by the same
+counts are in its variance, exactly. The parts are independent, so variances add up; how the
+interval of the sum is made is told in `qbatch.result.independent`.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from qbatch.result.counts import Counts
-from qbatch.result.estimate import Estimate, expectation_value
+from qbatch.result.estimate import Estimate, around, expectation_value, values_of
 from qbatch.result.grouping import Basis, split
-from qbatch.result.intervals import Interval
+from qbatch.result.independent import Sample, sum_intervals
+from qbatch.result.observable import Observable
 from qbatch.result.pauli import PauliSum
-
-
-def combined(parts: Sequence[Estimate]) -> Estimate:
-    """Estimate a sum of means that independent shots estimate.
-
-    Args:
-        parts: At least one, all of one level. One alone is returned as it is.
-
-    Raises:
-        ValueError: There is none.
-    """
-    if not parts:
-        raise ValueError("no estimates, no sum")
-    if len(parts) == 1:
-        return parts[0]
-    value = math.fsum(part.value for part in parts)
-    low, high = _moved(value, parts, [(part.low, part.high) for part in parts])
-    least, most = _moved(value, parts, [part.judged for part in parts])
-    se = math.hypot(*(part.se for part in parts))
-    return Estimate(value, se, low, high, judged_low=least, judged_high=most)
-
-
-def _moved(value: float, parts: Sequence[Estimate], intervals: Sequence[Interval]) -> Interval:
-    """Return the interval around `value` of which the arms are those of the parts, squared."""
-    down = math.hypot(*(p.value - low for p, (low, _) in zip(parts, intervals, strict=True)))
-    up = math.hypot(*(high - p.value for p, (_, high) in zip(parts, intervals, strict=True)))
-    return value - down, value + up
 
 
 def expectation_of(
@@ -62,12 +31,39 @@ def expectation_of(
         level: Confidence of the interval.
 
     Raises:
-        ValueError: No basis measures some term, or one has no shots.
+        ValueError: No basis measures some term, one has no shots, or the level is impossible.
     """
     parts = split(whole, [*counts])
-    used = [
-        expectation_value(found, part, level)
-        for part, found in zip(parts, counts.values(), strict=True)
-        if part.terms or part.constant
-    ]
-    return combined(used or [Estimate(0.0, 0.0, 0.0, 0.0)])
+    return combined([*zip(parts, counts.values(), strict=True)], level)
+
+
+def combined(parts: Sequence[tuple[Observable, Counts]], level: float = 0.95) -> Estimate:
+    """Estimate a sum of observables, each measured by shots of its own.
+
+    Args:
+        parts: What is measured, and its counts. Where one alone depends on its shots, its estimate
+            is that of `expectation_value`.
+        level: Confidence of the interval.
+
+    Raises:
+        ValueError: One has no shots, or the level is impossible.
+    """
+    known = math.fsum(observable.constant for observable, _ in parts if not observable.terms)
+    measured = [(observable, counts) for observable, counts in parts if observable.terms]
+    if not measured:
+        return Estimate(known, 0.0, known, known)
+    if len(measured) == 1:
+        (observable, counts), *_ = measured
+        moved = replace(observable, constant=observable.constant + known)
+        return expectation_value(counts, moved, level)
+    samples = [_sample(observable, counts) for observable, counts in measured]
+    told, judged = ((low + known, high + known) for low, high in sum_intervals(samples, level))
+    value = math.fsum([known, *(sample.mean for sample in samples)])
+    return around(value, math.sqrt(sum(s.squared_error for s in samples)), told, judged)
+
+
+def _sample(observable: Observable, counts: Counts) -> Sample:
+    if counts.shots < 1:
+        raise ValueError("no shots, no estimate")
+    values, numbers = values_of(counts, observable)
+    return Sample(values, numbers, observable.bounds, observable.reach.is_two_valued)

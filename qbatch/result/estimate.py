@@ -94,11 +94,11 @@ def _proportion(successes: int, shots: int, bounds: Interval, level: float) -> E
         (bottom * (1 - low) + top * low, bottom * (1 - high) + top * high)
         for low, high in (told, judged)
     )
-    return _around(value, (top - bottom) * math.sqrt(share * rest / shots), *ends)
+    return around(value, (top - bottom) * math.sqrt(share * rest / shots), *ends)
 
 
-def _around(value: float, se: float, told: Interval, judged: Interval) -> Estimate:
-    """Round so that the intervals hold the value."""
+def around(value: float, se: float, told: Interval, judged: Interval) -> Estimate:
+    """Make an estimate of which the intervals hold the value, whatever was rounded."""
     (low, high), (least, most) = told, judged
     return Estimate(
         value,
@@ -177,6 +177,11 @@ def _successes(counts: Counts, observable: Observable) -> int:
     return sum(times for each, times in zip(worth, shots, strict=True) if each > middle)
 
 
+def values_of(counts: Counts, observable: Observable) -> tuple[Floats, Ints]:
+    """Tell what shots were worth: distinct values, ascending, and how many shots had each."""
+    return _distinct(observable.values(counts).clip(*observable.bounds), counts.counts)
+
+
 def _distinct(values: Floats, counts: Ints) -> tuple[Floats, Ints]:
     """Distinct values, ascending, and how many shots had each."""
     import numpy as np
@@ -192,7 +197,7 @@ def _mean(values: Floats, counts: Ints, bounds: Interval, level: float) -> Estim
     value = min(max(float(shares @ values), bounds[0]), bounds[1])
     variance = float(shares @ ((values - value) / size) ** 2)
     se = size * math.sqrt(variance / shots) if len(values) > 1 else 0.0
-    return _around(value, se, *mean_intervals(values, counts, bounds, level))
+    return around(value, se, *mean_intervals(values, counts, bounds, level))
 
 
 def probability(counts: Counts, pattern: str, level: float = 0.95) -> Estimate:

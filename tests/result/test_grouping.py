@@ -10,10 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from qiskit.quantum_info import SparsePauliOp
 
-from qbatch.result import Counts, NotationError, expectation_value
-from qbatch.result.combined import combined, expectation_of
+from qbatch.result import Counts, NotationError
 from qbatch.result.grouping import AS_WRITTEN, Basis, group, split
-from qbatch.result.pauli import PauliSum, Term, from_terms, parse_pauli
+from qbatch.result.pauli import Term, from_terms, parse_pauli
 
 
 def term_of(label: str) -> Term:
@@ -127,29 +126,6 @@ def test_a_term_stands_in_one_part_and_the_constant_in_the_first() -> None:
     assert [{bits for _, bits in part.terms} for part in parts] == [{(2,), (0, 2)}, {(1,)}]
     with pytest.raises(ValueError, match="no basis measures Y1"):
         split(whole, [Basis.parse("X0")])
-
-
-def test_a_sum_is_estimated_from_the_counts_of_its_bases() -> None:
-    bell = parse_pauli("X0 X1 - Y0 Y1 + Z0 Z1 + 0.5", 2)
-    bases = group([bell])
-    agree = Counts.from_dict((("c", 2),), {"00": 500, "11": 500})
-    differ = Counts.from_dict((("c", 2),), {"01": 490, "10": 510})
-    found = expectation_of(bell, dict(zip(bases, (agree, agree, differ), strict=True)))
-    assert found.value == 3.5
-    assert found.se == 0.0
-    assert found.low < 3.5 == found.high
-    assert found.low < found.judged[0] < 3.5  # Clopper and Pearson's, where all shots agree
-    alone = expectation_value(agree, split(bell, bases)[1])
-    assert 3.5 - found.low == pytest.approx(3**0.5 * (alone.value - alone.low))
-
-
-def test_one_basis_alone_is_estimated_as_ever() -> None:
-    counts = Counts.from_dict((("c", 2),), {"00": 40, "11": 55, "01": 5})
-    parts = split(parse_pauli("Z0 + 0.3 Z0 Z1", 2), [AS_WRITTEN])
-    alone = expectation_value(counts, parts[0])
-    assert combined([alone]) is alone
-    nothing = expectation_of(PauliSum({}), {AS_WRITTEN: counts})
-    assert (nothing.value, nothing.low, nothing.high) == (0, 0, 0)
 
 
 def test_ten_thousand_terms_are_grouped_and_parted_in_seconds() -> None:
