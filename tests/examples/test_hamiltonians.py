@@ -1,4 +1,4 @@
-"""The Hamiltonians to copy from have the ground states that their heads tell, by diagonalisation."""
+"""Hamiltonians to copy from have the ground states that their heads tell, by diagonalisation."""
 
 from __future__ import annotations
 
