@@ -10,8 +10,18 @@ content id, is kept nowhere, and buys nothing.
 
 from __future__ import annotations
 
+from qbatch.across.expected import Agreement, agreement_facts
 from qbatch.across.numbers import AcrossNumber, across_facts
 from qbatch.across.points import Measured, Points
 from qbatch.across.reading import Across, read_across
 
-__all__ = ["Across", "AcrossNumber", "Measured", "Points", "across_facts", "read_across"]
+__all__ = [
+    "Across",
+    "AcrossNumber",
+    "Agreement",
+    "Measured",
+    "Points",
+    "across_facts",
+    "agreement_facts",
+    "read_across",
+]

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from functools import cached_property
 
 from qbatch.across.derived import derived_numbers
+from qbatch.across.expected import Agreement, agreements
 from qbatch.across.fits import Fitted, read_fits
 from qbatch.across.numbers import AcrossNumber
 from qbatch.across.points import Points, Run
@@ -30,6 +31,11 @@ class Across:
     def fits(self) -> tuple[Fitted, ...]:
         """Fits, each for each of its groups, in the order of the manifest."""
         return tuple(read_fits(self.points))
+
+    @cached_property
+    def expected(self) -> tuple[Agreement, ...]:
+        """Numbers of which theory speaks, held against it, in the order of the manifest."""
+        return tuple(agreements(self.points))
 
     @property
     def numbers(self) -> tuple[AcrossNumber, ...]:

@@ -11,14 +11,16 @@ digit, times in seconds, empty where there is none. Text that a spreadsheet woul
 ``counts``: the long table `id, point, bitstring, count`, outcomes ascending as integers.
 
 ``json``: ``{"qbatch": 1, "run", "level", "units", "points": [...], "fits": [...], "across": [...],
-"purchases": [...]}``, a point a line: `id, point, state, circuit, backend, shots, repeat,
-parameters, estimates` (name -> value, se, low, high, and a distance's floor), `counts` (bitstring
--> count, or null), `cost, unit, provider_job_id, error, error_code, emulated`. `units` has those of
-axes and numbers that have one. `fits` has a line for each fit and group, with `parameters` (name ->
-value, se, low, high, unit), `covariance`, `chi2, dof, p, verdict`. `across` has the numbers across
-points, a line each: `name, group` (axis -> value), `value, se, low, high` (null where it is
-undecided), `reason` (why it is), `note, points` (their names).
-A purchase has the columns of ``ledger`` by name, null where that is empty.
+"expected": [...], "purchases": [...]}``, a point a line: `id, point, state, circuit, backend,
+shots, repeat, parameters, estimates` (name -> value, se, low, high, and a distance's floor),
+`counts` (bitstring -> count, or null), `cost, unit, provider_job_id, error, error_code, emulated`.
+`units` has those of axes and numbers that have one. `fits` has a line for each fit and group, with
+`parameters` (name -> value, se, low, high, unit), `covariance`, `chi2, dof, p, verdict`. `across`
+has the numbers across points, a line each: `name, group` (axis -> value), `value, se, low, high`
+(null where it is undecided), `reason` (why it is), `note, points` (their names). `expected` has
+what theory says, a line for each number and backend: `name, backend, formula, chi_squared, freedom,
+p`, and of each point `expected, residual, pull`. A purchase has the columns of ``ledger`` by name,
+null where that is empty.
 
 ``ledger``: one row per purchase: `id, point, attempt, backend, unit, quoted, quoted_by, reserved,
 billed, billed_by, refunded, refunded_by, emulated, start, shots, setting, purchase, account`;
@@ -45,7 +47,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from qbatch.across import Across, Points, across_facts, read_across
+from qbatch.across import Across, Points, across_facts, agreement_facts, read_across
 from qbatch.across.fit_facts import FIT_COLUMNS, fit_facts, fit_rows
 from qbatch.across.points import needs_points
 from qbatch.errors import ExtraError, SelectionError
@@ -189,6 +191,10 @@ def _write_json(run: Run, file: IO[str]) -> None:
     file.write('\n], "across": [')
     for number, made in enumerate(across.numbers):
         facts = across_facts(made)
+        file.write((",\n" if number else "\n") + json.dumps(facts, ensure_ascii=False))
+    file.write('\n], "expected": [')
+    for number, each in enumerate(across.expected):
+        facts = agreement_facts(each)
         file.write((",\n" if number else "\n") + json.dumps(facts, ensure_ascii=False))
     file.write('\n], "purchases": [')
     for number, row in enumerate(_ledger_rows(run)):

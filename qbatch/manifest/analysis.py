@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
+    BeforeValidator,
     Field,
     ModelWrapValidatorHandler,
     ValidationInfo,
@@ -21,6 +22,11 @@ from pydantic import (
 
 from qbatch.manifest.columns import RESERVED, clashes, named_numbers
 from qbatch.manifest.derived import Derived, check_derived
+from qbatch.manifest.expected import (
+    as_formula,
+    check_expected,
+    theory_in,
+)
 from qbatch.manifest.fields import (
     AT_KEY,
     AXES,
@@ -31,6 +37,7 @@ from qbatch.manifest.fields import (
     Real,
     Text,
     amiss,
+    as_text,
     check_beside,
     known_to,
     unknown,
@@ -124,6 +131,14 @@ Observable = Annotated[
     ),
 ]
 
+#: A formula, or one number.
+Expectation = Annotated[
+    str,
+    BeforeValidator(as_text),
+    BeforeValidator(as_formula),  # the last is first
+    WithJsonSchema({"type": ["string", "number"]}),
+]
+
 
 class Intervals(Model):
     """How wide intervals are.
@@ -178,6 +193,7 @@ class Analysis(Model):
         own: Name -> a function of yours that makes numbers of a point's counts.
         derived: Name -> formula of numbers at several points: ``zz[phi=0] - zz[phi=pi/2]``.
         fits: Name -> curve fitted to a number along an axis; its parameters are ``NAME.tau``.
+        expected: Number -> what theory says of it, a formula of axes: ``-cos(theta)``.
         intervals: How wide intervals are.
     """
 
@@ -187,6 +203,7 @@ class Analysis(Model):
     own: Mapping[Column, OwnAnalysis] = Field(default_factory=dict)
     derived: Mapping[Column, Derived] = Field(default_factory=dict)
     fits: Mapping[Column, Fit] = Field(default_factory=dict)
+    expected: Mapping[str, Expectation] = Field(default_factory=dict)
     intervals: Intervals = Intervals()
 
     @field_validator("fits")
@@ -243,6 +260,14 @@ class Analysis(Model):
         """See that formulas name numbers and axes that there are."""
         check_derived(derived, known_to(info))
         return derived
+
+    @field_validator("expected")
+    @classmethod
+    def check_theory(cls, expected: Mapping[str, str], info: ValidationInfo) -> Mapping[str, str]:
+        """See that theory is of axes, and speaks of numbers that there are."""
+        numbers = {**info.data.get("observables", {}), **info.data.get("probabilities", {})}
+        check_expected(expected, numbers, known_to(info))
+        return expected
 
     @model_validator(mode="wrap")
     @classmethod
@@ -302,11 +327,15 @@ class Check(Model):
         from qbatch.result import NotationError, parse_check
 
         known = known_to(info)
+        theory = theory_in(text, {*known.vars, *(known.estimates or ())})
         try:
             numbers = None if known.estimates is None else known.estimates | known.across
-            parse_check(text, numbers, known.vars)
+            found = parse_check(text, numbers, {**known.vars, **theory})
         except NotationError as error:
             raise amiss(error.problem) from error
+        if theory and found.name not in (known.expected or ()):
+            example = f"write analysis: {{expected: {{{found.name}: …}}}}"
+            raise amiss(f"theory says nothing of {found.name}; {example}")
         return text
 
 

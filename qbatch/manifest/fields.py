@@ -98,6 +98,7 @@ class Known:
         axes: Of all sweeps together.
         estimates: Names of all numbers of the analysis, which each point has.
         across: Names of all numbers across points.
+        expected: Names of the numbers of which theory speaks.
     """
 
     vars: Mapping[str, Number] = field(default_factory=dict)
@@ -108,6 +109,7 @@ class Known:
     axes: frozenset[str] | None = None
     estimates: frozenset[str] | None = None
     across: frozenset[str] = frozenset()
+    expected: frozenset[str] | None = None
     _resolved: dict[Path, Path | None] = field(default_factory=dict, repr=False)
 
     def resolved(self, path: Path) -> Path | None:

@@ -234,6 +234,7 @@ def _known(
         axes=frozenset(_axes(data.get("sweep"))),
         estimates=frozenset(named_numbers(analysis)),
         across=frozenset(_across(analysis)),
+        expected=frozenset(map(str, _map(analysis.get("expected")))),
     )
 
 

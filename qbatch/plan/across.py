@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qbatch.notation import listed
+from qbatch.manifest.expected import read_theory, theory_in
+from qbatch.notation import is_number, listed, shortened
+from qbatch.plan.geometry.written import values_by_axis
 
 if TYPE_CHECKING:
     from qbatch.manifest.models import Manifest
@@ -36,7 +38,8 @@ def check_derived(plan: Plan, mistakes: Mistakes) -> None:
         add = mistakes.add_unmatched if error.is_void else mistakes.add
         add(("analysis", "derived", name), f"analysis.derived.{name}: {derived.value!r}: {error}")
     for number, check in enumerate(manifest.checks):
-        name = parse_check(check.that, variables=_vars(manifest)).name
+        words = theory_in(check.that, {*manifest.vars, *manifest.analysis.names})
+        name = parse_check(check.that, variables={**_vars(manifest), **words}).name
         if isinstance(left := found.get(name), tuple):
             for axis in check.where:
                 if axis in points.varied and axis not in left:
@@ -47,3 +50,17 @@ def check_derived(plan: Plan, mistakes: Mistakes) -> None:
 
 def _vars(manifest: Manifest) -> dict[str, float]:
     return {name: float(value) for name, value in manifest.vars.items()}
+
+
+def check_expected(plan: Plan, mistakes: Mistakes) -> None:
+    """See that theory is of axes that hold numbers."""
+    manifest = plan.manifest
+    if not manifest.analysis.expected:
+        return
+    values = values_by_axis(manifest)
+    for name, text in manifest.analysis.expected.items():
+        for axis in read_theory(text, manifest.vars).axes:
+            strange = [value for value in values.get(axis) or () if not is_number(value)]
+            if strange:
+                said = f"{text!r} is of {axis}, which has {shortened(str(strange[0]))!r}, no number"
+                mistakes.add(("analysis", "expected", name), f"analysis.expected.{name}: {said}")

@@ -21,7 +21,7 @@ from qbatch.manifest.models import Manifest, Value, Where
 from qbatch.manifest.paths import setting_axis
 from qbatch.manifest.prices import NO_PRICES, PriceList, load_prices
 from qbatch.notation import did_you_mean, listed
-from qbatch.plan.across import check_derived
+from qbatch.plan.across import check_derived, check_expected
 from qbatch.plan.bases import UnmeasuredError, may_rotate
 from qbatch.plan.factory import Factory, UnboundError, UnfitError
 from qbatch.plan.fits import check_fits
@@ -81,6 +81,7 @@ def expand(manifest: Manifest) -> Plan:
     plan.shared = find_shared(plan, mistakes)
     mistakes.raise_if_any()
     check_derived(plan, mistakes)
+    check_expected(plan, mistakes)
     mistakes.raise_if_any()
     plan.remarks = tuple(mistakes.remarks)
     return plan

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from qbatch.report.numbers import count_of, full
+from qbatch.across.expected import UNLIKELY
+from qbatch.report.numbers import count_of, full, p_cell
 
 if TYPE_CHECKING:
-    from qbatch.across import Across, AcrossNumber
+    from qbatch.across import Across, AcrossNumber, Agreement
     from qbatch.manifest.models import Manifest
 
 #: Heads of the table of derived numbers.
@@ -56,6 +57,39 @@ def _row(number: AcrossNumber, manifest: Manifest) -> AcrossRow:
     estimate = number.estimate
     text = f"undecided: {number.reason}" if estimate is None else full(estimate)
     return AcrossRow(name, number.label, text, "; ".join(filter(None, notes)), estimate is not None)
+
+
+#: Heads of the table of what theory says.
+THEORY_HEADS = (
+    "number",
+    "theory",
+    "backend",
+    "points",
+    "χ² / degrees of freedom",
+    "p",
+    "farthest off",
+)
+
+
+def theory_rows(across: Across) -> list[tuple[str, ...]]:
+    """Tell how well theory and points agree, a row for each number, under `THEORY_HEADS`."""
+    return [_theory_row(one) for one in across.expected]
+
+
+def _theory_row(one: Agreement) -> tuple[str, ...]:
+    points = str(len(one.residuals))
+    if one.waiting:
+        points += f" ({one.waiting} not measured)"
+    if one.left_out:
+        points += f" ({one.left_out} without a value)"
+    worst, p_value = one.worst, one.p_value
+    if worst is None or p_value is None:
+        return one.name, one.formula, one.backend, points, "", "", ""
+    told = f"{worst.pull:+.1f} standard errors at {worst.point}"
+    squares = f"{one.chi_squared:.4g} / {one.freedom}"
+    verdict = "agree" if p_value >= UNLIKELY else "do not agree"
+    head = one.name, one.formula, one.backend, points
+    return *head, squares, f"{p_cell(p_value)}: {verdict}", told
 
 
 def formulas(manifest: Manifest) -> list[tuple[str, str]]:

@@ -25,7 +25,7 @@ from qbatch.notation import listed, whole
 from qbatch.plan.pinning.revision import Revision
 from qbatch.plan.pricing.limits import taken
 from qbatch.providers import is_local
-from qbatch.report.across import AcrossRow, derived_rows, formulas
+from qbatch.report.across import AcrossRow, derived_rows, formulas, theory_rows
 from qbatch.report.agreement import Verdict as AgreementVerdict
 from qbatch.report.backend_facts import BackendFacts, backend_facts
 from qbatch.report.beside import notes_beside
@@ -380,6 +380,12 @@ class Content:
         """Derived numbers, a row each."""
         across = self.overview.across
         return [] if across is None else derived_rows(across, self.manifest)
+
+    @cached_property
+    def theory(self) -> list[tuple[str, ...]]:
+        """How well theory and points agree, a row for each number; see `across.THEORY_HEADS`."""
+        across = self.overview.across
+        return [] if across is None else theory_rows(across)
 
     @property
     def formulas(self) -> list[tuple[str, str]]:

@@ -17,6 +17,7 @@ from qbatch.report.curves import curves_of, describe_curves, draw_curves
 from qbatch.report.numbers import count_of, full, labels, percent, plain
 from qbatch.report.scales import Palette, Scale, in_order
 from qbatch.report.series import Mark
+from qbatch.report.theory import draw_theory
 from qbatch.result import Counts, wilson
 
 if TYPE_CHECKING:
@@ -135,6 +136,7 @@ def _draw_lines(canvas: Canvas, sheet: Sheet, panels: Panels) -> None:
             is_fitted = any(line[0].key in drawn.keys for drawn in curves)
             style = palette.line(color)
             _draw_line(canvas, axes, line, along_x, along_y, style, aside, joined=not is_fitted)
+            draw_theory(canvas, axes, line, along_x, style["color"])
         _draw_floor(axes, means, along_x)
         draw_curves(canvas, axes, [one for one in curves if one.facet == facet], palette)
     _set_axes(canvas, panels, marks, along_x, along_y)
@@ -273,6 +275,8 @@ def _describe_lines(
     }
     if plot.band in bands and canvas.series.number:
         canvas.caption.append(f"{shaded}: {bands[plot.band]}.")
+    if canvas.series.theory is not None:
+        canvas.caption.append(f"Dotted: what theory says, {canvas.series.theory.text}.")
     if len(pooled) < len(marks):
         canvas.caption.append(
             "Repeats are pooled: their counts are added up, then analysed. Each is a faint dot."

@@ -20,7 +20,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from qbatch.job import JobState
 from qbatch.notation import is_number, whole
-from qbatch.report.across import HEADS
+from qbatch.report.across import HEADS, THEORY_HEADS
 from qbatch.report.content import (
     COST_HEADS,
     FOLDED_FROM,
@@ -233,6 +233,7 @@ def html_pieces(content: Content, rows: HtmlRows) -> Iterator[str]:
         time_heads=TIME_HEADS,
         cost_heads=COST_HEADS,
         across_heads=HEADS,
+        theory_heads=THEORY_HEADS,
         count_of=count_of,
         many=content.overview.points > MANY_POINTS,
         folded=rows.number >= FOLDED_FROM,
@@ -292,6 +293,7 @@ def _sections(content: Content) -> list[tuple[str, str]]:
         "figures": content.figures,
         "fits": content.fits,
         "across": content.derived,
+        "theory": content.theory,
         "results": True,
         "agreement": content.agreement,
         "backends": True,
@@ -299,7 +301,7 @@ def _sections(content: Content) -> list[tuple[str, str]]:
         "time": content.times,
         "reproduce": True,
     }
-    titles = {"held": "Held jobs", "across": "Across points"}
+    titles = {"held": "Held jobs", "across": "Across points", "theory": "What theory says"}
     named = [(name, titles.get(name, name.capitalize())) for name, there in has.items() if there]
     return [*named, ("reading", "How to read this")]
 
@@ -323,7 +325,7 @@ def _ruler(check: CheckResult, one: Judgement) -> str:
     estimate = one.estimate
     if estimate is None:
         return ""
-    claims = [number for _, number in check.check.conditions]
+    claims = [number for _, number in one.conditions]
     value, (low, high) = estimate.value, estimate.judged
     if check.check.absolute:
         claims += [-number for number in claims]

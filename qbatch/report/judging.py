@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from qbatch.across import Across, AcrossNumber, Points
 from qbatch.across.points import needs_points
 from qbatch.job import JobState
+from qbatch.manifest.expected import EXPECTED, Theory, read_theory, theory_in
 from qbatch.notation import is_number
 from qbatch.plan.geometry.where import Narrowed, is_match, is_void, narrowed
 from qbatch.plan.geometry.written import values_by_axis
@@ -41,6 +42,7 @@ class Judgement:
         estimate: What was measured; None when nothing was.
         reason: Why.
         margin: How far it is from failing; infinite where nothing was measured.
+        conditions: (operator, number) each, as they were judged at this point.
     """
 
     id: str
@@ -49,6 +51,7 @@ class Judgement:
     estimate: Estimate | None
     reason: str
     margin: float = math.inf
+    conditions: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(slots=True)
@@ -60,6 +63,8 @@ class CheckResult:
         where: Of which points.
         meant: The same, given which values the axes have.
         is_across: Whether it is about a number across points.
+        theory: What `expected` stands for in it; None where it names no such thing.
+        vars: Numbers that it may name.
         numbers: Verdict -> how many points.
         kept: Judgements of each verdict, those nearest to failing first; see `margin`.
     """
@@ -68,6 +73,8 @@ class CheckResult:
     where: Where
     meant: Narrowed
     is_across: bool = False
+    theory: Theory | None = None
+    vars: Mapping[str, float] = field(default_factory=dict)
     numbers: Counter[Verdict] = field(default_factory=Counter)
     kept: dict[Verdict, list[Judgement]] = field(default_factory=dict)
 
@@ -99,23 +106,33 @@ class CheckResult:
         if self.is_across or not is_match(self.meant, values):
             return
         estimate = point.estimates.get(self.check.name)
-        self._judge(point.id, point.name, estimate, "" if estimate else _not_measured(point))
+        check = self.check
+        if self.theory is not None:
+            expected = self.theory.at_point(values)
+            if expected is None:
+                self._judge(check, point.id, point.name, None, "theory has no value here")
+                return
+            check = parse_check(check.text, variables={**self.vars, EXPECTED: expected})
+        reason = "" if estimate else _not_measured(point)
+        self._judge(check, point.id, point.name, estimate, reason)
 
     def add_across(self, number: AcrossNumber) -> None:
         """Judge a number across points, if the check is about it."""
         meant = {axis: choice for axis, choice in self.meant.items() if axis in number.group}
         if number.name == self.check.name and is_match(meant, number.group):
             name = number.label or ALL_POINTS
-            self._judge("", name, number.estimate, f"undecided: {number.reason}")
+            self._judge(self.check, "", name, number.estimate, f"undecided: {number.reason}")
 
-    def _judge(self, id_: str, name: str, estimate: Estimate | None, reason: str) -> None:
-        verdict = Verdict.UNDECIDED if estimate is None else judge(self.check, estimate)
+    def _judge(
+        self, check: Check, id_: str, name: str, estimate: Estimate | None, reason: str
+    ) -> None:
+        verdict = Verdict.UNDECIDED if estimate is None else judge(check, estimate)
         self.numbers[verdict] += 1
         kept = self.kept.setdefault(verdict, [])
-        away = math.inf if estimate is None else margin(self.check, estimate)
+        away = math.inf if estimate is None else margin(check, estimate)
         if len(kept) < MAX_KEPT or away < kept[-1].margin:
-            reason = reason if estimate is None else explain(self.check, estimate)
-            one = Judgement(id_, name, verdict, estimate, reason, away)
+            reason = reason if estimate is None else explain(check, estimate)
+            one = Judgement(id_, name, verdict, estimate, reason, away, check.conditions)
             insort(kept, one, key=lambda each: each.margin)
             del kept[MAX_KEPT:]
 
@@ -136,18 +153,32 @@ def open_checks(run: Run) -> list[CheckResult]:
     values = values_by_axis(run.manifest) if any(check.where for check in checks) else {}
     return [
         CheckResult(
-            parse_check(check.that, variables=numbers),
+            _read(run, check),
             check.where,
             narrowed(check.where, values),
-            _is_across(run, check),
+            _read(run, check).name not in run.manifest.analysis.names,
+            _theory(run, check),
+            numbers,
         )
         for check in checks
         if not (run.manifest.overrides and is_void(check.where, values))
     ]
 
 
-def _is_across(run: Run, check: CheckModel) -> bool:
-    return parse_check(check.that, variables=_vars(run)).name not in run.manifest.analysis.names
+def _read(run: Run, check: CheckModel) -> Check:
+    return parse_check(check.that, variables={**_vars(run), **_words(run, check)})
+
+
+def _words(run: Run, check: CheckModel) -> dict[str, float]:
+    return theory_in(check.that, {*run.manifest.vars, *run.manifest.analysis.names})
+
+
+def _theory(run: Run, check: CheckModel) -> Theory | None:
+    """Return what `expected` stands for in a check; None where it does not name it."""
+    if not _words(run, check):
+        return None
+    text = run.manifest.analysis.expected[_read(run, check).name]
+    return read_theory(text, run.manifest.vars)
 
 
 def _vars(run: Run) -> dict[str, float]:

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from qbatch.notation import whole
-from qbatch.report.across import HEADS
+from qbatch.report.across import HEADS, THEORY_HEADS
 from qbatch.report.content import (
     COST_HEADS,
     FOLDED_FROM,
@@ -195,6 +195,7 @@ def markdown_lines(content: Content, rows: MarkdownRows, figures: str = "figures
     yield from _figures(content, figures)
     yield from _fits(content)
     yield from _across(content)
+    yield from _theory(content)
     yield from _results(content, rows)
     yield from _agreement(content)
     yield from _backends(content)
@@ -306,6 +307,18 @@ def _across(content: Content) -> Iterator[str]:
     yield from table(HEADS, [[cell(text) for text in row.cells] for row in content.derived])
     yield ""
     yield from (f"- {line(name)} = {code(formula)}" for name, formula in content.formulas)
+    yield ""
+
+
+def _theory(content: Content) -> Iterator[str]:
+    if not content.theory:
+        return
+    yield from ("## What theory says", "")
+    rows = [
+        [cell(name), code(formula, in_table=True), *map(cell, rest)]
+        for name, formula, *rest in content.theory
+    ]
+    yield from table(THEORY_HEADS, rows)
     yield ""
 
 

@@ -261,6 +261,7 @@ class Floors:
     """
 
     def __init__(self, manifest: Manifest) -> None:
+        self.manifest = manifest
         self.analysis = manifest.analysis
         distribution = manifest.analysis.distribution
         self._target: dict[str, float] = {}

@@ -11,8 +11,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
+from qbatch.manifest.expected import Theory, read_theory
 from qbatch.manifest.models import Plot
 from qbatch.notation import is_number
 from qbatch.plan.geometry.where import Narrowed, is_match, narrowed
@@ -52,6 +54,7 @@ class Mark:
         shots: Of the point.
         name: Of the point.
         packed: Its counts by basis, kept only where it may have repeats to be pooled with.
+        axes: All its axes, kept only where theory is drawn through the points.
     """
 
     facet: Value | None
@@ -63,6 +66,7 @@ class Mark:
     shots: int
     name: str
     packed: tuple[tuple[str, bytes], ...] = ()
+    axes: Mapping[str, Value] | None = None
 
     @property
     def key(self) -> Key:
@@ -70,7 +74,7 @@ class Mark:
         return self.facet, self.color, self.rest
 
 
-@dataclass(slots=True)
+@dataclass
 class Series:
     """All that one figure draws.
 
@@ -127,6 +131,15 @@ class Series:
             self.marks.append(mark)
             self._bytes += sum(len(each) for _, each in mark.packed)
 
+    @cached_property
+    def theory(self) -> Theory | None:
+        """What theory says of the number drawn as lines; None where it says nothing."""
+        manifest = self.floors.manifest
+        text = manifest.analysis.expected.get(self.number or "")
+        if text is None or self.plot.type != "line":
+            return None
+        return read_theory(text, manifest.vars)
+
     @property
     def is_full(self) -> bool:
         """Whether all further points are left out, whatever they are."""
@@ -173,7 +186,9 @@ class Series:
         number_of_rest = self._rests.setdefault(tuple(rest), len(self._rests))
         if number_of_rest == len(self._hidden):
             self._hidden.append(hidden)
-        return Mark(facet, color, number_of_rest, x, y, estimate, point.sampled, point.name, packed)
+        axes = values if self.theory is not None else None
+        shots, name = point.sampled, point.name
+        return Mark(facet, color, number_of_rest, x, y, estimate, shots, name, packed, axes)
 
     @property
     def _may_pool(self) -> bool:

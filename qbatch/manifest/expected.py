@@ -1,0 +1,147 @@
+"""What theory says of numbers, as the manifest writes it: ``zz: -cos(theta)``.
+
+Rules: a formula is of axes that hold numbers, and of vars; it speaks of an observable or a
+probability. Names of axes with dots (``noise.readout``) are names like any other.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from qbatch.arithmetic import ExpressionError, Number
+from qbatch.formula import Formula, read_formula
+from qbatch.manifest.fields import AT_KEY, Known, Mistakes, amiss, unknown, wrong
+from qbatch.notation import did_you_mean, is_number, listed
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from qbatch.manifest.fields import Value
+
+    Floats = npt.NDArray[np.float64]
+
+_DOTTED = re.compile(r"(?<![\w.])[^\W\d]\w*(?:\.[^\W\d][\w-]*)+")
+
+#: Axes that hold no numbers.
+_WORDS = ("circuit", "backend")
+
+#: What a check calls what theory says at a point.
+EXPECTED = "expected"
+
+
+@dataclass(frozen=True, slots=True)
+class Theory:
+    """A function of axes.
+
+    Attributes:
+        text: As written.
+        axes: That it is of.
+    """
+
+    text: str
+    axes: tuple[str, ...]
+    _formula: Formula
+    _written: Mapping[str, str]
+
+    def at(self, values: Mapping[str, Any]) -> Floats | None:
+        """Compute it where axes have these values, numbers or arrays of them.
+
+        Returns:
+            What theory says; None where an axis is missing or holds no number.
+        """
+        given = {}
+        for name in self._formula.names:
+            value = values.get(self._written.get(name, name))
+            if value is None or isinstance(value, str | bool):
+                return None
+            given[name] = value
+        return self._formula(given)
+
+    def at_point(self, values: Mapping[str, Value]) -> float | None:
+        """Compute it at one point; None where it has no finite value."""
+        found = self.at(values)
+        if found is None or not abs(float(found)) < float("inf"):
+            return None
+        return float(found)
+
+
+def read_theory(text: str, numbers: Mapping[str, Number]) -> Theory:
+    """Read a formula of axes.
+
+    Args:
+        text: ``-cos(theta)``.
+        numbers: The manifest's vars.
+
+    Raises:
+        ExpressionError: It is none.
+    """
+    written = {f"dotted_{at}": name for at, name in enumerate(dict.fromkeys(_DOTTED.findall(text)))}
+    marks = {name: mark for mark, name in written.items()}
+    formula = read_formula(_DOTTED.sub(lambda found: marks[found[0]], text), numbers)
+    axes = tuple(written.get(name, name) for name in formula.names)
+    return Theory(text, axes, formula, written)
+
+
+def theory_in(claim: str, taken: Collection[str]) -> dict[str, float]:
+    """Return what stands for theory in a check (``zz == expected``), of some value, to read it.
+
+    Args:
+        claim: As written.
+        taken: Names that mean something else.
+
+    Returns:
+        `EXPECTED` -> a number; nothing where the check does not speak of theory.
+    """
+    speaks = EXPECTED not in taken and re.search(rf"\b{EXPECTED}\b", claim) is not None
+    return {EXPECTED: 1.0} if speaks else {}
+
+
+def as_formula(value: Any) -> Any:
+    """Return what may be a formula as text: a number is one, too."""
+    return repr(value) if is_number(value) else value
+
+
+def check_expected(
+    expected: Mapping[str, str], numbers: Mapping[str, object], known: Known
+) -> None:
+    """See that formulas are of axes and speak of numbers that there are.
+
+    Args:
+        expected: Number -> formula.
+        numbers: The observables and probabilities.
+        known: What else there is.
+
+    Raises:
+        ValidationError: All that is wrong.
+    """
+    mistakes = Mistakes()
+    for name, text in expected.items():
+        if name not in numbers:
+            if name in (known.estimates or ()):
+                said = "is a distance, whose value is never the true one; expect probabilities"
+                mistakes.add((name, AT_KEY), wrong(said))
+            else:
+                kind = "observable or probability of the analysis"
+                mistakes.add((name, AT_KEY), unknown(kind, name, numbers))
+        for problem in _problems(text, known):
+            mistakes.add((name,), amiss(f"{str(text)!r} {problem}"))
+    mistakes.raise_any()
+
+
+def _problems(text: str, known: Known) -> Iterator[str]:
+    try:
+        theory = read_theory(text, known.vars)
+    except ExpressionError as error:
+        yield str(error)
+        return
+    axes = {*(known.axes or ()), "shots", "repeat"} - set(_WORDS)
+    for axis in theory.axes if known.axes is not None else ():
+        if axis in _WORDS:
+            yield f"names {axis!r}, which holds no numbers"
+        elif axis not in axes:
+            there = [*sorted(axes), *known.vars]
+            yield f"names {axis!r}, which is none of {listed(there)}{did_you_mean(axis, there)}"

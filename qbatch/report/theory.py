@@ -1,0 +1,34 @@
+"""Lines of what theory says through the points of a figure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from qbatch.report.canvas import Canvas
+    from qbatch.report.scales import Scale
+    from qbatch.report.series import Mark
+
+#: Places along x at which theory is drawn.
+CURVE_POINTS = 200
+
+
+def draw_theory(
+    canvas: Canvas, axes: Axes, line: Sequence[Mark], along_x: Scale, color: Any
+) -> None:
+    """Draw what theory says along a line's points, where x is a number."""
+    import numpy as np
+
+    theory, plot = canvas.series.theory, canvas.series.plot
+    if theory is None or plot.x is None or along_x.words is not None or line[0].axes is None:
+        return
+    first, last = (along_x.place(mark.x) for mark in (line[0], line[-1]))
+    spaced = np.geomspace if plot.xscale == "log" else np.linspace
+    xs = spaced(first, last, CURVE_POINTS) if first < last else np.array([first])
+    found = theory.at({**line[0].axes, plot.x: xs})
+    if found is not None:
+        ys = np.broadcast_to(found, xs.shape)
+        axes.plot(xs, ys, color=color, linestyle=(0, (1, 1.5)), linewidth=1.2, label="_")
