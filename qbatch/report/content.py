@@ -23,33 +23,28 @@ from qbatch.job import JobState
 from qbatch.manifest.paths import put, setting_axis
 from qbatch.notation import listed, whole
 from qbatch.plan.pinning.revision import Revision
-from qbatch.plan.pricing.limits import taken
 from qbatch.providers import is_local
 from qbatch.report.across import AcrossRow, derived_rows, formulas, theory_rows
 from qbatch.report.agreement import Verdict as AgreementVerdict
 from qbatch.report.backend_facts import BackendFacts, backend_facts
-from qbatch.report.beside import notes_beside
+from qbatch.report.costs import Costs
 from qbatch.report.fits import FitTable, fit_tables
 from qbatch.report.judging import CheckResult, Judgement
 from qbatch.report.numbers import (
     amount,
-    at_most,
     count_of,
     duration,
     emulated,
-    emulated_of,
     percent,
 )
 from qbatch.report.overview import Extreme, Failure, Overview
 from qbatch.report.rows import Columns, Run
 from qbatch.result import Verdict
-from qbatch.snapshot import Total, total_up
-from qbatch.snapshot.doubles import Double
 
 if TYPE_CHECKING:
     from qbatch.manifest.models import Backend, Manifest, Where
     from qbatch.report.figures import Figure
-    from qbatch.snapshot import Held, Purchase
+    from qbatch.snapshot import Held
 
 #: Order in which states are told.
 STATES = (
@@ -88,9 +83,6 @@ TIME_HEADS = (
     "until home, mean",
     "until home, longest",
 )
-
-#: Heads of `Content.costs`.
-COST_HEADS = ("backend", "jobs", "quoted", "may still be billed", "billed", "refunded", "spent")
 
 #: Held jobs told in full.
 MAX_HELD = 20
@@ -196,7 +188,7 @@ class Content:
             tiles.append((f"{passed} / {len(overview.checks)}", "checks passed"))
         tiles += [
             (amount(cost, unit), f"spent{emulated(self.run.targets, unit)}")
-            for unit, cost in self.spent.items()
+            for unit, cost in self.money.spent.items()
         ]
         return tiles
 
@@ -234,67 +226,9 @@ class Content:
         return settings
 
     @cached_property
-    def purchases(self) -> Sequence[Purchase]:
-        """Every purchase of the run, of earlier attempts and removed points too."""
-        return self.run.ledger()
-
-    @cached_property
-    def doubles(self) -> Sequence[Double]:
-        """What stands at clouds under the run's names, and was not ordered."""
-        return self.run.doubles()
-
-    @cached_property
-    def totals(self) -> dict[tuple[str, str], Total]:
-        """(backend, unit) -> what it cost; by the ledger, else as noted with the results."""
-        totals = total_up(each.entry for each in self.purchases)
-        known = {backend for backend, _ in totals}
-        for name, share in self.overview.backends.items():
-            for unit, cost in sorted(share.cost.items()):
-                if name not in known:
-                    totals[name, unit] = Total(jobs=share.measured, billed=cost)
-        for each in self.doubles:
-            beside = totals.setdefault((f"{each.backend}, not ordered", each.unit), Total())
-            beside.jobs, beside.billed = beside.jobs + 1, beside.billed + (each.cost or 0.0)
-        return totals
-
-    @cached_property
-    def spent(self) -> dict[str, float]:
-        """Unit -> spent so far."""
-        spent: dict[str, float] = {}
-        for (_, unit), total in sorted(self.totals.items(), key=lambda one: one[0][1]):
-            if total.jobs > total.open:
-                spent[unit] = spent.get(unit, 0.0) + total.spent
-        return spent
-
-    @property
-    def costs(self) -> list[tuple[str, ...]]:
-        """Rows under `COST_HEADS`: each backend's, then all that bill in one unit together."""
-        rows = [_cost_row(name, unit, total) for (name, unit), total in self.totals.items()]
-        sums: dict[str, list[Total]] = {}
-        for (_, unit), total in self.totals.items():
-            sums.setdefault(unit, []).append(total)
-        return rows + [
-            _cost_row("all", unit, Total.of(totals))
-            for unit, totals in sums.items()
-            if len(totals) > 1
-        ]
-
-    @property
-    def cost_notes(self) -> list[str]:
-        """Who said what, and what budgets are taken."""
-        targets = self.run.targets
-        names = dict.fromkeys(name for name, _ in self.totals)
-        told = [name for name in names if targets.get(name, {}).get("is_emulated")]
-        notes = [f"No money: {', '.join(told)} emulated."] if told else []
-        for (backend, _), total in self.totals.items():
-            if total.sources:
-                notes.append(f"{backend}: {'; '.join(total.sources)}.")
-        for limit, used in taken(self.run.meta.get("limits"), self.purchases, self.doubles):
-            of = f"{at_most(used, limit.unit)} of {amount(limit.amount, limit.unit)}"
-            mark = emulated_of(targets, limit.backend)
-            notes.append(f"{limit.said_by}{mark}: {of} taken.")
-        beside = notes_beside(self.doubles)
-        return notes + [f"{note[0].upper()}{note[1:]}." for note in beside[:MAX_HELD]]
+    def money(self) -> Costs:
+        """What it cost."""
+        return Costs(self.run, self.overview)
 
     @property
     def held_note(self) -> str:
@@ -427,12 +361,6 @@ class Content:
     def seeds(self) -> str:
         """Root seed of each sweep."""
         return ", ".join(str(sweep.seed) for sweep in self.manifest.sweeps)
-
-
-def _cost_row(name: str, unit: str, total: Total) -> tuple[str, ...]:
-    due = at_most(total.outstanding, unit)
-    ended = (amount(figure, unit) for figure in (total.billed, total.refunded, total.spent))
-    return (name, whole(total.jobs), amount(total.quoted, unit), due, *ended)
 
 
 def settings_text(verdict: AgreementVerdict) -> str:

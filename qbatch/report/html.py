@@ -22,7 +22,6 @@ from qbatch.job import JobState
 from qbatch.notation import is_number, whole
 from qbatch.report.across import HEADS, THEORY_HEADS
 from qbatch.report.content import (
-    COST_HEADS,
     FOLDED_FROM,
     MANY_POINTS,
     OUTCOMES,
@@ -34,6 +33,7 @@ from qbatch.report.content import (
     shown,
     where_text,
 )
+from qbatch.report.costs import COST_HEADS
 from qbatch.report.how_to_read import how_to_read
 from qbatch.report.joining import Texts, joined
 from qbatch.report.judging import CheckResult, Judgement
@@ -297,7 +297,7 @@ def _sections(content: Content) -> list[tuple[str, str]]:
         "results": True,
         "agreement": content.agreement,
         "backends": True,
-        "cost": content.costs,
+        "cost": content.money.rows,
         "time": content.times,
         "reproduce": True,
     }

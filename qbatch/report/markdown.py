@@ -14,7 +14,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from qbatch.notation import whole
 from qbatch.report.across import HEADS, THEORY_HEADS
 from qbatch.report.content import (
-    COST_HEADS,
     FOLDED_FROM,
     MANY_POINTS,
     OUTCOMES,
@@ -26,6 +25,7 @@ from qbatch.report.content import (
     shown,
     where_text,
 )
+from qbatch.report.costs import COST_HEADS
 from qbatch.report.how_to_read import how_to_read
 from qbatch.report.numbers import count_of, full, outcomes, p_cell
 from qbatch.report.overview import axis_values
@@ -375,12 +375,12 @@ def _held(content: Content) -> Iterator[str]:
 
 
 def _costs(content: Content) -> Iterator[str]:
-    if not content.costs:
+    if not content.money.rows:
         return
     yield from ("## Cost", "")
-    yield from table(COST_HEADS, [[cell(name), *rest] for name, *rest in content.costs])
+    yield from table(COST_HEADS, [[cell(name), *rest] for name, *rest in content.money.rows])
     yield ""
-    yield from (f"- {line(note)}" for note in content.cost_notes)
+    yield from (f"- {line(note)}" for note in content.money.notes)
     yield ""
 
 

@@ -248,7 +248,7 @@ def _context(content: Content, figures: str) -> dict[str, Any]:
             }
             for figure in content.figures
         ],
-        "cost": content.spent,
+        "cost": content.money.spent,
         "command": content.command,
         "versions": content.versions,
         "digest": overview.points_digest,
