@@ -10,14 +10,15 @@ exact ways, for each group of terms that share bits:
 3. Bits are eliminated one after the other, each giving a table over its neighbours of at most 16
    bits: chains, rings, ladders and trees of any length (Bertelè and Brioschi 1972).
 
-Where none applies the sum of the sizes is told: never too narrow, perhaps too wide.
+Where none applies the sum of the sizes is told: never too narrow, perhaps too wide. So it is where
+tables would take more than 64 MiB at once: which bits meet is known before any table is made, terms
+are added up within one table for each bit, and tables are counted while they are kept.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import reduce
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 Terms = Sequence[tuple[float, tuple[int, ...]]]
 
 _MOST_TRIED = 16
+#: Numbers in the tables that wait for their bits to be eliminated: 64 MiB.
+_MOST_KEPT = 1 << 23
 #: Two sums closer than this share of the range are one.
 _SAME = 1e-9
 
@@ -114,55 +117,85 @@ def _tried(rank: int, coefficients: Sequence[float], parities: Sequence[int]) ->
 
     worth = np.zeros(1 << rank)
     np.add.at(worth, np.array(parities), np.array(coefficients))
-    for i in range(rank):  # Walsh-Hadamard: from coefficients to what each choice of signs is worth
-        pairs = worth.reshape(-1, 2, 1 << i)
-        worth = np.stack((pairs.sum(axis=1), pairs[:, 0] - pairs[:, 1]), axis=1).reshape(-1)
+    worth = _worths(worth)
     low, high = float(worth.min()), float(worth.max())
     inner = np.minimum(worth - low, high - worth).max()
     return Reach(low, high, True, bool(inner <= _SAME * (high - low)))
 
 
-#: Bits, and what is still to be gained for each choice of them: axis 0 (the sum, minus the sum).
+def _worths(worth: Floats) -> Floats:
+    """Return what each choice of signs is worth, from coefficients: Walsh-Hadamard.
+
+    Args:
+        worth: At each mask of parities, its coefficient.
+    """
+    import numpy as np
+
+    for i in range(worth.size.bit_length() - 1):
+        pairs = worth.reshape(-1, 2, 1 << i)
+        worth = np.stack((pairs.sum(axis=1), pairs[:, 0] - pairs[:, 1]), axis=1).reshape(-1)
+    return worth
+
+
+#: Ascending bits, and what is still to be gained for each choice of them: axis 0 (the sum, minus
+#: the sum), then an axis for each bit.
 _Table = tuple[tuple[int, ...], "Floats"]
 
 
 def _eliminated(terms: Terms) -> tuple[float, float] | None:
     """Bounds by eliminating bits, fewest neighbours first; None where tables grow too large."""
+    order = _order(terms)
+    if order is None:
+        return None
+    places = {bit: place for place, (bit, _) in enumerate(order)}
+    own: list[list[tuple[float, tuple[int, ...]]]] = [[] for _ in order]
+    for term in terms:
+        own[min(places[bit] for bit in term[1])].append(term)
+    tables: list[_Table] = []
+    for (bit, neighbours), added in zip(order, own, strict=True):
+        touched = [table for table in tables if bit in table[0]]
+        tables = [table for table in tables if bit not in table[0]]
+        tables.append(_best_over(bit, neighbours, added, touched))
+        if sum(table.size for _, table in tables) > _MOST_KEPT:
+            return None
+    most, least = (sum(float(table[i]) for _, table in tables) for i in (0, 1))
+    return -least, most
+
+
+def _order(terms: Terms) -> list[tuple[int, tuple[int, ...]]] | None:
+    """Say in which order bits are eliminated, each with its neighbours then; None: too many."""
     if any(len(bits) > _MOST_TRIED for _, bits in terms):
         return None
-    tables = [_table(coefficient, bits) for coefficient, bits in terms]
     around: dict[int, set[int]] = {}
-    for bits, _ in tables:
+    for _, bits in terms:
         for bit in bits:
             around.setdefault(bit, set()).update(bits)
+    order = []
     while around:
         bit = min(around, key=lambda one: (len(around[one]), one))
         neighbours = around.pop(bit) - {bit}
         if len(neighbours) > _MOST_TRIED:
             return None
-        touched = [table for table in tables if bit in table[0]]
-        tables = [table for table in tables if bit not in table[0]]
-        tables.append(_best_over(bit, tuple(sorted(neighbours)), touched))
+        order.append((bit, tuple(sorted(neighbours))))
         for other in neighbours:
             around[other] |= neighbours
             around[other].discard(bit)
-    most, least = (sum(float(table[i]) for _, table in tables) for i in (0, 1))
-    return -least, most
+    return order
 
 
-def _table(coefficient: float, bits: tuple[int, ...]) -> _Table:
-    import numpy as np
-
-    signs = reduce(np.multiply.outer, [np.array([1.0, -1.0])] * len(bits), np.array(1.0))
-    return bits, np.stack((coefficient * signs, -coefficient * signs))
-
-
-def _best_over(bit: int, neighbours: tuple[int, ...], tables: Sequence[_Table]) -> _Table:
-    """Add `tables` up and take the better value of `bit` for each choice of its neighbours."""
+def _best_over(
+    bit: int, neighbours: tuple[int, ...], terms: Terms, tables: Sequence[_Table]
+) -> _Table:
+    """Add terms and tables up; take the better value of `bit` for each choice of its neighbours."""
     import numpy as np
 
     order = sorted((bit, *neighbours))
-    total = np.zeros((2,) + (1,) * len(order))
+    masks = {one: 1 << place for place, one in enumerate(reversed(order))}
+    worth = np.zeros(1 << len(order))
+    for coefficient, bits in terms:
+        worth[sum(masks[one] for one in bits)] += coefficient
+    worth = _worths(worth).reshape((2,) * len(order))
+    total = np.stack((worth, -worth))
     for bits, table in tables:
-        total = total + table.reshape(2, *(2 if one in bits else 1 for one in order))
+        total += table.reshape(2, *(2 if one in bits else 1 for one in order))
     return neighbours, total.max(axis=1 + order.index(bit))

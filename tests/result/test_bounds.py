@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 import math
 import random
+import subprocess
+import sys
 
 import pytest
 from hypothesis import given
@@ -109,3 +111,42 @@ def test_bounds_that_cannot_be_found_are_wide_and_say_so() -> None:
 )
 def test_a_projector_has_two_values_and_a_sum_has_more(text: str, is_two_valued: bool) -> None:
     assert parse_observable(text, 3).reach.is_two_valued == is_two_valued
+
+
+# -- memory ----------------------------------------------------------------------------------------
+
+MEASURED = """
+import random, resource
+from qbatch.result.bounds import reach_of
+
+rng = random.Random(1)
+terms = {{}}
+while len(terms) < 5000:
+    terms[tuple(sorted(rng.sample({among}, rng.randint(10, 16))))] = rng.uniform(-1, 1)
+resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30))  # an error, and not a full machine
+found = reach_of([(c, bits) for bits, c in terms.items()])
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+print(found.is_attained, found.high / sum(map(abs, terms.values())), peak)
+"""
+
+
+@pytest.mark.parametrize(
+    ("among", "is_attained"),
+    [("range(30)", False), ("rng.choice((range(17), range(13, 30)))", True)],
+    ids=["all-meet", "17-meet"],
+)
+def test_five_thousand_wide_terms_take_little_memory(among: str, is_attained: bool) -> None:
+    """A table for each of them, of up to 2 * 2**16 numbers, would be 2 GB and more."""
+    code = MEASURED.format(among=among)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    attained, share, peak = done.stdout.split()
+    assert attained == str(is_attained)
+    assert float(share) < 1 if is_attained else float(share) == 1
+    assert int(peak) * (1 if sys.platform == "darwin" else 1024) < 500e6
+
+
+def test_tables_that_wait_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    terms = [(1.0, (i, (i + 1) % 40)) for i in range(40)] + [(0.5, (i,)) for i in range(40)]
+    assert reach_of(terms).is_attained
+    monkeypatch.setattr(bounds, "_MOST_KEPT", 7)
+    assert reach_of(terms) == Reach(-60, 60, False, False)
