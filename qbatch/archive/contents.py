@@ -3,6 +3,7 @@
 ====================  ==============================================================================
 manifest.yaml         as it was when the run was last begun
 qbatch.lock           where one stood beside it
+sums.json             files that its observables name -> the sums in them
 circuits/KEY.qasm     the programs that points were made from, one for each setting
 settings.json         setting -> backend, circuit file, content, language, root seed: what ids are
                       made from, see `qbatch.plan.identity`
@@ -28,6 +29,7 @@ from hashlib import sha256
 METADATA = "ro-crate-metadata.json"
 MANIFEST = "manifest.yaml"
 LOCK = "qbatch.lock"
+SUMS = "sums.json"
 SETTINGS = "settings.json"
 POINTS = "points.json"
 RESULTS = "results.json"
@@ -37,7 +39,7 @@ ENVIRONMENT = "environment.json"
 CIRCUITS = "circuits"
 
 #: Without these nothing can be verified.
-NEEDED = (MANIFEST, SETTINGS, POINTS, RESULTS, ENVIRONMENT)
+NEEDED = (MANIFEST, SUMS, SETTINGS, POINTS, RESULTS, ENVIRONMENT)
 
 
 def digest_of(body: bytes) -> str:

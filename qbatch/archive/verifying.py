@@ -21,6 +21,7 @@ from qbatch.archive.contents import (
     POINTS,
     RESULTS,
     SETTINGS,
+    SUMS,
     archive_digest,
 )
 from qbatch.archive.reading import Archive, read_archive
@@ -135,15 +136,8 @@ def verify(path: Path) -> Verified:
     archive = read_archive(path)
     found = Verified(archive, archive_digest(archive.digests))
     found.findings += _check_files(found)
-    try:
-        manifest = parse_manifest(
-            archive.text(MANIFEST),
-            file=MANIFEST,
-            folder=Path(),
-            overrides=[str(one) for one in archive.json(ENVIRONMENT).get("overrides", [])],
-        )
-    except (QbatchError, AttributeError, KeyError) as error:
-        found.findings.append(Finding(MANIFEST, f"cannot be read: {error}"))
+    manifest = _manifest_of(archive, found.findings)
+    if manifest is None:
         return found
     for point in points_of(archive, found.findings):
         found.ids += 1
@@ -153,6 +147,22 @@ def verify(path: Path) -> Verified:
                 found.findings.append(Finding(f"{RESULTS}: {setting.name}", said))
         found.findings += _check_numbers(found, point, manifest)
     return found
+
+
+def _manifest_of(archive: Archive, findings: list[Finding]) -> Manifest | None:
+    """Read the manifest, without the files that stood beside it; None where it is none."""
+    overrides, sums = archive.json(ENVIRONMENT), archive.json(SUMS)
+    try:
+        return parse_manifest(
+            archive.text(MANIFEST),
+            file=MANIFEST,
+            folder=Path(),
+            overrides=[str(one) for one in overrides.get("overrides", [])],
+            sums={str(file): str(text) for file, text in sums.items()},
+        )
+    except (QbatchError, AttributeError, TypeError) as error:
+        findings.append(Finding(MANIFEST, f"cannot be read: {error}"))
+        return None
 
 
 def _check_files(found: Verified) -> Iterator[Finding]:

@@ -20,6 +20,7 @@ from qbatch.archive.contents import (
     POINTS,
     RESULTS,
     SETTINGS,
+    SUMS,
     TABLE,
     archive_digest,
     digest_of,
@@ -95,7 +96,7 @@ def _describe(crate: Any, run: Run, digests: dict[str, str]) -> None:
     for key, fact in (("startTime", "started_at"), ("endTime", "finished_at")):
         if run.meta.get(fact):
             facts[key] = run.meta[fact]
-    made = [{"@id": name} for name in digests if name not in (MANIFEST, LOCK)]
+    made = [{"@id": name} for name in digests if name not in (MANIFEST, LOCK, SUMS)]
     crate.add_action(qbatch, object=[{"@id": MANIFEST}], result=made, properties=facts)
 
 
@@ -112,6 +113,7 @@ def _files(run: Run) -> Iterator[tuple[str, bytes]]:
     lock = run.manifest.folder / LOCK
     if lock.is_file():
         yield LOCK, lock.read_bytes()
+    yield SUMS, _json(dict(run.manifest.sums))
     for key, setting in settings.items():
         text = setting.pop("circuit")
         setting["circuit_file"] = f"{CIRCUITS}/{key}.qasm"

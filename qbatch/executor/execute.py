@@ -195,6 +195,7 @@ class _Execution:
             manifest_path=str(manifest.path or "<string>"),
             manifest_folder=str(manifest.folder.absolute()),
             overrides=json.dumps(list(manifest.overrides)),
+            sums=json.dumps(dict(manifest.sums)),
             axes=json.dumps(list(self._plan.axes)),
             targets=json.dumps(facts, default=str),
         )

@@ -431,7 +431,8 @@ class Report(Model):
     @classmethod
     def check_template(cls, value: str | None, info: ValidationInfo) -> str | None:
         """See that the file is there before anything is run."""
-        folder = known_to(info).folder
+        known = known_to(info)
+        folder = None if known.sums is not None else known.folder
         if value is not None and folder is not None and not (folder / value).is_file():
             raise wrong("is no file in the manifest's folder; write the template's relative path")
         return value

@@ -95,6 +95,9 @@ class Known:
         vars: Name -> number.
         broken: Vars whose own value is wrong: numbers made of them are not complained about again.
         folder: The manifest's; paths are checked against it.
+        sums: File that an observable names -> the sum in it, where that was kept with a run; None:
+            files are read, and must be there.
+        sums_read: The same, of what was read; filled while observables are.
         axes: Of all sweeps together.
         estimates: Names of all numbers of the analysis, which each point has.
         across: Names of all numbers across points.
@@ -104,6 +107,8 @@ class Known:
     vars: Mapping[str, Number] = field(default_factory=dict)
     broken: frozenset[str] = frozenset()
     folder: Path | None = None
+    sums: Mapping[str, str] | None = None
+    sums_read: dict[str, str] = field(default_factory=dict)
     circuits: frozenset[str] | None = None
     backends: frozenset[str] | None = None
     axes: frozenset[str] | None = None

@@ -322,6 +322,7 @@ class Manifest(Model):
     report: Report = Report()
 
     _source: Source | None = PrivateAttr(default=None)
+    _sums: Mapping[str, str] = PrivateAttr(default_factory=dict)
 
     @model_validator(mode="wrap")
     @classmethod
@@ -353,6 +354,11 @@ class Manifest(Model):
     def text(self) -> str:
         """The YAML as read, before overrides."""
         return self._source.text if self._source else ""
+
+    @property
+    def sums(self) -> Mapping[str, str]:
+        """File that an observable names -> the sum of products in it."""
+        return self._sums
 
     @property
     def overrides(self) -> tuple[str, ...]:

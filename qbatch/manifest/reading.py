@@ -13,6 +13,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -105,6 +106,7 @@ def parse_manifest(
     folder: str | Path | None = None,
     overrides: Sequence[str] = (),
     trust: bool = False,
+    sums: Mapping[str, str] | None = None,
 ) -> Manifest:
     """Read a manifest from text, as `load_manifest` does from a file.
 
@@ -114,12 +116,14 @@ def parse_manifest(
         folder: Which paths are relative to and stay inside of; None: the current folder.
         overrides: ``path=value`` each, as `-S` takes them.
         trust: Python circuits may run when they are opened.
+        sums: `Manifest.sums` of a manifest that was kept: what stood beside it need not be there.
 
     Raises:
         SourceErrors: Every mistake found, in the order of their places.
     """
     at = Path.cwd() if folder is None else Path(folder)
-    return _read(Source(file, text, at, overrides=tuple(overrides), trust=trust, override=override))
+    source = Source(file, text, at, None, tuple(overrides), trust, override, sums)
+    return _read(source)
 
 
 def load_sound_parts(
@@ -191,7 +195,7 @@ def _read(source: Source) -> Manifest:
     data, mistakes = read_data(source)
     manifest: Manifest | None = None
     numbers, broken, wrong_vars = _evaluate_vars(data.get("vars"))
-    known = _known(data, numbers, broken, source.folder)
+    known = replace(_known(data, numbers, broken, source.folder), sums=source.sums)
     if isinstance(data.get("vars"), dict):
         data = {**data, "vars": numbers}
     try:
@@ -205,6 +209,7 @@ def _read(source: Source) -> Manifest:
     if mistakes or manifest is None:
         raise _together(source, mistakes)
     manifest._source = source
+    manifest._sums = dict(known.sums_read)
     for own in manifest.analysis.own.values():
         own.come_home(Home(source.folder, source.trust))
     return manifest

@@ -8,7 +8,7 @@ the person wrote it; what `-S` put in has the flag as its place.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -89,6 +89,8 @@ class Source:
         overrides: ``path=value`` of each `-S`.
         trust: Python circuits may run.
         override: Does `overrides` to the tree (`overrides.override`).
+        sums: Of text that was kept with a run: file that an observable names -> the sum in it. So
+            it is read wherever it lies, without the files that stood beside it. None: from there.
     """
 
     file: str
@@ -98,6 +100,7 @@ class Source:
     overrides: tuple[str, ...] = ()
     trust: bool = False
     override: Override | None = None
+    sums: Mapping[str, str] | None = None
     _root: Node | None = field(default=None, repr=False, compare=False)
     #: id of a node that `-S` put in -> the flag.
     _origins: dict[int, str] = field(default_factory=dict, repr=False, compare=False)
@@ -114,6 +117,7 @@ class Source:
             self.overrides,
             self.trust,
             self.override,
+            self.sums,
         )
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:

@@ -218,4 +218,5 @@ def manifest_in(facts: Mapping[str, str]) -> Manifest | None:
         file=facts["manifest_path"],
         folder=Path(facts["manifest_folder"]),
         overrides=json.loads(facts["overrides"]),
+        sums=json.loads(facts.get("sums", "{}")),
     )
