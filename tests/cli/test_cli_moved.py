@@ -25,7 +25,7 @@ def moved(qbatch: Call, tmp_path: Path) -> Path:
     """A run whose manifest names an observable's file, a circuit's and a template's, alone."""
     (tmp_path / "bell.qasm").write_text(BELL)
     (tmp_path / "two.csv").write_text("pauli,coefficient\nZZ,0.5\nXX,0.25\n")
-    (tmp_path / "own.md.j2").write_text("{{ run.name }}\n")
+    (tmp_path / "own.md.j2").write_text("done with {{ command }}\n")
     (tmp_path / "moved.yaml").write_text(TEXT)
     assert qbatch("run", "moved.yaml").code == 0
     shutil.move("runs/moved", "elsewhere")
