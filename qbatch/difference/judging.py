@@ -38,6 +38,7 @@ from qbatch.difference.sides import Asked, Measured, Side, spread
 from qbatch.difference.statistics import (
     between_p,
     change_interval,
+    estimated_scatter_p,
     p_of_estimates,
     pooled_estimate,
     scaled,
@@ -251,8 +252,8 @@ class _Comparing:
                 f"more than {MOST_COMPARISONS:,} numbers would be compared; compare parts"
             )
         mine_counts, other_counts = mine.pooled(), others.pooled()
-        if mine.ids == others.ids and _are_equal(mine_counts, other_counts):
-            self.alike += len(mine.ids)
+        if mine.drawn and _are_equal(mine.drawn, others.drawn):
+            self.alike += len(mine.shots)
         exact = self._of_shots(asked, mine, others, mine_counts, other_counts)
         self.pairs += exact
         known = {pair.number for pair in exact}
@@ -314,7 +315,12 @@ class _Comparing:
         levels = self.here.level, self.there.level
         p_value = p_of_estimates(here, there, levels)
         shots = sum(mine.shots), sum(others.shots)
-        return _Pair(number, asked, here, there, shots, p_value, smallest_p(tuple(sorted(shots))))
+        smallest = smallest_p(tuple(sorted(shots)))
+        pair = _Pair(number, asked, here, there, shots, p_value, smallest)
+        scatters = map(estimated_scatter_p, (number, number), (mine, others), levels)
+        pair.scatter_p = min(1.0, 2 * min(scatters))
+        pair.between_p = between_p(number, mine, others)
+        return pair
 
     # -- how it is judged --------------------------------------------------------------------------
 
@@ -450,5 +456,8 @@ def _of_outcomes(asked: Asked, mine: Counts, others: Counts, analysis: Analysis)
     return _Pair(f"P({bits})", asked, here, there, shots, min(1.0, ways * p_value), smallest)
 
 
-def _are_equal(mine: Counts | None, others: Counts | None) -> bool:
-    return mine is not None and others is not None and mine.to_dict() == others.to_dict()
+def _are_equal(mine: Mapping[str, Counts], others: Mapping[str, Counts]) -> bool:
+    """Whether the same settings have the same counts."""
+    return mine.keys() == others.keys() and all(
+        one.to_dict() == others[id_].to_dict() for id_, one in mine.items()
+    )

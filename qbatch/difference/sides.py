@@ -62,20 +62,20 @@ class Measured:
         shots: Of each repeat.
         estimates: Of each repeat: number -> estimate.
         counts: Of each repeat; empty where an exported file tells no shots.
-        ids: Of the points.
+        drawn: Id of each setting -> its counts, where these are known.
     """
 
     shots: list[int] = field(default_factory=list)
     estimates: list[Mapping[str, Estimate]] = field(default_factory=list)
     counts: list[Counts] = field(default_factory=list)
-    ids: set[str] = field(default_factory=set)
+    drawn: dict[str, Counts] = field(default_factory=dict)
 
     def add(self, one: Told) -> None:
         self.shots.append(one.shots)
         self.estimates.append(one.estimates)
         if one.counts is not None:
             self.counts.append(one.counts)
-        self.ids.add(one.id)
+        self.drawn.update(one.drawn)
 
     def pooled(self) -> Counts | None:
         """All repeats' shots together; None where they are not known, or of unlike registers."""
@@ -94,6 +94,7 @@ class Told:
         shots: That there are.
         estimates: Number -> estimate.
         counts: None where they are not told, or are of several settings.
+        drawn: Id of each setting -> its counts; empty where they are not told.
     """
 
     id: str
@@ -101,6 +102,7 @@ class Told:
     shots: int
     estimates: Mapping[str, Estimate]
     counts: Counts | None = None
+    drawn: Mapping[str, Counts] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +159,10 @@ def side_of(name: str, run: Run) -> Side:
         counts = None if point.settings else point.counts  # one setting's tell not all numbers
         parameters = tuple(sorted(point.parameters.items()))
         asked = Asked(point.circuit, point.backend, parameters, point.shots)
-        told.append(Told(point.id, asked, point.sampled, point.estimates, counts))
+        shots = point.done if point.settings else point.sampled
+        each = ((setting.id, setting.counts) for setting in point.each_setting)
+        drawn = {id_: one for id_, one in each if one is not None}
+        told.append(Told(point.id, asked, shots, point.estimates, counts, drawn))
         check_number(name, told)
     level = manifest.analysis.intervals.level
     return Side(name, told, unmeasured, level, manifest.analysis, facts_of(run))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from qbatch.difference.sides import Measured
-from qbatch.result import Estimate, homogeneity_p, shot_values
+from qbatch.result import Estimate, chi_squared_p, homogeneity_p, shot_values
 from qbatch.result.intervals import normal_quantile
 
 if TYPE_CHECKING:
@@ -74,6 +75,24 @@ def scatter_p(number: str, measured: Measured, analysis: Analysis) -> float:
     if len(measured.counts) < 2:
         return 1.0
     return homogeneity_p([shot_values(one, analysis)[number] for one in measured.counts])
+
+
+def estimated_scatter_p(number: str, measured: Measured, level: float) -> float:
+    """The same of repeats that tell estimates alone: χ² of their values, by their intervals."""
+    found = [told[number] for told in measured.estimates]
+    if len(found) < 2:
+        return 1.0
+    weights = [1 / standard_error(one, level) ** 2 if one.high > one.low else 0.0 for one in found]
+    if not sum(weights):
+        return 1.0
+    values = [one.value for one in found]
+    mean = _product(weights, values) / sum(weights)
+    squares = [(value - mean) ** 2 for value in values]
+    return chi_squared_p(_product(weights, squares), len(found) - 1)
+
+
+def _product(one: Sequence[float], other: Sequence[float]) -> float:
+    return math.fsum(a * b for a, b in zip(one, other, strict=True))
 
 
 def between_p(number: str, mine: Measured, others: Measured) -> float:

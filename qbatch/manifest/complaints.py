@@ -17,7 +17,8 @@ from pydantic.fields import FieldInfo
 from yaml.nodes import ScalarNode
 
 from qbatch.errors import ManifestError, Place, SourceError
-from qbatch.manifest.fields import AT_KEY, SECRET_KEY, Model, models_in
+from qbatch.manifest.annotations import models_in
+from qbatch.manifest.fields import AT_KEY, SECRET_KEY, Model
 from qbatch.manifest.models import CIRCUIT_SOURCES, Manifest
 from qbatch.manifest.source import Loc, Source, Trace
 from qbatch.notation import did_you_mean, listed, shortened

@@ -11,10 +11,10 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, TypeVar, get_args
+from typing import Annotated, Any, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -95,9 +95,8 @@ class Known:
         vars: Name -> number.
         broken: Vars whose own value is wrong: numbers made of them are not complained about again.
         folder: The manifest's; paths are checked against it.
-        sums: File that an observable names -> the sum in it, where that was kept with a run; None:
-            files are read, and must be there.
-        sums_read: The same, of what was read; filled while observables are.
+        sums: File that an observable names -> its sum, kept with a run; None: files must be there.
+        sums_read: The same, filled while observables are read.
         axes: Of all sweeps together.
         estimates: Names of all numbers of the analysis, which each point has.
         across: Names of all numbers across points.
@@ -493,11 +492,3 @@ Swept = Annotated[
 ]
 Options = Annotated[Mapping[str, Any], BeforeValidator(plain_data)]
 Noise = Annotated[Mapping[str, Any], BeforeValidator(noise_data)]
-
-
-def models_in(annotation: Any) -> Iterator[type[BaseModel]]:
-    """Yield the models that a field's annotation names."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    for part in get_args(annotation):
-        yield from models_in(part)

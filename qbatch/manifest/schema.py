@@ -15,8 +15,9 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
+from qbatch.manifest.annotations import models_in
 from qbatch.manifest.axes import FORMS
-from qbatch.manifest.fields import POINTER, Model, models_in
+from qbatch.manifest.fields import POINTER, Model
 from qbatch.manifest.models import Manifest
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"

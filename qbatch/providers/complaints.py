@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from qbatch.manifest.fields import models_in
+from qbatch.manifest.annotations import models_in
 
 Loc = tuple[str | int, ...]
 

@@ -159,7 +159,9 @@ analysis: {observables: {e: 0.5 X0 X1 - 0.5 Y0 Y1}}
     assert qbatch("run", "xx.yaml", "--no-report").code == 0
     (tmp_path / "xx.yaml").write_text(text.replace("0.01", "0.2"))
     assert qbatch("run", "xx.yaml", "--no-report", "--out", "poor").code == 0
-    assert qbatch("diff", "runs/xx", "runs/xx").code == 0
+    same = qbatch("diff", "runs/xx", "runs/xx")
+    assert same.code == 0
+    assert "1 point with one id and equal counts" in same.out
     found = qbatch("diff", "runs/xx", "poor", "--json")
     assert found.code == 5
     (one,) = found.json["changes"]

@@ -105,13 +105,16 @@ def test_what_is_said_to_be_seen_is_seen_four_times_out_of_five() -> None:
     assert 0.62 <= seen / pairs <= 0.95
 
 
-def test_repeats_that_scatter_are_no_change() -> None:
+@pytest.mark.parametrize("knows_shots", [True, False])
+def test_repeats_that_scatter_are_no_change(knows_shots: bool) -> None:
     """Each repeat drifts by far more than shot noise, on both sides alike."""
     called = []
     for seed in range(30):
         random = np.random.default_rng(seed)
         sides = [
-            side_of_shares(name, [0.5] * 3, 10_000, random, repeats=4, scatter=0.05)
+            side_of_shares(
+                name, [0.5] * 3, 10_000, random, repeats=4, scatter=0.05, knows_shots=knows_shots
+            )
             for name in "ab"
         ]
         found = compare(*sides, error_rate=0.05)
