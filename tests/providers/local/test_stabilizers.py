@@ -390,7 +390,79 @@ def test_rows_that_are_not_the_outcomes_are_not_given(monkeypatch) -> None:
 def test_rows_drawn_that_should_never_come_are_not_given(monkeypatch) -> None:
     monkeypatch.setattr(draws, "_table", lambda directions: np.full((256, 2), 3, np.uint8))
     said = failure(order(ghz(13)), settings())
-    assert "computed wrongly (it draws 0001100000011, which should never come)" in said
+    assert "computed wrongly (it draws 0000000000000 0 times, not 17)" in said
+
+
+READ_OTHERWISE = {"noise": {"readout": {"p01": 0.02, "p10": 0.001}}}
+
+#: What misreads bits, broken -> what it is given in its place.
+BROKEN = {
+    "none is misread": lambda _: (),
+    "the other way": lambda all_: [replace(one, p01=one.p10, p10=one.p01) for one in all_],
+    "the next bit": lambda all_: [replace(one, bit=(one.bit + 1) % 13) for one in all_],
+    "one too few": lambda all_: all_[:-1],
+    "more often": lambda all_: [replace(one, p10=one.p10 + 0.05) for one in all_],
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_bits_that_are_misread_wrongly_are_not_given(name, monkeypatch) -> None:
+    """By a misreading that 32 shots hardly ever meet."""
+    misread = draws._misread
+
+    def broken(outcomes: Outcomes, rows, numbers):
+        return misread(
+            replace(outcomes, misread=tuple(BROKEN[name](outcomes.misread))), rows, numbers
+        )
+
+    assert counts(order(ghz(13), shots=50), settings(**READ_OTHERWISE)).to_dict()
+    monkeypatch.setattr(draws, "_misread", broken)
+    monkeypatch.setattr(check.verdicts, "READER", -1)
+    engine.forget()
+    said = failure(order(ghz(13)), settings(**READ_OTHERWISE))
+    assert "computed wrongly (it draws " in said
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_wrong_table_of_misreading_is_not_given(name) -> None:
+    program, made = made_of(ghz(13), **READ_OTHERWISE)
+    table = tuple(BROKEN[name](made.outcomes.misread))
+    wrong = replace(made, outcomes=replace(made.outcomes, misread=table))
+    said = "it draws " if name == "the next bit" else "bits are misread otherwise than asked for"
+    with pytest.raises(Exception, match=said):  # the former: all bits are, in another order
+        check.hold(wrong, program)
+    check.hold(made, program)
+
+
+def test_a_sample_that_begins_elsewhere_is_not_given(monkeypatch) -> None:
+    numbers = draws._numbers
+    monkeypatch.setattr(draws, "_numbers", lambda o, shots, seed, start: numbers(o, shots, seed, 0))
+    said = failure(order(spread(13)), settings())
+    assert "computed wrongly (it draws " in said
+
+
+@pytest.mark.parametrize("noise", [{}, READ_OTHERWISE], ids=["exact", "misread"])
+def test_a_sample_that_lacks_shots_is_not_given_though_its_circuit_was_looked_at(
+    noise, monkeypatch
+) -> None:
+    """What is wrong with samples of many shots only is not seen in 32."""
+    few = order(spread(40), shots=50)
+    assert counts(few, settings(**noise)).to_dict()
+    whole = draws.count_rows
+    places = draws._counted_places
+
+    monkeypatch.setattr(draws, "count_rows", lambda rows: whole(rows[:-1]))
+    monkeypatch.setattr(draws, "_counted_places", lambda numbers, k: places(numbers[1:], k))
+    assert "sample is drawn wrongly (499 shots of 500)" in failure(
+        order(spread(40), shots=500), settings(**noise)
+    )
+    monkeypatch.setattr(draws, "count_rows", lambda rows: whole(np.roll(rows, 1, axis=1)))
+    monkeypatch.setattr(
+        draws, "_counted_places", lambda numbers, k: places(numbers << np.uint64(1), k)
+    )
+    assert "sample is drawn wrongly (shot 499 of its sample is not there)" in failure(
+        order(spread(40), shots=500), settings(**noise)
+    )
 
 
 def test_bits_that_nothing_is_written_to_stay_0() -> None:

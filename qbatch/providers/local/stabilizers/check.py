@@ -3,13 +3,18 @@
 Aer's tableau draws `SHOTS` of its own, which must all be among the outcomes; and Qiskit's tableau
 must have as many free bits. A set of outcomes that is no larger than it should be and holds none
 too few is the right one: a sum that is missing is met by every second shot. What samples are drawn
-from, rows of classical bits, is read back and must be those outcomes; so must `SHOTS` rows drawn.
+from, rows of classical bits, is read back and must be those outcomes.
 
-Rules: as in `guard`: once for each circuit, settings and versions, kept on disk.
+`SHOTS` shots drawn must be those that `plain` reads one by one, in two runs, with the misreading
+asked for, which is seldom met in so few, and with one that is met in every second bit.
+
+Rules: as in `guard`: once for each circuit, settings and versions, kept on disk. Each sample
+is then looked at once more, for what costs next to nothing (`Shots.difference`).
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -19,7 +24,8 @@ from qbatch.providers.local import verdicts
 from qbatch.providers.local.failures import told_of
 from qbatch.providers.local.plain import NOTHING
 from qbatch.providers.local.prepare import simulator_of, without_measurements
-from qbatch.providers.local.stabilizers.draws import sample
+from qbatch.providers.local.stabilizers.draws import Outcomes, sample
+from qbatch.providers.local.stabilizers.plain import Flip, Shots
 from qbatch.providers.local.stabilizers.program import Stabilized
 from qbatch.providers.local.tableau import PRIMITIVE, in_tableau_gates
 from qbatch.providers.local.translation import is_standard
@@ -34,6 +40,9 @@ if TYPE_CHECKING:
 #: Of Aer's; outcomes that should be there and are not escape all of them once in 2**SHOTS circuits.
 SHOTS = 32
 
+#: How qubits are misread to see that they are: each of three neighbours otherwise.
+LOUD: tuple[Flip, ...] = ((0.3, 0.6), (0.7, 0.2), (0.45, 0.9))
+
 
 def hold(made: Stabilized, program: Program) -> None:
     """Hold what was found of a circuit against Aer and Qiskit.
@@ -45,7 +54,8 @@ def hold(made: Stabilized, program: Program) -> None:
     if verdicts.read(key) is not None:
         return
     circuit = made.circuit if _is_primitive(made.circuit) else in_tableau_gates(made.circuit)
-    if difference := _difference(made, circuit, _of_aer(circuit, program)):
+    difference = _difference(made, circuit, _of_aer(circuit, program))
+    if difference := difference or _difference_of_shots(made):
         raise Refused(
             f"local: circuit {program.circuit.name!r}: stabilizers are computed wrongly "
             f"({difference}); no number is given; options: {{method: stabilizer}} computes by Aer"
@@ -70,15 +80,43 @@ def _difference(made: Stabilized, circuit: QuantumCircuit, drawn: Iterable[int])
 
 
 def _difference_of_rows(made: Stabilized) -> str:
-    """Hold the rows that samples are made of, and some drawn, against the outcomes."""
+    """Hold the rows that samples are made of against the outcomes."""
     rows = _numbers_of((made.outcomes.origin, *made.outcomes.directions))
     wanted = [made.support.origin, *made.support.directions]
     if [_outcome(row, made.positions) for row in rows] != wanted:
         return "rows are not the outcomes they stand for"
-    drawn, _ = sample(replace(made.outcomes, misread=()), SHOTS, 1)
-    for row in _numbers_of(drawn):
-        if not made.support.contains(_outcome(row, made.positions)):
-            return f"it draws {row:0{len(made.positions)}b}, which should never come"
+    return ""
+
+
+def _difference_of_shots(made: Stabilized) -> str:
+    """Hold shots drawn, and which bits are misread how often, against `plain`."""
+    shots, misread = made.shots, made.outcomes.misread
+    flips = dict(shots.flips)
+    told = {(one.bit, one.p01, one.p10) for one in misread}
+    if told != {(bit, *flips[place]) for bit, place in shots.bits if place in flips}:
+        return "bits are misread otherwise than asked for"
+    loud = [*itertools.islice(itertools.cycle(LOUD), len(misread))]
+    louder = tuple(
+        replace(one, p01=p01, p10=p10) for one, (p01, p10) in zip(misread, loud, strict=True)
+    )
+    loud_shots = replace(shots, flips=tuple(zip(flips, loud, strict=True)))
+    return _first_wrong(made.outcomes, shots) or _first_wrong(
+        replace(made.outcomes, misread=louder), loud_shots
+    )
+
+
+def _first_wrong(outcomes: Outcomes, shots: Shots) -> str:
+    """Say how the first of two runs differs from `shots`; "" where none does."""
+    for number, start in ((SHOTS, 0), (SHOTS // 2, SHOTS)):
+        rows, often = sample(outcomes, number, 1, start)
+        drawn: dict[int, int] = {}
+        for row, times in zip(_numbers_of(rows), often.tolist(), strict=True):
+            drawn[row] = drawn.get(row, 0) + times
+        wanted = shots.drawn(number, 1, start)
+        for row in sorted({*drawn, *wanted}):
+            if drawn.get(row, 0) != wanted.get(row, 0):
+                told = f"{row:0{max(1, len(shots.bits))}b}"
+                return f"it draws {told} {drawn.get(row, 0)} times, not {wanted.get(row, 0)}"
     return ""
 
 

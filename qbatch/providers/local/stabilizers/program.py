@@ -13,9 +13,10 @@ from qbatch.providers.local.plain import NOTHING
 from qbatch.providers.local.points import assigned
 from qbatch.providers.local.prepare import as_written, counted_preparation, reading
 from qbatch.providers.local.stabilizers.draws import Misread, Outcomes, sample, to_row
+from qbatch.providers.local.stabilizers.plain import Shots
 from qbatch.providers.local.stabilizers.support import Support, support_of
 from qbatch.providers.local.tableau import steps_or_refusal
-from qbatch.providers.local.work import Computed, Drawn, Evolution, Program
+from qbatch.providers.local.work import Computed, Drawn, Evolution, Program, Sampling
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
@@ -33,6 +34,7 @@ class Stabilized:
         positions: Classical bit -> index into `measured`, None where nothing is written.
         support: Before any bit is misread.
         outcomes: The same in classical bits, with what is misread.
+        shots: What samples are held against.
     """
 
     circuit: QuantumCircuit
@@ -41,6 +43,7 @@ class Stabilized:
     positions: tuple[int | None, ...]
     support: Support
     outcomes: Outcomes
+    shots: Shots
 
 
 def prepare(program: Program) -> Stabilized:
@@ -70,6 +73,7 @@ def prepare(program: Program) -> Stabilized:
         positions=read.positions,
         support=support,
         outcomes=Outcomes(table[0], table[1:], misread),
+        shots=Shots.of(circuit, support, program.settings.noise),
     )
 
 
@@ -88,11 +92,19 @@ def evaluate(made: Stabilized, evolutions: Sequence[Evolution]) -> Iterator[Comp
         began = time.perf_counter()
         try:
             assigned(made.circuit, made.parameters, evolution.values)
-            drawn = tuple(
-                Drawn(each.job_id, *sample(made.outcomes, each.shots, each.seed, each.start))
-                for each in evolution.samplings
-            )
+            drawn = tuple(_drawn(made, each) for each in evolution.samplings)
         except failures() as error:
             yield failed(evolution, told(error), time.perf_counter() - began)
         else:
             yield Computed(drawn, time.perf_counter() - began)
+
+
+def _drawn(made: Stabilized, sampling: Sampling) -> Drawn:
+    rows, often = sample(made.outcomes, sampling.shots, sampling.seed, sampling.start)
+    if difference := made.shots.difference(rows, often, sampling):
+        return Drawn(
+            sampling.job_id,
+            error=f"local: circuit {made.circuit.name!r}: its sample is drawn wrongly "
+            f"({difference}); no number is given; options: {{method: stabilizer}} computes by Aer",
+        )
+    return Drawn(sampling.job_id, rows, often)
