@@ -7,7 +7,6 @@ was bought for them is not bought again.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
@@ -22,9 +21,6 @@ if TYPE_CHECKING:
 
 #: What of an analysis is made of no outcomes: of observables, or of other numbers.
 _OF_NO_OUTCOMES = {"observables", "intervals", "derived", "expected", "fits"}
-
-#: What an observable holds that may ask for another basis; more is told by reading it.
-_MAY_ROTATE = re.compile(r"(?<![^\W\d])[XY]\s*[\d(]")
 
 Registers = tuple[tuple[str, int], ...]
 
@@ -57,7 +53,12 @@ class Measured(NamedTuple):
 
 def may_rotate(manifest: Manifest) -> bool:
     """Tell whether some observable may have to be measured in a basis of its own."""
-    return any(map(_MAY_ROTATE.search, manifest.analysis.observables.values()))
+    observables = manifest.analysis.observables.values()
+    if not any("X" in text or "Y" in text for text in observables):
+        return False  # and no more is loaded
+    from qbatch.result.expression import speaks_of_x_or_y
+
+    return any(map(speaks_of_x_or_y, observables))
 
 
 class Measurements:

@@ -277,6 +277,21 @@ def _tokens(text: str, paulis: str) -> Iterator[_Token]:
         at = match.end()
 
 
+def speaks_of_x_or_y(text: str) -> bool:
+    """Tell whether a sum has an X or a Y in it; what cannot be read may have one.
+
+    >>> speaks_of_x_or_y("Z0 X_1"), speaks_of_x_or_y("Z(X[0])")
+    (True, False)
+    """
+    if "X" not in text and "Y" not in text:
+        return False
+    try:
+        tokens = [(kind, token) for kind, token, _ in _tokens(text, "XYZ")]
+    except NotationError:
+        return True
+    return any(kind in ("pauli", "indexed") and token[0] in "XY" for kind, token in tokens)
+
+
 def _inner(token: str) -> str:
     """Return what stands in a token's parentheses."""
     return token[token.index("(") + 1 : token.rindex(")")].strip()

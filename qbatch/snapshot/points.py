@@ -318,8 +318,8 @@ class PointResult:
         if not counts:
             return {}
         try:
-            if self.settings or self.is_setting:
-                bases = [each.basis for each in self.each_setting]
+            bases = [each.basis for each in self.each_setting]
+            if self.settings or self.is_setting or _has_x_or_y(manifest):
                 return analyse_settings(counts, bases, manifest.analysis)
             return analyse(counts[""], manifest.analysis)
         except ValueError as error:
@@ -395,3 +395,8 @@ def _facts_of(pieces: Sequence[PointResult]) -> Mapping[str, Any]:
         return {}
     jobs = {f"{each.start}+{each.bought}": each.job.provider_job_id or "" for each in done}
     return {**done[-1].facts, "jobs": jobs}
+
+
+def _has_x_or_y(manifest: Manifest) -> bool:
+    """Whether an observable may need a setting that the point does not have."""
+    return any("X" in text or "Y" in text for text in manifest.analysis.observables.values())

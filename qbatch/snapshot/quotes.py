@@ -22,6 +22,10 @@ KEPT_S = 86_400.0
 MOST_KEPT = 1000
 
 
+#: Backend, circuit text and settings, with shots: what decides a price.
+Kind = tuple[tuple[str, str, SettingValues], int]
+
+
 class Recalled(NamedTuple):
     """A quote for which a job was held back.
 
@@ -42,7 +46,7 @@ class Recalled(NamedTuple):
     at: float
 
     @property
-    def kind(self) -> tuple[tuple[str, str, SettingValues], int]:
+    def kind(self) -> Kind:
         """What decides of which jobs it is taken to hold."""
         return (self.backend, self.circuit, self.settings), self.shots
 
@@ -57,17 +61,20 @@ def read_quotes(meta: Mapping[str, str], now: float) -> list[Recalled]:
     ]
 
 
-def recalled_prices(
-    meta: Mapping[str, str], now: float
-) -> dict[tuple[tuple[str, str, SettingValues], int], float]:
+def recalled_prices(meta: Mapping[str, str], now: float) -> dict[Kind, float]:
     """Return the price of each kind of job as it was quoted lately, for `Plan.recalled`."""
     return {each.kind: each.price for each in read_quotes(meta, now)}
 
 
 def dump_quotes(known: Iterable[Recalled], told: Iterable[Recalled]) -> str:
-    """Write them as a fact, with those that are told now in the place of older ones."""
+    """Write them as a fact, the dearest told now in the place of older ones."""
     newest = {each.kind: each for each in known}
+    dearest: dict[Kind, Recalled] = {}
     for each in told:
-        newest.pop(each.kind, None)
-        newest[each.kind] = each
+        before = dearest.get(each.kind)
+        if before is None or each.price >= before.price:
+            dearest[each.kind] = each
+    for kind, each in dearest.items():
+        newest.pop(kind, None)
+        newest[kind] = each
     return json.dumps([*newest.values()][-MOST_KEPT:])

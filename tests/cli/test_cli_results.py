@@ -559,3 +559,15 @@ def test_a_value_that_no_point_has_is_told_by_verbs_that_read_too(qbatch: Call, 
     said = qbatch("show", "runs/pair", "-k", "shots=11")
     assert said.code != 0
     assert "no point has shots=11" in said.err
+
+
+def test_an_observable_that_is_not_measured_yet_leaves_the_others_told(
+    done: Path, qbatch: Call, tmp_path: Path
+) -> None:
+    before = qbatch("export", done, "-f", "json").json["points"]
+    path = tmp_path / done
+    path.write_text(path.read_text().replace("z: Z0}", "z: Z0, x: X0}"))
+    after = qbatch("export", done, "-f", "json").json["points"]
+    assert [point["estimates"] for point in after] == [point["estimates"] for point in before]
+    assert qbatch("report", done).code == 0
+    assert qbatch("check", done).code == qbatch("check", "runs/pair").code

@@ -59,6 +59,21 @@ def test_a_point_has_a_setting_for_each_basis_and_its_name_as_it_is_written() ->
     ]
 
 
+@pytest.mark.parametrize(
+    "written", ["X0", "X_0", "X 0", "X_ 0", "X(c[0])", "2X0", "Z1 X_0", "-X_0", "(X_0)", "0.5*X_0"]
+)
+def test_however_an_x_is_written_it_is_measured(written: str) -> None:
+    try:
+        whole = parse_pauli(written, 2, (("c", 2),))
+    except ValueError:
+        assert mistakes_of(
+            SWEEP, circuits={"bell": {"qasm": BELL}}, analysis={"observables": {"x": written}}
+        )
+        return
+    assert not whole.is_z_only
+    assert all("basis=X0" in name.replace('"', "") for name in names(bell_plan({"x": written})))
+
+
 def test_copies_are_numbered_behind_the_basis() -> None:
     plan = bell_plan({"x": "X0 X1"}, {"matrix": {"theta": [1]}, "repeat": 2})
     assert names(plan) == ['theta=1,basis="X0 X1"', 'theta=1,basis="X0 X1"#2']
