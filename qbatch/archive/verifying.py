@@ -12,6 +12,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from qbatch.archive.contents import (
@@ -136,6 +137,7 @@ def verify(path: Path) -> Verified:
     archive = read_archive(path)
     found = Verified(archive, archive_digest(archive.digests))
     found.findings += _check_files(found)
+    found.not_computed |= _across_points(archive.json(RESULTS))
     manifest = _manifest_of(archive, found.findings)
     if manifest is None:
         return found
@@ -149,17 +151,26 @@ def verify(path: Path) -> Verified:
     return found
 
 
+def _across_points(results: Any) -> dict[str, str]:
+    """Name the numbers that are made of several points."""
+    tables = results if isinstance(results, dict) else {}
+    rows = [row for key in ("across", "fits") for row in tables.get(key) or []]
+    names = [row.get("name") for row in rows if isinstance(row, dict)]
+    return {str(name): "is made of several points" for name in names if name}
+
+
 def _manifest_of(archive: Archive, findings: list[Finding]) -> Manifest | None:
     """Read the manifest, without the files that stood beside it; None where it is none."""
     overrides, sums = archive.json(ENVIRONMENT), archive.json(SUMS)
     try:
-        return parse_manifest(
-            archive.text(MANIFEST),
-            file=MANIFEST,
-            folder=Path(),
-            overrides=[str(one) for one in overrides.get("overrides", [])],
-            sums={str(file): str(text) for file, text in sums.items()},
-        )
+        with TemporaryDirectory(prefix="qbatch-verify-") as nothing_in_it:
+            return parse_manifest(
+                archive.text(MANIFEST),
+                file=MANIFEST,
+                folder=nothing_in_it,
+                overrides=[str(one) for one in overrides.get("overrides", [])],
+                sums={str(file): str(text) for file, text in sums.items()},
+            )
     except (QbatchError, AttributeError, TypeError) as error:
         findings.append(Finding(MANIFEST, f"cannot be read: {error}"))
         return None

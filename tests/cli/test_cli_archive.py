@@ -322,3 +322,19 @@ def test_each_setting_of_a_point_is_verified(qbatch: Call, tmp_path: Path) -> No
     said = qbatch("verify", forged(Path("xx.zip"), of_results(one_shot)), "--sample", "0")
     assert said.code == 5
     assert "e: value is" in said.out
+
+
+def test_numbers_across_points_are_named_as_not_computed(qbatch: Call, tmp_path: Path) -> None:
+    (tmp_path / "bell.qasm").write_text(BELL)
+    (tmp_path / "two.yaml").write_text(
+        "qbatch: 1\nname: two\ncircuits: {bell: bell.qasm}\n"
+        "backends: {sim: {provider: local, limits: {workers: 1}}}\n"
+        "sweep: {matrix: {shots: [100, 300]}}\n"
+        "analysis:\n  observables: {zz: Z0 Z1}\n"
+        "  derived: {d: 'zz[shots=300] - zz[shots=100]'}\n"
+    )
+    assert qbatch("run", "two.yaml", "--no-report").code == 0
+    assert qbatch("archive", "two.yaml").code == 0
+    found = qbatch("verify", "two.zip", "--sample", "0", "--json").json
+    assert found["not_computed"] == {"d": "is made of several points"}
+    assert found["numbers"] == 2
