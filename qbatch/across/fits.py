@@ -2,8 +2,9 @@
 
 Points that share all axes but x and repeat are a group, or those that share the axes of `by`;
 repeats, and what else a group has at one x, are points of their own. Axes that x decides (zipped
-with it, or computed from it) part no groups. Fitted are the points that are measured; how many are
-not is said beside the fit.
+with it, or computed from it) part no groups. Points of one content are the same shots: each group
+that they belong to has them, once. Fitted are the points that are measured; how many are not is
+said beside the fit.
 """
 
 from __future__ import annotations
@@ -172,18 +173,18 @@ def _groups(points: Points, spec: Fit) -> Iterator[tuple[dict[str, Value], list[
     """Yield the points of each group, with the axes that tell the groups apart."""
     manifest = points.manifest
     meant = narrowed(spec.where, values_by_axis(manifest))
-    there = {point.id: point for point in points if is_match(meant, point.axes)}
-    here = [point for point in there.values() if spec.x in point.axes]
+    here = [point for point in points if spec.x in point.axes and is_match(meant, point.axes)]
     if spec.by is None:
         decided = {"repeat", *_moving_with(spec.x, manifest)}
         axes = [axis for axis in points.axes if axis not in decided]
     else:
         axes = list(spec.by)
-    groups: dict[tuple[object, ...], list[Measured]] = {}
+    groups: dict[tuple[object, ...], dict[str, Measured]] = {}
     for point in here:
         key = tuple((type(point.axes.get(axis)), point.axes.get(axis)) for axis in axes)
-        groups.setdefault(key, []).append(point)
-    for members in groups.values():
+        groups.setdefault(key, {}).setdefault(point.id, point)
+    for by_id in groups.values():
+        members = [*by_id.values()]
         first = members[0].axes
         group = {
             axis: first[axis]

@@ -94,6 +94,33 @@ def test_an_axis_that_goes_with_x_parts_no_groups(tmp_path: Path) -> None:
     assert len(one.points) == 8
 
 
+SHARED = """\
+qbatch: 1
+name: shared
+circuits:
+  a: {qasm: 'HEAD ry(t) q; d = measure q;'}
+  b: {qasm: 'HEAD ry(t) q; d = measure q;'}
+  c: {qasm: 'HEAD x q; ry(t) q; d = measure q;'}
+backends: {ideal: {provider: local}}
+sweep: {matrix: {circuit: [a, b, c], t: {linspace: [0.3, 3.5, 9]}}, seed: 3}
+shots: 1000
+analysis:
+  probabilities: {p0: "0"}
+  fits: {f: {y: p0, x: t, formula: "A*cos(x) + b", start: {A: 0.5, b: 0.5}}}
+report: {formats: []}
+""".replace("HEAD", 'OPENQASM 3.0; include "stdgates.inc"; input float t; qubit q; bit d;')
+
+
+def test_each_group_has_the_shots_that_it_shares_with_another(tmp_path: Path) -> None:
+    run = run_of(tmp_path, SHARED)
+    a, b, c = fits_of(run, SHARED)
+    assert [one.label for one in (a, b, c)] == ["circuit=a", "circuit=b", "circuit=c"]
+    assert [len(one.points) for one in (a, b, c)] == [9, 9, 9]
+    assert a.parameters == b.parameters != c.parameters  # a and b are the same shots
+    (together,) = fits_of(run, SHARED.replace("x: t,", "x: t, by: [],"))
+    assert len(together.points) == 18  # once in a group
+
+
 def test_a_parameter_is_a_number_across_points(decay: qbatch.snapshot.Run) -> None:
     across = read_across(decay)
     taus = list(across.named("t1.tau"))
