@@ -42,6 +42,10 @@ class Point(Protocol):
     @property
     def done(self) -> int: ...
     @property
+    def each_setting(self) -> Sequence[Point]: ...
+    @property
+    def basis(self) -> str: ...
+    @property
     def repeat(self) -> int: ...
     @property
     def parameters(self) -> Mapping[str, Value]: ...
@@ -89,8 +93,9 @@ class Measured:
         name: The point's.
         axes: Axis -> value: circuit, backend, shots, repeat and every parameter.
         estimates: Number of the analysis -> estimate; empty before it is measured.
-        shots: That its numbers come from; 0 before it is measured.
-        reason: Why there are no numbers; "" where there are.
+        shots: That its numbers come from; 0 before it is measured. Of a point in several settings
+            the fewest that one of those has which have some.
+        reason: Why it is not measured, or not in all of its settings; "" where it is.
     """
 
     id: str
@@ -112,9 +117,10 @@ class Measured:
         own = {axis: getattr(point, axis) for axis in OWN_AXES}
         job = point.job
         reason = "" if point.done else f"{job.state}{f': {job.error}' if job.error else ''}"
-        estimates = point.estimates if point.done else {}
+        shots = min((each.done for each in point.each_setting if each.done), default=0)
+        estimates = point.estimates if shots else {}
         axes = {**own, **point.parameters}
-        return cls(point.id, point.name, axes, estimates, point.done, reason, point)
+        return cls(point.id, point.name, axes, estimates, shots, reason, point)
 
 
 def needs_points(manifest: Manifest) -> bool:

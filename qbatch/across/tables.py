@@ -305,11 +305,11 @@ def _written(name: Name) -> str:
 
 
 def _cell(name: str, point: Measured) -> Cell:
+    if name in point.estimates:
+        return of_source(Number(point.id, name, point))
     if point.reason:
         return Missing((f"{point.name} is not measured ({point.reason})",))
-    if name not in point.estimates:
-        return Missing((f"{point.name} has no {name}",))
-    return of_source(Number(point.id, name, point))
+    return Missing((f"{point.name} has no {name}",))
 
 
 def _reasons(cells: Iterable[Cell]) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ import trio
 import yaml
 from fake_drivers import FakeCloud, play
 
+from qbatch.across import read_across
 from qbatch.difference import compare, side_of
 from qbatch.exchange.exports import export
 from qbatch.executor import Options, Stop, run
@@ -37,6 +38,7 @@ c = measure q;
 ENERGY = "0.5 X0 X1 + 0.3 Z0 - 0.2 Y0 Y1"
 THETAS = (0.3, 1.2)
 BASES = ("", "X0 X1", "Y0 Y1")
+AS_WRITTEN = 'not basis="X0 X1" and not basis="Y0 Y1"'
 LOCAL = {"sim": {"provider": "local"}}
 CLOUD = {"cloud": {"provider": "oqc", "target": "cloud"}}
 CLOUDS = {
@@ -285,6 +287,41 @@ def test_runs_in_several_settings_are_compared_by_their_numbers(tmp_path: Path) 
     assert [len(side.told) for side in sides] == [2, 2]
     found = compare(*sides)
     assert found.numbers.keys() == {"energy", "zz"}
+
+
+def test_numbers_of_a_setting_that_is_there_count_before_the_others_are(tmp_path: Path) -> None:
+    """Z's shots are there, X's are not: across points Z has a number, as in tables."""
+    told = {"gap": "z[theta=1.2] - z[theta=0.3]", "e": "energy[theta=1.2]"}
+    line = {"z_of": {"y": "z", "x": "theta", "formula": "a*x", "start": {"a": 1}}}
+    plan = plan_of(500, backends=CLOUD, more={"z": "Z0"}, derived=told, fits=line)
+    chosen = select(AS_WRITTEN, plan.names, plan.manifest)
+    play(tmp_path, plan, FakeCloud(), selected=chosen)
+    with Run(tmp_path) as found:
+        first, second = (point.estimates["z"].value for point in found)
+        energy, gap = found.derived()
+        (fit,) = read_across(found).fits
+    assert not gap.reason
+    assert gap.estimate.value == pytest.approx(second - first)
+    assert energy.estimate is None
+    assert "is not measured" in energy.reason
+    assert fit.missing == 0
+
+
+def test_a_floor_is_that_of_the_shots_in_which_outcomes_were_told(tmp_path: Path) -> None:
+    target = {"00": 0.9, "11": 0.1}
+    for shots in (1000, 4000):
+        plan = plan_of(shots, backends=CLOUD, distribution={"target": target, "metrics": ["tvd"]})
+        chosen = select(AS_WRITTEN, plan.names, plan.manifest) if shots > 1000 else None
+        play(tmp_path, plan, FakeCloud(), selected=chosen)
+    out = io.StringIO()
+    with Run(tmp_path) as found:
+        assert [p.sampled for p in found] == [1000, 1000]
+        assert [p.counts.shots for p in found] == [4000, 4000]
+        export(found, "json", out)
+    # the mean distance of two outcomes' shares from 0.9 and 0.1: E|share - 0.9|
+    mean = math.sqrt(2 * 0.9 * 0.1 / (math.pi * 4000))
+    for point in json.loads(out.getvalue())["points"]:
+        assert point["estimates"]["tvd"]["floor"] == pytest.approx(mean, rel=0.02)
 
 
 # -- what readers see -----------------------------------------------------------------------------
