@@ -18,7 +18,7 @@ DATA_SETS, FEWER, LONG_S = 600, 150, 6.0
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("case", coverage.cases(), ids=lambda case: case.what)
+@pytest.mark.parametrize("case", list(coverage.cases()), ids=lambda case: case.what)
 def test_intervals_of_derived_numbers_hold_the_truth(case: Case) -> None:
     allowance = Allowance(LONG_S)
     for shots in coverage.SHOTS:
