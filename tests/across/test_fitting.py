@@ -152,18 +152,42 @@ def test_asymmetric_points_weigh_by_the_side_that_the_curve_is_on() -> None:
     assert found.values["b"] == pytest.approx(1 / 0.1**2 / (1 / 0.1**2 + 1 / 0.4**2), rel=1e-3)
 
 
+def test_the_interval_of_a_constant_is_wilsons_of_all_shots() -> None:
+    """The points say no more than all their shots together (where each expects a shot or more)."""
+    for ones in (2, 6, 40, 47):
+        points = [wilson(ones, 50)] * 6
+        shape = own_curve(read_formula("b + 0*x"))
+        b = fitted(shape, [1, 2, 3, 4, 5, 6], points, 50, start={"b": 0.5}).parameters["b"]
+        whole = wilson(6 * ones, 300)
+        width = whole.high - whole.low
+        assert (b.low, b.high) == pytest.approx((whole.low, whole.high), abs=0.01 * width)
+
+
 def test_an_interval_follows_the_profile_of_the_sum_of_squares() -> None:
-    """At its ends the least sum of squares is z² above the best: a grid over tau says so too."""
+    """At its ends the least sum of squares is z² above the best, by the weights there.
+
+    With tau held the curve is linear: numpy's least squares, again until the weights stay.
+    """
     true, x, points = drawn("exponential", 300, 5)
     found = fitted(CURVES["exponential"], x.tolist(), points, 300)
     data = data_of(x.tolist(), points, [300] * len(x), Z)
-    errors = data.errors(found.at(x))
     tau = found.parameters["tau"]
     assert tau.high - tau.value > 1.05 * (tau.value - tau.low), "a decay time is skewed"
+
+    def held(at: float, errors: np.ndarray) -> tuple[np.ndarray, float]:
+        columns = np.stack([np.exp(-x / at), np.ones_like(x)], axis=1)
+        weighed = columns / errors[:, None]
+        ac = np.linalg.lstsq(weighed, data.y / errors)[0]
+        rest = data.y / errors - weighed @ ac
+        return columns @ ac, float(rest @ rest)
+
     for end in (tau.low, tau.high):
-        columns = np.stack([np.exp(-x / end), np.ones_like(x)], axis=1) / errors[:, None]
-        rest = data.y / errors - columns @ np.linalg.lstsq(columns, data.y / errors)[0]
-        assert rest @ rest - found.chi2 == pytest.approx(Z**2, rel=1e-2)
+        errors = data.errors(found.at(x))
+        for _ in range(50):
+            errors = data.errors(held(end, errors)[0])
+        taus = np.linspace(0.8 * tau.low, 1.2 * tau.high, 2001)
+        least = min(held(each, errors)[1] for each in taus)
+        assert held(end, errors)[1] - least == pytest.approx(Z**2, rel=1e-2)
     assert true["tau"] == 40e-6
 
 

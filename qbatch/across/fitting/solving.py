@@ -2,9 +2,10 @@
 
 The least weighted sum of squares is found by Levenberg and Marquardt's steps (scipy), from several
 starts, again with new weights until the weights stay (`weighing`). The interval of a parameter is
-where the least sum of squares, with that parameter held and all others free, is above the best by
-no more than z² (Δχ² of one degree of freedom), with the weights of the best fit. It follows what is
-not linear, and does not depend on how the parameter is written.
+where the least sum of squares, with that parameter held and all others free, is above the least of
+all by no more than z² (Δχ² of one degree of freedom), both with the weights that hold if the
+parameter is there: of one proportion this is Wilson's interval. It follows what is not linear, and
+does not depend on how the parameter is written.
 
 One rule for errors: they are those of the shots. Where the points lie so far off the curve that
 shot noise alone would do so less than once in a hundred times (p < `POOR`), the fit is poor, and
@@ -35,6 +36,8 @@ POOR = 0.01
 _MOST_WEIGHINGS = 40
 #: A fit stays where it is when no parameter moves by more than this share of its error.
 _STAYS = 1e-3
+#: Weights stay where no point's error changes by more than this share of it.
+_STAY_HELD = 0.01
 #: Steps by which the end of an interval is looked for outwards, each half as long again.
 _MOST_STEPS = 14
 #: Least ratio of the smallest to the largest singular value of the scaled curvature.
@@ -156,7 +159,7 @@ class _Problem:
         if moving:
             with np.errstate(all="ignore"):
                 at[moving], *_ = leastsq(
-                    away, begin[moving], full_output=True, xtol=1e-10, ftol=1e-12, maxfev=2000
+                    away, begin[moving], full_output=True, xtol=1e-9, ftol=1e-11, maxfev=2000
                 )
         rest = away(at[moving])
         return at, float(rest @ rest)
@@ -287,6 +290,8 @@ class _Profile:
     ) -> None:
         self.problem, self.best, self.errors = problem, best, errors
         self.chi2, self.z, self.most = chi2, z, (z * scale) ** 2
+        #: Errors of the points at the last place looked at: those of the next are like them.
+        self._near = errors
 
     def ends(self, i: int, se: float) -> tuple[float, float]:
         """Lower and upper end of a parameter's interval.
@@ -306,6 +311,7 @@ class _Profile:
         parameter = self.problem.free[i]
         inside, outside = 0.0, step
         others, above_inside = self.best, -self.most
+        self._near = self.errors
         for _ in range(_MOST_STEPS):
             at, above = self._above(i, side * outside, others)
             if above >= 0:
@@ -343,7 +349,7 @@ class _Profile:
             share = (math.sqrt(self.most) - root_a) / (root_b - root_a)
             middle = a + (b - a) * min(max(share, 0.02), 0.98)
             at, above = self._above(i, side * middle, others)
-            if abs(above) < 1e-4 * self.most:
+            if abs(above) < 1e-3 * self.most:
                 return middle
             if above < 0:
                 a, at_a, others = middle, above, at
@@ -355,10 +361,37 @@ class _Profile:
         """The least sum of squares with a parameter moved, above what is allowed."""
         begin = others.copy()
         begin[i] = self.best[i] + moved
-        at, chi2 = self.problem.solve(self.errors, begin, held=i)
-        if self.chi2 - chi2 > max(0.1, 0.01 * self.chi2):
+        at, held, errors = self._held(i, begin)
+        least = self.chi2
+        if errors is not self.errors:
+            _, least = self.problem.solve(errors, self.best)
+        if least - held > max(0.1, 0.01 * least):
             raise NoFitError("the fit does not converge: there is a better one elsewhere")
-        return at, chi2 - self.chi2 - self.most
+        return at, held - least - self.most
+
+    def _held(self, i: int, begin: Floats) -> tuple[Floats, float, Floats]:
+        """Fit with a parameter held: places, sum of squares, errors of the points.
+
+        Proportions are weighed anew until weights stay; where few shots let them go to and fro,
+        between the two. Other numbers keep the best fit's weights.
+        """
+        import numpy as np
+
+        errors = self._near
+        at, chi2 = self.problem.solve(errors, begin, held=i)
+        if self.problem.data.bounds is None:
+            return at, chi2, errors
+        for times in range(_MOST_WEIGHINGS):
+            anew = self.problem.data.errors(self.problem.fitted(at))
+            if float(np.max(abs(anew / errors - 1))) < _STAY_HELD:
+                self._near = errors
+                return at, chi2, errors
+            # Ever less of the way: whole steps may go to and fro for ever.
+            way = 1.0 if times < 2 else 0.5 if times < 6 else 0.25 if times < 16 else 0.1
+            errors = errors * (anew / errors) ** way
+            at, chi2 = self.problem.solve(errors, at, held=i)
+        self._near = errors
+        return at, chi2, errors
 
 
 def _inner_slope(kind: Kind, value: float) -> float:
