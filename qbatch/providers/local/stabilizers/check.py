@@ -9,7 +9,7 @@ from, rows of classical bits, is read back and must be those outcomes.
 asked for, which is seldom met in so few, and with one that is met in every second bit.
 
 Rules: as in `guard`: once for each circuit, settings and versions, kept on disk. Each sample
-is then looked at once more, for what costs next to nothing (`Shots.difference`).
+is then counted, and the first of each size of a chunk must hold its last shot (`Shots.difference`).
 """
 
 from __future__ import annotations

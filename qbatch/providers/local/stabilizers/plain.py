@@ -81,16 +81,16 @@ class Shots:
             counts[read] = counts.get(read, 0) + 1
         return counts
 
-    def difference(self, rows: Rows, often: Ints, sampling: Sampling) -> str:
-        """Say what is wrong with a whole sample, as far as is seen at no cost; "" where nothing is.
+    @staticmethod
+    def difference_of_size(often: Ints, sampling: Sampling) -> str:
+        """Say how many shots a sample has where those are not all; else ""."""
+        found = int(often.sum())
+        return "" if found == sampling.shots else f"{found} shots of {sampling.shots}"
 
-        All its shots must be there, and the last of them, for which all before must have been gone
-        past.
-        """
+    def difference(self, rows: Rows, sampling: Sampling) -> str:
+        """Say so where a sample's last shot is not there, to draw which all others are passed."""
         import numpy as np
 
-        if (found := int(often.sum())) != sampling.shots:
-            return f"{found} shots of {sampling.shots}"
         last = sampling.start + sampling.shots - 1
         bits = np.random.PCG64(sampling.seed).advance(last * self.words)
         read = self.read(bits.random_raw(self.words).tolist())
