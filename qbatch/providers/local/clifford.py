@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from qbatch.circuit import build
 from qbatch.errors import Refused
+from qbatch.providers.local.method import PLACED_ROWS
 from qbatch.providers.local.points import assigned
 from qbatch.providers.local.sampling import count_rows
 from qbatch.providers.local.tableau import steps_or_refusal
@@ -78,20 +79,28 @@ def sample(
     Raises:
         Refused: The circuit is no Clifford circuit at these values, or acts on measured bits.
     """
-    import numpy as np
-
     if compiled.values != values:
         compiled.stim, compiled.bits = _to_stim(compiled, values)
         compiled.values = values
     records = compiled.stim.compile_sampler(seed=seed).sample(shots, bit_packed=True)
     if list(compiled.bits) != list(range(compiled.stim.num_measurements)):
-        unpacked = np.unpackbits(records, axis=1, bitorder="little")
-        placed = np.zeros((shots, len(compiled.bits)), np.uint8)
-        for bit, record in enumerate(compiled.bits):
+        records = _placed(records, compiled.bits)
+    return count_rows(records)
+
+
+def _placed(records: npt.NDArray[np.uint8], bits: Sequence[int | None]) -> npt.NDArray[np.uint8]:
+    """Put measurements, packed, into their classical bits, packed."""
+    import numpy as np
+
+    rows = np.empty((len(records), (len(bits) + 7) // 8), np.uint8)
+    for at in range(0, len(records), PLACED_ROWS):
+        unpacked = np.unpackbits(records[at : at + PLACED_ROWS], axis=1, bitorder="little")
+        placed = np.zeros((len(unpacked), len(bits)), np.uint8)
+        for bit, record in enumerate(bits):
             if record is not None:
                 placed[:, bit] = unpacked[:, record]
-        records = np.packbits(placed, axis=1, bitorder="little")
-    return count_rows(records)
+        rows[at : at + PLACED_ROWS] = np.packbits(placed, axis=1, bitorder="little")
+    return rows
 
 
 def _to_stim(compiled: Compiled, values: Sequence[float]) -> tuple[Any, tuple[int | None, ...]]:

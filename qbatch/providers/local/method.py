@@ -51,6 +51,9 @@ ENTRY_BYTES = {2: 24, 4: 16}
 #: Rows of a Clifford circuit's outcomes that numpy draws at once, at most.
 DRAWN_ROWS = 1 << 20
 
+#: Of stim's samples those whose bits are put in their places at once.
+PLACED_ROWS = 1 << 12
+
 #: Gates that Aer's tableau takes as they are.
 CLIFFORD_GATES = frozenset(
     ("cx", "CX", "cy", "cz", "h", "id", "s", "sdg", "swap", "sx", "sxdg", "x", "y", "z")
@@ -127,7 +130,8 @@ def memory_bytes(facts: CircuitFacts, settings: Settings, shots: int = 0) -> int
 
     Amplitudes take 16 bytes (8 in single precision), a density matrix has 4**n of them;
     probabilities stand there three times while they are sampled; numpy keeps what its stages do to
-    a state's entries, and the rows it draws of a Clifford circuit.
+    a state's entries, and the rows it draws of a Clifford circuit; stim's samples stand there
+    whole, one row a shot.
 
     Args:
         facts: Of the circuit.
@@ -150,7 +154,19 @@ def memory_bytes(facts: CircuitFacts, settings: Settings, shots: int = 0) -> int
     if settings.library == "numpy":
         drawn = settings.method == "stabilizer"
         by_numpy = _rows_bytes(facts, shots) if drawn else _stages_bytes(facts, settings)
-    return state + probabilities + kept + by_numpy
+    by_stim = _samples_bytes(facts, shots) if settings.method == "stim" else 0
+    return state + probabilities + kept + by_numpy + by_stim
+
+
+def _samples_bytes(facts: CircuitFacts, shots: int) -> int:
+    """Bytes that stim's samples take while they are counted (`clifford.sample`).
+
+    A row stands there twice, the words that it is sorted by three times, beside what orders and
+    counts; before that as stim has it, a bit for each measurement.
+    """
+    num_bytes, records = (facts.num_bits + 7) // 8, (facts.num_qubits + 7) // 8
+    row = max(2 * num_bytes + 24 * -(-num_bytes // 8) + 33, records + num_bytes)
+    return shots * row + min(shots, PLACED_ROWS) * (8 * records + facts.num_bits)
 
 
 def _rows_bytes(facts: CircuitFacts, shots: int) -> int:

@@ -17,6 +17,7 @@ from simulating import HEAD, circuit, counts, failure, order, run, settings
 
 from qbatch.circuit import build
 from qbatch.providers import Target
+from qbatch.providers.local import clifford as clifford_program
 from qbatch.providers.local import engine
 from qbatch.providers.local.fit import Fit
 from qbatch.providers.local.fused.answers import evaluate as evaluate_fused
@@ -68,6 +69,12 @@ def ghz(num_qubits: int) -> str:
 def spread(num_qubits: int) -> str:
     sizes = f"qubit[{num_qubits}] q; bit[{num_qubits}] c;\nh q;\n"
     return HEAD + sizes + "c = measure q;\n"
+
+
+def backwards(num_qubits: int) -> str:
+    """Measured from the last bit to the first."""
+    head, _ = spread(num_qubits).split("c = measure q;")
+    return head + "".join(f"c[{k}] = measure q[{k}];\n" for k in reversed(range(num_qubits)))
 
 
 def made_of(text: str, **backend: object) -> tuple[Program, Stabilized]:
@@ -308,6 +315,19 @@ def test_drawing_takes_no_more_memory_than_is_told(text, shots, backend) -> None
     assert peak <= told <= 4 * peak
     chunk = next(cut([order(text, shots=shots)], settings(**backend)))
     assert chunk.memory == told
+
+
+@pytest.mark.parametrize("text", [ghz(100), spread(100), backwards(100)], ids=["g", "s", "b"])
+def test_stims_samples_take_about_the_memory_that_is_told(text: str) -> None:
+    made = circuit(text)
+    using = settled(made.facts, settings(options={"method": "stim"}))
+    ready = clifford_program.prepare(Program(made, using))
+    clifford_program.sample(ready, (), 10, 1)
+    tracemalloc.start()
+    clifford_program.sample(ready, (), 200_000, 1)
+    _, taken = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert taken <= memory_bytes(made.facts, using, 200_000) <= 2 * taken
 
 
 def test_few_outcomes_of_many_shots_take_no_memory(monkeypatch) -> None:
