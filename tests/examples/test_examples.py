@@ -100,7 +100,7 @@ def test_every_manifest_says_what_to_expect_and_is_tested_here(path: Path) -> No
 
 
 #: Of those that take seconds, the checks too are left to the slow proofs.
-LONG = ("five_clouds", "ghz_noise", "rb_decay")
+LONG = ("five_clouds", "ghz_noise", "lih_energy", "rb_decay")
 
 
 @pytest.mark.parametrize(
@@ -316,6 +316,18 @@ def test_hydrogens_measured_energy_is_the_exact_one_at_every_angle(done: Open) -
     assert values["theta"] == -0.22354
     assert lowest.low <= ground <= lowest.high < energy(0)
     assert lowest.se < 0.001
+
+
+@pytest.mark.slow
+def test_lithium_hydride_takes_36_settings_where_its_terms_are_117(done: Open) -> None:
+    ground, energy = exact_energies("lih.txt", 6)
+    run = done("lih_energy")
+    found = estimates(run, "E")
+    holds_everywhere(found, lambda v: energy(v["theta"]))
+    assert {len(point.settings) for point in run} == {36}
+    ((_, lowest),) = estimates(run, "E", theta=-0.23325)
+    assert ground < energy(-0.23325) < energy(0)
+    assert lowest.low <= energy(-0.23325) <= lowest.high < energy(0)
 
 
 def all_agree_on_the_turned_qubit(run: Any) -> None:
