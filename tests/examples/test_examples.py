@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from itertools import product
 from math import atan2, cos, exp, hypot, log, pi, remainder, sin, sqrt
 from pathlib import Path
 from typing import Any
@@ -76,7 +77,12 @@ def estimates(run: Any, name: str, **where: Any) -> list[tuple[dict[str, Any], A
     """(parameters and backend, estimate) of each point that has these values."""
     found = []
     for point in run:
-        values = {**dict(point.parameters), "backend": point.backend, "shots": point.shots}
+        values = {
+            **dict(point.parameters),
+            "backend": point.backend,
+            "shots": point.shots,
+            "circuit": point.circuit,
+        }
         if all(values[axis] == pytest.approx(wanted) for axis, wanted in where.items()):
             found.append((values, point.estimates[name]))
     assert found, where
@@ -100,7 +106,7 @@ def test_every_manifest_says_what_to_expect_and_is_tested_here(path: Path) -> No
 
 
 #: Of those that take seconds, the checks too are left to the slow proofs.
-LONG = ("five_clouds", "ghz_noise", "lih_energy", "rb_decay")
+LONG = ("five_clouds", "ghz_fidelity", "ghz_noise", "lih_energy", "rb_decay")
 
 
 @pytest.mark.parametrize(
@@ -328,6 +334,39 @@ def test_lithium_hydride_takes_36_settings_where_its_terms_are_117(done: Open) -
     ((_, lowest),) = estimates(run, "E", theta=-0.23325)
     assert ground < energy(-0.23325) < energy(0)
     assert lowest.low <= energy(-0.23325) <= lowest.high < energy(0)
+
+
+def ghz_populations(n: int, p: float, e: float) -> float:
+    """P(0...0) + P(1...1): the mean of all products of Z over an even number of bits.
+
+    On its way back through the circuit a product loses 1 - p at the CX between k and k + 1 if it
+    has bit k, or an odd number of bits beyond it.
+    """
+    even = [bits for bits in product((0, 1), repeat=n) if sum(bits) % 2 == 0]
+    links = [sum(bits[k] or sum(bits[k + 1 :]) % 2 for k in range(n - 1)) for bits in even]
+    return float(
+        np.mean([(1 - p) ** m * (1 - 2 * e) ** sum(b) for m, b in zip(links, even, strict=True)])
+    )
+
+
+@pytest.mark.slow
+def test_the_fidelity_of_a_ghz_state_falls_with_its_size_by_the_formula(done: Open) -> None:
+    run = done("ghz_fidelity")
+    noise = {"ideal": (0.0, 0.0), "noisy": (0.02, 0.01)}
+
+    def coherence(backend: str, n: int) -> float:
+        p, e = noise[backend]
+        return float((1 - p) ** (n - 1) * (1 - 2 * e) ** n)
+
+    parities = estimates(run, "parity", circuit="turned")
+    holds_everywhere(parities, lambda v: coherence(v["backend"], v["n"]) * cos(v["turn"]))
+    found = {one.label: one.estimate for one in run.derived() if one.name == "F"}
+    assert len(found) == 8
+    for backend, (p, e) in noise.items():
+        for n in (2, 3, 4, 6):
+            truth = (ghz_populations(n, p, e) + coherence(backend, n)) / 2
+            assert is_near(found[f"backend={backend},n={n}"], truth)
+            assert found[f"backend={backend},n={n}"].low > 0.5
 
 
 def all_agree_on_the_turned_qubit(run: Any) -> None:
