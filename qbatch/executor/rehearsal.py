@@ -30,7 +30,7 @@ from qbatch.executor.start import run_async_with
 from qbatch.executor.waits import Cause, Wait
 from qbatch.job import JobState
 from qbatch.providers import Surroundings, account_options, is_local
-from qbatch.snapshot import PointResult, Run, holder_of, run_folder_of
+from qbatch.snapshot import PointResult, Run, holder_of, jobs_of, run_folder_of
 
 if TYPE_CHECKING:
     from qbatch.emulators import Emulation, Noise
@@ -398,7 +398,7 @@ def _backends(
     spent: dict[str, dict[str, float]] = {}
     refused: dict[str, Counter[str]] = {}
     billed: set[str] = set()
-    for part in (part for point in points if not point.same_as for part in point.jobs):
+    for part in jobs_of(points):
         name, job = part.backend, part.job
         jobs[name] += 1
         states.setdefault(name, Counter())[job.state] += 1

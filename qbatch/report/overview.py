@@ -306,8 +306,10 @@ class Overview:
         if done := point.done:
             share.measured += 1
             if done < point.shots and job.state is not JobState.COMPLETED:
-                is_counted, wanted = bool(point.same_as), point.shots * len(point.each_setting)
-                self.in_part = self.in_part.and_one(point.counted, wanted, is_counted=is_counted)
+                is_counted = bool(point.same_as)
+                self.in_part = self.in_part.and_one(
+                    point.counted, point.asked, is_counted=is_counted
+                )
             share.shots += point.counted
             if warning := point.warning:
                 self._add_warning(point.backend, warning)

@@ -21,7 +21,7 @@ from qbatch.snapshot.jobs import NewResult
 from qbatch.snapshot.ledger import Entry, Purchase, Total, total_up
 from qbatch.snapshot.lock import holder_of
 from qbatch.snapshot.merging import Merged, merge
-from qbatch.snapshot.points import PointResult
+from qbatch.snapshot.points import PointResult, jobs_of
 from qbatch.snapshot.reading import InPart
 from qbatch.snapshot.registration import Registered
 from qbatch.snapshot.run import Run
@@ -52,6 +52,7 @@ __all__ = [
     "find_run_folder",
     "holder_of",
     "is_run_folder",
+    "jobs_of",
     "merge",
     "open_run",
     "owner_of",

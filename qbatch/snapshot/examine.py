@@ -8,6 +8,7 @@ from pathlib import Path
 
 from qbatch.snapshot import database
 from qbatch.snapshot.faults import translated
+from qbatch.snapshot.points import jobs_of
 from qbatch.snapshot.reading import checked
 from qbatch.snapshot.run import Run
 from qbatch.snapshot.trust import LINKS, RULES, STAGES, check_large, check_link, checked_rows
@@ -39,7 +40,7 @@ def examine(folder: Path) -> Examined:
                 for row in db.execute(f"SELECT {rule.all_columns} FROM {name}"):
                     check_large(name, row)
     with Run(folder) as run:
-        points = (point for each in (run, run.removed()) for point in each)
         run.ledger()
-        results = sum(point.counts is not None and not point.same_as for point in points)
+        jobs = jobs_of(point for each in (run, run.removed()) for point in each)
+        results = sum(job.counts is not None for job in jobs)
     return Examined(numbers["points"], results, numbers["raw"])

@@ -12,7 +12,7 @@ points: see `point_rows`, and `settings` for a point that is measured in several
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -141,7 +141,7 @@ class PointResult:
 
     @property
     def jobs(self) -> tuple[PointResult, ...]:
-        """Each of its jobs alone."""
+        """Each of its jobs alone, those that it shares with other points too: see `jobs_of`."""
         if self.settings:
             return tuple(job for setting in self.settings for job in setting.jobs)
         return self.pieces or (self,)
@@ -172,6 +172,11 @@ class PointResult:
     def counted(self) -> int:
         """Shots that there are of all its settings, those left out that others are bought with."""
         return sum(each.done for each in self.each_setting if not each.same_as)
+
+    @property
+    def asked(self) -> int:
+        """Shots asked for of all its settings, those left out that others are bought with."""
+        return sum(each.shots for each in self.each_setting if not each.same_as)
 
     @property
     def sampled(self) -> int:
@@ -365,6 +370,19 @@ class PagedPoint(PointResult):
     @property
     def warning(self) -> str:
         return ""  # else it would have no page
+
+
+def jobs_of(points: Iterable[PointResult]) -> Iterator[PointResult]:
+    """Yield each job of these points alone, and once, where several of the points share it.
+
+    A job shared goes by the name of the first of them.
+    """
+    met: set[int] = set()
+    for point in points:
+        for part in point.jobs:
+            if part.ordinal not in met:
+                met.add(part.ordinal)
+                yield part
 
 
 def in_words(state: JobState, done: int, wanted: int) -> str:

@@ -73,8 +73,7 @@ class Run(Listing):
         found = InPart()
         for point in self:
             if point.state is not JobState.COMPLETED and point.counted:
-                asked = sum(each.shots for each in point.each_setting if not each.same_as)
-                found = found.and_one(point.counted, asked)
+                found = found.and_one(point.counted, point.asked)
         return found
 
     def raise_for_error(self) -> Self:

@@ -73,6 +73,10 @@ class FakePoint:
         return 0 if self.same_as else self.done
 
     @property
+    def asked(self) -> int:
+        return 0 if self.same_as else self.shots
+
+    @property
     def state_in_words(self) -> str:
         return self.job.state.value
 

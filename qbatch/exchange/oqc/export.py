@@ -30,6 +30,7 @@ from qbatch.manifest.paths import settings_of
 from qbatch.providers.kit.memo import read_memo
 from qbatch.providers.oqc.memo import OqcMemo
 from qbatch.providers.oqc.options import Options
+from qbatch.snapshot import jobs_of
 
 if TYPE_CHECKING:
     from qbatch.result import Counts
@@ -83,17 +84,18 @@ class _Writer:
 
     def points(self) -> Iterator[PointResult]:
         """Yield what tasks are of: points, or where several jobs buy one, each part alone."""
+        yield from jobs_of(self._planned())
+        # What cannot be said in a manifest leaves the plan with the first run of an imported one.
+        removed = jobs_of(self._run.removed())
+        yield from (part for part in removed if self._kept(part) is not None)
+
+    def _planned(self) -> Iterator[PointResult]:
         others = other_backends(self._run)
         for point in self._run:
-            if point.same_as:
-                continue
-            if point.backend in others:
+            if point.backend not in others:
+                yield point
+            elif not point.same_as:
                 self.left_out += 1
-            else:
-                yield from point.jobs
-        # What cannot be said in a manifest leaves the plan with the first run of an imported one.
-        parts = (part for point in self._run.removed() for part in point.jobs)
-        yield from (part for part in parts if self._kept(part) is not None)
 
     def number_of(self, point: PointResult) -> float:
         kept = self._kept(point)
@@ -127,7 +129,9 @@ class _Writer:
     def _plain(self, point: PointResult) -> SavedJob:
         settings = settings_of(point.parameters.items())
         backend = self._run.manifest.backends[point.backend].with_settings(settings)
-        config, kind = write_config(point.shots, Options.model_validate(dict(backend.options)))
+        config, kind = write_config(
+            point.bought or point.shots, Options.model_validate(dict(backend.options))
+        )
         target = self._run.targets.get(point.backend, {}).get("name") or backend.target or ""
         return SavedJob(
             program=self._program(point),
