@@ -21,7 +21,7 @@ from qbatch.plan import expand
 from qbatch.plan.pricing.limits import Limit
 from qbatch.providers import Failed
 from qbatch.snapshot import Run, Snapshot
-from tests.cli.conftest import Call
+from tests.cli.conftest import Call, Faults
 from tests.executor.fake_drivers import FakeCloud, play
 
 MANIFEST = """
@@ -199,3 +199,42 @@ def test_all_verbs_count_the_same_points(
         ]
     finally:
         shutil.rmtree(folder.parent)
+
+
+IN_BASES = """
+qbatch: 1
+name: bases
+circuits:
+  a: {qasm: "OPENQASM 3.0; include 'stdgates.inc'; qubit q; bit c; ry(0.9) q; c = measure q;"}
+  b: {qasm: "OPENQASM 3.0; include 'stdgates.inc'; qubit q; bit c; ry(0.9) q; h q; c = measure q;"}
+backends: {toshiko: {provider: oqc, target: "qpu:uk:1:12345"}}
+sweep: {matrix: {circuit: [a, b]}, order: as-written}
+shots: 100
+analysis: {observables: {x: X0, z: Z0}}
+"""
+
+
+def test_cancel_leaves_a_job_alone_that_another_point_needs(
+    qbatch: Call, clouds: dict[str, str], faults: Faults, tmp_path: Path
+) -> None:
+    """Circuit b as it is written is circuit a in basis X0: three jobs for four settings."""
+
+    def states() -> list[str]:
+        with Run(tmp_path / "runs" / "bases") as found:
+            return [each.state.value for each in found.settings()]
+
+    faults(jobs=[{"provider": "oqc", "wait_s": 300}])
+    Path("bases.yaml").write_text(IN_BASES)
+    qbatch("run", "bases.yaml", "--detach", "--yes", "--no-report")
+    assert states() == ["submitted"] * 4
+    said = qbatch("cancel", "bases.yaml", "circuit=b", "--yes", "--no-report")
+    assert states() == ["submitted", "submitted", "submitted", "cancelled"]
+    assert said.code == 9  # b's other setting is in flight
+    assert 'left alone: 1 job, bought for circuit=a,basis="X0" as well; name that' in said.err
+    again = qbatch("cancel", "bases.yaml", "circuit=b", "--yes", "--no-report")
+    assert (again.code, again.out) == (9, "")
+    assert "left alone: 1 job" in again.err
+    said = qbatch("cancel", "bases.yaml", "circuit=a", "circuit=b", "--yes", "--no-report")
+    assert (said.code, states()) == (0, ["cancelled"] * 4)
+    assert "left alone" not in said.err
+    faults()

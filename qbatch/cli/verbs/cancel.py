@@ -20,8 +20,10 @@ from qbatch.cli.options import (
 from qbatch.cli.tables import tell
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from qbatch.cli.exits import Exit
-    from qbatch.snapshot import Run
+    from qbatch.snapshot import PointResult, Run
 
 
 @click.command()
@@ -47,24 +49,39 @@ def cancel(
 
     Says what the clouds made of it: a job that was done already is fetched instead. What a cloud
     bills for a cancelled job is its own affair. `qbatch run` would submit cancelled points again.
+    A job that is bought for other points, too, is left alone until these are named as well.
     Exit code 0 when nothing that was meant is in flight any more, 9 while something is.
     """
+    from qbatch.cli.exits import Exit
     from qbatch.cli.in_flight import ask_clouds
     from qbatch.cli.permits import surroundings_of
     from qbatch.cli.runs import ask, choose, open_named
     from qbatch.executor.collect import cancel_run
+    from qbatch.notation import listed
     from qbatch.report.numbers import count_of
+    from qbatch.snapshot import jobs_of
 
     with open_named(run, out) as opened:
         folder = opened.folder
         around = surroundings_of(opened.manifest, trust=trust)
-        is_all = not (points or expression)
+        is_all, kept = not (points or expression), dict[str, str]()
         meant = {each.job.id for each in opened.in_flight()}  # removed points too
         number = len(meant)
         if not is_all:
-            found = choose(opened, points, expression, is_exact=True)
-            meant &= {part.job.id for each in found for part in each.jobs}
+            chosen = choose(opened, points, expression, is_exact=True)
+            found = [one for one in chosen if any(part.job.id in meant for part in one.jobs)]
+            meant &= {part.job.id for part in jobs_of(found)}
+            kept = _bought_for_others(opened, found, meant)
+            meant -= kept.keys()
+        if kept:
+            others = listed(list(dict.fromkeys(kept.values())), 3)
+            number_kept = count_of(len(kept), "job")
+            tell(
+                f"left alone: {number_kept}, bought for {others} as well; name that, too, to cancel"
+            )
         if not is_all and not meant:
+            if kept:
+                return Exit.PENDING
             tell("none of these points is in flight")
             return 0
         if meant:
@@ -76,11 +93,22 @@ def cancel(
             observer=observer,
             surroundings=around,
         ),
-        lambda after: _judge(after, meant),
+        lambda after: _judge(after, meant | kept.keys()),
         as_json=as_json,
         report=not no_report,
         cancels=True,
     )
+
+
+def _bought_for_others(run: Run, found: Iterable[PointResult], jobs: set[str]) -> dict[str, str]:
+    """Return which of the jobs are for a point, or a setting, that is not `found`: its name."""
+    chosen, kept = {(each.id, each.name) for each in found}, dict[str, str]()
+    for each in run.settings():
+        if (each.id, each.name) not in chosen:
+            for part in each.jobs:
+                if part.job.id in jobs:
+                    kept.setdefault(part.job.id, each.name)
+    return kept
 
 
 def _judge(run: Run, meant: set[str]) -> Exit:
