@@ -1,13 +1,14 @@
 """What theory says of each point, held against what was measured there.
 
 A point's *pull* is how far the measured value lies from the expected one, in standard errors: by
-its interval's half on the side of the expected value, which keeps a width where all shots agree.
-χ² is the sum of the squares of all pulls, each content counted once.
+its interval's half on the side of the expected value, which keeps a width where all shots agree; by
+the other half where that one has no width, for an interval ends where the number cannot go on (all
+shots at 1, and theory above 1). χ² is the sum of the squares of all pulls, each content counted
+once, of those that have one.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
@@ -31,13 +32,13 @@ class Residual:
         point: The point's name.
         expected: What theory says.
         estimate: What was measured.
-        pull: (measured - expected) in standard errors.
+        pull: (measured - expected) in standard errors; None where the point has no error.
     """
 
     point: str
     expected: float
     estimate: Estimate
-    pull: float
+    pull: float | None
 
     @property
     def value(self) -> float:
@@ -76,8 +77,14 @@ class Agreement:
 
     @property
     def worst(self) -> Residual | None:
-        """The point that lies farthest off."""
-        return max(self.residuals, key=lambda one: abs(one.pull), default=None)
+        """The point that lies farthest off; None where no point has an error."""
+        judged = (one for one in self.residuals if one.pull is not None)
+        return max(judged, key=lambda one: abs(one.pull or 0.0), default=None)
+
+    @property
+    def without_error(self) -> int:
+        """Points that differ from theory and have no error to hold that against."""
+        return sum(one.pull is None for one in self.residuals)
 
 
 def agreements(points: Points) -> Iterator[Agreement]:
@@ -108,25 +115,31 @@ def _agreement(
             waiting += 1
         else:
             found = pull(estimate, expected, z)
-            pulls[point.id] = found
+            if found is not None:
+                pulls[point.id] = found
             residuals.append(Residual(point.name, expected, estimate, found))
     squares = sum(one**2 for one in pulls.values())
     return Agreement(name, backend, theory.text, residuals, left_out, waiting, squares, len(pulls))
 
 
-def pull(estimate: Estimate, expected: float, z: float) -> float:
+def pull(estimate: Estimate, expected: float, z: float) -> float | None:
     """How far a measured value lies from an expected one, in standard errors.
 
     Args:
         estimate: What was measured.
         expected: What theory says.
         z: How many standard errors the half of an interval is.
+
+    Returns:
+        None where the interval has no width and they are not the same.
     """
     away = estimate.value - expected
-    half = estimate.value - estimate.low if away > 0 else estimate.high - estimate.value
-    if abs(away) <= 1e-12 * max(1.0, abs(expected)):
+    least = 1e-12 * max(1.0, abs(expected))
+    if abs(away) <= least:
         return 0.0
-    return z * away / half if half else math.copysign(math.inf, away)
+    halves = [estimate.value - estimate.low, estimate.high - estimate.value]
+    half = next((one for one in (halves if away > 0 else halves[::-1]) if one > least), None)
+    return None if half is None else z * away / half
 
 
 def agreement_facts(agreement: Agreement) -> dict[str, Any]:
@@ -136,23 +149,19 @@ def agreement_facts(agreement: Agreement) -> dict[str, Any]:
         "name": agreement.name,
         "backend": agreement.backend,
         "formula": agreement.formula,
-        "chi_squared": _finite(agreement.chi_squared),
+        "chi_squared": agreement.chi_squared,
         "freedom": agreement.freedom,
         "p": p_value,
         "left_out": agreement.left_out,
+        "without_error": agreement.without_error,
         "waiting": agreement.waiting,
         "points": [
             {
                 "point": one.point,
                 "expected": one.expected,
                 "residual": one.value,
-                "pull": _finite(one.pull),
+                "pull": one.pull,
             }
             for one in agreement.residuals
         ],
     }
-
-
-def _finite(value: float) -> float | None:
-    """Return a number that JSON has; None for infinity."""
-    return value if math.isfinite(value) else None

@@ -19,7 +19,8 @@ shots, repeat, parameters, estimates` (name -> value, se, low, high, and a dista
 has the numbers across points, a line each: `name, group` (axis -> value), `value, se, low, high`
 (null where it is undecided), `reason` (why it is), `note, points` (their names). `expected` has
 what theory says, a line for each number and backend: `name, backend, formula, chi_squared, freedom,
-p`, and of each point `expected, residual, pull`. A purchase has the columns of ``ledger`` by name,
+p, left_out, without_error, waiting`, and of each point `expected, residual, pull` (null where it
+has no error). A purchase has the columns of ``ledger`` by name,
 null where that is empty.
 
 ``ledger``: one row per purchase: `id, point, attempt, backend, unit, quoted, quoted_by, reserved,

@@ -82,8 +82,10 @@ def _theory_row(one: Agreement) -> tuple[str, ...]:
         points += f" ({one.waiting} not measured)"
     if one.left_out:
         points += f" ({one.left_out} without a value)"
+    if one.without_error:
+        points += f" ({one.without_error} without an error, left out of χ²)"
     worst, p_value = one.worst, one.p_value
-    if worst is None or p_value is None:
+    if worst is None or worst.pull is None or p_value is None:
         return one.name, one.formula, one.backend, points, "", "", ""
     told = f"{worst.pull:+.1f} standard errors at {worst.point}"
     squares = f"{one.chi_squared:.4g} / {one.freedom}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,9 +13,12 @@ import pytest
 from scipy.stats import chi2
 
 import qbatch
+from qbatch.across.expected import Agreement, Residual, agreement_facts, pull
 from qbatch.cli import main
 from qbatch.errors import SourceErrors
 from qbatch.plan import expand
+from qbatch.report.across import theory_rows
+from qbatch.result import Estimate
 from tests.across.made import across_of, manifest_of, ones
 
 MANIFEST = """\
@@ -59,9 +63,36 @@ def test_a_pull_is_told_in_standard_errors_and_their_squares_add_up() -> None:
 def test_shots_that_all_agree_leave_a_width_to_theory() -> None:
     analysis = {"probabilities": {"p": "1"}, "expected": {"p": 0.01}}
     (found,) = across_of(manifest_of(analysis, {"x": [1]}), {(1,): ones(0, 100)}).expected
+    assert found.residuals[0].pull is not None
     assert -2 < found.residuals[0].pull < 0
     (gone,) = across_of(manifest_of(analysis, {"x": [1]}), {(1,): ones(100, 100)}).expected
+    assert gone.residuals[0].pull is not None
     assert gone.residuals[0].pull > 10
+
+
+@pytest.mark.parametrize(("number", "theory", "away"), [(400, 1.05, -0.05), (0, -0.05, 0.05)])
+def test_theory_where_no_value_can_be_leaves_a_finite_pull(
+    number: int, theory: float, away: float
+) -> None:
+    """All shots agree: Wilson's interval has z²/(n + z²) on one side and nothing on the other."""
+    analysis = {"probabilities": {"p": "1"}, "expected": {"p": theory}}
+    (found,) = across_of(manifest_of(analysis, {"x": [1]}), {(1,): ones(number, 400)}).expected
+    z = 1.959963984540054
+    wanted = z * away / (z**2 / (400 + z**2))
+    assert found.residuals[0].pull == pytest.approx(wanted, rel=1e-6)
+    assert found.chi_squared == pytest.approx(wanted**2, rel=1e-6)
+    assert json.loads(json.dumps(agreement_facts(found), allow_nan=False))["p"] < 1e-9
+
+
+def test_a_number_without_an_error_is_told_and_left_out_of_chi_squared() -> None:
+    sure = Estimate(2.0, 0.0, 2.0, 2.0)
+    assert (pull(sure, 2.0, 2.0), pull(sure, 2.5, 2.0)) == (0.0, None)
+    residuals = [Residual("a", 2.0, sure, 0.0), Residual("b", 2.5, sure, None)]
+    found = Agreement("p", "one", "x", residuals, 0, 0, 0.0, 1)
+    assert (found.without_error, found.worst) == (1, residuals[0])
+    assert agreement_facts(found)["points"][1]["pull"] is None
+    (row,) = theory_rows(SimpleNamespace(expected=[found]))  # type: ignore[arg-type]
+    assert row[3] == "2 (1 without an error, left out of χ²)"
 
 
 def test_true_theory_has_p_values_that_are_spread_evenly() -> None:
