@@ -2,13 +2,15 @@
 
 The language is `qbatch.arithmetic`'s, with names whose values come later, as numbers or as arrays
 of them, and with `FUNCTIONS`. What has no real value (a root or a logarithm of a negative number, a
-division by zero) is nan or infinite there, so that one point of many does not stop the others.
+division by zero) is nan or infinite there, so that one point of many does not stop the others. What
+has no value whatever its names are (``1/0``) is refused.
 """
 
 from __future__ import annotations
 
 import ast
 import math
+import operator
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -49,6 +51,17 @@ _OPERATORS: Mapping[type[ast.operator], str] = {
     ast.FloorDiv: "floor_divide",
     ast.Mod: "remainder",
     ast.Pow: "power",
+}
+
+#: Operator in Python's tree -> how it is written.
+_WRITTEN: Mapping[type[ast.operator], str] = {
+    ast.Add: "+",
+    ast.Sub: "-",
+    ast.Mult: "*",
+    ast.Div: "/",
+    ast.FloorDiv: "//",
+    ast.Mod: "%",
+    ast.Pow: "**",
 }
 
 _Step = Callable[[Mapping[str, Any]], Any]
@@ -99,6 +112,7 @@ def read_formula(text: str, constants: Mapping[str, Number] | None = None) -> Fo
     """
     known = {**CONSTANTS, **(constants or {})}
     tree = _checked(tree_of(text), known, 0)
+    _see_values(tree)
     return Formula(text, tuple(dict.fromkeys(_names(tree))), tree)
 
 
@@ -145,6 +159,71 @@ def _checked(node: ast.expr, known: Mapping[str, Number], depth: int) -> ast.exp
     raise ExpressionError(
         f"is no arithmetic of numbers, names, pi and the functions {', '.join(FUNCTIONS)}"
     )
+
+
+def _see_values(node: ast.expr) -> float | None:
+    """Return the value of a part without names, None for any other.
+
+    Raises:
+        ExpressionError: A part has no value, whatever its names are.
+    """
+    match node:
+        case ast.Constant(value=value):
+            return float(value)  # type: ignore[arg-type]
+        case ast.UnaryOp(op=sign, operand=operand):
+            inner = _see_values(operand)
+            return -inner if isinstance(sign, ast.USub) and inner is not None else inner
+        case ast.BinOp(left=left, op=op, right=right):
+            return value_between(_WRITTEN[type(op)], _see_values(left), _see_values(right))
+        case ast.Call(func=ast.Name(id=function), args=[argument]):
+            inner = _see_values(argument)
+            return None if inner is None else value_of(function, inner)
+    return None
+
+
+#: Operator -> the same for two plain numbers.
+_OF_TWO: Mapping[str, Callable[[float, float], float]] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": operator.truediv,
+    "//": operator.floordiv,
+    "%": operator.mod,
+    "**": math.pow,
+}
+
+
+def value_between(written: str, left: float | None, right: float | None) -> float | None:
+    """Compute what stands between two numbers; None where one is not known.
+
+    Raises:
+        ExpressionError: It has no finite real value, whatever is not known.
+    """
+    if right == 0.0 and written in ("/", "//", "%"):
+        raise ExpressionError("divides by zero")
+    if left is None or right is None:
+        return None
+    return _finite(lambda: _OF_TWO[written](left, right), f"{left:g} {written} {right:g}")
+
+
+def value_of(function: str, number: float) -> float:
+    """Compute one of `FUNCTIONS` of a number.
+
+    Raises:
+        ExpressionError: It has no finite real value.
+    """
+    of_one = abs if function == "abs" else getattr(math, function)
+    return _finite(lambda: of_one(number), f"{function}({number:g})")
+
+
+def _finite(compute: Callable[[], float], text: str) -> float:
+    try:
+        found = compute()
+    except (ValueError, OverflowError):
+        found = math.nan
+    if not math.isfinite(found):
+        raise ExpressionError(f"has a part without a finite real value, {text}")
+    return found
 
 
 def _as_float(value: Number) -> float:

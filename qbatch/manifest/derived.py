@@ -16,7 +16,7 @@ from qbatch.arithmetic import ExpressionError
 from qbatch.manifest.axes import as_axis_value
 from qbatch.manifest.fields import AT_KEY, AXES, Known, Mistakes, Model, Text, Value, amiss, wrong
 from qbatch.manifest.nodes import Plain
-from qbatch.manifest.of_points import Gathered, Name, Node, read_of_points, walk
+from qbatch.manifest.of_points import Gathered, Name, Node, read_of_points, see_values, walk
 from qbatch.notation import did_you_mean, listed
 
 #: What brackets say of one name: axis -> value.
@@ -111,6 +111,10 @@ def _axes(known: Known) -> set[str]:
 def _problems(derived: Derived, above: list[str], known: Known) -> Iterator[str]:
     """Yield what is wrong with the names in a formula."""
     numbers = [*sorted(known.estimates or ()), *above]
+    try:
+        see_values(derived.node, known.vars)
+    except ExpressionError as error:
+        yield f"{str(derived.value)!r} {error}"
     found = [each for each in _names_in(derived.node) if each.name not in known.vars]
     if not found:
         yield f"{derived.value!r} names no number of the analysis ({listed(numbers)})"

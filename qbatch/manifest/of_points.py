@@ -19,7 +19,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from qbatch.arithmetic import CONSTANTS, MAX_DEPTH, MINUS, ExpressionError, is_number
-from qbatch.formula import FUNCTIONS
+from qbatch.formula import FUNCTIONS, value_between, value_of
 from qbatch.notation import did_you_mean, listed
 
 #: What brings the points along an axis together -> what comes of it.
@@ -226,3 +226,26 @@ def walk(node: Node) -> Iterator[Node]:
 def names_in(node: Node) -> list[str]:
     """Return the names in a formula, each once, in the order written."""
     return list(dict.fromkeys(each.name for each in walk(node) if isinstance(each, Name)))
+
+
+def see_values(node: Node, numbers: Mapping[str, int | float]) -> float | None:
+    """Return the value of a part in which nothing is measured, None for any other.
+
+    Args:
+        node: Of a formula.
+        numbers: The manifest's vars.
+
+    Raises:
+        ExpressionError: A part has no value, whatever is measured: ``zz / 0``.
+    """
+    parts = [see_values(part, numbers) for part in parts_of(node)]
+    match node:
+        case Constant(value=value):
+            return value
+        case Name(name=name) if name in numbers:
+            return float(numbers[name])
+        case Operation(operator=operator):
+            return value_between(operator, *parts)
+        case Call(function=function) if (inner := parts[0]) is not None:
+            return -inner if function == "-" else value_of(function, inner)
+    return None

@@ -187,6 +187,13 @@ def test_a_derived_number_may_name_those_above_it_and_vars() -> None:
         ("p[backend=thre]", "'thre' is no backend (one, two)"),
         ("median(p, over=x)", "calls median"),
         ("p[x=0", "bracket"),
+        ("p[x=0]/0", "'p[x=0]/0' divides by zero"),
+        ("p[x=0]/(1 - 1)", "divides by zero"),
+        ("p[x=0]/none", "divides by zero"),
+        ("mean(p/none, over=x)", "divides by zero"),
+        ("p[x=0] + log(none)", "without a finite real value, log(0)"),
+        ("p[x=0]*sqrt(-2)", "without a finite real value, sqrt(-2)"),
+        ("p[x=0]*0**-1", "without a finite real value, 0 ** -1"),
         ("3 + 4", "names no number of the analysis"),
         ({"value": "p[x=0]", "by": ["x"]}, "it differs along backend, too"),
         ({"value": "p[x=0]", "by": ["backnd"]}, "did you mean 'backend'?"),
@@ -196,7 +203,7 @@ def test_what_means_nothing_is_refused_before_anything_is_bought(formula: Any, s
     analysis = {"probabilities": P, "derived": {"D": formula}}
     matrix = {"backend": ["one", "two"], "x": [0, 1], "y": [0]}
     with pytest.raises(SourceErrors) as caught:
-        expand(manifest_of(analysis, matrix))
+        expand(manifest_of(analysis, matrix, vars={"none": 0}))
     told = str(caught.value.exceptions[0])
     assert said in told
     assert "derived.D" in told

@@ -161,6 +161,13 @@ def test_reports_files_and_figures_show_theory(run: Any, tmp_path: Path) -> None
         ({"q": "x"}, "'q' is no observable or probability"),
         ({"tvd": "x"}, "is a distance"),
         ({"p": "cosh(x)"}, "calls cosh"),
+        ({"p": "1/0"}, "'1/0' divides by zero"),
+        ({"p": "x/(2 - 2)"}, "divides by zero"),
+        ({"p": "x/none"}, "divides by zero"),
+        ({"p": "x % 0"}, "divides by zero"),
+        ({"p": "x + sqrt(1 - 2)"}, "without a finite real value, sqrt(-1)"),
+        ({"p": "x*log(none)"}, "without a finite real value, log(0)"),
+        ({"p": "10**200*10**200*x"}, "without a finite real value"),
         ({"p": "x +"}, "is no number and no arithmetic"),
         ({"p": "options.method"}, "which has 'automatic', no number"),
     ],
@@ -170,7 +177,7 @@ def test_theory_that_means_nothing_is_refused_at_its_line(expected: Any, said: s
     analysis = {"probabilities": {"p": "1"}, "distribution": distance, "expected": expected}
     matrix = {"x": [0, 1], "y": [0], "options.method": ["automatic", "statevector"]}
     with pytest.raises(SourceErrors) as caught:
-        expand(manifest_of(analysis, matrix))
+        expand(manifest_of(analysis, matrix, vars={"none": 0}))
     told = str(caught.value.exceptions[0])
     assert said in told
     assert "analysis.expected" in told
