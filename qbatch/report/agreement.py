@@ -66,8 +66,14 @@ class Agreement:
 
     def add(self, point: Point) -> None:
         """Take in one measured point."""
-        if self._comparison is not None and point.counts is not None:
-            self._comparison.add(self._columns.setting(point), point.backend, point.counts)
+        if self._comparison is not None:
+            bases = [each.basis for each in point.each_setting]
+            setting = self._columns.setting(point)
+            self._comparison.add(setting, point.backend, point.counts_by_basis, bases)
+
+    def note(self) -> str:
+        """Which numbers are not compared; "" where all are."""
+        return "" if self._comparison is None else self._comparison.note
 
     def verdicts(self) -> list[Verdict]:
         """Judge each number, in the order of the analysis; empty without anything to compare."""
@@ -106,15 +112,19 @@ class Repeats:
 
     def add(self, point: Point) -> None:
         """Take in one measured point."""
-        if self._comparison is not None and point.counts is not None:
+        if self._comparison is not None:
             name = point.name.rpartition("#")[0] if point.repeat > 1 else point.name
-            self._comparison.add(name, f"repeat {point.repeat}", point.counts)
+            bases = [each.basis for each in point.each_setting]
+            group = f"repeat {point.repeat}"
+            self._comparison.add(name, group, point.counts_by_basis, bases)
 
     def note(self) -> str:
         """What is to be said about them; "" without repeats."""
-        judged = [] if self._comparison is None else self._comparison.judged()
-        if not judged:
+        if self._comparison is None:
             return ""
+        judged, left_out = self._comparison.judged(), self._comparison.note
+        if not judged:
+            return f"Repeats were compared by no number. {left_out}" if left_out else ""
         settings = {one.setting for one in judged}
         numbers = ", ".join(dict.fromkeys(one.number for one in judged))
         told = (
@@ -122,7 +132,7 @@ class Repeats:
             f"scatter more than shot noise lets them? (All tests together: {ALARM:.0%} false "
             "alarms.) "
         )
-        return told + _scattering(judged)
+        return f"{told}{_scattering(judged)} {left_out}".rstrip()
 
 
 def _scattering(judged: Sequence[Compared]) -> str:

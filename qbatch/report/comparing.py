@@ -7,12 +7,13 @@ compared. All comparisons are judged together, so that the chance of any false a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import ceil, floor, log2, sqrt
 from typing import TYPE_CHECKING
 
+from qbatch.notation import listed
 from qbatch.report.numbers import count_of, with_error
 from qbatch.result import (
     DRAWS,
@@ -21,11 +22,13 @@ from qbatch.result import (
     Histogram,
     family,
     homogeneity_p,
-    observables_over_z,
     shot_outcomes,
     shot_values,
     smallest_p,
+    told_alone,
     told_apart,
+    values_of_shots,
+    without_observables,
 )
 
 if TYPE_CHECKING:
@@ -149,6 +152,8 @@ class Comparison:
         self._found: dict[tuple[str, str], _Groups] = {}
         self._cells = 0
         self._sums: set[str] = set()
+        #: Numbers that several settings of a point tell together: no shot has their value.
+        self.not_compared: set[str] = set()
 
     @cached_property
     def numbers(self) -> tuple[str, ...]:
@@ -156,9 +161,18 @@ class Comparison:
         names = (*self._analysis.observables, *self._analysis.probabilities)
         return (*names, OUTCOMES) if self._analysis.distribution is not None else names
 
-    def add(self, setting: str, group: str, counts: Counts) -> None:
-        """Take in shots of a group at a setting."""
-        for number, histogram in self._histograms(counts):
+    def add(
+        self, setting: str, group: str, counts: Mapping[str, Counts], bases: Sequence[str] = ("",)
+    ) -> None:
+        """Take in shots of a group at a setting.
+
+        Args:
+            setting: A circuit with its parameters.
+            group: Whose shots they are.
+            counts: By the basis in which they were measured; "" as the circuit is written.
+            bases: All in which the point is measured.
+        """
+        for number, histogram in self._histograms(counts, bases) if counts else ():
             key = (number, setting)
             groups = self._found.get(key)
             if groups is None:
@@ -169,13 +183,29 @@ class Comparison:
             groups.add(group, histogram)
             self._cells += groups.cells - before
 
-    def _histograms(self, counts: Counts) -> Iterator[tuple[str, Histogram]]:
-        yield from shot_values(counts, self._analysis).items()
-        for name, observable in observables_over_z(counts, self._analysis):
+    def _histograms(
+        self, counts: Mapping[str, Counts], bases: Sequence[str]
+    ) -> Iterator[tuple[str, Histogram]]:
+        for name, told in told_alone(counts, bases, self._analysis).items():
+            if told is None:
+                self.not_compared.add(name)
+                continue
+            observable, shots = told
             if len(observable.terms) > 1:
                 self._sums.add(name)
-        if self._analysis.distribution is not None:
-            yield OUTCOMES, shot_outcomes(counts, self._analysis.distribution.target)
+            yield name, values_of_shots(shots, observable)
+        if "" in counts:
+            yield from shot_values(counts[""], without_observables(self._analysis)).items()
+            if self._analysis.distribution is not None:
+                yield OUTCOMES, shot_outcomes(counts[""], self._analysis.distribution.target)
+
+    @property
+    def note(self) -> str:
+        """Which numbers are not compared, and why; "" where all are."""
+        if not self.not_compared:
+            return ""
+        names = listed(name for name in self.numbers if name in self.not_compared)
+        return f"Not compared: {names}; shots in several bases tell it together, and none alone."
 
     def judged(self) -> list[Compared]:
         """Judge what two groups or more have measured, all together, in the order taken in."""

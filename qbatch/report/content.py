@@ -304,6 +304,11 @@ class Content:
         """Whether the backends measure the same, number by number."""
         return self.overview.agreement.verdicts()
 
+    @property
+    def agreement_note(self) -> str:
+        """Which numbers are not compared between backends; "" where all are."""
+        return self.overview.agreement.note()
+
     @cached_property
     def fits(self) -> list[FitTable]:
         """Fits, a table each."""

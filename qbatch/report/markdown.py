@@ -323,10 +323,14 @@ def _theory(content: Content) -> Iterator[str]:
 
 
 def _agreement(content: Content) -> Iterator[str]:
-    verdicts = content.agreement
-    if not verdicts:
+    verdicts, note = content.agreement, content.agreement_note
+    if not verdicts and not note:
         return
     yield from ("## Agreement between backends", "")
+    if note:
+        yield from (cell(note), "")
+    if not verdicts:
+        return
     heads = ["number", "verdict", "settings", "differing", "least likely setting", "p", "values"]
     rows = [
         [

@@ -13,6 +13,8 @@ from qbatch.result.analysis import (
     shot_outcomes,
     shot_values,
     told_apart,
+    values_of_shots,
+    without_observables,
 )
 from qbatch.result.array import CountsArray, UnlikeRegistersError, bits
 from qbatch.result.check import Check, Verdict, explain, judge, margin, parse_check
@@ -38,7 +40,7 @@ from qbatch.result.notation import NotationError, parse_number
 from qbatch.result.observable import Observable, parse_observable
 from qbatch.result.own import AnalysisFunction, OwnNumbersError, measure_own
 from qbatch.result.pattern import parse_bits, parse_pattern
-from qbatch.result.settings import analyse_settings
+from qbatch.result.settings import analyse_settings, told_alone
 
 __all__ = [
     "DRAWS",
@@ -84,7 +86,10 @@ __all__ = [
     "shot_outcomes",
     "shot_values",
     "smallest_p",
+    "told_alone",
     "told_apart",
+    "values_of_shots",
     "weighted_sum",
     "wilson",
+    "without_observables",
 ]

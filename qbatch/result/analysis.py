@@ -143,15 +143,17 @@ def shot_values(counts: Counts, analysis: AnalysisLike) -> dict[str, Histogram]:
     """
     found: dict[str, Histogram] = {}
     for name, observable in observables_over_z(counts, analysis):
-        found[name] = _histogram(observable.values(counts).tolist(), counts)
+        found[name] = values_of_shots(counts, observable)
     for name, pattern in analysis.probabilities.items():
         ones = count_matches(counts, pattern)
         found[name] = {0.0: counts.shots - ones, 1.0: ones}
     return found
 
 
-def _histogram(values: Sequence[float], counts: Counts) -> Histogram:
+def values_of_shots(counts: Counts, observable: Observable) -> Histogram:
+    """Tell how many shots were worth what."""
     found: dict[float, int] = {}
+    values = observable.values(counts).tolist()
     for value, shots in zip(values, counts.counts.tolist(), strict=True):
         found[value] = found.get(value, 0) + shots
     return found

@@ -8,11 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from qbatch.result.analysis import AnalysisLike, analyse, without_observables
+from qbatch.result.analysis import (
+    AnalysisLike,
+    analyse,
+    observables_over_z,
+    without_observables,
+)
 from qbatch.result.combined import expectation_of
 from qbatch.result.counts import Counts
 from qbatch.result.estimate import Estimate
 from qbatch.result.grouping import Basis, split
+from qbatch.result.observable import Observable
 from qbatch.result.pauli import PauliSum, parse_pauli
 
 
@@ -41,6 +47,45 @@ def analyse_settings(
             found[name] = expectation_of(whole, told, level)
     if "" in counts:
         found |= analyse(counts[""], without_observables(analysis))
+    return found
+
+
+def told_alone(
+    counts: Mapping[str, Counts], bases: Sequence[str], analysis: AnalysisLike
+) -> dict[str, tuple[Observable, Counts] | None]:
+    """Find the observables that the shots of one setting tell, each with those shots.
+
+    Args:
+        counts: Basis -> counts, of settings that have some; at least one.
+        bases: Of all settings of the point.
+        analysis: Observables that need a setting which is not there, or has no counts, are left
+            out.
+
+    Returns:
+        Name -> observable and counts; None where several settings tell it together, so that no
+        shot has its value.
+
+    Raises:
+        ValueError: Something does not fit the registers.
+    """
+    if [*bases] == [""]:
+        return {
+            name: (observable, counts[""])
+            for name, observable in observables_over_z(counts[""], analysis)
+        }
+    some = next(iter(counts.values()))
+    ordered = [Basis.parse(basis) for basis in bases]
+    found: dict[str, tuple[Observable, Counts] | None] = {}
+    for name, text in analysis.observables.items():
+        whole = parse_pauli(text, some.num_bits, some.registers)
+        needed = _needed(whole, ordered)
+        if needed is None:
+            continue
+        basis = needed[0] if needed else ordered[0]
+        if len(needed) > 1:
+            found[name] = None
+        elif basis.text in counts:
+            found[name] = split(whole, (basis,))[0], counts[basis.text]
     return found
 
 

@@ -34,6 +34,16 @@ class Measured:
     circuit: str = "flip"
     parameters: dict[str, Any] = field(default_factory=dict)
     name: str = "x=0.1"
+    basis: str = ""
+    others: tuple[Measured, ...] = ()
+
+    @property
+    def each_setting(self) -> tuple[Measured, ...]:
+        return (self, *self.others)
+
+    @property
+    def counts_by_basis(self) -> dict[str, Counts]:
+        return {each.basis: each.counts for each in self.each_setting}
 
 
 class Run:
@@ -152,7 +162,8 @@ def test_a_sum_of_very_many_values_is_compared_in_bounded_memory() -> None:
     comparison = Comparison(parse_manifest(text, file="m.yaml", folder=Path("/")).analysis)
     for group, often in (("a", 0.5), ("b", 0.5), ("c", 0.6)):
         shots = [random.randrange(0, 2**bits, 2) + (random.random() < often) for _ in range(3000)]
-        comparison.add("s", group, Counts.from_ints((("c", bits),), shots, [1] * len(shots)))
+        counts = Counts.from_ints((("c", bits),), shots, [1] * len(shots))
+        comparison.add("s", group, {"": counts})
     (one,) = comparison.judged()
     assert one.is_different
     assert len(set().union(*(shots.values for shots in one.groups.values()))) <= MAX_VALUES
@@ -186,3 +197,25 @@ def test_outcomes_that_drift_are_found_where_only_a_distance_is_asked_for() -> N
         found.add(Measured("a", counts, repeat, name=name))  # type: ignore[arg-type]
     assert "compared by outcomes" in found.note()
     assert "1 scatter more" in found.note()
+
+
+BASES = "  observables: {xx: X0 X1, z: Z0, e: 0.5 X0 X1 + 0.5 Z0}\n"
+
+
+def test_numbers_of_another_basis_are_compared_by_the_shots_of_that_basis() -> None:
+    """X0 X1 differs, Z0 does not; of a sum over both bases no shot has a value, which is said."""
+    between, among = agreement(BASES), repeats(BASES)
+    for number, (backend, odd) in enumerate((("a", 100), ("b", 400))):
+        rotated = Measured(backend, coin(odd, 1000), basis="X0 X1")
+        between.add(Measured(backend, coin(500, 1000), others=(rotated,)))  # type: ignore[arg-type]
+        name = "x=0.1" + ("#2" if number else "")
+        one = Measured("a", coin(500, 1000), number + 1, name=name, others=(rotated,))
+        among.add(one)  # type: ignore[arg-type]
+    said = {verdict.number: verdict.word for verdict in between.verdicts()}
+    assert said == {"xx": "differ", "z": "agree"}
+    (least,) = (one.least_likely.told for one in between.verdicts() if one.number == "xx")
+    assert least == "a 0.800(19), b 0.200(31)"  # 1 - 2 * odd / shots, sqrt((1 - value^2) / shots)
+    for note in (between.note(), among.note()):
+        assert "Not compared: e; shots in several bases tell it together" in note
+    assert "compared by xx, z" in among.note()
+    assert "1 scatter more than shot noise explains (the least likely, xx at" in among.note()
