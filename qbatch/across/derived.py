@@ -55,8 +55,10 @@ def _number(
 
 
 def _notes(cell: Quantity, tables: Tables, intervals: Intervals) -> str:
-    """Say of the extremes in a number where they were found, and among how many points."""
+    """Say where extremes were found, among how many points, and whether an interval is wide."""
     told = []
+    if cell in intervals.wide:
+        told.append("interval rather too wide: it turns near there, or its parts share shots")
     for source in cell.sources:
         if isinstance(source, Extreme):
             among = f"{_WORDS[source.function]} of {len(source.members)}"

@@ -8,16 +8,20 @@ weighted sums       MOVER (Newcombe 1998; Zou and Donner 2008): from the value t
                     (`result.weighted_sum`), so that all dependence is in one part.
 other functions     quantiles over draws: each source is drawn from two half normal distributions
                     that have its interval's ends, numbers of the same counts together by their
-                    correlations; the function is computed at each draw
+                    correlations; the function is computed at each draw. Where it turns within what
+                    they may be (``abs(x)`` near 0), its ends over a whole region of them that
+                    holds the truth as often as is asked: rather too wide (`hull`)
 largest, smallest   of k: from the largest lower end of intervals that are all right together
                     (each side left out by 1/k of its share, Bonferroni), to the largest upper
                     end: never shorter than it should be. The value itself, the largest of k
                     measured ones, is on average too large.
 ==================  ==============================================================================
 
-Points of different contents are independent, repeats among them. Where parts share points and their
-dependence is not known (an extreme and one of its points; a distance and a probability of the same
-counts) a weighted sum takes the worst, and any other function is undecided.
+Settings of different contents are independent, repeats among them. Where parts share shots and
+their dependence is not known (an extreme and one of its points; two points of which one in a basis
+is the other as written) a weighted sum takes the worst, and so does any other function: its ends
+over a box that holds the truth however they depend. Between a distance and a probability of the
+same counts it is undecided.
 
 Claims are judged on the same, made of the parts' intervals for judging.
 """
@@ -30,7 +34,8 @@ from dataclasses import dataclass
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
-from qbatch.across.quantity import Extreme, Number, Quantity, Source, UndecidedError
+from qbatch.across.hull import Region, hull, turns
+from qbatch.across.quantity import MOST_STRAY, Extreme, Number, Quantity, Source, UndecidedError
 from qbatch.notation import is_number
 from qbatch.result import Estimate, correlations, weighted_sum
 
@@ -38,6 +43,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from qbatch.across.hull import Function
     from qbatch.across.points import Points
     from qbatch.manifest.models import Value
 
@@ -58,7 +64,7 @@ class _Part:
     """A part of a weighted sum, independent of the others.
 
     Attributes:
-        ids: Of the points it is made from.
+        ids: Of the settings it is made from.
         se: Standard error, its weight in it.
         ends: Distances to low, high, judged low and judged high, each 0 or more.
     """
@@ -80,6 +86,8 @@ class Intervals:
         self._analysis = points.manifest.analysis
         self.level = self._analysis.intervals.level
         self._known: dict[tuple[Source, float], Estimate] = {}
+        #: Quantities whose intervals are rather too wide: they turn, or their parts share shots.
+        self.wide: set[Quantity] = set()
 
     def estimate(self, quantity: Quantity, level: float | None = None) -> Estimate:
         """Estimate a quantity.
@@ -173,58 +181,59 @@ class Intervals:
             if isinstance(source, Number):
                 by_id.setdefault(source.id, {})[source] = weight
             else:
-                ids = frozenset(id_ for _, part in source.members for id_ in part.ids)
-                yield _scaled(self._of_source(source, level), weight, ids)
-        for id_, numbers in by_id.items():
-            yield from self._of_point(id_, numbers, level)
+                yield _scaled(self._of_source(source, level), weight, source.shots)
+        for numbers in by_id.values():
+            yield from self._of_shots(numbers, level)
 
-    def _of_point(self, id_: str, numbers: Mapping[Number, float], level: float) -> Iterable[_Part]:
-        """Yield what one point gives to a sum: one part, or some that depend on one another."""
+    def _of_shots(self, numbers: Mapping[Number, float], level: float) -> Iterable[_Part]:
+        """Yield what the same shots give to a sum: one part, or some that depend on one another."""
         single = [
-            _scaled(self._of_source(number, level), weight, frozenset({id_}))
+            _scaled(self._of_source(number, level), weight, number.shots)
             for number, weight in numbers.items()
         ]
         if len(single) == 1:
             yield from single
             return
-        point = next(iter(numbers)).point
+        first = next(iter(numbers))
+        point = first.point
         by_name = {number.name: weight for number, weight in numbers.items()}
         found = None
         if point.counts is not None:
             found = weighted_sum(point.counts, self._analysis, by_name, level)
-        known = sum(weight * point.estimates[name].value for name, weight in by_name.items())
+        known = sum(
+            weight * number.point.estimates[number.name].value for number, weight in numbers.items()
+        )
         size = sum(abs(weight) for weight in by_name.values())
         if found is None or abs(found.value - known) > _SAME * (size + abs(known)):
-            yield from single  # of one id: the worst is taken
+            yield from single  # of the same shots: the worst is taken
         else:
-            yield _scaled(found, 1.0, frozenset({id_}))
+            yield _scaled(found, 1.0, first.shots)
 
     # -- any other function --------------------------------------------------------------------
 
     def _drawn(self, quantity: Quantity, value: float, level: float) -> Estimate:
         import numpy as np
 
-        normal = self._normal_draws(quantity.sources)
-        z = NormalDist().inv_cdf((1 + level) / 2)
+        generator = np.random.default_rng(SEED)
+        draws = generator.standard_normal((len(quantity.sources), DRAWS))
+        told, judged = (self._function(quantity, level, judged=which) for which in (False, True))
         tail = (1 - level) / 2
-        ends: list[float] = []
-        deviation = 0.0
-        for judged in (False, True):
-            drawn = {}
-            for source, draws in normal.items():
-                told = self._of_source(source, level)
-                low, high = told.judged if judged else (told.low, told.high)
-                sizes = np.where(draws < 0, told.value - low, high - told.value) / z
-                drawn[source] = told.value + draws * sizes
-            found = np.asarray(quantity.at(drawn), dtype=float)
-            found = found[np.isfinite(found)]
-            if len(found) < DRAWS * 0.999:
-                raise UndecidedError("it has no finite value at some of what its numbers may be")
-            ends += np.quantile(found, [tail, 1 - tail]).tolist()
-            if not judged:
-                first, last = np.quantile(found, [0.158655, 0.841345])
-                deviation = float(last - first) / 2
-        low, high, least, most = ends
+        by_quantiles = [
+            *np.quantile(_almost_all(told(draws)), [tail, 0.158655, 0.841345, 1 - tail]).tolist(),
+            *np.quantile(_almost_all(judged(draws)), [tail, 1 - tail]).tolist(),
+        ]
+        low, first, last, high, least, most = by_quantiles
+        deviation = (last - first) / 2
+        shared = _share_shots(quantity.sources)
+        region, stricter = (
+            Region(len(draws), held, is_box=shared) for held in (level, (1 + level) / 2)
+        )
+        if shared or turns(judged, stricter, generator):
+            low, high = hull(told, region, draws, generator)
+            least, most = hull(judged, stricter, draws, generator)
+            self.wide.add(quantity)
+        if shared:
+            deviation = (high - low) / 2 / NormalDist().inv_cdf((1 + level) / 2)
         return Estimate(
             value,
             deviation,
@@ -234,22 +243,40 @@ class Intervals:
             judged_high=max(high, most, value),
         )
 
-    def _normal_draws(self, sources: Sequence[Source]) -> dict[Source, Floats]:
-        """Draw a standard normal variable for each source, as they depend on one another."""
+    def _function(self, quantity: Quantity, level: float, *, judged: bool) -> Function:
+        """Return a quantity as a function of independent standard variables, one a source."""
         import numpy as np
 
-        generator = np.random.default_rng(SEED)
-        drawn: dict[Source, Floats] = {}
-        by_id: dict[str, list[Number]] = {}
-        for source in sources:
-            drawn[source] = generator.standard_normal(DRAWS)
+        z = NormalDist().inv_cdf((1 + level) / 2)
+        joined = self._joined(quantity.sources)
+        ends = []
+        for source in quantity.sources:
+            told = self._of_source(source, level)
+            ends.append((told.value, *(told.judged if judged else (told.low, told.high))))
+
+        def compute(draws: Floats) -> Floats:
+            drawn = draws.copy()
+            for rows, root in joined:
+                drawn[rows] = root @ drawn[rows]
+            values = {}
+            for source, row, (value, low, high) in zip(quantity.sources, drawn, ends, strict=True):
+                values[source] = value + row * np.where(row < 0, value - low, high - value) / z
+            return np.asarray(quantity.at(values), dtype=float)
+
+        return compute
+
+    def _joined(self, sources: Sequence[Source]) -> list[tuple[list[int], Floats]]:
+        """Tell which sources are of the same shots, and how they are made of independent draws."""
+        by_id: dict[str, list[int]] = {}
+        for row, source in enumerate(sources):
             if isinstance(source, Number):
-                by_id.setdefault(source.id, []).append(source)
-        for numbers in by_id.values():
-            if len(numbers) > 1:
-                rows = np.array([drawn[number] for number in numbers])
-                drawn |= zip(numbers, self._root(numbers) @ rows, strict=True)
-        return drawn
+                by_id.setdefault(source.id, []).append(row)
+        found = []
+        for rows in by_id.values():
+            if len(rows) > 1:
+                numbers = [source for row in rows if isinstance(source := sources[row], Number)]
+                found.append((rows, self._root(numbers)))
+        return found
 
     def _root(self, numbers: Sequence[Number]) -> Floats:
         """Return a matrix that makes independent draws depend as these numbers do."""
@@ -264,6 +291,33 @@ class Intervals:
         sizes, vectors = np.linalg.eigh(found)
         root: Floats = vectors * np.sqrt(np.clip(sizes, 0.0, None))
         return root
+
+
+def _almost_all(values: Floats) -> Floats:
+    """Return those that are finite.
+
+    Raises:
+        UndecidedError: More are not than `MOST_STRAY` of them.
+    """
+    import numpy as np
+
+    found = values[np.isfinite(values)]
+    if len(found) < len(values) * (1 - MOST_STRAY):
+        raise UndecidedError("it has no finite value at some of what its numbers may be")
+    return found
+
+
+def _share_shots(sources: Sequence[Source]) -> bool:
+    """Whether some are of the same shots, and how they depend on each other is not known."""
+    seen: list[tuple[str, frozenset[str]]] = []
+    for source in sources:
+        id_ = source.id if isinstance(source, Number) else ""
+        if any(
+            not source.shots.isdisjoint(ids) and not (id_ and id_ == other) for other, ids in seen
+        ):
+            return True
+        seen.append((id_, source.shots))
+    return False
 
 
 def _scaled(estimate: Estimate, weight: float, ids: frozenset[str]) -> _Part:

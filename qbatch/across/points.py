@@ -14,11 +14,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 from qbatch.manifest.columns import ACROSS_POINTS, OWN_AXES
-from qbatch.result import Counts, Estimate, NotationError, analyse, only
+from qbatch.result import Counts, Estimate, NotationError, analyse, bases_of, only
 
 if TYPE_CHECKING:
     from qbatch.job import Job
-    from qbatch.manifest.models import Manifest, Value
+    from qbatch.manifest.models import Analysis, Manifest, Value
 
 #: Points kept at most.
 MOST_POINTS = 100_000
@@ -53,6 +53,8 @@ class Point(Protocol):
     def job(self) -> Job: ...
     @property
     def counts(self) -> Counts | None: ...
+    @property
+    def counts_by_basis(self) -> Mapping[str, Counts]: ...
     @property
     def estimates(self) -> Mapping[str, Estimate]: ...
 
@@ -110,6 +112,15 @@ class Measured:
     def counts(self) -> Counts | None:
         """Of all its shots, unpacked when asked for; None before it is measured."""
         return None if self._point is None else self._point.counts
+
+    def settings_of(self, name: str, analysis: Analysis) -> dict[str, str]:
+        """Tell of which settings' shots one of its numbers is made: basis -> the setting's id."""
+        point = self._point
+        settings = () if point is None else point.each_setting
+        if point is None or not any(each.basis for each in settings):
+            return {"": self.id}
+        needed = bases_of(name, point.counts_by_basis, [each.basis for each in settings], analysis)
+        return {each.basis: each.id for each in settings if each.basis in needed}
 
     @classmethod
     def of(cls, point: Point) -> Measured:

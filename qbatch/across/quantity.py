@@ -15,7 +15,7 @@ from qbatch.formula import FUNCTIONS
 
 if TYPE_CHECKING:
     from qbatch.across.points import Measured
-    from qbatch.manifest.models import Value
+    from qbatch.manifest.models import Analysis, Value
 
 #: Of draws that may lie where a formula has no value; it is undecided where more do.
 MOST_STRAY = 1e-3
@@ -27,17 +27,26 @@ class UndecidedError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """A number of one point. Points of one id share their shots: there it is the same number.
+    """A number of one point. Of the same shots, measured alike, it is the same number.
 
     Attributes:
-        id: The point's.
+        id: Of the settings whose shots it is made of, with their bases: see `Measured.settings_of`.
         name: The number's.
-        point: One of this id.
+        point: One whose number it is.
+        shots: Ids of these settings; what shares some, in whatever basis, is not independent.
     """
 
     id: str
     name: str
     point: Measured = field(compare=False, repr=False)
+    shots: frozenset[str] = field(compare=False, repr=False)
+
+    @classmethod
+    def of(cls, point: Measured, name: str, analysis: Analysis) -> Number:
+        """A number that this point has."""
+        settings = point.settings_of(name, analysis)
+        id_ = ";".join(f"{each} {basis}" for basis, each in sorted(settings.items()))
+        return cls(id_, name, point, frozenset(settings.values()))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,6 +62,13 @@ class Extreme:
     function: str
     axis: str
     members: tuple[tuple[Value | None, Quantity], ...]
+
+    @property
+    def shots(self) -> frozenset[str]:
+        """Ids of the settings whose shots its members are made of."""
+        return frozenset(
+            id_ for _, part in self.members for source in part.sources for id_ in source.shots
+        )
 
 
 Source = Number | Extreme
@@ -98,11 +114,6 @@ class Quantity:
         """Names of the points it is made from, each once."""
         return tuple(dict.fromkeys(_names_of(self)))
 
-    @property
-    def ids(self) -> frozenset[str]:
-        """Ids of these points."""
-        return frozenset(_ids_of(self))
-
 
 def _names_of(quantity: Quantity) -> Iterable[str]:
     for source in quantity.sources:
@@ -111,15 +122,6 @@ def _names_of(quantity: Quantity) -> Iterable[str]:
         else:
             for _, member in source.members:
                 yield from _names_of(member)
-
-
-def _ids_of(quantity: Quantity) -> Iterable[str]:
-    for source in quantity.sources:
-        if isinstance(source, Number):
-            yield source.id
-        else:
-            for _, member in source.members:
-                yield from _ids_of(member)
 
 
 def constant(value: float) -> Quantity:

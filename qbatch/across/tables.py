@@ -36,7 +36,7 @@ from qbatch.snapshot.dimensions import zipped
 
 if TYPE_CHECKING:
     from qbatch.manifest.derived import Derived
-    from qbatch.manifest.models import Value, Where
+    from qbatch.manifest.models import Analysis, Value, Where
 
 #: A cell's place along one axis; True is told from 1. None: its points do not have the axis.
 Step = tuple[bool, "Value | None"]
@@ -178,7 +178,7 @@ class Tables:
                 told = f"{owners[key].name} and {point.name}"
                 raise RefusedError(f"{_written(name)} is at several points: {told}")
             owners[key] = point
-            cells[key] = _cell(name.name, point)
+            cells[key] = _cell(name.name, point, self._analysis)
         return Table(axes, cells)
 
     def _chosen(self, table: Table, name: Name, where: Where, meant: Narrowed) -> Table:
@@ -304,9 +304,9 @@ def _written(name: Name) -> str:
     return f"{name.name}[{places}]" if places else name.name
 
 
-def _cell(name: str, point: Measured) -> Cell:
+def _cell(name: str, point: Measured, analysis: Analysis) -> Cell:
     if name in point.estimates:
-        return of_source(Number(point.id, name, point))
+        return of_source(Number.of(point, name, analysis))
     if point.reason:
         return Missing((f"{point.name} is not measured ({point.reason})",))
     return Missing((f"{point.name} has no {name}",))

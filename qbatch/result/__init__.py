@@ -40,7 +40,7 @@ from qbatch.result.notation import NotationError, parse_number
 from qbatch.result.observable import Observable, parse_observable
 from qbatch.result.own import AnalysisFunction, OwnNumbersError, measure_own
 from qbatch.result.pattern import parse_bits, parse_pattern
-from qbatch.result.settings import analyse_settings, told_alone
+from qbatch.result.settings import analyse_settings, bases_of, told_alone
 
 __all__ = [
     "DRAWS",
@@ -61,6 +61,7 @@ __all__ = [
     "Verdict",
     "analyse",
     "analyse_settings",
+    "bases_of",
     "bits",
     "chi_squared_p",
     "correlations",

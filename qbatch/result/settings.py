@@ -89,6 +89,28 @@ def told_alone(
     return found
 
 
+def bases_of(
+    name: str, counts: Mapping[str, Counts], bases: Sequence[str], analysis: AnalysisLike
+) -> list[str]:
+    """Tell of which settings' counts a number is made that `analyse_settings` has told.
+
+    Args:
+        name: The number's.
+        counts: Basis -> counts.
+        bases: Of all settings of the point.
+        analysis: That the number is of.
+
+    Returns:
+        Their bases, one or more.
+    """
+    some = next(iter(counts.values()))
+    if name not in analysis.observables:
+        return [""]
+    whole = parse_pauli(analysis.observables[name], some.num_bits, some.registers)
+    needed = _needed(whole, [Basis.parse(basis) for basis in bases]) or []
+    return [basis.text for basis in needed] or [next(iter(counts))]
+
+
 def _needed(whole: PauliSum, bases: Sequence[Basis]) -> list[Basis] | None:
     """Return the bases of which some term is told; None where one is told by none."""
     try:

@@ -142,6 +142,25 @@ def cases() -> Iterator[Case]:
         _each(pair, 0.6, 0.95),
         lambda c: math.hypot(*(2 * p - 1 for p in _values(c))),
     )
+    near = 0.5 + np.array([0.0, 0.001, 0.01])
+    for what, formula, truth in (
+        ("abs(E) at and near 0", "abs(2*p[x=0] - 1)", lambda e, f: abs(e)),
+        ("E**2 at and near 0", "(2*p[x=0] - 1)**2", lambda e, f: e * e),
+        ("cos(E) at and near 0", "cos(2*p[x=0] - 1)", lambda e, f: math.cos(e)),
+        (
+            "root of a sum of squares at and near 0",
+            "sqrt((2*p[x=0] - 1)**2 + (2*p[x=1] - 1)**2)",
+            math.hypot,
+        ),
+    ):
+        yield Case(
+            what,
+            _analysis(formula),
+            {"x": [0, 1]},
+            lambda g: {place: _two(g.choice(near)) for place in pair},
+            lambda c, truth=truth: truth(*(2 * p - 1 for p in _values(c))),
+            most=1.0,
+        )
     eight = [(x,) for x in range(8)]
     yield Case(
         "largest of 8 that are equal",

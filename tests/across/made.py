@@ -36,6 +36,8 @@ class Given:
     def __init__(self, counts: Counts) -> None:
         self.counts = counts
         self.job = Job("")
+        self.each_setting = ()
+        self.counts_by_basis = {"": counts}
 
 
 def across_of(manifest: Manifest, counts: Mapping[tuple[Any, ...], Mapping[str, int]]) -> Across:

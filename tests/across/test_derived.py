@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from scipy.stats import norm
+from scipy.stats import chi2, norm
 
+import qbatch
 from qbatch.across import AcrossNumber
+from qbatch.across.hull import Region, hull
 from qbatch.errors import SourceErrors
 from qbatch.plan import expand
 from qbatch.result import wilson
@@ -236,3 +239,104 @@ def test_zipped_axes_are_named_by_one_of_them() -> None:
         parse_manifest(f"{MANIFEST}{text}{{D: '{{}}'}}}}".replace("{}", "p[x=0] - p[x=1]"))
     )
     assert plan.num_points == 4
+
+
+def test_where_a_function_turns_its_interval_reaches_the_value_there() -> None:
+    """Of E = 0.03 of 1,000 shots, whose interval holds 0, the ends are the images of E's own."""
+    counts = {(0,): ones(515, 1000), (1,): ones(492, 1000)}
+    e = wilson(515, 1000)
+    furthest = max(2 * e.high - 1, 1 - 2 * e.low)
+    for formula, low, high in (
+        ("abs(2*p[x=0] - 1)", 0.0, furthest),
+        ("(2*p[x=0] - 1)**2", 0.0, furthest**2),
+        ("cos(2*p[x=0] - 1)", math.cos(furthest), 1.0),
+        ("3 - abs(2*p[x=0] - 1)", 3 - furthest, 3.0),
+    ):
+        (found,) = made(formula, {"x": [0, 1]}, counts)
+        assert found.estimate is not None
+        told = (found.estimate.low, found.estimate.high)
+        assert told == pytest.approx((low, high), abs=2e-6)
+        assert found.estimate.judged[0] <= told[0]
+        assert found.estimate.judged[1] >= told[1]
+        assert "it turns near there" in found.note
+        if low == 0.0:
+            assert found.estimate.judged[0] == 0.0  # "abs(E) > 0" is undecided, not passed
+    (root,) = made("sqrt((2*p[x=0] - 1)**2 + (2*p[x=1] - 1)**2)", {"x": [0, 1]}, counts)
+    assert root.estimate is not None
+    assert (root.estimate.low, root.estimate.judged[0]) == (0.0, 0.0)
+    assert root.estimate.high > math.hypot(furthest, 0.0)
+
+
+def test_far_from_a_turn_a_function_has_its_quantiles() -> None:
+    counts = {(0,): ones(700, 1000), (1,): ones(492, 1000)}
+    (found,) = made("abs(2*p[x=0] - 1)", {"x": [0, 1]}, counts)
+    alone = wilson(700, 1000)
+    assert found.estimate is not None
+    assert found.note == ""
+    assert found.estimate.low == pytest.approx(2 * alone.low - 1, abs=2e-3)
+    assert found.estimate.high == pytest.approx(2 * alone.high - 1, abs=2e-3)
+
+
+@pytest.mark.parametrize("held", [0.9, 0.95, 0.975])
+@pytest.mark.parametrize("size", [1, 2, 5])
+def test_the_ends_over_a_ball_are_those_of_chi_squared(size: int, held: float) -> None:
+    """A weighted sum over a ball: to its radius; the distance to a place within: from 0."""
+    generator = np.random.default_rng(3)
+    draws = generator.standard_normal((size, 5000))
+    radius = math.sqrt(chi2.ppf(held, size))
+    weights = np.arange(1.0, size + 1)
+    low, high = hull(lambda at: weights @ at, Region(size, held), draws, generator)
+    reach = radius * float(np.linalg.norm(weights))
+    assert (low, high) == pytest.approx((-reach, reach), rel=1e-5)
+    place = np.full((size, 1), 0.3)
+    low, high = hull(
+        lambda at: np.sqrt(((at - place) ** 2).sum(axis=0)), Region(size, held), draws, generator
+    )
+    assert low == 0.0
+    assert high == pytest.approx(radius + 0.3 * math.sqrt(size), rel=1e-5)
+
+
+def test_points_that_share_a_setting_are_not_independent(tmp_path: Path) -> None:
+    """Circuit a in basis X is circuit b as written: X of a and Z of b are the same shots."""
+    head = 'OPENQASM 3.0;\ninclude "stdgates.inc";\nqubit[1] q;\nbit[1] c;\nry(0.9) q[0];\n'
+    (tmp_path / "a.qasm").write_text(f"{head}c[0] = measure q[0];\n")
+    (tmp_path / "b.qasm").write_text(f"{head}h q[0];\nc[0] = measure q[0];\n")
+    (tmp_path / "m.yaml").write_text(SHARED)
+    run = qbatch.run(tmp_path / "m.yaml", out=tmp_path / "s")
+    found = {one.name: one.estimate for one in run.derived()}
+    (x, z) = (
+        next(p.estimates[n] for p in run if p.circuit == c) for c, n in (("a", "X"), ("b", "Z"))
+    )
+    assert x.value == z.value
+    for name in ("less", "more", "product", "squared", "own"):
+        assert found[name] is not None
+    more, less, product = found["more"], found["less"], found["product"]
+    assert more.se == pytest.approx(2 * x.se)
+    assert more.high - more.value >= 0.999 * 2 * (x.high - x.value)
+    assert (less.value, less.low < 0 < less.high) == (0.0, True)
+    assert product.low <= x.low**2 + 1e-6
+    assert product.high >= x.high**2 - 1e-6
+    assert found["squared"].low == 0.0
+    # Z and X of one point are of two settings, whose shots are independent:
+    mine = next(p for p in run if p.circuit == "a")
+    assert found["own"].se == pytest.approx(
+        math.hypot(mine.estimates["X"].se, mine.estimates["Z"].se)
+    )
+
+
+SHARED = """\
+qbatch: 1
+name: shared
+circuits: {a: a.qasm, b: b.qasm}
+backends: {ideal: {provider: local}}
+sweep: {matrix: {circuit: [a, b]}, seed: 3}
+shots: 1000
+analysis:
+  observables: {X: X0, Z: Z0}
+  derived:
+    less: X[circuit=a] - Z[circuit=b]
+    more: X[circuit=a] + Z[circuit=b]
+    product: X[circuit=a] * Z[circuit=b]
+    squared: (X[circuit=a] - Z[circuit=b])**2
+    own: X[circuit=a] + Z[circuit=a]
+"""
