@@ -6,7 +6,6 @@ manifest has.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
@@ -46,57 +45,10 @@ from qbatch.manifest.fields import (
 from qbatch.manifest.fits import Fit, check_fits
 from qbatch.manifest.hamiltonians import read_files
 from qbatch.manifest.own import OwnAnalysis
+from qbatch.manifest.patterns import mistake_in
 from qbatch.manifest.sweep import AnySweepWhere
 
 _METRICS = ("tvd", "hellinger", "fidelity")
-
-_NAMED = (
-    r"(?:[^\W\d]\w*\s*=\s*[01*]+"
-    r"|(?:weight|parity)\s*\(\s*[^\W\d]\w*\s*\)\s*(?:[<>]=?|==?)\s*\d{1,9})"
-)
-_ONE = rf"\s*(?:[01*][01* ]*|{_NAMED}\s*(?:,\s*{_NAMED}\s*)*)"
-_PATTERN = re.compile(rf"{_ONE}(?:\|{_ONE})*")
-_NO_PATTERN = 'is no pattern; write 0, 1 and *, as in "1*0", or registers by name, as in "all=0"'
-
-
-def _weight_of(found: re.Match[str]) -> str:
-    return f"weight({found[1] or 'all'})"
-
-
-#: What stands for something in patterns elsewhere -> how it is written here.
-_ELSEWHERE = (
-    (r"[\"']", ""),
-    (r"\bP\s*\(((?:[^()]|\([^()]*\))*)\)", r"\1"),
-    (r"\|\s*([01]+)\s*[>\u27e9]", r"\1"),
-    (r"\ball\s+(?:0s?|zeros?|zeroes)\b", "all=0"),
-    (r"\ball\s+(?:1s?|ones?)\b", "all=1"),
-    (r"\s*(?:(?<![<>])=>|≥)\s*", ">="),
-    (r"\s*(?:=<|≤)\s*", "<="),
-    (r"\s*(?:==|:)\s*", "="),
-    (r"\s+and\s+|\s*;\s*|\s*&+\s*", ", "),
-    (r"\s+or\s+|\s*\|\|\s*|\s*\u222a\s*", " | "),
-    (r"\b(\w+)\s*\.\s*(weight|parity)\b", r"\2(\1)"),
-    (r"\b(weight|parity)\s*(?:\(\s*\))?\s*(?=[<>=])", r"\1(all)"),
-    (r"\b(?:hamming[ _]?weight|hw|ones)\s*(?:\(\s*(\w*)\s*\))?\s*(?=[<>=])", _weight_of),
-    (r"\s*\+\s*", " | "),
-    (r"\beven\b", "0"),
-    (r"\bodd\b", "1"),
-)
-_INDEXED = re.compile(r"\s*([^\W\d]\w*)\s*\[\s*\d+\s*\]\s*(?:==?|:)\s*\W?[01]")
-
-
-def _meant(pattern: str) -> str:
-    """Say how what is no pattern is probably written; "" where nobody knows."""
-    if found := _INDEXED.match(pattern):
-        register = found[1]
-        return f'; a bit is told by its place in its register, as in "{register}=*1" for bit 0'
-    text = pattern
-    for written, here in _ELSEWHERE:
-        text = re.sub(written, here, text)
-    if re.fullmatch(r"[01* xX?.]+", text):
-        text = re.sub(r"[xX?.]", "*", text)
-    return f'; did you mean "{text}"?' if _PATTERN.fullmatch(text) else ""
-
 
 Pattern = Annotated[
     Text,
@@ -247,8 +199,8 @@ class Analysis(Model):
         """See that patterns are made of 0, 1 and *."""
         mistakes = Mistakes()
         for name, pattern in patterns.items():
-            if _PATTERN.fullmatch(pattern) is None:
-                mistakes.add((name,), wrong(_NO_PATTERN + _meant(pattern)))
+            if problem := mistake_in(pattern):
+                mistakes.add((name,), wrong(problem))
         mistakes.raise_any()
         return patterns
 
@@ -266,7 +218,8 @@ class Analysis(Model):
     def check_theory(cls, expected: Mapping[str, str], info: ValidationInfo) -> Mapping[str, str]:
         """See that theory is of axes, and speaks of numbers that there are."""
         numbers = {**info.data.get("observables", {}), **info.data.get("probabilities", {})}
-        check_expected(expected, numbers, known_to(info))
+        own = named_numbers({"own": info.data.get("own")})
+        check_expected(expected, numbers, {*_METRICS} - {*own}, known_to(info))
         return expected
 
     @model_validator(mode="wrap")

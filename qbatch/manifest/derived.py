@@ -14,6 +14,7 @@ from pydantic_core import PydanticCustomError
 
 from qbatch.arithmetic import ExpressionError
 from qbatch.manifest.axes import as_axis_value
+from qbatch.manifest.expected import as_formula
 from qbatch.manifest.fields import AT_KEY, AXES, Known, Mistakes, Model, Text, Value, amiss, wrong
 from qbatch.manifest.nodes import Plain
 from qbatch.manifest.of_points import Gathered, Name, Node, read_of_points, see_values, walk
@@ -49,8 +50,13 @@ class Derived(Model):
     @model_validator(mode="before")
     @classmethod
     def read_formula(cls, data: Any) -> Any:
-        """Read a bare string as the formula."""
-        return {"value": data} if isinstance(data, str) else data
+        """Read a bare string as the formula; so is a number, which names nothing."""
+        data = as_formula(data)
+        if isinstance(data, str):
+            return {"value": data}
+        if data is not None and not isinstance(data, Mapping | cls):
+            raise wrong("is no formula; write it as text, as in zz[theta=0] - zz[theta=pi]")
+        return data
 
     @model_validator(mode="after")
     def check_formula(self, info: ValidationInfo) -> Self:
@@ -92,7 +98,7 @@ def check_derived(all_derived: Mapping[str, Derived], known: Known) -> None:
     mistakes = Mistakes()
     above: list[str] = []
     for name, derived in all_derived.items():
-        for problem in _problems(derived, above, known):
+        for problem in _problems(derived, above, [*all_derived], known):
             mistakes.add((name, "value"), amiss(problem))
         for number, axis in enumerate(derived.by or ()):
             if known.axes is not None and axis not in (axes := _axes(known)):
@@ -108,7 +114,7 @@ def _axes(known: Known) -> set[str]:
     return {*AXES, "repeat", *(known.axes or ())}
 
 
-def _problems(derived: Derived, above: list[str], known: Known) -> Iterator[str]:
+def _problems(derived: Derived, above: list[str], named: list[str], known: Known) -> Iterator[str]:
     """Yield what is wrong with the names in a formula."""
     numbers = [*sorted(known.estimates or ()), *above]
     try:
@@ -119,12 +125,17 @@ def _problems(derived: Derived, above: list[str], known: Known) -> Iterator[str]
     if not found:
         yield f"{derived.value!r} names no number of the analysis ({listed(numbers)})"
     for each in dict.fromkeys(found):
-        if each.name not in numbers:
+        if each.name in numbers:
+            continue
+        if each.name in named:
+            where = "is itself" if each.name == named[len(above)] else "stands below"
+            yield f"{each.name!r} {where}; a formula names derived numbers that stand above it"
+        else:
             hint = did_you_mean(each.name, [*numbers, *known.vars])
             yield f"{each.name!r} is no number of the analysis ({listed(numbers)}){hint}"
     axes = _axes(known)
-    named = [axis for each in found for axis, _ in each.where]
-    named += [each.over for each in walk(derived.node) if isinstance(each, Gathered)]
-    for axis in dict.fromkeys(named):
+    of_axes = [axis for each in found for axis, _ in each.where]
+    of_axes += [each.over for each in walk(derived.node) if isinstance(each, Gathered)]
+    for axis in dict.fromkeys(of_axes):
         if known.axes is not None and axis not in axes:
             yield f"{axis!r} is no axis ({listed(sorted(axes))}){did_you_mean(axis, axes)}"

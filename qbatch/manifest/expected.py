@@ -106,13 +106,17 @@ def as_formula(value: Any) -> Any:
 
 
 def check_expected(
-    expected: Mapping[str, str], numbers: Mapping[str, object], known: Known
+    expected: Mapping[str, str],
+    numbers: Mapping[str, object],
+    distances: Collection[str],
+    known: Known,
 ) -> None:
     """See that formulas are of axes and speak of numbers that there are.
 
     Args:
         expected: Number -> formula.
         numbers: The observables and probabilities.
+        distances: Numbers that tell how far a distribution is from another.
         known: What else there is.
 
     Raises:
@@ -121,7 +125,10 @@ def check_expected(
     mistakes = Mistakes()
     for name, text in expected.items():
         if name not in numbers:
-            if name in (known.estimates or ()):
+            if name in (known.estimates or ()) and name not in distances:
+                said = "is of an analysis of your own; theory is held against observables and"
+                mistakes.add((name, AT_KEY), wrong(f"{said} probabilities alone"))
+            elif name in (known.estimates or ()):
                 said = "is a distance, whose value is never the true one; expect probabilities"
                 mistakes.add((name, AT_KEY), wrong(said))
             else:

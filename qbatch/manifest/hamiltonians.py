@@ -33,6 +33,11 @@ def read_files(observables: Any, info: ValidationInfo) -> Any:
     return found
 
 
+def told_of(text: str, sums: Mapping[str, str]) -> str:
+    """Return ``lih.json: `` before what is said of an observable that stands in a file, else ""."""
+    return next((f"{file}: " for file, whole in sums.items() if whole == text), "")
+
+
 def _read(written: Mapping[Any, Any], info: ValidationInfo) -> str:
     from qbatch.result.expression import LONGEST
     from qbatch.result.hamiltonian import read_hamiltonian

@@ -77,6 +77,14 @@ class OwnAnalysis(Model):
         check_path(file, info)
         return value
 
+    @field_validator("numbers")
+    @classmethod
+    def check_numbers(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        """See that some are named where they are written."""
+        if not names:
+            raise amiss("is empty; name what the function returns, or leave it out for one number")
+        return names
+
     @model_validator(mode="after")
     def check_one_source(self) -> Self:
         """See that there is one function."""

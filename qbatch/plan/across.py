@@ -5,10 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qbatch.manifest.expected import read_theory, theory_in
+from qbatch.manifest.of_points import Name, walk
 from qbatch.notation import is_number, listed, shortened
 from qbatch.plan.geometry.written import values_by_axis
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from qbatch.across.tables import RefusedError
+    from qbatch.manifest.derived import Derived
     from qbatch.manifest.models import Manifest
     from qbatch.plan.mistakes import Mistakes
     from qbatch.plan.plan import Plan
@@ -33,7 +38,7 @@ def check_derived(plan: Plan, mistakes: Mistakes) -> None:
     found = axes_left(points)
     for name, derived in manifest.analysis.derived.items():
         error = found[name]
-        if isinstance(error, tuple):
+        if isinstance(error, tuple) or str(error) in _told(derived, found):
             continue
         add = mistakes.add_unmatched if error.is_void else mistakes.add
         add(("analysis", "derived", name), f"analysis.derived.{name}: {derived.value!r}: {error}")
@@ -46,6 +51,12 @@ def check_derived(plan: Plan, mistakes: Mistakes) -> None:
                     has = f"it has a value for each {listed(left)}" if left else "it is one number"
                     loc = ("checks", number, "where", axis)
                     mistakes.add(loc, f"{name} is not of one {axis}; {has}")
+
+
+def _told(derived: Derived, found: Mapping[str, tuple[str, ...] | RefusedError]) -> tuple[str, ...]:
+    """Return what is said already of the derived numbers that a formula names."""
+    named = (found.get(each.name) for each in walk(derived.node) if isinstance(each, Name))
+    return tuple(str(error) for error in named if error and not isinstance(error, tuple))
 
 
 def _vars(manifest: Manifest) -> dict[str, float]:

@@ -17,6 +17,7 @@ from qbatch.bases import BASIS
 from qbatch.errors import SourceError, SourceErrors
 from qbatch.manifest import load_manifest, load_sound_parts
 from qbatch.manifest.columns import OWN_AXES, RESERVED
+from qbatch.manifest.hamiltonians import told_of
 from qbatch.manifest.models import Manifest, Value, Where
 from qbatch.manifest.paths import setting_axis
 from qbatch.manifest.prices import NO_PRICES, PriceList, load_prices
@@ -421,7 +422,9 @@ def _check_layouts(plan: Plan, mistakes: Mistakes) -> None:
             except UnboundError as error:
                 unbound[error.circuit] = error.names
             except UnmeasuredError as error:
-                mistakes.add(("analysis", "observables", error.name), error.problem)
+                file = told_of(plan.manifest.analysis.observables[error.name], plan.manifest.sums)
+                loc = ("analysis", "observables", error.name)
+                mistakes.add(loc, f"{file}{error.problem}")
             except UnfitError as error:
                 part = "zip" if error.name in plan.manifest.sweeps[grid.number].zip else "matrix"
                 mistakes.add(("sweep", grid.number, part, error.name), error.problem)

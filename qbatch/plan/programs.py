@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from qbatch.errors import SourceError
+from qbatch.manifest.hamiltonians import told_of
 from qbatch.plan.mistakes import Mistakes
 
 if TYPE_CHECKING:
     from qbatch.circuit import Circuit
-    from qbatch.manifest.models import Analysis
+    from qbatch.manifest.models import Manifest
     from qbatch.plan.plan import Plan
 
 Registers = tuple[tuple[str, int], ...]
@@ -33,20 +34,20 @@ def check_programs(plan: Plan, mistakes: Mistakes) -> None:
             own.open(mistakes.place("analysis", "own", name))
         except SourceError as error:
             mistakes.note(error)
-    for loc, read in _readings(plan.manifest.analysis):
+    for loc, file, read in _readings(plan.manifest):
         for registers, program in seen.items():
             try:
                 read(registers)
             except ValueError as error:
                 problem = getattr(error, "problem", str(error))
-                mistakes.add(loc, f"{problem} (circuit {program.name!r})")
+                mistakes.add(loc, f"{file}{problem} (circuit {program.name!r})")
                 break
 
 
 def _readings(
-    analysis: Analysis,
-) -> Iterator[tuple[tuple[str | int, ...], Callable[[Registers], Any]]]:
-    """Yield for each item of the analysis its place and what reads it for given registers."""
+    manifest: Manifest,
+) -> Iterator[tuple[tuple[str | int, ...], str, Callable[[Registers], Any]]]:
+    """Yield for each item of the analysis its place, its file, and what reads it for registers."""
     from qbatch.result import parse_pattern
     from qbatch.result.pauli import parse_pauli
 
@@ -56,13 +57,15 @@ def _readings(
     def pattern(text: str) -> Callable[[Registers], Any]:
         return lambda registers: parse_pattern(text, registers)
 
+    analysis = manifest.analysis
     for name, text in analysis.observables.items():
-        yield ("analysis", "observables", name), observable(text)
+        yield ("analysis", "observables", name), told_of(text, manifest.sums), observable(text)
     for name, text in analysis.probabilities.items():
-        yield ("analysis", "probabilities", name), pattern(text)
+        yield ("analysis", "probabilities", name), "", pattern(text)
     if (distribution := analysis.distribution) is not None:
         yield (
             ("analysis", "distribution", "target"),
+            "",
             lambda registers: _check_target(distribution.target, registers),
         )
 

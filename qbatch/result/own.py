@@ -118,8 +118,9 @@ def _pair(name: str, found: Any) -> tuple[float, float]:
         value, se = found
         return _real(value), _real(se)
     except (TypeError, ValueError) as error:
+        shown = repr(found)[:60]
         raise OwnNumbersError(
-            f"{name} is {str(found)[:60]!r}; return an Estimate, or (value, standard error)"
+            f"{name} is {shown}; return an Estimate, or (value, standard error)"
         ) from error
 
 

@@ -174,6 +174,23 @@ def test_a_derived_number_may_name_those_above_it_and_vars() -> None:
     assert found["half"].high == pytest.approx(found["d"].high / 2)
 
 
+def test_a_mistake_is_told_once_and_not_again_where_the_number_is_used() -> None:
+    derived = {"d": "p[x=5]", "half": "d / 2", "more": "half + p[x=7]"}
+    matrix = {"x": [0, 1], "y": [0]}
+    with pytest.raises(SourceErrors) as caught:
+        expand(manifest_of({"probabilities": P, "derived": derived}, matrix))
+    (error,) = caught.value.exceptions
+    assert "analysis.derived.d: 'p[x=5]': p[x=5]: x is never that" in str(error)
+
+
+@pytest.mark.parametrize("written", [True, ["p[x=0]"]])
+def test_what_is_no_text_is_no_formula(written: object) -> None:
+    with pytest.raises(SourceErrors) as caught:
+        manifest_of({"probabilities": P, "derived": {"d": written}}, {"x": [0, 1]})
+    (error,) = caught.value.exceptions
+    assert "is no formula; write it as text" in str(error)
+
+
 @pytest.mark.parametrize(
     ("formula", "said"),
     [

@@ -87,3 +87,13 @@ def test_a_sum_too_long_to_be_written_is_refused_with_its_figure(tmp_path: Path)
     said = refusal("{file: long.json}", tmp_path)
     assert "2,000 terms are too long" in said
     assert "100,000" in said
+
+
+@pytest.mark.parametrize("term", ["Z2", "X2"])
+def test_a_file_of_more_bits_than_the_circuit_has_is_named(term: str, tmp_path: Path) -> None:
+    (tmp_path / "wide.txt").write_text(f"1.0 [{term}] +\n2.0 [Z0]")
+    with pytest.raises(SourceErrors) as caught:
+        expand(manifest_of("{file: wide.txt}", tmp_path))
+    (error,) = caught.value.exceptions
+    said = f"m.yaml:8:17: wide.txt: {term!r}: the circuit has the classical bits 0 to 1"
+    assert str(error).startswith(said)

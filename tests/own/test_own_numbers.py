@@ -51,17 +51,17 @@ def test_an_estimate_is_taken_as_it_is_and_numbers_come_as_named() -> None:
 @pytest.mark.parametrize(
     ("answer", "problem"),
     [
-        (0.5, r"a is '0.5'; return an Estimate, or \(value, standard error\)"),
-        ((0.5,), "a is '"),
+        (0.5, r"a is 0.5; return an Estimate, or \(value, standard error\)"),
+        ((0.5,), r"a is \(0.5,\); return an Estimate"),
         ("ab", "a is 'ab'"),
-        ((True, 0.1), "a is '"),
+        ((True, 0.1), r"a is \(True, 0.1\);"),
         ((0.5, -0.1), "the error must not be negative"),
         ((math.nan, 0.1), "a is nan ± 0.1, which is not finite"),
         ((0.5, math.inf), "which is not finite"),
         (Estimate(0.5, 0.1, 0.6, 0.7), "the interval must hold the value"),
         ({"b": (0.5, 0.1)}, "it returned 'b', which `numbers` does not name"),
         ({}, "it returned no a, which `numbers` names"),
-        (None, "a is 'None'"),
+        (None, "a is None;"),
     ],
 )
 def test_what_is_no_number_with_an_error_is_refused(answer: Any, problem: str) -> None:
@@ -104,6 +104,7 @@ def test_one_that_fails_leaves_the_others_as_they_are() -> None:
         ("{w: {installed: x, numbers: [zz]}}", "'zz' names two numbers"),
         ("{w: {installed: x, numbers: [shots]}}", "is the name of a column"),
         ("{w: {installed: x, numbers: [zz_se]}}", "would fill the column 'zz_se'"),
+        ("{w: {installed: x, numbers: []}}", "numbers: is empty; name what the function returns"),
         ("{w: {instaled: x}}", "did you mean 'installed'"),
     ],
 )
@@ -113,6 +114,15 @@ def test_a_wrong_own_analysis_is_told_at_its_place(own: str, problem: str) -> No
     told = [str(error) for error in caught.value.exceptions]
     assert any(problem in one for one in told), told
     assert all(one.startswith("<string>:7:") for one in told)
+
+
+@pytest.mark.parametrize("number", ["w", "tvd"])
+def test_theory_of_an_own_number_is_refused_and_not_as_of_a_distance(number: str) -> None:
+    own = MANIFEST.replace("OWN", f"{{{number}: {{installed: x}}}}")
+    with pytest.raises(SourceErrors) as caught:
+        parse_manifest(f"{own}  expected: {{{number}: 0.5}}\n")
+    (error,) = caught.value.exceptions
+    assert f"{number!r} is of an analysis of your own; theory is held against" in str(error)
 
 
 def test_what_it_is_belongs_to_the_key_of_kept_numbers_and_nothing_changes_without(
