@@ -99,6 +99,11 @@ class CodeFunction:
         code = getattr(self._function, "__code__", None)
         return Place(self._file, code.co_firstlineno if code else None)
 
+    @property
+    def place(self) -> Place:
+        """Where it is defined, as the person wrote its file."""
+        return Place(self._file, self.line)
+
     @contextmanager
     def _explained(self) -> Iterator[None]:
         """Tell the person where in their file something went wrong."""

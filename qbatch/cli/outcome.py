@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -52,6 +52,7 @@ class Outcome:
         first: The first points measured.
         measured: How many are.
         across: Numbers made of several points.
+        units: Number -> its unit, where it has one.
     """
 
     checks: list[CheckResult]
@@ -59,6 +60,7 @@ class Outcome:
     first: Sequence[Point] = ()
     measured: int = 0
     across: Sequence[AcrossNumber] = ()
+    units: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def exit_code(self) -> Exit:
@@ -83,7 +85,7 @@ class Outcome:
         told = _by_point(self.first) if few or not self.numbers else _by_number(self.numbers)
         if not self.numbers and not few:
             told.append(f"  and {whole(self.measured - FEW)} more points")
-        return [*told, *_across(self.across), *map(_verdict, self.checks)]
+        return [*told, *_across(self.across, self.units), *map(_verdict, self.checks)]
 
 
 def outcome_of(run: Run) -> Outcome:
@@ -100,7 +102,7 @@ def outcome_of(run: Run) -> Outcome:
             numbers.setdefault(name, NumberSummary()).add(point, estimate)
     across = judging.finish()
     made = [] if across is None else across.numbers
-    return Outcome(judging.results, numbers, first, measured, made)
+    return Outcome(judging.results, numbers, first, measured, made, run.manifest.units)
 
 
 def _by_point(points: Sequence[Point]) -> list[str]:
@@ -130,12 +132,14 @@ def _by_number(numbers: dict[str, NumberSummary]) -> list[str]:
     return lines
 
 
-def _across(numbers: Sequence[AcrossNumber]) -> list[str]:
+def _across(numbers: Sequence[AcrossNumber], units: Mapping[str, str]) -> list[str]:
     width = max((len(number.name) for number in numbers), default=0)
     lines = []
     for number in numbers[:MOST_ACROSS]:
         at = f" at {number.label}" if number.label else ""
-        told = f"undecided: {number.reason}" if number.estimate is None else short(number.estimate)
+        told = f"undecided: {number.reason}"
+        if number.estimate is not None:
+            told = f"{short(number.estimate)} {units.get(number.name, '')}".rstrip()
         note = f" ({number.note})" if number.note else ""
         lines.append(f"  {number.name.ljust(width)}  {told}{at}{note}")
     if len(numbers) > MOST_ACROSS:

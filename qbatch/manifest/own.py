@@ -151,6 +151,11 @@ class OwnAnalysis(Model):
             except CircuitError as error:
                 raise OwnNumbersError(str(error)) from error
 
+    @property
+    def place(self) -> str:
+        """Where its function stands: ``analysis.py:15``; "" before it is loaded."""
+        return "" if self._opened is None else str(self._opened.place)
+
     def _found(self) -> CodeFunction:
         """Load the function once; where it may not run, look once, too."""
         from qbatch.result import OwnNumbersError
@@ -159,7 +164,8 @@ class OwnAnalysis(Model):
             try:
                 return self.open(Place(f"analysis {self._name!r}"))
             except SourceError as error:
-                self._refusal = error.problem
+                file, _, _ = (self.python or "").rpartition(":")
+                self._refusal = str(error) if file and error.place.file == file else error.problem
         raise OwnNumbersError(self._refusal)
 
     def facts(self) -> dict[str, str]:

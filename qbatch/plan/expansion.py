@@ -423,8 +423,8 @@ def _check_layouts(plan: Plan, mistakes: Mistakes) -> None:
                 unbound[error.circuit] = error.names
             except UnmeasuredError as error:
                 file = told_of(plan.manifest.analysis.observables[error.name], plan.manifest.sums)
-                loc = ("analysis", "observables", error.name)
-                mistakes.add(loc, f"{file}{error.problem}")
+                problem = f"{file}{error.problem}"
+                mistakes.add(("analysis", "observables", error.name), problem)
             except UnfitError as error:
                 part = "zip" if error.name in plan.manifest.sweeps[grid.number].zip else "matrix"
                 mistakes.add(("sweep", grid.number, part, error.name), error.problem)

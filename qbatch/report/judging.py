@@ -121,7 +121,7 @@ class CheckResult:
         meant = {axis: choice for axis, choice in self.meant.items() if axis in number.group}
         if number.name == self.check.name and is_match(meant, number.group):
             name = number.label or ALL_POINTS
-            self._judge(self.check, "", name, number.estimate, f"undecided: {number.reason}")
+            self._judge(self.check, "", name, number.estimate, number.reason)
 
     def _judge(
         self, check: Check, id_: str, name: str, estimate: Estimate | None, reason: str

@@ -45,6 +45,8 @@ class OwnLike(Protocol):
 
     @property
     def returns(self) -> Sequence[str]: ...
+    @property
+    def place(self) -> str: ...
 
     def measure(self, counts: Counts, level: float) -> Any:
         """Call the function.
@@ -76,8 +78,14 @@ def own_numbers(own: OwnLike, counts: Counts, level: float) -> dict[str, Estimat
         OwnNumbersError: The function raised, or returned other numbers than the manifest names, or
             what is no number.
     """
-    names = list(own.returns)
     answer = own.measure(counts, level)
+    try:
+        return _named(answer, list(own.returns), level)
+    except OwnNumbersError as error:
+        raise OwnNumbersError(f"{own.place}: {error}" if own.place else str(error)) from error
+
+
+def _named(answer: Any, names: Sequence[str], level: float) -> dict[str, Estimate]:
     if not isinstance(answer, Mapping):
         if len(names) > 1:
             raise OwnNumbersError(

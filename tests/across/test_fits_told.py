@@ -60,6 +60,12 @@ def test_checks_are_judged_on_the_interval_of_each_group(
     assert re.search(r"pass .*t1\.tau >= 15e-6", said)
     assert re.search(r"pass .*t1\.tau == 20e-6", said)
     assert re.search(r"undecided .*t1\.c < 0\.1", said)
+    assert "undecided: " not in said  # the word stands before the place already
+
+
+def test_a_run_tells_a_time_with_its_unit(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["run", str(folder.parent / "told.yaml"), "--yes", f"--out={folder}"])
+    assert re.search(r"t1\.tau +0\.0000\d+\(\d+\) s at circuit=excited", capsys.readouterr().out)
 
 
 def test_the_report_has_a_table_of_each_fit(folder: Path) -> None:

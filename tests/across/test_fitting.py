@@ -241,6 +241,16 @@ def test_parameters_that_are_not_told_apart_are_no_numbers() -> None:
         fitted(shape, [1, 2, 3], points, start={"a": 1.0, "b": 1.0})
 
 
+def test_a_formula_without_a_value_is_told_by_its_place_and_not_to_give_a_start_again() -> None:
+    shape = own_curve(read_formula("a*sqrt(x - 1)"))
+    points = gaussian_points([0.1, 0.2, 0.3], [0.1] * 3)
+    with pytest.raises(NoFitError) as caught:
+        fitted(shape, [0.25, 0.5, 2], points, start={"a": 1.0})
+    said = str(caught.value)
+    assert "the formula has no value at x = 0.25 nor at 1 more point from any start" in said
+    assert "give another `start`" in said
+
+
 def test_places_that_lie_close_together_hide_no_frequency() -> None:
     """Of two points as close as can be a step says nothing of how fast a wave may be."""
     rng = np.random.default_rng(4)

@@ -179,6 +179,32 @@ def test_what_cannot_be_called_is_told_before_anything_runs(
     assert any(told in str(error) for error in caught.value.exceptions), caught.value.exceptions
 
 
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [
+        ("def agree(counts) return 1\n", "analysis.py:1: expected ':'"),
+        ("x = 1\n", "analysis.py: has no function 'agree'"),
+        ("\n\ndef agree(counts):\n    return 0.5\n", "analysis.py:3: agree is 0.5; return an"),
+        (
+            "\ndef agree(counts):\n    return float('nan'), 0.1\n",
+            "analysis.py:2: agree is nan ± 0.1, which is not finite",
+        ),
+    ],
+)
+def test_what_gives_no_number_is_told_with_its_file(code: str, told: str, manifest: Path) -> None:
+    from qbatch.manifest import load_manifest
+    from qbatch.manifest.own import Home
+    from qbatch.result import Counts, OwnNumbersError
+    from qbatch.result.own import own_numbers
+
+    (manifest.parent / "analysis.py").write_text(code, "utf-8")
+    own = load_manifest(manifest).analysis.own["agree"]
+    own.come_home(Home(manifest.parent, trust=True))
+    with pytest.raises(OwnNumbersError) as caught:
+        own_numbers(own, Counts.from_dict([("c", 2)], {"00": 10}), 0.95)
+    assert str(caught.value).startswith(told)
+
+
 @pytest.fixture
 def installed(tmp_path: Path) -> Path:
     """The package as an installer leaves it: its module, and what it announces."""

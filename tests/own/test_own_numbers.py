@@ -25,6 +25,7 @@ class Own:
     answer: Any
     returns: Sequence[str] = ("a",)
     levels: list[float] = field(default_factory=list)
+    place: str = "mine.py:7"
 
     def measure(self, counts: Counts, level: float) -> Any:
         self.levels.append(level)
@@ -65,7 +66,7 @@ def test_an_estimate_is_taken_as_it_is_and_numbers_come_as_named() -> None:
     ],
 )
 def test_what_is_no_number_with_an_error_is_refused(answer: Any, problem: str) -> None:
-    with pytest.raises(OwnNumbersError, match=problem):
+    with pytest.raises(OwnNumbersError, match=f"^mine.py:7: .*{problem}"):
         own_numbers(Own(answer), COUNTS, 0.95)
 
 

@@ -143,6 +143,14 @@ class _Problem:
             np.nan_to_num(found, nan=1e50, posinf=1e50, neginf=-1e50), self.data.x.shape
         )
 
+    def has_value(self, places: Sequence[float] | Floats) -> npt.NDArray[np.bool_]:
+        """Tell at which points the curve has a finite value."""
+        import numpy as np
+
+        with np.errstate(all="ignore"):
+            found = self._compute({**self.values(places), "x": self.data.x})
+        return np.broadcast_to(np.isfinite(found), self.data.x.shape)
+
     def solve(self, errors: Floats, begin: Floats, held: int | None = None) -> tuple[Floats, float]:
         """Find the least sum of squares near `begin`; one parameter may be held there."""
         import numpy as np
@@ -225,10 +233,27 @@ def _best(problem: _Problem, start: Start) -> tuple[Floats, Floats, float]:
         if math.isfinite(chi2) and chi2 < 1e100:
             found.append((chi2, places))
     if not found:
-        raise NoFitError("no start leads to a curve with a value at every point; give `start`")
+        raise NoFitError(_no_curve(problem, start))
     found.sort(key=lambda each: each[0])
     reached = [_weighed(problem, places) for _, places in found[:2]]
     return min(reached, key=lambda each: each[2])
+
+
+def _no_curve(problem: _Problem, start: Start) -> str:
+    """Say why there is no curve: where its formula has no value, and what may help."""
+    import numpy as np
+
+    data = problem.data
+    remedy = "give another `start`" if start else "give `start`"
+    empty = np.ones(data.x.shape, dtype=bool)
+    for one in starts_of(problem.curve, data.x, data.y, 1 / data.errors(None)):
+        empty &= ~problem.has_value(problem.places({**one, **start, **problem.fixed}))
+    if not empty.any():
+        return f"no start leads to a curve with a value at every point; {remedy}"
+    others = int(empty.sum()) - 1
+    more = f" nor at {others} more point{'s' * (others > 1)}" if others else ""
+    said = f"the formula has no value at x = {data.x[empty][0]:g}{more} from any start"
+    return f"{said}; leave such points out with `where`, change the formula, or {remedy}"
 
 
 def _weighed(problem: _Problem, places: Floats) -> tuple[Floats, Floats, float]:
