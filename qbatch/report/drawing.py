@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -119,6 +119,7 @@ def _draw_lines(canvas: Canvas, sheet: Sheet, panels: Panels) -> None:
     marks, pooled, by = _told_apart(canvas, marks, pooled)
     palette = Palette((mark.color for mark in marks), partial(canvas.labels, plot.color))
     curves = [] if along_x.words or along_y.words else curves_of(canvas, marks)
+    looks = _Looks(lined={c for one in curves if len(one.colors) == 1 for c in one.colors})
     for facet, axes in panels:
         here = [mark for mark in marks if mark.facet == facet]
         means = [mark for mark in pooled if mark.facet == facet]
@@ -135,17 +136,39 @@ def _draw_lines(canvas: Canvas, sheet: Sheet, panels: Panels) -> None:
             aside = 0.0 if along_x.words is None else palette.aside(color)
             is_fitted = any(line[0].key in drawn.keys for drawn in curves)
             style = palette.line(color)
-            _draw_line(canvas, axes, line, along_x, along_y, style, aside, joined=not is_fitted)
-            draw_theory(canvas, axes, line, along_x, style["color"])
+            is_joined = not is_fitted and along_x.words is None and len(line) > 1
+            _draw_line(canvas, axes, line, along_x, along_y, style, aside, joined=is_joined)
+            looks.add(color, draw_theory(canvas, axes, line, along_x, style["color"]), is_joined)
         _draw_floor(axes, means, along_x)
         draw_curves(canvas, axes, [one for one in curves if one.facet == facet], palette)
     _set_axes(canvas, panels, marks, along_x, along_y)
-    palette.add_legend(sheet, by, of_lines=True)
-    fitted = {key for drawn in curves for key in drawn.keys}
-    shaded = "Bars" if all(mark.key in fitted for mark in pooled) else "Shaded"
+    palette.add_legend(sheet, by, of_lines=True, lined=looks.lined)
     stroke = f"{palette.told('dash')} for each {by}" if by else ""
-    _describe_lines(canvas, marks, pooled, stroke, shaded)
+    _describe_lines(canvas, marks, pooled, stroke, looks)
     describe_curves(canvas, curves)
+
+
+@dataclass
+class _Looks:
+    """What lines were drawn as, for the caption and the legend.
+
+    Attributes:
+        lined: Colours that a line was drawn in.
+        theory: How what theory says looks.
+        bands: What shows how well points are known.
+    """
+
+    lined: set[Value | None]
+    theory: set[str] = field(default_factory=set)
+    bands: set[str] = field(default_factory=set)
+
+    def add(self, color: Value | None, theory: str, is_joined: bool) -> None:
+        """Note how the points of one line were drawn."""
+        if is_joined:
+            self.lined.add(color)
+        if theory:
+            self.theory.add(theory)
+        self.bands.add("shaded" if is_joined else "bars")
 
 
 def _told_apart(
@@ -204,7 +227,6 @@ def _draw_line(
     xs = [along_x.place(mark.x) + aside for mark in line]
     ys = [along_y.place(mark.y) for mark in line]
     low, high = _ends(canvas, line)
-    joined = joined and along_x.words is None and len(line) > 1
     if low and joined:
         axes.fill_between(xs, low, high, color=style["color"], alpha=0.18, linewidth=0)
     if low and (not joined or len(line) <= 40):
@@ -262,7 +284,7 @@ def _draw_floor(axes: Axes, means: list[Mark], along_x: Scale) -> None:
 
 
 def _describe_lines(
-    canvas: Canvas, marks: list[Mark], pooled: list[Mark], stroke: str, shaded: str
+    canvas: Canvas, marks: list[Mark], pooled: list[Mark], stroke: str, looks: _Looks
 ) -> None:
     plot = canvas.series.plot
     what = f"{canvas.label(plot.y)} against {canvas.label(plot.x)}"
@@ -274,9 +296,11 @@ def _describe_lines(
         "se": "± one standard error",
     }
     if plot.band in bands and canvas.series.number:
-        canvas.caption.append(f"{shaded}: {bands[plot.band]}.")
-    if canvas.series.theory is not None:
-        canvas.caption.append(f"Dotted: what theory says, {canvas.series.theory.text}.")
+        drawn = " or ".join(sorted(looks.bands, reverse=True)).capitalize()
+        canvas.caption.append(f"{drawn}: {bands[plot.band]}.")
+    if canvas.series.theory is not None and looks.theory:
+        drawn = " or ".join(sorted(looks.theory)).capitalize()
+        canvas.caption.append(f"{drawn}: what theory says, {canvas.series.theory.text}.")
     if len(pooled) < len(marks):
         canvas.caption.append(
             "Repeats are pooled: their counts are added up, then analysed. Each is a faint dot."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -116,12 +116,13 @@ class Palette:
 
         return LinearSegmentedColormap.from_list("ramp", RAMP)(at / (len(self.values) - 1))
 
-    def line(self, value: Value | None) -> dict[str, Any]:
-        """How a line and its dots are drawn."""
+    def line(self, value: Value | None, *, joined: bool = True) -> dict[str, Any]:
+        """How a line and its dots are drawn, or the dots alone."""
         at = self.values.index(value)
         marker = MARKERS[0] if self._is_ramp else MARKERS[(at + at // len(COLORS)) % len(MARKERS)]
         dash = DASHES[self._round(value) % len(DASHES)]
-        return {"color": self.color(value), "marker": marker, "linestyle": dash}
+        linestyle = dash if joined else "none"
+        return {"color": self.color(value), "marker": marker, "linestyle": linestyle}
 
     def bar(self, value: Value | None) -> dict[str, Any]:
         """How a bar is drawn."""
@@ -145,8 +146,22 @@ class Palette:
         step = min(0.12, 0.6 / len(self.values))
         return step * (self.values.index(value) - (len(self.values) - 1) / 2)
 
-    def add_legend(self, sheet: Sheet, title: str | None, *, of_lines: bool) -> None:
-        """Say what each colour stands for, whichever panels it is seen in."""
+    def add_legend(
+        self,
+        sheet: Sheet,
+        title: str | None,
+        *,
+        of_lines: bool,
+        lined: Collection[Value | None] = (),
+    ) -> None:
+        """Say what each colour stands for, whichever panels it is seen in.
+
+        Args:
+            sheet: Of the panels.
+            title: What colours stand for; None or "" for nothing.
+            of_lines: Of points and lines, not of bars.
+            lined: Values with a line through their points; of others there are markers alone.
+        """
         from matplotlib.lines import Line2D
         from matplotlib.patches import Patch
 
@@ -154,7 +169,7 @@ class Palette:
             return
         shown = self._named()
         handles = [
-            Line2D([], [], linewidth=1.2, **self.line(value))
+            Line2D([], [], linewidth=1.2, **self.line(value, joined=value in lined))
             if of_lines
             else Patch(**self.bar(value))
             for value in shown

@@ -55,6 +55,8 @@ class Mark:
         name: Of the point.
         packed: Its counts by basis, kept only where it may have repeats to be pooled with.
         axes: All its axes, kept only where theory is drawn through the points.
+        registers: Of its counts, kept with them: only equal ones are pooled. They follow from a
+            circuit's parameters, so points along x may differ in them and are one line.
     """
 
     facet: Value | None
@@ -67,6 +69,7 @@ class Mark:
     name: str
     packed: tuple[tuple[str, bytes], ...] = ()
     axes: Mapping[str, Value] | None = None
+    registers: tuple[tuple[str, int], ...] = ()
 
     @property
     def key(self) -> Key:
@@ -180,15 +183,17 @@ class Series:
         hidden = {name: value for name, value in values.items() if name not in shown}
         rest: list[object] = [(name, type(value), value) for name, value in hidden.items()]
         packed: tuple[tuple[str, bytes], ...] = ()
+        registers: tuple[tuple[str, int], ...] = ()
         if self._may_pool and (counts := point.counts_by_basis):
             packed = tuple((basis, found.pack()) for basis, found in counts.items())
-            rest.append(next(iter(counts.values())).registers)
+            registers = next(iter(counts.values())).registers
         number_of_rest = self._rests.setdefault(tuple(rest), len(self._rests))
         if number_of_rest == len(self._hidden):
             self._hidden.append(hidden)
         axes = values if self.theory is not None else None
         shots, name = point.sampled, point.name
-        return Mark(facet, color, number_of_rest, x, y, estimate, shots, name, packed, axes)
+        told = x, y, estimate, shots, name, packed, axes, registers
+        return Mark(facet, color, number_of_rest, *told)
 
     @property
     def _may_pool(self) -> bool:
@@ -206,11 +211,11 @@ class Series:
 
     def pooled(self) -> list[Mark]:
         """One mark for each setting: its repeats' shots together; see the module's head."""
-        groups: dict[tuple[Key, Value | None, Value | None], list[Mark]] = {}
+        groups: dict[tuple[object, ...], list[Mark]] = {}
         for mark in self.marks:
             # What is measured differs between repeats, and is no part of the setting.
             x, y = (None if self.measures(axis) else getattr(mark, axis) for axis in ("x", "y"))
-            groups.setdefault((mark.key, x, y), []).append(mark)
+            groups.setdefault((mark.key, mark.registers, x, y), []).append(mark)
         return [mark for group in groups.values() for mark in self._pooled(group)]
 
     def _pooled(self, marks: list[Mark]) -> list[Mark]:

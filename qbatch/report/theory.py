@@ -18,17 +18,26 @@ CURVE_POINTS = 200
 
 def draw_theory(
     canvas: Canvas, axes: Axes, line: Sequence[Mark], along_x: Scale, color: Any
-) -> None:
-    """Draw what theory says along a line's points, where x is a number."""
+) -> str:
+    """Draw what theory says along a line's points, where x is a number.
+
+    Returns:
+        How it looks, for the caption; "" where nothing is drawn.
+    """
     import numpy as np
 
     theory, plot = canvas.series.theory, canvas.series.plot
     if theory is None or plot.x is None or along_x.words is not None or line[0].axes is None:
-        return
+        return ""
     first, last = (along_x.place(mark.x) for mark in (line[0], line[-1]))
     spaced = np.geomspace if plot.xscale == "log" else np.linspace
     xs = spaced(first, last, CURVE_POINTS) if first < last else np.array([first])
     found = theory.at({**line[0].axes, plot.x: xs})
-    if found is not None:
-        ys = np.broadcast_to(found, xs.shape)
-        axes.plot(xs, ys, color=color, linestyle=(0, (1, 1.5)), linewidth=1.2, label="_")
+    if found is None or not np.isfinite(found).any():
+        return ""
+    ys = np.broadcast_to(found, xs.shape)
+    if len(xs) == 1:
+        axes.plot(xs, ys, color=color, marker="_", markersize=12, linestyle="none", label="_")
+        return "Level strokes"
+    axes.plot(xs, ys, color=color, linestyle=(0, (1, 1.5)), linewidth=1.2, label="_")
+    return "Dotted"

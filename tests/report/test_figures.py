@@ -367,6 +367,79 @@ def test_no_two_of_many_lines_look_alike(make_run: Any, number: int, told: str) 
     assert f"{told} each backend;" in figure.caption
 
 
+WIDER = (
+    "qbatch: 1\nname: wider\n"
+    "circuits: {c: {qasm: 'input int n; bit[2] c; qubit[2] q; c = measure q;'}}\n"
+    "backends: {a: {provider: local}, b: {provider: local}}\n"
+    "sweep: {matrix: {backend: [a, b], n: [2, 3, 4]}, repeat: 2}\n"
+    "analysis: {observables: {w: weight(all)}, expected: {w: n/2}}\n"
+)
+
+
+def wider(make_run: Any, widths: tuple[int, ...]) -> Any:
+    """A run whose circuits get wider along n; half of all bits are 1, as theory says."""
+    points = [
+        FakePoint(f"{b}{n}{'#2' * (r - 1)}", b, 20, repeat=r, parameters={"n": n})
+        for b in "ab"
+        for n in widths
+        for r in (1, 2)
+    ]
+    run = make_run(WIDER, points)
+    for point in points:
+        n = point.parameters["n"]
+        run.measure(point.name, {"0" * n: 10, "1" * n: 10})
+    return run
+
+
+def paths(figure: Figure) -> list[tuple[str, list[tuple[float, ...]]]]:
+    """(dash, corners) of each line of a panel's that is 1.2 wide."""
+    return [
+        (dash, [tuple(map(float, pair.split()[1:])) for pair in re.findall(r"[ML] \S+ \S+", d)])
+        for width, clip, dash, d in strokes(
+            figure, "stroke-width", "clip-path", "stroke-dasharray", "d"
+        )
+        if width == "1.2" and clip
+    ]
+
+
+def in_legend(figure: Figure) -> int:
+    """How many lines a legend has."""
+    return sum(
+        width == "1.2" and not clip for width, clip in strokes(figure, "stroke-width", "clip-path")
+    )
+
+
+def test_circuits_that_get_wider_along_x_are_one_line_beside_theory(make_run: Any) -> None:
+    """Each width was a line of its own: no line, no theory, and a caption that spoke of both."""
+    figure = drawn(wider(make_run, (2, 3, 4)), x="n", y="w", color="backend")
+    lines = paths(figure)
+    joined, theory = ([c for dash, c in lines if bool(dash) is dotted] for dotted in (False, True))
+    assert [len(corners) for corners in joined] == [3, 3]
+    assert len(theory) == 2
+    for line, dots in zip(joined, theory, strict=True):  # w is n/2 in all shots together
+        assert (dots[0], dots[-1]) == (line[0], line[-1])
+    assert "Shaded: 95 % intervals. Dotted: what theory says, n/2." in figure.caption
+    assert in_legend(figure) == 2
+
+
+@pytest.mark.parametrize(
+    ("x", "said"),
+    [("backend", ""), ("n", "Level strokes: what theory says, n/2.")],
+)
+def test_a_caption_and_a_legend_speak_of_what_is_drawn_alone(
+    make_run: Any, x: str, said: str
+) -> None:
+    color = "backend" if x == "n" else "n"
+    figure = drawn(wider(make_run, (2,) if x == "n" else (2, 3)), x=x, y="w", color=color)
+    assert "Bars: 95 % intervals." in figure.caption
+    assert said in figure.caption
+    assert ("theory" in figure.caption) is bool(said)
+    assert "Shaded" not in figure.caption
+    assert "Dotted" not in figure.caption
+    assert not paths(figure)
+    assert in_legend(figure) == 0
+
+
 @pytest.mark.parametrize("kind", [{}, {"x": "zz"}])
 def test_no_two_of_many_bars_look_alike(make_run: Any, kind: dict[str, str]) -> None:
     figure = drawn(with_backends(make_run, 13), type="histogram", color="backend", **kind)
