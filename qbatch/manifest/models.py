@@ -51,12 +51,14 @@ from qbatch.manifest.fields import (
     amiss,
     check_beside,
     check_path,
+    known_to,
     wrong,
 )
 from qbatch.manifest.paths import SettingValues, is_time, put
 from qbatch.manifest.source import Source
 from qbatch.manifest.sweep import Override, Sample, Sweep, Where
 from qbatch.manifest.times import is_unquoted_time
+from qbatch.manifest.units import check_units
 
 __all__ = [
     "Analysis",
@@ -326,8 +328,10 @@ class Manifest(Model):
 
     @model_validator(mode="wrap")
     @classmethod
-    def check_columns(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
-        """See that no column of the results stands for two things."""
+    def check_columns(
+        cls, data: Any, handler: ModelWrapValidatorHandler[Self], info: ValidationInfo
+    ) -> Self:
+        """See that no column of the results stands for two things, nor has a unit it is not in."""
         mistakes = Mistakes()
         if isinstance(data, Mapping):
             swept, numbers = swept_names(data.get("sweep")), named_numbers(data.get("analysis"))
@@ -338,7 +342,10 @@ class Manifest(Model):
             for name, problem in clashes(swept, list(numbers)):
                 if name not in among_themselves:  # those `Analysis` has told
                     mistakes.add((*numbers[name], AT_KEY), wrong(problem))
-        return check_beside(data, handler, mistakes)
+        made = check_beside(data, handler, mistakes)
+        if known_to(info).sums is None:  # what was kept with a run must be readable
+            check_units(made.report.units, made.times, made.analysis, made.vars)
+        return made
 
     @property
     def path(self) -> Path | None:
@@ -379,8 +386,8 @@ class Manifest(Model):
 
     @property
     def units(self) -> Mapping[str, str]:
-        """Axis or number -> its unit, as the report says or as its values are written."""
-        return {**dict.fromkeys(sorted(self.times), "s"), **self.report.units}
+        """Axis or number -> its unit: times are seconds, of others the report says it."""
+        return {**self.report.units, **dict.fromkeys(sorted(self.times), "s")}
 
     def place_of(self, *loc: str | int) -> Place:
         """Return where something stands: its key, or the item itself in a list.

@@ -71,13 +71,57 @@ def test_axes_of_times_have_seconds_as_their_unit() -> None:
     made = read(
         "[{matrix: {a: [1us, 0.0], b: [1, 2], c: {linspace: [0, 1s, 3]}, d: ['1us']}},"
         " {zip: {e: [1ns], noise.thermal_relaxation.t1: [3]}}]",
-        "report: {units: {c: ms, b: Hz}}\n",
+        "report: {units: {c: s, b: Hz}}\n",
     )
     t1 = "noise.thermal_relaxation.t1"
     assert made.times == {"a", "c", "e", t1}
-    assert made.units == {"a": "s", "b": "Hz", "c": "ms", "e": "s", t1: "s"}
+    assert made.units == {"a": "s", "b": "Hz", "c": "s", "e": "s", t1: "s"}
     again = pickle.loads(pickle.dumps(made))
     assert again.units == made.units
+
+
+TIMED = (
+    "analysis:\n  probabilities: {p: '1'}\n"
+    "  fits: {t1: {model: exponential, x: wait, y: p}, r: {model: damped_cosine, x: wait, y: p},"
+    " of: {model: exponential, x: n, y: p}}\n"
+    "  derived: {best: 'argmax(p, over=wait)', half: 'best / 2'}\n"
+)
+
+
+def timed(units: str) -> Manifest:
+    return read(
+        "{matrix: {wait: [0, 5us, 9us], n: [1, 2]}}", f"{TIMED}report: {{units: {units}}}\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "unit", "said"),
+    [
+        ("wait", "us", "the values of wait are seconds; write s"),
+        ("wait", "µs", "the values of wait are seconds; write s"),
+        ("t1.tau", "us", "the values of t1.tau are seconds; write s"),
+        ("r.f", "kHz", "the values of r.f are one over seconds; write Hz"),
+        ("best", "us", "the values of best are seconds; write s"),
+    ],
+)
+def test_no_unit_but_seconds_stands_over_values_in_seconds(name: str, unit: str, said: str) -> None:
+    """`t1.tau: us` made 50 µs into 50·10⁻⁶ µs."""
+    with pytest.raises(SourceErrors) as caught:
+        timed(f"{{{name}: {unit}, p: us}}")
+    (told,) = map(str, caught.value.exceptions)
+    assert f"report.units.{name}" in told
+    assert f"'{unit}' converts nothing, and {said}" in told
+
+
+def test_units_of_what_is_in_seconds_or_in_nothing_known_are_taken() -> None:
+    given = "{wait: s, t1.tau: s, r.f: 1/s, best: s, half: us, n: V, of.tau: mV, t1.a: V, p: m}"
+    assert timed(given).units["t1.tau"] == "s"
+
+
+def test_a_kept_manifest_with_another_unit_is_read_and_is_in_seconds() -> None:
+    """It was taken before: its run is still to be read, with the unit that its values have."""
+    text = timed("{wait: s}").text.replace("{wait: s}", "{wait: us}")
+    assert parse_manifest(text, sums={}).units["wait"] == "s"
 
 
 def test_what_stands_twice_in_two_units_is_told() -> None:
