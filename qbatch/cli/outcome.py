@@ -18,7 +18,8 @@ from qbatch.report.rows import axes_of
 from qbatch.result import Verdict
 
 if TYPE_CHECKING:
-    from qbatch.across import AcrossNumber
+    from qbatch.across import Across, AcrossNumber
+    from qbatch.manifest.models import Manifest
     from qbatch.report.rows import Point
     from qbatch.snapshot import Run
 
@@ -102,7 +103,20 @@ def outcome_of(run: Run) -> Outcome:
             numbers.setdefault(name, NumberSummary()).add(point, estimate)
     across = judging.finish()
     made = [] if across is None else across.numbers
-    return Outcome(judging.results, numbers, first, measured, made, run.manifest.units)
+    units = {} if across is None else _units(across, run.manifest)
+    return Outcome(judging.results, numbers, first, measured, made, units)
+
+
+def _units(across: Across, manifest: Manifest) -> dict[str, str]:
+    """Return the unit of each number across points that has one."""
+    from qbatch.across.fit_facts import unit_of
+
+    fitted = {
+        f"{fit.name}.{name}": unit_of(name, fit, manifest)
+        for fit in across.fits
+        for name in fit.names
+    }
+    return {**manifest.units, **fitted}
 
 
 def _by_point(points: Sequence[Point]) -> list[str]:
