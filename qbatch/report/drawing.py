@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from qbatch.report.curves import curves_of, describe_curves, draw_curves
 from qbatch.report.numbers import count_of, full, labels, percent, plain
 from qbatch.report.scales import Palette, Scale, in_order
 from qbatch.report.series import Mark
-from qbatch.report.theory import draw_theory
+from qbatch.report.theory import Looks, draw_theory
 from qbatch.result import Counts, wilson
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ def _draw_lines(canvas: Canvas, sheet: Sheet, panels: Panels) -> None:
     marks, pooled, by = _told_apart(canvas, marks, pooled)
     palette = Palette((mark.color for mark in marks), partial(canvas.labels, plot.color))
     curves = [] if along_x.words or along_y.words else curves_of(canvas, marks)
-    looks = _Looks(lined={c for one in curves if len(one.colors) == 1 for c in one.colors})
+    looks = Looks(lined={c for one in curves if len(one.colors) == 1 for c in one.colors})
     for facet, axes in panels:
         here = [mark for mark in marks if mark.facet == facet]
         means = [mark for mark in pooled if mark.facet == facet]
@@ -146,29 +146,6 @@ def _draw_lines(canvas: Canvas, sheet: Sheet, panels: Panels) -> None:
     stroke = f"{palette.told('dash')} for each {by}" if by else ""
     _describe_lines(canvas, marks, pooled, stroke, looks)
     describe_curves(canvas, curves)
-
-
-@dataclass
-class _Looks:
-    """What lines were drawn as, for the caption and the legend.
-
-    Attributes:
-        lined: Colours that a line was drawn in.
-        theory: How what theory says looks.
-        bands: What shows how well points are known.
-    """
-
-    lined: set[Value | None]
-    theory: set[str] = field(default_factory=set)
-    bands: set[str] = field(default_factory=set)
-
-    def add(self, color: Value | None, theory: str, is_joined: bool) -> None:
-        """Note how the points of one line were drawn."""
-        if is_joined:
-            self.lined.add(color)
-        if theory:
-            self.theory.add(theory)
-        self.bands.add("shaded" if is_joined else "bars")
 
 
 def _told_apart(
@@ -284,7 +261,7 @@ def _draw_floor(axes: Axes, means: list[Mark], along_x: Scale) -> None:
 
 
 def _describe_lines(
-    canvas: Canvas, marks: list[Mark], pooled: list[Mark], stroke: str, looks: _Looks
+    canvas: Canvas, marks: list[Mark], pooled: list[Mark], stroke: str, looks: Looks
 ) -> None:
     plot = canvas.series.plot
     what = f"{canvas.label(plot.y)} against {canvas.label(plot.x)}"

@@ -1,19 +1,44 @@
-"""Lines of what theory says through the points of a figure."""
+"""Lines of what theory says through the points of a figure, and how a figure's lines look."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from qbatch.manifest.models import Value
     from qbatch.report.canvas import Canvas
     from qbatch.report.scales import Scale
     from qbatch.report.series import Mark
 
 #: Places along x at which theory is drawn.
 CURVE_POINTS = 200
+
+
+@dataclass
+class Looks:
+    """What lines were drawn as, for the caption and the legend.
+
+    Attributes:
+        lined: Colours that a line was drawn in.
+        theory: How what theory says looks.
+        bands: What shows how well points are known.
+    """
+
+    lined: set[Value | None]
+    theory: set[str] = field(default_factory=set)
+    bands: set[str] = field(default_factory=set)
+
+    def add(self, color: Value | None, theory: str, is_joined: bool) -> None:
+        """Note how the points of one line were drawn."""
+        if is_joined:
+            self.lined.add(color)
+        if theory:
+            self.theory.add(theory)
+        self.bands.add("shaded" if is_joined else "bars")
 
 
 def draw_theory(
