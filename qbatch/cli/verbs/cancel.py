@@ -57,7 +57,6 @@ def cancel(
     from qbatch.cli.permits import surroundings_of
     from qbatch.cli.runs import ask, choose, open_named
     from qbatch.executor.collect import cancel_run
-    from qbatch.notation import listed
     from qbatch.report.numbers import count_of
     from qbatch.snapshot import jobs_of
 
@@ -68,17 +67,10 @@ def cancel(
         meant = {each.job.id for each in opened.in_flight()}  # removed points too
         number = len(meant)
         if not is_all:
-            chosen = choose(opened, points, expression, is_exact=True)
-            found = [one for one in chosen if any(part.job.id in meant for part in one.jobs)]
+            found = [*choose(opened, points, expression, is_exact=True)]
             meant &= {part.job.id for part in jobs_of(found)}
             kept = _bought_for_others(opened, found, meant)
             meant -= kept.keys()
-        if kept:
-            others = listed(list(dict.fromkeys(kept.values())), 3)
-            number_kept = count_of(len(kept), "job")
-            tell(
-                f"left alone: {number_kept}, bought for {others} as well; name that, too, to cancel"
-            )
         if not is_all and not meant:
             if kept:
                 return Exit.PENDING
@@ -101,13 +93,20 @@ def cancel(
 
 
 def _bought_for_others(run: Run, found: Iterable[PointResult], jobs: set[str]) -> dict[str, str]:
-    """Return which of the jobs are for a point, or a setting, that is not `found`: its name."""
+    """Return which of the jobs are for a point, or a setting, that is not `found`, and say so."""
+    from qbatch.notation import listed
+    from qbatch.report.numbers import count_of
+
     chosen, kept = {(each.id, each.name) for each in found}, dict[str, str]()
     for each in run.settings():
         if (each.id, each.name) not in chosen:
             for part in each.jobs:
                 if part.job.id in jobs:
                     kept.setdefault(part.job.id, each.name)
+    if kept:
+        others = listed(list(dict.fromkeys(kept.values())), 3)
+        number = count_of(len(kept), "job")
+        tell(f"left alone: {number}, bought for {others} as well; name that, too, to cancel")
     return kept
 
 
