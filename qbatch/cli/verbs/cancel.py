@@ -20,7 +20,7 @@ from qbatch.cli.options import (
 from qbatch.cli.tables import tell
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from qbatch.cli.exits import Exit
     from qbatch.snapshot import PointResult, Run
@@ -52,7 +52,6 @@ def cancel(
     A job that is bought for other points, too, is left alone until these are named as well.
     Exit code 0 when nothing that was meant is in flight any more, 9 while something is.
     """
-    from qbatch.cli.exits import Exit
     from qbatch.cli.in_flight import ask_clouds
     from qbatch.cli.permits import surroundings_of
     from qbatch.cli.runs import ask, choose, open_named
@@ -71,11 +70,8 @@ def cancel(
             meant &= {part.job.id for part in jobs_of(found)}
             kept = _bought_for_others(opened, found, meant)
             meant -= kept.keys()
-        if not is_all and not meant:
-            if kept:
-                return Exit.PENDING
-            tell("none of these points is in flight")
-            return 0
+            if not meant:
+                return _nothing_to_do(kept)
         if meant:
             ask(f"Cancel {len(meant)} of {count_of(number, 'job')} of {folder}?", yes=yes)
     return ask_clouds(
@@ -108,6 +104,16 @@ def _bought_for_others(run: Run, found: Iterable[PointResult], jobs: set[str]) -
         number = count_of(len(kept), "job")
         tell(f"left alone: {number}, bought for {others} as well; name that, too, to cancel")
     return kept
+
+
+def _nothing_to_do(kept: Collection[str]) -> Exit:
+    """What it comes to where no job is to be cancelled, those left alone told before."""
+    from qbatch.cli.exits import Exit
+
+    if kept:
+        return Exit.PENDING
+    tell("none of these points is in flight")
+    return Exit.DONE
 
 
 def _judge(run: Run, meant: set[str]) -> Exit:
