@@ -74,13 +74,9 @@ def cancel(
                 return _nothing_to_do(kept)
         if meant:
             ask(f"Cancel {len(meant)} of {count_of(number, 'job')} of {folder}?", yes=yes)
+    only = None if is_all else meant.__contains__
     return ask_clouds(
-        lambda observer: cancel_run(
-            folder,
-            None if is_all else meant.__contains__,
-            observer=observer,
-            surroundings=around,
-        ),
+        lambda observer: cancel_run(folder, only, observer=observer, surroundings=around),
         lambda after: _judge(after, meant | kept.keys()),
         as_json=as_json,
         report=not no_report,
