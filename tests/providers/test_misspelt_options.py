@@ -14,7 +14,7 @@ import pytest
 from pydantic import BaseModel
 
 from qbatch.errors import SourceErrors
-from qbatch.manifest.fields import models_in
+from qbatch.manifest.annotations import models_in
 from qbatch.plan import expand_file
 from qbatch.providers import BUILT_IN, options_model
 from tests.proving import for_a_while

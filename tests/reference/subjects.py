@@ -308,7 +308,7 @@ def _of_ibm(text: str, points: Sequence[Mapping[str, float]], shots: int, seed: 
     for point in points:
         source = circuits.Source(written(text, point, "3.0", None, True), is_text=True)
         read = circuits.read_circuit(source)
-        solution = circuits.solution_of(source, (), 64)
+        solution = circuits.solution_of(source, (), 64, None)
         if solution.error:
             raise RuntimeError(solution.error)
         if solution.probabilities is None:
