@@ -160,7 +160,8 @@ def _read_csv(name: str, text: str) -> Side:
                 check_number(name, told)
     except csv.Error as error:
         raise _no_export(name, f"line {reader.line_num}: {error}") from error
-    return Side(name, told, unmeasured, _CSV_LEVEL, None, {})
+    assumed = f"intervals of {name} are taken to be of {_CSV_LEVEL:.0%}: a table does not tell"
+    return Side(name, told, unmeasured, _CSV_LEVEL, None, {}, assumed)
 
 
 _ENDS = ("se", "low", "high")

@@ -114,6 +114,7 @@ class Side:
         told: Its points that were measured.
         unmeasured: How many were not.
         level: Of its intervals.
+        assumed: What is taken for granted, for the file does not tell; "" for nothing.
         analysis: What its numbers mean; None where an exported file does not tell.
         facts: Dotted name -> what is known of it beside its numbers.
     """
@@ -124,6 +125,7 @@ class Side:
     level: float
     analysis: Analysis | None
     facts: Mapping[str, Any]
+    assumed: str = ""
 
     @property
     def differs_in_shots(self) -> bool:

@@ -23,6 +23,7 @@ def lines(found: Difference) -> Iterator[tuple[str, str]]:
     here, there = found.sides
     yield "", f"A  {here.name}: {count_of(len(here.told), 'measured point')}"
     yield "", f"B  {there.name}: {count_of(len(there.told), 'measured point')}"
+    yield from (("", f"   {side.assumed}") for side in found.sides if side.assumed)
     yield from (("", line) for line in _facts(found))
     compared = len({one.asked for one in found.changes})
     yield (
@@ -104,6 +105,7 @@ def as_json(found: Difference) -> dict[str, Any]:
         "verdict": found.word.value,
         "error_rate": found.error_rate,
         "level": [here.level, there.level],
+        "assumed": [side.assumed for side in found.sides if side.assumed],
         "facts": [
             {"name": name, "a": one, "b": other}
             for name, one, other in differing(here.facts, there.facts)

@@ -69,6 +69,8 @@ def test_exports_and_commits_of_them_are_compared_as_runs_are(
         ["-c", "user.name=n", "-c", "user.email=e", "commit", "-qm", "one"],
     ):
         subprocess.run(["git", *command], cwd=tmp_path, check=True)
+    assert "intervals of 0.csv are taken to be of 95%" in qbatch("diff", "0.csv", "1.json").out
+    assert "taken to be" not in qbatch("diff", "0.json", "1.json").out
     for sides in (
         ("0.json", "1.json"),
         ("0.csv", "1.json"),
