@@ -34,7 +34,15 @@ from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from qbatch.difference.sides import Asked, Measured, Side, spread
+from qbatch.difference.sides import (
+    Asked,
+    Measured,
+    Side,
+    Writers,
+    named,
+    spread,
+    writers_of,
+)
 from qbatch.difference.statistics import (
     between_p,
     change_interval,
@@ -148,6 +156,15 @@ class Difference:
         """Parts of what is asked that take several values."""
         parts = spread(one.asked for one in self.changes)
         return frozenset(name for name, values in parts.items() if len(values) > 1)
+
+    @cached_property
+    def writers(self) -> Writers:
+        """How the values of what is asked are written."""
+        return writers_of((*(one.asked for one in self.changes), *self.only[0], *self.only[1]))
+
+    def name(self, asked: Asked) -> str:
+        """Name what is asked by the parts that take several values."""
+        return named(asked, self.varied, self.writers)
 
     @property
     def word(self) -> Word:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from qbatch.difference.facts import differing
 from qbatch.difference.judging import OUTCOMES, Difference, NumberChange, Word
-from qbatch.difference.sides import Asked, named, spread
+from qbatch.difference.sides import Asked, Writers, named, spread
 from qbatch.notation import is_number, unturned
 from qbatch.report.canvas import COLORS, MARKERS
 from qbatch.report.figures import Figure, picture
@@ -58,7 +58,6 @@ def page(found: Difference) -> str:
         interval=interval,
         short=short,
         p_text=p_text,
-        named=named,
         safe=_safe,
     )
     return unturned(text)
@@ -93,7 +92,7 @@ def _figures(found: Difference) -> list[Figure]:
     made: list[Figure] = []
     numbers = [pair for pair in found.numbers.items() if pair[0] != OUTCOMES]
     for name, changes in numbers[:MOST_FIGURES]:
-        panels = _panels(changes, axis, found.varied)
+        panels = _panels(changes, axis, found.varied, found.writers)
         title = f"{name} over {axis}"
         caption = (
             f"Both sides with their intervals: A ({found.sides[0].name}) and "
@@ -119,12 +118,12 @@ def _axis_of(found: Difference) -> str | None:
 
 
 def _panels(
-    changes: Sequence[NumberChange], axis: str, varied: frozenset[str]
+    changes: Sequence[NumberChange], axis: str, varied: frozenset[str], writers: Writers
 ) -> dict[str, list[NumberChange]]:
     """What is asked beside the axis -> its comparisons."""
     found: dict[str, list[NumberChange]] = {}
     for one in changes:
-        found.setdefault(named(one.asked, varied - {axis}), []).append(one)
+        found.setdefault(named(one.asked, varied - {axis}, writers), []).append(one)
     return found
 
 

@@ -11,13 +11,14 @@ alone: then they are what is asked, too. Seeds, dates and point ids are nothing 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from qbatch.difference.facts import facts_of
 from qbatch.errors import SelectionError
 from qbatch.manifest.models import Value
+from qbatch.plan.layout import text_writer
 from qbatch.report.numbers import plain
 from qbatch.result import Counts, Estimate, pool
 
@@ -51,7 +52,7 @@ class Asked(NamedTuple):
         return values if self.shots is None else values | {"shots": self.shots}
 
     def __str__(self) -> str:
-        return named(self, self.values)
+        return named(self, self.values, dict.fromkeys(self.values, plain))
 
 
 @dataclass(slots=True)
@@ -196,7 +197,17 @@ def spread(asked: Iterable[Asked]) -> dict[str, list[Value]]:
     return {name: list(values) for name, values in found.items()}
 
 
-def named(asked: Asked, parts: Collection[str]) -> str:
+#: Part of what is asked -> how its values are written.
+Writers = Mapping[str, Callable[[Value], str]]
+
+
+def writers_of(asked: Iterable[Asked]) -> Writers:
+    """Return how values are written that tell these apart: as names of points have them."""
+    return {name: text_writer(values) for name, values in spread(asked).items()}
+
+
+def named(asked: Asked, parts: Collection[str], writers: Writers) -> str:
     """Name what is asked by some of its parts; by its circuit where it has none of them."""
-    told = [f"{name}={plain(value)}" for name, value in asked.values.items() if name in parts]
+    values = ((name, value) for name, value in asked.values.items() if name in parts)
+    told = [f"{name}={writers[name](value)}" for name, value in values]
     return ",".join(told) or asked.circuit

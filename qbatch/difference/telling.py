@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from qbatch.difference.facts import differing
 from qbatch.difference.judging import Difference, NumberChange, Word
-from qbatch.difference.sides import Asked, named
+from qbatch.difference.sides import Asked
 from qbatch.report.numbers import count_of, interval, p_text, with_error
 from qbatch.result import Estimate
 
@@ -38,7 +38,7 @@ def lines(found: Difference) -> Iterator[tuple[str, str]]:
             "same shots; another seed draws others",
         )
     for number, changes in found.numbers.items():
-        yield from _number(number, changes, found.varied)
+        yield from _number(number, changes, found.name)
     for number, why in found.left_out.items():
         yield "", f"           {number} {why}"
     for side, only in zip("AB", found.only, strict=True):
@@ -58,7 +58,7 @@ def _facts(found: Difference) -> Iterator[str]:
 
 
 def _number(
-    number: str, changes: Sequence[NumberChange], varied: Collection[str]
+    number: str, changes: Sequence[NumberChange], name: Callable[[Asked], str]
 ) -> Iterator[tuple[str, str]]:
     words = Counter(one.word for one in changes)
     word = next(word for word in Word if words[word])
@@ -72,18 +72,18 @@ def _number(
     notable = [one for one in changes if one.word is word and word is not Word.SAME]
     notable.sort(key=lambda one: (one.p_value, -abs(one.change)))
     for one in notable[:MOST_TOLD]:
-        yield "", f"           {sentence(one, varied)}"
+        yield "", f"           {sentence(one, name)}"
     if len(notable) > MOST_TOLD:
         yield "", f"           and {len(notable) - MOST_TOLD} more: --json has them"
 
 
-def sentence(one: NumberChange, varied: Collection[str]) -> str:
-    """One comparison in a line, its point by the parts that vary."""
+def sentence(one: NumberChange, name: Callable[[Asked], str]) -> str:
+    """One comparison in a line, its point as `name` has it."""
     number = f"{one.number} " if one.number.startswith("P(") else ""
     why = f"; {one.reason}" if one.reason else ""
     values = f"{number}{_value(one.here)} → {_value(one.there)}"
     change = f"{one.change:+.3g} {interval(one.low, one.high)}"
-    return f"{named(one.asked, varied)}: {values}, change {change}, {p_text(one.p_value)}{why}"
+    return f"{name(one.asked)}: {values}, change {change}, {p_text(one.p_value)}{why}"
 
 
 def _value(estimate: Estimate) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -161,10 +162,22 @@ def test_sides_that_ask_nothing_in_common_are_told_what_they_ask() -> None:
     here = side_of_shares("a", [0.5], 10, random)
     there = side_of_shares("b", [0.5], 10, random)
     other = [one.asked._replace(backend="qpu") for one in there.told]
-    from dataclasses import replace
-
     moved = replace(
         there, told=[replace(one, asked=a) for one, a in zip(there.told, other, strict=True)]
     )
     with pytest.raises(SelectionError, match=r"a asks .*backend sim.* b asks .*backend qpu"):
         compare(here, moved)
+
+
+def test_points_are_named_as_plans_name_them() -> None:
+    random = np.random.default_rng(8)
+    sides = []
+    for name in "ab":
+        side = side_of_shares(name, [0.5, 0.5], 10, random)
+        told = [
+            replace(one, asked=one.asked._replace(parameters=(("theta", value),)))
+            for one, value in zip(side.told, (math.pi / 2, math.pi), strict=True)
+        ]
+        sides.append(replace(side, told=told))
+    found = compare(*sides)
+    assert [found.name(one.asked) for one in found.changes] == ["theta=1.5708", "theta=3.14159"]
