@@ -107,14 +107,18 @@ CASES = (
 )  # fmt: skip
 
 
+#: Data sets drawn whatever time they take.
+FEWEST = 20
+
+
 def run(case: Case, shots: int, seed: int, data_sets: int, until: float = math.inf) -> Row:
-    """Draw and fit, until a time of `time.monotonic` at most."""
+    """Draw and fit, `FEWEST` times, and more until a time of `time.monotonic`."""
     share = np.clip(case.curve.formula({**case.true, "x": np.array(case.x)}), 0, 1)
     rng = np.random.default_rng((seed, shots, len(case.x)))
     holds = dict.fromkeys(set(case.true) - set(case.fixed), 0)
     undecided = poor = done = 0
     for ones in rng.binomial(shots, share, size=(data_sets, len(case.x))):
-        if time.monotonic() > until and done:
+        if time.monotonic() > until and done >= FEWEST:
             break
         done += 1
         points = [wilson(int(k), shots) for k in ones]

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from tests.across.coverage import CASES, SHOTS, Case, run
+from tests.across.coverage import CASES, FEWEST, SHOTS, Case, run
 
 #: Seconds for one row; as many data sets as they allow.
 BUDGET_S = 6.0
@@ -17,6 +17,6 @@ BUDGET_S = 6.0
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_intervals_of_fitted_parameters_hold_the_truth(case: Case, shots: int) -> None:
     row = run(case, shots, 7, 1000, time.monotonic() + BUDGET_S)
-    assert row.data_sets >= 20
+    assert row.data_sets >= FEWEST
     assert row.undecided <= 0.01
     assert row.faults == []
