@@ -183,11 +183,6 @@ def check_number(name: str, told: Sequence[Any]) -> None:
         )
 
 
-def only_in(here: Iterable[Asked], there: Mapping[Asked, Any]) -> list[Asked]:
-    """Return what is asked here and not there."""
-    return [asked for asked in here if asked not in there]
-
-
 def spread(asked: Iterable[Asked]) -> dict[str, list[Value]]:
     """Return the values that each part of what is asked takes."""
     found: dict[str, dict[Value, None]] = {}

@@ -50,10 +50,10 @@ from qbatch.manifest.fields import (
     Whole,
     amiss,
     check_beside,
-    check_path,
     known_to,
     wrong,
 )
+from qbatch.manifest.functions import named_function
 from qbatch.manifest.paths import SettingValues, is_time, put
 from qbatch.manifest.source import Source
 from qbatch.manifest.sweep import Override, Sample, Sweep, Where
@@ -137,13 +137,7 @@ class Circuit(Model):
     @classmethod
     def check_function(cls, value: str | None, info: ValidationInfo) -> str | None:
         """See that it names a file inside the folder and a function."""
-        if value is None:
-            return None
-        file, _, function = value.rpartition(":")
-        if not file.endswith(".py") or not function.isidentifier():
-            raise wrong("is no function in a file; write FILE.py:FUNCTION")
-        check_path(file, info)
-        return value
+        return value if value is None else named_function(value, info)
 
     @model_validator(mode="after")
     def check_one_source(self) -> Self:

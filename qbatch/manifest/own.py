@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any, Self
 from pydantic import Field, PrivateAttr, ValidationInfo, field_validator, model_validator
 
 from qbatch.errors import CircuitError, Place, SourceError
-from qbatch.manifest.fields import Column, Model, Swept, Text, amiss, check_path, wrong
+from qbatch.manifest.fields import Column, Model, Swept, Text, amiss
+from qbatch.manifest.functions import named_function
 from qbatch.notation import did_you_mean, listed
 
 if TYPE_CHECKING:
@@ -69,13 +70,7 @@ class OwnAnalysis(Model):
     @classmethod
     def check_function(cls, value: str | None, info: ValidationInfo) -> str | None:
         """See that it names a file inside the folder and a function."""
-        if value is None:
-            return None
-        file, _, function = value.rpartition(":")
-        if not file.endswith(".py") or not function.isidentifier():
-            raise wrong("is no function in a file; write FILE.py:FUNCTION")
-        check_path(file, info)
-        return value
+        return value if value is None else named_function(value, info)
 
     @field_validator("numbers")
     @classmethod
