@@ -29,6 +29,7 @@ from qbatch.errors import ExtraError, SelectionError
 from qbatch.exchange.secrets import scan
 from qbatch.report import render
 from qbatch.report.files import replacing
+from qbatch.snapshot.origins import read_origins
 
 if TYPE_CHECKING:
     from qbatch.snapshot import Run
@@ -155,6 +156,7 @@ def _environment(run: Run) -> dict[str, Any]:
     return {
         "ran_with": json.loads(run.meta.get("versions", "{}")),
         "revision": run.meta.get("revision", ""),
+        "ran_from": [each.facts() for each in read_origins(run.meta)],
         "overrides": list(run.manifest.overrides),
         "archived_with": {
             "qbatch": __version__,

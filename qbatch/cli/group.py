@@ -47,6 +47,9 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     },
 }
 
+#: Where a call keeps the words that were typed.
+TYPED = "qbatch.typed"
+
 _VERBS = {verb: entry for verbs in SECTIONS.values() for verb, entry in verbs.items()}
 
 
@@ -67,6 +70,10 @@ class Verbs(click.Group):
         found = import_module(f"qbatch.cli.verbs.{module}")
         command: click.Command = getattr(found, f"{cmd_name}_" if iskeyword(cmd_name) else cmd_name)
         return command
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        ctx.meta[TYPED] = list(args)
+        return super().parse_args(ctx, args)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

@@ -28,6 +28,7 @@ from qbatch.cli.progress import Outlet, Teller, open_teller
 from qbatch.cli.runs import exit_of, folder_of
 from qbatch.cli.tables import tell
 from qbatch.cli.watcher import Watcher
+from qbatch.cli.words import typed_command
 from qbatch.errors import ReportError, SnapshotError
 from qbatch.executor import Excess, Options, Stop, Summary, run_with
 from qbatch.executor.consent import Asking
@@ -79,6 +80,7 @@ def run_manifest(
         refresh=_refresh if report else None,
         quote=not consent.yes and consent.saved is None,
         stop=Stop(),
+        command=typed_command(),
     )
     with closing(open_teller(as_json=as_json)) as teller:
         watcher = Watcher(teller, as_json=as_json, verbose=verbose)

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
     from qbatch.plan import PlanSummary
+
+
+def typed_command() -> str:
+    """The command as it was typed, without what looks like a credential."""
+    from qbatch.cli.group import TYPED
+    from qbatch.exchange.secrets import SECRETS
+
+    words = click.get_current_context().meta[TYPED]
+    return SECRETS.sub("[left out]", shlex.join(["qbatch", *words]))
 
 
 def headline(name: str, summary: PlanSummary, *, is_priced: bool = True) -> str:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from datetime import UTC, datetime
+from typing import Any
 
 from qbatch.errors import RunLockedError
 from qbatch.executor.options import Options
+from qbatch.executor.origin import origin_of
 from qbatch.manifest import Manifest
 from qbatch.plan.pinning.lock import installed_versions
 from qbatch.plan.pinning.revision import revision_of
 from qbatch.snapshot import Snapshot
+from qbatch.snapshot.origins import ORIGINS, read_origins, with_origin
 
 
 def note_run(snapshot: Snapshot, options: Options, run_id: str, manifest: Manifest) -> None:
@@ -20,9 +23,12 @@ def note_run(snapshot: Snapshot, options: Options, run_id: str, manifest: Manife
     Raises:
         RunLockedError: Another run began in it.
     """
-    known = snapshot.meta().get("run_id", run_id)
+    meta = snapshot.meta()
+    known = meta.get("run_id", run_id)
     if known != run_id:
         raise RunLockedError(f"{snapshot.folder}: another run began here just now; run again")
+    revision = _revision(manifest)
+    origin = origin_of(options.command, revision, snapshot.now())
     snapshot.set_meta(
         run_id=run_id,
         run_folder=str(snapshot.folder.resolve()),
@@ -31,8 +37,9 @@ def note_run(snapshot: Snapshot, options: Options, run_id: str, manifest: Manife
         started_at=now_text(),
         finished_at="",
         forgotten="",
-        revision=_revision(manifest),
+        revision=json.dumps(revision) if revision else "",
         analyses=_analyses(manifest),
+        **{ORIGINS: with_origin(read_origins(meta), origin)},
         **({} if options.rehearsal is None else {"rehearsal": json.dumps(options.rehearsal)}),
     )
 
@@ -43,10 +50,10 @@ def _analyses(manifest: Manifest) -> str:
     return json.dumps(found) if found else ""
 
 
-def _revision(manifest: Manifest) -> str:
-    """The git revision of a manifest, as JSON; "" without one."""
+def _revision(manifest: Manifest) -> dict[str, Any]:
+    """The git revision of a manifest; empty without one."""
     found = revision_of(manifest.path) if manifest.path is not None else None
-    return "" if found is None else json.dumps(asdict(found))
+    return {} if found is None else asdict(found)
 
 
 def now_text() -> str:

@@ -68,6 +68,7 @@ class Options:
         ask_more: Where the manifest says ``on_exceed: ask``, called in a thread when a purchase
             would go beyond a limit; returns what the limit is from now on, or None to stop.
         adapt: What a driver is told of a backend of the manifest; None: all of it.
+        command: What was typed, where it was: noted with what is bought by it.
         rehearsal: The facts that mark the run folder as a rehearsal's; None: a real run.
     """
 
@@ -91,6 +92,7 @@ class Options:
     max_cost: Mapping[str, float] = field(default_factory=dict)
     ask_more: Callable[[Excess], float | None] | None = None
     adapt: Callable[[Backend], Backend] | None = None
+    command: str = ""
     rehearsal: Mapping[str, Any] | None = None
 
 

@@ -16,6 +16,7 @@ from qbatch.job import ACCOUNT, JobState
 from qbatch.snapshot import attempts
 from qbatch.snapshot.faults import damaged
 from qbatch.snapshot.opened import Opened
+from qbatch.snapshot.origins import Origin, origins_at, read_origins
 from qbatch.snapshot.points import (
     PointResult,
 )
@@ -96,6 +97,15 @@ class Kept(Opened):
         return [
             (datetime.fromtimestamp(at, UTC), JobState(state), note) for at, state, note in rows
         ]
+
+    def origins_of(self, point: PointResult) -> list[Origin]:
+        """From where `point`'s jobs were sent, or computed; oldest first, each once."""
+        sent = [
+            at.timestamp()
+            for at, state, _ in self.history_of(point)
+            if state is JobState.SUBMITTING
+        ]
+        return origins_at(read_origins(self.meta), sent)
 
     def attempts_of(self, point: PointResult) -> list[attempts.Attempt]:
         """Every attempt at `point`, oldest first; the last is where its job stands.

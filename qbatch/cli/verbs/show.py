@@ -15,10 +15,12 @@ from qbatch.cli.completing import complete_points
 from qbatch.cli.options import json_option, only_expression_option, out_option, run_argument
 from qbatch.cli.tables import flat, format_table, tell, wrapped
 from qbatch.job import JobState
+from qbatch.notation import visible
 
 if TYPE_CHECKING:
     from qbatch.result import Estimate
     from qbatch.snapshot import Attempt, PointResult, Run
+    from qbatch.snapshot.origins import Origin
 
 #: Rows of the table, unless --all.
 ROWS = 40
@@ -127,6 +129,7 @@ def _facts_in_full(run: Run, point: PointResult) -> dict[str, Any]:
             {"at": at.isoformat(), "state": state.value, "note": note}
             for at, state, note in run.history_of(point)
         ],
+        "origins": [each.facts() for each in run.origins_of(point)],
         "circuit_text": run.circuit_of(point),
         "log": run.log_of(point),
     }
@@ -206,10 +209,24 @@ def _in_full(run: Run, point: PointResult, all_rows: bool) -> str:
         parts.append(_pairs(dict(flat(point.facts))))
     if point.pieces or point.settings or point.job.generation > 1:
         parts.append(_attempts(run, point))
+    parts += [_pairs(_told_origin(each)) for each in run.origins_of(point)]
     if log := run.log_of(point).strip():
         parts.append(f"log of the provider\n{log}")
     parts.append("\n".join(_history(run, point)))
     return "\n\n".join(part for part in parts if part)
+
+
+def _told_origin(origin: Origin) -> dict[str, str]:
+    from qbatch.plan.pinning.revision import Revision
+
+    where = f"{origin.user}@{origin.host}" if origin.user and origin.host else origin.host
+    told = {
+        "sent by": origin.command or "Python",
+        "from": f"{where or origin.user}, {origin.system}, Python {origin.python}",
+        "packages": f"{origin.packages[:12]} (SHA-256 of their list)",
+        "git": str(Revision(**origin.revision)) if origin.revision else "",
+    }
+    return {key: visible(value) for key, value in told.items() if value}
 
 
 def _settings(point: PointResult) -> str:

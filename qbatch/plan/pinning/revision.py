@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
 #: Seconds that git may take; a run does not wait longer for a note.
@@ -19,15 +20,22 @@ class Revision:
         commit: 40 hex digits.
         branch: "" where none is checked out.
         is_dirty: A tracked file differs from the commit, or the manifest is not tracked.
+        changes: SHA-256 of what ``git diff HEAD --binary`` prints, where it prints anything.
     """
 
     commit: str
     branch: str
     is_dirty: bool
+    changes: str = ""
 
     def __str__(self) -> str:
         parts = [self.commit, *([f"on {self.branch}"] if self.branch else [])]
-        return " ".join(parts) + (", with changes that are in no commit" if self.is_dirty else "")
+        return " ".join(parts) + (self._changes if self.is_dirty else "")
+
+    @property
+    def _changes(self) -> str:
+        which = f" (diff {self.changes[:12]})" if self.changes else ""
+        return f", with changes that are in no commit{which}"
 
 
 def revision_of(manifest: Path) -> Revision | None:
@@ -38,22 +46,39 @@ def revision_of(manifest: Path) -> Revision | None:
     try:
         status = _git(folder, "status", "--porcelain=v2", "--branch", "--untracked-files=no")
         tracked = _git(folder, "ls-files", "--", manifest.name)
+        diff = _diff(folder) if _has_changes(status) else b""
     except (OSError, subprocess.SubprocessError):
         return None
-    heads, changed = dict[str, str](), False
+    heads = dict[str, str]()
     for line in status.splitlines():
         if line.startswith("# branch."):
             name, _, value = line.removeprefix("# branch.").partition(" ")
             heads[name] = value
-        else:
-            changed = True
     commit, branch = heads.get("oid", ""), heads.get("head", "")
     if not commit or commit.startswith("("):  # no commit yet
         return None
-    return Revision(commit, "" if branch.startswith("(") else branch, changed or not tracked)
+    is_dirty = _has_changes(status) or not tracked
+    changes = sha256(diff).hexdigest() if diff else ""
+    return Revision(commit, "" if branch.startswith("(") else branch, is_dirty, changes)
+
+
+def _has_changes(status: str) -> bool:
+    return any(not line.startswith("# ") for line in status.splitlines())
+
+
+def _diff(folder: Path) -> bytes:
+    """What differs of all tracked files; empty before the first commit."""
+    try:
+        return _git_bytes(folder, "diff", "HEAD", "--binary", "--no-ext-diff", "--no-textconv")
+    except subprocess.CalledProcessError:
+        return b""
 
 
 def _git(folder: Path, *words: str) -> str:
+    return _git_bytes(folder, *words).decode("utf-8", "replace")
+
+
+def _git_bytes(folder: Path, *words: str) -> bytes:
     """Ask git without letting it write, or run what the repository names.
 
     Raises:
@@ -67,4 +92,4 @@ def _git(folder: Path, *words: str) -> str:
         timeout=LIMIT_S,
         env={**os.environ, "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"},
     )
-    return done.stdout.decode("utf-8", "replace")
+    return done.stdout

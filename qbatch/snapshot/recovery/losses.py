@@ -6,6 +6,7 @@ Rule: that cannot be held as a job can; nothing is mended, unless nothing in the
 from __future__ import annotations
 
 from qbatch.snapshot.doubles import DOUBLES
+from qbatch.snapshot.origins import ORIGINS
 from qbatch.snapshot.reading import (
     BOUNDS,
     IDS,
@@ -23,7 +24,7 @@ _REWRITTEN = {
     *OF_MANIFEST,
     *("name", "axes", "targets", "run_folder", POINTS, PIECES, PLACES, PLAN),
     *(PURCHASES, BOUNDS, IDS),
-    *("limits", "versions", "selection", "calibrations", DOUBLES),
+    *("limits", "versions", "selection", "calibrations", DOUBLES, ORIGINS),
     *("started_at", "finished_at", "created_at"),
 }
 
