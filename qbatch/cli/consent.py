@@ -15,6 +15,7 @@ from qbatch.cli.words import headline
 from qbatch.errors import NotApproved
 from qbatch.exchange.exports import check_packages
 from qbatch.executor.consent import agree, refuse_changes
+from qbatch.manifest.bare import is_circuit
 from qbatch.plan import check_lock, lock_path, notices, write_lock
 from qbatch.plan.pricing.limits import shortfalls, unlimited
 from qbatch.plan.pricing.quotes import sum_up
@@ -60,7 +61,7 @@ class Consent:
             refuse_changes(f"--frozen {lock_path(plan)}", changed)
         _show(teller, offer)
         self._agree(offer)
-        if not (self.frozen or plan.manifest.overrides or offer.only):
+        if not (self.frozen or plan.manifest.overrides or offer.only or _is_bare(plan)):
             _lock(plan, targets, offer.drivers, teller)
         return True
 
@@ -69,6 +70,11 @@ class Consent:
             agree(self.saved or self.yes, offer)
         except NotApproved:
             ask("Run it?", yes=self.yes)
+
+
+def _is_bare(plan: Plan) -> bool:
+    """Tell whether there is no manifest that a lock could stand beside."""
+    return plan.manifest.path is not None and is_circuit(plan.manifest.path)
 
 
 def _show(teller: Teller, offer: Offer) -> None:

@@ -43,7 +43,7 @@ def rehearse_manifest(
     from qbatch.executor.rehearsal import rehearse
     from qbatch.plan import expand_file
 
-    plan = expand_file(manifest, overrides=options.overrides, trust=options.trust)
+    plan = options.plan or expand_file(manifest, overrides=options.overrides, trust=options.trust)
     with closing(open_teller(as_json=as_json)) as teller:
         teller.said(BANNER)
         watcher = Watcher(teller, as_json=as_json)

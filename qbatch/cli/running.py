@@ -23,7 +23,7 @@ import click
 from qbatch.cli.amounts import Number
 from qbatch.cli.exits import Exit, code_of
 from qbatch.cli.outcome import MOST_POINTS, Outcome, outcome_of
-from qbatch.cli.permits import surroundings_for
+from qbatch.cli.permits import surroundings_for, surroundings_of
 from qbatch.cli.progress import Outlet, Teller, open_teller
 from qbatch.cli.runs import exit_of, folder_of
 from qbatch.cli.tables import tell
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from qbatch.executor import Offer
     from qbatch.manifest import Manifest
     from qbatch.plan import SavedPlan
+    from qbatch.providers import Surroundings
 
 FAILED = JobState.FAILED
 
@@ -76,7 +77,7 @@ def run_manifest(
     options = replace(
         options,
         select=_selection(options, consent.saved),
-        surroundings=surroundings_for(manifest, options.overrides, trust=options.trust),
+        surroundings=_surroundings(manifest, options),
         refresh=_refresh if report else None,
         quote=not consent.yes and consent.saved is None,
         stop=Stop(),
@@ -102,6 +103,12 @@ def run_manifest(
     if mistake is not None:
         raise mistake
     return code
+
+
+def _surroundings(manifest: Path, options: Options) -> Surroundings:
+    if options.plan is not None:
+        return surroundings_of(options.plan.manifest, trust=options.trust)
+    return surroundings_for(manifest, options.overrides, trust=options.trust)
 
 
 def _tell(

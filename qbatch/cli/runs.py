@@ -79,10 +79,11 @@ def open_analysed(path: Path, out: Path | None = None) -> Run:
         SourceErrors: The manifest is wrong.
     """
     from qbatch.manifest import load_manifest
+    from qbatch.manifest.bare import is_circuit
 
     opened = open_named(path, out)
     is_folder = path.resolve().is_relative_to(opened.folder.resolve())
-    if is_folder or "manifest" not in opened.meta:
+    if is_folder or is_circuit(path) or "manifest" not in opened.meta:
         return opened
     manifest = load_manifest(path, overrides=opened.manifest.overrides)
     if not opened.analyse_as(manifest):

@@ -63,7 +63,7 @@ def load_manifest(
     Raises:
         SourceErrors: Every mistake found, in the order of their places.
     """
-    return _read(_open(path, overrides, trust=trust))
+    return read_manifest(_open(path, overrides, trust=trust))
 
 
 def _open(path: str | Path, overrides: Sequence[str], *, trust: bool) -> Source:
@@ -73,7 +73,7 @@ def _open(path: str | Path, overrides: Sequence[str], *, trust: bool) -> Source:
         raise refuse(
             Place(str(path)),
             f"is a circuit, no manifest; name it in one, as in circuits: {{{_name_of(path)}: "
-            f"{source}}} (`qbatch init` writes a manifest to start from)",
+            f"{source}}} (`qbatch run {path.name} --save FILE.yaml` writes one)",
         )
     return Source(str(path), text, folder, path, tuple(overrides), trust=trust, override=override)
 
@@ -123,7 +123,7 @@ def parse_manifest(
     """
     at = Path.cwd() if folder is None else Path(folder)
     source = Source(file, text, at, None, tuple(overrides), trust, override, sums)
-    return _read(source)
+    return read_manifest(source)
 
 
 def load_sound_parts(
@@ -191,7 +191,8 @@ def _without_collector() -> Iterator[None]:
 
 
 @_without_collector()
-def _read(source: Source) -> Manifest:
+def read_manifest(source: Source) -> Manifest:
+    """Read a source, as `load_manifest` does."""
     data, mistakes = read_data(source)
     manifest: Manifest | None = None
     numbers, broken, wrong_vars = _evaluate_vars(data.get("vars"))

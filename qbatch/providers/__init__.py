@@ -53,6 +53,7 @@ from qbatch.providers.contract import (
 )
 from qbatch.providers.registry import (
     BUILT_IN,
+    EMBEDDED,
     ENTRY_POINTS,
     account_options,
     is_here,
@@ -83,6 +84,7 @@ from qbatch.providers.validation import (
 
 __all__ = [
     "BUILT_IN",
+    "EMBEDDED",
     "ENDS",
     "ENTRY_POINTS",
     "Answer",

@@ -41,6 +41,9 @@ BUILT_IN: Mapping[str, str] = {
     "oqc": "qbatch.providers.oqc",
 }
 
+#: The one that needs no cloud: a simulator on this machine.
+EMBEDDED = "local"
+
 #: Where third parties announce theirs: ``name = "module:open_driver"``, or the module alone.
 ENTRY_POINTS = "qbatch.providers"
 

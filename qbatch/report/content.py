@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qbatch.job import JobState
+from qbatch.manifest.bare import command_of, is_circuit
 from qbatch.manifest.paths import put, setting_axis
 from qbatch.notation import listed, whole
 from qbatch.plan.pinning.revision import Revision
@@ -350,6 +351,8 @@ class Content:
         manifest, path = self.manifest, Path(self.run.meta.get("manifest_path", "<string>"))
         if path == Path("<string>"):
             path = manifest.path or Path(f"{manifest.name}.yaml")
+        if is_circuit(path) and (command := command_of(manifest.text)):
+            return command
         # Of an absolute path the folders say more of the machine than of the experiment.
         words = ["qbatch", "run", path.name if path.is_absolute() else str(path)]
         for override in manifest.overrides:

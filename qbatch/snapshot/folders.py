@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from qbatch.errors import SnapshotError, SourceErrors
 from qbatch.project import project_root
@@ -14,11 +14,19 @@ from qbatch.snapshot.faults import translated
 from qbatch.snapshot.lock import RunLock, read_note
 from qbatch.snapshot.run import Run
 
-if TYPE_CHECKING:
-    from qbatch.manifest import Manifest
-
 #: Where runs are kept, under the project's root.
 RUNS = "runs"
+
+
+class Owner(Protocol):
+    """Whose run a folder keeps: a manifest, or a circuit without one."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def path(self) -> Path | None: ...
+    @property
+    def folder(self) -> Path: ...
 
 
 def open_run(path: str | Path) -> Run:
@@ -53,14 +61,15 @@ def find_run_folder(path: Path, out: Path | None = None) -> Path:
     if out is not None:
         return out
     from qbatch.manifest import load_manifest
+    from qbatch.manifest.bare import BareCircuit, is_circuit
 
-    manifest = load_manifest(path)
-    folder = run_folder_of(manifest)
-    check_owner(folder, manifest)
+    owner: Owner = BareCircuit(path) if is_circuit(path) else load_manifest(path)
+    folder = run_folder_of(owner)
+    check_owner(folder, owner)
     return folder
 
 
-def run_folder_of(manifest: Manifest, suffix: str = "") -> Path:
+def run_folder_of(manifest: Owner, suffix: str = "") -> Path:
     """Where the run of a manifest is kept: the same from wherever it is called.
 
     That is ``runs/NAME`` under the project's root, as a path from the current folder where it leads
@@ -85,7 +94,7 @@ def run_folder_of(manifest: Manifest, suffix: str = "") -> Path:
     return as_seen(usual)
 
 
-def check_owner(folder: Path, manifest: Manifest) -> None:
+def check_owner(folder: Path, manifest: Owner) -> None:
     """See that a run folder is not another manifest's: each would take the other's points out.
 
     A manifest that was moved or renamed, or whose project was copied, keeps its run.

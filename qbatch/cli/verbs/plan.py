@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from qbatch.cli.bare import Named, circuit_options
 from qbatch.cli.options import (
     json_option,
     manifest_argument,
@@ -35,6 +36,7 @@ LISTED = 20
 
 @click.command()
 @manifest_argument
+@circuit_options(saves=True)
 @overrides_option
 @only_expression_option
 @click.option("--all", "all_points", is_flag=True, help="List every point, however many.")
@@ -43,7 +45,7 @@ LISTED = 20
 @trust_option
 @json_option
 def plan(
-    manifest: Path,
+    named: Named,
     overrides: tuple[str, ...],
     expression: str | None,
     all_points: bool,
@@ -52,16 +54,16 @@ def plan(
     trust: bool,
     as_json: bool,
 ) -> None:
-    """Show what `qbatch run MANIFEST` would do, and why; run nothing."""
+    """Show what `qbatch run MANIFEST` (or a circuit) would do, and why; run nothing."""
     from qbatch.cli.permits import surroundings_of
     from qbatch.cli.reasons import points_known, recall
     from qbatch.cli.runs import folder_of
     from qbatch.cli.targets import chosen, describe, open_drivers, quote
-    from qbatch.plan import begun, check_targets, count_reasons, expand_file, pieces_of, priced
+    from qbatch.plan import begun, check_targets, count_reasons, pieces_of, priced
     from qbatch.plan.pricing.offer import Offer
     from qbatch.plan.pricing.quotes import sum_up
 
-    made = expand_file(manifest, overrides=overrides, trust=trust)
+    made = named.plan(overrides, trust=trust)
     folder, around = folder_of(made.manifest, out), surroundings_of(made.manifest, trust=trust)
     only = chosen(made, expression, folder)
     asked = only and {point.backend for point in made.bought(only)}

@@ -59,7 +59,6 @@ def retry(
     from qbatch.cli.runs import open_named
     from qbatch.errors import SelectionError
     from qbatch.executor import Options
-    from qbatch.plan import expand_file
     from qbatch.plan.pricing.limits import parse_limits
 
     with open_named(run, out) as opened:
@@ -70,7 +69,7 @@ def retry(
     if not manifest.is_file():
         raise SelectionError(f"{folder}: its manifest {manifest} is gone; put it back")
     overrides = tuple(json.loads(meta["overrides"]))
-    plan = expand_file(manifest, overrides=overrides, trust=trust)
+    plan = _planned(manifest, meta["manifest"], overrides, trust=trust)
     mended = _mended(folder, plan)
     options = Options(
         out=folder,
@@ -84,6 +83,16 @@ def retry(
     )
     consent, report = Consent(yes=yes), not no_report
     return run_manifest(manifest, options, consent, as_json=as_json, report=report, verbose=verbose)
+
+
+def _planned(manifest: Path, kept: str, overrides: tuple[str, ...], *, trust: bool) -> Plan:
+    """Plan a manifest as it is now; of a bare circuit, as it was asked for."""
+    from qbatch.manifest.bare import is_circuit, manifest_of
+    from qbatch.plan import expand, expand_file
+
+    if is_circuit(manifest):
+        return expand(manifest_of(kept, manifest, overrides=overrides))
+    return expand_file(manifest, overrides=overrides, trust=trust)
 
 
 def _mended(folder: Path, plan: Plan) -> frozenset[str]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from qbatch.cli.amounts import Duration, Number
+from qbatch.cli.bare import Named, circuit_options
 from qbatch.cli.options import (
     json_option,
     manifest_argument,
@@ -37,8 +38,9 @@ NOT_REHEARSED = {
 }
 
 
-@click.command()
+@click.command(epilog="A circuit is FILE.qasm, FILE.py (its function build) or FILE.py:FUNCTION.")
 @manifest_argument
+@circuit_options(saves=True)
 @overrides_option
 @only_expression_option
 @click.option(
@@ -96,7 +98,7 @@ NOT_REHEARSED = {
 @verbose_option
 @json_option
 def run(
-    manifest: Path,
+    named: Named,
     overrides: tuple[str, ...],
     expression: str | None,
     only: Literal["failed", "missing"] | None,
@@ -118,7 +120,7 @@ def run(
     verbose: bool,
     as_json: bool,
 ) -> int:
-    """Run what is missing of MANIFEST, and write the report.
+    """Run what is missing of MANIFEST, or a circuit without one, and write the report.
 
     Running again does only what is missing. One Ctrl-C stops submitting and saves, two leave at
     once; `qbatch run` goes on from there.
@@ -127,7 +129,8 @@ def run(
     from qbatch.executor import Options
     from qbatch.plan.pricing.limits import parse_limits
 
-    options = Options(
+    _check_flags(named)
+    asked = Options(
         out=out,
         fresh=fresh,
         only=only,
@@ -138,12 +141,14 @@ def run(
         max_cost=parse_limits(max_cost),
         detach=detach,
     )
-    _check_flags()
+    options = named.planned(asked)
     told = {"as_json": as_json, "report": not no_report}
     if rehearse:
-        return _rehearse(manifest, options, queues_s, noise=noise, **told)
+        return _rehearse(named.path, options, queues_s, noise=noise, **told)
     consent = _consent(saved_plan, frozen=frozen, yes=yes)
-    return run_manifest(manifest, options, consent, check=check, verbose=verbose, **told)
+    code = run_manifest(named.path, options, consent, check=check, verbose=verbose, **told)
+    named.offer_to_save(is_told=not as_json)
+    return code
 
 
 def _consent(saved_plan: Path | None, *, frozen: bool, yes: bool) -> Consent:
@@ -153,9 +158,11 @@ def _consent(saved_plan: Path | None, *, frozen: bool, yes: bool) -> Consent:
     return Consent(load_plan(saved_plan) if saved_plan else None, frozen=frozen, yes=yes)
 
 
-def _check_flags() -> None:
+def _check_flags(named: Named) -> None:
     """See that no flag was given that a rehearsal, or anything else, could not obey."""
     given = click.get_current_context().params
+    if named.circuit is not None and given["frozen"]:
+        raise click.UsageError("--frozen is for a manifest; --save FILE writes that of a circuit")
     if not given["rehearse"]:
         if given["queues_s"]:
             raise click.UsageError("--queue-s is for --rehearse only")

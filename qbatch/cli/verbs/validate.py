@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from qbatch.cli.bare import Named, circuit_options
 from qbatch.cli.error_messages import mistakes_in
 from qbatch.cli.options import json_option, manifest_argument, overrides_option, trust_option
 from qbatch.cli.tables import tell
@@ -19,11 +19,12 @@ if TYPE_CHECKING:
 
 @click.command()
 @manifest_argument
+@circuit_options(saves=False)
 @overrides_option
 @trust_option
 @json_option
-def validate(manifest: Path, overrides: tuple[str, ...], trust: bool, as_json: bool) -> int:
-    """Say everything that is wrong with MANIFEST and its circuits; run nothing.
+def validate(named: Named, overrides: tuple[str, ...], trust: bool, as_json: bool) -> int:
+    """Say everything that is wrong with MANIFEST, or a circuit without one; run nothing.
 
     Exit code 0 when it is valid, 3 when not, 2 when all that is wrong is what -S sets.
     """
@@ -33,7 +34,7 @@ def validate(manifest: Path, overrides: tuple[str, ...], trust: bool, as_json: b
     from qbatch.report.numbers import count_of
 
     try:
-        plan = _look(manifest, overrides, trust)
+        plan = _look(named, overrides, trust)
     except (SourceError, SourceErrors) as error:
         if not as_json:
             raise
@@ -45,15 +46,15 @@ def validate(manifest: Path, overrides: tuple[str, ...], trust: bool, as_json: b
     else:
         for remark in remarks(plan):
             tell(remark)
-        tell(f"{manifest}: valid, {count_of(plan.num_points, 'point')}")
+        tell(f"{named.path}: valid, {count_of(plan.num_points, 'point')}")
     return Exit.DONE
 
 
-def _look(manifest: Path, overrides: tuple[str, ...], trust: bool) -> Plan:
+def _look(named: Named, overrides: tuple[str, ...], trust: bool) -> Plan:
     """Find everything wrong, the template of the report included."""
-    from qbatch.plan import check_values, expand_file
+    from qbatch.plan import check_values
 
-    plan = expand_file(manifest, overrides=overrides, trust=trust)
+    plan = named.plan(overrides, trust=trust)
     check_values(plan)
     template = plan.manifest.report.template
     if template:
