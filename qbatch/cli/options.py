@@ -72,6 +72,21 @@ max_cost_option = click.option(
 yes_option = click.option("-y", "--yes", is_flag=True, help="Do it without asking.")
 
 
+def cases_options(function: Function) -> Function:
+    """``--junit FILE`` and ``--summary FILE``: what was judged, for a CI service."""
+    file = click.Path(path_type=Path, dir_okay=False)
+    junit = click.option(
+        "--junit", metavar="FILE", type=file, help="Also write a JUnit file, a case for each claim."
+    )
+    summary = click.option(
+        "--summary",
+        metavar="FILE",
+        type=file,
+        help="Also write it as Markdown at the end of FILE, such as $GITHUB_STEP_SUMMARY.",
+    )
+    return junit(summary(function))
+
+
 def output_option(what: str) -> Callable[[Function], Function]:
     """``-o FILE``, with what is written there."""
     return click.option(

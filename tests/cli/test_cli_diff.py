@@ -147,6 +147,38 @@ def test_check_against_a_run_fails_where_numbers_changed(
     assert isinstance(qbatch("check", here, "--json").json, list)
 
 
+def test_what_changed_is_written_for_a_ci_service(two: tuple[str, str], qbatch: Call) -> None:
+    here, there = two
+    Path("summary.md").write_text("of the step before\n")
+    assert qbatch("diff", here, there, "--junit", "d.xml", "--summary", "summary.md").code == 5
+    said = qbatch("diff", here, there, "--json").json
+    suite = ElementTree.parse("d.xml").getroot()
+    changed = {one["number"] for one in said["changes"] if one["verdict"] == "changed"}
+    cases = suite.findall("testcase")
+    assert {case.get("name") for case in cases if case.find("failure") is not None} == {
+        f"same {number}" for number in changed
+    }
+    text = Path("summary.md").read_text("utf-8")
+    assert text.startswith("of the step before\n### ")
+    assert "| ✘ fail" in text
+    assert len(cases) == len({one["number"] for one in said["changes"]})
+
+
+def test_a_hostile_name_makes_no_markup_for_a_ci_service(
+    two: tuple[str, str], qbatch: Call
+) -> None:
+    odd = "<b>&amp;[x](y)|\x1b[31m.json"
+    assert qbatch("export", two[0], "-f", "json", "-o", odd).code == 0
+    assert qbatch("diff", odd, two[1], "--junit", "d.xml", "--summary", "s.md").code == 5
+    assert (ElementTree.parse("d.xml").getroot().get("name") or "").startswith(
+        "<b>&amp;[x](y)|\ufffd"
+    )
+    head = Path("s.md").read_text("utf-8").splitlines()[0]
+    assert "<b>" not in head
+    assert "](y)" not in head.replace(r"\](y)", "")
+    assert "\x1b" not in head
+
+
 def test_numbers_over_several_bases_are_compared(qbatch: Call, tmp_path: Path) -> None:
     text = """\
 qbatch: 1

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from qbatch.cli.files import write_text
-from qbatch.cli.options import json_option, out_option, run_argument
+from qbatch.cli.cases import write_cases
+from qbatch.cli.options import cases_options, json_option, out_option, run_argument
 from qbatch.cli.tables import say, tell
 from qbatch.cli.verbs.diff import exit_of, tell_difference
 
 if TYPE_CHECKING:
+    from qbatch.cli.cases import Case
     from qbatch.difference import Difference
     from qbatch.report.judging import CheckResult, Judgement
     from qbatch.snapshot import Run
 
 _COLOURS = {"pass": "green", "fail": "red", "undecided": "yellow"}
-
-#: A comparison's word -> the verdict of a check.
-_VERDICTS = {"changed": "fail", "undecided": "undecided"}
 
 #: Points told of each check that does not pass.
 MAX_TOLD = 5
@@ -29,12 +28,7 @@ MAX_TOLD = 5
 
 @click.command()
 @run_argument
-@click.option(
-    "--junit",
-    metavar="FILE",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Also write a JUnit file, a test case for each check.",
-)
+@cases_options
 @click.option(
     "--against",
     metavar="RUN",
@@ -44,7 +38,12 @@ MAX_TOLD = 5
 @out_option
 @json_option
 def check(
-    run: Path, junit: Path | None, against: str | None, out: Path | None, as_json: bool
+    run: Path,
+    junit: Path | None,
+    summary: Path | None,
+    against: str | None,
+    out: Path | None,
+    as_json: bool,
 ) -> int:
     """Judge the checks of RUN's manifest, each on the interval of every point it is about.
 
@@ -65,8 +64,7 @@ def check(
         _tell(opened, results)
         if found is not None:
             tell_difference(found)
-    if junit is not None:
-        write_text(junit, _junit(opened, results, found))
+    write_cases(opened.name, _cases(opened, results, found), junit, summary)
     verdicts = {"pass": Exit.DONE, "fail": Exit.CHECKS_FAILED, "undecided": Exit.UNDECIDED}
     codes = {verdicts[overall(results)], Exit.DONE if found is None else exit_of(found)}
     return next(code for code in (Exit.CHECKS_FAILED, Exit.UNDECIDED, Exit.DONE) if code in codes)
@@ -134,31 +132,14 @@ def _wheres(run: Run, results: list[CheckResult]) -> list[str]:
     return told
 
 
-def _junit(run: Run, results: list[CheckResult], found: Difference | None) -> str:
-    from xml.etree import ElementTree
+def _cases(run: Run, results: list[CheckResult], found: Difference | None) -> Iterator[Case]:
+    from qbatch.cli.cases import Case, cases_of
 
-    suite = ElementTree.Element("testsuite", name=run.name)
     for result, where in zip(results, _wheres(run, results), strict=True):
-        name = result.check.text + where
-        case = ElementTree.SubElement(suite, "testcase", classname=run.name, name=name)
-        verdict = result.verdict.value
-        if verdict != "pass":
-            kind = "failure" if verdict == "fail" else "skipped"
-            told = ElementTree.SubElement(case, kind, message=f"{verdict}: {result.summary}")
-            told.text = "\n".join(map(_line, result.judgements))
-    verdicts = [result.verdict.value for result in results]
-    for number, changes in ({} if found is None else found.numbers).items():
-        case = ElementTree.SubElement(suite, "testcase", classname=run.name, name=f"same {number}")
-        words = {one.word.value for one in changes}
-        verdict = next((v for w, v in _VERDICTS.items() if w in words), "pass")
-        verdicts.append(verdict)
-        if verdict != "pass":
-            kind = "failure" if verdict == "fail" else "skipped"
-            ElementTree.SubElement(case, kind, message=f"{number}: {', '.join(sorted(words))}")
-    suite.set("tests", str(len(verdicts)))
-    suite.set("failures", str(verdicts.count("fail")))
-    suite.set("skipped", str(verdicts.count("undecided")))
-    return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"
+        lines = [*map(_line, result.judgements)]
+        yield Case(result.check.text + where, result.verdict.value, result.summary, lines)
+    if found is not None:
+        yield from cases_of(found)
 
 
 def _line(one: Judgement) -> str:

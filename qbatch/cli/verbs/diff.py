@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from qbatch.cli.options import json_option, output_option
+from qbatch.cli.options import cases_options, json_option, output_option
 from qbatch.cli.tables import say
 
 if TYPE_CHECKING:
@@ -60,6 +60,7 @@ class Tolerance(ToleranceType):
     show_default=True,
     help="Chance that anything is called changed where nothing is.",
 )
+@cases_options
 @output_option("Also write a page with both curves over each other (HTML).")
 @json_option
 def diff(
@@ -67,6 +68,8 @@ def diff(
     second: str,
     within: tuple[tuple[str, float], ...],
     error_rate: float,
+    junit: Path | None,
+    summary: Path | None,
     output: Path | None,
     as_json: bool,
 ) -> int:
@@ -77,6 +80,7 @@ def diff(
     together. Exit code 0 when all are the same, 5 when something changed, 4 when nothing did but
     something is undecided.
     """
+    from qbatch.cli.cases import cases_of, write_cases
     from qbatch.cli.files import write_text
     from qbatch.cli.runs import open_analysed
     from qbatch.difference import compare, open_side
@@ -88,6 +92,7 @@ def diff(
         click.echo(json.dumps(facts(found), ensure_ascii=False))
     else:
         tell_difference(found)
+    write_cases(f"{first} → {second}", cases_of(found), junit, summary)
     if output is not None:
         from qbatch.difference.page import page
 
