@@ -15,7 +15,6 @@ from qbatch.cli.exits import Exit
 from qbatch.cli.tables import tell, wrapped
 from qbatch.errors import ConsentError, SelectionError, SnapshotError, SourceErrors
 from qbatch.job import JobState
-from qbatch.notation import listed
 
 if TYPE_CHECKING:
     from qbatch.manifest import Manifest
@@ -44,18 +43,16 @@ def open_named(path: Path, out: Path | None = None) -> Run:
     return Run(folder)
 
 
-def only_run() -> Path:
-    """Return the one run of the project that the current folder is in.
+def runs_here() -> tuple[Path, ...]:
+    """Return the runs of the project that the current folder is in.
 
     Raises:
-        SelectionError: There is none, or more than one.
+        SelectionError: There is none.
     """
     found = run_folders()
-    if len(found) == 1:
-        return found[0]
     if not found:
         raise SelectionError("there is no run in ./runs; `qbatch run MANIFEST` makes one")
-    raise SelectionError(f"name one run of {listed(map(str, found))}")
+    return (*found,)
 
 
 def run_folders(out: Path | None = None) -> list[Path]:

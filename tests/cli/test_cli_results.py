@@ -218,13 +218,38 @@ def test_a_ledger_tells_of_how_many_jobs_each_sum_is(
 def test_status_of_the_only_run_needs_no_name(qbatch: Call, done: Path) -> None:
     """P17."""
     assert qbatch("status").out == qbatch("status", done).out
-    shutil.copytree("runs/pair", "runs/copy")
-    said = qbatch("status")
-    assert (said.code, said.out) == (2, "")
-    assert "name one run of runs/copy, runs/pair" in said.err
     assert qbatch("status", "--out", "runs/pair").out == qbatch("status", done).out
     shutil.rmtree("runs")
     assert "there is no run in ./runs" in qbatch("status").err
+
+
+def test_status_of_several_runs_is_a_line_each_and_the_worst_code(
+    qbatch: Call, done: Path, set_state: Callable[..., str]
+) -> None:
+    shutil.copytree("runs/pair", "runs/copy")
+    said = qbatch("status")
+    assert said.code == 0
+    rows = [line.split() for line in said.out.splitlines()]
+    assert rows[1:] == [["runs/copy", "done", "3", "3"], ["runs/pair", "done", "3", "3"]]
+    set_state(JobState.FAILED)
+    assert [each["exit_code"] for each in qbatch("status", "--json").json] == [0, 1]
+    assert qbatch("status").code == 1
+    assert qbatch("status", "runs/copy", "runs/copy").code == 0
+    alone = qbatch("status", "runs/copy", "--json").json
+    assert qbatch("status", "--json").json[0] == alone
+    assert qbatch("status", "--watch").out == qbatch("status").out  # no runner: at once
+    assert qbatch("status", "runs/copy", "runs/pair", "--out", "x").code == 2
+    assert qbatch("status", "runs/copy", "runs/none").code == 2
+
+
+def test_status_of_several_runs_names_one_that_cannot_be_read(qbatch: Call, done: Path) -> None:
+    shutil.copytree("runs/pair", "runs/copy")
+    Path("runs/copy/snapshot.db").write_bytes(b"no database at all" * 100)
+    said = qbatch("status")
+    assert said.code == 9
+    assert "runs/copy  cannot be read" in said.out
+    assert "runs/pair  done" in said.out
+    assert "snapshot.db" in qbatch("status", "--json").json[0]["error"]
 
 
 def test_what_was_forgotten_is_told_until_it_runs_anew(qbatch: Call, done: Path) -> None:

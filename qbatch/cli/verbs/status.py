@@ -26,21 +26,28 @@ MAX_FAILED = 10
 
 
 @click.command()
-@click.argument("run", metavar="[RUN]", required=False, type=click.Path(path_type=Path))
+@click.argument("runs", metavar="[RUN]...", nargs=-1, type=click.Path(path_type=Path))
 @out_option
 @click.option("-w", "--watch", is_flag=True, help="Follow the run until its runner stops.")
 @json_option
-def status(run: Path | None, out: Path | None, watch: bool, as_json: bool) -> int:
+def status(runs: tuple[Path, ...], out: Path | None, watch: bool, as_json: bool) -> int:
     """Say how far RUN is: a run folder, or the manifest that was run.
 
-    Without RUN, the run of this folder where there is one.
+    Of several a line each; without RUN, of all runs of this project.
 
     Exit code 0 when all is done, 1 when points failed, 9 while work is pending.
     """
     from qbatch.cli import status_jobs
-    from qbatch.cli.runs import exit_of, only_run, open_named
+    from qbatch.cli.runs import exit_of, open_named, runs_here
 
-    opened = open_named(run or out or only_run(), out)
+    names = runs or ((out,) if out else runs_here())
+    if len(names) > 1:
+        from qbatch.cli.status_runs import tell_runs
+
+        if out:
+            raise click.UsageError("--out is for one RUN")
+        return tell_runs(names, _described, watch=watch, as_json=as_json)
+    opened = open_named(names[0], out)
     if watch:
         _watch(opened, as_json=as_json)
     waits = status_jobs.waits_of(opened)
@@ -50,6 +57,12 @@ def status(run: Path | None, out: Path | None, watch: bool, as_json: bool) -> in
     else:
         _tell(opened, facts, waits)
     return exit_of(opened.counts_by_state())
+
+
+def _described(run: Run) -> dict[str, Any]:
+    from qbatch.cli import status_jobs
+
+    return describe(run, status_jobs.waits_of(run))
 
 
 def describe(run: Run, waits: Waits) -> dict[str, Any]:
