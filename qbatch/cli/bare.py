@@ -62,9 +62,9 @@ class Named:
             return options
         return replace(options, plan=self.plan(options.overrides, trust=options.trust))
 
-    def offer_to_save(self, *, is_told: bool) -> None:
-        """Say how to keep a circuit that ran as a manifest, where anybody reads it."""
-        if self.circuit is not None and is_told:
+    def offer_to_save(self) -> None:
+        """Say how to keep a circuit that ran as a manifest."""
+        if self.circuit is not None:
             tell(f"as a manifest: {self.circuit.command} --save {self.circuit.name}.yaml")
 
 
@@ -80,7 +80,10 @@ def circuit_options(*, saves: bool) -> Callable[[Function], Function]:
         def called(**given: Any) -> Any:
             asked = {name: given.pop(name) for name in ("shots", "backends", "parameters")}
             named = _named(given.pop("manifest"), save=given.pop("save", None), **asked)
-            return function(named, **given)
+            ended = function(named, **given)
+            if saves and not given["as_json"]:
+                named.offer_to_save()
+            return ended
 
         taking: Any = called
         for option in reversed(_OPTIONS if saves else _OPTIONS[:-1]):

@@ -1,4 +1,4 @@
-"""What a shell completes beside verbs, flags and files: the names of a run's points."""
+"""What a shell completes beside verbs, flags and files: points of a run, examples."""
 
 from __future__ import annotations
 
@@ -39,3 +39,14 @@ def complete_points(
     except (QbatchError, SourceErrors):
         return []
     return [CompletionItem(name) for name in found]
+
+
+def complete_examples(
+    _context: click.Context, _: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Offer the examples that `init` writes."""
+    from click.shell_completion import CompletionItem
+
+    from qbatch.cli import gallery
+
+    return [CompletionItem(name) for name in gallery.names() if name.startswith(incomplete)]

@@ -155,6 +155,40 @@ def test_init_into_a_folder_that_cannot_be_made_is_a_usage_error(
     assert "file/new/bell.yaml: cannot be written (Not a directory); name another" in said.err
 
 
+def examples() -> list[str]:
+    return sorted(path.stem for path in (ROOT / "manifests").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("name", examples())
+def test_an_example_comes_with_all_that_it_names(name: str, qbatch: Callable[..., Any]) -> None:
+    said = qbatch("init", "new", "--example", name)
+    assert said.code == 0
+    text = Path("new", f"{name}.yaml").read_text()
+    own = (ROOT / "manifests" / f"{name}.yaml").read_text()
+    assert text == f"# yaml-language-server: $schema=manifest.v1.schema.json\n{own}"
+    assert f"qbatch run {Path('new', name)}.yaml" in said.err
+    assert qbatch("validate", f"new/{name}.yaml", "--trust").code == 0
+
+
+def test_the_next_command_of_an_example_fits_it(qbatch: Callable[..., Any]) -> None:
+    assert "qbatch run ansatz.yaml --trust" in qbatch("init", "--example", "ansatz").err
+    assert "two_clouds.yaml --rehearse" in qbatch("init", "--example", "two-clouds").err
+
+
+def test_examples_are_listed_with_what_each_shows(qbatch: Callable[..., Any]) -> None:
+    said = qbatch("init", "--example", "list")
+    assert [line.split()[0] for line in said.out.splitlines()] == examples()
+    assert "  t1                Decay of an excited qubit, and its time by a fit.\n" in said.out
+    assert not list(Path().iterdir())
+
+
+def test_an_unknown_example_is_told_with_those_there_are(qbatch: Callable[..., Any]) -> None:
+    said = qbatch("init", "--example", "noise_scna")
+    assert said.code == 2
+    assert "did you mean 'noise_scan'?" in said.err
+    assert "Ramsey fringes" in said.err
+
+
 def test_schema_goes_to_stdout_or_to_a_file(qbatch: Callable[..., Any]) -> None:
     printed = qbatch("schema")
     assert printed.json["$schema"] == "https://json-schema.org/draft/2020-12/schema"

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from qbatch.cli.completing import complete_examples
 from qbatch.cli.tables import tell
 from qbatch.cli.verbs.schema import schema_text
 from qbatch.errors import SelectionError
@@ -25,14 +26,25 @@ _IGNORED = ("runs/",)
 
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False), default=".")
-def init(folder: Path) -> None:
+@click.option(
+    "--example",
+    metavar="NAME",
+    shell_complete=complete_examples,
+    help="One of the examples instead; `--example list` lists them.",
+)
+def init(folder: Path, example: str | None) -> None:
     """Write a manifest to start from into FOLDER (here, if none is named).
 
     Files that are there already stay as they are; only the .gitignore of the project gets the
     lines that it lacks.
     """
-    for name in _FILES:
-        text = resources.files("qbatch.cli").joinpath("starter", name).read_text("utf-8")
+    if example == "list":
+        from qbatch.cli import gallery
+
+        click.echo(gallery.described())
+        return
+    files = _starter() if example is None else _example(example)
+    for name, text in files.items():
         with _told(folder / name):
             _say(folder / name, _write_new(folder / name, text))
     with _told(folder / _SCHEMA):
@@ -40,8 +52,39 @@ def init(folder: Path) -> None:
     ignored = _shown(project_root(folder), folder) / ".gitignore"
     with _told(ignored):
         _say(ignored, _ignore(ignored))
-    manifest = folder / _FILES[0]
-    tell(f"\nNext:\n  qbatch plan {manifest}\n  qbatch run {manifest}")
+    name = next(iter(files))
+    tell("\nNext:\n" + "\n".join(f"  {line}" for line in _next(folder / name, files[name])))
+
+
+def _starter() -> dict[str, str]:
+    """Path of each file to start from -> its text, the manifest first."""
+    starter = resources.files("qbatch.cli").joinpath("starter")
+    return {name: starter.joinpath(name).read_text("utf-8") for name in _FILES}
+
+
+def _example(name: str) -> dict[str, str]:
+    """Path of each file of an example -> its text, the manifest first, for editors."""
+    from qbatch.cli import gallery
+
+    files = dict(gallery.files_of(name))
+    manifest = next(iter(files))
+    return {**files, manifest: f"# yaml-language-server: $schema={_SCHEMA}\n{files[manifest]}"}
+
+
+def _next(path: Path, text: str) -> list[str]:
+    """Return the commands that come next."""
+    from qbatch.manifest import parse_manifest
+    from qbatch.providers import is_local
+
+    manifest = parse_manifest(text, folder=path.parent)
+    runs_code = any(circuit.python for circuit in manifest.circuits.values())
+    trust = " --trust" if runs_code else ""
+    if not all(is_local(backend.provider) for backend in manifest.backends.values()):
+        return [
+            f"qbatch run {path} --rehearse    # emulated clouds, no account",
+            f"qbatch auth {path}              # what the clouds themselves need",
+        ]
+    return [f"qbatch plan {path}{trust}", f"qbatch run {path}{trust}"]
 
 
 def _shown(root: Path, folder: Path) -> Path:

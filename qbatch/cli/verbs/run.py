@@ -146,9 +146,7 @@ def run(
     if rehearse:
         return _rehearse(named.path, options, queues_s, noise=noise, **told)
     consent = _consent(saved_plan, frozen=frozen, yes=yes)
-    code = run_manifest(named.path, options, consent, check=check, verbose=verbose, **told)
-    named.offer_to_save(is_told=not as_json)
-    return code
+    return run_manifest(named.path, options, consent, check=check, verbose=verbose, **told)
 
 
 def _consent(saved_plan: Path | None, *, frozen: bool, yes: bool) -> Consent:
