@@ -5,9 +5,11 @@ from __future__ import annotations
 import stat
 from pathlib import Path
 
-#: Prints what stands in FOLDER/NAME.out and notes its arguments; ends with FOLDER/NAME.rc.
+#: Prints what stands in FOLDER/NAME.out, notes its arguments and what it is given to read; ends
+#: with FOLDER/NAME.rc.
 STAND_IN = """#!/bin/sh
 printf '%s\\n' "$*" >> {folder}/{name}.calls
+cat > {folder}/{name}.in
 [ -f {folder}/{name}.err ] && cat {folder}/{name}.err >&2
 [ -f {folder}/{name}.out ] && cat {folder}/{name}.out
 [ -f {folder}/{name}.rc ] && exit "$(cat {folder}/{name}.rc)"
@@ -36,6 +38,10 @@ class SlurmCommands:
         (self.folder / f"{name}.out").write_text(out + "\n")
         (self.folder / f"{name}.err").write_text(error)
         (self.folder / f"{name}.rc").write_text(str(code))
+
+    def given(self, name: str) -> str:
+        """Return what a command was given to read, the last time."""
+        return (self.folder / f"{name}.in").read_text()
 
     def calls(self, name: str) -> list[str]:
         """Return what a command was told, call by call."""

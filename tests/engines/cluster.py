@@ -127,9 +127,9 @@ class Cluster:
         return done.stdout.strip()
 
     def jobs(self, *states: str) -> list[str]:
-        """Names of batch jobs, those that ended too."""
+        """Names of batch jobs and of tasks of arrays, those that ended too."""
         which = f"--states={','.join(states) or 'all'}"
-        return self.run("squeue", "--noheader", which, "--format=%j").split()
+        return self.run("squeue", "--noheader", "--array", which, "--format=%j").split()
 
     def clean(self) -> None:
         """See that all daemons run, both nodes take work, and nothing is left of former jobs."""

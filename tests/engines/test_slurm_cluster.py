@@ -39,6 +39,39 @@ def test_what_was_left_comes_home_to_another_process(qbatch, cluster, expected):
     assert not [*(qbatch.folder / "runs" / "sweep").glob("slurm/*")]
 
 
+def tasks_of(cluster: Cluster) -> list[str]:
+    """Ids of all tasks of arrays, those that ended too."""
+    shown = cluster.run("squeue", "--noheader", "--array", "--states=all", "--format=%i")
+    return [each for each in shown.split() if "_" in each]
+
+
+def test_what_is_sent_at_the_same_time_is_an_array(qbatch, cluster, expected):
+    before = len(tasks_of(cluster))
+    write_sweep(qbatch.folder, jobs=2, slurm=ENGINE)
+    qbatch("run", "sweep.yaml", "--yes", "--detach", code=9)
+    new = tasks_of(cluster)[before:]
+    assert len(new) >= 6  # of 12: those that came while the first sbatch was on its way
+    qbatch("fetch", "sweep.yaml", "--wait")
+    assert qbatch.hash() == expected
+    assert not [*(qbatch.folder / "runs" / "sweep").glob("slurm/*")]
+
+
+def test_of_an_array_some_tasks_are_cancelled(qbatch, cluster, expected):
+    cluster.run("scontrol", "update", "partitionname=cpu", "state=down")
+    try:
+        write_sweep(qbatch.folder, jobs=2, slurm=ENGINE)
+        before = {*tasks_of(cluster)}
+        qbatch("run", "sweep.yaml", "--yes", "--detach", code=9)
+        waiting = cluster.jobs("PENDING")
+        qbatch("cancel", "sweep.yaml", "-k", "circuit=exact and theta<1", "--yes")
+        assert 0 < len(cluster.jobs("PENDING")) < len(waiting)
+        assert {*tasks_of(cluster)} - before
+    finally:
+        cluster.run("scontrol", "update", "partitionname=cpu", "state=up")
+    qbatch("run", "sweep.yaml", "--yes")
+    assert qbatch.hash() == expected
+
+
 def test_a_killed_runner_loses_nothing_and_sends_nothing_twice(qbatch, cluster, expected):
     before = len(cluster.jobs())
     runner = qbatch.start("run", "sweep.yaml", "--yes")

@@ -108,7 +108,7 @@ class Processes(PlainData):
 
 
 class Slurm(PlainData):
-    """A centre's batch system, by its own commands: each composite job is one batch job.
+    """A centre's batch system, by its own commands: each composite job is a batch job, or a task.
 
     Attributes:
         partition: Where; None: the centre's default.

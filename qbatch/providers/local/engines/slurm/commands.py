@@ -5,19 +5,29 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import trio
 
 from qbatch.errors import Misspoke, ProviderError, Refused, Unavailable, Unfit
+from qbatch.providers.local.engines.slurm.files import Place
 from qbatch.providers.local.engines.slurm.states import is_held, rank
 
 #: A command that takes longer is not answered, seconds.
 ANSWER_S = 60.0
 
-#: So many names are asked about by one command.
+#: So many names are asked about by one command, or ids given to it.
 MOST_NAMES = 500
+
+#: A batch job's number, and which task of its array it is, or which tasks: "7", "7_3", "7_[0-3,9]".
+_ID = re.compile(r"(\d+)(?:_(?:(\d+)|\[([\d,-]+)(?:%\d+)?\]))?")
+
+#: Has Slurm write all tasks of an array that ended together, however many there are.
+_ALL_TASKS = {"SLURM_BITSTR_LEN": "0"}
+
+#: What scancel says where there is nothing left to cancel.
+_OVER = ("already completing or completed", "Invalid job id specified")
 
 _ELSEWHERE = "run on a login node of the centre"
 
@@ -48,9 +58,10 @@ _UNANSWERED = (
 
 
 class Seen(NamedTuple):
-    """A batch job as Slurm shows it.
+    """A batch job, or a task of an array, as Slurm shows it.
 
     Attributes:
+        name: Its own, or its array's.
         state: Slurm's word: "PENDING".
         reason: Slurm's word for why it is so; "" for none.
     """
@@ -61,6 +72,11 @@ class Seen(NamedTuple):
     reason: str = ""
 
     @property
+    def place(self) -> Place:
+        """Where it is."""
+        return Place(self.name, next((task for _, task in _tasks_of(self.id)), None))
+
+    @property
     def is_held(self) -> bool:
         """Slurm could not start it, and holds it until a person lets it go on."""
         return is_held(self.state, self.reason)
@@ -68,6 +84,10 @@ class Seen(NamedTuple):
     def __str__(self) -> str:
         """In Slurm's own words."""
         return f"{self.state} ({self.reason})" if self.reason else self.state
+
+
+#: What Slurm knows of batch jobs and tasks of arrays.
+Found = dict[Place, Seen]
 
 
 class Slurm:
@@ -82,36 +102,58 @@ class Slurm:
         self._user = str(os.getuid())
         self._has_accounting: bool | None = None
 
-    async def submit(self, arguments: Sequence[str]) -> str:
-        """Send a batch job, and return its id.
+    async def submit(self, arguments: Sequence[str], script: str = "") -> str:
+        """Send a batch job or an array, and return its id.
+
+        Args:
+            arguments: Of sbatch; the script's name is the last, where there is one.
+            script: What it runs; "": a file that the arguments name.
 
         Raises:
             Refused: Slurm will not have it.
             Unavailable: It takes no more for now, or did not answer.
         """
-        out = await self._run("sbatch", "--parsable", *arguments)
+        out = await self._run("sbatch", "--parsable", *arguments, stdin=script)
         job_id = out.strip().partition(";")[0]
         if not job_id.isdigit():
             raise Misspoke(f"slurm: sbatch answered {out[:80]!r} where a job's number is due")
         return job_id
 
-    async def cancel(self, names: Iterable[str]) -> None:
-        """Cancel all of the person's batch jobs of these names."""
-        for some in _parted(names):
-            for name in some:
-                await self._run("scancel", f"--user={self._user}", f"--name={name}")
+    async def cancel(self, places: Iterable[Place]) -> None:
+        """Cancel what the person has at these places, whatever its numbers."""
+        known = [*places]
+        for place in known:
+            if place.task is None:
+                await self._run("scancel", f"--user={self._user}", f"--name={place.name}")
+        if tasks := [place for place in known if place.task is not None]:
+            await self._cancel_tasks(tasks)
+
+    async def _cancel_tasks(self, tasks: Sequence[Place]) -> None:
+        """Cancel tasks of arrays, by the numbers that the queue shows just now.
+
+        By an array's name scancel ends all that wait of it, also where tasks are named beside it.
+        """
+        found = await self.queue(place.name for place in tasks)
+        seen = [one for place in tasks if (one := seen_at(found, [place]))]
+        for ids in _parted(one.id for one in seen if rank(one.state)):
+            try:
+                await self._run("scancel", *ids)
+            except Refused as error:
+                if not any(words in str(error) for words in _OVER):
+                    raise
 
     async def has_jobs(self) -> bool:
         """Whether anything of the person's waits or runs."""
         return bool((await self._run("squeue", "--noheader", f"--user={self._user}")).strip())
 
-    async def queue(self, names: Iterable[str]) -> dict[str, Seen]:
-        """Return what the controller knows of batch jobs, by name; it soon forgets those ended."""
-        found: dict[str, Seen] = {}
-        for some in _parted(names):
+    async def queue(self, names: Iterable[str]) -> Found:
+        """Return what the controller knows of batch jobs; it soon forgets those that ended."""
+        found: Found = {}
+        for some in _parted(dict.fromkeys(names)):
             out = await self._run(
                 "squeue",
                 "--noheader",
+                "--array",
                 "--states=all",
                 f"--user={self._user}",
                 f"--name={','.join(some)}",
@@ -120,17 +162,17 @@ class Slurm:
             _merge(found, out)
         return found
 
-    async def history(self, names: Iterable[str], job_ids: Iterable[str]) -> dict[str, Seen]:
-        """Return how batch jobs ended, by name, as accounting has it; nothing where there is none.
+    async def history(self, names: Iterable[str], job_ids: Iterable[str]) -> Found:
+        """Return how batch jobs ended, as accounting has it; nothing where there is none.
 
         What it takes for queued or running counts for nothing: it keeps that of a job whose
         controller has forgotten it, and shows each time that a job was requeued beside its end.
         """
         if self._has_accounting is False:
             return {}
-        found: dict[str, Seen] = {}
+        found: Found = {}
         known = [each for each in job_ids if each]
-        which = f"--jobs={','.join(known)}" if known else f"--name={','.join(names)}"
+        which = f"--jobs={','.join(known)}" if known else f"--name={','.join(dict.fromkeys(names))}"
         try:
             out = await self._run(
                 "sacct",
@@ -141,6 +183,7 @@ class Slurm:
                 f"--user={self._user}",
                 which,
                 "--format=JobID,JobName,State,Reason",
+                environ=_ALL_TASKS,
             )
         except Refused as error:
             if "accounting storage is disabled" not in str(error):
@@ -170,16 +213,22 @@ class Slurm:
         rows = (line.split("|", 2) for line in lines)
         return "; ".join(f"{nodes} {state}: {why}" for nodes, state, why in rows)
 
-    async def _run(self, command: str, *arguments: str) -> str:
+    async def _run(
+        self,
+        command: str,
+        *arguments: str,
+        stdin: str = "",
+        environ: Mapping[str, str] | None = None,
+    ) -> str:
         try:
             with trio.fail_after(ANSWER_S):
                 done = await trio.run_process(
                     [command, *arguments],
                     capture_stdout=True,
                     capture_stderr=True,
-                    stdin=b"",
+                    stdin=stdin.encode(errors="surrogateescape"),
                     check=False,
-                    env=self._environ,
+                    env={**(self._environ or os.environ), **(environ or {})},
                 )
         except FileNotFoundError as error:
             raise Unfit(f"slurm: there is no {command} on this machine; {_ELSEWHERE}") from error
@@ -210,11 +259,24 @@ def _is_full(said: str) -> bool:
     return any(words in said for words in _FULL)
 
 
-def _merge(found: dict[str, Seen], out: str, *, ended: bool = False) -> None:
-    """Read lines of id, name, state and reason; of several of one name the one that matters.
+def seen_at(found: Found, places: Iterable[Place]) -> Seen | None:
+    """Return what is known of what may be at several places: the one that matters.
+
+    An array that ended before any of its tasks began is shown as a whole.
+    """
+    best: Seen | None = None
+    for place in places:
+        seen = found.get(place) or found.get(Place(place.name))
+        if seen is not None and (best is None or _matters_more(seen, best)):
+            best = seen
+    return best
+
+
+def _merge(found: Found, out: str, *, ended: bool = False) -> None:
+    """Read lines of id, name, state and reason; of several of one place the one that matters.
 
     Args:
-        found: Name -> what is known already; changed.
+        found: What is known already; changed.
         out: The lines.
         ended: Jobs that go on are passed over.
     """
@@ -224,12 +286,33 @@ def _merge(found: dict[str, Seen], out: str, *, ended: bool = False) -> None:
             continue
         job_id, name, said, reason = fields
         state = said.split(" ")[0].rstrip("+")  # "CANCELLED by 1000"
-        seen = Seen(job_id, name, state, "" if reason in ("None", "(null)") else reason)
         if ended and rank(state):
             continue
-        before = found.get(name)
-        if before is None or _matters_more(seen, before):
-            found[name] = seen
+        for one, task in _tasks_of(job_id):
+            seen = Seen(one, name, state, "" if reason in ("None", "(null)") else reason)
+            before = found.get(Place(name, task))
+            if before is None or _matters_more(seen, before):
+                found[Place(name, task)] = seen
+
+
+def _tasks_of(job_id: str) -> Iterator[tuple[str, int | None]]:
+    """Return the ids that one stands for, and which task each is.
+
+    >>> [*_tasks_of("7_[0-1,9%2]")]
+    [('7_0', 0), ('7_1', 1), ('7_9', 9)]
+    """
+    parts = _ID.fullmatch(job_id)
+    if parts is None:
+        return
+    number, task, several = parts.groups()
+    if several is None:
+        yield job_id, None if task is None else int(task)
+        return
+    for span in several.split(","):
+        first, _, last = span.partition("-")
+        if first.isdecimal():
+            stop = int(last if last.isdecimal() else first) + 1
+            yield from ((f"{number}_{n}", n) for n in range(int(first), stop))
 
 
 def _matters_more(one: Seen, other: Seen) -> bool:

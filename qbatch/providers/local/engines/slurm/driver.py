@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import suppress
+from itertools import chain
 
 import trio
 
@@ -31,10 +32,16 @@ from qbatch.providers.local.driver import target_of
 from qbatch.providers.local.engines.frames import FrameError, Part, pack_work
 from qbatch.providers.local.engines.options import Slurm as Options
 from qbatch.providers.local.engines.options import memory_bytes
-from qbatch.providers.local.engines.slurm.commands import Seen, Slurm
-from qbatch.providers.local.engines.slurm.files import Files, files_of, former_files, with_key
-from qbatch.providers.local.engines.slurm.script import arguments_of, script_of
+from qbatch.providers.local.engines.slurm.commands import Found, Seen, Slurm, seen_at
+from qbatch.providers.local.engines.slurm.files import (
+    Files,
+    Place,
+    files_of,
+    former_files,
+    with_key,
+)
 from qbatch.providers.local.engines.slurm.states import REMEDIES, STATES
+from qbatch.providers.local.engines.slurm.waves import Waves
 from qbatch.providers.local.fit import Fit
 from qbatch.providers.local.results import Result, fetched, results_of
 from qbatch.providers.local.settings import Settings
@@ -80,8 +87,9 @@ class SlurmDriver:
         self._told: dict[str, str] = {}
         self._ids: dict[str, str] = {}
         self._asked_at = -math.inf
-        #: Keys of batch jobs that nobody waits for any more, and that Slurm may start all the same.
-        self._left: set[str] = set()
+        self._waves = Waves(self._slurm, options)
+        #: Where Slurm has batch jobs that nobody waits for any more, and may start all the same.
+        self._left: set[Place] = set()
 
     # -- before anything is sent -------------------------------------------------------------------
 
@@ -98,13 +106,15 @@ class SlurmDriver:
                 )
         limit = known.get("MaxJobCount", "")
         most = min(IN_FLIGHT, int(limit)) if limit.isdigit() else IN_FLIGHT
+        largest = known.get("MaxArraySize", "")
+        self._waves.allow(int(largest) if largest.isdigit() else 1)
         facts = {
             "method": self._settings.options.method,
             "engine": "slurm",
             "cluster": known.get("ClusterName", ""),
             "slurm_version": known.get("SLURM_VERSION", ""),
             "max_jobs": limit,
-            "max_array_size": known.get("MaxArraySize", ""),
+            "max_array_size": largest,
             "accounting": known.get("AccountingStorageType", ""),
             "nodes_out": await self._slurm.nodes_out(),
         }
@@ -141,10 +151,9 @@ class SlurmDriver:
         if answers := await self._computed(batch):
             return answers
         work, digest = pack_work([*cut(batch.orders, self._settings)])
-        script = script_of(files, digest, self._options)
-        await trio.to_thread.run_sync(files.write, work, digest, script)
+        await trio.to_thread.run_sync(files.write, work, digest)
         try:
-            id_ = await self._slurm.submit(arguments_of(files, self._options))
+            id_ = await self._waves.send(files, digest)
         except Unavailable as error:
             if error.is_full and not await self._slurm.has_jobs():
                 raise Refused(f"{error}; no job of yours is there that could end") from error
@@ -157,7 +166,8 @@ class SlurmDriver:
         if answers := await self._computed(batch):
             return answers
         self._told.pop(files.key, None)
-        seen = await self._look([files.key])
+        places = files.places
+        seen = await self._known({files.key: places}, await self._queue(places))
         if files.key in seen:
             return self._as_seen(batch, seen[files.key])
         return [NotTaken(job_id) for job_id in batch.composite.job_ids]
@@ -166,21 +176,23 @@ class SlurmDriver:
         answers: list[Answer] = []
         rest: dict[str, Batch] = {}
         for batch in batches:
-            if found := await self._computed(batch):
-                answers += found
+            if computed := await self._computed(batch):
+                answers += computed
             else:
                 rest[self._files(batch).key] = batch
         if not rest or trio.current_time() < self._asked_at + QUEUE_S:
             return answers
+        places = {key: self._files(batch).places for key, batch in rest.items()}
         left = frozenset(self._left)
         try:
-            seen = await self._look(rest, left)
+            found = await self._queue([*left, *chain.from_iterable(places.values())])
+            seen = await self._known(places, found)
         except Unavailable:
             if answers:
                 return answers
             raise
         self._asked_at = trio.current_time()
-        await self._stop_what_was_left(left, seen)
+        await self._stop_what_was_left(left, found)
         for key, batch in rest.items():
             if key not in seen:
                 answers += self._forgotten(batch)
@@ -190,15 +202,18 @@ class SlurmDriver:
                 answers += self._as_seen(batch, seen[key])
         return answers
 
-    async def _look(
-        self, keys: Sequence[str] | Mapping[str, Batch], left: Collection[str] = ()
-    ) -> dict[str, Seen]:
-        seen = await self._slurm.queue([*keys, *left])
-        lost = [key for key in keys if key not in seen]
+    async def _queue(self, places: Iterable[Place]) -> Found:
+        return await self._slurm.queue(place.name for place in places)
+
+    async def _known(self, places: Mapping[str, Sequence[Place]], found: Found) -> dict[str, Seen]:
+        """Return what Slurm knows by each key, of the queue and of what that has no more."""
+        lost = [key for key, several in places.items() if seen_at(found, several) is None]
         if lost:
             ids = [self._ids.get(key, "") for key in lost]
-            seen |= await self._slurm.history(lost, ids if all(ids) else ())
-        return seen
+            names = [place.name for key in lost for place in places[key]]
+            found = {**found, **await self._slurm.history(names, ids if all(ids) else ())}
+        seen = {key: seen_at(found, several) for key, several in places.items()}
+        return {key: one for key, one in seen.items() if one is not None}
 
     async def fetch(self, batch: Batch, job_ids: Sequence[str]) -> Sequence[Fetched]:
         found = self._results.get(self._files(batch).key, {})
@@ -210,7 +225,7 @@ class SlurmDriver:
     async def cancel(self, batch: Batch, job_ids: Sequence[str]) -> Sequence[Answer]:
         if answers := await self._computed(batch):
             return answers
-        await self._slurm.cancel([self._files(batch).key])
+        await self._slurm.cancel(self._files(batch).places)
         chosen = frozenset(job_ids)
         why = "its batch job was cancelled, for another point's sake"
         return [
@@ -223,7 +238,7 @@ class SlurmDriver:
         self._results.pop(files.key, None)
         self._told.pop(files.key, None)
         self._ids.pop(files.key, None)
-        self._left.add(files.key)
+        self._left.update(files.places)
         await trio.to_thread.run_sync(files.remove)
         if former := former_files(files, batch.composite.memo):
             await trio.to_thread.run_sync(former.remove)
@@ -233,18 +248,21 @@ class SlurmDriver:
         """Cancel what Slurm queued again though its answers are there; nothing is open."""
         if left := frozenset(self._left):
             with suppress(ProviderError):
-                await self._stop_what_was_left(left, await self._slurm.queue(left))
+                await self._stop_what_was_left(left, await self._queue(left))
 
-    async def _stop_what_was_left(self, left: Set[str], seen: Mapping[str, Seen]) -> None:
+    async def _stop_what_was_left(self, left: Set[Place], found: Found) -> None:
         """Cancel what waits of the batch jobs that are of no use; one that runs is at its end.
 
         Others may be left while Slurm is asked: those are not over.
         """
-        there = [seen[key] for key in left & seen.keys()]
-        waits = [one.name for one in there if STATES.get(one.state) == "queued" or one.is_held]
+        there = {place: one for place in left if (one := seen_at(found, [place]))}
+        waits = [
+            at for at, one in there.items() if STATES.get(one.state) == "queued" or one.is_held
+        ]
+        runs = {at for at, one in there.items() if STATES.get(one.state) == "running"}
         with suppress(ProviderError):
             await self._slurm.cancel(sorted(waits))
-            self._left -= left - {one.name for one in there if STATES.get(one.state) == "running"}
+            self._left -= left - runs
 
     # -- the files, which are the truth ------------------------------------------------------------
 
@@ -310,14 +328,14 @@ class SlurmDriver:
         """Slurm could not start it, and holds it until a person lets it go on: it is sent anew."""
         files = self._files(batch)
         self._told.pop(files.key, None)
-        self._left.add(files.key)
+        self._left.update(files.places)
         out = await self._slurm.nodes_out()
         why = f"Slurm holds job {seen.id}: {seen}" + (f"; nodes out of use: {out}" if out else "")
         return [GivenBack(i, str(seen), seen.id, error=why) for i in batch.composite.job_ids]
 
     def _why(self, seen: Seen, files: Files) -> str:
         remedy = f"; {REMEDIES[seen.state]}" if seen.state in REMEDIES else ""
-        words = files.last_words()
+        words = files.last_words(seen.place)
         log = f"; its log ends: {words}" if words else ""
         return f"Slurm ended job {seen.id}: {seen}{remedy}{log}"
 

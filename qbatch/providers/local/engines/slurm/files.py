@@ -1,5 +1,7 @@
 """What stands in the run folder for one batch job: its work, its script, its answers, its log.
 
+What is sent as a task of an array has no script of its own, and a note of which task it is.
+
 Rules: a run folder may be a stranger's, so nothing is read or written here through a symbolic link.
 Where it is, is part of each name: a batch job writes to the folder that it was sent from, and a
 copy of that folder, or one that was moved, neither takes nor cancels it. Answers that stand in the
@@ -26,10 +28,12 @@ if TYPE_CHECKING:
 #: Of a log, so much of its end is read, bytes; and told, lines.
 _LOG_BYTES, _LOG_LINES = 4096, 4
 
+#: Of the note of arrays, so much of its end is read, bytes.
+_NOTE_BYTES = 65_536
 
 #: What the names of all batch jobs of ours begin with.
-_PREFIX = "qbatch-"
-_NAME = re.compile(rf"{_PREFIX}[0-9a-f]{{24}}")
+PREFIX = "qbatch-"
+_NAME = re.compile(rf"{PREFIX}[0-9a-f]{{24}}")
 
 #: In a composite job's memo: the name of the batch job that it was prepared as.
 _KEY = "batch_job"
@@ -39,7 +43,7 @@ def files_of(run_folder: Path, run_id: str, composite: CompositeJob) -> Files:
     """Return the files of the batch job that a composite job is, sent from this folder."""
     place = os.path.realpath(run_folder)
     told = f"{run_id}:{place}:{composite.id}:{composite.generation}"
-    key = f"{_PREFIX}{hashlib.sha256(told.encode(errors='surrogateescape')).hexdigest()[:24]}"
+    key = f"{PREFIX}{hashlib.sha256(told.encode(errors='surrogateescape')).hexdigest()[:24]}"
     return Files(run_folder / "slurm", key)
 
 
@@ -59,6 +63,18 @@ def former_files(files: Files, memo: Mapping[str, Any]) -> Files | None:
 def is_key(name: str) -> bool:
     """Whether a batch job of some run of qbatch's may have this name."""
     return _NAME.fullmatch(name) is not None
+
+
+class Place(NamedTuple):
+    """Where Slurm may have a composite job: as a batch job, or as a task of an array.
+
+    Attributes:
+        name: The batch job's, or the array's.
+        task: Its number in the array; None: it is no array.
+    """
+
+    name: str
+    task: int | None = None
 
 
 class Files(NamedTuple):
@@ -82,9 +98,15 @@ class Files(NamedTuple):
     def result(self) -> Path:
         return self._named("result")
 
+    def log(self, place: Place) -> Path:
+        """Where Slurm writes what is said by it at one of its places."""
+        task = "" if place.task is None else f".{place.task}"
+        return self.folder / f"{place.name}{task}.log"
+
     @property
-    def log(self) -> Path:
-        return self._named("log")
+    def arrays(self) -> Path:
+        """Where the arrays are noted that it was sent in: a name and a task in each line."""
+        return self._named("arrays")
 
     @property
     def digest(self) -> Path:
@@ -94,10 +116,23 @@ class Files(NamedTuple):
     @property
     def was_written(self) -> bool:
         """Whether it was made ready to be sent, from this folder."""
-        return self.script.exists()
+        return self.script.exists() or self.arrays.exists()
 
-    def write(self, work: bytes, digest: str, script: str) -> None:
-        """Write what a batch job needs; the script last.
+    @property
+    def places(self) -> list[Place]:
+        """All places where Slurm may have it, the newest last."""
+        try:
+            lines = _read(self.arrays, _NOTE_BYTES).decode(errors="replace").splitlines()
+        except OSError:
+            return [Place(self.key)]
+        told = [line.partition(" ") for line in lines]
+        tasks = [
+            Place(name, int(task)) for name, _, task in told if is_key(name) and task.isdecimal()
+        ]
+        return tasks if tasks and not self.script.exists() else [Place(self.key), *tasks]
+
+    def write(self, work: bytes, digest: str) -> None:
+        """Write what a batch job computes.
 
         Raises:
             Refused: The folder is a link, and would lead what is written elsewhere.
@@ -109,11 +144,24 @@ class Files(NamedTuple):
                 "folder as a whole"
             )
         self.folder.mkdir(parents=True, exist_ok=True)
-        if self.log.is_symlink():  # Slurm would append to what it leads to
-            self.log.unlink()
         _put(self.work, work)
         _put(self.digest, digest.encode())
+
+    def write_script(self, script: str) -> None:
+        """Write the script, by which it is sent as a batch job by itself."""
+        self._part_log(Place(self.key))
         _put(self.script, script.encode())
+
+    def join(self, place: Place) -> None:
+        """Note that it is sent as a task of an array."""
+        self._part_log(place)
+        told = [one for one in self.places if one.task is not None and one != place]
+        _put(self.arrays, "".join(f"{name} {task}\n" for name, task in [*told, place]).encode())
+
+    def _part_log(self, place: Place) -> None:
+        """Remove a log that is a link: Slurm would append to what it leads to."""
+        if self.log(place).is_symlink():
+            self.log(place).unlink()
 
     def answers(self) -> tuple[Part, ...] | None:
         """Return what was computed; None where there is nothing yet.
@@ -138,17 +186,18 @@ class Files(NamedTuple):
         with suppress(FileNotFoundError):
             self.result.replace(self._named("refused"))
 
-    def last_words(self) -> str:
+    def last_words(self, place: Place) -> str:
         """Return the end of the log, in one line; "" where there is none."""
         try:
-            lines = _read(self.log, _LOG_BYTES).decode(errors="replace").strip().splitlines()
+            lines = _read(self.log(place), _LOG_BYTES).decode(errors="replace").strip().splitlines()
         except OSError:
             return ""
         return " / ".join(line.strip() for line in lines[-_LOG_LINES:] if line.strip())
 
     def remove(self) -> None:
         """Remove all of it."""
-        for path in (self.script, self.work, self.digest, self.result, self.log):
+        logs = [self.log(place) for place in self.places]
+        for path in (self.script, self.work, self.digest, self.result, *logs, self.arrays):
             path.unlink(missing_ok=True)
         with suppress(OSError):  # others are still there
             self.folder.rmdir()

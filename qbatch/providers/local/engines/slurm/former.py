@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from qbatch.errors import ProviderError
-from qbatch.providers.local.engines.slurm.commands import Slurm
-from qbatch.providers.local.engines.slurm.files import Files, files_of, is_key
+from qbatch.providers.local.engines.slurm.commands import Slurm, seen_at
+from qbatch.providers.local.engines.slurm.files import Files, Place, files_of, is_key
 from qbatch.providers.local.engines.slurm.states import rank
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ async def forsake(surroundings: Surroundings, sent: Sequence[tuple[CompositeJob,
     slurm = Slurm(surroundings.environ)
     known = [(files_of(folder, surroundings.run_id, one), intent.key) for one, intent in sent]
     ours = [files for files, key in known if files.key == key]
-    others = [key for files, key in known if files.key != key and is_key(key)]
+    others = [files._replace(key=key) for files, key in known if files.key != key and is_key(key)]
     told = [await _cancel(slurm, ours), await _leave(slurm, others)]
     return "; ".join(filter(None, told))
 
@@ -36,46 +36,48 @@ async def forsake(surroundings: Surroundings, sent: Sequence[tuple[CompositeJob,
 async def _cancel(slurm: Slurm, ours: Sequence[Files]) -> str:
     if not ours:
         return ""
-    keys = sorted(files.key for files in ours)
+    places = sorted(place for files in ours for place in files.places)
     try:
-        await slurm.cancel(keys)
+        await slurm.cancel(places)
         told = (
-            f"{_batch_jobs(keys)} that this run had sent to Slurm were cancelled: their points are "
+            f"{_batch_jobs(ours)} that this run had sent to Slurm were cancelled: their points are "
             "computed here, by another engine"
         )
     except ProviderError as error:
         told = (
-            f"{_batch_jobs(keys)} of this run may still be queued, and their points are computed "
-            f"here, by another engine ({error}); cancel them on a login node: {_by_hand(keys)}"
+            f"{_batch_jobs(ours)} of this run may still be queued, and their points are computed "
+            f"here, by another engine ({error}); cancel them on a login node: {_by_hand(places)}"
         )
     for files in ours:
         files.remove()
     return told
 
 
-async def _leave(slurm: Slurm, others: Sequence[str]) -> str:
+async def _leave(slurm: Slurm, others: Sequence[Files]) -> str:
     """Say which batch jobs go on that were sent before this folder was copied, or was moved."""
     if not others:
         return ""
+    places = [place for files in others for place in files.places]
     try:
-        seen = await slurm.queue(others)
+        found = await slurm.queue(place.name for place in places)
     except ProviderError:
         return ""
-    keys = sorted(key for key, one in seen.items() if rank(one.state))
-    if not keys:
+    there = [at for at in places if (seen := seen_at(found, [at])) and rank(seen.state)]
+    if not there:
         return ""
     return (
-        f"{_batch_jobs(keys)} of Slurm's were sent from another folder, of which this one is a "
+        f"{_batch_jobs(there)} of Slurm's were sent from another folder, of which this one is a "
         "copy, or which it was before it was moved: they are left as they are, and their points "
-        f"are computed here; if nobody waits for them, cancel them: {_by_hand(keys)}"
+        f"are computed here; if nobody waits for them, cancel them: {_by_hand(there)}"
     )
 
 
-def _batch_jobs(keys: Sequence[str]) -> str:
-    return f"{len(keys)} batch job{'s' if len(keys) > 1 else ''}"
+def _batch_jobs(several: Sequence[object]) -> str:
+    return f"{len(several)} batch job{'s' if len(several) > 1 else ''}"
 
 
-def _by_hand(keys: Sequence[str]) -> str:
-    if len(keys) == 1:
-        return f"scancel --name={keys[0]}"
-    return f"for key in {' '.join(keys)}; do scancel --name=$key; done"
+def _by_hand(places: Sequence[Place]) -> str:
+    names = sorted({place.name for place in places})
+    if len(names) == 1:
+        return f"scancel --name={names[0]}"
+    return f"for key in {' '.join(names)}; do scancel --name=$key; done"
