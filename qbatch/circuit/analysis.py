@@ -20,7 +20,14 @@ from qbatch.circuit.program import (
     names_in,
 )
 from qbatch.circuit.qasm.conditions import bits_of
-from qbatch.circuit.qasm.names import BUILTIN, CLIFFORD, CONTROLLED, QELIB1, STDGATES
+from qbatch.circuit.qasm.names import (
+    BUILTIN,
+    CLIFFORD,
+    CONTROLLED,
+    PERMUTING,
+    QELIB1,
+    STDGATES,
+)
 
 
 def analyse(program: Program) -> CircuitFacts:
@@ -45,6 +52,7 @@ def analyse(program: Program) -> CircuitFacts:
         content=program.content,
         durations=tuple(name for name in program.inputs if name in walk.durations),
         has_delay=walk.has_delay,
+        free_bits=0 if dynamic else min(walk.free_bits, program.num_qubits),
     )
 
 
@@ -58,6 +66,8 @@ class _Walk:
         measured: Qubits that have been measured.
         holder: Classical bit -> the qubit measured into it last.
         durations: Inputs that delays depend on.
+        free_bits: Bits of an outcome that may be free by now; more than there are, in time.
+        freed: Gate of the person's own -> the bits that it lets free.
     """
 
     program: Program
@@ -71,6 +81,8 @@ class _Walk:
     holder: dict[int, int] = field(default_factory=dict)
     durations: set[str] = field(default_factory=set)
     has_delay: bool = False
+    free_bits: int = 0
+    freed: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.levels = [0] * (self.program.num_qubits + self.program.num_bits)
@@ -99,6 +111,23 @@ class _Walk:
             self.is_dynamic = True
         if self.is_clifford:
             self.is_clifford = _is_clifford(gate, self.program.defined)
+        self.free_bits += self.frees(gate)
+
+    def frees(self, gate: Gate) -> int:
+        """Return how many more bits of an outcome a gate may let free.
+
+        A gate's inverse, or one that is controlled, makes several basis states of one where the
+        gate itself does; a power of a gate may where it does not.
+        """
+        if any(modifier.name == "pow" for modifier in gate.modifiers):
+            return len(gate.qubits)
+        if (definition := self.program.defined.get(gate.name)) is None:
+            return 0 if gate.name in PERMUTING else len(gate.qubits)
+        if gate.name not in self.freed:
+            inner = sum(self.frees(each) for each in definition.body if isinstance(each, Gate))
+            self.freed[gate.name] = min(inner, definition.num_qubits)
+        freed = self.freed[gate.name]
+        return len(gate.qubits) if gate.modifiers and freed else freed
 
     def measure(self, measure: Measure) -> None:
         if measure.qubit in self.measured:

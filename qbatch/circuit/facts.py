@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 #: Raise it whenever the meaning of a fact changes: cached facts of another format are not read.
-FORMAT = 9
+FORMAT = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,8 @@ class CircuitFacts:
         remarks: What is legal and hardly meant, a sentence each.
         durations: Of `parameters`, those that the length of some delay depends on.
         has_delay: It has a delay somewhere, which OpenQASM 2 does not know.
+        free_bits: Without noise an outcome is one of 2**free_bits at most: each qubit of a gate
+            that makes several basis states of one counts, up to all of them; 0 when `is_dynamic`.
     """
 
     num_qubits: int
@@ -66,6 +68,7 @@ class CircuitFacts:
     remarks: tuple[str, ...] = ()
     durations: tuple[str, ...] = ()
     has_delay: bool = False
+    free_bits: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON data that `from_json` reads."""

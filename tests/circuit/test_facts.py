@@ -3,8 +3,10 @@
 from dataclasses import replace
 
 import pytest
+from qiskit.circuit.library import standard_gates
 
 from qbatch.circuit import CircuitFacts, Register
+from qbatch.circuit.qasm.names import BUILTIN, PERMUTING, QELIB1, STDGATES
 from tests.circuit.conftest import circuit, circuit2, circuit3
 
 
@@ -136,3 +138,36 @@ def test_facts_survive_json():
     facts = circuit3("input float a; qubit q; bit[2] c; rx(a) q; if (c > 3) x q;").facts
     assert facts.remarks
     assert CircuitFacts.from_json(facts.to_json()) == facts
+
+
+@pytest.mark.parametrize(
+    ("body", "free"),
+    [
+        ("h q[0]; cx q[0], q[1]; cx q[1], q[2];", 1),
+        ("x q; cz q[0], q[1]; swap q[1], q[2]; rz(0.3) q[0]; gphase(1);", 0),
+        ("h q; h q;", 3),
+        ("gate two a, b { h a; cx a, b; } two q[0], q[1];", 1),
+        ("gate two a, b { h a; cx a, b; h a; ry(1) b; } inv @ two q[0], q[1];", 2),
+        ("gate two a, b { h a; cx a, b; } ctrl @ two q[0], q[1], q[2];", 3),
+        ("gate none a, b { x a; cx a, b; } ctrl @ none q[0], q[1], q[2];", 0),
+        ("pow(0.5) @ x q[0];", 1),
+        ("gate x a { U(1, 0, 0) a; } ctrl @ x q[0], q[1];", 2),
+    ],
+)
+def test_bits_are_free_where_a_gate_makes_several_states_of_one(body, free):
+    own, _, call = body.rpartition("} ")
+    head = "OPENQASM 3.0;" if "gate x" in own else 'OPENQASM 3.0; include "stdgates.inc";'
+    made = circuit(f"{head} {own}{'}' * bool(own)} qubit[3] q; {call}")
+    assert made.facts.free_bits == free
+
+
+def test_no_bit_is_told_free_of_a_circuit_that_acts_on_what_it_measured():
+    made = circuit3("qubit[2] q; bit[2] c; h q[0]; c[0] = measure q[0]; if (c[0]) { h q[1]; }")
+    assert made.facts.free_bits == 0
+
+
+@pytest.mark.parametrize("name", sorted(PERMUTING - {"gphase", "u0"}))
+def test_a_gate_that_lets_no_bit_free_makes_one_state_of_one(name):
+    standard = {**QELIB1, **STDGATES, **BUILTIN}[name]
+    made = getattr(standard_gates, standard.qiskit_name)(*[0.7] * standard.num_params)
+    assert ((abs(made.to_matrix()) > 1e-9).sum(axis=0) == 1).all()

@@ -105,6 +105,12 @@ CLIFFORD: Mapping[str, Callable[[Sequence[float]], bool]] = (
     | dict.fromkeys(("cp", "cphase", "cu1", "crx", "cry", "crz"), _multiples(pi))
 )
 
+#: Gates that make of each basis state one, at any angle: they let no bit of an outcome free.
+PERMUTING = frozenset(
+    {"x", "y", "z", "s", "sdg", "t", "tdg", "id", "u0", "p", "phase", "u1", "rz", "gphase", "cx",
+     "CX", "cy", "cz", "cp", "cphase", "cu1", "crz", "rzz", "swap", "ccx", "cswap", "c3x", "c4x"}
+)  # fmt: skip
+
 #: Numbers with a name.
 CONSTANTS: Mapping[str, float] = {
     "pi": pi, "π": pi, "tau": tau, "τ": tau, "euler": e, "ℇ": e,

@@ -153,7 +153,12 @@ def memory_bytes(facts: CircuitFacts, settings: Settings, shots: int = 0) -> int
     by_numpy = 0
     if settings.library == "numpy":
         drawn = settings.method == "stabilizer"
-        by_numpy = _rows_bytes(facts, shots) if drawn else _stages_bytes(facts, settings)
+        misreads = settings.noise is not None and settings.noise.misreads
+        by_numpy = (
+            _rows_bytes(facts, shots, misreads=misreads)
+            if drawn
+            else _stages_bytes(facts, settings)
+        )
     by_stim = _samples_bytes(facts, shots) if settings.method == "stim" else 0
     return state + probabilities + kept + by_numpy + by_stim
 
@@ -169,19 +174,32 @@ def _samples_bytes(facts: CircuitFacts, shots: int) -> int:
     return shots * row + min(shots, PLACED_ROWS) * (8 * records + facts.num_bits)
 
 
-def _rows_bytes(facts: CircuitFacts, shots: int) -> int:
-    """Bytes that rows take while they are drawn (`stabilizers.draws`), however few are distinct.
+def _rows_bytes(facts: CircuitFacts, shots: int, *, misreads: bool) -> int:
+    """Bytes that rows take while they are drawn (`stabilizers.draws`).
 
-    Of one, its bytes and those of the words it is sorted by stand there twice, beside six numbers
-    that count and order it; so they do once more in the block that is drawn, with two numbers and
-    with those that chance gave.
+    Of one that is kept from several blocks, its bytes and those of the words it is sorted by stand
+    there twice, beside six numbers that count and order it; so they do once more in the block that
+    is drawn, with two numbers and with those that chance gave. Where places of up to 64 bits are
+    counted first, only as many rows are made as outcomes may differ, each with three numbers, and
+    of each number of the block there are five as it is sorted, or four as it is counted.
+
+    Args:
+        facts: Of the circuit.
+        shots: Of one job.
+        misreads: Bits may be read wrongly, so that any outcome may come.
     """
     num_bytes = (facts.num_bits + 7) // 8
     row = 2 * (num_bytes + 8 * -(-num_bytes // 8))
-    measured = num_measured(facts)
-    kept = min(shots, 3 << min(measured, 62))
-    numbers = min(shots * (1 + measured), DRAWN_ROWS)
-    return kept * (row + 48) + min(shots, DRAWN_ROWS) * (row + 16) + numbers * 8
+    measured, block = num_measured(facts), min(shots, DRAWN_ROWS)
+    free = 8 * num_bytes if misreads else min(measured, facts.free_bits)
+    kept = min(shots, 3 << min(free, 62)) * (row + 48)
+    if misreads or free > 64:
+        numbers = min(shots * (1 + measured), DRAWN_ROWS)
+        return kept + block * (row + 16) + numbers * 8
+    if shots <= block:  # nothing is kept of other blocks
+        kept = 0
+    distinct = min(block, 1 << min(free, 62))
+    return kept + distinct * (2 * num_bytes + 24) + block * (40 if distinct == block else 32)
 
 
 def _stages_bytes(facts: CircuitFacts, settings: Settings) -> int:

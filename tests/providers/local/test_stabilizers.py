@@ -301,6 +301,9 @@ MISREAD = {"noise": {"readout": 0.02}}
         (spread(200), 100_000, {}),
         (spread(70), 100_000, MISREAD),
         (spread(13), 3_000_000, {}),
+        (ghz(100), 3_000_000, {}),
+        (ghz(100), 1000, {}),
+        (ghz(100), 100_000, MISREAD),
     ],
 )
 def test_drawing_takes_no_more_memory_than_is_told(text, shots, backend) -> None:
@@ -315,6 +318,31 @@ def test_drawing_takes_no_more_memory_than_is_told(text, shots, backend) -> None
     assert peak <= told <= 4 * peak
     chunk = next(cut([order(text, shots=shots)], settings(**backend)))
     assert chunk.memory == told
+
+
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("shots", [1000, 200_000, 1_500_000])
+def test_drawing_from_any_circuit_takes_no_more_memory_than_is_told(seed, shots) -> None:
+    program, made = made_of(clifford(13 + 5 * seed, seed, layers=1 + seed % 3, plain=True))
+    sample(made.outcomes, 100, 1)
+    tracemalloc.start()
+    sample(made.outcomes, shots, 1)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak <= memory_bytes(program.circuit.facts, program.settings, shots)
+
+
+def test_many_shots_of_few_outcomes_are_told_to_take_little():
+    made = circuit(ghz(100))
+    assert memory_bytes(made.facts, settled(made.facts, settings()), 10**7) < 40e6
+
+
+@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("plain", [True, False])
+def test_no_more_bits_are_free_than_is_said(seed: int, plain: bool) -> None:
+    text = clifford(13 + seed, seed, layers=1 + seed % 4, plain=plain)
+    program, made = made_of(text)
+    assert len(made.support.directions) <= program.circuit.facts.free_bits
 
 
 @pytest.mark.parametrize("text", [ghz(100), spread(100), backwards(100)], ids=["g", "s", "b"])
