@@ -35,7 +35,15 @@ from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
 from qbatch.across.hull import Region, hull, turns
-from qbatch.across.quantity import MOST_STRAY, Extreme, Number, Quantity, Source, UndecidedError
+from qbatch.across.quantity import (
+    MOST_STRAY,
+    Extreme,
+    Number,
+    Quantity,
+    Source,
+    UndecidedError,
+    of_each,
+)
 from qbatch.notation import is_number
 from qbatch.result import Estimate, correlations, weighted_sum
 
@@ -196,10 +204,11 @@ class Intervals:
             return
         first = next(iter(numbers))
         point = first.point
-        by_name = {number.name: weight for number, weight in numbers.items()}
+        analysis, names = of_each(self._analysis, numbers)
+        by_name = dict(zip(names, numbers.values(), strict=True))
         found = None
         if point.counts is not None:
-            found = weighted_sum(point.counts, self._analysis, by_name, level)
+            found = weighted_sum(point.counts, analysis, by_name, level)
         known = sum(
             weight * number.point.estimates[number.name].value for number, weight in numbers.items()
         )
@@ -282,11 +291,11 @@ class Intervals:
         """Return a matrix that makes independent draws depend as these numbers do."""
         import numpy as np
 
-        names = [number.name for number in numbers]
+        analysis, names = of_each(self._analysis, numbers)
         counts = numbers[0].point.counts
-        found = None if counts is None else correlations(counts, self._analysis, names)
+        found = None if counts is None else correlations(counts, analysis, names)
         if found is None:
-            said = " and ".join(names)
+            said = " and ".join(dict.fromkeys(number.name for number in numbers))
             raise UndecidedError(f"how {said} of the same shots depend on each other is not known")
         sizes, vectors = np.linalg.eigh(found)
         root: Floats = vectors * np.sqrt(np.clip(sizes, 0.0, None))

@@ -119,7 +119,8 @@ class Measured:
         settings = () if point is None else point.each_setting
         if point is None or not any(each.basis for each in settings):
             return {"": self.id}
-        needed = bases_of(name, point.counts_by_basis, [each.basis for each in settings], analysis)
+        bases, own = [each.basis for each in settings], analysis.at(self.axes)
+        needed = bases_of(name, point.counts_by_basis, bases, own)
         return {each.basis: each.id for each in settings if each.basis in needed}
 
     @classmethod
@@ -204,7 +205,7 @@ class Points:
 
         Numbers that cannot be made from the point's counts alone are left out.
         """
-        wanted = only(self.manifest.analysis, set(names))
+        wanted = only(self.manifest.analysis.at(point.axes), set(names))
         counts = point.counts
         if counts is None:
             return {}

@@ -16,6 +16,7 @@ from qbatch.formula import FUNCTIONS
 if TYPE_CHECKING:
     from qbatch.across.points import Measured
     from qbatch.manifest.models import Analysis, Value
+    from qbatch.result import AnalysisLike
 
 #: Of draws that may lie where a formula has no value; it is undecided where more do.
 MOST_STRAY = 1e-3
@@ -32,12 +33,14 @@ class Number:
     Attributes:
         id: Of the settings whose shots it is made of, with their bases: see `Measured.settings_of`.
         name: The number's.
+        text: Which sum it is there, of an observable that is made for each point; else "".
         point: One whose number it is.
         shots: Ids of these settings; what shares some, in whatever basis, is not independent.
     """
 
     id: str
     name: str
+    text: str
     point: Measured = field(compare=False, repr=False)
     shots: frozenset[str] = field(compare=False, repr=False)
 
@@ -46,7 +49,24 @@ class Number:
         """A number that this point has."""
         settings = point.settings_of(name, analysis)
         id_ = ";".join(f"{each} {basis}" for basis, each in sorted(settings.items()))
-        return cls(id_, name, point, frozenset(settings.values()))
+        text = analysis.at(point.axes).observables[name] if name in analysis.varying else ""
+        return cls(id_, name, text, point, frozenset(settings.values()))
+
+
+def of_each(analysis: Analysis, numbers: Iterable[Number]) -> tuple[AnalysisLike, list[str]]:
+    """Return an analysis in which each of these numbers has a name of its own, and those names.
+
+    An observable that is made for each point has one name in the manifest, and is several sums.
+    """
+    sums = {}
+    names = []
+    for at, number in enumerate(numbers):
+        names.append(f"{number.name} {at}" if number.text else number.name)
+        if number.text:
+            sums[names[-1]] = number.text
+    if not sums:
+        return analysis, names
+    return analysis.model_copy(update={"observables": {**analysis.observables, **sums}}), names
 
 
 @dataclass(frozen=True, slots=True, eq=False)

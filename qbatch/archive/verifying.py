@@ -300,11 +300,13 @@ def _analysed(
     counts: Mapping[str, Counts], fields: Mapping[str, Any], manifest: Manifest
 ) -> Mapping[str, Estimate]:
     """Compute a point's numbers, from one setting as written or from several."""
+    own = {name: fields[name] for name in ("circuit", "backend")}
+    analysis = manifest.analysis.at({**own, **fields["parameters"]})
     settings = fields.get("settings")
     if not settings:
-        return analyse(counts[""], manifest.analysis)
+        return analyse(counts[""], analysis)
     bases = [str(setting["basis"]) for setting in settings]
-    return analyse_settings(counts, bases, manifest.analysis)
+    return analyse_settings(counts, bases, analysis)
 
 
 def _is_near(told: Any, computed: float) -> bool:

@@ -327,7 +327,7 @@ def permitted(what: str, file: str, folder: Path, place: Place, *, trust: bool) 
         SourceError: There is no such file, or the manifest may not name it.
         UntrustedCodeError: It was never trusted, or was another then.
     """
-    path = _path_inside(file, folder, place)
+    path = path_inside(file, folder, place)
     if trust:
         allow(path)
     elif not is_allowed(path):
@@ -396,8 +396,12 @@ def _inline(name: str, text: str, key: Place) -> Circuit:
     return circuit_of(name, Source(text, key))
 
 
-def _path_inside(file: str, folder: Path, place: Place) -> Path:
-    """Return the real path of a file, which has to be the manifest's to name; see `project`."""
+def path_inside(file: str, folder: Path, place: Place) -> Path:
+    """Return the real path of a file, which has to be the manifest's to name; see `project`.
+
+    Raises:
+        CircuitError: It is none, or the manifest may not name it.
+    """
     try:
         root = folder.resolve()
         path = (root / file).resolve()
@@ -424,7 +428,7 @@ def _nearest_file(path: Path, root: Path) -> str:
 
 def _read(file: str, folder: Path, place: Place, at_most: int) -> str:
     """Read a text file that the manifest may name."""
-    path = _path_inside(file, folder, place)
+    path = path_inside(file, folder, place)
     try:
         with path.open("rb") as stream:
             data = stream.read(at_most + 1)

@@ -237,6 +237,7 @@ class _Comparing:
         if not common:
             raise SelectionError(_nothing_common(self.here, mine, self.there, others))
         self._leave_out(_numbers(mine.values()), _numbers(others.values()))
+        self._leave_out_remade(common)
         for asked in common:
             self._add(asked, mine[asked], others[asked])
         if not self.pairs:
@@ -262,6 +263,19 @@ class _Comparing:
                 self.left_out[number] = f"is another number now: {ours[number]}, {theirs[number]}"
             elif number in METRICS:
                 self.left_out[number] = "is a distance: outcomes of two runs are compared instead"
+
+    def _leave_out_remade(self, common: Sequence[Asked]) -> None:
+        """Leave out what is made for each point, where it was made into another sum since."""
+        if self.here.analysis is None or not (made := self.here.analysis.varying):
+            return
+        for asked in common:
+            ours, theirs = (side.analysis_at(asked) for side in (self.here, self.there))
+            for name in made:
+                sums = [each.observables.get(name) for each in (ours, theirs) if each is not None]
+                if len({*sums}) > 1:
+                    source = made[name].told(asked.values)
+                    said = f"is another number now: {source} is another sum"
+                    self.left_out.setdefault(name, said)
 
     def _add(self, asked: Asked, mine: Measured, others: Measured) -> None:
         if len(self.pairs) > MOST_COMPARISONS:
@@ -290,7 +304,7 @@ class _Comparing:
         other_counts: Counts | None,
     ) -> list[_Pair]:
         """Compare the numbers whose shots both sides know."""
-        analysis, other_analysis = self.here.analysis, self.there.analysis
+        analysis, other_analysis = (side.analysis_at(asked) for side in (self.here, self.there))
         if mine_counts is None or other_counts is None:
             return []
         if analysis is None or other_analysis is None:

@@ -128,6 +128,10 @@ class Side:
     facts: Mapping[str, Any]
     assumed: str = ""
 
+    def analysis_at(self, asked: Asked) -> Analysis | None:
+        """What its numbers mean at a point."""
+        return None if self.analysis is None else self.analysis.at(asked.values)
+
     @property
     def differs_in_shots(self) -> bool:
         """Whether some of its points differ in nothing but their shots."""

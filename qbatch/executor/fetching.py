@@ -226,6 +226,8 @@ def pack_result(fetched: Fetched, analysis: Analysis, analysis_key: str) -> NewR
         raw=fetched.raw,
         log=fetched.log,
     )
+    if analysis.varying:  # what they are at this point is worked out as it is read
+        return result
     try:
         estimates = analyse(fetched.counts, analysis)
     except ValueError:  # the reader meets it again, and can say so

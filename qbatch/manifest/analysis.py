@@ -13,6 +13,7 @@ from pydantic import (
     BeforeValidator,
     Field,
     ModelWrapValidatorHandler,
+    PrivateAttr,
     ValidationInfo,
     WithJsonSchema,
     field_validator,
@@ -45,8 +46,9 @@ from qbatch.manifest.fields import (
 from qbatch.manifest.fits import Fit, check_fits
 from qbatch.manifest.hamiltonians import read_files
 from qbatch.manifest.own import OwnAnalysis
-from qbatch.manifest.patterns import mistake_in
+from qbatch.manifest.patterns import by_registers, mistake_in
 from qbatch.manifest.sweep import AnySweepWhere
+from qbatch.manifest.varying import VaryingSum
 
 _METRICS = ("tvd", "hellinger", "fidelity")
 
@@ -77,6 +79,12 @@ Observable = Annotated[
                     "additionalProperties": False,
                     "required": ["file"],
                     "properties": {"file": {"type": "string"}},
+                },
+                {
+                    "type": "object",
+                    "additionalProperties": False,
+                    "required": ["python"],
+                    "properties": {"python": {"type": "string"}, "with": {"type": "object"}},
                 },
             ]
         }
@@ -136,7 +144,9 @@ class Analysis(Model):
 
     Attributes:
         observables: Name -> sum of products of X, Y and Z, the index is the classical bit's number;
-            or {file: hamiltonian.json}, a file of terms (JSON, OpenFermion's text, CSV).
+            or {file: hamiltonian.json}, a file of terms (JSON, OpenFermion's text, CSV), one for
+            each value of an axis by {file: "h2_{r}.json"}; or {python: "h2.py:hamiltonian"}, a
+            function of those axes of a point that it names, run only with --trust.
         probabilities: Name -> pattern of 0, 1 and * (either): of all bits, "1*0"; or of registers
             by name, {a: "1", b: "0*"} or "a=1, b=0*", where `all` is every bit and one letter
             stands for each bit of its register; or of how many bits are 1, "weight(all)<=1",
@@ -158,6 +168,9 @@ class Analysis(Model):
     expected: Mapping[str, Expectation] = Field(default_factory=dict)
     intervals: Intervals = Intervals()
 
+    _varying: Mapping[str, VaryingSum] = PrivateAttr(default_factory=dict)
+    _made: dict[tuple[str, ...], Analysis] = PrivateAttr(default_factory=dict)
+
     @field_validator("fits")
     @classmethod
     def check_fits_made(cls, fits: Mapping[str, Fit], info: ValidationInfo) -> Mapping[str, Fit]:
@@ -175,23 +188,7 @@ class Analysis(Model):
     @classmethod
     def read_patterns(cls, patterns: Any) -> Any:
         """Read patterns by register as the text that says the same."""
-        if not isinstance(patterns, Mapping):
-            return patterns
-        mistakes = Mistakes()
-        found = {}
-        for name, pattern in patterns.items():
-            if not isinstance(pattern, Mapping):
-                found[name] = pattern
-                continue
-            for register, letters in pattern.items():
-                if not isinstance(letters, str) or not letters:
-                    said = 'is no pattern of a register; write 0, 1 and * in quotes, as in "0*"'
-                    mistakes.add((name, register), wrong(said))
-            found[name] = ", ".join(
-                f"{register}={letters}" for register, letters in pattern.items()
-            )
-        mistakes.raise_any()
-        return found
+        return by_registers(patterns)
 
     @field_validator("probabilities")
     @classmethod
@@ -249,10 +246,36 @@ class Analysis(Model):
 
     @model_validator(mode="after")
     def name_own(self) -> Self:
-        """Tell own analyses what they are called."""
+        """Tell own analyses, and what makes observables, what they are called."""
         for name, own in self.own.items():
             own.settle(name)
+        made = {name: VaryingSum.of(name, text) for name, text in self.observables.items()}
+        self._varying = {name: each for name, each in made.items() if each is not None}
         return self
+
+    @property
+    def varying(self) -> Mapping[str, VaryingSum]:
+        """Observables that are made for each point; their texts here are no sums."""
+        return self._varying
+
+    def at(self, values: Mapping[str, Any]) -> Analysis:
+        """Return the analysis of a point: each observable is the sum that is its there.
+
+        Args:
+            values: Axis -> value, circuit and backend too.
+
+        Raises:
+            SourceError: A sum cannot be made.
+        """
+        if not self._varying:
+            return self
+        texts = {name: each.text_at(values) for name, each in self._varying.items()}
+        key = (*texts.values(),)
+        if key not in self._made:
+            made = self.model_copy(update={"observables": {**self.observables, **texts}})
+            made._varying, made._made = {}, {}
+            self._made[key] = made
+        return self._made[key]
 
     @property
     def names(self) -> tuple[str, ...]:

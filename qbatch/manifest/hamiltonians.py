@@ -1,7 +1,7 @@
 """Observables that stand in files: ``energy: {file: lih.json}``.
 
 Rule: what a file says is taken as if its sum were written in the manifest, so that all else knows
-one form of observables.
+one form of observables. Those that are made for each point: see `varying`.
 """
 
 from __future__ import annotations
@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import ValidationInfo
+from pydantic import ValidationError, ValidationInfo
 from pydantic_core import PydanticCustomError
 
 from qbatch.errors import SourceError
 from qbatch.manifest.fields import Mistakes, amiss, check_path, known_to, wrong
+from qbatch.manifest.varying import MadeSum, is_made
 
 
 def read_files(observables: Any, info: ValidationInfo) -> Any:
@@ -24,11 +25,18 @@ def read_files(observables: Any, info: ValidationInfo) -> Any:
     found = {}
     for name, written in observables.items():
         found[name] = written
-        if isinstance(written, Mapping):
-            try:
-                found[name] = _read(written, info)
-            except PydanticCustomError as error:
-                mistakes.add((name,), error)
+        try:
+            if isinstance(written, Mapping):
+                found[name] = _made(written, info) if is_made(written) else _read(written, info)
+            elif isinstance(written, str) and written.startswith("{"):
+                mistakes.add((name,), wrong("is no sum of products; write 0.5 X0 X1 - Z0"))
+        except PydanticCustomError as error:
+            mistakes.add((name,), error)
+        except ValidationError as error:
+            for each in error.errors(include_url=False):
+                told = Mistakes()
+                told.add(each["loc"], amiss(each["msg"]))
+                mistakes.found += [{**one, "loc": (name, *one["loc"])} for one in told.found]
     mistakes.raise_any()
     return found
 
@@ -36,6 +44,10 @@ def read_files(observables: Any, info: ValidationInfo) -> Any:
 def told_of(text: str, sums: Mapping[str, str]) -> str:
     """Return ``lih.json: `` before what is said of an observable that stands in a file, else ""."""
     return next((f"{file}: " for file, whole in sums.items() if whole == text), "")
+
+
+def _made(written: Mapping[Any, Any], info: ValidationInfo) -> str:
+    return MadeSum.model_validate(written, context=known_to(info)).text
 
 
 def _read(written: Mapping[Any, Any], info: ValidationInfo) -> str:
@@ -46,7 +58,7 @@ def _read(written: Mapping[Any, Any], info: ValidationInfo) -> str:
     known = known_to(info)
     file = written.get("file")
     if {*written} != {"file"} or not isinstance(file, str):
-        raise amiss("is no observable; write a sum of products, or a map with file alone")
+        raise amiss("is no observable; write a sum of products, or a map with file alone or python")
     if known.sums is not None and file in known.sums:
         return known.sums_read.setdefault(file, known.sums[file])
     if known.folder is None:

@@ -358,8 +358,9 @@ class Manifest(Model):
 
     @property
     def sums(self) -> Mapping[str, str]:
-        """File that an observable names -> the sum of products in it."""
-        return self._sums
+        """File that an observable names, or what made it -> the sum of products in it."""
+        made = (each.sums for each in self.analysis.varying.values())
+        return {**self._sums, **{key: text for sums in made for key, text in sums.items()}}
 
     @property
     def overrides(self) -> tuple[str, ...]:

@@ -7,7 +7,10 @@ what no circuit could make right.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
+from qbatch.manifest.fields import Mistakes, wrong
 from qbatch.notation import did_you_mean
 
 _NAMED = (
@@ -48,6 +51,25 @@ _ELSEWHERE = (
 )
 _INDEXED = re.compile(r"\s*([^\W\d]\w*)\s*\[\s*\d+\s*\]\s*(?:==?|:)\s*\W?[01]")
 _CALLED = re.compile(r"\s*([^\W\d]\w*)\s*\(")
+
+
+def by_registers(patterns: Any) -> Any:
+    """Return patterns as texts; those by register as the text that says the same."""
+    if not isinstance(patterns, Mapping):
+        return patterns
+    mistakes = Mistakes()
+    found = {}
+    for name, pattern in patterns.items():
+        if not isinstance(pattern, Mapping):
+            found[name] = pattern
+            continue
+        for register, letters in pattern.items():
+            if not isinstance(letters, str) or not letters:
+                said = 'is no pattern of a register; write 0, 1 and * in quotes, as in "0*"'
+                mistakes.add((name, register), wrong(said))
+        found[name] = ", ".join(f"{register}={letters}" for register, letters in pattern.items())
+    mistakes.raise_any()
+    return found
 
 
 def mistake_in(pattern: str) -> str:

@@ -211,8 +211,11 @@ def read_manifest(source: Source) -> Manifest:
         raise _together(source, mistakes)
     manifest._source = source
     manifest._sums = dict(known.sums_read)
+    home = Home(source.folder, source.trust)
     for own in manifest.analysis.own.values():
-        own.come_home(Home(source.folder, source.trust))
+        own.come_home(home)
+    for each in manifest.analysis.varying.values():
+        each.come_home(home, source.sums)
     return manifest
 
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from qbatch.errors import QbatchError
 
 if TYPE_CHECKING:
     from qbatch.circuit import Circuit
-    from qbatch.manifest.models import Analysis, Manifest
+    from qbatch.manifest.models import Analysis, Manifest, Value
     from qbatch.result.grouping import Basis
     from qbatch.result.pauli import PauliSum
 
@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 _OF_NO_OUTCOMES = {"observables", "intervals", "derived", "expected", "fits"}
 
 Registers = tuple[tuple[str, int], ...]
+#: Texts of the observables of a point.
+Sums = tuple[str, ...]
+
+_NO_VALUES: Mapping[str, Any] = {}
 
 
 class UnmeasuredError(QbatchError):
@@ -54,11 +58,19 @@ class Measured(NamedTuple):
 def may_rotate(manifest: Manifest) -> bool:
     """Tell whether some observable may have to be measured in a basis of its own."""
     observables = manifest.analysis.observables.values()
+    if manifest.analysis.varying:
+        return True  # what they are is known point by point
     if not any("X" in text or "Y" in text for text in observables):
         return False  # and no more is loaded
     from qbatch.result.expression import speaks_of_x_or_y
 
     return any(map(speaks_of_x_or_y, observables))
+
+
+def axes_of_observables(manifest: Manifest) -> frozenset[str]:
+    """Return the names of the axes of which observables are made, and perhaps of others."""
+    varying = manifest.analysis.varying.values()
+    return frozenset().union(*(each.axes for each in varying))
 
 
 class Measurements:
@@ -71,19 +83,28 @@ class Measurements:
     def __init__(self, manifest: Manifest) -> None:
         self._analysis = manifest.analysis
         self._as_written = _needs_as_written(manifest)
-        self._bases: dict[Registers, tuple[Basis, ...]] = {}
-        self._made: dict[str, tuple[Measured, ...]] = {}
+        self._bases: dict[tuple[Sums, Registers], tuple[Basis, ...]] = {}
+        self._made: dict[tuple[Sums, str], tuple[Measured, ...]] = {}
         self._rotated: dict[tuple[str, str], Circuit] = {}
 
-    def of(self, circuit: Circuit) -> tuple[Measured, ...]:
+    def of(
+        self, circuit: Circuit, values: Mapping[str, Value] = _NO_VALUES
+    ) -> tuple[Measured, ...]:
         """Return the settings in which a circuit is measured, as it is written first.
+
+        Args:
+            circuit: The circuit.
+            values: Axis -> value at its points, of axes of which observables are made.
 
         Raises:
             UnmeasuredError: An observable cannot be had of it.
+            SourceError: An observable cannot be made of these values.
         """
-        if circuit.sha256 not in self._made:
-            self._made[circuit.sha256] = self._make(circuit)
-        return self._made[circuit.sha256]
+        analysis = self._analysis.at(values)
+        key = (*analysis.observables.values(),), circuit.sha256
+        if key not in self._made:
+            self._made[key] = self._make(circuit, analysis)
+        return self._made[key]
 
     def whole(self, circuit: Circuit) -> Circuit:
         """Return a circuit as it is measured: one that ends unmeasured in all of its qubits."""
@@ -110,43 +131,44 @@ class Measurements:
             self._rotated[circuit.sha256, basis] = made
         return self._rotated[circuit.sha256, basis]
 
-    def _make(self, circuit: Circuit) -> tuple[Measured, ...]:
+    def _make(self, circuit: Circuit, analysis: Analysis) -> tuple[Measured, ...]:
         registers = tuple((each.name, each.num_bits) for each in circuit.facts.registers)
-        if registers not in self._bases:
-            self._bases[registers] = self._bases_for(registers)
+        key = (*analysis.observables.values(),), registers
+        if key not in self._bases:
+            self._bases[key] = self._bases_for(analysis, registers)
         found = []
-        for basis in self._bases[registers]:
+        for basis in self._bases[key]:
             try:
                 found.append(Measured(basis.text, self.program(circuit, basis.text)))
             except ValueError as error:
-                raise self._refusal(circuit, registers, basis, error) from error
+                raise _refusal(circuit, _sums(analysis, registers), basis, error) from error
         return tuple(found)
 
-    def _bases_for(self, registers: Registers) -> tuple[Basis, ...]:
+    def _bases_for(self, analysis: Analysis, registers: Registers) -> tuple[Basis, ...]:
         from qbatch.result.grouping import Basis
 
-        sums = _sums(self._analysis, registers)
+        sums = _sums(analysis, registers)
         bases = fewest_bases([*sums.values()])
         if self._as_written and all(basis.text for basis in bases):
             bases = (Basis.parse(""), *bases)
         return bases or (Basis.parse(""),)
 
-    def _refusal(
-        self, circuit: Circuit, registers: Registers, basis: Basis, error: ValueError
-    ) -> UnmeasuredError:
-        """Return the refusal of a basis, at the first observable that cannot be had for itself."""
-        from qbatch.circuit.measuring import measured_in
-        from qbatch.result.grouping import group
 
-        sums = _sums(self._analysis, registers)
-        for name, each in sums.items():
-            for own in group([each]):
-                try:
-                    measured_in(circuit, own)
-                except ValueError as refused:
-                    return UnmeasuredError(circuit.name, name, _problem(refused))
-        name = next(name for name, each in sums.items() if _is_measured_in(each, basis))
-        return UnmeasuredError(circuit.name, name, _problem(error))
+def _refusal(
+    circuit: Circuit, sums: Mapping[str, PauliSum], basis: Basis, error: ValueError
+) -> UnmeasuredError:
+    """Return the refusal of a basis, at the first observable that cannot be had for itself."""
+    from qbatch.circuit.measuring import measured_in
+    from qbatch.result.grouping import group
+
+    for name, each in sums.items():
+        for own in group([each]):
+            try:
+                measured_in(circuit, own)
+            except ValueError as refused:
+                return UnmeasuredError(circuit.name, name, _problem(refused))
+    name = next(name for name, each in sums.items() if _is_measured_in(each, basis))
+    return UnmeasuredError(circuit.name, name, _problem(error))
 
 
 def fewest_bases(sums: Sequence[PauliSum]) -> tuple[Basis, ...]:

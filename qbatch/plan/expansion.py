@@ -23,7 +23,7 @@ from qbatch.manifest.paths import setting_axis
 from qbatch.manifest.prices import NO_PRICES, PriceList, load_prices
 from qbatch.notation import did_you_mean, listed
 from qbatch.plan.across import check_derived, check_expected
-from qbatch.plan.bases import UnmeasuredError, may_rotate
+from qbatch.plan.bases import UnmeasuredError, axes_of_observables, may_rotate
 from qbatch.plan.factory import Factory, UnboundError, UnfitError
 from qbatch.plan.fits import check_fits
 from qbatch.plan.geometry.axes import MAX_POINTS
@@ -60,11 +60,12 @@ def expand(manifest: Manifest) -> Plan:
     prices = _prices(manifest, mistakes)
     mistakes.raise_if_any()
     _check_parameters(sources, mistakes)
+    _open_observables(manifest, mistakes)
     if may_rotate(manifest):
         _check_basis(sources, drafts, mistakes)
     mistakes.raise_if_any()
     for each in drafts:
-        _check_names(each, sources, mistakes)
+        _check_names(each, sources, axes_of_observables(manifest), mistakes)
         check_setting_axes(each, manifest, mistakes)
     grids = [_grid(each, mistakes) for each in drafts]
     _check_result_wheres(manifest, drafts, mistakes)
@@ -210,11 +211,32 @@ def _check_basis(
                 mistakes.add((*each.loc, part, BASIS), f"{said}; rename the axis")
 
 
-def _check_names(each: Draft, sources: Mapping[str, CircuitSource], mistakes: Mistakes) -> None:
-    """See that every axis is a parameter of a circuit, and every circuit has its arguments."""
+def _open_observables(manifest: Manifest, mistakes: Mistakes) -> None:
+    """Load the functions that make observables, so that it is known what they are made of."""
+    for name, each in manifest.analysis.varying.items():
+        try:
+            each.open(mistakes.place("analysis", "observables", name))
+        except SourceError as error:
+            mistakes.note(error)
+
+
+def _check_names(
+    each: Draft,
+    sources: Mapping[str, CircuitSource],
+    others: Collection[str],
+    mistakes: Mistakes,
+) -> None:
+    """See that every axis is a parameter of a circuit, and every circuit has its arguments.
+
+    Args:
+        each: The sweep.
+        sources: Name -> opened circuit.
+        others: Names that an axis may have, too: what observables are made of.
+        mistakes: What is wrong is told here.
+    """
     circuits = [str(name) for name in dict.fromkeys(each.values_of("circuit"))]
     known = {p for name in circuits for p in sources[name].parameters}
-    known |= read_by_formulas(each.sweep)
+    known |= {*read_by_formulas(each.sweep), *others}
     for part in ("matrix", "zip"):
         for name in getattr(each.sweep, part):
             if _is_parameter(name) and name not in known:
@@ -226,7 +248,8 @@ def _check_names(each: Draft, sources: Mapping[str, CircuitSource], mistakes: Mi
                 said = f"set: {name!r} {_no_parameter(name, circuits, known)}"
                 mistakes.add((*each.loc, "overrides", number, "set", name), said)
     for number, point in each.included:
-        _check_included(each, number, point, sources[str(point["circuit"])], mistakes)
+        source = sources[str(point["circuit"])]
+        _check_included(each, number, point, source, others, mistakes)
 
 
 def _is_parameter(name: str) -> bool:
@@ -234,10 +257,15 @@ def _is_parameter(name: str) -> bool:
 
 
 def _check_included(
-    each: Draft, number: int, point: Mapping[str, Value], source: CircuitSource, mistakes: Mistakes
+    each: Draft,
+    number: int,
+    point: Mapping[str, Value],
+    source: CircuitSource,
+    others: Collection[str],
+    mistakes: Mistakes,
 ) -> None:
     loc = (*each.loc, "include", number)
-    known = source.parameters | read_by_formulas(each.sweep)
+    known = source.parameters | {*read_by_formulas(each.sweep), *others}
     for name in point:
         if _is_parameter(name) and name not in known:
             said = f"include: {name!r} {_no_parameter(name, [source.name], source.parameters)}"
@@ -408,6 +436,14 @@ def _factory(
         raise
 
 
+def _told_source(plan: Plan, name: str, values: Mapping[str, Value]) -> str:
+    """Return what is said before a mistake of an observable that does not stand as it is."""
+    analysis = plan.manifest.analysis
+    if name in analysis.varying:
+        return f"{analysis.varying[name].told(values)}: "
+    return told_of(analysis.observables[name], plan.manifest.sums)
+
+
 def _check_layouts(plan: Plan, mistakes: Mistakes) -> None:
     """Make every circuit text that the plan needs, and see that its parameters have values."""
     total = sum(grid.repeat * block.size for grid in plan.grids for block in grid.blocks)
@@ -422,8 +458,7 @@ def _check_layouts(plan: Plan, mistakes: Mistakes) -> None:
             except UnboundError as error:
                 unbound[error.circuit] = error.names
             except UnmeasuredError as error:
-                file = told_of(plan.manifest.analysis.observables[error.name], plan.manifest.sums)
-                problem = f"{file}{error.problem}"
+                problem = f"{_told_source(plan, error.name, values)}{error.problem}"
                 mistakes.add(("analysis", "observables", error.name), problem)
             except UnfitError as error:
                 part = "zip" if error.name in plan.manifest.sweeps[grid.number].zip else "matrix"

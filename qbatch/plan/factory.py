@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 from array import array
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from qbatch.circuit.facts import FORMAT
 from qbatch.errors import QbatchError
 from qbatch.manifest.models import Value
 from qbatch.manifest.paths import SettingValues, setting_axis, settings_of
-from qbatch.plan.bases import Measurements, may_rotate
+from qbatch.plan.bases import Measurements, axes_of_observables, may_rotate
 from qbatch.plan.columns import Columns
 from qbatch.plan.geometry.grid import Block
 from qbatch.plan.geometry.resolving import OWN
@@ -136,6 +136,7 @@ class Factory:
         shows_seed: bool = False,
     ) -> None:
         self._sources = sources
+        self._made_of = axes_of_observables(manifest)
         self._axes = tuple(axes)
         self._writers = writers
         self._shows_seed = shows_seed
@@ -151,8 +152,9 @@ class Factory:
 
     @property
     def arguments(self) -> frozenset[str]:
-        """Names that some circuit consumes when its text is made."""
-        return frozenset().union(*(source.arguments for source in self._sources.values()))
+        """Names that some circuit consumes when its text is made, or that make an observable."""
+        found = (source.arguments for source in self._sources.values())
+        return frozenset().union(*found, self._made_of)
 
     @property
     def settings(self) -> Mapping[str, Setting]:
@@ -189,7 +191,7 @@ class Factory:
         """Return a layout with those of its points' settings, where these are not as written."""
         if self.measurements is None:
             return layout
-        found = self.measurements.of(layout.program)
+        found = self.measurements.of(layout.program, layout.shared)
         if [each.basis for each in found] == [""]:
             return layout
         backend, settings = layout.backend, layout.settings
@@ -200,6 +202,10 @@ class Factory:
             setting = layout.in_basis(basis, program, key, prefix) if basis else layout
             measured.append(setting)
         return replace(layout, measured=tuple(measured))
+
+    def _making(self, columns: Collection[str]) -> list[str]:
+        """Name the axes of which observables are made."""
+        return [name for name in columns if name in self._made_of and name not in OWN]
 
     def _make(self, grid: Grid, block: Block, values: Mapping[str, Value], mask: int) -> Layout:
         changed = grid.overridden(mask)
@@ -212,7 +218,7 @@ class Factory:
         given = {n: c.values[0] for n, c in columns.items() if n in source.arguments}
         program = self._program(source, {name: given[name] for name in sorted(given)})
         free = _free(source, program, columns)
-        used = {n: columns[n] for n in (*given, *ours)} | free
+        used = {n: columns[n] for n in (*given, *ours, *self._making(columns))} | free
         idle = {
             n: column
             for n, column in columns.items()

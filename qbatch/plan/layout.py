@@ -222,6 +222,12 @@ class Layout:
         """The layout of each setting of its points."""
         return self.measured or (self,)
 
+    @property
+    def shared(self) -> dict[str, Value]:
+        """Axis -> value, of those axes on which all its points have one value."""
+        own = {"circuit": self.circuit, "backend": self.backend}
+        return {**own, **{name: column[0] for name, at, column in self.parameters if at == -1}}
+
     def in_basis(self, basis: str, program: Circuit, setting: str, prefix: _Hash) -> Layout:
         """Return the layout of its points' settings in a basis.
 

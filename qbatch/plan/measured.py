@@ -28,7 +28,7 @@ def bases_of_circuits(plan: Points) -> dict[str, list[tuple[str, ...]]]:
     if measurements is None:
         return {}
     for layout in plan.variant_layouts():
-        bases = tuple(each.basis for each in measurements.of(layout.program))
+        bases = tuple(each.basis for each in measurements.of(layout.program, layout.shared))
         if any(bases):
             found.setdefault(layout.circuit, {})[bases] = None
     return {name: [*each] for name, each in found.items()}

@@ -34,6 +34,7 @@ def check_programs(plan: Plan, mistakes: Mistakes) -> None:
             own.open(mistakes.place("analysis", "own", name))
         except SourceError as error:
             mistakes.note(error)
+    _check_made(plan, mistakes)
     for loc, file, read in _readings(plan.manifest):
         for registers, program in seen.items():
             try:
@@ -42,6 +43,28 @@ def check_programs(plan: Plan, mistakes: Mistakes) -> None:
                 problem = getattr(error, "problem", str(error))
                 mistakes.add(loc, f"{file}{problem} (circuit {program.name!r})")
                 break
+
+
+def _check_made(plan: Plan, mistakes: Mistakes) -> None:
+    """See that observables made for each point fit the registers there; one mistake for each."""
+    from qbatch.result.pauli import parse_pauli
+
+    varying = dict(plan.manifest.analysis.varying)
+    seen: set[tuple[str, str, Registers]] = set()
+    for layout in plan.variant_layouts() if varying else ():
+        texts = plan.manifest.analysis.at(layout.shared).observables
+        registers = tuple((r.name, r.num_bits) for r in layout.program.facts.registers)
+        for name, each in [*varying.items()]:
+            if (name, texts[name], registers) in seen:
+                continue
+            seen.add((name, texts[name], registers))
+            try:
+                parse_pauli(texts[name], sum(n for _, n in registers), registers)
+            except ValueError as error:
+                problem = getattr(error, "problem", str(error))
+                said = f"{each.told(layout.shared)}: {problem} (circuit {layout.program.name!r})"
+                mistakes.add(("analysis", "observables", name), said)
+                del varying[name]
 
 
 def _readings(
@@ -59,6 +82,8 @@ def _readings(
 
     analysis = manifest.analysis
     for name, text in analysis.observables.items():
+        if name in analysis.varying:
+            continue
         yield ("analysis", "observables", name), told_of(text, manifest.sums), observable(text)
     for name, text in analysis.probabilities.items():
         yield ("analysis", "probabilities", name), "", pattern(text)

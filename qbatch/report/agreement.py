@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from qbatch.report.comparing import ALARM, Compared, Comparison
 from qbatch.report.numbers import count_of, p_text
-from qbatch.report.rows import Columns
+from qbatch.report.rows import Columns, asked_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,6 +56,7 @@ class Agreement:
     """
 
     def __init__(self, manifest: Manifest, columns: Columns) -> None:
+        self._analysis = manifest.analysis
         self._comparison = Comparison(manifest.analysis) if len(manifest.backends) > 1 else None
         self._columns = columns
 
@@ -68,8 +69,10 @@ class Agreement:
         """Take in one measured point."""
         if self._comparison is not None:
             bases = [each.basis for each in point.each_setting]
-            setting = self._columns.setting(point)
-            self._comparison.add(setting, point.backend, point.counts_by_basis, bases)
+            setting, counts = self._columns.setting(point), point.counts_by_basis
+            self._comparison.add(
+                setting, point.backend, counts, bases, asked_of(point, self._analysis)
+            )
 
     def note(self) -> str:
         """Which numbers are not compared; "" where all are."""
@@ -103,6 +106,7 @@ class Repeats:
 
     def __init__(self, manifest: Manifest, columns: Columns) -> None:
         has_any = "repeat" in columns.axes and bool(columns.numbers)
+        self._analysis = manifest.analysis
         self._comparison = Comparison(manifest.analysis) if has_any else None
 
     @property
@@ -115,8 +119,8 @@ class Repeats:
         if self._comparison is not None:
             name = point.name.rpartition("#")[0] if point.repeat > 1 else point.name
             bases = [each.basis for each in point.each_setting]
-            group = f"repeat {point.repeat}"
-            self._comparison.add(name, group, point.counts_by_basis, bases)
+            group, counts = f"repeat {point.repeat}", point.counts_by_basis
+            self._comparison.add(name, group, counts, bases, asked_of(point, self._analysis))
 
     def note(self) -> str:
         """What is to be said about them; "" without repeats."""

@@ -61,6 +61,8 @@ class Canvas:
         analysis, labels = self.manifest.analysis, self.manifest.report.labels
         if name in labels:
             return labels[name]
+        if name in analysis.varying:
+            return f"⟨{name}⟩"
         if name in analysis.observables:
             text = analysis.observables[name].strip()
             return f"{name} = ⟨{text}⟩" if len(text) <= 32 else f"⟨{name}⟩"

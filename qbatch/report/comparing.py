@@ -18,6 +18,7 @@ from qbatch.report.numbers import count_of, with_error
 from qbatch.result import (
     DRAWS,
     FEW_DRAWS,
+    AnalysisLike,
     Counts,
     Histogram,
     family,
@@ -162,7 +163,12 @@ class Comparison:
         return (*names, OUTCOMES) if self._analysis.distribution is not None else names
 
     def add(
-        self, setting: str, group: str, counts: Mapping[str, Counts], bases: Sequence[str] = ("",)
+        self,
+        setting: str,
+        group: str,
+        counts: Mapping[str, Counts],
+        bases: Sequence[str] = ("",),
+        analysis: AnalysisLike | None = None,
     ) -> None:
         """Take in shots of a group at a setting.
 
@@ -171,8 +177,10 @@ class Comparison:
             group: Whose shots they are.
             counts: By the basis in which they were measured; "" as the circuit is written.
             bases: All in which the point is measured.
+            analysis: What is asked of the point; None: what is asked of all.
         """
-        for number, histogram in self._histograms(counts, bases) if counts else ():
+        own = self._analysis if analysis is None else analysis
+        for number, histogram in self._histograms(counts, bases, own) if counts else ():
             key = (number, setting)
             groups = self._found.get(key)
             if groups is None:
@@ -184,9 +192,9 @@ class Comparison:
             self._cells += groups.cells - before
 
     def _histograms(
-        self, counts: Mapping[str, Counts], bases: Sequence[str]
+        self, counts: Mapping[str, Counts], bases: Sequence[str], analysis: AnalysisLike
     ) -> Iterator[tuple[str, Histogram]]:
-        for name, told in told_alone(counts, bases, self._analysis).items():
+        for name, told in told_alone(counts, bases, analysis).items():
             if told is None:
                 self.not_compared.add(name)
                 continue

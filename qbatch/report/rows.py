@@ -19,7 +19,7 @@ from qbatch.result import Counts, Estimate, sampling_floor
 
 if TYPE_CHECKING:
     from qbatch.job import Job
-    from qbatch.manifest.models import Manifest, Sweep, Value
+    from qbatch.manifest.models import Analysis, Manifest, Sweep, Value
     from qbatch.snapshot import Held, Purchase
     from qbatch.snapshot.doubles import Double
 
@@ -74,6 +74,12 @@ class Point(Protocol):
     def warning(self) -> str: ...
     @property
     def same_as(self) -> str: ...
+
+
+def asked_of(point: Point, analysis: Analysis) -> Analysis:
+    """Return the analysis of a point: with the observables that are its own."""
+    own = {"circuit": point.circuit, "backend": point.backend}
+    return analysis.at({**own, **point.parameters}) if analysis.varying else analysis
 
 
 class Times(Protocol):

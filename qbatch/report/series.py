@@ -18,7 +18,7 @@ from qbatch.manifest.expected import Theory, read_theory
 from qbatch.manifest.models import Plot
 from qbatch.notation import is_number
 from qbatch.plan.geometry.where import Narrowed, is_match, narrowed
-from qbatch.report.rows import POINT_AXES, Columns, Floors, Point, Run
+from qbatch.report.rows import POINT_AXES, Columns, Floors, Point, Run, asked_of
 from qbatch.result import AnalysisLike, Counts, Estimate, analyse_settings, only, pool
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ class Mark:
         axes: All its axes, kept only where theory is drawn through the points.
         registers: Of its counts, kept with them: only equal ones are pooled. They follow from a
             circuit's parameters, so points along x may differ in them and are one line.
+        analysis: What is asked of its counts, kept with them.
     """
 
     facet: Value | None
@@ -70,6 +71,7 @@ class Mark:
     packed: tuple[tuple[str, bytes], ...] = ()
     axes: Mapping[str, Value] | None = None
     registers: tuple[tuple[str, int], ...] = ()
+    analysis: AnalysisLike | None = None
 
     @property
     def key(self) -> Key:
@@ -192,17 +194,18 @@ class Series:
             self._hidden.append(hidden)
         axes = values if self.theory is not None else None
         shots, name = point.sampled, point.name
-        told = x, y, estimate, shots, name, packed, axes, registers
+        analysis = asked_of(point, self.floors.analysis) if packed else None
+        told = x, y, estimate, shots, name, packed, axes, registers, analysis
         return Mark(facet, color, number_of_rest, *told)
 
     @property
     def _may_pool(self) -> bool:
         return "repeat" in self.columns.axes and self.plot.type != "histogram"
 
-    @property
-    def analysis(self) -> AnalysisLike:
-        """The manifest's, without the numbers that this figure does not show."""
-        return only(self.floors.analysis, {self.plot.x, self.plot.y, self.plot.z})
+    def analysis_of(self, mark: Mark) -> AnalysisLike:
+        """What is asked of a mark's counts, without the numbers that this figure does not show."""
+        whole = self.floors.analysis if mark.analysis is None else mark.analysis
+        return only(whole, {self.plot.x, self.plot.y, self.plot.z})
 
     def measures(self, axis: str) -> bool:
         """Whether an analysed number, not an axis of the sweep, stands along x or y."""
@@ -265,7 +268,7 @@ class Series:
 
 def _pooled(first: Mark, name: str, counts: Mapping[str, Counts], series: Series) -> Mark:
     """The mark of all shots of a setting's repeats, analysed as if they were one point's."""
-    found = analyse_settings(counts, [*counts], series.analysis)
+    found = analyse_settings(counts, [*counts], series.analysis_of(first))
     shots = min(each.shots for each in counts.values())
     estimate = found.get(series.number) if series.number else None
     if estimate is not None and series.number is not None:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from qbatch.manifest import Manifest
+    from qbatch.manifest.models import Analysis
     from qbatch.result import Counts, Estimate
 
 
@@ -314,7 +315,7 @@ class PointResult:
         packed = self._packed
         if self.settings or self.pieces or self.basis or packed is None:
             return False
-        return packed[2] == self._run.analysis_key
+        return packed[2] == self._run.analysis_key and not self._run.manifest.analysis.varying
 
     def _analysed(self) -> dict[str, Estimate]:
         from qbatch.result import analyse, analyse_settings
@@ -325,8 +326,8 @@ class PointResult:
         try:
             bases = [each.basis for each in self.each_setting]
             if self.settings or self.is_setting or _has_x_or_y(manifest):
-                return analyse_settings(counts, bases, manifest.analysis)
-            return analyse(counts[""], manifest.analysis)
+                return analyse_settings(counts, bases, _asked_of(self, manifest))
+            return analyse(counts[""], _asked_of(self, manifest))
         except ValueError as error:
             said = f"does not fit the results of {self.name}: {error}"
             raise ManifestError(manifest.place_of("analysis"), said) from error
@@ -415,6 +416,14 @@ def _facts_of(pieces: Sequence[PointResult]) -> Mapping[str, Any]:
     return {**done[-1].facts, "jobs": jobs}
 
 
+def _asked_of(point: PointResult, manifest: Manifest) -> Analysis:
+    """Return what is asked of a point's counts, with the observables that are its own."""
+    own = {"circuit": point.circuit, "backend": point.backend}
+    return manifest.analysis.at({**own, **point.parameters})
+
+
 def _has_x_or_y(manifest: Manifest) -> bool:
     """Whether an observable may need a setting that the point does not have."""
+    if manifest.analysis.varying:
+        return True
     return any("X" in text or "Y" in text for text in manifest.analysis.observables.values())
