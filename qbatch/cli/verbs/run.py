@@ -122,15 +122,14 @@ def run(
 ) -> int:
     """Run what is missing of MANIFEST, or a circuit without one, and write the report.
 
-    Running again does only what is missing. One Ctrl-C stops submitting and saves, two leave at
-    once; `qbatch run` goes on from there.
+    Running again does only what is missing. One Ctrl-C stops and saves, two leave at once.
     """
     from qbatch.cli.running import run_manifest
     from qbatch.executor import Options
     from qbatch.plan.pricing.limits import parse_limits
 
     _check_flags(named)
-    asked = Options(
+    options = Options(
         out=out,
         fresh=fresh,
         only=only,
@@ -141,8 +140,7 @@ def run(
         max_cost=parse_limits(max_cost),
         detach=detach,
     )
-    options = named.planned(asked)
-    told = {"as_json": as_json, "report": not no_report}
+    options, told = named.planned(options), {"as_json": as_json, "report": not no_report}
     if rehearse:
         return _rehearse(named.path, options, queues_s, noise=noise, **told)
     consent = _consent(saved_plan, frozen=frozen, yes=yes)
