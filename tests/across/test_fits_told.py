@@ -52,6 +52,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place / "run"
 
 
+@pytest.mark.slow
 def test_checks_are_judged_on_the_interval_of_each_group(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from math import pi
 from pathlib import Path
 
+import pytest
+
 import qbatch
 from qbatch.across import read_across
 
@@ -42,6 +44,7 @@ def test_points_come_with_their_axes_and_numbers(tmp_path: Path) -> None:
     assert points.axes == ("circuit", "backend", "repeat", "theta")
 
 
+@pytest.mark.slow
 def test_intervals_of_another_level_are_those_of_that_analysis(tmp_path: Path) -> None:
     wide = MANIFEST.replace("{z: Z0}", "{z: Z0}, intervals: {level: 0.999}")
     points = read_across(measured(tmp_path)).points

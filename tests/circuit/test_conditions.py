@@ -186,6 +186,7 @@ CONDITIONS = truths(3) | words(2)
 
 @settings(max_examples=250, deadline=None)
 @given(CONDITIONS)
+@pytest.mark.slow
 def test_any_condition_holds_for_the_bits_for_which_it_should(tree):
     formula = lowered(written(tree))
     for bits in product((0, 1), repeat=6):
@@ -221,6 +222,7 @@ def flags_of(built, method):
     st.lists(CONDITIONS, min_size=4, max_size=10),
     st.sampled_from(["statevector", "density_matrix", "matrix_product_state", "stabilizer"]),
 )
+@pytest.mark.slow
 def test_a_simulator_takes_the_branches_that_python_does_and_so_it_does_of_what_is_written(
     conditions, method
 ):

@@ -326,6 +326,7 @@ LONG = [
 
 
 @pytest.mark.parametrize("body", LONG)
+@pytest.mark.slow
 def test_no_short_text_keeps_the_reader_for_long(body, monkeypatch):
     for limit in ("OPERATIONS", "EXPANDED", "REREAD"):
         monkeypatch.setattr(Limits, limit, getattr(Limits, limit) // 50)
@@ -344,6 +345,7 @@ def test_no_short_text_keeps_the_reader_for_very_long(body):
     assert time.process_time() - began < 30
 
 
+@pytest.mark.slow
 def test_many_names_and_many_rounds_are_not_multiplied():
     began = time.process_time()
     names = "".join(f"const int n{n} = {n}; " for n in range(20_000))

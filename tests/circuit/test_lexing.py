@@ -77,6 +77,7 @@ def test_places_are_counted_in_lines_as_any_editor_does(text, offset):
     "text",
     ["/**/" * 100_000 + "x", "(" * 20_000 + "a)@" * 20_000, "@\n" * 300_000 + "x", "/*" * 300_000],
 )
+@pytest.mark.slow
 def test_no_text_keeps_the_reader_of_words_for_long(text):
     began = time.process_time()
     version_of(text)

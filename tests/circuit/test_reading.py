@@ -35,6 +35,7 @@ SCRAPS = (
 
 @settings(max_examples=300, deadline=None)
 @given(st.sampled_from(["", QASM2, QASM3]), st.text())
+@pytest.mark.slow
 def test_any_text_is_read_or_is_a_circuit_error(head, text):
     with suppress(CircuitError, SourceErrors):
         analyse(parse(Source(head + text, HERE)))
@@ -113,6 +114,7 @@ def test_a_mistake_carries_its_line():
         daily=4,
     ),
 )
+@pytest.mark.slow
 def test_no_text_however_made_takes_for_ever(text):
     assert error_of(text)
 

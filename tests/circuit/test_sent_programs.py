@@ -118,6 +118,7 @@ def test_each_gate_of_stdgates_is_what_its_definition_there_says(name, way):
 
 
 @pytest.mark.parametrize("version", ["2.0", "3.0"])
+@pytest.mark.slow
 def test_random_programs_sent_use_the_library_as_printed(version):
     checked = 0
     for read, values, matrix in random_programs(range(40_000, 40_012)):

@@ -70,6 +70,7 @@ def of_results(change: Callable[[Any], None]) -> Callable[[Files], None]:
     return act
 
 
+@pytest.mark.slow
 def test_an_archive_holds_on_another_machine(
     archived: Path, qbatch: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -146,6 +147,7 @@ def counts_and_numbers_together(points: Any) -> None:
         (counts_and_numbers_together, "3", "gives other counts when it is run again"),
     ],
 )
+@pytest.mark.slow
 def test_what_was_changed_is_found_though_all_digests_agree(
     archived: Path, qbatch: Call, change: Callable[[Any], None], sample: str, told: str
 ) -> None:
@@ -250,6 +252,7 @@ def test_a_bomb_does_not_go_off(
     assert "its files are larger than" in said.err
 
 
+@pytest.mark.slow
 def test_nothing_is_archived_that_looks_like_a_credential(
     manifest: Path, qbatch: Call, tmp_path: Path
 ) -> None:
@@ -273,6 +276,7 @@ def test_a_run_without_results_and_a_name_without_its_ending_are_told(
     assert qbatch("archive", "none").code == 2
 
 
+@pytest.mark.slow
 def test_points_of_clouds_and_shots_bought_later_are_verified(qbatch: Call, tmp_path: Path) -> None:
     (tmp_path / "bell.qasm").write_text(BELL)
     text = """\

@@ -95,6 +95,7 @@ def test_a_trial_is_told_that_the_report_is_its_own(qbatch: Call, done: Path) ->
     assert "nothing to do; 3 of 3" in qbatch("run", done).out
 
 
+@pytest.mark.slow
 def test_a_manifest_without_a_file_has_its_run_under_the_current_folder(
     done: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -766,6 +766,7 @@ def test_a_verdict_of_an_emulator_is_not_taken_for_the_clouds(no_clouds: None) -
 
 @pytest.mark.parametrize("verb", mostly_slow(["run", "plan"]))
 @pytest.mark.parametrize(("backend", "target"), [("forte", "ionq:fort"), ("toshiko", "qpu:none")])
+@pytest.mark.slow
 def test_a_target_that_is_none_is_a_mistake_of_the_manifest(
     verb: str, backend: str, target: str, qbatch: Call, two_clouds: Path, clouds: dict[str, str]
 ) -> None:

@@ -28,6 +28,7 @@ def two(done: Path, qbatch: Call, tmp_path: Path) -> tuple[str, str]:
     return "runs/pair", "other/runs/pair"
 
 
+@pytest.mark.slow
 def test_what_changed_is_told_with_what_else_differs(two: tuple[str, str], qbatch: Call) -> None:
     said = qbatch("diff", *two)
     assert said.code == 5
@@ -38,6 +39,7 @@ def test_what_changed_is_told_with_what_else_differs(two: tuple[str, str], qbatc
     assert "shots=400: 1 → " in said.out
 
 
+@pytest.mark.slow
 def test_json_has_each_comparison(two: tuple[str, str], qbatch: Call) -> None:
     found = qbatch("diff", *two, "--json").json
     assert found["verdict"] == "changed"
@@ -57,6 +59,7 @@ def test_a_run_beside_itself_is_the_same_and_said_to_be_the_same_shots(
     assert qbatch("diff", done, done, "--within", "0.01").code == 4
 
 
+@pytest.mark.slow
 def test_exports_and_commits_of_them_are_compared_as_runs_are(
     two: tuple[str, str], qbatch: Call, tmp_path: Path
 ) -> None:
@@ -115,6 +118,7 @@ def test_a_mistake_is_told_with_its_place(
     assert told in said.err
 
 
+@pytest.mark.slow
 def test_the_page_has_both_curves_and_no_text_as_markup(
     two: tuple[str, str], qbatch: Call, tmp_path: Path
 ) -> None:
@@ -179,6 +183,7 @@ def test_a_hostile_name_makes_no_markup_for_a_ci_service(
     assert "\x1b" not in head
 
 
+@pytest.mark.slow
 def test_numbers_over_several_bases_are_compared(qbatch: Call, tmp_path: Path) -> None:
     text = """\
 qbatch: 1

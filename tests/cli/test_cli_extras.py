@@ -62,6 +62,7 @@ def test_only_a_bug_of_ours_is_called_one() -> None:
     assert bugs == {errors.QbatchError, errors.JobStateError}
 
 
+@pytest.mark.slow
 def test_nothing_raises_the_root_of_the_tree() -> None:
     for path in Path(package.__file__).parent.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):

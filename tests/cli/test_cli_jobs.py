@@ -351,6 +351,7 @@ def test_a_job_that_was_delivered_twice_is_told_priced_and_can_be_cancelled(
     assert set(states.values()) == {"queued"}
 
 
+@pytest.mark.slow
 def test_a_double_that_comes_later_is_told_by_fetch(
     qbatch: Call, clouds: None, manifest: Path, faults: Callable[..., None]
 ) -> None:

@@ -70,6 +70,7 @@ qbatch.run(sys.argv[1], out=sys.argv[2], observer=observe)
 
 
 @pytest.mark.parametrize("order", [("a", "b"), ("b", "a")])
+@pytest.mark.slow
 def test_what_was_cut_off_here_takes_the_results_of_another_folder(
     qbatch: Call, order: tuple[str, str]
 ) -> None:

@@ -57,6 +57,7 @@ def more(made: tuple[Path, Said], qbatch: Call, tmp_path: Path) -> Said:
     return said
 
 
+@pytest.mark.slow
 def test_the_run_and_status_say_what_there_is(qbatch: Call, more: Any) -> None:
     assert "more: 2 of 4 points done" in more.out
     assert "2 points not done yet" in more.out

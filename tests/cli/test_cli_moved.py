@@ -42,6 +42,7 @@ def test_it_tells_its_numbers(moved: Path, qbatch: Call) -> None:
     assert qbatch("diff", moved, moved).code == 0
 
 
+@pytest.mark.slow
 def test_it_is_archived_and_verified(moved: Path, qbatch: Call) -> None:
     assert qbatch("archive", moved, "-o", "a.zip").code == 0
     found = qbatch("verify", "a.zip", "--json").json

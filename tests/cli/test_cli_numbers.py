@@ -143,6 +143,7 @@ def test_a_report_names_the_file_that_is_there_its_date_and_its_circuit(
         assert "<dt>git</dt>" not in page
 
 
+@pytest.mark.slow
 def test_a_report_tells_the_commit_of_its_manifest(qbatch: Call, manifest: Path) -> None:
     """P17."""
     git(Path(), "init", "-q", "-b", "main")

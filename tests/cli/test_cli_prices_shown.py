@@ -69,6 +69,7 @@ def test_a_run_at_emulated_clouds_says_so_wherever_it_names_money(
     assert "toshiko (emulated): " in status.out
 
 
+@pytest.mark.slow
 def test_retry_keeps_to_the_limit_that_it_is_given(
     qbatch: Call, clouds: Any, two_clouds: Path, ledger: Ledger, faults: Faults
 ) -> None:

@@ -335,6 +335,7 @@ def add_template(manifest: Path, text: str) -> None:
     manifest.write_text(manifest.read_text() + "report: {template: own.md.j2, formats: [md]}\n")
 
 
+@pytest.mark.slow
 def test_points_that_are_cut_are_told_with_their_jobs(
     qbatch: Call, manifest: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -358,6 +359,7 @@ def test_points_that_are_cut_are_told_with_their_jobs(
     assert again.out.startswith("pair: nothing to do; 3 of 3 points done")
 
 
+@pytest.mark.slow
 def test_what_was_bought_of_a_cut_point_is_told(
     qbatch: Call, manifest: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -392,6 +394,7 @@ TURN = (
 )
 
 
+@pytest.mark.slow
 def test_retry_after_the_circuit_is_mended_runs_what_failed_as_it_is_now(
     qbatch: Call, tmp_path: Path
 ) -> None:
@@ -409,6 +412,7 @@ def test_retry_after_the_circuit_is_mended_runs_what_failed_as_it_is_now(
     assert qbatch("retry", "risky.yaml").code == qbatch("status", "risky.yaml").code == 0
 
 
+@pytest.mark.slow
 def test_code_that_was_trusted_runs_again_as_long_as_it_is_the_same(
     qbatch: Call, tmp_path: Path
 ) -> None:

@@ -239,6 +239,7 @@ def forwarded(
             yield host, f"url: 'https://elsewhere.example{url.path}'"
 
 
+@pytest.mark.slow
 def test_fetch_cancel_retry_and_saved_plans_ask_as_run_does(
     qbatch: Call, forwarded: tuple[Host, str], tmp_path: Path
 ) -> None:
@@ -265,6 +266,7 @@ def test_fetch_cancel_retry_and_saved_plans_ask_as_run_does(
     assert qbatch("cancel", path, "--yes", "--trust").code == 0
 
 
+@pytest.mark.slow
 def test_emulators_on_loopback_need_no_word(
     qbatch: Call, forwarded: tuple[Host, str], tmp_path: Path
 ) -> None:

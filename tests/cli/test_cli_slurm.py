@@ -64,6 +64,7 @@ def cancelled(centre: SlurmCommands) -> list[str]:
 
 
 @pytest.mark.parametrize("how", ["processes", "salloc"])
+@pytest.mark.slow
 def test_batch_jobs_of_an_engine_that_was_left_are_cancelled(
     qbatch, centre, keys, how, tmp_path, monkeypatch
 ):
@@ -87,6 +88,7 @@ def copy(qbatch, centre, keys, tmp_path) -> Path:
     return Path(shutil.copytree(tmp_path / "runs" / "sweep", tmp_path / "copy"))
 
 
+@pytest.mark.slow
 def test_a_copy_with_another_engine_leaves_the_batch_jobs_of_the_original(
     qbatch, centre, keys, copy, tmp_path, monkeypatch
 ):
@@ -118,6 +120,7 @@ def test_a_folder_that_was_moved_sends_its_own_batch_jobs(qbatch, centre, keys, 
     assert not {*own} & {*keys}
 
 
+@pytest.mark.slow
 def test_what_was_computed_before_a_project_was_renamed_is_not_computed_again(
     qbatch, centre, keys, tmp_path
 ):

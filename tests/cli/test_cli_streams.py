@@ -60,6 +60,7 @@ def test_a_closed_stream_is_nobody(done: Path, tmp_path: Path, redirect: str) ->
 
 
 @pytest.mark.parametrize("redirect", CLOSED_DEAR)
+@pytest.mark.slow
 def test_a_whole_run_needs_no_streams(manifest: Path, tmp_path: Path, redirect: str) -> None:
     assert start(tmp_path, "run", str(manifest), redirect=redirect)[0] == 0
     with open_run(tmp_path / "runs" / "pair") as run:
@@ -146,6 +147,7 @@ def test_running_and_reading_do_not_depend_on_names_and_locale(
         assert json.loads(line)["state"] == "completed"
 
 
+@pytest.mark.slow
 def test_a_run_knows_the_folder_that_it_was_made_in(odd: bytes) -> None:
     assert start(odd, "run", "pair.yaml", **BARE)[0] == 0
     with open_run(Path(os.fsdecode(odd)) / "runs" / "pair") as run:

@@ -56,6 +56,7 @@ def test_what_is_redirected_is_as_wide_as_it_is() -> None:
 
 @pytest.mark.usefixtures("narrow")
 @pytest.mark.parametrize("verb", ["plan", "show"])
+@pytest.mark.slow
 def test_a_verb_breaks_no_word_of_a_narrow_terminal(
     verb: str, qbatch: Call, manifest: Path
 ) -> None:

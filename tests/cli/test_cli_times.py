@@ -52,6 +52,7 @@ def at_clouds(*names: str) -> None:
     Path("m.yaml").write_text(f"{head}{backends}\n{sweep}\nshots: 100\n")
 
 
+@pytest.mark.slow
 def test_clouds_that_know_delays_get_them(qbatch: Call) -> None:
     at_clouds("ibm", "garnet")
     assert qbatch("run", "m.yaml", "--rehearse").code == 0
@@ -69,6 +70,7 @@ def test_clouds_that_know_none_are_told_before_anything_is_sent(qbatch: Call) ->
     assert "programs go to OQC as OpenQASM 2, which has no delay" in said.err
 
 
+@pytest.mark.slow
 def test_a_swept_duration_is_a_number_of_seconds_everywhere(qbatch: Call) -> None:
     Path("decay.qasm").write_text(CIRCUIT)
     Path("m.yaml").write_text(MANIFEST)

@@ -80,6 +80,7 @@ def test_the_cost_of_a_job_stands_where_it_was_bought(tmp_path: Path, qbatch: Ca
     assert [row["cost"] for row in rows] == ["2.5", *[""] * 5]
 
 
+@pytest.mark.slow
 def test_what_is_forgotten_is_gone_at_all_places(tmp_path: Path) -> None:
     with run_here(tmp_path) as found:
         flip = next(iter(found)).id
@@ -105,6 +106,7 @@ def test_plan_counts_the_places_and_the_jobs(tmp_path: Path, qbatch: Call) -> No
     assert found["why"] == {"new": 6}
 
 
+@pytest.mark.slow
 def test_what_is_left_is_counted_in_places_as_well(tmp_path: Path, qbatch: Call) -> None:
     """Two of the six places are bought with another: they are left with it, and done with it."""
     path = tmp_path / "shared.yaml"
@@ -214,6 +216,7 @@ analysis: {observables: {x: X0, z: Z0}}
 """
 
 
+@pytest.mark.slow
 def test_cancel_leaves_a_job_alone_that_another_point_needs(
     qbatch: Call, clouds: dict[str, str], faults: Faults, tmp_path: Path
 ) -> None:

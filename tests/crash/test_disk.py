@@ -68,6 +68,7 @@ def is_told_in_order(said: str) -> bool:
 # -- no room ------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_run_that_may_write_no_more_stops_and_goes_on_under_the_same_command(
     open_desk: OpenDesk, tmp_path: Path
 ) -> None:
@@ -229,6 +230,7 @@ def test_without_locks_nothing_runs_and_everything_can_be_read(
     assert main(["status", "run"]) == 0
 
 
+@pytest.mark.slow
 def test_locks_that_keep_nobody_out_are_refused(
     finished: Path, monkeypatch: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:

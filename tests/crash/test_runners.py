@@ -87,6 +87,7 @@ def test_of_two_runners_always_one_works_and_the_other_says_who(
     "when",
     [pytest.param("while it stands still", marks=pytest.mark.slow), "after it was killed"],
 )
+@pytest.mark.slow
 def test_a_folder_copied_in_the_middle_of_its_run_goes_on_elsewhere(
     when: str, open_desk: OpenDesk, tmp_path: Path
 ) -> None:
@@ -130,6 +131,7 @@ def begin_another_in_its_place(folder: Path) -> None:
         pytest.param(begin_another_in_its_place, marks=pytest.mark.slow),
     ],
 )
+@pytest.mark.slow
 def test_a_runner_whose_folder_is_lost_buys_nothing_more_and_another_goes_on(
     lose: Callable[[Path], None], open_desk: OpenDesk, tmp_path: Path
 ) -> None:

@@ -144,6 +144,7 @@ def sleeps(pid: int) -> bool:
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.slow
 def test_a_question_can_be_left_unanswered(number: signal.Signals, code: int, desk: Desk) -> None:
     run, ours = at_terminal(desk, "run", "crash.yaml", is_deaf=False)
     said = b""

@@ -152,6 +152,7 @@ def test_counts_sum_to_the_shots_and_lie_near_the_exact_values() -> None:
     assert abs(counts[0b00] - 5000) < 5 * math.sqrt(2500)
 
 
+@pytest.mark.slow
 def test_the_worker_process_gives_the_same_counts() -> None:
     simulator = Simulator(inline=False)
     try:
@@ -163,6 +164,7 @@ def test_the_worker_process_gives_the_same_counts() -> None:
         simulator.close()
 
 
+@pytest.mark.slow
 def test_a_worker_that_a_program_killed_is_replaced() -> None:
     simulator = Simulator(inline=False)
     try:

@@ -424,6 +424,7 @@ def test_the_chsh_value_of_four_points_has_two_root_two_in_its_interval(done: Op
         assert estimate.se == pytest.approx(sqrt(4 * (1 - (truth / 4) ** 2) / 20_000), rel=0.02)
 
 
+@pytest.mark.slow
 def test_a_ratio_of_derived_numbers_is_what_the_noise_leaves(done: Open) -> None:
     (kept,) = [one for one in done("chsh_angles").derived() if one.name == "kept"]
     assert kept.estimate is not None

@@ -33,6 +33,7 @@ def run(folder: Path, limits: str, verb: str = "run") -> subprocess.CompletedPro
 @pytest.mark.parametrize(
     "limit", [16, *(pytest.param(n, marks=pytest.mark.slow) for n in (24, 40)), 63]
 )
+@pytest.mark.slow
 def test_few_open_files_are_told_before_anything_is_begun(tmp_path: Path, limit: int) -> None:
     (tmp_path / "few.yaml").write_text(MANIFEST)
     said = run(tmp_path, f"-n {limit}")

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from fake_drivers import play
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -143,6 +144,7 @@ def move(folder: Path, moves: Sequence[tuple[JobState, ...]], *, to_end: bool) -
     st.sampled_from([None, 3, 5]),
     st.sampled_from([None, "failed", "missing"]),
 )
+@pytest.mark.slow
 def test_what_is_offered_is_what_is_left_to_buy(
     steps: list[tuple[int, list[tuple[JobState, ...]], bool]], most: int | None, only: str | None
 ) -> None:

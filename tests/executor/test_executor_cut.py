@@ -190,6 +190,7 @@ def test_what_is_forgotten_is_gone_with_all_its_jobs_and_bought_again(tmp_path: 
 
 
 @pytest.mark.parametrize("most", mostly_slow([1, 7, 999]))
+@pytest.mark.slow
 def test_a_simulator_that_takes_few_shots_counts_as_one_that_takes_all(
     most: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -73,6 +73,7 @@ def ones_by_numpy(theta: float, seed: int, shots: int) -> int:
         pytest.param([1000, 300, 4000], marks=pytest.mark.slow),
     ],
 )
+@pytest.mark.slow
 def test_pieces_give_the_counts_that_all_at_once_would_have_given(
     cuts: list[int], tmp_path: Path
 ) -> None:
@@ -124,6 +125,7 @@ def test_where_aer_samples_the_pieces_are_independent_and_repeatable(tmp_path: P
 # -- fewer ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_fewer_cost_nothing_and_all_that_there_are_count(tmp_path: Path) -> None:
     run(plan_of([0.5], 400).manifest, out=tmp_path).close()
     with run(plan_of([0.5], 100).manifest, out=tmp_path) as done:

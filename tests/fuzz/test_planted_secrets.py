@@ -136,6 +136,7 @@ ACCOUNTS = [
 
 
 @pytest.mark.parametrize(("provider", "unset"), mostly_slow(ACCOUNTS, daily=2))
+@pytest.mark.slow
 def test_no_secret_is_kept_or_told_of_a_run_through_weather(
     provider: str, unset: Sequence[str], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -143,6 +143,7 @@ def json_of(data: object) -> str:
 
 
 @given(st.recursive(Scalars, lambda inner: st.lists(inner) | st.dictionaries(Names, inner)))
+@pytest.mark.slow
 def test_what_was_written_is_read_again(data):
     """JSON is YAML 1.2, so Python's own writer is the other side of the round trip."""
     text = json_of(data)

@@ -227,6 +227,7 @@ OF_PACKAGE = """\
 """
 
 
+@pytest.mark.slow
 def test_what_a_package_offers_needs_no_trust(manifest: Path, installed: Path) -> None:
     own = MANIFEST[MANIFEST.index("    agree:") : MANIFEST.index("report:")]
     manifest.write_text(MANIFEST.replace(own, OF_PACKAGE).replace("y: ones", "y: mean_ones"))

@@ -79,6 +79,7 @@ def test_a_package_of_a_sixth_cloud_has_fewer_than_150_lines() -> None:
     assert sum(lines) < 150
 
 
+@pytest.mark.slow
 def test_its_options_are_checked_at_their_line_and_stand_in_the_schema(
     installed: Path, tmp_path: Path
 ) -> None:

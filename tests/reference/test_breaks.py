@@ -102,6 +102,7 @@ def disagreements(subject: Subject) -> Sequence[Disagreement]:
     "broken",
     mostly_slow([a_phase_dropped, an_angle_dropped, a_bit_order_swapped, a_turn_backwards]),
 )
+@pytest.mark.slow
 def test_a_fault_made_on_purpose_is_seen_and_shown_in_a_few_lines(
     broken: Callable[[], Subject],
 ) -> None:

@@ -20,7 +20,7 @@ SEED = 20
 PROGRAMS, SHARE = 60, 15
 
 
-@pytest.mark.parametrize("first", mostly_slow(range(0, PROGRAMS, SHARE), daily=2))
+@pytest.mark.parametrize("first", mostly_slow(range(0, PROGRAMS, SHARE), daily=1))
 def test_programs_give_what_the_reference_says(first: int) -> None:
     numbers = range(first, first + SHARE)
     made = ((number, generate(SEED, number)) for number in numbers)

@@ -251,6 +251,7 @@ def test_a_label_of_what_there_is_not_is_refused(make_run: Any, bell_manifest: s
         [f"backend-{i}" for i in range(13)],
     ],
 )
+@pytest.mark.slow
 def test_no_two_labels_of_ticks_overlap(values: list[Any], columns: int) -> None:
     """P34: eleven times between 0 and 2e-4 stood on one another."""
     import matplotlib as mpl

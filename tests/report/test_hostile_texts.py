@@ -56,11 +56,13 @@ def reader() -> Any:
     return MarkdownIt("commonmark").enable(["table", "strikethrough"])
 
 
+@pytest.mark.slow
 def test_no_text_makes_a_block_or_a_row_of_markdown(pages: dict[str, Path]) -> None:
     hostile, harmless = (list(blocks(folder / "report.md")) for folder in pages.values())
     assert hostile == harmless
 
 
+@pytest.mark.slow
 def test_no_text_makes_markup_or_a_link_of_markdown(pages: dict[str, Path]) -> None:
     hostile, harmless = (inside(folder / "report.md") for folder in pages.values())
     assert hostile["html_inline"] == hostile["link_open"] == 0

@@ -66,6 +66,7 @@ def test_what_cannot_be_one_array_says_why() -> None:
 
 @pytest.mark.parametrize("num_bits", [3, 30, 70])
 @given(data=st.data())
+@pytest.mark.slow
 def test_every_count_is_where_its_labels_say(num_bits: int, data: st.DataObject) -> None:
     outcomes = st.dictionaries(st.integers(0, 2**num_bits - 1), st.integers(1, 9), min_size=1)
     tables = data.draw(st.lists(outcomes, min_size=1, max_size=4))

@@ -128,6 +128,7 @@ def test_a_term_stands_in_one_part_and_the_constant_in_the_first() -> None:
         split(whole, [Basis.parse("X0")])
 
 
+@pytest.mark.slow
 def test_ten_thousand_terms_are_grouped_and_parted_in_seconds() -> None:
     whole = from_terms({term_of(label): 1.0 for label in drawn_labels(20, 10_000, 0.6, 1)})
     start = time.perf_counter()

@@ -33,6 +33,7 @@ def strengths() -> list[float]:
     return [*(n / 1000 for n in range(1, 101)), *drawn, 0.999, 1.0]
 
 
+@pytest.mark.slow
 def test_every_strength_of_depolarizing_is_sampled_beside_relaxation_with_t2_above_t1() -> None:
     for strength in strengths():
         using = settings(options={"method": "statevector"}, noise=relaxing(9e-6, 12e-6, strength))

@@ -55,6 +55,7 @@ def test_coherence_decays_by_t2_at_any_angle():
         assert share(found[one.id]) == near(wanted), (tau, phi)
 
 
+@pytest.mark.slow
 def test_a_delay_within_a_branch_relaxes_too():
     using = settings(noise=RELAXING)
     found = counts(order(AFTER_FEEDBACK, 1, shots=SHOTS, tau=20e-6), using)

@@ -207,6 +207,7 @@ def test_a_worker_killed_twice_fails_its_jobs_with_the_cause_and_no_other(loop):
     assert {type(ended[one.id]) for one in others} == {Done}
 
 
+@pytest.mark.slow
 def test_a_worker_that_hangs_is_ended_and_its_job_fails_with_the_cause(loop):
     endless = order(LONG, 7, shots=LONG_SHOTS, theta=0.3)
 
@@ -390,6 +391,7 @@ def test_workers_die_with_a_killed_parent_and_need_no_main_guard(tmp_path):
     assert not any(map(alive, pids))
 
 
+@pytest.mark.slow
 def test_an_ansatz_in_many_chunks_gives_what_it_gives_alone(loop):
     orders = [order(ANSATZ, k, a=0.1 * k, b=0.2 * k) for k in range(300)]
 

@@ -82,6 +82,7 @@ def exact(text: str, using: Settings) -> np.ndarray:
     "level", [0, 3, *(pytest.param(k, marks=pytest.mark.slow) for k in (1, 2))]
 )
 @pytest.mark.parametrize("method", ["statevector", "density_matrix", "matrix_product_state"])
+@pytest.mark.slow
 def test_every_gate_comes_out_as_its_matrix_says(method, level):
     backend: dict = {"options": {"method": method}}
     if level:

@@ -67,6 +67,7 @@ def long(num_qubits: int, num_gates: int) -> str:
     return "\n".join([*lines, "c = measure q;"])
 
 
+@pytest.mark.slow
 def test_probabilities_of_long_circuits_are_the_same_bit_for_bit(monkeypatch):
     """Where Aer joins gates in several threads, it joins others than in one."""
     text = long(SERIAL_QUBITS + 1, 12_000)
