@@ -10,19 +10,12 @@ A circuit that measures nothing, and has no classical bits, is measured whole: b
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Mapping
 
 from qbatch.circuit.circuit import Circuit
+from qbatch.circuit.outline import Outline, Statement, joined, outline_of, with_lines
 from qbatch.circuit.program import Barrier, Gate, If, Measure, Operation, Program, Reset, While
 from qbatch.circuit.qasm.conditions import bits_of
-from qbatch.circuit.qasm.parser import Parser
-from qbatch.circuit.qasm.registers import Jump
-from qbatch.circuit.qasm.symbols import Qubits
-from qbatch.circuit.sources import circuit_of
-from qbatch.circuit.text import Source
-from qbatch.errors import Place
 from qbatch.notation import listed
 
 #: The angles of ``U`` that is X's rotation and Y's: where the text has no ``h`` of the library.
@@ -62,12 +55,12 @@ def measured_in(circuit: Circuit, basis: Mapping[int, str]) -> Circuit:
     circuit = measured_whole(circuit)
     if not basis:
         return circuit
-    outline = _outline(circuit.text)
+    outline = outline_of(circuit.text)
     lines: dict[int, list[str]] = {}
     for bit, letter in sorted(basis.items()):
-        statement, qubit = outline.measurement(bit)
-        lines.setdefault(statement.after, []).extend(outline.rotation(letter, qubit, statement))
-    return _with_lines(circuit, lines)
+        statement, qubit = _measurement(outline, bit)
+        lines.setdefault(statement.after, []).extend(_rotation(outline, letter, qubit, statement))
+    return with_lines(circuit, lines)
 
 
 def measured_whole(circuit: Circuit) -> Circuit:
@@ -84,200 +77,94 @@ def measured_whole(circuit: Circuit) -> Circuit:
         raise UnfitBasisError(f"nothing is measured into {names}; add a measurement")
     if not facts.num_qubits:
         raise UnfitBasisError("the circuit has no qubits")
-    outline = _outline(circuit.text)
-    return _with_lines(circuit, {outline.end: outline.readout()})
+    outline = outline_of(circuit.text)
+    return with_lines(circuit, {outline.end: _readout(outline)})
 
 
-def _with_lines(circuit: Circuit, lines: Mapping[int, Sequence[str]]) -> Circuit:
-    parts, before = [], 0
-    for at, put_in in sorted(lines.items()):
-        parts += [circuit.text[before:at], *(f"\n{line}" for line in put_in)]
-        before = at
-    text = "".join([*parts, circuit.text[before:]])
-    return circuit_of(circuit.name, Source(text, Place(circuit.name, 1, 1)))
+def _measurement(outline: Outline, bit: int) -> tuple[Statement, int]:
+    """Find the one statement that writes a bit, and the qubit that it measures into it.
 
-
-@dataclass(frozen=True, slots=True)
-class _Statement:
-    """A statement that stands in no block.
-
-    Attributes:
-        after: Offset of the end of the word before it, where lines may be put in.
-        operations: What it comes down to.
-        has_library: ``h`` and ``sdg`` are the library's here.
+    Raises:
+        UnfitBasisError: The bit does not say what its qubit ended in.
     """
-
-    after: int
-    operations: Sequence[Operation]
-    has_library: bool
-
-
-class _Reader(Parser):
-    """Reads a circuit once more, and notes which statement brings what about."""
-
-    def __init__(self, source: Source) -> None:
-        super().__init__(source)
-        self.statements: list[_Statement] = []
-        #: Offset where the circuit ends, and whether that is within a statement that does more.
-        self.ended: tuple[int, bool] | None = None
-
-    def statement(self) -> None:
-        if self.in_block:
-            super().statement()
-            return
-        last = self.tokens[self.at - 1] if self.at else None
-        after = last.start + len(last.text) if last is not None else 0
-        first = len(self.out.operations)
-        try:
-            super().statement()
-        except Jump:
-            self.ended = after, len(self.out.operations) > first
-            raise
-        finally:
-            standard = self.out.standard
-            has_library = all(
-                name in standard and name not in self.out.defined for name in ("h", "sdg")
-            )
-            made = self.out.operations[first:]
-            self.statements.append(_Statement(after, made, has_library))
+    name = _bit_name(outline.program, bit)
+    writes = [
+        (number, place, op.qubit)
+        for number, statement in enumerate(outline.statements)
+        for place, op in enumerate(statement.operations)
+        if isinstance(op, Measure) and op.bit == bit
+    ]
+    if any(bit in bits for bits in map(_read_bits, outline.operations)):
+        raise UnfitBasisError(
+            f"{name} is used in a condition of the circuit; only Z of it can be measured"
+        )
+    if any(bit in _written_within(op) for op in outline.operations):
+        raise UnfitBasisError(
+            f"{name} is written under a condition; measure it once, outside of it, for X and Y"
+        )
+    if not writes:
+        raise UnfitBasisError(f"{name} is written by no measurement; measure a qubit into it")
+    if len(writes) > 1:
+        raise UnfitBasisError(
+            f"{name} is written {len(writes)} times; measure into it once, for X and Y"
+        )
+    number, place, qubit = writes[0]
+    _check(outline, name, number, place, qubit)
+    return outline.statements[number], qubit
 
 
-@dataclass(frozen=True, slots=True)
-class _Outline:
-    """A circuit as statements.
+def _check(outline: Outline, name: str, number: int, place: int, qubit: int) -> None:
+    """Refuse a qubit that goes on, or that its measurement's own statement acts on before."""
+    statement = outline.statements[number]
+    rest = [*statement.operations[place + 1 :], *joined(outline.statements[number + 1 :])]
+    if any(_goes_on(op, qubit) for op in rest):
+        raise UnfitBasisError(
+            f"{name}: its qubit {outline.qubits[qubit]} goes on after the measurement; only Z of "
+            "it can be measured"
+        )
+    if any(_acts_on(op, qubit) for op in statement.operations[:place]):
+        raise UnfitBasisError(
+            f"{name}: the statement that measures {outline.qubits[qubit]} acts on it before; "
+            "measure it in a statement of its own, for X and Y"
+        )
 
-    Attributes:
-        program: As read.
-        qubits: What each qubit is called, at the top of the circuit.
-        names: All names there.
-        statements: In order.
-        end: Offset of the end of the last statement that is executed.
-        ends_within: The circuit ends within a statement that does more.
+
+def _rotation(outline: Outline, letter: str, qubit: int, statement: Statement) -> list[str]:
+    """Return the statements that rotate a qubit before a measurement."""
+    gates, written_out = _ROTATIONS[letter]
+    if statement.has_library and outline.names.isdisjoint(gates.split()):
+        return [f"{gate} {outline.qubits[qubit]};" for gate in gates.split()]
+    return [f"{written_out} {outline.qubits[qubit]};"]
+
+
+def _readout(outline: Outline) -> list[str]:
+    """Return the statements that measure bit k from qubit k.
+
+    Raises:
+        UnfitBasisError: The circuit ends within a statement.
     """
-
-    program: Program
-    qubits: Sequence[str]
-    names: frozenset[str]
-    statements: Sequence[_Statement]
-    end: int
-    ends_within: bool
-
-    def measurement(self, bit: int) -> tuple[_Statement, int]:
-        """Find the one statement that writes a bit, and the qubit that it measures into it.
-
-        Raises:
-            UnfitBasisError: The bit does not say what its qubit ended in.
-        """
-        name = self._bit_name(bit)
-        writes = [
-            (number, place, op.qubit)
-            for number, statement in enumerate(self.statements)
-            for place, op in enumerate(statement.operations)
-            if isinstance(op, Measure) and op.bit == bit
-        ]
-        if any(bit in bits for bits in map(_read_bits, self._all())):
-            raise UnfitBasisError(
-                f"{name} is used in a condition of the circuit; only Z of it can be measured"
-            )
-        if any(bit in _written_within(op) for op in self._all()):
-            raise UnfitBasisError(
-                f"{name} is written under a condition; measure it once, outside of it, for X and Y"
-            )
-        if not writes:
-            raise UnfitBasisError(f"{name} is written by no measurement; measure a qubit into it")
-        if len(writes) > 1:
-            raise UnfitBasisError(
-                f"{name} is written {len(writes)} times; measure into it once, for X and Y"
-            )
-        number, place, qubit = writes[0]
-        self._check(name, number, place, qubit)
-        return self.statements[number], qubit
-
-    def _check(self, name: str, number: int, place: int, qubit: int) -> None:
-        """Refuse a qubit that goes on, or that its measurement's own statement acts on before."""
-        statement = self.statements[number]
-        rest = [*statement.operations[place + 1 :], *_joined(self.statements[number + 1 :])]
-        if any(_goes_on(op, qubit) for op in rest):
-            raise UnfitBasisError(
-                f"{name}: its qubit {self.qubits[qubit]} goes on after the measurement; only Z of "
-                "it can be measured"
-            )
-        if any(_acts_on(op, qubit) for op in statement.operations[:place]):
-            raise UnfitBasisError(
-                f"{name}: the statement that measures {self.qubits[qubit]} acts on it before; "
-                "measure it in a statement of its own, for X and Y"
-            )
-
-    def rotation(self, letter: str, qubit: int, statement: _Statement) -> list[str]:
-        """Return the statements that rotate a qubit before a measurement."""
-        gates, written_out = _ROTATIONS[letter]
-        if statement.has_library and self.names.isdisjoint(gates.split()):
-            return [f"{gate} {self.qubits[qubit]};" for gate in gates.split()]
-        return [f"{written_out} {self.qubits[qubit]};"]
-
-    def readout(self) -> list[str]:
-        """Return the statements that measure bit k from qubit k.
-
-        Raises:
-            UnfitBasisError: The circuit ends within a statement.
-        """
-        if self.ends_within:
-            raise UnfitBasisError("the circuit ends within a block; add a measurement before")
-        name, size = _REGISTER, len(self.qubits)
-        taken = {*self.names, *self.program.defined, *self.program.standard}
-        number = 1
-        while name in taken:
-            number += 1
-            name = f"{_REGISTER}_{number}"
-        if self.program.version == "2.0":
-            pairs = [f"measure {qubit} -> {name}[{k}];" for k, qubit in enumerate(self.qubits)]
-            return [f"creg {name}[{size}];", *pairs]
-        pairs = [f"{name}[{k}] = measure {qubit};" for k, qubit in enumerate(self.qubits)]
-        return [f"bit[{size}] {name};", *pairs]
-
-    def _all(self) -> Iterator[Operation]:
-        return _joined(self.statements)
-
-    def _bit_name(self, bit: int) -> str:
-        first = 0
-        for register in self.program.registers:
-            if bit < first + register.num_bits:
-                return f"classical bit {bit} ({register.name}[{bit - first}])"
-            first += register.num_bits
-        return f"classical bit {bit}"
+    if outline.ends_within:
+        raise UnfitBasisError("the circuit ends within a block; add a measurement before")
+    name, size = _REGISTER, len(outline.qubits)
+    taken = {*outline.names, *outline.program.defined, *outline.program.standard}
+    number = 1
+    while name in taken:
+        number += 1
+        name = f"{_REGISTER}_{number}"
+    if outline.program.version == "2.0":
+        pairs = [f"measure {qubit} -> {name}[{k}];" for k, qubit in enumerate(outline.qubits)]
+        return [f"creg {name}[{size}];", *pairs]
+    pairs = [f"{name}[{k}] = measure {qubit};" for k, qubit in enumerate(outline.qubits)]
+    return [f"bit[{size}] {name};", *pairs]
 
 
-@lru_cache(maxsize=64)
-def _outline(text: str) -> _Outline:
-    reader = _Reader(Source(text, Place("circuit", 1, 1)))
-    program = reader.program()
-    last = reader.tokens[-2] if len(reader.tokens) > 1 else None
-    whole = last.start + len(last.text) if last is not None else 0
-    end, ends_within = reader.ended or (whole, False)
-    return _Outline(
-        program,
-        _qubit_names(reader, program),
-        frozenset(reader.symbols) | frozenset(reader.subroutines),
-        reader.statements,
-        end,
-        ends_within,
-    )
-
-
-def _qubit_names(reader: _Reader, program: Program) -> list[str]:
-    if reader.physical:
-        return [f"${number}" for number in range(program.num_qubits)]
-    found = []
-    for register in program.qubits:
-        symbol = reader.symbols[register.name]
-        is_indexable = isinstance(symbol, Qubits) and symbol.indexable
-        members = [f"{register.name}[{k}]" for k in range(register.num_bits)]
-        found += members if is_indexable else [register.name]
-    return found
-
-
-def _joined(statements: Iterable[_Statement]) -> Iterator[Operation]:
-    return (op for statement in statements for op in statement.operations)
+def _bit_name(program: Program, bit: int) -> str:
+    first = 0
+    for register in program.registers:
+        if bit < first + register.num_bits:
+            return f"classical bit {bit} ({register.name}[{bit - first}])"
+        first += register.num_bits
+    return f"classical bit {bit}"
 
 
 def _inner(op: Operation) -> list[Operation]:
