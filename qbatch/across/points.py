@@ -234,3 +234,4 @@ class _AtLevel:
         self.distribution = analysis.distribution
         self.intervals = intervals
         self.own: Mapping[str, Any] = analysis.own
+        self.mitigation: Any = analysis.mitigation

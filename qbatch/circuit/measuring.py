@@ -18,10 +18,15 @@ from qbatch.circuit.program import Barrier, Gate, If, Measure, Operation, Progra
 from qbatch.circuit.qasm.conditions import bits_of
 from qbatch.notation import listed
 
-#: The angles of ``U`` that is X's rotation and Y's: where the text has no ``h`` of the library.
+#: X's rotation and Y's, and what undoes each: gates; and ``U``, where the text has no ``h`` of the
+#: library.
 _ROTATIONS = {
     "X": ("h", "U(1.5707963267948966, 0, 3.141592653589793)"),
     "Y": ("sdg h", "U(1.5707963267948966, 0, 1.5707963267948966)"),
+}
+_UNDONE = {
+    "X": ("h", "U(-1.5707963267948966, -3.141592653589793, 0)"),
+    "Y": ("h s", "U(-1.5707963267948966, -1.5707963267948966, 0)"),
 }
 
 #: Name of the register that takes what a circuit without one ends in, as its writer names it.
@@ -40,7 +45,7 @@ class UnfitBasisError(ValueError):
         self.problem = problem
 
 
-def measured_in(circuit: Circuit, basis: Mapping[int, str]) -> Circuit:
+def measured_in(circuit: Circuit, basis: Mapping[int, str], scale: float = 1.0) -> Circuit:
     """Return a circuit with some bits' qubits measured in X or Y instead of Z.
 
     Args:
@@ -48,6 +53,7 @@ def measured_in(circuit: Circuit, basis: Mapping[int, str]) -> Circuit:
         basis: Classical bit -> "X" or "Y", such as `qbatch.result.grouping.Basis`; all other bits
             are measured as they are. Where it is empty and something is measured, the same circuit
             is returned.
+        scale: Of the noise of its gates: the rotations are folded to the odd whole number below.
 
     Raises:
         UnfitBasisError: A bit is used in the circuit, its qubit goes on, or nothing is measured.
@@ -59,7 +65,9 @@ def measured_in(circuit: Circuit, basis: Mapping[int, str]) -> Circuit:
     lines: dict[int, list[str]] = {}
     for bit, letter in sorted(basis.items()):
         statement, qubit = _measurement(outline, bit)
-        lines.setdefault(statement.after, []).extend(_rotation(outline, letter, qubit, statement))
+        again = int((scale - 1) / 2 + 1e-9)
+        rotation = _rotation(outline, letter, qubit, statement, again)
+        lines.setdefault(statement.after, []).extend(rotation)
     return with_lines(circuit, lines)
 
 
@@ -129,12 +137,20 @@ def _check(outline: Outline, name: str, number: int, place: int, qubit: int) -> 
         )
 
 
-def _rotation(outline: Outline, letter: str, qubit: int, statement: Statement) -> list[str]:
-    """Return the statements that rotate a qubit before a measurement."""
+def _rotation(
+    outline: Outline, letter: str, qubit: int, statement: Statement, again: int
+) -> list[str]:
+    """Return the statements that rotate a qubit before a measurement, undone and done `again`."""
     gates, written_out = _ROTATIONS[letter]
-    if statement.has_library and outline.names.isdisjoint(gates.split()):
-        return [f"{gate} {outline.qubits[qubit]};" for gate in gates.split()]
-    return [f"{written_out} {outline.qubits[qubit]};"]
+    undone, written_undone = _UNDONE[letter]
+    named = {*gates.split(), *(undone.split() if again else ())}
+    own = outline.names | outline.program.defined.keys()
+    has_names = statement.has_library and named.isdisjoint(outline.names if not again else own)
+    name = outline.qubits[qubit]
+    there = [f"{gate} {name};" for gate in (gates.split() if has_names else [written_out])]
+    back = [f"{gate} {name};" for gate in (undone.split() if has_names else [written_undone])]
+    barrier = f"barrier {name};"
+    return [*there, *[barrier, *back, barrier, *there] * again]
 
 
 def _readout(outline: Outline) -> list[str]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from qbatch.bases import BASIS
+from qbatch.bases import SETTING_NAMES
 from qbatch.cli.exits import Exit
 from qbatch.cli.tables import tell, wrapped
 from qbatch.errors import ConsentError, SelectionError, SnapshotError, SourceErrors
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from qbatch.snapshot import PointResult, Run
 
 #: What an expression holds that chooses settings, not points.
-_BASIS = re.compile(rf"\b{BASIS}\b")
+_OF_SETTINGS = re.compile(rf"\b(?:{'|'.join(SETTING_NAMES)})\b")
 
 
 def open_named(path: Path, out: Path | None = None) -> Run:
@@ -108,7 +108,7 @@ def choose(
         SelectionError: There is no point of that name, or the expression is none, or a part of it
             fits no point at all.
     """
-    has_settings = run.has_settings and (is_exact or bool(_BASIS.search(expression or "")))
+    has_settings = run.has_settings and (is_exact or bool(_OF_SETTINGS.search(expression or "")))
     points = (run[name] for name in names) if names else iter(run)
     if has_settings:
         points = (setting for point in points for setting in point.each_setting)
@@ -118,7 +118,7 @@ def choose(
 
     manifest = _manifest_of(run)
     numbers = manifest.analysis.names if manifest is not None else ()
-    known = {*run.axes, STATE, *numbers, *([BASIS] if has_settings else [])}
+    known = {*run.axes, STATE, *numbers, *(SETTING_NAMES if has_settings else ())}
     every = run.settings() if has_settings else iter(run)
     there = (cast("SweepPoint", _Seen(found)) for found in every)
     is_wanted = select_meant(expression, known, there, manifest, is_exact=is_exact).holds

@@ -20,7 +20,7 @@ from pydantic import (
     model_validator,
 )
 
-from qbatch.manifest.columns import RESERVED, clashes, named_numbers
+from qbatch.manifest.columns import RESERVED, clashes, mitigated_numbers, named_numbers
 from qbatch.manifest.derived import Derived, check_derived
 from qbatch.manifest.expected import (
     as_formula,
@@ -45,6 +45,7 @@ from qbatch.manifest.fields import (
 )
 from qbatch.manifest.fits import Fit, check_fits
 from qbatch.manifest.hamiltonians import read_files
+from qbatch.manifest.mitigation import Mitigation
 from qbatch.manifest.own import OwnAnalysis
 from qbatch.manifest.patterns import by_registers, mistake_in
 from qbatch.manifest.sweep import AnySweepWhere
@@ -155,6 +156,7 @@ class Analysis(Model):
         own: Name -> a function of yours that makes numbers of a point's counts.
         derived: Name -> formula of numbers at several points: ``zz[phi=0] - zz[phi=pi/2]``.
         fits: Name -> curve fitted to a number along an axis; its parameters are ``NAME.tau``.
+        mitigation: What is measured beside, for numbers with less noise in them: ``NAME.zne``.
         expected: Number -> what theory says of it, a formula of axes: ``-cos(theta)``.
         intervals: How wide intervals are.
     """
@@ -165,6 +167,7 @@ class Analysis(Model):
     own: Mapping[Column, OwnAnalysis] = Field(default_factory=dict)
     derived: Mapping[Column, Derived] = Field(default_factory=dict)
     fits: Mapping[Column, Fit] = Field(default_factory=dict)
+    mitigation: Mitigation = Mitigation()
     expected: Mapping[str, Expectation] = Field(default_factory=dict)
     intervals: Intervals = Intervals()
 
@@ -201,6 +204,14 @@ class Analysis(Model):
         mistakes.raise_any()
         return patterns
 
+    @field_validator("mitigation")
+    @classmethod
+    def check_mitigated(cls, mitigation: Mitigation, info: ValidationInfo) -> Mitigation:
+        """See that there is a number to mitigate."""
+        if mitigation.methods and not any(map(info.data.get, ("observables", "probabilities"))):
+            raise amiss("nothing is mitigated; name observables or probabilities, which can be")
+        return mitigation
+
     @field_validator("derived")
     @classmethod
     def check_formulas(
@@ -216,6 +227,7 @@ class Analysis(Model):
         """See that theory is of axes, and speaks of numbers that there are."""
         numbers = {**info.data.get("observables", {}), **info.data.get("probabilities", {})}
         own = named_numbers({"own": info.data.get("own")})
+        numbers |= dict(mitigated_numbers(info.data))
         check_expected(expected, numbers, {*_METRICS} - {*own}, known_to(info))
         return expected
 
@@ -282,7 +294,8 @@ class Analysis(Model):
         """Names of all numbers that each point has, as they head columns."""
         metrics = self.distribution.metrics if self.distribution else ()
         own = (number for each in self.own.values() for number in each.returns)
-        return (*self.observables, *self.probabilities, *metrics, *own)
+        mitigated = (name for name, _ in mitigated_numbers(self))
+        return (*self.observables, *self.probabilities, *metrics, *own, *mitigated)
 
 
 class Check(Model):

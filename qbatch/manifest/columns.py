@@ -41,6 +41,12 @@ ENDS = {"": "value", "_se": "standard error", "_low": "interval", "_high": "inte
 #: kept beside its result.
 ACROSS_POINTS = {"derived", "expected", "fits"}
 
+#: Parts of `analysis.mitigation`: each gives a number NAME.part beside each of those in `_MEANS`.
+MITIGATED = ("zne",)
+
+#: Parts of an analysis whose numbers are means over shots.
+_MEANS = ("observables", "probabilities")
+
 Loc = tuple[str | int, ...]
 
 
@@ -125,7 +131,7 @@ def _list(value: Any) -> Sequence[Any]:
 def named_numbers(analysis: Any) -> dict[str, Loc]:
     """Return each analysed number with the place of its name, from whatever has shape."""
     found: dict[str, Loc] = {}
-    for kind in ("observables", "probabilities"):
+    for kind in _MEANS:
         for name in _map(_part(analysis, kind)):
             found.setdefault(str(name), ("analysis", kind, str(name)))
     distribution = _part(analysis, "distribution")
@@ -139,4 +145,16 @@ def named_numbers(analysis: Any) -> dict[str, Loc]:
         loc = ("analysis", "own", str(name))
         for number in _list(_part(own, "numbers")) or (name,):
             found.setdefault(str(number), loc)
+    for mitigated, asked_at in mitigated_numbers(analysis):
+        found.setdefault(mitigated, asked_at)
     return found
+
+
+def mitigated_numbers(analysis: Any) -> Iterator[tuple[str, Loc]]:
+    """Yield each mitigated number with the place of what asks for it, from whatever has shape."""
+    asked = _part(analysis, "mitigation")
+    for part in MITIGATED:
+        if asked is not None and _part(asked, part) is not None:
+            for kind in _MEANS:
+                for name in _map(_part(analysis, kind)):
+                    yield f"{name}.{part}", ("analysis", "mitigation", part)

@@ -1,8 +1,9 @@
-"""In which bases the points of a circuit are measured, and what is sent for each of them.
+"""In which settings the points of a circuit are measured, and what is sent for each of them.
 
 A circuit is measured in as few bases as give every number of the analysis. Where an observable that
 comes later would change those of the ones before, and save no setting by that, it does not: what
-was bought for them is not bought again.
+was bought for them is not bought again. Where noise is to be scaled, each basis is measured at each
+scale; what is measured at scale 1 stays what it is without.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from qbatch.bases import Setting, scale_text
 from qbatch.errors import QbatchError
 
 if TYPE_CHECKING:
@@ -20,7 +22,10 @@ if TYPE_CHECKING:
     from qbatch.result.pauli import PauliSum
 
 #: What of an analysis is made of no outcomes: of observables, or of other numbers.
-_OF_NO_OUTCOMES = {"observables", "intervals", "derived", "expected", "fits"}
+_OF_NO_OUTCOMES = {"observables", "intervals", "derived", "expected", "fits", "mitigation"}
+
+#: Where noise is asked to be scaled.
+_ZNE = ("analysis", "mitigation", "zne")
 
 Registers = tuple[tuple[str, int], ...]
 #: Texts of the observables of a point.
@@ -30,15 +35,15 @@ _NO_VALUES: Mapping[str, Any] = {}
 
 
 class UnmeasuredError(QbatchError):
-    """An observable cannot be had of a circuit; never leaves this package.
+    """An observable cannot be had of a circuit, or not as asked for; never leaves this package.
 
     Attributes:
-        name: Of the observable.
+        loc: Of what asks for it.
         problem: Why.
     """
 
-    def __init__(self, circuit: str, name: str, problem: str) -> None:
-        self.name = name
+    def __init__(self, circuit: str, loc: tuple[str, ...], problem: str) -> None:
+        self.loc = loc
         self.problem = f"{problem} (circuit {circuit!r})"
         super().__init__(self.problem)
 
@@ -47,11 +52,11 @@ class Measured(NamedTuple):
     """What is sent for one setting of a circuit's points.
 
     Attributes:
-        basis: Its text; "" as the circuit is written.
-        program: The circuit, with gates before its measurements.
+        setting: With what it is measured.
+        program: The circuit, folded, and with gates before its measurements.
     """
 
-    basis: str
+    setting: Setting
     program: Circuit
 
 
@@ -73,6 +78,17 @@ def axes_of_observables(manifest: Manifest) -> frozenset[str]:
     return frozenset().union(*(each.axes for each in varying))
 
 
+def scales_of(manifest: Manifest) -> tuple[float, ...]:
+    """Return the scales of noise at which points are measured, 1 first; () where none is scaled."""
+    zne = manifest.analysis.mitigation.zne
+    return () if zne is None else tuple(sorted(zne.scales))
+
+
+def has_settings(manifest: Manifest) -> bool:
+    """Tell whether some points may have other settings than as their circuit is written."""
+    return bool(scales_of(manifest)) or may_rotate(manifest)
+
+
 class Measurements:
     """The settings of each circuit text, as a manifest's analysis needs them.
 
@@ -85,7 +101,10 @@ class Measurements:
         self._as_written = _needs_as_written(manifest)
         self._bases: dict[tuple[Sums, Registers], tuple[Basis, ...]] = {}
         self._made: dict[tuple[Sums, str], tuple[Measured, ...]] = {}
-        self._rotated: dict[tuple[str, str], Circuit] = {}
+        self._rotated: dict[tuple[str, Setting], Circuit] = {}
+        self._scales = scales_of(manifest)
+        #: By the text's SHA-256: reached scale -> the circuit with its noise scaled so.
+        self._folded: dict[str, dict[float, Circuit]] = {}
 
     def of(
         self, circuit: Circuit, values: Mapping[str, Value] = _NO_VALUES
@@ -110,38 +129,75 @@ class Measurements:
         """Return a circuit as it is measured: one that ends unmeasured in all of its qubits."""
         if circuit.facts.num_bits:
             return circuit
-        if (circuit.sha256, "") not in self._rotated:
+        key = circuit.sha256, Setting()
+        if key not in self._rotated:
             from qbatch.circuit.measuring import measured_whole
 
             made = circuit
             with suppress(ValueError):  # what has nothing to measure is told by `check_programs`
                 made = measured_whole(circuit)
-            self._rotated[circuit.sha256, ""] = made
-        return self._rotated[circuit.sha256, ""]
+            self._rotated[key] = made
+        return self._rotated[key]
 
-    def program(self, circuit: Circuit, basis: str) -> Circuit:
-        """Return what is sent of a circuit for the setting of that basis."""
-        if not basis:
+    def program(self, circuit: Circuit, setting: Setting) -> Circuit:
+        """Return what is sent of a circuit for a setting of it."""
+        if setting == Setting():
             return self.whole(circuit)
-        if (circuit.sha256, basis) not in self._rotated:
+        key = circuit.sha256, setting
+        if key not in self._rotated:
             from qbatch.circuit.measuring import measured_in
             from qbatch.result.grouping import Basis
 
-            made = measured_in(circuit, Basis.parse(basis))
-            self._rotated[circuit.sha256, basis] = made
-        return self._rotated[circuit.sha256, basis]
+            whole = self.whole(circuit) if setting.scale != 1 else circuit
+            scaled = self._at_scales(whole)[setting.scale]
+            self._rotated[key] = measured_in(scaled, Basis.parse(setting.basis), setting.scale)
+        return self._rotated[key]
+
+    def _at_scales(self, circuit: Circuit) -> Mapping[float, Circuit]:
+        """Return a circuit at each scale of its noise that is reached, 1 first.
+
+        Raises:
+            UnmeasuredError: It cannot be folded, or two scales come to the same.
+        """
+        if circuit.sha256 not in self._folded:
+            found = {1.0: circuit}
+            for scale in self._scales[1:]:
+                made, reached = self._at_scale(circuit, scale)
+                if reached in found:
+                    problem = f"is too short for scale {scale:g}: folding its gates reaches "
+                    told = f"{problem}{scale_text(reached)}, as another scale does; leave one out"
+                    raise UnmeasuredError(circuit.name, _ZNE, told)
+                found[reached] = made
+            self._folded[circuit.sha256] = found
+        return self._folded[circuit.sha256]
+
+    def _at_scale(self, circuit: Circuit, scale: float) -> tuple[Circuit, float]:
+        from qbatch.circuit.folding import UnfoldableError, folded
+
+        zne = self._analysis.mitigation.zne
+        assert zne is not None  # or no scale was asked for
+        try:
+            made, reached = folded(circuit, scale, zne.fold)
+        except UnfoldableError as error:
+            raise UnmeasuredError(circuit.name, _ZNE, error.problem) from error
+        return made, float(scale_text(reached))
 
     def _make(self, circuit: Circuit, analysis: Analysis) -> tuple[Measured, ...]:
         registers = tuple((each.name, each.num_bits) for each in circuit.facts.registers)
         key = (*analysis.observables.values(),), registers
         if key not in self._bases:
             self._bases[key] = self._bases_for(analysis, registers)
+        scales: Sequence[float] = (1.0,)
+        if self._scales and self.whole(circuit).facts.measured_bits:
+            scales = [*self._at_scales(self.whole(circuit))]
         found = []
-        for basis in self._bases[key]:
-            try:
-                found.append(Measured(basis.text, self.program(circuit, basis.text)))
-            except ValueError as error:
-                raise _refusal(circuit, _sums(analysis, registers), basis, error) from error
+        for scale in scales:
+            for basis in self._bases[key]:
+                setting = Setting(basis.text, scale)
+                try:
+                    found.append(Measured(setting, self.program(circuit, setting)))
+                except ValueError as error:
+                    raise _refusal(circuit, _sums(analysis, registers), basis, error) from error
         return tuple(found)
 
     def _bases_for(self, analysis: Analysis, registers: Registers) -> tuple[Basis, ...]:
@@ -166,9 +222,9 @@ def _refusal(
             try:
                 measured_in(circuit, own)
             except ValueError as refused:
-                return UnmeasuredError(circuit.name, name, _problem(refused))
+                return UnmeasuredError(circuit.name, _loc(name), _problem(refused))
     name = next(name for name, each in sums.items() if _is_measured_in(each, basis))
-    return UnmeasuredError(circuit.name, name, _problem(error))
+    return UnmeasuredError(circuit.name, _loc(name), _problem(error))
 
 
 def fewest_bases(sums: Sequence[PauliSum]) -> tuple[Basis, ...]:
@@ -198,6 +254,10 @@ def _measured(term: tuple[tuple[int, str], ...], bases: Sequence[Basis]) -> bool
 
 def _is_measured_in(found: PauliSum, basis: Basis) -> bool:
     return any(basis.measures(term) for term in found.terms)
+
+
+def _loc(observable: str) -> tuple[str, ...]:
+    return "analysis", "observables", observable
 
 
 def _problem(error: ValueError) -> str:

@@ -13,7 +13,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qbatch.bases import BASIS
+from qbatch.bases import BASIS, SCALE
 from qbatch.errors import SourceError, SourceErrors
 from qbatch.manifest import load_manifest, load_sound_parts
 from qbatch.manifest.columns import OWN_AXES, RESERVED
@@ -23,7 +23,7 @@ from qbatch.manifest.paths import setting_axis
 from qbatch.manifest.prices import NO_PRICES, PriceList, load_prices
 from qbatch.notation import did_you_mean, listed
 from qbatch.plan.across import check_derived, check_expected
-from qbatch.plan.bases import UnmeasuredError, axes_of_observables, may_rotate
+from qbatch.plan.bases import UnmeasuredError, axes_of_observables, may_rotate, scales_of
 from qbatch.plan.factory import Factory, UnboundError, UnfitError
 from qbatch.plan.fits import check_fits
 from qbatch.plan.geometry.axes import MAX_POINTS
@@ -62,7 +62,11 @@ def expand(manifest: Manifest) -> Plan:
     _check_parameters(sources, mistakes)
     _open_observables(manifest, mistakes)
     if may_rotate(manifest):
-        _check_basis(sources, drafts, mistakes)
+        said = "tells in which basis a point is measured, for X or Y is asked for"
+        _check_unused(BASIS, said, sources, drafts, mistakes)
+    if scales_of(manifest):
+        said = "tells by how much the noise of a setting is scaled, for zne is asked for"
+        _check_unused(SCALE, said, sources, drafts, mistakes)
     mistakes.raise_if_any()
     for each in drafts:
         _check_names(each, sources, axes_of_observables(manifest), mistakes)
@@ -197,18 +201,23 @@ def _check_parameters(sources: Mapping[str, CircuitSource], mistakes: Mistakes) 
             mistakes.add(("circuits", name), said)
 
 
-def _check_basis(
-    sources: Mapping[str, CircuitSource], drafts: Sequence[Draft], mistakes: Mistakes
+def _check_unused(
+    name: str,
+    what: str,
+    sources: Mapping[str, CircuitSource],
+    drafts: Sequence[Draft],
+    mistakes: Mistakes,
 ) -> None:
     """See that no parameter or axis is named as what tells the settings of a point apart."""
-    said = f"the name {BASIS!r} tells in which basis a point is measured, for X or Y is asked for"
-    for name, source in sources.items():
-        if BASIS in source.parameters:
-            mistakes.add(("circuits", name), f"circuit {name!r}: {said}; rename its parameter")
+    said = f"the name {name!r} {what}"
+    for circuit, source in sources.items():
+        if name in source.parameters:
+            problem = f"circuit {circuit!r}: {said}; rename its parameter"
+            mistakes.add(("circuits", circuit), problem)
     for each in drafts:
         for part in ("matrix", "zip"):
-            if BASIS in getattr(each.sweep, part):
-                mistakes.add((*each.loc, part, BASIS), f"{said}; rename the axis")
+            if name in getattr(each.sweep, part):
+                mistakes.add((*each.loc, part, name), f"{said}; rename the axis")
 
 
 def _open_observables(manifest: Manifest, mistakes: Mistakes) -> None:
@@ -436,12 +445,14 @@ def _factory(
         raise
 
 
-def _told_source(plan: Plan, name: str, values: Mapping[str, Value]) -> str:
+def _told_source(plan: Plan, loc: Sequence[str], values: Mapping[str, Value]) -> str:
     """Return what is said before a mistake of an observable that does not stand as it is."""
     analysis = plan.manifest.analysis
-    if name in analysis.varying:
-        return f"{analysis.varying[name].told(values)}: "
-    return told_of(analysis.observables[name], plan.manifest.sums)
+    if loc[1] != "observables":
+        return ""
+    if loc[-1] in analysis.varying:
+        return f"{analysis.varying[loc[-1]].told(values)}: "
+    return told_of(analysis.observables[loc[-1]], plan.manifest.sums)
 
 
 def _check_layouts(plan: Plan, mistakes: Mistakes) -> None:
@@ -458,8 +469,8 @@ def _check_layouts(plan: Plan, mistakes: Mistakes) -> None:
             except UnboundError as error:
                 unbound[error.circuit] = error.names
             except UnmeasuredError as error:
-                problem = f"{_told_source(plan, error.name, values)}{error.problem}"
-                mistakes.add(("analysis", "observables", error.name), problem)
+                told = _told_source(plan, error.loc, values)
+                mistakes.add(error.loc, f"{told}{error.problem}")
             except UnfitError as error:
                 part = "zip" if error.name in plan.manifest.sweeps[grid.number].zip else "matrix"
                 mistakes.add(("sweep", grid.number, part, error.name), error.problem)

@@ -17,7 +17,7 @@ from qbatch.circuit.facts import FORMAT
 from qbatch.errors import QbatchError
 from qbatch.manifest.models import Value
 from qbatch.manifest.paths import SettingValues, setting_axis, settings_of
-from qbatch.plan.bases import Measurements, axes_of_observables, may_rotate
+from qbatch.plan.bases import Measurements, axes_of_observables, has_settings
 from qbatch.plan.columns import Columns
 from qbatch.plan.geometry.grid import Block
 from qbatch.plan.geometry.resolving import OWN
@@ -123,7 +123,7 @@ class Factory:
         shows_seed: Whether names tell sweeps apart by their seeds.
 
     Attributes:
-        measurements: In which bases circuits are measured; None: all are as they are written.
+        measurements: In which settings circuits are measured; None: all as they are written.
     """
 
     def __init__(
@@ -141,7 +141,7 @@ class Factory:
         self._writers = writers
         self._shows_seed = shows_seed
         self._manifest = manifest
-        self.measurements = Measurements(manifest) if may_rotate(manifest) else None
+        self.measurements = Measurements(manifest) if has_settings(manifest) else None
         #: What counts for ids, and its canonical JSON.
         self._backends: dict[tuple[str, SettingValues], tuple[Mapping[str, Any], str]] = {}
         for name in manifest.backends:
@@ -192,15 +192,17 @@ class Factory:
         if self.measurements is None:
             return layout
         found = self.measurements.of(layout.program, layout.shared)
-        if [each.basis for each in found] == [""]:
+        if [each.setting.text for each in found] == [""]:
             return layout
         backend, settings = layout.backend, layout.settings
         measured = []
-        for basis, program in found:
+        for with_what, program in found:
             key = self._setting(backend, settings, program, layout.seed)
             prefix = prefix_hash(self._backend(backend, settings)[1], program.facts.content)
-            setting = layout.in_basis(basis, program, key, prefix) if basis else layout
-            measured.append(setting)
+            made = layout
+            if with_what.text:
+                made = layout.measured_with(with_what, program, key, prefix)
+            measured.append(made)
         return replace(layout, measured=tuple(measured))
 
     def _making(self, columns: Collection[str]) -> list[str]:

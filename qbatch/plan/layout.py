@@ -22,7 +22,7 @@ from itertools import islice
 from operator import sub
 from typing import TYPE_CHECKING, Any, cast, overload
 
-from qbatch.bases import BASIS, in_basis
+from qbatch.bases import Setting
 from qbatch.manifest.models import Value
 from qbatch.manifest.paths import SettingValues
 from qbatch.plan.columns import Columns, RowTables
@@ -192,8 +192,8 @@ class Layout:
         written_format: %-format of `SweepPoint.written`; `written_columns` fill it.
         idle: Those of them that make no difference to the circuit.
         settings: What its points change of their backend.
-        measured: Where its points have settings in other bases: the layout of each setting, as
-            the circuit is written first, if they have that one at all; else empty.
+        measured: Where its points have other settings than as the circuit is written: the layout
+            of each, that one first, if they have it at all; else empty.
     """
 
     circuit: str
@@ -228,26 +228,32 @@ class Layout:
         own = {"circuit": self.circuit, "backend": self.backend}
         return {**own, **{name: column[0] for name, at, column in self.parameters if at == -1}}
 
-    def in_basis(self, basis: str, program: Circuit, setting: str, prefix: _Hash) -> Layout:
-        """Return the layout of its points' settings in a basis.
+    def measured_with(
+        self, measured: Setting, program: Circuit, setting: str, prefix: _Hash
+    ) -> Layout:
+        """Return the layout of its points' settings of one kind.
 
         Args:
-            basis: Its text, not "".
+            measured: With what they are measured, not as the circuit is written.
             program: What is sent for them.
             setting: Key of `Plan.setting`.
             prefix: As for a layout.
         """
-        parameters = (*self.parameters, (BASIS, -1, Always(basis)))
+        added = [(name, -1, Always(value)) for name, value in measured.parameters]
+        columns, written = self.parameter_columns, self.written_format
+        for name, value in measured.parameters:
+            columns = columns.and_last(Always(value))
+            written = _and_last(written, f'["{name}",{json.dumps(value)}]')
         return replace(
             self,
             program=program,
             setting=setting,
             prefix=prefix,
-            name_format=in_basis(self.name_format, basis),
-            parameters=parameters,
-            parameter_names=(*self.parameter_names, BASIS),
-            parameter_columns=self.parameter_columns.and_last(Always(basis)),
-            written_format=_and_last(self.written_format, f'["{BASIS}","{basis}"]'),
+            name_format=measured.name(self.name_format),
+            parameters=(*self.parameters, *added),
+            parameter_names=(*self.parameter_names, *(name for name, _, _ in added)),
+            parameter_columns=columns,
+            written_format=written,
         )
 
     def id_at(self, index: Index) -> str:

@@ -15,7 +15,7 @@ from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from qbatch.bases import BASIS
+from qbatch.bases import SETTING_NAMES, Setting
 from qbatch.manifest.paths import SettingValues, setting_axis, settings_of
 from qbatch.manifest.prices import NO_PRICES, PriceList
 from qbatch.plan.geometry.grid import Block, Index
@@ -81,7 +81,7 @@ class Points:
 
     @property
     def has_bases(self) -> bool:
-        """Whether some points may have settings in bases of their own."""
+        """Whether some points may have settings other than as their circuit is written."""
         return self.factory.measurements is not None
 
     @cached_property
@@ -93,8 +93,8 @@ class Points:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What points can be chosen by: the axes, and the basis of a setting."""
-        return (*self.axes, BASIS) if self.has_bases else self.axes
+        """What points can be chosen by: the axes, and what a setting is measured with."""
+        return (*self.axes, *SETTING_NAMES) if self.has_bases else self.axes
 
     @cached_property
     def variant_names(self) -> frozenset[str]:
@@ -232,8 +232,7 @@ class Points:
         given = sorted(source.arguments & values.keys())
         circuit = source.circuit({name: values[name] for name in given})
         if self.factory.measurements is not None:
-            basis = str(values.get(BASIS, ""))
-            circuit = self.factory.measurements.program(circuit, basis)
+            circuit = self.factory.measurements.program(circuit, Setting.of(values))
         names = circuit.facts.parameters
         bound = values.values() if tuple(values) == names else map(values.__getitem__, names)
         return Order(

@@ -36,6 +36,7 @@ from qbatch.result.homogeneity import (
     smallest_p,
 )
 from qbatch.result.joint import correlations, weighted_sum
+from qbatch.result.mitigated import extrapolations
 from qbatch.result.notation import NotationError, parse_number
 from qbatch.result.observable import Observable, parse_observable
 from qbatch.result.own import AnalysisFunction, OwnNumbersError, measure_own
@@ -68,6 +69,7 @@ __all__ = [
     "distances",
     "expectation_value",
     "explain",
+    "extrapolations",
     "family",
     "homogeneity_p",
     "judge",

@@ -35,6 +35,22 @@ class IntervalsLike(Protocol):
     def level(self) -> float: ...
 
 
+class ZneLike(Protocol):
+    """`manifest.mitigation.Zne`, as far as it is needed here."""
+
+    @property
+    def fit(self) -> str: ...
+    @property
+    def asymptote(self) -> float | None: ...
+
+
+class MitigationLike(Protocol):
+    """`manifest.mitigation.Mitigation`, as far as it is needed here."""
+
+    @property
+    def zne(self) -> ZneLike | None: ...
+
+
 class AnalysisLike(Protocol):
     """`manifest.models.Analysis`, as far as it is needed here."""
 
@@ -48,6 +64,19 @@ class AnalysisLike(Protocol):
     def intervals(self) -> IntervalsLike: ...
     @property
     def own(self) -> Mapping[str, OwnLike]: ...
+    @property
+    def mitigation(self) -> MitigationLike: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Unmitigated:
+    """No mitigation is asked for."""
+
+    zne: ZneLike | None = None
+
+
+#: Of an analysis that asks for no mitigation.
+UNMITIGATED: MitigationLike = _Unmitigated()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +86,7 @@ class _Part:
     distribution: TargetLike | None
     intervals: IntervalsLike
     own: Mapping[str, OwnLike]
+    mitigation: MitigationLike = UNMITIGATED
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +96,12 @@ class _Metrics:
 
 
 def only(analysis: AnalysisLike, names: Collection[str | None]) -> AnalysisLike:
-    """Return an analysis without the numbers that are not among `names`."""
-    whole = analysis.distribution
+    """Return an analysis without the numbers that are not among `names`.
+
+    A mitigated number comes with the raw one that it is made of.
+    """
+    mitigated = {raw for name in names if (raw := (name or "").rpartition(".")[0])}
+    whole, names = analysis.distribution, {*names, *mitigated}
     metrics = [] if whole is None else [name for name in whole.metrics if name in names]
     return _Part(
         {name: text for name, text in analysis.observables.items() if name in names},
@@ -75,6 +109,7 @@ def only(analysis: AnalysisLike, names: Collection[str | None]) -> AnalysisLike:
         _Metrics(whole.target, metrics) if whole is not None and metrics else None,
         analysis.intervals,
         {name: own for name, own in analysis.own.items() if {*own.returns} & {*names}},
+        analysis.mitigation if mitigated else UNMITIGATED,
     )
 
 

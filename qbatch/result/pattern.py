@@ -17,7 +17,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from qbatch.notation import did_you_mean, listed
 from qbatch.result.notation import NotationError
@@ -39,6 +39,19 @@ _COMPARE: Mapping[str, Callable[[Any, int], Any]] = {
 }
 
 Registers = Sequence[tuple[str, int]]
+
+#: Bits of which every outcome is looked at, at most.
+_MOST_BITS = 16
+
+#: Patterns joined by | that are told apart by what they share, at most.
+_MOST_JOINED = 10
+
+
+class Rows(Protocol):
+    """Outcomes, as `Counts` has them."""
+
+    def __len__(self) -> int: ...
+    def bit(self, index: int, /) -> npt.NDArray[np.uint8]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +87,7 @@ class Outcomes:
     bits: Mapping[int, int]
     ones: tuple[Ones, ...] = ()
 
-    def matches(self, counts: Counts) -> npt.NDArray[np.bool_]:
+    def matches(self, counts: Rows) -> npt.NDArray[np.bool_]:
         """Whether each outcome fits, shape (k,), in the order of `counts.outcomes`."""
         import numpy as np
 
@@ -110,6 +123,61 @@ def matches_of(counts: Counts, pattern: str) -> npt.NDArray[np.bool_]:
     for outcomes in parse_pattern(pattern, counts.registers):
         found |= outcomes.matches(counts)
     return found
+
+
+def share_of(pattern: str, registers: Registers) -> float | None:
+    """Tell which share of all outcomes fits a pattern: its probability where all are alike.
+
+    Returns:
+        None where there are too many outcomes to look at.
+
+    Raises:
+        NotationError: It does not fit the registers.
+
+    >>> share_of("all=0 | all=1", [("a", 30)]) == 2**-29
+    True
+    >>> share_of("weight(a)<=1", [("a", 2)])
+    0.75
+    """
+    parts = parse_pattern(pattern, registers)
+    if not any(part.ones for part in parts) and len(parts) <= _MOST_JOINED:
+        return _share_of_any([part.bits for part in parts])
+    used = {bit for part in parts for bit in part.bits}
+    used = used.union(*(condition.bits for part in parts for condition in part.ones))
+    if len(used) > _MOST_BITS:
+        return None
+    every = _Every({bit: place for place, bit in enumerate(sorted(used))})
+    found = [part.matches(every) for part in parts]
+    return float(sum(found[1:], start=found[0]).mean())
+
+
+def _share_of_any(parts: Sequence[Mapping[int, int]]) -> float:
+    """Share of outcomes that fit some part: what parts share is counted once."""
+    total = 0.0
+    for chosen in range(1, 2 ** len(parts)):
+        together: dict[int, int] = {}
+        some = [part for k, part in enumerate(parts) if chosen >> k & 1]
+        agree = all(
+            together.setdefault(bit, value) == value for part in some for bit, value in part.items()
+        )
+        if agree:
+            total -= (-1) ** len(some) * 2.0 ** -len(together)
+    return total
+
+
+@dataclass(frozen=True, slots=True)
+class _Every:
+    """Every outcome of some bits: bit -> its place."""
+
+    places: Mapping[int, int]
+
+    def __len__(self) -> int:
+        return 1 << len(self.places)
+
+    def bit(self, index: int, /) -> npt.NDArray[np.uint8]:
+        import numpy as np
+
+        return (np.arange(len(self)) >> self.places[index] & 1).astype(np.uint8)
 
 
 def parse_pattern(pattern: str, registers: Registers) -> tuple[Outcomes, ...]:

@@ -1,13 +1,15 @@
 """All numbers a manifest asks for of a point that is measured in several settings, by name.
 
 What speaks of outcomes (probabilities, distances) is of the setting in which the circuit is
-measured as it is written; an observable is of those settings that its terms need.
+measured as it is written; an observable is of those settings that its terms need. Settings in which
+noise is scaled tell mitigated numbers alone (`qbatch.result.mitigated`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from qbatch.bases import Setting
 from qbatch.result.analysis import (
     AnalysisLike,
     analyse,
@@ -18,8 +20,9 @@ from qbatch.result.combined import expectation_of
 from qbatch.result.counts import Counts
 from qbatch.result.estimate import Estimate
 from qbatch.result.grouping import Basis, split
+from qbatch.result.mitigated import extrapolations, needed_of
 from qbatch.result.observable import Observable
-from qbatch.result.pauli import PauliSum, parse_pauli
+from qbatch.result.pauli import parse_pauli
 
 
 def analyse_settings(
@@ -28,8 +31,8 @@ def analyse_settings(
     """Compute every number of `analysis` that these counts tell, in the order of its names.
 
     Args:
-        counts: Basis -> counts, of settings that have some; at least one.
-        bases: Of all settings of the point.
+        counts: Setting -> counts, of those that have some; at least one.
+        bases: All settings of the point.
         analysis: Numbers that need a setting which is not there, or has no counts, are left out.
 
     Raises:
@@ -37,17 +40,27 @@ def analyse_settings(
     """
     some = next(iter(counts.values()))
     registers, level = some.registers, analysis.intervals.level
-    ordered = [Basis.parse(basis) for basis in bases]
+    mitigated, _ = extrapolations(counts, bases, analysis)
+    counts, ordered = _unscaled(counts, bases)
     found = {}
     for name, text in analysis.observables.items():
         whole = parse_pauli(text, some.num_bits, registers)
-        needed = _needed(whole, ordered)
+        needed = needed_of(whole, ordered)
         if needed is not None and all(basis.text in counts for basis in needed):
             told = {basis: counts[basis.text] for basis in needed} or {Basis.parse(""): some}
             found[name] = expectation_of(whole, told, level)
     if "" in counts:
         found |= analyse(counts[""], without_observables(analysis))
-    return found
+    return found | {name: each.estimate for name, each in mitigated.items()}
+
+
+def _unscaled(
+    counts: Mapping[str, Counts], settings: Sequence[str]
+) -> tuple[Mapping[str, Counts], list[Basis]]:
+    """Return the counts of each basis, and all bases, where noise is not scaled."""
+    plain = [text for text in settings if Setting.parse(text).scale == 1]
+    there = {text: counts[text] for text in plain if text in counts}
+    return there, [Basis.parse(text) for text in plain]
 
 
 def told_alone(
@@ -56,8 +69,8 @@ def told_alone(
     """Find the observables that the shots of one setting tell, each with those shots.
 
     Args:
-        counts: Basis -> counts, of settings that have some; at least one.
-        bases: Of all settings of the point.
+        counts: Setting -> counts, of those that have some; at least one.
+        bases: All settings of the point.
         analysis: Observables that need a setting which is not there, or has no counts, are left
             out.
 
@@ -74,11 +87,11 @@ def told_alone(
             for name, observable in observables_over_z(counts[""], analysis)
         }
     some = next(iter(counts.values()))
-    ordered = [Basis.parse(basis) for basis in bases]
+    counts, ordered = _unscaled(counts, bases)
     found: dict[str, tuple[Observable, Counts] | None] = {}
     for name, text in analysis.observables.items():
         whole = parse_pauli(text, some.num_bits, some.registers)
-        needed = _needed(whole, ordered)
+        needed = needed_of(whole, ordered)
         if needed is None:
             continue
         basis = needed[0] if needed else ordered[0]
@@ -96,25 +109,22 @@ def bases_of(
 
     Args:
         name: The number's.
-        counts: Basis -> counts.
-        bases: Of all settings of the point.
+        counts: Setting -> counts.
+        bases: All settings of the point.
         analysis: That the number is of.
 
     Returns:
-        Their bases, one or more.
+        Their texts, one or more.
     """
     some = next(iter(counts.values()))
+    raw, _, method = name.rpartition(".")
+    name = raw or name
+    scaled = [Setting.parse(text) for text in bases]
+    there = [each for each in scaled if method == "zne" or each.scale == 1]
     if name not in analysis.observables:
-        return [""]
+        return [each.text for each in there if not each.basis]
     whole = parse_pauli(analysis.observables[name], some.num_bits, some.registers)
-    needed = _needed(whole, [Basis.parse(basis) for basis in bases]) or []
-    return [basis.text for basis in needed] or [next(iter(counts))]
-
-
-def _needed(whole: PauliSum, bases: Sequence[Basis]) -> list[Basis] | None:
-    """Return the bases of which some term is told; None where one is told by none."""
-    try:
-        parts = split(whole, bases)
-    except ValueError:
-        return None
-    return [basis for basis, part in zip(bases, parts, strict=True) if part.terms]
+    ordered = [Basis.parse(text) for text in dict.fromkeys(each.basis for each in there)]
+    needed = {basis.text for basis in needed_of(whole, ordered) or ()}
+    found = [each.text for each in there if each.basis in needed]
+    return found or [next(iter(counts))]

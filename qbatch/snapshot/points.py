@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from qbatch.bases import BASIS
+from qbatch.bases import Setting
 from qbatch.circuit.earlier import MARK
 from qbatch.errors import ManifestError
 from qbatch.job import Job, JobError, JobState
@@ -154,8 +154,8 @@ class PointResult:
 
     @property
     def basis(self) -> str:
-        """In which basis a setting is measured; "" as its circuit is written, and for a point."""
-        return str(self.parameters.get(BASIS, "")) if self.is_setting else ""
+        """With what a setting is measured; "" as its circuit is written, and for a point."""
+        return Setting.of(self.parameters).text if self.is_setting else ""
 
     @property
     def done(self) -> int:
@@ -253,7 +253,7 @@ class PointResult:
 
     @property
     def counts_by_basis(self) -> dict[str, Counts]:
-        """Basis -> counts of that setting, if it has some; "" as the circuit is written."""
+        """Setting -> its counts, if it has some; "" as the circuit is written."""
         found = ((each.basis, each.counts) for each in self.each_setting)
         return {basis: counts for basis, counts in found if counts is not None}
 
@@ -334,16 +334,14 @@ class PointResult:
 
     @property
     def undecided(self) -> Mapping[str, str]:
-        """Own analyses that gave no numbers here -> why; asked once more."""
-        analysis = self._run.manifest.analysis
-        if not analysis.own or not self.done or self.has_kept_estimates:
+        """Numbers of the analysis that there are none of here -> why; asked once more."""
+        if not self.done or self.has_kept_estimates:
             return {}
-        from qbatch.result import measure_own
+        from qbatch.snapshot.undecided import undecided
 
-        there = self.estimates.keys()
-        missing = {name: own for name, own in analysis.own.items() if not there >= {*own.returns}}
-        counts = self.counts_by_basis.get("") if missing else None
-        return {} if counts is None else measure_own(counts, missing, analysis.intervals.level)[1]
+        analysis = _asked_of(self, self._run.manifest)
+        settings = [each.basis for each in self.settings]
+        return undecided(analysis, self.estimates, self.counts_by_basis, settings)
 
     @property
     def statevector(self) -> Any:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby
 
-from qbatch.bases import BASIS, point_of
+from qbatch.bases import SETTING_NAMES, point_of
 from qbatch.snapshot.point_rows import job_of
 from qbatch.snapshot.points import PointResult
 
@@ -36,7 +36,7 @@ def as_point(settings: Sequence[PointResult]) -> PointResult:
     return replace(
         first,
         name=point_of(first.name),
-        parameters={name: v for name, v in first.parameters.items() if name != BASIS},
+        parameters={name: v for name, v in first.parameters.items() if name not in SETTING_NAMES},
         job=job_of([each.job for each in settings], first.job.id),
         same_as=point_of(same_as),
         pieces=(),

@@ -11,10 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from plan_making import manifest_text, mistakes_of, names, plan_of
 
-from qbatch.bases import in_basis, point_of
+from qbatch.bases import Setting, point_of
 from qbatch.plan import Plan, select
 from qbatch.plan.bases import fewest_bases
-from qbatch.plan.measured import bases_of_circuits, many_settings
+from qbatch.plan.measured import bases_of as bases_among
+from qbatch.plan.measured import many_settings, settings_of_circuits
 from qbatch.providers import Target
 from qbatch.result.grouping import group
 from qbatch.result.pauli import parse_pauli
@@ -45,7 +46,8 @@ def bell_plan(observables: dict[str, str], sweep: Any = None, **analysis: Any) -
 
 
 def bases_of(plan: Plan) -> list[tuple[str, ...]]:
-    return bases_of_circuits(plan).get("bell", [("",)])
+    found = settings_of_circuits(plan).get("bell")
+    return [("",)] if found is None else [tuple(bases_among(each)) for each in found]
 
 
 def test_a_point_has_a_setting_for_each_basis_and_its_name_as_it_is_written() -> None:
@@ -266,6 +268,6 @@ def test_a_circuit_that_ends_unmeasured_is_measured_whole() -> None:
 
 def test_the_point_of_a_setting_is_known_by_its_name() -> None:
     for name in ("theta=0.5", 'a="x,y"', "bell"):
-        assert point_of(in_basis(name, "X0 Y12")) == name
-        assert point_of(in_basis(name, "X0 Y12") + "#3") == name + "#3"
+        assert point_of(Setting("X0 Y12").name(name)) == name
+        assert point_of(Setting("X0 Y12").name(name) + "#3") == name + "#3"
         assert point_of(name) == name

@@ -137,16 +137,19 @@ def _tell_json(
     all_points: bool,
 ) -> None:
     from qbatch.cli.quotes import quotes_facts
-    from qbatch.plan.measured import bases_of_circuits
+    from qbatch.plan.measured import bases_of, scales_in, settings_of_circuits
 
     facts: dict[str, Any] = {"name": made.manifest.name, **summary.to_dict()}
     facts |= {"prices": left.prices, "seconds": left.seconds}  # what is bought costs no more
     facts["would_run"] = sum(number for why, number in told.counts.items() if why.runs)
     facts["left"] = {"jobs": left.jobs, "shots": left.shots, "prices": left.prices}
     facts["quotes"] = quotes_facts(quoted)
-    if bases := bases_of_circuits(made):
+    if settings := settings_of_circuits(made):
         facts["settings"] = summary.settings
-        facts["bases"] = bases
+        facts["bases"] = {name: [*map(bases_of, each)] for name, each in settings.items()}
+        if made.manifest.analysis.mitigation.zne is not None:
+            scales = {name: [*map(scales_in, each)] for name, each in settings.items()}
+            facts["noise_scales"] = scales
     facts["why"] = {why.value: number for why, number in told.counts.items()}
     if all_points:
         facts["list"] = [_facts(reason) for reason in told.first]

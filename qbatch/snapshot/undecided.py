@@ -1,0 +1,37 @@
+"""Why numbers of the analysis are not there, though their point is measured."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from qbatch.manifest.models import Analysis
+    from qbatch.result import Counts
+
+
+def undecided(
+    analysis: Analysis,
+    there: Collection[str],
+    counts: Mapping[str, Counts],
+    settings: Sequence[str],
+) -> dict[str, str]:
+    """Return own analyses and mitigated numbers of which there are none -> why, asked once more.
+
+    Args:
+        analysis: What is asked for.
+        there: Names of the numbers that there are.
+        counts: Setting of the point -> its counts.
+        settings: All settings of the point; empty where it is measured as its circuit is written.
+    """
+    found: dict[str, str] = {}
+    if settings and counts and analysis.mitigation.methods:
+        from qbatch.result import extrapolations
+
+        found |= extrapolations(counts, settings, analysis)[1]
+    missing = {name: own for name, own in analysis.own.items() if not {*there} >= {*own.returns}}
+    if missing and "" in counts:
+        from qbatch.result import measure_own
+
+        found |= measure_own(counts[""], missing, analysis.intervals.level)[1]
+    return found

@@ -1,0 +1,71 @@
+"""Mitigation in a manifest: what is taken, how its numbers are named, each mistake at its line."""
+
+from __future__ import annotations
+
+import pytest
+
+from qbatch.errors import SourceErrors
+from qbatch.manifest import Manifest, parse_manifest
+
+HEAD = """\
+qbatch: 1
+name: t
+circuits:
+  a: {qasm: "OPENQASM 3.0; input float theta; qubit q; bit c; U(theta, 0, 0) q; c = measure q;"}
+backends: {l: {provider: local}}
+sweep: {matrix: {theta: [0, 1]}}
+analysis:
+  observables: {z: Z0}
+  probabilities: {p1: "1"}
+  distribution: {target: {"0": 1}}
+  mitigation: """
+
+
+def manifest(mitigation: str, more: str = "") -> Manifest:
+    return parse_manifest(f"{HEAD}{mitigation}\n{more}")
+
+
+def test_each_mean_has_a_mitigated_number_beside_it() -> None:
+    assert manifest("{zne: {}}").analysis.names == ("z", "p1", "tvd", "z.zne", "p1.zne")
+    assert manifest("{}").analysis.names == ("z", "p1", "tvd")
+
+
+def test_mitigated_numbers_are_numbers_like_any_other() -> None:
+    more = (
+        "  derived: {d: 'z.zne[theta=1] - z[theta=1]'}\n"
+        "  expected: {z.zne: cos(theta)}\n"
+        "checks: [{that: z.zne >= 0.5}, {that: 'z.zne == expected'}]\n"
+        "report: {plots: [{x: theta, y: z.zne}], labels: {z.zne: mended}}\n"
+    )
+    found = manifest("{zne: {scales: [1, 1.5, 2], fold: gates, fit: richardson}}", more)
+    zne = found.analysis.mitigation.zne
+    assert zne is not None
+    assert zne.scales == (1, 1.5, 2)
+    assert found.analysis.mitigation.methods == ("zne",)
+
+
+@pytest.mark.parametrize(
+    ("mitigation", "place", "said"),
+    [
+        ("{znee: {}}", "11:16", "did you mean 'zne'"),
+        ("{zne: {scales: [2, 3]}}", "11:30", "lacks 1, at which the raw number is measured"),
+        ("{zne: {scales: [1]}}", "11:30", "needs two scales or more"),
+        ("{zne: {scales: [1, 3, 3]}}", "11:30", "each once"),
+        ("{zne: {scales: [1, 0.5]}}", "11:34", "can be made more, not less"),
+        ("{zne: {fit: line}}", "11:27", "linear"),
+        ("{zne: {asymptote: 0}}", "11:21", "is for fit: exponential"),
+    ],
+)
+def test_each_mistake_is_told_at_its_line(mitigation: str, place: str, said: str) -> None:
+    with pytest.raises(SourceErrors) as caught:
+        manifest(mitigation)
+    (error,) = caught.value.exceptions
+    assert place in str(error)
+    assert said in str(error)
+
+
+def test_where_there_is_no_mean_nothing_is_mitigated() -> None:
+    text = f"{HEAD}{{zne: {{}}}}\n".replace("  observables: {z: Z0}\n", "")
+    with pytest.raises(SourceErrors, match="1 mistake") as caught:
+        parse_manifest(text.replace('  probabilities: {p1: "1"}\n', ""))
+    assert "nothing is mitigated" in str(caught.value.exceptions[0])
