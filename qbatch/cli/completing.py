@@ -1,4 +1,4 @@
-"""What a shell completes beside verbs, flags and files: points of a run, examples."""
+"""What a shell completes beside verbs, flags and files: points of a run, examples, topics."""
 
 from __future__ import annotations
 
@@ -50,3 +50,18 @@ def complete_examples(
     from qbatch.cli import gallery
 
     return [CompletionItem(name) for name in gallery.names() if name.startswith(incomplete)]
+
+
+def complete_topics(
+    _context: click.Context, _: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Offer the pages of the guide."""
+    from click.shell_completion import CompletionItem
+
+    from qbatch.cli.topics import pages
+
+    return [
+        CompletionItem(name, help=about)
+        for name, about in pages().items()
+        if name.startswith(incomplete)
+    ]

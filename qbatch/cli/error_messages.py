@@ -61,6 +61,7 @@ def _is_for_want_of_room(error: OSError) -> bool:
 
 def _tell(error: BaseException) -> int:
     from qbatch.cli.exits import Exit, code_of
+    from qbatch.cli.topics import topic_of
     from qbatch.errors import QbatchError, SourceError, SourceErrors
 
     if isinstance(error, click.exceptions.Exit):
@@ -93,6 +94,8 @@ def _tell(error: BaseException) -> int:
         return Exit.PENDING
     else:
         _tell_bug(error)
+    if topic := topic_of(error):
+        tell(click.style(f"more: qbatch help {topic}", dim=True))
     return code_of(error)
 
 

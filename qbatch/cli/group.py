@@ -44,6 +44,8 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "emulate": ("emulate", "Serve emulated clouds on a loopback port."),
         "schema": ("schema", "Print the JSON Schema of manifests, for editors."),
         "completion": ("completion", "Print the completion script of a shell."),
+        "help": ("help", "Show a page of the guide."),
+        "explain": ("explain", "Say what a key of a manifest means, or an exit code."),
     },
 }
 
@@ -51,6 +53,11 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
 TYPED = "qbatch.typed"
 
 _VERBS = {verb: entry for verbs in SECTIONS.values() for verb, entry in verbs.items()}
+
+
+def has_verb(name: str) -> bool:
+    """Tell whether there is a verb of that name."""
+    return name in _VERBS
 
 
 class Verbs(click.Group):

@@ -74,7 +74,7 @@ def test_every_mistake_of_a_group_is_told_and_counted(capsys: pytest.CaptureFixt
     err = capsys.readouterr().err
     assert "bell.yaml:5:8:" in err
     assert "b.qasm:3:1: no gate 'hh'" in err
-    assert err.endswith("2 mistakes; nothing was run\n")
+    assert err.endswith("2 mistakes; nothing was run\nmore: qbatch help manifest\n")
 
 
 def test_a_group_is_flattened_in_order() -> None:

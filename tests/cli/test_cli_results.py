@@ -86,7 +86,7 @@ def test_validate_tells_every_mistake_with_its_caret(qbatch: Call, manifest: Pat
     assert said.out == ""
     assert "did you mean 'seed'" in said.err
     assert said.err.count("^") == 2
-    assert said.err.endswith("2 mistakes; nothing was run\n")
+    assert said.err.endswith("2 mistakes; nothing was run\nmore: qbatch help manifest\n")
 
 
 def test_status_of_a_finished_run_is_done(qbatch: Call, done: Path) -> None:
