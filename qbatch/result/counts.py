@@ -13,7 +13,7 @@ import hashlib
 import struct
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -100,6 +100,7 @@ class Counts:
     registers: Registers
     outcomes: Bytes
     counts: Ints
+    _packed: bytes = field(default=b"", init=False)
 
     def __post_init__(self) -> None:
         import numpy as np
@@ -156,14 +157,31 @@ class Counts:
         return cls(declared, rows_of_text(declared, list(counts)), numbers)
 
     @classmethod
-    def _of(cls, registers: Registers, outcomes: Bytes, counts: Ints) -> Counts:
+    def _of(
+        cls, registers: Registers, outcomes: Bytes, counts: Ints, packed: bytes = b""
+    ) -> Counts:
         """Make counts of what is known to be as they are kept."""
         made = object.__new__(cls)
         outcomes.flags.writeable = counts.flags.writeable = False
         object.__setattr__(made, "registers", registers)
         object.__setattr__(made, "outcomes", outcomes)
         object.__setattr__(made, "counts", counts)
+        object.__setattr__(made, "_packed", packed)
         return made
+
+    @classmethod
+    def packed_before(
+        cls, registers: Registers, outcomes: Bytes, counts: Ints, packed: bytes
+    ) -> Counts:
+        """Make counts anew whose parts were those of a `Counts` in a process of ours.
+
+        Args:
+            registers: Its registers.
+            outcomes: Its outcomes.
+            counts: Its counts.
+            packed: What its `pack` wrote.
+        """
+        return cls._of(registers, outcomes, counts, packed)
 
     @classmethod
     def from_ints(
@@ -325,6 +343,8 @@ class Counts:
         name, num_bits of each; number of outcomes; bytes per count; outcomes; counts, low byte
         first.
         """
+        if self._packed:
+            return self._packed
         largest = int(self.counts.max()) if len(self) else 0
         width = next(w for w in (1, 2, 4, 8) if largest < 1 << (8 * w - (w == 8)))
         head = [struct.pack("<H", len(self.registers))]

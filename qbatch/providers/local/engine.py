@@ -29,6 +29,7 @@ from qbatch.providers.local.fused.program import Fused
 from qbatch.providers.local.fused.program import prepare as prepare_fused
 from qbatch.providers.local.guard import checked, held
 from qbatch.providers.local.prepare import Prepared, bound, preparations, prepare
+from qbatch.providers.local.results import registers_of, with_packed
 from qbatch.providers.local.stabilizers.check import hold
 from qbatch.providers.local.stabilizers.program import Stabilized
 from qbatch.providers.local.stabilizers.program import evaluate as evaluate_stabilized
@@ -98,6 +99,13 @@ def simulate(chunk: Chunk) -> Answer:
     except failures() as error:
         return failed_answer(chunk, told(error), time.perf_counter() - began)
     return _answer(computed, program, warning)
+
+
+def simulate_and_pack(chunk: Chunk) -> Answer:
+    """Compute a chunk, and make its counts ready to be stored."""
+    answer = simulate(chunk)
+    known = _programs.get(chunk.key)
+    return answer if known is None else with_packed(answer, registers_of(known[0].circuit))
 
 
 def _prepared(chunk: Chunk) -> tuple[Program, Any]:

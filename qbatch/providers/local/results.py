@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import repeat
 from typing import TYPE_CHECKING
 
 from qbatch.providers import Fetched
 
 if TYPE_CHECKING:
+    from qbatch.circuit import Circuit
     from qbatch.providers import Order
     from qbatch.providers.local.work import Answer
+    from qbatch.result.counts import Registers
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +24,51 @@ class Result:
         rows: Its outcomes and counts.
         evolution: The number of its evolution.
         error: Why it has no counts, "" where it has.
+        packed: Its counts as they are stored; b"" where nobody packed them yet.
     """
 
     answer: Answer
     rows: slice
     evolution: int
     error: str = ""
+    packed: bytes = b""
+
+
+def registers_of(circuit: Circuit) -> Registers:
+    """Return the classical registers of a circuit as `Counts` has them."""
+    return tuple((each.name, each.num_bits) for each in circuit.facts.registers)
+
+
+def with_packed(answer: Answer, registers: Registers) -> Answer:
+    """Return an answer whose counts are as `Counts` keeps them, and packed.
+
+    That takes as long as computing a small point, so workers do it side by side.
+
+    Args:
+        answer: As it was computed.
+        registers: Those of its program.
+    """
+    import numpy as np
+
+    from qbatch.result import Counts
+
+    found, start = [], 0
+    for size in answer.sizes:
+        rows = slice(start, start + size)
+        found.append(
+            Counts(registers, answer.outcomes[rows], answer.counts[rows]) if size else None
+        )
+        start += size
+    good = [counts for counts in found if counts is not None]
+    if not good:
+        return answer
+    return replace(
+        answer,
+        outcomes=np.concatenate([counts.outcomes for counts in good]),
+        counts=np.concatenate([counts.counts for counts in good]),
+        sizes=tuple(0 if counts is None else len(counts) for counts in found),
+        packed=tuple(b"" if counts is None else counts.pack() for counts in found),
+    )
 
 
 def results_of(jobs: Sequence[Sequence[str]], answer: Answer) -> Iterator[tuple[str, Result]]:
@@ -36,11 +78,12 @@ def results_of(jobs: Sequence[Sequence[str]], answer: Answer) -> Iterator[tuple[
         jobs: The ids of each evolution's jobs.
         answer: To that chunk.
     """
-    start, sizes = 0, iter(answer.sizes)
+    start = 0
+    told = zip(answer.sizes, answer.packed or repeat(b""), strict=False)
     for index, job_ids in enumerate(jobs):
-        for job_id, size in zip(job_ids, sizes, strict=False):
+        for job_id, (size, packed) in zip(job_ids, told, strict=False):
             error = answer.errors.get(job_id, "")
-            yield job_id, Result(answer, slice(start, start + size), index, error)
+            yield job_id, Result(answer, slice(start, start + size), index, error, packed)
             start += size
 
 
@@ -48,12 +91,12 @@ def fetched(order: Order, result: Result) -> Fetched:
     """Return a result as the executor takes it."""
     from qbatch.result import Counts
 
-    answer = result.answer
-    registers = tuple((r.name, r.num_bits) for r in order.circuit.facts.registers)
+    answer, rows = result.answer, result.rows
     states = answer.statevectors
+    found = registers_of(order.circuit), answer.outcomes[rows], answer.counts[rows]
     return Fetched(
         job_id=order.id,
-        counts=Counts(registers, answer.outcomes[result.rows], answer.counts[result.rows]),
+        counts=Counts.packed_before(*found, result.packed) if result.packed else Counts(*found),
         facts={
             **answer.facts,
             "seed": order.seed,

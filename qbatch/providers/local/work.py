@@ -135,6 +135,7 @@ class Answer:
         facts: What is true of all: engine, method, versions.
         parses: Circuit texts this worker has parsed since it began.
         preparations: Programs it has prepared.
+        packed: `Counts.pack` of each job, b"" where it failed; empty where nobody packed them yet.
     """
 
     outcomes: npt.NDArray[np.uint8]
@@ -146,6 +147,7 @@ class Answer:
     facts: Mapping[str, Any]
     parses: int = 0
     preparations: int = 0
+    packed: tuple[bytes, ...] = ()
 
 
 def cut(orders: Sequence[Order], settings: Settings) -> Iterator[Chunk]:

@@ -25,9 +25,12 @@ from simulating import (
 from qbatch.circuit import build
 from qbatch.manifest.models import Transpile
 from qbatch.providers.local import work
-from qbatch.providers.local.engine import simulate
+from qbatch.providers.local.engine import simulate, simulate_and_pack
+from qbatch.providers.local.engines.frames import jobs_of
 from qbatch.providers.local.prepare import preparations
+from qbatch.providers.local.results import fetched, results_of
 from qbatch.providers.local.work import cut
+from qbatch.result import Counts
 
 
 def test_bits_that_are_never_written_read_zero_and_registers_keep_their_order():
@@ -145,6 +148,31 @@ def test_one_evolution_serves_shot_counts_and_repeats():
     assert len(chunk.evolutions) == 1
     found = run(orders, settings())
     assert [found[one.id].shots for one in orders] == [10, 100, 1000, 10_000]
+
+
+@given(st.lists(st.tuples(st.integers(1, 3000), st.floats(0, 6)), min_size=1, max_size=8))
+@tuned(max_examples=20, deadline=None)
+def test_counts_that_a_worker_packs_are_those_that_are_packed_here(wanted):
+    orders = [order(ANSATZ, k, shots=n, a=a, b=0.4) for k, (n, a) in enumerate(wanted)]
+    by_id = {one.id: one for one in orders}
+    for chunk in cut(orders, settings()):
+        plain = dict(results_of(jobs_of(chunk), simulate(chunk)))
+        packed = dict(results_of(jobs_of(chunk), simulate_and_pack(chunk)))
+        for key, result in packed.items():
+            here, there = fetched(by_id[key], plain[key]).counts, fetched(by_id[key], result).counts
+            assert there == here
+            assert there.pack() == result.packed == here.pack()
+            assert Counts.unpack(result.packed) == here
+            assert there.shots == by_id[key].shots
+
+
+def test_a_worker_packs_what_can_be_packed_beside_what_fails():
+    orders = [order(WAVE, 1, theta=0.3), order(WAVE, 2, theta=math.nan)]
+    [chunk] = cut(orders, settings(options={"method": "statevector"}))
+    answer = simulate_and_pack(chunk)
+    good, bad = [one for _, one in results_of(jobs_of(chunk), answer)]
+    assert fetched(orders[0], good).counts.pack() == good.packed != b""
+    assert (bad.packed, bool(bad.error)) == (b"", True)
 
 
 # -- the same counts, however the work is cut ------------------------------------------------------

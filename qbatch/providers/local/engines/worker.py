@@ -41,14 +41,14 @@ def main(parent: int) -> None:
     if parent:
         _die_with(parent)
     inbox, outbox = _take_over_pipes()
-    from qbatch.providers.local.engine import simulate, warm_up
+    from qbatch.providers.local.engine import simulate_and_pack, warm_up
     from qbatch.providers.local.work import frame_length, to_frame
 
     warm_up()
     _write(outbox, to_frame("ready"))
     while len(head := inbox.read(8)) == 8:
         chunk = pickle.loads(inbox.read(frame_length(head)))
-        _write(outbox, to_frame(simulate(chunk)))
+        _write(outbox, to_frame(simulate_and_pack(chunk)))
 
 
 def _write(outbox: BinaryIO, frame: bytes) -> None:
