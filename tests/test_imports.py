@@ -42,6 +42,7 @@ LAYERS = {
     "state": 0,
     "shots": 0,
     "bases": 0,
+    "collecting": 0,
     "drafts": 0,
 }
 

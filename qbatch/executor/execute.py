@@ -20,6 +20,7 @@ from random import Random
 import trio
 
 from qbatch.bases import point_of
+from qbatch.collecting import rarely_collecting
 from qbatch.errors import QbatchError
 from qbatch.executor.accounts import hold_of_other_accounts
 from qbatch.executor.active import ActiveJob
@@ -99,14 +100,15 @@ async def execute(
     started = trio.current_time()
     execution.note_plan(targets)
     bounds = {name: target.bounds for name, target in targets.items()}
-    registered = await engine.offload(partial(execution.register, bounds))
-    backends = [execution.make_backend(name, drivers[name], targets[name]) for name in drivers]
-    try:
-        await execution.run(backends, registered)
-    except BaseExceptionGroup as group:
-        raise collapsed(group) from None
-    finally:
-        gc.unfreeze()
+    with rarely_collecting():
+        registered = await engine.offload(partial(execution.register, bounds))
+        backends = [execution.make_backend(name, drivers[name], targets[name]) for name in drivers]
+        try:
+            await execution.run(backends, registered)
+        except BaseExceptionGroup as group:
+            raise collapsed(group) from None
+        finally:
+            gc.unfreeze()
     return execution.summary(backends, registered, trio.current_time() - started)
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qbatch.bases import BASIS, SCALE
+from qbatch.collecting import rarely_collecting
 from qbatch.errors import SourceError, SourceErrors
 from qbatch.manifest import load_manifest, load_sound_parts
 from qbatch.manifest.columns import OWN_AXES, RESERVED
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from qbatch.circuit import CircuitSource
 
 
+@rarely_collecting()
 def expand(manifest: Manifest) -> Plan:
     """Return the plan of a manifest. Points are not made yet, but all that they need is checked.
 
