@@ -11,7 +11,8 @@ from __future__ import annotations
 import gc
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from functools import partial
 from itertools import groupby
@@ -100,15 +101,10 @@ async def execute(
     started = trio.current_time()
     execution.note_plan(targets)
     bounds = {name: target.bounds for name, target in targets.items()}
-    with rarely_collecting():
+    with rarely_collecting(), _thawing():
         registered = await engine.offload(partial(execution.register, bounds))
         backends = [execution.make_backend(name, drivers[name], targets[name]) for name in drivers]
-        try:
-            await execution.run(backends, registered)
-        except BaseExceptionGroup as group:
-            raise collapsed(group) from None
-        finally:
-            gc.unfreeze()
+        await execution.run(backends, registered)
     return execution.summary(backends, registered, trio.current_time() - started)
 
 
@@ -146,6 +142,17 @@ def _open_budget(settings: Settings, snapshot: Snapshot) -> Budget:
         bought = ((names[entry.ordinal], entry) for entry in entries)
         budget.count_doubles(with_figures(read_doubles(snapshot.meta()).values(), bought))
     return budget
+
+
+@contextmanager
+def _thawing() -> Iterator[None]:
+    """Undo at the end what a run froze, and tell of its errors the one a person can act on."""
+    try:
+        yield
+    except BaseExceptionGroup as group:
+        raise collapsed(group) from None
+    finally:
+        gc.unfreeze()
 
 
 def _import_numpy() -> None:
