@@ -324,6 +324,42 @@ def test_hydrogens_measured_energy_is_the_exact_one_at_every_angle(done: Open) -
     assert lowest.se < 0.001
 
 
+#: Ground state of H2 in STO-3G, full configuration interaction by PySCF 2.14: length -> hartree.
+H2_GROUND_STATES = {
+    0.4: -0.9141497046,
+    0.5: -1.0551597945,
+    0.6: -1.1162860069,
+    0.735: -1.1373060358,
+    0.9: -1.1205602813,
+    1.1: -1.0791929450,
+    1.4: -1.0154682493,
+    1.8: -0.9618169528,
+    2.3: -0.9389223860,
+    3.0: -0.9336318446,
+}
+
+
+def test_hydrogen_pulled_apart_has_the_exact_energy_at_each_length(done: Open) -> None:
+    run = done("h2_dissociation")
+    found = estimates(run, "E")
+    assert [values["r"] for values, _ in found] == [*H2_GROUND_STATES]
+    holds_everywhere(found, lambda values: H2_GROUND_STATES[values["r"]])
+    assert all(e.low <= H2_GROUND_STATES[values["r"]] <= e.high for values, e in found)
+    assert {len(point.settings) for point in run} == {5}
+    assert max(estimate.se for _, estimate in found) < 0.002
+    for key, text in run.manifest.sums.items():
+        operator = SparsePauliOp.from_sparse_list(
+            [
+                (re.sub(r"\W|\d", "", term), [*map(int, re.findall(r"\d", term))], float(sign + c))
+                for sign, c, term in re.findall(r"([+-]) ([\d.e-]+)((?: [XYZ]\d)*)", text)
+            ],
+            4,
+        )
+        lowest = float(np.linalg.eigvalsh(operator.to_matrix())[0])
+        length = float(re.findall(r'"r": ([\d.]+)', key)[0])
+        assert lowest == pytest.approx(H2_GROUND_STATES[length], abs=1e-8)
+
+
 @pytest.mark.slow
 def test_lithium_hydride_takes_36_settings_where_its_terms_are_117(done: Open) -> None:
     ground, energy = exact_energies("lih.txt", 6)
