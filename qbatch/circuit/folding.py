@@ -4,7 +4,8 @@ Unitary folding, as Giurgica-Tiron, Hindy, LaRose, Mari and Zeng describe it ("D
 extrapolation for quantum error mitigation", IEEE QCE 2020, arXiv:2005.10921): in place of U stands
 U (U⁻¹ U)ᵏ, of all gates together (`global`) or of each statement's by itself (`gates`). Where the
 scale is no odd whole number, the last gates are folded once more, so many that the scale is met as
-nearly as it can be; the scale that is reached is 1 + 2 (gates folded)/(gates).
+nearly as it can be; the scale that is reached is 1 + 2 (noise of gates folded)/(noise of gates),
+where a gate on more than one qubit brings `JOINED` times the noise of one on one.
 
 Rules: barriers stand between what is folded, so that compilers that honour them cancel nothing.
 Gates that follow the first measurement are folded statement by statement, for nothing of theirs can
@@ -18,7 +19,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 from qbatch.circuit.circuit import Circuit
-from qbatch.circuit.inverse import NoInverseError, forward, inverse, uses, weight_of
+from qbatch.circuit.inverse import (
+    NoInverseError,
+    forward,
+    inverse,
+    uses,
+    weight_of,
+    weights_of_own,
+)
 from qbatch.circuit.outline import Outline, Statement, joined, outline_of, with_lines
 from qbatch.circuit.program import Gate, If, Measure, Operation, Reset, While
 from qbatch.errors import CircuitError, SourceErrors
@@ -56,7 +64,7 @@ class _Part:
 
     @property
     def weight(self) -> int:
-        """Gates of a library that it comes down to."""
+        """Noise that its gates bring."""
         return sum(self.weights)
 
 
@@ -117,11 +125,11 @@ def _parts(outline: Outline, fold: Fold) -> list[_Part]:
     first = measured[0] if measured else len(statements)
     before = [each for each in statements[:first] if _has(each, Gate)]
     late = [each for each in statements[first:] if _has(each, Gate)]
-    sizes = {name: each.size for name, each in outline.program.defined.items()}
+    own = weights_of_own(outline.program)
     if fold == "global" and before:
-        block = _part(statements[:first], before[-1].end, sizes, is_whole=False)
-        return [block, *(_part([each], each.end, sizes) for each in late)]
-    return [_part([each], each.end, sizes) for each in (*before, *late)]
+        block = _part(statements[:first], before[-1].end, own, is_whole=False)
+        return [block, *(_part([each], each.end, own) for each in late)]
+    return [_part([each], each.end, own) for each in (*before, *late)]
 
 
 def _has(statement: Statement, kind: type) -> bool:
@@ -129,15 +137,15 @@ def _has(statement: Statement, kind: type) -> bool:
 
 
 def _part(
-    statements: Sequence[Statement], at: int, sizes: Mapping[str, int], *, is_whole: bool = True
+    statements: Sequence[Statement], at: int, own: Mapping[str, int], *, is_whole: bool = True
 ) -> _Part:
     operations = [each for each in joined(statements) if not isinstance(each, Reset)]
-    weights = [weight_of(each, sizes) for each in operations]
+    weights = [weight_of(each, own) for each in operations]
     return _Part(at, operations, weights, is_whole)
 
 
 def _last(wanted: float, parts: Sequence[_Part]) -> tuple[dict[int, int], int]:
-    """Find the last operations that come down to so many gates, as nearly as can be.
+    """Find the last operations that bring so much noise, as nearly as can be.
 
     Returns:
         Number of a part -> how many of its operations are not among them; and what they weigh.

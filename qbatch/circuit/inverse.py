@@ -47,6 +47,10 @@ _TURNS = frozenset({"U", "u", "u3", "cu3", "cu"})
 _FOURTH = frozenset({"sx", "sxdg", "csx", "c3sqrtx", "rc3x"})
 
 
+#: A gate on more than one qubit brings so many times the noise of one on one.
+JOINED = 10
+
+
 class NoInverseError(ValueError):
     """A gate cannot be undone in the circuit's version of OpenQASM."""
 
@@ -189,8 +193,22 @@ def uses(operations: Iterable[Operation]) -> tuple[int, ...]:
     return tuple(sorted({qubit for gate in gates for qubit in gate.qubits}))
 
 
-def weight_of(operation: Operation, sizes: Mapping[str, int]) -> int:
-    """Tell how many gates of a library an operation comes down to; barriers and delays are none."""
+def weight_of(operation: Operation, own: Mapping[str, int]) -> int:
+    """Tell how much noise an operation brings, a gate on one qubit 1; barriers and delays none.
+
+    Args:
+        operation: A gate, a barrier or a delay.
+        own: Gate of the person's own -> its weight.
+    """
     if not isinstance(operation, Gate) or not operation.qubits:
         return 0
-    return sizes.get(operation.name, 1)
+    plain = 1 if len(operation.qubits) == 1 else JOINED
+    return own.get(operation.name, plain)
+
+
+def weights_of_own(program: Program) -> dict[str, int]:
+    """Return the weight of each gate of the person's own: that of what it comes down to."""
+    found: dict[str, int] = {}
+    for name, definition in program.defined.items():
+        found[name] = sum(weight_of(each, found) for each in definition.body) or 1
+    return found

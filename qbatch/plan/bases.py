@@ -165,8 +165,9 @@ class Measurements:
                 made, reached = self._at_scale(circuit, scale)
                 if reached in found:
                     problem = f"is too short for scale {scale:g}: folding its gates reaches "
-                    told = f"{problem}{scale_text(reached)}, as another scale does; leave one out"
-                    raise UnmeasuredError(circuit.name, _ZNE, told)
+                    told = f"{problem}{scale_text(reached)}, as another scale does"
+                    mend = "write odd scales, as [1, 3, 5]"
+                    raise UnmeasuredError(circuit.name, _ZNE, f"{told}; {mend}")
                 found[reached] = made
             self._folded[circuit.sha256] = found
         return self._folded[circuit.sha256]

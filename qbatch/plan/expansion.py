@@ -25,6 +25,7 @@ from qbatch.manifest.prices import NO_PRICES, PriceList, load_prices
 from qbatch.notation import did_you_mean, listed
 from qbatch.plan.across import check_derived, check_expected
 from qbatch.plan.bases import UnmeasuredError, axes_of_observables, may_rotate, scales_of
+from qbatch.plan.compilers import check_compilers
 from qbatch.plan.factory import Factory, UnboundError, UnfitError
 from qbatch.plan.fits import check_fits
 from qbatch.plan.geometry.axes import MAX_POINTS
@@ -69,6 +70,7 @@ def expand(manifest: Manifest) -> Plan:
     if scales_of(manifest):
         said = "tells by how much the noise of a setting is scaled, for zne is asked for"
         _check_unused(SCALE, said, sources, drafts, mistakes)
+        check_compilers(manifest, mistakes)
     mistakes.raise_if_any()
     for each in drafts:
         _check_names(each, sources, axes_of_observables(manifest), mistakes)

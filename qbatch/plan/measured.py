@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from qbatch.bases import AS_WRITTEN, Setting, scale_text
 from qbatch.notation import listed
 from qbatch.plan.bases import scales_of
+from qbatch.plan.compilers import told_compilers
 
 if TYPE_CHECKING:
     from qbatch.plan.points import Points
@@ -80,6 +81,7 @@ def _overhead(plan: Points) -> Iterator[str]:
         f"zne takes {len(scales)} times the shots of the raw numbers; its errors are "
         f"{'more than' if is_least else 'about'} {factor:.2g} times theirs"
     )
+    yield from told_compilers(plan.manifest)
 
 
 def many_settings(plan: Points) -> Iterator[str]:

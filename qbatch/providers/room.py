@@ -6,8 +6,8 @@ or adds one; no other room compares a provider's name.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -42,6 +42,8 @@ class Room:
         limits: Of a backend's ``limits`` those that it obeys beside in_flight and jobs.
         lasting_engines: Of its engines those whose jobs go on while no run does.
         compiles: Its cloud compiles programs by itself: ``transpile`` would do nothing.
+        as_written: Options by which its cloud's compiler leaves gates as they are written; empty:
+            there are none. Barriers are asked to be honoured whatever it is.
         units: What it bills in; empty: it does not say, or bills nothing.
         also_called: What people write where they mean it.
     """
@@ -57,6 +59,7 @@ class Room:
     limits: frozenset[str] = frozenset()
     lasting_engines: frozenset[str] = frozenset()
     compiles: bool = False
+    as_written: Mapping[str, str] = field(default_factory=dict)
     units: frozenset[str] = frozenset()
     also_called: frozenset[str] = frozenset()
 

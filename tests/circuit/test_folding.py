@@ -91,18 +91,21 @@ def test_a_gate_of_ones_own_is_undone_in_openqasm_2_by_what_it_comes_down_to():
 
 
 @pytest.mark.parametrize(
-    ("scale", "fold", "reached"),
+    ("scale", "fold", "again"),
     [
-        (1, "global", 1), (3, "global", 3), (5, "gates", 5), (2, "global", 2), (1.5, "gates", 1.5),
-        (1.4, "global", 1.5), (4, "gates", 4), (2.6, "global", 2.5), (1.2, "gates", 1),
+        (1, "global", 0), (3, "global", 13), (5, "gates", 26), (2, "global", 2), (1.5, "gates", 2),
+        (1.4, "global", 2), (4, "gates", 15), (2.6, "global", 12), (1.2, "gates", 1),
     ],
 )  # fmt: skip
-def test_the_scale_that_is_reached_is_the_one_that_counts(scale, fold, reached):
+def test_the_scale_that_is_reached_is_the_one_that_counts(scale, fold, again):
+    """Noise in units of that of a gate on one qubit: 13 of BELL, in whose order 1, 10, 1 and 1."""
     found, told = folded(circuit3(BELL), scale, fold)
-    assert told == pytest.approx(reached, abs=1e-12)
-    counts = build(found).count_ops()
-    gates = sum(n for name, n in counts.items() if name not in ("barrier", "measure"))
-    assert gates == pytest.approx(4 * reached, abs=1e-9)
+    assert told == pytest.approx(1 + 2 * again / 13, abs=1e-12)
+    names = build(found).count_ops()
+    noise = sum(
+        {"cx": 10, "barrier": 0, "measure": 0}.get(name, 1) * n for name, n in names.items()
+    )
+    assert noise == 13 + 2 * again
 
 
 def test_between_what_is_undone_stand_barriers():
@@ -157,4 +160,4 @@ def test_loops_broadcasts_and_free_angles_are_folded():
         assert found.facts.parameters == ("a",)
         made = bind(found, values).remove_final_measurements(inplace=False)
         assert same(made, Operator(plain).data)
-    assert math.isclose(folded(once, 2, "global")[1], 2, abs_tol=0.15)
+    assert math.isclose(folded(once, 2, "global")[1], 2, abs_tol=0.25)

@@ -18,5 +18,6 @@ ROOM = Room(
     options="qbatch.providers.oqc.options",
     label_options=frozenset({"tag", "hybrid_marker"}),
     compiles=True,
+    as_written={"tket": "none"},
     units=frozenset({"usd"}),
 )
