@@ -148,12 +148,18 @@ def test_emulators_import_nothing_of_qbatch_but_themselves() -> None:
     assert shared == []
 
 
-def loaded_after(code: str) -> set[str]:
-    """Top-level modules loaded in a fresh interpreter after `code`, which may raise SystemExit."""
+def loaded_after(code: str, depth: int = 1) -> set[str]:
+    """Modules loaded in a fresh interpreter after `code`, which may raise SystemExit.
+
+    Args:
+        code: What is run.
+        depth: So many parts of their names are told: 1 for "qbatch", 2 for "qbatch.plan".
+    """
     script = (
         "import sys\n"
         f"try:\n    {code}\nexcept SystemExit:\n    pass\n"
-        "print('\\n' + ' '.join(sorted({name.split('.')[0] for name in sys.modules})))"
+        f"names = {{'.'.join(name.split('.')[:{depth}]) for name in sys.modules}}\n"
+        "print('\\n' + ' '.join(sorted(names)))"
     )
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60
@@ -181,6 +187,44 @@ def test_validating_and_planning_a_known_circuit_load_nothing_heavy(
     call = f"from qbatch.cli import main; main([{verb!r}, {manifest!r}])"
     loaded_after(call)  # now the circuit's facts are known
     assert loaded_after(call).isdisjoint({*HEAVY, "asyncio"} - {"pydantic", "yaml"})
+
+
+#: Of qbatch's own what a plan of a sweep that was never run has no use for.
+UNUSED = {
+    "qbatch.executor",
+    "qbatch.snapshot.run",
+    "qbatch.snapshot.merging",
+    "qbatch.snapshot.store",
+    "qbatch.providers.kit.wire",
+    "qbatch.providers.local.engine",
+    "qbatch.providers.local.work",
+    "qbatch.providers.local.results",
+    "qbatch.providers.local.engines.given_out",
+    "qbatch.providers.local.engines.frames",
+    "qbatch.providers.local.fused",
+    "qbatch.providers.local.stabilizers",
+}
+
+
+def test_planning_loads_nothing_that_computes_or_keeps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("QBATCH_CACHE_DIR", str(tmp_path))
+    manifest = str(PACKAGE.parent / "manifests" / "bell.yaml")
+    call = f"from qbatch.cli import main; main(['plan', {manifest!r}, '--out', {str(tmp_path)!r}])"
+    loaded = loaded_after(call, depth=5)
+    assert "qbatch.plan.plan" in loaded
+    assert not [name for name in loaded for each in UNUSED if f"{name}.".startswith(f"{each}.")]
+
+
+def test_each_public_name_of_the_snapshot_is_where_it_is_looked_for() -> None:
+    from qbatch import snapshot
+
+    assert sorted(snapshot._HOMES) == sorted(snapshot.__all__)
+    for name in snapshot.__all__:
+        assert getattr(snapshot, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'Snapshto'"):
+        _ = snapshot.Snapshto
 
 
 def test_no_files_import_one_another_in_a_circle() -> None:

@@ -26,10 +26,12 @@ def points_known(folder: Path, plan: Plan) -> dict[str, Stored]:
 
 def recall(folder: Path, plan: Plan, now: Callable[[], float]) -> None:
     """Let a plan know what clouds quoted lately above what a person was shown."""
-    from qbatch.snapshot import Run, is_run_folder
-    from qbatch.snapshot.quotes import recalled_prices
+    from qbatch.snapshot import is_run_folder
 
     if is_run_folder(folder):
+        from qbatch.snapshot import Run
+        from qbatch.snapshot.quotes import recalled_prices
+
         with Run(folder) as run:
             plan.recalled = recalled_prices(run.meta, now())
 

@@ -1,32 +1,39 @@
-"""The durable state of a run, and the view of it that results are read from."""
+"""The durable state of a run, and the view of it that results are read from.
+
+Its public names are loaded when they are first used: a plan only asks whether there is a run.
+"""
 
 from __future__ import annotations
 
-from qbatch.snapshot.attempts import Attempt
-from qbatch.snapshot.composites import StoredComposite
-from qbatch.snapshot.folders import (
-    RUNS,
-    as_seen,
-    check_owner,
-    find_run_folder,
-    is_run_folder,
-    open_run,
-    owner_of,
-    run_folder_of,
-    set_aside,
-)
-from qbatch.snapshot.former import Former
-from qbatch.snapshot.held import Held
-from qbatch.snapshot.jobs import NewResult
-from qbatch.snapshot.ledger import Entry, Purchase, Total, total_up
-from qbatch.snapshot.lock import holder_of
-from qbatch.snapshot.merging import Merged, merge
-from qbatch.snapshot.points import PointResult, jobs_of
-from qbatch.snapshot.reading import InPart
-from qbatch.snapshot.registration import Registered
-from qbatch.snapshot.run import Run
-from qbatch.snapshot.schema import JobRow, StoredPart, StoredPoint
-from qbatch.snapshot.store import Snapshot
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from qbatch.snapshot.attempts import Attempt
+    from qbatch.snapshot.composites import StoredComposite
+    from qbatch.snapshot.folders import (
+        RUNS,
+        as_seen,
+        check_owner,
+        find_run_folder,
+        is_run_folder,
+        open_run,
+        owner_of,
+        run_folder_of,
+        set_aside,
+    )
+    from qbatch.snapshot.former import Former
+    from qbatch.snapshot.held import Held
+    from qbatch.snapshot.jobs import NewResult
+    from qbatch.snapshot.ledger import Entry, Purchase, Total, total_up
+    from qbatch.snapshot.lock import holder_of
+    from qbatch.snapshot.merging import Merged, merge
+    from qbatch.snapshot.points import PointResult, jobs_of
+    from qbatch.snapshot.reading import InPart
+    from qbatch.snapshot.registration import Registered
+    from qbatch.snapshot.run import Run
+    from qbatch.snapshot.schema import JobRow, StoredPart, StoredPoint
+    from qbatch.snapshot.store import Snapshot
 
 __all__ = [
     "RUNS",
@@ -60,3 +67,34 @@ __all__ = [
     "set_aside",
     "total_up",
 ]
+
+#: File of this room -> the public names that stand there.
+_NAMES = {
+    "attempts": "Attempt",
+    "composites": "StoredComposite",
+    "folders": (
+        "RUNS as_seen check_owner find_run_folder is_run_folder open_run owner_of run_folder_of "
+        "set_aside"
+    ),
+    "former": "Former",
+    "held": "Held",
+    "jobs": "NewResult",
+    "ledger": "Entry Purchase Total total_up",
+    "lock": "holder_of",
+    "merging": "Merged merge",
+    "points": "PointResult jobs_of",
+    "reading": "InPart",
+    "registration": "Registered",
+    "run": "Run",
+    "schema": "JobRow StoredPart StoredPoint",
+    "store": "Snapshot",
+}
+_HOMES = {name: file for file, names in _NAMES.items() for name in names.split()}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value

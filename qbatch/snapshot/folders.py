@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from qbatch.errors import SnapshotError, SourceErrors
 from qbatch.project import project_root
 from qbatch.snapshot import database
 from qbatch.snapshot.faults import translated
 from qbatch.snapshot.lock import RunLock, read_note
-from qbatch.snapshot.run import Run
+
+if TYPE_CHECKING:
+    from qbatch.snapshot.run import Run
 
 #: Where runs are kept, under the project's root.
 RUNS = "runs"
@@ -38,7 +40,13 @@ def open_run(path: str | Path) -> Run:
     Raises:
         SnapshotError: There is no run there, or it is damaged or newer than this qbatch.
     """
-    return Run(find_run_folder(Path(path)))
+    return _opened(find_run_folder(Path(path)))
+
+
+def _opened(folder: Path) -> Run:
+    from qbatch.snapshot.run import Run  # to see that there is no run takes none of it
+
+    return Run(folder)
 
 
 def find_run_folder(path: Path, out: Path | None = None) -> Path:
@@ -125,7 +133,7 @@ def check_owner(folder: Path, manifest: Owner) -> None:
 
 
 def _name_of(folder: Path) -> str:
-    with Run(folder) as known:
+    with _opened(folder) as known:
         return known.name
 
 
@@ -135,7 +143,7 @@ def owner_of(folder: Path) -> Path | None:
     Where a project was copied with its run, that is the copied manifest.
     """
     try:
-        with Run(folder) as known:
+        with _opened(folder) as known:
             meta = known.meta
     except SnapshotError:  # damaged: whoever reads or takes it will tell
         return None
@@ -195,7 +203,7 @@ def set_aside(folder: Path) -> tuple[Path, int] | None:
 
 def _num_in_flight(folder: Path) -> int:
     try:
-        with Run(folder) as run:
+        with _opened(folder) as run:
             return sum(1 for _ in run.in_flight())
     except SnapshotError:
         return 0

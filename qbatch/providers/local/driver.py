@@ -2,7 +2,8 @@
 
 Rules: as for every driver (`qbatch.providers`): no sleeping, looping or retrying, with one
 exception that only it can make (`engines.given_out`): a chunk whose worker ended or hung is given
-out once more, each evolution by itself, before its jobs fail; no other job does.
+out once more, each evolution by itself, before its jobs fail; no other job does. A plan asks a
+driver, too, so what computes is imported where that begins.
 """
 
 from __future__ import annotations
@@ -31,18 +32,16 @@ from qbatch.providers import (
     Taken,
     Target,
 )
-from qbatch.providers.local.engines.frames import jobs_of
-from qbatch.providers.local.engines.given_out import GivenOut, Told
 from qbatch.providers.local.fit import Fit
 from qbatch.providers.local.method import RULE
 from qbatch.providers.local.options import Method
-from qbatch.providers.local.results import Result, fetched, results_of
-from qbatch.providers.local.work import cut
 
 if TYPE_CHECKING:
     import trio
 
     from qbatch.providers.local.engines.contract import Engine
+    from qbatch.providers.local.engines.given_out import GivenOut
+    from qbatch.providers.local.results import Result
     from qbatch.providers.local.settings import Settings
     from qbatch.providers.local.work import Answer as Computed
     from qbatch.providers.local.work import Chunk
@@ -190,6 +189,8 @@ class LocalDriver:
         return Intent(key=batch.composite.id, body=b"")
 
     async def submit(self, batch: Batch, intent: Intent) -> Sequence[Answer]:
+        from qbatch.providers.local.work import cut
+
         work = await self._begin()
         for order in batch.orders:
             self._jobs[order.id] = _Held(order)
@@ -199,6 +200,8 @@ class LocalDriver:
         return [Taken(order.id, "queued") for order in batch.orders]
 
     async def _begin(self) -> GivenOut:
+        from qbatch.providers.local.engines.given_out import GivenOut, Told
+
         if self._work is None:
             engine = self._place.engine()
             told = Told(self._started, self._take, self._fail)
@@ -226,6 +229,8 @@ class LocalDriver:
         return [self._news.pop(job_id) for job_id in found]
 
     async def fetch(self, batch: Batch, job_ids: Sequence[str]) -> Sequence[Fetched]:
+        from qbatch.providers.local.results import fetched
+
         found = []
         for job_id in job_ids:
             held = self._jobs.get(job_id)
@@ -275,6 +280,9 @@ class LocalDriver:
             self._tell([Running(i, "running") for i in chunk.job_ids])
 
     def _take(self, chunk: Chunk, answer: Computed) -> None:
+        from qbatch.providers.local.engines.frames import jobs_of
+        from qbatch.providers.local.results import results_of
+
         found = results_of(jobs_of(chunk), answer)
         self._tell([u for job_id, one in found for u in self._ended(job_id, one.error, one)])
 

@@ -6,8 +6,10 @@ a worker computes.
 
 from __future__ import annotations
 
-from qbatch.providers.local.engine import simulate
-from qbatch.providers.local.engines.contract import Task
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from qbatch.providers.local.engines.contract import Task
 
 
 class Inline:
@@ -21,6 +23,8 @@ class Inline:
 
     def put(self, task: Task, *, first: bool = False) -> None:
         """Compute a task."""
+        from qbatch.providers.local.engine import simulate  # for which a plan need not wait
+
         task.started()
         task.finished(simulate(task.chunk))
 
