@@ -192,6 +192,7 @@ def test_validating_and_planning_a_known_circuit_load_nothing_heavy(
 #: Of qbatch's own what a plan of a sweep that was never run has no use for.
 UNUSED = {
     "qbatch.executor",
+    "qbatch.snapshot.database",
     "qbatch.snapshot.run",
     "qbatch.snapshot.merging",
     "qbatch.snapshot.store",

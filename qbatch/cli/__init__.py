@@ -7,6 +7,7 @@ a person's mistake never ends in a traceback; the exit code is decided in one pl
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -17,6 +18,10 @@ from qbatch import __version__
 from qbatch.cli.error_messages import ErrorMessages
 from qbatch.cli.group import Verbs
 from qbatch.cli.streams import begin_in_utf8, prepare_streams
+
+#: So many more objects stand there before Python looks for circles among them. By its own 700 it
+#: looks some hundred times while a verb and its models are made, which are all kept.
+MORE_OBJECTS = 20_000
 
 
 @click.group(
@@ -43,6 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line (of this process, when None) and return its exit code."""
     if arguments is None:
         begin_in_utf8()
+        gc.set_threshold(MORE_OBJECTS)
     prepare_streams()
     told = ErrorMessages()
     with told:

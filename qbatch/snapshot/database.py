@@ -24,6 +24,7 @@ from qbatch.snapshot import faults
 from qbatch.snapshot.faults import translated
 from qbatch.snapshot.former import note_bought
 from qbatch.snapshot.lock import Durability, Note, read_note
+from qbatch.snapshot.paths import SNAPSHOT
 from qbatch.snapshot.schema import (
     APPLICATION_ID,
     FORMER_VIEWS,
@@ -33,7 +34,7 @@ from qbatch.snapshot.schema import (
 )
 from qbatch.snapshot.undo import is_whole_undo
 
-NAME = "snapshot.db"
+NAME = SNAPSHOT
 
 #: Of larger files only the tables about purchases are looked through; of the others, what is read.
 MAX_CHECKED_BYTES = 64 << 20

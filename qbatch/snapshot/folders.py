@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Protocol
 
 from qbatch.errors import SnapshotError, SourceErrors
 from qbatch.project import project_root
-from qbatch.snapshot import database
 from qbatch.snapshot.faults import translated
 from qbatch.snapshot.lock import RunLock, read_note
+from qbatch.snapshot.paths import SNAPSHOT
 
 if TYPE_CHECKING:
     from qbatch.snapshot.run import Run
@@ -62,7 +62,7 @@ def find_run_folder(path: Path, out: Path | None = None) -> Path:
     """
     if path.is_dir():
         return path
-    if path.name == database.NAME:
+    if path.name == SNAPSHOT:
         return path.parent
     if not path.exists():
         raise SnapshotError(f"{path}: no such run folder or manifest")
@@ -173,7 +173,7 @@ def as_seen(path: Path) -> Path:
 
 def is_run_folder(folder: Path) -> bool:
     """Whether a run is or was kept there, also one whose snapshot is lost."""
-    return (folder / database.NAME).exists() or read_note(folder).journal != "new"
+    return (folder / SNAPSHOT).exists() or read_note(folder).journal != "new"
 
 
 def set_aside(folder: Path) -> tuple[Path, int] | None:

@@ -9,6 +9,9 @@ from __future__ import annotations
 import os
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
+#: Of the file in a run folder that is its snapshot.
+SNAPSHOT = "snapshot.db"
+
 #: Facts of a run that are paths.
 FACTS = frozenset({"manifest_path", "manifest_folder", "run_folder"})
 
