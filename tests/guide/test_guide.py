@@ -62,6 +62,19 @@ def test_the_fault_script_of_the_guide_is_one():
     assert faults.jobs[0].fail in text.partition("$ qbatch run")[2]
 
 
+def test_the_readme_shows_the_manifest_whose_report_it_pictures_on_three_screens():
+    text = (ROOT / "README.md").read_text("utf-8")
+    shown = re.search(r"^```yaml\n(.*?)^```", text, re.M | re.S)[1]
+    assert (ROOT / "manifests" / "bell.yaml").read_text("utf-8").endswith(shown)
+    assert len(shown.splitlines()) <= 30
+    assert len(text.splitlines()) <= 120
+
+
+def test_the_examples_page_names_every_example():
+    named = re.findall(r"^\| \[`([\w.]+)`\]", (GUIDE / "examples.md").read_text("utf-8"), re.M)
+    assert sorted(named) == sorted(path.name for path in (ROOT / "manifests").glob("*.yaml"))
+
+
 def test_the_index_names_every_page():
     named = set(_LINK.findall((GUIDE / "index.md").read_text("utf-8")))
     assert named == {page.name for page in GUIDE.glob("*.md")} - {"index.md"}
