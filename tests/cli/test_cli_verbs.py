@@ -171,7 +171,9 @@ def test_an_example_comes_with_all_that_it_names(name: str, qbatch: Callable[...
 
 
 def test_the_next_command_of_an_example_fits_it(qbatch: Callable[..., Any]) -> None:
-    assert "qbatch run ansatz.yaml --trust" in qbatch("init", "--example", "ansatz").err
+    for name in ("ansatz", "h2_dissociation"):  # a circuit, an observable
+        assert f"qbatch run {name}.yaml --trust" in qbatch("init", "--example", name).err
+    assert "--trust" not in qbatch("init", "--example", "t1").err
     assert "two_clouds.yaml --rehearse" in qbatch("init", "--example", "two-clouds").err
 
 

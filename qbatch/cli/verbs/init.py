@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import resources
@@ -19,6 +20,9 @@ _FILES = ("bell.yaml", "circuits/bell.qasm")
 
 #: What the first line of the manifest names, for editors.
 _SCHEMA = "manifest.v1.schema.json"
+
+#: A function of a file that a manifest names.
+_CODE = re.compile(r"^[^#\n]*\bpython:", re.MULTILINE)
 
 #: What runs write at the root of the manifest's project and git need not keep.
 _IGNORED = ("runs/",)
@@ -77,8 +81,7 @@ def _next(path: Path, text: str) -> list[str]:
     from qbatch.providers import is_local
 
     manifest = parse_manifest(text, folder=path.parent)
-    runs_code = any(circuit.python for circuit in manifest.circuits.values())
-    trust = " --trust" if runs_code else ""
+    trust = " --trust" if _CODE.search(text) else ""
     if not all(is_local(backend.provider) for backend in manifest.backends.values()):
         return [
             f"qbatch run {path} --rehearse    # emulated clouds, no account",
