@@ -81,6 +81,20 @@ def missing(had: Iterable[Shots], wanted: int, bounds: Bounds = ANY) -> list[Sho
     return found
 
 
+def joined(runs: Iterable[Shots]) -> tuple[Shots, ...]:
+    """Return runs with those that follow one another as one.
+
+    >>> joined([(10, 5), (0, 10), (20, 5)])
+    ((0, 15), (20, 5))
+    """
+    found: list[Shots] = []
+    for start, number in sorted(runs):
+        if found and sum(found[-1]) == start:
+            start, number = found[-1][0], found.pop()[1] + number
+        found.append((start, number))
+    return tuple(found)
+
+
 class Job(Protocol):
     """A job that there is of a sample."""
 

@@ -28,6 +28,7 @@ LAYERS = {
     "providers": 3,
     "snapshot": 3,
     "across": 3,
+    "accuracy": 3,
     "manifest": 2,
     "job": 2,
     "purchase": 1,

@@ -7,7 +7,17 @@ from dataclasses import asdict
 import click
 
 from qbatch.cli.progress import MAX_TOLD, Teller
-from qbatch.executor import Event, Finished, JobMoved, Progress, Started, Step, Waiting, Warned
+from qbatch.executor import (
+    Decided,
+    Event,
+    Finished,
+    JobMoved,
+    Progress,
+    Started,
+    Step,
+    Waiting,
+    Warned,
+)
 from qbatch.job import JobState
 from qbatch.notation import whole
 from qbatch.report.numbers import count_of, duration
@@ -55,8 +65,18 @@ class Watcher:
             is_named = not event.backend or event.text.startswith(event.backend)
             about = "" if is_named else f"{event.backend}: "
             self._teller.said(f"{click.style('warning:', fg='yellow')} {about}{event.text}")
+        elif isinstance(event, Decided):
+            self._decided(event)
         else:
             assert isinstance(event, Finished)
+
+    def _decided(self, event: Decided) -> None:
+        if self._as_json:
+            self._teller.event({"event": "decided", **asdict(event)})
+        elif event.points:
+            points, shots = count_of(event.points, "point"), count_of(event.shots, "more shot")
+            want = "wants" if event.points == 1 else "want"
+            self._teller.said(f"round {event.round}: {points} {want} {shots}")
 
     def _step(self, event: Step) -> None:
         if self._as_json:

@@ -10,6 +10,7 @@ from qbatch.executor.consent import Approve
 from qbatch.executor.engine import Settings
 from qbatch.executor.events import (
     BackendProgress,
+    Decided,
     Event,
     Finished,
     JobMoved,
@@ -34,6 +35,7 @@ __all__ = [
     "Approve",
     "BackendProgress",
     "Cause",
+    "Decided",
     "Event",
     "Excess",
     "Finished",

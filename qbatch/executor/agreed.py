@@ -15,10 +15,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
+from qbatch.manifest.accuracy import AdaptiveShots
 from qbatch.plan.packing import all_of
 from qbatch.plan.pricing.limits import SLACK
 from qbatch.plan.pricing.summary import Kind, shown_quotes
-from qbatch.shots import Shots
+from qbatch.shots import Shots, joined
 
 if TYPE_CHECKING:
     from qbatch.executor.active import ActiveJob
@@ -77,12 +78,16 @@ class Agreed:
     terms: Mapping[str, Terms]
     offered: Mapping[tuple[str, str], tuple[Shots, ...]]
     shown: Mapping[tuple[Kind, int], float] = field(default_factory=dict)
+    #: Backend and content whose shots are decided in rounds -> the most jobs that buy them.
+    rounds: Mapping[tuple[str, str], int] = field(default_factory=dict)
     #: Whatever a provider quotes was agreed to; limits hold it.
     at_any_price: bool = False
     #: Jobs that were in flight.
     _sent: set[str] = field(default_factory=set)
     #: Backend, content and first shot of what was offered -> the job that buys of it.
     _used: dict[tuple[str, str, int], str] = field(default_factory=dict)
+    #: Of rounds, the jobs that buy of what was offered.
+    _bought: dict[tuple[str, str], set[str]] = field(default_factory=dict)
 
     @classmethod
     def to(cls, offer: Offer, *, at_any_price: bool = False) -> Agreed:
@@ -93,13 +98,18 @@ class Agreed:
         }
         counted = {name for name, each in terms.items() if each.counts_shots}
         offered: dict[tuple[str, str], tuple[Shots, ...]] = {}
+        rounds: dict[tuple[str, str], int] = {}
+        most_of = offer.most_of or offer.pieces_of
         for point in offer.plan.bought(offer.only) if counted else ():
             if point.backend in counted:
                 bounds = offer.targets[point.backend].bounds
-                pieces = offer.pieces_of(point) if offer.pieces_of else all_of(point, bounds)
+                pieces = most_of(point) if most_of else all_of(point, bounds)
                 if runs := tuple((piece.start, piece.shots) for piece in pieces):
+                    if isinstance(point.shots, AdaptiveShots):
+                        rounds[point.backend, point.id], runs = len(runs), joined(runs)
                     offered[point.backend, point.id] = runs
-        return cls(terms, offered, shown_quotes(offer.plan), at_any_price)
+        shown = shown_quotes(offer.plan)
+        return cls(terms, offered, shown, rounds, at_any_price=at_any_price)
 
     def take_up(self, ids: Iterable[str]) -> None:
         """Jobs that are in flight were agreed to when they were sent."""
@@ -169,6 +179,10 @@ class Agreed:
             content = point.point_id
         for start, shots in self.offered.get((backend, content), ()):
             if start <= order.start and end <= start + shots:
+                if (most := self.rounds.get((backend, content))) is not None:
+                    jobs = self._bought.setdefault((backend, content), set())
+                    jobs.add(order.id)
+                    return "" if len(jobs) <= most else f"more than the {most} jobs offered"
                 by = self._used.setdefault((backend, content, start), order.id)
                 return "" if by == order.id else "a second job for shots that are bought"
         return f"its shots {order.start + 1} to {end} were not offered"

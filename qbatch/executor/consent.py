@@ -26,7 +26,16 @@ from typing import TYPE_CHECKING
 from qbatch.errors import ConsentError, NotApproved, SnapshotError
 from qbatch.executor.agreed import Agreed
 from qbatch.executor.engine import WANTED, Settings
-from qbatch.plan import Had, SavedPlan, begun, differences, jobs_in, load_plan, pieces_of
+from qbatch.plan import (
+    Had,
+    SavedPlan,
+    begun,
+    differences,
+    jobs_in,
+    load_plan,
+    most_pieces_of,
+    pieces_of,
+)
 from qbatch.plan.pricing.limits import (
     SLACK,
     Limit,
@@ -136,6 +145,7 @@ def offer_of(
         drivers=drivers,
         only=only,
         pieces_of=pieces_of(jobs, targets, WANTED[settings.only]),
+        most_of=most_pieces_of(jobs, targets, WANTED[settings.only]),
         limits=settings.limits,
         spent=spent,
         rates=settings.rates,
@@ -229,7 +239,7 @@ def refuse_changes(what: str, lines: list[str]) -> None:
 
 
 def _buying(offer: Offer) -> list[str]:
-    return [each.backend for each in offer.left.backends if each.points]
+    return [each.backend for each in offer.most.backends if each.points]
 
 
 def _refuse_another(agreed: Offer, offer: Offer) -> None:
@@ -257,7 +267,7 @@ def _refuse_dearer(agreed: SavedPlan | Offer, offer: Offer) -> None:
         NotApproved: It is.
     """
     jobs, prices = agreed.adds
-    is_more = offer.left.jobs > jobs or any(
+    is_more = offer.most.jobs > jobs or any(
         price > prices.get(unit, -1.0) + SLACK for unit, price in offer.prices.items()
     )
     if is_more:

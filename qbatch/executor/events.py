@@ -144,6 +144,23 @@ class Warned:
 
 
 @dataclass(frozen=True, slots=True)
+class Decided:
+    """How many shots points want next, that are to reach an accuracy, is durable.
+
+    Attributes:
+        round: Its number in the run folder.
+        points: Points that want more.
+        settled: Points of which it was decided that they want no more.
+        shots: That are wanted more, in all.
+    """
+
+    round: int
+    points: int
+    settled: int
+    shots: int
+
+
+@dataclass(frozen=True, slots=True)
 class Finished:
     """The run is over."""
 
@@ -207,7 +224,7 @@ class Summary:
         return sum(number for state, number in self.states.items() if not state.is_final)
 
 
-Event = Started | JobMoved | Step | Waiting | Progress | Warned | Finished
+Event = Started | JobMoved | Step | Waiting | Progress | Warned | Decided | Finished
 Observer = Callable[[Event], None]
 
 

@@ -12,7 +12,7 @@ import signal
 import sys
 import threading
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -20,6 +20,7 @@ from random import Random
 
 import trio
 
+from qbatch.accuracy.standing import decided_in
 from qbatch.errors import (
     NotAgreed,
     OverBudget,
@@ -46,6 +47,7 @@ from qbatch.executor.noting import note_run, now_text
 from qbatch.executor.options import Options, Refresh, keywords
 from qbatch.executor.quoting import ask_quotes
 from qbatch.executor.retry import Retry
+from qbatch.executor.rounds import Rounds
 from qbatch.executor.selecting import chosen
 from qbatch.executor.steps import Steps
 from qbatch.executor.stop import Stop, signals_raise, signals_to
@@ -249,6 +251,9 @@ async def run_async_with(source: Manifest | str | Path, options: Options) -> Run
     plan = options.plan or _expand(source, options)
     manifest = plan.manifest
     folder = _free_folder(manifest, options)
+    if not options.fresh:
+        with suppress(SnapshotError):  # damaged: taking it will tell
+            plan.wanted = decided_in(folder, plan)
     only = chosen(options, plan, folder)
     run_id = _run_id(folder, options)
     around = options.surroundings or _surroundings(options, manifest)
@@ -274,19 +279,20 @@ async def run_async_with(source: Manifest | str | Path, options: Options) -> Run
             if not (around.is_virtual or all(driver.is_local for driver in drivers.values())):
                 snapshot.count_elsewhere(state_folder(around.environ) / "runs" / run_id)
             snapshot.set_meta(limits=dump_limits(settings.limits, settings.rates))
-            work = partial(
+            execution = partial(
                 execute,
                 plan,
                 snapshot,
                 drivers,
                 targets,
-                settings=settings,
                 observer=options.observer,
                 only=only,
                 stop=options.stop,
                 steps=steps,
                 agreed=agreed,
             )
+            rounds = Rounds(plan, snapshot, settings, options.observer, only)
+            work = partial(rounds.run, lambda settings: execution(settings=settings))
             summary = await _refreshing(work, folder, options, settings)
             snapshot.set_meta(finished_at=now_text())
     done = Run(folder)

@@ -19,8 +19,8 @@ from pydantic import (
     model_validator,
 )
 
+from qbatch.manifest.accuracy import NO_AXIS, as_shots
 from qbatch.manifest.fields import (
-    ADAPTIVE,
     AXES,
     LocalPath,
     Mistakes,
@@ -31,7 +31,6 @@ from qbatch.manifest.fields import (
     Value,
     Whole,
     amiss,
-    as_integer,
     as_setting,
     as_text,
     as_time,
@@ -137,8 +136,8 @@ class Axis(Model):
         if not isinstance(data, Mapping):
             one = f"is one value, and an axis is a list of them; write [{shortened(str(data))}]"
             raise wrong(one if data is not None else f"is empty; {_HOW}")
-        if "target_se" in data:
-            raise amiss(ADAPTIVE)
+        if "target_se" in data or "target_width" in data:
+            raise amiss(NO_AXIS)
         if isinstance(ends := data.get("range"), tuple | list) and len(ends) == 2:
             data = {**data, "range": (*ends, 1)}
         _check_form(data)
@@ -214,10 +213,9 @@ def as_axis_value(axis: str, value: Any, info: ValidationInfo) -> Value:
         PydanticCustomError: It is none.
     """
     if axis == "shots":
-        shots: int = as_integer(value, info)
-        if shots < 1:
-            raise wrong("is too few; write 1 or more")
-        return shots
+        if isinstance(value, Mapping):
+            raise amiss(NO_AXIS)
+        return as_shots(value, info)
     if axis not in ("circuit", "backend"):
         if is_time(axis):
             time_s: float = as_time(value, info)

@@ -17,6 +17,7 @@ from pydantic.fields import FieldInfo
 from yaml.nodes import ScalarNode
 
 from qbatch.errors import ManifestError, Place, SourceError
+from qbatch.manifest.accuracy import Accuracy
 from qbatch.manifest.annotations import models_in
 from qbatch.manifest.fields import AT_KEY, SECRET_KEY, Model
 from qbatch.manifest.models import CIRCUIT_SOURCES, Manifest
@@ -163,6 +164,8 @@ def known_keys(loc: Loc, root: type[Model] = Manifest) -> list[str]:
 
 def model_at(loc: Loc, root: type[Model] = Manifest) -> type[Model] | None:
     """Return the model of the map at this location, None where there is none."""
+    if loc[-1:] == ("shots",) and not {"matrix", "zip"} & set(loc):
+        return Accuracy  # where a number may stand as well
     model: type[Model] | None = root
     annotation: Any = root
     for step in loc:

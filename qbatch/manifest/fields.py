@@ -73,9 +73,6 @@ _SECONDS = {"d": 86_400.0, "h": 3_600.0, "m": 60.0, "s": 1.0}
 SECRET_KEY = re.compile(
     r"(?i)(?:.*[_-])?(?:api[_-]?key|(?:access[_-]?|auth[_-]?)?token|password|passwd|secret(?:[_-]key)?)"
 )
-ADAPTIVE = (
-    "adaptive shots (target_se) are not part of this version of qbatch; write a number of shots"
-)
 
 
 class Model(BaseModel):
@@ -238,8 +235,6 @@ def _kind_of(value: Any) -> str:
 
 def as_integer(value: Any, info: ValidationInfo) -> Any:
     """Return an integer; ``1e4`` is one."""
-    if isinstance(value, Mapping) and "target_se" in value:
-        raise amiss(ADAPTIVE)
     number = _number(value, known_to(info), _WHOLE)
     if isinstance(number, int):
         return number
@@ -484,7 +479,6 @@ RunName = Annotated[Text, AfterValidator(check_run_name)]
 LocalPath = Annotated[Text, AfterValidator(check_path)]
 Pointer = Annotated[Text, AfterValidator(check_pointer)]
 Url = Annotated[Text, AfterValidator(check_url)]
-Shots = Annotated[Whole, Field(ge=1)]
 Swept = Annotated[
     bool | int | float | str,
     PlainValidator(as_value),

@@ -22,6 +22,7 @@ from pydantic import (
 )
 
 from qbatch.errors import Place
+from qbatch.manifest.accuracy import Accuracy, AdaptiveShots, Shots
 from qbatch.manifest.analysis import Analysis, Check, Distribution, Intervals, Plot, Report
 from qbatch.manifest.axes import Axis, FileAxis, RandomAxis
 from qbatch.manifest.budget import Budget
@@ -42,7 +43,6 @@ from qbatch.manifest.fields import (
     Real,
     RunName,
     Seconds,
-    Shots,
     Swept,
     Text,
     Url,
@@ -292,7 +292,7 @@ class Manifest(Model):
         circuits: Name -> circuit.
         backends: Name -> backend.
         sweeps: One sweep, or a list whose union is run.
-        shots: Of each point, unless `shots` is an axis.
+        shots: Of each point, unless `shots` is an axis; or the accuracy that they are to give.
         run: How the run is conducted.
         budget: The most that may be spent.
         analysis: Counts to numbers.
@@ -371,6 +371,18 @@ class Manifest(Model):
     def trust(self) -> bool:
         """True when Python circuits may run."""
         return self._source.trust if self._source else False
+
+    @property
+    def accuracies(self) -> list[tuple[tuple[str | int, ...], Accuracy]]:
+        """Each accuracy that is asked for in place of a number of shots, with its place."""
+        asked: list[tuple[tuple[str | int, ...], object]] = [(("shots",), self.shots)]
+        for number, sweep in enumerate(self.sweeps):
+            for at, override in enumerate(sweep.overrides):
+                loc = ("sweep", number, "overrides", at, "set", "shots")
+                asked.append((loc, override.set.get("shots")))
+            for at, point in enumerate(sweep.include):
+                asked.append((("sweep", number, "include", at, "shots"), point.get("shots")))
+        return [(loc, shots.accuracy) for loc, shots in asked if isinstance(shots, AdaptiveShots)]
 
     @property
     def times(self) -> frozenset[str]:

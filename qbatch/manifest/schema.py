@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
+from qbatch.manifest.accuracy import Accuracy
 from qbatch.manifest.annotations import models_in
 from qbatch.manifest.axes import FORMS
 from qbatch.manifest.fields import POINTER, Model
@@ -75,6 +76,7 @@ def generate(parts: Mapping[str, Mapping[str, type[BaseModel]]]) -> Schema:
         part.setdefault("patternProperties", {})["^x-"] = True
     _mend(schema)
     definitions = schema["$defs"]
+    _add_accuracy(schema)
     definitions["Axis"] = _axis(definitions["Axis"])
     definitions["Circuit"] = {
         "anyOf": [
@@ -107,6 +109,22 @@ def generate(parts: Mapping[str, Mapping[str, type[BaseModel]]]) -> Schema:
         **schema,
         "title": "qbatch manifest, version 1",
     }
+
+
+def _add_accuracy(schema: Schema) -> None:
+    """Let an accuracy stand where shots of points are written."""
+    definitions = schema["$defs"]
+    definitions |= _definitions("Accuracy", Accuracy)
+    definitions["Accuracy"]["required"] = ["of"]
+    reference = {"$ref": "#/$defs/Accuracy"}
+    shots = schema["properties"]["shots"]
+    number = {key: shots.pop(key) for key in ("type", "minimum")} | _ARITHMETIC
+    shots["anyOf"] = [number, reference]
+    for point in (
+        definitions["Override"]["properties"]["set"],
+        definitions["Sweep"]["properties"]["include"]["items"],
+    ):
+        point["properties"] = {"shots": {"anyOf": [point["additionalProperties"], reference]}}
 
 
 _LIST_KEYS = {"type", "items", "minItems", "maxItems"}

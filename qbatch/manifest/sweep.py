@@ -15,6 +15,7 @@ from pydantic import (
     ModelWrapValidatorHandler,
     PlainValidator,
     PrivateAttr,
+    ValidationError,
     ValidationInfo,
     WithJsonSchema,
     model_validator,
@@ -22,6 +23,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from qbatch.arithmetic import is_arithmetic
+from qbatch.manifest.accuracy import Accuracy, AdaptiveShots
 from qbatch.manifest.axes import (
     MAX_VALUES,
     Axis,
@@ -83,6 +85,8 @@ def _read_values(
                 mistakes.add((axis,), amiss("is an empty list and matches nothing; remove it"))
             found = [_read(axis, item, info, mistakes, (axis, i)) for i, item in enumerate(value)]
             values[axis] = tuple(found)
+        elif axis == "shots" and isinstance(value, Mapping) and not lists:
+            values[axis] = _read_accuracy(value, info, mistakes)
         else:
             values[axis] = _read(axis, value, info, mistakes, (axis,))
     mistakes.raise_any()
@@ -97,6 +101,16 @@ def _read(
     except PydanticCustomError as error:
         mistakes.add(loc, error)
         return 1
+
+
+def _read_accuracy(value: Mapping[str, Any], info: ValidationInfo, mistakes: Mistakes) -> int:
+    within = Mistakes()
+    try:
+        return AdaptiveShots(Accuracy.model_validate(value, context=info.context))
+    except ValidationError as error:
+        within.add_those_of(error)
+    mistakes.found += [{**each, "loc": ("shots", *each["loc"])} for each in within.found]
+    return 1
 
 
 def _as_tuple(value: Any) -> Any:

@@ -12,7 +12,15 @@ from qbatch.plan.geometry.where import is_match
 from qbatch.plan.identity import SweepPoint, canonical_json
 from qbatch.plan.packing import Piece
 from qbatch.plan.pinning.former import known_as
-from qbatch.plan.pinning.had import Had, begun, jobs_in, pieces_of, states_in, states_left
+from qbatch.plan.pinning.had import (
+    Had,
+    begun,
+    jobs_in,
+    most_pieces_of,
+    pieces_of,
+    states_in,
+    states_left,
+)
 from qbatch.plan.pinning.lock import check_lock, lock_path, make_lock, read_lock, write_lock
 from qbatch.plan.pinning.reasons import (
     Change,
@@ -59,6 +67,7 @@ __all__ = [
     "load_plan",
     "lock_path",
     "make_lock",
+    "most_pieces_of",
     "notices",
     "pieces_of",
     "price_formula",

@@ -23,6 +23,7 @@ from qbatch.manifest.models import Manifest, Value, Where
 from qbatch.manifest.paths import setting_axis
 from qbatch.manifest.prices import NO_PRICES, PriceList, load_prices
 from qbatch.notation import did_you_mean, listed
+from qbatch.plan.accuracy import check_accuracies
 from qbatch.plan.across import check_derived, check_expected
 from qbatch.plan.bases import UnmeasuredError, axes_of_observables, may_rotate, scales_of
 from qbatch.plan.compilers import check_compilers
@@ -90,6 +91,7 @@ def expand(manifest: Manifest) -> Plan:
     check_programs(plan, mistakes)
     plan.shared = find_shared(plan, mistakes)
     mistakes.raise_if_any()
+    check_accuracies(plan, mistakes)
     check_derived(plan, mistakes)
     check_expected(plan, mistakes)
     mistakes.raise_if_any()

@@ -16,6 +16,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from qbatch.bases import SETTING_NAMES, Setting
+from qbatch.manifest.accuracy import AdaptiveShots
 from qbatch.manifest.paths import SettingValues, setting_axis, settings_of
 from qbatch.manifest.prices import NO_PRICES, PriceList
 from qbatch.plan.geometry.grid import Block, Index
@@ -51,6 +52,7 @@ class Points:
         quotes: Backend, circuit text's SHA-256 and settings, with shots -> in what ways a cloud
             that quotes each job would sell one of them; empty where none was asked.
         recalled: By the same, what a cloud quoted for one of them lately, and that held it back.
+        wanted: Id of a point's setting that is to reach an accuracy -> the shots decided on so far.
     """
 
     def __init__(
@@ -72,12 +74,18 @@ class Points:
         self.remarks: tuple[str, ...] = ()
         self.quotes: Mapping[tuple[tuple[str, str, SettingValues], int], Sequence[Quote]] = {}
         self.recalled: Mapping[tuple[tuple[str, str, SettingValues], int], float] = {}
+        self.wanted: Mapping[str, AdaptiveShots] = {}
         self._variants: dict[int, Variants] = {}
 
     @cached_property
     def num_points(self) -> int:
         """How many points there are, worked out without making them; each place counts."""
         return sum(grid.count_kept() * grid.repeat for grid in self.grids)
+
+    @cached_property
+    def has_accuracies(self) -> bool:
+        """Whether some points are to reach an accuracy, so that their shots are decided later."""
+        return bool(self.manifest.accuracies)
 
     @property
     def has_bases(self) -> bool:
@@ -156,7 +164,7 @@ class Points:
     def points(self, *, are_written: bool = False) -> Iterator[SweepPoint]:
         """Yield every point, in run order, on request with its parameters written."""
         points = (layout.point_at(i, is_written=are_written) for layout, i in self.rows())
-        return self._tell_shared(points) if self.shared else points
+        return self._tell_shared(points) if self.shared else self._as_decided(points)
 
     def points_once(self) -> Iterator[SweepPoint]:
         """Yield every point once, in run order, whatever settings it is measured in."""
@@ -170,13 +178,20 @@ class Points:
         if self.shared:
             yield from _chosen(self.points(), places)
         else:
-            for layout, index in _chosen(self.rows(), places):
-                yield layout.point_at(index)
+            rows = _chosen(self.rows(), places)
+            yield from self._as_decided(layout.point_at(index) for layout, index in rows)
+
+    def _as_decided(self, points: Iterator[SweepPoint]) -> Iterator[SweepPoint]:
+        """Return points with the shots that are wanted of them by now."""
+        if not self.wanted:
+            return points
+        wanted = self.wanted
+        return (replace(p, shots=wanted[p.id]) if p.id in wanted else p for p in points)
 
     def _tell_shared(self, points: Iterator[SweepPoint]) -> Iterator[SweepPoint]:
         first: dict[str, str] = {}
-        for point in points:
-            if shots := self.shared.get(point.id):
+        for point in self._as_decided(points):
+            if shots := self.wanted.get(point.id) or self.shared.get(point.id):
                 same_as = first.get(point.id, "")
                 first.setdefault(point.id, point.name)
                 point = replace(point, shots=shots, same_as=same_as)
@@ -217,12 +232,12 @@ class Points:
     def identities(self) -> Iterator[Identity] | None:
         """Yield what tells each point from a former one, in run order; faster than `points`.
 
-        None where places share a content: whose shots are a point's own is told by `points` alone.
+        None where places share a content, or shots are decided on: `points` alone tells them.
         """
-        return None if self.shared else identities(self.rows())
+        return None if self.shared or self.wanted else identities(self.rows())
 
     def pins(self, grid: Grid | None = None) -> Iterator[tuple[str, str, int]]:
-        """Yield id, name and shots of every point (of one sweep), in run order."""
+        """Yield id, name and shots of every point (of one sweep), in run order, as written."""
         return pins(self._rows_of(grid) if grid else self.rows())
 
     def order_of(self, point: SweepPoint) -> Order:

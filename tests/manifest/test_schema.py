@@ -53,7 +53,7 @@ def test_short_hands_arithmetic_and_x_keys_fit_the_schema():
         "order_unknown",
         "report_format",
         "secret_in_credentials",
-        "shots_adaptive",
+        "shots_accuracy",
         "shots_zero",
         "unknown_key",
         "unknown_key_in_sweep",

@@ -24,11 +24,13 @@ from qbatch.cli.tables import format_table, say, tell
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from qbatch.plan import BackendSummary, Plan, PlanSummary, ReasonCounts
+    from qbatch.plan import BackendSummary, Had, Plan, PlanSummary, ReasonCounts
+    from qbatch.plan.packing import PiecesOf
     from qbatch.plan.pinning.reasons import Reason
+    from qbatch.plan.points import Only
     from qbatch.plan.pricing.offer import Offer
     from qbatch.plan.pricing.quotes import BackendQuotes
-    from qbatch.providers import Driver
+    from qbatch.providers import Driver, Target
 
 #: Points listed, unless --all.
 LISTED = 20
@@ -55,16 +57,17 @@ def plan(
     as_json: bool,
 ) -> None:
     """Show what `qbatch run MANIFEST` (or a circuit) would do, and why; run nothing."""
+    from qbatch.accuracy.standing import decided_in
     from qbatch.cli.permits import surroundings_of
     from qbatch.cli.reasons import points_known, recall
     from qbatch.cli.runs import folder_of
     from qbatch.cli.targets import chosen, describe, open_drivers, quote
     from qbatch.plan import begun, check_targets, count_reasons, pieces_of, priced
-    from qbatch.plan.pricing.offer import Offer
     from qbatch.plan.pricing.quotes import sum_up
 
     made = named.plan(overrides, trust=trust)
     folder, around = folder_of(made.manifest, out), surroundings_of(made.manifest, trust=trust)
+    made.wanted = decided_in(folder, made)
     only = chosen(made, expression, folder)
     asked = only and {point.backend for point in made.bought(only)}
     drivers = open_drivers(made, around, asked)
@@ -74,10 +77,10 @@ def plan(
     check_targets(made, targets, drivers, lambda: begun(jobs))
     told = count_reasons(made, known, only, limit=_limit(made, all_points, as_json))
     wanted = pieces_of(jobs, targets)
+    offer = _offer(made, targets, only, jobs, wanted)
     recall(folder, made, around.now)
     problems = quote(made, targets, only, wanted, trust=trust)
     quoted = sum_up(made, targets, only, wanted)
-    offer = Offer(plan=made, targets=targets, only=only, pieces_of=wanted)
     summary = left = made.summary(targets, only, drivers=drivers)
     if known or made.shared:  # else all of it is left, which is counted without its points
         left = made.summary(targets, only, drivers=drivers, pieces_of=wanted)
@@ -86,9 +89,21 @@ def plan(
     if as_json:
         _tell_json(made, summary, left, told, quoted, all_points)
     else:
-        _tell(made, summary, left, told, quoted)
-        for line in (*problems, *_notices(offer, left)):
-            tell(line)
+        _tell_all(offer, summary, left, told, quoted, problems)
+
+
+def _offer(
+    made: Plan,
+    targets: Mapping[str, Target],
+    only: Only | None,
+    jobs: Mapping[str, Sequence[Had]],
+    wanted: PiecesOf,
+) -> Offer:
+    from qbatch.plan import most_pieces_of
+    from qbatch.plan.pricing.offer import Offer
+
+    most = most_pieces_of(jobs, targets)
+    return Offer(plan=made, targets=targets, only=only, pieces_of=wanted, most_of=most)
 
 
 def _limit(plan: Plan, all_points: bool, as_json: bool) -> int:
@@ -172,6 +187,19 @@ def _facts(reason: Reason) -> dict[str, Any]:
             {"leaf": change.leaf, "old": change.old, "new": change.new} for change in reason.changes
         ],
     }
+
+
+def _tell_all(
+    offer: Offer,
+    summary: PlanSummary,
+    left: PlanSummary,
+    told: ReasonCounts,
+    quoted: Sequence[BackendQuotes],
+    problems: Sequence[str],
+) -> None:
+    _tell(offer.plan, summary, left, told, quoted)
+    for line in (*problems, *_notices(offer, left)):
+        tell(line)
 
 
 def _tell(

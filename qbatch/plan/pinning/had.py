@@ -9,7 +9,9 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from qbatch import shots
+from qbatch.accuracy.deciding import MOST_ROUNDS
 from qbatch.job import Job, JobState
+from qbatch.manifest.accuracy import AdaptiveShots
 from qbatch.plan.packing import Piece, PiecesOf
 from qbatch.plan.pinning.former import known_as
 from qbatch.purchase import BOUGHT, PRECEDENCE
@@ -117,3 +119,45 @@ def pieces_of(
                 yield Piece(job_id(point.id, job.start), job.shots, job.start)
 
     return pieces
+
+
+def most_pieces_of(
+    jobs: Mapping[str, Sequence[Had]],
+    targets: Mapping[str, Target],
+    states: Collection[JobState] | None = None,
+) -> PiecesOf:
+    """Return what says of a point which jobs a run may buy at most: as `pieces_of`.
+
+    Where a point is to reach an accuracy, that is all shots that it may come to want, in as many
+    jobs as there may be rounds.
+    """
+    now = pieces_of(jobs, targets, states)
+    if states is not None and JobState.CREATED not in states:
+        return now
+
+    def pieces(point: SweepPoint) -> Iterator[Piece]:
+        wanted, had = point.shots, jobs.get(point.id, ())
+        if not isinstance(wanted, AdaptiveShots) or wanted.most == wanted:
+            yield from now(point)
+            return
+        target = targets.get(point.backend)
+        bounds = ANY if target is None else target.bounds
+        for start, number in in_rounds(to_buy(had, wanted.most, bounds), bounds):
+            yield Piece(job_id(point.id, start), number, start)
+
+    return pieces
+
+
+def in_rounds(runs: Iterable[Had], bounds: Bounds) -> Iterator[tuple[int, int]]:
+    """Cut runs of shots into the jobs that cost most, if they are bought in several rounds.
+
+    >>> [*in_rounds([Had(0, 20, JobState.CREATED)], Bounds(1, 10))][-3:]
+    [(4, 1), (5, 1), (6, 14)]
+    """
+    left = MOST_ROUNDS
+    for run in runs:
+        start, end = run.start, run.start + run.shots
+        while left and end - start >= 2 * bounds.least:
+            yield start, bounds.least
+            start, left = start + bounds.least, left - 1
+        yield start, end - start

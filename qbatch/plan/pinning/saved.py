@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from qbatch.drafts import draft_beside
 from qbatch.errors import SelectionError
+from qbatch.manifest.accuracy import as_written
 from qbatch.manifest.paths import Path as SettingPath
 from qbatch.manifest.paths import put
 from qbatch.plan.identity import canonical_json
@@ -178,7 +179,8 @@ def selected(plan: Plan, selection: str) -> Iterator[Pin]:
     if not selection:
         return plan.pins()
     is_meant = select(selection, plan.names, plan.manifest)
-    return ((point.id, point.name, point.shots) for point in plan.points() if is_meant(point))
+    meant = (point for point in plan.points() if is_meant(point))
+    return ((point.id, point.name, as_written(point.shots)) for point in meant)
 
 
 def save_plan(

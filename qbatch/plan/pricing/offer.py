@@ -28,7 +28,8 @@ class Offer:
         targets: Backend -> what it is, with its price.
         drivers: Backend -> its driver, open.
         only: Points that were chosen; None: all.
-        pieces_of: What is left to buy of a point.
+        pieces_of: What is left to buy of a point now.
+        most_of: What may be bought of it in the end, where its shots are decided in rounds.
         limits: All that bound the run.
         spent: What counts against each limit already, in its unit.
         rates: What units are worth.
@@ -39,6 +40,7 @@ class Offer:
     drivers: Mapping[str, Driver] = field(default_factory=dict, repr=False)
     only: Only | None = field(default=None, repr=False)
     pieces_of: PiecesOf | None = field(default=None, repr=False)
+    most_of: PiecesOf | None = field(default=None, repr=False)
     limits: tuple[Limit, ...] = ()
     spent: Mapping[Limit, float] = field(default_factory=dict)
     rates: Rates = field(default_factory=dict, repr=False)
@@ -66,6 +68,16 @@ class Offer:
         )
 
     @cached_property
+    def most(self) -> PlanSummary:
+        """What this call may buy at most at backends that bill; all rounds counted."""
+        paid, wanted = self.paid, self.most_of
+        if wanted is None or not self.plan.has_accuracies:
+            return self.left
+        return self.plan.summary(
+            paid, self.only, pieces_of=lambda p: wanted(p) if p.backend in paid else ()
+        )
+
+    @cached_property
     def shared(self) -> PlanSummary | None:
         """What this call would send to machines that are shared and not billed; None: to none."""
         names = {name for name, each in self.targets.items() if each.takes}
@@ -86,24 +98,25 @@ class Offer:
     @property
     def costs(self) -> bool:
         """Whether this call would buy anything at a backend that bills."""
-        return bool(self.paid) and self.left.jobs > 0
+        return bool(self.paid) and self.most.jobs > 0
 
     @property
     def prices(self) -> dict[str, float]:
-        """Unit -> what this call would add; 0 where nothing is known before each job is quoted."""
+        """Unit -> what this call would add at most; 0 where each job is quoted first."""
         if not self.costs:
             return {}
-        found = {each.unit: 0.0 for each in self.left.backends if each.unit}
-        return found | self.left.prices
+        found = {each.unit: 0.0 for each in self.most.backends if each.unit}
+        return found | self.most.prices
 
     @property
     def adds(self) -> tuple[int, Mapping[str, float]]:
         """Jobs that this call would buy at backends that bill, and `prices`."""
-        return (self.left.jobs, self.prices) if self.costs else (0, {})
+        return (self.most.jobs, self.prices) if self.costs else (0, {})
 
     def __str__(self) -> str:
         jobs, prices = self.adds
-        told = f"{jobs} job{'s' if jobs > 1 else ''} for {prices_in_words(prices)}"
+        most = "at most " if self.most is not self.left else ""
+        told = f"{most}{jobs} job{'s' if jobs > 1 else ''} for {prices_in_words(prices)}"
         bought = f"{self.plan.manifest.name}: {told if jobs else 'nothing to buy'}"
         return "; ".join([bought, *self.shares])
 

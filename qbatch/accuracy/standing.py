@@ -1,0 +1,107 @@
+"""How far each point of a run is from the accuracy that it is to reach, and what it wants next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from qbatch.accuracy.deciding import Decision, Figure, decide
+from qbatch.accuracy.kept import History, read_terms
+from qbatch.job import JobState
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from qbatch.manifest.accuracy import Accuracy, AdaptiveShots
+    from qbatch.plan import Plan
+    from qbatch.snapshot import PointResult, Run
+
+
+@dataclass(frozen=True)
+class Standing:
+    """One point that is to reach an accuracy.
+
+    Attributes:
+        point: The point.
+        accuracy: That it is to reach.
+        figures: What is known of its numbers; empty where it is not measured.
+        decision: What it wants next, by what is known now; None where shots are still to come.
+    """
+
+    point: PointResult
+    accuracy: Accuracy
+    figures: Mapping[str, Figure]
+    decision: Decision | None
+
+
+def standings_of(
+    points: Iterable[PointResult], terms: Mapping[str, Accuracy], history: History, run: Run
+) -> Iterator[Standing]:
+    """Yield how the points of a run stand that are to reach an accuracy, each content once.
+
+    Args:
+        points: Of the run.
+        terms: Setting -> accuracy.
+        history: What was decided so far.
+        run: The run.
+    """
+    met: set[str] = set()
+    for point in points:
+        first = point.each_setting[0].id
+        if first in met or first not in terms:
+            continue
+        met.add(first)
+        yield _standing(point, terms[first], history, run)
+
+
+def standings(run: Run) -> list[Standing]:
+    """Return how the points of a run stand that are to reach an accuracy."""
+    meta = run.meta
+    terms = read_terms(meta)
+    return [*standings_of(run, terms, History.of(meta), run)] if terms else []
+
+
+def _standing(point: PointResult, accuracy: Accuracy, history: History, run: Run) -> Standing:
+    figures = _figures(point, accuracy, run)
+    if point.state is not JobState.COMPLETED or not figures:
+        return Standing(point, accuracy, figures, None)
+    had = {each.id: each.done for each in point.each_setting}
+    first = point.each_setting[0].id
+    latest = history.latest(first, accuracy)
+    if latest is not None and latest.is_last and dict(latest.had) == had:
+        return Standing(point, accuracy, figures, latest)
+    decision = decide(accuracy, figures, had, history.bought(first, accuracy))
+    return Standing(point, accuracy, figures, decision)
+
+
+def _figures(point: PointResult, accuracy: Accuracy, run: Run) -> dict[str, Figure]:
+    """Return what is known of the numbers; empty where a setting has no shots yet."""
+    from qbatch.result.spread import spreads_of
+
+    settings = {each.basis: each.id for each in point.each_setting}
+    counts = point.counts_by_basis
+    if counts.keys() != settings.keys():
+        return {}
+    spreads = spreads_of(counts, [*settings], run.manifest.analysis, accuracy.of)
+    found = {}
+    for name, by_basis in spreads.items():
+        number = point.estimates[name]
+        of_settings = {settings[basis]: each for basis, each in by_basis.items()}
+        found[name] = Figure(number.value, number.high - number.low, of_settings)
+    return found
+
+
+def decided_in(folder: Path, plan: Plan) -> dict[str, AdaptiveShots]:
+    """Return what a run folder's earlier rounds decided for the points of a plan.
+
+    Raises:
+        SnapshotError: It is damaged.
+    """
+    from qbatch.snapshot import Run, is_run_folder
+
+    if not (plan.has_accuracies and is_run_folder(folder)):
+        return {}
+    with Run(folder) as run:
+        history = History.of(run.meta)
+    return history.wanted((point.id, point.shots) for point in plan.points())

@@ -1,0 +1,116 @@
+"""A run whose points are to reach an accuracy: round by round, each decided before it is bought.
+
+A round begins when all of the one before is over. What it wants follows from what the run folder
+has by then, and is kept there first: a run that is cut off, wherever that is, decides the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+
+import trio
+
+from qbatch.accuracy.deciding import MORE, Decision
+from qbatch.accuracy.kept import ROUND, TERMS, History, dump_round, dump_terms, read_terms
+from qbatch.accuracy.standing import Standing, standings_of
+from qbatch.executor.engine import Settings
+from qbatch.executor.events import Decided, Observer, Summary
+from qbatch.executor.execute import Only
+from qbatch.manifest.accuracy import AdaptiveShots
+from qbatch.plan import Plan
+from qbatch.snapshot import Run, Snapshot
+
+#: Runs what the plan lacks by now.
+Work = Callable[[Settings], Awaitable[Summary]]
+
+
+@dataclass(frozen=True)
+class Rounds:
+    """What rounds are decided for.
+
+    Attributes:
+        plan: Its `wanted` is what was decided on so far.
+        snapshot: The run folder, held.
+        settings: Of the run.
+        observer: Told of each round.
+        only: Points that were chosen; None: all.
+    """
+
+    plan: Plan
+    snapshot: Snapshot
+    settings: Settings
+    observer: Observer
+    only: Only | None
+
+    async def run(self, work: Work) -> Summary:
+        """Run what the plan lacks, and as long as points want more shots, those as well."""
+        self._note_terms()
+        summary = await work(self.settings)
+        later = replace(self.settings, only="missing")
+        while self.plan.has_accuracies and _may_go_on(summary, self.settings):
+            decided = await self._offload(self.decide)
+            if not decided:
+                break
+            self.plan.wanted = {**self.plan.wanted, **self._keep(decided)}
+            if any(each.decision and each.decision.why == MORE for each in decided):
+                summary = _joined(summary, await work(later))
+        return summary
+
+    def decide(self) -> list[Standing]:
+        """Decide on points of which nothing is under way; return what is not kept yet."""
+        wanted = {point.id for point in self.plan.bought(self.only)}
+        with Run(self.snapshot.folder) as run:
+            meta = run.meta
+            history, terms = History.of(meta), read_terms(meta)
+            theirs = {id_: each for id_, each in terms.items() if id_ in wanted}
+            found = [*standings_of(run, theirs, history, run)]
+        return [each for each in found if each.decision and not _is_kept(each, history)]
+
+    def _keep(self, decided: list[Standing]) -> dict[str, AdaptiveShots]:
+        meta = self.snapshot.meta()
+        number = 1 + History.of(meta).rounds
+        told = [(each.point.name, each.accuracy, each.decision) for each in decided]
+        text = dump_round((name, wish, found) for name, wish, found in told if found)
+        self.snapshot.set_meta(**{f"{ROUND}{number}": text})
+        self.observer(_event(number, [found for _, _, found in told if found]))
+        history = History.of(self.snapshot.meta())
+        return history.wanted((point.id, point.shots) for point in self.plan.points())
+
+    def _note_terms(self) -> None:
+        if self.plan.has_accuracies or TERMS in self.snapshot.meta():
+            points = ((point.id, point.shots) for point in self.plan.points())
+            self.snapshot.set_meta(**{TERMS: dump_terms(points)})
+
+    async def _offload(self, work: Callable[[], list[Standing]]) -> list[Standing]:
+        return work() if self.settings.is_inline else await trio.to_thread.run_sync(work)
+
+
+def _is_kept(standing: Standing, history: History) -> bool:
+    first = standing.point.each_setting[0].id
+    latest = history.latest(first, standing.accuracy)
+    return latest is not None and latest.is_last and latest == standing.decision
+
+
+def _may_go_on(summary: Summary, settings: Settings) -> bool:
+    """Whether nothing is in the way of another round."""
+    is_cut_off = summary.stopped or summary.over_budget or summary.not_agreed or summary.left
+    is_gone = summary.out_of_reach or summary.at_providers or summary.signal is not None
+    return not (is_cut_off or is_gone or settings.only == "failed")
+
+
+def _event(number: int, decided: list[Decision]) -> Decided:
+    more = [each for each in decided if each.why == MORE]
+    shots = sum(sum(each.wanted.values()) - sum(each.had.values()) for each in more)
+    return Decided(number, len(more), len(decided) - len(more), shots)
+
+
+def _joined(before: Summary, last: Summary) -> Summary:
+    """Join what two rounds came to."""
+    return replace(
+        last,
+        total=before.total + last.total,
+        completed=before.completed + last.completed,
+        elapsed_s=before.elapsed_s + last.elapsed_s,
+        unit=before.unit if before.unit == last.unit else "job",
+    )
