@@ -28,7 +28,7 @@ GROWTH = 8.0
 LEAST_SHARE = 0.05
 
 #: Why no more are wanted, or how many are.
-REACHED, MORE, AT_MAX, AT_ROUNDS, AT_BUDGET = "reached", "more", "max", "rounds", "budget"
+REACHED, MORE, AT_MAX, AT_ROUNDS = "reached", "more", "max", "rounds"
 
 
 class AccuracyLike(Protocol):
@@ -77,7 +77,7 @@ class Decision:
 
     Attributes:
         wanted: Setting -> shots, in all.
-        why: `REACHED`, `MORE`, `AT_MAX`, `AT_ROUNDS` or `AT_BUDGET`.
+        why: `REACHED`, `MORE`, `AT_MAX` or `AT_ROUNDS`.
         had: Setting -> shots that there were.
         errors: Number -> its error then, as a share of the target; 1 or less is reached.
         needs: Shots of all settings that would reach the target, as far as one can tell.

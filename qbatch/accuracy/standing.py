@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from qbatch.accuracy.deciding import Decision, Figure, decide
 from qbatch.accuracy.kept import History, read_terms
+from qbatch.errors import SnapshotError
 from qbatch.job import JobState
+from qbatch.manifest.accuracy import AdaptiveShots
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from qbatch.manifest.accuracy import Accuracy, AdaptiveShots
+    from qbatch.manifest.accuracy import Accuracy
     from qbatch.plan import Plan
     from qbatch.snapshot import PointResult, Run
 
@@ -100,8 +103,27 @@ def decided_in(folder: Path, plan: Plan) -> dict[str, AdaptiveShots]:
     """
     from qbatch.snapshot import Run, is_run_folder
 
-    if not (plan.has_accuracies and is_run_folder(folder)):
+    meta: Mapping[str, str] = {}
+    if plan.has_accuracies and is_run_folder(folder):
+        with suppress(SnapshotError), Run(folder) as run:  # damaged: whoever needs it will tell
+            meta = run.meta
+    history = History.of(meta)
+    if not history.rounds:
         return {}
-    with Run(folder) as run:
-        history = History.of(run.meta)
     return history.wanted((point.id, point.shots) for point in plan.points())
+
+
+def wanted_next(folder: Path, plan: Plan) -> dict[str, AdaptiveShots]:
+    """Return what points will want by what a run folder has now: as decided, or about to be."""
+    from qbatch.snapshot import Run, is_run_folder
+
+    found = decided_in(folder, plan)
+    if not (plan.has_accuracies and is_run_folder(folder)):
+        return found
+    terms = {p.id: p.shots.accuracy for p in plan.points() if isinstance(p.shots, AdaptiveShots)}
+    with suppress(SnapshotError), Run(folder) as run:
+        for each in standings_of(run, terms, History.of(run.meta), run):
+            for id_, shots in each.decision.wanted.items() if each.decision else ():
+                is_last = each.decision is None or each.decision.is_last
+                found[id_] = AdaptiveShots(each.accuracy, shots, is_last=is_last)
+    return found

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from qbatch.cli.accuracies import planned
 from qbatch.cli.quotes import quotes_table
 from qbatch.cli.runs import ask
 from qbatch.cli.words import headline
@@ -85,7 +86,7 @@ def _show(teller: Teller, offer: Offer) -> None:
     if left_open := unlimited(offer.limits, targets, offer.rates):
         teller.said(left_open)
     short = shortfalls(offer.limits, offer.left, offer.rates, offer.spent) if offer.costs else []
-    for notice in (*offer.shares, *short, *notices(plan, targets)):
+    for notice in (*planned(offer), *offer.shares, *short, *notices(plan, targets)):
         teller.said(notice)
     if offer.costs:
         if not is_new:

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from qbatch.cli.accuracies import wants_more
 from qbatch.cli.exits import Exit, code_of
 from qbatch.cli.progress import Outlet, open_teller
-from qbatch.cli.runs import exit_of
+from qbatch.cli.runs import exit_of_run
 from qbatch.cli.watcher import Watcher
 from qbatch.job import IN_FLIGHT, JobState
 from qbatch.notation import whole
@@ -80,7 +81,7 @@ def judge_whole(run: Run) -> Exit:
     states = run.counts_by_state()
     if any(states.get(state) for state in IN_FLIGHT):
         return Exit.PENDING
-    return exit_of(states)
+    return exit_of_run(run)
 
 
 def _facts(run: Run, summary: Summary) -> dict[str, object]:
@@ -119,6 +120,8 @@ def _sentences(run: Run, summary: Summary, cancelled: int | None) -> list[str]:
     ]
     if (in_part := run.in_part()).points:
         lines.append(f"  {in_part}")
+    if wants_more(run):
+        lines.append("  points want more shots for their accuracy: `qbatch run` buys them")
     if summary.held:
         lines.append(f"  {whole(summary.held)} held: `qbatch status {run.folder}` says what to do")
     for state, advice in _ADVICE.items():

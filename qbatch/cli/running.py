@@ -20,12 +20,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from qbatch.cli import accuracies
 from qbatch.cli.amounts import Number
 from qbatch.cli.exits import Exit, code_of
 from qbatch.cli.outcome import MOST_POINTS, Outcome, outcome_of
 from qbatch.cli.permits import surroundings_for, surroundings_of
 from qbatch.cli.progress import Outlet, Teller, open_teller
-from qbatch.cli.runs import exit_of, folder_of
+from qbatch.cli.runs import exit_of_run, folder_of
 from qbatch.cli.tables import tell
 from qbatch.cli.watcher import Watcher
 from qbatch.cli.words import typed_command
@@ -95,7 +96,7 @@ def run_manifest(
         done = run_with(manifest, attended)
     summary: Summary = done.summary
     written, mistake = _try_report(done) if report and summary.signal is None else ([], None)
-    code = _code(summary, watcher, options) if mistake is None else int(code_of(mistake))
+    code = _code(done, watcher, options) if mistake is None else int(code_of(mistake))
     found = _outcome(done, summary, check=check)
     if check and found is not None and code == Exit.DONE:
         code = found.exit_code
@@ -177,7 +178,8 @@ def _ask_more(teller: Teller, excess: Excess) -> float | None:
     return None
 
 
-def _code(summary: Summary, watcher: Watcher, options: Options) -> int:
+def _code(run: Run, watcher: Watcher, options: Options) -> int:
+    summary: Summary = run.summary
     if summary.signal is not None:
         return 128 + summary.signal
     if summary.out_of_reach:
@@ -185,7 +187,7 @@ def _code(summary: Summary, watcher: Watcher, options: Options) -> int:
     if summary.over_budget or summary.not_agreed:
         return Exit.NO_CONSENT
     if options.select is None and options.only is None and options.points is None:
-        return exit_of(summary.states)
+        return exit_of_run(run)
     if summary.completed >= summary.total:
         return Exit.DONE
     return Exit.SOME_FAILED if watcher.failed else Exit.PENDING
@@ -328,6 +330,8 @@ def _sentences(
         lines.append(f"  {count_of(never_run, 'point')} not done yet: `qbatch run` runs them")
     if (in_part := run.in_part()).points:
         lines.append(f"  {in_part}")
+    if facts := accuracies.facts_of(run):
+        lines += [f"  {line}" for line in accuracies.short(facts)]
     if summary.held:
         lines.append(f"  {whole(summary.held)} held: `qbatch status {run.folder}` says what to do")
     lines += [f"  {path}" for path in written]

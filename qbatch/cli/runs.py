@@ -170,6 +170,14 @@ def exit_of(states: Mapping[JobState, int]) -> Exit:
     return Exit.DONE
 
 
+def exit_of_run(run: Run) -> Exit:
+    """The exit code that a run amounts to: as `exit_of`, and pending while a round is due."""
+    from qbatch.cli.accuracies import wants_more
+
+    code = exit_of(run.counts_by_state())
+    return Exit.PENDING if code == Exit.DONE and wants_more(run) else code
+
+
 def check_points(run: Run) -> None:
     """See that there are points, in the plan or in flight.
 

@@ -12,7 +12,7 @@ import signal
 import sys
 import threading
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -251,9 +251,7 @@ async def run_async_with(source: Manifest | str | Path, options: Options) -> Run
     plan = options.plan or _expand(source, options)
     manifest = plan.manifest
     folder = _free_folder(manifest, options)
-    if not options.fresh:
-        with suppress(SnapshotError):  # damaged: taking it will tell
-            plan.wanted = decided_in(folder, plan)
+    plan.wanted = {} if options.fresh else decided_in(folder, plan)
     only = chosen(options, plan, folder)
     run_id = _run_id(folder, options)
     around = options.surroundings or _surroundings(options, manifest)
@@ -276,15 +274,11 @@ async def run_async_with(source: Manifest | str | Path, options: Options) -> Run
             _set_aside(folder, options.observer)
         with _open_snapshot(folder, manifest, drivers, around) as snapshot:
             note_run(snapshot, options, run_id, manifest)
-            if not (around.is_virtual or all(driver.is_local for driver in drivers.values())):
-                snapshot.count_elsewhere(state_folder(around.environ) / "runs" / run_id)
+            _count_elsewhere(snapshot, drivers, around)
             snapshot.set_meta(limits=dump_limits(settings.limits, settings.rates))
             execution = partial(
                 execute,
-                plan,
-                snapshot,
-                drivers,
-                targets,
+                *(plan, snapshot, drivers, targets),
                 observer=options.observer,
                 only=only,
                 stop=options.stop,
@@ -298,6 +292,14 @@ async def run_async_with(source: Manifest | str | Path, options: Options) -> Run
     done = Run(folder)
     done.summary = summary
     return done
+
+
+def _count_elsewhere(
+    snapshot: Snapshot, drivers: Mapping[str, Driver], around: Surroundings
+) -> None:
+    """Count the folder's steps beside it, too, where a copy of it could buy twice."""
+    if not (around.is_virtual or all(driver.is_local for driver in drivers.values())):
+        snapshot.count_elsewhere(state_folder(around.environ) / "runs" / around.run_id)
 
 
 async def _tell_before(offer: Offer, options: Options) -> None:

@@ -7,7 +7,7 @@ at the top, and in an override's `set`. On an axis it cannot stand: numbers ther
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 
 from pydantic import (
     BeforeValidator,
@@ -56,7 +56,6 @@ class Accuracy(Model):
         min: Shots bought first, of each setting of a point.
         max: Never more of each setting.
         relative: The target is a share of the number's own size.
-        aim: Where a budget does not reach: lower the worst error, or the sum of all.
     """
 
     target_se: Annotated[Real, Field(gt=0)] | None = None
@@ -65,7 +64,6 @@ class Accuracy(Model):
     min: Annotated[Whole, Field(ge=2)] = 200
     max: Annotated[Whole, Field(ge=2)] = 20_000
     relative: Flag = False
-    aim: Literal["worst", "total"] = "worst"
 
     @model_validator(mode="wrap")
     @classmethod

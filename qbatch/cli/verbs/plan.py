@@ -57,7 +57,7 @@ def plan(
     as_json: bool,
 ) -> None:
     """Show what `qbatch run MANIFEST` (or a circuit) would do, and why; run nothing."""
-    from qbatch.accuracy.standing import decided_in
+    from qbatch.accuracy.standing import wanted_next
     from qbatch.cli.permits import surroundings_of
     from qbatch.cli.reasons import points_known, recall
     from qbatch.cli.runs import folder_of
@@ -67,7 +67,7 @@ def plan(
 
     made = named.plan(overrides, trust=trust)
     folder, around = folder_of(made.manifest, out), surroundings_of(made.manifest, trust=trust)
-    made.wanted = decided_in(folder, made)
+    made.wanted = wanted_next(folder, made)
     only = chosen(made, expression, folder)
     asked = only and {point.backend for point in made.bought(only)}
     drivers = open_drivers(made, around, asked)
@@ -115,10 +115,12 @@ def _limit(plan: Plan, all_points: bool, as_json: bool) -> int:
 
 def _notices(offer: Offer, left: PlanSummary) -> Iterator[str]:
     """What a person should know of a plan, and of what is left to buy of it."""
+    from qbatch.cli.accuracies import planned
     from qbatch.plan import notices
     from qbatch.plan.pricing.limits import limits_of, shortfalls
     from qbatch.plan.pricing.offer import shares
 
+    yield from planned(offer)
     yield from shares(left, offer.targets)
     yield from shortfalls(limits_of(offer.plan.manifest, {}), left, offer.plan.prices.rates)
     yield from notices(offer.plan, offer.targets)

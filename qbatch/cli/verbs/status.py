@@ -38,7 +38,7 @@ def status(runs: tuple[Path, ...], out: Path | None, watch: bool, as_json: bool)
     Exit code 0 when all is done, 1 when points failed, 9 while work is pending.
     """
     from qbatch.cli import status_jobs
-    from qbatch.cli.runs import exit_of, open_named, runs_here
+    from qbatch.cli.runs import exit_of_run, open_named, runs_here
 
     names = runs or ((out,) if out else runs_here())
     if len(names) > 1:
@@ -56,7 +56,7 @@ def status(runs: tuple[Path, ...], out: Path | None, watch: bool, as_json: bool)
         click.echo(json.dumps(facts, ensure_ascii=False))
     else:
         _tell(opened, facts, waits)
-    return exit_of(opened.counts_by_state())
+    return exit_of_run(opened)
 
 
 def _described(run: Run) -> dict[str, Any]:
@@ -67,11 +67,11 @@ def _described(run: Run) -> dict[str, Any]:
 
 def describe(run: Run, waits: Waits) -> dict[str, Any]:
     """What `--json` says about a run, and what its runner waits for."""
-    from qbatch.cli import status_costs, status_jobs, waiting
-    from qbatch.cli.runs import exit_of
+    from qbatch.cli import accuracies, status_costs, status_jobs, waiting
+    from qbatch.cli.runs import exit_of_run
     from qbatch.providers import is_here
 
-    states = run.counts_by_state()
+    states, reached = run.counts_by_state(), accuracies.facts_of(run)
     flying = list(run.in_flight())
     is_kept = "manifest" in run.meta
     backends = run.manifest.backends if is_kept else {}
@@ -85,7 +85,8 @@ def describe(run: Run, waits: Waits) -> dict[str, Any]:
         **({"settings": run.num_settings} if run.has_settings else {}),
         "states": {state.value: number for state, number in states.items()},
         "in_part": run.in_part()._asdict(),
-        "exit_code": int(exit_of(states)),
+        "exit_code": int(exit_of_run(run)),
+        **({"accuracy": reached} if reached else {}),
         "spent": run.spent(),
         "at_providers": status_jobs.at_providers(flying, local),
         "words": status_jobs.words_of(flying, local),
@@ -140,7 +141,7 @@ def _look(run: Run, began: datetime) -> tuple[Progress, Waits]:
 
 
 def _tell(run: Run, facts: dict[str, Any], waits: Waits) -> None:
-    from qbatch.cli import status_costs, status_jobs
+    from qbatch.cli import accuracies, status_costs, status_jobs
     from qbatch.job import JobState
     from qbatch.notation import whole
     from qbatch.report.numbers import amount, count_of, emulated
@@ -156,6 +157,8 @@ def _tell(run: Run, facts: dict[str, Any], waits: Waits) -> None:
         say(f"  {state:<11}{whole(number):>8}")
     if (in_part := run.in_part()).points:
         say(f"  {in_part}")
+    for line in accuracies.lines_of(facts["accuracy"]) if "accuracy" in facts else ():
+        say(f"  {line}")
     status_jobs.tell_waits(waits)
     status_jobs.tell_jobs(facts["folder"], facts, run.held())
     for unit, cost in facts["spent"].items():
@@ -167,6 +170,7 @@ def _tell(run: Run, facts: dict[str, Any], waits: Waits) -> None:
 
 def _verdict(run: Run, states: dict[str, int]) -> str:
     """Say in words what the exit code says, and of code 1 which of both it is."""
+    from qbatch.cli.accuracies import wants_more
     from qbatch.cli.runs import why_no_points
     from qbatch.job import JobState
 
@@ -177,7 +181,8 @@ def _verdict(run: Run, states: dict[str, int]) -> str:
         return f"some points failed{more}"
     if states.get(JobState.CANCELLED):
         return "some points were cancelled"
-    return "done" if states.keys() == {JobState.COMPLETED} else "work is pending"
+    is_done = states.keys() == {JobState.COMPLETED} and not wants_more(run)
+    return "done" if is_done else "work is pending"
 
 
 def _tell_failed(run: Run, number: int) -> None:

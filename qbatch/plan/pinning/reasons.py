@@ -230,7 +230,8 @@ def _counted(plan: Plan, stored: Mapping[str, Stored]) -> Counter[Why]:
         known = stored.get(layout.id_at(index))
         if known:
             id_ = layout.id_at(index)
-            counts[known.why(plan.shared.get(id_) or layout.shots_at(index))] += 1
+            shots = plan.wanted.get(id_) or plan.shared.get(id_) or layout.shots_at(index)
+            counts[known.why(shots)] += 1
         else:
             counts[gone.explain(layout.point_at(index)).why if gone else Why.NEW] += 1
     return counts

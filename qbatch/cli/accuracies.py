@@ -1,0 +1,106 @@
+"""How far the points of a run are from the accuracies that they are to reach, for a person."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from qbatch.accuracy.standing import Standing
+    from qbatch.plan.pricing.offer import Offer
+    from qbatch.snapshot import Run
+
+#: Points named that did not reach their targets.
+MOST_NAMED = 10
+
+#: Of a point whose first shots are not all there yet.
+NOT_MEASURED = "measured in part"
+
+#: Why a point is where it is -> what is said of so many.
+SAID = {
+    "reached": "reached",
+    "more": "to be given more shots: `qbatch run` goes on",
+    "max": "at max",
+    "rounds": "not settled in as many rounds as there may be",
+    NOT_MEASURED: "without all the shots wanted so far",
+}
+
+
+def facts_of(run: Run) -> dict[str, Any] | None:
+    """What `status --json` says of accuracies; None where none is asked for."""
+    from qbatch.accuracy.deciding import shares_of_target
+    from qbatch.accuracy.standing import standings
+
+    found = standings(run)
+    if not found:
+        return None
+    return {
+        "counts": dict(Counter(map(_why, found))),
+        "points": [
+            {
+                "point": each.point.name,
+                "why": _why(each),
+                "shots": sum(setting.done for setting in each.point.each_setting),
+                "of_target": shares_of_target(each.accuracy, each.figures),
+                "wanted": sum(each.decision.wanted.values()) if each.decision else None,
+                "needs": each.decision.needs if each.decision else None,
+            }
+            for each in found
+        ],
+    }
+
+
+def wants_more(run: Run) -> bool:
+    """Whether a further round is due: what was bought so far is done, and not enough."""
+    from qbatch.accuracy.standing import standings
+
+    return any(each.decision is not None and not each.decision.is_last for each in standings(run))
+
+
+def lines_of(facts: dict[str, Any]) -> list[str]:
+    """Say how many points are how far, and which are not where they should be."""
+    from qbatch.notation import whole
+
+    told = ", ".join(f"{whole(number)} {SAID[why]}" for why, number in facts["counts"].items())
+    lines = [f"targets: {told}"]
+    left = [point for point in facts["points"] if point["why"] != "reached"]
+    lines += [f"  {_told(point)}" for point in left[:MOST_NAMED]]
+    if len(left) > MOST_NAMED:
+        lines.append(f"  and {whole(len(left) - MOST_NAMED)} more; --json has all")
+    return lines
+
+
+def planned(offer: Offer) -> Iterator[str]:
+    """Say of a plan which accuracies are asked for, and what that may come to."""
+    from qbatch.cli.words import headline
+    from qbatch.notation import whole
+
+    for each in dict.fromkeys(accuracy for _, accuracy in offer.plan.manifest.accuracies):
+        yield (
+            f"target: {each}, decided round by round: {whole(each.min)} shots of each setting "
+            f"of a point first, {whole(each.max)} at most"
+        )
+    if offer.plan.has_accuracies and offer.costs:
+        yield f"all rounds together, at most: {headline('', offer.most)}"
+
+
+def _told(point: dict[str, Any]) -> str:
+    from qbatch.notation import whole
+
+    shares: dict[str, float] = point["of_target"]
+    errors = ", ".join(f"{name} at {share:.3g} x its target" for name, share in shares.items())
+    told = f"{point['point']}: {errors or 'not measured yet'} with {whole(point['shots'])} shots"
+    if point["why"] in ("max", "rounds") and point["needs"] < 2**53:
+        return f"{told}; about {whole(point['needs'])} would reach it"
+    return f"{told}; next {whole(point['wanted'])}" if point["why"] == "more" else told
+
+
+def _why(standing: Standing) -> str:
+    return standing.decision.why if standing.decision else NOT_MEASURED
+
+
+def short(facts: dict[str, Any]) -> Sequence[str]:
+    """The lines that `run` ends with: what did not reach its target."""
+    return [] if set(facts["counts"]) == {"reached"} else lines_of(facts)

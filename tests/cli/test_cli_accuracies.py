@@ -1,0 +1,70 @@
+"""Shots by the accuracy they give, as the person at the terminal meets them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from qbatch.executor import Stop, run
+from qbatch.executor.events import Decided
+
+Call = Callable[..., Any]
+
+MANIFEST = """
+qbatch: 1
+name: wave
+shots: {target_se: 0.03, of: z, min: 100, max: 900}
+circuits: {c: {qasm: "OPENQASM 3.0; include 'stdgates.inc'; input float t; qubit q; bit c;
+                      ry(t) q; c = measure q;"}}
+backends: {a: {provider: local}}
+sweep: {matrix: {t: [0.2, 1.5]}, seed: 1}
+analysis: {observables: {z: Z0}}
+"""
+
+
+@pytest.fixture
+def wave(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    Path("wave.yaml").write_text(MANIFEST.replace("'", '\\"'))
+    return tmp_path
+
+
+def test_plan_run_and_status_say_what_is_asked_for_and_reached(qbatch: Call, wave: Path) -> None:
+    asked = "target: standard error 0.03 of z, decided round by round: 100 shots of each setting"
+    said = qbatch("plan", "wave.yaml")
+    assert asked in " ".join(said.err.split())
+    said = qbatch("run", "wave.yaml")
+    assert said.code == 0
+    assert "round 1: 1 point wants 700 more shots" in said.err
+    assert "targets: 1 reached, 1 at max" in said.out
+    assert "t=1.5: z at 1.1" in said.out
+    (facts,) = qbatch("status", "wave.yaml", "--json").json_lines
+    assert facts["accuracy"]["counts"] == {"reached": 1, "max": 1}
+    near, far = facts["accuracy"]["points"]
+    assert near["of_target"]["z"] < 1 < far["of_target"]["z"]
+    assert far["shots"] == 900 < far["needs"]
+
+
+def test_a_round_that_is_due_is_pending(qbatch: Call, wave: Path) -> None:
+    stop = Stop()
+
+    def end(event: object) -> None:
+        if isinstance(event, Decided):
+            stop.request("enough")
+
+    run("wave.yaml", observer=end, stop=stop).close()
+    said = qbatch("plan", "wave.yaml")
+    assert "more shots: 100 of 800 done" in said.out
+    assert qbatch("status", "wave.yaml").code == 9
+    assert qbatch("run", "wave.yaml", "-S", "shots.max=800").code == 0
+    assert qbatch("status", "wave.yaml").code == 0
+
+
+def test_what_a_raised_max_would_buy_is_planned(qbatch: Call, wave: Path) -> None:
+    assert qbatch("run", "wave.yaml").code == 0
+    said = qbatch("plan", "wave.yaml", "-S", "shots.max=5000")
+    assert "1 more shots" in said.out
+    assert "of that is left to run: 1 point, 2" in said.out.replace("\u202f", "")

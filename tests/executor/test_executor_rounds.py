@@ -1,0 +1,118 @@
+"""Rounds at a cloud that writes down what it sold: consent, budgets, stops, and no shot twice."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import trio
+import trio.testing
+from selling import CLOUD, Shop, check_book, plan_of
+
+from qbatch.accuracy.deciding import REACHED
+from qbatch.accuracy.kept import read_rounds
+from qbatch.accuracy.standing import decided_in
+from qbatch.executor import Stop, Summary, execute
+from qbatch.executor.agreed import Agreed
+from qbatch.executor.consent import offer_of
+from qbatch.executor.engine import Settings
+from qbatch.executor.rounds import Rounds
+from qbatch.plan.pricing.limits import Limit
+from qbatch.plan.pricing.offer import Offer
+from qbatch.snapshot import Run, Snapshot
+
+THETAS = [0.5, 1.0, 1.5]
+WISH = "{target_se: 0.03, of: z, min: 100, max: 1500}"
+
+
+def play_rounds(
+    folder: Path, shop: Shop, *, stop_s: float | None = None, limits: tuple[Limit, ...] = ()
+) -> tuple[Summary, Offer]:
+    """A call of `run`, from the offer on, on a virtual clock."""
+    plan = plan_of(THETAS, WISH, CLOUD)
+    plan.wanted = decided_in(folder, plan)
+    settings = replace(Settings.of(plan.manifest), is_inline=True, limits=limits)
+
+    async def main() -> tuple[Summary, Offer]:
+        stop, targets, drivers = Stop(), {"at": await shop.describe()}, {"at": shop}
+        offer = offer_of(folder, plan, targets, drivers, None, settings)
+        agreed = Agreed.to(offer)
+        assert offer.left.jobs <= offer.most.jobs  # both are told before anything is bought
+
+        async def work(how: Settings) -> Summary:
+            return await execute(
+                plan, snapshot, drivers, targets, settings=how, stop=stop, agreed=agreed
+            )
+
+        async def end() -> None:
+            await trio.sleep(stop_s or 1e9)
+            stop.request("enough")
+
+        with Snapshot(folder, now=lambda: 1.8e9 + trio.current_time()) as snapshot:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(end)
+                told = Rounds(plan, snapshot, settings, lambda event: None, None)
+                summary = await told.run(work)
+                nursery.cancel_scope.cancel()
+        return summary, offer
+
+    return trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
+
+
+def decisions_in(folder: Path) -> list[object]:
+    with Run(folder) as found:
+        return [(each.round, each.point, each.decision) for each in read_rounds(found.meta)]
+
+
+def test_what_was_offered_covers_all_rounds_and_no_more_is_bought(tmp_path: Path) -> None:
+    shop = Shop()
+    summary, offer = play_rounds(tmp_path, shop)
+    assert not summary.not_agreed
+    check_book(tmp_path, shop, THETAS)
+    bought = sum(len(runs) for runs in shop.accepted.values())
+    sold = sum(n for runs in shop.accepted.values() for _, n in runs)
+    assert sold <= offer.most.shots == 3 * 1500
+    assert 3 < bought <= offer.most.jobs
+    assert offer.left.shots == 300
+    with Run(tmp_path) as found:
+        assert found.spent()["credits"] <= offer.prices["credits"]
+        assert all(point.estimates["z"].se <= 0.03 for point in found)
+
+
+@pytest.mark.parametrize("every_s", [1.0, 7.0, 40.0])
+def test_cut_off_again_and_again_it_decides_and_buys_the_same(
+    every_s: float, tmp_path: Path
+) -> None:
+    whole, cut = Shop(), Shop()
+    play_rounds(tmp_path / "whole", whole)
+    for _ in range(20):
+        play_rounds(tmp_path / "cut", cut, stop_s=every_s)
+        cut.works_s = 0.0  # what was sent is done by the next call
+    play_rounds(tmp_path / "cut", cut)
+    assert cut.sold == whole.sold
+    assert decisions_in(tmp_path / "cut") == decisions_in(tmp_path / "whole")
+    last = decisions_in(tmp_path / "cut")[-1]
+    assert last[2].why == REACHED  # type: ignore[index]
+
+
+@pytest.mark.parametrize("credits", [3.0, 4.0, 5.0])
+def test_a_budget_is_never_passed(credits: float, tmp_path: Path) -> None:
+    shop = Shop()
+    for _ in range(2):
+        play_rounds(tmp_path, shop, limits=(Limit("budget", "credits", credits),))
+        assert len(shop.ledger.jobs) <= credits
+    check_book(tmp_path, shop, THETAS)
+
+
+def test_a_failed_job_is_bought_again_by_the_next_call_alone(tmp_path: Path) -> None:
+    shop = Shop()
+    shop.failing = {(1.0, 0)}
+    play_rounds(tmp_path, shop)
+    assert 1.0 not in shop.sold
+    assert sum(shop.ledger.times_bought.values()) == len(shop.ledger.times_bought)
+    shop.failing.clear()
+    play_rounds(tmp_path, shop)
+    check_book(tmp_path, shop, THETAS)
+    with Run(tmp_path) as found:
+        assert all(point.estimates["z"].se <= 0.03 for point in found)
