@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from qbatch.accuracy.deciding import Decision, Figure, decide
 from qbatch.accuracy.kept import History, read_terms
+from qbatch.bases import Setting
 from qbatch.errors import SnapshotError
 from qbatch.job import JobState
 from qbatch.manifest.accuracy import AdaptiveShots
@@ -81,12 +82,15 @@ def _standing(point: PointResult, accuracy: Accuracy, history: History, run: Run
 def _figures(point: PointResult, accuracy: Accuracy, run: Run) -> dict[str, Figure]:
     """Return what is known of the numbers; empty where a setting has no shots yet."""
     from qbatch.result.spread import spreads_of
+    from qbatch.snapshot.points import asked_of
 
     settings = {each.basis: each.id for each in point.each_setting}
     counts = point.counts_by_basis
     if counts.keys() != settings.keys():
         return {}
-    spreads = spreads_of(counts, [*settings], run.manifest.analysis, accuracy.of)
+    analysis = asked_of(point, run.manifest)
+    bases = [text for text in settings if Setting.parse(text).scale == 1]
+    spreads = spreads_of(counts, bases, analysis, accuracy.of)
     found = {}
     for name, by_basis in spreads.items():
         number = point.estimates[name]

@@ -33,6 +33,8 @@ def check_accuracies(plan: Plan, mistakes: Mistakes) -> None:
 
 def _kind_of(name: str, manifest: Manifest) -> str:
     metrics = manifest.analysis.distribution.metrics if manifest.analysis.distribution else ()
+    if "." in name:
+        return "extrapolated or mended"
     return "a distance" if name in metrics else "a number of your own analysis"
 
 

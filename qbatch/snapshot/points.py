@@ -326,8 +326,8 @@ class PointResult:
         try:
             bases = [each.basis for each in self.each_setting]
             if self.settings or self.is_setting or _has_x_or_y(manifest):
-                return analyse_settings(counts, bases, _asked_of(self, manifest))
-            return analyse(counts[""], _asked_of(self, manifest))
+                return analyse_settings(counts, bases, asked_of(self, manifest))
+            return analyse(counts[""], asked_of(self, manifest))
         except ValueError as error:
             said = f"does not fit the results of {self.name}: {error}"
             raise ManifestError(manifest.place_of("analysis"), said) from error
@@ -339,7 +339,7 @@ class PointResult:
             return {}
         from qbatch.snapshot.undecided import undecided
 
-        analysis = _asked_of(self, self._run.manifest)
+        analysis = asked_of(self, self._run.manifest)
         settings = [each.basis for each in self.settings]
         return undecided(analysis, self.estimates, self.counts_by_basis, settings)
 
@@ -414,7 +414,7 @@ def _facts_of(pieces: Sequence[PointResult]) -> Mapping[str, Any]:
     return {**done[-1].facts, "jobs": jobs}
 
 
-def _asked_of(point: PointResult, manifest: Manifest) -> Analysis:
+def asked_of(point: PointResult, manifest: Manifest) -> Analysis:
     """Return what is asked of a point's counts, with the observables that are its own."""
     own = {"circuit": point.circuit, "backend": point.backend}
     return manifest.analysis.at({**own, **point.parameters})

@@ -165,3 +165,19 @@ def test_the_first_round_is_the_smallest(tmp_path: Path) -> None:
     run(manifest_of([1.5], accuracy()), out=tmp_path).close()
     first = kept_in(tmp_path)[0]
     assert (first.decision.why, [*first.decision.had.values()]) == (MORE, [100])
+
+
+def test_scaled_settings_keep_their_first_shots_and_their_numbers_are_refused(
+    tmp_path: Path,
+) -> None:
+    text = manifest_of([1.5], accuracy(target_se=0.05, max=900)).text
+    text = text.replace("analysis: {", "analysis: {mitigation: {zne: {scales: [1, 3]}}, ")
+    run(parse_manifest(text), out=tmp_path).close()
+    with Run(tmp_path) as found:
+        (point,) = found
+        done = {each.basis: each.done for each in point.each_setting}
+    assert done == {"": done[""], "noise_scale=3": 100}
+    assert done[""] >= 400
+    with pytest.raises(SourceErrors) as caught:
+        expand(parse_manifest(text.replace("of: z}", "of: z.zne}")))
+    assert "z.zne is extrapolated" in str(caught.value.exceptions[0])
