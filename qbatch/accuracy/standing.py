@@ -105,10 +105,12 @@ def decided_in(folder: Path, plan: Plan) -> dict[str, AdaptiveShots]:
     Raises:
         SnapshotError: It is damaged.
     """
+    if not plan.has_accuracies:
+        return {}
     from qbatch.snapshot import Run, is_run_folder
 
     meta: Mapping[str, str] = {}
-    if plan.has_accuracies and is_run_folder(folder):
+    if is_run_folder(folder):
         with suppress(SnapshotError), Run(folder) as run:  # damaged: whoever needs it will tell
             meta = run.meta
     history = History.of(meta)
@@ -119,10 +121,12 @@ def decided_in(folder: Path, plan: Plan) -> dict[str, AdaptiveShots]:
 
 def wanted_next(folder: Path, plan: Plan) -> dict[str, AdaptiveShots]:
     """Return what points will want by what a run folder has now: as decided, or about to be."""
+    if not plan.has_accuracies:
+        return {}
     from qbatch.snapshot import Run, is_run_folder
 
     found = decided_in(folder, plan)
-    if not (plan.has_accuracies and is_run_folder(folder)):
+    if not is_run_folder(folder):
         return found
     terms = {p.id: p.shots.accuracy for p in plan.points() if isinstance(p.shots, AdaptiveShots)}
     with suppress(SnapshotError), Run(folder) as run:
