@@ -54,7 +54,7 @@ from qbatch.difference.statistics import (
     standard_error,
 )
 from qbatch.errors import SelectionError
-from qbatch.notation import listed
+from qbatch.notation import listed, shortened
 from qbatch.result import (
     METRICS,
     Estimate,
@@ -260,7 +260,8 @@ class _Comparing:
                 side = self.here if number in mine else self.there
                 self.left_out[number] = f"is only in {side.name}"
             elif number in ours and number in theirs and ours[number] != theirs[number]:
-                self.left_out[number] = f"is another number now: {ours[number]}, {theirs[number]}"
+                both = ", ".join(shortened(each[number], 200) for each in (ours, theirs))
+                self.left_out[number] = f"is another number now: {both}"
             elif number in METRICS:
                 self.left_out[number] = "is a distance: outcomes of two runs are compared instead"
 

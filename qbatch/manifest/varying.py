@@ -272,7 +272,7 @@ class VaryingSum:
     def _read(self, values: Mapping[str, Value], place: Place) -> str:
         from qbatch.circuit.sources import path_inside
         from qbatch.result.hamiltonian import read_hamiltonian
-        from qbatch.result.returned import text_of_sum
+        from qbatch.result.pauli import write_sum
 
         if missing := sorted(self.axes - values.keys()):
             said = f"{self.source} needs a value of {listed(missing)}; write an axis"
@@ -280,7 +280,7 @@ class VaryingSum:
         file = self._file_at(values)
         try:
             path = path_inside(file, self.home.folder, place)
-            return text_of_sum(read_hamiltonian(path, file))
+            return write_sum(read_hamiltonian(path, file))
         except ValueError as error:
             raise CircuitError(place, f"{file}: {error}") from error
 

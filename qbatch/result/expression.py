@@ -24,6 +24,7 @@ from typing import ClassVar
 
 from qbatch.notation import did_you_mean, listed
 from qbatch.result.notation import NotationError
+from qbatch.result.written import Term, is_written, read_written
 
 Polynomial = dict[tuple[int, ...], float]
 
@@ -54,7 +55,27 @@ def read_sum(text: str, num_bits: int, registers: Sequence[tuple[str, int]] = ()
         NotationError: It cannot be read, names a bit that the circuit does not have, is not finite,
             or is too long to be multiplied out.
     """
+    if "X" not in text and "Y" not in text and (found := read_at_once(text, num_bits, registers)):
+        return {tuple(bit for bit, _ in term): number for term, number in found.items()}
     return SumReader(text, num_bits, registers).whole()
+
+
+def read_at_once(
+    text: str, num_bits: int, registers: Sequence[tuple[str, int]]
+) -> Mapping[Term, float] | None:
+    """Read a sum that is written as `pauli.write_sum` does; None where it is to be read in turn.
+
+    Raises:
+        NotationError: It has too many terms, or is long and names a bit that the circuit does not
+            have.
+    """
+    found = read_written(text)
+    strays = (word for term in found or () for word in term if word[0] >= num_bits)
+    if found is None or (stray := next(strays, None)) is None:
+        return found
+    if len(text) <= LONGEST:
+        return None  # whoever reads it in turn tells the column, too
+    raise NotationError(f"'{stray[1]}{stray[0]}': {_layout(num_bits, registers)}")
 
 
 class _Sum:
@@ -285,6 +306,8 @@ def speaks_of_x_or_y(text: str) -> bool:
     """
     if "X" not in text and "Y" not in text:
         return False
+    if is_written(text):
+        return True
     try:
         tokens = [(kind, token) for kind, token, _ in _tokens(text, "XYZ")]
     except NotationError:

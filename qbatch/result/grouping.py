@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING
 
 from qbatch.result.notation import NotationError
 from qbatch.result.observable import Observable
-from qbatch.result.pauli import PauliSum, Term, write_term
+from qbatch.result.pauli import PauliSum, write_term
+from qbatch.result.written import Term
 
 if TYPE_CHECKING:
     import numpy as np

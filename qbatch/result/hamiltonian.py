@@ -25,7 +25,8 @@ from typing import Any, NamedTuple
 
 from qbatch.errors import Place, SourceError
 from qbatch.notation import shortened
-from qbatch.result.pauli import MOST_TERMS, PauliSum, Term, from_terms
+from qbatch.result.pauli import PauliSum, from_terms
+from qbatch.result.written import MOST_TERMS, Term
 
 MAX_BYTES = 64 * 2**20
 MOST_BITS = 10_000

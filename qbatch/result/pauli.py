@@ -18,13 +18,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import ClassVar
 
-from qbatch.result.expression import SumReader, read_sum
+from qbatch.result.expression import SumReader, read_at_once, read_sum
 from qbatch.result.notation import NotationError
-
-#: A product of Paulis: (classical bit, "X", "Y" or "Z"), bits ascending; () is the identity.
-Term = tuple[tuple[int, str], ...]
-
-MOST_TERMS = 100_000
+from qbatch.result.written import MOST_TERMS, Term
 
 _I = -1
 
@@ -109,6 +105,8 @@ def parse_pauli(text: str, num_bits: int, registers: tuple[tuple[str, int], ...]
     if not re.search("[XYxy]", text.replace("parity", "")):
         sums = read_sum(text, num_bits, registers)
         return from_terms({tuple((bit, "Z") for bit in bits): c for bits, c in sums.items()})
+    if found := read_at_once(text, num_bits, registers):
+        return from_terms(found)
     return _Reader(text, num_bits, registers).pauli_sum()
 
 

@@ -12,9 +12,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from qbatch.errors import SourceError
-from qbatch.result.expression import LONGEST
 from qbatch.result.hamiltonian import parse_hamiltonian
-from qbatch.result.pauli import PauliSum, write_sum
+from qbatch.result.pauli import write_sum
 
 _TAKEN = (
     "return a sum as text, Pauli strings with coefficients ({'XXI': 0.5} or [('XXI', 0.5)]), or "
@@ -34,20 +33,7 @@ def text_of_returned(answer: Any) -> str:
         found = parse_hamiltonian(json.dumps(_pairs(answer)), "")
     except SourceError as error:
         raise ValueError(error.problem) from error
-    return text_of_sum(found)
-
-
-def text_of_sum(found: PauliSum) -> str:
-    """Return the text of a sum.
-
-    Raises:
-        ValueError: It is too long.
-    """
-    text = write_sum(found)
-    if len(text) > LONGEST:
-        said = f"{len(found.terms):,} terms are too long: {len(text):,} characters when written"
-        raise ValueError(f"{said}, and qbatch takes {LONGEST:,}; leave out the smallest")
-    return text
+    return write_sum(found)
 
 
 def _pairs(answer: Any) -> list[tuple[str, float | str]]:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from qbatch.errors import SourceErrors
 from qbatch.manifest import Manifest, parse_manifest
 from qbatch.plan import expand
+from qbatch.result.notation import NotationError
 from qbatch.result.pauli import from_terms, parse_pauli, write_sum
 
 MANIFEST = """
@@ -81,12 +82,23 @@ def test_what_is_wrong_with_a_file_is_told_at_its_observable(
     assert told in said
 
 
-def test_a_sum_too_long_to_be_written_is_refused_with_its_figure(tmp_path: Path) -> None:
-    terms = [[format(k, "016b").replace("0", "X").replace("1", "Y"), 0.1] for k in range(2000)]
-    (tmp_path / "long.json").write_text(json.dumps(terms))
-    said = refusal("{file: long.json}", tmp_path)
-    assert "2,000 terms are too long" in said
-    assert "100,000" in said
+def words(number: int) -> list[tuple[str, float]]:
+    return [(format(k, "017b").replace("0", "X").replace("1", "Y"), 0.1) for k in range(number)]
+
+
+def test_a_hundred_thousand_terms_are_read_and_more_are_refused_with_the_figure(
+    tmp_path: Path,
+) -> None:
+    """However long they are when they are written: of 17 letters, 7 million characters."""
+    (tmp_path / "long.json").write_text(json.dumps(words(100_000)))
+    text = manifest_of("{file: long.json}", tmp_path).analysis.observables["energy"]
+    assert len(parse_pauli(text, 17).terms) == 100_000
+    with pytest.raises(NotationError, match="16': the circuit has the classical bits 0 to 15"):
+        parse_pauli(text, 16)
+    with pytest.raises(NotationError, match="more than 100000 terms are too many"):
+        parse_pauli(f"{text} + 1.0 Z0", 17)
+    (tmp_path / "long.json").write_text(json.dumps(words(100_001)))
+    assert "more than 100000 terms are too many" in refusal("{file: long.json}", tmp_path)
 
 
 @pytest.mark.parametrize("term", ["Z2", "X2"])

@@ -17,7 +17,7 @@ from qbatch.errors import CircuitError, SourceErrors
 from qbatch.manifest.own import Home
 from qbatch.manifest.varying import MOST_SUMS, VaryingSum
 from qbatch.plan import Plan, expand_file
-from qbatch.plan.measured import bases_of_circuits
+from qbatch.plan.measured import bases_of, settings_of_circuits
 from qbatch.result.pauli import parse_pauli
 from qbatch.result.returned import text_of_returned
 
@@ -68,7 +68,8 @@ def test_the_sum_and_its_bases_may_differ_from_point_to_point(tmp_path: Path) ->
     plan = expand_file(write(tmp_path), trust=True)
     bases = [point.name.partition("basis=")[2] for point in plan.points()]
     assert bases == ['"X0 X1"', '"Y1"', "", '"X0 X1"', "", '"X0 X1"']
-    assert bases_of_circuits(plan)["pair"] == [("X0 X1", "Y1"), ("", "X0 X1")]
+    told = [bases_of(each) for each in settings_of_circuits(plan)["pair"]]
+    assert told == [["X0 X1", "Y1"], ["", "X0 X1"]]
     assert [dict(point.parameters)["r"] for point in plan.points_once()] == [0.5, 1.0, 2]
 
 
