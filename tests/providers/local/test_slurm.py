@@ -415,6 +415,16 @@ def test_a_failure_is_told_with_its_logs_end_and_what_to_do(centre):
     assert error.endswith("its log ends: one / slurmstepd: DUE TO TIME LIMIT")
 
 
+def test_what_took_too_much_memory_is_told_so_by_its_log(centre):
+    """As Slurm 22.05 shows it that limits memory without control groups."""
+    driver = centre.driver()
+    key = sent(driver)
+    log = "slurmstepd-n1: error: StepId=1.batch exceeded memory limit (323420160 > 52428800)\n"
+    (centre.run_folder / "slurm" / f"{key}.log").write_text(log)
+    centre.shows(key, "FAILED", "JobLaunchFailure")
+    assert "(JobLaunchFailure); raise engine.slurm.memory, or take" in polled(driver)[0].error
+
+
 def test_cancelling_some_points_gives_the_others_back(centre):
     driver = centre.driver()
     key = sent(driver)

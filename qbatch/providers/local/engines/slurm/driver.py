@@ -40,7 +40,7 @@ from qbatch.providers.local.engines.slurm.files import (
     former_files,
     with_key,
 )
-from qbatch.providers.local.engines.slurm.states import REMEDIES, STATES
+from qbatch.providers.local.engines.slurm.states import STATES, remedy_of
 from qbatch.providers.local.engines.slurm.waves import Waves
 from qbatch.providers.local.fit import Fit
 from qbatch.providers.local.results import Result, fetched, results_of
@@ -334,10 +334,10 @@ class SlurmDriver:
         return [GivenBack(i, str(seen), seen.id, error=why) for i in batch.composite.job_ids]
 
     def _why(self, seen: Seen, files: Files) -> str:
-        remedy = f"; {REMEDIES[seen.state]}" if seen.state in REMEDIES else ""
         words = files.last_words(seen.place)
-        log = f"; its log ends: {words}" if words else ""
-        return f"Slurm ended job {seen.id}: {seen}{remedy}{log}"
+        remedy = remedy_of(seen.state, words)
+        told = [f"Slurm ended job {seen.id}: {seen}", remedy, words and f"its log ends: {words}"]
+        return "; ".join(filter(None, told))
 
     def _forgotten(self, batch: Batch) -> Sequence[Answer]:
         """Neither queue nor accounting has it, and there is no file."""

@@ -49,8 +49,22 @@ REMEDIES: Mapping[str, str] = {
     "DEADLINE": "ask the centre's people about the deadline",
 }
 
+#: What Slurm writes into a log where it ends what takes too much memory by other words than
+#: OUT_OF_MEMORY: without control groups 22.05 says FAILED (JobLaunchFailure).
+OVER_MEMORY = ("exceeded memory limit", "Exceeded job memory limit", "oom-kill", "oom_kill")
+
 #: Of several jobs of one name: one that goes on counts, the first of these; else the newest does.
 GOING_ON: tuple[Meaning, ...] = ("running", "queued")
+
+
+def remedy_of(state: str, log: str) -> str:
+    """Say what a person may do about an end, by its word and the end of its log; "" for nothing.
+
+    >>> remedy_of("FAILED", "slurmstepd: error: Exceeded job memory limit")
+    'raise engine.slurm.memory, or take fewer cpus'
+    """
+    is_over = state not in REMEDIES and any(words in log for words in OVER_MEMORY)
+    return REMEDIES.get("OUT_OF_MEMORY" if is_over else state, "")
 
 
 def is_held(state: str, reason: str) -> bool:
