@@ -40,6 +40,7 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "backends": ("backends", "List the targets of every configured cloud."),
         "jobs": ("jobs", "List what stands at a cloud; show, cancel, delete, rename it."),
         "auth": ("auth", "Say where each credential comes from, and test it."),
+        "config": ("config", "Show what is set outside of manifests, and where."),
         "doctor": ("doctor", "Check this machine, a run folder, the clouds, their bit order."),
         "emulate": ("emulate", "Serve emulated clouds on a loopback port."),
         "schema": ("schema", "Print the JSON Schema of manifests, for editors."),
