@@ -9,7 +9,7 @@ setting has the point's name with what it is measured with behind it, before the
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 #: What tells the settings of a point apart, as the last of their parameters, in this order.
@@ -22,7 +22,7 @@ AS_WRITTEN = "as written"
 
 _PART = r"[XY]\d+"
 _ENDING = re.compile(
-    rf'(?:,{BASIS}="?{_PART}(?: {_PART})*"?)?(?:,{SCALE}=[\d.e+-]+)?(?=(?:#\d+)?$)'
+    rf'(?:,{BASIS}="?({_PART}(?: {_PART})*)"?)?(?:,{SCALE}=([\d.e+-]+))?(?=(?:#\d+)?$)'
 )
 
 
@@ -91,3 +91,22 @@ def point_of(name: str) -> str:
     ('theta=0.5#2', 'theta=0.5#2')
     """
     return _ENDING.sub("", name, count=1)
+
+
+def setting_of(name: str) -> str:
+    """Return with what a setting of that name is measured, as `Setting.text` writes it.
+
+    >>> setting_of('theta=0.5,basis="X0 Y1",noise_scale=3#2'), setting_of("theta=0.5#2")
+    ('X0 Y1, noise_scale=3', '')
+    """
+    found = _ENDING.search(name)
+    return "" if found is None else Setting(found[1] or "", float(found[2] or 1)).text
+
+
+def told_missing(settings: Iterable[str]) -> str:
+    """Say which settings of a point have no shots.
+
+    >>> told_missing(["X0 Y1", ""])
+    'no shots in X0 Y1; as written'
+    """
+    return f"no shots in {'; '.join(setting or AS_WRITTEN for setting in settings)}"

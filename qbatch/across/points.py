@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
+from qbatch.bases import told_missing
 from qbatch.manifest.columns import ACROSS_POINTS, OWN_AXES
 from qbatch.result import Counts, Estimate, NotationError, analyse, bases_of, only
 
@@ -41,6 +42,10 @@ class Point(Protocol):
     def sampled(self) -> int: ...
     @property
     def done(self) -> int: ...
+    @property
+    def used(self) -> int: ...
+    @property
+    def missing(self) -> Sequence[str]: ...
     @property
     def each_setting(self) -> Sequence[Point]: ...
     @property
@@ -127,9 +132,10 @@ class Measured:
     def of(cls, point: Point) -> Measured:
         """Take what is needed of a point."""
         own = {axis: getattr(point, axis) for axis in OWN_AXES}
-        job = point.job
+        job, shots = point.job, point.used
         reason = "" if point.done else f"{job.state}{f': {job.error}' if job.error else ''}"
-        shots = min((each.done for each in point.each_setting if each.done), default=0)
+        if shots and point.missing:
+            reason += f"; {told_missing(point.missing)}"
         estimates = point.estimates if shots else {}
         axes = {**own, **point.parameters}
         return cls(point.id, point.name, axes, estimates, shots, reason, point)

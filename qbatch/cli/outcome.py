@@ -94,7 +94,7 @@ def outcome_of(run: Run) -> Outcome:
     judging, numbers, first, measured = Judging(run), dict[str, NumberSummary](), [], 0
     for point in run:
         judging.add(point, axes_of(point))
-        if not point.done:
+        if not point.used:
             continue
         measured += 1
         if measured <= FEW:

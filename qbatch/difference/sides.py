@@ -160,16 +160,15 @@ def side_of(name: str, run: Run) -> Side:
     told: list[Told] = []
     unmeasured = 0
     for point in run:
-        if not point.done:
+        if not point.used:
             unmeasured += 1
             continue
         counts = None if point.settings else point.counts  # one setting's tell not all numbers
         parameters = tuple(sorted(point.parameters.items()))
         asked = Asked(point.circuit, point.backend, parameters, point.shots)
-        shots = point.done if point.settings else point.sampled
         each = ((setting.id, setting.counts) for setting in point.each_setting)
         drawn = {id_: one for id_, one in each if one is not None}
-        told.append(Told(point.id, asked, shots, point.estimates, counts, drawn))
+        told.append(Told(point.id, asked, point.used, point.estimates, counts, drawn))
         check_number(name, told)
     level = manifest.analysis.intervals.level
     return Side(name, told, unmeasured, level, manifest.analysis, facts_of(run))

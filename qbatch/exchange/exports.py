@@ -57,7 +57,7 @@ from qbatch.manifest.columns import FIGURES
 from qbatch.notation import visible
 from qbatch.report.files import replacing, replacing_text
 from qbatch.report.numbers import plain
-from qbatch.report.rows import Columns, Floors, Point, Run, stretches
+from qbatch.report.rows import Columns, Floors, Point, Run, facts_of_setting, stretches
 
 if TYPE_CHECKING:
     from qbatch.result import Estimate
@@ -215,6 +215,7 @@ def _facts(point: Point, floors: Floors) -> dict[str, Any]:
         "circuit": point.circuit,
         "backend": point.backend,
         "shots": point.sampled,
+        **({"missing": [*point.missing]} if point.missing else {}),
         "repeat": point.repeat,
         "parameters": dict(point.parameters),
         "estimates": {
@@ -222,23 +223,12 @@ def _facts(point: Point, floors: Floors) -> dict[str, Any]:
             for name, estimate in point.estimates.items()
         },
         "counts": None if counts is None else counts.to_dict(),
-        **({"settings": [*map(_facts_of_setting, point.settings)]} if point.settings else {}),
+        **({"settings": [*map(facts_of_setting, point.settings)]} if point.settings else {}),
         "cost": job.cost,
         "unit": job.unit,
         "provider_job_id": job.provider_job_id,
         "error": job.error,
         "error_code": job.error_code,
-    }
-
-
-def _facts_of_setting(setting: Point) -> dict[str, Any]:
-    counts = setting.counts
-    return {
-        "basis": setting.basis,
-        "id": setting.id,
-        "state": setting.job.state,
-        "shots": setting.sampled,
-        "counts": None if counts is None else counts.to_dict(),
     }
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from qbatch.across import Across, AcrossNumber, Points
 from qbatch.across.points import needs_points
+from qbatch.bases import told_missing
 from qbatch.job import JobState
 from qbatch.manifest.expected import EXPECTED, Theory, read_theory, theory_in
 from qbatch.notation import is_number
@@ -140,7 +141,8 @@ class CheckResult:
 def _not_measured(point: Point) -> str:
     if point.job.state is JobState.COMPLETED:
         return "; ".join(["not analysed", *point.undecided.values()])
-    return f"not measured: {point.job.state}" + (f": {point.job.error}" if point.job.error else "")
+    told = f"not measured: {point.job.state}{f': {point.job.error}' if point.job.error else ''}"
+    return f"{told}; {told_missing(point.missing)}" if point.used and point.missing else told
 
 
 def open_checks(run: Run) -> list[CheckResult]:

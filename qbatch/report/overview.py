@@ -303,9 +303,9 @@ class Overview:
         if job.cost is not None and job.unit:
             share.cost[job.unit] = share.cost.get(job.unit, 0.0) + job.cost
         share.completed += job.state is JobState.COMPLETED
-        if done := point.done:
+        if point.used:
             share.measured += 1
-            if done < point.shots and job.state is not JobState.COMPLETED:
+            if point.done < point.shots and job.state is not JobState.COMPLETED:
                 is_counted = bool(point.same_as)
                 self.in_part = self.in_part.and_one(
                     point.counted, point.asked, is_counted=is_counted

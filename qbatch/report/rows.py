@@ -43,9 +43,13 @@ class Point(Protocol):
     @property
     def done(self) -> int: ...
     @property
+    def used(self) -> int: ...
+    @property
     def counted(self) -> int: ...
     @property
     def asked(self) -> int: ...
+    @property
+    def missing(self) -> Sequence[str]: ...
     @property
     def sampled(self) -> int: ...
     @property
@@ -286,3 +290,22 @@ class Floors:
         width = len(next(iter(self._target)))
         floors = sampling_floor(self._target, (("c", width),), shots)
         return replace(estimate, floor=floors[name])
+
+
+def facts_of_setting(setting: Point) -> dict[str, Any]:
+    """A setting of a point as JSON has it, whoever writes it.
+
+    Returns:
+        `basis` ("" as the circuit is written), `id`, `state`, `shots` asked for and `used` (those
+        that there are), `counts` (bitstring -> count, or None), `error`.
+    """
+    counts = setting.counts
+    return {
+        "basis": setting.basis,
+        "id": setting.id,
+        "state": setting.job.state.value,
+        "shots": setting.shots,
+        "used": setting.used,
+        "counts": None if counts is None else counts.to_dict(),
+        "error": setting.job.error,
+    }

@@ -123,7 +123,7 @@ class Series:
         if self.is_full:
             self.leave_out(1)
             return
-        if not point.done or not is_match(self._where, values):
+        if not point.used or not is_match(self._where, values):
             return
         facet = values.get(self.plot.facet) if self.plot.facet else None
         color = values.get(self.plot.color) if self.plot.color else None

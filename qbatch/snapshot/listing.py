@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from qbatch.bases import point_of
+from qbatch.bases import point_of, setting_of
 from qbatch.errors import SelectionError
 from qbatch.job import IN_FLIGHT, Job
 from qbatch.snapshot import database
@@ -33,6 +33,7 @@ from qbatch.snapshot.points import Packed, PointResult
 from qbatch.snapshot.reading import (
     check_planned,
     checked,
+    forgotten_settings,
     name_points,
     num_further,
     num_settings,
@@ -71,7 +72,19 @@ class Listing(Kept):
 
     def __iter__(self) -> Iterator[PointResult]:
         """Yield the points of the plan, lazily, in plan order."""
-        return as_points(self.settings()) if self.has_settings else self._each()
+        if not self.has_settings:
+            return self._each()
+        return as_points(self.settings(), self._forgotten())
+
+    def _forgotten(self) -> dict[str, tuple[str, ...]]:
+        """Name of a point -> the bases of its settings that were forgotten."""
+        with translated(self.path), checked(self.path):
+            names = forgotten_settings(self._db)
+        found: dict[str, tuple[str, ...]] = {}
+        for name in names:
+            point = point_of(name)
+            found[point] = (*found.get(point, ()), setting_of(name))
+        return found
 
     def settings(self) -> Iterator[PointResult]:
         """Yield each setting of each point of the plan alone, lazily, in plan order."""
@@ -162,11 +175,11 @@ class Listing(Kept):
         if not self.has_settings:
             return self._found(key)
         if settings := self._settings_of(key):
-            return as_point(settings)
+            return as_point(settings, self._forgotten().get(key, ()))
         found = self._found(key)
         settings = () if found.start else self._settings_of(point_of(found.name))
         if settings and settings[0].name == found.name:
-            return as_point(settings)
+            return as_point(settings, self._forgotten().get(found.name, ()))
         return replace(found, is_setting=True)
 
     def _settings_of(self, name: str) -> Sequence[PointResult]:

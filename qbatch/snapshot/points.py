@@ -83,6 +83,7 @@ class PointResult:
         settings: Where it is measured in several settings, or in another basis than as its circuit
             is written: each alone; else empty. Shots are those of each.
         is_setting: It is a setting alone, which has those numbers only that come of it alone.
+        forgotten: Bases of settings of it that were forgotten, until a plan has them again.
     """
 
     id: str
@@ -111,6 +112,7 @@ class PointResult:
     pieces: tuple[PointResult, ...] = ()
     settings: tuple[PointResult, ...] = ()
     is_setting: bool = False
+    forgotten: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"<PointResult {self.name!r}: {self.state}>"
@@ -164,7 +166,7 @@ class PointResult:
         Of a point in several settings the fewest that one of them has.
         """
         if self.settings:
-            return min(setting.done for setting in self.settings)
+            return 0 if self.forgotten else min(setting.done for setting in self.settings)
         if not self.pieces:
             return self.bought if self.job.state is JobState.COMPLETED else 0
         return sum(job.bought for job in self.pieces if job.state is JobState.COMPLETED)
@@ -177,16 +179,37 @@ class PointResult:
     @property
     def asked(self) -> int:
         """Shots asked for of all its settings, those left out that others are bought with."""
-        return sum(each.shots for each in self.each_setting if not each.same_as)
+        there = sum(each.shots for each in self.each_setting if not each.same_as)
+        return there + self.shots * len(self.forgotten)
+
+    @property
+    def used(self) -> int:
+        """Shots that the numbers which it has come from; 0 before it has any shots.
+
+        Of a point in several settings the fewest of one that has some: readers show what is there,
+        and `missing` says what is not.
+        """
+        if not self.settings:
+            return self.done
+        return min((each.done for each in self.settings if each.done), default=0)
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Bases of its settings that have no shots, "" as the circuit is written."""
+        none = (each.basis for each in self.settings if not each.done)
+        return (*none, *self.forgotten)
 
     @property
     def sampled(self) -> int:
         """Shots that its numbers come from; while there are none yet, those that are asked for."""
-        return self.done or self.shots
+        return self.used or self.shots
 
     @property
     def state_in_words(self) -> str:
-        """Its state; of a point that has some of its shots, not all of them, how many."""
+        """Its state; of a point that has some of its shots or settings, not all, how many."""
+        if self.used and self.missing:
+            several = len(self.settings) + len(self.forgotten)
+            return f"{self.state}: {several - len(self.missing)} of {several} settings measured"
         return in_words(self.state, self.done, self.shots)
 
     @property
@@ -335,7 +358,7 @@ class PointResult:
     @property
     def undecided(self) -> Mapping[str, str]:
         """Numbers of the analysis that there are none of here -> why; asked once more."""
-        if not self.done or self.has_kept_estimates:
+        if not self.used or self.has_kept_estimates:
             return {}
         from qbatch.snapshot.undecided import undecided
 

@@ -36,6 +36,10 @@ PLACES = "places"
 #: the circuit is written: ``24/36``; missing where no plan ever had such.
 SETTINGS = "settings"
 
+#: Names of settings that were forgotten, of points that have others, as a JSON list; each is gone
+#: from it when the folder is brought in line with a plan.
+FORGOTTEN = "forgotten_settings"
+
 #: How many shots one job of each backend may take, as it was when the points were last placed.
 BOUNDS = "bounds"
 
@@ -182,6 +186,16 @@ def num_settings(db: sqlite3.Connection) -> tuple[int, int] | None:
     return int(further), int(rotated)
 
 
+def forgotten_settings(db: sqlite3.Connection) -> list[str]:
+    """Names of settings that were forgotten while their points have others.
+
+    Raises:
+        Mismatch: The fact is damaged.
+    """
+    found: list[str] = json.loads(read_fact(db, FORGOTTEN) or "[]")
+    return found
+
+
 def name_points(db: sqlite3.Connection) -> None:
     """Let statements of a connection ask for the point of a setting, by its name."""
     db.create_function("point_of", 1, point_of, deterministic=True)
@@ -254,6 +268,7 @@ SELECT rank, count(*) FROM (
         FROM places JOIN points AS own ON own.ordinal = places.point
         JOIN points AS piece ON piece.position = own.position
         JOIN jobs ON jobs.ordinal = piece.ordinal WHERE piece.shots > 0
+        UNION ALL SELECT point_of(value), '{JobState.CREATED}' FROM json_each(?)
     ) GROUP BY point
 ) GROUP BY rank
 """
@@ -262,7 +277,9 @@ SELECT rank, count(*) FROM (
 def _points_by_state(db: sqlite3.Connection) -> dict[JobState, int]:
     """Points in each state, of which some have several settings."""
     name_points(db)
-    return {PRECEDENCE[rank]: number for rank, number in db.execute(_COUNT_BY_POINT)}
+    forgotten = json.dumps(forgotten_settings(db))
+    found = db.execute(_COUNT_BY_POINT, (forgotten,))
+    return {PRECEDENCE[rank]: number for rank, number in found}
 
 
 class InPart(NamedTuple):

@@ -15,16 +15,19 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from qbatch.bases import point_of
 from qbatch.job import JobState
 from qbatch.purchase import BOUGHT
 from qbatch.shots import ANY, Bounds, job_id, to_buy
 from qbatch.snapshot.reading import (
     BOUNDS,
+    FORGOTTEN,
     PIECES,
     PLACES,
     PLAN,
     POINTS,
     SETTINGS,
+    forgotten_settings,
     name_points,
     num_settings,
     read_fact,
@@ -132,7 +135,7 @@ def register(
         planned, first_changed = 0, next(fresh, None)
     before, was_planned = _num_points(db)
     had = was_planned + _count(db, "SELECT count(*) FROM places")
-    if first_changed is None and planned == had:
+    if first_changed is None and planned == had and not forgotten_settings(db):
         return Registered(planned, 0, before - was_planned), set()
     if before:
         _check_indexes(db)
@@ -141,6 +144,7 @@ def register(
     if first_changed is not None:
         planned = placing.place(itertools.chain((first_changed,), fresh), planned)
     _begin_jobs(db)
+    note_forgotten(db, ())
     note_numbers(db, has_bases=has_bases)
     write_meta(db, {BOUNDS: json.dumps(bounds)})
     after, now_planned = _num_points(db)
@@ -213,6 +217,23 @@ def _num_points(db: sqlite3.Connection) -> tuple[int, int]:
     return found
 
 
+def note_forgotten(db: sqlite3.Connection, names: Iterable[str]) -> None:
+    """Note which settings are gone whose points have others; nothing else knows of them."""
+    kept = [*dict.fromkeys(names)]
+    if kept != forgotten_settings(db):
+        write_meta(db, {FORGOTTEN: json.dumps(kept, ensure_ascii=False)})
+
+
+def settings_left(db: sqlite3.Connection, names: Iterable[str]) -> list[str]:
+    """Of these settings those whose points have others in the plan."""
+    name_points(db)
+    left = (
+        "SELECT 1 FROM points WHERE position IS NOT NULL AND point_of(name) = ?1"
+        " UNION ALL SELECT 1 FROM places WHERE point_of(name) = ?1 LIMIT 1"
+    )
+    return [name for name in names if db.execute(left, (point_of(name),)).fetchone()]
+
+
 def note_numbers(db: sqlite3.Connection, *, has_bases: bool = False) -> None:
     """Note how many rows of points there are, and that the plan is another one.
 
@@ -232,7 +253,7 @@ def note_numbers(db: sqlite3.Connection, *, has_bases: bool = False) -> None:
         name_points(db)
         further, rotated = db.execute(_COUNT_SETTINGS).fetchone()
         if rotated or num_settings(db) is not None:
-            facts[SETTINGS] = f"{further}/{rotated}"
+            facts[SETTINGS] = f"{further}/{rotated + len(forgotten_settings(db))}"
     write_meta(db, facts)
 
 

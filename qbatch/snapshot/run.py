@@ -72,7 +72,7 @@ class Run(Listing):
     def _in_part_by_point(self) -> InPart:
         found = InPart()
         for point in self:
-            if point.state is not JobState.COMPLETED and point.counted:
+            if point.state is not JobState.COMPLETED and point.used:
                 found = found.and_one(point.counted, point.asked)
         return found
 

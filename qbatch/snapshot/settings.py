@@ -7,11 +7,12 @@ furthest behind, costs what they cost together, and has the numbers that their c
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
 
 from qbatch.bases import SETTING_NAMES, point_of
+from qbatch.job import Job
 from qbatch.snapshot.point_rows import job_of
 from qbatch.snapshot.points import PointResult
 
@@ -21,27 +22,35 @@ def as_settings(points: Iterable[PointResult]) -> Iterator[PointResult]:
     return (replace(point, is_setting=True) for point in points)
 
 
-def as_points(settings: Iterable[PointResult]) -> Iterator[PointResult]:
-    """Yield the points that these settings are of, which are sorted by their place in the plan."""
-    for _, together in groupby(settings, key=lambda each: point_of(each.name)):
-        yield as_point([*together])
+def as_points(
+    settings: Iterable[PointResult], forgotten: Mapping[str, tuple[str, ...]]
+) -> Iterator[PointResult]:
+    """Yield the points that these settings are of, which are sorted by their place in the plan.
+
+    Args:
+        settings: Those that there are.
+        forgotten: Name of a point -> the bases of its settings that were forgotten.
+    """
+    for name, together in groupby(settings, key=lambda each: point_of(each.name)):
+        yield as_point([*together], forgotten.get(name, ()))
 
 
-def as_point(settings: Sequence[PointResult]) -> PointResult:
-    """Return the point of which these are all settings."""
+def as_point(settings: Sequence[PointResult], forgotten: tuple[str, ...] = ()) -> PointResult:
+    """Return the point of which these are all settings, but for those that were forgotten."""
     first = settings[0]
-    if len(settings) == 1 and not first.basis:
+    if len(settings) == 1 and not first.basis and not forgotten:
         return replace(first, is_setting=False)
     same_as = first.same_as if all(each.same_as for each in settings) else ""
     return replace(
         first,
         name=point_of(first.name),
         parameters={name: v for name, v in first.parameters.items() if name not in SETTING_NAMES},
-        job=job_of([each.job for each in settings], first.job.id),
+        job=job_of([*(each.job for each in settings), *(Job("") for _ in forgotten)], first.job.id),
         same_as=point_of(same_as),
         pieces=(),
         settings=tuple(settings),
         is_setting=False,
+        forgotten=forgotten,
         _packed=None,
         _counts=None,
         _estimates=None,

@@ -22,6 +22,7 @@ from qbatch.snapshot import attempts, ledger, registration
 from qbatch.snapshot.doubles import Double, read_doubles
 from qbatch.snapshot.jobs import Jobs
 from qbatch.snapshot.ledger import NOT_BOUGHT
+from qbatch.snapshot.reading import forgotten_settings, num_settings
 from qbatch.snapshot.schema import (
     JobRow,
 )
@@ -231,11 +232,23 @@ class Snapshot(Jobs):
             for composite in prepared:
                 self.happens(composite, CompositeEvent.UNWANTED)
             ordinals = [(row.ordinal,) for row in rows]
+            gone = [*forgotten_settings(self._db), *self._names_of(row.ordinal for row in rows)]
             for table, column in _TABLES_OF_A_POINT:
                 self._db.executemany(f"DELETE FROM {table} WHERE {column} = ?", ordinals)
+            if num_settings(self._db) is not None:
+                left = registration.settings_left(self._db, gone)
+                registration.note_forgotten(self._db, left)
             registration.note_numbers(self._db)
             ledger.note_number(self._db)
         return len(ids)
+
+    def _names_of(self, ordinals: Iterable[int]) -> list[str]:
+        """How points of these rows are called, at each place of the plan."""
+        sql = (
+            "SELECT name FROM points WHERE ordinal = ?1 AND start = 0 AND position IS NOT NULL"
+            " UNION ALL SELECT name FROM places WHERE point = ?1"
+        )
+        return [name for ordinal in ordinals for (name,) in self._db.execute(sql, (ordinal,))]
 
     def _prepared_with(self, rows: Iterable[JobRow]) -> list[int]:
         """Composite jobs with some of these in them that were prepared, and not sent.

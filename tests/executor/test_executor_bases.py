@@ -17,6 +17,7 @@ import yaml
 from fake_drivers import FakeCloud, play
 
 from qbatch.across import read_across
+from qbatch.cli.outcome import outcome_of
 from qbatch.difference import compare, side_of
 from qbatch.exchange.exports import export
 from qbatch.executor import Options, Stop, run
@@ -24,6 +25,9 @@ from qbatch.executor.rehearsal import rehearse
 from qbatch.job import JobState
 from qbatch.manifest import parse_manifest
 from qbatch.plan import Plan, expand, select
+from qbatch.report.overview import Overview
+from qbatch.report.rows import Columns
+from qbatch.result import Verdict
 from qbatch.snapshot import Run, Snapshot, merge
 
 BELL = """OPENQASM 3.0;
@@ -235,12 +239,72 @@ def test_a_setting_that_is_forgotten_is_bought_again_alone(tmp_path: Path) -> No
     with Run(tmp_path) as found:
         assert len(found) == 2
         assert found.num_settings == 5
-        assert next(iter(found)).estimates == {}
+        first, _ = found
+        assert first.estimates == {}
+        assert (first.state, first.missing) == (JobState.CREATED, ("Y0 Y1",))
+        assert first.state_in_words == "created: 2 of 3 settings measured"
+        assert found["theta=0.3"].state is JobState.CREATED
+        assert found.counts_by_state() == {JobState.COMPLETED: 1, JobState.CREATED: 1}
+        assert found.in_part() == (1, 400, 600)
     play(tmp_path, plan, cloud)
     again = {id_: n for id_, n in cloud.ledger.times_bought.items() if n > 1}
     assert again == {gone: 2}
     with Run(tmp_path) as found:
         assert [point.estimates for point in found] == before
+        assert found.counts_by_state() == {JobState.COMPLETED: 2}
+
+
+def test_a_forgotten_setting_that_no_plan_needs_any_more_is_missing_no_more(tmp_path: Path) -> None:
+    """Its only other basis is forgotten everywhere, then its observable is dropped."""
+    both, one = plan_of(200, backends=CLOUD, more={"z": "Z0"}), "0.5 X0 X1"
+    text = both.manifest.text.replace(ENERGY, one)
+    play(tmp_path, expand(parse_manifest(text, folder=Path("/"))), FakeCloud())
+    with Run(tmp_path) as found:
+        gone = [each.id for each in found.settings() if each.basis]
+    with Snapshot(tmp_path) as snapshot:
+        snapshot.forget(gone)
+    with Run(tmp_path) as found:
+        assert found.counts_by_state() == {JobState.CREATED: 2}
+        assert [point.missing for point in found] == [("X0 X1",)] * 2
+        assert [point.estimates.keys() for point in found] == [{"z"}] * 2
+    play(tmp_path, expand(parse_manifest(text.replace(one, "Z1"), folder=Path("/"))), FakeCloud())
+    with Run(tmp_path) as found:
+        assert found.counts_by_state() == {JobState.COMPLETED: 2}
+        assert not any(point.missing for point in found)
+
+
+def test_readers_tell_what_the_settings_that_are_there_tell(tmp_path: Path) -> None:
+    """Z's shots are there, X's are not: pages, figures, sums, comparisons and checks have Z."""
+    plan = plan_of(500, backends=CLOUD, more={"z": "Z0"})
+    text = plan.manifest.text + "checks: [{that: z >= -1}, {that: energy >= -2}]\n"
+    plan = expand(parse_manifest(text, folder=Path("/")))
+    chosen = select(AS_WRITTEN, plan.names, plan.manifest)
+    play(tmp_path, plan, FakeCloud(), selected=chosen)
+    out = io.StringIO()
+    with Run(tmp_path) as found:
+        values = [point.estimates["z"].value for point in found]
+        overview = Overview.of(found, Columns.of(found))
+        overview.add_all([*found])
+        assert overview.numbers["z"].points == 2
+        assert overview.backends["cloud"].measured == 2
+        assert overview.in_part == found.in_part() == (2, 1000, 3000)
+        drawn = {one.number: [mark.y for mark in one.marks] for one in overview.series}
+        assert drawn == {"energy": [], "z": values}
+        assert [told.estimates["z"].value for told in side_of("a", found).told] == values
+        outcome = outcome_of(found)
+        assert (outcome.measured, [one.name for one in outcome.first]) == (
+            2,
+            ["theta=0.3", "theta=1.2"],
+        )
+        of_z, of_energy = outcome.checks
+        assert of_z.verdict is Verdict.PASS
+        reason = "not measured: created; no shots in X0 X1; Y0 Y1"
+        assert {one.reason for one in of_energy.judgements} == {reason}
+        export(found, "json", out)
+    for point in json.loads(out.getvalue())["points"]:
+        assert (point["missing"], point["shots"]) == (["X0 X1", "Y0 Y1"], 500)
+        used = {one["basis"]: (one["shots"], one["used"]) for one in point["settings"]}
+        assert used == {"": (500, 500), "X0 X1": (500, 0), "Y0 Y1": (500, 0)}
 
 
 def test_merged_folders_have_the_settings_of_both(tmp_path: Path) -> None:

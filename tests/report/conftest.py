@@ -69,6 +69,14 @@ class FakePoint:
         return self.sampled if self.job.state is JobState.COMPLETED else 0
 
     @property
+    def used(self) -> int:
+        return self.done
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        return ()
+
+    @property
     def counted(self) -> int:
         return 0 if self.same_as else self.done
 

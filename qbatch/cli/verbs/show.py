@@ -75,6 +75,8 @@ def show(
 
 
 def _facts(point: PointResult) -> dict[str, Any]:
+    from qbatch.report.rows import facts_of_setting
+
     return {
         "id": point.id,
         "point": point.name,
@@ -82,26 +84,15 @@ def _facts(point: PointResult) -> dict[str, Any]:
         "circuit": point.circuit,
         "backend": point.backend,
         "shots": point.shots,
-        "used": point.done,
+        "used": point.used,
+        **({"missing": [*point.missing]} if point.missing else {}),
         "repeat": point.repeat,
         "parameters": dict(point.parameters),
         "estimates": {name: _number(each) for name, each in point.estimates.items()},
         **({"undecided": dict(point.undecided)} if point.undecided else {}),
         "error": point.job.error,
         "error_code": point.job.error_code,
-        **({"settings": [*map(_facts_of_setting, point.settings)]} if point.settings else {}),
-    }
-
-
-def _facts_of_setting(setting: PointResult) -> dict[str, Any]:
-    counts = setting.counts
-    return {
-        "basis": setting.basis,
-        "id": setting.id,
-        "state": setting.state.value,
-        "used": setting.done,
-        "counts": None if counts is None else counts.to_dict(),
-        "error": setting.job.error,
+        **({"settings": [*map(facts_of_setting, point.settings)]} if point.settings else {}),
     }
 
 
@@ -169,7 +160,7 @@ def _tell_table(run: Run, points: Iterator[PointResult], limit: int | None) -> N
 def _shots(point: PointResult) -> str:
     from qbatch.notation import whole
 
-    used = point.done
+    used = point.used
     told = f" wanted, {whole(used)} used" if used not in (0, point.shots) else ""
     several = f", in each of {len(point.settings)} settings" if len(point.settings) > 1 else ""
     return f"{whole(point.shots)}{told}{several}"
@@ -244,6 +235,7 @@ def _settings(point: PointResult) -> str:
         ]
         for each in point.settings
     ]
+    rows += [[basis or AS_WRITTEN, "", "forgotten", "", ""] for basis in point.forgotten]
     return format_table(["measured in", "id", "state", "most frequent outcomes", "error"], rows)
 
 
