@@ -44,6 +44,7 @@ LAYERS = {
     "shots": 0,
     "bases": 0,
     "collecting": 0,
+    "unit": 0,
     "drafts": 0,
 }
 

@@ -7,11 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from qbatch.across.fits import Fitted
-    from qbatch.curves import Parameter
     from qbatch.manifest.models import Manifest
-
-#: What one over these units is called.
-_INVERSE = {"s": "Hz", "Hz": "s"}
 
 #: Columns of the table of parameters.
 FIT_COLUMNS = (
@@ -34,32 +30,9 @@ FIT_COLUMNS = (
 )
 
 
-def unit_of(name: str, fitted: Fitted, manifest: Manifest) -> str:
-    """The unit of a fit's parameter, as the report names it or as its x and y have it."""
-    units = manifest.units
-    if own := units.get(f"{fitted.name}.{name}"):
-        return own
-    found = {parameter.name: parameter for parameter in fitted.curve.parameters}.get(name)
-    x, y = (units.get(axis, "") for axis in (fitted.spec.x, fitted.spec.y))
-    return "" if found is None else _unit(found, x, y)
-
-
-def _unit(parameter: Parameter, x: str, y: str) -> str:
-    match parameter.dimension:
-        case (1, 0):
-            return x
-        case (-1, 0):
-            return _INVERSE.get(x, f"1/{x}") if x else ""
-        case (0, 1):
-            return y
-        case (-1, 1):
-            return f"{y or '1'}/{x}" if x else ""
-    return ""
-
-
 def fit_facts(one: Fitted, manifest: Manifest) -> dict[str, Any]:
     """Return a fit as files have it; null where it is undecided."""
-    solution = one.solution
+    solution, units = one.solution, manifest.units
     return {
         "name": one.name,
         "group": dict(one.group),
@@ -72,7 +45,7 @@ def fit_facts(one: Fitted, manifest: Manifest) -> dict[str, Any]:
                 "se": each.se,
                 "low": each.low,
                 "high": each.high,
-                "unit": unit_of(name, one, manifest),
+                "unit": units.get(f"{one.name}.{name}", ""),
             }
             for name, each in one.parameters.items()
         },
@@ -92,6 +65,7 @@ def fit_facts(one: Fitted, manifest: Manifest) -> dict[str, Any]:
 
 def fit_rows(fitted: Iterable[Fitted], manifest: Manifest) -> Iterator[tuple[Any, ...]]:
     """Yield the rows under `FIT_COLUMNS`; None where there is no number."""
+    units = manifest.units
     for one in fitted:
         solution = one.solution
         quality: tuple[Any, ...] = (None,) * 4
@@ -103,5 +77,5 @@ def fit_rows(fitted: Iterable[Fitted], manifest: Manifest) -> Iterator[tuple[Any
             if estimate is not None:
                 numbers = (estimate.value, estimate.se, estimate.low, estimate.high)
             told = (one.verdict, one.reason, len(one.points), one.missing)
-            unit = unit_of(name, one, manifest)
+            unit = units.get(f"{one.name}.{name}", "")
             yield (one.name, one.label, name, unit, *numbers, *quality, *told)

@@ -12,14 +12,13 @@ import click
 from qbatch.cli.exits import Exit
 from qbatch.notation import whole
 from qbatch.report.judging import CheckResult, Judging, overall
-from qbatch.report.numbers import outcomes, short
+from qbatch.report.numbers import in_unit, outcomes, short
 from qbatch.report.overview import NumberSummary
 from qbatch.report.rows import axes_of
 from qbatch.result import Verdict
 
 if TYPE_CHECKING:
-    from qbatch.across import Across, AcrossNumber
-    from qbatch.manifest.models import Manifest
+    from qbatch.across import AcrossNumber
     from qbatch.report.rows import Point
     from qbatch.snapshot import Run
 
@@ -83,7 +82,11 @@ class Outcome:
     def lines(self) -> list[str]:
         """Numbers and verdicts, a line each."""
         few = self.measured <= FEW
-        told = _by_point(self.first) if few or not self.numbers else _by_number(self.numbers)
+        told = (
+            _by_point(self.first, self.units)
+            if few or not self.numbers
+            else _by_number(self.numbers, self.units)
+        )
         if not self.numbers and not few:
             told.append(f"  and {whole(self.measured - FEW)} more points")
         return [*told, *_across(self.across, self.units), *map(_verdict, self.checks)]
@@ -103,28 +106,16 @@ def outcome_of(run: Run) -> Outcome:
             numbers.setdefault(name, NumberSummary()).add(point, estimate)
     across = judging.finish()
     made = [] if across is None else across.numbers
-    units = {} if across is None else _units(across, run.manifest)
-    return Outcome(judging.results, numbers, first, measured, made, units)
+    return Outcome(judging.results, numbers, first, measured, made, run.manifest.units)
 
 
-def _units(across: Across, manifest: Manifest) -> dict[str, str]:
-    """Return the unit of each number across points that has one."""
-    from qbatch.across.fit_facts import unit_of
-
-    fitted = {
-        f"{fit.name}.{name}": unit_of(name, fit, manifest)
-        for fit in across.fits
-        for name in fit.names
-    }
-    return {**manifest.units, **fitted}
-
-
-def _by_point(points: Sequence[Point]) -> list[str]:
+def _by_point(points: Sequence[Point], units: Mapping[str, str]) -> list[str]:
     width = max((len(point.name) for point in points), default=0)
     lines = []
     for point in points:
         told = [
-            f"{name} {short(one)}" for name, one in islice(point.estimates.items(), MOST_NUMBERS)
+            f"{name} {in_unit(short(one), units.get(name))}"
+            for name, one in islice(point.estimates.items(), MOST_NUMBERS)
         ]
         if not told and point.counts is not None:
             told = [outcomes(point.counts)]
@@ -132,14 +123,15 @@ def _by_point(points: Sequence[Point]) -> list[str]:
     return lines
 
 
-def _by_number(numbers: dict[str, NumberSummary]) -> list[str]:
+def _by_number(numbers: dict[str, NumberSummary], units: Mapping[str, str]) -> list[str]:
     width = max(map(len, numbers))
     lines = []
     for name, found in islice(numbers.items(), MOST_NUMBERS):
         low, high = found.lowest[0], found.highest[0]
-        told = f"from {short(low.estimate)} at {low.name} to {short(high.estimate)} at {high.name}"
+        least, most = (in_unit(short(one.estimate), units.get(name)) for one in (low, high))
+        told = f"from {least} at {low.name} to {most} at {high.name}"
         if low.estimate.value == high.estimate.value:
-            told = f"{short(low.estimate)} at all {whole(found.points)} points"
+            told = f"{least} at all {whole(found.points)} points"
         lines.append(f"  {name.ljust(width)}  {told}")
     if len(numbers) > MOST_NUMBERS:
         lines.append(f"  and {len(numbers) - MOST_NUMBERS} more numbers")
@@ -153,7 +145,7 @@ def _across(numbers: Sequence[AcrossNumber], units: Mapping[str, str]) -> list[s
         at = f" at {number.label}" if number.label else ""
         told = f"undecided: {number.reason}"
         if number.estimate is not None:
-            told = f"{short(number.estimate)} {units.get(number.name, '')}".rstrip()
+            told = in_unit(short(number.estimate), units.get(number.name))
         note = f" ({number.note})" if number.note else ""
         lines.append(f"  {number.name.ljust(width)}  {told}{at}{note}")
     if len(numbers) > MOST_ACROSS:

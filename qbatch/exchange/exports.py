@@ -10,18 +10,18 @@ digit, times in seconds, empty where there is none. Text that a spreadsheet woul
 
 ``counts``: the long table `id, point, bitstring, count`, outcomes ascending as integers.
 
-``json``: ``{"qbatch": 1, "run", "level", "units", "points": [...], "fits": [...], "across": [...],
-"expected": [...], "purchases": [...]}``, a point a line: `id, point, state, circuit, backend,
-shots, repeat, parameters, estimates` (name -> value, se, low, high, and a distance's floor),
-`counts` (bitstring -> count, or null), `cost, unit, provider_job_id, error, error_code, emulated`.
-`units` has those of axes and numbers that have one. `fits` has a line for each fit and group, with
-`parameters` (name -> value, se, low, high, unit), `covariance`, `chi2, dof, p, verdict`. `across`
-has the numbers across points, a line each: `name, group` (axis -> value), `value, se, low, high`
-(null where it is undecided), `reason` (why it is), `note, points` (their names). `expected` has
-what theory says, a line for each number and backend: `name, backend, formula, chi_squared, freedom,
-p, left_out, without_error, waiting`, and of each point `expected, residual, pull` (null where it
-has no error). A purchase has the columns of ``ledger`` by name,
-null where that is empty.
+``json``: ``{"qbatch": 1, "run", "level", "units", "labels", "points": [...], "fits": [...],
+"across": [...], "expected": [...], "purchases": [...]}``, a point a line: `id, point, state,
+circuit, backend, shots, repeat, parameters, estimates` (name -> value, se, low, high, and a
+distance's floor), `counts` (bitstring -> count, or null), `cost, unit, provider_job_id, error,
+error_code, emulated`. `units` and `labels` have those of axes and numbers that have one. `fits` has
+a line for each fit and group, with `parameters` (name -> value, se, low, high, unit), `covariance`,
+`chi2, dof, p, verdict`. `across` has the numbers across points, a line each: `name, group` (axis ->
+value), `value, se, low, high` (null where it is undecided), `reason` (why it is), `note, points`
+(their names). `expected` has what theory says, a line for each number and backend: `name, backend,
+formula, chi_squared, freedom, p, left_out, without_error, waiting`, and of each point `expected,
+residual, pull` (null where it has no error). A purchase has the columns of ``ledger`` by name, null
+where that is empty.
 
 ``ledger``: one row per purchase: `id, point, attempt, backend, unit, quoted, quoted_by, reserved,
 billed, billed_by, refunded, refunded_by, emulated, start, shots, setting, purchase, account`;
@@ -33,6 +33,8 @@ where an earlier version did not keep it.
 ``fits``: one row per parameter of each fit and group: `fit, group` (as text), `parameter, unit,
 value, se, low, high, chi2, dof, p, scale` (what errors were multiplied by), `verdict, reason,
 points, missing`; numbers are empty where a fit is undecided. Fixed parameters are not there.
+
+``columns``: what stands in the columns of ``csv``, a row for each: `column, label, unit, meaning`.
 
 ``oqc-snapshot``: the points on OQC as that cloud's own client saves and loads them.
 
@@ -52,6 +54,7 @@ from qbatch.across import Across, Points, across_facts, agreement_facts, read_ac
 from qbatch.across.fit_facts import FIT_COLUMNS, fit_facts, fit_rows
 from qbatch.across.points import needs_points
 from qbatch.errors import ExtraError, SelectionError
+from qbatch.exchange.column_rows import COLUMNS_OF_COLUMNS, column_rows
 from qbatch.exchange.csv_rows import CsvRows, cell
 from qbatch.manifest.columns import FIGURES
 from qbatch.notation import visible
@@ -63,7 +66,7 @@ if TYPE_CHECKING:
     from qbatch.result import Estimate
 
 #: Formats that are text and can go to a stream.
-TEXT_FORMATS = ("csv", "counts", "json", "ledger", "fits", "oqc-snapshot")
+TEXT_FORMATS = ("csv", "counts", "json", "ledger", "fits", "columns", "oqc-snapshot")
 #: Formats that need a file.
 BINARY_FORMATS = ("netcdf", "parquet")
 #: Formats that make a folder, or a file of the packed folder.
@@ -75,8 +78,8 @@ def export(run: Run, format: str, out: IO[str] | Path) -> None:
 
     Args:
         run: Read once.
-        format: csv, counts, json, ledger, fits, oqc-snapshot; with a path also capsule, and netcdf
-            and parquet, which need the extra ``[data]``.
+        format: csv, counts, json, ledger, fits, columns, oqc-snapshot; with a path also capsule,
+            and netcdf and parquet, which need the extra ``[data]``.
         out: An open text stream, or the path of a file, which is replaced whole.
 
     Raises:
@@ -167,6 +170,12 @@ def _write_fits(run: Run, file: IO[str]) -> None:
     writer.writerows(map(cell, row) for row in fit_rows(fitted, run.manifest))
 
 
+def _write_columns(run: Run, file: IO[str]) -> None:
+    writer = csv.writer(_Shown(file), lineterminator="\n")
+    writer.writerow(COLUMNS_OF_COLUMNS)
+    writer.writerows(map(cell, row) for row in column_rows(run))
+
+
 def _write_json(run: Run, file: IO[str]) -> None:
     manifest = run.manifest
     head = {
@@ -174,6 +183,7 @@ def _write_json(run: Run, file: IO[str]) -> None:
         "run": run.name,
         "level": manifest.analysis.intervals.level,
         "units": dict(manifest.units),
+        "labels": dict(manifest.report.texts),
         **({"analyses": json.loads(noted)} if (noted := run.meta.get("analyses")) else {}),
     }
     file.write(json.dumps(head, ensure_ascii=False)[:-1] + ', "points": [')
@@ -251,6 +261,7 @@ _WRITERS: dict[str, Callable[[Run, IO[str]], None]] = {
     "json": _write_json,
     "ledger": _write_ledger,
     "fits": _write_fits,
+    "columns": _write_columns,
     "oqc-snapshot": _write_oqc_snapshot,
 }
 

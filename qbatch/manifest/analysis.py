@@ -45,6 +45,7 @@ from qbatch.manifest.fields import (
 )
 from qbatch.manifest.fits import Fit, check_fits
 from qbatch.manifest.hamiltonians import read_files
+from qbatch.manifest.labels import Label
 from qbatch.manifest.mitigation import Mitigation
 from qbatch.manifest.own import OwnAnalysis
 from qbatch.manifest.patterns import by_registers, mistake_in
@@ -327,6 +328,17 @@ class Check(Model):
             raise amiss(f"theory says nothing of {found.name}; {example}")
         return text
 
+    def units(self, numbers: Mapping[str, int | float]) -> tuple[str, tuple[str, ...]]:
+        """Return the number that is judged, and the units of those it is held against.
+
+        Args:
+            numbers: The manifest's vars.
+        """
+        from qbatch.result import parse_check
+
+        found = parse_check(self.that, variables={**numbers, **theory_in(self.that, numbers)})
+        return found.name, found.units
+
 
 class Plot(Model):
     """A figure over the finished points.
@@ -386,7 +398,8 @@ class Report(Model):
         formats: Files to write.
         template: A Jinja2 file of your own.
         plots: Figures.
-        labels: Axis or number -> what stands beside it in figures, instead of its name.
+        labels: Axis or number -> what stands in figures and tables instead of its name, or
+            {label: θ, unit: rad}.
         units: Axis or number -> its unit, as in s or Hz: figures write 25 µs for 2.5e-5.
     """
 
@@ -397,12 +410,12 @@ class Report(Model):
     )
     template: LocalPath | None = None
     plots: tuple[Plot, ...] = ()
-    labels: Mapping[str, Text] = Field(default_factory=dict)
+    labels: Mapping[str, Label] = Field(default_factory=dict)
     units: Mapping[str, Text] = Field(default_factory=dict)
 
     @field_validator("labels", "units")
     @classmethod
-    def check_named(cls, texts: Mapping[str, str], info: ValidationInfo) -> Mapping[str, str]:
+    def check_named(cls, texts: Mapping[str, Any], info: ValidationInfo) -> Mapping[str, Any]:
         """See that an axis or a number of the analysis has each name."""
         known = known_to(info)
         if known.axes is None or known.estimates is None:
@@ -415,6 +428,29 @@ class Report(Model):
                 mistakes.add((name, AT_KEY), unknown(kind, name, columns))
         mistakes.raise_any()
         return texts
+
+    @model_validator(mode="after")
+    def check_units_once(self) -> Self:
+        """See that no unit stands at both places."""
+        mistakes = Mistakes()
+        for name, label in self.labels.items():
+            if label.unit is not None and self.units.get(name, label.unit) != label.unit:
+                said = f"is {self.units[name]!r} under units; write it once"
+                mistakes.add(("labels", name, "unit"), wrong(said))
+        mistakes.raise_any()
+        return self
+
+    @property
+    def all_units(self) -> Mapping[str, str]:
+        """Axis or number -> its unit, wherever it is said."""
+        found = {name: label.unit for name, label in self.labels.items() if label.unit is not None}
+        return {**found, **self.units}
+
+    @property
+    def texts(self) -> Mapping[str, str]:
+        """Axis or number -> what stands for its name."""
+        labels = self.labels.items()
+        return {name: label.label for name, label in labels if label.label is not None}
 
     @field_validator("template")
     @classmethod

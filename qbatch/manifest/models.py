@@ -27,6 +27,7 @@ from qbatch.manifest.analysis import Analysis, Check, Distribution, Intervals, P
 from qbatch.manifest.axes import Axis, FileAxis, RandomAxis
 from qbatch.manifest.budget import Budget
 from qbatch.manifest.columns import RESERVED, clashes, named_numbers, swept_names
+from qbatch.manifest.derived_units import with_units_made
 from qbatch.manifest.fields import (
     AT_KEY,
     NO_COLUMN,
@@ -338,7 +339,7 @@ class Manifest(Model):
                     mistakes.add((*numbers[name], AT_KEY), wrong(problem))
         made = check_beside(data, handler, mistakes)
         if known_to(info).sums is None:  # what was kept with a run must be readable
-            check_units(made.report.units, made.times, made.analysis, made.vars)
+            check_units(made.report, made.times, made.analysis, made.vars, made.checks)
         return made
 
     @property
@@ -393,8 +394,12 @@ class Manifest(Model):
 
     @property
     def units(self) -> Mapping[str, str]:
-        """Axis or number -> its unit: times are seconds, of others the report says it."""
-        return {**self.report.units, **dict.fromkeys(sorted(self.times), "s")}
+        """Axis or number -> its unit: times are seconds, of others the report says it.
+
+        Of fits' parameters and derived numbers what follows from these; made anew each time.
+        """
+        said = {**self.report.all_units, **dict.fromkeys(sorted(self.times), "s")}
+        return with_units_made(self.analysis, self.vars, said)
 
     def place_of(self, *loc: str | int) -> Place:
         """Return where something stands: its key, or the item itself in a list.

@@ -90,6 +90,12 @@ def generate(parts: Mapping[str, Mapping[str, type[BaseModel]]]) -> Schema:
             definitions["Derived"],
         ]
     }
+    definitions["Label"] = {
+        "anyOf": [
+            {"type": "string", "description": "The label."},
+            definitions["Label"],
+        ]
+    }
     budget = definitions["Budget"]
     budget["additionalProperties"] = budget["properties"].pop("backends")["additionalProperties"]
     _add_parts(definitions, parts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -45,12 +46,13 @@ class AcrossRow:
 
 def derived_rows(across: Across, manifest: Manifest) -> list[AcrossRow]:
     """Tell derived numbers, a row each."""
-    return [_row(number, manifest) for number in across.derived[:MAX_ROWS]]
+    units, labels = manifest.units, manifest.report.texts
+    return [_row(number, units, labels) for number in across.derived[:MAX_ROWS]]
 
 
-def _row(number: AcrossNumber, manifest: Manifest) -> AcrossRow:
-    unit = manifest.units.get(number.name, "")
-    name = f"{number.name} ({unit})" if unit else number.name
+def _row(number: AcrossNumber, units: Mapping[str, str], labels: Mapping[str, str]) -> AcrossRow:
+    unit, told = units.get(number.name, ""), labels.get(number.name, number.name)
+    name = f"{told} ({unit})" if unit else told
     points = number.points
     made_of = f"from {count_of(len(points), 'point')}"
     notes = [number.note, made_of if points else ""]

@@ -58,7 +58,7 @@ class Canvas:
     def label(self, name: str | None) -> str:
         """An axis label: the name, and what it stands for."""
         name = name or ""
-        analysis, labels = self.manifest.analysis, self.manifest.report.labels
+        analysis, labels = self.manifest.analysis, self.manifest.report.texts
         if name in labels:
             return labels[name]
         if name in analysis.varying:
@@ -74,7 +74,7 @@ class Canvas:
 
     def unit(self, name: str | None) -> str:
         """The unit of an axis or number; "" where the manifest gives none."""
-        return self.manifest.units.get(name or "", "")
+        return self.series.columns.units.get(name or "", "")
 
     def with_unit(self, name: str | None, unit: str | None = None) -> str:
         """An axis label with its unit, or with `unit`."""

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from qbatch.across.fit_facts import unit_of
 from qbatch.notation import whole
 from qbatch.report.numbers import full, p_cell
 from qbatch.report.ticks import Unit
@@ -55,7 +54,7 @@ def _table(name: str, found: Sequence[Fitted], manifest: Manifest) -> FitTable:
     first, shown = found[0], found[:MAX_ROWS]
     spec = first.spec
     columns = [_Column.of(one, shown, manifest) for one in first.names]
-    label = manifest.report.labels
+    label = manifest.report.texts
     title = f"{name}: {label.get(spec.y, spec.y)} over {label.get(spec.x, spec.x)}"
     held = ", ".join(f"{one} = {value:g} held" for one, value in spec.fixed.items())
     formula = f"{spec.y} = {first.curve.formula.text}, x = {spec.x}"
@@ -104,7 +103,7 @@ class _Column:
     @classmethod
     def of(cls, name: str, found: Sequence[Fitted], manifest: Manifest) -> _Column:
         values = [one.parameters[name].value for one in found if name in one.parameters]
-        unit = unit_of(name, found[0], manifest)
+        unit = manifest.units.get(f"{found[0].name}.{name}", "")
         return cls(name, Unit.of(values, unit) if unit else Unit())
 
     @property

@@ -126,7 +126,7 @@ class MarkdownRows:
     @property
     def head(self) -> list[str]:
         """Of the table."""
-        numbers = self.columns.numbers or (OUTCOMES,)
+        numbers = [*map(self.columns.head, self.columns.numbers)] or [OUTCOMES]
         axes = [*map(self.columns.head, self.columns.varied)] or ["point"]
         return [*map(cell, axes), "state", *map(cell, numbers)]
 
@@ -271,7 +271,7 @@ def _results(content: Content, rows: MarkdownRows) -> Iterator[str]:
                 continue
             for what, one in summary.extremes:
                 place = cell(one.name) + others_text(one)
-                extremes.append([cell(name), what, full(one.estimate), place])
+                extremes.append([cell(content.columns.head(name)), what, full(one.estimate), place])
         if extremes:
             yield from table(["number", "", "value", "point"], extremes)
             yield ""

@@ -367,3 +367,12 @@ def top_counts(counts: Counts | Mapping[str, int], n: int = 3) -> str:
     if others:
         words.append(f"others {percent(others / shots)}")
     return ", ".join(words)
+
+
+def in_unit(text: str, unit: str | None) -> str:
+    """Return a number as text with its unit behind it, where it has one.
+
+    >>> in_unit("0.98 ± 0.01", "Ha"), in_unit("0.98", None)
+    ('0.98 ± 0.01 Ha', '0.98')
+    """
+    return f"{text} {unit}" if unit else text

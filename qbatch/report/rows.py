@@ -165,7 +165,8 @@ class Columns:
         values: Axis -> the values asked for; None or missing where they are not known.
         angles: Axis -> into how many parts π is cut, where its values are multiples of one.
         no_axes: Of POINT_AXES what no sweep sweeps and may differ all the same: shots.
-        units: Axis -> its unit, where it has one.
+        units: Axis or number -> its unit, where it has one.
+        labels: Axis or number -> what stands for its name.
     """
 
     axes: tuple[str, ...]
@@ -177,6 +178,7 @@ class Columns:
     angles: Mapping[str, int] = field(default_factory=dict)
     no_axes: frozenset[str] = frozenset()
     units: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def varied(self) -> tuple[str, ...]:
@@ -192,10 +194,10 @@ class Columns:
         found = {name: set(self.values.get(name) or ()) for name in self.parameters}
         return {name: next(iter(values)) for name, values in found.items() if len(values) == 1}
 
-    def head(self, axis: str) -> str:
-        """What stands above an axis' values: its name, and its unit."""
-        unit = self.units.get(axis, "")
-        return f"{axis} ({unit})" if unit else axis
+    def head(self, name: str) -> str:
+        """What stands above an axis' values or a number's: its label or name, and its unit."""
+        unit, told = self.units.get(name, ""), self.labels.get(name, name)
+        return f"{told} ({unit})" if unit else told
 
     def text(self, name: str | None, value: Value | None) -> str:
         """A value of an axis, in as many digits as tell it from the axis' other values.
@@ -243,6 +245,7 @@ class Columns:
             {name: parts for name, found in values.items() if (parts := parts_of_pi(found or ()))},
             frozenset() if any(s.has_shots_axis for s in manifest.sweeps) else frozenset({"shots"}),
             manifest.units,
+            manifest.report.texts,
         )
 
 

@@ -14,6 +14,8 @@ claim       PASS                   FAIL                UNDECIDED
 ``x != a``  a lies outside         never               a lies inside
 ==========  =====================  ==================  ===============
 
+A number may have its unit behind it, ``t1.tau >= 40us``: parts of s and Hz become these.
+
 ``>=``, ``>``, ``<=`` and ``<`` are told wrong (FAIL where the claim holds, PASS where it does not)
 at most (1 - level)/2 of the time, 2.5 % at level 0.95: for proportions and observables of two
 values by Clopper and Pearson's interval, for sums by Gaffke's (see `qbatch.result.intervals`), for
@@ -34,11 +36,17 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from qbatch.arithmetic import CONSTANTS
 from qbatch.notation import did_you_mean
 from qbatch.result.estimate import Estimate
 from qbatch.result.notation import NotationError, parse_number
+from qbatch.unit import SCALED
 
 _NAME = re.compile(r"(?P<abs>abs\s*\(\s*)?(?P<name>[^\W\d][\w.:-]*)(?(abs)\s*\))\Z")
+#: A number with a unit behind it; ``1e3`` is none.
+_IN_UNIT = re.compile(
+    r"(?P<number>[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(?P<unit>(?![eE]\d)[^\W\d_][^\s\d+()*]*)"
+)
 _OPERATOR = re.compile(r"(<=|>=|==|!=|<|>|≥|≤|≠)")
 _SPELLINGS = {"≥": ">=", "≤": "<=", "≠": "!="}
 _TURNED = {">=": "<=", "<=": ">=", ">": "<", "<": ">", "==": "==", "!=": "!="}
@@ -68,12 +76,14 @@ class Check:
         name: The analysed number it is about.
         absolute: True for ``abs(NAME)``.
         conditions: (operator, number) each; all must hold.
+        units: That numbers have behind them; of parts of s and Hz these.
     """
 
     text: str
     name: str
     absolute: bool
     conditions: tuple[tuple[str, float], ...]
+    units: tuple[str, ...] = ()
 
 
 def parse_check(
@@ -103,12 +113,29 @@ def parse_check(
     # In a chain the name stands in the middle; else on whichever side is no number.
     at = 1 if len(sides) == 3 else _side_of_name(sides, variables or {})
     name, absolute = _parse_name(*sides[at], names)
-    conditions = []
+    conditions, units = [], []
     for i, (side, column) in enumerate(sides):
         if i != at:
             op = _TURNED[operators[0]] if i < at else operators[i - 1]
-            conditions.append((op, parse_number(side, variables=variables, column=column)))
-    return Check(text, name, absolute, tuple(conditions))
+            plain, unit = _without_unit(side, variables or {})
+            conditions.append((op, parse_number(plain, variables=variables, column=column)))
+            units += [unit] if unit else []
+    return Check(text, name, absolute, tuple(conditions), tuple(units))
+
+
+def _without_unit(side: str, variables: Mapping[str, float]) -> tuple[str, str]:
+    """Return what stands on a side as a number of a unit alone, and that unit; "" without one.
+
+    >>> _without_unit(" 40us", {}), _without_unit("-1.1 Ha", {}), _without_unit("2*pi", {})
+    (('40e-6', 's'), ('-1.1', 'Ha'), ('2*pi', ''))
+    """
+    match = _IN_UNIT.fullmatch(side.strip())
+    if match is None or match["unit"] in {*CONSTANTS, *variables}:
+        return side, ""
+    unit, power = SCALED.get(match["unit"], (match["unit"], ""))
+    is_scaled = power and "e" in match["number"].lower()
+    number = f"{match['number']}*1{power}" if is_scaled else match["number"] + power
+    return number, unit
 
 
 def _side_of_name(sides: list[tuple[str, int]], variables: Mapping[str, float]) -> int:

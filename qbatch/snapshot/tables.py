@@ -8,11 +8,11 @@ from __future__ import annotations
 import html
 import itertools
 import math
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from qbatch.errors import ExtraError, SelectionError
-from qbatch.manifest.columns import FIGURES, HEAD, TAIL
+from qbatch.manifest.columns import ENDS, FIGURES, HEAD, TAIL
 from qbatch.snapshot.dimensions import axis_values, dimensions_of
 from qbatch.snapshot.ledger import figures_by_point, figures_of
 
@@ -60,6 +60,8 @@ def parameter_names(points: Iterable[PointResult]) -> list[str]:
 def to_dataframe(run: Run) -> pd.DataFrame:
     """One row per point; columns as in ``results.csv``, missing values NaN.
 
+    Units and labels of axes and numbers are in its `attrs`.
+
     Raises:
         ExtraError: pandas is not installed.
     """
@@ -78,7 +80,9 @@ def to_dataframe(run: Run) -> pd.DataFrame:
     analyses = list(dict.fromkeys(itertools.chain.from_iterable(_analyses(row) for row in rows)))
     columns = [*HEAD, *parameters, *analyses, *TAIL]
     columns += FIGURES if bought else ()
-    return pd.DataFrame(rows, columns=columns)
+    table = pd.DataFrame(rows, columns=columns)
+    table.attrs |= {"units": dict(run.manifest.units), "labels": dict(run.manifest.report.texts)}
+    return table
 
 
 def frame_of(rows: Iterable[Sequence[Any]], columns: Sequence[str]) -> pd.DataFrame:
@@ -161,12 +165,12 @@ def to_xarray(run: Run) -> xr.Dataset:
             if name not in arrays:
                 arrays[name] = np.full(shape, np.nan)
             arrays[name][where] = value
-    names, units = _names(dimensions, arrays), run.manifest.units
+    names, told = _names(dimensions, arrays), _Attributes(run.manifest)
     emulated = {"emulated": ", ".join(sorted(run.emulated))} if run.emulated else {}
     made = xr.Dataset(
-        {name: (names, array) for name, array in arrays.items()},
+        {name: (names, array, told.of_column(name)) for name, array in arrays.items()},
         coords={
-            axis: (name, _coordinate(one.column(axis)), _unit(axis, units))
+            axis: (name, _coordinate(one.column(axis)), told.of(axis))
             for name, one in zip(names, dimensions, strict=True)
             for axis in one.axes
         },
@@ -178,8 +182,28 @@ def to_xarray(run: Run) -> xr.Dataset:
     return made
 
 
-def _unit(axis: str, units: Mapping[str, str]) -> dict[str, str]:
-    return {"units": units[axis]} if axis in units else {}
+class _Attributes:
+    """What netCDF's conventions call the unit and the label of a variable."""
+
+    def __init__(self, manifest: Manifest) -> None:
+        self._units, self._labels = manifest.units, manifest.report.texts
+        names = manifest.analysis.names
+        self._numbers = {f"{name}{end}": name for name in names for end in ENDS}
+
+    def of(self, name: str) -> dict[str, str]:
+        """Of an axis or a number."""
+        told = {"units": self._units.get(name, ""), "long_name": self._labels.get(name, "")}
+        return {key: text for key, text in told.items() if text}
+
+    def of_column(self, column: str) -> dict[str, str]:
+        """Of a column of a number: its standard error and interval are in the same unit."""
+        name = self._numbers.get(column)
+        if name is None:
+            return {}
+        told = self.of(name)
+        if name != column and "long_name" in told:
+            told["long_name"] += f": {ENDS[column.removeprefix(name)]}"
+        return told
 
 
 def _names(dimensions: Sequence[Dimension], taken: Collection[str]) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from qbatch.cli.tables import tell
 if TYPE_CHECKING:
     from qbatch.snapshot import Run
 
-_TEXT = ("csv", "counts", "json", "ledger", "fits", "md", "html", "oqc-snapshot")
+_TEXT = ("csv", "counts", "json", "ledger", "fits", "columns", "md", "html", "oqc-snapshot")
 _BINARY = ("netcdf", "parquet", "capsule")
 
 #: How files of a format are called; without one, and to stdout, it is CSV.

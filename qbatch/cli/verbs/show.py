@@ -146,7 +146,9 @@ def _tell_table(run: Run, points: Iterator[PointResult], limit: int | None) -> N
         + [point.job.error]
         for point in shown
     ]
-    heads = names or ["most frequent outcomes"]
+    units = run.manifest.units
+    told = [f"{name} ({units[name]})" if name in units else name for name in names]
+    heads = told or ["most frequent outcomes"]
     click.echo(format_table(["id", "point", "state", *heads, "error"], rows))
     more = sum(1 for _ in points)
     if more:
@@ -168,8 +170,9 @@ def _shots(point: PointResult) -> str:
 
 def _in_full(run: Run, point: PointResult, all_rows: bool) -> str:
     from qbatch.notation import whole
-    from qbatch.report.numbers import full, plain
+    from qbatch.report.numbers import full, in_unit, plain
 
+    units = run.manifest.units
     lines = {
         "point": point.name,
         "id": point.id,
@@ -180,7 +183,10 @@ def _in_full(run: Run, point: PointResult, all_rows: bool) -> str:
         "shots": _shots(point),
         "repeat": str(point.repeat),
         "seed": str(point.seed),
-        **{_unlike(name, "seed", "attempt"): plain(v) for name, v in point.parameters.items()},
+        **{
+            _unlike(name, "seed", "attempt"): in_unit(plain(v), units.get(name))
+            for name, v in point.parameters.items()
+        },
         "attempt": str(point.job.generation),
         **_job_at_provider(point),
     }
@@ -190,7 +196,8 @@ def _in_full(run: Run, point: PointResult, all_rows: bool) -> str:
         lines[f"no numbers of {name}"] = why
     parts = [_pairs(lines)]
     if point.estimates:
-        parts.append(_pairs({name: full(each) for name, each in point.estimates.items()}))
+        told = {n: in_unit(full(each), units.get(n)) for n, each in point.estimates.items()}
+        parts.append(_pairs(told))
     if point.settings:
         parts.append(_settings(point))
     if point.counts is not None:
