@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from qbatch.across.fits import read_fits
 from qbatch.across.intervals import Intervals
 from qbatch.across.numbers import AcrossNumber
 from qbatch.across.points import MOST_POINTS, Points
@@ -12,6 +13,7 @@ from qbatch.across.quantity import Extreme, Quantity, UndecidedError
 from qbatch.across.tables import Missing, RefusedError, Tables
 
 if TYPE_CHECKING:
+    from qbatch.across.fits import Fitted
     from qbatch.across.tables import Cell
     from qbatch.manifest.models import Value
 
@@ -19,8 +21,13 @@ if TYPE_CHECKING:
 _WORDS = {"max": "largest", "min": "smallest", "argmax": "largest", "argmin": "smallest"}
 
 
-def derived_numbers(points: Points) -> Iterator[AcrossNumber]:
-    """Yield each derived number of the manifest, for each of its groups, in order."""
+def derived_numbers(points: Points, fits: Callable[[], Sequence[Fitted]]) -> Iterator[AcrossNumber]:
+    """Yield each derived number of the manifest, for each of its groups, in order.
+
+    Args:
+        points: Of a run.
+        fits: Returns those of these points.
+    """
     names = points.manifest.analysis.derived
     if not names:
         return
@@ -29,7 +36,7 @@ def derived_numbers(points: Points) -> Iterator[AcrossNumber]:
         said = f"{many} points are too many for numbers across points (at most {MOST_POINTS:,})"
         yield from (AcrossNumber(name, {}, "", None, said) for name in names)
         return
-    tables, intervals = Tables(points), Intervals(points)
+    tables, intervals = Tables(points, fits), Intervals(points)
     for name in names:
         try:
             groups = tables.derived(name).groups()
@@ -77,7 +84,7 @@ def axes_left(points: Points) -> dict[str, tuple[str, ...] | RefusedError]:
     Returns:
         Name -> axes, or why the formula means nothing for these points.
     """
-    tables = Tables(points)
+    tables = Tables(points, lambda: tuple(read_fits(points)))
     found: dict[str, tuple[str, ...] | RefusedError] = {}
     for name in points.manifest.analysis.derived:
         try:

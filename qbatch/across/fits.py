@@ -10,7 +10,7 @@ said beside the fit.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from qbatch.manifest.fits import Fit
-    from qbatch.manifest.models import Manifest, Value
+    from qbatch.manifest.models import Analysis, Manifest, Value
 
     Floats = npt.NDArray[np.float64]
 
@@ -54,6 +54,7 @@ class Fitted:
         missing: Points of the group that are not measured.
         solution: The fit; None where there is none.
         reason: Why there is none; "" where there is.
+        members: The points that were fitted.
     """
 
     name: str
@@ -66,6 +67,26 @@ class Fitted:
     missing: int
     solution: Solution | None
     reason: str = ""
+    members: Sequence[Measured] = field(default=(), repr=False, compare=False)
+
+    def shots_of(self, analysis: Analysis) -> frozenset[str]:
+        """Ids of the settings whose shots it is made of."""
+        settings = (point.settings_of(self.spec.y, analysis) for point in self.members)
+        return frozenset(id_ for each in settings for id_ in each.values())
+
+    def correlations(self, names: Sequence[str]) -> Floats:
+        """How its parameters depend on one another, shape (n, n)."""
+        import numpy as np
+
+        if self.solution is None:
+            raise ValueError(f"{self.name} has no solution")
+        free, sign = list(self.solution.free), {EPC: -1.0}  # it falls as p rises
+        at = [free.index("p" if name == EPC else name) for name in names]
+        signs = np.array([sign.get(name, 1.0) for name in names])
+        found = np.array(self.solution.covariance)[np.ix_(at, at)]
+        errors = np.sqrt(np.diag(found))
+        made: Floats = found / np.outer(errors, errors) * np.outer(signs, signs)
+        return made
 
     @cached_property
     def parameters(self) -> Mapping[str, Estimate]:
@@ -225,7 +246,8 @@ def _fitted(
         if solution is not None:
             names = tuple(point.name for point in measured)
             x = tuple(float(point.axes[spec.x]) for point in measured)
-        return Fitted(name, spec, curve, group, label, names, x, missing, solution, reason)
+        fitted = () if solution is None else tuple(measured)
+        return Fitted(name, spec, curve, group, label, names, x, missing, solution, reason, fitted)
 
     if not measured:
         first = next((point.reason for point in members if point.reason), "not analysed")

@@ -17,11 +17,11 @@ largest, smallest   of k: from the largest lower end of intervals that are all r
                     measured ones, is on average too large.
 ==================  ==============================================================================
 
-Settings of different contents are independent, repeats among them. Where parts share shots and
-their dependence is not known (an extreme and one of its points; two points of which one in a basis
-is the other as written) a weighted sum takes the worst, and so does any other function: its ends
-over a box that holds the truth however they depend. Between a distance and a probability of the
-same counts it is undecided.
+Parameters of one fit depend by its covariance, in both. Settings of different contents are
+independent, repeats among them. Where parts share shots and their dependence is not known (an
+extreme and one of its points; two points of which one in a basis is the other as written) a
+weighted sum takes the worst, and so does any other function: its ends over a box that holds the
+truth however they depend. Between a distance and a probability of the same counts it is undecided.
 
 Claims are judged on the same, made of the parts' intervals for judging.
 """
@@ -38,6 +38,7 @@ from qbatch.across.hull import Region, hull, turns
 from qbatch.across.quantity import (
     MOST_STRAY,
     Extreme,
+    FitParameter,
     Number,
     Quantity,
     Source,
@@ -131,9 +132,11 @@ class Intervals:
         key = source, level
         if key not in self._known:
             self._known[key] = (
-                self._of_number(source, level)
-                if isinstance(source, Number)
-                else self._of_extreme(source, level)
+                self._of_extreme(source, level)
+                if isinstance(source, Extreme)
+                else self._of_parameter(source, level)
+                if isinstance(source, FitParameter)
+                else self._of_number(source, level)
             )
         return self._known[key]
 
@@ -143,6 +146,12 @@ class Intervals:
             return told
         found = self._points.at_level(number.point, [number.name], level).get(number.name)
         return _stretched(told, self.level, level) if found is None else found
+
+    def _of_parameter(self, parameter: FitParameter, level: float) -> Estimate:
+        told = parameter.fitted.parameters[parameter.name]
+        if not all(map(math.isfinite, (told.se, told.low, told.high))):
+            raise UndecidedError(f"{parameter.fitted.name}.{parameter.name} has no finite interval")
+        return told if level == self.level else _stretched(told, self.level, level)
 
     def _of_extreme(self, extreme: Extreme, level: float) -> Estimate:
         sign = 1.0 if extreme.function in ("max", "argmax") else -1.0
@@ -185,13 +194,35 @@ class Intervals:
 
     def _parts(self, weights: Mapping[Source, float], level: float) -> Iterable[_Part]:
         by_id: dict[str, dict[Number, float]] = {}
+        by_fit: dict[str, dict[FitParameter, float]] = {}
         for source, weight in weights.items():
             if isinstance(source, Number):
                 by_id.setdefault(source.id, {})[source] = weight
+            elif isinstance(source, FitParameter):
+                by_fit.setdefault(source.id, {})[source] = weight
             else:
                 yield _scaled(self._of_source(source, level), weight, source.shots)
         for numbers in by_id.values():
             yield from self._of_shots(numbers, level)
+        for parameters in by_fit.values():
+            yield self._of_fit(parameters, level)
+
+    def _of_fit(self, parameters: Mapping[FitParameter, float], level: float) -> _Part:
+        """Return what one fit gives to a sum, its parameters together by their covariance."""
+        import numpy as np
+
+        first = next(iter(parameters))
+        single = [
+            _scaled(self._of_source(parameter, level), weight, first.shots)
+            for parameter, weight in parameters.items()
+        ]
+        names = [parameter.name for parameter in parameters]
+        signs = np.sign(list(parameters.values()))
+        depend = first.fitted.correlations(names) * np.outer(signs, signs)
+        sizes = np.array([(part.se, *part.ends) for part in single])
+        squares = np.einsum("ik,ij,jk->k", sizes, depend, sizes)
+        se, *ends = np.sqrt(np.maximum(squares, 0.0)).tolist()
+        return _Part(first.shots, se, tuple(ends))
 
     def _of_shots(self, numbers: Mapping[Number, float], level: float) -> Iterable[_Part]:
         """Yield what the same shots give to a sum: one part, or some that depend on one another."""
@@ -278,28 +309,33 @@ class Intervals:
         """Tell which sources are of the same shots, and how they are made of independent draws."""
         by_id: dict[str, list[int]] = {}
         for row, source in enumerate(sources):
-            if isinstance(source, Number):
+            if not isinstance(source, Extreme):
                 by_id.setdefault(source.id, []).append(row)
-        found = []
-        for rows in by_id.values():
-            if len(rows) > 1:
-                numbers = [source for row in rows if isinstance(source := sources[row], Number)]
-                found.append((rows, self._root(numbers)))
-        return found
+        together = (rows for rows in by_id.values() if len(rows) > 1)
+        return [(rows, self._root([sources[row] for row in rows])) for rows in together]
 
-    def _root(self, numbers: Sequence[Number]) -> Floats:
-        """Return a matrix that makes independent draws depend as these numbers do."""
+    def _root(self, sources: Sequence[Source]) -> Floats:
+        """Return a matrix that makes independent draws depend as these sources of one id do."""
         import numpy as np
 
+        parameters = [each for each in sources if isinstance(each, FitParameter)]
+        if parameters:
+            depend = parameters[0].fitted.correlations([each.name for each in parameters])
+        else:
+            depend = self._of_same_shots([each for each in sources if isinstance(each, Number)])
+        sizes, vectors = np.linalg.eigh(depend)
+        root: Floats = vectors * np.sqrt(np.clip(sizes, 0.0, None))
+        return root
+
+    def _of_same_shots(self, numbers: Sequence[Number]) -> Floats:
+        """How numbers of the same shots depend on one another."""
         analysis, names = of_each(self._analysis, numbers)
         counts = numbers[0].point.counts
         found = None if counts is None else correlations(counts, analysis, names)
         if found is None:
             said = " and ".join(dict.fromkeys(number.name for number in numbers))
             raise UndecidedError(f"how {said} of the same shots depend on each other is not known")
-        sizes, vectors = np.linalg.eigh(found)
-        root: Floats = vectors * np.sqrt(np.clip(sizes, 0.0, None))
-        return root
+        return found
 
 
 def _almost_all(values: Floats) -> Floats:
@@ -320,7 +356,7 @@ def _share_shots(sources: Sequence[Source]) -> bool:
     """Whether some are of the same shots, and how they depend on each other is not known."""
     seen: list[tuple[str, frozenset[str]]] = []
     for source in sources:
-        id_ = source.id if isinstance(source, Number) else ""
+        id_ = "" if isinstance(source, Extreme) else source.id
         if any(
             not source.shots.isdisjoint(ids) and not (id_ and id_ == other) for other, ids in seen
         ):

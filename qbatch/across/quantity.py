@@ -1,6 +1,7 @@
 """What a number across points is made of, so that its interval can be made from theirs.
 
-A `Quantity` is a function of *sources*: a number of one point, or an extreme of several. Sums with
+A `Quantity` is a function of *sources*: a number of one point, a fit's parameter, or an extreme of
+several. Sums with
 fixed weights are kept as such, for their intervals are made otherwise (see `intervals`). Equal
 sources are one: what is taken twice from the same shots is not two measurements.
 """
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from qbatch.formula import FUNCTIONS
 
 if TYPE_CHECKING:
+    from qbatch.across.fits import Fitted
     from qbatch.across.points import Measured
     from qbatch.manifest.models import Analysis, Value
     from qbatch.result import AnalysisLike
@@ -69,6 +71,28 @@ def of_each(analysis: Analysis, numbers: Iterable[Number]) -> tuple[AnalysisLike
     return analysis.model_copy(update={"observables": {**analysis.observables, **sums}}), names
 
 
+@dataclass(frozen=True, slots=True)
+class FitParameter:
+    """A parameter of a fit to one group of points; those of one fit depend by its covariance.
+
+    Attributes:
+        id: Of the fit and its group.
+        name: The parameter's.
+        fitted: The fit, which has a solution.
+        shots: Ids of the settings whose shots it is made of.
+    """
+
+    id: str
+    name: str
+    fitted: Fitted = field(compare=False, repr=False)
+    shots: frozenset[str] = field(compare=False, repr=False)
+
+    @classmethod
+    def of(cls, fitted: Fitted, name: str, analysis: Analysis) -> FitParameter:
+        """A parameter of a fit that has a solution."""
+        return cls(f"fit {fitted.name} {fitted.label}", name, fitted, fitted.shots_of(analysis))
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Extreme:
     """The largest or smallest of several, or where on an axis it is; equal to itself alone.
@@ -91,7 +115,7 @@ class Extreme:
         )
 
 
-Source = Number | Extreme
+Source = Number | FitParameter | Extreme
 
 #: Source -> its value, or an array of values it may have.
 Values = Mapping[Source, Any]
@@ -139,6 +163,8 @@ def _names_of(quantity: Quantity) -> Iterable[str]:
     for source in quantity.sources:
         if isinstance(source, Number):
             yield source.point.name
+        elif isinstance(source, FitParameter):
+            yield from source.fitted.points
         else:
             for _, member in source.members:
                 yield from _names_of(member)

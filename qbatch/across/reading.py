@@ -25,7 +25,7 @@ class Across:
     @cached_property
     def derived(self) -> tuple[AcrossNumber, ...]:
         """Derived numbers, in the order of the manifest."""
-        return tuple(derived_numbers(self.points))
+        return tuple(derived_numbers(self.points, lambda: self.fits))
 
     @cached_property
     def fits(self) -> tuple[Fitted, ...]:

@@ -12,13 +12,14 @@ A cell whose points are not all measured says which, and never becomes a number 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from qbatch.across.points import Measured, Points
 from qbatch.across.quantity import (
     Extreme,
+    FitParameter,
     Number,
     Quantity,
     UndecidedError,
@@ -35,6 +36,7 @@ from qbatch.plan.geometry.written import values_by_axis, writers_of
 from qbatch.snapshot.dimensions import zipped
 
 if TYPE_CHECKING:
+    from qbatch.across.fits import Fitted
     from qbatch.manifest.derived import Derived
     from qbatch.manifest.models import Analysis, Value, Where
 
@@ -97,10 +99,12 @@ class Tables:
 
     Args:
         points: All of them, measured or not.
+        fits: Returns the fits of these points; asked where a formula names one.
     """
 
-    def __init__(self, points: Points) -> None:
+    def __init__(self, points: Points, fits: Callable[[], Sequence[Fitted]]) -> None:
         self._points = points
+        self._fits = fits
         manifest = points.manifest
         self._analysis = manifest.analysis
         self._vars = {name: float(value) for name, value in manifest.vars.items()}
@@ -161,7 +165,24 @@ class Tables:
         meant = narrowed(where, self._values)
         if name.name in self._analysis.derived:
             return self._chosen(self.derived(name.name), name, where, meant)
+        if name.name not in self._analysis.names:
+            return self._chosen(self._fitted(name.name), name, where, meant)
         return self._measured(name, where, meant)
+
+    def _fitted(self, name: str) -> Table:
+        """Return a parameter of a fit: along the axes that tell the groups apart."""
+        found = [(one, p) for one in self._fits() for p in one.names if f"{one.name}.{p}" == name]
+        told = [*dict.fromkeys(axis for one, _ in found for axis in one.group)]
+        axes = tuple(sorted(told, key=[*self.axes, *told].index))
+        cells: dict[Key, Cell] = {}
+        for one, parameter in found:
+            key = tuple(_step(one.group.get(axis)) for axis in axes)
+            if one.solution is None:
+                at = f" at {one.label}" if one.label else ""
+                cells[key] = Missing((f"{name}{at} is undecided: {one.reason}",))
+            else:
+                cells[key] = of_source(FitParameter.of(one, parameter, self._analysis))
+        return Table(axes, cells)
 
     def _measured(self, name: Name, where: Where, meant: Narrowed) -> Table:
         """Return a number of the analysis at the points that are meant."""

@@ -1,7 +1,8 @@
 """The model of numbers derived from others at several points.
 
-Rules: a formula names numbers of the analysis, derived numbers written above it, and vars; points
-are named by axes. Values in brackets are read by the rules of their axis.
+Rules: a formula names numbers of the analysis, parameters of fits (``t1.tau``), derived numbers
+written above it, and vars; points are named by axes. Values in brackets are read by the rules of
+their axis.
 """
 
 from __future__ import annotations
@@ -116,7 +117,7 @@ def _axes(known: Known) -> set[str]:
 
 def _problems(derived: Derived, above: list[str], named: list[str], known: Known) -> Iterator[str]:
     """Yield what is wrong with the names in a formula."""
-    numbers = [*sorted(known.estimates or ()), *above]
+    numbers = [*sorted(known.estimates or ()), *sorted(known.across - {*named}), *above]
     try:
         see_values(derived.node, known.vars)
     except ExpressionError as error:

@@ -1,6 +1,6 @@
 """How often intervals of derived numbers hold the truth: a table.
 
-    python -m tests.across.derived_coverage [--seed S] [--data-sets N]
+    python -m tests.across.derived_coverage [--seed S] [--data-sets N] [--only TEXT]
 
 Each row draws N synthetic runs whose derived number is known, and makes it as a report does. Its
 columns: how often the interval holds the truth; how often it lies below or above; how often a claim
@@ -84,8 +84,64 @@ def _fringe(generator: np.random.Generator) -> Chances:
     return {(x,): _two(0.5 + size * math.cos(math.pi * x / 4 + phase)) for x in range(8)}
 
 
+#: Where decays are measured, and between which chances they fall.
+_WAITS = (0, 1, 2, 3, 4, 6, 8, 11, 15, 20)
+_END, _HEIGHT = 0.05, 0.85
+
+
+def _decays(generator: np.random.Generator) -> Chances:
+    found: Chances = {}
+    for backend in ("one", "two"):
+        tau = generator.uniform(4, 8)
+        found |= {
+            (backend, x): _two(_END + _HEIGHT * math.exp(-x / tau) if x else _END + _HEIGHT)
+            for x in _WAITS
+        }
+    return found
+
+
+def _tau(chances: Chances, backend: str) -> float:
+    return -1 / math.log((float(chances[backend, 1][1]) - _END) / _HEIGHT)
+
+
+def _of_fits() -> Iterator[Case]:
+    """Yield numbers made of the parameters of exponential decays."""
+    matrix = {"backend": ["one", "two"], "x": list(_WAITS)}
+    for what, formula, truth in (
+        (
+            "ratio of two fitted times",
+            "t.tau[backend=one] / t.tau[backend=two]",
+            lambda c: _tau(c, "one") / _tau(c, "two"),
+        ),
+        (
+            "difference of two fitted times",
+            "t.tau[backend=one] - t.tau[backend=two]",
+            lambda c: _tau(c, "one") - _tau(c, "two"),
+        ),
+        (
+            "sum of two parameters of one fit",
+            "t.a[backend=one] + t.c[backend=one]",
+            lambda c: _END + _HEIGHT,
+        ),
+        (
+            "rate a / tau of one fit",
+            "t.a[backend=one] / t.tau[backend=one]",
+            lambda c: _HEIGHT / _tau(c, "one"),
+        ),
+    ):
+        analysis = _analysis(formula)
+        analysis["fits"] = {"t": {"model": "exponential", "x": "x", "y": "p"}}
+        yield Case(what, analysis, matrix, _decays, truth)
+
+
 def cases() -> Iterator[Case]:
     """Yield every kind."""
+    yield from _of_points()
+    yield from _of_fits()
+
+
+def _of_points() -> Iterator[Case]:
+    """Yield numbers made of points alone."""
     pair = [(0,), (1,)]
     yield Case(
         "difference, p from .05 to .95",
@@ -242,10 +298,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--data-sets", type=int, default=2000)
+    parser.add_argument("--only", default="", help="rows with this text")
     given = parser.parse_args()
     print("| derived number | " + " | ".join(f"{n:,} shots" for n in SHOTS) + " | claim fails |")
     print("|---|" + "--:|" * (len(SHOTS) + 1))
-    for case in cases():
+    for case in (each for each in cases() if given.only in each.what):
         rows = [run(case, shots, given.seed, given.data_sets) for shots in SHOTS]
         cells = [f"{row.holds:.3f}" for row in rows]
         fails = max(row.fails for row in rows)

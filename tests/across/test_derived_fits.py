@@ -1,0 +1,207 @@
+"""Derived numbers made of fitted parameters: by the fit's covariance, against closed answers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.stats import norm
+
+import qbatch
+from qbatch.across import Across, AcrossNumber
+from qbatch.errors import SourceErrors
+from qbatch.manifest import parse_manifest
+from qbatch.plan import expand
+from qbatch.report.judging import judge_run
+from qbatch.result import Verdict
+from tests.across.made import MANIFEST, across_of, manifest_of, ones
+
+XS = [1, 2, 3, 4, 6, 8, 11, 15, 20]
+DECAY = {"t": {"model": "exponential", "x": "x", "y": "p"}}
+LINE = {"f": {"model": "line", "x": "x", "y": "p"}}
+Z = norm.ppf(0.975)
+
+
+def decayed(x: float, tau: float) -> float:
+    return 0.05 + 0.85 * math.exp(-x / tau)
+
+
+def falling(x: float, tau: float) -> float:
+    return 0.9 - x / (6 * tau)
+
+
+def made(
+    derived: dict[str, Any],
+    fits: dict[str, Any],
+    chance: Callable[[float, float], float] = decayed,
+    shots: int = 1000,
+) -> Across:
+    """Two backends, whose p falls in 5 and in 8, about as a curve does."""
+    counts = {
+        (backend, x): ones(round(shots * chance(x, tau)), shots)
+        for backend, tau in (("one", 5), ("two", 8))
+        for x in XS
+    }
+    analysis = {"probabilities": {"p": "1"}, "fits": fits, "derived": derived}
+    return across_of(manifest_of(analysis, {"backend": ["one", "two"], "x": XS}), counts)
+
+
+def only(across: Across) -> AcrossNumber:
+    (number,) = across.derived
+    assert number.estimate is not None, number.reason
+    return number
+
+
+def test_a_ratio_of_two_fits_has_the_error_of_independent_ones() -> None:
+    found = made({"r": "t.tau[backend=two] / t.tau[backend=one]"}, DECAY)
+    number = only(found)
+    estimate = number.estimate
+    first, second = (one.parameters["tau"] for one in found.fits)
+    assert estimate is not None
+    assert estimate.value == pytest.approx(second.value / first.value)
+    assert estimate.value == pytest.approx(8 / 5, rel=0.01)
+    relative = math.hypot(first.se / first.value, second.se / second.value)
+    assert estimate.se == pytest.approx(estimate.value * relative, rel=0.05)
+    assert len(number.points) == 2 * len(XS)
+
+
+def test_a_parameter_has_a_value_for_each_group_and_its_own_interval() -> None:
+    found = made({"a": "t.tau", "b": "2*a", "c": "max(a, over=backend)"}, DECAY)
+    told = {(one.name, one.label): one.estimate for one in found.derived}
+    for fitted in found.fits:
+        fit = fitted.parameters["tau"]
+        for name, factor in (("a", 1), ("b", 2)):
+            estimate = told[name, fitted.label]
+            assert estimate is not None
+            ends = factor * fit.low, factor * fit.high
+            assert (estimate.low, estimate.high) == pytest.approx(ends)
+    longest = told["c", ""]
+    assert longest is not None
+    assert longest.value == found.fits[1].parameters["tau"].value
+
+
+def test_parameters_of_one_fit_depend_by_its_covariance() -> None:
+    """The line's value at 4 has the error of the drawn band, which no sum of parts has."""
+    found = made({"at": "f.b + 4*f.a", "by": "f.b * exp(f.a / f.b * 4)"}, LINE, falling)
+    told = {(one.name, one.label): one.estimate for one in found.derived}
+    for fitted in found.fits:
+        at, by, solution = told["at", fitted.label], told["by", fitted.label], fitted.solution
+        assert at is not None
+        assert by is not None
+        assert solution is not None
+        a, b = fitted.parameters["a"], fitted.parameters["b"]
+        (low,), (high,) = solution.band(np.array([4.0]))
+        assert at.value == pytest.approx(solution.at(np.array([4.0]))[0])
+        assert 2 * Z * at.se == pytest.approx(high - low, rel=1e-6)
+        assert at.high - at.low == pytest.approx(high - low, rel=0.05)
+        assert at.se < 0.9 * math.hypot(4 * a.se, b.se)
+        slopes = np.array(_slopes(a.value, b.value))
+        variance = slopes @ np.array(solution.covariance) @ slopes
+        assert by.se == pytest.approx(math.sqrt(variance), rel=0.05)
+
+
+def _slopes(a: float, b: float) -> tuple[float, float]:
+    """Of b exp(4 a / b), by a and by b"""
+    grown = math.exp(4 * a / b)
+    return 4 * grown, grown * (1 - 4 * a / b)
+
+
+def test_an_error_per_clifford_falls_as_p_rises() -> None:
+    """epc = (1 - p) / 2 on one qubit, so epc + p/2 is a half, whatever the shots."""
+    rb = {"rb": {"model": "rb", "x": "x", "y": "p", "where": {"backend": "one"}}}
+    estimate = only(made({"half": "rb.epc + rb.p / 2"}, rb)).estimate
+    assert estimate is not None
+    assert (estimate.value, estimate.se) == pytest.approx((0.5, 0), abs=1e-7)
+
+
+def test_a_fit_and_a_point_of_its_shots_take_the_worst() -> None:
+    found = made({"off": "t.c[backend=one] - p[backend=one, x=20]"}, DECAY)
+    number, fitted = only(found), found.fits[0].parameters["c"]
+    point = next(one for one in found.points if one.axes["x"] == 20).estimates["p"]
+    estimate = number.estimate
+    assert estimate is not None
+    assert estimate.se == pytest.approx(fitted.se + point.se)
+    below = fitted.value - fitted.low + point.high - point.value
+    assert estimate.value - estimate.low == pytest.approx(below)
+
+
+def test_a_fit_that_is_undecided_leaves_what_is_made_of_it_undecided() -> None:
+    flat = {(backend, x): ones(500, 1000) for backend in ("one", "two") for x in XS}
+    analysis = {
+        "probabilities": {"p": "1"},
+        "fits": DECAY,
+        "derived": {"r": "t.tau[backend=two] / t.tau[backend=one]"},
+    }
+    found = across_of(manifest_of(analysis, {"backend": ["one", "two"], "x": XS}), flat)
+    (number,) = found.derived
+    assert number.estimate is None
+    assert "t.tau at backend=two is undecided: " in number.reason
+
+
+@pytest.mark.parametrize(
+    ("formula", "said"),
+    [
+        ("t.nothing / 2", "'t.nothing' is no number of the analysis (p, t.a, t.c, t.tau)"),
+        ("t / 2", "'t' is no number of the analysis"),
+        ("r / t.tau", "'r' is itself"),
+    ],
+)
+def test_what_no_fit_has_and_what_is_circular_is_refused(formula: str, said: str) -> None:
+    analysis = {"probabilities": {"p": "1"}, "fits": DECAY, "derived": {"r": formula}}
+    with pytest.raises(SourceErrors) as caught:
+        manifest_of(analysis, {"x": XS})
+    assert said in str(caught.value)
+
+
+def test_a_fit_of_a_number_that_is_made_of_it_is_refused_at_its_line() -> None:
+    fits = {"t": {"model": "exponential", "x": "x", "y": "r"}}
+    analysis = {"probabilities": {"p": "1"}, "fits": fits, "derived": {"r": "t.tau"}}
+    with pytest.raises(SourceErrors) as caught:
+        manifest_of(analysis, {"x": XS})
+    assert "analysis.fits.t.y: 'r' is no number of the analysis" in str(caught.value)
+
+
+def test_brackets_that_no_fit_has_are_told_by_the_plan() -> None:
+    text = MANIFEST + (
+        "sweep: {matrix: {x: [1, 2, 3, 4], y: [5]}}\nanalysis: {probabilities: {p: '1'},"
+        " fits: {f: {model: line, x: x, y: p, where: {backend: one}}},"
+        " derived: {r: 'f.a[backend=two]'}}\n"
+    )
+    with pytest.raises(SourceErrors) as caught:
+        expand(parse_manifest(text, folder=Path("/")))
+    assert "f.a[backend=two]: f.a has no axis backend (none)" in str(caught.value)
+
+
+RUN = """\
+qbatch: 1
+name: turned
+circuits:
+  c:
+    qasm: |
+      OPENQASM 3.0; include "stdgates.inc"; input float x; qubit q; bit b;
+      ry(x) q; b = measure q;
+backends: {one: {provider: local}}
+shots: 500
+sweep: {matrix: {x: {linspace: [0.1, 3, 9]}}}
+analysis:
+  probabilities: {p: "1"}
+  fits: {s: {formula: m - a*cos(w*x), x: x, y: p, start: {m: 0.5, a: 0.5, w: 1}}}
+  derived: {top: s.m + s.a}
+checks: [{that: top <= 1.2}]
+report: {formats: []}
+"""
+
+
+def test_a_run_tells_what_is_made_of_its_fits(tmp_path: Path) -> None:
+    path = tmp_path / "m.yaml"
+    path.write_text(RUN)
+    done = qbatch.run(path)
+    (top,) = done.derived()
+    assert top.estimate is not None
+    assert abs(top.estimate.value - 1) < 4 * top.estimate.se
+    (check,) = judge_run(done)
+    assert check.verdict is Verdict.PASS
