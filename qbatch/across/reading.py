@@ -35,7 +35,7 @@ class Across:
     @cached_property
     def expected(self) -> tuple[Agreement, ...]:
         """Numbers of which theory speaks, held against it, in the order of the manifest."""
-        return tuple(agreements(self.points))
+        return tuple(agreements(self.points, lambda: self.fits))
 
     @property
     def numbers(self) -> tuple[AcrossNumber, ...]:

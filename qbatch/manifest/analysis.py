@@ -23,8 +23,10 @@ from pydantic import (
 from qbatch.manifest.columns import RESERVED, clashes, mitigated_numbers, named_numbers
 from qbatch.manifest.derived import Derived, check_derived
 from qbatch.manifest.expected import (
+    Theory,
     as_formula,
     check_expected,
+    read_theory,
     theory_in,
 )
 from qbatch.manifest.fields import (
@@ -43,7 +45,7 @@ from qbatch.manifest.fields import (
     unknown,
     wrong,
 )
-from qbatch.manifest.fits import Fit, check_fits
+from qbatch.manifest.fits import Fit, check_fits, parameters_of
 from qbatch.manifest.hamiltonians import read_files
 from qbatch.manifest.labels import Label
 from qbatch.manifest.mitigation import Mitigation
@@ -297,6 +299,16 @@ class Analysis(Model):
         own = (number for each in self.own.values() for number in each.returns)
         mitigated = (name for name, _ in mitigated_numbers(self))
         return (*self.observables, *self.probabilities, *metrics, *own, *mitigated)
+
+    def theory_of(self, name: str, numbers: Mapping[str, int | float]) -> Theory | None:
+        """Return what theory says of a number; None where it says nothing.
+
+        Args:
+            name: Of the number.
+            numbers: The manifest's vars.
+        """
+        text = self.expected.get(name)
+        return None if text is None else read_theory(text, numbers, parameters_of(self.fits))
 
 
 class Check(Model):

@@ -1,7 +1,8 @@
 """What theory says of numbers, as the manifest writes it: ``zz: -cos(theta)``.
 
-Rules: a formula is of axes that hold numbers, and of vars; it speaks of an observable or a
-probability. Names of axes with dots (``noise.readout``) are names like any other.
+Rules: a formula is of axes that hold numbers, of vars and of fitted parameters (``t1.tau``); it
+speaks of an observable or a probability. Names of axes with dots (``noise.readout``) are names like
+any other.
 """
 
 from __future__ import annotations
@@ -40,15 +41,17 @@ class Theory:
     Attributes:
         text: As written.
         axes: That it is of.
+        parameters: Of fits that it is of: ``t1.tau``.
     """
 
     text: str
     axes: tuple[str, ...]
+    parameters: tuple[str, ...]
     _formula: Formula
     _written: Mapping[str, str]
 
     def at(self, values: Mapping[str, Any]) -> Floats | None:
-        """Compute it where axes have these values, numbers or arrays of them.
+        """Compute it where axes and parameters have these values, numbers or arrays of them.
 
         Returns:
             What theory says; None where an axis is missing or holds no number.
@@ -69,12 +72,15 @@ class Theory:
         return float(found)
 
 
-def read_theory(text: str, numbers: Mapping[str, Number]) -> Theory:
+def read_theory(
+    text: str, numbers: Mapping[str, Number], parameters: Collection[str] = ()
+) -> Theory:
     """Read a formula of axes.
 
     Args:
         text: ``-cos(theta)``.
         numbers: The manifest's vars.
+        parameters: Of fits: ``t1.tau``.
 
     Raises:
         ExpressionError: It is none.
@@ -82,8 +88,10 @@ def read_theory(text: str, numbers: Mapping[str, Number]) -> Theory:
     written = {f"dotted_{at}": name for at, name in enumerate(dict.fromkeys(_DOTTED.findall(text)))}
     marks = {name: mark for mark, name in written.items()}
     formula = read_formula(_DOTTED.sub(lambda found: marks[found[0]], text), numbers)
-    axes = tuple(written.get(name, name) for name in formula.names)
-    return Theory(text, axes, formula, written)
+    names = tuple(written.get(name, name) for name in formula.names)
+    axes = tuple(name for name in names if name not in parameters)
+    fitted = tuple(name for name in names if name in parameters)
+    return Theory(text, axes, fitted, formula, written)
 
 
 def theory_in(claim: str, taken: Collection[str]) -> dict[str, float]:
@@ -141,14 +149,18 @@ def check_expected(
 
 def _problems(text: str, known: Known) -> Iterator[str]:
     try:
-        theory = read_theory(text, known.vars)
+        theory = read_theory(text, known.vars, known.across)
     except ExpressionError as error:
         yield str(error)
         return
+    for name in theory.parameters:
+        if "." not in name:
+            yield f"names {name!r}, a derived number; theory is of axes, vars and fits' parameters"
     axes = {*(known.axes or ()), "shots", "repeat"} - set(_WORDS)
     for axis in theory.axes if known.axes is not None else ():
         if axis in _WORDS:
             yield f"names {axis!r}, which holds no numbers"
         elif axis not in axes:
-            there = [*sorted(axes), *known.vars]
+            fitted = (name for name in known.across if "." in name)
+            there = [*sorted(axes), *known.vars, *sorted(fitted)]
             yield f"names {axis!r}, which is none of {listed(there)}{did_you_mean(axis, there)}"

@@ -144,6 +144,12 @@ def fit_names(name: str, fit: Any) -> Iterator[str]:
     yield from (f"{name}.{parameter}" for parameter in parameters if parameter not in fixed)
 
 
+def parameters_of(fits: Mapping[str, Fit]) -> frozenset[str]:
+    """Names of all parameters that fits have: ``t1.tau``."""
+    dumped = ((name, fit.model_dump()) for name, fit in fits.items())
+    return frozenset(full for name, fit in dumped for full in fit_names(name, fit))
+
+
 def check_fits(fits: Mapping[str, Fit], known: Known) -> None:
     """See that every fit names what there is.
 

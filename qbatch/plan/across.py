@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qbatch.manifest.expected import read_theory, theory_in
+from qbatch.manifest.expected import theory_in
 from qbatch.manifest.of_points import Name, walk
 from qbatch.notation import is_number, listed, shortened
 from qbatch.plan.geometry.written import values_by_axis
@@ -70,7 +70,8 @@ def check_expected(plan: Plan, mistakes: Mistakes) -> None:
         return
     values = values_by_axis(manifest)
     for name, text in manifest.analysis.expected.items():
-        for axis in read_theory(text, manifest.vars).axes:
+        theory = manifest.analysis.theory_of(name, manifest.vars)
+        for axis in () if theory is None else theory.axes:
             strange = [value for value in values.get(axis) or () if not is_number(value)]
             if strange:
                 said = f"{text!r} is of {axis}, which has {shortened(str(strange[0]))!r}, no number"

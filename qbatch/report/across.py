@@ -86,6 +86,8 @@ def _theory_row(one: Agreement) -> tuple[str, ...]:
         points += f" ({one.left_out} without a value)"
     if one.without_error:
         points += f" ({one.without_error} without an error, left out of χ²)"
+    if one.reason:
+        points += f"; {one.reason}"
     worst, p_value = one.worst, one.p_value
     if worst is None or worst.pull is None or p_value is None:
         return one.name, one.formula, one.backend, points, "", "", ""

@@ -5,15 +5,17 @@ from __future__ import annotations
 import math
 from bisect import insort
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 from qbatch.across import Across, AcrossNumber, Points
 from qbatch.across.points import needs_points
+from qbatch.across.theory import Expected, FittedTheory
 from qbatch.bases import told_missing
 from qbatch.job import JobState
-from qbatch.manifest.expected import EXPECTED, Theory, read_theory, theory_in
+from qbatch.manifest.expected import EXPECTED, Theory, theory_in
 from qbatch.notation import is_number
 from qbatch.plan.geometry.where import Narrowed, is_match, is_void, narrowed
 from qbatch.plan.geometry.written import values_by_axis
@@ -22,8 +24,10 @@ from qbatch.report.rows import Point, Run, axes_of
 from qbatch.result import Check, Estimate, Verdict, explain, judge, margin, parse_check
 
 if TYPE_CHECKING:
+    from qbatch.across import Measured
+    from qbatch.across.fits import Fitted
+    from qbatch.manifest.models import Analysis, Value, Where
     from qbatch.manifest.models import Check as CheckModel
-    from qbatch.manifest.models import Value, Where
 
 #: Judgements kept of each verdict; the rest is only counted.
 MAX_KEPT = 20
@@ -104,7 +108,7 @@ class CheckResult:
 
     def add(self, point: Point, values: Mapping[str, Value]) -> None:
         """Judge at `point`, whose axes are `values`, if the check is about it."""
-        if self.is_across or not is_match(self.meant, values):
+        if self.is_across or self.needs_fits or not is_match(self.meant, values):
             return
         estimate = point.estimates.get(self.check.name)
         check = self.check
@@ -113,9 +117,48 @@ class CheckResult:
             if expected is None:
                 self._judge(check, point.id, point.name, None, "theory has no value here")
                 return
-            check = parse_check(check.text, variables={**self.vars, EXPECTED: expected})
+            check = self._at(expected)
         reason = "" if estimate else _not_measured(point)
         self._judge(check, point.id, point.name, estimate, reason)
+
+    @property
+    def needs_fits(self) -> bool:
+        """Whether theory names fitted parameters, which are known when all points are read."""
+        return self.theory is not None and bool(self.theory.parameters)
+
+    def add_fitted(self, points: Points, fits: Sequence[Fitted], analysis: Analysis) -> None:
+        """Judge at each point against theory that is made of fits."""
+        if self.theory is None:
+            return
+        theory = FittedTheory(self.theory, fits, analysis)
+        if points.left_out:
+            said = f"{len(points) + points.left_out:,} points are too many for theory of fits"
+            self._judge(self.check, "", ALL_POINTS, None, said)
+            return
+        for point in points:
+            if is_match(self.meant, point.axes):
+                self._judge_fitted(point, theory.at_point(point.axes), analysis)
+
+    def _judge_fitted(self, point: Measured, told: Expected, analysis: Analysis) -> None:
+        """Judge at a point: its interval is wider by what theory may be off."""
+        estimate = point.estimates.get(self.check.name)
+        if told.value is None or estimate is None:
+            waits = f"not measured: {point.reason}" if point.reason else "not analysed"
+            reason = told.reason if told.value is None else waits
+            self._judge(self.check, point.id, point.name, None, reason)
+            return
+        half = NormalDist().inv_cdf((1 + analysis.intervals.level) / 2) * told.se
+        low, check, high = (self._at(told.value + side) for side in (-half, 0.0, half))
+        ends = zip(low.conditions, high.conditions, strict=True)
+        off = max(abs(last - first) / 2 for (_, first), (_, last) in ends)
+        settings = point.settings_of(check.name, analysis).values()
+        is_fitted = not told.shots.isdisjoint(settings)
+        wide = widened(estimate, off, is_dependent=is_fitted)
+        self._judge(check, point.id, point.name, wide, "")
+
+    def _at(self, expected: float) -> Check:
+        """The check with what theory says in it."""
+        return parse_check(self.check.text, variables={**self.vars, EXPECTED: expected})
 
     def add_across(self, number: AcrossNumber) -> None:
         """Judge a number across points, if the check is about it."""
@@ -136,6 +179,29 @@ class CheckResult:
             one = Judgement(id_, name, verdict, estimate, reason, away, check.conditions)
             insort(kept, one, key=lambda each: each.margin)
             del kept[MAX_KEPT:]
+
+
+def widened(estimate: Estimate, off: float, *, is_dependent: bool) -> Estimate:
+    """Return an estimate that is held against something that may be off itself.
+
+    Args:
+        estimate: What was measured.
+        off: How far the other may be off.
+        is_dependent: Whether both are of the same shots: then the worst is taken.
+    """
+    value, (least, most) = estimate.value, estimate.judged
+
+    def reach(end: float) -> float:
+        away = abs(end - value)
+        return away + off if is_dependent else math.hypot(away, off)
+
+    return replace(
+        estimate,
+        low=value - reach(estimate.low),
+        high=value + reach(estimate.high),
+        judged_low=value - reach(least),
+        judged_high=value + reach(most),
+    )
 
 
 def _not_measured(point: Point) -> str:
@@ -179,8 +245,8 @@ def _theory(run: Run, check: CheckModel) -> Theory | None:
     """Return what `expected` stands for in a check; None where it does not name it."""
     if not _words(run, check):
         return None
-    text = run.manifest.analysis.expected[_read(run, check).name]
-    return read_theory(text, run.manifest.vars)
+    manifest = run.manifest
+    return manifest.analysis.theory_of(_read(run, check).name, manifest.vars)
 
 
 def _vars(run: Run) -> dict[str, float]:
@@ -215,6 +281,9 @@ class Judging:
         if self._points is None:
             return None
         found = Across(self._points)
+        for result in self.results:
+            if result.needs_fits:
+                result.add_fitted(self._points, found.fits, self._points.manifest.analysis)
         for number in found.numbers:
             for result in self.results:
                 if result.is_across:

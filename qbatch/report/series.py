@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from qbatch.manifest.expected import Theory, read_theory
+from qbatch.manifest.expected import Theory
 from qbatch.manifest.models import Plot
 from qbatch.notation import is_number
 from qbatch.plan.geometry.where import Narrowed, is_match, narrowed
@@ -140,10 +140,8 @@ class Series:
     def theory(self) -> Theory | None:
         """What theory says of the number drawn as lines; None where it says nothing."""
         manifest = self.floors.manifest
-        text = manifest.analysis.expected.get(self.number or "")
-        if text is None or self.plot.type != "line":
-            return None
-        return read_theory(text, manifest.vars)
+        is_drawn = self.plot.type == "line" and self.number is not None
+        return manifest.analysis.theory_of(self.number or "", manifest.vars) if is_drawn else None
 
     @property
     def is_full(self) -> bool:

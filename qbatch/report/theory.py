@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from qbatch.across.theory import FittedTheory
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
@@ -57,7 +59,8 @@ def draw_theory(
     first, last = (along_x.place(mark.x) for mark in (line[0], line[-1]))
     spaced = np.geomspace if plot.xscale == "log" else np.linspace
     xs = spaced(first, last, CURVE_POINTS) if first < last else np.array([first])
-    found = theory.at({**line[0].axes, plot.x: xs})
+    fitted = FittedTheory(theory, canvas.fits, canvas.manifest.analysis)
+    found = fitted.at({**line[0].axes, plot.x: xs})
     if found is None or not np.isfinite(found).any():
         return ""
     ys = np.broadcast_to(found, xs.shape)
