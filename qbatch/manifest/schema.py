@@ -84,18 +84,9 @@ def generate(parts: Mapping[str, Mapping[str, type[BaseModel]]]) -> Schema:
             _circuit(definitions["Circuit"]),
         ]
     }
-    definitions["Derived"] = {
-        "anyOf": [
-            {"type": "string", "description": "Its formula."},
-            definitions["Derived"],
-        ]
-    }
-    definitions["Label"] = {
-        "anyOf": [
-            {"type": "string", "description": "The label."},
-            definitions["Label"],
-        ]
-    }
+    for name, said in (("Derived", "Its formula."), ("Label", "The label.")):
+        text = {"type": "string", "description": said}
+        definitions[name] = {"anyOf": [text, definitions[name]]}
     budget = definitions["Budget"]
     budget["additionalProperties"] = budget["properties"].pop("backends")["additionalProperties"]
     _add_parts(definitions, parts)

@@ -38,11 +38,8 @@ def check_fits(manifest: Manifest, drafts: Sequence[Draft], mistakes: Mistakes) 
 
 def _check_wheres(manifest: Manifest, mistakes: Mistakes) -> None:
     """See that checks of parameters choose among fits, by axes that have a fit for each value."""
-    from qbatch.result import parse_check
-
-    numbers = {name: float(value) for name, value in manifest.vars.items()}
     for number, check in enumerate(manifest.checks if manifest.analysis.fits else ()):
-        name = parse_check(check.that, variables=numbers).name
+        name, _ = check.units(manifest.vars)
         fit = manifest.analysis.fits.get(name.partition(".")[0])
         if fit is None or "." not in name:
             continue

@@ -325,12 +325,12 @@ class PointResult:
 
     def _read_estimates(self) -> dict[str, Estimate]:
         if self.settings or self.pieces:
-            return self._analysed()
+            return _analysed(self)
         if self._packed is None:
             return {}
         if self.has_kept_estimates:
             return read_estimates(self._packed[3])
-        return self._analysed()
+        return _analysed(self)
 
     @property
     def has_kept_estimates(self) -> bool:
@@ -339,21 +339,6 @@ class PointResult:
         if self.settings or self.pieces or self.basis or packed is None:
             return False
         return packed[2] == self._run.analysis_key and not self._run.manifest.analysis.varying
-
-    def _analysed(self) -> dict[str, Estimate]:
-        from qbatch.result import analyse, analyse_settings
-
-        counts, manifest = self.counts_by_basis, self._run.manifest
-        if not counts:
-            return {}
-        try:
-            bases = [each.basis for each in self.each_setting]
-            if self.settings or self.is_setting or _has_x_or_y(manifest):
-                return analyse_settings(counts, bases, asked_of(self, manifest))
-            return analyse(counts[""], asked_of(self, manifest))
-        except ValueError as error:
-            said = f"does not fit the results of {self.name}: {error}"
-            raise ManifestError(manifest.place_of("analysis"), said) from error
 
     @property
     def undecided(self) -> Mapping[str, str]:
@@ -448,3 +433,20 @@ def _has_x_or_y(manifest: Manifest) -> bool:
     if manifest.analysis.varying:
         return True
     return any("X" in text or "Y" in text for text in manifest.analysis.observables.values())
+
+
+def _analysed(point: PointResult) -> dict[str, Estimate]:
+    """The numbers of a point, made of its counts."""
+    from qbatch.result import analyse, analyse_settings
+
+    counts, manifest = point.counts_by_basis, point._run.manifest
+    if not counts:
+        return {}
+    try:
+        bases = [each.basis for each in point.each_setting]
+        if point.settings or point.is_setting or _has_x_or_y(manifest):
+            return analyse_settings(counts, bases, asked_of(point, manifest))
+        return analyse(counts[""], asked_of(point, manifest))
+    except ValueError as error:
+        said = f"does not fit the results of {point.name}: {error}"
+        raise ManifestError(manifest.place_of("analysis"), said) from error
