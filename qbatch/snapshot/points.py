@@ -229,22 +229,7 @@ class PointResult:
     @property
     def attempt(self) -> Attempt:
         """The attempt that its job stands for."""
-        job = self.job
-        return Attempt(
-            job.generation,
-            job.state,
-            job.provider_job_id,
-            job.status,
-            job.error,
-            job.cost,
-            job.unit,
-            self.submitted_at,
-            self.completed_at,
-            self.composite,
-            self.start,
-            self.bought,
-            self.setting,
-        )
+        return _attempt_of(self)
 
     @property
     def submitted_at(self) -> datetime | None:
@@ -450,3 +435,23 @@ def _analysed(point: PointResult) -> dict[str, Estimate]:
     except ValueError as error:
         said = f"does not fit the results of {point.name}: {error}"
         raise ManifestError(manifest.place_of("analysis"), said) from error
+
+
+def _attempt_of(point: PointResult) -> Attempt:
+    """The attempt that a point's job stands for."""
+    job = point.job
+    return Attempt(
+        job.generation,
+        job.state,
+        job.provider_job_id,
+        job.status,
+        job.error,
+        job.cost,
+        job.unit,
+        point.submitted_at,
+        point.completed_at,
+        point.composite,
+        point.start,
+        point.bought,
+        point.setting,
+    )
