@@ -100,11 +100,7 @@ def _figures(point: PointResult, accuracy: Accuracy, run: Run) -> dict[str, Figu
 
 
 def decided_in(folder: Path, plan: Plan) -> dict[str, AdaptiveShots]:
-    """Return what a run folder's earlier rounds decided for the points of a plan.
-
-    Raises:
-        SnapshotError: It is damaged.
-    """
+    """Return what a run folder's earlier rounds decided for the points of a plan."""
     if not plan.has_accuracies:
         return {}
     from qbatch.snapshot import Run, is_run_folder

@@ -113,6 +113,10 @@ def _add_accuracy(schema: Schema) -> None:
     definitions = schema["$defs"]
     definitions |= _definitions("Accuracy", Accuracy)
     definitions["Accuracy"]["required"] = ["of"]
+    of = definitions["Accuracy"]["properties"]["of"]
+    del of["type"], of["minLength"]
+    text = {"type": "string"}
+    of["anyOf"] = [text, {"type": "array", "items": of.pop("items"), "minItems": 1}]
     reference = {"$ref": "#/$defs/Accuracy"}
     shots = schema["properties"]["shots"]
     number = {key: shots.pop(key) for key in ("type", "minimum")} | _ARITHMETIC

@@ -193,6 +193,20 @@ def test_the_report_of_qaoa_shows_the_maximum_where_it_is(done: Open) -> None:
     assert point == "gamma=0.785398,beta=0.392699"
 
 
+def test_an_adaptive_landscape_is_equally_well_known_everywhere_for_fewer_shots(
+    done: Open,
+) -> None:
+    run = done("adaptive_qaoa")
+    points = estimates(run, "cut")
+    assert len(points) == 81
+    for where, cut in points:
+        ideal = 3 + 1.5 * sin(4 * where["beta"]) * sin(2 * where["gamma"])
+        assert 0 < cut.se <= 0.06
+        assert abs(cut.value - ideal) <= SIGMAS * 0.06
+    shots = [point.done for point in run]
+    assert sum(shots) < 0.7 * max(shots) * len(shots)
+
+
 def test_two_root_two_lies_in_the_interval_of_the_ideal_chsh_value(done: Open) -> None:
     ((_, ideal),) = estimates(done("chsh"), "S", backend="ideal", theta=pi / 4)
     assert ideal.low <= 2 * sqrt(2) <= ideal.high
