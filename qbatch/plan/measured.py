@@ -67,19 +67,29 @@ def _told(settings: Sequence[Setting]) -> str:
     return f"{len(settings)} settings: {bases}" if len(settings) > 1 else f"the basis: {bases}"
 
 
+def overhead_of(plan: Points) -> dict[str, dict[str, float]]:
+    """Tell of each mitigation how many times the shots it takes, and how large its errors are.
+
+    Both beside those of the raw numbers; of a decay the errors are larger still.
+    """
+    zne = plan.manifest.analysis.mitigation.zne
+    if zne is None:
+        return {}
+    from qbatch.result.extrapolation import widened
+
+    scales = scales_of(plan.manifest)
+    return {"zne": {"shots": len(scales), "errors": widened(scales, zne.fit)}}
+
+
 def _overhead(plan: Points) -> Iterator[str]:
     """Say what zero-noise extrapolation takes, and by how much it widens errors."""
     zne = plan.manifest.analysis.mitigation.zne
-    scales = scales_of(plan.manifest)
     if zne is None:
         return
-    from qbatch.result.extrapolation import widened
-
-    is_least = zne.fit == "exponential"
-    factor = widened(scales, zne.fit)
+    told = overhead_of(plan)["zne"]
     yield (
-        f"zne takes {len(scales)} times the shots of the raw numbers; its errors are "
-        f"{'more than' if is_least else 'about'} {factor:.2g} times theirs"
+        f"zne takes {told['shots']} times the shots of the raw numbers; its errors are "
+        f"{'more than' if zne.fit == 'exponential' else 'about'} {told['errors']:.2g} times theirs"
     )
     yield from told_compilers(plan.manifest)
 

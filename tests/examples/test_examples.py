@@ -155,6 +155,17 @@ def test_a_scan_of_noise_follows_the_formula_at_every_strength(done: Open) -> No
     holds_everywhere(found, law)
 
 
+def test_a_noisy_state_extrapolated_to_no_noise_is_the_ideal_one(done: Open) -> None:
+    run = done("zne")
+    holds_everywhere(estimates(run, "ends"), lambda values: float(0.97 ** (values["n"] - 1)))
+    found = estimates(run, "ends.zne")
+    assert len(found) == 3
+    holds_everywhere(found, lambda _: 1.0)
+    for point in run:
+        raw, mended = point.estimates["ends"].value, point.estimates["ends.zne"].value
+        assert abs(mended - 1) < abs(raw - 1) / 2
+
+
 def test_the_qaoa_landscape_is_the_analytic_one_at_all_441_points(done: Open) -> None:
     found = estimates(done("qaoa_ring6"), "cut")
     assert len(found) == 441

@@ -154,7 +154,7 @@ def _tell_json(
     all_points: bool,
 ) -> None:
     from qbatch.cli.quotes import quotes_facts
-    from qbatch.plan.measured import bases_of, scales_in, settings_of_circuits
+    from qbatch.plan.measured import bases_of, overhead_of, scales_in, settings_of_circuits
 
     facts: dict[str, Any] = {"name": made.manifest.name, **summary.to_dict()}
     facts |= {"prices": left.prices, "seconds": left.seconds}  # what is bought costs no more
@@ -167,6 +167,7 @@ def _tell_json(
         if made.manifest.analysis.mitigation.zne is not None:
             scales = {name: [*map(scales_in, each)] for name, each in settings.items()}
             facts["noise_scales"] = scales
+            facts["overhead"] = overhead_of(made)
     facts["why"] = {why.value: number for why, number in told.counts.items()}
     if all_points:
         facts["list"] = [_facts(reason) for reason in told.first]

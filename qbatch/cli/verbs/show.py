@@ -105,6 +105,13 @@ def _number(estimate: Estimate) -> dict[str, float]:
     }
 
 
+def _facts_of_zne(run: Run, point: PointResult) -> dict[str, Any]:
+    from qbatch.snapshot.extrapolated import extrapolations_of, facts_of
+
+    found = extrapolations_of(point, run.manifest)
+    return {"zne": {name: facts_of(each) for name, each in found.items()}} if found else {}
+
+
 def _facts_in_full(run: Run, point: PointResult) -> dict[str, Any]:
     return {
         **_facts(point),
@@ -115,6 +122,7 @@ def _facts_in_full(run: Run, point: PointResult) -> dict[str, Any]:
         "unit": point.job.unit,
         "counts": None if point.counts is None else point.counts.to_dict(),
         "facts": point.facts,
+        **_facts_of_zne(run, point),
         "attempts": [_facts_of_attempt(run, each) for each in run.attempts_of(point)],
         "history": [
             {"at": at.isoformat(), "state": state.value, "note": note}
@@ -199,7 +207,7 @@ def _in_full(run: Run, point: PointResult, all_rows: bool) -> str:
         told = {n: in_unit(full(each), units.get(n)) for n, each in point.estimates.items()}
         parts.append(_pairs(told))
     if point.settings:
-        parts.append(_settings(point))
+        parts += [*_zne(run, point), _settings(point)]
     if point.counts is not None:
         top = point.counts.top(len(point.counts) if all_rows else OUTCOMES)
         parts.append(format_table(["outcome", "count"], [[bits, whole(n)] for bits, n in top]))
@@ -225,6 +233,24 @@ def _told_origin(origin: Origin) -> dict[str, str]:
         "git": str(Revision(**origin.revision)) if origin.revision else "",
     }
     return {key: visible(value) for key, value in told.items() if value}
+
+
+def _zne(run: Run, point: PointResult) -> Iterator[str]:
+    """What numbers without noise are made of: a column for each scale, and how well they fit."""
+    from qbatch.report.numbers import short, with_error
+    from qbatch.snapshot.extrapolated import extrapolations_of
+
+    found = extrapolations_of(point, run.manifest)
+    if not found:
+        return
+    rows = []
+    for name, one in found.items():
+        at = (with_error(value, se) for value, se in zip(one.values, one.errors, strict=True))
+        fit = "" if one.p is None else f"{one.chi2:.3g} / {one.dof}, p = {one.p:.2g}"
+        rows.append([name, *at, short(one.estimate), fit])
+    scales = next(iter(found.values())).scales
+    head = ["without noise", *(f"scale {scale:g}" for scale in scales), "scale 0", "χ²"]
+    yield format_table(head, rows)
 
 
 def _settings(point: PointResult) -> str:
