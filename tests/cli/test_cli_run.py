@@ -46,7 +46,7 @@ def test_a_run_says_where_its_report_is_on_stdout_and_the_rest_on_stderr(
 
 def test_what_failed_is_counted_once() -> None:
     """P41: "1 failed" stood twice."""
-    run: Any = SimpleNamespace(name="pair", folder=Path("runs/pair"), in_part=InPart)
+    run: Any = SimpleNamespace(name="pair", folder=Path("runs/pair"), in_part=InPart, meta={})
     facts = {"total": 3, "completed": 2, "states": {JobState.COMPLETED: 2, JobState.FAILED: 1}}
     idle = {
         "out_of_reach": {},
