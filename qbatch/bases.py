@@ -1,9 +1,9 @@
 """How the settings of a point are called: by the point, and what each is measured with.
 
-A setting says in which basis bits are measured, and by how much the noise of the gates is scaled. A
-point that is measured as its circuit is written has that one setting, and its name. Every other
-setting has the point's name with what it is measured with behind it, before the number of its copy:
-``theta=0.5,basis="X0 Y1",noise_scale=3#2``.
+A setting says in which basis bits are measured, and by how much the noise of gates is scaled; or
+which bits are prepared, to calibrate their readout. A point that is measured as its circuit is
+written has that one setting, and its name. Every other setting has the point's name with what it is
+measured with behind it, before the number of its copy: ``theta=0.5,basis="X0 Y1",noise_scale=3#2``.
 """
 
 from __future__ import annotations
@@ -15,14 +15,16 @@ from typing import Any, NamedTuple
 #: What tells the settings of a point apart, as the last of their parameters, in this order.
 BASIS = "basis"
 SCALE = "noise_scale"
-SETTING_NAMES = (BASIS, SCALE)
+CALIBRATION = "calibration"
+SETTING_NAMES = (BASIS, SCALE, CALIBRATION)
 
 #: How the setting is called that is measured as its circuit is written.
 AS_WRITTEN = "as written"
 
 _PART = r"[XY]\d+"
 _ENDING = re.compile(
-    rf'(?:,{BASIS}="?({_PART}(?: {_PART})*)"?)?(?:,{SCALE}=([\d.e+-]+))?(?=(?:#\d+)?$)'
+    rf'(?:,{BASIS}="?({_PART}(?: {_PART})*)"?)?(?:,{SCALE}=([\d.e+-]+))?'
+    rf'(?:,{CALIBRATION}="?([01]+)"?)?(?=(?:#\d+)?$)'
 )
 
 
@@ -32,10 +34,12 @@ class Setting(NamedTuple):
     Attributes:
         basis: Its text, "X0 Y1"; "" as the circuit is written.
         scale: Of the noise of the gates, as folding reaches it; 1 as the circuit is written.
+        prepared: Of a calibration of the readout, what its bits are, bit 0 rightmost; "" of none.
     """
 
     basis: str = ""
     scale: float = 1.0
+    prepared: str = ""
 
     @property
     def text(self) -> str:
@@ -43,7 +47,11 @@ class Setting(NamedTuple):
 
         >>> Setting("X0", 3.0).text, Setting(scale=1.5).text, Setting().text
         ('X0, noise_scale=3', 'noise_scale=1.5', '')
+        >>> Setting(prepared="11").text
+        'calibration=11'
         """
+        if self.prepared:
+            return f"{CALIBRATION}={self.prepared}"
         scale = "" if self.scale == 1 else f"{SCALE}={scale_text(self.scale)}"
         return ", ".join(part for part in (self.basis, scale) if part)
 
@@ -54,19 +62,26 @@ class Setting(NamedTuple):
         >>> Setting.parse("X0, noise_scale=3"), Setting.parse("X0 Y1").scale
         (Setting(basis='X0', scale=3.0), 1.0)
         """
+        if text.startswith(f"{CALIBRATION}="):
+            return cls(prepared=text.partition("=")[2])
         rest, _, scale = text.rpartition(f"{SCALE}=")
         return cls(rest.rstrip(", "), float(scale)) if rest or scale != text else cls(text)
 
     @classmethod
     def of(cls, parameters: Mapping[str, Any]) -> Setting:
         """Find it among a setting's parameters."""
-        return cls(str(parameters.get(BASIS, "")), float(parameters.get(SCALE, 1.0)))
+        return cls(
+            str(parameters.get(BASIS, "")),
+            float(parameters.get(SCALE, 1.0)),
+            str(parameters.get(CALIBRATION, "")),
+        )
 
     @property
     def parameters(self) -> tuple[tuple[str, str | float], ...]:
         """What it adds to the parameters of its point."""
         basis = ((BASIS, self.basis),) if self.basis else ()
-        return (*basis, *(((SCALE, self.scale),) if self.scale != 1 else ()))
+        scale = ((SCALE, self.scale),) if self.scale != 1 else ()
+        return (*basis, *scale, *(((CALIBRATION, self.prepared),) if self.prepared else ()))
 
     def name(self, point: str) -> str:
         """Return how it is called, of a point that is called so, but for the number of its copy.
@@ -76,7 +91,13 @@ class Setting(NamedTuple):
         """
         basis = f',{BASIS}="{self.basis}"' if self.basis else ""
         scale = f",{SCALE}={scale_text(self.scale)}" if self.scale != 1 else ""
-        return f"{point}{basis}{scale}"
+        calibration = f',{CALIBRATION}="{self.prepared}"' if self.prepared else ""
+        return f"{point}{basis}{scale}{calibration}"
+
+
+def is_calibration(text: str) -> bool:
+    """Tell whether a setting, by its `Setting.text`, calibrates the readout."""
+    return text.startswith(f"{CALIBRATION}=")
 
 
 def scale_text(scale: float) -> str:
@@ -89,6 +110,8 @@ def point_of(name: str) -> str:
 
     >>> point_of('theta=0.5,basis="X0 Y1",noise_scale=3#2'), point_of("theta=0.5#2")
     ('theta=0.5#2', 'theta=0.5#2')
+    >>> point_of('theta=0.5,calibration="11"#2')
+    'theta=0.5#2'
     """
     return _ENDING.sub("", name, count=1)
 
@@ -98,9 +121,13 @@ def setting_of(name: str) -> str:
 
     >>> setting_of('theta=0.5,basis="X0 Y1",noise_scale=3#2'), setting_of("theta=0.5#2")
     ('X0 Y1, noise_scale=3', '')
+    >>> setting_of('theta=0.5,calibration="11"#2')
+    'calibration=11'
     """
     found = _ENDING.search(name)
-    return "" if found is None else Setting(found[1] or "", float(found[2] or 1)).text
+    if found is None:
+        return ""
+    return Setting(found[1] or "", float(found[2] or 1), found[3] or "").text
 
 
 def told_missing(settings: Iterable[str]) -> str:

@@ -27,12 +27,12 @@ def readout_of(circuit: Circuit) -> dict[int, int]:
     facts = circuit.facts
     if facts.is_dynamic:
         raise UnfitReadoutError(
-            f"circuit {circuit.name!r} goes on with a qubit or a bit that was measured, or resets "
-            "one, so that its bits hold more than a last readout; measure once, at the end"
+            "the circuit goes on with a qubit or a bit that was measured, or resets one, so that "
+            "its bits tell more than a last readout; measure once, at the end"
         )
     found = {bit: qubit for bit, qubit in enumerate(facts.terminal) if qubit is not None}
     if not found:
-        raise UnfitReadoutError(f"circuit {circuit.name!r} measures nothing; add a measurement")
+        raise UnfitReadoutError("nothing is measured; add a measurement")
     return found
 
 

@@ -11,7 +11,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from qbatch.manifest.fields import Mistakes, Model, Real, amiss, wrong
+from qbatch.manifest.fields import Mistakes, Model, Real, Whole, amiss, wrong
 
 #: Scales, at most; and the largest.
 _MOST, _LARGEST = 20, 99
@@ -56,13 +56,28 @@ class Zne(Model):
         return self
 
 
+class Readout(Model):
+    """Readout taken out of numbers, by what circuits that prepare known bits are read as.
+
+    Attributes:
+        method: Bits err each by itself (tensored), or in any way together (full); or as tensored,
+            solved among the outcomes that were seen (mthree).
+        shots: Of each calibration circuit.
+    """
+
+    method: Literal["tensored", "full", "mthree"] = "tensored"
+    shots: Annotated[Whole, Field(ge=1, le=1_000_000_000)] = 4000
+
+
 class Mitigation(Model):
     """What is done against noise, beside the raw numbers.
 
     Attributes:
+        readout: Errors of readout taken out, to ``NAME.readout``.
         zne: Zero-noise extrapolation, to ``NAME.zne``.
     """
 
+    readout: Readout | None = None
     zne: Zne | None = None
 
     @property

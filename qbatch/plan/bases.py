@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 #: What of an analysis is made of no outcomes: of observables, or of other numbers.
 _OF_NO_OUTCOMES = {"observables", "intervals", "derived", "expected", "fits", "mitigation"}
 
-#: Where noise is asked to be scaled.
+#: Where noise is asked to be scaled, and readout to be mended.
 _ZNE = ("analysis", "mitigation", "zne")
+_READOUT = ("analysis", "mitigation", "readout")
 
 Registers = tuple[tuple[str, int], ...]
 #: Texts of the observables of a point.
@@ -86,7 +87,8 @@ def scales_of(manifest: Manifest) -> tuple[float, ...]:
 
 def has_settings(manifest: Manifest) -> bool:
     """Tell whether some points may have other settings than as their circuit is written."""
-    return bool(scales_of(manifest)) or may_rotate(manifest)
+    is_mended = manifest.analysis.mitigation.readout is not None
+    return is_mended or bool(scales_of(manifest)) or may_rotate(manifest)
 
 
 class Measurements:
@@ -103,6 +105,8 @@ class Measurements:
         self._made: dict[tuple[Sums, str], tuple[Measured, ...]] = {}
         self._rotated: dict[tuple[str, Setting], Circuit] = {}
         self._scales = scales_of(manifest)
+        readout = manifest.analysis.mitigation.readout
+        self._method = None if readout is None else readout.method
         #: By the text's SHA-256: reached scale -> the circuit with its noise scaled so.
         self._folded: dict[str, dict[float, Circuit]] = {}
 
@@ -144,6 +148,10 @@ class Measurements:
         if setting == Setting():
             return self.whole(circuit)
         key = circuit.sha256, setting
+        if setting.prepared and key not in self._rotated:
+            from qbatch.circuit.calibrating import calibration_of
+
+            self._rotated[key] = calibration_of(self.whole(circuit), setting.prepared)
         if key not in self._rotated:
             from qbatch.circuit.measuring import measured_in
             from qbatch.result.grouping import Basis
@@ -199,7 +207,30 @@ class Measurements:
                     found.append(Measured(setting, self.program(circuit, setting)))
                 except ValueError as error:
                     raise _refusal(circuit, _sums(analysis, registers), basis, error) from error
+        calibrations = [Setting(prepared=text) for text in self._prepared(self.whole(circuit))]
+        found += [Measured(setting, self.program(circuit, setting)) for setting in calibrations]
         return tuple(found)
+
+    def _prepared(self, circuit: Circuit) -> Sequence[str]:
+        """Return what the calibrations of a circuit prepare; none where it measures nothing.
+
+        Raises:
+            UnmeasuredError: Its readout cannot be calibrated.
+        """
+        if self._method is None or not circuit.facts.measured_bits:
+            return ()
+        from qbatch.circuit.calibrating import UnfitReadoutError, readout_of
+        from qbatch.result.readout import MOST_FULL_BITS, calibrations_of
+
+        try:
+            bits = [*readout_of(circuit)]
+        except UnfitReadoutError as error:
+            raise UnmeasuredError(circuit.name, _READOUT, str(error)) from error
+        if self._method == "full" and len(bits) > MOST_FULL_BITS:
+            problem = f"full prepares each of 2^n outcomes, for {MOST_FULL_BITS} bits at most; "
+            told = f"{problem}{len(bits)} are measured here, so write method: tensored or mthree"
+            raise UnmeasuredError(circuit.name, (*_READOUT, "method"), told)
+        return calibrations_of(self._method, bits, circuit.facts.num_bits)
 
     def _bases_for(self, analysis: Analysis, registers: Registers) -> tuple[Basis, ...]:
         from qbatch.result.grouping import Basis

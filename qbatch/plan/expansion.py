@@ -13,7 +13,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qbatch.bases import BASIS, SCALE
+from qbatch.bases import BASIS, CALIBRATION, SCALE
 from qbatch.collecting import rarely_collecting
 from qbatch.errors import SourceError, SourceErrors
 from qbatch.manifest import load_manifest, load_sound_parts
@@ -26,6 +26,7 @@ from qbatch.notation import did_you_mean, listed
 from qbatch.plan.accuracy import check_accuracies
 from qbatch.plan.across import check_derived, check_expected
 from qbatch.plan.bases import UnmeasuredError, axes_of_observables, may_rotate, scales_of
+from qbatch.plan.calibrations import check_readout
 from qbatch.plan.compilers import check_compilers
 from qbatch.plan.factory import Factory, UnboundError, UnfitError
 from qbatch.plan.fits import check_fits
@@ -65,13 +66,7 @@ def expand(manifest: Manifest) -> Plan:
     mistakes.raise_if_any()
     _check_parameters(sources, mistakes)
     _open_observables(manifest, mistakes)
-    if may_rotate(manifest):
-        said = "tells in which basis a point is measured, for X or Y is asked for"
-        _check_unused(BASIS, said, sources, drafts, mistakes)
-    if scales_of(manifest):
-        said = "tells by how much the noise of a setting is scaled, for zne is asked for"
-        _check_unused(SCALE, said, sources, drafts, mistakes)
-        check_compilers(manifest, mistakes)
+    _check_setting_names(manifest, sources, drafts, mistakes)
     mistakes.raise_if_any()
     for each in drafts:
         _check_names(each, sources, axes_of_observables(manifest), mistakes)
@@ -89,6 +84,7 @@ def expand(manifest: Manifest) -> Plan:
     _check_layouts(plan, mistakes)
     mistakes.raise_if_any()
     check_programs(plan, mistakes)
+    check_readout(plan, mistakes)
     plan.shared = find_shared(plan, mistakes)
     mistakes.raise_if_any()
     check_accuracies(plan, mistakes)
@@ -205,6 +201,25 @@ def _check_parameters(sources: Mapping[str, CircuitSource], mistakes: Mistakes) 
                 continue
             said = f"circuit {name!r}: its parameter {parameter!r} {what}; rename it in the circuit"
             mistakes.add(("circuits", name), said)
+
+
+def _check_setting_names(
+    manifest: Manifest,
+    sources: Mapping[str, CircuitSource],
+    drafts: Sequence[Draft],
+    mistakes: Mistakes,
+) -> None:
+    """See that no parameter or axis is named as what tells the settings of a point apart."""
+    if may_rotate(manifest):
+        said = "tells in which basis a point is measured, for X or Y is asked for"
+        _check_unused(BASIS, said, sources, drafts, mistakes)
+    if scales_of(manifest):
+        said = "tells by how much the noise of a setting is scaled, for zne is asked for"
+        _check_unused(SCALE, said, sources, drafts, mistakes)
+        check_compilers(manifest, mistakes)
+    if manifest.analysis.mitigation.readout is not None:
+        said = "tells the settings that calibrate the readout, for its mitigation is asked for"
+        _check_unused(CALIBRATION, said, sources, drafts, mistakes)
 
 
 def _check_unused(

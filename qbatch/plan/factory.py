@@ -142,6 +142,9 @@ class Factory:
         self._shows_seed = shows_seed
         self._manifest = manifest
         self.measurements = Measurements(manifest) if has_settings(manifest) else None
+        readout = manifest.analysis.mitigation.readout
+        #: Shots of each calibration of the readout.
+        self._calibrated = 0 if readout is None else readout.shots
         #: What counts for ids, and its canonical JSON.
         self._backends: dict[tuple[str, SettingValues], tuple[Mapping[str, Any], str]] = {}
         for name in manifest.backends:
@@ -200,7 +203,9 @@ class Factory:
             key = self._setting(backend, settings, program, layout.seed)
             prefix = prefix_hash(self._backend(backend, settings)[1], program.facts.content)
             made = layout
-            if with_what.text:
+            if with_what.prepared:
+                made = layout.calibrated_with(with_what, program, key, prefix, self._calibrated)
+            elif with_what.text:
                 made = layout.measured_with(with_what, program, key, prefix)
             measured.append(made)
         return replace(layout, measured=tuple(measured))

@@ -194,6 +194,7 @@ class Layout:
         settings: What its points change of their backend.
         measured: Where its points have other settings than as the circuit is written: the layout
             of each, that one first, if they have it at all; else empty.
+        calibrates: Its settings calibrate the readout, whichever copy of a point they are for.
     """
 
     circuit: str
@@ -216,6 +217,7 @@ class Layout:
     idle: frozenset[str]
     settings: SettingValues = ()
     measured: tuple[Layout, ...] = ()
+    calibrates: bool = False
 
     @property
     def each(self) -> tuple[Layout, ...]:
@@ -256,6 +258,29 @@ class Layout:
             written_format=written,
         )
 
+    def calibrated_with(
+        self, measured: Setting, program: Circuit, setting: str, prefix: _Hash, shots: int
+    ) -> Layout:
+        """Return the layout of calibrations for its points, which are the same for all of them.
+
+        Args:
+            measured: Which calibration.
+            program: What is sent for it.
+            setting: Key of `Plan.setting`.
+            prefix: As for a layout.
+            shots: Of its own.
+        """
+        made = self.measured_with(measured, program, setting, prefix)
+        written, columns = id_format({}, None, self.seed, Always("1"), TextTables())
+        return replace(
+            made,
+            id_format=written,
+            id_columns=columns,
+            shots=(-1, Always(shots)),
+            has_shots_axis=False,
+            calibrates=True,
+        )
+
     def id_at(self, index: Index) -> str:
         """Return the id of the point at `index`, whose last entry counts its copies from 0."""
         digest = self.prefix.copy()
@@ -283,7 +308,7 @@ class Layout:
             self.circuit,
             self.backend,
             shots[index[at]],
-            index[-1] + 1,
+            1 if self.calibrates else index[-1] + 1,
             tuple(zip(self.parameter_names, self.parameter_columns.at(index), strict=True)),
             seed_of(id_),
             self.setting,

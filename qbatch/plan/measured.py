@@ -30,7 +30,8 @@ def settings_of_circuits(plan: Points) -> dict[str, list[tuple[Setting, ...]]]:
     if measurements is None:
         return {}
     for layout in plan.variant_layouts():
-        settings = tuple(each.setting for each in measurements.of(layout.program, layout.shared))
+        measured = measurements.of(layout.program, layout.shared)
+        settings = tuple(each.setting for each in measured if not each.setting.prepared)
         if any(each.text for each in settings):
             found.setdefault(layout.circuit, {})[settings] = None
     return {name: [*each] for name, each in found.items()}

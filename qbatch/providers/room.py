@@ -41,6 +41,8 @@ class Room:
             does.
         limits: Of a backend's ``limits`` those that it obeys beside in_flight and jobs.
         lasting_engines: Of its engines those whose jobs go on while no run does.
+        layout_option: Option that says which of the machine's qubits a circuit's are; without it
+            qbatch's own translation chooses them, for each circuit anew. "": it chooses none.
         compiles: Its cloud compiles programs by itself: ``transpile`` would do nothing.
         as_written: Options by which its cloud's compiler leaves gates as they are written; empty:
             there are none. Barriers are asked to be honoured whatever it is.
@@ -58,6 +60,7 @@ class Room:
     label_options: frozenset[str] = frozenset()
     limits: frozenset[str] = frozenset()
     lasting_engines: frozenset[str] = frozenset()
+    layout_option: str = ""
     compiles: bool = False
     as_written: Mapping[str, str] = field(default_factory=dict)
     units: frozenset[str] = frozenset()

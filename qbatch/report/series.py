@@ -9,11 +9,12 @@ an axis only where they are swept; else they say how well a point is known.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from qbatch.bases import is_calibration
 from qbatch.manifest.expected import Theory
 from qbatch.manifest.models import Plot
 from qbatch.notation import is_number
@@ -224,7 +225,7 @@ class Series:
         if len(marks) == 1 or not bases[0] or any(each != bases[0] for each in bases):
             return marks
         packed = zip(*(mark.packed for mark in marks), strict=True)
-        counts = {each[0][0]: pool([Counts.unpack(one) for _, one in each]) for each in packed}
+        counts = {each[0][0]: _together(each) for each in packed}
         name = f"{marks[0].name.rpartition('#')[0] or marks[0].name}, {len(marks)} repeats"
         return [_pooled(marks[0], name, counts, self)]
 
@@ -264,10 +265,16 @@ class Series:
             self.dropped += 1
 
 
+def _together(packed: Sequence[tuple[str, bytes]]) -> Counts:
+    """The counts of one setting of all repeats; of a calibration, which they share, only one's."""
+    shared = packed[:1] if is_calibration(packed[0][0]) else packed
+    return pool([Counts.unpack(one) for _, one in shared])
+
+
 def _pooled(first: Mark, name: str, counts: Mapping[str, Counts], series: Series) -> Mark:
     """The mark of all shots of a setting's repeats, analysed as if they were one point's."""
     found = analyse_settings(counts, [*counts], series.analysis_of(first))
-    shots = min(each.shots for each in counts.values())
+    shots = min(each.shots for text, each in counts.items() if not is_calibration(text))
     estimate = found.get(series.number) if series.number else None
     if estimate is not None and series.number is not None:
         estimate = series.floors.beside(series.number, estimate, shots)

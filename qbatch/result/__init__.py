@@ -41,7 +41,7 @@ from qbatch.result.notation import NotationError, parse_number
 from qbatch.result.observable import Observable, parse_observable
 from qbatch.result.own import AnalysisFunction, OwnNumbersError, measure_own
 from qbatch.result.pattern import parse_bits, parse_pattern
-from qbatch.result.settings import analyse_settings, bases_of, told_alone
+from qbatch.result.settings import analyse_settings, bases_of, mended_of, told_alone
 
 __all__ = [
     "DRAWS",
@@ -75,6 +75,7 @@ __all__ = [
     "judge",
     "margin",
     "measure_own",
+    "mended_of",
     "observables_over_z",
     "only",
     "parse_bits",

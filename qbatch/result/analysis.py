@@ -44,9 +44,18 @@ class ZneLike(Protocol):
     def asymptote(self) -> float | None: ...
 
 
+class ReadoutLike(Protocol):
+    """`manifest.mitigation.Readout`, as far as it is needed here."""
+
+    @property
+    def method(self) -> str: ...
+
+
 class MitigationLike(Protocol):
     """`manifest.mitigation.Mitigation`, as far as it is needed here."""
 
+    @property
+    def readout(self) -> ReadoutLike | None: ...
     @property
     def zne(self) -> ZneLike | None: ...
 
@@ -72,6 +81,7 @@ class AnalysisLike(Protocol):
 class _Unmitigated:
     """No mitigation is asked for."""
 
+    readout: ReadoutLike | None = None
     zne: ZneLike | None = None
 
 

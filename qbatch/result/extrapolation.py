@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -37,6 +37,10 @@ _DRAWN = 20.0
 
 #: Standard errors by which two values, or more, must be apart from what a decay ends in.
 _APART = 3.0
+
+
+#: Weights of the numbers, by ascending scale -> samples of mean 0 that err in all of them.
+Shared = Callable[[Sequence[float]], Sequence[Sample]]
 
 
 class NoExtrapolationError(ValueError):
@@ -92,7 +96,11 @@ class Extrapolation:
 
 
 def extrapolated(
-    found: Sequence[Scaled], fit: str, asymptote: float = 0.0, level: float = 0.95
+    found: Sequence[Scaled],
+    fit: str,
+    asymptote: float = 0.0,
+    level: float = 0.95,
+    shared: Shared | None = None,
 ) -> Extrapolation:
     """Extrapolate a number to no noise.
 
@@ -101,6 +109,7 @@ def extrapolated(
         fit: linear, richardson or exponential.
         asymptote: What a decay ends in.
         level: Confidence of the interval.
+        shared: What errs together in the numbers at all scales; None: nothing does.
 
     Raises:
         NoExtrapolationError: The decay is not seen, or its fit does not converge.
@@ -123,7 +132,8 @@ def extrapolated(
     dof = len(found) - curve.parameters
     p = _p_value(chi2, dof) if dof else None
     wider = math.sqrt(chi2 / dof) if p is not None and p < POOR else 1.0
-    estimate = _estimate(found, curve, wider, level)
+    further = shared([*map(float, curve.weights)]) if shared is not None else []
+    estimate = _estimate(found, curve, wider, level, further)
     plain = tuple(float(each.se) for each in found)
     told = tuple(map(float, scales)), tuple(map(float, values))
     return Extrapolation(estimate, *told, plain, chi2, dof, p)
@@ -252,13 +262,16 @@ def _first_decay(scales: Floats, heights: Floats, errors: Floats) -> tuple[float
     return math.exp(start), -float(slope)
 
 
-def _estimate(found: Sequence[Scaled], curve: _Curve, wider: float, level: float) -> Estimate:
+def _estimate(
+    found: Sequence[Scaled], curve: _Curve, wider: float, level: float, further: Sequence[Sample]
+) -> Estimate:
     parts = [
         (float(weight), sample)
         for each, weight in zip(found, curve.weights, strict=True)
         for sample in each.samples
         if weight
     ]
+    parts += [(1.0, sample) for sample in further]
     weighed = [_times(sample, weight) for weight, sample in parts]
     middle = math.fsum(sample.mean for sample in weighed)
     told, judged = (

@@ -2,21 +2,32 @@
 
 A number at one scale of the noise is what it is without any other: a probability of the setting in
 which the circuit is measured as it is written, an observable of those settings that its terms need.
+Where readout is to be taken out too, that is done at each scale, before the curve is laid.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
-from qbatch.bases import Setting
+from qbatch.bases import Setting, is_calibration
 from qbatch.result.analysis import AnalysisLike, ZneLike
 from qbatch.result.counts import Counts, Registers
 from qbatch.result.estimate import values_of
-from qbatch.result.extrapolation import Extrapolation, NoExtrapolationError, Scaled, extrapolated
+from qbatch.result.extrapolation import (
+    Extrapolation,
+    NoExtrapolationError,
+    Scaled,
+    Shared,
+    extrapolated,
+)
 from qbatch.result.grouping import Basis, split
 from qbatch.result.independent import Sample
 from qbatch.result.pattern import count_matches, share_of
 from qbatch.result.pauli import PauliSum, parse_pauli
+from qbatch.result.readout.methods import readout_of
+from qbatch.result.readout.told import Readout, UntoldError
+from qbatch.result.readout.worth import OfObservable, OfPattern, Worth
 
 #: Counts of each basis at one scale.
 AtScale = Mapping[str, Counts]
@@ -60,6 +71,10 @@ def extrapolations(
     undecided: dict[str, str] = {}
     if zne is None:
         return found, undecided
+    readout, why = _readout(counts, analysis)
+    counts, settings = _of_circuit(counts), [t for t in settings if not is_calibration(t)]
+    if not counts:
+        return found, undecided
     scales = {Setting.parse(text).scale for text in settings}
     at_scales = by_scale(counts)
     for name, parts in _numbers(counts, settings, analysis):
@@ -68,11 +83,77 @@ def extrapolations(
         if len(told) < len(scales) or len(told) < 2:
             continue
         try:
+            if why:
+                raise NoExtrapolationError(why)
             end = _end(zne, parts, next(iter(counts.values())).registers)
-            found[name] = extrapolated(told, zne.fit, end, analysis.intervals.level)
-        except NoExtrapolationError as error:
+            shared = None
+            if readout is not None:
+                told, shared = _mended(at_scales, parts, readout)
+            found[name] = extrapolated(told, zne.fit, end, analysis.intervals.level, shared)
+        except (NoExtrapolationError, UntoldError) as error:
             undecided[name] = str(error)
     return found, undecided
+
+
+def _of_circuit(counts: Mapping[str, Counts]) -> Mapping[str, Counts]:
+    return {text: each for text, each in counts.items() if not is_calibration(text)}
+
+
+def _readout(counts: Mapping[str, Counts], analysis: AnalysisLike) -> tuple[Readout | None, str]:
+    """Return what the calibrations tell, where readout is to be mended; and why it cannot be."""
+    if analysis.mitigation.readout is None:
+        return None, ""
+    calibrations = {
+        Setting.parse(text).prepared: each for text, each in counts.items() if is_calibration(text)
+    }
+    try:
+        return readout_of(analysis.mitigation.readout.method, calibrations), ""
+    except UntoldError as error:
+        return None, str(error)
+
+
+def _mended(
+    counts: Mapping[float, AtScale], parts: _Parts, readout: Readout
+) -> tuple[list[Scaled], Shared | None]:
+    """Return a number at each scale with readout taken out, and what the calibration leaves open.
+
+    Raises:
+        UntoldError: The calibration does not tell it.
+    """
+    found, slopes = [], []
+    for scale, each in counts.items():
+        told = [readout.mended(worth, shots) for worth, shots in _worths(parts, each)]
+        found.append(Scaled(scale, [one.sample for one in told], _known(parts)))
+        slopes.append([one.slopes for one in told])
+    if not any(slopes):
+        return found, None
+
+    def shared(weights: Sequence[float]) -> list[Sample]:
+        weighed = [
+            weight * slope
+            for weight, several in zip(weights, slopes, strict=True)
+            for slope in several
+        ]
+        return readout.samples(sum(weighed[1:], start=weighed[0]))
+
+    return found, shared
+
+
+def _worths(parts: _Parts, counts: AtScale) -> list[tuple[Worth, Counts]]:
+    """Return what outcomes of each basis are worth at a scale."""
+    if isinstance(parts, str):
+        return [(OfPattern(parts, counts[""].registers), counts[""])]
+    whole, bases = parts
+    return [
+        (OfObservable(replace(part, constant=0.0)), counts[basis.text])
+        for basis, part in zip(bases, split(whole, bases), strict=True)
+        if part.terms
+    ]
+
+
+def _known(parts: _Parts) -> float:
+    """Return what is added to a number, whatever shots say."""
+    return 0.0 if isinstance(parts, str) else parts[0].constant
 
 
 #: What a number is made of at a scale: a pattern, or a sum and the bases that tell it.

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from qbatch.bases import Setting
+from qbatch.bases import Setting, is_calibration
 from qbatch.result.analysis import (
     AnalysisLike,
     analyse,
@@ -23,6 +23,7 @@ from qbatch.result.grouping import Basis, split
 from qbatch.result.mitigated import extrapolations, needed_of
 from qbatch.result.observable import Observable
 from qbatch.result.pauli import parse_pauli
+from qbatch.result.readout import ENDING, Mended, mend_settings
 
 
 def analyse_settings(
@@ -38,9 +39,13 @@ def analyse_settings(
     Raises:
         ValueError: Something does not fit the registers.
     """
+    mended = mended_of(counts, bases, analysis).estimates
+    mitigated, _ = extrapolations(counts, bases, analysis)
+    counts, bases = _of_circuit(counts), [*filter(_is_of_circuit, bases)]
+    if not counts:
+        return {}
     some = next(iter(counts.values()))
     registers, level = some.registers, analysis.intervals.level
-    mitigated, _ = extrapolations(counts, bases, analysis)
     counts, ordered = _unscaled(counts, bases)
     found = {}
     for name, text in analysis.observables.items():
@@ -51,7 +56,7 @@ def analyse_settings(
             found[name] = expectation_of(whole, told, level)
     if "" in counts:
         found |= analyse(counts[""], without_observables(analysis))
-    return found | {name: each.estimate for name, each in mitigated.items()}
+    return found | mended | {name: each.estimate for name, each in mitigated.items()}
 
 
 def _unscaled(
@@ -61,6 +66,42 @@ def _unscaled(
     plain = [text for text in settings if Setting.parse(text).scale == 1]
     there = {text: counts[text] for text in plain if text in counts}
     return there, [Basis.parse(text) for text in plain]
+
+
+def mended_of(counts: Mapping[str, Counts], bases: Sequence[str], analysis: AnalysisLike) -> Mended:
+    """Take the errors of readout out of the numbers of `analysis`, where that is asked for.
+
+    Args:
+        counts: As for `analyse_settings`, calibrations included.
+        bases: Of all settings of the point.
+        analysis: As for `analyse_settings`.
+
+    Raises:
+        ValueError: Something does not fit the registers.
+    """
+    readout = analysis.mitigation.readout
+    there = {text: Setting.parse(text) for text in counts}
+    measured = {
+        text: each
+        for text, each in counts.items()
+        if there[text].scale == 1 and not there[text].prepared
+    }
+    if readout is None or not measured:
+        return Mended({}, {})
+    calibrations = {
+        there[text].prepared: each for text, each in counts.items() if there[text].prepared
+    }
+    own = [text for text in bases if _is_of_circuit(text) and Setting.parse(text).scale == 1]
+    return mend_settings(measured, own, calibrations, readout.method, analysis)
+
+
+def _is_of_circuit(text: str) -> bool:
+    """Whether the circuit itself is measured in a setting."""
+    return not is_calibration(text)
+
+
+def _of_circuit(counts: Mapping[str, Counts]) -> Mapping[str, Counts]:
+    return {text: each for text, each in counts.items() if _is_of_circuit(text)}
 
 
 def told_alone(
@@ -81,7 +122,10 @@ def told_alone(
     Raises:
         ValueError: Something does not fit the registers.
     """
-    if [*bases] == [""]:
+    counts, bases = _of_circuit(counts), [*filter(_is_of_circuit, bases)]
+    if not counts:
+        return {}
+    if bases == [""]:
         return {
             name: (observable, counts[""])
             for name, observable in observables_over_z(counts[""], analysis)
@@ -116,6 +160,10 @@ def bases_of(
     Returns:
         Their texts, one or more.
     """
+    calibrations = [text for text in counts if is_calibration(text)]
+    if name.endswith(ENDING) and calibrations:
+        return bases_of(name.removesuffix(ENDING), counts, bases, analysis) + calibrations
+    counts, bases = _of_circuit(counts), [*filter(_is_of_circuit, bases)]
     some = next(iter(counts.values()))
     raw, _, method = name.rpartition(".")
     name = raw or name

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from qbatch.bases import Setting
+from qbatch.bases import Setting, is_calibration
 from qbatch.circuit.earlier import MARK
 from qbatch.errors import ManifestError
 from qbatch.job import Job, JobError, JobState
@@ -163,10 +163,11 @@ class PointResult:
     def done(self) -> int:
         """Shots that there are, and that its numbers come from; 0 before it is measured.
 
-        Of a point in several settings the fewest that one of them has.
+        Of a point in several settings the fewest that one of them has, calibrations left out.
         """
         if self.settings:
-            return 0 if self.forgotten else min(setting.done for setting in self.settings)
+            used = [each.done for each in self.settings if not is_calibration(each.basis)]
+            return 0 if self.forgotten else min(used)
         if not self.pieces:
             return self.bought if self.job.state is JobState.COMPLETED else 0
         return sum(job.bought for job in self.pieces if job.state is JobState.COMPLETED)
@@ -186,12 +187,13 @@ class PointResult:
     def used(self) -> int:
         """Shots that the numbers which it has come from; 0 before it has any shots.
 
-        Of a point in several settings the fewest of one that has some: readers show what is there,
+        Of a point in several settings the fewest of one that has some, no calibration: readers show what is there,
         and `missing` says what is not.
         """
         if not self.settings:
             return self.done
-        return min((each.done for each in self.settings if each.done), default=0)
+        there = (each.done for each in self.settings if not is_calibration(each.basis))
+        return min(filter(None, there), default=0)
 
     @property
     def missing(self) -> tuple[str, ...]:

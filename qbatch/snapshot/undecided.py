@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from qbatch.manifest.columns import mitigated_numbers
+
 if TYPE_CHECKING:
     from qbatch.manifest.models import Analysis
     from qbatch.result import Counts
@@ -25,9 +27,11 @@ def undecided(
         settings: All settings of the point; empty where it is measured as its circuit is written.
     """
     found: dict[str, str] = {}
-    if settings and counts and analysis.mitigation.methods:
-        from qbatch.result import extrapolations
+    mitigated = {name for name, _ in mitigated_numbers(analysis)}
+    if settings and counts and not {*there} >= mitigated:
+        from qbatch.result import extrapolations, mended_of
 
+        found |= mended_of(counts, settings, analysis).untold
         found |= extrapolations(counts, settings, analysis)[1]
     missing = {name: own for name, own in analysis.own.items() if not {*there} >= {*own.returns}}
     if missing and "" in counts:

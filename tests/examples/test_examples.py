@@ -166,6 +166,24 @@ def test_a_noisy_state_extrapolated_to_no_noise_is_the_ideal_one(done: Open) -> 
         assert abs(mended - 1) < abs(raw - 1) / 2
 
 
+def test_what_readout_took_from_a_ghz_state_is_given_back(done: Open) -> None:
+    run = done("readout")
+    for name, left in (
+        ("ends", lambda e: (1 - 2 * e) ** 2),
+        ("swing", lambda e: (1 - 2 * e) ** 4),
+        ("agree", lambda e: (1 - e) ** 4 + e**4),
+    ):
+
+        def law(values: dict[str, Any], left: Callable[[float], float] = left) -> float:
+            return left(values["noise.readout"])
+
+        raw, mended = estimates(run, name), estimates(run, f"{name}.readout")
+        assert len(raw) == len(mended) == 4
+        holds_everywhere(raw, law)
+        holds_everywhere(mended, lambda _: 1.0)
+        assert all(not e.low <= 1 <= e.high for _, e in raw)
+
+
 def test_the_qaoa_landscape_is_the_analytic_one_at_all_441_points(done: Open) -> None:
     found = estimates(done("qaoa_ring6"), "cut")
     assert len(found) == 441

@@ -154,6 +154,7 @@ def _tell_json(
     all_points: bool,
 ) -> None:
     from qbatch.cli.quotes import quotes_facts
+    from qbatch.plan.calibrations import calibrations_facts
     from qbatch.plan.measured import bases_of, overhead_of, scales_in, settings_of_circuits
 
     facts: dict[str, Any] = {"name": made.manifest.name, **summary.to_dict()}
@@ -161,13 +162,16 @@ def _tell_json(
     facts["would_run"] = sum(number for why, number in told.counts.items() if why.runs)
     facts["left"] = {"jobs": left.jobs, "shots": left.shots, "prices": left.prices}
     facts["quotes"] = quotes_facts(quoted)
-    if settings := settings_of_circuits(made):
+    settings, calibrations = settings_of_circuits(made), calibrations_facts(made)
+    if settings or calibrations:
         facts["settings"] = summary.settings
+    if settings:
         facts["bases"] = {name: [*map(bases_of, each)] for name, each in settings.items()}
         if made.manifest.analysis.mitigation.zne is not None:
             scales = {name: [*map(scales_in, each)] for name, each in settings.items()}
             facts["noise_scales"] = scales
             facts["overhead"] = overhead_of(made)
+    facts |= calibrations
     facts["why"] = {why.value: number for why, number in told.counts.items()}
     if all_points:
         facts["list"] = [_facts(reason) for reason in told.first]
@@ -215,9 +219,10 @@ def _tell(
     from qbatch.cli.quotes import quotes_table
     from qbatch.cli.words import headline
     from qbatch.notation import whole
+    from qbatch.plan.calibrations import many_calibrations, told_calibrations
     from qbatch.plan.measured import many_settings, told_settings
 
-    for line in many_settings(made):
+    for line in (*many_settings(made), *many_calibrations(made, summary.shots)):
         say(click.style(line, fg="yellow"))
     is_new = (left.jobs, left.shots) == (summary.jobs, summary.shots)
     say(headline(made.manifest.name, summary, is_priced=is_new))
@@ -226,7 +231,7 @@ def _tell(
         points = left.points if made.has_bases else places
         rest = f"of that is left to run: {headline('', replace(left, points=points))}"
         say(rest if left.jobs else "nothing is left to run")
-    for line in told_settings(made):
+    for line in (*told_settings(made), *told_calibrations(made)):
         say(line)
     rows = [
         [

@@ -168,11 +168,13 @@ def _tell_table(run: Run, points: Iterator[PointResult], limit: int | None) -> N
 
 
 def _shots(point: PointResult) -> str:
+    from qbatch.bases import is_calibration
     from qbatch.notation import whole
 
     used = point.used
     told = f" wanted, {whole(used)} used" if used not in (0, point.shots) else ""
-    several = f", in each of {len(point.settings)} settings" if len(point.settings) > 1 else ""
+    settings = [each for each in point.settings if not is_calibration(each.basis)]
+    several = f", in each of {len(settings)} settings" if len(settings) > 1 else ""
     return f"{whole(point.shots)}{told}{several}"
 
 

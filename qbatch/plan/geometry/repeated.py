@@ -51,7 +51,14 @@ def find_shared(plan: Plan, mistakes: Mistakes) -> dict[str, int]:
     first: dict[str, int] = {}
     by_name: dict[str, _Place] = {}
     repeated = 0
-    for digest, place in _digests(plan) if contents or names else ():
+    calibrates = plan.manifest.analysis.mitigation.readout is not None
+    for digest, place in _digests(plan) if contents or names or calibrates else ():
+        if place.layout.calibrates:
+            for id_ in place.ids:  # named after its point, which is looked at itself
+                if id_ in first:
+                    shared[id_] = place.shots
+                first.setdefault(id_, place.shots)
+            continue
         if digest not in contents and hash(place.name) & _WORD not in names:
             continue
         before = by_name.setdefault(place.name, place)

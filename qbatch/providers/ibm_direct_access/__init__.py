@@ -19,5 +19,6 @@ ROOM = Room(
     driver="qbatch.providers.ibm_direct_access.driver",
     options="qbatch.providers.ibm_direct_access.options",
     account_options=frozenset({"service_crn", "iam_endpoint", "auth", "storage"}),
+    layout_option="initial_layout",
     units=frozenset({"qpu_seconds"}),
 )

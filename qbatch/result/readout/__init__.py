@@ -6,12 +6,7 @@ outcome of a point's shots has another worth, and the mended number is the mean 
 (`mending`). It need not lie where a probability can: see `mending`.
 """
 
-from qbatch.result.readout.analysis import ENDING, mend_settings, mended_names
+from qbatch.result.readout.analysis import ENDING, Mended, mend_settings
+from qbatch.result.readout.methods import MOST_FULL_BITS, calibrations_of
 
-__all__ = [
-    "ENDING",
-    "MOST_FULL_BITS",
-    "calibrations_of",
-    "mend_settings",
-    "mended_names",
-]
+__all__ = ["ENDING", "MOST_FULL_BITS", "Mended", "calibrations_of", "mend_settings"]

@@ -35,11 +35,6 @@ class Mended(NamedTuple):
     untold: dict[str, str]
 
 
-def mended_names(analysis: AnalysisLike) -> list[str]:
-    """Return the names of the numbers that are mended."""
-    return [f"{name}{ENDING}" for name in (*analysis.observables, *analysis.probabilities)]
-
-
 def mend_settings(
     counts: Mapping[str, Counts],
     bases: Sequence[str],

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     Places = npt.NDArray[np.intp]
 
 #: The matrix tells too little where its smallest singular value is not so many times as large as
-#: what its shots leave open of it.
-TELLING = 3.0
+#: what its shots leave open of it: errors of √(Σ var/2ⁿ) make a matrix of twice that norm.
+TELLING = 2.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,9 +70,9 @@ class Full:
         for place, counts in enumerate(columns):
             np.add.at(matrix[:, place], _places(counts, bits), counts.counts / counts.shots)
         shots = min(counts.shots for counts in columns)
-        spread = float(np.sqrt((matrix * (1 - matrix)).sum() / shots))
+        spread = float(np.sqrt((matrix * (1 - matrix)).sum() / shots / size))
         least = float(np.linalg.svd(matrix, compute_uv=False)[-1])
-        if least < max(1e-6, TELLING * spread / size**0.5):
+        if least < max(1e-6, TELLING * spread):
             raise UntoldError(
                 "the readout tells too little: its matrix can hardly be inverted (smallest "
                 f"singular value {least:.2g}, known to {spread:.2g}); calibrate with more shots"
