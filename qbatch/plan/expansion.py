@@ -13,7 +13,6 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qbatch.bases import BASIS, CALIBRATION, SCALE
 from qbatch.collecting import rarely_collecting
 from qbatch.errors import SourceError, SourceErrors
 from qbatch.manifest import load_manifest, load_sound_parts
@@ -25,7 +24,7 @@ from qbatch.manifest.prices import NO_PRICES, PriceList, load_prices
 from qbatch.notation import did_you_mean, listed
 from qbatch.plan.accuracy import check_accuracies
 from qbatch.plan.across import check_derived, check_expected
-from qbatch.plan.bases import UnmeasuredError, axes_of_observables, may_rotate, scales_of
+from qbatch.plan.bases import UnmeasuredError, axes_of_observables, scales_of
 from qbatch.plan.calibrations import check_readout
 from qbatch.plan.compilers import check_compilers
 from qbatch.plan.factory import Factory, UnboundError, UnfitError
@@ -41,6 +40,7 @@ from qbatch.plan.layout import full_text, text_writer
 from qbatch.plan.mistakes import MOST, Mistakes
 from qbatch.plan.plan import Plan
 from qbatch.plan.programs import check_programs
+from qbatch.plan.setting_names import check_setting_names
 from qbatch.plan.settings import check_setting_axes, check_settings, of_its_backend, repeated_rows
 from qbatch.providers import tells_units, units, validate_settings
 
@@ -66,7 +66,9 @@ def expand(manifest: Manifest) -> Plan:
     mistakes.raise_if_any()
     _check_parameters(sources, mistakes)
     _open_observables(manifest, mistakes)
-    _check_setting_names(manifest, sources, drafts, mistakes)
+    check_setting_names(manifest, sources, drafts, mistakes)
+    if scales_of(manifest):
+        check_compilers(manifest, mistakes)
     mistakes.raise_if_any()
     for each in drafts:
         _check_names(each, sources, axes_of_observables(manifest), mistakes)
@@ -201,44 +203,6 @@ def _check_parameters(sources: Mapping[str, CircuitSource], mistakes: Mistakes) 
                 continue
             said = f"circuit {name!r}: its parameter {parameter!r} {what}; rename it in the circuit"
             mistakes.add(("circuits", name), said)
-
-
-def _check_setting_names(
-    manifest: Manifest,
-    sources: Mapping[str, CircuitSource],
-    drafts: Sequence[Draft],
-    mistakes: Mistakes,
-) -> None:
-    """See that no parameter or axis is named as what tells the settings of a point apart."""
-    if may_rotate(manifest):
-        said = "tells in which basis a point is measured, for X or Y is asked for"
-        _check_unused(BASIS, said, sources, drafts, mistakes)
-    if scales_of(manifest):
-        said = "tells by how much the noise of a setting is scaled, for zne is asked for"
-        _check_unused(SCALE, said, sources, drafts, mistakes)
-        check_compilers(manifest, mistakes)
-    if manifest.analysis.mitigation.readout is not None:
-        said = "tells the settings that calibrate the readout, for its mitigation is asked for"
-        _check_unused(CALIBRATION, said, sources, drafts, mistakes)
-
-
-def _check_unused(
-    name: str,
-    what: str,
-    sources: Mapping[str, CircuitSource],
-    drafts: Sequence[Draft],
-    mistakes: Mistakes,
-) -> None:
-    """See that no parameter or axis is named as what tells the settings of a point apart."""
-    said = f"the name {name!r} {what}"
-    for circuit, source in sources.items():
-        if name in source.parameters:
-            problem = f"circuit {circuit!r}: {said}; rename its parameter"
-            mistakes.add(("circuits", circuit), problem)
-    for each in drafts:
-        for part in ("matrix", "zip"):
-            if name in getattr(each.sweep, part):
-                mistakes.add((*each.loc, part, name), f"{said}; rename the axis")
 
 
 def _open_observables(manifest: Manifest, mistakes: Mistakes) -> None:
