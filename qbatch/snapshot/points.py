@@ -187,8 +187,8 @@ class PointResult:
     def used(self) -> int:
         """Shots that the numbers which it has come from; 0 before it has any shots.
 
-        Of a point in several settings the fewest of one that has some, no calibration: readers show what is there,
-        and `missing` says what is not.
+        Of a point in several settings the fewest of one that has some, no calibration: readers show
+        what is there, and `missing` says what is not.
         """
         if not self.settings:
             return self.done
