@@ -93,7 +93,7 @@ def test_exports_and_commits_of_them_are_compared_as_runs_are(
         (["none", "runs/pair"], 2, "none: there is no such run folder, manifest or exported file"),
         (["HEAD:none.json", "runs/pair"], 2, "HEAD:none.json: git has no such file"),
         (["--", "-x:a.json", "runs/pair"], 2, "before the colon stands a commit"),
-        (["bell.qasm", "runs/pair"], 3, "bell.qasm"),
+        (["bell.qasm", "runs/pair"], 2, "runs/bell: no run is kept here; `qbatch run bell"),
         (["bad.json", "runs/pair"], 2, "bad.json: is no export of qbatch: is no JSON"),
         (["list.json", "runs/pair"], 2, 'list.json: is no export of qbatch: has no "qbatch": 1'),
         (["odd.json", "runs/pair"], 2, "points[0].zz: the interval does not hold the value"),
