@@ -55,6 +55,11 @@ class Setting(NamedTuple):
         scale = "" if self.scale == 1 else f"{SCALE}={scale_text(self.scale)}"
         return ", ".join(part for part in (self.basis, scale) if part)
 
+    @property
+    def is_raw(self) -> bool:
+        """Whether the numbers that nothing was taken out of are told by it."""
+        return self.scale == 1 and not self.prepared
+
     @classmethod
     def parse(cls, text: str) -> Setting:
         """Read what `text` writes.

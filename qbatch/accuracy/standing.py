@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from qbatch.accuracy.deciding import Decision, Figure, decide
 from qbatch.accuracy.kept import History, read_terms
-from qbatch.bases import Setting
+from qbatch.bases import Setting, is_calibration
 from qbatch.errors import SnapshotError
 from qbatch.job import JobState
 from qbatch.manifest.accuracy import AdaptiveShots
@@ -70,7 +70,7 @@ def _standing(point: PointResult, accuracy: Accuracy, history: History, run: Run
     figures = _figures(point, accuracy, run)
     if point.state is not JobState.COMPLETED or not figures:
         return Standing(point, accuracy, figures, None)
-    had = {each.id: each.done for each in point.each_setting}
+    had = {each.id: each.done for each in point.each_setting if not is_calibration(each.basis)}
     first = point.each_setting[0].id
     latest = history.latest(first, accuracy)
     if latest is not None and latest.is_last and dict(latest.had) == had:
@@ -89,7 +89,7 @@ def _figures(point: PointResult, accuracy: Accuracy, run: Run) -> dict[str, Figu
     if counts.keys() != settings.keys():
         return {}
     analysis = asked_of(point, run.manifest)
-    bases = [text for text in settings if Setting.parse(text).scale == 1]
+    bases = [text for text in settings if Setting.parse(text).is_raw]
     spreads = spreads_of(counts, bases, analysis, accuracy.of)
     found = {}
     for name, by_basis in spreads.items():

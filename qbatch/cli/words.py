@@ -12,11 +12,14 @@ if TYPE_CHECKING:
 
 
 def typed_command() -> str:
-    """The command as it was typed, without what looks like a credential."""
+    """The command as it was typed, without what looks like a credential; "" where none was."""
     from qbatch.cli.group import TYPED
     from qbatch.exchange.secrets import SECRETS
 
-    words = click.get_current_context().meta[TYPED]
+    context = click.get_current_context(silent=True)
+    if context is None:
+        return ""
+    words = context.meta[TYPED]
     return SECRETS.sub("[left out]", shlex.join(["qbatch", *words]))
 
 

@@ -81,11 +81,7 @@ def mended_of(counts: Mapping[str, Counts], bases: Sequence[str], analysis: Anal
     """
     readout = analysis.mitigation.readout
     there = {text: Setting.parse(text) for text in counts}
-    measured = {
-        text: each
-        for text, each in counts.items()
-        if there[text].scale == 1 and not there[text].prepared
-    }
+    measured = {text: each for text, each in counts.items() if there[text].is_raw}
     if readout is None or not measured:
         return Mended({}, {})
     calibrations = {

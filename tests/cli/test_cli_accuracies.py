@@ -68,3 +68,25 @@ def test_what_a_raised_max_would_buy_is_planned(qbatch: Call, wave: Path) -> Non
     said = qbatch("plan", "wave.yaml", "-S", "shots.max=5000")
     assert "1 more shots" in said.out
     assert "of that is left to run: 1 point, 2" in said.out.replace("\u202f", "")
+
+
+def test_calibrations_of_readout_are_no_shots_of_the_point(qbatch: Call, wave: Path) -> None:
+    text = (
+        Path("wave.yaml")
+        .read_text()
+        .replace("{provider: local}", "{provider: local, noise: {readout: 0.05}}")
+    )
+    text = text.replace(
+        "observables: {z: Z0}",
+        "observables: {z: Z0}, mitigation: {readout: {method: tensored, shots: 500}}",
+    )
+    Path("wave.yaml").write_text(text)
+    assert qbatch("run", "wave.yaml").code == 0
+    (facts,) = qbatch("status", "wave.yaml", "--json").json_lines
+    assert sum(facts["accuracy"]["counts"].values()) == 2
+    for point in qbatch("export", "wave.yaml", "-f", "json").json["points"]:
+        used = {each["basis"]: each["used"] for each in point["settings"]}
+        assert used["calibration=0"] == used["calibration=1"] == 500
+        assert 100 <= used[""] <= 900
+        assert point["estimates"]["z"]["se"] <= 0.03 or used[""] == 900
+        assert "z.readout" in point["estimates"]
