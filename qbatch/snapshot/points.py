@@ -166,8 +166,10 @@ class PointResult:
         Of a point in several settings the fewest that one of them has, calibrations left out.
         """
         if self.settings:
-            used = [each.done for each in self.settings if not is_calibration(each.basis)]
-            return 0 if self.forgotten else min(used)
+            if any(not is_calibration(basis) for basis in self.forgotten):
+                return 0
+            own = (each.done for each in self.settings if not is_calibration(each.basis))
+            return min(own, default=0)
         if not self.pieces:
             return self.bought if self.job.state is JobState.COMPLETED else 0
         return sum(job.bought for job in self.pieces if job.state is JobState.COMPLETED)
