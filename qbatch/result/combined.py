@@ -56,13 +56,18 @@ def combined(parts: Sequence[tuple[Observable, Counts]], level: float = 0.95) ->
         (observable, counts), *_ = measured
         moved = replace(observable, constant=observable.constant + known)
         return expectation_value(counts, moved, level)
-    samples = [_sample(observable, counts) for observable, counts in measured]
+    samples = [sample_of(observable, counts) for observable, counts in measured]
     told, judged = ((low + known, high + known) for low, high in sum_intervals(samples, level))
     value = math.fsum([known, *(sample.mean for sample in samples)])
     return around(value, math.sqrt(sum(s.squared_error for s in samples)), told, judged)
 
 
-def _sample(observable: Observable, counts: Counts) -> Sample:
+def sample_of(observable: Observable, counts: Counts) -> Sample:
+    """Return what the shots of one basis are worth, and how many are worth each.
+
+    Raises:
+        ValueError: There are none.
+    """
     if counts.shots < 1:
         raise ValueError("no shots, no estimate")
     values, numbers = values_of(counts, observable)

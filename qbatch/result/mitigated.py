@@ -12,8 +12,8 @@ from dataclasses import replace
 
 from qbatch.bases import Setting, is_calibration
 from qbatch.result.analysis import AnalysisLike, ZneLike
+from qbatch.result.combined import sample_of
 from qbatch.result.counts import Counts, Registers
-from qbatch.result.estimate import values_of
 from qbatch.result.extrapolation import (
     Extrapolation,
     NoExtrapolationError,
@@ -72,7 +72,7 @@ def extrapolations(
     if zne is None:
         return found, undecided
     readout, why = _readout(counts, analysis)
-    counts, settings = _of_circuit(counts), [t for t in settings if not is_calibration(t)]
+    counts, settings = of_circuit(counts), [t for t in settings if not is_calibration(t)]
     if not counts:
         return found, undecided
     scales = {Setting.parse(text).scale for text in settings}
@@ -95,19 +95,24 @@ def extrapolations(
     return found, undecided
 
 
-def _of_circuit(counts: Mapping[str, Counts]) -> Mapping[str, Counts]:
+def of_circuit(counts: Mapping[str, Counts]) -> Mapping[str, Counts]:
+    """Return the counts of settings in which the circuit itself is measured, by setting."""
     return {text: each for text, each in counts.items() if not is_calibration(text)}
+
+
+def calibrations_in(counts: Mapping[str, Counts]) -> dict[str, Counts]:
+    """Return the counts of calibrations, by what each prepared."""
+    return {
+        Setting.parse(text).prepared: each for text, each in counts.items() if is_calibration(text)
+    }
 
 
 def _readout(counts: Mapping[str, Counts], analysis: AnalysisLike) -> tuple[Readout | None, str]:
     """Return what the calibrations tell, where readout is to be mended; and why it cannot be."""
     if analysis.mitigation.readout is None:
         return None, ""
-    calibrations = {
-        Setting.parse(text).prepared: each for text, each in counts.items() if is_calibration(text)
-    }
     try:
-        return readout_of(analysis.mitigation.readout.method, calibrations), ""
+        return readout_of(analysis.mitigation.readout.method, calibrations_in(counts)), ""
     except UntoldError as error:
         return None, str(error)
 
@@ -206,8 +211,7 @@ def _scaled(scale: float, parts: _Parts, counts: AtScale) -> Scaled | None:
         if not part.terms:
             known += part.constant
             continue
-        values, numbers = values_of(counts[basis.text], part)
-        samples.append(Sample(values, numbers, part.bounds, part.reach.is_two_valued))
+        samples.append(sample_of(part, counts[basis.text]))
     return Scaled(scale, samples, known)
 
 

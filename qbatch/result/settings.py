@@ -20,7 +20,7 @@ from qbatch.result.combined import expectation_of
 from qbatch.result.counts import Counts
 from qbatch.result.estimate import Estimate
 from qbatch.result.grouping import Basis, split
-from qbatch.result.mitigated import extrapolations, needed_of
+from qbatch.result.mitigated import calibrations_in, extrapolations, needed_of, of_circuit
 from qbatch.result.observable import Observable
 from qbatch.result.pauli import parse_pauli
 from qbatch.result.readout import ENDING, Mended, mend_settings
@@ -41,7 +41,7 @@ def analyse_settings(
     """
     mended = mended_of(counts, bases, analysis).estimates
     mitigated, _ = extrapolations(counts, bases, analysis)
-    counts, bases = _of_circuit(counts), [*filter(_is_of_circuit, bases)]
+    counts, bases = of_circuit(counts), [text for text in bases if not is_calibration(text)]
     if not counts:
         return {}
     some = next(iter(counts.values()))
@@ -80,24 +80,11 @@ def mended_of(counts: Mapping[str, Counts], bases: Sequence[str], analysis: Anal
         ValueError: Something does not fit the registers.
     """
     readout = analysis.mitigation.readout
-    there = {text: Setting.parse(text) for text in counts}
-    measured = {text: each for text, each in counts.items() if there[text].is_raw}
+    measured = {text: each for text, each in counts.items() if Setting.parse(text).is_raw}
     if readout is None or not measured:
         return Mended({}, {})
-    calibrations = {
-        there[text].prepared: each for text, each in counts.items() if there[text].prepared
-    }
-    own = [text for text in bases if _is_of_circuit(text) and Setting.parse(text).scale == 1]
-    return mend_settings(measured, own, calibrations, readout.method, analysis)
-
-
-def _is_of_circuit(text: str) -> bool:
-    """Whether the circuit itself is measured in a setting."""
-    return not is_calibration(text)
-
-
-def _of_circuit(counts: Mapping[str, Counts]) -> Mapping[str, Counts]:
-    return {text: each for text, each in counts.items() if _is_of_circuit(text)}
+    own = [text for text in bases if Setting.parse(text).is_raw]
+    return mend_settings(measured, own, calibrations_in(counts), readout.method, analysis)
 
 
 def told_alone(
@@ -118,7 +105,7 @@ def told_alone(
     Raises:
         ValueError: Something does not fit the registers.
     """
-    counts, bases = _of_circuit(counts), [*filter(_is_of_circuit, bases)]
+    counts, bases = of_circuit(counts), [text for text in bases if not is_calibration(text)]
     if not counts:
         return {}
     if bases == [""]:
@@ -159,7 +146,7 @@ def bases_of(
     calibrations = [text for text in counts if is_calibration(text)]
     if name.endswith(ENDING) and calibrations:
         return bases_of(name.removesuffix(ENDING), counts, bases, analysis) + calibrations
-    counts, bases = _of_circuit(counts), [*filter(_is_of_circuit, bases)]
+    counts, bases = of_circuit(counts), [text for text in bases if not is_calibration(text)]
     some = next(iter(counts.values()))
     raw, _, method = name.rpartition(".")
     name = raw or name
