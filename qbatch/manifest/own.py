@@ -8,7 +8,6 @@ again, it only makes other numbers of the counts that are there.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from hashlib import sha256
 from inspect import Parameter, getsourcefile
 from pathlib import Path
@@ -19,7 +18,7 @@ from pydantic import Field, PrivateAttr, ValidationInfo, field_validator, model_
 
 from qbatch.errors import CircuitError, Place, SourceError
 from qbatch.manifest.fields import Column, Model, Swept, Text, amiss
-from qbatch.manifest.functions import named_function
+from qbatch.manifest.functions import Home, load_function, named_function
 from qbatch.notation import did_you_mean, listed
 
 if TYPE_CHECKING:
@@ -31,19 +30,6 @@ GROUP = "qbatch.analyses"
 
 #: Own functions are called one after the other: they need not know of threads.
 _ONE_AT_A_TIME = Lock()
-
-
-@dataclass(frozen=True, slots=True)
-class Home:
-    """Where a manifest stands.
-
-    Attributes:
-        folder: Its folder.
-        trust: Whether code beside it may run that was never allowed before.
-    """
-
-    folder: Path
-    trust: bool
 
 
 class OwnAnalysis(Model):
@@ -119,14 +105,8 @@ class OwnAnalysis(Model):
     def _load(self, place: Place) -> CodeFunction:
         if self.installed is not None:
             return _installed(self.installed, place)
-        from qbatch.circuit.code import CodeFunction
-        from qbatch.circuit.sources import permitted
-
-        file, _, function = (self.python or "").rpartition(":")
         home = self._home or Home(Path(), trust=False)
-        what = f"analysis {self._name!r}"
-        path = permitted(what, file, home.folder, place, trust=home.trust)
-        return CodeFunction(path, file, function)
+        return load_function(self.python or "", f"analysis {self._name!r}", home, place)
 
     def measure(self, counts: Counts, level: float) -> Any:
         """Call the function.

@@ -35,10 +35,10 @@ from qbatch.manifest.complaints import complain, order_of
 from qbatch.manifest.construction import read_data
 from qbatch.manifest.fields import AT_KEY, Known, Mistakes, wrong
 from qbatch.manifest.fits import fit_names
+from qbatch.manifest.functions import Home
 from qbatch.manifest.models import Backend, Circuit, Manifest, Model
 from qbatch.manifest.nodes import Plain
 from qbatch.manifest.overrides import override
-from qbatch.manifest.own import Home
 from qbatch.manifest.paths import setting_axis
 from qbatch.manifest.source import Source, read_text, refuse
 from qbatch.manifest.sweep import names_of_axes

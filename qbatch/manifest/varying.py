@@ -24,8 +24,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from qbatch.errors import CircuitError, Place, SourceError
 from qbatch.manifest.fields import Model, Swept, Text, amiss, check_path, known_to
-from qbatch.manifest.functions import named_function
-from qbatch.manifest.own import Home
+from qbatch.manifest.functions import Home, load_function, named_function
 from qbatch.notation import did_you_mean, listed, shortened
 
 if TYPE_CHECKING:
@@ -178,13 +177,7 @@ class VaryingSum:
         self._place = place
         if not self.is_function or self._function is not None:
             return
-        from qbatch.circuit.code import CodeFunction
-        from qbatch.circuit.sources import permitted
-
-        file, _, function = self.source.rpartition(":")
-        what = f"observable {self.name!r}"
-        path = permitted(what, file, self.home.folder, place, trust=self.home.trust)
-        found = CodeFunction(path, file, function)
+        found = load_function(self.source, f"observable {self.name!r}", self.home, place)
         known = found.parameters
         if stray := [name for name in self.arguments if name not in known]:
             has = f"({listed(known)})" if known else "(it takes nothing)"
