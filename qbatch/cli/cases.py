@@ -20,9 +20,6 @@ _VERDICTS = {"changed": "fail", "undecided": "undecided", "same": "pass"}
 #: Verdict -> JUnit's element for it.
 _ELEMENTS = {"fail": "failure", "undecided": "skipped"}
 
-#: Verdict -> how a page shows it.
-_SHOWN = {"pass": "✔ pass", "fail": "✘ fail", "undecided": "? undecided"}
-
 #: Lines told of a case in a summary.
 MOST_LINES = 5
 
@@ -46,17 +43,12 @@ class Case:
 
 def cases_of(found: Difference) -> Iterator[Case]:
     """Yield a case for each number that was compared: that it is the same."""
-    from qbatch.difference.judging import Word
-    from qbatch.difference.telling import sentence
+    from qbatch.difference.telling import sentence, summed_up
 
     for number, changes in found.numbers.items():
-        words = [one.word for one in changes]
-        worst = next(word for word in Word if word in words)
-        told = ", ".join(f"{words.count(word)} {word}" for word in Word if word in words)
-        notable = [one for one in changes if one.word is worst and worst is not Word.SAME]
-        notable.sort(key=lambda one: one.p_value)
+        word, told, notable = summed_up(changes)
         lines = [sentence(one, found.name) for one in notable]
-        yield Case(f"same {number}", _VERDICTS[worst.value], told, lines)
+        yield Case(f"same {number}", _VERDICTS[word.value], told, lines)
 
 
 def write_cases(name: str, cases: Iterable[Case], junit: Path | None, summary: Path | None) -> None:
@@ -115,14 +107,19 @@ def _junit(name: str, cases: Sequence[Case]) -> str:
 
 
 def _markdown(name: str, cases: Sequence[Case]) -> Iterator[str]:
-    from qbatch.report.markdown import cell, code, line, table
+    from qbatch.report.markdown import VERDICTS, cell, code, line, table
+    from qbatch.result import Verdict
 
     yield from (f"### {cell(visible(name))}", "")
     if not cases:
         yield from ("Nothing was judged.", "")
         return
     rows = [
-        (_SHOWN[case.verdict], code(visible(case.name), in_table=True), cell(visible(case.summary)))
+        (
+            VERDICTS[Verdict(case.verdict)],
+            code(visible(case.name), in_table=True),
+            cell(visible(case.summary)),
+        )
         for case in cases
     ]
     yield from (*table(("verdict", "claim", "points"), rows), "")

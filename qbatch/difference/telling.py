@@ -57,20 +57,28 @@ def _facts(found: Difference) -> Iterator[str]:
         yield f"   and {len(facts) - MOST_FACTS} more: --json has them"
 
 
-def _number(
-    number: str, changes: Sequence[NumberChange], name: Callable[[Asked], str]
-) -> Iterator[tuple[str, str]]:
+def summed_up(changes: Sequence[NumberChange]) -> tuple[Word, str, list[NumberChange]]:
+    """Return the most telling word of a number's changes, how many of each, and the clearest first.
+
+    Where all are the same, none is told.
+    """
     words = Counter(one.word for one in changes)
     word = next(word for word in Word if words[word])
     told = ", ".join(f"{words[each]} {each}" for each in Word if words[each])
+    notable = [one for one in changes if one.word is word and word is not Word.SAME]
+    return word, told, sorted(notable, key=lambda one: (one.p_value, -abs(one.change)))
+
+
+def _number(
+    number: str, changes: Sequence[NumberChange], name: Callable[[Asked], str]
+) -> Iterator[tuple[str, str]]:
+    word, told, notable = summed_up(changes)
     seen = sorted(one.detectable for one in changes)
     power = f"{seen[0]:.2g}" if len(seen) == 1 else f"{seen[0]:.2g} to {seen[-1]:.2g}"
     yield (
         word,
         f"{number}  ({told}; a change of {power} would have been seen 4 times out of 5)",
     )
-    notable = [one for one in changes if one.word is word and word is not Word.SAME]
-    notable.sort(key=lambda one: (one.p_value, -abs(one.change)))
     for one in notable[:MOST_TOLD]:
         yield "", f"           {sentence(one, name)}"
     if len(notable) > MOST_TOLD:

@@ -35,7 +35,8 @@ from qbatch.result import Verdict
 #: Rows of the results table; beyond, the CSV beside the report has them.
 MAX_ROWS = 1_000
 
-_VERDICTS = {Verdict.PASS: "✔ pass", Verdict.FAIL: "✘ fail", Verdict.UNDECIDED: "? undecided"}
+#: How a page shows a verdict.
+VERDICTS = {Verdict.PASS: "✔ pass", Verdict.FAIL: "✘ fail", Verdict.UNDECIDED: "? undecided"}
 _SPECIAL = str.maketrans({"\\": r"\\", "|": r"\|", "\n": " ", "\r": " ", "`": "'"})
 
 #: Where a text in brackets would become a link, an image or what a link refers to.
@@ -215,14 +216,14 @@ def _checks(content: Content) -> Iterator[str]:
     for check in content.overview.checks:
         where = cell(where_text(check.where, content.columns)) or "all points"
         rows.append(
-            [_VERDICTS[check.verdict], code(check.check.text, in_table=True), where, check.summary]
+            [VERDICTS[check.verdict], code(check.check.text, in_table=True), where, check.summary]
         )
     yield from table(["verdict", "claim", "where", "points"], rows)
     yield ""
     told = [(check, one) for check in content.overview.checks for one in shown(check)]
     for check, one in told:
         claim = f"{code(check.check.text)} at {cell(one.name)}"
-        yield f"- {_VERDICTS[one.verdict]}: {claim}: {cell(one.reason)}"
+        yield f"- {VERDICTS[one.verdict]}: {claim}: {cell(one.reason)}"
     if told:
         yield ""
     if content.left_out_note:
