@@ -117,16 +117,19 @@ def decided_in(folder: Path, plan: Plan) -> dict[str, AdaptiveShots]:
 
 def wanted_next(folder: Path, plan: Plan) -> dict[str, AdaptiveShots]:
     """Return what points will want by what a run folder has now: as decided, or about to be."""
+    found: dict[str, AdaptiveShots] = {}
     if not plan.has_accuracies:
-        return {}
+        return found
     from qbatch.snapshot import Run, is_run_folder
 
-    found = decided_in(folder, plan)
     if not is_run_folder(folder):
         return found
-    terms = {p.id: p.shots.accuracy for p in plan.points() if isinstance(p.shots, AdaptiveShots)}
-    with suppress(SnapshotError), Run(folder) as run:
-        for each in standings_of(run, terms, History.of(run.meta), run):
+    asked = [(p.id, p.shots) for p in plan.points() if isinstance(p.shots, AdaptiveShots)]
+    terms = {id_: shots.accuracy for id_, shots in asked}
+    with suppress(SnapshotError), Run(folder) as run:  # damaged: whoever needs it will tell
+        history = History.of(run.meta)
+        found |= history.wanted(asked)
+        for each in standings_of(run, terms, history, run):
             for id_, shots in each.decision.wanted.items() if each.decision else ():
                 is_last = each.decision is None or each.decision.is_last
                 found[id_] = AdaptiveShots(each.accuracy, shots, is_last=is_last)

@@ -29,7 +29,7 @@ MANY = 10
 def check_readout(plan: Points, mistakes: Mistakes) -> None:
     """See that no backend of a calibrated circuit is translated to qubits of qbatch's choice."""
     told: set[str] = set()
-    for layout in _calibrations(plan):
+    for layout in _layouts(plan):
         backend = plan.backend_of(layout)
         option = room_if_known(backend.provider).layout_option
         if option and not backend.options.get(option) and layout.backend not in told:
@@ -43,7 +43,7 @@ def check_readout(plan: Points, mistakes: Mistakes) -> None:
 
 def told_calibrations(plan: Points) -> Iterator[str]:
     """Say by which circuits the readout is calibrated, and what is assumed of backends."""
-    found = {layout.setting: layout for layout in _calibrations(plan)}
+    found = _calibrations(plan)
     if not found:
         return
     each = _shots_of(next(iter(found.values())))
@@ -69,7 +69,7 @@ def many_calibrations(plan: Points, shots: int) -> Iterator[str]:
         plan: The plan.
         shots: Of all settings, calibrations included.
     """
-    found = {layout.setting: layout for layout in _calibrations(plan)}
+    found = _calibrations(plan)
     own = sum(map(_shots_of, found.values()))
     if found and own > MANY * (shots - own):
         yield (
@@ -80,7 +80,7 @@ def many_calibrations(plan: Points, shots: int) -> Iterator[str]:
 
 def calibrations_facts(plan: Points) -> dict[str, object]:
     """Return what ``plan --json`` tells of them; empty without any."""
-    found = {layout.setting: layout for layout in _calibrations(plan)}
+    found = _calibrations(plan)
     if not found:
         return {}
     shots = _shots_of(next(iter(found.values())))
@@ -96,7 +96,12 @@ def calibrations_facts(plan: Points) -> dict[str, object]:
     }
 
 
-def _calibrations(plan: Points) -> Iterator[Layout]:
+def _calibrations(plan: Points) -> dict[str, Layout]:
+    """Setting -> a layout of it, of all calibrations."""
+    return {layout.setting: layout for layout in _layouts(plan)}
+
+
+def _layouts(plan: Points) -> Iterator[Layout]:
     if plan.manifest.analysis.mitigation.readout is None:
         return iter(())
     return (layout for layout in plan.layouts() if layout.calibrates)
