@@ -6,7 +6,6 @@ import io
 import json
 import platform
 from collections.abc import Iterator
-from importlib.metadata import distributions
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +26,7 @@ from qbatch.archive.contents import (
 )
 from qbatch.errors import ExtraError, SelectionError
 from qbatch.exchange.secrets import scan
+from qbatch.plan.pinning.lock import installed_packages
 from qbatch.report import render
 from qbatch.report.files import replacing
 from qbatch.snapshot.origins import read_origins
@@ -151,8 +151,7 @@ def _points(run: Run) -> tuple[dict[str, dict[str, Any]], dict[str, dict[str, An
 
 
 def _environment(run: Run) -> dict[str, Any]:
-    packages = {one.metadata["Name"]: one.version for one in distributions()}
-    lines = [f"{name}=={packages[name]}" for name in sorted(packages, key=str.lower)]
+    packages = installed_packages()
     return {
         "ran_with": json.loads(run.meta.get("versions", "{}")),
         "revision": run.meta.get("revision", ""),
@@ -163,8 +162,8 @@ def _environment(run: Run) -> dict[str, Any]:
             "python": platform.python_version(),
             "system": platform.system(),
             "machine": platform.machine(),
-            "packages": lines,
-            "packages_sha256": digest_of("\n".join(lines).encode()),
+            "packages": [*packages],
+            "packages_sha256": digest_of("\n".join(packages).encode()),
         },
     }
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import getpass
 import platform
 from collections.abc import Mapping
-from functools import cache
 from hashlib import sha256
-from importlib.metadata import distributions
 from typing import Any
 
+from qbatch.plan.pinning.lock import installed_packages
 from qbatch.snapshot.origins import Origin
 
 
@@ -29,7 +28,7 @@ def origin_of(command: str, revision: Mapping[str, Any], now: float) -> Origin:
         platform.node(),
         system,
         platform.python_version(),
-        _packages(),
+        sha256("\n".join(installed_packages()).encode()).hexdigest(),
         revision,
     )
 
@@ -39,9 +38,3 @@ def _user() -> str:
         return getpass.getuser()
     except (KeyError, OSError, ImportError):  # the system has no name for who runs this
         return ""
-
-
-@cache
-def _packages() -> str:
-    lines = {f"{each.name}=={each.version}" for each in distributions()}
-    return sha256("\n".join(sorted(lines, key=str.lower)).encode()).hexdigest()

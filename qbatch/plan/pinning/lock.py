@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,6 +57,14 @@ def installed_versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
+
+
+@cache
+def installed_packages() -> tuple[str, ...]:
+    """Return a line ``NAME==VERSION`` for each package that is installed, sorted."""
+    from importlib.metadata import distributions
+
+    return (*sorted({f"{each.name}=={each.version}" for each in distributions()}, key=str.lower),)
 
 
 def make_lock(
