@@ -24,6 +24,20 @@ circuits:
 backends: {one: {provider: local}, two: {provider: local}}
 """
 
+#: A qubit turned by x at nine angles, to be run: its chance of 1 is (1 - cos x) / 2.
+TURNED = """\
+qbatch: 1
+name: turned
+circuits:
+  c:
+    qasm: |
+      OPENQASM 3.0; include "stdgates.inc"; input float x; qubit q; bit b;
+      ry(x) q; b = measure q;
+backends: {one: {provider: local}}
+shots: 500
+sweep: {matrix: {x: {linspace: [0.1, 3, 9]}}}
+"""
+
 
 def manifest_of(analysis: Any, matrix: Any, repeat: int = 1, **more: Any) -> Manifest:
     parts = {"analysis": analysis, "sweep": {"matrix": matrix, "repeat": repeat}, **more}

@@ -18,7 +18,7 @@ from qbatch.manifest import parse_manifest
 from qbatch.plan import expand
 from qbatch.report.judging import judge_run
 from qbatch.result import Verdict
-from tests.across.made import MANIFEST, across_of, manifest_of, ones
+from tests.across.made import MANIFEST, TURNED, across_of, manifest_of, ones
 
 XS = [1, 2, 3, 4, 6, 8, 11, 15, 20]
 DECAY = {"t": {"model": "exponential", "x": "x", "y": "p"}}
@@ -176,17 +176,9 @@ def test_brackets_that_no_fit_has_are_told_by_the_plan() -> None:
     assert "f.a[backend=two]: f.a has no axis backend (none)" in str(caught.value)
 
 
-RUN = """\
-qbatch: 1
-name: turned
-circuits:
-  c:
-    qasm: |
-      OPENQASM 3.0; include "stdgates.inc"; input float x; qubit q; bit b;
-      ry(x) q; b = measure q;
-backends: {one: {provider: local}}
-shots: 500
-sweep: {matrix: {x: {linspace: [0.1, 3, 9]}}}
+RUN = (
+    TURNED
+    + """\
 analysis:
   probabilities: {p: "1"}
   fits: {s: {formula: m - a*cos(w*x), x: x, y: p, start: {m: 0.5, a: 0.5, w: 1}}}
@@ -194,6 +186,7 @@ analysis:
 checks: [{that: top <= 1.2}]
 report: {formats: []}
 """
+)
 
 
 def test_a_run_tells_what_is_made_of_its_fits(tmp_path: Path) -> None:

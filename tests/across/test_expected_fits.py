@@ -16,7 +16,7 @@ from qbatch.cli import main
 from qbatch.errors import SourceErrors
 from qbatch.report.judging import Judging
 from qbatch.result import Verdict
-from tests.across.made import across_of, manifest_of, ones
+from tests.across.made import TURNED, across_of, manifest_of, ones
 
 XS = [0, 1, 2, 3, 4, 6, 8, 11, 15, 20]
 FIT = {"t": {"model": "exponential", "x": "x", "y": "p", "where": {"backend": "one"}}}
@@ -137,17 +137,9 @@ def test_what_theory_cannot_be_of_is_refused(formula: str, said: str) -> None:
     assert said in str(caught.value)
 
 
-RUN = """\
-qbatch: 1
-name: decays
-circuits:
-  c:
-    qasm: |
-      OPENQASM 3.0; include "stdgates.inc"; input float x; qubit q; bit b;
-      ry(x) q; b = measure q;
-backends: {one: {provider: local}}
-shots: 500
-sweep: {matrix: {x: {linspace: [0.1, 3, 9]}}}
+RUN = (
+    TURNED
+    + """\
 analysis:
   probabilities: {p: "1", q: "0"}
   fits: {s: {formula: m - a*cos(w*x), x: x, y: p, start: {m: 0.5, a: 0.5, w: 1}}}
@@ -155,6 +147,7 @@ analysis:
 checks: [{that: q == expected}]
 report: {formats: [], plots: [{x: x, y: q}]}
 """
+)
 
 
 def test_reports_draw_it_and_tell_how_far_points_are_off(
