@@ -5,8 +5,10 @@ P36: `report` ignored an edited `analysis`, and without one no number was told a
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -155,4 +157,8 @@ def test_a_report_tells_the_commit_of_its_manifest(qbatch: Call, manifest: Path)
     manifest.write_text(manifest.read_text() + "\n# edited\n")
     qbatch("run", manifest)
     page = Path("runs/pair/report.html").read_text("utf-8")
-    assert f"<dd>{commit} on main, with changes that are in no commit</dd>" in page
+    diff = subprocess.run(["git", "diff", "HEAD", "--binary"], stdout=subprocess.PIPE, check=True)
+    changes = (
+        f"with changes that are in no commit (diff {hashlib.sha256(diff.stdout).hexdigest()[:12]})"
+    )
+    assert f"<dd>{commit} on main, {changes}</dd>" in page
