@@ -6,6 +6,7 @@ of qbatch.
 """
 
 from qbatch.emulators.clouds import MODULES, Emulation
+from qbatch.emulators.drift import Course
 from qbatch.emulators.faults import Faults, FaultScriptError, load_faults, read_faults
 from qbatch.emulators.jobs import Queueing
 from qbatch.emulators.noise import USUAL, Noise
@@ -14,6 +15,7 @@ from qbatch.emulators.serving import host, serve
 __all__ = [
     "MODULES",
     "USUAL",
+    "Course",
     "Emulation",
     "FaultScriptError",
     "Faults",

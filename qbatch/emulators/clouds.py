@@ -20,6 +20,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route, Router
 
 from qbatch.emulators.clock import Clock
+from qbatch.emulators.drift import Course, Moment, Published, read_course
 from qbatch.emulators.faults import Faults, FaultScriptError, read_faults
 from qbatch.emulators.faulty_requests import (
     App,
@@ -31,7 +32,7 @@ from qbatch.emulators.faulty_requests import (
 )
 from qbatch.emulators.jobs import Queueing
 from qbatch.emulators.ledger import Ledger
-from qbatch.emulators.noise import Noise, read_noise
+from qbatch.emulators.noise import Noise
 from qbatch.emulators.simulation import Simulator
 
 #: Provider -> the module that emulates it.
@@ -67,11 +68,37 @@ class World:
     faults: Faults = field(default_factory=Faults)
     random: random.Random = field(default_factory=random.Random)
     targets: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    noise: Noise | None = None
+    noise: Noise | Course | None = None
 
-    def noise_of(self, provider: str) -> Noise | None:
-        """Return the noise of a cloud's machines as it is now; simulators have none."""
-        return read_noise(self.faults.switch(provider, "noise", self.noise))
+    def noise_of(
+        self, provider: str, at_s: float | None = None, jobs: int | None = None
+    ) -> Noise | None:
+        """Return the noise of a cloud's machines; simulators have none.
+
+        Args:
+            provider: The cloud.
+            at_s: When, seconds of the clock, from now on; None: now.
+            jobs: How many it had accepted by then; None: those that it has.
+        """
+        course = read_course(self.faults.switch(provider, "noise", self.noise))
+        if course is None:
+            return None
+        noise = course.written
+        if not course.is_steady:
+            noise = course.at(*self._moment(provider, at_s, jobs))
+        return noise if noise != Noise() else None
+
+    def published(self, provider: str, at_s: float | None = None) -> Published | None:
+        """Return what a cloud's machines tell of their noise; None: there is none."""
+        course = read_course(self.faults.switch(provider, "noise", self.noise))
+        return None if course is None else course.published(*self._moment(provider, at_s, None))
+
+    def _moment(
+        self, provider: str, at_s: float | None, jobs: int | None
+    ) -> tuple[Moment, Sequence[float]]:
+        taken = self.ledger.taken(provider)
+        now_s = self.clock.now_s() if at_s is None else at_s
+        return Moment(now_s, len(taken) if jobs is None else jobs), taken
 
     def new_id(self) -> str:
         """Return a fresh UUID, version 4."""
@@ -130,7 +157,7 @@ class Emulation:
         inline: bool = True,
         seed: int | None = None,
         targets: Mapping[str, Sequence[str]] | None = None,
-        noise: Noise | None = None,
+        noise: Noise | Course | None = None,
     ) -> None:
         unknown = [name for name in providers if name not in MODULES]
         if unknown:

@@ -13,7 +13,7 @@ A script is YAML or JSON, an object with four optional keys; an unknown word is 
       - {name: "*noisy*", word: MELTING, for_s: 30}
     switches:                     # how a cloud behaves where its real answer is not known
       open-quantum: {second_create: duplicate, credits: 10}
-      oqc: {noise: true}          # machines are noisy, in every cloud: see `noise`
+      oqc: {noise: true}          # machines are noisy, in every cloud: see `noise` and `drift`
 
 To match: `provider` (name), `method`, `path` (glob, without the cloud's prefix), `name` and `kind`
 (of jobs: job, preparation, session), `nth` (number or list, counted from 1 among the matches),
@@ -43,7 +43,8 @@ from math import inf
 from pathlib import Path
 from typing import Any, TypeVar
 
-from qbatch.emulators.noise import NoiseError, read_noise
+from qbatch.emulators.drift import read_course
+from qbatch.emulators.noise import NoiseError
 
 R = TypeVar("R", bound="Rule")
 
@@ -222,7 +223,7 @@ def _switches(switches: Any) -> Mapping[str, Mapping[str, Any]]:
         raise FaultScriptError("switches: not an object of objects; write {oqc: {noise: true}}")
     for provider, own in switches.items():
         try:
-            read_noise(own.get("noise"))
+            read_course(own.get("noise"))
         except NoiseError as error:
             raise FaultScriptError(f"switches.{provider}.{error}") from error
     return switches

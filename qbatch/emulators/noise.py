@@ -7,13 +7,15 @@ probability. Simulators that a cloud offers have no noise but what their own opt
     switches:
       oqc: {noise: true}          # the usual noise, `USUAL`; false: none
       scaleway: {noise: {depolarizing: {one_qubit: 0.001, two_qubit: 0.01}, readout: 0.02}}
+
+How it changes over time is said beside that, see `drift`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from qbatch.emulators.aer import native_operations
@@ -49,6 +51,9 @@ class Noise:
             f"after one on two qubits, and flip {self.readout:g} of the bits read"
         )
 
+
+#: Channels of one strength that are kept; a machine that drifts has one for each job.
+MOST_CHANNELS = 256
 
 #: What ``noise: true`` means.
 USUAL = Noise(one_qubit=0.001, two_qubit=0.01, readout=0.02)
@@ -150,14 +155,14 @@ def _density_operations() -> frozenset[str]:
     return frozenset(AerSimulator(method="density_matrix").configuration().basis_gates)
 
 
-@cache
+@lru_cache(MOST_CHANNELS)
 def _channel(share: float, width: int) -> Any:
     from qiskit_aer.noise import depolarizing_error
 
     return depolarizing_error(share, width).to_instruction()
 
 
-@cache
+@lru_cache(MOST_CHANNELS)
 def readout_model(share: float) -> Any:
     """Return Aer's model of bits that are flipped as they are measured."""
     from qiskit_aer.noise import NoiseModel, ReadoutError

@@ -33,7 +33,7 @@ from qbatch.providers import Surroundings, account_options, is_local
 from qbatch.snapshot import PointResult, Run, holder_of, jobs_of, run_folder_of
 
 if TYPE_CHECKING:
-    from qbatch.emulators import Emulation, Noise
+    from qbatch.emulators import Course, Emulation, Noise
     from qbatch.manifest.models import Backend
     from qbatch.plan import Plan
 
@@ -116,7 +116,7 @@ class Rehearsal:
     assumed: Mapping[str, str] = field(default_factory=dict)
     uncounted: tuple[str, ...] = ()
     requests: int = 0
-    noise: Noise | None = None
+    noise: Noise | Course | None = None
 
     @property
     def makespan_s(self) -> tuple[float, float]:
@@ -186,7 +186,7 @@ def rehearse(
     *,
     queues_s: Sequence[float] = QUEUES_S,
     seed: int = 1,
-    noise: Noise | None = None,
+    noise: Noise | Course | None = None,
 ) -> Rehearsal:
     """Rehearse a plan, whatever was run of it before: all of it, or what the options select.
 
@@ -264,7 +264,7 @@ class _Stage:
     """What the passes of one rehearsal share."""
 
     def __init__(
-        self, plan: Plan, options: Options, folder: Path, seed: int, noise: Noise | None
+        self, plan: Plan, options: Options, folder: Path, seed: int, noise: Noise | Course | None
     ) -> None:
         self._plan = plan
         self._options = options

@@ -153,8 +153,11 @@ class Backends:
 
     async def show_properties(self, request: Request) -> Response:
         backend = self.known(request.path_params["name"])
-        began_at, noise = self.world.clock.began_at, self.world.noise_of(NAME)
-        return JSONResponse(properties(backend, began_at, noise))
+        told = self.world.published(NAME)
+        if told is None:
+            return JSONResponse(properties(backend, self.world.clock.began_at))
+        at = self.world.clock.at(told.at_s)
+        return JSONResponse(properties(backend, at, told.noise, told.number))
 
     async def show_lanes(self, request: Request) -> Response:
         self.known(request.path_params["name"])

@@ -1,8 +1,8 @@
 """What a backend says about itself: the configuration and properties documents Qiskit reads.
 
-Calibration values are made up, differ from qubit to qubit and stay the same between looks. Units
-are those of the documents: microseconds for T1, T2 and repetition delays, nanoseconds for lengths
-and time steps, GHz for frequencies.
+Calibration values are made up, differ from qubit to qubit and stay the same until the next one.
+Units are those of the documents: microseconds for T1, T2 and repetition delays, nanoseconds for
+lengths and time steps, GHz for frequencies.
 """
 
 from __future__ import annotations
@@ -121,9 +121,16 @@ def _pulses(backend: Backend) -> dict[str, Any]:
 
 
 def properties(
-    backend: Backend, calibrated_at: datetime, noise: Noise | None = None
+    backend: Backend, calibrated_at: datetime, noise: Noise | None = None, number: int = 0
 ) -> dict[str, Any]:
-    """Return ``/properties``; where there is noise, the errors are its own."""
+    """Return ``/properties``; where there is noise, the errors are its own.
+
+    Args:
+        backend: The machine.
+        calibrated_at: When it was measured.
+        noise: What was found.
+        number: How many calibrations there were before: times of qubits are made up anew by each.
+    """
     date = iso(calibrated_at)
 
     def value(name: str, unit: str, number: float) -> dict[str, Any]:
@@ -135,8 +142,8 @@ def properties(
         "last_update_date": date,
         "qubits": [
             [
-                value("T1", "us", 180.0 + 7 * (at % 11)),
-                value("T2", "us", 90.0 + 5 * (at % 13)),
+                value("T1", "us", 180.0 + 7 * ((at + 3 * number) % 11)),
+                value("T2", "us", 90.0 + 5 * ((at + 2 * number) % 13)),
                 value("frequency", "GHz", _ghz(at)),
                 value("anharmonicity", "GHz", -0.31),
                 *_readout(at, noise, value),

@@ -107,6 +107,7 @@ class Service:
         start_s, end_s = self.devices[backend.name].schedule(
             self._needed_s(wanted, objects), not_before_s=not_before_s
         )
+        number = len(self.world.ledger.taken(NAME))
         run = Run(
             provider=NAME,
             id=wanted.id,
@@ -125,7 +126,7 @@ class Service:
             owner=request.state.caller.user,
             objects=objects,
             behaviour=self._behaviour(),
-            start_work=lambda content, at: self._start(wanted, backend, content, at),
+            start_work=lambda content, at: self._start(wanted, backend, content, at, number),
         )
         self.runs[run.id] = run
         self._used_ids.add(run.id)
@@ -153,12 +154,13 @@ class Service:
         )
 
     def _start(
-        self, wanted: Wanted, backend: Backend, content: bytes, at: datetime
+        self, wanted: Wanted, backend: Backend, content: bytes, at: datetime, number: int
     ) -> Computation[Outcome]:
         simulator = self.world.simulator
         is_strict = self.switch("isa", "strict") == "strict"
         basis = frozenset(backend.basis) if is_strict else None
-        noise = self.world.noise_of(NAME)
+        begins_s = (at - self.world.clock.began_at).total_seconds()
+        noise = self.world.noise_of(NAME, begins_s, number)
         task = Task(
             wanted.program_id,
             content,

@@ -137,7 +137,7 @@ class Submissions:
             accepted_s=clock.now_s(),
             start_s=start_s,
             end_s=end_s + execution.later_s,
-            sample=None if wanted.refusal else self._sample(wanted, job_id),
+            sample=None if wanted.refusal else self._sample(wanted, job_id, start_s),
             refusal=wanted.refusal,
             effects=execution.effects,
             facts={
@@ -154,10 +154,10 @@ class Submissions:
         self.world.ledger.add(job)
         return job
 
-    def _sample(self, wanted: Wanted, job_id: str) -> Sample:
+    def _sample(self, wanted: Wanted, job_id: str, start_s: float) -> Sample:
         simulator, qubits = self.world.simulator, wanted.backend.qubits
         if not wanted.noise:
-            noise = self.world.noise_of(NAME) if wanted.backend.kind == "qpu" else None
+            noise = self.world.noise_of(NAME, start_s) if wanted.backend.kind == "qpu" else None
             return simulator.sample(wanted.source, qubits, wanted.shots, job_id, noise)
         seed = int.from_bytes(sha256(job_id.encode()).digest()[:6], "big")
         sample = NoisySample(simulator, wanted.source, qubits, wanted.shots, seed, wanted.noise)

@@ -130,7 +130,7 @@ class Orders:
                 backend.qubits,
                 preparation.shots,
                 job_id,
-                self.world.noise_of(NAME) if backend.kind == "QPU" else None,
+                self.world.noise_of(NAME, start_s) if backend.kind == "QPU" else None,
             ),
             effects=self.world.faults.on_job(NAME, "job", preparation.name, clock.now_s()),
             facts={
@@ -207,10 +207,16 @@ class Orders:
         assert job.sample is not None
         backend = job.facts["preparation"].backend
         counts = bitstrings(job.counts, job.sample.solution.num_bits)
+        told = self.world.published(NAME, job.start_s) if backend.kind == "QPU" else None
+        number, measured_s = (0, 0.0) if told is None else told[:2]
+        errors = {} if told is None else {"readout_error": told.noise.readout}
         calibration = {
             "backend": backend.short_code,
-            "calibrated_at": iso(self.world.clock.began_at),
-            "qubits": [{"qubit": at, "t1_us": 40 + at % 7} for at in range(backend.qubits)],
+            "calibrated_at": iso(self.world.clock.at(measured_s)),
+            "qubits": [
+                {"qubit": at, "t1_us": 40 + (at + 3 * number) % 7, **errors}
+                for at in range(backend.qubits)
+            ],
         }
         self.storage.objects[f"output/{job.id}"] = json.dumps(counts).encode()
         self.storage.objects[f"calibration/{job.id}"] = json.dumps(calibration).encode()

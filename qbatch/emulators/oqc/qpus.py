@@ -10,6 +10,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from qbatch.emulators.clock import iso
 from qbatch.emulators.clouds import World, own_url
 from qbatch.emulators.jobs import Device, Job
 from qbatch.emulators.noise import Noise
@@ -88,9 +89,9 @@ class Machines:
         self.jobs: dict[str, list[Job]] = {qpu.id: [] for qpu in self.qpus}
         self._by_name = {name: qpu for qpu in self.qpus for name in (qpu.id, qpu.segment)}
 
-    def noise_of(self, qpu: Qpu) -> Noise | None:
-        """Return a machine's noise as it is now."""
-        return None if qpu.simulator else self.world.noise_of(NAME)
+    def noise_of(self, qpu: Qpu, at_s: float) -> Noise | None:
+        """Return a machine's noise for a job that begins then."""
+        return None if qpu.simulator else self.world.noise_of(NAME, at_s)
 
     def table(self) -> list[tuple[str, str, Handler]]:
         return [
@@ -155,13 +156,22 @@ class Machines:
 
     def calibration(self, qpu: Qpu, date: str) -> dict[str, Any]:
         """Return what is measured of a machine; where it has noise, the errors are its own."""
-        noise = self.noise_of(qpu)
-        readout = 0.02 if noise is None else noise.readout
+        told = None if qpu.simulator else self.world.published(NAME)
+        readout = 0.02 if told is None else told.noise.readout
+        number = 0 if told is None else told.number
         qubits = [
-            {"qubit": at, "T1_us": 40.0 + at % 7, "T2_us": 30.0 + at % 5, "readout_error": readout}
+            {
+                "qubit": at,
+                "T1_us": 40.0 + (at + 3 * number) % 7,
+                "T2_us": 30.0 + (at + 2 * number) % 5,
+                "readout_error": readout,
+            }
             for at in range(qpu.qubits)
         ]
-        return {"qpu_id": qpu.id, "date": date, "qubits": qubits}
+        found = {"qpu_id": qpu.id, "date": date, "qubits": qubits}
+        if number and told is not None:
+            found["calibrated_at"] = iso(self.world.clock.at(told.at_s))
+        return found
 
     async def search_benchmarks_v4(self, request: Request) -> Response:
         raise Rejected(501, "Search by date is not implemented.")

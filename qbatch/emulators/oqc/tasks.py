@@ -182,7 +182,7 @@ class Tasks:
             sample=None
             if refusal
             else self.world.simulator.sample(
-                task.program, qpu.qubits, shots, task.id, self.machines.noise_of(qpu)
+                task.program, qpu.qubits, shots, task.id, self.machines.noise_of(qpu, start_s)
             ),
             refusal=refusal,
             effects=self.world.faults.on_job(NAME, "job", task.tag or "", clock.now_s()),

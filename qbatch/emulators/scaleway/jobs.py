@@ -155,7 +155,7 @@ class Jobs:
         )
         effects = self.world.faults.on_job(NAME, "job", name, clock.now_s())
         runs = not work.refusal and not effects.fail
-        noise = self.world.noise_of(NAME) if platform.type == "qpu" else None
+        noise = self.world.noise_of(NAME, start_s) if platform.type == "qpu" else None
         self._namesakes[name] += 1
         job = Execution(
             provider=NAME,
