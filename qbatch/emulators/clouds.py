@@ -88,17 +88,22 @@ class World:
             noise = course.at(*self._moment(provider, at_s, jobs))
         return noise if noise != Noise() else None
 
-    def published(self, provider: str, at_s: float | None = None) -> Published | None:
-        """Return what a cloud's machines tell of their noise; None: there is none."""
+    def published(
+        self, provider: str, at_s: float | None = None, jobs: int | None = None
+    ) -> Published | None:
+        """Return what a cloud's machines tell of their noise; None: there is none.
+
+        Arguments are those of `noise_of`.
+        """
         course = read_course(self.faults.switch(provider, "noise", self.noise))
-        return None if course is None else course.published(*self._moment(provider, at_s, None))
+        return None if course is None else course.published(*self._moment(provider, at_s, jobs))
 
     def _moment(
         self, provider: str, at_s: float | None, jobs: int | None
     ) -> tuple[Moment, Sequence[float]]:
-        taken = self.ledger.taken(provider)
+        taken = self.ledger.taken(provider)[:jobs]
         now_s = self.clock.now_s() if at_s is None else at_s
-        return Moment(now_s, len(taken) if jobs is None else jobs), taken
+        return Moment(now_s, len(taken)), taken
 
     def new_id(self) -> str:
         """Return a fresh UUID, version 4."""
