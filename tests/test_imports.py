@@ -220,6 +220,13 @@ def test_planning_loads_nothing_that_computes_or_keeps(
     assert not [name for name in loaded for each in UNUSED if f"{name}.".startswith(f"{each}.")]
 
 
+def test_a_worker_loads_nothing_of_manifests_and_of_the_executor() -> None:
+    loaded = loaded_after("import qbatch.providers.local.engine", depth=3)
+    assert "qbatch.providers.local" in loaded
+    unused = {"trio", "yaml", "httpx", "scipy", "qbatch.manifest", "qbatch.executor"}
+    assert loaded.isdisjoint(unused)
+
+
 def test_each_public_name_of_the_snapshot_is_where_it_is_looked_for() -> None:
     from qbatch import snapshot
 

@@ -11,8 +11,6 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from qbatch.manifest.annotations import models_in
-
 Loc = tuple[str | int, ...]
 
 _PROBLEMS = {
@@ -70,6 +68,8 @@ def complaints(
 
 def _owner(loc: Loc, model: type[BaseModel]) -> type[BaseModel]:
     """Return the model that the last key of `loc` is, or should be, a field of."""
+    from qbatch.manifest.annotations import models_in  # with all of a manifest's models
+
     for step in loc[:-1]:
         if isinstance(step, str) and step in model.model_fields:
             model = next(models_in(model.model_fields[step].annotation), model)
