@@ -51,7 +51,7 @@ from qbatch.executor.tally import Tally
 from qbatch.job import JobState
 from qbatch.plan import Plan, SweepPoint
 from qbatch.plan.pinning.former import ids_of
-from qbatch.providers import Driver, Target
+from qbatch.providers import Driver, GetsReady, Target
 from qbatch.shots import Bounds
 from qbatch.snapshot import Former, Registered, Snapshot
 from qbatch.snapshot.doubles import read_doubles, with_figures
@@ -102,6 +102,7 @@ async def execute(
     execution.note_plan(targets)
     bounds = {name: target.bounds for name, target in targets.items()}
     with rarely_collecting(), _thawing():
+        await execution.get_ready(drivers.values())
         registered = await engine.offload(partial(execution.register, bounds))
         backends = [execution.make_backend(name, drivers[name], targets[name]) for name in drivers]
         await execution.run(backends, registered)
@@ -208,6 +209,14 @@ class _Execution:
             axes=json.dumps(list(self._plan.axes)),
             targets=json.dumps(facts, default=str),
         )
+
+    async def get_ready(self, drivers: Iterable[Driver]) -> None:
+        """Let drivers get ready meanwhile, where it is certain that something is to be computed."""
+        done = self._engine.snapshot.counts_by_state().get(JobState.COMPLETED, 0)
+        if self._engine.settings.only is None and done < self._plan.num_points:
+            for driver in drivers:
+                if isinstance(driver, GetsReady):
+                    await driver.get_ready()
 
     def register(self, bounds: Mapping[str, Bounds]) -> Registered:
         """Bring the snapshot in line with the plan."""

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from qbatch.executor.backend_run import BackendRun
     from qbatch.providers import Batch
 
-#: Composite jobs taken from the plan at once.
+#: Composite jobs taken from the plan at once, at most; the first goes ahead alone.
 READ_AHEAD = 8
 
 #: So many wanted points are looked up at once; more are looked up one by one as they come.
@@ -77,8 +77,14 @@ async def feed(
     """
     packing = _packed(engine, plan, only, backend, few)
     most = 1 if engine.settings.is_inline else READ_AHEAD
+    number = 1
+
+    def read() -> list[ActiveJob]:
+        return list(itertools.islice(packing, number))
+
     # In a thread: a long stretch of finished points may have to be skipped.
-    while ready := await engine.offload(lambda: list(itertools.islice(packing, most))):
+    while ready := await engine.offload(read):
+        number = min(2 * number, most)
         for active in ready:
             if backend.over_budget:
                 return

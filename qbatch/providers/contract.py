@@ -242,6 +242,15 @@ class Forsakes(Protocol):
         ...
 
 
+@runtime_checkable
+class GetsReady(Protocol):
+    """What a driver offers that takes a while until it can compute."""
+
+    async def get_ready(self) -> None:
+        """Begin with that, and return soon: jobs will come, as soon as the plan is kept."""
+        ...
+
+
 class Catalogue(Protocol):
     """What a driver of a cloud may offer beside `Driver`, for `backends`, `auth` and `doctor`.
 

@@ -15,7 +15,15 @@ from typing import TYPE_CHECKING, Any
 
 from qbatch.errors import ProviderError, Refused
 from qbatch.providers.answers import Part
-from qbatch.providers.contract import Forsakes, Leaves, Quotes, Recalls, Repeats, Translates
+from qbatch.providers.contract import (
+    Forsakes,
+    GetsReady,
+    Leaves,
+    Quotes,
+    Recalls,
+    Repeats,
+    Translates,
+)
 from qbatch.providers.listing import Lists
 
 if TYPE_CHECKING:
@@ -256,6 +264,13 @@ class _Forsaking(_Several):
         return told
 
 
+class _GettingReady(_Several):
+    async def get_ready(self) -> None:
+        for driver in self._drivers.values():
+            if isinstance(driver, GetsReady):
+                await driver.get_ready()
+
+
 class _Listing(_Several):
     def jobs_at_cloud(self) -> JobsAtCloud:
         """Return the jobs of the account, which is one for all settings."""
@@ -272,6 +287,7 @@ OFFERED: Mapping[type[Any], type[_Several]] = {
     Quotes: _Quoting,
     Leaves: _Leaving,
     Forsakes: _Forsaking,
+    GetsReady: _GettingReady,
     Lists: _Listing,
 }
 

@@ -31,6 +31,32 @@ def test_running_again_computes_nothing(tmp_path: Path) -> None:
     assert again.summary.states == {JobState.COMPLETED: 25}
 
 
+class StartsSlowly(FakeLocal):
+    """A simulator that wants to know early that there is work; notes what the folder held then."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self._folder = folder
+        self.held: list[int] = []
+
+    async def get_ready(self) -> None:
+        with Run(self._folder) as run:
+            self.held.append(len(list(run)))
+
+
+def test_a_simulator_gets_ready_while_the_plan_is_kept(tmp_path: Path) -> None:
+    driver = StartsSlowly(tmp_path)
+    play(tmp_path, plan_of(25, "local"), driver)
+    assert driver.held == [0]
+
+
+def test_a_simulator_does_not_get_ready_where_nothing_is_missing(tmp_path: Path) -> None:
+    play(tmp_path, plan_of(25, "local"), FakeLocal())
+    driver = StartsSlowly(tmp_path)
+    play(tmp_path, plan_of(25, "local"), driver)
+    assert driver.held == []
+
+
 def test_only_new_points_are_run_when_the_sweep_grows(tmp_path: Path) -> None:
     play(tmp_path, plan_of(3, "local"), FakeLocal())
     driver = FakeLocal()

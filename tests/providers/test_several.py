@@ -197,9 +197,10 @@ def test_a_setting_that_changes_price_or_limits_is_refused(other: dict[str, Any]
 
 
 def optional() -> list[Any]:
-    """Every protocol that a driver may have beside `Driver`."""
+    """Every protocol that a driver may have beside `Driver`, and that is about a batch."""
     found = [each for each in vars(contract).values() if getattr(each, "_is_protocol", False)]
-    return [each for each in found if getattr(each, "_is_runtime_protocol", False)]
+    found = [each for each in found if getattr(each, "_is_runtime_protocol", False)]
+    return [each for each in found if each is not contract.GetsReady]
 
 
 @pytest.mark.parametrize("protocol", optional(), ids=lambda each: each.__name__)
@@ -226,6 +227,17 @@ def test_what_drivers_offer_beside_the_rest_is_offered(protocol: Any) -> None:
     one, other = (1, 2) if protocol is contract.Forsakes else (2, 1)
     assert made[settings(one)].asked == [("asked", asked)] * len(methods)
     assert not made[settings(other)].asked
+
+
+def test_all_get_ready() -> None:
+    async def get_ready(self: Fake) -> None:
+        self.asked.append(("ready", None))
+
+    assert not isinstance(opened()[0], contract.GetsReady)
+    driver, made = opened(type("Slow", (Fake,), {"get_ready": get_ready}))
+    assert isinstance(driver, contract.GetsReady)
+    trio.run(driver.get_ready)
+    assert [one.asked for one in made.values()] == [[("ready", None)]] * len(made)
 
 
 def test_all_are_closed_even_if_one_cannot_be() -> None:

@@ -181,6 +181,11 @@ class LocalDriver:
 
     # -- the life of a composite job ---------------------------------------------------------------
 
+    async def get_ready(self) -> None:
+        """Start what computes on this machine; elsewhere nobody is asked before there are jobs."""
+        if not self._place.is_elsewhere:
+            await self._begin()
+
     async def prepare(self, batch: Batch) -> Prepared:
         await self._begin()
         return Prepared(memo=batch.composite.memo)

@@ -34,6 +34,7 @@ from qbatch.providers import (
     Cancelled,
     Done,
     Failed,
+    GetsReady,
     GivenBack,
     NotTaken,
     Running,
@@ -318,6 +319,19 @@ def alive(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+def test_a_worker_is_started_before_there_are_jobs():
+    async def main():
+        driver = open_local()
+        assert isinstance(driver, GetsReady)
+        await driver.get_ready()
+        await trio.testing.wait_all_tasks_blocked()
+        pids = driver._work._engine.pids
+        await driver.aclose()
+        return pids
+
+    assert len(trio.run(main)) == 1
 
 
 def test_the_loop_stays_responsive_while_workers_compute(loop):
